@@ -1,0 +1,66 @@
+# Two commands matter: `make up` and `make test`. Everything they need beyond Python 3.11+ they install here.
+SHELL := /bin/sh
+HOST_PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+PY := .venv/bin/python
+SPENDMETER := ./bin/spendmeter
+
+.PHONY: help up down clean install install-test test lint format kill bench-flow bench-ledger lock
+
+help:
+	@echo 'make up       install, start everything, stream demo usage (Ctrl-C stops; data stays)'
+	@echo 'make test     install, lint, type-check, run every test on real Kafka and Postgres'
+	@echo 'make down     stop everything          make clean    remove the data'
+	@echo 'make install  set up without starting  make kill     crash every worker five times under load'
+	@echo 'make bench-flow, make bench-ledger     measure'
+
+up: install
+	@$(SPENDMETER) up $(ARGS)
+
+down:
+	@if [ -x $(PY) ]; then $(SPENDMETER) down; else echo 'nothing is installed, so nothing runs'; fi
+
+clean: down
+	@rm -rf .spendmeter/data .spendmeter/logs .spendmeter/run
+	@echo 'data, logs and demo keys removed; downloads are kept'
+
+install: .venv/runtime.stamp .spendmeter/kafka.stamp
+
+install-test: install .venv/test.stamp
+
+.venv/bin/uv: requirements-uv.lock
+	@test -n "$(HOST_PYTHON)" || { echo 'Spendmeter needs Python 3.11 or newer on the PATH'; exit 1; }
+	@echo 'creating .venv'
+	@"$(HOST_PYTHON)" -m venv .venv
+	@$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements-uv.lock
+	@touch $@
+
+.venv/runtime.stamp: .venv/bin/uv requirements.lock
+	@echo 'installing the locked packages'
+	@$(PY) -m uv pip install -q --python $(PY) --require-hashes -r requirements.lock
+	@touch $@
+
+.venv/test.stamp: .venv/runtime.stamp requirements-test.lock
+	@echo 'installing the locked test packages'
+	@$(PY) -m uv pip install -q --python $(PY) --require-hashes -r requirements-test.lock
+	@touch $@
+
+.spendmeter/kafka.stamp: .venv/runtime.stamp deploy/local/kafka.lock
+	@$(PY) -m deploy.local.kafka_jars
+	@mkdir -p .spendmeter && touch $@
+
+test: install-test lint
+	@$(PY) -m pytest $(ARGS)
+
+lint: install-test
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+
+format: install-test
+	@$(PY) -m ruff check --fix . ; $(PY) -m ruff format .
+
+lock: .venv/bin/uv
+	@for name in requirements-uv requirements requirements-test; do \
+	  $(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes -q \
+	    --custom-compile-command 'make lock' $$name.in -o $$name.lock || exit 1; done
