@@ -1,0 +1,123 @@
+"""What rating says of each usage event, on `usage.rated`, in the order of the input.
+
+The head spares the ledger all work; the event and its lines follow as raw JSON that nobody decodes on the
+way into the book.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal, get_args
+
+import msgspec
+from msgspec import Raw, Struct
+
+PriceStatus = Literal["priced", "free", "reported", "provisional", "unpriced"]
+STATUSES: tuple[str, ...] = get_args(PriceStatus)
+"""Worse from left to right: an event's status is its worst line's."""
+
+
+class Origin(Struct, frozen=True, kw_only=True):
+    """Where the usage event lies on `usage.events`; `topic` is the topic's id, which a re-creation changes."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class Multiplier(Struct, frozen=True, kw_only=True):
+    """A factor on a unit price and why it applied ("region eu residency")."""
+
+    name: str
+    factor: Decimal
+
+
+class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How one unit of an event was priced; anybody can redo it by hand: amount = quantity x price.
+
+    Kept short, because every booked event stores its lines: what is left out equals what it defaults to.
+    """
+
+    unit: str
+    entry: str = ""
+    """Id of the catalog entry that decided the price; '' where none did."""
+    price: Decimal | None = None
+    """List price of one unit, multipliers applied, in `currency`; None = unknown (never zero)."""
+    amount: Decimal | None = None
+    """List amount in `currency`."""
+    quantity: int | Decimal | None = None
+    """What was billed; None = the quantity that the event states."""
+    contracted_price: Decimal | None = None
+    contracted_amount: Decimal | None = None
+    """None = as list."""
+    effective_price: Decimal | None = None
+    effective_amount: Decimal | None = None
+    """None = as contracted."""
+    multipliers: tuple[Multiplier, ...] = ()
+    currency: str = ""
+    """The currency as priced; '' = the tenant's book currency."""
+    fx: str = ""
+    """Id of the dated exchange rate entry, and the amounts in book currency; '' = no conversion."""
+    book_list: Decimal | None = None
+    book_contracted: Decimal | None = None
+    book_effective: Decimal | None = None
+    status: PriceStatus = "priced"
+    parent: str = ""
+    """The unit whose price was used because this one has none; '' = its own."""
+    reason: str = ""
+    """Why the line is provisional or unpriced, or how it was otherwise decided."""
+
+
+class RatedUsage(Struct, frozen=True, kw_only=True, tag_field="type", tag="spendmeter.rated.v1"):
+    """One priced event. Sums are plain decimal strings in the tenant's book currency."""
+
+    origin: Origin
+    prev: int
+    """The offset delivered to rating before this one in the same partition: what lies between are holes."""
+    identity: str
+    hash: str
+    """Both 32 hex digits."""
+    tenant: str
+    series_id: str
+    series: Raw
+    time: datetime
+    status: PriceStatus
+    catalog_version: int
+    currency: str
+    list: str
+    contracted: str
+    effective: str
+    usage: dict[str, Any]
+    """Quantities by unit: int, or a plain decimal string."""
+    event: Raw
+    lines: Raw
+
+
+class RejectedUsage(Struct, frozen=True, kw_only=True, tag_field="type", tag="spendmeter.rejected.v1"):
+    """One record that rating refused. What it may say of the event is allow-listed: who sent it and why not."""
+
+    origin: Origin
+    prev: int
+    reason: str
+    size: int
+    sha256: str
+    tenant: str = ""
+    """Empty where the record does not name one that could be read: unattributable."""
+    source: str = ""
+    id: str = ""
+
+
+class PassedHoles(Struct, frozen=True, kw_only=True, tag_field="type", tag="spendmeter.passed.v1"):
+    """Rating has read to `origin.offset` (exclusive) and nothing lay there: control records or aborted
+    transactions at the end of the log, which would otherwise look like events in flight for ever."""
+
+    origin: Origin
+    prev: int
+
+
+Rated = RatedUsage | RejectedUsage | PassedHoles
+
+decode_rated = msgspec.json.Decoder(Rated, float_hook=Decimal).decode
+encode_rated = msgspec.json.Encoder().encode
+decode_lines = msgspec.json.Decoder(list[Line]).decode
