@@ -1,0 +1,42 @@
+"""Brings a database to today's schema: create it, migrate it, grant what tables.md says. Repeatable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+from pogo_core.util.migrate import apply
+
+from spendmeter.platform.roles import apply_roles
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+_LOCK = 0x5BE4D  # two migrators at once: the second waits, then finds nothing to do
+
+
+async def migrate(owner_url: str, role_secret: str) -> None:
+    """Create the database when it is missing, apply what it lacks, and set roles, grants and policies."""
+    await _create_database(owner_url)
+    connection = await asyncpg.connect(owner_url, command_timeout=300)
+    try:
+        await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+        await apply(connection, MIGRATIONS, schema_name="public")
+        async with connection.transaction():
+            await apply_roles(connection, role_secret)
+    finally:
+        await connection.close()
+
+
+async def _create_database(owner_url: str) -> None:
+    try:
+        await (await asyncpg.connect(owner_url, timeout=60)).close()
+        return
+    except asyncpg.InvalidCatalogNameError:
+        parts = urlsplit(owner_url)
+    maintenance = await asyncpg.connect(urlunsplit(parts._replace(path="/postgres")), timeout=60)
+    try:
+        await maintenance.execute(f'CREATE DATABASE "{parts.path.lstrip("/")}"')
+    except asyncpg.DuplicateDatabaseError:
+        pass  # another migrator was faster
+    finally:
+        await maintenance.close()

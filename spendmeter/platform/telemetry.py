@@ -1,0 +1,174 @@
+"""Telemetry: one list of metric names, traces that cross Kafka, structured logs by allow-list.
+
+Traces and metrics go to OTEL_EXPORTER_OTLP_ENDPOINT when it is set; metrics are at /metrics in any case.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import structlog
+from opentelemetry import metrics, trace
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+from opentelemetry.trace import Link, SpanContext
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from spendmeter.platform.settings import Settings
+
+TRACEPARENT = "traceparent"
+LINKS_MAX = 64
+
+METRICS = MappingProxyType(
+    {
+        # name: (kind, unit, what it counts, what to do when it moves)
+        "spendmeter.ingest.events": ("counter", "{event}", "events by outcome (accepted, refused)", "refused rising: read the reasons in the ingest log"),
+        "spendmeter.ingest.request.duration": ("histogram", "s", "time of a request until its answer", "rising: look at the broker"),
+        "spendmeter.rating.events": ("counter", "{event}", "events rated, by status", "unpriced or provisional rising: a price is missing"),
+        "spendmeter.rating.catalog.version": ("gauge", "{version}", "catalog version in use", "differs between workers for over 2 s: read the rating log"),
+        "spendmeter.rating.catalog.skipped": ("counter", "{record}", "records on the catalog topic that are no entries", "somebody writes rubbish there"),
+        "spendmeter.line.stopped": ("gauge", "{partition}", "partitions whose line stands still because loss was found", "above 0: read docs/stopped-line.md at once"),
+        "spendmeter.ledger.events": ("counter", "{event}", "offsets passed, by outcome", "conflict or rejected rising: see the unbooked table"),
+        "spendmeter.ledger.transaction.duration": ("histogram", "s", "time of one booking transaction", "rising: look at Postgres"),
+        "spendmeter.ledger.batch.events": ("histogram", "{event}", "events in one transaction", "stays at its bound: booking is the bottleneck"),
+        "spendmeter.ledger.in_flight": ("gauge", "{event}", "accepted and not yet booked", "grows: rating or ledger is behind"),
+        "spendmeter.ledger.totals": ("counter", "{total}", "totals published", "zero while events are booked: alerts live on the sweep alone"),
+        "spendmeter.alerts.evaluations": ("counter", "{evaluation}", "rule evaluations", "zero: alerts is blind"),
+        "spendmeter.alerts.incidents": ("counter", "{incident}", "incidents by transition", "look at the portal"),
+        "spendmeter.alerts.deliveries": ("counter", "{delivery}", "deliveries by outcome", "failed rising: the channel's receiver"),
+        "spendmeter.api.request.duration": ("histogram", "s", "time of a request, by route", "rising: look at Postgres"),
+        "spendmeter.database.retries": ("counter", "{retry}", "times a service lost its database and tried again", "steady: Postgres is unwell"),
+    }
+)  # fmt: skip
+
+LOG_FIELDS = frozenset(
+    "event level timestamp service tenant partition topic offset position next_origin begin end count reason "
+    "version key_id incident rule delivery status duration_s attempt pid port host error exception path "
+    "method limit size group transition channel entries topic_id".split()
+)
+"""The fields that a log line may have: content, credentials and database details have no way in."""
+
+_propagator = TraceContextTextMapPropagator()
+
+
+def start_telemetry(service: str, settings: Settings) -> None:
+    """Set the process's tracer, meter and logger up; once, at start."""
+    resource = Resource.create(
+        {"service.name": f"spendmeter-{service}", "service.instance.id": str(os.getpid())}
+    )
+    tracers = TracerProvider(resource=resource, sampler=ParentBased(TraceIdRatioBased(settings.trace_ratio)))
+    readers: list[MetricReader] = [PrometheusMetricReader()]
+    if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+        tracers.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        readers.append(PeriodicExportingMetricReader(OTLPMetricExporter()))
+    trace.set_tracer_provider(tracers)
+    metrics.set_meter_provider(MeterProvider(resource=resource, metric_readers=readers))
+    _start_logging(service, settings.log_level)
+
+
+def _start_logging(service: str, level: str) -> None:
+    def only_allowed(_logger: Any, _name: str, line: Any) -> Any:
+        return {"service": service} | {name: value for name, value in line.items() if name in LOG_FIELDS}
+
+    shared: list[Any] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        only_allowed,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
+        logger_factory=structlog.WriteLoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    # Libraries log through the standard library: their warnings, in the same shape.
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *shared,
+                structlog.processors.JSONRenderer(),
+            ]
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def log() -> Any:
+    """The process's logger: `log().info("what happened", partition=3)`; fields outside LOG_FIELDS vanish."""
+    return structlog.get_logger()
+
+
+class Meters:
+    """The instruments of METRICS, made on first use: `add`, `record` and `set` by name."""
+
+    def __init__(self) -> None:
+        self._meter = metrics.get_meter("spendmeter")
+        self._instruments: dict[str, Any] = {}
+
+    def _instrument(self, name: str) -> Any:
+        instrument = self._instruments.get(name)
+        if instrument is None:
+            kind, unit, about, _ = METRICS[name]
+            instrument = getattr(self._meter, f"create_{kind}")(name, unit=unit, description=about)
+            self._instruments[name] = instrument
+        return instrument
+
+    def add(self, name: str, amount: int = 1, **attributes: str) -> None:
+        """Count."""
+        self._instrument(name).add(amount, attributes)
+
+    def record(self, name: str, value: float, **attributes: str) -> None:
+        """Put one value into a histogram."""
+        self._instrument(name).record(value, attributes)
+
+    def set(self, name: str, value: float, **attributes: str) -> None:
+        """Say what a gauge shows now."""
+        self._instrument(name).set(value, attributes)
+
+
+def tracer() -> trace.Tracer:
+    """The process's tracer."""
+    return trace.get_tracer("spendmeter")
+
+
+def traceparent_headers() -> list[tuple[str, bytes]]:
+    """Kafka headers for a record sent now: the current span's traceparent where it is sampled, else none.
+
+    An unsampled trace has nothing to continue, and a header on every record costs bytes on every hop.
+    """
+    context = trace.get_current_span().get_span_context()
+    if not (context.is_valid and context.trace_flags.sampled):
+        return []
+    carrier: dict[str, str] = {}
+    _propagator.inject(carrier)
+    return [(TRACEPARENT, carrier[TRACEPARENT].encode())]
+
+
+def span_context(headers: Iterable[tuple[str, bytes]]) -> SpanContext | None:
+    """The sampled span that a record's headers name; None when there is none."""
+    for name, value in headers:
+        if name == TRACEPARENT:
+            carrier = {TRACEPARENT: value.decode("ascii", "replace")}
+            found = trace.get_current_span(_propagator.extract(carrier)).get_span_context()
+            return found if found.is_valid and found.trace_flags.sampled else None
+    return None
+
+
+def links(contexts: Sequence[SpanContext]) -> list[Link]:
+    """Links from a batch's span to the spans of its events, at most LINKS_MAX."""
+    return [Link(context) for context in contexts[:LINKS_MAX]]
