@@ -235,7 +235,8 @@ def content_hash(event: UsageEvent) -> bytes:
         context.service_tier, context.region, context.batch,
         labels.team, labels.project, labels.feature, labels.workflow, labels.workflow_version,
         labels.run, labels.agent, labels.environment,
-        performance.latency_ms, performance.status, _said_outcome(data.outcome), _said_amount(data.reported_cost),
+        performance.latency_ms, performance.status,
+        _said_outcome(data.outcome), _said_amount(data.reported_cost),
     )  # fmt: skip
     return blake2b(_canonical(said), digest_size=16).digest()
 

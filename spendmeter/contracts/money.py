@@ -25,7 +25,7 @@ EXACT = Context(
     rounding=ROUND_HALF_EVEN,
     traps=[Inexact, InvalidOperation, DivisionByZero, Overflow, Underflow, Clamped],
 )
-"""Products and sums: 60 digits are far beyond any price times any quantity; losing one is a bug and raises."""
+"""Products and sums: 60 digits hold any price times any quantity; losing one is a bug and raises."""
 
 _WIDE = Context(prec=80, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
 _PLACES_12 = Decimal("1E-12")

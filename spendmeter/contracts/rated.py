@@ -19,7 +19,7 @@ STATUSES: tuple[str, ...] = get_args(PriceStatus)
 
 
 class Origin(Struct, frozen=True, kw_only=True):
-    """Where the usage event lies on `usage.events`; `topic` is the topic's id, which a re-creation changes."""
+    """Where the usage event lies on `usage.events`; `topic` is the topic's id, new when it is re-created."""
 
     topic: str
     partition: int
@@ -95,7 +95,7 @@ class RatedUsage(Struct, frozen=True, kw_only=True, tag_field="type", tag="spend
 
 
 class RejectedUsage(Struct, frozen=True, kw_only=True, tag_field="type", tag="spendmeter.rejected.v1"):
-    """One record that rating refused. What it may say of the event is allow-listed: who sent it and why not."""
+    """One record that rating refused. What it says of the event is allow-listed: who sent it and why not."""
 
     origin: Origin
     prev: int

@@ -1,4 +1,4 @@
-"""Kafka as every service uses it: producers, consumers and batches with the options that matter spelled out."""
+"""Kafka as every service uses it: producers, consumers and batches, the options that matter spelled out."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ _NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
 
 
 async def create_pool(
-    url: str, *, size_max: int, service: str, init: Callable[[Any], Awaitable[None]] | None = None
+    url: str, *, size_max: int, service: str, init: Callable[[Any], Coroutine[Any, Any, None]] | None = None
 ) -> asyncpg.Pool[asyncpg.Record]:
     """A pool whose every command has a deadline; `init` runs once on each new connection."""
     return await asyncpg.create_pool(

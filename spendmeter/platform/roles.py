@@ -82,7 +82,8 @@ async def apply_roles(connection: asyncpg.Connection, role_secret: str) -> None:
         exists = await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", name)
         verb = "ALTER" if exists else "CREATE"
         await connection.execute(
-            f"{verb} ROLE \"{name}\" LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE PASSWORD '{password}'"
+            f'{verb} ROLE "{name}" LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE '
+            f"PASSWORD '{password}'"
         )
     everyone = ", ".join(f'"{name}"' for name in names.values())
     await connection.execute(

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging
 import os
+import tomllib
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -28,32 +30,14 @@ from spendmeter.platform.settings import Settings
 TRACEPARENT = "traceparent"
 LINKS_MAX = 64
 
-METRICS = MappingProxyType(
-    {
-        # name: (kind, unit, what it counts, what to do when it moves)
-        "spendmeter.ingest.events": ("counter", "{event}", "events by outcome (accepted, refused)", "refused rising: read the reasons in the ingest log"),
-        "spendmeter.ingest.request.duration": ("histogram", "s", "time of a request until its answer", "rising: look at the broker"),
-        "spendmeter.rating.events": ("counter", "{event}", "events rated, by status", "unpriced or provisional rising: a price is missing"),
-        "spendmeter.rating.catalog.version": ("gauge", "{version}", "catalog version in use", "differs between workers for over 2 s: read the rating log"),
-        "spendmeter.rating.catalog.skipped": ("counter", "{record}", "records on the catalog topic that are no entries", "somebody writes rubbish there"),
-        "spendmeter.line.stopped": ("gauge", "{partition}", "partitions whose line stands still because loss was found", "above 0: read docs/stopped-line.md at once"),
-        "spendmeter.ledger.events": ("counter", "{event}", "offsets passed, by outcome", "conflict or rejected rising: see the unbooked table"),
-        "spendmeter.ledger.transaction.duration": ("histogram", "s", "time of one booking transaction", "rising: look at Postgres"),
-        "spendmeter.ledger.batch.events": ("histogram", "{event}", "events in one transaction", "stays at its bound: booking is the bottleneck"),
-        "spendmeter.ledger.in_flight": ("gauge", "{event}", "accepted and not yet booked", "grows: rating or ledger is behind"),
-        "spendmeter.ledger.totals": ("counter", "{total}", "totals published", "zero while events are booked: alerts live on the sweep alone"),
-        "spendmeter.alerts.evaluations": ("counter", "{evaluation}", "rule evaluations", "zero: alerts is blind"),
-        "spendmeter.alerts.incidents": ("counter", "{incident}", "incidents by transition", "look at the portal"),
-        "spendmeter.alerts.deliveries": ("counter", "{delivery}", "deliveries by outcome", "failed rising: the channel's receiver"),
-        "spendmeter.api.request.duration": ("histogram", "s", "time of a request, by route", "rising: look at Postgres"),
-        "spendmeter.database.retries": ("counter", "{retry}", "times a service lost its database and tried again", "steady: Postgres is unwell"),
-    }
-)  # fmt: skip
+METRICS: MappingProxyType[str, dict[str, str]] = MappingProxyType(
+    tomllib.loads(Path(__file__).with_name("metrics.toml").read_text("utf-8"))
+)
 
 LOG_FIELDS = frozenset(
-    "event level timestamp service tenant partition topic offset position next_origin begin end count reason "
-    "version key_id incident rule delivery status duration_s attempt pid port host error exception path "
-    "method limit size group transition channel entries topic_id".split()
+    """attempt begin channel count delivery duration_s end entries error event exception group host incident
+    key_id level limit method next_origin offset partition path pid port position reason rule size service
+    status tenant timestamp topic topic_id transition version""".split()
 )
 """The fields that a log line may have: content, credentials and database details have no way in."""
 
@@ -123,8 +107,9 @@ class Meters:
     def _instrument(self, name: str) -> Any:
         instrument = self._instruments.get(name)
         if instrument is None:
-            kind, unit, about, _ = METRICS[name]
-            instrument = getattr(self._meter, f"create_{kind}")(name, unit=unit, description=about)
+            metric = METRICS[name]
+            create = getattr(self._meter, f"create_{metric['kind']}")
+            instrument = create(name, unit=metric["unit"], description=metric["about"])
             self._instruments[name] = instrument
         return instrument
 

@@ -1,0 +1,112 @@
+"""Tenants and their API keys: `sm_<environment>_<key id>_<secret>`, of which only a hash is stored."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+OPERATOR = ""
+"""The tenant of a key that may act for every tenant."""
+SCOPES = ("ingest", "read", "admin")
+SECRET_BYTES = 32
+TENANT_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_KEY = re.compile(r"sm_[a-z]{1,16}_(k[0-9a-f]{12})_([A-Za-z0-9_-]{43})")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParsedKey:
+    """A key as presented: what to look up, and what to compare with the stored hash."""
+
+    key_id: str
+    secret_sha256: bytes
+
+
+def parse_key(text: str) -> ParsedKey | None:
+    """None when the text has not the form of a key."""
+    match = _KEY.fullmatch(text)
+    if match is None:
+        return None
+    return ParsedKey(key_id=match[1], secret_sha256=hashlib.sha256(match[2].encode()).digest())
+
+
+def is_live(
+    presented: ParsedKey,
+    stored_sha256: bytes,
+    expires_at: datetime | None,
+    revoked_at: datetime | None,
+    now: datetime,
+) -> bool:
+    """Whether the presented key is the stored one and neither expired nor revoked."""
+    same = hmac.compare_digest(presented.secret_sha256, stored_sha256)
+    return same and revoked_at is None and (expires_at is None or now < expires_at)
+
+
+async def create_tenant(
+    connection: Any, tenant: str, *, name: str = "", currency: str = "USD", zone: str = "UTC"
+) -> None:
+    """Create the tenant if it is not there, and its pseudonym keys of this month and the next two."""
+    if not TENANT_PATTERN.fullmatch(tenant):
+        raise ValueError(f"tenant {tenant!r}: lower-case letters, digits and hyphens, at most 63")
+    await connection.execute(
+        "INSERT INTO tenants (tenant, name, currency, zone) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        tenant,
+        name or tenant,
+        currency,
+        zone,
+    )
+    await create_pseudonym_keys(connection, [tenant], datetime.now(UTC).date())
+
+
+async def create_pseudonym_keys(connection: Any, tenants: Sequence[str], today: date) -> None:
+    """See to it that every tenant has a pseudonym key for this month and the next two."""
+    rows = []
+    for ahead in range(3):
+        year, month = divmod(today.year * 12 + today.month - 1 + ahead, 12)
+        rows += [(tenant, date(year, month + 1, 1), secrets.token_bytes(SECRET_BYTES)) for tenant in tenants]
+    await connection.executemany(
+        "INSERT INTO pseudonym_keys (tenant, month, secret) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", rows
+    )
+
+
+async def create_key(
+    connection: Any,
+    tenant: str,
+    scopes: Sequence[str],
+    *,
+    name: str,
+    environment: str = "live",
+    expires_at: datetime | None = None,
+    trust_reported_cost: bool = False,
+) -> str:
+    """Make a key and return its text: the only time that anybody sees it. tenant '' = an operator's."""
+    unknown = set(scopes) - set(SCOPES)
+    if unknown or not scopes:
+        raise ValueError(f"scopes are one or more of {', '.join(SCOPES)}; not {', '.join(sorted(unknown))!r}")
+    key_id = "k" + secrets.token_hex(6)
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    await connection.execute(
+        "INSERT INTO api_keys (key_id, tenant, name, secret_sha256, scopes, trust_reported_cost, expires_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        key_id,
+        tenant,
+        name,
+        hashlib.sha256(secret.encode()).digest(),
+        list(scopes),
+        trust_reported_cost,
+        expires_at,
+    )
+    return f"sm_{environment}_{key_id}_{secret}"
+
+
+async def revoke_key(connection: Any, key_id: str) -> bool:
+    """Revoke a key; it stops working within 10 s everywhere. False when there is no such live key."""
+    tag = await connection.execute(
+        "UPDATE api_keys SET revoked_at = now() WHERE key_id = $1 AND revoked_at IS NULL", key_id
+    )
+    return bool(tag == "UPDATE 1")
