@@ -1,0 +1,117 @@
+"""Where one local system keeps its state, and the little that it must remember from one start to the next."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CLONE = Path(__file__).resolve().parents[2]
+LOOPBACK = "127.0.0.1"
+PORTS_TRIED_MAX = 50
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folders of one system. Whoever removes `data` has removed the system; all else is derived."""
+
+    root: Path
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def run(self) -> Path:
+        return self.root / "run"
+
+    @property
+    def state(self) -> Path:
+        """What runs now, by process id and its creation time (deploy/local/state.py)."""
+        return self.run / "state.json"
+
+    def create(self) -> None:
+        for folder in (self.data, self.logs, self.run):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remembered:
+    """Passwords and the ports used last, so that clients' settings stay right over a restart."""
+
+    cluster_id: str
+    postgres_password: str
+    role_secret: str
+    ports: Mapping[str, int]
+
+
+def recall(home: Home) -> Remembered:
+    """What the home remembers; secrets are made up on its first day."""
+    home.create()
+    file = home.data / "local.json"
+    known: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    return Remembered(
+        cluster_id=known.get("cluster_id") or _cluster_id(),
+        postgres_password=known.get("postgres_password") or secrets.token_urlsafe(24),
+        role_secret=known.get("role_secret") or secrets.token_urlsafe(24),
+        ports=known.get("ports", {}),
+    )
+
+
+def _cluster_id() -> str:
+    """A random id in Kafka's notation: 16 bytes as 22 letters, never led by '-', which reads as an option."""
+    return "s" + base64.urlsafe_b64encode(secrets.token_bytes(15)).decode() + "A"
+
+
+def remember(home: Home, facts: Remembered) -> None:
+    """Keeps the facts for the next start, readable by the owner alone."""
+    write_private(home.data / "local.json", json.dumps({**vars(facts), "ports": dict(facts.ports)}, indent=2))
+
+
+def write_private(file: Path, text: str) -> None:
+    """Replaces a file at once (a reader sees the old or the new text, never half), mode 0600."""
+    partial = file.with_name(file.name + ".partial")
+    partial.touch(mode=0o600)
+    partial.write_text(text)
+    partial.replace(file)
+
+
+def choose_ports(wanted: Mapping[str, int]) -> dict[str, int]:
+    """A free port on 127.0.0.1 for every name: the wanted one, else the next that is free."""
+    chosen: dict[str, int] = {}
+    for name, port in wanted.items():
+        candidates = range(port, port + PORTS_TRIED_MAX)
+        free = next((p for p in candidates if p not in chosen.values() and is_free(p)), None)
+        if free is None:
+            raise OSError(f"no free port for {name} from {port} to {candidates[-1]}")
+        chosen[name] = free
+    return chosen
+
+
+def is_free(port: int) -> bool:
+    """True when a server could listen there now (a connection that is winding down does not count)."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
+
+
+def accepts(port: int) -> bool:
+    """True when something listens there."""
+    try:
+        socket.create_connection((LOOPBACK, port), timeout=0.5).close()
+    except OSError:
+        return False
+    return True

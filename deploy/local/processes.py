@@ -1,0 +1,148 @@
+"""One process of the local system: how it is started, recognised later, and stopped.
+
+A process is known by its id *and* its creation time: ids are reused, and nobody else's process may be hit.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import psutil
+
+LOG_BYTES_MAX = 20_000_000
+"""A log that grows past this keeps its last such part as NAME.log.1."""
+
+
+class Program(Protocol):
+    """Something that the supervisor can keep running."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def stop_signal(self) -> signal.Signals: ...
+    def spawn(self, log: Path) -> subprocess.Popen[bytes]:
+        """Starts it, output appended to the log; the first start may set up its data."""
+        ...
+
+    def trouble(self) -> str | None:
+        """None when it works; else what it still lacks, in words."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """The operating system user that a process runs as."""
+
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    pid: int
+    create_time: float
+
+    @classmethod
+    def of(cls, pid: int) -> Identity:
+        return cls(pid=pid, create_time=psutil.Process(pid).create_time())
+
+    def process(self) -> psutil.Process | None:
+        """The process itself, or None when it has ended (a zombie has)."""
+        try:
+            found = psutil.Process(self.pid)
+            same = abs(found.create_time() - self.create_time) < 0.01
+            return found if same and found.status() != psutil.STATUS_ZOMBIE else None
+        except psutil.NoSuchProcess:
+            return None
+
+
+def launch(
+    command: Sequence[str | Path],
+    log: Path,
+    *,
+    folder: Path,
+    environment: Mapping[str, str],
+    account: Account | None = None,
+    pass_fds: Sequence[int] = (),
+) -> subprocess.Popen[bytes]:
+    """Starts a command in a session of its own, so that a terminal's Ctrl-C reaches only who handles it."""
+    bound(log)
+    with log.open("ab") as output:
+        return subprocess.Popen(  # noqa: S603
+            [str(part) for part in command],
+            cwd=folder,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=pass_fds,
+            user=account.uid if account else None,
+            group=account.gid if account else None,
+            extra_groups=() if account else None,
+        )
+
+
+def run(
+    command: Sequence[str | Path],
+    log: Path,
+    *,
+    seconds_max: float,
+    folder: Path,
+    environment: Mapping[str, str],
+    account: Account | None = None,
+    pass_fds: Sequence[int] = (),
+) -> None:
+    """Runs a command to its end; RuntimeError when it fails, subprocess.TimeoutExpired when it hangs."""
+    process = launch(command, log, folder=folder, environment=environment, account=account, pass_fds=pass_fds)
+    try:
+        if status := process.wait(seconds_max):
+            raise RuntimeError(f"{Path(command[0]).name} failed with status {status}: see {log}")
+    finally:
+        process.kill()
+
+
+def bound(log: Path) -> None:
+    """Keeps a log within LOG_BYTES_MAX twice over. Its writer appends, so cutting it under it is safe."""
+    if log.exists() and log.stat().st_size > LOG_BYTES_MAX:
+        shutil.copyfile(log, log.with_name(log.name + ".1"))
+        os.truncate(log, 0)
+
+
+def stop(identity: Identity, sign: signal.Signals, grace_s: float) -> bool:
+    """Asks a process to end and kills it after the grace; True when it ended by itself."""
+    process = identity.process()
+    if process is None:
+        return True
+    _send(process, sign)
+    if gone(identity, grace_s):
+        return True
+    _send(process, signal.SIGKILL)
+    gone(identity, grace_s)
+    return False
+
+
+def gone(identity: Identity, within_s: float) -> bool:
+    """True once the process has ended, False when it still runs after that many seconds."""
+    deadline = time.monotonic() + within_s
+    while identity.process() is not None:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _send(process: psutil.Process, sign: signal.Signals) -> None:
+    with suppress(psutil.NoSuchProcess):
+        process.send_signal(sign)  # psutil compares the creation time once more before it sends

