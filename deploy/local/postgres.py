@@ -65,7 +65,8 @@ class Postgres:
 
     def url(self, database: str = "postgres") -> str:
         """The superuser's URL of one database."""
-        return f"postgresql://{SUPERUSER}:{quote(self.password, safe="")}@{LOOPBACK}:{self.port}/{database}"
+        password = quote(self.password, safe="")
+        return f"postgresql://{SUPERUSER}:{password}@{LOOPBACK}:{self.port}/{database}"
 
     def spawn(self, log: Path) -> subprocess.Popen[bytes]:
         """Starts the server; the first start creates its data."""
