@@ -77,7 +77,7 @@ class Labels(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Performance(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How the call went."""
 
-    latency_ms: Annotated[int, Meta(ge=0, lt=2**63)] | None = None
+    latency_ms: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
     status: Label = ""
 
 
@@ -85,7 +85,7 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the work achieved, in the caller's own terms."""
 
     name: Name
-    count: Annotated[int, Meta(ge=0, lt=2**63)] = 1
+    count: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 1
     value: Amount | None = None
 
 

@@ -1,0 +1,233 @@
+"""The transaction: one batch of one partition, applied once or not at all.
+
+Its steps are those of the design, in order; each says what it protects. Whatever interrupts it (a crash, a
+lost connection, another worker) leaves either everything or nothing, and `positions` says which.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from services.ledger.batch import Batch, Progress
+from services.ledger.rollup import RollupKey, RollupSum, rollup
+from spendmeter.contracts.events import identity
+from spendmeter.contracts.rated import STATUSES, RatedUsage
+from spendmeter.contracts.series import DIMENSIONS, Series
+from spendmeter.platform.postgres import load_sql
+
+SQL = load_sql(Path(__file__).with_name("sql") / "book.sql")
+_STAGE_COLUMNS = (
+    "identity hash occurred_at origin_offset catalog_version tenant series_id status currency "
+    "list contracted effective event lines"
+).split()
+_ACCOUNTS = (*STATUSES, "duplicate", "conflict", "rejected", "holes")
+UNATTRIBUTABLE = ""
+_REASONS = {
+    "duplicate": "the same event was booked before",
+    "conflict": "another event with the same tenant, source and id was booked before; that one stays",
+}
+
+Connection = Any
+SeriesKey = tuple[str, str]
+"""(tenant, series id in hex)."""
+
+
+class PositionMoved(Exception):
+    """Somebody else applied this batch, or we did and never heard of it: look where the book stands."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Booked:
+    """What a committed transaction changed."""
+
+    progress: Progress
+    outcomes: Counter[str]
+    """Count by outcome: the five statuses, duplicate, conflict, rejected, holes."""
+    touched: Sequence[tuple[str, str, datetime]]
+    """(tenant, series id in hex, minute) of every rollup row that changed."""
+    series: frozenset[SeriesKey]
+    """Series that the book knows for certain now."""
+
+
+async def prepare(connection: Connection) -> None:
+    """Make the connection's staging table; once a connection."""
+    await connection.execute(SQL["stage"])
+
+
+async def read_progress(connection: Connection, partition: int) -> Progress | None:
+    """How far the partition has been applied; None before its first start."""
+    row = await connection.fetchrow(SQL["progress"], partition)
+    return None if row is None else Progress(**row)
+
+
+async def book(
+    connection: Connection, batch: Batch, known_series: frozenset[SeriesKey] = frozenset()
+) -> Booked:
+    """Apply `batch` in one transaction.
+
+    Raises PositionMoved when it was applied already, asyncpg's data and integrity errors when the database
+    will not hold a record (then nothing was applied), CONNECTION_ERRORS when the outcome is unknown.
+    """
+    before = batch.before
+    async with connection.transaction():
+        held = await connection.fetchval(
+            SQL["hold_position"], before.partition, before.position, before.rated_topic
+        )
+        if held is None:
+            raise PositionMoved
+        booked, known = await _claim(connection, batch)
+        classified = _classified(batch, known)
+        if booked:
+            skipped = [bytes.fromhex(key) for key in known]
+            await connection.execute(SQL["insert_entries"], before.partition, skipped)
+        new_series = await _insert_series(connection, booked, known_series)
+        sums = rollup(booked)
+        await _add_to_rollups(connection, before.partition, sums)
+        if unbooked := _unbooked_rows(batch, classified):
+            await connection.executemany(SQL["insert_unbooked"], unbooked)
+        outcomes = await _account(connection, batch, booked, classified)
+        moved = await connection.execute(
+            SQL["move_position"],
+            before.partition,
+            before.position,
+            batch.position,
+            batch.next_origin,
+            len(booked),
+            outcomes["duplicate"],
+            outcomes["conflict"],
+            outcomes["rejected"],
+            outcomes["holes"],
+            len(batch.strays),
+        )
+        if moved != "UPDATE 1":
+            raise PositionMoved
+    return Booked(
+        progress=replace(before, position=batch.position, next_origin=batch.next_origin),
+        outcomes=outcomes,
+        touched=[(tenant, series_id, minute) for tenant, minute, series_id, _ in sums],
+        series=new_series,
+    )
+
+
+async def _claim(connection: Connection, batch: Batch) -> tuple[list[RatedUsage], dict[str, str]]:
+    """Claim the batch's identities: the events that are new, and the hashes of those that are not."""
+    if not batch.usage:
+        return [], {}
+    await connection.copy_records_to_table(
+        "stage", records=map(_stage_row, batch.usage.values()), columns=_STAGE_COLUMNS, schema_name="pg_temp"
+    )
+    rows = await connection.fetch(SQL["claim_identities"], batch.before.partition)
+    if len(rows) == len(batch.usage):
+        return list(batch.usage.values()), {}
+    claimed = {key.hex() for (key,) in rows}
+    others = [bytes.fromhex(key) for key in batch.usage if key not in claimed]
+    known = {
+        key.hex(): digest.hex() for key, digest in await connection.fetch(SQL["known_identities"], others)
+    }
+    return [event for key, event in batch.usage.items() if key in claimed], known
+
+
+def _stage_row(event: RatedUsage) -> tuple[Any, ...]:
+    return (
+        bytes.fromhex(event.identity), bytes.fromhex(event.hash), event.time, event.origin.offset,
+        event.catalog_version, event.tenant, bytes.fromhex(event.series_id), event.status, event.currency,
+        event.list, event.contracted, event.effective, str(event.event, "utf-8"), str(event.lines, "utf-8"),
+    )  # fmt: skip
+
+
+def _classified(batch: Batch, known: dict[str, str]) -> list[tuple[RatedUsage, str]]:
+    """The copies, each with its outcome: a duplicate says what the winner said, a conflict something else."""
+    again = [event for event in batch.usage.values() if event.identity in known] if known else []
+    classified = []
+    for event in (*again, *batch.copies):
+        winner = known.get(event.identity) or batch.usage[event.identity].hash
+        classified.append((event, "duplicate" if event.hash == winner else "conflict"))
+    return classified
+
+
+async def _insert_series(
+    connection: Connection, booked: Iterable[RatedUsage], known: frozenset[SeriesKey]
+) -> frozenset[SeriesKey]:
+    new = {
+        (event.tenant, event.series_id): event.series
+        for event in booked
+        if (event.tenant, event.series_id) not in known
+    }
+    rows = []
+    for (tenant, series_id), raw in sorted(new.items()):
+        series = msgspec.json.decode(raw, type=Series)
+        rows.append((tenant, bytes.fromhex(series_id), *(getattr(series, name) for name in DIMENSIONS)))
+    if rows:
+        await connection.executemany(SQL["insert_series"], rows)
+    return frozenset(new)
+
+
+async def _add_to_rollups(connection: Connection, shard: int, sums: dict[RollupKey, RollupSum]) -> None:
+    if not sums:
+        return
+    rows = [
+        (minute, tenant, bytes.fromhex(series_id), currency, row.events, row.unpriced_events, str(row.list),
+         str(row.contracted), str(row.effective), str(row.of_which_provisional), row.usage_json())
+        for (tenant, minute, series_id, currency), row in sums.items()
+    ]  # fmt: skip
+    await connection.execute(SQL["add_to_rollups"], shard, *map(list, zip(*rows, strict=True)))
+
+
+class _Sender(msgspec.Struct, frozen=True):
+    source: str
+    id: str
+
+
+def _unbooked_rows(batch: Batch, classified: list[tuple[RatedUsage, str]]) -> list[tuple[Any, ...]]:
+    before = batch.before
+    rows: list[tuple[Any, ...]] = []
+    for event, outcome in classified:
+        sender = msgspec.json.decode(event.event, type=_Sender)
+        rows.append(
+            (before.origin_topic, before.partition, event.origin.offset, outcome, event.tenant,
+             bytes.fromhex(event.identity), sender.source, sender.id, _REASONS[outcome],
+             len(bytes(event.event)), None)
+        )  # fmt: skip
+    for refused in batch.rejected:
+        named = refused.tenant and refused.id
+        named_identity = identity(refused.tenant, refused.source, refused.id) if named else None
+        rows.append(
+            (before.origin_topic, before.partition, refused.origin.offset, "rejected", refused.tenant,
+             named_identity, refused.source, refused.id, refused.reason, refused.size,
+             bytes.fromhex(refused.sha256))
+        )  # fmt: skip
+    rows += [
+        (before.rated_topic, before.partition, stray.offset, "stray", UNATTRIBUTABLE, None, "", "",
+         stray.reason, stray.size, stray.sha256)
+        for stray in batch.strays
+    ]  # fmt: skip
+    return rows
+
+
+async def _account(
+    connection: Connection, batch: Batch, booked: list[RatedUsage], classified: list[tuple[RatedUsage, str]]
+) -> Counter[str]:
+    """Count every offset passed under its tenant and outcome; returns the sums over tenants."""
+    by_tenant: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for event in booked:
+        by_tenant[event.tenant][event.status] += 1
+    for event, outcome in classified:
+        by_tenant[event.tenant][outcome] += 1
+    for refused in batch.rejected:
+        by_tenant[refused.tenant]["rejected"] += 1
+    if batch.holes:
+        by_tenant[UNATTRIBUTABLE]["holes"] += batch.holes
+    rows = [
+        (batch.before.partition, tenant, *(counts[account] for account in _ACCOUNTS))
+        for tenant, counts in sorted(by_tenant.items())
+    ]
+    if rows:
+        await connection.executemany(SQL["add_to_accounting"], rows)
+    return sum(by_tenant.values(), Counter())

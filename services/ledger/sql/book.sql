@@ -1,0 +1,94 @@
+-- name: stage
+-- Where COPY puts a batch: COPY itself may not write into a table with row-level security.
+CREATE TEMPORARY TABLE IF NOT EXISTS stage (
+    identity bytea, hash bytea, occurred_at timestamptz, origin_offset bigint, catalog_version int,
+    tenant text, series_id bytea, status text, currency text, list text, contracted text, effective text,
+    event text, lines text
+) ON COMMIT DELETE ROWS
+
+-- name: first_start
+-- The partition's row, made once: the book begins at the beginning of both logs.
+INSERT INTO positions (partition, rated_topic, origin_topic) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
+
+-- name: progress
+-- How far the partition has been applied.
+SELECT partition, rated_topic, position, origin_topic, next_origin FROM positions WHERE partition = $1
+
+-- name: hold_position
+-- No row: somebody else has applied what we are about to. A row: it is ours until COMMIT.
+SELECT 1 FROM positions WHERE partition = $1 AND position = $2 AND rated_topic = $3 FOR UPDATE
+
+-- name: claim_identities
+-- In the order of the key, so that two lanes never wait for each other in a circle.
+INSERT INTO identities (identity, occurred_at, hash, origin_partition, origin_offset)
+SELECT identity, occurred_at, hash, $1, origin_offset FROM stage ORDER BY identity
+ON CONFLICT (identity) DO NOTHING
+RETURNING identity
+
+-- name: known_identities
+-- A statement of its own: what another lane committed a moment ago was invisible to the one before.
+SELECT identity, hash FROM identities WHERE identity = ANY($1::bytea[])
+
+-- name: insert_entries
+-- Only what was claimed above; $2 = the identities that were known already.
+INSERT INTO entries (identity, occurred_at, origin_partition, origin_offset, catalog_version, accounting_period,
+    series_id, tenant, status, currency, list, contracted, effective, event, lines)
+SELECT s.identity, s.occurred_at, $1, s.origin_offset, s.catalog_version,
+    date_trunc('month', s.occurred_at AT TIME ZONE coalesce(t.zone, 'UTC'))::date,
+    s.series_id, s.tenant, s.status, s.currency, s.list::numeric, s.contracted::numeric, s.effective::numeric,
+    s.event, s.lines
+FROM stage s LEFT JOIN tenants t USING (tenant)
+WHERE s.identity <> ALL ($2::bytea[])
+ORDER BY s.occurred_at, s.identity
+
+-- name: insert_series
+-- A series is written once, when it is first seen.
+INSERT INTO series (tenant, series_id, cost_class, provider, sku, team, project, feature, workflow,
+    workflow_version, agent, environment, key_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING
+
+-- name: add_to_rollups
+-- Sums of what was claimed, never of what arrived.
+INSERT INTO rollups_minute AS r (bucket, recorded_on, shard, tenant, series_id, currency, events,
+    unpriced_events, list, contracted, effective, of_which_provisional, usage)
+SELECT bucket, (now() AT TIME ZONE 'UTC')::date, $1, tenant, series_id, currency, events,
+    unpriced_events, list::numeric, contracted::numeric, effective::numeric, of_which_provisional::numeric,
+    usage::jsonb
+FROM unnest($2::timestamptz[], $3::text[], $4::bytea[], $5::text[], $6::bigint[], $7::bigint[], $8::text[],
+    $9::text[], $10::text[], $11::text[], $12::text[])
+    AS n (bucket, tenant, series_id, currency, events, unpriced_events, list, contracted, effective,
+        of_which_provisional, usage)
+ORDER BY tenant, bucket, series_id, currency
+ON CONFLICT (tenant, bucket, series_id, shard, recorded_on, currency) DO UPDATE SET
+    version = r.version + 1,
+    events = r.events + excluded.events,
+    unpriced_events = r.unpriced_events + excluded.unpriced_events,
+    list = r.list + excluded.list,
+    contracted = r.contracted + excluded.contracted,
+    effective = r.effective + excluded.effective,
+    of_which_provisional = r.of_which_provisional + excluded.of_which_provisional,
+    usage = usage_sum(r.usage, excluded.usage)
+
+-- name: insert_unbooked
+-- Every offset that was not booked, by where it came from.
+INSERT INTO unbooked (origin_topic, origin_partition, origin_offset, outcome, tenant, identity, source,
+    event_id, reason, size, sha256)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+
+-- name: add_to_accounting
+-- The accounting identity, by tenant.
+INSERT INTO accounting AS a (partition, tenant, priced, free, reported, provisional, unpriced, duplicate,
+    conflict, rejected, holes)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+ON CONFLICT (partition, tenant) DO UPDATE SET
+    priced = a.priced + excluded.priced, free = a.free + excluded.free,
+    reported = a.reported + excluded.reported, provisional = a.provisional + excluded.provisional,
+    unpriced = a.unpriced + excluded.unpriced, duplicate = a.duplicate + excluded.duplicate,
+    conflict = a.conflict + excluded.conflict, rejected = a.rejected + excluded.rejected,
+    holes = a.holes + excluded.holes
+
+-- name: move_position
+-- The other half of hold_position: the row is locked, so exactly one row moves, or the transaction is undone.
+UPDATE positions SET position = $3, next_origin = $4, booked = booked + $5, duplicate = duplicate + $6,
+    conflict = conflict + $7, rejected = rejected + $8, holes = holes + $9, stray = stray + $10
+WHERE partition = $1 AND position = $2
