@@ -1,0 +1,266 @@
+"""The `catalog` topic: what anything costs, as immutable entries, and the markers that put them in force.
+
+An entry never changes. Its id is a digest of what it says, every booked line names the ids that decided it,
+and a correction is a `Withdrawal` of the old entry beside a new one in the same publication. The book of
+version V is every entry with `version` <= V that no such entry withdraws. A worker switches to V only when it
+has seen the marker of V and exactly as many entries as the marker counts: old book or new, never a mixture.
+
+An older worker that meets a field or a kind it does not know computes another id, or none, misses the count
+and keeps its book: it never prices by half a condition. There are no tombstones.
+"""
+
+from __future__ import annotations
+
+from base64 import b32encode
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from spendmeter.contracts.events import CostClass, Currency, Instant, Name, UnitName
+
+PUBLICATION_KEY = b"publication"
+"""The Kafka key of every marker (entries have their id): compaction keeps the last."""
+MATCH_STARS_MAX = 3
+
+PlainDecimal = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,17})(\.[0-9]{0,11}[1-9])?$")]
+"""A non-negative decimal in its one spelling: no exponent, no leading or trailing zeros."""
+Key = Annotated[str, Meta(max_length=256)]
+Match = Annotated[str, Meta(min_length=1, max_length=256)]
+"""A lower-case name in which `*` stands for anything and `#` for one digit."""
+Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$")]
+Layer = Literal["public", "organisation", "contract"]
+"""Later wins. Organisation: what this installation (or one tenant) states itself; contract: what the tenants
+whose terms name the contract, or one tenant, have negotiated."""
+PriceKind = Literal["list", "contracted"]
+
+HOLIDAY = 8
+"""The weekday of a day that the calendar lists as a holiday."""
+
+
+class Window(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A stretch of local time that recurs weekly: start inclusive, end exclusive. An end at or before the
+    start lies on the next day, and the whole stretch belongs to the day on which it starts."""
+
+    days: tuple[Annotated[int, Meta(ge=1, le=8)], ...] = (1, 2, 3, 4, 5, 6, 7, 8)
+    """ISO weekdays, Monday = 1; 8 = a holiday of the calendar, whatever its weekday."""
+    start: Clock = "00:00"
+    end: Clock = "24:00"
+
+
+class Conditions(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """When a price or an adjustment applies: all that is stated must hold; what is not stated is any."""
+
+    effective_from: Instant | None = None
+    """Inclusive; None = since ever."""
+    effective_to: Instant | None = None
+    """Exclusive; None = until a withdrawal."""
+    batch: bool | None = None
+    tiers: tuple[Name, ...] = ()
+    """Service tiers that served, lower case; "standard" never needs to be named."""
+    regions: tuple[Name, ...] = ()
+    calendar: str = ""
+    """Name of the vendor's calendar, on which `windows` are read."""
+    windows: tuple[Window, ...] = ()
+    context_min: int | None = None
+    context_min_inclusive: bool = False
+    """Total context tokens above which (or from which) the price applies, to the whole request."""
+    context_max: int | None = None
+    context_max_inclusive: bool = True
+
+
+ANY = Conditions()
+
+
+class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
+    """What every kind of entry has; the second group is about the entry and is not part of its id."""
+
+    tenant: Annotated[str, Meta(max_length=64)] = ""
+    """Whom it concerns; '' = everybody."""
+    revision: int = 0
+    """Raised to state again what was withdrawn before."""
+
+    id: str = ""
+    version: int = 0
+    """The publication that brought it into the book."""
+    source: str
+    """Where it is written: an address, or a file and its version."""
+    recorded_at: Instant
+    """Since when we believe it."""
+    by: str = ""
+    note: str = ""
+
+
+class Price(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.price.v1"):
+    """What one unit of a sku costs under some conditions: `price` in `currency` for `per` units.
+
+    An explicit "0" is free; unknown is the absence of an entry.
+    """
+
+    layer: Layer = "public"
+    contract: Key = ""
+    kind: PriceKind = "list"
+    provider: Name
+    sku: Name
+    unit: UnitName
+    price: PlainDecimal
+    per: Annotated[int, Meta(ge=1, le=2**63 - 1)] = 1
+    currency: Currency = "USD"
+    minimum: PlainDecimal = "0"
+    """The least quantity billed where there is any."""
+    per_event: bool = False
+    """Charged once for an event whose usage does not mention the unit (a fee per call)."""
+    when: Conditions = ANY
+
+
+class Adjustment(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.adjustment.v1"):
+    """A factor on unit prices: a residency uplift ("1.1", on list and contracted) or a negotiated discount
+    ("0.88", kind contracted). Those of different names multiply; of one name the most specific applies."""
+
+    layer: Layer = "public"
+    contract: Key = ""
+    kind: PriceKind = "list"
+    name: Name
+    provider: Name
+    skus: tuple[Match, ...] = ()
+    """None = every sku of the provider."""
+    units: tuple[UnitName, ...] = ()
+    factor: PlainDecimal
+    when: Conditions = ANY
+
+
+class Model(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.model.v1"):
+    """A sku by all its names. An exact alias wins over a match, a longer match over a shorter one."""
+
+    provider: Name
+    sku: Name
+    aliases: tuple[Match, ...] = ()
+    match: tuple[Match, ...] = ()
+    unless: tuple[Match, ...] = ()
+    family: Key = ""
+    """Where the name alone does not tell it; the family bounds the price of a model not yet known."""
+    retired: bool = False
+
+
+class Provider(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.provider.v1"):
+    """A provider by all its names, and whose prices it charges for the models it resells."""
+
+    provider: Name
+    match: tuple[Match, ...] = ()
+    resells: tuple[Name, ...] = ()
+
+
+class Unit(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.unit.v1"):
+    """A unit that the shipped registry (units.toml) does not have; the fields mean the same."""
+
+    unit: UnitName
+    about: str
+    parent: str | None = None
+    context: bool = False
+
+
+class Calendar(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.calendar.v1"):
+    """A vendor's clock: an IANA time zone, and the dates ("2026-10-01") that count as holidays."""
+
+    name: Name
+    time_zone: Name
+    holidays: tuple[Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")], ...] = ()
+
+
+class TenantTerms(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.tenant.v1"):
+    """What rating must know of a tenant."""
+
+    currency: Currency = "USD"
+    """Of the book; every amount is booked in it."""
+    time_zone: Name = "UTC"
+    contracts: tuple[Name, ...] = ()
+    """An earlier one wins over a later one."""
+    fallback: dict[UnitName, PlainDecimal] = {}
+    """Upper bound for one unit of something unknown, in book currency."""
+    fallback_event: PlainDecimal | None = None
+    """Upper bound for an event of something unknown, where no unit of it has a bound."""
+
+
+class FxRate(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.fx.v1"):
+    """One `base` is worth `rate` `quote`, from an instant until the next rate of the pair."""
+
+    base: Currency
+    quote: Currency
+    rate: PlainDecimal
+    effective_from: Instant
+
+
+class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The price of one unit beyond a quantity in the period."""
+
+    over: PlainDecimal = "0"
+    price: PlainDecimal
+
+
+class PeriodTerm(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.period.v1"):
+    """An effect of a whole period, which the ledger trues up; rating, which sees one event, ignores it.
+
+    graduated: each step prices what lies in it; volume: the step reached prices all; allowance: the first
+    `quantity` is free; commitment: `quantity` is paid for at `amount` whether used or not.
+    """
+
+    layer: Layer = "public"
+    contract: Key = ""
+    effect: Literal["graduated", "volume", "allowance", "commitment"]
+    period: Literal["day", "month", "quarter", "year"] = "month"
+    provider: Name
+    skus: tuple[Match, ...] = ()
+    units: tuple[UnitName, ...]
+    cost_classes: tuple[CostClass, ...] = ()
+    steps: tuple[Step, ...] = ()
+    per: Annotated[int, Meta(ge=1, le=2**63 - 1)] = 1
+    quantity: PlainDecimal = "0"
+    amount: PlainDecimal = "0"
+    currency: Currency = "USD"
+    when: Conditions = ANY
+
+
+class Withdrawal(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.withdrawal.v1"):
+    """These entries are no longer believed, for any time; what was booked by them stays explained by them."""
+
+    entries: tuple[Key, ...]
+
+
+class Publication(Struct, frozen=True, kw_only=True, tag_field="type", tag="spendmeter.catalog.marker.v1"):
+    """The book of `version` is complete: `entries` entries have a version up to this one."""
+
+    version: int
+    entries: int
+    published_at: Instant
+
+
+CatalogEntry = (
+    Price | Adjustment | Model | Provider | Unit | Calendar | TenantTerms | FxRate | PeriodTerm | Withdrawal
+)
+CatalogRecord = CatalogEntry | Publication
+
+decode_catalog = msgspec.json.Decoder(CatalogRecord).decode
+encode_catalog = msgspec.json.Encoder().encode
+
+_canonical = msgspec.json.Encoder(order="sorted").encode
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_E = TypeVar("_E", bound=Entry)
+
+
+def entry_id(entry: Entry) -> str:
+    """13 characters of base32 (BLAKE2b-64) over what the entry says: type and fields, sorted, defaults left
+    out, so that a field added later changes no existing id."""
+    said = msgspec.structs.replace(entry, id="", version=0, source="", recorded_at=_EPOCH, by="", note="")
+    return b32encode(blake2b(_canonical(said), digest_size=8).digest()).decode().rstrip("=").lower()
+
+
+def identified(entry: _E) -> _E:
+    """The entry with its id."""
+    return msgspec.structs.replace(entry, id=entry_id(entry))
+
+
+def published(entry: _E, version: int) -> _E:
+    """The entry as publication `version` brings it."""
+    return msgspec.structs.replace(entry, version=version)

@@ -1,0 +1,156 @@
+"""When a price applies: the conditions of an entry, compiled, and whether two of them can hold at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from spendmeter.contracts.catalog import HOLIDAY, Calendar, Conditions, Window
+from spendmeter.contracts.events import Context
+
+_DAY = 24 * 60
+_SINCE_EVER = datetime(1, 1, 2, tzinfo=UTC)
+_FOR_EVER = datetime(9999, 12, 30, tzinfo=UTC)
+_NO_LIMIT = 2**63
+STANDARD_TIERS = frozenset({"", "standard", "default", "auto", "on_demand", "on-demand"})
+"""What vendors call the tier that needs no name."""
+
+
+class CatalogError(ValueError):
+    """Entries that cannot be put in force: the message names them and the rule they break."""
+
+
+class Week:
+    """A vendor's week, minute by minute, on the vendor's calendar: `instant in week`."""
+
+    __slots__ = ("_holidays", "_minutes", "_zone", "calendar")
+
+    def __init__(self, windows: tuple[Window, ...], calendar: Calendar) -> None:
+        self.calendar = calendar.name
+        try:
+            self._zone = ZoneInfo(calendar.time_zone)
+            self._holidays = frozenset(map(date.fromisoformat, calendar.holidays))
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise CatalogError(f"calendar {calendar.name} ({calendar.id}): {error}") from None
+        # Days 1 to 8 and the day after each: a window past midnight belongs to the day on which it starts.
+        self._minutes = bytearray((HOLIDAY + 1) * 2 * _DAY)
+        for window in windows:
+            start, end = _minute(window.start), _minute(window.end)
+            end += 0 if end > start else _DAY
+            for day in window.days:
+                base = day * 2 * _DAY
+                self._minutes[base + start : base + end] = b"\1" * (end - start)
+
+    def __contains__(self, instant: datetime) -> bool:
+        local = instant.astimezone(self._zone)
+        minute = local.hour * 60 + local.minute
+        today = local.date()
+        if self._minutes[self._weekday(today) * 2 * _DAY + minute]:
+            return True
+        yesterday = date.fromordinal(today.toordinal() - 1)
+        return bool(self._minutes[self._weekday(yesterday) * 2 * _DAY + _DAY + minute])
+
+    def _weekday(self, day: date) -> int:
+        return HOLIDAY if day in self._holidays else day.isoweekday()
+
+    def overlaps(self, other: Week) -> bool:
+        """Whether an instant may lie in both; weeks on different calendars are taken to overlap."""
+        if self.calendar != other.calendar:
+            return True
+        return any(a & b for a, b in zip(self._unrolled(), other._unrolled(), strict=True))
+
+    def _unrolled(self) -> bytes:
+        """Days 1 to 8, each with what may spill into it; a holiday may follow and precede any."""
+        days = {day: self._minutes[day * 2 * _DAY :][: 2 * _DAY] for day in range(1, HOLIDAY + 1)}
+        unrolled = bytearray()
+        for day in days:
+            before = days if day == HOLIDAY else {(day - 2) % 7 + 1, HOLIDAY}
+            layers = [days[day][:_DAY], *(days[other][_DAY:] for other in before)]
+            unrolled += bytes(map(max, *layers))
+        return bytes(unrolled)
+
+
+def _minute(clock: str) -> int:
+    return int(clock[:2]) * 60 + int(clock[3:])
+
+
+class Bounds:
+    """The conditions that differ from event to event: `holds(instant, context tokens)`."""
+
+    __slots__ = ("end", "high", "low", "start", "week")
+
+    def __init__(self, when: Conditions, calendars: Mapping[str, Calendar]) -> None:
+        self.start = when.effective_from or _SINCE_EVER
+        self.end = when.effective_to or _FOR_EVER
+        if self.start >= self.end:
+            raise CatalogError(f"effective_to {self.end} is not after effective_from {self.start}")
+        low, high = when.context_min, when.context_max
+        self.low = -1 if low is None else low + (not when.context_min_inclusive)
+        self.high = _NO_LIMIT if high is None else high - (not when.context_max_inclusive)
+        if self.low > self.high:
+            raise CatalogError(f"no context length lies between {low} and {high}")
+        self.week: Week | None = None
+        if when.windows:
+            if when.calendar not in calendars:
+                raise CatalogError(f"windows need a calendar, and there is none named {when.calendar!r}")
+            self.week = Week(when.windows, calendars[when.calendar])
+
+    def holds(self, instant: datetime, context: int) -> bool:
+        """Whether an event at `instant` with `context` tokens meets them."""
+        return (
+            self.start <= instant < self.end
+            and self.low <= context <= self.high
+            and (self.week is None or instant in self.week)
+        )
+
+    def overlaps(self, other: Bounds) -> bool:
+        """Whether some event meets both."""
+        return (
+            self.start < other.end
+            and other.start < self.end
+            and self.low <= other.high
+            and other.low <= self.high
+            and (self.week is None or other.week is None or self.week.overlaps(other.week))
+        )
+
+
+Served = tuple[bool, str, str]
+"""Batch or not, service tier ("standard" for all its names), region; lower case."""
+
+
+def served(context: Context) -> Served:
+    """What served the event. A tier called "batch" is the batch of the standard tier."""
+    tier = context.service_tier.lower()
+    batch = context.batch or tier == "batch"
+    return batch, "standard" if tier in STANDARD_TIERS or tier == "batch" else tier, context.region.lower()
+
+
+def admits(when: Conditions, by: Served) -> bool:
+    """Whether the conditions hold for what served."""
+    batch, tier, region = by
+    return (
+        (when.batch is None or when.batch == batch)
+        and (not when.tiers or tier in when.tiers)
+        and (not when.regions or region in when.regions)
+    )
+
+
+def specificity(when: Conditions) -> tuple[bool, bool, bool, bool, bool]:
+    """Entries that say more about what served win, in this order: batch, tier, region, hours, context."""
+    return (
+        when.batch is not None,
+        bool(when.tiers),
+        bool(when.regions),
+        bool(when.windows),
+        when.context_min is not None or when.context_max is not None,
+    )
+
+
+def served_overlap(one: Conditions, other: Conditions) -> bool:
+    """Whether something may serve that both admit."""
+    return (
+        (one.batch is None or other.batch is None or one.batch == other.batch)
+        and (not one.tiers or not other.tiers or not set(one.tiers).isdisjoint(other.tiers))
+        and (not one.regions or not other.regions or not set(one.regions).isdisjoint(other.regions))
+    )
