@@ -55,9 +55,8 @@ def rollup(booked: Iterable[RatedUsage]) -> dict[RollupKey, RollupSum]:
         elif event.status == "provisional":
             row.of_which_provisional = add(row.of_which_provisional, effective)
         usage = row.usage
-        for unit, quantity in event.usage.items():
-            if type(quantity) is not int:
-                quantity = Decimal(quantity)
+        for unit, stated in event.usage.items():
+            quantity = stated if type(stated) is int else Decimal(stated)
             so_far = usage.get(unit, 0)
             usage[unit] = (
                 so_far + quantity

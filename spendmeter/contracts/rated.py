@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import msgspec
 from msgspec import Raw, Struct
@@ -88,7 +88,7 @@ class RatedUsage(Struct, frozen=True, kw_only=True, tag_field="type", tag="spend
     list: str
     contracted: str
     effective: str
-    usage: dict[str, Any]
+    usage: dict[str, int | str]
     """Quantities by unit: int, or a plain decimal string."""
     event: Raw
     lines: Raw
@@ -118,6 +118,6 @@ class PassedHoles(Struct, frozen=True, kw_only=True, tag_field="type", tag="spen
 
 Rated = RatedUsage | RejectedUsage | PassedHoles
 
-decode_rated = msgspec.json.Decoder(Rated, float_hook=Decimal).decode
+decode_rated = msgspec.json.Decoder(Rated).decode
 encode_rated = msgspec.json.Encoder().encode
 decode_lines = msgspec.json.Decoder(list[Line]).decode

@@ -121,7 +121,11 @@ class KafkaAdmin:
         self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="spendmeter-admin")
 
     async def __aenter__(self) -> Self:
-        await self._admin.start()
+        try:
+            await self._admin.start()
+        except BaseException:
+            await self._admin.close()
+            raise
         return self
 
     async def __aexit__(

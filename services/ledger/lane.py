@@ -1,0 +1,200 @@
+"""A lane: one partition of usage.rated, read in order and booked batch by batch on a connection of its own.
+
+The position that counts is the one in Postgres. Kafka's committed offset follows it and is read by people
+and monitors alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError, KafkaTimeoutError, OffsetOutOfRangeError
+from aiokafka.structs import ConsumerRecord
+from opentelemetry import trace
+
+from services.ledger.batch import LossFound, Progress, collect, refused_by_database
+from services.ledger.book import SQL, Booked, PositionMoved, SeriesKey, book, read_progress
+from services.ledger.totals import Totals
+from spendmeter.contracts.rated import RatedUsage, decode_rated, encode_rated
+from spendmeter.platform.kafka_admin import TopicFacts
+from spendmeter.platform.postgres import CONNECTION_ERRORS
+from spendmeter.platform.telemetry import Meters, links, log, span_context, tracer
+
+BATCH_EVENTS_MAX = 2_000
+LINGER_BELOW_EVENTS = 500
+LINGER_S = 0.02
+POLL_MS = 500
+BACKOFF_S_MIN, BACKOFF_S_MAX = 0.1, 5.0
+
+DATA_ERRORS = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError, ArithmeticError)
+"""The database (or its driver) will not hold a value: some record is bad, and halving finds which."""
+
+_Value = tuple[int, bytes | None]
+
+
+class Lane:
+    """Books one partition until it is stopped, meets a bug, or finds a loss: `stopped` then names it."""
+
+    def __init__(
+        self,
+        *,
+        partition: int,
+        rated: TopicPartition,
+        events: TopicPartition,
+        consumer: AIOKafkaConsumer,
+        pool: asyncpg.Pool[asyncpg.Record],
+        totals: Totals,
+        meters: Meters,
+    ) -> None:
+        self.partition = partition
+        self.rated = rated
+        self.events = events
+        self.progress: Progress | None = None
+        self.ahead = False
+        """Whether records lately lay behind a hole: something is missing until rating sends it again."""
+        self.stopped = ""
+        self._consumer = consumer
+        self._pool = pool
+        self._totals = totals
+        self._meters = meters
+        self._series: frozenset[SeriesKey] = frozenset()
+        self._booking = asyncio.Lock()
+        self._halted = False
+        self.task: asyncio.Task[None] | None = None
+
+    def start(self, facts: dict[str, TopicFacts]) -> None:
+        """Begin; `facts` are those of both topics."""
+        self.task = asyncio.create_task(self._run(facts), name=f"lane-{self.partition}")
+
+    async def stop(self) -> None:
+        """Let the transaction under way end, and begin no other."""
+        self._halted = True
+        async with self._booking:
+            if self.task is not None:
+                self.task.cancel()
+        if self.task is not None:
+            await asyncio.gather(self.task, return_exceptions=True)
+
+    def halt(self, reason: str) -> None:
+        """Stop the line if there is a reason, which names what was lost, until somebody has looked."""
+        if reason and not self.stopped:
+            self.stopped = reason
+            self._halted = True
+            log().error("line stopped: records are lost", partition=self.partition, reason=reason)
+
+    async def _run(self, facts: dict[str, TopicFacts]) -> None:
+        backoff_s = BACKOFF_S_MIN
+        while not self._halted:
+            try:
+                await self._open(facts)
+                while not self._halted:
+                    await self._step()
+                    backoff_s = BACKOFF_S_MIN
+            except PositionMoved:
+                log().info("position moved under us: reading it again", partition=self.partition)
+            except LossFound as loss:
+                self.halt(str(loss))
+            except OffsetOutOfRangeError:
+                log().warning("position is outside the log: checking", partition=self.partition)
+                await asyncio.sleep(backoff_s)
+            except (*CONNECTION_ERRORS, KafkaError) as error:
+                if isinstance(error, KafkaError) and not (
+                    error.retriable or isinstance(error, KafkaTimeoutError)
+                ):
+                    raise
+                self._meters.add("spendmeter.database.retries", service="ledger")
+                log().warning("booking is interrupted", partition=self.partition, error=type(error).__name__)
+                await asyncio.sleep(backoff_s)
+                backoff_s = min(backoff_s * 2, BACKOFF_S_MAX)
+
+    async def _open(self, facts: dict[str, TopicFacts]) -> None:
+        """Find out where the book stands and go there. Raises LossFound when the log no longer fits it."""
+        rated_id, events_id = facts[self.rated.topic].id, facts[self.events.topic].id
+        async with self._pool.acquire() as connection:
+            await connection.execute(SQL["first_start"], self.partition, rated_id, events_id)
+            progress = await read_progress(connection, self.partition)
+        assert progress is not None, "first_start has just made the row"
+        begins = await self._consumer.beginning_offsets([self.rated])
+        ends = await self._consumer.end_offsets([self.rated])
+        begin, end, name = begins[self.rated], ends[self.rated], f"{self.rated.topic}/{self.partition}"
+        if rated_id != progress.rated_topic:
+            raise LossFound(
+                f"{name} was created anew (topic id {progress.rated_topic} became {rated_id}): the old log's "
+                f"records from offset {progress.position} on were never applied"
+            )
+        if begin > progress.position:
+            raise LossFound(
+                f"{name}: records [{progress.position}, {begin}) were deleted before they were applied"
+            )
+        if end < progress.position:
+            raise LossFound(f"{name}: the log ends at {end}, before the applied position {progress.position}")
+        self.progress = progress
+        self._consumer.seek(self.rated, progress.position)
+
+    async def _step(self) -> None:
+        polled = await self._consumer.getmany(self.rated, timeout_ms=POLL_MS, max_records=BATCH_EVENTS_MAX)
+        records: list[ConsumerRecord[Any, Any]] = polled.get(self.rated, [])
+        if 0 < len(records) < LINGER_BELOW_EVENTS:
+            await asyncio.sleep(LINGER_S)  # a transaction costs the same for one event as for many
+            more = await self._consumer.getmany(self.rated, timeout_ms=0, max_records=BATCH_EVENTS_MAX)
+            records += more.get(self.rated, [])
+        if not records:
+            return
+        async with self._booking:
+            if not self._halted:
+                await self._book_traced(records)
+
+    async def _book_traced(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
+        contexts = [found for r in records if r.headers and (found := span_context(r.headers))]
+        with tracer().start_as_current_span("ledger book", links=links(contexts)) as span:
+            span.set_attribute("messaging.batch.message_count", len(records))
+            began = time.time_ns()
+            await self._book([(record.offset, record.value) for record in records])
+        for context in contexts:
+            parent = trace.set_span_in_context(trace.NonRecordingSpan(context))
+            tracer().start_span("ledger book event", context=parent, start_time=began).end()
+
+    async def _book(self, records: Sequence[_Value]) -> None:
+        """Book `records`; where the database refuses the data, halve until the bad one stands alone."""
+        assert self.progress is not None
+        batch = collect(self.progress, records)
+        began = time.monotonic()
+        try:
+            async with self._pool.acquire() as connection:
+                booked = await book(connection, batch, self._series)
+        except DATA_ERRORS as error:
+            if len(records) > 1:
+                half = len(records) // 2
+                await self._book(records[:half])
+                await self._book(records[half:])
+                return
+            log().warning(
+                "the database refused a record", partition=self.partition, error=type(error).__name__
+            )
+            await self._book([_rejection(records[0], error)])
+            return
+        self._count(booked, len(records), time.monotonic() - began)
+        self.progress = booked.progress
+        self.ahead = batch.ahead > 0
+        self._series |= booked.series
+        self._totals.touch(booked.touched)
+
+    def _count(self, booked: Booked, events: int, took_s: float) -> None:
+        for outcome, count in booked.outcomes.items():
+            self._meters.add("spendmeter.ledger.events", count, outcome=outcome)
+        self._meters.record("spendmeter.ledger.transaction.duration", took_s)
+        self._meters.record("spendmeter.ledger.batch.events", events)
+
+
+def _rejection(record: _Value, error: Exception) -> _Value:
+    offset, value = record
+    usage = decode_rated(value or b"")
+    if not isinstance(usage, RatedUsage):
+        raise error  # a rejection holds nothing that a database could refuse: this is a bug
+    # What the driver says of a value may quote it; the kind of error is enough to find it by.
+    return offset, encode_rated(refused_by_database(usage, type(error).__name__))

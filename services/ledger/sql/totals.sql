@@ -1,0 +1,21 @@
+-- name: open_buckets
+-- What may still change: published anew when a worker takes partitions over.
+SELECT DISTINCT tenant, encode(series_id, 'hex') AS series_id, bucket
+FROM rollups_minute WHERE bucket >= now() - interval '2 minutes'
+
+-- name: read_totals
+-- What the rollups say now, summed over shards and days of recording.
+SELECT r.tenant, encode(r.series_id, 'hex') AS series_id, r.bucket, r.currency,
+    sum(r.version)::bigint AS version, sum(r.events)::bigint AS events,
+    sum(r.unpriced_events)::bigint AS unpriced_events, sum(r.list)::text AS list,
+    sum(r.contracted)::text AS contracted, sum(r.effective)::text AS effective,
+    sum(r.of_which_provisional)::text AS of_which_provisional, usage_total(r.usage)::text AS usage
+FROM unnest($1::text[], $2::bytea[], $3::timestamptz[]) AS wanted (tenant, series_id, bucket)
+JOIN rollups_minute r USING (tenant, series_id, bucket)
+GROUP BY r.tenant, r.series_id, r.bucket, r.currency
+
+-- name: read_series
+-- The dimensions of series that this worker has not met.
+SELECT tenant, encode(series_id, 'hex') AS series_id, cost_class, provider, sku, team, project, feature,
+    workflow, workflow_version, agent, environment, key_id
+FROM series WHERE (tenant, series_id) IN (SELECT * FROM unnest($1::text[], $2::bytea[]))

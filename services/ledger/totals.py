@@ -1,0 +1,128 @@
+"""Publishes absolute totals of the series that bookings touched, each at most once a second.
+
+What a crash loses here does no harm: alerts sweep the rollups themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import msgspec
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from services.ledger.book import SeriesKey
+from spendmeter.contracts.money import plain
+from spendmeter.contracts.series import DIMENSIONS, Series
+from spendmeter.contracts.topics import partition_of
+from spendmeter.contracts.totals import SpendTotal, encode_total
+from spendmeter.platform.kafka import Record, send_batches
+from spendmeter.platform.postgres import CONNECTION_ERRORS, load_sql
+from spendmeter.platform.telemetry import Meters, log
+
+SQL = load_sql(Path(__file__).with_name("sql") / "totals.sql")
+INTERVAL_S = 1.0
+CHUNK_SERIES = 1_000
+SEND_TIMEOUT_S = 10
+
+Touched = tuple[str, str, datetime]
+"""(tenant, series id in hex, minute)."""
+
+
+class Totals:
+    """Remembers what was touched; `run` publishes it once a second."""
+
+    def __init__(
+        self, *, pool: asyncpg.Pool[asyncpg.Record], producer: AIOKafkaProducer, topic: str, meters: Meters
+    ) -> None:
+        self._pool = pool
+        self._producer = producer
+        self._topic = topic
+        self._meters = meters
+        self._touched: set[Touched] = set()
+        self._series: dict[SeriesKey, Series] = {}
+
+    def touch(self, touched: Iterable[Touched]) -> None:
+        """These rollups have changed."""
+        self._touched.update(touched)
+
+    async def touch_open_buckets(self) -> None:
+        """What may still change counts as touched: whoever watched the last owner has missed something."""
+        rows = await self._pool.fetch(SQL["open_buckets"])
+        self.touch((row["tenant"], row["series_id"], row["bucket"]) for row in rows)
+
+    async def run(self) -> None:
+        """Publish until cancelled."""
+        while True:
+            await asyncio.sleep(INTERVAL_S)
+            touched, self._touched = self._touched, set()
+            try:
+                await self._publish(sorted(touched))
+            except (*CONNECTION_ERRORS, KafkaError) as error:
+                self._touched |= touched
+                log().warning("totals wait", count=len(touched), error=type(error).__name__)
+
+    async def _publish(self, touched: list[Touched]) -> None:
+        for start in range(0, len(touched), CHUNK_SERIES):
+            chunk = touched[start : start + CHUNK_SERIES]
+            await self._learn_series({(tenant, series_id) for tenant, series_id, _ in chunk})
+            rows = await self._pool.fetch(
+                SQL["read_totals"],
+                [tenant for tenant, _, _ in chunk],
+                [bytes.fromhex(series_id) for _, series_id, _ in chunk],
+                [bucket for _, _, bucket in chunk],
+            )
+            await self._send(rows)
+            self._meters.add("spendmeter.ledger.totals", len(rows))
+
+    async def _learn_series(self, keys: set[SeriesKey]) -> None:
+        missing = sorted(keys - self._series.keys())
+        if missing:
+            rows = await self._pool.fetch(
+                SQL["read_series"],
+                [tenant for tenant, _ in missing],
+                [bytes.fromhex(series_id) for _, series_id in missing],
+            )
+            for row in rows:
+                dimensions = Series(**{name: row[name] for name in DIMENSIONS})
+                self._series[row["tenant"], row["series_id"]] = dimensions
+
+    async def _send(self, rows: list[asyncpg.Record]) -> None:
+        partitions = await self._producer.partitions_for(self._topic)
+        by_partition: defaultdict[int, list[Record]] = defaultdict(list)
+        for row in rows:
+            key = row["tenant"].encode()
+            value = encode_total(self._total(row))
+            by_partition[partition_of(key, len(partitions))].append((key, value, ()))
+        async with asyncio.timeout(SEND_TIMEOUT_S):
+            sent = [
+                future
+                for partition, records in by_partition.items()
+                for future in await send_batches(self._producer, self._topic, partition, records)
+            ]
+            await asyncio.gather(*sent)
+
+    def _total(self, row: Any) -> SpendTotal:
+        usage: dict[str, Decimal] = msgspec.json.decode(row["usage"], type=dict[str, Decimal])
+        return SpendTotal(
+            tenant=row["tenant"],
+            series_id=row["series_id"],
+            dimensions=self._series[row["tenant"], row["series_id"]],
+            bucket_start=row["bucket"],
+            version=row["version"],
+            currency=row["currency"],
+            list=plain(Decimal(row["list"])),
+            contracted=plain(Decimal(row["contracted"])),
+            effective=plain(Decimal(row["effective"])),
+            of_which_provisional=plain(Decimal(row["of_which_provisional"])),
+            events=row["events"],
+            unpriced_events=row["unpriced_events"],
+            usage={unit: plain(quantity) for unit, quantity in usage.items()},
+        )

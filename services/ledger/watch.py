@@ -1,0 +1,124 @@
+"""Watches the logs that the lanes read: how far they reach, and whether anything in them was lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from services.ledger.lane import Lane
+from spendmeter.platform.kafka_admin import KafkaAdmin
+from spendmeter.platform.postgres import CONNECTION_ERRORS, load_sql
+from spendmeter.platform.telemetry import Meters, log
+
+SQL = load_sql(Path(__file__).with_name("sql") / "watch.sql")
+INTERVAL_S = 1.0
+
+
+def loss(
+    *, lane: str, next_origin: int, position: int, rating_committed: int, events_begin: int, rated_end: int
+) -> str:
+    """What will never arrive; '' = nothing.
+
+    Rating commits past a record only after its answer was acknowledged, and the callers read
+    `rating_committed` and `events_begin` before `rated_end`: so once the book has applied all of usage.rated
+    and still waits for an offset that rating is past, or that has left the log, its answer cannot come.
+    """
+    if position < rated_end:
+        return ""
+    if rating_committed > next_origin:
+        return f"{lane}: usage.events [{next_origin}, {rating_committed}) was rated, but its answers are gone"
+    if events_begin > next_origin:
+        return f"{lane}: usage.events [{next_origin}, {events_begin}) was deleted before it was rated"
+    return ""
+
+
+class Watch:
+    """`run` looks once a second, until cancelled."""
+
+    def __init__(
+        self,
+        *,
+        lanes: Mapping[int, Lane],
+        consumer: AIOKafkaConsumer,
+        admin: KafkaAdmin,
+        pool: asyncpg.Pool[asyncpg.Record],
+        rating_group: str,
+        meters: Meters,
+    ) -> None:
+        self._lanes = lanes
+        self._consumer = consumer
+        self._admin = admin
+        self._pool = pool
+        self._rating_group = rating_group
+        self._meters = meters
+        self.healthy = False
+
+    async def run(self) -> None:
+        """Write log ends and look for losses, once a second, whatever is away meanwhile."""
+        while True:
+            try:
+                await self._look(list(self._lanes.values()))
+                self.healthy = True
+            except (*CONNECTION_ERRORS, KafkaError) as error:
+                self.healthy = False
+                log().warning("watching is interrupted", error=type(error).__name__)
+            await asyncio.sleep(INTERVAL_S)
+
+    async def _look(self, lanes: Collection[Lane]) -> None:
+        if not lanes:
+            return
+        committed = await self._admin.committed(self._rating_group)
+        begins = await self._consumer.beginning_offsets([lane.events for lane in lanes])
+        rated_ends = await self._consumer.end_offsets([lane.rated for lane in lanes])
+        await self._check_topics(lanes)
+        for lane in lanes:
+            progress = lane.progress
+            if progress is not None and not lane.stopped:
+                lane.halt(
+                    loss(
+                        lane=f"partition {lane.partition}",
+                        next_origin=progress.next_origin,
+                        position=progress.position,
+                        rating_committed=committed.get(lane.events, 0),
+                        events_begin=begins[lane.events],
+                        rated_end=rated_ends[lane.rated],
+                    )
+                )
+        await self._write(lanes, await self._consumer.end_offsets([lane.events for lane in lanes]))
+
+    async def _check_topics(self, lanes: Collection[Lane]) -> None:
+        names = sorted({topic for lane in lanes for topic in (lane.events.topic, lane.rated.topic)})
+        facts = await self._admin.topics(names)
+        for lane in lanes:
+            progress = lane.progress
+            if progress is None:
+                continue
+            for tp, known, offset in (
+                (lane.rated, progress.rated_topic, progress.position),
+                (lane.events, progress.origin_topic, progress.next_origin),
+            ):
+                now = facts[tp.topic].id if tp.topic in facts else "nothing"
+                if now != known:
+                    lane.halt(
+                        f"{tp.topic} was created anew (topic id {known} became {now}): of partition "
+                        f"{tp.partition} of the old log, everything from offset {offset} on was never applied"
+                    )
+
+    async def _write(self, lanes: Collection[Lane], ends: Mapping[TopicPartition, int]) -> None:
+        now = datetime.now(UTC)
+        rows = [(lane.partition, ends[lane.events], now, lane.stopped) for lane in lanes]
+        async with self._pool.acquire() as connection:
+            await connection.executemany(SQL["write_log_end"], rows)
+        in_flight = sum(
+            ends[lane.events] - lane.progress.next_origin for lane in lanes if lane.progress is not None
+        )
+        self._meters.set("spendmeter.ledger.in_flight", in_flight)
+        self._meters.set(
+            "spendmeter.line.stopped", sum(1 for lane in lanes if lane.stopped), service="ledger"
+        )
