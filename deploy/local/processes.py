@@ -18,6 +18,8 @@ from typing import Protocol
 
 import psutil
 
+GRACE_S = 15.0
+"""How long a process may take to stop before it is killed; a service gives itself 10 s."""
 LOG_BYTES_MAX = 20_000_000
 """A log that grows past this keeps its last such part as NAME.log.1."""
 
@@ -58,7 +60,9 @@ class Identity:
         return cls(pid=pid, create_time=psutil.Process(pid).create_time())
 
     def process(self) -> psutil.Process | None:
-        """The process itself, or None when it has ended (a zombie has)."""
+        """The process itself, or None when it has ended (a zombie has); id 0 stands for none."""
+        if self.pid == 0:
+            return None
         try:
             found = psutil.Process(self.pid)
             same = abs(found.create_time() - self.create_time) < 0.01

@@ -22,10 +22,9 @@ from types import TracebackType
 from deploy.local import home as homes
 from deploy.local.kafka import Kafka
 from deploy.local.postgres import Postgres
-from deploy.local.processes import Identity, Program, stop
+from deploy.local.processes import GRACE_S, Identity, Program, stop
 
 READY_SECONDS_MAX = 90
-STOP_GRACE_SECONDS = 20
 STARTS_MAX = 5
 PARTS = ("kafka", "postgres")
 
@@ -81,7 +80,7 @@ class Stack:
         """Sends one part a signal and waits for its end (Postgres: SIGQUIT is "immediate")."""
         process = self._running.pop(name)
         process.send_signal(sign)
-        process.wait(STOP_GRACE_SECONDS)
+        process.wait(GRACE_S)
 
     def restart(self, name: str, sign: signal.Signals = signal.SIGKILL) -> None:
         self.kill(name, sign)
@@ -92,7 +91,7 @@ class Stack:
         for name in [name for name in PARTS if name in self._running]:
             process = self._running.pop(name)
             if process.poll() is None:
-                stop(Identity.of(process.pid), self._parts[name].stop_signal, STOP_GRACE_SECONDS)
+                stop(Identity.of(process.pid), self._parts[name].stop_signal, GRACE_S)
             process.wait()
 
     def _start(self, name: str) -> None:

@@ -1,0 +1,108 @@
+"""The five services and the demo as processes: their commands, and the environment that is their contract.
+
+docker-compose.yml states the same contract for containers; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.local.home import CLONE, LOOPBACK
+from deploy.local.processes import launch
+
+PORTS = {"api": 8400, "ingest": 8401, "rating": 8402, "ledger": 8403, "alerts": 8404, "demo": 8405}
+DATABASE_ROLES = {"ingest": "ingest", "ledger": "ledger", "alerts": "alerts", "api": "api"}
+"""The services that have the database, and as whom. Rating is stateless and gets no URL."""
+SERVICES = ("ingest", "rating", "ledger", "alerts", "api")
+PROBE_SECONDS_MAX = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """One service, started as `python -m MODULE` from the clone."""
+
+    name: str
+    module: str
+    port: int
+    environment: Mapping[str, str] = field(repr=False)
+    probed: bool = True
+    stop_signal: signal.Signals = signal.SIGTERM
+
+    def spawn(self, log: Path) -> subprocess.Popen[bytes]:
+        environment = {**_inherited(), **self.environment, "PYTHONPATH": str(CLONE), "PYTHONUNBUFFERED": "1"}
+        return launch([sys.executable, "-m", self.module], log, folder=CLONE, environment=environment)
+
+    def trouble(self) -> str | None:
+        """None when GET /ready answers 200; else the detail of its problem."""
+        if not self.probed:
+            return None
+        try:
+            urllib.request.urlopen(f"http://{LOOPBACK}:{self.port}/ready", timeout=PROBE_SECONDS_MAX).close()
+        except urllib.error.HTTPError as answer:
+            with answer:
+                return _detail(answer.read())
+        except OSError:
+            return "does not answer yet"
+        return None
+
+
+def service(
+    name: str,
+    *,
+    port: int,
+    kafka: str,
+    database_url: str | None,
+    topic_prefix: str,
+    partitions: int,
+    demo: bool,
+) -> Service:
+    """The service with what it reads (spendmeter/platform/settings.py)."""
+    environment = {
+        "KAFKA_BOOTSTRAP_SERVERS": kafka,
+        "SPENDMETER_HOST": LOOPBACK,
+        "SPENDMETER_PORT": str(port),
+        "SPENDMETER_TOPIC_PREFIX": topic_prefix,
+        "SPENDMETER_PARTITIONS": str(partitions),
+    }
+    if database_url is not None:
+        environment["DATABASE_URL"] = database_url
+    if name == "alerts" and demo:
+        environment["SPENDMETER_WEBHOOK_ALLOW_PRIVATE"] = "true"  # the demo's sink is on 127.0.0.1
+    return Service(name=name, module=f"services.{name}", port=port, environment=environment)
+
+
+def demo(*, port: int, environment: Mapping[str, str]) -> Service:
+    """The demo: it sends usage and receives alerts, and serves no probes."""
+    environment = {**environment, "SPENDMETER_HOST": LOOPBACK, "SPENDMETER_PORT": str(port)}
+    return Service(name="demo", module="deploy.demo", port=port, environment=environment, probed=False)
+
+
+def addresses(ports: Mapping[str, int]) -> dict[str, str]:
+    """The URLs that people and programs use."""
+    ingest, api = (f"http://{LOOPBACK}:{ports[name]}" for name in ("ingest", "api"))
+    return {
+        "SPENDMETER_INGEST_URL": ingest,
+        "SPENDMETER_API_URL": api,
+        "SPENDMETER_PORTAL_URL": f"{api}/",
+    }
+
+
+def _inherited() -> dict[str, str]:
+    """Our environment without the owner's URL: a service has its own role's or none."""
+    return {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+
+
+def _detail(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["detail"])
+    except (ValueError, KeyError, TypeError):
+        return "is not ready and does not say why"

@@ -1,0 +1,113 @@
+"""What runs now, as the supervisor last wrote it: the only thing that its readers and its successor know."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any, Literal
+
+import msgspec
+
+from deploy.local.home import Home, write_private
+from deploy.local.processes import Identity
+
+MESSAGES_MAX = 200
+
+ProcessState = Literal["starting", "ready", "restarting", "stopped"]
+Phase = Literal["starting", "ready", "stopping", "stopped", "failed"]
+
+
+class ProcessEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One supervised process; `pid` is 0 while there is none."""
+
+    name: str
+    port: int
+    log: str
+    pid: int = 0
+    create_time: float = 0.0
+    restarts: int = 0
+    state: ProcessState = "starting"
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(pid=self.pid, create_time=self.create_time)
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """Something a person wants to know: a step that took so long, a port that moved, a restart."""
+
+    number: int
+    at: float
+    text: str
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole of state.json. `environment` is what `spendmeter env` prints; hence the file's mode 0600."""
+
+    supervisor_pid: int
+    supervisor_create_time: float
+    phase: Phase = "starting"
+    failure: str = ""
+    messages: tuple[Message, ...] = ()
+    environment: dict[str, str] = {}
+    processes: tuple[ProcessEntry, ...] = ()
+
+    @property
+    def supervisor(self) -> Identity:
+        return Identity(pid=self.supervisor_pid, create_time=self.supervisor_create_time)
+
+    @property
+    def running(self) -> bool:
+        """True while its supervisor lives."""
+        return self.supervisor.process() is not None
+
+
+def read_state(home: Home) -> State | None:
+    """The last state of the home's system, or None when it never ran."""
+    try:
+        return msgspec.json.decode(home.state.read_bytes(), type=State)
+    except FileNotFoundError:
+        return None
+
+
+class Board:
+    """The supervisor's side: every change is on disk before the call returns."""
+
+    def __init__(self, home: Home, supervisor: Identity) -> None:
+        self._home = home
+        self._lock = threading.Lock()
+        self._messages = 0
+        self._processes: dict[str, ProcessEntry] = {}
+        self._state = State(supervisor_pid=supervisor.pid, supervisor_create_time=supervisor.create_time)
+        self._replace()
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+    def say(self, text: str) -> None:
+        """Adds a message; the oldest goes when there are MESSAGES_MAX."""
+        with self._lock:
+            self._messages += 1
+            message = Message(number=self._messages, at=time.time(), text=text)
+            kept = (*self._state.messages, message)[-MESSAGES_MAX:]
+            self._replace(messages=kept)
+        print(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(message.at)), text, flush=True)
+
+    def enter(self, phase: Phase, failure: str = "") -> None:
+        with self._lock:
+            self._replace(phase=phase, failure=failure)
+
+    def publish(self, environment: dict[str, str]) -> None:
+        with self._lock:
+            self._replace(environment=environment)
+
+    def put(self, entry: ProcessEntry) -> None:
+        """Adds the process or replaces what was known of it."""
+        with self._lock:
+            self._processes[entry.name] = entry
+            self._replace(processes=tuple(self._processes.values()))
+
+    def _replace(self, **changes: Any) -> None:
+        self._state = msgspec.structs.replace(self._state, **changes)
+        write_private(self._home.state, msgspec.json.encode(self._state).decode())
