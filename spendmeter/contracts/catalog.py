@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from base64 import b32encode
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import blake2b
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -25,8 +26,8 @@ PUBLICATION_KEY = b"publication"
 """The Kafka key of every marker (entries have their id): compaction keeps the last."""
 MATCH_STARS_MAX = 3
 
-PlainDecimal = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,17})(\.[0-9]{0,11}[1-9])?$")]
-"""A non-negative decimal in its one spelling: no exponent, no leading or trailing zeros."""
+PlainDecimal = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,17})(\.[0-9]{0,17}[1-9])?$")]
+"""A non-negative decimal in its one spelling: no exponent, no leading or trailing zeros, 18 and 18 digits."""
 Key = Annotated[str, Meta(max_length=256)]
 Match = Annotated[str, Meta(min_length=1, max_length=256)]
 """A lower-case name in which `*` stands for anything and `#` for one digit."""
@@ -60,7 +61,8 @@ class Conditions(Struct, frozen=True, kw_only=True, omit_defaults=True):
     batch: bool | None = None
     tiers: tuple[Name, ...] = ()
     """Service tiers that served, lower case; "standard" never needs to be named."""
-    regions: tuple[Name, ...] = ()
+    regions: tuple[Key, ...] = ()
+    """Lower case; "" = the event states none."""
     calendar: str = ""
     """Name of the vendor's calendar, on which `windows` are read."""
     windows: tuple[Window, ...] = ()
@@ -245,15 +247,43 @@ decode_catalog = msgspec.json.Decoder(CatalogRecord).decode
 encode_catalog = msgspec.json.Encoder().encode
 
 _canonical = msgspec.json.Encoder(order="sorted").encode
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ABOUT = frozenset({"id", "version", "source", "recorded_at", "by", "note"})
 _E = TypeVar("_E", bound=Entry)
 
 
 def entry_id(entry: Entry) -> str:
     """13 characters of base32 (BLAKE2b-64) over what the entry says: type and fields, sorted, defaults left
     out, so that a field added later changes no existing id."""
-    said = msgspec.structs.replace(entry, id="", version=0, source="", recorded_at=_EPOCH, by="", note="")
+    said = _said(entry)
+    said["type"] = type(entry).__struct_config__.tag
     return b32encode(blake2b(_canonical(said), digest_size=8).digest()).decode().rstrip("=").lower()
+
+
+def _said(struct: Struct) -> dict[str, Any]:
+    said: dict[str, Any] = {}
+    for name, default in _defaults(type(struct)):
+        value = getattr(struct, name)
+        if value != default:
+            said[name] = _normal(value)
+    return said
+
+
+def _normal(value: Any) -> Any:
+    if isinstance(value, Struct):
+        return _said(value)
+    if isinstance(value, tuple):
+        return [_normal(item) for item in value]
+    return value.astimezone(UTC) if isinstance(value, datetime) else value
+
+
+@cache
+def _defaults(kind: type[Struct]) -> tuple[tuple[str, Any], ...]:
+    fields = msgspec.structs.fields(kind)
+    return tuple(
+        (field.name, {} if field.default_factory is dict else field.default)
+        for field in fields
+        if field.name not in _ABOUT
+    )
 
 
 def identified(entry: _E) -> _E:
