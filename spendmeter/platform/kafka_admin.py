@@ -18,6 +18,8 @@ from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16,
 
 from spendmeter.contracts.topics import Topic
 
+REPLICAS_MAX = 3
+
 
 class _TopicId(AbstractType[str]):
     """Kafka's 16-byte topic id, as 32 hex digits."""
@@ -136,11 +138,12 @@ class KafkaAdmin:
     async def ensure_topics(self, topics: Sequence[Topic], *, prefix: str, partitions: int) -> None:
         """Create what is missing; what exists stays as it is."""
         existing = await self._admin.list_topics()
+        brokers = len((await self._admin.describe_cluster())["brokers"])
         missing = [
             NewTopic(
                 name=prefix + topic.name,
                 num_partitions=topic.partitions or partitions,
-                replication_factor=-1,  # the broker's default
+                replication_factor=min(REPLICAS_MAX, brokers),
                 topic_configs=topic.config(),
             )
             for topic in topics
