@@ -86,6 +86,11 @@ def demo(*, port: int, environment: Mapping[str, str]) -> Service:
     return Service(name="demo", module="deploy.demo", port=port, environment=environment, probed=False)
 
 
+def webhook_url(port: int) -> str:
+    """Where the demo receives alerts."""
+    return f"http://{LOOPBACK}:{port}/alerts"
+
+
 def addresses(ports: Mapping[str, int]) -> dict[str, str]:
     """The URLs that people and programs use."""
     ingest, api = (f"http://{LOOPBACK}:{ports[name]}" for name in ("ingest", "api"))

@@ -127,7 +127,8 @@ class Supervisor:
             role_secret=self._facts.role_secret,
             topic_prefix=self._options.topic_prefix,
             partitions=self._options.partitions,
-            demo=self._options.demo,
+            secrets_file=self._home.data / "keys.json",
+            webhook_url=services.webhook_url(self._ports["demo"]) if self._options.demo else "",
         )
 
     def _service(self, name: str, kafka: str, database: str) -> Program:

@@ -14,7 +14,15 @@ from deploy.local import services, supervisor
 
 async def prepare(**asked: object) -> dict[str, str]:
     """What the real one answers, without a topic or a table."""
-    assert {"kafka", "owner_url", "role_secret", "topic_prefix", "partitions", "demo"} == set(asked)
+    assert {
+        "kafka",
+        "owner_url",
+        "role_secret",
+        "topic_prefix",
+        "partitions",
+        "secrets_file",
+        "webhook_url",
+    } == set(asked)
     return {"SPENDMETER_API_KEY": "sm_demo_key", "SPENDMETER_ADMIN_KEY": "sm_admin_key"}
 
 

@@ -1,0 +1,69 @@
+"""What several commands need to know of the running system."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import typer
+
+from deploy.local.home import Home
+from deploy.local.state import State, read_state
+from spendmeter.platform import settings
+
+ANSWER_SECONDS_MAX = 5.0
+
+
+class NoAnswer(Exception):
+    """The api cannot be asked; the text says why."""
+
+
+def fail(text: str) -> NoReturn:
+    """Says what went wrong and ends the command with exit code 1."""
+    typer.echo(text, err=True)
+    raise typer.Exit(1)
+
+
+def home() -> Home:
+    return Home(settings.home())
+
+
+def running_state() -> State:
+    """The state of the running system; ends the command, saying what to type, when there is none."""
+    state = read_state(home())
+    if state is None or not state.running:
+        fail(f"Spendmeter is not running (home: {home().root}).\nStart it: make up, or spendmeter up")
+    return state
+
+
+def ask(environment: Mapping[str, str], path: str, key: str = "SPENDMETER_API_KEY") -> Any:
+    """GET from the api with one of the environment's keys; NoAnswer when it does not answer 200."""
+    request = urllib.request.Request(  # noqa: S310 - the URL is the supervisor's own, on http
+        environment["SPENDMETER_API_URL"] + path, headers={"Authorization": f"Bearer {environment[key]}"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=ANSWER_SECONDS_MAX) as answer:  # noqa: S310
+            return json.load(answer)
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            raise NoAnswer(f"the api answered {refusal.code} to {path}") from refusal
+    except (OSError, ValueError) as trouble:
+        raise NoAnswer(f"the api does not answer: {trouble}") from trouble
+    except KeyError as missing:
+        raise NoAnswer(f"the system has not published {missing} yet") from missing
+
+
+def read_counts(environment: Mapping[str, str]) -> dict[str, int]:
+    """Events in, booked, in flight, rejected and the rest of the accounting, in total; NoAnswer as `ask`."""
+    total = ask(environment, "/v1/accounting", "SPENDMETER_ADMIN_KEY").get("total")
+    if total is None:
+        raise NoAnswer("the api's answer to /v1/accounting has no total")
+    counts = {
+        name: int(total.get(name, 0))
+        for name in ("booked", "duplicate", "conflict", "rejected", "holes", "in_flight")
+    }
+    arrived = sum(counts[name] for name in ("booked", "duplicate", "conflict", "rejected", "in_flight"))
+    return {"in": arrived, **counts}

@@ -1,0 +1,121 @@
+"""spendmeter status."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import suppress
+from typing import Annotated, Any
+
+import typer
+
+from deploy.local.state import ProcessEntry, State
+from spendmeter.cli._running import NoAnswer, home, read_counts, running_state
+
+KAFKA_SECONDS_MAX = 10.0
+
+
+def command(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for programs.")] = False,
+) -> None:
+    """Show each process, the lag of each consumer group, and where the events are.
+
+    \b
+    Examples:
+      spendmeter status
+      spendmeter status --json | jq '.processes[] | select(.restarts > 0)'
+    """
+    state = running_state()
+    report: dict[str, Any] = {"phase": state.phase, "home": str(home().root), "problems": []}
+    report["processes"] = _processes(state)
+    report["groups"], report["events"] = [], None
+    try:
+        report["events"] = read_counts(state.environment)
+    except NoAnswer as why:
+        report["problems"].append(f"no event counts: {why}")
+    try:
+        report["groups"] = asyncio.run(_groups(state.environment))
+    except (OSError, TimeoutError, LookupError) as why:
+        report["problems"].append(f"no lag: Kafka cannot be asked ({why or type(why).__name__})")
+    typer.echo(json.dumps(report, indent=2)) if as_json else _show(report)
+
+
+def _processes(state: State) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": entry.name,
+            "pid": entry.pid,
+            "restarts": entry.restarts,
+            "state": entry.state,
+            "port": entry.port,
+            "memory_bytes": _memory_bytes(entry),
+            "log": entry.log,
+        }
+        for entry in state.processes
+    ]
+
+
+def _memory_bytes(entry: ProcessEntry) -> int:
+    """Of the process and its children; pages that they share count once where the system can tell."""
+    import psutil
+
+    process, total = entry.identity.process(), 0
+    with suppress(psutil.Error):
+        for part in [process, *process.children(recursive=True)] if process else []:
+            memory = part.memory_full_info()
+            total += getattr(memory, "pss", memory.uss)
+    return total
+
+
+async def _groups(environment: dict[str, str]) -> list[dict[str, Any]]:
+    """The lag of every consumer group: what each has not committed yet, summed over its partitions."""
+    from aiokafka import AIOKafkaConsumer
+    from aiokafka.admin import AIOKafkaAdminClient
+    from aiokafka.errors import KafkaError
+
+    address = environment["KAFKA_BOOTSTRAP_SERVERS"]
+    admin, reader = (
+        AIOKafkaAdminClient(bootstrap_servers=address),
+        AIOKafkaConsumer(bootstrap_servers=address),
+    )
+    try:
+        async with asyncio.timeout(KAFKA_SECONDS_MAX):
+            await admin.start()
+            await reader.start()
+            groups = []
+            for group, *_ in sorted(await admin.list_consumer_groups()):
+                offsets = await admin.list_consumer_group_offsets(group)
+                committed = {at: meta.offset for at, meta in offsets.items() if meta.offset >= 0}
+                ends = await reader.end_offsets(list(committed)) if committed else {}
+                lag = sum(max(0, ends[at] - offset) for at, offset in committed.items())
+                groups.append({"group": group, "lag": lag, "partitions": len(committed)})
+            return groups
+    except KafkaError as trouble:
+        raise OSError(str(trouble)) from trouble
+    finally:
+        await reader.stop()
+        await admin.close()
+
+
+def _show(report: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    console.print(f"Spendmeter: {report['phase']} (home {report['home']})")
+    processes = Table("process", "pid", "state", "restarts", "memory", "port", box=None, pad_edge=False)
+    for entry in report["processes"]:
+        memory = f"{entry['memory_bytes'] / 1e6:.0f} MB"
+        row = (entry["name"], entry["pid"], entry["state"], entry["restarts"], memory, entry["port"])
+        processes.add_row(*map(str, row))
+    console.print(processes)
+    if report["groups"]:
+        groups = Table("consumer group", "lag", "partitions", box=None, pad_edge=False)
+        for group in report["groups"]:
+            groups.add_row(group["group"], str(group["lag"]), str(group["partitions"]))
+        console.print(groups)
+    if report["events"]:
+        counts = report["events"]
+        console.print("events: " + ", ".join(f"{name} {number:,}" for name, number in counts.items()))
+    for problem in report["problems"]:
+        console.print(problem)
