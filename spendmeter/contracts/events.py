@@ -6,8 +6,9 @@ trusted. Unknown fields are ignored. Quantities come out in their one normal for
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from hashlib import blake2b
 from typing import Annotated, Any, Literal, get_args
 
@@ -32,7 +33,7 @@ COST_CLASSES: tuple[str, ...] = get_args(CostClass)
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
 Label = Annotated[str, Meta(max_length=128)]
 UnitName = Annotated[str, Meta(min_length=1, max_length=64)]
-Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
+Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", max_length=3)]  # "$" alone lets a newline follow
 Instant = Annotated[datetime, Meta(tz=True)]
 
 
@@ -125,6 +126,7 @@ _decode_event = msgspec.json.Decoder(UsageEvent, float_hook=Decimal).decode
 _decode_batch = msgspec.json.Decoder(list[UsageEvent], float_hook=Decimal).decode
 encode_event = msgspec.json.Encoder().encode
 _canonical = msgspec.json.Encoder(order="sorted").encode
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # an escaped backslash before "u0000" is no NUL
 
 
 def read_event(raw: bytes) -> UsageEvent:
@@ -154,6 +156,8 @@ def _decoded(decode: Any, raw: bytes) -> Any:
         raise EventError(reason, path.rstrip("`").lstrip(".")) from None
     except RecursionError:
         raise EventError("is nested too deep") from None
+    except InvalidOperation:  # what Decimal makes of an exponent that it cannot hold
+        raise EventError("holds a number out of range") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise EventError(f"is not JSON: {error}") from None
 
@@ -184,7 +188,7 @@ def _check(event: UsageEvent, may_have_nul: bool) -> None:
         _check_amount(data.reported_cost, "data.reported_cost.amount")
     if data.outcome is not None and data.outcome.value is not None:
         _check_amount(data.outcome.value, "data.outcome.value.amount")
-    if may_have_nul and b"\\u0000" in encode_event(event):
+    if may_have_nul and _NUL.search(encode_event(event)):
         raise EventError("holds a NUL character (U+0000)")
 
 
@@ -209,7 +213,10 @@ def event_time(event: UsageEvent) -> datetime:
     """When it happened, in UTC; ingest has filled it in where the caller left it out. Raises EventError."""
     if event.time is UNSET:
         raise EventError("is missing", "time")
-    return event.time.astimezone(UTC)
+    try:
+        return event.time.astimezone(UTC)
+    except OverflowError:
+        raise EventError("is outside the years 1 to 9999 in UTC", "time") from None
 
 
 def identity(tenant: str, source: str, id: str) -> bytes:
