@@ -1,0 +1,101 @@
+"""spendmeter verify."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from deploy.local.state import read_state
+from spendmeter.cli._running import home
+
+if TYPE_CHECKING:
+    from spendmeter.verify.report import Report
+
+_NOT_CHECKED = 2
+
+
+def command(
+    submissions: Annotated[
+        list[Path] | None, typer.Option(help="A sender's log, .jsonl or .jsonl.gz; may be repeated.")
+    ] = None,
+    prices: Annotated[Path | None, typer.Option(help="The table of literal prices (TOML).")] = None,
+    kafka: Annotated[str | None, typer.Option(help="HOST:PORT; else the running system's.")] = None,
+    database: Annotated[str | None, typer.Option(help="The owner's URL; else the running system's.")] = None,
+    topic_prefix: Annotated[str, typer.Option(envvar="SPENDMETER_TOPIC_PREFIX")] = "",
+    settle: Annotated[float, typer.Option(help="Seconds that events in flight may take.", min=0)] = 30.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for programs.")] = False,
+) -> None:
+    """Prove the book: every event booked once, and priced to the last digit.
+
+    Recomputes everything from the bytes on usage.events, the sender's log and a table of literal prices, by
+    code that shares nothing with the services. Exit code 0: all checked, all right. 1: something is wrong,
+    and named. 2: something could not be checked, and counted.
+
+    \b
+    Examples:
+      spendmeter verify
+      spendmeter verify --submissions sent.jsonl.gz --prices prices.toml
+      spendmeter verify --json | jq .invariants.I4
+    """
+    import asyncpg
+    from aiokafka.errors import KafkaError
+
+    from spendmeter.verify import literals
+    from spendmeter.verify.run import Request, verify
+    from spendmeter.verify.submissions import Submissions
+
+    state = read_state(home())
+    known = state.environment if state is not None and state.running else os.environ
+    kafka = kafka or known.get("KAFKA_BOOTSTRAP_SERVERS")
+    database = database or known.get("DATABASE_URL")
+    if not kafka or not database:
+        _stop("nothing runs here: name --kafka HOST:PORT and --database URL")
+    try:
+        request = Request(
+            kafka=kafka,
+            database=database,
+            topic_prefix=topic_prefix,
+            submissions=Submissions(submissions) if submissions else None,
+            literals=literals.load(prices) if prices else None,
+            settle_s=settle,
+        )
+        report = asyncio.run(verify(request))
+    except (OSError, KeyError, ValueError, KafkaError, asyncpg.PostgresError) as trouble:
+        _stop(f"nothing was checked: {type(trouble).__name__}: {trouble}")
+    typer.echo(json.dumps(report.as_json(), indent=2)) if as_json else _show(report)
+    raise typer.Exit(report.exit_code)
+
+
+def _stop(why: str) -> NoReturn:
+    typer.echo(why, err=True)
+    raise typer.Exit(_NOT_CHECKED)
+
+
+def _show(report: Report) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    answer = report.as_json()
+    table = Table("", "invariant", "checked", "wrong", "not checked", box=None, pad_edge=False)
+    for name, line in answer["invariants"].items():
+        unchecked = sum(line["unchecked"].values())
+        style = "red" if line["found"] else "yellow" if unchecked else None
+        counts = (f"{count:,}" for count in (line["checked"], line["found"], unchecked))
+        table.add_row(name, line["about"], *counts, style=style)
+    console.print(table)
+    for name, line in answer["invariants"].items():
+        for finding in line["named"]:
+            console.print(f"{name} {finding['row']}: {finding['what']}", style="red", markup=False)
+        if (more := line["found"] - len(line["named"])) > 0:
+            console.print(f"{name} and {more:,} more", style="red")
+        for why, count in line["unchecked"].items():
+            console.print(f"{name} not checked: {count:,} {why}", style="yellow", markup=False)
+    for fact, value in answer["facts"].items():
+        console.print(f"{fact.replace('_', ' ')}: {value}", markup=False)
+    console.print(f"verdict: {answer['verdict']}")

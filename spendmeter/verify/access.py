@@ -1,0 +1,100 @@
+"""I8 and I8a: what the catalogue of Postgres lets each role do, and what api's role really sees."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from spendmeter import contracts
+from spendmeter.verify.book import SQL
+from spendmeter.verify.report import Report
+
+CHANGES = {"UPDATE", "DELETE", "TRUNCATE"}
+NO_TENANT, STRANGER = "", "verify-no-such-tenant"
+_LETTERS = {"S": "SELECT", "I": "INSERT", "U": "UPDATE", "D": "DELETE"}
+_SHARED = ("catalog_entries",)
+"""Tables in which tenant '' is for everybody who has a tenant."""
+
+
+async def check_access(connection: Any, report: Report) -> None:
+    """Judge every service role, and whoever else of ours is connected."""
+    database = await connection.fetchval("SELECT current_database()")
+    stated = _stated()
+    roles = await connection.fetch(SQL["service_roles"])
+    for role in roles:
+        named = f"role {role['rolname']}"
+        for power, what in (("rolsuper", "is a superuser"), ("rolbypassrls", "bypasses row-level security"),
+                            ("owns", "owns the entries")):  # fmt: skip
+            report.check("I8a")
+            if role[power]:
+                report.find("I8a", what, named)
+        if role["rolsuper"]:
+            continue
+        own = stated.get(role["rolname"].removeprefix(f"{database}_"), set())
+        for table, privilege in await connection.fetch(SQL["privileges"], role["oid"]):
+            report.check("I8a")
+            if table == "entries" and privilege in CHANGES:
+                report.find("I8a", f"may {privilege} booked entries", named)
+            elif (table, privilege) not in own:
+                report.find(
+                    "I8a", f"may {privilege}, which tables.md does not grant", f"{named}, table {table}"
+                )
+    if not roles:
+        report.pass_over("I8a", f"there is no role named {database}_*")
+    for (table,) in await connection.fetch(SQL["unprotected"]):
+        report.find("I8", "row-level security is not enabled and forced", f"table {table}")
+    await _look_as_api(
+        connection, f"{database}_api", sorted(t for t, p in stated["api"] if p == "SELECT"), report
+    )
+
+
+def _stated() -> dict[str, set[tuple[str, str]]]:
+    """By role: the (table, privilege) that tables.md grants. Read as the document that it is."""
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in Path(contracts.__path__[0], "tables.md").read_text("utf-8").splitlines()
+        if line.startswith("|")
+    ]
+    granted: dict[str, set[tuple[str, str]]] = {role: set() for role in rows[0][3:]}
+    for table, _, _, *cells in rows[2:]:
+        for role, letters in zip(rows[0][3:], cells, strict=True):
+            granted[role] |= {(table, _LETTERS[letter]) for letter in re.findall("[SIUD]", letters)}
+    return granted
+
+
+async def _look_as_api(connection: Any, role: str, tables: list[str], report: Report) -> None:
+    """Read every table that api may read as api itself: without a tenant, as a stranger, as each tenant."""
+    tenants = [tenant for (tenant,) in await connection.fetch("SELECT tenant FROM tenants")]
+    with_tenant = {
+        table
+        for (table,) in await connection.fetch(
+            "SELECT relname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid "
+            "WHERE attname = 'tenant' AND relnamespace = 'public'::regnamespace AND relkind = 'r'"
+        )
+    }
+    try:
+        async with connection.transaction():  # a savepoint of the snapshot that this runs in
+            await connection.execute(f'SET LOCAL ROLE "{role}"')
+            for tenant in (NO_TENANT, STRANGER, *tenants):
+                await connection.execute("SELECT set_config('app.tenant', $1, true)", tenant)
+                for table in tables:
+                    if table in with_tenant:
+                        await _look_at(connection, table, tenant, report)
+            await connection.execute("RESET ROLE")
+    except asyncpg.InsufficientPrivilegeError:
+        report.pass_over("I8", f"what api sees (needs the database's owner, who may act as {role})")
+
+
+async def _look_at(connection: Any, table: str, tenant: str, report: Report) -> None:
+    shared = "OR tenant = ''" if table in _SHARED and tenant != NO_TENANT else ""
+    visible = await connection.fetchval(
+        f"SELECT tenant FROM {table} WHERE NOT (tenant = $1 AND $1 <> '' {shared}) LIMIT 1",  # noqa: S608
+        tenant,
+    )
+    report.check("I8")
+    if visible is not None:
+        who = f"with tenant {tenant!r}" if tenant else "without a tenant"
+        report.find("I8", f"api {who} sees a row of tenant {visible!r}", f"table {table}")

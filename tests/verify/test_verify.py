@@ -1,0 +1,191 @@
+"""verify names what is wrong with a book, and says what it could not check."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from spendmeter.platform.roles import role_url
+from spendmeter.verify.report import CLEAN, FOUND, INCOMPLETE, Report
+from spendmeter.verify.submissions import Submissions
+from tests.verify.conftest import BAD, EVENTS, PARTITIONS, WrittenBook
+
+
+def said(report: Report, invariant: str) -> str:
+    return "\n".join(f"{finding.row}: {finding.what}" for finding in report.named[invariant])
+
+
+async def test_a_book_that_is_right_is_clean(book: WrittenBook) -> None:
+    report = await book.check()
+    assert (report.exit_code, dict(report.named)) == (CLEAN, {})
+    assert (
+        report.facts["outcomes"] | {"priced": EVENTS - 3, "duplicate": 1, "conflict": 1, "rejected": 1}
+        == (report.facts["outcomes"])
+    )
+    assert report.checked["I2"] == report.checked["I3"] == 1
+    assert report.checked["I8"] > 0
+
+
+async def test_a_row_deleted_by_hand_is_named(book: WrittenBook) -> None:
+    await book.owner.execute("DELETE FROM entries WHERE event LIKE '%\"e7\"%'")
+    report = await book.check()
+    assert report.exit_code == FOUND
+    assert "bot/e7 (usage.events 1@3): missing" in said(report, "I1")
+    assert "rollup" not in said(report, "I1")
+    assert "events is 1, its entries say 0" in said(report, "I5")
+    assert "booked is 30, there are 29 rows" in said(report, "I6")
+    assert "the sum is" in said(report, "I4")
+
+
+async def test_a_changed_amount_is_named(book: WrittenBook) -> None:
+    await book.owner.execute("UPDATE entries SET list = list + 0.000000000001 WHERE event LIKE '%\"e7\"%'")
+    report = await book.check()
+    assert report.exit_code == FOUND
+    assert "bot/e7 (usage.events 1@3): changed: list is 0.003147000001, the table says 0.0031470" in said(
+        report, "I4"
+    )
+
+
+async def test_an_amount_changed_everywhere_at_once_is_still_named(book: WrittenBook) -> None:
+    """Entry, lines and rollup agree with each other, and not with the price table."""
+    await book.owner.execute(
+        'UPDATE entries SET lines = \'[{"unit": "input_tokens", "amount": "9"}]\', list = 9, contracted = 9, '
+        "effective = 9 WHERE event LIKE '%\"e7\"%'"
+    )
+    await book.owner.execute(
+        "UPDATE rollups_minute r SET list = x.list, contracted = x.list, effective = x.list FROM (SELECT "
+        "date_trunc('minute', occurred_at) b, series_id, origin_partition, sum(list) list FROM entries "
+        "GROUP BY 1, 2, 3) x WHERE x.b = r.bucket AND x.series_id = r.series_id AND x.origin_partition = r.shard"
+    )
+    report = await book.check()
+    assert set(report.found) == {"I4"}
+    assert "list is 9, the table says" in said(report, "I4")
+
+
+async def test_a_row_doubled_under_another_seq_is_named(book: WrittenBook) -> None:
+    await book.owner.execute(
+        "CREATE TEMP TABLE twice AS SELECT * FROM entries WHERE event LIKE '%\"e7\"%'; "
+        "UPDATE twice SET seq = 1; INSERT INTO entries SELECT * FROM twice"
+    )
+    report = await book.check()
+    assert report.exit_code == FOUND
+    assert "seq 1): doubled" in said(report, "I1")
+    assert "e7" in said(report, "I1")
+
+
+async def test_a_rollup_off_by_one_is_named(book: WrittenBook) -> None:
+    await book.owner.execute("UPDATE rollups_minute SET events = events + 1 WHERE ctid = '(0,3)'")
+    await book.owner.execute(
+        "UPDATE rollups_minute SET usage = jsonb_set(usage, '{output_tokens}', '1') WHERE ctid = '(0,4)'"
+    )
+    report = await book.check()
+    assert dict(report.found) == {"I5": 2}
+    assert "events is 2, its entries say 1" in said(report, "I5")
+    assert "output_tokens 1" in said(report, "I5")
+
+
+async def test_an_event_on_the_topic_that_is_not_booked_is_named(book: WrittenBook) -> None:
+    await book.owner.execute("UPDATE positions SET next_origin = 29, booked = booked - 1 WHERE partition = 1")
+    report = await book.check()
+    assert "1 events in flight, from 29 on" in said(report, "I6")
+    assert report.exit_code == FOUND
+
+
+async def test_an_event_that_never_reached_the_topic_is_named(book: WrittenBook) -> None:
+    line = json.loads(book.sent.read_text().splitlines()[0]) | {"id": "lost"}
+    book.sent.write_text(book.sent.read_text() + json.dumps(line) + "\n")
+    report = await book.check(submissions=Submissions([book.sent]))
+    assert said(report, "I1") == "acme bot/lost: lost: 1 acknowledged, 0 on the topic"
+
+
+async def test_a_refused_event_that_was_booked_is_named(book: WrittenBook) -> None:
+    lines = [json.loads(line) for line in book.sent.read_text().splitlines()]
+    lines[0]["outcome"] = "refused"
+    book.sent.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    report = await book.check(submissions=Submissions([book.sent]))
+    assert "bot/e0: refused, and yet 1 on the topic" in said(report, "I2")
+
+
+async def test_usage_changed_between_sender_and_topic_is_named(book: WrittenBook) -> None:
+    lines = [json.loads(line) for line in book.sent.read_text().splitlines()]
+    lines[0]["usage"]["output_tokens"] += 1
+    book.sent.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    report = await book.check(submissions=Submissions([book.sent]))
+    assert "acme bot/e0 at usage.events 0@0: changed on the way" in said(report, "I1")
+
+
+async def test_a_conflict_set_aside_as_a_duplicate_is_named(book: WrittenBook) -> None:
+    await book.owner.execute("UPDATE unbooked SET outcome = 'duplicate' WHERE outcome = 'conflict'")
+    report = await book.check()
+    assert "is a conflict, was set aside as duplicate" in said(report, "I1")
+
+
+async def test_a_rejected_record_that_is_booked_elsewhere_too_is_named(book: WrittenBook) -> None:
+    offset = BAD // PARTITIONS
+    await book.owner.execute(
+        "UPDATE entries SET origin_offset = $1 WHERE origin_partition = 0 AND origin_offset = 1", offset
+    )
+    report = await book.check()
+    assert f"doubled: 0@{offset} has more than one outcome" in said(report, "I1")
+
+
+async def test_a_role_that_could_change_an_entry_is_named(book: WrittenBook) -> None:
+    database = await book.owner.fetchval("SELECT current_database()")
+    await book.owner.execute(f'GRANT UPDATE (list) ON entries TO "{database}_ledger"')
+    await book.owner.execute(f'GRANT SELECT ON entries TO "{database}_ingest"')
+    await book.owner.execute("ALTER TABLE incidents NO FORCE ROW LEVEL SECURITY")
+    await book.owner.execute("ALTER TABLE entries DISABLE ROW LEVEL SECURITY")
+    report = await book.check()
+    assert f"role {database}_ledger: may UPDATE booked entries" in said(report, "I8a")
+    assert f"role {database}_ingest, table entries: may SELECT" in said(report, "I8a")
+    assert "table incidents: row-level security is not enabled and forced" in said(report, "I8")
+    assert "table entries: api without a tenant sees a row of tenant 'acme'" in said(report, "I8")
+
+
+async def test_what_cannot_be_checked_is_counted_and_ends_with_two(book: WrittenBook) -> None:
+    assert book.request.literals is not None
+    without = {key: price for key, price in book.request.literals.prices.items() if "gpt-4o" not in key[0]}
+    prices = replace(book.request.literals, prices=without)
+    report = await book.check(submissions=None, literals=prices)
+    assert report.exit_code == INCOMPLETE
+    assert report.unchecked["I1"]["submissions: no log of a sender was given"] == 1
+    priced_by_other = await book.owner.fetchval("SELECT count(*) FROM entries WHERE event LIKE '%gpt-4o%'")
+    assert report.unchecked["I4"] == {"events whose price or currency is not in the table": priced_by_other}
+
+
+async def test_the_reconciler_can_check_all_but_what_api_sees(book: WrittenBook) -> None:
+    url = role_url(book.request.database, "reconciler", "test")
+    report = await book.check(database=url)
+    assert report.exit_code == INCOMPLETE
+    assert {name: sum(counts.values()) for name, counts in report.unchecked.items()} == {"I8": 1}
+
+
+def test_it_shares_no_code_with_what_it_checks() -> None:
+    folder = Path(__file__).parents[2] / "spendmeter" / "verify"
+    text = "".join(file.read_text() for file in folder.glob("*.py"))
+    for foreign in ("services", "spendmeter.pricing", "spendmeter.contracts", "msgspec"):
+        assert f"import {foreign}" not in text
+        assert f"from {foreign}" not in text
+
+
+@pytest.mark.parametrize(("spoiled", "code"), [(False, 0), (True, 1)])
+async def test_the_command_prints_json_and_exits_by_what_it_found(
+    book: WrittenBook, spoiled: bool, code: int
+) -> None:
+    if spoiled:
+        await book.owner.execute("UPDATE entries SET effective = effective + 1 WHERE event LIKE '%\"e7\"%'")
+    prices = book.sent.with_name("prices.toml")
+    command = [sys.executable, "-m", "spendmeter.cli", "verify", "--json", "--settle", "0"]
+    command += ["--submissions", str(book.sent), "--prices", str(prices), "--kafka", book.request.kafka]
+    command += ["--database", book.request.database, "--topic-prefix", book.request.topic_prefix]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=False)
+    assert done.returncode == code, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["verdict"] == ("wrong" if spoiled else "clean")
+    assert bool(answer["invariants"]["I4"]["found"]) is spoiled
