@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -109,19 +110,16 @@ async def book(kafka_bootstrap: str, owner_url: str, tmp_path: Path) -> AsyncIte
     prefix, url = f"{name}.", f"{owner_url.rsplit('/', 1)[0]}/{name}"
     async with KafkaAdmin(kafka_bootstrap) as admin:
         await admin.ensure_topics(list(TOPICS.values()), prefix=prefix, partitions=PARTITIONS)
-        ids = {
-            topic: facts.id
-            for topic, facts in (
-                await admin.topics([f"{prefix}usage.events", f"{prefix}usage.rated"])
-            ).items()
-        }
+        names = [f"{prefix}usage.events", f"{prefix}usage.rated"]
+        while len(facts := await admin.topics(names)) < len(names):
+            await asyncio.sleep(0.05)  # a topic just created is not in the broker's metadata at once
     await migrate(url, "test")
     owner = await asyncpg.connect(url)
     producer = AIOKafkaProducer(bootstrap_servers=kafka_bootstrap)
     await producer.start()
     try:
         sent = tmp_path / "sent.jsonl"
-        writer = Writer(owner=owner, ids=[ids[f"{prefix}usage.events"], ids[f"{prefix}usage.rated"]])
+        writer = Writer(owner=owner, ids=[facts[name].id for name in names])
         await owner.execute(
             "INSERT INTO tenants (tenant, name) VALUES ('acme', 'Acme'), ('globex', 'Globex')"
         )
@@ -212,7 +210,8 @@ class Writer:
         )
         await self.owner.execute(
             "INSERT INTO entries (occurred_at, origin_offset, origin_partition, catalog_version, "
-            "accounting_period, identity, series_id, tenant, status, currency, list, contracted, effective, event, lines) "
+            "accounting_period, identity, series_id, tenant, status, currency, list, contracted, effective, "
+            "event, lines) "
             "VALUES ($1, $2, $3, 1, $4, $5, $6, $7, 'priced', 'USD', $8, $8, $8, $9, $10)",
             time, offset, partition, time.date().replace(day=1), identity(body), series_id, body["tenant"],
             total, value.decode(), json.dumps(lines),
@@ -244,8 +243,8 @@ class Writer:
             INSERT INTO rollups_minute (bucket, recorded_on, shard, tenant, series_id, currency, events,
                 unpriced_events, list, contracted, effective, of_which_provisional, usage)
             SELECT date_trunc('minute', occurred_at), (recorded_at AT TIME ZONE 'UTC')::date,
-                origin_partition, tenant, series_id, currency, count(*), 0, sum(list), sum(contracted), sum(effective), 0,
-                usage_total((event::jsonb)->'data'->'usage')
+                origin_partition, tenant, series_id, currency, count(*), 0, sum(list), sum(contracted),
+                sum(effective), 0, usage_total((event::jsonb)->'data'->'usage')
             FROM entries GROUP BY 1, 2, 3, 4, 5, 6
             """
         )

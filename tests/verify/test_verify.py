@@ -61,7 +61,8 @@ async def test_an_amount_changed_everywhere_at_once_is_still_named(book: Written
     await book.owner.execute(
         "UPDATE rollups_minute r SET list = x.list, contracted = x.list, effective = x.list FROM (SELECT "
         "date_trunc('minute', occurred_at) b, series_id, origin_partition, sum(list) list FROM entries "
-        "GROUP BY 1, 2, 3) x WHERE x.b = r.bucket AND x.series_id = r.series_id AND x.origin_partition = r.shard"
+        "GROUP BY 1, 2, 3) x "
+        "WHERE x.b = r.bucket AND x.series_id = r.series_id AND x.origin_partition = r.shard"
     )
     report = await book.check()
     assert set(report.found) == {"I4"}
