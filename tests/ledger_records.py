@@ -17,7 +17,9 @@ RATED_TOPIC = "0" * 31 + "2"
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
-def usage_event(id: str = "e1", *, tenant: str = "acme", source: str = "bot", time: datetime = NOON, **data: Any) -> UsageEvent:
+def usage_event(
+    id: str = "e1", *, tenant: str = "acme", source: str = "bot", time: datetime = NOON, **data: Any
+) -> UsageEvent:
     """A usage event as it lies on the topic."""
     data.setdefault("usage", {"input_tokens": 1000, "output_tokens": 100})
     return UsageEvent(

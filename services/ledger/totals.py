@@ -100,7 +100,7 @@ class Totals:
         for row in rows:
             key = row["tenant"].encode()
             value = encode_total(self._total(row))
-            by_partition[partition_of(key, len(partitions))].append((key, value, ()))
+            by_partition[partition_of(key, len(partitions))].append((key, value, []))
         async with asyncio.timeout(SEND_TIMEOUT_S):
             sent = [
                 future

@@ -141,7 +141,10 @@ class Ledger(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships 
             try:
                 facts = await self._admin.topics([self._rated, self._events])
                 await self._totals.touch_open_buckets()
-                break
+                if len(facts) == 2:
+                    break
+                log().warning("lanes wait for the topics' leaders")
+                await asyncio.sleep(RETRY_S)
             except (*CONNECTION_ERRORS, KafkaError) as error:
                 log().warning("lanes wait", error=type(error).__name__)
                 await asyncio.sleep(RETRY_S)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import RecordMetadata
@@ -14,7 +14,7 @@ from spendmeter.platform.settings import Settings
 REQUEST_BYTES_MAX = MESSAGE_BYTES_MAX - 64 * 1024  # below max.message.bytes, so that the broker refuses none
 PARTITION_FETCH_BYTES_MAX = 4 * 1024 * 1024
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = list[tuple[str, bytes]]
 Record = tuple[bytes | None, bytes, Headers]
 """Key, value, headers."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -19,6 +20,7 @@ from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16,
 from spendmeter.contracts.topics import Topic
 
 REPLICAS_MAX = 3
+TOPIC_SECONDS_MAX = 30
 
 
 class _TopicId(AbstractType[str]):
@@ -154,15 +156,19 @@ class KafkaAdmin:
             for name, code, message in response.topic_errors:
                 if code and for_code(code) is not TopicAlreadyExistsError:
                     raise for_code(code)(f"topic {name} could not be created: {message}")
+        names = [prefix + topic.name for topic in topics]
+        async with asyncio.timeout(TOPIC_SECONDS_MAX):
+            while len(await self.topics(names)) < len(names):  # noqa: ASYNC110 - no event tells us
+                await asyncio.sleep(0.05)
 
     async def topics(self, names: Sequence[str]) -> dict[str, TopicFacts]:
-        """Facts by name; a topic that does not exist is left out."""
+        """Facts by name; a topic that does not exist, or has a partition without a leader, is left out."""
         client = self._admin._client  # the public client offers no request with topic ids
         response = await client.send(client.get_random_node(), _MetadataRequest(names))
         return {
             name: TopicFacts(id=topic_id, partitions=len(partitions))
             for code, name, topic_id, _, partitions, *_ in response.topics
-            if code == 0
+            if code == 0 and all(leader >= 0 for _, _, leader, *_ in partitions)
         }
 
     async def committed(self, group: str) -> Mapping[TopicPartition, int]:

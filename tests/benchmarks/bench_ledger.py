@@ -48,7 +48,11 @@ def render(partition: int, events: int, seed: int) -> list[tuple[int, bytes]]:
             tenant=f"tenant{picked.randrange(3)}",
             time=now,
             labels=Labels(team=f"team{picked.randrange(20)}", feature=f"feature{picked.randrange(10)}"),
-            usage={"input_tokens": 5 + picked.randrange(1000), "cache_read_tokens": 128955, "output_tokens": 10},
+            usage={
+                "input_tokens": 5 + picked.randrange(1000),
+                "cache_read_tokens": 128955,
+                "output_tokens": 10,
+            },
         )
         records.append(rated(event, offset, partition=partition))
     return on_topic(*records)

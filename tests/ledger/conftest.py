@@ -1,0 +1,44 @@
+"""A migrated database, and the ledger's own connection to it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from services.ledger.book import prepare
+from spendmeter.platform.migrate import migrate
+from spendmeter.platform.roles import role_url
+
+SECRET = "test"
+
+
+@pytest.fixture(scope="session")
+async def database(owner_url: str) -> str:
+    """The owner's URL of a migrated database of this session's."""
+    url = f"{owner_url.rsplit('/', 1)[0]}/ledger_{uuid4().hex[:8]}"
+    await migrate(url, SECRET)
+    return url
+
+
+@pytest.fixture
+async def owner(database: str) -> AsyncIterator[asyncpg.Connection]:
+    """The owner's connection to an empty book."""
+    connection = await asyncpg.connect(database)
+    await connection.execute(
+        "TRUNCATE entries, identities, unbooked, positions, log_ends, accounting, rollups_minute, series, "
+        "tenants, budgets, channels, incidents, acknowledgements, deliveries CASCADE"
+    )
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def ledger(owner: asyncpg.Connection, database: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection with the ledger's role, staging table made."""
+    connection = await asyncpg.connect(role_url(database, "ledger", SECRET))
+    await prepare(connection)
+    yield connection
+    await connection.close()

@@ -1,0 +1,219 @@
+"""The transaction on a real Postgres, with the ledger's own role."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import asyncpg
+import pytest
+
+from services.ledger.batch import Progress, collect
+from services.ledger.book import Booked, PositionMoved, book
+from spendmeter.contracts.events import Labels
+from tests.ledger.test_batch import rejection
+from tests.ledger_records import NOON, RATED_TOPIC, TOPIC, on_topic, rated, usage_event
+
+
+async def begin(owner: asyncpg.Connection, partition: int = 0) -> Progress:
+    await owner.execute(
+        "INSERT INTO positions (partition, rated_topic, origin_topic) VALUES ($1, $2, $3)",
+        partition,
+        RATED_TOPIC,
+        TOPIC,
+    )
+    return Progress(
+        partition=partition, rated_topic=RATED_TOPIC, position=0, origin_topic=TOPIC, next_origin=0
+    )
+
+
+async def book_all(connection: asyncpg.Connection, progress: Progress, *records: Any) -> Booked:
+    return await book(connection, collect(progress, on_topic(*records, start=progress.position)))
+
+
+async def unbooked(owner: asyncpg.Connection) -> list[tuple[int, str]]:
+    rows = await owner.fetch("SELECT origin_offset, outcome FROM unbooked ORDER BY origin_offset")
+    return [tuple(row) for row in rows]
+
+
+async def balanced(owner: asyncpg.Connection) -> bool:
+    """The accounting identity: positions against accounting, and rollups against entries."""
+    positions = await owner.fetchrow(
+        "SELECT sum(booked), sum(duplicate), sum(conflict), sum(rejected), sum(holes) FROM positions"
+    )
+    accounting = await owner.fetchrow(
+        "SELECT coalesce(sum(priced + free + reported + provisional + unpriced), 0), coalesce(sum(duplicate), 0), "
+        "coalesce(sum(conflict), 0), coalesce(sum(rejected), 0), coalesce(sum(holes), 0) FROM accounting"
+    )
+    entries = await owner.fetchrow("SELECT count(*), coalesce(sum(effective), 0) FROM entries")
+    rollups = await owner.fetchrow(
+        "SELECT coalesce(sum(events), 0), coalesce(sum(effective), 0) FROM rollups_minute"
+    )
+    return tuple(positions) == tuple(accounting) and tuple(entries) == tuple(rollups)
+
+
+async def test_a_batch_books_entries_rollups_and_position_together(
+    owner: asyncpg.Connection, ledger: asyncpg.Connection
+) -> None:
+    progress = await begin(owner)
+    done = await book_all(
+        ledger, progress, *(rated(usage_event(f"e{n}"), n, amount="0.0035") for n in range(3))
+    )
+    assert (done.progress.position, done.progress.next_origin) == (3, 3)
+    row = await owner.fetchrow("SELECT * FROM rollups_minute")
+    assert (row["events"], row["effective"], row["bucket"], row["shard"]) == (3, Decimal("0.0105"), NOON, 0)
+    assert row["usage"] == '{"input_tokens": 3000, "output_tokens": 300}'
+    entry = await owner.fetchrow("SELECT * FROM entries LIMIT 1")
+    assert (entry["tenant"], entry["seq"], entry["effective"]) == ("acme", 0, Decimal("0.0035"))
+    assert await balanced(owner)
+
+
+async def test_the_same_batch_twice_books_once(owner: asyncpg.Connection, ledger: asyncpg.Connection) -> None:
+    progress = await begin(owner)
+    await book_all(ledger, progress, rated(usage_event("a"), 0))
+    with pytest.raises(PositionMoved):
+        await book_all(ledger, progress, rated(usage_event("a"), 0))
+    assert await owner.fetchval("SELECT count(*) FROM entries") == 1
+    assert await balanced(owner)
+
+
+async def test_a_copy_in_the_same_batch_is_a_duplicate(
+    owner: asyncpg.Connection, ledger: asyncpg.Connection
+) -> None:
+    event = usage_event("same")
+    await book_all(ledger, await begin(owner), rated(event, 0), rated(event, 1), rated(event, 2))
+    assert await owner.fetchval("SELECT sum(events) FROM rollups_minute") == 1
+    assert await unbooked(owner) == [(1, "duplicate"), (2, "duplicate")]
+    assert await balanced(owner)
+
+
+async def test_a_copy_in_a_later_batch_is_a_duplicate_and_adds_nothing_to_the_rollups(
+    owner: asyncpg.Connection, ledger: asyncpg.Connection
+) -> None:
+    event = usage_event("same")
+    first = await book_all(ledger, await begin(owner), rated(event, 0))
+    await book_all(ledger, first.progress, rated(event, 1), rated(usage_event("new"), 2))
+    assert await owner.fetchval("SELECT sum(events) FROM rollups_minute") == 2
+    assert await unbooked(owner) == [(1, "duplicate")]
+    assert await balanced(owner)
+
+
+async def test_a_copy_on_another_partition_is_a_duplicate(
+    owner: asyncpg.Connection, ledger: asyncpg.Connection
+) -> None:
+    event = usage_event("same")
+    await book_all(ledger, await begin(owner), rated(event, 0))
+    await book_all(ledger, await begin(owner, 1), rated(event, 0, partition=1))
+    assert await owner.fetchval("SELECT count(*) FROM entries") == 1
+    assert await balanced(owner)
+
+
+async def test_a_retry_with_another_time_is_the_same_event(
+    owner: asyncpg.Connection, ledger: asyncpg.Connection
+) -> None:
+    late = usage_event("same", time=NOON + timedelta(days=3))
+    first = await book_all(ledger, await begin(owner), rated(usage_event("same"), 0))
+    await book_all(ledger, first.progress, rated(late, 1))
+    assert await unbooked(owner) == [(1, "duplicate")]
+    assert await owner.fetchval("SELECT occurred_at FROM entries") == NOON
+
+
+async def test_the_same_id_with_another_body_is_a_conflict_and_the_first_stays(
+    owner: asyncpg.Connection, ledger: asyncpg.Connection
+) -> None:
+    other = usage_event("same", usage={"input_tokens": 9, "output_tokens": 1})
+    first = await book_all(ledger, await begin(owner), rated(usage_event("same"), 0))
+    await book_all(ledger, first.progress, rated(other, 1, amount="9"), rated(other, 2, amount="9"))
+    assert await unbooked(owner) == [(1, "conflict"), (2, "conflict")]
+    assert await owner.fetchval("SELECT effective FROM entries") == Decimal("0.0035")
+    row = await owner.fetchrow("SELECT source, event_id, reason FROM unbooked LIMIT 1")
+    assert (row["source"], row["event_id"]) == ("bot", "same")
+    assert await balanced(owner)
+
+
+async def test_the_same_id_of_two_tenants_is_two_events(
+    owner: asyncpg.Connection, ledger: asyncpg.Connection
+) -> None:
+    events = [usage_event("same", tenant=tenant) for tenant in ("acme", "globex")]
+    await book_all(ledger, await begin(owner), *(rated(event, n) for n, event in enumerate(events)))
+    assert await owner.fetchval("SELECT count(*) FROM entries") == 2
+
+
+async def test_every_offset_ends_in_exactly_one_account(
+    owner: asyncpg.Connection, ledger: asyncpg.Connection
+) -> None:
+    event = usage_event("a")
+    await book_all(
+        ledger,
+        await begin(owner),
+        rated(event, 0),
+        rejection(1),
+        rated(event, 2),
+        rated(usage_event("b"), 7, prev=2, status="unpriced", amount="0"),
+        b"rubbish",
+    )
+    row = await owner.fetchrow("SELECT * FROM positions")
+    assert (row["next_origin"], row["position"]) == (8, 5)
+    assert [row[name] for name in ("booked", "duplicate", "conflict", "rejected", "holes", "stray")] == [
+        2, 1, 0, 1, 4, 1,
+    ]  # fmt: skip
+    assert await owner.fetchval("SELECT sum(unpriced_events) FROM rollups_minute") == 1
+    assert await balanced(owner)
+
+
+async def test_a_provisional_event_is_counted_as_provisional_money(
+    owner: asyncpg.Connection, ledger: asyncpg.Connection
+) -> None:
+    await book_all(
+        ledger,
+        await begin(owner),
+        rated(usage_event("a"), 0, amount="0.25", status="provisional"),
+        rated(usage_event("b"), 1, amount="0.5"),
+    )
+    row = await owner.fetchrow("SELECT of_which_provisional, effective FROM rollups_minute")
+    assert tuple(row) == (Decimal("0.25"), Decimal("0.75"))
+
+
+async def test_fractional_quantities_add_up_exactly(
+    owner: asyncpg.Connection, ledger: asyncpg.Connection
+) -> None:
+    first = usage_event("a", usage={"gb_months": Decimal("0.1")}, cost_class="storage")
+    second = usage_event("b", usage={"gb_months": Decimal("0.2"), "requests": 1}, cost_class="storage")
+    done = await book_all(ledger, await begin(owner), rated(first, 0))
+    await book_all(ledger, done.progress, rated(second, 1))
+    assert await owner.fetchval("SELECT usage FROM rollups_minute") == '{"requests": 1, "gb_months": 0.3}'
+
+
+@pytest.mark.parametrize("amount", ["NaN", "Infinity", "-1"])
+async def test_the_database_refuses_an_impossible_amount_and_nothing_is_applied(
+    owner: asyncpg.Connection, ledger: asyncpg.Connection, amount: str
+) -> None:
+    progress = await begin(owner)
+    with pytest.raises(asyncpg.CheckViolationError):
+        await book_all(
+            ledger, progress, rated(usage_event("a"), 0), rated(usage_event("b"), 1, amount=amount)
+        )
+    assert await owner.fetchval("SELECT count(*) FROM entries") == 0
+    assert await owner.fetchval("SELECT position FROM positions") == 0
+
+
+async def test_the_accounting_period_is_the_month_in_the_tenants_zone(
+    owner: asyncpg.Connection, ledger: asyncpg.Connection
+) -> None:
+    await owner.execute("INSERT INTO tenants (tenant, name, zone) VALUES ('acme', 'Acme', 'Asia/Tokyo')")
+    last_of_november = NOON.replace(day=30, hour=16)  # 01:00 on 1 December in Tokyo
+    await book_all(ledger, await begin(owner), rated(usage_event("a", time=last_of_november), 0))
+    assert str(await owner.fetchval("SELECT accounting_period FROM entries")) == "2026-12-01"
+
+
+async def test_a_series_is_written_once_with_its_dimensions(
+    owner: asyncpg.Connection, ledger: asyncpg.Connection
+) -> None:
+    events = [usage_event(f"e{n}", labels=Labels(team="search", feature=f"f{n % 2}")) for n in range(6)]
+    await book_all(ledger, await begin(owner), *(rated(event, n) for n, event in enumerate(events)))
+    rows = await owner.fetch("SELECT team, feature, provider, sku, key_id FROM series ORDER BY feature")
+    assert [tuple(row) for row in rows] == [
+        ("search", "f0", "openai", "gpt-4o", "k7f3a00000000"),
+        ("search", "f1", "openai", "gpt-4o", "k7f3a00000000"),
+    ]

@@ -1,0 +1,297 @@
+"""The ledger's process on real Kafka and Postgres: started as in production, fed with records as rating's."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+
+from spendmeter.contracts.rated import RatedUsage, encode_rated
+from spendmeter.contracts.topics import TOPICS, USAGE_EVENTS, USAGE_RATED
+from spendmeter.platform.kafka_admin import KafkaAdmin
+from spendmeter.platform.roles import role_url
+from tests.ledger.conftest import SECRET
+from tests.ledger_records import rated, usage_event
+
+ROOT = Path(__file__).parents[2]
+PARTITIONS = 2
+PATIENCE_S = 30
+
+
+class System:
+    """Topics of this test's own, and ledger processes that read them."""
+
+    def __init__(self, kafka: str, database: str, owner: asyncpg.Connection, prefix: str, log: Path) -> None:
+        self.kafka = kafka
+        self.database = database
+        self.owner = owner
+        self.prefix = prefix
+        self.log = log
+        self.producer = AIOKafkaProducer(bootstrap_servers=kafka)
+        self.topic_id = ""
+        self._processes: list[asyncio.subprocess.Process] = []
+
+    def topic(self, name: str) -> str:
+        return self.prefix + name
+
+    async def start(self) -> None:
+        async with KafkaAdmin(self.kafka) as admin:
+            await admin.ensure_topics(list(TOPICS.values()), prefix=self.prefix, partitions=PARTITIONS)
+            self.topic_id = (await admin.topics([self.topic(USAGE_EVENTS.name)]))[
+                self.topic(USAGE_EVENTS.name)
+            ].id
+        await self.producer.start()
+
+    async def ledger(self) -> asyncio.subprocess.Process:
+        environment = os.environ | {
+            "KAFKA_BOOTSTRAP_SERVERS": self.kafka,
+            "DATABASE_URL": role_url(self.database, "ledger", SECRET),
+            "SPENDMETER_TOPIC_PREFIX": self.prefix,
+            "PYTHONPATH": str(ROOT),
+        }
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "services.ledger",
+            env=environment,
+            cwd=ROOT,
+            stdout=self.log.open("ab"),
+            stderr=-2,
+        )
+        self._processes.append(process)
+        return process
+
+    async def events(self, count: int, partition: int = 0) -> None:
+        """Put `count` records on usage.events, whose offsets the rated records answer."""
+        for n in range(count):
+            await self.producer.send(self.topic(USAGE_EVENTS.name), b"%d" % n, partition=partition)
+        await self.producer.flush()
+
+    async def rate(self, records: Sequence[RatedUsage | bytes | None], partition: int = 0) -> None:
+        for record in records:
+            value = encode_rated(record) if isinstance(record, RatedUsage) else record
+            await self.producer.send(self.topic(USAGE_RATED.name), value, key=b"k", partition=partition)
+        await self.producer.flush()
+
+    def rated(self, count: int, *, start: int = 0, partition: int = 0) -> list[RatedUsage]:
+        return [
+            rated(usage_event(f"p{partition}-e{n}"), n, partition=partition, topic=self.topic_id)
+            for n in range(start, start + count)
+        ]
+
+    async def booked(self) -> int:
+        return int(await self.owner.fetchval("SELECT count(*) FROM entries"))
+
+    async def until(self, done: Callable[[], Awaitable[bool]]) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while not await done():
+                await asyncio.sleep(0.05)
+
+    async def until_booked(self, count: int) -> None:
+        async def reached() -> bool:
+            return await self.booked() >= count
+
+        await self.until(reached)
+        assert await self.booked() == count
+
+    async def stopped(self, partition: int = 0) -> str:
+        found: list[str] = []
+
+        async def has_stopped() -> bool:
+            found[:] = [
+                await self.owner.fetchval("SELECT stopped FROM log_ends WHERE partition = $1", partition)
+                or ""
+            ]
+            return bool(found[0])
+
+        await self.until(has_stopped)
+        return found[0]
+
+    async def close(self) -> None:
+        for process in self._processes:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        await self.producer.stop()
+
+
+@pytest.fixture
+async def system(
+    kafka_bootstrap: str, database: str, owner: asyncpg.Connection, tmp_path: Path
+) -> AsyncIterator[System]:
+    running = System(kafka_bootstrap, database, owner, f"t{uuid4().hex[:8]}.", tmp_path / "ledger.log")
+    await running.start()
+    yield running
+    await running.close()
+    print(running.log.read_text("utf-8"))
+
+
+async def test_records_are_booked_and_kafka_is_told(system: System) -> None:
+    await system.events(50)
+    await system.rate(system.rated(50))
+    await system.ledger()
+    await system.until_booked(50)
+
+    async def committed() -> bool:
+        async with KafkaAdmin(system.kafka) as admin:
+            offsets = await admin.committed(system.prefix + "ledger")
+        return offsets.get(TopicPartition(system.topic(USAGE_RATED.name), 0)) == 50
+
+    await system.until(committed)
+
+    async def in_flight_is_zero() -> bool:
+        row = await system.owner.fetchrow("SELECT log_end, stopped FROM log_ends WHERE partition = 0")
+        return row is not None and tuple(row) == (50, "")
+
+    await system.until(in_flight_is_zero)
+
+
+async def test_a_term_signal_ends_the_process_cleanly_and_the_next_one_goes_on(system: System) -> None:
+    process = await system.ledger()
+    await system.events(20)
+    await system.rate(system.rated(10))
+    await system.until_booked(10)
+    process.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(process.wait(), 15) == 0
+    await system.rate(system.rated(10, start=10))
+    await system.ledger()
+    await system.until_booked(20)
+
+
+async def test_two_ledgers_share_the_partitions_and_survive_each_other(system: System) -> None:
+    first, _ = await system.ledger(), await system.ledger()
+    for partition in range(PARTITIONS):
+        await system.events(200, partition)
+        await system.rate(system.rated(100, partition=partition), partition)
+    await system.until_booked(200)
+    first.kill()
+    for partition in range(PARTITIONS):
+        await system.rate(system.rated(100, start=100, partition=partition), partition)
+    await system.until_booked(400)
+    assert await system.owner.fetchval("SELECT sum(events) FROM rollups_minute") == 400
+
+
+async def test_replaying_the_whole_topic_changes_nothing(system: System) -> None:
+    await system.events(30)
+    await system.rate(system.rated(30))
+    await system.ledger()
+    await system.until_booked(30)
+    before = await system.owner.fetchval(
+        "SELECT md5(string_agg(e::text, '' ORDER BY e::text)) FROM entries e"
+    )
+    await system.rate([*system.rated(30), *system.rated(1, start=30)])
+    await system.until_booked(31)
+    after = await system.owner.fetchval(
+        "SELECT md5(string_agg(e::text, '' ORDER BY e::text)) FROM entries e WHERE origin_offset < 30"
+    )
+    assert before == after
+    assert await system.owner.fetchval("SELECT duplicate FROM positions WHERE partition = 0") == 0
+
+
+async def test_one_poison_record_in_a_batch_is_rejected_and_the_others_are_booked(system: System) -> None:
+    await system.events(200)
+    records = system.rated(200)
+    records[77] = rated(usage_event("p0-e77"), 77, topic=system.topic_id, amount="NaN")
+    await system.rate(records)
+    await system.ledger()
+    await system.until_booked(199)
+    row = await system.owner.fetchrow("SELECT origin_offset, outcome, reason FROM unbooked")
+    assert (row["origin_offset"], row["outcome"]) == (77, "rejected")
+    assert row["reason"].startswith("refused by the database")
+
+
+async def test_rubbish_and_tombstones_become_stray_rows_and_the_next_offset_proceeds(system: System) -> None:
+    await system.events(2)
+    first, second = system.rated(2)
+    await system.rate([first, b"\x00\xff rubbish", b"", None, second])
+    await system.ledger()
+    await system.until_booked(2)
+    assert await system.owner.fetchval("SELECT count(*) FROM unbooked WHERE outcome = 'stray'") == 3
+
+
+async def test_records_deleted_below_the_position_stop_the_line_and_name_the_range(system: System) -> None:
+    await system.events(20)
+    await system.rate(system.rated(10))
+    process = await system.ledger()
+    await system.until_booked(10)
+    process.send_signal(signal.SIGTERM)
+    await process.wait()
+    await system.rate(system.rated(10, start=10))
+    admin = AIOKafkaAdminClient(bootstrap_servers=system.kafka)
+    await admin.start()
+    tp = TopicPartition(system.topic(USAGE_RATED.name), 0)
+    await admin.delete_records({tp: RecordsToDelete(before_offset=15)})
+    await admin.close()
+    await system.ledger()
+    assert "[10, 15)" in await system.stopped()
+    assert await system.booked() == 10
+
+
+async def test_answers_that_will_never_come_stop_the_line_and_name_the_range(system: System) -> None:
+    await system.events(10)
+    await system.ledger()
+    await system.rate([*system.rated(3), *system.rated(2, start=5)])  # 3 and 4 are missing
+    await system.until_booked(3)
+    from aiokafka import AIOKafkaConsumer
+
+    rating = AIOKafkaConsumer(
+        bootstrap_servers=system.kafka, group_id=system.prefix + "rating", enable_auto_commit=False
+    )
+    await rating.start()
+    tp = TopicPartition(system.topic(USAGE_EVENTS.name), 0)
+    rating.assign([tp])
+    await rating.commit({tp: 7})
+    await rating.stop()
+    assert "[3, 7)" in await system.stopped()
+
+
+async def test_a_topic_created_anew_stops_the_line(system: System) -> None:
+    await system.events(5)
+    await system.rate(system.rated(5))
+    process = await system.ledger()
+    await system.until_booked(5)
+    process.send_signal(signal.SIGTERM)
+    await process.wait()
+    admin = AIOKafkaAdminClient(bootstrap_servers=system.kafka)
+    await admin.start()
+    await admin.delete_topics([system.topic(USAGE_EVENTS.name)])
+    await asyncio.sleep(1)
+    await admin.close()
+    async with KafkaAdmin(system.kafka) as setup:
+        await setup.ensure_topics([USAGE_EVENTS], prefix=system.prefix, partitions=PARTITIONS)
+    await system.ledger()
+    assert "created anew" in await system.stopped()
+
+
+async def test_totals_say_what_the_rollup_says(system: System) -> None:
+    import json
+
+    from aiokafka import AIOKafkaConsumer
+
+    await system.events(4)
+    await system.rate(system.rated(4))
+    await system.ledger()
+    await system.until_booked(4)
+    reader = AIOKafkaConsumer(
+        system.topic("spend.totals"), bootstrap_servers=system.kafka, auto_offset_reset="earliest"
+    )
+    await reader.start()
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            total = json.loads((await reader.getone()).value)
+            while total["events"] < 4:
+                total = json.loads((await reader.getone()).value)
+    finally:
+        await reader.stop()
+    assert (total["tenant"], total["effective"], total["currency"]) == ("acme", "0.014", "USD")
+    assert total["usage"] == {"input_tokens": "4000", "output_tokens": "400"}
+    assert total["dimensions"]["sku"] == "gpt-4o"
