@@ -18,6 +18,9 @@ API_FUNCTIONS = (
     "accounting_by_partition()",
     "accounting_by_tenant()",
     "catalog_to_publish()",
+    "catalog_published()",
+    "find_occurred_at(bytea)",
+    "all_tenants()",
 )
 _PRIVILEGES = {"S": "SELECT", "I": "INSERT", "U": "UPDATE", "D": "DELETE"}
 _TENANT = "NULLIF(current_setting('app.tenant', true), '')"

@@ -1,0 +1,42 @@
+"""Periods of a tenant's calendar: what a budget is for, in the tenant's zone and fiscal year."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal, get_args
+from zoneinfo import ZoneInfo
+
+Period = Literal["day", "week", "month", "quarter"]
+PERIODS: tuple[str, ...] = get_args(Period)
+
+
+def period_bounds(
+    period: Period, at: datetime, zone: ZoneInfo, fiscal_start_month: int = 1
+) -> tuple[datetime, datetime]:
+    """[start, end) in UTC of the period that holds the instant `at`.
+
+    Weeks begin on Monday, quarters count from the fiscal year's first month; a day has 23, 24 or 25 hours.
+    """
+    day = at.astimezone(zone).date()
+    if period == "day":
+        first, beyond = day, day + timedelta(days=1)
+    elif period == "week":
+        first = day - timedelta(days=day.weekday())
+        beyond = first + timedelta(days=7)
+    else:
+        months = 1 if period == "month" else 3
+        into = (day.month - (fiscal_start_month if period == "quarter" else 1)) % months
+        first = add_months(day, -into)
+        beyond = add_months(first, months)
+    return day_start(first, zone), day_start(beyond, zone)
+
+
+def day_start(day: date, zone: ZoneInfo) -> datetime:
+    """The first instant of a local day, in UTC (where midnight is skipped, the instant of the skip)."""
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def add_months(day: date, months: int) -> date:
+    """The first day of the month that lies `months` after `day`'s."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, 1)
