@@ -1,0 +1,163 @@
+"""From a request's bytes to its events, checked and stamped, or to all that is wrong with them. Pure.
+
+Only known fields survive: what goes to Kafka is the decoded event written anew, never the bytes that came.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from http import HTTPStatus
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+from msgspec.structs import force_setattr
+
+from services.ingest.content_type import Form
+from services.ingest.credentials import Credential, Snapshot
+from services.ingest.refused import BadEvent, Refused, unavailable
+from spendmeter.contracts.events import (
+    EVENT_BYTES_MAX,
+    EventError,
+    UsageEvent,
+    check_time,
+    read_batch,
+    read_event,
+)
+from spendmeter.platform.keys import OPERATOR
+
+EVENTS_MAX = 1000
+WHOLE_BYTES_MAX = EVENT_BYTES_MAX
+"""A body up to this size is decoded in one go: no event in it can be too large, and what little it can blow
+up to in memory is bounded. A larger one is decoded event by event."""
+PSEUDONYM_BYTES = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """The circumstances of a request, which every event of it is stamped with."""
+
+    credential: Credential
+    snapshot: Snapshot
+    now: datetime
+    """When it was received, in UTC."""
+    age_max: timedelta
+
+
+def accept(body: bytes, form: Form, receipt: Receipt) -> list[UsageEvent]:
+    """Every event of the request, checked and stamped.
+
+    Raises Refused: 400 naming every bad event, 403 for another's tenant, 413 for too many, 503 when a user
+    cannot be pseudonymised yet.
+    """
+    single = _is_single(body, form)
+    if not single and len(body) <= WHOLE_BYTES_MAX:
+        try:
+            events = read_batch(body)
+            if len(events) <= EVENTS_MAX:
+                for event in events:
+                    _stamp(event, receipt)
+                return events
+        except EventError:
+            pass  # one by one then, to name them all
+    return _one_by_one([body] if single else _split(body), receipt)
+
+
+def pseudonym(secret: bytes, user: str) -> str:
+    """The user under this tenant's key of the month: `hmac:` and 32 hex digits of an HMAC-SHA256."""
+    return "hmac:" + hmac.digest(secret, user.encode(), hashlib.sha256)[:PSEUDONYM_BYTES].hex()
+
+
+def _one_by_one(parts: Sequence[bytes | Raw], receipt: Receipt) -> list[UsageEvent]:
+    accepted: list[UsageEvent] = []
+    errors: list[BadEvent] = []
+    for index, part in enumerate(parts):
+        try:
+            event = read_event(bytes(part))
+            _stamp(event, receipt)
+            accepted.append(event)
+        except EventError as error:
+            errors.append(BadEvent(index=index, field=error.field, reason=error.reason))
+    if errors:
+        raise Refused(
+            HTTPStatus.BAD_REQUEST,
+            f"{len(errors)} of {len(parts)} events are bad, so none was taken",
+            errors,
+        )
+    return accepted
+
+
+def _stamp(event: UsageEvent, receipt: Receipt) -> None:
+    """Put in what only ingest may say. Raises EventError, or Refused for the whole request.
+
+    The event was decoded a moment ago and nobody else holds it: setting fields beats copying three structs.
+    """
+    credential = receipt.credential
+    tenant = credential.tenant
+    if tenant == OPERATOR:
+        tenant = event.tenant
+        if tenant not in receipt.snapshot.tenants:
+            raise EventError("an operator's key must name an existing tenant in each event", "tenant")
+    elif event.tenant not in ("", tenant):
+        raise Refused(
+            HTTPStatus.FORBIDDEN,
+            f"an event names tenant {event.tenant!r}, and key {credential.key_id} belongs to {tenant!r}",
+        )
+    if event.time is UNSET:
+        force_setattr(event, "time", receipt.now)
+    else:
+        check_time(event.time, receipt.now, receipt.age_max)
+    force_setattr(event, "tenant", tenant)
+    force_setattr(event, "keyid", credential.key_id)
+    force_setattr(event, "receivedat", receipt.now)
+    force_setattr(event, "trustreportedcost", credential.trust_reported_cost)
+    labels = event.data.labels
+    if labels.user:  # so it was decoded: the shared default has none
+        force_setattr(labels, "user", pseudonym(_month_key(tenant, receipt), labels.user))
+
+
+def _month_key(tenant: str, receipt: Receipt) -> bytes:
+    month = date(receipt.now.year, receipt.now.month, 1)
+    secret = receipt.snapshot.pseudonym_keys.get((tenant, month))
+    if secret is None:
+        raise unavailable(f"tenant {tenant!r} has no key yet to pseudonymise users of {month:%Y-%m}")
+    return secret
+
+
+def _is_single(body: bytes, form: Form) -> bool:
+    """Whether the body is one event. Raises Refused when that is not what its content type announces."""
+    single = body.lstrip()[:1] != b"["
+    if single and form == "many":
+        raise _bad_body("application/cloudevents-batch+json is a JSON array of events")
+    if not single and form == "one":
+        raise _bad_body("application/cloudevents+json is one event; a batch is cloudevents-batch+json")
+    return single
+
+
+# An array decoded into a struct of so many fields: what comes after them is skipped, not stored, so that a
+# body of a million elements takes no more memory than one of EVENTS_MAX.
+_Parts = msgspec.defstruct(
+    "_Parts", [(f"part_{n}", Raw | UnsetType, UNSET) for n in range(EVENTS_MAX + 1)], array_like=True
+)
+_decode_parts = msgspec.json.Decoder(_Parts).decode
+
+
+def _split(body: bytes) -> list[Raw]:
+    """The elements of a JSON array, undecoded. Raises Refused 400 or 413."""
+    try:
+        found = msgspec.structs.astuple(_decode_parts(body))
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        reason = "is nested too deep" if isinstance(error, RecursionError) else f"is not JSON: {error}"
+        raise _bad_body(reason) from None
+    parts = [part for part in found if part is not UNSET]
+    if len(parts) > EVENTS_MAX:
+        raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a request may have at most {EVENTS_MAX} events")
+    return parts
+
+
+def _bad_body(reason: str) -> Refused:
+    error = BadEvent(index=None, field="", reason=reason)
+    return Refused(HTTPStatus.BAD_REQUEST, "the body is no list of events", [error])

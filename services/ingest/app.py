@@ -1,0 +1,150 @@
+"""The HTTP door: `POST /api/v1/events`, and the probes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from opentelemetry.trace import SpanKind
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from services.ingest.accept import Receipt, accept
+from services.ingest.body import Hold, InFlight, read_body
+from services.ingest.content_type import form_of
+from services.ingest.credentials import Credential, authenticate
+from services.ingest.keys import Keys
+from services.ingest.openapi import DESCRIPTION, POST_EVENTS, with_schemas
+from services.ingest.publish import Publisher
+from services.ingest.refused import Refused
+from spendmeter.contracts.events import UsageEvent
+from spendmeter.platform.serve import probe_routes, problem
+from spendmeter.platform.telemetry import TRACEPARENT, Meters, log, traceparent_headers, tracer
+
+PATH = "/api/v1/events"
+
+_trace_context = TraceContextTextMapPropagator()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Door:
+    """What a request needs; one a process."""
+
+    keys: Keys
+    publisher: Publisher
+    meters: Meters
+    age_max: timedelta
+    in_flight: InFlight = field(default_factory=InFlight)
+
+    def trouble(self) -> str:
+        """Why nothing can be accepted; '' = it can."""
+        return self.keys.trouble() or self.publisher.trouble()
+
+    async def take(self, request: Request) -> int:
+        """Authenticate, read, check, publish; returns how many events were taken. Raises Refused."""
+        now = datetime.now(UTC)
+        snapshot = self.keys.current()
+        credential = authenticate(snapshot, request.headers.get("authorization", ""), now)
+        try:
+            with Hold(self.in_flight) as hold:
+                events = await self._read(request, credential, hold)
+                await self.publisher.publish(events, traceparent_headers())
+        except Refused as refused:
+            _log_refusal(refused, credential)
+            raise
+        return len(events)
+
+    async def _read(self, request: Request, credential: Credential, hold: Hold) -> Sequence[UsageEvent]:
+        form = form_of(request.headers.get("content-type", ""))
+        body = await read_body(request.headers, request.stream(), hold)
+        receipt = Receipt(
+            credential=credential,
+            snapshot=self.keys.current(),
+            now=datetime.now(UTC),
+            age_max=self.age_max,
+        )
+        events = accept(body, form, receipt)
+        hold.add(len(body))  # what is published is about as large again
+        return events
+
+
+def create_app(door: Door) -> FastAPI:
+    """The service's HTTP application."""
+    app = FastAPI(
+        title="Spendmeter ingest",
+        version="1",
+        description=DESCRIPTION,
+        docs_url=None,  # its page loads scripts from another host
+        redoc_url=None,
+    )
+    app.router.routes.extend(probe_routes(door.trouble))
+
+    @app.post(PATH, status_code=204, response_class=Response, openapi_extra=POST_EVENTS)
+    async def post_events(request: Request) -> Response:
+        """Send usage events; 204 means that the log holds every one of them."""
+        return await _answer(door, request)
+
+    @app.get("/", include_in_schema=False)
+    async def root() -> dict[str, str]:
+        return {"service": "spendmeter ingest", "events": f"POST {PATH}", "description": "/openapi.json"}
+
+    @app.exception_handler(HTTPException)
+    async def no_such_route(request: Request, error: HTTPException) -> Response:
+        return problem(
+            error.status_code,
+            HTTPStatus(error.status_code).phrase,
+            f"{request.method} {request.url.path}: this service takes POST {PATH}",
+            headers=error.headers,
+        )
+
+    with_schemas(app)
+    return app
+
+
+async def _answer(door: Door, request: Request) -> Response:
+    began = time.perf_counter()
+    carrier = {TRACEPARENT: request.headers.get(TRACEPARENT, "")}
+    parent = _trace_context.extract(carrier) if carrier[TRACEPARENT] else None
+    with tracer().start_as_current_span(f"POST {PATH}", context=parent, kind=SpanKind.SERVER) as span:
+        response: Response
+        try:
+            taken = await door.take(request)
+            door.meters.add("spendmeter.ingest.events", taken, outcome="accepted")
+            response = Response(status_code=204)
+        except Refused as refused:
+            door.meters.add("spendmeter.ingest.events", max(1, len(refused.errors)), outcome="refused")
+            response = _problem(refused)
+        except ClientDisconnect:
+            response = Response(status_code=499)  # nobody is left to read it
+        span.set_attribute("http.response.status_code", response.status_code)
+    door.meters.record("spendmeter.ingest.request.duration", time.perf_counter() - began)
+    return response
+
+
+def _problem(refused: Refused) -> Response:
+    more: dict[str, Any] = {"errors": refused.errors} if refused.errors else {}
+    return problem(
+        refused.status,
+        refused.status.phrase,
+        refused.detail,
+        instance=PATH,
+        headers=refused.headers,
+        **more,
+    )
+
+
+def _log_refusal(refused: Refused, credential: Credential) -> None:
+    """Who was refused, and how: never the reasons, which quote the request."""
+    log().info(
+        "request refused",
+        status=refused.status.value,
+        tenant=credential.tenant,
+        key_id=credential.key_id,
+        count=len(refused.errors),
+    )

@@ -1,0 +1,53 @@
+"""Who is sending: a snapshot of all live keys, and the check of one. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from http import HTTPStatus
+
+from services.ingest.refused import Refused
+from spendmeter.platform.keys import is_live, parse_key
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credential:
+    """A key as stored. tenant '' = an operator's, who names the tenant in each event."""
+
+    key_id: str
+    tenant: str
+    secret_sha256: bytes = field(repr=False)
+    scopes: frozenset[str]
+    trust_reported_cost: bool
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """Everything that decides who may send what, as of `read_at` (monotonic seconds)."""
+
+    credentials: Mapping[str, Credential]
+    """By key id."""
+    pseudonym_keys: Mapping[tuple[str, date], bytes] = field(repr=False)
+    """By tenant and first day of the month."""
+    tenants: frozenset[str]
+    read_at: float
+
+
+def authenticate(snapshot: Snapshot, authorization: str, now: datetime) -> Credential:
+    """The credential of an `Authorization` header, if it may ingest. Raises Refused 401 or 403."""
+    scheme, _, text = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not text:
+        raise Refused(HTTPStatus.UNAUTHORIZED, "send an API key: Authorization: Bearer sm_...")
+    presented = parse_key(text.strip())
+    stored = snapshot.credentials.get(presented.key_id) if presented else None
+    if (
+        presented is None
+        or stored is None
+        or not is_live(presented, stored.secret_sha256, stored.expires_at, None, now)
+    ):
+        raise Refused(HTTPStatus.UNAUTHORIZED, "this API key is unknown, expired or revoked")
+    if "ingest" not in stored.scopes:
+        raise Refused(HTTPStatus.FORBIDDEN, f"key {stored.key_id} has not the scope 'ingest'")
+    return stored

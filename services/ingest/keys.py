@@ -1,0 +1,100 @@
+"""Keeps the snapshot of all live keys fresh: read from Postgres every few seconds.
+
+No request waits for Postgres. A revoked key stops working with the next snapshot, so within 10 s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import asyncpg
+
+from services.ingest.credentials import Credential, Snapshot
+from services.ingest.refused import unavailable
+from spendmeter.platform.postgres import CONNECTION_ERRORS, load_sql
+from spendmeter.platform.telemetry import Meters, log
+
+REFRESH_S = 5.0
+RETRY_S = 1.0
+READ_S_MAX = 4.0
+"""With REFRESH_S below the 10 s that a revocation may take."""
+STALE_S_MAX = 3600.0
+
+AWAY: tuple[type[BaseException], ...] = (*CONNECTION_ERRORS, asyncpg.PostgresError)
+"""PostgresError: started before the schema and its roles were there."""
+SQL = load_sql(Path(__file__).with_name("keys.sql"))
+
+
+class Keys:
+    """Keeps a snapshot fresh. Run `keep_fresh` beside the server; ask `current`."""
+
+    def __init__(self, url: str, meters: Meters) -> None:
+        self._url = url
+        self._meters = meters
+        self._snapshot: Snapshot | None = None
+
+    def trouble(self) -> str:
+        """Why no key can be checked; '' = they can."""
+        if self._snapshot is None:
+            return "the API keys have not been read from Postgres yet"
+        if time.monotonic() - self._snapshot.read_at > STALE_S_MAX:
+            return f"Postgres has been away for more than {STALE_S_MAX / 3600:g} h, and with it the API keys"
+        return ""
+
+    def current(self) -> Snapshot:
+        """The newest snapshot. Raises Refused 503 when there is none, or none young enough."""
+        if trouble := self.trouble():
+            raise unavailable(trouble)
+        assert self._snapshot is not None
+        return self._snapshot
+
+    async def keep_fresh(self) -> None:
+        """Read again every REFRESH_S, for ever; while Postgres is away the last snapshot stays."""
+        connection: asyncpg.Connection | None = None
+        while True:
+            pause = REFRESH_S
+            try:
+                async with asyncio.timeout(READ_S_MAX):
+                    if connection is None:
+                        connection = await asyncpg.connect(
+                            self._url, server_settings={"application_name": "spendmeter-ingest"}
+                        )
+                    self._snapshot = await read_snapshot(connection)
+            except AWAY as error:
+                log().warning("API keys not read", error=type(error).__name__)
+                self._meters.add("spendmeter.database.retries", service="ingest")
+                if connection is not None:
+                    connection.terminate()
+                    connection = None
+                pause = RETRY_S
+            await asyncio.sleep(pause)
+
+
+async def read_snapshot(connection: Any) -> Snapshot:
+    """Read all keys as the ingest role. What asyncpg raises passes through."""
+    read_at = time.monotonic()  # before the question: the answer is at least as young
+    keys = await connection.fetch(SQL["live_keys"])
+    secrets = await connection.fetch(SQL["pseudonym_keys"])
+    tenants = await connection.fetch(SQL["tenants"])
+    return Snapshot(
+        credentials=MappingProxyType(
+            {
+                row["key_id"]: Credential(
+                    key_id=row["key_id"],
+                    tenant=row["tenant"],
+                    secret_sha256=row["secret_sha256"],
+                    scopes=frozenset(row["scopes"]),
+                    trust_reported_cost=row["trust_reported_cost"],
+                    expires_at=row["expires_at"],
+                )
+                for row in keys
+            }
+        ),
+        pseudonym_keys=MappingProxyType({(row["tenant"], row["month"]): row["secret"] for row in secrets}),
+        tenants=frozenset(row["tenant"] for row in tenants),
+        read_at=read_at,
+    )

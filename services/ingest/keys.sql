@@ -1,0 +1,13 @@
+-- name: live_keys
+-- A key that is not here does not open anything; expiry is checked when a key is used.
+SELECT key_id, tenant, secret_sha256, scopes, trust_reported_cost, expires_at
+FROM api_keys WHERE revoked_at IS NULL
+
+-- name: pseudonym_keys
+-- The month of receipt is all that ingest needs; a day's margin covers clocks that differ.
+SELECT tenant, month, secret FROM pseudonym_keys
+WHERE month >= date_trunc('month', (now() - interval '1 day') AT TIME ZONE 'UTC')
+
+-- name: tenants
+-- Whom an operator's key may speak for.
+SELECT tenant FROM tenants

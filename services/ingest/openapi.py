@@ -1,0 +1,101 @@
+"""What /openapi.json says. The body is read by hand, so FastAPI cannot derive it: the schemas are made from
+the same structs that decode it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+
+from services.ingest.accept import EVENTS_MAX
+from services.ingest.body import BODY_BYTES_MAX, WIRE_BYTES_MAX
+from spendmeter.contracts.events import EVENT_BYTES_MAX, EVENT_TYPE, UsageEvent
+
+DESCRIPTION = f"""Usage events in, as CloudEvents 1.0 in structured JSON.
+
+204 is sent only after the broker has acknowledged every event of the request. After 503, or when the
+connection breaks, send the same events with the same ids again: an event is booked once, however often it
+is sent. A request has at most {EVENTS_MAX} events, {WIRE_BYTES_MAX} bytes as sent and {BODY_BYTES_MAX}
+after decompression (gzip); an event at most {EVENT_BYTES_MAX} bytes. Unknown fields are dropped: prompts and
+completions are never stored. `labels.user` is replaced by a pseudonym."""
+
+EXAMPLE: dict[str, Any] = {
+    "specversion": "1.0",
+    "type": EVENT_TYPE,
+    "id": "req-8f14e45f",
+    "source": "checkout-bot",
+    "subject": "acme/checkout",
+    "data": {
+        "provider": "openai",
+        "sku": "gpt-4o",
+        "usage": {"input_tokens": 2000, "cache_read_tokens": 8000, "output_tokens": 1000},
+        "labels": {"team": "payments", "feature": "assistant"},
+    },
+}
+_BAD_REQUEST_EXAMPLE = {
+    "type": "about:blank",
+    "title": "Bad Request",
+    "status": 400,
+    "detail": "1 of 3 events are bad, so none was taken",
+    "instance": "/api/v1/events",
+    "errors": [
+        {"index": 1, "field": "data.usage.input_tokens", "reason": "must be at least 0 and below 2^63"}
+    ],
+}
+_ONE = {"$ref": "#/components/schemas/UsageEvent"}
+_MANY = {"type": "array", "items": _ONE, "maxItems": EVENTS_MAX}
+
+
+def _problem_response(description: str, example: Any = None) -> dict[str, Any]:
+    content: dict[str, Any] = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    if example is not None:
+        content["example"] = example
+    return {"description": description, "content": {"application/problem+json": content}}
+
+
+POST_EVENTS: dict[str, Any] = {
+    "security": [{"key": []}],
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/cloudevents+json": {"schema": _ONE, "example": EXAMPLE},
+            "application/cloudevents-batch+json": {"schema": _MANY, "example": [EXAMPLE]},
+            "application/json": {"schema": {"anyOf": [_ONE, _MANY]}, "example": EXAMPLE},
+        },
+    },
+    "responses": {
+        "204": {"description": "Accepted: the log holds every event"},
+        "400": _problem_response("Bad events, all named; none was taken", _BAD_REQUEST_EXAMPLE),
+        "401": _problem_response("No key, or one that is unknown, expired or revoked"),
+        "403": _problem_response("The key may not ingest, or an event names another tenant"),
+        "408": _problem_response("The body did not arrive in time"),
+        "413": _problem_response("Over a bound, which the detail names"),
+        "415": _problem_response("Another content type, charset or encoding"),
+        "503": _problem_response("Send again, with the same ids, after Retry-After seconds"),
+    },
+}
+
+
+def with_schemas(app: FastAPI) -> None:
+    """Add the schemas that POST_EVENTS refers to."""
+    derive = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            _, schemas = msgspec.json.schema_components(
+                [UsageEvent], ref_template="#/components/schemas/{name}"
+            )
+            components = derive().setdefault("components", {})
+            components["schemas"] = {
+                **schemas,
+                "Problem": {
+                    "type": "object",
+                    "description": "RFC 9457; `errors` names each bad event by its index in the request",
+                },
+            }
+            components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        assert app.openapi_schema is not None
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

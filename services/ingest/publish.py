@@ -1,0 +1,189 @@
+"""Puts events on `usage.events` and answers each request only when the broker holds all of its events.
+
+Concurrent requests are gathered for a few milliseconds and sent as one batch a partition. One such flush is
+under way at a time; what arrives meanwhile is the next one, so batches grow with the load.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, ProducerClosed
+
+from services.ingest.refused import unavailable
+from spendmeter.contracts.events import UsageEvent, encode_event, identity
+from spendmeter.contracts.topics import partition_of
+from spendmeter.platform.kafka import Headers, Record, send_batches
+from spendmeter.platform.telemetry import log
+
+GATHER_S = 0.005
+GATHER_EVENTS_MAX = 1000
+"""With so many waiting, a flush starts at once."""
+DEADLINE_S = 10.0
+"""How long a request waits for the broker."""
+STUCK_S = 5.0
+"""A flush unacknowledged for so long: further requests are turned away at once, not queued behind it."""
+GIVE_UP_S = 30.0
+"""A flush unacknowledged for so long: the producer is discarded, and a new one looks the broker up afresh."""
+CONNECT_S_MAX = 15.0
+RETRY_S = 1.0
+
+UNKNOWN = "the outcome is unknown: send the request again with the same ids, duplicates are booked once"
+
+ByPartition = dict[int, list[Record]]
+
+
+@dataclass(eq=False)
+class _Waiting:
+    """One request: its records, and whether the broker acknowledged them all."""
+
+    records: ByPartition
+    acknowledged: asyncio.Future[bool] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+
+def by_partition(events: Iterable[UsageEvent], partitions: int, headers: Headers) -> ByPartition:
+    """The events as Kafka records by partition: keyed by identity, in the order given."""
+    found: ByPartition = {}
+    for event in events:
+        key = identity(event.tenant, event.source, event.id)
+        record = (key, encode_event(event), headers)
+        found.setdefault(partition_of(key, partitions), []).append(record)
+    return found
+
+
+class Publisher:
+    """Run `keep_publishing` beside the server; call `publish` from any number of requests."""
+
+    def __init__(self, topic: str, make_producer: Callable[[], AIOKafkaProducer]) -> None:
+        self._topic = topic
+        self._make_producer = make_producer
+        self._trouble = "not connected to Kafka yet"
+        self._partitions = 0
+        self._queue: list[_Waiting] = []
+        self._queued_events = 0
+        self._wanted = asyncio.Event()
+        self._flush_began: float | None = None
+
+    def trouble(self) -> str:
+        """Why nothing can be published; '' = it can."""
+        if self._flush_began is not None:
+            waited = asyncio.get_running_loop().time() - self._flush_began
+            if waited > STUCK_S:
+                return f"the broker has acknowledged nothing for {waited:.0f} s"
+        return self._trouble
+
+    async def publish(self, events: Iterable[UsageEvent], headers: Headers) -> None:
+        """Return when the broker has acknowledged every event. Raises Refused 503; the outcome is then
+        unknown, unless nothing was sent because the broker was away to begin with."""
+        if trouble := self.trouble():
+            raise unavailable(f"{trouble}; nothing was sent")
+        waiting = _Waiting(by_partition(events, self._partitions, headers))
+        if not waiting.records:
+            return
+        self._queue.append(waiting)
+        self._queued_events += sum(map(len, waiting.records.values()))
+        self._wanted.set()
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                acknowledged = await waiting.acknowledged
+        except TimeoutError:
+            raise unavailable(f"the broker did not answer within {DEADLINE_S:g} s; {UNKNOWN}") from None
+        if not acknowledged:
+            raise unavailable(f"the broker failed; {UNKNOWN}")
+
+    async def keep_publishing(self) -> None:
+        """Connect, flush what waits, and begin again with a new producer whenever one has failed. For ever.
+
+        A failed producer is never used again: its sequence numbers have moved on past what was not written.
+        """
+        while True:
+            producer = self._make_producer()
+            try:
+                await self._connect(producer)
+                await self._flush_until_failure(producer)
+            except (KafkaError, OSError, TimeoutError) as error:
+                self._trouble = f"Kafka cannot be reached ({type(error).__name__})"
+                log().warning("Kafka away", error=type(error).__name__, topic=self._topic)
+            finally:
+                self._flush_began = None
+                await discard(producer)
+            self._fail(self._take())
+            await asyncio.sleep(RETRY_S)
+
+    async def _connect(self, producer: AIOKafkaProducer) -> None:
+        async with asyncio.timeout(CONNECT_S_MAX):
+            await producer.start()
+            self._partitions = len(await producer.partitions_for(self._topic))
+        self._trouble = ""
+        log().info("publishing", topic=self._topic, count=self._partitions)
+
+    async def _flush_until_failure(self, producer: AIOKafkaProducer) -> None:
+        while True:
+            await self._wanted.wait()
+            if self._queued_events < GATHER_EVENTS_MAX:
+                await asyncio.sleep(GATHER_S)
+            if not (taken := self._take()):
+                continue
+            self._flush_began = asyncio.get_running_loop().time()
+            try:
+                async with asyncio.timeout(GIVE_UP_S):
+                    failure = await self._flush(producer, taken)
+            except BaseException:
+                self._fail(taken)
+                raise
+            if failure is not None:
+                raise failure
+            self._flush_began = None
+
+    def _take(self) -> list[_Waiting]:
+        """Everything that waits, but for requests that were answered (with a 503) before their turn came."""
+        taken = [waiting for waiting in self._queue if not waiting.acknowledged.done()]
+        self._queue, self._queued_events = [], 0
+        self._wanted.clear()
+        return taken
+
+    @staticmethod
+    def _fail(taken: Iterable[_Waiting]) -> None:
+        for waiting in taken:
+            if not waiting.acknowledged.done():
+                waiting.acknowledged.set_result(False)
+
+    async def _flush(self, producer: AIOKafkaProducer, taken: list[_Waiting]) -> BaseException | None:
+        """Send it all, tell every request how its own batches fared, and return the first failure."""
+        merged: ByPartition = {}
+        for waiting in taken:
+            for partition, records in waiting.records.items():
+                merged.setdefault(partition, []).extend(records)
+        sent = {
+            partition: await send_batches(producer, self._topic, partition, records)
+            for partition, records in merged.items()
+        }
+        await asyncio.wait([batch for batches in sent.values() for batch in batches])
+        failures = {
+            partition: error
+            for partition, batches in sent.items()
+            for batch in batches
+            if (error := batch.exception()) is not None
+        }
+        for waiting in taken:
+            if not waiting.acknowledged.done():
+                waiting.acknowledged.set_result(failures.keys().isdisjoint(waiting.records))
+        return next(iter(failures.values()), None)
+
+
+async def discard(producer: AIOKafkaProducer) -> None:
+    """Let go of a producer, whatever it still holds: `stop` alone would wait for batches that never end."""
+    sender = producer._sender.sender_task  # there is no public way to abandon a producer
+    if sender is not None:
+        sender.cancel()
+        producer._message_accumulator.fail_all(ProducerClosed())
+        await asyncio.wait({sender}, timeout=CONNECT_S_MAX)
+    with contextlib.suppress(KafkaError, TimeoutError):
+        async with asyncio.timeout(CONNECT_S_MAX):
+            await producer.stop()

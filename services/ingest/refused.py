@@ -1,0 +1,41 @@
+"""What ingest says when it does not take a request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import TypedDict
+
+RETRY_AFTER_S = 1
+
+
+class BadEvent(TypedDict):
+    """One event that broke a rule; `index` is its place in the request, None = the body itself."""
+
+    index: int | None
+    field: str
+    reason: str
+
+
+class Refused(Exception):
+    """The whole request is refused: an HTTP status, the rule it broke, and for 400 every bad event."""
+
+    def __init__(self, status: HTTPStatus, detail: str, errors: Sequence[BadEvent] = ()) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.errors = list(errors)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that the status calls for."""
+        if self.status is HTTPStatus.SERVICE_UNAVAILABLE:
+            return {"Retry-After": str(RETRY_AFTER_S)}
+        if self.status is HTTPStatus.UNAUTHORIZED:
+            return {"WWW-Authenticate": 'Bearer realm="spendmeter"'}
+        return {}
+
+
+def unavailable(detail: str) -> Refused:
+    """503: nothing is wrong with the request; it may be sent again as it is."""
+    return Refused(HTTPStatus.SERVICE_UNAVAILABLE, detail)
