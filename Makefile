@@ -21,8 +21,10 @@ down:
 	@if [ -x $(PY) ]; then $(SPENDMETER) down; else echo 'nothing is installed, so nothing runs'; fi
 
 clean: down
-	@rm -rf .spendmeter/data .spendmeter/logs .spendmeter/run
-	@echo 'data, logs and demo keys removed; downloads are kept'
+	@home="$${SPENDMETER_HOME:-.spendmeter}"; \
+	if [ -f "$$home/data/local.json" ]; then \
+	  rm -rf "$$home/data" "$$home/logs" "$$home/run" && echo 'data, logs and demo keys removed; downloads are kept'; \
+	else echo "no data in $$home"; fi
 
 install: .venv/runtime.stamp .spendmeter/kafka.stamp
 

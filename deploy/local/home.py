@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import secrets
 import socket
 from collections.abc import Mapping
@@ -81,7 +82,10 @@ def write_private(file: Path, text: str) -> None:
     """Replaces a file at once (a reader sees the old or the new text, never half), mode 0600."""
     partial = file.with_name(file.name + ".partial")
     partial.touch(mode=0o600)
-    partial.write_text(text)
+    with partial.open("w") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())  # or a power cut could leave the new name with nothing in it
     partial.replace(file)
 
 

@@ -92,7 +92,11 @@ class Postgres:
 
     @cached_property
     def _account(self) -> Account | None:
-        return _server_account() if os.geteuid() == 0 else None
+        if os.geteuid() != 0:
+            return None
+        if self.folder.exists() and (owner := self.folder.stat()).st_uid != 0:
+            return Account(uid=owner.st_uid, gid=owner.st_gid)  # who owns the data has to run it
+        return _server_account()
 
     @cached_property
     def _binaries(self) -> Path:

@@ -34,7 +34,6 @@ class Service:
     module: str
     port: int
     environment: Mapping[str, str] = field(repr=False)
-    probed: bool = True
     stop_signal: signal.Signals = signal.SIGTERM
 
     def spawn(self, log: Path) -> subprocess.Popen[bytes]:
@@ -43,8 +42,6 @@ class Service:
 
     def trouble(self) -> str | None:
         """None when GET /ready answers 200; else the detail of its problem."""
-        if not self.probed:
-            return None
         try:
             urllib.request.urlopen(f"http://{LOOPBACK}:{self.port}/ready", timeout=PROBE_SECONDS_MAX).close()
         except urllib.error.HTTPError as answer:
@@ -81,9 +78,9 @@ def service(
 
 
 def demo(*, port: int, environment: Mapping[str, str]) -> Service:
-    """The demo: it sends usage and receives alerts, and serves no probes."""
+    """The demo: it sends usage, and receives alerts at `webhook_url`."""
     environment = {**environment, "SPENDMETER_HOST": LOOPBACK, "SPENDMETER_PORT": str(port)}
-    return Service(name="demo", module="deploy.demo", port=port, environment=environment, probed=False)
+    return Service(name="demo", module="deploy.demo", port=port, environment=environment)
 
 
 def webhook_url(port: int) -> str:

@@ -63,10 +63,10 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_state(home: Home) -> State | None:
-    """The last state of the home's system, or None when it never ran."""
+    """The last state of the home's system; None when it never ran, or ran under another release's format."""
     try:
         return msgspec.json.decode(home.state.read_bytes(), type=State)
-    except FileNotFoundError:
+    except (FileNotFoundError, msgspec.DecodeError):
         return None
 
 

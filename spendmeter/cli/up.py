@@ -70,7 +70,10 @@ def _start(place: Home, *, no_demo: bool, kafka: str | None, database: str | Non
         topic_prefix=settings.topic_prefix,
         partitions=settings.partitions,
     )
-    supervisor = control.start(place, options)
+    try:
+        supervisor = control.start(place, options)
+    except OSError as trouble:
+        fail(f"{place.root} cannot be used: {trouble}")
     deadline = time.monotonic() + STATE_SECONDS_MAX
     while True:
         state = read_state(place)
