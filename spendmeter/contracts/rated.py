@@ -26,42 +26,53 @@ class Origin(Struct, frozen=True, kw_only=True):
     offset: int
 
 
-class Multiplier(Struct, frozen=True, kw_only=True):
-    """A factor on a unit price and why it applied ("region eu residency")."""
+class Multiplier(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A factor on a unit price, and the catalog entry that says so."""
 
     name: str
-    factor: Decimal
+    factor: str
+    entry: str
+    kind: Literal["list", "contracted"] = "list"
+    """On both prices, or on the contracted one alone."""
 
 
-class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Line(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """How one unit of an event was priced; anybody can redo it by hand: amount = quantity x price.
 
     Kept short, because every booked event stores its lines: what is left out equals what it defaults to.
+    Prices and amounts are plain decimal strings.
     """
 
     unit: str
     entry: str = ""
     """Id of the catalog entry that decided the price; '' where none did."""
-    price: Decimal | None = None
+    price: str | None = None
     """List price of one unit, multipliers applied, in `currency`; None = unknown (never zero)."""
-    amount: Decimal | None = None
+    amount: str | None = None
     """List amount in `currency`."""
     quantity: int | Decimal | None = None
     """What was billed; None = the quantity that the event states."""
-    contracted_price: Decimal | None = None
-    contracted_amount: Decimal | None = None
+    per: int = 1
+    """The prices are for so many units where one unit's has no finite decimal (an hour's, for seconds):
+    amount = quantity x price / per, rounded half-even to 12 places."""
+    contracted_entry: str = ""
+    contracted_price: str | None = None
+    contracted_amount: str | None = None
     """None = as list."""
-    effective_price: Decimal | None = None
-    effective_amount: Decimal | None = None
+    contracted_currency: str = ""
+    contracted_fx: str = ""
+    """Where the contract is in another currency than the list price."""
+    effective_price: str | None = None
+    effective_amount: str | None = None
     """None = as contracted."""
     multipliers: tuple[Multiplier, ...] = ()
     currency: str = ""
     """The currency as priced; '' = the tenant's book currency."""
     fx: str = ""
     """Id of the dated exchange rate entry, and the amounts in book currency; '' = no conversion."""
-    book_list: Decimal | None = None
-    book_contracted: Decimal | None = None
-    book_effective: Decimal | None = None
+    book_list: str | None = None
+    book_contracted: str | None = None
+    book_effective: str | None = None
     status: PriceStatus = "priced"
     parent: str = ""
     """The unit whose price was used because this one has none; '' = its own."""

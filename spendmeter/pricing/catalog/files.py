@@ -1,7 +1,8 @@
 """Price files: how prices are written down, one line or table a model, and the catalog entries they mean.
 
 A public snapshot is JSON Lines (a header, then one provider or model a line, sorted, so that a diff shows
-what changed); our own files are TOML with the same fields under [[provider]], [[model]], [[calendar]], [[unit]].
+what changed); our own files are TOML with the same fields under [[provider]], [[model]], [[calendar]] and
+[[unit]].
 """
 
 from __future__ import annotations

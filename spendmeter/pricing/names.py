@@ -1,0 +1,113 @@
+"""Which model a name means: aliases, matches, families. The names are data; only the rules stand here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import date
+
+from spendmeter.contracts.catalog import MATCH_STARS_MAX, Model, Provider
+from spendmeter.pricing.conditions import CatalogError
+
+_NEITHER_LINE_NOR_GENERATION = frozenset(
+    "latest preview exp experimental us eu apac jp au in global regional v".split()
+)
+_COMPACT_DATE = re.compile(r"-(20\d{2})(\d{2})(\d{2})(?=-|:|$)")
+
+
+def matcher(match: str) -> re.Pattern[str]:
+    """`*` is anything, `#` one digit, all else itself."""
+    if match != match.lower() or match.count("*") > MATCH_STARS_MAX:
+        raise CatalogError(f"match {match!r} must be lower case, with at most {MATCH_STARS_MAX} stars")
+    return re.compile(re.escape(match).replace(r"\*", ".*").replace(r"\#", "[0-9]"), re.DOTALL)
+
+
+def matches_any(patterns: Iterable[str], name: str) -> bool:
+    """Whether one of the matches means `name`."""
+    return any(matcher(pattern).fullmatch(name) for pattern in patterns)
+
+
+class Names:
+    """The names of one kind of thing: exact ones first, then matches, the longer before the shorter."""
+
+    def __init__(self) -> None:
+        self._owners: dict[str, tuple[str, str]] = {}
+        self._matches: list[tuple[str, re.Pattern[str], tuple[re.Pattern[str], ...], str]] = []
+
+    def own(self, name: str, owner: str, entry: str) -> None:
+        """`name` is `owner`'s own. Raises CatalogError where another entry says otherwise."""
+        name = name.lower()
+        before, by = self._owners.setdefault(name, (owner, entry))
+        if before != owner:
+            raise CatalogError(f"entries {by} and {entry} both claim {name!r}: {before} and {owner}")
+
+    def match(self, match: str, unless: tuple[str, ...], owner: str, entry: str) -> None:
+        """Names like `match`, but for those like one of `unless`, are `owner`'s."""
+        self.own(match, owner, entry)
+        self._matches.append((match, matcher(match), tuple(map(matcher, unless)), owner))
+
+    def seal(self) -> None:
+        """Nothing more comes: order the matches."""
+        self._matches.sort(key=lambda item: (-len(item[0].strip("*")), item[0]))
+
+    def find(self, name: str) -> str | None:
+        """The owner of `name` (lower case)."""
+        if found := self._owners.get(name):
+            return found[0]
+        for _, pattern, unless, owner in self._matches:
+            if pattern.fullmatch(name) and not any(other.fullmatch(name) for other in unless):
+                return owner
+        return None
+
+
+def find_model(names: Names, name: str) -> str | None:
+    """The model that a name means, also where its date is written without dashes (-20251211)."""
+    name = name.lower()
+    found = names.find(name)
+    if found is None and (dashed := _COMPACT_DATE.sub(_dashed, name)) != name:
+        return names.find(dashed)
+    return found
+
+
+def _dashed(found: re.Match[str]) -> str:
+    try:
+        return f"-{date(int(found[1]), int(found[2]), int(found[3]))}"
+    except ValueError:
+        return found[0]
+
+
+def provider_names(providers: Iterable[Provider]) -> Names:
+    """Who is meant by a provider's name."""
+    names = Names()
+    for provider in providers:
+        names.own(provider.provider, provider.provider, provider.id)
+        for match in provider.match:
+            names.match(match, (), provider.provider, provider.id)
+    names.seal()
+    return names
+
+
+def model_names(models: Iterable[Model]) -> Names:
+    """Who is meant by a model's name; of one provider."""
+    names = Names()
+    for model in models:
+        names.own(model.sku, model.sku, model.id)
+        for alias in model.aliases:
+            names.own(alias, model.sku, model.id)
+        for match in model.match:
+            names.match(match, model.unless, model.sku, model.id)
+    names.seal()
+    return names
+
+
+def families(sku: str) -> tuple[str, str]:
+    """A name's line with its generation ("claude-opus 4"), and its line alone ("claude-opus").
+
+    New models are named like their siblings: the words say which line, the first number which generation;
+    dates, regions and "latest" say neither.
+    """
+    tokens = re.findall(r"[a-z]+|\d+", sku.lower())
+    words = [token for token in tokens if token.isalpha() and token not in _NEITHER_LINE_NOR_GENERATION]
+    generation = next((token for token in tokens if token.isdigit()), "")
+    line = "-".join(words)
+    return f"{line} {generation}", line

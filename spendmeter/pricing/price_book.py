@@ -1,0 +1,147 @@
+"""The price book: one version of the catalog, checked as a whole and compiled for pricing.
+
+It is built from entries and never changes; what it remembers are plans (what may price a sku for a tenant and
+a way of serving), within a bound. Building refuses whatever could price an event in two ways, naming both.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from spendmeter.contracts.catalog import (
+    Adjustment,
+    Calendar,
+    CatalogEntry,
+    FxRate,
+    Model,
+    Price,
+    Provider,
+    TenantTerms,
+)
+from spendmeter.contracts.events import UsageData
+from spendmeter.pricing import checks
+from spendmeter.pricing.conditions import Served, served
+from spendmeter.pricing.names import Names, find_model, model_names, provider_names
+from spendmeter.pricing.plan import Plan, Scope
+from spendmeter.pricing.provisional import Provisional
+
+PLANS_MAX = 20_000
+"""Plans remembered at once: senders choose the names that they are kept by."""
+NO_TERMS = TenantTerms(source="default", recorded_at=datetime(1970, 1, 1, tzinfo=UTC))
+"""Of a tenant that the catalog does not mention: US dollars, UTC, no contract, no fallback."""
+ANYBODY = Scope()
+
+
+class PriceBook:
+    """`PriceBook(entries, version)`. Raises CatalogError, naming the entries and the rule they break."""
+
+    def __init__(self, entries: Iterable[CatalogEntry], version: int = 0) -> None:
+        self.version = version
+        kinds = checks.in_force(entries)
+        self.parents, self.context_units = checks.units(kinds)
+        self.calendars = {calendar.name: calendar for calendar in checks.unique(kinds, Calendar, "name")}
+        self._terms = {terms.tenant: terms for terms in checks.unique(kinds, TenantTerms, "tenant")}
+        self._providers = {each.provider.lower(): each for each in checks.unique(kinds, Provider, "provider")}
+        self._provider_names = provider_names(self._providers.values())
+        self.models = {
+            (model.provider.lower(), model.sku.lower()): model
+            for model in checks.unique(kinds, Model, "provider", "sku")
+        }
+        self.prices: dict[tuple[str, str], list[Price]] = defaultdict(list)
+        for price in checks.of(kinds, Price):
+            self.prices[price.provider.lower(), price.sku.lower()].append(price)
+        self._model_names = self._named()
+        self._adjustments: dict[str, list[Adjustment]] = defaultdict(list)
+        for adjustment in checks.of(kinds, Adjustment):
+            self._adjustments[adjustment.provider.lower()].append(adjustment)
+        self._rates: dict[tuple[str, str], list[FxRate]] = defaultdict(list)
+        for rate in checks.unique(kinds, FxRate, "base", "quote", "effective_from"):
+            self._rates[rate.base, rate.quote].append(rate)
+        for rates in self._rates.values():
+            rates.sort(key=lambda rate: rate.effective_from)
+        checks.prices(self.prices.values(), self.parents, self.calendars)
+        checks.adjustments(self._adjustments.values(), self.parents, self.calendars)
+
+        priced: list[Price | Adjustment] = [*checks.of(kinds, Price), *checks.of(kinds, Adjustment)]
+        self._tiers = {tier for entry in priced for tier in entry.when.tiers}
+        self._regions = {region for entry in priced for region in entry.when.regions}
+        theirs = {entry.tenant for entry in priced}
+        self._scopes = {
+            tenant: Scope(tenant if tenant in theirs else "", self.terms(tenant).contracts)
+            for tenant in theirs | self._terms.keys()
+        }
+        self.provisional = Provisional(self)
+        self._plans: dict[tuple[str, str, str, bool, str, str], Plan] = {}
+
+    def _named(self) -> dict[str, Names]:
+        by_provider: dict[str, list[Model]] = defaultdict(list)
+        for (provider, _), model in self.models.items():
+            by_provider[provider].append(model)
+        for provider, sku in self.prices.keys() - self.models.keys():
+            first = self.prices[provider, sku][0]
+            model = Model(provider=provider, sku=sku, id=first.id, source="", recorded_at=first.recorded_at)
+            by_provider[provider].append(model)  # a price is enough for a name to be known
+        return {provider: model_names(models) for provider, models in by_provider.items()}
+
+    def terms(self, tenant: str) -> TenantTerms:
+        """What is agreed with a tenant."""
+        return self._terms.get(tenant, NO_TERMS)
+
+    def fx(self, base: str, quote: str, time: datetime) -> FxRate | None:
+        """The rate of that instant; None = there was none yet."""
+        rates = self._rates.get((base, quote), [])
+        index = bisect_right(rates, time, key=lambda rate: rate.effective_from)
+        return rates[index - 1] if index else None
+
+    def plan(self, tenant: str, data: UsageData) -> Plan:
+        """The plan for what an event used."""
+        context = data.context
+        scope = self._scopes.get(tenant, ANYBODY)
+        key = (data.provider, data.sku, context.service_tier, context.batch, context.region, scope.key)
+        plan = self._plans.get(key)
+        if plan is None:
+            if len(self._plans) >= PLANS_MAX:
+                self._plans.clear()
+            self._plans[key] = plan = self._found(data, scope)
+        return plan
+
+    def _found(self, data: UsageData, scope: Scope) -> Plan:
+        batch, tier, region = served(data.context)
+        # What no entry mentions decides nothing: a sender cannot make a thousand ways of serving.
+        by = (
+            batch,
+            tier if tier in self._tiers or tier == "standard" else "?",
+            region if region in self._regions else "?",
+        )
+        name = data.sku.lower()
+        provider = self._provider_names.find(data.provider.lower())
+        if provider is None and data.provider.lower() in self._model_names:
+            provider = data.provider.lower()
+        for seller in self._sellers(provider):
+            sku = find_model(self._model_names[seller], name) if seller in self._model_names else None
+            if sku is not None:
+                note = "" if seller == provider else f"price of {seller}, which {provider} resells"
+                if (seller, sku) in self.prices:
+                    return self.plan_of(seller, sku, by, scope, note)
+                break
+        return Plan(
+            provider=provider, sku=None, name=name, served=by, scope=scope, prices=(), adjustments=(),
+            parents=self.parents, calendars=self.calendars,
+        )  # fmt: skip
+
+    def _sellers(self, provider: str | None) -> tuple[str, ...]:
+        if provider is None:
+            return ()
+        known = self._providers.get(provider)
+        return (provider, *(known.resells if known else ()))
+
+    def plan_of(self, provider: str, sku: str, by: Served, scope: Scope, note: str = "") -> Plan:
+        """The plan of a sku that is known to have prices; not remembered."""
+        return Plan(
+            provider=provider, sku=sku, name=sku, served=by, scope=scope, prices=self.prices[provider, sku],
+            adjustments=self._adjustments.get(provider, ()), parents=self.parents, calendars=self.calendars,
+            note=note,
+        )  # fmt: skip

@@ -1,0 +1,92 @@
+"""What an unknown model costs at most: its family's maximum, else its provider's 95th percentile.
+
+The bound is what the dearest sibling would have been charged at the event's own time and way of serving,
+whatever the length and the hour. A price of zero bounds nothing.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from spendmeter.pricing.names import families
+from spendmeter.pricing.plan import Decision, Plan, per_unit
+
+if TYPE_CHECKING:
+    from spendmeter.pricing.price_book import PriceBook
+
+PERCENTILE = 95
+_Group = tuple[str, str]
+"""Provider and family; '' = the whole provider."""
+
+
+class Provisional:
+    """The bounds of one price book."""
+
+    def __init__(self, book: PriceBook) -> None:
+        self._book = book
+        self._members: dict[_Group, list[str]] = defaultdict(list)
+        retired: dict[_Group, list[str]] = defaultdict(list)
+        for provider, sku in sorted(book.prices):
+            model = book.models.get((provider, sku))
+            named = {model.family} if model and model.family else set(families(sku))
+            groups = retired if model and model.retired else self._members
+            for family in named | {""}:
+                groups[provider, family].append(sku)
+        for group, skus in retired.items():  # a family of which all are retired is still a family
+            self._members.setdefault(group, skus)
+        self._changes: dict[_Group, list[datetime]] = {}
+        self._found: dict[tuple[Any, ...], Decision | None] = {}
+
+    def bound(self, plan: Plan, unit: str, time: datetime) -> Decision | None:
+        """The most that one `unit` of the unknown model can be expected to cost; None = nobody knows."""
+        if plan.provider is None or unit not in self._book.parents:
+            return None
+        for family in (*families(plan.name), ""):
+            group = (plan.provider, family)
+            if group in self._members and (found := self._bound(group, plan, unit, time)):
+                return found
+        return None
+
+    def _bound(self, group: _Group, plan: Plan, unit: str, time: datetime) -> Decision | None:
+        if group not in self._changes:
+            changes = {change for member in self._plans(group, plan) for change in member.changes()}
+            self._changes[group] = sorted(changes)
+        key = (group, unit, plan.served, plan.scope.key, bisect_right(self._changes[group], time))
+        if key not in self._found:
+            self._found[key] = self._search(group, plan, unit, time)
+        return self._found[key]
+
+    def _search(self, group: _Group, plan: Plan, unit: str, time: datetime) -> Decision | None:
+        prices = [
+            (per_unit(decision), str(member.sku), decision)
+            for member in self._plans(group, plan)
+            if (decision := member.ceiling(unit, time)) and decision.price
+        ]
+        if not prices:
+            return None
+        currency = _commonest(decision.currency for _, _, decision in prices)
+        prices = sorted(item for item in prices if item[2].currency == currency)
+        if group[1]:
+            _, sku, decision = prices[-1]
+            reason = f"unknown model: the maximum of the family {group[1].strip()} ({sku})"
+        else:
+            _, sku, decision = prices[_rank(prices)]
+            reason = f"unknown model: {PERCENTILE}th percentile of {len(prices)} models of {group[0]} ({sku})"
+        return replace(decision, status="provisional", reason=reason, contracted=None, bare=False)
+
+    def _plans(self, group: _Group, like: Plan) -> Iterable[Plan]:
+        return (self._book.plan_of(group[0], sku, like.served, like.scope) for sku in self._members[group])
+
+
+def _commonest(values: Iterable[str]) -> str:
+    return min(Counter(values).items(), key=lambda item: (-item[1], item[0]))[0]
+
+
+def _rank(ordered: Sequence[Any]) -> int:
+    """Nearest rank."""
+    return -(-PERCENTILE * len(ordered) // 100) - 1
