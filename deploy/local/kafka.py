@@ -12,7 +12,7 @@ from pathlib import Path
 from deploy.local.home import LOOPBACK, Home, accepts
 from deploy.local.java import find_java
 from deploy.local.kafka_jars import verified
-from deploy.local.processes import launch, run
+from deploy.local.processes import finish, launch
 
 HEAP_MB = 400
 LOGGING = ("defaultLogLevel=warn", "showDateTime=true", "dateTimeFormat=yyyy-MM-dd'T'HH:mm:ssX")
@@ -88,4 +88,5 @@ class Kafka:
     def _format(self, java: list[str], log: Path) -> None:
         tool = ["-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format", "-t", self.cluster_id]
         command = [*java, *tool, "-c", "kafka.properties", "--ignore-formatted"]
-        run(command, log, seconds_max=FORMAT_SECONDS_MAX, folder=self.home.data, environment=os.environ)
+        formatting = launch(command, log, folder=self.home.data, environment=os.environ)
+        finish(formatting, "formatting Kafka's data", log, seconds_max=FORMAT_SECONDS_MAX)

@@ -55,7 +55,7 @@ class Keeper:
         if not stop(running, self.program.stop_signal, GRACE_S):
             self._board.say(f"{self.program.name} did not stop within {GRACE_S} s and was killed")
         self._thread.join(GRACE_S)
-        self._note("stopped", pid=0, create_time=0.0)
+        self._note("stopped", pid=0, started_s=0.0)
 
     def _keep(self) -> None:
         deaths = 0
@@ -67,7 +67,7 @@ class Keeper:
                 return
             deaths = 1 if time.monotonic() - began > STABLE_S else deaths + 1
             pause = backoff_s(deaths)
-            self._note("restarting", pid=0, create_time=0.0, restarts=self._entry.restarts + 1)
+            self._note("restarting", pid=0, started_s=0.0, restarts=self._entry.restarts + 1)
             self._board.say(f"{self.program.name} {ended}: restart {self._entry.restarts} in {pause:g} s")
             self._ending.wait(pause)
 
@@ -77,7 +77,7 @@ class Keeper:
                 return None
             try:
                 process = self.program.spawn(self._log)
-                self._note("starting", pid=process.pid, create_time=Identity.of(process.pid).create_time)
+                self._note("starting", pid=process.pid, started_s=Identity.of(process.pid).started_s)
             except START_ERRORS as trouble:
                 self.failure = f"cannot start: {trouble}"
                 return None

@@ -14,8 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -25,7 +24,7 @@ from urllib.parse import quote
 import psutil
 
 from deploy.local.home import LOOPBACK, Home
-from deploy.local.processes import Account, launch, run
+from deploy.local.processes import Account, finish, launch
 
 SUPERUSER = "postgres"
 SERVER_USER = "spendmeter"
@@ -74,16 +73,7 @@ class Postgres:
             self._initialise(log)
         _forget_dead_owner(self.folder / "postmaster.pid")
         settings = [f"-c{name}={value}" for name, value in {**SETTINGS, "port": str(self.port)}.items()]
-        with _reachable(self.folder, self._account) as (path, fds):
-            command: list[str | Path] = [self._binaries / "postgres", "-D", path, *settings]
-            return launch(
-                command,
-                log,
-                folder=Path("/"),
-                environment=_environment(),
-                account=self._account,
-                pass_fds=fds,
-            )
+        return self._launch("postgres", self.folder, settings, log)
 
     def trouble(self) -> str | None:
         probe = [str(PACKAGED / "bin" / "pg_isready"), "-q", "-t", "1", "-h", LOOPBACK, "-p", str(self.port)]
@@ -98,10 +88,6 @@ class Postgres:
             return Account(uid=owner.st_uid, gid=owner.st_gid)  # who owns the data has to run it
         return _server_account()
 
-    @cached_property
-    def _binaries(self) -> Path:
-        return (PACKAGED if self._account is None else _copied_binaries()) / "bin"
-
     def _initialise(self, log: Path) -> None:
         """initdb into a folder beside, renamed when complete: a half-made one is never used."""
         fresh = self.folder.with_name("postgres.new")
@@ -114,24 +100,36 @@ class Postgres:
             for owned in (fresh, reader):
                 os.chown(owned, self._account.uid, self._account.gid)
         options = ["-U", SUPERUSER, "-A", "scram-sha-256", f"--pwfile=/dev/fd/{reader}", "-E", "UTF8"]
-        options += [
-            "--locale=C",
-            "--locale-provider=builtin",
-            "--builtin-locale=C.UTF-8",
-            "--no-instructions",
-        ]
-        with _reachable(fresh, self._account) as (path, fds):
-            run(
-                [self._binaries / "initdb", "-D", path, *options],
-                log,
-                seconds_max=INITDB_SECONDS_MAX,
-                folder=Path("/"),
-                environment=_environment(),
-                account=self._account,
-                pass_fds=(*fds, reader),
-            )
-        os.close(reader)
+        options += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        try:
+            initdb = self._launch("initdb", fresh, options, log, reader)
+            finish(initdb, "initdb", log, seconds_max=INITDB_SECONDS_MAX)
+        finally:
+            os.close(reader)
         fresh.rename(self.folder)
+
+    def _launch(
+        self, program: str, folder: Path, options: Sequence[str], log: Path, *fds: int
+    ) -> subprocess.Popen[bytes]:
+        """Starts one of the server's programs on a data folder, as the server's account.
+
+        Root hands the folder over open: `-D /proc/self/fd/N` works whatever the modes of its parents are.
+        """
+        account = self._account
+        binary = (PACKAGED if account is None else _copied_binaries()) / "bin" / program
+        opened = os.open(folder, os.O_DIRECTORY)
+        try:
+            path = str(folder) if account is None else f"/proc/self/fd/{opened}"
+            return launch(
+                [binary, "-D", path, *options],
+                log,
+                folder=Path("/"),
+                environment={"PATH": os.defpath, "LC_ALL": "C"},
+                account=account,
+                pass_fds=(opened, *fds),
+            )
+        finally:
+            os.close(opened)
 
 
 def _packaged() -> Path:
@@ -144,22 +142,6 @@ def _packaged() -> Path:
 
 
 PACKAGED = _packaged()
-
-
-@contextmanager
-def _reachable(folder: Path, account: Account | None) -> Iterator[tuple[str, Sequence[int]]]:
-    """A path by which the server's account reaches its folder, and the file descriptors that go with it.
-
-    An open folder passed on works whatever the parents' modes are, so nobody's home has to be opened.
-    """
-    if account is None:
-        yield str(folder), ()
-        return
-    opened = os.open(folder, os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{opened}", (opened,)
-    finally:
-        os.close(opened)
 
 
 def _server_account() -> Account:
@@ -209,8 +191,3 @@ def _forget_dead_owner(pid_file: Path) -> None:
             pid_file.unlink()
     except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
         return  # none, or one that Postgres recognises as dead
-
-
-def _environment() -> dict[str, str]:
-    """What the server gets of ours: nothing that names a locale or a folder it may not have."""
-    return {"PATH": os.defpath, "LC_ALL": "C"}

@@ -1,6 +1,6 @@
 """One process of the local system: how it is started, recognised later, and stopped.
 
-A process is known by its id *and* its creation time: ids are reused, and nobody else's process may be hit.
+A process is known by its id *and* its time of start: ids are reused, and nobody else's process may be hit.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import psutil
 
 GRACE_S = 15.0
 """How long a process may take to stop before it is killed; a service gives itself 10 s."""
+START_PRECISION_S = 0.02
 LOG_BYTES_MAX = 20_000_000
 """A log that grows past this keeps its last such part as NAME.log.1."""
 
@@ -52,12 +53,14 @@ class Account:
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
+    """`started_s`: seconds from the machine's start to the process's: no clock change moves it."""
+
     pid: int
-    create_time: float
+    started_s: float
 
     @classmethod
     def of(cls, pid: int) -> Identity:
-        return cls(pid=pid, create_time=psutil.Process(pid).create_time())
+        return cls(pid=pid, started_s=psutil.Process(pid).create_time() - psutil.boot_time())
 
     def process(self) -> psutil.Process | None:
         """The process itself, or None when it has ended (a zombie has); id 0 stands for none."""
@@ -65,7 +68,7 @@ class Identity:
             return None
         try:
             found = psutil.Process(self.pid)
-            same = abs(found.create_time() - self.create_time) < 0.01
+            same = abs(Identity.of(self.pid).started_s - self.started_s) < START_PRECISION_S
             return found if same and found.status() != psutil.STATUS_ZOMBIE else None
         except psutil.NoSuchProcess:
             return None
@@ -98,21 +101,11 @@ def launch(
         )
 
 
-def run(
-    command: Sequence[str | Path],
-    log: Path,
-    *,
-    seconds_max: float,
-    folder: Path,
-    environment: Mapping[str, str],
-    account: Account | None = None,
-    pass_fds: Sequence[int] = (),
-) -> None:
-    """Runs a command to its end; RuntimeError when it fails, subprocess.TimeoutExpired when it hangs."""
-    process = launch(command, log, folder=folder, environment=environment, account=account, pass_fds=pass_fds)
+def finish(process: subprocess.Popen[bytes], what: str, log: Path, *, seconds_max: float) -> None:
+    """Waits for a command's end; RuntimeError when it fails, subprocess.TimeoutExpired when it hangs."""
     try:
         if status := process.wait(seconds_max):
-            raise RuntimeError(f"{Path(command[0]).name} failed with status {status}: see {log}")
+            raise RuntimeError(f"{what} failed with status {status}: see {log}")
     finally:
         process.kill()
 
@@ -149,4 +142,4 @@ def gone(identity: Identity, within_s: float) -> bool:
 
 def _send(process: psutil.Process, sign: signal.Signals) -> None:
     with suppress(psutil.NoSuchProcess):
-        process.send_signal(sign)  # psutil compares the creation time once more before it sends
+        process.send_signal(sign)  # psutil compares the time of start once more before it sends

@@ -24,13 +24,13 @@ class ProcessEntry(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     log: str
     pid: int = 0
-    create_time: float = 0.0
+    started_s: float = 0.0
     restarts: int = 0
     state: ProcessState = "starting"
 
     @property
     def identity(self) -> Identity:
-        return Identity(pid=self.pid, create_time=self.create_time)
+        return Identity(pid=self.pid, started_s=self.started_s)
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +45,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     """The whole of state.json. `environment` is what `spendmeter env` prints; hence the file's mode 0600."""
 
     supervisor_pid: int
-    supervisor_create_time: float
+    supervisor_started_s: float
     phase: Phase = "starting"
     failure: str = ""
     messages: tuple[Message, ...] = ()
@@ -54,7 +54,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def supervisor(self) -> Identity:
-        return Identity(pid=self.supervisor_pid, create_time=self.supervisor_create_time)
+        return Identity(pid=self.supervisor_pid, started_s=self.supervisor_started_s)
 
     @property
     def running(self) -> bool:
@@ -78,7 +78,7 @@ class Board:
         self._lock = threading.Lock()
         self._messages = 0
         self._processes: dict[str, ProcessEntry] = {}
-        self._state = State(supervisor_pid=supervisor.pid, supervisor_create_time=supervisor.create_time)
+        self._state = State(supervisor_pid=supervisor.pid, supervisor_started_s=supervisor.started_s)
         self._replace()
 
     @property

@@ -61,7 +61,7 @@ class System:
 
     @property
     def state(self) -> State:
-        return read_state(self.home) or State(supervisor_pid=0, supervisor_create_time=0)
+        return read_state(self.home) or State(supervisor_pid=0, supervisor_started_s=0)
 
     def process(self, name: str) -> ProcessEntry:
         return next(entry for entry in self.state.processes if entry.name == name)
@@ -258,8 +258,8 @@ def test_the_back_off_doubles_up_to_its_bound() -> None:
 def test_a_process_with_a_reused_id_is_not_taken_for_the_recorded_one() -> None:
     mine = Identity.of(os.getpid())
     assert mine.process() is not None
-    assert Identity(pid=mine.pid, create_time=mine.create_time - 60).process() is None
-    assert Identity(pid=0, create_time=0.0).process() is None
+    assert Identity(pid=mine.pid, started_s=mine.started_s - 60).process() is None
+    assert Identity(pid=0, started_s=0.0).process() is None
 
 
 def test_a_log_is_cut_under_its_writer_and_its_last_part_kept(tmp_path: Path) -> None:
