@@ -82,6 +82,7 @@ def create_app(door: Door) -> FastAPI:
         description=DESCRIPTION,
         docs_url=None,  # its page loads scripts from another host
         redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # one list of names: metrics.toml
     )
     app.router.routes.extend(probe_routes(door.trouble))
 
