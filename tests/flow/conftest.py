@@ -1,0 +1,32 @@
+"""One running system for all end to end tests, and a raw producer beside it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from tests.flow.system import System
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    with System(tmp_path_factory.mktemp("flow") / "home") as running:
+        yield running
+
+
+@pytest.fixture
+async def raw(system: System) -> AsyncIterator[AIOKafkaProducer]:
+    """A producer without any idea of what it sends."""
+    async with AIOKafkaProducer(bootstrap_servers=system.kafka) as producer:
+        yield producer
+
+
+@pytest.fixture
+async def owner(system: System) -> AsyncIterator[asyncpg.Connection]:
+    """The owner's connection to the book."""
+    connection = await system.database()
+    yield connection
+    await connection.close()

@@ -1,0 +1,171 @@
+"""A whole Spendmeter in a folder of its own, started as people start it: `spendmeter up --no-demo --detach`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import asyncpg
+import httpx
+import psutil
+
+from deploy.local.home import CLONE, Home
+from deploy.local.state import ProcessEntry, State, read_state
+
+UP_SECONDS_MAX = 240
+DOWN_SECONDS_MAX = 120
+T = TypeVar("T")
+
+
+def eventually(what: str, look: Callable[[], T], within_s: float = 60, every_s: float = 0.05) -> T:
+    """What `look` says once it is true. AssertionError, saying what was awaited, when it stays false."""
+    deadline = time.monotonic() + within_s
+    while not (seen := look()):
+        assert time.monotonic() < deadline, f"not within {within_s} s: {what}"
+        time.sleep(every_s)
+    return seen
+
+
+@dataclass
+class System:
+    """`with System(folder) as system:`; stopped at the end, whatever happened."""
+
+    folder: Path
+    partitions: int = 4
+    environment: dict[str, str] = field(default_factory=dict)
+    """On top of the caller's: every process inherits it."""
+
+    def __enter__(self) -> System:
+        try:
+            self.cli("up", "--no-demo", "--detach", timeout=UP_SECONDS_MAX)
+        except BaseException:
+            self.cli("down", timeout=DOWN_SECONDS_MAX, check=False)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.cli("down", timeout=DOWN_SECONDS_MAX)
+
+    def cli(
+        self, *arguments: str | Path, timeout: float = 60, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Run one command of the command line. AssertionError with its output when it fails."""
+        environment = {**os.environ, "SPENDMETER_PARTITIONS": str(self.partitions), **self.environment}
+        environment["SPENDMETER_HOME"] = str(self.folder)
+        for foreign in ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS"):
+            environment.pop(foreign, None)
+        command = [str(part) for part in (CLONE / "bin" / "spendmeter", *arguments)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout)
+        assert not check or done.returncode == 0, f"{arguments[0]}: {done.stdout}{done.stderr}"
+        return done
+
+    @property
+    def state(self) -> State:
+        state = read_state(Home(self.folder))
+        assert state is not None, f"nothing ever ran in {self.folder}"
+        return state
+
+    @property
+    def kafka(self) -> str:
+        return self.state.environment["KAFKA_BOOTSTRAP_SERVERS"]
+
+    @property
+    def owner_url(self) -> str:
+        return self.state.environment["DATABASE_URL"]
+
+    @property
+    def ingest(self) -> str:
+        return self.state.environment["SPENDMETER_INGEST_URL"]
+
+    @property
+    def api(self) -> str:
+        return self.state.environment["SPENDMETER_API_URL"]
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """Tenant to key, to send and read with; the first is SPENDMETER_API_KEY."""
+        keys: dict[str, str] = json.loads(self.state.environment["SPENDMETER_DEMO_KEYS"])
+        return keys
+
+    def get(self, path: str, *, tenant: str = "acme", **query: str) -> Any:
+        """The api's answer to a tenant's GET. httpx.HTTPStatusError for another status than 200."""
+        headers = {"Authorization": f"Bearer {self.keys[tenant]}"}
+        return httpx.get(self.api + path, params=query, headers=headers, timeout=30).raise_for_status().json()
+
+    def send(self, *events: dict[str, Any], tenant: str = "acme") -> httpx.Response:
+        """Post events to ingest as one batch."""
+        headers = {
+            "Authorization": f"Bearer {self.keys[tenant]}",
+            "Content-Type": "application/cloudevents-batch+json",
+        }
+        return httpx.post(
+            f"{self.ingest}/api/v1/events", content=json.dumps(events), headers=headers, timeout=30
+        )
+
+    async def database(self) -> asyncpg.Connection:
+        """The owner's connection; the caller closes it."""
+        return await asyncpg.connect(self.owner_url, command_timeout=60)
+
+    def process(self, name: str) -> ProcessEntry:
+        return next(entry for entry in self.state.processes if entry.name == name)
+
+    def kill(self, name: str, sign: signal.Signals = signal.SIGKILL) -> int:
+        """Send a process a signal (SIGKILL by default); returns its id, which is soon nobody's."""
+        entry = self.process(name)
+        process = entry.identity.process()
+        assert process is not None, f"{name} does not run"
+        process.send_signal(sign)
+        return entry.pid
+
+    def restarted(self, name: str, old_pid: int, within_s: float = 90) -> int:
+        """Wait until the supervisor has brought another process of that name up; returns its id."""
+
+        def is_back() -> int:
+            entry = self.process(name)
+            return entry.pid if entry.pid not in (0, old_pid) and entry.state == "ready" else 0
+
+        return eventually(f"{name} is back", is_back, within_s)
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """CPU used so far by each process with its children (Postgres answers in children)."""
+        return {entry.name: _cpu(entry.pid) for entry in self.state.processes if entry.pid}
+
+
+def _cpu(pid: int) -> float:
+    process = psutil.Process(pid)
+    used = process.cpu_times()
+    total = used.user + used.system + used.children_user + used.children_system
+    for child in process.children(recursive=True):
+        try:
+            times = child.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        total += times.user + times.system
+    return total
+
+
+def usage_event(id: str, *, source: str = "flow", **data: Any) -> dict[str, Any]:
+    """A CloudEvent as an application sends it: gpt-4o, 1,000 tokens in and 100 out unless said otherwise."""
+    data = {
+        "provider": "openai",
+        "sku": "gpt-4o",
+        "usage": {"input_tokens": 1000, "output_tokens": 100},
+    } | data
+    return {
+        "specversion": "1.0",
+        "type": "spendmeter.usage.v1",
+        "id": id,
+        "source": source,
+        "subject": "acme/flow",
+        "data": data,
+    }
