@@ -30,13 +30,15 @@ def in_force(entries: Iterable[CatalogEntry]) -> Kinds:
     for entry in entries:
         if not entry.id or by_id.setdefault(entry.id, entry) is not entry:
             raise CatalogError(f"entry {entry.id!r} has no id, or one that another has: {entry}")
+    withdrawn: set[str] = set()
     for withdrawal in [entry for entry in by_id.values() if isinstance(entry, Withdrawal)]:
-        for gone in withdrawal.entries:
-            if by_id.pop(gone, None) is None:
-                raise CatalogError(f"withdrawal {withdrawal.id} names {gone}, which is not in the book")
+        if unknown := set(withdrawal.entries) - by_id.keys():
+            raise CatalogError(f"withdrawal {withdrawal.id} names {sorted(unknown)}, not in the book")
+        withdrawn.update(withdrawal.entries)
     kinds: dict[type[Entry], list[Any]] = defaultdict(list)
     for _, entry in sorted(by_id.items()):
-        kinds[type(entry)].append(entry)
+        if entry.id not in withdrawn:
+            kinds[type(entry)].append(entry)
     return kinds
 
 

@@ -1,0 +1,26 @@
+"""`python -m services.rating`."""
+
+from __future__ import annotations
+
+import uvloop
+
+from services.rating.worker import Rater
+from spendmeter.platform.serve import run_worker
+from spendmeter.platform.settings import Settings
+from spendmeter.platform.telemetry import start_telemetry
+
+
+def main() -> None:
+    """Run until SIGTERM."""
+    settings = Settings()
+    start_telemetry("rating", settings)
+
+    async def work() -> None:
+        rater = Rater(settings)
+        await run_worker(settings, rater.run, rater.not_ready)
+
+    uvloop.run(work())
+
+
+if __name__ == "__main__":
+    main()

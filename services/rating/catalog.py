@@ -1,0 +1,125 @@
+"""Follows the `catalog` topic and holds the price book: the old one or the new one, never a mixture."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import OffsetOutOfRangeError
+
+from spendmeter.contracts.catalog import CatalogEntry, Publication, decode_catalog, entry_id
+from spendmeter.platform.telemetry import Meters, log
+from spendmeter.pricing.conditions import CatalogError
+from spendmeter.pricing.price_book import PriceBook
+
+POLL_MS = 500
+POLL_RECORDS_MAX = 5_000
+
+
+class Assembly:
+    """Puts publications together from records, in whatever state the topic is. Pure."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, CatalogEntry] = {}
+        self._marker: Publication | None = None
+        self.skipped = 0
+        """Records that are no entries: random bytes, tombstones, ids that do not fit what the entry says."""
+
+    def take(self, values: Iterable[bytes | None]) -> bool:
+        """Take records in order; whether a marker was among them."""
+        marked = False
+        for value in values:
+            try:
+                record = decode_catalog(value or b"")
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                self.skipped += 1
+                continue
+            if isinstance(record, Publication):
+                marked = True
+                self._marker = record
+            elif record.version > 0 and record.id == entry_id(record):
+                self._entries.setdefault(record.id, record)
+            else:
+                self.skipped += 1
+        return marked
+
+    def complete(self) -> tuple[int, list[CatalogEntry]] | None:
+        """The version of the last marker and its entries, if they are all here and no other is."""
+        if self._marker is None:
+            return None
+        entries = [entry for entry in self._entries.values() if entry.version <= self._marker.version]
+        return (self._marker.version, entries) if len(entries) == self._marker.entries else None
+
+    def missing(self) -> str:
+        """Why the last marker's publication cannot be used; '' = it can, or there is none."""
+        if self._marker is None or self.complete() is not None:
+            return ""
+        here = sum(1 for entry in self._entries.values() if entry.version <= self._marker.version)
+        return (
+            f"publication {self._marker.version} has {self._marker.entries} entries, "
+            f"of which this worker can read {here}"
+        )
+
+
+class Catalog:
+    """`book` is None until the first complete publication; `trouble` says what is wrong with a later one."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, topic: str, meters: Meters) -> None:
+        self.book: PriceBook | None = None
+        self.trouble = ""
+        self._consumer = consumer
+        self._partition = TopicPartition(topic, 0)
+        self._meters = meters
+        self._assembly = Assembly()
+        self._skipped = 0
+
+    async def read_to_end(self) -> None:
+        """Read everything that is on the topic now, and switch to its last complete publication."""
+        self._consumer.assign([self._partition])
+        begins = await self._consumer.beginning_offsets([self._partition])
+        ends = await self._consumer.end_offsets([self._partition])
+        self._consumer.seek(self._partition, begins[self._partition])
+        marked = False
+        while await self._consumer.position(self._partition) < ends[self._partition]:
+            marked |= await self._read()
+        if marked:
+            await self._switch()
+
+    async def follow(self) -> None:
+        """Keep reading, for ever, and switch at every marker."""
+        while True:
+            try:
+                if await self._read():
+                    await self._switch()
+            except OffsetOutOfRangeError:
+                log().warning("the catalog topic was created anew: reading it from its beginning")
+                self._assembly = Assembly()
+                await self.read_to_end()
+
+    async def _read(self) -> bool:
+        polled = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS_MAX)
+        records = polled.get(self._partition, [])
+        marked = self._assembly.take(record.value for record in records)
+        if self._assembly.skipped > self._skipped:
+            count = self._assembly.skipped - self._skipped
+            self._skipped = self._assembly.skipped
+            self._meters.add("spendmeter.rating.catalog.skipped", count)
+            log().warning("records on the catalog topic are no entries: skipped", count=count)
+        return marked
+
+    async def _switch(self) -> None:
+        found = self._assembly.complete()
+        self.trouble = self._assembly.missing()
+        if found is not None and (self.book is None or found[0] != self.book.version):
+            version, entries = found
+            try:
+                # In a thread: a large book takes longer to build than a heartbeat may wait.
+                self.book = await asyncio.to_thread(PriceBook, entries, version)
+                log().info("price book switched", version=version, entries=len(entries))
+                self._meters.set("spendmeter.rating.catalog.version", version)
+            except CatalogError as error:
+                self.trouble = f"publication {version} is no price book: {error}"
+        if self.trouble:
+            log().error("the price book in use stays", reason=self.trouble)

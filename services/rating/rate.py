@@ -1,0 +1,175 @@
+"""One record in, one answer out: what `usage.rated` says of a record of `usage.events`. Pure.
+
+Whatever lies on the topic is answered: an event that passes the gate with its price, anything else with a
+rejection that says why. Nothing raises and nothing is dropped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Inexact
+
+import msgspec
+from msgspec import Raw, Struct
+
+from spendmeter.contracts.events import (
+    EventError,
+    UsageEvent,
+    check_time,
+    content_hash,
+    event_time,
+    identity,
+    read_event,
+    series_of,
+)
+from spendmeter.contracts.money import plain
+from spendmeter.contracts.rated import Origin, RatedUsage, RejectedUsage, encode_rated
+from spendmeter.contracts.series import Series, series_id
+from spendmeter.pricing.engine import Rating, rate
+from spendmeter.pricing.price_book import PriceBook
+
+SERIES_MAX = 50_000
+"""Series whose id is remembered; senders choose their labels."""
+REASON_CHARACTERS_MAX = 500
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A record for `usage.rated`; `outcome` is the event's status, or "rejected"."""
+
+    key: bytes | None
+    value: bytes
+    outcome: str
+
+
+class Answers:
+    """`answer` for record after record; what it remembers are ids of series."""
+
+    def __init__(self, age_max: timedelta) -> None:
+        self._age_max = age_max
+        self._series: dict[Series, tuple[str, Raw]] = {}
+
+    def answer(
+        self,
+        key: bytes | None,
+        raw: bytes | None,
+        *,
+        origin: Origin,
+        prev: int,
+        book: PriceBook,
+        now: datetime,
+    ) -> Answer:
+        """The answer to one record. `now` is when the record was put on the topic, so that a replay says the
+        same; `prev` is the offset delivered before it."""
+        try:
+            event = _read(raw)
+            time = event_time(event)
+            check_time(time, now, self._age_max)
+            rating = rate(event, book)
+        except EventError as error:
+            return Answer(key, _rejected(raw or b"", origin, prev, str(error)), "rejected")
+        except Inexact:
+            reason = "the cost of these quantities has more digits than money holds"
+            return Answer(key, _rejected(raw or b"", origin, prev, reason), "rejected")
+        assert raw is not None, "_read refuses None"
+        name = identity(event.tenant, event.source, event.id)
+        return Answer(name, self._rated(raw, event, time, name, rating, origin, prev), rating.status)
+
+    def _rated(
+        self,
+        raw: bytes,
+        event: UsageEvent,
+        time: datetime,
+        name: bytes,
+        rating: Rating,
+        origin: Origin,
+        prev: int,
+    ) -> bytes:
+        series = series_of(event)
+        known = self._series.get(series)
+        if known is None:
+            if len(self._series) >= SERIES_MAX:
+                self._series.clear()
+            known = self._series[series] = series_id(series).hex(), Raw(msgspec.json.encode(series))
+        usage = event.data.usage
+        contracted = plain(rating.contracted)
+        return encode_rated(
+            RatedUsage(
+                origin=origin,
+                prev=prev,
+                identity=name.hex(),
+                hash=content_hash(event).hex(),
+                tenant=event.tenant,
+                series_id=known[0],
+                series=known[1],
+                time=time,
+                status=rating.status,
+                catalog_version=rating.catalog_version,
+                currency=rating.currency,
+                list=plain(rating.list),
+                contracted=contracted,
+                effective=contracted if rating.effective is rating.contracted else plain(rating.effective),
+                usage={
+                    unit: quantity if type(quantity) is int else plain(quantity)
+                    for unit, quantity in usage.items()
+                },
+                event=Raw(raw),
+                lines=Raw(encode_rated(rating.lines)),
+            )
+        )
+
+
+def _read(raw: bytes | None) -> UsageEvent:
+    if not raw:
+        raise EventError("is empty" if raw is not None else "is empty (a tombstone)")
+    event = read_event(raw)
+    if not raw.isascii():
+        try:
+            raw.decode()  # the gate looks into known fields alone, and all of it goes into the book
+        except UnicodeDecodeError as error:
+            raise EventError(f"is not UTF-8: {error.reason}") from None
+    if not event.tenant:
+        raise EventError("is missing: a record on the topic names its tenant", "tenant")
+    return event
+
+
+class _Sender(Struct):
+    """What a rejection may say of an event, as far as it can be read."""
+
+    tenant: object = ""
+    source: object = ""
+    id: object = ""
+
+
+_decode_sender = msgspec.json.Decoder(_Sender).decode
+
+
+def _rejected(raw: bytes, origin: Origin, prev: int, reason: str) -> bytes:
+    try:
+        sender = _decode_sender(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError):
+        sender = _Sender()
+    return encode_rated(
+        RejectedUsage(
+            origin=origin,
+            prev=prev,
+            reason=_CONTROL.sub(" ", reason)[:REASON_CHARACTERS_MAX],
+            size=len(raw),
+            sha256=hashlib.sha256(raw).hexdigest(),
+            tenant=_name(sender.tenant, 64),
+            source=_name(sender.source, 256),
+            id=_name(sender.id, 256),
+        )
+    )
+
+
+def _name(value: object, characters_max: int) -> str:
+    """A name that the book can hold; anything else is none."""
+    if not isinstance(value, str) or len(value) > characters_max or _CONTROL.search(value):
+        return ""
+    return value
