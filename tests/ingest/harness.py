@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from spendmeter.platform.roles import role_url
 SECRET = "test"
 PATH = "/api/v1/events"
 READY_S_MAX = 30
+PARTITIONS = 4
 BATCH = "application/cloudevents-batch+json"
 ONE = "application/cloudevents+json"
 
@@ -43,7 +43,7 @@ def event(id: str = "1", **fields: Any) -> dict[str, Any]:
     } | fields  # fmt: skip
 
 
-async def prepare_kafka(bootstrap: str, prefix: str, partitions: int = 4) -> None:
+async def prepare_kafka(bootstrap: str, prefix: str, partitions: int = PARTITIONS) -> None:
     async with KafkaAdmin(bootstrap) as admin:
         await admin.ensure_topics([USAGE_EVENTS], prefix=prefix, partitions=partitions)
 
@@ -81,7 +81,9 @@ class Ingest:
     prefix: str
     log: Path
     keys: dict[str, str] = field(default_factory=dict)
-    port: int = field(default_factory=lambda: choose_ports({"ingest": 20_000 + os.getpid() % 9_000})["ingest"])
+    port: int = field(
+        default_factory=lambda: choose_ports({"ingest": 20_000 + os.getpid() % 9_000})["ingest"]
+    )
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -150,9 +152,7 @@ async def records_of(bootstrap: str, topic: str) -> list[ConsumerRecord]:
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
     await consumer.start()
     try:
-        await consumer.client._wait_on_metadata(topic) if hasattr(consumer, "client") else None
-        partitions: Sequence[int] = sorted(consumer.partitions_for_topic(topic) or range(4))
-        places = [TopicPartition(topic, partition) for partition in partitions]
+        places = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
         consumer.assign(places)
         ends = await consumer.end_offsets(places)
         await consumer.seek_to_beginning(*places)

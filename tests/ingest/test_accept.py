@@ -1,0 +1,246 @@
+"""The pure part of ingest: a request's bytes become stamped events, or every reason why they do not."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from datetime import UTC, date, datetime, timedelta
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.ingest.accept import EVENTS_MAX, WHOLE_BYTES_MAX, Receipt, accept
+from services.ingest.body import BODY_BYTES_MAX, gunzip
+from services.ingest.content_type import form_of
+from services.ingest.credentials import Credential, Snapshot, authenticate
+from services.ingest.publish import by_partition
+from services.ingest.refused import Refused
+from spendmeter import contracts
+from spendmeter.contracts.events import encode_event, identity, read_event
+from spendmeter.contracts.topics import partition_of
+from tests.ingest.harness import event
+
+NOW = datetime(2026, 11, 23, 10, 0, 0, 391000, tzinfo=UTC)
+EXAMPLES = Path(contracts.__path__[0], "examples")
+SECRET = b"s" * 32
+
+
+def credential(tenant: str = "acme", **more: Any) -> Credential:
+    facts: dict[str, Any] = {
+        "key_id": "k7f3a00000000", "tenant": tenant, "secret_sha256": b"", "scopes": frozenset({"ingest"}),
+        "trust_reported_cost": False, "expires_at": None,
+    }  # fmt: skip
+    return Credential(**facts | more)
+
+
+def receipt(by: Credential | None = None, **more: Any) -> Receipt:
+    by = by or credential()
+    snapshot = Snapshot(
+        credentials={by.key_id: by},
+        pseudonym_keys={("acme", date(2026, 11, 1)): SECRET},
+        tenants=frozenset({"acme", "globex"}),
+        read_at=0,
+    )
+    facts = {"credential": by, "snapshot": snapshot, "now": NOW, "age_max": timedelta(days=400)}
+    return Receipt(**facts | more)
+
+
+def taken(sent: Any, **more: Any) -> list[Any]:
+    return accept(json.dumps(sent).encode(), "either", receipt(**more))
+
+
+def refused(sent: Any, **more: Any) -> Refused:
+    body = sent if isinstance(sent, bytes) else json.dumps(sent).encode()
+    with pytest.raises(Refused) as caught:
+        accept(body, "either", receipt(**more))
+    return caught.value
+
+
+def test_what_a_client_sends_becomes_the_golden_event() -> None:
+    sent = (EXAMPLES / "usage_event.sent.json").read_bytes()
+    [found] = accept(sent, "one", receipt())
+    assert msgspec.json.format(encode_event(found), indent=2) + b"\n" == (
+        (EXAMPLES / "usage_event.json").read_bytes()
+    )
+
+
+def test_one_event_and_a_batch_of_one_are_the_same() -> None:
+    assert taken(event()) == taken([event()])
+
+
+def test_an_event_without_a_time_happened_when_it_was_received() -> None:
+    [found] = taken(event())
+    assert found.time == found.receivedat == NOW
+
+
+def test_what_only_ingest_may_say_is_overwritten() -> None:
+    forged = event(keyid="kforged", receivedat="2020-01-01T00:00:00Z", trustreportedcost=True)
+    [found] = taken(forged)
+    assert (found.keyid, found.receivedat, found.trustreportedcost) == ("k7f3a00000000", NOW, False)
+
+
+def test_the_keys_trust_in_reported_costs_is_stamped() -> None:
+    [found] = taken(event(), by=credential(trust_reported_cost=True))
+    assert found.trustreportedcost
+
+
+def test_a_user_leaves_ingest_as_a_pseudonym_of_the_tenant_and_month() -> None:
+    sent = event()
+    sent["data"]["labels"]["user"] = "maria"
+    [found] = taken(sent)
+    by_hand = hmac.new(SECRET, b"maria", hashlib.sha256).hexdigest()[:32]
+    assert found.data.labels.user == "hmac:" + by_hand
+
+
+def test_a_user_without_a_key_of_the_month_is_a_503_and_others_are_taken() -> None:
+    sent = event()
+    sent["data"]["labels"]["user"] = "maria"
+    december = datetime(2026, 12, 1, tzinfo=UTC)
+    assert refused(sent, now=december).status == HTTPStatus.SERVICE_UNAVAILABLE
+    assert taken(event(), now=december)
+
+
+def test_naming_ones_own_tenant_is_taken_and_anothers_is_forbidden() -> None:
+    assert taken(event(tenant="acme"))[0].tenant == "acme"
+    error = refused([event("1"), event("2", tenant="globex")])
+    assert (error.status, "globex" in error.detail) == (HTTPStatus.FORBIDDEN, True)
+
+
+def test_anothers_tenant_forbids_the_request_even_among_bad_events() -> None:
+    assert refused([event(type="x"), event(tenant="globex")]).status == HTTPStatus.FORBIDDEN
+
+
+def test_an_operator_names_an_existing_tenant_in_each_event() -> None:
+    operator = credential("")
+    assert [e.tenant for e in taken([event(tenant="acme"), event(tenant="globex")], by=operator)] == [
+        "acme",
+        "globex",
+    ]
+    error = refused([event(), event(tenant="acme"), event(tenant="nobody")], by=operator)
+    assert [(bad["index"], bad["field"]) for bad in error.errors] == [(0, "tenant"), (2, "tenant")]
+
+
+@pytest.mark.parametrize("padding", [0, WHOLE_BYTES_MAX], ids=["decoded whole", "decoded one by one"])
+def test_every_bad_event_is_named_with_its_index_and_field(padding: int) -> None:
+    bad_usage = event("2", data={"provider": "openai", "sku": "gpt-4o", "usage": {"input_tokens": -1}})
+    sent = [
+        event("0"),
+        event("1", type="llm"),
+        bad_usage,
+        event("3"),
+        event("4", time="2020-01-01T00:00:00Z"),
+    ]
+    body = json.dumps(sent).encode() + b" " * padding
+    error = refused(body)
+    assert error.status == HTTPStatus.BAD_REQUEST
+    named = [(bad["index"], bad["field"]) for bad in error.errors]
+    assert named == [(1, "type"), (2, "data.usage.input_tokens"), (4, "time")]
+    assert "'llm'" in error.errors[0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("ahead", "good"), [(timedelta(minutes=59), True), (timedelta(minutes=61), False),
+                        (timedelta(days=-399), True), (timedelta(days=-401), False)],
+)  # fmt: skip
+def test_a_time_lies_between_the_dedupe_horizon_and_an_hour_ahead(ahead: timedelta, good: bool) -> None:
+    sent = event(time=(NOW + ahead).isoformat())
+    assert taken(sent) if good else refused(sent).errors[0]["field"] == "time"
+
+
+@pytest.mark.parametrize("padding", [0, WHOLE_BYTES_MAX], ids=["decoded whole", "decoded one by one"])
+def test_a_request_has_a_thousand_events_at_most(padding: int) -> None:
+    def body(count: int) -> bytes:
+        return json.dumps([event(str(n)) for n in range(count)]).encode() + b" " * padding
+
+    assert len(accept(body(EVENTS_MAX), "many", receipt())) == EVENTS_MAX
+    assert refused(body(EVENTS_MAX + 1)).status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+def test_an_empty_batch_is_taken() -> None:
+    assert taken([]) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"null", b"7", b'"text"', b"[", b"[1]", b"[[]]", b"{", b"[" * 100_000, b'{"a":' * 100_000,
+     b"[" + b"[" * 100_000 + b"]" * 100_000 + b"]", b"\xff\xfe", b"[" + b"{}," * 400_000 + b"{}]", b"\xef\xbb\xbf{}"],
+)  # fmt: skip
+def test_a_body_that_is_no_list_of_events_is_refused(body: bytes) -> None:
+    error = refused(body)
+    assert error.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
+    assert error.errors or error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+def test_the_content_type_says_whether_one_or_many_come() -> None:
+    one, many = json.dumps(event()).encode(), json.dumps([event()]).encode()
+    assert form_of("application/cloudevents+json; charset=UTF-8") == "one"
+    for body, form in ((one, "many"), (many, "one")):
+        with pytest.raises(Refused) as caught:
+            accept(body, form_of(f"application/cloudevents{'-batch' * (form == 'many')}+json"), receipt())
+        assert caught.value.status == HTTPStatus.BAD_REQUEST
+
+
+@pytest.mark.parametrize(
+    "content_type", ["", "text/plain", "application/xml", "application/json; charset=latin-1"]
+)
+def test_another_content_type_is_415(content_type: str) -> None:
+    with pytest.raises(Refused) as caught:
+        form_of(content_type)
+    assert caught.value.status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
+def test_a_partition_follows_from_the_identity() -> None:
+    events = taken([event(str(n)) for n in range(40)])
+    for partition, records in by_partition(events, 7, []).items():
+        for key, value, _ in records:
+            assert key is not None
+            found = read_event(value)
+            assert key == identity("acme", found.source, found.id)
+            assert partition == partition_of(key, 7)
+
+
+def test_gzip_never_unpacks_beyond_its_bound() -> None:
+    import gzip
+
+    assert gunzip(gzip.compress(b"x" * BODY_BYTES_MAX)) == b"x" * BODY_BYTES_MAX
+    for packed, status in (
+        (gzip.compress(b"x" * (BODY_BYTES_MAX + 1)), HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+        (gzip.compress(b"x" * 100)[:-9], HTTPStatus.BAD_REQUEST),
+        (gzip.compress(b"") * 50_000, HTTPStatus.BAD_REQUEST),
+        (b"not gzip", HTTPStatus.BAD_REQUEST),
+        (b"", HTTPStatus.BAD_REQUEST),
+    ):
+        with pytest.raises(Refused) as caught:
+            gunzip(packed)
+        assert caught.value.status == status
+
+
+def test_a_key_opens_only_what_it_may() -> None:
+    secret = "A" * 43
+    known = credential(secret_sha256=hashlib.sha256(secret.encode()).digest(), key_id="k7f3a00000000")
+    snapshot = receipt(known).snapshot
+    header = f"Bearer sm_live_k7f3a00000000_{secret}"
+    assert authenticate(snapshot, header, NOW) is known
+    for wrong in (
+        "",
+        "Bearer",
+        "Bearer x",
+        f"Basic {header}",
+        header[:-1] + "B",
+        header.replace("7f3a", "7f3b"),
+    ):
+        with pytest.raises(Refused) as caught:
+            authenticate(snapshot, wrong, NOW)
+        assert caught.value.status == HTTPStatus.UNAUTHORIZED
+        assert "WWW-Authenticate" in caught.value.headers
+    expired = receipt(credential(secret_sha256=known.secret_sha256, expires_at=NOW)).snapshot
+    with pytest.raises(Refused, match="expired"):
+        authenticate(expired, header, NOW)
+    reader = receipt(credential(secret_sha256=known.secret_sha256, scopes=frozenset({"read"}))).snapshot
+    with pytest.raises(Refused) as caught:
+        authenticate(reader, header, NOW)
+    assert caught.value.status == HTTPStatus.FORBIDDEN
