@@ -54,6 +54,12 @@ install-test: install .venv/test.stamp
 test: install-test lint
 	@$(PY) -m pytest $(ARGS)
 
+kill: install-test
+	@$(PY) -m tests.faults.kill $(ARGS)
+
+bench-flow: install-test
+	@$(PY) -m tests.benchmarks.bench_flow $(ARGS)
+
 lint: install-test
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
