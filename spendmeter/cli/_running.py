@@ -39,26 +39,29 @@ def running_state() -> State:
     return state
 
 
-def ask(environment: Mapping[str, str], path: str, key: str = "SPENDMETER_API_KEY") -> Any:
-    """GET from the api with one of the environment's keys; NoAnswer when it does not answer 200."""
-    request = urllib.request.Request(  # noqa: S310 - the URL is the supervisor's own, on http
-        environment["SPENDMETER_API_URL"] + path, headers={"Authorization": f"Bearer {environment[key]}"}
-    )
+def ask(environment: Mapping[str, str], path: str, *, key: str) -> Any:
+    """The api's answer to GET; NoAnswer when there is none."""
+    if "SPENDMETER_API_URL" not in environment:
+        raise NoAnswer("the system is still starting")
+    return get(environment["SPENDMETER_API_URL"] + path, {"Authorization": f"Bearer {key}"})
+
+
+def get(url: str, headers: Mapping[str, str] | None = None) -> Any:
+    """The JSON behind one of our own addresses; NoAnswer, with the reason, when it is not answered 200."""
+    request = urllib.request.Request(url, headers=dict(headers or {}))  # noqa: S310 - http, from the supervisor
     try:
         with urllib.request.urlopen(request, timeout=ANSWER_SECONDS_MAX) as answer:  # noqa: S310
             return json.load(answer)
     except urllib.error.HTTPError as refusal:
         with refusal:
-            raise NoAnswer(f"the api answered {refusal.code} to {path}") from refusal
+            raise NoAnswer(f"{url} answered {refusal.code}") from refusal
     except (OSError, ValueError) as trouble:
-        raise NoAnswer(f"the api does not answer: {trouble}") from trouble
-    except KeyError as missing:
-        raise NoAnswer(f"the system has not published {missing} yet") from missing
+        raise NoAnswer(f"{url} does not answer: {trouble}") from trouble
 
 
 def read_counts(environment: Mapping[str, str]) -> dict[str, int]:
     """Events in, booked, in flight, rejected and the rest of the accounting, in total; NoAnswer as `ask`."""
-    total = ask(environment, "/v1/accounting", "SPENDMETER_ADMIN_KEY").get("total")
+    total = ask(environment, "/v1/accounting", key=environment.get("SPENDMETER_ADMIN_KEY", "")).get("total")
     if total is None:
         raise NoAnswer("the api's answer to /v1/accounting has no total")
     counts = {

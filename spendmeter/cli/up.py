@@ -50,6 +50,7 @@ def command(
         if not detach:
             from spendmeter.cli import _progress
 
+            typer.echo(f"\nCtrl-C {'stops everything' if mine else 'leaves it running'}.\n")
             _progress.show(place, state)
     except KeyboardInterrupt:
         _leave(place, mine=mine)
