@@ -1,34 +1,60 @@
-"""What happened to an incident, on `alerts.events`."""
+"""What happened to an incident, on `alerts.events` and in every notification."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
+Kind = Literal["budget", "anomaly"]
+State = Literal["open", "acknowledged", "resolved"]
+Transition = Literal["opened", "updated", "acknowledged", "resolved"]
+
+
+class TopContributor(Struct, frozen=True, kw_only=True):
+    """The series with the largest part of the amount; `share` of 1 as a decimal string."""
+
+    dimensions: dict[str, str] = {}
+    amount: str = "0"
+    share: str = "0"
+
 
 class IncidentEvent(Struct, frozen=True, kw_only=True):
-    """One transition of one incident; amounts are plain decimal strings in `currency`."""
+    """One transition of one incident; amounts are plain decimal strings in `currency`.
+
+    `amount` is the money since `began_at` (a budget's: since its period began), `expected` what it is compared
+    with (the budget's amount; what an anomaly's scope would have spent meanwhile).
+    """
 
     type: Literal["spendmeter.incident.v1"] = "spendmeter.incident.v1"
     incident_id: str
     tenant: str
-    transition: Literal["opened", "updated", "acknowledged", "resolved"]
+    transition: Transition
+    state: State
+    kind: Kind
     rule: str
-    kind: Literal["budget", "anomaly"]
+    """The budget's id, or the name of the anomaly rule."""
+    rule_name: str
+    rule_revision: int
+    threshold_percent: str | None = None
+    """Of a budget: the threshold that was crossed."""
     scope: dict[str, str]
     """Dimension to value; empty = the whole tenant."""
     at: datetime
+    began_at: datetime
     currency: str
     amount: str
-    """Money so far."""
+    expected: str
     rate_per_hour: str
+    expected_per_hour: str
     of_which_provisional: str
-    top_contributor: dict[str, Any]
-    """{dimensions, amount, share}: the series with the largest part."""
+    top_contributor: TopContributor
     summary: str
+    suggested_action: str
+    resolution: str = ""
+    """Why it is over; '' = it is not."""
 
 
 decode_incident = msgspec.json.Decoder(IncidentEvent).decode

@@ -88,6 +88,7 @@ CREATE TABLE incidents (
 );
 CREATE INDEX incidents_opened ON incidents (tenant, opened_at DESC);
 CREATE INDEX incidents_unresolved ON incidents (tenant) WHERE state <> 'resolved';
+CREATE INDEX incidents_resolved ON incidents (tenant, resolved_at) WHERE kind = 'anomaly';
 
 -- Written by api; alerts then moves the incident from open to acknowledged.
 CREATE TABLE acknowledgements (
@@ -100,18 +101,19 @@ CREATE TABLE acknowledgements (
     FOREIGN KEY (tenant, incident_id) REFERENCES incidents (tenant, id)
 );
 
--- One notification of one transition through one channel; the nil channel is the topic alerts.events.
--- id goes out as webhook-id, the same over all attempts, and body is fixed with it. A claim that runs out
--- (its worker was killed) is free again: the receiver may see an id twice, never miss one.
+-- One notification of one transition through one channel; the nil channel is the topic alerts.events, which
+-- alone gets `updated` (one row, renewed with a new id). id goes out as webhook-id, the same over all attempts,
+-- and body is fixed with it. A claim that runs out (its worker was killed) is free again: the receiver may see
+-- an id twice, never miss one.
 CREATE TABLE deliveries (
     tenant text NOT NULL,
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     incident_id uuid NOT NULL,
-    transition text NOT NULL CHECK (transition IN ('opened', 'acknowledged', 'resolved')),
+    transition text NOT NULL CHECK (transition IN ('opened', 'updated', 'acknowledged', 'resolved')),
     channel_id uuid NOT NULL,
     body text NOT NULL,
     state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivered', 'failed')),
-    attempts smallint NOT NULL DEFAULT 0,
+    attempts int NOT NULL DEFAULT 0,
     next_attempt_at timestamptz NOT NULL DEFAULT now(),
     claimed_until timestamptz NOT NULL DEFAULT '-infinity',
     last_error text NOT NULL DEFAULT '',

@@ -1,0 +1,26 @@
+"""`python -m services.alerts`."""
+
+from __future__ import annotations
+
+import uvloop
+
+from services.alerts.app import Alerts
+from spendmeter.platform.serve import run_worker
+from spendmeter.platform.settings import Settings
+from spendmeter.platform.telemetry import start_telemetry
+
+
+def main() -> None:
+    """Run until SIGTERM."""
+    settings = Settings()
+    start_telemetry("alerts", settings)
+
+    async def work() -> None:
+        alerts = Alerts(settings)
+        await run_worker(settings, alerts.run, alerts.not_ready)
+
+    uvloop.run(work())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""The alerts process: a watch for each tenant that is ours, the stream that wakes them, and deliveries."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from contextlib import AsyncExitStack
+
+import asyncpg
+from aiokafka.errors import KafkaError
+
+from services.alerts.deliveries import Deliveries
+from services.alerts.notify.topic import TopicSender
+from services.alerts.notify.webhook import WebhookSender
+from services.alerts.reader import Allowance
+from services.alerts.store import Store, TenantRules, prepare
+from services.alerts.stream import GROUP, run_app, totals_app
+from services.alerts.watch import TenantWatch
+from spendmeter.contracts.topics import SPEND_TOTALS, partition_of
+from spendmeter.contracts.totals import SpendTotal
+from spendmeter.platform.kafka_admin import KafkaAdmin
+from spendmeter.platform.postgres import CONNECTION_ERRORS, create_pool
+from spendmeter.platform.settings import Settings
+from spendmeter.platform.telemetry import Meters, log
+
+CONNECTIONS_MAX = 8
+LOOKS_AT_ONCE_MAX = 4
+"""Leaves connections for deliveries: neither waits for the other."""
+RULES_INTERVAL_S = 1.0
+RETRY_S = 1.0
+ALONE_AFTER_S = 30.0
+"""A worker that Kafka has told nothing for so long watches every tenant: two watch as well as one."""
+
+
+class Alerts:
+    """`run(stop)` watches until `stop` is set; `not_ready()` says what keeps it from doing so."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._meters = Meters()
+        self._allowance = Allowance()
+        self._turns = asyncio.Semaphore(LOOKS_AT_ONCE_MAX)
+        self._watches: dict[str, tuple[TenantWatch, asyncio.Task[None]]] = {}
+        self._rules: dict[str, TenantRules] = {}
+        self._rules_known = False
+        self._assigned: frozenset[int] | None = None
+        self._partitions = 0
+        self._started_at = 0.0
+        self._tasks: asyncio.TaskGroup
+        self._pool: asyncpg.Pool[asyncpg.Record]
+        self._store: Store
+
+    def not_ready(self) -> str:
+        """Why something is not watched; '' = all is well."""
+        if not self._rules_known:
+            return "Postgres is away"
+        if self._assigned is None:
+            return "waiting for Kafka to say which tenants are ours"
+        blind = sorted(tenant for tenant, (watch, _) in self._watches.items() if not watch.looked)
+        return f"not looked at: {', '.join(blind[:3])}" if blind else ""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Watch until `stop`; raises what any part raised, for a bug ends the process."""
+        self._started_at = asyncio.get_running_loop().time()
+        async with AsyncExitStack() as open_things:
+            connected = await self._connect(open_things, stop)
+            if not connected:
+                return
+            webhooks = await open_things.enter_async_context(
+                WebhookSender(allow_private=self._settings.webhook_allow_private)
+            )
+            topic = await open_things.enter_async_context(TopicSender(self._settings))
+            deliveries = Deliveries(self._pool, webhooks, topic, self._meters)
+            async with asyncio.TaskGroup() as self._tasks:
+                parts = [
+                    self._tasks.create_task(part)
+                    for part in (self._follow_rules(), self._follow_totals(), deliveries.run())
+                ]
+                await stop.wait()
+                for task in (*parts, *(task for _, task in self._watches.values())):
+                    task.cancel()
+
+    async def _connect(self, open_things: AsyncExitStack, stop: asyncio.Event) -> bool:
+        """Connect to Postgres, for as long as it takes. False when told to stop meanwhile."""
+        while not stop.is_set():
+            try:
+                self._pool = await create_pool(
+                    self._settings.database_url.get_secret_value(),
+                    size_max=CONNECTIONS_MAX,
+                    service=GROUP,
+                    init=prepare,
+                )
+            except CONNECTION_ERRORS as error:
+                log().warning("not connected yet", error=type(error).__name__)
+                await asyncio.sleep(RETRY_S)
+            else:
+                open_things.callback(self._pool.terminate)  # by then every part has ended
+                self._store = Store(self._pool, self._meters)
+                return True
+        return False
+
+    async def _follow_rules(self) -> None:
+        """Once a second: budgets as they are now, acknowledgements, and which tenants are ours."""
+        while True:
+            try:
+                self._rules = await self._store.rules()
+                await self._store.acknowledge()
+                self._rules_known = True
+            except CONNECTION_ERRORS as error:
+                self._rules_known = False
+                log().warning("rules wait", error=type(error).__name__)
+            self._share_out()
+            await asyncio.sleep(RULES_INTERVAL_S)
+
+    async def _follow_totals(self) -> None:
+        """Wait for the topic, then run Faust for as long as the process lives."""
+        name = self._settings.topic_prefix + SPEND_TOTALS.name
+        while not self._partitions:
+            try:
+                async with KafkaAdmin(self._settings.kafka_bootstrap_servers) as admin:
+                    facts = await admin.topics([name])
+                self._partitions = facts[name].partitions if name in facts else 0
+            except (KafkaError, OSError) as error:
+                log().warning("waiting for Kafka", error=type(error).__name__)
+            if not self._partitions:
+                await asyncio.sleep(RETRY_S)
+        app = totals_app(
+            self._settings,
+            on_total=self._wake,
+            on_undecodable=self._skip,
+            on_assigned=self._take_over,
+        )
+        await run_app(app)
+
+    def _wake(self, total: SpendTotal) -> None:
+        watched = self._watches.get(total.tenant)
+        if watched is not None and total.bucket_start.tzinfo is not None:
+            watched[0].wake(total.bucket_start)
+
+    def _skip(self) -> None:
+        self._meters.add("spendmeter.alerts.totals.skipped")
+
+    def _take_over(self, partitions: Collection[int]) -> None:
+        log().info("partitions assigned", count=len(partitions))
+        self._assigned = frozenset(partitions)
+        self._partitions = max(self._partitions, *(partition + 1 for partition in partitions), 1)
+        self._share_out()
+
+    def _share_out(self) -> None:
+        """Watch what is ours and nothing else; a tenant that comes to us is read from Postgres first."""
+        ours = {tenant for tenant in self._rules if self._is_ours(tenant)}
+        for tenant in self._watches.keys() - ours:
+            self._watches.pop(tenant)[1].cancel()
+        for tenant in ours:
+            if tenant in self._watches:
+                self._watches[tenant][0].obey(self._rules[tenant])
+                continue
+            watch = TenantWatch(
+                tenant=tenant,
+                rules=self._rules[tenant],
+                pool=self._pool,
+                store=self._store,
+                allowance=self._allowance,
+                turns=self._turns,
+                meters=self._meters,
+            )
+            self._watches[tenant] = (watch, self._tasks.create_task(watch.run()))
+
+    def _is_ours(self, tenant: str) -> bool:
+        if self._assigned is None:
+            return asyncio.get_running_loop().time() - self._started_at >= ALONE_AFTER_S
+        return partition_of(tenant.encode(), self._partitions) in self._assigned

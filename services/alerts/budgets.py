@@ -1,0 +1,72 @@
+"""Budgets: what one covers, and which of its thresholds an amount has crossed. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from spendmeter.contracts.money import EXACT
+from spendmeter.contracts.periods import Period, period_bounds
+from spendmeter.contracts.series import DIMENSIONS, Series
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calendar:
+    """How a tenant counts: its zone, the first month of its fiscal year, the currency of its book."""
+
+    zone: ZoneInfo
+    fiscal_start_month: int
+    currency: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """A budget as api wrote it; every change raises `revision`."""
+
+    id: str
+    tenant: str
+    name: str
+    filter: Mapping[str, str]
+    """Dimension to value; empty = everything that the tenant spends."""
+    amount: Decimal
+    currency: str
+    period: Period
+    thresholds_percent: tuple[Decimal, ...]
+    revision: int
+
+    def bounds(self, at: datetime, calendar: Calendar) -> tuple[datetime, datetime]:
+        """[start, end) in UTC of the period that holds `at`."""
+        return period_bounds(self.period, at, calendar.zone, calendar.fiscal_start_month)
+
+    def covers(self, series: Series) -> bool:
+        """Whether the series' money counts."""
+        return all(getattr(series, dimension) == value for dimension, value in self.filter.items())
+
+
+def trouble(budget: Budget, calendar: Calendar) -> str:
+    """Why the budget cannot be watched; '' = it can."""
+    unknown = sorted(set(budget.filter) - set(DIMENSIONS))
+    if unknown:
+        return f"budget {budget.name!r} filters by {', '.join(unknown)}: not a dimension"
+    if budget.currency != calendar.currency:
+        return (
+            f"budget {budget.name!r} is in {budget.currency}, but the tenant's book is in {calendar.currency}"
+        )
+    return ""
+
+
+def highest_breach(spent: Decimal, budget: Budget, seen: Iterable[Decimal]) -> Decimal | None:
+    """The highest threshold in percent that `spent` has reached, unless it or a higher one is in `seen`.
+
+    Where one jump crosses several, the highest says it all: the lower ones open no incident of their own.
+    """
+    reached = [
+        threshold
+        for threshold in budget.thresholds_percent
+        if EXACT.multiply(spent, Decimal(100)) >= EXACT.multiply(budget.amount, threshold)
+    ]
+    highest = max(reached, default=None)
+    return None if highest is None or any(known >= highest for known in seen) else highest

@@ -1,0 +1,125 @@
+"""Carries deliveries out: claims rows that are due, makes one attempt at each, writes down what came of it.
+
+A claim runs out, so what a killed worker had in hand is sent again, with the same id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+
+import asyncpg
+
+from services.alerts.notify import Answer
+from services.alerts.notify.topic import TopicSender
+from services.alerts.notify.webhook import ATTEMPT_S_MAX, Endpoint, WebhookSender
+from services.alerts.store import TOPIC
+from spendmeter.platform.postgres import CONNECTION_ERRORS, load_sql
+from spendmeter.platform.telemetry import Meters, log
+
+SQL = load_sql(Path(__file__).with_name("sql") / "deliveries.sql")
+POLL_S = 0.5
+RETRY_S = 1.0
+IN_FLIGHT_MAX = 32
+PER_CHANNEL_MAX = 4
+CLAIM = timedelta(seconds=3 * ATTEMPT_S_MAX)
+RETRY_AFTER = tuple(timedelta(seconds=seconds) for seconds in (5, 5 * 60, 30 * 60, 2 * 60 * 60))
+"""After the first attempt, which is made at once; then the delivery has failed."""
+JITTER_SHARE = 0.1
+TOPIC_RETRY_AFTER = timedelta(seconds=5)
+"""The topic is ours: it is tried until the broker takes it."""
+
+
+class Deliveries:
+    """`run` delivers until cancelled."""
+
+    def __init__(
+        self, pool: asyncpg.Pool[asyncpg.Record], webhooks: WebhookSender, topic: TopicSender, meters: Meters
+    ) -> None:
+        self._pool = pool
+        self._webhooks = webhooks
+        self._topic = topic
+        self._meters = meters
+        self._busy: Counter[object] = Counter()
+
+    async def run(self) -> None:
+        """Look for due deliveries twice a second; attempts run beside each other."""
+        async with asyncio.TaskGroup() as attempts:
+            while True:
+                try:
+                    for row in await self._claim():
+                        self._busy[row["channel_id"]] += 1
+                        attempts.create_task(self._deliver(row))
+                except CONNECTION_ERRORS as error:
+                    log().warning("deliveries wait", error=type(error).__name__)
+                    await asyncio.sleep(RETRY_S)
+                await asyncio.sleep(POLL_S)
+
+    async def _claim(self) -> list[asyncpg.Record]:
+        free = IN_FLIGHT_MAX - self._busy.total()
+        if free <= 0:
+            return []
+        busy = [channel for channel, count in self._busy.items() if count > 0]
+        return await self._pool.fetch(SQL["claim"], free, PER_CHANNEL_MAX, busy, CLAIM)
+
+    async def _deliver(self, row: asyncpg.Record) -> None:
+        try:
+            answer = await self._attempt(row)
+            await self._write_down(row, answer)
+        except CONNECTION_ERRORS as error:
+            # The claim runs out and the attempt is made again, with the same id.
+            log().warning("a delivery's outcome is lost", delivery=str(row["id"]), error=type(error).__name__)
+        finally:
+            self._busy[row["channel_id"]] -= 1
+
+    async def _attempt(self, row: asyncpg.Record) -> Answer:
+        if row["channel_id"] == TOPIC:
+            return await self._topic.send(delivery=row["id"], incident=row["incident_id"], body=row["body"])
+        endpoint = await self._pool.fetchrow(SQL["endpoint"], row["tenant"], row["channel_id"])
+        if endpoint is None:
+            return Answer(gone=True, error="the channel is disabled or deleted")
+        return await self._webhooks.send(
+            Endpoint(**endpoint),
+            delivery=row["id"],
+            transition=row["transition"],
+            at=row["created_at"],
+            body=row["body"],
+        )
+
+    async def _write_down(self, row: asyncpg.Record, answer: Answer) -> None:
+        tenant, delivery, attempt = row["tenant"], row["id"], row["attempts"]
+        delay = _delay(row)
+        if answer.delivered:
+            outcome = "delivered"
+            await self._pool.execute(SQL["delivered"], tenant, delivery)
+        elif answer.gone or delay is None:
+            outcome = "failed"
+            await self._pool.execute(SQL["fail"], tenant, delivery, answer.error)
+            if answer.gone:
+                await self._pool.execute(SQL["disable_channel"], tenant, row["channel_id"], answer.error)
+        else:
+            outcome = "postponed"
+            await self._pool.execute(SQL["postpone"], tenant, delivery, delay, attempt, answer.error)
+        self._meters.add("spendmeter.alerts.deliveries", outcome=outcome)
+        if not answer.delivered:
+            log().warning(
+                "not delivered",
+                delivery=str(delivery),
+                tenant=tenant,
+                channel=str(row["channel_id"]),
+                attempt=attempt,
+                reason=answer.error,
+            )
+
+
+def _delay(row: asyncpg.Record) -> timedelta | None:
+    """How long after this attempt the next one is made; None = there is none."""
+    attempts: int = row["attempts"]
+    if row["channel_id"] == TOPIC:
+        return TOPIC_RETRY_AFTER
+    if attempts > len(RETRY_AFTER):
+        return None
+    return RETRY_AFTER[attempts - 1] * (1 + random.uniform(0, JITTER_SHARE))  # noqa: S311 - no secret

@@ -1,0 +1,63 @@
+-- name: tenants
+-- How each tenant counts.
+SELECT tenant, currency, zone, fiscal_start_month FROM tenants ORDER BY tenant LIMIT $1
+
+-- name: budgets
+-- Every budget that is in force: read whole each second, so that a change takes effect within two.
+SELECT tenant, id, name, filter, amount, currency, period, thresholds_percent, revision
+FROM budgets WHERE deleted_at IS NULL ORDER BY created_at LIMIT $1
+
+-- name: current
+-- What is not over, and anomalies that were over a moment ago: their scopes are cooling down.
+SELECT * FROM incidents WHERE tenant = $1 AND state <> 'resolved'
+UNION ALL
+SELECT * FROM incidents WHERE tenant = $1 AND kind = 'anomaly' AND resolved_at > $2
+
+-- name: hold_tenant
+-- Two workers that see the same thing: the second waits, then sees the first one's incident.
+SELECT pg_advisory_xact_lock(hashtextextended($1, 1095518290))
+
+-- name: insert
+-- The id is the digest of the incident's key, so whoever comes second inserts nothing.
+INSERT INTO incidents SELECT (jsonb_populate_record(NULL::incidents, $1)).*
+ON CONFLICT DO NOTHING RETURNING id
+
+-- name: update
+-- Figures and words; only as they were when they were read, so that two workers do not take turns.
+UPDATE incidents i SET amount = n.amount, expected = n.expected, rate_per_hour = n.rate_per_hour,
+    expected_per_hour = n.expected_per_hour, of_which_provisional = n.of_which_provisional,
+    top_contributor = n.top_contributor, summary = n.summary, suggested_action = n.suggested_action,
+    updated_at = n.updated_at, state = n.state, resolved_at = n.resolved_at,
+    resolution = n.resolution
+FROM jsonb_populate_record(NULL::incidents, $1) n
+WHERE i.tenant = n.tenant AND i.id = n.id AND i.state = $2 AND i.updated_at = $3
+RETURNING i.id
+
+-- name: touch
+-- When an anomaly was last seen over its expectation.
+UPDATE incidents SET hot_at = greatest(hot_at, $3) WHERE tenant = $1 AND id = $2 AND state <> 'resolved'
+
+-- name: acknowledge
+-- Incidents that somebody has acknowledged since, in any tenant.
+UPDATE incidents i SET state = 'acknowledged', updated_at = now()
+FROM acknowledgements a
+WHERE i.tenant = a.tenant AND i.id = a.incident_id AND i.state = 'open'
+RETURNING i.*
+
+-- name: notify
+-- One delivery for each of the tenant's channels, and one for the topic ($5, the nil channel).
+INSERT INTO deliveries (tenant, incident_id, transition, channel_id, body)
+SELECT $1, $2, $3, c.id, $4 FROM (
+    SELECT $5::uuid AS id
+    UNION ALL
+    (SELECT id FROM channels WHERE tenant = $1 AND disabled_at IS NULL AND deleted_at IS NULL
+     ORDER BY created_at LIMIT $6)
+) AS c
+ON CONFLICT DO NOTHING
+
+-- name: notify_topic
+-- An update goes to the topic alone, and a newer one takes the place of one that waits.
+INSERT INTO deliveries (tenant, incident_id, transition, channel_id, body) VALUES ($1, $2, 'updated', $3, $4)
+ON CONFLICT (tenant, incident_id, transition, channel_id) DO UPDATE SET
+    id = gen_random_uuid(), body = excluded.body, state = 'pending', attempts = 0, next_attempt_at = now(),
+    claimed_until = '-infinity', last_error = '', created_at = now(), finished_at = NULL

@@ -1,0 +1,156 @@
+"""Rules and incidents in Postgres: every transition and its deliveries in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import asyncpg
+import msgspec
+
+from services.alerts.budgets import Budget, Calendar
+from services.alerts.incidents import Incident, event_of
+from spendmeter.contracts.incidents import Transition, encode_incident
+from spendmeter.contracts.money import plain
+from spendmeter.platform.postgres import load_sql
+from spendmeter.platform.telemetry import Meters, log
+
+SQL = load_sql(Path(__file__).with_name("sql") / "store.sql")
+TENANTS_MAX = 10_000
+BUDGETS_MAX = 100_000
+CHANNELS_MAX = 20
+"""Of one tenant: each transition is sent to so many."""
+COOL_DOWN = timedelta(minutes=10)
+"""After an anomaly is over, its scope opens no new one for so long."""
+TOPIC = UUID(int=0)
+"""The channel of deliveries to the topic alerts.events."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TenantRules:
+    """How a tenant counts, and the budgets in force."""
+
+    calendar: Calendar
+    budgets: tuple[Budget, ...]
+
+
+async def prepare(connection: Any) -> None:
+    """Make a new connection speak jsonb as Python values."""
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: msgspec.json.encode(value).decode(),
+        decoder=msgspec.json.decode,
+    )
+
+
+class Store:
+    """What alerts knows and decides, in Postgres. Every method raises CONNECTION_ERRORS when that is away."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], meters: Meters) -> None:
+        self._pool = pool
+        self._meters = meters
+
+    async def rules(self) -> dict[str, TenantRules]:
+        """Every tenant's rules as of now."""
+        budgets: dict[str, list[Budget]] = {}
+        for row in await self._pool.fetch(SQL["budgets"], BUDGETS_MAX):
+            columns = dict(row) | {"id": str(row["id"])}
+            columns["thresholds_percent"] = tuple(row["thresholds_percent"])
+            budgets.setdefault(row["tenant"], []).append(Budget(**columns))
+        return {
+            row["tenant"]: TenantRules(calendar=_calendar(row), budgets=tuple(budgets.get(row["tenant"], ())))
+            for row in await self._pool.fetch(SQL["tenants"], TENANTS_MAX)
+        }
+
+    async def current(self, tenant: str, now: datetime) -> list[Incident]:
+        """The tenant's incidents that are not over, and anomalies over for less than COOL_DOWN."""
+        return _incidents(await self._pool.fetch(SQL["current"], tenant, now - COOL_DOWN))
+
+    async def open(
+        self, tenant: str, now: datetime, propose: Callable[[Sequence[Incident]], Iterable[Incident]]
+    ) -> None:
+        """Open what `propose` says, given what is open at this moment: no other worker can come between."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(SQL["hold_tenant"], tenant)
+            current = _incidents(await connection.fetch(SQL["current"], tenant, now - COOL_DOWN))
+            for incident in propose(current):
+                if await connection.fetchval(SQL["insert"], _record(incident)) is not None:
+                    await self._notify(connection, incident, "opened", now)
+
+    async def touch(self, incident: Incident, now: datetime) -> None:
+        """An anomaly is still hot; a light write of its own, for its figures are renewed ever more seldom."""
+        await self._pool.execute(SQL["touch"], incident.tenant, incident.id, now)
+
+    async def update(self, before: Incident, after: Incident) -> None:
+        """Put new figures in, unless another worker has; the topic alone is told."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            if await self._replace(connection, before, after):
+                body = encode_incident(event_of(after, "updated", after.updated_at)).decode()
+                await connection.execute(SQL["notify_topic"], after.tenant, after.id, TOPIC, body)
+
+    async def resolve(self, before: Incident, after: Incident) -> None:
+        """End an incident, unless another worker has changed it meanwhile."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            if await self._replace(connection, before, after):
+                await self._notify(connection, after, "resolved", after.updated_at)
+
+    async def acknowledge(self) -> None:
+        """Move every incident on that somebody has acknowledged."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            for incident in _incidents(await connection.fetch(SQL["acknowledge"])):
+                await self._notify(connection, incident, "acknowledged", incident.updated_at)
+
+    async def _replace(self, connection: Any, before: Incident, after: Incident) -> bool:
+        found = await connection.fetchval(SQL["update"], _record(after), before.state, before.updated_at)
+        return found is not None
+
+    async def _notify(
+        self, connection: Any, incident: Incident, transition: Transition, at: datetime
+    ) -> None:
+        body = encode_incident(event_of(incident, transition, at)).decode()
+        await connection.execute(
+            SQL["notify"], incident.tenant, incident.id, transition, body, TOPIC, CHANNELS_MAX
+        )
+        self._meters.add("spendmeter.alerts.incidents", transition=transition, kind=incident.kind)
+        log().info(
+            "incident",
+            incident=str(incident.id),
+            tenant=incident.tenant,
+            transition=transition,
+            rule=incident.rule_id,
+        )
+
+
+def _calendar(row: asyncpg.Record) -> Calendar:
+    try:
+        zone = ZoneInfo(row["zone"])
+    except (KeyError, ValueError, OSError):
+        # One tenant's typo must not blind the others; UTC watches it, if with other midnights.
+        log().error("unknown zone, counting in UTC", tenant=row["tenant"])
+        zone = ZoneInfo("UTC")
+    return Calendar(zone=zone, fiscal_start_month=row["fiscal_start_month"], currency=row["currency"])
+
+
+_FIELDS = tuple(field.name for field in fields(Incident))
+
+
+def _incidents(rows: Iterable[asyncpg.Record]) -> list[Incident]:
+    return [Incident(**{name: row[name] for name in _FIELDS}) for row in rows]
+
+
+def _record(incident: Incident) -> dict[str, Any]:
+    """The row as JSON that Postgres turns into a record: amounts as plain text, bytes in hex."""
+    return {name: _json(value) for name, value in asdict(incident).items()}
+
+
+def _json(value: object) -> object:
+    if isinstance(value, Decimal):
+        return plain(value)
+    return "\\x" + value.hex() if isinstance(value, bytes) else value

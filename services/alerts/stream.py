@@ -1,0 +1,96 @@
+"""The Faust app: every total on spend.totals wakes its tenant's watch. Nothing else is asked of Faust.
+
+No tables, no sends, no typed topics: docs of the settings in services/alerts/README.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from typing import Any
+
+import faust
+import msgspec
+from faust.app.base import BootStrategy
+
+from spendmeter.contracts.topics import SPEND_TOTALS
+from spendmeter.contracts.totals import SpendTotal, decode_total
+from spendmeter.platform.settings import Settings
+
+GROUP = "alerts"
+
+
+class _ConsumerOnly(BootStrategy):
+    """alerts publishes through an idempotent producer of its own; Faust's loses sends in silence."""
+
+    enable_kafka_producer = False
+
+
+class _App(faust.App):
+    BootStrategy = _ConsumerOnly
+
+    async def on_first_start(self) -> None:
+        """Faust would make folders for its tables here; there are none."""
+
+
+def totals_app(
+    settings: Settings,
+    *,
+    on_total: Callable[[SpendTotal], None],
+    on_undecodable: Callable[[], None],
+    on_assigned: Callable[[Collection[int]], None],
+) -> Any:
+    """The app, not started; made inside the running loop. `on_assigned` gets the partitions that are ours."""
+    app = _App(
+        settings.topic_prefix + GROUP,
+        broker=[f"kafka://{server}" for server in settings.kafka_bootstrap_servers.split(",")],
+        broker_client_id=f"spendmeter-{GROUP}",
+        processing_guarantee="at_least_once",
+        consumer_auto_offset_reset="latest",  # what was published before we came, the first look has read
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        web_enabled=False,
+        broker_session_timeout=10.0,
+        broker_heartbeat_interval=2.0,
+        broker_request_timeout=20.0,
+        broker_commit_interval=1.0,
+        stream_wait_empty=False,
+        table_standby_replicas=0,
+        key_serializer="raw",
+        value_serializer="raw",
+        loop=asyncio.get_running_loop(),
+    )
+    # Raw bytes, decoded in the agent: what a typed topic cannot decode Faust acks before anybody sees it.
+    topic = app.topic(
+        settings.topic_prefix + SPEND_TOTALS.name,
+        key_type=bytes,
+        value_type=bytes,
+        key_serializer="raw",
+        value_serializer="raw",
+    )
+
+    async def wake(stream: Any) -> None:
+        async for value in stream:
+            try:
+                total = decode_total(value or b"")
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                on_undecodable()
+            else:
+                on_total(total)
+
+    async def assigned(_app: Any, /, *arguments: Any, **_: Any) -> None:
+        on_assigned([partition.partition for partition in arguments[0]])
+
+    app.agent(topic, name="wake")(wake)
+    app.on_partitions_assigned.connect(assigned)
+    return app
+
+
+async def run_app(app: Any) -> None:
+    """Run until cancelled; raises when Faust has crashed, so that the process ends and is started anew."""
+    try:
+        await app.wait(app.start())
+        await app.wait()
+    finally:
+        await app.stop()
+    raise RuntimeError(f"Faust stopped by itself: {app.crash_reason!r}") from app.crash_reason
