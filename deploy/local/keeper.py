@@ -19,6 +19,7 @@ BACKOFF_FIRST_S = 0.25
 BACKOFF_MAX_S = 30.0
 STABLE_S = 30.0
 """A process that lived this long was healthy: its next death counts as the first again."""
+LAST_LINES = 8
 START_ERRORS = (JarRefused, RuntimeError, OSError, subprocess.SubprocessError)
 
 
@@ -42,6 +43,15 @@ class Keeper:
         self._ending = threading.Event()
         self._spawning = threading.Lock()
         self._thread = threading.Thread(target=self._keep, name=program.name, daemon=True)
+
+    @property
+    def restarts(self) -> int:
+        return self._entry.restarts
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        lines = self._log.read_text("utf-8", "replace").splitlines() if self._log.exists() else []
+        return "\n".join([f"the end of {self._log}:", *lines[-LAST_LINES:]])
 
     def start(self) -> None:
         self._note("starting")

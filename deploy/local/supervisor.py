@@ -34,6 +34,8 @@ from deploy.local.state import Board, ProcessEntry, read_state
 
 OPTIONS_VARIABLE = "SPENDMETER_SUPERVISOR_OPTIONS"
 READY_SECONDS_MAX = 120
+STARTS_MAX = 5
+"""A program that ends this often before it ever worked will not work: the start is given up."""
 LOG_CHECK_S = 5
 EMBEDDED_PORTS = {"kafka": 19092, "kafka_controller": 19093, "postgres": 15432}
 DATABASE = "spendmeter"
@@ -160,9 +162,12 @@ class Supervisor:
             for keeper in waiting:
                 if keeper.failure:
                     raise StartFailed(f"{keeper.program.name} {keeper.failure}")
-            if time.monotonic() - began > READY_SECONDS_MAX:
-                late = waiting[0].program
-                raise StartFailed(f"{late.name}, after {READY_SECONDS_MAX} s: {late.trouble()}")
+                if keeper.restarts >= STARTS_MAX:
+                    why = f"{keeper.program.name} ended {STARTS_MAX} times"
+                    raise StartFailed(f"{why}; {keeper.last_words()}")
+                if time.monotonic() - began > READY_SECONDS_MAX:
+                    why = f"{keeper.program.name}, after {READY_SECONDS_MAX} s: {keeper.program.trouble()}"
+                    raise StartFailed(f"{why}; {keeper.last_words()}")
         self._say_step(what, began)
 
     def _unless_stopped(self, work: Coroutine[Any, Any, dict[str, str]]) -> dict[str, str] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from contextlib import suppress
 from typing import Annotated, Any
 
@@ -73,6 +74,7 @@ async def _groups(environment: dict[str, str]) -> list[dict[str, Any]]:
     from aiokafka.admin import AIOKafkaAdminClient
     from aiokafka.errors import KafkaError
 
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what goes wrong is said once, by us
     address = environment["KAFKA_BOOTSTRAP_SERVERS"]
     admin, reader = (
         AIOKafkaAdminClient(bootstrap_servers=address),
@@ -102,7 +104,7 @@ def _show(report: dict[str, Any]) -> None:
     from rich.table import Table
 
     console = Console(highlight=False)
-    console.print(f"Spendmeter: {report['phase']} (home {report['home']})")
+    typer.echo(f"Spendmeter: {report['phase']} (home {report['home']})")
     processes = Table("process", "pid", "state", "restarts", "memory", "port", box=None, pad_edge=False)
     for entry in report["processes"]:
         memory = f"{entry['memory_bytes'] / 1e6:.0f} MB"
@@ -116,6 +118,6 @@ def _show(report: dict[str, Any]) -> None:
         console.print(groups)
     if report["events"]:
         counts = report["events"]
-        console.print("events: " + ", ".join(f"{name} {number:,}" for name, number in counts.items()))
+        typer.echo("events: " + ", ".join(f"{name} {number:,}" for name, number in counts.items()))
     for problem in report["problems"]:
-        console.print(problem)
+        typer.echo(problem)

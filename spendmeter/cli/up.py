@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from deploy.local.home import Home
+from deploy.local.processes import gone
 from deploy.local.state import State, read_state
 from spendmeter.cli._running import fail, home
 
@@ -35,7 +36,7 @@ def command(
       spendmeter up --no-demo --detach
       spendmeter up --kafka broker:9092 --database postgresql://owner:secret@db:5432/spendmeter
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     place, mine = home(), False
     state = read_state(place)
@@ -95,6 +96,7 @@ def _follow(place: Home, state: State) -> State:
         if state.phase == "ready":
             return state
         if state.phase != "starting" or not state.running:
+            gone(state.supervisor, STATE_SECONDS_MAX)  # it stops what it had started
             why = state.failure or "the supervisor ended"
             fail(f"Spendmeter did not start: {why}\nLogs: {place.logs}")
         time.sleep(0.1)

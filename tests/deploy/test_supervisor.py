@@ -271,3 +271,15 @@ def test_a_log_is_cut_under_its_writer_and_its_last_part_kept(tmp_path: Path) ->
         writer.write(b"after")
     assert log.read_bytes() == b"after"
     assert (tmp_path / "x.log.1").stat().st_size == LOG_BYTES_MAX + 1
+
+
+def test_a_start_that_cannot_succeed_is_given_up_with_the_programs_last_words(tmp_path: Path) -> None:
+    (tmp_path / "fail-rating").touch()
+    system = System(home=Home(tmp_path / "home"), folder=tmp_path)
+    system.start()
+    assert system.supervisor is not None
+    assert system.supervisor.wait(60) == 1
+    assert system.state.phase == "failed"
+    assert "rating ended 5 times" in system.state.failure
+    assert "rating cannot start today" in system.state.failure
+    assert {entry.state for entry in system.state.processes} == {"stopped"}

@@ -25,6 +25,7 @@ def serve(name: str) -> None:
     """Serves until SIGTERM; a file `fail-NAME` in the folder of the environment makes it end at once."""
     folder = Path(os.environ["STANDIN_FOLDER"])
     if (folder / f"fail-{name}").exists():
+        print(f"{name} cannot start today", flush=True)
         sys.exit(7)
     (folder / f"{name}.json").write_text(json.dumps(dict(os.environ)))
     ThreadingHTTPServer(("127.0.0.1", int(os.environ["SPENDMETER_PORT"])), Probes).serve_forever()
