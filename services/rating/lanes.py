@@ -35,9 +35,9 @@ def open_lane(*, name: str, topic_id: str, committed: int | None, begin: int, en
     return lane
 
 
-def created_anew(lane: Lane, topic_id: str) -> str:
-    """What is lost when the topic's id is no longer the lane's."""
+def created_anew(lane: Lane, old: str, new: str) -> str:
+    """What is lost when the topic's id changes under a lane."""
     return (
-        f"{lane.name} was created anew (topic id {lane.topic_id} became {topic_id}): of the old log, "
-        f"everything from offset {lane.next} on was never rated"
+        f"{lane.name} was created anew (topic id {old} became {new}): of the old log, this worker rated "
+        f"nothing from offset {lane.next} on"
     )

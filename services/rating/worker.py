@@ -54,6 +54,11 @@ class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships n
         self._events = settings.topic_prefix + USAGE_EVENTS.name
         self._rated = settings.topic_prefix + USAGE_RATED.name
         self._lanes: dict[TopicPartition, Lane] = {}
+        self._topic_id = ""
+        """Of usage.events when this process first saw it."""
+        self._seen: dict[TopicPartition, Lane] = {}
+        """The last lane of each partition, also of those that are somebody else's by now."""
+        self._anew = ""
         self._round = asyncio.Lock()
         self._assignment = 0
         """Counts rebalances: what was polled under an earlier one belongs to somebody else by now."""
@@ -67,7 +72,7 @@ class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships n
         """Why nothing (or not everything) is rated; '' = all is well."""
         stopped = [lane.stopped for lane in self._lanes.values() if lane.stopped]
         catalog = self._catalog.trouble if self._catalog else ""
-        return "; ".join(reason for reason in (self._trouble, catalog, *stopped) if reason)
+        return "; ".join(reason for reason in (self._trouble, self._anew, catalog, *stopped) if reason)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Rate until `stop`. What goes wrong in our own code is raised, and ends the process."""
@@ -262,6 +267,7 @@ class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships n
         facts = (await self._admin.topics([self._events])).get(self._events)
         if facts is None:
             raise KafkaError(f"{self._events} has no leader just now")
+        self._topic_id = self._topic_id or facts.id
         assignment = self._assignment
         begins = await self._consumer.beginning_offsets(missing)
         ends = await self._consumer.end_offsets(missing)
@@ -276,6 +282,10 @@ class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships n
                 begin=begins[partition],
                 end=ends[partition],
             )
+            if facts.id == self._topic_id:
+                self._seen[partition] = lane
+            else:  # the deletion took the group's offsets with it, so that this looks like a first start
+                lane.stopped = created_anew(self._seen.get(partition, lane), self._topic_id, facts.id)
             self._lanes[partition] = lane
             self._consumer.seek(partition, lane.next)
             self._halt(partition, lane, lane.stopped)
@@ -296,10 +306,13 @@ class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships n
                 facts = (await self._admin.topics([self._events])).get(self._events)
             except (KafkaError, OSError):
                 continue  # the broker is away, which the rounds notice too
+            # A topic that has no leader just now is left out of the facts, and is no loss.
+            if facts is None or not self._topic_id or facts.id == self._topic_id:
+                continue
+            self._anew = f"{self._events} was created anew (topic id {self._topic_id} became {facts.id})"
             for partition, lane in self._lanes.items():
-                # A topic that has no leader just now is left out of the facts, and is no loss.
-                if facts is not None and facts.id != lane.topic_id and not lane.stopped:
-                    self._halt(partition, lane, created_anew(lane, facts.id))
+                if not lane.stopped:
+                    self._halt(partition, lane, created_anew(lane, self._topic_id, facts.id))
 
 
 def _put_at(record: ConsumerRecord[Any, Any]) -> datetime:
