@@ -141,7 +141,9 @@ def _problem(refused: Refused) -> Response:
 
 
 def _log_refusal(refused: Refused, credential: Credential) -> None:
-    """Who was refused, and how: never the reasons, which quote the request."""
+    """Who made a mistake, and how: never the reasons, which quote the request. A 503 is ours, and counted."""
+    if refused.status is HTTPStatus.SERVICE_UNAVAILABLE:
+        return
     log().info(
         "request refused",
         status=refused.status.value,

@@ -10,9 +10,10 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, ProducerClosed
+from aiokafka.errors import KafkaError
 
 from services.ingest.refused import unavailable
 from spendmeter.contracts.events import UsageEvent, encode_event, identity
@@ -30,6 +31,7 @@ STUCK_S = 5.0
 GIVE_UP_S = 30.0
 """A flush unacknowledged for so long: the producer is discarded, and a new one looks the broker up afresh."""
 CONNECT_S_MAX = 15.0
+DISCARD_S_MAX = 2.0
 RETRY_S = 1.0
 
 UNKNOWN = "the outcome is unknown: send the request again with the same ids, duplicates are booked once"
@@ -164,11 +166,14 @@ class Publisher:
             partition: await send_batches(producer, self._topic, partition, records)
             for partition, records in merged.items()
         }
-        await asyncio.wait([batch for batches in sent.values() for batch in batches])
+        batches = [batch for of_partition in sent.values() for batch in of_partition]
+        for batch in batches:
+            batch.add_done_callback(_look_at)
+        await asyncio.wait(batches)
         failures = {
             partition: error
-            for partition, batches in sent.items()
-            for batch in batches
+            for partition, of_partition in sent.items()
+            for batch in of_partition
             if (error := batch.exception()) is not None
         }
         for waiting in taken:
@@ -177,13 +182,18 @@ class Publisher:
         return next(iter(failures.values()), None)
 
 
+def _look_at(batch: asyncio.Future[Any]) -> None:
+    """Take note of a failure: of a batch that was given up on, nobody else does, and asyncio complains."""
+    if not batch.cancelled():
+        batch.exception()
+
+
 async def discard(producer: AIOKafkaProducer) -> None:
-    """Let go of a producer, whatever it still holds: `stop` alone would wait for batches that never end."""
+    """Let go of a producer, whatever it still holds: `stop` would wait for batches that may never end."""
     sender = producer._sender.sender_task  # there is no public way to abandon a producer
     if sender is not None:
         sender.cancel()
-        producer._message_accumulator.fail_all(ProducerClosed())
-        await asyncio.wait({sender}, timeout=CONNECT_S_MAX)
-    with contextlib.suppress(KafkaError, TimeoutError):
-        async with asyncio.timeout(CONNECT_S_MAX):
-            await producer.stop()
+    producer._closed = True
+    with contextlib.suppress(KafkaError, OSError, TimeoutError):
+        async with asyncio.timeout(DISCARD_S_MAX):
+            await producer.client.close()
