@@ -16,7 +16,7 @@ from tests.flow.system import System
 def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
     folder = tmp_path_factory.mktemp("faults")
     with System(folder / "home", environment=PRIVATE_WEBHOOKS) as system:
-        yield Harness(system, folder, load_s=4.0)
+        yield Harness(system, folder, load_s=3.0)
 
 
 @pytest.mark.parametrize("victim", VICTIMS)

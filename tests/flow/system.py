@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import time
@@ -17,8 +18,11 @@ import asyncpg
 import httpx
 import psutil
 
+from deploy.local import home as homes
+from deploy.local import services
 from deploy.local.home import CLONE, Home
 from deploy.local.state import ProcessEntry, State, read_state
+from deploy.local.supervisor import EMBEDDED_PORTS
 
 UP_SECONDS_MAX = 240
 DOWN_SECONDS_MAX = 120
@@ -44,12 +48,21 @@ class System:
     """On top of the caller's: every process inherits it."""
 
     def __enter__(self) -> System:
+        self._choose_ports()
         try:
             self.cli("up", "--no-demo", "--detach", timeout=UP_SECONDS_MAX)
         except BaseException:
             self.cli("down", timeout=DOWN_SECONDS_MAX, check=False)
             raise
         return self
+
+    def _choose_ports(self) -> None:
+        """Ports of its own, remembered as if used before: beside a running `make up` nobody should have to move."""
+        facts = homes.recall(Home(self.folder))
+        first = 20_000 + secrets.randbelow(12_000)
+        names = (*EMBEDDED_PORTS, *services.PORTS)
+        ports = homes.choose_ports({name: first + 10 * at for at, name in enumerate(names)})
+        homes.remember(Home(self.folder), homes.Remembered(**{**vars(facts), "ports": ports}))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
