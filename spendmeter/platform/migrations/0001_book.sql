@@ -184,15 +184,16 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT k.tenant, k.secret_sha256, k.scopes, k.expires_at, k.revoked_at FROM api_keys k WHERE k.key_id = wanted
 $$;
 
--- The accounting identity over all tenants: counts alone, for operators.
+-- The accounting identity over all tenants: counts alone, for operators. read_at is null until the log's end
+-- was first looked at.
 CREATE FUNCTION accounting_by_partition()
 RETURNS TABLE (partition int, next_origin bigint, booked bigint, duplicate bigint, conflict bigint,
     rejected bigint, holes bigint, stray bigint, log_end bigint, read_at timestamptz, stopped text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT e.partition, coalesce(p.next_origin, 0), coalesce(p.booked, 0), coalesce(p.duplicate, 0),
+    SELECT partition, coalesce(p.next_origin, 0), coalesce(p.booked, 0), coalesce(p.duplicate, 0),
         coalesce(p.conflict, 0), coalesce(p.rejected, 0), coalesce(p.holes, 0), coalesce(p.stray, 0),
-        e.log_end, e.read_at, e.stopped
-    FROM log_ends e LEFT JOIN positions p USING (partition) ORDER BY e.partition
+        coalesce(e.log_end, p.next_origin), e.read_at, coalesce(e.stopped, '')
+    FROM log_ends e FULL JOIN positions p USING (partition) ORDER BY partition
 $$;
 
 CREATE FUNCTION accounting_by_tenant()
