@@ -276,10 +276,24 @@ def test_a_log_is_cut_under_its_writer_and_its_last_part_kept(tmp_path: Path) ->
 def test_a_start_that_cannot_succeed_is_given_up_with_the_programs_last_words(tmp_path: Path) -> None:
     (tmp_path / "fail-rating").touch()
     system = System(home=Home(tmp_path / "home"), folder=tmp_path)
-    system.start()
+    system.start(kafka="yours:9092", database="postgresql://owner:secret@yours:5432/money")
     assert system.supervisor is not None
     assert system.supervisor.wait(60) == 1
     assert system.state.phase == "failed"
     assert "rating ended 5 times" in system.state.failure
     assert "rating cannot start today" in system.state.failure
     assert {entry.state for entry in system.state.processes} == {"stopped"}
+
+
+def test_with_your_own_kafka_and_postgres_only_the_services_run(tmp_path: Path) -> None:
+    system = System(home=Home(tmp_path / "home"), folder=tmp_path)
+    system.start(kafka="yours:9092", database="postgresql://owner:secret@yours:5432/money")
+    try:
+        system.wait_until_ready()
+        assert tuple(entry.name for entry in system.state.processes) == SERVICES
+        given = json.loads((tmp_path / "ledger.json").read_text())
+        assert given["KAFKA_BOOTSTRAP_SERVERS"] == "yours:9092"
+        assert given["DATABASE_URL"].startswith("postgresql://money_ledger:")
+        assert given["DATABASE_URL"].endswith("@yours:5432/money")
+    finally:
+        assert system.cli("down").returncode == 0
