@@ -1,0 +1,218 @@
+"""spendmeter price."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from spendmeter.contracts.catalog import CatalogEntry, Price
+    from spendmeter.contracts.events import UsageEvent
+    from spendmeter.contracts.rated import Line
+    from spendmeter.pricing.engine import Rating
+
+NEAR_MAX = 3
+
+
+def command(
+    model: Annotated[str, typer.Argument(help="PROVIDER/SKU, as in openai/gpt-4o.", metavar="MODEL")],
+    usage: Annotated[
+        list[str], typer.Argument(help="Quantities: UNIT=NUMBER. Cached tokens are no input tokens.")
+    ],
+    at: Annotated[
+        str | None, typer.Option(help="When it was used: 2025-06-01 or 2025-06-01T10:00:00Z. Default: now.")
+    ] = None,
+    tier: Annotated[str, typer.Option(help="The service tier that served: batch, flex, priority ...")] = "",
+    region: Annotated[str, typer.Option(help="The region that served.")] = "",
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Explain what usage costs, line by line. Prices from the shipped catalog; nothing needs to run.
+
+    \b
+    Examples:
+      spendmeter price openai/gpt-4o input_tokens=2000 cache_read_tokens=8000 output_tokens=1000
+      spendmeter price openai/o3 input_tokens=1000000 --at 2025-06-01
+      spendmeter price openai/gpt-5.4 input_tokens=5000 output_tokens=900 --tier batch --json
+      spendmeter price aws/aurora-standard io_requests=2500000
+    """
+    from json import dumps
+
+    from spendmeter.contracts.money import plain
+    from spendmeter.pricing.catalog import load_snapshot
+    from spendmeter.pricing.engine import rate
+    from spendmeter.pricing.price_book import PriceBook
+
+    event = _event(model, usage, at, tier, region)
+    entries = load_snapshot(event.data.provider)
+    book = PriceBook(entries)
+    if book.plan("", event.data).sku is None:
+        entries = load_snapshot()  # another name of the provider, or one whose prices it resells
+        book = PriceBook(entries)
+    for unit in event.data.usage:
+        if unit not in book.parents:
+            raise typer.BadParameter(f"unknown unit {unit!r}{_near(unit, book.parents)}")
+    plan = book.plan("", event.data)
+    rating = rate(event, book)
+    prices = {entry.id: entry for entry in entries}
+    hint = "" if plan.sku else _near_models(book, plan.provider, event.data.provider, event.data.sku)
+    if not json:
+        _print(event, rating, prices, hint)
+        return
+    said = {
+        "model": f"{plan.provider or event.data.provider}/{plan.sku or event.data.sku}",
+        "at": _instant(event).isoformat(),
+        "tier": _tier(event),
+        "region": region,
+        "total": plain(rating.list),
+        "currency": rating.currency,
+        "status": rating.status,
+        "hint": hint,
+        "lines": [_line_json(line, event, prices) for line in rating.lines],
+    }
+    typer.echo(dumps(said, indent=2))
+
+
+def _event(model: str, usage: list[str], at: str | None, tier: str, region: str) -> UsageEvent:
+    """The event that the arguments describe; ends the command, naming the argument, where they do not."""
+    from spendmeter.contracts.events import EVENT_TYPE, EventError, encode_event, read_event
+
+    provider, slash, sku = model.partition("/")
+    if not (provider and slash and sku):
+        raise typer.BadParameter(f"{model!r}: write PROVIDER/SKU, as in openai/gpt-4o")
+    quantities: dict[str, str] = {}
+    for item in usage:
+        unit, equals, quantity = item.partition("=")
+        if not unit or not equals:
+            raise typer.BadParameter(f"{item!r}: write UNIT=NUMBER, as in input_tokens=2000")
+        if unit in quantities:
+            raise typer.BadParameter(f"{unit} is given twice")
+        quantities[unit] = quantity
+    try:
+        time = datetime.fromisoformat(at) if at else datetime.now(UTC)
+    except ValueError:
+        raise typer.BadParameter(f"--at {at!r}: write 2025-06-01 or 2025-06-01T10:00:00Z") from None
+    tier = tier.lower() or "standard"
+    said: dict[str, Any] = {
+        "specversion": "1.0", "type": EVENT_TYPE, "id": "price", "source": "cli", "subject": "price",
+        "time": time if time.tzinfo else time.replace(tzinfo=UTC),
+        "data": {
+            "provider": provider.lower(), "sku": sku, "usage": quantities,
+            "context": {"service_tier": tier, "region": region, "batch": tier == "batch"},
+        },
+    }  # fmt: skip
+    try:
+        return read_event(encode_event(said))
+    except EventError as error:
+        raise typer.BadParameter(str(error).removeprefix("data.usage.")) from None
+
+
+def _near_models(book: Any, provider: str | None, asked_provider: str, sku: str) -> str:
+    """What an unknown model may be meant to be."""
+    if provider is None:
+        return f"unknown provider {asked_provider!r}{_near(asked_provider, {p for p, _ in book.prices})}"
+    return f"unknown model {sku!r}{_near(sku.lower(), {s for p, s in book.prices if p == provider})}"
+
+
+def _near(word: str, words: Any) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, sorted(words), n=NEAR_MAX)
+    return f": did you mean {' or '.join(near)}?" if near else ""
+
+
+def _instant(event: UsageEvent) -> datetime:
+    from spendmeter.contracts.events import event_time
+
+    return event_time(event)
+
+
+def _line_json(line: Line, event: UsageEvent, entries: dict[str, CatalogEntry]) -> dict[str, Any]:
+    import msgspec
+
+    said: dict[str, Any] = msgspec.to_builtins(line)
+    said.setdefault("quantity", msgspec.to_builtins(event.data.usage.get(line.unit)))
+    said.setdefault("status", line.status)
+    said["entry_says"] = _says(entries.get(line.entry))
+    return said
+
+
+def _says(entry: CatalogEntry | None) -> str:
+    """What the deciding entry says, and under which conditions, in a line."""
+    from spendmeter.contracts.catalog import Price
+
+    if not isinstance(entry, Price):
+        return ""
+    conditions = "; ".join(_conditions(entry))
+    return (
+        f"{entry.price} {entry.currency} per {entry.per:,} {entry.unit} of {entry.provider}/{entry.sku}"
+        f"{f' ({conditions})' if conditions else ''}, says {entry.source}"
+    )
+
+
+def _conditions(entry: Price) -> list[str]:
+    when = entry.when
+    said = [
+        when.effective_from and f"from {when.effective_from:%Y-%m-%d %H:%M} UTC",
+        when.effective_to and f"until {when.effective_to:%Y-%m-%d %H:%M} UTC",
+        when.batch and "in a batch",
+        when.tiers and f"tier {' or '.join(when.tiers)}",
+        when.regions and f"region {' or '.join(region or 'not stated' for region in when.regions)}",
+        when.windows
+        and f"{', '.join(f'{window.start}-{window.end}' for window in when.windows)} ({when.calendar})",
+        when.context_min is not None
+        and f"context {'from' if when.context_min_inclusive else 'over'} {when.context_min:,} tokens",
+        when.context_max is not None
+        and f"context {'up to' if when.context_max_inclusive else 'under'} {when.context_max:,} tokens",
+        entry.minimum != "0" and f"at least {entry.minimum}",
+        entry.per_event and "once an event",
+    ]
+    return [condition for condition in said if condition]
+
+
+def _tier(event: UsageEvent) -> str:
+    return "batch" if event.data.context.batch else event.data.context.service_tier
+
+
+def _print(event: UsageEvent, rating: Rating, entries: dict[str, CatalogEntry], hint: str) -> None:
+    from spendmeter.contracts.money import plain
+
+    data = event.data
+    total = f"{plain(rating.list)} {rating.currency}"
+    place = f", region {data.context.region}" if data.context.region else ""
+    typer.echo(
+        f"{data.provider}/{data.sku} at {_instant(event):%Y-%m-%d %H:%M:%S} UTC, tier {_tier(event)}{place}"
+    )
+    if hint:
+        typer.echo(hint)
+    rows = [_sum(line, event, rating.currency) for line in rating.lines]
+    a, b, c, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
+    typer.echo()
+    for quantity, unit, price, amount in rows:
+        typer.echo(f"  {quantity:>{a}} {unit:<{b}}  x  {price:<{c}}  =  {amount}")
+    least = "at least " if rating.status == "unpriced" else ""
+    typer.echo(f"  {'total':>{a + b + c + 6}}  =  {least}{total}, {rating.status}")
+    typer.echo()
+    for line in rating.lines:
+        typer.echo(f"{line.unit}: {_why(line, entries)}")
+
+
+def _sum(line: Line, event: UsageEvent, currency: str) -> tuple[str, str, str, str]:
+    """A line's arithmetic: quantity, unit, price, amount."""
+    quantity = event.data.usage.get(line.unit) if line.quantity is None else line.quantity
+    price = "unknown" if line.price is None else line.price
+    if line.per != 1:
+        price += f" / {line.per:,}"
+    amount = "unknown" if line.amount is None else f"{line.amount} {line.currency or currency}"
+    return f"{quantity:,}", line.unit, price, amount
+
+
+def _why(line: Line, entries: dict[str, CatalogEntry]) -> str:
+    reasons = [
+        line.reason,
+        f"no price of its own, so that of {line.parent}" if line.parent else "",
+        _says(entries.get(line.entry)),
+        f"entry {line.entry}" if line.entry else "",
+    ]
+    return "; ".join(reason for reason in reasons if reason)
