@@ -9,9 +9,7 @@ from datetime import date
 from spendmeter.contracts.catalog import MATCH_STARS_MAX, Model, Provider
 from spendmeter.pricing.conditions import CatalogError
 
-_NEITHER_LINE_NOR_GENERATION = frozenset(
-    "latest preview exp experimental us eu apac jp au in global regional v".split()
-)
+_SAYS_NO_LINE = frozenset("latest preview exp experimental us eu apac jp au in global regional v".split())
 _COMPACT_DATE = re.compile(r"-(20\d{2})(\d{2})(\d{2})(?=-|:|$)")
 
 
@@ -100,14 +98,11 @@ def model_names(models: Iterable[Model]) -> Names:
     return names
 
 
-def families(sku: str) -> tuple[str, str]:
-    """A name's line with its generation ("claude-opus 4"), and its line alone ("claude-opus").
+def family(sku: str) -> str:
+    """The line that a name belongs to ("claude-opus" for claude-opus-4-1-20250805).
 
-    New models are named like their siblings: the words say which line, the first number which generation;
-    dates, regions and "latest" say neither.
+    New models are named like their siblings: the words say which line; versions, dates, regions and "latest"
+    do not.
     """
-    tokens = re.findall(r"[a-z]+|\d+", sku.lower())
-    words = [token for token in tokens if token.isalpha() and token not in _NEITHER_LINE_NOR_GENERATION]
-    generation = next((token for token in tokens if token.isdigit()), "")
-    line = "-".join(words)
-    return f"{line} {generation}", line
+    words = re.findall(r"[a-z]+", sku.lower())
+    return "-".join(word for word in words if word not in _SAYS_NO_LINE)

@@ -109,7 +109,8 @@ class Plan:
         self._list = _by_unit(ranked, "list")
         self._contracted = _by_unit(ranked, "contracted")
         self._adjustments = _applicable(adjustments, scope, served, sku, calendars)
-        self.context = any(price.when is not ANY and specificity(price.when)[-1] for _, price in ranked)
+        said = [price.when for _, price in ranked] + [entry.when for _, entry in self._adjustments]
+        self.context = any(when is not ANY and specificity(when)[-1] for when in said)
         """Whether the context length matters."""
         self.per_event = tuple(sorted({price.unit for _, price in ranked if price.per_event}))
         self._options: dict[str, tuple[tuple[Option, ...], tuple[Option, ...]]] = {}
@@ -137,20 +138,14 @@ class Plan:
 
     def ceiling(self, unit: str, time: datetime) -> Decision | None:
         """The dearest list price that a request for `unit` may meet at that instant, however long it is and
-        whatever the hour."""
+        whatever the hour (an adjustment that holds at some hours alone is left out)."""
         options = [o for o in (self._options.get(unit) or self._flatten(unit))[0] if o.start <= time < o.end]
         if not options:
             return None
         first = options[0]
         alike = [o for o in options if o.depth == first.depth and o.rank[:-2] == first.rank[:-2]]
         dearest = max(alike, key=lambda o: (per_unit(o.decision), o.decision.entry))
-        return self._negotiated(unit, dearest, (), time, max(dearest.low, 0))
-
-    def changes(self) -> set[datetime]:
-        """The instants at which prices of this plan begin or end."""
-        every = [price.when for group in self._list.values() for _, price in group]
-        instants = {when.effective_from for when in every} | {when.effective_to for when in every}
-        return {instant for instant in instants if instant is not None}
+        return self._negotiated(unit, dearest, (), time, max(dearest.low, 0), any_hour=True)
 
     def _flatten(self, unit: str) -> tuple[tuple[Option, ...], tuple[Option, ...]]:
         """The options of the unit and, behind them, of its parents: list, contracted."""
@@ -171,13 +166,21 @@ class Plan:
         return pair
 
     def _negotiated(
-        self, unit: str, option: Option, offers: tuple[Option, ...], time: datetime, context: int
+        self,
+        unit: str,
+        option: Option,
+        offers: tuple[Option, ...],
+        time: datetime,
+        context: int,
+        any_hour: bool = False,
     ) -> Decision:
         """The list price with its multipliers, and the contracted one where that differs."""
         # A contract's price of the parent unit must not displace the unit's own list price.
         offer = next((o for o in offers if o.depth <= option.depth and o.holds(time, context)), None)
         applied: dict[tuple[str, str], Adjustment] = {}
         for bounds, adjustment in self._adjustments:
+            if any_hour and bounds.week is not None:
+                continue
             if (not adjustment.units or unit in adjustment.units) and bounds.holds(time, context):
                 applied.setdefault((adjustment.kind, adjustment.name), adjustment)
         key = (id(option), id(offer), *(id(adjustment) for adjustment in applied.values()))
@@ -241,6 +244,15 @@ def decided(price: Price, parent: str = "", reason: str = "") -> Decision:
 def per_unit(decision: Decision) -> Decimal:
     """For comparing: the price of one unit, whatever it is stated for."""
     return divided(decision.price, Decimal(decision.per))
+
+
+def times(decision: Decision, factor: int) -> Decision:
+    """So many times the price, and a multiplier that says so."""
+    price = EXACT.multiply(decision.price, Decimal(factor))
+    multiplier = Multiplier(name="bound", factor=str(factor), entry=decision.entry)
+    return replace(
+        decision, price=price, text=plain(price), multipliers=(*decision.multipliers, multiplier), bare=False
+    )
 
 
 def _combine(listed: Decision, offer: Decision | None, adjustments: tuple[Adjustment, ...]) -> Decision:

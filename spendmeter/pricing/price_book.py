@@ -145,3 +145,11 @@ class PriceBook:
             adjustments=self._adjustments.get(provider, ()), parents=self.parents, calendars=self.calendars,
             note=note,
         )  # fmt: skip
+
+    def changes(self, provider: str, skus: Iterable[str]) -> set[datetime]:
+        """The instants at which a price or an adjustment of these begins or ends."""
+        entries: list[Price | Adjustment] = [*self._adjustments.get(provider, ())]
+        for sku in skus:
+            entries += self.prices[provider, sku]
+        limits = [(entry.when.effective_from, entry.when.effective_to) for entry in entries]
+        return {instant for limit in limits for instant in limit if instant is not None}

@@ -1,7 +1,8 @@
 """What an unknown model costs at most: its family's maximum, else its provider's 95th percentile.
 
 The bound is what the dearest sibling would have been charged at the event's own time and way of serving,
-whatever the length and the hour. A price of zero bounds nothing.
+whatever the length and the hour. A price of zero bounds nothing. A maximum over OUTLIER times the family's
+median is taken for an outlier (gpt-4.5 at 75 dollars among siblings at 2), and so many medians bound instead.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from spendmeter.pricing.names import families
-from spendmeter.pricing.plan import Decision, Plan, per_unit
+from spendmeter.pricing.names import family
+from spendmeter.pricing.plan import Decision, Plan, per_unit, times
 
 if TYPE_CHECKING:
     from spendmeter.pricing.price_book import PriceBook
 
 PERCENTILE = 95
+OUTLIER = 5
 _Group = tuple[str, str]
 """Provider and family; '' = the whole provider."""
 
@@ -33,10 +35,9 @@ class Provisional:
         retired: dict[_Group, list[str]] = defaultdict(list)
         for provider, sku in sorted(book.prices):
             model = book.models.get((provider, sku))
-            named = {model.family} if model and model.family else set(families(sku))
             groups = retired if model and model.retired else self._members
-            for family in named | {""}:
-                groups[provider, family].append(sku)
+            for name in {model.family if model and model.family else family(sku), ""}:
+                groups[provider, name].append(sku)
         for group, skus in retired.items():  # a family of which all are retired is still a family
             self._members.setdefault(group, skus)
         self._changes: dict[_Group, list[datetime]] = {}
@@ -46,16 +47,14 @@ class Provisional:
         """The most that one `unit` of the unknown model can be expected to cost; None = nobody knows."""
         if plan.provider is None or unit not in self._book.parents:
             return None
-        for family in (*families(plan.name), ""):
-            group = (plan.provider, family)
+        for group in ((plan.provider, family(plan.name)), (plan.provider, "")):
             if group in self._members and (found := self._bound(group, plan, unit, time)):
                 return found
         return None
 
     def _bound(self, group: _Group, plan: Plan, unit: str, time: datetime) -> Decision | None:
         if group not in self._changes:
-            changes = {change for member in self._plans(group, plan) for change in member.changes()}
-            self._changes[group] = sorted(changes)
+            self._changes[group] = sorted(self._book.changes(group[0], self._members[group]))
         key = (group, unit, plan.served, plan.scope.key, bisect_right(self._changes[group], time))
         if key not in self._found:
             self._found[key] = self._search(group, plan, unit, time)
@@ -71,12 +70,17 @@ class Provisional:
             return None
         currency = _commonest(decision.currency for _, _, decision in prices)
         prices = sorted(item for item in prices if item[2].currency == currency)
-        if group[1]:
+        if not group[1]:
+            _, sku, decision = prices[_rank(prices, PERCENTILE)]
+            reason = f"{PERCENTILE}th percentile of {len(prices)} models of {group[0]} ({sku})"
+        elif prices[-1][0] <= OUTLIER * prices[_rank(prices, 50)][0]:
             _, sku, decision = prices[-1]
-            reason = f"unknown model: the maximum of the family {group[1].strip()} ({sku})"
+            reason = f"the maximum of the family {group[1]} ({sku})"
         else:
-            _, sku, decision = prices[_rank(prices)]
-            reason = f"unknown model: {PERCENTILE}th percentile of {len(prices)} models of {group[0]} ({sku})"
+            _, sku, decision = prices[_rank(prices, 50)]
+            decision = times(decision, OUTLIER)
+            reason = f"{OUTLIER} times the median of the family {group[1]} ({sku}): its maximum is an outlier"
+        reason = f"unknown model: {reason}"
         return replace(decision, status="provisional", reason=reason, contracted=None, bare=False)
 
     def _plans(self, group: _Group, like: Plan) -> Iterable[Plan]:
@@ -87,6 +91,6 @@ def _commonest(values: Iterable[str]) -> str:
     return min(Counter(values).items(), key=lambda item: (-item[1], item[0]))[0]
 
 
-def _rank(ordered: Sequence[Any]) -> int:
+def _rank(ordered: Sequence[Any], percentile: int) -> int:
     """Nearest rank."""
-    return -(-PERCENTILE * len(ordered) // 100) - 1
+    return -(-percentile * len(ordered) // 100) - 1
