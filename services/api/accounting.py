@@ -1,0 +1,131 @@
+"""`GET /v1/accounting`: every offset that passed, by what became of it; and how complete any answer is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+
+from services.api.auth import Anyone
+from services.api.database import Connection, database_of
+from services.api.openapi import answers
+from services.api.progress import Completeness, Progress
+from spendmeter.contracts.rated import STATUSES
+from spendmeter.platform.postgres import load_sql
+
+SQL = load_sql(Path(__file__).with_name("sql") / "accounting.sql")
+OUTCOMES = ("booked", "duplicate", "conflict", "rejected", "holes")
+UNATTRIBUTABLE = ""
+
+router = APIRouter(tags=["accounting"])
+
+
+class Counts(BaseModel):
+    """Offsets by outcome; `booked` = priced + free + reported + provisional + unpriced."""
+
+    booked: int
+    priced: int
+    free: int
+    reported: int
+    provisional: int
+    unpriced: int
+    duplicate: int
+    conflict: int
+    rejected: int
+    holes: int
+
+
+class TenantCounts(Counts):
+    """One tenant's."""
+
+    tenant: str
+
+
+class Partition(BaseModel):
+    """One partition of usage.events: next_origin = booked + duplicate + conflict + rejected + holes."""
+
+    partition: int
+    next_origin: int
+    booked: int
+    duplicate: int
+    conflict: int
+    rejected: int
+    holes: int
+    stray: int
+    log_end: int
+    read_at: datetime | None
+    in_flight: int
+    stopped: str
+
+
+class Total(Counts):
+    """Of the tenant, or of all; `in_flight` always of all, for what is not booked yet has no tenant."""
+
+    in_flight: int
+
+
+class Accounting(BaseModel):
+    """`partitions`, `unattributable` and other tenants are an operator's to see."""
+
+    partitions: list[Partition]
+    tenants: list[TenantCounts]
+    unattributable: Counts | None
+    total: Total
+    complete_through: datetime | None
+    balanced: bool
+
+
+@router.get("/v1/accounting", responses=answers("accounting"))
+async def get_accounting(request: Request, caller: Anyone) -> Accounting:
+    """Accepted = booked + duplicate + conflict + rejected + in flight, by partition and by tenant; `balanced`
+    says whether the two agree. A tenant's key sees its own counts, an operator's all or the named one's."""
+    async with database_of(request).reading(caller.tenant) as connection:
+        partitions = await connection.fetch(SQL["by_partition"])
+        tenants = await connection.fetch(SQL["by_tenant"])
+        shown = await connection.fetch(SQL["own"]) if caller.tenant else tenants
+    everything = not caller.tenant
+    complete = observe(request, partitions)
+    return Accounting(
+        partitions=[_partition(row) for row in partitions] if everything else [],
+        tenants=[TenantCounts(tenant=row["tenant"], **_counts([row])) for row in shown if row["tenant"]],
+        unattributable=Counts(**_counts([row for row in tenants if row["tenant"] == UNATTRIBUTABLE]))
+        if everything
+        else None,
+        total=Total(**_counts(shown), in_flight=complete.in_flight),
+        complete_through=complete.through,
+        balanced=is_balanced(partitions, tenants),
+    )
+
+
+async def completeness(request: Request, connection: Connection) -> Completeness:
+    """How complete what `connection`'s transaction sees is."""
+    return observe(request, await connection.fetch(SQL["by_partition"]))
+
+
+def observe(request: Request, partitions: Iterable[Mapping[str, Any]]) -> Completeness:
+    """The same from rows read already."""
+    progress: Progress = request.app.state.progress
+    return progress.observe(partitions)
+
+
+def is_balanced(partitions: Sequence[Mapping[str, Any]], tenants: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether every partition adds up to its offsets, and the tenants with the unattributable to all."""
+    each = all(row["next_origin"] == sum(row[name] for name in OUTCOMES) for row in partitions)
+    by_partition = Counter({name: sum(row[name] for row in partitions) for name in OUTCOMES})
+    by_tenant = _counts(tenants)
+    return each and all(by_partition[name] == by_tenant[name] for name in OUTCOMES)
+
+
+def _partition(row: Mapping[str, Any]) -> Partition:
+    return Partition(**dict(row), in_flight=max(0, row["log_end"] - row["next_origin"]))
+
+
+def _counts(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    names = (*STATUSES, "duplicate", "conflict", "rejected", "holes")
+    counts = {name: int(sum(row[name] for row in rows)) for name in names}
+    return {"booked": sum(counts[status] for status in STATUSES), **counts}

@@ -1,0 +1,116 @@
+"""The service's HTTP application."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from fastapi import APIRouter, FastAPI
+from pydantic import AwareDatetime, BaseModel
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.api import (
+    accounting,
+    assets,
+    budgets,
+    channels,
+    events,
+    incidents,
+    problems,
+    session,
+    spend,
+)
+from services.api.auth import Anyone, Keys
+from services.api.catalog import SQL as CATALOG_SQL
+from services.api.database import Database, database_of
+from services.api.openapi import DESCRIPTION, answers
+from services.api.progress import Progress
+from spendmeter.platform.serve import probe_routes
+from spendmeter.platform.settings import Settings
+from spendmeter.platform.telemetry import Meters
+
+HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+"""On every answer; `no-store` is added where nothing else was said."""
+
+catalog_router = APIRouter(tags=["catalog"])
+
+
+class PublicationAnswer(BaseModel):
+    """The publication in force; `version` 0 = none yet."""
+
+    version: int
+    entries: int
+    published_at: AwareDatetime | None
+    note: str
+
+
+@catalog_router.get(
+    "/v1/catalog/publication",
+    responses=answers("publication"),
+)
+async def get_publication(request: Request, _caller: Anyone) -> PublicationAnswer:
+    """Which price catalog is in force."""
+    async with database_of(request).reading("") as connection:
+        row = await connection.fetchrow(CATALOG_SQL["publication"])
+    if row is None:
+        return PublicationAnswer(version=0, entries=0, published_at=None, note="")
+    return PublicationAnswer(**dict(row))
+
+
+def create_app(
+    settings: Settings, database: Database, progress: Progress, not_ready: Callable[[], str]
+) -> FastAPI:
+    """The routes, and what they need in `app.state`."""
+    app = FastAPI(
+        title="Spendmeter",
+        version="1",
+        description=DESCRIPTION,
+        docs_url=None,  # its page loads scripts from another host; /docs is ours
+        redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # one list of names: metrics.toml
+    )
+    app.state.settings = settings
+    app.state.database = database
+    app.state.keys = Keys(database)
+    app.state.progress = progress
+    problems.install(app)
+    app.router.routes.extend(probe_routes(not_ready))
+    for module in (spend, events, budgets, incidents, channels, accounting, session, assets):
+        app.include_router(module.router)
+    app.include_router(catalog_router)
+    app.add_middleware(Edge, meters=Meters())
+    return app
+
+
+class Edge:
+    """Around every request: headers that every answer has, and how long the route took."""
+
+    def __init__(self, app: ASGIApp, meters: Meters) -> None:
+        self._app = app
+        self._meters = meters
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = list(message["headers"]) + list(HEADERS)
+                if not any(name == b"cache-control" for name, _ in headers):
+                    headers.append((b"cache-control", b"no-store"))
+                message = {**message, "headers": headers}
+            await send(message)
+
+        began_s = time.perf_counter()
+        try:
+            await self._app(scope, receive, send_with_headers)
+        finally:
+            route = getattr(scope.get("route"), "path", "none")
+            self._meters.record("spendmeter.api.request.duration", time.perf_counter() - began_s, route=route)

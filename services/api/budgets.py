@@ -1,0 +1,205 @@
+"""Budgets: what may be spent in a period, by whom, and how much of it is gone. Alerts watches them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from services.api.accounting import completeness
+from services.api.auth import Reader, Writer
+from services.api.database import Connection, Tenant, database_of, read_tenant
+from services.api.openapi import answers
+from services.api.problems import Refused, not_found
+from services.api.question import Text
+from spendmeter.contracts.money import EXACT, divided, parse_decimal, plain, total
+from spendmeter.contracts.periods import Period, period_bounds
+from spendmeter.contracts.series import DIMENSIONS
+from spendmeter.platform.postgres import load_sql
+
+BUDGETS_MAX = 500
+THRESHOLDS_MAX = 10
+
+SQL = load_sql(Path(__file__).with_name("sql") / "budgets.sql")
+router = APIRouter(tags=["budgets"])
+
+
+def _positive(text: str) -> str:
+    if parse_decimal(text) <= 0:
+        raise ValueError("must be more than 0")
+    return text
+
+
+def _known_dimensions(scope: dict[str, str]) -> dict[str, str]:
+    unknown = sorted(set(scope) - set(DIMENSIONS))
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is not one of {', '.join(DIMENSIONS)}")
+    return scope
+
+
+Name = Annotated[Text, Field(min_length=1, max_length=200)]
+Scope = Annotated[dict[str, Annotated[Text, Field(max_length=256)]], AfterValidator(_known_dimensions)]
+PlainAmount = Annotated[str, AfterValidator(_positive), Field(examples=["5000"])]
+Percent = Annotated[Decimal, Field(gt=0, le=1000, max_digits=8, decimal_places=4)]
+Percents = Annotated[list[Percent], Field(min_length=1, max_length=THRESHOLDS_MAX)]
+
+
+class NewBudget(BaseModel):
+    """A budget as asked for; `amount` is a decimal string in the tenant's currency."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name
+    filter: Scope = Field({}, description="dimension to value; empty = everything that the tenant spends")
+    amount: PlainAmount
+    period: Period = "month"
+    thresholds_percent: Percents = [Decimal(80), Decimal(100)]
+
+
+class BudgetChange(BaseModel):
+    """What is to change; the rest stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name | None = None
+    filter: Scope | None = None
+    amount: PlainAmount | None = None
+    period: Period | None = None
+    thresholds_percent: Percents | None = None
+
+
+class Budget(BaseModel):
+    """A budget and its open period: `spent` so far, in effective cost; `remaining` may be below 0."""
+
+    id: UUID
+    name: str
+    filter: dict[str, str]
+    amount: str
+    currency: str
+    period: Period
+    thresholds_percent: list[str]
+    revision: int
+    created_at: datetime
+    updated_at: datetime
+    period_start: datetime
+    period_end: datetime
+    spent: str
+    of_which_provisional: str
+    remaining: str
+    percent: str
+
+
+class Budgets(BaseModel):
+    """All of the tenant's."""
+
+    budgets: list[Budget]
+    tz: str
+    complete_through: datetime | None
+
+
+@router.get("/v1/budgets", responses=answers("budgets"))
+async def list_budgets(request: Request, caller: Reader) -> Budgets:
+    """Every budget in force, with what its open period has come to."""
+    async with database_of(request).reading(caller.tenant) as connection:
+        tenant = await read_tenant(connection, caller.tenant)
+        complete = await completeness(request, connection)
+        budgets = await _read(connection, tenant, None)
+    return Budgets(budgets=budgets, tz=str(tenant.zone), complete_through=complete.through)
+
+
+@router.get("/v1/budgets/{id}", responses=answers("budget", missing="no such budget"))
+async def get_budget(request: Request, caller: Reader, id: UUID) -> Budget:
+    """One budget."""
+    async with database_of(request).reading(caller.tenant) as connection:
+        return await _one(connection, caller.tenant, id)
+
+
+@router.post("/v1/budgets", status_code=201, responses=answers("budget", status=201))
+async def create_budget(request: Request, response: Response, caller: Writer, asked: NewBudget) -> Budget:
+    """Set a budget. Alerts watches it within two seconds."""
+    async with database_of(request).writing(caller.tenant) as connection:
+        tenant = await read_tenant(connection, caller.tenant)
+        if await connection.fetchval(SQL["count"]) >= BUDGETS_MAX:
+            raise Refused(409, "Too many", f"a tenant has at most {BUDGETS_MAX} budgets: delete one first")
+        created = await connection.fetchval(
+            SQL["create"], caller.tenant, asked.name, msgspec.json.encode(asked.filter).decode(),
+            Decimal(asked.amount), tenant.currency, asked.period, asked.thresholds_percent,
+        )  # fmt: skip
+        response.headers["Location"] = f"/v1/budgets/{created}"
+        return await _one(connection, caller.tenant, created)
+
+
+@router.patch("/v1/budgets/{id}", responses=answers("budget", missing="no such budget"))
+async def change_budget(request: Request, caller: Writer, id: UUID, asked: BudgetChange) -> Budget:
+    """Change a budget; its thresholds are armed again."""
+    async with database_of(request).writing(caller.tenant) as connection:
+        changed = await connection.fetchval(
+            SQL["change"], id, asked.name,
+            None if asked.filter is None else msgspec.json.encode(asked.filter).decode(),
+            None if asked.amount is None else Decimal(asked.amount), asked.period, asked.thresholds_percent,
+        )  # fmt: skip
+        if changed is None:
+            raise not_found(f"there is no budget {id}")
+        return await _one(connection, caller.tenant, id)
+
+
+@router.delete("/v1/budgets/{id}", status_code=204, responses=answers("", missing="no such budget"))
+async def delete_budget(request: Request, caller: Writer, id: UUID) -> None:
+    """Take a budget out of force; its incidents stay."""
+    async with database_of(request).writing(caller.tenant) as connection:
+        if await connection.fetchval(SQL["delete"], id) is None:
+            raise not_found(f"there is no budget {id}")
+
+
+async def _one(connection: Connection, tenant: str, id: UUID) -> Budget:
+    found = await _read(connection, await read_tenant(connection, tenant), id)
+    if not found:
+        raise not_found(f"there is no budget {id}")
+    return found[0]
+
+
+async def _read(connection: Connection, tenant: Tenant, id: UUID | None) -> list[Budget]:
+    rows = await connection.fetch(SQL["list"], id)
+    now = datetime.now(UTC)
+    bounds: dict[str, tuple[datetime, datetime]] = {
+        period: period_bounds(period, now, tenant.zone, tenant.fiscal_start_month)
+        for period in {row["period"] for row in rows}
+    }
+    sums = {period: await connection.fetch(SQL["spent"], *within) for period, within in bounds.items()}
+    series = {
+        row["series_id"]: msgspec.json.decode(row["named"]) for row in await connection.fetch(SQL["series"])
+    }
+    return [_budget(row, tenant, bounds[row["period"]], sums[row["period"]], series) for row in rows]
+
+
+def _budget(
+    row: Any,
+    tenant: Tenant,
+    bounds: tuple[datetime, datetime],
+    sums: Sequence[Any],
+    series: Mapping[bytes, Mapping[str, Any]],
+) -> Budget:
+    scope: dict[str, str] = msgspec.json.decode(row["filter"])
+    covered = [
+        each
+        for each in sums
+        if each["currency"] == row["currency"]
+        and all(series[each["series_id"]].get(name) == value for name, value in scope.items())
+    ]
+    spent = total(each["effective"] for each in covered)
+    return Budget(
+        id=row["id"], name=row["name"], filter=scope, amount=plain(row["amount"]), currency=row["currency"],
+        period=row["period"], thresholds_percent=[plain(percent) for percent in row["thresholds_percent"]],
+        revision=row["revision"], created_at=row["created_at"], updated_at=row["updated_at"],
+        period_start=bounds[0].astimezone(tenant.zone), period_end=bounds[1].astimezone(tenant.zone),
+        spent=plain(spent), of_which_provisional=plain(total(each["provisional"] for each in covered)),
+        remaining=plain(EXACT.subtract(row["amount"], spent)),
+        percent=plain(divided(EXACT.multiply(spent, Decimal(100)), row["amount"])),
+    )  # fmt: skip

@@ -1,0 +1,102 @@
+"""Channels: the webhooks that incidents are told to, signed by the Standard Webhooks scheme."""
+
+from __future__ import annotations
+
+import secrets
+from base64 import b64encode
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.api.auth import Reader, Writer
+from services.api.database import database_of
+from services.api.openapi import answers
+from services.api.problems import Refused, invalid, not_found
+from services.api.question import Text
+from spendmeter.platform.postgres import load_sql
+from spendmeter.platform.settings import Settings
+
+CHANNELS_MAX = 20
+SECRET_BYTES = 32
+
+SQL = load_sql(Path(__file__).with_name("sql") / "channels.sql")
+router = APIRouter(tags=["channels"])
+
+
+class NewChannel(BaseModel):
+    """A webhook as asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[Text, Field(min_length=1, max_length=200)]
+    url: Annotated[Text, Field(max_length=2000, examples=["https://hooks.example.org/spend"])]
+
+
+class Channel(BaseModel):
+    """A webhook; a receiver that answers 410 Gone disables it."""
+
+    id: UUID
+    name: str
+    kind: str
+    url: str
+    created_at: datetime
+    disabled_at: datetime | None
+    disabled_reason: str
+
+
+class CreatedChannel(Channel):
+    """With the secret that signs what is sent: shown this once."""
+
+    secret: str
+
+
+class Channels(BaseModel):
+    """All of the tenant's."""
+
+    channels: list[Channel]
+
+
+@router.get("/v1/channels", responses=answers("channels"))
+async def list_channels(request: Request, caller: Reader) -> Channels:
+    """Where incidents are told."""
+    async with database_of(request).reading(caller.tenant) as connection:
+        rows = await connection.fetch(SQL["list"])
+    return Channels(channels=[Channel(**dict(row)) for row in rows])
+
+
+@router.post("/v1/channels", status_code=201, responses=answers("created_channel", status=201))
+async def create_channel(request: Request, caller: Writer, asked: NewChannel) -> CreatedChannel:
+    """Add a webhook; its signing secret is in this answer and nowhere else."""
+    settings: Settings = request.app.state.settings
+    _check_url(asked.url, settings.webhook_allow_private)
+    secret = "whsec_" + b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+    async with database_of(request).writing(caller.tenant) as connection:
+        if await connection.fetchval(SQL["count"]) >= CHANNELS_MAX:
+            raise Refused(409, "Too many", f"a tenant has at most {CHANNELS_MAX} channels: delete one first")
+        row = await connection.fetchrow(SQL["create"], caller.tenant, asked.name, asked.url, secret)
+    return CreatedChannel(**dict(row), secret=secret)
+
+
+@router.delete("/v1/channels/{id}", status_code=204, responses=answers("", missing="no such channel"))
+async def delete_channel(request: Request, caller: Writer, id: UUID) -> None:
+    """Stop telling it anything."""
+    async with database_of(request).writing(caller.tenant) as connection:
+        if await connection.fetchval(SQL["delete"], id) is None:
+            raise not_found(f"there is no channel {id}")
+
+
+def _check_url(url: str, allow_private: bool) -> None:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        raise invalid("url", "is not a URL") from None
+    if parts.scheme not in ({"https", "http"} if allow_private else {"https"}) or not host:
+        raise invalid("url", "must begin with https:// and name a host")
+    if parts.username is not None or parts.password is not None:
+        raise invalid("url", "must not hold a user or password: everybody who may read sees it")

@@ -1,0 +1,80 @@
+"""The database as api may see it: one transaction, one tenant; without a tenant nothing is visible."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import asyncpg
+from fastapi import Request
+
+from services.api.problems import not_found
+from services.api.question import zone_of
+from spendmeter.platform.postgres import load_sql
+
+POOL_CONNECTIONS_MAX = 10
+ACQUIRE_TIMEOUT_S = 10
+STATEMENT_TIMEOUT = "15s"
+SQL = load_sql(Path(__file__).with_name("sql") / "tenant.sql")
+
+Connection = Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tenant:
+    """What a tenant's amounts and days are in."""
+
+    tenant: str
+    currency: str
+    zone: ZoneInfo
+    fiscal_start_month: int
+
+
+class Database:
+    """Hands out transactions that act for one tenant, or for none ('')."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self._pool = pool
+
+    @asynccontextmanager
+    async def reading(self, tenant: str) -> AsyncIterator[Connection]:
+        """Statements that all see the same instant, and of tenants' rows `tenant`'s alone.
+
+        Raises CONNECTION_ERRORS; QueryCanceledError for a statement over STATEMENT_TIMEOUT.
+        """
+        async with (
+            self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            await connection.execute(SQL["act_for"], tenant, STATEMENT_TIMEOUT)
+            yield connection
+
+    @asynccontextmanager
+    async def writing(self, tenant: str) -> AsyncIterator[Connection]:
+        """The same for changes, which see what others have committed meanwhile."""
+        async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
+            await connection.execute(SQL["act_for"], tenant, STATEMENT_TIMEOUT)
+            yield connection
+
+
+async def read_tenant(connection: Connection, tenant: str) -> Tenant:
+    """Raises Refused (404) when there is none of that name."""
+    row = await connection.fetchrow(SQL["tenant"], tenant)
+    if row is None:
+        raise not_found(f"there is no tenant {tenant!r}")
+    return Tenant(
+        tenant=tenant,
+        currency=row["currency"],
+        zone=zone_of(row["zone"]),
+        fiscal_start_month=row["fiscal_start_month"],
+    )
+
+
+def database_of(request: Request) -> Database:
+    """The process's."""
+    database: Database = request.app.state.database
+    return database

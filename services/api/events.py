@@ -1,0 +1,324 @@
+"""Events one by one: the receipt, the list that a figure is drilled down to, and what was not booked."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from fastapi import APIRouter, Query, Request
+from pydantic import AwareDatetime, BaseModel
+
+from services.api import receipt
+from services.api.accounting import completeness
+from services.api.auth import Reader
+from services.api.database import Connection, database_of
+from services.api.openapi import FILTER_PARAMETERS, answers
+from services.api.problems import Refused, invalid
+from services.api.question import checked_range, decode_cursor, encode_cursor, filters_of
+from services.api.spend import SQL as SPEND_SQL
+from spendmeter.contracts.catalog import decode_catalog
+from spendmeter.contracts.events import Instant, identity
+from spendmeter.contracts.money import plain
+from spendmeter.platform.postgres import load_sql
+
+EVENTS_MAX = 200
+RANGE_DAYS_MAX = 31
+COPIES_MAX = 50
+PARAMETERS = ("source", "id", "from", "to", "limit", "cursor")
+DEFAULT_RANGE = timedelta(days=1)
+
+SQL = load_sql(Path(__file__).with_name("sql") / "events.sql")
+router = APIRouter(tags=["events"])
+
+Outcome = Literal["duplicate", "conflict", "rejected"]
+
+
+class Copy(BaseModel):
+    """Another submission of the same tenant, source and id, and why it was not booked."""
+
+    outcome: str
+    reason: str
+    recorded_at: datetime
+    partition: int
+    offset: int
+    size: int
+
+
+class Received(BaseModel):
+    """As it came in; `partition` and `offset` are its place on usage.events."""
+
+    at: datetime | None
+    key_id: str
+    partition: int
+    offset: int
+
+
+class ReceiptLine(BaseModel):
+    """One unit's price and amount; `arithmetic` can be redone by hand, `entries` are keys of `catalog`."""
+
+    unit: str
+    quantity: str | None
+    status: str
+    currency: str
+    per: int
+    price: str | None
+    amount: str | None
+    contracted_price: str | None
+    contracted_amount: str | None
+    contracted_currency: str
+    effective_price: str | None
+    effective_amount: str | None
+    book_list: str | None
+    book_contracted: str | None
+    book_effective: str | None
+    multipliers: list[dict[str, Any]]
+    entries: list[str]
+    parent: str | None
+    reason: str | None
+    arithmetic: list[str]
+
+
+class Entry(BaseModel):
+    """One row of the book: the event itself (seq 0) or a signed correction of it."""
+
+    seq: int
+    recorded_at: datetime
+    accounting_period: date
+    catalog_version: int
+    status: str
+    currency: str
+    list: str
+    contracted: str
+    effective: str
+
+
+class PricedEntry(Entry):
+    """The same with its lines."""
+
+    lines: list[ReceiptLine]
+
+
+class Receipt(BaseModel):
+    """What became of an event: `booked` (entries, with later copies), or `rejected` (copies alone)."""
+
+    status: Literal["booked", "rejected"]
+    source: str
+    id: str
+    identity: str
+    time: datetime | None = None
+    received: Received | None = None
+    dimensions: dict[str, str] | None = None
+    event: dict[str, Any] | None = None
+    entries: list[PricedEntry] = []
+    catalog: dict[str, dict[str, Any]] = {}
+    copies: list[Copy] = []
+
+
+class ListedEvent(Entry):
+    """A booked event, as short as a list wants it."""
+
+    source: str
+    id: str
+    time: datetime
+    dimensions: dict[str, str]
+
+
+class EventList(BaseModel):
+    """Newest first; `next_cursor` is null on the last page."""
+
+    events: list[ListedEvent]
+    next_cursor: str | None
+
+
+class UnbookedEvent(Copy):
+    """Something that arrived and was not booked."""
+
+    source: str
+    id: str
+
+
+class UnbookedList(BaseModel):
+    """Newest first; `next_cursor` is null on the last page."""
+
+    unbooked: list[UnbookedEvent]
+    next_cursor: str | None
+
+
+@router.get(
+    "/v1/events",
+    responses=answers("receipt", missing="no such event is in the book; it may still be on its way"),
+    openapi_extra={"parameters": FILTER_PARAMETERS},
+)
+async def get_events(
+    request: Request,
+    caller: Reader,
+    source: Annotated[
+        str | None, Query(max_length=256, description="with `id`: asks for the receipt")
+    ] = None,
+    id: Annotated[str | None, Query(max_length=256)] = None,
+    start: Annotated[
+        AwareDatetime | None, Query(alias="from", description="default: a day before `to`")
+    ] = None,
+    end: Annotated[
+        AwareDatetime | None, Query(alias="to", description="exclusive; default: in an hour")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=EVENTS_MAX)] = 50,
+    cursor: str = "",
+) -> Receipt | EventList:
+    """With `source` and `id`: the event's receipt (received, rated line by line, booked; or rejected, and
+    why). Without: the booked events of `[from, to)`, newest first, filtered like spend."""
+    filters = filters_of(request.query_params.multi_items(), PARAMETERS)
+    async with database_of(request).reading(caller.tenant) as connection:
+        if source is not None and id is not None:
+            return await _receipt(request, connection, caller.tenant, source, id)
+        if source is not None or id is not None:
+            raise invalid("source", "and id are given together, for a receipt, or not at all")
+        return await _list(connection, _range(start, end), filters, limit, cursor)
+
+
+@router.get("/v1/unbooked", responses=answers("unbooked"))
+async def get_unbooked(
+    request: Request,
+    caller: Reader,
+    start: Annotated[
+        AwareDatetime | None, Query(alias="from", description="default: a day before `to`")
+    ] = None,
+    end: Annotated[
+        AwareDatetime | None, Query(alias="to", description="exclusive, of when it was seen")
+    ] = None,
+    outcome: Annotated[list[Outcome] | None, Query(description="default: conflict and rejected")] = None,
+    limit: Annotated[int, Query(ge=1, le=EVENTS_MAX)] = 50,
+    cursor: str = "",
+) -> UnbookedList:
+    """What arrived and was not booked, with the reason, newest first."""
+    first, beyond = _range(start, end)
+    after = decode_cursor(cursor, tuple[Instant, int, int]) if cursor else (beyond, 0, 0)
+    async with database_of(request).reading(caller.tenant) as connection:
+        rows = await connection.fetch(
+            SQL["list_unbooked"], first, beyond, outcome or ["conflict", "rejected"], *after, limit + 1
+        )
+    last = rows[limit - 1] if len(rows) > limit else None
+    return UnbookedList(
+        unbooked=[
+            UnbookedEvent(source=row["source"], id=row["event_id"], **_copy(row)) for row in rows[:limit]
+        ],
+        next_cursor=last
+        and encode_cursor((last["recorded_at"], last["origin_partition"], last["origin_offset"])),
+    )
+
+
+def _range(start: datetime | None, end: datetime | None) -> tuple[datetime, datetime]:
+    end = datetime.now(UTC) + timedelta(hours=1) if end is None else end
+    return checked_range(end - DEFAULT_RANGE if start is None else start, end, RANGE_DAYS_MAX)
+
+
+async def _receipt(request: Request, connection: Connection, tenant: str, source: str, id: str) -> Receipt:
+    key = identity(tenant, source, id)
+    occurred_at = await connection.fetchval(SQL["occurred_at"], key)
+    rows = [] if occurred_at is None else await connection.fetch(SQL["entries"], occurred_at, key)
+    copies = [Copy(**_copy(row)) for row in await connection.fetch(SQL["unbooked_copies"], key, COPIES_MAX)]
+    if not rows:
+        if not copies:
+            raise await _not_in_the_book(request, connection, source, id)
+        return Receipt(status="rejected", source=source, id=id, identity=key.hex(), copies=copies)
+    found = await connection.fetch(
+        SQL["catalog_entries"], receipt.catalog_ids([row["lines"] for row in rows])
+    )
+    bodies = {row["id"]: row["body"] for row in found}
+    catalog = {name: decode_catalog(body) for name, body in bodies.items()}
+    first = rows[0]
+    event = receipt.read_event(first["event"])
+    return Receipt(
+        status="booked",
+        source=source,
+        id=id,
+        identity=key.hex(),
+        time=occurred_at,
+        received=Received(
+            at=event.receivedat or None,
+            key_id=event.keyid,
+            partition=first["origin_partition"],
+            offset=first["origin_offset"],
+        ),
+        dimensions=receipt.dimensions(msgspec.json.decode(first["series"])),
+        event=msgspec.to_builtins(event),
+        entries=[
+            PricedEntry(
+                **_entry(row),
+                lines=[
+                    ReceiptLine(**line)
+                    for line in receipt.expanded_lines(
+                        row["lines"], receipt.read_event(row["event"]), row["currency"], catalog
+                    )
+                ],
+            )
+            for row in rows
+        ],
+        catalog={name: msgspec.json.decode(body) for name, body in bodies.items()},
+        copies=copies,
+    )
+
+
+async def _not_in_the_book(request: Request, connection: Connection, source: str, id: str) -> Refused:
+    complete = await completeness(request, connection)
+    under_way = complete.in_flight or complete.through is None
+    return Refused(
+        404,
+        "Not in the book",
+        f"no event of source {source!r} with id {id!r} is in the book"
+        + (f"; {complete.in_flight} events are in flight, it may be among them" if under_way else ""),
+        state="pending" if under_way else "unknown",
+        in_flight=complete.in_flight,
+        complete_through=complete.through and complete.through.isoformat(),
+    )
+
+
+async def _list(
+    connection: Connection,
+    within: tuple[datetime, datetime],
+    filters: dict[str, list[str]],
+    limit: int,
+    cursor: str,
+) -> EventList:
+    series = None
+    if filters:
+        found = await connection.fetch(SPEND_SQL["series"], [], msgspec.json.encode(filters).decode())
+        series = [row["series_id"] for row in found]
+    at, key, seq = decode_cursor(cursor, tuple[Instant, str, int]) if cursor else (within[1], "", 0)
+    try:
+        after = (at, bytes.fromhex(key), seq)
+    except ValueError:
+        raise invalid("cursor", "is not one that this route gave out") from None
+    rows = await connection.fetch(SQL["list"], *within, series, *after, limit + 1)
+    last = rows[limit - 1] if len(rows) > limit else None
+    return EventList(
+        events=[
+            ListedEvent(
+                **_entry(row),
+                source=row["source"],
+                id=row["id"],
+                time=row["occurred_at"],
+                dimensions=receipt.dimensions(msgspec.json.decode(row["series"])),
+            )
+            for row in rows[:limit]
+        ],
+        next_cursor=last and encode_cursor((last["occurred_at"], last["identity"].hex(), last["seq"])),
+    )
+
+
+def _entry(row: Any) -> dict[str, Any]:
+    return {
+        **{name: row[name] for name in ("seq", "recorded_at", "accounting_period", "catalog_version")},
+        **{name: row[name] for name in ("status", "currency")},
+        **{name: plain(row[name]) for name in ("list", "contracted", "effective")},
+    }
+
+
+def _copy(row: Any) -> dict[str, Any]:
+    return {
+        **{name: row[name] for name in ("outcome", "reason", "recorded_at", "size")},
+        "partition": row["origin_partition"],
+        "offset": row["origin_offset"],
+    }

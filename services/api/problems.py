@@ -1,0 +1,102 @@
+"""Every refusal and failure as problem+json (RFC 9457), without a word about the inside."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import asyncpg
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from spendmeter.platform.postgres import CONNECTION_ERRORS
+from spendmeter.platform.serve import problem
+from spendmeter.platform.telemetry import log
+
+RETRY_AFTER_S = 2
+
+
+class Refused(Exception):
+    """A request that is answered with `status`; `detail` names the thing and the rule."""
+
+    def __init__(self, status: int, title: str, detail: str, **more: Any) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.title = title
+        self.detail = detail
+        self.more = more
+
+
+def invalid(field: str, reason: str) -> Refused:
+    """422: what `field` holds breaks the rule in `reason`."""
+    return Refused(422, "Invalid request", f"{field}: {reason}", errors=[{"field": field, "reason": reason}])
+
+
+def not_found(what: str) -> Refused:
+    """404."""
+    return Refused(404, "Not found", what)
+
+
+def install(app: FastAPI) -> None:
+    """Make `app` answer every error as a problem."""
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(asyncpg.QueryCanceledError, _too_much)
+    app.add_exception_handler(asyncpg.DataError, _unstorable)
+    for error in cast("tuple[type[Exception], ...]", CONNECTION_ERRORS):
+        app.add_exception_handler(error, _database_away)
+    app.add_exception_handler(Exception, _bug)
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    return problem(error.status, error.title, error.detail, instance=request.url.path, **error.more)
+
+
+def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    detail = {
+        404: "there is nothing here; /docs lists every route",
+        405: f"{request.method} is not one of this route's methods",
+    }.get(error.status_code, str(error.detail))
+    title = {404: "Not found", 405: "Method not allowed"}.get(error.status_code, "Invalid request")
+    return problem(error.status_code, title, detail, instance=request.url.path, headers=error.headers)
+
+
+def _validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    # Only where and why: what was sent (a key, say) is not sent back.
+    errors = [
+        {"field": ".".join(map(str, found["loc"][1:])) or str(found["loc"][0]), "reason": found["msg"]}
+        for found in error.errors()
+    ]
+    detail = "; ".join(f"{each['field']}: {each['reason']}" for each in errors)
+    return problem(422, "Invalid request", detail, instance=request.url.path, errors=errors)
+
+
+def _too_much(request: Request, _error: Exception) -> Response:
+    detail = "the question took too long to answer: narrow the range or the filter"
+    return problem(503, "Too much to read", detail, instance=request.url.path)
+
+
+def _unstorable(request: Request, _error: Exception) -> Response:
+    detail = "a value is out of range, or a text holds a character that cannot be stored"
+    return problem(422, "Invalid request", detail, instance=request.url.path)
+
+
+def _database_away(request: Request, error: Exception) -> Response:
+    log().warning("the database is away", error=type(error).__name__)
+    return problem(
+        503,
+        "Not available",
+        "the database does not answer; after a change that was under way, look before you repeat it",
+        instance=request.url.path,
+        headers={"Retry-After": str(RETRY_AFTER_S)},
+    )
+
+
+def _bug(request: Request, _error: Exception) -> Response:
+    # The server logs the exception after this answer; a caller learns only that it is our fault.
+    return problem(500, "Internal error", "this is our fault; the log says more", instance=request.url.path)

@@ -1,0 +1,62 @@
+"""Up to when the book is complete, told from log ends that were seen and positions that passed them. Pure.
+
+A log end read at T proves: whatever the broker had accepted before T lies below it. So once the book has
+passed that offset, the partition is complete through T. The latest such T is known exactly when nothing is in
+flight; behind a backlog it is the youngest end seen so far that the position has passed, which is why the
+ends are remembered. A process that starts behind a backlog has seen none, and says None instead of a guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+ENDS_MAX = 1_000
+"""Ends remembered a partition; beyond, every second is forgotten: coarser, never wrong."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completeness:
+    """`through`: everything accepted before is in the book; None = not known yet. `in_flight`: events."""
+
+    through: datetime | None
+    in_flight: int
+
+
+class Progress:
+    """Remembers log ends; `observe` the rows of accounting_by_partition() in any order of time."""
+
+    def __init__(self) -> None:
+        self._ends: dict[int, list[tuple[int, datetime]]] = {}
+        self._through: dict[int, datetime] = {}
+
+    def observe(self, rows: Iterable[Mapping[str, Any]]) -> Completeness:
+        """What these rows, and the ends seen before, prove."""
+        in_flight = 0
+        through: list[datetime | None] = []
+        for row in rows:
+            in_flight += max(0, row["log_end"] - row["next_origin"])
+            through.append(self._partition(row["partition"], row))
+        known = [at for at in through if at is not None]
+        complete = bool(through) and len(known) == len(through)
+        return Completeness(through=min(known) if complete else None, in_flight=in_flight)
+
+    def _partition(self, partition: int, row: Mapping[str, Any]) -> datetime | None:
+        if row["read_at"] is None:
+            return None
+        if row["stopped"]:  # its log was lost or created anew: ends and offsets no longer belong together
+            self._ends.pop(partition, None)
+            return self._through.get(partition)
+        ends = self._ends.setdefault(partition, [])
+        if not ends or ends[-1][1] < row["read_at"]:
+            ends.append((row["log_end"], row["read_at"]))
+        passed = [at for end, at in ends if end <= row["next_origin"]]
+        if passed:
+            known = self._through.get(partition)
+            self._through[partition] = max(passed) if known is None else max(known, *passed)
+            self._ends[partition] = ends = [place for place in ends if place[0] > row["next_origin"]]
+        if len(ends) > ENDS_MAX:
+            del ends[1::2]
+        return self._through.get(partition)

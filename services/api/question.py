@@ -1,0 +1,160 @@
+"""What a caller asks for: ranges, buckets, groups, filters, cursors; checked before anything is read."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Literal, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from pydantic import AfterValidator
+
+from services.api.problems import invalid
+from spendmeter.contracts.periods import add_months, day_start
+from spendmeter.contracts.series import DIMENSIONS
+
+Bucket = Literal["minute", "hour", "day", "month"]
+Measure = Literal["list", "contracted", "effective"]
+
+BUCKETS_MAX = 3_000
+RANGE_DAYS_MAX = 400
+FILTER_VALUES_MAX = 100
+YEARS = (2000, 2100)
+FILTER = "filter."
+_MINUTE = timedelta(minutes=1)
+_T = TypeVar("_T")
+
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("holds a NUL character, which cannot be stored")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_without_nul)]
+"""A text that the database can hold."""
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """The IANA time zone. Raises Refused (422) when there is none of that name."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise invalid("tz", f"{name[:64]!r} is not an IANA time zone such as Europe/Berlin") from None
+
+
+def whole_minutes(
+    start: datetime | None, end: datetime | None, zone: ZoneInfo, now: datetime
+) -> tuple[datetime, datetime]:
+    """[start, end) in UTC, widened to whole minutes, for rollups know nothing finer.
+
+    Without a start, today's in `zone`; without an end, the minute that is open now and all before it.
+    """
+    start = day_start(now.astimezone(zone).date(), zone) if start is None else start
+    start, end = checked_range(start, now if end is None else end)
+    floor = start.replace(second=0, microsecond=0)
+    ceiling = end.replace(second=0, microsecond=0)
+    return floor, ceiling + _MINUTE if ceiling < end else ceiling
+
+
+def checked_range(
+    start: datetime, end: datetime, days_max: int = RANGE_DAYS_MAX
+) -> tuple[datetime, datetime]:
+    """[start, end) in UTC. Raises Refused (422)."""
+    for field, value in (("from", start), ("to", end)):
+        if not YEARS[0] <= value.year < YEARS[1]:
+            raise invalid(field, f"must lie in the years {YEARS[0]} to {YEARS[1] - 1}")
+    if start >= end:
+        raise invalid("from", f"must be before to; {start.isoformat()} is not before {end.isoformat()}")
+    if end - start > timedelta(days=days_max):
+        raise invalid("to", f"may be at most {days_max} days after from")
+    return start.astimezone(UTC), end.astimezone(UTC)
+
+
+def bucket_edges(start: datetime, end: datetime, bucket: Bucket, zone: ZoneInfo) -> list[datetime]:
+    """The starts of the calendar buckets that [start, end) touches, and the end of the last, in UTC.
+
+    Local days have 23 to 25 hours, local hours begin at a quarter or half of UTC's in some zones. Raises
+    Refused (422) over BUCKETS_MAX.
+    """
+    edges = [_bucket_start(start, bucket, zone)]
+    while edges[-1] < end:
+        if len(edges) > BUCKETS_MAX:
+            raise invalid(
+                "bucket", f"at most {BUCKETS_MAX} buckets: ask for a shorter range or larger buckets"
+            )
+        edges.append(_bucket_end(edges[-1], bucket, zone))
+    return edges
+
+
+def _bucket_start(at: datetime, bucket: Bucket, zone: ZoneInfo) -> datetime:
+    local = at.astimezone(zone)
+    if bucket == "minute":
+        return at
+    if bucket == "hour":
+        return at - timedelta(minutes=local.minute)
+    return day_start(local.date() if bucket == "day" else add_months(local.date(), 0), zone)
+
+
+def _bucket_end(start: datetime, bucket: Bucket, zone: ZoneInfo) -> datetime:
+    if bucket == "minute":
+        return start + _MINUTE
+    local = start.astimezone(zone)
+    if bucket == "hour":
+        return start + timedelta(minutes=60 - local.minute)
+    day: date = local.date()
+    return day_start(day + timedelta(days=1) if bucket == "day" else add_months(day, 1), zone)
+
+
+def dimensions_of(group_by: str) -> list[str]:
+    """The dimensions of "team,sku". Raises Refused (422) naming the list."""
+    names = [name.strip() for name in group_by.split(",") if name.strip()]
+    for name in names:
+        _check_dimension("group_by", name)
+    if len(set(names)) < len(names):
+        raise invalid("group_by", "names a dimension twice")
+    return names
+
+
+def filters_of(parameters: Iterable[tuple[str, str]], known: Iterable[str]) -> dict[str, list[str]]:
+    """Dimension to the values of which an event must have one, from `filter.team=a&filter.team=b`.
+
+    `known` are the route's other parameters: anything else is a mistake, and answering the question without
+    it would answer another question. Raises Refused (422).
+    """
+    filters: defaultdict[str, list[str]] = defaultdict(list)
+    for name, value in parameters:
+        if "\0" in value:
+            raise invalid(name, "holds a NUL character")
+        if name.startswith(FILTER):
+            _check_dimension(name, name.removeprefix(FILTER))
+            filters[name.removeprefix(FILTER)].append(value)
+        elif name not in known:
+            raise invalid(
+                name[:64], f"is not a parameter here; these are: {', '.join(known)}, {FILTER}DIMENSION"
+            )
+    if any(len(values) > FILTER_VALUES_MAX for values in filters.values()):
+        raise invalid("filter", f"at most {FILTER_VALUES_MAX} values a dimension")
+    return dict(filters)
+
+
+def _check_dimension(field: str, name: str) -> None:
+    if name not in DIMENSIONS:
+        raise invalid(field[:64], f"{name[:64]!r} is not one of {', '.join(DIMENSIONS)}")
+
+
+def encode_cursor(place: object) -> str:
+    """An opaque text for where the next page begins."""
+    return urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, shape: type[_T]) -> _T:
+    """What `encode_cursor` was given. Raises Refused (422)."""
+    try:
+        return msgspec.json.decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=shape)
+    except (binascii.Error, ValueError, msgspec.MsgspecError):
+        raise invalid("cursor", "is not one that this route gave out") from None

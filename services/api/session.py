@@ -1,0 +1,109 @@
+"""The portal's log-in: the key goes into the body of one request, then lives in a cookie no script can read.
+
+The cookie is HttpOnly and SameSite=Strict, and a change that comes with it must come from our own page
+(auth.py), so another site can neither read it nor use it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.api.auth import COOKIE, Anyone, Caller, keys_of, same_origin
+from services.api.database import SQL, database_of
+from services.api.openapi import answers
+from services.api.problems import Refused
+
+SESSION_MAX_AGE_S = 12 * 3600
+
+router = APIRouter(tags=["session"])
+
+
+class LogIn(BaseModel):
+    """An API key with the scope read or admin."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    key: Annotated[str, Field(max_length=200)]
+
+
+class TenantName(BaseModel):
+    """A tenant that may be looked at, and what its amounts and days are in."""
+
+    tenant: str
+    name: str
+    currency: str
+    tz: str
+
+
+class Session(BaseModel):
+    """Who is logged in. `tenants`: the key's own, or for an operator all."""
+
+    key_id: str
+    tenant: str
+    operator: bool
+    scopes: list[str]
+    tenants: list[TenantName]
+
+
+@router.post("/v1/session", responses=answers("session"))
+async def log_in(request: Request, response: Response, asked: LogIn) -> Session:
+    """Log in by key: the answer sets the portal's cookie."""
+    _not_from_elsewhere(request)
+    caller = await keys_of(request).caller(asked.key.strip(), datetime.now(UTC))
+    if caller is None:
+        raise Refused(401, "Unauthorized", "the key is unknown, expired or revoked")
+    if not {"read", "admin"} & set(caller.scopes):
+        raise Refused(403, "Forbidden", f"key {caller.key_id} has neither the scope read nor admin")
+    session = await _session(request, caller)
+    response.set_cookie(
+        COOKIE,
+        asked.key.strip(),
+        max_age=SESSION_MAX_AGE_S,
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
+    return session
+
+
+@router.get("/v1/session", responses=answers("session"))
+async def get_session(request: Request, caller: Anyone) -> Session:
+    """Whose key this is."""
+    return await _session(request, caller)
+
+
+@router.delete("/v1/session", status_code=204)
+async def log_out(request: Request, response: Response) -> None:
+    """Forget the cookie."""
+    _not_from_elsewhere(request)
+    response.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=request.url.scheme == "https")
+
+
+def _not_from_elsewhere(request: Request) -> None:
+    """A browser says where a request comes from; who says nothing is none, and has no cookie to lose."""
+    said = "sec-fetch-site" in request.headers or "origin" in request.headers
+    if said and not same_origin(request):
+        raise Refused(403, "Forbidden", "log in and out from this server's own page")
+
+
+async def _session(request: Request, caller: Caller) -> Session:
+    async with database_of(request).reading(caller.tenant) as connection:
+        rows = (
+            await connection.fetch(SQL["tenants"])
+            if caller.operator
+            else await connection.fetch(SQL["tenant"], caller.tenant)
+        )
+    return Session(
+        key_id=caller.key_id,
+        tenant=caller.tenant,
+        operator=caller.operator,
+        scopes=list(caller.scopes),
+        tenants=[
+            TenantName(tenant=row["tenant"], name=row["name"], currency=row["currency"], tz=row["zone"])
+            for row in rows
+        ],
+    )

@@ -1,0 +1,16 @@
+-- name: by_partition
+-- Every partition's counters and log end: counts alone, of all tenants together.
+SELECT partition, next_origin, booked, duplicate, conflict, rejected, holes, stray, log_end, read_at, stopped
+FROM accounting_by_partition()
+
+-- name: by_tenant
+-- The same offsets by tenant; tenant '' = unattributable.
+SELECT tenant, priced, free, reported, provisional, unpriced, duplicate, conflict, rejected, holes
+FROM accounting_by_tenant()
+
+-- name: own
+-- What row-level security shows of the same.
+SELECT tenant, sum(priced) AS priced, sum(free) AS free, sum(reported) AS reported,
+    sum(provisional) AS provisional, sum(unpriced) AS unpriced, sum(duplicate) AS duplicate,
+    sum(conflict) AS conflict, sum(rejected) AS rejected, sum(holes) AS holes
+FROM accounting GROUP BY tenant

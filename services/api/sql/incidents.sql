@@ -1,0 +1,15 @@
+-- name: list
+-- Newest first, after ($3, $4). An acknowledgement counts from the moment it was made, before alerts sees it.
+SELECT * FROM (
+    SELECT i.*, a.acknowledged_by, a.acknowledged_at, a.note,
+        CASE WHEN i.state = 'open' AND a.acknowledged_at IS NOT NULL THEN 'acknowledged' ELSE i.state END AS shown
+    FROM incidents i LEFT JOIN acknowledgements a ON a.tenant = i.tenant AND a.incident_id = i.id
+) AS known
+WHERE ($1::uuid IS NULL OR id = $1) AND ($2::text[] IS NULL OR shown = ANY ($2)) AND (opened_at, id) < ($3, $4)
+ORDER BY opened_at DESC, id DESC LIMIT $5
+
+-- name: acknowledge
+-- The first one stays.
+INSERT INTO acknowledgements (tenant, incident_id, acknowledged_by, note)
+SELECT tenant, id, $2, $3 FROM incidents WHERE id = $1
+ON CONFLICT DO NOTHING

@@ -1,0 +1,17 @@
+-- name: act_for
+-- All end with the transaction, so a pooled connection never carries a tenant to its next user. Plans are
+-- made for the values at hand (a minute and a month want different ones), and a day's sums fit in memory.
+SELECT set_config('app.tenant', $1, true), set_config('statement_timeout', $2, true),
+    set_config('plan_cache_mode', 'force_custom_plan', true), set_config('work_mem', '32MB', true)
+
+-- name: tenant
+-- What the tenant's amounts and days are in.
+SELECT tenant, name, currency, zone, fiscal_start_month FROM tenants WHERE tenant = $1
+
+-- name: tenants
+-- All of them, for operators and for upkeep.
+SELECT tenant, name, currency, zone FROM all_tenants()
+
+-- name: find_key
+-- The stored half of a key.
+SELECT tenant, secret_sha256, scopes, expires_at, revoked_at FROM find_api_key($1)
