@@ -100,7 +100,9 @@ async def test_junk_on_usage_events_is_rejected_and_the_next_offset_proceeds(
     system: System, raw: AIOKafkaProducer, owner: asyncpg.Connection
 ) -> None:
     source = f"junk-{uuid4().hex[:6]}"
-    offsets = [(await raw.send_and_wait("usage.events", junk, partition=1)).offset for junk in JUNK]
+    offsets = [
+        (await raw.send_and_wait("usage.events", junk, key=b"junk", partition=1)).offset for junk in JUNK
+    ]
     await raw.send_and_wait("usage.events", stamped(usage_event("after", source=source)), partition=1)
     assert await settled(owner, source, 1) == {"booked": 1}
     rows = await owner.fetch(
@@ -118,7 +120,7 @@ async def test_junk_on_usage_rated_is_a_stray_and_the_next_offset_proceeds(
     source = f"stray-{uuid4().hex[:6]}"
     before = await position(owner, "stray", 2)
     for junk in JUNK:
-        await raw.send_and_wait("usage.rated", junk, partition=2)
+        await raw.send_and_wait("usage.rated", junk, key=b"junk", partition=2)
     await raw.send_and_wait("usage.events", stamped(usage_event("after", source=source)), partition=2)
     assert await settled(owner, source, 1) == {"booked": 1}
     assert await position(owner, "stray", 2) == before + len(JUNK)
