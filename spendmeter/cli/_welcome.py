@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 _PAGE = """
-  Portal      {portal}        (log in with {key})
+  Portal      {portal}        log in with {key}
   API docs    {api}/docs
   Ingest      {ingest}/api/v1/events
-  Data, logs  {home}
+  Data, logs  {home}/data, {home}/logs
 
-An event of your own, from a shell:
+Send an event of your own, from a shell or from Python, and see its receipt:
 
 {curl}
-
-and from Python:
 
 {python}
 """
@@ -23,19 +22,25 @@ _CURL = """\
 id=hello-$(date +%s)
 curl -fsS {ingest}/api/v1/events -H 'Authorization: Bearer {key}' \\
   -H 'Content-Type: application/cloudevents+json' -d '{{"specversion":"1.0","type":"spendmeter.usage.v1",\
-"source":"shell","id":"'$id'","subject":"acme/hello","data":{{"provider":"openai","sku":"gpt-4o",\
+"source":"shell","id":"'$id'","subject":"hello","data":{{"provider":"openai","sku":"gpt-4o",\
 "usage":{{"input_tokens":2000,"output_tokens":500}},"labels":{{"team":"hello"}}}}}}'
-until curl -fsS -H 'Authorization: Bearer {key}' "{api}/v1/events?source=shell&id=$id" | grep '"booked"'
-do sleep 0.2; done"""
+curl -fsS --retry 30 --retry-delay 1 --retry-all-errors -H 'Authorization: Bearer {key}' \\
+  "{api}/v1/events?source=shell&id=$id" """
 
 _PYTHON = """\
-import json, time, urllib.request as u
-call = lambda url, **more: u.urlopen(u.Request(url, headers={{"Authorization": "Bearer {key}", \
-"Content-Type": "application/cloudevents+json"}}, **more)).read().decode()
-event = dict(specversion="1.0", type="spendmeter.usage.v1", source="python", id=f"hello-{{time.time()}}", \
-subject="acme/hello", data=dict(provider="openai", sku="gpt-4o", usage=dict(input_tokens=2000)))
-call("{ingest}/api/v1/events", data=json.dumps(event).encode()); time.sleep(1)
-print(call("{api}/v1/events?source=python&id=" + event["id"]))"""
+python3 - <<'END'
+import http.client, json, time
+def call(address, *request): web = http.client.HTTPConnection(address); web.request(*request, \
+{{"Authorization": "Bearer {key}", "Content-Type": "application/cloudevents+json"}}); \
+answer = web.getresponse(); return answer.status, answer.read().decode()
+event = {{"specversion": "1.0", "type": "spendmeter.usage.v1", "source": "python", \
+"id": f"hello-{{time.time()}}", "subject": "hello", \
+"data": {{"provider": "openai", "sku": "gpt-4o", "usage": {{"input_tokens": 2000}}}}}}
+print(call("{ingest_address}", "POST", "/api/v1/events", json.dumps(event)))
+while (receipt := call("{api_address}", "GET", "/v1/events?source=python&id=" + event["id"], None))[0] \
+== 404: time.sleep(0.2)
+print(receipt[1])
+END"""
 
 
 def welcome(environment: Mapping[str, str], *, home: str) -> str:
@@ -44,8 +49,10 @@ def welcome(environment: Mapping[str, str], *, home: str) -> str:
         "portal": environment["SPENDMETER_PORTAL_URL"],
         "api": environment["SPENDMETER_API_URL"],
         "ingest": environment["SPENDMETER_INGEST_URL"],
+        "api_address": urlsplit(environment["SPENDMETER_API_URL"]).netloc,
+        "ingest_address": urlsplit(environment["SPENDMETER_INGEST_URL"]).netloc,
         "key": environment["SPENDMETER_API_KEY"],
     }
     return _PAGE.format(
-        **facts, home=home, curl=_CURL.format(**facts), python=_PYTHON.format(**facts)
-    ).rstrip()
+        **facts, home=home, curl=_CURL.format(**facts).rstrip(), python=_PYTHON.format(**facts)
+    )
