@@ -26,12 +26,12 @@ PUBLICATION_KEY = b"publication"
 """The Kafka key of every marker (entries have their id): compaction keeps the last."""
 MATCH_STARS_MAX = 3
 
-PlainDecimal = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,17})(\.[0-9]{0,17}[1-9])?$")]
+PlainDecimal = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,17})(\.[0-9]{0,17}[1-9])?\Z")]
 """A non-negative decimal in its one spelling: no exponent, no leading or trailing zeros, 18 and 18 digits."""
 Key = Annotated[str, Meta(max_length=256)]
 Match = Annotated[str, Meta(min_length=1, max_length=256)]
 """A lower-case name in which `*` stands for anything and `#` for one digit."""
-Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$")]
+Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z|^24:00\Z")]
 Layer = Literal["public", "organisation", "contract"]
 """Later wins. Organisation: what this installation (or one tenant) states itself; contract: what the tenants
 whose terms name the contract, or one tenant, have negotiated."""
@@ -168,7 +168,7 @@ class Calendar(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.calenda
 
     name: Name
     time_zone: Name
-    holidays: tuple[Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")], ...] = ()
+    holidays: tuple[Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}\Z")], ...] = ()
 
 
 class TenantTerms(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.tenant.v1"):

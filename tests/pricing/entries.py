@@ -1,13 +1,28 @@
-"""Catalog entries, made short for tests."""
+"""Catalog entries and events, made short for tests."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
-from spendmeter.contracts.catalog import ANY, Conditions, Model, Price, identified
+from spendmeter.contracts.catalog import (
+    ANY,
+    Adjustment,
+    CatalogEntry,
+    Conditions,
+    Model,
+    Price,
+    TenantTerms,
+    identified,
+)
+from spendmeter.contracts.events import Amount, Context, UsageData, UsageEvent
+from spendmeter.pricing.engine import Rating, rate
+from spendmeter.pricing.price_book import PriceBook
 
 RECORDED = datetime(2026, 11, 23, tzinfo=UTC)
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 def price(sku: str, unit: str, amount: str, *, when: Conditions = ANY, **said: Any) -> Price:
@@ -20,3 +35,45 @@ def model(sku: str, *aliases: str, **said: Any) -> Model:
     """A model of OpenAI's, unless `said` otherwise."""
     said = {"provider": "openai", "source": "test", "recorded_at": RECORDED} | said
     return identified(Model(sku=sku, aliases=aliases, **said))
+
+
+def adjustment(name: str, factor: str, *, when: Conditions = ANY, **said: Any) -> Adjustment:
+    """A factor on OpenAI's prices, unless `said` otherwise."""
+    said = {"provider": "openai", "source": "test", "recorded_at": RECORDED} | said
+    return identified(Adjustment(name=name, factor=factor, when=when, **said))
+
+
+def terms(tenant: str, **said: Any) -> TenantTerms:
+    return identified(TenantTerms(tenant=tenant, source="test", recorded_at=RECORDED, **said))
+
+
+def used(
+    provider: str,
+    sku: str,
+    usage: Mapping[str, int | Decimal],
+    *,
+    at: datetime = NOON,
+    tenant: str = "acme",
+    reported: Amount | None = None,
+    trusted: bool = False,
+    **context: Any,
+) -> UsageEvent:
+    """A usage event as `read_event` would have returned it."""
+    return UsageEvent(
+        specversion="1.0",
+        type="spendmeter.usage.v1",
+        id="1",
+        source="tests",
+        subject="tests",
+        time=at,
+        tenant=tenant,
+        trustreportedcost=trusted,
+        data=UsageData(
+            provider=provider, sku=sku, usage=dict(usage), context=Context(**context), reported_cost=reported
+        ),
+    )
+
+
+def rated(entries: list[CatalogEntry], usage: Mapping[str, int | Decimal], **said: Any) -> Rating:
+    """What usage of openai/m costs by these entries."""
+    return rate(used("openai", said.pop("sku", "m"), usage, **said), PriceBook(entries))

@@ -1,0 +1,82 @@
+"""The catalog contract and the shipped catalog."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from spendmeter.contracts import catalog
+from spendmeter.contracts.catalog import (
+    CatalogEntry,
+    Conditions,
+    Price,
+    Publication,
+    Window,
+    decode_catalog,
+    encode_catalog,
+    entry_id,
+    published,
+)
+from spendmeter.pricing.catalog import PUBLIC, load_snapshot
+from spendmeter.pricing.catalog.files import read_jsonl, write_jsonl
+from spendmeter.pricing.price_book import PriceBook
+from tests.pricing.entries import price
+
+EXAMPLES = sorted((Path(catalog.__file__).parent / "examples").glob("catalog.*.json"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_every_golden_example_is_read_with_the_id_that_it_claims(path: Path) -> None:
+    record = decode_catalog(path.read_bytes())
+    assert msgspec.json.decode(encode_catalog(record)) == msgspec.json.decode(path.read_bytes())
+    assert isinstance(record, Publication) or record.id == entry_id(record)
+
+
+def test_there_is_an_example_of_every_kind() -> None:
+    kinds = {type(decode_catalog(path.read_bytes())) for path in EXAMPLES}
+    assert kinds == {*CatalogEntry.__args__, Publication}
+
+
+def test_an_id_is_of_what_an_entry_says_however_it_is_written() -> None:
+    entry = price("m", "input_tokens", "2", when=Conditions(tiers=("flex",), windows=(Window(),)))
+    defaults_spelled = (
+        b'{"type":"spendmeter.catalog.price.v1","currency":"USD","kind":"list","minimum":"0","per":1000000,'
+        b'"provider":"openai","sku":"m","unit":"input_tokens","price":"2","layer":"public","source":"another",'
+        b'"recorded_at":"2026-01-01T00:00:00+01:00","when":{"tiers":["flex"],"windows":[{"start":"00:00"}]}}'
+    )
+    assert entry_id(decode_catalog(defaults_spelled)) == entry.id
+    assert entry_id(published(entry, 7)) == entry.id
+    assert price("m", "input_tokens", "2.1").id != price("m", "input_tokens", "2").id
+
+
+@pytest.mark.parametrize("text", ["1.0", "01", "1e3", "NaN", "-1", "", ".5", "1.", "1\n", "1_000"])
+def test_a_price_has_one_spelling(text: str) -> None:
+    raw = encode_catalog(price("m", "input_tokens", text))
+    with pytest.raises(msgspec.ValidationError):
+        decode_catalog(raw)
+
+
+def test_the_snapshot_is_what_a_fresh_import_writes(tmp_path: Path) -> None:
+    from spendmeter.pricing.catalog.import_genai_prices import header, lines
+
+    write_jsonl(tmp_path / "fresh.jsonl", header(), lines())
+    assert (tmp_path / "fresh.jsonl").read_bytes() == PUBLIC.read_bytes()
+
+
+def test_the_shipped_catalog_is_a_price_book_and_loads_fast() -> None:
+    began = time.process_time()
+    entries = load_snapshot()
+    PriceBook(entries)
+    assert time.process_time() - began < 2  # measured 0.25 s; a busy machine may take its time
+    assert len({entry.id for entry in entries}) == len(entries) > 10_000
+
+
+def test_one_providers_part_of_the_snapshot_is_the_same_entries() -> None:
+    ours = {
+        entry.id for entry in read_jsonl(PUBLIC) if isinstance(entry, Price) and entry.provider == "openai"
+    }
+    part = {entry.id for entry in read_jsonl(PUBLIC, "openai") if isinstance(entry, Price)}
+    assert part == ours
