@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -67,6 +67,10 @@ class Book:
     """The book as one snapshot shows it. About 300 bytes an entry."""
 
     positions: dict[int, Any]
+    starts: dict[int, int]
+    """By partition: the first offset that can still be read. All of a topic that is gone lies before it."""
+    past: set[GroupKey] = field(default_factory=set)
+    """Groups with an entry whose event can no longer be read."""
     rows: dict[bytes, Row] = field(default_factory=dict)
     outcomes: dict[int, bytearray] = field(default_factory=dict)
     """By partition: what became of each offset below next_origin."""
@@ -86,10 +90,15 @@ class Book:
         return sum(n for (p, _, name), n in self.accounts.items() if p == partition and name in names)
 
 
-async def read_book(connection: Any, report: Report) -> Book:
-    """Everything that is booked and set aside. Runs in the caller's snapshot."""
+async def read_book(connection: Any, topic_id: str, begins: Mapping[int, int], report: Report) -> Book:
+    """Everything that is booked and set aside. Runs in the caller's snapshot; `begins` are the first offsets
+    that the broker still has of the topic with this id."""
     positions = {row["partition"]: row for row in await connection.fetch(SQL["positions"])}
-    book = Book(positions=positions)
+    starts = {
+        p: begins.get(p, 0) if row["origin_topic"] == topic_id else row["next_origin"]
+        for p, row in positions.items()
+    }
+    book = Book(positions=positions, starts=starts)
     book.outcomes = {p: bytearray(row["next_origin"]) for p, row in positions.items()}
     await _read_unbooked(connection, book, report)
     sums = await _read_entries(connection, book, report)
@@ -148,6 +157,8 @@ async def _read_entries(connection: Any, book: Book, report: Report) -> dict[Rol
             at = (row["origin_partition"], row["origin_offset"])
             book.rows[row["identity"]] = Row(*at, digest, str(row["list"]), row["currency"])
             _settle(book, *at, BOOKED, named, report)
+            if at[1] < book.starts.get(at[0], 0):
+                book.past.add((event.tenant, event.provider, event.sku, event.hour))
         if row["seq"] == 0:
             book.accounts[row["origin_partition"], row["tenant"], row["status"]] += 1
         shard = row["origin_partition"] if row["seq"] == 0 else -1

@@ -57,10 +57,10 @@ async def verify(request: Request) -> Report:
             committed = await admin.committed(request.topic_prefix + GROUP)
         if absent := {events, rated} - topics.keys():
             raise ConnectionError(f"{request.kafka} has no topic {', '.join(sorted(absent))}")
-        ends = await _ends(request.kafka, events, topics[events].partitions)
+        begins, ends = await _reach(request.kafka, events, topics[events].partitions)
         await _settle(connection, ends, request.settle_s)
         async with connection.transaction(isolation="repeatable_read", readonly=True):
-            book = await read_book(connection, report)
+            book = await read_book(connection, topics[events].id, begins, report)
             await _check_accounting(connection, book, ends, report)
             _check_positions(
                 book, {events: topics[events].id, rated: topics[rated].id}, rated, committed, report
@@ -76,13 +76,15 @@ async def verify(request: Request) -> Report:
     return report
 
 
-async def _ends(kafka: str, topic: str, partitions: int) -> dict[int, int]:
-    """The end of each partition, as the broker says it."""
+async def _reach(kafka: str, topic: str, partitions: int) -> tuple[dict[int, int], dict[int, int]]:
+    """The beginning and the end of each partition, as the broker says them."""
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka, client_id="spendmeter-verify", group_id=None)
     await consumer.start()
     try:
-        ends = await consumer.end_offsets([TopicPartition(topic, p) for p in range(partitions)])
-        return {partition.partition: end for partition, end in ends.items()}
+        all_of_it = [TopicPartition(topic, p) for p in range(partitions)]
+        begins = await consumer.beginning_offsets(all_of_it)
+        ends = await consumer.end_offsets(all_of_it)
+        return {tp.partition: at for tp, at in begins.items()}, {tp.partition: at for tp, at in ends.items()}
     finally:
         await consumer.stop()
 
@@ -152,9 +154,8 @@ def _check_positions(
 def _check_holes(oracle: Oracle, report: Report) -> None:
     """I6: a hole is an offset that the broker does not deliver, nothing else."""
     for partition, row in oracle.book.positions.items():
-        start = oracle.starts.get(partition, 0)
-        if start:
-            report.pass_over("I6", "holes of a partition whose beginning is past retention")
+        if oracle.book.starts[partition]:
+            report.pass_over("I6", "partitions whose holes can no longer be counted")
             continue
         holes = row["next_origin"] - sum(oracle.delivered[partition])
         if holes != row["holes"]:

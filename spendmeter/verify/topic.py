@@ -33,8 +33,6 @@ class Oracle:
     """Groups with an event that the table cannot price."""
     delivered: dict[int, bytearray] = field(default_factory=dict)
     """By partition: 1 for each offset that the broker delivered."""
-    starts: dict[int, int] = field(default_factory=dict)
-    """By partition: the first offset that retention has left."""
 
     def take(self, partition: int, offset: int, value: bytes | None) -> None:
         """Judge one record of usage.events by what the book made of it."""
@@ -96,17 +94,18 @@ class Oracle:
             self._compare_sums()
         for key, contents in self.book.copied.items():
             self._compare_copies(key, contents)
+        past = set()
         for key, row in self.book.rows.items():
-            start = self.starts.get(row.partition, 0)
-            if row.offset < start:
-                self.report.pass_over("I4", "entries whose event is past retention")
+            if row.offset < self.book.starts.get(row.partition, 0):
+                past.add(key)
+                self.report.pass_over("I4", "entries whose event the broker no longer has")
             elif not self._was_delivered(row.partition, row.offset):
                 where = f"usage.events {row.partition}@{row.offset}"
                 self.report.find(
                     "I1", "booked, but no such record is on the topic", f"identity {key.hex()}, {where}"
                 )
         if self.submissions is not None:
-            self.submissions.conclude(self.book.rows, self.report)
+            self.submissions.conclude(self.book.rows, past, self.report)
 
     def _was_delivered(self, partition: int, offset: int) -> bool:
         delivered = self.delivered.get(partition, b"")
@@ -114,7 +113,7 @@ class Oracle:
 
     def _compare_sums(self) -> None:
         for group in self.sums.keys() | self.book.sums.keys():
-            if group in self.undecided:
+            if group in self.undecided or group in self.book.past:
                 continue
             self.report.check("I4")
             booked, worth = self.book.sums.get(group, Counter()), self.sums.get(group, Counter())
@@ -155,14 +154,15 @@ async def read_topic(kafka: str, topic: str, oracle: Oracle) -> None:
     )
     await consumer.start()
     try:
-        ends = {TopicPartition(topic, p): row["next_origin"] for p, row in oracle.book.positions.items()}
-        consumer.assign(list(ends))
-        starts = await consumer.beginning_offsets(list(ends))
-        for partition, start in starts.items():
-            oracle.starts[partition.partition] = start
-            oracle.delivered[partition.partition] = bytearray(ends[partition])
-            oracle.report.pass_over("I1", "offsets past retention", min(start, ends[partition]))
-            consumer.seek(partition, start)
+        passed = {TopicPartition(topic, p): row["next_origin"] for p, row in oracle.book.positions.items()}
+        consumer.assign(list(passed))
+        ends = await consumer.end_offsets(list(passed))
+        for partition, end in passed.items():
+            start = oracle.book.starts[partition.partition]
+            oracle.delivered[partition.partition] = bytearray(end)
+            oracle.report.pass_over("I1", "offsets that the broker no longer has", min(start, end))
+            ends[partition] = min(end, ends[partition]) if start < end else 0
+            consumer.seek(partition, min(start, ends[partition]))
         await _read_to(consumer, ends, oracle)
     finally:
         await consumer.stop()

@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from spendmeter.platform.roles import role_url
 from spendmeter.verify.report import CLEAN, FOUND, INCOMPLETE, Report
@@ -190,3 +192,19 @@ async def test_the_command_prints_json_and_exits_by_what_it_found(
     answer = json.loads(done.stdout)
     assert answer["verdict"] == ("wrong" if spoiled else "clean")
     assert bool(answer["invariants"]["I4"]["found"]) is spoiled
+
+
+async def test_events_that_the_broker_no_longer_has_are_counted_not_guessed(book: WrittenBook) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=book.request.kafka)
+    await admin.start()
+    await admin.delete_records(
+        {TopicPartition(f"{book.request.topic_prefix}usage.events", 1): RecordsToDelete(10)}
+    )
+    await admin.close()
+    report = await book.check()
+    assert (report.exit_code, dict(report.named)) == (INCOMPLETE, {})
+    assert report.unchecked["I1"] == {
+        "offsets that the broker no longer has": 10,
+        "submissions whose event the broker no longer has": 10,
+    }
+    assert report.unchecked["I4"] == {"entries whose event the broker no longer has": 10}
