@@ -98,9 +98,10 @@ class Supervisor:
         self._say_step("topics, schema, roles, price catalog", began)
         urls = services.addresses(self._ports)
         self._board.publish({**urls, **facts, "KAFKA_BOOTSTRAP_SERVERS": kafka, "DATABASE_URL": database})
-        self._keep("services", [self._service(name, kafka, database) for name in services.SERVICES])
-        if self._options.demo:
-            self._keep("demo", [services.demo(port=self._ports["demo"], environment={**facts, **urls})])
+        programs = [self._service(name, kafka, database) for name in services.SERVICES]
+        if self._options.demo:  # it repeats what ingest does not take yet
+            programs.append(services.demo(port=self._ports["demo"], environment={**facts, **urls}))
+        self._keep("services", programs)
         if not self._stop.is_set():
             self._board.enter("ready")
 
