@@ -8,12 +8,22 @@ import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from tests.flow.otlp import Otlp
 from tests.flow.system import System
 
 
 @pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    with System(tmp_path_factory.mktemp("flow") / "home") as running:
+def otlp() -> Iterator[Otlp]:
+    """Where the running system exports its traces and metrics to."""
+    receiver = Otlp()
+    yield receiver
+    receiver.close()
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory, otlp: Otlp) -> Iterator[System]:
+    environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": otlp.url, "OTEL_BSP_SCHEDULE_DELAY": "500"}
+    with System(tmp_path_factory.mktemp("flow") / "home", environment=environment) as running:
         yield running
 
 
