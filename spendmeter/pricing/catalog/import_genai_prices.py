@@ -185,17 +185,37 @@ def _regex_globs(regex: str) -> Iterator[str]:
 
 def _rates(provider: source.Provider, model: source.ModelInfo) -> Iterator[Rates]:
     groups: dict[tuple[Conditions, int, bool], dict[str, str]] = defaultdict(dict)
-    for when, key, price in [*_standard(model), *_variants(model), *_free(model)]:
+    for when, key, price in _merged([*_standard(model), *_variants(model), *_free(model)]):
         if key == "web_searches_kcount" and when.tiers == (_FAST_SEARCH,):
             when, unit = replace(when, tiers=()), "fast_searches"
         else:
             unit = _UNITS[key]
+        when = ANY if when == ANY else when  # the value that files leave out
         group = groups[when, _PER[key.rpartition("_")[2]], key == "requests_kcount"]
         if group.setdefault(unit, plain(price)) != plain(price):
             raise ValueError(f"two prices for {unit} of {provider.id}/{model.id}")
     minimum = _MINIMUM.get((provider.id, model.id), "0")
     for (when, per, per_event), prices in groups.items():
         yield Rates(when=when, per=per, per_event=per_event, minimum=minimum, prices=prices)
+
+
+def _merged(cells: list[Cell]) -> Iterator[Cell]:
+    """The cells by date, where a price goes on unchanged as one: the source repeats all at every change."""
+    lines: dict[tuple[Conditions, str], list[Cell]] = {}
+    for cell in cells:
+        lines.setdefault((_effective(cell[0], None, None), cell[1]), []).append(cell)
+    merged: list[Cell] = []
+    for line in lines.values():
+        line.sort(key=lambda cell: cell[0].effective_from or datetime.min.replace(tzinfo=UTC))
+        joined = line[:1]
+        for when, key, price in line[1:]:
+            before, _, was = joined[-1]
+            if price == was and before.effective_to == when.effective_from:
+                joined[-1] = replace(before, effective_to=when.effective_to), key, price
+            else:
+                joined.append((when, key, price))
+        merged += joined
+    yield from merged
 
 
 def _free(model: source.ModelInfo) -> Iterator[Cell]:
