@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from statistics import median
@@ -32,7 +32,7 @@ MINUTE = timedelta(minutes=1)
 HISTORY_MINUTES = 60
 GAP_MINUTES = 10
 """A longer silence of the whole tenant is no history: the system was off, and its next minute is partial."""
-COVERED_SHARE_MIN = Decimal("0.25")
+COVERED_SHARE_MIN = Decimal("0.15")
 """A tenant's very first minute teaches, scaled up, if at least this much of it was seen."""
 MATURE_MINUTES = 5
 """From so many closed minutes on, the newest is kept out of the expectation and belongs to what is tested."""
@@ -74,10 +74,11 @@ class Spent(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Expectation:
-    """What a scope spends in a minute, and how large its own high minutes are."""
+    """What a scope spends in a minute, how large its high minutes are, which excess (`gate`) is news."""
 
     per_minute: Decimal
     scale: Decimal
+    gate: Decimal
     minutes: int
 
 
@@ -93,18 +94,18 @@ class Learned:
 
     def of(self, scope: Scope) -> Expectation | None:
         """A scope's expectation; a young one's is at least its siblings'. None = nothing is known."""
-        own = self.scopes.get(scope)
+        own, tenant = self.scopes.get(scope), self.scopes.get(TENANT)
         if own is not None and (own.minutes >= MATURE_MINUTES or scope == TENANT):
             return own
         peers = self.siblings.get(scope[0])
-        if own is None and peers is None:
-            tenant = self.scopes.get(TENANT)
-            return tenant and Expectation(per_minute=ZERO, scale=tenant.scale, minutes=self.minutes)
-        known = [expectation for expectation in (own, peers) if expectation is not None]
+        if own is None or peers is None:
+            # The first value of its dimension is held against the whole tenant's high minutes.
+            return own or peers or (tenant and replace(tenant, per_minute=ZERO))
         return Expectation(
-            per_minute=max(expectation.per_minute for expectation in known),
-            scale=max(expectation.scale for expectation in known),
-            minutes=self.minutes,
+            per_minute=max(own.per_minute, peers.per_minute),
+            scale=max(own.scale, peers.scale),
+            gate=max(own.gate, peers.gate),
+            minutes=own.minutes,
         )
 
 
@@ -164,7 +165,8 @@ def expectation(history: Sequence[Tally]) -> Expectation:
     an_event = max(sum(amounts, ZERO), ZERO) / events if events else ZERO
     high = sorted(amounts)[-2 if len(amounts) >= HIGH_MINUTES else -1]
     scale = max(high, SHARE_FLOOR * per_minute, ROOT_FACTOR * (per_minute * an_event).sqrt())
-    return Expectation(per_minute=per_minute, scale=scale, minutes=len(history))
+    gate = SCORE_MIN * (1 + YOUTH_MINUTES / len(history)) * scale
+    return Expectation(per_minute=per_minute, scale=scale, gate=gate, minutes=len(history))
 
 
 def detect(
@@ -218,7 +220,7 @@ class _Test:
         for scope in self._all:
             expected = self._learned.of(scope)
             excess = self._excess(scope)
-            if expected is not None and excess >= material and excess >= _gate(expected):
+            if expected is not None and excess >= material and excess >= expected.gate:
                 crossing.append((-excess, _rank(scope), scope))
         return [scope for *_, scope in sorted(crossing)]
 
@@ -230,8 +232,11 @@ class _Test:
             if within(row.series, scope):
                 for other in scopes_of(row.series):
                     inside[other] += row.amount
+        # Its own excess: a young scope's expectation is raised to its siblings', which says nothing of it.
         able = [
-            other for other, amount in inside.items() if amount >= needed and self._excess(other) >= needed
+            other
+            for other, amount in inside.items()
+            if amount >= needed and self._over(other, self._learned.scopes.get(other)) >= needed
         ]
         return min(able, key=lambda other: (_rank(other), -inside[other]), default=scope)
 
@@ -255,7 +260,9 @@ class _Test:
         )
 
     def _excess(self, scope: Scope) -> Decimal:
-        expected = self._learned.of(scope)
+        return self._over(scope, self._learned.of(scope))
+
+    def _over(self, scope: Scope, expected: Expectation | None) -> Decimal:
         per_minute = expected.per_minute if expected else ZERO
         return max(
             self._all[scope] - per_minute * self._minutes,
@@ -265,10 +272,6 @@ class _Test:
 
 def _minutes(duration: timedelta) -> Decimal:
     return Decimal(duration // timedelta(microseconds=1)) / 60_000_000
-
-
-def _gate(expected: Expectation) -> Decimal:
-    return SCORE_MIN * (1 + YOUTH_MINUTES / expected.minutes) * expected.scale
 
 
 def _rank(scope: Scope) -> tuple[int, str]:
@@ -284,6 +287,7 @@ def _siblings(scopes: Mapping[Scope, Expectation]) -> dict[str, Expectation]:
         dimension: Expectation(
             per_minute=median([each.per_minute for each in known]),
             scale=median([each.scale for each in known]),
+            gate=SCORE_MIN * median([each.scale for each in known]),
             minutes=max(each.minutes for each in known),
         )
         for dimension, known in by_dimension.items()

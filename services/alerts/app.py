@@ -28,8 +28,9 @@ LOOKS_AT_ONCE_MAX = 4
 """Leaves connections for deliveries: neither waits for the other."""
 RULES_INTERVAL_S = 1.0
 RETRY_S = 1.0
-ALONE_AFTER_S = 30.0
-"""A worker that Kafka has told nothing for so long watches every tenant: two watch as well as one."""
+ALONE_AFTER_S = 5.0
+"""A worker that Kafka has told nothing for so long watches every tenant: two open an incident once as well.
+A killed predecessor holds its partitions for the session timeout, and a broker may be away for hours."""
 
 
 class Alerts:

@@ -80,7 +80,7 @@ class Deliveries:
             return await self._topic.send(delivery=row["id"], incident=row["incident_id"], body=row["body"])
         endpoint = await self._pool.fetchrow(SQL["endpoint"], row["tenant"], row["channel_id"])
         if endpoint is None:
-            return Answer(gone=True, error="the channel is disabled or deleted")
+            return Answer(final=True, error="the channel is disabled or deleted")
         return await self._webhooks.send(
             Endpoint(**endpoint),
             delivery=row["id"],
@@ -95,7 +95,7 @@ class Deliveries:
         if answer.delivered:
             outcome = "delivered"
             await self._pool.execute(SQL["delivered"], tenant, delivery)
-        elif answer.gone or delay is None:
+        elif answer.final or delay is None:
             outcome = "failed"
             await self._pool.execute(SQL["fail"], tenant, delivery, answer.error)
             if answer.gone:

@@ -19,6 +19,7 @@ from spendmeter.contracts.money import EXACT, ZERO, total
 from spendmeter.contracts.series import Series
 
 BURST_SPAN = timedelta(seconds=10)
+BURST_SPAN_MIN = timedelta(seconds=3)
 LOOKS_MAX = 16
 """Readings kept for the rate of the last BURST_SPAN, a second apart when the stream flows."""
 
@@ -139,7 +140,7 @@ class Spend:
         rows = [row for row in self._open if since <= row.minute <= now and row.series_id in known]
         steady = per_hour(total(row.money.effective for row in rows), now - since)
         at, before = next(look for look in self._looks if now - look[0] <= BURST_SPAN)
-        if now - at < BURST_SPAN / 2:
+        if now - at < BURST_SPAN_MIN:
             return steady
         gained = total(row.money.effective - before.get((row.minute, row.series_id), ZERO) for row in rows)
         return max(steady, per_hour(gained, now - at))

@@ -26,7 +26,7 @@ TENANTS_MAX = 10_000
 BUDGETS_MAX = 100_000
 CHANNELS_MAX = 20
 """Of one tenant: each transition is sent to so many."""
-COOL_DOWN = timedelta(minutes=10)
+COOL_DOWN = timedelta(minutes=5)
 """After an anomaly is over, its scope opens no new one for so long."""
 TOPIC = UUID(int=0)
 """The channel of deliveries to the topic alerts.events."""

@@ -56,7 +56,7 @@ class Look:
         """Where its money ends: with its period; an anomaly's now, or with its last hot minute."""
         if incident.period_end is not None:
             return incident.period_end - MICROSECOND  # usage dated ahead, by an hour at most, counts as well
-        return incident.hot_at if ending else self.now
+        return max(incident.hot_at, incident.began_at) if ending else self.now
 
     def figures(self, incident: Incident, by_series: Mapping[Series, Money], until: datetime) -> Figures:
         """Its figures; `by_series`: what its scope spent from its beginning to `until`."""

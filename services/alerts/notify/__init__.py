@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What became of one attempt: delivered, or why not; `gone` = the channel wants no more."""
+    """What became of one attempt: delivered, or why not."""
 
     delivered: bool = False
-    gone: bool = False
     error: str = ""
+    final: bool = False
+    """Another attempt is of no use."""
+    gone: bool = False
+    """The receiver has said that it wants nothing more, ever."""

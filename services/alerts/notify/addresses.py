@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import socket
 
@@ -29,7 +30,7 @@ def check_address(address: str) -> None:
         parsed = parsed.ipv4_mapped
     hidden = isinstance(parsed, ipaddress.IPv6Address) and any(parsed in network for network in _TRANSLATED)
     if hidden or not parsed.is_global or parsed.is_multicast or parsed.is_reserved:
-        raise ForbiddenAddressError(f"{address} is not a public address")
+        raise ForbiddenAddressError(errno.EACCES, f"{address} is not a public address")
 
 
 class PublicResolver(AbstractResolver):

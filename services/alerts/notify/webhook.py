@@ -116,4 +116,4 @@ def _is_address(host: str) -> bool:
 def _answer(status: int) -> Answer:
     if 200 <= status < 300:
         return Answer(delivered=True)
-    return Answer(gone=status == GONE, error=f"HTTP {status}")
+    return Answer(final=status == GONE, gone=status == GONE, error=f"HTTP {status}")

@@ -1,0 +1,99 @@
+"""Budgets: periods in the tenant's calendar, thresholds of actual spend, one highest breach at a time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from services.alerts.budgets import Budget, Calendar, highest_breach, trouble
+from services.alerts.incidents import Figures, budget_incident
+from spendmeter.contracts.incidents import TopContributor
+from spendmeter.contracts.series import Series
+
+NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)  # a Monday
+BERLIN = Calendar(zone=ZoneInfo("Europe/Berlin"), fiscal_start_month=1, currency="USD")
+BUDGET = Budget(
+    id="b1", tenant="acme", name="Research", filter={"team": "search"}, amount=Decimal(50), currency="USD",
+    period="month", thresholds_percent=(Decimal(50), Decimal(80), Decimal(100)), revision=1,
+)  # fmt: skip
+FIGURES = Figures(
+    amount=Decimal(51), expected=Decimal(50), rate_per_hour=Decimal(3), expected_per_hour=Decimal("0.07"),
+    of_which_provisional=Decimal(0), top_contributor=TopContributor(),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("period", "start", "end"),
+    [
+        ("day", "2026-11-22T23:00Z", "2026-11-23T23:00Z"),
+        ("week", "2026-11-22T23:00Z", "2026-11-29T23:00Z"),
+        ("month", "2026-10-31T23:00Z", "2026-11-30T23:00Z"),
+        ("quarter", "2026-09-30T22:00Z", "2026-12-31T23:00Z"),
+    ],
+)
+def test_a_period_begins_at_the_tenants_own_midnight(period: str, start: str, end: str) -> None:
+    bounds = replace(BUDGET, period=period).bounds(NOW, BERLIN)
+    assert bounds == (datetime.fromisoformat(start), datetime.fromisoformat(end))
+
+
+def test_the_day_the_clocks_go_back_is_a_budget_of_25_hours() -> None:
+    start, end = replace(BUDGET, period="day").bounds(datetime(2026, 10, 25, 12, tzinfo=UTC), BERLIN)
+    assert end - start == timedelta(hours=25)
+
+
+def test_a_quarter_follows_the_fiscal_year() -> None:
+    fiscal = replace(BERLIN, fiscal_start_month=2, zone=ZoneInfo("UTC"))
+    assert replace(BUDGET, period="quarter").bounds(NOW, fiscal) == (
+        datetime(2026, 11, 1, tzinfo=UTC),
+        datetime(2027, 2, 1, tzinfo=UTC),
+    )
+
+
+@pytest.mark.parametrize(
+    ("spent", "seen", "breach"),
+    [
+        ("24.999999999999", [], None),
+        ("25", [], 50),  # 50 % of 50, to the last digit
+        ("39.99", [50], None),
+        ("40", [50], 80),
+        ("500", [], 100),  # one jump over all three: the highest says it
+        ("500", [80], 100),
+        ("500", [100], None),
+        ("45", [100], None),  # a lower one after a higher one says nothing new
+    ],
+)
+def test_a_threshold_is_crossed_when_the_amount_reaches_it(
+    spent: str, seen: list[int], breach: int | None
+) -> None:
+    assert highest_breach(Decimal(spent), BUDGET, [Decimal(each) for each in seen]) == breach
+
+
+def test_a_budget_covers_what_its_whole_filter_says() -> None:
+    both = replace(BUDGET, filter={"team": "search", "agent": "r"})
+    assert both.covers(Series(team="search", agent="r", sku="gpt-4o"))
+    assert not both.covers(Series(team="search"))
+    assert replace(BUDGET, filter={}).covers(Series())
+
+
+def test_a_budget_that_cannot_be_watched_says_why() -> None:
+    assert trouble(BUDGET, BERLIN) == ""
+    assert "EUR" in trouble(replace(BUDGET, currency="EUR"), BERLIN)
+    assert "teem: not a dimension" in trouble(replace(BUDGET, filter={"teem": "search"}), BERLIN)
+
+
+def test_an_incident_is_new_for_another_period_revision_or_threshold_and_for_nothing_else() -> None:
+    november = BUDGET.bounds(NOW, BERLIN)
+    december = BUDGET.bounds(NOW + timedelta(days=10), BERLIN)
+
+    def opened(budget=BUDGET, bounds=november, threshold=100, figures=FIGURES, now=NOW):
+        return budget_incident(budget, bounds, Decimal(threshold), figures, now, BERLIN.zone).id
+
+    first = opened()
+    assert first == opened(figures=replace(FIGURES, amount=Decimal(99)), now=NOW + timedelta(days=1))
+    assert first == opened(threshold="100.0")
+    others = {opened(bounds=december), opened(budget=replace(BUDGET, revision=2)), opened(threshold=80)}
+    assert len(others | {first}) == 4

@@ -1,0 +1,161 @@
+"""Incidents in Postgres: opened once by however many see it, followed, ended; memory always equals the book."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import asyncpg
+import pytest
+
+from services.alerts.budgets import Budget, Calendar
+from services.alerts.incidents import budget_incident
+from services.alerts.reader import Allowance, Reader
+from services.alerts.store import Store
+from services.alerts.watch import TenantWatch
+from spendmeter.contracts.incidents import decode_incident
+from spendmeter.platform.telemetry import Meters
+from tests.alerts.conftest import Book
+from tests.alerts.test_budgets import BUDGET, FIGURES
+
+UTC_ZONE = ZoneInfo("UTC")
+
+
+def opened(at: datetime, budget: Budget = BUDGET) -> Any:
+    calendar = Calendar(zone=UTC_ZONE, fiscal_start_month=1, currency="USD")
+    bounds = budget.bounds(at, calendar)
+    return budget_incident(budget, bounds, Decimal(100), FIGURES, at, UTC_ZONE)
+
+
+async def watch(book: Book, pool: asyncpg.Pool, store: Store) -> TenantWatch:
+    return TenantWatch(
+        tenant="acme", rules=(await store.rules())["acme"], pool=pool, store=store, allowance=Allowance(),
+        turns=asyncio.Semaphore(4), meters=Meters(),
+    )  # fmt: skip
+
+
+async def transitions(book: Book) -> list[str]:
+    rows = await book.owner.fetch("SELECT transition FROM deliveries ORDER BY created_at")
+    return [row["transition"] for row in rows]
+
+
+async def test_what_many_see_at_once_is_opened_once(book: Book, store: Store) -> None:
+    now = datetime.now(UTC)
+    await book.channel("https://example.com/a")
+    await book.channel("https://example.com/b")
+    await asyncio.gather(*(store.open("acme", now, lambda _: [opened(now)]) for _ in range(6)))
+    assert len(await book.incidents()) == 1
+    assert await transitions(book) == ["opened"] * 3  # two channels and the topic
+    (known,) = await store.current("acme", now)
+    assert known == replace(opened(now), scope=known.scope)
+    body = await book.owner.fetchval("SELECT body FROM deliveries LIMIT 1")
+    event = decode_incident(body)
+    assert (event.incident_id, event.amount, event.threshold_percent) == (str(known.id), "51", "100")
+
+
+async def test_an_update_of_a_stale_copy_changes_nothing(book: Book, store: Store) -> None:
+    now = datetime.now(UTC)
+    await store.open("acme", now, lambda _: [opened(now)])
+    (known,) = await store.current("acme", now)
+    later = replace(known, amount=Decimal(60), updated_at=now + timedelta(seconds=15))
+    await store.update(known, later)
+    await store.update(known, replace(later, amount=Decimal(55)))
+    assert (await book.incidents())[0]["amount"] == 60
+    await store.update(later, replace(later, updated_at=now + timedelta(seconds=30)))
+    assert await transitions(book) == ["opened", "updated"]  # the topic's row, renewed
+
+
+async def test_a_period_that_is_over_ends_its_incident_with_what_it_came_to(
+    book: Book, pool: asyncpg.Pool, store: Store
+) -> None:
+    budget = await book.budget("10", period="day", team="search")
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    await book.spend("12.5", yesterday, team="search", provisional="2.5")
+    await book.spend("3", yesterday, team="other")
+    await book.spend("4", team="search")
+    rules = (await store.rules())["acme"]
+    await store.open("acme", yesterday, lambda _: [opened(yesterday, rules.budgets[0])])
+    await (await watch(book, pool, store))._look()
+    (incident,) = await book.incidents()
+    assert (incident["state"], incident["resolution"]) == ("resolved", "its period is over")
+    assert (incident["amount"], incident["of_which_provisional"]) == (Decimal("12.5"), Decimal("2.5"))
+    assert incident["rule_id"] == str(budget)
+    assert "came to 12.50 USD (50.00 USD expected)" in incident["summary"]
+    assert "20 % of it is provisional" in incident["summary"]
+
+
+async def test_an_anomaly_cools_down_before_its_scope_may_page_again(
+    book: Book, pool: asyncpg.Pool, store: Store
+) -> None:
+    now = datetime.now(UTC)
+    for minute in range(1, 12):
+        await book.spend("1", now - timedelta(minutes=minute), agent="a")
+    await book.spend("40", agent="a")
+    look = (await watch(book, pool, store))._look
+    await look()
+    (incident,) = await book.incidents()
+    assert (incident["kind"], incident["scope"]) == ("anomaly", {"agent": "a"})
+    await book.owner.execute("DELETE FROM rollups_minute WHERE bucket >= now() - interval '2 minutes'")
+    await look()
+    assert (await book.incidents())[0]["state"] == "open"  # quiet, but not for long enough
+    await book.owner.execute("UPDATE incidents SET hot_at = now() - interval '6 minutes'")
+    await look()
+    (incident,) = await book.incidents()
+    assert (incident["state"], incident["resolution"]) == ("resolved", "nothing unusual for 5 minutes")
+    await book.spend("40", agent="a")
+    await look()
+    assert len(await book.incidents()) == 1
+    await book.owner.execute("DELETE FROM deliveries")
+    await book.owner.execute(  # the same, six minutes longer ago
+        "UPDATE incidents SET resolved_at = now() - interval '6 minutes', episode = episode - 20, "
+        "began_at = began_at - interval '20 minutes', id = gen_random_uuid()"
+    )
+    await look()
+    assert [each["state"] for each in await book.incidents()] == ["resolved", "open"]
+
+
+async def test_one_tenants_unknown_zone_blinds_no_other(book: Book, store: Store) -> None:
+    await book.tenant("broken", zone="Mars/Olympus")
+    await book.tenant("huge", zone="../../etc/passwd")
+    rules = await store.rules()
+    assert rules["broken"].calendar.zone == rules["huge"].calendar.zone == UTC_ZONE
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Asia/Kathmandu"])
+async def test_memory_equals_the_book_at_every_look_whatever_arrives_late(
+    book: Book, pool: asyncpg.Pool, zone: str
+) -> None:
+    """Days roll over, minutes close, and late events land anywhere; every look sums to what Postgres says."""
+    calendar = Calendar(zone=ZoneInfo(zone), fiscal_start_month=1, currency="USD")
+    budgets = [replace(BUDGET, id=period, period=period, filter={}) for period in ("day", "week", "month")]
+    budgets.append(replace(BUDGET, id="team", filter={"team": "search"}))
+    reader = Reader(pool, "acme", calendar, Allowance())
+    chance = random.Random(7)
+    start = datetime(2026, 11, 8, 23, 0, tzinfo=calendar.zone).astimezone(UTC)
+    now = start
+    while now < start + timedelta(hours=1, minutes=20):
+        for _ in range(chance.randrange(4)):
+            late = chance.choice([0, 0, 0, 1, 2, 90, 60 * 26])
+            bucket = now - timedelta(minutes=late)
+            await book.spend(
+                "0.1", bucket, team=chance.choice(["search", "other"]), shard=chance.randrange(2)
+            )
+            reader.changed(bucket.replace(second=0, microsecond=0))
+        now += timedelta(seconds=chance.choice([1, 7, 40, 130]))
+        reader._allowance = Allowance()
+        await reader.look(now, min(budget.bounds(now, calendar)[0] for budget in budgets))
+        for budget in budgets:
+            begin, end = budget.bounds(now, calendar)
+            expected = await book.owner.fetchval(
+                "SELECT coalesce(sum(effective), 0) FROM rollups_minute JOIN series USING (tenant, series_id) "
+                "WHERE bucket >= $1 AND bucket < $2 AND $3 IN ('', team)",
+                begin, end, budget.filter.get("team", ""),
+            )  # fmt: skip
+            assert reader.spend.of_budget(budget, begin, end).effective == expected
+            by_series = reader.spend.by_series(budget.covers, begin, end)
+            assert sum(money.effective for money in by_series.values()) == expected
