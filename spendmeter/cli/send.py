@@ -62,17 +62,20 @@ def command(
 
 
 async def _send(access: Access, event: dict[str, Any]) -> dict[str, Any] | None:
-    """Post the event; its receipt, or None when there is none in time."""
+    """Post the event; its receipt once that shows it, or None when there is none in time.
+
+    A receipt that was there before (the id was sent earlier) grows by a copy: duplicate or conflict.
+    """
     from spendmeter.cli._client import http, post_events
 
     async with http(access) as client:
+        earlier = receipt = await _receipt(client, access, event)
         await post_events(client, access, [event])
         deadline = time.monotonic() + RECEIPT_S_MAX
-        while time.monotonic() < deadline:
-            if (receipt := await _receipt(client, access, event)) is not None:
-                return receipt
+        while receipt == earlier and time.monotonic() < deadline:
             await asyncio.sleep(POLL_S)
-    return None
+            receipt = await _receipt(client, access, event)
+    return receipt
 
 
 async def _receipt(client: httpx.AsyncClient, access: Access, event: dict[str, Any]) -> dict[str, Any] | None:

@@ -64,7 +64,7 @@ def test_what_a_client_sends_becomes_the_golden_event() -> None:
     sent = (EXAMPLES / "usage_event.sent.json").read_bytes()
     [found] = accept(sent, "one", receipt())
     assert msgspec.json.format(encode_event(found), indent=2) + b"\n" == (
-        (EXAMPLES / "usage_event.json").read_bytes()
+        (EXAMPLES / "usage_event.model.json").read_bytes()
     )
 
 
