@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.local import class_archive
 from deploy.local.home import LOOPBACK, Home, accepts
 from deploy.local.java import find_java
 from deploy.local.kafka_jars import verified
@@ -69,16 +70,14 @@ class Kafka:
 
     def spawn(self, log: Path) -> subprocess.Popen[bytes]:
         """Starts the broker; the first start formats its data. JarRefused when a jar is not as locked."""
-        java = [str(find_java()), f"-Xmx{HEAP_MB}m", "-cp", f"{verified()}/*"]
-        java += [
-            "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-            "-Dorg.slf4j.simpleLogger.showDateTime=true",
-        ]
+        binary = find_java()
+        java = [str(binary), f"-Xmx{HEAP_MB}m", "-cp", f"{verified()}/*"]
+        java += [f"-Dorg.slf4j.simpleLogger.{option}" for option in LOGGING]
         settings = server_properties(port=self.port, controller_port=self.controller_port)
         (self.home.data / "kafka.properties").write_text("".join(f"{k}={v}\n" for k, v in settings.items()))
         if not (self.home.data / "kafka" / "meta.properties").exists():
             self._format(java, log)
-        command = [*java, "kafka.Kafka", "kafka.properties"]
+        command = [*java, *class_archive.jvm_options(binary), "kafka.Kafka", "kafka.properties"]
         return launch(command, log, folder=self.home.data, environment=os.environ)
 
     def trouble(self) -> str | None:

@@ -13,6 +13,7 @@ import psutil
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from deploy.local import class_archive
 from deploy.local import home as homes
 from deploy.local.home import Home
 from deploy.local.java import find_java, major
@@ -126,3 +127,13 @@ def test_a_second_install_of_the_jars_does_not_touch_the_network() -> None:
 def test_a_url_quotes_the_password(tmp_path: Path) -> None:
     server = Postgres(home=Home(tmp_path), port=5432, password="a/b")
     assert server.url() == "postgresql://postgres:a%2Fb@127.0.0.1:5432/postgres"
+
+
+def test_a_half_written_class_archive_is_thrown_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(class_archive, "FOLDER", tmp_path / "lib")
+    option, _ = class_archive.jvm_options(find_java())
+    half = Path(option.removeprefix("-XX:ArchiveClassesAtExit="))
+    half.write_bytes(b"cut short")
+    again, _ = class_archive.jvm_options(find_java())
+    assert again.startswith("-XX:ArchiveClassesAtExit=")
+    assert not half.exists()
