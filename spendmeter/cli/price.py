@@ -45,23 +45,25 @@ def command(
     from spendmeter.pricing.price_book import PriceBook
 
     event = _event(model, usage, at, tier, region)
-    entries = load_snapshot(event.data.provider)
+    asked = event.data.provider
+    entries = load_snapshot(asked)
     book = PriceBook(entries)
-    if book.plan("", event.data).sku is None:
-        entries = load_snapshot()  # another name of the provider, or one whose prices it resells
+    plan = book.plan("", event.data)
+    if plan.sku is None and (others := set(book.sellers(plan.provider)) - {asked}):
+        entries = load_snapshot(asked, *others)  # by another name, or one whose prices it resells
         book = PriceBook(entries)
+        plan = book.plan("", event.data)
     for unit in event.data.usage:
         if unit not in book.parents:
             raise typer.BadParameter(f"unknown unit {unit!r}{_near(unit, book.parents)}")
-    plan = book.plan("", event.data)
     rating = rate(event, book)
     prices = {entry.id: entry for entry in entries}
-    hint = "" if plan.sku else _near_models(book, plan.provider, event.data.provider, event.data.sku)
+    hint = "" if plan.sku else _near_models(book, plan.provider, asked, event.data.sku)
     if not json:
         _print(event, rating, prices, hint)
         return
     said = {
-        "model": f"{plan.provider or event.data.provider}/{plan.sku or event.data.sku}",
+        "model": f"{plan.provider or asked}/{plan.sku or event.data.sku}",
         "at": _instant(event).isoformat(),
         "tier": _tier(event),
         "region": region,
@@ -111,7 +113,7 @@ def _event(model: str, usage: list[str], at: str | None, tier: str, region: str)
 def _near_models(book: Any, provider: str | None, asked_provider: str, sku: str) -> str:
     """What an unknown model may be meant to be."""
     if provider is None:
-        return f"unknown provider {asked_provider!r}{_near(asked_provider, {p for p, _ in book.prices})}"
+        return f"unknown provider {asked_provider!r}{_near(asked_provider, book.providers)}"
     return f"unknown model {sku!r}{_near(sku.lower(), {s for p, s in book.prices if p == provider})}"
 
 

@@ -44,8 +44,8 @@ class PriceBook:
         self.parents, self.context_units = checks.units(kinds)
         self.calendars = {calendar.name: calendar for calendar in checks.unique(kinds, Calendar, "name")}
         self._terms = {terms.tenant: terms for terms in checks.unique(kinds, TenantTerms, "tenant")}
-        self._providers = {each.provider.lower(): each for each in checks.unique(kinds, Provider, "provider")}
-        self._provider_names = provider_names(self._providers.values())
+        self.providers = {each.provider.lower(): each for each in checks.unique(kinds, Provider, "provider")}
+        self._provider_names = provider_names(self.providers.values())
         self.models = {
             (model.provider.lower(), model.sku.lower()): model
             for model in checks.unique(kinds, Model, "provider", "sku")
@@ -120,7 +120,7 @@ class PriceBook:
         provider = self._provider_names.find(data.provider.lower())
         if provider is None and data.provider.lower() in self._model_names:
             provider = data.provider.lower()
-        for seller in self._sellers(provider):
+        for seller in self.sellers(provider):
             sku = find_model(self._model_names[seller], name) if seller in self._model_names else None
             if sku is not None:
                 note = "" if seller == provider else f"price of {seller}, which {provider} resells"
@@ -132,10 +132,11 @@ class PriceBook:
             parents=self.parents, calendars=self.calendars,
         )  # fmt: skip
 
-    def _sellers(self, provider: str | None) -> tuple[str, ...]:
+    def sellers(self, provider: str | None) -> tuple[str, ...]:
+        """Whose prices count for a provider's models: its own, then those of whom it resells."""
         if provider is None:
             return ()
-        known = self._providers.get(provider)
+        known = self.providers.get(provider)
         return (provider, *(known.resells if known else ()))
 
     def plan_of(self, provider: str, sku: str, by: Served, scope: Scope, note: str = "") -> Plan:

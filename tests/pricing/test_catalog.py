@@ -78,5 +78,5 @@ def test_one_providers_part_of_the_snapshot_is_the_same_entries() -> None:
     ours = {
         entry.id for entry in read_jsonl(PUBLIC) if isinstance(entry, Price) and entry.provider == "openai"
     }
-    part = {entry.id for entry in read_jsonl(PUBLIC, "openai") if isinstance(entry, Price)}
+    part = {entry.id for entry in read_jsonl(PUBLIC, ["openai"]) if isinstance(entry, Price)}
     assert part == ours

@@ -11,10 +11,10 @@ PUBLIC = Path(__file__).with_name("public.jsonl")
 OWN = Path(__file__).with_name("own")
 
 
-def load_snapshot(provider: str | None = None) -> list[CatalogEntry]:
+def load_snapshot(*providers: str) -> list[CatalogEntry]:
     """Every shipped entry, with its id and without a version; ready to be published or to build a book.
 
-    With `provider`, of the public prices only that provider's: enough to price its models, and faster.
+    With `providers`, of the public prices only theirs: enough to price their models, and faster.
     """
     own = [entry for path in sorted(OWN.glob("*.toml")) for entry in read_toml(path)]
-    return read_jsonl(PUBLIC, provider) + own
+    return read_jsonl(PUBLIC, providers) + own

@@ -8,7 +8,7 @@ what changed); our own files are TOML with the same fields under [[provider]], [
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -109,15 +109,16 @@ class _Toml(Header, frozen=True, kw_only=True, forbid_unknown_fields=True):
 _decode_header = msgspec.json.Decoder(Header).decode
 _decode_line = msgspec.json.Decoder(Line).decode
 _encode = msgspec.json.Encoder().encode
+_MODEL = '{"type":"model","provider":'  # how the lines of models begin
 
 
-def read_jsonl(path: Path, provider: str | None = None) -> list[CatalogEntry]:
-    """The entries of a snapshot; with `provider`, of that provider's prices alone (and all else)."""
+def read_jsonl(path: Path, providers: Collection[str] = ()) -> list[CatalogEntry]:
+    """The entries of a snapshot; with `providers`, of the models only theirs."""
     first, *rest = path.read_bytes().splitlines()
     header = _decode_header(first)
-    if provider is not None:
-        ours = f'{{"type":"model","provider":"{provider}",'.encode()
-        rest = [line for line in rest if line.startswith(ours) or not line.startswith(b'{"type":"model"')]
+    if providers:
+        theirs = tuple(f'{_MODEL}"{provider}",'.encode() for provider in providers)
+        rest = [line for line in rest if line.startswith(theirs) or not line.startswith(_MODEL.encode())]
     return list(entries(header, map(_decode_line, rest)))
 
 

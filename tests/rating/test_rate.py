@@ -1,0 +1,169 @@
+"""One record in, one answer out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from hashlib import sha256
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.rating.rate import Answers
+from spendmeter.contracts.events import content_hash, read_event, series_of
+from spendmeter.contracts.events import identity as identity_of
+from spendmeter.contracts.rated import (
+    Origin,
+    RatedUsage,
+    RejectedUsage,
+    decode_lines,
+    decode_rated,
+)
+from spendmeter.contracts.series import series_id
+from spendmeter.pricing.price_book import PriceBook
+from tests.pricing.entries import model, price
+from tests.rating.conftest import raw_event
+
+BOOK = PriceBook([model("gpt-4o"), price("gpt-4o", "input_tokens", "2.5")], version=3)
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+ORIGIN = Origin(topic="f" * 32, partition=2, offset=41)
+
+
+def answer(raw: bytes | None) -> RatedUsage | RejectedUsage:
+    found = Answers(timedelta(days=400)).answer(b"key", raw, origin=ORIGIN, prev=39, book=BOOK, now=NOW)
+    read = decode_rated(found.value)
+    assert isinstance(read, RatedUsage | RejectedUsage)
+    assert (read.origin, read.prev) == (ORIGIN, 39)
+    assert found.outcome == (read.status if isinstance(read, RatedUsage) else "rejected")
+    return read
+
+
+def rejected(raw: bytes | None) -> RejectedUsage:
+    read = answer(raw)
+    assert isinstance(read, RejectedUsage)
+    assert (read.size, read.sha256) == (len(raw or b""), sha256(raw or b"").hexdigest())
+    return read
+
+
+def at_noon(**changes: object) -> bytes:
+    return raw_event(1, **({"time": "2026-11-20T12:00:00Z"} | changes))
+
+
+def test_the_head_says_what_the_ledger_needs_and_the_event_goes_on_as_it_lies_on_the_topic() -> None:
+    raw = b" " + at_noon(unknown={"field": [1.50, "kept"]}) + b"\n"
+    read = answer(raw)
+    assert isinstance(read, RatedUsage)
+    event = read_event(raw)
+    assert read.identity == identity_of("acme", "tests", "event-1").hex()
+    assert read.hash == content_hash(event).hex()
+    assert read.series_id == series_id(series_of(event)).hex()
+    assert msgspec.json.decode(read.series) == msgspec.to_builtins(series_of(event))
+    assert (read.list, read.contracted, read.effective) == ("0.0025", "0.0025", "0.0025")
+    assert (read.currency, read.status, read.catalog_version) == ("USD", "priced", 3)
+    assert read.usage == {"input_tokens": 1000}
+    assert bytes(read.event).strip() == raw.strip()
+    assert [line.amount for line in decode_lines(read.lines)] == ["0.0025"]
+
+
+def test_quantities_are_plain_decimals() -> None:
+    data = {"provider": "openai", "sku": "gpt-4o", "usage": {"gb_months": "0.000000001", "input_tokens": "7"}}
+    read = answer(at_noon(data=data))
+    assert isinstance(read, RatedUsage)
+    assert read.usage == {"gb_months": "0.000000001", "input_tokens": 7}
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (None, "is empty (a tombstone)"),
+        (b"", "is empty"),
+        (b"\x00\x01\xff", "is not JSON"),
+        (b'{"x":' + b"[" * 100_000, "nested"),
+        (b"{}", "required field"),
+        (at_noon(type="spendmeter.total.v1"), "unknown type"),
+        (at_noon(tenant=""), "tenant: is missing"),
+        (raw_event(1, time=None), "time"),
+        (at_noon(time="2026-11-20T13:00:00.001Z"), "more than 1 h ahead"),
+        (at_noon(time="2025-10-16T11:59:59Z"), "more than 400 days back"),
+        (
+            at_noon(data={"provider": "openai", "sku": "gpt-4o", "usage": {"input_tokens": -1}}),
+            "input_tokens",
+        ),
+        (at_noon(data={"provider": "openai", "sku": "gpt-4o", "usage": {}}), "no usage"),
+        (at_noon(ignored="x").replace(b'"x"', b'"\xff"'), "UTF-8"),
+        (at_noon(id="a\0b"), "NUL"),
+        (b'{"x":1' + b"0" * 300_000 + b"}", "at most"),
+    ],
+)
+def test_what_cannot_be_an_event_is_rejected_with_the_reason(raw: bytes | None, reason: str) -> None:
+    assert reason in rejected(raw).reason
+
+
+def test_a_rejection_names_the_sender_as_far_as_it_can_be_read() -> None:
+    read = rejected(at_noon(data={"provider": 1}))
+    assert (read.tenant, read.source, read.id) == ("acme", "tests", "event-1")
+    hostile = rejected(
+        msgspec.json.encode({"tenant": "t" * 65, "source": 7, "id": "a\0b", "prompt": "secret"})
+    )
+    assert (hostile.tenant, hostile.source, hostile.id) == ("", "", "")
+    assert "secret" not in msgspec.json.encode(hostile).decode()
+
+
+def test_an_amount_that_money_cannot_hold_is_a_rejection_and_no_crash() -> None:
+    book = PriceBook([price("gpt-4o", "gb_months", f"123456789012345678.{'1' * 18}", per=1)])
+    usage = {"gb_months": "123456789012345678.123456789012"}
+    raw = at_noon(data={"provider": "openai", "sku": "gpt-4o", "usage": usage})
+    found = Answers(timedelta(days=400)).answer(None, raw, origin=ORIGIN, prev=0, book=book, now=NOW)
+    assert found.outcome == "rejected"
+
+
+def test_series_are_remembered_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.rating.rate.SERIES_MAX", 3)
+    answers = Answers(timedelta(days=400))
+    for number in range(10):
+        data = {"provider": "openai", "sku": f"model-{number}", "usage": {"input_tokens": 1}}
+        found = answers.answer(None, at_noon(data=data), origin=ORIGIN, prev=0, book=BOOK, now=NOW)
+        assert isinstance(decode_rated(found.value), RatedUsage)
+        assert len(answers._series) <= 3
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=300))
+def test_any_bytes_are_answered(raw: bytes) -> None:
+    rejected(raw)
+
+
+mutated = st.builds(
+    lambda at, byte: bytes([*at_noon()[: at % 300], byte, *at_noon()[at % 300 + 1 :]]),
+    st.integers(0, 299),
+    st.integers(0, 255),
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(mutated)
+def test_an_event_with_a_byte_flipped_is_answered(raw: bytes) -> None:
+    answer(raw)
+
+
+def test_the_same_record_gives_the_same_bytes() -> None:
+    raws = [raw_event(number, time="2026-11-20T12:00:00Z") for number in range(3)]
+
+    def run() -> list[bytes]:
+        answers = Answers(timedelta(days=400))
+        return [answers.answer(None, raw, origin=ORIGIN, prev=0, book=BOOK, now=NOW).value for raw in raws]
+
+    assert run() == run()
+
+
+def test_an_entry_stays_small() -> None:
+    usage = {"input_tokens": 5, "cache_read_tokens": 128_955, "output_tokens": 10}
+    read = answer(at_noon(data={"provider": "openai", "sku": "gpt-4o", "usage": usage}))
+    assert isinstance(read, RatedUsage)
+    assert len(bytes(read.lines)) < 400
+    assert Decimal(read.list) == Decimal(
+        "0.3224"
+    )  # cached tokens at their parent's price; output is unpriced
+    assert read.status == "unpriced"
