@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from services.api.auth import Anyone
 from services.api.database import Connection, database_of
@@ -23,6 +23,15 @@ OUTCOMES = ("booked", "duplicate", "conflict", "rejected", "holes")
 UNATTRIBUTABLE = ""
 
 router = APIRouter(tags=["accounting"])
+
+
+class Complete(BaseModel):
+    """How complete an answer is; `in_flight`: events accepted and not yet booked, of all tenants."""
+
+    complete_through: datetime | None = Field(
+        description="everything that was accepted before is in the answer; null while that cannot be proven"
+    )
+    in_flight: int
 
 
 class Counts(BaseModel):
@@ -97,7 +106,7 @@ async def get_accounting(request: Request, caller: Anyone) -> Accounting:
         if everything
         else None,
         total=Total(**_counts(shown), in_flight=complete.in_flight),
-        complete_through=complete.through,
+        complete_through=complete.complete_through,
         balanced=is_balanced(partitions, tenants),
     )
 

@@ -13,7 +13,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from services.api.accounting import completeness
+from services.api.accounting import Complete, completeness
 from services.api.auth import Reader, Writer
 from services.api.database import Connection, Tenant, database_of, read_tenant
 from services.api.openapi import answers
@@ -96,12 +96,11 @@ class Budget(BaseModel):
     percent: str
 
 
-class Budgets(BaseModel):
+class Budgets(Complete):
     """All of the tenant's."""
 
     budgets: list[Budget]
     tz: str
-    complete_through: datetime | None
 
 
 @router.get("/v1/budgets", responses=answers("budgets"))
@@ -111,7 +110,7 @@ async def list_budgets(request: Request, caller: Reader) -> Budgets:
         tenant = await read_tenant(connection, caller.tenant)
         complete = await completeness(request, connection)
         budgets = await _read(connection, tenant, None)
-    return Budgets(budgets=budgets, tz=str(tenant.zone), complete_through=complete.through)
+    return Budgets(budgets=budgets, tz=str(tenant.zone), **vars(complete))
 
 
 @router.get("/v1/budgets/{id}", responses=answers("budget", missing="no such budget"))

@@ -8,14 +8,15 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime, BaseModel, Field
 
 from services.api import receipt
-from services.api.accounting import completeness
+from services.api.accounting import Complete, completeness
 from services.api.auth import Reader
 from services.api.database import Connection, database_of
 from services.api.openapi import FILTER_PARAMETERS, answers
 from services.api.problems import Refused, invalid
+from services.api.progress import Completeness
 from services.api.question import checked_range, decode_cursor, encode_cursor, filters_of
 from services.api.spend import SQL as SPEND_SQL
 from spendmeter.contracts.catalog import decode_catalog
@@ -95,12 +96,13 @@ class Entry(BaseModel):
 
 
 class PricedEntry(Entry):
-    """The same with its lines."""
+    """The same with its lines, of which `arithmetic` is the sum."""
 
     lines: list[ReceiptLine]
+    arithmetic: str
 
 
-class Receipt(BaseModel):
+class Receipt(Complete):
     """What became of an event: `booked` (entries, with later copies), or `rejected` (copies alone)."""
 
     status: Literal["booked", "rejected"]
@@ -111,9 +113,9 @@ class Receipt(BaseModel):
     received: Received | None = None
     dimensions: dict[str, str] | None = None
     event: dict[str, Any] | None = None
-    entries: list[PricedEntry] = []
-    catalog: dict[str, dict[str, Any]] = {}
-    copies: list[Copy] = []
+    entries: list[PricedEntry] = Field(default_factory=list)
+    catalog: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    copies: list[Copy] = Field(default_factory=list)
 
 
 class ListedEvent(Entry):
@@ -125,7 +127,7 @@ class ListedEvent(Entry):
     dimensions: dict[str, str]
 
 
-class EventList(BaseModel):
+class EventList(Complete):
     """Newest first; `next_cursor` is null on the last page."""
 
     events: list[ListedEvent]
@@ -139,7 +141,7 @@ class UnbookedEvent(Copy):
     id: str
 
 
-class UnbookedList(BaseModel):
+class UnbookedList(Complete):
     """Newest first; `next_cursor` is null on the last page."""
 
     unbooked: list[UnbookedEvent]
@@ -175,7 +177,8 @@ async def get_events(
             return await _receipt(request, connection, caller.tenant, source, id)
         if source is not None or id is not None:
             raise invalid("source", "and id are given together, for a receipt, or not at all")
-        return await _list(connection, _range(start, end), filters, limit, cursor)
+        listed = await _list(connection, _range(start, end), filters, limit, cursor)
+        return EventList(**listed, **vars(await completeness(request, connection)))
 
 
 @router.get("/v1/unbooked", responses=answers("unbooked"))
@@ -196,6 +199,7 @@ async def get_unbooked(
     first, beyond = _range(start, end)
     after = decode_cursor(cursor, tuple[Instant, int, int]) if cursor else (beyond, 0, 0)
     async with database_of(request).reading(caller.tenant) as connection:
+        complete = await completeness(request, connection)
         rows = await connection.fetch(
             SQL["list_unbooked"], first, beyond, outcome or ["conflict", "rejected"], *after, limit + 1
         )
@@ -206,6 +210,7 @@ async def get_unbooked(
         ],
         next_cursor=last
         and encode_cursor((last["recorded_at"], last["origin_partition"], last["origin_offset"])),
+        **vars(complete),
     )
 
 
@@ -215,14 +220,17 @@ def _range(start: datetime | None, end: datetime | None) -> tuple[datetime, date
 
 
 async def _receipt(request: Request, connection: Connection, tenant: str, source: str, id: str) -> Receipt:
+    complete = await completeness(request, connection)
     key = identity(tenant, source, id)
     occurred_at = await connection.fetchval(SQL["occurred_at"], key)
     rows = [] if occurred_at is None else await connection.fetch(SQL["entries"], occurred_at, key)
     copies = [Copy(**_copy(row)) for row in await connection.fetch(SQL["unbooked_copies"], key, COPIES_MAX)]
     if not rows:
         if not copies:
-            raise await _not_in_the_book(request, connection, source, id)
-        return Receipt(status="rejected", source=source, id=id, identity=key.hex(), copies=copies)
+            raise _not_in_the_book(complete, source, id)
+        return Receipt(
+            status="rejected", source=source, id=id, identity=key.hex(), copies=copies, **vars(complete)
+        )
     found = await connection.fetch(
         SQL["catalog_entries"], receipt.catalog_ids([row["lines"] for row in rows])
     )
@@ -244,34 +252,32 @@ async def _receipt(request: Request, connection: Connection, tenant: str, source
         ),
         dimensions=receipt.dimensions(msgspec.json.decode(first["series"])),
         event=msgspec.to_builtins(event),
-        entries=[
-            PricedEntry(
-                **_entry(row),
-                lines=[
-                    ReceiptLine(**line)
-                    for line in receipt.expanded_lines(
-                        row["lines"], receipt.read_event(row["event"]), row["currency"], catalog
-                    )
-                ],
-            )
-            for row in rows
-        ],
+        entries=[_priced(row, catalog) for row in rows],
         catalog={name: msgspec.json.decode(body) for name, body in bodies.items()},
         copies=copies,
+        **vars(complete),
     )
 
 
-async def _not_in_the_book(request: Request, connection: Connection, source: str, id: str) -> Refused:
-    complete = await completeness(request, connection)
-    under_way = complete.in_flight or complete.through is None
+def _priced(row: Any, catalog: receipt.Catalog) -> PricedEntry:
+    event = receipt.read_event(row["event"])
+    lines = receipt.expanded_lines(row["lines"], event, row["currency"], catalog)
+    return PricedEntry(
+        **_entry(row),
+        lines=[ReceiptLine(**line) for line in lines],
+        arithmetic=receipt.sum_of(lines, row["effective"], row["currency"]),
+    )
+
+
+def _not_in_the_book(complete: Completeness, source: str, id: str) -> Refused:
+    through = complete.complete_through and complete.complete_through.isoformat()
     return Refused(
         404,
         "Not in the book",
-        f"no event of source {source!r} with id {id!r} is in the book"
-        + (f"; {complete.in_flight} events are in flight, it may be among them" if under_way else ""),
-        state="pending" if under_way else "unknown",
+        f"no event of source {source!r} with id {id!r} is in the book, which is complete through "
+        f"{through or 'an unknown time'}; accepted later, it may still be on its way",
+        complete_through=through,
         in_flight=complete.in_flight,
-        complete_through=complete.through and complete.through.isoformat(),
     )
 
 
@@ -281,7 +287,7 @@ async def _list(
     filters: dict[str, list[str]],
     limit: int,
     cursor: str,
-) -> EventList:
+) -> dict[str, Any]:
     series = None
     if filters:
         found = await connection.fetch(SPEND_SQL["series"], [], msgspec.json.encode(filters).decode())
@@ -293,8 +299,8 @@ async def _list(
         raise invalid("cursor", "is not one that this route gave out") from None
     rows = await connection.fetch(SQL["list"], *within, series, *after, limit + 1)
     last = rows[limit - 1] if len(rows) > limit else None
-    return EventList(
-        events=[
+    return {
+        "events": [
             ListedEvent(
                 **_entry(row),
                 source=row["source"],
@@ -304,8 +310,8 @@ async def _list(
             )
             for row in rows[:limit]
         ],
-        next_cursor=last and encode_cursor((last["occurred_at"], last["identity"].hex(), last["seq"])),
-    )
+        "next_cursor": last and encode_cursor((last["occurred_at"], last["identity"].hex(), last["seq"])),
+    }
 
 
 def _entry(row: Any) -> dict[str, Any]:

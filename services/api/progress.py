@@ -19,9 +19,9 @@ ENDS_MAX = 1_000
 
 @dataclass(frozen=True, kw_only=True)
 class Completeness:
-    """`through`: everything accepted before is in the book; None = not known yet. `in_flight`: events."""
+    """Everything accepted before `complete_through` is in the book; None = not known yet."""
 
-    through: datetime | None
+    complete_through: datetime | None
     in_flight: int
 
 
@@ -41,7 +41,7 @@ class Progress:
             through.append(self._partition(row["partition"], row))
         known = [at for at in through if at is not None]
         complete = bool(through) and len(known) == len(through)
-        return Completeness(through=min(known) if complete else None, in_flight=in_flight)
+        return Completeness(complete_through=min(known) if complete else None, in_flight=in_flight)
 
     def _partition(self, partition: int, row: Mapping[str, Any]) -> datetime | None:
         if row["read_at"] is None:

@@ -47,6 +47,12 @@ def expanded_lines(lines: str, event: UsageEvent, currency: str, catalog: Catalo
     return [_expanded(line, event, currency, catalog) for line in decode_lines(lines)]
 
 
+def sum_of(lines: Sequence[Mapping[str, Any]], effective: Decimal, currency: str) -> str:
+    """The entry's amount as the sum of its lines, for people."""
+    parts = [line["book_effective"] for line in lines if line["book_effective"] is not None]
+    return f"{' + '.join(parts) or '0'} = {plain(effective)} {currency}"
+
+
 def _expanded(line: Line, event: UsageEvent, currency: str, catalog: Catalog) -> dict[str, Any]:
     quantity = event.data.usage.get(line.unit) if line.quantity is None else line.quantity
     contracted_price = line.contracted_price if line.contracted_price is not None else line.price

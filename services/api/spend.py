@@ -16,7 +16,7 @@ import msgspec
 from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from services.api.accounting import completeness
+from services.api.accounting import Complete, completeness
 from services.api.auth import Reader
 from services.api.database import Connection, Tenant, database_of, read_tenant
 from services.api.openapi import FILTER_PARAMETERS, answers
@@ -67,7 +67,7 @@ class SeriesRow(Row):
     bucket_end: datetime
 
 
-class Spend(BaseModel):
+class Spend(Complete):
     """The answer. Amounts are plain decimal strings; each currency has rows of its own and is never added
     to another; what stands beside the rows is in `currency`, the tenant's."""
 
@@ -75,10 +75,6 @@ class Spend(BaseModel):
     tz: str
     from_: datetime = Field(alias="from")
     to: datetime
-    complete_through: datetime | None = Field(
-        description="everything that was accepted before is in the answer; null while that cannot be proven"
-    )
-    in_flight: int = Field(description="events accepted and not yet booked, of all tenants together")
     measure: Measure
     of_which_provisional: str
     unpriced_events: int
@@ -181,8 +177,7 @@ async def _answer(request: Request, connection: Connection, tenant: Tenant, aske
             "tz": str(asked.zone),
             "from": asked.start.astimezone(asked.zone),
             "to": asked.end.astimezone(asked.zone),
-            "complete_through": complete.through,
-            "in_flight": complete.in_flight,
+            **vars(complete),
             "measure": asked.measure,
             "of_which_provisional": plain(total(row["of_which_provisional"] for row in own)),
             "unpriced_events": sum(row["unpriced_events"] for row in totals),

@@ -1,0 +1,46 @@
+// Spend over time as stacked bars. Colours belong to names, so that ranks may change without a flicker.
+
+const COLOURS = ["#4c6ef5", "#20c997", "#fab005", "#e64980", "#15aabf", "#845ef7", "#94d82d", "#fd7e14"];
+const OTHER_COLOUR = "#adb5bd";
+export const LARGEST = COLOURS.length;
+export const OTHERS = "others";
+
+const colours = new Map();
+
+// The colours of the names shown now; a name keeps its own as long as it is among them.
+export function colour(names) {
+  for (const name of [...colours.keys()]) if (!names.includes(name)) colours.delete(name);
+  for (const name of names) {
+    if (colours.has(name)) continue;
+    const used = new Set(colours.values());
+    colours.set(name, COLOURS.find((each) => !used.has(each)) ?? OTHER_COLOUR);
+  }
+  return (name) => colours.get(name) ?? OTHER_COLOUR;
+}
+
+const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+// layers: [{name, label, points: [{x: "2026-11-23 10:00:00", y, text}]}], bottom first.
+export function draw(element, layers, { widthMs, range, unit, onClick }) {
+  if (!window.Plotly) return;
+  const colourOf = colour(layers.map(({ name }) => name).filter((name) => name !== OTHERS));
+  const traces = layers.map(({ name, label, points }) => ({
+    type: "bar", name: label, x: points.map(({ x }) => x), y: points.map(({ y }) => y),
+    customdata: points.map(({ text, start, end }) => [text, start, end, name]),
+    width: widthMs * 0.86, offset: widthMs * 0.07, marker: { color: colourOf(name) },
+    hovertemplate: "%{customdata[0]}<extra>%{fullData.name}</extra>",
+  }));
+  const ink = style("--soft");
+  window.Plotly.react(element, traces, {
+    barmode: "stack", showlegend: false, autosize: true, height: 260, margin: { l: 52, r: 8, t: 8, b: 44 },
+    paper_bgcolor: "transparent", plot_bgcolor: "transparent", font: { family: style("--font"), size: 12, color: ink },
+    hovermode: "closest", hoverlabel: { align: "left", font: { family: style("--font") } }, dragmode: false,
+    xaxis: { type: "date", range, fixedrange: true, showgrid: false, linecolor: style("--line"), tickcolor: style("--line"), ticks: "outside", nticks: element.clientWidth < 500 ? 4 : 8 },
+    yaxis: { fixedrange: true, rangemode: "tozero", gridcolor: style("--line"), zeroline: false, tickprefix: unit, nticks: 5, automargin: true },
+  }, { displayModeBar: false, responsive: true });
+  if (!element.clicks) {
+    element.clicks = true;
+    element.on("plotly_click", ({ points: [{ customdata: [, start, end, name] }] }) => element.onPick?.(name, start, end));
+  }
+  element.onPick = onClick;
+}

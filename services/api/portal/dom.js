@@ -1,0 +1,40 @@
+// Elements without a template language. Text goes in as text, never as markup: labels are written by senders.
+
+export function el(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name === "on") for (const [event, handler] of Object.entries(value)) element.addEventListener(event, handler);
+    else if (name === "style") for (const [key, text] of Object.entries(value)) element.style.setProperty(key, text);
+    else if (name in element && name !== "list") element[name] = value;
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+// Text is only written where it changed, so that selections, focus and screen readers are left in peace.
+export function say(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+  return element;
+}
+
+// Children of `parent` by key: made once, updated in place, moved only when the order changed.
+export function keyed(parent, items, keyOf, make, update) {
+  const known = parent.keyedChildren ?? (parent.keyedChildren = new Map());
+  const wanted = new Map();
+  let place = parent.firstChild;
+  for (const item of items) {
+    const key = keyOf(item);
+    const child = known.get(key) ?? make(item);
+    update?.(child, item);
+    wanted.set(key, child);
+    if (child === place) place = place.nextSibling;
+    else parent.insertBefore(child, place);
+  }
+  for (const [key, child] of known) if (wanted.get(key) !== child) child.remove();
+  parent.keyedChildren = wanted;
+}
+
+// Named parts of a made element: part(card, "amount") is the descendant with data-part="amount".
+export const part = (element, name) => element.querySelector(`[data-part="${name}"]`);
