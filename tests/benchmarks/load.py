@@ -100,7 +100,7 @@ class Sender:
             f"POST /api/v1/events HTTP/1.1\r\nHost: {url.netloc}\r\nAuthorization: Bearer {key}\r\n"
             "Content-Type: application/cloudevents-batch+json\r\nContent-Length: "
         ).encode()
-        self._prefix = f"{SOURCE}-{options.seed}-".encode()
+        self._prefix = f"{SOURCE}-{options.seed}-{tenant}-".encode()
         self._number = 0
         self._repeat_every = round(1 / options.duplicates) if options.duplicates else 0
         self._earlier: deque[tuple[bytes, bytes]] = deque(maxlen=64)
@@ -187,6 +187,11 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._answer: asyncio.Future[int] | None = None
 
+    @property
+    def closed(self) -> bool:
+        """True once either side has ended it: the server does after a few idle seconds."""
+        return self._transport is None or self._transport.is_closing()
+
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
 
@@ -204,8 +209,6 @@ class Connection(asyncio.Protocol):
 
     async def post(self, wire: bytes) -> int:
         """The answer's status. Raises OSError or TimeoutError; the connection is then of no more use."""
-        if self._transport is None:
-            raise ConnectionError("closed between requests")
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(wire)
         try:
@@ -266,7 +269,7 @@ class Load:
             outcome = "unknown"
             while outcome == "unknown" and time.monotonic() - due < self.options.patience:
                 try:
-                    if connection is None:
+                    if connection is None or connection.closed:
                         made = asyncio.get_running_loop().create_connection(Connection, host, port)
                         connection = (await made)[1]
                     status = await connection.post(request.wire)

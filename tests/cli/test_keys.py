@@ -1,0 +1,90 @@
+"""`keys create | list | revoke` on a real database."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from spendmeter.cli.app import build
+from spendmeter.platform.keys import parse_key
+from spendmeter.platform.migrate import migrate
+
+
+@pytest.fixture(scope="module")
+async def database(owner_url: str) -> str:
+    """The owner's URL of an empty, migrated database."""
+    url = f"{owner_url.rsplit('/', 1)[0]}/cli_{uuid4().hex[:8]}"
+    await migrate(url, "test")
+    return url
+
+
+@pytest.fixture(autouse=True)
+def chosen(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", database)
+
+
+async def run(*arguments: str) -> Result:
+    """In a thread: the command has an event loop of its own."""
+    import asyncio
+
+    return await asyncio.to_thread(CliRunner().invoke, build(["keys"]), ["keys", *arguments])
+
+
+async def test_a_key_is_printed_once_and_stored_as_a_hash(database: str) -> None:
+    result = await run(
+        "create", "acme", "--create-tenant", "--scope", "ingest", "--name", "bot", "--expires-days", "9"
+    )
+    assert result.exit_code == 0, result.output
+    parsed = parse_key(result.output.strip())
+    assert parsed is not None
+    connection = await asyncpg.connect(database)
+    row = await connection.fetchrow("SELECT * FROM api_keys WHERE key_id = $1", parsed.key_id)
+    await connection.close()
+    assert row is not None
+    assert (row["tenant"], row["scopes"], row["name"]) == ("acme", ["ingest"], "bot")
+    assert row["secret_sha256"] == parsed.secret_sha256
+    assert (row["expires_at"] - row["created_at"]).days in {8, 9}
+    listed = (await run("list", "--tenant", "acme")).output
+    assert f"{parsed.key_id}  acme" in listed
+    assert "live until" in listed
+    assert result.output.strip().split("_")[3] not in listed
+
+
+async def test_a_revoked_key_is_listed_as_such_and_cannot_be_revoked_again() -> None:
+    created = await run("create", "globex", "--create-tenant")
+    key_id = created.output.split("_")[2]
+    assert (await run("revoke", key_id)).exit_code == 0
+    assert "revoked" in (await run("list", "--tenant", "globex")).output
+    again = await run("revoke", key_id)
+    assert (again.exit_code, key_id in again.output) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("nobody",), "--create-tenant"),
+        ((), "--operator"),
+        (("acme", "--operator"), "--operator"),
+        (("Not A Tenant", "--create-tenant"), "lower-case"),
+        (("acme", "--create-tenant", "--scope", "everything"), "everything"),
+    ],
+)
+async def test_a_key_that_cannot_be_made_is_explained(arguments: tuple[str, ...], said: str) -> None:
+    result = await run("create", *arguments)
+    assert result.exit_code in {1, 2}
+    assert said in result.output
+
+
+async def test_an_operators_key_belongs_to_no_tenant() -> None:
+    assert (await run("create", "--operator", "--scope", "admin")).exit_code == 0
+    assert "(operator)" in (await run("list")).output
+
+
+async def test_a_database_that_does_not_answer_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1:9/x")
+    result = await run("list")
+    assert (result.exit_code, "database" in result.output) == (1, True)

@@ -1,0 +1,152 @@
+"""`send` and `replay`, against a system that is faked behind HTTP; tests/flow runs them on the real one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from spendmeter.cli.app import build
+from spendmeter.platform import settings
+from tests.cli.fake import Fake, fake_system
+
+TRACE = "TIMESTAMP,ContextTokens,GeneratedTokens\r\n2023-11-16 18:15:46.6805900,374,44\r\n2023-11-16 18:15:50.9951690,396,0"
+
+
+@pytest.fixture
+def system(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
+    with fake_system() as fake:
+        for name in ("SPENDMETER_INGEST_URL", "SPENDMETER_API_URL"):
+            monkeypatch.setenv(name, fake.url)
+        monkeypatch.setenv("SPENDMETER_API_KEY", "sm_test")
+        yield fake
+
+
+@pytest.fixture
+def trace(tmp_path: Path) -> Path:
+    file = tmp_path / "trace.csv"
+    file.write_text(TRACE, newline="")
+    return file
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(build([str(arguments[0])]), [str(part) for part in arguments])
+
+
+def test_send_ends_at_the_receipt_and_its_lines(system: Fake) -> None:
+    result = run("send", "OpenAI/gpt-4o", "input_tokens=5", "--label", "team=search", "--id", "a/b c")
+    assert result.exit_code == 0, result.output
+    assert "booked: cli/a/b c" in result.output
+    assert "5 x 2 = 10 USD" in result.output
+    data = system.booked["a/b c"]["data"]
+    assert data == {
+        "provider": "openai", "sku": "gpt-4o", "usage": {"input_tokens": "5"}, "labels": {"team": "search"},
+    }  # fmt: skip
+    assert system.keys == {"Bearer sm_test"}
+
+
+def test_send_again_shows_that_it_was_a_duplicate(system: Fake) -> None:
+    run("send", "openai/gpt-4o", "input_tokens=5", "--id", "x")
+    assert "duplicate: seen before" in run("send", "openai/gpt-4o", "input_tokens=5", "--id", "x").output
+
+
+def test_send_prints_the_receipt_as_json(system: Fake) -> None:
+    result = run("send", "openai/gpt-4o", "input_tokens=5", "--time", "2026-11-23T10:00:00Z", "--json")
+    receipt = json.loads(result.output)
+    assert receipt["status"] == "booked"
+    assert system.booked[receipt["id"]]["time"] == "2026-11-23T10:00:00Z"
+
+
+def test_what_ingest_refuses_is_said_with_the_field(system: Fake) -> None:
+    errors = [{"index": 0, "field": "data.usage.input_tokens", "reason": "must be at least 0"}]
+    system.answers = [(400, {"title": "Bad Request", "detail": "1 of 1 events are bad", "errors": errors})]
+    result = run("send", "openai/gpt-4o", "input_tokens=-5")
+    assert result.exit_code == 1
+    assert "data.usage.input_tokens must be at least 0" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("gpt-4o", "input_tokens=5"), "PROVIDER/SKU"),
+        (("openai/gpt-4o", "5"), "NAME=VALUE"),
+        (("openai/gpt-4o", "input_tokens=5", "input_tokens=6"), "twice"),
+        (("openai/gpt-4o", "input_tokens=5", "--label", "teem=search"), "workflow_version"),
+    ],
+)
+def test_a_wrong_argument_is_named_and_nothing_is_sent(
+    system: Fake, arguments: tuple[str, ...], said: str
+) -> None:
+    result = run("send", *arguments)
+    assert (result.exit_code, said in result.output) == (2, True)
+    assert not system.keys
+
+
+def test_a_trace_replayed_twice_is_booked_once_rows_without_output_included(
+    system: Fake, trace: Path
+) -> None:
+    first = run("replay", trace, "--model", "openai/gpt-4o", "--label", "team=search")
+    assert first.exit_code == 0, first.output
+    assert "accepted 2 events" in first.output
+    assert "booked 2, duplicate 0" in first.output
+    usages = [event["data"]["usage"] for event in system.booked.values()]
+    assert usages == [{"input_tokens": 374, "output_tokens": 44}, {"input_tokens": 396, "output_tokens": 0}]
+    second = run("replay", trace, "--model", "openai/gpt-4o", "--label", "team=search")
+    assert "booked 0, duplicate 2" in second.output
+
+
+def test_a_moved_file_is_the_same_trace_and_other_options_are_another(system: Fake, trace: Path) -> None:
+    run("replay", trace, "--model", "openai/gpt-4o")
+    moved = trace.rename(trace.with_name("moved.csv"))
+    run("replay", moved, "--model", "openai/gpt-4o")
+    assert (len(system.booked), system.duplicates) == (2, 2)
+    run("replay", moved, "--model", "openai/gpt-4o-mini")
+    assert len(system.booked) == 4
+
+
+def test_replay_sends_again_with_the_same_ids_while_ingest_is_away(system: Fake, trace: Path) -> None:
+    system.answers = [(503, {}), (500, {}), (503, {})]
+    result = run("replay", trace, "--model", "openai/gpt-4o")
+    assert "accepted 2 events" in result.output
+    assert (len(system.booked), system.duplicates) == (2, 0)
+
+
+def test_times_beyond_the_horizon_are_refused_before_anything_is_sent(
+    system: Fake, trace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = run("replay", trace, "--model", "openai/gpt-4o", "--keep-time")
+    assert result.exit_code == 1
+    for said in ("line 2", "2023-11-16T18:15:46", "400 days", "SPENDMETER_EVENT_AGE_MAX_DAYS"):
+        assert said in result.output
+    assert not system.booked
+    monkeypatch.setenv("SPENDMETER_EVENT_AGE_MAX_DAYS", "40000")
+    assert settings.Settings().event_age_max_days == 40_000
+    run("replay", trace, "--model", "openai/gpt-4o", "--keep-time")
+    assert {event["time"][:19] for event in system.booked.values()} == {
+        "2023-11-16T18:15:46",
+        "2023-11-16T18:15:50",
+    }
+
+
+@pytest.mark.parametrize(
+    "row", ["2023-11-16 18:15:50,12", "2023-11-16 18:15:50,12,-1", "2023-11-16 18:15:50,\uff11,1"]
+)
+def test_a_bad_row_is_named_before_anything_is_sent(system: Fake, trace: Path, row: str) -> None:
+    trace.write_text(f"{TRACE}\n{row}\n")
+    result = run("replay", trace, "--model", "openai/gpt-4o")
+    assert (result.exit_code, "line 4" in result.output) == (1, True)
+    assert not system.booked
+
+
+def test_without_a_running_system_the_command_says_what_to_type(
+    trace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPENDMETER_HOME", str(tmp_path))
+    for name in ("SPENDMETER_INGEST_URL", "SPENDMETER_API_URL", "SPENDMETER_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    result = run("replay", trace, "--model", "openai/gpt-4o")
+    assert (result.exit_code, "spendmeter up" in result.output) == (1, True)
