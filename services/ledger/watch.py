@@ -90,7 +90,9 @@ class Watch:
                         rated_end=rated_ends[lane.rated],
                     )
                 )
-        await self._write(lanes, await self._consumer.end_offsets([lane.events for lane in lanes]))
+        asked_at = datetime.now(UTC)  # before asking: all that was accepted by then lies below the ends
+        ends = await self._consumer.end_offsets([lane.events for lane in lanes])
+        await self._write(lanes, ends, asked_at)
 
     async def _check_topics(self, lanes: Collection[Lane]) -> None:
         names = sorted({topic for lane in lanes for topic in (lane.events.topic, lane.rated.topic)})
@@ -111,9 +113,10 @@ class Watch:
                         "never applied"
                     )
 
-    async def _write(self, lanes: Collection[Lane], ends: Mapping[TopicPartition, int]) -> None:
-        now = datetime.now(UTC)
-        rows = [(lane.partition, ends[lane.events], now, lane.stopped) for lane in lanes]
+    async def _write(
+        self, lanes: Collection[Lane], ends: Mapping[TopicPartition, int], asked_at: datetime
+    ) -> None:
+        rows = [(lane.partition, ends[lane.events], asked_at, lane.stopped) for lane in lanes]
         async with self._pool.acquire() as connection:
             await connection.executemany(SQL["write_log_end"], rows)
         in_flight = sum(
