@@ -215,6 +215,8 @@ class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships n
         sent: list[asyncio.Future[RecordMetadata]] = []
         for partition, records in answers.items():
             sent += await send_batches(self._producer, self._rated, partition.partition, records)
+        for batch in sent:
+            batch.add_done_callback(_seen)  # also where the round is abandoned before it is known
         await asyncio.gather(*sent)
 
     async def _begin_again(self, error: Exception) -> None:
@@ -241,6 +243,7 @@ class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships n
         if sender is not None:
             sender.cancel()
             self._producer._message_accumulator.fail_all(ProducerClosed())
+            await asyncio.wait({sender}, timeout=CLOSE_S_MAX)
         with contextlib.suppress(KafkaError, TimeoutError):
             async with asyncio.timeout(CLOSE_S_MAX):
                 await self._producer.stop()
@@ -313,6 +316,11 @@ class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships n
             for partition, lane in self._lanes.items():
                 if not lane.stopped:
                     self._halt(partition, lane, created_anew(lane, self._topic_id, facts.id))
+
+
+def _seen(batch: asyncio.Future[RecordMetadata]) -> None:
+    if not batch.cancelled():
+        batch.exception()
 
 
 def _put_at(record: ConsumerRecord[Any, Any]) -> datetime:

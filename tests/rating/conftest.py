@@ -28,7 +28,7 @@ from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.settings import Settings
 
 PARTITIONS = 2
-WAIT_S = 20.0
+WAIT_S = 30.0
 
 
 def raw_event(number: int, **changes: Any) -> bytes:
@@ -79,9 +79,10 @@ class System:
         await asyncio.gather(*sent)
 
     async def answers(
-        self, count: int, partition: int | None = None
+        self, count: int, partition: int | None = None, *, distinct: bool = False
     ) -> list[RatedUsage | RejectedUsage | PassedHoles]:
-        """The first `count` answers on usage.rated, of one partition or of all."""
+        """The first answers on usage.rated, of one partition or of all, until there are `count` (to
+        `distinct` offsets)."""
         consumer = AIOKafkaConsumer(bootstrap_servers=self.settings.kafka_bootstrap_servers)
         async with consumer:
             partitions = range(PARTITIONS) if partition is None else [partition]
@@ -89,17 +90,20 @@ class System:
             await consumer.seek_to_beginning()
             found: list[RatedUsage | RejectedUsage | PassedHoles] = []
             async with asyncio.timeout(WAIT_S):
-                while len(found) < count:
+                origins: set[tuple[int, int]] = set()
+                while (len(origins) if distinct else len(found)) < count:
                     for records in (await consumer.getmany(timeout_ms=200)).values():
                         for record in records:
                             answer = decode_rated(record.value or b"")
                             assert answer.origin.partition == record.partition
                             found.append(answer)
+                            origins.add((record.partition, answer.origin.offset))
             return found
 
 
-@pytest.fixture
-async def system(kafka_bootstrap: str) -> AsyncIterator[System]:
+@asynccontextmanager
+async def new_system(kafka_bootstrap: str) -> AsyncIterator[System]:
+    """Topics that nobody else uses."""
     settings = Settings(
         kafka_bootstrap_servers=kafka_bootstrap, topic_prefix=f"t{uuid4().hex[:8]}.", partitions=PARTITIONS
     )
@@ -109,6 +113,12 @@ async def system(kafka_bootstrap: str) -> AsyncIterator[System]:
         )
     async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap, linger_ms=5) as producer:
         yield System(settings=settings, producer=producer)
+
+
+@pytest.fixture
+async def system(kafka_bootstrap: str) -> AsyncIterator[System]:
+    async with new_system(kafka_bootstrap) as made:
+        yield made
 
 
 @asynccontextmanager
