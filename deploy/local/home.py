@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
 import secrets
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 CLONE = Path(__file__).resolve().parents[2]
 LOOPBACK = "127.0.0.1"
@@ -37,7 +37,7 @@ class Home:
 
     @property
     def state(self) -> Path:
-        """What runs now, by process id and its creation time (deploy/local/state.py)."""
+        """What runs now, by process id and time of start (deploy/local/state.py)."""
         return self.run / "state.json"
 
     def create(self) -> None:
@@ -45,37 +45,35 @@ class Home:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Remembered:
-    """Passwords and the ports used last, so that clients' settings stay right over a restart."""
-
-    cluster_id: str
-    postgres_password: str
-    role_secret: str
-    ports: Mapping[str, int]
-
-
-def recall(home: Home) -> Remembered:
-    """What the home remembers; secrets are made up on its first day."""
-    home.create()
-    file = home.data / "local.json"
-    known: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
-    return Remembered(
-        cluster_id=known.get("cluster_id") or _cluster_id(),
-        postgres_password=known.get("postgres_password") or secrets.token_urlsafe(24),
-        role_secret=known.get("role_secret") or secrets.token_urlsafe(24),
-        ports=known.get("ports", {}),
-    )
-
-
 def _cluster_id() -> str:
     """A random id in Kafka's notation: 16 bytes as 22 letters, never led by '-', which reads as an option."""
     return "s" + base64.urlsafe_b64encode(secrets.token_bytes(15)).decode() + "A"
 
 
+class Remembered(msgspec.Struct, frozen=True, kw_only=True):
+    """Passwords, made up on the first day, and the ports used last, so that clients' settings stay right."""
+
+    cluster_id: str = msgspec.field(default_factory=_cluster_id)
+    postgres_password: str = msgspec.field(default_factory=lambda: secrets.token_urlsafe(24))
+    role_secret: str = msgspec.field(default_factory=lambda: secrets.token_urlsafe(24))
+    ports: dict[str, int] = {}
+
+
+def recall(home: Home) -> Remembered:
+    """What the home remembers of its last start."""
+    home.create()
+    file = home.data / "local.json"
+    return msgspec.json.decode(file.read_bytes(), type=Remembered) if file.exists() else Remembered()
+
+
+def with_ports(facts: Remembered, ports: Mapping[str, int]) -> Remembered:
+    """The same facts, with these ports wanted at the next start."""
+    return msgspec.structs.replace(facts, ports=dict(ports))
+
+
 def remember(home: Home, facts: Remembered) -> None:
     """Keeps the facts for the next start, readable by the owner alone."""
-    write_private(home.data / "local.json", json.dumps({**vars(facts), "ports": dict(facts.ports)}, indent=2))
+    write_private(home.data / "local.json", msgspec.json.encode(facts).decode())
 
 
 def write_private(file: Path, text: str) -> None:

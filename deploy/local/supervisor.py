@@ -189,7 +189,7 @@ class Supervisor:
         for name, port in ports.items():
             if port != wanted[name]:
                 self._board.say(f"port {wanted[name]} is taken: {name} uses {port}")
-        homes.remember(self._home, homes.Remembered(**{**vars(self._facts), "ports": ports}))
+        homes.remember(self._home, homes.with_ports(self._facts, ports))
         return ports
 
     def _stop_everything(self) -> bool:

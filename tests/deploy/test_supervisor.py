@@ -91,7 +91,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     system = System(home=Home(folder / "home of it"), folder=folder)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         facts = homes.recall(system.home)
-        homes.remember(system.home, homes.Remembered(**{**vars(facts), "ports": {"ledger": _port(taken)}}))
+        homes.remember(system.home, homes.with_ports(facts, {"ledger": _port(taken)}))
         system.start()
         try:
             system.wait_until_ready()

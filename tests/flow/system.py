@@ -1,4 +1,4 @@
-"""A whole Spendmeter in a folder of its own, started as people start it: `spendmeter up --no-demo --detach`."""
+"""A whole Spendmeter in a folder of its own, started as people start it: `spendmeter up --detach`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 import httpx
+import msgspec
 import psutil
 
 from deploy.local import home as homes
@@ -44,13 +45,15 @@ class System:
 
     folder: Path
     partitions: int = 4
+    demo: bool = False
     environment: dict[str, str] = field(default_factory=dict)
     """On top of the caller's: every process inherits it."""
 
     def __enter__(self) -> System:
         self._choose_ports()
         try:
-            self.cli("up", "--no-demo", "--detach", timeout=UP_SECONDS_MAX)
+            demo = () if self.demo else ("--no-demo",)
+            self.cli("up", "--detach", *demo, timeout=UP_SECONDS_MAX)
         except BaseException:
             self.cli("down", timeout=DOWN_SECONDS_MAX, check=False)
             raise
@@ -62,7 +65,7 @@ class System:
         first = 20_000 + secrets.randbelow(12_000)
         names = (*EMBEDDED_PORTS, *services.PORTS)
         ports = homes.choose_ports({name: first + 10 * at for at, name in enumerate(names)})
-        homes.remember(Home(self.folder), homes.Remembered(**{**vars(facts), "ports": ports}))
+        homes.remember(Home(self.folder), homes.with_ports(facts, ports))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
