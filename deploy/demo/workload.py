@@ -12,7 +12,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-RUNAWAY_FIRST_S = 45.0
+RUNAWAY_FIRST_S = 80.0
+"""By then a whole minute of ordinary spending has closed, which is what the anomaly rule needs to know."""
 RUNAWAY_EVERY_S = 15 * 60.0
 RUNAWAY_LASTS_S = 40.0
 RUNAWAY_CALLS_PER_S = 4.0

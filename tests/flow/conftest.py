@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import asyncpg
 import pytest
@@ -25,6 +26,27 @@ def system(tmp_path_factory: pytest.TempPathFactory, otlp: Otlp) -> Iterator[Sys
     environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": otlp.url, "OTEL_BSP_SCHEDULE_DELAY": "500"}
     with System(tmp_path_factory.mktemp("flow") / "home", environment=environment) as running:
         yield running
+
+
+@pytest.fixture(scope="session", autouse=True)
+def demo_starting(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Future[System] | None]:
+    """A system with the demo, started beside the first tests: its runaway takes a minute and a half to come."""
+    if not any("runaway" in item.name and "/flow/" in str(item.path) for item in request.session.items):
+        yield None
+        return
+    demo = System(tmp_path_factory.mktemp("demo") / "home", demo=True)
+    with ThreadPoolExecutor(1) as pool:
+        starting = pool.submit(demo.__enter__)
+        yield starting
+        starting.result().__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def demo(demo_starting: Future[System]) -> System:
+    """The running system with the demo's traffic."""
+    return demo_starting.result()
 
 
 @pytest.fixture

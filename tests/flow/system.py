@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 
 import asyncpg
 import httpx
-import msgspec
 import psutil
 
 from deploy.local import home as homes

@@ -174,9 +174,10 @@ async def test_two_tenants_may_use_the_same_id(system: System, owner: asyncpg.Co
 @pytest.mark.parametrize("language", ["curl", "python"])
 def test_the_lines_that_up_prints_end_at_a_receipt(system: System, language: str) -> None:
     page = welcome(system.state.environment, home=str(system.folder))
-    curl, python = page.split("from a shell:")[1].split("and from Python:")
-    command = {"curl": ["bash", "-c", curl], "python": ["python3", "-c", python.strip()]}[language]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    lines = page.split("see its receipt:\n")[1]
+    at = lines.index("python3 - <<")
+    command = {"curl": lines[:at], "python": lines[at:]}[language]
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert "booked" in done.stdout
     assert "gpt-4o" in done.stdout

@@ -1,0 +1,44 @@
+"""The demo's runaway agent, from its first call to the alert in the hands of the one who asked for it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import httpx
+
+from deploy.demo.workload import RUNAWAY_FIRST_S
+from tests.flow.system import System, eventually
+
+FOUND_WITHIN_S = 10
+
+
+async def test_the_runaway_of_the_demo_raises_one_incident_of_each_kind_within_ten_seconds(
+    demo: System,
+) -> None:
+    def opened() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = demo.get("/v1/incidents")["incidents"]
+        return found if {incident["kind"] for incident in found} == {"anomaly", "budget"} else []
+
+    incidents = eventually("an incident of each kind", opened, RUNAWAY_FIRST_S + 60, every_s=0.5)
+    owner = await demo.database()
+    began = await owner.fetchval(
+        "SELECT min(occurred_at) FROM entries WHERE event::jsonb->'data'->'labels'->>'run' LIKE '%-loop-0'"
+    )
+    await owner.close()
+    seen = [(incident["kind"], incident["threshold_percent"]) for incident in incidents]
+    assert len(set(seen)) == len(seen), "one anomaly, and one incident a threshold of the budget"
+    for incident in incidents:
+        assert incident["scope"] == {"agent": "deep-research"}
+        assert incident["top_contributor"]["dimensions"]["agent"] == "deep-research"
+        assert Decimal(incident["rate_per_hour"]) > 1000
+        assert Decimal(incident["amount"]) > 0
+        took = datetime.fromisoformat(incident["opened_at"]) - began
+        assert took.total_seconds() < FOUND_WITHIN_S
+
+    def received() -> bool:
+        alerts = httpx.get(f"http://127.0.0.1:{demo.process('demo').port}/alerts").json()["alerts"]
+        return {alert["data"]["kind"] for alert in alerts} == {"anomaly", "budget"}
+
+    eventually("both alerts at the demo's sink", received, FOUND_WITHIN_S)
