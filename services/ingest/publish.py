@@ -22,6 +22,8 @@ from spendmeter.platform.kafka import Headers, Record, send_batches
 from spendmeter.platform.telemetry import log
 
 GATHER_S = 0.005
+SPACING_S = 0.02
+"""Between the starts of two flushes: each one costs the broker, and everything behind it, a round."""
 GATHER_EVENTS_MAX = 1000
 """With so many waiting, a flush starts at once."""
 DEADLINE_S = 10.0
@@ -70,6 +72,7 @@ class Publisher:
         self._queue: list[_Waiting] = []
         self._queued_events = 0
         self._wanted = asyncio.Event()
+        self._full = asyncio.Event()
         self._flush_began: float | None = None
 
     def trouble(self) -> str:
@@ -91,6 +94,8 @@ class Publisher:
         self._queue.append(waiting)
         self._queued_events += sum(map(len, waiting.records.values()))
         self._wanted.set()
+        if self._queued_events >= GATHER_EVENTS_MAX:
+            self._full.set()
         try:
             async with asyncio.timeout(DEADLINE_S):
                 acknowledged = await waiting.acknowledged
@@ -126,13 +131,18 @@ class Publisher:
         log().info("publishing", topic=self._topic, count=self._partitions)
 
     async def _flush_until_failure(self, producer: AIOKafkaProducer) -> None:
+        loop = asyncio.get_running_loop()
+        last = loop.time()
         while True:
             await self._wanted.wait()
-            if self._queued_events < GATHER_EVENTS_MAX:
-                await asyncio.sleep(GATHER_S)
+            pause = max(GATHER_S, last + SPACING_S - loop.time())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._full.wait()
+            last = loop.time()
             if not (taken := self._take()):
                 continue
-            self._flush_began = asyncio.get_running_loop().time()
+            self._flush_began = loop.time()
             try:
                 async with asyncio.timeout(GIVE_UP_S):
                     failure = await self._flush(producer, taken)
@@ -148,6 +158,7 @@ class Publisher:
         taken = [waiting for waiting in self._queue if not waiting.acknowledged.done()]
         self._queue, self._queued_events = [], 0
         self._wanted.clear()
+        self._full.clear()
         return taken
 
     @staticmethod
