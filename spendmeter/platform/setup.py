@@ -27,13 +27,13 @@ DEMO_TENANTS = {"acme": "UTC", "globex": "Europe/Berlin", "initech": "America/Lo
 
 FALLBACK = {"input_tokens": "0.000015", "output_tokens": "0.000075"}
 """USD a token of a model that nothing at all is known of: what the dearest common models cost."""
-DEMO_BUDGETS: tuple[tuple[str, str, dict[str, str], Decimal, str], ...] = (
-    ("acme", "Research agents, daily", {"agent": "deep-research"}, Decimal(5), "day"),
-    ("acme", "All of Acme, monthly", {}, Decimal(20_000), "month"),
-    ("globex", "Search team, monthly", {"team": "search"}, Decimal(5_000), "month"),
-    ("initech", "Everything, quarterly", {}, Decimal(60_000), "quarter"),
+DEMO_BUDGETS: tuple[tuple[str, str, dict[str, str], Decimal, str, list[int]], ...] = (
+    ("acme", "Research agents, daily", {"agent": "deep-research"}, Decimal(5), "day", [100]),
+    ("acme", "All of Acme, monthly", {}, Decimal(20_000), "month", [80, 100]),
+    ("globex", "Search team, monthly", {"team": "search"}, Decimal(5_000), "month", [80, 100]),
+    ("initech", "Everything, quarterly", {}, Decimal(60_000), "quarter", [50, 80, 100]),
 )
-"""(tenant, name, filter, amount in USD, period): the first is what the demo's runaway agent breaks."""
+"""(tenant, name, filter, amount in USD, period, thresholds in percent): the first is what the demo's runaway agent breaks."""
 
 
 class Installation(msgspec.Struct, kw_only=True):
@@ -124,16 +124,17 @@ async def _installation(connection: Any, secrets_file: Path) -> Installation:
 
 async def _demo(connection: Any, webhook_url: str, webhook_secret: str) -> None:
     """Budgets and one webhook channel a tenant; what is there already stays as people left it."""
-    for tenant, name, scope, amount, period in DEMO_BUDGETS:
+    for tenant, name, scope, amount, period, thresholds in DEMO_BUDGETS:
         await connection.execute(
             "INSERT INTO budgets (tenant, name, filter, amount, currency, period, thresholds_percent) "
-            "SELECT $1, $2, $3::jsonb, $4, 'USD', $5, '{80,100}' "
+            "SELECT $1, $2, $3::jsonb, $4, 'USD', $5, $6::numeric[] "
             "WHERE NOT EXISTS (SELECT 1 FROM budgets WHERE tenant = $1 AND name = $2)",
             tenant,
             name,
             json.dumps(scope),
             amount,
             period,
+            [Decimal(percent) for percent in thresholds],
         )
     for tenant in DEMO_TENANTS:
         await connection.execute(
