@@ -113,7 +113,8 @@ def finish(process: subprocess.Popen[bytes], what: str, log: Path, *, seconds_ma
 def bound(log: Path) -> None:
     """Keeps a log within LOG_BYTES_MAX twice over. Its writer appends, so cutting it under it is safe."""
     if log.exists() and log.stat().st_size > LOG_BYTES_MAX:
-        shutil.copyfile(log, log.with_name(log.name + ".1"))
+        with suppress(OSError):  # on a full disk the room is worth more than the old part
+            shutil.copyfile(log, log.with_name(log.name + ".1"))
         os.truncate(log, 0)
 
 

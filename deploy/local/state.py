@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from typing import Any, Literal
 
 import msgspec
@@ -71,7 +72,7 @@ def read_state(home: Home) -> State | None:
 
 
 class Board:
-    """The supervisor's side: every change is on disk before the call returns."""
+    """The supervisor's side: every change is on disk, if it takes anything, before the call returns."""
 
     def __init__(self, home: Home, supervisor: Identity) -> None:
         self._home = home
@@ -92,7 +93,8 @@ class Board:
             message = Message(number=self._messages, at=time.time(), text=text)
             kept = (*self._state.messages, message)[-MESSAGES_MAX:]
             self._replace(messages=kept)
-        print(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(message.at)), text, flush=True)
+        with suppress(OSError):
+            print(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(message.at)), text, flush=True)
 
     def enter(self, phase: Phase, failure: str = "") -> None:
         with self._lock:
@@ -110,4 +112,5 @@ class Board:
 
     def _replace(self, **changes: Any) -> None:
         self._state = msgspec.structs.replace(self._state, **changes)
-        write_private(self._home.state, msgspec.json.encode(self._state).decode())
+        with suppress(OSError):  # a full disk must not end the supervision; the next change writes it all
+            write_private(self._home.state, msgspec.json.encode(self._state).decode())

@@ -22,7 +22,7 @@ from deploy.local.home import CLONE, Home
 from deploy.local.keeper import BACKOFF_FIRST_S, BACKOFF_MAX_S, backoff_s
 from deploy.local.processes import LOG_BYTES_MAX, Identity, bound
 from deploy.local.services import SERVICES
-from deploy.local.state import ProcessEntry, State, read_state
+from deploy.local.state import Board, ProcessEntry, State, read_state
 from deploy.local.supervisor import OPTIONS_VARIABLE, Options
 
 STANDINS = Path(__file__).with_name("standins")
@@ -258,6 +258,19 @@ def test_a_process_with_a_reused_id_is_not_taken_for_the_recorded_one() -> None:
     assert mine.process() is not None
     assert Identity(pid=mine.pid, started_s=mine.started_s - 60).process() is None
     assert Identity(pid=0, started_s=0.0).process() is None
+
+
+def test_a_disk_that_takes_nothing_does_not_end_the_supervision(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.create()
+    board = Board(home, Identity.of(os.getpid()))
+    home.state.unlink()
+    home.run.rmdir()
+    board.say("the ledger died")
+    assert board.state.messages[-1].text == "the ledger died"
+    home.run.mkdir()
+    board.enter("ready")
+    assert read_state(home) == board.state
 
 
 def test_a_log_is_cut_under_its_writer_and_its_last_part_kept(tmp_path: Path) -> None:
