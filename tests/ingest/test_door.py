@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import re
 import select
 import socket
 import time
@@ -292,6 +293,10 @@ def test_the_description_is_complete_and_its_example_is_accepted(door: Ingest) -
     for content_type, content in operation["requestBody"]["content"].items():
         assert door.post(content["example"], content_type).status_code == 204
     assert "cost_class" in json.dumps(description["components"]["schemas"]["UsageData"])
-    assert httpx.get(door.url + "/").json()["events"] == f"POST {PATH}"
+    page = httpx.get(door.url + "/", follow_redirects=True).text
+    assert "/openapi.json" in page
+    scripts = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert scripts
+    assert all(httpx.get(door.url + script).status_code == 200 for script in scripts)
     problem(httpx.get(door.url + "/nothing"), 404)
     problem(httpx.get(door.url + PATH), 405)
