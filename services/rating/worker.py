@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError, ProducerClosed
+from aiokafka.errors import (
+    IllegalStateError,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+    ProducerClosed,
+)
 from aiokafka.structs import ConsumerRecord, RecordMetadata
 from opentelemetry import trace
 
@@ -34,7 +39,7 @@ POLL_MS = 200
 POLL_RECORDS_MAX = 4_000
 ACKNOWLEDGE_S_MAX = 30.0
 """A round unacknowledged for so long: the producer is discarded, and the round begins again."""
-ROUND_S_MAX = 5.0
+ROUND_S_MAX = 4.0
 """How long a rebalance or a SIGTERM waits for the round under way before it is abandoned."""
 WATCH_S = 1.0
 RETRY_S = 1.0
@@ -64,6 +69,7 @@ class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships n
         """Counts rebalances: what was polled under an earlier one belongs to somebody else by now."""
         self._trouble = "waiting for Kafka"
         self._catalog: Catalog | None = None
+        self._closing: list[Callable[[], Awaitable[None]]] = []
         self._consumer: AIOKafkaConsumer
         self._producer: AIOKafkaProducer
         self._admin: KafkaAdmin
@@ -76,22 +82,22 @@ class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships n
 
     async def run(self, stop: asyncio.Event) -> None:
         """Rate until `stop`. What goes wrong in our own code is raised, and ends the process."""
-        async with AsyncExitStack() as open_things:
-            working = asyncio.create_task(self._work(open_things))
-            stopping = asyncio.create_task(stop.wait())
-            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            stopping.cancel()
-            if not working.done():
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(ROUND_S_MAX), self._round:
-                        working.cancel()
-                working.cancel()
-            await asyncio.gather(working, return_exceptions=True)
+        working = asyncio.create_task(self._work())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not working.done():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ROUND_S_MAX), self._round:
+                    working.cancel()
+            working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        await self._close()
         if not working.cancelled():
             working.result()
 
-    async def _work(self, open_things: AsyncExitStack) -> None:
-        catalog = await self._connect(open_things)
+    async def _work(self) -> None:
+        catalog = await self._connect()
         self._catalog = catalog
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(catalog.follow())
@@ -104,38 +110,37 @@ class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships n
             while True:
                 await self._go_round(catalog)
 
-    async def _connect(self, open_things: AsyncExitStack) -> Catalog:
+    async def _connect(self) -> Catalog:
         """Connect and read the catalog to its end, for as long as it takes."""
         settings = self._settings
         while True:
-            async with AsyncExitStack() as attempt:
-                try:
-                    self._admin = await attempt.enter_async_context(
-                        KafkaAdmin(settings.kafka_bootstrap_servers)
-                    )
-                    catalog_consumer = await self._started(attempt, money_consumer(settings, group=None))
-                    catalog = Catalog(catalog_consumer, settings.topic_prefix + CATALOG.name, self._meters)
-                    await catalog.read_to_end()
-                    self._consumer = await self._started(attempt, money_consumer(settings, group=GROUP))
-                    self._producer = producer(settings, service=GROUP)
-                    attempt.push_async_callback(self._discard_producer)
-                    await self._producer.start()
-                except (KafkaError, OSError) as error:
-                    log().warning("not connected yet", error=type(error).__name__)
-                    await asyncio.sleep(RETRY_S)
-                    continue
-                await open_things.enter_async_context(attempt.pop_all())
+            reader, group = money_consumer(settings, group=None), money_consumer(settings, group=GROUP)
+            self._admin, self._consumer = KafkaAdmin(settings.kafka_bootstrap_servers), group
+            self._producer = producer(settings, service=GROUP)
+            self._closing = [
+                lambda: self._admin.__aexit__(None, None, None),
+                reader.stop,
+                group.stop,
+                self._discard_producer,
+            ]
+            try:
+                await self._admin.__aenter__()
+                await reader.start()
+                catalog = Catalog(reader, settings.topic_prefix + CATALOG.name, self._meters)
+                await catalog.read_to_end()
+                await group.start()
+                await self._producer.start()
+            except (KafkaError, OSError) as error:
+                log().warning("not connected yet", error=type(error).__name__)
+                await self._close()
+                await asyncio.sleep(RETRY_S)
+            else:
                 return catalog
 
-    async def _started(self, attempt: AsyncExitStack, consumer: AIOKafkaConsumer) -> AIOKafkaConsumer:
-        async def close() -> None:
-            with contextlib.suppress(KafkaError, TimeoutError):
-                async with asyncio.timeout(CLOSE_S_MAX):
-                    await consumer.stop()
-
-        attempt.push_async_callback(close)
-        await consumer.start()
-        return consumer
+    async def _close(self) -> None:
+        """Let go of all connections at once: together they have no longer than one of them."""
+        closing, self._closing = self._closing, []
+        await asyncio.gather(*map(_bounded, closing))
 
     # -- a round --------------------------------------------------------------------------------------------
 
@@ -164,22 +169,21 @@ class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships n
     async def _answer(self, polled: _Polled, book: PriceBook) -> None:
         """Answer what was polled, and pass what held no records; commit when all of it is acknowledged."""
         assignment = self._assignment
+        try:
+            commit = await self._reached(polled)
+        except IllegalStateError:
+            return  # a partition was taken away just now
+        if not commit:
+            return
         contexts = [c for rs in polled.values() for r in rs if r.headers and (c := span_context(r.headers))]
-        answers: dict[TopicPartition, list[Record]] = {}
-        commit: dict[TopicPartition, int] = {}
         with tracer().start_as_current_span("rating answer", links=links(contexts)) as span:
-            for partition, lane in self._lanes.items():
-                if lane.stopped:
-                    continue
-                if records := polled.get(partition):
-                    answers[partition] = self._rate(lane, records, book)
-                    commit[partition] = records[-1].offset + 1
-                elif (position := await self._consumer.position(partition)) > lane.next:
-                    answers[partition] = [_passed(lane, partition, position)]
-                    commit[partition] = position
+            answers = {
+                partition: self._rate(self._lanes[partition], polled[partition], book)
+                if partition in polled
+                else [_passed(self._lanes[partition], partition, offset)]
+                for partition, offset in commit.items()
+            }
             span.set_attribute("messaging.batch.message_count", sum(map(len, answers.values())))
-            if not answers:
-                return
             try:
                 async with asyncio.timeout(ACKNOWLEDGE_S_MAX):
                     await self._send(answers)
@@ -194,6 +198,19 @@ class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships n
             await self._consumer.commit(commit)
         except KafkaError as error:
             log().warning("commit failed: it is covered by the next", error=type(error).__name__)
+
+    async def _reached(self, polled: _Polled) -> dict[TopicPartition, int]:
+        """The offset that each partition's lane has come to, where it has moved: past the records polled, or
+        past control records and aborted transactions at the end of the log."""
+        reached = {}
+        for partition, lane in list(self._lanes.items()):
+            if lane.stopped:
+                continue
+            records = polled.get(partition)
+            offset = records[-1].offset + 1 if records else await self._consumer.position(partition)
+            if offset > lane.next:
+                reached[partition] = offset
+        return reached
 
     def _rate(self, lane: Lane, records: Sequence[ConsumerRecord[Any, Any]], book: PriceBook) -> list[Record]:
         outcomes: dict[str, int] = {}
@@ -244,9 +261,7 @@ class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships n
             sender.cancel()
             self._producer._message_accumulator.fail_all(ProducerClosed())
             await asyncio.wait({sender}, timeout=CLOSE_S_MAX)
-        with contextlib.suppress(KafkaError, TimeoutError):
-            async with asyncio.timeout(CLOSE_S_MAX):
-                await self._producer.stop()
+        await _bounded(self._producer.stop)
 
     # -- lanes ----------------------------------------------------------------------------------------------
 
@@ -316,6 +331,12 @@ class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships n
             for partition, lane in self._lanes.items():
                 if not lane.stopped:
                     self._halt(partition, lane, created_anew(lane, self._topic_id, facts.id))
+
+
+async def _bounded(close: Callable[[], Awaitable[None]]) -> None:
+    with contextlib.suppress(KafkaError, OSError, TimeoutError):
+        async with asyncio.timeout(CLOSE_S_MAX):
+            await close()
 
 
 def _seen(batch: asyncio.Future[RecordMetadata]) -> None:

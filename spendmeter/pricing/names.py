@@ -75,25 +75,27 @@ def _dashed(found: re.Match[str]) -> str:
 
 
 def provider_names(providers: Iterable[Provider]) -> Names:
-    """Who is meant by a provider's name."""
+    """Who is meant by a provider's name; lower case."""
     names = Names()
     for provider in providers:
-        names.own(provider.provider, provider.provider, provider.id)
+        owner = provider.provider.lower()
+        names.own(owner, owner, provider.id)
         for match in provider.match:
-            names.match(match, (), provider.provider, provider.id)
+            names.match(match, (), owner, provider.id)
     names.seal()
     return names
 
 
 def model_names(models: Iterable[Model]) -> Names:
-    """Who is meant by a model's name; of one provider."""
+    """Who is meant by a model's name, of one provider; lower case."""
     names = Names()
     for model in models:
-        names.own(model.sku, model.sku, model.id)
+        owner = model.sku.lower()
+        names.own(owner, owner, model.id)
         for alias in model.aliases:
-            names.own(alias, model.sku, model.id)
+            names.own(alias, owner, model.id)
         for match in model.match:
-            names.match(match, model.unless, model.sku, model.id)
+            names.match(match, model.unless, owner, model.id)
     names.seal()
     return names
 
