@@ -33,7 +33,7 @@ DEMO_BUDGETS: tuple[tuple[str, str, dict[str, str], Decimal, str, list[int]], ..
     ("globex", "Search team, monthly", {"team": "search"}, Decimal(5_000), "month", [80, 100]),
     ("initech", "Everything, quarterly", {}, Decimal(60_000), "quarter", [50, 80, 100]),
 )
-"""(tenant, name, filter, amount in USD, period, thresholds in percent); the demo's runaway breaks the first."""
+"""(tenant, name, filter, USD, period, thresholds in percent); the demo's runaway breaks the first one."""
 
 
 class Installation(msgspec.Struct, kw_only=True):
