@@ -41,7 +41,7 @@ HOLIDAY = 8
 """The weekday of a day that the calendar lists as a holiday."""
 
 
-class Window(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Window(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A stretch of local time that recurs weekly: start inclusive, end exclusive. An end at or before the
     start lies on the next day, and the whole stretch belongs to the day on which it starts."""
 
@@ -51,7 +51,7 @@ class Window(Struct, frozen=True, kw_only=True, omit_defaults=True):
     end: Clock = "24:00"
 
 
-class Conditions(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Conditions(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """When a price or an adjustment applies: all that is stated must hold; what is not stated is any."""
 
     effective_from: Instant | None = None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -21,9 +23,10 @@ from spendmeter.contracts.catalog import (
     published,
 )
 from spendmeter.pricing.catalog import PUBLIC, load_snapshot
-from spendmeter.pricing.catalog.files import read_jsonl, write_jsonl
+from spendmeter.pricing.catalog.files import read_jsonl, read_toml, write_jsonl
+from spendmeter.pricing.engine import rate
 from spendmeter.pricing.price_book import PriceBook
-from tests.pricing.entries import price
+from tests.pricing.entries import price, used
 
 EXAMPLES = sorted((Path(catalog.__file__).parent / "examples").glob("catalog.*.json"))
 
@@ -80,3 +83,68 @@ def test_one_providers_part_of_the_snapshot_is_the_same_entries() -> None:
     }
     part = {entry.id for entry in read_jsonl(PUBLIC, ["openai"]) if isinstance(entry, Price)}
     assert part == ours
+
+
+DJINN = """
+source = "https://djinn.example/prices"
+recorded_at = 2026-11-23T00:00:00Z
+
+[[unit]]
+unit = "wishes"
+about = "wishes granted"
+
+[[calendar]]
+name = "baghdad"
+time_zone = "Asia/Baghdad"
+holidays = ["2026-11-20"]
+
+[[provider]]
+provider = "djinn"
+match = ["*djinn*"]
+
+[[model]]
+provider = "djinn"
+sku = "lamp-2"
+aliases = ["lamp"]
+
+[[model.rates]]
+per = 1
+prices = { wishes = "3" }
+
+[[model.rates]]
+per = 1
+when = { calendar = "baghdad", windows = [{ days = [1, 2, 3, 4, 5], start = "08:00", end = "18:00" }] }
+prices = { wishes = "5" }
+"""
+
+
+def test_a_new_provider_with_a_unit_and_a_calendar_of_its_own_is_one_file(tmp_path: Path) -> None:
+    (tmp_path / "djinn.toml").write_text(DJINN)
+    book = PriceBook(read_toml(tmp_path / "djinn.toml"))
+
+    def cost(at: datetime) -> Decimal:
+        return rate(used("eu.djinn.example", "LAMP", {"wishes": 2}, at=at), book).list
+
+    assert cost(datetime(2026, 11, 19, 5, tzinfo=UTC)) == 10  # Thursday, 8:00 in Baghdad
+    assert cost(datetime(2026, 11, 19, 4, 59, 59, tzinfo=UTC)) == 6
+    assert cost(datetime(2026, 11, 20, 9, tzinfo=UTC)) == 6  # a holiday
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (DJINN.replace('"3"', '"3.0"'), r"own.toml: .*matching regex"),
+        (DJINN.replace("aliases", "alias"), r"own.toml: .*unknown field `alias`"),
+        (
+            DJINN.replace("source", "sauce"),
+            r"own.toml: .*missing required field `source`|unknown field `sauce`",
+        ),
+        ("[[model]", r"own.toml: "),
+    ],
+)
+def test_a_file_that_is_not_understood_is_named_with_the_place(
+    tmp_path: Path, text: str, reason: str
+) -> None:
+    (tmp_path / "own.toml").write_text(text)
+    with pytest.raises(ValueError, match=reason):
+        read_toml(tmp_path / "own.toml")

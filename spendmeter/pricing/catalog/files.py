@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Collection, Iterable, Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from spendmeter.contracts.catalog import (
     Unit,
     identified,
 )
+from spendmeter.contracts.events import Instant
 
 
 class Rates(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -44,7 +44,9 @@ class Rates(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknow
     prices: dict[str, PlainDecimal]
 
 
-class ProviderLine(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="provider"):
+class ProviderLine(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag="provider"
+):
     """One provider; see `catalog.Provider`."""
 
     provider: str
@@ -52,7 +54,9 @@ class ProviderLine(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="p
     resells: tuple[str, ...] = ()
 
 
-class ModelLine(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="model"):
+class ModelLine(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag="model"
+):
     """One sku: its names (see `catalog.Model`) and its prices."""
 
     provider: str
@@ -68,7 +72,9 @@ class ModelLine(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="mode
     rates: tuple[Rates, ...] = ()
 
 
-class CalendarLine(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="calendar"):
+class CalendarLine(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag="calendar"
+):
     """One vendor's calendar; see `catalog.Calendar`."""
 
     name: str
@@ -76,7 +82,7 @@ class CalendarLine(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="c
     holidays: tuple[str, ...] = ()
 
 
-class UnitLine(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="unit"):
+class UnitLine(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag="unit"):
     """One unit that units.toml lacks; see `catalog.Unit`."""
 
     unit: str
@@ -92,7 +98,7 @@ class Header(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What all entries of a file share."""
 
     source: str
-    recorded_at: datetime
+    recorded_at: Instant
     by: str = ""
     layer: Layer = "public"
     tenant: str = ""
