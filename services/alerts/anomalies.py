@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from statistics import median
 from typing import NamedTuple
 
@@ -37,6 +38,7 @@ COVERED_SHARE_MIN = Decimal("0.15")
 MATURE_MINUTES = 5
 """From so many closed minutes on, the newest is kept out of the expectation and belongs to what is tested."""
 SCOPES_MAX = 2_000
+SERIES_REMEMBERED_MAX = 50_000
 
 LEVEL_WEIGHT = Decimal("0.2")
 HIGH_MINUTES = 20
@@ -118,10 +120,11 @@ class Anomaly:
     expected_per_minute: Decimal
 
 
-def scopes_of(series: Series) -> list[Scope]:
+@lru_cache(maxsize=SERIES_REMEMBERED_MAX)
+def scopes_of(series: Series) -> tuple[Scope, ...]:
     """Every scope that a series' money belongs to."""
     named = ((dimension, getattr(series, dimension)) for dimension in NAMING_ORDER)
-    return [TENANT, *(scope for scope in named if scope[1])]
+    return (TENANT, *(scope for scope in named if scope[1]))
 
 
 def within(series: Series, scope: Scope) -> bool:

@@ -80,6 +80,7 @@ class Alerts:
                 await stop.wait()
                 for task in (*parts, *(task for _, task in self._watches.values())):
                     task.cancel()
+                self._pool.terminate()  # a frozen database must not hold up the end
 
     async def _connect(self, open_things: AsyncExitStack, stop: asyncio.Event) -> bool:
         """Connect to Postgres, for as long as it takes. False when told to stop meanwhile."""
@@ -95,7 +96,7 @@ class Alerts:
                 log().warning("not connected yet", error=type(error).__name__)
                 await asyncio.sleep(RETRY_S)
             else:
-                open_things.callback(self._pool.terminate)  # by then every part has ended
+                open_things.callback(self._pool.terminate)
                 self._store = Store(self._pool, self._meters)
                 return True
         return False

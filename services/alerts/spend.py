@@ -19,7 +19,7 @@ from spendmeter.contracts.money import EXACT, ZERO, total
 from spendmeter.contracts.series import Series
 
 BURST_SPAN = timedelta(seconds=10)
-BURST_SPAN_MIN = timedelta(seconds=3)
+BURST_SPAN_MIN = timedelta(seconds=2)
 LOOKS_MAX = 16
 """Readings kept for the rate of the last BURST_SPAN, a second apart when the stream flows."""
 
@@ -79,6 +79,7 @@ class Spend:
         self.series: dict[SeriesId, Series] = {}
         self.days: list[Day] = []
         self._open: list[Row] = []
+        self._sums: dict[tuple[datetime, datetime], dict[SeriesId, Money]] = {}
         self._looks: deque[tuple[datetime, dict[tuple[datetime, SeriesId], Decimal]]] = deque(
             maxlen=LOOKS_MAX
         )
@@ -90,6 +91,7 @@ class Spend:
     def look(self, rows: list[Row], now: datetime) -> None:
         """Take over the open end as read at `now`."""
         self._open = rows
+        self._sums = {}
         self._looks.append((now, {(row.minute, row.series_id): row.money.effective for row in rows}))
 
     def of_budget(self, budget: Budget, start: datetime, end: datetime) -> Money:
@@ -146,11 +148,14 @@ class Spend:
         return max(steady, per_hour(gained, now - at))
 
     def _open_sums(self, start: datetime, end: datetime) -> dict[SeriesId, Money]:
-        sums: dict[SeriesId, Money] = {}
-        for row in self._open:
-            if start <= row.minute < end:
-                sums[row.series_id] = sums.get(row.series_id, NOTHING).plus(row.money)
-        return sums
+        """The open end's part of [start, end) by series; kept for one look, as budgets share periods."""
+        if (start, end) not in self._sums:
+            sums: dict[SeriesId, Money] = {}
+            for row in self._open:
+                if start <= row.minute < end:
+                    sums[row.series_id] = sums.get(row.series_id, NOTHING).plus(row.money)
+            self._sums[start, end] = sums
+        return self._sums[start, end]
 
     def _covered(
         self, sums: Mapping[SeriesId, Money], covers: Callable[[Series], bool]

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from services.alerts.anomalies import Learned, Scope, detect, is_hot, within
-from services.alerts.budgets import Budget, Calendar, highest_breach, trouble
+from services.alerts.budgets import Budget, Calendar, highest_breach, matches, trouble
 from services.alerts.incidents import (
     HOUR,
     MICROSECOND,
@@ -64,7 +64,7 @@ class Look:
         if incident.kind == "anomaly":
             expected = _over(incident.expected_per_hour, until - incident.began_at)
         return self._figures(
-            by_series, expected, incident.expected_per_hour, lambda series: _in(series, incident.scope)
+            by_series, expected, incident.expected_per_hour, lambda series: matches(series, incident.scope)
         )
 
     def budget_of(self, incident: Incident) -> Budget | None:
@@ -77,7 +77,7 @@ class Look:
         amount = total(
             row.amount
             for row in self.spend.spent_since(self.learned.until)
-            if row.minute <= self.now and _in(row.series, incident.scope)
+            if row.minute <= self.now and matches(row.series, incident.scope)
         )
         expected = _over(incident.expected_per_hour, self.now - self.learned.until)
         return incident.kind == "anomaly" and is_hot(amount, expected)
@@ -147,10 +147,6 @@ class Look:
             of_which_provisional=total(money.provisional for money in by_series.values()),
             top_contributor=top_contributor(amounts, amount),
         )
-
-
-def _in(series: Series, scope: Mapping[str, str]) -> bool:
-    return all(getattr(series, dimension) == value for dimension, value in scope.items())
 
 
 def _over(per_hour: Decimal, duration: timedelta) -> Decimal:

@@ -19,7 +19,7 @@ from spendmeter.platform.telemetry import Meters, log
 
 LOOK_INTERVAL_S = 1.0
 """However many totals arrive, a tenant is looked at once in so long."""
-SWEEP_INTERVAL_S = 5.0
+SWEEP_INTERVAL_S = 3.0
 """And at least once in so long when none does: a lost message must not miss a breach."""
 RETRY_S = 1.0
 HOT_AGE_MAX = timedelta(seconds=15)

@@ -173,15 +173,20 @@ class Worker:
 
     async def start(self) -> None:
         """Start it; back when it is ready."""
+        self.spawn()
+        assert self._process is not None
+        async with asyncio.timeout(READY_S_MAX):
+            while await self.not_ready() is not None:
+                assert self._process.poll() is None, self._log.read_text()
+                await asyncio.sleep(0.1)
+
+    def spawn(self) -> None:
+        """Start it, and do not wait."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "services.alerts"],
                 cwd=ROOT, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
-        async with asyncio.timeout(READY_S_MAX):
-            while await self.not_ready() is not None:
-                assert self._process.poll() is None, self._log.read_text()
-                await asyncio.sleep(0.1)
 
     async def not_ready(self) -> str | None:
         async with httpx.AsyncClient() as client:

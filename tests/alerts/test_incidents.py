@@ -1,0 +1,104 @@
+"""What an incident says: amounts worked out by hand, in words that name scope, money, rate and contributor."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from services.alerts.anomalies import TENANT, Anomaly
+from services.alerts.incidents import (
+    Figures,
+    anomaly_incident,
+    event_of,
+    per_hour,
+    resolved,
+    scope_of,
+    top_contributor,
+    with_figures,
+)
+from spendmeter import contracts
+from spendmeter.contracts.incidents import TopContributor, decode_incident, encode_incident
+from spendmeter.contracts.series import Series
+from spendmeter.contracts.totals import decode_total
+
+EXAMPLES = Path(contracts.__path__[0]) / "examples"
+BERLIN = ZoneInfo("Europe/Berlin")
+NOW = datetime(2026, 11, 23, 10, 3, 8, tzinfo=UTC)
+FIGURES = Figures(
+    amount=Decimal("6.87"), expected=Decimal("0.024"), rate_per_hour=Decimal("3091.5"),
+    expected_per_hour=Decimal("10.8"), of_which_provisional=Decimal("0.687"),
+    top_contributor=TopContributor(dimensions={"sku": "gpt-4o", "key_id": "k1"}, amount="6.6", share="0.96"),
+)  # fmt: skip
+ANOMALY = Anomaly(
+    scope=("agent", "researcher"), began_at=NOW.replace(second=0), expected_per_minute=Decimal("0.18")
+)
+INCIDENT = anomaly_incident("acme", ANOMALY, "USD", FIGURES, NOW, BERLIN)
+
+
+def test_an_anomaly_says_what_where_how_much_how_fast_and_since_when() -> None:
+    assert INCIDENT.summary == (
+        "acme: agent=researcher spends 3,091.50 USD per hour now, 286 times what was expected (10.80 USD per "
+        "hour), since 2026-11-23 11:03 Europe/Berlin; 6.87 USD so far, 0.0240 USD expected. 96 % of it is "
+        "sku=gpt-4o, key_id=k1. 10 % of it is provisional: priced by an upper bound."
+    )
+    assert INCIDENT.suggested_action == "Look at agent researcher: stop it if nobody expects this."
+
+
+def test_its_end_says_what_it_came_to_and_how_long_it_took() -> None:
+    after = with_figures(INCIDENT, replace(FIGURES, amount=Decimal("63.1")), NOW, BERLIN)
+    over = resolved(after, "nothing unusual for 5 minutes", NOW + timedelta(minutes=12), BERLIN)
+    assert over.summary.startswith(
+        "Over: nothing unusual for 5 minutes. acme: agent=researcher came to 63.10 USD (0.0240 USD expected) "
+        "since 2026-11-23 11:03 Europe/Berlin; the incident was open for 12 min."
+    )
+    assert over.id == INCIDENT.id
+
+
+def test_where_nothing_was_expected_there_is_no_ratio() -> None:
+    unexpected = with_figures(INCIDENT, replace(FIGURES, expected_per_hour=Decimal(0)), NOW, BERLIN)
+    assert "where nothing was expected" in unexpected.summary
+
+
+def test_an_episode_is_the_minute_it_began_in() -> None:
+    def opened(**changes: object) -> object:
+        return anomaly_incident("acme", replace(ANOMALY, **changes), "USD", FIGURES, NOW, BERLIN)  # type: ignore[arg-type]
+
+    assert opened().id == opened(expected_per_minute=Decimal(1)).id == INCIDENT.id  # type: ignore[attr-defined]
+    assert INCIDENT.episode == 29_923_803  # 2026-11-23 10:03 in minutes since 1970
+    others = {opened(scope=TENANT).id, opened(began_at=NOW.replace(minute=4, second=0)).id}  # type: ignore[attr-defined]
+    assert len(others | {INCIDENT.id}) == 3
+    assert scope_of(opened(scope=TENANT)) == TENANT  # type: ignore[arg-type]
+
+
+def test_a_rate_is_exact_to_twelve_places() -> None:
+    assert per_hour(Decimal("0.1"), timedelta(seconds=7)) == Decimal("51.428571428571")
+    assert per_hour(Decimal(5), timedelta()) == 0
+
+
+def test_the_top_contributor_is_the_series_with_the_most_money() -> None:
+    small, large = Series(team="a", sku="x"), Series(team="b", sku="y")
+    top = top_contributor({small: Decimal(1), large: Decimal(3)}, Decimal(4))
+    assert (top.dimensions, top.amount, top.share) == ({"team": "b", "sku": "y"}, "3", "0.75")
+    assert top_contributor({}, Decimal(0)) == TopContributor()
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("incident.*.json")), ids=lambda path: path.name)
+def test_every_example_of_an_incident_decodes(path: Path) -> None:
+    event = decode_incident(path.read_bytes())
+    assert decode_incident(encode_incident(event)) == event
+
+
+def test_what_is_sent_decodes_to_what_was_said() -> None:
+    event = decode_incident(encode_incident(event_of(INCIDENT, "opened", NOW)))
+    assert (event.amount, event.rate_per_hour, event.scope) == ("6.87", "3091.5", {"agent": "researcher"})
+    assert event.top_contributor == FIGURES.top_contributor
+
+
+def test_the_example_of_a_total_decodes() -> None:
+    total = decode_total((EXAMPLES / "total.json").read_bytes())
+    assert (total.tenant, total.effective, total.dimensions.agent) == ("acme", "0.0441195", "triage")
