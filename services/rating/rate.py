@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Inexact
 
@@ -38,8 +37,7 @@ REASON_CHARACTERS_MAX = 500
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A record for `usage.rated`; `outcome` is the event's status, or "rejected"."""
 
     key: bytes | None
