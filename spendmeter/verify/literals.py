@@ -30,6 +30,9 @@ class Literals:
 
     def amount(self, event: Usage) -> Decimal | None:
         """What the event costs at list, exactly; None when the table cannot tell."""
+        if event.reported is not None:
+            own = event.reported["currency"] == self.currency
+            return Decimal(event.reported["amount"]) if own else None
         if not event.plain_terms:
             return None
         total = Decimal(0)

@@ -39,7 +39,14 @@ class Usage:
     def plain_terms(self) -> bool:
         """Whether it was served on the terms that a table of plain list prices states."""
         context = self.body["data"].get("context") or {}
-        return context.get("service_tier", "standard") == "standard" and not context.get("batch", False)
+        special = context.get("region") or context.get("batch")
+        return context.get("service_tier", "standard") == "standard" and not special
+
+    @property
+    def reported(self) -> Mapping[str, str] | None:
+        """What its sender, whose word counts, says that it cost: {amount, currency}."""
+        cost: Mapping[str, str] | None = self.body["data"].get("reported_cost")
+        return cost if self.body.get("trustreportedcost") else None
 
     @property
     def hour(self) -> datetime:
@@ -82,7 +89,7 @@ def read(raw: bytes | str | None) -> Usage:
             ),
             body=body,
         )
-    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         raise Unreadable(f"is no usage event: {type(error).__name__} {error}") from None
     if not usage:
         raise Unreadable("names no usage")

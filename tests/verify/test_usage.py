@@ -1,0 +1,96 @@
+"""verify's own reading and pricing of an event, against amounts worked out by hand."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spendmeter.contracts.events import identity as declared_identity
+from spendmeter.verify import literals
+from spendmeter.verify.usage import Unreadable, content_digest, identity, read
+from tests.verify.conftest import PRICES, event
+
+
+def said(**changes: Any) -> bytes:
+    body = event(1)
+    body["data"] |= changes
+    return json.dumps(body).encode()
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> literals.Literals:
+    file = tmp_path / "prices.toml"
+    file.write_text(PRICES)
+    return literals.load(file)
+
+
+@pytest.mark.parametrize(
+    "names", [("acme", "bot", "e1"), ("a", "cmebot", "e1"), ("ä", "日本", "\N{GRINNING FACE}")]
+)
+def test_its_identity_is_the_declared_one(names: tuple[str, str, str]) -> None:
+    assert identity(*names) == declared_identity(*names)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        None,
+        b"[]",
+        b"\xff",
+        b"[" * 100_000,
+        said(usage={}),
+        said(usage={"input_tokens": -1}),
+        said(usage={"input_tokens": 2**63}),
+        said(usage={"input_tokens": "1_000"}),
+        said(usage={"input_tokens": True}),
+        said(usage={"input_tokens": float("nan")}),
+        said(usage={"input_tokens": 1}).replace(b"1}", b"1e400}"),
+        said(sku="\ud800"),
+        json.dumps(event(1) | {"time": "yesterday"}).encode(),
+    ],
+)
+def test_what_is_no_event_is_unreadable(raw: bytes | None) -> None:
+    with pytest.raises(Unreadable):
+        read(raw)
+
+
+def test_an_amount_is_exact_and_a_unit_without_a_price_costs_what_its_parent_does(
+    table: literals.Literals,
+) -> None:
+    raw = said(provider="openai", sku="gpt-4o", usage={"input_tokens": 2000, "cache_read_tokens": "8000"})
+    assert table.amount(read(raw)) == Decimal("0.025")
+
+
+def test_what_the_table_does_not_state_is_not_guessed(table: literals.Literals) -> None:
+    gpt_4o = {"provider": "openai", "sku": "gpt-4o"}
+    unknown = [
+        gpt_4o | {"usage": {"images": 1}},
+        {"provider": "openai", "sku": "gpt-9"},
+        *(
+            gpt_4o | {"context": context}
+            for context in ({"service_tier": "flex"}, {"batch": True}, {"region": "eu"})
+        ),
+    ]
+    assert [table.amount(read(said(**data))) for data in unknown] == [None] * len(unknown)
+
+
+def test_a_trusted_sender_says_itself_what_it_paid(table: literals.Literals) -> None:
+    cost = {"amount": "0.0441195", "currency": "USD"}
+    trusted = json.loads(said(reported_cost=cost)) | {"trustreportedcost": True}
+    assert table.amount(read(json.dumps(trusted))) == Decimal("0.0441195")
+    assert table.amount(read(said(reported_cost=cost))) != Decimal("0.0441195")
+
+
+def test_two_copies_say_the_same_whatever_way_they_were_written() -> None:
+    one = read(said(usage={"input_tokens": 5, "gb_months": "1.50"}, context={}))
+    other = json.loads(
+        said(usage={"gb_months": "1.5", "input_tokens": "5"}, labels={"team": "team-1", "user": "x"})
+    )
+    assert content_digest(one) == content_digest(read(json.dumps(other | {"time": "2026-11-24T00:00:00Z"})))
+    other["data"]["usage"]["input_tokens"] = "6"
+    assert content_digest(one) != content_digest(read(json.dumps(other)))
