@@ -46,11 +46,11 @@ class Incident:
     rule_name: str
     scope: Mapping[str, str]
     scope_digest: bytes
-    period_start: datetime | None
-    period_end: datetime | None
-    episode: int | None
-    threshold_percent: Decimal | None
-    state: State
+    period_start: datetime | None = None
+    period_end: datetime | None = None
+    episode: int | None = None
+    threshold_percent: Decimal | None = None
+    state: State = "open"
     began_at: datetime
     currency: str
     amount: Decimal
@@ -59,13 +59,13 @@ class Incident:
     expected_per_hour: Decimal
     of_which_provisional: Decimal
     top_contributor: Mapping[str, Any]
-    summary: str
-    suggested_action: str
+    summary: str = ""
+    suggested_action: str = ""
     opened_at: datetime
     updated_at: datetime
     hot_at: datetime
-    resolved_at: datetime | None
-    resolution: str
+    resolved_at: datetime | None = None
+    resolution: str = ""
 
 
 def scope_of(incident: Incident) -> Scope:
@@ -90,91 +90,78 @@ def per_hour(amount: Decimal, duration: timedelta) -> Decimal:
 
 
 def budget_incident(
-    budget: Budget,
-    bounds: tuple[datetime, datetime],
-    threshold: Decimal,
-    figures: Figures,
-    now: datetime,
-    zone: ZoneInfo,
+    budget: Budget, bounds: tuple[datetime, datetime], threshold: Decimal, figures: Figures, now: datetime
 ) -> Incident:
     """A threshold of a budget that was crossed in the period `bounds`."""
-    return _incident(
+    return _opened(
+        now,
+        figures,
         tenant=budget.tenant,
         kind="budget",
         rule_id=budget.id,
         rule_revision=budget.revision,
         rule_name=budget.name,
         scope=dict(budget.filter),
-        period=bounds,
-        episode=None,
-        threshold=threshold,
+        period_start=bounds[0],
+        period_end=bounds[1],
+        threshold_percent=threshold,
         began_at=bounds[0],
         currency=budget.currency,
-        figures=figures,
-        now=now,
-        zone=zone,
     )
 
 
 def anomaly_incident(
-    tenant: str, anomaly: Anomaly, currency: str, figures: Figures, now: datetime, zone: ZoneInfo
+    tenant: str, anomaly: Anomaly, currency: str, figures: Figures, now: datetime
 ) -> Incident:
     """A scope far over its expectation; its episode is the minute in which that began."""
-    return _incident(
+    return _opened(
+        now,
+        figures,
         tenant=tenant,
         kind="anomaly",
         rule_id=RULE,
         rule_revision=RULE_REVISION,
         rule_name=RULE_NAME,
         scope={} if anomaly.scope == TENANT else dict([anomaly.scope]),
-        period=(None, None),
         episode=(anomaly.began_at - EPOCH) // MINUTE,
-        threshold=None,
         began_at=anomaly.began_at,
         currency=currency,
-        figures=figures,
-        now=now,
-        zone=zone,
     )
 
 
-def with_figures(incident: Incident, figures: Figures, now: datetime, zone: ZoneInfo) -> Incident:
-    """The same incident with today's amounts and words."""
-    changed = replace(incident, updated_at=now, **_columns(figures))
-    return replace(changed, summary=summary(changed, zone), suggested_action=suggested_action(changed))
+def told(incident: Incident, zone: ZoneInfo) -> Incident:
+    """The incident with the words that its figures deserve; times in `zone`."""
+    return replace(incident, summary=summary(incident, zone), suggested_action=suggested_action(incident))
 
 
-def resolved(incident: Incident, resolution: str, now: datetime, zone: ZoneInfo) -> Incident:
-    """The incident's end: what it came to, and how long it took."""
-    changed = replace(incident, state="resolved", resolved_at=now, updated_at=now, resolution=resolution)
-    return replace(changed, summary=summary(changed, zone))
+def with_figures(incident: Incident, figures: Figures, now: datetime) -> Incident:
+    """The same incident with the amounts of `now`."""
+    return replace(incident, updated_at=now, **_columns(figures))
+
+
+def resolved(incident: Incident, resolution: str, now: datetime) -> Incident:
+    """The incident's end."""
+    return replace(incident, state="resolved", resolved_at=now, updated_at=now, resolution=resolution)
+
+
+_AMOUNTS = ("amount", "expected", "rate_per_hour", "expected_per_hour", "of_which_provisional")
+_AS_THEY_ARE = """tenant state kind rule_name rule_revision scope began_at currency summary suggested_action
+    resolution""".split()
 
 
 def event_of(incident: Incident, transition: Transition, at: datetime) -> IncidentEvent:
     """What the topic and every channel are told."""
+    threshold = incident.threshold_percent
+    columns: dict[str, Any] = {name: plain(getattr(incident, name)) for name in _AMOUNTS}
+    columns |= {name: getattr(incident, name) for name in _AS_THEY_ARE}
     return IncidentEvent(
         incident_id=str(incident.id),
-        tenant=incident.tenant,
         transition=transition,
-        state=incident.state,
-        kind=incident.kind,
-        rule=incident.rule_id,
-        rule_name=incident.rule_name,
-        rule_revision=incident.rule_revision,
-        threshold_percent=None if incident.threshold_percent is None else plain(incident.threshold_percent),
-        scope=dict(incident.scope),
         at=at,
-        began_at=incident.began_at,
-        currency=incident.currency,
-        amount=plain(incident.amount),
-        expected=plain(incident.expected),
-        rate_per_hour=plain(incident.rate_per_hour),
-        expected_per_hour=plain(incident.expected_per_hour),
-        of_which_provisional=plain(incident.of_which_provisional),
+        rule=incident.rule_id,
+        threshold_percent=None if threshold is None else plain(threshold),
         top_contributor=TopContributor(**incident.top_contributor),
-        summary=incident.summary,
-        suggested_action=incident.suggested_action,
-        resolution=incident.resolution,
+        **columns,
     )
 
 
@@ -209,53 +196,15 @@ _ACTIONS = {
 }
 
 
-def _incident(
-    *,
-    tenant: str,
-    kind: Kind,
-    rule_id: str,
-    rule_revision: int,
-    rule_name: str,
-    scope: Mapping[str, str],
-    period: tuple[datetime | None, datetime | None],
-    episode: int | None,
-    threshold: Decimal | None,
-    began_at: datetime,
-    currency: str,
-    figures: Figures,
-    now: datetime,
-    zone: ZoneInfo,
-) -> Incident:
-    digest = _digest(sorted(scope.items()))
-    since = None if period[0] is None else period[0].isoformat()
-    threshold_text = None if threshold is None else plain(threshold)
-    key = [tenant, rule_id, rule_revision, digest.hex(), since, episode, threshold_text]
-    incident = Incident(
-        tenant=tenant,
-        id=UUID(bytes=_digest(key)),
-        kind=kind,
-        rule_id=rule_id,
-        rule_revision=rule_revision,
-        rule_name=rule_name,
-        scope=scope,
-        scope_digest=digest,
-        period_start=period[0],
-        period_end=period[1],
-        episode=episode,
-        threshold_percent=threshold,
-        state="open",
-        began_at=began_at,
-        currency=currency,
-        **_columns(figures),
-        summary="",
-        suggested_action="",
-        opened_at=now,
-        updated_at=now,
-        hot_at=now,
-        resolved_at=None,
-        resolution="",
-    )
-    return replace(incident, summary=summary(incident, zone), suggested_action=suggested_action(incident))
+def _opened(now: datetime, figures: Figures, **columns: Any) -> Incident:
+    digest = _digest(sorted(columns["scope"].items()))
+    start, threshold = columns.get("period_start"), columns.get("threshold_percent")
+    key = [columns["tenant"], columns["rule_id"], columns["rule_revision"], digest.hex()]
+    key += [start and start.isoformat(), columns.get("episode"), threshold and plain(threshold)]
+    return Incident(
+        id=UUID(bytes=_digest(key)), scope_digest=digest, opened_at=now, updated_at=now, hot_at=now,
+        **columns, **_columns(figures),
+    )  # fmt: skip
 
 
 def _columns(figures: Figures) -> dict[str, Any]:

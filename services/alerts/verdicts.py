@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
-from services.alerts.anomalies import Learned, Scope, detect, is_hot, within
-from services.alerts.budgets import Budget, Calendar, highest_breach, matches, trouble
+from services.alerts.anomalies import Learned, detect, is_hot, within
+from services.alerts.budgets import Budget, Calendar, highest_breach, matches
 from services.alerts.incidents import (
     HOUR,
     MICROSECOND,
@@ -18,6 +19,7 @@ from services.alerts.incidents import (
     budget_incident,
     per_hour,
     scope_of,
+    told,
     top_contributor,
 )
 from services.alerts.spend import Money, Spend
@@ -34,7 +36,7 @@ UPDATE_SHARE = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """One tenant at one moment: its rules, what it has spent, what was to be expected."""
+    """One tenant at one moment: budgets that can be watched, what was spent, what was to be expected."""
 
     tenant: str
     now: datetime
@@ -45,7 +47,8 @@ class Look:
 
     def proposals(self, current: Sequence[Incident]) -> list[Incident]:
         """Incidents to open, given those that are open (and anomalies that are cooling down)."""
-        return [*self._breached(current), *self._anomalous(current)]
+        found = [*self._breached(current), *self._anomalous(current)]
+        return [told(incident, self.calendar.zone) for incident in found]
 
     def due(self, incident: Incident) -> bool:
         """Whether its figures are to be renewed."""
@@ -96,8 +99,6 @@ class Look:
 
     def _breached(self, current: Sequence[Incident]) -> Iterable[Incident]:
         for budget in self.budgets:
-            if trouble(budget, self.calendar):
-                continue
             start, end = bounds = budget.bounds(self.now, self.calendar)
             spent = self.spend.of_budget(budget, start, end).effective
             seen = [
@@ -112,23 +113,17 @@ class Look:
                 by_series = self.spend.by_series(budget.covers, start, end)
                 usual = per_hour(budget.amount, end - start)
                 figures = self._figures(by_series, budget.amount, usual, budget.covers)
-                yield budget_incident(budget, bounds, threshold, figures, self.now, self.calendar.zone)
+                yield budget_incident(budget, bounds, threshold, figures, self.now)
 
     def _anomalous(self, current: Sequence[Incident]) -> Iterable[Incident]:
         named = [scope_of(incident) for incident in current if incident.kind == "anomaly"]
         spent = self.spend.spent_since(self.learned.until)
         for anomaly in detect(spent, self.learned, self.now, named):
-
-            def covers(series: Series, scope: Scope = anomaly.scope) -> bool:
-                return within(series, scope)
-
+            covers = partial(within, scope=anomaly.scope)
             usual = quantised(anomaly.expected_per_minute * 60)
             by_series = self.spend.open_by_series(covers, anomaly.began_at, self.now)
-            expected = _over(usual, self.now - anomaly.began_at)
-            figures = self._figures(by_series, expected, usual, covers)
-            yield anomaly_incident(
-                self.tenant, anomaly, self.calendar.currency, figures, self.now, self.calendar.zone
-            )
+            figures = self._figures(by_series, _over(usual, self.now - anomaly.began_at), usual, covers)
+            yield anomaly_incident(self.tenant, anomaly, self.calendar.currency, figures, self.now)
 
     def _figures(
         self,

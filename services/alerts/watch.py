@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 
 from services.alerts.budgets import trouble
-from services.alerts.incidents import Incident, resolved, with_figures
+from services.alerts.incidents import Incident, resolved, told, with_figures
 from services.alerts.reader import Allowance, Reader
 from services.alerts.store import Store, TenantRules
 from services.alerts.verdicts import Look
@@ -114,7 +114,6 @@ class TenantWatch:
 
     async def _follow(self, look: Look, incident: Incident) -> None:
         """Bring one open incident up to date, or end it."""
-        zone = look.calendar.zone
         hot = look.is_hot(incident)
         if hot and look.now - incident.hot_at >= HOT_AGE_MAX:
             await self._store.touch(incident, look.now)
@@ -126,11 +125,12 @@ class TenantWatch:
             by_series = await self._reader.scope_since(incident.scope, incident.began_at, until)
         else:
             by_series = look.spend.by_series(budget.covers, incident.began_at, until)
-        after = with_figures(incident, look.figures(incident, by_series, until), look.now, zone)
+        after = with_figures(incident, look.figures(incident, by_series, until), look.now)
         if ending:
-            await self._store.resolve(incident, resolved(after, ending, look.now, zone))
+            after = resolved(after, ending, look.now)
+            await self._store.resolve(incident, told(after, look.calendar.zone))
         else:
-            await self._store.update(incident, after)
+            await self._store.update(incident, told(after, look.calendar.zone))
 
     def _new_reader(self) -> Reader:
         return Reader(self._pool, self._tenant, self._rules.calendar, self._allowance)

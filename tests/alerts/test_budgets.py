@@ -90,7 +90,7 @@ def test_an_incident_is_new_for_another_period_revision_or_threshold_and_for_not
     december = BUDGET.bounds(NOW + timedelta(days=10), BERLIN)
 
     def opened(budget=BUDGET, bounds=november, threshold=100, figures=FIGURES, now=NOW):
-        return budget_incident(budget, bounds, Decimal(threshold), figures, now, BERLIN.zone).id
+        return budget_incident(budget, bounds, Decimal(threshold), figures, now).id
 
     first = opened()
     assert first == opened(figures=replace(FIGURES, amount=Decimal(99)), now=NOW + timedelta(days=1))

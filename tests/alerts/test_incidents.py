@@ -18,6 +18,7 @@ from services.alerts.incidents import (
     per_hour,
     resolved,
     scope_of,
+    told,
     top_contributor,
     with_figures,
 )
@@ -37,7 +38,7 @@ FIGURES = Figures(
 ANOMALY = Anomaly(
     scope=("agent", "researcher"), began_at=NOW.replace(second=0), expected_per_minute=Decimal("0.18")
 )
-INCIDENT = anomaly_incident("acme", ANOMALY, "USD", FIGURES, NOW, BERLIN)
+INCIDENT = told(anomaly_incident("acme", ANOMALY, "USD", FIGURES, NOW), BERLIN)
 
 
 def test_an_anomaly_says_what_where_how_much_how_fast_and_since_when() -> None:
@@ -50,8 +51,8 @@ def test_an_anomaly_says_what_where_how_much_how_fast_and_since_when() -> None:
 
 
 def test_its_end_says_what_it_came_to_and_how_long_it_took() -> None:
-    after = with_figures(INCIDENT, replace(FIGURES, amount=Decimal("63.1")), NOW, BERLIN)
-    over = resolved(after, "nothing unusual for 5 minutes", NOW + timedelta(minutes=12), BERLIN)
+    after = with_figures(INCIDENT, replace(FIGURES, amount=Decimal("63.1")), NOW)
+    over = told(resolved(after, "nothing unusual for 5 minutes", NOW + timedelta(minutes=12)), BERLIN)
     assert over.summary.startswith(
         "Over: nothing unusual for 5 minutes. acme: agent=researcher came to 63.10 USD (0.0240 USD expected) "
         "since 2026-11-23 11:03 Europe/Berlin; the incident was open for 12 min."
@@ -60,13 +61,13 @@ def test_its_end_says_what_it_came_to_and_how_long_it_took() -> None:
 
 
 def test_where_nothing_was_expected_there_is_no_ratio() -> None:
-    unexpected = with_figures(INCIDENT, replace(FIGURES, expected_per_hour=Decimal(0)), NOW, BERLIN)
-    assert "where nothing was expected" in unexpected.summary
+    unexpected = with_figures(INCIDENT, replace(FIGURES, expected_per_hour=Decimal(0)), NOW)
+    assert "where nothing was expected" in told(unexpected, BERLIN).summary
 
 
 def test_an_episode_is_the_minute_it_began_in() -> None:
     def opened(**changes: object) -> object:
-        return anomaly_incident("acme", replace(ANOMALY, **changes), "USD", FIGURES, NOW, BERLIN)  # type: ignore[arg-type]
+        return anomaly_incident("acme", replace(ANOMALY, **changes), "USD", FIGURES, NOW)  # type: ignore[arg-type]
 
     assert opened().id == opened(expected_per_minute=Decimal(1)).id == INCIDENT.id  # type: ignore[attr-defined]
     assert INCIDENT.episode == 29_923_803  # 2026-11-23 10:03 in minutes since 1970

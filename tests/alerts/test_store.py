@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 
 from services.alerts.budgets import Budget, Calendar
-from services.alerts.incidents import budget_incident
+from services.alerts.incidents import budget_incident, told
 from services.alerts.reader import Allowance, Reader
 from services.alerts.store import Store
 from services.alerts.watch import TenantWatch
@@ -29,7 +29,7 @@ UTC_ZONE = ZoneInfo("UTC")
 def opened(at: datetime, budget: Budget = BUDGET) -> Any:
     calendar = Calendar(zone=UTC_ZONE, fiscal_start_month=1, currency="USD")
     bounds = budget.bounds(at, calendar)
-    return budget_incident(budget, bounds, Decimal(100), FIGURES, at, UTC_ZONE)
+    return told(budget_incident(budget, bounds, Decimal(100), FIGURES, at), UTC_ZONE)
 
 
 async def watch(book: Book, pool: asyncpg.Pool, store: Store) -> TenantWatch:
