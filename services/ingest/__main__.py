@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from datetime import timedelta
 
@@ -52,6 +53,7 @@ def main() -> None:
     """Read the settings once and serve."""
     settings = Settings()
     start_telemetry("ingest", settings)
+    gc.freeze()  # what was imported stays: no collection need look at it again
     uvloop.run(serve(settings))
 
 

@@ -46,14 +46,15 @@ class EventError(ValueError):
         self.field = field
 
 
-class Amount(Struct, frozen=True, kw_only=True):
+# The structs are gc=False: they hold no cycles, and tracking them cost ingest a fifth of its time.
+class Amount(Struct, frozen=True, kw_only=True, gc=False):
     """Money as a sender states it; `amount` is a plain decimal string."""
 
     amount: str
     currency: Currency
 
 
-class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Context(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What decides between price conditions: the tier and region that *served*, and whether in a batch."""
 
     service_tier: Label = "standard"
@@ -61,7 +62,7 @@ class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
     batch: bool = False
 
 
-class Labels(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Labels(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Whose spend it is; '' = not given. `user` is pseudonymised before it reaches Kafka."""
 
     team: Label = ""
@@ -75,14 +76,14 @@ class Labels(Struct, frozen=True, kw_only=True, omit_defaults=True):
     user: Label = ""
 
 
-class Performance(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Performance(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """How the call went."""
 
     latency_ms: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
     status: Label = ""
 
 
-class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What the work achieved, in the caller's own terms."""
 
     name: Name
@@ -90,7 +91,7 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     value: Amount | None = None
 
 
-class UsageData(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class UsageData(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What was used: `usage` holds disjoint quantities by unit (cached tokens are not part of input)."""
 
     provider: Name
@@ -104,7 +105,7 @@ class UsageData(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reported_cost: Amount | None = None
 
 
-class UsageEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class UsageEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One metered use. The caller gives the first group; ingest stamps the second from the credential."""
 
     specversion: Literal["1.0"]
