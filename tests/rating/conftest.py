@@ -28,7 +28,7 @@ from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.settings import Settings
 
 PARTITIONS = 2
-WAIT_S = 30.0
+WAIT_S = 60.0
 
 
 def raw_event(number: int, **changes: Any) -> bytes:
