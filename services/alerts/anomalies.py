@@ -56,6 +56,7 @@ FOLD_SHARE = Decimal("0.5")
 """A scope of whose excess this much lies within an incident already named is that incident."""
 NAME_SHARE = Decimal("0.8")
 BEGAN_SHARE = Decimal("0.25")
+HOT_FACTOR = Decimal(2)
 HOT_SHARE = Decimal("0.5")
 
 
@@ -118,6 +119,9 @@ class Anomaly:
     scope: Scope
     began_at: datetime
     expected_per_minute: Decimal
+    """What the scope itself used to spend; where it is new, what its siblings do."""
+    hot_per_minute: Decimal
+    """It goes on for as long as the scope spends this much."""
 
 
 @lru_cache(maxsize=SERIES_REMEMBERED_MAX)
@@ -191,9 +195,9 @@ def detect(
     return found
 
 
-def is_hot(amount: Decimal, expected: Decimal) -> bool:
-    """Whether a scope with an incident is still far over what was expected when the incident was opened."""
-    return amount - expected >= max(expected, MATERIAL_AMOUNT * HOT_SHARE)
+def is_hot(amount: Decimal, expected: Decimal, hot: Decimal) -> bool:
+    """Whether an incident goes on: amounts of the minutes under test, by what was known at its opening."""
+    return amount >= max(hot, expected + MATERIAL_AMOUNT * HOT_SHARE)
 
 
 class _Test:
@@ -253,13 +257,15 @@ class _Test:
 
     def anomaly(self, scope: Scope) -> Anomaly:
         expected = self._learned.of(scope)
-        per_minute = expected.per_minute if expected else ZERO
+        own = self._learned.scopes.get(scope, expected)
+        per_minute = own.per_minute if own else ZERO
         before = self._all[scope] - self._now[scope] - per_minute
-        began_before = self._learned.until < self._open and before >= BEGAN_SHARE * self._excess(scope)
+        began_before = self._learned.until < self._open and before >= BEGAN_SHARE * self._over(scope, own)
         return Anomaly(
             scope=scope,
             began_at=self._learned.until if began_before else self._open,
             expected_per_minute=per_minute,
+            hot_per_minute=HOT_FACTOR * expected.per_minute if expected else ZERO,
         )
 
     def _excess(self, scope: Scope) -> Decimal:

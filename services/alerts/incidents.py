@@ -12,10 +12,19 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from services.alerts.anomalies import MINUTE, RULE, RULE_NAME, RULE_REVISION, TENANT, Anomaly, Scope
+from services.alerts.anomalies import (
+    MINUTE,
+    NAMING_ORDER,
+    RULE,
+    RULE_NAME,
+    RULE_REVISION,
+    TENANT,
+    Anomaly,
+    Scope,
+)
 from services.alerts.budgets import Budget
 from spendmeter.contracts.incidents import IncidentEvent, Kind, State, TopContributor, Transition
-from spendmeter.contracts.money import EXACT, ZERO, divided, plain, presented
+from spendmeter.contracts.money import EXACT, ZERO, divided, plain, presented, quantised
 
 HOUR = timedelta(hours=1)
 MICROSECOND = timedelta(microseconds=1)
@@ -57,6 +66,7 @@ class Incident:
     expected: Decimal
     rate_per_hour: Decimal
     expected_per_hour: Decimal
+    hot_per_hour: Decimal = ZERO
     of_which_provisional: Decimal
     top_contributor: Mapping[str, Any]
     summary: str = ""
@@ -126,6 +136,7 @@ def anomaly_incident(
         episode=(anomaly.began_at - EPOCH) // MINUTE,
         began_at=anomaly.began_at,
         currency=currency,
+        hot_per_hour=quantised(anomaly.hot_per_minute * 60),
     )
 
 
@@ -169,8 +180,9 @@ def summary(incident: Incident, zone: ZoneInfo) -> str:
     """What changed, how much so far, how fast, against what, where, since when: a few sentences."""
     sentences = [_ended(incident, zone) if incident.state == "resolved" else _goes_on(incident, zone)]
     top = incident.top_contributor
-    if top["dimensions"]:
-        named = ", ".join(f"{name}={value}" for name, value in top["dimensions"].items())
+    where = {name: top["dimensions"].get(name, "") for name in NAMING_ORDER if name not in incident.scope}
+    if any(where.values()):
+        named = ", ".join(f"{name}={value}" for name, value in where.items() if value)
         sentences.append(f"{_percent(Decimal(top['share']))} of it is {named}.")
     if incident.of_which_provisional > 0 and incident.amount > 0:
         share = divided(incident.of_which_provisional, incident.amount)

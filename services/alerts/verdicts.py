@@ -82,8 +82,9 @@ class Look:
             for row in self.spend.spent_since(self.learned.until)
             if row.minute <= self.now and matches(row.series, incident.scope)
         )
-        expected = _over(incident.expected_per_hour, self.now - self.learned.until)
-        return incident.kind == "anomaly" and is_hot(amount, expected)
+        tested = self.now - self.learned.until
+        expected, hot = (_over(rate, tested) for rate in (incident.expected_per_hour, incident.hot_per_hour))
+        return incident.kind == "anomaly" and is_hot(amount, expected, hot)
 
     def ending(self, incident: Incident, hot: bool) -> str:
         """Why an incident is over; '' = it is not."""

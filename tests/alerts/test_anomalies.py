@@ -173,10 +173,10 @@ def test_a_tenant_of_one_series_pages_for_its_agent() -> None:
     assert found[0][1].scope in only - {TENANT}
 
 
-def test_hot_means_more_than_double_and_material() -> None:
-    assert is_hot(Decimal("4.01"), Decimal(2))
-    assert not is_hot(Decimal("3.99"), Decimal(2))
-    assert not is_hot(Decimal("0.49"), Decimal("0.01"))
+def test_hot_is_over_the_mark_and_material() -> None:
+    assert is_hot(Decimal(4), Decimal(2), hot=Decimal(4))
+    assert not is_hot(Decimal("3.99"), Decimal(2), hot=Decimal(4))
+    assert not is_hot(Decimal("0.5"), Decimal("0.01"), hot=Decimal("0.02"))
 
 
 @pytest.mark.skipif(not SERVEGEN.exists(), reason="the ServeGen trace is not here")

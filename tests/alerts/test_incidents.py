@@ -33,10 +33,13 @@ NOW = datetime(2026, 11, 23, 10, 3, 8, tzinfo=UTC)
 FIGURES = Figures(
     amount=Decimal("6.87"), expected=Decimal("0.024"), rate_per_hour=Decimal("3091.5"),
     expected_per_hour=Decimal("10.8"), of_which_provisional=Decimal("0.687"),
-    top_contributor=TopContributor(dimensions={"sku": "gpt-4o", "key_id": "k1"}, amount="6.6", share="0.96"),
+    top_contributor=TopContributor(dimensions={"project": "p", "agent": "researcher", "sku": "gpt-4o", "key_id": "k1"}, amount="6.6", share="0.96"),
 )  # fmt: skip
 ANOMALY = Anomaly(
-    scope=("agent", "researcher"), began_at=NOW.replace(second=0), expected_per_minute=Decimal("0.18")
+    scope=("agent", "researcher"),
+    began_at=NOW.replace(second=0),
+    expected_per_minute=Decimal("0.18"),
+    hot_per_minute=Decimal("0.36"),
 )
 INCIDENT = told(anomaly_incident("acme", ANOMALY, "USD", FIGURES, NOW), BERLIN)
 
@@ -45,7 +48,7 @@ def test_an_anomaly_says_what_where_how_much_how_fast_and_since_when() -> None:
     assert INCIDENT.summary == (
         "acme: agent=researcher spends 3,091.50 USD per hour now, 286 times what was expected (10.80 USD per "
         "hour), since 2026-11-23 11:03 Europe/Berlin; 6.87 USD so far, 0.0240 USD expected. 96 % of it is "
-        "sku=gpt-4o, key_id=k1. 10 % of it is provisional: priced by an upper bound."
+        "key_id=k1, sku=gpt-4o. 10 % of it is provisional: priced by an upper bound."
     )
     assert INCIDENT.suggested_action == "Look at agent researcher: stop it if nobody expects this."
 

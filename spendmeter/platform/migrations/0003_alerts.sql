@@ -48,7 +48,7 @@ CREATE TABLE channels (
 -- id is the digest of the key below it: two workers that see the same thing open one incident.
 -- amount = money since began_at (budget: the period's start; anomaly: the minute in which it began);
 -- expected = what it is compared with: the budget's amount, or what the scope would have spent by now.
--- episode = that minute, counted from 1970. hot_at = when an anomaly was last seen over its expectation.
+-- episode = that minute, counted from 1970. hot_at = when an anomaly's scope last spent hot_per_hour or more.
 CREATE TABLE incidents (
     tenant text NOT NULL,
     id uuid NOT NULL,
@@ -69,6 +69,7 @@ CREATE TABLE incidents (
     expected numeric NOT NULL CHECK (expected >= 0 AND expected < 'Infinity'),
     rate_per_hour numeric NOT NULL CHECK (rate_per_hour > '-Infinity' AND rate_per_hour < 'Infinity'),
     expected_per_hour numeric NOT NULL CHECK (expected_per_hour >= 0 AND expected_per_hour < 'Infinity'),
+    hot_per_hour numeric NOT NULL DEFAULT 0 CHECK (hot_per_hour >= 0 AND hot_per_hour < 'Infinity'),
     of_which_provisional numeric NOT NULL
         CHECK (of_which_provisional > '-Infinity' AND of_which_provisional < 'Infinity'),
     top_contributor jsonb NOT NULL,
