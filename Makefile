@@ -5,14 +5,14 @@ HOST_PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python;
 PY := .venv/bin/python
 SPENDMETER := ./bin/spendmeter
 
-.PHONY: help up down clean install install-test test lint format kill bench-flow bench-ledger lock
+.PHONY: help up down clean install install-test test lint format kill bench-flow bench-ledger bench-rating lock
 
 help:
 	@echo 'make up       install, start everything, stream demo usage (Ctrl-C stops; data stays)'
 	@echo 'make test     install, lint, type-check, run every test on real Kafka and Postgres'
 	@echo 'make down     stop everything          make clean    remove the data'
 	@echo 'make install  set up without starting  make kill     crash every worker five times under load'
-	@echo 'make bench-flow, make bench-ledger     measure'
+	@echo 'make bench-flow, bench-ledger, bench-rating   measure'
 
 up: install
 	@$(SPENDMETER) up $(ARGS)
@@ -57,8 +57,8 @@ test: install-test lint
 kill: install-test
 	@$(PY) -m tests.faults.kill $(ARGS)
 
-bench-flow: install-test
-	@$(PY) -m tests.benchmarks.bench_flow $(ARGS)
+bench-flow bench-ledger bench-rating: install-test
+	@$(PY) -m tests.benchmarks.$(subst -,_,$@) $(ARGS)
 
 lint: install-test
 	@$(PY) -m ruff check .
