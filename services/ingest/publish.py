@@ -18,7 +18,7 @@ from aiokafka.errors import KafkaError
 from services.ingest.refused import unavailable
 from spendmeter.contracts.events import UsageEvent, encode_event, identity
 from spendmeter.contracts.topics import partition_of
-from spendmeter.platform.kafka import Headers, Record, send_batches
+from spendmeter.platform.kafka import Headers, Record, discard, send_batches
 from spendmeter.platform.telemetry import log
 
 GATHER_S = 0.005
@@ -33,7 +33,6 @@ STUCK_S = 5.0
 GIVE_UP_S = 30.0
 """A flush unacknowledged for so long: the producer is discarded, and a new one looks the broker up afresh."""
 CONNECT_S_MAX = 15.0
-DISCARD_S_MAX = 2.0
 RETRY_S = 1.0
 
 UNKNOWN = "the outcome is unknown: send the request again with the same ids, duplicates are booked once"
@@ -197,14 +196,3 @@ def _look_at(batch: asyncio.Future[Any]) -> None:
     """Take note of a failure: of a batch that was given up on, nobody else does, and asyncio complains."""
     if not batch.cancelled():
         batch.exception()
-
-
-async def discard(producer: AIOKafkaProducer) -> None:
-    """Let go of a producer, whatever it still holds: `stop` would wait for batches that may never end."""
-    sender = producer._sender.sender_task  # there is no public way to abandon a producer
-    if sender is not None:
-        sender.cancel()
-    producer._closed = True
-    with contextlib.suppress(KafkaError, OSError, TimeoutError):
-        async with asyncio.timeout(DISCARD_S_MAX):
-            await producer.client.close()

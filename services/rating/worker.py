@@ -18,7 +18,6 @@ from aiokafka.errors import (
     KafkaError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
-    ProducerClosed,
 )
 from aiokafka.structs import ConsumerRecord, RecordMetadata
 from opentelemetry import trace
@@ -28,7 +27,7 @@ from services.rating.lanes import Lane, created_anew, open_lane
 from services.rating.rate import Answers
 from spendmeter.contracts.rated import Origin, PassedHoles, encode_rated
 from spendmeter.contracts.topics import CATALOG, USAGE_EVENTS, USAGE_RATED
-from spendmeter.platform.kafka import Record, money_consumer, producer, send_batches
+from spendmeter.platform.kafka import Record, discard, money_consumer, producer, send_batches
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.settings import Settings
 from spendmeter.platform.telemetry import Meters, links, log, span_context, traceparent_headers, tracer
@@ -255,13 +254,7 @@ class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships n
                 return
 
     async def _discard_producer(self) -> None:
-        """Let go of it, whatever it still holds: `stop` alone would wait for batches that never end."""
-        sender = self._producer._sender.sender_task  # there is no public way to abandon a producer
-        if sender is not None:
-            sender.cancel()
-            self._producer._message_accumulator.fail_all(ProducerClosed())
-            await asyncio.wait({sender}, timeout=CLOSE_S_MAX)
-        await _bounded(self._producer.stop)
+        await discard(self._producer)
 
     # -- lanes ----------------------------------------------------------------------------------------------
 

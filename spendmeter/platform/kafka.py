@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from aiokafka.structs import RecordMetadata
 
 from spendmeter.contracts.topics import MESSAGE_BYTES_MAX
@@ -13,6 +15,7 @@ from spendmeter.platform.settings import Settings
 
 REQUEST_BYTES_MAX = MESSAGE_BYTES_MAX - 64 * 1024  # below max.message.bytes, so that the broker refuses none
 PARTITION_FETCH_BYTES_MAX = 4 * 1024 * 1024
+DISCARD_S_MAX = 2.0
 
 Headers = list[tuple[str, bytes]]
 Record = tuple[bytes | None, bytes, Headers]
@@ -69,3 +72,14 @@ async def send_batches(
     if builder.record_count():
         futures.append(await sender.send_batch(builder, topic, partition=partition))
     return futures
+
+
+async def discard(producer: AIOKafkaProducer) -> None:
+    """Let go of a producer, whatever it still holds: `stop` would wait for batches that may never end."""
+    sender = producer._sender.sender_task  # there is no public way to abandon a producer
+    if sender is not None:
+        sender.cancel()
+    producer._closed = True
+    with contextlib.suppress(KafkaError, OSError, TimeoutError):
+        async with asyncio.timeout(DISCARD_S_MAX):
+            await producer.client.close()
