@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from fastapi import APIRouter, FastAPI
 from pydantic import AwareDatetime, BaseModel
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -36,6 +37,8 @@ HEADERS = (
     (b"cross-origin-resource-policy", b"same-origin"),
 )
 """On every answer; `no-store` is added where nothing else was said."""
+
+BODY_BYTES_MAX = 64 * 1024
 
 catalog_router = APIRouter(tags=["catalog"])
 
@@ -88,7 +91,7 @@ def create_app(
 
 
 class Edge:
-    """Around every request: headers that every answer has, and how long the route took."""
+    """Around every request: the bound of its body, headers of every answer, and how long the route took."""
 
     def __init__(self, app: ASGIApp, meters: Meters) -> None:
         self._app = app
@@ -100,6 +103,16 @@ class Edge:
             await self._app(scope, receive, send)
             return
 
+        taken = 0
+
+        async def receive_bounded() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > BODY_BYTES_MAX:
+                raise HTTPException(413, f"a body has at most {BODY_BYTES_MAX} bytes")
+            return message
+
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = list(message["headers"]) + list(HEADERS)
@@ -110,7 +123,7 @@ class Edge:
 
         began_s = time.perf_counter()
         try:
-            await self._app(scope, receive, send_with_headers)
+            await self._app(scope, receive_bounded, send_with_headers)
         finally:
             route = getattr(scope.get("route"), "path", "none")
             self._meters.record("spendmeter.api.request.duration", time.perf_counter() - began_s, route=route)

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 ENDS_MAX = 1_000
-"""Ends remembered a partition; beyond, every second is forgotten: coarser, never wrong."""
+"""Ends remembered a partition; the longer the backlog, the farther they are apart: coarser, never wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,10 +49,10 @@ class Progress:
         if row["stopped"]:  # its log was lost or created anew: ends and offsets no longer belong together
             self._ends.pop(partition, None)
             return self._through.get(partition)
-        ends = self._ends.setdefault(partition, [])
-        if not ends or ends[-1][1] < row["read_at"]:
-            ends.append((row["log_end"], row["read_at"]))
-        passed = [at for end, at in ends if end <= row["next_origin"]]
+        end, at, ends = row["log_end"], row["read_at"], self._ends.setdefault(partition, [])
+        if not ends or at - ends[-1][1] > (ends[-1][1] - ends[0][1]) * 2 / ENDS_MAX:
+            ends.append((end, at))
+        passed = [at for end, at in [*ends, (end, at)] if end <= row["next_origin"]]
         if passed:
             known = self._through.get(partition)
             self._through[partition] = max(passed) if known is None else max(known, *passed)

@@ -1,0 +1,78 @@
+"""The application in this process, on a migrated database of its own, asked over ASGI."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from services.api.app import create_app
+from services.api.auth import Keys
+from services.api.database import Database
+from services.api.progress import Progress
+from spendmeter.platform.migrate import migrate
+from spendmeter.platform.postgres import create_pool
+from spendmeter.platform.roles import role_url
+from spendmeter.platform.settings import Settings
+from tests.api.book import Book
+
+SECRET = "test"
+
+
+@pytest.fixture(scope="session")
+async def database_url(owner_url: str) -> str:
+    """The owner's URL."""
+    url = f"{owner_url.rsplit('/', 1)[0]}/api_{uuid4().hex[:8]}"
+    await migrate(url, SECRET)
+    return url
+
+
+@pytest.fixture
+async def book(database_url: str) -> AsyncIterator[Book]:
+    """An empty book with the tenants acme (UTC) and globex (Europe/Berlin)."""
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(
+        "TRUNCATE entries, identities, unbooked, positions, log_ends, accounting, rollups_minute, series, tenants, "
+        "api_keys, pseudonym_keys, catalog_entries, catalog_publications, budgets, channels, incidents, "
+        "acknowledgements, deliveries CASCADE"
+    )
+    book = Book(connection)
+    await book.tenant("acme")
+    await book.tenant("globex", zone="Europe/Berlin")
+    yield book
+    await connection.close()
+
+
+@pytest.fixture(scope="session")
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """The database as the api role sees it."""
+    pool = await create_pool(role_url(database_url, "api", SECRET), size_max=10, service="test")
+    yield Database(pool)
+    await pool.close()
+
+
+@pytest.fixture(scope="session")
+def api(database: Database) -> FastAPI:
+    """The application, built once."""
+    return create_app(Settings(), database, Progress(), lambda: "")
+
+
+@pytest.fixture
+async def client(api: FastAPI, database: Database, book: Book) -> AsyncIterator[httpx.AsyncClient]:
+    """Nobody's client: no key, no cookie. What the process remembered of other tests is gone."""
+    api.state.keys = Keys(database)
+    api.state.progress = Progress()
+    transport = httpx.ASGITransport(app=api, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://spend.test") as client:
+        yield client
+
+
+@pytest.fixture
+async def acme(client: httpx.AsyncClient, book: Book) -> httpx.AsyncClient:
+    """A client with a key of acme that may read and change."""
+    client.headers["Authorization"] = f"Bearer {await book.key('acme', 'read', 'admin')}"
+    return client

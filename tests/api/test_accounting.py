@@ -1,0 +1,94 @@
+"""GET /v1/accounting: what passed is what was counted, for operators and for one tenant."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import httpx
+
+from services.api.database import Database
+from services.api.progress import Progress
+from services.api.upkeep import Upkeep
+from tests.api.book import Book
+
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+async def fill(book: Book) -> None:
+    await book.partition(0, log_end=20, read_at=NOON, booked=7, duplicate=2, conflict=1, rejected=3, holes=4)
+    await book.partition(1, log_end=5, read_at=NOON, booked=5)
+    await book.accounts(0, "acme", priced=5, unpriced=1, duplicate=2, rejected=1)
+    await book.accounts(1, "acme", priced=4)
+    await book.accounts(0, "globex", reported=1, conflict=1)
+    await book.accounts(1, "globex", free=1)
+    await book.accounts(0, "", rejected=2, holes=4)
+
+
+async def test_an_operator_sees_every_offset_by_partition_and_by_tenant(
+    client: httpx.AsyncClient, book: Book
+) -> None:
+    await fill(book)
+    client.headers["Authorization"] = f"Bearer {await book.key('', 'admin')}"
+    answer = (await client.get("/v1/accounting")).json()
+    assert answer["balanced"] is True
+    assert [(each["next_origin"], each["log_end"], each["in_flight"]) for each in answer["partitions"]] == [
+        (17, 20, 3), (5, 5, 0),
+    ]  # fmt: skip
+    assert [(each["tenant"], each["booked"]) for each in answer["tenants"]] == [("acme", 10), ("globex", 2)]
+    assert (answer["unattributable"]["rejected"], answer["unattributable"]["holes"]) == (2, 4)
+    total = answer["total"]
+    assert [total[name] for name in ("booked", "duplicate", "conflict", "rejected", "holes", "in_flight")] == [
+        12, 2, 1, 3, 4, 3,
+    ]  # fmt: skip
+    assert (total["priced"], total["unpriced"], total["reported"], total["free"]) == (9, 1, 1, 1)
+
+
+async def test_a_tenant_sees_its_own_counts_alone(client: httpx.AsyncClient, book: Book) -> None:
+    await fill(book)
+    for headers in (
+        {"Authorization": f"Bearer {await book.key('acme')}"},
+        {"Authorization": f"Bearer {await book.key('', 'admin')}", "X-Spendmeter-Tenant": "acme"},
+    ):
+        answer = (await client.get("/v1/accounting", headers=headers)).json()
+        assert (answer["partitions"], answer["unattributable"]) == ([], None)
+        assert [each["tenant"] for each in answer["tenants"]] == ["acme"]
+        assert (answer["total"]["booked"], answer["total"]["rejected"], answer["total"]["holes"]) == (
+            10,
+            1,
+            0,
+        )
+        assert (answer["total"]["in_flight"], answer["balanced"]) == (3, True)
+
+
+async def test_one_event_too_few_in_a_tenants_account_does_not_balance(
+    client: httpx.AsyncClient, book: Book
+) -> None:
+    await fill(book)
+    await book.connection.execute(
+        "UPDATE accounting SET priced = priced - 1 WHERE tenant = 'acme' AND partition = 1"
+    )
+    answer = await client.get("/v1/accounting", headers={"Authorization": f"Bearer {await book.key('acme')}"})
+    assert answer.json()["balanced"] is False
+
+
+async def test_what_was_booked_before_its_log_end_was_read_is_counted(
+    client: httpx.AsyncClient, book: Book
+) -> None:
+    await fill(book)
+    await book.connection.execute("DELETE FROM log_ends WHERE partition = 1")
+    client.headers["Authorization"] = f"Bearer {await book.key('', 'admin')}"
+    answer = (await client.get("/v1/accounting")).json()
+    assert (answer["balanced"], answer["total"]["booked"], answer["complete_through"]) == (True, 12, None)
+
+
+async def test_every_tenant_gets_its_pseudonym_keys_for_three_months(database: Database, book: Book) -> None:
+    await book.connection.execute("DELETE FROM pseudonym_keys WHERE tenant = 'globex'")
+    kept = await book.connection.fetch(
+        "SELECT month, secret FROM pseudonym_keys WHERE tenant = 'acme' ORDER BY 1"
+    )
+    await Upkeep(database, Progress()).make_pseudonym_keys()
+    counts = await book.connection.fetch("SELECT tenant, count(*) FROM pseudonym_keys GROUP BY 1 ORDER BY 1")
+    assert [tuple(row) for row in counts] == [("acme", 3), ("globex", 3)]
+    assert kept == await book.connection.fetch(
+        "SELECT month, secret FROM pseudonym_keys WHERE tenant = 'acme' ORDER BY 1"
+    )

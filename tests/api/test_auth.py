@@ -1,0 +1,213 @@
+"""Keys, scopes, operators, the portal's cookie, and that every refusal is a problem."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from services.api.auth import KEY_CACHE_S, Keys
+from services.api.database import Database
+from spendmeter.platform.keys import revoke_key
+from tests.api.book import Book
+
+BUDGET = {"name": "b", "amount": "1"}
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+async def test_without_a_good_key_there_is_no_answer(client: httpx.AsyncClient, book: Book) -> None:
+    expired = await book.key("acme", expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    good = await book.key("acme")
+    for headers in ({}, bearer("sm_live_nonsense"), bearer(good[:-1] + ("A" if good[-1] != "A" else "B")),
+                    bearer(expired), {"Authorization": f"Basic {good}"}, {"Authorization": good}):  # fmt: skip
+        answer = await client.get("/v1/spend", headers=headers)
+        assert answer.status_code == 401
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.headers["www-authenticate"] == "Bearer"
+    assert (await client.get("/v1/spend", headers=bearer(good))).status_code == 200
+
+
+async def test_a_revoked_key_stops_working_when_its_few_remembered_seconds_are_over(
+    client: httpx.AsyncClient, api: FastAPI, database: Database, book: Book
+) -> None:
+    now_s = 100.0
+    api.state.keys = Keys(database, clock=lambda: now_s)
+    key = await book.key("acme")
+    assert (await client.get("/v1/session", headers=bearer(key))).status_code == 200
+    await revoke_key(book.connection, key.split("_")[2])
+    now_s += KEY_CACHE_S + 0.01
+    assert KEY_CACHE_S <= 5
+    assert (await client.get("/v1/session", headers=bearer(key))).status_code == 401
+
+
+async def test_a_key_that_may_only_read_changes_nothing(client: httpx.AsyncClient, book: Book) -> None:
+    headers = bearer(await book.key("acme", "read"))
+    nobody = "00000000-0000-0000-0000-000000000000"
+    for method, path, body in (
+        ("POST", "/v1/budgets", BUDGET), ("PATCH", f"/v1/budgets/{nobody}", {"name": "x"}),
+        ("DELETE", f"/v1/budgets/{nobody}", None), ("POST", f"/v1/incidents/{nobody}/acknowledge", {}),
+        ("POST", "/v1/channels", {"name": "c", "url": "https://a.example"}), ("DELETE", f"/v1/channels/{nobody}", None),
+    ):  # fmt: skip
+        answer = await client.request(method, path, headers=headers, json=body)
+        assert (answer.status_code, answer.json()["title"]) == (403, "Forbidden")
+    assert await book.connection.fetchval("SELECT count(*) FROM budgets") == 0
+
+
+async def test_a_key_that_may_only_send_sees_nothing(client: httpx.AsyncClient, book: Book) -> None:
+    answer = await client.get("/v1/spend", headers=bearer(await book.key("acme", "ingest")))
+    assert answer.status_code == 403
+
+
+async def test_an_operator_names_the_tenant_and_nobody_else_does(
+    client: httpx.AsyncClient, book: Book
+) -> None:
+    await book.spend("globex", "2026-11-23T10:00Z", "7")
+    operator, ordinary = bearer(await book.key("", "admin")), bearer(await book.key("acme", "admin"))
+    question = "/v1/spend?from=2026-11-23T00:00:00Z&to=2026-11-24T00:00:00Z"
+    answer = await client.get(question, headers=operator)
+    assert (answer.status_code, answer.json()["title"]) == (400, "No tenant")
+    answer = await client.get(question, headers={**operator, "X-Spendmeter-Tenant": "globex"})
+    assert answer.json()["totals"][0]["effective"] == "7"
+    for tenant, status in (("nobody", 404), ("Not A Name", 400), ("' OR 1=1", 400)):
+        answer = await client.get(question, headers={**operator, "X-Spendmeter-Tenant": tenant})
+        assert answer.status_code == status
+    answer = await client.get(question, headers={**ordinary, "X-Spendmeter-Tenant": "globex"})
+    assert answer.status_code == 403
+    answer = await client.get(
+        question, headers={**bearer(await book.key("", "read")), "X-Spendmeter-Tenant": "globex"}
+    )
+    assert answer.status_code == 403
+
+
+async def log_in(client: httpx.AsyncClient, key: str, **headers: str) -> httpx.Response:
+    return await client.post("/v1/session", json={"key": key}, headers=headers)
+
+
+async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(
+    client: httpx.AsyncClient, book: Book
+) -> None:
+    answer = await log_in(client, await book.key("globex", "read"))
+    assert answer.json() | {"key_id": ""} == {
+        "key_id": "", "tenant": "globex", "operator": False, "scopes": ["read"],
+        "tenants": [{"tenant": "globex", "name": "globex", "currency": "USD", "tz": "Europe/Berlin"}],
+    }  # fmt: skip
+    flags = answer.headers["set-cookie"].lower()
+    assert "httponly" in flags
+    assert "samesite=strict" in flags
+    assert "secure" not in flags, "over http a browser would drop it"
+    assert (await client.get("/v1/spend")).status_code == 200
+    gone = await client.delete("/v1/session")
+    assert (gone.status_code, client.cookies) == (204, httpx.Cookies())
+    assert (await client.get("/v1/spend")).status_code == 401
+
+
+async def test_over_https_the_cookie_is_secure(client: httpx.AsyncClient, book: Book) -> None:
+    client.base_url = httpx.URL("https://spend.test")
+    assert "; secure" in (await log_in(client, await book.key("acme"))).headers["set-cookie"].lower()
+
+
+async def test_a_change_by_cookie_must_come_from_our_own_page(client: httpx.AsyncClient, book: Book) -> None:
+    await log_in(client, await book.key("acme", "admin"))
+    for headers, status in (
+        ({}, 403),
+        ({"Sec-Fetch-Site": "cross-site", "Origin": "http://spend.test"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://spend.test"}, 201),
+        ({"Sec-Fetch-Site": "same-origin"}, 201),
+    ):
+        answer = await client.post("/v1/budgets", json=BUDGET, headers=headers)
+        assert answer.status_code == status, headers
+    # who holds the key itself is no browser led astray
+    key = await book.key("acme", "admin")
+    assert (await client.post("/v1/budgets", json=BUDGET, headers=bearer(key))).status_code == 201
+
+
+async def test_another_site_can_neither_log_in_nor_out(client: httpx.AsyncClient, book: Book) -> None:
+    key = await book.key("acme")
+    assert (await log_in(client, key, Origin="https://evil.example")).status_code == 403
+    assert (await log_in(client, key)).status_code == 200
+    answer = await client.delete("/v1/session", headers={"Sec-Fetch-Site": "cross-site"})
+    assert (answer.status_code, "set-cookie" in answer.headers) == (403, False)
+
+
+async def test_a_wrong_key_is_refused_without_being_repeated(client: httpx.AsyncClient, book: Book) -> None:
+    for body in (
+        {"key": "sm_live_secretsecret"},
+        {"key": "x" * 300},
+        {"kez": "sm_live_secretsecret"},
+        ["secretsecret"],
+    ):
+        answer = await client.post("/v1/session", json=body)
+        assert answer.status_code in {401, 422}
+        assert "secretsecret" not in answer.text
+        assert "xxx" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "/v1/nothing", b"", 404),
+        ("GET", "/portal/../auth.py", b"", 404),
+        ("GET", "/portal/%2e%2e%2fauth.py", b"", 404),
+        ("GET", "/library/requirements.txt", b"", 404),
+        ("PUT", "/v1/spend", b"", 405),
+        ("GET", "/v1/budgets/not-a-uuid", b"", 422),
+        ("POST", "/v1/budgets", b"{not json", 422),
+        ("POST", "/v1/budgets", b'{"name": "\\ud800", "amount": "1"}', 422),
+        ("POST", "/v1/budgets", b'{"name": "a\\u0000b", "amount": "1"}', 422),
+        ("POST", "/v1/budgets", b"[" * 100_000, 413),
+    ],
+)
+async def test_every_error_is_a_problem_that_names_the_rule(
+    acme: httpx.AsyncClient, method: str, path: str, body: bytes, status: int
+) -> None:
+    answer = await acme.request(method, path, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == status
+    assert answer.json()["detail"]
+
+
+async def test_a_bug_tells_the_caller_nothing_about_the_inside(
+    acme: httpx.AsyncClient, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await acme.get("/v1/session")  # the key is known now
+    monkeypatch.setattr(database, "reading", None)
+    answer = await acme.get("/v1/budgets")
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert "NoneType" not in answer.text
+
+
+async def test_a_database_that_is_away_is_a_503_with_a_time_to_come_back(
+    acme: httpx.AsyncClient, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await acme.get("/v1/session")  # the key is known now
+
+    def away(_tenant: str) -> None:
+        raise asyncpg.CannotConnectNowError("starting up on 10.0.0.7")
+
+    monkeypatch.setattr(database, "reading", away)
+    answer = await acme.get("/v1/spend")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert "10.0.0.7" not in answer.text
+
+
+async def test_every_answer_may_be_read_by_nobody_else(acme: httpx.AsyncClient) -> None:
+    headers = (await acme.get("/v1/spend")).headers
+    assert (headers["cache-control"], headers["x-content-type-options"]) == ("no-store", "nosniff")
+    page = (await acme.get("/")).headers
+    assert "script-src 'self'" in page["content-security-policy"]
+    assert "unsafe-inline" not in page["content-security-policy"].split("style-src")[0]
+    again = await acme.get(
+        "/library/plotly.js",
+        headers={"If-None-Match": (await acme.get("/library/plotly.js")).headers["etag"]},
+    )
+    assert (again.status_code, again.content) == (304, b"")

@@ -1,0 +1,174 @@
+"""Budgets, incidents and channels as people use them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from services.api.app import create_app
+from services.api.database import Database
+from services.api.progress import Progress
+from spendmeter.contracts.periods import period_bounds
+from spendmeter.platform.settings import Settings
+from tests.api.book import Book
+
+INCIDENT = UUID(int=7)
+
+
+async def make(client: httpx.AsyncClient, **asked: Any) -> dict[str, Any]:
+    answer = await client.post("/v1/budgets", json={"name": "b", "amount": "100", **asked})
+    assert answer.status_code == 201, answer.text
+    body: dict[str, Any] = answer.json()
+    assert answer.headers["location"] == f"/v1/budgets/{body['id']}"
+    return body
+
+
+async def test_a_budget_lives_from_its_making_to_its_deletion(acme: httpx.AsyncClient, book: Book) -> None:
+    made = await make(
+        acme, name="Search", filter={"team": "search"}, period="quarter", thresholds_percent=[50, "99.5"]
+    )
+    assert (made["currency"], made["revision"], made["thresholds_percent"]) == ("USD", 1, ["50", "99.5"])
+    changed = (await acme.patch(f"/v1/budgets/{made['id']}", json={"amount": "250.5"})).json()
+    assert (changed["amount"], changed["name"], changed["revision"]) == ("250.5", "Search", 2)
+    assert (await acme.get("/v1/budgets")).json()["budgets"] == [changed]
+    assert (await acme.delete(f"/v1/budgets/{made['id']}")).status_code == 204
+    assert (await acme.get("/v1/budgets")).json()["budgets"] == []
+    for method in ("GET", "PATCH", "DELETE"):
+        answer = await acme.request(
+            method, f"/v1/budgets/{made['id']}", json={} if method == "PATCH" else None
+        )
+        assert answer.status_code == 404
+
+
+async def test_a_budget_counts_what_its_filter_covers_in_the_open_period_and_its_currency(
+    client: httpx.AsyncClient, book: Book
+) -> None:
+    client.headers["Authorization"] = f"Bearer {await book.key('globex', 'admin')}"
+    from zoneinfo import ZoneInfo
+
+    start, end = period_bounds("month", datetime.now(UTC), ZoneInfo("Europe/Berlin"))
+    inside, before = start.isoformat(), start.replace(minute=0).timestamp() - 60
+    await book.spend("globex", inside, "10", effective="8", provisional="3", team="search", sku="a")
+    await book.spend("globex", inside, "2", team="search", sku="b")
+    await book.spend("globex", inside, "500", team="other")
+    await book.spend("globex", inside, "70", team="search", currency="EUR")
+    await book.spend("globex", datetime.fromtimestamp(before, UTC).isoformat(), "900", team="search")
+    budget = await make(client, filter={"team": "search"}, amount="40", period="month")
+    assert (budget["spent"], budget["of_which_provisional"], budget["remaining"]) == ("10", "3", "30")
+    assert budget["percent"] == "25"
+    assert datetime.fromisoformat(budget["period_start"]) == start
+    assert datetime.fromisoformat(budget["period_end"]) == end
+    whole = await make(client, amount="400", period="month")
+    assert (whole["spent"], whole["remaining"]) == ("510", "-110")
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        ({"amount": "0"}, "must be more than 0"),
+        ({"amount": "1e3"}, "plain non-negative decimal"),
+        ({"amount": "NaN"}, "plain non-negative decimal"),
+        ({"amount": 5}, "valid string"),
+        ({"filter": {"user": "x"}}, "'user' is not one of cost_class"),
+        ({"period": "year"}, "period: Input should be 'day', 'week', 'month' or 'quarter'"),
+        ({"thresholds_percent": []}, "at least 1 item"),
+        ({"thresholds_percent": ["NaN"]}, "finite number"),
+        ({"thresholds_percent": [1001]}, "less than or equal to 1000"),
+        ({"name": ""}, "at least 1 character"),
+        ({"spent": "1"}, "spent: Extra inputs are not permitted"),
+    ],
+)
+async def test_a_budget_that_makes_no_sense_is_refused(
+    acme: httpx.AsyncClient, asked: dict[str, Any], reason: str
+) -> None:
+    answer = await acme.post("/v1/budgets", json={"name": "b", "amount": "100", **asked})
+    assert (answer.status_code, reason in answer.json()["detail"]) == (422, True), answer.text
+
+
+async def incident(
+    book: Book, tenant: str, id: UUID, *, state: str = "open", opened_at: datetime | None = None
+) -> None:
+    at = opened_at or datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+    await book.connection.execute(
+        "INSERT INTO incidents (tenant, id, kind, rule_id, rule_revision, rule_name, scope, scope_digest, episode, "
+        "state, began_at, currency, amount, expected, rate_per_hour, expected_per_hour, of_which_provisional, "
+        "top_contributor, summary, suggested_action, opened_at, resolved_at) VALUES ($1, $2, 'anomaly', 'r', 1, "
+        "'Spend far over expectation', $3, 'x', $4, $5, $6, 'USD', 5.02, 0.5, 60, 1, 0, '{}', 'it burns', 'stop it', "
+        "$6, $7)",
+        tenant, id, json.dumps({"team": "a"}), id.int % 1000, state, at, at if state == "resolved" else None,
+    )  # fmt: skip
+
+
+async def test_an_acknowledged_incident_says_by_whom_and_the_first_one_stays(
+    acme: httpx.AsyncClient, book: Book
+) -> None:
+    await incident(book, "acme", INCIDENT)
+    answer = await acme.post(f"/v1/incidents/{INCIDENT}/acknowledge", json={"note": "on it"})
+    assert (answer.status_code, answer.json()["state"], answer.json()["note"]) == (
+        200,
+        "acknowledged",
+        "on it",
+    )
+    assert answer.json()["acknowledged_by"].startswith("key k")
+    again = await acme.post(f"/v1/incidents/{INCIDENT}/acknowledge", json={"note": "me too"})
+    assert again.json()["note"] == "on it"
+    assert (await acme.post(f"/v1/incidents/{UUID(int=8)}/acknowledge", json={})).status_code == 404
+
+
+async def test_incidents_are_listed_newest_first_by_state_and_page(
+    acme: httpx.AsyncClient, book: Book
+) -> None:
+    for number, state in ((1, "resolved"), (2, "open"), (3, "open")):
+        await incident(
+            book, "acme", UUID(int=number), state=state, opened_at=datetime(2026, 11, number, tzinfo=UTC)
+        )
+    await incident(book, "globex", UUID(int=4))
+    seen = []
+    cursor = ""
+    while cursor is not None:
+        page = (await acme.get("/v1/incidents", params={"limit": 2, "cursor": cursor})).json()
+        seen += [UUID(each["id"]).int for each in page["incidents"]]
+        cursor = page["next_cursor"]
+    assert seen == [3, 2, 1]
+    open_ones = (await acme.get("/v1/incidents", params={"state": "open"})).json()["incidents"]
+    assert [(each["id"], each["amount"], each["scope"]) for each in open_ones] == [
+        (str(UUID(int=3)), "5.02", {"team": "a"}), (str(UUID(int=2)), "5.02", {"team": "a"}),
+    ]  # fmt: skip
+    assert (await acme.get(f"/v1/incidents/{UUID(int=4)}")).status_code == 404
+
+
+async def test_a_channels_secret_is_shown_once(acme: httpx.AsyncClient) -> None:
+    made = (
+        await acme.post("/v1/channels", json={"name": "on-call", "url": "https://hooks.example/x"})
+    ).json()
+    assert made["secret"].startswith("whsec_")
+    listed = await acme.get("/v1/channels")
+    assert [each["name"] for each in listed.json()["channels"]] == ["on-call"]
+    assert made["secret"] not in listed.text
+    assert (await acme.delete(f"/v1/channels/{made['id']}")).status_code == 204
+    assert (await acme.get("/v1/channels")).json() == {"channels": []}
+    assert (await acme.delete(f"/v1/channels/{made['id']}")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://hooks.example", "ftp://a", "https://", "https://me:secret@hooks.example", "https://[::1", "x"],
+)
+async def test_a_channel_that_is_no_https_address_is_refused(acme: httpx.AsyncClient, url: str) -> None:
+    answer = await acme.post("/v1/channels", json={"name": "c", "url": url})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "url")
+
+
+async def test_http_channels_are_for_installations_that_say_so(
+    acme: httpx.AsyncClient, database: Database
+) -> None:
+    app = create_app(Settings(webhook_allow_private=True), database, Progress(), lambda: "")
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://x", headers=acme.headers) as client:
+        answer = await client.post("/v1/channels", json={"name": "c", "url": "http://127.0.0.1:9/x"})
+        assert answer.status_code == 201

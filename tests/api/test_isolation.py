@@ -1,0 +1,131 @@
+"""No row of one tenant is ever visible to another, whatever is cancelled meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import pytest
+
+from services.api.database import Database
+from spendmeter.platform.postgres import create_pool
+from spendmeter.platform.roles import role_url
+from tests.api.book import Book
+from tests.api.conftest import SECRET
+from tests.api.test_events import LINES, event
+
+REQUESTS = 1_000
+TABLES = (
+    "tenants", "api_keys", "pseudonym_keys", "series", "entries", "unbooked", "accounting", "rollups_minute",
+    "budgets", "channels", "incidents", "acknowledgements", "deliveries",
+)  # fmt: skip
+
+
+async def fill(book: Book) -> None:
+    for tenant, amount in (("acme", "1"), ("globex", "1000")):
+        for minute in range(10):
+            await book.spend(tenant, f"2026-11-23T10:0{minute}Z", amount, team=f"{tenant}-team")
+        await book.entry(event(f"{tenant}-1", tenant=tenant, team=f"{tenant}-team"), amount, LINES)
+        await book.unbooked(tenant, "bot", f"{tenant}-2", "rejected", "bad")
+        await book.accounts(0, tenant, priced=10)
+
+
+async def test_a_thousand_requests_of_two_tenants_some_cancelled_see_their_own_rows_alone(
+    client: httpx.AsyncClient, book: Book
+) -> None:
+    await fill(book)
+    keys = {tenant: await book.key(tenant) for tenant in ("acme", "globex")}
+    expected = {"acme": "10", "globex": "10000"}
+    chance = random.Random(7)
+    paths = (
+        "/v1/spend?group_by=team&bucket=minute&from=2026-11-23T10:00:00Z&to=2026-11-23T11:00:00Z",
+        "/v1/events?from=2026-11-23T00:00:00Z&to=2026-11-24T00:00:00Z", "/v1/unbooked", "/v1/accounting",
+    )  # fmt: skip
+    answered = cancelled = 0
+
+    async def one(number: int) -> None:
+        nonlocal answered, cancelled
+        tenant, other = ("acme", "globex") if number % 2 else ("globex", "acme")
+        path = chance.choice(paths)
+        asking = asyncio.create_task(client.get(path, headers={"Authorization": f"Bearer {keys[tenant]}"}))
+        if chance.random() < 0.3:
+            await asyncio.sleep(chance.random() * 0.05)
+            asking.cancel()
+        try:
+            answer = await asking
+        except asyncio.CancelledError:
+            cancelled += 1
+            return
+        assert answer.status_code == 200, answer.text
+        assert other not in answer.text, path
+        assert tenant in answer.text, path
+        if path.startswith("/v1/spend"):
+            assert [row["effective"] for row in answer.json()["totals"]] == [expected[tenant]]
+        answered += 1
+
+    gate = asyncio.Semaphore(60)
+
+    async def gated(number: int) -> None:
+        async with gate:
+            await one(number)
+
+    await asyncio.gather(*(gated(number) for number in range(REQUESTS)))
+    assert (answered + cancelled, cancelled > 50, answered > 500) == (REQUESTS, True, True)
+
+
+async def test_without_a_tenant_the_api_role_sees_nothing(book: Book, database_url: str) -> None:
+    await fill(book)
+    connection = await asyncpg.connect(role_url(database_url, "api", SECRET))
+    try:
+        for table in TABLES:
+            assert await connection.fetchval(f"SELECT count(*) FROM {table}") == 0, table
+        for table in ("identities", "positions", "log_ends"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.fetchval(f"SELECT count(*) FROM {table}")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute("DELETE FROM entries")
+    finally:
+        await connection.close()
+
+
+async def test_a_tenant_does_not_outlive_its_transaction_on_a_pooled_connection(
+    book: Book, database_url: str
+) -> None:
+    await fill(book)
+    pool = await create_pool(role_url(database_url, "api", SECRET), size_max=1, service="test")
+    database = Database(pool)
+    async with database.reading("acme") as connection:
+        assert await connection.fetchval("SELECT count(*) FROM rollups_minute") == 10
+    async with pool.acquire() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM rollups_minute") == 0
+    with pytest.raises(asyncio.CancelledError):
+        async with database.writing("acme"):
+            raise asyncio.CancelledError
+    async with pool.acquire() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM rollups_minute") == 0
+    with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+        async with database.reading("acme") as connection:
+            await connection.execute("UPDATE budgets SET name = 'x'")
+    await pool.close()
+
+
+async def test_nobody_writes_into_another_tenant(book: Book, database: Database) -> None:
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        async with database.writing("acme") as connection:
+            await connection.execute(
+                "INSERT INTO budgets (tenant, name, amount, currency, period) VALUES ('globex', 'b', 1, 'USD', 'day')"
+            )
+    theirs = uuid4()
+    await book.connection.execute(
+        "INSERT INTO budgets (tenant, id, name, amount, currency, period) VALUES ('globex', $1, 'b', 1, 'USD', 'day')",
+        theirs,
+    )
+    async with database.writing("acme") as connection:
+        tag = await connection.execute(
+            "UPDATE budgets SET deleted_at = $2 WHERE id = $1", theirs, datetime.now(UTC)
+        )
+        assert tag == "UPDATE 0"

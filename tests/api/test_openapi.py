@@ -1,0 +1,68 @@
+"""The description: an example for every route, true to the route's own model; pages without another host."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
+
+from services.api import (
+    accounting,
+    app,
+    assets,
+    budgets,
+    channels,
+    events,
+    incidents,
+    session,
+    spend,
+)
+from spendmeter.contracts.series import DIMENSIONS
+
+MODULES = (accounting, app, budgets, channels, events, incidents, session, spend)
+ROUTES = [
+    route
+    for module in MODULES
+    for route in getattr(module, "router", getattr(module, "catalog_router", None)).routes
+    if isinstance(route, APIRoute) and route.response_model is not None
+]
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{min(route.methods)} {route.path}")
+def test_every_route_has_an_example_that_its_own_model_accepts(route: APIRoute) -> None:
+    content = route.responses[route.status_code or 200]["content"]["application/json"]
+    TypeAdapter(route.response_model).validate_python(content["example"])
+    assert route.description
+    assert route.responses[422]["content"]["application/problem+json"]["example"]["detail"]
+
+
+async def test_the_description_lists_every_route(client: httpx.AsyncClient) -> None:
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    assert {route.path for route in ROUTES} <= set(paths)
+    assert len(ROUTES) >= 15
+
+
+async def test_every_dimension_is_a_filter_parameter(client: httpx.AsyncClient) -> None:
+    description = (await client.get("/openapi.json")).json()
+    for path in ("/v1/spend", "/v1/events"):
+        names = {each["name"] for each in description["paths"][path]["get"]["parameters"]}
+        assert {f"filter.{dimension}" for dimension in DIMENSIONS} <= names
+
+
+async def test_the_pages_ask_no_other_host(client: httpx.AsyncClient) -> None:
+    for path in ("/", "/docs"):
+        page = await client.get(path)
+        assert page.status_code == 200
+        addresses = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+        assert addresses
+        for address in addresses:
+            assert address.startswith(("/", "#")), address
+            if address.startswith(("/portal/", "/library/")):
+                assert (await client.get(address)).status_code == 200, address
+    for path in sorted(assets.PORTAL.glob("*.js")):
+        text = path.read_text("utf-8")
+        assert "http" not in text.replace("http://www.w3.org/2000/svg", ""), path.name
+        assert "innerHTML" not in text, path.name

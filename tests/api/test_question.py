@@ -1,0 +1,125 @@
+"""Ranges, buckets and filters: the calendar against Postgres's own, and every rule by its message."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import asyncpg
+import pytest
+
+from services.api.problems import Refused
+from services.api.question import (
+    BUCKETS_MAX,
+    Bucket,
+    bucket_edges,
+    checked_range,
+    decode_cursor,
+    dimensions_of,
+    encode_cursor,
+    filters_of,
+    whole_minutes,
+    zone_of,
+)
+
+ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe",
+         "Africa/Cairo", "America/St_Johns", "Pacific/Chatham")  # fmt: skip
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("bucket", ["day", "month"])
+async def test_days_and_months_begin_where_postgres_says(
+    book: object, database_url: str, zone: str, bucket: Bucket
+) -> None:
+    start, end = datetime(2026, 1, 1, 5, 17, tzinfo=UTC), datetime(2026, 12, 30, tzinfo=UTC)
+    edges = bucket_edges(start, end, bucket, ZoneInfo(zone))
+    connection = await asyncpg.connect(database_url)
+    rows = await connection.fetch(
+        "SELECT date_trunc($1, at, $2) AS edge FROM generate_series($3::timestamptz, $4, '30 minutes') AS at "
+        "GROUP BY 1 ORDER BY 1",
+        bucket, zone, start, end - timedelta(minutes=1),
+    )  # fmt: skip
+    await connection.close()
+    assert edges[:-1] == [row["edge"] for row in rows]
+
+
+def test_the_day_the_clock_goes_back_has_25_hours_and_each_of_them_is_a_bucket() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    start, end = datetime(2026, 10, 25, tzinfo=berlin), datetime(2026, 10, 26, tzinfo=berlin)
+    utc = start.astimezone(UTC), end.astimezone(UTC)
+    assert utc[1] - utc[0] == timedelta(hours=25)
+    assert len(bucket_edges(*utc, "hour", berlin)) == 26
+    assert bucket_edges(*utc, "day", berlin) == list(utc)
+
+
+def test_a_day_whose_midnight_comes_twice_begins_at_the_first() -> None:
+    # Postgres's date_trunc says the second, which lies after what it truncates
+    azores = ZoneInfo("Atlantic/Azores")
+    start, end = datetime(2026, 10, 25, 0, 0, tzinfo=UTC), datetime(2026, 10, 26, 1, 0, tzinfo=UTC)
+    assert bucket_edges(start, end, "day", azores) == [start, end]
+
+
+def test_hours_of_a_part_hour_zone_begin_at_its_own_full_hour() -> None:
+    start, end = datetime(2026, 11, 23, 0, 0, tzinfo=UTC), datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+    edges = bucket_edges(start, end, "hour", ZoneInfo("Asia/Kathmandu"))
+    assert [edge.strftime("%H:%M") for edge in edges] == ["23:15", "00:15", "01:15", "02:15"]
+
+
+def test_too_many_buckets_are_refused_with_the_bound() -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    assert (
+        len(bucket_edges(start, start + timedelta(minutes=BUCKETS_MAX), "minute", ZoneInfo("UTC")))
+        == BUCKETS_MAX + 1
+    )
+    with pytest.raises(Refused, match=str(BUCKETS_MAX)):
+        bucket_edges(start, start + timedelta(minutes=BUCKETS_MAX + 1), "minute", ZoneInfo("UTC"))
+
+
+def test_without_a_range_it_is_the_local_day_through_the_open_minute() -> None:
+    now = datetime(2026, 11, 23, 23, 30, 15, tzinfo=UTC)
+    assert whole_minutes(None, None, ZoneInfo("Europe/Berlin"), now) == (
+        datetime(2026, 11, 23, 23, 0, tzinfo=UTC),
+        datetime(2026, 11, 23, 23, 31, tzinfo=UTC),
+    )
+
+
+def test_a_range_is_widened_to_whole_minutes_and_a_whole_minute_stays_exclusive() -> None:
+    start, end = (
+        datetime(2026, 11, 23, 10, 0, 30, tzinfo=UTC),
+        datetime(2026, 11, 23, 10, 5, 0, 1, tzinfo=UTC),
+    )
+    zone = ZoneInfo("UTC")
+    assert whole_minutes(start, end, zone, end)[0].second == 0
+    assert whole_minutes(start, end, zone, end)[1] == datetime(2026, 11, 23, 10, 6, tzinfo=UTC)
+    assert whole_minutes(start, end.replace(microsecond=0), zone, end)[1] == end.replace(microsecond=0)
+
+
+def test_what_a_cursor_says_comes_back_and_anything_else_is_refused() -> None:
+    shape = tuple[int, list[str], str]
+    assert decode_cursor(encode_cursor((3, ["ü/"], "USD")), shape) == (3, ["ü/"], "USD")
+    for forged in ("x", "!!", "W10", "é", encode_cursor({"n": 1})):
+        with pytest.raises(Refused, match="cursor"):
+            decode_cursor(forged, shape)
+
+
+def test_each_mistake_is_named_with_its_rule() -> None:
+    day = datetime(2026, 1, 1, tzinfo=UTC)
+    with pytest.raises(Refused, match=r"'user' is not one of cost_class, provider, sku, team"):
+        dimensions_of("team,user")
+    with pytest.raises(Refused, match="twice"):
+        dimensions_of("team,team")
+    with pytest.raises(Refused, match="'run' is not one of"):
+        filters_of([("filter.run", "r1")], ())
+    with pytest.raises(Refused, match="group_bye: is not a parameter here"):
+        filters_of([("group_bye", "team")], ("group_by",))
+    with pytest.raises(Refused, match="NUL"):
+        filters_of([("filter.team", "a\0b")], ())
+    with pytest.raises(Refused, match="must be before to"):
+        checked_range(day, day)
+    with pytest.raises(Refused, match="at most 400 days"):
+        checked_range(day, day + timedelta(days=401))
+    with pytest.raises(Refused, match="2000 to 2099"):
+        checked_range(datetime.min.replace(tzinfo=UTC), day)
+    for name in ("Mars/Olympus", "../etc/passwd", "a\0b", "x" * 5000, "Europe"):
+        with pytest.raises(Refused, match="IANA"):
+            zone_of(name)

@@ -1,0 +1,218 @@
+"""The portal in a real Chromium: from the log-in to one event's receipt, with nothing asked of another host."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+
+from services.api.app import create_app
+from services.api.database import Database
+from services.api.progress import Progress
+from spendmeter.platform.serve import Server
+from spendmeter.platform.settings import Settings
+from tests.api.book import Book
+from tests.api.test_events import ID, LINES, PRICES, SOURCE, event, publish
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
+PATIENCE_MS = 30_000  # a busy machine
+expect.set_options(timeout=PATIENCE_MS)
+NASTY = '<img src=x onerror="document.title=1">'
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH")
+
+
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        running = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield running
+        await running.close()
+
+
+@pytest.fixture
+async def address(database: Database) -> AsyncIterator[str]:
+    """The portal, served as in production."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    app = create_app(Settings(), database, Progress(), lambda: "")
+    server = Server(app, Settings(port=port))
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    await serving
+
+
+@pytest.fixture
+async def context(browser: Browser, address: str) -> AsyncIterator[BrowserContext]:
+    """A browser's session; what it asks of any other host, and what goes wrong in a script, fails the test."""
+    troubles: list[str] = []
+    opened = await browser.new_context(viewport={"width": 1280, "height": 900})
+    opened.set_default_timeout(PATIENCE_MS)
+    opened.on("weberror", lambda error: troubles.append(str(error.error)))
+    opened.on(
+        "request",
+        lambda asked: troubles.append(asked.url) if not asked.url.startswith((address, "data:")) else None,
+    )
+    opened.on(
+        "console",
+        lambda line: troubles.append(line.text) if "Content Security Policy" in line.text else None,
+    )
+    yield opened
+    await opened.close()
+    assert troubles == []
+
+
+async def spend_a_second_ago(book: Book, *, team: str = "payments") -> None:
+    now = datetime.now(UTC)
+    await publish(book, *PRICES)
+    await book.entry(event(at=now, team=team), "0.01", LINES)
+    await book.spend(
+        "acme", now.isoformat(), "0.01", provider="openai", cost_class="model", sku="gpt-4o", team=team
+    )
+    await book.partition(0, log_end=1, read_at=now, booked=1)
+    await book.accounts(0, "acme", priced=1)
+
+
+async def log_in(page: Page, address: str, key: str) -> None:
+    await page.goto(address)
+    await page.get_by_label("API key").fill(key)
+    await page.get_by_role("button", name="Log in").click()
+    await expect(page.get_by_role("button", name="Log out")).to_be_visible()
+
+
+async def test_a_figure_is_clicked_down_to_the_receipt_of_an_event_sent_a_second_ago(
+    context: BrowserContext,
+    address: str,
+    book: Book,
+) -> None:
+    await spend_a_second_ago(book)
+    page = await context.new_page()
+    await log_in(page, address, await book.key("acme", "read"))
+    today = page.locator(".tile.today")
+    await expect(today).to_contain_text("$0.01")
+    await expect(today).to_contain_text("USD · UTC · complete through")
+    await expect(page.locator(".account")).to_contain_text("accepted 1 = booked 1")
+    await expect(page.locator(".chart .bars path").first).to_be_visible()
+    await today.click()
+    row = page.locator(".explorer tbody tr").filter(has_text="payments")
+    await row.get_by_role("link", name="payments").click()
+    await expect(page.locator(".chips")).to_contain_text("team: payments")
+    await page.locator("#by").select_option("sku")
+    row = page.locator(".explorer tbody tr").filter(has_text="gpt-4o")
+    await row.locator("td.figure a").click()
+    await page.get_by_role("link", name=ID).click()
+    receipt = page.locator(".receipt")
+    await expect(receipt).to_contain_text("list: 2000 input_tokens x 0.0000025 = 0.005 USD")
+    await expect(receipt).to_contain_text("0.005 + 0.005 = 0.01 USD")
+    await expect(receipt).to_contain_text(f"sent by {SOURCE}")
+    assert "sm_" not in page.url
+
+
+async def test_new_spend_appears_by_itself(context: BrowserContext, address: str, book: Book) -> None:
+    page = await context.new_page()
+    await log_in(page, address, await book.key("acme", "read"))
+    await expect(page.locator(".explorer .empty")).to_contain_text("Nothing was spent here")
+    await spend_a_second_ago(book)
+    await expect(page.locator(".tile.today")).to_contain_text("$0.01")
+    await expect(page.locator(".who")).to_contain_text("payments")
+
+
+async def test_a_label_that_is_markup_stays_text(context: BrowserContext, address: str, book: Book) -> None:
+    await spend_a_second_ago(book, team=NASTY)
+    page = await context.new_page()
+    await log_in(page, address, await book.key("acme", "read"))
+    await expect(page.locator(".explorer tbody")).to_contain_text(NASTY)
+    await page.locator(".chart .bars path").first.hover(force=True)
+    assert await page.locator("main img").count() == 0
+    assert await page.title() == "Spendmeter"
+
+
+async def test_a_wrong_key_is_refused_in_words_and_the_cookie_is_out_of_reach(
+    context: BrowserContext,
+    address: str,
+    book: Book,
+) -> None:
+    page = await context.new_page()
+    await page.goto(address)
+    await page.get_by_label("API key").fill("sm_live_wrong")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("alert").filter(has_text="unknown")).to_contain_text(
+        "unknown, expired or revoked"
+    )
+    await log_in(page, address, await book.key("acme", "read"))
+    assert await page.evaluate("document.cookie") == ""
+    [cookie] = await context.cookies()
+    assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+    await page.get_by_role("button", name="Log out").click()
+    await expect(page.get_by_label("API key")).to_be_visible()
+    assert await context.cookies() == []
+
+
+async def test_an_operator_chooses_a_tenant_and_acknowledges_its_incident(
+    context: BrowserContext,
+    address: str,
+    book: Book,
+) -> None:
+    from tests.api.test_governing import INCIDENT, incident
+
+    await incident(book, "globex", INCIDENT)
+    page = await context.new_page()
+    await log_in(page, address, await book.key("", "admin"))
+    await page.get_by_label("Tenant").select_option("globex")
+    await page.get_by_role("button", name="Acknowledge").click()
+    await expect(page.locator(".incidents .badge")).to_have_text("acknowledged")
+    assert await book.connection.fetchval("SELECT tenant FROM acknowledgements") == "globex"
+
+
+async def test_when_the_server_fails_the_page_says_so_and_recovers(
+    context: BrowserContext,
+    address: str,
+    book: Book,
+) -> None:
+    page = await context.new_page()
+    await log_in(page, address, await book.key("acme", "read"))
+    await page.route(
+        "**/v1/spend**",
+        lambda route: route.fulfill(status=503, json={"detail": "the database does not answer"}),
+    )
+    await expect(page.locator("#trouble")).to_contain_text(
+        "the database does not answer. What you see is from before"
+    )
+    await page.unroute("**/v1/spend**")
+    await expect(page.locator("#trouble")).to_be_hidden()
+
+
+async def test_it_fits_a_phone_and_the_description_needs_no_other_host(
+    context: BrowserContext,
+    address: str,
+    book: Book,
+    tmp_path: Path,
+) -> None:
+    await spend_a_second_ago(book)
+    page = await context.new_page()
+    await page.set_viewport_size({"width": 380, "height": 800})
+    await log_in(page, address, await book.key("acme", "read"))
+    await expect(page.locator(".explorer tbody tr")).to_have_count(1)
+    for place in (
+        "#/",
+        "#/events",
+        f"#/event?source={SOURCE}&id={ID.replace('#', '%23').replace('&', '%26')}",
+        "#/unbooked",
+    ):
+        await page.goto(f"{address}/{place}")
+        await expect(page.locator("main > *")).to_be_visible()
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 380, place
+    await page.goto(f"{address}/docs")
+    await expect(page.locator(".opblock").first).to_be_visible()
