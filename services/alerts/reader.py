@@ -20,8 +20,8 @@ from spendmeter.contracts.series import DIMENSIONS, Series
 from spendmeter.platform.postgres import load_sql
 
 SQL = load_sql(Path(__file__).with_name("sql") / "reader.sql")
-TODAY_AGE_MAX = timedelta(seconds=5)
-DAY_AGE_MAX = timedelta(seconds=60)
+TODAY_AGE_MAX_S = 5.0
+DAY_AGE_MAX_S = 60.0
 """Late events land in old minutes: closed days are read again this often, sooner when a total names one."""
 OPEN_END_MAX = timedelta(minutes=10)
 HISTORY_AGE_MAX = timedelta(days=7)
@@ -110,21 +110,22 @@ class Reader:
             mark = min(day.end, closed_until)
             if mark <= day.start:
                 break
-            if day.read_at is None or (
+            if day.read_at_s is None or (
                 day.mark < mark and (mark == day.end or now - day.mark > OPEN_END_MAX)
             ):
-                await self._read_day(day, mark, now)
-        for day in sorted(self.spend.days, key=lambda day: (day.complete, not day.dirty, day.read_at or now)):
-            age_max = DAY_AGE_MAX if day.complete else TODAY_AGE_MAX
-            due = day.read_at is not None and (day.dirty or now - day.read_at >= age_max)
+                await self._read_day(day, mark)
+        known = [(day, day.read_at_s) for day in self.spend.days if day.read_at_s is not None]
+        for day, read_at_s in sorted(known, key=lambda each: (each[0].complete, not each[0].dirty, each[1])):
+            age_max_s = DAY_AGE_MAX_S if day.complete else TODAY_AGE_MAX_S
+            due = day.dirty or time.monotonic() - read_at_s >= age_max_s
             if due and self._allowance.left():
-                await self._read_day(day, min(day.end, closed_until), now)
+                await self._read_day(day, min(day.end, closed_until))
 
-    async def _read_day(self, day: Day, mark: datetime, now: datetime) -> None:
+    async def _read_day(self, day: Day, mark: datetime) -> None:
         began = time.monotonic()
         rows = await self._fetch("read_day", day.start, mark)
         await self._meet(row["series_id"] for row in rows)
-        day.put({row["series_id"]: _money(row) for row in rows}, mark, now)
+        day.put({row["series_id"]: _money(row) for row in rows}, mark, began)
         self._allowance.use(time.monotonic() - began)
 
     async def _learn(self, now: datetime, open_minute: datetime) -> Learned:

@@ -56,7 +56,8 @@ class Day:
     start: datetime
     end: datetime
     mark: datetime
-    read_at: datetime | None = None
+    read_at_s: float | None = None
+    """By the monotonic clock: a step of the wall clock must not keep a day from being read again."""
     dirty: bool = False
     sums: Mapping[SeriesId, Money] = field(default_factory=dict)
     covered: dict[tuple[str, int], Money] = field(default_factory=dict)
@@ -66,9 +67,9 @@ class Day:
     def complete(self) -> bool:
         return self.mark == self.end
 
-    def put(self, sums: Mapping[SeriesId, Money], mark: datetime, at: datetime) -> None:
-        """Replace what was known by what was read at `at`."""
-        self.sums, self.mark, self.read_at, self.dirty = sums, mark, at, False
+    def put(self, sums: Mapping[SeriesId, Money], mark: datetime, at_s: float) -> None:
+        """Replace what was known by what was read at `at_s`."""
+        self.sums, self.mark, self.read_at_s, self.dirty = sums, mark, at_s, False
         self.covered.clear()
 
 

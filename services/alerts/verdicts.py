@@ -30,8 +30,9 @@ QUIET = timedelta(minutes=5)
 """An anomaly is over when its scope was not hot for so long."""
 LASTING = timedelta(days=1)
 UPDATE_AGE_MIN = timedelta(seconds=15)
+UPDATE_AGE_MAX = timedelta(minutes=5)
 UPDATE_SHARE = 100
-"""Figures are renewed after 1/100 of an incident's age: a month-old one need not be summed every minute."""
+"""Figures are renewed after 1/100 of an incident's age, within these bounds: an old one changes slowly."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +54,7 @@ class Look:
     def due(self, incident: Incident) -> bool:
         """Whether its figures are to be renewed."""
         age = self.now - incident.opened_at
-        return self.now - incident.updated_at >= max(UPDATE_AGE_MIN, age / UPDATE_SHARE)
+        return self.now - incident.updated_at >= min(max(UPDATE_AGE_MIN, age / UPDATE_SHARE), UPDATE_AGE_MAX)
 
     def until(self, incident: Incident, ending: str) -> datetime:
         """Where its money ends: with its period; an anomaly's now, or with its last hot minute."""
@@ -77,6 +78,8 @@ class Look:
 
     def is_hot(self, incident: Incident) -> bool:
         """Whether an anomaly goes on (a budget's incident never is)."""
+        if incident.kind == "budget":
+            return False
         amount = total(
             row.amount
             for row in self.spend.spent_since(self.learned.until)
@@ -84,7 +87,7 @@ class Look:
         )
         tested = self.now - self.learned.until
         expected, hot = (_over(rate, tested) for rate in (incident.expected_per_hour, incident.hot_per_hour))
-        return incident.kind == "anomaly" and is_hot(amount, expected, hot)
+        return is_hot(amount, expected, hot)
 
     def ending(self, incident: Incident, hot: bool) -> str:
         """Why an incident is over; '' = it is not."""
