@@ -10,7 +10,7 @@ import uvloop
 
 from services.api.app import create_app
 from services.api.catalog import CatalogPublisher
-from services.api.database import POOL_CONNECTIONS_MAX, Database
+from services.api.database import POOL_CONNECTIONS_MAX, Database, prepare
 from services.api.progress import Progress
 from services.api.upkeep import Upkeep
 from spendmeter.platform.postgres import CONNECTION_ERRORS, create_pool
@@ -54,7 +54,10 @@ async def _connected(settings: Settings) -> Any:
     while True:
         try:
             return await create_pool(
-                settings.database_url.get_secret_value(), size_max=POOL_CONNECTIONS_MAX, service="api"
+                settings.database_url.get_secret_value(),
+                size_max=POOL_CONNECTIONS_MAX,
+                service="api",
+                init=prepare,
             )
         except CONNECTION_ERRORS as error:
             log().warning("waiting for the database", error=type(error).__name__)

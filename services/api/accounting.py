@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from services.api.auth import Anyone
 from services.api.database import Connection, database_of
@@ -23,15 +23,6 @@ OUTCOMES = ("booked", "duplicate", "conflict", "rejected", "holes")
 UNATTRIBUTABLE = ""
 
 router = APIRouter(tags=["accounting"])
-
-
-class Complete(BaseModel):
-    """How complete an answer is; `in_flight`: events accepted and not yet booked, of all tenants."""
-
-    complete_through: datetime | None = Field(
-        description="everything that was accepted before is in the answer; null while that cannot be proven"
-    )
-    in_flight: int
 
 
 class Counts(BaseModel):

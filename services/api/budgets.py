@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
-import msgspec
 from fastapi import APIRouter, Request, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, Field
 
-from services.api.accounting import Complete, completeness
+from services.api.accounting import completeness
+from services.api.answers import Asked, Complete, Money
 from services.api.auth import Reader, Writer
 from services.api.database import Connection, Tenant, database_of, read_tenant
 from services.api.openapi import answers
 from services.api.problems import Refused, not_found
 from services.api.question import Text
-from spendmeter.contracts.money import EXACT, divided, parse_decimal, plain, total
+from spendmeter.contracts.money import EXACT, divided, parse_decimal, total
 from spendmeter.contracts.periods import Period, period_bounds
 from spendmeter.contracts.series import DIMENSIONS
 from spendmeter.platform.postgres import load_sql
@@ -51,22 +51,18 @@ Percent = Annotated[Decimal, Field(gt=0, le=1000, max_digits=8, decimal_places=4
 Percents = Annotated[list[Percent], Field(min_length=1, max_length=THRESHOLDS_MAX)]
 
 
-class NewBudget(BaseModel):
+class NewBudget(Asked):
     """A budget as asked for; `amount` is a decimal string in the tenant's currency."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: Name
     filter: Scope = Field({}, description="dimension to value; empty = everything that the tenant spends")
     amount: PlainAmount
     period: Period = "month"
-    thresholds_percent: Percents = [Decimal(80), Decimal(100)]
+    thresholds_percent: Percents = Field(default=[Decimal(80), Decimal(100)])
 
 
-class BudgetChange(BaseModel):
+class BudgetChange(Asked):
     """What is to change; the rest stays."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: Name | None = None
     filter: Scope | None = None
@@ -81,19 +77,19 @@ class Budget(BaseModel):
     id: UUID
     name: str
     filter: dict[str, str]
-    amount: str
+    amount: Money
     currency: str
     period: Period
-    thresholds_percent: list[str]
+    thresholds_percent: list[Money]
     revision: int
     created_at: datetime
     updated_at: datetime
     period_start: datetime
     period_end: datetime
-    spent: str
-    of_which_provisional: str
-    remaining: str
-    percent: str
+    spent: Money
+    of_which_provisional: Money
+    remaining: Money
+    percent: Money
 
 
 class Budgets(Complete):
@@ -128,7 +124,7 @@ async def create_budget(request: Request, response: Response, caller: Writer, as
         if await connection.fetchval(SQL["count"]) >= BUDGETS_MAX:
             raise Refused(409, "Too many", f"a tenant has at most {BUDGETS_MAX} budgets: delete one first")
         created = await connection.fetchval(
-            SQL["create"], caller.tenant, asked.name, msgspec.json.encode(asked.filter).decode(),
+            SQL["create"], caller.tenant, asked.name, asked.filter,
             Decimal(asked.amount), tenant.currency, asked.period, asked.thresholds_percent,
         )  # fmt: skip
         response.headers["Location"] = f"/v1/budgets/{created}"
@@ -140,8 +136,7 @@ async def change_budget(request: Request, caller: Writer, id: UUID, asked: Budge
     """Change a budget; its thresholds are armed again."""
     async with database_of(request).writing(caller.tenant) as connection:
         changed = await connection.fetchval(
-            SQL["change"], id, asked.name,
-            None if asked.filter is None else msgspec.json.encode(asked.filter).decode(),
+            SQL["change"], id, asked.name, asked.filter,
             None if asked.amount is None else Decimal(asked.amount), asked.period, asked.thresholds_percent,
         )  # fmt: skip
         if changed is None:
@@ -172,9 +167,7 @@ async def _read(connection: Connection, tenant: Tenant, id: UUID | None) -> list
         for period in {row["period"] for row in rows}
     }
     sums = {period: await connection.fetch(SQL["spent"], *within) for period, within in bounds.items()}
-    series = {
-        row["series_id"]: msgspec.json.decode(row["named"]) for row in await connection.fetch(SQL["series"])
-    }
+    series = {row["series_id"]: row["named"] for row in await connection.fetch(SQL["series"])}
     return [_budget(row, tenant, bounds[row["period"]], sums[row["period"]], series) for row in rows]
 
 
@@ -185,20 +178,18 @@ def _budget(
     sums: Sequence[Any],
     series: Mapping[bytes, Mapping[str, Any]],
 ) -> Budget:
-    scope: dict[str, str] = msgspec.json.decode(row["filter"])
     covered = [
         each
         for each in sums
-        if each["currency"] == row["currency"]
-        and all(series[each["series_id"]].get(name) == value for name, value in scope.items())
+        if each["currency"] == row["currency"] and row["filter"].items() <= series[each["series_id"]].items()
     ]
     spent = total(each["effective"] for each in covered)
     return Budget(
-        id=row["id"], name=row["name"], filter=scope, amount=plain(row["amount"]), currency=row["currency"],
-        period=row["period"], thresholds_percent=[plain(percent) for percent in row["thresholds_percent"]],
-        revision=row["revision"], created_at=row["created_at"], updated_at=row["updated_at"],
-        period_start=bounds[0].astimezone(tenant.zone), period_end=bounds[1].astimezone(tenant.zone),
-        spent=plain(spent), of_which_provisional=plain(total(each["provisional"] for each in covered)),
-        remaining=plain(EXACT.subtract(row["amount"], spent)),
-        percent=plain(divided(EXACT.multiply(spent, Decimal(100)), row["amount"])),
-    )  # fmt: skip
+        **row,
+        period_start=bounds[0].astimezone(tenant.zone),
+        period_end=bounds[1].astimezone(tenant.zone),
+        spent=spent,
+        of_which_provisional=total(each["provisional"] for each in covered),
+        remaining=EXACT.subtract(row["amount"], spent),
+        percent=divided(EXACT.multiply(spent, Decimal(100)), row["amount"]),
+    )

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import msgspec
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -24,8 +25,6 @@ from spendmeter.platform.keys import OPERATOR
 from spendmeter.platform.postgres import CONNECTION_ERRORS, load_sql
 from spendmeter.platform.settings import Settings
 from spendmeter.platform.telemetry import log
-
-from pathlib import Path  # isort: skip
 
 CHECK_INTERVAL_S = 10.0
 SEND_TIMEOUT_S = 60

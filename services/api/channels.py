@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
+from services.api.answers import Asked
 from services.api.auth import Reader, Writer
 from services.api.database import database_of
 from services.api.openapi import answers
@@ -28,10 +29,8 @@ SQL = load_sql(Path(__file__).with_name("sql") / "channels.sql")
 router = APIRouter(tags=["channels"])
 
 
-class NewChannel(BaseModel):
+class NewChannel(Asked):
     """A webhook as asked for."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: Annotated[Text, Field(min_length=1, max_length=200)]
     url: Annotated[Text, Field(max_length=2000, examples=["https://hooks.example.org/spend"])]
@@ -66,7 +65,7 @@ async def list_channels(request: Request, caller: Reader) -> Channels:
     """Where incidents are told."""
     async with database_of(request).reading(caller.tenant) as connection:
         rows = await connection.fetch(SQL["list"])
-    return Channels(channels=[Channel(**dict(row)) for row in rows])
+    return Channels(channels=[Channel(**row) for row in rows])
 
 
 @router.post("/v1/channels", status_code=201, responses=answers("created_channel", status=201))
@@ -79,7 +78,7 @@ async def create_channel(request: Request, caller: Writer, asked: NewChannel) ->
         if await connection.fetchval(SQL["count"]) >= CHANNELS_MAX:
             raise Refused(409, "Too many", f"a tenant has at most {CHANNELS_MAX} channels: delete one first")
         row = await connection.fetchrow(SQL["create"], caller.tenant, asked.name, asked.url, secret)
-    return CreatedChannel(**dict(row), secret=secret)
+    return CreatedChannel(**row, secret=secret)
 
 
 @router.delete("/v1/channels/{id}", status_code=204, responses=answers("", missing="no such channel"))

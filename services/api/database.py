@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import asyncpg
+import msgspec
 from fastapi import Request
 
 from services.api.problems import not_found
@@ -32,6 +33,17 @@ class Tenant:
     currency: str
     zone: ZoneInfo
     fiscal_start_month: int
+
+
+async def prepare(connection: Connection) -> None:
+    """JSON columns as what they hold; once a connection."""
+    for name in ("json", "jsonb"):
+        await connection.set_type_codec(
+            name,
+            schema="pg_catalog",
+            encoder=lambda value: msgspec.json.encode(value).decode(),
+            decoder=msgspec.json.decode,
+        )
 
 
 class Database:

@@ -8,20 +8,20 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field
 
 from services.api import receipt
-from services.api.accounting import Complete, completeness
+from services.api.accounting import completeness
+from services.api.answers import Complete, Money, page
 from services.api.auth import Reader
 from services.api.database import Connection, database_of
 from services.api.openapi import FILTER_PARAMETERS, answers
 from services.api.problems import Refused, invalid
 from services.api.progress import Completeness
-from services.api.question import checked_range, decode_cursor, encode_cursor, filters_of
+from services.api.question import checked_range, decode_cursor, filters_of
 from services.api.spend import SQL as SPEND_SQL
 from spendmeter.contracts.catalog import decode_catalog
 from spendmeter.contracts.events import Instant, identity
-from spendmeter.contracts.money import plain
 from spendmeter.platform.postgres import load_sql
 
 EVENTS_MAX = 200
@@ -34,6 +34,10 @@ SQL = load_sql(Path(__file__).with_name("sql") / "events.sql")
 router = APIRouter(tags=["events"])
 
 Outcome = Literal["duplicate", "conflict", "rejected"]
+Dimensions = Annotated[dict[str, str], BeforeValidator(receipt.dimensions)]
+From = Annotated[AwareDatetime | None, Query(alias="from", description="default: a day before `to`")]
+To = Annotated[AwareDatetime | None, Query(alias="to", description="exclusive; default: in an hour")]
+Limit = Annotated[int, Query(ge=1, le=EVENTS_MAX)]
 
 
 class Copy(BaseModel):
@@ -56,31 +60,6 @@ class Received(BaseModel):
     offset: int
 
 
-class ReceiptLine(BaseModel):
-    """One unit's price and amount; `arithmetic` can be redone by hand, `entries` are keys of `catalog`."""
-
-    unit: str
-    quantity: str | None
-    status: str
-    currency: str
-    per: int
-    price: str | None
-    amount: str | None
-    contracted_price: str | None
-    contracted_amount: str | None
-    contracted_currency: str
-    effective_price: str | None
-    effective_amount: str | None
-    book_list: str | None
-    book_contracted: str | None
-    book_effective: str | None
-    multipliers: list[dict[str, Any]]
-    entries: list[str]
-    parent: str | None
-    reason: str | None
-    arithmetic: list[str]
-
-
 class Entry(BaseModel):
     """One row of the book: the event itself (seq 0) or a signed correction of it."""
 
@@ -90,15 +69,15 @@ class Entry(BaseModel):
     catalog_version: int
     status: str
     currency: str
-    list: str
-    contracted: str
-    effective: str
+    list: Money
+    contracted: Money
+    effective: Money
 
 
 class PricedEntry(Entry):
     """The same with its lines, of which `arithmetic` is the sum."""
 
-    lines: list[ReceiptLine]
+    lines: list[receipt.ReceiptLine]
     arithmetic: str
 
 
@@ -111,7 +90,7 @@ class Receipt(Complete):
     identity: str
     time: datetime | None = None
     received: Received | None = None
-    dimensions: dict[str, str] | None = None
+    dimensions: Dimensions | None = None
     event: dict[str, Any] | None = None
     entries: list[PricedEntry] = Field(default_factory=list)
     catalog: dict[str, dict[str, Any]] = Field(default_factory=dict)
@@ -124,7 +103,7 @@ class ListedEvent(Entry):
     source: str
     id: str
     time: datetime
-    dimensions: dict[str, str]
+    dimensions: Dimensions
 
 
 class EventList(Complete):
@@ -160,13 +139,9 @@ async def get_events(
         str | None, Query(max_length=256, description="with `id`: asks for the receipt")
     ] = None,
     id: Annotated[str | None, Query(max_length=256)] = None,
-    start: Annotated[
-        AwareDatetime | None, Query(alias="from", description="default: a day before `to`")
-    ] = None,
-    end: Annotated[
-        AwareDatetime | None, Query(alias="to", description="exclusive; default: in an hour")
-    ] = None,
-    limit: Annotated[int, Query(ge=1, le=EVENTS_MAX)] = 50,
+    start: From = None,
+    end: To = None,
+    limit: Limit = 50,
     cursor: str = "",
 ) -> Receipt | EventList:
     """With `source` and `id`: the event's receipt (received, rated line by line, booked; or rejected, and
@@ -177,22 +152,22 @@ async def get_events(
             return await _receipt(request, connection, caller.tenant, source, id)
         if source is not None or id is not None:
             raise invalid("source", "and id are given together, for a receipt, or not at all")
-        listed = await _list(connection, _range(start, end), filters, limit, cursor)
-        return EventList(**listed, **vars(await completeness(request, connection)))
+        complete = await completeness(request, connection)
+        rows = await _list(connection, _range(start, end), filters, limit, cursor)
+    events, more = page(
+        ListedEvent, rows, limit, lambda row: (row["time"], row["identity"].hex(), row["seq"])
+    )
+    return EventList(events=events, next_cursor=more, **vars(complete))
 
 
 @router.get("/v1/unbooked", responses=answers("unbooked"))
 async def get_unbooked(
     request: Request,
     caller: Reader,
-    start: Annotated[
-        AwareDatetime | None, Query(alias="from", description="default: a day before `to`")
-    ] = None,
-    end: Annotated[
-        AwareDatetime | None, Query(alias="to", description="exclusive, of when it was seen")
-    ] = None,
+    start: From = None,
+    end: To = None,
     outcome: Annotated[list[Outcome] | None, Query(description="default: conflict and rejected")] = None,
-    limit: Annotated[int, Query(ge=1, le=EVENTS_MAX)] = 50,
+    limit: Limit = 50,
     cursor: str = "",
 ) -> UnbookedList:
     """What arrived and was not booked, with the reason, newest first."""
@@ -203,15 +178,10 @@ async def get_unbooked(
         rows = await connection.fetch(
             SQL["list_unbooked"], first, beyond, outcome or ["conflict", "rejected"], *after, limit + 1
         )
-    last = rows[limit - 1] if len(rows) > limit else None
-    return UnbookedList(
-        unbooked=[
-            UnbookedEvent(source=row["source"], id=row["event_id"], **_copy(row)) for row in rows[:limit]
-        ],
-        next_cursor=last
-        and encode_cursor((last["recorded_at"], last["origin_partition"], last["origin_offset"])),
-        **vars(complete),
+    unbooked, more = page(
+        UnbookedEvent, rows, limit, lambda row: (row["recorded_at"], row["partition"], row["offset"])
     )
+    return UnbookedList(unbooked=unbooked, next_cursor=more, **vars(complete))
 
 
 def _range(start: datetime | None, end: datetime | None) -> tuple[datetime, datetime]:
@@ -224,49 +194,45 @@ async def _receipt(request: Request, connection: Connection, tenant: str, source
     key = identity(tenant, source, id)
     occurred_at = await connection.fetchval(SQL["occurred_at"], key)
     rows = [] if occurred_at is None else await connection.fetch(SQL["entries"], occurred_at, key)
-    copies = [Copy(**_copy(row)) for row in await connection.fetch(SQL["unbooked_copies"], key, COPIES_MAX)]
+    copies = [Copy(**row) for row in await connection.fetch(SQL["unbooked_copies"], key, COPIES_MAX)]
+    known: dict[str, Any] = {
+        "source": source,
+        "id": id,
+        "identity": key.hex(),
+        "copies": copies,
+        **vars(complete),
+    }
+    if not rows and not copies:
+        raise _not_in_the_book(complete, source, id)
     if not rows:
-        if not copies:
-            raise _not_in_the_book(complete, source, id)
-        return Receipt(
-            status="rejected", source=source, id=id, identity=key.hex(), copies=copies, **vars(complete)
-        )
-    found = await connection.fetch(
-        SQL["catalog_entries"], receipt.catalog_ids([row["lines"] for row in rows])
-    )
-    bodies = {row["id"]: row["body"] for row in found}
+        return Receipt(status="rejected", **known)
+    ids = receipt.catalog_ids([row["lines"] for row in rows])
+    bodies = {row["id"]: row["body"] for row in await connection.fetch(SQL["catalog_entries"], ids)}
     catalog = {name: decode_catalog(body) for name, body in bodies.items()}
     first = rows[0]
     event = receipt.read_event(first["event"])
     return Receipt(
         status="booked",
-        source=source,
-        id=id,
-        identity=key.hex(),
         time=occurred_at,
         received=Received(
             at=event.receivedat or None,
             key_id=event.keyid,
-            partition=first["origin_partition"],
-            offset=first["origin_offset"],
+            partition=first["partition"],
+            offset=first["offset"],
         ),
-        dimensions=receipt.dimensions(msgspec.json.decode(first["series"])),
+        dimensions=first["series"],
         event=msgspec.to_builtins(event),
         entries=[_priced(row, catalog) for row in rows],
         catalog={name: msgspec.json.decode(body) for name, body in bodies.items()},
-        copies=copies,
-        **vars(complete),
+        **known,
     )
 
 
 def _priced(row: Any, catalog: receipt.Catalog) -> PricedEntry:
     event = receipt.read_event(row["event"])
     lines = receipt.expanded_lines(row["lines"], event, row["currency"], catalog)
-    return PricedEntry(
-        **_entry(row),
-        lines=[ReceiptLine(**line) for line in lines],
-        arithmetic=receipt.sum_of(lines, row["effective"], row["currency"]),
-    )
+    arithmetic = receipt.sum_of(lines, row["effective"], row["currency"])
+    return PricedEntry(**{**row, "lines": lines}, arithmetic=arithmetic)
 
 
 def _not_in_the_book(complete: Completeness, source: str, id: str) -> Refused:
@@ -287,44 +253,14 @@ async def _list(
     filters: dict[str, list[str]],
     limit: int,
     cursor: str,
-) -> dict[str, Any]:
+) -> list[Any]:
     series = None
     if filters:
-        found = await connection.fetch(SPEND_SQL["series"], [], msgspec.json.encode(filters).decode())
-        series = [row["series_id"] for row in found]
+        series = [row["series_id"] for row in await connection.fetch(SPEND_SQL["series"], [], filters)]
     at, key, seq = decode_cursor(cursor, tuple[Instant, str, int]) if cursor else (within[1], "", 0)
     try:
         after = (at, bytes.fromhex(key), seq)
     except ValueError:
         raise invalid("cursor", "is not one that this route gave out") from None
-    rows = await connection.fetch(SQL["list"], *within, series, *after, limit + 1)
-    last = rows[limit - 1] if len(rows) > limit else None
-    return {
-        "events": [
-            ListedEvent(
-                **_entry(row),
-                source=row["source"],
-                id=row["id"],
-                time=row["occurred_at"],
-                dimensions=receipt.dimensions(msgspec.json.decode(row["series"])),
-            )
-            for row in rows[:limit]
-        ],
-        "next_cursor": last and encode_cursor((last["occurred_at"], last["identity"].hex(), last["seq"])),
-    }
-
-
-def _entry(row: Any) -> dict[str, Any]:
-    return {
-        **{name: row[name] for name in ("seq", "recorded_at", "accounting_period", "catalog_version")},
-        **{name: row[name] for name in ("status", "currency")},
-        **{name: plain(row[name]) for name in ("list", "contracted", "effective")},
-    }
-
-
-def _copy(row: Any) -> dict[str, Any]:
-    return {
-        **{name: row[name] for name in ("outcome", "reason", "recorded_at", "size")},
-        "partition": row["origin_partition"],
-        "offset": row["origin_offset"],
-    }
+    rows: list[Any] = await connection.fetch(SQL["list"], *within, series, *after, limit + 1)
+    return rows

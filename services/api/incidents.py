@@ -7,18 +7,17 @@ from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
-import msgspec
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
+from services.api.answers import Asked, Money, page
 from services.api.auth import Reader, Writer
 from services.api.database import Connection, database_of
 from services.api.openapi import answers
 from services.api.problems import not_found
-from services.api.question import Text, decode_cursor, encode_cursor
+from services.api.question import Text, decode_cursor
 from spendmeter.contracts.events import Instant
 from spendmeter.contracts.incidents import Kind, State
-from spendmeter.contracts.money import plain
 from spendmeter.platform.postgres import load_sql
 
 INCIDENTS_MAX = 200
@@ -40,13 +39,13 @@ class Incident(BaseModel):
     scope: dict[str, str]
     period_start: datetime | None
     period_end: datetime | None
-    threshold_percent: str | None
+    threshold_percent: Money | None
     currency: str
-    amount: str
-    expected: str
-    rate_per_hour: str
-    expected_per_hour: str
-    of_which_provisional: str
+    amount: Money
+    expected: Money
+    rate_per_hour: Money
+    expected_per_hour: Money
+    of_which_provisional: Money
     top_contributor: dict[str, Any]
     summary: str
     suggested_action: str
@@ -67,10 +66,8 @@ class Incidents(BaseModel):
     next_cursor: str | None
 
 
-class Acknowledgement(BaseModel):
+class Acknowledgement(Asked):
     """`note` is for those who come after."""
-
-    model_config = ConfigDict(extra="forbid")
 
     note: Annotated[Text, Field(max_length=2000)] = ""
 
@@ -88,11 +85,8 @@ async def list_incidents(
     after = decode_cursor(cursor, tuple[Instant, UUID]) if cursor else (in_a_minute, _LAST_ID)
     async with database_of(request).reading(caller.tenant) as connection:
         rows = await connection.fetch(SQL["list"], None, state, *after, limit + 1)
-    last = rows[limit - 1] if len(rows) > limit else None
-    return Incidents(
-        incidents=[_incident(row) for row in rows[:limit]],
-        next_cursor=last and encode_cursor((last["opened_at"], str(last["id"]))),
-    )
+    incidents, more = page(Incident, rows, limit, lambda row: (row["opened_at"], str(row["id"])))
+    return Incidents(incidents=incidents, next_cursor=more)
 
 
 @router.get("/v1/incidents/{id}", responses=answers("incident", missing="no such incident"))
@@ -115,23 +109,4 @@ async def _one(connection: Connection, id: UUID) -> Incident:
     row = await connection.fetchrow(SQL["list"], id, None, ever, _LAST_ID, 1)
     if row is None:
         raise not_found(f"there is no incident {id}")
-    return _incident(row)
-
-
-def _incident(row: Any) -> Incident:
-    money = ("amount", "expected", "rate_per_hour", "expected_per_hour", "of_which_provisional")
-    same = (
-        "id", "kind", "rule_name", "period_start", "period_end", "currency", "summary", "suggested_action",
-        "began_at", "opened_at", "updated_at", "resolved_at", "resolution", "acknowledged_by",
-        "acknowledged_at", "note",
-    )  # fmt: skip
-    threshold = row["threshold_percent"]
-    return Incident(
-        state=row["shown"],
-        rule=row["rule_id"],
-        scope=msgspec.json.decode(row["scope"]),
-        threshold_percent=None if threshold is None else plain(threshold),
-        top_contributor=msgspec.json.decode(row["top_contributor"]),
-        **{name: plain(row[name]) for name in money},
-        **{name: row[name] for name in same},
-    )
+    return Incident(**row)

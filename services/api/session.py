@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
+from services.api.answers import Asked
 from services.api.auth import COOKIE, Anyone, Caller, keys_of, same_origin
 from services.api.database import SQL, database_of
 from services.api.openapi import answers
@@ -22,10 +23,8 @@ SESSION_MAX_AGE_S = 12 * 3600
 router = APIRouter(tags=["session"])
 
 
-class LogIn(BaseModel):
+class LogIn(Asked):
     """An API key with the scope read or admin."""
-
-    model_config = ConfigDict(extra="forbid")
 
     key: Annotated[str, Field(max_length=200)]
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-import msgspec
 from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from services.api.accounting import Complete, completeness
+from services.api.accounting import completeness
+from services.api.answers import Complete, Money
 from services.api.auth import Reader
 from services.api.database import Connection, Tenant, database_of, read_tenant
 from services.api.openapi import FILTER_PARAMETERS, answers
@@ -32,12 +32,15 @@ from services.api.question import (
     whole_minutes,
     zone_of,
 )
-from spendmeter.contracts.money import plain, total
+from spendmeter.contracts.money import ZERO, total
 from spendmeter.platform.postgres import load_sql
 
 GROUPS_MAX = 5_000
 SERIES_ROWS_MAX = 5_000
 _AFTER_ANY_CURRENCY = "ZZZZ"
+_SUMS = (
+    "currency", "events", "unpriced_events", "list", "contracted", "effective", "of_which_provisional",
+)  # fmt: skip
 PARAMETERS = ("from", "to", "bucket", "tz", "group_by", "measure", "usage", "limit", "cursor")
 
 SQL = load_sql(Path(__file__).with_name("sql") / "spend.sql")
@@ -50,14 +53,14 @@ class Row(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     currency: str
-    events: int
-    unpriced_events: int
-    list: str
-    contracted: str
-    effective: str
-    amount: str
-    of_which_provisional: str
-    usage: dict[str, str]
+    events: int = 0
+    unpriced_events: int = 0
+    list: Money = ZERO
+    contracted: Money = ZERO
+    effective: Money = ZERO
+    amount: Money = ZERO
+    of_which_provisional: Money = ZERO
+    usage: dict[str, Money] = Field(default_factory=dict)
 
 
 class SeriesRow(Row):
@@ -76,7 +79,7 @@ class Spend(Complete):
     from_: datetime = Field(alias="from")
     to: datetime
     measure: Measure
-    of_which_provisional: str
+    of_which_provisional: Money
     unpriced_events: int
     totals: list[Row]
     series: list[SeriesRow]
@@ -152,17 +155,9 @@ async def _answer(request: Request, connection: Connection, tenant: Tenant, aske
     usages = await _read_usage(connection, asked, keys, page) if asked.with_usage else {}
 
     def row_of(row: Any) -> dict[str, Any]:
-        return {
-            **dict(zip(asked.group_by, keys.groups[row["grp"]], strict=True)),
-            "currency": row["currency"],
-            "events": row["events"],
-            "unpriced_events": row["unpriced_events"],
-            "amount": plain(row[asked.measure]),
-            "usage": usages.get((row["grp"], row["n"], row["currency"]), {}),
-            **{
-                name: plain(row[name]) for name in ("list", "contracted", "effective", "of_which_provisional")
-            },
-        }
+        group = dict(zip(asked.group_by, keys.groups[row["grp"]], strict=True))
+        usage = usages.get((row["grp"], row["n"], row["currency"]), {})
+        return group | {name: row[name] for name in _SUMS} | {"amount": row[asked.measure], "usage": usage}
 
     def bucket_of(row: Any) -> dict[str, Any]:
         first, beyond = asked.edges[row["n"] - 1 : row["n"] + 1]
@@ -170,6 +165,7 @@ async def _answer(request: Request, connection: Connection, tenant: Tenant, aske
 
     totals.sort(key=lambda row: (row[asked.measure], row["events"]), reverse=True)
     own = [row for row in totals if row["currency"] == tenant.currency]
+    nothing = [] if asked.group_by else [Row(currency=tenant.currency)]
     last = page[-1] if len(series) > len(page) else None
     return Spend.model_validate(
         {
@@ -177,21 +173,15 @@ async def _answer(request: Request, connection: Connection, tenant: Tenant, aske
             "tz": str(asked.zone),
             "from": asked.start.astimezone(asked.zone),
             "to": asked.end.astimezone(asked.zone),
-            **vars(complete),
             "measure": asked.measure,
-            "of_which_provisional": plain(total(row["of_which_provisional"] for row in own)),
+            "of_which_provisional": total(row["of_which_provisional"] for row in own),
             "unpriced_events": sum(row["unpriced_events"] for row in totals),
-            "totals": [row_of(row) for row in totals]
-            or ([] if asked.group_by else [_nothing(tenant.currency)]),
+            "totals": [row_of(row) for row in totals] or nothing,
             "series": [row_of(row) | bucket_of(row) for row in page],
             "next_cursor": last and encode_cursor((last["n"], keys.groups[last["grp"]], last["currency"])),
+            **vars(complete),
         }
     )
-
-
-def _nothing(currency: str) -> dict[str, Any]:
-    zero = dict.fromkeys(("list", "contracted", "effective", "amount", "of_which_provisional"), "0")
-    return {"currency": currency, "events": 0, "unpriced_events": 0, "usage": {}, **zero}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,9 +195,7 @@ class Keys:
 
 async def read_sums(connection: Connection, asked: Asked) -> tuple[list[Any], Keys]:
     """Totals (n = None) and one row more of the series than a page holds. Raises Refused (422)."""
-    found = await connection.fetch(
-        SQL["series"], list(asked.group_by), msgspec.json.encode(asked.filters).decode()
-    )
+    found = await connection.fetch(SQL["series"], list(asked.group_by), asked.filters)
     groups = sorted({tuple(row["key"]) for row in found})
     if len(groups) > GROUPS_MAX:
         raise invalid(
@@ -232,13 +220,12 @@ async def read_sums(connection: Connection, asked: Asked) -> tuple[list[Any], Ke
 
 async def _read_usage(
     connection: Connection, asked: Asked, keys: Keys, page: Sequence[Any]
-) -> dict[tuple[int, int | None, str], dict[str, str]]:
+) -> dict[tuple[int, int | None, str], dict[str, Decimal]]:
     first, last = (page[0]["n"], page[-1]["n"]) if page else (0, 0)
     rows = await connection.fetch(
         SQL["usage"], asked.start, asked.end, keys.series, keys.numbers, list(asked.edges[:-1]), first, last
     )
-    usages: defaultdict[tuple[int, int | None, str], dict[str, str]] = defaultdict(dict)
+    usages: defaultdict[tuple[int, int | None, str], dict[str, Decimal]] = defaultdict(dict)
     for row in rows:
-        quantity: Decimal = row["quantity"]
-        usages[row["grp"], row["n"], row["currency"]][row["unit"]] = plain(quantity)
+        usages[row["grp"], row["n"], row["currency"]][row["unit"]] = row["quantity"]
     return usages

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from services.api.app import create_app
 from services.api.auth import Keys
-from services.api.database import Database
+from services.api.database import Database, prepare
 from services.api.progress import Progress
 from spendmeter.platform.migrate import migrate
 from spendmeter.platform.postgres import create_pool
@@ -50,7 +50,7 @@ async def book(database_url: str) -> AsyncIterator[Book]:
 @pytest.fixture(scope="session")
 async def database(database_url: str) -> AsyncIterator[Database]:
     """The database as the api role sees it."""
-    pool = await create_pool(role_url(database_url, "api", SECRET), size_max=10, service="test")
+    pool = await create_pool(role_url(database_url, "api", SECRET), size_max=10, service="test", init=prepare)
     yield Database(pool)
     await pool.close()
 

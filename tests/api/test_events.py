@@ -153,12 +153,19 @@ def test_a_line_priced_by_the_engine_can_be_redone_by_hand() -> None:
     lines = msgspec.json.encode(rating.lines).decode()
     catalog = {entry.id: entry for entry in prices}
     tokens, seconds = receipt.expanded_lines(lines, used, rating.currency, catalog)
-    assert tokens["book_list"] == "0.005"
-    assert tokens["book_effective"] == tokens["contracted_amount"] == "0.004"
-    assert "contracted: 2000 input_tokens x 0.000002 = 0.004 USD" in tokens["arithmetic"]
+    assert tokens.book_list == Decimal("0.005")
+    assert tokens.book_effective == tokens.contracted_amount == Decimal("0.004")
+    assert tokens.arithmetic[-2:] == [
+        "contracted price: 2 USD for 1000000 = 0.000002 USD each",
+        "contracted: 2000 input_tokens x 0.000002 = 0.004 USD",
+    ]
     # 100 s at 3.6 EUR an hour are 0.1 EUR; 0.1 EUR x 1.1 = 0.11 USD
-    assert (seconds["amount"], seconds["currency"], seconds["book_effective"]) == ("0.1", "EUR", "0.11")
-    assert seconds["arithmetic"][-1] == "in USD: 0.1 EUR x 1.1 = 0.11 USD, rounded half-even to 12 places"
+    assert (seconds.amount, seconds.currency, seconds.book_effective) == (
+        Decimal("0.1"),
+        "EUR",
+        Decimal("0.11"),
+    )
+    assert seconds.arithmetic[-1] == "in USD, to 12 places: 0.1 EUR x 1.1 = 0.11 USD"
     assert receipt.sum_of([tokens, seconds], Decimal("0.114"), "USD") == "0.004 + 0.11 = 0.114 USD"
 
 
@@ -167,10 +174,19 @@ def test_an_unknown_price_is_said_and_never_zero() -> None:
         [Line(unit="input_tokens", status="unpriced", reason="No price for input_tokens")]
     ).decode()
     [line] = receipt.expanded_lines(lines, event(), "USD", {})
-    assert (line["amount"], line["book_effective"]) == (None, None)
-    assert line["arithmetic"] == [
-        "input_tokens: no price is known, so no amount is booked (No price for input_tokens)"
-    ]
+    assert (line.amount, line.book_effective) == (None, None)
+    assert line.arithmetic == ["input_tokens: No price for input_tokens, so no amount is booked"]
+
+
+def test_a_contract_in_the_book_currency_needs_no_rate_and_a_missing_rate_is_no_amount() -> None:
+    lines = [
+        Line(unit="input_tokens", price="0.1", amount="200", currency="EUR", fx="r", book_list="220",
+             contracted_price="0.05", contracted_amount="100", contracted_currency="USD"),
+        Line(unit="output_tokens", price="0.1", amount="50", currency="EUR", status="unpriced", reason="No rate"),
+    ]  # fmt: skip
+    agreed, unrated = receipt.expanded_lines(msgspec.json.encode(lines).decode(), event(), "USD", {})
+    assert (agreed.book_list, agreed.book_contracted, agreed.book_effective) == (220, 100, 100)
+    assert (unrated.amount, unrated.book_list, unrated.book_effective) == (50, None, None)
 
 
 async def test_events_are_listed_newest_first_page_by_page_and_filtered_like_spend(

@@ -11,7 +11,7 @@ import asyncpg
 import httpx
 import pytest
 
-from services.api.database import Database
+from services.api.database import Database, prepare
 from spendmeter.platform.postgres import create_pool
 from spendmeter.platform.roles import role_url
 from tests.api.book import Book
@@ -96,7 +96,7 @@ async def test_a_tenant_does_not_outlive_its_transaction_on_a_pooled_connection(
     book: Book, database_url: str
 ) -> None:
     await fill(book)
-    pool = await create_pool(role_url(database_url, "api", SECRET), size_max=1, service="test")
+    pool = await create_pool(role_url(database_url, "api", SECRET), size_max=1, service="test", init=prepare)
     database = Database(pool)
     async with database.reading("acme") as connection:
         assert await connection.fetchval("SELECT count(*) FROM rollups_minute") == 10

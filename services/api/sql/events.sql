@@ -4,7 +4,7 @@ SELECT find_occurred_at($1)
 
 -- name: entries
 -- The booked event and its corrections.
-SELECT e.occurred_at, e.recorded_at, e.origin_partition, e.origin_offset, e.catalog_version,
+SELECT e.occurred_at, e.recorded_at, e.origin_partition AS partition, e.origin_offset AS offset, e.catalog_version,
     e.accounting_period, e.seq, e.status, e.currency, e.list, e.contracted, e.effective, e.event, e.lines,
     to_jsonb(s) AS series
 FROM entries e JOIN series s USING (tenant, series_id)
@@ -12,7 +12,7 @@ WHERE e.occurred_at = $1 AND e.identity = $2 ORDER BY e.seq
 
 -- name: unbooked_copies
 -- What became of the other submissions of the same identity.
-SELECT outcome, reason, recorded_at, origin_partition, origin_offset, size FROM unbooked
+SELECT outcome, reason, recorded_at, origin_partition AS partition, origin_offset AS offset, size FROM unbooked
 WHERE identity = $1 ORDER BY recorded_at DESC LIMIT $2
 
 -- name: catalog_entries
@@ -21,8 +21,9 @@ SELECT id, body FROM catalog_entries WHERE id = ANY ($1::text[])
 
 -- name: list
 -- Entries of [from, to), newest first, after ($4, $5, $6); $3 null = of every series.
-SELECT p.occurred_at, p.recorded_at, p.identity, p.seq, p.catalog_version, p.accounting_period, p.status,
-    p.currency, p.list, p.contracted, p.effective, p.event::json ->> 'source' AS source, p.event::json ->> 'id' AS id, to_jsonb(s) AS series
+SELECT p.occurred_at AS time, p.recorded_at, p.identity, p.seq, p.catalog_version, p.accounting_period, p.status,
+    p.currency, p.list, p.contracted, p.effective, p.event::json ->> 'source' AS source,
+    p.event::json ->> 'id' AS id, to_jsonb(s) AS dimensions
 FROM (
     SELECT * FROM entries e
     WHERE e.occurred_at >= $1 AND e.occurred_at < $2 AND ($3::bytea[] IS NULL OR e.series_id = ANY ($3))
@@ -33,7 +34,9 @@ ORDER BY p.occurred_at DESC, p.identity DESC, p.seq DESC
 
 -- name: list_unbooked
 -- What arrived in [from, to) and was not booked, newest first, after ($4, $5, $6).
-SELECT outcome, reason, source, event_id, size, recorded_at, origin_partition, origin_offset FROM unbooked
+SELECT outcome, reason, source, event_id AS id, size, recorded_at, origin_partition AS partition,
+    origin_offset AS offset
+FROM unbooked
 WHERE recorded_at >= $1 AND recorded_at < $2 AND outcome = ANY ($3::text[])
     AND (recorded_at, origin_partition, origin_offset) < ($4, $5, $6)
 ORDER BY recorded_at DESC, origin_partition DESC, origin_offset DESC LIMIT $7
