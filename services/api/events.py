@@ -19,7 +19,7 @@ from services.api.openapi import FILTER_PARAMETERS, answers
 from services.api.problems import Refused, invalid
 from services.api.progress import Completeness
 from services.api.question import checked_range, decode_cursor, filters_of
-from services.api.spend import SQL as SPEND_SQL
+from services.api.spend import read_series
 from spendmeter.contracts.catalog import decode_catalog
 from spendmeter.contracts.events import Instant, identity
 from spendmeter.platform.postgres import load_sql
@@ -81,7 +81,7 @@ class PricedEntry(Entry):
     arithmetic: str
 
 
-class Receipt(Complete):
+class Receipt(BaseModel):
     """What became of an event: `booked` (entries, with later copies), or `rejected` (copies alone)."""
 
     status: Literal["booked", "rejected"]
@@ -190,20 +190,13 @@ def _range(start: datetime | None, end: datetime | None) -> tuple[datetime, date
 
 
 async def _receipt(request: Request, connection: Connection, tenant: str, source: str, id: str) -> Receipt:
-    complete = await completeness(request, connection)
     key = identity(tenant, source, id)
     occurred_at = await connection.fetchval(SQL["occurred_at"], key)
     rows = [] if occurred_at is None else await connection.fetch(SQL["entries"], occurred_at, key)
     copies = [Copy(**row) for row in await connection.fetch(SQL["unbooked_copies"], key, COPIES_MAX)]
-    known: dict[str, Any] = {
-        "source": source,
-        "id": id,
-        "identity": key.hex(),
-        "copies": copies,
-        **vars(complete),
-    }
+    known: dict[str, Any] = {"source": source, "id": id, "identity": key.hex(), "copies": copies}
     if not rows and not copies:
-        raise _not_in_the_book(complete, source, id)
+        raise _not_in_the_book(await completeness(request, connection), source, id)
     if not rows:
         return Receipt(status="rejected", **known)
     ids = receipt.catalog_ids([row["lines"] for row in rows])
@@ -256,7 +249,7 @@ async def _list(
 ) -> list[Any]:
     series = None
     if filters:
-        series = [row["series_id"] for row in await connection.fetch(SPEND_SQL["series"], [], filters)]
+        series = [row["series_id"] for row in await read_series(connection, [], filters)]
     at, key, seq = decode_cursor(cursor, tuple[Instant, str, int]) if cursor else (within[1], "", 0)
     try:
         after = (at, bytes.fromhex(key), seq)

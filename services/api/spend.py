@@ -33,6 +33,7 @@ from services.api.question import (
     zone_of,
 )
 from spendmeter.contracts.money import ZERO, total
+from spendmeter.contracts.series import DIMENSIONS
 from spendmeter.platform.postgres import load_sql
 
 GROUPS_MAX = 5_000
@@ -193,9 +194,18 @@ class Keys:
     numbers: Sequence[int]
 
 
+async def read_series(
+    connection: Connection, group_by: Sequence[str], filters: Mapping[str, Sequence[str]]
+) -> list[Any]:
+    """(series_id, key) of every series that the filter lets through; `key` = its values of `group_by`."""
+    allowed = [filters.get(dimension) for dimension in DIMENSIONS]
+    rows: list[Any] = await connection.fetch(SQL["series"], list(group_by), *allowed)
+    return rows
+
+
 async def read_sums(connection: Connection, asked: Asked) -> tuple[list[Any], Keys]:
     """Totals (n = None) and one row more of the series than a page holds. Raises Refused (422)."""
-    found = await connection.fetch(SQL["series"], list(asked.group_by), asked.filters)
+    found = await read_series(connection, asked.group_by, asked.filters)
     groups = sorted({tuple(row["key"]) for row in found})
     if len(groups) > GROUPS_MAX:
         raise invalid(

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from spendmeter.contracts.series import DIMENSIONS
 from tests.api.book import Book
 
 DAY = {"from": "2026-11-23T00:00:00Z", "to": "2026-11-24T00:00:00Z"}
@@ -76,6 +77,18 @@ async def test_filters_of_one_dimension_are_alternatives_and_of_several_all_hold
     assert (await ask(acme, filter__team="", **DAY))["totals"][0]["effective"] == "1000"
     assert (await ask(acme, filter__team="nobody", **DAY))["totals"][0]["effective"] == "0"
     assert (await ask(acme, filter__team="nobody", group_by="team", **DAY))["totals"] == []
+
+
+@pytest.mark.parametrize("dimension", DIMENSIONS)
+async def test_every_dimension_groups_and_filters(
+    acme: httpx.AsyncClient, book: Book, dimension: str
+) -> None:
+    await book.spend("acme", "2026-11-23T10:00Z", "1", **{dimension: "x"})
+    await book.spend(
+        "acme", "2026-11-23T10:00Z", "2", **{name: "x" for name in DIMENSIONS if name != dimension}
+    )
+    answer = await ask(acme, group_by=dimension, **{f"filter__{dimension}": "x"}, **DAY)
+    assert [(row[dimension], row["effective"]) for row in answer["totals"]] == [("x", "1")]
 
 
 async def test_labels_that_look_like_sql_or_markup_are_just_labels(

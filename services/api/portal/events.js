@@ -88,18 +88,17 @@ export function receiptPage(query) {
   async function refresh() {
     if (known && beats++ % REFRESH) return null;
     try {
-      const { complete_through, in_flight, ...receipt } = await get("/v1/events", { source, id });
+      const receipt = await get("/v1/events", { source, id });
       const said = JSON.stringify(receipt);
       if (said !== known) content.replaceChildren(...(receipt.status === "booked" ? booked(receipt) : rejected(receipt)));
       known = said;
-      return { complete_through, in_flight };
     } catch (error) {
       if (error.status !== 404) throw error;
       content.replaceChildren(el("p", { className: "empty" }, error.message));
     }
     return null;
   }
-  return { element, refresh };
+  return { element, refresh, timeless: true };
 }
 
 function rejected(receipt) {

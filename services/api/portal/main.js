@@ -32,6 +32,7 @@ async function show() {
   } else {
     page = Object.assign(make(query), { make });
     main.replaceChildren(page.element);
+    document.getElementById("live").hidden = page.timeless; // a receipt is of one moment
     main.focus({ preventScroll: true });
     scrollTo(0, 0);
   }

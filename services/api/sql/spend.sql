@@ -1,11 +1,17 @@
 -- name: series
--- The series that the filter lets through, each with what the group knows it by.
--- $1 dimensions of the group, $2 dimension to allowed values.
-SELECT series_id, ARRAY(SELECT named ->> d FROM unnest($1::text[]) WITH ORDINALITY AS g (d, i) ORDER BY i) AS key
-FROM (SELECT s.series_id, to_jsonb(s) AS named FROM series s) AS every_series
-WHERE NOT EXISTS (
-    SELECT FROM jsonb_each($2::jsonb) AS f (dimension, allowed) WHERE NOT allowed ? (named ->> dimension)
-)
+-- The series that the filter lets through, each with what the group knows it by. $1 the group's dimensions;
+-- then the values that each dimension may have, in the order of DIMENSIONS (null = any): planned with the
+-- values at hand, what is null costs nothing.
+SELECT series_id, ARRAY(
+    SELECT to_jsonb(s) ->> d FROM unnest($1::text[]) WITH ORDINALITY AS g (d, i) ORDER BY i
+) AS key
+FROM series s
+WHERE ($2::text[] IS NULL OR cost_class = ANY ($2)) AND ($3::text[] IS NULL OR provider = ANY ($3))
+    AND ($4::text[] IS NULL OR sku = ANY ($4)) AND ($5::text[] IS NULL OR team = ANY ($5))
+    AND ($6::text[] IS NULL OR project = ANY ($6)) AND ($7::text[] IS NULL OR feature = ANY ($7))
+    AND ($8::text[] IS NULL OR workflow = ANY ($8)) AND ($9::text[] IS NULL OR workflow_version = ANY ($9))
+    AND ($10::text[] IS NULL OR agent = ANY ($10)) AND ($11::text[] IS NULL OR environment = ANY ($11))
+    AND ($12::text[] IS NULL OR key_id = ANY ($12))
 
 -- name: sums
 -- Minute rollups added up over shards and days of recording, by group and bucket, currencies apart.
