@@ -24,8 +24,8 @@ class TopContributor(Struct, frozen=True, kw_only=True):
 class IncidentEvent(Struct, frozen=True, kw_only=True):
     """One transition of one incident; amounts are plain decimal strings in `currency`.
 
-    `amount` is the money since `began_at` (a budget's: since its period began), `expected` what it is compared
-    with (the budget's amount; what an anomaly's scope would have spent meanwhile).
+    `amount` is the money since `began_at` (a budget's: since its period began), `expected` what it is
+    compared with (the budget's amount; what an anomaly's scope would have spent meanwhile).
     """
 
     type: Literal["spendmeter.incident.v1"] = "spendmeter.incident.v1"

@@ -69,7 +69,7 @@ async def verify(request: Request) -> Report:
     finally:
         await connection.close()
     oracle = Oracle(report=report, book=book, literals=request.literals, submissions=request.submissions)
-    await read_topic(request.kafka, events, oracle)
+    await read_topic(request.kafka, events, ends, oracle)
     oracle.conclude()
     _check_holes(oracle, report)
     report.facts |= _facts(book, request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import blake2b
@@ -34,11 +35,18 @@ class Oracle:
     delivered: dict[int, bytearray] = field(default_factory=dict)
     """By partition: 1 for each offset that the broker delivered."""
 
+    def reach(self, partition: int) -> tuple[int, int]:
+        """The first offset that can be read, and the first that the book has not passed."""
+        position = self.book.positions.get(partition)
+        return self.book.starts.get(partition, 0), 0 if position is None else int(position["next_origin"])
+
     def take(self, partition: int, offset: int, value: bytes | None) -> None:
-        """Judge one record of usage.events by what the book made of it."""
+        """Judge one record of usage.events by what the book made of it; one in flight is only seen."""
         report, where = self.report, f"usage.events {partition}@{offset}"
-        self.delivered[partition][offset] = 1
-        outcome = self.book.outcome(partition, offset)
+        in_flight = offset >= len(self.delivered[partition])
+        if not in_flight:
+            self.delivered[partition][offset] = 1
+        outcome = REJECTED if in_flight else self.book.outcome(partition, offset)
         report.check("I1")
         try:
             event = read(value)
@@ -49,6 +57,8 @@ class Oracle:
         key = identity(event.tenant, event.source, event.id)
         if self.submissions is not None:
             self.submissions.saw(key, event, where, report)
+        if in_flight:
+            return
         if outcome == REJECTED:
             report.pass_over("I1", "readable events that were rejected by a rule this program does not know")
             return
@@ -140,8 +150,8 @@ class Oracle:
                 )
 
 
-async def read_topic(kafka: str, topic: str, oracle: Oracle) -> None:
-    """Give `oracle` every committed record below the position of its book. Raises ConnectionError when the
+async def read_topic(kafka: str, topic: str, log_ends: Mapping[int, int], oracle: Oracle) -> None:
+    """Give `oracle` every committed record up to `log_ends` (by partition). Raises ConnectionError when the
     broker stops answering."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=kafka,
@@ -154,15 +164,13 @@ async def read_topic(kafka: str, topic: str, oracle: Oracle) -> None:
     )
     await consumer.start()
     try:
-        passed = {TopicPartition(topic, p): row["next_origin"] for p, row in oracle.book.positions.items()}
-        consumer.assign(list(passed))
-        ends = await consumer.end_offsets(list(passed))
-        for partition, end in passed.items():
-            start = oracle.book.starts[partition.partition]
-            oracle.delivered[partition.partition] = bytearray(end)
-            oracle.report.pass_over("I1", "offsets that the broker no longer has", min(start, end))
-            ends[partition] = min(end, ends[partition]) if start < end else 0
-            consumer.seek(partition, min(start, ends[partition]))
+        ends = {TopicPartition(topic, partition): end for partition, end in log_ends.items()}
+        consumer.assign(list(ends))
+        for partition, end in ends.items():
+            start, passed = oracle.reach(partition.partition)
+            oracle.delivered[partition.partition] = bytearray(passed)
+            oracle.report.pass_over("I1", "offsets that the broker no longer has", min(start, passed))
+            consumer.seek(partition, min(start, end))
         await _read_to(consumer, ends, oracle)
     finally:
         await consumer.stop()
