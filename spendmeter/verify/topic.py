@@ -151,8 +151,8 @@ class Oracle:
 
 
 async def read_topic(kafka: str, topic: str, log_ends: Mapping[int, int], oracle: Oracle) -> None:
-    """Give `oracle` every committed record up to `log_ends` (by partition). Raises ConnectionError when the
-    broker stops answering."""
+    """Give `oracle` every committed record up to `log_ends` (by partition), or to where the book has come
+    since. Raises ConnectionError when the broker stops answering."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=kafka,
         client_id="spendmeter-verify",
@@ -164,13 +164,15 @@ async def read_topic(kafka: str, topic: str, log_ends: Mapping[int, int], oracle
     )
     await consumer.start()
     try:
-        ends = {TopicPartition(topic, partition): end for partition, end in log_ends.items()}
-        consumer.assign(list(ends))
-        for partition, end in ends.items():
+        partitions = [TopicPartition(topic, partition) for partition in log_ends]
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+        for partition in partitions:
             start, passed = oracle.reach(partition.partition)
             oracle.delivered[partition.partition] = bytearray(passed)
             oracle.report.pass_over("I1", "offsets that the broker no longer has", min(start, passed))
-            consumer.seek(partition, min(start, end))
+            ends[partition] = min(ends[partition], max(log_ends[partition.partition], passed))
+            consumer.seek(partition, min(start, ends[partition]))
         await _read_to(consumer, ends, oracle)
     finally:
         await consumer.stop()

@@ -97,6 +97,7 @@ async def test_an_event_on_the_topic_that_is_not_booked_is_named(book: WrittenBo
     await book.owner.execute("UPDATE positions SET next_origin = 29, booked = booked - 1 WHERE partition = 1")
     report = await book.check()
     assert "1 events in flight, from 29 on" in said(report, "I6")
+    assert "lost" not in said(report, "I1"), "the broker has it"
     assert report.exit_code == FOUND
 
 
