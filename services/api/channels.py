@@ -95,7 +95,8 @@ def _check_url(url: str, allow_private: bool) -> None:
         host = parts.hostname
     except ValueError:
         raise invalid("url", "is not a URL") from None
-    if parts.scheme not in ({"https", "http"} if allow_private else {"https"}) or not host:
+    schemes = ("https://", "http://") if allow_private else ("https://",)
+    if not url.startswith(schemes) or not url.isprintable() or " " in url or not host:
         raise invalid("url", "must begin with https:// and name a host")
     if parts.username is not None or parts.password is not None:
         raise invalid("url", "must not hold a user or password: everybody who may read sees it")

@@ -25,7 +25,7 @@ from spendmeter.contracts.events import Instant, identity
 from spendmeter.platform.postgres import load_sql
 
 EVENTS_MAX = 200
-RANGE_DAYS_MAX = 31
+RANGE_DAYS_MAX = 100
 COPIES_MAX = 50
 PARAMETERS = ("source", "id", "from", "to", "limit", "cursor")
 DEFAULT_RANGE = timedelta(days=1)
@@ -186,7 +186,9 @@ async def get_unbooked(
 
 def _range(start: datetime | None, end: datetime | None) -> tuple[datetime, datetime]:
     end = datetime.now(UTC) + timedelta(hours=1) if end is None else end
-    return checked_range(end - DEFAULT_RANGE if start is None else start, end, RANGE_DAYS_MAX)
+    if start is None:
+        start = end - DEFAULT_RANGE if end.year > 1 else end  # which checked_range refuses
+    return checked_range(start, end, RANGE_DAYS_MAX)
 
 
 async def _receipt(request: Request, connection: Connection, tenant: str, source: str, id: str) -> Receipt:

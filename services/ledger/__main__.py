@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uvloop
+import asyncio
 
 from services.ledger.worker import Ledger
 from spendmeter.platform.serve import run_worker
@@ -19,7 +19,9 @@ def main() -> None:
         ledger = Ledger(settings)
         await run_worker(settings, ledger.run, ledger.not_ready)
 
-    uvloop.run(work())
+    # Not uvloop: its transports raise RuntimeError when written to after the broker went away, which ends
+    # aiokafka's metadata task without a word, and with it everything that waits for metadata.
+    asyncio.run(work())
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import msgspec
 from spendmeter.contracts.rated import Origin, PassedHoles, RatedUsage, RejectedUsage, decode_rated
 
 REASON_CHARACTERS_MAX = 500
+OFFSET_LIMIT = 2**62
 
 
 class LossFound(Exception):
@@ -116,7 +117,7 @@ def _not_ours(origin: Origin, prev: int, before: Progress) -> str:
     """Why a well-formed record cannot be rating's answer on this partition; '' = it can."""
     if origin.partition != before.partition:
         return f"answers partition {origin.partition} but lies on partition {before.partition}"
-    if origin.offset < 0 or not -1 <= prev <= origin.offset:
+    if not 0 <= origin.offset < OFFSET_LIMIT or not -1 <= prev <= origin.offset:
         return f"has an impossible origin: offset {origin.offset} after {prev}"
     return ""
 
@@ -140,5 +141,5 @@ def refused_by_database(record: RatedUsage, reason: str) -> RejectedUsage:
         reason=f"refused by the database: {reason}"[:REASON_CHARACTERS_MAX],
         size=len(raw),
         sha256=hashlib.sha256(raw).hexdigest(),
-        tenant=record.tenant,
+        tenant=record.tenant if record.tenant.isprintable() else "",
     )

@@ -7,7 +7,7 @@ lost connection, another worker) leaves either everything or nothing, and `posit
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -67,9 +67,7 @@ async def read_progress(connection: Connection, partition: int) -> Progress | No
     return None if row is None else Progress(**row)
 
 
-async def book(
-    connection: Connection, batch: Batch, known_series: frozenset[SeriesKey] = frozenset()
-) -> Booked:
+async def book(connection: Connection, batch: Batch, known_series: Set[SeriesKey] = frozenset()) -> Booked:
     """Apply `batch` in one transaction.
 
     Raises PositionMoved when it was applied already, asyncpg's data and integrity errors when the database
@@ -153,7 +151,7 @@ def _classified(batch: Batch, known: dict[str, str]) -> list[tuple[RatedUsage, s
 
 
 async def _insert_series(
-    connection: Connection, booked: Iterable[RatedUsage], known: frozenset[SeriesKey]
+    connection: Connection, booked: Iterable[RatedUsage], known: Set[SeriesKey]
 ) -> frozenset[SeriesKey]:
     new = {
         (event.tenant, event.series_id): event.series

@@ -29,6 +29,8 @@ BATCH_EVENTS_MAX = 2_000
 LINGER_BELOW_EVENTS = 500
 LINGER_S = 0.02
 POLL_MS = 500
+SERIES_MAX = 50_000
+"""Series that a lane remembers to be written; senders choose their labels."""
 BACKOFF_S_MIN, BACKOFF_S_MAX = 0.1, 5.0
 
 DATA_ERRORS = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError, ArithmeticError)
@@ -62,7 +64,7 @@ class Lane:
         self._pool = pool
         self._totals = totals
         self._meters = meters
-        self._series: frozenset[SeriesKey] = frozenset()
+        self._series: set[SeriesKey] = set()
         self._booking = asyncio.Lock()
         self._halted = False
         self.task: asyncio.Task[None] | None = None
@@ -181,6 +183,8 @@ class Lane:
         self._count(booked, len(records), time.monotonic() - began)
         self.progress = booked.progress
         self.ahead = batch.ahead > 0
+        if len(self._series) > SERIES_MAX:
+            self._series.clear()
         self._series |= booked.series
         self._totals.touch(booked.touched)
 
@@ -195,6 +199,6 @@ def _rejection(record: _Value, error: Exception) -> _Value:
     offset, value = record
     usage = decode_rated(value or b"")
     if not isinstance(usage, RatedUsage):
-        raise error  # a rejection holds nothing that a database could refuse: this is a bug
+        return offset, None  # rating writes no such thing: a stray
     # What the driver says of a value may quote it; the kind of error is enough to find it by.
     return offset, encode_rated(refused_by_database(usage, type(error).__name__))

@@ -30,6 +30,7 @@ from spendmeter.platform.telemetry import Meters, log
 SQL = load_sql(Path(__file__).with_name("sql") / "totals.sql")
 INTERVAL_S = 1.0
 CHUNK_SERIES = 1_000
+SERIES_MAX = 50_000
 SEND_TIMEOUT_S = 10
 
 Touched = tuple[str, str, datetime]
@@ -83,6 +84,8 @@ class Totals:
             self._meters.add("spendmeter.ledger.totals", len(rows))
 
     async def _learn_series(self, keys: set[SeriesKey]) -> None:
+        if len(self._series) > SERIES_MAX:
+            self._series.clear()
         missing = sorted(keys - self._series.keys())
         if missing:
             rows = await self._pool.fetch(

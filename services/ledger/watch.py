@@ -9,7 +9,7 @@ from pathlib import Path
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from services.ledger.lane import Lane
 from spendmeter.platform.kafka_admin import KafkaAdmin
@@ -18,6 +18,7 @@ from spendmeter.platform.telemetry import Meters, log
 
 SQL = load_sql(Path(__file__).with_name("sql") / "watch.sql")
 INTERVAL_S = 1.0
+TIMEOUTS_MAX = 2
 
 
 def loss(
@@ -60,11 +61,22 @@ class Watch:
         self.healthy = False
 
     async def run(self) -> None:
-        """Write log ends and look for losses, once a second, whatever is away meanwhile."""
+        """Write log ends and look for losses, once a second, whatever is away meanwhile.
+
+        Raises KafkaTimeoutError when the broker did not answer several times in a row.
+        """
+        timeouts = 0
         while True:
             try:
                 await self._look(list(self._lanes.values()))
                 self.healthy = True
+                timeouts = 0
+            except KafkaTimeoutError:
+                # A client that stays deaf does not recover by itself: a new process does.
+                self.healthy = False
+                timeouts += 1
+                if timeouts >= TIMEOUTS_MAX:
+                    raise
             except (*CONNECTION_ERRORS, KafkaError) as error:
                 self.healthy = False
                 log().warning("watching is interrupted", error=type(error).__name__)

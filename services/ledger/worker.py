@@ -54,6 +54,8 @@ class Ledger(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships 
             return "; ".join(stopped)
         if self._watch is None:
             return "waiting for Kafka and Postgres"
+        if self._starting is not None and not self._starting.done():
+            return "lanes are starting"
         return "" if self._watch.healthy else "Kafka or Postgres is away"
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -76,6 +78,8 @@ class Ledger(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships 
             await asyncio.gather(*waiting, return_exceptions=True)
             ended = await asyncio.gather(*tasks, return_exceptions=True)
             lanes = [lane.task for lane in self._lanes.values() if lane.task and lane.task.done()]
+            if self._starting is not None and self._starting.done():
+                lanes.append(self._starting)
             ended += await asyncio.gather(*lanes, return_exceptions=True)
             for error in ended:
                 if isinstance(error, Exception):
@@ -134,6 +138,7 @@ class Ledger(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships 
         partitions = sorted(tp.partition for tp in assigned)
         log().info("partitions assigned", count=len(partitions))
         self._starting = asyncio.create_task(self._start_lanes(partitions))
+        self._starting.add_done_callback(self._lane_ended)
 
     async def _start_lanes(self, partitions: list[int]) -> None:
         # Not inside the callback: a database that is away must not hold the group's rebalance up.

@@ -33,13 +33,14 @@ class Assembly:
         for value in values:
             try:
                 record = decode_catalog(value or b"")
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                fits = isinstance(record, Publication) or record.id == entry_id(record)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
                 self.skipped += 1
                 continue
             if isinstance(record, Publication):
                 marked = True
                 self._marker = record
-            elif record.version > 0 and record.id == entry_id(record):
+            elif record.version > 0 and fits:
                 self._entries.setdefault(record.id, record)
             else:
                 self.skipped += 1

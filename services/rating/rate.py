@@ -19,6 +19,7 @@ from spendmeter.contracts.events import (
     UsageEvent,
     check_time,
     content_hash,
+    encode_event,
     event_time,
     identity,
     read_event,
@@ -70,17 +71,15 @@ class Answers:
             check_time(time, now, self._age_max)
             rating = rate(event, book)
         except EventError as error:
-            return Answer(key, _rejected(raw or b"", origin, prev, str(error)), "rejected")
+            return Answer(None, _rejected(raw or b"", origin, prev, str(error)), "rejected")
         except Inexact:
             reason = "the cost of these quantities has more digits than money holds"
-            return Answer(key, _rejected(raw or b"", origin, prev, reason), "rejected")
-        assert raw is not None, "_read refuses None"
+            return Answer(None, _rejected(raw or b"", origin, prev, reason), "rejected")
         name = identity(event.tenant, event.source, event.id)
-        return Answer(name, self._rated(raw, event, time, name, rating, origin, prev), rating.status)
+        return Answer(name, self._rated(event, time, name, rating, origin, prev), rating.status)
 
     def _rated(
         self,
-        raw: bytes,
         event: UsageEvent,
         time: datetime,
         name: bytes,
@@ -116,7 +115,7 @@ class Answers:
                     unit: quantity if type(quantity) is int else plain(quantity)
                     for unit, quantity in usage.items()
                 },
-                event=Raw(raw),
+                event=Raw(encode_event(event)),
                 lines=Raw(encode_rated(rating.lines)),
             )
         )

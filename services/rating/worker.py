@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListen
 from aiokafka.errors import (
     IllegalStateError,
     KafkaError,
+    KafkaTimeoutError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
 )
@@ -42,10 +43,11 @@ ROUND_S_MAX = 4.0
 """How long a rebalance or a SIGTERM waits for the round under way before it is abandoned."""
 WATCH_S = 1.0
 RETRY_S = 1.0
+TIMEOUTS_MAX = 2
 CLOSE_S_MAX = 2.0
 
 _Polled: TypeAlias = "dict[TopicPartition, list[ConsumerRecord[Any, Any]]]"
-_TIMESTAMP_MS_MAX = 253_402_300_799_000  # the end of the year 9999
+_TIMESTAMP_MS_MAX = 253_402_214_400_000  # a day before the end of the year 9999
 
 
 class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships no types
@@ -67,6 +69,7 @@ class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships n
         self._assignment = 0
         """Counts rebalances: what was polled under an earlier one belongs to somebody else by now."""
         self._trouble = "waiting for Kafka"
+        self._timeouts = 0
         self._catalog: Catalog | None = None
         self._closing: list[Callable[[], Awaitable[None]]] = []
         self._consumer: AIOKafkaConsumer
@@ -157,9 +160,15 @@ class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships n
         except (KafkaError, OSError) as error:
             log().warning("reading is interrupted", error=type(error).__name__)
             self._trouble = f"usage.events cannot be read ({type(error).__name__})"
+            if isinstance(error, KafkaTimeoutError):
+                # A client that stays deaf does not recover by itself: a new process does.
+                self._timeouts += 1
+                if self._timeouts >= TIMEOUTS_MAX:
+                    raise
             await asyncio.sleep(RETRY_S)
             return
         self._trouble = ""
+        self._timeouts = 0
         async with self._round:
             if assignment == self._assignment:
                 assert catalog.book is not None, "no lane is opened before there is a book"

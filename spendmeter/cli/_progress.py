@@ -96,7 +96,8 @@ def spend_today(environment: Mapping[str, str]) -> str:
     parts = []
     for tenant, key in json.loads(environment["SPENDMETER_DEMO_KEYS"]).items():
         answer = ask(environment, f"/v1/spend?{query}", key=key)
-        total = sum((Decimal(row["effective"]) for row in answer["totals"]), Decimal())
+        own = [row for row in answer["totals"] if row["currency"] == answer["currency"]]
+        total = sum((Decimal(row["effective"]) for row in own), Decimal())
         parts.append(f"{tenant} {total:,.2f} {answer['currency']}")
     return ", ".join(parts)
 

@@ -26,7 +26,9 @@ def create(
         list[str] | None, typer.Option(help="ingest, read or admin. Repeatable. Default: ingest and read.")
     ] = None,
     name: Annotated[str, typer.Option(help="What it is for, as the list shows it.")] = "",
-    expires_days: Annotated[int | None, typer.Option(min=1, help="Days it lives. Default: for ever.")] = None,
+    expires_days: Annotated[
+        int | None, typer.Option(min=1, max=36_500, help="Days it lives. Default: for ever.")
+    ] = None,
     create_tenant: Annotated[bool, typer.Option("--create-tenant", help="Create the tenant, too.")] = False,
     operator: Annotated[
         bool, typer.Option("--operator", help="A key for all tenants, instead of one tenant's.")
@@ -60,7 +62,7 @@ def create(
             return await keys.create_key(
                 connection,
                 tenant,
-                scope or ["ingest", "read"],
+                scope or (["admin", "read"] if operator else ["ingest", "read"]),
                 name=name or "cli",
                 expires_at=expires_at,
                 trust_reported_cost=trust_reported_cost,

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from deploy.local.home import recall
+from deploy.local.state import read_state
 from spendmeter.cli._running import fail, home, running_state
 
 
@@ -44,7 +45,8 @@ def command(
     from spendmeter.platform.roles import SERVICE_ROLES, role_url
     from spendmeter.platform.setup import prepare_database
 
-    if database is None:
+    state = read_state(home())
+    if database is None or (state and state.running and state.environment.get("DATABASE_URL") == database):
         environment = running_state().environment
         database, kafka = environment["DATABASE_URL"], environment["KAFKA_BOOTSTRAP_SERVERS"]
         role_secret = recall(home()).role_secret

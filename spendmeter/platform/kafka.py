@@ -14,6 +14,7 @@ from spendmeter.contracts.topics import MESSAGE_BYTES_MAX
 from spendmeter.platform.settings import Settings
 
 REQUEST_BYTES_MAX = MESSAGE_BYTES_MAX - 64 * 1024  # below max.message.bytes, so that the broker refuses none
+RECORD_BYTES_MAX = REQUEST_BYTES_MAX - 16 * 1024  # leaves room for headers and the batch's own
 PARTITION_FETCH_BYTES_MAX = 4 * 1024 * 1024
 DISCARD_S_MAX = 2.0
 
@@ -52,6 +53,7 @@ def money_consumer(settings: Settings, *, group: str | None) -> AIOKafkaConsumer
         session_timeout_ms=10_000,
         heartbeat_interval_ms=2_000,
         metadata_max_age_ms=30_000,
+        request_timeout_ms=15_000,
     )
 
 
@@ -63,6 +65,8 @@ async def send_batches(
     futures = []
     builder = sender.create_batch()
     for key, value, headers in records:
+        if len(value) + len(key or b"") > RECORD_BYTES_MAX:  # the builder takes a first record of any size
+            raise ValueError(f"a record of {len(value)} bytes is over the {RECORD_BYTES_MAX} of a batch")
         if builder.append(key=key, value=value, timestamp=None, headers=headers) is None:
             # Full: append() drops the record without a word unless it is offered again.
             futures.append(await sender.send_batch(builder, topic, partition=partition))

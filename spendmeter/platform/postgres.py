@@ -19,11 +19,14 @@ CONNECTION_ERRORS: tuple[type[BaseException], ...] = (
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.QueryCanceledError,
     OSError,
     TimeoutError,
 )
-"""The database is away or going away: what was under way has an unknown outcome; look before trying again."""
+"""The database is away, full, read-only or overloaded: look what became of it, then try again."""
 
 COMMAND_TIMEOUT_S = 30
 CONNECT_TIMEOUT_S = 10

@@ -167,7 +167,7 @@ def traceparent_headers() -> list[tuple[str, bytes]]:
 def span_context(headers: Iterable[tuple[str, bytes]]) -> SpanContext | None:
     """The sampled span that a record's headers name; None when there is none."""
     for name, value in headers:
-        if name == TRACEPARENT:
+        if name == TRACEPARENT and value:  # a header's value may be null
             carrier = {TRACEPARENT: value.decode("ascii", "replace")}
             found = trace.get_current_span(_propagator.extract(carrier)).get_span_context()
             return found if found.is_valid and found.trace_flags.sampled else None

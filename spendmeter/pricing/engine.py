@@ -21,7 +21,6 @@ from spendmeter.contracts.money import (
     EXACT,
     ZERO,
     divided,
-    normal_quantity,
     parse_decimal,
     plain,
     quantised,
@@ -160,7 +159,7 @@ class _Bill:
         """The line of a quantity that the event states, or that the price implies."""
         billed = quantity
         if decision.minimum and 0 < quantity < decision.minimum:
-            billed, stated = normal_quantity(decision.minimum), False
+            billed, stated = _billed(decision.minimum), False
         amount, fx, listed = self.booked(decision, billed)
         agreed = decision.contracted
         negotiated, agreed_fx, contracted = self.booked(agreed, billed) if agreed else (amount, fx, listed)
@@ -217,6 +216,11 @@ class _Bill:
     def day(self) -> str:
         """The event's day, in UTC."""
         return f"{self.time.astimezone(UTC):%Y-%m-%d}"
+
+
+def _billed(minimum: Decimal) -> Quantity:
+    """A price's least quantity, whole where it is: the contract allows it more digits than an event's."""
+    return int(minimum) if minimum == int(minimum) else minimum
 
 
 def _text(amount: Decimal) -> str:
