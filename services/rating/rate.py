@@ -19,7 +19,6 @@ from spendmeter.contracts.events import (
     UsageEvent,
     check_time,
     content_hash,
-    encode_event,
     event_time,
     identity,
     read_event,
@@ -35,6 +34,7 @@ SERIES_MAX = 50_000
 """Series whose id is remembered; senders choose their labels."""
 REASON_CHARACTERS_MAX = 500
 
+_ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -75,11 +75,13 @@ class Answers:
         except Inexact:
             reason = "the cost of these quantities has more digits than money holds"
             return Answer(None, _rejected(raw or b"", origin, prev, reason), "rejected")
+        assert raw is not None, "_read refuses None"
         name = identity(event.tenant, event.source, event.id)
-        return Answer(name, self._rated(event, time, name, rating, origin, prev), rating.status)
+        return Answer(name, self._rated(raw, event, time, name, rating, origin, prev), rating.status)
 
     def _rated(
         self,
+        raw: bytes,
         event: UsageEvent,
         time: datetime,
         name: bytes,
@@ -115,7 +117,7 @@ class Answers:
                     unit: quantity if type(quantity) is int else plain(quantity)
                     for unit, quantity in usage.items()
                 },
-                event=Raw(encode_event(event)),
+                event=Raw(raw),
                 lines=Raw(encode_rated(rating.lines)),
             )
         )
@@ -130,6 +132,8 @@ def _read(raw: bytes | None) -> UsageEvent:
             raw.decode()  # the gate looks into known fields alone, and all of it goes into the book
         except UnicodeDecodeError as error:
             raise EventError(f"is not UTF-8: {error.reason}") from None
+    if _ESCAPED_NUL.search(raw):
+        raise EventError("holds a NUL character (U+0000)")  # in an unknown field; the book could not show it
     if not event.tenant:
         raise EventError("is missing: a record on the topic names its tenant", "tenant")
     return event
