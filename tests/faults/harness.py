@@ -76,7 +76,7 @@ class Harness:
 
     system: System
     folder: Path
-    rate: str = "5000"
+    rate: str = "6000"
     load_s: float = 6.0
     logs: list[Path] = field(default_factory=list)
 
@@ -136,6 +136,8 @@ def _load(system: System, log: Path, seed: int, rate: str, seconds: float) -> It
     keys.write_text(json.dumps(system.keys))
     command = [sys.executable, "-m", "tests.benchmarks.load", "--ingest", system.ingest, "--keys", str(keys)]
     command += ["--rate", rate, "--seconds", str(seconds), "--seed", str(seed), "--out", str(log)]
+    # as many events at once as a request may hold: an idle machine would else book them as they come
+    command += ["--request-events", str(UNBOOKED_MIN)]
     process = subprocess.Popen(
         command, cwd=CLONE, env=os.environ | {"PYTHONPATH": str(CLONE)}, stdout=subprocess.PIPE, text=True
     )
