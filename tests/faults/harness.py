@@ -89,9 +89,11 @@ class Harness:
             events_before, money_before = await watch.booked()
             name = victim.split()[0]
             done.pid_before = self.system.process(name).pid
-            with _load(self.system, log, seed, self.rate, self.load_s) as load:
+            # when the alert comes is the alerting service's affair: its load lasts until it has been struck
+            seconds = 2 * MOMENT_S_MAX if victim == "alerts" else self.load_s
+            with _load(self.system, log, seed, self.rate, seconds) as load:
                 await asyncio.sleep(Random(seed).uniform(0.5, self.load_s / 2))
-                await _strike(victim, self.system, watch, done)
+                await _strike(victim, self.system, watch, done, load)
                 done.pid_after = await asyncio.to_thread(self.system.restarted, name, done.pid_before)
                 report = await asyncio.to_thread(_report, load)
         done.accepted, done.retried = report["accepted"], report["retried_requests"]
@@ -221,10 +223,12 @@ async def _watching(system: System) -> AsyncIterator[_Watch]:
         await consumer.stop()
 
 
-async def _strike(victim: str, system: System, watch: _Watch, done: Round) -> None:
+async def _strike(
+    victim: str, system: System, watch: _Watch, done: Round, load: subprocess.Popen[str]
+) -> None:
     """Kill the victim where it should stand, with UNBOOKED_MIN events unbooked."""
     if victim == "alerts":
-        await _strike_alerts(system, watch, done)
+        await _strike_alerts(system, watch, done, load)
         return
     name, _, where = victim.partition(" ")
     process = system.process(name).identity.process()
@@ -302,7 +306,7 @@ def _receiving() -> Iterator[_Receiver]:
             receiver.shutdown()
 
 
-async def _strike_alerts(system: System, watch: _Watch, done: Round) -> None:
+async def _strike_alerts(system: System, watch: _Watch, done: Round, load: subprocess.Popen[str]) -> None:
     """Break a budget, kill alerts while the receiver of the alert has not answered, and see the same delivery
     come again for the one incident."""
     budget, channel = uuid4(), uuid4()
@@ -323,6 +327,8 @@ async def _strike_alerts(system: System, watch: _Watch, done: Round) -> None:
             await asyncio.sleep(0.002)
         done.unbooked = unbooked
         system.kill("alerts")
+        load.terminate()
+        assert unbooked >= UNBOOKED_MIN, f"only {unbooked} events unbooked at the kill"
         receiver.may_answer.set()
         delivery, body = receiver.received[0]
 
