@@ -97,7 +97,13 @@ class Supervisor:
             return
         self._say_step("topics, schema, roles, price catalog", began)
         urls = services.addresses(self._ports)
-        self._board.publish({**urls, **facts, "KAFKA_BOOTSTRAP_SERVERS": kafka, "DATABASE_URL": database})
+        servers = {
+            "KAFKA_BOOTSTRAP_SERVERS": kafka,
+            "DATABASE_URL": database,
+            "SPENDMETER_TOPIC_PREFIX": self._options.topic_prefix,
+            "SPENDMETER_PARTITIONS": str(self._options.partitions),
+        }
+        self._board.publish({**urls, **facts, **servers})
         programs = [self._service(name, kafka, database) for name in services.SERVICES]
         if self._options.demo:  # it repeats what ingest does not take yet
             programs.append(services.demo(port=self._ports["demo"], environment={**facts, **urls}))

@@ -29,10 +29,18 @@ from spendmeter.contracts.series import Series
 QUIET = timedelta(minutes=5)
 """An anomaly is over when its scope was not hot for so long."""
 LASTING = timedelta(days=1)
+CLOSING = timedelta(minutes=5)
+"""A budget's period is watched for so long after its end: its last events are booked after they are over."""
 UPDATE_AGE_MIN = timedelta(seconds=15)
 UPDATE_AGE_MAX = timedelta(minutes=5)
 UPDATE_SHARE = 100
 """Figures are renewed after 1/100 of an incident's age, within these bounds: an old one changes slowly."""
+
+
+def periods(budget: Budget, now: datetime, calendar: Calendar) -> list[tuple[datetime, datetime]]:
+    """The budget's periods that are watched, as [start, end): the one that closes, if any, and the open one."""
+    closing, running = (budget.bounds(at, calendar) for at in (now - CLOSING, now))
+    return [running] if closing == running else [closing, running]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,11 +107,14 @@ class Look:
         if self.budget_of(incident) is None:
             return "the budget was changed or deleted"
         assert incident.period_end is not None
-        return "its period is over" if self.now >= incident.period_end else ""
+        return "its period is over" if self.now >= incident.period_end + CLOSING else ""
 
     def _breached(self, current: Sequence[Incident]) -> Iterable[Incident]:
-        for budget in self.budgets:
-            start, end = bounds = budget.bounds(self.now, self.calendar)
+        watched = [
+            (budget, bounds) for budget in self.budgets for bounds in periods(budget, self.now, self.calendar)
+        ]
+        for budget, bounds in watched:
+            start, end = bounds
             spent = self.spend.of_budget(budget, start, end).effective
             seen = [
                 incident.threshold_percent

@@ -13,7 +13,7 @@ from services.alerts.budgets import trouble
 from services.alerts.incidents import Incident, resolved, told, with_figures
 from services.alerts.reader import Allowance, Reader
 from services.alerts.store import Store, TenantRules
-from services.alerts.verdicts import Look
+from services.alerts.verdicts import Look, periods
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.telemetry import Meters, log
 
@@ -48,6 +48,7 @@ class TenantWatch:
         self._woken = asyncio.Event()
         self._rules = rules
         self._reader = self._new_reader()
+        self._name_troubles()
         self.looked = False
         """Whether the last look succeeded."""
 
@@ -59,9 +60,7 @@ class TenantWatch:
         self._rules = rules
         if other_calendar:
             self._reader = self._new_reader()  # its days began at other midnights, or in another currency
-        for budget in rules.budgets:
-            if reason := trouble(budget, rules.calendar):
-                log().error("a budget is not watched", tenant=self._tenant, rule=budget.id, reason=reason)
+        self._name_troubles()
         self._woken.set()
 
     def wake(self, bucket: datetime) -> None:
@@ -89,10 +88,15 @@ class TenantWatch:
                 async with asyncio.timeout(SWEEP_INTERVAL_S - LOOK_INTERVAL_S):
                     await self._woken.wait()
 
+    def _name_troubles(self) -> None:
+        for budget in self._rules.budgets:
+            if reason := trouble(budget, self._rules.calendar):
+                log().error("a budget is not watched", tenant=self._tenant, rule=budget.id, reason=reason)
+
     async def _look(self) -> None:
         now, rules, reader = datetime.now(UTC), self._rules, self._reader
         watched = [budget for budget in rules.budgets if not trouble(budget, rules.calendar)]
-        starts = [budget.bounds(now, rules.calendar)[0] for budget in watched]
+        starts = [start for budget in watched for start, _ in periods(budget, now, rules.calendar)]
         await reader.look(now, min(starts, default=None))
         current = await self._store.current(self._tenant, now)
         look = Look(

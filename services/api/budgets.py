@@ -133,7 +133,7 @@ async def create_budget(request: Request, response: Response, caller: Writer, as
 
 @router.patch("/v1/budgets/{id}", responses=answers("budget", missing="no such budget"))
 async def change_budget(request: Request, caller: Writer, id: UUID, asked: BudgetChange) -> Budget:
-    """Change a budget; its thresholds are armed again."""
+    """Change a budget; its thresholds are armed again, unless only its name changed."""
     async with database_of(request).writing(caller.tenant) as connection:
         changed = await connection.fetchval(
             SQL["change"], id, asked.name, asked.filter,

@@ -78,7 +78,8 @@ def _validation(request: Request, error: Exception) -> Response:
 
 def _too_much(request: Request, _error: Exception) -> Response:
     detail = "the question took too long to answer: narrow the range or the filter"
-    return problem(503, "Too much to read", detail, instance=request.url.path)
+    headers = {"Retry-After": str(RETRY_AFTER_S)}
+    return problem(503, "Too much to read", detail, instance=request.url.path, headers=headers)
 
 
 def _unstorable(request: Request, _error: Exception) -> Response:

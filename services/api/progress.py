@@ -10,9 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+SNAPSHOT_AGE_MAX = timedelta(seconds=60)
+"""Requests answer side by side: one that looks at an older snapshot of the book must not be told what a
+younger one has proved, so ends are remembered for so long after they were passed."""
 ENDS_MAX = 1_000
 """Ends remembered a partition; the longer the backlog, the farther they are apart: coarser, never wrong."""
 
@@ -52,11 +55,12 @@ class Progress:
         end, at, ends = row["log_end"], row["read_at"], self._ends.setdefault(partition, [])
         if not ends or at - ends[-1][1] > (ends[-1][1] - ends[0][1]) * 2 / ENDS_MAX:
             ends.append((end, at))
-        passed = [at for end, at in [*ends, (end, at)] if end <= row["next_origin"]]
-        if passed:
-            known = self._through.get(partition)
-            self._through[partition] = max(passed) if known is None else max(known, *passed)
-            self._ends[partition] = ends = [place for place in ends if place[0] > row["next_origin"]]
         if len(ends) > ENDS_MAX:
             del ends[1::2]
-        return self._through.get(partition)
+        passed = [at for end, at in [*ends, (end, at)] if end <= row["next_origin"]]
+        if not passed:
+            return self._through.get(partition)
+        self._through[partition] = max(passed)
+        outlived = sum(at < max(passed) - SNAPSHOT_AGE_MAX for at in passed[:-1])
+        del ends[: max(0, outlived - 1)]
+        return self._through[partition]

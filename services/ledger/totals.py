@@ -16,7 +16,7 @@ from typing import Any
 import asyncpg
 import msgspec
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from services.ledger.book import SeriesKey
 from spendmeter.contracts.money import plain
@@ -60,13 +60,17 @@ class Totals:
         self.touch((row["tenant"], row["series_id"], row["bucket"]) for row in rows)
 
     async def run(self) -> None:
-        """Publish until cancelled."""
+        """Publish until cancelled. Raises KafkaError where the producer is of no more use: a new process helps."""
         while True:
             await asyncio.sleep(INTERVAL_S)
             touched, self._touched = self._touched, set()
             try:
                 await self._publish(sorted(touched))
             except (*CONNECTION_ERRORS, KafkaError) as error:
+                if isinstance(error, KafkaError) and not (
+                    error.retriable or isinstance(error, KafkaTimeoutError)
+                ):
+                    raise
                 self._touched |= touched
                 log().warning("totals wait", count=len(touched), error=type(error).__name__)
 

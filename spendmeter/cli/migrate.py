@@ -22,7 +22,10 @@ def command(
         str | None,
         typer.Option(envvar="SPENDMETER_ROLE_SECRET", help="What the roles' passwords are derived from."),
     ] = None,
-    partitions: Annotated[int, typer.Option(envvar="SPENDMETER_PARTITIONS", min=1, max=256)] = 4,
+    partitions: Annotated[
+        int,
+        typer.Option(envvar="SPENDMETER_PARTITIONS", min=1, max=256, help="Of a topic that is not there yet."),
+    ] = 4,
     topic_prefix: Annotated[str, typer.Option(envvar="SPENDMETER_TOPIC_PREFIX")] = "",
     urls: Annotated[bool, typer.Option("--urls", help="Print each role's URL, for the services.")] = False,
 ) -> None:
@@ -49,6 +52,8 @@ def command(
     if database is None or (state and state.running and state.environment.get("DATABASE_URL") == database):
         environment = running_state().environment
         database, kafka = environment["DATABASE_URL"], environment["KAFKA_BOOTSTRAP_SERVERS"]
+        partitions = int(environment["SPENDMETER_PARTITIONS"])
+        topic_prefix = environment["SPENDMETER_TOPIC_PREFIX"]
         role_secret = recall(home()).role_secret
     if not role_secret:
         fail("--role-secret (or SPENDMETER_ROLE_SECRET) is needed: the roles' passwords come from it")

@@ -93,12 +93,13 @@ def _event(model: str, usage: list[str], at: str | None, tier: str, region: str)
         quantities[unit] = quantity
     try:
         time = datetime.fromisoformat(at) if at else datetime.now(UTC)
-    except ValueError:
+        time = (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise typer.BadParameter(f"--at {at!r}: write 2025-06-01 or 2025-06-01T10:00:00Z") from None
     tier = tier.lower() or "standard"
     said: dict[str, Any] = {
         "specversion": "1.0", "type": EVENT_TYPE, "id": "price", "source": "cli", "subject": "price",
-        "time": time if time.tzinfo else time.replace(tzinfo=UTC),
+        "time": time,
         "data": {
             "provider": provider.lower(), "sku": sku, "usage": quantities,
             "context": {"service_tier": tier, "region": region, "batch": tier == "batch"},

@@ -9,8 +9,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from services.alerts.anomalies import learn
 from services.alerts.budgets import Budget, Calendar, highest_breach, trouble
 from services.alerts.incidents import Figures, budget_incident
+from services.alerts.spend import Day, Money, Spend
+from services.alerts.verdicts import Look
 from spendmeter.contracts.incidents import TopContributor
 from spendmeter.contracts.series import Series
 
@@ -97,3 +100,27 @@ def test_an_incident_is_new_for_another_period_revision_or_threshold_and_for_not
     assert first == opened(threshold="100.0")
     others = {opened(bounds=december), opened(budget=replace(BUDGET, revision=2)), opened(threshold=80)}
     assert len(others | {first}) == 4
+
+
+@pytest.mark.parametrize(("after_s", "periods"), [(1, [("b1", 22)]), (299, [("b1", 22)]), (301, [])])
+def test_what_breaks_a_budget_in_its_last_second_is_told_after_its_period(after_s, periods) -> None:
+    midnight = datetime(2026, 11, 22, 23, 0, tzinfo=UTC)  # in Berlin
+    day = Day(
+        start=midnight - timedelta(days=1),
+        end=midnight,
+        mark=midnight,
+        sums={b"s": Money(Decimal(60), Decimal(0))},
+    )
+    spend = Spend()
+    spend.series, spend.days = {b"s": Series(team="search")}, [day]
+    now = midnight + timedelta(seconds=after_s)
+    spend.look([], now)
+    look = Look(
+        tenant="acme", now=now, calendar=BERLIN, budgets=[replace(BUDGET, period="day")], spend=spend,
+        learned=learn({}, now, None),
+    )  # fmt: skip
+    opened = look.proposals([])
+    assert [(incident.rule_id, incident.period_end.day) for incident in opened] == periods
+    assert [incident.amount for incident in opened] == [Decimal(60)] * len(periods)
+    assert look.proposals(opened) == []
+    assert [look.ending(incident, hot=False) for incident in opened] == [""] * len(periods)

@@ -74,12 +74,12 @@ async def test_a_period_that_is_over_ends_its_incident_with_what_it_came_to(
     book: Book, pool: asyncpg.Pool, store: Store
 ) -> None:
     budget = await book.budget("10", period="day", team="search")
-    yesterday = datetime.now(UTC) - timedelta(days=1)
-    await book.spend("12.5", yesterday, team="search", provisional="2.5")
-    await book.spend("3", yesterday, team="other")
+    earlier = datetime.now(UTC) - timedelta(days=2)  # yesterday may be closing still
+    await book.spend("12.5", earlier, team="search", provisional="2.5")
+    await book.spend("3", earlier, team="other")
     await book.spend("4", team="search")
     rules = (await store.rules())["acme"]
-    await store.open("acme", yesterday, lambda _: [opened(yesterday, rules.budgets[0])])
+    await store.open("acme", earlier, lambda _: [opened(earlier, rules.budgets[0])])
     await (await watch(book, pool, store))._look()
     (incident,) = await book.incidents()
     assert (incident["state"], incident["resolution"]) == ("resolved", "its period is over")

@@ -35,7 +35,11 @@ async def test_a_budget_lives_from_its_making_to_its_deletion(acme: httpx.AsyncC
     assert (made["currency"], made["revision"], made["thresholds_percent"]) == ("USD", 1, ["50", "99.5"])
     changed = (await acme.patch(f"/v1/budgets/{made['id']}", json={"amount": "250.5"})).json()
     assert (changed["amount"], changed["name"], changed["revision"]) == ("250.5", "Search", 2)
-    assert (await acme.get("/v1/budgets")).json()["budgets"] == [changed]
+    for said in ({}, {"name": "Finding"}, {"amount": "250.50", "period": "quarter"}):  # what is watched stays
+        same = (await acme.patch(f"/v1/budgets/{made['id']}", json=said)).json()
+        assert same["revision"] == 2
+    assert same["name"] == "Finding"
+    assert (await acme.get("/v1/budgets")).json()["budgets"] == [same]
     assert (await acme.delete(f"/v1/budgets/{made['id']}")).status_code == 204
     assert (await acme.get("/v1/budgets")).json()["budgets"] == []
     for method in ("GET", "PATCH", "DELETE"):

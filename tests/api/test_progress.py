@@ -70,3 +70,11 @@ def test_hours_of_backlog_are_remembered_in_bounded_memory_and_never_told_too_la
     assert complete is not None
     # the end of second s is s + 1, so passing `passed` proves at most the second before
     assert NOON + timedelta(seconds=passed - 100) < complete <= NOON + timedelta(seconds=passed - 1)
+
+
+def test_an_older_look_at_the_book_is_not_told_what_a_younger_one_proved() -> None:
+    progress = Progress()
+    progress.observe([row(end=5, next_origin=5, at=1)])
+    assert progress.observe([row(end=9, next_origin=9, at=3)]).complete_through == NOON + timedelta(seconds=3)
+    older = progress.observe([row(end=9, next_origin=7, at=3)])  # its snapshot was taken before
+    assert (older.complete_through, older.in_flight) == (NOON + timedelta(seconds=1), 2)

@@ -47,11 +47,12 @@ const basis = ({ complete_through: through }) => (through ? `complete through ${
 
 export function eventsPage(query) {
   const filters = filtersOf(query);
-  const span = spanOf(query, session.tz);
+  let span = spanOf(query, session.tz);
   const chips = el("p", { className: "chips" }, Object.entries(filters).flatMap(([name, values]) => values.map((value) =>
     el("a", { href: link("events", { ...rangeOf(query), filters: { ...filters, [name]: values.filter((each) => each !== value) } }) }, `${name.replace("_", " ")}: ${nameOf(value)}`, el("span", { "aria-label": "remove" }, " ×")))));
   const heading = el("div", {}, trail(home(), el("a", { href: link("", { ...rangeOf(query), filters }) }, rangeName(query, () => `${momentOf(span[0], session.tz)} – ${momentOf(span[1], session.tz)}`)), "Events"), el("h1", {}, "Events"));
   return listPage(heading, chips, [["Time"], ["Event"], ["Of"], ["Status", "wide"], ["Amount", "figure"]], async (cursor) => {
+    if (!cursor) span = spanOf(query, session.tz); // "today" goes on; its older pages belong to the first one
     const answer = await get("/v1/events", { ...spanParameters(span), limit: PAGE, cursor: cursor ?? undefined, ...asParameters(filters) });
     return { answer, cursor: answer.next_cursor, rows: answer.events.map(eventRow) };
   }, "No booked event of this range passes the filter.");

@@ -13,11 +13,18 @@ INSERT INTO budgets (tenant, name, filter, amount, currency, period, thresholds_
 VALUES ($1, $2, $3::jsonb, $4, $5, $6, $7) RETURNING id
 
 -- name: change
--- Null = as it was. Every change raises the revision, which arms the thresholds again.
-UPDATE budgets SET name = coalesce($2, name), filter = coalesce($3::jsonb, filter), amount = coalesce($4, amount),
-    period = coalesce($5, period), thresholds_percent = coalesce($6::numeric[], thresholds_percent),
-    revision = revision + 1, updated_at = now()
-WHERE id = $1 AND deleted_at IS NULL RETURNING id
+-- Null = as it was. A change of what is watched raises the revision, which arms the thresholds again; another
+-- name, or the same values once more, must not page anybody a second time.
+UPDATE budgets b SET name = n.name, filter = n.filter, amount = n.amount, period = n.period,
+    thresholds_percent = n.thresholds_percent, updated_at = now(),
+    revision = b.revision + ((n.filter, n.amount, n.period, n.thresholds_percent)
+        IS DISTINCT FROM (b.filter, b.amount, b.period, b.thresholds_percent))::int
+FROM (
+    SELECT id, coalesce($2, name) AS name, coalesce($3::jsonb, filter) AS filter, coalesce($4, amount) AS amount,
+        coalesce($5, period) AS period, coalesce($6::numeric[], thresholds_percent) AS thresholds_percent
+    FROM budgets WHERE id = $1 AND deleted_at IS NULL FOR UPDATE
+) AS n
+WHERE b.id = n.id RETURNING b.id
 
 -- name: delete
 -- It stays for the incidents that name it.

@@ -27,7 +27,7 @@ CREATE TABLE budgets (
 );
 
 -- secret signs what is sent (Standard Webhooks: whsec_ and base64). A receiver that answers 410 Gone
--- disables its channel; api enables it again by clearing disabled_at.
+-- disables its channel for good: who wants it back creates another one.
 CREATE TABLE channels (
     tenant text NOT NULL,
     id uuid NOT NULL DEFAULT gen_random_uuid(),
