@@ -43,7 +43,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole of state.json. `environment` holds what `spendmeter env` prints; hence the file's mode 0600."""
+    """The whole of state.json. `environment`: what `spendmeter env` prints, hence the file's mode 0600."""
 
     supervisor_pid: int
     supervisor_started_s: float

@@ -38,7 +38,7 @@ UPDATE_SHARE = 100
 
 
 def periods(budget: Budget, now: datetime, calendar: Calendar) -> list[tuple[datetime, datetime]]:
-    """The budget's periods that are watched, as [start, end): the one that closes, if any, and the open one."""
+    """The budget's periods that are watched, as [start, end): one that closes, if any, and the open one."""
     closing, running = (budget.bounds(at, calendar) for at in (now - CLOSING, now))
     return [running] if closing == running else [closing, running]
 

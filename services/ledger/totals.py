@@ -60,7 +60,7 @@ class Totals:
         self.touch((row["tenant"], row["series_id"], row["bucket"]) for row in rows)
 
     async def run(self) -> None:
-        """Publish until cancelled. Raises KafkaError where the producer is of no more use: a new process helps."""
+        """Publish until cancelled. Raises KafkaError where only a new process, a new producer, helps."""
         while True:
             await asyncio.sleep(INTERVAL_S)
             touched, self._touched = self._touched, set()

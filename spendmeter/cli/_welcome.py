@@ -29,12 +29,16 @@ curl -fsS --retry 30 --retry-delay 1 --retry-all-errors -H 'Authorization: Beare
 
 _PYTHON = """\
 python3 - <<'END'
-import http.client, json, time; ingest, api = map(http.client.HTTPConnection, ("{ingest_address}", "{api_address}"))
+import http.client, json, time; ingest, api = map(http.client.HTTPConnection, \
+("{ingest_address}", "{api_address}"))
 headers = {{"Authorization": "Bearer {key}", "Content-Type": "application/cloudevents+json"}}
-event = {{"specversion": "1.0", "type": "spendmeter.usage.v1", "source": "python", "id": f"hello-{{time.time()}}", \
-"subject": "hello", "data": {{"provider": "openai", "sku": "gpt-4o", "usage": {{"input_tokens": 2000}}}}}}
-ingest.request("POST", "/api/v1/events", json.dumps(event), headers); print(ingest.getresponse().status); time.sleep(2)
-api.request("GET", "/v1/events?source=python&id=" + event["id"], headers=headers); print(api.getresponse().read().decode())
+event = {{"specversion": "1.0", "type": "spendmeter.usage.v1", "source": "python", \
+"id": f"hello-{{time.time()}}", "subject": "hello", \
+"data": {{"provider": "openai", "sku": "gpt-4o", "usage": {{"input_tokens": 2000}}}}}}
+ingest.request("POST", "/api/v1/events", json.dumps(event), headers); \
+print(ingest.getresponse().status); time.sleep(2)
+api.request("GET", "/v1/events?source=python&id=" + event["id"], headers=headers); \
+print(api.getresponse().read().decode())
 END"""
 
 

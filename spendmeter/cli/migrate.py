@@ -24,7 +24,9 @@ def command(
     ] = None,
     partitions: Annotated[
         int,
-        typer.Option(envvar="SPENDMETER_PARTITIONS", min=1, max=256, help="Of a topic that is not there yet."),
+        typer.Option(
+            envvar="SPENDMETER_PARTITIONS", min=1, max=256, help="Of a topic that is not there yet."
+        ),
     ] = 4,
     topic_prefix: Annotated[str, typer.Option(envvar="SPENDMETER_TOPIC_PREFIX")] = "",
     urls: Annotated[bool, typer.Option("--urls", help="Print each role's URL, for the services.")] = False,
