@@ -20,6 +20,7 @@ from spendmeter.contracts.events import (
     check_time,
     content_hash,
     event_time,
+    holds_nul,
     identity,
     read_event,
     series_of,
@@ -34,7 +35,6 @@ SERIES_MAX = 50_000
 """Series whose id is remembered; senders choose their labels."""
 REASON_CHARACTERS_MAX = 500
 
-_ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -132,7 +132,7 @@ def _read(raw: bytes | None) -> UsageEvent:
             raw.decode()  # the gate looks into known fields alone, and all of it goes into the book
         except UnicodeDecodeError as error:
             raise EventError(f"is not UTF-8: {error.reason}") from None
-    if _ESCAPED_NUL.search(raw):
+    if holds_nul(raw):
         raise EventError("holds a NUL character (U+0000)")  # in an unknown field; the book could not show it
     if not event.tenant:
         raise EventError("is missing: a record on the topic names its tenant", "tenant")

@@ -135,7 +135,7 @@ def read_event(raw: bytes) -> UsageEvent:
     if len(raw) > EVENT_BYTES_MAX:
         raise EventError(f"an event may have at most {EVENT_BYTES_MAX} bytes, this one has {len(raw)}")
     event: UsageEvent = _decoded(_decode_event, raw)
-    _check(event, may_hold_nul(raw))
+    _check(event, _may_hold_nul(raw))
     return event
 
 
@@ -143,7 +143,7 @@ def read_batch(raw: bytes) -> list[UsageEvent]:
     """The fast way through a JSON array of events. Raises EventError for the first bad one, without its
     index: a caller that must name them all reads them one by one."""
     events: list[UsageEvent] = _decoded(_decode_batch, raw)
-    nul = may_hold_nul(raw)
+    nul = _may_hold_nul(raw)
     for event in events:
         _check(event, nul)
     return events
@@ -163,9 +163,13 @@ def _decoded(decode: Any, raw: bytes) -> Any:
         raise EventError(f"is not JSON: {error}") from None
 
 
-def may_hold_nul(raw: bytes) -> bool:
-    """Whether any string may hold a NUL, which Postgres cannot store; one search instead of one a string."""
-    return b"\\u0000" in raw
+def holds_nul(raw: bytes) -> bool:
+    """Whether any string of the JSON holds a NUL, which Postgres cannot store."""
+    return _may_hold_nul(raw) and _NUL.search(raw) is not None
+
+
+def _may_hold_nul(raw: bytes) -> bool:
+    return b"\\u0000" in raw  # a plain search, which costs a hundredth of the exact one
 
 
 def _check(event: UsageEvent, may_have_nul: bool) -> None:
@@ -189,7 +193,7 @@ def _check(event: UsageEvent, may_have_nul: bool) -> None:
         _check_amount(data.reported_cost, "data.reported_cost.amount")
     if data.outcome is not None and data.outcome.value is not None:
         _check_amount(data.outcome.value, "data.outcome.value.amount")
-    if may_have_nul and _NUL.search(encode_event(event)):
+    if may_have_nul and holds_nul(encode_event(event)):
         raise EventError("holds a NUL character (U+0000)")
 
 
