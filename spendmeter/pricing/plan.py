@@ -83,8 +83,8 @@ class Plan:
     """See the module. `sku` None = no model is known by this name, or it has no prices at all."""
 
     __slots__ = (
-        "_adjustments", "_calendars", "_combined", "_contracted", "_list", "_options", "_parents",
-        "context", "name", "note", "per_event", "provider", "scope", "served", "sku",
+        "_calendars", "_combined", "_contracted", "_list", "_options", "_parents",
+        "adjustments", "context", "name", "note", "per_event", "provider", "scope", "served", "sku",
     )  # fmt: skip
 
     def __init__(
@@ -108,8 +108,9 @@ class Plan:
         ranked.sort(key=lambda item: (item[0], item[1].id), reverse=True)
         self._list = _by_unit(ranked, "list")
         self._contracted = _by_unit(ranked, "contracted")
-        self._adjustments = _applicable(adjustments, scope, served, sku, calendars)
-        said = [price.when for _, price in ranked] + [entry.when for _, entry in self._adjustments]
+        self.adjustments = _applicable(adjustments, scope, served, sku, calendars)
+        """With their bounds and ranks; of one kind and name, the first that holds applies."""
+        said = [price.when for _, price in ranked] + [entry.when for _, entry, _ in self.adjustments]
         self.context = any(when is not ANY and specificity(when)[-1] for when in said)
         """Whether the context length matters."""
         self.per_event = tuple(sorted({price.unit for _, price in ranked if price.per_event}))
@@ -120,14 +121,14 @@ class Plan:
         """What prices `unit` at that instant for a request of so many context tokens; None = nothing does."""
         options = self._options.get(unit)
         if options is None:
-            options = self._flatten(unit)
+            options = self.options(unit)
         for option in options[0]:
             if (
                 option.start <= time < option.end
                 and option.low <= context <= option.high
                 and (option.week is None or time in option.week)
             ):
-                if options[1] or self._adjustments:
+                if options[1] or self.adjustments:
                     return self._negotiated(unit, option, options[1], time, context)
                 return option.decision
         for option in options[1]:
@@ -139,7 +140,7 @@ class Plan:
     def ceiling(self, unit: str, time: datetime) -> Decision | None:
         """The dearest list price that a request for `unit` may meet at that instant, however long it is and
         whatever the hour (an adjustment that holds at some hours alone is left out)."""
-        options = [o for o in (self._options.get(unit) or self._flatten(unit))[0] if o.start <= time < o.end]
+        options = [o for o in self.options(unit)[0] if o.start <= time < o.end]
         if not options:
             return None
         first = options[0]
@@ -147,8 +148,11 @@ class Plan:
         dearest = max(alike, key=lambda o: (per_unit(o.decision), o.decision.entry))
         return self._negotiated(unit, dearest, (), time, max(dearest.low, 0), any_hour=True)
 
-    def _flatten(self, unit: str) -> tuple[tuple[Option, ...], tuple[Option, ...]]:
-        """The options of the unit and, behind them, of its parents: list, contracted."""
+    def options(self, unit: str) -> tuple[tuple[Option, ...], tuple[Option, ...]]:
+        """The options of the unit and, behind them, of its parents: list, contracted. The first that holds
+        decides; a contracted one only where it is of no farther parent than the list price."""
+        if unit in self._options:
+            return self._options[unit]
         if unit not in self._parents:
             return (), ()  # nobody may price it, and whoever sends it must not fill this memory
         listed: list[Option] = []
@@ -178,7 +182,7 @@ class Plan:
         # A contract's price of the parent unit must not displace the unit's own list price.
         offer = next((o for o in offers if o.depth <= option.depth and o.holds(time, context)), None)
         applied: dict[tuple[str, str], Adjustment] = {}
-        for bounds, adjustment in self._adjustments:
+        for bounds, adjustment, _ in self.adjustments:
             if any_hour and bounds.week is not None:
                 continue
             if (not adjustment.units or unit in adjustment.units) and bounds.holds(time, context):
@@ -210,15 +214,15 @@ def _applicable(
     served: Served,
     sku: str | None,
     calendars: Mapping[str, Calendar],
-) -> tuple[tuple[Bounds, Adjustment], ...]:
+) -> tuple[tuple[Bounds, Adjustment, Rank], ...]:
     ranked = []
     for adjustment in adjustments:
         rank = _rank(scope, served, adjustment)
         if rank is not None and (not adjustment.skus or matches_any(adjustment.skus, sku or "")):
-            wins = (rank[:3], bool(adjustment.skus), bool(adjustment.units), rank[3:], adjustment.id)
-            ranked.append((wins, Bounds(adjustment.when, calendars), adjustment))
-    ranked.sort(key=lambda item: item[0], reverse=True)
-    return tuple((bounds, adjustment) for _, bounds, adjustment in ranked)
+            wins = (*rank[:3], bool(adjustment.skus), bool(adjustment.units), *rank[3:])
+            ranked.append((Bounds(adjustment.when, calendars), adjustment, wins))
+    ranked.sort(key=lambda item: (item[2], item[1].id), reverse=True)
+    return tuple(ranked)
 
 
 def decided(price: Price, parent: str = "", reason: str = "") -> Decision:

@@ -54,16 +54,16 @@ class PriceBook:
         for price in checks.of(kinds, Price):
             self.prices[price.provider.lower(), price.sku.lower()].append(price)
         self._model_names = self._named()
-        self._adjustments: dict[str, list[Adjustment]] = defaultdict(list)
+        self.adjustments: dict[str, list[Adjustment]] = defaultdict(list)
         for adjustment in checks.of(kinds, Adjustment):
-            self._adjustments[adjustment.provider.lower()].append(adjustment)
+            self.adjustments[adjustment.provider.lower()].append(adjustment)
         self._rates: dict[tuple[str, str], list[FxRate]] = defaultdict(list)
         for rate in checks.unique(kinds, FxRate, "base", "quote", "effective_from"):
             self._rates[rate.base, rate.quote].append(rate)
         for rates in self._rates.values():
             rates.sort(key=lambda rate: rate.effective_from)
         checks.prices(self.prices.values(), self.parents, self.calendars)
-        checks.adjustments(self._adjustments.values(), self.parents, self.calendars)
+        checks.adjustments(self.adjustments.values(), self.parents, self.calendars)
 
         priced: list[Price | Adjustment] = [*checks.of(kinds, Price), *checks.of(kinds, Adjustment)]
         self._tiers = {tier for entry in priced for tier in entry.when.tiers}
@@ -143,13 +143,13 @@ class PriceBook:
         """The plan of a sku that is known to have prices; not remembered."""
         return Plan(
             provider=provider, sku=sku, name=sku, served=by, scope=scope, prices=self.prices[provider, sku],
-            adjustments=self._adjustments.get(provider, ()), parents=self.parents, calendars=self.calendars,
+            adjustments=self.adjustments.get(provider, ()), parents=self.parents, calendars=self.calendars,
             note=note,
         )  # fmt: skip
 
     def changes(self, provider: str, skus: Iterable[str]) -> set[datetime]:
         """The instants at which a price or an adjustment of these begins or ends."""
-        entries: list[Price | Adjustment] = [*self._adjustments.get(provider, ())]
+        entries: list[Price | Adjustment] = [*self.adjustments.get(provider, ())]
         for sku in skus:
             entries += self.prices[provider, sku]
         limits = [(entry.when.effective_from, entry.when.effective_to) for entry in entries]
