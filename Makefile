@@ -5,7 +5,7 @@ HOST_PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python;
 PY := .venv/bin/python
 SPENDMETER := ./bin/spendmeter
 
-.PHONY: help up down clean install install-test test lint format kill bench-flow bench-ledger bench-rating lock
+.PHONY: help up down clean install install-test test lint format kill bench-flow bench-ledger bench-rating parity lock
 
 help:
 	@echo 'make up       install, start everything, stream demo usage (Ctrl-C stops; data stays)'
@@ -13,6 +13,7 @@ help:
 	@echo 'make down     stop everything          make clean    remove the data'
 	@echo 'make install  set up without starting  make kill     crash every worker five times under load'
 	@echo 'make bench-flow, bench-ledger, bench-rating   measure'
+	@echo 'make parity   hold every price against two other pricers'
 
 up: install
 	@$(SPENDMETER) up $(ARGS)
@@ -59,6 +60,9 @@ kill: install-test
 
 bench-flow bench-ledger bench-rating: install-test
 	@$(PY) -m tests.benchmarks.$(subst -,_,$@) $(ARGS)
+
+parity: install-test
+	@$(PY) -m tests.pricing.parity
 
 lint: install-test
 	@$(PY) -m ruff check .
