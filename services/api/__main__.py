@@ -35,7 +35,7 @@ async def serve(settings: Settings) -> None:
     background = [
         asyncio.create_task(upkeep.keep_looking()),
         asyncio.create_task(upkeep.keep_pseudonym_keys()),
-        asyncio.create_task(CatalogPublisher(settings, database).run()),
+        asyncio.create_task(CatalogPublisher(settings, database, app.state.catalog.recorded).run()),
     ]
     serving = asyncio.create_task(server.serve())
     log().info("serving", port=settings.port)

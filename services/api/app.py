@@ -24,6 +24,7 @@ from services.api import (
 )
 from services.api.auth import Anyone, Keys
 from services.api.catalog import SQL as CATALOG_SQL
+from services.api.catalog_book import Catalog
 from services.api.database import Database, database_of
 from services.api.openapi import DESCRIPTION, answers
 from services.api.progress import Progress
@@ -39,6 +40,7 @@ HEADERS = (
 """On every answer; `no-store` is added where nothing else was said."""
 
 BODY_BYTES_MAX = 64 * 1024
+BODY_BYTES_MAX_OF: dict[str, int] = {}
 
 catalog_router = APIRouter(tags=["catalog"])
 
@@ -81,6 +83,7 @@ def create_app(
     app.state.database = database
     app.state.keys = Keys(database)
     app.state.progress = progress
+    app.state.catalog = Catalog(database)
     problems.install(app)
     app.router.routes.extend(probe_routes(not_ready))
     for module in (spend, events, budgets, incidents, channels, accounting, session, assets):
@@ -104,13 +107,14 @@ class Edge:
             return
 
         taken = 0
+        bytes_max = BODY_BYTES_MAX_OF.get(scope["path"], BODY_BYTES_MAX)
 
         async def receive_bounded() -> Message:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > BODY_BYTES_MAX:
-                raise HTTPException(413, f"a body has at most {BODY_BYTES_MAX} bytes")
+            if taken > bytes_max:
+                raise HTTPException(413, f"a body has at most {bytes_max} bytes")
             return message
 
         async def send_with_headers(message: Message) -> None:

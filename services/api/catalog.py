@@ -7,6 +7,8 @@ changes nothing. A worker counts entries before it believes a marker: one that r
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +28,10 @@ from spendmeter.platform.postgres import CONNECTION_ERRORS, load_sql
 from spendmeter.platform.settings import Settings
 from spendmeter.platform.telemetry import log
 
-CHECK_INTERVAL_S = 10.0
+VERSION_INTERVAL_S = 1.0
+"""How often Postgres is asked for a publication that another process recorded: one row."""
+CHECK_INTERVAL_S = 30.0
+"""How often the topic itself is looked at: it may have been lost."""
 SEND_TIMEOUT_S = 60
 POLL_MS = 500
 
@@ -53,29 +58,50 @@ def missing(entries: Mapping[str, str], wanted: Publication, on_topic: OnTopic) 
 
 
 class CatalogPublisher:
-    """`run` publishes at start, and again whenever Postgres has a newer version or the topic was lost."""
+    """`run` publishes at start, and again whenever Postgres has a newer version or the topic was lost.
 
-    def __init__(self, settings: Settings, database: Database) -> None:
+    `recorded` is set by whoever in this process has recorded a publication.
+    """
+
+    def __init__(self, settings: Settings, database: Database, recorded: asyncio.Event | None = None) -> None:
         self._settings = settings
         self._database = database
+        self._recorded = recorded or asyncio.Event()
         self._topic = settings.topic_prefix + CATALOG.name
         self._seen: tuple[str, int, int] | None = None
         """Topic id, its end, and the version that was found complete there."""
 
     async def run(self) -> None:
         """Until cancelled; what is away is tried again."""
+        checked_s = 0.0
         while True:
+            self._recorded.clear()
             try:
-                await self.publish()
+                wanted = await self._wanted()
+                known = self._seen and self._seen[2]
+                due = time.monotonic() - checked_s > CHECK_INTERVAL_S
+                if wanted is not None and (due or wanted.version != known):
+                    checked_s = time.monotonic() if due else checked_s
+                    await self.publish()
             except (*CONNECTION_ERRORS, KafkaError) as error:
                 log().warning("the catalog could not be published yet", error=type(error).__name__)
-            await asyncio.sleep(CHECK_INTERVAL_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(VERSION_INTERVAL_S):
+                    await self._recorded.wait()
 
     async def publish(self) -> int:
         """See to it that the topic holds the newest publication; returns how many records were sent."""
         wanted = await self._wanted()
         if wanted is None:
             return 0
+        if self._seen is not None and wanted.version > self._seen[2]:
+            # The topic was complete: only what is new is sent. Should it have been lost meanwhile, workers
+            # count what they can read and keep their book, until the next check.
+            entries = await self._entries(self._seen[2], wanted.version)
+            records = missing(entries, wanted, OnTopic(keys=frozenset(), marker=None))
+            await self._send(wanted, records)
+            self._seen = ("", 0, wanted.version)
+            return len(records)
         async with KafkaAdmin(self._settings.kafka_bootstrap_servers) as admin:
             await admin.ensure_topics([CATALOG], prefix=self._settings.topic_prefix, partitions=1)
             facts = await admin.topics([self._topic])
@@ -83,14 +109,10 @@ class CatalogPublisher:
         on_topic, end = await self._read((topic_id, wanted.version))
         if on_topic is None:
             return 0
-        records = missing(await self._entries(wanted.version), wanted, on_topic)
+        records = missing(await self._entries(0, wanted.version), wanted, on_topic)
         if records:
-            await self._send(records)
-            log().info(
-                "catalog published", version=wanted.version, entries=wanted.entries, count=len(records)
-            )
-        else:
-            self._seen = (topic_id, end, wanted.version)
+            await self._send(wanted, records)
+        self._seen = (topic_id, end, wanted.version)
         return len(records)
 
     async def _wanted(self) -> Publication | None:
@@ -101,9 +123,9 @@ class CatalogPublisher:
         at: datetime = row["published_at"]
         return Publication(version=row["version"], entries=row["entries"], published_at=at)
 
-    async def _entries(self, version: int) -> dict[str, str]:
+    async def _entries(self, since: int, version: int) -> dict[str, str]:
         async with self._database.reading(OPERATOR) as connection:
-            rows = await connection.fetch(SQL["entries"], version)
+            rows = await connection.fetch(SQL["entries"], since, version)
         return {row["id"]: row["body"] for row in rows}
 
     async def _read(self, now: tuple[str, int]) -> tuple[OnTopic | None, int]:
@@ -131,7 +153,7 @@ class CatalogPublisher:
         finally:
             await consumer.stop()
 
-    async def _send(self, records: list[Record]) -> None:
+    async def _send(self, wanted: Publication, records: list[Record]) -> None:
         sender: AIOKafkaProducer = producer(self._settings, service="api")
         await sender.start()
         try:
@@ -141,6 +163,7 @@ class CatalogPublisher:
                     await asyncio.gather(*await send_batches(sender, self._topic, 0, part))
         finally:
             await sender.stop()
+        log().info("catalog published", version=wanted.version, entries=wanted.entries, count=len(records))
 
 
 def _marker(value: bytes | None) -> Publication | None:

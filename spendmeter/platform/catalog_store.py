@@ -2,71 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from spendmeter.contracts.catalog import CatalogEntry, Withdrawal, encode_catalog, identified, published
 
-_LOCK = 0xCA7A109  # one version at a time: two recorders at once would count each other's entries
+
+class Outdated(Exception):
+    """Somebody else has recorded a publication since this one was checked."""
 
 
 async def record(
-    connection: Any, entries: Sequence[CatalogEntry], *, by: str, note: str, replaces: bool = False
+    connection: Any,
+    entries: Sequence[CatalogEntry],
+    *,
+    by: str,
+    note: str,
+    replaces: bool = False,
+    base: int | None = None,
 ) -> int | None:
     """Record what is new of `entries` as the next version. None when nothing is.
 
-    `replaces`: entries that `by` recorded earlier and that are not among these are withdrawn with it.
+    What was withdrawn before is stated anew. `replaces`: entries that `by` recorded earlier and that are not
+    among these are withdrawn with it, and what others have withdrawn stays so. `base`: the version that must
+    still be the newest. Raises Outdated.
     """
     async with connection.transaction():
-        await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
-        rows = await connection.fetch("SELECT id, type, recorded_by FROM catalog_entries")
-        known = {row["id"] for row in rows}
-        new = {entry.id: entry for entry in entries if entry.id not in known}
-        if replaces:
-            gone = _gone(await _withdrawn(connection), rows, {entry.id for entry in entries}, by)
-            if gone:
-                withdrawal = identified(
-                    Withdrawal(entries=gone, source=note, recorded_at=datetime.now(UTC), by=by)
-                )
-                new[withdrawal.id] = withdrawal
+        version = await connection.fetchval("SELECT catalog_next()")
+        if base is not None and version != base + 1:
+            raise Outdated
+        rows = await connection.fetch("SELECT id, type, recorded_by, withdrawn_by FROM catalog_standing()")
+        withdrawn = {row["id"]: row["withdrawn_by"] for row in rows}
+        stated = [restated(entry, withdrawn, by if replaces else "") for entry in entries]
+        new = {entry.id: entry for entry in stated if entry.id not in withdrawn}
+        if replaces and (gone := _gone(rows, {entry.id for entry in stated}, by)):
+            withdrawal = identified(
+                Withdrawal(entries=gone, source=note, recorded_at=datetime.now(UTC), by=by)
+            )
+            new[withdrawal.id] = withdrawal
         if not new:
             return None
-        version = await connection.fetchval("SELECT coalesce(max(version), 0) + 1 FROM catalog_publications")
-        await connection.executemany(
-            "INSERT INTO catalog_entries (id, tenant, type, body, version, recorded_by) "
-            "VALUES ($1, $2, $3, $4, $5, $6)",
-            [
-                (
-                    entry.id,
-                    entry.tenant,
-                    str(type(entry).__struct_config__.tag),
-                    encode_catalog(published(entry, version)).decode(),
-                    version,
-                    by,
-                )
-                for entry in new.values()
-            ],
-        )
-        await connection.execute(
-            "INSERT INTO catalog_publications (version, entries, note) VALUES ($1, $2, $3)",
-            version,
-            len(known) + len(new),
-            note,
-        )
+        bodies = [encode_catalog(published(entry, version)).decode() for entry in new.values()]
+        await connection.execute("SELECT catalog_record($1, $2, $3, $4)", version, bodies, by, note)
         return int(version)
 
 
-async def _withdrawn(connection: Any) -> set[str]:
-    rows = await connection.fetch(
-        "SELECT jsonb_array_elements_text(body::jsonb -> 'entries') AS id "
-        "FROM catalog_entries WHERE type = $1",
-        str(Withdrawal.__struct_config__.tag),
-    )
-    return {row["id"] for row in rows}
+def restated(entry: CatalogEntry, withdrawn: Mapping[str, Sequence[str]], alone: str = "") -> CatalogEntry:
+    """The entry, its revision raised past those that were withdrawn. `withdrawn`: every known id, and by whom
+    it was withdrawn. With `alone`, only what nobody else has withdrawn is stated again: a shipped price that
+    an operator took out of force does not come back with the next start."""
+    while (by := withdrawn.get(entry.id)) and (not alone or set(by) == {alone}):
+        entry = identified(msgspec.structs.replace(entry, revision=entry.revision + 1))
+    return entry
 
 
-def _gone(withdrawn: set[str], rows: Sequence[Any], now: set[str], by: str) -> tuple[str, ...]:
+def _gone(rows: Sequence[Any], now: set[str], by: str) -> tuple[str, ...]:
     withdrawals = str(Withdrawal.__struct_config__.tag)
-    mine = {row["id"] for row in rows if row["recorded_by"] == by and row["type"] != withdrawals}
-    return tuple(sorted(mine - now - withdrawn))
+    mine = {
+        row["id"]
+        for row in rows
+        if row["recorded_by"] == by and row["type"] != withdrawals and not row["withdrawn_by"]
+    }
+    return tuple(sorted(mine - now))

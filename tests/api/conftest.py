@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from services.api.app import create_app
 from services.api.auth import Keys
+from services.api.catalog_book import Catalog
 from services.api.database import Database, prepare
 from services.api.progress import Progress
 from spendmeter.platform.migrate import migrate
@@ -37,7 +38,7 @@ async def book(database_url: str) -> AsyncIterator[Book]:
     connection = await asyncpg.connect(database_url)
     await connection.execute(
         "TRUNCATE entries, identities, unbooked, positions, log_ends, accounting, rollups_minute, series, tenants, "
-        "api_keys, pseudonym_keys, catalog_entries, catalog_publications, budgets, channels, incidents, "
+        "api_keys, pseudonym_keys, catalog_entries, catalog_publications, catalog_proposals, budgets, channels, incidents, "
         "acknowledgements, deliveries CASCADE"
     )
     book = Book(connection)
@@ -66,6 +67,7 @@ async def client(api: FastAPI, database: Database, book: Book) -> AsyncIterator[
     """Nobody's client: no key, no cookie. What the process remembered of other tests is gone."""
     api.state.keys = Keys(database)
     api.state.progress = Progress()
+    api.state.catalog = Catalog(database)
     transport = httpx.ASGITransport(app=api, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://spend.test") as client:
         yield client

@@ -3,5 +3,73 @@
 SELECT version, entries, published_at, note FROM catalog_published()
 
 -- name: entries
--- Every entry up to it, as it goes to the topic.
-SELECT id, body FROM catalog_to_publish() WHERE version <= $1
+-- Every entry after a publication and up to another, as it goes to the topic.
+SELECT id, body FROM catalog_to_publish($1) WHERE version <= $2
+
+-- name: models
+-- Skus after ($2, $3) whose name, or an alias of theirs, holds $1.
+SELECT DISTINCT provider, sku FROM catalog_entries
+WHERE sku <> '' AND (provider, sku) > ($2, $3) AND ($4 = '' OR provider = $4)
+    AND (strpos(provider || '/' || sku, $1) > 0
+        OR (type = 'spendmeter.catalog.model.v1' AND strpos(lower(body), $1) > 0))
+ORDER BY 1, 2 LIMIT $5
+
+-- name: history
+-- Everything that was ever recorded of these skus, and what became of it.
+WITH gone AS (
+    SELECT DISTINCT ON (named.id) named.id, w.version, w.recorded_at, w.recorded_by, w.body
+    FROM catalog_entries w, jsonb_array_elements_text(w.body::jsonb -> 'entries') AS named (id)
+    WHERE w.type = 'spendmeter.catalog.withdrawal.v1' ORDER BY named.id, w.version
+)
+SELECT e.provider, e.sku, e.version, e.recorded_at, e.recorded_by, e.body AS entry,
+    gone.version AS withdrawn_version, gone.recorded_at AS withdrawn_at, gone.recorded_by AS withdrawn_by,
+    coalesce(gone.body::jsonb ->> 'note', '') AS withdrawn_why
+FROM catalog_entries e LEFT JOIN gone USING (id)
+WHERE (e.provider, e.sku) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+ORDER BY e.provider, e.sku, e.version, e.id
+
+-- name: version_at
+-- The newest of what the caller may see at an instant.
+SELECT coalesce(max(version), 0) FROM catalog_entries WHERE recorded_at <= $1
+
+-- name: visible
+-- What the caller may see, up to a publication.
+SELECT body, version FROM catalog_entries WHERE version <= $1 ORDER BY version, id
+
+-- name: propose
+-- The tenant is the transaction's; '*' = everybody's catalog.
+INSERT INTO catalog_proposals (tenant, name, note, entries, review, proposed_by) VALUES ($1, $2, $3, $4, $5, $6)
+RETURNING id
+
+-- name: proposals
+-- Newest first, without their reviews.
+SELECT id, name, note, proposed_by, proposed_at, state, decided_by, decided_at, reason, version
+FROM catalog_proposals WHERE ($1 = '' OR state = $1) AND id < $2 ORDER BY id DESC LIMIT $3
+
+-- name: proposal
+-- One, whole.
+SELECT id, name, note, entries, review, proposed_by, proposed_at, state, decided_by, decided_at, reason, version
+FROM catalog_proposals WHERE id = $1
+
+-- name: decide
+-- Once: two who decide at the same time wait here, and the second finds it decided. A review of null = as was.
+UPDATE catalog_proposals SET state = $2, decided_by = $3, decided_at = now(), reason = $4, version = $5,
+    review = coalesce($6::jsonb, review)
+WHERE id = $1 AND state = 'open' RETURNING id
+
+-- name: used
+-- Who has ever used what.
+SELECT tenant, provider, sku, series FROM catalog_used()
+
+-- name: events
+-- Booked events of some series in a stretch of time, newest first.
+SELECT occurred_at, event FROM catalog_events($1, $2, $3, $4)
+
+-- name: events_count
+-- How many there are.
+SELECT catalog_events_count($1, $2, $3)
+
+-- name: unknown
+-- What was booked without a price, or at a bound.
+SELECT tenant, provider, sku, currency, first_seen, last_seen, events, unpriced_events, provisional,
+    usage::text AS usage FROM catalog_unknown($1)
