@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
 from spendmeter.contracts.catalog import (
@@ -95,6 +95,12 @@ class PriceBook:
         rates = self._rates.get((base, quote), [])
         index = bisect_right(rates, time, key=lambda rate: rate.effective_from)
         return rates[index - 1] if index else None
+
+    def entries(self, ids: Collection[str]) -> dict[str, CatalogEntry]:
+        """Those of the prices, adjustments, rates and terms that have one of these ids."""
+        kinds: list[Iterable[CatalogEntry]] = [self._terms.values()]
+        kinds += [*self.prices.values(), *self.adjustments.values(), *self._rates.values()]
+        return {entry.id: entry for kind in kinds for entry in kind if entry.id in ids}
 
     def plan(self, tenant: str, data: UsageData) -> Plan:
         """The plan for what an event used."""
