@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from spendmeter.contracts.catalog import CatalogEntry, Price
     from spendmeter.contracts.events import UsageEvent
     from spendmeter.contracts.rated import Line
     from spendmeter.pricing.engine import Rating
+    from spendmeter.pricing.explain import ExplainedLine
 
 NEAR_MAX = 3
 
@@ -41,26 +41,23 @@ def command(
 
     from spendmeter.contracts.money import plain
     from spendmeter.pricing.catalog import load_snapshot
-    from spendmeter.pricing.engine import rate
+    from spendmeter.pricing.explain import explain
     from spendmeter.pricing.price_book import PriceBook
 
     event = _event(model, usage, at, tier, region)
     asked = event.data.provider
-    entries = load_snapshot(asked)
-    book = PriceBook(entries)
+    book = PriceBook(load_snapshot(asked))
     plan = book.plan("", event.data)
     if plan.sku is None and (others := set(book.sellers(plan.provider)) - {asked}):
-        entries = load_snapshot(asked, *others)  # by another name, or one whose prices it resells
-        book = PriceBook(entries)
+        book = PriceBook(load_snapshot(asked, *others))  # by another name, or one whose prices it resells
         plan = book.plan("", event.data)
     for unit in event.data.usage:
         if unit not in book.parents:
             raise typer.BadParameter(f"unknown unit {unit!r}{_near(unit, book.parents)}")
-    rating = rate(event, book)
-    prices = {entry.id: entry for entry in entries}
+    rating, lines = explain(event, book)
     hint = "" if plan.sku else _near_models(book, plan.provider, asked, event.data.sku)
     if not json:
-        _print(event, rating, prices, hint)
+        _print(event, rating, lines, hint)
         return
     said = {
         "model": f"{plan.provider or asked}/{plan.sku or event.data.sku}",
@@ -71,7 +68,7 @@ def command(
         "currency": rating.currency,
         "status": rating.status,
         "hint": hint,
-        "lines": [_line_json(line, event, prices) for line in rating.lines],
+        "lines": [_line_json(*both, event) for both in zip(rating.lines, lines, strict=True)],
     }
     typer.echo(dumps(said, indent=2))
 
@@ -131,55 +128,13 @@ def _instant(event: UsageEvent) -> datetime:
     return event_time(event)
 
 
-def _line_json(line: Line, event: UsageEvent, entries: dict[str, CatalogEntry]) -> dict[str, Any]:
-    import msgspec
-
-    said: dict[str, Any] = msgspec.to_builtins(line)
-    said.setdefault("quantity", msgspec.to_builtins(event.data.usage.get(line.unit)))
-    said.setdefault("status", line.status)
-    said["entry_says"] = _says(entries.get(line.entry))
-    return said
-
-
-def _says(entry: CatalogEntry | None) -> str:
-    """What the deciding entry says, and under which conditions, in a line."""
-    from spendmeter.contracts.catalog import Price
-
-    if not isinstance(entry, Price):
-        return ""
-    conditions = "; ".join(_conditions(entry))
-    return (
-        f"{entry.price} {entry.currency} per {entry.per:,} {entry.unit} of {entry.provider}/{entry.sku}"
-        f"{f' ({conditions})' if conditions else ''}, says {entry.source}"
-    )
-
-
-def _conditions(entry: Price) -> list[str]:
-    when = entry.when
-    said = [
-        when.effective_from and f"from {when.effective_from:%Y-%m-%d %H:%M} UTC",
-        when.effective_to and f"until {when.effective_to:%Y-%m-%d %H:%M} UTC",
-        when.batch and "in a batch",
-        when.tiers and f"tier {' or '.join(when.tiers)}",
-        when.regions and f"region {' or '.join(region or 'not stated' for region in when.regions)}",
-        when.windows
-        and f"{', '.join(f'{window.start}-{window.end}' for window in when.windows)} ({when.calendar})",
-        when.context_min is not None
-        and f"context {'from' if when.context_min_inclusive else 'over'} {when.context_min:,} tokens",
-        when.context_max is not None
-        and f"context {'up to' if when.context_max_inclusive else 'under'} {when.context_max:,} tokens",
-        entry.minimum != "0" and f"at least {entry.minimum}",
-        entry.per_event and "once an event",
-    ]
-    return [condition for condition in said if condition]
-
-
 def _tier(event: UsageEvent) -> str:
     return "batch" if event.data.context.batch else event.data.context.service_tier
 
 
-def _print(event: UsageEvent, rating: Rating, entries: dict[str, CatalogEntry], hint: str) -> None:
+def _print(event: UsageEvent, rating: Rating, lines: tuple[ExplainedLine, ...], hint: str) -> None:
     from spendmeter.contracts.money import plain
+    from spendmeter.pricing.explain import text
 
     data = event.data
     total = f"{plain(rating.list)} {rating.currency}"
@@ -196,9 +151,9 @@ def _print(event: UsageEvent, rating: Rating, entries: dict[str, CatalogEntry], 
         typer.echo(f"  {quantity:>{a}} {unit:<{b}}  x  {price:<{c}}  =  {amount}")
     least = "at least " if rating.status == "unpriced" else ""
     typer.echo(f"  {'total':>{a + b + c + 6}}  =  {least}{total}, {rating.status}")
-    typer.echo()
-    for line in rating.lines:
-        typer.echo(f"{line.unit}: {_why(line, entries)}")
+    for line in lines:
+        typer.echo()
+        typer.echo("\n".join(text(line)))
 
 
 def _sum(line: Line, event: UsageEvent, currency: str) -> tuple[str, str, str, str]:
@@ -211,11 +166,9 @@ def _sum(line: Line, event: UsageEvent, currency: str) -> tuple[str, str, str, s
     return f"{quantity:,}", line.unit, price, amount
 
 
-def _why(line: Line, entries: dict[str, CatalogEntry]) -> str:
-    reasons = [
-        line.reason,
-        f"no price of its own, so that of {line.parent}" if line.parent else "",
-        _says(entries.get(line.entry)),
-        f"entry {line.entry}" if line.entry else "",
-    ]
-    return "; ".join(reason for reason in reasons if reason)
+def _line_json(line: Line, explained: ExplainedLine, event: UsageEvent) -> dict[str, Any]:
+    import msgspec
+
+    said: dict[str, Any] = msgspec.to_builtins(explained) | msgspec.to_builtins(line)
+    said.setdefault("quantity", msgspec.to_builtins(event.data.usage.get(line.unit)))
+    return said

@@ -83,8 +83,7 @@ def text(line: ExplainedLine) -> Iterator[str]:
         yield f"  {contest.of} by {by}"
         yield f"    why: {contest.why}"
         for loser in contest.losers:
-            yield f"    not entry {loser.entry}: {loser.says}"
-            yield f"      for it is {loser.reason}"
+            yield f"    not {loser.entry}, {loser.says}: {loser.reason}"
 
 
 def contests(event: UsageEvent, book: PriceBook, unit: str) -> tuple[Contest, ...]:
@@ -182,7 +181,7 @@ class _Case:
         yield Contest(
             of=of,
             entry=winner[0].id if winner else "",
-            says=says(winner[0]) if winner else "",
+            says=f"{says(winner[0])}, says {winner[0].source}" if winner else "",
             why=why,
             losers=tuple(losers),
         )
@@ -246,7 +245,7 @@ def _unmet(when: Conditions, bounds: Bounds, time: datetime, context: int) -> st
 
 
 def says(entry: CatalogRecord | None) -> str:
-    """What a price or an adjustment says, under which conditions and where; '' for anything else."""
+    """What a price or an adjustment says, and under which conditions; '' for anything else."""
     if isinstance(entry, Price):
         what = (
             f"{entry.price} {entry.currency} per {entry.per:,} {entry.unit} of {entry.provider}/{entry.sku}"
@@ -262,7 +261,7 @@ def says(entry: CatalogRecord | None) -> str:
         return ""
     conditions = "; ".join([*_conditions(entry.when).values(), *filter(None, extra)])
     layer = "" if entry.layer == "public" else f", {' '.join(filter(None, (entry.layer, entry.contract)))}"
-    return f"{what}{f' ({conditions})' if conditions else ''}{layer}, says {entry.source}"
+    return f"{what}{f' ({conditions})' if conditions else ''}{layer}"
 
 
 def _conditions(when: Conditions) -> dict[str, str]:

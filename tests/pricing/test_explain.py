@@ -157,8 +157,8 @@ def test_a_line_as_text_can_be_redone_by_hand() -> None:
         "  contracted: 1000000 input_tokens x 0.00000165 = 1.65 USD",
         f"  list price by entry {STANDARD.id}: 2 USD per 1,000,000 input_tokens of openai/m, says test",
         "    why: no other entry's conditions hold",
-        f"    not entry {batch.id}: 1 USD per 1,000,000 input_tokens of openai/m (in a batch), says test",
-        "      for it is for batches alone, and this was none",
+        f"    not {batch.id}, 1 USD per 1,000,000 input_tokens of openai/m (in a batch): "
+        "for batches alone, and this was none",
         f"  contracted price by entry {agreed.id}: 1.5 USD per 1,000,000 input_tokens of openai/m, contract, says test",
         "    why: no other entry's conditions hold",
         f"  residency (list) by entry {residency.id}: x 1.1 on every unit of openai/every model (region eu), says test",
