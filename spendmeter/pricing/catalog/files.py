@@ -1,57 +1,73 @@
-"""Price files: how prices are written down, one line or table a model, and the catalog entries they mean.
+"""Price files: the tables that prices are written down in, and the catalog entries they mean.
 
-A public snapshot is JSON Lines (a header, then one provider or model a line, sorted, so that a diff shows
-what changed); our own files are TOML with the same fields under [[provider]], [[model]], [[calendar]] and
-[[unit]].
+[[model]] is a sku with its names and prices; [[price]] prices a sku that is named elsewhere; every other
+table is a catalog entry with that entry's own fields (`TABLES`). What a file says at its top (`Header`) holds
+for all of its tables. TOML, YAML and our JSON Lines spell the same tables; CSV and LiteLLM's JSON are turned
+into them (`read.py`).
 """
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from spendmeter.contracts.catalog import (
     ANY,
+    Adjustment,
     Calendar,
     CatalogEntry,
     Conditions,
+    FxRate,
+    Key,
     Layer,
+    Match,
     Model,
+    PeriodTerm,
     PlainDecimal,
     Price,
     PriceKind,
     Provider,
+    TenantTerms,
     Unit,
+    Withdrawal,
     identified,
 )
-from spendmeter.contracts.events import Instant
+from spendmeter.contracts.events import Currency, Instant, Name, UnitName
+from spendmeter.pricing.conditions import CatalogError
+
+TABLES: Mapping[str, type[CatalogEntry]] = {
+    "calendar": Calendar, "unit": Unit, "provider": Provider, "adjustment": Adjustment,
+    "terms": TenantTerms, "fx": FxRate, "period": PeriodTerm, "withdrawal": Withdrawal,
+}  # fmt: skip
+"""The tables that are one catalog entry each, by name."""
+KINDS = frozenset({*TABLES, "model", "price"})
+
+
+class Header(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What all entries of a file share."""
+
+    source: str
+    recorded_at: Instant
+    by: str = ""
+    layer: Layer = "public"
+    tenant: Annotated[str, Meta(max_length=64)] = ""
+    contract: Key = ""
 
 
 class Rates(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Prices that share their conditions: `prices` by unit, each in `currency` for `per` units."""
 
     when: Conditions = ANY
-    per: int = 1_000_000
-    currency: str = "USD"
+    per: Annotated[int, Meta(ge=1, le=2**63 - 1)] = 1_000_000
+    currency: Currency = "USD"
     kind: PriceKind = "list"
     minimum: PlainDecimal = "0"
     per_event: bool = False
-    prices: dict[str, PlainDecimal]
-
-
-class ProviderLine(
-    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag="provider"
-):
-    """One provider; see `catalog.Provider`."""
-
-    provider: str
-    match: tuple[str, ...] = ()
-    resells: tuple[str, ...] = ()
+    prices: dict[UnitName, PlainDecimal]
 
 
 class ModelLine(
@@ -59,12 +75,12 @@ class ModelLine(
 ):
     """One sku: its names (see `catalog.Model`) and its prices."""
 
-    provider: str
-    sku: str
-    aliases: tuple[str, ...] = ()
-    match: tuple[str, ...] = ()
-    unless: tuple[str, ...] = ()
-    family: str = ""
+    provider: Name
+    sku: Name
+    aliases: tuple[Match, ...] = ()
+    match: tuple[Match, ...] = ()
+    unless: tuple[Match, ...] = ()
+    family: Key = ""
     retired: bool = False
     source: str = ""
     """Where this model's prices are written, if not where the file's are."""
@@ -72,99 +88,64 @@ class ModelLine(
     rates: tuple[Rates, ...] = ()
 
 
-class CalendarLine(
-    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag="calendar"
-):
-    """One vendor's calendar; see `catalog.Calendar`."""
+class PriceLine(Rates, frozen=True, kw_only=True):
+    """Prices of a sku that is named elsewhere: a contract's, or an organisation's own."""
 
-    name: str
-    time_zone: str
-    holidays: tuple[str, ...] = ()
-
-
-class UnitLine(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag="unit"):
-    """One unit that units.toml lacks; see `catalog.Unit`."""
-
-    unit: str
-    about: str
-    parent: str | None = None
-    context: bool = False
-
-
-Line = ProviderLine | ModelLine | CalendarLine | UnitLine
-
-
-class Header(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What all entries of a file share."""
-
+    provider: Name
+    sku: Name
+    layer: Layer
+    tenant: Annotated[str, Meta(max_length=64)]
+    contract: Key
     source: str
-    recorded_at: Instant
-    by: str = ""
-    layer: Layer = "public"
-    tenant: str = ""
-    contract: str = ""
+    note: str = ""
 
 
-class _Toml(Header, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    provider: tuple[ProviderLine, ...] = ()
-    model: tuple[ModelLine, ...] = ()
-    calendar: tuple[CalendarLine, ...] = ()
-    unit: tuple[UnitLine, ...] = ()
+def entries(header: Header, kind: str, table: dict[str, Any], *, strict: bool) -> Iterator[CatalogEntry]:
+    """What one table says, as entries with their ids. Not `strict` = numbers and booleans come as text.
+
+    Raises msgspec.ValidationError, or CatalogError, with the field and the rule.
+    """
+    stamp = {"recorded_at": header.recorded_at, "by": header.by}
+    scope = {"layer": header.layer, "tenant": header.tenant, "contract": header.contract}
+    if kind == "model":
+        yield from _model(header, msgspec.convert(table, ModelLine, strict=strict), stamp | scope)
+        return
+    if kind == "price":
+        said = scope | {"source": header.source} | table
+        line = msgspec.structs.asdict(msgspec.convert(said, PriceLine, strict=strict))
+        yield from _prices(line, stamp)
+        return
+    struct = TABLES[kind]
+    fields = struct.__struct_fields__
+    layered = "layer" in fields
+    stated = {"id", "version", *stamp} | (set() if layered or struct is TenantTerms else {"tenant"})
+    if unknown := table.keys() - (set(fields) - stated):
+        raise CatalogError(f"unknown fields {', '.join(sorted(unknown))}")
+    inherited = scope if layered else {"tenant": header.tenant} if struct is TenantTerms else {}
+    yield identified(
+        msgspec.convert({"source": header.source} | stamp | inherited | table, struct, strict=strict)
+    )
 
 
-_decode_header = msgspec.json.Decoder(Header).decode
-_decode_line = msgspec.json.Decoder(Line).decode
-_encode = msgspec.json.Encoder().encode
-_MODEL = '{"type":"model","provider":'  # how the lines of models begin
-
-
-def read_jsonl(path: Path, providers: Collection[str] = ()) -> list[CatalogEntry]:
-    """The entries of a snapshot; with `providers`, of the models only theirs."""
-    first, *rest = path.read_bytes().splitlines()
-    header = _decode_header(first)
-    if providers:
-        theirs = tuple(f'{_MODEL}"{provider}",'.encode() for provider in providers)
-        rest = [line for line in rest if line.startswith(theirs) or not line.startswith(_MODEL.encode())]
-    return list(entries(header, map(_decode_line, rest)))
-
-
-def write_jsonl(path: Path, header: Header, lines: Iterable[Line]) -> None:
-    """The snapshot of these lines, in their order."""
-    path.write_bytes(b"".join(_encode(line) + b"\n" for line in (header, *lines)))
-
-
-def read_toml(path: Path) -> list[CatalogEntry]:
-    """The entries of one of our own files. Raises ValueError with the place of what is wrong."""
-    try:
-        file = msgspec.convert(tomllib.loads(path.read_text("utf-8")), _Toml)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise ValueError(f"{path.name}: {error}") from None
-    return list(entries(file, (*file.calendar, *file.unit, *file.provider, *file.model)))
-
-
-def entries(header: Header, lines: Iterable[Line]) -> Iterator[CatalogEntry]:
-    """What the lines say, as entries with their ids."""
-    for line in lines:
-        said: dict[str, Any] = {"recorded_at": header.recorded_at, "by": header.by, "source": header.source}
-        match line:
-            case ProviderLine():
-                yield identified(Provider(**said, **msgspec.structs.asdict(line)))
-            case CalendarLine():
-                yield identified(Calendar(**said, **msgspec.structs.asdict(line)))
-            case UnitLine():
-                yield identified(Unit(**said, **msgspec.structs.asdict(line)))
-            case ModelLine():
-                said |= {"source": line.source or header.source, "note": line.note}
-                yield from _model(header, line, said)
-
-
-def _model(header: Header, line: ModelLine, said: dict[str, Any]) -> Iterator[CatalogEntry]:
+def _model(header: Header, line: ModelLine, shared: dict[str, Any]) -> Iterator[CatalogEntry]:
     names = msgspec.structs.asdict(line)
-    del names["rates"], names["source"], names["note"]
-    yield identified(Model(**said, **names))
-    said |= {"tenant": header.tenant, "layer": header.layer, "contract": header.contract}
-    said |= {"provider": line.provider, "sku": line.sku}
+    del names["rates"]
+    names["source"] = line.source or header.source
+    scoped = {"layer", "tenant", "contract"}
+    yield identified(Model(**names, **{name: shared[name] for name in shared.keys() - scoped}))
+    shared |= {name: names[name] for name in ("provider", "sku", "source", "note")}
     for rates in line.rates:
-        shared = said | msgspec.structs.asdict(rates)
-        for unit, price in shared.pop("prices").items():
-            yield identified(Price(**shared, unit=unit, price=price))
+        yield from _prices(msgspec.structs.asdict(rates), shared)
+
+
+def _prices(line: dict[str, Any], shared: dict[str, Any]) -> Iterator[CatalogEntry]:
+    for unit, price in line.pop("prices").items():
+        yield identified(Price(**line, **shared, unit=unit, price=price))
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def write_jsonl(path: Path, header: Header, lines: Iterable[ModelLine | dict[str, Any]]) -> None:
+    """The snapshot of these lines, in their order: the header, then a table a line, its kind under "type"."""
+    path.write_bytes(b"".join(_encode(line) + b"\n" for line in (header, *lines)))

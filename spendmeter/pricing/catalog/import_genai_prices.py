@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from importlib.metadata import version
 from itertools import product
+from typing import Any
 
 from genai_prices import data
 from genai_prices import types as source
@@ -21,15 +22,7 @@ from msgspec.structs import replace
 from spendmeter.contracts.catalog import ANY, Conditions, Window
 from spendmeter.contracts.money import plain
 from spendmeter.pricing.catalog import PUBLIC
-from spendmeter.pricing.catalog.files import (
-    CalendarLine,
-    Header,
-    Line,
-    ModelLine,
-    ProviderLine,
-    Rates,
-    write_jsonl,
-)
+from spendmeter.pricing.catalog.files import Header, ModelLine, Rates, write_jsonl
 
 RECORDED_AT = datetime(2026, 11, 23, tzinfo=UTC)
 """When the pinned version was taken over."""
@@ -70,13 +63,13 @@ Cell = tuple[Conditions, str, Decimal]
 """Under these conditions the source's price key costs that much."""
 
 
-def lines() -> list[Line]:
+def lines() -> list[ModelLine | dict[str, Any]]:
     """The whole of genai-prices: providers, then models, sorted."""
     providers = [_provider(provider) for provider in data.providers]
     models = [_model(provider, model, taken) for provider, taken in _named() for model in provider.models]
     return [
-        CalendarLine(name=UTC_CALENDAR, time_zone="UTC"),
-        *sorted(providers, key=lambda line: line.provider),
+        {"type": "calendar", "name": UTC_CALENDAR, "time_zone": "UTC"},
+        *sorted(providers, key=lambda line: str(line["provider"])),
         *sorted(models, key=lambda line: (line.provider, line.sku)),
     ]
 
@@ -99,11 +92,12 @@ def _named() -> Iterator[tuple[source.Provider, dict[str, str]]]:
         yield provider, owners
 
 
-def _provider(provider: source.Provider) -> ProviderLine:
-    match = tuple(_globs(provider.provider_match)) if provider.provider_match else ()
-    return ProviderLine(
-        provider=provider.id, match=match, resells=tuple(provider.fallback_model_providers or ())
-    )
+def _provider(provider: source.Provider) -> dict[str, Any]:
+    match = list(_globs(provider.provider_match)) if provider.provider_match else []
+    said = {"match": match, "resells": provider.fallback_model_providers}
+    return {"type": "provider", "provider": provider.id} | {
+        name: value for name, value in said.items() if value
+    }
 
 
 def _model(provider: source.Provider, model: source.ModelInfo, owners: dict[str, str]) -> ModelLine:
