@@ -20,9 +20,20 @@ from services.api.problems import Refused, invalid
 from services.api.progress import Completeness
 from services.api.question import checked_range, decode_cursor, filters_of
 from services.api.spend import read_series
-from spendmeter.contracts.catalog import decode_catalog
-from spendmeter.contracts.events import Instant, identity
+from spendmeter.contracts.catalog import (
+    Adjustment,
+    Calendar,
+    Model,
+    Price,
+    Provider,
+    TenantTerms,
+    Unit,
+    decode_catalog,
+)
+from spendmeter.contracts.events import Instant, UsageEvent, identity
 from spendmeter.platform.postgres import load_sql
+from spendmeter.pricing.conditions import CatalogError
+from spendmeter.pricing.price_book import PriceBook
 
 EVENTS_MAX = 200
 RANGE_DAYS_MAX = 100
@@ -75,10 +86,12 @@ class Entry(BaseModel):
 
 
 class PricedEntry(Entry):
-    """The same with its lines, of which `arithmetic` is the sum."""
+    """The same with its lines, of which `arithmetic` is the sum. `remark`: why the lines have no contests, or
+    others than were decided; mostly empty."""
 
     lines: list[receipt.ReceiptLine]
     arithmetic: str
+    remark: str = ""
 
 
 class Receipt(BaseModel):
@@ -206,6 +219,7 @@ async def _receipt(request: Request, connection: Connection, tenant: str, source
     catalog = {name: decode_catalog(body) for name, body in bodies.items()}
     first = rows[0]
     event = receipt.read_event(first["event"])
+    entries = [_priced(row, catalog, await _book(connection, event, row["catalog_version"])) for row in rows]
     return Receipt(
         status="booked",
         time=occurred_at,
@@ -217,17 +231,37 @@ async def _receipt(request: Request, connection: Connection, tenant: str, source
         ),
         dimensions=first["series"],
         event=msgspec.to_builtins(event),
-        entries=[_priced(row, catalog) for row in rows],
+        entries=entries,
         catalog={name: msgspec.json.decode(body) for name, body in bodies.items()},
         **known,
     )
 
 
-def _priced(row: Any, catalog: receipt.Catalog) -> PricedEntry:
+async def _book(connection: Connection, event: UsageEvent, version: int) -> PriceBook | CatalogError:
+    """What the book of a version had for the event, as far as the tenant may see it."""
+
+    async def entries(*kinds: type[Any], of: tuple[str, ...] | None, skus: set[str] | None) -> list[Any]:
+        types = [kind.__struct_config__.tag for kind in kinds]
+        rows = await connection.fetch(SQL["catalog_candidates"], version, types, of, skus)
+        return [decode_catalog(row["body"]) for row in rows]
+
+    general = await entries(Provider, Unit, Calendar, TenantTerms, Adjustment, of=None, skus={""})
+    sellers = receipt.sellers(event, general)
+    models = await entries(Model, of=sellers, skus=None)
+    prices = await entries(Price, of=sellers, skus=receipt.skus(event, models))
+    try:
+        return PriceBook(receipt.of_tenant([*general, *models, *prices], event.tenant), version)
+    except CatalogError as error:
+        return error
+
+
+def _priced(row: Any, catalog: receipt.Catalog, book: PriceBook | CatalogError) -> PricedEntry:
     event = receipt.read_event(row["event"])
-    lines = receipt.expanded_lines(row["lines"], event, row["currency"], catalog)
+    read = None if isinstance(book, CatalogError) else book
+    lines = receipt.expanded_lines(row["lines"], event, row["currency"], catalog, read)
     arithmetic = receipt.sum_of(lines, row["effective"], row["currency"])
-    return PricedEntry(**{**row, "lines": lines}, arithmetic=arithmetic)
+    remark = receipt.differing(lines) if read else f"the catalog of then cannot be read now: {book}"
+    return PricedEntry(**{**row, "lines": lines}, arithmetic=arithmetic, remark=remark)
 
 
 def _not_in_the_book(complete: Completeness, source: str, id: str) -> Refused:

@@ -6,7 +6,7 @@ write it down.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -14,21 +14,52 @@ import msgspec
 from pydantic import BaseModel
 
 from services.api.answers import Money
-from spendmeter.contracts.catalog import CatalogRecord, FxRate, Price
+from spendmeter.contracts.catalog import (
+    Adjustment,
+    CatalogEntry,
+    CatalogRecord,
+    Model,
+    Price,
+    Provider,
+    TenantTerms,
+)
 from spendmeter.contracts.events import UsageEvent
-from spendmeter.contracts.money import normal_quantity, plain
+from spendmeter.contracts.money import plain
 from spendmeter.contracts.rated import Line, decode_lines
 from spendmeter.contracts.series import DIMENSIONS
+from spendmeter.pricing.arithmetic import arithmetic, entries_of
+from spendmeter.pricing.explain import contests
+from spendmeter.pricing.names import find_model, model_names
+from spendmeter.pricing.price_book import PriceBook
 
 Catalog = Mapping[str, CatalogRecord]
 
 _decode_event = msgspec.json.Decoder(UsageEvent, float_hook=Decimal).decode
 
 
+class Loser(BaseModel):
+    """A catalog entry that could have decided, and why it did not."""
+
+    entry: str
+    says: str
+    reason: str
+
+
+class Contest(BaseModel):
+    """Which entry answered one question about the unit, and why; `entry` is empty where none did."""
+
+    of: str
+    entry: str
+    says: str
+    why: str
+    losers: list[Loser]
+
+
 class ReceiptLine(BaseModel):
     """One unit's price and amounts, as priced and in book currency; null = unknown, never zero.
 
-    `arithmetic` can be redone by hand; `entries` are the keys in `catalog` of what decided it.
+    `arithmetic` can be redone by hand; `entries` are the keys in `catalog` of what decided it; `contests` are
+    about the entries that the catalog version had for it.
     """
 
     unit: str
@@ -51,6 +82,7 @@ class ReceiptLine(BaseModel):
     parent: str
     reason: str
     arithmetic: list[str]
+    contests: list[Contest]
 
 
 def read_event(text: str) -> UsageEvent:
@@ -61,14 +93,8 @@ def read_event(text: str) -> UsageEvent:
 def catalog_ids(lines_of_entries: Sequence[str]) -> list[str]:
     """Every catalog entry that some line names."""
     return sorted(
-        {name for lines in lines_of_entries for line in decode_lines(lines) for name in _named(line)}
+        {name for lines in lines_of_entries for line in decode_lines(lines) for name in entries_of(line)}
     )
-
-
-def _named(line: Line) -> list[str]:
-    factors = [multiplier.entry for multiplier in line.multipliers]
-    names = [line.entry, line.contracted_entry, *factors, line.fx, line.contracted_fx]
-    return [name for name in dict.fromkeys(names) if name]
 
 
 def dimensions(series: Mapping[str, Any]) -> dict[str, str]:
@@ -76,9 +102,47 @@ def dimensions(series: Mapping[str, Any]) -> dict[str, str]:
     return {name: series[name] for name in DIMENSIONS if series.get(name)}
 
 
-def expanded_lines(lines: str, event: UsageEvent, currency: str, catalog: Catalog) -> list[ReceiptLine]:
-    """An entry's lines in full: quantities from the event, contracted and effective from their defaults."""
-    return [_expanded(line, event, currency, catalog) for line in decode_lines(lines)]
+def sellers(event: UsageEvent, general: Iterable[CatalogEntry]) -> tuple[str, ...]:
+    """Whose prices the event may be charged at; `general`: the entries that are about no one sku."""
+    book = PriceBook(each for each in general if isinstance(each, Provider))
+    provider = book.plan(event.tenant, event.data).provider
+    return book.sellers(provider) or (event.data.provider.lower(),)
+
+
+def skus(event: UsageEvent, models: Iterable[Model]) -> set[str]:
+    """The skus that the event's name may mean, among the sellers' models."""
+    by_seller: dict[str, list[Model]] = {}
+    for model in models:
+        by_seller.setdefault(model.provider.lower(), []).append(model)
+    found = {find_model(model_names(theirs), event.data.sku) for theirs in by_seller.values()}
+    return {event.data.sku.lower(), *filter(None, found)}
+
+
+def of_tenant(entries: Sequence[CatalogEntry], tenant: str) -> list[CatalogEntry]:
+    """Without the prices of contracts that the tenant does not have: they are stored for everybody, and what
+    another has negotiated is nobody else's to read."""
+    terms = [each for each in entries if isinstance(each, TenantTerms) and each.tenant == tenant]
+    theirs = {"", *(name for each in terms for name in each.contracts)}
+    return [each for each in entries if not isinstance(each, (Price, Adjustment)) or each.contract in theirs]
+
+
+def expanded_lines(
+    lines: str, event: UsageEvent, currency: str, catalog: Catalog, book: PriceBook | None = None
+) -> list[ReceiptLine]:
+    """An entry's lines in full: quantities from the event, contracted and effective from their defaults;
+    with the book, by what the other candidates lost."""
+    return [_expanded(line, event, currency, catalog, book) for line in decode_lines(lines)]
+
+
+def differing(lines: Sequence[ReceiptLine]) -> str:
+    """Where the book as it is read now does not decide as was booked; '' = nowhere."""
+    odd = [
+        f"{line.unit}: {contest.of} by {contest.entry or 'no entry'}"
+        for line in lines
+        for contest in line.contests
+        if line.status in {"priced", "free"} and contest.entry and contest.entry not in line.entries
+    ]
+    return f"this release would have decided otherwise: {'; '.join(odd)}" if odd else ""
 
 
 def sum_of(lines: Sequence[ReceiptLine], effective: Decimal, currency: str) -> str:
@@ -87,8 +151,11 @@ def sum_of(lines: Sequence[ReceiptLine], effective: Decimal, currency: str) -> s
     return f"{' + '.join(parts) or '0'} = {plain(effective)} {currency}"
 
 
-def _expanded(line: Line, event: UsageEvent, currency: str, catalog: Catalog) -> ReceiptLine:
-    quantity = event.data.usage.get(line.unit) if line.quantity is None else line.quantity
+def _expanded(
+    line: Line, event: UsageEvent, currency: str, catalog: Catalog, book: PriceBook | None
+) -> ReceiptLine:
+    used = event.data.usage.get(line.unit)
+    quantity = used if line.quantity is None else line.quantity
     priced_in = line.currency or currency
     agreed_in = line.contracted_currency or priced_in
     book_list = line.amount if priced_in == currency else line.book_list
@@ -105,8 +172,9 @@ def _expanded(line: Line, event: UsageEvent, currency: str, catalog: Catalog) ->
         "book_contracted": book_contracted,
         "book_effective": _or(line.book_effective, book_contracted),
         "multipliers": [msgspec.to_builtins(multiplier) for multiplier in line.multipliers],
-        "entries": _named(line),
-        "arithmetic": list(_arithmetic(line, quantity, currency, catalog)),
+        "entries": entries_of(line),
+        "arithmetic": list(arithmetic(line, used, currency, catalog)),
+        "contests": msgspec.to_builtins(contests(event, book, line.unit)) if book else [],
     }
     stated["effective_price"] = _or(line.effective_price, stated["contracted_price"])
     stated["effective_amount"] = _or(line.effective_amount, stated["contracted_amount"])
@@ -115,48 +183,3 @@ def _expanded(line: Line, event: UsageEvent, currency: str, catalog: Catalog) ->
 
 def _or(stated: str | None, default: str | None) -> str | None:
     return default if stated is None else stated
-
-
-def _arithmetic(line: Line, quantity: Any, currency: str, catalog: Catalog) -> Iterator[str]:
-    priced_in = line.currency or currency
-    if line.amount is None or line.price is None or quantity is None:
-        reason = line.reason or ("none used" if line.amount == "0" else "no price is known")
-        yield f"{line.unit}: {reason}, so {line.amount or 'no amount'} is booked"
-        return
-    if line.parent:
-        yield f"{line.unit} has no price of its own: {line.parent}'s applies"
-    yield from _price("price", catalog.get(line.entry), line, line.price, ("list",))
-    share = f" / {line.per}" if line.per != 1 else ""
-    used = f"{plain(Decimal(normal_quantity(quantity)))} {line.unit}"
-    yield f"list: {used} x {line.price}{share} = {line.amount} {priced_in}"
-    if line.fx:
-        yield _converted(line.amount, priced_in, catalog.get(line.fx), line.book_list, currency)
-    if line.contracted_price is not None:
-        agreed_in = line.contracted_currency or priced_in
-        entry = catalog.get(line.contracted_entry or line.entry)
-        yield from _price("contracted price", entry, line, line.contracted_price, ("list", "contracted"))
-        yield f"contracted: {used} x {line.contracted_price}{share} = {line.contracted_amount} {agreed_in}"
-        if line.book_contracted is not None:
-            rate = catalog.get(line.contracted_fx or line.fx)
-            yield _converted(line.contracted_amount, agreed_in, rate, line.book_contracted, currency)
-    if line.effective_price is not None:
-        yield f"effective: {used} x {line.effective_price}{share} = {line.effective_amount} {priced_in}"
-
-
-def _price(
-    name: str, entry: CatalogRecord | None, line: Line, price: str, kinds: tuple[str, ...]
-) -> Iterator[str]:
-    if isinstance(entry, Price) and line.status == "priced":
-        factors = "".join(
-            f" x {each.factor} ({each.name})" for each in line.multipliers if each.kind in kinds
-        )
-        each = f" for {line.per}" if line.per != 1 else " each"
-        stated = f"{entry.price} {entry.currency} for {entry.per}"
-        yield f"{name}: {stated}{factors} = {price} {entry.currency}{each}"
-
-
-def _converted(
-    amount: str | None, priced_in: str, rate: CatalogRecord | None, booked: str | None, currency: str
-) -> str:
-    factor = rate.rate if isinstance(rate, FxRate) else "the day's rate"
-    return f"in {currency}, to 12 places: {amount} {priced_in} x {factor} = {booked} {currency}"

@@ -53,11 +53,13 @@ async def ask(
     return body
 
 
-async def publish(book: Book, *entries: Any) -> None:
+async def publish(book: Book, *entries: Any, version: int = 1) -> None:
     for entry in entries:
         await book.connection.execute(
-            "INSERT INTO catalog_entries (id, type, body, version, recorded_by) VALUES ($1, 'price', $2, 1, 'test')",
-            entry.id, encode_catalog(published(entry, 1)).decode(),
+            "INSERT INTO catalog_entries (id, tenant, type, body, version, recorded_by) "
+            "VALUES ($1, $2, $3, $4, $5, 'test')",
+            entry.id, entry.tenant, type(entry).__struct_config__.tag,
+            encode_catalog(published(entry, version)).decode(), version,
         )  # fmt: skip
 
 
@@ -86,6 +88,7 @@ async def test_a_booked_event_is_explained_from_reception_to_the_book(
         "list: 2000 input_tokens x 0.0000025 = 0.005 USD",
     ]
     assert answer["catalog"][line["entries"][0]]["source"] == "https://prices.example"
+    assert (entry["remark"], line["contests"][0]["why"]) == ("", "no other entry's conditions hold")
 
 
 async def test_later_copies_and_corrections_stand_on_the_winners_receipt(

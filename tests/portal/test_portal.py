@@ -15,16 +15,20 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from services.api.app import create_app
 from services.api.database import Database
 from services.api.progress import Progress
+from spendmeter.contracts.catalog import Conditions, Price, identified
 from spendmeter.platform.serve import Server
 from spendmeter.platform.settings import Settings
 from tests.api.book import Book
-from tests.api.test_events import ID, LINES, PRICES, SOURCE, event, publish
+from tests.api.test_events import ID, LINES, PRICES, SOURCE, WRITTEN, event, publish
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 PATIENCE_MS = 30_000  # a busy machine
 expect.set_options(timeout=PATIENCE_MS)
+BATCH = identified(
+    Price(unit="input_tokens", price="1.25", per=1_000_000, when=Conditions(batch=True), **WRITTEN)
+)
 NASTY = '<img src=x onerror="document.title=1">'
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH")
@@ -76,7 +80,7 @@ async def context(browser: Browser, address: str) -> AsyncIterator[BrowserContex
 
 async def spend_a_second_ago(book: Book, *, team: str = "payments") -> None:
     now = datetime.now(UTC)
-    await publish(book, *PRICES)
+    await publish(book, *PRICES, BATCH)
     await book.entry(event(at=now, team=team), "0.01", LINES)
     await book.spend(
         "acme", now.isoformat(), "0.01", provider="openai", cost_class="model", sku="gpt-4o", team=team
@@ -117,6 +121,8 @@ async def test_a_figure_is_clicked_down_to_the_receipt_of_an_event_sent_a_second
     await expect(receipt).to_contain_text("list: 2000 input_tokens x 0.0000025 = 0.005 USD")
     await expect(receipt).to_contain_text("0.005 + 0.005 = 0.01 USD")
     await expect(receipt).to_contain_text(f"sent by {SOURCE}")
+    await receipt.get_by_text("Why this list price: 1 other candidate").click()
+    await expect(receipt.get_by_text("for batches alone, and this was none")).to_be_visible()
     assert "sm_" not in page.url
 
 

@@ -130,14 +130,21 @@ function entryTable(entry, catalog) {
       el("td", { className: "figure wide" }, line.price === null ? "unknown" : `${line.price}${line.per > 1 ? ` for ${line.per}` : ""}${currencies(line)}`),
       el("td", { className: "figure wide" }, line.book_list ?? "—"), el("td", { className: "figure" }, line.book_effective ?? "unknown")),
     el("tr", { className: "why" }, el("td", { colSpan: 5 }, line.arithmetic.map((text) => el("code", {}, text)),
-      line.reason ? el("small", {}, line.reason) : null, line.entries.map((name) => source(name, catalog[name])))),
+      line.reason ? el("small", {}, line.reason) : null, line.entries.map((name) => source(name, catalog[name])), line.contests.map(contest))),
   ]);
   return [
     el("h2", {}, entry.seq ? `Correction ${entry.seq}, ${momentOf(entry.recorded_at, session.tz)}` : "How the amount came about"),
     el("table", { className: "lines" }, el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Unit"), el("th", { scope: "col", className: "figure" }, "Quantity"), el("th", { scope: "col", className: "figure wide" }, "List price"), el("th", { scope: "col", className: "figure wide" }, "List"), el("th", { scope: "col", className: "figure" }, "Effective"))),
       el("tbody", {}, rows), el("tfoot", {}, el("tr", {}, el("th", { scope: "row" }, `Sum, ${entry.currency}`), el("td"), el("td", { className: "wide" }), el("td", { className: "figure wide" }, entry.list), el("td", { className: "figure" }, entry.effective)))),
-    el("p", { className: "fine" }, entry.arithmetic),
-  ];
+    el("p", { className: "fine" }, entry.arithmetic), entry.remark ? el("p", { className: "fine" }, entry.remark) : null,
+  ].filter(Boolean);
+}
+
+// Which entry decided, and by what every other candidate lost.
+function contest({ of, entry, says, why, losers }) {
+  return el("details", {}, el("summary", {}, `Why this ${of}: ${losers.length ? count(losers.length) : "no"} other candidate${losers.length === 1 ? "" : "s"}`),
+    el("small", {}, entry ? `${entry}, ${says}: ${why}` : why),
+    losers.map((loser) => el("small", {}, `not ${loser.entry}, ${loser.says}: ${loser.reason}`)));
 }
 
 // Where a price is written down.

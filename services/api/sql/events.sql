@@ -19,6 +19,16 @@ WHERE identity = $1 ORDER BY recorded_at DESC LIMIT $2
 -- The entries that decided prices, exactly as they were published.
 SELECT id, body FROM catalog_entries WHERE id = ANY ($1::text[])
 
+-- name: catalog_candidates
+-- Of the book of version $1: entries of these types, sellers and skus; null = of any, '' = about no one sku.
+WITH gone AS (
+    SELECT jsonb_array_elements_text(body::jsonb -> 'entries') AS id FROM catalog_entries
+    WHERE type = 'spendmeter.catalog.withdrawal.v1' AND version <= $1
+)
+SELECT body FROM catalog_entries
+WHERE version <= $1 AND type = ANY ($2::text[]) AND ($3::text[] IS NULL OR provider = ANY ($3))
+    AND ($4::text[] IS NULL OR sku = ANY ($4)) AND id NOT IN (SELECT id FROM gone)
+
 -- name: list
 -- Entries of [from, to), newest first, after ($4, $5, $6); $3 null = of every series.
 SELECT p.occurred_at AS time, p.recorded_at, p.identity, p.seq, p.catalog_version, p.accounting_period, p.status,
