@@ -1,8 +1,10 @@
 """What an unknown model costs at most: its family's maximum, else its provider's 95th percentile.
 
 The bound is what the dearest sibling would have been charged at the event's own time and way of serving,
-whatever the length and the hour. A price of zero bounds nothing. A maximum over OUTLIER times the family's
-median is taken for an outlier (gpt-4.5 at 75 dollars among siblings at 2), and so many medians bound instead.
+whatever the length and the hour. A family is one whoever sells it: a model that is new at one seller is often
+known at another, and the maximum of a single sibling bounds little. A price of zero bounds nothing. A maximum
+over OUTLIER times the family's median is taken for an outlier (gpt-4.5 at 75 dollars among siblings at 2),
+and so many medians bound instead.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
 PERCENTILE = 95
 OUTLIER = 5
 _Group = tuple[str, str]
-"""Provider and family; '' = the whole provider."""
+"""A provider and '': all it sells; '' and a family: all of that, whoever sells it."""
+_Sku = tuple[str, str]
+"""Provider and sku."""
 
 
 class Provisional:
@@ -31,13 +35,14 @@ class Provisional:
 
     def __init__(self, book: PriceBook) -> None:
         self._book = book
-        self._members: dict[_Group, list[str]] = defaultdict(list)
-        retired: dict[_Group, list[str]] = defaultdict(list)
+        self._members: dict[_Group, list[_Sku]] = defaultdict(list)
+        retired: dict[_Group, list[_Sku]] = defaultdict(list)
         for provider, sku in sorted(book.prices):
             model = book.models.get((provider, sku))
             groups = retired if model and model.retired else self._members
-            for name in {model.family if model and model.family else family(sku), ""}:
-                groups[provider, name].append(sku)
+            groups[provider, ""].append((provider, sku))
+            if line := (model.family if model else "") or _family(sku):
+                groups["", line].append((provider, sku))
         for group, skus in retired.items():  # a family of which all are retired is still a family
             self._members.setdefault(group, skus)
         self._changes: dict[_Group, list[datetime]] = {}
@@ -47,22 +52,24 @@ class Provisional:
         """The most that one `unit` of the unknown model can be expected to cost; None = nobody knows."""
         if plan.provider is None or unit not in self._book.parents:
             return None
-        for group in ((plan.provider, family(plan.name)), (plan.provider, "")):
+        for group in (("", _family(plan.name)), (plan.provider, "")):
             if group in self._members and (found := self._bound(group, plan, unit, time)):
                 return found
         return None
 
     def _bound(self, group: _Group, plan: Plan, unit: str, time: datetime) -> Decision | None:
         if group not in self._changes:
-            self._changes[group] = sorted(self._book.changes(group[0], self._members[group]))
-        key = (group, unit, plan.served, plan.scope.key, bisect_right(self._changes[group], time))
+            changes = (self._book.changes(seller, [sku]) for seller, sku in self._members[group])
+            self._changes[group] = sorted(set().union(*changes))
+        since = bisect_right(self._changes[group], time)
+        key = (group, plan.provider, unit, plan.served, plan.scope.key, since)
         if key not in self._found:
             self._found[key] = self._search(group, plan, unit, time)
         return self._found[key]
 
     def _search(self, group: _Group, plan: Plan, unit: str, time: datetime) -> Decision | None:
         prices = [
-            (per_unit(decision), str(member.sku), decision)
+            (per_unit(decision), _said(member, plan), decision)
             for member in self._plans(group, plan)
             if (decision := member.ceiling(unit, time)) and decision.price
         ]
@@ -84,7 +91,17 @@ class Provisional:
         return replace(decision, status="provisional", reason=reason, contracted=None, bare=False)
 
     def _plans(self, group: _Group, like: Plan) -> Iterable[Plan]:
-        return (self._book.plan_of(group[0], sku, like.served, like.scope) for sku in self._members[group])
+        for seller, sku in self._members[group]:
+            yield self._book.plan_of(seller, sku, like.served, like.scope)
+
+
+def _family(sku: str) -> str:
+    """Sellers of others' models write the maker before the name (moonshotai/kimi-k3)."""
+    return family(sku.rpartition("/")[2])
+
+
+def _said(member: Plan, plan: Plan) -> str:
+    return str(member.sku) if member.provider == plan.provider else f"{member.sku} of {member.provider}"
 
 
 def _commonest(values: Iterable[str]) -> str:
