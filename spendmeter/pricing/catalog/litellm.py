@@ -111,9 +111,9 @@ def _cells(model: Mapping[str, Any]) -> tuple[Cells, set[str]]:
     left_out: set[str] = set()
     for key, value in model.items():
         if key == "search_context_cost_per_query":
-            cells |= {
-                (unit, "", 0): _amount(value[size]) for size, unit in _SEARCHES.items() if size in value
-            }
+            sizes = {unit: _amount(value[size]) for size, unit in _SEARCHES.items() if size in value}
+            same = len(set(sizes.values())) == 1
+            cells |= {("searches" if same else unit, "", 0): amount for unit, amount in sizes.items()}
         elif key == "tiered_pricing":
             left_out |= _tiers(value, cells)
         elif isinstance(value, int | Decimal) and not isinstance(value, bool):
