@@ -257,10 +257,14 @@ def _overridden(new: Price, book: PriceBook) -> Iterator[Price]:
     """The prices of other lines that `new` goes before: another layer's, or an unconditional one."""
     same, bare = _dateless(new.when), (False,) * 5
     for price in book.prices[new.provider.lower(), new.sku.lower()]:
-        other_layer = (price.layer, price.kind) != (new.layer, new.kind) and _dateless(price.when) == same
+        other_layer = _rank(price) < _rank(new) and _dateless(price.when) == same
         broader = specificity(price.when) == bare != specificity(new.when)
         if price.unit == new.unit and (other_layer or broader) and _meet(price, new):
             yield price
+
+
+def _rank(price: Price) -> tuple[int, bool]:
+    return ("public", "organisation", "contract").index(price.layer), price.kind == "contracted"
 
 
 def _meet(one: Price, other: Price) -> bool:

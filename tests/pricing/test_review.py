@@ -1,0 +1,214 @@
+"""What a person is shown before a price is put in force."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from spendmeter.contracts.catalog import CatalogEntry, Conditions, FxRate, Withdrawal, identified
+from spendmeter.pricing.catalog import load_snapshot
+from spendmeter.pricing.catalog.read import read_prices
+from spendmeter.pricing.review import Finding, changes, consensus, lint
+from tests.pricing.entries import NOON, RECORDED, adjustment, model, price, terms
+
+MAY, JUNE = datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
+BATCH = Conditions(batch=True)
+
+
+def withdrawn(*entries: CatalogEntry) -> CatalogEntry:
+    ids = tuple(entry.id for entry in entries)
+    return identified(Withdrawal(entries=ids, source="test", recorded_at=RECORDED))
+
+
+def test_a_new_rate_from_a_date_is_one_change_with_both_prices_and_their_ratio() -> None:
+    old = price("m", "input_tokens", "2")
+    until = price("m", "input_tokens", "2", when=Conditions(effective_to=MAY))
+    since = price("m", "input_tokens", "0.5", when=Conditions(effective_from=MAY))
+    (change,) = changes([old], [old, withdrawn(old), until, since])
+    assert (change.change, change.provider, change.sku, change.unit) == (
+        "changed", "openai", "m", "input_tokens",
+    )  # fmt: skip
+    assert change.when == Conditions(effective_from=MAY)
+    assert (change.before, change.after, change.ratio) == (old, since, Decimal("0.25"))
+
+
+def test_the_ratio_is_of_one_unit_however_many_a_price_is_stated_for() -> None:
+    old = price("m", "input_tokens", "3", per=1000)
+    new = price("m", "input_tokens", "6000", per=1_000_000)
+    assert changes([old], [new])[0].ratio == 2
+    assert changes([old], [price("m", "input_tokens", "3000", per=1_000_000)]) == []
+
+
+def test_what_is_new_and_what_is_withdrawn_have_no_other_side() -> None:
+    old, new = price("m", "input_tokens", "1"), price("m", "input_tokens", "1", when=BATCH)
+    first, second = changes([old], [old, withdrawn(old), new])
+    assert {(first.change, first.before, first.after), (second.change, second.before, second.after)} == {
+        ("withdrawn", old, None), ("new", None, new),
+    }  # fmt: skip
+    assert first.ratio is None
+
+
+def test_a_price_for_a_time_in_between_changes_that_time_alone() -> None:
+    old = price("m", "input_tokens", "2")
+    sale = price("m", "input_tokens", "1", when=Conditions(effective_from=MAY, effective_to=JUNE))
+    rest = [
+        price("m", "input_tokens", "2", when=Conditions(effective_to=MAY)),
+        price("m", "input_tokens", "2", when=Conditions(effective_from=JUNE)),
+    ]
+    (change,) = changes([old], [sale, *rest])
+    assert (change.when.effective_from, change.when.effective_to) == (MAY, JUNE)
+
+
+def test_free_and_another_currency_have_no_ratio() -> None:
+    old = price("m", "input_tokens", "2")
+    for new in (price("m", "input_tokens", "0"), price("m", "input_tokens", "2", currency="EUR")):
+        (change,) = changes([old], [new])
+        assert (change.change, change.ratio) == ("changed", None)
+
+
+def test_a_discount_that_changes_is_a_change_too() -> None:
+    (change,) = changes([adjustment("off", "0.9")], [adjustment("off", "0.8")])
+    assert (change.sku, change.unit, change.ratio) == ("*", "*", Decimal("0.888888888889"))
+
+
+def rules(findings: list[Finding]) -> list[tuple[str, str]]:
+    return [(finding.rule, finding.severity) for finding in findings]
+
+
+CLAUDE = {"provider": "anthropic"}
+LINT: list[tuple[list[CatalogEntry], list[tuple[str, str]]]] = [
+    ([price("claude-x", "input_tokens", "3", **CLAUDE), price("claude-x", "cache_write_1h_tokens", "6", **CLAUDE)], []),
+    ([price("claude-x", "input_tokens", "3", **CLAUDE), price("claude-x", "cache_write_1h_tokens", "3.75", **CLAUDE)], [("cache-write-1h", "confirm")]),
+    ([price("m", "input_tokens", "2"), price("m", "input_tokens", "1", when=BATCH)], []),
+    ([price("m", "input_tokens", "2"), price("m", "input_tokens", "1.5", when=BATCH)], [("batch", "warning")]),
+    ([price("m", "searches", "10", per=1000), price("m", "searches", "10", per=1000, when=BATCH)], []),
+    ([price("m", "input_tokens", "2"), price("m", "cache_read_tokens", "2")], []),
+    ([price("m", "input_tokens", "2"), price("m", "cache_read_tokens", "2.1")], [("cache-read", "confirm")]),
+    ([price("m", "input_audio_tokens", "9"), price("m", "cache_read_audio_tokens", "10")], [("cache-read", "confirm")]),
+    ([price("m", "input_tokens", "2"), price("m-2026-05-01", "input_tokens", "2")], []),
+    ([price("m", "input_tokens", "2"), price("m-2026-05-01", "input_tokens", "1"), price("m-2025-05-01", "input_tokens", "9")], [("snapshot", "warning")]),
+    ([price("m", "input_tokens", "2"), price("m-2026-05-01", "input_tokens", "1"), model("m", "m-20260601")], []),
+    ([price("m", "input_tokens", "2", currency="DBU")], [("currency", "confirm")]),
+    ([price("m", "input_tokens", "2", currency="EUR"), terms("acme", currency="EUR")], []),
+    ([price("m", "input_tokens", "2", currency="CNY"), identified(FxRate(base="CNY", quote="USD", rate="0.14", effective_from=NOON, source="t", recorded_at=RECORDED))], []),
+    ([price("m", "input_tokens", "2"), price("m", "input_tokens", "2", per=1, layer="organisation")], [("jump", "confirm")]),
+    ([price("m", "input_tokens", "2"), price("m", "input_tokens", "1.8", kind="contracted", layer="contract", contract="deal")], []),
+    ([price("m", "input_tokens", "2"), price("m", "input_tokens", "12", when=Conditions(tiers=("fast",)))], [("jump", "confirm")]),
+    ([adjustment("off", "0.88", kind="contracted")], []),
+    ([adjustment("off", "12", kind="contracted")], [("jump", "confirm")]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("entries", "expected"), LINT)
+def test_each_rule_finds_what_it_is_about_and_nothing_else(
+    entries: list[CatalogEntry], expected: list[tuple[str, str]]
+) -> None:
+    assert rules(lint([], entries)) == expected
+
+
+def test_a_finding_names_both_prices_and_both_entries() -> None:
+    entries = [price("m", "input_tokens", "2"), price("m", "cache_read_tokens", "3")]
+    (finding,) = lint([], entries)
+    assert finding.message == (
+        "3 USD per 1,000,000 cache_read_tokens of openai/m is more than "
+        "2 USD per 1,000,000 input_tokens of openai/m"
+    )
+    assert set(finding.entries) == {entry.id for entry in entries}
+
+
+@pytest.mark.parametrize(
+    ("amount", "expected"),
+    [("6", []), ("6.01", [("jump", "confirm")]), ("0.66", [("jump", "confirm")]), ("0.67", []), ("0", [("jump", "confirm")])],
+)  # fmt: skip
+def test_more_than_three_times_the_old_price_asks_for_confirmation(
+    amount: str, expected: list[tuple[str, str]]
+) -> None:
+    old = price("m", "input_tokens", "2")
+    assert rules(lint([old], [old, withdrawn(old), price("m", "input_tokens", amount)])) == expected
+
+
+def test_what_was_wrong_before_is_not_said_again_of_a_change_elsewhere() -> None:
+    odd = [price("m", "input_tokens", "2"), price("m", "cache_read_tokens", "3")]
+    assert lint(odd, [*odd, price("n", "input_tokens", "1")]) == []
+    assert rules(lint(odd, [*odd, price("m", "output_tokens", "1")])) == [("cache-read", "confirm")]
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        (price("m", "input_tokens", "1"), price("m", "input_tokens", "2", when=Conditions(effective_from=NOON))),
+        (model("m", "n"), model("n", "m")),
+        (model("m", "x"), model("n", "x")),
+        (adjustment("off", "0.9"), adjustment("off", "0.8")),
+    ],
+    ids=["overlap", "alias-cycle", "alias-claim", "adjustments"],
+)  # fmt: skip
+def test_what_cannot_be_in_force_is_an_error_that_names_both(pair: tuple[CatalogEntry, CatalogEntry]) -> None:
+    (finding,) = lint([], pair)
+    assert (finding.rule, finding.severity) == ("book", "error")
+    assert set(finding.entries) == {entry.id for entry in pair}
+
+
+def test_the_shipped_catalog_has_no_errors_and_its_oddities_are_few() -> None:
+    findings = lint([], load_snapshot())
+    assert {finding.severity for finding in findings} <= {"confirm", "warning"}
+    assert len(findings) < 60
+
+
+def test_catalogs_agree_where_one_unit_costs_the_same_and_disagree_by_name() -> None:
+    ours = [model("m", "m-latest"), price("m", "input_tokens", "2"), price("m", "output_tokens", "8")]
+    other = {"per": 1, "source": "other"}
+    theirs = [
+        price("M-Latest", "input_tokens", "0.000002", **other),
+        price("m", "output_tokens", "0.000009", **other),
+        price("m", "searches", "0.01", **other),
+        price("m", "images", "0", **other),
+        price("unknown", "input_tokens", "1", **other),
+    ]
+    found = consensus(ours, {"other": theirs})
+    assert [(each.catalog, each.sku, each.unit, each.ours, each.theirs) for each in found] == [
+        ("other", "m", "output_tokens", "0.000008", "0.000009"),
+        ("other", "m", "searches", None, "0.01"),
+    ]
+    assert (found[0].our_entry, found[0].their_entry) == (ours[2].id, theirs[1].id)
+
+
+def test_a_cliff_is_compared_beyond_it() -> None:
+    over = Conditions(context_min=200_000)
+    ours = [
+        price("m", "input_tokens", "2", when=Conditions(context_max=200_000)),
+        price("m", "input_tokens", "4", when=over),
+    ]
+    assert consensus(ours, {"same": [price("m", "input_tokens", "4", when=over)]}) == []
+    (found,) = consensus(ours, {"flat": [price("m", "input_tokens", "2", when=over)]})
+    assert (found.ours, found.theirs) == ("0.000004", "0.000002")
+
+
+@pytest.fixture(scope="module")
+def litellm_entries() -> list[CatalogEntry]:
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+    import litellm
+
+    path = Path(litellm.__file__).with_name("model_prices_and_context_window_backup.json")
+    return read_prices(path.name, path.read_bytes(), recorded_at=RECORDED)
+
+
+def test_litellm_and_the_shipped_catalog_agree_but_for_what_is_told(
+    litellm_entries: list[CatalogEntry],
+) -> None:
+    found = consensus(load_snapshot(), {"litellm": litellm_entries})
+    said = {(each.provider, each.sku, each.unit, each.theirs): each.ours for each in found}
+    # pricing.md's allow-list: the bare id on Bedrock is a region's price to us, the global one to LiteLLM.
+    regional = "regional.anthropic.claude-sonnet-4-5-20250929-v1:0"
+    assert said["aws", regional, "input_tokens", "0.000003"] == "0.0000033"
+    assert not [key for key in said if key[:3] == ("openai", "gpt-4o", "input_tokens")]
+    assert len(found) < 1000
+
+
+def test_litellms_file_lints_like_any_other(litellm_entries: list[CatalogEntry]) -> None:
+    messages = " ".join(finding.message for finding in lint([], litellm_entries))
+    assert "6 USD per 1,000,000 cache_write_1h_tokens of anthropic/claude-3-haiku-20240307" in messages
