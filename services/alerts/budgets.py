@@ -36,6 +36,8 @@ class Budget:
     period: Period
     thresholds_percent: tuple[Decimal, ...]
     revision: int
+    updated_at: datetime
+    """When it was made or last changed."""
 
     def bounds(self, at: datetime, calendar: Calendar) -> tuple[datetime, datetime]:
         """[start, end) in UTC of the period that holds `at`."""

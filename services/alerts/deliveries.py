@@ -24,6 +24,7 @@ SQL = load_sql(Path(__file__).with_name("sql") / "deliveries.sql")
 POLL_S = 0.5
 RETRY_S = 1.0
 IN_FLIGHT_MAX = 32
+PER_TENANT_MAX = 8
 PER_CHANNEL_MAX = 4
 CLAIM = timedelta(seconds=3 * ATTEMPT_S_MAX)
 RETRY_AFTER = tuple(timedelta(seconds=seconds) for seconds in (5, 5 * 60, 30 * 60, 2 * 60 * 60))
@@ -43,7 +44,8 @@ class Deliveries:
         self._webhooks = webhooks
         self._topic = topic
         self._meters = meters
-        self._busy: Counter[object] = Counter()
+        self._busy: Counter[tuple[str, object]] = Counter()
+        """Attempts under way by (tenant, channel)."""
 
     async def run(self) -> None:
         """Look for due deliveries twice a second; attempts run beside each other."""
@@ -51,7 +53,7 @@ class Deliveries:
             while True:
                 try:
                     for row in await self._claim():
-                        self._busy[row["channel_id"]] += 1
+                        self._busy[row["tenant"], row["channel_id"]] += 1
                         attempts.create_task(self._deliver(row))
                 except CONNECTION_ERRORS as error:
                     log().warning("deliveries wait", error=type(error).__name__)
@@ -62,8 +64,15 @@ class Deliveries:
         free = IN_FLIGHT_MAX - self._busy.total()
         if free <= 0:
             return []
-        busy = [channel for channel, count in self._busy.items() if count > 0]
-        return await self._pool.fetch(SQL["claim"], free, PER_CHANNEL_MAX, busy, CLAIM)
+        self._busy = +self._busy  # those that are over are forgotten
+        tenants: Counter[str] = Counter()
+        for (tenant, _), count in self._busy.items():
+            tenants[tenant] += count
+        channels = [channel for _, channel in self._busy if channel != TOPIC]
+        busy = [tenant for tenant, count in tenants.items() if count >= PER_TENANT_MAX]
+        return await self._pool.fetch(
+            SQL["claim"], free, PER_CHANNEL_MAX, channels, CLAIM, busy, PER_TENANT_MAX
+        )
 
     async def _deliver(self, row: asyncpg.Record) -> None:
         try:
@@ -73,7 +82,7 @@ class Deliveries:
             # The claim runs out and the attempt is made again, with the same id.
             log().warning("a delivery's outcome is lost", delivery=str(row["id"]), error=type(error).__name__)
         finally:
-            self._busy[row["channel_id"]] -= 1
+            self._busy[row["tenant"], row["channel_id"]] -= 1
 
     async def _attempt(self, row: asyncpg.Record) -> Answer:
         if row["channel_id"] == TOPIC:

@@ -77,6 +77,7 @@ class Reader:
         open_minute = now.replace(second=0, microsecond=0)
         self.spend.days = self._laid_out(now, since)
         await self._read_days(now, open_minute - MINUTE)
+        self.spend.forget()
         rows = await self._fetch("read_open_end", self.spend.open_from(open_minute - MINUTE))
         await self._meet(row["series_id"] for row in rows)
         self.spend.look([Row(row["bucket"], row["series_id"], _money(row)) for row in rows], now)
@@ -107,11 +108,14 @@ class Reader:
 
     async def _read_days(self, now: datetime, closed_until: datetime) -> None:
         for day in self.spend.days:
-            mark = min(day.end, closed_until)
-            if mark <= day.start:
+            mark = max(day.start, min(day.end, closed_until))
+            if mark == day.mark == day.start:
                 break
-            if day.read_at_s is None or (
-                day.mark < mark and (mark == day.end or now - day.mark > OPEN_END_MAX)
+            # A mark that lies ahead: the clock was set back, and the open end begins before it.
+            if (
+                day.read_at_s is None
+                or day.mark > mark
+                or (day.mark < mark and (mark == day.end or now - day.mark > OPEN_END_MAX))
             ):
                 await self._read_day(day, mark)
         known = [(day, day.read_at_s) for day in self.spend.days if day.read_at_s is not None]
@@ -119,7 +123,7 @@ class Reader:
             age_max_s = DAY_AGE_MAX_S if day.complete else TODAY_AGE_MAX_S
             due = day.dirty or time.monotonic() - read_at_s >= age_max_s
             if due and self._allowance.left():
-                await self._read_day(day, min(day.end, closed_until))
+                await self._read_day(day, max(day.start, min(day.end, closed_until)))
 
     async def _read_day(self, day: Day, mark: datetime) -> None:
         began = time.monotonic()

@@ -23,6 +23,8 @@ BURST_SPAN_MIN = timedelta(seconds=2)
 LOOKS_MAX = 16
 """Readings kept for the rate of the last BURST_SPAN, a second apart when the stream flows."""
 
+SERIES_MAX = 50_000
+
 SeriesId = bytes
 
 
@@ -84,6 +86,12 @@ class Spend:
         self._looks: deque[tuple[datetime, dict[tuple[datetime, SeriesId], Decimal]]] = deque(
             maxlen=LOOKS_MAX
         )
+
+    def forget(self) -> None:
+        """Where series are too many, forget those that nothing here speaks of: senders choose labels."""
+        if len(self.series) > SERIES_MAX:
+            known = {key for day in self.days for key in day.sums} | {row.series_id for row in self._open}
+            self.series = {key: one for key, one in self.series.items() if key in known}
 
     def open_from(self, minute: datetime) -> datetime:
         """Where the open end begins: at the first mark that is not its day's end, at `minute` the latest."""

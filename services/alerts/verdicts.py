@@ -38,9 +38,12 @@ UPDATE_SHARE = 100
 
 
 def periods(budget: Budget, now: datetime, calendar: Calendar) -> list[tuple[datetime, datetime]]:
-    """The budget's periods that are watched, as [start, end): one that closes, if any, and the open one."""
+    """The budget's periods that are watched, as [start, end): one that closes, if any, and the open one.
+
+    A budget that was made or changed since is for the open period alone.
+    """
     closing, running = (budget.bounds(at, calendar) for at in (now - CLOSING, now))
-    return [running] if closing == running else [closing, running]
+    return [running] if closing == running or budget.updated_at >= closing[1] else [closing, running]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -127,7 +127,9 @@ async def create_budget(request: Request, response: Response, caller: Writer, as
             SQL["create"], caller.tenant, asked.name, asked.filter,
             Decimal(asked.amount), tenant.currency, asked.period, asked.thresholds_percent,
         )  # fmt: skip
-        response.headers["Location"] = f"/v1/budgets/{created}"
+    response.headers["Location"] = f"/v1/budgets/{created}"
+    # In a transaction of its own: a period that takes too long to sum must not undo what was set.
+    async with database_of(request).reading(caller.tenant) as connection:
         return await _one(connection, caller.tenant, created)
 
 
@@ -141,6 +143,7 @@ async def change_budget(request: Request, caller: Writer, id: UUID, asked: Budge
         )  # fmt: skip
         if changed is None:
             raise not_found(f"there is no budget {id}")
+    async with database_of(request).reading(caller.tenant) as connection:
         return await _one(connection, caller.tenant, id)
 
 
@@ -167,7 +170,8 @@ async def _read(connection: Connection, tenant: Tenant, id: UUID | None) -> list
         for period in {row["period"] for row in rows}
     }
     sums = {period: await connection.fetch(SQL["spent"], *within) for period, within in bounds.items()}
-    series = {row["series_id"]: row["named"] for row in await connection.fetch(SQL["series"])}
+    spent = {row["series_id"] for rows_of_period in sums.values() for row in rows_of_period}
+    series = {row["series_id"]: row["named"] for row in await connection.fetch(SQL["series"], spent)}
     return [_budget(row, tenant, bounds[row["period"]], sums[row["period"]], series) for row in rows]
 
 

@@ -33,7 +33,8 @@ class Progress:
 
     def __init__(self) -> None:
         self._ends: dict[int, list[tuple[int, datetime]]] = {}
-        self._through: dict[int, datetime] = {}
+        self._proved: dict[int, tuple[int, datetime]] = {}
+        """By partition: the position that proved the latest, and what it proved."""
 
     def observe(self, rows: Iterable[Mapping[str, Any]]) -> Completeness:
         """What these rows, and the ends seen before, prove."""
@@ -51,7 +52,7 @@ class Progress:
             return None
         if row["stopped"]:  # its log was lost or created anew: ends and offsets no longer belong together
             self._ends.pop(partition, None)
-            return self._through.get(partition)
+            return self._known(partition, row)
         end, at, ends = row["log_end"], row["read_at"], self._ends.setdefault(partition, [])
         if not ends or at - ends[-1][1] > (ends[-1][1] - ends[0][1]) * 2 / ENDS_MAX:
             ends.append((end, at))
@@ -59,8 +60,12 @@ class Progress:
             del ends[1::2]
         passed = [at for end, at in [*ends, (end, at)] if end <= row["next_origin"]]
         if not passed:
-            return self._through.get(partition)
-        self._through[partition] = max(passed)
+            return self._known(partition, row)
+        self._proved[partition] = (row["next_origin"], max(passed))
         outlived = sum(at < max(passed) - SNAPSHOT_AGE_MAX for at in passed[:-1])
         del ends[: max(0, outlived - 1)]
-        return self._through[partition]
+        return self._proved[partition][1]
+
+    def _known(self, partition: int, row: Mapping[str, Any]) -> datetime | None:
+        proved = self._proved.get(partition)
+        return proved[1] if proved is not None and row["next_origin"] >= proved[0] else None

@@ -47,6 +47,7 @@ class Watch:
         *,
         lanes: Mapping[int, Lane],
         consumer: AIOKafkaConsumer,
+        logs: AIOKafkaConsumer,
         admin: KafkaAdmin,
         pool: asyncpg.Pool[asyncpg.Record],
         rating_group: str,
@@ -54,6 +55,7 @@ class Watch:
     ) -> None:
         self._lanes = lanes
         self._consumer = consumer
+        self._logs = logs
         self._admin = admin
         self._pool = pool
         self._rating_group = rating_group
@@ -103,7 +105,7 @@ class Watch:
                     )
                 )
         asked_at = datetime.now(UTC)  # before asking: all that was accepted by then lies below the ends
-        ends = await self._consumer.end_offsets([lane.events for lane in lanes])
+        ends = await self._logs.end_offsets([lane.events for lane in lanes])
         await self._write(lanes, ends, asked_at)
 
     async def _check_topics(self, lanes: Collection[Lane]) -> None:

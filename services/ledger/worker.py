@@ -15,7 +15,7 @@ from services.ledger.lane import Lane
 from services.ledger.totals import Totals
 from services.ledger.watch import Watch
 from spendmeter.contracts.topics import SPEND_TOTALS, USAGE_EVENTS, USAGE_RATED
-from spendmeter.platform.kafka import money_consumer, producer
+from spendmeter.platform.kafka import log_reader, money_consumer, producer
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.postgres import CONNECTION_ERRORS, create_pool
 from spendmeter.platform.settings import Settings
@@ -107,6 +107,9 @@ class Ledger(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships 
                     self._consumer = money_consumer(settings, group=GROUP)
                     attempt.push_async_callback(self._consumer.stop)
                     await self._consumer.start()
+                    logs = log_reader(settings)
+                    attempt.push_async_callback(logs.stop)
+                    await logs.start()
                 except (*CONNECTION_ERRORS, KafkaError) as error:
                     log().warning("not connected yet", error=type(error).__name__)
                     await asyncio.sleep(RETRY_S)
@@ -120,6 +123,7 @@ class Ledger(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships 
                 self._watch = Watch(
                     lanes=self._lanes,
                     consumer=self._consumer,
+                    logs=logs,
                     admin=self._admin,
                     pool=self._pool,
                     rating_group=settings.topic_prefix + RATING_GROUP,

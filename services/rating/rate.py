@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Container
 from datetime import datetime, timedelta
 from decimal import Inexact
 
@@ -77,7 +78,9 @@ class Answers:
             return Answer(None, _rejected(raw or b"", origin, prev, reason), "rejected")
         assert raw is not None, "_read refuses None"
         name = identity(event.tenant, event.source, event.id)
-        return Answer(name, self._rated(raw, event, time, name, rating, origin, prev), rating.status)
+        return Answer(
+            name, self._rated(raw, event, time, name, rating, origin, prev, book.parents), rating.status
+        )
 
     def _rated(
         self,
@@ -88,6 +91,7 @@ class Answers:
         rating: Rating,
         origin: Origin,
         prev: int,
+        units: Container[str],
     ) -> bytes:
         series = series_of(event)
         known = self._series.get(series)
@@ -113,9 +117,11 @@ class Answers:
                 list=plain(rating.list),
                 contracted=contracted,
                 effective=contracted if rating.effective is rating.contracted else plain(rating.effective),
+                # Senders make names up: what no catalog calls a unit must not grow rollups and totals.
                 usage={
                     unit: quantity if type(quantity) is int else plain(quantity)
                     for unit, quantity in usage.items()
+                    if unit in units
                 },
                 event=Raw(raw),
                 lines=Raw(encode_rated(rating.lines)),

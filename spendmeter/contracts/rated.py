@@ -100,7 +100,7 @@ class RatedUsage(Struct, frozen=True, kw_only=True, tag_field="type", tag="spend
     contracted: str
     effective: str
     usage: dict[str, int | str]
-    """Quantities by unit: int, or a plain decimal string."""
+    """Quantities by unit, for rollups: int, or a plain decimal string; registered units alone."""
     event: Raw
     lines: Raw
 

@@ -38,6 +38,18 @@ def producer(settings: Settings, *, service: str, request_timeout_ms: int = 10_0
     )
 
 
+def log_reader(settings: Settings) -> AIOKafkaConsumer:
+    """For asking where logs end, also behind a transaction that is still open, past which a money consumer
+    does not see. Not started."""
+    return AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        client_id="spendmeter-log-reader",
+        isolation_level="read_uncommitted",
+        request_timeout_ms=15_000,
+        enable_auto_commit=False,
+    )
+
+
 def money_consumer(settings: Settings, *, group: str | None) -> AIOKafkaConsumer:
     """A consumer that never skips in silence: it commits and resets nothing by itself, and reads only what
     was committed. Not started; it subscribes or is assigned afterwards."""

@@ -22,6 +22,7 @@ BERLIN = Calendar(zone=ZoneInfo("Europe/Berlin"), fiscal_start_month=1, currency
 BUDGET = Budget(
     id="b1", tenant="acme", name="Research", filter={"team": "search"}, amount=Decimal(50), currency="USD",
     period="month", thresholds_percent=(Decimal(50), Decimal(80), Decimal(100)), revision=1,
+    updated_at=datetime(2026, 1, 1, tzinfo=UTC),
 )  # fmt: skip
 FIGURES = Figures(
     amount=Decimal(51), expected=Decimal(50), rate_per_hour=Decimal(3), expected_per_hour=Decimal("0.07"),

@@ -42,24 +42,28 @@ async def delivering(pool: asyncpg.Pool) -> AsyncIterator[None]:
             await asyncio.gather(work, return_exceptions=True)
 
 
-async def to_deliver(book: Book, channel: UUID, transitions: tuple[str, ...] = ("opened",)) -> None:
+async def to_deliver(
+    book: Book, channel: UUID, transitions: tuple[str, ...] = ("opened",), tenant: str = "acme"
+) -> None:
     incident = uuid4()
     await book.owner.execute(
         "INSERT INTO incidents (tenant, id, kind, rule_id, rule_revision, rule_name, scope, scope_digest, episode, "
         "began_at, currency, amount, expected, rate_per_hour, expected_per_hour, of_which_provisional, "
         "top_contributor, summary, suggested_action) "
-        "VALUES ('acme', $1, 'anomaly', 'r', 1, 'r', '{}', $2, 1, now(), 'USD', 1, 1, 1, 1, 0, '{}', '', '')",
+        "VALUES ($3, $1, 'anomaly', 'r', 1, 'r', '{}', $2, 1, now(), 'USD', 1, 1, 1, 1, 0, '{}', '', '')",
         incident,
         incident.bytes,
+        tenant,
     )
     for place, transition in enumerate(transitions):
         await book.owner.execute(
             "INSERT INTO deliveries (tenant, incident_id, transition, channel_id, body, created_at) "
-            "VALUES ('acme', $1, $2, $3, '{\"n\":1}', now() + $4::interval)",
+            "VALUES ($5, $1, $2, $3, '{\"n\":1}', now() + $4::interval)",
             incident,
             transition,
             channel,
             timedelta(milliseconds=place),
+            tenant,
         )
 
 
@@ -123,6 +127,23 @@ async def test_a_receiver_that_hangs_delays_no_other(
         await quick.wait_for(1, seconds=3)
         await asyncio.sleep(1)
         assert len(slow.requests) <= 4
+
+
+async def test_a_tenant_whose_receivers_all_hang_silences_no_other_tenant(
+    book: Book, pool: asyncpg.Pool, new_listener: Any
+) -> None:
+    await book.tenant("zeta")
+    slow, quick = await new_listener(), await new_listener()
+    slow.delay_s = 30
+    for _ in range(20):
+        channel = await book.channel(slow.url)
+        for _ in range(20):
+            await to_deliver(book, channel)
+    async with delivering(pool):
+        await asyncio.sleep(1)  # acme has all that it may have under way
+        await to_deliver(book, await book.channel(quick.url, tenant="zeta"), tenant="zeta")
+        await quick.wait_for(1, seconds=3)
+        assert len(slow.requests) <= 16
 
 
 async def test_an_incidents_end_is_told_after_its_beginning(

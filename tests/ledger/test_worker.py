@@ -155,6 +155,27 @@ async def test_records_are_booked_and_kafka_is_told(system: System) -> None:
     await system.until(in_flight_is_zero)
 
 
+async def test_what_lies_behind_an_open_transaction_is_in_flight(system: System) -> None:
+    await system.events(3)
+    await system.rate(system.rated(3))
+    await system.ledger()
+    await system.until_booked(3)
+    writer = AIOKafkaProducer(bootstrap_servers=system.kafka, transactional_id=system.prefix)
+    await writer.start()
+    try:
+        await writer.begin_transaction()
+        await writer.send_and_wait(system.topic(USAGE_EVENTS.name), b"undecided", partition=0)
+        await system.events(2)
+
+        async def seen() -> bool:
+            return bool(await system.owner.fetchval("SELECT log_end = 6 FROM log_ends WHERE partition = 0"))
+
+        await system.until(seen)
+        await writer.abort_transaction()
+    finally:
+        await writer.stop()
+
+
 async def test_a_term_signal_ends_the_process_cleanly_and_the_next_one_goes_on(system: System) -> None:
     process = await system.ledger()
     await system.events(20)

@@ -74,6 +74,14 @@ def test_quantities_are_plain_decimals() -> None:
     assert read.usage == {"gb_months": "0.000000001", "input_tokens": 7}
 
 
+def test_a_name_that_is_no_unit_stays_out_of_the_rollups() -> None:
+    usage = {"input_tokens": 7, "made_up_by_the_sender": 1}
+    read = answer(at_noon(data={"provider": "openai", "sku": "gpt-4o", "usage": usage}))
+    assert isinstance(read, RatedUsage)
+    assert (read.usage, read.status) == ({"input_tokens": 7}, "unpriced")
+    assert [line.unit for line in decode_lines(read.lines)] == list(usage)
+
+
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [

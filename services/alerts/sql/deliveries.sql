@@ -1,14 +1,16 @@
 -- name: claim
--- At most $2 deliveries of each channel that is not busy ($3), $1 in all: a slow receiver holds up nobody
--- else. One that follows an unfinished one of the same incident and channel waits for it.
+-- At most $2 deliveries of each channel that is not busy ($3), $6 of each tenant that is not busy ($5), $1 in
+-- all, tenants taking turns: a slow receiver holds up nobody else, and twenty of one tenant no other tenant.
+-- One that follows an unfinished one of the same incident and channel waits for it.
 UPDATE deliveries d SET claimed_until = now() + $4::interval, attempts = d.attempts + 1
 FROM (
-    SELECT one.tenant, one.id FROM (
+    SELECT one.tenant, one.id, row_number() OVER (PARTITION BY one.tenant ORDER BY one.next_attempt_at) AS turn
+    FROM (
         SELECT DISTINCT tenant, channel_id FROM deliveries
         WHERE state = 'pending' AND next_attempt_at <= now() AND claimed_until <= now()
-            AND channel_id <> ALL ($3::uuid[])
+            AND channel_id <> ALL ($3::uuid[]) AND tenant <> ALL ($5::text[])
     ) AS channel, LATERAL (
-        SELECT p.tenant, p.id FROM deliveries p
+        SELECT p.tenant, p.id, p.next_attempt_at FROM deliveries p
         WHERE p.tenant = channel.tenant AND p.channel_id = channel.channel_id
             AND p.state = 'pending' AND p.next_attempt_at <= now() AND p.claimed_until <= now()
             AND NOT EXISTS (
@@ -19,9 +21,9 @@ FROM (
             )
         ORDER BY p.next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED
     ) AS one
-    LIMIT $1
+    ORDER BY turn LIMIT $1
 ) AS due
-WHERE d.tenant = due.tenant AND d.id = due.id
+WHERE due.turn <= $6 AND d.tenant = due.tenant AND d.id = due.id
 RETURNING d.tenant, d.id, d.incident_id, d.transition, d.channel_id, d.body, d.attempts, d.created_at
 
 -- name: endpoint

@@ -4,7 +4,7 @@ SELECT tenant, currency, zone, fiscal_start_month FROM tenants ORDER BY tenant L
 
 -- name: budgets
 -- Every budget that is in force: read whole each second, so that a change takes effect within two.
-SELECT tenant, id, name, filter, amount, currency, period, thresholds_percent, revision
+SELECT tenant, id, name, filter, amount, currency, period, thresholds_percent, revision, updated_at
 FROM budgets WHERE deleted_at IS NULL ORDER BY created_at LIMIT $1
 
 -- name: current

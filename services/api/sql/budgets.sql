@@ -37,4 +37,4 @@ FROM rollups_minute r WHERE r.bucket >= $1 AND r.bucket < $2 GROUP BY 1, 2
 
 -- name: series
 -- What the sums are of.
-SELECT series_id, to_jsonb(s) AS named FROM series s
+SELECT series_id, to_jsonb(s) AS named FROM series s WHERE series_id = ANY ($1::bytea[])
