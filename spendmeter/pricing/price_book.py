@@ -9,7 +9,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from copy import copy
 from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from spendmeter.contracts.catalog import (
     Adjustment,
@@ -23,7 +26,7 @@ from spendmeter.contracts.catalog import (
 )
 from spendmeter.contracts.events import UsageData
 from spendmeter.pricing import checks
-from spendmeter.pricing.conditions import Served, served
+from spendmeter.pricing.conditions import CatalogError, Served, served
 from spendmeter.pricing.names import Names, find_model, model_names, provider_names
 from spendmeter.pricing.plan import Plan, Scope
 from spendmeter.pricing.provisional import Provisional
@@ -95,6 +98,19 @@ class PriceBook:
         rates = self._rates.get((base, quote), [])
         index = bisect_right(rates, time, key=lambda rate: rate.effective_from)
         return rates[index - 1] if index else None
+
+    def with_contracts(self, tenants: Collection[str], contracts: tuple[str, ...]) -> PriceBook:
+        """The same book, were these the contracts of these tenants. Raises CatalogError for a contract that
+        no entry is of."""
+        groups: list[Iterable[Price | Adjustment]] = [*self.prices.values(), *self.adjustments.values()]
+        if unknown := set(contracts) - {entry.contract for group in groups for entry in group}:
+            raise CatalogError(f"no price and no adjustment is of contract {sorted(unknown)}")
+        book = copy(self)
+        book._terms, book._scopes, book._plans = {**self._terms}, {**self._scopes}, {}
+        for tenant in tenants:
+            book._terms[tenant] = replace(self.terms(tenant), tenant=tenant, contracts=contracts)
+            book._scopes[tenant] = Scope(self._scopes.get(tenant, ANYBODY).tenant, contracts)
+        return book
 
     def entries(self, ids: Collection[str]) -> dict[str, CatalogEntry]:
         """Those of the prices, adjustments, rates and terms that have one of these ids."""
