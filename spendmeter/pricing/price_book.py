@@ -146,7 +146,8 @@ class PriceBook:
             sku = find_model(self._model_names[seller], name) if seller in self._model_names else None
             if sku is not None:
                 note = "" if seller == provider else f"price of {seller}, which {provider} resells"
-                if (seller, sku) in self.prices:
+                # A price that is for another tenant alone makes nobody else's usage known.
+                if any(scope.rank(price) is not None for price in self.prices.get((seller, sku), ())):
                     return self.plan_of(seller, sku, by, scope, note)
                 break
         return Plan(
