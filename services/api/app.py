@@ -15,6 +15,9 @@ from services.api import (
     accounting,
     assets,
     budgets,
+    catalog_inbox,
+    catalog_models,
+    catalog_proposals,
     channels,
     events,
     incidents,
@@ -40,7 +43,7 @@ HEADERS = (
 """On every answer; `no-store` is added where nothing else was said."""
 
 BODY_BYTES_MAX = 64 * 1024
-BODY_BYTES_MAX_OF: dict[str, int] = {}
+BODY_BYTES_MAX_OF = {catalog_proposals.PROPOSALS_PATH: catalog_proposals.PROPOSAL_BYTES_MAX}
 
 catalog_router = APIRouter(tags=["catalog"])
 
@@ -86,7 +89,10 @@ def create_app(
     app.state.catalog = Catalog(database)
     problems.install(app)
     app.router.routes.extend(probe_routes(not_ready))
-    for module in (spend, events, budgets, incidents, channels, accounting, session, assets):
+    for module in (
+        spend, events, budgets, incidents, channels, accounting, session, assets, catalog_models,
+        catalog_proposals, catalog_inbox,
+    ):  # fmt: skip
         app.include_router(module.router)
     app.include_router(catalog_router)
     app.add_middleware(Edge, meters=Meters())

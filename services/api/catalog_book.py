@@ -146,7 +146,11 @@ def additions(
     new: dict[str, CatalogEntry] = {}
     kept: set[str] = set()
     gone = set(withdraw)
+    replaced: set[str] = set()
     for entry in stated:
+        if isinstance(entry, Withdrawal):
+            gone.update(entry.entries)
+            continue
         if _says_only_its_name(entry) and (acting != EVERYBODY or subject(entry) in standing.about):
             continue  # the heading of a table of prices
         _may_state(entry, acting)
@@ -155,8 +159,8 @@ def additions(
         if fresh.id not in standing.entries:
             new[fresh.id] = fresh
         if replace:
-            gone.update(standing.about.get(subject(entry), ()))
-    gone -= kept - set(withdraw)
+            replaced.update(standing.about.get(subject(entry), ()))
+    gone |= replaced - kept
     for key in sorted(gone):
         _may_withdraw(standing, key, acting)
     if gone:
@@ -197,6 +201,17 @@ def _may_withdraw(standing: Standing, id: str, acting: str) -> None:
         raise CatalogError(f"entry {id} is withdrawn already")
     if acting not in (EVERYBODY, entry.tenant):
         raise CatalogError(f"entry {id} is everybody's: an operator withdraws it, not tenant {acting}")
+
+
+def visible(entries: Iterable[Any], acting: str) -> list[CatalogEntry]:
+    """What is everybody's or the tenant's own: nobody learns another's prices from a comparison. Withdrawals
+    name what is left."""
+    seen = {entry.id: entry for entry in entries if entry.tenant in ("", acting)}
+    for entry in list(seen.values()):
+        if isinstance(entry, Withdrawal):
+            named = tuple(key for key in entry.entries if key in seen)
+            seen[entry.id] = msgspec.structs.replace(entry, entries=named)
+    return list(seen.values())
 
 
 def signed(entries: Iterable[CatalogEntry], *, by: str, note: str, now: datetime) -> list[CatalogEntry]:

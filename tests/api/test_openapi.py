@@ -14,6 +14,9 @@ from services.api import (
     app,
     assets,
     budgets,
+    catalog_inbox,
+    catalog_models,
+    catalog_proposals,
     channels,
     events,
     incidents,
@@ -22,7 +25,10 @@ from services.api import (
 )
 from spendmeter.contracts.series import DIMENSIONS
 
-MODULES = (accounting, app, budgets, channels, events, incidents, session, spend)
+MODULES = (
+    accounting, app, budgets, catalog_inbox, catalog_models, catalog_proposals, channels, events, incidents,
+    session, spend,
+)  # fmt: skip
 ROUTES = [
     route
     for module in MODULES

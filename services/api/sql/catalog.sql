@@ -72,4 +72,4 @@ SELECT catalog_events_count($1, $2, $3)
 -- name: unknown
 -- What was booked without a price, or at a bound.
 SELECT tenant, provider, sku, currency, first_seen, last_seen, events, unpriced_events, provisional,
-    usage::text AS usage FROM catalog_unknown($1)
+    usage::text AS usage, samples FROM catalog_unknown($1)

@@ -113,16 +113,35 @@ $$;
 -- Usage that was booked without a price, or at a bound. The index holds such rows alone.
 CREATE INDEX rollups_minute_unknown ON rollups_minute (tenant, bucket)
     WHERE of_which_provisional > 0 OR unpriced_events > 0;
+-- `samples`: some of the last events without any price, for a rollup does not know units that no catalog does.
 CREATE FUNCTION catalog_unknown(since timestamptz)
 RETURNS TABLE (tenant text, provider text, sku text, currency text, first_seen timestamptz, last_seen timestamptz,
-    events bigint, unpriced_events bigint, provisional numeric, usage jsonb)
+    events bigint, unpriced_events bigint, provisional numeric, usage jsonb, samples text[])
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT r.tenant, s.provider, s.sku, r.currency, min(greatest(r.bucket, s.first_seen)), max(r.bucket),
-        sum(r.events)::bigint, sum(r.unpriced_events)::bigint, sum(r.of_which_provisional), usage_total(r.usage)
-    FROM rollups_minute r JOIN series s USING (tenant, series_id)
-    WHERE (r.of_which_provisional > 0 OR r.unpriced_events > 0) AND r.bucket >= since
-        AND current_setting('app.tenant', true) IN ('*', r.tenant)
-    GROUP BY 1, 2, 3, 4
+    SELECT u.*, CASE WHEN u.unpriced_events > 0 THEN ARRAY(
+        SELECT e.event FROM entries e JOIN series s USING (tenant, series_id)
+        WHERE e.occurred_at >= u.last_seen AND e.occurred_at < u.last_seen + interval '1 minute'
+            AND e.status = 'unpriced' AND (e.tenant, s.provider, s.sku) = (u.tenant, u.provider, u.sku)
+        ORDER BY e.occurred_at DESC LIMIT 3
+    ) ELSE '{}' END
+    FROM (
+        SELECT r.tenant, s.provider, s.sku, r.currency, min(greatest(r.bucket, s.first_seen)), max(r.bucket),
+            sum(r.events)::bigint, sum(r.unpriced_events)::bigint, sum(r.of_which_provisional),
+            usage_total(r.usage)
+        FROM rollups_minute r JOIN series s USING (tenant, series_id)
+        WHERE (r.of_which_provisional > 0 OR r.unpriced_events > 0) AND r.bucket >= since
+            AND current_setting('app.tenant', true) IN ('*', r.tenant)
+        GROUP BY 1, 2, 3, 4
+    ) AS u (tenant, provider, sku, currency, first_seen, last_seen, events, unpriced_events, provisional, usage)
+$$;
+
+-- An event of units that no catalog knows adds an empty map to the rollups, and two of them sum to one.
+CREATE OR REPLACE FUNCTION usage_sum(a jsonb, b jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(jsonb_object_agg(unit, quantity), '{}') FROM (
+        SELECT key AS unit, sum(value::text::numeric) AS quantity
+        FROM (SELECT * FROM jsonb_each(a) UNION ALL SELECT * FROM jsonb_each(b)) AS both_maps
+        GROUP BY key
+    ) AS summed
 $$;
 
 -- migrate: rollback

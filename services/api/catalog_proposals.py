@@ -1,0 +1,311 @@
+"""Proposals: a change of the catalog as somebody asked for it, reviewed, then approved or rejected."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import AwareDatetime, BaseModel, Field
+
+from services.api.answers import Asked
+from services.api.auth import Anyone, Caller
+from services.api.catalog import SQL
+from services.api.catalog_book import EVERYBODY, Standing, additions, catalog_of, signed, visible
+from services.api.catalog_impact import Impact, impact
+from services.api.database import Connection, Database, database_of
+from services.api.openapi import answers
+from services.api.problems import Refused, not_found
+from services.api.question import Text
+from spendmeter.contracts.catalog import CatalogEntry, encode_catalog
+from spendmeter.platform.catalog_store import Outdated, record
+from spendmeter.pricing.catalog.read import read_prices
+from spendmeter.pricing.conditions import CatalogError
+from spendmeter.pricing.price_book import PriceBook
+from spendmeter.pricing.review import changes, lint
+
+PROPOSAL_BYTES_MAX = 10 * 1024 * 1024
+PROPOSALS_PATH = "/v1/catalog/proposals"
+ATTEMPTS_MAX = 5
+"""Approvals that lost the race to another publication and are checked again."""
+
+router = APIRouter(tags=["catalog"])
+State = Literal["open", "approved", "rejected"]
+Note = Annotated[Text, Field(max_length=1000)]
+_decode_entries = msgspec.json.Decoder(list[CatalogEntry]).decode
+
+
+def _administrator(caller: Anyone) -> Caller:
+    if "admin" not in caller.scopes:
+        raise Refused(403, "Forbidden", f"key {caller.key_id} lacks the scope admin, so it changes no price")
+    return caller
+
+
+Administrator = Annotated[Caller, Depends(_administrator)]
+"""A key that may change its tenant's prices; an operator's that names no tenant, everybody's."""
+
+
+class Review(BaseModel):
+    """What a proposal changes in publication `base`: the diff, what looks wrong, and the money.
+
+    A finding of severity "confirm" must be confirmed by whoever approves.
+    """
+
+    base: int
+    entries: int = Field(description="that it adds, a withdrawal included")
+    changes: list[dict[str, Any]]
+    findings: list[dict[str, Any]]
+    impact: Impact | None = None
+
+
+class ListedProposal(BaseModel):
+    """Who proposed what, and what became of it; `id` is null where nothing was recorded (a dry run)."""
+
+    id: int | None
+    name: str
+    note: str
+    proposed_by: str
+    proposed_at: AwareDatetime
+    state: State
+    decided_by: str | None = None
+    decided_at: AwareDatetime | None = None
+    reason: str = ""
+    version: int | None = Field(None, description="the publication that brought it into force")
+
+
+class Proposal(ListedProposal):
+    """With its review, as of proposing, and of approval for one that was approved."""
+
+    review: Review
+
+
+class Proposals(BaseModel):
+    """Newest first; `next_cursor` is null on the last page."""
+
+    proposals: list[ListedProposal]
+    next_cursor: int | None
+
+
+class Approval(Asked):
+    """`confirm`: findings of severity "confirm" have been looked at and are meant."""
+
+    confirm: bool = False
+    reason: Note = ""
+
+
+class Rejection(Asked):
+    """Why not."""
+
+    reason: Annotated[Note, Field(min_length=1)]
+
+
+@router.post(
+    PROPOSALS_PATH,
+    status_code=201,
+    responses=answers("proposal", status=201),
+    openapi_extra={"requestBody": {"content": {"application/octet-stream": {}}, "required": True}},
+)
+async def propose(
+    request: Request,
+    response: Response,
+    caller: Administrator,
+    name: Annotated[Text, Query(min_length=1, max_length=200, description="the file's name, as prices.toml")],
+    note: Annotated[Text, Query(max_length=1000, description="why")] = "",
+    withdraw: Annotated[list[str] | None, Query(description="ids of entries that no longer hold")] = None,
+    replace: Annotated[
+        bool, Query(description="withdraw whatever else is in force about the models that the file states")
+    ] = False,
+    dry_run: Annotated[bool, Query(description="review only: nothing is recorded")] = False,
+) -> Proposal:
+    """Propose a price file: the body is the file as it is, at most 10 MB. It is read, compiled into a price
+    book with all that stands, compared and priced; anything bad refuses all of it, with line and reason."""
+    proposal = await make_proposal(
+        request, caller, await request.body(), name=name, note=note, withdraw=withdraw or (), replace=replace,
+        dry_run=dry_run,
+    )  # fmt: skip
+    if proposal.id is None:
+        response.status_code = 200
+    else:
+        response.headers["Location"] = f"{PROPOSALS_PATH}/{proposal.id}"
+    return proposal
+
+
+async def make_proposal(
+    request: Request,
+    caller: Caller,
+    raw: bytes,
+    *,
+    name: str,
+    note: str,
+    withdraw: Sequence[str] = (),
+    replace: bool = False,
+    dry_run: bool = False,
+) -> Proposal:
+    """Review a price file and record it as a proposal; empty, it withdraws alone. Raises Refused (422)."""
+    database, now, acting = database_of(request), datetime.now(UTC), caller.tenant or EVERYBODY
+    standing = await catalog_of(request).standing()
+    known = standing.book.parents.keys()
+    try:
+        stated: list[CatalogEntry] = []
+        if raw or not withdraw:
+            stated = await asyncio.to_thread(read_prices, name, raw, recorded_at=now, units=known)
+        added = additions(
+            standing, stated, acting=acting, withdraw=withdraw, replace=replace, source=name, now=now
+        )
+        review, book = await _reviewed(standing, added, acting)
+        review.impact = await impact(database, acting, standing, book, added, now)
+    except CatalogError as error:
+        raise _refused(error) from None
+    recorded = None
+    if not dry_run:
+        async with database.writing(acting) as connection:
+            recorded = await connection.fetchval(
+                SQL["propose"], acting, name, note, encode_catalog(added).decode(),
+                review.model_dump(mode="json"), _key(caller),
+            )  # fmt: skip
+    return Proposal(
+        id=recorded,
+        name=name,
+        note=note,
+        proposed_by=_key(caller),
+        proposed_at=now,
+        state="open",
+        review=review,
+    )
+
+
+async def _reviewed(
+    standing: Standing, added: Sequence[CatalogEntry], acting: str
+) -> tuple[Review, PriceBook]:
+    """In a thread: compiled first, because only what is a price book is worth comparing."""
+
+    def look() -> tuple[Review, PriceBook]:
+        all_after = standing.with_more(added)
+        book = PriceBook(all_after, standing.version + 1)
+        before, after = list(standing.entries.values()), all_after
+        if acting != EVERYBODY:
+            before, after = visible(before, acting), visible(after, acting)
+        review = Review(
+            base=standing.version,
+            entries=len(added),
+            changes=[msgspec.to_builtins(change) for change in changes(before, after)],
+            findings=[msgspec.to_builtins(finding) for finding in lint(before, after)],
+        )
+        return review, book
+
+    return await asyncio.to_thread(look)
+
+
+@router.get(PROPOSALS_PATH, responses=answers("proposals"))
+async def list_proposals(
+    request: Request,
+    caller: Anyone,
+    state: State | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[int, Query(ge=1, description="`next_cursor` of the page before")] = 2**31 - 1,
+) -> Proposals:
+    """What was proposed, newest first: of the caller's tenant; of everybody's catalog for an operator who
+    names no tenant."""
+    async with database_of(request).reading(caller.tenant or EVERYBODY) as connection:
+        rows = await connection.fetch(SQL["proposals"], state or "", cursor, limit + 1)
+    listed = [ListedProposal(**row) for row in rows[:limit]]
+    return Proposals(proposals=listed, next_cursor=listed[-1].id if len(rows) > limit else None)
+
+
+@router.get(f"{PROPOSALS_PATH}/{{id}}", responses=answers("proposal", missing="no such proposal"))
+async def get_proposal(request: Request, caller: Anyone, id: int) -> Proposal:
+    """One proposal, with its review."""
+    async with database_of(request).reading(caller.tenant or EVERYBODY) as connection:
+        return Proposal(**await _one(connection, id))
+
+
+@router.post(f"{PROPOSALS_PATH}/{{id}}/approve", responses=answers("proposal", missing="no such proposal"))
+async def approve(request: Request, caller: Administrator, id: int, asked: Approval) -> Proposal:
+    """Bring a proposal into force, checked against what stands now; every rating worker prices with it
+    within 2 s."""
+    database, acting = database_of(request), caller.tenant or EVERYBODY
+    for _ in range(ATTEMPTS_MAX):
+        standing, now = await catalog_of(request).standing(), datetime.now(UTC)
+        async with database.reading(acting) as connection:
+            row = await _one(connection, id)
+        _must_be_open(row)
+        try:
+            entries = _decode_entries(row["entries"])
+            added = additions(standing, entries, acting=acting, source=row["name"], now=now)
+            added = signed(added, by=row["proposed_by"], note=row["note"], now=now)
+            review, _book = await _reviewed(standing, added, acting)
+        except CatalogError as error:
+            raise _refused(error) from None
+        review.impact = Proposal(**row).review.impact  # of the day on which it was proposed
+        _must_be_confirmed(review, asked)
+        try:
+            return await _approved(database, caller, standing.version, added, review, row, asked.reason)
+        except Outdated:
+            continue
+        finally:
+            catalog_of(request).recorded.set()
+    raise Refused(409, "Busy", "other publications came first each time: try again")
+
+
+async def _approved(
+    database: Database,
+    caller: Caller,
+    base: int,
+    added: Sequence[CatalogEntry],
+    review: Review,
+    row: Any,
+    reason: str,
+) -> Proposal:
+    acting, key = caller.tenant or EVERYBODY, _key(caller)
+    # A publication's note is read by every tenant: one tenant's reasons are none of the others' business.
+    note = f"proposal {row['id']}" + (f": {row['note']}" if acting == EVERYBODY and row["note"] else "")
+    async with database.writing(acting) as connection:
+        version = await record(connection, added, by=key, note=note, base=base)
+        assert version is not None, "additions refuses what adds nothing"
+        await _decide(connection, row["id"], "approved", key, reason, version, review.model_dump(mode="json"))
+        return Proposal(**await _one(connection, row["id"]))
+
+
+@router.post(f"{PROPOSALS_PATH}/{{id}}/reject", responses=answers("proposal", missing="no such proposal"))
+async def reject(request: Request, caller: Administrator, id: int, asked: Rejection) -> Proposal:
+    """Turn a proposal down; it stays in the list with the reason."""
+    async with database_of(request).writing(caller.tenant or EVERYBODY) as connection:
+        _must_be_open(await _one(connection, id))
+        await _decide(connection, id, "rejected", _key(caller), asked.reason, None, None)
+        return Proposal(**await _one(connection, id))
+
+
+async def _one(connection: Connection, id: int) -> Any:
+    row = await connection.fetchrow(SQL["proposal"], id) if 0 < id < 2**31 else None
+    if row is None:
+        raise not_found(f"there is no proposal {id}")
+    return row
+
+
+async def _decide(connection: Connection, id: int, *decision: Any) -> None:
+    if await connection.fetchval(SQL["decide"], id, *decision) is None:
+        _must_be_open(await _one(connection, id))
+
+
+def _must_be_open(row: Any) -> None:
+    if row["state"] != "open":
+        raise Refused(409, "Decided", f"proposal {row['id']} is {row['state']}, by {row['decided_by']}")
+
+
+def _must_be_confirmed(review: Review, asked: Approval) -> None:
+    open_ones = [finding for finding in review.findings if finding["severity"] == "confirm"]
+    if open_ones and not asked.confirm:
+        raise Refused(
+            409, "Not confirmed", 'findings of severity "confirm" need confirm: true', findings=open_ones
+        )
+
+
+def _key(caller: Caller) -> str:
+    return f"key {caller.key_id}"
+
+
+def _refused(error: CatalogError) -> Refused:
+    return Refused(422, "Refused", str(error))

@@ -1,0 +1,312 @@
+"""The catalog as people change it: proposals, their money, approval, and what each key may see and do."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from services.api.catalog_proposals import PROPOSAL_BYTES_MAX
+from spendmeter.contracts.rated import Line
+from spendmeter.platform.catalog_store import record
+from tests.api.book import Book
+from tests.pricing.entries import model, price, used
+
+IN, OUT = price("m", "input_tokens", "1"), price("m", "output_tokens", "2")
+NAMED = model("m", "m-latest")
+FILE = """
+source = "https://vendor.example/prices"
+recorded_at = 2026-11-20T00:00:00Z
+"""
+
+
+def prices(
+    sku: str = "m", amount: str = "3", unit: str = "input_tokens", header: str = FILE, **said: Any
+) -> str:
+    lines = "".join(f"{name} = {value}\n" for name, value in said.items())
+    return f'{header}\n[[price]]\nprovider = "openai"\nsku = "{sku}"\nper = 1_000_000\n{lines}prices = {{{unit} = "{amount}"}}\n'
+
+
+OWN = f'{FILE}tenant = "acme"\nlayer = "organisation"\n'
+
+
+@pytest.fixture
+async def operator(client: httpx.AsyncClient, book: Book) -> httpx.AsyncClient:
+    """A key for everybody's catalog, which holds one model."""
+    await record(book.connection, [IN, OUT, NAMED], by="migrate", note="the catalog of this release")
+    client.headers["Authorization"] = f"Bearer {await book.key('', 'admin')}"
+    return client
+
+
+async def headers(book: Book, tenant: str, *scopes: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {await book.key(tenant, *scopes)}"}
+
+
+async def propose(client: httpx.AsyncClient, text: str, status: int = 201, **said: Any) -> Any:
+    who = said.pop("headers", None)
+    answer = await client.post(
+        "/v1/catalog/proposals", params={"name": "prices.toml"} | said, content=text.encode(), headers=who
+    )
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+async def approve(client: httpx.AsyncClient, id: int, status: int = 200, **said: Any) -> Any:
+    who = said.pop("headers", None)
+    answer = await client.post(f"/v1/catalog/proposals/{id}/approve", json=said, headers=who)
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+async def in_force(client: httpx.AsyncClient, **who: Any) -> dict[str, dict[str, str]]:
+    """Sku to unit to price."""
+    answer = await client.get("/v1/catalog/models", **who)
+    assert answer.status_code == 200, answer.text
+    return {
+        each["sku"]: {row["entry"]["unit"]: row["entry"]["price"] for row in each["prices"]}
+        for each in answer.json()["models"]
+    }
+
+
+async def version(client: httpx.AsyncClient) -> int:
+    return int((await client.get("/v1/catalog/publication")).json()["version"])
+
+
+async def test_a_price_is_proposed_approved_and_has_a_history(operator: httpx.AsyncClient) -> None:
+    made = await propose(operator, prices(), note="they raised it", withdraw=IN.id)
+    assert (made["state"], made["review"]["base"], made["review"]["entries"]) == ("open", 1, 2)
+    assert await in_force(operator) == {"m": {"input_tokens": "1", "output_tokens": "2"}}, "not approved yet"
+    done = await approve(operator, made["id"], confirm=True, reason="seen on their page")
+    assert (done["state"], done["version"], done["reason"]) == ("approved", 2, "seen on their page")
+    assert await in_force(operator) == {"m": {"input_tokens": "3", "output_tokens": "2"}}
+    answer = await operator.get("/v1/catalog/model", params={"provider": "OpenAI", "sku": "M"})
+    shown = answer.json()
+    assert shown["aliases"] == ["m-latest"]
+    told = {row["entry"]["id"]: row for row in shown["history"]}
+    assert set(told) >= {IN.id, OUT.id, NAMED.id} and len(told) == 4
+    assert (told[IN.id]["withdrawn_version"], told[IN.id]["withdrawn_why"]) == (2, "they raised it")
+    assert told[IN.id]["withdrawn_by"].startswith("key k")
+    [new] = [row for row in shown["history"] if row["version"] == 2]
+    assert (new["entry"]["price"], new["entry"]["note"], new["entry"]["source"]) == (
+        "3", "they raised it", "https://vendor.example/prices",
+    )  # fmt: skip
+    assert new["recorded_by"] == done["decided_by"]
+    report = (await operator.get("/v1/catalog/changes", params={"from": "1"})).json()
+    assert (report["since"], report["until"], len(report["changes"])) == (1, 2, 1)
+    assert (await operator.get("/v1/catalog/changes", params={"from": "2"})).json()["changes"] == []
+    before = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+    assert (await operator.get("/v1/catalog/changes", params={"from": before})).json()["since"] == 0
+    assert (await operator.get("/v1/catalog/models", params={"q": "latest"})).json()["models"][0][
+        "sku"
+    ] == "m"
+
+
+async def test_what_was_decided_stays_decided(operator: httpx.AsyncClient) -> None:
+    first = await propose(operator, prices("n"))
+    answer = await operator.post(f"/v1/catalog/proposals/{first['id']}/reject", json={"reason": "a rumour"})
+    assert (answer.status_code, answer.json()["state"], answer.json()["reason"]) == (
+        200,
+        "rejected",
+        "a rumour",
+    )
+    assert "is rejected" in (await approve(operator, first["id"], 409))["detail"]
+    assert (await operator.get("/v1/catalog/proposals/999999")).status_code == 404
+    listed = (await operator.get("/v1/catalog/proposals", params={"state": "rejected"})).json()["proposals"]
+    assert [each["id"] for each in listed] == [first["id"]]
+    assert await version(operator) == 1
+
+
+async def test_approvals_at_once_are_one_publication_each(operator: httpx.AsyncClient) -> None:
+    made = [await propose(operator, prices(f"n{number}")) for number in range(4)]
+    done = await asyncio.gather(*(approve(operator, each["id"]) for each in made))
+    assert sorted(each["version"] for each in done) == [2, 3, 4, 5]
+    assert len(await in_force(operator)) == 5
+    same = await propose(operator, prices("o"))
+    answers = await asyncio.gather(
+        *(operator.post(f"/v1/catalog/proposals/{same['id']}/approve", json={}) for _ in range(3))
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409]
+    assert await version(operator) == 6
+
+
+CIRCLE = """
+[[unit]]
+unit = "blinks"
+about = "blinks of an eye"
+parent = "winks"
+[[unit]]
+unit = "winks"
+about = "winks"
+parent = "blinks"
+"""
+RIVALS = """
+[[model]]
+provider = "openai"
+sku = "n"
+aliases = ["m-latest"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "reasons"),
+    [
+        (prices(), [IN.id, "overlap: ", "for input_tokens of openai/m"]),
+        (prices("n", "-1"), ["price[0]", "not a plain decimal"]),
+        (prices("n", "NaN"), ["price[0]", "not a plain decimal"]),
+        (prices("n", unit="input_tokns"), ["price[0]", "unknown unit 'input_tokns'"]),
+        (prices("n", currency='"DOLLARS"'), ["price[0]", "currency"]),
+        (FILE + CIRCLE, ["circle", "blinks", "winks"]),
+        (FILE + RIVALS, [NAMED.id, "both claim 'm-latest'"]),
+        (prices("n") + "x = \n", ["line 10"]),
+        (prices(amount="1"), ["nothing is new"]),
+    ],
+)
+async def test_a_bad_file_is_refused_as_a_whole_with_the_reason(
+    operator: httpx.AsyncClient, text: str, reasons: list[str]
+) -> None:
+    detail = (await propose(operator, text, 422))["detail"]
+    assert [reason for reason in reasons if reason not in detail] == [], detail
+    assert await in_force(operator) == {"m": {"input_tokens": "1", "output_tokens": "2"}}
+    assert (await operator.get("/v1/catalog/proposals")).json()["proposals"] == []
+
+
+async def test_a_file_that_is_too_large_is_not_even_read(operator: httpx.AsyncClient) -> None:
+    assert "10485760 bytes" in (await propose(operator, "#" * (PROPOSAL_BYTES_MAX + 1), 413))["detail"]
+    await propose(operator, prices("n") + "#" * 100_000)
+
+
+async def test_a_proposal_is_checked_again_against_what_stands_at_its_approval(
+    operator: httpx.AsyncClient,
+) -> None:
+    one = await propose(operator, prices("n", "1"))
+    other = await propose(operator, prices("n", "2"))
+    await approve(operator, one["id"])
+    assert "overlap" in (await approve(operator, other["id"], 422))["detail"]
+    assert await in_force(operator) == {
+        "m": {"input_tokens": "1", "output_tokens": "2"},
+        "n": {"input_tokens": "1"},
+    }
+
+
+async def test_a_file_that_replaces_withdraws_what_it_does_not_repeat(operator: httpx.AsyncClient) -> None:
+    made = await propose(operator, prices("m", "1.5"), replace="true")
+    await approve(operator, made["id"])
+    assert await in_force(operator) == {"m": {"input_tokens": "1.5"}}
+    back = await propose(operator, prices("m", "1"), replace="true")
+    await approve(operator, back["id"])
+    assert await in_force(operator) == {"m": {"input_tokens": "1"}}, "stated anew, with a higher revision"
+
+
+async def booked(
+    book: Book, tenant: str, id: str, days_ago: int, tokens: int, amount: str, sku: str = "m"
+) -> None:
+    at = datetime.now(UTC) - timedelta(days=days_ago)
+    event = msgspec.structs.replace(
+        used("openai", sku, {"input_tokens": tokens}, at=at, tenant=tenant), id=id
+    )
+    await book.entry(event, amount, [Line(unit="input_tokens", entry=IN.id, price="0.000001", amount=amount)])
+    await book.spend(tenant, at.isoformat(), amount, cost_class="model", provider="openai", sku=sku)
+
+
+async def test_a_proposal_says_what_the_last_thirty_days_would_have_cost(
+    operator: httpx.AsyncClient, book: Book
+) -> None:
+    await record(book.connection, [price("n", "input_tokens", "5")], by="test", note="")
+    await booked(book, "acme", "a", 1, 1_000_000, "1")
+    await booked(book, "globex", "b", 20, 500_000, "0.5", sku="m-latest")
+    await booked(book, "acme", "c", 31, 1_000_000, "1")  # too long ago
+    await booked(book, "acme", "d", 1, 1_000_000, "0", sku="n")  # another model
+    money = (await propose(operator, prices(), dry_run="true", status=200, withdraw=IN.id))["review"][
+        "impact"
+    ]
+    assert (money["events"], money["repriced"]) == (2, 2)
+    assert money["amounts"] == [{"currency": "USD", "before": "1.5", "after": "4.5", "difference": "3"}]
+    assert money["statuses_before"] == money["statuses_after"] == {"priced": 2}
+    mine = await headers(book, "acme", "admin")
+    own = prices(header=OWN, amount="0.5")
+    money = (await propose(operator, own, headers=mine))["review"]["impact"]
+    assert (money["events"], money["repriced"]) == (1, 1), "of globex, acme learns nothing"
+    assert money["amounts"][0]["difference"] == "-0.5"
+
+
+async def test_what_could_not_be_repriced_is_said(
+    operator: httpx.AsyncClient, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.api.catalog_impact.IMPACT_EVENTS_MAX", 1)
+    await booked(book, "acme", "old", 9, 1_000_000, "1")
+    await booked(book, "acme", "new", 2, 3_000_000, "3")
+    money = (await propose(operator, prices(amount="2"), withdraw=IN.id))["review"]["impact"]
+    assert (money["events"], money["repriced"], money["amounts"][0]["difference"]) == (2, 1, "3")
+    age = datetime.now(UTC) - datetime.fromisoformat(money["reached"])
+    assert timedelta(days=1.9) < age < timedelta(days=2.1)
+
+
+async def test_a_tenant_states_prices_of_its_own_and_nobody_elses(
+    operator: httpx.AsyncClient, book: Book
+) -> None:
+    acme, globex = await headers(book, "acme", "admin"), await headers(book, "globex", "admin")
+    reader = await headers(book, "acme", "read")
+    made = await propose(operator, prices(header=OWN, amount="0.7"), headers=acme, note="our contract")
+    assert (await operator.get(f"/v1/catalog/proposals/{made['id']}", headers=globex)).status_code == 404
+    assert (await operator.get(f"/v1/catalog/proposals/{made['id']}")).status_code == 404
+    await approve(operator, made["id"], 403, headers=reader)
+    await approve(operator, made["id"], 404, headers=globex)
+    await approve(operator, made["id"], headers=acme)
+    shown = await operator.get("/v1/catalog/model?provider=openai&sku=m", headers=acme)
+    assert sorted(row["entry"]["price"] for row in shown.json()["prices"]) == ["0.7", "1", "2"]
+    shown = await operator.get("/v1/catalog/model?provider=openai&sku=m", headers=globex)
+    assert sorted(row["entry"]["price"] for row in shown.json()["prices"]) == ["1", "2"]
+    assert "contract" not in (await operator.get("/v1/catalog/publication", headers=globex)).text
+    for text, reason in (
+        (prices("n"), 'write tenant = "acme"'),
+        (prices("n", header=OWN.replace("acme", "globex")), 'write tenant = "acme"'),
+        (FILE + RIVALS, "a model is everybody's"),
+        (f'{FILE}[[terms]]\ntenant = "acme"\ncontracts = ["theirs"]\n', "a tenantterms is everybody's"),
+    ):
+        assert reason in (await propose(operator, text, 422, headers=acme))["detail"]
+    detail = (await propose(operator, "", 422, headers=acme, withdraw=IN.id))["detail"]
+    assert "is everybody's" in detail
+    [own] = [row for row in (await operator.get("/v1/catalog/model?provider=openai&sku=m", headers=acme)).json()["prices"]
+             if row["entry"]["price"] == "0.7"]  # fmt: skip
+    assert (
+        "there is no entry"
+        in (await propose(operator, "", 422, headers=globex, withdraw=own["entry"]["id"]))["detail"]
+    )
+    gone = await propose(operator, "", headers=acme, withdraw=own["entry"]["id"])
+    await approve(operator, gone["id"], headers=acme)
+    assert await in_force(operator, headers=acme) == {"m": {"input_tokens": "1", "output_tokens": "2"}}
+
+
+async def test_a_review_quotes_no_price_of_another_tenant(operator: httpx.AsyncClient, book: Book) -> None:
+    for tenant, amount in (("globex", "0.0123"), ("acme", "0.9")):
+        who = await headers(book, tenant, "admin")
+        own = prices(header=OWN.replace("acme", tenant), amount=amount)
+        made = await propose(operator, own, headers=who)
+        assert ("0.0123" in str(made)) == (tenant == "globex")
+        await approve(operator, made["id"], headers=who, confirm=True)
+    for tenant in ("globex", "acme"):
+        who = await headers(book, tenant)
+        report = await operator.get("/v1/catalog/changes", params={"from": "1"}, headers=who)
+        assert ("0.0123" in report.text) == (tenant == "globex")
+
+
+async def test_a_price_of_one_tenant_leaves_the_others_bound(operator: httpx.AsyncClient, book: Book) -> None:
+    """A model that acme alone has a price for is unknown to globex: bounded, not unpriced."""
+    acme = await headers(book, "acme", "admin")
+    made = await propose(operator, prices("m-9", header=OWN, amount="0.7"), headers=acme)
+    await approve(operator, made["id"], headers=acme)
+    await book.spend("globex", "2026-11-23T10:00:00Z", "1", provisional="1", provider="openai", sku="m-9")
+    [item] = (await operator.get("/v1/catalog/inbox")).json()["items"]
+    assert ("unknown model" in item["reasons"][0], item["tenants"]) == (True, ["globex"])
+
+
+async def test_a_finding_to_confirm_holds_the_approval_up(operator: httpx.AsyncClient) -> None:
+    made = await propose(operator, prices(amount="4.5"), withdraw=IN.id)  # more than three times the old
+    assert "confirm" in {finding["severity"] for finding in made["review"]["findings"]}
+    assert (await approve(operator, made["id"], 409))["findings"]
+    assert await version(operator) == 1
+    assert (await approve(operator, made["id"], confirm=True))["version"] == 2

@@ -1,0 +1,110 @@
+"""The inbox: what is used without a price, and the way from there to one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from spendmeter.contracts.catalog import Provider, identified
+from spendmeter.contracts.rated import Line
+from spendmeter.platform.catalog_store import record
+from tests.api.book import Book
+from tests.pricing.entries import RECORDED, model, price, terms, used
+
+ENTRIES = [
+    price("gpt-5-mini", "input_tokens", "0.25"), price("gpt-5-mini", "output_tokens", "2"),
+    price("gpt-5", "input_tokens", "1.25"), model("gpt-5", "gpt-5-latest"), terms("acme"), terms("globex"),
+    identified(Provider(provider="openai", match=("open-ai",), source="test", recorded_at=RECORDED)),
+]  # fmt: skip
+NOW = datetime.now(UTC).replace(microsecond=0)
+AN_HOUR_AGO = (NOW - timedelta(hours=1)).isoformat()
+
+
+@pytest.fixture
+async def operator(client: httpx.AsyncClient, book: Book) -> httpx.AsyncClient:
+    await record(book.connection, ENTRIES, by="test", note="")
+    client.headers["Authorization"] = f"Bearer {await book.key('', 'admin')}"
+    return client
+
+
+async def items(client: httpx.AsyncClient, **who: Any) -> list[dict[str, Any]]:
+    answer = await client.get("/v1/catalog/inbox", **who)
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["items"]
+    return found
+
+
+async def test_a_new_model_is_seen_proposed_and_gone_once_it_has_a_price(
+    operator: httpx.AsyncClient, book: Book
+) -> None:
+    said = {"provider": "open-ai", "sku": "gpt-6-mini", "usage": {"input_tokens": 1000, "output_tokens": 10}}
+    await book.spend("acme", AN_HOUR_AGO, "0.5", provisional="0.5", events=3, team="a", **said)
+    await book.spend("acme", AN_HOUR_AGO, "0.25", provisional="0.25", team="b", **said)
+    await book.spend("globex", AN_HOUR_AGO, "2", provisional="2", currency="EUR", **said)
+    await book.spend("globex", AN_HOUR_AGO, "7", provider="openai", sku="gpt-5")
+    [item] = await items(operator)
+    assert (item["provider"], item["sku"], item["tenants"]) == ("open-ai", "gpt-6-mini", ["acme", "globex"])
+    assert (item["events"], item["usage"]) == (5, {"input_tokens": "3000", "output_tokens": "30"})
+    assert item["at_stake"] == [
+        {"currency": "EUR", "provisional": "2"}, {"currency": "USD", "provisional": "0.75"},
+    ]  # fmt: skip
+    assert item["units"] == ["input_tokens", "output_tokens"]
+    assert 0 <= item["age_s"] < 60, "the series were first seen by this test"
+    assert item["nearest"][0]["sku"] == "gpt-5-mini"
+    assert item["nearest"][0]["reason"] == "same family (gpt-mini) of openai, names 90% alike"
+    answer = await operator.post("/v1/catalog/inbox", json={"provider": "open-ai", "sku": "gpt-6-mini"})
+    assert answer.status_code == 201, answer.text
+    await operator.post(f"/v1/catalog/proposals/{answer.json()['id']}/approve", json={})
+    assert await items(operator) == []
+    shown = (await operator.get("/v1/catalog/model?provider=openai&sku=gpt-6-mini")).json()["prices"]
+    assert {row["entry"]["unit"]: row["entry"]["price"] for row in shown} == {
+        "input_tokens": "0.25", "output_tokens": "2",
+    }  # fmt: skip
+    assert shown[0]["entry"]["source"] == "inferred from openai/gpt-5-mini, test"
+
+
+async def test_a_tenant_sees_its_own_and_states_it_for_itself(
+    operator: httpx.AsyncClient, book: Book
+) -> None:
+    await book.spend("acme", AN_HOUR_AGO, "1", provisional="1", provider="openai", sku="gpt-6-mini")
+    await book.spend("globex", AN_HOUR_AGO, "3", provisional="3", provider="openai", sku="gpt-6-mini")
+    acme = {"Authorization": f"Bearer {await book.key('acme', 'admin')}"}
+    [item] = await items(operator, headers=acme)
+    assert (item["tenants"], item["at_stake"]) == (["acme"], [{"currency": "USD", "provisional": "1"}])
+    asked = {"provider": "openai", "sku": "gpt-6-mini"}
+    made = (await operator.post("/v1/catalog/inbox", json=asked, headers=acme)).json()
+    await operator.post(f"/v1/catalog/proposals/{made['id']}/approve", json={}, headers=acme)
+    assert await items(operator, headers=acme) == []
+    assert [item["tenants"] for item in await items(operator)] == [["globex"]]
+
+
+async def test_a_unit_that_no_catalog_knows_is_found_in_the_events(
+    operator: httpx.AsyncClient, book: Book
+) -> None:
+    event = used("vendor", "dynamo", {"sparks": 3}, at=NOW - timedelta(hours=1))
+    await book.entry(event, "0", [Line(unit="sparks", status="unpriced", reason="none")], status="unpriced")
+    said = {"provider": "vendor", "sku": "dynamo", "cost_class": "model", "usage": {}}
+    await book.spend("acme", AN_HOUR_AGO, "0", unpriced=1, **said)
+    [item] = await items(operator)
+    assert (item["sku"], item["units"], item["usage"]) == ("dynamo", ["sparks"], {})
+    assert "No price for sparks of vendor/dynamo" in item["reasons"][0]
+
+
+async def test_a_unit_without_a_price_is_told_apart_from_those_that_have_one(
+    operator: httpx.AsyncClient, book: Book
+) -> None:
+    usage = {"input_tokens": 5, "gpu_seconds": 1.5, "sparks": 2}
+    await book.spend(
+        "acme", AN_HOUR_AGO, "1", unpriced=2, events=2, provider="openai", sku="gpt-5", usage=usage
+    )
+    [item] = await items(operator)
+    assert (item["units"], item["unpriced_events"], item["usage"]["gpu_seconds"]) == (
+        ["gpu_seconds", "sparks"], 2, "1.5",
+    )  # fmt: skip
+    assert (item["nearest"], item["proposal"]) == ([], None)
+    asked = {"provider": "openai", "sku": "gpt-5"}
+    assert (await operator.post("/v1/catalog/inbox", json=asked)).status_code == 422
+    assert (await operator.post("/v1/catalog/inbox", json=asked | {"sku": "x"})).status_code == 404
