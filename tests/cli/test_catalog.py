@@ -1,0 +1,139 @@
+"""`spendmeter catalog`, against the real api on a database of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+import uvicorn
+from click.testing import Result
+from typer.testing import CliRunner
+
+from services.api.app import create_app
+from services.api.database import Database, prepare
+from services.api.progress import Progress
+from spendmeter.cli.app import build
+from spendmeter.platform.catalog_store import record
+from spendmeter.platform.keys import create_key, create_tenant
+from spendmeter.platform.migrate import migrate
+from spendmeter.platform.postgres import create_pool
+from spendmeter.platform.roles import role_url
+from spendmeter.platform.settings import Settings
+from tests.pricing.entries import model, price
+
+OLD = price("m", "input_tokens", "1")
+FILE = """
+source = "https://vendor.example"
+recorded_at = 2026-11-20T00:00:00Z
+[[price]]
+provider = "openai"
+sku = "m"
+prices = { input_tokens = "1.25" }
+"""
+
+
+@pytest.fixture(scope="module")
+async def api(owner_url: str) -> AsyncIterator[tuple[str, str]]:
+    """Its address and an operator's key."""
+    owner = f"{owner_url.rsplit('/', 1)[0]}/cli_{uuid4().hex[:8]}"
+    await migrate(owner, "test")
+    connection = await asyncpg.connect(owner)
+    await create_tenant(connection, "acme")
+    key = await create_key(connection, "", ["admin"], name="test")
+    await record(connection, [OLD, model("m", "m-latest")], by="migrate", note="first")
+    await connection.close()
+    pool = await create_pool(role_url(owner, "api", "test"), size_max=5, service="test", init=prepare)
+    app = create_app(Settings(), Database(pool), Progress(), lambda: "")
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", key
+    server.should_exit = True
+    await serving
+    await pool.close()
+
+
+@pytest.fixture(autouse=True)
+def chosen(api: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPENDMETER_API_URL", api[0])
+    monkeypatch.setenv("SPENDMETER_ADMIN_KEY", api[1])
+
+
+async def run(*arguments: str | Path, code: int = 0) -> str:
+    """What the command prints."""
+    done: Result = await asyncio.to_thread(
+        CliRunner().invoke, build(["catalog"]), ["catalog", *map(str, arguments)]
+    )
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+async def test_a_price_from_its_file_to_its_history(tmp_path: Path) -> None:
+    file = tmp_path / "prices.toml"
+    file.write_text(FILE)
+    assert f"entries {OLD.id} and" in await run("propose", file, code=1)
+    said = await run("diff", file, "--withdraw", OLD.id)
+    assert "changed: openai/m input_tokens: 1 USD per 1,000,000 -> 1.25 USD per 1,000,000 (x 1.25)" in said
+    assert "0 of 0 events repriced" in said
+    assert "open" not in await run("proposals")
+    made = json.loads(await run("propose", file, "--replace", "--note", "as of November", "--json"))
+    number = str(made["id"])
+    assert "1.25 USD" in await run("diff", number)
+    assert f"proposal {number} is in force as version 2" in await run(
+        "approve", number, "--reason", "checked"
+    )
+    assert "is approved" in await run("approve", number, code=1)
+    assert "1.25 USD per 1,000,000 input_tokens of openai/m" in await run("list", "latest")
+    shown = await run("show", "openai/m")
+    assert "also: m-latest" in shown
+    assert OLD.id not in shown
+    told = await run("history", "openai/m")
+    assert "withdrawn" in told
+    assert ": as of November" in told
+    assert "changed: openai/m input_tokens" in await run("changes", "1")
+    assert "no price changes" in await run("changes", "2")
+    assert "approved" in await run("proposals")
+
+
+async def test_lint_ends_with_1_where_anything_looks_wrong_and_a_finding_must_be_confirmed(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "prices.toml"
+    file.write_text(FILE.replace('"m"', '"fine"'))
+    assert "nothing looks wrong" in await run("lint", file)
+    await run("import", file)
+    fine = json.loads(await run("proposals", "--json"))["proposals"][0]["id"]
+    await run("approve", str(fine))
+    file.write_text(FILE.replace('"m"', '"fine"').replace("1.25", "125"))
+    assert "confirm" in await run("lint", file, "--replace", code=1)
+    number = str(json.loads(await run("import", file, "--json"))["id"])
+    assert "confirm" in await run("approve", number, code=1)
+    assert "is rejected" in await run("reject", number, "--reason", "dollars and cents")
+    assert "rejected" in await run("proposals", "--state", "rejected")
+
+
+async def test_a_tenants_own_price_and_an_empty_inbox(tmp_path: Path) -> None:
+    file = tmp_path / "own.csv"
+    file.write_text(
+        "provider,sku,unit,price,per,layer,tenant\nopenai,m,input_tokens,0.9,1000000,organisation,acme\n"
+    )
+    made = json.loads(await run("propose", file, "--tenant", "acme", "--json"))
+    await run("approve", str(made["id"]), "--tenant", "acme")
+    assert "0.9 USD" in await run("show", "openai/m", "--tenant", "acme")
+    assert "0.9 USD" not in await run("show", "openai/m")
+    assert "everything that is used has a price" in await run("inbox")
+    assert "is not in the inbox" in await run("inbox", "--accept", "openai/x", code=1)
+
+
+async def test_a_wrong_argument_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "PROVIDER/SKU" in await run("show", "gpt-4o", code=2)
+    assert "neither" in await run("diff", "nothing.toml", code=2)
+    assert "there is no openai/x" in await run("show", "openai/x", code=1)
+    monkeypatch.setenv("SPENDMETER_API_URL", "http://127.0.0.1:9")
+    assert "does not answer" in await run("list", code=1)
