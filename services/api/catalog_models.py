@@ -28,6 +28,8 @@ from spendmeter.contracts.catalog import (
 )
 from spendmeter.pricing.review import changes
 
+CHANGES_MAX = 10_000
+
 router = APIRouter(tags=["catalog"])
 Search = Annotated[Text, Query(max_length=256)]
 Body = Annotated[
@@ -73,10 +75,11 @@ class ModelHistory(CatalogModel):
 
 
 class PriceChanges(BaseModel):
-    """What changed after publication `since` and up to `until`."""
+    """What changed after publication `since` and up to `until`; at most 10,000 are listed."""
 
     since: int
     until: int
+    changes_total: int
     changes: list[dict[str, Any]]
 
 
@@ -128,12 +131,14 @@ async def get_changes(
         last = await _version(connection, "to", until or datetime.now(UTC).isoformat())
         rows = await connection.fetch(SQL["visible"], max(first, last))
 
-    def compare() -> list[dict[str, Any]]:
+    def compare() -> PriceChanges:
         after = visible((decode_catalog(row["body"]) for row in rows), acting)
         before = [entry for entry in after if entry.version <= first]
-        return [msgspec.to_builtins(change) for change in changes(before, after)]
+        found = changes(before, after)
+        shown = [msgspec.to_builtins(change) for change in found[:CHANGES_MAX]]
+        return PriceChanges(since=first, until=last, changes_total=len(found), changes=shown)
 
-    return PriceChanges(since=first, until=last, changes=await asyncio.to_thread(compare))
+    return await asyncio.to_thread(compare)
 
 
 async def _version(connection: Connection, field: str, text: str) -> int:

@@ -28,6 +28,8 @@ from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.review import changes, lint
 
 PROPOSAL_BYTES_MAX = 10 * 1024 * 1024
+SHOWN_MAX = 1_000
+"""Changes, and findings, that a review holds; it says how many there are."""
 PROPOSALS_PATH = "/v1/catalog/proposals"
 ATTEMPTS_MAX = 5
 """Approvals that lost the race to another publication and are checked again."""
@@ -56,8 +58,10 @@ class Review(BaseModel):
 
     base: int
     entries: int = Field(description="that it adds, a withdrawal included")
+    changes_total: int
     changes: list[dict[str, Any]]
-    findings: list[dict[str, Any]]
+    findings_total: int
+    findings: list[dict[str, Any]] = Field(description="those to confirm first")
     impact: Impact | None = None
 
 
@@ -188,11 +192,15 @@ async def _reviewed(
         before, after = list(standing.entries.values()), all_after
         if acting != EVERYBODY:
             before, after = visible(before, acting), visible(after, acting)
+        changed = changes(before, after)
+        found = sorted(lint(before, after), key=lambda finding: finding.severity != "confirm")
         review = Review(
             base=standing.version,
             entries=len(added),
-            changes=[msgspec.to_builtins(change) for change in changes(before, after)],
-            findings=[msgspec.to_builtins(finding) for finding in lint(before, after)],
+            changes_total=len(changed),
+            changes=[msgspec.to_builtins(change) for change in changed[:SHOWN_MAX]],
+            findings_total=len(found),
+            findings=[msgspec.to_builtins(finding) for finding in found[:SHOWN_MAX]],
         )
         return review, book
 

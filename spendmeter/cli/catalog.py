@@ -287,7 +287,7 @@ def changes(
     answer = _ask("GET", "changes", tenant, {"from": since} | ({"to": until} if until else {}))
     if not _shown(answer, json):
         typer.echo(f"after version {answer['since']}, up to {answer['until']}:")
-        _print_changes(answer["changes"])
+        _print_changes(answer)
 
 
 def _propose(
@@ -365,7 +365,7 @@ def _review(proposal: Any, json: bool) -> None:
     if _shown(proposal, json):
         return
     review = proposal["review"]
-    _print_changes(review["changes"])
+    _print_changes(review)
     _print_findings(review["findings"])
     if money := review["impact"]:
         known = "an unknown number" if money["events"] is None else f"{money['events']:,}"
@@ -397,19 +397,21 @@ def _print_findings(findings: Any) -> None:
         typer.echo("nothing looks wrong")
 
 
-def _print_changes(changes: Any) -> None:
+def _print_changes(report: Any) -> None:
     from decimal import Decimal
 
     from spendmeter.contracts.money import plain
 
-    for change in changes:
+    for change in report["changes"]:
         what = f"{change['provider']}/{change['sku']} {change['unit']}"
         ratio = f" (x {plain(Decimal(change['ratio']))})" if change.get("ratio") else ""
         amounts = f"{_amount(change, 'before')} -> {_amount(change, 'after')}"
         typer.echo(f"  {change['change']}: {what}: {amounts}{ratio}")
         for name, condition in change["when"].items():
             typer.echo(f"    {name} {condition}")
-    if not changes:
+    if more := report["changes_total"] - len(report["changes"]):
+        typer.echo(f"  ... and {more:,} more")
+    if not report["changes"]:
         typer.echo("no price changes")
 
 

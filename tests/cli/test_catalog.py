@@ -131,6 +131,12 @@ async def test_a_tenants_own_price_and_an_empty_inbox(tmp_path: Path) -> None:
     assert "is not in the inbox" in await run("inbox", "--accept", "openai/x", code=1)
 
 
+async def test_a_file_of_a_hundred_megabytes_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "huge.toml"
+    file.write_bytes(b"#" * 100_000_000)
+    assert "413" in await run("propose", file, code=1)
+
+
 async def test_a_wrong_argument_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "PROVIDER/SKU" in await run("show", "gpt-4o", code=2)
     assert "neither" in await run("diff", "nothing.toml", code=2)
