@@ -50,11 +50,16 @@ class Names:
 
     def find(self, name: str) -> str | None:
         """The owner of `name` (lower case)."""
+        claim = self.claim(name)
+        return claim[0] if claim else None
+
+    def claim(self, name: str) -> tuple[str, str, str] | None:
+        """The owner of `name` (lower case), the exact name or match that says so, and its entry."""
         if found := self._owners.get(name):
-            return found[0]
-        for _, pattern, unless, owner in self._matches:
+            return found[0], name, found[1]
+        for match, pattern, unless, owner in self._matches:
             if pattern.fullmatch(name) and not any(other.fullmatch(name) for other in unless):
-                return owner
+                return owner, match, self._owners[match][1]
         return None
 
 

@@ -14,6 +14,7 @@ from spendmeter.contracts import catalog
 from spendmeter.contracts.catalog import (
     CatalogEntry,
     Conditions,
+    Model,
     Price,
     Publication,
     Window,
@@ -26,6 +27,7 @@ from spendmeter.pricing.catalog import PUBLIC, load_snapshot
 from spendmeter.pricing.catalog.files import write_jsonl
 from spendmeter.pricing.catalog.read import read_prices
 from spendmeter.pricing.engine import rate
+from spendmeter.pricing.names import model_names
 from spendmeter.pricing.price_book import PriceBook
 from tests.pricing.entries import price, used
 
@@ -127,3 +129,41 @@ def test_a_new_provider_with_a_unit_and_a_calendar_of_its_own_is_one_file() -> N
     assert cost(datetime(2026, 11, 19, 5, tzinfo=UTC)) == 10  # Thursday, 8:00 in Baghdad
     assert cost(datetime(2026, 11, 19, 4, 59, 59, tzinfo=UTC)) == 6
     assert cost(datetime(2026, 11, 20, 9, tzinfo=UTC)) == 6  # a holiday
+
+
+SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
+PROFILE = "arn:aws:bedrock:eu-west-1:123456789012:inference-profile"
+
+
+@pytest.mark.parametrize(
+    ("spelling", "price", "match"),
+    [
+        (SONNET, "0.0000033", "anthropic.claude-sonnet-4-5-20250929*"),  # in one region: as dear as several
+        (f"us.{SONNET}", "0.0000033", "*us.anthropic.claude-sonnet-4-5-20250929*"),
+        (f"eu.{SONNET}", "0.0000033", "*eu.anthropic.claude-sonnet-4-5-20250929*"),
+        (f"global.{SONNET}", "0.000003", f"global.{SONNET}"),
+        (f"{PROFILE}/eu.{SONNET}", "0.0000033", "*eu.anthropic.claude-sonnet-4-5-20250929*"),
+        (f"{PROFILE}/global.{SONNET}", "0.000003", "*global.anthropic.claude-sonnet-4-5-20250929*"),
+        (
+            f"arn:aws:bedrock:us-east-1::foundation-model/{SONNET}",
+            "0.0000033",
+            "arn:*:foundation-model/anthropic.claude-sonnet-4-5-20250929*",
+        ),
+    ],
+)
+def test_bedrocks_spellings_of_a_model_have_their_prices_and_a_reason(
+    book: PriceBook, spelling: str, price: str, match: str
+) -> None:
+    (line,) = rate(used("bedrock", spelling, {"input_tokens": 1}), book).lines
+    assert (line.price, line.status) == (price, "priced")
+    entries = {entry.id: entry for entry in load_snapshot("aws")}
+    names = model_names(e for e in entries.values() if isinstance(e, Model) and e.provider == "aws")
+    claim = names.claim(spelling.lower())
+    assert claim is not None
+    assert claim[1] == match
+    decided = entries[line.entry]
+    assert isinstance(decided, Price)
+    assert claim[0] == decided.sku
+    named = entries[claim[2]]
+    assert isinstance(named, Model)
+    assert match in (named.sku, *named.match)

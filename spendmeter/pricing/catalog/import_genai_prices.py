@@ -101,7 +101,7 @@ def _provider(provider: source.Provider) -> dict[str, Any]:
 
 
 def _model(provider: source.Provider, model: source.ModelInfo, owners: dict[str, str]) -> ModelLine:
-    globs = sorted(_globs(model.match))
+    globs = sorted({*_globs(model.match)} | set(_arns(provider, model)))
     exact = {name for name in globs if not re.search(r"[*#]", name)}
     return ModelLine(
         provider=provider.id,
@@ -114,6 +114,13 @@ def _model(provider: source.Provider, model: source.ModelInfo, owners: dict[str,
         retired=bool(model.deprecated),
         rates=tuple(_rates(provider, model)),
     )
+
+
+def _arns(provider: source.Provider, model: source.ModelInfo) -> Iterator[str]:
+    """Bedrock also names a model by an ARN that ends in its id. The source knows those of profiles alone."""
+    for glob in _globs(model.match) if provider.id == "aws" else ():
+        if re.match(r"(?!global\.)[a-z0-9-]+\.[a-z]", glob):
+            yield f"arn:*:foundation-model/{glob}"
 
 
 def _alternatives(clause: source.MatchLogic) -> Iterator[source.MatchLogic]:
