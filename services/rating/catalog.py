@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
-from spendmeter.contracts.catalog import CatalogEntry, Publication, decode_catalog, entry_id
+from spendmeter.contracts.catalog import CatalogEntry, Price, Publication, decode_catalog, entry_id, share
 from spendmeter.platform.telemetry import Meters, log
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.price_book import PriceBook
@@ -23,6 +24,7 @@ class Assembly:
 
     def __init__(self) -> None:
         self._entries: dict[str, CatalogEntry] = {}
+        self._alike: dict[Any, Any] = {}
         self._marker: Publication | None = None
         self.skipped = 0
         """Records that are no entries: random bytes, tombstones, ids that do not fit what the entry says."""
@@ -41,6 +43,8 @@ class Assembly:
                 marked = True
                 self._marker = record
             elif record.version > 0 and fits:
+                if isinstance(record, Price):
+                    share(record, self._alike)
                 self._entries.setdefault(record.id, record)
             else:
                 self.skipped += 1

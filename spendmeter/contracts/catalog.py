@@ -286,6 +286,17 @@ def _defaults(kind: type[Struct]) -> tuple[tuple[str, Any], ...]:
     )
 
 
+_ALIKE = ("source", "recorded_at", "by", "provider", "sku", "unit", "price", "when")
+
+
+def share(price: Price, memo: dict[Any, Any]) -> None:
+    """Let equal values of many prices be one object, which `memo` holds: a million prices of a catalog then
+    take half the memory. What the price says stays the same."""
+    for name in _ALIKE:
+        value = getattr(price, name)
+        msgspec.structs.force_setattr(price, name, memo.setdefault(value, value))
+
+
 def identified(entry: _E) -> _E:
     """The entry with its id."""
     return msgspec.structs.replace(entry, id=entry_id(entry))

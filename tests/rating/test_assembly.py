@@ -8,7 +8,7 @@ import msgspec
 
 from services.rating.catalog import Assembly
 from services.rating.lanes import open_lane
-from spendmeter.contracts.catalog import Publication, encode_catalog, published
+from spendmeter.contracts.catalog import Price, Publication, encode_catalog, published
 from tests.pricing.entries import price
 
 ENTRIES = [price("m", unit, "1") for unit in ("input_tokens", "output_tokens", "reasoning_tokens")]
@@ -77,3 +77,13 @@ def test_a_lane_begins_where_the_group_stands_or_at_the_beginning_and_names_what
     assert lane(9, 9, 9) == (8, 9, "")
     assert lane(3, 5, 9)[2] == "usage.events/0: records [3, 5) were deleted before they were rated"
     assert lane(9, 0, 7)[2] == "usage.events/0: the log ends at 7, before the rated position 9"
+
+
+def test_equal_values_of_many_prices_are_held_once() -> None:
+    assembly = Assembly()
+    assembly.take([record(0), record(1), marker(1, 2)])
+    _, (one, other) = assembly.complete() or (0, [])
+    assert isinstance(one, Price)
+    assert isinstance(other, Price)
+    assert one.source is other.source
+    assert one.when is other.when
