@@ -48,6 +48,12 @@ install-test: install .venv/test.stamp
 	@$(PY) -m uv pip install -q --python $(PY) --require-hashes -r requirements-test.lock
 	@touch $@
 
+.venv/bench.stamp: .venv/bin/uv requirements-bench.lock
+	@echo 'installing what rating is compared with'
+	@$(PY) -m uv venv -q --allow-existing --python $(PY) .venv/bench
+	@$(PY) -m uv pip install -q --python .venv/bench/bin/python --require-hashes -r requirements-bench.lock \
+	  && touch $@ || echo 'they cannot be installed here: their figures will be null'
+
 .spendmeter/kafka.stamp: .venv/runtime.stamp deploy/local/kafka.lock
 	@$(PY) -m deploy.local.kafka_jars
 	@mkdir -p .spendmeter && touch $@
@@ -61,6 +67,8 @@ kill: install-test
 bench-flow bench-ledger bench-rating: install-test
 	@$(PY) -m tests.benchmarks.$(subst -,_,$@) $(ARGS)
 
+bench-rating: .venv/bench.stamp
+
 parity: install-test
 	@$(PY) -m tests.pricing.parity
 
@@ -73,6 +81,6 @@ format: install-test
 	@$(PY) -m ruff check --fix . ; $(PY) -m ruff format .
 
 lock: .venv/bin/uv
-	@for name in requirements-uv requirements requirements-test; do \
+	@for name in requirements-uv requirements requirements-test requirements-bench; do \
 	  $(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes -q \
 	    --custom-compile-command 'make lock' $$name.in -o $$name.lock || exit 1; done
