@@ -61,10 +61,14 @@ Cells = dict[tuple[str, str, int], Decimal]
 """Price of one unit by unit, way of serving ("_flex") and the context length above which it applies."""
 
 
-def tables(text: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def models(text: str) -> dict[str, dict[str, Any]]:
+    """The file by model. Raises msgspec.DecodeError, or CatalogError for a number out of range."""
+    return msgspec.json.Decoder(dict[str, dict[str, Any]], float_hook=_decimal).decode(text)
+
+
+def tables(said: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """A model table a model, then its residency uplifts. Raises CatalogError with the model's name."""
-    said = msgspec.json.Decoder(dict[str, dict[str, Any]], float_hook=_decimal).decode(text)
-    models: dict[tuple[str, str], Any] = {}
+    seen: dict[tuple[str, str], Any] = {}
     for name, model in said.items():
         if name in _NO_MODELS:
             continue
@@ -73,10 +77,10 @@ def tables(text: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
         provider, sku = _named(name, model["litellm_provider"], said)
         try:
             cells, left_out = _cells(model)
-        except ValueError as error:
+        except (ValueError, msgspec.ValidationError) as error:
             raise CatalogError(f"{name}: {error}") from None
         rates = _rates(cells) if any(cells.values()) else []
-        if (before := models.setdefault((provider, sku.lower()), rates)) is not rates:
+        if (before := seen.setdefault((provider, sku.lower()), rates)) is not rates:
             if before != rates:
                 raise CatalogError(f"{name}: another spelling of it has other prices")
             continue
@@ -88,7 +92,7 @@ def tables(text: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
                 region = uplift["region"]
                 yield name, "adjustment", {
                     "name": "residency", "provider": provider, "skus": [sku], "when": {"regions": [region]},
-                    "factor": plain(Decimal(factor)),
+                    "factor": plain(_amount(factor)),
                 }  # fmt: skip
 
 
@@ -111,11 +115,12 @@ def _cells(model: Mapping[str, Any]) -> tuple[Cells, set[str]]:
     left_out: set[str] = set()
     for key, value in model.items():
         if key == "search_context_cost_per_query":
-            sizes = {unit: _amount(value[size]) for size, unit in _SEARCHES.items() if size in value}
+            costs = msgspec.convert(value, dict[str, Any])
+            sizes = {unit: _amount(costs[size]) for size, unit in _SEARCHES.items() if size in costs}
             same = len(set(sizes.values())) == 1
             cells |= {("searches" if same else unit, "", 0): amount for unit, amount in sizes.items()}
         elif key == "tiered_pricing":
-            left_out |= _tiers(value, cells)
+            left_out |= _tiers(msgspec.convert(value, list[dict[str, Any]]), cells)
         elif isinstance(value, int | Decimal) and not isinstance(value, bool):
             parts = _KEY.fullmatch(key)
             assert parts is not None, "the expression takes any text"
@@ -127,11 +132,11 @@ def _cells(model: Mapping[str, Any]) -> tuple[Cells, set[str]]:
     return cells, left_out
 
 
-def _tiers(tiers: Any, cells: Cells) -> set[str]:
+def _tiers(tiers: list[dict[str, Any]], cells: Cells) -> set[str]:
     """Dashscope's: more than the start and up to the end, told by each tier's `range`."""
     left_out = set()
     for tier in tiers:
-        over = tier.get("range", [0])[0]
+        over, *_ = msgspec.convert(tier.get("range"), list[int | Decimal] | None) or [0]
         for key, value in tier.items():
             if key in _UNITS:
                 cells[_UNITS[key], "", int(over)] = _amount(value)
@@ -141,10 +146,9 @@ def _tiers(tiers: Any, cells: Cells) -> set[str]:
 
 
 def _amount(value: Any) -> Decimal:
-    amount = Decimal(value)
-    if amount < 0:
-        raise ValueError(f"{amount} is negative")
-    return amount
+    if not isinstance(value, int | Decimal) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{value!s:.40} is not an amount of at least 0")
+    return Decimal(value)
 
 
 def _rates(cells: Cells) -> list[dict[str, Any]]:

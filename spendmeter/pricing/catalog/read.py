@@ -57,8 +57,10 @@ def read_prices(
         stated = {"recorded_at": recorded_at} if recorded_at else {}
         header = msgspec.convert({"source": name} | stated | file.header, Header, strict=file.strict)
         return _read(file, header, {*UNITS, *units})
-    except (msgspec.ValidationError, CatalogError) as error:
+    except (msgspec.ValidationError, ValueError) as error:
         raise _at(name, error) from None
+    except RecursionError:
+        raise CatalogError(f"{name}: is nested too deep") from None
 
 
 def _read(file: _File, header: Header, known: set[str]) -> list[CatalogEntry]:
@@ -69,6 +71,8 @@ def _read(file: _File, header: Header, known: set[str]) -> list[CatalogEntry]:
             found = list(entries(header, kind, table, strict=file.strict))
         except (msgspec.ValidationError, CatalogError) as error:
             raise _at(place, error) from None
+        except OverflowError:
+            raise _at(place, CatalogError("an instant is outside the years 1 to 9999 in UTC")) from None
         for entry in found:
             if entry.id in places:
                 raise _at(place, CatalogError(f"says again what {places[entry.id]} says"))
@@ -106,8 +110,6 @@ def _parsed(name: str, raw: bytes) -> _File:
         return parse(raw.decode("utf-8-sig"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.DecodeError) as error:
         raise CatalogError(str(error)) from None
-    except RecursionError:
-        raise CatalogError("is nested too deep") from None
 
 
 def _toml(text: str) -> _File:
@@ -175,7 +177,7 @@ def _csv(text: str) -> _File:
 
 
 def _json(text: str) -> _File:
-    return _File({}, litellm.tables(text))
+    return _File({}, litellm.tables(litellm.models(text)))
 
 
 _FORMATS = {
