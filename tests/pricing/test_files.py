@@ -151,6 +151,7 @@ REFUSED: list[tuple[str, str, str]] = [
     ("a.json", '{"m": {"input_cost_per_token": 1}}', "m: no litellm_provider"),
     ("a.json", '{"m": {"litellm_provider": "p", "input_cost_per_token": -1}}', "m: -1 is not an amount of at least 0"),
     ("a.json", '{"m": {"litellm_provider": "p", "input_cost_per_token": 1e-999}}', "1e-999 is out of range"),
+    ("a.json", '{"m": {"litellm_provider": "p", "input_cost_per_token": 1e99999999999999999999}}', "out of range"),
     ("a.json", '{"m": {"litellm_provider": "p", "input_cost_per_token": NaN}}', "a.json: "),
     ("a.json", '{"M": {"litellm_provider": "p", "input_cost_per_token": 1}, "m": {"litellm_provider": "p", "input_cost_per_token": 2}}', "m: another spelling of it has other prices"),
     ("a.json", "[1]", "a.json: "),

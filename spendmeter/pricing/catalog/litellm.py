@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
@@ -97,9 +97,12 @@ def tables(said: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, di
 
 
 def _decimal(text: str) -> Decimal:
-    value = Decimal(text)
-    if abs(value.adjusted()) > _EXPONENT_MAX:
-        raise CatalogError(f"{text} is out of range")
+    try:
+        value = Decimal(text)
+    except InvalidOperation:  # an exponent that no Decimal can hold
+        value = Decimal("NaN")
+    if not value.is_finite() or abs(value.adjusted()) > _EXPONENT_MAX:
+        raise CatalogError(f"{text:.40} is out of range")
     return value
 
 
