@@ -161,6 +161,7 @@ REFUSED: list[tuple[str, str, str]] = [
     ("a.json", '{"m": {"litellm_provider": "p", "tiered_pricing": [{"input_cost_per_token": "1"}]}}', "m: 1 is not an amount"),
     ("a.json", '{"m": {"litellm_provider": "p", "search_context_cost_per_query": []}}', "m: Expected `object`"),
     ("a.jsonl", '{"source":"s"}\n{"x":' + "[" * 100_000, "nested too deep|line 2"),
+    ("a.toml", "\n" + "a." * 1_000_000 + "a = 1", "line 2: has more than 100 dots"),
     ("a.toml", "a = " + "9" * 5000, "a.toml: "),
     ("a.toml", '[[fx]]\nbase = "EUR"\nquote = "USD"\nrate = "1"\neffective_from = 0001-01-01T00:00:00+14:00\n', r"fx\[0\]: an instant is outside"),
     ("a.xlsx", "", "is of no known format; known are .toml"),

@@ -31,6 +31,8 @@ from spendmeter.pricing.conditions import CatalogError
 
 FILE_BYTES_MAX = 10 * 1024 * 1024
 YAML_DEPTH_MAX = 16
+TOML_DOTS_MAX = 100
+"""In one line: tomllib takes the square of a dotted key's length."""
 
 Tables = Iterable[tuple[str, str, dict[str, Any]]]
 """Place in the file ("line 7", "model[2]"), kind of table, the table."""
@@ -113,6 +115,9 @@ def _parsed(name: str, raw: bytes) -> _File:
 
 
 def _toml(text: str) -> _File:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.count(".") > TOML_DOTS_MAX:
+            raise CatalogError(f"line {number}: has more than {TOML_DOTS_MAX} dots")
     return _document(tomllib.loads(text), strict=True)
 
 
