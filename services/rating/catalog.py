@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Iterable
 from typing import Any
 
@@ -122,9 +123,17 @@ class Catalog:
             try:
                 # In a thread: a large book takes longer to build than a heartbeat may wait.
                 self.book = await asyncio.to_thread(PriceBook, entries, version)
+                _settle()
                 log().info("price book switched", version=version, entries=len(entries))
                 self._meters.set("spendmeter.rating.catalog.version", version)
             except CatalogError as error:
                 self.trouble = f"publication {version} is no price book: {error}"
         if self.trouble:
             log().error("the price book in use stays", reason=self.trouble)
+
+
+def _settle() -> None:
+    """Free the book before, and let no collection look at this one: it is large, and stays."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()

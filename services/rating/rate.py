@@ -39,7 +39,7 @@ REASON_CHARACTERS_MAX = 500
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
-class Answer(Struct, frozen=True):
+class Answer(Struct, frozen=True, gc=False):
     """A record for `usage.rated`; `outcome` is the event's status, or "rejected"."""
 
     key: bytes | None
@@ -100,7 +100,8 @@ class Answers:
                 self._series.clear()
             known = self._series[series] = series_id(series).hex(), Raw(msgspec.json.encode(series))
         usage = event.data.usage
-        contracted = plain(rating.contracted)
+        listed = plain(rating.list)
+        contracted = listed if rating.contracted is rating.list else plain(rating.contracted)
         return encode_rated(
             RatedUsage(
                 origin=origin,
@@ -114,7 +115,7 @@ class Answers:
                 status=rating.status,
                 catalog_version=rating.catalog_version,
                 currency=rating.currency,
-                list=plain(rating.list),
+                list=listed,
                 contracted=contracted,
                 effective=contracted if rating.effective is rating.contracted else plain(rating.effective),
                 # Senders make names up: what no catalog calls a unit must not grow rollups and totals.

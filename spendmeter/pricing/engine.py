@@ -106,7 +106,9 @@ class _Bill:
         context = 0
         if plan.context:
             units = self.book.context_units
-            context = sum([quantity for unit, quantity in usage.items() if unit in units])
+            for unit, quantity in usage.items():
+                if unit in units:
+                    context += quantity
         decide, lines, listed = plan.decide, self.lines, ZERO
         for unit, quantity in usage.items():
             decision = decide(unit, time, context)
