@@ -69,6 +69,7 @@ def create(
             )
 
     typer.echo(_run(work))
+    typer.echo("ingest takes it within 10 s", err=True)  # apart from the key, which scripts read
 
 
 @app.command("list")
