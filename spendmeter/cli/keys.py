@@ -37,7 +37,7 @@ def create(
         bool, typer.Option("--trust-reported-cost", help="Book the costs that its events report.")
     ] = False,
 ) -> None:
-    """Make a key and print it: this is the only time that anybody sees it.
+    """Make a key and print it: this is the only time that anybody sees it. Ingest takes it within 10 seconds.
 
     \b
     Examples:
@@ -69,7 +69,6 @@ def create(
             )
 
     typer.echo(_run(work))
-    typer.echo("ingest takes it within 10 s", err=True)  # apart from the key, which scripts read
 
 
 @app.command("list")
