@@ -109,19 +109,26 @@ class _Bill:
             for unit, quantity in usage.items():
                 if unit in units:
                     context += quantity
-        decide, lines, listed = plan.decide, self.lines, ZERO
+        decide, known, lines, listed = plan.decide, plan.known(time, context), self.lines, ZERO
         for unit, quantity in usage.items():
-            decision = decide(unit, time, context)
+            decision = known.get(unit)
             if decision is None:
-                self.take(self.unpriced(unit, quantity, f"No price for {unit} of {self.what(data)}"))
-            elif decision.bare and decision.currency == currency:
+                decision = decide(unit, time, context)
+                if decision is None:
+                    self.take(self.unpriced(unit, quantity, f"No price for {unit} of {self.what(data)}"))
+                    continue
+                known[unit] = decision
+            if decision.bare and decision.currency == currency:
                 # Nearly every line of nearly every event: kept short, for it is most of what rating costs.
                 amount = _multiply(quantity, decision.price)
                 listed = _add(listed, amount)
-                lines.append(Line(unit=unit, entry=decision.entry, price=decision.text, amount=_text(amount)))
+                text = str(amount)
+                if text[-1] == "0" or "E" in text:
+                    text = plain(amount)
+                lines.append(Line(unit=unit, entry=decision.entry, price=decision.text, amount=text))
             else:
                 self.take(self.line(decision, unit, quantity))
-        self.listed = _add(self.listed, listed)
+        self.listed = _add(self.listed, listed) if self.listed else listed
         for unit in plan.per_event:
             if unit not in usage and (decision := decide(unit, time, context)):
                 self.take(self.line(decision, unit, 1, stated=False))
@@ -223,14 +230,6 @@ class _Bill:
 def _billed(minimum: Decimal) -> Quantity:
     """A price's least quantity, whole where it is: the contract allows it more digits than an event's."""
     return int(minimum) if minimum == int(minimum) else minimum
-
-
-def _text(amount: Decimal) -> str:
-    """`plain`, in half the time for what needs no rewriting."""
-    text = str(amount)
-    if "E" in text or "." not in text:
-        return plain(amount)
-    return text.rstrip("0").rstrip(".")
 
 
 def _bound_by(terms: TenantTerms, price: str, reason: str) -> Decision:

@@ -7,6 +7,7 @@ for every event that shares it. A plan never remembers a quantity.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -83,8 +84,9 @@ class Plan:
     """See the module. `sku` None = no model is known by this name, or it has no prices at all."""
 
     __slots__ = (
-        "_calendars", "_combined", "_contracted", "_list", "_options", "_parents",
-        "adjustments", "context", "name", "note", "per_event", "provider", "scope", "served", "sku",
+        "_calendars", "_combined", "_contracted", "_hours", "_instants", "_known", "_lengths", "_list",
+        "_options", "_parents", "adjustments", "context", "name", "note", "per_event", "provider", "scope",
+        "served", "sku",
     )  # fmt: skip
 
     def __init__(
@@ -114,8 +116,24 @@ class Plan:
         self.context = any(when is not ANY and specificity(when)[-1] for when in said)
         """Whether the context length matters."""
         self.per_event = tuple(sorted({price.unit for _, price in ranked if price.per_event}))
+        self._hours = any(when.windows for when in said)
+        limits = [] if self._hours else [Bounds(when, calendars) for when in said if when is not ANY]
+        self._instants = sorted({instant for limit in limits for instant in (limit.start, limit.end)})
+        self._lengths = sorted({length for limit in limits for length in (limit.low, limit.high + 1)})
+        self._known: dict[tuple[int, int], dict[str, Decision]] = {}
         self._options: dict[str, tuple[tuple[Option, ...], tuple[Option, ...]]] = {}
         self._combined: dict[tuple[int, ...], Decision] = {}
+
+    def known(self, time: datetime, context: int) -> dict[str, Decision]:
+        """What `decide` has said so far between the two changes of price around that instant and that length,
+        for the caller to fill; where hours matter, nothing."""
+        if self._hours:
+            return {}
+        stretch = bisect_right(self._instants, time), bisect_right(self._lengths, context)
+        known = self._known.get(stretch)
+        if known is None:
+            known = self._known[stretch] = {}
+        return known
 
     def decide(self, unit: str, time: datetime, context: int) -> Decision | None:
         """What prices `unit` at that instant for a request of so many context tokens; None = nothing does."""
