@@ -43,7 +43,9 @@ HEADERS = (
 """On every answer; `no-store` is added where nothing else was said."""
 
 BODY_BYTES_MAX = 64 * 1024
-BODY_BYTES_MAX_OF = {catalog_proposals.PROPOSALS_PATH: catalog_proposals.PROPOSAL_BYTES_MAX}
+BODY_BYTES_MAX_OF = dict.fromkeys(
+    (catalog_proposals.PROPOSALS_PATH, catalog_models.CONSENSUS_PATH), catalog_proposals.PROPOSAL_BYTES_MAX
+)
 
 catalog_router = APIRouter(tags=["catalog"])
 

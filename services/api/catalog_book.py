@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -37,6 +37,8 @@ from spendmeter.platform.telemetry import log
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.price_book import PriceBook
 
+Hidden = Callable[[CatalogEntry], bool]
+"""Whether an entry may not be shown."""
 EVERYBODY = "*"
 """What an operator acts for who has chosen no tenant: row-level security shows it what is everybody's."""
 _NAMES: dict[type, tuple[str, ...]] = {
@@ -203,10 +205,17 @@ def _may_withdraw(standing: Standing, id: str, acting: str) -> None:
         raise CatalogError(f"entry {id} is everybody's: an operator withdraws it, not tenant {acting}")
 
 
-def visible(entries: Iterable[Any], acting: str) -> list[CatalogEntry]:
+def hidden_from(acting: str, book: PriceBook) -> Hidden:
+    """Prices of contracts that a tenant does not have: they are stored for everybody, and what another has
+    negotiated is nobody else's to read. An operator reads all."""
+    theirs = {"", *book.terms(acting).contracts}
+    return lambda entry: acting != EVERYBODY and getattr(entry, "contract", "") not in theirs
+
+
+def visible(entries: Iterable[Any], acting: str, hidden: Hidden) -> list[CatalogEntry]:
     """What is everybody's or the tenant's own: nobody learns another's prices from a comparison. Withdrawals
     name what is left."""
-    seen = {entry.id: entry for entry in entries if entry.tenant in ("", acting)}
+    seen = {entry.id: entry for entry in entries if entry.tenant in ("", acting) and not hidden(entry)}
     for entry in list(seen.values()):
         if isinstance(entry, Withdrawal):
             named = tuple(key for key in entry.entries if key in seen)

@@ -35,7 +35,9 @@ from spendmeter.contracts.catalog import Price
 from spendmeter.contracts.events import EVENT_TYPE, UsageData, UsageEvent
 from spendmeter.contracts.money import normal_quantity, total
 from spendmeter.pricing.catalog.files import Header, Rates
+from spendmeter.pricing.conditions import specificity
 from spendmeter.pricing.engine import rate
+from spendmeter.pricing.explain import naming
 from spendmeter.pricing.names import family
 
 INBOX_DAYS = 90
@@ -75,6 +77,7 @@ class InboxItem(BaseModel):
 
     provider: str
     sku: str
+    naming: list[str] = Field(description="what these names mean, where they are not the catalog's own")
     tenants: list[str]
     first_seen: datetime
     age_s: int
@@ -177,13 +180,15 @@ def _item(
         stakes[row["currency"]].append(row["provisional"])
         for unit, quantity in _decode_usage(row["usage"]).items():
             usage[unit] = total([usage[unit], Decimal(quantity)])
-    plan = standing.book.plan(rows[0]["tenant"], UsageData(provider=provider, sku=sku, usage={}))
+    used = UsageData(provider=provider, sku=sku, usage={})
+    plan = standing.book.plan(rows[0]["tenant"], used)
     owner = plan.provider or provider  # whom the provider's name, as sent, means
     near = nearest(standing, owner, sku, set(why))
     first_seen = min(row["first_seen"] for row in rows)
     return InboxItem(
         provider=provider,
         sku=sku,
+        naming=list(naming(used, standing.book)),
         tenants=sorted({row["tenant"] for row in rows}),
         first_seen=first_seen,
         age_s=max(0, int((now - first_seen).total_seconds())),
@@ -250,7 +255,7 @@ def _ready(
     if not offers:
         return None
     grouped: dict[tuple[Any, ...], dict[str, str]] = defaultdict(dict)
-    for price in offers:
+    for price in sorted(offers, key=lambda price: specificity(price.when)):
         when = msgspec.structs.replace(price.when, effective_from=None, effective_to=None)
         grouped[when, price.per, price.currency, price.minimum, price.per_event][price.unit] = price.price
     tables = [

@@ -10,14 +10,14 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel, BeforeValidator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, computed_field
 
 from services.api.auth import Anyone
 from services.api.catalog import SQL
-from services.api.catalog_book import EVERYBODY, visible
+from services.api.catalog_book import EVERYBODY, Hidden, catalog_of, hidden_from, visible
 from services.api.database import Connection, database_of
 from services.api.openapi import answers
-from services.api.problems import invalid, not_found
+from services.api.problems import Refused, invalid, not_found
 from services.api.question import Text, decode_cursor, encode_cursor
 from spendmeter.contracts.catalog import (
     CatalogEntry,
@@ -26,9 +26,14 @@ from spendmeter.contracts.catalog import (
     Price,
     decode_catalog,
 )
-from spendmeter.pricing.review import changes
+from spendmeter.contracts.events import UsageData
+from spendmeter.pricing.catalog.read import read_prices
+from spendmeter.pricing.conditions import CatalogError
+from spendmeter.pricing.explain import in_words, naming, says
+from spendmeter.pricing.review import changes, consensus, told
 
 CHANGES_MAX = 10_000
+CONSENSUS_PATH = "/v1/catalog/consensus"
 
 router = APIRouter(tags=["catalog"])
 Search = Annotated[Text, Query(max_length=256)]
@@ -38,8 +43,9 @@ Body = Annotated[
 
 
 class Recorded(BaseModel):
-    """An entry as it was published; `version`: the publication that brought it. `withdrawn_*`: the one that
-    took it out of force, null while it is in force."""
+    """An entry as it was published; `says`: a price in words, `conditions`
+    of them; `version`: the publication that brought it.
+    `withdrawn_*`: the one that took it out of force, null while it is in force."""
 
     version: int
     recorded_at: datetime
@@ -49,6 +55,17 @@ class Recorded(BaseModel):
     withdrawn_at: datetime | None
     withdrawn_by: str | None
     withdrawn_why: str
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def says(self) -> str:
+        return says(_entry(self))
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def conditions(self) -> str:
+        entry = _entry(self)
+        return in_words(entry.when) if isinstance(entry, Price) else ""
 
 
 class CatalogModel(BaseModel):
@@ -69,8 +86,10 @@ class Models(BaseModel):
 
 
 class ModelHistory(CatalogModel):
-    """With everything that was ever recorded of it, oldest first."""
+    """With everything that was ever recorded of it, oldest first. `naming`: what the asked names mean, where
+    they are not the catalog's own."""
 
+    naming: list[str]
     history: list[Recorded]
 
 
@@ -81,6 +100,17 @@ class PriceChanges(BaseModel):
     until: int
     changes_total: int
     changes: list[dict[str, Any]]
+
+
+class Consensus(BaseModel):
+    """Where another catalog states another price than publication `version`: `theirs` and `ours` (null =
+    none) for one unit. `models`: how many of theirs this catalog knows; `only_theirs`: those it does not."""
+
+    version: int
+    models: int
+    only_theirs: list[str]
+    disagreements_total: int
+    disagreements: list[dict[str, Any]]
 
 
 @router.get("/v1/catalog/models", responses=answers("models"))
@@ -95,26 +125,34 @@ async def list_models(
 ) -> Models:
     """Skus whose name or alias holds `q`, with the prices in force at an instant."""
     after = decode_cursor(cursor, tuple[str, str]) if cursor else ("", "")
-    async with database_of(request).reading(caller.tenant or EVERYBODY) as connection:
+    acting = caller.tenant or EVERYBODY
+    hidden = hidden_from(acting, (await catalog_of(request).standing()).book)
+    async with database_of(request).reading(acting) as connection:
         named = await connection.fetch(SQL["models"], q.lower(), *after, provider.lower(), limit + 1)
-        found = await _models(connection, [tuple(row) for row in named[:limit]])
+        found = await _models(connection, [tuple(row) for row in named[:limit]], hidden)
     more = encode_cursor(tuple(named[limit - 1])) if len(named) > limit else None
     at = at or datetime.now(UTC)
-    return Models(models=[_model(*name, rows, at) for name, rows in found.items()], next_cursor=more)
+    return Models(models=[_model(*name, rows, at) for name, rows in found.items() if rows], next_cursor=more)
 
 
 @router.get("/v1/catalog/model", responses=answers("model", missing="nothing was ever recorded of it"))
 async def get_model(
     request: Request, caller: Anyone, provider: Search, sku: Search, at: AwareDatetime | None = None
 ) -> ModelHistory:
-    """One sku with its whole history: what was stated and withdrawn, when, by whom and why."""
-    name = (provider.lower(), sku.lower())
-    async with database_of(request).reading(caller.tenant or EVERYBODY) as connection:
-        rows = (await _models(connection, [name]))[name]
-    if not rows:
+    """One sku, by any of its names, with its whole history: what was stated and withdrawn, when, by whom and
+    why."""
+    acting = caller.tenant or EVERYBODY
+    book = (await catalog_of(request).standing()).book
+    _, model, seller = book.meaning(provider, sku)
+    names = [(provider.lower(), sku.lower()), *([(seller, model.owner)] if model else [])]
+    async with database_of(request).reading(acting) as connection:
+        found = await _models(connection, names, hidden_from(acting, book))
+    name = next((name for name in names if found[name]), None)
+    if name is None:
         raise not_found(f"there is no {provider}/{sku} in the catalog")
-    model = _model(*name, rows, at or datetime.now(UTC))
-    return ModelHistory(**model.model_dump(), history=rows)
+    meant = naming(UsageData(provider=provider, sku=sku, usage={}), book) if name != names[0] else ()
+    shown = _model(*name, found[name], at or datetime.now(UTC))
+    return ModelHistory(**dict(shown), naming=list(meant), history=found[name])
 
 
 @router.get("/v1/catalog/changes", responses=answers("price_changes"))
@@ -126,17 +164,56 @@ async def get_changes(
 ) -> PriceChanges:
     """The price-change report between two publications, or two instants."""
     acting = caller.tenant or EVERYBODY
+    hidden = hidden_from(acting, (await catalog_of(request).standing()).book)
     async with database_of(request).reading(acting) as connection:
         first = await _version(connection, "from", since)
         last = await _version(connection, "to", until or datetime.now(UTC).isoformat())
         rows = await connection.fetch(SQL["visible"], max(first, last))
 
     def compare() -> PriceChanges:
-        after = visible((decode_catalog(row["body"]) for row in rows), acting)
+        after = visible((decode_catalog(row["body"]) for row in rows), acting, hidden)
         before = [entry for entry in after if entry.version <= first]
         found = changes(before, after)
-        shown = [msgspec.to_builtins(change) for change in found[:CHANGES_MAX]]
+        shown = [told(change) for change in found[:CHANGES_MAX]]
         return PriceChanges(since=first, until=last, changes_total=len(found), changes=shown)
+
+    return await asyncio.to_thread(compare)
+
+
+@router.post(
+    CONSENSUS_PATH,
+    responses=answers("consensus"),
+    openapi_extra={"requestBody": {"content": {"application/octet-stream": {}}, "required": True}},
+)
+async def compare_with(
+    request: Request,
+    caller: Anyone,
+    name: Annotated[
+        Text, Query(min_length=1, max_length=200, description="the file's name, as litellm.json")
+    ],
+) -> Consensus:
+    """The consensus report: where another source's prices and the catalog's differ. The body is the source's
+    file, of any kind that can be proposed; nothing is recorded."""
+    acting, raw = caller.tenant or EVERYBODY, await request.body()
+    standing = await catalog_of(request).standing()
+
+    def compare() -> Consensus:
+        now, book = datetime.now(UTC), standing.book
+        ours = visible(standing.entries.values(), acting, hidden_from(acting, book))
+        try:
+            theirs = read_prices(name, raw, recorded_at=now, units=book.parents.keys())
+            found = consensus(ours, {name: theirs})
+        except CatalogError as error:
+            raise Refused(422, "Refused", str(error)) from None
+        stated = sorted({(each.provider, each.sku) for each in theirs if isinstance(each, Price)})
+        alone = [f"{provider}/{sku}" for provider, sku in stated if not book.meaning(provider, sku).model]
+        return Consensus(
+            version=standing.version,
+            models=len(stated) - len(alone),
+            only_theirs=alone,
+            disagreements_total=len(found),
+            disagreements=[told(each) for each in found[:CHANGES_MAX]],
+        )
 
     return await asyncio.to_thread(compare)
 
@@ -154,12 +231,14 @@ async def _version(connection: Connection, field: str, text: str) -> int:
 
 
 async def _models(
-    connection: Connection, names: list[tuple[str, str]]
+    connection: Connection, names: list[tuple[str, str]], hidden: Hidden
 ) -> dict[tuple[str, str], list[Recorded]]:
     rows = await connection.fetch(SQL["history"], [name[0] for name in names], [name[1] for name in names])
     found: dict[tuple[str, str], list[Recorded]] = {name: [] for name in names}
     for row in rows:
-        found[row["provider"], row["sku"]].append(Recorded(**row))
+        recorded = Recorded(**row)
+        if not hidden(_entry(recorded)):
+            found[row["provider"], row["sku"]].append(recorded)
     return found
 
 

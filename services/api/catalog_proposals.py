@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from services.api.answers import Asked
 from services.api.auth import Anyone, Caller
 from services.api.catalog import SQL
-from services.api.catalog_book import EVERYBODY, Standing, additions, catalog_of, signed, visible
+from services.api.catalog_book import EVERYBODY, Standing, additions, catalog_of, hidden_from, signed, visible
 from services.api.catalog_impact import Impact, impact
 from services.api.database import Connection, Database, database_of
 from services.api.openapi import answers
@@ -25,7 +25,7 @@ from spendmeter.platform.catalog_store import Outdated, record
 from spendmeter.pricing.catalog.read import read_prices
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.price_book import PriceBook
-from spendmeter.pricing.review import changes, lint
+from spendmeter.pricing.review import changes, lint, told
 
 PROPOSAL_BYTES_MAX = 10 * 1024 * 1024
 SHOWN_MAX = 1_000
@@ -191,14 +191,15 @@ async def _reviewed(
         book = PriceBook(all_after, standing.version + 1)
         before, after = list(standing.entries.values()), all_after
         if acting != EVERYBODY:
-            before, after = visible(before, acting), visible(after, acting)
+            hidden = hidden_from(acting, standing.book)
+            before, after = visible(before, acting, hidden), visible(after, acting, hidden)
         changed = changes(before, after)
         found = sorted(lint(before, after), key=lambda finding: finding.severity != "confirm")
         review = Review(
             base=standing.version,
             entries=len(added),
             changes_total=len(changed),
-            changes=[msgspec.to_builtins(change) for change in changed[:SHOWN_MAX]],
+            changes=[told(change) for change in changed[:SHOWN_MAX]],
             findings_total=len(found),
             findings=[msgspec.to_builtins(finding) for finding in found[:SHOWN_MAX]],
         )

@@ -33,6 +33,7 @@ from spendmeter.contracts.catalog import (
 from spendmeter.contracts.events import Instant, UsageEvent, identity
 from spendmeter.platform.postgres import load_sql
 from spendmeter.pricing.conditions import CatalogError
+from spendmeter.pricing.explain import naming
 from spendmeter.pricing.price_book import PriceBook
 
 EVENTS_MAX = 200
@@ -86,9 +87,11 @@ class Entry(BaseModel):
 
 
 class PricedEntry(Entry):
-    """The same with its lines, of which `arithmetic` is the sum. `remark`: why the lines have no contests, or
-    others than were decided; mostly empty."""
+    """The same with its lines, of which `arithmetic` is the sum. `naming`: what the sender's names for
+    provider and model mean, and who says so. `remark`: why the lines have no contests, or others than were
+    decided; mostly empty."""
 
+    naming: list[str] = Field(default_factory=list)
     lines: list[receipt.ReceiptLine]
     arithmetic: str
     remark: str = ""
@@ -261,7 +264,8 @@ def _priced(row: Any, catalog: receipt.Catalog, book: PriceBook | CatalogError) 
     lines = receipt.expanded_lines(row["lines"], event, row["currency"], catalog, read)
     arithmetic = receipt.sum_of(lines, row["effective"], row["currency"])
     remark = receipt.differing(lines) if read else f"the catalog of then cannot be read now: {book}"
-    return PricedEntry(**{**row, "lines": lines}, arithmetic=arithmetic, remark=remark)
+    names = list(naming(event.data, read)) if read else []
+    return PricedEntry(**{**row, "lines": lines}, naming=names, arithmetic=arithmetic, remark=remark)
 
 
 def _not_in_the_book(complete: Completeness, source: str, id: str) -> Refused:

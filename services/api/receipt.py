@@ -29,7 +29,7 @@ from spendmeter.contracts.rated import Line, decode_lines
 from spendmeter.contracts.series import DIMENSIONS
 from spendmeter.pricing.arithmetic import arithmetic, entries_of
 from spendmeter.pricing.explain import contests
-from spendmeter.pricing.names import find_model, model_names
+from spendmeter.pricing.names import model_claim, model_names
 from spendmeter.pricing.price_book import PriceBook
 
 Catalog = Mapping[str, CatalogRecord]
@@ -114,8 +114,8 @@ def skus(event: UsageEvent, models: Iterable[Model]) -> set[str]:
     by_seller: dict[str, list[Model]] = {}
     for model in models:
         by_seller.setdefault(model.provider.lower(), []).append(model)
-    found = {find_model(model_names(theirs), event.data.sku) for theirs in by_seller.values()}
-    return {event.data.sku.lower(), *filter(None, found)}
+    claims = [model_claim(model_names(theirs), event.data.sku) for theirs in by_seller.values()]
+    return {event.data.sku.lower(), *(claim.owner for claim in claims if claim)}
 
 
 def of_tenant(entries: Sequence[CatalogEntry], tenant: str) -> list[CatalogEntry]:

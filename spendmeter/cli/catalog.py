@@ -1,4 +1,5 @@
-"""spendmeter catalog: the prices in force, their history, proposals, and the inbox of what has no price."""
+"""spendmeter catalog: the prices in force, their history, proposals, the inbox of what has no price, and what
+other sources say."""
 
 from __future__ import annotations
 
@@ -7,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+FILE_BYTES_MAX = 10 * 1024 * 1024
+NAMES_SHOWN = 20
 TIMEOUT_S = 120.0
 """A large file is read, compiled and priced against a month of events before the answer."""
 
@@ -73,6 +76,8 @@ def show(model: Model, tenant: Tenant = "", json: Json = False) -> None:
     answer = _model(model, tenant)
     if _shown(answer, json):
         return
+    for meant in answer["naming"]:
+        typer.echo(meant)
     typer.echo(f"{answer['provider']}/{answer['sku']}")
     if answer["aliases"]:
         typer.echo(f"also: {', '.join(answer['aliases'])}")
@@ -290,6 +295,57 @@ def changes(
         _print_changes(answer)
 
 
+@app.command()
+def consensus(
+    files: Annotated[
+        list[Path], typer.Argument(help="Other sources' price files.", exists=True, dir_okay=False)
+    ],
+    tenant: Tenant = "",
+    json: Json = False,
+) -> None:
+    """Report where other sources state other prices than the catalog. Exit code 1 where any does.
+
+    
+    Examples:
+      spendmeter catalog consensus model_prices_and_context_window.json genai-prices.json
+    """
+    reports = {
+        file.name: _ask("POST", "consensus", tenant, {"name": file.name}, content=_bytes(file))
+        for file in files
+    }
+    if not _shown(reports, json):
+        for name, report in reports.items():
+            _print_consensus(name, report)
+    if any(report["disagreements_total"] for report in reports.values()):
+        raise typer.Exit(1)
+
+
+def _print_consensus(name: str, report: Any) -> None:
+    """Where one source differs."""
+    typer.echo(f"{name} and catalog version {report['version']}: {report['models']:,} models in both")
+    for each in report["disagreements"]:
+        conditions = f" ({each['conditions']})" if each["conditions"] else ""
+        what = f"{each['provider']}/{each['sku']} {each['unit']}{conditions}"
+        here = each["ours"] or "no price"
+        typer.echo(f"  {what}: here {here}, there {each['theirs']} {each['currency']}")
+    if more := report["disagreements_total"] - len(report["disagreements"]):
+        typer.echo(f"  ... and {more:,} more")
+    if not report["disagreements"]:
+        typer.echo("  they agree")
+    if alone := report["only_theirs"]:
+        names = ", ".join(alone[:NAMES_SHOWN])
+        typer.echo(f"  {len(alone):,} there alone: {names}{' ...' if len(alone) > NAMES_SHOWN else ''}")
+
+
+def _bytes(file: Path) -> bytes:
+    """The file; ends the command where the api would refuse its size."""
+    from spendmeter.cli._running import fail
+
+    if (size := file.stat().st_size) > FILE_BYTES_MAX:
+        fail(f"{file} has {size:,} bytes, and a price file has at most {FILE_BYTES_MAX:,}")
+    return file.read_bytes()
+
+
 def _propose(
     file: Path, note: str, withdraw: list[str] | None, replace: bool, tenant: str, *, dry_run: bool = False
 ) -> Any:
@@ -297,7 +353,7 @@ def _propose(
         "name": file.name, "note": note, "withdraw": withdraw or [], "replace": str(replace).lower(),
         "dry_run": str(dry_run).lower(),
     }  # fmt: skip
-    return _ask("POST", "proposals", tenant, asked, content=file.read_bytes())
+    return _ask("POST", "proposals", tenant, asked, content=_bytes(file))
 
 
 def _ask(
@@ -347,13 +403,8 @@ def _shown(answer: Any, json: bool) -> bool:
 
 def _said(row: Any) -> str:
     """What a recorded entry says, in a line."""
-    import msgspec
-
-    from spendmeter.contracts.catalog import CatalogEntry
-    from spendmeter.pricing.explain import says
-
-    entry: Any = msgspec.convert(row["entry"], CatalogEntry)
-    return f"{says(entry) or type(entry).__name__.lower()}, says {entry.source}"
+    entry = row["entry"]
+    return f"{row['says'] or entry['type'].split('.')[-2]}, says {entry['source']}"
 
 
 def _when(instant: str) -> str:
@@ -407,8 +458,8 @@ def _print_changes(report: Any) -> None:
         ratio = f" (x {plain(Decimal(change['ratio']))})" if change.get("ratio") else ""
         amounts = f"{_amount(change, 'before')} -> {_amount(change, 'after')}"
         typer.echo(f"  {change['change']}: {what}: {amounts}{ratio}")
-        for name, condition in change["when"].items():
-            typer.echo(f"    {name} {condition}")
+        if change["conditions"]:
+            typer.echo(f"    {change['conditions']}")
     if more := report["changes_total"] - len(report["changes"]):
         typer.echo(f"  ... and {more:,} more")
     if not report["changes"]:

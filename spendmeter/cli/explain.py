@@ -53,6 +53,8 @@ def _print(receipt: dict[str, Any]) -> None:
     for entry in receipt["entries"]:
         what = f"correction {entry['seq']}" if entry["seq"] else "booked"
         typer.echo(f"{what}, of {receipt['time']}, by catalog version {entry['catalog_version']}")
+        for each in entry["naming"]:
+            typer.echo(each)
         for line in entry["lines"]:
             typer.echo()
             typer.echo("\n".join(text(msgspec.convert(line, ExplainedLine))))

@@ -41,7 +41,7 @@ def command(
 
     from spendmeter.contracts.money import plain
     from spendmeter.pricing.catalog import load_snapshot
-    from spendmeter.pricing.explain import explain
+    from spendmeter.pricing.explain import explain, naming
     from spendmeter.pricing.price_book import PriceBook
 
     event = _event(model, usage, at, tier, region)
@@ -56,8 +56,9 @@ def command(
             raise typer.BadParameter(f"unknown unit {unit!r}{_near(unit, book.parents)}")
     rating, lines = explain(event, book)
     hint = "" if plan.sku else _near_models(book, plan.provider, asked, event.data.sku)
+    names = list(naming(event.data, book))
     if not json:
-        _print(event, rating, lines, hint)
+        _print(event, rating, lines, [hint] if hint else names)
         return
     said = {
         "model": f"{plan.provider or asked}/{plan.sku or event.data.sku}",
@@ -68,6 +69,7 @@ def command(
         "currency": rating.currency,
         "status": rating.status,
         "hint": hint,
+        "naming": names,
         "lines": [_line_json(*both, event) for both in zip(rating.lines, lines, strict=True)],
     }
     typer.echo(dumps(said, indent=2))
@@ -132,7 +134,7 @@ def _tier(event: UsageEvent) -> str:
     return "batch" if event.data.context.batch else event.data.context.service_tier
 
 
-def _print(event: UsageEvent, rating: Rating, lines: tuple[ExplainedLine, ...], hint: str) -> None:
+def _print(event: UsageEvent, rating: Rating, lines: tuple[ExplainedLine, ...], notes: list[str]) -> None:
     from spendmeter.contracts.money import plain
     from spendmeter.pricing.explain import text
 
@@ -142,8 +144,8 @@ def _print(event: UsageEvent, rating: Rating, lines: tuple[ExplainedLine, ...], 
     typer.echo(
         f"{data.provider}/{data.sku} at {_instant(event):%Y-%m-%d %H:%M:%S} UTC, tier {_tier(event)}{place}"
     )
-    if hint:
-        typer.echo(hint)
+    for note in notes:
+        typer.echo(note)
     rows = [_sum(line, event, rating.currency) for line in rating.lines]
     a, b, c, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
     typer.echo()

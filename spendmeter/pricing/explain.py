@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 from msgspec import UNSET, Struct
 
 from spendmeter.contracts.catalog import Adjustment, CatalogRecord, Conditions, Price
-from spendmeter.contracts.events import EventError, UsageEvent
+from spendmeter.contracts.events import EventError, UsageData, UsageEvent
 from spendmeter.pricing.arithmetic import arithmetic, entries_of
 from spendmeter.pricing.conditions import Bounds, Served, admits, served
 from spendmeter.pricing.engine import Rating, rate
-from spendmeter.pricing.names import matches_any
+from spendmeter.pricing.names import Claim, matches_any
 from spendmeter.pricing.plan import Plan, Rank
 from spendmeter.pricing.price_book import PriceBook
 
@@ -71,6 +71,24 @@ def explain(event: UsageEvent, book: PriceBook) -> tuple[Rating, tuple[Explained
         )
         for line in rating.lines
     )
+
+
+def naming(data: UsageData, book: PriceBook) -> tuple[str, ...]:
+    """What the names of an event mean, where they are not the catalog's own, and who says so."""
+    provider, model, seller = book.meaning(data.provider, data.sku)
+    said = [_meant("provider", data.provider, provider)]
+    if provider and model and seller != provider.owner:
+        by = book.providers[provider.owner].id
+        said.append(f"{provider.owner} sells {model.owner} at the price of {seller}: entry {by}")
+    said.append(_meant("model", data.sku, model))
+    return tuple(filter(None, said))
+
+
+def _meant(kind: str, sent: str, claim: Claim | None) -> str:
+    if claim is None or claim.owner == sent.lower():
+        return ""
+    how = "it is an alias" if claim.by == sent.lower() else f"it is like {claim.by}"
+    return f"{kind} {sent!r} means {claim.owner}: {how}, says entry {claim.entry}"
 
 
 def text(line: ExplainedLine) -> Iterator[str]:
@@ -259,9 +277,14 @@ def says(entry: CatalogRecord | None) -> str:
         what, extra = f"x {entry.factor} on {units} of {entry.provider}/{skus}", []
     else:
         return ""
-    conditions = "; ".join([*_conditions(entry.when).values(), *filter(None, extra)])
+    conditions = "; ".join(filter(None, [in_words(entry.when), *extra]))
     layer = "" if entry.layer == "public" else f", {' '.join(filter(None, (entry.layer, entry.contract)))}"
     return f"{what}{f' ({conditions})' if conditions else ''}{layer}"
+
+
+def in_words(when: Conditions) -> str:
+    """The conditions for people; '' = none."""
+    return "; ".join(_conditions(when).values())
 
 
 def _conditions(when: Conditions) -> dict[str, str]:

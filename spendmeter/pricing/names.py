@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import date
+from typing import NamedTuple
 
 from spendmeter.contracts.catalog import MATCH_STARS_MAX, Model, Provider
 from spendmeter.pricing.conditions import CatalogError
@@ -23,6 +24,14 @@ def matcher(match: str) -> re.Pattern[str]:
 def matches_any(patterns: Iterable[str], name: str) -> bool:
     """Whether one of the matches means `name`."""
     return any(matcher(pattern).fullmatch(name) for pattern in patterns)
+
+
+class Claim(NamedTuple):
+    """Whose a name is, and the name or match of which entry says so."""
+
+    owner: str
+    by: str
+    entry: str
 
 
 class Names:
@@ -48,27 +57,22 @@ class Names:
         """Nothing more comes: order the matches."""
         self._matches.sort(key=lambda item: (-len(item[0].strip("*")), item[0]))
 
-    def find(self, name: str) -> str | None:
-        """The owner of `name` (lower case)."""
-        claim = self.claim(name)
-        return claim[0] if claim else None
-
-    def claim(self, name: str) -> tuple[str, str, str] | None:
-        """The owner of `name` (lower case), the exact name or match that says so, and its entry."""
+    def claim(self, name: str) -> Claim | None:
+        """Whose `name` (lower case) is; None = nobody's."""
         if found := self._owners.get(name):
-            return found[0], name, found[1]
+            return Claim(found[0], name, found[1])
         for match, pattern, unless, owner in self._matches:
             if pattern.fullmatch(name) and not any(other.fullmatch(name) for other in unless):
-                return owner, match, self._owners[match][1]
+                return Claim(owner, match, self._owners[match][1])
         return None
 
 
-def find_model(names: Names, name: str) -> str | None:
+def model_claim(names: Names, name: str) -> Claim | None:
     """The model that a name means, also where its date is written without dashes (-20251211)."""
     name = name.lower()
-    found = names.find(name)
+    found = names.claim(name)
     if found is None and (dashed := _COMPACT_DATE.sub(_dashed, name)) != name:
-        return names.find(dashed)
+        return names.claim(dashed)
     return found
 
 

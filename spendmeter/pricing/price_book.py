@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from copy import copy
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -27,7 +28,7 @@ from spendmeter.contracts.catalog import (
 from spendmeter.contracts.events import UsageData
 from spendmeter.pricing import checks
 from spendmeter.pricing.conditions import CatalogError, Served, served
-from spendmeter.pricing.names import Names, find_model, model_names, provider_names
+from spendmeter.pricing.names import Claim, Names, model_claim, model_names, provider_names
 from spendmeter.pricing.plan import Plan, Scope
 from spendmeter.pricing.provisional import Provisional
 
@@ -36,6 +37,15 @@ PLANS_MAX = 20_000
 NO_TERMS = TenantTerms(source="default", recorded_at=datetime(1970, 1, 1, tzinfo=UTC))
 """Of a tenant that the catalog does not mention: US dollars, UTC, no contract, no fallback."""
 ANYBODY = Scope()
+
+
+class Meaning(NamedTuple):
+    """What a provider's and a model's name mean; None = nobody's."""
+
+    provider: Claim | None
+    model: Claim | None
+    seller: str
+    """Whose price list knows the model: the provider, or one whose models it resells."""
 
 
 class PriceBook:
@@ -138,22 +148,28 @@ class PriceBook:
             tier if tier in self._tiers or tier == "standard" else "?",
             region if region in self._regions else "?",
         )
-        name = data.sku.lower()
-        provider = self._provider_names.find(data.provider.lower())
-        if provider is None and data.provider.lower() in self._model_names:
-            provider = data.provider.lower()
-        for seller in self.sellers(provider):
-            sku = find_model(self._model_names[seller], name) if seller in self._model_names else None
-            if sku is not None:
-                note = "" if seller == provider else f"price of {seller}, which {provider} resells"
-                # A price that is for another tenant alone makes nobody else's usage known.
-                if any(scope.rank(price) is not None for price in self.prices.get((seller, sku), ())):
-                    return self.plan_of(seller, sku, by, scope, note)
-                break
+        named, model, seller = self.meaning(data.provider, data.sku)
+        provider = named.owner if named else None
+        # A price that is for another tenant alone makes nobody else's usage known.
+        if model and any(scope.rank(each) is not None for each in self.prices.get((seller, model.owner), ())):
+            note = "" if seller == provider else f"price of {seller}, which {provider} resells"
+            return self.plan_of(seller, model.owner, by, scope, note)
         return Plan(
-            provider=provider, sku=None, name=name, served=by, scope=scope, prices=(), adjustments=(),
-            parents=self.parents, calendars=self.calendars,
+            provider=provider, sku=None, name=data.sku.lower(), served=by, scope=scope, prices=(),
+            adjustments=(), parents=self.parents, calendars=self.calendars,
         )  # fmt: skip
+
+    def meaning(self, provider: str, sku: str) -> Meaning:
+        """Whom and what the names of an event mean."""
+        name = provider.lower()
+        claim = self._provider_names.claim(name)
+        if claim is None and name in self._model_names:
+            claim = Claim(name, name, "")
+        for seller in self.sellers(claim.owner if claim else None):
+            model = model_claim(self._model_names[seller], sku) if seller in self._model_names else None
+            if model is not None:
+                return Meaning(claim, model, seller)
+        return Meaning(claim, None, "")
 
     def sellers(self, provider: str | None) -> tuple[str, ...]:
         """Whose prices count for a provider's models: its own, then those of whom it resells."""

@@ -14,6 +14,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -29,6 +30,7 @@ from spendmeter.contracts.events import Context, UsageData
 from spendmeter.contracts.money import EXACT, divided, plain
 from spendmeter.pricing import checks
 from spendmeter.pricing.conditions import CatalogError, specificity
+from spendmeter.pricing.explain import in_words
 from spendmeter.pricing.plan import per_unit
 from spendmeter.pricing.price_book import PriceBook
 
@@ -87,6 +89,11 @@ class Disagreement(Struct, frozen=True, kw_only=True):
     currency: str
     our_entry: str
     their_entry: str
+
+
+def told(change: Change | Disagreement) -> dict[str, Any]:
+    """The same as JSON holds it, its conditions also in words."""
+    return {**msgspec.to_builtins(change), "conditions": in_words(change.when)}
 
 
 def changes(before: Sequence[CatalogEntry], after: Sequence[CatalogEntry]) -> list[Change]:

@@ -14,7 +14,7 @@ from services.api.catalog_proposals import PROPOSAL_BYTES_MAX
 from spendmeter.contracts.rated import Line
 from spendmeter.platform.catalog_store import record
 from tests.api.book import Book
-from tests.pricing.entries import model, price, used
+from tests.pricing.entries import model, price, terms, used
 
 IN, OUT = price("m", "input_tokens", "1"), price("m", "output_tokens", "2")
 NAMED = model("m", "m-latest")
@@ -175,7 +175,8 @@ async def test_a_bad_file_is_refused_as_a_whole_with_the_reason(
 
 
 async def test_a_file_that_is_too_large_is_not_even_read(operator: httpx.AsyncClient) -> None:
-    assert "10485760 bytes" in (await propose(operator, "#" * (PROPOSAL_BYTES_MAX + 1), 413))["detail"]
+    for size in (PROPOSAL_BYTES_MAX + 1, 100 * 1024 * 1024):
+        assert "10485760 bytes" in (await propose(operator, "#" * size, 413))["detail"]
     await propose(operator, prices("n") + "#" * 100_000)
 
 
@@ -310,3 +311,50 @@ async def test_a_finding_to_confirm_holds_the_approval_up(operator: httpx.AsyncC
     assert (await approve(operator, made["id"], 409))["findings"]
     assert await version(operator) == 1
     assert (await approve(operator, made["id"], confirm=True))["version"] == 2
+
+
+async def test_another_source_is_compared_and_nothing_is_recorded(operator: httpx.AsyncClient) -> None:
+    theirs = (prices("M-latest", "1.5") + prices("n", "9", header="")).replace("M-latest", "m-latest")
+    answer = await operator.post(
+        "/v1/catalog/consensus", params={"name": "theirs.toml"}, content=theirs.encode()
+    )
+    assert answer.status_code == 200, answer.text
+    report = answer.json()
+    assert (report["version"], report["models"], report["only_theirs"]) == (1, 1, ["openai/n"])
+    [found] = report["disagreements"]
+    assert (found["sku"], found["unit"], found["ours"], found["theirs"], found["our_entry"]) == (
+        "m", "input_tokens", "0.000001", "0.0000015", IN.id,
+    )  # fmt: skip
+    assert await version(operator) == 1
+    assert (await operator.get("/v1/catalog/proposals")).json()["proposals"] == []
+    bad = await operator.post("/v1/catalog/consensus", params={"name": "x.toml"}, content=b"[[price]")
+    assert bad.status_code == 422
+
+
+async def test_a_model_is_found_by_any_of_its_names_and_it_says_why(operator: httpx.AsyncClient) -> None:
+    shown = (await operator.get("/v1/catalog/model?provider=openai&sku=M-Latest")).json()
+    assert (shown["sku"], len(shown["prices"])) == ("m", 2)
+    assert shown["naming"] == [f"model 'M-Latest' means m: it is an alias, says entry {NAMED.id}"]
+    assert shown["prices"][0]["says"].startswith(("1 USD per 1,000,000", "2 USD per 1,000,000"))
+    assert (await operator.get("/v1/catalog/model?provider=openai&sku=m")).json()["naming"] == []
+
+
+async def test_prices_of_a_contract_are_read_by_those_who_have_it(
+    operator: httpx.AsyncClient, book: Book
+) -> None:
+    agreed = price("m", "input_tokens", "0.5", kind="contracted", layer="contract", contract="frame-9")
+    secret = price("z", "input_tokens", "0.1", layer="contract", contract="frame-9")
+    parties = terms("acme", contracts=("frame-9",))
+    await record(book.connection, [agreed, secret, parties], by="test", note="")
+    acme, globex = await headers(book, "acme", "read"), await headers(book, "globex", "read")
+    for who, seen in ((acme, ["0.5", "1", "2"]), (globex, ["1", "2"]), (None, ["0.5", "1", "2"])):
+        answer = await operator.get("/v1/catalog/model?provider=openai&sku=m", headers=who)
+        assert sorted(row["entry"]["price"] for row in answer.json()["prices"]) == seen
+        skus = {
+            each["sku"] for each in (await operator.get("/v1/catalog/models", headers=who)).json()["models"]
+        }
+        assert ("z" in skus) == (who is not globex)
+        report = (await operator.get("/v1/catalog/changes?from=1", headers=who)).json()
+        assert report["changes_total"] == (0 if who is globex else 2)
+    found = await operator.get("/v1/catalog/model?provider=openai&sku=z", headers=globex)
+    assert found.status_code == 404

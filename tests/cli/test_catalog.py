@@ -131,10 +131,13 @@ async def test_a_tenants_own_price_and_an_empty_inbox(tmp_path: Path) -> None:
     assert "is not in the inbox" in await run("inbox", "--accept", "openai/x", code=1)
 
 
-async def test_a_file_of_a_hundred_megabytes_is_refused(tmp_path: Path) -> None:
+async def test_a_file_of_a_hundred_megabytes_is_refused_before_it_is_sent(tmp_path: Path) -> None:
     file = tmp_path / "huge.toml"
-    file.write_bytes(b"#" * 100_000_000)
-    assert "413" in await run("propose", file, code=1)
+    with file.open("wb") as sparse:
+        sparse.truncate(100 * 1024 * 1024)
+    for command in ("consensus", "propose", "import", "lint", "diff"):
+        said = await run(command, file, code=1)
+        assert "104,857,600 bytes, and a price file has at most 10,485,760" in said
 
 
 async def test_a_wrong_argument_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,3 +146,17 @@ async def test_a_wrong_argument_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "there is no openai/x" in await run("show", "openai/x", code=1)
     monkeypatch.setenv("SPENDMETER_API_URL", "http://127.0.0.1:9")
     assert "does not answer" in await run("list", code=1)
+
+
+async def test_another_source_is_compared(tmp_path: Path) -> None:
+    stated = tmp_path / "stated.toml"
+    stated.write_text(FILE.replace('"m"', '"of-two-minds"'))
+    await run("approve", str(json.loads(await run("propose", stated, "--json"))["id"]))
+    theirs = tmp_path / "theirs.toml"
+    more = '\n[[price]]\nprovider = "openai"\nsku = "else"\nprices = {output_tokens = "1"}\n'
+    theirs.write_text(stated.read_text().replace("1.25", "1.5") + more)
+    said = await run("consensus", theirs, code=1)
+    assert "1 models in both" in said
+    assert "openai/of-two-minds input_tokens: here 0.00000125, there 0.0000015 USD" in said
+    assert "1 there alone: openai/else" in said
+    assert "they agree" in await run("consensus", stated)

@@ -52,6 +52,7 @@ def test_the_winner_the_losers_and_the_arithmetic_are_told(
     assert result.output.splitlines() == [
         "booked: checkout-bot/req/81",
         "booked, of 2026-11-23T10:00:00.123Z, by catalog version 3",
+        "model 'gpt-4o-latest' means gpt-4o: it is an alias, says entry cd2m...",
         "",
         "cache_read_tokens: priced",
         "  price: 1.25 USD for 1000000 = 0.00000125 USD each",

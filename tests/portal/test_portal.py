@@ -2,80 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
-import socket
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import BrowserContext, expect
 
-from services.api.app import create_app
-from services.api.database import Database
-from services.api.progress import Progress
 from spendmeter.contracts.catalog import Conditions, Price, identified
-from spendmeter.platform.serve import Server
-from spendmeter.platform.settings import Settings
 from tests.api.book import Book
 from tests.api.test_events import ID, LINES, PRICES, SOURCE, WRITTEN, event, publish
+from tests.portal.page import log_in
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
-PATIENCE_MS = 30_000  # a busy machine
-expect.set_options(timeout=PATIENCE_MS)
 BATCH = identified(
     Price(unit="input_tokens", price="1.25", per=1_000_000, when=Conditions(batch=True), **WRITTEN)
 )
 NASTY = '<img src=x onerror="document.title=1">'
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH")
-
-
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        running = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield running
-        await running.close()
-
-
-@pytest.fixture
-async def address(database: Database) -> AsyncIterator[str]:
-    """The portal, served as in production."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    app = create_app(Settings(), database, Progress(), lambda: "")
-    server = Server(app, Settings(port=port))
-    serving = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    await serving
-
-
-@pytest.fixture
-async def context(browser: Browser, address: str) -> AsyncIterator[BrowserContext]:
-    """A browser's session; what it asks of any other host, and what goes wrong in a script, fails the test."""
-    troubles: list[str] = []
-    opened = await browser.new_context(viewport={"width": 1280, "height": 900})
-    opened.set_default_timeout(PATIENCE_MS)
-    opened.on("weberror", lambda error: troubles.append(str(error.error)))
-    opened.on(
-        "request",
-        lambda asked: troubles.append(asked.url) if not asked.url.startswith((address, "data:")) else None,
-    )
-    opened.on(
-        "console",
-        lambda line: troubles.append(line.text) if "Content Security Policy" in line.text else None,
-    )
-    yield opened
-    await opened.close()
-    assert troubles == []
 
 
 async def spend_a_second_ago(book: Book, *, team: str = "payments") -> None:
@@ -87,13 +27,6 @@ async def spend_a_second_ago(book: Book, *, team: str = "payments") -> None:
     )
     await book.partition(0, log_end=1, read_at=now, booked=1)
     await book.accounts(0, "acme", priced=1)
-
-
-async def log_in(page: Page, address: str, key: str) -> None:
-    await page.goto(address)
-    await page.get_by_label("API key").fill(key)
-    await page.get_by_role("button", name="Log in").click()
-    await expect(page.get_by_role("button", name="Log out")).to_be_visible()
 
 
 async def test_a_figure_is_clicked_down_to_the_receipt_of_an_event_sent_a_second_ago(
@@ -216,6 +149,10 @@ async def test_it_fits_a_phone_and_the_description_needs_no_other_host(
         "#/events",
         f"#/event?source={SOURCE}&id={ID.replace('#', '%23').replace('&', '%26')}",
         "#/unbooked",
+        "#/catalog",
+        "#/model?provider=openai&sku=gpt-4o",
+        "#/changes?from=0",
+        "#/inbox",
     ):
         await page.goto(f"{address}/{place}")
         await expect(page.locator("main > *")).to_be_visible()

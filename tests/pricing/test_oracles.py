@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from spendmeter.contracts.catalog import Model, Price, identified
 from spendmeter.pricing.catalog import load_snapshot
-from spendmeter.pricing.names import find_model, model_names
+from spendmeter.pricing.names import model_claim, model_names
 from spendmeter.pricing.price_book import PriceBook
 from tests.pricing.parity import GENAI, LITELLM, allow_list, compare
 
@@ -79,7 +79,8 @@ def test_every_name_means_the_model_that_genai_prices_says() -> None:
         for model in provider.models:
             for name in {model.id, *_names(model.match)}:
                 theirs = provider.find_model(name)
-                ours = find_model(names, name)
+                claim = model_claim(names, name)
+                ours = claim and claim.owner
                 # A model's own id means that model, which genai-prices does not always know.
                 if ours != (theirs.id.lower() if theirs else None) and not (
                     theirs is None and name == model.id

@@ -19,23 +19,27 @@ export function enter(answer) {
 
 export const mayChange = () => session.scopes.includes("admin");
 
-export async function call(method, path, body) {
+// A body that is text is a file, sent as it is. `tenant`: whom an operator acts for.
+export async function call(method, path, body, tenant = session.tenant) {
   const headers = { Accept: "application/json" };
-  if (body !== undefined) headers["Content-Type"] = "application/json";
-  if (session.operator && session.tenant && !path.startsWith("/v1/session")) headers["X-Spendmeter-Tenant"] = session.tenant;
-  const response = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), credentials: "same-origin" });
+  const file = typeof body === "string";
+  if (body !== undefined) headers["Content-Type"] = file ? "application/octet-stream" : "application/json";
+  if (session.operator && tenant && !path.startsWith("/v1/session")) headers["X-Spendmeter-Tenant"] = tenant;
+  const response = await fetch(path, { method, headers, body: body === undefined || file ? body : JSON.stringify(body), credentials: "same-origin" });
   if (response.status === 204) return null;
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) throw new Refused(response.status, answer);
   return answer;
 }
 
-// Parameters as [name, value] pairs or an object; undefined ones are left out, arrays repeat.
-export function get(path, parameters = {}) {
+// A path with parameters; undefined ones are left out, arrays repeat.
+export function asked(path, parameters = {}) {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters)) {
     for (const each of Array.isArray(value) ? value : [value]) if (each !== undefined && each !== null) query.append(name, each);
   }
   const text = query.toString();
-  return call("GET", text ? `${path}?${text}` : path);
+  return text ? `${path}?${text}` : path;
 }
+
+export const get = (path, parameters, tenant) => call("GET", asked(path, parameters), undefined, tenant);

@@ -1,4 +1,5 @@
-// Spend over time as stacked bars. Colours belong to names, so that ranks may change without a flicker.
+// Charts: spend over time as stacked bars, prices over time as steps. Colours belong to names, so that ranks may
+// change without a flicker.
 
 const COLOURS = ["#4c6ef5", "#20c997", "#fab005", "#e64980", "#15aabf", "#845ef7", "#94d82d", "#fd7e14"];
 const OTHER_COLOUR = "#adb5bd";
@@ -30,17 +31,39 @@ export function draw(element, layers, { widthMs, range, unit, onClick }) {
     width: widthMs * 0.86, offset: widthMs * 0.07, marker: { color: colourOf(name) },
     hovertemplate: "%{customdata[0]}<extra>%{fullData.name}</extra>",
   }));
-  const ink = style("--soft");
-  window.Plotly.react(element, traces, {
-    barmode: "stack", showlegend: false, autosize: true, height: 260, margin: { l: 52, r: 8, t: 8, b: 44 },
-    paper_bgcolor: "transparent", plot_bgcolor: "transparent", font: { family: style("--font"), size: 12, color: ink },
-    hovermode: "closest", hoverlabel: { align: "left", font: { family: style("--font") } }, dragmode: false,
-    xaxis: { type: "date", range, fixedrange: true, showgrid: false, linecolor: style("--line"), tickcolor: style("--line"), ticks: "outside", nticks: element.clientWidth < 500 ? 4 : 8 },
-    yaxis: { fixedrange: true, rangemode: "tozero", gridcolor: style("--line"), zeroline: false, tickprefix: unit, nticks: 5, automargin: true },
-  }, { displayModeBar: false, responsive: true });
+  plot(element, traces, { range, unit, barmode: "stack" });
   if (!element.clicks) {
     element.clicks = true;
     element.on("plotly_click", ({ points: [{ customdata: [, start, end, name] }] }) => element.onPick?.(name, start, end));
   }
   element.onPick = onClick;
 }
+
+function plot(element, traces, { range, unit, ...layout }) {
+  window.Plotly.react(element, traces, {
+    showlegend: false, autosize: true, height: 260, margin: { l: 52, r: 8, t: 8, b: 44 },
+    paper_bgcolor: "transparent", plot_bgcolor: "transparent", font: { family: style("--font"), size: 12, color: style("--soft") },
+    hovermode: "closest", hoverlabel: { align: "left", font: { family: style("--font") } }, dragmode: false,
+    xaxis: { type: "date", range, fixedrange: true, showgrid: false, linecolor: style("--line"), tickcolor: style("--line"), ticks: "outside", nticks: element.clientWidth < 500 ? 4 : 8 },
+    yaxis: { fixedrange: true, rangemode: "tozero", gridcolor: style("--line"), zeroline: false, tickprefix: unit, nticks: 5, automargin: true },
+    ...layout,
+  }, { displayModeBar: false, responsive: true });
+}
+
+// lines: [{name, past, spans: [{from, to, y, text: [line of words]}]}]: what is no longer believed is dotted.
+export function drawSteps(element, lines, { range, unit }) {
+  if (!window.Plotly) return;
+  const colourOf = colour([...new Set(lines.map(({ name }) => name))]);
+  const traces = lines.map(({ name, past, spans }) => ({
+    type: "scatter", mode: "lines+markers", connectgaps: false, name: escaped(name), opacity: past ? 0.6 : 1,
+    line: { color: colourOf(name), width: past ? 2 : 3, dash: past ? "dot" : "solid" },
+    marker: { size: spans.flatMap(() => [past ? 6 : 9, 1, 0]) }, // where a price begins, and what a pointer finds
+    x: spans.flatMap(({ from, to }) => [from, to, to]), y: spans.flatMap(({ y }) => [y, y, null]),
+    customdata: spans.flatMap(({ text }) => [1, 1, 1].map(() => [text.filter(Boolean).map(escaped).join("<br>")])),
+    hovertemplate: "%{customdata[0]}<extra></extra>",
+  }));
+  plot(element, traces, { range, unit });
+}
+
+// Plotly reads a little markup in names; what senders wrote is shown as they wrote it.
+export const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");

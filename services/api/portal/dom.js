@@ -38,3 +38,7 @@ export function keyed(parent, items, keyOf, make, update) {
 
 // Named parts of a made element: part(card, "amount") is the descendant with data-part="amount".
 export const part = (element, name) => element.querySelector(`[data-part="${name}"]`);
+
+// Where a page lies, from the first one down.
+export const trail = (...parts) => el("p", { className: "trail" }, parts.flatMap((each, index) => (index ? [" › ", each] : [each])));
+export const home = () => el("a", { href: "#/" }, "Overview");

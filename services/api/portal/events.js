@@ -1,15 +1,13 @@
 // Down to single events: the list that a figure is made of, an event's receipt, and what was not booked.
 
 import { get, session } from "./api.js";
-import { el, say } from "./dom.js";
+import { el, home, say, trail } from "./dom.js";
 import { count, momentOf, money, timeOf } from "./format.js";
 import { asParameters, filtersOf, link, nameOf, rangeName, rangeOf, spanOf, spanParameters } from "./links.js";
 
 const PAGE = 50;
 const REFRESH = 10; // beats between two looks: a page that is being read should not move much
 
-const trail = (...parts) => el("p", { className: "trail" }, parts.flatMap((each, index) => (index ? [" › ", each] : [each])));
-const home = () => el("a", { href: "#/" }, "Overview");
 const status = (name) => el("span", { className: "badge", "data-state": { unpriced: "over", provisional: "warn", rejected: "over", conflict: "warn" }[name] ?? "" }, name);
 
 // A page that is a list read page by page, newest first.
@@ -134,6 +132,7 @@ function entryTable(entry, catalog) {
   ]);
   return [
     el("h2", {}, entry.seq ? `Correction ${entry.seq}, ${momentOf(entry.recorded_at, session.tz)}` : "How the amount came about"),
+    ...entry.naming.map((meant) => el("p", { className: "fine" }, meant)),
     el("table", { className: "lines" }, el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Unit"), el("th", { scope: "col", className: "figure" }, "Quantity"), el("th", { scope: "col", className: "figure wide" }, "List price"), el("th", { scope: "col", className: "figure wide" }, "List"), el("th", { scope: "col", className: "figure" }, "Effective"))),
       el("tbody", {}, rows), el("tfoot", {}, el("tr", {}, el("th", { scope: "row" }, `Sum, ${entry.currency}`), el("td"), el("td", { className: "wide" }), el("td", { className: "figure wide" }, entry.list), el("td", { className: "figure" }, entry.effective)))),
     el("p", { className: "fine" }, entry.arithmetic), entry.remark ? el("p", { className: "fine" }, entry.remark) : null,

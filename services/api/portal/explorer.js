@@ -1,7 +1,7 @@
 // Any figure taken apart: over time and by any dimension, down to the events it is made of.
 
 import { get, session } from "./api.js";
-import { LARGEST, OTHERS, colour, draw } from "./chart.js";
+import { LARGEST, OTHERS, colour, draw, escaped } from "./chart.js";
 import { el, keyed, part, say } from "./dom.js";
 import { count, decimal, iso, momentOf, money, percent, ratio, sum, symbol, text, timeOf } from "./format.js";
 import { DIMENSIONS, RANGES, asParameters, filtersOf, link, nameOf, rangeName, rangeOf, spanOf, spanParameters } from "./links.js";
@@ -146,6 +146,3 @@ export function explorer(query) {
   frame();
   return { element, refresh, accept };
 }
-
-// Plotly reads a little markup in names; what senders wrote is shown as they wrote it.
-const escaped = (name) => name.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");

@@ -3,7 +3,9 @@
 import { Refused, call, enter, get, session } from "./api.js";
 import { el, say } from "./dom.js";
 import { timeOf } from "./format.js";
+import { catalogPage, changesPage, modelPage } from "./catalog.js";
 import { eventsPage, receiptPage, unbookedPage } from "./events.js";
+import { inboxPage, proposalPage } from "./inbox.js";
 import { logInPage } from "./login.js";
 import { overviewPage } from "./overview.js";
 
@@ -12,7 +14,10 @@ const LOAD_SHARE = 4; // asking may take up a fifth of the time: a slow database
 const RETRY_MS = 3000;
 
 const main = document.getElementById("main");
-const pages = { "": overviewPage, events: eventsPage, event: receiptPage, unbooked: unbookedPage };
+const pages = {
+  "": overviewPage, events: eventsPage, event: receiptPage, unbooked: unbookedPage,
+  catalog: catalogPage, model: modelPage, changes: changesPage, inbox: inboxPage, proposal: proposalPage,
+};
 let page = null;
 let turn = 0;
 let timer = 0;
@@ -32,7 +37,7 @@ async function show() {
   } else {
     page = Object.assign(make(query), { make });
     main.replaceChildren(page.element);
-    document.getElementById("live").hidden = page.timeless; // a receipt is of one moment
+    document.getElementById("live").hidden = Boolean(page.timeless); // a receipt, or a price, is not of the stream
     main.focus({ preventScroll: true });
     scrollTo(0, 0);
   }
@@ -88,6 +93,7 @@ function logIn() {
 function frame(inside) {
   document.getElementById("log-out").hidden = !inside;
   document.getElementById("live").hidden = !inside;
+  document.getElementById("places").hidden = !inside;
   const names = session.tenants.map(({ tenant, name }) =>
     el("option", { value: tenant, selected: tenant === session.tenant }, name));
   const chooser = session.operator

@@ -1,0 +1,154 @@
+// What is used and has no price, and the way from there to one: a proposal, its review, its approval.
+
+import { asked, call, get, mayChange } from "./api.js";
+import { el, home, keyed, part, say, trail } from "./dom.js";
+import { ago, count, money } from "./format.js";
+import { link } from "./links.js";
+import { actingOf, changesTable, modelLink, moment, whoseChoice, whoseOf } from "./prices.js";
+
+const SLOW_BEATS = 4;
+
+const stakes = ({ at_stake: stake, unpriced_events: unpriced }) => [
+  ...stake.filter(({ provisional }) => provisional !== "0").map((each) => `${money(each.provisional, each.currency)} ${each.currency} provisional`),
+  ...(unpriced ? [`${count(unpriced)} events unpriced`] : []),
+].join(" + ") || "nothing yet";
+
+export function inboxPage(query) {
+  const list = el("ul", { className: "rows" });
+  const note = el("p", { className: "soft" }, "Looking…");
+  const open = el("ul", { className: "rows" });
+  const opened = el("p", { className: "fine" });
+  const element = el("section", { className: "card receipt catalog inbox" }, trail(home(), el("a", { href: link("catalog", whoseOf(query)) }, "Catalog"), "Inbox"),
+    el("div", { className: "controls" }, el("h1", {}, "Used, and without a price"), whoseChoice("inbox", query)), note, list, el("h2", {}, "Open proposals"), open, opened);
+  let beats = 0;
+
+  async function refresh() {
+    const acting = actingOf(query);
+    const [inbox, proposals] = await Promise.all([get("/v1/catalog/inbox", {}, acting), beats++ % SLOW_BEATS ? null : get("/v1/catalog/proposals", { state: "open" }, acting)]);
+    say(note, inbox.items.length ? `${count(inbox.items.length)} that publication ${inbox.version} of the catalog has no price for, the newest first. Their cost is bounded where a family is known, and counted where it is not.` : `Everything that is used has a price in publication ${inbox.version}.`);
+    keyed(list, inbox.items, ({ provider, sku }) => JSON.stringify([provider, sku]), (item) => made(item), update);
+    if (proposals) {
+      keyed(open, proposals.proposals, ({ id }) => id, (each) => el("li", {}, el("a", { href: link("proposal", { id: each.id, ...whoseOf(query) }) }, `${each.id}: ${each.name}`), el("small", {}, ` ${moment(each.proposed_at)} by ${each.proposed_by} ${each.note}`)));
+      say(opened, proposals.proposals.length ? "" : "None waits for a decision.");
+    }
+    return null;
+  }
+
+  function update(item, found) {
+    say(part(item, "stake"), stakes(found));
+    say(part(item, "age"), `first seen ${ago(found.first_seen)}, last ${ago(found.last_seen)} · ${count(found.events)} events of ${found.tenants.join(", ")}`);
+    say(part(item, "usage"), Object.entries(found.usage).map(([unit, quantity]) => `${quantity} ${unit}`).join(" · "));
+    say(part(item, "units"), `without a price: ${found.units.join(", ")}`);
+    say(part(item, "reasons"), [...found.naming, ...found.reasons].join(" · "));
+  }
+
+  function made(found) {
+    const { provider, sku, nearest } = found;
+    const ready = found.proposal ?? skeleton(found, actingOf(query));
+    const text = el("textarea", { value: ready.text, rows: 14, spellcheck: false, "aria-label": `Price file for ${provider}/${sku}` });
+    const said = el("p", { className: "bad" });
+    const why = found.proposal ? `A price to begin with, of ${nearest[0].provider}/${nearest[0].sku}. Write what is true, and where it is written.` : "Nothing near it has a price to begin with. Write what it costs, and where that is written.";
+    const act = mayChange() ? [text, el("button", { className: "primary", on: { click: propose } }, "Propose this price"), said] : [el("pre", {}, ready.text), el("p", { className: "fine" }, "To propose it, log in with a key that has the scope admin.")];
+
+    async function propose({ target }) {
+      target.disabled = true;
+      say(said, "");
+      try {
+        const { id } = await call("POST", asked("/v1/catalog/proposals", { name: ready.name, note: `from the inbox: ${provider}/${sku}`.slice(0, 1000) }), text.value, actingOf(query));
+        location.hash = link("proposal", { id, ...whoseOf(query) });
+      } catch (error) {
+        target.disabled = false;
+        say(said, error.message);
+      }
+    }
+    return el("li", { className: "item" },
+      el("h3", {}, `${provider}/${sku}`), el("b", { "data-part": "stake" }),
+      el("small", { className: "line", "data-part": "age" }), el("small", { className: "line", "data-part": "usage" }), el("small", { className: "line", "data-part": "units" }), el("small", { className: "line", "data-part": "reasons" }),
+      el("div", { className: "chips" }, nearest.map((near) => el("span", {}, modelLink(near.provider, near.sku, query), el("small", {}, ` ${near.reason}`)))),
+      el("details", {}, el("summary", {}, found.proposal ? "Proposed price" : "Write its price"), el("p", { className: "fine" }, why), act));
+  }
+  return { element, refresh, timeless: true };
+}
+
+// A price file with the names filled in and the price left out, which is refused as long as it is.
+function skeleton({ provider, sku, units }, acting) {
+  const owner = acting ? `tenant = ${JSON.stringify(acting)}\nlayer = "organisation"\n` : 'layer = "organisation"\n';
+  const prices = units.map((unit) => `${unit} = ""`).join(", ");
+  return {
+    name: `${provider}-${sku}.toml`.replace(/\//g, "-").slice(-200),
+    text: `# A unit that the catalog does not know yet needs a table of its own: [[unit]] unit = "…" about = "…"\n# The source is where the price is written: an address, a contract.\nsource = ""\n${owner}\n[[price]]\nprovider = ${JSON.stringify(provider)}\nsku = ${JSON.stringify(sku)}\nper = 1\nprices = { ${prices} }\n`,
+  };
+}
+
+// One proposal: what it changes, what looks wrong, what it means in money, and the decision.
+export function proposalPage(query) {
+  const id = query.get("id") ?? "";
+  const path = `/v1/catalog/proposals/${encodeURIComponent(id)}`;
+  const content = el("div", {}, el("p", { className: "soft" }, "Looking it up…"));
+  const element = el("section", { className: "card receipt catalog" }, trail(home(), el("a", { href: link("inbox", whoseOf(query)) }, "Inbox"), "Proposal"), el("h1", {}, `Proposal ${id}`), content);
+  let state = "";
+  let beats = 0;
+
+  async function refresh() {
+    if (beats++ % SLOW_BEATS) return null;
+    try {
+      show(await get(path, {}, actingOf(query)));
+    } catch (error) {
+      if (error.status !== 404 && error.status !== 422) throw error;
+      content.replaceChildren(el("p", { className: "empty" }, error.message));
+    }
+    return null;
+  }
+
+  function show(proposal) {
+    if (proposal.state === state) return; // an open form keeps what was typed into it
+    state = proposal.state;
+    const { review } = proposal;
+    const decided = proposal.decided_by ? `, ${proposal.state} ${moment(proposal.decided_at)} by ${proposal.decided_by}${proposal.reason ? `: ${proposal.reason}` : ""}` : "";
+    content.replaceChildren(
+      el("p", {}, el("span", { className: "badge", "data-state": { open: "warn", rejected: "over" }[state] ?? "" }, state), ` ${proposal.name} ${proposal.note}`,
+        el("small", { className: "line" }, `proposed ${moment(proposal.proposed_at)} by ${proposal.proposed_by}${decided}`)),
+      proposal.version ? el("p", {}, el("b", {}, `In force as publication ${proposal.version}: every worker prices by it.`)) : "",
+      el("h2", {}, `What it changes in publication ${review.base}`), ...changesTable(review.changes, review.changes_total, query),
+      el("h2", {}, "What looks wrong"), findings(review),
+      el("h2", {}, "In money"), inMoney(review.impact),
+      state === "open" ? decision(review) : "");
+  }
+
+  function decision(review) {
+    if (!mayChange()) return el("p", { className: "fine" }, "To decide, log in with a key that has the scope admin.");
+    const confirm = el("input", { type: "checkbox" });
+    const needed = review.findings.some(({ severity }) => severity === "confirm");
+    const reason = el("input", { placeholder: "Why (needed to reject)", size: 40, maxLength: 1000, "aria-label": "Reason" });
+    const said = el("div", { className: "bad" });
+    const buttons = [el("button", { className: "primary", on: { click: () => decide("approve", { confirm: confirm.checked, reason: reason.value }) } }, "Approve"),
+      el("button", { on: { click: () => decide("reject", { reason: reason.value }) } }, "Reject")];
+
+    async function decide(verb, body) {
+      for (const button of buttons) button.disabled = true;
+      try {
+        show(await call("POST", `${path}/${verb}`, body, actingOf(query)));
+      } catch (error) {
+        for (const button of buttons) button.disabled = false;
+        said.replaceChildren(error.message, ...(error.problem?.findings ?? []).map(({ message }) => el("small", { className: "line" }, message)));
+      }
+    }
+    return el("div", { className: "decision" }, needed ? el("label", {}, confirm, " I have looked at what asks to be confirmed, and it is meant.") : null, reason, el("div", { className: "controls" }, buttons), said);
+  }
+  return { element, refresh, timeless: true };
+}
+
+function findings({ findings: found, findings_total: total }) {
+  if (!total) return el("p", { className: "soft" }, "Nothing.");
+  return el("ul", { className: "rows" }, found.map(({ severity, message }) => el("li", {}, el("span", { className: "badge", "data-state": severity === "warning" ? "warn" : "over" }, severity), ` ${message}`)),
+    total > found.length ? el("li", { className: "fine" }, `${count(total)} in all`) : null);
+}
+
+function inMoney(impact) {
+  if (!impact) return el("p", { className: "soft" }, "Not worked out.");
+  const statuses = (counts) => Object.entries(counts).map(([status, events]) => `${count(events)} ${status}`).join(", ") || "none";
+  return el("div", {},
+    impact.amounts.map(({ currency, before, after, difference }) => el("p", {}, `${before} → ${after} ${currency} `, el("b", {}, `(${difference.startsWith("-") ? "" : "+"}${difference})`))),
+    el("p", { className: "fine" }, `${count(impact.repriced)} of ${impact.events === null ? "an unknown number of" : count(impact.events)} events since ${moment(impact.since)}, priced by both books, the newest first` +
+      (impact.events === impact.repriced ? "" : `, back to ${moment(impact.reached)}`) + `. By status: ${statuses(impact.statuses_before)} → ${statuses(impact.statuses_after)}.`));
+}
