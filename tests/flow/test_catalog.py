@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from statistics import median
 from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -19,8 +20,12 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import httpx
 
+from spendmeter.pricing.catalog import PUBLIC, load_snapshot
+from spendmeter.pricing.names import family
+from spendmeter.pricing.price_book import PriceBook
 from tests.flow.book import outcomes
 from tests.flow.system import System, eventually, usage_event
+from tests.pricing.test_provisional import MODELS, USAGE, cost
 
 WITHIN_S = 2.0
 NEWEST = "SELECT max(version) FROM catalog_publications"
@@ -124,18 +129,65 @@ async def test_an_unknown_model_is_in_the_inbox_within_two_seconds(system: Syste
     sku = f"gpt-{uuid4().hex[:8]}-mini"
     sent = time.monotonic()
     assert system.send(usage_event("first", source=sku, sku=sku)).status_code == 204
-
-    def item() -> dict[str, Any] | None:
-        found = system.get("/v1/catalog/inbox")["items"]
-        return next((each for each in found if each["sku"] == sku), None)
-
-    seen = eventually("the inbox has it", item, WITHIN_S)
+    seen = eventually("the inbox has it", lambda: in_inbox(system, "openai", sku), WITHIN_S)
     print(f"in the inbox after {time.monotonic() - sent:.3f} s")
     assert seen is not None
     assert (seen["provider"], seen["events"], seen["age_s"] <= WITHIN_S) == ("openai", 1, True)
     assert Decimal(seen["at_stake"][0]["provisional"]) > 0
     assert seen["usage"] == {"input_tokens": "1000", "output_tokens": "100"}
     assert seen["nearest"] and seen["proposal"]
+
+
+def test_real_models_that_leave_the_catalog_are_bounded_and_in_the_inbox_within_two_seconds(
+    system: System,
+) -> None:
+    """Ten of ten families, one after the other; and back as they were."""
+    shipped = PriceBook(load_snapshot())
+    try:
+        for provider, sku in MODELS:
+            withdraw(system, provider, sku)
+        time.sleep(WITHIN_S)  # every worker prices without them
+        for provider, sku in MODELS:
+            said = usage_event("first", source=f"gone-{sku}", provider=provider, sku=sku, usage=USAGE)
+            sent = time.monotonic()
+            assert system.send(said).status_code == 204
+            seen = eventually(f"the inbox has {sku}", lambda: in_inbox(system, provider, sku), WITHIN_S)  # noqa: B023
+            print(f"{sku}: in the inbox after {time.monotonic() - sent:.3f} s")
+            assert seen is not None
+            bound = Decimal(seen["at_stake"][0]["provisional"])
+            siblings = [
+                cost(provider, name, shipped)[0]
+                for seller, name in shipped.prices
+                if seller == provider and family(name) == family(sku) and name != sku
+            ]
+            true = cost(provider, sku, shipped)[0]
+            assert true <= bound <= 5 * median(siblings), (sku, true, bound, siblings)
+            assert seen["nearest"][0]["reason"].startswith("same family")
+    finally:
+        change(system, PUBLIC)
+    assert system.get("/v1/catalog/model", provider="openai", sku="o3")["prices"]
+
+
+def withdraw(system: System, provider: str, sku: str) -> None:
+    """Take a model and all its prices out of force."""
+    history = system.get("/v1/catalog/model", provider=provider, sku=sku)["history"]
+    entries = [row["entry"]["id"] for row in history if row["withdrawn_version"] is None]
+    api = httpx.Client(
+        base_url=f"{system.api}/v1/catalog",
+        headers={"Authorization": f"Bearer {system.state.environment['SPENDMETER_ADMIN_KEY']}"},
+        timeout=30,
+    )
+    with api:
+        made = api.post("/proposals", params={"name": "gone.toml", "withdraw": entries})
+        assert made.status_code == 201, made.text
+        done = api.post(f"/proposals/{made.json()['id']}/approve", json={"confirm": True})
+        assert done.status_code == 200, done.text
+
+
+def in_inbox(system: System, provider: str, sku: str) -> dict[str, Any] | None:
+    """What the inbox of acme says of a model."""
+    found: list[dict[str, Any]] = system.get("/v1/catalog/inbox", limit="200")["items"]
+    return next((each for each in found if (each["provider"], each["sku"]) == (provider, sku)), None)
 
 
 async def test_kill_9_in_a_publication_leaves_the_old_book_or_the_new_one(

@@ -6,9 +6,11 @@ import time
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+from genai_prices import data
 
 from spendmeter.contracts import catalog
 from spendmeter.contracts.catalog import (
@@ -23,9 +25,10 @@ from spendmeter.contracts.catalog import (
     entry_id,
     published,
 )
-from spendmeter.pricing.catalog import PUBLIC, load_snapshot
+from spendmeter.pricing.catalog import PUBLIC, genai, load_snapshot
 from spendmeter.pricing.catalog.files import write_jsonl
 from spendmeter.pricing.catalog.read import read_prices
+from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.engine import rate
 from spendmeter.pricing.names import model_names
 from spendmeter.pricing.price_book import PriceBook
@@ -66,10 +69,59 @@ def test_a_price_has_one_spelling(text: str) -> None:
 
 
 def test_the_snapshot_is_what_a_fresh_import_writes(tmp_path: Path) -> None:
-    from spendmeter.pricing.catalog.import_genai_prices import header, lines
-
-    write_jsonl(tmp_path / "fresh.jsonl", header(), lines())
+    write_jsonl(tmp_path / "fresh.jsonl", genai.header(), genai.lines(data.providers))
     assert (tmp_path / "fresh.jsonl").read_bytes() == PUBLIC.read_bytes()
+
+
+def as_published(said: Any) -> Any:
+    """What the package holds, as its data.json says it: no nulls, no extractors."""
+    if isinstance(said, list):
+        return [as_published(each) for each in said]
+    if not isinstance(said, dict) and not hasattr(said, "__dict__"):
+        return said
+    named = said if isinstance(said, dict) else vars(said)
+    return {
+        name.rstrip("_"): as_published(value)
+        for name, value in named.items()
+        if value is not None and name != "extractors" and not name.startswith("_")
+    }
+
+
+PUBLISHED = msgspec.json.Encoder(decimal_format="number").encode(as_published(data.providers))
+RECORDED = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def test_what_genai_prices_publishes_is_read_as_it_is() -> None:
+    read = read_prices("data.json", PUBLISHED, recorded_at=RECORDED)
+    shipped = {entry.id for entry in load_snapshot()}
+    assert {entry.id for entry in read} < shipped
+    assert {entry.id for entry in read if isinstance(entry, Price)} >= {
+        entry.id for entry in load_snapshot() if isinstance(entry, Price) and entry.source.startswith("genai")
+    }
+
+
+@pytest.mark.parametrize("text", ["[", "[1]", "[{}]", '[{"id": 1}]', "[" * 100_000, "[null]"])
+def test_what_is_no_list_of_providers_is_refused(text: str) -> None:
+    with pytest.raises(CatalogError, match=r"data\.json"):
+        read_prices("data.json", text.encode(), recorded_at=RECORDED)
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "reasons"),
+    [
+        (b'"input_mtok"', b'"input_mgram"', ["data.json"]),
+        (b'"processing":"batch"', b'"processing":"slow"', ["data.json", "/", "no way to say", "slow"]),
+        (b'"start_time"', b'"time"', ["data.json"]),
+    ],
+)
+def test_what_it_publishes_and_we_cannot_say_is_refused_as_a_whole(
+    was: bytes, becomes: bytes, reasons: list[str]
+) -> None:
+    assert was in PUBLISHED
+    with pytest.raises(CatalogError) as refused:
+        read_prices("data.json", PUBLISHED.replace(was, becomes), recorded_at=RECORDED)
+    print(refused.value)
+    assert [reason for reason in reasons if reason not in str(refused.value)] == []
 
 
 def test_the_shipped_catalog_is_a_price_book_and_loads_fast() -> None:

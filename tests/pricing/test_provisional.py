@@ -21,21 +21,22 @@ SHIPPED = load_snapshot()
 USAGE = {"input_tokens": 100_000, "cache_read_tokens": 50_000, "output_tokens": 10_000}
 
 
-@pytest.mark.parametrize(
-    ("provider", "sku"),
-    [
-        ("openai", "gpt-5-mini"),
-        ("openai", "o3"),
-        ("anthropic", "claude-sonnet-4-5"),
-        ("anthropic", "claude-opus-4-5"),
-        ("google", "gemini-2.5-pro"),
-        ("google", "gemini-2.5-flash"),
-        ("deepseek", "deepseek-v4-flash"),
-        ("x-ai", "grok-4.5"),
-        ("zai", "glm-5"),
-        ("minimax", "minimax-m2.7"),
-    ],
-)
+MODELS = [
+    ("openai", "gpt-5-mini"),
+    ("openai", "o3"),
+    ("anthropic", "claude-sonnet-4-5"),
+    ("anthropic", "claude-opus-4-5"),
+    ("google", "gemini-2.5-pro"),
+    ("google", "gemini-2.5-flash"),
+    ("deepseek", "deepseek-v4-flash"),
+    ("x-ai", "grok-4.5"),
+    ("zai", "glm-5"),
+    ("minimax", "minimax-m2.7"),
+]
+"""Of ten families."""
+
+
+@pytest.mark.parametrize(("provider", "sku"), MODELS)
 def test_a_new_model_is_booked_at_no_less_than_it_costs_and_no_more_than_five_medians(
     book: PriceBook, provider: str, sku: str
 ) -> None:
@@ -49,14 +50,14 @@ def test_a_new_model_is_booked_at_no_less_than_it_costs_and_no_more_than_five_me
         )
     ]
     siblings = [name for seller, name in PriceBook(others).prices if seller == provider]
-    true, _ = _cost(provider, sku, book)
-    bound, status = _cost(provider, sku, PriceBook(others))
-    costs = [_cost(provider, name, book)[0] for name in siblings if family(name) == family(sku)]
+    true, _ = cost(provider, sku, book)
+    bound, status = cost(provider, sku, PriceBook(others))
+    costs = [cost(provider, name, book)[0] for name in siblings if family(name) == family(sku)]
     assert status == "provisional"
     assert true <= bound <= 5 * median(costs)
 
 
-def test_of_all_models_that_have_siblings_few_are_booked_below_their_cost() -> None:
+def test_of_all_models_that_have_siblings_few_are_booked_below_theircost() -> None:
     """The dearest of a family cannot be bounded by the others: how often that happens, and by how much."""
     shared: list[CatalogEntry] = []
     families: dict[str, dict[tuple[str, str], list[CatalogEntry]]] = defaultdict(lambda: defaultdict(list))
@@ -70,8 +71,8 @@ def test_of_all_models_that_have_siblings_few_are_booked_below_their_cost() -> N
         known = PriceBook([*shared, *chain(*members.values())])
         for provider, sku in members if len(members) > 1 else ():
             siblings = chain(*(entries for name, entries in members.items() if name != (provider, sku)))
-            true, status = _cost(provider, sku, known)
-            bound, bounded = _cost(provider, sku, PriceBook([*shared, *siblings]))
+            true, status = cost(provider, sku, known)
+            bound, bounded = cost(provider, sku, PriceBook([*shared, *siblings]))
             if (status, bounded) == ("priced", "provisional"):
                 fares["models"] += 1
                 fares["below their cost"] += bound < true
@@ -87,6 +88,7 @@ def _family(sku: str) -> str:
     return family(sku.rpartition("/")[2])
 
 
-def _cost(provider: str, sku: str, book: PriceBook) -> tuple[Decimal, PriceStatus]:
+def cost(provider: str, sku: str, book: PriceBook) -> tuple[Decimal, PriceStatus]:
+    """What USAGE of the model is booked at."""
     rating = rate(used(provider, sku, USAGE), book)
     return rating.list, rating.status

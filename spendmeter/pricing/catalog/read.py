@@ -50,7 +50,8 @@ def read_prices(
 ) -> list[CatalogEntry]:
     """The entries of a price file, with their ids and version 0.
 
-    `name` tells the format by its ending (.toml, .yaml, .yml, .csv, .jsonl; .json is LiteLLM's) and is the
+    `name` tells the format by its ending (.toml, .yaml, .yml, .csv, .jsonl; .json is LiteLLM's or
+    genai-prices') and is the
     source of what states none. `recorded_at` is for files that do not say it themselves; `units` are those
     that the catalog has beyond the registry and the file. Raises CatalogError: file, place and rule.
     """
@@ -182,6 +183,11 @@ def _csv(text: str) -> _File:
 
 
 def _json(text: str) -> _File:
+    """Of a vendor of price lists: a list is genai-prices', a table LiteLLM's."""
+    if text.lstrip().startswith("["):
+        from spendmeter.pricing.catalog import genai  # only who imports its data waits for it
+
+        return _File({}, genai.tables(genai.published(text)))
     return _File({}, litellm.tables(litellm.models(text)))
 
 

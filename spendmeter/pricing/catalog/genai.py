@@ -1,7 +1,8 @@
-"""Writes public.jsonl from the installed genai-prices package: `python -m
-spendmeter.pricing.catalog.import_genai_prices`.
+"""genai-prices' data as tables of a price file: the shipped catalog, and whatever has been published since.
 
-A tool for developers: nothing that runs imports genai-prices. Whatever it says that we cannot express raises.
+`python -m spendmeter.pricing.catalog.genai` writes public.jsonl from the installed package. What the source
+says and we cannot express raises, with the model's name: half of a price list is no price list. Nothing that
+prices imports genai-prices.
 """
 
 from __future__ import annotations
@@ -15,14 +16,17 @@ from importlib.metadata import version
 from itertools import product
 from typing import Any
 
+import msgspec
 from genai_prices import data
 from genai_prices import types as source
 from msgspec.structs import replace
+from pydantic import ValidationError
 
 from spendmeter.contracts.catalog import ANY, Conditions, Window
 from spendmeter.contracts.money import plain
 from spendmeter.pricing.catalog import PUBLIC
 from spendmeter.pricing.catalog.files import Header, ModelLine, Rates, write_jsonl
+from spendmeter.pricing.conditions import CatalogError
 
 RECORDED_AT = datetime(2026, 11, 23, tzinfo=UTC)
 """When the pinned version was taken over."""
@@ -63,15 +67,38 @@ Cell = tuple[Conditions, str, Decimal]
 """Under these conditions the source's price key costs that much."""
 
 
-def lines() -> list[ModelLine | dict[str, Any]]:
-    """The whole of genai-prices: providers, then models, sorted."""
-    providers = [_provider(provider) for provider in data.providers]
-    models = [_model(provider, model, taken) for provider, taken in _named() for model in provider.models]
+def lines(providers: list[source.Provider]) -> list[ModelLine | dict[str, Any]]:
+    """All that the providers say: themselves, then their models, sorted. Raises CatalogError."""
+    models = [
+        _model(provider, model, taken) for provider, taken in _named(providers) for model in provider.models
+    ]
+    by_hour = any(rates.when.calendar for model in models for rates in model.rates)
     return [
-        {"type": "calendar", "name": UTC_CALENDAR, "time_zone": "UTC"},
-        *sorted(providers, key=lambda line: str(line["provider"])),
+        *([{"type": "calendar", "name": UTC_CALENDAR, "time_zone": "UTC"}] if by_hour else []),
+        *sorted(map(_provider, providers), key=lambda line: str(line["provider"])),
         *sorted(models, key=lambda line: (line.provider, line.sku)),
     ]
+
+
+def published(text: str) -> list[source.Provider]:
+    """What its data.json holds. Raises CatalogError."""
+    try:
+        # What the package's own updates are read with; the package is pinned, and has no other way in.
+        return source._providers_from_raw(_decode(text))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise CatalogError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def tables(providers: list[source.Provider]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Place, kind and table of all that the providers say. Raises CatalogError."""
+    for line in lines(providers):
+        table = dict(line) if isinstance(line, dict) else {"type": "model", **msgspec.to_builtins(line)}
+        place = "/".join(table[name] for name in ("provider", "sku") if name in table)
+        yield place or table["name"], table.pop("type"), table
+
+
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
 def header() -> Header:
@@ -81,9 +108,9 @@ def header() -> Header:
     )
 
 
-def _named() -> Iterator[tuple[source.Provider, dict[str, str]]]:
+def _named(providers: list[source.Provider]) -> Iterator[tuple[source.Provider, dict[str, str]]]:
     """Each provider with who owns which exact name: the first model that lists it, and each its own id."""
-    for provider in data.providers:
+    for provider in providers:
         owners = {model.id.lower(): model.id for model in provider.models}
         for model in provider.models:
             for clause in _alternatives(model.match):
@@ -101,6 +128,13 @@ def _provider(provider: source.Provider) -> dict[str, Any]:
 
 
 def _model(provider: source.Provider, model: source.ModelInfo, owners: dict[str, str]) -> ModelLine:
+    try:
+        return _expressed(provider, model, owners)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CatalogError(f"{provider.id}/{model.id}: there is no way to say {error}") from None
+
+
+def _expressed(provider: source.Provider, model: source.ModelInfo, owners: dict[str, str]) -> ModelLine:
     globs = sorted({*_globs(model.match)} | set(_arns(provider, model)))
     exact = {name for name in globs if not re.search(r"[*#]", name)}
     return ModelLine(
@@ -148,7 +182,7 @@ def _globs(clause: source.MatchLogic) -> Iterator[str]:
                 every = [glob for item in part.and_ if not _excludes(item) for glob in _globs(item)]
                 yield "".join(every).replace("**", "*")
             case _:
-                raise ValueError(f"a match that we cannot express: {part}")
+                raise ValueError(f"the match {part}")
 
 
 _NOT_TTS = "^(?!.*-[tT][tT][sS](?:$|-))"
@@ -169,7 +203,7 @@ def _exceptions(clause: source.MatchLogic) -> set[str]:
 def _regex_globs(regex: str) -> Iterator[str]:
     """The globs that mean the same as `regex`, which may have literals, digits, [ab] and (...)? alone."""
     if not regex.startswith("^"):
-        raise ValueError(f"a regular expression that we cannot express: {regex}")
+        raise ValueError(f"the regular expression {regex}")
     body, closed = (regex[1:-1], True) if regex.endswith("$") else (regex[1:], False)
     body = re.sub(r"\\d\{(\d)\}", lambda found: "#" * int(found[1]), body).replace(r"\d", "#")
     choices = [
@@ -180,7 +214,7 @@ def _regex_globs(regex: str) -> Iterator[str]:
         name = "".join(parts) + ("" if closed else "*")
         name = re.sub(r"\\([.\[\]])", r"\1", name)
         if re.search(r"[\\()?+|^$]", name):
-            raise ValueError(f"a regular expression that we cannot express: {regex}")
+            raise ValueError(f"the regular expression {regex}")
         yield name.lower()
 
 
@@ -194,7 +228,7 @@ def _rates(provider: source.Provider, model: source.ModelInfo) -> Iterator[Rates
         when = ANY if when == ANY else when  # the value that files leave out
         group = groups[when, _PER[key.rpartition("_")[2]], key == "requests_kcount"]
         if group.setdefault(unit, plain(price)) != plain(price):
-            raise ValueError(f"two prices for {unit} of {provider.id}/{model.id}")
+            raise ValueError(f"two prices for {unit}")
     minimum = _MINIMUM.get((provider.id, model.id), "0")
     for (when, per, per_event), prices in groups.items():
         yield Rates(when=when, per=per, per_event=per_event, minimum=minimum, prices=prices)
@@ -271,7 +305,7 @@ def _variants(model: source.ModelInfo) -> Iterator[Cell]:
         when = _WHEN[name, value]
         constraint = variant.constraint
         if isinstance(constraint, source.TimeOfDateConstraint):
-            raise TypeError(f"hours on a variant of {model.id}: not expressed yet")
+            raise TypeError("hours of a variant")
         since = constraint.start_date if constraint else None
         for key, price in vars(variant.prices).items():
             before = until.get(((name, value), key), date.max)
@@ -292,7 +326,7 @@ def _effective(when: Conditions, since: date | None, until: date | None) -> Cond
 def _clock(moment: time) -> str:
     moved = datetime.combine(date(2000, 1, 1), moment).astimezone(UTC) if moment.tzinfo else moment
     if moved.second or moved.microsecond:
-        raise ValueError(f"a window to the second: {moment}")
+        raise ValueError(f"a window to the second, {moment}")
     return f"{moved:%H:%M}"
 
 
@@ -320,4 +354,4 @@ def _bracket(when: Conditions, above: int | None, end: int | None) -> Conditions
 
 
 if __name__ == "__main__":
-    write_jsonl(PUBLIC, header(), lines())
+    write_jsonl(PUBLIC, header(), lines(data.providers))
