@@ -155,7 +155,7 @@ def additions(
             continue
         if _says_only_its_name(entry) and (acting != EVERYBODY or subject(entry) in standing.about):
             continue  # the heading of a table of prices
-        _may_state(entry, acting)
+        _may_state(entry, acting, standing.book)
         fresh = restated(entry, standing.withdrawn)
         kept.add(fresh.id)
         if fresh.id not in standing.entries:
@@ -182,7 +182,7 @@ def _says_only_its_name(entry: CatalogEntry) -> bool:
     )
 
 
-def _may_state(entry: CatalogEntry, acting: str) -> None:
+def _may_state(entry: CatalogEntry, acting: str, book: PriceBook) -> None:
     if acting == EVERYBODY:
         return
     kind = type(entry).__name__.lower()
@@ -193,6 +193,18 @@ def _may_state(entry: CatalogEntry, acting: str) -> None:
             f"{kind} of {entry.provider}: tenant {acting} states prices of its own alone; write "
             f'tenant = "{acting}" and layer = "organisation" (or "contract")'
         )
+    if entry.contract and entry.contract not in book.terms(acting).contracts:
+        raise CatalogError(
+            f"{kind} of {entry.provider}: tenant {acting} has no contract {entry.contract!r}; an operator "
+            "states a tenant's terms"
+        )
+    if isinstance(entry, Price):
+        _, model, _ = book.meaning("", entry.provider, entry.sku)
+        if model and model.owner != model.by == entry.sku.lower():
+            raise CatalogError(
+                f"price of {entry.provider}/{entry.sku}: entries {entry.id} and {model.entry} both claim the "
+                f"name, which is an alias of {model.owner}: state the price of that"
+            )
 
 
 def _may_withdraw(standing: Standing, id: str, acting: str) -> None:

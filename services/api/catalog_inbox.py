@@ -4,6 +4,7 @@ begin with, taken from the nearest thing that has one."""
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -33,7 +34,7 @@ from services.api.question import Text
 from services.api.receipt import read_event
 from spendmeter.contracts.catalog import Price
 from spendmeter.contracts.events import EVENT_TYPE, UsageData, UsageEvent
-from spendmeter.contracts.money import normal_quantity, total
+from spendmeter.contracts.money import total
 from spendmeter.pricing.catalog.files import Header, Rates
 from spendmeter.pricing.conditions import specificity
 from spendmeter.pricing.engine import rate
@@ -44,6 +45,10 @@ INBOX_DAYS = 90
 NEAREST_MAX = 3
 ALIKE_MIN = 0.6
 """Of difflib; names of one family need not be alike."""
+
+NAME_MAX = 190
+_NOT_IN_YAML = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+"""What JSON may hold as it is, and YAML reads as the end of a line or not at all."""
 
 router = APIRouter(tags=["catalog"])
 _decode_usage = msgspec.json.Decoder(dict[str, int | Decimal], float_hook=Decimal).decode
@@ -157,13 +162,14 @@ def _items(
 
 
 def _unpriced(row: Any, standing: Standing) -> dict[str, str]:
-    """The units that the book does not price now, and why: of all usage, and of some events as they were."""
-    usage = {unit: normal_quantity(quantity) for unit, quantity in _decode_usage(row["usage"]).items()}
-    all_of_it = UsageEvent(
+    """The units that the book does not price now, and why: of one of each, because a sum may be more than any
+    event holds; and of some events as they were."""
+    usage = dict.fromkeys(_decode_usage(row["usage"]), 1)
+    one_of_each = UsageEvent(
         specversion="1.0", type=EVENT_TYPE, id="", source="", subject="", tenant=row["tenant"],
         time=row["last_seen"], data=UsageData(provider=row["provider"], sku=row["sku"], usage=usage),
     )  # fmt: skip
-    events = [all_of_it, *map(read_event, row["samples"])]
+    events = [one_of_each, *map(read_event, row["samples"])]
     lines = [line for event in events for line in rate(event, standing.book).lines]
     return {line.unit: line.reason for line in lines if line.status in ("provisional", "unpriced")}
 
@@ -183,12 +189,13 @@ def _item(
     used = UsageData(provider=provider, sku=sku, usage={})
     plan = standing.book.plan(rows[0]["tenant"], used)
     owner = plan.provider or provider  # whom the provider's name, as sent, means
-    near = nearest(standing, owner, sku, set(why))
+    meant = (owner, plan.sku or sku)
+    near = nearest(standing, (owner, sku), meant, set(why))
     first_seen = min(row["first_seen"] for row in rows)
     return InboxItem(
         provider=provider,
         sku=sku,
-        naming=list(naming(used, standing.book)),
+        naming=list(naming(rows[0]["tenant"], used, standing.book)),
         tenants=sorted({row["tenant"] for row in rows}),
         first_seen=first_seen,
         age_s=max(0, int((now - first_seen).total_seconds())),
@@ -200,39 +207,43 @@ def _item(
         reasons=sorted(set(why.values())),
         at_stake=[AtStake(currency=name, provisional=total(each)) for name, each in sorted(stakes.items())],
         nearest=near,
-        proposal=_ready(standing, (owner, plan.sku or sku), near[0], set(why), acting, now) if near else None,
+        proposal=_ready(standing, meant, plan.sku is not None, near[0], set(why), acting, now)
+        if near
+        else None,
     )
 
 
-def nearest(standing: Standing, provider: str, sku: str, units: set[str]) -> list[Near]:
-    """What has a list price for one of these units and a name like this one: of its family, else of its
-    provider, else anywhere."""
+def nearest(standing: Standing, name: tuple[str, str], meant: tuple[str, str], units: set[str]) -> list[Near]:
+    """What has a list price for one of these units, is not what the name means, and has a name like it: of
+    its family, else of its provider, else anywhere."""
+    provider, sku = name
     priced = {
-        name
-        for name, prices in standing.book.prices.items()
-        if name != (provider, sku) and any(_offers(price, units) for price in prices)
+        other
+        for other, prices in standing.book.prices.items()
+        if other not in (name, meant) and any(_offers(price, units) for price in prices)
     }
-    own = {name for name in priced if name[0] == provider}
+    own = {other for other in priced if other[0] == provider}
     line = family(sku)
-    kin = {name for name in own if line and family(name[1]) == line}
+    kin = {other for other in own if line and family(other[1]) == line}
     alike = SequenceMatcher(b=sku, autojunk=False)
-    for names, reason in (
-        (kin, f"same family ({line}) of {provider}"),
-        (own, "same provider"),
-        (priced, "another provider"),
+    for names, reason, least in (
+        (kin, f"same family ({line}) of {provider}", 0.0),
+        (own, "same provider", ALIKE_MIN),
+        (priced, "another provider", ALIKE_MIN),
     ):
-        ranked = sorted((-_alike(alike, name[1]), name) for name in names)
-        if found := [each for each in ranked if names is kin or -each[0] >= ALIKE_MIN]:
+        ranked = sorted((-_alike(alike, other[1], least), other) for other in names)
+        if found := [each for each in ranked if -each[0] >= least]:
             return [
-                Near(provider=name[0], sku=name[1], reason=f"{reason}, names {-ratio:.0%} alike")
-                for ratio, name in found[:NEAREST_MAX]
+                Near(provider=other[0], sku=other[1], reason=f"{reason}, names {-ratio:.0%} alike")
+                for ratio, other in found[:NEAREST_MAX]
             ]
     return []
 
 
-def _alike(matcher: SequenceMatcher[str], name: str) -> float:
+def _alike(matcher: SequenceMatcher[str], name: str, least: float) -> float:
+    """The ratio; 0 where it is quickly known to be under `least`."""
     matcher.set_seq1(name)
-    if matcher.real_quick_ratio() < ALIKE_MIN or matcher.quick_ratio() < ALIKE_MIN:
+    if matcher.real_quick_ratio() < least or matcher.quick_ratio() < least:
         return 0.0
     return matcher.ratio()
 
@@ -242,11 +253,16 @@ def _offers(price: Price, units: set[str]) -> bool:
 
 
 def _ready(
-    standing: Standing, name: tuple[str, str], near: Near, units: set[str], acting: str, now: datetime
+    standing: Standing,
+    name: tuple[str, str],
+    known: bool,
+    near: Near,
+    units: set[str],
+    acting: str,
+    now: datetime,
 ) -> ReadyProposal | None:
-    """The nearest's prices of now, stated of this sku since ever, for what has none."""
+    """The nearest's prices of now, stated of this sku since ever: for `units` where it is known, else all."""
     provider, sku = name
-    known = name in standing.book.prices
     offers = [
         price
         for price in standing.book.prices[near.provider, near.sku]
@@ -273,7 +289,8 @@ def _ready(
     )
     file = msgspec.to_builtins(header) | {"price": tables}  # JSON is YAML
     text = msgspec.json.format(msgspec.json.encode(file), indent=2).decode()
-    return ReadyProposal(name=f"{provider}-{sku}.yaml".replace("/", "-"), text=text)
+    text = _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return ReadyProposal(name=f"{provider}-{sku}"[:NAME_MAX].replace("/", "-") + ".yaml", text=text)
 
 
 def _now(price: Price, now: datetime) -> bool:

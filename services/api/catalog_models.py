@@ -37,6 +37,7 @@ CONSENSUS_PATH = "/v1/catalog/consensus"
 
 router = APIRouter(tags=["catalog"])
 Search = Annotated[Text, Query(max_length=256)]
+ModelName = Annotated[Text, Query(min_length=1, max_length=256)]
 Body = Annotated[
     dict[str, Any], BeforeValidator(lambda body: msgspec.json.decode(body) if isinstance(body, str) else body)
 ]
@@ -127,30 +128,40 @@ async def list_models(
     after = decode_cursor(cursor, tuple[str, str]) if cursor else ("", "")
     acting = caller.tenant or EVERYBODY
     hidden = hidden_from(acting, (await catalog_of(request).standing()).book)
+    found: dict[tuple[str, str], list[Recorded]] = {}
     async with database_of(request).reading(acting) as connection:
-        named = await connection.fetch(SQL["models"], q.lower(), *after, provider.lower(), limit + 1)
-        found = await _models(connection, [tuple(row) for row in named[:limit]], hidden)
-    more = encode_cursor(tuple(named[limit - 1])) if len(named) > limit else None
+        while len(found) <= limit:  # as long as what is hidden leaves a page unfilled
+            named = await connection.fetch(SQL["models"], q.lower(), *after, provider.lower(), limit + 1)
+            if not named:
+                break
+            after = tuple(named[-1])
+            shown = await _models(connection, [tuple(row) for row in named], hidden)
+            found |= {name: rows for name, rows in shown.items() if rows}
+    page = list(found.items())[:limit]
+    more = encode_cursor(page[-1][0]) if len(found) > limit else None
     at = at or datetime.now(UTC)
-    return Models(models=[_model(*name, rows, at) for name, rows in found.items() if rows], next_cursor=more)
+    return Models(models=[_model(*name, rows, at) for name, rows in page], next_cursor=more)
 
 
 @router.get("/v1/catalog/model", responses=answers("model", missing="nothing was ever recorded of it"))
 async def get_model(
-    request: Request, caller: Anyone, provider: Search, sku: Search, at: AwareDatetime | None = None
+    request: Request, caller: Anyone, provider: ModelName, sku: ModelName, at: AwareDatetime | None = None
 ) -> ModelHistory:
     """One sku, by any of its names, with its whole history: what was stated and withdrawn, when, by whom and
     why."""
     acting = caller.tenant or EVERYBODY
     book = (await catalog_of(request).standing()).book
-    _, model, seller = book.meaning(provider, sku)
-    names = [(provider.lower(), sku.lower()), *([(seller, model.owner)] if model else [])]
+    _, model, seller = book.meaning(caller.tenant, provider, sku)
+    asked = (provider.lower(), sku.lower())
+    names = [*([(seller, model.owner)] if model else []), asked]
     async with database_of(request).reading(acting) as connection:
         found = await _models(connection, names, hidden_from(acting, book))
     name = next((name for name in names if found[name]), None)
     if name is None:
         raise not_found(f"there is no {provider}/{sku} in the catalog")
-    meant = naming(UsageData(provider=provider, sku=sku, usage={}), book) if name != names[0] else ()
+    meant = (
+        naming(caller.tenant, UsageData(provider=provider, sku=sku, usage={}), book) if name != asked else ()
+    )
     shown = _model(*name, found[name], at or datetime.now(UTC))
     return ModelHistory(**dict(shown), naming=list(meant), history=found[name])
 
@@ -168,6 +179,8 @@ async def get_changes(
     async with database_of(request).reading(acting) as connection:
         first = await _version(connection, "from", since)
         last = await _version(connection, "to", until or datetime.now(UTC).isoformat())
+        if first > last:
+            raise invalid("to", f"is version {last}, which comes before {first}")
         rows = await connection.fetch(SQL["visible"], max(first, last))
 
     def compare() -> PriceChanges:
@@ -206,7 +219,9 @@ async def compare_with(
         except CatalogError as error:
             raise Refused(422, "Refused", str(error)) from None
         stated = sorted({(each.provider, each.sku) for each in theirs if isinstance(each, Price)})
-        alone = [f"{provider}/{sku}" for provider, sku in stated if not book.meaning(provider, sku).model]
+        alone = [
+            f"{provider}/{sku}" for provider, sku in stated if not book.meaning(acting, provider, sku).model
+        ]
         return Consensus(
             version=standing.version,
             models=len(stated) - len(alone),

@@ -269,8 +269,8 @@ async def _approved(
     reason: str,
 ) -> Proposal:
     acting, key = caller.tenant or EVERYBODY, _key(caller)
-    # A publication's note is read by every tenant: one tenant's reasons are none of the others' business.
-    note = f"proposal {row['id']}" + (f": {row['note']}" if acting == EVERYBODY and row["note"] else "")
+    # A publication's note is read by every tenant: whose price changed and why is none of others' business.
+    note = f"proposal {row['id']}"
     async with database.writing(acting) as connection:
         version = await record(connection, added, by=key, note=note, base=base)
         assert version is not None, "additions refuses what adds nothing"

@@ -310,7 +310,7 @@ def consensus(
       spendmeter catalog consensus model_prices_and_context_window.json genai-prices.json
     """
     reports = {
-        file.name: _ask("POST", "consensus", tenant, {"name": file.name}, content=_bytes(file))
+        str(file): _ask("POST", "consensus", tenant, {"name": file.name}, content=_bytes(file))
         for file in files
     }
     if not _shown(reports, json):
@@ -326,7 +326,7 @@ def _print_consensus(name: str, report: Any) -> None:
     for each in report["disagreements"]:
         conditions = f" ({each['conditions']})" if each["conditions"] else ""
         what = f"{each['provider']}/{each['sku']} {each['unit']}{conditions}"
-        here = each["ours"] or "no price"
+        here = f"{each['ours']} {each['our_currency']}" if each["ours"] else "no price"
         typer.echo(f"  {what}: here {here}, there {each['theirs']} {each['currency']}")
     if more := report["disagreements_total"] - len(report["disagreements"]):
         typer.echo(f"  ... and {more:,} more")

@@ -56,7 +56,7 @@ def command(
             raise typer.BadParameter(f"unknown unit {unit!r}{_near(unit, book.parents)}")
     rating, lines = explain(event, book)
     hint = "" if plan.sku else _near_models(book, plan.provider, asked, event.data.sku)
-    names = list(naming(event.data, book))
+    names = list(naming("", event.data, book))
     if not json:
         _print(event, rating, lines, [hint] if hint else names)
         return

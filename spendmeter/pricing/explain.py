@@ -73,9 +73,9 @@ def explain(event: UsageEvent, book: PriceBook) -> tuple[Rating, tuple[Explained
     )
 
 
-def naming(data: UsageData, book: PriceBook) -> tuple[str, ...]:
+def naming(tenant: str, data: UsageData, book: PriceBook) -> tuple[str, ...]:
     """What the names of an event mean, where they are not the catalog's own, and who says so."""
-    provider, model, seller = book.meaning(data.provider, data.sku)
+    provider, model, seller = book.meaning(tenant, data.provider, data.sku)
     said = [_meant("provider", data.provider, provider)]
     if provider and model and seller != provider.owner:
         by = book.providers[provider.owner].id

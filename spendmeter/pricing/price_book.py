@@ -66,6 +66,8 @@ class PriceBook:
         self.prices: dict[tuple[str, str], list[Price]] = defaultdict(list)
         for price in checks.of(kinds, Price):
             self.prices[price.provider.lower(), price.sku.lower()].append(price)
+        self._private: dict[str, dict[str, None]] = defaultdict(dict)
+        """Names that nothing but prices of a tenant or a contract make known: to those who have them."""
         self._model_names = self._named()
         self.adjustments: dict[str, list[Adjustment]] = defaultdict(list)
         for adjustment in checks.of(kinds, Adjustment):
@@ -94,7 +96,10 @@ class PriceBook:
         for (provider, _), model in self.models.items():
             by_provider[provider].append(model)
         for provider, sku in self.prices.keys() - self.models.keys():
-            first = self.prices[provider, sku][0]
+            first = next((each for each in self.prices[provider, sku] if not _private(each)), None)
+            if first is None:
+                self._private[provider][sku] = None
+                continue
             model = Model(provider=provider, sku=sku, id=first.id, source="", recorded_at=first.recorded_at)
             by_provider[provider].append(model)  # a price is enough for a name to be known
         return {provider: model_names(models) for provider, models in by_provider.items()}
@@ -148,7 +153,7 @@ class PriceBook:
             tier if tier in self._tiers or tier == "standard" else "?",
             region if region in self._regions else "?",
         )
-        named, model, seller = self.meaning(data.provider, data.sku)
+        named, model, seller = self._meaning(data.provider, data.sku, scope)
         provider = named.owner if named else None
         # A price that is for another tenant alone makes nobody else's usage known.
         if model and any(scope.rank(each) is not None for each in self.prices.get((seller, model.owner), ())):
@@ -159,17 +164,31 @@ class PriceBook:
             adjustments=(), parents=self.parents, calendars=self.calendars,
         )  # fmt: skip
 
-    def meaning(self, provider: str, sku: str) -> Meaning:
-        """Whom and what the names of an event mean."""
+    def meaning(self, tenant: str, provider: str, sku: str) -> Meaning:
+        """Whom and what the names of an event mean; '' = of anybody's."""
+        return self._meaning(provider, sku, self._scopes.get(tenant, ANYBODY))
+
+    def _meaning(self, provider: str, sku: str, scope: Scope) -> Meaning:
         name = provider.lower()
         claim = self._provider_names.claim(name)
-        if claim is None and name in self._model_names:
+        if claim is None and (name in self._model_names or self._own(name, None, scope)):
             claim = Claim(name, name, "")
         for seller in self.sellers(claim.owner if claim else None):
-            model = model_claim(self._model_names[seller], sku) if seller in self._model_names else None
+            model = self._own(seller, sku.lower(), scope)
+            if model is None and seller in self._model_names:
+                model = model_claim(self._model_names[seller], sku)
             if model is not None:
                 return Meaning(claim, model, seller)
         return Meaning(claim, None, "")
+
+    def _own(self, provider: str, sku: str | None, scope: Scope) -> Claim | None:
+        """A sku (None = any) that is known to the scope alone."""
+        private = self._private.get(provider, {})
+        for name in private if sku is None else private.keys() & {sku}:
+            for price in self.prices[provider, name]:
+                if scope.rank(price) is not None:
+                    return Claim(name, name, price.id)
+        return None
 
     def sellers(self, provider: str | None) -> tuple[str, ...]:
         """Whose prices count for a provider's models: its own, then those of whom it resells."""
@@ -193,3 +212,8 @@ class PriceBook:
             entries += self.prices[provider, sku]
         limits = [(entry.when.effective_from, entry.when.effective_to) for entry in entries]
         return {instant for limit in limits for instant in limit if instant is not None}
+
+
+def _private(price: Price) -> bool:
+    """Whether it is not everybody's."""
+    return bool(price.tenant or price.contract)

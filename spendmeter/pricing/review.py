@@ -87,6 +87,8 @@ class Disagreement(Struct, frozen=True, kw_only=True):
     """For a single unit; None = we have no price of the unit's own."""
     theirs: str
     currency: str
+    our_currency: str
+    """'' = we have no price."""
     our_entry: str
     their_entry: str
 
@@ -399,7 +401,8 @@ def _disagreement(book: PriceBook, catalog: str, price: Price) -> list[Disagreem
         batch=bool(when.batch),
     )
     plan = book.plan("", UsageData(provider=price.provider, sku=price.sku, usage={}, context=context))
-    if plan.sku is None or plan.provider is None:
+    provider, model, seller = book.meaning("", price.provider, price.sku)
+    if provider is None or model is None:
         return []
     length = 0 if when.context_min is None else when.context_min + (not when.context_min_inclusive)
     decision = plan.decide(price.unit, at, length)
@@ -411,14 +414,15 @@ def _disagreement(book: PriceBook, catalog: str, price: Price) -> list[Disagreem
         return []
     return [
         Disagreement(
-            provider=plan.provider,
-            sku=plan.sku,
+            provider=seller,
+            sku=model.owner,
             unit=price.unit,
             when=when,
             catalog=catalog,
             ours=plain(per_unit(decision)) if decision else None,
             theirs=plain(divided(Decimal(price.price), Decimal(price.per))),
             currency=price.currency,
+            our_currency=decision.currency if decision else "",
             our_entry=decision.entry if decision else "",
             their_entry=price.id,
         )

@@ -11,10 +11,11 @@ import msgspec
 import pytest
 
 from services.api.catalog_proposals import PROPOSAL_BYTES_MAX
+from spendmeter.contracts.catalog import Withdrawal, identified
 from spendmeter.contracts.rated import Line
 from spendmeter.platform.catalog_store import record
 from tests.api.book import Book
-from tests.pricing.entries import model, price, terms, used
+from tests.pricing.entries import RECORDED, model, price, terms, used
 
 IN, OUT = price("m", "input_tokens", "1"), price("m", "output_tokens", "2")
 NAMED = model("m", "m-latest")
@@ -358,3 +359,99 @@ async def test_prices_of_a_contract_are_read_by_those_who_have_it(
         assert report["changes_total"] == (0 if who is globex else 2)
     found = await operator.get("/v1/catalog/model?provider=openai&sku=z", headers=globex)
     assert found.status_code == 404
+
+
+async def test_what_one_tenant_prices_names_nothing_for_the_others(
+    operator: httpx.AsyncClient, book: Book
+) -> None:
+    """globex prices a name that everybody's catalog later gives to another model: both stay as they are."""
+    acme, globex = await headers(book, "acme", "read"), await headers(book, "globex", "admin")
+    theirs = OWN.replace("acme", "globex")
+    made = await propose(operator, prices("m-2026", "9", header=theirs), headers=globex)
+    await approve(operator, made["id"], headers=globex)
+    made = await propose(operator, prices("secret", "9", header=theirs), headers=globex)
+    await approve(operator, made["id"], headers=globex)
+    await record(book.connection, [model("n", "m-2026"), price("n", "input_tokens", "7")], by="test", note="")
+    for who, sku, seen in ((acme, "n", "7"), (globex, "m-2026", "9")):
+        shown = await operator.get("/v1/catalog/model?provider=openai&sku=m-2026", headers=who)
+        assert (shown.json()["sku"], shown.json()["prices"][0]["entry"]["price"]) == (sku, seen)
+    assert (
+        await operator.get("/v1/catalog/model?provider=openai&sku=secret", headers=acme)
+    ).status_code == 404
+    asked = {"params": {"name": "x.toml"}, "content": prices("secret").encode()}
+    report = (await operator.post("/v1/catalog/consensus", headers=acme, **asked)).json()
+    assert (report["models"], report["only_theirs"]) == (0, ["openai/secret"])
+    report = (await operator.post("/v1/catalog/consensus", headers=globex, **asked)).json()
+    assert (report["models"], report["only_theirs"]) == (1, [])
+
+
+async def test_a_tenant_prices_no_alias_and_no_contract_that_it_does_not_have(
+    operator: httpx.AsyncClient, book: Book
+) -> None:
+    acme = await headers(book, "acme", "admin")
+    said = (await propose(operator, prices("m-latest", header=OWN), 422, headers=acme))["detail"]
+    assert NAMED.id in said and "state the price of that" in said
+    contract = OWN.replace('"organisation"', '"contract"\ncontract = "frame-9"')
+    said = (await propose(operator, prices(header=contract), 422, headers=acme))["detail"]
+    assert "tenant acme has no contract 'frame-9'" in said
+
+
+async def test_what_is_hidden_is_in_no_cursor_and_no_search_and_no_history_without_a_name(
+    operator: httpx.AsyncClient, book: Book
+) -> None:
+    secret = [price(f"a{n}", "input_tokens", "1", layer="contract", contract="frame-9") for n in range(5)]
+    await record(book.connection, secret, by="test", note="globex pays less")
+    acme = await headers(book, "acme", "read")
+    first = (await operator.get("/v1/catalog/models?limit=1", headers=acme)).json()
+    assert ([each["sku"] for each in first["models"]], first["next_cursor"]) == (["m"], None)
+    for q in ("recorded_at", "type", "vendor", "2026", "price"):
+        assert (await operator.get(f"/v1/catalog/models?q={q}")).json()["models"] == [], q
+    assert (await operator.get("/v1/catalog/model?provider=&sku=", headers=acme)).status_code == 422
+    made = await propose(operator, prices("q"), note="globex pays less")
+    await approve(operator, made["id"])
+    shown = (await operator.get("/v1/catalog/publication", headers=acme)).json()
+    assert shown["note"] == f"proposal {made['id']}"
+
+
+async def test_pages_go_on_past_what_is_hidden(operator: httpx.AsyncClient, book: Book) -> None:
+    more = [price(f"{'a' if n % 2 else 'z'}{n:02}", "input_tokens", "1") for n in range(10)]
+    more += [price(f"k{n:02}", "input_tokens", "1", layer="contract", contract="frame-9") for n in range(30)]
+    await record(book.connection, more, by="test", note="")
+    acme, seen, cursor = await headers(book, "acme", "read"), [], ""
+    while cursor is not None:
+        page = (await operator.get(f"/v1/catalog/models?limit=3&cursor={cursor}", headers=acme)).json()
+        seen += [each["sku"] for each in page["models"]]
+        cursor = page["next_cursor"]
+    assert seen == sorted({*(each.sku for each in more if not each.contract), "m"})
+
+
+async def test_a_name_that_was_given_to_another_model_shows_that_one(
+    operator: httpx.AsyncClient, book: Book
+) -> None:
+    old = price("m-old", "input_tokens", "5")
+    gone = identified(Withdrawal(entries=(old.id, NAMED.id), source="test", recorded_at=RECORDED))
+    await record(book.connection, [old], by="test", note="")
+    await record(book.connection, [gone, model("m", "m-latest", "m-old")], by="test", note="")
+    shown = (await operator.get("/v1/catalog/model?provider=openai&sku=m-old")).json()
+    assert (shown["sku"], len(shown["prices"])) == ("m", 2)
+    assert shown["naming"][0].startswith("model 'm-old' means m: it is an alias")
+
+
+async def test_a_source_that_prices_what_we_know_and_do_not_price_disagrees(
+    operator: httpx.AsyncClient, book: Book
+) -> None:
+    await record(book.connection, [model("k-1")], by="test", note="")
+    theirs = prices("k-1", "2") + prices("m", "1", header="", currency='"EUR"')
+    answer = await operator.post(
+        "/v1/catalog/consensus", params={"name": "theirs.toml"}, content=theirs.encode()
+    )
+    found = [
+        (each["sku"], each["ours"], each["our_currency"], each["currency"])
+        for each in answer.json()["disagreements"]
+    ]
+    assert found == [("k-1", None, "", "USD"), ("m", "0.000001", "USD", "EUR")]
+
+
+async def test_changes_are_asked_for_forwards(operator: httpx.AsyncClient) -> None:
+    answer = await operator.get("/v1/catalog/changes?from=5&to=1")
+    assert (answer.status_code, "comes before" in answer.text) == (422, True)

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from spendmeter.contracts.catalog import Provider, identified
+from spendmeter.contracts.catalog import Conditions, Provider, identified
 from spendmeter.contracts.rated import Line
 from spendmeter.platform.catalog_store import record
 from tests.api.book import Book
@@ -108,3 +108,52 @@ async def test_a_unit_without_a_price_is_told_apart_from_those_that_have_one(
     asked = {"provider": "openai", "sku": "gpt-5"}
     assert (await operator.post("/v1/catalog/inbox", json=asked)).status_code == 422
     assert (await operator.post("/v1/catalog/inbox", json=asked | {"sku": "x"})).status_code == 404
+
+
+async def test_sums_that_no_event_could_hold_are_shown(operator: httpx.AsyncClient, book: Book) -> None:
+    most = {"input_tokens": 2**63 - 1}
+    for shard in (0, 1):
+        await book.spend(
+            "acme",
+            AN_HOUR_AGO,
+            "1",
+            provisional="1",
+            provider="openai",
+            sku="gpt-6-mini",
+            usage=most,
+            shard=shard,
+        )
+    [item] = await items(operator)
+    assert item["usage"] == {"input_tokens": str(2 * (2**63 - 1))}
+
+
+@pytest.mark.parametrize(
+    "sku",
+    [
+        "gpt-6-mini\u0085x",
+        "gpt-6-mini\u2029 9",
+        "gpt-6-mini\x7f",
+        "gpt-6-mini\ufffe",
+        'gpt-6-mini"\\: [x]',
+        "gpt-6-mini" + "-" * 240,
+    ],
+)
+async def test_a_ready_proposal_is_of_the_very_name_that_was_used(
+    operator: httpx.AsyncClient, book: Book, sku: str
+) -> None:
+    await book.spend("acme", AN_HOUR_AGO, "1", provisional="1", provider="openai", sku=sku)
+    answer = await operator.post("/v1/catalog/inbox", json={"provider": "openai", "sku": sku})
+    assert answer.status_code == 201, answer.text
+    assert {change["sku"] for change in answer.json()["review"]["changes"]} == {sku}
+
+
+async def test_what_has_a_price_for_batches_alone_is_not_near_itself(
+    operator: httpx.AsyncClient, book: Book
+) -> None:
+    batch = price("gpt-7-mini", "input_tokens", "1", when=Conditions(batch=True))
+    await record(book.connection, [batch, model("gpt-7-mini", "gpt-7-mini-latest")], by="test", note="")
+    await book.spend("acme", AN_HOUR_AGO, "1", provisional="1", provider="openai", sku="gpt-7-mini-latest")
+    [item] = await items(operator)
+    assert [near["sku"] for near in item["nearest"]] == ["gpt-5-mini"]
+    assert item["nearest"][0]["reason"] == "same family (gpt-mini) of openai, names 67% alike"
+    assert item["naming"][0].startswith("model 'gpt-7-mini-latest' means gpt-7-mini: it is an alias")

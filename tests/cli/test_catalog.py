@@ -157,6 +157,6 @@ async def test_another_source_is_compared(tmp_path: Path) -> None:
     theirs.write_text(stated.read_text().replace("1.25", "1.5") + more)
     said = await run("consensus", theirs, code=1)
     assert "1 models in both" in said
-    assert "openai/of-two-minds input_tokens: here 0.00000125, there 0.0000015 USD" in said
+    assert "openai/of-two-minds input_tokens: here 0.00000125 USD, there 0.0000015 USD" in said
     assert "1 there alone: openai/else" in said
     assert "they agree" in await run("consensus", stated)

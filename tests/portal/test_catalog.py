@@ -157,3 +157,41 @@ async def test_it_fits_a_phone(context: BrowserContext, address: str, book: Book
     await page.goto(f"{address}/#/model?provider=openai&sku=gpt-5-mini")
     await expect(page.locator(".chart .scatterlayer .trace").first).to_be_visible()
     assert await page.evaluate("document.documentElement.scrollWidth") <= 380
+
+
+async def test_who_reads_on_is_left_in_peace_and_a_search_survives(
+    context: BrowserContext, address: str, book: Book
+) -> None:
+    many = [price(f"model-{n:03}", "input_tokens", "1") for n in range(70)]
+    await record(book.connection, many, by="test", note="")
+    page = await operator(context, address, book)
+    await page.goto(f"{address}/#/catalog")
+    rows = page.locator(".catalog tbody tr")
+    await expect(rows).to_have_count(50)
+    await page.get_by_role("button", name="More").click()
+    await expect(rows).to_have_count(72)
+    await page.wait_for_timeout(3500)  # two beats
+    await expect(rows).to_have_count(72)
+    await page.get_by_label("Search the catalog").fill("model-00")
+    await expect(rows).to_have_count(10)
+    await page.get_by_role("link", name="acme's").click()
+    await expect(rows).to_have_count(10)
+    assert "q=model-00" in page.url
+
+
+async def test_what_became_doubtful_since_it_was_proposed_is_confirmed_too(
+    context: BrowserContext, address: str, book: Book
+) -> None:
+    page = await operator(context, address, book)
+    await used_without_a_price(book, "gpt-6-mini")
+    await page.goto(f"{address}/#/inbox")
+    await page.get_by_text("Proposed price").click()
+    await page.get_by_role("button", name="Propose this price").click()
+    await expect(page.locator("h1")).to_contain_text("Proposal ")
+    await expect(page.get_by_label("I have looked at")).to_be_hidden()
+    since = price("gpt-6-mini", "cache_read_tokens", "9", layer="organisation")
+    await record(book.connection, [since], by="test", note="")
+    await page.get_by_role("button", name="Approve").click()
+    await page.get_by_label("I have looked at").check()
+    await page.get_by_role("button", name="Approve").click()
+    await expect(page.locator(".catalog")).to_contain_text("In force as publication 4")

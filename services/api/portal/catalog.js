@@ -17,45 +17,55 @@ const catalog = (query) => el("a", { href: link("catalog", whoseOf(query)) }, "C
 
 export function catalogPage(query) {
   const search = el("input", { type: "search", value: query.get("q") ?? "", placeholder: "A part of a name: sonnet, aurora, seat …", "aria-label": "Search the catalog", on: { input: typed } });
+  const whose = el("span", {}, whoseChoice("catalog", query));
   const body = el("tbody");
   const more = el("button", { hidden: true, on: { click: next } }, "More");
   const note = el("p", { className: "fine" });
   const element = el("section", { className: "card list catalog" }, trail(home(), "Catalog"),
-    el("div", { className: "controls" }, el("h1", {}, "Price catalog"), whoseChoice("catalog", query), el("a", { href: link("changes", whoseOf(query)) }, "What changed"), el("a", { href: link("inbox", whoseOf(query)) }, "Without a price")),
+    el("div", { className: "controls" }, el("h1", {}, "Price catalog"), whose, el("a", { href: link("changes", whoseOf(query)) }, "What changed"), el("a", { href: link("inbox", whoseOf(query)) }, "Without a price")),
     search, el("table", {}, el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Model"), el("th", { scope: "col" }, "Prices now"))), body), more, note);
   let cursor = null;
   let beats = 0;
+  let read_on = false; // who reads on is left in peace
   let typing = 0;
   let asked = 0;
 
   function typed() {
     clearTimeout(typing);
-    typing = setTimeout(() => {
-      history.replaceState(null, "", link("catalog", { q: search.value, ...whoseOf(query) }));
-      beats = 0;
-      refresh().catch((error) => say(note, error.message));
-    }, TYPING_MS);
+    typing = setTimeout(() => element.isConnected && location.replace(link("catalog", { q: search.value, ...whoseOf(query) })), TYPING_MS);
   }
 
-  const read = (from) => get("/v1/catalog/models", { q: search.value, limit: PAGE, cursor: from ?? undefined }, actingOf(query));
+  function accept(changed) {
+    if (actingOf(changed) !== actingOf(query)) return false;
+    query = changed;
+    if (document.activeElement !== search) search.value = query.get("q") ?? "";
+    whose.replaceChildren(whoseChoice("catalog", query) ?? "");
+    beats = 0;
+    read_on = false;
+    return true;
+  }
+
+  const read = (from) => get("/v1/catalog/models", { q: query.get("q") ?? "", limit: PAGE, cursor: from ?? undefined }, actingOf(query));
 
   async function next() {
+    const mine = ++asked;
+    read_on = true;
     const answer = await read(cursor);
-    beats = -Infinity; // who reads on is left in peace
+    if (mine !== asked) return;
     body.append(...answer.models.map(modelRow));
     cursor = answer.next_cursor;
     more.hidden = !cursor;
   }
 
   async function refresh() {
-    if (beats++ % REFRESH) return null;
+    if (read_on || beats++ % REFRESH) return null;
     const mine = ++asked;
     const answer = await read(null);
     if (mine !== asked) return null;
     body.replaceChildren(...answer.models.map(modelRow));
     cursor = answer.next_cursor;
     more.hidden = !cursor;
-    say(note, answer.models.length ? "Prices of everybody, and those of the tenant alone. A unit without one is unknown, never free." : `Nothing in the catalog has “${search.value}” in its name.`);
+    say(note, answer.models.length ? "Prices of everybody, and those of the tenant alone. A unit without one is unknown, never free." : `Nothing in the catalog has “${query.get("q") ?? ""}” in its name.`);
     return null;
   }
 
@@ -67,7 +77,7 @@ export function catalogPage(query) {
       el("td", {}, bySize(plain).map(([size, list]) => el("span", { className: "line" }, list.map(({ entry }) => el("span", { className: "price" }, el("small", {}, `${entry.unit} `), entry.price)), el("small", {}, size))),
         others ? el("small", { className: "line" }, `${count(others)} more under conditions`) : null, prices.length ? null : el("small", {}, "none in force")));
   }
-  return { element, refresh, timeless: true };
+  return { element, refresh, accept, timeless: true };
 }
 
 export function modelPage(query) {
@@ -88,7 +98,7 @@ export function modelPage(query) {
     try {
       model = await get("/v1/catalog/model", { provider, sku }, actingOf(query));
     } catch (error) {
-      if (error.status !== 404) throw error;
+      if (error.status !== 404 && error.status !== 422) throw error;
       content.replaceChildren(el("p", { className: "empty" }, error.message));
       return null;
     }
@@ -156,7 +166,7 @@ const scopeOf = ({ layer, contract, tenant, kind }) => [kind, layer, contract, t
 function bySize(rows) {
   const sizes = new Map();
   for (const row of rows) {
-    const size = [amount({ ...row.entry, price: "" }).trim(), lasting(row.conditions)].filter(Boolean).join(", ");
+    const size = [amount({ ...row.entry, price: "" }).trim(), lasting(row.conditions), ...scopeOf(row.entry)].filter(Boolean).join(", ");
     sizes.set(size, [...(sizes.get(size) ?? []), row]);
   }
   return [...sizes];

@@ -1,12 +1,13 @@
 // What is used and has no price, and the way from there to one: a proposal, its review, its approval.
 
-import { asked, call, get, mayChange } from "./api.js";
+import { Refused, asked as address, call, get, mayChange } from "./api.js";
 import { el, home, keyed, part, say, trail } from "./dom.js";
 import { ago, count, money } from "./format.js";
 import { link } from "./links.js";
 import { actingOf, changesTable, modelLink, moment, whoseChoice, whoseOf } from "./prices.js";
 
 const SLOW_BEATS = 4;
+const ITEMS_MAX = 200; // as many as the API gives
 
 const stakes = ({ at_stake: stake, unpriced_events: unpriced }) => [
   ...stake.filter(({ provisional }) => provisional !== "0").map((each) => `${money(each.provisional, each.currency)} ${each.currency} provisional`),
@@ -18,14 +19,15 @@ export function inboxPage(query) {
   const note = el("p", { className: "soft" }, "Looking…");
   const open = el("ul", { className: "rows" });
   const opened = el("p", { className: "fine" });
+  const drafts = new Map(); // what was written of an item outlives its place in the list
   const element = el("section", { className: "card receipt catalog inbox" }, trail(home(), el("a", { href: link("catalog", whoseOf(query)) }, "Catalog"), "Inbox"),
     el("div", { className: "controls" }, el("h1", {}, "Used, and without a price"), whoseChoice("inbox", query)), note, list, el("h2", {}, "Open proposals"), open, opened);
   let beats = 0;
 
   async function refresh() {
     const acting = actingOf(query);
-    const [inbox, proposals] = await Promise.all([get("/v1/catalog/inbox", {}, acting), beats++ % SLOW_BEATS ? null : get("/v1/catalog/proposals", { state: "open" }, acting)]);
-    say(note, inbox.items.length ? `${count(inbox.items.length)} that publication ${inbox.version} of the catalog has no price for, the newest first. Their cost is bounded where a family is known, and counted where it is not.` : `Everything that is used has a price in publication ${inbox.version}.`);
+    const [inbox, proposals] = await Promise.all([get("/v1/catalog/inbox", { limit: ITEMS_MAX }, acting), beats++ % SLOW_BEATS ? null : get("/v1/catalog/proposals", { state: "open" }, acting)]);
+    say(note, inbox.items.length ? `${inbox.items.length === ITEMS_MAX ? "At least " : ""}${count(inbox.items.length)} that publication ${inbox.version} of the catalog has no price for, the newest first. Their cost is bounded where a family is known, and counted where it is not.` : `Everything that is used has a price in publication ${inbox.version}.`);
     keyed(list, inbox.items, ({ provider, sku }) => JSON.stringify([provider, sku]), (item) => made(item), update);
     if (proposals) {
       keyed(open, proposals.proposals, ({ id }) => id, (each) => el("li", {}, el("a", { href: link("proposal", { id: each.id, ...whoseOf(query) }) }, `${each.id}: ${each.name}`), el("small", {}, ` ${moment(each.proposed_at)} by ${each.proposed_by} ${each.note}`)));
@@ -45,7 +47,8 @@ export function inboxPage(query) {
   function made(found) {
     const { provider, sku, nearest } = found;
     const ready = found.proposal ?? skeleton(found, actingOf(query));
-    const text = el("textarea", { value: ready.text, rows: 14, spellcheck: false, "aria-label": `Price file for ${provider}/${sku}` });
+    const key = JSON.stringify([provider, sku]);
+    const text = el("textarea", { value: drafts.get(key) ?? ready.text, on: { input: () => drafts.set(key, text.value) }, rows: 14, spellcheck: false, "aria-label": `Price file for ${provider}/${sku}` });
     const said = el("p", { className: "bad" });
     const why = found.proposal ? `A price to begin with, of ${nearest[0].provider}/${nearest[0].sku}. Write what is true, and where it is written.` : "Nothing near it has a price to begin with. Write what it costs, and where that is written.";
     const act = mayChange() ? [text, el("button", { className: "primary", on: { click: propose } }, "Propose this price"), said] : [el("pre", {}, ready.text), el("p", { className: "fine" }, "To propose it, log in with a key that has the scope admin.")];
@@ -54,7 +57,7 @@ export function inboxPage(query) {
       target.disabled = true;
       say(said, "");
       try {
-        const { id } = await call("POST", asked("/v1/catalog/proposals", { name: ready.name, note: `from the inbox: ${provider}/${sku}`.slice(0, 1000) }), text.value, actingOf(query));
+        const { id } = await call("POST", address("/v1/catalog/proposals", { name: ready.name, note: `from the inbox: ${provider}/${sku}`.slice(0, 1000) }), text.value, actingOf(query));
         location.hash = link("proposal", { id, ...whoseOf(query) });
       } catch (error) {
         target.disabled = false;
@@ -70,13 +73,16 @@ export function inboxPage(query) {
   return { element, refresh, timeless: true };
 }
 
+// A TOML string, also as a key: senders choose these names.
+const quoted = (text) => JSON.stringify(text).replace(/\u007f/g, "\\u007f");
+
 // A price file with the names filled in and the price left out, which is refused as long as it is.
 function skeleton({ provider, sku, units }, acting) {
-  const owner = acting ? `tenant = ${JSON.stringify(acting)}\nlayer = "organisation"\n` : 'layer = "organisation"\n';
-  const prices = units.map((unit) => `${unit} = ""`).join(", ");
+  const owner = acting ? `tenant = ${quoted(acting)}\nlayer = "organisation"\n` : 'layer = "organisation"\n';
+  const prices = units.map((unit) => `${quoted(unit)} = ""`).join(", ");
   return {
-    name: `${provider}-${sku}.toml`.replace(/\//g, "-").slice(-200),
-    text: `# A unit that the catalog does not know yet needs a table of its own: [[unit]] unit = "…" about = "…"\n# The source is where the price is written: an address, a contract.\nsource = ""\n${owner}\n[[price]]\nprovider = ${JSON.stringify(provider)}\nsku = ${JSON.stringify(sku)}\nper = 1\nprices = { ${prices} }\n`,
+    name: `${`${provider}-${sku}`.replace(/\//g, "-").slice(0, 190)}.toml`,
+    text: `# A unit that the catalog does not know yet needs a table of its own: [[unit]] unit = "…" about = "…"\n# The source is where the price is written: an address, a contract.\nsource = ""\n${owner}\n[[price]]\nprovider = ${quoted(provider)}\nsku = ${quoted(sku)}\nper = 1\nprices = { ${prices} }\n`,
   };
 }
 
@@ -88,11 +94,15 @@ export function proposalPage(query) {
   const element = el("section", { className: "card receipt catalog" }, trail(home(), el("a", { href: link("inbox", whoseOf(query)) }, "Inbox"), "Proposal"), el("h1", {}, `Proposal ${id}`), content);
   let state = "";
   let beats = 0;
+  let asked = 0;
 
   async function refresh() {
     if (beats++ % SLOW_BEATS) return null;
+    const mine = ++asked;
     try {
-      show(await get(path, {}, actingOf(query)));
+      if (!/^\d+$/.test(id)) throw new Refused(404, { detail: "A proposal has a number." });
+      const proposal = await get(path, {}, actingOf(query));
+      if (mine === asked) show(proposal); // else it was decided while the answer was on its way
     } catch (error) {
       if (error.status !== 404 && error.status !== 422) throw error;
       content.replaceChildren(el("p", { className: "empty" }, error.message));
@@ -118,7 +128,7 @@ export function proposalPage(query) {
   function decision(review) {
     if (!mayChange()) return el("p", { className: "fine" }, "To decide, log in with a key that has the scope admin.");
     const confirm = el("input", { type: "checkbox" });
-    const needed = review.findings.some(({ severity }) => severity === "confirm");
+    const meant = el("label", { hidden: !review.findings.some(({ severity }) => severity === "confirm") }, confirm, " I have looked at what asks to be confirmed, and it is meant.");
     const reason = el("input", { placeholder: "Why (needed to reject)", size: 40, maxLength: 1000, "aria-label": "Reason" });
     const said = el("div", { className: "bad" });
     const buttons = [el("button", { className: "primary", on: { click: () => decide("approve", { confirm: confirm.checked, reason: reason.value }) } }, "Approve"),
@@ -127,13 +137,16 @@ export function proposalPage(query) {
     async function decide(verb, body) {
       for (const button of buttons) button.disabled = true;
       try {
-        show(await call("POST", `${path}/${verb}`, body, actingOf(query)));
+        const proposal = await call("POST", `${path}/${verb}`, body, actingOf(query));
+        asked += 1;
+        show(proposal);
       } catch (error) {
+        if (error.problem?.findings) meant.hidden = false; // also what came up since it was proposed
         for (const button of buttons) button.disabled = false;
         said.replaceChildren(error.message, ...(error.problem?.findings ?? []).map(({ message }) => el("small", { className: "line" }, message)));
       }
     }
-    return el("div", { className: "decision" }, needed ? el("label", {}, confirm, " I have looked at what asks to be confirmed, and it is meant.") : null, reason, el("div", { className: "controls" }, buttons), said);
+    return el("div", { className: "decision" }, meant, reason, el("div", { className: "controls" }, buttons), said);
   }
   return { element, refresh, timeless: true };
 }

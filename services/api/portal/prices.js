@@ -18,7 +18,8 @@ export function whoseChoice(path, query) {
     choice(undefined, "Everybody's", !acting), choice("tenant", `${session.tenant}'s`, acting));
 }
 
-export const modelLink = (provider, sku, query) => el("a", { href: link("model", { provider, sku, ...whoseOf(query) }) }, `${provider}/${sku}`);
+// An adjustment is of many skus, which have no page of their own.
+export const modelLink = (provider, sku, query) => (/[*,]/.test(sku) ? el("b", {}, `${provider}/${sku}`) : el("a", { href: link("model", { provider, sku, ...whoseOf(query) }) }, `${provider}/${sku}`));
 
 export const moment = (at) => `${momentOf(at, session.tz)} ${session.tz}`;
 

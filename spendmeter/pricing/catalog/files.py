@@ -50,7 +50,7 @@ KINDS = frozenset({*TABLES, "model", "price"})
 class Header(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """What all entries of a file share."""
 
-    source: str
+    source: Annotated[str, Meta(min_length=1)]
     recorded_at: Instant
     by: str = ""
     layer: Layer = "public"
