@@ -138,6 +138,7 @@ class Supervisor:
             partitions=self._options.partitions,
             secrets_file=self._home.data / "keys.json",
             webhook_url=services.webhook_url(self._ports["demo"]) if self._options.demo else "",
+            say=self._board.say,
         )
 
     def _service(self, name: str, kafka: str, database: str) -> Program:

@@ -4,6 +4,7 @@ anything is recorded."""
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,7 +36,9 @@ from spendmeter.platform.catalog_store import restated
 from spendmeter.platform.keys import OPERATOR
 from spendmeter.platform.telemetry import log
 from spendmeter.pricing.conditions import CatalogError
+from spendmeter.pricing.explain import says
 from spendmeter.pricing.price_book import PriceBook
+from spendmeter.pricing.review import ENTRY_ID
 
 Hidden = Callable[[CatalogEntry], bool]
 """Whether an entry may not be shown."""
@@ -171,9 +174,35 @@ def additions(
             Withdrawal(entries=tuple(sorted(gone)), tenant=tenant, source=source, recorded_at=now)
         )
         new[withdrawal.id] = withdrawal
+    if not (new or kept or gone):
+        raise CatalogError("states nothing")
     if not new:
         raise CatalogError("nothing is new: all of it is in force already")
+    _one_of_terms(standing, new.values(), gone)
     return list(new.values())
+
+
+def _one_of_terms(standing: Standing, new: Iterable[CatalogEntry], gone: Collection[str]) -> None:
+    for entry in new:
+        if isinstance(entry, TenantTerms):
+            for key in standing.about.get(subject(entry), ()):
+                if key not in gone:
+                    raise CatalogError(
+                        f"tenant {entry.tenant} has terms already, entry {key} (`spendmeter catalog terms`): "
+                        "state all that holds from now on, and replace"
+                    )
+
+
+def located(error: CatalogError, standing: Standing, places: Mapping[str, str]) -> CatalogError:
+    """The error, with the place in the file, or what it says, beside every entry that it names."""
+
+    def named(found: re.Match[str]) -> str:
+        key = found[0]
+        known = standing.entries.get(key)
+        what = places.get(key) or (known and says(known)) or (known and f"in version {known.version}")
+        return f"{key} ({what})" if what else key
+
+    return CatalogError(ENTRY_ID.sub(named, str(error)))
 
 
 def _says_only_its_name(entry: CatalogEntry) -> bool:

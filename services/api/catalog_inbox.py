@@ -199,7 +199,7 @@ def _item(
         tenants=sorted({row["tenant"] for row in rows}),
         first_seen=first_seen,
         age_s=max(0, int((now - first_seen).total_seconds())),
-        last_seen=max(row["last_seen"] for row in rows),
+        last_seen=max(first_seen, *(row["last_seen"] for row in rows)),  # which is of the minute
         events=sum(row["events"] for row in rows),
         unpriced_events=sum(row["unpriced_events"] for row in rows),
         usage=usage,

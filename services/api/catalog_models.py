@@ -24,6 +24,7 @@ from spendmeter.contracts.catalog import (
     Conditions,
     Model,
     Price,
+    TenantTerms,
     decode_catalog,
 )
 from spendmeter.contracts.events import UsageData
@@ -103,9 +104,16 @@ class PriceChanges(BaseModel):
     changes: list[dict[str, Any]]
 
 
+class Terms(BaseModel):
+    """The terms in force in publication `version`, a tenant each."""
+
+    version: int
+    terms: list[dict[str, Any]]
+
+
 class Consensus(BaseModel):
     """Where another catalog states another price than publication `version`: `theirs` and `ours` (null =
-    none) for one unit. `models`: how many of theirs this catalog knows; `only_theirs`: those it does not."""
+    none) for `per` units. `models`: how many of theirs are known here; `only_theirs`: those that are not."""
 
     version: int
     models: int
@@ -127,11 +135,14 @@ async def list_models(
     """Skus whose name or alias holds `q`, with the prices in force at an instant."""
     after = decode_cursor(cursor, tuple[str, str]) if cursor else ("", "")
     acting = caller.tenant or EVERYBODY
-    hidden = hidden_from(acting, (await catalog_of(request).standing()).book)
+    book = (await catalog_of(request).standing()).book
+    hidden = hidden_from(acting, book)
+    meant = book.meaning(caller.tenant, provider, "").provider
+    provider = meant.owner if meant else provider.lower()
     found: dict[tuple[str, str], list[Recorded]] = {}
     async with database_of(request).reading(acting) as connection:
         while len(found) <= limit:  # as long as what is hidden leaves a page unfilled
-            named = await connection.fetch(SQL["models"], q.lower(), *after, provider.lower(), limit + 1)
+            named = await connection.fetch(SQL["models"], q.lower(), *after, provider, limit + 1)
             if not named:
                 break
             after = tuple(named[-1])
@@ -166,6 +177,20 @@ async def get_model(
     return ModelHistory(**dict(shown), naming=list(meant), history=found[name])
 
 
+@router.get("/v1/catalog/terms", responses=answers("terms"))
+async def get_terms(request: Request, caller: Anyone) -> Terms:
+    """What is agreed with a tenant; with every tenant, for an operator who names none."""
+    standing = await catalog_of(request).standing()
+    found = [
+        msgspec.to_builtins(entry)
+        for entry in standing.entries.values()
+        if isinstance(entry, TenantTerms)
+        and not standing.withdrawn[entry.id]
+        and caller.tenant in ("", entry.tenant)
+    ]
+    return Terms(version=standing.version, terms=sorted(found, key=lambda each: str(each["tenant"])))
+
+
 @router.get("/v1/catalog/changes", responses=answers("price_changes"))
 async def get_changes(
     request: Request,
@@ -175,10 +200,13 @@ async def get_changes(
 ) -> PriceChanges:
     """The price-change report between two publications, or two instants."""
     acting = caller.tenant or EVERYBODY
-    hidden = hidden_from(acting, (await catalog_of(request).standing()).book)
+    standing = await catalog_of(request).standing()
+    hidden = hidden_from(acting, standing.book)
     async with database_of(request).reading(acting) as connection:
         first = await _version(connection, "from", since)
         last = await _version(connection, "to", until or datetime.now(UTC).isoformat())
+        if first > standing.version:
+            raise invalid("from", f"is version {first}, and the newest is {standing.version}")
         if first > last:
             raise invalid("to", f"is version {last}, which comes before {first}")
         rows = await connection.fetch(SQL["visible"], max(first, last))

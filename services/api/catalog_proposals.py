@@ -14,7 +14,16 @@ from pydantic import AwareDatetime, BaseModel, Field
 from services.api.answers import Asked
 from services.api.auth import Anyone, Caller
 from services.api.catalog import SQL
-from services.api.catalog_book import EVERYBODY, Standing, additions, catalog_of, hidden_from, signed, visible
+from services.api.catalog_book import (
+    EVERYBODY,
+    Standing,
+    additions,
+    catalog_of,
+    hidden_from,
+    located,
+    signed,
+    visible,
+)
 from services.api.catalog_impact import Impact, impact
 from services.api.database import Connection, Database, database_of
 from services.api.openapi import answers
@@ -152,17 +161,20 @@ async def make_proposal(
     database, now, acting = database_of(request), datetime.now(UTC), caller.tenant or EVERYBODY
     standing = await catalog_of(request).standing()
     known = standing.book.parents.keys()
+    places: dict[str, str] = {}
     try:
         stated: list[CatalogEntry] = []
         if raw or not withdraw:
-            stated = await asyncio.to_thread(read_prices, name, raw, recorded_at=now, units=known)
+            stated = await asyncio.to_thread(
+                read_prices, name, raw, recorded_at=now, units=known, places=places
+            )
         added = additions(
             standing, stated, acting=acting, withdraw=withdraw, replace=replace, source=name, now=now
         )
         review, book = await _reviewed(standing, added, acting)
         review.impact = await impact(database, acting, standing, book, added, now)
     except CatalogError as error:
-        raise _refused(error) from None
+        raise _refused(located(error, standing, places)) from None
     recorded = None
     if not dry_run:
         async with database.writing(acting) as connection:
@@ -195,6 +207,8 @@ async def _reviewed(
             before, after = visible(before, acting, hidden), visible(after, acting, hidden)
         changed = changes(before, after)
         found = sorted(lint(before, after), key=lambda finding: finding.severity != "confirm")
+        if wrong := [finding.message for finding in found if finding.severity == "error"]:
+            raise CatalogError("; ".join(wrong))
         review = Review(
             base=standing.version,
             entries=len(added),
@@ -247,7 +261,7 @@ async def approve(request: Request, caller: Administrator, id: int, asked: Appro
             added = signed(added, by=row["proposed_by"], note=row["note"], now=now)
             review, _book = await _reviewed(standing, added, acting)
         except CatalogError as error:
-            raise _refused(error) from None
+            raise _refused(located(error, standing, {})) from None
         review.impact = Proposal(**row).review.impact  # of the day on which it was proposed
         _must_be_confirmed(review, asked)
         try:

@@ -81,7 +81,9 @@ def explained(answer: httpx.Response) -> str:
     try:
         problem = answer.json()
         lines = [f"{answer.status_code} {problem['title']}: {problem['detail']}"]
-        errors = problem.get("errors", [])
+        errors = [
+            error for error in problem.get("errors", []) if "index" in error
+        ]  # else the detail has them
         lines += [
             f"  event {error['index']}: {error['field']} {error['reason']}"
             for error in errors[:ERRORS_SHOWN_MAX]

@@ -10,6 +10,7 @@ import typer
 
 FILE_BYTES_MAX = 10 * 1024 * 1024
 NAMES_SHOWN = 20
+DAY_DIGITS = len("20261101")
 TIMEOUT_S = 120.0
 """A large file is read, compiled and priced against a month of events before the answer."""
 
@@ -53,13 +54,15 @@ def list_models(
       spendmeter catalog list sonnet
       spendmeter catalog list --provider openai --at 2025-06-01T00:00:00Z
     """
-    asked = {"q": search, "provider": provider, "limit": str(limit)} | ({"at": at} if at else {})
+    asked = {"q": search, "provider": provider, "limit": str(limit)} | ({"at": _instant(at)} if at else {})
     answer = _ask("GET", "models", tenant, asked)
     if _shown(answer, json):
         return
+    if not answer["models"]:
+        typer.echo("nothing in the catalog has such a name")
     for model in answer["models"]:
         typer.echo(f"{model['provider']}/{model['sku']}{'  (retired)' if model['retired'] else ''}")
-        for price in model["prices"]:
+        for price in sorted(model["prices"], key=_order):
             typer.echo(f"  {_said(price)}")
     if answer["next_cursor"]:
         typer.echo(f"... and more: search for a longer part of the name, or --limit above {limit}")
@@ -81,7 +84,7 @@ def show(model: Model, tenant: Tenant = "", json: Json = False) -> None:
     typer.echo(f"{answer['provider']}/{answer['sku']}")
     if answer["aliases"]:
         typer.echo(f"also: {', '.join(answer['aliases'])}")
-    for price in answer["prices"]:
+    for price in sorted(answer["prices"], key=_order):
         typer.echo(f"  {price['entry']['id']}  {_said(price)}")
 
 
@@ -267,18 +270,21 @@ def inbox(
         used = ", ".join(f"{quantity} {unit}" for unit, quantity in item["usage"].items())
         name = f"{item['provider']}/{item['sku']}"
         typer.echo(f"{name}  first seen {item['age_s']:,} s ago, {item['events']:,} events")
-        typer.echo(f"  used: {used}; without a price: {', '.join(item['units'])}")
+        typer.echo(f"  {used and f'used: {used}; '}without a price: {', '.join(item['units'])}")
         typer.echo(f"  at stake: {stakes} provisional, {item['unpriced_events']:,} events unpriced")
         for near in item["nearest"]:
             typer.echo(f"  near: {near['provider']}/{near['sku']} ({near['reason']})")
+        way = f"spendmeter catalog inbox --accept {name}" if item["proposal"] else "write a price file"
+        typer.echo(f"  next: {way}")
     if not answer["items"]:
         typer.echo("everything that is used has a price")
 
 
 @app.command()
 def changes(
-    since: Annotated[str, typer.Argument(help="A version, or an instant as 2026-11-01T00:00:00Z.")],
+    since: Annotated[str, typer.Argument(help="A version, a day, or an instant as 2026-11-01T00:00:00Z.")],
     until: Annotated[str, typer.Argument(help="The same. Default: now.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="How many to print.")] = 200,
     tenant: Tenant = "",
     json: Json = False,
 ) -> None:
@@ -287,12 +293,36 @@ def changes(
     \b
     Examples:
       spendmeter catalog changes 1
-      spendmeter catalog changes 2026-10-01T00:00:00Z 2026-11-01T00:00:00Z
+      spendmeter catalog changes 2026-10-01 2026-11-01
     """
-    answer = _ask("GET", "changes", tenant, {"from": since} | ({"to": until} if until else {}))
+    asked = {"from": _version(since)} | ({"to": _version(until)} if until else {})
+    answer = _ask("GET", "changes", tenant, asked)
     if not _shown(answer, json):
+        answer["changes"] = answer["changes"][:limit]
         typer.echo(f"after version {answer['since']}, up to {answer['until']}:")
         _print_changes(answer)
+
+
+@app.command()
+def terms(tenant: Tenant = "", json: Json = False) -> None:
+    """Show what is agreed with tenants: currency, time zone, contracts, bounds for what is unknown.
+
+    \b
+    Examples:
+      spendmeter catalog terms
+      spendmeter catalog terms --tenant acme
+    """
+    from json import dumps
+
+    answer = _ask("GET", "terms", tenant)
+    if _shown(answer, json):
+        return
+    about = ("type", "id", "version", "source", "recorded_at", "by", "note", "revision")
+    for each in answer["terms"]:
+        typer.echo(f"entry {each['id']}, version {each['version']}, says {each['source']}")
+        typer.echo(f"  {dumps({name: value for name, value in each.items() if name not in about})}")
+    if not answer["terms"]:
+        typer.echo("none: US dollars, UTC, no contracts")
 
 
 @app.command()
@@ -327,7 +357,8 @@ def _print_consensus(name: str, report: Any) -> None:
         conditions = f" ({each['conditions']})" if each["conditions"] else ""
         what = f"{each['provider']}/{each['sku']} {each['unit']}{conditions}"
         here = f"{each['ours']} {each['our_currency']}" if each["ours"] else "no price"
-        typer.echo(f"  {what}: here {here}, there {each['theirs']} {each['currency']}")
+        per = f" per {each['per']:,}" if each["per"] > 1 else ""
+        typer.echo(f"  {what}: here {here}, there {each['theirs']} {each['currency']}{per}")
     if more := report["disagreements_total"] - len(report["disagreements"]):
         typer.echo(f"  ... and {more:,} more")
     if not report["disagreements"]:
@@ -401,6 +432,25 @@ def _shown(answer: Any, json: bool) -> bool:
     return json
 
 
+def _order(row: Any) -> tuple[str, int, str]:
+    """By unit, what holds always before what holds under conditions."""
+    return row["entry"]["unit"], len(row["conditions"]), row["conditions"]
+
+
+def _instant(text: str) -> str:
+    """A day begins at midnight of UTC, as prices do; anything else is the api's to read."""
+    from datetime import date
+
+    try:
+        return f"{date.fromisoformat(text).isoformat()}T00:00:00Z"
+    except ValueError:
+        return text
+
+
+def _version(text: str) -> str:
+    return text if text.isdecimal() and len(text) < DAY_DIGITS else _instant(text)
+
+
 def _said(row: Any) -> str:
     """What a recorded entry says, in a line."""
     entry = row["entry"]
@@ -421,7 +471,8 @@ def _review(proposal: Any, json: bool) -> None:
     if money := review["impact"]:
         known = "an unknown number" if money["events"] is None else f"{money['events']:,}"
         typer.echo(
-            f"since {_when(money['since'])}: {money['repriced']:,} of {known} events repriced, newest first"
+            f"since {_when(money['since'])}: {money['repriced']:,} of {known} events priced by both books, "
+            "the newest first"
         )
         for each in money["amounts"]:
             typer.echo(f"  {each['before']} -> {each['after']} {each['currency']} ({each['difference']})")

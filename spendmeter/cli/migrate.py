@@ -60,16 +60,18 @@ def command(
     if not role_secret:
         fail("--role-secret (or SPENDMETER_ROLE_SECRET) is needed: the roles' passwords come from it")
 
-    async def migrate(owner_url: str, secret: str) -> None:
+    async def migrate(owner_url: str, secret: str) -> str:
         if kafka:
             async with KafkaAdmin(kafka) as admin:
                 await admin.ensure_topics(list(TOPICS.values()), prefix=topic_prefix, partitions=partitions)
-        await prepare_database(owner_url, secret)
+        return await prepare_database(owner_url, secret)
 
     try:
-        asyncio.run(migrate(database, role_secret))
+        trouble = asyncio.run(migrate(database, role_secret))
     except (asyncpg.PostgresError, KafkaError, OSError) as error:
         fail(f"migrate failed: {type(error).__name__}: {error}")
+    if trouble:
+        fail(trouble)
     if urls:
         for role in SERVICE_ROLES:
             typer.echo(f"{role.upper()}_DATABASE_URL='{role_url(database, role, role_secret)}'")

@@ -53,7 +53,7 @@ def command(
         plan = book.plan("", event.data)
     for unit in event.data.usage:
         if unit not in book.parents:
-            raise typer.BadParameter(f"unknown unit {unit!r}{_near(unit, book.parents)}")
+            raise typer.BadParameter(f"the shipped catalog has no unit {unit!r}{_near(unit, book.parents)}")
     rating, lines = explain(event, book)
     hint = "" if plan.sku else _near_models(book, plan.provider, asked, event.data.sku)
     names = list(naming("", event.data, book))
@@ -113,8 +113,11 @@ def _event(model: str, usage: list[str], at: str | None, tier: str, region: str)
 def _near_models(book: Any, provider: str | None, asked_provider: str, sku: str) -> str:
     """What an unknown model may be meant to be."""
     if provider is None:
-        return f"unknown provider {asked_provider!r}{_near(asked_provider, book.providers)}"
-    return f"unknown model {sku!r}{_near(sku.lower(), {s for p, s in book.prices if p == provider})}"
+        return (
+            f"the shipped catalog has no provider {asked_provider!r}{_near(asked_provider, book.providers)}"
+        )
+    names = {s for p, s in book.prices if p == provider}
+    return f"the shipped catalog has no model {sku!r}{_near(sku.lower(), names)}"
 
 
 def _near(word: str, words: Any) -> str:

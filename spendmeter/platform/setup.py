@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 from base64 import b64encode
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from spendmeter.contracts.catalog import TenantTerms, identified
+from spendmeter.contracts.catalog import TenantTerms, decode_catalog, identified
 from spendmeter.contracts.topics import TOPICS
 from spendmeter.platform.catalog_store import record
 from spendmeter.platform.kafka_admin import KafkaAdmin
@@ -44,18 +45,36 @@ class Installation(msgspec.Struct, kw_only=True):
     webhook_secret: str
 
 
-async def prepare_database(owner_url: str, role_secret: str) -> None:
-    """Migrate, set roles, and record the shipped price catalog. Repeatable."""
-    from spendmeter.pricing.catalog import load_snapshot
-
+async def prepare_database(owner_url: str, role_secret: str) -> str:
+    """Migrate, set roles, and record the shipped price catalog. Repeatable. Returns what people should
+    be told: mostly nothing."""
     await migrate(owner_url, role_secret)
     connection = await asyncpg.connect(owner_url, command_timeout=120)
     try:
-        await record(
-            connection, load_snapshot(), by="migrate", note="the catalog of this release", replaces=True
-        )
+        return await _record_release(connection)
     finally:
         await connection.close()
+
+
+async def _record_release(connection: Any) -> str:
+    """The shipped catalog in place of the last release's. Where that contradicts what people have stated,
+    nothing is recorded: no worker could read it, and the price book would stay as it is for good."""
+    from spendmeter.pricing.catalog import load_snapshot
+    from spendmeter.pricing.conditions import CatalogError
+    from spendmeter.pricing.price_book import PriceBook
+
+    shipped, note = load_snapshot(), "the catalog of this release"
+    try:
+        async with connection.transaction():
+            if await record(connection, shipped, by="migrate", note=note, replaces=True) is not None:
+                rows = await connection.fetch("SELECT body FROM catalog_to_publish(0)")
+                PriceBook(decode_catalog(row["body"]) for row in rows)
+    except CatalogError as error:
+        return (
+            f"{note} was not recorded, because it contradicts what was stated here ({error}); the catalog "
+            "stays as it was: withdraw the one that is wrong, then migrate again"
+        )
+    return ""
 
 
 async def prepare(
@@ -67,6 +86,7 @@ async def prepare(
     partitions: int,
     secrets_file: Path,
     webhook_url: str = "",
+    say: Callable[[str], None],
 ) -> dict[str, str]:
     """Everything that must exist before the services start; returns the environment that people ask for.
 
@@ -74,7 +94,8 @@ async def prepare(
     """
     async with KafkaAdmin(kafka) as admin:
         await admin.ensure_topics(list(TOPICS.values()), prefix=topic_prefix, partitions=partitions)
-    await prepare_database(owner_url, role_secret)
+    if trouble := await prepare_database(owner_url, role_secret):
+        say(trouble)
     connection = await asyncpg.connect(owner_url, command_timeout=60)
     try:
         installation = await _installation(connection, secrets_file)

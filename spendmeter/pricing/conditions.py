@@ -32,7 +32,7 @@ class Week:
             self._zone = ZoneInfo(calendar.time_zone)
             self._holidays = frozenset(map(date.fromisoformat, calendar.holidays))
         except (ZoneInfoNotFoundError, ValueError) as error:
-            raise CatalogError(f"calendar {calendar.name} ({calendar.id}): {error}") from None
+            raise CatalogError(f"calendar {calendar.name}, entry {calendar.id}: {error}") from None
         # Days 1 to 8 and the day after each: a window past midnight belongs to the day on which it starts.
         self._minutes = bytearray((HOLIDAY + 1) * 2 * _DAY)
         for window in windows:
@@ -50,6 +50,12 @@ class Week:
             return True
         yesterday = date.fromordinal(today.toordinal() - 1)
         return bool(self._minutes[self._weekday(yesterday) * 2 * _DAY + _DAY + minute])
+
+    def clock(self, instant: datetime) -> str:
+        """The instant as the vendor's clock and calendar show it."""
+        local = instant.astimezone(self._zone)
+        holiday = ", a holiday" if local.date() in self._holidays else ""
+        return f"{local:%A %H:%M:%S %Z}{holiday}"
 
     def _weekday(self, day: date) -> int:
         return HOLIDAY if day in self._holidays else day.isoweekday()
@@ -73,6 +79,11 @@ class Week:
 
 def _minute(clock: str) -> int:
     return int(clock[:2]) * 60 + int(clock[3:])
+
+
+def check_calendar(calendar: Calendar) -> None:
+    """Raises CatalogError for one that no window could be read on."""
+    Week((), calendar)
 
 
 class Bounds:

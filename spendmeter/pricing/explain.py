@@ -258,7 +258,8 @@ def _unmet(when: Conditions, bounds: Bounds, time: datetime, context: int) -> st
         bracket = " and ".join(said[name] for name in ("above", "below") if name in said)
         return f"outside its context bracket: {bracket}, and this had {context:,}"
     if not bounds.holds(time, context):
-        return f"outside its hours: {said['hours']}, and it was {time.astimezone(UTC):%A %H:%M:%S} UTC"
+        clock = bounds.week.clock(time) if bounds.week else time
+        return f"outside its hours: {said['hours']}, and it was {clock}"
     return ""
 
 

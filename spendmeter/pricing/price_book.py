@@ -27,7 +27,7 @@ from spendmeter.contracts.catalog import (
 )
 from spendmeter.contracts.events import UsageData
 from spendmeter.pricing import checks
-from spendmeter.pricing.conditions import CatalogError, Served, served
+from spendmeter.pricing.conditions import CatalogError, Served, check_calendar, served
 from spendmeter.pricing.names import Claim, Names, model_claim, model_names, provider_names
 from spendmeter.pricing.plan import Plan, Scope
 from spendmeter.pricing.provisional import Provisional
@@ -56,6 +56,8 @@ class PriceBook:
         kinds = checks.in_force(entries)
         self.parents, self.context_units = checks.units(kinds)
         self.calendars = {calendar.name: calendar for calendar in checks.unique(kinds, Calendar, "name")}
+        for calendar in self.calendars.values():
+            check_calendar(calendar)
         self._terms = {terms.tenant: terms for terms in checks.unique(kinds, TenantTerms, "tenant")}
         self.providers = {each.provider.lower(): each for each in checks.unique(kinds, Provider, "provider")}
         self._provider_names = provider_names(self.providers.values())

@@ -2,7 +2,8 @@
 
 The bound is what the dearest sibling would have been charged at the event's own time and way of serving,
 whatever the length and the hour. A family is one whoever sells it: a model that is new at one seller is often
-known at another, and the maximum of a single sibling bounds little. A price of zero bounds nothing. A maximum
+known at another, and the maximum of a single sibling bounds little; where that one is somebody else's, it does
+not go below the provider's own percentile. A price of zero bounds nothing. A maximum
 over OUTLIER times the family's median is taken for an outlier (gpt-4.5 at 75 dollars among siblings at 2),
 and so many medians bound instead.
 """
@@ -52,10 +53,13 @@ class Provisional:
         """The most that one `unit` of the unknown model can be expected to cost; None = nobody knows."""
         if plan.provider is None or unit not in self._book.parents:
             return None
-        for group in (("", _family(plan.name)), (plan.provider, "")):
-            if group in self._members and (found := self._bound(group, plan, unit, time)):
-                return found
-        return None
+        line, own = ("", _family(plan.name)), (plan.provider, "")
+        found = self._bound(line, plan, unit, time) if line in self._members else None
+        if found and (len(self._members[line]) > 1 or self._members[line][0][0] == plan.provider):
+            return found
+        # Of a family that a single model of somebody else's makes, anybody could be the maximum.
+        other = self._bound(own, plan, unit, time) if own in self._members else None
+        return max((each for each in (found, other) if each), key=per_unit, default=None)
 
     def _bound(self, group: _Group, plan: Plan, unit: str, time: datetime) -> Decision | None:
         if group not in self._changes:

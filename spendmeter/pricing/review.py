@@ -37,7 +37,8 @@ from spendmeter.pricing.price_book import PriceBook
 RATIO_MAX = Decimal(3)
 """A price further than this from the one that it replaces or overrides asks for confirmation."""
 BATCH_SHARE = (Decimal("0.45"), Decimal("0.55"))
-_ENTRY_ID = re.compile(r"\b[a-z2-7]{13}\b")
+ENTRY_ID = re.compile(r"\b[a-z2-7]{13}\b")
+"""As texts name entries."""
 _DATED = re.compile(r"(?P<alias>.+?)[-@](?P<date>20\d\d-?[01]\d-?[0-3]\d)(?P<rest>-v\d.*)?")
 
 _Sku = tuple[str, str]
@@ -84,8 +85,9 @@ class Disagreement(Struct, frozen=True, kw_only=True):
     catalog: str
     """Whose word theirs is."""
     ours: str | None
-    """For a single unit; None = we have no price of the unit's own."""
+    """For `per` units; None = we have no price of the unit's own."""
     theirs: str
+    per: int
     currency: str
     our_currency: str
     """'' = we have no price."""
@@ -215,7 +217,7 @@ def lint(before: Sequence[CatalogEntry], after: Sequence[CatalogEntry]) -> list[
         changed = changes(before, after)
     except CatalogError as error:
         known = {entry.id for entry in after}
-        named = [found for found in _ENTRY_ID.findall(str(error)) if found in known]
+        named = [found for found in ENTRY_ID.findall(str(error)) if found in known]
         return [Finding(rule="book", severity="error", message=str(error), entries=tuple(named))]
     found = [finding for change in changed for finding in _jumps(change, book)]
     new = {change.after.id for change in changed if change.after}
@@ -226,11 +228,34 @@ def lint(before: Sequence[CatalogEntry], after: Sequence[CatalogEntry]) -> list[
             found += [finding for rule in _RULES for finding in rule(price, book.prices[key])]
             if price.id in new and price.currency not in currencies:
                 message = f"{_stated(price)}: no book is in {price.currency}, and no rate converts it"
-                found.append(_finding("currency", "confirm", message, price))
+                found.append(_finding("currency", "error", message, price))
     for alias, snapshot in _snapshots(book):
         if touched & {alias, snapshot}:
             found += _snapshot(book.prices[alias], book.prices[snapshot])
-    return found
+    return [*found, *_terms(before, after)]
+
+
+def _terms(before: Sequence[CatalogEntry], after: Sequence[CatalogEntry]) -> Iterator[Finding]:
+    """What a tenant's terms no longer say, or say otherwise; none where there were none."""
+    was, will = (
+        {each.tenant: each for each in checks.of(checks.in_force(side), TenantTerms)}
+        for side in (before, after)
+    )
+    for tenant, old in was.items():
+        new = will.get(tenant)
+        changed = [
+            f"{name} {getattr(old, name)!r} becomes {getattr(new, name) if new else None!r}"
+            for name in ("currency", "time_zone", "contracts", "fallback", "fallback_event")
+            if new is None or getattr(old, name) != getattr(new, name)
+        ]
+        if changed:
+            entries = (old.id, *([new.id] if new else []))
+            yield Finding(
+                rule="terms",
+                severity="confirm",
+                message=f"terms of {tenant}: {'; '.join(changed)}",
+                entries=entries,
+            )
 
 
 def _jumps(change: Change, book: PriceBook) -> Iterator[Finding]:
@@ -391,6 +416,10 @@ def consensus(
     return sorted(found, key=lambda each: (each.catalog, each.provider, each.sku, each.unit, str(each.when)))
 
 
+def _by_hour(book: PriceBook, entry: str, sku: _Sku) -> bool:
+    return any(price.id == entry and price.when.windows for price in book.prices[sku])
+
+
 def _disagreement(book: PriceBook, catalog: str, price: Price) -> list[Disagreement]:
     when, at = price.when, price.recorded_at
     if (when.effective_from and at < when.effective_from) or (when.effective_to and at >= when.effective_to):
@@ -406,6 +435,8 @@ def _disagreement(book: PriceBook, catalog: str, price: Price) -> list[Disagreem
         return []
     length = 0 if when.context_min is None else when.context_min + (not when.context_min_inclusive)
     decision = plan.decide(price.unit, at, length)
+    if decision and _by_hour(book, decision.entry, (seller, model.owner)):
+        return []
     if decision is None or decision.parent:
         if not Decimal(price.price):
             return []
@@ -419,8 +450,9 @@ def _disagreement(book: PriceBook, catalog: str, price: Price) -> list[Disagreem
             unit=price.unit,
             when=when,
             catalog=catalog,
-            ours=plain(per_unit(decision)) if decision else None,
-            theirs=plain(divided(Decimal(price.price), Decimal(price.per))),
+            ours=plain(EXACT.multiply(per_unit(decision), Decimal(price.per))) if decision else None,
+            theirs=price.price,
+            per=price.per,
             currency=price.currency,
             our_currency=decision.currency if decision else "",
             our_entry=decision.entry if decision else "",

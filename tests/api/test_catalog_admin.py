@@ -144,6 +144,11 @@ unit = "winks"
 about = "winks"
 parent = "blinks"
 """
+MARS = """
+[[calendar]]
+name = "mars"
+time_zone = "Mars/Olympus"
+"""
 RIVALS = """
 [[model]]
 provider = "openai"
@@ -164,6 +169,10 @@ aliases = ["m-latest"]
         (FILE + RIVALS, [NAMED.id, "both claim 'm-latest'"]),
         (prices("n") + "x = \n", ["line 10"]),
         (prices(amount="1"), ["nothing is new"]),
+        ("", ["states nothing"]),
+        (prices("n", currency='"XYZ"'), ["n: no book is in XYZ, and no rate converts it"]),
+        (FILE + MARS, ["calendar mars", "Mars/Olympus"]),
+        (prices("n") + prices("n", "4", header=""), ["price[0]", "price[1]", "overlap"]),
     ],
 )
 async def test_a_bad_file_is_refused_as_a_whole_with_the_reason(
@@ -324,7 +333,7 @@ async def test_another_source_is_compared_and_nothing_is_recorded(operator: http
     assert (report["version"], report["models"], report["only_theirs"]) == (1, 1, ["openai/n"])
     [found] = report["disagreements"]
     assert (found["sku"], found["unit"], found["ours"], found["theirs"], found["our_entry"]) == (
-        "m", "input_tokens", "0.000001", "0.0000015", IN.id,
+        "m", "input_tokens", "1", "1.5", IN.id,
     )  # fmt: skip
     assert await version(operator) == 1
     assert (await operator.get("/v1/catalog/proposals")).json()["proposals"] == []
@@ -449,9 +458,31 @@ async def test_a_source_that_prices_what_we_know_and_do_not_price_disagrees(
         (each["sku"], each["ours"], each["our_currency"], each["currency"])
         for each in answer.json()["disagreements"]
     ]
-    assert found == [("k-1", None, "", "USD"), ("m", "0.000001", "USD", "EUR")]
+    assert found == [("k-1", None, "", "USD"), ("m", "1", "USD", "EUR")]
 
 
 async def test_changes_are_asked_for_forwards(operator: httpx.AsyncClient) -> None:
-    answer = await operator.get("/v1/catalog/changes?from=5&to=1")
-    assert (answer.status_code, "comes before" in answer.text) == (422, True)
+    for query, reason in (("from=1&to=0", "comes before"), ("from=5", "the newest is 1")):
+        answer = await operator.get(f"/v1/catalog/changes?{query}")
+        assert (answer.status_code, reason in answer.text) == (422, True), answer.text
+
+
+async def test_terms_are_shown_stated_once_and_replaced_with_a_look_at_what_they_lose(
+    operator: httpx.AsyncClient, book: Book
+) -> None:
+    first = terms("acme", fallback={"input_tokens": "0.00001"})
+    await record(book.connection, [first, terms("globex")], by="test", note="")
+    file = FILE + '\n[[terms]]\ntenant = "acme"\ncontracts = ["deal"]\n'
+    said = (await propose(operator, file, 422))["detail"]
+    assert "acme has terms already" in said and first.id in said
+    made = await propose(operator, file, replace="true")
+    [finding] = made["review"]["findings"]
+    assert (finding["rule"], finding["severity"]) == ("terms", "confirm")
+    assert "fallback {'input_tokens': '0.00001'} becomes {}" in finding["message"]
+    await approve(operator, made["id"], 409)
+    await approve(operator, made["id"], confirm=True)
+    acme, globex = await headers(book, "acme", "read"), await headers(book, "globex", "read")
+    for who, tenants in ((None, ["acme", "globex"]), (acme, ["acme"]), (globex, ["globex"])):
+        shown = (await operator.get("/v1/catalog/terms", headers=who)).json()["terms"]
+        assert [each["tenant"] for each in shown] == tenants
+    assert (await operator.get("/v1/catalog/terms", headers=acme)).json()["terms"][0]["contracts"] == ["deal"]

@@ -77,10 +77,12 @@ async def run(*arguments: str | Path, code: int = 0) -> str:
 async def test_a_price_from_its_file_to_its_history(tmp_path: Path) -> None:
     file = tmp_path / "prices.toml"
     file.write_text(FILE)
-    assert f"entries {OLD.id} and" in await run("propose", file, code=1)
+    assert f"entries {OLD.id} (1 USD per 1,000,000 input_tokens of openai/m) and" in await run(
+        "propose", file, code=1
+    )
     said = await run("diff", file, "--withdraw", OLD.id)
     assert "changed: openai/m input_tokens: 1 USD per 1,000,000 -> 1.25 USD per 1,000,000 (x 1.25)" in said
-    assert "0 of 0 events repriced" in said
+    assert "0 of 0 events priced by both books" in said
     assert "open" not in await run("proposals")
     made = json.loads(await run("propose", file, "--replace", "--note", "as of November", "--json"))
     number = str(made["id"])
@@ -98,6 +100,11 @@ async def test_a_price_from_its_file_to_its_history(tmp_path: Path) -> None:
     assert ": as of November" in told
     assert "changed: openai/m input_tokens" in await run("changes", "1")
     assert "no price changes" in await run("changes", "2")
+    assert "changed: openai/m input_tokens" not in await run("changes", "2020-01-01", "2020-02-01")
+    assert "nothing in the catalog" in await run(
+        "list", "latest", "--at", "2020-01-01", "--provider", "nobody"
+    )
+    assert "is a version" in await run("changes", "yesterday", code=1)
     assert "approved" in await run("proposals")
 
 
@@ -157,6 +164,21 @@ async def test_another_source_is_compared(tmp_path: Path) -> None:
     theirs.write_text(stated.read_text().replace("1.25", "1.5") + more)
     said = await run("consensus", theirs, code=1)
     assert "1 models in both" in said
-    assert "openai/of-two-minds input_tokens: here 0.00000125 USD, there 0.0000015 USD" in said
+    assert "openai/of-two-minds input_tokens: here 1.25 USD, there 1.5 USD per 1,000,000" in said
     assert "1 there alone: openai/else" in said
     assert "they agree" in await run("consensus", stated)
+
+
+async def test_terms_are_shown(tmp_path: Path) -> None:
+    assert "none: US dollars" in await run("terms")
+    file = tmp_path / "deal.toml"
+    file.write_text(
+        FILE.split("[[")[0] + '[[terms]]\ntenant = "acme"\ncurrency = "EUR"\ncontracts = ["deal"]\n'
+    )
+    await run("approve", str(json.loads(await run("propose", file, "--json"))["id"]))
+    said = await run("terms", "--tenant", "acme")
+    assert '{"tenant": "acme", "currency": "EUR", "contracts": ["deal"]}' in said
+    assert "none: US dollars" in await run("terms", "--tenant", "globex")
+    file.write_text(file.read_text().replace("EUR", "CHF"))
+    assert "acme has terms already" in await run("propose", file, code=1)
+    assert "confirm: terms of acme: currency 'EUR' becomes 'CHF'" in await run("diff", file, "--replace")

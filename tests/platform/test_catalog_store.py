@@ -13,6 +13,7 @@ from spendmeter.contracts.catalog import Withdrawal, decode_catalog, identified
 from spendmeter.platform.catalog_store import Outdated, record
 from spendmeter.platform.migrate import migrate
 from spendmeter.platform.roles import role_url
+from spendmeter.platform.setup import prepare_database
 from spendmeter.pricing.price_book import PriceBook
 from tests.pricing.entries import RECORDED, price
 
@@ -85,6 +86,19 @@ async def test_a_release_states_its_own_again_and_leaves_what_an_operator_took_o
     assert await in_force(owner) == {"input_tokens": "3"}
     assert await release(OURS, THEIRS) is None
     assert await in_force(owner) == {"input_tokens": "3"}
+
+
+async def test_a_release_that_contradicts_what_stands_is_not_recorded_and_says_so(
+    database: str, owner: asyncpg.Connection
+) -> None:
+    mine = price("o3", "input_tokens", "0.123")  # public, and since ever: as the shipped one is since June
+    await record(owner, [mine], by="op", note="")
+    trouble = await prepare_database(database, "test")
+    assert "was not recorded" in trouble and mine.id in trouble
+    assert await in_force(owner) == {"input_tokens": "0.123"}
+    await record(owner, [withdrawal(mine.id)], by="op", note="")
+    assert await prepare_database(database, "test") == ""
+    assert len(await in_force(owner)) > 20
 
 
 async def ids(owner: asyncpg.Connection, unit: str) -> list[str]:

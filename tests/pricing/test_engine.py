@@ -292,3 +292,14 @@ def test_rating_happens_at_the_events_own_time() -> None:
     ]
     assert rated([*entries], MILLION).list == 2
     assert rated([*entries], MILLION, at=NOON.replace(hour=11, minute=59)).list == 1
+
+
+def test_a_single_model_of_somebody_elses_bounds_nothing_alone() -> None:
+    """Whoever sells a cheap "mystery" elsewhere does not make a new one of OpenAI's cheap."""
+    cheap = price("mystery-7", "input_tokens", "1", provider="nobody")
+    own = [price(f"m-{n}", "input_tokens", "15") for n in range(3)]
+    asked = used("openai", "mystery-99", MILLION)
+    assert rate(asked, PriceBook([cheap, *own])).list == 15
+    assert rate(asked, PriceBook([cheap, *own, price("mystery-6", "input_tokens", "3")])).list == 3
+    assert rate(used("nobody", "mystery-99", MILLION), PriceBook([cheap, *own])).list == 1
+    assert rate(asked, PriceBook([cheap, model("m")])).list == 1

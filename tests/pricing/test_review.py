@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from spendmeter.contracts.catalog import CatalogEntry, Conditions, FxRate, Withdrawal, identified
+from spendmeter.contracts.catalog import (
+    Calendar,
+    CatalogEntry,
+    Conditions,
+    FxRate,
+    Window,
+    Withdrawal,
+    identified,
+)
 from spendmeter.pricing.catalog import load_snapshot
 from spendmeter.pricing.catalog.read import read_prices
 from spendmeter.pricing.review import Finding, changes, consensus, lint
@@ -92,7 +100,7 @@ LINT: list[tuple[list[CatalogEntry], list[tuple[str, str]]]] = [
     ([price("m", "input_tokens", "2"), price("m-2026-05-01", "input_tokens", "2")], []),
     ([price("m", "input_tokens", "2"), price("m-2026-05-01", "input_tokens", "1"), price("m-2025-05-01", "input_tokens", "9")], [("snapshot", "warning")]),
     ([price("m", "input_tokens", "2"), price("m-2026-05-01", "input_tokens", "1"), model("m", "m-20260601")], []),
-    ([price("m", "input_tokens", "2", currency="DBU")], [("currency", "confirm")]),
+    ([price("m", "input_tokens", "2", currency="DBU")], [("currency", "error")]),
     ([price("m", "input_tokens", "2", currency="EUR"), terms("acme", currency="EUR")], []),
     ([price("m", "input_tokens", "2", currency="CNY"), identified(FxRate(base="CNY", quote="USD", rate="0.14", effective_from=NOON, source="t", recorded_at=RECORDED))], []),
     ([price("m", "input_tokens", "2"), price("m", "input_tokens", "2", per=1, layer="organisation")], [("jump", "confirm")]),
@@ -185,7 +193,12 @@ def test_a_cliff_is_compared_beyond_it() -> None:
     ]
     assert consensus(ours, {"same": [price("m", "input_tokens", "4", when=over)]}) == []
     (found,) = consensus(ours, {"flat": [price("m", "input_tokens", "2", when=over)]})
-    assert (found.ours, found.theirs) == ("0.000004", "0.000002")
+    assert (found.ours, found.theirs) == ("4", "2")
+    by_hour = Conditions(calendar="utc", windows=(Window(start="00:00", end="24:00"),))
+    night = price("m", "input_tokens", "1", when=by_hour)
+    utc = identified(Calendar(name="utc", time_zone="UTC", source="t", recorded_at=RECORDED))
+    flat = price("m", "input_tokens", "2")
+    assert consensus([night, flat, utc], {"same": [flat]}) == []
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +217,7 @@ def test_litellm_and_the_shipped_catalog_agree_but_for_what_is_told(
     said = {(each.provider, each.sku, each.unit, each.theirs): each.ours for each in found}
     # pricing.md's allow-list: the bare id on Bedrock is a region's price to us, the global one to LiteLLM.
     regional = "regional.anthropic.claude-sonnet-4-5-20250929-v1:0"
-    assert said["aws", regional, "input_tokens", "0.000003"] == "0.0000033"
+    assert said["aws", regional, "input_tokens", "3"] == "3.3"
     assert not [key for key in said if key[:3] == ("openai", "gpt-4o", "input_tokens")]
     assert len(found) < 1000
 
@@ -212,3 +225,16 @@ def test_litellm_and_the_shipped_catalog_agree_but_for_what_is_told(
 def test_litellms_file_lints_like_any_other(litellm_entries: list[CatalogEntry]) -> None:
     messages = " ".join(finding.message for finding in lint([], litellm_entries))
     assert "6 USD per 1,000,000 cache_write_1h_tokens of anthropic/claude-3-haiku-20240307" in messages
+
+
+def test_what_terms_no_longer_say_is_confirmed() -> None:
+    before = terms("acme", fallback={"input_tokens": "0.00001"}, contracts=("old",))
+    gone = identified(Withdrawal(entries=(before.id,), source="t", recorded_at=RECORDED))
+    after = [before, gone, terms("acme", contracts=("old", "new"))]
+    (found,) = lint([before], after)
+    assert (found.rule, found.severity) == ("terms", "confirm")
+    assert found.message == (
+        "terms of acme: contracts ('old',) becomes ('old', 'new'); fallback {'input_tokens': '0.00001'} becomes {}"
+    )
+    assert lint([before], [before]) == []
+    assert lint([], [before]) == []

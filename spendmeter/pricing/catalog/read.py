@@ -30,6 +30,7 @@ from spendmeter.pricing.catalog.files import KINDS, Header, entries
 from spendmeter.pricing.conditions import CatalogError
 
 FILE_BYTES_MAX = 10 * 1024 * 1024
+FILE_ENTRIES_MAX = 50_000
 YAML_DEPTH_MAX = 16
 TOML_DOTS_MAX = 100
 """In one line: tomllib takes the square of a dotted key's length."""
@@ -46,9 +47,14 @@ class _File(NamedTuple):
 
 
 def read_prices(
-    name: str, raw: bytes, *, recorded_at: datetime | None = None, units: Collection[str] = ()
+    name: str,
+    raw: bytes,
+    *,
+    recorded_at: datetime | None = None,
+    units: Collection[str] = (),
+    places: dict[str, str] | None = None,
 ) -> list[CatalogEntry]:
-    """The entries of a price file, with their ids and version 0.
+    """The entries of a price file, with their ids and version 0; `places` is told where each is stated.
 
     `name` tells the format by its ending (.toml, .yaml, .yml, .csv, .jsonl; .json is LiteLLM's or
     genai-prices') and is the
@@ -59,15 +65,14 @@ def read_prices(
         file = _parsed(name, raw)
         stated = {"recorded_at": recorded_at} if recorded_at else {}
         header = msgspec.convert({"source": name} | stated | file.header, Header, strict=file.strict)
-        return _read(file, header, {*UNITS, *units})
+        return _read(file, header, {*UNITS, *units}, {} if places is None else places)
     except (msgspec.ValidationError, ValueError) as error:
         raise _at(name, error) from None
     except RecursionError:
         raise CatalogError(f"{name}: is nested too deep") from None
 
 
-def _read(file: _File, header: Header, known: set[str]) -> list[CatalogEntry]:
-    places: dict[str, str] = {}
+def _read(file: _File, header: Header, known: set[str], places: dict[str, str]) -> list[CatalogEntry]:
     read: list[CatalogEntry] = []
     for place, kind, table in file.tables:
         try:
@@ -81,6 +86,8 @@ def _read(file: _File, header: Header, known: set[str]) -> list[CatalogEntry]:
                 raise _at(place, CatalogError(f"says again what {places[entry.id]} says"))
             places[entry.id] = place
             read.append(entry)
+        if len(read) > FILE_ENTRIES_MAX:
+            raise _at(place, CatalogError(f"a price file states at most {FILE_ENTRIES_MAX:,} entries"))
     known |= {entry.unit for entry in read if isinstance(entry, Unit)}
     for entry in read:
         for unit in _units(entry):
