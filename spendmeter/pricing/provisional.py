@@ -2,10 +2,10 @@
 
 The bound is what the dearest sibling would have been charged at the event's own time and way of serving,
 whatever the length and the hour. A family is one whoever sells it: a model that is new at one seller is often
-known at another, and the maximum of a single sibling bounds little; where that one is somebody else's, it does
-not go below the provider's own percentile. A price of zero bounds nothing. A maximum
-over OUTLIER times the family's median is taken for an outlier (gpt-4.5 at 75 dollars among siblings at 2),
-and so many medians bound instead.
+known at another, and the maximum of a single sibling bounds little. Where that single one is somebody else's,
+the provider's own percentile bounds if it is more. A price of zero bounds nothing. A maximum over OUTLIER
+times the family's median is taken for an outlier (gpt-4.5 at 75 dollars among siblings at 2), and so many
+medians bound instead.
 """
 
 from __future__ import annotations
