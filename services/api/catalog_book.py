@@ -193,13 +193,17 @@ def _one_of_terms(standing: Standing, new: Iterable[CatalogEntry], gone: Collect
                     )
 
 
-def located(error: CatalogError, standing: Standing, places: Mapping[str, str]) -> CatalogError:
-    """The error, with the place in the file, or what it says, beside every entry that it names."""
+def located(error: CatalogError, standing: Standing, acting: str, places: Mapping[str, str]) -> CatalogError:
+    """The error, with the place in the file, or what it says, beside every entry that it names and that
+    `acting` may read."""
+    hidden = hidden_from(acting, standing.book)
 
     def named(found: re.Match[str]) -> str:
         key = found[0]
         known = standing.entries.get(key)
-        what = places.get(key) or (known and says(known)) or (known and f"in version {known.version}")
+        if known and (known.tenant not in ("", acting) or hidden(known)):
+            known = None
+        what = places.get(key) or (known and (says(known) or f"in version {known.version}"))
         return f"{key} ({what})" if what else key
 
     return CatalogError(ENTRY_ID.sub(named, str(error)))

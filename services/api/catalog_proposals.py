@@ -174,7 +174,7 @@ async def make_proposal(
         review, book = await _reviewed(standing, added, acting)
         review.impact = await impact(database, acting, standing, book, added, now)
     except CatalogError as error:
-        raise _refused(located(error, standing, places)) from None
+        raise _refused(located(error, standing, acting, places)) from None
     recorded = None
     if not dry_run:
         async with database.writing(acting) as connection:
@@ -261,7 +261,7 @@ async def approve(request: Request, caller: Administrator, id: int, asked: Appro
             added = signed(added, by=row["proposed_by"], note=row["note"], now=now)
             review, _book = await _reviewed(standing, added, acting)
         except CatalogError as error:
-            raise _refused(located(error, standing, {})) from None
+            raise _refused(located(error, standing, acting, {})) from None
         review.impact = Proposal(**row).review.impact  # of the day on which it was proposed
         _must_be_confirmed(review, asked)
         try:

@@ -108,6 +108,12 @@ class Trace:
             yield event
 
     def _rows(self) -> Iterator[Row]:
+        try:
+            yield from self._read()
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise BadFile(f"{self._file} is no CSV file: {error}") from None
+
+    def _read(self) -> Iterator[Row]:
         with self._file.open(encoding="utf-8-sig", newline="") as opened:
             reader = csv.reader(opened)
             if (heading := next(reader, [])) != COLUMNS:

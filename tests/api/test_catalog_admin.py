@@ -394,6 +394,20 @@ async def test_what_one_tenant_prices_names_nothing_for_the_others(
     assert (report["models"], report["only_theirs"]) == (1, [])
 
 
+async def test_a_refusal_says_nothing_of_entries_that_are_anothers(
+    operator: httpx.AsyncClient, book: Book
+) -> None:
+    theirs = price("m", "input_tokens", "0.123", layer="organisation", tenant="globex")
+    secret = price("m", "input_tokens", "0.456", layer="contract", contract="frame-9")
+    await record(book.connection, [theirs, secret], by="test", note="")
+    acme = await headers(book, "acme", "admin")
+    for entry in (theirs, secret):
+        refused = await propose(operator, prices(header=OWN), 422, headers=acme, withdraw=entry.id)
+        assert entry.id in refused["detail"] and entry.price not in refused["detail"]
+    refused = await propose(operator, prices(header=OWN), 422, headers=acme, withdraw=IN.id)
+    assert f"{IN.id} (1 USD per 1,000,000 input_tokens of openai/m)" in refused["detail"]
+
+
 async def test_a_tenant_prices_no_alias_and_no_contract_that_it_does_not_have(
     operator: httpx.AsyncClient, book: Book
 ) -> None:

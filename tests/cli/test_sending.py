@@ -142,6 +142,16 @@ def test_a_bad_row_is_named_before_anything_is_sent(system: Fake, trace: Path, r
     assert not system.booked
 
 
+@pytest.mark.parametrize(
+    "content", [b"\x1f\x8b\x08\x00\xff", TRACE.encode() + b"\n\xff\xfe", b'"' + b"x" * 200_000]
+)
+def test_what_is_no_csv_file_is_said(system: Fake, trace: Path, content: bytes) -> None:
+    trace.write_bytes(content)
+    result = run("replay", trace, "--model", "openai/gpt-4o")
+    assert (result.exit_code, f"{trace.name} is no CSV file" in result.output) == (1, True), result.output
+    assert not system.booked
+
+
 def test_without_a_running_system_the_command_says_what_to_type(
     trace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
