@@ -26,6 +26,7 @@ from services.api.catalog_proposals import (
     Note,
     Proposal,
     make_proposal,
+    open_proposal,
 )
 from services.api.database import database_of
 from services.api.openapi import answers
@@ -124,7 +125,7 @@ async def get_inbox(
     "/v1/catalog/inbox", status_code=201, responses=answers("proposal", status=201, missing="no such item")
 )
 async def accept(request: Request, response: Response, caller: Administrator, asked: Accepted) -> Proposal:
-    """Make an item's ready proposal a proposal; it is approved like any other."""
+    """Make an item's ready proposal a proposal, if it is not one already; it is approved like any other."""
     wanted = (asked.provider.lower(), asked.sku.lower())
     inbox = await _inbox(request, caller.tenant or EVERYBODY, only=wanted)
     if not inbox.items:
@@ -132,6 +133,10 @@ async def accept(request: Request, response: Response, caller: Administrator, as
     ready = inbox.items[0].proposal
     if ready is None:
         raise invalid("sku", "nothing near it has a price to begin with: propose a file")
+    proposal = await open_proposal(request, caller, ready.name)
+    if proposal is not None:
+        response.status_code = 200
+        return proposal
     proposal = await make_proposal(request, caller, ready.text.encode(), name=ready.name, note=asked.note)
     response.headers["Location"] = f"{PROPOSALS_PATH}/{proposal.id}"
     return proposal

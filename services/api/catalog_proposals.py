@@ -40,6 +40,7 @@ PROPOSAL_BYTES_MAX = 10 * 1024 * 1024
 SHOWN_MAX = 1_000
 """Changes, and findings, that a review holds; it says how many there are."""
 PROPOSALS_PATH = "/v1/catalog/proposals"
+OPEN_SEARCHED = 1_000
 ATTEMPTS_MAX = 5
 """Approvals that lost the race to another publication and are checked again."""
 
@@ -191,6 +192,14 @@ async def make_proposal(
         state="open",
         review=review,
     )
+
+
+async def open_proposal(request: Request, caller: Caller, name: str) -> Proposal | None:
+    """The newest that is open under a file's name."""
+    async with database_of(request).reading(caller.tenant or EVERYBODY) as connection:
+        rows = await connection.fetch(SQL["proposals"], "open", 2**31 - 1, OPEN_SEARCHED)
+        found = next((row["id"] for row in rows if row["name"] == name), None)
+        return None if found is None else Proposal(**await _one(connection, found))
 
 
 async def _reviewed(

@@ -21,6 +21,7 @@ from spendmeter.pricing.conditions import Bounds, Served, admits, specificity
 from spendmeter.pricing.names import matches_any
 
 Rank = tuple[int, ...]
+OTHER_TIER = "no price is for the service tier that served: this one is for any"
 
 
 class Scope:
@@ -113,6 +114,8 @@ class Plan:
         self.adjustments = _applicable(adjustments, scope, served, sku, calendars)
         """With their bounds and ranks; of one kind and name, the first that holds applies."""
         said = [price.when for _, price in ranked] + [entry.when for _, entry, _ in self.adjustments]
+        if sku is not None and served[1] != "standard" and not any(when.tiers for when in said):
+            self.note = "; ".join(filter(None, (note, OTHER_TIER)))
         self.context = any(when is not ANY and specificity(when)[-1] for when in said)
         """Whether the context length matters."""
         self.per_event = tuple(sorted({price.unit for _, price in ranked if price.per_event}))

@@ -57,6 +57,8 @@ async def test_a_new_model_is_seen_proposed_and_gone_once_it_has_a_price(
     assert item["nearest"][0]["reason"] == "same family (gpt-mini) of openai, names 90% alike"
     answer = await operator.post("/v1/catalog/inbox", json={"provider": "open-ai", "sku": "gpt-6-mini"})
     assert answer.status_code == 201, answer.text
+    again = await operator.post("/v1/catalog/inbox", json={"provider": "open-ai", "sku": "gpt-6-mini"})
+    assert (again.status_code, again.json()["id"]) == (200, answer.json()["id"])
     await operator.post(f"/v1/catalog/proposals/{answer.json()['id']}/approve", json={})
     assert await items(operator) == []
     shown = (await operator.get("/v1/catalog/model?provider=openai&sku=gpt-6-mini")).json()["prices"]

@@ -303,3 +303,16 @@ def test_a_single_model_of_somebody_elses_bounds_nothing_alone() -> None:
     assert rate(asked, PriceBook([cheap, *own, price("mystery-6", "input_tokens", "3")])).list == 3
     assert rate(used("nobody", "mystery-99", MILLION), PriceBook([cheap, *own])).list == 1
     assert rate(asked, PriceBook([cheap, model("m")])).list == 1
+
+
+def test_a_tier_that_no_price_is_for_is_priced_as_any_and_the_line_says_so() -> None:
+    flex = price("m", "input_tokens", "1", when=Conditions(tiers=("flex",)))
+    for entries, tier, amount, reason in (
+        ([INPUT], "turbo", 2, "no price is for the service tier that served: this one is for any"),
+        ([INPUT, flex], "turbo", 2, "no price is for the service tier that served: this one is for any"),
+        ([INPUT, flex], "flex", 1, ""),
+        ([INPUT, flex], "default", 2, ""),
+        ([INPUT], "", 2, ""),
+    ):
+        rating = rated(entries, MILLION, service_tier=tier)
+        assert (rating.list, rating.status, rating.lines[0].reason) == (amount, "priced", reason)
