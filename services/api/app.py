@@ -34,6 +34,7 @@ from services.api.progress import Progress
 from spendmeter.platform.serve import probe_routes
 from spendmeter.platform.settings import Settings
 from spendmeter.platform.telemetry import Meters
+from spendmeter.pricing.catalog.read import FILE_BYTES_MAX
 
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -44,7 +45,7 @@ HEADERS = (
 
 BODY_BYTES_MAX = 64 * 1024
 BODY_BYTES_MAX_OF = dict.fromkeys(
-    (catalog_proposals.PROPOSALS_PATH, catalog_models.CONSENSUS_PATH), catalog_proposals.PROPOSAL_BYTES_MAX
+    (catalog_proposals.PROPOSALS_PATH, catalog_models.CONSENSUS_PATH), FILE_BYTES_MAX
 )
 
 catalog_router = APIRouter(tags=["catalog"])

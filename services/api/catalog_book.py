@@ -201,7 +201,7 @@ def located(error: CatalogError, standing: Standing, acting: str, places: Mappin
     def named(found: re.Match[str]) -> str:
         key = found[0]
         known = standing.entries.get(key)
-        if known and (known.tenant not in ("", acting) or hidden(known)):
+        if known and hidden(known):
             known = None
         what = places.get(key) or (known and (says(known) or f"in version {known.version}"))
         return f"{key} ({what})" if what else key
@@ -251,16 +251,21 @@ def _may_withdraw(standing: Standing, id: str, acting: str) -> None:
 
 
 def hidden_from(acting: str, book: PriceBook) -> Hidden:
-    """Prices of contracts that a tenant does not have: they are stored for everybody, and what another has
-    negotiated is nobody else's to read. An operator reads all."""
+    """What is another tenant's, and of a contract that a tenant does not have: its prices are stored for
+    everybody, and what another has negotiated is nobody else's to read. An operator reads every contract."""
     theirs = {"", *book.terms(acting).contracts}
-    return lambda entry: acting != EVERYBODY and getattr(entry, "contract", "") not in theirs
+
+    def hidden(entry: CatalogEntry) -> bool:
+        if entry.tenant not in ("", acting):
+            return True
+        return acting != EVERYBODY and getattr(entry, "contract", "") not in theirs
+
+    return hidden
 
 
-def visible(entries: Iterable[Any], acting: str, hidden: Hidden) -> list[CatalogEntry]:
-    """What is everybody's or the tenant's own: nobody learns another's prices from a comparison. Withdrawals
-    name what is left."""
-    seen = {entry.id: entry for entry in entries if entry.tenant in ("", acting) and not hidden(entry)}
+def visible(entries: Iterable[CatalogEntry], hidden: Hidden) -> list[CatalogEntry]:
+    """What is not hidden: nobody learns another's prices from a comparison. Withdrawals name what is left."""
+    seen = {entry.id: entry for entry in entries if not hidden(entry)}
     for entry in list(seen.values()):
         if isinstance(entry, Withdrawal):
             named = tuple(key for key in entry.entries if key in seen)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Annotated, Any
 
 import msgspec
@@ -45,9 +46,9 @@ Body = Annotated[
 
 
 class Recorded(BaseModel):
-    """An entry as it was published; `says`: a price in words, `conditions`
-    of them; `version`: the publication that brought it.
-    `withdrawn_*`: the one that took it out of force, null while it is in force."""
+    """An entry as it was published; `says`: a price in words, `conditions`: those of it that are stated.
+    `version`: the publication that brought it; `withdrawn_*`: the one that took it out of force, null while
+    it is in force."""
 
     version: int
     recorded_at: datetime
@@ -58,16 +59,20 @@ class Recorded(BaseModel):
     withdrawn_by: str | None
     withdrawn_why: str
 
+    @cached_property
+    def stated(self) -> Any:
+        """The entry itself."""
+        return msgspec.convert(self.entry, CatalogEntry)
+
     @computed_field  # type: ignore[prop-decorator]
     @property
     def says(self) -> str:
-        return says(_entry(self))
+        return says(self.stated)
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def conditions(self) -> str:
-        entry = _entry(self)
-        return in_words(entry.when) if isinstance(entry, Price) else ""
+        return in_words(self.stated.when) if isinstance(self.stated, Price) else ""
 
 
 class CatalogModel(BaseModel):
@@ -209,10 +214,10 @@ async def get_changes(
             raise invalid("from", f"is version {first}, and the newest is {standing.version}")
         if first > last:
             raise invalid("to", f"is version {last}, which comes before {first}")
-        rows = await connection.fetch(SQL["visible"], max(first, last))
+        rows = await connection.fetch(SQL["visible"], last)
 
     def compare() -> PriceChanges:
-        after = visible((decode_catalog(row["body"]) for row in rows), acting, hidden)
+        after = visible((decode_catalog(row["body"]) for row in rows), hidden)
         before = [entry for entry in after if entry.version <= first]
         found = changes(before, after)
         shown = [told(change) for change in found[:CHANGES_MAX]]
@@ -240,7 +245,7 @@ async def compare_with(
 
     def compare() -> Consensus:
         now, book = datetime.now(UTC), standing.book
-        ours = visible(standing.entries.values(), acting, hidden_from(acting, book))
+        ours = visible(standing.entries.values(), hidden_from(acting, book))
         try:
             theirs = read_prices(name, raw, recorded_at=now, units=book.parents.keys())
             found = consensus(ours, {name: theirs})
@@ -280,13 +285,13 @@ async def _models(
     found: dict[tuple[str, str], list[Recorded]] = {name: [] for name in names}
     for row in rows:
         recorded = Recorded(**row)
-        if not hidden(_entry(recorded)):
+        if not hidden(recorded.stated):
             found[row["provider"], row["sku"]].append(recorded)
     return found
 
 
 def _model(provider: str, sku: str, rows: Iterable[Recorded], at: datetime) -> CatalogModel:
-    standing = [(row, _entry(row)) for row in rows if row.withdrawn_version is None]
+    standing = [(row, row.stated) for row in rows if row.withdrawn_version is None]
     named = next((entry for _, entry in standing if isinstance(entry, Model)), None)
     return CatalogModel(
         provider=provider,
@@ -295,10 +300,6 @@ def _model(provider: str, sku: str, rows: Iterable[Recorded], at: datetime) -> C
         retired=named.retired if named else False,
         prices=[row for row, entry in standing if isinstance(entry, Price) and _effective(entry.when, at)],
     )
-
-
-def _entry(row: Recorded) -> Any:
-    return msgspec.convert(row.entry, CatalogEntry)
 
 
 def _effective(when: Conditions, at: datetime) -> bool:

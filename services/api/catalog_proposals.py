@@ -36,7 +36,6 @@ from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.review import changes, lint, told
 
-PROPOSAL_BYTES_MAX = 10 * 1024 * 1024
 SHOWN_MAX = 1_000
 """Changes, and findings, that a review holds; it says how many there are."""
 PROPOSALS_PATH = "/v1/catalog/proposals"
@@ -213,7 +212,7 @@ async def _reviewed(
         before, after = list(standing.entries.values()), all_after
         if acting != EVERYBODY:
             hidden = hidden_from(acting, standing.book)
-            before, after = visible(before, acting, hidden), visible(after, acting, hidden)
+            before, after = visible(before, hidden), visible(after, hidden)
         changed = changes(before, after)
         found = sorted(lint(before, after), key=lambda finding: finding.severity != "confirm")
         if wrong := [finding.message for finding in found if finding.severity == "error"]:

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-FILE_BYTES_MAX = 10 * 1024 * 1024
 NAMES_SHOWN = 20
 DAY_DIGITS = len("20261101")
 TIMEOUT_S = 120.0
@@ -335,7 +334,7 @@ def consensus(
 ) -> None:
     """Report where other sources state other prices than the catalog. Exit code 1 where any does.
 
-    
+    \b
     Examples:
       spendmeter catalog consensus model_prices_and_context_window.json genai-prices.json
     """
@@ -371,6 +370,7 @@ def _print_consensus(name: str, report: Any) -> None:
 def _bytes(file: Path) -> bytes:
     """The file; ends the command where the api would refuse its size."""
     from spendmeter.cli._running import fail
+    from spendmeter.pricing.catalog.read import FILE_BYTES_MAX
 
     if (size := file.stat().st_size) > FILE_BYTES_MAX:
         fail(f"{file} has {size:,} bytes, and a price file has at most {FILE_BYTES_MAX:,}")

@@ -15,11 +15,13 @@ from services.api.auth import Keys
 from services.api.catalog_book import Catalog
 from services.api.database import Database, prepare
 from services.api.progress import Progress
+from spendmeter.platform.catalog_store import record
 from spendmeter.platform.migrate import migrate
 from spendmeter.platform.postgres import create_pool
 from spendmeter.platform.roles import role_url
 from spendmeter.platform.settings import Settings
 from tests.api.book import Book
+from tests.api.catalog_admin import IN, NAMED, OUT
 
 SECRET = "test"
 
@@ -77,4 +79,12 @@ async def client(api: FastAPI, database: Database, book: Book) -> AsyncIterator[
 async def acme(client: httpx.AsyncClient, book: Book) -> httpx.AsyncClient:
     """A client with a key of acme that may read and change."""
     client.headers["Authorization"] = f"Bearer {await book.key('acme', 'read', 'admin')}"
+    return client
+
+
+@pytest.fixture
+async def operator(client: httpx.AsyncClient, book: Book) -> httpx.AsyncClient:
+    """A key for everybody's catalog, which holds one model."""
+    await record(book.connection, [IN, OUT, NAMED], by="migrate", note="the catalog of this release")
+    client.headers["Authorization"] = f"Bearer {await book.key('', 'admin')}"
     return client
