@@ -18,6 +18,7 @@ from pathlib import Path
 
 from deploy.local.home import CLONE, LOOPBACK
 from deploy.local.processes import launch
+from spendmeter.platform.webhooks import PRIVATE_SETTING
 
 PORTS = {"api": 8400, "ingest": 8401, "rating": 8402, "ledger": 8403, "alerts": 8404, "demo": 8405}
 DATABASE_ROLES = {"ingest": "ingest", "ledger": "ledger", "alerts": "alerts", "api": "api"}
@@ -72,8 +73,9 @@ def service(
     }
     if database_url is not None:
         environment["DATABASE_URL"] = database_url
-    if name == "alerts" and demo:
-        environment["SPENDMETER_WEBHOOK_ALLOW_PRIVATE"] = "true"  # the demo's sink is on 127.0.0.1
+    if name in ("alerts", "api") and demo:
+        # The demo's sink is on 127.0.0.1; api takes exactly the channels that alerts delivers to.
+        environment[PRIVATE_SETTING] = "true"
     return Service(name=name, module=f"services.{name}", port=port, environment=environment)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from base64 import b64encode
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from fastapi import APIRouter, Request
@@ -21,9 +21,12 @@ from services.api.problems import Refused, invalid, not_found
 from services.api.question import Text
 from spendmeter.platform.postgres import load_sql
 from spendmeter.platform.settings import Settings
+from spendmeter.platform.webhooks import ForbiddenAddressError, checked_url, resolve_public
 
 CHANNELS_MAX = 20
 SECRET_BYTES = 32
+RESOLVE_S_MAX = 2
+"""A name that is not resolved by then is taken: delivery checks again whatever it resolves to."""
 
 SQL = load_sql(Path(__file__).with_name("sql") / "channels.sql")
 router = APIRouter(tags=["channels"])
@@ -72,7 +75,7 @@ async def list_channels(request: Request, caller: Reader) -> Channels:
 async def create_channel(request: Request, caller: Writer, asked: NewChannel) -> CreatedChannel:
     """Add a webhook; its signing secret is in this answer and nowhere else."""
     settings: Settings = request.app.state.settings
-    _check_url(asked.url, settings.webhook_allow_private)
+    await _check_url(asked.url, settings.webhook_allow_private)
     secret = "whsec_" + b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
     async with database_of(request).writing(caller.tenant) as connection:
         if await connection.fetchval(SQL["count"]) >= CHANNELS_MAX:
@@ -89,14 +92,16 @@ async def delete_channel(request: Request, caller: Writer, id: UUID) -> None:
             raise not_found(f"there is no channel {id}")
 
 
-def _check_url(url: str, allow_private: bool) -> None:
+async def _check_url(url: str, allow_private: bool) -> None:
+    """Refuse what delivery would refuse, with the same words."""
     try:
-        parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError:
-        raise invalid("url", "is not a URL") from None
-    schemes = ("https://", "http://") if allow_private else ("https://",)
-    if not url.startswith(schemes) or not url.isprintable() or " " in url or not host:
-        raise invalid("url", "must begin with https:// and name a host")
-    if parts.username is not None or parts.password is not None:
-        raise invalid("url", "must not hold a user or password: everybody who may read sees it")
+        host = checked_url(url, allow_private=allow_private).host or ""
+        if not allow_private:
+            async with asyncio.timeout(RESOLVE_S_MAX):
+                await resolve_public(host)
+    except ForbiddenAddressError as error:
+        raise invalid("url", error.strerror or "is not a public address") from None
+    except ValueError as error:
+        raise invalid("url", str(error)) from None
+    except OSError:
+        return  # not resolved (yet, or by us): delivery will say so

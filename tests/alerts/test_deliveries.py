@@ -16,9 +16,9 @@ from standardwebhooks import Webhook
 
 from services.alerts.deliveries import RETRY_AFTER, Deliveries
 from services.alerts.notify import Answer
-from services.alerts.notify.addresses import ForbiddenAddressError, PublicResolver, check_address
-from services.alerts.notify.webhook import Endpoint, WebhookSender
+from services.alerts.notify.webhook import Endpoint, PublicResolver, WebhookSender
 from spendmeter.platform.telemetry import Meters
+from spendmeter.platform.webhooks import ForbiddenAddressError, check_address
 from tests.alerts.conftest import WEBHOOK_SECRET, Book, Listener
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)

@@ -168,6 +168,22 @@ async def test_a_channel_that_is_no_https_address_is_refused(acme: httpx.AsyncCl
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "url")
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://hooks.example/x", "https://127.0.0.1/x", "https://localhost:8443/x", "https://10.1.2.3/x",
+        "https://169.254.169.254/latest", "https://[::1]/x", "https://[::ffff:192.168.0.1]/x", "https://0x7f000001/x",
+    ],
+)  # fmt: skip
+async def test_what_delivery_would_refuse_is_refused_at_once_and_the_setting_that_allows_it_is_named(
+    acme: httpx.AsyncClient, url: str
+) -> None:
+    answer = await acme.post("/v1/channels", json={"name": "c", "url": url})
+    assert answer.status_code == 422
+    assert "SPENDMETER_WEBHOOK_ALLOW_PRIVATE" in answer.json()["detail"]
+    assert (await acme.get("/v1/channels")).json() == {"channels": []}
+
+
 async def test_http_channels_are_for_installations_that_say_so(
     acme: httpx.AsyncClient, database: Database
 ) -> None:

@@ -62,3 +62,14 @@ def test_the_environment_file_answers_every_variable_and_gives_each_service_its_
     assert COMPOSE["services"]["ledger"]["environment"]["DATABASE_URL"].startswith("${LEDGER_DATABASE_URL")
     holders = [n for n, c in COMPOSE["services"].items() if "SPENDMETER_ROLE_SECRET" in c["environment"]]
     assert holders == ["migrate"]
+
+
+def test_api_takes_exactly_the_webhooks_that_alerts_delivers_to() -> None:
+    for demo in (False, True):
+        allowed = [
+            service(
+                name, port=1, kafka="", database_url="", topic_prefix="", partitions=4, demo=demo
+            ).environment.get("SPENDMETER_WEBHOOK_ALLOW_PRIVATE")
+            for name in ("alerts", "api")
+        ]
+        assert allowed == (["true", "true"] if demo else [None, None])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
+import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
@@ -11,11 +11,11 @@ from typing import Self
 from uuid import UUID
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 from standardwebhooks import Webhook
-from yarl import URL
 
 from services.alerts.notify import Answer
-from services.alerts.notify.addresses import PublicResolver, check_address
+from spendmeter.platform.webhooks import checked_url, resolve_public
 
 ATTEMPT_S_MAX = 10
 CONNECT_S_MAX = 5
@@ -31,6 +31,24 @@ class Endpoint:
 
     url: str
     secret: str
+
+
+class PublicResolver(AbstractResolver):
+    """Resolves once, refuses a host with any forbidden address; the connection goes to what was checked."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """The host's addresses. Raises OSError: unknown host, or ForbiddenAddressError."""
+        return [
+            ResolveResult(
+                hostname=host, host=address, port=port, family=kind, proto=0, flags=socket.AI_NUMERICHOST
+            )
+            for kind, address in await resolve_public(host, port, family)
+        ]
+
+    async def close(self) -> None:
+        """Nothing is kept."""
 
 
 class WebhookSender:
@@ -81,7 +99,7 @@ class WebhookSender:
             "webhook-signature": Webhook(endpoint.secret).sign(str(delivery), now, payload),
         }
         try:
-            url = self._checked(endpoint.url)
+            url = checked_url(endpoint.url, allow_private=self._allow_private)
             async with self._session.post(
                 url, data=payload.encode(), headers=headers, allow_redirects=False
             ) as response:
@@ -90,27 +108,6 @@ class WebhookSender:
             return Answer(error=f"no answer within {ATTEMPT_S_MAX} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return Answer(error=f"{type(error).__name__}: {error}"[:200])
-
-    def _checked(self, text: str) -> URL:
-        """The URL, if it may be called. Raises ValueError or ForbiddenAddressError with the rule."""
-        url = URL(text)
-        if url.user is not None or url.password is not None:
-            raise ValueError("a webhook's URL must not carry a user or password")
-        if self._allow_private:
-            return url
-        if url.scheme != "https":
-            raise ValueError("a webhook's URL must begin with https://")
-        if _is_address(url.host or ""):
-            check_address(url.host or "")  # a literal address never comes to the resolver
-        return url
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    return True
 
 
 def _answer(status: int) -> Answer:
