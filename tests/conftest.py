@@ -17,7 +17,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def kafka_bootstrap(stack: Stack) -> str:
+def kafka_access(stack: Stack) -> str:
     """The broker's HOST:PORT."""
     return stack.kafka
 

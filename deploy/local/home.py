@@ -55,6 +55,7 @@ class Remembered(msgspec.Struct, frozen=True, kw_only=True):
 
     cluster_id: str = msgspec.field(default_factory=_cluster_id)
     postgres_password: str = msgspec.field(default_factory=lambda: secrets.token_urlsafe(24))
+    kafka_password: str = msgspec.field(default_factory=lambda: secrets.token_urlsafe(24))
     role_secret: str = msgspec.field(default_factory=lambda: secrets.token_urlsafe(24))
     ports: dict[str, int] = {}
 

@@ -1,4 +1,10 @@
-"""Apache Kafka as one KRaft node on 127.0.0.1: its configuration, its format, its start."""
+"""Apache Kafka as one KRaft node on 127.0.0.1: its configuration, its format, its start.
+
+Every local user reaches 127.0.0.1, and whoever writes `usage.rated` writes money: clients log in by SCRAM.
+The controllers keep SCRAM's users, so whoever speaks to a controller (the node itself) logs in by PLAIN. The
+password is made up on the first day and stands in files that only the owner reads, never on a command line,
+which everybody reads.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +12,28 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from deploy.local import class_archive
-from deploy.local.home import LOOPBACK, Home, accepts
+from deploy.local.home import LOOPBACK, Home, accepts, write_private
 from deploy.local.java import find_java
 from deploy.local.kafka_jars import verified
+from deploy.local.kafka_user import give_password
 from deploy.local.processes import finish, launch
+from spendmeter.platform.kafka_access import KafkaAccess, Mechanism
 
 HEAP_MB = 400
 LOGGING = ("defaultLogLevel=warn", "showDateTime=true", "dateTimeFormat=yyyy-MM-dd'T'HH:mm:ssX")
 FORMAT_SECONDS_MAX = 60
+USER = "spendmeter"
+MECHANISM: Mechanism = "SCRAM-SHA-512"
+_JAAS = "org.apache.kafka.common.security"
 
 
-def server_properties(*, port: int, controller_port: int) -> Mapping[str, str]:
+def server_properties(*, port: int, controller_port: int, password: str) -> Mapping[str, str]:
     """The broker's configuration. Retention and sizes belong to each topic and are not set here."""
     return {
         "process.roles": "broker,controller",
@@ -29,7 +42,18 @@ def server_properties(*, port: int, controller_port: int) -> Mapping[str, str]:
         "controller.quorum.voters": f"1@{LOOPBACK}:{controller_port}",
         "listeners": f"BROKER://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller_port}",
         "advertised.listeners": f"BROKER://{LOOPBACK}:{port}",
-        "listener.security.protocol.map": "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "listener.security.protocol.map": "BROKER:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT",
+        "sasl.mechanism.inter.broker.protocol": MECHANISM,
+        "listener.name.broker.sasl.enabled.mechanisms": MECHANISM,
+        f"listener.name.broker.{MECHANISM.lower()}.sasl.jaas.config": (
+            f'{_JAAS}.scram.ScramLoginModule required username="{USER}" password="{password}";'
+        ),
+        "sasl.mechanism.controller.protocol": "PLAIN",
+        "listener.name.controller.sasl.enabled.mechanisms": "PLAIN",
+        "listener.name.controller.plain.sasl.jaas.config": (
+            f'{_JAAS}.plain.PlainLoginModule required username="{USER}" password="{password}" '
+            f'user_{USER}="{password}";'
+        ),
         "inter.broker.listener.name": "BROKER",
         "controller.listener.names": "CONTROLLER",
         # relative to the working folder: a comma or a letter outside Latin-1 in the home's path does no harm
@@ -61,6 +85,7 @@ class Kafka:
     port: int
     controller_port: int
     cluster_id: str
+    password: str = field(repr=False)
     name: str = "kafka"
     stop_signal: signal.Signals = signal.SIGTERM
 
@@ -68,13 +93,27 @@ class Kafka:
     def address(self) -> str:
         return f"{LOOPBACK}:{self.port}"
 
+    @property
+    def access(self) -> KafkaAccess:
+        """How clients reach it."""
+        return KafkaAccess(
+            servers=self.address,
+            security_protocol="SASL_PLAINTEXT",
+            mechanism=MECHANISM,
+            username=USER,
+            password=self.password,
+        )
+
     def spawn(self, log: Path) -> subprocess.Popen[bytes]:
         """Starts the broker; the first start formats its data. JarRefused when a jar is not as locked."""
         binary = find_java()
         java = [str(binary), f"-Xmx{HEAP_MB}m", "-cp", f"{verified()}/*"]
         java += [f"-Dorg.slf4j.simpleLogger.{option}" for option in LOGGING]
-        settings = server_properties(port=self.port, controller_port=self.controller_port)
-        (self.home.data / "kafka.properties").write_text("".join(f"{k}={v}\n" for k, v in settings.items()))
+        settings = server_properties(
+            port=self.port, controller_port=self.controller_port, password=self.password
+        )
+        text = "".join(f"{key}={value}\n" for key, value in settings.items())
+        write_private(self.home.data / "kafka.properties", text)
         if not (self.home.data / "kafka" / "meta.properties").exists():
             self._format(java, log)
         command = [*java, *class_archive.jvm_options(binary), "kafka.Kafka", "kafka.properties"]
@@ -84,8 +123,26 @@ class Kafka:
         # the broker opens its port only after it has recovered its logs and joined its own cluster
         return None if accepts(self.port) else f"does not listen on {self.address} yet"
 
+    async def admit(self) -> None:
+        """Make the clients' user known to data that a release without passwords had formatted; else nothing.
+        The broker must run."""
+        known = self.home.data / "kafka.user"
+        if not known.exists():
+            controller = msgspec.structs.replace(
+                self.access, servers=f"{LOOPBACK}:{self.controller_port}", mechanism="PLAIN"
+            )
+            await give_password(controller, USER, self.password)
+            known.touch()
+
     def _format(self, java: list[str], log: Path) -> None:
-        tool = ["-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format", "-t", self.cluster_id]
-        command = [*java, *tool, "-c", "kafka.properties", "--ignore-formatted"]
-        formatting = launch(command, log, folder=self.home.data, environment=os.environ)
-        finish(formatting, "formatting Kafka's data", log, seconds_max=FORMAT_SECONDS_MAX)
+        user = f'"{MECHANISM}=[name={USER},password={self.password}]"'
+        tool = f"kafka.tools.StorageTool format -t {self.cluster_id} -c kafka.properties --ignore-formatted"
+        # java reads the rest of its command line from this file
+        write_private(self.home.data / "kafka.format", f"{tool} --add-scram {user}\n")
+        command = [*java, "-XX:TieredStopAtLevel=1", "@kafka.format"]
+        try:
+            formatting = launch(command, log, folder=self.home.data, environment=os.environ)
+            finish(formatting, "formatting Kafka's data", log, seconds_max=FORMAT_SECONDS_MAX)
+        finally:
+            (self.home.data / "kafka.format").unlink()
+        (self.home.data / "kafka.user").touch()

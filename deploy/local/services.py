@@ -18,6 +18,7 @@ from pathlib import Path
 
 from deploy.local.home import CLONE, LOOPBACK
 from deploy.local.processes import launch
+from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.webhooks import PRIVATE_SETTING
 
 PORTS = {"api": 8400, "ingest": 8401, "rating": 8402, "ledger": 8403, "alerts": 8404, "demo": 8405}
@@ -57,7 +58,7 @@ def service(
     name: str,
     *,
     port: int,
-    kafka: str,
+    kafka: KafkaAccess,
     database_url: str | None,
     topic_prefix: str,
     partitions: int,
@@ -65,7 +66,7 @@ def service(
 ) -> Service:
     """The service with what it reads (spendmeter/platform/settings.py)."""
     environment = {
-        "KAFKA_BOOTSTRAP_SERVERS": kafka,
+        **kafka.environment(),
         "SPENDMETER_HOST": LOOPBACK,
         "SPENDMETER_PORT": str(port),
         "SPENDMETER_TOPIC_PREFIX": topic_prefix,

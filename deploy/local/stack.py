@@ -1,7 +1,7 @@
 """A real Kafka and a real Postgres in a folder of their own: what tests and benchmarks run against.
 
     with Stack(folder) as stack:
-        stack.kafka        # "127.0.0.1:23012"
+        stack.kafka        # KafkaAccess("127.0.0.1:23012", SASL_PLAINTEXT, username="spendmeter")
         stack.owner_url    # "postgresql://postgres:...@127.0.0.1:23013/postgres", the maintenance database
         stack.kill("kafka"); stack.start("kafka")
 
@@ -23,6 +23,7 @@ from deploy.local import home as homes
 from deploy.local.kafka import Kafka
 from deploy.local.postgres import Postgres
 from deploy.local.processes import GRACE_S, Identity, Program, stop
+from spendmeter.platform.kafka_access import KafkaAccess
 
 READY_SECONDS_MAX = 90
 STARTS_MAX = 5
@@ -44,6 +45,7 @@ class Stack:
             port=ports["kafka"],
             controller_port=ports["kafka_controller"],
             cluster_id=facts.cluster_id,
+            password=facts.kafka_password,
         )
         self._postgres = Postgres(home=self.home, port=ports["postgres"], password=facts.postgres_password)
         homes.remember(self.home, facts)
@@ -53,9 +55,13 @@ class Stack:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     @property
-    def kafka(self) -> str:
-        """The broker's address, HOST:PORT."""
-        return self._kafka.address
+    def kafka(self) -> KafkaAccess:
+        """How clients reach the broker."""
+        return self._kafka.access
+
+    @property
+    def kafka_controller_port(self) -> int:
+        return self._kafka.controller_port
 
     @property
     def owner_url(self) -> str:

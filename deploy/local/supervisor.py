@@ -31,6 +31,7 @@ from deploy.local.keeper import Keeper
 from deploy.local.postgres import Postgres
 from deploy.local.processes import GRACE_S, Identity, Program, bound, stop
 from deploy.local.state import Board, ProcessEntry, read_state
+from spendmeter.platform.kafka_access import KafkaAccess
 
 OPTIONS_VARIABLE = "SPENDMETER_SUPERVISOR_OPTIONS"
 READY_SECONDS_MAX = 120
@@ -45,7 +46,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What `spendmeter up` was asked for; `kafka` and `database` None = embedded."""
 
     home: str
-    kafka: str | None = None
+    kafka: KafkaAccess | None = None
     database: str | None = None
     demo: bool = True
     topic_prefix: str = ""
@@ -98,7 +99,7 @@ class Supervisor:
         self._say_step("topics, schema, roles, price catalog", began)
         urls = services.addresses(self._ports)
         servers = {
-            "KAFKA_BOOTSTRAP_SERVERS": kafka,
+            **kafka.environment(),
             "DATABASE_URL": database,
             "SPENDMETER_TOPIC_PREFIX": self._options.topic_prefix,
             "SPENDMETER_PARTITIONS": str(self._options.partitions),
@@ -111,13 +112,14 @@ class Supervisor:
         if not self._stop.is_set():
             self._board.enter("ready")
 
-    def _start_servers(self) -> tuple[str, str]:
-        """Kafka's address and the owner's database URL, once both servers work."""
+    def _start_servers(self) -> tuple[KafkaAccess, str]:
+        """How Kafka is reached and the owner's database URL, once both servers work."""
         broker = Kafka(
             home=self._home,
             port=self._ports["kafka"],
             controller_port=self._ports["kafka_controller"],
             cluster_id=self._facts.cluster_id,
+            password=self._facts.kafka_password,
         )
         server = Postgres(
             home=self._home, port=self._ports["postgres"], password=self._facts.postgres_password
@@ -125,9 +127,11 @@ class Supervisor:
         kafka, database = self._options.kafka, self._options.database
         embedded: list[Program] = [*([] if kafka else [broker]), *([] if database else [server])]
         self._keep(" and ".join(program.name for program in embedded), embedded)
-        return kafka or broker.address, database or server.url(DATABASE)
+        if not kafka and not self._stop.is_set():
+            asyncio.run(broker.admit())
+        return kafka or broker.access, database or server.url(DATABASE)
 
-    async def _prepare(self, kafka: str, database: str) -> dict[str, str]:
+    async def _prepare(self, kafka: KafkaAccess, database: str) -> dict[str, str]:
         from spendmeter.platform.setup import prepare
 
         return await prepare(
@@ -141,7 +145,7 @@ class Supervisor:
             say=self._board.say,
         )
 
-    def _service(self, name: str, kafka: str, database: str) -> Program:
+    def _service(self, name: str, kafka: KafkaAccess, database: str) -> Program:
         from spendmeter.platform.roles import role_url
 
         role = services.DATABASE_ROLES.get(name)

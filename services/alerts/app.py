@@ -119,7 +119,7 @@ class Alerts:
         name = self._settings.topic_prefix + SPEND_TOTALS.name
         while not self._partitions:
             try:
-                async with KafkaAdmin(self._settings.kafka_bootstrap_servers) as admin:
+                async with KafkaAdmin(self._settings.kafka) as admin:
                     facts = await admin.topics([name])
                 self._partitions = facts[name].partitions if name in facts else 0
             except (KafkaError, OSError) as error:

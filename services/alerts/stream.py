@@ -15,6 +15,7 @@ from faust.app.base import BootStrategy
 
 from spendmeter.contracts.topics import SPEND_TOTALS
 from spendmeter.contracts.totals import SpendTotal, decode_total
+from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.settings import Settings
 
 GROUP = "alerts"
@@ -43,7 +44,8 @@ def totals_app(
     """The app, not started; made inside the running loop. `on_assigned` gets the partitions that are ours."""
     app = _App(
         settings.topic_prefix + GROUP,
-        broker=[f"kafka://{server}" for server in settings.kafka_bootstrap_servers.split(",")],
+        broker=[f"kafka://{server}" for server in settings.kafka.servers.split(",")],
+        broker_credentials=_credentials(settings.kafka),
         broker_client_id=f"spendmeter-{GROUP}",
         processing_guarantee="at_least_once",
         consumer_auto_offset_reset="latest",  # what was published before we came, the first look has read
@@ -84,6 +86,20 @@ def totals_app(
     app.agent(topic, name="wake")(wake)
     app.on_partitions_assigned.connect(assigned)
     return app
+
+
+def _credentials(kafka: KafkaAccess) -> Any:
+    """The access in Faust's words; None = plain text, where everybody is welcome."""
+    options = kafka.options()
+    context = options.get("ssl_context")
+    if "sasl_mechanism" in options:
+        return faust.SASLCredentials(
+            mechanism=kafka.mechanism,
+            username=kafka.username,
+            password=kafka.password,
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context=context) if context else None
 
 
 async def run_app(app: Any) -> None:

@@ -102,7 +102,7 @@ class CatalogPublisher:
             await self._send(wanted, records)
             self._seen = ("", 0, wanted.version)
             return len(records)
-        async with KafkaAdmin(self._settings.kafka_bootstrap_servers) as admin:
+        async with KafkaAdmin(self._settings.kafka) as admin:
             await admin.ensure_topics([CATALOG], prefix=self._settings.topic_prefix, partitions=1)
             facts = await admin.topics([self._topic])
         topic_id = facts[self._topic].id if self._topic in facts else ""

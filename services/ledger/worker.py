@@ -98,9 +98,7 @@ class Ledger(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships 
                         init=prepare,
                     )
                     attempt.push_async_callback(_close_pool, self._pool)
-                    self._admin = await attempt.enter_async_context(
-                        KafkaAdmin(settings.kafka_bootstrap_servers)
-                    )
+                    self._admin = await attempt.enter_async_context(KafkaAdmin(settings.kafka))
                     sender = producer(settings, service=GROUP)
                     attempt.push_async_callback(sender.stop)
                     await sender.start()

@@ -117,7 +117,7 @@ class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships n
         settings = self._settings
         while True:
             reader, group = money_consumer(settings, group=None), money_consumer(settings, group=GROUP)
-            self._admin, self._consumer = KafkaAdmin(settings.kafka_bootstrap_servers), group
+            self._admin, self._consumer = KafkaAdmin(settings.kafka), group
             self._producer = producer(settings, service=GROUP)
             self._closing = [
                 lambda: self._admin.__aexit__(None, None, None),

@@ -41,19 +41,23 @@ def command(
       DATABASE_URL=postgresql://owner:...@db/spendmeter SPENDMETER_ROLE_SECRET=... spendmeter migrate --urls
     """
     import asyncio
+    import os
 
     import asyncpg
     from aiokafka.errors import KafkaError
 
     from spendmeter.contracts.topics import TOPICS
+    from spendmeter.platform.kafka_access import KafkaAccess
     from spendmeter.platform.kafka_admin import KafkaAdmin
     from spendmeter.platform.roles import SERVICE_ROLES, role_url
     from spendmeter.platform.setup import prepare_database
 
-    state = read_state(home())
+    state, access = read_state(home()), None
+    if kafka:
+        access = KafkaAccess.of({**os.environ, "KAFKA_BOOTSTRAP_SERVERS": kafka})
     if database is None or (state and state.running and state.environment.get("DATABASE_URL") == database):
         environment = running_state().environment
-        database, kafka = environment["DATABASE_URL"], environment["KAFKA_BOOTSTRAP_SERVERS"]
+        database, access = environment["DATABASE_URL"], KafkaAccess.of(environment)
         partitions = int(environment["SPENDMETER_PARTITIONS"])
         topic_prefix = environment["SPENDMETER_TOPIC_PREFIX"]
         role_secret = recall(home()).role_secret
@@ -61,8 +65,8 @@ def command(
         fail("--role-secret (or SPENDMETER_ROLE_SECRET) is needed: the roles' passwords come from it")
 
     async def migrate(owner_url: str, secret: str) -> str:
-        if kafka:
-            async with KafkaAdmin(kafka) as admin:
+        if access:
+            async with KafkaAdmin(access) as admin:
                 await admin.ensure_topics(list(TOPICS.values()), prefix=topic_prefix, partitions=partitions)
         return await prepare_database(owner_url, secret)
 

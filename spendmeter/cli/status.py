@@ -74,11 +74,13 @@ async def _groups(environment: dict[str, str]) -> list[dict[str, Any]]:
     from aiokafka.admin import AIOKafkaAdminClient
     from aiokafka.errors import KafkaError
 
+    from spendmeter.platform.kafka_access import KafkaAccess
+
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what goes wrong is said once, by us
-    address = environment["KAFKA_BOOTSTRAP_SERVERS"]
+    options = KafkaAccess.of(environment).options()
     admin, reader = (
-        AIOKafkaAdminClient(bootstrap_servers=address),
-        AIOKafkaConsumer(bootstrap_servers=address),
+        AIOKafkaAdminClient(**options),
+        AIOKafkaConsumer(**options),
     )
     try:
         async with asyncio.timeout(KAFKA_SECONDS_MAX):

@@ -59,14 +59,17 @@ def command(
 
 def _start(place: Home, *, no_demo: bool, kafka: str | None, database: str | None) -> State:
     """Starts a supervisor and returns its first state."""
+    import os
+
     from deploy.local import control
     from deploy.local.supervisor import Options
+    from spendmeter.platform.kafka_access import KafkaAccess
     from spendmeter.platform.settings import Settings
 
     settings = Settings()
     options = Options(
         home=str(place.root),
-        kafka=kafka,
+        kafka=KafkaAccess.of({**os.environ, "KAFKA_BOOTSTRAP_SERVERS": kafka}) if kafka else None,
         database=database,
         demo=not no_demo,
         topic_prefix=settings.topic_prefix,

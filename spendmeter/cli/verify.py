@@ -45,19 +45,20 @@ def command(
     import asyncpg
     from aiokafka.errors import KafkaError
 
+    from spendmeter.platform.kafka_access import KafkaAccess
     from spendmeter.verify import literals
     from spendmeter.verify.run import Request, verify
     from spendmeter.verify.submissions import Submissions
 
     state = read_state(home())
     known = state.environment if state is not None and state.running else os.environ
-    kafka = kafka or known.get("KAFKA_BOOTSTRAP_SERVERS")
+    access = KafkaAccess.of({**known, "KAFKA_BOOTSTRAP_SERVERS": kafka} if kafka else known)
     database = database or known.get("DATABASE_URL")
-    if not kafka or not database:
+    if not access.servers or not database:
         _stop("nothing runs here: name --kafka HOST:PORT and --database URL")
     try:
         request = Request(
-            kafka=kafka,
+            kafka=access,
             database=database,
             topic_prefix=topic_prefix,
             submissions=Submissions(submissions) if submissions else None,

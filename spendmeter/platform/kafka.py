@@ -26,7 +26,7 @@ Record = tuple[bytes | None, bytes, Headers]
 def producer(settings: Settings, *, service: str, request_timeout_ms: int = 10_000) -> AIOKafkaProducer:
     """An idempotent producer, not started. Its batches never expire: a caller needs a deadline of its own."""
     return AIOKafkaProducer(
-        bootstrap_servers=settings.kafka_bootstrap_servers,
+        **settings.kafka.options(),
         client_id=f"spendmeter-{service}",
         acks="all",
         enable_idempotence=True,
@@ -42,7 +42,7 @@ def log_reader(settings: Settings) -> AIOKafkaConsumer:
     """For asking where logs end, also behind a transaction that is still open, past which a money consumer
     does not see. Not started."""
     return AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap_servers,
+        **settings.kafka.options(),
         client_id="spendmeter-log-reader",
         isolation_level="read_uncommitted",
         request_timeout_ms=15_000,
@@ -54,7 +54,7 @@ def money_consumer(settings: Settings, *, group: str | None) -> AIOKafkaConsumer
     """A consumer that never skips in silence: it commits and resets nothing by itself, and reads only what
     was committed. Not started; it subscribes or is assigned afterwards."""
     return AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap_servers,
+        **settings.kafka.options(),
         client_id=f"spendmeter-{group or 'reader'}",
         group_id=settings.topic_prefix + group if group else None,
         isolation_level="read_committed",

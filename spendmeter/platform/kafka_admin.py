@@ -18,6 +18,7 @@ from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Schema, TaggedFields
 
 from spendmeter.contracts.topics import Topic
+from spendmeter.platform.kafka_access import KafkaAccess
 
 REPLICAS_MAX = 3
 TOPIC_SECONDS_MAX = 30
@@ -119,10 +120,10 @@ class TopicFacts:
 
 
 class KafkaAdmin:
-    """`async with KafkaAdmin(bootstrap) as admin`; topic names are full names, prefix included."""
+    """`async with KafkaAdmin(settings.kafka) as admin`; topic names are full names, prefix included."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="spendmeter-admin")
+    def __init__(self, kafka: KafkaAccess) -> None:
+        self._admin = AIOKafkaAdminClient(**kafka.options(), client_id="spendmeter-admin")
 
     async def __aenter__(self) -> Self:
         try:

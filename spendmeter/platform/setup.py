@@ -18,6 +18,7 @@ import msgspec
 from spendmeter.contracts.catalog import TenantTerms, decode_catalog, identified
 from spendmeter.contracts.topics import TOPICS
 from spendmeter.platform.catalog_store import record
+from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.keys import OPERATOR, create_key, create_tenant
 from spendmeter.platform.migrate import migrate
@@ -79,7 +80,7 @@ async def _record_release(connection: Any) -> str:
 
 async def prepare(
     *,
-    kafka: str,
+    kafka: KafkaAccess,
     owner_url: str,
     role_secret: str,
     topic_prefix: str,

@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.verify.access import check_access
 from spendmeter.verify.book import SQL, STATUSES, Book, read_book
@@ -29,7 +30,7 @@ POLL_S = 0.2
 class Request:
     """What to check, and against what."""
 
-    kafka: str
+    kafka: KafkaAccess
     database: str = field(repr=False)
     """URL of the owner, or of the reconciler, who cannot look as api does."""
     topic_prefix: str = ""
@@ -56,7 +57,7 @@ async def verify(request: Request) -> Report:
             topics = await admin.topics([events, rated])
             committed = await admin.committed(request.topic_prefix + GROUP)
         if absent := {events, rated} - topics.keys():
-            raise ConnectionError(f"{request.kafka} has no topic {', '.join(sorted(absent))}")
+            raise ConnectionError(f"{request.kafka.servers} has no topic {', '.join(sorted(absent))}")
         begins, ends = await _reach(request.kafka, events, topics[events].partitions)
         await _settle(connection, ends, request.settle_s)
         async with connection.transaction(isolation="repeatable_read", readonly=True):
@@ -76,9 +77,9 @@ async def verify(request: Request) -> Report:
     return report
 
 
-async def _reach(kafka: str, topic: str, partitions: int) -> tuple[dict[int, int], dict[int, int]]:
+async def _reach(kafka: KafkaAccess, topic: str, partitions: int) -> tuple[dict[int, int], dict[int, int]]:
     """The beginning and the end of each partition, as the broker says them."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, client_id="spendmeter-verify", group_id=None)
+    consumer = AIOKafkaConsumer(**kafka.options(), client_id="spendmeter-verify", group_id=None)
     await consumer.start()
     try:
         all_of_it = [TopicPartition(topic, p) for p in range(partitions)]

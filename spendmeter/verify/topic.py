@@ -10,6 +10,7 @@ from hashlib import blake2b
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.verify.book import BOOKED, CONFLICT, DUPLICATE, NOTHING, REJECTED, Book, GroupKey
 from spendmeter.verify.literals import Literals
 from spendmeter.verify.report import Report
@@ -150,11 +151,11 @@ class Oracle:
                 )
 
 
-async def read_topic(kafka: str, topic: str, log_ends: Mapping[int, int], oracle: Oracle) -> None:
+async def read_topic(kafka: KafkaAccess, topic: str, log_ends: Mapping[int, int], oracle: Oracle) -> None:
     """Give `oracle` every committed record up to `log_ends` (by partition), or to where the book has come
     since. Raises ConnectionError when the broker stops answering."""
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=kafka,
+        **kafka.options(),
         client_id="spendmeter-verify",
         group_id=None,
         isolation_level="read_committed",

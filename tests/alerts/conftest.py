@@ -22,6 +22,7 @@ from aiohttp import web
 from services.alerts.store import Store, prepare
 from spendmeter.contracts.series import DIMENSIONS, Series, series_id
 from spendmeter.contracts.topics import ALERTS_EVENTS, SPEND_TOTALS
+from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.migrate import migrate
 from spendmeter.platform.roles import role_url
@@ -152,10 +153,10 @@ def store(pool: asyncpg.Pool) -> Store:
 
 
 @pytest.fixture
-async def prefix(kafka_bootstrap: str) -> str:
+async def prefix(kafka_access: KafkaAccess) -> str:
     """The prefix of topics that are this test's own."""
     prefix = f"{uuid4().hex[:8]}."
-    async with KafkaAdmin(kafka_bootstrap) as admin:
+    async with KafkaAdmin(kafka_access) as admin:
         await admin.ensure_topics([SPEND_TOTALS, ALERTS_EVENTS], prefix=prefix, partitions=2)
     return prefix
 
@@ -214,14 +215,14 @@ class Worker:
 
 
 @pytest.fixture
-def new_worker(database: str, kafka_bootstrap: str, prefix: str, tmp_path: Path) -> Iterator[Any]:
+def new_worker(database: str, kafka_access: KafkaAccess, prefix: str, tmp_path: Path) -> Iterator[Any]:
     """Makes workers on this test's topics; what still runs at the end is killed."""
     workers: list[Worker] = []
 
     def make() -> Worker:
         environment = {
             "DATABASE_URL": role_url(database, "alerts", SECRET),
-            "KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap,
+            **kafka_access.environment(),
             "SPENDMETER_TOPIC_PREFIX": prefix,
             "SPENDMETER_WEBHOOK_ALLOW_PRIVATE": "true",
         }

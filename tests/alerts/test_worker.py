@@ -19,6 +19,7 @@ from spendmeter.contracts.series import Series, series_id
 from spendmeter.contracts.topics import ALERTS_EVENTS, SPEND_TOTALS, partition_of
 from spendmeter.contracts.totals import SpendTotal, encode_total
 from spendmeter.platform.kafka import producer
+from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.settings import Settings
 from tests.alerts.conftest import WEBHOOK_SECRET, Book, Listener
@@ -40,10 +41,10 @@ async def history(book: Book, minutes: int = 10) -> None:
     await book.spend("0.01", now - timedelta(minutes=minutes), **RUNAWAY)
 
 
-async def events(bootstrap: str, prefix: str) -> list[Any]:
+async def events(kafka: KafkaAccess, prefix: str) -> list[Any]:
     """Everything on alerts.events."""
     topic = prefix + ALERTS_EVENTS.name
-    consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(topic, **kafka.options(), auto_offset_reset="earliest")
     await consumer.start()
     try:
         found: list[Any] = []
@@ -55,7 +56,7 @@ async def events(bootstrap: str, prefix: str) -> list[Any]:
 
 
 async def test_a_runaway_raises_one_incident_of_each_kind_within_ten_seconds(
-    book: Book, new_worker: Any, new_listener: Any, kafka_bootstrap: str, prefix: str
+    book: Book, new_worker: Any, new_listener: Any, kafka_access: KafkaAccess, prefix: str
 ) -> None:
     """No total is ever published here: the sweep alone must be fast enough. Two workers, one page each."""
     listener: Listener = await new_listener()
@@ -99,19 +100,19 @@ async def test_a_runaway_raises_one_incident_of_each_kind_within_ten_seconds(
         assert told["type"] == "incident.opened"
         ids.add(told["data"]["incident_id"])
     assert len(listener.requests) == len(ids) == 2
-    on_topic = [event for _, event in await events(kafka_bootstrap, prefix) if event.transition == "opened"]
+    on_topic = [event for _, event in await events(kafka_access, prefix) if event.transition == "opened"]
     assert sorted(event.incident_id for event in on_topic) == sorted(ids)
     assert first.stop() == 0
     assert second.stop() == 0
 
 
 async def test_a_total_wakes_and_what_is_no_total_is_skipped(
-    book: Book, new_worker: Any, kafka_bootstrap: str, prefix: str
+    book: Book, new_worker: Any, kafka_access: KafkaAccess, prefix: str
 ) -> None:
     await book.budget("10")
     worker = new_worker()
     await worker.start()
-    settings = Settings(kafka_bootstrap_servers=kafka_bootstrap, topic_prefix=prefix)
+    settings = Settings(**kafka_access.environment(), topic_prefix=prefix)
     sender = producer(settings, service="test")
     await sender.start()
     topic, partition = prefix + SPEND_TOTALS.name, partition_of(b"acme", 2)
@@ -135,7 +136,7 @@ async def test_a_total_wakes_and_what_is_no_total_is_skipped(
             while not re.search(rf"^spendmeter_alerts_totals_skipped\S* {len(rubbish)}\.0$", metrics, re.M):
                 await asyncio.sleep(0.2)
                 metrics = await worker.metrics()
-            async with KafkaAdmin(kafka_bootstrap) as admin:
+            async with KafkaAdmin(kafka_access) as admin:
                 while last.offset + 1 not in (await admin.committed(prefix + "alerts")).values():
                     await asyncio.sleep(0.2)
     finally:

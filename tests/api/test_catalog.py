@@ -17,6 +17,7 @@ from services.rating.catalog import Assembly
 from spendmeter.contracts.catalog import PUBLICATION_KEY, Price, Publication, decode_catalog, identified
 from spendmeter.platform.catalog_store import record
 from spendmeter.platform.kafka import money_consumer
+from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.settings import Settings
 from tests.api.book import Book
 
@@ -32,10 +33,8 @@ def price(number: int) -> Price:
 
 
 @pytest.fixture
-def settings(kafka_bootstrap: str) -> Settings:
-    return Settings(
-        kafka_bootstrap_servers=kafka_bootstrap, topic_prefix=f"api-{uuid4().hex[:8]}.", partitions=1
-    )
+def settings(kafka_access: KafkaAccess) -> Settings:
+    return Settings(**kafka_access.environment(), topic_prefix=f"api-{uuid4().hex[:8]}.", partitions=1)
 
 
 async def on_topic(settings: Settings) -> list[tuple[bytes, bytes]]:
@@ -106,7 +105,7 @@ async def test_a_topic_that_was_lost_is_made_and_filled_again(
     publisher = CatalogPublisher(settings, database)
     await record(book.connection, [price(number) for number in range(3)], by="test", note="first")
     assert (await publisher.publish(), await publisher.publish()) == (4, 0)
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
+    admin = AIOKafkaAdminClient(**settings.kafka.options())
     await admin.start()
     await admin.delete_topics([f"{settings.topic_prefix}catalog"])
     await admin.close()

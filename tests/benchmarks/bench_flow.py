@@ -100,7 +100,7 @@ async def settled(system: System, owner: asyncpg.Connection) -> None:
 
 async def ends(system: System, topic: str) -> int:
     """Records ever put on a topic."""
-    async with AIOKafkaConsumer(topic, bootstrap_servers=system.kafka) as consumer:
+    async with AIOKafkaConsumer(topic, **system.kafka.options()) as consumer:
         partitions = [TopicPartition(topic, p) for p in consumer.partitions_for_topic(topic) or ()]
         return sum((await consumer.end_offsets(partitions)).values())
 

@@ -157,7 +157,6 @@ async def bench_workers(stack: Stack, raws: list[bytes]) -> dict[str, float | No
             "-m",
             "tests.benchmarks.bench_rating_peers",
             peer,
-            stack.kafka,
             f"{peer}.",
         ]
         theirs = await _measured(stack, f"{peer}.", command, raws) if BENCH_PYTHON.exists() else None
@@ -169,10 +168,10 @@ async def bench_workers(stack: Stack, raws: list[bytes]) -> dict[str, float | No
 
 async def _measured(stack: Stack, prefix: str, command: list[str], raws: list[bytes]) -> float | None:
     """Microseconds of the command's CPU for one of the events, which it finds on its own topics."""
-    settings = Settings(kafka_bootstrap_servers=stack.kafka, topic_prefix=prefix, partitions=PARTITIONS)
+    settings = Settings(**stack.kafka.environment(), topic_prefix=prefix, partitions=PARTITIONS)
     async with KafkaAdmin(stack.kafka) as admin:
         await admin.ensure_topics(list(TOPICS.values()), prefix=prefix, partitions=PARTITIONS)
-    sender, reader = producer(settings, service="bench"), AIOKafkaConsumer(bootstrap_servers=stack.kafka)
+    sender, reader = producer(settings, service="bench"), AIOKafkaConsumer(**stack.kafka.options())
     await sender.start()
     await reader.start()
     try:
@@ -181,7 +180,7 @@ async def _measured(stack: Stack, prefix: str, command: list[str], raws: list[by
             command,
             env=os.environ
             | {
-                "KAFKA_BOOTSTRAP_SERVERS": stack.kafka,
+                **stack.kafka.environment(),
                 "SPENDMETER_TOPIC_PREFIX": prefix,
                 "SPENDMETER_PORT": "0",
             },

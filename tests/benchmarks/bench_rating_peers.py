@@ -1,13 +1,15 @@
 """The rating worker's job on another stream processor, for bench_rating to measure: read usage.events, answer
 each record by the same code, write usage.rated, acknowledged by all replicas.
 
-Run by the Python of .venv/bench: `python -m tests.benchmarks.bench_rating_peers quixstreams BROKER PREFIX`.
+Run by the Python of .venv/bench: `python -m tests.benchmarks.bench_rating_peers quixstreams PREFIX`, with KAFKA_* as a service
+has them.
 What the worker does besides is left out: neither keeps to the input's partition, traces or counts; bytewax
 keeps no offsets here, and quixstreams commits them once a second.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import UTC, datetime, timedelta
 
@@ -16,6 +18,12 @@ from spendmeter.contracts.rated import Origin
 from spendmeter.pricing.catalog import load_snapshot
 from spendmeter.pricing.price_book import PriceBook
 
+LOGIN = {
+    "security.protocol": os.environ["KAFKA_SECURITY_PROTOCOL"],
+    "sasl.mechanism": os.environ["KAFKA_SASL_MECHANISM"],
+    "sasl.username": os.environ["KAFKA_SASL_USERNAME"],
+    "sasl.password": os.environ["KAFKA_SASL_PASSWORD"],
+}
 PRODUCER = {"enable.idempotence": "true", "acks": "all"}
 
 
@@ -36,6 +44,7 @@ class Job:
 
 def quixstreams(broker: str, events: str, rated: str) -> None:
     from quixstreams import Application, message_context
+    from quixstreams.kafka import ConnectionConfig
     from quixstreams.models import BytesSerializer
 
     class Value(BytesSerializer):
@@ -44,7 +53,7 @@ def quixstreams(broker: str, events: str, rated: str) -> None:
 
     job = Job()
     app = Application(
-        broker, consumer_group=events, auto_offset_reset="earliest", commit_interval=1.0,
+        ConnectionConfig.from_librdkafka_dict({"bootstrap.servers": broker} | LOGIN), consumer_group=events, auto_offset_reset="earliest", commit_interval=1.0,
         producer_extra_config=PRODUCER, auto_create_topics=False, loglevel="WARNING",
     )  # fmt: skip
 
@@ -72,14 +81,14 @@ def bytewax(broker: str, events: str, rated: str) -> None:
         return KafkaSinkMessage(answer.key, answer.value)
 
     flow = Dataflow("rating")
-    records = op.input("events", flow, KafkaSource([broker], [events], batch_size=4_000))
+    records = op.input("events", flow, KafkaSource([broker], [events], batch_size=4_000, add_config=LOGIN))
     answers = op.map("answer", records, answer)
-    op.output("rated", answers, KafkaSink([broker], rated, add_config=PRODUCER))
+    op.output("rated", answers, KafkaSink([broker], rated, add_config=PRODUCER | LOGIN))
     run_main(flow)
 
 
 if __name__ == "__main__":
-    _, peer, broker, prefix = sys.argv
+    _, peer, prefix = sys.argv
     {"quixstreams": quixstreams, "bytewax": bytewax}[peer](
-        broker, f"{prefix}usage.events", f"{prefix}usage.rated"
+        os.environ["KAFKA_BOOTSTRAP_SERVERS"], f"{prefix}usage.events", f"{prefix}usage.rated"
     )

@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from deploy.docker.environment import environment
 from deploy.local.home import CLONE
 from deploy.local.services import DATABASE_ROLES, SERVICES, service
+from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.roles import role_url
 
 TEXT = (CLONE / "docker-compose.yml").read_text()
@@ -33,7 +34,7 @@ def test_a_service_has_the_supervisors_command_and_environment(name: str) -> Non
     supervised = service(
         name,
         port=1,
-        kafka="",
+        kafka=KafkaAccess(servers=""),
         database_url="" if name in DATABASE_ROLES else None,
         topic_prefix="",
         partitions=4,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
 import subprocess
@@ -9,22 +10,28 @@ import sys
 from pathlib import Path
 
 import asyncpg
+import msgspec
 import psutil
 import pytest
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError
 
 from deploy.local import class_archive
 from deploy.local import home as homes
 from deploy.local.home import Home
 from deploy.local.java import find_java, major
+from deploy.local.kafka import Kafka, server_properties
 from deploy.local.kafka_jars import FOLDER, LOCK, Jar, JarRefused, locked, missing, verified
 from deploy.local.postgres import Postgres
+from deploy.local.processes import finish, launch
 from deploy.local.stack import Stack
+from spendmeter.platform.kafka_access import KafkaAccess
 
 
 async def test_both_servers_work_from_a_path_with_a_space(stack: Stack) -> None:
     assert " " in str(stack.home.root)
-    admin = AIOKafkaAdminClient(bootstrap_servers=stack.kafka)
+    admin = AIOKafkaAdminClient(**stack.kafka.options())
     await admin.start()
     await admin.create_topics([NewTopic("deploy.path", 2, 1)])
     assert "deploy.path" in await admin.list_topics()
@@ -83,7 +90,7 @@ def test_secrets_are_readable_by_the_owner_alone(stack: Stack) -> None:
 
 
 def test_a_taken_port_is_passed_over(stack: Stack) -> None:
-    taken = int(stack.kafka.rpartition(":")[2])
+    taken = int(stack.kafka.servers.rpartition(":")[2])
     chosen = homes.choose_ports({"kafka": taken, "other": taken})
     assert taken not in chosen.values()
     assert chosen["kafka"] != chosen["other"]
@@ -137,3 +144,70 @@ def test_a_half_written_class_archive_is_thrown_away(tmp_path: Path, monkeypatch
     again, _ = class_archive.jvm_options(find_java())
     assert again.startswith("-XX:ArchiveClassesAtExit=")
     assert not half.exists()
+
+
+async def test_kafka_lets_nobody_in_who_does_not_know_the_password(stack: Stack) -> None:
+    strangers = {
+        "without a word": KafkaAccess(servers=stack.kafka.servers),
+        "with another password": msgspec.structs.replace(stack.kafka, password="wrong"),
+        "by another mechanism": msgspec.structs.replace(stack.kafka, mechanism="PLAIN"),
+    }
+    for access in strangers.values():
+        producer = AIOKafkaProducer(**access.options(), request_timeout_ms=2_000)
+        with pytest.raises((KafkaError, OSError)):
+            await producer.start()
+        await producer.stop()
+
+
+async def test_kafkas_controller_asks_for_the_password_too(stack: Stack) -> None:
+    controller = f"127.0.0.1:{stack.kafka_controller_port}"
+    admin = AIOKafkaAdminClient(bootstrap_servers=controller, request_timeout_ms=2_000)
+    with pytest.raises((KafkaError, OSError)):
+        await admin.start()
+    await admin.close()
+
+
+def test_no_password_is_on_a_command_line_or_in_a_file_that_others_read(stack: Stack) -> None:
+    password = homes.recall(stack.home).kafka_password
+    assert password not in " ".join(psutil.Process(stack.kafka_pid).cmdline())
+    holding = [file for file in stack.home.data.glob("*") if file.is_file() and password in file.read_text()]
+    assert {stat.S_IMODE(file.stat().st_mode) for file in holding} == {0o600}
+    assert password not in (stack.home.logs / "kafka.log").read_text()
+
+
+async def test_data_from_before_there_were_passwords_is_kept_and_gets_one(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    facts, ports = homes.recall(home), homes.choose_ports({"broker": 31_000, "controller": 31_100})
+    homes.remember(home, facts)
+    broker = Kafka(
+        home=home,
+        port=ports["broker"],
+        controller_port=ports["controller"],
+        cluster_id=facts.cluster_id,
+        password=facts.kafka_password,
+    )
+    log = home.logs / "kafka.log"
+    await asyncio.to_thread(format_without_users, broker, log)
+    process = broker.spawn(log)
+    try:
+        while broker.trouble():
+            await asyncio.sleep(0.1)
+        await broker.admit()
+        async with AIOKafkaProducer(**broker.access.options()):
+            pass
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def format_without_users(broker: Kafka, log: Path) -> None:
+    """As the first releases did."""
+    settings = server_properties(
+        port=broker.port, controller_port=broker.controller_port, password=broker.password
+    )
+    (broker.home.data / "kafka.properties").write_text("".join(f"{k}={v}\n" for k, v in settings.items()))
+    command = [find_java(), "-cp", f"{verified()}/*", "kafka.tools.StorageTool", "format"]
+    command += ["-t", broker.cluster_id, "-c", "kafka.properties"]
+    finish(
+        launch(command, log, folder=broker.home.data, environment=os.environ), "format", log, seconds_max=60
+    )

@@ -210,7 +210,7 @@ class _Watch:
 @asynccontextmanager
 async def _watching(system: System) -> AsyncIterator[_Watch]:
     owner = await system.database()
-    consumer = AIOKafkaConsumer(bootstrap_servers=system.kafka)
+    consumer = AIOKafkaConsumer(**system.kafka.options())
     await consumer.start()
     try:
         async with KafkaAdmin(system.kafka) as admin:

@@ -12,6 +12,7 @@ import pytest
 from aiokafka import TopicPartition
 
 from spendmeter.contracts.topics import USAGE_RATED
+from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from tests.ledger.conftest import database, owner  # noqa: F401 - fixtures
 from tests.ledger.test_worker import System
@@ -21,12 +22,12 @@ SEVERAL_COMMIT_INTERVALS_S = 2.0
 
 @pytest.fixture
 async def ledgers(
-    kafka_bootstrap: str,
+    kafka_access: KafkaAccess,
     database: str,  # noqa: F811
     owner: asyncpg.Connection,  # noqa: F811
     tmp_path: Path,
 ) -> AsyncIterator[System]:
-    running = System(kafka_bootstrap, database, owner, f"t{uuid4().hex[:8]}.", tmp_path / "ledger.log")
+    running = System(kafka_access, database, owner, f"t{uuid4().hex[:8]}.", tmp_path / "ledger.log")
     await running.start()
     yield running
     await running.close()

@@ -52,7 +52,7 @@ def demo(demo_starting: Future[System]) -> System:
 @pytest.fixture
 async def raw(system: System) -> AsyncIterator[AIOKafkaProducer]:
     """A producer without any idea of what it sends."""
-    async with AIOKafkaProducer(bootstrap_servers=system.kafka) as producer:
+    async with AIOKafkaProducer(**system.kafka.options()) as producer:
         yield producer
 
 

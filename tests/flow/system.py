@@ -23,6 +23,7 @@ from deploy.local import services
 from deploy.local.home import CLONE, Home
 from deploy.local.state import ProcessEntry, State, read_state
 from deploy.local.supervisor import EMBEDDED_PORTS
+from spendmeter.platform.kafka_access import KafkaAccess
 
 UP_SECONDS_MAX = 240
 DOWN_SECONDS_MAX = 120
@@ -91,8 +92,8 @@ class System:
         return state
 
     @property
-    def kafka(self) -> str:
-        return self.state.environment["KAFKA_BOOTSTRAP_SERVERS"]
+    def kafka(self) -> KafkaAccess:
+        return KafkaAccess.of(self.state.environment)
 
     @property
     def owner_url(self) -> str:

@@ -38,7 +38,7 @@ async def owner(broken: System) -> AsyncIterator[asyncpg.Connection]:
 
 @pytest.fixture
 async def raw(broken: System) -> AsyncIterator[AIOKafkaProducer]:
-    async with AIOKafkaProducer(bootstrap_servers=broken.kafka) as producer:
+    async with AIOKafkaProducer(**broken.kafka.options()) as producer:
         yield producer
 
 
@@ -51,7 +51,7 @@ async def put(raw: AIOKafkaProducer, source: str, partition: int, count: int) ->
 
 async def delete_all(system: System, topic: str, partition: int) -> int:
     """Delete every record of a partition; its new beginning."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=system.kafka)
+    admin = AIOKafkaAdminClient(**system.kafka.options())
     await admin.start()
     try:
         deleted = await admin.delete_records({TopicPartition(topic, partition): RecordsToDelete(-1)})
@@ -102,7 +102,7 @@ async def test_records_deleted_before_they_were_read_stop_their_line_alone(
 async def test_a_topic_created_anew_stops_every_line(
     broken: System, raw: AIOKafkaProducer, owner: asyncpg.Connection
 ) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=broken.kafka)
+    admin = AIOKafkaAdminClient(**broken.kafka.options())
     await admin.start()
     await admin.delete_topics([USAGE_EVENTS.name])
     await admin.close()

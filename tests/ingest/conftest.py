@@ -6,18 +6,19 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from spendmeter.platform.kafka_access import KafkaAccess
 from tests.ingest.harness import Ingest, prepare_kafka, prepare_postgres
 
 
 @pytest.fixture(scope="session")
 async def door(
-    kafka_bootstrap: str, owner_url: str, tmp_path_factory: pytest.TempPathFactory
+    kafka_access: KafkaAccess, owner_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Ingest]:
     """A running ingest with keys of two tenants, on a topic of its own."""
-    await prepare_kafka(kafka_bootstrap, "door.")
+    await prepare_kafka(kafka_access, "door.")
     database, keys = await prepare_postgres(owner_url)
     log = tmp_path_factory.mktemp("ingest") / "ingest.log"
-    ingest = Ingest(kafka=kafka_bootstrap, database=database, prefix="door.", log=log, keys=keys)
+    ingest = Ingest(kafka=kafka_access, database=database, prefix="door.", log=log, keys=keys)
     ingest.start()
     try:
         ingest.wait_ready()

@@ -20,6 +20,7 @@ from aiokafka.structs import ConsumerRecord
 
 from deploy.local.home import CLONE, choose_ports
 from spendmeter.contracts.topics import USAGE_EVENTS
+from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.keys import create_key, create_tenant
 from spendmeter.platform.migrate import migrate
@@ -43,8 +44,8 @@ def event(id: str = "1", **fields: Any) -> dict[str, Any]:
     } | fields  # fmt: skip
 
 
-async def prepare_kafka(bootstrap: str, prefix: str, partitions: int = PARTITIONS) -> None:
-    async with KafkaAdmin(bootstrap) as admin:
+async def prepare_kafka(kafka: KafkaAccess, prefix: str, partitions: int = PARTITIONS) -> None:
+    async with KafkaAdmin(kafka) as admin:
         await admin.ensure_topics([USAGE_EVENTS], prefix=prefix, partitions=partitions)
 
 
@@ -75,7 +76,7 @@ async def prepare_postgres(owner_url: str) -> tuple[str, dict[str, str]]:
 class Ingest:
     """One `python -m services.ingest`; `log` is what it printed."""
 
-    kafka: str
+    kafka: KafkaAccess
     database: str
     """The owner's URL."""
     prefix: str
@@ -97,7 +98,7 @@ class Ingest:
     def start(self, **environment: str) -> None:
         """Start the process; it may not be ready yet."""
         settings = {
-            "KAFKA_BOOTSTRAP_SERVERS": self.kafka,
+            **self.kafka.environment(),
             "DATABASE_URL": role_url(self.database, "ingest", SECRET),
             "SPENDMETER_TOPIC_PREFIX": self.prefix,
             "SPENDMETER_PORT": str(self.port),
@@ -147,9 +148,9 @@ class Ingest:
         return httpx.post(self.url + PATH, content=content, headers=sent, timeout=timeout)
 
 
-async def records_of(bootstrap: str, topic: str) -> list[ConsumerRecord]:
+async def records_of(kafka: KafkaAccess, topic: str) -> list[ConsumerRecord]:
     """Every record on the topic now."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(**kafka.options(), auto_offset_reset="earliest")
     await consumer.start()
     try:
         places = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]

@@ -145,7 +145,7 @@ async def test_after_an_error_that_no_retry_mends_a_new_producer_takes_over(
     own_stack: Stack, running: Ingest
 ) -> None:
     async def bound_messages(size: int) -> None:
-        admin = AIOKafkaAdminClient(bootstrap_servers=own_stack.kafka)
+        admin = AIOKafkaAdminClient(**own_stack.kafka.options())
         await admin.start()
         config = {"max.message.bytes": str(size)}
         await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, running.topic, configs=config)])

@@ -17,6 +17,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from spendmeter.contracts.rated import RatedUsage, encode_rated
 from spendmeter.contracts.topics import TOPICS, USAGE_EVENTS, USAGE_RATED
+from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.roles import role_url
 from tests.ledger.conftest import SECRET
@@ -30,13 +31,15 @@ PATIENCE_S = 30
 class System:
     """Topics of this test's own, and ledger processes that read them."""
 
-    def __init__(self, kafka: str, database: str, owner: asyncpg.Connection, prefix: str, log: Path) -> None:
+    def __init__(
+        self, kafka: KafkaAccess, database: str, owner: asyncpg.Connection, prefix: str, log: Path
+    ) -> None:
         self.kafka = kafka
         self.database = database
         self.owner = owner
         self.prefix = prefix
         self.log = log
-        self.producer = AIOKafkaProducer(bootstrap_servers=kafka)
+        self.producer = AIOKafkaProducer(**kafka.options())
         self.topic_id = ""
         self._processes: list[asyncio.subprocess.Process] = []
 
@@ -53,7 +56,7 @@ class System:
 
     async def ledger(self) -> asyncio.subprocess.Process:
         environment = os.environ | {
-            "KAFKA_BOOTSTRAP_SERVERS": self.kafka,
+            **self.kafka.environment(),
             "DATABASE_URL": role_url(self.database, "ledger", SECRET),
             "SPENDMETER_TOPIC_PREFIX": self.prefix,
             "PYTHONPATH": str(ROOT),
@@ -126,9 +129,9 @@ class System:
 
 @pytest.fixture
 async def system(
-    kafka_bootstrap: str, database: str, owner: asyncpg.Connection, tmp_path: Path
+    kafka_access: KafkaAccess, database: str, owner: asyncpg.Connection, tmp_path: Path
 ) -> AsyncIterator[System]:
-    running = System(kafka_bootstrap, database, owner, f"t{uuid4().hex[:8]}.", tmp_path / "ledger.log")
+    running = System(kafka_access, database, owner, f"t{uuid4().hex[:8]}.", tmp_path / "ledger.log")
     await running.start()
     yield running
     await running.close()
@@ -160,7 +163,7 @@ async def test_what_lies_behind_an_open_transaction_is_in_flight(system: System)
     await system.rate(system.rated(3))
     await system.ledger()
     await system.until_booked(3)
-    writer = AIOKafkaProducer(bootstrap_servers=system.kafka, transactional_id=system.prefix)
+    writer = AIOKafkaProducer(**system.kafka.options(), transactional_id=system.prefix)
     await writer.start()
     try:
         await writer.begin_transaction()
@@ -247,7 +250,7 @@ async def test_records_deleted_below_the_position_stop_the_line_and_name_the_ran
     process.send_signal(signal.SIGTERM)
     await process.wait()
     await system.rate(system.rated(10, start=10))
-    admin = AIOKafkaAdminClient(bootstrap_servers=system.kafka)
+    admin = AIOKafkaAdminClient(**system.kafka.options())
     await admin.start()
     tp = TopicPartition(system.topic(USAGE_RATED.name), 0)
     await admin.delete_records({tp: RecordsToDelete(before_offset=15)})
@@ -265,7 +268,7 @@ async def test_answers_that_will_never_come_stop_the_line_and_name_the_range(sys
     from aiokafka import AIOKafkaConsumer
 
     rating = AIOKafkaConsumer(
-        bootstrap_servers=system.kafka, group_id=system.prefix + "rating", enable_auto_commit=False
+        **system.kafka.options(), group_id=system.prefix + "rating", enable_auto_commit=False
     )
     await rating.start()
     tp = TopicPartition(system.topic(USAGE_EVENTS.name), 0)
@@ -282,7 +285,7 @@ async def test_a_topic_created_anew_stops_the_line(system: System) -> None:
     await system.until_booked(5)
     process.send_signal(signal.SIGTERM)
     await process.wait()
-    admin = AIOKafkaAdminClient(bootstrap_servers=system.kafka)
+    admin = AIOKafkaAdminClient(**system.kafka.options())
     await admin.start()
     await admin.delete_topics([system.topic(USAGE_EVENTS.name)])
     await asyncio.sleep(1)
@@ -303,7 +306,7 @@ async def test_totals_say_what_the_rollup_says(system: System) -> None:
     await system.ledger()
     await system.until_booked(4)
     reader = AIOKafkaConsumer(
-        system.topic("spend.totals"), bootstrap_servers=system.kafka, auto_offset_reset="earliest"
+        system.topic("spend.totals"), **system.kafka.options(), auto_offset_reset="earliest"
     )
     await reader.start()
     try:

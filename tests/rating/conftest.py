@@ -24,6 +24,7 @@ from spendmeter.contracts.catalog import (
 )
 from spendmeter.contracts.rated import PassedHoles, RatedUsage, RejectedUsage, decode_rated
 from spendmeter.contracts.topics import TOPICS, USAGE_EVENTS, USAGE_RATED
+from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.settings import Settings
 
@@ -83,7 +84,7 @@ class System:
     ) -> list[RatedUsage | RejectedUsage | PassedHoles]:
         """The first answers on usage.rated, of one partition or of all, until there are `count` (to
         `distinct` offsets)."""
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.settings.kafka_bootstrap_servers)
+        consumer = AIOKafkaConsumer(**self.settings.kafka.options())
         async with consumer:
             partitions = range(PARTITIONS) if partition is None else [partition]
             consumer.assign([TopicPartition(self.name(USAGE_RATED.name), number) for number in partitions])
@@ -102,22 +103,22 @@ class System:
 
 
 @asynccontextmanager
-async def new_system(kafka_bootstrap: str) -> AsyncIterator[System]:
+async def new_system(kafka_access: KafkaAccess) -> AsyncIterator[System]:
     """Topics that nobody else uses."""
     settings = Settings(
-        kafka_bootstrap_servers=kafka_bootstrap, topic_prefix=f"t{uuid4().hex[:8]}.", partitions=PARTITIONS
+        **kafka_access.environment(), topic_prefix=f"t{uuid4().hex[:8]}.", partitions=PARTITIONS
     )
-    async with KafkaAdmin(kafka_bootstrap) as admin:
+    async with KafkaAdmin(kafka_access) as admin:
         await admin.ensure_topics(
             list(TOPICS.values()), prefix=settings.topic_prefix, partitions=settings.partitions
         )
-    async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap, linger_ms=5) as producer:
+    async with AIOKafkaProducer(**kafka_access.options(), linger_ms=5) as producer:
         yield System(settings=settings, producer=producer)
 
 
 @pytest.fixture
-async def system(kafka_bootstrap: str) -> AsyncIterator[System]:
-    async with new_system(kafka_bootstrap) as made:
+async def system(kafka_access: KafkaAccess) -> AsyncIterator[System]:
+    async with new_system(kafka_access) as made:
         yield made
 
 

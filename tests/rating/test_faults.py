@@ -130,7 +130,7 @@ class _process:
             cwd=Path(worker.__file__).parents[2],
             env=os.environ
             | {
-                "KAFKA_BOOTSTRAP_SERVERS": self._system.settings.kafka_bootstrap_servers,
+                **self._system.settings.kafka.environment(),
                 "SPENDMETER_TOPIC_PREFIX": self._system.settings.topic_prefix,
             },
             stdout=subprocess.DEVNULL,

@@ -117,7 +117,7 @@ async def test_transactions_leave_holes_that_are_explained_and_none_looks_like_a
     await system.publish(BOOK, 1)
     topic = system.name("usage.events")
     writer = AIOKafkaProducer(
-        bootstrap_servers=system.settings.kafka_bootstrap_servers,
+        **system.settings.kafka.options(),
         transactional_id=system.settings.topic_prefix,
     )
     async with writer:
@@ -180,7 +180,7 @@ async def test_a_topic_created_anew_stops_its_lines(system: System) -> None:
         await system.answers(1)
         async with _Admin(system) as admin:
             await admin.delete_topics([system.name("usage.events")])
-        async with KafkaAdmin(system.settings.kafka_bootstrap_servers) as admin:
+        async with KafkaAdmin(system.settings.kafka) as admin:
             await asyncio.sleep(1)
             await admin.ensure_topics(
                 [USAGE_EVENTS], prefix=system.settings.topic_prefix, partitions=PARTITIONS
@@ -200,7 +200,7 @@ class _Admin(AIOKafkaAdminClient):
     """An admin client of the test's broker, as a context."""
 
     def __init__(self, system: System) -> None:
-        super().__init__(bootstrap_servers=system.settings.kafka_bootstrap_servers)
+        super().__init__(**system.settings.kafka.options())
 
     async def __aenter__(self) -> AIOKafkaAdminClient:
         await self.start()

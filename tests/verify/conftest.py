@@ -18,6 +18,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from spendmeter.contracts.topics import TOPICS
+from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.migrate import migrate
 from spendmeter.verify import literals
@@ -105,17 +106,17 @@ def identity(body: dict[str, Any]) -> bytes:
 
 
 @pytest.fixture
-async def book(kafka_bootstrap: str, owner_url: str, tmp_path: Path) -> AsyncIterator[WrittenBook]:
+async def book(kafka_access: KafkaAccess, owner_url: str, tmp_path: Path) -> AsyncIterator[WrittenBook]:
     name = f"verify_{uuid4().hex[:8]}"
     prefix, url = f"{name}.", f"{owner_url.rsplit('/', 1)[0]}/{name}"
-    async with KafkaAdmin(kafka_bootstrap) as admin:
+    async with KafkaAdmin(kafka_access) as admin:
         await admin.ensure_topics(list(TOPICS.values()), prefix=prefix, partitions=PARTITIONS)
         names = [f"{prefix}usage.events", f"{prefix}usage.rated"]
         while len(facts := await admin.topics(names)) < len(names):
             await asyncio.sleep(0.05)  # a topic just created is not in the broker's metadata at once
     await migrate(url, "test")
     owner = await asyncpg.connect(url)
-    producer = AIOKafkaProducer(bootstrap_servers=kafka_bootstrap)
+    producer = AIOKafkaProducer(**kafka_access.options())
     await producer.start()
     try:
         sent = tmp_path / "sent.jsonl"
@@ -136,7 +137,7 @@ async def book(kafka_bootstrap: str, owner_url: str, tmp_path: Path) -> AsyncIte
         prices.write_text(PRICES)
         yield WrittenBook(
             request=Request(
-                kafka=kafka_bootstrap,
+                kafka=kafka_access,
                 database=url,
                 topic_prefix=prefix,
                 submissions=Submissions([sent]),

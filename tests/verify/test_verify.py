@@ -186,9 +186,22 @@ async def test_the_command_prints_json_and_exits_by_what_it_found(
         await book.owner.execute("UPDATE entries SET effective = effective + 1 WHERE event LIKE '%\"e7\"%'")
     prices = book.sent.with_name("prices.toml")
     command = [sys.executable, "-m", "spendmeter.cli", "verify", "--json", "--settle", "0"]
-    command += ["--submissions", str(book.sent), "--prices", str(prices), "--kafka", book.request.kafka]
+    command += [
+        "--submissions",
+        str(book.sent),
+        "--prices",
+        str(prices),
+        "--kafka",
+        book.request.kafka.servers,
+    ]
     command += ["--database", book.request.database, "--topic-prefix", book.request.topic_prefix]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=False)
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        env=os.environ | book.request.kafka.environment(),
+        check=False,
+    )
     assert done.returncode == code, done.stderr
     answer = json.loads(done.stdout)
     assert answer["verdict"] == ("wrong" if spoiled else "clean")
@@ -196,7 +209,7 @@ async def test_the_command_prints_json_and_exits_by_what_it_found(
 
 
 async def test_events_that_the_broker_no_longer_has_are_counted_not_guessed(book: WrittenBook) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=book.request.kafka)
+    admin = AIOKafkaAdminClient(**book.request.kafka.options())
     await admin.start()
     await admin.delete_records(
         {TopicPartition(f"{book.request.topic_prefix}usage.events", 1): RecordsToDelete(10)}

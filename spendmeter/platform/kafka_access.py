@@ -1,0 +1,75 @@
+"""How a Kafka is reached: its addresses, and who we are there. One value, passed down to every client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ssl import create_default_context
+from typing import Any, Literal, get_args
+
+import msgspec
+
+SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+Mechanism = Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"]
+
+
+class KafkaAccess(msgspec.Struct, frozen=True, kw_only=True):
+    """A cluster, and the user that the clients of this process are. `username` counts with SASL_*, `ca_file`
+    (PEM; '' = the system's authorities) with SSL and SASL_SSL."""
+
+    servers: str
+    """HOST:PORT, several with commas."""
+    security_protocol: SecurityProtocol = "PLAINTEXT"
+    mechanism: Mechanism = "SCRAM-SHA-512"
+    username: str = ""
+    password: str = ""
+    ca_file: str = ""
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> KafkaAccess:
+        """What `environment()` wrote, or people set by the same names. ValueError names a bad variable."""
+        protocol = environment.get("KAFKA_SECURITY_PROTOCOL") or "PLAINTEXT"
+        mechanism = environment.get("KAFKA_SASL_MECHANISM") or "SCRAM-SHA-512"
+        for name, value, known in (
+            ("KAFKA_SECURITY_PROTOCOL", protocol, get_args(SecurityProtocol)),
+            ("KAFKA_SASL_MECHANISM", mechanism, get_args(Mechanism)),
+        ):
+            if value not in known:
+                raise ValueError(f"{name} is {value!r}; it is one of {', '.join(known)}")
+        return cls(
+            servers=environment.get("KAFKA_BOOTSTRAP_SERVERS", ""),
+            security_protocol=protocol,  # type: ignore[arg-type]  # held against the known ones above
+            mechanism=mechanism,  # type: ignore[arg-type]
+            username=environment.get("KAFKA_SASL_USERNAME", ""),
+            password=environment.get("KAFKA_SASL_PASSWORD", ""),
+            ca_file=environment.get("KAFKA_SSL_CAFILE", ""),
+        )
+
+    def environment(self) -> dict[str, str]:
+        """The variables that tell another process. All of them, so that none of an outer one is left."""
+        return {
+            "KAFKA_BOOTSTRAP_SERVERS": self.servers,
+            "KAFKA_SECURITY_PROTOCOL": self.security_protocol,
+            "KAFKA_SASL_MECHANISM": self.mechanism,
+            "KAFKA_SASL_USERNAME": self.username,
+            "KAFKA_SASL_PASSWORD": self.password,
+            "KAFKA_SSL_CAFILE": self.ca_file,
+        }
+
+    def options(self) -> dict[str, Any]:
+        """The keyword arguments of aiokafka's clients."""
+        options: dict[str, Any] = {
+            "bootstrap_servers": self.servers,
+            "security_protocol": self.security_protocol,
+        }
+        if self.security_protocol.startswith("SASL"):
+            options |= {
+                "sasl_mechanism": self.mechanism,
+                "sasl_plain_username": self.username,
+                "sasl_plain_password": self.password,
+            }
+        if self.security_protocol.endswith("SSL"):
+            options["ssl_context"] = create_default_context(cafile=self.ca_file or None)
+        return options
+
+    def __repr__(self) -> str:
+        return f"KafkaAccess({self.servers!r}, {self.security_protocol}, username={self.username!r})"
