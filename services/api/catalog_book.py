@@ -52,7 +52,7 @@ _NAMES: dict[type, tuple[str, ...]] = {
     Provider: ("provider",),
     Unit: ("unit",),
     Calendar: ("name",),
-    TenantTerms: ("tenant",),
+    TenantTerms: ("tenant", "effective_from"),
 }
 """What entries are about: a file that replaces takes the place of all that is in force about the same."""
 
@@ -226,7 +226,7 @@ def _may_state(entry: CatalogEntry, acting: str, book: PriceBook) -> None:
             f"{kind} of {entry.provider}: tenant {acting} states prices of its own alone; write "
             f'tenant = "{acting}" and layer = "organisation" (or "contract")'
         )
-    if entry.contract and entry.contract not in book.terms(acting).contracts:
+    if entry.contract and entry.contract not in book.agreement(acting).contracts:
         raise CatalogError(
             f"{kind} of {entry.provider}: tenant {acting} has no contract {entry.contract!r}; an operator "
             "states a tenant's terms"
@@ -253,7 +253,7 @@ def _may_withdraw(standing: Standing, id: str, acting: str) -> None:
 def hidden_from(acting: str, book: PriceBook) -> Hidden:
     """What is another tenant's, and of a contract that a tenant does not have: its prices are stored for
     everybody, and what another has negotiated is nobody else's to read. An operator reads every contract."""
-    theirs = {"", *book.terms(acting).contracts}
+    theirs = {"", *book.agreement(acting).contracts}
 
     def hidden(entry: CatalogEntry) -> bool:
         if entry.tenant not in ("", acting):

@@ -264,7 +264,7 @@ def _priced(row: Any, catalog: receipt.Catalog, book: PriceBook | CatalogError) 
     lines = receipt.expanded_lines(row["lines"], event, row["currency"], catalog, read)
     arithmetic = receipt.sum_of(lines, row["effective"], row["currency"])
     remark = receipt.differing(lines) if read else f"the catalog of then cannot be read now: {book}"
-    names = list(naming(event.tenant, event.data, read)) if read else []
+    names = list(naming(event.tenant, event.data, read, row["occurred_at"])) if read else []
     return PricedEntry(**{**row, "lines": lines}, naming=names, arithmetic=arithmetic, remark=remark)
 
 

@@ -114,6 +114,7 @@ class Answers:
                 time=time,
                 status=rating.status,
                 catalog_version=rating.catalog_version,
+                accounting_period=rating.accounting_period,
                 currency=rating.currency,
                 list=listed,
                 contracted=contracted,

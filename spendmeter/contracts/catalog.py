@@ -172,11 +172,17 @@ class Calendar(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.calenda
 
 
 class TenantTerms(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.tenant.v1"):
-    """What rating must know of a tenant."""
+    """What holds for a tenant from an instant until its next terms begin, all of it: nothing is inherited.
+    The one source of its currency and calendar; see contracts/terms.py."""
 
+    effective_from: Instant | None = None
+    """None = from the beginning."""
     currency: Currency = "USD"
     """Of the book; every amount is booked in it."""
     time_zone: Name = "UTC"
+    first_weekday: Annotated[int, Meta(ge=1, le=7)] = 1
+    """ISO, Monday = 1."""
+    fiscal_start_month: Annotated[int, Meta(ge=1, le=12)] = 1
     contracts: tuple[Name, ...] = ()
     """An earlier one wins over a later one."""
     fallback: dict[UnitName, PlainDecimal] = {}

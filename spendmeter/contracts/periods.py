@@ -1,4 +1,5 @@
-"""Periods of a tenant's calendar: what a budget is for, in the tenant's zone and fiscal year."""
+"""Periods of one calendar: what a budget is for, in a zone and a fiscal year. A tenant's calendar may change:
+its periods through time are in terms.py."""
 
 from __future__ import annotations
 
@@ -11,17 +12,24 @@ PERIODS: tuple[str, ...] = get_args(Period)
 
 
 def period_bounds(
-    period: Period, at: datetime, zone: ZoneInfo, fiscal_start_month: int = 1
+    period: Period, at: datetime, zone: ZoneInfo, fiscal_start_month: int = 1, first_weekday: int = 1
 ) -> tuple[datetime, datetime]:
     """[start, end) in UTC of the period that holds the instant `at`.
 
-    Weeks begin on Monday, quarters count from the fiscal year's first month; a day has 23, 24 or 25 hours.
+    Weeks begin on `first_weekday` (ISO), quarters count from the fiscal year's first month; a day has 23, 24
+    or 25 hours.
     """
-    day = at.astimezone(zone).date()
+    return period_of_day(period, at.astimezone(zone).date(), zone, fiscal_start_month, first_weekday)
+
+
+def period_of_day(
+    period: Period, day: date, zone: ZoneInfo, fiscal_start_month: int = 1, first_weekday: int = 1
+) -> tuple[datetime, datetime]:
+    """The same of the period that holds a local day."""
     if period == "day":
         first, beyond = day, day + timedelta(days=1)
     elif period == "week":
-        first = day - timedelta(days=day.weekday())
+        first = day - timedelta(days=(day.isoweekday() - first_weekday) % 7)
         beyond = first + timedelta(days=7)
     else:
         months = 1 if period == "month" else 3

@@ -6,7 +6,7 @@ way into the book.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal, get_args
 
@@ -103,6 +103,8 @@ class RatedUsage(Struct, frozen=True, kw_only=True, tag_field="type", tag="spend
     """Quantities by unit, for rollups: int, or a plain decimal string; registered units alone."""
     event: Raw
     lines: Raw
+    accounting_period: date | None = None
+    """The month of the event's time in the tenant's zone, as its first day; None = the rater did not say."""
 
 
 class RejectedUsage(Struct, frozen=True, kw_only=True, tag_field="type", tag="spendmeter.rejected.v1"):

@@ -10,7 +10,7 @@ can bound is a line without an amount.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from msgspec import UNSET, Struct
@@ -42,6 +42,8 @@ class Rating(Struct, frozen=True, kw_only=True, gc=False):
 
     status: PriceStatus
     currency: str
+    accounting_period: date
+    """The month, in the tenant's zone, as its first day."""
     list: Decimal
     contracted: Decimal
     effective: Decimal
@@ -56,11 +58,13 @@ def rate(event: UsageEvent, book: PriceBook) -> Rating:
     time, data = event.time, event.data
     if time is UNSET:
         raise EventError("is missing", "time")
-    bill = _Bill(book, book.terms(event.tenant), time)
+    agreement = book.agreement(event.tenant)
+    terms, scope = agreement.at(time)
+    bill = _Bill(book, terms, time)
     if event.trustreportedcost and data.reported_cost is not None:
         bill.take(bill.reported(data.reported_cost))
     else:
-        plan = book.plan(event.tenant, data)
+        plan = book.plan_in(scope, data)
         if plan.sku is not None:
             bill.price(plan, data)
         else:
@@ -70,6 +74,7 @@ def rate(event: UsageEvent, book: PriceBook) -> Rating:
     return Rating(
         status=bill.status,
         currency=bill.currency,
+        accounting_period=agreement.month(time),
         list=bill.listed,
         contracted=contracted,
         effective=contracted,

@@ -73,9 +73,10 @@ def explain(event: UsageEvent, book: PriceBook) -> tuple[Rating, tuple[Explained
     )
 
 
-def naming(tenant: str, data: UsageData, book: PriceBook) -> tuple[str, ...]:
-    """What the names of an event mean, where they are not the catalog's own, and who says so."""
-    provider, model, seller = book.meaning(tenant, data.provider, data.sku)
+def naming(tenant: str, data: UsageData, book: PriceBook, time: datetime | None = None) -> tuple[str, ...]:
+    """What the names of an event mean, where they are not the catalog's own, and who says so; None = by the
+    tenant's last terms."""
+    provider, model, seller = book.meaning(tenant, data.provider, data.sku, time)
     said = [_meant("provider", data.provider, provider)]
     if provider and model and seller != provider.owner:
         by = book.providers[provider.owner].id
@@ -109,7 +110,7 @@ def contests(event: UsageEvent, book: PriceBook, unit: str) -> tuple[Contest, ..
     a cost that a trusted sender reports, and where no entry is about the unit."""
     if event.time is UNSET:
         raise EventError("is missing", "time")
-    plan = book.plan(event.tenant, event.data)
+    plan = book.plan(event.tenant, event.data, event.time)
     if plan.provider is None or plan.sku is None:
         return ()
     if event.trustreportedcost and event.data.reported_cost is not None:

@@ -10,10 +10,8 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from copy import copy
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
-
-from msgspec.structs import replace
 
 from spendmeter.contracts.catalog import (
     Adjustment,
@@ -27,6 +25,7 @@ from spendmeter.contracts.catalog import (
 )
 from spendmeter.contracts.events import UsageData
 from spendmeter.pricing import checks
+from spendmeter.pricing.agreements import Agreement
 from spendmeter.pricing.conditions import CatalogError, Served, check_calendar, served
 from spendmeter.pricing.names import Claim, Names, model_claim, model_names, provider_names
 from spendmeter.pricing.plan import Plan, Scope
@@ -34,9 +33,8 @@ from spendmeter.pricing.provisional import Provisional
 
 PLANS_MAX = 20_000
 """Plans remembered at once: senders choose the names that they are kept by."""
-NO_TERMS = TenantTerms(source="default", recorded_at=datetime(1970, 1, 1, tzinfo=UTC))
-"""Of a tenant that the catalog does not mention: US dollars, UTC, no contract, no fallback."""
-ANYBODY = Scope()
+ANYBODY = Agreement("", ())
+"""What is agreed with a tenant that the catalog does not mention."""
 
 
 class Meaning(NamedTuple):
@@ -58,7 +56,7 @@ class PriceBook:
         self.calendars = {calendar.name: calendar for calendar in checks.unique(kinds, Calendar, "name")}
         for calendar in self.calendars.values():
             check_calendar(calendar)
-        self._terms = {terms.tenant: terms for terms in checks.unique(kinds, TenantTerms, "tenant")}
+        stated = checks.unique(kinds, TenantTerms, "tenant", "effective_from")
         self.providers = {each.provider.lower(): each for each in checks.unique(kinds, Provider, "provider")}
         self._provider_names = provider_names(self.providers.values())
         self.models = {
@@ -86,9 +84,11 @@ class PriceBook:
         self._tiers = {tier for entry in priced for tier in entry.when.tiers}
         self._regions = {region for entry in priced for region in entry.when.regions}
         theirs = {entry.tenant for entry in priced}
-        self._scopes = {
-            tenant: Scope(tenant if tenant in theirs else "", self.terms(tenant).contracts)
-            for tenant in theirs | self._terms.keys()
+        self._agreements = {
+            tenant: Agreement(
+                tenant if tenant in theirs else "", [terms for terms in stated if terms.tenant == tenant]
+            )
+            for tenant in theirs | {terms.tenant for terms in stated}
         }
         self.provisional = Provisional(self)
         self._plans: dict[tuple[str, str, str, bool, str, str], Plan] = {}
@@ -106,9 +106,9 @@ class PriceBook:
             by_provider[provider].append(model)  # a price is enough for a name to be known
         return {provider: model_names(models) for provider, models in by_provider.items()}
 
-    def terms(self, tenant: str) -> TenantTerms:
-        """What is agreed with a tenant."""
-        return self._terms.get(tenant, NO_TERMS)
+    def agreement(self, tenant: str) -> Agreement:
+        """What is agreed with a tenant, through time."""
+        return self._agreements.get(tenant, ANYBODY)
 
     def fx(self, base: str, quote: str, time: datetime) -> FxRate | None:
         """The rate of that instant; None = there was none yet."""
@@ -117,28 +117,35 @@ class PriceBook:
         return rates[index - 1] if index else None
 
     def with_contracts(self, tenants: Collection[str], contracts: tuple[str, ...]) -> PriceBook:
-        """The same book, were these the contracts of these tenants. Raises CatalogError for a contract that
-        no entry is of."""
+        """The same book, were these the contracts of these tenants at any time. Raises CatalogError for a
+        contract that no entry is of."""
         groups: list[Iterable[Price | Adjustment]] = [*self.prices.values(), *self.adjustments.values()]
         if unknown := set(contracts) - {entry.contract for group in groups for entry in group}:
             raise CatalogError(f"no price and no adjustment is of contract {sorted(unknown)}")
         book = copy(self)
-        book._terms, book._scopes, book._plans = {**self._terms}, {**self._scopes}, {}
+        book._agreements, book._plans = {**self._agreements}, {}
         for tenant in tenants:
-            book._terms[tenant] = replace(self.terms(tenant), tenant=tenant, contracts=contracts)
-            book._scopes[tenant] = Scope(self._scopes.get(tenant, ANYBODY).tenant, contracts)
+            book._agreements[tenant] = self.agreement(tenant).with_contracts(tenant, contracts)
         return book
 
     def entries(self, ids: Collection[str]) -> dict[str, CatalogEntry]:
         """Those of the prices, adjustments, rates and terms that have one of these ids."""
-        kinds: list[Iterable[CatalogEntry]] = [self._terms.values()]
+        kinds: list[Iterable[CatalogEntry]] = [each.stated for each in self._agreements.values()]
         kinds += [*self.prices.values(), *self.adjustments.values(), *self._rates.values()]
         return {entry.id: entry for kind in kinds for entry in kind if entry.id in ids}
 
-    def plan(self, tenant: str, data: UsageData) -> Plan:
-        """The plan for what an event used."""
+    def scope(self, tenant: str, time: datetime | None = None) -> Scope:
+        """What of the book is for a tenant at an instant; None = by its last terms."""
+        agreement = self.agreement(tenant)
+        return agreement.latest if time is None else agreement.at(time)[1]
+
+    def plan(self, tenant: str, data: UsageData, time: datetime | None = None) -> Plan:
+        """The plan for what a tenant used at an instant; None = by its last terms."""
+        return self.plan_in(self.scope(tenant, time), data)
+
+    def plan_in(self, scope: Scope, data: UsageData) -> Plan:
+        """The plan for what an event used, in a scope."""
         context = data.context
-        scope = self._scopes.get(tenant, ANYBODY)
         key = (data.provider, data.sku, context.service_tier, context.batch, context.region, scope.key)
         plan = self._plans.get(key)
         if plan is None:
@@ -166,9 +173,10 @@ class PriceBook:
             adjustments=(), parents=self.parents, calendars=self.calendars,
         )  # fmt: skip
 
-    def meaning(self, tenant: str, provider: str, sku: str) -> Meaning:
-        """Whom and what the names of an event mean; '' = of anybody's."""
-        return self._meaning(provider, sku, self._scopes.get(tenant, ANYBODY))
+    def meaning(self, tenant: str, provider: str, sku: str, time: datetime | None = None) -> Meaning:
+        """Whom and what the names of an event mean at an instant (None = by the tenant's last terms); '' = of
+        anybody's."""
+        return self._meaning(provider, sku, self.scope(tenant, time))
 
     def _meaning(self, provider: str, sku: str, scope: Scope) -> Meaning:
         name = provider.lower()

@@ -28,6 +28,7 @@ from spendmeter.contracts.catalog import (
 )
 from spendmeter.contracts.events import Context, UsageData
 from spendmeter.contracts.money import EXACT, divided, plain
+from spendmeter.contracts.terms import NO_TERMS, SINCE_EVER
 from spendmeter.pricing import checks
 from spendmeter.pricing.conditions import CatalogError, specificity
 from spendmeter.pricing.explain import in_words
@@ -236,26 +237,43 @@ def lint(before: Sequence[CatalogEntry], after: Sequence[CatalogEntry]) -> list[
 
 
 def _terms(before: Sequence[CatalogEntry], after: Sequence[CatalogEntry]) -> Iterator[Finding]:
-    """What a tenant's terms no longer say, or say otherwise; none where there were none."""
-    was, will = (
-        {each.tenant: each for each in checks.of(checks.in_force(side), TenantTerms)}
-        for side in (before, after)
-    )
-    for tenant, old in was.items():
-        new = will.get(tenant)
+    """What a tenant's terms no longer say, or say otherwise, from which instant; what is agreed with a tenant
+    for the first time, and from the beginning, takes nothing away."""
+    was, will = (checks.of(checks.in_force(side), TenantTerms) for side in (before, after))
+    begins = {(each.tenant, each.effective_from) for each in (*was, *will)}
+    for tenant, since in sorted(begins, key=lambda each: (each[0], each[1] or SINCE_EVER)):
+        old, new = _agreed(was, tenant, since), _agreed(will, tenant, since)
+        if old is NO_TERMS and since is None:
+            continue
         changed = [
-            f"{name} {getattr(old, name)!r} becomes {getattr(new, name) if new else None!r}"
-            for name in ("currency", "time_zone", "contracts", "fallback", "fallback_event")
-            if new is None or getattr(old, name) != getattr(new, name)
+            f"{name} {getattr(old, name)!r} becomes {getattr(new, name)!r}"
+            for name in _AGREED
+            if getattr(old, name) != getattr(new, name)
         ]
         if changed:
-            entries = (old.id, *([new.id] if new else []))
+            from_then = f" from {since.isoformat()}" if since else ""
             yield Finding(
                 rule="terms",
                 severity="confirm",
-                message=f"terms of {tenant}: {'; '.join(changed)}",
-                entries=entries,
+                message=f"terms of {tenant}{from_then}: {'; '.join(changed)}",
+                entries=tuple(each.id for each in (old, new) if each.id),
             )
+
+
+_AGREED = (
+    "currency", "time_zone", "first_weekday", "fiscal_start_month", "contracts", "fallback", "fallback_event"
+)  # fmt: skip
+
+
+def _agreed(terms: Iterable[TenantTerms], tenant: str, at: datetime | None) -> TenantTerms:
+    """The terms of a tenant at an instant; None = at the beginning."""
+    begun = [
+        each
+        for each in terms
+        if each.tenant == tenant
+        and (each.effective_from is None or (at is not None and each.effective_from <= at))
+    ]
+    return max(begun, key=lambda each: each.effective_from or SINCE_EVER, default=NO_TERMS)
 
 
 def _jumps(change: Change, book: PriceBook) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 
@@ -23,7 +23,7 @@ from spendmeter.contracts.rated import (
 )
 from spendmeter.contracts.series import series_id
 from spendmeter.pricing.price_book import PriceBook
-from tests.pricing.entries import model, price
+from tests.pricing.entries import model, price, terms
 from tests.rating.conftest import raw_event
 
 BOOK = PriceBook([model("gpt-4o"), price("gpt-4o", "input_tokens", "2.5")], version=3)
@@ -49,6 +49,17 @@ def rejected(raw: bytes | None) -> RejectedUsage:
 
 def at_noon(**changes: object) -> bytes:
     return raw_event(1, **({"time": "2026-11-20T12:00:00Z"} | changes))
+
+
+def test_the_head_names_the_currency_and_the_month_of_the_tenants_zone() -> None:
+    berlin = PriceBook(
+        [model("gpt-4o"), price("gpt-4o", "input_tokens", "2.5"), terms("acme", time_zone="Europe/Berlin")]
+    )
+    raw = at_noon(time="2026-10-31T23:30:00Z")  # 00:30 on 1 November in Berlin
+    found = Answers(timedelta(days=400)).answer(b"key", raw, origin=ORIGIN, prev=39, book=berlin, now=NOW)
+    read = decode_rated(found.value)
+    assert isinstance(read, RatedUsage)
+    assert (read.currency, read.accounting_period) == ("USD", date(2026, 11, 1))
 
 
 def test_the_head_says_what_the_ledger_needs_and_the_event_goes_on_as_it_lies_on_the_topic() -> None:
