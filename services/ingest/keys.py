@@ -15,7 +15,7 @@ import asyncpg
 
 from services.ingest.credentials import Credential, Snapshot
 from services.ingest.refused import unavailable
-from spendmeter.platform.postgres import CONNECTION_ERRORS, load_sql
+from spendmeter.platform.postgres import CONNECTION_ERRORS, connect, load_sql
 from spendmeter.platform.telemetry import Meters, log
 
 REFRESH_S = 5.0
@@ -60,9 +60,7 @@ class Keys:
             try:
                 async with asyncio.timeout(READ_S_MAX):
                     if connection is None:
-                        connection = await asyncpg.connect(
-                            self._url, server_settings={"application_name": "spendmeter-ingest"}
-                        )
+                        connection = await connect(self._url, service="ingest")
                     self._snapshot = await read_snapshot(connection)
             except AWAY as error:
                 log().warning("API keys not read", error=type(error).__name__)

@@ -7,7 +7,7 @@ lost connection, another worker) leaves either everything or nothing, and `posit
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -37,6 +37,10 @@ _REASONS = {
 Connection = Any
 SeriesKey = tuple[str, str]
 """(tenant, series id in hex)."""
+
+
+class BadRecord(ValueError):
+    """A record has something else where hex digits belong: rating writes no such thing."""
 
 
 class PositionMoved(Exception):
@@ -70,11 +74,13 @@ async def read_progress(connection: Connection, partition: int) -> Progress | No
 async def book(connection: Connection, batch: Batch, known_series: Set[SeriesKey] = frozenset()) -> Booked:
     """Apply `batch` in one transaction.
 
-    Raises PositionMoved when it was applied already, asyncpg's data and integrity errors when the database
-    will not hold a record (then nothing was applied), CONNECTION_ERRORS when the outcome is unknown.
+    Raises PositionMoved when it was applied already, what refusals.py sorts when the database refuses it
+    (then nothing was applied), CONNECTION_ERRORS when the outcome is unknown.
     """
     before = batch.before
     async with connection.transaction():
+        # Before anything is locked: Postgres waits without end for a frozen process to go on with its COPY.
+        await _stage(connection, batch)
         held = await connection.fetchval(
             SQL["hold_position"], before.partition, before.position, before.rated_topic
         )
@@ -114,13 +120,17 @@ async def book(connection: Connection, batch: Batch, known_series: Set[SeriesKey
     )
 
 
+async def _stage(connection: Connection, batch: Batch) -> None:
+    if batch.usage:
+        await connection.copy_records_to_table(
+            "stage", records=_staged(batch.usage.values()), columns=_STAGE_COLUMNS, schema_name="pg_temp"
+        )
+
+
 async def _claim(connection: Connection, batch: Batch) -> tuple[list[RatedUsage], dict[str, str]]:
     """Claim the batch's identities: the events that are new, and the hashes of those that are not."""
     if not batch.usage:
         return [], {}
-    await connection.copy_records_to_table(
-        "stage", records=map(_stage_row, batch.usage.values()), columns=_STAGE_COLUMNS, schema_name="pg_temp"
-    )
     rows = await connection.fetch(SQL["claim_identities"], batch.before.partition)
     if len(rows) == len(batch.usage):
         return list(batch.usage.values()), {}
@@ -130,6 +140,13 @@ async def _claim(connection: Connection, batch: Batch) -> tuple[list[RatedUsage]
         key.hex(): digest.hex() for key, digest in await connection.fetch(SQL["known_identities"], others)
     }
     return [event for key, event in batch.usage.items() if key in claimed], known
+
+
+def _staged(events: Iterable[RatedUsage]) -> Iterator[tuple[Any, ...]]:
+    try:
+        yield from map(_stage_row, events)
+    except ValueError as error:
+        raise BadRecord from error
 
 
 def _stage_row(event: RatedUsage) -> tuple[Any, ...]:
@@ -199,7 +216,7 @@ def _unbooked_rows(batch: Batch, classified: list[tuple[RatedUsage, str]]) -> li
         rows.append(
             (before.origin_topic, before.partition, refused.origin.offset, "rejected", refused.tenant,
              named_identity, refused.source, refused.id, refused.reason, refused.size,
-             bytes.fromhex(refused.sha256))
+             _digest(refused.sha256))
         )  # fmt: skip
     rows += [
         (before.rated_topic, before.partition, stray.offset, "stray", UNATTRIBUTABLE, None, "", "",
@@ -207,6 +224,13 @@ def _unbooked_rows(batch: Batch, classified: list[tuple[RatedUsage, str]]) -> li
         for stray in batch.strays
     ]  # fmt: skip
     return rows
+
+
+def _digest(sha256: str) -> bytes:
+    try:
+        return bytes.fromhex(sha256)
+    except ValueError as error:
+        raise BadRecord from error
 
 
 async def _account(

@@ -19,8 +19,10 @@ from opentelemetry import trace
 
 from services.ledger.batch import LossFound, Progress, collect, refused_by_database
 from services.ledger.book import SQL, Booked, PositionMoved, SeriesKey, book, read_progress
+from services.ledger.refusals import BadData, telling_bad_data, why_it_stands
 from services.ledger.totals import Totals
 from spendmeter.contracts.rated import RatedUsage, decode_rated, encode_rated
+from spendmeter.platform.heartbeat import Heartbeat
 from spendmeter.platform.kafka_admin import TopicFacts
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.telemetry import Meters, links, log, span_context, tracer
@@ -33,8 +35,8 @@ SERIES_MAX = 50_000
 """Series that a lane remembers to be written; senders choose their labels."""
 BACKOFF_S_MIN, BACKOFF_S_MAX = 0.1, 5.0
 
-DATA_ERRORS = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError, ArithmeticError)
-"""The database (or its driver) will not hold a value: some record is bad, and halving finds which."""
+STEP_AGE_S_MAX = 5.0
+"""A lane polls at least twice a second, and a booking takes a fraction of one: longer is worth telling."""
 
 _Value = tuple[int, bytes | None]
 
@@ -60,6 +62,8 @@ class Lane:
         self.ahead = False
         """Whether records lately lay behind a hole: something is missing until rating sends it again."""
         self.stopped = ""
+        """Why the line stands still: for good after a loss, else while the schema refuses a booking."""
+        self.worked = Heartbeat(f"partition {partition}: polled, and what came was booked", STEP_AGE_S_MAX)
         self._consumer = consumer
         self._pool = pool
         self._totals = totals
@@ -84,7 +88,7 @@ class Lane:
 
     def halt(self, reason: str) -> None:
         """Stop the line if there is a reason, which names what was lost, until somebody has looked."""
-        if reason and not self.stopped:
+        if reason and not self._halted:
             self.stopped = reason
             self._halted = True
             log().error("line stopped: records are lost", partition=self.partition, reason=reason)
@@ -96,9 +100,15 @@ class Lane:
                 await self._open(facts)
                 while not self._halted:
                     await self._step()
+                    self.worked.beat()
                     backoff_s = BACKOFF_S_MIN
             except PositionMoved:
                 log().info("position moved under us: reading it again", partition=self.partition)
+            except asyncpg.IntegrityConstraintViolationError as error:
+                # No record is to blame, so none is rejected: look again what the book says, until it fits.
+                self._stand_still(why_it_stands(self.partition, error))
+                await asyncio.sleep(backoff_s)
+                backoff_s = min(backoff_s * 2, BACKOFF_S_MAX)
             except LossFound as loss:
                 self.halt(str(loss))
             except OffsetOutOfRangeError:
@@ -109,6 +119,7 @@ class Lane:
                     error.retriable or isinstance(error, KafkaTimeoutError)
                 ):
                     raise
+                self.worked.missed(error)
                 self._meters.add("spendmeter.database.retries", service="ledger")
                 log().warning("booking is interrupted", partition=self.partition, error=type(error).__name__)
                 await asyncio.sleep(backoff_s)
@@ -118,8 +129,10 @@ class Lane:
         """Find out where the book stands and go there. Raises LossFound when the log no longer fits it."""
         rated_id, events_id = facts[self.rated.topic].id, facts[self.events.topic].id
         async with self._pool.acquire() as connection:
-            await connection.execute(SQL["first_start"], self.partition, rated_id, events_id)
-            progress = await read_progress(connection, self.partition)
+            progress = await read_progress(connection, self.partition)  # first: it waits for nobody's lock
+            if progress is None:
+                await connection.execute(SQL["first_start"], self.partition, rated_id, events_id)
+                progress = await read_progress(connection, self.partition)
         assert progress is not None, "first_start has just made the row"
         begins = await self._consumer.beginning_offsets([self.rated])
         ends = await self._consumer.end_offsets([self.rated])
@@ -137,6 +150,16 @@ class Lane:
             raise LossFound(f"{name}: the log ends at {end}, before the applied position {progress.position}")
         self.progress = progress
         self._consumer.seek(self.rated, progress.position)
+
+    def _stand_still(self, reason: str) -> None:
+        if reason != self.stopped and not self._halted:
+            self.stopped = reason
+            log().error("line stands still: nothing is booked", partition=self.partition, reason=reason)
+
+    def _goes_on(self) -> None:
+        if self.stopped and not self._halted:
+            self.stopped = ""
+            log().info("line goes on", partition=self.partition)
 
     async def _step(self) -> None:
         polled = await self._consumer.getmany(self.rated, timeout_ms=POLL_MS, max_records=BATCH_EVENTS_MAX)
@@ -168,18 +191,18 @@ class Lane:
         began = time.monotonic()
         try:
             async with self._pool.acquire() as connection:
-                booked = await book(connection, batch, self._series)
-        except DATA_ERRORS as error:
+                with telling_bad_data():
+                    booked = await book(connection, batch, self._series)
+        except BadData as refusal:
             if len(records) > 1:
                 half = len(records) // 2
                 await self._book(records[:half])
                 await self._book(records[half:])
                 return
-            log().warning(
-                "the database refused a record", partition=self.partition, error=type(error).__name__
-            )
-            await self._book([_rejection(records[0], error)])
+            log().warning("the database refused a record", partition=self.partition, error=str(refusal))
+            await self._book([_rejection(records[0], refusal)])
             return
+        self._goes_on()
         self._count(booked, len(records), time.monotonic() - began)
         self.progress = booked.progress
         self.ahead = batch.ahead > 0
@@ -195,10 +218,10 @@ class Lane:
         self._meters.record("spendmeter.ledger.batch.events", events)
 
 
-def _rejection(record: _Value, error: Exception) -> _Value:
+def _rejection(record: _Value, refusal: BadData) -> _Value:
     offset, value = record
     usage = decode_rated(value or b"")
     if not isinstance(usage, RatedUsage):
         return offset, None  # rating writes no such thing: a stray
     # What the driver says of a value may quote it; the kind of error is enough to find it by.
-    return offset, encode_rated(refused_by_database(usage, type(error).__name__))
+    return offset, encode_rated(refused_by_database(usage, str(refusal)))

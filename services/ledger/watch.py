@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from services.ledger.lane import Lane
+from spendmeter.platform.heartbeat import Heartbeat
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.postgres import CONNECTION_ERRORS, load_sql
 from spendmeter.platform.telemetry import Meters, log
@@ -19,6 +20,8 @@ from spendmeter.platform.telemetry import Meters, log
 SQL = load_sql(Path(__file__).with_name("sql") / "watch.sql")
 INTERVAL_S = 1.0
 TIMEOUTS_MAX = 2
+LOOK_AGE_S_MAX = 5.0
+"""A look takes milliseconds and is begun once a second."""
 
 
 def loss(
@@ -60,7 +63,7 @@ class Watch:
         self._pool = pool
         self._rating_group = rating_group
         self._meters = meters
-        self.healthy = False
+        self.looked = Heartbeat("Kafka and Postgres answered", LOOK_AGE_S_MAX)
 
     async def run(self) -> None:
         """Write log ends and look for losses, once a second, whatever is away meanwhile.
@@ -71,23 +74,24 @@ class Watch:
         while True:
             try:
                 await self._look(list(self._lanes.values()))
-                self.healthy = True
+                self.looked.beat()
                 timeouts = 0
-            except KafkaTimeoutError:
+            except KafkaTimeoutError as error:
                 # A client that stays deaf does not recover by itself: a new process does.
-                self.healthy = False
+                self.looked.missed(error)
                 timeouts += 1
                 if timeouts >= TIMEOUTS_MAX:
                     raise
             except (*CONNECTION_ERRORS, KafkaError) as error:
-                self.healthy = False
+                self.looked.missed(error)
                 log().warning("watching is interrupted", error=type(error).__name__)
             await asyncio.sleep(INTERVAL_S)
 
     async def _look(self, lanes: Collection[Lane]) -> None:
-        if not lanes:
-            return
         committed = await self._admin.committed(self._rating_group)
+        if not lanes:
+            await self._pool.execute(SQL["alive"])
+            return
         begins = await self._consumer.beginning_offsets([lane.events for lane in lanes])
         rated_ends = await self._consumer.end_offsets([lane.rated for lane in lanes])
         await self._check_topics(lanes)

@@ -56,7 +56,8 @@ class Ledger(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships 
             return "waiting for Kafka and Postgres"
         if self._starting is not None and not self._starting.done():
             return "lanes are starting"
-        return "" if self._watch.healthy else "Kafka or Postgres is away"
+        beats = [self._watch.looked, *(lane.worked for lane in self._lanes.values())]
+        return "; ".join(trouble for beat in beats if (trouble := beat.trouble()))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Book until `stop`; raises what a lane raised, for a bug ends the process."""

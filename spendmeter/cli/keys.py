@@ -127,9 +127,9 @@ def _run(work: Callable[[Any], Awaitable[T]]) -> T:
     from spendmeter.cli._running import fail
 
     async def connected(url: str) -> T:
-        import asyncpg
+        from spendmeter.platform.postgres import connect
 
-        connection = await asyncpg.connect(url, command_timeout=30)
+        connection = await connect(url, service="cli")
         try:
             return await work(connection)
         finally:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,9 +12,12 @@ from typing import Any
 import asyncpg
 import pytest
 
+import services.ledger.book as book_module
 from services.ledger.batch import Progress, collect
 from services.ledger.book import Booked, PositionMoved, book
 from spendmeter.contracts.events import Labels
+from spendmeter.platform.roles import role_url
+from tests.ledger.conftest import SECRET
 from tests.ledger.test_batch import rejection
 from tests.ledger_records import NOON, RATED_TOPIC, TOPIC, on_topic, rated, usage_event
 
@@ -183,6 +189,37 @@ async def test_fractional_quantities_add_up_exactly(
     done = await book_all(ledger, await begin(owner), rated(first, 0))
     await book_all(ledger, done.progress, rated(second, 1))
     assert await owner.fetchval("SELECT usage FROM rollups_minute") == '{"requests": 1, "gb_months": 0.3}'
+
+
+async def test_a_ledger_frozen_while_it_sends_its_rows_keeps_nobody_from_booking_them(
+    owner: asyncpg.Connection, ledger: asyncpg.Connection, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    progress = await begin(owner)
+    batch = collect(progress, on_topic(*(rated(usage_event(f"e{n}"), n) for n in range(3))))
+    staged, successors = book_module._staged, []
+
+    async def successor() -> None:
+        other = await asyncpg.connect(role_url(database, "ledger", SECRET), command_timeout=10)
+        await book_module.prepare(other)
+        successors.append(await book(other, batch))
+        await other.close()
+
+    def frozen(events: Any) -> Iterator[Any]:
+        """Nothing of this process goes on between two rows, until another has booked the batch."""
+        monkeypatch.setattr(book_module, "_staged", staged)
+        rows = list(staged(events))
+        yield rows[0]
+        other = threading.Thread(target=lambda: asyncio.run(successor()))
+        other.start()
+        other.join(30)
+        yield from rows[1:]
+
+    monkeypatch.setattr(book_module, "_staged", frozen)
+    with pytest.raises(PositionMoved):  # it wakes up, and adds nothing
+        await book(ledger, batch)
+    assert [done.progress.next_origin for done in successors] == [3]
+    assert await owner.fetchval("SELECT sum(events) FROM rollups_minute") == 3
+    assert await balanced(owner)
 
 
 @pytest.mark.parametrize("amount", ["NaN", "Infinity", "-1"])

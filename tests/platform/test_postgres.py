@@ -1,0 +1,101 @@
+"""Sessions that a frozen process left behind, on a real Postgres."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import pytest
+
+from spendmeter.platform.postgres import CONNECTION_ERRORS, PEER_SILENT_S_MAX, connect
+
+FREED_S_MAX = 30
+"""Generous: the database says 5 s."""
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await connect(url, service="test")
+    try:
+        yield connection
+    finally:
+        connection.terminate()
+
+
+@pytest.fixture
+async def table(owner_url: str) -> AsyncIterator[str]:
+    async with connected(owner_url) as owner:
+        await owner.execute("CREATE TABLE IF NOT EXISTS held (id int PRIMARY KEY); TRUNCATE held")
+        await owner.execute("INSERT INTO held VALUES (1)")
+        yield "held"
+        await owner.execute("DROP TABLE held")
+
+
+async def test_what_a_frozen_process_has_locked_is_free_after_seconds(owner_url: str, table: str) -> None:
+    async with connected(owner_url) as frozen, connected(owner_url) as successor:
+        transaction = frozen.transaction()
+        await transaction.start()
+        await frozen.execute("SELECT FROM held FOR UPDATE")
+        with pytest.raises(asyncpg.LockNotAvailableError):  # told, instead of waiting for ever
+            await successor.execute("SELECT FROM held FOR UPDATE")
+        async with asyncio.timeout(FREED_S_MAX):
+            while True:
+                try:
+                    await successor.execute("SELECT FROM held FOR UPDATE")
+                    break
+                except asyncpg.LockNotAvailableError:
+                    continue
+        with pytest.raises(CONNECTION_ERRORS):  # the frozen one wakes up, and is told that it was ended
+            await frozen.execute("DELETE FROM held")
+    async with connected(owner_url) as owner:
+        assert await owner.fetchval("SELECT count(*) FROM held") == 1
+
+
+@pytest.mark.parametrize("moment", ["idle", "in a transaction", "in a statement"])
+async def test_a_session_that_was_terminated_is_a_connection_error(owner_url: str, moment: str) -> None:
+    async with connected(owner_url) as victim, connected(owner_url) as killer:
+        pid = victim.get_server_pid()
+
+        async def work() -> Any:
+            if moment == "idle":
+                await killer.fetchval("SELECT pg_terminate_backend($1)", pid)
+                await victim.execute("SELECT")
+                await victim.execute("SELECT")
+            elif moment == "in a transaction":
+                async with victim.transaction():
+                    await killer.fetchval("SELECT pg_terminate_backend($1)", pid)
+                    await victim.execute("SELECT")
+                    await victim.execute("SELECT")
+            else:
+                sleeping = asyncio.create_task(victim.execute("SELECT pg_sleep(20)"))
+                await asyncio.sleep(0.2)
+                await killer.fetchval("SELECT pg_terminate_backend($1)", pid)
+                await sleeping
+
+        with pytest.raises(CONNECTION_ERRORS):
+            await work()
+
+
+async def test_what_asyncpg_says_of_a_session_ended_in_its_middle_is_a_connection_error() -> None:
+    assert issubclass(asyncpg.InternalClientError, CONNECTION_ERRORS)
+    assert issubclass(asyncpg.DiskFullError, CONNECTION_ERRORS)
+    assert not issubclass(asyncpg.UniqueViolationError, CONNECTION_ERRORS)
+
+
+async def test_both_ends_of_a_connection_notice_a_dead_peer(owner_url: str) -> None:
+    async with connected(owner_url) as connection:
+        settings = {
+            name: await connection.fetchval("SELECT current_setting($1)", name)
+            for name in ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count")
+        }
+        assert settings == {
+            "tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3",
+        }  # fmt: skip
+        peer = connection._transport.get_extra_info("socket")
+        assert peer.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) != 0
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            assert peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == PEER_SILENT_S_MAX * 1000
