@@ -209,6 +209,16 @@ def located(error: CatalogError, standing: Standing, acting: str, places: Mappin
     return CatalogError(ENTRY_ID.sub(named, str(error)))
 
 
+def takes_the_place(error: CatalogError, standing: Standing, stated: Iterable[CatalogEntry]) -> bool:
+    """Whether what the error names is in force about the same as something stated: replacing it helps."""
+    about = {subject(entry) for entry in stated}
+    return any(
+        subject(standing.entries[key]) in about
+        for key in ENTRY_ID.findall(str(error))
+        if key in standing.entries and not standing.withdrawn[key]
+    )
+
+
 def _says_only_its_name(entry: CatalogEntry) -> bool:
     return isinstance(entry, Model) and not (
         entry.aliases or entry.match or entry.unless or entry.family or entry.retired

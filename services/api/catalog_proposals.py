@@ -22,9 +22,11 @@ from services.api.catalog_book import (
     hidden_from,
     located,
     signed,
+    takes_the_place,
     visible,
 )
-from services.api.catalog_impact import Impact, impact
+from services.api.catalog_impact import Effect, Impact, effect, impact
+from services.api.catalog_left_out import LeftOut, left_out
 from services.api.database import Connection, Database, database_of
 from services.api.openapi import answers
 from services.api.problems import Refused, not_found
@@ -71,7 +73,13 @@ class Review(BaseModel):
     changes: list[dict[str, Any]]
     findings_total: int
     findings: list[dict[str, Any]] = Field(description="those to confirm first")
-    impact: Impact | None = None
+    not_taken: list[LeftOut] = Field(
+        [], description="fields of another vendor's file that are not taken over"
+    )
+    effect: Effect | None = Field(None, description="what approving does to usage, and to what is booked")
+    impact: Impact | None = Field(
+        None, description="as if the last days were priced again, which they are not"
+    )
 
 
 class ListedProposal(BaseModel):
@@ -162,19 +170,22 @@ async def make_proposal(
     standing = await catalog_of(request).standing()
     known = standing.book.parents.keys()
     places: dict[str, str] = {}
+    not_taken: dict[str, tuple[str, ...]] = {}
+    stated: list[CatalogEntry] = []
     try:
-        stated: list[CatalogEntry] = []
         if raw or not withdraw:
             stated = await asyncio.to_thread(
-                read_prices, name, raw, recorded_at=now, units=known, places=places
+                read_prices, name, raw, recorded_at=now, units=known, places=places, not_taken=not_taken
             )
         added = additions(
             standing, stated, acting=acting, withdraw=withdraw, replace=replace, source=name, now=now
         )
         review, book = await _reviewed(standing, added, acting)
-        review.impact = await impact(database, acting, standing, book, added, now)
+        review.impact, review.effect = await impact(database, acting, standing, book, added, now)
     except CatalogError as error:
-        raise _refused(located(error, standing, acting, places)) from None
+        needs = "replace" if not replace and takes_the_place(error, standing, stated) else ""
+        raise _refused(located(error, standing, acting, places), needs) from None
+    review.not_taken = left_out(not_taken)
     recorded = None
     if not dry_run:
         async with database.writing(acting) as connection:
@@ -255,8 +266,8 @@ async def get_proposal(request: Request, caller: Anyone, id: int) -> Proposal:
 
 @router.post(f"{PROPOSALS_PATH}/{{id}}/approve", responses=answers("proposal", missing="no such proposal"))
 async def approve(request: Request, caller: Administrator, id: int, asked: Approval) -> Proposal:
-    """Bring a proposal into force, checked against what stands now; every rating worker prices with it
-    within 2 s."""
+    """Bring a proposal into force, checked against what stands now; within 2 s every rating worker prices
+    usage with it. What is booked keeps its price: `review.effect` says how much that is."""
     database, acting = database_of(request), caller.tenant or EVERYBODY
     for _ in range(ATTEMPTS_MAX):
         standing, now = await catalog_of(request).standing(), datetime.now(UTC)
@@ -267,11 +278,13 @@ async def approve(request: Request, caller: Administrator, id: int, asked: Appro
             entries = _decode_entries(row["entries"])
             added = additions(standing, entries, acting=acting, source=row["name"], now=now)
             added = signed(added, by=row["proposed_by"], note=row["note"], now=now)
-            review, _book = await _reviewed(standing, added, acting)
+            review, book = await _reviewed(standing, added, acting)
         except CatalogError as error:
             raise _refused(located(error, standing, acting, {})) from None
-        review.impact = Proposal(**row).review.impact  # of the day on which it was proposed
+        proposed = Proposal(**row).review
+        review.impact, review.not_taken = proposed.impact, proposed.not_taken  # of the day it was proposed
         _must_be_confirmed(review, asked)
+        review.effect = await effect(database, acting, standing, book, added, now)
         try:
             return await _approved(database, caller, standing.version, added, review, row, asked.reason)
         except Outdated:
@@ -330,13 +343,14 @@ def _must_be_confirmed(review: Review, asked: Approval) -> None:
     open_ones = [finding for finding in review.findings if finding["severity"] == "confirm"]
     if open_ones and not asked.confirm:
         raise Refused(
-            409, "Not confirmed", 'findings of severity "confirm" need confirm: true', findings=open_ones
-        )
+            409, "Not confirmed", 'findings of severity "confirm" need confirm: true', findings=open_ones,
+            needs="confirm",
+        )  # fmt: skip
 
 
 def _key(caller: Caller) -> str:
     return f"key {caller.key_id}"
 
 
-def _refused(error: CatalogError) -> Refused:
-    return Refused(422, "Refused", str(error))
+def _refused(error: CatalogError, needs: str = "") -> Refused:
+    return Refused(422, "Refused", str(error), **({"needs": needs} if needs else {}))

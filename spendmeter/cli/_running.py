@@ -6,6 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any, NoReturn
 
 import typer
@@ -21,10 +22,34 @@ class NoAnswer(Exception):
     """The api cannot be asked; the text says why."""
 
 
-def fail(text: str) -> NoReturn:
-    """Says what went wrong and ends the command with exit code 1."""
-    typer.echo(text, err=True)
+def fail(text: str, problem: Mapping[str, Any] | None = None) -> NoReturn:
+    """Says what went wrong and ends the command with exit code 1. Where it was asked for JSON, whoever reads
+    its output gets `problem`, or the text as one."""
+    if not _told_as_json(problem or {"detail": text}):
+        typer.echo(text, err=True)
     raise typer.Exit(1)
+
+
+def misused(text: str) -> NoReturn:
+    """Says which argument is wrong, ends the command with exit code 2; as JSON where that was asked for."""
+    if _told_as_json({"title": "Usage", "detail": text}):
+        raise typer.Exit(2)
+    raise typer.BadParameter(text)
+
+
+_AS_JSON: ContextVar[bool] = ContextVar("as_json", default=False)
+
+
+def as_json(wanted: bool) -> bool:
+    """The callback of an option --json: with it, what goes wrong is told as JSON too."""
+    _AS_JSON.set(wanted)
+    return wanted
+
+
+def _told_as_json(problem: Mapping[str, Any]) -> bool:
+    if _AS_JSON.get():
+        typer.echo(json.dumps(problem, indent=2))
+    return _AS_JSON.get()
 
 
 def home() -> Home:

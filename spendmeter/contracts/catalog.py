@@ -200,7 +200,7 @@ class FxRate(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.fx.v1"):
     effective_from: Instant
 
 
-class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Step(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """The price of one unit beyond a quantity in the period."""
 
     over: PlainDecimal = "0"

@@ -46,6 +46,11 @@ class Agreement:
         """All that any of the terms names."""
         return frozenset(name for terms in self.stated for name in terms.contracts)
 
+    @property
+    def currencies(self) -> frozenset[str]:
+        """All that the tenant's book was, is or will be in."""
+        return frozenset(terms.currency for terms, _ in self._agreed)
+
     def with_contracts(self, tenant: str, contracts: tuple[str, ...]) -> Agreement:
         """The same, were these the contracts of all terms."""
         stated = self.stated or (replace(NO_TERMS, tenant=tenant),)

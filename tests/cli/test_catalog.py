@@ -82,12 +82,13 @@ async def test_a_price_from_its_file_to_its_history(tmp_path: Path) -> None:
     )
     said = await run("diff", file, "--withdraw", OLD.id)
     assert "changed: openai/m input_tokens: 1 USD per 1,000,000 -> 1.25 USD per 1,000,000 (x 1.25)" in said
-    assert "0 of 0 events priced by both books" in said
+    assert "what it does: usage from now on; nothing booked since" in said
+    assert "were they priced again: 0 of 0 events since" in said
     assert "open" not in await run("proposals")
     made = json.loads(await run("propose", file, "--replace", "--note", "as of November", "--json"))
     number = str(made["id"])
     assert "1.25 USD" in await run("diff", number)
-    assert f"proposal {number} is in force as version 2" in await run(
+    assert f"proposal {number} is in force as version 2: usage from now on; nothing booked" in await run(
         "approve", number, "--reason", "checked"
     )
     assert "is approved" in await run("approve", number, code=1)
@@ -153,6 +154,54 @@ async def test_a_wrong_argument_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "there is no openai/x" in await run("show", "openai/x", code=1)
     monkeypatch.setenv("SPENDMETER_API_URL", "http://127.0.0.1:9")
     assert "does not answer" in await run("list", code=1)
+
+
+async def test_a_refusal_names_the_flag_that_it_needs(tmp_path: Path) -> None:
+    file = tmp_path / "prices.toml"
+    file.write_text(FILE.replace('"m"', '"flagged"'))
+    await run("approve", str(json.loads(await run("propose", file, "--json"))["id"]))
+    file.write_text(FILE.replace('"m"', '"flagged"').replace("1.25", "125"))
+    for command in ("propose", "lint", "diff"):
+        assert "add --replace to withdraw whatever else is in force" in await run(command, file, code=1)
+    number = str(json.loads(await run("propose", file, "--replace", "--json"))["id"])
+    said = await run("approve", number, code=1)
+    assert "is 100.0 times 1.25 USD" in said
+    assert "add --confirm where all of that is meant" in said
+
+
+async def test_an_error_is_json_where_json_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = json.loads(await run("show", "openai/nothing", "--json", code=1))
+    assert (problem["status"], problem["detail"]) == (404, "there is no openai/nothing in the catalog")
+    assert "PROVIDER/SKU" in json.loads(await run("show", "gpt-4o", "--json", code=2))["detail"]
+    file = tmp_path / "wrong.toml"
+    file.write_text(FILE.replace("prices =", "price ="))
+    for command in ("propose", "import", "lint", "diff", "consensus"):
+        problem = json.loads(await run(command, file, "--json", code=1))
+        assert (problem["status"], problem["title"]) == (422, "Refused")
+        assert "unknown field 'price': did you mean prices? allowed are when, per" in problem["detail"]
+    file.write_text(FILE.replace('"m"', '"asked-twice"'))
+    await run("approve", str(json.loads(await run("propose", file, "--json"))["id"]))
+    file.write_text(file.read_text().replace("1.25", "1.26"))
+    assert "--replace" in json.loads(await run("propose", file, "--json", code=1))["flag"]
+    monkeypatch.setenv("SPENDMETER_API_URL", "http://127.0.0.1:9")
+    assert "does not answer" in json.loads(await run("list", "--json", code=1))["detail"]
+
+
+async def test_what_a_file_of_another_vendor_loses_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "litellm.json"
+    model = {
+        "litellm_provider": "openai",
+        "input_cost_per_token": 1e-6,
+        "provider_specific_entry": {"us": 1.1},
+    }
+    file.write_text(json.dumps({f"model-{number}": model for number in range(5)}))
+    said = await run("diff", file)
+    assert "not taken over: provider_specific_entry.us of model-0, model-1, model-2 and 2 more" in said
+    assert json.loads(await run("diff", file, "--json"))["review"]["not_taken"] == [
+        {"field": "provider_specific_entry.us", "models": 5, "of": [f"model-{number}" for number in range(5)]}
+    ]
 
 
 async def test_another_source_is_compared(tmp_path: Path) -> None:

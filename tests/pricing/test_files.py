@@ -73,6 +73,70 @@ def test_what_litellm_says_and_we_cannot_is_named_in_a_note() -> None:
     assert (model.sku, model.note) == ("large", "not taken over: output_cost_per_pixel")
 
 
+def not_taken(name: str, text: str) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    read_prices(name, text.encode(), recorded_at=RECORDED, not_taken=found)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("field", "named"),
+    [
+        ('"provider_specific_entry": {"fast": 6.0, "us": 1.1}', ("provider_specific_entry.fast", "provider_specific_entry.us")),
+        ('"regional_endpoint_uplift_multiplier": 1.1', ("regional_endpoint_uplift_multiplier",)),
+        ('"off_peak_pricing": {"hours": [{"start": 16}], "discount": 0.5}', ("off_peak_pricing.discount", "off_peak_pricing.hours")),
+        ('"a_field_of_tomorrow": "0.5 per call"', ("a_field_of_tomorrow",)),
+        ('"max_price_per_call": 2', ("max_price_per_call",)),
+        ('"search_context_cost_per_query": {"search_context_size_low": 1, "search_context_size_huge": 2}', ("search_context_cost_per_query.search_context_size_huge",)),
+        ('"tiered_pricing": [{"range": [0, 9], "input_cost_per_token": 1, "off_peak": 2}]', ("tiered_pricing.off_peak",)),
+        ('"supports_vision": true, "max_tokens": 9, "rpm": 5, "source": "x", "input_cost_per_image": null', ()),
+    ],
+)  # fmt: skip
+def test_every_field_of_litellms_is_taken_over_or_says_no_price_or_is_named(
+    field: str, named: tuple[str, ...]
+) -> None:
+    text = f'{{"m": {{"litellm_provider": "p", "output_cost_per_token": 1, {field}}}}}'
+    assert not_taken("l.json", text) == ({"m": named} if named else {})
+
+
+def test_prices_of_zero_that_litellm_does_not_mean_are_named() -> None:
+    text = '{"m": {"litellm_provider": "p", "input_cost_per_token": 0, "output_cost_per_token": 0.0}}'
+    assert not_taken("l.json", text) == {"m": ("prices of 0, which mean free or unknown",)}
+
+
+GENAI = """[{"id": "tide", "name": "Tide", "api_pattern": "x", "surge_pricing": true, "models": [{"id": "t",
+  "match": {"equals": "t"}, "off_peak_pricing": {"from": 16}, "prices_checked": "2026-11-01",
+  "prices": [{"constraint": {"start_date": "2026-10-01"}, "prices": {"input_mtok": {"base": 1, "tiers": []}}}]}]}]"""
+
+
+def test_a_field_of_genai_prices_that_nobody_reads_is_named() -> None:
+    assert not_taken("g.json", GENAI) == {"tide": ("surge_pricing",), "tide/t": ("off_peak_pricing",)}
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "reason"),
+    [
+        (
+            '-01"}',
+            '-01", "end_date": "2026-11-01"}',
+            r"tide/t: prices\.0\.constraint: unknown field 'end_date'",
+        ),
+        (
+            '"tiers": []',
+            '"tiers": [], "off_peak": 2',
+            r"tide/t: prices\.0\.prices\.input_mtok: unknown field 'off_peak'",
+        ),
+        ('{"equals": "t"}', '{"equals": "t", "unless": "x"}', "tide/t: match: unknown field 'unless'"),
+    ],
+)
+def test_a_condition_of_genai_prices_that_nobody_reads_refuses_the_file(
+    was: str, becomes: str, reason: str
+) -> None:
+    assert was in GENAI
+    with pytest.raises(CatalogError, match=reason):
+        not_taken("g.json", GENAI.replace(was, becomes))
+
+
 def test_the_same_price_is_the_same_entry_in_every_format() -> None:
     toml = b'recorded_at = 2026-11-23T00:00:00Z\n[[price]]\nprovider = "p"\nsku = "s"\nper = 1\nprices = { pages = "0.5" }\nwhen = { context_min = 9, batch = true }'
     yaml = (
@@ -110,18 +174,21 @@ REFUSED: list[tuple[str, str, str]] = [
     ("a.toml", DJINN.replace('"3"', '"NaN"'), "not a plain decimal"),
     ("a.toml", DJINN.replace('"3"', "nan"), "got `float`: an amount is written in quotes"),
     ("a.toml", DJINN.replace('"3"', "3"), "got `int`: an amount is written in quotes"),
-    ("a.toml", DJINN.replace("aliases", "alias"), r"model\[0\]: .*unknown field `alias`"),
-    ("a.toml", DJINN.replace("time_zone", "zone"), r"calendar\[0\]: unknown fields zone"),
-    ("a.toml", DJINN.replace("[[unit]]", "[[units]]"), "a.toml: .*unknown field `units`"),
+    ("a.toml", DJINN.replace("aliases", "alias"), r"model\[0\]: unknown field 'alias': did you mean aliases\? allowed are provider, sku, aliases, match"),
+    ("a.toml", DJINN.replace("time_zone", "zone"), r"calendar\[0\]: unknown field 'zone': did you mean time_zone\? allowed are"),
+    ("a.toml", DJINN.replace("[[unit]]", "[[units]]"), r"a\.toml: unknown field 'units': did you mean unit\? allowed are source, .*, adjustment, calendar"),
     ("a.toml", DJINN.replace("recorded_at = 2026-11-23T00:00:00Z", ""), "missing required field `recorded_at`"),
     ("a.toml", DJINN.replace("wishes = ", "dreams = "), r"model\[0\]: unknown unit 'dreams'; state it in a unit table"),
     ("a.toml", DJINN.replace("per = 1 ", 'per = 1\ncurrency = "usd" '), "regex"),
     ("a.toml", DJINN.replace("per = 1 ", "per = 0 "), ">= 1"),
     ("a.toml", "[[model]", r"a\.toml: .*line 1"),
     ("a.toml", "[model]\n", "model is not a list of tables"),
-    ("a.toml", 'id = "x"\n', "unknown field `id`"),
-    ("a.toml", '[[fx]]\nid = "x"\n', r"fx\[0\]: unknown fields id"),
-    ("a.toml", '[[unit]]\nunit = "x"\nabout = "x"\ntenant = "acme"\n', r"unit\[0\]: unknown fields tenant"),
+    ("a.toml", 'id = "x"\n', "unknown field 'id'; allowed are source"),
+    ("a.toml", '[[fx]]\nid = "x"\n', r"fx\[0\]: unknown field 'id'; allowed are .*base, quote, rate, effective_from"),
+    ("a.toml", '[[unit]]\nunit = "x"\nabout = "x"\ntenant = "acme"\n', r"unit\[0\]: unknown field 'tenant'; allowed are .*unit, about, parent, context"),
+    ("a.toml", DJINN.replace('days = [1', 'weekdays = [1'), r"model\[0\]: rates\[2\].when.windows\[0\]: unknown field 'weekdays': did you mean days\? allowed are days, start, end"),
+    ("a.toml", DJINN.replace('calendar = "baghdad", w', 'w').replace("when = { eff", "when = { hours = 1, eff"), r"rates\[0\].when: unknown field 'hours'; allowed are effective_from, effective_to, batch"),
+    ("a.toml", '[[period]]\neffect = "volume"\nprovider = "p"\nunits = ["pages"]\nsteps = [{ above = "1", price = "2" }]\n', r"period\[0\]: steps\[0\]: unknown field 'above': did you mean over\? allowed are over, price"),
     ("a.toml", "a = " + "[" * 5000, "nested too deep"),
     ("a.yaml", "price: [{provider: p, sku: s, prices: {pages: 1.0}}]", "not a plain decimal"),
     ("a.yaml", "price: [{provider: p, sku: s, prices: {pages: '1', pages: '2'}}]", "line 1: a key stands twice"),
@@ -133,7 +200,7 @@ REFUSED: list[tuple[str, str, str]] = [
     ("a.csv", CSV + "p,s,pages,1,1\np,s,pages,-1,1\n", r"a\.csv: line 3: prices\[\.\.\.\]: not a plain decimal"),
     ("a.csv", CSV + "p,s,pages,1e3,1\n", "line 2: .*not a plain decimal"),
     ("a.csv", CSV + "p,s,pages,NaN,1\n", "line 2: .*not a plain decimal"),
-    ("a.csv", CSV + "p,s,pags,1,1\n", "line 2: unknown unit 'pags'"),
+    ("a.csv", CSV + "p,s,pags,1,1\n", r"line 2: unknown unit 'pags': did you mean pages\? Else state it in a unit table first"),
     ("a.csv", CSV + "p,s,pages,,1\n", "line 2: no price"),
     ("a.csv", CSV + "p,s,pages,1\n", "line 2: has not as many cells"),
     ("a.csv", CSV + "p,s,pages,1,1,1\n", "line 2: has not as many cells"),
@@ -149,6 +216,7 @@ REFUSED: list[tuple[str, str, str]] = [
     ("a.jsonl", '{"source":"s"}\n{', "line 2: "),
     ("a.jsonl", "", "a.jsonl: "),
     ("a.json", '{"m": {"input_cost_per_token": 1}}', "m: no litellm_provider"),
+    ("a.json", '{"m": {"litellm_provider": "p", "input_cost_per_token": "1"}}', "m: 1 is not an amount of at least 0"),
     ("a.json", '{"m": {"litellm_provider": "p", "input_cost_per_token": -1}}', "m: -1 is not an amount of at least 0"),
     ("a.json", '{"m": {"litellm_provider": "p", "input_cost_per_token": 1e-999}}', "1e-999 is out of range"),
     ("a.json", '{"m": {"litellm_provider": "p", "input_cost_per_token": 1e99999999999999999999}}', "out of range"),

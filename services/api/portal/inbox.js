@@ -7,6 +7,7 @@ import { link } from "./links.js";
 import { actingOf, changesTable, modelLink, moment, whoseChoice, whoseOf } from "./prices.js";
 
 const SLOW_BEATS = 4;
+const LEFT_OUT_SHOWN = 3;
 const ITEMS_MAX = 200; // as many as the API gives
 
 const stakes = ({ at_stake: stake, unpriced_events: unpriced }) => [
@@ -118,10 +119,12 @@ export function proposalPage(query) {
     content.replaceChildren(
       el("p", {}, el("span", { className: "badge", "data-state": { open: "warn", rejected: "over" }[state] ?? "" }, state), ` ${proposal.name} ${proposal.note}`,
         el("small", { className: "line" }, `proposed ${moment(proposal.proposed_at)} by ${proposal.proposed_by}${decided}`)),
-      proposal.version ? el("p", {}, el("b", {}, `In force as publication ${proposal.version}: every worker prices by it.`)) : "",
+      proposal.version ? el("p", {}, el("b", {}, `In force as publication ${proposal.version}${review.effect ? `: ${review.effect.says}` : ""}.`)) : "",
       el("h2", {}, `What it changes in publication ${review.base}`), ...changesTable(review.changes, review.changes_total, query),
       el("h2", {}, "What looks wrong"), findings(review),
-      el("h2", {}, "In money"), inMoney(review.impact),
+      ...leftOut(review.not_taken ?? []),
+      el("h2", {}, "What approving does"), el("p", {}, review.effect ? `${review.effect.says}.` : "It prices usage from now on; what is booked keeps its price."),
+      el("h2", {}, "Were the last 30 days priced again, which they are not"), inMoney(review.impact),
       state === "open" ? decision(review) : "");
   }
 
@@ -155,6 +158,12 @@ function findings({ findings: found, findings_total: total }) {
   if (!total) return el("p", { className: "soft" }, "Nothing.");
   return el("ul", { className: "rows" }, found.map(({ severity, message }) => el("li", {}, el("span", { className: "badge", "data-state": severity === "warning" ? "warn" : "over" }, severity), ` ${message}`)),
     total > found.length ? el("li", { className: "fine" }, `${count(total)} in all`) : null);
+}
+
+// What another vendor's file says and the catalog does not take over.
+function leftOut(fields) {
+  if (!fields.length) return [];
+  return [el("h2", {}, "Not taken over from the file"), el("ul", { className: "rows" }, fields.map(({ field, models, of }) => el("li", {}, el("b", {}, field), ` of ${of.slice(0, LEFT_OUT_SHOWN).join(", ")}${models > LEFT_OUT_SHOWN ? ` and ${count(models - LEFT_OUT_SHOWN)} more` : ""}`)))];
 }
 
 function inMoney(impact) {

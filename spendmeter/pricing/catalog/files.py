@@ -8,9 +8,11 @@ into them (`read.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -31,8 +33,10 @@ from spendmeter.contracts.catalog import (
     Price,
     PriceKind,
     Provider,
+    Step,
     TenantTerms,
     Unit,
+    Window,
     Withdrawal,
     identified,
 )
@@ -108,23 +112,52 @@ def entries(header: Header, kind: str, table: dict[str, Any], *, strict: bool) -
     stamp = {"recorded_at": header.recorded_at, "by": header.by}
     scope = {"layer": header.layer, "tenant": header.tenant, "contract": header.contract}
     if kind == "model":
-        yield from _model(header, msgspec.convert(table, ModelLine, strict=strict), stamp | scope)
+        yield from _model(header, converted(table, ModelLine, strict=strict), stamp | scope)
         return
     if kind == "price":
         said = scope | {"source": header.source} | table
-        line = msgspec.structs.asdict(msgspec.convert(said, PriceLine, strict=strict))
+        line = msgspec.structs.asdict(converted(said, PriceLine, strict=strict))
         yield from _prices(line, stamp)
         return
     struct = TABLES[kind]
     fields = struct.__struct_fields__
     layered = "layer" in fields
     stated = {"id", "version", *stamp} | (set() if layered or struct is TenantTerms else {"tenant"})
-    if unknown := table.keys() - (set(fields) - stated):
-        raise CatalogError(f"unknown fields {', '.join(sorted(unknown))}")
+    allowed = [name for name in fields if name not in stated]
+    if unknown := sorted(table.keys() - set(allowed)):
+        raise CatalogError(unknown_field(unknown[0], allowed))
     inherited = scope if layered else {"tenant": header.tenant} if struct is TenantTerms else {}
-    yield identified(
-        msgspec.convert({"source": header.source} | stamp | inherited | table, struct, strict=strict)
-    )
+    yield identified(converted({"source": header.source} | stamp | inherited | table, struct, strict=strict))
+
+
+_T = TypeVar("_T", bound=Struct)
+_UNKNOWN = re.compile(
+    r"Object contains unknown field `(?P<field>.*?)`(?P<at> - at `\$(?P<path>.*)`)?", re.DOTALL
+)
+_INNER: Mapping[str, type[Struct]] = {"rates": Rates, "when": Conditions, "windows": Window, "steps": Step}
+"""What stands inside a table, by the field that holds it."""
+
+
+def converted(table: dict[str, Any], struct: type[_T], *, strict: bool, more: Collection[str] = ()) -> _T:
+    """The table as `struct`. Raises msgspec.ValidationError; or CatalogError for a field that it does not
+    have, with those that it has and `more`."""
+    try:
+        return msgspec.convert(table, struct, strict=strict)
+    except msgspec.ValidationError as error:
+        found = _UNKNOWN.fullmatch(str(error))
+        if found is None:
+            raise
+        path = re.findall(r"\w+", found["path"] or "")
+        inside = next((_INNER[name] for name in reversed(path) if name in _INNER), struct)
+        allowed = [*inside.__struct_fields__, *(more if inside is struct else ())]
+        raise CatalogError(unknown_field(found["field"], allowed) + (found["at"] or "")) from None
+
+
+def unknown_field(name: str, allowed: Collection[str]) -> str:
+    """Why a field is refused: which ones are allowed, and the one that was probably meant."""
+    near = get_close_matches(name, allowed, n=1)
+    meant = f": did you mean {near[0]}?" if near else ";"
+    return f"unknown field {name!r}{meant} allowed are {', '.join(allowed)}"
 
 
 def _model(header: Header, line: ModelLine, shared: dict[str, Any]) -> Iterator[CatalogEntry]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, MutableMapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from importlib.metadata import version
@@ -26,6 +26,7 @@ from spendmeter.contracts.catalog import ANY, Conditions, Window
 from spendmeter.contracts.money import plain
 from spendmeter.pricing.catalog import PUBLIC
 from spendmeter.pricing.catalog.files import Header, ModelLine, Rates, write_jsonl
+from spendmeter.pricing.catalog.genai_fields import name_unread
 from spendmeter.pricing.conditions import CatalogError
 
 RECORDED_AT = datetime(2026, 11, 23, tzinfo=UTC)
@@ -80,14 +81,18 @@ def lines(providers: list[source.Provider]) -> list[ModelLine | dict[str, Any]]:
     ]
 
 
-def published(text: str) -> list[source.Provider]:
-    """What its data.json holds. Raises CatalogError."""
+def published(text: str, not_taken: MutableMapping[str, tuple[str, ...]]) -> list[source.Provider]:
+    """What its data.json holds; `not_taken` is told, by model, the fields that nobody reads. Raises
+    CatalogError."""
+    raw = _decode(text)
     try:
         # What the package's own updates are read with; the package is pinned, and has no other way in.
-        return source._providers_from_raw(_decode(text))
+        providers = source._providers_from_raw(raw)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise CatalogError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    name_unread(raw, providers, not_taken)
+    return providers
 
 
 def tables(providers: list[source.Provider]) -> Iterator[tuple[str, str, dict[str, Any]]]:

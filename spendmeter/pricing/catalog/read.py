@@ -8,7 +8,7 @@ The formats differ in how they spell tables; what a table may say is the same fo
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import PurePath
 from typing import Any, NamedTuple, get_args
@@ -24,9 +24,9 @@ from spendmeter.contracts.catalog import (
     TenantTerms,
     Unit,
 )
-from spendmeter.contracts.units import UNITS
+from spendmeter.contracts.units import UNITS, nearest_unit
 from spendmeter.pricing.catalog import litellm, spreadsheet
-from spendmeter.pricing.catalog.files import KINDS, Header, entries
+from spendmeter.pricing.catalog.files import KINDS, Header, converted, entries
 from spendmeter.pricing.conditions import CatalogError
 
 FILE_BYTES_MAX = 10 * 1024 * 1024
@@ -44,6 +44,10 @@ class _File(NamedTuple):
     tables: Tables
     strict: bool = True
     """Whether numbers and booleans are such, and not text."""
+    kinds: Collection[str] = ()
+    """The tables that may stand beside the header's fields."""
+    not_taken: Mapping[str, tuple[str, ...]] = {}
+    """By model, the fields of another vendor's file that are not taken over; filled while tables are read."""
 
 
 def read_prices(
@@ -53,8 +57,10 @@ def read_prices(
     recorded_at: datetime | None = None,
     units: Collection[str] = (),
     places: dict[str, str] | None = None,
+    not_taken: dict[str, tuple[str, ...]] | None = None,
 ) -> list[CatalogEntry]:
-    """The entries of a price file, with their ids and version 0; `places` is told where each is stated.
+    """The entries of a price file, with their ids and version 0; `places` is told where each is stated, and
+    `not_taken` which fields of which model of another vendor's file are not taken over.
 
     `name` tells the format by its ending (.toml, .yaml, .yml, .csv, .jsonl; .json is LiteLLM's or
     genai-prices') and is the
@@ -64,12 +70,16 @@ def read_prices(
     try:
         file = _parsed(name, raw)
         stated = {"recorded_at": recorded_at} if recorded_at else {}
-        header = msgspec.convert({"source": name} | stated | file.header, Header, strict=file.strict)
-        return _read(file, header, {*UNITS, *units}, {} if places is None else places)
+        said = {"source": name} | stated | file.header
+        header = converted(said, Header, strict=file.strict, more=file.kinds)
+        read = _read(file, header, {*UNITS, *units}, {} if places is None else places)
     except (msgspec.ValidationError, ValueError) as error:
         raise _at(name, error) from None
     except RecursionError:
         raise CatalogError(f"{name}: is nested too deep") from None
+    if not_taken is not None:
+        not_taken.update(file.not_taken)
+    return read
 
 
 def _read(file: _File, header: Header, known: set[str], places: dict[str, str]) -> list[CatalogEntry]:
@@ -92,7 +102,9 @@ def _read(file: _File, header: Header, known: set[str], places: dict[str, str]) 
     for entry in read:
         for unit in _units(entry):
             if unit not in known:
-                reason = f"unknown unit {unit!r}; state it in a unit table first"
+                near = nearest_unit(unit, known)
+                meant = f": did you mean {near}? Else" if near else ";"
+                reason = f"unknown unit {unit!r}{meant} state it in a unit table first"
                 raise _at(places[entry.id], CatalogError(reason))
     return read
 
@@ -156,7 +168,7 @@ def _document(said: Any, *, strict: bool) -> _File:
     if not isinstance(said, dict):
         raise CatalogError("is not a table of fields and lists of tables")
     header = {name: value for name, value in said.items() if name not in KINDS}
-    return _File(header, _listed(said), strict)
+    return _File(header, _listed(said), strict, kinds=sorted(KINDS))
 
 
 def _listed(said: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -181,7 +193,7 @@ def _lines(lines: Iterable[str]) -> Iterator[tuple[str, str, dict[str, Any]]]:
         except msgspec.DecodeError as error:
             raise CatalogError(f"line {number}: {error}") from None
         if kind not in KINDS:
-            raise CatalogError(f"line {number}: unknown type {kind!r}")
+            raise CatalogError(f"line {number}: unknown type {kind!r}; known are {', '.join(sorted(KINDS))}")
         yield f"line {number}", kind, table
 
 
@@ -191,11 +203,14 @@ def _csv(text: str) -> _File:
 
 def _json(text: str) -> _File:
     """Of a vendor of price lists: a list is genai-prices', a table LiteLLM's."""
+    not_taken: dict[str, tuple[str, ...]] = {}
     if text.lstrip().startswith("["):
         from spendmeter.pricing.catalog import genai  # only who imports its data waits for it
 
-        return _File({}, genai.tables(genai.published(text)))
-    return _File({}, litellm.tables(litellm.models(text)))
+        tables = genai.tables(genai.published(text, not_taken))
+    else:
+        tables = litellm.tables(litellm.models(text), not_taken)
+    return _File({}, tables, not_taken=not_taken)
 
 
 _FORMATS = {

@@ -1,0 +1,19 @@
+"""Instants and versions as arguments say them."""
+
+from __future__ import annotations
+
+DAY_DIGITS = len("20261101")
+
+
+def instant(text: str) -> str:
+    """A day begins at midnight of UTC, as prices do; anything else is the api's to read."""
+    from datetime import date
+
+    try:
+        return f"{date.fromisoformat(text).isoformat()}T00:00:00Z"
+    except ValueError:
+        return text
+
+
+def version(text: str) -> str:
+    return text if text.isdecimal() and len(text) < DAY_DIGITS else instant(text)

@@ -1,0 +1,110 @@
+"""Answers of the API as a terminal shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+LEFT_OUT_SHOWN = 3
+"""Models beside a field; the JSON has more."""
+
+
+def shown(answer: Any, json: bool) -> bool:
+    """Whether the answer was wanted as JSON, and is printed."""
+    if json:
+        from json import dumps
+
+        typer.echo(dumps(answer, indent=2))
+    return json
+
+
+def order(row: Any) -> tuple[str, int, str]:
+    """By unit, what holds always before what holds under conditions."""
+    return row["entry"]["unit"], len(row["conditions"]), row["conditions"]
+
+
+def said(row: Any) -> str:
+    """What a recorded entry says, in a line."""
+    entry = row["entry"]
+    return f"{row['says'] or entry['type'].split('.')[-2]}, says {entry['source']}"
+
+
+def when(instant: str) -> str:
+    return f"{instant[:16].replace('T', ' ')}Z"
+
+
+def print_review(proposal: Any, json: bool) -> None:
+    """Print a proposal's diff, findings and money."""
+    if shown(proposal, json):
+        return
+    review = proposal["review"]
+    print_changes(review)
+    print_findings(review["findings"])
+    _print_left_out(review["not_taken"])
+    if effect := review["effect"]:
+        typer.echo(f"what it does: {effect['says']}")
+    if money := review["impact"]:
+        known = "an unknown number" if money["events"] is None else f"{money['events']:,}"
+        typer.echo(
+            f"were they priced again: {money['repriced']:,} of {known} events since {when(money['since'])} "
+            "priced by both books, the newest first"
+        )
+        for each in money["amounts"]:
+            typer.echo(f"  {each['before']} -> {each['after']} {each['currency']} ({each['difference']})")
+        if money["statuses_before"] != money["statuses_after"]:
+            typer.echo(
+                f"  by status: {_counts(money['statuses_before'])} -> {_counts(money['statuses_after'])}"
+            )
+    if proposal["id"] is not None and proposal["state"] == "open":
+        typer.echo(f"proposal {proposal['id']} is open. Next: spendmeter catalog approve {proposal['id']}")
+
+
+def _print_left_out(fields: Any) -> None:
+    """Which fields of another vendor's file are not taken over."""
+    for each in fields:
+        names = ", ".join(each["of"][:LEFT_OUT_SHOWN])
+        more = each["models"] - min(LEFT_OUT_SHOWN, len(each["of"]))
+        typer.echo(f"not taken over: {each['field']} of {names}{f' and {more:,} more' if more else ''}")
+
+
+def _counts(statuses: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {status}" for status, count in sorted(statuses.items())) or "none"
+
+
+def finding_line(finding: Any) -> str:
+    return f"  {finding['severity']}: {finding['message']}"
+
+
+def print_findings(findings: Any) -> None:
+    for finding in findings:
+        typer.echo(finding_line(finding))
+    if not findings:
+        typer.echo("nothing looks wrong")
+
+
+def print_changes(report: Any) -> None:
+    from decimal import Decimal
+
+    from spendmeter.contracts.money import plain
+
+    for change in report["changes"]:
+        what = f"{change['provider']}/{change['sku']} {change['unit']}"
+        ratio = f" (x {plain(Decimal(change['ratio']))})" if change.get("ratio") else ""
+        amounts = f"{_amount(change, 'before')} -> {_amount(change, 'after')}"
+        typer.echo(f"  {change['change']}: {what}: {amounts}{ratio}")
+        if change["conditions"]:
+            typer.echo(f"    {change['conditions']}")
+    if more := report["changes_total"] - len(report["changes"]):
+        typer.echo(f"  ... and {more:,} more")
+    if not report["changes"]:
+        typer.echo("no price changes")
+
+
+def _amount(change: Any, side: str) -> str:
+    entry = change.get(side)
+    if entry is None:
+        return "none"
+    if "factor" in entry:
+        return f"times {entry['factor']}"
+    return f"{entry['price']} {entry.get('currency', 'USD')} per {entry.get('per', 1):,}"
