@@ -19,6 +19,7 @@ from pathlib import Path
 from deploy.local.home import CLONE, LOOPBACK
 from deploy.local.processes import launch
 from spendmeter.platform.kafka_access import KafkaAccess
+from spendmeter.platform.settings import LOCAL_HOSTS
 from spendmeter.platform.webhooks import PRIVATE_SETTING
 
 PORTS = {"api": 8400, "ingest": 8401, "rating": 8402, "ledger": 8403, "alerts": 8404, "demo": 8405}
@@ -68,6 +69,7 @@ def service(
     environment = {
         **kafka.environment(),
         "SPENDMETER_HOST": LOOPBACK,
+        "SPENDMETER_HOSTS": os.environ.get("SPENDMETER_HOSTS", LOCAL_HOSTS),
         "SPENDMETER_PORT": str(port),
         "SPENDMETER_TOPIC_PREFIX": topic_prefix,
         "SPENDMETER_PARTITIONS": str(partitions),

@@ -28,7 +28,7 @@ async def serve(settings: Settings) -> None:
     progress = Progress()
     upkeep = Upkeep(database, progress)
     app = create_app(settings, database, progress, lambda: upkeep.trouble)
-    server = Server(app, settings, http="httptools")
+    server = Server(app, settings)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))

@@ -117,12 +117,13 @@ class Edge:
 
         taken = 0
         bytes_max = BODY_BYTES_MAX_OF.get(scope["path"], BODY_BYTES_MAX)
+        announced = next((int(value) for name, value in scope["headers"] if name == b"content-length"), 0)
 
         async def receive_bounded() -> Message:
             nonlocal taken
-            message = await receive()
+            message: Message = {} if announced > bytes_max else await receive()
             taken += len(message.get("body", b""))
-            if taken > bytes_max:
+            if max(announced, taken) > bytes_max:
                 raise HTTPException(413, f"a body has at most {bytes_max} bytes")
             return message
 

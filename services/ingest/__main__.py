@@ -32,7 +32,7 @@ async def serve(settings: Settings) -> None:
         meters=meters,
         age_max=timedelta(days=settings.event_age_max_days),
     )
-    server = Server(create_app(door), settings, http="httptools", proxy_headers=False)
+    server = Server(create_app(door), settings, proxy_headers=False)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))

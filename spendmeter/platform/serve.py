@@ -1,11 +1,14 @@
-"""HTTP as every service serves it: /health, /ready, /metrics, and problem+json for what goes wrong."""
+"""HTTP as every service serves it: /health, /ready, /metrics, within bounds that hold for strangers."""
 
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 from collections.abc import Awaitable, Callable
-from typing import Any
+from dataclasses import replace
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -13,21 +16,24 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
+from spendmeter.platform.connection import Bounds, Connection
+from spendmeter.platform.drain import HeardOut
+from spendmeter.platform.hosts import KnownHosts
+from spendmeter.platform.problem import problem as problem
 from spendmeter.platform.settings import Settings
+from spendmeter.platform.telemetry import Meters
 
+FILES_ELSE_MAX = 200
+"""File descriptors of a process beside its HTTP connections: Kafka, Postgres, logs, libraries."""
+TICKS_PER_LOOK = 10
+"""uvicorn's main loop ticks ten times a second."""
 GRACE_S = 10
 """How long a process may take to stop after SIGTERM."""
 
 ReadyCheck = Callable[[], str]
 """Why the service is not ready; '' = it is."""
-
-
-def problem(status: int, title: str, detail: str, *, instance: str = "", **more: Any) -> JSONResponse:
-    """An RFC 9457 answer."""
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "instance": instance}
-    headers = more.pop("headers", None)
-    return JSONResponse(body | more, status, headers, media_type="application/problem+json")
 
 
 def probe_routes(not_ready: ReadyCheck) -> list[Route]:
@@ -74,14 +80,19 @@ async def run_worker(
 
 
 class Server(uvicorn.Server):
-    """uvicorn without signal handlers of its own, so that one owner decides when the process stops."""
+    """uvicorn within bounds, and without signal handlers: one owner decides when a process stops."""
 
-    def __init__(self, app: Any, settings: Settings, **options: Any) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: Settings, *, bounds: Bounds | None = None, **options: Any
+    ) -> None:
+        held = replace(bounds or Bounds(), connections=connections_max((bounds or Bounds()).connections))
         super().__init__(
             uvicorn.Config(
-                app,
+                HeardOut(KnownHosts(app, settings.host_names)),
                 host=settings.host,
                 port=settings.port,
+                http=cast("type[Connection]", partial(Connection, bounds=held, meters=Meters())),
+                ws="none",
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -91,6 +102,14 @@ class Server(uvicorn.Server):
             )
         )
 
+    async def on_tick(self, counter: int) -> bool:
+        """uvicorn's: whether to stop. Connections that last too long are ended here."""
+        if counter % TICKS_PER_LOOK == 0:
+            now = asyncio.get_running_loop().time()
+            for connection in list(self.server_state.connections):
+                cast("Connection", connection).look(now)
+        return await super().on_tick(counter)
+
     def install_signal_handlers(self) -> None:
         """None: run_worker's are in place."""
 
@@ -99,3 +118,13 @@ class Server(uvicorn.Server):
         from contextlib import nullcontext
 
         return nullcontext()
+
+
+def connections_max(wanted: int) -> int:
+    """How many connections have file descriptors, at most `wanted`. Raises the soft limit where it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = wanted + FILES_ELSE_MAX
+    if soft != resource.RLIM_INFINITY and soft < files:
+        soft = files if hard == resource.RLIM_INFINITY else min(files, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - FILES_ELSE_MAX))

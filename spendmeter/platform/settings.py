@@ -10,6 +10,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from spendmeter.platform.kafka_access import KafkaAccess, Mechanism, SecurityProtocol
 
+LOCAL_HOSTS = "localhost,127.0.0.1,[::1]"
+
 
 class Settings(BaseSettings):
     """One process's settings; every name is the environment variable (`SPENDMETER_` plus the field's name,
@@ -35,6 +37,10 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(0, ge=0, le=65535)
     """Where this process serves HTTP: its API if it has one, /health, /ready and /metrics always."""
+    hosts: str = LOCAL_HOSTS
+    """The host names that HTTP requests may ask for, with commas between; `*` = any, for behind a proxy that
+    checks. A web page whose own name was re-bound to our address is told nothing. Any IP address will do for
+    /health, /ready and /metrics."""
     log_level: str = "INFO"
     trace_ratio: float = Field(0.01, ge=0, le=1)
     """Share of traces sampled where the caller did not decide. Nothing is exported without
@@ -55,6 +61,13 @@ class Settings(BaseSettings):
             password=self.kafka_sasl_password.get_secret_value(),
             ca_file=self.kafka_ssl_cafile,
         )
+
+    @property
+    def host_names(self) -> frozenset[str]:
+        """`hosts`, and the bound address unless that means all of them."""
+        bound = f"[{self.host}]" if ":" in self.host else self.host
+        named = (name.strip().lower() for name in (*self.hosts.split(","), bound))
+        return frozenset(named) - {"", "0.0.0.0", "[::]"}  # noqa: S104 (names of no address, to be left out)
 
 
 def home() -> Path:

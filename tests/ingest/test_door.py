@@ -230,7 +230,7 @@ def opened(door: Ingest, body: bytes) -> socket.socket:
     """A connection that has sent part of a body of a megabyte."""
     connection = socket.create_connection(("127.0.0.1", door.port), timeout=10)
     connection.sendall(
-        f"POST {PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {door.keys['acme']}\r\n"
+        f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {door.keys['acme']}\r\n"
         f"Content-Type: {ONE}\r\nContent-Length: {WIRE_BYTES_MAX}\r\n\r\n".encode()
         + body
     )

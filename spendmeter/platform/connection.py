@@ -1,0 +1,284 @@
+"""One HTTP connection within bounds that hold before it is known who asks.
+
+uvicorn's connection on httptools, which bounds neither the head of a request nor the time until one is
+complete; docs/decisions/http-bounds.md says why this and not another server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from spendmeter.platform.problem import problem
+from spendmeter.platform.telemetry import Meters
+
+GIVE_UP, CALL = "spendmeter.give_up", "call"
+"""The ASGI extension that stops hearing a client out: `scope["extensions"][GIVE_UP][CALL]()`."""
+RETRY_AFTER_S = 1
+LEFT_AT_ONCE = 20
+"""When a process is full, one in so many connections makes room at once: looking for them costs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """What a stranger may have of a process."""
+
+    head_bytes: int = 32 * 1024
+    """Request line and headers. Cookies of all ports of a host come along: on localhost they are many."""
+    headers: int = 100
+    target_bytes: int = 8 * 1024
+    head_s: float = 10.0
+    """From the first byte (of a new connection: from its opening) to the last of the head."""
+    body_s: float = 30.0
+    """From the head to the last byte of the body: 10 MB of prices at 3 Mbit/s."""
+    stalled_s: float = 30.0
+    """For how long a client may take nothing of what it is sent."""
+    linger_s: float = 2.0
+    """For how long a client that was turned away may go on sending, so that it comes to read why."""
+    pipelined: int = 8
+    """Requests sent ahead of the answer to an earlier one."""
+    connections: int = 2_000
+    """Of one process. Beyond it, whoever has been waited for longest makes room; see `Connection.busy`."""
+
+
+class TurnedAway(Exception):
+    """A request broke a bound: `rule` is its name for the metric."""
+
+    def __init__(self, status: HTTPStatus, rule: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.rule = rule
+        self.detail = detail
+
+
+class Connection(HttpToolsProtocol):
+    """`look(now)` must be called about once a second: it ends what lasts too long."""
+
+    def __init__(self, *, bounds: Bounds, meters: Meters, **uvicorns: Any) -> None:
+        super().__init__(**uvicorns)
+        self._bounds = bounds
+        self._meters = meters
+        self._due: float | None = None
+        """By when a request must be complete, or a client that is not heard any more gone; None = no wait."""
+        self._stuck_since: float | None = None
+        self._begun = self._in_body = False
+        self._deaf = False
+        """What still comes is read and dropped."""
+        self._wire_bytes = self._content_bytes = self._head_bytes = 0
+        self.waiting_since = 0.0
+        """When the last answer was done, or the connection opened."""
+
+    # What uvicorn and the event loop call.
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.waiting_since = self.loop.time()
+        self._due = self.waiting_since + self._bounds.head_s
+        if len(self.connections) > self._bounds.connections and not self._make_room():
+            self._turn_away(
+                TurnedAway(
+                    HTTPStatus.SERVICE_UNAVAILABLE,
+                    "connections",
+                    f"all {self._bounds.connections} connections are being answered; send again",
+                )
+            )
+
+    def data_received(self, data: bytes) -> None:
+        if self._deaf:
+            return
+        self._unset_keepalive_if_required()
+        if self._due is None:
+            self._due = self.loop.time() + self._bounds.head_s
+        self._wire_bytes += len(data)
+        try:
+            self._parse(data)
+        except TurnedAway as refusal:
+            self._turn_away(refusal)
+
+    def pause_writing(self) -> None:
+        self._stuck_since = self.loop.time()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self._stuck_since = None
+        super().resume_writing()
+
+    def shutdown(self) -> None:
+        if self._deaf:
+            self.transport.close()
+        else:
+            super().shutdown()
+
+    def on_response_complete(self) -> None:
+        self.waiting_since = self.loop.time()
+        super().on_response_complete()
+
+    # What the parser calls. What is raised here ends the parsing.
+
+    def on_message_begin(self) -> None:
+        if len(self.pipeline) >= self._bounds.pipelined:
+            raise TurnedAway(HTTPStatus.TOO_MANY_REQUESTS, "pipelined", "too many requests sent ahead")
+        super().on_message_begin()
+        self._begun = True
+        self._head_bytes = 0
+        if self._due is None:
+            self._due = self.loop.time() + self._bounds.head_s
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        if len(self.url) > self._bounds.target_bytes:
+            raise TurnedAway(
+                HTTPStatus.REQUEST_URI_TOO_LONG,
+                "target",
+                f"the address of a request has at most {self._bounds.target_bytes} bytes",
+            )
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_bytes += len(name) + len(value)
+        if len(self.headers) >= self._bounds.headers or self._head_bytes > self._bounds.head_bytes:
+            raise self._head_too_large()
+        if not self._in_body:  # a trailer is no header: nobody asked for one
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return  # `_parse` goes on
+        super().on_headers_complete()
+        self._in_body = True
+        self._due = self.loop.time() + self._bounds.body_s
+        self.scope["extensions"] = {GIVE_UP: {CALL: self.give_up}}
+
+    def on_body(self, body: bytes) -> None:
+        self._content_bytes += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
+        super().on_message_complete()
+        self._begun = self._in_body = False
+        self._due = None
+        self._wire_bytes = self._content_bytes = 0
+
+    # What is ours.
+
+    def busy(self) -> bool:
+        """An answer is under way and its reader takes it. Everybody else is being waited for."""
+        answering = self.cycle is not None and not self.cycle.response_complete
+        return answering and self._due is None and self._stuck_since is None
+
+    def look(self, now: float) -> None:
+        """End what has lasted too long by `now` (of the loop's clock)."""
+        if self.transport.is_closing() and self._stuck_since is None:
+            self._stuck_since = now  # it closes once its reader has taken the rest
+        if self._stuck_since is not None:
+            if now - self._stuck_since > self._bounds.stalled_s:
+                self.transport.abort()
+        elif self._due is not None and now > self._due:
+            self._end_wait()
+
+    def give_up(self) -> None:
+        """Say no more, and drop what still comes until the client has gone or `linger_s` is over: closed at
+        once, with bytes unread, it would see a reset instead of the answer (RFC 9112 9.6)."""
+        self._deaf = True
+        self._due = self.loop.time() + self._bounds.linger_s
+        self._unset_keepalive_if_required()
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self.flow.resume_writing()
+        self.flow.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+
+    def _parse(self, data: bytes) -> None:
+        """Feed the parser. Raises TurnedAway."""
+        while data:
+            try:
+                self.parser.feed_data(data)
+                break
+            except httptools.HttpParserUpgrade as upgrade:
+                data = self._head_without_upgrade() + data[upgrade.args[0] :]
+            except httptools.HttpParserError as error:
+                cause = error.__context__
+                if isinstance(cause, TurnedAway):
+                    raise cause from None
+                raise TurnedAway(
+                    HTTPStatus.BAD_REQUEST, "malformed", "this is no request of HTTP/1.1 (RFC 9112)"
+                ) from None
+        # Chunk sizes, their extensions and trailers may be no more than the content that they frame.
+        if self._wire_bytes - 2 * self._content_bytes > self._bounds.head_bytes:
+            raise self._head_too_large()
+
+    def _head_without_upgrade(self) -> bytes:
+        """The head again, for a parser that would drop the body: an Upgrade is passed over (RFC 9110 7.8)."""
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            raise TurnedAway(HTTPStatus.NOT_IMPLEMENTED, "connect", "this server is no proxy")
+        kept = [(name, value) for name, value in self.headers if name != b"upgrade"]
+        lines = [b"%b %b HTTP/1.1" % (method, self.url), *(b"%b: %b" % header for header in kept), b"", b""]
+        return b"\r\n".join(lines)
+
+    def _head_too_large(self) -> TurnedAway:
+        return TurnedAway(
+            HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "head",
+            f"a request has at most {self._bounds.headers} headers, of {self._bounds.head_bytes} bytes; "
+            "what frames a chunked body counts as well",
+        )
+
+    def _end_wait(self) -> None:
+        if self._deaf or not self._begun:
+            self.transport.close()
+        elif self._in_body and self.cycle.response_started:
+            self.give_up()
+        else:
+            what, seconds = (
+                ("body", self._bounds.body_s) if self._in_body else ("headers", self._bounds.head_s)
+            )
+            self._turn_away(
+                TurnedAway(
+                    HTTPStatus.REQUEST_TIMEOUT, "late", f"the {what} did not arrive within {seconds:g} s"
+                )
+            )
+
+    def _turn_away(self, refusal: TurnedAway) -> None:
+        """Answer with the rule that was broken, and hear no more."""
+        self._meters.add("spendmeter.http.turned_away", rule=refusal.rule)
+        if self._in_body and (self.cycle.response_started or self.pipeline):
+            self.transport.close()  # an answer is under way: another would be taken for its end
+        elif not self._in_body and self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False  # the earlier requests are answered, then it closes
+            self._deaf = True
+            self._due = None
+        else:
+            self.transport.write(_answer(refusal))
+            self.give_up()
+
+    def _make_room(self) -> bool:
+        """Leave those who were waited for longest; False = everybody is being answered."""
+        waiting = [
+            other
+            for other in self.connections
+            if isinstance(other, Connection) and other is not self and not other.busy()
+        ]
+        waiting.sort(key=lambda other: other.waiting_since)
+        for other in waiting[: len(self.connections) // LEFT_AT_ONCE + 1]:
+            self._meters.add("spendmeter.http.turned_away", rule="room")
+            self.connections.discard(other)
+            other.transport.abort()
+        return bool(waiting)
+
+
+def _answer(refusal: TurnedAway) -> bytes:
+    headers = {"Connection": "close"}
+    if refusal.status is HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = str(RETRY_AFTER_S)
+    response = problem(refusal.status, refusal.status.phrase, refusal.detail, headers=headers)
+    lines = [name + b": " + value + b"\r\n" for name, value in response.raw_headers]
+    return b"".join([STATUS_LINE[refusal.status], *lines, b"\r\n", bytes(response.body)])
