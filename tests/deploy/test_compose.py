@@ -69,7 +69,13 @@ def test_api_takes_exactly_the_webhooks_that_alerts_delivers_to() -> None:
     for demo in (False, True):
         allowed = [
             service(
-                name, port=1, kafka="", database_url="", topic_prefix="", partitions=4, demo=demo
+                name,
+                port=1,
+                kafka=KafkaAccess(servers=""),
+                database_url="",
+                topic_prefix="",
+                partitions=4,
+                demo=demo,
             ).environment.get("SPENDMETER_WEBHOOK_ALLOW_PRIVATE")
             for name in ("alerts", "api")
         ]
