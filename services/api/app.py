@@ -25,10 +25,11 @@ from services.api import (
     session,
     spend,
 )
-from services.api.auth import Anyone, Keys
+from services.api.auth import Anyone
 from services.api.catalog import SQL as CATALOG_SQL
 from services.api.catalog_book import Catalog
 from services.api.database import Database, database_of
+from services.api.keys import Keys
 from services.api.openapi import DESCRIPTION, answers
 from services.api.progress import Progress
 from spendmeter.platform.serve import probe_routes

@@ -1,29 +1,26 @@
-"""Who asks: a key in `Authorization: Bearer`, or the portal's cookie; what it may do, and for which tenant.
+"""Who asks: a key in `Authorization: Bearer`, or the session in the portal's cookie; what it may do, and for
+which tenant.
 
 Routes declare what they need as a dependency (Reader, Writer, Anyone); nothing is decided by a path.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Header, Request
 from fastapi.security import APIKeyCookie, HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
 
-from services.api.database import SQL, Database
+from services.api.keys import Credential, Keys
 from services.api.problems import Refused
-from spendmeter.platform.keys import OPERATOR, TENANT_PATTERN, is_live, parse_key
+from spendmeter.platform.keys import OPERATOR, TENANT_PATTERN
 
-COOKIE = "spendmeter_key"
-KEY_CACHE_S = 5.0
-"""How long a looked-up key is trusted; a revocation must take effect within 10 s."""
-KEYS_CACHED_MAX = 10_000
+COOKIE = "spendmeter_session"
+UNKNOWN_KEY = "the key is unknown, expired or revoked"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -39,49 +36,6 @@ class Caller:
     tenant: str
     operator: bool
     scopes: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Stored:
-    row: Any
-    read_at_s: float
-
-
-class Keys:
-    """Looks keys up in Postgres, and remembers an answer (also "no such key") for KEY_CACHE_S."""
-
-    def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
-        self._database = database
-        self._clock = clock
-        self._stored: dict[str, _Stored] = {}
-
-    async def caller(self, text: str, now: datetime) -> Caller | None:
-        """Whose key this is; None for one that is unknown, wrong, expired or revoked."""
-        presented = parse_key(text)
-        if presented is None:
-            return None
-        row = await self._find(presented.key_id)
-        if row is None or not is_live(
-            presented, row["secret_sha256"], row["expires_at"], row["revoked_at"], now
-        ):
-            return None
-        return Caller(
-            key_id=presented.key_id,
-            tenant=row["tenant"],
-            operator=row["tenant"] == OPERATOR,
-            scopes=tuple(row["scopes"]),
-        )
-
-    async def _find(self, key_id: str) -> Any:
-        now_s = self._clock()
-        known = self._stored.get(key_id)
-        if known is None or now_s - known.read_at_s > KEY_CACHE_S:
-            async with self._database.reading(OPERATOR) as connection:
-                row = await connection.fetchrow(SQL["find_key"], key_id)
-            if len(self._stored) >= KEYS_CACHED_MAX:
-                self._stored.clear()
-            known = self._stored[key_id] = _Stored(row=row, read_at_s=now_s)
-        return known.row
 
 
 def same_origin(request: Request) -> bool:
@@ -111,14 +65,28 @@ async def _caller(
         and not same_origin(request)
     ):
         raise Refused(403, "Forbidden", "a change by cookie must come from this server's own page")
-    text = bearer.credentials if bearer is not None else cookie
-    caller = await keys_of(request).caller(text, datetime.now(UTC)) if text else None
-    if caller is None:
-        detail = "the key is unknown, expired or revoked" if text else "send Authorization: Bearer sm_..."
+    keys, now = keys_of(request), datetime.now(UTC)
+    if bearer is not None:
+        credential, detail = await keys.by_key(bearer.credentials, now), UNKNOWN_KEY
+    elif cookie is not None:
+        credential, detail = await keys.by_session(cookie, now), "the session is over: log in again"
+    else:
+        credential, detail = None, "send Authorization: Bearer sm_..."
+    if credential is None:
         raise Refused(401, "Unauthorized", detail, headers={"WWW-Authenticate": "Bearer"})
-    if not {"read", "admin"} & set(caller.scopes):
-        raise Refused(403, "Forbidden", f"key {caller.key_id} has neither the scope read nor admin")
-    return _for_tenant(caller, chosen)
+    return _for_tenant(caller_of(credential), chosen)
+
+
+def caller_of(credential: Credential) -> Caller:
+    """Whose key this is. Raises Refused (403) for one that may not read."""
+    if not {"read", "admin"} & set(credential.scopes):
+        raise Refused(403, "Forbidden", f"key {credential.key_id} has neither the scope read nor admin")
+    return Caller(
+        key_id=credential.key_id,
+        tenant=credential.tenant,
+        operator=credential.tenant == OPERATOR,
+        scopes=credential.scopes,
+    )
 
 
 def _for_tenant(caller: Caller, chosen: str | None) -> Caller:

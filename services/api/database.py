@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,12 @@ from fastapi import Request
 
 from services.api.problems import not_found
 from services.api.question import zone_of
+from services.api.shares import CONNECTIONS_MAX, Shares
 from spendmeter.platform.postgres import load_sql
 
-POOL_CONNECTIONS_MAX = 10
+OWN_CONNECTIONS = 2
+"""For what api does for nobody in particular: keys, upkeep, the catalog, an operator's counts."""
+POOL_CONNECTIONS_MAX = CONNECTIONS_MAX + OWN_CONNECTIONS
 ACQUIRE_TIMEOUT_S = 10
 STATEMENT_TIMEOUT = "15s"
 SQL = load_sql(Path(__file__).with_name("sql") / "tenant.sql")
@@ -47,18 +50,21 @@ async def prepare(connection: Connection) -> None:
 
 
 class Database:
-    """Hands out transactions that act for one tenant, or for none ('')."""
+    """Hands out transactions that act for one tenant, in its share, or for none ('')."""
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
         self._pool = pool
+        self._shares = Shares()
 
     @asynccontextmanager
     async def reading(self, tenant: str) -> AsyncIterator[Connection]:
         """Statements that all see the same instant, and of tenants' rows `tenant`'s alone.
 
-        Raises CONNECTION_ERRORS; QueryCanceledError for a statement over STATEMENT_TIMEOUT.
+        Raises TooMuch and AllBusy; CONNECTION_ERRORS; QueryCanceledError for a statement over
+        STATEMENT_TIMEOUT.
         """
         async with (
+            self._turn(tenant),
             self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
@@ -68,9 +74,16 @@ class Database:
     @asynccontextmanager
     async def writing(self, tenant: str) -> AsyncIterator[Connection]:
         """The same for changes, which see what others have committed meanwhile."""
-        async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
+        async with (
+            self._turn(tenant),
+            self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection,
+            connection.transaction(),
+        ):
             await connection.execute(SQL["act_for"], tenant, STATEMENT_TIMEOUT)
             yield connection
+
+    def _turn(self, tenant: str) -> AbstractAsyncContextManager[None]:
+        return self._shares.turn(tenant) if tenant else nullcontext()
 
 
 async def read_tenant(connection: Connection, tenant: str) -> Tenant:

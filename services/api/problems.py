@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from services.api.shares import AllBusy, TooMuch
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.serve import problem
 from spendmeter.platform.telemetry import log
@@ -43,6 +44,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(TooMuch, _over_its_share)
+    app.add_exception_handler(AllBusy, _all_busy)
     app.add_exception_handler(asyncpg.QueryCanceledError, _too_much)
     app.add_exception_handler(asyncpg.DataError, _unstorable)
     for error in cast("tuple[type[Exception], ...]", CONNECTION_ERRORS):
@@ -74,6 +77,18 @@ def _validation(request: Request, error: Exception) -> Response:
     ]
     detail = "; ".join(f"{each['field']}: {each['reason']}" for each in errors)
     return problem(422, "Invalid request", detail, instance=request.url.path, errors=errors)
+
+
+def _over_its_share(request: Request, error: Exception) -> Response:
+    assert isinstance(error, TooMuch)
+    headers = {"Retry-After": str(error.retry_after_s)}
+    return problem(429, "Too many questions", error.detail, instance=request.url.path, headers=headers)
+
+
+def _all_busy(request: Request, _error: Exception) -> Response:
+    detail = "every connection to the database is in use by others"
+    headers = {"Retry-After": str(RETRY_AFTER_S)}
+    return problem(503, "Not available", detail, instance=request.url.path, headers=headers)
 
 
 def _too_much(request: Request, _error: Exception) -> Response:

@@ -1,7 +1,8 @@
-"""The portal's log-in: the key goes into the body of one request, then lives in a cookie no script can read.
+"""The portal's log-in: the key goes into the body of one request, and the answer opens a session.
 
-The cookie is HttpOnly and SameSite=Strict, and a change that comes with it must come from our own page
-(auth.py), so another site can neither read it nor use it.
+The cookie holds a random token, of which only a hash is kept here. It means nothing elsewhere, and is over
+after some hours, with the log-out, and with its key. It is HttpOnly and SameSite=Strict, and a change that
+comes with it must come from our own page (auth.py), so another site can neither read it nor use it.
 """
 
 from __future__ import annotations
@@ -13,12 +14,11 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from services.api.answers import Asked
-from services.api.auth import COOKIE, Anyone, Caller, keys_of, same_origin
+from services.api.auth import COOKIE, UNKNOWN_KEY, Anyone, Caller, caller_of, keys_of, same_origin
 from services.api.database import SQL, database_of
+from services.api.keys import SESSION_LASTS
 from services.api.openapi import answers
 from services.api.problems import Refused
-
-SESSION_MAX_AGE_S = 12 * 3600
 
 router = APIRouter(tags=["session"])
 
@@ -52,16 +52,15 @@ class Session(BaseModel):
 async def log_in(request: Request, response: Response, asked: LogIn) -> Session:
     """Log in by key: the answer sets the portal's cookie."""
     _not_from_elsewhere(request)
-    caller = await keys_of(request).caller(asked.key.strip(), datetime.now(UTC))
-    if caller is None:
-        raise Refused(401, "Unauthorized", "the key is unknown, expired or revoked")
-    if not {"read", "admin"} & set(caller.scopes):
-        raise Refused(403, "Forbidden", f"key {caller.key_id} has neither the scope read nor admin")
-    session = await _session(request, caller)
+    keys = keys_of(request)
+    credential = await keys.by_key(asked.key.strip(), datetime.now(UTC))
+    if credential is None:
+        raise Refused(401, "Unauthorized", UNKNOWN_KEY)
+    session = await _session(request, caller_of(credential))
     response.set_cookie(
         COOKIE,
-        asked.key.strip(),
-        max_age=SESSION_MAX_AGE_S,
+        await keys.open_session(credential),
+        max_age=int(SESSION_LASTS.total_seconds()),
         httponly=True,
         samesite="strict",
         secure=request.url.scheme == "https",
@@ -77,8 +76,9 @@ async def get_session(request: Request, caller: Anyone) -> Session:
 
 @router.delete("/v1/session", status_code=204)
 async def log_out(request: Request, response: Response) -> None:
-    """Forget the cookie."""
+    """End the session, and forget the cookie."""
     _not_from_elsewhere(request)
+    await keys_of(request).close_session(request.cookies.get(COOKIE, ""))
     response.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=request.url.scheme == "https")
 
 

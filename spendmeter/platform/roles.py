@@ -14,7 +14,10 @@ from spendmeter import contracts
 
 SERVICE_ROLES = ("ledger", "alerts", "api", "ingest", "reconciler")
 API_FUNCTIONS = (
-    "find_api_key(text)",
+    "live_keys()",
+    "live_sessions()",
+    "open_session(bytea, text, interval, int)",
+    "close_session(bytea)",
     "accounting_by_partition()",
     "accounting_by_tenant()",
     "catalog_to_publish(int)",
@@ -107,7 +110,8 @@ async def apply_roles(connection: asyncpg.Connection, role_secret: str) -> None:
         f'GRANT EXECUTE ON FUNCTION {", ".join(API_FUNCTIONS)} TO "{names["api"]}";'
     )
     for access in read_tables():
-        await connection.execute("".join(_grants(access, names)))
+        if grants := _grants(access, names):
+            await connection.execute("".join(grants))
         if access.tenant_rows != "no":
             await connection.execute("".join(_policies(access, names)))
 

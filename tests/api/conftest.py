@@ -11,9 +11,9 @@ import pytest
 from fastapi import FastAPI
 
 from services.api.app import create_app
-from services.api.auth import Keys
 from services.api.catalog_book import Catalog
 from services.api.database import Database, prepare
+from services.api.keys import Keys
 from services.api.progress import Progress
 from spendmeter.platform.catalog_store import record
 from spendmeter.platform.migrate import migrate
@@ -67,7 +67,7 @@ def api(database: Database) -> FastAPI:
 @pytest.fixture
 async def client(api: FastAPI, database: Database, book: Book) -> AsyncIterator[httpx.AsyncClient]:
     """Nobody's client: no key, no cookie. What the process remembered of other tests is gone."""
-    api.state.keys = Keys(database)
+    api.state.keys = Keys(database, again_s=0)
     api.state.progress = Progress()
     api.state.catalog = Catalog(database)
     transport = httpx.ASGITransport(app=api, raise_app_exceptions=False)

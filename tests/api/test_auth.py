@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
 
-from services.api.auth import KEY_CACHE_S, Keys
+from services.api.auth import COOKIE
 from services.api.database import Database
+from services.api.keys import SESSIONS_OF_A_KEY_MAX, SNAPSHOT_S, Keys
 from spendmeter.platform.keys import revoke_key
 from tests.api.book import Book
 
@@ -37,12 +40,12 @@ async def test_a_revoked_key_stops_working_when_its_few_remembered_seconds_are_o
     client: httpx.AsyncClient, api: FastAPI, database: Database, book: Book
 ) -> None:
     now_s = 100.0
-    api.state.keys = Keys(database, clock=lambda: now_s)
+    api.state.keys = Keys(database, clock=lambda: now_s, again_s=0)
     key = await book.key("acme")
     assert (await client.get("/v1/session", headers=bearer(key))).status_code == 200
     await revoke_key(book.connection, key.split("_")[2])
-    now_s += KEY_CACHE_S + 0.01
-    assert KEY_CACHE_S <= 5
+    now_s += SNAPSHOT_S + 0.01
+    assert SNAPSHOT_S <= 5
     assert (await client.get("/v1/session", headers=bearer(key))).status_code == 401
 
 
@@ -105,6 +108,78 @@ async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(
     gone = await client.delete("/v1/session")
     assert (gone.status_code, client.cookies) == (204, httpx.Cookies())
     assert (await client.get("/v1/spend")).status_code == 401
+
+
+async def test_the_cookie_is_no_key_and_is_over_when_the_session_is(
+    client: httpx.AsyncClient, api: FastAPI, database: Database, book: Book
+) -> None:
+    key = await book.key("acme")
+    await log_in(client, key)
+    token = client.cookies[COOKIE]
+    assert token not in key
+    assert (await client.get("/v1/spend", headers=bearer(token))).status_code == 401
+    kept = await book.connection.fetch("SELECT token_sha256, expires_at - opened_at AS lasts FROM sessions")
+    assert [(row["token_sha256"], row["lasts"]) for row in kept] == [
+        (sha256(token.encode()).digest(), timedelta(hours=8))
+    ]
+    copied = {"Cookie": f"{COOKIE}={token}"}
+    await client.delete("/v1/session")
+    answer = await client.get("/v1/spend", headers=copied)
+    assert (answer.status_code, answer.json()["detail"]) == (401, "the session is over: log in again")
+
+    await log_in(client, key)
+    await book.connection.execute("UPDATE sessions SET expires_at = now()")
+    api.state.keys = Keys(database, again_s=0)
+    assert (await client.get("/v1/spend")).status_code == 401
+
+
+async def test_a_session_ends_with_its_key(
+    client: httpx.AsyncClient, api: FastAPI, database: Database, book: Book
+) -> None:
+    key = await book.key("acme")
+    await log_in(client, key)
+    await revoke_key(book.connection, key.split("_")[2])
+    api.state.keys = Keys(database, again_s=0)
+    assert (await client.get("/v1/spend")).status_code == 401
+
+
+async def test_a_key_has_a_bounded_number_of_sessions_and_the_newest_works(
+    client: httpx.AsyncClient, book: Book
+) -> None:
+    key = await book.key("acme")
+    for _ in range(SESSIONS_OF_A_KEY_MAX + 2):
+        assert (await log_in(client, key)).status_code == 200
+    assert await book.connection.fetchval("SELECT count(*) FROM sessions") == SESSIONS_OF_A_KEY_MAX
+    assert (await client.get("/v1/spend")).status_code == 200
+
+
+async def test_keys_that_strangers_make_up_never_reach_the_database(
+    client: httpx.AsyncClient, api: FastAPI, database: Database, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.state.keys = Keys(database, again_s=0.2)
+    good = await book.key("acme")
+    assert (await client.get("/v1/session", headers=bearer(good))).status_code == 200
+    reads, reading = 0, database.reading
+
+    def counted(tenant: str) -> object:
+        nonlocal reads
+        reads += 1
+        return reading(tenant)
+
+    monkeypatch.setattr(database, "reading", counted)
+    strangers = [bearer(f"sm_live_k{number:012x}_{'A' * 43}") for number in range(200)]
+    strangers += [{"Cookie": f"{COOKIE}={number:043d}"} for number in range(200)]
+    answers = await asyncio.gather(*(client.get("/v1/session", headers=each) for each in strangers))
+    assert {answer.status_code for answer in answers} == {401}
+    assert reads <= 3, "one snapshot for all that came within its time"
+
+
+async def test_a_key_made_a_moment_ago_works_at_once(
+    client: httpx.AsyncClient, api: FastAPI, database: Database, book: Book
+) -> None:
+    api.state.keys = Keys(database, again_s=0.1)
+    for _ in range(2):
+        assert (await client.get("/v1/session", headers=bearer(await book.key("acme")))).status_code == 200
 
 
 async def test_over_https_the_cookie_is_secure(client: httpx.AsyncClient, book: Book) -> None:

@@ -20,6 +20,6 @@ export function logInPage(done) {
   };
   return el("form", { className: "card login", on: { submit } },
     el("h1", {}, "What is being spent, now"),
-    el("p", { className: "soft" }, "Log in with an API key that may read. It stays in a cookie that no script can read, for twelve hours."),
+    el("p", { className: "soft" }, "Log in with an API key that may read. It is not kept: a session stands for it, for eight hours, in a cookie that no script can read."),
     el("label", { htmlFor: "key" }, "API key"), key, why, el("button", { className: "primary" }, "Log in"));
 }

@@ -1,0 +1,140 @@
+"""Who may use the database now: each tenant has its share of connections and of time, so that nobody's
+questions delay another's.
+
+A tenant has at most TENANT_CONNECTIONS_MAX connections, and RESERVED are only for tenants that have none: a
+small question of somebody else finds one free, whatever is being asked. Who keeps the database busy for more
+than TIME_S_PER_S of every second, beyond a burst, is asked to come back later. Nothing here does any I/O.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+CONNECTIONS_MAX = 10
+TENANT_CONNECTIONS_MAX = 3
+RESERVED = 2
+WAIT_S_MAX = 2.0
+"""A person who waits longer asks again, and a program with them: better to hear when."""
+WAITERS_MAX = 100
+"""Of one tenant."""
+TIME_S_PER_S = 1.0
+TIME_S_BURST = 30.0
+"""A page of dear cards, or a month's export, at once; then TIME_S_PER_S."""
+
+
+class TooMuch(Exception):
+    """The tenant has asked for more than its share: come back after `retry_after_s`."""
+
+    def __init__(self, detail: str, retry_after_s: int) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.retry_after_s = retry_after_s
+
+
+class AllBusy(Exception):
+    """Every connection is in use by others, and has been for WAIT_S_MAX."""
+
+
+@dataclass
+class _Tenant:
+    held: int = 0
+    waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
+    left_s: float = TIME_S_BURST
+    at_s: float = 0.0
+    """When `left_s` was so much."""
+
+
+class Shares:
+    """`async with shares.turn(tenant)` around each use of a connection."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._free = CONNECTIONS_MAX
+        self._tenants: dict[str, _Tenant] = {}
+
+    @asynccontextmanager
+    async def turn(self, tenant: str) -> AsyncIterator[None]:
+        """Wait for a connection of the tenant's share, and count the time until the block ends.
+
+        Raises TooMuch, or AllBusy after WAIT_S_MAX.
+        """
+        one = self._tenants.setdefault(tenant, _Tenant(at_s=self._clock()))
+        self._refill(one)
+        if one.left_s < 0:
+            later_s = math.ceil(-one.left_s / TIME_S_PER_S)
+            raise TooMuch(
+                f"this tenant's questions have kept the database busy for {TIME_S_BURST:g} s more than their "
+                f"share of {TIME_S_PER_S:g} s a second: ask again in {later_s} s, or for a shorter range",
+                later_s,
+            )
+        await self._wait(one)
+        began_s = self._clock()
+        try:
+            yield
+        finally:
+            self._refill(one)
+            one.left_s -= self._clock() - began_s
+            self._give_back(one)
+            self._forget_idle()
+
+    async def _wait(self, one: _Tenant) -> None:
+        if not one.waiting and self._may(one):
+            self._grant(one)
+            return
+        if len(one.waiting) >= WAITERS_MAX:
+            raise TooMuch(f"{WAITERS_MAX} questions of this tenant wait already", math.ceil(WAIT_S_MAX))
+        turn = asyncio.get_running_loop().create_future()
+        one.waiting.append(turn)
+        try:
+            async with asyncio.timeout(WAIT_S_MAX):
+                await turn
+        except BaseException as error:
+            if turn in one.waiting:
+                one.waiting.remove(turn)
+            else:  # granted in the instant in which we gave up
+                self._give_back(one)
+            if isinstance(error, TimeoutError):
+                raise self._refusal(one) from None
+            raise
+
+    def _refusal(self, one: _Tenant) -> TooMuch | AllBusy:
+        if one.held < TENANT_CONNECTIONS_MAX:
+            return AllBusy()
+        return TooMuch(
+            f"{TENANT_CONNECTIONS_MAX} questions of this tenant are being answered, and none was done within "
+            f"{WAIT_S_MAX:g} s",
+            math.ceil(WAIT_S_MAX),
+        )
+
+    def _refill(self, one: _Tenant) -> None:
+        now_s = self._clock()
+        one.left_s = min(TIME_S_BURST, one.left_s + (now_s - one.at_s) * TIME_S_PER_S)
+        one.at_s = now_s
+
+    def _may(self, one: _Tenant) -> bool:
+        return one.held < TENANT_CONNECTIONS_MAX and self._free > (RESERVED if one.held else 0)
+
+    def _grant(self, one: _Tenant) -> None:
+        one.held += 1
+        self._free -= 1
+
+    def _give_back(self, one: _Tenant) -> None:
+        """Whoever has least gets it next."""
+        one.held -= 1
+        self._free += 1
+        while able := [each for each in self._tenants.values() if each.waiting and self._may(each)]:
+            chosen = min(able, key=lambda each: each.held)
+            self._grant(chosen)
+            chosen.waiting.popleft().set_result(None)
+
+    def _forget_idle(self) -> None:
+        for tenant, one in list(self._tenants.items()):
+            self._refill(one)
+            if not one.held and not one.waiting and one.left_s >= TIME_S_BURST:
+                del self._tenants[tenant]

@@ -1,0 +1,122 @@
+"""Every tenant has its share of the database, and hears when it asked for more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+
+from services.api import shares as module
+from services.api.shares import (
+    CONNECTIONS_MAX,
+    RESERVED,
+    TENANT_CONNECTIONS_MAX,
+    TIME_S_BURST,
+    WAITERS_MAX,
+    AllBusy,
+    Shares,
+    TooMuch,
+)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WAIT_S_MAX", 0.05)
+
+
+@asynccontextmanager
+async def holding(shares: Shares, tenant: str, turns: int) -> AsyncIterator[None]:
+    async with AsyncExitStack() as stack:
+        for _ in range(turns):
+            await stack.enter_async_context(shares.turn(tenant))
+        yield
+
+
+async def test_one_tenant_alone_never_takes_every_connection() -> None:
+    shares = Shares()
+    async with holding(shares, "acme", TENANT_CONNECTIONS_MAX):
+        with pytest.raises(TooMuch, match="3 questions of this tenant are being answered"):
+            await shares.turn("acme").__aenter__()
+        async with shares.turn("globex"):
+            pass
+
+
+async def test_whoever_has_none_finds_one_when_others_have_all_that_they_may() -> None:
+    shares = Shares()
+    async with AsyncExitStack() as stack:
+        taken = 0
+        for tenant in ("a", "b", "c", "d"):
+            for _ in range(TENANT_CONNECTIONS_MAX):
+                if taken < CONNECTIONS_MAX - RESERVED:
+                    await stack.enter_async_context(shares.turn(tenant))
+                    taken += 1
+        with pytest.raises(AllBusy):  # c has two; what is left is for those who have none
+            await shares.turn("c").__aenter__()
+        async with shares.turn("small"), shares.turn("other"):
+            with pytest.raises(AllBusy):
+                await shares.turn("late").__aenter__()
+
+
+async def test_a_connection_that_comes_back_goes_to_whoever_has_least() -> None:
+    shares = Shares()
+    got: list[str] = []
+
+    async def ask(tenant: str) -> None:
+        async with shares.turn(tenant):
+            got.append(tenant)
+            await asyncio.sleep(0)
+
+    async with AsyncExitStack() as stack:
+        for tenant in ("a", "b", "c", "d", "e"):
+            await stack.enter_async_context(shares.turn(tenant))
+        for tenant in ("a", "b", "c"):
+            await stack.enter_async_context(shares.turn(tenant))
+        first, last = shares.turn("f"), shares.turn("g")
+        await first.__aenter__()
+        await last.__aenter__()
+        waiting = [asyncio.create_task(ask(tenant)) for tenant in ("a", "new")]
+        await asyncio.sleep(0.01)
+        assert got == []
+        await first.__aexit__(None, None, None)
+        await asyncio.sleep(0.01)
+        assert got == ["new"]
+        await last.__aexit__(None, None, None)
+        with pytest.raises(AllBusy):
+            await waiting[0]
+        await waiting[1]
+
+
+async def test_a_queue_is_bounded_and_a_turn_given_up_is_nobodys() -> None:
+    now_s = 0.0
+    shares = Shares(clock=lambda: now_s)
+    async with holding(shares, "acme", TENANT_CONNECTIONS_MAX):
+        waiting = [asyncio.create_task(shares.turn("acme").__aenter__()) for _ in range(WAITERS_MAX)]
+        await asyncio.sleep(0)
+        with pytest.raises(TooMuch, match="wait already"):
+            await shares.turn("acme").__aenter__()
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+    async with holding(shares, "acme", TENANT_CONNECTIONS_MAX):
+        pass
+    now_s += 1
+    async with shares.turn("globex"):
+        pass
+    assert (shares._free, set(shares._tenants) <= {"globex"}) == (CONNECTIONS_MAX, True)
+
+
+async def test_who_keeps_the_database_busy_is_told_when_to_come_back() -> None:
+    now_s = 0.0
+    shares = Shares(clock=lambda: now_s)
+    async with holding(shares, "acme", 3):
+        now_s += 15  # 45 s of the database: the burst, and 15 s more
+    with pytest.raises(TooMuch, match="ask again in 15 s") as refused:
+        await shares.turn("acme").__aenter__()
+    assert (refused.value.retry_after_s, TIME_S_BURST) == (15, 30)
+    async with shares.turn("globex"):
+        pass
+    now_s += 15
+    async with shares.turn("acme"):
+        pass
