@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from copy import copy
 from datetime import datetime
 from typing import NamedTuple
@@ -115,6 +115,10 @@ class PriceBook:
         rates = self._rates.get((base, quote), [])
         index = bisect_right(rates, time, key=lambda rate: rate.effective_from)
         return rates[index - 1] if index else None
+
+    def rates(self, base: str, quote: str) -> Sequence[FxRate]:
+        """All rates of a pair, the earliest first."""
+        return self._rates.get((base, quote), [])
 
     def with_contracts(self, tenants: Collection[str], contracts: tuple[str, ...]) -> PriceBook:
         """The same book, were these the contracts of these tenants at any time. Raises CatalogError for a

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -31,6 +31,7 @@ from spendmeter.contracts.money import EXACT, divided, plain
 from spendmeter.contracts.terms import NO_TERMS, SINCE_EVER
 from spendmeter.pricing import checks
 from spendmeter.pricing.conditions import CatalogError, specificity
+from spendmeter.pricing.distance import far_off
 from spendmeter.pricing.explain import in_words
 from spendmeter.pricing.plan import per_unit
 from spendmeter.pricing.price_book import PriceBook
@@ -230,10 +231,22 @@ def lint(before: Sequence[CatalogEntry], after: Sequence[CatalogEntry]) -> list[
             if price.id in new and price.currency not in currencies:
                 message = f"{_stated(price)}: no book is in {price.currency}, and no rate converts it"
                 found.append(_finding("currency", "error", message, price))
+    found += _distant(before, after, book, {entry for finding in found for entry in finding.entries})
     for alias, snapshot in _snapshots(book):
         if touched & {alias, snapshot}:
             found += _snapshot(book.prices[alias], book.prices[snapshot])
     return [*found, *_terms(before, after)]
+
+
+def _distant(
+    before: Sequence[CatalogEntry], after: Sequence[CatalogEntry], book: PriceBook, doubted: Collection[str]
+) -> Iterator[Finding]:
+    """Amounts far from all others of their kind, of new entries that nothing else doubts."""
+    stood = {entry.id for entry in before}
+    new = {entry.id for entry in after if entry.id not in stood}
+    for entry, message in far_off(book, after, new):
+        if entry not in doubted:
+            yield Finding(rule="far", severity="confirm", message=message, entries=(entry,))
 
 
 def _terms(before: Sequence[CatalogEntry], after: Sequence[CatalogEntry]) -> Iterator[Finding]:

@@ -1,0 +1,181 @@
+"""Amounts far from all that the catalog knows of their kind: mostly the price of a million stated for one, or
+that of one for a million. Pure.
+
+An amount is compared with the prices of its unit: in the model's family, else in the whole catalog; where no
+price is of that unit, with those of its parent, else of units of the same kind (hours, months, tokens). A
+rate is compared with its neighbours in time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import NamedTuple
+
+from spendmeter.contracts.catalog import CatalogEntry, FxRate, PeriodTerm, Price, TenantTerms
+from spendmeter.pricing.names import family
+from spendmeter.pricing.price_book import PriceBook
+
+FAR = 10
+"""Times the dearest, or less than the cheapest: no new flagship was ever so dear."""
+FAR_KIND = 1000
+"""The same among units that only sound alike: an hour of a person costs more than one of a GPU."""
+FAR_RATE = 3
+_FACTORS = (1_000, 1_000_000)
+_SECONDS_AN_HOUR = 3_600
+_LAST = datetime.max.replace(tzinfo=UTC)
+
+
+class _Amount(NamedTuple):
+    """What an entry says `per` units cost, of what."""
+
+    of: str
+    name: str
+    unit: str
+    price: str
+    per: int
+    currency: str
+
+
+class _Known(NamedTuple):
+    """The cheapest and the dearest of some prices: of one unit, in the currency that they are compared in."""
+
+    cheapest: tuple[Fraction, Price]
+    dearest: tuple[Fraction, Price]
+
+
+def far_off(
+    book: PriceBook, entries: Iterable[CatalogEntry], new: Collection[str]
+) -> Iterator[tuple[str, str]]:
+    """The new entries that state an amount far from all others: the id, and what to say of it."""
+    stated = [entry for entry in entries if entry.id in new]
+    peers = _Peers(book, new)
+    for entry in stated:
+        for amount in _amounts(entry):
+            if said := peers.said(amount):
+                yield entry.id, said
+        if isinstance(entry, FxRate) and (said := _far_rate(book, entry)):
+            yield entry.id, said
+
+
+def _amounts(entry: CatalogEntry) -> Iterable[_Amount]:
+    """What the entry says units cost; free says nothing."""
+    match entry:
+        case Price():
+            of = f"{entry.provider}/{entry.sku}"
+            found = [_Amount(of, entry.sku, entry.unit, entry.price, entry.per, entry.currency)]
+        case PeriodTerm():
+            of = f"a {entry.effect} term of {entry.provider}"
+            steps = [step.price for step in entry.steps]
+            found = [
+                _Amount(of, "", unit, price, entry.per, entry.currency)
+                for unit in entry.units
+                for price in steps
+            ]
+        case TenantTerms():
+            of = f"what is unknown, for {entry.tenant},"
+            found = [
+                _Amount(of, "", unit, price, 1, entry.currency) for unit, price in entry.fallback.items()
+            ]
+        case _:
+            found = []
+    return [amount for amount in found if Decimal(amount.price)]
+
+
+class _Peers:
+    """The cheapest and the dearest list prices of those that stood before: by unit and family, by unit, by
+    kind of unit; and by currency, where no rate says what one is in US dollars."""
+
+    def __init__(self, book: PriceBook, new: Collection[str]) -> None:
+        self._book = book
+        self._known: dict[tuple[str, str, str], _Known] = {}
+        self._dollars: dict[str, Fraction | None] = {"USD": Fraction(1)}
+        for (_, sku), prices in book.prices.items():
+            line = family(sku)
+            for price in prices:
+                if price.id not in new and price.kind == "list" and Decimal(price.price):
+                    self._count(price, line)
+
+    def _count(self, price: Price, line: str) -> None:
+        one, currency = self._common(Fraction(price.price) / price.per, price.currency)
+        for group in ((price.unit, line), (price.unit, ""), (_kind(price.unit), "*")):
+            key, here = (*group, currency), (one, price)
+            known = self._known.get(key)
+            if known is None:
+                self._known[key] = _Known(here, here)
+            elif one < known.cheapest[0]:
+                self._known[key] = known._replace(cheapest=here)
+            elif one > known.dearest[0]:
+                self._known[key] = known._replace(dearest=here)
+
+    def _common(self, one: Fraction, currency: str) -> tuple[Fraction, str]:
+        """In US dollars where a rate says how much that is, else as it is."""
+        if currency not in self._dollars:
+            rate = self._book.fx(currency, "USD", _LAST)
+            self._dollars[currency] = Fraction(rate.rate) if rate else None
+        dollars = self._dollars[currency]
+        return (one, currency) if dollars is None else (one * dollars, "USD")
+
+    def said(self, amount: _Amount) -> str | None:
+        """What to say of an amount that is far from the nearest group that has any price; None = nothing."""
+        one, currency = self._common(Fraction(amount.price) / amount.per, amount.currency)
+        for unit, line, of, far in self._groups(amount):
+            if known := self._known.get((unit, line, currency)):
+                return _far(amount, one, known, of, far)
+        return None
+
+    def _groups(self, amount: _Amount) -> Iterator[tuple[str, str, str, int]]:
+        """Unit, family, what that is for people, and how far is far; the nearest first."""
+        if line := family(amount.name):
+            yield amount.unit, line, f"{amount.unit} of the family {line}", FAR
+        unit: str | None = amount.unit
+        while unit:
+            yield unit, "", f"price of {unit}", FAR
+            unit = self._book.parents.get(unit)
+        yield _kind(amount.unit), "*", f"price of any {_kind(amount.unit)}", FAR_KIND
+
+
+def _kind(unit: str) -> str:
+    return unit.rpartition("_")[2]
+
+
+def _far(amount: _Amount, one: Fraction, known: _Known, of: str, far: int) -> str | None:
+    (low, cheapest), (high, dearest) = known
+    if one > far * high:
+        how, peer = f"{round(one / high):,} times the dearest {of}", dearest
+    elif one * far < low:
+        how, peer = f"{round(low / one):,} times less than the cheapest {of}", cheapest
+    else:
+        return None
+    stated = f"{amount.price} {amount.currency} per {amount.per:,} {amount.unit} of {amount.of}"
+    other = f"{peer.price} {peer.currency} per {peer.per:,}, {peer.provider}/{peer.sku}"
+    return f"{stated} is {how} ({other}){_meant(amount, one, low, high)}"
+
+
+def _meant(amount: _Amount, one: Fraction, low: Fraction, high: Fraction) -> str:
+    """The number of units that would put the amount among the others."""
+    factors = (*_FACTORS, _SECONDS_AN_HOUR) if amount.unit.endswith("_seconds") else _FACTORS
+    for factor in factors:
+        if low <= one / factor <= high:
+            return f": did you mean per {amount.per * factor:,}?"
+        if low <= one * factor <= high and amount.per % factor == 0:
+            return f": did you mean per {amount.per // factor:,}?"
+    return ""
+
+
+def _far_rate(book: PriceBook, entry: FxRate) -> str | None:
+    """A rate far from the one before it, or after it where it is the first."""
+    others = [rate for rate in book.rates(entry.base, entry.quote) if rate.id != entry.id]
+    before = [rate for rate in others if rate.effective_from < entry.effective_from]
+    if not others:
+        return None
+    other = before[-1] if before else others[0]
+    if not (Decimal(entry.rate) and Decimal(other.rate)):
+        return f"{entry.base} → {entry.quote} at {entry.rate}, beside {other.rate}"
+    ratio = Fraction(entry.rate) / Fraction(other.rate)
+    if Fraction(1, FAR_RATE) <= ratio <= FAR_RATE:
+        return None
+    stated = f"{entry.base} → {entry.quote} at {entry.rate}"
+    return f"{stated} is {float(ratio):.4g} times the {other.rate} of {other.effective_from:%Y-%m-%d}"
