@@ -11,6 +11,7 @@ import uvloop
 from services.api.app import create_app
 from services.api.catalog import CatalogPublisher
 from services.api.database import POOL_CONNECTIONS_MAX, Database, prepare
+from services.api.log_ends import LogEnds
 from services.api.progress import Progress
 from services.api.upkeep import Upkeep
 from spendmeter.platform.postgres import CONNECTION_ERRORS, create_pool
@@ -27,13 +28,14 @@ async def serve(settings: Settings) -> None:
     database = Database(pool)
     progress = Progress()
     upkeep = Upkeep(database, progress)
-    app = create_app(settings, database, progress, lambda: upkeep.trouble)
+    app = create_app(settings, database, progress, upkeep.looked.trouble)
     server = Server(app, settings)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
     background = [
         asyncio.create_task(upkeep.keep_looking()),
+        asyncio.create_task(LogEnds(settings, progress).run()),
         asyncio.create_task(upkeep.keep_pseudonym_keys()),
         asyncio.create_task(CatalogPublisher(settings, database, app.state.catalog.recorded).run()),
     ]

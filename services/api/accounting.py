@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,11 @@ from pydantic import BaseModel
 from services.api.auth import Anyone
 from services.api.database import Connection, database_of
 from services.api.openapi import answers
-from services.api.progress import Completeness, Progress
+from services.api.progress import OUTCOMES, Completeness, Progress, in_flight
 from spendmeter.contracts.rated import STATUSES
 from spendmeter.platform.postgres import load_sql
 
 SQL = load_sql(Path(__file__).with_name("sql") / "accounting.sql")
-OUTCOMES = ("booked", "duplicate", "conflict", "rejected", "holes")
 UNATTRIBUTABLE = ""
 
 router = APIRouter(tags=["accounting"])
@@ -59,14 +58,16 @@ class Partition(BaseModel):
     stray: int
     log_end: int
     read_at: datetime | None
-    in_flight: int
+    in_flight: int | None
     stopped: str
 
 
 class Total(Counts):
-    """Of the tenant, or of all; `in_flight` always of all, for what is not booked yet has no tenant."""
+    """Of the tenant, or of all; `in_flight` always of all, for what is not booked yet has no tenant, and null
+    where it was not measured within the last 3 s (`in_flight_age_s` says how long ago it was)."""
 
-    in_flight: int
+    in_flight: int | None
+    in_flight_age_s: float | None
 
 
 class Accounting(BaseModel):
@@ -89,14 +90,17 @@ async def get_accounting(request: Request, caller: Anyone) -> Accounting:
         tenants = await connection.fetch(SQL["by_tenant"])
         shown = await connection.fetch(SQL["own"]) if caller.tenant else tenants
     everything = not caller.tenant
-    complete = observe(request, partitions)
+    now = datetime.now(UTC)
+    complete = observe(request, partitions, now)
     return Accounting(
-        partitions=[_partition(row) for row in partitions] if everything else [],
+        partitions=[_partition(row, now) for row in _progress(request).with_measured(partitions)]
+        if everything
+        else [],
         tenants=[TenantCounts(tenant=row["tenant"], **_counts([row])) for row in shown if row["tenant"]],
         unattributable=Counts(**_counts([row for row in tenants if row["tenant"] == UNATTRIBUTABLE]))
         if everything
         else None,
-        total=Total(**_counts(shown), in_flight=complete.in_flight),
+        total=Total(**_counts(shown), in_flight=complete.in_flight, in_flight_age_s=complete.in_flight_age_s),
         complete_through=complete.complete_through,
         balanced=is_balanced(partitions, tenants),
     )
@@ -104,13 +108,17 @@ async def get_accounting(request: Request, caller: Anyone) -> Accounting:
 
 async def completeness(request: Request, connection: Connection) -> Completeness:
     """How complete what `connection`'s transaction sees is."""
-    return observe(request, await connection.fetch(SQL["by_partition"]))
+    return observe(request, await connection.fetch(SQL["by_partition"]), datetime.now(UTC))
 
 
-def observe(request: Request, partitions: Iterable[Mapping[str, Any]]) -> Completeness:
+def observe(request: Request, partitions: Iterable[Mapping[str, Any]], now: datetime) -> Completeness:
     """The same from rows read already."""
+    return _progress(request).observe(partitions, now)
+
+
+def _progress(request: Request) -> Progress:
     progress: Progress = request.app.state.progress
-    return progress.observe(partitions)
+    return progress
 
 
 def is_balanced(partitions: Sequence[Mapping[str, Any]], tenants: Sequence[Mapping[str, Any]]) -> bool:
@@ -121,8 +129,8 @@ def is_balanced(partitions: Sequence[Mapping[str, Any]], tenants: Sequence[Mappi
     return each and all(by_partition[name] == by_tenant[name] for name in OUTCOMES)
 
 
-def _partition(row: Mapping[str, Any]) -> Partition:
-    return Partition(**dict(row), in_flight=max(0, row["log_end"] - row["next_origin"]))
+def _partition(row: Mapping[str, Any], now: datetime) -> Partition:
+    return Partition(**row, in_flight=in_flight(row, now))
 
 
 def _counts(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:

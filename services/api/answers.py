@@ -23,12 +23,18 @@ class Asked(BaseModel):
 
 
 class Complete(BaseModel):
-    """How complete an answer is; `in_flight`: events accepted and not yet booked, of all tenants."""
+    """How complete an answer is."""
 
     complete_through: datetime | None = Field(
         description="everything that was accepted before is in the answer; null while that cannot be proven"
     )
-    in_flight: int
+    in_flight: int | None = Field(
+        description="events accepted and not yet booked, of all tenants; null when that was not measured "
+        "within the last 3 s"
+    )
+    in_flight_age_s: float | None = Field(
+        description="how long ago `in_flight` was last measured; null: never since this process started"
+    )
 
 
 _Model = TypeVar("_Model", bound=BaseModel)

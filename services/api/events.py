@@ -277,6 +277,7 @@ def _not_in_the_book(complete: Completeness, source: str, id: str) -> Refused:
         f"{through or 'an unknown time'}; accepted later, it may still be on its way",
         complete_through=through,
         in_flight=complete.in_flight,
+        in_flight_age_s=complete.in_flight_age_s,
     )
 
 

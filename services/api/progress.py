@@ -1,5 +1,8 @@
 """Up to when the book is complete, told from log ends that were seen and positions that passed them. Pure.
 
+Ends come from two sides: the ledger writes them beside its positions, and this process asks the broker,
+so that a ledger that stands still is not the only one to say how much waits for it. The younger one counts.
+
 A log end read at T proves: whatever the broker had accepted before T lies below it. So once the book has
 passed that offset, the partition is complete through T. The latest such T is known exactly when nothing is in
 flight; behind a backlog it is the youngest end seen so far that the position has passed, which is why the
@@ -10,9 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+OUTCOMES = ("booked", "duplicate", "conflict", "rejected", "holes")
 SNAPSHOT_AGE_MAX = timedelta(seconds=60)
 """Requests answer side by side: one that looks at an older snapshot of the book must not be told what a
 younger one has proved, so ends are remembered for so long after they were passed."""
@@ -20,12 +24,19 @@ ENDS_MAX = 1_000
 """Ends remembered a partition; the longer the backlog, the farther they are apart: coarser, never wrong."""
 
 
+MEASURED_AGE_MAX = timedelta(seconds=3)
+"""How much is in flight changes by the second: a figure older than this is no figure."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Completeness:
     """Everything accepted before `complete_through` is in the book; None = not known yet."""
 
     complete_through: datetime | None
-    in_flight: int
+    in_flight: int | None
+    """None = not known: the log's ends were last read longer ago than MEASURED_AGE_MAX, or never."""
+    in_flight_age_s: float | None
+    """How long ago they were; None = never."""
 
 
 class Progress:
@@ -35,17 +46,40 @@ class Progress:
         self._ends: dict[int, list[tuple[int, datetime]]] = {}
         self._proved: dict[int, tuple[int, datetime]] = {}
         """By partition: the position that proved the latest, and what it proved."""
+        self._measured: Mapping[int, int] = {}
+        self._measured_at = datetime.min.replace(tzinfo=UTC)
 
-    def observe(self, rows: Iterable[Mapping[str, Any]]) -> Completeness:
+    def measured(self, ends: Mapping[int, int], read_at: datetime) -> None:
+        """The broker said so of each partition of usage.events; it was asked at `read_at`."""
+        self._measured, self._measured_at = ends, read_at
+
+    def observe(self, rows: Iterable[Mapping[str, Any]], now: datetime) -> Completeness:
         """What these rows, and the ends seen before, prove."""
-        in_flight = 0
-        through: list[datetime | None] = []
-        for row in rows:
-            in_flight += max(0, row["log_end"] - row["next_origin"])
-            through.append(self._partition(row["partition"], row))
+        rows = self.with_measured(rows)
+        through = [self._partition(row["partition"], row) for row in rows]
         known = [at for at in through if at is not None]
         complete = bool(through) and len(known) == len(through)
-        return Completeness(complete_through=min(known) if complete else None, in_flight=in_flight)
+        age = max((now - row["read_at"] for row in rows if row["read_at"]), default=None)
+        if not all(row["read_at"] for row in rows):
+            age = None
+        flying = [in_flight(row, now) for row in rows]
+        return Completeness(
+            complete_through=min(known) if complete else None,
+            in_flight=sum(each or 0 for each in flying) if rows and None not in flying else None,
+            in_flight_age_s=None if age is None else max(0.0, round(age.total_seconds(), 1)),
+        )
+
+    def with_measured(self, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The same rows with the youngest log end of each, and one for every partition that has none yet."""
+        found = {row["partition"]: dict(row) for row in rows}
+        for partition, end in self._measured.items():
+            row = found.setdefault(partition, _unbooked(partition))
+            if row["stopped"] or (row["read_at"] is not None and row["read_at"] >= self._measured_at):
+                continue
+            # A log only grows: a shorter one is another one, or damaged, and proves nothing.
+            lost = row["read_at"] is not None and end < row["log_end"]
+            row |= {"log_end": end, "read_at": None if lost else self._measured_at}
+        return [row for _, row in sorted(found.items())]
 
     def _partition(self, partition: int, row: Mapping[str, Any]) -> datetime | None:
         if row["read_at"] is None:
@@ -69,3 +103,16 @@ class Progress:
     def _known(self, partition: int, row: Mapping[str, Any]) -> datetime | None:
         proved = self._proved.get(partition)
         return proved[1] if proved is not None and row["next_origin"] >= proved[0] else None
+
+
+def in_flight(row: Mapping[str, Any], now: datetime) -> int | None:
+    """Of one partition; None = its log end is not known, or of long ago."""
+    if row["read_at"] is None or now - row["read_at"] > MEASURED_AGE_MAX:
+        return None
+    return max(0, int(row["log_end"]) - int(row["next_origin"]))
+
+
+def _unbooked(partition: int) -> dict[str, Any]:
+    """A partition of which nothing was ever booked."""
+    counts = dict.fromkeys(("next_origin", *OUTCOMES, "stray", "log_end"), 0)
+    return {"partition": partition, **counts, "read_at": None, "stopped": ""}

@@ -8,20 +8,23 @@ from datetime import UTC, datetime
 from services.api.accounting import SQL as ACCOUNTING_SQL
 from services.api.database import SQL, Database
 from services.api.progress import Progress
+from spendmeter.platform.heartbeat import Heartbeat
 from spendmeter.platform.keys import OPERATOR, create_pseudonym_keys
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.telemetry import log
 
 PSEUDONYM_KEYS_INTERVAL_S = 6 * 3600.0
 LOOK_INTERVAL_S = 1.0
+LOOK_AGE_S_MAX = 5.0
+"""A look takes milliseconds and is begun once a second; questions may keep the connections busy."""
 RETRY_S = 5.0
 
 
 class Upkeep:
-    """`trouble` says why the database cannot be asked; '' = it can."""
+    """`looked` says whether the database answers now: api serves what it reads there."""
 
     def __init__(self, database: Database, progress: Progress) -> None:
-        self.trouble = "the database has not answered yet"
+        self.looked = Heartbeat("the database answered", LOOK_AGE_S_MAX)
         self._database = database
         self._progress = progress
 
@@ -30,10 +33,11 @@ class Upkeep:
         while True:
             try:
                 async with self._database.reading(OPERATOR) as connection:
-                    self._progress.observe(await connection.fetch(ACCOUNTING_SQL["by_partition"]))
-                self.trouble = ""
+                    rows = await connection.fetch(ACCOUNTING_SQL["by_partition"])
+                self._progress.observe(rows, datetime.now(UTC))
+                self.looked.beat()
             except CONNECTION_ERRORS as error:
-                self.trouble = f"the database does not answer: {type(error).__name__}"
+                self.looked.missed(error)
             await asyncio.sleep(LOOK_INTERVAL_S)
 
     async def keep_pseudonym_keys(self) -> None:

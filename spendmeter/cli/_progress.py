@@ -15,7 +15,7 @@ from rich.text import Text
 
 from deploy.local.home import LOOPBACK, Home
 from deploy.local.state import State, read_state
-from spendmeter.cli._running import NoAnswer, ask, fail, get, read_counts
+from spendmeter.cli._running import NoAnswer, ask, fail, flying, get, read_counts
 
 REFRESH_S = 1.0
 PLAIN_LINE_S = 5.0
@@ -59,9 +59,10 @@ class Figures:
         except NoAnswer as why:
             return f"no figures: {why}"
         rate = self._rate(counts["booked"])
+        arrived = "unknown" if counts["in"] is None else f"{counts['in']:,}"
         return (
-            f"events in {counts['in']:,}, booked {counts['booked']:,} ({rate:,.0f}/s),"
-            f" in flight {counts['in_flight']:,}, rejected {counts['rejected']:,}; today {self._spend}"
+            f"events in {arrived}, booked {counts['booked']:,} ({rate:,.0f}/s),"
+            f" in flight {flying(counts)}, rejected {counts['rejected']:,}; today {self._spend}"
         )
 
     def _rate(self, booked: int) -> float:

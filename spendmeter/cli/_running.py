@@ -84,14 +84,28 @@ def get(url: str, headers: Mapping[str, str] | None = None) -> Any:
         raise NoAnswer(f"{url} does not answer: {trouble}") from trouble
 
 
-def read_counts(environment: Mapping[str, str]) -> dict[str, int]:
-    """Events in, booked, in flight, rejected and the rest of the accounting, in total; NoAnswer as `ask`."""
+def read_counts(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Events in, booked, in flight and the rest of the accounting, in total; `in` and `in_flight` are None
+    while nobody measures the log's ends, and `in_flight_age_s` says for how long. NoAnswer as `ask`."""
     total = ask(environment, "/v1/accounting", key=environment.get("SPENDMETER_ADMIN_KEY", "")).get("total")
     if total is None:
         raise NoAnswer("the api's answer to /v1/accounting has no total")
     counts = {
-        name: int(total.get(name, 0))
-        for name in ("booked", "duplicate", "conflict", "rejected", "holes", "in_flight")
+        name: int(total.get(name, 0)) for name in ("booked", "duplicate", "conflict", "rejected", "holes")
     }
-    arrived = sum(counts[name] for name in ("booked", "duplicate", "conflict", "rejected", "in_flight"))
-    return {"in": arrived, **counts}
+    waiting = total.get("in_flight")
+    passed = sum(counts[name] for name in ("booked", "duplicate", "conflict", "rejected"))
+    return {
+        "in": None if waiting is None else passed + waiting,
+        **counts,
+        "in_flight": waiting,
+        "in_flight_age_s": total.get("in_flight_age_s"),
+    }
+
+
+def flying(counts: Mapping[str, Any]) -> str:
+    """How much is in flight, in words: a figure that nobody measured just now is none."""
+    if counts["in_flight"] is not None:
+        return f"{counts['in_flight']:,}"
+    age_s = counts["in_flight_age_s"]
+    return "unknown (not measured yet)" if age_s is None else f"unknown (not measured for {age_s:.0f} s)"

@@ -197,14 +197,17 @@ async def _report(
         if through is not None and datetime.fromisoformat(through) >= sent_at:
             break
         await asyncio.sleep(POLL_S)
+    from spendmeter.cli._running import flying
+
     if before is None or now is None:
         typer.echo("the api does not answer, so what was booked is not known here")
         return
-    grown = {name: now["total"][name] - before["total"][name] for name in before["total"]}
+    outcomes = ("booked", "duplicate", "conflict", "rejected")
+    grown = {name: now["total"][name] - before["total"][name] for name in outcomes}
     typer.echo(
         f"since then, with whatever others sent for this tenant: booked {grown['booked']:,},"
         f" duplicate {grown['duplicate']:,}, conflict {grown['conflict']:,},"
-        f" rejected {grown['rejected']:,}; in flight {now['total']['in_flight']:,}"
+        f" rejected {grown['rejected']:,}; in flight {flying(now['total'])}"
     )
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
 
 from deploy.local.state import ProcessEntry, State
-from spendmeter.cli._running import NoAnswer, home, read_counts, running_state
+from spendmeter.cli._running import NoAnswer, flying, home, read_counts, running_state
 
 KAFKA_SECONDS_MAX = 10.0
 
@@ -101,6 +102,11 @@ async def _groups(environment: dict[str, str]) -> list[dict[str, Any]]:
         await admin.close()
 
 
+def _figures(counts: dict[str, Any]) -> Iterator[str]:
+    for name in ("in", "booked", "duplicate", "conflict", "rejected", "holes"):
+        yield f"{name} unknown" if counts[name] is None else f"{name} {counts[name]:,}"
+
+
 def _show(report: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -120,6 +126,6 @@ def _show(report: dict[str, Any]) -> None:
         console.print(groups)
     if report["events"]:
         counts = report["events"]
-        typer.echo("events: " + ", ".join(f"{name} {number:,}" for name, number in counts.items()))
+        typer.echo("events: " + ", ".join([*_figures(counts), f"in flight {flying(counts)}"]))
     for problem in report["problems"]:
         typer.echo(problem)

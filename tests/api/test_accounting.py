@@ -11,12 +11,11 @@ from services.api.progress import Progress
 from services.api.upkeep import Upkeep
 from tests.api.book import Book
 
-NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-
 
 async def fill(book: Book) -> None:
-    await book.partition(0, log_end=20, read_at=NOON, booked=7, duplicate=2, conflict=1, rejected=3, holes=4)
-    await book.partition(1, log_end=5, read_at=NOON, booked=5)
+    now = datetime.now(UTC)
+    await book.partition(0, log_end=20, read_at=now, booked=7, duplicate=2, conflict=1, rejected=3, holes=4)
+    await book.partition(1, log_end=5, read_at=now, booked=5)
     await book.accounts(0, "acme", priced=5, unpriced=1, duplicate=2, rejected=1)
     await book.accounts(1, "acme", priced=4)
     await book.accounts(0, "globex", reported=1, conflict=1)
@@ -41,6 +40,21 @@ async def test_an_operator_sees_every_offset_by_partition_and_by_tenant(
         12, 2, 1, 3, 4, 3,
     ]  # fmt: skip
     assert (total["priced"], total["unpriced"], total["reported"], total["free"]) == (9, 1, 1, 1)
+
+
+async def test_in_flight_is_unknown_when_nobody_measured_it_for_more_than_three_seconds(
+    client: httpx.AsyncClient, book: Book
+) -> None:
+    await fill(book)
+    await book.connection.execute(
+        "UPDATE log_ends SET read_at = read_at - interval '12 s' WHERE partition = 0"
+    )
+    client.headers["Authorization"] = f"Bearer {await book.key('', 'admin')}"
+    answer = (await client.get("/v1/accounting")).json()
+    assert [each["in_flight"] for each in answer["partitions"]] == [None, 0]
+    assert answer["total"]["in_flight"] is None
+    assert 12 <= answer["total"]["in_flight_age_s"] < 60
+    assert answer["total"]["booked"] == 12
 
 
 async def test_a_tenant_sees_its_own_counts_alone(client: httpx.AsyncClient, book: Book) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -189,13 +189,23 @@ async def test_pages_of_a_series_are_the_series(acme: httpx.AsyncClient, book: B
 
 async def test_an_answer_says_up_to_when_it_is_complete(acme: httpx.AsyncClient, book: Book) -> None:
     assert (await ask(acme))["complete_through"] is None
-    at = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+    at = datetime.now(UTC)
+    through = at.isoformat().replace("+00:00", "Z")
     await book.partition(0, log_end=5, read_at=at, booked=5)
     answer = await ask(acme)
-    assert (answer["complete_through"], answer["in_flight"]) == ("2026-11-23T12:00:00Z", 0)
-    await book.partition(0, log_end=9, read_at=at.replace(minute=1), booked=5)
+    assert (answer["complete_through"], answer["in_flight"]) == (through, 0)
+    await book.partition(0, log_end=9, read_at=at + timedelta(seconds=1), booked=5)
     answer = await ask(acme)
-    assert (answer["complete_through"], answer["in_flight"]) == ("2026-11-23T12:00:00Z", 4)
+    assert (answer["complete_through"], answer["in_flight"]) == (through, 4)
+
+
+async def test_what_is_in_flight_is_unknown_when_it_was_measured_long_ago(
+    acme: httpx.AsyncClient, book: Book
+) -> None:
+    await book.partition(0, log_end=5, read_at=datetime(2026, 11, 23, 12, 0, tzinfo=UTC), booked=5)
+    answer = await ask(acme)
+    assert (answer["complete_through"], answer["in_flight"]) == ("2026-11-23T12:00:00Z", None)
+    assert answer["in_flight_age_s"] > 3
 
 
 @pytest.mark.parametrize(

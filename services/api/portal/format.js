@@ -68,6 +68,12 @@ export function ago(at, now = Date.now()) {
   return `${seconds} s ago`;
 }
 
+// How much is accepted and not booked yet; a figure that nobody measured just now is none.
+export function inFlight({ in_flight: events, in_flight_age_s: age }) {
+  if (events !== null) return count(events);
+  return age === null ? "unknown (not measured yet)" : `unknown (not measured for ${Math.round(age)} s)`;
+}
+
 // How far the zone is ahead of UTC at an instant, in ms.
 function offset(at, tz) {
   const parts = Object.fromEntries(

@@ -2,7 +2,7 @@
 
 import { Refused, call, enter, get, session } from "./api.js";
 import { el, say } from "./dom.js";
-import { timeOf } from "./format.js";
+import { inFlight, timeOf } from "./format.js";
 import { catalogPage, changesPage, modelPage } from "./catalog.js";
 import { eventsPage, receiptPage, unbookedPage } from "./events.js";
 import { inboxPage, proposalPage } from "./inbox.js";
@@ -73,10 +73,11 @@ function trouble(text) {
   document.body.classList.toggle("stale", Boolean(text));
 }
 
-function live({ complete_through: through, in_flight: inFlight }) {
+function live(answer) {
+  const { complete_through: through } = answer;
   const line = document.getElementById("live");
-  line.classList.toggle("behind", !through || inFlight > 0);
-  const flying = inFlight ? ` · ${inFlight} in flight` : "";
+  line.classList.toggle("behind", !through || answer.in_flight !== 0);
+  const flying = answer.in_flight === 0 ? "" : ` · in flight ${inFlight(answer)}`;
   say(line, through ? `complete through ${timeOf(through, session.tz)} ${session.tz}${flying}` : `catching up${flying}`);
 }
 

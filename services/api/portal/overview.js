@@ -3,7 +3,7 @@
 import { call, get, mayChange, session } from "./api.js";
 import { el, keyed, part, say } from "./dom.js";
 import { explorer } from "./explorer.js";
-import { ago, count, dayOf, daysBefore, decimal, iso, momentOf, money, percent, perHour, ratio, sum, timeOf, wholeMinute } from "./format.js";
+import { ago, count, dayOf, daysBefore, decimal, inFlight, iso, momentOf, money, percent, perHour, ratio, sum, timeOf, wholeMinute } from "./format.js";
 import { link, nameOf } from "./links.js";
 
 const NOW_MINUTES = 5;
@@ -176,11 +176,12 @@ export function overviewPage(query) {
 
   function showAccounting({ total, balanced, complete_through: through }) {
     const accepted = total.booked + total.duplicate + total.conflict + total.rejected + total.holes + total.in_flight;
+    const all = total.in_flight === null ? `${count(accepted)} or more` : count(accepted);
     const figure = (name, href) => el(href ? "a" : "span", { href }, `${name} ${count(total[name.replace(" ", "_")])}`);
     account.replaceChildren(
-      el("b", {}, `accepted ${count(accepted)}`), " = ", figure("booked", link("events")), " + ", figure("duplicate", link("unbooked", { outcome: "duplicate" })), " + ",
+      el("b", {}, `accepted ${all}`), " = ", figure("booked", link("events")), " + ", figure("duplicate", link("unbooked", { outcome: "duplicate" })), " + ",
       figure("conflict", link("unbooked", { outcome: "conflict" })), " + ", figure("rejected", link("unbooked", { outcome: "rejected" })),
-      total.holes ? ` + holes ${count(total.holes)}` : "", " + ", figure("in flight"),
+      total.holes ? ` + holes ${count(total.holes)}` : "", ` + in flight ${inFlight(total)}`,
       el("span", { className: balanced ? "badge good" : "badge", "data-state": balanced ? "" : "open" }, balanced ? "balanced" : "does not balance"),
       el("span", { className: "fine" }, ` events of this tenant · in flight: of all tenants · ${through ? `complete through ${timeOf(through, session.tz)} ${session.tz}` : "not complete yet"}`));
   }
