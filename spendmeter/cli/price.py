@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from spendmeter.pricing.explain import ExplainedLine
 
 NEAR_MAX = 3
+NO_PRICE = 3
+"""Exit code: what was priced is bounded, or not all of it could be."""
 
 
 def command(
@@ -26,9 +28,16 @@ def command(
     ] = None,
     tier: Annotated[str, typer.Option(help="The service tier that served: batch, flex, priority ...")] = "",
     region: Annotated[str, typer.Option(help="The region that served.")] = "",
+    tenant: Annotated[
+        str, typer.Option(help="Whose contracts, own prices and currency count; of the running system.")
+    ] = "",
+    shipped: Annotated[
+        bool, typer.Option("--shipped", help="The catalog of this release, also when a system runs.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Explain what usage costs, line by line. Prices from the shipped catalog; nothing needs to run.
+    """Explain what usage costs, line by line. By the running system's catalog, or, when none runs, by that of
+    this release; the answer says which. Exit code 3: for some of it there is no price.
 
     \b
     Examples:
@@ -36,36 +45,45 @@ def command(
       spendmeter price openai/o3 input_tokens=1000000 --at 2025-06-01
       spendmeter price openai/gpt-5.4 input_tokens=5000 output_tokens=900 --tier batch --json
       spendmeter price aws/aurora-standard io_requests=2500000
+      spendmeter price openai/gpt-4o input_tokens=2000 --tenant acme
     """
     from json import dumps
 
+    from spendmeter.cli import _prices
     from spendmeter.contracts.money import plain
-    from spendmeter.pricing.catalog import load_snapshot
     from spendmeter.pricing.explain import explain, naming
-    from spendmeter.pricing.price_book import PriceBook
 
-    event = _event(model, usage, at, tier, region)
+    if tenant and shipped:
+        raise typer.BadParameter("--tenant is of the running system, and --shipped asks none")
+    event = _event(model, usage, at, tier, region, tenant)
     asked = event.data.provider
-    book = PriceBook(load_snapshot(asked))
-    plan = book.plan("", event.data)
-    if plan.sku is None and (others := set(book.sellers(plan.provider)) - {asked}):
-        book = PriceBook(load_snapshot(asked, *others))  # by another name, or one whose prices it resells
-        plan = book.plan("", event.data)
+    prices = (None if shipped else _prices.running(tenant)) or _prices.shipped(asked)
+    if tenant and not prices.book.version:
+        raise typer.BadParameter("--tenant is of the running system, and none runs here: make up")
+    plan = prices.book.plan(tenant, event.data)
+    others = set(prices.book.sellers(plan.provider)) - {asked}
+    if not prices.book.version and plan.sku is None and others:
+        prices = _prices.shipped(asked, *others)  # by another name, or one whose prices it resells
+        plan = prices.book.plan(tenant, event.data)
+    book = prices.book
     for unit in event.data.usage:
         if unit not in book.parents:
-            raise typer.BadParameter(f"the shipped catalog has no unit {unit!r}{_near(unit, book.parents)}")
+            raise typer.BadParameter(f"the catalog has no unit {unit!r}{_near(unit, book.parents)}")
     rating, lines = explain(event, book)
     hint = "" if plan.sku else _near_models(book, plan.provider, asked, event.data.sku)
-    names = list(naming("", event.data, book))
+    names = list(naming(tenant, event.data, book))
+    code = NO_PRICE if rating.status in ("provisional", "unpriced") else 0
     if not json:
-        _print(event, rating, lines, [hint] if hint else names)
-        return
+        _print(event, rating, lines, [f"prices: {prices.name}", *([hint] if hint else names)])
+        raise typer.Exit(code)
     said = {
+        "prices": prices.name,
         "model": f"{plan.provider or asked}/{plan.sku or event.data.sku}",
         "at": _instant(event).isoformat(),
         "tier": _tier(event),
         "region": region,
-        "total": plain(rating.list),
+        "total": plain(rating.effective),
+        "list": plain(rating.list),
         "currency": rating.currency,
         "status": rating.status,
         "hint": hint,
@@ -73,9 +91,10 @@ def command(
         "lines": [_line_json(*both, event) for both in zip(rating.lines, lines, strict=True)],
     }
     typer.echo(dumps(said, indent=2))
+    raise typer.Exit(code)
 
 
-def _event(model: str, usage: list[str], at: str | None, tier: str, region: str) -> UsageEvent:
+def _event(model: str, usage: list[str], at: str | None, tier: str, region: str, tenant: str) -> UsageEvent:
     """The event that the arguments describe; ends the command, naming the argument, where they do not."""
     from spendmeter.contracts.events import EVENT_TYPE, EventError, encode_event, read_event
 
@@ -98,7 +117,7 @@ def _event(model: str, usage: list[str], at: str | None, tier: str, region: str)
     tier = tier.lower() or "standard"
     said: dict[str, Any] = {
         "specversion": "1.0", "type": EVENT_TYPE, "id": "price", "source": "cli", "subject": "price",
-        "time": time,
+        "time": time, "tenant": tenant,
         "data": {
             "provider": provider.lower(), "sku": sku, "usage": quantities,
             "context": {"service_tier": tier, "region": region, "batch": tier == "batch"},
@@ -113,11 +132,9 @@ def _event(model: str, usage: list[str], at: str | None, tier: str, region: str)
 def _near_models(book: Any, provider: str | None, asked_provider: str, sku: str) -> str:
     """What an unknown model may be meant to be."""
     if provider is None:
-        return (
-            f"the shipped catalog has no provider {asked_provider!r}{_near(asked_provider, book.providers)}"
-        )
+        return f"the catalog has no provider {asked_provider!r}{_near(asked_provider, book.providers)}"
     names = {s for p, s in book.prices if p == provider}
-    return f"the shipped catalog has no model {sku!r}{_near(sku.lower(), names)}"
+    return f"the catalog has no model {sku!r}{_near(sku.lower(), names)}"
 
 
 def _near(word: str, words: Any) -> str:
@@ -142,7 +159,7 @@ def _print(event: UsageEvent, rating: Rating, lines: tuple[ExplainedLine, ...], 
     from spendmeter.pricing.explain import text
 
     data = event.data
-    total = f"{plain(rating.list)} {rating.currency}"
+    total = f"{plain(rating.effective)} {rating.currency}"
     place = f", region {data.context.region}" if data.context.region else ""
     typer.echo(
         f"{data.provider}/{data.sku} at {_instant(event):%Y-%m-%d %H:%M:%S} UTC, tier {_tier(event)}{place}"

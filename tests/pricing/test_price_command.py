@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,12 @@ from typer.testing import CliRunner, Result
 from spendmeter.cli.app import build
 
 APP = build(["price"])
+
+
+@pytest.fixture(autouse=True)
+def nothing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also beside a running `make up`."""
+    monkeypatch.setenv("SPENDMETER_HOME", str(tmp_path))
 
 
 def run(*arguments: str) -> Result:
@@ -85,6 +92,25 @@ def test_what_is_not_understood_is_named_with_the_rule(arguments: tuple[str, ...
     result = run(*arguments)
     assert result.exit_code == 2
     assert reason in " ".join(result.stderr.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (GPT_4O, 0),
+        (("anthropic/claude-opus-9", "input_tokens=10"), 3),
+        (("opnai/gpt-4o", "input_tokens=10"), 3),
+        (("openai/gpt-4o", "input_tokens=10", "--tenant", "acme"), 2),
+        (("openai/gpt-4o", "input_tokens=10", "--tenant", "acme", "--shipped"), 2),
+    ],
+)
+def test_the_exit_code_says_whether_there_is_a_price(arguments: tuple[str, ...], code: int) -> None:
+    assert run(*arguments).exit_code == code
+
+
+def test_the_answer_says_whose_prices_they_are() -> None:
+    assert "prices: the catalog of this release; no system is asked" in run(*GPT_4O).stdout
+    assert said(*GPT_4O)["prices"] == "the catalog of this release; no system is asked"
 
 
 def test_it_answers_at_once() -> None:
