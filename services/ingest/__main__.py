@@ -10,6 +10,7 @@ from datetime import timedelta
 import uvloop
 
 from services.ingest.app import Door, create_app
+from services.ingest.dropped import DroppedNames
 from services.ingest.keys import Keys
 from services.ingest.publish import Publisher
 from spendmeter.contracts.topics import USAGE_EVENTS
@@ -23,6 +24,7 @@ async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then answer what is under way. A bug in a task ends the process."""
     meters = Meters()
     keys = Keys(settings.database_url.get_secret_value(), meters)
+    dropped = DroppedNames(settings.database_url.get_secret_value(), meters)
     publisher = Publisher(
         settings.topic_prefix + USAGE_EVENTS.name, lambda: kafka.producer(settings, service="ingest")
     )
@@ -30,13 +32,18 @@ async def serve(settings: Settings) -> None:
         keys=keys,
         publisher=publisher,
         meters=meters,
+        dropped=dropped,
         age_max=timedelta(days=settings.event_age_max_days),
     )
     server = Server(create_app(door), settings, proxy_headers=False)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
-    background = [asyncio.create_task(keys.keep_fresh()), asyncio.create_task(publisher.keep_publishing())]
+    background = [
+        asyncio.create_task(keys.keep_fresh()),
+        asyncio.create_task(publisher.keep_publishing()),
+        asyncio.create_task(dropped.keep_writing()),
+    ]
     serving = asyncio.create_task(server.serve())
     log().info("serving", port=settings.port)
     done, _ = await asyncio.wait({serving, *background}, return_when=asyncio.FIRST_COMPLETED)

@@ -1,6 +1,7 @@
 """From a request's bytes to its events, checked and stamped, or to all that is wrong with them. Pure.
 
 Only known fields survive: what goes to Kafka is the decoded event written anew, never the bytes that came.
+What is dropped on the way is named.
 """
 
 from __future__ import annotations
@@ -27,6 +28,13 @@ from spendmeter.contracts.events import (
     read_batch,
     read_event,
 )
+from spendmeter.contracts.gate import check_rules, is_plain
+from spendmeter.contracts.known_fields import (
+    NAMES_MAX,
+    decode_known_batch,
+    decode_known_event,
+    unknown_fields,
+)
 from spendmeter.platform.keys import OPERATOR
 
 EVENTS_MAX = 1000
@@ -47,8 +55,18 @@ class Receipt:
     age_max: timedelta
 
 
-def accept(body: bytes, form: Form, receipt: Receipt) -> list[UsageEvent]:
-    """Every event of the request, checked and stamped.
+@dataclass(frozen=True, kw_only=True)
+class Accepted:
+    """What of a request goes on."""
+
+    events: Sequence[UsageEvent]
+    """Checked and stamped."""
+    dropped: Sequence[str] = ()
+    """Paths of fields that the contract does not have, and that therefore went no further."""
+
+
+def accept(body: bytes, form: Form, receipt: Receipt) -> Accepted:
+    """Every event of the request, and the names of what was dropped.
 
     Raises Refused: 400 naming every bad event, 403 for another's tenant, 413 for too many, 503 when a user
     cannot be pseudonymised yet.
@@ -56,11 +74,7 @@ def accept(body: bytes, form: Form, receipt: Receipt) -> list[UsageEvent]:
     single = _is_single(body, form)
     if not single and len(body) <= WHOLE_BYTES_MAX:
         try:
-            events = read_batch(body)
-            if len(events) <= EVENTS_MAX:
-                for event in events:
-                    _stamp(event, receipt)
-                return events
+            return _whole(body, receipt)
         except EventError:
             pass  # one by one then, to name them all
     return _one_by_one([body] if single else _split(body), receipt)
@@ -71,12 +85,36 @@ def pseudonym(secret: bytes, user: str) -> str:
     return "hmac:" + hmac.digest(secret, user.encode(), hashlib.sha256)[:PSEUDONYM_BYTES].hex()
 
 
-def _one_by_one(parts: Sequence[bytes | Raw], receipt: Receipt) -> list[UsageEvent]:
+def _whole(body: bytes, receipt: Receipt) -> Accepted:
+    """The fast way. Raises EventError where any event is bad, or where there are too many."""
+    dropped: Sequence[str] = ()
+    try:
+        events = read_batch(body, decode_known_batch)
+    except EventError:
+        events = read_batch(body)  # good but for fields that nobody knows, or bad once more
+        dropped = unknown_fields(body)
+    if len(events) > EVENTS_MAX:
+        raise EventError(f"more than {EVENTS_MAX} events")
+    plain = is_plain(body)
+    for event in events:
+        check_rules(event, plain)
+        _stamp(event, receipt)
+    return Accepted(events=events, dropped=dropped)
+
+
+def _one_by_one(parts: Sequence[bytes | Raw], receipt: Receipt) -> Accepted:
     accepted: list[UsageEvent] = []
     errors: list[BadEvent] = []
+    dropped: dict[str, None] = {}
     for index, part in enumerate(parts):
+        raw = bytes(part)
         try:
-            event = read_event(bytes(part))
+            try:
+                event = read_event(raw, decode_known_event)
+            except EventError:
+                event = read_event(raw)
+                dropped |= dict.fromkeys(unknown_fields(b"[" + raw + b"]"))
+            check_rules(event, is_plain(raw))
             _stamp(event, receipt)
             accepted.append(event)
         except EventError as error:
@@ -87,7 +125,7 @@ def _one_by_one(parts: Sequence[bytes | Raw], receipt: Receipt) -> list[UsageEve
             f"{len(errors)} of {len(parts)} events are bad, so none was taken",
             errors,
         )
-    return accepted
+    return Accepted(events=accepted, dropped=list(dropped)[:NAMES_MAX])
 
 
 def _stamp(event: UsageEvent, receipt: Receipt) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -17,19 +16,22 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse
 
-from services.ingest.accept import Receipt, accept
+from services.ingest.accept import Accepted, Receipt, accept
 from services.ingest.body import Hold, InFlight, read_body
 from services.ingest.content_type import form_of
 from services.ingest.credentials import Credential, authenticate
+from services.ingest.dropped import DroppedNames
 from services.ingest.keys import Keys
 from services.ingest.openapi import DESCRIPTION, POST_EVENTS, with_schemas
 from services.ingest.publish import Publisher
 from services.ingest.refused import Refused
-from spendmeter.contracts.events import UsageEvent
+from spendmeter.contracts.known_fields import told
 from spendmeter.platform.serve import probe_routes, problem
 from spendmeter.platform.telemetry import TRACEPARENT, Meters, log, traceparent_headers, tracer
 
 PATH = "/api/v1/events"
+DROPPED = "Spendmeter-Dropped"
+"""The header of an answer that names the fields of which nothing was kept."""
 
 _trace_context = TraceContextTextMapPropagator()
 
@@ -41,6 +43,7 @@ class Door:
     keys: Keys
     publisher: Publisher
     meters: Meters
+    dropped: DroppedNames
     age_max: timedelta
     in_flight: InFlight = field(default_factory=InFlight)
 
@@ -48,21 +51,23 @@ class Door:
         """Why nothing can be accepted; '' = it can."""
         return self.keys.trouble() or self.publisher.trouble()
 
-    async def take(self, request: Request) -> int:
-        """Authenticate, read, check, publish; returns how many events were taken. Raises Refused."""
+    async def take(self, request: Request) -> Accepted:
+        """Authenticate, read, check, publish; returns what was taken. Raises Refused."""
         now = datetime.now(UTC)
         snapshot = self.keys.current()
         credential = authenticate(snapshot, request.headers.get("authorization", ""), now)
         try:
             with Hold(self.in_flight) as hold:
-                events = await self._read(request, credential, hold)
-                await self.publisher.publish(events, traceparent_headers())
+                accepted = await self._read(request, credential, hold)
+                await self.publisher.publish(accepted.events, traceparent_headers())
         except Refused as refused:
             _log_refusal(refused, credential)
             raise
-        return len(events)
+        if accepted.dropped:
+            self.dropped.note(credential, accepted.dropped, now)
+        return accepted
 
-    async def _read(self, request: Request, credential: Credential, hold: Hold) -> Sequence[UsageEvent]:
+    async def _read(self, request: Request, credential: Credential, hold: Hold) -> Accepted:
         form = form_of(request.headers.get("content-type", ""))
         body = await read_body(request.headers, request.stream(), hold)
         receipt = Receipt(
@@ -71,9 +76,9 @@ class Door:
             now=datetime.now(UTC),
             age_max=self.age_max,
         )
-        events = accept(body, form, receipt)
+        accepted = accept(body, form, receipt)
         hold.add(len(body))  # what is published is about as large again
-        return events
+        return accepted
 
 
 def create_app(door: Door) -> FastAPI:
@@ -116,9 +121,10 @@ async def _answer(door: Door, request: Request) -> Response:
     with tracer().start_as_current_span(f"POST {PATH}", context=parent, kind=SpanKind.SERVER) as span:
         response: Response
         try:
-            taken = await door.take(request)
-            door.meters.add("spendmeter.ingest.events", taken, outcome="accepted")
-            response = Response(status_code=204)
+            accepted = await door.take(request)
+            door.meters.add("spendmeter.ingest.events", len(accepted.events), outcome="accepted")
+            told_of = {DROPPED: told(accepted.dropped)} if accepted.dropped else None
+            response = Response(status_code=204, headers=told_of)
         except Refused as refused:
             door.meters.add("spendmeter.ingest.events", max(1, len(refused.errors)), outcome="refused")
             response = _problem(refused)

@@ -17,8 +17,13 @@ DESCRIPTION = f"""Usage events in, as CloudEvents 1.0 in structured JSON.
 204 is sent only after the broker has acknowledged every event of the request. After 503, or when the
 connection breaks, send the same events with the same ids again: an event is booked once, however often it
 is sent. A request has at most {EVENTS_MAX} events, {WIRE_BYTES_MAX} bytes as sent and {BODY_BYTES_MAX}
-after decompression (gzip); an event at most {EVENT_BYTES_MAX} bytes. Unknown fields are dropped: prompts and
-completions are never stored. `labels.user` is replaced by a pseudonym."""
+after decompression (gzip); an event at most {EVENT_BYTES_MAX} bytes. `labels.user` is replaced by a
+pseudonym.
+
+Unknown fields are dropped (prompts and completions are never stored) and named in the answer's header
+`Spendmeter-Dropped`. Names that a vendor's API has for quantities (`prompt_tokens`) are refused with the
+units to send; another unknown unit is taken, and costs nothing until it has a price. A quantity has a bound
+by its unit. Labels are put into Unicode's normal form C; characters that cannot be seen are refused."""
 
 EXAMPLE: dict[str, Any] = {
     "specversion": "1.0",
@@ -65,7 +70,15 @@ POST_EVENTS: dict[str, Any] = {
         },
     },
     "responses": {
-        "204": {"description": "Accepted: the log holds every event"},
+        "204": {
+            "description": "Accepted: the log holds every event",
+            "headers": {
+                "Spendmeter-Dropped": {
+                    "description": "Paths of fields that nobody knows, and that were not kept; absent: none",
+                    "schema": {"type": "string", "example": "data.labels.costcenter, data.cost"},
+                }
+            },
+        },
         "400": _problem_response("Bad events, all named; none was taken", _BAD_REQUEST_EXAMPLE),
         "401": _problem_response("No key, or one that is unknown, expired or revoked"),
         "403": _problem_response("The key may not ingest, or an event names another tenant"),

@@ -28,6 +28,7 @@ _STAGE_COLUMNS = (
     "list contracted effective event lines"
 ).split()
 _ACCOUNTS = (*STATUSES, "duplicate", "conflict", "rejected", "holes")
+_BY_KEY = ("duplicate", "conflict", "rejected")
 UNATTRIBUTABLE = ""
 _REASONS = {
     "duplicate": "the same event was booked before",
@@ -96,6 +97,7 @@ async def book(connection: Connection, batch: Batch, known_series: Set[SeriesKey
         await _add_to_rollups(connection, before.partition, sums)
         if unbooked := _unbooked_rows(batch, classified):
             await connection.executemany(SQL["insert_unbooked"], unbooked)
+            await connection.executemany(SQL["add_to_accounting_keys"], _by_key(unbooked))
         outcomes = await _account(connection, batch, booked, classified)
         moved = await connection.execute(
             SQL["move_position"],
@@ -198,6 +200,7 @@ async def _add_to_rollups(connection: Connection, shard: int, sums: dict[RollupK
 class _Sender(msgspec.Struct, frozen=True):
     source: str
     id: str
+    keyid: str = ""
 
 
 def _unbooked_rows(batch: Batch, classified: list[tuple[RatedUsage, str]]) -> list[tuple[Any, ...]]:
@@ -206,7 +209,7 @@ def _unbooked_rows(batch: Batch, classified: list[tuple[RatedUsage, str]]) -> li
     for event, outcome in classified:
         sender = msgspec.json.decode(event.event, type=_Sender)
         rows.append(
-            (before.origin_topic, before.partition, event.origin.offset, outcome, event.tenant,
+            (before.origin_topic, before.partition, event.origin.offset, outcome, event.tenant, sender.keyid,
              bytes.fromhex(event.identity), sender.source, sender.id, _REASONS[outcome],
              len(bytes(event.event)), None)
         )  # fmt: skip
@@ -215,11 +218,11 @@ def _unbooked_rows(batch: Batch, classified: list[tuple[RatedUsage, str]]) -> li
         named_identity = identity(refused.tenant, refused.source, refused.id) if named else None
         rows.append(
             (before.origin_topic, before.partition, refused.origin.offset, "rejected", refused.tenant,
-             named_identity, refused.source, refused.id, refused.reason, refused.size,
+             refused.key_id, named_identity, refused.source, refused.id, refused.reason, refused.size,
              _digest(refused.sha256))
         )  # fmt: skip
     rows += [
-        (before.rated_topic, before.partition, stray.offset, "stray", UNATTRIBUTABLE, None, "", "",
+        (before.rated_topic, before.partition, stray.offset, "stray", UNATTRIBUTABLE, "", None, "", "",
          stray.reason, stray.size, stray.sha256)
         for stray in batch.strays
     ]  # fmt: skip
@@ -231,6 +234,15 @@ def _digest(sha256: str) -> bytes:
         return bytes.fromhex(sha256)
     except ValueError as error:
         raise BadRecord from error
+
+
+def _by_key(unbooked: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """How many of these rows each key caused: (partition, tenant, key id, duplicate, conflict, rejected)."""
+    counts: defaultdict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
+    for _, partition, _, outcome, tenant, key_id, *_ in unbooked:
+        if outcome in _BY_KEY:  # a stray is nobody's event
+            counts[partition, tenant, key_id][outcome] += 1
+    return [(*whose, *(count[name] for name in _BY_KEY)) for whose, count in sorted(counts.items())]
 
 
 async def _account(

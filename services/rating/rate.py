@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from datetime import datetime, timedelta
 from decimal import Inexact
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct
 
 from spendmeter.contracts.events import (
     EventError,
@@ -26,6 +26,7 @@ from spendmeter.contracts.events import (
     read_event,
     series_of,
 )
+from spendmeter.contracts.gate import check_bound, check_rules, is_plain
 from spendmeter.contracts.money import plain
 from spendmeter.contracts.rated import Origin, RatedUsage, RejectedUsage, encode_rated
 from spendmeter.contracts.series import Series, series_id
@@ -67,9 +68,11 @@ class Answers:
         """The answer to one record. `now` is when the record was put on the topic, so that a replay says the
         same; `prev` is the offset delivered before it."""
         try:
-            event = _read(raw)
+            event = _read(raw, now)
             time = event_time(event)
             check_time(time, now, self._age_max)
+            if book.bounds:
+                _check_bounds(event, book.bounds, now)
             rating = rate(event, book)
         except EventError as error:
             return Answer(None, _rejected(raw or b"", origin, prev, str(error)), "rejected")
@@ -131,11 +134,13 @@ class Answers:
         )
 
 
-def _read(raw: bytes | None) -> UsageEvent:
+def _read(raw: bytes | None, now: datetime) -> UsageEvent:
     if not raw:
         raise EventError("is empty" if raw is not None else "is empty (a tombstone)")
     event = read_event(raw)
-    if not raw.isascii():
+    simple = is_plain(raw)
+    check_rules(event, simple, _received_at(event, now))
+    if not simple and not raw.isascii():
         try:
             raw.decode()  # the gate looks into known fields alone, and all of it goes into the book
         except UnicodeDecodeError as error:
@@ -147,10 +152,24 @@ def _read(raw: bytes | None) -> UsageEvent:
     return event
 
 
+def _received_at(event: UsageEvent, now: datetime) -> datetime:
+    """By which of the gate's rules it is judged; who writes to the topic directly may leave it out."""
+    return now if event.receivedat is UNSET else event.receivedat
+
+
+def _check_bounds(event: UsageEvent, bounds: Mapping[str, tuple[int, datetime]], now: datetime) -> None:
+    """The bounds of units that the catalog adds, for what came after they were stated. Raises EventError."""
+    for unit, quantity in event.data.usage.items():
+        bound = bounds.get(unit)
+        if bound is not None and _received_at(event, now) >= bound[1]:
+            check_bound(unit, quantity, bound[0])
+
+
 class _Sender(Struct):
     """What a rejection may say of an event, as far as it can be read."""
 
     tenant: object = ""
+    keyid: object = ""
     source: object = ""
     id: object = ""
 
@@ -171,6 +190,7 @@ def _rejected(raw: bytes, origin: Origin, prev: int, reason: str) -> bytes:
             size=len(raw),
             sha256=hashlib.sha256(raw).hexdigest(),
             tenant=_name(sender.tenant, 64),
+            key_id=_name(sender.keyid, 128),
             source=_name(sender.source, 256),
             id=_name(sender.id, 256),
         )

@@ -21,6 +21,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from spendmeter.contracts.events import CostClass, Currency, Instant, Name, UnitName
+from spendmeter.contracts.units import PER_EVENT_MAX
 
 PUBLICATION_KEY = b"publication"
 """The Kafka key of every marker (entries have their id): compaction keeps the last."""
@@ -161,6 +162,9 @@ class Unit(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.unit.v1"):
     about: str
     parent: str | None = None
     context: bool = False
+    per_event_max: Annotated[int, Meta(ge=1, le=PER_EVENT_MAX)] | None = None
+    """For what is received after `recorded_at`, so that a rebuild rejects nothing that was booked; None = as
+    of any unit. Rating applies it; the door does not know the catalog."""
 
 
 class Calendar(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.calendar.v1"):

@@ -1,12 +1,14 @@
 """The usage event: a CloudEvent 1.0 in structured JSON, as it crosses `usage.events`.
 
-`read_event` is the one gate: ingest and rating both pass every event through it, for nothing on a topic is
-trusted. Unknown fields are ignored. Quantities come out in their one normal form (`normal_quantity`).
+`read_event` is the gate, and `gate.check_rules` its newer rules: ingest and rating both pass every event
+through them, for nothing on a topic is trusted. Unknown fields are ignored. Quantities come out in their one
+normal form (`normal_quantity`).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from hashlib import blake2b
@@ -15,6 +17,7 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from spendmeter.contracts.foreign_units import explained
 from spendmeter.contracts.money import normal_quantity, parse_decimal
 from spendmeter.contracts.series import Series
 from spendmeter.contracts.units import WHOLE_UNITS
@@ -22,6 +25,7 @@ from spendmeter.contracts.units import WHOLE_UNITS
 EVENT_TYPE = "spendmeter.usage.v1"
 EVENT_BYTES_MAX = 256 * 1024
 UNITS_MAX = 64
+LABEL_CHARACTERS_MAX = 128
 TIME_AHEAD_MAX = timedelta(hours=1)
 
 CostClass = Literal[
@@ -31,7 +35,7 @@ CostClass = Literal[
 COST_CLASSES: tuple[str, ...] = get_args(CostClass)
 
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
-Label = Annotated[str, Meta(max_length=128)]
+Label = Annotated[str, Meta(max_length=LABEL_CHARACTERS_MAX)]
 UnitName = Annotated[str, Meta(min_length=1, max_length=64)]
 Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", max_length=3)]  # "$" alone lets a newline follow
 Instant = Annotated[datetime, Meta(tz=True)]
@@ -123,26 +127,29 @@ class UsageEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False
     """Ingest's word that the credential's reported costs are booked instead of compared."""
 
 
-_decode_event = msgspec.json.Decoder(UsageEvent, float_hook=Decimal).decode
-_decode_batch = msgspec.json.Decoder(list[UsageEvent], float_hook=Decimal).decode
+decode_event = msgspec.json.Decoder(UsageEvent, float_hook=Decimal).decode
+decode_batch = msgspec.json.Decoder(list[UsageEvent], float_hook=Decimal).decode
 encode_event = msgspec.json.Encoder().encode
 _canonical = msgspec.json.Encoder(order="sorted").encode
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # an escaped backslash before "u0000" is no NUL
 
 
-def read_event(raw: bytes) -> UsageEvent:
-    """Decode and check everything that does not depend on the clock. Raises EventError."""
+def read_event(raw: bytes, decode: Callable[[bytes], UsageEvent] = decode_event) -> UsageEvent:
+    """Decode and check everything that does not depend on the clock. Raises EventError. `decode` may be
+    stricter: `known_fields` has one."""
     if len(raw) > EVENT_BYTES_MAX:
         raise EventError(f"an event may have at most {EVENT_BYTES_MAX} bytes, this one has {len(raw)}")
-    event: UsageEvent = _decoded(_decode_event, raw)
+    event: UsageEvent = _decoded(decode, raw)
     _check(event, _may_hold_nul(raw))
     return event
 
 
-def read_batch(raw: bytes) -> list[UsageEvent]:
+def read_batch(
+    raw: bytes, decode: Callable[[bytes], Sequence[UsageEvent]] = decode_batch
+) -> Sequence[UsageEvent]:
     """The fast way through a JSON array of events. Raises EventError for the first bad one, without its
     index: a caller that must name them all reads them one by one."""
-    events: list[UsageEvent] = _decoded(_decode_batch, raw)
+    events: Sequence[UsageEvent] = _decoded(decode, raw)
     nul = _may_hold_nul(raw)
     for event in events:
         _check(event, nul)
@@ -186,7 +193,7 @@ def _check(event: UsageEvent, may_have_nul: bool) -> None:
             try:
                 usage[unit] = quantity = normal_quantity(quantity)
             except ValueError as error:
-                raise EventError(str(error), f"data.usage.{unit}") from None
+                raise EventError(explained(unit, usage) or str(error), f"data.usage.{unit}") from None
             if unit in WHOLE_UNITS and type(quantity) is not int:
                 raise EventError("must be a whole number", f"data.usage.{unit}")
     data = event.data

@@ -117,6 +117,7 @@ class RejectedUsage(Struct, frozen=True, kw_only=True, tag_field="type", tag="sp
     sha256: str
     tenant: str = ""
     """Empty where the record does not name one that could be read: unattributable."""
+    key_id: str = ""
     source: str = ""
     id: str = ""
 

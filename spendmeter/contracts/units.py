@@ -14,6 +14,8 @@ from msgspec import Struct, convert
 ALIKE_MIN = 0.8
 """Of difflib. From here on names differ by a letter or a word; below, another vendor's word for a thing
 (prompt_tokens) is closer to a wrong unit (output_tokens) than to the right one."""
+PER_EVENT_MAX = 10**15
+"""Of a unit without a bound of its own, also of one that nobody registered: a petabyte in bytes."""
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -24,6 +26,7 @@ class Unit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     parent: str | None = None
     whole: bool = False
     context: bool = False
+    per_event_max: int = PER_EVENT_MAX
 
 
 UNITS = MappingProxyType(

@@ -29,6 +29,8 @@ API_FUNCTIONS = (
     "catalog_events(bytea[], timestamptz, timestamptz, int)",
     "catalog_events_count(text[], bytea[], timestamptz)",
     "catalog_unknown(timestamptz)",
+    "accounting_by_key(int)",
+    "dropped_names_seen(timestamptz, int)",
     "find_occurred_at(bytea)",
     "all_tenants()",
 )

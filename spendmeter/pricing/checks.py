@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from itertools import combinations
 from typing import Any, TypeVar, cast
 
@@ -75,6 +76,15 @@ def units(kinds: Kinds) -> tuple[Mapping[str, str | None], frozenset[str]]:
                 raise CatalogError(f"the parents of unit {name} are unknown or a circle: {[*line, parent]}")
             line.append(parent)
     return parents, frozenset(context)
+
+
+def bounds(kinds: Kinds) -> Mapping[str, tuple[int, datetime]]:
+    """What one event may state of units that the catalog adds, where it says so, and since when."""
+    return {
+        unit.unit: (unit.per_event_max, unit.recorded_at)
+        for unit in of(kinds, Unit)
+        if unit.per_event_max is not None
+    }
 
 
 def prices(

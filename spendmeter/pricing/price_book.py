@@ -53,6 +53,7 @@ class PriceBook:
         self.version = version
         kinds = checks.in_force(entries)
         self.parents, self.context_units = checks.units(kinds)
+        self.bounds = checks.bounds(kinds)
         self.calendars = {calendar.name: calendar for calendar in checks.unique(kinds, Calendar, "name")}
         for calendar in self.calendars.values():
             check_calendar(calendar)

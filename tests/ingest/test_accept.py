@@ -50,7 +50,7 @@ def receipt(by: Credential | None = None, **more: Any) -> Receipt:
 
 
 def taken(sent: Any, **more: Any) -> list[Any]:
-    return accept(json.dumps(sent).encode(), "either", receipt(**more))
+    return list(accept(json.dumps(sent).encode(), "either", receipt(**more)).events)
 
 
 def refused(sent: Any, **more: Any) -> Refused:
@@ -62,7 +62,7 @@ def refused(sent: Any, **more: Any) -> Refused:
 
 def test_what_a_client_sends_becomes_the_golden_event() -> None:
     sent = (EXAMPLES / "usage_event.sent.json").read_bytes()
-    [found] = accept(sent, "one", receipt())
+    [found] = accept(sent, "one", receipt()).events
     assert msgspec.json.format(encode_event(found), indent=2) + b"\n" == (
         (EXAMPLES / "usage_event.model.json").read_bytes()
     )
@@ -156,7 +156,7 @@ def test_a_request_has_a_thousand_events_at_most(padding: int) -> None:
     def body(count: int) -> bytes:
         return json.dumps([event(str(n)) for n in range(count)]).encode() + b" " * padding
 
-    assert len(accept(body(EVENTS_MAX), "many", receipt())) == EVENTS_MAX
+    assert len(accept(body(EVENTS_MAX), "many", receipt()).events) == EVENTS_MAX
     assert refused(body(EVENTS_MAX + 1)).status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
@@ -244,3 +244,42 @@ def test_a_key_opens_only_what_it_may() -> None:
     with pytest.raises(Refused) as caught:
         authenticate(reader, header, NOW)
     assert caught.value.status == HTTPStatus.FORBIDDEN
+
+
+@pytest.mark.parametrize("padding", [0, WHOLE_BYTES_MAX], ids=["decoded whole", "decoded one by one"])
+def test_fields_that_nobody_knows_are_named_and_the_rest_goes_on(padding: int) -> None:
+    odd = event("2")
+    odd["data"]["labels"]["costcenter"] = "cc-7"
+    body = json.dumps([event("1"), odd, event("3", cost=1)]).encode() + b" " * padding
+    accepted = accept(body, "many", receipt())
+    assert sorted(accepted.dropped) == ["cost", "data.labels.costcenter"]
+    assert [each.id for each in accepted.events] == ["1", "2", "3"]
+    assert b"cc-7" not in b"".join(map(encode_event, accepted.events))
+    assert not accept(json.dumps([event()]).encode(), "many", receipt()).dropped
+
+
+@pytest.mark.parametrize("padding", [0, WHOLE_BYTES_MAX], ids=["decoded whole", "decoded one by one"])
+def test_what_a_newer_rule_refuses_is_named_among_good_events(padding: int) -> None:
+    def using(id: str, **usage: int) -> dict[str, Any]:
+        return event(id, data={"provider": "openai", "sku": "gpt-4o", "usage": usage})
+
+    sent = [
+        event("0"),
+        using("1", prompt_tokens=100),
+        using("2", input_tokens=2**62),
+        using("3", input_token=1),
+    ]
+    error = refused(json.dumps(sent).encode() + b" " * padding)
+    named = [(bad["index"], bad["field"]) for bad in error.errors]
+    assert named == [(1, "data.usage.prompt_tokens"), (2, "data.usage.input_tokens")]
+
+
+def test_a_label_leaves_in_normal_form_c_and_a_user_is_one_person_in_both_forms() -> None:
+    users = set()
+    for team, user in (("caf\u00e9", "zo\u00e9"), ("cafe\u0301", "zoe\u0301")):
+        sent = event()
+        sent["data"]["labels"] = {"team": team, "user": user}
+        [found] = taken(sent)
+        assert found.data.labels.team == "caf\u00e9"
+        users.add(found.data.labels.user)
+    assert len(users) == 1

@@ -15,6 +15,7 @@ from spendmeter.contracts.catalog import (
     Model,
     Price,
     TenantTerms,
+    Unit,
     identified,
 )
 from spendmeter.contracts.events import Amount, Context, UsageData, UsageEvent
@@ -45,6 +46,11 @@ def adjustment(name: str, factor: str, *, when: Conditions = ANY, **said: Any) -
 
 def terms(tenant: str, **said: Any) -> TenantTerms:
     return identified(TenantTerms(tenant=tenant, source="test", recorded_at=RECORDED, **said))
+
+
+def unit(name: str, **said: Any) -> Unit:
+    said = {"about": f"{name} of a test", "source": "test", "recorded_at": RECORDED} | said
+    return identified(Unit(unit=name, **said))
 
 
 def used(

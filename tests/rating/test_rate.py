@@ -23,7 +23,7 @@ from spendmeter.contracts.rated import (
 )
 from spendmeter.contracts.series import series_id
 from spendmeter.pricing.price_book import PriceBook
-from tests.pricing.entries import model, price, terms
+from tests.pricing.entries import model, price, terms, unit
 from tests.rating.conftest import raw_event
 
 BOOK = PriceBook([model("gpt-4o"), price("gpt-4o", "input_tokens", "2.5")], version=3)
@@ -192,3 +192,52 @@ def test_a_nul_in_a_field_that_nobody_knows_is_refused_for_the_book_could_not_sh
     raw = at_noon(unknown={"field": "a\x00b"})
     assert isinstance(answer(raw), RejectedUsage)
     assert isinstance(answer(at_noon(unknown={"field": "a literal \\u0000"})), RatedUsage)
+
+
+RULES_FROM = "2026-11-26T00:00:00Z"
+"""After the first instant of every rule of the gate that has one."""
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        ({"usage": {"prompt_tokens": 5}}, "prompt_tokens is OpenAI's"),
+        ({"usage": {"input_tokens": 2**63 - 1}}, "per_event_max"),
+        ({"labels": {"team": "pay\u200bments"}}, "data.labels.team: holds U+200B (ZERO WIDTH SPACE)"),
+    ],
+)
+def test_a_direct_writer_meets_the_same_rules_and_a_rebuild_rejects_nothing_that_was_booked_before_them(
+    data: dict[str, object], reason: str
+) -> None:
+    said = {"provider": "openai", "sku": "gpt-4o", "usage": {"input_tokens": 5}} | data
+    assert reason in rejected(at_noon(data=said, receivedat=RULES_FROM)).reason
+    assert isinstance(answer(at_noon(data=said, receivedat="2026-11-20T12:00:00Z")), RatedUsage)
+    put_before = answer(at_noon(data=said))  # judged by when the record was put on the topic
+    assert isinstance(put_before, RatedUsage)
+
+
+def test_two_spellings_of_a_label_are_one_series_and_one_content() -> None:
+    said = {"provider": "openai", "sku": "gpt-4o", "usage": {"input_tokens": 5}}
+    one, other = (
+        answer(at_noon(data=said | {"labels": {"team": team}}, receivedat=RULES_FROM))
+        for team in ("caf\u00e9", "cafe\u0301")
+    )
+    assert isinstance(one, RatedUsage) and isinstance(other, RatedUsage)
+    assert (one.series_id, one.hash) == (other.series_id, other.hash)
+
+
+def test_a_unit_of_the_catalog_may_state_its_own_bound_for_what_comes_after_it() -> None:
+    sparks = unit("sparks", per_event_max=10, recorded_at=datetime(2026, 11, 20, 12, tzinfo=UTC))
+    book = PriceBook([model("gpt-4o"), sparks, price("gpt-4o", "sparks", "2", per=1)])
+    for quantity, received, outcome in (
+        (10, "2026-11-20T12:00:00Z", "priced"), (11, "2026-11-20T12:00:00Z", "rejected"),
+        (11, "2026-11-20T11:59:59Z", "priced"),
+    ):  # fmt: skip
+        data = {"provider": "openai", "sku": "gpt-4o", "usage": {"sparks": quantity}}
+        raw = at_noon(data=data, receivedat=received)
+        found = Answers(timedelta(days=400)).answer(None, raw, origin=ORIGIN, prev=0, book=book, now=NOW)
+        assert found.outcome == outcome
+
+
+def test_a_rejection_says_which_key_sent_it() -> None:
+    assert rejected(at_noon(keyid="k7f3a", data={"provider": 1})).key_id == "k7f3a"

@@ -71,9 +71,16 @@ ON CONFLICT (tenant, bucket, series_id, shard, recorded_on, currency) DO UPDATE 
 
 -- name: insert_unbooked
 -- Every offset that was not booked, by where it came from.
-INSERT INTO unbooked (origin_topic, origin_partition, origin_offset, outcome, tenant, identity, source,
+INSERT INTO unbooked (origin_topic, origin_partition, origin_offset, outcome, tenant, key_id, identity, source,
     event_id, reason, size, sha256)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+
+-- name: add_to_accounting_keys
+-- Whose events were not booked: the sender is not told otherwise.
+INSERT INTO accounting_keys AS a (partition, tenant, key_id, duplicate, conflict, rejected)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (partition, tenant, key_id) DO UPDATE SET duplicate = a.duplicate + excluded.duplicate,
+    conflict = a.conflict + excluded.conflict, rejected = a.rejected + excluded.rejected
 
 -- name: add_to_accounting
 -- The accounting identity, by tenant.

@@ -24,6 +24,7 @@ from spendmeter.contracts.catalog import (
     TenantTerms,
     Unit,
 )
+from spendmeter.contracts.foreign_units import explained
 from spendmeter.contracts.units import UNITS, nearest_unit
 from spendmeter.pricing.catalog import litellm, spreadsheet
 from spendmeter.pricing.catalog.files import KINDS, Header, converted, entries
@@ -98,7 +99,11 @@ def _read(file: _File, header: Header, known: set[str], places: dict[str, str]) 
             read.append(entry)
         if len(read) > FILE_ENTRIES_MAX:
             raise _at(place, CatalogError(f"a price file states at most {FILE_ENTRIES_MAX:,} entries"))
-    known |= {entry.unit for entry in read if isinstance(entry, Unit)}
+    stated = [entry for entry in read if isinstance(entry, Unit)]
+    known |= {entry.unit for entry in stated}
+    for entry in stated:
+        if reason := explained(entry.unit, [entry.unit]):  # no event may use it
+            raise _at(places[entry.id], CatalogError(reason))
     for entry in read:
         for unit in _units(entry):
             if unit not in known:

@@ -1,0 +1,81 @@
+"""Names that vendors have for quantities and that are no units here, read from foreign_units.toml.
+
+Taken as units nobody knows they would be booked and cost nothing. A name that only looks like one of ours
+(a slip, or tomorrow's unit) is none of these: it stays, unpriced and visible.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import MappingProxyType
+
+from msgspec import Struct, convert
+
+from spendmeter.contracts.units import UNITS
+
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_ROOTS = frozenset({"gen_ai", "llm", "usage", "usage_metadata", "meta", "billed_units", "tokens"})
+"""Where vendors' and OpenTelemetry's dotted names begin; any other one may be somebody's own unit."""
+NAMED_MAX = 5
+"""Foreign names that one refusal explains."""
+
+
+class ForeignUnit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One name; see foreign_units.toml for what the fields mean."""
+
+    of: str
+    send: tuple[str, ...]
+    why: str = ""
+
+
+FOREIGN_UNITS = MappingProxyType(
+    convert(
+        tomllib.loads(Path(__file__).with_name("foreign_units.toml").read_text("utf-8")),
+        dict[str, ForeignUnit],
+    )
+)
+
+
+def foreign_unit(name: str) -> ForeignUnit | None:
+    """What a vendor's name for a quantity means here, however it is spelt: `promptTokens`,
+    `gen_ai.usage.prompt_tokens`. None where it is nobody's, or is a registered unit."""
+    if name in UNITS:
+        return None
+    words = _HUMP.sub("_", name).lower().replace("-", "_")
+    for part in _parts(words):
+        if (found := FOREIGN_UNITS.get(part)) is not None:
+            return found
+    root, dot, _ = words.partition(".")
+    own = words.rpartition(".")[2] if root in _ROOTS else words
+    if own in UNITS and (dot or own != name):
+        return ForeignUnit(of="a vendor's", send=(own,))
+    return None
+
+
+def _parts(words: str) -> Iterator[str]:
+    """What a dotted name may be known by: itself without its first words, then the words before the last."""
+    parts = words.split(".")
+    for first in range(len(parts)):
+        yield "_".join(parts[first:])
+    yield from parts[:-1]
+
+
+def explained(name: str, names: Iterable[str]) -> str:
+    """What to send instead of `name` and of the others of the event's `names` that are foreign; '' where
+    `name` itself is not."""
+    if foreign_unit(name) is None:
+        return ""
+    found = [(each, unit) for each in names if (unit := foreign_unit(each)) is not None]
+    said = [_said(each, unit) for each, unit in found[:NAMED_MAX]]
+    if len(found) > NAMED_MAX:
+        said.append(f"{len(found) - NAMED_MAX} more names are no units either")
+    return "; ".join(said)
+
+
+def _said(name: str, unit: ForeignUnit) -> str:
+    instead = f"send {', '.join(unit.send)}" if unit.send else "leave it out"
+    why = f" ({unit.why})" if unit.why else ""
+    return f"{name} is {unit.of} name and no unit here: {instead}{why}"

@@ -1,0 +1,122 @@
+"""Rules of the gate that came after the first events were booked.
+
+`check_rules` follows `events.read_event`, in ingest and again in rating. Each rule has a first instant and
+holds for what was received from then on: a rebuild from the log takes, and says of, older events exactly what
+it said when they were booked. What ingest refuses never reaches the log, so there every rule holds at once.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import zip_longest
+
+from msgspec.structs import astuple, force_setattr
+
+from spendmeter.contracts.events import LABEL_CHARACTERS_MAX, EventError, Labels, UsageEvent
+from spendmeter.contracts.foreign_units import explained
+from spendmeter.contracts.units import PER_EVENT_MAX, UNITS
+
+FOREIGN_UNITS_FROM = datetime(2026, 11, 25, 18, tzinfo=UTC)
+"""Vendors' names for quantities are refused."""
+PER_EVENT_MAX_FROM = datetime(2026, 11, 25, 18, tzinfo=UTC)
+"""A quantity has a bound, by its unit."""
+VISIBLE_TEXT_FROM = datetime(2026, 11, 25, 18, tzinfo=UTC)
+"""Labels are in Unicode's normal form C, and no name holds a character that cannot be seen."""
+
+_BOUNDS = {name: unit.per_event_max for name, unit in UNITS.items()}
+_INVISIBLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+"""Controls, line breaks, and what Unicode draws as nothing: zero-width, bidirectional, fillers, selectors.
+Written out, not asked of `unicodedata`: another release of it must not judge the same log otherwise."""
+
+_OTHER_TEXTS = (
+    "data.provider", "data.sku", "data.context.service_tier", "data.context.region",
+    "data.performance.status", "data.outcome.name",
+)  # fmt: skip
+"""Texts besides labels and the names of units that people will read in a list."""
+
+
+def check_rules(event: UsageEvent, plain: bool, received_at: datetime | None = None) -> None:
+    """Hold a decoded event against every rule in force when it was received (None = all of them), and put
+    its labels into normal form C. `plain`: see `is_plain`. Raises EventError."""
+    for unit, quantity in event.data.usage.items():
+        if not quantity <= _BOUNDS.get(unit, -1):  # more than its bound, or nobody's unit
+            _check_quantity(event, unit, quantity, received_at)
+    if not plain and _holds(VISIBLE_TEXT_FROM, received_at):
+        _check_text(event)
+
+
+def is_plain(raw: bytes) -> bool:
+    """Whether no text in this JSON can hold anything but printable ASCII: then its texts need no look."""
+    return raw.isascii() and 0x5C not in raw and 0x7F not in raw
+
+
+def check_bound(unit: str, quantity: int | Decimal, bound: int) -> None:
+    """Raises EventError where the quantity is above the unit's bound, with both and the rule."""
+    if quantity > bound:
+        raise EventError(
+            f"{quantity} is more than one event may state of {unit}: at most {bound} (its per_event_max); "
+            "send what was used in several events, or correct it",
+            f"data.usage.{unit}",
+        )
+
+
+def _holds(first: datetime, received_at: datetime | None) -> bool:
+    return received_at is None or received_at >= first
+
+
+def _check_quantity(
+    event: UsageEvent, unit: str, quantity: int | Decimal, received_at: datetime | None
+) -> None:
+    if _holds(FOREIGN_UNITS_FROM, received_at) and (reason := explained(unit, event.data.usage)):
+        raise EventError(reason, f"data.usage.{unit}")
+    if _holds(PER_EVENT_MAX_FROM, received_at):
+        check_bound(unit, quantity, _BOUNDS.get(unit, PER_EVENT_MAX))
+
+
+def _check_text(event: UsageEvent) -> None:
+    data, labels = event.data, event.data.labels
+    context, outcome = data.context, data.outcome
+    others = (
+        data.provider, data.sku, context.service_tier, context.region, data.performance.status,
+        "" if outcome is None else outcome.name, *data.usage,
+    )  # fmt: skip
+    joined = "".join((*astuple(labels), *others))
+    if joined.isascii() and joined.isprintable():
+        return
+    if _INVISIBLE.search(joined) is None and unicodedata.is_normalized("NFC", joined):
+        return  # and so is each part of it
+    for name, said in zip(Labels.__struct_fields__, astuple(labels), strict=True):
+        _normalise(labels, name, said)
+        _check_visible(said, f"data.labels.{name}")
+    for field, said in zip_longest(_OTHER_TEXTS, others, fillvalue="data.usage"):
+        _check_visible(said, field)
+
+
+def _normalise(labels: Labels, name: str, said: str) -> None:
+    """Put one label into normal form C; it was decoded, so nobody shares the struct."""
+    composed = unicodedata.normalize("NFC", said)
+    if composed == said:
+        return
+    if len(composed) > LABEL_CHARACTERS_MAX:
+        raise EventError(
+            f"has {len(composed)} characters in Unicode's normal form C, at most {LABEL_CHARACTERS_MAX}",
+            f"data.labels.{name}",
+        )
+    force_setattr(labels, name, composed)
+
+
+def _check_visible(text: str, field: str) -> None:
+    if (found := _INVISIBLE.search(text)) is not None:
+        raise EventError(f"holds {_named(found[0])}, which cannot be seen: leave it out", field)
+
+
+def _named(character: str) -> str:
+    name = unicodedata.name(character, "")
+    return f"U+{ord(character):04X}" + (f" ({name})" if name else " (a control character)")
