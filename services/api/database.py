@@ -16,6 +16,7 @@ from fastapi import Request
 from services.api.problems import not_found
 from services.api.question import zone_of
 from services.api.shares import CONNECTIONS_MAX, Shares
+from services.api.spans import Calendar
 from spendmeter.platform.postgres import load_sql
 
 OWN_CONNECTIONS = 2
@@ -36,6 +37,20 @@ class Tenant:
     currency: str
     zone: ZoneInfo
     fiscal_start_month: int
+
+
+def first_day_of_week(_tenant: Tenant) -> int:
+    """On which day the tenant's weeks begin; 0 = Monday, which is everybody's so far."""
+    return 0
+
+
+def calendar_of(tenant: Tenant, zone: ZoneInfo | None = None) -> Calendar:
+    """The tenant's days, weeks and quarters; with `zone` on another clock."""
+    return Calendar(
+        zone=zone or tenant.zone,
+        week_start=first_day_of_week(tenant),
+        fiscal_start_month=tenant.fiscal_start_month,
+    )
 
 
 async def prepare(connection: Connection) -> None:

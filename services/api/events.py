@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from services.api import receipt
 from services.api.accounting import completeness
 from services.api.answers import Complete, Money, page
 from services.api.auth import Reader
-from services.api.database import Connection, database_of
+from services.api.database import Connection, calendar_of, database_of, read_tenant
 from services.api.openapi import FILTER_PARAMETERS, answers
 from services.api.problems import Refused, invalid
 from services.api.progress import Completeness
-from services.api.question import checked_range, decode_cursor, filters_of
-from services.api.spend import read_series
+from services.api.question import decode_cursor, filters_of, zone_of
+from services.api.spans import From, Range, RangeName, To, Zone, checked_range, span_of
+from services.api.sums import read_series
 from spendmeter.contracts.catalog import (
     Adjustment,
     Calendar,
@@ -39,7 +40,7 @@ from spendmeter.pricing.price_book import PriceBook
 EVENTS_MAX = 200
 RANGE_DAYS_MAX = 100
 COPIES_MAX = 50
-PARAMETERS = ("source", "id", "from", "to", "limit", "cursor")
+PARAMETERS = ("source", "id", "wait", "from", "to", "range", "tz", "limit", "cursor")
 DEFAULT_RANGE = timedelta(days=1)
 
 SQL = load_sql(Path(__file__).with_name("sql") / "events.sql")
@@ -47,8 +48,6 @@ router = APIRouter(tags=["events"])
 
 Outcome = Literal["duplicate", "conflict", "rejected"]
 Dimensions = Annotated[dict[str, str], BeforeValidator(receipt.dimensions)]
-From = Annotated[AwareDatetime | None, Query(alias="from", description="default: a day before `to`")]
-To = Annotated[AwareDatetime | None, Query(alias="to", description="exclusive; default: in an hour")]
 Limit = Annotated[int, Query(ge=1, le=EVENTS_MAX)]
 
 
@@ -157,6 +156,8 @@ async def get_events(
     id: Annotated[str | None, Query(max_length=256)] = None,
     start: From = None,
     end: To = None,
+    range: Range = None,
+    tz: Zone = None,
     limit: Limit = 50,
     cursor: str = "",
 ) -> Receipt | EventList:
@@ -169,7 +170,8 @@ async def get_events(
         if source is not None or id is not None:
             raise invalid("source", "and id are given together, for a receipt, or not at all")
         complete = await completeness(request, connection)
-        rows = await _list(connection, _range(start, end), filters, limit, cursor)
+        within = await _span(connection, caller.tenant, Span(range, start, end, tz))
+        rows = await _list(connection, within, filters, limit, cursor)
     events, more = page(
         ListedEvent, rows, limit, lambda row: (row["time"], row["identity"].hex(), row["seq"])
     )
@@ -182,14 +184,16 @@ async def get_unbooked(
     caller: Reader,
     start: From = None,
     end: To = None,
+    range: Range = None,
+    tz: Zone = None,
     outcome: Annotated[list[Outcome] | None, Query(description="default: conflict and rejected")] = None,
     limit: Limit = 50,
     cursor: str = "",
 ) -> UnbookedList:
     """What arrived and was not booked, with the reason, newest first."""
-    first, beyond = _range(start, end)
-    after = decode_cursor(cursor, tuple[Instant, int, int]) if cursor else (beyond, 0, 0)
     async with database_of(request).reading(caller.tenant) as connection:
+        first, beyond = await _span(connection, caller.tenant, Span(range, start, end, tz))
+        after = decode_cursor(cursor, tuple[Instant, int, int]) if cursor else (beyond, 0, 0)
         complete = await completeness(request, connection)
         rows = await connection.fetch(
             SQL["list_unbooked"], first, beyond, outcome or ["conflict", "rejected"], *after, limit + 1
@@ -200,8 +204,22 @@ async def get_unbooked(
     return UnbookedList(unbooked=unbooked, next_cursor=more, **vars(complete))
 
 
-def _range(start: datetime | None, end: datetime | None) -> tuple[datetime, datetime]:
-    end = datetime.now(UTC) + timedelta(hours=1) if end is None else end
+class Span(NamedTuple):
+    """As asked for."""
+
+    range: RangeName | None
+    start: str | None
+    end: str | None
+    tz: str | None
+
+
+async def _span(connection: Connection, tenant: str, span: Span) -> tuple[datetime, datetime]:
+    """[from, to) in UTC; without an end, until in an hour: an event may be dated so far ahead. Without a
+    start, a day before the end."""
+    now = datetime.now(UTC)
+    calendar = calendar_of(await read_tenant(connection, tenant), zone_of(span.tz) if span.tz else None)
+    start, end = span_of(span.range, span.start, span.end, calendar, now)
+    end = now + timedelta(hours=1) if end is None else end
     if start is None:
         start = end - DEFAULT_RANGE if end.year > 1 else end  # which checked_range refuses
     return checked_range(start, end, RANGE_DAYS_MAX)
@@ -290,7 +308,7 @@ async def _list(
 ) -> list[Any]:
     series = None
     if filters:
-        series = [row["series_id"] for row in await read_series(connection, [], filters)]
+        series = await read_series(connection, filters)
     at, key, seq = decode_cursor(cursor, tuple[Instant, str, int]) if cursor else (within[1], "", 0)
     try:
         after = (at, bytes.fromhex(key), seq)

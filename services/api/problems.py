@@ -7,10 +7,13 @@ from typing import Any, cast
 import asyncpg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from services.api.shares import AllBusy, TooMuch
+from services.api.validation import place, reason
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.serve import problem
 from spendmeter.platform.telemetry import log
@@ -71,8 +74,9 @@ def _http(request: Request, error: Exception) -> Response:
 def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     # Only where and why: what was sent (a key, say) is not sent back.
+    allowed = _body_fields(request)
     errors = [
-        {"field": ".".join(map(str, found["loc"][1:])) or str(found["loc"][0]), "reason": found["msg"]}
+        {"field": place(found["loc"]), "reason": reason(found, allowed if len(found["loc"]) == 2 else ())}
         for found in error.errors()
     ]
     detail = "; ".join(f"{each['field']}: {each['reason']}" for each in errors)
@@ -89,6 +93,14 @@ def _all_busy(request: Request, _error: Exception) -> Response:
     detail = "every connection to the database is in use by others"
     headers = {"Retry-After": str(RETRY_AFTER_S)}
     return problem(503, "Not available", detail, instance=request.url.path, headers=headers)
+
+
+def _body_fields(request: Request) -> list[str]:
+    """The fields that the route's body has."""
+    route = request.scope.get("route")
+    body = route.body_field if isinstance(route, APIRoute) else None
+    model = body.field_info.annotation if body is not None else None
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
 
 
 def _too_much(request: Request, _error: Exception) -> Response:

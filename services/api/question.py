@@ -1,4 +1,4 @@
-"""What a caller asks for: ranges, buckets, groups, filters, cursors; checked before anything is read."""
+"""What a caller asks for: buckets, groups, filters, cursors; checked before anything is read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
+from hashlib import blake2b
 from typing import Annotated, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -14,16 +15,15 @@ import msgspec
 from pydantic import StringConstraints
 
 from services.api.problems import invalid
+from services.api.spans import Calendar, week_of
 from spendmeter.contracts.periods import add_months, day_start
 from spendmeter.contracts.series import DIMENSIONS
 
-Bucket = Literal["minute", "hour", "day", "month"]
+Bucket = Literal["minute", "hour", "day", "week", "month"]
 Measure = Literal["list", "contracted", "effective"]
 
 BUCKETS_MAX = 3_000
-RANGE_DAYS_MAX = 400
 FILTER_VALUES_MAX = 100
-YEARS = (2000, 2100)
 FILTER = "filter."
 _MINUTE = timedelta(minutes=1)
 _T = TypeVar("_T")
@@ -41,57 +41,31 @@ def zone_of(name: str) -> ZoneInfo:
         raise invalid("tz", f"{name[:64]!r} is not an IANA time zone such as Europe/Berlin") from None
 
 
-def whole_minutes(
-    start: datetime | None, end: datetime | None, zone: ZoneInfo, now: datetime
-) -> tuple[datetime, datetime]:
-    """[start, end) in UTC, widened to whole minutes, for rollups know nothing finer.
-
-    Without a start, today's in `zone`; without an end, the minute that is open now and all before it.
-    """
-    start = day_start(now.astimezone(zone).date(), zone) if start is None else start
-    start, end = checked_range(start, now if end is None else end)
-    floor = start.replace(second=0, microsecond=0)
-    ceiling = end.replace(second=0, microsecond=0)
-    return floor, ceiling + _MINUTE if ceiling < end else ceiling
-
-
-def checked_range(
-    start: datetime, end: datetime, days_max: int = RANGE_DAYS_MAX
-) -> tuple[datetime, datetime]:
-    """[start, end) in UTC. Raises Refused (422)."""
-    for field, value in (("from", start), ("to", end)):
-        if not YEARS[0] <= value.year < YEARS[1]:
-            raise invalid(field, f"must lie in the years {YEARS[0]} to {YEARS[1] - 1}")
-    if start >= end:
-        raise invalid("from", f"must be before to; {start.isoformat()} is not before {end.isoformat()}")
-    if end - start > timedelta(days=days_max):
-        raise invalid("to", f"may be at most {days_max} days after from")
-    return start.astimezone(UTC), end.astimezone(UTC)
-
-
-def bucket_edges(start: datetime, end: datetime, bucket: Bucket, zone: ZoneInfo) -> list[datetime]:
+def bucket_edges(start: datetime, end: datetime, bucket: Bucket, calendar: Calendar) -> list[datetime]:
     """The starts of the calendar buckets that [start, end) touches, and the end of the last, in UTC.
 
-    Local days have 23 to 25 hours, local hours begin at a quarter or half of UTC's in some zones. Raises
+    Local days have 23 to 25 hours, and local hours begin at a quarter or half of UTC's in some zones. Raises
     Refused (422) over BUCKETS_MAX.
     """
-    edges = [_bucket_start(start, bucket, zone)]
+    edges = [_bucket_start(start, bucket, calendar)]
     while edges[-1] < end:
         if len(edges) > BUCKETS_MAX:
             raise invalid(
                 "bucket", f"at most {BUCKETS_MAX} buckets: ask for a shorter range or larger buckets"
             )
-        edges.append(_bucket_end(edges[-1], bucket, zone))
+        edges.append(_bucket_end(edges[-1], bucket, calendar.zone))
     return edges
 
 
-def _bucket_start(at: datetime, bucket: Bucket, zone: ZoneInfo) -> datetime:
-    local = at.astimezone(zone)
+def _bucket_start(at: datetime, bucket: Bucket, calendar: Calendar) -> datetime:
+    local = at.astimezone(calendar.zone)
     if bucket == "minute":
         return at
     if bucket == "hour":
         return at - timedelta(minutes=local.minute)
-    return day_start(local.date() if bucket == "day" else add_months(local.date(), 0), zone)
+    day: date = local.date()
+    first = {"day": day, "week": week_of(day, calendar.week_start), "month": add_months(day, 0)}[bucket]
+    return day_start(first, calendar.zone)
 
 
 def _bucket_end(start: datetime, bucket: Bucket, zone: ZoneInfo) -> datetime:
@@ -101,7 +75,9 @@ def _bucket_end(start: datetime, bucket: Bucket, zone: ZoneInfo) -> datetime:
     if bucket == "hour":
         return start + timedelta(minutes=60 - local.minute)
     day: date = local.date()
-    return day_start(day + timedelta(days=1) if bucket == "day" else add_months(day, 1), zone)
+    if bucket == "month":
+        return day_start(add_months(day, 1), zone)
+    return day_start(day + timedelta(days=7 if bucket == "week" else 1), zone)
 
 
 def dimensions_of(group_by: str) -> list[str]:
@@ -139,6 +115,12 @@ def filters_of(parameters: Iterable[tuple[str, str]], known: Iterable[str]) -> d
 def _check_dimension(field: str, name: str) -> None:
     if name not in DIMENSIONS:
         raise invalid(field[:64], f"{name[:64]!r} is not one of {', '.join(DIMENSIONS)}")
+
+
+def digest_of(parameters: Iterable[tuple[str, str]], leave_out: Iterable[str]) -> str:
+    """Tells one question from another: a cursor belongs to the question that it was given for."""
+    kept = sorted((name, value) for name, value in parameters if name not in leave_out)
+    return blake2b(msgspec.json.encode(kept), digest_size=6).hexdigest()
 
 
 def encode_cursor(place: object) -> str:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
-from pathlib import Path
-from typing import Annotated, Any
-from zoneinfo import ZoneInfo
+from typing import Annotated, Any, Literal
 
+import msgspec
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.accounting import completeness
 from services.api.answers import Complete, Money
 from services.api.auth import Reader
-from services.api.database import Connection, Tenant, database_of, read_tenant
+from services.api.database import Connection, Tenant, calendar_of, database_of, read_tenant
 from services.api.openapi import FILTER_PARAMETERS, answers
 from services.api.problems import invalid
 from services.api.question import (
@@ -26,34 +22,53 @@ from services.api.question import (
     Measure,
     bucket_edges,
     decode_cursor,
+    digest_of,
     dimensions_of,
     encode_cursor,
     filters_of,
-    whole_minutes,
     zone_of,
 )
+from services.api.spans import From, Range, To, Zone, span_of, whole_minutes
+from services.api.sums import (
+    NOTHING,
+    Cell,
+    Page,
+    Total,
+    Wanted,
+    has_more,
+    page_of,
+    read_buckets,
+    read_quantities,
+    read_totals,
+)
+from spendmeter.contracts.events import Instant
 from spendmeter.contracts.money import ZERO, total
-from spendmeter.contracts.series import DIMENSIONS
-from spendmeter.platform.postgres import load_sql
 
-GROUPS_MAX = 5_000
+TOP_MAX = 1_000
 SERIES_ROWS_MAX = 5_000
-_AFTER_ANY_CURRENCY = "ZZZZ"
-_SUMS = (
-    "currency", "events", "unpriced_events", "list", "contracted", "effective", "of_which_provisional",
+SKIP_MAX = 10**8
+"""Groups of a currency that pages can go through: more than any tenant has."""
+PARAMETERS = (
+    "from", "to", "range", "bucket", "tz", "group_by", "measure", "top", "usage", "limit", "cursor",
 )  # fmt: skip
-PARAMETERS = ("from", "to", "bucket", "tz", "group_by", "measure", "usage", "limit", "cursor")
+_SAME_QUESTION = ("cursor", "limit", "usage")
+"""What may differ between the pages of one question."""
 
-SQL = load_sql(Path(__file__).with_name("sql") / "spend.sql")
 router = APIRouter(tags=["spend"])
+
+Cut = Literal["start", "end", "open"]
 
 
 class Row(BaseModel):
-    """The sums of one group (beside these: one text a dimension of `group_by`); amounts in `currency`."""
+    """The sums of one group (beside these: one text a dimension of `group_by`); amounts in `currency`.
+
+    `others` = how many groups this row sums up, all that the page does not name, whose dimensions are null;
+    0 = it is of one group."""
 
     model_config = ConfigDict(extra="allow")
 
     currency: str
+    others: int = 0
     events: int = 0
     unpriced_events: int = 0
     list: Money = ZERO
@@ -65,15 +80,20 @@ class Row(BaseModel):
 
 
 class SeriesRow(Row):
-    """The same of one calendar bucket; the first and the last may reach beyond the range, the sums do not."""
+    """The same of one calendar bucket, 0 where nothing was spent; a bucket that has not begun has no row.
+
+    `cut`: the range begins (`start`) or ends (`end`) within the bucket, so the sums are of a part of it;
+    `open`: the bucket is not over."""
 
     bucket_start: datetime
     bucket_end: datetime
+    cut: list[Cut] = Field(default_factory=list)
 
 
 class Spend(Complete):
     """The answer. Amounts are plain decimal strings; each currency has rows of its own and is never added
-    to another; what stands beside the rows is in `currency`, the tenant's."""
+    to another; what stands beside the rows is in `currency`, the tenant's. The rows of `totals` add up to all
+    that was spent in the range, whichever page they are of."""
 
     currency: str
     tz: str
@@ -85,157 +105,165 @@ class Spend(Complete):
     totals: list[Row]
     series: list[SeriesRow]
     next_cursor: str | None = Field(None, description="of the series' next page; null on the last")
+    next_groups: str | None = Field(
+        None, description="a cursor too: of the groups that come after these; null when all were named"
+    )
+
+
+class _Place(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """Where a page begins: of which question and span, after which groups, at which row of the series."""
+
+    question: str
+    start: Instant
+    end: Instant
+    skip: Annotated[int, msgspec.Meta(ge=0, le=SKIP_MAX)] = 0
+    bucket: Annotated[int, msgspec.Meta(ge=1, le=SERIES_ROWS_MAX)] = 1
+    row: Annotated[int, msgspec.Meta(ge=0, le=SKIP_MAX)] = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """A checked question: `edges` are the starts of the buckets and the end of the last."""
+    """A checked question."""
 
-    start: datetime
-    end: datetime
-    zone: ZoneInfo
-    edges: Sequence[datetime]
+    wanted: Wanted
+    tz: str
+    place: _Place
     with_series: bool
     with_usage: bool
-    group_by: Sequence[str]
-    filters: Mapping[str, Sequence[str]]
-    measure: Measure
     rows_max: int
-    after: tuple[int, list[str], str]
-    """Bucket, group and currency after which the page begins."""
+    now: datetime
 
 
 @router.get(
     "/v1/spend",
+    summary="What was spent, by any dimensions and over time",
     responses=answers("spend"),
     openapi_extra={"parameters": FILTER_PARAMETERS},
 )
 async def get_spend(
     request: Request,
     caller: Reader,
-    start: Annotated[
-        AwareDatetime | None, Query(alias="from", description="inclusive; default: the day's start in `tz`")
-    ] = None,
-    end: Annotated[
-        AwareDatetime | None, Query(alias="to", description="exclusive; default: through the open minute")
-    ] = None,
+    start: From = None,
+    end: To = None,
+    range: Range = None,
     bucket: Annotated[Bucket | None, Query(description="asks for a series of such calendar buckets")] = None,
-    tz: Annotated[str | None, Query(description="an IANA zone; default: the tenant's")] = None,
+    tz: Zone = None,
     group_by: Annotated[
         str, Query(description="dimensions, separated by commas", examples=["team,sku"])
     ] = "",
     measure: Annotated[
-        Measure, Query(description="what `amount` repeats and totals are sorted by")
+        Measure, Query(description="what `amount` repeats and totals are ranked by")
     ] = "effective",
+    top: Annotated[
+        int, Query(ge=1, le=TOP_MAX, description="groups of each currency that are named, the largest first")
+    ] = 100,
     usage: Annotated[bool, Query(description="false leaves quantities out, which is faster")] = True,
     limit: Annotated[int, Query(ge=1, le=SERIES_ROWS_MAX, description="rows of series a page")] = 1_000,
-    cursor: Annotated[str, Query(description="`next_cursor` of the page before")] = "",
+    cursor: Annotated[str, Query(description="`next_cursor` or `next_groups` of the page before")] = "",
 ) -> Spend:
-    """Spend in `[from, to)`, widened to whole minutes: totals by group, and a series of them by bucket."""
-    filters = filters_of(request.query_params.multi_items(), PARAMETERS)
+    """Spend in `[from, to)`, widened to whole minutes; without a range, today's. Totals are of the groups
+    that spent in the range: the `top` largest by name, and all others in one row. With a bucket, a series of
+    the same rows."""
+    parameters = request.query_params.multi_items()
+    filters = filters_of(parameters, PARAMETERS)
     dimensions = dimensions_of(group_by)
-    after = decode_cursor(cursor, tuple[int, list[str], str]) if cursor else (0, [], "")
+    question = digest_of([*parameters, ("tenant", caller.tenant)], _SAME_QUESTION)
+    now = datetime.now(UTC)
     async with database_of(request).reading(caller.tenant) as connection:
         tenant = await read_tenant(connection, caller.tenant)
-        zone = zone_of(tz) if tz else tenant.zone
-        start, end = whole_minutes(start, end, zone, datetime.now(UTC))
+        calendar = calendar_of(tenant, zone_of(tz) if tz else None)
+        span = span_of(range, start, end, calendar, now)
+        place = _place(cursor, question) or _Place(question=question, start=now, end=now)
+        first, beyond = whole_minutes(*((place.start, place.end) if cursor else span), calendar.zone, now)
+        wanted = Wanted(
+            start=first, end=beyond, group_by=dimensions, filters=filters, measure=measure, skip=place.skip,
+            top=top, edges=bucket_edges(first, beyond, bucket, calendar) if bucket else [first, beyond],
+        )  # fmt: skip
         asked = Asked(
-            start=start, end=end, zone=zone, group_by=dimensions, filters=filters, measure=measure,
-            edges=bucket_edges(start, end, bucket, zone) if bucket else [start, end],
-            with_series=bucket is not None, with_usage=usage, rows_max=limit, after=after,
+            wanted=wanted, tz=str(calendar.zone), with_series=bucket is not None, with_usage=usage,
+            place=msgspec.structs.replace(place, start=first, end=beyond), rows_max=limit, now=now,
         )  # fmt: skip
         return await _answer(request, connection, tenant, asked)
 
 
+def _place(cursor: str, question: str) -> _Place | None:
+    if not cursor:
+        return None
+    place = decode_cursor(cursor, _Place)
+    if place.question != question:
+        raise invalid("cursor", "belongs to another question: repeat the one that it was given for")
+    return place
+
+
 async def _answer(request: Request, connection: Connection, tenant: Tenant, asked: Asked) -> Spend:
     complete = await completeness(request, connection)
-    rows, keys = await read_sums(connection, asked)
-    totals = [row for row in rows if row["n"] is None]
-    series = [row for row in rows if row["n"] is not None]
-    page = series[: asked.rows_max]
-    usages = await _read_usage(connection, asked, keys, page) if asked.with_usage else {}
-
-    def row_of(row: Any) -> dict[str, Any]:
-        group = dict(zip(asked.group_by, keys.groups[row["grp"]], strict=True))
-        usage = usages.get((row["grp"], row["n"], row["currency"]), {})
-        return group | {name: row[name] for name in _SUMS} | {"amount": row[asked.measure], "usage": usage}
-
-    def bucket_of(row: Any) -> dict[str, Any]:
-        first, beyond = asked.edges[row["n"] - 1 : row["n"] + 1]
-        return {"bucket_start": first.astimezone(asked.zone), "bucket_end": beyond.astimezone(asked.zone)}
-
-    totals.sort(key=lambda row: (row[asked.measure], row["events"]), reverse=True)
-    own = [row for row in totals if row["currency"] == tenant.currency]
-    nothing = [] if asked.group_by else [Row(currency=tenant.currency)]
-    last = page[-1] if len(series) > len(page) else None
+    wanted, place = asked.wanted, asked.place
+    totals = await read_totals(connection, wanted, tenant.currency)
+    page, following, sums = None, None, {}
+    if asked.with_series:
+        page, following = page_of(totals, wanted.edges, (place.bucket, place.row), asked.rows_max, asked.now)
+        sums = await read_buckets(connection, wanted, totals, page)
+    quantities = await read_quantities(connection, wanted, totals, page) if asked.with_usage else {}
+    own = [each for each in totals if each.currency == tenant.currency]
     return Spend.model_validate(
         {
             "currency": tenant.currency,
-            "tz": str(asked.zone),
-            "from": asked.start.astimezone(asked.zone),
-            "to": asked.end.astimezone(asked.zone),
-            "measure": asked.measure,
-            "of_which_provisional": total(row["of_which_provisional"] for row in own),
-            "unpriced_events": sum(row["unpriced_events"] for row in totals),
-            "totals": [row_of(row) for row in totals] or nothing,
-            "series": [row_of(row) | bucket_of(row) for row in page],
-            "next_cursor": last and encode_cursor((last["n"], keys.groups[last["grp"]], last["currency"])),
+            "tz": asked.tz,
+            "from": _local(wanted.start, asked),
+            "to": _local(wanted.end, asked),
+            "measure": wanted.measure,
+            "of_which_provisional": total(each.sums["of_which_provisional"] for each in own),
+            "unpriced_events": sum(each.sums["unpriced_events"] for each in totals),
+            "totals": [_row(each, 0, each.sums, quantities, asked) for each in totals],
+            "series": list(_series(totals, page, sums, quantities, asked)) if page else [],
+            "next_cursor": following and _cursor(place, bucket=following[0], row=following[1]),
+            "next_groups": _cursor(place, skip=wanted.skip + wanted.top, bucket=1, row=0)
+            if has_more(totals, wanted)
+            else None,
             **vars(complete),
         }
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Keys:
-    """`groups` in order; `series` and the number of the group that each belongs to."""
-
-    groups: Sequence[tuple[str, ...]]
-    series: Sequence[bytes]
-    numbers: Sequence[int]
+def _cursor(place: _Place, **where: int) -> str:
+    return encode_cursor(msgspec.structs.replace(place, **where))
 
 
-async def read_series(
-    connection: Connection, group_by: Sequence[str], filters: Mapping[str, Sequence[str]]
-) -> list[Any]:
-    """(series_id, key) of every series that the filter lets through; `key` = its values of `group_by`."""
-    allowed = [filters.get(dimension) for dimension in DIMENSIONS]
-    rows: list[Any] = await connection.fetch(SQL["series"], list(group_by), *allowed)
-    return rows
+def _row(
+    each: Total, n: int, sums: Mapping[str, Any], quantities: Mapping[Cell, Any], asked: Asked
+) -> dict[str, Any]:
+    return {
+        **each.group,
+        "currency": each.currency,
+        "others": each.others,
+        **sums,
+        "amount": sums[asked.wanted.measure],
+        "usage": quantities.get((each.currency, each.place, n), {}),
+    }
 
 
-async def read_sums(connection: Connection, asked: Asked) -> tuple[list[Any], Keys]:
-    """Totals (n = None) and one row more of the series than a page holds. Raises Refused (422)."""
-    found = await read_series(connection, asked.group_by, asked.filters)
-    groups = sorted({tuple(row["key"]) for row in found})
-    if len(groups) > GROUPS_MAX:
-        raise invalid(
-            "group_by", f"makes {len(groups)} groups; at most {GROUPS_MAX}: filter, or group by fewer"
-        )
-    number = {group: index for index, group in enumerate(groups)}
-    keys = Keys(
-        groups=groups,
-        series=[row["series_id"] for row in found],
-        numbers=[number[tuple(row["key"])] for row in found],
-    )
-    n, group, currency = asked.after
-    place = bisect_left(groups, tuple(group))
-    if place < len(groups) and groups[place] != tuple(group):
-        place, currency = place - 1, _AFTER_ANY_CURRENCY
-    rows = await connection.fetch(
-        SQL["sums"], asked.start, asked.end, keys.series, keys.numbers, list(asked.edges[:-1]),
-        asked.with_series, n, place, currency, asked.rows_max + 1,
-    )  # fmt: skip
-    return list(rows), keys
+def _series(
+    totals: list[Total], page: Page, sums: Mapping[Cell, Any], quantities: Mapping[Cell, Any], asked: Asked
+) -> Iterable[dict[str, Any]]:
+    for n, each in page.cells(totals):
+        first, beyond = asked.wanted.edges[n - 1 : n + 1]
+        yield {
+            **_row(each, n, sums.get((each.currency, each.place, n), NOTHING), quantities, asked),
+            "bucket_start": _local(first, asked),
+            "bucket_end": _local(beyond, asked),
+            "cut": _cut(first, beyond, asked),
+        }
 
 
-async def _read_usage(
-    connection: Connection, asked: Asked, keys: Keys, page: Sequence[Any]
-) -> dict[tuple[int, int | None, str], dict[str, Decimal]]:
-    first, last = (page[0]["n"], page[-1]["n"]) if page else (0, 0)
-    rows = await connection.fetch(
-        SQL["usage"], asked.start, asked.end, keys.series, keys.numbers, list(asked.edges[:-1]), first, last
-    )
-    usages: defaultdict[tuple[int, int | None, str], dict[str, Decimal]] = defaultdict(dict)
-    for row in rows:
-        usages[row["grp"], row["n"], row["currency"]][row["unit"]] = row["quantity"]
-    return usages
+def _cut(first: datetime, beyond: datetime, asked: Asked) -> list[Cut]:
+    """How the sums of [first, beyond) may not be those of the whole bucket."""
+    cuts: dict[Cut, bool] = {
+        "start": first < asked.wanted.start,
+        "end": beyond > asked.wanted.end,
+        "open": beyond > asked.now,
+    }
+    return [name for name, cut in cuts.items() if cut]
+
+
+def _local(at: datetime, asked: Asked) -> datetime:
+    return at.astimezone(zone_of(asked.tz))

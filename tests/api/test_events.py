@@ -235,7 +235,7 @@ async def test_what_was_not_booked_is_listed_by_outcome(acme: httpx.AsyncClient,
         ("source=a", "given together"),
         ("source=a&id=%00", "NUL"),
         ("from=2026-01-01T00:00:00Z&to=2026-05-01T00:00:00Z", "at most 100 days"),
-        ("limit=201", "less than or equal to 200"),
+        ("limit=201", "limit: must be at most 200"),
         ("cursor=WyIyMDI2LTExLTIzVDEyOjAwOjAwIiwiIiwwXQ", "cursor"),  # a time without a zone
         ("cursor=WyIyMDI2LTExLTIzVDEyOjAwOjAwWiIsInp6IiwwXQ", "cursor"),  # an identity that is no hex
         ("cursor=WyIyMDI2LTExLTIzVDEyOjAwOjAwWiIsIiIsOTk5OTk5OTldIA", "out of range"),

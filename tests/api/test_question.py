@@ -13,14 +13,14 @@ from services.api.question import (
     BUCKETS_MAX,
     Bucket,
     bucket_edges,
-    checked_range,
     decode_cursor,
+    digest_of,
     dimensions_of,
     encode_cursor,
     filters_of,
-    whole_minutes,
     zone_of,
 )
+from services.api.spans import Calendar, checked_range
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe",
          "Africa/Cairo", "America/St_Johns", "Pacific/Chatham")  # fmt: skip
@@ -32,7 +32,7 @@ async def test_days_and_months_begin_where_postgres_says(
     book: object, database_url: str, zone: str, bucket: Bucket
 ) -> None:
     start, end = datetime(2026, 1, 1, 5, 17, tzinfo=UTC), datetime(2026, 12, 30, tzinfo=UTC)
-    edges = bucket_edges(start, end, bucket, ZoneInfo(zone))
+    edges = bucket_edges(start, end, bucket, Calendar(zone=ZoneInfo(zone)))
     connection = await asyncpg.connect(database_url)
     rows = await connection.fetch(
         "SELECT date_trunc($1, at, $2) AS edge FROM generate_series($3::timestamptz, $4, '30 minutes') AS at "
@@ -48,50 +48,50 @@ def test_the_day_the_clock_goes_back_has_25_hours_and_each_of_them_is_a_bucket()
     start, end = datetime(2026, 10, 25, tzinfo=berlin), datetime(2026, 10, 26, tzinfo=berlin)
     utc = start.astimezone(UTC), end.astimezone(UTC)
     assert utc[1] - utc[0] == timedelta(hours=25)
-    assert len(bucket_edges(*utc, "hour", berlin)) == 26
-    assert bucket_edges(*utc, "day", berlin) == list(utc)
+    assert len(bucket_edges(*utc, "hour", Calendar(zone=berlin))) == 26
+    assert bucket_edges(*utc, "day", Calendar(zone=berlin)) == list(utc)
 
 
 def test_a_day_whose_midnight_comes_twice_begins_at_the_first() -> None:
     # Postgres's date_trunc says the second, which lies after what it truncates
     azores = ZoneInfo("Atlantic/Azores")
     start, end = datetime(2026, 10, 25, 0, 0, tzinfo=UTC), datetime(2026, 10, 26, 1, 0, tzinfo=UTC)
-    assert bucket_edges(start, end, "day", azores) == [start, end]
+    assert bucket_edges(start, end, "day", Calendar(zone=azores)) == [start, end]
 
 
 def test_hours_of_a_part_hour_zone_begin_at_its_own_full_hour() -> None:
     start, end = datetime(2026, 11, 23, 0, 0, tzinfo=UTC), datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
-    edges = bucket_edges(start, end, "hour", ZoneInfo("Asia/Kathmandu"))
+    edges = bucket_edges(start, end, "hour", Calendar(zone=ZoneInfo("Asia/Kathmandu")))
     assert [edge.strftime("%H:%M") for edge in edges] == ["23:15", "00:15", "01:15", "02:15"]
 
 
 def test_too_many_buckets_are_refused_with_the_bound() -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
     assert (
-        len(bucket_edges(start, start + timedelta(minutes=BUCKETS_MAX), "minute", ZoneInfo("UTC")))
+        len(
+            bucket_edges(
+                start, start + timedelta(minutes=BUCKETS_MAX), "minute", Calendar(zone=ZoneInfo("UTC"))
+            )
+        )
         == BUCKETS_MAX + 1
     )
     with pytest.raises(Refused, match=str(BUCKETS_MAX)):
-        bucket_edges(start, start + timedelta(minutes=BUCKETS_MAX + 1), "minute", ZoneInfo("UTC"))
+        bucket_edges(
+            start, start + timedelta(minutes=BUCKETS_MAX + 1), "minute", Calendar(zone=ZoneInfo("UTC"))
+        )
 
 
-def test_without_a_range_it_is_the_local_day_through_the_open_minute() -> None:
-    now = datetime(2026, 11, 23, 23, 30, 15, tzinfo=UTC)
-    assert whole_minutes(None, None, ZoneInfo("Europe/Berlin"), now) == (
-        datetime(2026, 11, 23, 23, 0, tzinfo=UTC),
-        datetime(2026, 11, 23, 23, 31, tzinfo=UTC),
-    )
-
-
-def test_a_range_is_widened_to_whole_minutes_and_a_whole_minute_stays_exclusive() -> None:
-    start, end = (
-        datetime(2026, 11, 23, 10, 0, 30, tzinfo=UTC),
-        datetime(2026, 11, 23, 10, 5, 0, 1, tzinfo=UTC),
-    )
-    zone = ZoneInfo("UTC")
-    assert whole_minutes(start, end, zone, end)[0].second == 0
-    assert whole_minutes(start, end, zone, end)[1] == datetime(2026, 11, 23, 10, 6, tzinfo=UTC)
-    assert whole_minutes(start, end.replace(microsecond=0), zone, end)[1] == end.replace(microsecond=0)
+def test_weeks_begin_on_the_tenants_first_day_and_the_one_with_the_clock_change_has_169_hours() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    start, end = datetime(2026, 10, 22, 12, tzinfo=berlin), datetime(2026, 10, 29, 12, tzinfo=berlin)
+    monday, sunday = Calendar(zone=berlin), Calendar(zone=berlin, week_start=6)
+    edges = bucket_edges(start.astimezone(UTC), end.astimezone(UTC), "week", monday)
+    assert [edge.astimezone(berlin).isoformat() for edge in edges] == [
+        "2026-10-19T00:00:00+02:00", "2026-10-26T00:00:00+01:00", "2026-11-02T00:00:00+01:00",
+    ]  # fmt: skip
+    assert edges[1] - edges[0] == timedelta(hours=169)
+    edges = bucket_edges(start.astimezone(UTC), end.astimezone(UTC), "week", sunday)
+    assert [edge.astimezone(berlin).strftime("%a %d") for edge in edges] == ["Sun 18", "Sun 25", "Sun 01"]
 
 
 def test_what_a_cursor_says_comes_back_and_anything_else_is_refused() -> None:
@@ -100,6 +100,13 @@ def test_what_a_cursor_says_comes_back_and_anything_else_is_refused() -> None:
     for forged in ("x", "!!", "W10", "é", encode_cursor({"n": 1})):
         with pytest.raises(Refused, match="cursor"):
             decode_cursor(forged, shape)
+
+
+def test_a_digest_tells_questions_apart_and_not_their_pages() -> None:
+    asked = [("group_by", "team"), ("filter.sku", "a"), ("cursor", "x")]
+    page = [("cursor", "y"), ("filter.sku", "a"), ("group_by", "team")]
+    assert digest_of(asked, ("cursor",)) == digest_of(page, ("cursor",))
+    assert digest_of(asked, ("cursor",)) != digest_of([("group_by", "sku"), *asked[1:]], ("cursor",))
 
 
 def test_each_mistake_is_named_with_its_rule() -> None:

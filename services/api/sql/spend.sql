@@ -1,53 +1,119 @@
 -- name: series
--- The series that the filter lets through, each with what the group knows it by. $1 the group's dimensions;
--- then the values that each dimension may have, in the order of DIMENSIONS (null = any): planned with the
--- values at hand, what is null costs nothing.
-SELECT series_id, ARRAY(
-    SELECT to_jsonb(s) ->> d FROM unnest($1::text[]) WITH ORDINALITY AS g (d, i) ORDER BY i
-) AS key
-FROM series s
-WHERE ($2::text[] IS NULL OR cost_class = ANY ($2)) AND ($3::text[] IS NULL OR provider = ANY ($3))
-    AND ($4::text[] IS NULL OR sku = ANY ($4)) AND ($5::text[] IS NULL OR team = ANY ($5))
-    AND ($6::text[] IS NULL OR project = ANY ($6)) AND ($7::text[] IS NULL OR feature = ANY ($7))
-    AND ($8::text[] IS NULL OR workflow = ANY ($8)) AND ($9::text[] IS NULL OR workflow_version = ANY ($9))
-    AND ($10::text[] IS NULL OR agent = ANY ($10)) AND ($11::text[] IS NULL OR environment = ANY ($11))
-    AND ($12::text[] IS NULL OR key_id = ANY ($12))
+-- The series that the filter lets through. $1 to $11 are the values that each dimension may have, in the order of
+-- DIMENSIONS (null = any): planned with the values at hand, what is null costs nothing.
+SELECT series_id FROM series s
+WHERE ($1::text[] IS NULL OR cost_class = ANY ($1)) AND ($2::text[] IS NULL OR provider = ANY ($2))
+    AND ($3::text[] IS NULL OR sku = ANY ($3)) AND ($4::text[] IS NULL OR team = ANY ($4))
+    AND ($5::text[] IS NULL OR project = ANY ($5)) AND ($6::text[] IS NULL OR feature = ANY ($6))
+    AND ($7::text[] IS NULL OR workflow = ANY ($7)) AND ($8::text[] IS NULL OR workflow_version = ANY ($8))
+    AND ($9::text[] IS NULL OR agent = ANY ($9)) AND ($10::text[] IS NULL OR environment = ANY ($10))
+    AND ($11::text[] IS NULL OR key_id = ANY ($11))
 
--- name: sums
--- Minute rollups added up over shards and days of recording, by group and bucket, currencies apart.
--- $1 from, $2 to, $3 series and $4 their groups' numbers, $5 starts of the buckets, $6 whether a row a bucket
--- is asked for, ($7, $8, $9) the bucket, group and currency after which the page begins, $10 rows a page.
--- n = the number of the bucket, from 1; null = the total of the range.
-WITH cells AS MATERIALIZED (
-    SELECT w.grp, width_bucket(r.bucket, $5::timestamptz[]) AS n, r.currency,
-        sum(r.events) AS events, sum(r.unpriced_events) AS unpriced_events, sum(r.list) AS list,
-        sum(r.contracted) AS contracted, sum(r.effective) AS effective,
-        sum(r.of_which_provisional) AS of_which_provisional
-    FROM rollups_minute r JOIN unnest($3::bytea[], $4::int[]) AS w (series_id, grp) USING (series_id)
-    WHERE r.bucket >= $1 AND r.bucket < $2
-    GROUP BY 1, 2, 3
-)
-SELECT grp, NULL::int AS n, currency, sum(events)::bigint AS events,
+-- name: totals
+-- What was spent in [$12, $13) by group and currency, from the minute rollups: a series that was ever seen and
+-- spent nothing in the range costs nothing here. $1 to $11 as above; $14 the dimensions of the group (the others
+-- are '' for all, and planned away); $15 what to rank by. Named are each currency's groups $16 + 1 to $16 + $17;
+-- place = null sums up all others of the currency, and says how many these are.
+SELECT currency, place, CASE WHEN place IS NULL THEN count(*) ELSE 0 END AS others,
+    ARRAY[min(g1), min(g2), min(g3), min(g4), min(g5), min(g6), min(g7), min(g8), min(g9), min(g10), min(g11)]
+        AS key,
+    max(last_minute) AS last_minute, sum(events)::bigint AS events,
     sum(unpriced_events)::bigint AS unpriced_events, sum(list) AS list, sum(contracted) AS contracted,
     sum(effective) AS effective, sum(of_which_provisional) AS of_which_provisional
-FROM cells GROUP BY grp, currency
-UNION ALL (
-    SELECT grp, n, currency, events::bigint, unpriced_events::bigint, list, contracted, effective,
-        of_which_provisional
-    FROM cells WHERE $6 AND (n, grp, currency) > ($7::int, $8::int, $9::text)
-    ORDER BY n, grp, currency LIMIT $10
-)
+FROM (
+    SELECT *, CASE WHEN number > $16::int AND number <= $16 + $17::int THEN number - $16 END AS place
+    FROM (
+        SELECT *, row_number() OVER (PARTITION BY currency ORDER BY
+            CASE $15::text WHEN 'list' THEN list WHEN 'contracted' THEN contracted ELSE effective END DESC,
+            events DESC, g1 COLLATE "C", g2 COLLATE "C", g3 COLLATE "C", g4 COLLATE "C", g5 COLLATE "C",
+            g6 COLLATE "C", g7 COLLATE "C", g8 COLLATE "C", g9 COLLATE "C", g10 COLLATE "C", g11 COLLATE "C"
+        ) AS number
+        FROM (
+            SELECT CASE WHEN 'cost_class' = ANY ($14::text[]) THEN s.cost_class ELSE '' END AS g1,
+            CASE WHEN 'provider' = ANY ($14) THEN s.provider ELSE '' END AS g2,
+            CASE WHEN 'sku' = ANY ($14) THEN s.sku ELSE '' END AS g3,
+            CASE WHEN 'team' = ANY ($14) THEN s.team ELSE '' END AS g4,
+            CASE WHEN 'project' = ANY ($14) THEN s.project ELSE '' END AS g5,
+            CASE WHEN 'feature' = ANY ($14) THEN s.feature ELSE '' END AS g6,
+            CASE WHEN 'workflow' = ANY ($14) THEN s.workflow ELSE '' END AS g7,
+            CASE WHEN 'workflow_version' = ANY ($14) THEN s.workflow_version ELSE '' END AS g8,
+            CASE WHEN 'agent' = ANY ($14) THEN s.agent ELSE '' END AS g9,
+            CASE WHEN 'environment' = ANY ($14) THEN s.environment ELSE '' END AS g10,
+            CASE WHEN 'key_id' = ANY ($14) THEN s.key_id ELSE '' END AS g11,
+            r.currency, max(r.bucket) AS last_minute, sum(r.events) AS events,
+            sum(r.unpriced_events) AS unpriced_events, sum(r.list) AS list, sum(r.contracted) AS contracted,
+            sum(r.effective) AS effective, sum(r.of_which_provisional) AS of_which_provisional
+            FROM rollups_minute r JOIN series s USING (tenant, series_id)
+            WHERE r.bucket >= $12 AND r.bucket < $13
+                AND ($1::text[] IS NULL OR s.cost_class = ANY ($1)) AND ($2::text[] IS NULL OR s.provider = ANY ($2))
+                AND ($3::text[] IS NULL OR s.sku = ANY ($3)) AND ($4::text[] IS NULL OR s.team = ANY ($4))
+                AND ($5::text[] IS NULL OR s.project = ANY ($5)) AND ($6::text[] IS NULL OR s.feature = ANY ($6))
+                AND ($7::text[] IS NULL OR s.workflow = ANY ($7))
+                AND ($8::text[] IS NULL OR s.workflow_version = ANY ($8))
+                AND ($9::text[] IS NULL OR s.agent = ANY ($9)) AND ($10::text[] IS NULL OR s.environment = ANY ($10))
+                AND ($11::text[] IS NULL OR s.key_id = ANY ($11))
+            GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
+        ) AS groups
+    ) AS numbered
+) AS placed
+GROUP BY currency, place ORDER BY currency, place
+
+-- name: buckets
+-- The same by bucket: $15 the groups that `totals` named; $16 the starts of the buckets. What is not there is 0.
+SELECT r.currency, k.place, width_bucket(r.bucket, $16::timestamptz[]) AS n, sum(r.events)::bigint AS events,
+    sum(r.unpriced_events)::bigint AS unpriced_events, sum(r.list) AS list, sum(r.contracted) AS contracted,
+    sum(r.effective) AS effective, sum(r.of_which_provisional) AS of_which_provisional
+FROM rollups_minute r JOIN series s USING (tenant, series_id)
+LEFT JOIN jsonb_to_recordset($15::jsonb) AS k (place int, currency text, cost_class text, provider text,
+    sku text, team text, project text, feature text, workflow text, workflow_version text, agent text,
+    environment text, key_id text) ON k.currency = r.currency
+    AND k.cost_class = CASE WHEN 'cost_class' = ANY ($14::text[]) THEN s.cost_class ELSE '' END
+    AND k.provider = CASE WHEN 'provider' = ANY ($14) THEN s.provider ELSE '' END
+    AND k.sku = CASE WHEN 'sku' = ANY ($14) THEN s.sku ELSE '' END
+    AND k.team = CASE WHEN 'team' = ANY ($14) THEN s.team ELSE '' END
+    AND k.project = CASE WHEN 'project' = ANY ($14) THEN s.project ELSE '' END
+    AND k.feature = CASE WHEN 'feature' = ANY ($14) THEN s.feature ELSE '' END
+    AND k.workflow = CASE WHEN 'workflow' = ANY ($14) THEN s.workflow ELSE '' END
+    AND k.workflow_version = CASE WHEN 'workflow_version' = ANY ($14) THEN s.workflow_version ELSE '' END
+    AND k.agent = CASE WHEN 'agent' = ANY ($14) THEN s.agent ELSE '' END
+    AND k.environment = CASE WHEN 'environment' = ANY ($14) THEN s.environment ELSE '' END
+    AND k.key_id = CASE WHEN 'key_id' = ANY ($14) THEN s.key_id ELSE '' END
+WHERE r.bucket >= $12 AND r.bucket < $13
+    AND ($1::text[] IS NULL OR s.cost_class = ANY ($1)) AND ($2::text[] IS NULL OR s.provider = ANY ($2))
+    AND ($3::text[] IS NULL OR s.sku = ANY ($3)) AND ($4::text[] IS NULL OR s.team = ANY ($4))
+    AND ($5::text[] IS NULL OR s.project = ANY ($5)) AND ($6::text[] IS NULL OR s.feature = ANY ($6))
+    AND ($7::text[] IS NULL OR s.workflow = ANY ($7))
+    AND ($8::text[] IS NULL OR s.workflow_version = ANY ($8))
+    AND ($9::text[] IS NULL OR s.agent = ANY ($9)) AND ($10::text[] IS NULL OR s.environment = ANY ($10))
+    AND ($11::text[] IS NULL OR s.key_id = ANY ($11))
+GROUP BY 1, 2, 3
 
 -- name: usage
--- The quantities of the same groups and buckets; up to $6, the last bucket of the page.
-WITH cells AS MATERIALIZED (
-    SELECT w.grp, width_bucket(r.bucket, $5::timestamptz[]) AS n, r.currency, u.key AS unit,
-        sum(u.value::numeric) AS quantity
-    FROM rollups_minute r JOIN unnest($3::bytea[], $4::int[]) AS w (series_id, grp) USING (series_id)
-    CROSS JOIN jsonb_each(r.usage) AS u
-    WHERE r.bucket >= $1 AND r.bucket < $2
-    GROUP BY 1, 2, 3, 4
-)
-SELECT grp, NULL::int AS n, currency, unit, sum(quantity) AS quantity FROM cells GROUP BY grp, currency, unit
-UNION ALL
-SELECT grp, n, currency, unit, quantity FROM cells WHERE n BETWEEN $6 AND $7
+-- The quantities of the same groups and buckets, by unit.
+SELECT r.currency, k.place, width_bucket(r.bucket, $16::timestamptz[]) AS n, u.key AS unit,
+    sum(u.value::numeric) AS quantity
+FROM rollups_minute r JOIN series s USING (tenant, series_id)
+LEFT JOIN jsonb_to_recordset($15::jsonb) AS k (place int, currency text, cost_class text, provider text,
+    sku text, team text, project text, feature text, workflow text, workflow_version text, agent text,
+    environment text, key_id text) ON k.currency = r.currency
+    AND k.cost_class = CASE WHEN 'cost_class' = ANY ($14::text[]) THEN s.cost_class ELSE '' END
+    AND k.provider = CASE WHEN 'provider' = ANY ($14) THEN s.provider ELSE '' END
+    AND k.sku = CASE WHEN 'sku' = ANY ($14) THEN s.sku ELSE '' END
+    AND k.team = CASE WHEN 'team' = ANY ($14) THEN s.team ELSE '' END
+    AND k.project = CASE WHEN 'project' = ANY ($14) THEN s.project ELSE '' END
+    AND k.feature = CASE WHEN 'feature' = ANY ($14) THEN s.feature ELSE '' END
+    AND k.workflow = CASE WHEN 'workflow' = ANY ($14) THEN s.workflow ELSE '' END
+    AND k.workflow_version = CASE WHEN 'workflow_version' = ANY ($14) THEN s.workflow_version ELSE '' END
+    AND k.agent = CASE WHEN 'agent' = ANY ($14) THEN s.agent ELSE '' END
+    AND k.environment = CASE WHEN 'environment' = ANY ($14) THEN s.environment ELSE '' END
+    AND k.key_id = CASE WHEN 'key_id' = ANY ($14) THEN s.key_id ELSE '' END
+CROSS JOIN jsonb_each(r.usage) AS u
+WHERE r.bucket >= $12 AND r.bucket < $13
+    AND ($1::text[] IS NULL OR s.cost_class = ANY ($1)) AND ($2::text[] IS NULL OR s.provider = ANY ($2))
+    AND ($3::text[] IS NULL OR s.sku = ANY ($3)) AND ($4::text[] IS NULL OR s.team = ANY ($4))
+    AND ($5::text[] IS NULL OR s.project = ANY ($5)) AND ($6::text[] IS NULL OR s.feature = ANY ($6))
+    AND ($7::text[] IS NULL OR s.workflow = ANY ($7))
+    AND ($8::text[] IS NULL OR s.workflow_version = ANY ($8))
+    AND ($9::text[] IS NULL OR s.agent = ANY ($9)) AND ($10::text[] IS NULL OR s.environment = ANY ($10))
+    AND ($11::text[] IS NULL OR s.key_id = ANY ($11))
+GROUP BY 1, 2, 3, 4
