@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from playwright.async_api import BrowserContext, expect
+from playwright.async_api import BrowserContext, Route, expect
 
 from spendmeter.contracts.catalog import Conditions, Price, identified
 from tests.api.book import Book
 from tests.api.test_events import ID, LINES, PRICES, SOURCE, WRITTEN, event, publish
+from tests.api.test_spend_groups import many
 from tests.portal.page import log_in
 
 BATCH = identified(
@@ -160,3 +162,78 @@ async def test_it_fits_a_phone_and_the_description_needs_no_other_host(
         assert await page.evaluate("document.documentElement.scrollWidth") <= 380, place
     await page.goto(f"{address}/docs")
     await expect(page.locator(".opblock").first).to_be_visible()
+
+
+async def test_a_card_that_fails_says_why_and_the_others_go_on(
+    context: BrowserContext, address: str, book: Book
+) -> None:
+    await spend_a_second_ago(book)
+    page = await context.new_page()
+    await page.route(
+        lambda url: "/v1/spend" in url and "bucket=" in url,
+        lambda route: route.fulfill(status=503, json={"detail": "the question took too long to answer"}),
+    )
+    await log_in(page, address, await book.key("acme", "read"))
+    explorer = page.locator(".explorer")
+    await expect(explorer.get_by_role("alert")).to_have_text("the question took too long to answer.")
+    await expect(explorer.locator("table")).to_be_hidden()
+    await expect(page.locator(".tile.today")).to_contain_text("$0.01")
+    await expect(page.locator(".who")).to_contain_text("payments")
+    await expect(page.locator("#trouble")).to_be_hidden()
+    await page.unroute_all()
+    await expect(explorer.locator("tbody")).to_contain_text("payments")
+    await expect(explorer.get_by_role("alert")).to_be_hidden()
+
+
+async def test_rows_never_stand_under_another_questions_heading(
+    context: BrowserContext, address: str, book: Book
+) -> None:
+    await spend_a_second_ago(book)
+    page = await context.new_page()
+    await log_in(page, address, await book.key("acme", "read"))
+    explorer = page.locator(".explorer")
+    await expect(explorer.locator("tbody")).to_contain_text("payments")
+
+    async def late(route: Route) -> None:  # the answer by workflow comes long after that by agent
+        answer = await route.fetch()
+        await asyncio.sleep(2)
+        await route.fulfill(response=answer)
+
+    await page.route(lambda url: "group_by=workflow&" in url and "bucket=" in url, late)
+    await page.locator("#by").select_option("workflow")
+    await expect(explorer.locator("thead th").first).to_have_text(
+        "team"
+    )  # as long as the rows are the teams'
+    await page.locator("#by").select_option("sku")
+    await expect(explorer.locator("tbody")).to_contain_text("gpt-4o")
+    await expect(explorer.locator("thead th").first).to_have_text("sku")
+    await page.wait_for_timeout(2500)
+    await expect(explorer.locator("thead th").first).to_have_text("sku")
+    await page.route(
+        lambda url: "group_by=agent&" in url,
+        lambda route: route.fulfill(status=422, json={"detail": "group_by: cannot be answered"}),
+    )
+    await page.locator("#by").select_option("agent")
+    await expect(explorer.get_by_role("alert")).to_contain_text("group_by: cannot be answered")
+    await expect(explorer.locator("tbody")).to_be_hidden()  # the skus are another question's rows
+    await page.unroute_all(behavior="ignoreErrors")
+
+
+async def test_twenty_thousand_labels_are_the_largest_by_name_and_one_row_of_others(
+    context: BrowserContext, address: str, book: Book
+) -> None:
+    at = datetime.now(UTC) - timedelta(minutes=2)
+    await many(book, 20_000, at=at.isoformat())
+    await book.partition(0, log_end=1, read_at=datetime.now(UTC), booked=1)
+    page = await context.new_page()
+    await log_in(page, address, await book.key("acme", "read"))
+    await page.goto(f"{address}/#/?range=1h&by=workflow")
+    explorer = page.locator(".explorer")
+    await expect(explorer.locator("tbody tr")).to_have_count(13)
+    await expect(explorer.locator("tbody tr").first).to_contain_text("wf-20000")
+    await expect(explorer.locator("tbody tr").last).to_contain_text("19,988 others")
+    await expect(explorer.locator(".total")).to_have_text("$2,000,100.00")
+    await expect(explorer.locator(".chart .bars path").first).to_be_visible()
+    await explorer.get_by_role("button", name="Show 200 of 20,000").click()
+    await expect(explorer.locator("tbody tr")).to_have_count(201)
+    await expect(explorer.locator(".total")).to_have_text("$2,000,100.00")

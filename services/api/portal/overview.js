@@ -1,6 +1,7 @@
 // The first page: today against yesterday, who spends now, budgets, incidents, accounting, and the explorer.
 
 import { call, get, mayChange, session } from "./api.js";
+import { asking } from "./asking.js";
 import { el, keyed, part, say } from "./dom.js";
 import { explorer } from "./explorer.js";
 import { ago, count, dayOf, daysBefore, decimal, inFlight, iso, momentOf, money, percent, perHour, ratio, sum, timeOf, wholeMinute } from "./format.js";
@@ -42,32 +43,48 @@ export function overviewPage(query) {
   const incidentRows = el("ul", { className: "rows" });
   const incidents = card("Incidents", "incidents", incidentRows);
   const account = el("p", { className: "account" });
+  const accounts = el("section", { "aria-label": "Accounting" }, account);
   const explore = explorer(query);
   const element = el("div", { className: "overview" },
     el("div", { className: "tiles" }, today, rate, budgetTile, open),
-    el("div", { className: "columns" }, explore.element, el("div", { className: "side" }, incidents, who, budgets)), account);
+    el("div", { className: "columns" }, explore.element, el("div", { className: "side" }, incidents, who, budgets)), accounts);
   today.addEventListener("click", () => explore.element.scrollIntoView({ behavior: "smooth" }));
   let beats = 0;
 
+  const cards = {
+    today: asking([today], { ask: askToday, show: ([spent, before]) => showToday(spent, before) }),
+    rates: asking([rate, who], { ask: askRates, show: ({ answer, seconds }) => showRates(answer, seconds) }),
+    explored: explore.refresh,
+  };
+  const slowCards = [
+    asking([budgets, budgetTile], { ask: () => get("/v1/budgets"), show: showBudgets }),
+    asking([incidents, open], { ask: () => get("/v1/incidents", { limit: 20 }), show: ({ incidents: list }) => showIncidents(list) }),
+    asking([accounts], { ask: () => get("/v1/accounting"), show: showAccounting }),
+  ];
+
+  // Each card shows its own answer or its own trouble; only when none was answered is it the page's.
   async function refresh() {
-    const now = Date.now();
-    const minutesAgo = wholeMinute(now) - (NOW_MINUTES - 1) * 60_000;
     const slow = beats++ % SLOW_BEATS === 0;
-    const [spent, before, rates, explored] = await Promise.all([
+    const results = await Promise.all([...Object.values(cards), ...(slow ? slowCards : [])].map((ask) => ask()));
+    const errors = results.filter(({ error }) => error);
+    if (errors.length === results.length) throw errors[0].error;
+    const [{ answer: [spent] = [] }, { answer: { answer: rates } = {} }, { answer: { answer: explored } = {} }] = results;
+    return explored ?? spent ?? rates;
+  }
+
+  function askToday() {
+    const now = Date.now();
+    return Promise.all([
       get("/v1/spend", { usage: false }),
       get("/v1/spend", { usage: false, from: iso(daysBefore(now, 1, session.tz, true)), to: iso(wholeMinute(daysBefore(now, 1, session.tz)) + 60_000) }),
-      get("/v1/spend", { usage: false, from: iso(minutesAgo), group_by: "team,workflow,agent" }),
-      explore.refresh(),
     ]);
-    showToday(spent, before);
-    showRates(rates, (now - minutesAgo) / 1000);
-    if (slow) {
-      const [budgetList, incidentList, accounting] = await Promise.all([get("/v1/budgets"), get("/v1/incidents", { limit: 20 }), get("/v1/accounting")]);
-      showBudgets(budgetList);
-      showIncidents(incidentList.incidents);
-      showAccounting(accounting);
-    }
-    return explored;
+  }
+
+  async function askRates() {
+    const now = Date.now();
+    const minutesAgo = wholeMinute(now) - (NOW_MINUTES - 1) * 60_000;
+    const answer = await get("/v1/spend", { usage: false, from: iso(minutesAgo), group_by: "team,workflow,agent", top: NOW_ROWS });
+    return { answer, seconds: (now - minutesAgo) / 1000 };
   }
 
   function showToday(spent, before) {
@@ -91,7 +108,9 @@ export function overviewPage(query) {
     say(part(rate, "figure"), money(perHour(all, seconds), rates.currency));
     say(part(rate, "note"), `${count(rows.reduce((total, row) => total + row.events, 0))} events in ${NOW_MINUTES} minutes`);
     say(part(rate, "fine"), basis(rates));
-    keyed(spenders, rows.slice(0, NOW_ROWS), (row) => JSON.stringify([row.team, row.workflow, row.agent]),
+    const named = rows.filter(({ others }) => !others);
+    const rest = rows.find(({ others }) => others);
+    keyed(spenders, named, (row) => JSON.stringify([row.team, row.workflow, row.agent]),
       () => el("li", {}, el("a", { className: "row" }, el("span", { className: "name", "data-part": "name" }), el("b", { "data-part": "amount" }), el("i", { className: "fill", "data-part": "fill" }))),
       (item, row) => {
         item.firstChild.href = link("", { range: "1h", by: "sku", filters: { team: [row.team], workflow: [row.workflow], agent: [row.agent] } });
@@ -99,7 +118,8 @@ export function overviewPage(query) {
         say(part(item, "amount"), `${money(perHour(decimal(row.effective), seconds), row.currency)}/h`);
         part(item, "fill").style.width = percentWidth(ratio(decimal(row.effective), decimal(rows[0].effective)));
       });
-    say(part(who, "fine"), rows.length ? `rates of the last ${NOW_MINUTES} minutes · ${basis(rates)}` : `Nobody, in the last ${NOW_MINUTES} minutes. ${basis(rates)}`);
+    const beside = rest ? `and ${count(rest.others)} others at ${money(perHour(decimal(rest.effective), seconds), rest.currency)}/h · ` : "";
+    say(part(who, "fine"), rows.length ? `${beside}rates of the last ${NOW_MINUTES} minutes · ${basis(rates)}` : `Nobody, in the last ${NOW_MINUTES} minutes. ${basis(rates)}`);
   }
 
   function showBudgets({ budgets: list, tz, complete_through: through }) {
