@@ -16,8 +16,8 @@ def _one_of(facts: Facts) -> str:
     return f"must be one of {', '.join(_QUOTED.findall(str(facts['expected'])))}"
 
 
-def _length(word: str, bound: str, things: str) -> Callable[[Facts], str]:
-    return lambda facts: f"must have at {word} {facts[bound]} {things}"
+def _length(word: str, bound: str, thing: str) -> Callable[[Facts], str]:
+    return lambda facts: f"must have at {word} {facts[bound]} {thing}{'' if facts[bound] == 1 else 's'}"
 
 
 _REASONS: Mapping[str, str | Callable[[Facts], str]] = {
@@ -42,13 +42,13 @@ _REASONS: Mapping[str, str | Callable[[Facts], str]] = {
     "greater_than_equal": lambda facts: f"must be at least {facts['ge']}",
     "less_than": lambda facts: f"must be less than {facts['lt']}",
     "less_than_equal": lambda facts: f"must be at most {facts['le']}",
-    "string_type": "must be a text",
-    "string_too_short": _length("least", "min_length", "characters"),
-    "string_too_long": _length("most", "max_length", "characters"),
+    "string_type": "must be a text, in quotes",
+    "string_too_short": _length("least", "min_length", "character"),
+    "string_too_long": _length("most", "max_length", "character"),
     "string_pattern_mismatch": "holds a character that may not be in it, or lacks its form",
     "string_unicode": "must be text in UTF-8",
-    "too_short": _length("least", "min_length", "items"),
-    "too_long": _length("most", "max_length", "items"),
+    "too_short": _length("least", "min_length", "item"),
+    "too_long": _length("most", "max_length", "item"),
     "list_type": "must be a list",
     "dict_type": "must be an object of names and values",
     "model_type": "must be an object",
