@@ -20,6 +20,7 @@ from spendmeter.platform.telemetry import Meters
 GIVE_UP, CALL = "spendmeter.give_up", "call"
 """The ASGI extension that stops hearing a client out: `scope["extensions"][GIVE_UP][CALL]()`."""
 RETRY_AFTER_S = 1
+PIECE_BYTES_MIN = 4
 LEFT_AT_ONCE = 20
 """When a process is full, one in so many connections makes room at once: looking for them costs."""
 
@@ -36,6 +37,8 @@ class Bounds:
     """From the first byte (of a new connection: from its opening) to the last of the head."""
     body_s: float = 30.0
     """From the head to the last byte of the body: 10 MB of prices at 3 Mbit/s."""
+    small_pieces: int = 1_000
+    """Of a body, beyond which they average at least PIECE_BYTES_MIN: what each costs is not its bytes."""
     stalled_s: float = 30.0
     """For how long a client may take nothing of what it is sent."""
     linger_s: float = 2.0
@@ -69,7 +72,7 @@ class Connection(HttpToolsProtocol):
         self._begun = self._in_body = False
         self._deaf = False
         """What still comes is read and dropped."""
-        self._wire_bytes = self._content_bytes = self._head_bytes = 0
+        self._wire_bytes = self._content_bytes = self._content_pieces = self._head_bytes = 0
         self.waiting_since = 0.0
         """When the last answer was done, or the connection opened."""
 
@@ -155,6 +158,11 @@ class Connection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self._content_bytes += len(body)
+        self._content_pieces += 1
+        if self._content_pieces > self._bounds.small_pieces + self._content_bytes // PIECE_BYTES_MIN:
+            raise TurnedAway(
+                HTTPStatus.BAD_REQUEST, "pieces", f"a body in pieces of less than {PIECE_BYTES_MIN} bytes"
+            )
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -163,7 +171,7 @@ class Connection(HttpToolsProtocol):
         super().on_message_complete()
         self._begun = self._in_body = False
         self._due = None
-        self._wire_bytes = self._content_bytes = 0
+        self._wire_bytes = self._content_bytes = self._content_pieces = 0
 
     # What is ours.
 
