@@ -1,7 +1,10 @@
 -- name: open_buckets
--- What may still change: published anew when a worker takes partitions over.
-SELECT DISTINCT tenant, encode(series_id, 'hex') AS series_id, bucket
-FROM rollups_minute WHERE bucket >= now() - interval '2 minutes'
+-- What may still change, $1 series of each tenant and minute: published anew when a worker takes partitions over.
+SELECT tenant, encode(series_id, 'hex') AS series_id, bucket FROM (
+    SELECT tenant, series_id, bucket, row_number() OVER (PARTITION BY tenant, bucket) AS place
+    FROM rollups_minute WHERE bucket >= now() - interval '2 minutes'
+    GROUP BY tenant, bucket, series_id
+) AS open WHERE place <= $1
 
 -- name: read_totals
 -- What the rollups say now, summed over shards and days of recording.
