@@ -54,4 +54,5 @@ class Sink:
             return
         self._alerts.append({"delivery": delivery, "deliveries": 1, **alert})
         data = alert.get("data") or {}
-        print("ALERT", alert.get("type"), data.get("summary") or json.dumps(data), flush=True)
+        news = data.get("title") or data.get("summary") or json.dumps(data)
+        print("ALERT", alert.get("type"), news, data.get("link", ""), flush=True)

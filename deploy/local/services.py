@@ -20,7 +20,6 @@ from deploy.local.home import CLONE, LOOPBACK
 from deploy.local.processes import launch
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.settings import LOCAL_HOSTS
-from spendmeter.platform.webhooks import PRIVATE_SETTING
 
 PORTS = {"api": 8400, "ingest": 8401, "rating": 8402, "ledger": 8403, "alerts": 8404, "demo": 8405}
 DATABASE_ROLES = {"ingest": "ingest", "ledger": "ledger", "alerts": "alerts", "api": "api"}
@@ -64,6 +63,7 @@ def service(
     topic_prefix: str,
     partitions: int,
     demo: bool,
+    portal_url: str = "",
 ) -> Service:
     """The service with what it reads (spendmeter/platform/settings.py)."""
     environment = {
@@ -76,9 +76,11 @@ def service(
     }
     if database_url is not None:
         environment["DATABASE_URL"] = database_url
+    if name == "alerts":
+        environment["SPENDMETER_PORTAL_URL"] = portal_url
     if name in ("alerts", "api") and demo:
         # The demo's sink is on 127.0.0.1; api takes exactly the channels that alerts delivers to.
-        environment[PRIVATE_SETTING] = "true"
+        environment["SPENDMETER_WEBHOOK_ALLOW_PRIVATE"] = "true"
     return Service(name=name, module=f"services.{name}", port=port, environment=environment)
 
 

@@ -157,6 +157,7 @@ class Supervisor:
             topic_prefix=self._options.topic_prefix,
             partitions=self._options.partitions,
             demo=self._options.demo,
+            portal_url=services.addresses(self._ports)["SPENDMETER_PORTAL_URL"],
         )
 
     def _keep(self, what: str, programs: Sequence[Program]) -> None:

@@ -37,8 +37,9 @@ COVERED_SHARE_MIN = Decimal("0.15")
 """A tenant's very first minute teaches, scaled up, if at least this much of it was seen."""
 MATURE_MINUTES = 5
 """From so many closed minutes on, the newest is kept out of the expectation and belongs to what is tested."""
-SCOPES_MAX = 2_000
-SERIES_REMEMBERED_MAX = 50_000
+SCOPES_MAX = 1_000
+"""Scopes that are learned, those with the most money; any other is held against its siblings."""
+SERIES_REMEMBERED_MAX = 5_000
 
 LEVEL_WEIGHT = Decimal("0.2")
 HIGH_MINUTES = 20
@@ -68,11 +69,12 @@ class Tally(NamedTuple):
 
 
 class Spent(NamedTuple):
-    """Money of one series in one minute that is tested."""
+    """Money of one series in a minute that is tested, and the part of it that is priced by an upper bound."""
 
     minute: datetime
     series: Series
     amount: Decimal
+    provisional: Decimal = ZERO
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,13 +152,15 @@ def learn(
         history = [(minute, tallies) for minute, tallies in history if minute < until]
     history = history[-HISTORY_MINUTES:]
     begins: dict[Scope, int] = {}
+    amounts: defaultdict[Scope, Decimal] = defaultdict(Decimal)
     for position, (_, tallies) in enumerate(history):
-        for scope in tallies:
+        for scope, tally in tallies.items():
             begins.setdefault(scope, position)
+            amounts[scope] += tally.amount
     silence = Tally(ZERO, 0)
     scopes = {
-        scope: expectation([tallies.get(scope, silence) for _, tallies in history[begin:]])
-        for scope, begin in sorted(begins.items(), key=lambda item: item[1])[:SCOPES_MAX]
+        scope: expectation([tallies.get(scope, silence) for _, tallies in history[begins[scope] :]])
+        for scope in sorted(amounts, key=lambda scope: (-amounts[scope], scope))[:SCOPES_MAX]
     }
     return Learned(until=until, minutes=len(history), scopes=scopes, siblings=_siblings(scopes))
 

@@ -5,27 +5,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 from contextlib import AsyncExitStack
+from datetime import datetime
 
 import asyncpg
 from aiokafka.errors import KafkaError
 
 from services.alerts.deliveries import Deliveries
+from services.alerts.learning import Learner
 from services.alerts.notify.topic import TopicSender
 from services.alerts.notify.webhook import WebhookSender
-from services.alerts.reader import Allowance
 from services.alerts.store import Store, TenantRules, prepare
 from services.alerts.stream import GROUP, run_app, totals_app
-from services.alerts.watch import TenantWatch
+from services.alerts.turns import Turns
+from services.alerts.watch import Shared, TenantWatch
 from spendmeter.contracts.topics import SPEND_TOTALS, partition_of
-from spendmeter.contracts.totals import SpendTotal
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.postgres import CONNECTION_ERRORS, create_pool
 from spendmeter.platform.settings import Settings
 from spendmeter.platform.telemetry import Meters, log
 
 CONNECTIONS_MAX = 8
-LOOKS_AT_ONCE_MAX = 4
-"""Leaves connections for deliveries: neither waits for the other."""
 RULES_INTERVAL_S = 1.0
 RETRY_S = 1.0
 ALONE_AFTER_S = 5.0
@@ -39,8 +38,7 @@ class Alerts:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._meters = Meters()
-        self._allowance = Allowance()
-        self._turns = asyncio.Semaphore(LOOKS_AT_ONCE_MAX)
+        self._turns = Turns()
         self._watches: dict[str, tuple[TenantWatch, asyncio.Task[None]]] = {}
         self._rules: dict[str, TenantRules] = {}
         self._rules_known = False
@@ -50,6 +48,7 @@ class Alerts:
         self._tasks: asyncio.TaskGroup
         self._pool: asyncpg.Pool[asyncpg.Record]
         self._store: Store
+        self._shared: Shared
 
     def not_ready(self) -> str:
         """Why something is not watched; '' = all is well."""
@@ -67,6 +66,14 @@ class Alerts:
             connected = await self._connect(open_things, stop)
             if not connected:
                 return
+            self._shared = Shared(
+                pool=self._pool,
+                store=self._store,
+                turns=self._turns,
+                learner=await open_things.enter_async_context(Learner()),
+                meters=self._meters,
+                portal_url=self._settings.portal_url,
+            )
             webhooks = await open_things.enter_async_context(
                 WebhookSender(allow_private=self._settings.webhook_allow_private)
             )
@@ -128,16 +135,16 @@ class Alerts:
                 await asyncio.sleep(RETRY_S)
         app = totals_app(
             self._settings,
-            on_total=self._wake,
+            on_touched=self._wake,
             on_undecodable=self._skip,
             on_assigned=self._take_over,
         )
         await run_app(app)
 
-    def _wake(self, total: SpendTotal) -> None:
-        watched = self._watches.get(total.tenant)
-        if watched is not None and total.bucket_start.tzinfo is not None:
-            watched[0].wake(total.bucket_start)
+    def _wake(self, tenant: str, minute: datetime) -> None:
+        watched = self._watches.get(tenant)
+        if watched is not None:
+            watched[0].wake(minute)
 
     def _skip(self) -> None:
         self._meters.add("spendmeter.alerts.totals.skipped")
@@ -153,19 +160,12 @@ class Alerts:
         ours = {tenant for tenant in self._rules if self._is_ours(tenant)}
         for tenant in self._watches.keys() - ours:
             self._watches.pop(tenant)[1].cancel()
+            self._turns.forget(tenant)
         for tenant in ours:
             if tenant in self._watches:
                 self._watches[tenant][0].obey(self._rules[tenant])
                 continue
-            watch = TenantWatch(
-                tenant=tenant,
-                rules=self._rules[tenant],
-                pool=self._pool,
-                store=self._store,
-                allowance=self._allowance,
-                turns=self._turns,
-                meters=self._meters,
-            )
+            watch = TenantWatch(tenant=tenant, rules=self._rules[tenant], shared=self._shared)
             self._watches[tenant] = (watch, self._tasks.create_task(watch.run()))
 
     def _is_ours(self, tenant: str) -> bool:

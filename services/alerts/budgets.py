@@ -43,10 +43,6 @@ class Budget:
         """[start, end) in UTC of the period that holds `at`."""
         return period_bounds(self.period, at, calendar.zone, calendar.fiscal_start_month)
 
-    def covers(self, series: Series) -> bool:
-        """Whether the series' money counts."""
-        return matches(series, self.filter)
-
 
 def matches(series: Series, scope: Mapping[str, str]) -> bool:
     """Whether the series has every value that the scope names; {} = any series."""

@@ -1,20 +1,18 @@
-"""An incident: its deterministic id, its figures, and the words in which people read it. Pure."""
+"""An incident: its deterministic id, its figures, and what is told of it; its words are in words.py. Pure."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from services.alerts.anomalies import (
     MINUTE,
-    NAMING_ORDER,
     RULE,
     RULE_NAME,
     RULE_REVISION,
@@ -23,8 +21,15 @@ from services.alerts.anomalies import (
     Scope,
 )
 from services.alerts.budgets import Budget
-from spendmeter.contracts.incidents import IncidentEvent, Kind, State, TopContributor, Transition
-from spendmeter.contracts.money import EXACT, ZERO, divided, plain, presented, quantised
+from spendmeter.contracts.incidents import (
+    Figure,
+    IncidentEvent,
+    Kind,
+    State,
+    TopContributor,
+    Transition,
+)
+from spendmeter.contracts.money import EXACT, ZERO, divided, plain, quantised
 
 HOUR = timedelta(hours=1)
 MICROSECOND = timedelta(microseconds=1)
@@ -65,12 +70,20 @@ class Incident:
     amount: Decimal
     expected: Decimal
     rate_per_hour: Decimal
+    peak_per_hour: Decimal
+    """The highest rate that was seen: what the incident is about, also when nothing is spent any more."""
     expected_per_hour: Decimal
     hot_per_hour: Decimal = ZERO
     of_which_provisional: Decimal
     top_contributor: Mapping[str, Any]
+    title: str = ""
     summary: str = ""
     suggested_action: str = ""
+    figures: Sequence[Mapping[str, str]] = ()
+    """Each a `Figure` of contracts/incidents.py."""
+    key_names: Mapping[str, str] = field(default_factory=dict)
+    """By id, of the keys that the incident names."""
+    link: str = ""
     opened_at: datetime
     updated_at: datetime
     hot_at: datetime
@@ -140,14 +153,10 @@ def anomaly_incident(
     )
 
 
-def told(incident: Incident, zone: ZoneInfo) -> Incident:
-    """The incident with the words that its figures deserve; times in `zone`."""
-    return replace(incident, summary=summary(incident, zone), suggested_action=suggested_action(incident))
-
-
 def with_figures(incident: Incident, figures: Figures, now: datetime) -> Incident:
-    """The same incident with the amounts of `now`."""
-    return replace(incident, updated_at=now, **_columns(figures))
+    """The same incident with the amounts of `now`; its peak is never lowered."""
+    peak = max(incident.peak_per_hour, figures.rate_per_hour)
+    return replace(incident, updated_at=now, peak_per_hour=peak, **_columns(figures))
 
 
 def resolved(incident: Incident, resolution: str, now: datetime) -> Incident:
@@ -155,9 +164,9 @@ def resolved(incident: Incident, resolution: str, now: datetime) -> Incident:
     return replace(incident, state="resolved", resolved_at=now, updated_at=now, resolution=resolution)
 
 
-_AMOUNTS = ("amount", "expected", "rate_per_hour", "expected_per_hour", "of_which_provisional")
-_AS_THEY_ARE = """tenant state kind rule_name rule_revision scope began_at currency summary suggested_action
-    resolution""".split()
+_AMOUNTS = "amount expected rate_per_hour peak_per_hour expected_per_hour of_which_provisional".split()
+_AS_THEY_ARE = """tenant state kind rule_name rule_revision scope began_at currency title summary
+    suggested_action resolution key_names link""".split()
 
 
 def event_of(incident: Incident, transition: Transition, at: datetime) -> IncidentEvent:
@@ -172,40 +181,9 @@ def event_of(incident: Incident, transition: Transition, at: datetime) -> Incide
         rule=incident.rule_id,
         threshold_percent=None if threshold is None else plain(threshold),
         top_contributor=TopContributor(**incident.top_contributor),
+        figures=[Figure(**figure) for figure in incident.figures],
         **columns,
     )
-
-
-def summary(incident: Incident, zone: ZoneInfo) -> str:
-    """What changed, how much so far, how fast, against what, where, since when: a few sentences."""
-    sentences = [_ended(incident, zone) if incident.state == "resolved" else _goes_on(incident, zone)]
-    top = incident.top_contributor
-    where = {name: top["dimensions"].get(name, "") for name in NAMING_ORDER if name not in incident.scope}
-    if any(where.values()):
-        named = ", ".join(f"{name}={value}" for name, value in where.items() if value)
-        sentences.append(f"{_percent(Decimal(top['share']))} of it is {named}.")
-    if incident.of_which_provisional > 0 and incident.amount > 0:
-        share = divided(incident.of_which_provisional, incident.amount)
-        sentences.append(f"{_percent(share)} of it is provisional: priced by an upper bound.")
-    return " ".join(sentences)
-
-
-def suggested_action(incident: Incident) -> str:
-    """One thing to do first."""
-    dimensions = dict(incident.top_contributor["dimensions"]) | dict(incident.scope)
-    for dimension, action in _ACTIONS.items():
-        if value := dimensions.get(dimension):
-            return action.format(value)
-    return "Ask who is spending it: group the spend by team and by key."
-
-
-_ACTIONS = {
-    "agent": "Look at agent {}: stop it if nobody expects this.",
-    "workflow": "Look at workflow {}: stop it if nobody expects this.",
-    "feature": "Look at feature {}: switch it off if nobody expects this.",
-    "key_id": "Find the owner of key {}; revoke it if nobody expects this.",
-    "team": "Ask team {} whether this is expected.",
-}
 
 
 def _opened(now: datetime, figures: Figures, **columns: Any) -> Incident:
@@ -215,7 +193,7 @@ def _opened(now: datetime, figures: Figures, **columns: Any) -> Incident:
     key += [start and start.isoformat(), columns.get("episode"), threshold and plain(threshold)]
     return Incident(
         id=UUID(bytes=_digest(key)), scope_digest=digest, opened_at=now, updated_at=now, hot_at=now,
-        **columns, **_columns(figures),
+        peak_per_hour=figures.rate_per_hour, **columns, **_columns(figures),
     )  # fmt: skip
 
 
@@ -228,60 +206,3 @@ def _columns(figures: Figures) -> dict[str, Any]:
 
 def _digest(value: object) -> bytes:
     return blake2b(json.dumps(value, separators=(",", ":")).encode(), digest_size=16).digest()
-
-
-def _goes_on(incident: Incident, zone: ZoneInfo) -> str:
-    amount, expected = _money(incident, incident.amount), _money(incident, incident.expected)
-    rate = _money(incident, incident.rate_per_hour) + " per hour now"
-    if incident.kind == "budget":
-        share = _percent(divided(incident.amount, incident.expected))
-        return (
-            f"{_what(incident)} has spent {amount} of {expected} ({share}) {_since(incident, zone)}; {rate}."
-        )
-    usual = _money(incident, incident.expected_per_hour) + " per hour"
-    return (
-        f"{_what(incident)} spends {rate}, {_times(incident)} ({usual}), {_since(incident, zone)}; "
-        f"{amount} so far, {expected} expected."
-    )
-
-
-def _ended(incident: Incident, zone: ZoneInfo) -> str:
-    amount, expected = _money(incident, incident.amount), _money(incident, incident.expected)
-    lasted = _words((incident.resolved_at or incident.updated_at) - incident.opened_at)
-    return (
-        f"Over: {incident.resolution}. {_what(incident)} came to {amount} ({expected} expected) "
-        f"{_since(incident, zone)}; the incident was open for {lasted}."
-    )
-
-
-def _what(incident: Incident) -> str:
-    scope = ", ".join(f"{name}={value}" for name, value in incident.scope.items()) or "everything"
-    if incident.kind == "budget":
-        return f"{incident.tenant}: budget {incident.rule_name!r} ({scope})"
-    return f"{incident.tenant}: {scope}"
-
-
-def _since(incident: Incident, zone: ZoneInfo) -> str:
-    return f"since {incident.began_at.astimezone(zone):%Y-%m-%d %H:%M} {zone.key}"
-
-
-def _times(incident: Incident) -> str:
-    if incident.expected_per_hour <= 0:
-        return "where nothing was expected"
-    ratio = divided(incident.rate_per_hour, incident.expected_per_hour)
-    return f"{presented(ratio, 0 if ratio >= 10 else 1)} times what was expected"
-
-
-def _money(incident: Incident, amount: Decimal) -> str:
-    return f"{presented(amount, 2 if abs(amount) >= 1 else 4)} {incident.currency}"
-
-
-def _percent(share: Decimal) -> str:
-    return f"{presented(share * 100, 0)} %"
-
-
-def _words(duration: timedelta) -> str:
-    minutes = duration // MINUTE
-    if minutes < 60:
-        return f"{minutes} min" if minutes else f"{duration.seconds} s"
-    return f"{minutes // 60} h {minutes % 60} min" if minutes < 48 * 60 else f"{minutes // 1440} days"

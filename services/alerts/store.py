@@ -73,6 +73,11 @@ class Store:
         """The tenant's incidents that are not over, and anomalies over for less than COOL_DOWN."""
         return _incidents(await self._pool.fetch(SQL["current"], tenant, now - COOL_DOWN))
 
+    async def key_names(self, tenant: str, ids: Sequence[str]) -> dict[str, str]:
+        """What people call these keys, by id: the tenant's and operators', no others."""
+        rows = await self._pool.fetch(SQL["key_names"], tenant, ids)
+        return {row["key_id"]: row["name"] for row in rows}
+
     async def open(
         self, tenant: str, now: datetime, propose: Callable[[Sequence[Incident]], Iterable[Incident]]
     ) -> None:

@@ -7,18 +7,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
 import faust
 import msgspec
 from faust.app.base import BootStrategy
 
 from spendmeter.contracts.topics import SPEND_TOTALS
-from spendmeter.contracts.totals import SpendTotal, decode_total
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.settings import Settings
 
 GROUP = "alerts"
+
+
+class _Touched(msgspec.Struct, frozen=True, kw_only=True):
+    """What wakes of a total: amounts are read from the rollups, so nobody decodes them here."""
+
+    type: Literal["spendmeter.total.v1"] = "spendmeter.total.v1"
+    tenant: str
+    bucket_start: Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+_decode_touched = msgspec.json.Decoder(_Touched).decode
 
 
 class _ConsumerOnly(BootStrategy):
@@ -37,11 +48,12 @@ class _App(faust.App):
 def totals_app(
     settings: Settings,
     *,
-    on_total: Callable[[SpendTotal], None],
+    on_touched: Callable[[str, datetime], None],
     on_undecodable: Callable[[], None],
     on_assigned: Callable[[Collection[int]], None],
 ) -> Any:
-    """The app, not started; made inside the running loop. `on_assigned` gets the partitions that are ours."""
+    """The app, not started; made inside the running loop. `on_touched` gets the tenant and the minute of each
+    total, `on_assigned` the partitions that are ours."""
     app = _App(
         settings.topic_prefix + GROUP,
         broker=[f"kafka://{server}" for server in settings.kafka.servers.split(",")],
@@ -74,11 +86,11 @@ def totals_app(
     async def wake(stream: Any) -> None:
         async for value in stream:
             try:
-                total = decode_total(value or b"")
+                touched = _decode_touched(value or b"")
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 on_undecodable()
             else:
-                on_total(total)
+                on_touched(touched.tenant, touched.bucket_start)
 
     async def assigned(_app: Any, /, *arguments: Any, **_: Any) -> None:
         on_assigned([partition.partition for partition in arguments[0]])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import partial
+from typing import NamedTuple
 
-from services.alerts.anomalies import Learned, detect, is_hot, within
-from services.alerts.budgets import Budget, Calendar, highest_breach, matches
+from services.alerts.anomalies import Learned, detect, is_hot
+from services.alerts.budgets import Budget, Calendar, highest_breach
+from services.alerts.counters import Counted, Counters, Sum
 from services.alerts.incidents import (
     HOUR,
     MICROSECOND,
@@ -19,10 +21,10 @@ from services.alerts.incidents import (
     budget_incident,
     per_hour,
     scope_of,
-    told,
     top_contributor,
 )
-from services.alerts.spend import Money, Spend
+from services.alerts.minutes import Recent, by_series
+from services.alerts.words import Teller
 from spendmeter.contracts.money import EXACT, divided, quantised, total
 from spendmeter.contracts.series import Series
 
@@ -46,120 +48,165 @@ def periods(budget: Budget, now: datetime, calendar: Calendar) -> list[tuple[dat
     return [running] if closing == running or budget.updated_at >= closing[1] else [closing, running]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Look:
-    """One tenant at one moment: budgets that can be watched, what was spent, what was to be expected."""
+def counted(scope: Mapping[str, str], currency: str) -> Counted:
+    """The counter of a budget's filter or an incident's scope."""
+    return Counted(currency, tuple(sorted(scope.items())))
 
-    tenant: str
+
+def wanted(budgets: Iterable[Budget], now: datetime, calendar: Calendar) -> dict[Counted, datetime]:
+    """The counters of these budgets, each with the beginning of its earliest period."""
+    since: dict[Counted, datetime] = {}
+    for budget in budgets:
+        counter = counted(budget.filter, budget.currency)
+        start = periods(budget, now, calendar)[0][0]
+        since[counter] = min(since.get(counter, start), start)
+    return since
+
+
+def is_due(incident: Incident, now: datetime) -> bool:
+    """Whether its figures are to be renewed."""
+    age = now - incident.opened_at
+    return now - incident.updated_at >= min(max(UPDATE_AGE_MIN, age / UPDATE_SHARE), UPDATE_AGE_MAX)
+
+
+class _Breach(NamedTuple):
+    budget: Budget
+    bounds: tuple[datetime, datetime]
+    threshold: Decimal
+    spent: Sum
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetLook:
+    """One tenant's budgets that can be watched at one moment, and what they have come to."""
+
     now: datetime
     calendar: Calendar
     budgets: Sequence[Budget]
-    spend: Spend
-    learned: Learned
+    counters: Counters
+    series: Mapping[bytes, Series] = field(default_factory=dict)
+    """Of leaders, by id; a leader that is missing is nobody's top contributor."""
+    teller: Teller
 
     def proposals(self, current: Sequence[Incident]) -> list[Incident]:
-        """Incidents to open, given those that are open (and anomalies that are cooling down)."""
-        found = [*self._breached(current), *self._anomalous(current)]
-        return [told(incident, self.calendar.zone) for incident in found]
+        """Incidents to open, given those that are open."""
+        opened = []
+        for budget, bounds, threshold, spent in self.breached(current):
+            figures = self.figures(budget, bounds, spent)
+            incident = budget_incident(budget, bounds, threshold, figures, self.now)
+            opened.append(self.teller.told(incident))
+        return opened
 
-    def due(self, incident: Incident) -> bool:
-        """Whether its figures are to be renewed."""
-        age = self.now - incident.opened_at
-        return self.now - incident.updated_at >= min(max(UPDATE_AGE_MIN, age / UPDATE_SHARE), UPDATE_AGE_MAX)
-
-    def until(self, incident: Incident, ending: str) -> datetime:
-        """Where its money ends: with its period; an anomaly's now, or with its last hot minute."""
-        if incident.period_end is not None:
-            return incident.period_end - MICROSECOND  # usage dated ahead, by an hour at most, counts as well
-        return max(incident.hot_at, incident.began_at) if ending else self.now
-
-    def figures(self, incident: Incident, by_series: Mapping[Series, Money], until: datetime) -> Figures:
-        """Its figures; `by_series`: what its scope spent from its beginning to `until`."""
-        expected = incident.expected
-        if incident.kind == "anomaly":
-            expected = _over(incident.expected_per_hour, until - incident.began_at)
-        return self._figures(
-            by_series, expected, incident.expected_per_hour, lambda series: matches(series, incident.scope)
-        )
+    def breached(self, current: Sequence[Incident]) -> list[_Breach]:
+        """Thresholds that were crossed and nobody was told of."""
+        told: defaultdict[tuple[str, int, datetime | None], list[Decimal]] = defaultdict(list)
+        for incident in current:
+            if incident.threshold_percent is not None:
+                key = (incident.rule_id, incident.rule_revision, incident.period_start)
+                told[key].append(incident.threshold_percent)
+        found = []
+        for budget in self.budgets:
+            counter = counted(budget.filter, budget.currency)
+            for bounds in periods(budget, self.now, self.calendar):
+                spent = self.counters.of(counter, *bounds)
+                known = told.get((budget.id, budget.revision, bounds[0]), ())
+                threshold = highest_breach(spent.effective, budget, known)
+                if threshold is not None:
+                    found.append(_Breach(budget, bounds, threshold, spent))
+        return found
 
     def budget_of(self, incident: Incident) -> Budget | None:
         """The budget that the incident is about, if it is still as it was."""
-        wanted = (incident.rule_id, incident.rule_revision)
-        return next((budget for budget in self.budgets if (budget.id, budget.revision) == wanted), None)
+        key = (incident.rule_id, incident.rule_revision)
+        return next((budget for budget in self.budgets if (budget.id, budget.revision) == key), None)
 
-    def is_hot(self, incident: Incident) -> bool:
-        """Whether an anomaly goes on (a budget's incident never is)."""
-        if incident.kind == "budget":
-            return False
-        amount = total(
-            row.amount
-            for row in self.spend.spent_since(self.learned.until)
-            if row.minute <= self.now and matches(row.series, incident.scope)
-        )
-        tested = self.now - self.learned.until
-        expected, hot = (_over(rate, tested) for rate in (incident.expected_per_hour, incident.hot_per_hour))
-        return is_hot(amount, expected, hot)
-
-    def ending(self, incident: Incident, hot: bool) -> str:
+    def ending(self, incident: Incident) -> str:
         """Why an incident is over; '' = it is not."""
-        if incident.kind == "anomaly":
-            if self.now - incident.began_at >= LASTING:
-                return "it has lasted a day and is the new level"
-            quiet = not hot and self.now - incident.hot_at >= QUIET
-            return f"nothing unusual for {QUIET.seconds // 60} minutes" if quiet else ""
         if self.budget_of(incident) is None:
             return "the budget was changed or deleted"
         assert incident.period_end is not None
         return "its period is over" if self.now >= incident.period_end + CLOSING else ""
 
-    def _breached(self, current: Sequence[Incident]) -> Iterable[Incident]:
-        watched = [
-            (budget, bounds) for budget in self.budgets for bounds in periods(budget, self.now, self.calendar)
-        ]
-        for budget, bounds in watched:
-            start, end = bounds
-            spent = self.spend.of_budget(budget, start, end).effective
-            seen = [
-                incident.threshold_percent
-                for incident in current
-                if (incident.rule_id, incident.rule_revision, incident.period_start)
-                == (budget.id, budget.revision, start)
-                and incident.threshold_percent is not None
-            ]
-            threshold = highest_breach(spent, budget, seen)
-            if threshold is not None:
-                by_series = self.spend.by_series(budget.covers, start, end)
-                usual = per_hour(budget.amount, end - start)
-                figures = self._figures(by_series, budget.amount, usual, budget.covers)
-                yield budget_incident(budget, bounds, threshold, figures, self.now)
+    def figures(self, budget: Budget, bounds: tuple[datetime, datetime], spent: Sum) -> Figures:
+        """What an incident of the budget says in numbers."""
+        usual = per_hour(budget.amount, bounds[1] - bounds[0])
+        rate = self.counters.rate_per_hour(counted(budget.filter, budget.currency), self.now)
+        return figures_of(spent, self.series, expected=budget.amount, usual=usual, rate=rate)
 
-    def _anomalous(self, current: Sequence[Incident]) -> Iterable[Incident]:
+
+@dataclass(frozen=True, kw_only=True)
+class AnomalyLook:
+    """One tenant's minutes under test at one moment, and what was to be expected."""
+
+    tenant: str
+    now: datetime
+    currency: str
+    recent: Recent
+    learned: Learned
+    teller: Teller
+
+    def proposals(self, current: Sequence[Incident]) -> list[Incident]:
+        """Incidents to open, given those that are open or cooling down."""
         named = [scope_of(incident) for incident in current if incident.kind == "anomaly"]
-        spent = self.spend.spent_since(self.learned.until)
-        for anomaly in detect(spent, self.learned, self.now, named):
-            covers = partial(within, scope=anomaly.scope)
+        opened = []
+        for anomaly in detect(self.recent.spent, self.learned, self.now, named):
             usual = quantised(anomaly.expected_per_minute * 60)
-            by_series = self.spend.open_by_series(covers, anomaly.began_at, self.now)
-            figures = self._figures(by_series, _over(usual, self.now - anomaly.began_at), usual, covers)
-            yield anomaly_incident(self.tenant, anomaly, self.calendar.currency, figures, self.now)
+            rows = self.recent.of(anomaly.scope, anomaly.began_at, self.now)
+            amounts = by_series(rows)
+            amount = total(amounts.values())
+            figures = Figures(
+                amount=amount,
+                expected=_over(usual, self.now - anomaly.began_at),
+                rate_per_hour=self.recent.rate_per_hour(anomaly.scope, self.now),
+                expected_per_hour=usual,
+                of_which_provisional=total(row.provisional for row in rows),
+                top_contributor=top_contributor(amounts, amount),
+            )
+            incident = anomaly_incident(self.tenant, anomaly, self.currency, figures, self.now)
+            opened.append(self.teller.told(incident))
+        return opened
 
-    def _figures(
-        self,
-        by_series: Mapping[Series, Money],
-        expected: Decimal,
-        expected_per_hour: Decimal,
-        covers: Callable[[Series], bool],
+    def is_hot(self, incident: Incident) -> bool:
+        """Whether an anomaly goes on."""
+        rows = self.recent.of(scope_of(incident), self.learned.until, self.now)
+        tested = self.now - self.learned.until
+        expected, hot = (_over(rate, tested) for rate in (incident.expected_per_hour, incident.hot_per_hour))
+        return is_hot(total(row.amount for row in rows), expected, hot)
+
+    def ending(self, incident: Incident, hot: bool) -> str:
+        """Why an incident is over; '' = it is not."""
+        if self.now - incident.began_at >= LASTING:
+            return "it has lasted a day and is the new level"
+        quiet = not hot and self.now - incident.hot_at >= QUIET
+        return f"nothing unusual for {QUIET.seconds // 60} minutes" if quiet else ""
+
+    def until(self, incident: Incident, hot: bool) -> datetime:
+        """Where its money ends: now, or when it was last hot, for what comes later is usual."""
+        return self.now if hot else max(incident.hot_at, incident.began_at)
+
+    def figures(
+        self, incident: Incident, spent: Sum, series: Mapping[bytes, Series], until: datetime
     ) -> Figures:
-        amounts = {series: money.effective for series, money in by_series.items()}
-        amount = total(amounts.values())
-        return Figures(
-            amount=amount,
-            expected=expected,
-            rate_per_hour=self.spend.rate_per_hour(covers, self.now),
-            expected_per_hour=expected_per_hour,
-            of_which_provisional=total(money.provisional for money in by_series.values()),
-            top_contributor=top_contributor(amounts, amount),
-        )
+        """Its figures; `spent`: what its scope spent from its beginning to `until`."""
+        usual = incident.expected_per_hour
+        expected = _over(usual, until - incident.began_at)
+        rate = self.recent.rate_per_hour(scope_of(incident), self.now)
+        return figures_of(spent, series, expected=expected, usual=usual, rate=rate)
+
+
+def figures_of(
+    spent: Sum, series: Mapping[bytes, Series], *, expected: Decimal, usual: Decimal, rate: Decimal
+) -> Figures:
+    """Figures of what was counted; `series`: its leaders' dimensions by id."""
+    leaders = {series[each.series_id]: each.amount for each in spent.leaders if each.series_id in series}
+    return Figures(
+        amount=spent.effective,
+        expected=expected,
+        rate_per_hour=rate,
+        expected_per_hour=usual,
+        of_which_provisional=spent.provisional,
+        top_contributor=top_contributor(leaders, spent.effective),
+    )
 
 
 def _over(per_hour: Decimal, duration: timedelta) -> Decimal:

@@ -1,19 +1,31 @@
-"""Watches one tenant: looks when a total wakes it and every few seconds anyway, and acts on the verdicts."""
+"""Watches one tenant: looks when a total wakes it and every few seconds anyway, and acts on the verdicts.
+
+Budgets and anomalies are looked at apart, each statement in its turn: dear anomalies delay no budget.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import asyncpg
 
+from services.alerts.anomalies import MINUTE
 from services.alerts.budgets import trouble
-from services.alerts.incidents import Incident, resolved, told, with_figures
-from services.alerts.reader import Allowance, Reader
+from services.alerts.counter_reader import CounterReader
+from services.alerts.incidents import Incident, resolved, with_figures
+from services.alerts.learning import Learner
+from services.alerts.minute_reader import MinuteReader
 from services.alerts.store import Store, TenantRules
-from services.alerts.verdicts import Look, periods
+from services.alerts.turns import Pass, Turns
+from services.alerts.verdicts import AnomalyLook, BudgetLook, counted, figures_of, is_due, wanted
+from services.alerts.words import Teller, key_ids
+from spendmeter.contracts.money import ZERO
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.telemetry import Meters, log
 
@@ -21,36 +33,43 @@ LOOK_INTERVAL_S = 1.0
 """However many totals arrive, a tenant is looked at once in so long."""
 SWEEP_INTERVAL_S = 3.0
 """And at least once in so long when none does: a lost message must not miss a breach."""
+LOOK_SHARE = 0.25
+"""Of one connection's time that a tenant's budgets take, and its anomalies as well: where a look takes long,
+for its series are many, the next one comes later, and the processors stay free for others."""
+REST_S_MAX = 30.0
 RETRY_S = 1.0
 HOT_AGE_MAX = timedelta(seconds=15)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shared:
+    """What all watches of a worker share."""
+
+    pool: asyncpg.Pool[asyncpg.Record]
+    store: Store
+    turns: Turns
+    learner: Learner
+    meters: Meters
+    portal_url: str
 
 
 class TenantWatch:
     """`run` watches until cancelled. What it remembers is rebuilt by its first look."""
 
-    def __init__(
-        self,
-        *,
-        tenant: str,
-        rules: TenantRules,
-        pool: asyncpg.Pool[asyncpg.Record],
-        store: Store,
-        allowance: Allowance,
-        turns: asyncio.Semaphore,
-        meters: Meters,
-    ) -> None:
+    def __init__(self, *, tenant: str, rules: TenantRules, shared: Shared) -> None:
         self._tenant = tenant
-        self._pool = pool
-        self._store = store
-        self._allowance = allowance
-        self._turns = turns
-        self._meters = meters
-        self._woken = asyncio.Event()
         self._rules = rules
-        self._reader = self._new_reader()
+        self._shared = shared
+        self._store = shared.store
+        self._woken: dict[Pass, asyncio.Event] = {"budgets": asyncio.Event(), "anomalies": asyncio.Event()}
+        self._seen: dict[Pass, bool] = {"budgets": False, "anomalies": False}
+        self._remember_nothing()
         self._name_troubles()
-        self.looked = False
-        """Whether the last look succeeded."""
+
+    @property
+    def looked(self) -> bool:
+        """Whether the last look at budgets and the last one at anomalies succeeded."""
+        return all(self._seen.values())
 
     def obey(self, rules: TenantRules) -> None:
         """From the next look on, by these rules."""
@@ -59,82 +78,153 @@ class TenantWatch:
         other_calendar = rules.calendar != self._rules.calendar
         self._rules = rules
         if other_calendar:
-            self._reader = self._new_reader()  # its days began at other midnights, or in another currency
+            self._remember_nothing()  # its days began at other midnights, or in another currency
         self._name_troubles()
-        self._woken.set()
+        self._wake()
 
     def wake(self, bucket: datetime) -> None:
         """A total says that something was spent in this minute."""
-        self._reader.changed(bucket)
-        self._woken.set()
+        self._counters.changed(bucket)
+        self._minutes.changed(bucket)
+        self._wake()
 
     async def run(self) -> None:
-        """Look, wait, look again."""
+        """Watch both, until cancelled."""
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._keep_looking("budgets", self.look_at_budgets))
+            both.create_task(self._keep_looking("anomalies", self.look_at_anomalies))
+
+    async def look_at_budgets(self) -> None:
+        """Open what was crossed, renew what is open, end what is over."""
+        now, rules, reader = datetime.now(UTC), self._rules, self._counters
+        watched = [budget for budget in rules.budgets if not trouble(budget, rules.calendar)]
+        await reader.look(now, wanted(watched, now, rules.calendar))
+        current = await self._store.current(self._tenant, now)
+        look = BudgetLook(
+            now=now,
+            calendar=rules.calendar,
+            budgets=watched,
+            counters=reader.counters,
+            teller=Teller(zone=rules.calendar.zone, portal_url=self._shared.portal_url),
+        )
+        self._shared.meters.add("spendmeter.alerts.evaluations", len(watched), kind="budget")
+        if crossed := look.breached(current):
+            await reader.lead((counted(each.budget.filter, each.budget.currency) for each in crossed), now)
+            leaders = [leader for each in look.breached(current) for leader in each.spent.leaders]
+            look = replace(look, series=await reader.series(leaders))
+            look = replace(look, teller=await self._named(look.teller, look.proposals(current)))
+            # Again under the tenant's lock: what another worker opened meanwhile counts as open.
+            await self._store.open(self._tenant, now, look.proposals)
+        for incident in current:
+            if incident.kind == "budget" and incident.state != "resolved":
+                await self._follow_budget(look, incident)
+
+    async def look_at_anomalies(self) -> None:
+        """Open what is far over its expectation, renew what goes on, end what is over."""
+        now, calendar = datetime.now(UTC), self._rules.calendar
+        await self._minutes.look(now)
+        current = await self._store.current(self._tenant, now)
+        look = AnomalyLook(
+            tenant=self._tenant,
+            now=now,
+            currency=calendar.currency,
+            recent=self._minutes.recent,
+            learned=self._minutes.learned,
+            teller=Teller(zone=calendar.zone, portal_url=self._shared.portal_url),
+        )
+        self._shared.meters.add("spendmeter.alerts.evaluations", kind="anomaly")
+        if proposed := look.proposals(current):
+            look = replace(look, teller=await self._named(look.teller, proposed))
+            await self._store.open(self._tenant, now, look.proposals)
+        for incident in current:
+            if incident.kind == "anomaly" and incident.state != "resolved":
+                await self._follow_anomaly(look, incident)
+
+    async def _follow_budget(self, look: BudgetLook, incident: Incident) -> None:
+        """Bring one open incident up to date, or end it."""
+        ending = look.ending(incident)
+        if not ending and not is_due(incident, look.now):
+            return
+        assert incident.period_start is not None
+        assert incident.period_end is not None
+        budget, reader = look.budget_of(incident), self._counters
+        bounds = (incident.period_start, incident.period_end)
+        counter = counted(incident.scope, incident.currency)
+        if ending:  # nothing counts for it any more
+            spent = await reader.since(counter, bounds[0], min(bounds[1], look.now + timedelta(hours=1)))
+        else:
+            await reader.lead([counter], look.now)
+            spent = look.counters.of(counter, *bounds)
+        series = await reader.series(spent.leaders)
+        if budget is not None and not ending:
+            figures = replace(look, series=series).figures(budget, bounds, spent)
+        else:
+            figures = figures_of(
+                spent, series, expected=incident.expected, usual=incident.expected_per_hour, rate=ZERO
+            )
+        await self._renew(look.teller, incident, with_figures(incident, figures, look.now), ending)
+
+    async def _follow_anomaly(self, look: AnomalyLook, incident: Incident) -> None:
+        hot = look.is_hot(incident)
+        if hot and look.now - incident.hot_at >= HOT_AGE_MAX:
+            await self._store.touch(incident, look.now)
+        ending = look.ending(incident, hot)
+        if not ending and not (hot and is_due(incident, look.now)):
+            return  # what is spent after the burst is no news, and its figures stay those of the burst
+        until = look.until(incident, hot)
+        after = until.replace(second=0, microsecond=0) + MINUTE
+        counter = counted(incident.scope, incident.currency)
+        spent = await self._counters.since(counter, incident.began_at.replace(second=0, microsecond=0), after)
+        series = await self._counters.series(spent.leaders)
+        renewed = with_figures(incident, look.figures(incident, spent, series, until), look.now)
+        await self._renew(look.teller, incident, renewed, ending)
+
+    async def _renew(self, teller: Teller, before: Incident, after: Incident, ending: str) -> None:
+        if ending:
+            after = resolved(after, ending, after.updated_at)
+        told = (await self._named(teller, [after])).told(after)
+        await (self._store.resolve if ending else self._store.update)(before, told)
+
+    async def _named(self, teller: Teller, incidents: Iterable[Incident]) -> Teller:
+        """The teller, with the names of the keys that these incidents speak of."""
+        unknown = {key for one in incidents for key in key_ids(one) if key not in one.key_names}
+        names = await self._store.key_names(self._tenant, sorted(unknown)) if unknown else {}
+        return replace(teller, key_names=names)
+
+    async def _keep_looking(self, of: Pass, look: Callable[[], Awaitable[None]]) -> None:
+        turns, woken = self._shared.turns, self._woken[of]
         while True:
-            began = time.monotonic()
-            self._woken.clear()
+            began, served = time.monotonic(), turns.used_s(self._tenant, of)
+            woken.clear()
             try:
-                async with self._turns:
-                    await self._look()
+                await look()
             except CONNECTION_ERRORS as error:
-                self.looked = False
-                log().warning("a look failed", tenant=self._tenant, error=type(error).__name__)
-                self._meters.add("spendmeter.database.retries")
+                self._seen[of] = False
+                log().warning("a look failed", tenant=self._tenant, of=of, error=type(error).__name__)
+                self._shared.meters.add("spendmeter.database.retries")
                 await asyncio.sleep(RETRY_S)
                 continue
-            self.looked = True
-            await asyncio.sleep(max(0.0, LOOK_INTERVAL_S - (time.monotonic() - began)))
+            self._seen[of] = True
+            took, used = time.monotonic() - began, turns.used_s(self._tenant, of) - served
+            rest = min(REST_S_MAX, used / LOOK_SHARE - took)
+            await asyncio.sleep(max(0.0, LOOK_INTERVAL_S - took, rest))
             with suppress(TimeoutError):
                 async with asyncio.timeout(SWEEP_INTERVAL_S - LOOK_INTERVAL_S):
-                    await self._woken.wait()
+                    await woken.wait()
+
+    def _wake(self) -> None:
+        for event in self._woken.values():
+            event.set()
 
     def _name_troubles(self) -> None:
         for budget in self._rules.budgets:
             if reason := trouble(budget, self._rules.calendar):
                 log().error("a budget is not watched", tenant=self._tenant, rule=budget.id, reason=reason)
 
-    async def _look(self) -> None:
-        now, rules, reader = datetime.now(UTC), self._rules, self._reader
-        watched = [budget for budget in rules.budgets if not trouble(budget, rules.calendar)]
-        starts = [start for budget in watched for start, _ in periods(budget, now, rules.calendar)]
-        await reader.look(now, min(starts, default=None))
-        current = await self._store.current(self._tenant, now)
-        look = Look(
-            tenant=self._tenant,
-            now=now,
-            calendar=rules.calendar,
-            budgets=watched,
-            spend=reader.spend,
-            learned=reader.learned,
+    def _remember_nothing(self) -> None:
+        shared, calendar = self._shared, self._rules.calendar
+        turn = partial(shared.turns.turn, self._tenant)
+        self._counters = CounterReader(shared.pool, self._tenant, calendar.zone, partial(turn, "budgets"))
+        self._minutes = MinuteReader(
+            shared.pool, self._tenant, calendar.currency, partial(turn, "anomalies"), shared.learner
         )
-        self._meters.add("spendmeter.alerts.evaluations", len(watched), kind="budget")
-        self._meters.add("spendmeter.alerts.evaluations", kind="anomaly")
-        if look.proposals(current):
-            # Again under the tenant's lock: what another worker opened meanwhile counts as open.
-            await self._store.open(self._tenant, now, look.proposals)
-        for incident in current:
-            if incident.state != "resolved":
-                await self._follow(look, incident)
-
-    async def _follow(self, look: Look, incident: Incident) -> None:
-        """Bring one open incident up to date, or end it."""
-        hot = look.is_hot(incident)
-        if hot and look.now - incident.hot_at >= HOT_AGE_MAX:
-            await self._store.touch(incident, look.now)
-        ending = look.ending(incident, hot)
-        if not ending and not look.due(incident):
-            return
-        budget, until = look.budget_of(incident), look.until(incident, ending)
-        if budget is None or ending:
-            by_series = await self._reader.scope_since(incident.scope, incident.began_at, until)
-        else:
-            by_series = look.spend.by_series(budget.covers, incident.began_at, until)
-        after = with_figures(incident, look.figures(incident, by_series, until), look.now)
-        if ending:
-            after = resolved(after, ending, look.now)
-            await self._store.resolve(incident, told(after, look.calendar.zone))
-        else:
-            await self._store.update(incident, told(after, look.calendar.zone))
-
-    def _new_reader(self) -> Reader:
-        return Reader(self._pool, self._tenant, self._rules.calendar, self._allowance)

@@ -27,16 +27,29 @@ SQL = load_sql(Path(__file__).with_name("sql") / "incidents.sql")
 router = APIRouter(tags=["incidents"])
 
 
+class Figure(BaseModel):
+    """One figure with its label: exact in `amount`, in `unit` (USD, USD/h), rounded in `text`."""
+
+    label: str
+    amount: Money
+    unit: str
+    text: str
+
+
 class Incident(BaseModel):
     """Something that went beyond its budget or its expectation. Amounts in `currency`: `amount` since
-    `began_at`, against `expected` (a budget's amount; what the scope would have spent meanwhile)."""
+    `began_at`, against `expected` (a budget's amount; what the scope would have spent meanwhile). Those of an
+    anomaly are its burst's: they and `peak_per_hour` stay when it is over. `title` and `text` are rounded."""
 
     id: UUID
     state: State
     kind: Kind
     rule: str
     rule_name: str
+    title: str
     scope: dict[str, str]
+    key_names: dict[str, str]
+    """The names of the keys in `scope` and `top_contributor`, by id."""
     period_start: datetime | None
     period_end: datetime | None
     threshold_percent: Money | None
@@ -44,11 +57,15 @@ class Incident(BaseModel):
     amount: Money
     expected: Money
     rate_per_hour: Money
+    peak_per_hour: Money
     expected_per_hour: Money
     of_which_provisional: Money
     top_contributor: dict[str, Any]
+    figures: list[Figure]
     summary: str
     suggested_action: str
+    link: str
+    """Where the portal shows it; '' = this installation has not set SPENDMETER_PORTAL_URL for alerts."""
     began_at: datetime
     opened_at: datetime
     updated_at: datetime

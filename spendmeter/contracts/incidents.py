@@ -21,11 +21,22 @@ class TopContributor(Struct, frozen=True, kw_only=True):
     share: str = "0"
 
 
+class Figure(Struct, frozen=True, kw_only=True):
+    """One figure of an incident: exact in `amount` (a plain decimal string, in `unit`), rounded in `text`."""
+
+    label: str
+    amount: str
+    unit: str
+    """A currency, or a currency per hour ("USD/h")."""
+    text: str
+
+
 class IncidentEvent(Struct, frozen=True, kw_only=True):
     """One transition of one incident; amounts are plain decimal strings in `currency`.
 
-    `amount` is the money since `began_at` (a budget's: since its period began), `expected` what it is
-    compared with (the budget's amount; what an anomaly's scope would have spent meanwhile).
+    `amount` is the money since `began_at` (a budget's: since its period began; an anomaly's: until it was
+    last over its expectation), `expected` what it is compared with (the budget's amount; what an anomaly's
+    scope would have spent meanwhile). `peak_per_hour` is the highest rate seen; it stays.
     """
 
     type: Literal["spendmeter.incident.v1"] = "spendmeter.incident.v1"
@@ -48,9 +59,18 @@ class IncidentEvent(Struct, frozen=True, kw_only=True):
     amount: str
     expected: str
     rate_per_hour: str
+    peak_per_hour: str = "0"
     expected_per_hour: str
     of_which_provisional: str
     top_contributor: TopContributor
+    title: str = ""
+    """The news in one line; its amounts are rounded."""
+    figures: list[Figure] = []
+    """What the incident says in numbers, each with its label, the most telling first."""
+    key_names: dict[str, str] = {}
+    """The names of the keys that the incident speaks of, by their ids."""
+    link: str = ""
+    """Where the portal shows the spend; '' = the installation has not said where its portal is."""
     summary: str
     suggested_action: str
     resolution: str = ""

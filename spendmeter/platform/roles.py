@@ -110,6 +110,7 @@ async def apply_roles(connection: asyncpg.Connection, role_secret: str) -> None:
         f"GRANT USAGE ON SCHEMA public TO {everyone};"
         f"GRANT EXECUTE ON FUNCTION usage_sum(jsonb, jsonb), usage_total(jsonb) TO {everyone};"
         f'GRANT EXECUTE ON FUNCTION {", ".join(API_FUNCTIONS)} TO "{names["api"]}";'
+        f'GRANT EXECUTE ON FUNCTION key_names(text, text[]) TO "{names["alerts"]}";'
     )
     for access in read_tables():
         if grants := _grants(access, names):

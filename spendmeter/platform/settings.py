@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     OTEL_EXPORTER_OTLP_ENDPOINT (the OpenTelemetry SDK reads its own variables)."""
     event_age_max_days: int = Field(400, ge=1)
     """The dedupe horizon: an older event is refused."""
+    portal_url: str = ""
+    """Where people open the portal, for the links in incidents; '' = they have none."""
     webhook_allow_private: bool = False
     """Lets alert webhooks go to http:// and private addresses (the demo's sink lives on 127.0.0.1)."""
 

@@ -31,7 +31,7 @@ from spendmeter.platform.telemetry import Meters
 ROOT = Path(__file__).parents[2]
 SECRET = "test"
 WEBHOOK_SECRET = "whsec_" + "c3BlbmRtZXRlciBzaWducyB3aGF0IGl0IHNheXM="
-READY_S_MAX = 30.0
+READY_S_MAX = 90.0
 
 
 @pytest.fixture(scope="session")

@@ -9,13 +9,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.alerts.anomalies import learn
 from services.alerts.budgets import Budget, Calendar, highest_breach, trouble
+from services.alerts.counters import Counters, Sum, edges
 from services.alerts.incidents import Figures, budget_incident
-from services.alerts.spend import Day, Money, Spend
-from services.alerts.verdicts import Look
+from services.alerts.verdicts import BudgetLook, counted
+from services.alerts.words import Teller
 from spendmeter.contracts.incidents import TopContributor
-from spendmeter.contracts.series import Series
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)  # a Monday
 BERLIN = Calendar(zone=ZoneInfo("Europe/Berlin"), fiscal_start_month=1, currency="USD")
@@ -76,13 +75,6 @@ def test_a_threshold_is_crossed_when_the_amount_reaches_it(
     assert highest_breach(Decimal(spent), BUDGET, [Decimal(each) for each in seen]) == breach
 
 
-def test_a_budget_covers_what_its_whole_filter_says() -> None:
-    both = replace(BUDGET, filter={"team": "search", "agent": "r"})
-    assert both.covers(Series(team="search", agent="r", sku="gpt-4o"))
-    assert not both.covers(Series(team="search"))
-    assert replace(BUDGET, filter={}).covers(Series())
-
-
 def test_a_budget_that_cannot_be_watched_says_why() -> None:
     assert trouble(BUDGET, BERLIN) == ""
     assert "EUR" in trouble(replace(BUDGET, currency="EUR"), BERLIN)
@@ -106,22 +98,18 @@ def test_an_incident_is_new_for_another_period_revision_or_threshold_and_for_not
 @pytest.mark.parametrize(("after_s", "periods"), [(1, [("b1", 22)]), (299, [("b1", 22)]), (301, [])])
 def test_what_breaks_a_budget_in_its_last_second_is_told_after_its_period(after_s, periods) -> None:
     midnight = datetime(2026, 11, 22, 23, 0, tzinfo=UTC)  # in Berlin
-    day = Day(
-        start=midnight - timedelta(days=1),
-        end=midnight,
-        mark=midnight,
-        sums={b"s": Money(Decimal(60), Decimal(0))},
-    )
-    spend = Spend()
-    spend.series, spend.days = {b"s": Series(team="search")}, [day]
     now = midnight + timedelta(seconds=after_s)
-    spend.look([], now)
-    look = Look(
-        tenant="acme", now=now, calendar=BERLIN, budgets=[replace(BUDGET, period="day")], spend=spend,
-        learned=learn({}, now, None),
+    counters = Counters()
+    counters.lay_out(edges(midnight - timedelta(days=1), now, BERLIN.zone))
+    spent = {counted(BUDGET.filter, "USD"): Sum(Decimal(60), Decimal(0))}
+    counters.put(next(part for part in counters.parts if part.end == midnight), spent, 0.0)
+    counters.take_open({}, now)
+    look = BudgetLook(
+        now=now, calendar=BERLIN, budgets=[replace(BUDGET, period="day")], counters=counters,
+        teller=Teller(zone=BERLIN.zone),
     )  # fmt: skip
     opened = look.proposals([])
     assert [(incident.rule_id, incident.period_end.day) for incident in opened] == periods
     assert [incident.amount for incident in opened] == [Decimal(60)] * len(periods)
     assert look.proposals(opened) == []
-    assert [look.ending(incident, hot=False) for incident in opened] == [""] * len(periods)
+    assert [look.ending(incident) for incident in opened] == [""] * len(periods)

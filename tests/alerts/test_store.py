@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,10 +16,14 @@ import asyncpg
 import pytest
 
 from services.alerts.budgets import Budget, Calendar
-from services.alerts.incidents import budget_incident, told
-from services.alerts.reader import Allowance, Reader
+from services.alerts.counter_reader import Allowance, CounterReader
+from services.alerts.incidents import budget_incident
+from services.alerts.learning import Learner
 from services.alerts.store import Store
-from services.alerts.watch import TenantWatch
+from services.alerts.turns import Turns
+from services.alerts.verdicts import counted, wanted
+from services.alerts.watch import Shared, TenantWatch
+from services.alerts.words import Teller
 from spendmeter.contracts.incidents import decode_incident
 from spendmeter.platform.telemetry import Meters
 from tests.alerts.conftest import Book
@@ -29,14 +35,24 @@ UTC_ZONE = ZoneInfo("UTC")
 def opened(at: datetime, budget: Budget = BUDGET) -> Any:
     calendar = Calendar(zone=UTC_ZONE, fiscal_start_month=1, currency="USD")
     bounds = budget.bounds(at, calendar)
-    return told(budget_incident(budget, bounds, Decimal(100), FIGURES, at), UTC_ZONE)
+    return Teller(zone=UTC_ZONE).told(budget_incident(budget, bounds, Decimal(100), FIGURES, at))
 
 
-async def watch(book: Book, pool: asyncpg.Pool, store: Store) -> TenantWatch:
-    return TenantWatch(
-        tenant="acme", rules=(await store.rules())["acme"], pool=pool, store=store, allowance=Allowance(),
-        turns=asyncio.Semaphore(4), meters=Meters(),
-    )  # fmt: skip
+@pytest.fixture
+async def watch(
+    book: Book, pool: asyncpg.Pool, store: Store
+) -> AsyncIterator[Callable[[], Awaitable[TenantWatch]]]:
+    """Makes a watch of tenant acme by its rules as they are."""
+    async with Learner() as learner:
+
+        async def make() -> TenantWatch:
+            shared = Shared(
+                pool=pool, store=store, turns=Turns(), learner=learner, meters=Meters(),
+                portal_url="https://spend.example.org/",
+            )  # fmt: skip
+            return TenantWatch(tenant="acme", rules=(await store.rules())["acme"], shared=shared)
+
+        yield make
 
 
 async def transitions(book: Book) -> list[str]:
@@ -71,7 +87,7 @@ async def test_an_update_of_a_stale_copy_changes_nothing(book: Book, store: Stor
 
 
 async def test_a_period_that_is_over_ends_its_incident_with_what_it_came_to(
-    book: Book, pool: asyncpg.Pool, store: Store
+    book: Book, store: Store, watch: Any
 ) -> None:
     budget = await book.budget("10", period="day", team="search")
     earlier = datetime.now(UTC) - timedelta(days=2)  # yesterday may be closing still
@@ -80,23 +96,21 @@ async def test_a_period_that_is_over_ends_its_incident_with_what_it_came_to(
     await book.spend("4", team="search")
     rules = (await store.rules())["acme"]
     await store.open("acme", earlier, lambda _: [opened(earlier, rules.budgets[0])])
-    await (await watch(book, pool, store))._look()
+    await (await watch()).look_at_budgets()
     (incident,) = await book.incidents()
     assert (incident["state"], incident["resolution"]) == ("resolved", "its period is over")
     assert (incident["amount"], incident["of_which_provisional"]) == (Decimal("12.5"), Decimal("2.5"))
     assert incident["rule_id"] == str(budget)
-    assert "came to 12.50 USD (50.00 USD expected)" in incident["summary"]
+    assert "came to 12.50 USD of 50.00 USD" in incident["summary"]
     assert "20 % of it is provisional" in incident["summary"]
 
 
-async def test_an_anomaly_cools_down_before_its_scope_may_page_again(
-    book: Book, pool: asyncpg.Pool, store: Store
-) -> None:
+async def test_an_anomaly_cools_down_before_its_scope_may_page_again(book: Book, watch: Any) -> None:
     now = datetime.now(UTC)
     for minute in range(1, 12):
         await book.spend("1", now - timedelta(minutes=minute), agent="a")
     await book.spend("40", agent="a")
-    look = (await watch(book, pool, store))._look
+    look = (await watch()).look_at_anomalies
     await look()
     (incident,) = await book.incidents()
     assert (incident["kind"], incident["scope"]) == ("anomaly", {"agent": "a"})
@@ -134,7 +148,12 @@ async def test_memory_equals_the_book_at_every_look_whatever_arrives_late(
     calendar = Calendar(zone=ZoneInfo(zone), fiscal_start_month=1, currency="USD")
     budgets = [replace(BUDGET, id=period, period=period, filter={}) for period in ("day", "week", "month")]
     budgets.append(replace(BUDGET, id="team", filter={"team": "search"}))
-    reader = Reader(pool, "acme", calendar, Allowance())
+
+    @asynccontextmanager
+    async def at_once() -> AsyncIterator[None]:
+        yield
+
+    reader = CounterReader(pool, "acme", calendar.zone, at_once)
     chance = random.Random(7)
     start = datetime(2026, 11, 8, 23, 0, tzinfo=calendar.zone).astimezone(UTC)
     now = start
@@ -148,7 +167,7 @@ async def test_memory_equals_the_book_at_every_look_whatever_arrives_late(
             reader.changed(bucket.replace(second=0, microsecond=0))
         now += timedelta(seconds=chance.choice([1, 7, 40, 130]))
         reader._allowance = Allowance()
-        await reader.look(now, min(budget.bounds(now, calendar)[0] for budget in budgets))
+        await reader.look(now, wanted(budgets, now, calendar))
         for budget in budgets:
             begin, end = budget.bounds(now, calendar)
             expected = await book.owner.fetchval(
@@ -156,6 +175,6 @@ async def test_memory_equals_the_book_at_every_look_whatever_arrives_late(
                 "WHERE bucket >= $1 AND bucket < $2 AND $3 IN ('', team)",
                 begin, end, budget.filter.get("team", ""),
             )  # fmt: skip
-            assert reader.spend.of_budget(budget, begin, end).effective == expected
-            by_series = reader.spend.by_series(budget.covers, begin, end)
-            assert sum(money.effective for money in by_series.values()) == expected
+            counter = counted(budget.filter, budget.currency)
+            assert reader.counters.of(counter, begin, end).effective == expected
+            assert (await reader.since(counter, begin, end)).effective == expected

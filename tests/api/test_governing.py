@@ -127,6 +127,28 @@ async def test_an_acknowledged_incident_says_by_whom_and_the_first_one_stays(
     assert (await acme.post(f"/v1/incidents/{UUID(int=8)}/acknowledge", json={})).status_code == 404
 
 
+async def test_an_incident_says_its_news_in_a_title_and_its_figures_with_labels(
+    acme: httpx.AsyncClient, book: Book
+) -> None:
+    await incident(book, "acme", INCIDENT, state="resolved")
+    await book.connection.execute(
+        "UPDATE incidents SET title = 'key ci-bot (k1) spent up to 1,803 USD/h, usually 4', peak_per_hour = 1803.2, "
+        "rate_per_hour = 0, figures = $1, key_names = $2, link = 'https://spend.example.org/#/?by=sku'",
+        json.dumps(
+            [{"label": "highest rate", "amount": "1803.2", "unit": "USD/h", "text": "1,803.20 USD/h"}]
+        ),
+        json.dumps({"k1": "ci-bot"}),
+    )
+    (seen,) = (await acme.get("/v1/incidents")).json()["incidents"]
+    assert seen["title"] == "key ci-bot (k1) spent up to 1,803 USD/h, usually 4"
+    assert (seen["peak_per_hour"], seen["rate_per_hour"]) == ("1803.2", "0")  # the burst stays to be seen
+    assert seen["figures"] == [
+        {"label": "highest rate", "amount": "1803.2", "unit": "USD/h", "text": "1,803.20 USD/h"}
+    ]
+    assert seen["key_names"] == {"k1": "ci-bot"}
+    assert seen["link"] == "https://spend.example.org/#/?by=sku"
+
+
 async def test_incidents_are_listed_newest_first_by_state_and_page(
     acme: httpx.AsyncClient, book: Book
 ) -> None:

@@ -1,19 +1,39 @@
--- name: read_day
--- One day of one tenant by series: what a budget's closed days are made of.
-SELECT series_id, sum(effective) AS effective, sum(of_which_provisional) AS provisional
-FROM rollups_minute
-WHERE tenant = $1 AND currency = $2 AND bucket >= $3 AND bucket < $4
-GROUP BY series_id
-
--- name: read_open_end
--- Everything from the last closed minute on, future buckets too: read at every look.
-SELECT bucket, series_id, sum(effective) AS effective, sum(of_which_provisional) AS provisional
-FROM rollups_minute
-WHERE tenant = $1 AND currency = $2 AND bucket >= $3
-GROUP BY bucket, series_id
+-- name: count
+-- What each of $5's filters, in $4's currency, came to in each piece of time: $2 holds the pieces' beginnings,
+-- $3 is the last one's end; where $6 says so, in each minute. Summed by series first, so that a filter looks at a
+-- series once. The $8 largest series of each are named where $7 says so.
+WITH sums AS MATERIALIZED (
+    SELECT currency, series_id, sum(effective) AS effective, sum(of_which_provisional) AS provisional,
+        CASE WHEN $6 THEN bucket ELSE ($2::timestamptz[])[width_bucket(bucket, $2)] END AS at
+    FROM rollups_minute WHERE tenant = $1 AND bucket >= ($2::timestamptz[])[1] AND bucket < $3
+    GROUP BY currency, series_id, at
+), wanted AS MATERIALIZED (
+    SELECT place, asked.currency AS booked_in, filter, f.*
+    FROM unnest($4::text[], $5::jsonb[]) WITH ORDINALITY AS asked (currency, filter, place),
+        jsonb_populate_record(NULL::series, filter) AS f
+), counted AS (
+    SELECT place, at, sums.series_id, effective, provisional
+    FROM wanted w JOIN sums ON sums.currency = w.booked_in
+    WHERE w.filter = '{}'
+    UNION ALL
+    SELECT place, at, sums.series_id, effective, provisional
+    FROM sums JOIN series s ON s.tenant = $1 AND s.series_id = sums.series_id
+    JOIN wanted w ON sums.currency = w.booked_in AND w.filter <> '{}'
+        AND (w.agent IS NULL OR w.agent = s.agent) AND (w.team IS NULL OR w.team = s.team)
+        AND (w.workflow IS NULL OR w.workflow = s.workflow) AND (w.feature IS NULL OR w.feature = s.feature)
+        AND (w.key_id IS NULL OR w.key_id = s.key_id) AND (w.project IS NULL OR w.project = s.project)
+        AND (w.sku IS NULL OR w.sku = s.sku) AND (w.provider IS NULL OR w.provider = s.provider)
+        AND (w.environment IS NULL OR w.environment = s.environment)
+        AND (w.cost_class IS NULL OR w.cost_class = s.cost_class)
+        AND (w.workflow_version IS NULL OR w.workflow_version = s.workflow_version)
+)
+SELECT place::int, at, sum(effective) AS effective, sum(provisional) AS provisional,
+    (array_agg(series_id ORDER BY effective DESC) FILTER (WHERE $7))[:$8] AS leaders,
+    (array_agg(effective ORDER BY effective DESC) FILTER (WHERE $7))[:$8] AS amounts
+FROM counted GROUP BY place, at
 
 -- name: read_series
--- The dimensions of series that this worker has not met.
+-- The dimensions of some series.
 SELECT series_id, cost_class, provider, sku, team, project, feature, workflow, workflow_version, agent,
     environment, key_id
 FROM series WHERE tenant = $1 AND series_id = ANY ($2)
@@ -22,37 +42,72 @@ FROM series WHERE tenant = $1 AND series_id = ANY ($2)
 -- When the tenant's first series was met: tells how much of its very first minute was seen.
 SELECT min(first_seen) FROM series WHERE tenant = $1
 
--- name: read_history
--- The tenant's last $5 minutes with spend before $3 (none before $4), by series, hopping from minute to minute
--- along the key. What an anomaly explains teaches nothing: its rows are left out.
+-- name: active_minutes
+-- The tenant's last $4 minutes with spend before $2 (none before $3), hopping from minute to minute along the key.
 WITH RECURSIVE active AS (
     (SELECT bucket, 1 AS place FROM rollups_minute
-     WHERE tenant = $1 AND bucket < $3 AND bucket >= $4 ORDER BY bucket DESC LIMIT 1)
+     WHERE tenant = $1 AND bucket < $2 AND bucket >= $3 ORDER BY bucket DESC LIMIT 1)
     UNION ALL
     SELECT earlier.bucket, active.place + 1 FROM active, LATERAL (
         SELECT bucket FROM rollups_minute
-        WHERE tenant = $1 AND bucket < active.bucket AND bucket >= $4 ORDER BY bucket DESC LIMIT 1
+        WHERE tenant = $1 AND bucket < active.bucket AND bucket >= $3 ORDER BY bucket DESC LIMIT 1
     ) AS earlier
-    WHERE active.place < $5
-), explained AS MATERIALIZED (
-    SELECT scope, date_trunc('minute', began_at) AS first, hot_at AS last FROM incidents
-    WHERE tenant = $1 AND kind = 'anomaly' AND hot_at >= (SELECT min(bucket) FROM active)
+    WHERE active.place < $4
 )
-SELECT r.bucket, r.series_id, sum(r.effective) AS effective, sum(r.events)::bigint AS events
-FROM active
-JOIN rollups_minute r ON r.tenant = $1 AND r.bucket = active.bucket
-JOIN series s ON s.tenant = r.tenant AND s.series_id = r.series_id
-WHERE r.currency = $2 AND NOT EXISTS (
-    SELECT 1 FROM explained e
-    WHERE r.bucket BETWEEN e.first AND e.last AND to_jsonb(s) @> e.scope
-)
-GROUP BY r.bucket, r.series_id
+SELECT bucket FROM active ORDER BY bucket
 
--- name: read_scope_since
--- A scope's money by series in [$3, $4]: what an anomaly has cost. An empty scope is the whole tenant.
-SELECT series_id, sum(effective) AS effective, sum(of_which_provisional) AS provisional
-FROM rollups_minute
-WHERE tenant = $1 AND currency = $2 AND bucket BETWEEN $3 AND $4 AND series_id IN (
-    SELECT s.series_id FROM series s WHERE s.tenant = $1 AND to_jsonb(s) @> $5
+-- name: fold
+-- What was spent in each minute of $3, by the dimensions that the detector names, as JSON. Of a tenant with more
+-- than $4 combinations each dimension keeps its $5 largest values, and of what then are still too many the
+-- largest stay: the rest keeps its money, and '' in place of what was folded.
+WITH sums AS (
+    SELECT bucket, series_id, sum(effective) AS effective, sum(of_which_provisional) AS provisional,
+        sum(events) AS events
+    FROM rollups_minute WHERE tenant = $1 AND currency = $2 AND bucket = ANY ($3::timestamptz[])
+    GROUP BY bucket, series_id
+), named AS MATERIALIZED (
+    SELECT bucket, agent, workflow, feature, key_id, team, sku, provider, sum(effective) AS effective,
+        sum(provisional) AS provisional, sum(events) AS events
+    FROM sums JOIN series s ON s.tenant = $1 AND s.series_id = sums.series_id
+    GROUP BY bucket, agent, workflow, feature, key_id, team, sku, provider
+), many AS MATERIALIZED (
+    SELECT count(*) > $4 AS so FROM named
+), largest AS MATERIALIZED (
+    SELECT dimension, value FROM (
+        SELECT dimension, value,
+            row_number() OVER (PARTITION BY dimension ORDER BY sum(effective) DESC, value) AS place
+        FROM named, LATERAL (VALUES ('agent', agent), ('workflow', workflow), ('feature', feature),
+            ('key_id', key_id), ('team', team), ('sku', sku), ('provider', provider)) AS d (dimension, value)
+        WHERE (SELECT so FROM many)
+        GROUP BY dimension, value
+    ) AS ranked WHERE place <= $5
+), folded AS (
+    SELECT n.bucket, f.*, sum(effective) AS effective, sum(provisional) AS provisional, sum(events) AS events,
+        row_number() OVER (PARTITION BY n.bucket ORDER BY sum(effective) DESC) <= $4 AS stays
+    FROM named n, many, LATERAL (SELECT
+        CASE WHEN NOT so OR agent IN (SELECT value FROM largest WHERE dimension = 'agent') THEN agent ELSE '' END,
+        CASE WHEN NOT so OR workflow IN (SELECT value FROM largest WHERE dimension = 'workflow') THEN workflow
+            ELSE '' END,
+        CASE WHEN NOT so OR feature IN (SELECT value FROM largest WHERE dimension = 'feature') THEN feature
+            ELSE '' END,
+        CASE WHEN NOT so OR key_id IN (SELECT value FROM largest WHERE dimension = 'key_id') THEN key_id ELSE '' END,
+        CASE WHEN NOT so OR team IN (SELECT value FROM largest WHERE dimension = 'team') THEN team ELSE '' END,
+        CASE WHEN NOT so OR sku IN (SELECT value FROM largest WHERE dimension = 'sku') THEN sku ELSE '' END,
+        CASE WHEN NOT so OR provider IN (SELECT value FROM largest WHERE dimension = 'provider') THEN provider
+            ELSE '' END
+    ) AS f (agent, workflow, feature, key_id, team, sku, provider)
+    GROUP BY n.bucket, f.agent, f.workflow, f.feature, f.key_id, f.team, f.sku, f.provider
+), whole AS (
+    SELECT bucket, ARRAY[agent, workflow, feature, key_id, team, sku, provider] AS names, effective, provisional,
+        events FROM folded WHERE stays
+    UNION ALL
+    SELECT bucket, array_fill(''::text, ARRAY[7]), sum(effective), sum(provisional), sum(events)
+    FROM folded WHERE NOT stays GROUP BY bucket
 )
-GROUP BY series_id
+SELECT bucket, json_agg(json_build_array(names, effective::text, provisional::text, events))::text AS spent
+FROM whole GROUP BY bucket
+
+-- name: explained
+-- What anomalies explain teaches nothing: their scopes, and the minutes in which they were hot.
+SELECT scope, date_trunc('minute', began_at) AS first, hot_at AS last FROM incidents
+WHERE tenant = $1 AND kind = 'anomaly' AND hot_at >= $2

@@ -13,6 +13,10 @@ SELECT * FROM incidents WHERE tenant = $1 AND state <> 'resolved'
 UNION ALL
 SELECT * FROM incidents WHERE tenant = $1 AND kind = 'anomaly' AND resolved_at > $2
 
+-- name: key_names
+-- The function sees api_keys, which holds what signs in: alerts sees names alone.
+SELECT key_id, name FROM key_names($1, $2)
+
 -- name: hold_tenant
 -- Two workers that see the same thing: the second waits, then sees the first one's incident.
 SELECT pg_advisory_xact_lock(hashtextextended($1, 1095518290))
@@ -26,7 +30,9 @@ ON CONFLICT DO NOTHING RETURNING id
 -- Figures and words; only as they were when they were read, so that two workers do not take turns.
 UPDATE incidents i SET amount = n.amount, expected = n.expected, rate_per_hour = n.rate_per_hour,
     expected_per_hour = n.expected_per_hour, of_which_provisional = n.of_which_provisional,
-    top_contributor = n.top_contributor, summary = n.summary, suggested_action = n.suggested_action,
+    peak_per_hour = greatest(i.peak_per_hour, n.peak_per_hour), top_contributor = n.top_contributor,
+    title = n.title, summary = n.summary, suggested_action = n.suggested_action, figures = n.figures,
+    key_names = n.key_names, link = n.link,
     updated_at = n.updated_at, state = n.state, resolved_at = n.resolved_at,
     resolution = n.resolution
 FROM jsonb_populate_record(NULL::incidents, $1) n

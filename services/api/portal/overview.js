@@ -9,6 +9,7 @@ import { link, nameOf } from "./links.js";
 
 const NOW_MINUTES = 5;
 const NOW_ROWS = 6;
+const INCIDENT_FIGURES = 4;
 const SLOW_BEATS = 4; // what changes slowly is asked for every fourth time
 
 function card(title, name, ...children) {
@@ -155,18 +156,19 @@ export function overviewPage(query) {
     const shown = [...live, ...list.filter(({ state }) => state === "resolved")].slice(0, 6);
     keyed(incidentRows, shown, ({ id }) => id,
       () => el("li", {}, el("div", { className: "incident" }, el("span", { className: "badge", "data-part": "state" }), el("a", { className: "name", "data-part": "name" }),
-        el("details", {}, el("summary", { "data-part": "figures" }), el("p", { "data-part": "summary" }), el("p", { "data-part": "action" })), el("small", { "data-part": "words" }), el("span", { "data-part": "act" }))),
+        el("dl", { className: "figures", "data-part": "figures" }), el("details", {}, el("summary", {}, "What happened, and what to do"), el("p", { "data-part": "summary" }), el("p", { "data-part": "action" })), el("small", { "data-part": "words" }), el("span", { "data-part": "act" }))),
       (item, incident) => {
         item.firstChild.dataset.state = incident.state;
         say(part(item, "state"), incident.state);
-        say(part(item, "name"), incident.rule_name);
+        say(part(item, "name"), incident.title || incident.rule_name);
         const filters = Object.fromEntries(Object.entries(incident.scope).map(([name, value]) => [name, [value]]));
         part(item, "name").href = link("", { from: iso(wholeMinute(new Date(incident.began_at))), to: iso(wholeMinute(new Date(incident.resolved_at ?? Date.now())) + 60_000), by: "sku", filters });
         say(part(item, "summary"), incident.summary);
         say(part(item, "action"), incident.suggested_action);
-        say(part(item, "figures"), `${money(incident.amount, incident.currency)} against ${money(incident.expected, incident.currency)} ${incident.currency} · ${money(incident.rate_per_hour, incident.currency)}/h`);
-        const scope = Object.entries(incident.scope).map(([name, value]) => `${name.replace("_", " ")} ${nameOf(value)} · `).join("");
-        say(part(item, "words"), `${scope}${incident.kind} · opened ${momentOf(incident.opened_at, session.tz)} (${ago(incident.opened_at)})` +
+        part(item, "figures").replaceChildren(...incident.figures.slice(0, INCIDENT_FIGURES).flatMap(({ label, amount, unit, text }) =>
+          [el("dt", {}, label), el("dd", { title: `${amount} ${unit}` }, text)]));
+        const scope = Object.entries(incident.scope).map(([name, value]) => `${name.replace("_", " ")} ${nameOf(incident.key_names[value] ? `${incident.key_names[value]} (${value})` : value)} · `).join("");
+        say(part(item, "words"), `${scope}${incident.rule_name} · ${incident.kind} · opened ${momentOf(incident.opened_at, session.tz)} (${ago(incident.opened_at)})` +
           (incident.acknowledged_by ? ` · acknowledged by ${incident.acknowledged_by}` : ""));
         const button = incident.state === "open" && mayChange();
         if (button !== Boolean(part(item, "act").firstChild)) {
@@ -178,7 +180,7 @@ export function overviewPage(query) {
     const unseen = list.filter(({ state }) => state === "open").length;
     say(part(open, "figure"), count(unseen));
     say(part(open, "note"), unseen ? "open, nobody has acknowledged" : live.length ? `${live.length} acknowledged` : "all quiet");
-    say(part(open, "fine"), live[0] ? live[0].rule_name : "");
+    say(part(open, "fine"), live[0] ? live[0].title : "");
     open.dataset.state = unseen ? "over" : "";
     open.href = live[0] ? [...incidentRows.keyedChildren.values()][0].querySelector("a").getAttribute("href") : "#/";
   }

@@ -1,8 +1,8 @@
 -- name: list
 -- Newest first, after ($3, $4). An acknowledgement counts from the moment it was made, before alerts sees it.
-SELECT id, shown AS state, kind, rule_id AS rule, rule_name, scope, period_start, period_end, threshold_percent,
-    currency, amount, expected, rate_per_hour, expected_per_hour, of_which_provisional, top_contributor, summary,
-    suggested_action, began_at, opened_at, updated_at, resolved_at, resolution, acknowledged_by, acknowledged_at, note
+SELECT id, shown AS state, kind, rule_id AS rule, rule_name, title, scope, key_names, period_start, period_end,
+    threshold_percent, currency, amount, expected, rate_per_hour, peak_per_hour, expected_per_hour,
+    of_which_provisional, top_contributor, figures, summary, suggested_action, link, began_at, opened_at, updated_at, resolved_at, resolution, acknowledged_by, acknowledged_at, note
 FROM (
     SELECT i.*, a.acknowledged_by, a.acknowledged_at, a.note,
         CASE WHEN i.state = 'open' AND a.acknowledged_at IS NOT NULL THEN 'acknowledged' ELSE i.state END AS shown

@@ -1,0 +1,130 @@
+"""Reads one tenant's folded minutes: the open one at every look, and once a minute the hour to learn from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import asyncpg
+
+from services.alerts.anomalies import HISTORY_MINUTES, MINUTE, Learned
+from services.alerts.counter_reader import NAMED_MAX, STATEMENT_S_MAX, STATEMENT_S_MIN, Turn
+from services.alerts.learning import Explained, History, Learner
+from services.alerts.minutes import COMBINATIONS_MAX, VALUES_MAX, Recent, spent_in
+from spendmeter.platform.postgres import load_sql
+
+SQL = load_sql(Path(__file__).with_name("sql") / "reader.sql")
+HISTORY_AGE_MAX = timedelta(days=7)
+RE_READ_AGE_S = 5.0
+"""The minute that is just over is read again this often, and at once when a total names it."""
+UNSETTLED_MINUTES = 2
+"""The newest minutes of the history are read again when the next one begins: their last events came later."""
+MINUTES_AT_ONCE_MAX = 32
+
+
+@dataclass(kw_only=True)
+class _Read:
+    folded: str
+    at_s: float
+
+
+class MinuteReader:
+    """One tenant's `recent` and `learned`, true as of the last `look`, which raises CONNECTION_ERRORS."""
+
+    def __init__(
+        self, pool: asyncpg.Pool[asyncpg.Record], tenant: str, currency: str, turn: Turn, learner: Learner
+    ) -> None:
+        self._pool = pool
+        self._tenant = tenant
+        self._currency = currency
+        self._turn = turn
+        self._learner = learner
+        self._known: dict[datetime, _Read] = {}
+        self._named: set[datetime] = set()
+        self._at_once = 4
+        self._learned_in: datetime | None = None
+        self.recent = Recent()
+        self.learned: Learned
+
+    def changed(self, minute: datetime) -> None:
+        """A total says that this minute has changed."""
+        if len(self._named) < NAMED_MAX:
+            self._named.add(minute)
+
+    async def look(self, now: datetime) -> None:
+        """Bring the minutes under test up to `now`, and what was learned to the open minute."""
+        open_minute = now.replace(second=0, microsecond=0)
+        named, self._named = self._named, set()
+        for minute in named & self._known.keys():
+            self._known[minute].at_s = float("-inf")
+        if self._learned_in != open_minute:
+            await self._learn(now, open_minute)
+        just_over = self._known.get(open_minute - MINUTE)
+        if just_over is None or time.monotonic() - just_over.at_s >= RE_READ_AGE_S:
+            await self._read([open_minute - MINUTE])
+        await self._read([open_minute])
+        tested = [open_minute - MINUTE, open_minute]
+        self.recent.look(
+            [
+                row
+                for minute in tested
+                if minute >= self.learned.until and minute in self._known
+                for row in spent_in(minute, self._known[minute].folded)
+            ],
+            now,
+        )
+
+    async def _learn(self, now: datetime, open_minute: datetime) -> None:
+        async with self._turn():
+            rows = await self._pool.fetch(
+                SQL["active_minutes"],
+                self._tenant,
+                open_minute,
+                open_minute - HISTORY_AGE_MAX,
+                HISTORY_MINUTES + 2,
+            )
+        active = [row["bucket"] for row in rows]
+        self._known = {minute: self._known[minute] for minute in active if minute in self._known}
+        stale = [minute for minute, read in self._known.items() if read.at_s == float("-inf")]
+        missing = set(active) - self._known.keys() | set(stale) | set(active[-UNSETTLED_MINUTES:])
+        await self._read(sorted(missing))
+        async with self._turn():
+            first_seen = await self._pool.fetchval(SQL["first_seen"], self._tenant)
+            explained = await self._pool.fetch(
+                SQL["explained"], self._tenant, active[0] if active else open_minute
+            )
+        self.learned = await self._learner.learn(
+            History(
+                minutes=[(minute, self._known[minute].folded) for minute in active if minute in self._known],
+                explained=[Explained(**row) for row in explained],
+                first_seen=first_seen,
+                now=now,
+            )
+        )
+        self._learned_in = open_minute
+
+    async def _read(self, minutes: Iterable[datetime]) -> None:
+        """Read these minutes, a few at a time: as many as a statement of a bounded time takes."""
+        left = list(minutes)
+        while left:
+            chunk, left = left[: self._at_once], left[self._at_once :]
+            async with self._turn():
+                began = time.monotonic()
+                try:
+                    rows = await self._pool.fetch(
+                        SQL["fold"], self._tenant, self._currency, chunk, COMBINATIONS_MAX, VALUES_MAX
+                    )
+                except (TimeoutError, asyncpg.QueryCanceledError):
+                    self._at_once = 1
+                    raise
+                took_s = time.monotonic() - began
+            if took_s < STATEMENT_S_MIN:
+                self._at_once = min(MINUTES_AT_ONCE_MAX, self._at_once * 2)
+            elif took_s > STATEMENT_S_MAX:
+                self._at_once = max(1, self._at_once // 2)
+            for minute in chunk:
+                self._known.pop(minute, None)
+            self._known |= {row["bucket"]: _Read(folded=row["spent"], at_s=began) for row in rows}

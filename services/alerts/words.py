@@ -1,0 +1,235 @@
+"""The words in which people read an incident: a title with the news, figures with labels, a summary. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from services.alerts.anomalies import MINUTE, NAMING_ORDER
+from services.alerts.incidents import Incident
+from spendmeter.contracts.money import divided, plain, presented
+
+AROUND = timedelta(minutes=30)
+"""The link to an anomaly shows so much before and after it: what is usual is seen beside it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Teller:
+    """What words need beside the incident: the tenant's zone, names of keys, and where the portal is."""
+
+    zone: ZoneInfo
+    key_names: Mapping[str, str] = field(default_factory=dict)
+    """By id; keys that are missing are named by their ids."""
+    portal_url: str = ""
+    """'' = nobody has said."""
+
+    def told(self, incident: Incident) -> Incident:
+        """The incident with the words that its figures deserve."""
+        names = {**incident.key_names, **self.key_names}
+        known = {key: names[key] for key in key_ids(incident) if key in names}
+        incident = replace(incident, key_names=known)
+        return replace(
+            incident,
+            title=title(incident),
+            summary=summary(incident, self.zone),
+            suggested_action=suggested_action(incident),
+            figures=figures(incident),
+            link=link(incident, self.portal_url),
+        )
+
+
+def key_ids(incident: Incident) -> set[str]:
+    """The keys that the incident speaks of."""
+    named = {incident.scope.get("key_id", ""), incident.top_contributor["dimensions"].get("key_id", "")}
+    return named - {""}
+
+
+def title(incident: Incident) -> str:
+    """The news in one line, with rounded amounts."""
+    over = incident.state == "resolved"
+    if incident.kind == "budget":
+        assert incident.threshold_percent is not None
+        spent, limit = (_rounded(amount) for amount in (incident.amount, incident.expected))
+        news = f"budget {incident.rule_name} passed {plain(incident.threshold_percent)} %"
+        return f"{'Over: ' if over else ''}{news}: {spent} of {limit} {incident.currency} spent"
+    usual = _about(incident.expected_per_hour) if incident.expected_per_hour > 0 else "nothing"
+    peak = f"{_about(incident.peak_per_hour)} {incident.currency}/h"
+    verb = "Over: {} spent up to {}, usually {}" if over else "{} spends {}, usually {}"
+    return verb.format(_scope(incident), peak, usual)
+
+
+def figures(incident: Incident) -> list[dict[str, str]]:
+    """What the incident says in numbers, the most telling first."""
+    anomaly = incident.kind == "anomaly"
+    rate = f"{incident.currency}/h"
+    told = [
+        ("highest rate", incident.peak_per_hour, rate),
+        ("usual rate" if anomaly else "rate that would fill the budget", incident.expected_per_hour, rate),
+        ("spent since it began" if anomaly else "spent in the period", incident.amount, incident.currency),
+        ("expected meanwhile" if anomaly else "budget", incident.expected, incident.currency),
+    ]
+    if incident.state != "resolved":
+        told.append(("rate at the last look", incident.rate_per_hour, rate))
+    if incident.of_which_provisional > 0:
+        told.append(("of it priced by an upper bound", incident.of_which_provisional, incident.currency))
+    if not anomaly:
+        told = [*told[2:4], *told[:2], *told[4:]]
+    return [
+        {"label": label, "amount": plain(amount), "unit": unit, "text": f"{_places(amount)} {unit}"}
+        for label, amount, unit in told
+    ]
+
+
+def link(incident: Incident, portal_url: str) -> str:
+    """Where the portal shows what was spent in the scope, and when; '' without a portal's address."""
+    if not portal_url:
+        return ""
+    if incident.period_start is not None and incident.period_end is not None:
+        start, end = incident.period_start, incident.period_end
+    else:
+        start, end = incident.began_at - AROUND, max(incident.hot_at, incident.began_at) + AROUND
+    query = {"from": _minute(start), "to": _minute(end), "by": "sku"}
+    query |= {f"filter.{name}": value for name, value in sorted(incident.scope.items())}
+    return f"{portal_url.rstrip('/')}/#/?{urlencode(query)}"
+
+
+def summary(incident: Incident, zone: ZoneInfo) -> str:
+    """What changed, how fast, against what, how much in all, where, since when: a few sentences."""
+    sentences = [_ended(incident, zone) if incident.state == "resolved" else _goes_on(incident, zone)]
+    top = incident.top_contributor
+    where = {name: top["dimensions"].get(name, "") for name in NAMING_ORDER if name not in incident.scope}
+    if any(where.values()):
+        named = ", ".join(_named(incident, name, value) for name, value in where.items() if value)
+        sentences.append(f"{_percent(Decimal(top['share']))} of it is {named}.")
+    if incident.of_which_provisional > 0 and incident.amount > 0:
+        share = divided(incident.of_which_provisional, incident.amount)
+        sentences.append(f"{_percent(share)} of it is provisional: priced by an upper bound.")
+    return " ".join(sentences)
+
+
+def suggested_action(incident: Incident) -> str:
+    """One thing to do first."""
+    dimensions = dict(incident.top_contributor["dimensions"]) | dict(incident.scope)
+    for dimension, action in _ACTIONS.items():
+        if value := dimensions.get(dimension):
+            return action.format(_value(incident, dimension, value))
+    return "Ask who is spending it: group the spend by team and by key."
+
+
+_ACTIONS = {
+    "agent": "Look at agent {}: stop it if nobody expects this.",
+    "workflow": "Look at workflow {}: stop it if nobody expects this.",
+    "feature": "Look at feature {}: switch it off if nobody expects this.",
+    "key_id": "Find the owner of key {}; revoke it if nobody expects this.",
+    "team": "Ask team {} whether this is expected.",
+}
+
+
+def _goes_on(incident: Incident, zone: ZoneInfo) -> str:
+    amount, expected = _money(incident, incident.amount), _money(incident, incident.expected)
+    if incident.kind == "budget":
+        share = _percent(divided(incident.amount, incident.expected))
+        rate = _money(incident, incident.rate_per_hour) + " per hour now"
+        return (
+            f"{_what(incident)} has spent {amount} of {expected} ({share}) {_since(incident, zone)}; {rate}."
+        )
+    peak = _money(incident, incident.peak_per_hour) + " per hour"
+    usual = _money(incident, incident.expected_per_hour) + " per hour"
+    return (
+        f"{_what(incident)} spends up to {peak}, {_times(incident)} ({usual}), {_since(incident, zone)}; "
+        f"{amount} so far, {expected} expected."
+    )
+
+
+def _ended(incident: Incident, zone: ZoneInfo) -> str:
+    amount, expected = _money(incident, incident.amount), _money(incident, incident.expected)
+    lasted = _words((incident.resolved_at or incident.updated_at) - incident.opened_at)
+    if incident.kind == "budget":
+        came = f"{_what(incident)} came to {amount} of {expected} {_since(incident, zone)}"
+    else:
+        peak = _money(incident, incident.peak_per_hour) + " per hour"
+        usual = _money(incident, incident.expected_per_hour) + " per hour"
+        until = max(incident.hot_at, incident.began_at).astimezone(zone)
+        came = (
+            f"{_what(incident)} spent up to {peak}, {_times(incident)} ({usual}), {_since(incident, zone)} "
+            f"until {until:%H:%M}: {amount} in all, {expected} expected"
+        )
+    return f"Over: {incident.resolution}. {came}; the incident was open for {lasted}."
+
+
+def _what(incident: Incident) -> str:
+    scope = ", ".join(_named(incident, *each) for each in incident.scope.items()) or "everything"
+    if incident.kind == "budget":
+        return f"{incident.tenant}: budget {incident.rule_name!r} ({scope})"
+    return f"{incident.tenant}: {scope}"
+
+
+def _scope(incident: Incident) -> str:
+    named = [
+        f"{name.removesuffix('_id')} {_value(incident, name, value)}"
+        for name, value in incident.scope.items()
+    ]
+    return ", ".join(named) or f"tenant {incident.tenant}"
+
+
+def _named(incident: Incident, dimension: str, value: str) -> str:
+    return f"{dimension}={_value(incident, dimension, value)}"
+
+
+def _value(incident: Incident, dimension: str, value: str) -> str:
+    """A key's name is beside its id: people know the one, revoking takes the other."""
+    name = incident.key_names.get(value, "") if dimension == "key_id" else ""
+    return f"{name} ({value})" if name else value
+
+
+def _since(incident: Incident, zone: ZoneInfo) -> str:
+    return f"since {incident.began_at.astimezone(zone):%Y-%m-%d %H:%M} {zone.key}"
+
+
+def _times(incident: Incident) -> str:
+    if incident.expected_per_hour <= 0:
+        return "where nothing was expected"
+    ratio = divided(incident.peak_per_hour, incident.expected_per_hour)
+    return f"{presented(ratio, 0 if ratio >= 10 else 1)} times what was expected"
+
+
+def _about(amount: Decimal) -> str:
+    """A rate for a title: what matters of it."""
+    places = 0 if amount >= 10 else 1 if amount >= 1 else 4
+    return _short(presented(amount, places))
+
+
+def _rounded(amount: Decimal) -> str:
+    """An amount for a title: cents where they can matter."""
+    return _short(presented(amount, 0 if amount >= 10_000 else 2 if amount >= 1 else 4))
+
+
+def _short(digits: str) -> str:
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits
+
+
+def _places(amount: Decimal) -> str:
+    return presented(amount, 2 if abs(amount) >= 1 or not amount else 4)
+
+
+def _money(incident: Incident, amount: Decimal) -> str:
+    return f"{_places(amount)} {incident.currency}"
+
+
+def _percent(share: Decimal) -> str:
+    return f"{presented(share * 100, 0)} %"
+
+
+def _minute(at: datetime) -> str:
+    return at.replace(second=0, microsecond=0).isoformat().replace("+00:00", "Z")
+
+
+def _words(duration: timedelta) -> str:
+    minutes = duration // MINUTE
+    if minutes < 60:
+        return f"{minutes} min" if minutes else f"{duration.seconds} s"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes < 48 * 60 else f"{minutes // 1440} days"
