@@ -20,6 +20,7 @@ from spendmeter.platform.postgres import load_sql
 
 SQL = load_sql(Path(__file__).with_name("sql") / "accounting.sql")
 UNATTRIBUTABLE = ""
+KEYS_MAX = 100
 
 router = APIRouter(tags=["accounting"])
 
@@ -43,6 +44,16 @@ class TenantCounts(Counts):
     """One tenant's."""
 
     tenant: str
+
+
+class KeyCounts(BaseModel):
+    """What a key sent that was not booked; `key_id` is empty where an event named none."""
+
+    tenant: str
+    key_id: str
+    duplicate: int
+    conflict: int
+    rejected: int
 
 
 class Partition(BaseModel):
@@ -71,10 +82,12 @@ class Total(Counts):
 
 
 class Accounting(BaseModel):
-    """`partitions`, `unattributable` and other tenants are an operator's to see."""
+    """`partitions`, `unattributable` and other tenants are an operator's to see. `keys`: those with events
+    that were not booked, most conflicts and rejections first, at most 100."""
 
     partitions: list[Partition]
     tenants: list[TenantCounts]
+    keys: list[KeyCounts]
     unattributable: Counts | None
     total: Total
     complete_through: datetime | None
@@ -89,6 +102,7 @@ async def get_accounting(request: Request, caller: Anyone) -> Accounting:
         partitions = await connection.fetch(SQL["by_partition"])
         tenants = await connection.fetch(SQL["by_tenant"])
         shown = await connection.fetch(SQL["own"]) if caller.tenant else tenants
+        keys = await connection.fetch(SQL["by_key"], KEYS_MAX)
     everything = not caller.tenant
     now = datetime.now(UTC)
     complete = observe(request, partitions, now)
@@ -97,6 +111,7 @@ async def get_accounting(request: Request, caller: Anyone) -> Accounting:
         if everything
         else [],
         tenants=[TenantCounts(tenant=row["tenant"], **_counts([row])) for row in shown if row["tenant"]],
+        keys=[KeyCounts(**row) for row in keys],
         unattributable=Counts(**_counts([row for row in tenants if row["tenant"] == UNATTRIBUTABLE]))
         if everything
         else None,

@@ -19,6 +19,7 @@ from services.api import (
     catalog_models,
     catalog_proposals,
     channels,
+    dropped,
     events,
     incidents,
     problems,
@@ -95,7 +96,7 @@ def create_app(
     app.router.routes.extend(probe_routes(not_ready))
     for module in (
         spend, events, budgets, incidents, channels, accounting, session, assets, catalog_models,
-        catalog_proposals, catalog_inbox,
+        catalog_proposals, catalog_inbox, dropped,
     ):  # fmt: skip
         app.include_router(module.router)
     app.include_router(catalog_router)

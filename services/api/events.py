@@ -32,6 +32,7 @@ from spendmeter.contracts.catalog import (
     decode_catalog,
 )
 from spendmeter.contracts.events import Instant, UsageEvent, identity
+from spendmeter.contracts.money import plain, total
 from spendmeter.platform.postgres import load_sql
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.explain import naming
@@ -57,6 +58,7 @@ class Copy(BaseModel):
     outcome: str
     reason: str
     recorded_at: datetime
+    key_id: str = Field(description="the key that sent it; empty: not known")
     partition: int
     offset: int
     size: int
@@ -97,8 +99,10 @@ class PricedEntry(Entry):
 
 
 class Receipt(BaseModel):
-    """What became of an event: `booked` (entries, with later copies), or `rejected` (copies alone)."""
+    """What became of an event: `booked` (entries, with later copies), or `rejected` (copies alone). `summary`
+    says it in one line, and begins with `conflict` where another event's id was used again."""
 
+    summary: str
     status: Literal["booked", "rejected"]
     source: str
     id: str
@@ -233,15 +237,18 @@ async def _receipt(request: Request, connection: Connection, tenant: str, source
     known: dict[str, Any] = {"source": source, "id": id, "identity": key.hex(), "copies": copies}
     if not rows and not copies:
         raise _not_in_the_book(await completeness(request, connection), source, id)
+    told = [(copy.outcome, copy.reason, copy.recorded_at) for copy in copies]
     if not rows:
-        return Receipt(status="rejected", **known)
+        return Receipt(summary=receipt.first_line(None, told), status="rejected", **known)
     ids = receipt.catalog_ids([row["lines"] for row in rows])
     bodies = {row["id"]: row["body"] for row in await connection.fetch(SQL["catalog_entries"], ids)}
     catalog = {name: decode_catalog(body) for name, body in bodies.items()}
     first = rows[0]
     event = receipt.read_event(first["event"])
     entries = [_priced(row, catalog, await _book(connection, event, row["catalog_version"])) for row in rows]
+    amount = plain(total(row["effective"] for row in rows))
     return Receipt(
+        summary=receipt.first_line((first["recorded_at"], amount, first["currency"], first["status"]), told),
         status="booked",
         time=occurred_at,
         received=Received(

@@ -7,6 +7,7 @@ write it down.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -83,6 +84,34 @@ class ReceiptLine(BaseModel):
     reason: str
     arithmetic: list[str]
     contests: list[Contest]
+
+
+def first_line(
+    booked: tuple[datetime, str, str, str] | None, copies: Sequence[tuple[str, str, datetime]]
+) -> str:
+    """What became of the event, in one line; a conflict before all else, for its sender was told 204.
+
+    `booked`: when it was recorded, amount, currency and status; None = nothing was. `copies`: the other
+    submissions' outcome, reason and time, newest first."""
+    if booked is None:
+        outcome, reason, at = copies[0]
+        return f"{outcome}: {reason} ({_second(at)})"
+    recorded_at, amount, currency, status = booked
+    conflicts = [at for outcome, _, at in copies if outcome == "conflict"]
+    if conflicts:
+        more = f", nor were {len(conflicts) - 1} before it" if len(conflicts) > 1 else ""
+        return (
+            f"conflict: another event with this id was booked first, at {_second(recorded_at)}; yours of "
+            f"{_second(conflicts[0])} was not{more}"
+        )
+    again = sum(1 for outcome, *_ in copies if outcome == "duplicate")
+    return f"booked: {amount} {currency}, {status}" + (
+        f"; sent {again + 1} times, booked once" if again else ""
+    )
+
+
+def _second(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def read_event(text: str) -> UsageEvent:

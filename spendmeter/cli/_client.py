@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -30,6 +31,16 @@ class Access:
 
 class Refusal(Exception):
     """An answer that sending again cannot change; the text is for people."""
+
+    def __init__(self, text: str, problem: dict[str, Any]) -> None:
+        super().__init__(text)
+        self.problem = problem
+
+    @property
+    def errors(self) -> list[dict[str, Any]]:
+        """The bad events, each with its index, field and reason; none where something else is wrong."""
+        errors = self.problem.get("errors", [])
+        return [error for error in errors if isinstance(error, dict) and error.get("index") is not None]
 
 
 def access() -> Access:
@@ -66,7 +77,7 @@ async def post_events(client: httpx.AsyncClient, access: Access, events: Sequenc
         with attempt:
             answer = await client.post(f"{access.ingest_url}/api/v1/events", json=events)
             if answer.is_client_error:
-                raise Refusal(explained(answer))
+                raise refused(answer)
             answer.raise_for_status()
 
 
@@ -74,6 +85,16 @@ def _worth_another(error: Exception) -> bool:
     if isinstance(error, httpx.HTTPStatusError):
         return error.response.is_server_error
     return isinstance(error, httpx.TransportError)
+
+
+def refused(answer: httpx.Response) -> Refusal:
+    """The answer as the refusal that it is."""
+    try:
+        problem = answer.json()
+    except ValueError:
+        problem = None
+    known = isinstance(problem, dict)
+    return Refusal(explained(answer), problem if known else {"status": answer.status_code})
 
 
 def explained(answer: httpx.Response) -> str:
@@ -97,10 +118,10 @@ def explained(answer: httpx.Response) -> str:
 
 def usage_event(model: str, labels: Iterable[str], *, id: str, source: str) -> dict[str, Any]:
     """A usage event from what the arguments say, without its usage. Raises typer.BadParameter."""
-    named = pairs(labels)
+    named = pairs(labels, "--label NAME=VALUE")
     if unknown := sorted(named.keys() - set(Labels.__struct_fields__)):
         known = ", ".join(Labels.__struct_fields__)
-        raise typer.BadParameter(f"no label {unknown[0]!r}; there are {known}")
+        raise typer.BadParameter(f"--label {unknown[0]}: there is no such label, there are {known}")
     provider, slash, sku = model.partition("/")
     if not (provider and slash and sku):
         raise typer.BadParameter(f"{model!r}: write PROVIDER/SKU, as in openai/gpt-4o")
@@ -114,13 +135,22 @@ def usage_event(model: str, labels: Iterable[str], *, id: str, source: str) -> d
     }
 
 
-def pairs(items: Iterable[str]) -> dict[str, str]:
-    """`NAME=VALUE` arguments. Raises typer.BadParameter."""
+def instant(text: str, flag: str) -> str:
+    """A date or a time in ISO format, in UTC where it names no zone. Raises typer.BadParameter."""
+    try:
+        time = datetime.fromisoformat(text)
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(f"{flag} {text!r}: write 2026-11-23 or 2026-11-23T10:00:00Z") from None
+
+
+def pairs(items: Iterable[str], form: str = "NAME=VALUE") -> dict[str, str]:
+    """Arguments such as `NAME=VALUE`. Raises typer.BadParameter."""
     found: dict[str, str] = {}
     for item in items:
         name, equals, value = item.partition("=")
         if not (name and equals and value):
-            raise typer.BadParameter(f"{item!r}: write NAME=VALUE")
+            raise typer.BadParameter(f"{item!r}: write {form}")
         if name in found:
             raise typer.BadParameter(f"{name} is given twice")
         found[name] = value

@@ -49,7 +49,8 @@ def _print(receipt: dict[str, Any]) -> None:
 
     from spendmeter.pricing.explain import ExplainedLine, text
 
-    typer.echo(f"{receipt['status']}: {receipt['source']}/{receipt['id']}")
+    typer.echo(receipt["summary"])
+    typer.echo(f"{receipt['source']}/{receipt['id']}")
     for entry in receipt["entries"]:
         what = f"correction {entry['seq']}" if entry["seq"] else "booked"
         typer.echo(f"{what}, of {receipt['time']}, by catalog version {entry['catalog_version']}")

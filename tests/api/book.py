@@ -101,12 +101,14 @@ class Book:
             currency, Decimal(amount), encode_event(event).decode(), msgspec.json.encode(lines).decode(),
         )  # fmt: skip
 
-    async def unbooked(self, tenant: str, source: str, id: str, outcome: str, reason: str) -> None:
+    async def unbooked(
+        self, tenant: str, source: str, id: str, outcome: str, reason: str, key_id: str = ""
+    ) -> None:
         self._offset += 1
         await self.connection.execute(
             "INSERT INTO unbooked (origin_topic, origin_partition, origin_offset, outcome, tenant, identity, source, "
-            "event_id, reason, size) VALUES ($1, 0, $2, $3, $4, $5, $6, $7, $8, 512)",
-            TOPIC, self._offset, outcome, tenant, identity(tenant, source, id), source, id, reason,
+            "event_id, reason, size, key_id) VALUES ($1, 0, $2, $3, $4, $5, $6, $7, $8, 512, $9)",
+            TOPIC, self._offset, outcome, tenant, identity(tenant, source, id), source, id, reason, key_id,
         )  # fmt: skip
 
     async def partition(

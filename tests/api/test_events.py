@@ -99,10 +99,28 @@ async def test_later_copies_and_corrections_stand_on_the_winners_receipt(
         event(), "-0.002", [Line(unit="input_tokens", price="-0.000001", amount="-0.002")], seq=1
     )
     await book.unbooked("acme", SOURCE, ID, "duplicate", "the same event was booked before")
-    await book.unbooked("acme", SOURCE, ID, "conflict", "another event was booked before")
+    await book.unbooked("acme", SOURCE, ID, "conflict", "another event was booked before", "k7f3a")
     answer = await ask(acme)
+    recorded = [
+        datetime.fromisoformat(found["recorded_at"]) for found in (*answer["entries"], answer["copies"][0])
+    ]
+    first, *_, yours = (f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for at in recorded)
+    assert list(answer)[0] == "summary"
+    assert answer["summary"] == (
+        f"conflict: another event with this id was booked first, at {first}; yours of {yours} was not"
+    )
+    assert answer["copies"][0]["key_id"] == "k7f3a"
     assert [(entry["seq"], entry["effective"]) for entry in answer["entries"]] == [(0, "0.01"), (1, "-0.002")]
     assert sorted(copy["outcome"] for copy in answer["copies"]) == ["conflict", "duplicate"]
+
+
+async def test_a_receipts_first_line_says_what_became_of_the_event(
+    acme: httpx.AsyncClient, book: Book
+) -> None:
+    await book.entry(event(), "0.01", LINES)
+    assert (await ask(acme))["summary"] == "booked: 0.01 USD, priced"
+    await book.unbooked("acme", SOURCE, ID, "duplicate", "the same event was booked before")
+    assert (await ask(acme))["summary"] == "booked: 0.01 USD, priced; sent 2 times, booked once"
 
 
 async def test_a_rejected_event_says_why(acme: httpx.AsyncClient, book: Book) -> None:
@@ -110,6 +128,7 @@ async def test_a_rejected_event_says_why(acme: httpx.AsyncClient, book: Book) ->
     answer = await ask(acme)
     assert (answer["status"], answer["entries"]) == ("rejected", [])
     assert answer["copies"][0]["reason"] == "data.usage.input_tokens: must be at least 0"
+    assert answer["summary"].startswith("rejected: data.usage.input_tokens: must be at least 0 (20")
 
 
 async def test_what_is_not_in_the_book_may_still_be_on_its_way(acme: httpx.AsyncClient, book: Book) -> None:

@@ -22,6 +22,8 @@ class Fake(ThreadingHTTPServer):
         self.answers: list[tuple[int, dict[str, Any]]] = []
         self.booked: dict[str, dict[str, Any]] = {}
         self.duplicates = 0
+        self.conflicts = 0
+        self.status = "priced"
         self.keys: set[str | None] = set()
         self.lock = threading.Lock()
 
@@ -34,22 +36,31 @@ class Fake(ThreadingHTTPServer):
             if self.answers:
                 return self.answers.pop(0)
             for event in events:
-                self.duplicates += event["id"] in self.booked
-                self.booked.setdefault(event["id"], event)
+                booked = self.booked.setdefault(event["id"], event)
+                self.conflicts += booked["data"] != event["data"]
+                self.duplicates += booked is not event and booked["data"] == event["data"]
             return 204, {}
 
     def receipt(self, id: str) -> tuple[int, dict[str, Any]]:
         if id not in self.booked:
             return 404, {}
-        line = {"unit": "input_tokens", "status": "priced", "arithmetic": ["5 x 2 = 10 USD"], "reason": None}
+        unit = next(iter(self.booked[id]["data"]["usage"]))
+        line = {"unit": unit, "status": self.status, "arithmetic": ["5 x 2 = 10 USD"], "reason": None}
         entry = {
-            "recorded_at": "2026-11-23T10:00:01Z", "status": "priced", "effective": "10", "currency": "USD",
+            "recorded_at": "2026-11-23T10:00:01Z", "status": self.status, "effective": "10", "currency": "USD",
             "catalog_version": 7, "lines": [line],
         }  # fmt: skip
-        copy = {"outcome": "duplicate", "reason": "seen before", "recorded_at": "2026-11-23T10:00:02Z"}
+        outcomes = ["duplicate"] * self.duplicates + ["conflict"] * self.conflicts
+        copies = [
+            {
+                "outcome": outcome, "reason": "seen before", "recorded_at": "2026-11-23T10:00:02Z",
+                "partition": 0, "offset": at,
+            }
+            for at, outcome in enumerate(outcomes)
+        ]  # fmt: skip
         return 200, {
             "status": "booked", "source": "cli", "id": id, "time": "2026-11-23T10:00:00Z", "entries": [entry],
-            "copies": [copy] * self.duplicates,
+            "copies": copies[::-1],
         }  # fmt: skip
 
     def accounting(self) -> tuple[int, dict[str, Any]]:

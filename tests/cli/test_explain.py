@@ -50,7 +50,8 @@ def test_the_winner_the_losers_and_the_arithmetic_are_told(
     assert result.exit_code == 0, result.output
     assert asked == ["req/81 ü&?"]
     assert result.output.splitlines() == [
-        "booked: checkout-bot/req/81",
+        "booked: 0.01 USD, priced",
+        "checkout-bot/req/81",
         "booked, of 2026-11-23T10:00:00.123Z, by catalog version 3",
         "model 'gpt-4o-latest' means gpt-4o: it is an alias, says entry cd2m...",
         "",

@@ -51,14 +51,79 @@ def test_send_ends_at_the_receipt_and_its_lines(system: Fake) -> None:
 
 def test_send_again_shows_that_it_was_a_duplicate(system: Fake) -> None:
     run("send", "openai/gpt-4o", "input_tokens=5", "--id", "x")
-    assert "duplicate: seen before" in run("send", "openai/gpt-4o", "input_tokens=5", "--id", "x").output
+    result = run("send", "openai/gpt-4o", "input_tokens=5", "--id", "x")
+    assert result.exit_code == 0
+    assert result.output.startswith("duplicate: cli/x was booked already, at 2026-11-23T10:00:01Z")
+
+
+def test_send_says_that_another_event_has_the_id_and_that_nothing_was_booked(system: Fake) -> None:
+    run("send", "openai/gpt-4o", "input_tokens=5", "--id", "x")
+    result = run("send", "openai/gpt-4o", "input_tokens=6", "--id", "x")
+    assert result.exit_code == 1
+    assert result.output.startswith("conflict: cli/x is another event, booked first")
+    assert "yours was not booked" in result.output
+    said = json.loads(run("send", "openai/gpt-4o", "input_tokens=7", "--id", "x", "--json").output)
+    assert said["outcome"] == "conflict"
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [("priced", 0), ("free", 0), ("reported", 0), ("provisional", 3), ("unpriced", 3)]
+)
+def test_the_exit_code_says_whether_what_is_booked_has_a_price(system: Fake, status: str, code: int) -> None:
+    system.status = status
+    assert run("send", "openai/gpt-4o", "input_tokens=5").exit_code == code
+
+
+def test_send_says_which_unit_was_probably_meant(system: Fake) -> None:
+    system.status = "unpriced"
+    result = run("send", "openai/gpt-4o", "input_token=5")
+    assert "input_token: did you mean input_tokens?" in result.output
+    said = json.loads(run("send", "openai/gpt-4o", "input_token=5", "--json").output)
+    assert said["hints"] == ["input_token: did you mean input_tokens?"]
+
+
+def test_send_takes_the_day_tier_and_region_that_price_takes(system: Fake) -> None:
+    arguments = ("--at", "2026-11-23", "--tier", "Batch", "--region", "eu", "--id", "x")
+    assert run("send", "openai/gpt-4o", "input_tokens=5", *arguments).exit_code == 0
+    event = system.booked["x"]
+    assert event["time"] == "2026-11-23T00:00:00+00:00"
+    assert event["data"]["context"] == {"service_tier": "batch", "region": "eu", "batch": True}
+
+
+@pytest.mark.parametrize(
+    ("field", "flag"),
+    [
+        ("data.labels.team", "--label team"), ("data.context.region", "--region"), ("time", "--at"),
+        ("data.context.service_tier", "--tier"), ("data.usage.prompt_tokens", "prompt_tokens"), ("id", "--id"),
+    ],
+)  # fmt: skip
+def test_what_ingest_refuses_is_said_with_the_flag_in_text_and_json(
+    system: Fake, field: str, flag: str
+) -> None:
+    errors = [{"index": 0, "field": field, "reason": "breaks a rule"}]
+    refusal = (
+        400,
+        {"title": "Bad Request", "status": 400, "detail": "1 of 1 events are bad", "errors": errors},
+    )
+    system.answers = [refusal, refusal]
+    result = run("send", "openai/gpt-4o", "input_tokens=5")
+    assert (result.exit_code, f"refused: {flag}: breaks a rule" in result.output) == (1, True)
+    result = run("send", "openai/gpt-4o", "input_tokens=5", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.output)["errors"] == [errors[0] | {"flag": flag}]
+
+
+def test_a_wrong_argument_is_json_where_that_was_asked_for(system: Fake) -> None:
+    result = run("send", "openai/gpt-4o", "input_tokens=5", "--at", "yesterday", "--json")
+    assert (result.exit_code, "--at 'yesterday'" in json.loads(result.output)["detail"]) == (2, True)
 
 
 def test_send_prints_the_receipt_as_json(system: Fake) -> None:
     result = run("send", "openai/gpt-4o", "input_tokens=5", "--time", "2026-11-23T10:00:00Z", "--json")
     receipt = json.loads(result.output)
     assert receipt["status"] == "booked"
-    assert system.booked[receipt["id"]]["time"] == "2026-11-23T10:00:00Z"
+    assert system.booked[receipt["id"]]["time"] == "2026-11-23T10:00:00+00:00"
+    assert receipt["outcome"] == "booked"
 
 
 def test_what_ingest_refuses_is_said_with_the_field(system: Fake) -> None:
@@ -66,16 +131,17 @@ def test_what_ingest_refuses_is_said_with_the_field(system: Fake) -> None:
     system.answers = [(400, {"title": "Bad Request", "detail": "1 of 1 events are bad", "errors": errors})]
     result = run("send", "openai/gpt-4o", "input_tokens=-5")
     assert result.exit_code == 1
-    assert "data.usage.input_tokens must be at least 0" in result.output
+    assert "refused: input_tokens: must be at least 0" in result.output
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("gpt-4o", "input_tokens=5"), "PROVIDER/SKU"),
-        (("openai/gpt-4o", "5"), "NAME=VALUE"),
+        (("openai/gpt-4o", "5"), "UNIT=NUMBER"),
         (("openai/gpt-4o", "input_tokens=5", "input_tokens=6"), "twice"),
-        (("openai/gpt-4o", "input_tokens=5", "--label", "teem=search"), "workflow_version"),
+        (("openai/gpt-4o", "input_tokens=5", "--label", "teem=search"), "--label teem"),
+        (("openai/gpt-4o", "input_tokens=5", "--at", "yesterday"), "--at"),
     ],
 )
 def test_a_wrong_argument_is_named_and_nothing_is_sent(

@@ -138,6 +138,19 @@ async def test_the_same_id_with_another_body_is_a_conflict_and_the_first_stays(
     assert await balanced(owner)
 
 
+async def test_what_was_not_booked_is_counted_under_the_key_that_sent_it(
+    owner: asyncpg.Connection, ledger: asyncpg.Connection
+) -> None:
+    other = usage_event("same", usage={"input_tokens": 9, "output_tokens": 1})
+    first = await book_all(ledger, await begin(owner), rated(usage_event("same"), 0))
+    records = [rated(usage_event("same"), 1), rated(other, 2), rated(other, 3), rejection(4), b"rubbish"]
+    await book_all(ledger, first.progress, *records)
+    columns = "tenant, key_id, duplicate, conflict, rejected"
+    rows = await owner.fetch(f"SELECT {columns} FROM accounting_keys ORDER BY key_id")
+    assert [tuple(row) for row in rows] == [("", "", 0, 0, 1), ("acme", "k7f3a00000000", 1, 2, 0)]
+    assert await owner.fetchval("SELECT key_id FROM unbooked WHERE origin_offset = 2") == "k7f3a00000000"
+
+
 async def test_the_same_id_of_two_tenants_is_two_events(
     owner: asyncpg.Connection, ledger: asyncpg.Connection
 ) -> None:

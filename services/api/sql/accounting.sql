@@ -14,3 +14,7 @@ SELECT tenant, sum(priced) AS priced, sum(free) AS free, sum(reported) AS report
     sum(provisional) AS provisional, sum(unpriced) AS unpriced, sum(duplicate) AS duplicate,
     sum(conflict) AS conflict, sum(rejected) AS rejected, sum(holes) AS holes
 FROM accounting GROUP BY tenant
+
+-- name: by_key
+-- Whose events were not booked: of the tenant, or of all.
+SELECT tenant, key_id, duplicate, conflict, rejected FROM accounting_by_key($1)

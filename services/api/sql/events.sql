@@ -12,7 +12,7 @@ WHERE e.occurred_at = $1 AND e.identity = $2 ORDER BY e.seq
 
 -- name: unbooked_copies
 -- What became of the other submissions of the same identity.
-SELECT outcome, reason, recorded_at, origin_partition AS partition, origin_offset AS offset, size FROM unbooked
+SELECT outcome, reason, recorded_at, key_id, origin_partition AS partition, origin_offset AS offset, size FROM unbooked
 WHERE identity = $1 ORDER BY recorded_at DESC LIMIT $2
 
 -- name: catalog_entries
@@ -44,7 +44,7 @@ ORDER BY p.occurred_at DESC, p.identity DESC, p.seq DESC
 
 -- name: list_unbooked
 -- What arrived in [from, to) and was not booked, newest first, after ($4, $5, $6).
-SELECT outcome, reason, source, event_id AS id, size, recorded_at, origin_partition AS partition,
+SELECT outcome, reason, source, event_id AS id, size, recorded_at, key_id, origin_partition AS partition,
     origin_offset AS offset
 FROM unbooked
 WHERE recorded_at >= $1 AND recorded_at < $2 AND outcome = ANY ($3::text[])

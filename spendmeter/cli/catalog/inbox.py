@@ -16,7 +16,8 @@ def inbox(
     tenant: Tenant = "",
     json: Json = False,
 ) -> None:
-    """Show what is used and has no price, what is at stake, and a price to begin with.
+    """Show what is used and has no price, what is at stake, and a price to begin with; and the fields that
+    senders gave and that nobody knows.
 
     \b
     Examples:
@@ -27,7 +28,7 @@ def inbox(
         provider, sku = provider_and_sku(accept)
         print_review(ask("POST", "inbox", tenant, body={"provider": provider, "sku": sku}), json)
         return
-    answer = ask("GET", "inbox", tenant)
+    answer = ask("GET", "inbox", tenant) | ask("GET", "inbox/dropped", tenant)
     if shown(answer, json):
         return
     for item in answer["items"]:
@@ -43,3 +44,11 @@ def inbox(
         typer.echo(f"  next: {way}")
     if not answer["items"]:
         typer.echo("everything that is used has a price")
+    if answer["dropped"]:
+        typer.echo("\nfields of events that nobody knows, and that were not kept:")
+    for row in answer["dropped"]:
+        key = f"{row['key_id']} ({row['key_name']})" if row["key_name"] else row["key_id"]
+        whose = row["tenant"] or "an operator"
+        typer.echo(
+            f"  {row['name']}  {row['requests']:,} requests of key {key} of {whose}, last {row['last_at']}"
+        )
