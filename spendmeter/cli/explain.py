@@ -6,11 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
+from spendmeter.cli._running import as_json as told_as_json
+
 
 def command(
     source: Annotated[str, typer.Argument(help="Who sent the event.")],
     id: Annotated[str, typer.Argument(help="The event's id.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the receipt as JSON.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the receipt, or why not, as JSON.", callback=told_as_json)
+    ] = False,
 ) -> None:
     """Explain what a booked event cost: which price decided each line, why the others lost, the arithmetic.
 

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from spendmeter.cli._running import as_json as told_as_json
+from spendmeter.cli._running import misused
+
 if TYPE_CHECKING:
     from spendmeter.contracts.events import UsageEvent
     from spendmeter.contracts.rated import Line
@@ -34,7 +37,9 @@ def command(
     shipped: Annotated[
         bool, typer.Option("--shipped", help="The catalog of this release, also when a system runs.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, refusals too.", callback=told_as_json)
+    ] = False,
 ) -> None:
     """Explain what usage costs, line by line. By the running system's catalog, or, when none runs, by that of
     this release; the answer says which. Exit code 3: for some of it there is no price.
@@ -54,12 +59,12 @@ def command(
     from spendmeter.pricing.explain import explain, naming
 
     if tenant and shipped:
-        raise typer.BadParameter("--tenant is of the running system, and --shipped asks none")
+        misused("--tenant is of the running system, and --shipped asks none")
     event = _event(model, usage, at, tier, region, tenant)
     asked = event.data.provider
     prices = (None if shipped else _prices.running(tenant)) or _prices.shipped(asked)
     if tenant and not prices.book.version:
-        raise typer.BadParameter("--tenant is of the running system, and none runs here: make up")
+        misused("--tenant is of the running system, and none runs here: make up")
     plan = prices.book.plan(tenant, event.data)
     others = set(prices.book.sellers(plan.provider)) - {asked}
     if not prices.book.version and plan.sku is None and others:
@@ -68,7 +73,7 @@ def command(
     book = prices.book
     for unit in event.data.usage:
         if unit not in book.parents:
-            raise typer.BadParameter(f"the catalog has no unit {unit!r}{_near(unit, book.parents)}")
+            misused(f"the catalog has no unit {unit!r}{_near(unit, book.parents)}")
     rating, lines = explain(event, book)
     hint = "" if plan.sku else _near_models(book, plan.provider, asked, event.data.sku)
     names = list(naming(tenant, event.data, book))
@@ -100,20 +105,20 @@ def _event(model: str, usage: list[str], at: str | None, tier: str, region: str,
 
     provider, slash, sku = model.partition("/")
     if not (provider and slash and sku):
-        raise typer.BadParameter(f"{model!r}: write PROVIDER/SKU, as in openai/gpt-4o")
+        misused(f"{model!r}: write PROVIDER/SKU, as in openai/gpt-4o")
     quantities: dict[str, str] = {}
     for item in usage:
         unit, equals, quantity = item.partition("=")
         if not unit or not equals:
-            raise typer.BadParameter(f"{item!r}: write UNIT=NUMBER, as in input_tokens=2000")
+            misused(f"{item!r}: write UNIT=NUMBER, as in input_tokens=2000")
         if unit in quantities:
-            raise typer.BadParameter(f"{unit} is given twice")
+            misused(f"{unit} is given twice")
         quantities[unit] = quantity
     try:
         time = datetime.fromisoformat(at) if at else datetime.now(UTC)
         time = (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise typer.BadParameter(f"--at {at!r}: write 2025-06-01 or 2025-06-01T10:00:00Z") from None
+        misused(f"--at {at!r}: write 2025-06-01 or 2025-06-01T10:00:00Z")
     tier = tier.lower() or "standard"
     said: dict[str, Any] = {
         "specversion": "1.0", "type": EVENT_TYPE, "id": "price", "source": "cli", "subject": "price",
@@ -126,7 +131,7 @@ def _event(model: str, usage: list[str], at: str | None, tier: str, region: str,
     try:
         return read_event(encode_event(said))
     except EventError as error:
-        raise typer.BadParameter(str(error).removeprefix("data.usage.")) from None
+        misused(str(error).removeprefix("data.usage."))
 
 
 def _near_models(book: Any, provider: str | None, asked_provider: str, sku: str) -> str:

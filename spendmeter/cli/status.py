@@ -13,12 +13,15 @@ import typer
 
 from deploy.local.state import ProcessEntry, State
 from spendmeter.cli._running import NoAnswer, flying, home, read_counts, running_state
+from spendmeter.cli._running import as_json as told_as_json
 
 KAFKA_SECONDS_MAX = 10.0
 
 
 def command(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for programs.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object for programs.", callback=told_as_json)
+    ] = False,
 ) -> None:
     """Show each process, the lag of each consumer group, and where the events are.
 

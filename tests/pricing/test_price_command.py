@@ -117,3 +117,9 @@ def test_it_answers_at_once() -> None:
     began = time.process_time()
     run(*GPT_4O)
     assert time.process_time() - began < 0.5  # measured 0.1 s; the interpreter's start comes on top
+
+
+def test_who_asks_for_json_gets_json_when_refused() -> None:
+    result = run("openai/gpt-4o", "input_tokns=1", "--json")
+    assert result.exit_code == 2
+    assert "did you mean input_tokens" in json.loads(result.stdout)["detail"]
