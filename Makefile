@@ -5,13 +5,14 @@ HOST_PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python;
 PY := .venv/bin/python
 SPENDMETER := ./bin/spendmeter
 
-.PHONY: help up down clean install install-test test lint format kill bench-flow bench-ledger bench-rating parity lock
+.PHONY: help up down clean install install-test test lint format kill hardship bench-flow bench-ledger bench-rating parity lock
 
 help:
 	@echo 'make up       install, start everything, stream demo usage (Ctrl-C stops; data stays)'
 	@echo 'make test     install, lint, type-check, run every test on real Kafka and Postgres'
 	@echo 'make down     stop everything          make clean    remove the data'
 	@echo 'make install  set up without starting  make kill     crash every worker five times under load'
+	@echo 'make hardship  strangers, neighbours, frozen workers: how long others wait'
 	@echo 'make bench-flow, bench-ledger, bench-rating   measure'
 	@echo 'make parity   hold every price against two other pricers'
 
@@ -63,6 +64,9 @@ test: install-test lint
 
 kill: install-test
 	@$(PY) -m tests.faults.kill $(ARGS)
+
+hardship: install-test
+	@$(PY) -m tests.hardship $(ARGS)
 
 bench-flow bench-ledger bench-rating: install-test
 	@$(PY) -m tests.benchmarks.$(subst -,_,$@) $(ARGS)
