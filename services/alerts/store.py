@@ -60,13 +60,13 @@ class Store:
     async def rules(self) -> dict[str, TenantRules]:
         """Every tenant's rules as of now."""
         budgets: dict[str, list[Budget]] = {}
-        for row in await self._pool.fetch(SQL["budgets"], BUDGETS_MAX):
+        for row in await self._limited("budgets", BUDGETS_MAX):
             columns = dict(row) | {"id": str(row["id"])}
             columns["thresholds_percent"] = tuple(row["thresholds_percent"])
             budgets.setdefault(row["tenant"], []).append(Budget(**columns))
         return {
             row["tenant"]: TenantRules(calendar=_calendar(row), budgets=tuple(budgets.get(row["tenant"], ())))
-            for row in await self._pool.fetch(SQL["tenants"], TENANTS_MAX)
+            for row in await self._limited("tenants", TENANTS_MAX)
         }
 
     async def current(self, tenant: str, now: datetime) -> list[Incident]:
@@ -111,6 +111,12 @@ class Store:
         async with self._pool.acquire() as connection, connection.transaction():
             for incident in _incidents(await connection.fetch(SQL["acknowledge"])):
                 await self._notify(connection, incident, "acknowledged", incident.updated_at)
+
+    async def _limited(self, name: str, rows_max: int) -> list[asyncpg.Record]:
+        rows = await self._pool.fetch(SQL[name], rows_max + 1)
+        if len(rows) > rows_max:
+            log().error("more than can be watched", what=name, watched=rows_max)
+        return rows[:rows_max]
 
     async def _replace(self, connection: Any, before: Incident, after: Incident) -> bool:
         found = await connection.fetchval(SQL["update"], _record(after), before.state, before.updated_at)

@@ -33,9 +33,11 @@ LOOK_INTERVAL_S = 1.0
 """However many totals arrive, a tenant is looked at once in so long."""
 SWEEP_INTERVAL_S = 3.0
 """And at least once in so long when none does: a lost message must not miss a breach."""
+CHEAP_LOOK_S = 0.25
 LOOK_SHARE = 0.25
 """Of one connection's time that a tenant's budgets take, and its anomalies as well: where a look takes long,
-for its series are many, the next one comes later, and the processors stay free for others."""
+for its series are many, the next one comes later, and the processors stay free for others. A look of
+CHEAP_LOOK_S is free: it is a small tenant's on a busy machine."""
 REST_S_MAX = 30.0
 RETRY_S = 1.0
 HOT_AGE_MAX = timedelta(seconds=15)
@@ -174,8 +176,8 @@ class TenantWatch:
         until = look.until(incident, hot)
         after = until.replace(second=0, microsecond=0) + MINUTE
         counter = counted(incident.scope, incident.currency)
-        spent = await self._counters.since(counter, incident.began_at.replace(second=0, microsecond=0), after)
-        series = await self._counters.series(spent.leaders)
+        spent = await self._episodes.since(counter, incident.began_at.replace(second=0, microsecond=0), after)
+        series = await self._episodes.series(spent.leaders)
         renewed = with_figures(incident, look.figures(incident, spent, series, until), look.now)
         await self._renew(look.teller, incident, renewed, ending)
 
@@ -206,7 +208,7 @@ class TenantWatch:
                 continue
             self._seen[of] = True
             took, used = time.monotonic() - began, turns.used_s(self._tenant, of) - served
-            rest = min(REST_S_MAX, used / LOOK_SHARE - took)
+            rest = min(REST_S_MAX, (used - CHEAP_LOOK_S) / LOOK_SHARE - took)
             await asyncio.sleep(max(0.0, LOOK_INTERVAL_S - took, rest))
             with suppress(TimeoutError):
                 async with asyncio.timeout(SWEEP_INTERVAL_S - LOOK_INTERVAL_S):
@@ -225,6 +227,7 @@ class TenantWatch:
         shared, calendar = self._shared, self._rules.calendar
         turn = partial(shared.turns.turn, self._tenant)
         self._counters = CounterReader(shared.pool, self._tenant, calendar.zone, partial(turn, "budgets"))
+        self._episodes = CounterReader(shared.pool, self._tenant, calendar.zone, partial(turn, "anomalies"))
         self._minutes = MinuteReader(
             shared.pool, self._tenant, calendar.currency, partial(turn, "anomalies"), shared.learner
         )
