@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from typing import Any
 
 LABELS = ("team", "project", "feature", "workflow", "workflow_version", "agent", "environment")
 QUANTITY_LIMIT = 2**63
+NORMAL_FORM_C_FROM = datetime(2026, 11, 25, 18, tzinfo=UTC)
+"""Earlier labels stayed as they were sent."""
 _WRITTEN = re.compile(r"[0-9]{1,18}(\.[0-9]{1,12})?", re.ASCII)
 
 
@@ -70,7 +73,7 @@ def read(raw: bytes | str | None) -> Usage:
     body = decode(raw or b"")
     try:
         data = body["data"]
-        labels = data.get("labels") or {}
+        labels = _labels(body)
         usage = {unit: quantity(value) for unit, value in data["usage"].items()}
         event = Usage(
             tenant=_name(body["tenant"]),
@@ -96,6 +99,15 @@ def read(raw: bytes | str | None) -> Usage:
     return event
 
 
+def _labels(body: Mapping[str, Any]) -> dict[str, str]:
+    """The labels, in Unicode's normal form C for what was received since that is the rule."""
+    labels: dict[str, str] = body["data"].get("labels") or {}
+    received = body.get("receivedat")
+    if received is not None and datetime.fromisoformat(received) < NORMAL_FORM_C_FROM:
+        return labels
+    return {name: unicodedata.normalize("NFC", label) for name, label in labels.items()}
+
+
 def quantity(value: object) -> Decimal:
     """A quantity of at least 0 and below 2^63. Raises ValueError."""
     if isinstance(value, str) and _WRITTEN.fullmatch(value):
@@ -118,7 +130,7 @@ def identity(tenant: str, source: str, id: str) -> bytes:
 def content_digest(event: Usage) -> bytes:
     """Equal for two copies that say the same: without times, key, trace, user label and unknown fields."""
     body, data = event.body, event.body["data"]
-    labels, context = data.get("labels") or {}, data.get("context") or {}
+    labels, context = _labels(body), data.get("context") or {}
     performance, outcome = data.get("performance") or {}, data.get("outcome")
     said = [
         body.get("type"), body.get("subject"), event.tenant, event.source, event.id,
@@ -135,9 +147,8 @@ def content_digest(event: Usage) -> bytes:
 def metered_digest(provider: str, sku: str, usage: Mapping[str, Decimal], labels: Mapping[str, str]) -> bytes:
     """Equal for a submission and its event: what was used and whose it is (the user label, which ingest
     replaces, left out)."""
-    return _digest(
-        [provider, sku, _quantities(usage), {k: v for k, v in labels.items() if v and k != "user"}]
-    )
+    said = {k: unicodedata.normalize("NFC", v) for k, v in labels.items() if v and k != "user"}
+    return _digest([provider, sku, _quantities(usage), said])
 
 
 def _digest(said: object) -> bytes:

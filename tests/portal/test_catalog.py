@@ -195,3 +195,16 @@ async def test_what_became_doubtful_since_it_was_proposed_is_confirmed_too(
     await page.get_by_label("I have looked at").check()
     await page.get_by_role("button", name="Approve").click()
     await expect(page.locator(".catalog")).to_contain_text("In force as publication 4")
+
+
+async def test_the_inbox_names_fields_that_senders_gave_and_nobody_knows(
+    context: BrowserContext, address: str, book: Book
+) -> None:
+    page = await operator(context, address, book)
+    await book.connection.execute(
+        "INSERT INTO dropped_names VALUES ('acme', 'k7f3a', 'data.labels.costcenter', now(), now(), 412)"
+    )
+    await page.goto(f"{address}/#/inbox")
+    await expect(page.locator(".dropped")).to_contain_text(
+        "data.labels.costcenter: 412 requests of key k7f3a of acme"
+    )

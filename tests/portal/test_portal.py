@@ -6,6 +6,7 @@ import asyncio
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 from playwright.async_api import BrowserContext, Route, expect
 
@@ -79,6 +80,15 @@ async def test_a_label_that_is_markup_stays_text(context: BrowserContext, addres
     await page.locator(".chart .bars path").first.hover(force=True)
     assert await page.locator("main img").count() == 0
     assert await page.title() == "Spendmeter"
+
+
+async def test_a_character_that_cannot_be_seen_is_shown_as_what_it_is(
+    context: BrowserContext, address: str, book: Book
+) -> None:
+    await spend_a_second_ago(book, team="pay\u200bments\u202e")  # as booked before such labels were refused
+    page = await context.new_page()
+    await log_in(page, address, await book.key("acme", "read"))
+    await expect(page.locator(".explorer tbody")).to_contain_text("pay⟨U+200B⟩ments⟨U+202E⟩")
 
 
 async def test_a_wrong_key_is_refused_in_words_and_the_cookie_is_out_of_reach(
@@ -237,3 +247,16 @@ async def test_twenty_thousand_labels_are_the_largest_by_name_and_one_row_of_oth
     await explorer.get_by_role("button", name="Show 200 of 20,000").click()
     await expect(explorer.locator("tbody tr")).to_have_count(201)
     await expect(explorer.locator(".total")).to_have_text("$2,000,100.00")
+
+
+async def test_a_receipts_first_line_tells_of_a_conflict(
+    context: BrowserContext, address: str, book: Book
+) -> None:
+    await spend_a_second_ago(book)
+    await book.unbooked("acme", SOURCE, ID, "conflict", "another event was booked before", "k7f3a")
+    page = await context.new_page()
+    await log_in(page, address, await book.key("acme", "read"))
+    await page.goto(f"{address}/#/event?source={SOURCE}&id={quote(ID, safe='')}")
+    receipt = page.locator(".receipt")
+    await expect(receipt).to_contain_text("conflict: another event with this id was booked first, at")
+    await expect(receipt.locator(".copies")).to_contain_text("key k7f3a")

@@ -94,3 +94,16 @@ def test_two_copies_say_the_same_whatever_way_they_were_written() -> None:
     assert content_digest(one) == content_digest(read(json.dumps(other | {"time": "2026-11-24T00:00:00Z"})))
     other["data"]["usage"]["input_tokens"] = "6"
     assert content_digest(one) != content_digest(read(json.dumps(other)))
+
+
+@pytest.mark.parametrize(
+    ("received", "alike"), [("2026-11-25T18:00:00Z", True), ("2026-11-25T17:59:59Z", False)]
+)
+def test_a_label_is_one_in_both_normal_forms_since_that_is_the_rule(received: str, alike: bool) -> None:
+    found = []
+    for team in ("caf\u00e9", "cafe\u0301"):
+        body = json.loads(said(labels={"team": team})) | {"receivedat": received}
+        found.append(read(json.dumps(body).encode()))
+    one, other = found
+    assert (content_digest(one) == content_digest(other)) == alike
+    assert (one.dimensions == other.dimensions) == alike

@@ -1,5 +1,9 @@
 // Elements without a template language. Text goes in as text, never as markup: labels are written by senders.
 
+// What cannot be seen is shown as what it is: labels booked before they were refused, ids and sources may hold it.
+const UNSEEN = /(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+export const visible = (text) => text.replace(UNSEEN, (found) => `⟨U+${found.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
+
 export function el(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -9,13 +13,15 @@ export function el(tag, properties = {}, ...children) {
     else if (name in element && name !== "list") element[name] = value;
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  const shown = children.flat().filter((child) => child !== null && child !== undefined && child !== false);
+  element.append(...shown.map((child) => (child instanceof Node ? child : visible(String(child)))));
   return element;
 }
 
 // Text is only written where it changed, so that selections, focus and screen readers are left in peace.
 export function say(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  const shown = visible(String(text));
+  if (element.textContent !== shown) element.textContent = shown;
   return element;
 }
 

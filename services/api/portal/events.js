@@ -101,7 +101,7 @@ export function receiptPage(query) {
 }
 
 function rejected(receipt) {
-  return [el("p", {}, status("rejected"), " It was received, and not booked:"), copies(receipt.copies)];
+  return [el("p", {}, status("rejected"), ` ${receipt.summary}`), copies(receipt.copies)];
 }
 
 function booked(receipt) {
@@ -109,6 +109,7 @@ function booked(receipt) {
   const step = (name, when, ...facts) => el("li", {}, el("b", {}, name), el("span", {}, when), facts.map((fact) => el("small", {}, fact)));
   const at = (moment) => (moment ? `${momentOf(moment, session.tz)} ${session.tz}` : "not stamped");
   return [
+    el("p", { className: receipt.summary.startsWith("conflict") ? "bad" : "soft" }, receipt.summary),
     el("p", { className: "verdict" }, el("strong", {}, money(first.effective, first.currency)), el("span", { className: "soft" }, ` ${first.effective} ${first.currency} `), status(first.status)),
     el("ol", { className: "steps" },
       step("Received", at(receipt.received.at), `key ${receipt.received.key_id || "of an operator"}`, `partition ${receipt.received.partition}, offset ${count(receipt.received.offset)}`),
@@ -155,5 +156,5 @@ function source(name, entry) {
 
 function copies(list) {
   return el("ul", { className: "rows copies" }, list.map((copy) => el("li", {}, status(copy.outcome), ` ${copy.reason} `,
-    el("small", {}, `${momentOf(copy.recorded_at, session.tz)} ${session.tz} · partition ${copy.partition}, offset ${count(copy.offset)} · ${count(copy.size)} bytes`))));
+    el("small", {}, `${momentOf(copy.recorded_at, session.tz)} ${session.tz} · partition ${copy.partition}, offset ${count(copy.offset)} · ${count(copy.size)} bytes${copy.key_id ? ` · key ${copy.key_id}` : ""}`))));
 }

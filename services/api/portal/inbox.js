@@ -20,16 +20,23 @@ export function inboxPage(query) {
   const note = el("p", { className: "soft" }, "Looking…");
   const open = el("ul", { className: "rows" });
   const opened = el("p", { className: "fine" });
+  const dropped = el("ul", { className: "rows dropped" });
+  const droppedNote = el("p", { className: "fine" });
   const drafts = new Map(); // what was written of an item outlives its place in the list
   const element = el("section", { className: "card receipt catalog inbox" }, trail(home(), el("a", { href: link("catalog", whoseOf(query)) }, "Catalog"), "Inbox"),
-    el("div", { className: "controls" }, el("h1", {}, "Used, and without a price"), whoseChoice("inbox", query)), note, list, el("h2", {}, "Open proposals"), open, opened);
+    el("div", { className: "controls" }, el("h1", {}, "Used, and without a price"), whoseChoice("inbox", query)), note, list, el("h2", {}, "Fields that nobody knows"), dropped, droppedNote, el("h2", {}, "Open proposals"), open, opened);
   let beats = 0;
 
   async function refresh() {
     const acting = actingOf(query);
-    const [inbox, proposals] = await Promise.all([get("/v1/catalog/inbox", { limit: ITEMS_MAX }, acting), beats++ % SLOW_BEATS ? null : get("/v1/catalog/proposals", { state: "open" }, acting)]);
+    const slow = beats++ % SLOW_BEATS === 0;
+    const [inbox, proposals, names] = await Promise.all([get("/v1/catalog/inbox", { limit: ITEMS_MAX }, acting), slow ? get("/v1/catalog/proposals", { state: "open" }, acting) : null, slow ? get("/v1/catalog/inbox/dropped", {}, acting) : null]);
     say(note, inbox.items.length ? `${inbox.items.length === ITEMS_MAX ? "At least " : ""}${count(inbox.items.length)} that publication ${inbox.version} of the catalog has no price for, the newest first. Their cost is bounded where a family is known, and counted where it is not.` : `Everything that is used has a price in publication ${inbox.version}.`);
     keyed(list, inbox.items, ({ provider, sku }) => JSON.stringify([provider, sku]), (item) => made(item), update);
+    if (names) {
+      keyed(dropped, names.dropped, ({ tenant, key_id: key, name }) => JSON.stringify([tenant, key, name]), () => el("li"), (item, row) => say(item, `${row.name}: ${count(row.requests)} requests of key ${row.key_id}${row.key_name && ` (${row.key_name})`} of ${row.tenant || "an operator"}, last ${ago(row.last_at)}`));
+      say(droppedNote, names.dropped.length ? "Senders gave them, and nothing of them was kept. A label that is spelt wrongly is spend without that label." : "None was sent in the last 90 days.");
+    }
     if (proposals) {
       keyed(open, proposals.proposals, ({ id }) => id, (each) => el("li", {}, el("a", { href: link("proposal", { id: each.id, ...whoseOf(query) }) }, `${each.id}: ${each.name}`), el("small", {}, ` ${moment(each.proposed_at)} by ${each.proposed_by} ${each.note}`)));
       say(opened, proposals.proposals.length ? "" : "None waits for a decision.");
