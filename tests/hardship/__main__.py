@@ -32,7 +32,7 @@ def main() -> None:
         began = time.monotonic()
         with (
             tempfile.TemporaryDirectory(prefix="hardship") as folder,
-            System(Path(folder) / "home") as system,
+            System(Path(folder) / "home", environment=getattr(hardship, "ENVIRONMENT", {})) as system,
         ):
             measured = hardship.measure(system)
         print(f"  {measured}, after {time.monotonic() - began:.0f} s", flush=True)
