@@ -6,20 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from spendmeter.contracts.money import EXACT
-from spendmeter.contracts.periods import Period, period_bounds
+from spendmeter.contracts.periods import Period
 from spendmeter.contracts.series import DIMENSIONS, Series
-
-
-@dataclass(frozen=True, kw_only=True)
-class Calendar:
-    """How a tenant counts: its zone, the first month of its fiscal year, the currency of its book."""
-
-    zone: ZoneInfo
-    fiscal_start_month: int
-    currency: str
+from spendmeter.contracts.terms import Timeline
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +30,9 @@ class Budget:
     updated_at: datetime
     """When it was made or last changed."""
 
-    def bounds(self, at: datetime, calendar: Calendar) -> tuple[datetime, datetime]:
+    def bounds(self, at: datetime, calendar: Timeline) -> tuple[datetime, datetime]:
         """[start, end) in UTC of the period that holds `at`."""
-        return period_bounds(self.period, at, calendar.zone, calendar.fiscal_start_month)
+        return calendar.bounds(self.period, at)
 
 
 def matches(series: Series, scope: Mapping[str, str]) -> bool:
@@ -52,15 +43,13 @@ def matches(series: Series, scope: Mapping[str, str]) -> bool:
     return True
 
 
-def trouble(budget: Budget, calendar: Calendar) -> str:
-    """Why the budget cannot be watched; '' = it can."""
+def trouble(budget: Budget, currency: str) -> str:
+    """Why the budget cannot be watched by who counts in `currency`; '' = it can."""
     unknown = sorted(set(budget.filter) - set(DIMENSIONS))
     if unknown:
         return f"budget {budget.name!r} filters by {', '.join(unknown)}: not a dimension"
-    if budget.currency != calendar.currency:
-        return (
-            f"budget {budget.name!r} is in {budget.currency}, but the tenant's book is in {calendar.currency}"
-        )
+    if budget.currency != currency:
+        return f"budget {budget.name!r} is in {budget.currency}, but the tenant's book is in {currency}"
     return ""
 
 

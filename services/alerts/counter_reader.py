@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import asyncpg
 
 from services.alerts.anomalies import MINUTE
 from services.alerts.counters import LEADERS_MAX, NOTHING, Counted, Counters, Leader, Part, Sum, edges
 from spendmeter.contracts.series import DIMENSIONS, Series
+from spendmeter.contracts.terms import Timeline
 from spendmeter.platform.postgres import load_sql
 
 SQL = load_sql(Path(__file__).with_name("sql") / "reader.sql")
@@ -68,12 +68,12 @@ class CounterReader:
         self,
         pool: asyncpg.Pool[asyncpg.Record],
         tenant: str,
-        zone: ZoneInfo,
+        calendar: Timeline,
         turn: Turn,
     ) -> None:
         self._pool = pool
         self._tenant = tenant
-        self._zone = zone
+        self._calendar = calendar
         self._allowance = Allowance()
         self._turn = turn
         self._named: set[datetime] = set()
@@ -92,7 +92,7 @@ class CounterReader:
         if not wanted:
             return
         counters = self.counters
-        counters.lay_out(edges(min(wanted.values()), now, self._zone))
+        counters.lay_out(edges(min(wanted.values()), now, self._calendar))
         counters.changed(named)
         await self._fill(wanted)
         await self._read_again(wanted)

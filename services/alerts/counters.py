@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from services.alerts.anomalies import MINUTE
 from services.alerts.incidents import HOUR, per_hour
 from spendmeter.contracts.money import EXACT, ZERO, total
-from spendmeter.contracts.periods import day_start
+from spendmeter.contracts.terms import Timeline
 
 MINUTES_KEPT = timedelta(minutes=10)
 """Minutes younger than this stay apart, for little is later; then they become hours, and hours days."""
@@ -84,26 +83,25 @@ class Part:
         self.read_at_s, self.dirty = at_s, False
 
 
-def edges(since: datetime, now: datetime, zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
-    """[since, the open minute) cut at the zone's midnights into days, hours and minutes, oldest first.
+def edges(since: datetime, now: datetime, calendar: Timeline) -> list[tuple[datetime, datetime]]:
+    """[since, the open minute) cut at the tenant's midnights into days, hours and minutes, oldest first.
 
-    `since` is a local day's beginning. Whatever is younger than MINUTES_KEPT is cut into minutes.
+    `since` is the beginning of one of its days. Whatever is younger than MINUTES_KEPT is cut into minutes.
     """
     open_minute = now.replace(second=0, microsecond=0)
     old = open_minute - MINUTES_KEPT
     cut: list[tuple[datetime, datetime]] = []
-    date = since.astimezone(zone).date()
-    while (start := day_start(date, zone)) < open_minute:
-        date += timedelta(days=1)
-        end = day_start(date, zone)
+    start, end = calendar.bounds("day", since)
+    while start < open_minute:
         if end <= old:
             cut.append((start, end))
-            continue
+            start = end
         while start < min(end, open_minute):
             hour = min(start + HOUR, end)
             after = hour if hour <= old else start + MINUTE
             cut.append((start, after))
             start = after
+        end = calendar.bounds("day", start)[1]
     return cut
 
 

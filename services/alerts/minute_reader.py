@@ -39,7 +39,8 @@ class MinuteReader:
     ) -> None:
         self._pool = pool
         self._tenant = tenant
-        self._currency = currency
+        self.currency = currency
+        """What it reads; minutes in another one teach nothing of this one."""
         self._turn = turn
         self._learner = learner
         self._known: dict[datetime, _Read] = {}
@@ -115,7 +116,7 @@ class MinuteReader:
                 began = time.monotonic()
                 try:
                     rows = await self._pool.fetch(
-                        SQL["fold"], self._tenant, self._currency, chunk, COMBINATIONS_MAX, VALUES_MAX
+                        SQL["fold"], self._tenant, self.currency, chunk, COMBINATIONS_MAX, VALUES_MAX
                     )
                 except (TimeoutError, asyncpg.QueryCanceledError):
                     self._at_once = 1

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import asyncpg
 import msgspec
 
-from services.alerts.budgets import Budget, Calendar
+from services.alerts.budgets import Budget
 from services.alerts.incidents import Incident, event_of
 from spendmeter.contracts.incidents import Transition, encode_incident
 from spendmeter.contracts.money import plain
+from spendmeter.contracts.terms import NO_TERMS, Timeline, timeline_of
 from spendmeter.platform.postgres import load_sql
 from spendmeter.platform.telemetry import Meters, log
 
@@ -34,9 +34,9 @@ TOPIC = UUID(int=0)
 
 @dataclass(frozen=True, kw_only=True)
 class TenantRules:
-    """How a tenant counts, and the budgets in force."""
+    """In what a tenant counts, and the budgets in force."""
 
-    calendar: Calendar
+    calendar: Timeline
     budgets: tuple[Budget, ...]
 
 
@@ -64,9 +64,15 @@ class Store:
             columns = dict(row) | {"id": str(row["id"])}
             columns["thresholds_percent"] = tuple(row["thresholds_percent"])
             budgets.setdefault(row["tenant"], []).append(Budget(**columns))
+        stated: dict[str, list[Mapping[str, Any]]] = {}
+        for row in await self._pool.fetch(SQL["terms"]):
+            stated.setdefault(row["tenant"], []).append(dict(row))
+        tenants = [row["tenant"] for row in await self._limited("tenants", TENANTS_MAX)]
         return {
-            row["tenant"]: TenantRules(calendar=_calendar(row), budgets=tuple(budgets.get(row["tenant"], ())))
-            for row in await self._limited("tenants", TENANTS_MAX)
+            tenant: TenantRules(
+                calendar=_calendar(tenant, stated.get(tenant, ())), budgets=tuple(budgets.get(tenant, ()))
+            )
+            for tenant in tenants
         }
 
     async def current(self, tenant: str, now: datetime) -> list[Incident]:
@@ -139,14 +145,13 @@ class Store:
         )
 
 
-def _calendar(row: asyncpg.Record) -> Calendar:
+def _calendar(tenant: str, rows: Sequence[Mapping[str, Any]]) -> Timeline:
     try:
-        zone = ZoneInfo(row["zone"])
+        return timeline_of(rows)
     except (KeyError, ValueError, OSError):
         # One tenant's typo must not blind the others; UTC watches it, if with other midnights.
-        log().error("unknown zone, counting in UTC", tenant=row["tenant"])
-        zone = ZoneInfo("UTC")
-    return Calendar(zone=zone, fiscal_start_month=row["fiscal_start_month"], currency=row["currency"])
+        log().error("unknown zone, counting in UTC", tenant=tenant)
+        return timeline_of({**row, "zone": NO_TERMS.time_zone} for row in rows)
 
 
 _FIELDS = tuple(field.name for field in fields(Incident))

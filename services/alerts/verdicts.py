@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from services.alerts.anomalies import Learned, detect, is_hot
-from services.alerts.budgets import Budget, Calendar, highest_breach
+from services.alerts.budgets import Budget, highest_breach
 from services.alerts.counters import Counted, Counters, Sum
 from services.alerts.incidents import (
     HOUR,
@@ -27,6 +27,7 @@ from services.alerts.minutes import Recent, by_series
 from services.alerts.words import Teller
 from spendmeter.contracts.money import EXACT, divided, quantised, total
 from spendmeter.contracts.series import Series
+from spendmeter.contracts.terms import Timeline
 
 QUIET = timedelta(minutes=5)
 """An anomaly is over when its scope was not hot for so long."""
@@ -39,7 +40,7 @@ UPDATE_SHARE = 100
 """Figures are renewed after 1/100 of an incident's age, within these bounds: an old one changes slowly."""
 
 
-def periods(budget: Budget, now: datetime, calendar: Calendar) -> list[tuple[datetime, datetime]]:
+def periods(budget: Budget, now: datetime, calendar: Timeline) -> list[tuple[datetime, datetime]]:
     """The budget's periods that are watched, as [start, end): one that closes, if any, and the open one.
 
     A budget that was made or changed since is for the open period alone.
@@ -53,7 +54,7 @@ def counted(scope: Mapping[str, str], currency: str) -> Counted:
     return Counted(currency, tuple(sorted(scope.items())))
 
 
-def wanted(budgets: Iterable[Budget], now: datetime, calendar: Calendar) -> dict[Counted, datetime]:
+def wanted(budgets: Iterable[Budget], now: datetime, calendar: Timeline) -> dict[Counted, datetime]:
     """The counters of these budgets, each with the beginning of its earliest period."""
     since: dict[Counted, datetime] = {}
     for budget in budgets:
@@ -81,7 +82,7 @@ class BudgetLook:
     """One tenant's budgets that can be watched at one moment, and what they have come to."""
 
     now: datetime
-    calendar: Calendar
+    calendar: Timeline
     budgets: Sequence[Budget]
     counters: Counters
     series: Mapping[bytes, Series] = field(default_factory=dict)

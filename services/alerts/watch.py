@@ -66,6 +66,7 @@ class TenantWatch:
         self._store = shared.store
         self._woken: dict[Pass, asyncio.Event] = {"budgets": asyncio.Event(), "anomalies": asyncio.Event()}
         self._seen: dict[Pass, bool] = {"budgets": False, "anomalies": False}
+        self._minutes: MinuteReader
         self._remember_nothing()
         self._name_troubles()
 
@@ -100,7 +101,8 @@ class TenantWatch:
     async def look_at_budgets(self) -> None:
         """Open what was crossed, renew what is open, end what is over."""
         now, rules, reader = datetime.now(UTC), self._rules, self._counters
-        watched = [budget for budget in rules.budgets if not trouble(budget, rules.calendar)]
+        terms = rules.calendar.at(now)
+        watched = [budget for budget in rules.budgets if not trouble(budget, terms.currency)]
         await reader.look(now, wanted(watched, now, rules.calendar))
         current = await self._store.current(self._tenant, now)
         look = BudgetLook(
@@ -108,7 +110,7 @@ class TenantWatch:
             calendar=rules.calendar,
             budgets=watched,
             counters=reader.counters,
-            teller=Teller(zone=rules.calendar.zone, portal_url=self._shared.portal_url),
+            teller=Teller(zone=terms.zone, portal_url=self._shared.portal_url),
         )
         self._shared.meters.add("spendmeter.alerts.evaluations", len(watched), kind="budget")
         if crossed := look.breached(current):
@@ -124,16 +126,19 @@ class TenantWatch:
 
     async def look_at_anomalies(self) -> None:
         """Open what is far over its expectation, renew what goes on, end what is over."""
-        now, calendar = datetime.now(UTC), self._rules.calendar
+        now = datetime.now(UTC)
+        terms = self._rules.calendar.at(now)
+        if self._minutes.currency != terms.currency:
+            self._minutes = self._new_minutes()
         await self._minutes.look(now)
         current = await self._store.current(self._tenant, now)
         look = AnomalyLook(
             tenant=self._tenant,
             now=now,
-            currency=calendar.currency,
+            currency=terms.currency,
             recent=self._minutes.recent,
             learned=self._minutes.learned,
-            teller=Teller(zone=calendar.zone, portal_url=self._shared.portal_url),
+            teller=Teller(zone=terms.zone, portal_url=self._shared.portal_url),
         )
         self._shared.meters.add("spendmeter.alerts.evaluations", kind="anomaly")
         if proposed := look.proposals(current):
@@ -220,15 +225,19 @@ class TenantWatch:
             event.set()
 
     def _name_troubles(self) -> None:
+        currency = self._rules.calendar.at(datetime.now(UTC)).currency
         for budget in self._rules.budgets:
-            if reason := trouble(budget, self._rules.calendar):
+            if reason := trouble(budget, currency):
                 log().error("a budget is not watched", tenant=self._tenant, rule=budget.id, reason=reason)
 
     def _remember_nothing(self) -> None:
         shared, calendar = self._shared, self._rules.calendar
         turn = partial(shared.turns.turn, self._tenant)
-        self._counters = CounterReader(shared.pool, self._tenant, calendar.zone, partial(turn, "budgets"))
-        self._episodes = CounterReader(shared.pool, self._tenant, calendar.zone, partial(turn, "anomalies"))
-        self._minutes = MinuteReader(
-            shared.pool, self._tenant, calendar.currency, partial(turn, "anomalies"), shared.learner
-        )
+        self._counters = CounterReader(shared.pool, self._tenant, calendar, partial(turn, "budgets"))
+        self._episodes = CounterReader(shared.pool, self._tenant, calendar, partial(turn, "anomalies"))
+        self._minutes = self._new_minutes()
+
+    def _new_minutes(self) -> MinuteReader:
+        shared, currency = self._shared, self._rules.calendar.at(datetime.now(UTC)).currency
+        turn = partial(shared.turns.turn, self._tenant, "anomalies")
+        return MinuteReader(shared.pool, self._tenant, currency, turn, shared.learner)

@@ -20,7 +20,7 @@ from services.api.openapi import answers
 from services.api.problems import Refused, not_found
 from services.api.question import Text
 from spendmeter.contracts.money import EXACT, divided, parse_decimal, total
-from spendmeter.contracts.periods import Period, period_bounds
+from spendmeter.contracts.periods import Period
 from spendmeter.contracts.series import DIMENSIONS
 from spendmeter.platform.postgres import load_sql
 
@@ -166,8 +166,7 @@ async def _read(connection: Connection, tenant: Tenant, id: UUID | None) -> list
     rows = await connection.fetch(SQL["list"], id)
     now = datetime.now(UTC)
     bounds: dict[str, tuple[datetime, datetime]] = {
-        period: period_bounds(period, now, tenant.zone, tenant.fiscal_start_month)
-        for period in {row["period"] for row in rows}
+        period: tenant.timeline.bounds(period, now) for period in {row["period"] for row in rows}
     }
     sums = {period: await connection.fetch(SQL["spent"], *within) for period, within in bounds.items()}
     spent = {row["series_id"] for rows_of_period in sums.values() for row in rows_of_period}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,9 +15,9 @@ import msgspec
 from fastapi import Request
 
 from services.api.problems import not_found
-from services.api.question import zone_of
 from services.api.shares import CONNECTIONS_MAX, Shares
 from services.api.spans import Calendar
+from spendmeter.contracts.terms import Terms, Timeline, timeline_of
 from spendmeter.platform.postgres import load_sql
 
 OWN_CONNECTIONS = 2
@@ -31,25 +32,28 @@ Connection = Any
 
 @dataclass(frozen=True, kw_only=True)
 class Tenant:
-    """What a tenant's amounts and days are in."""
+    """What a tenant's amounts and days are in: `terms` now, `timeline` at any time."""
 
     tenant: str
-    currency: str
-    zone: ZoneInfo
-    fiscal_start_month: int
+    name: str
+    terms: Terms
+    timeline: Timeline
 
+    @property
+    def currency(self) -> str:
+        return self.terms.currency
 
-def first_day_of_week(_tenant: Tenant) -> int:
-    """On which day the tenant's weeks begin; 0 = Monday, which is everybody's so far."""
-    return 0
+    @property
+    def zone(self) -> ZoneInfo:
+        return self.terms.zone
 
 
 def calendar_of(tenant: Tenant, zone: ZoneInfo | None = None) -> Calendar:
-    """The tenant's days, weeks and quarters; with `zone` on another clock."""
+    """The tenant's days, weeks and quarters now; with `zone` on another clock."""
     return Calendar(
         zone=zone or tenant.zone,
-        week_start=first_day_of_week(tenant),
-        fiscal_start_month=tenant.fiscal_start_month,
+        week_start=tenant.terms.first_weekday - 1,
+        fiscal_start_month=tenant.terms.fiscal_start_month,
     )
 
 
@@ -103,15 +107,12 @@ class Database:
 
 async def read_tenant(connection: Connection, tenant: str) -> Tenant:
     """Raises Refused (404) when there is none of that name."""
-    row = await connection.fetchrow(SQL["tenant"], tenant)
-    if row is None:
+    rows = await connection.fetch(SQL["tenant"], tenant)
+    if not rows:
         raise not_found(f"there is no tenant {tenant!r}")
-    return Tenant(
-        tenant=tenant,
-        currency=row["currency"],
-        zone=zone_of(row["zone"]),
-        fiscal_start_month=row["fiscal_start_month"],
-    )
+    timeline = timeline_of(rows)
+    now = timeline.at(datetime.now(UTC))
+    return Tenant(tenant=tenant, name=rows[0]["name"], terms=now, timeline=timeline)
 
 
 def database_of(request: Request) -> Database:

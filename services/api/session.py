@@ -15,10 +15,11 @@ from pydantic import BaseModel, Field
 
 from services.api.answers import Asked
 from services.api.auth import COOKIE, UNKNOWN_KEY, Anyone, Caller, caller_of, keys_of, same_origin
-from services.api.database import SQL, database_of
+from services.api.database import SQL, Connection, database_of, read_tenant
 from services.api.keys import SESSION_LASTS
 from services.api.openapi import answers
 from services.api.problems import Refused
+from spendmeter.contracts.terms import NO_TERMS
 
 router = APIRouter(tags=["session"])
 
@@ -30,7 +31,7 @@ class LogIn(Asked):
 
 
 class TenantName(BaseModel):
-    """A tenant that may be looked at, and what its amounts and days are in."""
+    """A tenant that may be looked at, and what its amounts and days are in now."""
 
     tenant: str
     name: str
@@ -91,18 +92,28 @@ def _not_from_elsewhere(request: Request) -> None:
 
 async def _session(request: Request, caller: Caller) -> Session:
     async with database_of(request).reading(caller.tenant) as connection:
-        rows = (
-            await connection.fetch(SQL["tenants"])
-            if caller.operator
-            else await connection.fetch(SQL["tenant"], caller.tenant)
-        )
+        tenants = await _every_tenant(connection) if caller.operator else [await _own(connection, caller)]
     return Session(
         key_id=caller.key_id,
         tenant=caller.tenant,
         operator=caller.operator,
         scopes=list(caller.scopes),
-        tenants=[
-            TenantName(tenant=row["tenant"], name=row["name"], currency=row["currency"], tz=row["zone"])
-            for row in rows
-        ],
+        tenants=tenants,
     )
+
+
+async def _own(connection: Connection, caller: Caller) -> TenantName:
+    tenant = await read_tenant(connection, caller.tenant)
+    return TenantName(tenant=tenant.tenant, name=tenant.name, currency=tenant.currency, tz=str(tenant.zone))
+
+
+async def _every_tenant(connection: Connection) -> list[TenantName]:
+    return [
+        TenantName(
+            tenant=row["tenant"],
+            name=row["name"],
+            currency=row["currency"] or NO_TERMS.currency,
+            tz=row["zone"] or NO_TERMS.time_zone,
+        )
+        for row in await connection.fetch(SQL["tenants"])
+    ]

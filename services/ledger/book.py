@@ -20,12 +20,13 @@ from services.ledger.rollup import RollupKey, RollupSum, rollup
 from spendmeter.contracts.events import identity
 from spendmeter.contracts.rated import STATUSES, RatedUsage
 from spendmeter.contracts.series import DIMENSIONS, Series
+from spendmeter.contracts.terms import NO_TERMS
 from spendmeter.platform.postgres import load_sql
 
 SQL = load_sql(Path(__file__).with_name("sql") / "book.sql")
 _STAGE_COLUMNS = (
-    "identity hash occurred_at origin_offset catalog_version tenant series_id status currency "
-    "list contracted effective event lines"
+    "identity hash occurred_at origin_offset catalog_version accounting_period tenant series_id status "
+    "currency list contracted effective event lines"
 ).split()
 _ACCOUNTS = (*STATUSES, "duplicate", "conflict", "rejected", "holes")
 _BY_KEY = ("duplicate", "conflict", "rejected")
@@ -59,6 +60,8 @@ class Booked:
     """(tenant, series id in hex, minute) of every rollup row that changed."""
     series: frozenset[SeriesKey]
     """Series that the book knows for certain now."""
+    late: int
+    """Events in another currency than their tenant's terms say: listed in late_rated."""
 
 
 async def prepare(connection: Connection) -> None:
@@ -89,9 +92,12 @@ async def book(connection: Connection, batch: Batch, known_series: Set[SeriesKey
             raise PositionMoved
         booked, known = await _claim(connection, batch)
         classified = _classified(batch, known)
+        late = 0
         if booked:
             skipped = [bytes.fromhex(key) for key in known]
-            await connection.execute(SQL["insert_entries"], before.partition, skipped)
+            late = await connection.fetchval(
+                SQL["insert_entries"], before.partition, skipped, NO_TERMS.time_zone, NO_TERMS.currency
+            )
         new_series = await _insert_series(connection, booked, known_series)
         sums = rollup(booked)
         await _add_to_rollups(connection, before.partition, sums)
@@ -119,6 +125,7 @@ async def book(connection: Connection, batch: Batch, known_series: Set[SeriesKey
         outcomes=outcomes,
         touched=[(tenant, series_id, minute) for tenant, minute, series_id, _ in sums],
         series=new_series,
+        late=late,
     )
 
 
@@ -154,8 +161,9 @@ def _staged(events: Iterable[RatedUsage]) -> Iterator[tuple[Any, ...]]:
 def _stage_row(event: RatedUsage) -> tuple[Any, ...]:
     return (
         bytes.fromhex(event.identity), bytes.fromhex(event.hash), event.time, event.origin.offset,
-        event.catalog_version, event.tenant, bytes.fromhex(event.series_id), event.status, event.currency,
-        event.list, event.contracted, event.effective, str(event.event, "utf-8"), str(event.lines, "utf-8"),
+        event.catalog_version, event.accounting_period, event.tenant, bytes.fromhex(event.series_id),
+        event.status, event.currency, event.list, event.contracted, event.effective,
+        str(event.event, "utf-8"), str(event.lines, "utf-8"),
     )  # fmt: skip
 
 

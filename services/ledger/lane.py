@@ -204,6 +204,12 @@ class Lane:
             return
         self._goes_on()
         self._count(booked, len(records), time.monotonic() - began)
+        if booked.late:
+            log().warning(
+                "events were rated in another currency than their tenant's terms: listed in late_rated",
+                partition=self.partition,
+                count=booked.late,
+            )
         self.progress = booked.progress
         self.ahead = batch.ahead > 0
         if len(self._series) > SERIES_MAX:
@@ -214,6 +220,8 @@ class Lane:
     def _count(self, booked: Booked, events: int, took_s: float) -> None:
         for outcome, count in booked.outcomes.items():
             self._meters.add("spendmeter.ledger.events", count, outcome=outcome)
+        if booked.late:
+            self._meters.add("spendmeter.ledger.late_rated", booked.late)
         self._meters.record("spendmeter.ledger.transaction.duration", took_s)
         self._meters.record("spendmeter.ledger.batch.events", events)
 

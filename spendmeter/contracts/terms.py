@@ -9,8 +9,9 @@ or a quarter that runs then is cut into two.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -113,6 +114,24 @@ class Timeline:
         """The local day, by the terms before, with which a stretch begins."""
         before = self.stretches[self.stretches.index(stretch) - 1]
         return stretch.start.astimezone(before.terms.zone).date()
+
+
+def timeline_of(rows: Iterable[Mapping[str, Any]]) -> Timeline:
+    """The timeline that rows of `tenant_terms` make. Those without a currency are of a tenant that has stated
+    none. Raises ZoneInfoNotFoundError."""
+    return Timeline(
+        (
+            row["effective_from"],
+            Terms(
+                currency=row["currency"],
+                zone=ZoneInfo(row["zone"]),
+                first_weekday=row["first_weekday"],
+                fiscal_start_month=row["fiscal_start_month"],
+            ),
+        )
+        for row in rows
+        if row["currency"] is not None
+    )
 
 
 def terms_of(entry: TenantTerms) -> Terms:

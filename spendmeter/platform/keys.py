@@ -47,18 +47,13 @@ def is_live(
     return same and revoked_at is None and (expires_at is None or now < expires_at)
 
 
-async def create_tenant(
-    connection: Any, tenant: str, *, name: str = "", currency: str = "USD", zone: str = "UTC"
-) -> None:
-    """Create the tenant if it is not there, and its pseudonym keys of this month and the next two."""
+async def create_tenant(connection: Any, tenant: str, *, name: str = "") -> None:
+    """Create the tenant if it is not there, and its pseudonym keys of this month and the next two. In what it
+    counts, terms in the catalog say; until they do, the defaults."""
     if not TENANT_PATTERN.fullmatch(tenant):
         raise ValueError(f"tenant {tenant!r}: lower-case letters, digits and hyphens, at most 63")
     await connection.execute(
-        "INSERT INTO tenants (tenant, name, currency, zone) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-        tenant,
-        name or tenant,
-        currency,
-        zone,
+        "INSERT INTO tenants (tenant, name) VALUES ($1, $2) ON CONFLICT DO NOTHING", tenant, name or tenant
     )
     await create_pseudonym_keys(connection, [tenant], datetime.now(UTC).date())
 

@@ -52,9 +52,22 @@ async def prepare_database(owner_url: str, role_secret: str) -> str:
     await migrate(owner_url, role_secret)
     connection = await asyncpg.connect(owner_url, command_timeout=120)
     try:
-        return await _record_release(connection)
+        trouble = await _record_release(connection)
+        await _state_terms(connection)
+        return trouble
     finally:
         await connection.close()
+
+
+async def _state_terms(connection: Any) -> None:
+    """What earlier releases kept of a tenant's calendar outside the catalog, stated there, once."""
+    rows = await connection.fetch(
+        "SELECT tenant, currency, zone AS time_zone, fiscal_start_month FROM tenant_terms WHERE entry = ''"
+    )
+    now = datetime.now(UTC)
+    terms = [identified(TenantTerms(**row, source="the table tenants", recorded_at=now)) for row in rows]
+    if terms:
+        await record(connection, terms, by="setup", note="terms that tenants were made with")
 
 
 async def _record_release(connection: Any) -> str:
@@ -121,8 +134,8 @@ async def _installation(connection: Any, secrets_file: Path) -> Installation:
             return known
     now = datetime.now(UTC)
     async with connection.transaction():
-        for tenant, zone in DEMO_TENANTS.items():
-            await create_tenant(connection, tenant, zone=zone)
+        for tenant in DEMO_TENANTS:
+            await create_tenant(connection, tenant)
         keys = {
             tenant: await create_key(connection, tenant, ["ingest", "read"], name="demo", environment="demo")
             for tenant in DEMO_TENANTS

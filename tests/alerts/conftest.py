@@ -27,6 +27,7 @@ from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.migrate import migrate
 from spendmeter.platform.roles import role_url
 from spendmeter.platform.telemetry import Meters
+from tests.terms import counts_in
 
 ROOT = Path(__file__).parents[2]
 SECRET = "test"
@@ -50,11 +51,9 @@ class Book:
 
     async def tenant(self, tenant: str = "acme", zone: str = "UTC") -> None:
         await self.owner.execute(
-            "INSERT INTO tenants (tenant, name, zone) VALUES ($1, $1, $2) "
-            "ON CONFLICT (tenant) DO UPDATE SET zone = excluded.zone",
-            tenant,
-            zone,
+            "INSERT INTO tenants (tenant, name) VALUES ($1, $1) ON CONFLICT DO NOTHING", tenant
         )
+        await counts_in(self.owner, tenant, zone=zone)
 
     async def spend(
         self,
@@ -64,6 +63,7 @@ class Book:
         tenant: str = "acme",
         shard: int = 0,
         provisional: str = "0",
+        currency: str = "USD",
         **dimensions: str,
     ) -> None:
         series = Series(**({"provider": "openai", "sku": "gpt-4o"} | dimensions))
@@ -78,7 +78,7 @@ class Book:
         await self.owner.execute(
             "INSERT INTO rollups_minute AS r (bucket, recorded_on, shard, tenant, series_id, currency, events, "
             "unpriced_events, list, contracted, effective, of_which_provisional, usage) "
-            "VALUES ($1, current_date, $2, $3, $4, 'USD', 1, 0, $5, $5, $5, $6, '{}') "
+            "VALUES ($1, current_date, $2, $3, $4, $7, 1, 0, $5, $5, $5, $6, '{}') "
             "ON CONFLICT (tenant, bucket, series_id, shard, recorded_on, currency) DO UPDATE SET "
             "version = r.version + 1, events = r.events + 1, effective = r.effective + excluded.effective",
             bucket,
@@ -87,6 +87,7 @@ class Book:
             series_id(series),
             Decimal(amount),
             Decimal(provisional),
+            currency,
         )
 
     async def budget(
@@ -128,7 +129,7 @@ async def book(database: str) -> AsyncIterator[Book]:
     owner = await asyncpg.connect(database)
     await prepare(owner)
     await owner.execute(
-        "TRUNCATE rollups_minute, series, tenants, budgets, channels, incidents, acknowledgements, deliveries "
+        "TRUNCATE rollups_minute, series, tenants, tenant_terms, budgets, channels, incidents, acknowledgements, deliveries "
         "CASCADE"
     )
     book = Book(owner)

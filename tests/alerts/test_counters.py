@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from services.alerts.counters import MINUTES_KEPT, Counted, Counters, Leader, Sum, edges
+from spendmeter.contracts.terms import Terms, Timeline
 
-BERLIN = ZoneInfo("Europe/Berlin")
+BERLIN = Timeline([(None, Terms(zone=ZoneInfo("Europe/Berlin")))])
 NOW = datetime(2026, 11, 23, 10, 3, 8, tzinfo=UTC)
 ALL = Counted("USD", ())
 

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
@@ -18,6 +17,7 @@ from services.alerts.learning import Learner
 from services.alerts.minute_reader import MinuteReader
 from services.alerts.minutes import COMBINATIONS_MAX, VALUES_MAX
 from spendmeter.contracts.series import DIMENSIONS
+from spendmeter.contracts.terms import Timeline
 from tests.alerts.conftest import Book
 
 MANY = 3_000
@@ -76,7 +76,7 @@ async def test_the_detectors_minutes_are_bounded_and_lose_no_money(
 async def test_a_budget_of_one_agent_among_thousands_counts_its_money_alone(
     crowd: datetime, pool: asyncpg.Pool
 ) -> None:
-    reader = CounterReader(pool, "acme", ZoneInfo("UTC"), at_once)
+    reader = CounterReader(pool, "acme", Timeline(), at_once)
     midnight = crowd.replace(hour=0, minute=0, second=0, microsecond=0)
     since = midnight - timedelta(days=1)
     end = midnight + timedelta(days=1)

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import pytest
 
-from services.alerts.budgets import Budget, Calendar
+from services.alerts.budgets import Budget
 from services.alerts.counter_reader import Allowance, CounterReader
 from services.alerts.incidents import budget_incident
 from services.alerts.learning import Learner
@@ -25,6 +25,7 @@ from services.alerts.verdicts import counted, wanted
 from services.alerts.watch import Shared, TenantWatch
 from services.alerts.words import Teller
 from spendmeter.contracts.incidents import decode_incident
+from spendmeter.contracts.terms import Terms, Timeline
 from spendmeter.platform.telemetry import Meters
 from tests.alerts.conftest import Book
 from tests.alerts.test_budgets import BUDGET, FIGURES
@@ -33,7 +34,7 @@ UTC_ZONE = ZoneInfo("UTC")
 
 
 def opened(at: datetime, budget: Budget = BUDGET) -> Any:
-    calendar = Calendar(zone=UTC_ZONE, fiscal_start_month=1, currency="USD")
+    calendar = Timeline()
     bounds = budget.bounds(at, calendar)
     return Teller(zone=UTC_ZONE).told(budget_incident(budget, bounds, Decimal(100), FIGURES, at))
 
@@ -137,7 +138,7 @@ async def test_one_tenants_unknown_zone_blinds_no_other(book: Book, store: Store
     await book.tenant("broken", zone="Mars/Olympus")
     await book.tenant("huge", zone="../../etc/passwd")
     rules = await store.rules()
-    assert rules["broken"].calendar.zone == rules["huge"].calendar.zone == UTC_ZONE
+    assert rules["broken"].calendar == rules["huge"].calendar == Timeline()
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Asia/Kathmandu"])
@@ -145,7 +146,7 @@ async def test_memory_equals_the_book_at_every_look_whatever_arrives_late(
     book: Book, pool: asyncpg.Pool, zone: str
 ) -> None:
     """Days roll over, minutes close, and late events land anywhere; every look sums to what Postgres says."""
-    calendar = Calendar(zone=ZoneInfo(zone), fiscal_start_month=1, currency="USD")
+    calendar = Timeline([(None, Terms(zone=ZoneInfo(zone)))])
     budgets = [replace(BUDGET, id=period, period=period, filter={}) for period in ("day", "week", "month")]
     budgets.append(replace(BUDGET, id="team", filter={"team": "search"}))
 
@@ -153,9 +154,9 @@ async def test_memory_equals_the_book_at_every_look_whatever_arrives_late(
     async def at_once() -> AsyncIterator[None]:
         yield
 
-    reader = CounterReader(pool, "acme", calendar.zone, at_once)
+    reader = CounterReader(pool, "acme", calendar, at_once)
     chance = random.Random(7)
-    start = datetime(2026, 11, 8, 23, 0, tzinfo=calendar.zone).astimezone(UTC)
+    start = datetime(2026, 11, 8, 23, 0, tzinfo=ZoneInfo(zone)).astimezone(UTC)
     now = start
     while now < start + timedelta(hours=1, minutes=20):
         for _ in range(chance.randrange(4)):

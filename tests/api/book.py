@@ -14,6 +14,7 @@ from spendmeter.contracts.events import UsageEvent, content_hash, encode_event, 
 from spendmeter.contracts.rated import Line
 from spendmeter.contracts.series import DIMENSIONS, Series, series_id
 from spendmeter.platform.keys import create_key, create_tenant
+from tests.terms import counts_in
 
 TOPIC = "0" * 32
 
@@ -26,7 +27,9 @@ class Book:
         self._offset = 0
 
     async def tenant(self, tenant: str, *, zone: str = "UTC", currency: str = "USD") -> None:
-        await create_tenant(self.connection, tenant, zone=zone, currency=currency)
+        await create_tenant(self.connection, tenant)
+        if (zone, currency) != ("UTC", "USD"):
+            await counts_in(self.connection, tenant, currency, zone)
 
     async def key(self, tenant: str, *scopes: str, expires_at: datetime | None = None) -> str:
         return await create_key(

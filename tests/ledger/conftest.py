@@ -29,7 +29,7 @@ async def owner(database: str) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(database)
     await connection.execute(
         "TRUNCATE entries, identities, unbooked, positions, log_ends, accounting, accounting_keys, rollups_minute, series, "
-        "tenants, budgets, channels, incidents, acknowledgements, deliveries CASCADE"
+        "tenants, tenant_terms, late_rated, budgets, channels, incidents, acknowledgements, deliveries CASCADE"
     )
     yield connection
     await connection.close()

@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
 import services.ledger.book as book_module
 from services.ledger.batch import Progress, collect
 from services.ledger.book import Booked, PositionMoved, book
 from spendmeter.contracts.events import Labels
+from spendmeter.contracts.rated import RatedUsage
 from spendmeter.platform.roles import role_url
 from tests.ledger.conftest import SECRET
 from tests.ledger.test_batch import rejection
 from tests.ledger_records import NOON, RATED_TOPIC, TOPIC, on_topic, rated, usage_event
+from tests.terms import counts_in
 
 
 async def begin(owner: asyncpg.Connection, partition: int = 0) -> Progress:
@@ -251,10 +254,49 @@ async def test_the_database_refuses_an_impossible_amount_and_nothing_is_applied(
 async def test_the_accounting_period_is_the_month_in_the_tenants_zone(
     owner: asyncpg.Connection, ledger: asyncpg.Connection
 ) -> None:
-    await owner.execute("INSERT INTO tenants (tenant, name, zone) VALUES ('acme', 'Acme', 'Asia/Tokyo')")
+    await counts_in(owner, "acme", zone="Asia/Tokyo")
     last_of_november = NOON.replace(day=30, hour=16)  # 01:00 on 1 December in Tokyo
     await book_all(ledger, await begin(owner), rated(usage_event("a", time=last_of_november), 0))
     assert str(await owner.fetchval("SELECT accounting_period FROM entries")) == "2026-12-01"
+
+
+async def test_the_month_that_rating_says_is_booked_as_it_is(
+    owner: asyncpg.Connection, ledger: asyncpg.Connection
+) -> None:
+    record = replace(rated(usage_event("a"), 0), accounting_period=date(2027, 1, 1))
+    await book_all(ledger, await begin(owner), record)
+    assert await owner.fetchval("SELECT accounting_period FROM entries") == date(2027, 1, 1)
+
+
+async def test_an_event_in_another_currency_than_its_tenants_terms_is_booked_and_listed(
+    owner: asyncpg.Connection, ledger: asyncpg.Connection
+) -> None:
+    """Euros from noon on: the event of a minute before is in dollars rightly, the one at noon is not; globex has
+    stated nothing, so it counts in dollars."""
+    await counts_in(owner, "acme", "EUR", since=NOON)
+    events = [
+        rated(usage_event("before", time=NOON - timedelta(minutes=1)), 0),
+        rated(usage_event("late"), 1),
+        replace(rated(usage_event("right"), 2), currency="EUR"),
+        rated(usage_event("other", tenant="globex"), 3),
+        replace(rated(usage_event("early", tenant="globex"), 4), currency="EUR"),
+    ]
+    progress = await begin(owner)
+    done = await book_all(ledger, progress, *events)
+    assert (done.late, done.outcomes["priced"]) == (2, 5)
+    rows = await owner.fetch("SELECT * FROM late_rated ORDER BY identity")
+    assert {row["identity"].hex() for row in rows} == {events[1].identity, events[4].identity}
+    assert {(row["occurred_at"], row["catalog_version"]) for row in rows} == {(NOON, 1)}
+    again = await book_all(ledger, done.progress, *(moved(event, 5) for event in events))
+    assert (again.late, again.outcomes["duplicate"]) == (0, 5)
+    assert await owner.fetchval("SELECT count(*) FROM late_rated") == 2
+    assert await balanced(owner)
+
+
+def moved(record: RatedUsage, by: int) -> RatedUsage:
+    """The same event, sent once more."""
+    origin = replace(record.origin, offset=record.origin.offset + by)
+    return replace(record, origin=origin, prev=record.prev + by)
 
 
 async def test_a_series_is_written_once_with_its_dimensions(

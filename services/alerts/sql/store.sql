@@ -1,6 +1,12 @@
 -- name: tenants
--- How each tenant counts.
-SELECT tenant, currency, zone, fiscal_start_month FROM tenants ORDER BY tenant LIMIT $1
+-- Who is watched.
+SELECT tenant FROM tenants ORDER BY tenant LIMIT $1
+
+-- name: terms
+-- In what each tenant counts, a row a stretch of time; few, for nobody changes that often.
+SELECT tenant, nullif(effective_from, '-infinity') AS effective_from, currency, zone, first_weekday,
+    fiscal_start_month
+FROM tenant_terms
 
 -- name: budgets
 -- Every budget that is in force: read whole each second, so that a change takes effect within two.

@@ -2,8 +2,8 @@
 -- Where COPY puts a batch: COPY itself may not write into a table with row-level security.
 CREATE TEMPORARY TABLE IF NOT EXISTS stage (
     identity bytea, hash bytea, occurred_at timestamptz, origin_offset bigint, catalog_version int,
-    tenant text, series_id bytea, status text, currency text, list text, contracted text, effective text,
-    event text, lines text
+    accounting_period date, tenant text, series_id bytea, status text, currency text, list text,
+    contracted text, effective text, event text, lines text
 ) ON COMMIT DELETE ROWS
 
 -- name: first_start
@@ -30,16 +30,30 @@ RETURNING identity
 SELECT identity, hash FROM identities WHERE identity = ANY($1::bytea[])
 
 -- name: insert_entries
--- Only what was claimed above; $2 = the identities that were known already.
-INSERT INTO entries (identity, occurred_at, origin_partition, origin_offset, catalog_version, accounting_period,
-    series_id, tenant, status, currency, list, contracted, effective, event, lines)
-SELECT s.identity, s.occurred_at, $1, s.origin_offset, s.catalog_version,
-    date_trunc('month', s.occurred_at AT TIME ZONE coalesce(t.zone, 'UTC'))::date,
-    s.series_id, s.tenant, s.status, s.currency, s.list::numeric, s.contracted::numeric, s.effective::numeric,
-    s.event, s.lines
-FROM stage s LEFT JOIN tenants t USING (tenant)
-WHERE s.identity <> ALL ($2::bytea[])
-ORDER BY s.occurred_at, s.identity
+-- Only what was claimed above; $2 = the identities that were known already. An event in another currency than
+-- its tenant's terms ($4 where it has stated none) was rated by an older book: booked as it is, and listed. The
+-- month is rating's; where an older record does not say it, that of the tenant's zone ($3 = of none stated).
+WITH late AS (
+    INSERT INTO late_rated (identity, occurred_at, catalog_version)
+    SELECT s.identity, s.occurred_at, s.catalog_version
+    FROM stage s LEFT JOIN tenant_terms t
+        ON t.tenant = s.tenant AND t.effective_from <= s.occurred_at AND t.effective_to > s.occurred_at
+    WHERE s.currency <> coalesce(t.currency, $4) AND s.identity <> ALL ($2::bytea[])
+    RETURNING identity
+), booked AS (
+    INSERT INTO entries (identity, occurred_at, origin_partition, origin_offset, catalog_version, accounting_period,
+        series_id, tenant, status, currency, list, contracted, effective, event, lines)
+    SELECT s.identity, s.occurred_at, $1, s.origin_offset, s.catalog_version,
+        coalesce(s.accounting_period,
+            date_trunc('month', s.occurred_at AT TIME ZONE coalesce(t.zone, $3))::date),
+        s.series_id, s.tenant, s.status, s.currency, s.list::numeric, s.contracted::numeric, s.effective::numeric,
+        s.event, s.lines
+    FROM stage s LEFT JOIN tenant_terms t
+        ON t.tenant = s.tenant AND t.effective_from <= s.occurred_at AND t.effective_to > s.occurred_at
+    WHERE s.identity <> ALL ($2::bytea[])
+    ORDER BY s.occurred_at, s.identity
+)
+SELECT count(*) FROM late
 
 -- name: insert_series
 -- A series is written once, when it is first seen.
