@@ -36,6 +36,7 @@ from spendmeter.platform.catalog_store import Outdated, record
 from spendmeter.pricing.catalog.read import read_prices
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.price_book import PriceBook
+from spendmeter.pricing.renamed import renamed
 from spendmeter.pricing.review import changes, lint, told
 
 SHOWN_MAX = 1_000
@@ -71,6 +72,7 @@ class Review(BaseModel):
     entries: int = Field(description="that it adds, a withdrawal included")
     changes_total: int
     changes: list[dict[str, Any]]
+    names: list[str] = Field([], description="which names mean another model from then on")
     findings_total: int
     findings: list[dict[str, Any]] = Field(description="those to confirm first")
     not_taken: list[LeftOut] = Field(
@@ -233,6 +235,7 @@ async def _reviewed(
             entries=len(added),
             changes_total=len(changed),
             changes=[told(change) for change in changed[:SHOWN_MAX]],
+            names=[each.says for each in renamed(before, after)[:SHOWN_MAX]],
             findings_total=len(found),
             findings=[msgspec.to_builtins(finding) for finding in found[:SHOWN_MAX]],
         )

@@ -117,3 +117,13 @@ def family(sku: str) -> str:
     """
     words = re.findall(r"[a-z]+", sku.lower())
     return "-".join(word for word in words if word not in _SAYS_NO_LINE)
+
+
+_SAYS_NO_MODEL = re.compile(r"(?:[-@]20\d{2}-?\d{2}-?\d{2}|-latest)$")
+
+
+def spelling(name: str) -> str:
+    """What tells a model apart, however it is written: without who sells it in front, a date or "latest" at
+    the end, dashes, dots. Two names of one spelling are probably one model ("openai/GPT-4.1",
+    "gpt-4-1-2026-11-01")."""
+    return re.sub(r"[^a-z0-9]", "", _SAYS_NO_MODEL.sub("", name.lower().rpartition("/")[2]))

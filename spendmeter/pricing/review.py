@@ -35,6 +35,7 @@ from spendmeter.pricing.distance import far_off
 from spendmeter.pricing.explain import in_words
 from spendmeter.pricing.plan import per_unit
 from spendmeter.pricing.price_book import PriceBook
+from spendmeter.pricing.renamed import renamed
 
 RATIO_MAX = Decimal(3)
 """A price further than this from the one that it replaces or overrides asks for confirmation."""
@@ -235,7 +236,14 @@ def lint(before: Sequence[CatalogEntry], after: Sequence[CatalogEntry]) -> list[
     for alias, snapshot in _snapshots(book):
         if touched & {alias, snapshot}:
             found += _snapshot(book.prices[alias], book.prices[snapshot])
-    return [*found, *_terms(before, after)]
+    return [*found, *_lost_names(before, after), *_terms(before, after)]
+
+
+def _lost_names(before: Sequence[CatalogEntry], after: Sequence[CatalogEntry]) -> Iterator[Finding]:
+    """Usage under such a name has no price from then on."""
+    for each in renamed(before, after):
+        if each.gone:
+            yield Finding(rule="names", severity="confirm", message=each.says, entries=(each.entry,))
 
 
 def _distant(

@@ -37,7 +37,12 @@ async def items(client: httpx.AsyncClient, **who: Any) -> list[dict[str, Any]]:
     return found
 
 
-async def test_a_new_model_is_seen_proposed_and_gone_once_it_has_a_price(
+async def still_open(client: httpx.AsyncClient, **who: Any) -> list[dict[str, Any]]:
+    """What lacks something still."""
+    return [item for item in await items(client, **who) if item["state"] == "open"]
+
+
+async def test_a_new_model_is_seen_proposed_and_keeps_its_bound_once_it_has_a_price(
     operator: httpx.AsyncClient, book: Book
 ) -> None:
     said = {"provider": "open-ai", "sku": "gpt-6-mini", "usage": {"input_tokens": 1000, "output_tokens": 10}}
@@ -60,7 +65,12 @@ async def test_a_new_model_is_seen_proposed_and_gone_once_it_has_a_price(
     again = await operator.post("/v1/catalog/inbox", json={"provider": "open-ai", "sku": "gpt-6-mini"})
     assert (again.status_code, again.json()["id"]) == (200, answer.json()["id"])
     await operator.post(f"/v1/catalog/proposals/{answer.json()['id']}/approve", json={})
-    assert await items(operator) == []
+    assert await still_open(operator) == []
+    [item] = await items(operator)
+    assert (item["state"], item["events"], item["lacks"], item["proposal"]) == ("booked", 5, [], None)
+    assert item["kept"] == ("provisional; booked before its price was stated; keeps its bound until re-rated")
+    refused = await operator.post("/v1/catalog/inbox", json={"provider": "open-ai", "sku": "gpt-6-mini"})
+    assert "nothing is missing any more: provisional; booked before" in refused.json()["detail"]
     shown = (await operator.get("/v1/catalog/model?provider=openai&sku=gpt-6-mini")).json()["prices"]
     assert {row["entry"]["unit"]: row["entry"]["price"] for row in shown} == {
         "input_tokens": "0.25", "output_tokens": "2",
@@ -79,8 +89,10 @@ async def test_a_tenant_sees_its_own_and_states_it_for_itself(
     asked = {"provider": "openai", "sku": "gpt-6-mini"}
     made = (await operator.post("/v1/catalog/inbox", json=asked, headers=acme)).json()
     await operator.post(f"/v1/catalog/proposals/{made['id']}/approve", json={}, headers=acme)
-    assert await items(operator, headers=acme) == []
-    assert [item["tenants"] for item in await items(operator)] == [["globex"]]
+    assert await still_open(operator, headers=acme) == []
+    assert [item["state"] for item in await items(operator, headers=acme)] == ["booked"]
+    [item] = await still_open(operator)
+    assert item["tenants"] == ["acme", "globex"], "globex has no price, acme keeps its bound"
 
 
 async def test_a_unit_that_no_catalog_knows_is_found_in_the_events(
@@ -92,7 +104,7 @@ async def test_a_unit_that_no_catalog_knows_is_found_in_the_events(
     await book.spend("acme", AN_HOUR_AGO, "0", unpriced=1, **said)
     [item] = await items(operator)
     assert (item["sku"], item["units"], item["usage"]) == ("dynamo", ["sparks"], {})
-    assert "No price for sparks of vendor/dynamo" in item["reasons"][0]
+    assert item["reasons"] == ["sparks is no unit"]
 
 
 async def test_a_unit_without_a_price_is_told_apart_from_those_that_have_one(

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
+import msgspec
 import pytest
 import uvicorn
 from click.testing import Result
@@ -18,13 +22,17 @@ from services.api.app import create_app
 from services.api.database import Database, prepare
 from services.api.progress import Progress
 from spendmeter.cli.app import build
+from spendmeter.contracts.units import UNITS
 from spendmeter.platform.catalog_store import record
 from spendmeter.platform.keys import create_key, create_tenant
 from spendmeter.platform.migrate import migrate
 from spendmeter.platform.postgres import create_pool
 from spendmeter.platform.roles import role_url
 from spendmeter.platform.settings import Settings
-from tests.pricing.entries import model, price
+from spendmeter.pricing.engine import rate
+from spendmeter.pricing.price_book import PriceBook
+from tests.api.book import Book
+from tests.pricing.entries import model, price, terms, used
 
 OLD = price("m", "input_tokens", "1")
 FILE = """
@@ -38,9 +46,13 @@ prices = { input_tokens = "1.25" }
 
 
 @pytest.fixture(scope="module")
-async def api(owner_url: str) -> AsyncIterator[tuple[str, str]]:
+def owner(owner_url: str) -> str:
+    return f"{owner_url.rsplit('/', 1)[0]}/cli_{uuid4().hex[:8]}"
+
+
+@pytest.fixture(scope="module")
+async def api(owner: str) -> AsyncIterator[tuple[str, str]]:
     """Its address and an operator's key."""
-    owner = f"{owner_url.rsplit('/', 1)[0]}/cli_{uuid4().hex[:8]}"
     await migrate(owner, "test")
     connection = await asyncpg.connect(owner)
     await create_tenant(connection, "acme")
@@ -139,6 +151,57 @@ async def test_a_tenants_own_price_and_an_empty_inbox(tmp_path: Path) -> None:
     assert "is not in the inbox" in await run("inbox", "--accept", "openai/x", code=1)
 
 
+async def spend(owner: str, tenant: str, sku: str, usage: dict[str, int], **said: Any) -> None:
+    """An event of yesterday, as booked by what stood when this module began."""
+    at = (datetime.now(UTC) - timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
+    event = msgspec.structs.replace(used("openai", sku, usage, at=at, tenant=tenant), id=sku)
+    connection = await asyncpg.connect(owner)
+    rating = rate(event, PriceBook([OLD, *said.pop("known", ())]))
+    book = Book(connection)
+    await book.entry(
+        event, str(rating.effective), list(rating.lines), currency=rating.currency, status=rating.status
+    )
+    await book.spend(
+        tenant, at.isoformat(), str(rating.effective), currency=rating.currency, provider="openai", sku=sku,
+        unpriced=int(rating.status == "unpriced"), cost_class="model",
+        provisional=str(rating.effective) if rating.status == "provisional" else "0",
+        usage={unit: quantity for unit, quantity in usage.items() if unit in UNITS},
+    )  # fmt: skip
+    await connection.close()
+
+
+async def test_the_inbox_names_what_is_missing_and_what_to_type(owner: str, tmp_path: Path) -> None:
+    yesterday = f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%d}"
+    euro = terms("euro", currency="EUR")
+    connection = await asyncpg.connect(owner)
+    await create_tenant(connection, "euro")
+    await record(connection, [euro], by="test", note="")
+    await connection.close()
+    await spend(owner, "euro", "m", {"input_tokens": 1000}, known=(euro,))
+    await spend(owner, "acme", "M-2027-01-31", {"input_tokens": 1000})
+    await spend(owner, "acme", "m-typo", {"input_token": 7})
+    said = await run("inbox")
+    assert "input_token is no unit: did you mean input_tokens? (sent for openai/m-typo by acme)" in said
+    rate, alias = (
+        said[said.index("openai/m  first seen") :],
+        said[said.index("openai/m-2027-01-31  first seen") :],
+    )
+    assert re.match(r"openai/m  first seen \d+ (s|min) ago, 1 events\n", rate)
+    assert "  no rate USD → EUR\n" in rate
+    assert f"  next: spendmeter catalog inbox --rate USD/EUR=RATE --since {yesterday}\n" in rate
+    ready = "  next: spendmeter catalog inbox --accept openai/m-2027-01-31  (m-2027-01-31 is another name of openai/m)"
+    assert ready in alias
+    assert "m-2027-01-31 means openai/m" in await run("inbox", "--accept", "openai/m-2027-01-31")
+    assert "no rate USD → EUR: state the rate" in await run("inbox", "--accept", "openai/m", code=1)
+    assert "BASE/QUOTE=RATE" in await run("inbox", "--rate", "0.9", code=2)
+    made = json.loads(await run("inbox", "--rate", "usd/eur=0.9", "--source", "the ECB", "--json"))
+    assert made["name"] == f"USD-EUR-{yesterday}.yaml"
+    await run("approve", str(made["id"]))
+    told = await run("inbox")
+    assert "openai/m  unpriced; booked before its rate was stated; keeps no amount until re-rated" in told
+    assert "  in the book: 0 EUR provisional, 1 events unpriced" in told
+
+
 async def test_a_file_of_a_hundred_megabytes_is_refused_before_it_is_sent(tmp_path: Path) -> None:
     file = tmp_path / "huge.toml"
     with file.open("wb") as sparse:
@@ -219,7 +282,7 @@ async def test_another_source_is_compared(tmp_path: Path) -> None:
 
 
 async def test_terms_are_shown(tmp_path: Path) -> None:
-    assert "none: US dollars" in await run("terms")
+    assert "none: US dollars" in await run("terms", "--tenant", "acme")
     file = tmp_path / "deal.toml"
     file.write_text(
         FILE.split("[[")[0] + '[[terms]]\ntenant = "acme"\ncurrency = "EUR"\ncontracts = ["deal"]\n'

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import msgspec
 from playwright.async_api import BrowserContext, Page, expect
 
 from spendmeter.contracts.catalog import Conditions, Withdrawal, identified
+from spendmeter.contracts.rated import Line
 from spendmeter.platform.catalog_store import record
 from tests.api.book import Book
 from tests.portal.page import log_in
-from tests.pricing.entries import RECORDED, model, price
+from tests.pricing.entries import RECORDED, model, price, terms, used
 
 JULY, SEPTEMBER = datetime(2026, 7, 1, tzinfo=UTC), datetime(2026, 9, 1, tzinfo=UTC)
 OLD = price("gpt-5-mini", "input_tokens", "0.5", when=Conditions(effective_to=JULY))
@@ -101,12 +104,89 @@ async def test_a_new_model_is_priced_from_the_inbox(
     await expect(page.locator("h1")).to_contain_text("Proposal ")
     await expect(page.locator("table")).to_contain_text("none → 0.26 USD per 1,000,000")
     await page.get_by_role("button", name="Approve").click()
-    await expect(page.locator(".catalog")).to_contain_text("In force as publication 3")
+    await expect(page.locator(".catalog")).to_contain_text(
+        re.compile("In force as publication 3: usage from now on; 1 event booked since .* keeps its price")
+    )
     await page.get_by_role("link", name="Inbox").first.click()
     await expect(page.locator(".inbox")).to_contain_text("Everything that is used has a price")
+    await expect(page.locator(".inbox")).to_contain_text(
+        "provisional; booked before its price was stated; keeps its bound until re-rated"
+    )
     body = await book.connection.fetchval("SELECT body FROM catalog_entries WHERE sku = 'gpt-6-mini'")
     stated = msgspec.json.decode(body)
     assert (stated["price"], stated["per"], stated["layer"]) == ("0.26", 1_000_000, "organisation")
+
+
+async def test_a_missing_rate_is_stated_from_the_inbox(
+    context: BrowserContext, address: str, book: Book
+) -> None:
+    page = await operator(context, address, book)
+    await record(book.connection, [terms("acme", currency="EUR")], by="test", note="")
+    await book.spend(
+        "acme", AN_HOUR_AGO.isoformat(), "0", unpriced=1, currency="EUR", provider="openai", sku="o9",
+        usage={"output_tokens": 3}, cost_class="model",
+    )  # fmt: skip
+    await page.goto(f"{address}/#/inbox")
+    item = page.locator(".inbox .item")
+    await expect(item).to_contain_text("no rate USD → EUR")
+    await expect(item).to_contain_text("state the rate USD → EUR")
+    await expect(item.locator("textarea")).to_have_count(0)
+    await expect(item.get_by_label("From when USD to EUR holds")).to_have_value(f"{AN_HOUR_AGO:%Y-%m-%d}")
+    await item.get_by_role("button", name="Propose this rate").click()
+    await expect(item.locator(".bad")).to_contain_text("not a plain decimal")
+    await item.get_by_label("EUR for one USD").fill("0.9")
+    await item.get_by_label("Source of USD to EUR").fill("the ECB")
+    await item.get_by_role("button", name="Propose this rate").click()
+    await expect(page.locator("h1")).to_contain_text("Proposal ")
+    await expect(page.locator(".catalog")).to_contain_text("usage from now on; 1 event booked since")
+    await page.get_by_role("button", name="Approve").click()
+    await expect(page.locator(".catalog")).to_contain_text("In force as publication 4")
+    await page.goto(f"{address}/#/inbox")
+    await expect(page.locator(".inbox .item")).to_have_count(0)
+    await expect(page.locator(".inbox")).to_contain_text("keeps no amount until re-rated")
+
+
+async def test_another_spelling_is_proposed_as_a_name_and_an_unknown_unit_with_the_one_that_was_meant(
+    context: BrowserContext, address: str, book: Book
+) -> None:
+    page = await operator(context, address, book)
+    await used_without_a_price(book, "gpt5_mini")
+    event = used("openai", "o9", {"output_token": 3}, at=AN_HOUR_AGO)
+    await book.entry(
+        event, "0", [Line(unit="output_token", status="unpriced", reason="none")], status="unpriced"
+    )
+    await book.spend(
+        "acme",
+        AN_HOUR_AGO.isoformat(),
+        "0",
+        unpriced=1,
+        provider="openai",
+        sku="o9",
+        usage={},
+        cost_class="model",
+    )
+    await page.goto(f"{address}/#/inbox")
+    await expect(page.locator(".inbox")).to_contain_text(
+        "output_token is no unit: did you mean output_tokens?"
+    )
+    await expect(page.locator(".inbox")).to_contain_text("sent for openai/o9 by acme")
+    await page.get_by_text("Proposed name").click()
+    await page.get_by_role("button", name="Propose this name").click()
+    await expect(page.locator(".catalog")).to_contain_text("gpt5_mini means openai/gpt-5-mini")
+    await page.get_by_role("button", name="Approve").click()
+    await expect(page.locator(".catalog")).to_contain_text("In force as publication 3")
+
+
+async def test_what_is_not_taken_over_is_named_beside_the_proposal(
+    context: BrowserContext, address: str, book: Book
+) -> None:
+    page = await operator(context, address, book)
+    key = {"Authorization": f"Bearer {await book.key('', 'admin')}"}
+    text = '{"x": {"litellm_provider": "openai", "input_cost_per_token": 1e-06, "off_peak_pricing": 1}}'
+    async with httpx.AsyncClient(base_url=address, headers=key) as client:
+        made = await client.post("/v1/catalog/proposals", params={"name": "l.json"}, content=text)
+    await page.goto(f"{address}/#/proposal?id={made.json()['id']}")
+    await expect(page.locator(".catalog")).to_contain_text("off_peak_pricing of x")
 
 
 async def test_what_lint_doubts_is_confirmed_first(context: BrowserContext, address: str, book: Book) -> None:

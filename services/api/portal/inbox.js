@@ -18,21 +18,35 @@ const stakes = ({ at_stake: stake, unpriced_events: unpriced }) => [
 export function inboxPage(query) {
   const list = el("ul", { className: "rows" });
   const note = el("p", { className: "soft" }, "Looking…");
+  const units = el("ul", { className: "rows" });
+  const booked = el("ul", { className: "rows" });
   const open = el("ul", { className: "rows" });
   const opened = el("p", { className: "fine" });
   const dropped = el("ul", { className: "rows dropped" });
   const droppedNote = el("p", { className: "fine" });
+  const heading = (text) => el("h2", { hidden: true }, text);
+  const [unknown, keeping] = [heading("Units that nobody knows"), heading("Has a price by now, and keeps what it was booked at")];
   const drafts = new Map(); // what was written of an item outlives its place in the list
   const element = el("section", { className: "card receipt catalog inbox" }, trail(home(), el("a", { href: link("catalog", whoseOf(query)) }, "Catalog"), "Inbox"),
-    el("div", { className: "controls" }, el("h1", {}, "Used, and without a price"), whoseChoice("inbox", query)), note, list, el("h2", {}, "Fields that nobody knows"), dropped, droppedNote, el("h2", {}, "Open proposals"), open, opened);
+    el("div", { className: "controls" }, el("h1", {}, "Used, and without a price"), whoseChoice("inbox", query)), note, list, unknown, units, keeping, booked, el("h2", {}, "Fields that nobody knows"), dropped, droppedNote, el("h2", {}, "Open proposals"), open, opened);
   let beats = 0;
 
   async function refresh() {
     const acting = actingOf(query);
     const slow = beats++ % SLOW_BEATS === 0;
     const [inbox, proposals, names] = await Promise.all([get("/v1/catalog/inbox", { limit: ITEMS_MAX }, acting), slow ? get("/v1/catalog/proposals", { state: "open" }, acting) : null, slow ? get("/v1/catalog/inbox/dropped", {}, acting) : null]);
-    say(note, inbox.items.length ? `${inbox.items.length === ITEMS_MAX ? "At least " : ""}${count(inbox.items.length)} that publication ${inbox.version} of the catalog has no price for, the newest first. Their cost is bounded where a family is known, and counted where it is not.` : `Everything that is used has a price in publication ${inbox.version}.`);
-    keyed(list, inbox.items, ({ provider, sku }) => JSON.stringify([provider, sku]), (item) => made(item), update);
+    const waiting = inbox.items.filter(({ state }) => state === "open");
+    const kept = inbox.items.filter(({ state }) => state === "booked");
+    say(note, waiting.length ? `${waiting.length === ITEMS_MAX ? "At least " : ""}${count(waiting.length)} that publication ${inbox.version} of the catalog does not price, the newest first. Their cost is bounded where a family is known, and counted where it is not.` : `Everything that is used has a price in publication ${inbox.version}.`);
+    keyed(list, waiting, keyOf, (item) => made(item), update);
+    unknown.hidden = !inbox.units.length;
+    keyed(units, inbox.units, ({ unit }) => unit, () => el("li", {}, el("b", { "data-part": "says" }), el("small", { className: "line", "data-part": "of" }), el("small", { className: "line", "data-part": "advice" })), updateUnit);
+    keeping.hidden = !kept.length;
+    keyed(booked, kept, keyOf, ({ provider, sku }) => el("li", {}, modelLink(provider, sku, query), " ", el("b", { "data-part": "stake" }), el("small", { className: "line", "data-part": "kept" }), el("small", { className: "line", "data-part": "age" })), (item, found) => {
+      say(part(item, "stake"), stakes(found));
+      say(part(item, "kept"), found.kept);
+      say(part(item, "age"), aged(found));
+    });
     if (names) {
       keyed(dropped, names.dropped, ({ tenant, key_id: key, name }) => JSON.stringify([tenant, key, name]), () => el("li"), (item, row) => say(item, `${row.name}: ${count(row.requests)} requests of key ${row.key_id}${row.key_name && ` (${row.key_name})`} of ${row.tenant || "an operator"}, last ${ago(row.last_at)}`));
       say(droppedNote, names.dropped.length ? "Senders gave them, and nothing of them was kept. A label that is spelt wrongly is spend without that label." : "None was sent in the last 90 days.");
@@ -44,42 +58,72 @@ export function inboxPage(query) {
     return null;
   }
 
+  function updateUnit(item, { says, advice, of, tenants }) {
+    say(part(item, "says"), says);
+    say(part(item, "of"), `sent for ${of.join(", ")} by ${tenants.join(", ")}`);
+    say(part(item, "advice"), advice);
+  }
+
   function update(item, found) {
     say(part(item, "stake"), stakes(found));
-    say(part(item, "age"), `first seen ${ago(found.first_seen)}, last ${ago(found.last_seen)} · ${count(found.events)} events of ${found.tenants.join(", ")}`);
+    say(part(item, "age"), aged(found));
     say(part(item, "usage"), Object.entries(found.usage).map(([unit, quantity]) => `${quantity} ${unit}`).join(" · "));
-    say(part(item, "units"), `without a price: ${found.units.join(", ")}`);
-    say(part(item, "reasons"), [...found.naming, ...found.reasons].join(" · "));
+    say(part(item, "lacks"), found.lacks.map(({ kind, unit, says }) => (kind === "model" ? `${unit}: ${says}` : says)).join(" · "));
+    say(part(item, "advice"), [...new Set(found.lacks.map(({ advice }) => advice))].join(" · "));
+    say(part(item, "naming"), found.naming.join(" · "));
   }
 
   function made(found) {
     const { provider, sku, nearest } = found;
-    const ready = found.proposal ?? skeleton(found, actingOf(query));
-    const key = JSON.stringify([provider, sku]);
-    const text = el("textarea", { value: drafts.get(key) ?? ready.text, on: { input: () => drafts.set(key, text.value) }, rows: 14, spellcheck: false, "aria-label": `Price file for ${provider}/${sku}` });
-    const said = el("p", { className: "bad" });
-    const why = found.proposal ? `A price to begin with, of ${nearest[0].provider}/${nearest[0].sku}. Write what is true, and where it is written.` : "Nothing near it has a price to begin with. Write what it costs, and where that is written.";
-    const act = mayChange() ? [text, el("button", { className: "primary", on: { click: propose } }, "Propose this price"), said] : [el("pre", {}, ready.text), el("p", { className: "fine" }, "To propose it, log in with a key that has the scope admin.")];
-
-    async function propose({ target }) {
-      target.disabled = true;
-      say(said, "");
-      try {
-        const { id } = await call("POST", address("/v1/catalog/proposals", { name: ready.name, note: `from the inbox: ${provider}/${sku}`.slice(0, 1000) }), text.value, actingOf(query));
-        location.hash = link("proposal", { id, ...whoseOf(query) });
-      } catch (error) {
-        target.disabled = false;
-        say(said, error.message);
-      }
-    }
+    const rates = new Map(found.lacks.filter(({ kind }) => kind === "rate").map((lack) => [`${lack.base}/${lack.quote}`, lack]));
     return el("li", { className: "item" },
       el("h3", {}, `${provider}/${sku}`), el("b", { "data-part": "stake" }),
-      el("small", { className: "line", "data-part": "age" }), el("small", { className: "line", "data-part": "usage" }), el("small", { className: "line", "data-part": "units" }), el("small", { className: "line", "data-part": "reasons" }),
+      ["age", "usage", "lacks", "advice", "naming"].map((name) => el("small", { className: "line", "data-part": name })),
       el("div", { className: "chips" }, nearest.map((near) => el("span", {}, modelLink(near.provider, near.sku, query), el("small", {}, ` ${near.reason}`)))),
-      el("details", {}, el("summary", {}, found.proposal ? "Proposed price" : "Write its price"), el("p", { className: "fine" }, why), act));
+      [...rates.values()].map((lack) => rateForm(lack, found)),
+      found.lacks.every(({ kind }) => kind === "rate") ? null : fileForm(found));
+  }
+
+  // One exchange rate that is missing: what one of the one is in the other, and from when.
+  function rateForm({ base, quote, says }, { since }) {
+    if (!mayChange()) return null;
+    const rate = el("input", { inputMode: "decimal", size: 10, "aria-label": `${quote} for one ${base}` });
+    const from = el("input", { type: "date", value: since.slice(0, 10), "aria-label": `From when ${base} to ${quote} holds` });
+    const source = el("input", { size: 24, maxLength: 256, placeholder: "where it is written", "aria-label": `Source of ${base} to ${quote}` });
+    const said = el("p", { className: "bad" });
+    const state = async ({ target }) => propose(target, said, () => call("POST", "/v1/catalog/inbox/rates", { base, quote, rate: rate.value, effective_from: `${from.value}T00:00:00Z`, source: source.value, note: `from the inbox: ${says}` }, actingOf(query)));
+    return el("div", { className: "controls" }, `1 ${base} =`, rate, `${quote} from`, from, source, el("button", { className: "primary", on: { click: state } }, "Propose this rate"), said);
+  }
+
+  function fileForm(found) {
+    const { provider, sku } = found;
+    const ready = found.proposal ?? skeleton(found, actingOf(query));
+    const key = keyOf(found);
+    const text = el("textarea", { value: drafts.get(key) ?? ready.text, on: { input: () => drafts.set(key, text.value) }, rows: 14, spellcheck: false, "aria-label": `Price file for ${provider}/${sku}` });
+    const said = el("p", { className: "bad" });
+    const alias = ready.kind === "alias";
+    const why = alias ? `Approved, ${ready.says}, at its prices.` : found.proposal ? `A price to begin with: ${ready.says}. Write what is true, and where it is written.` : "Nothing near it has a price to begin with. Write what it costs, and where that is written.";
+    const send = async ({ target }) => propose(target, said, () => call("POST", address("/v1/catalog/proposals", { name: ready.name, replace: ready.replace || undefined, note: `from the inbox: ${provider}/${sku}`.slice(0, 1000) }), text.value, actingOf(query)));
+    const act = mayChange() ? [text, el("button", { className: "primary", on: { click: send } }, alias ? "Propose this name" : "Propose this price"), said] : [el("pre", {}, ready.text), el("p", { className: "fine" }, "To propose it, log in with a key that has the scope admin.")];
+    return el("details", {}, el("summary", {}, alias ? "Proposed name" : found.proposal ? "Proposed price" : "Write its price"), el("p", { className: "fine" }, why), act);
+  }
+
+  async function propose(button, said, ask) {
+    button.disabled = true;
+    say(said, "");
+    try {
+      const { id } = await ask();
+      location.hash = link("proposal", { id, ...whoseOf(query) });
+    } catch (error) {
+      button.disabled = false;
+      say(said, error.message);
+    }
   }
   return { element, refresh, timeless: true };
 }
+
+const keyOf = ({ provider, sku }) => JSON.stringify([provider, sku]);
+const aged = (found) => `first seen ${ago(found.first_seen)}, last ${ago(found.last_seen)} · ${count(found.events)} events of ${found.tenants.join(", ")}`;
 
 // A TOML string, also as a key: senders choose these names.
 const quoted = (text) => JSON.stringify(text).replace(/\u007f/g, "\\u007f");
@@ -127,7 +171,7 @@ export function proposalPage(query) {
       el("p", {}, el("span", { className: "badge", "data-state": { open: "warn", rejected: "over" }[state] ?? "" }, state), ` ${proposal.name} ${proposal.note}`,
         el("small", { className: "line" }, `proposed ${moment(proposal.proposed_at)} by ${proposal.proposed_by}${decided}`)),
       proposal.version ? el("p", {}, el("b", {}, `In force as publication ${proposal.version}${review.effect ? `: ${review.effect.says}` : ""}.`)) : "",
-      el("h2", {}, `What it changes in publication ${review.base}`), ...changesTable(review.changes, review.changes_total, query),
+      el("h2", {}, `What it changes in publication ${review.base}`), ...changesTable(review.changes, review.changes_total, query), ...(review.names ?? []).map((name) => el("p", { className: "line" }, name)),
       el("h2", {}, "What looks wrong"), findings(review),
       ...leftOut(review.not_taken ?? []),
       el("h2", {}, "What approving does"), el("p", {}, review.effect ? `${review.effect.says}.` : "It prices usage from now on; what is booked keeps its price."),

@@ -73,5 +73,5 @@ SELECT catalog_events_count($1, $2, $3)
 
 -- name: unknown
 -- What was booked without a price, or at a bound.
-SELECT tenant, provider, sku, currency, first_seen, last_seen, events, unpriced_events, provisional,
-    usage::text AS usage, samples FROM catalog_unknown($1)
+SELECT tenant, provider, sku, currency, first_seen, last_seen, earliest, events, unpriced_events, provisional,
+    usage::text AS usage, samples, lines FROM catalog_unknown($1)

@@ -40,6 +40,8 @@ def print_review(proposal: Any, json: bool) -> None:
         return
     review = proposal["review"]
     print_changes(review)
+    for name in review["names"]:
+        typer.echo(f"  {name}")
     print_findings(review["findings"])
     _print_left_out(review["not_taken"])
     if effect := review["effect"]:

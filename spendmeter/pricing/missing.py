@@ -1,0 +1,156 @@
+"""What usage lacks to be priced: a price, a rate, a unit, a name; each leads to another remedy. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Literal
+
+from msgspec import UNSET, Struct
+
+from spendmeter.contracts.catalog import Price
+from spendmeter.contracts.events import UsageEvent
+from spendmeter.contracts.rated import Line
+from spendmeter.contracts.units import nearest_unit
+from spendmeter.pricing.engine import rate
+from spendmeter.pricing.explain import in_words
+from spendmeter.pricing.price_book import PriceBook
+
+CONDITIONS_SHOWN = 3
+
+Kind = Literal["model", "price", "conditions", "dates", "unit", "rate"]
+"""model: nobody knows the name. price: a known model has none of the unit; conditions: none for how it was
+served; dates: none of then. unit: nobody knows it. rate: no rate converts the currency of the price."""
+
+
+class Missing(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that is missing, in words, and what to do about it."""
+
+    kind: Kind
+    says: str
+    advice: str
+    unit: str = ""
+    """'' = of the whole event."""
+    nearest: str = ""
+    """Of a unit that nobody knows: the one that was probably meant."""
+    base: str = ""
+    quote: str = ""
+    """The rate: one `base` in `quote`."""
+
+
+def missing(event: UsageEvent, book: PriceBook) -> list[Missing]:
+    """What the event lacks; nothing where the book prices all of it."""
+    found: list[Missing] = []
+    rating = rate(event, book)
+    for line in rating.lines:
+        if line.status in ("provisional", "unpriced"):
+            found += _of_line(event, book, line, rating.currency)
+    return list(dict.fromkeys(found))
+
+
+def _of_line(event: UsageEvent, book: PriceBook, line: Line, currency: str) -> Iterator[Missing]:
+    assert event.time is not UNSET, "rate() refuses an event without a time"
+    known = _known(event, book)
+    if line.amount is not None and line.status == "unpriced":  # priced, and not converted
+        listed = line.currency or currency
+        for base in dict.fromkeys((listed, line.contracted_currency or listed)):
+            if base != currency and not book.fx(base, currency, event.time):
+                yield _rate(book, base, currency)
+        if not known:
+            yield _model(event, line.unit, f"unknown model: its bound is in {listed}")
+    elif line.unit not in book.parents and line.amount is None:
+        yield _unit(line.unit, book)
+    elif not known:
+        yield _model(event, line.unit, line.reason)
+    else:
+        yield _price(event, event.time, book, line.unit)
+
+
+def _known(event: UsageEvent, book: PriceBook) -> bool:
+    assert event.time is not UNSET, "rate() refuses an event without a time"
+    return event.trustreportedcost or book.plan(event.tenant, event.data, event.time).sku is not None
+
+
+def _rate(book: PriceBook, base: str, quote: str) -> Missing:
+    rates = book.rates(base, quote)
+    before = f" before {_day(rates[0].effective_from)}" if rates else ""
+    return Missing(
+        kind="rate", says=f"no rate {base} → {quote}{before}", base=base, quote=quote,
+        advice=f"state the rate {base} → {quote}, from when it is needed on; the price is known",
+    )  # fmt: skip
+
+
+def _unit(unit: str, book: PriceBook) -> Missing:
+    near = nearest_unit(unit, book.parents)
+    return Missing(
+        kind="unit", unit=unit, nearest=near or "",
+        says=f"{unit} is no unit" + (f": did you mean {near}?" if near else ""),
+        advice=(f"send it as {near}" if near else "send a registered unit")
+        + "; if it is a unit of its own, state it in a unit table with its price",
+    )  # fmt: skip
+
+
+def _model(event: UsageEvent, unit: str, says: str) -> Missing:
+    provider, sku = event.data.provider, event.data.sku
+    return Missing(
+        kind="model", unit=unit, says=says,
+        advice=f"state what {provider}/{sku} costs, or of which model it is another name",
+    )  # fmt: skip
+
+
+def _price(event: UsageEvent, time: datetime, book: PriceBook, unit: str) -> Missing:
+    """Of a known model: no price of the unit, or none that holds."""
+    _, model, seller = book.meaning(event.tenant, event.data.provider, event.data.sku, time)
+    assert model is not None, "a known model has an owner"
+    name = f"{seller}/{model.owner}"
+    scope = book.scope(event.tenant, time)
+    others = [
+        price
+        for price in book.prices[seller, model.owner]
+        if price.unit in _line(unit, book) and scope.rank(price) is not None
+    ]
+    if not others:
+        return Missing(
+            kind="price", unit=unit, says=f"no price for {unit} of {name}",
+            advice=f"state the price of {unit} for {name}",
+        )  # fmt: skip
+    if when := _dates(others, time):
+        return Missing(
+            kind="dates", unit=unit, says=f"no price for {unit} of {name} {when}",
+            advice=f"state what {unit} of {name} cost {when}",
+        )  # fmt: skip
+    return Missing(
+        kind="conditions", unit=unit, says=f"no price for {unit} of {name} as it was served; {_but(others)}",
+        advice=f"state what {unit} of {name} costs when it is served like that",
+    )  # fmt: skip
+
+
+def _line(unit: str, book: PriceBook) -> list[str]:
+    """The unit and its parents."""
+    line = [unit]
+    while parent := book.parents[line[-1]]:
+        line.append(parent)
+    return line
+
+
+def _dates(others: list[Price], time: datetime) -> str:
+    """Of when there is no price; '' where it is not for the date."""
+    starts = [price.when.effective_from for price in others]
+    later = [start for start in starts if start and start > time]
+    if len(later) == len(starts):
+        return f"before {_day(min(later))}"
+    ends = [price.when.effective_to for price in others]
+    over = [end for end in ends if end and end <= time]
+    return f"from {_day(max(over))} on" if len(over) == len(ends) else ""
+
+
+def _but(others: list[Price]) -> str:
+    said = list(dict.fromkeys(in_words(price.when) for price in others))
+    more = ", ..." if len(said) > CONDITIONS_SHOWN else ""
+    return f"there are prices {', or '.join(said[:CONDITIONS_SHOWN])}{more}"
+
+
+def _day(instant: datetime) -> str:
+    """The day, with the time where it is not midnight in UTC."""
+    at = instant.astimezone(UTC)
+    return f"{at:%Y-%m-%d}" if at.hour == at.minute == at.second == 0 else f"{at:%Y-%m-%d %H:%M:%S}Z"

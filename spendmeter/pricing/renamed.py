@@ -1,0 +1,40 @@
+"""Names of models that mean something else from one version of the catalog to the next. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from spendmeter.contracts.catalog import CatalogEntry, Model
+from spendmeter.pricing import checks
+
+
+class Renamed(NamedTuple):
+    """A name (or a match) that means a model from now on, or no longer; the entry that says or said so."""
+
+    name: str
+    model: str
+    entry: str
+    gone: bool
+
+    @property
+    def says(self) -> str:
+        return f"{self.name} {'no longer means' if self.gone else 'means'} {self.model}"
+
+
+def renamed(before: Sequence[CatalogEntry], after: Sequence[CatalogEntry]) -> list[Renamed]:
+    """What is taken away first, then what is new."""
+    was, will = _names(before), _names(after)
+    gone = sorted(was.keys() - will.keys())
+    new = sorted(will.keys() - was.keys())
+    return [Renamed(*each, was[each], True) for each in gone] + [
+        Renamed(*each, will[each], False) for each in new
+    ]
+
+
+def _names(entries: Sequence[CatalogEntry]) -> dict[tuple[str, str], str]:
+    return {
+        (name, f"{model.provider}/{model.sku}"): model.id
+        for model in checks.of(checks.in_force(entries), Model)
+        for name in (*model.aliases, *model.match)
+    }
