@@ -15,6 +15,7 @@ from spendmeter.cli._running import home
 
 if TYPE_CHECKING:
     from spendmeter.verify.report import Report
+    from spendmeter.verify.run import Request
 
 _NOT_CHECKED = 2
 
@@ -33,8 +34,8 @@ def command(
     """Prove the book: every event booked once, and priced to the last digit.
 
     Recomputes everything from the bytes on usage.events, the sender's log and a table of literal prices, by
-    code that shares nothing with the services. Exit code 0: all checked, all right. 1: something is wrong,
-    and named. 2: something could not be checked, and counted.
+    code that shares nothing with the services. Says on stderr how far it has come. Exit code 0: all checked,
+    all right. 1: something is wrong, and named. 2: something could not be checked, and counted.
 
     \b
     Examples:
@@ -44,11 +45,12 @@ def command(
     """
     import asyncpg
     from aiokafka.errors import KafkaError
+    from rich.console import Console
 
+    from spendmeter.cli._verify import show
     from spendmeter.platform.kafka_access import KafkaAccess
     from spendmeter.verify import literals
-    from spendmeter.verify.run import Request, verify
-    from spendmeter.verify.submissions import Submissions
+    from spendmeter.verify.run import Request
 
     state = read_state(home())
     known = state.environment if state is not None and state.running else os.environ
@@ -61,42 +63,32 @@ def command(
             kafka=access,
             database=database,
             topic_prefix=topic_prefix,
-            submissions=Submissions(submissions) if submissions else None,
+            submissions=submissions or (),
             literals=literals.load(prices) if prices else None,
             settle_s=settle,
         )
-        report = asyncio.run(verify(request))
+        report = asyncio.run(_watched(request))
     except (OSError, KeyError, ValueError, KafkaError, asyncpg.PostgresError) as trouble:
         _stop(f"nothing was checked: {type(trouble).__name__}: {trouble}")
-    typer.echo(json.dumps(report.as_json(), indent=2)) if as_json else _show(report)
+    if as_json:
+        typer.echo(json.dumps(report.as_json(), indent=2))
+    else:
+        show(report, Console(highlight=False))
     raise typer.Exit(report.exit_code)
+
+
+async def _watched(request: Request) -> Report:
+    from rich.console import Console
+
+    from spendmeter.cli._verify import shown
+    from spendmeter.verify.progress import Progress
+    from spendmeter.verify.run import verify
+
+    progress = Progress()
+    async with shown(progress, Console(stderr=True, highlight=False, markup=False)):
+        return await verify(request, progress)
 
 
 def _stop(why: str) -> NoReturn:
     typer.echo(why, err=True)
     raise typer.Exit(_NOT_CHECKED)
-
-
-def _show(report: Report) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(highlight=False)
-    answer = report.as_json()
-    table = Table("", "invariant", "checked", "wrong", "not checked", box=None, pad_edge=False)
-    for name, line in answer["invariants"].items():
-        unchecked = sum(line["unchecked"].values())
-        style = "red" if line["found"] else "yellow" if unchecked else None
-        counts = (f"{count:,}" for count in (line["checked"], line["found"], unchecked))
-        table.add_row(name, line["about"], *counts, style=style)
-    console.print(table)
-    for name, line in answer["invariants"].items():
-        for finding in line["named"]:
-            console.print(f"{name} {finding['row']}: {finding['what']}", style="red", markup=False)
-        if (more := line["found"] - len(line["named"])) > 0:
-            console.print(f"{name} and {more:,} more", style="red")
-        for why, count in line["unchecked"].items():
-            console.print(f"{name} not checked: {count:,} {why}", style="yellow", markup=False)
-    for fact, value in answer["facts"].items():
-        console.print(f"{fact.replace('_', ' ')}: {value}", markup=False)
-    console.print(f"verdict: {answer['verdict']}")

@@ -9,10 +9,12 @@ from typing import Any
 import asyncpg
 
 from spendmeter import contracts
-from spendmeter.verify.book import SQL
 from spendmeter.verify.report import Report
+from spendmeter.verify.sql import SQL
 
 CHANGES = {"UPDATE", "DELETE", "TRUNCATE"}
+TENANTS_LOOKED_AS_MAX = 20
+"""Each look reads all of each table; one policy holds for all tenants, so some of them stand for all."""
 NO_TENANT, STRANGER = "", "verify-no-such-tenant"
 _LETTERS = {"S": "SELECT", "I": "INSERT", "U": "UPDATE", "D": "DELETE"}
 _SHARED = ("catalog_entries",)
@@ -66,8 +68,9 @@ def _stated() -> dict[str, set[tuple[str, str]]]:
 
 
 async def _look_as_api(connection: Any, role: str, tables: list[str], report: Report) -> None:
-    """Read every table that api may read as api itself: without a tenant, as a stranger, as each tenant."""
-    tenants = [tenant for (tenant,) in await connection.fetch("SELECT tenant FROM tenants")]
+    """Read every table that api may read as api itself: without a tenant, as a stranger, as tenants."""
+    tenants = [tenant for (tenant,) in await connection.fetch("SELECT tenant FROM tenants ORDER BY tenant")]
+    tenants = tenants[:: -(-len(tenants) // TENANTS_LOOKED_AS_MAX) or 1]
     with_tenant = {
         table
         for (table,) in await connection.fetch(

@@ -16,7 +16,7 @@ INVARIANTS = {
     "I1": "every acknowledged submission is booked, duplicate, conflict or rejected, once",
     "I2": "a refused event is nowhere",
     "I3": "an event of unknown outcome is there at most once",
-    "I4": "the ledger equals the price table, to the last digit",
+    "I4": "every amount follows from its event and lines, and from the price table, to the last digit",
     "I5": "the rollups equal the entries",
     "I6": "offsets passed are accounted for, and none is in flight",
     "I7": "Kafka's committed offsets are not ahead of the book",
@@ -46,15 +46,16 @@ class Report:
     """By invariant: why, and how many."""
     facts: dict[str, Any] = field(default_factory=dict)
     """What was there: counts and totals, for the reader."""
+    named_max: int = NAMED_MAX
 
     def check(self, invariant: str, count: int = 1) -> None:
         """Count what was looked at."""
         self.checked[invariant] += count
 
     def find(self, invariant: str, what: str, row: str) -> None:
-        """Note something wrong; named up to NAMED_MAX, counted always."""
+        """Note something wrong; named up to `named_max`, counted always."""
         self.found[invariant] += 1
-        if len(self.named[invariant]) < NAMED_MAX:
+        if len(self.named[invariant]) < self.named_max:
             self.named[invariant].append(Finding(what=what, row=row))
 
     def pass_over(self, invariant: str, why: str, count: int = 1) -> None:
@@ -64,7 +65,7 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        if self.found:
+        if any(self.found.values()):
             return FOUND
         return INCOMPLETE if any(self.unchecked.values()) else CLEAN
 

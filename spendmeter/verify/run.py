@@ -1,28 +1,42 @@
-"""One check from beginning to end: wait for what is under way, take a snapshot, read everything, judge."""
+"""One check from beginning to end: wait for what is under way, take a snapshot, walk over everything."""
 
 from __future__ import annotations
 
 import asyncio
 import decimal
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import asyncpg
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from spendmeter.platform.kafka_access import KafkaAccess
-from spendmeter.platform.kafka_admin import KafkaAdmin
+from spendmeter.platform.kafka_admin import KafkaAdmin, TopicFacts
 from spendmeter.verify.access import check_access
-from spendmeter.verify.book import SQL, STATUSES, Book, read_book
+from spendmeter.verify.counts import Counts, check_positions, check_standing
+from spendmeter.verify.entries import Entries
+from spendmeter.verify.judge import Judge
+from spendmeter.verify.lines import STATUSES, read_rate
 from spendmeter.verify.literals import Literals
+from spendmeter.verify.progress import Progress
 from spendmeter.verify.report import Report
+from spendmeter.verify.rollups import check_hours, check_in_database, check_worth
+from spendmeter.verify.sql import SQL
+from spendmeter.verify.streams import Entry, Rows, Series, SetAside
 from spendmeter.verify.submissions import Submissions
-from spendmeter.verify.topic import Oracle, read_topic
+from spendmeter.verify.topic import Topic
+from spendmeter.verify.walk import Stretch, Walk
 
 EVENTS, RATED, GROUP = "usage.events", "usage.rated", "ledger"
-STATEMENT_SECONDS_MAX = 600
+STATEMENT_SECONDS_MAX = 4 * 3600
+"""The one sort of all entries takes seconds for a million, and may take hours for a billion."""
+SORT_MEMORY = "64MB"
+"""What Postgres may use for a sort or a join before it goes on on disk."""
+PARTITIONS_END = 2**31
+"""Beyond every partition: Kafka numbers them in 32 bits."""
 POLL_S = 0.2
 
 
@@ -34,60 +48,92 @@ class Request:
     database: str = field(repr=False)
     """URL of the owner, or of the reconciler, who cannot look as api does."""
     topic_prefix: str = ""
-    submissions: Submissions | None = None
+    submissions: Sequence[Path] = ()
+    """A sender's logs."""
     literals: Literals | None = None
     settle_s: float = 30.0
     """How long events in flight may take to be booked."""
 
 
-async def verify(request: Request) -> Report:
-    """Check I1 to I8a. Raises ConnectionError, OSError or asyncpg's errors when it cannot look at all."""
+@dataclass(frozen=True, kw_only=True)
+class _Broker:
+    """What the broker says when we come."""
+
+    topics: Mapping[str, TopicFacts]
+    committed: Mapping[Any, int]
+    begins: Mapping[int, int]
+    ends: Mapping[int, int]
+
+
+async def verify(request: Request, progress: Progress | None = None) -> Report:
+    """Check I1 to I8a. Raises ConnectionError, OSError, ValueError (a bad log) or asyncpg's errors when it
+    cannot look at all."""
     decimal.setcontext(decimal.Context(prec=60, traps=[decimal.Inexact, decimal.InvalidOperation]))
-    report = Report()
-    if request.submissions is None:
-        report.pass_over("I1", "submissions: no log of a sender was given")
-    connection = await asyncpg.connect(
-        request.database,
-        command_timeout=STATEMENT_SECONDS_MAX,
-        server_settings={"timezone": "UTC", "application_name": "verify"},
-    )
-    try:
-        events, rated = request.topic_prefix + EVENTS, request.topic_prefix + RATED
-        async with KafkaAdmin(request.kafka) as admin:
-            topics = await admin.topics([events, rated])
-            committed = await admin.committed(request.topic_prefix + GROUP)
-        if absent := {events, rated} - topics.keys():
-            raise ConnectionError(f"{request.kafka.servers} has no topic {', '.join(sorted(absent))}")
-        begins, ends = await _reach(request.kafka, events, topics[events].partitions)
-        await _settle(connection, ends, request.settle_s)
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            book = await read_book(connection, topics[events].id, begins, report)
-            await _check_accounting(connection, book, ends, report)
-            _check_positions(
-                book, {events: topics[events].id, rated: topics[rated].id}, rated, committed, report
+    report, progress, began = Report(), progress or Progress(), time.monotonic()
+    async with AsyncExitStack() as stack:
+        submissions = None
+        if request.submissions:
+            submissions = stack.enter_context(Submissions(request.submissions))
+            await submissions.read(progress)
+        else:
+            report.pass_over("I1", "submissions: no log of a sender was given")
+        progress.start("connecting")
+        first = await stack.enter_async_context(_connected(request.database))
+        second = await stack.enter_async_context(_connected(request.database))
+        topic = await stack.enter_async_context(Topic(request.kafka, request.topic_prefix + EVENTS))
+        broker = await _ask(request, topic)
+        progress.start("waiting until what is in flight is booked")
+        await _settle(first, broker.ends, request.settle_s)
+        async with _one_snapshot(first, second):
+            judge = Judge(
+                report=report,
+                entries=Entries(report=report, literals=request.literals),
+                submissions=submissions,
             )
-            await check_access(connection, report)
-    finally:
-        await connection.close()
-    oracle = Oracle(report=report, book=book, literals=request.literals, submissions=request.submissions)
-    await read_topic(request.kafka, events, ends, oracle)
-    oracle.conclude()
-    _check_holes(oracle, report)
-    report.facts |= _facts(book, request)
+            await _look(request, broker, topic, (first, second), judge, progress)
+    report.facts |= _facts(judge, submissions, time.monotonic() - began)
     return report
 
 
-async def _reach(kafka: KafkaAccess, topic: str, partitions: int) -> tuple[dict[int, int], dict[int, int]]:
-    """The beginning and the end of each partition, as the broker says them."""
-    consumer = AIOKafkaConsumer(**kafka.options(), client_id="spendmeter-verify", group_id=None)
-    await consumer.start()
+@asynccontextmanager
+async def _connected(database: str) -> AsyncIterator[Any]:
+    """A connection for reading much: it sorts on disk rather than in memory, and on one core."""
+    connection = await asyncpg.connect(
+        database,
+        command_timeout=STATEMENT_SECONDS_MAX,
+        server_settings={
+            "timezone": "UTC",
+            "application_name": "verify",
+            "work_mem": SORT_MEMORY,
+            "max_parallel_workers_per_gather": "0",
+            "jit": "off",
+        },
+    )
     try:
-        all_of_it = [TopicPartition(topic, p) for p in range(partitions)]
-        begins = await consumer.beginning_offsets(all_of_it)
-        ends = await consumer.end_offsets(all_of_it)
-        return {tp.partition: at for tp, at in begins.items()}, {tp.partition: at for tp, at in ends.items()}
+        yield connection
     finally:
-        await consumer.stop()
+        await connection.close()
+
+
+@asynccontextmanager
+async def _one_snapshot(first: Any, second: Any) -> AsyncIterator[None]:
+    """Both connections see the book as it is at this moment, and only read it."""
+    async with first.transaction(isolation="repeatable_read", readonly=True):
+        snapshot = await first.fetchval("SELECT pg_export_snapshot()")
+        async with second.transaction(isolation="repeatable_read", readonly=True):
+            await second.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
+            yield
+
+
+async def _ask(request: Request, topic: Topic) -> _Broker:
+    events, rated = request.topic_prefix + EVENTS, request.topic_prefix + RATED
+    async with KafkaAdmin(request.kafka) as admin:
+        topics = await admin.topics([events, rated])
+        committed = await admin.committed(request.topic_prefix + GROUP)
+    if absent := {events, rated} - topics.keys():
+        raise ConnectionError(f"{request.kafka.servers} has no topic {', '.join(sorted(absent))}")
+    begins, ends = await topic.reach(topics[events].partitions)
+    return _Broker(topics=topics, committed=committed, begins=begins, ends=ends)
 
 
 async def _settle(connection: Any, ends: Mapping[int, int], settle_s: float) -> None:
@@ -100,83 +146,101 @@ async def _settle(connection: Any, ends: Mapping[int, int], settle_s: float) -> 
         await asyncio.sleep(POLL_S)
 
 
-async def _check_accounting(connection: Any, book: Book, ends: Mapping[int, int], report: Report) -> None:
-    """I6: what the book counted, against the rows and the broker's own offsets."""
-    for partition, end in ends.items():
-        report.check("I6")
-        row = book.positions.get(partition)
-        named = f"partition {partition}"
-        if row is None:
-            if end:
-                report.find("I6", f"{end} events in flight: the book has never seen it", named)
-            continue
-        if row["next_origin"] < end:
-            report.find(
-                "I6", f"{end - row['next_origin']} events in flight, from {row['next_origin']} on", named
-            )
-        counted = {"booked": book.counted(partition, *STATUSES), "stray": book.stray[partition]}
-        counted |= {name: book.counted(partition, name) for name in ("duplicate", "conflict", "rejected")}
-        for name, rows in counted.items():
-            if row[name] != rows:
-                report.find("I6", f"{name} is {row[name]}, there are {rows} rows", named)
-        accounted = sum(counted[name] for name in counted if name != "stray") + row["holes"]
-        if accounted != row["next_origin"]:
-            report.find("I6", f"{row['next_origin']} offsets passed, {accounted} accounted for", named)
-    accounts: dict[tuple[int, str, str], int] = {}
-    for account in await connection.fetch(SQL["accounting"]):
-        names = (*STATUSES, "duplicate", "conflict", "rejected")
-        accounts |= {(account["partition"], account["tenant"], name): account[name] for name in names}
-    for key in accounts.keys() | book.accounts.keys():
-        report.check("I6")
-        if accounts.get(key, 0) != book.accounts[key]:
-            what = f"{key[2]} is {accounts.get(key, 0)}, there are {book.accounts[key]} rows"
-            report.find("I6", what, f"accounting of tenant {key[1]!r}, partition {key[0]}")
-    for partition, reason in await connection.fetch(SQL["stopped"]):
-        report.find("I6", f"the line stands still: {reason}", f"partition {partition}")
-
-
-def _check_positions(
-    book: Book, ids: Mapping[str, str], rated: str, committed: Mapping[TopicPartition, int], report: Report
+async def _look(
+    request: Request,
+    broker: _Broker,
+    topic: Topic,
+    connections: tuple[Any, Any],
+    judge: Judge,
+    progress: Progress,
 ) -> None:
-    """I7, and that the book speaks of the topics that are there now."""
-    for partition, row in book.positions.items():
-        named = f"partition {partition}"
-        report.check("I7")
-        offset = committed.get(TopicPartition(rated, partition))
-        if offset is not None and offset > row["position"]:
-            report.find("I7", f"Kafka's group stands at {offset}, the book at {row['position']}", named)
-        for column, topic_id in zip(("origin_topic", "rated_topic"), ids.values(), strict=True):
-            if row[column] != topic_id:
-                report.find(
-                    "I6", f"{column} is {row[column]}, the broker's is {topic_id}: it was created anew", named
-                )
+    """Every check, in the snapshot of both connections. The second makes the sums of the whole book while the
+    first walks."""
+    connection, second = connections
+    report = judge.report
+    beside = asyncio.create_task(_check_beside(second, report))
+    try:
+        progress.start("asking how far the book has come")
+        positions = {row["partition"]: row for row in await connection.fetch(SQL["positions"])}
+        rated = request.topic_prefix + RATED
+        ids = {name: facts.id for name, facts in broker.topics.items()}
+        ids = {name: ids[name] for name in (request.topic_prefix + EVENTS, rated)}
+        check_positions(positions, ids, rated, broker.committed, report)
+        await check_standing(connection, report)
+        stretches = _stretches(positions, broker, ids[request.topic_prefix + EVENTS])
+        await _walk(topic, connection, stretches, judge, progress)
+        progress.start("waiting for Postgres to add up the rollups")
+        await beside
+        await check_hours(connection, judge.entries.sums, report)
+    finally:
+        beside.cancel()
+    if judge.entries.literals is not None:
+        check_worth(judge.entries.sums, report)
+    if judge.submissions is not None:
+        progress.start("comparing with the sender's log")
+        judge.submissions.conclude(report)
 
 
-def _check_holes(oracle: Oracle, report: Report) -> None:
-    """I6: a hole is an offset that the broker does not deliver, nothing else."""
-    for partition, row in oracle.book.positions.items():
-        if oracle.book.starts[partition]:
-            report.pass_over("I6", "partitions whose holes can no longer be counted")
-            continue
-        holes = row["next_origin"] - sum(oracle.delivered[partition])
-        if holes != row["holes"]:
-            report.find(
-                "I6", f"holes is {row['holes']}, the broker leaves out {holes}", f"partition {partition}"
+async def _check_beside(connection: Any, report: Report) -> None:
+    await check_in_database(connection, report)
+    await check_access(connection, report)
+
+
+def _stretches(positions: Mapping[int, Any], broker: _Broker, topic_id: str) -> list[Stretch]:
+    found = []
+    for partition in sorted(positions.keys() | broker.ends.keys()):
+        row = positions.get(partition)
+        passed = row["next_origin"] if row else 0
+        gone = row is not None and row["origin_topic"] != topic_id
+        found.append(
+            Stretch(
+                partition=partition,
+                start=passed if gone else broker.begins.get(partition, passed),
+                passed=passed,
+                end=max(broker.ends.get(partition, 0), passed),
+                position=row,
             )
+        )
+    return found
 
 
-def _facts(book: Book, request: Request) -> dict[str, Any]:
-    outcomes = dict.fromkeys((*STATUSES, "duplicate", "conflict", "rejected"), 0)
-    for (_, _, name), count in book.accounts.items():
-        outcomes[name] += count
-    money: dict[str, decimal.Decimal] = {}
-    for amounts in book.sums.values():
-        for currency, amount in amounts.items():
-            money[currency] = money.get(currency, decimal.Decimal(0)) + amount
+async def _walk(
+    topic: Topic, connection: Any, stretches: Sequence[Stretch], judge: Judge, progress: Progress
+) -> None:
+    progress.start("waiting for Postgres to sort the entries")
+    judge.entries.rates = {row["id"]: read_rate(row["body"]) for row in await connection.fetch(SQL["rates"])}
+    strays = dict(await connection.fetch(SQL["strays"]))
+    entries = Rows(await connection.cursor(SQL["entries"]), Entry._make)
+    set_aside = Rows(await connection.cursor(SQL["unbooked"]), SetAside._make)
+    await set_aside.take(0, 0)
+    await entries.take(0, 0)
+    progress.start("reading usage.events beside the book", sum(each.records for each in stretches))
+    walk = Walk(
+        topic=topic,
+        entries=entries,
+        set_aside=set_aside,
+        series=Series(connection),
+        judge=judge,
+        counts=Counts(connection, strays, judge.report),
+        progress=progress,
+    )
+    for stretch in stretches:
+        await walk.over(stretch)
+    await walk.pass_ahead(PARTITIONS_END)
+
+
+def _facts(judge: Judge, submissions: Submissions | None, seconds: float) -> dict[str, Any]:
+    amounts: dict[str, decimal.Decimal] = {}
+    for _, currency, total in judge.entries.sums.all():
+        amounts[currency] = amounts.get(currency, decimal.Decimal(0)) + total.list
+    if not amounts.get("", 1):
+        del amounts[""]
+    outcomes = {name: judge.outcomes[name] for name in (*STATUSES, "duplicate", "conflict", "rejected")}
     return {
-        "offsets_passed": sum(row["next_origin"] for row in book.positions.values()),
-        "entries": len(book.rows),
+        "records": judge.records,
+        "entries": sum(judge.outcomes[name] for name in STATUSES),
         "outcomes": outcomes,
-        "submissions": None if request.submissions is None else len(request.submissions),
-        "list": {currency: f"{amount:f}" for currency, amount in money.items()},
+        "submissions": None if submissions is None else submissions.count,
+        "list": {currency: f"{amount:f}" for currency, amount in sorted(amounts.items())},
+        "seconds": round(seconds, 3),
     }

@@ -6,11 +6,10 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 LABELS = ("team", "project", "feature", "workflow", "workflow_version", "agent", "environment")
 QUANTITY_LIMIT = 2**63
@@ -18,13 +17,14 @@ NORMAL_FORM_C_FROM = datetime(2026, 11, 25, 18, tzinfo=UTC)
 """Earlier labels stayed as they were sent."""
 _WRITTEN = re.compile(r"[0-9]{1,18}(\.[0-9]{1,12})?", re.ASCII)
 
+Quantity = int | Decimal
+
 
 class Unreadable(ValueError):
     """The bytes are no usage event; the text says why."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(NamedTuple):
     """What one event says."""
 
     tenant: str
@@ -33,7 +33,7 @@ class Usage:
     provider: str
     sku: str
     time: datetime
-    usage: dict[str, Decimal]
+    usage: dict[str, Quantity]
     dimensions: tuple[str, ...]
     """In the order of the table `series`."""
     body: dict[str, Any]
@@ -41,7 +41,9 @@ class Usage:
     @property
     def plain_terms(self) -> bool:
         """Whether it was served on the terms that a table of plain list prices states."""
-        context = self.body["data"].get("context") or {}
+        context = self.body["data"].get("context")
+        if not context:
+            return True
         special = context.get("region") or context.get("batch")
         return context.get("service_tier", "standard") == "standard" and not special
 
@@ -51,10 +53,6 @@ class Usage:
         cost: Mapping[str, str] | None = self.body["data"].get("reported_cost")
         return cost if self.body.get("trustreportedcost") else None
 
-    @property
-    def hour(self) -> datetime:
-        return self.time.replace(minute=0, second=0, microsecond=0)
-
     def __str__(self) -> str:
         return f"{self.tenant} {self.source}/{self.id}"
 
@@ -63,9 +61,20 @@ def decode(raw: bytes | str) -> Any:
     """JSON without floats: every number with a point is a Decimal. Raises Unreadable."""
     try:
         text = raw if isinstance(raw, str) else raw.decode("utf-8")
-        return json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
+        if text.startswith(("{", "[")):
+            value, end = _DECODER.raw_decode(text)
+            if end == len(text):
+                return value
+        return _DECODER.decode(text)  # with blanks around it, or nothing that we want
     except (ValueError, RecursionError, ArithmeticError) as error:
         raise Unreadable(f"is not JSON: {error}") from None
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_constant)
 
 
 def read(raw: bytes | str | None) -> Usage:
@@ -73,25 +82,24 @@ def read(raw: bytes | str | None) -> Usage:
     body = decode(raw or b"")
     try:
         data = body["data"]
-        labels = _labels(body)
+        label = _labels(body).get
         usage = {unit: quantity(value) for unit, value in data["usage"].items()}
+        provider, sku = data["provider"], data["sku"]
+        names = (body["tenant"], body["source"], body["id"], provider, sku)
+        for name in names:
+            if not (name and name.isascii()):
+                _check_name(name)
         event = Usage(
-            tenant=_name(body["tenant"]),
-            source=_name(body["source"]),
-            id=_name(body["id"]),
-            provider=_name(data["provider"]),
-            sku=_name(data["sku"]),
-            time=datetime.fromisoformat(body["time"]).astimezone(UTC),
-            usage=usage,
-            dimensions=(
-                data.get("cost_class", "model"),
-                data["provider"],
-                data["sku"],
-                *(labels.get(label, "") for label in LABELS),
+            *names,
+            datetime.fromisoformat(body["time"]).astimezone(UTC), usage,
+            (
+                data.get("cost_class", "model"), provider, sku,
+                label("team", ""), label("project", ""), label("feature", ""), label("workflow", ""),
+                label("workflow_version", ""), label("agent", ""), label("environment", ""),
                 body.get("keyid", ""),
             ),
-            body=body,
-        )
+            body,
+        )  # fmt: skip
     except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         raise Unreadable(f"is no usage event: {type(error).__name__} {error}") from None
     if not usage:
@@ -102,17 +110,22 @@ def read(raw: bytes | str | None) -> Usage:
 def _labels(body: Mapping[str, Any]) -> dict[str, str]:
     """The labels, in Unicode's normal form C for what was received since that is the rule."""
     labels: dict[str, str] = body["data"].get("labels") or {}
+    for label in labels.values():
+        if not label.isascii():
+            break
+    else:
+        return labels  # as nearly all are: they have but one form
     received = body.get("receivedat")
     if received is not None and datetime.fromisoformat(received) < NORMAL_FORM_C_FROM:
         return labels
     return {name: unicodedata.normalize("NFC", label) for name, label in labels.items()}
 
 
-def quantity(value: object) -> Decimal:
+def quantity(value: object) -> Quantity:
     """A quantity of at least 0 and below 2^63. Raises ValueError."""
+    if type(value) is int and 0 <= value < QUANTITY_LIMIT:
+        return value
     if isinstance(value, str) and _WRITTEN.fullmatch(value):
-        value = Decimal(value)
-    if isinstance(value, int) and not isinstance(value, bool):
         value = Decimal(value)
     if not isinstance(value, Decimal) or not 0 <= value < QUANTITY_LIMIT:
         raise ValueError(f"{value!r:.40} is no quantity")
@@ -121,10 +134,11 @@ def quantity(value: object) -> Decimal:
 
 def identity(tenant: str, source: str, id: str) -> bytes:
     """BLAKE2b-128 over the three, each preceded by its length in UTF-8 as four bytes."""
-    parts = b"".join(
-        len(raw).to_bytes(4, "big") + raw for raw in (part.encode() for part in (tenant, source, id))
-    )
-    return blake2b(parts, digest_size=16).digest()
+    a, b, c = tenant.encode(), source.encode(), id.encode()
+    prefixed = b"%b%b%b%b%b%b" % (
+        len(a).to_bytes(4, "big"), a, len(b).to_bytes(4, "big"), b, len(c).to_bytes(4, "big"), c,
+    )  # fmt: skip
+    return blake2b(prefixed, digest_size=16).digest()
 
 
 def content_digest(event: Usage) -> bytes:
@@ -141,25 +155,27 @@ def content_digest(event: Usage) -> bytes:
         outcome and [outcome.get("name"), outcome.get("count", 1), _amount(outcome.get("value"))],
         _amount(data.get("reported_cost")),
     ]  # fmt: skip
-    return _digest(said)
+    return _digest(json.dumps(said, sort_keys=True))
 
 
-def metered_digest(provider: str, sku: str, usage: Mapping[str, Decimal], labels: Mapping[str, str]) -> bytes:
+def metered_digest(
+    provider: str, sku: str, usage: Mapping[str, Quantity], labels: Mapping[str, str]
+) -> bytes:
     """Equal for a submission and its event: what was used and whose it is (the user label, which ingest
     replaces, left out)."""
-    said = {k: unicodedata.normalize("NFC", v) for k, v in labels.items() if v and k != "user"}
-    return _digest([provider, sku, _quantities(usage), said])
+    said = [(k, unicodedata.normalize("NFC", v)) for k, v in labels.items() if v and k != "user"]
+    return _digest(repr((provider, sku, sorted(_quantities(usage).items()), sorted(said))))
 
 
-def _digest(said: object) -> bytes:
-    return blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=8).digest()
+def _digest(said: str) -> bytes:
+    return blake2b(said.encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
-def _quantities(usage: Mapping[str, Decimal]) -> dict[str, str]:
-    return {unit: _plain(value) for unit, value in usage.items()}
+def _quantities(usage: Mapping[str, Quantity]) -> dict[str, str]:
+    return {unit: str(value) if type(value) is int else _plain(value) for unit, value in usage.items()}
 
 
-def _plain(value: Decimal) -> str:
+def _plain(value: Quantity) -> str:
     text = format(value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
@@ -168,12 +184,7 @@ def _amount(value: Mapping[str, str] | None) -> list[str] | None:
     return None if value is None else [_plain(Decimal(value["amount"])), value["currency"]]
 
 
-def _name(value: object) -> str:
-    if not isinstance(value, str) or not value:
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not name:
         raise ValueError("a name is missing")
-    value.encode()  # a lone surrogate is no text
-    return value
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number")
+    name.encode()  # a lone surrogate is no text

@@ -3,13 +3,23 @@
 SELECT * FROM positions
 
 -- name: entries
--- Every booked row, streamed.
-SELECT identity, seq, occurred_at, recorded_at, origin_partition, origin_offset, tenant, series_id, status,
-    currency, list, contracted, effective, event, lines FROM entries
+-- Every booked row in the order of the topic, streamed. No index has this order: Postgres sorts, on disk.
+SELECT identity, seq, occurred_at, origin_partition, origin_offset, tenant, series_id, status, currency,
+    list::text AS list, contracted::text AS contracted, effective::text AS effective, event, lines
+FROM entries ORDER BY origin_partition, origin_offset, seq
 
 -- name: unbooked
--- Every offset that was set aside, streamed.
-SELECT origin_topic, origin_partition, origin_offset, outcome, tenant, identity, source, event_id FROM unbooked
+-- Every offset that was set aside, in the order of the topic, with the event that was booked in its stead.
+SELECT u.origin_topic, u.origin_partition, u.origin_offset, u.outcome, u.tenant, u.identity, u.source,
+    u.event_id, e.origin_partition AS won_partition, e.origin_offset AS won_offset, e.event AS won_event
+FROM unbooked u
+LEFT JOIN identities i ON i.identity = u.identity AND u.outcome IN ('duplicate', 'conflict')
+LEFT JOIN entries e ON e.identity = i.identity AND e.occurred_at = i.occurred_at AND e.seq = 0
+WHERE u.outcome <> 'stray' ORDER BY u.origin_partition, u.origin_offset
+
+-- name: strays
+-- Records that somebody put on usage.rated itself.
+SELECT origin_partition, count(*) FROM unbooked WHERE outcome = 'stray' GROUP BY 1
 
 -- name: identities
 -- Claims without the entry that they stand for.
@@ -17,29 +27,91 @@ SELECT i.identity, i.occurred_at, i.origin_partition, i.origin_offset FROM ident
 WHERE NOT EXISTS (SELECT FROM entries e WHERE e.identity = i.identity AND e.occurred_at = i.occurred_at)
 
 -- name: unclaimed
--- Entries whose identity nobody claimed: the next copy would be booked again.
-SELECT e.identity, e.occurred_at, e.origin_partition, e.origin_offset FROM entries e
-WHERE NOT EXISTS (SELECT FROM identities i WHERE i.identity = e.identity AND i.occurred_at = e.occurred_at)
+-- Entries whose identity nobody claimed, so that the next copy would be booked again, or another claimed.
+SELECT e.identity, e.occurred_at, e.origin_partition, e.origin_offset,
+    i.origin_partition AS other_partition, i.origin_offset AS other_offset
+FROM entries e LEFT JOIN identities i ON i.identity = e.identity
+WHERE e.seq = 0 AND (e.occurred_at, e.origin_partition, e.origin_offset)
+    IS DISTINCT FROM (i.occurred_at, i.origin_partition, i.origin_offset)
 
 -- name: series
--- What each series stands for.
+-- What these series stand for.
 SELECT tenant, series_id, cost_class, provider, sku, team, project, feature, workflow, workflow_version, agent,
-    environment, key_id FROM series
+    environment, key_id
+FROM series JOIN unnest($1::text[], $2::bytea[]) AS wanted (tenant, series_id) USING (tenant, series_id)
 
--- name: sums
--- The ledger's money by tenant, model and hour, added up by Postgres.
-SELECT e.tenant, s.provider, s.sku, date_trunc('hour', e.occurred_at, 'UTC') AS hour, e.currency,
-    sum(e.list) AS list
-FROM entries e JOIN series s USING (tenant, series_id) GROUP BY 1, 2, 3, 4, 5
+-- name: rates
+-- Every exchange rate that the catalog ever stated.
+SELECT id, body FROM catalog_entries WHERE type = 'spendmeter.catalog.fx.v1'
 
--- name: rollups
--- Every rollup row, streamed.
-SELECT tenant, bucket, series_id, shard, recorded_on, currency, events, unpriced_events, list, contracted,
-    effective, of_which_provisional, usage FROM rollups_minute
+-- name: rollups_count
+-- How many rollup rows are compared.
+SELECT count(*) FROM rollups_minute
+
+-- name: rollup_faults
+-- Rollup rows that are not the sum of their entries, and sums that have no row; both sides of each.
+WITH sums AS (
+    SELECT tenant, date_trunc('minute', occurred_at) AS bucket, series_id,
+        CASE seq WHEN 0 THEN origin_partition ELSE -1 END AS shard,
+        (recorded_at AT TIME ZONE 'UTC')::date AS recorded_on, currency,
+        count(*) FILTER (WHERE seq = 0) AS events,
+        count(*) FILTER (WHERE seq = 0 AND status = 'unpriced') AS unpriced_events,
+        sum(list) AS list, sum(contracted) AS contracted, sum(effective) AS effective,
+        coalesce(sum(effective) FILTER (WHERE status = 'provisional'), 0) AS of_which_provisional
+    FROM entries GROUP BY 1, 2, 3, 4, 5, 6
+)
+SELECT tenant, bucket, series_id, shard, recorded_on, currency, r.tenant IS NULL AS missing,
+    ARRAY[r.events, r.unpriced_events, r.list, r.contracted, r.effective, r.of_which_provisional] AS said,
+    ARRAY[s.events, s.unpriced_events, s.list, s.contracted, s.effective, s.of_which_provisional] AS should
+FROM sums s FULL JOIN rollups_minute r USING (tenant, bucket, series_id, shard, recorded_on, currency)
+WHERE (s.events, s.unpriced_events, s.list, s.contracted, s.effective, s.of_which_provisional)
+    IS DISTINCT FROM
+    (r.events, r.unpriced_events, r.list, r.contracted, r.effective, r.of_which_provisional)
+
+-- name: rollup_usage_faults
+-- Quantities of rollup rows that are not those of their entries' events. $1: the units of the registry. What
+-- only the catalog calls a unit is rolled up from then on, what nobody does never. A row that is missing
+-- altogether is left to rollup_faults.
+WITH counted AS (
+    SELECT e.tenant, date_trunc('minute', e.occurred_at) AS bucket, e.series_id, e.origin_partition AS shard,
+        (e.recorded_at AT TIME ZONE 'UTC')::date AS recorded_on, e.currency, stated.unit,
+        sum(CASE
+            WHEN jsonb_typeof(stated.quantity) = 'number' THEN stated.quantity::numeric
+            WHEN stated.quantity #>> '{}' ~ '^[0-9]{1,18}(\.[0-9]{1,12})?$'
+                THEN (stated.quantity #>> '{}')::numeric
+        END) AS quantity
+    FROM entries e,
+        LATERAL (SELECT CASE WHEN pg_input_is_valid(e.event, 'jsonb') THEN e.event::jsonb #> '{data,usage}' END)
+            AS said (usage),
+        jsonb_each(CASE jsonb_typeof(said.usage) WHEN 'object' THEN said.usage ELSE '{}' END)
+            AS stated (unit, quantity)
+    WHERE e.seq = 0 GROUP BY 1, 2, 3, 4, 5, 6, 7
+), rolled AS (
+    SELECT r.tenant, r.bucket, r.series_id, r.shard, r.recorded_on, r.currency, stated.unit,
+        CASE jsonb_typeof(stated.quantity) WHEN 'number' THEN stated.quantity::numeric END AS quantity
+    FROM rollups_minute r, jsonb_each(r.usage) AS stated (unit, quantity)
+)
+SELECT tenant, bucket, series_id, shard, recorded_on, currency, unit,
+    rolled.quantity AS said, counted.quantity AS should
+FROM counted FULL JOIN rolled USING (tenant, bucket, series_id, shard, recorded_on, currency, unit)
+WHERE counted.quantity IS DISTINCT FROM rolled.quantity
+    AND NOT (unit <> ALL ($1::text[]) AND coalesce(rolled.quantity, 0) BETWEEN 0 AND counted.quantity)
+    AND (rolled.unit IS NOT NULL OR EXISTS (
+        SELECT FROM rollups_minute r
+        WHERE (r.tenant, r.bucket, r.series_id, r.shard, r.recorded_on, r.currency)
+            = (counted.tenant, counted.bucket, counted.series_id, counted.shard, counted.recorded_on,
+                counted.currency)))
+
+-- name: rollup_hours
+-- What the rollups say by tenant, hour and currency, corrections left out.
+SELECT tenant, date_trunc('hour', bucket, 'UTC') AS hour, currency, sum(events)::bigint AS events,
+    sum(unpriced_events)::bigint AS unpriced_events, sum(list) AS list, sum(contracted) AS contracted,
+    sum(effective) AS effective, sum(of_which_provisional) AS of_which_provisional
+FROM rollups_minute WHERE shard >= 0 GROUP BY 1, 2, 3
 
 -- name: accounting
--- The counts by tenant that the book keeps beside the rows.
-SELECT * FROM accounting
+-- The counts by tenant that the book keeps beside the rows of a partition.
+SELECT * FROM accounting WHERE partition = $1
 
 -- name: stopped
 -- Lines that stand still, and why.

@@ -24,7 +24,6 @@ from spendmeter.platform.migrate import migrate
 from spendmeter.verify import literals
 from spendmeter.verify.report import Report
 from spendmeter.verify.run import Request, verify
-from spendmeter.verify.submissions import Submissions
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, 123_000, tzinfo=UTC)
 PRICES = """
@@ -59,10 +58,23 @@ class WrittenBook:
     request: Request
     owner: asyncpg.Connection
     sent: Path
+    writer: Writer
 
     async def check(self, **changes: Any) -> Report:
         """What verify says of it."""
         return await verify(replace(self.request, settle_s=0.0, **changes))
+
+    async def rebook(
+        self, number: int, currency: str, total: str, status: str, lines: list[dict[str, Any]]
+    ) -> None:
+        """Let an event have been booked otherwise, with all that is counted and summed from it."""
+        await self.owner.execute(
+            "UPDATE entries SET currency = $2, list = $3, contracted = $3, effective = $3, status = $4, lines = $5 "
+            "WHERE event LIKE $1",
+            f'%"id": "e{number}"%', currency, Decimal(total), status, json.dumps(lines),
+        )  # fmt: skip
+        await self.owner.execute("TRUNCATE positions, accounting, rollups_minute")
+        await self.writer.finish()
 
 
 def event(number: int) -> dict[str, Any]:
@@ -140,11 +152,12 @@ async def book(kafka_access: KafkaAccess, owner_url: str, tmp_path: Path) -> Asy
                 kafka=kafka_access,
                 database=url,
                 topic_prefix=prefix,
-                submissions=Submissions([sent]),
+                submissions=[sent],
                 literals=literals.load(prices),
             ),
             owner=owner,
             sent=sent,
+            writer=writer,
         )
     finally:
         await producer.stop()
@@ -232,10 +245,11 @@ class Writer:
         )
         await self.owner.execute(
             """
-            INSERT INTO accounting (partition, tenant, priced, duplicate, conflict, rejected)
-            SELECT origin_partition, tenant, sum(b), sum(d), sum(c), sum(r) FROM (
-                SELECT origin_partition, tenant, 1 b, 0 d, 0 c, 0 r FROM entries
-                UNION ALL SELECT origin_partition, tenant, 0, (outcome = 'duplicate')::int,
+            INSERT INTO accounting (partition, tenant, priced, unpriced, duplicate, conflict, rejected)
+            SELECT origin_partition, tenant, sum(b), sum(u), sum(d), sum(c), sum(r) FROM (
+                SELECT origin_partition, tenant, (status = 'priced')::int b, (status = 'unpriced')::int u, 0 d, 0 c,
+                    0 r FROM entries
+                UNION ALL SELECT origin_partition, tenant, 0, 0, (outcome = 'duplicate')::int,
                     (outcome = 'conflict')::int, (outcome = 'rejected')::int FROM unbooked) AS x GROUP BY 1, 2
             """
         )
@@ -244,7 +258,8 @@ class Writer:
             INSERT INTO rollups_minute (bucket, recorded_on, shard, tenant, series_id, currency, events,
                 unpriced_events, list, contracted, effective, of_which_provisional, usage)
             SELECT date_trunc('minute', occurred_at), (recorded_at AT TIME ZONE 'UTC')::date,
-                origin_partition, tenant, series_id, currency, count(*), 0, sum(list), sum(contracted),
+                origin_partition, tenant, series_id, currency, count(*),
+                count(*) FILTER (WHERE status = 'unpriced'), sum(list), sum(contracted),
                 sum(effective), 0, usage_total((event::jsonb)->'data'->'usage')
             FROM entries GROUP BY 1, 2, 3, 4, 5, 6
             """

@@ -1,0 +1,162 @@
+"""Decides what is wrong with a booked entry, which must follow from the bytes on the topic and its lines.
+Pure: values in, findings out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from spendmeter.verify.lines import Bill, Rate, add_up
+from spendmeter.verify.literals import Literals
+from spendmeter.verify.report import Report
+from spendmeter.verify.streams import Entry
+from spendmeter.verify.sums import Sum, Sums
+from spendmeter.verify.usage import Unreadable, Usage, decode, identity, read
+
+CORRECTION = "spendmeter.correction.v1"
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(kw_only=True)
+class Entries:
+    """Judges entries one by one, and adds them up."""
+
+    report: Report
+    rates: Mapping[str, Rate] = field(default_factory=dict)
+    """Exchange rates by id of their catalog entry."""
+    literals: Literals | None = None
+    sums: Sums = field(default_factory=Sums)
+    series: Mapping[tuple[str, bytes], tuple[str, ...]] = field(default_factory=dict)
+    """What the series of the entries that come stand for, by (tenant, id)."""
+    _this_hour: datetime = _NEVER
+    _next_hour: datetime = _NEVER
+
+    def judge_alone(self, row: Entry) -> None:
+        """An entry without its record: what it says of itself."""
+        try:
+            event = read(row.event)
+        except Unreadable as error:
+            self.report.find("I4", f"changed: the event {error}", f"identity {row.identity.hex()}")
+            return
+        self.judge(row, event, identity(event.tenant, event.source, event.id), row.event)
+
+    def judge(self, row: Entry, event: Usage, key: bytes, text: str) -> None:
+        """An entry, held against the event whose bytes are `text`."""
+        if row.seq > 0:
+            if _is_correction(row.event):
+                self.report.pass_over("I4", "corrections")
+            else:
+                named = _named_entry(row, event)
+                self.report.find("I1", "doubled: this identity has another entry", named)
+            return
+        if row.event != text:
+            named = _named(row, event)
+            self.report.find("I4", "changed: the entry holds another event than the topic", named)
+        if row.identity != key:
+            named = _named(row, event)
+            self.report.find("I1", "changed: its offset was booked under another identity", named)
+        bill = self._judge_figures(row, event)
+        total = self.sums.of((row.tenant, self._hour(event), row.currency))
+        self._add(row, event, total)
+        if self.literals is not None:
+            self._add_worth(event, row, bill, total)
+
+    def _judge_figures(self, row: Entry, event: Usage) -> Bill | None:
+        """What an entry says that its event and its lines do not; its bill, where the lines have one."""
+        bill: Bill | None = None
+        faults: list[str] = []
+        if event.tenant != row.tenant:
+            faults.append(f"tenant is {row.tenant}, the event's is {event.tenant}")
+        if event.time != row.occurred_at:
+            faults.append(f"its event happened at {event.time.isoformat()}")
+        if self.series.get((row.tenant, row.series_id)) != event.dimensions:
+            faults.append("its series has other dimensions than the event")
+        try:
+            bill = add_up(
+                decode(row.lines), event.usage, currency=row.currency, time=event.time, rates=self.rates
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
+            faults.append(f"its lines cannot be added up: {type(error).__name__} {error}")
+        else:
+            faults += bill.faults
+            for name in ("list", "contracted", "effective"):
+                amount: Decimal = getattr(bill, name)
+                if Decimal(getattr(row, name)) != amount:
+                    faults.append(f"{name} is {getattr(row, name)}, its lines say {amount:f}")
+            if bill.status != row.status:
+                faults.append(f"status is {row.status}, its worst line's is {bill.status}")
+        if faults:
+            self.report.find("I4", f"changed: {'; '.join(faults)}", _named_entry(row, event))
+        return bill
+
+    def _add(self, row: Entry, event: Usage, total: Sum) -> None:
+        listed = contracted = Decimal(row.list)
+        if row.contracted != row.list:
+            contracted = Decimal(row.contracted)
+        effective = contracted if row.effective == row.contracted else Decimal(row.effective)
+        total.events += 1
+        total.list += listed
+        total.contracted += contracted
+        total.effective += effective
+        if row.status == "unpriced":
+            total.unpriced_events += 1
+        elif row.status == "provisional":
+            total.of_which_provisional += effective
+
+    def _add_worth(self, event: Usage, row: Entry, bill: Bill | None, total: Sum) -> None:
+        """Hold an entry's amount against the price table."""
+        table = self.literals
+        assert table is not None, "there is a table to hold it against"
+        worth, booked = table.amount(event), _as_priced(row, bill, table.currency)
+        if worth is None or booked is None:
+            total.undecided = True
+            self.report.pass_over("I4", "events whose price or currency is not in the table")
+            return
+        if row.currency == table.currency:
+            total.worth += worth
+        else:
+            total.undecided = True  # the table prices the event, and not what its rate makes of it
+        if booked != worth:
+            what = f"changed: list is {booked:f}, the table says {worth:f}"
+            self.report.find("I4", what, _named(row, event))
+
+    def add_missing(self, event: Usage) -> None:
+        """An event without an entry should have had one, and its amount is missing from the sum."""
+        if self.literals is not None:
+            total = self.sums.of((event.tenant, self._hour(event), self.literals.currency))
+            worth = self.literals.amount(event)
+            total.worth += worth or 0
+            total.undecided |= worth is None
+
+    def _hour(self, event: Usage) -> datetime:
+        """The event's hour; most are in that of the event before."""
+        if not self._this_hour <= event.time < self._next_hour:
+            self._this_hour = event.time.replace(minute=0, second=0, microsecond=0)
+            self._next_hour = self._this_hour + timedelta(hours=1)
+        return self._this_hour
+
+
+def _as_priced(row: Entry, bill: Bill | None, currency: str) -> Decimal | None:
+    """The list amount in `currency`: the entry's own, or what its lines say before any exchange rate; None
+    where a line is priced in another."""
+    if bill is None or row.currency == currency:
+        alone = bill is None or not bill.priced.keys() - {currency}
+        return Decimal(row.list) if alone else None
+    return bill.priced[currency] if bill.priced.keys() == {currency} else None
+
+
+def _is_correction(event: str) -> bool:
+    try:
+        return bool(decode(event).get("type") == CORRECTION)
+    except (Unreadable, AttributeError):
+        return False
+
+
+def _named(row: Entry, event: Usage) -> str:
+    return f"{event} (usage.events {row.origin_partition}@{row.origin_offset})"
+
+
+def _named_entry(row: Entry, event: Usage) -> str:
+    return f"{event} (entry of {row.occurred_at:%Y-%m-%dT%H:%M:%S.%fZ}, seq {row.seq})"

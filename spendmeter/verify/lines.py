@@ -1,0 +1,205 @@
+"""The second pricer's arithmetic: what the lines of an entry come to, in every currency that they name. Pure.
+
+A line is priced in its own `currency` ('' = the book's). In the book it counts what its exchange rate makes
+of that; without a rate it is unpriced and counts nothing, whatever it costs in its own currency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import Any, NamedTuple
+
+from spendmeter.verify.usage import Quantity, decode
+
+STATUSES = ("priced", "free", "reported", "provisional", "unpriced")
+"""Worse from left to right: an entry's status is its worst line's."""
+_SEVERITY = {status: severity for severity, status in enumerate(STATUSES)}
+_WHOLE_EVENT = {"reported_cost", "events"}
+"""What a line is about that stands for units which have no line of their own."""
+_BARE = 4
+"""Fields of a line that says unit, entry, price and amount alone."""
+_WIDE = Context(prec=120, rounding=ROUND_HALF_EVEN)
+_PLACES_12 = Decimal("1E-12")
+_ZERO = Decimal(0)
+
+
+class Rate(NamedTuple):
+    """One `base` was worth `rate` `quote` from an instant on, as the catalog states it."""
+
+    base: str
+    quote: str
+    rate: Decimal
+    effective_from: datetime
+
+
+class Bill(NamedTuple):
+    """What lines come to: the three sums in book currency, and list amounts by the currency they are in."""
+
+    list: Decimal
+    contracted: Decimal
+    effective: Decimal
+    status: str
+    priced: dict[str, Decimal]
+    faults: Sequence[str]
+    """What a line says that does not follow from its own figures."""
+
+
+def read_rate(body: str) -> Rate:
+    """The rate in a catalog entry, as JSON."""
+    entry = decode(body)
+    return Rate(
+        base=entry["base"],
+        quote=entry["quote"],
+        rate=Decimal(entry["rate"]),
+        effective_from=datetime.fromisoformat(entry["effective_from"]),
+    )
+
+
+def add_up(
+    lines: Iterable[dict[str, Any]],
+    usage: Mapping[str, Quantity],
+    *,
+    currency: str,
+    time: datetime,
+    rates: Mapping[str, Rate],
+) -> Bill:
+    """The bill of an event of `time` in a book in `currency`; `rates` by id of their catalog entry.
+
+    Raises KeyError, TypeError, ValueError or ArithmeticError for what is no line at all.
+    """
+    bill = _Adding(usage, currency, time, rates)
+    for line in lines:
+        bill.add(line)
+    return bill.result()
+
+
+class _Adding:
+    __slots__ = (
+        "bare", "contracted", "currency", "effective", "faults", "listed", "priced", "rates", "time", "units",
+        "usage", "worst",
+    )  # fmt: skip
+
+    def __init__(
+        self, usage: Mapping[str, Quantity], currency: str, time: datetime, rates: Mapping[str, Rate]
+    ) -> None:
+        self.usage, self.currency, self.time, self.rates = usage, currency, time, rates
+        self.listed = self.contracted = self.effective = _ZERO
+        self.bare = _ZERO
+        """Of lines in book currency that say no more: one amount for all three."""
+        self.worst = 0
+        self.priced: dict[str, Decimal] = {}
+        self.units: set[str] = set()
+        self.faults: list[str] = []
+
+    def add(self, line: dict[str, Any]) -> None:
+        """Put a line on the bill."""
+        unit = line["unit"]
+        self.units.add(unit)
+        if len(line) == _BARE and "entry" in line and "price" in line and "amount" in line:
+            # Nearly every line of nearly every event: no more than a price and an amount in book currency.
+            quantity = self.usage.get(unit)
+            price, amount = line["price"], line["amount"]
+            if quantity is not None and price is not None and amount is not None:
+                listed = Decimal(amount)
+                if quantity * Decimal(price) != listed:
+                    self._misstated(unit, quantity, price, 1, quantity * Decimal(price), listed)
+                self.bare += listed
+                return
+        self.add_any(line, unit)
+
+    def add_any(self, line: dict[str, Any], unit: str) -> None:
+        """A line that may say anything."""
+        get = line.get
+        severity = _SEVERITY[get("status", "priced")]
+        if severity > self.worst:
+            self.worst = severity
+        unpriced = severity == _SEVERITY["unpriced"]
+        stated = get("quantity")
+        quantity = self.usage.get(unit) if stated is None else Decimal(stated)
+        if quantity is None:
+            self.faults.append(f"{unit} has a line, and the event does not name it")
+            return
+        own = get("currency") or self.currency
+        amount = self._amount(line, "", quantity)
+        if amount is None:
+            if not unpriced:
+                self.faults.append(f"{unit} has no amount, and is not unpriced")
+            return
+        self.priced[own] = self.priced.get(own, _ZERO) + amount
+        fx = get("fx", "")
+        listed = contracted = self._booked(unit, amount, own, fx, get("book_list"), unpriced)
+        if "contracted_amount" in line:
+            agreed = self._amount(line, "contracted_", quantity)
+            own, fx = get("contracted_currency") or own, get("contracted_fx") or fx
+            if agreed is not None:
+                contracted = self._booked(unit, agreed, own, fx, get("book_contracted"), unpriced)
+        effective = contracted
+        if "effective_amount" in line:
+            charged = self._amount(line, "effective_", quantity)
+            if charged is not None:
+                effective = self._booked(unit, charged, own, fx, get("book_effective"), unpriced)
+        self.listed += listed
+        self.contracted += contracted
+        self.effective += effective
+
+    def _amount(self, line: dict[str, Any], kind: str, quantity: Quantity) -> Decimal | None:
+        """The amount as priced, held against quantity x price / per."""
+        stated, price = line.get(f"{kind}amount"), line.get(f"{kind}price")
+        if stated is None:
+            return None
+        amount = Decimal(stated)
+        if price is None:
+            if amount and not kind:
+                self.faults.append(f"{line['unit']} costs {amount}, and has no price")
+            return amount
+        worth, per = quantity * Decimal(price), line.get("per", 1)
+        if per != 1:
+            worth = _WIDE.divide(worth, Decimal(per)).quantize(_PLACES_12, context=_WIDE)
+        if worth != amount:
+            self._misstated(line["unit"], quantity, price, per, worth, amount)
+        return amount
+
+    def _misstated(
+        self, unit: str, quantity: Quantity, price: str, per: int, worth: Decimal, amount: Decimal
+    ) -> None:
+        divided = f" / {per}" if per != 1 else ""
+        self.faults.append(f"{unit}: {quantity} x {price}{divided} is {worth}, not {amount}")
+
+    def _booked(
+        self, unit: str, amount: Decimal, own: str, fx: str, stated: str | None, unpriced: bool
+    ) -> Decimal:
+        """What an amount in its own currency counts in the book."""
+        if own == self.currency:
+            return amount
+        if stated is None:
+            if not unpriced:
+                self.faults.append(f"{unit}: {amount} {own} is not in {self.currency}, and not unpriced")
+            return _ZERO
+        booked, rate = Decimal(stated), self.rates.get(fx)
+        if rate is None:
+            self.faults.append(f"{unit}: the catalog has no exchange rate {fx or 'for it'}")
+        elif (rate.base, rate.quote) != (own, self.currency):
+            self.faults.append(
+                f"{unit}: rate {fx} is {rate.base} to {rate.quote}, not {own} to {self.currency}"
+            )
+        elif rate.effective_from > self.time:
+            self.faults.append(f"{unit}: rate {fx} begins {rate.effective_from.isoformat()}, after the event")
+        elif (worth := (amount * rate.rate).quantize(_PLACES_12, context=_WIDE)) != booked:
+            self.faults.append(
+                f"{unit}: {amount} {own} x {rate.rate} is {worth} {self.currency}, not {booked}"
+            )
+        return booked
+
+    def result(self) -> Bill:
+        if len(self.units) < len(self.usage) and not self.units & _WHOLE_EVENT:
+            silent = ", ".join(unit for unit in self.usage if unit not in self.units)
+            self.faults.append(f"there is no line for {silent}")
+        bare, priced = self.bare, self.priced
+        if bare:
+            priced[self.currency] = priced.get(self.currency, _ZERO) + bare
+        return Bill(
+            self.listed + bare, self.contracted + bare, self.effective + bare, STATUSES[self.worst], priced,
+            self.faults,
+        )  # fmt: skip

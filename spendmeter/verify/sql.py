@@ -1,0 +1,9 @@
+"""verify's own SQL, by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from spendmeter.platform.postgres import load_sql
+
+SQL = load_sql(Path(__file__).with_name("verify.sql"))

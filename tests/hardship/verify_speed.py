@@ -1,0 +1,84 @@
+"""How many events a second does `spendmeter verify` check?
+
+Method: the load generator sends at least EVENTS_MIN events of three tenants, 1 in 100 a copy, and everything is
+booked before the clock starts. Then `spendmeter verify --json` runs once as a process of its own, with all of its
+start-up. The process works on one core; Postgres sorts and adds up on another. `verify_events_per_s` is by the
+clock on the wall, which on a busy machine says more about the machine; `verify_events_per_cpu_s` is by the
+processor time of the process alone, so it is what one free core checks in a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.flow.system import System
+
+EVENTS_MIN = 100_000
+BOOKED_SECONDS_MAX = 600
+VERIFY_SECONDS_MAX = 900
+ROUND_S = 10
+
+
+def measure(system: System, *, events_min: int = EVENTS_MIN) -> dict[str, float]:
+    """Records checked a second, by the wall and by processor time. AssertionError when verify finds anything
+    wrong."""
+    sent = 0
+    for seed in range(1, 1_000):
+        if sent >= events_min:
+            break
+        sent += _send(system, seed, ROUND_S if events_min >= EVENTS_MIN else 1)
+    asyncio.run(_until_booked(system, sent))
+    cpu, began = _children_cpu_s(), time.monotonic()
+    done = system.cli("verify", "--json", check=False, timeout=VERIFY_SECONDS_MAX)
+    wall_s, cpu_s = time.monotonic() - began, _children_cpu_s() - cpu
+    report = json.loads(done.stdout)
+    found = {name: line["named"] for name, line in report["invariants"].items() if line["found"]}
+    assert not found, f"verify found something wrong: {found}"
+    records = report["facts"]["records"]
+    return {
+        "verify_events_per_s": round(records / wall_s),
+        "verify_events_per_cpu_s": round(records / cpu_s),
+        "verify_events": records,
+    }
+
+
+def _send(system: System, seed: int, seconds: float) -> int:
+    """Load as fast as it is accepted; how many events were."""
+    with tempfile.TemporaryDirectory() as folder:
+        keys = Path(folder, "keys.json")
+        keys.touch(mode=0o600)
+        keys.write_text(json.dumps(system.keys))
+        command = [
+            sys.executable,
+            "-m",
+            "tests.benchmarks.load",
+            "--ingest",
+            system.ingest,
+            "--keys",
+            str(keys),
+        ]
+        command += ["--rate", "max", "--seconds", str(seconds), "--seed", str(90_000 + seed), "--log", "none"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    return int(json.loads(done.stdout.splitlines()[-1])["accepted"])
+
+
+async def _until_booked(system: System, sent: int) -> None:
+    owner = await system.database()
+    try:
+        async with asyncio.timeout(BOOKED_SECONDS_MAX):
+            while (await owner.fetchval("SELECT sum(next_origin) FROM positions") or 0) < sent:
+                await asyncio.sleep(0.5)
+    finally:
+        await owner.close()
+
+
+def _children_cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
