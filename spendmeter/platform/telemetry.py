@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, TraceState
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import Attributes
 
+from spendmeter.platform.lines import Lines
 from spendmeter.platform.settings import Settings
 
 TRACEPARENT = "traceparent"
@@ -92,14 +94,15 @@ def _start_logging(service: str, level: str) -> None:
         structlog.processors.format_exc_info,
         only_allowed,
     ]
+    lines = Lines(sys.stdout.fileno(), service)
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
-        logger_factory=structlog.WriteLoggerFactory(),
+        logger_factory=structlog.WriteLoggerFactory(lines),  # type: ignore[arg-type] # writes, and flushes
         cache_logger_on_first_use=True,
     )
     # Libraries log through the standard library: their warnings, in the same shape.
-    handler = logging.StreamHandler()
+    handler = logging.StreamHandler(lines)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[
