@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import struct
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +20,7 @@ from pathlib import Path
 import msgspec
 
 from deploy.local import class_archive
-from deploy.local.home import LOOPBACK, Home, accepts, write_private
+from deploy.local.home import LOOPBACK, Home, write_private
 from deploy.local.java import find_java
 from deploy.local.kafka_jars import verified
 from deploy.local.kafka_user import give_password
@@ -30,6 +32,8 @@ LOGGING = ("defaultLogLevel=warn", "showDateTime=true", "dateTimeFormat=yyyy-MM-
 FORMAT_SECONDS_MAX = 60
 USER = "spendmeter"
 MECHANISM: Mechanism = "SCRAM-SHA-512"
+ANSWER_SECONDS_MAX = 1.0
+_API_VERSIONS = 18
 _JAAS = "org.apache.kafka.common.security"
 
 
@@ -120,8 +124,9 @@ class Kafka:
         return launch(command, log, folder=self.home.data, environment=os.environ)
 
     def trouble(self) -> str | None:
-        # the broker opens its port only after it has recovered its logs and joined its own cluster
-        return None if accepts(self.port) else f"does not listen on {self.address} yet"
+        # the broker opens its port only after it has recovered its logs and joined its cluster; the system
+        # goes on accepting for a frozen one, so it is asked something
+        return None if _answers(self.port) else f"does not answer on {self.address}"
 
     async def admit(self) -> None:
         """Make the clients' user known to data that a release without passwords had formatted; else nothing.
@@ -146,3 +151,14 @@ class Kafka:
         finally:
             (self.home.data / "kafka.format").unlink()
         (self.home.data / "kafka.user").touch()
+
+
+def _answers(port: int) -> bool:
+    """Whether the broker says which versions it speaks, which it does before anybody logs in."""
+    asked = struct.pack(">hhih", _API_VERSIONS, 0, 1, -1)  # version 0, correlation 1, a client without a name
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout=ANSWER_SECONDS_MAX) as broker:
+            broker.sendall(struct.pack(">i", len(asked)) + asked)
+            return len(broker.recv(4)) > 0
+    except OSError:
+        return False

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -19,6 +20,10 @@ BACKOFF_FIRST_S = 0.25
 BACKOFF_MAX_S = 30.0
 STABLE_S = 30.0
 """A process that lived this long was healthy: its next death counts as the first again."""
+LOOK_INTERVAL_S = 2.0
+"""How often a program that runs is asked whether it works."""
+SAID_AFTER_S = 5.0
+"""One that does not for so long is worth a message: a busy machine is late for once."""
 LAST_LINES = 8
 START_ERRORS = (JarRefused, RuntimeError, OSError, subprocess.SubprocessError)
 
@@ -98,11 +103,34 @@ class Keeper:
         while process.poll() is None and self.program.trouble() is not None:
             time.sleep(0.05)
         if process.poll() is None:
-            self._note("ready")
+            self._note("ready", trouble="", worked_s=time.monotonic())
             self.ready.set()
-        status = process.wait()
+        status = self._look_until_end(process)
         how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
         return f"(pid {process.pid}) {how}"
+
+    def _look_until_end(self, process: subprocess.Popen[bytes]) -> int:
+        """Keeps asking whether it works, and says when it no longer does and when it does again."""
+        said = False
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                return process.wait(LOOK_INTERVAL_S)
+            trouble, silent_s = self.program.trouble() or "", time.monotonic() - self._entry.worked_s
+            if self._ending.is_set():
+                continue
+            if not trouble:
+                if said:
+                    self._board.say(f"{self.program.name} works again, after {silent_s:.0f} s")
+                said = False
+                # on disk only where it was in trouble, or the file would be written every two seconds
+                self._entry = msgspec.structs.replace(self._entry, worked_s=time.monotonic())
+                if self._entry.trouble:
+                    self._note("ready", trouble="")
+            elif trouble != self._entry.trouble:
+                self._note("ready", trouble=trouble)
+            if trouble and not said and silent_s >= SAID_AFTER_S:
+                self._board.say(f"{self.program.name} has not worked for {silent_s:.0f} s: {trouble}")
+                said = True
 
     def _note(self, state: ProcessState, **changes: Any) -> None:
         self._entry = msgspec.structs.replace(self._entry, state=state, **changes)

@@ -78,7 +78,7 @@ class Postgres:
     def trouble(self) -> str | None:
         probe = [str(PACKAGED / "bin" / "pg_isready"), "-q", "-t", "1", "-h", LOOPBACK, "-p", str(self.port)]
         ready = subprocess.run(probe, stdin=subprocess.DEVNULL, check=False).returncode == 0  # noqa: S603
-        return None if ready else f"does not accept connections on {LOOPBACK}:{self.port} yet"
+        return None if ready else f"does not accept connections on {LOOPBACK}:{self.port}"
 
     @cached_property
     def _account(self) -> Account | None:

@@ -5,6 +5,7 @@ docker-compose.yml states the same contract for containers; a test holds the two
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
@@ -26,6 +27,7 @@ DATABASE_ROLES = {"ingest": "ingest", "ledger": "ledger", "alerts": "alerts", "a
 """The services that have the database, and as whom. Rating is stateless and gets no URL."""
 SERVICES = ("ingest", "rating", "ledger", "alerts", "api")
 PROBE_SECONDS_MAX = 1.0
+SILENT = "does not answer"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,15 +45,19 @@ class Service:
         return launch([sys.executable, "-m", self.module], log, folder=CLONE, environment=environment)
 
     def trouble(self) -> str | None:
-        """None when GET /ready answers 200; else the detail of its problem."""
-        try:
-            urllib.request.urlopen(f"http://{LOOPBACK}:{self.port}/ready", timeout=PROBE_SECONDS_MAX).close()
-        except urllib.error.HTTPError as answer:
-            with answer:
-                return _detail(answer.read())
-        except OSError:
-            return "does not answer yet"
-        return None
+        return lacks(self.port)
+
+
+def lacks(port: int) -> str | None:
+    """None when GET /ready answers 200; else the detail of its problem, or SILENT."""
+    try:
+        urllib.request.urlopen(f"http://{LOOPBACK}:{port}/ready", timeout=PROBE_SECONDS_MAX).close()
+    except urllib.error.HTTPError as answer:
+        with answer:
+            return _detail(answer.read())
+    except (OSError, http.client.HTTPException):
+        return SILENT
+    return None
 
 
 def service(

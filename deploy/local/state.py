@@ -28,6 +28,10 @@ class ProcessEntry(msgspec.Struct, frozen=True, kw_only=True):
     started_s: float = 0.0
     restarts: int = 0
     state: ProcessState = "starting"
+    trouble: str = ""
+    """What it lacks since it last worked, in words; '' = it works."""
+    worked_s: float = 0.0
+    """When it was last seen to work, by the monotonic clock, which is one for all processes of a machine."""
 
     @property
     def identity(self) -> Identity:
@@ -110,7 +114,15 @@ class Board:
             self._processes[entry.name] = entry
             self._replace(processes=tuple(self._processes.values()))
 
+    def catch_up(self) -> None:
+        """Write what could not be written when it changed."""
+        with self._lock:
+            if self._behind:
+                self._replace()
+
     def _replace(self, **changes: Any) -> None:
         self._state = msgspec.structs.replace(self._state, **changes)
-        with suppress(OSError):  # a full disk must not end the supervision; the next change writes it all
+        self._behind = True
+        with suppress(OSError):  # a full disk must not end the supervision: `catch_up` writes it all
             write_private(self._home.state, msgspec.json.encode(self._state).decode())
+            self._behind = False

@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -80,7 +81,9 @@ class Supervisor:
             self._start()
             while not self._stop.wait(LOG_CHECK_S):
                 for log in self._home.logs.glob("*.log"):
-                    bound(log)
+                    with suppress(OSError):  # what a log's disk has is no reason to end the supervision
+                        bound(log)
+                self._board.catch_up()
         except StartFailed as failure:
             self._board.enter("failed", str(failure))
         except BaseException as bug:

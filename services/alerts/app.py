@@ -19,6 +19,7 @@ from services.alerts.stream import GROUP, run_app, totals_app
 from services.alerts.turns import Turns
 from services.alerts.watch import Shared, TenantWatch
 from spendmeter.contracts.topics import SPEND_TOTALS, partition_of
+from spendmeter.platform.heartbeat import Heartbeat
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.postgres import CONNECTION_ERRORS, create_pool
 from spendmeter.platform.settings import Settings
@@ -27,6 +28,9 @@ from spendmeter.platform.telemetry import Meters, log
 CONNECTIONS_MAX = 8
 RULES_INTERVAL_S = 1.0
 RETRY_S = 1.0
+ASK_INTERVAL_S = 1.0
+ANSWER_AGE_S_MAX = 5.0
+"""Postgres and the broker are asked once a second, and answer in milliseconds."""
 ALONE_AFTER_S = 5.0
 """A worker that Kafka has told nothing for so long watches every tenant: two open an incident once as well.
 A killed predecessor holds its partitions for the session timeout, and a broker may be away for hours."""
@@ -41,7 +45,8 @@ class Alerts:
         self._turns = Turns()
         self._watches: dict[str, tuple[TenantWatch, asyncio.Task[None]]] = {}
         self._rules: dict[str, TenantRules] = {}
-        self._rules_known = False
+        self._rules_read = Heartbeat("the rules were read from Postgres", ANSWER_AGE_S_MAX)
+        self._answered = Heartbeat("the broker answered", ANSWER_AGE_S_MAX)
         self._assigned: frozenset[int] | None = None
         self._partitions = 0
         self._started_at = 0.0
@@ -52,12 +57,14 @@ class Alerts:
 
     def not_ready(self) -> str:
         """Why something is not watched; '' = all is well."""
-        if not self._rules_known:
-            return "Postgres is away"
+        if trouble := self._rules_read.trouble():
+            return trouble
         if self._assigned is None:
             return "waiting for Kafka to say which tenants are ours"
         blind = sorted(tenant for tenant, (watch, _) in self._watches.items() if not watch.looked)
-        return f"not looked at: {', '.join(blind[:3])}" if blind else ""
+        if blind:
+            return f"not looked at: {', '.join(blind[:3])}"
+        return self._answered.trouble()  # the sweep still watches; totals wake nobody, and the topic waits
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watch until `stop`; raises what any part raised, for a bug ends the process."""
@@ -80,10 +87,8 @@ class Alerts:
             topic = await open_things.enter_async_context(TopicSender(self._settings))
             deliveries = Deliveries(self._pool, webhooks, topic, self._meters)
             async with asyncio.TaskGroup() as self._tasks:
-                parts = [
-                    self._tasks.create_task(part)
-                    for part in (self._follow_rules(), self._follow_totals(), deliveries.run())
-                ]
+                work = (self._follow_rules(), self._follow_totals(), self._ask_broker(), deliveries.run())
+                parts = [self._tasks.create_task(part) for part in work]
                 await stop.wait()
                 for task in (*parts, *(task for _, task in self._watches.values())):
                     task.cancel()
@@ -114,9 +119,9 @@ class Alerts:
             try:
                 self._rules = await self._store.rules()
                 await self._store.acknowledge()
-                self._rules_known = True
+                self._rules_read.beat()
             except CONNECTION_ERRORS as error:
-                self._rules_known = False
+                self._rules_read.missed(error)
                 log().warning("rules wait", error=type(error).__name__)
             self._share_out()
             await asyncio.sleep(RULES_INTERVAL_S)
@@ -140,6 +145,21 @@ class Alerts:
             on_assigned=self._take_over,
         )
         await run_app(app)
+
+    async def _ask_broker(self) -> None:
+        """Once a second: is it there? Faust's consumer says nothing when it is not."""
+        name = self._settings.topic_prefix + SPEND_TOTALS.name
+        while True:
+            try:
+                async with KafkaAdmin(self._settings.kafka) as admin:
+                    while True:
+                        async with asyncio.timeout(ANSWER_AGE_S_MAX):
+                            await admin.topics([name])
+                        self._answered.beat()
+                        await asyncio.sleep(ASK_INTERVAL_S)
+            except (KafkaError, OSError, TimeoutError) as error:
+                self._answered.missed(error)
+                await asyncio.sleep(RETRY_S)
 
     def _wake(self, tenant: str, minute: datetime) -> None:
         watched = self._watches.get(tenant)

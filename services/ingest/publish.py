@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from services.ingest.refused import unavailable
 from spendmeter.contracts.events import UsageEvent, encode_event, identity
 from spendmeter.contracts.topics import partition_of
+from spendmeter.platform.heartbeat import Heartbeat
 from spendmeter.platform.kafka import Headers, Record, discard, send_batches
 from spendmeter.platform.telemetry import log
 
@@ -33,6 +34,11 @@ STUCK_S = 5.0
 GIVE_UP_S = 30.0
 """A flush unacknowledged for so long: the producer is discarded, and a new one looks the broker up afresh."""
 CONNECT_S_MAX = 15.0
+ASK_INTERVAL_S = 1.0
+ASK_S_MAX = 2.0
+SILENT_S_MAX = 5.0
+"""The broker is asked once a second whether it is there, also while nobody sends: after so long without an
+answer nothing is taken, and a new producer looks for it."""
 RETRY_S = 1.0
 
 UNKNOWN = "the outcome is unknown: send the request again with the same ids, duplicates are booked once"
@@ -73,6 +79,7 @@ class Publisher:
         self._wanted = asyncio.Event()
         self._full = asyncio.Event()
         self._flush_began: float | None = None
+        self._answered = Heartbeat("the broker answered", SILENT_S_MAX)
 
     def trouble(self) -> str:
         """Why nothing can be published; '' = it can."""
@@ -80,7 +87,7 @@ class Publisher:
             waited = asyncio.get_running_loop().time() - self._flush_began
             if waited > STUCK_S:
                 return f"the broker has acknowledged nothing for {waited:.0f} s"
-        return self._trouble
+        return self._trouble or self._answered.trouble()
 
     async def publish(self, events: Iterable[UsageEvent], headers: Headers) -> None:
         """Return when the broker has acknowledged every event. Raises Refused 503; the outcome is then
@@ -112,7 +119,7 @@ class Publisher:
             producer = self._make_producer()
             try:
                 await self._connect(producer)
-                await self._flush_until_failure(producer)
+                await self._serve(producer)
             except (KafkaError, OSError, TimeoutError) as error:
                 self._trouble = f"Kafka cannot be reached ({type(error).__name__})"
                 log().warning("Kafka away", error=type(error).__name__, topic=self._topic)
@@ -127,7 +134,33 @@ class Publisher:
             await producer.start()
             self._partitions = len(await producer.partitions_for(self._topic))
         self._trouble = ""
+        self._answered.beat()
         log().info("publishing", topic=self._topic, count=self._partitions)
+
+    async def _serve(self, producer: AIOKafkaProducer) -> None:
+        """Flush, and keep asking whether the broker is there, until either fails."""
+        tasks = [
+            asyncio.create_task(self._flush_until_failure(producer)),
+            asyncio.create_task(self._ask_until_silent(producer)),
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _ask_until_silent(self, producer: AIOKafkaProducer) -> None:
+        while True:
+            await asyncio.sleep(ASK_INTERVAL_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ASK_S_MAX):
+                    if await producer.client.force_metadata_update():
+                        self._answered.beat()
+            if trouble := self._answered.trouble():
+                raise KafkaConnectionError(trouble)
 
     async def _flush_until_failure(self, producer: AIOKafkaProducer) -> None:
         loop = asyncio.get_running_loop()

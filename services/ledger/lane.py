@@ -63,7 +63,7 @@ class Lane:
         """Whether records lately lay behind a hole: something is missing until rating sends it again."""
         self.stopped = ""
         """Why the line stands still: for good after a loss, else while the schema refuses a booking."""
-        self.worked = Heartbeat(f"partition {partition}: polled, and what came was booked", STEP_AGE_S_MAX)
+        self.worked = Heartbeat(f"partition {partition} was polled and booked", STEP_AGE_S_MAX)
         self._consumer = consumer
         self._pool = pool
         self._totals = totals

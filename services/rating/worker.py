@@ -28,6 +28,7 @@ from services.rating.lanes import Lane, created_anew, open_lane
 from services.rating.rate import Answers
 from spendmeter.contracts.rated import Origin, PassedHoles, encode_rated
 from spendmeter.contracts.topics import CATALOG, USAGE_EVENTS, USAGE_RATED
+from spendmeter.platform.heartbeat import Heartbeat
 from spendmeter.platform.kafka import Record, discard, money_consumer, producer, send_batches
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.settings import Settings
@@ -44,6 +45,10 @@ ROUND_S_MAX = 4.0
 WATCH_S = 1.0
 RETRY_S = 1.0
 TIMEOUTS_MAX = 2
+ANSWER_AGE_S_MAX = 5.0
+"""The broker is asked once a second, and answers in milliseconds."""
+ROUND_AGE_S_MAX = 10.0
+"""A round is a poll of 0.2 s, pricing of some tenths of a second, and an acknowledgement."""
 CLOSE_S_MAX = 2.0
 
 _Polled: TypeAlias = "dict[TopicPartition, list[ConsumerRecord[Any, Any]]]"
@@ -69,6 +74,8 @@ class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships n
         self._assignment = 0
         """Counts rebalances: what was polled under an earlier one belongs to somebody else by now."""
         self._trouble = "waiting for Kafka"
+        self._answered = Heartbeat("the broker answered", ANSWER_AGE_S_MAX)
+        self._rounded = Heartbeat("answers of a round were acknowledged", ROUND_AGE_S_MAX)
         self._timeouts = 0
         self._catalog: Catalog | None = None
         self._closing: list[Callable[[], Awaitable[None]]] = []
@@ -80,7 +87,8 @@ class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships n
         """Why nothing (or not everything) is rated; '' = all is well."""
         stopped = [lane.stopped for lane in self._lanes.values() if lane.stopped]
         catalog = self._catalog.trouble if self._catalog else ""
-        return "; ".join(reason for reason in (self._trouble, self._anew, catalog, *stopped) if reason)
+        trouble = self._trouble or self._answered.trouble() or self._rounded.trouble()
+        return "; ".join(reason for reason in (trouble, self._anew, catalog, *stopped) if reason)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Rate until `stop`. What goes wrong in our own code is raised, and ends the process."""
@@ -173,6 +181,8 @@ class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships n
             if assignment == self._assignment:
                 assert catalog.book is not None, "no lane is opened before there is a book"
                 await self._answer(polled, catalog.book)
+        if not self._trouble:
+            self._rounded.beat()
 
     async def _answer(self, polled: _Polled, book: PriceBook) -> None:
         """Answer what was polled, and pass what held no records; commit when all of it is acknowledged."""
@@ -321,11 +331,15 @@ class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships n
     async def _watch(self) -> None:
         """Once a second: is it still the same topic?"""
         while True:
-            await asyncio.sleep(WATCH_S)
             try:
-                facts = (await self._admin.topics([self._events])).get(self._events)
-            except (KafkaError, OSError):
-                continue  # the broker is away, which the rounds notice too
+                async with asyncio.timeout(ANSWER_AGE_S_MAX):
+                    facts = (await self._admin.topics([self._events])).get(self._events)
+            except (KafkaError, OSError, TimeoutError) as error:
+                self._answered.missed(error)
+                await asyncio.sleep(WATCH_S)
+                continue
+            self._answered.beat()
+            await asyncio.sleep(WATCH_S)
             # A topic that has no leader just now is left out of the facts, and is no loss.
             if facts is None or not self._topic_id or facts.id == self._topic_id:
                 continue

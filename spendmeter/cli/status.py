@@ -5,17 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
 
+from deploy.local.services import PROBE_SECONDS_MAX, SILENT, lacks
 from deploy.local.state import ProcessEntry, State
 from spendmeter.cli._running import NoAnswer, flying, home, read_counts, running_state
 from spendmeter.cli._running import as_json as told_as_json
 
-KAFKA_SECONDS_MAX = 10.0
+KAFKA_SECONDS_MAX = 3.0
+"""Kafka answers in milliseconds; what is away is said, and not waited for."""
+SERVERS = ("kafka", "postgres")
+"""Asked by the supervisor every two seconds; every other process is asked here."""
 
 
 def command(
@@ -41,23 +47,40 @@ def command(
     try:
         report["groups"] = asyncio.run(_groups(state.environment))
     except (OSError, TimeoutError, LookupError) as why:
-        report["problems"].append(f"no lag: Kafka cannot be asked ({why or type(why).__name__})")
+        report["problems"].append(f"no lag: Kafka cannot be asked ({str(why) or type(why).__name__})")
     typer.echo(json.dumps(report, indent=2)) if as_json else _show(report)
 
 
 def _processes(state: State) -> list[dict[str, Any]]:
+    with ThreadPoolExecutor(len(state.processes) or 1) as pool:  # all at once: several may not answer
+        states = list(pool.map(_state_now, state.processes))
     return [
         {
             "name": entry.name,
             "pid": entry.pid,
             "restarts": entry.restarts,
-            "state": entry.state,
+            "state": said,
+            "trouble": lacking,
             "port": entry.port,
             "memory_bytes": _memory_bytes(entry),
             "log": entry.log,
         }
-        for entry in state.processes
+        for entry, (said, lacking) in zip(state.processes, states, strict=True)
     ]
+
+
+def _state_now(entry: ProcessEntry) -> tuple[str, str]:
+    """What the process is now, and what it lacks; of one that is silent, for how long."""
+    if entry.state != "ready":
+        return entry.state, ""
+    lacking = (entry.trouble or None) if entry.name in SERVERS else lacks(entry.port)
+    if lacking is None:
+        return "ready", ""
+    if lacking != SILENT and entry.name not in SERVERS:
+        return "not ready", lacking
+    if not entry.trouble:
+        return "slow", f"no answer within {PROBE_SECONDS_MAX:g} s"
+    return "frozen", f"no answer for {time.monotonic() - entry.worked_s:.0f} s"
 
 
 def _memory_bytes(entry: ProcessEntry) -> int:
@@ -119,7 +142,8 @@ def _show(report: dict[str, Any]) -> None:
     processes = Table("process", "pid", "state", "restarts", "memory", "port", box=None, pad_edge=False)
     for entry in report["processes"]:
         memory = f"{entry['memory_bytes'] / 1e6:.0f} MB"
-        row = (entry["name"], entry["pid"], entry["state"], entry["restarts"], memory, entry["port"])
+        state = ": ".join(filter(None, (entry["state"], entry["trouble"])))
+        row = (entry["name"], entry["pid"], state, entry["restarts"], memory, entry["port"])
         processes.add_row(*map(str, row))
     console.print(processes)
     if report["groups"]:

@@ -35,7 +35,11 @@ class Heartbeat:
         """Why it counts as broken, with the age and the bound; '' = it works."""
         age_s = self._clock() - self._since
         why = f" ({self.reason})" if self.reason else ""
-        if age_s > self._age_s_max:
-            last = "last" if self._beaten else "never yet, and it was begun"
-            return f"{self._what}: {last} {age_s:.0f} s ago, at most {self._age_s_max:g} s is healthy{why}"
-        return "" if self._beaten else f"{self._what}: not yet{why}"
+        if not self._beaten:
+            return f"waiting for the first time that {self._what}, for {age_s:.0f} s{why}"
+        if age_s <= self._age_s_max:
+            return ""
+        return (
+            f"{self._what} {age_s:.0f} s ago, and not since: "
+            f"more than {self._age_s_max:g} s counts as broken{why}"
+        )

@@ -13,7 +13,10 @@ class Clock:
 
 
 def test_what_has_not_worked_yet_is_no_health() -> None:
-    assert Heartbeat("the broker answered", 5, Clock()).trouble() == "the broker answered: not yet"
+    clock = Clock()
+    beat = Heartbeat("the broker answered", 5, clock)
+    clock.now += 2
+    assert beat.trouble() == "waiting for the first time that the broker answered, for 2 s"
 
 
 def test_the_age_and_the_bound_are_named_once_it_is_too_old() -> None:
@@ -23,8 +26,8 @@ def test_the_age_and_the_bound_are_named_once_it_is_too_old() -> None:
     clock.now += 5
     assert beat.trouble() == ""
     clock.now += 7
-    assert beat.trouble() == "the broker answered: last 12 s ago, at most 5 s is healthy"
+    assert beat.trouble() == ("the broker answered 12 s ago, and not since: more than 5 s counts as broken")
     beat.missed(TimeoutError())
-    assert beat.trouble().endswith("is healthy (TimeoutError)")
+    assert beat.trouble().endswith("broken (TimeoutError)")
     beat.beat()
     assert beat.trouble() == ""
