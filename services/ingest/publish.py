@@ -159,7 +159,8 @@ class Publisher:
                 async with asyncio.timeout(ASK_S_MAX):
                     if await producer.client.force_metadata_update():
                         self._answered.beat()
-            if trouble := self._answered.trouble():
+            # A flush under way has deadlines of its own, and may yet be acknowledged.
+            if self._flush_began is None and (trouble := self._answered.trouble()):
                 raise KafkaConnectionError(trouble)
 
     async def _flush_until_failure(self, producer: AIOKafkaProducer) -> None:

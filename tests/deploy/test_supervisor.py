@@ -24,6 +24,7 @@ from deploy.local.processes import LOG_BYTES_MAX, Identity, bound
 from deploy.local.services import SERVICES
 from deploy.local.state import Board, ProcessEntry, State, read_state
 from deploy.local.supervisor import OPTIONS_VARIABLE, Options
+from spendmeter.platform.kafka_access import KafkaAccess
 
 STANDINS = Path(__file__).with_name("standins")
 OFFLINE = Path(__file__).with_name("offline.py")
@@ -287,7 +288,9 @@ def test_a_log_is_cut_under_its_writer_and_its_last_part_kept(tmp_path: Path) ->
 def test_a_start_that_cannot_succeed_is_given_up_with_the_programs_last_words(tmp_path: Path) -> None:
     (tmp_path / "fail-rating").touch()
     system = System(home=Home(tmp_path / "home"), folder=tmp_path)
-    system.start(kafka="yours:9092", database="postgresql://owner:secret@yours:5432/money")
+    system.start(
+        kafka=KafkaAccess(servers="yours:9092"), database="postgresql://owner:secret@yours:5432/money"
+    )
     assert system.supervisor is not None
     assert system.supervisor.wait(120) == 1
     assert system.state.phase == "failed"
@@ -298,7 +301,9 @@ def test_a_start_that_cannot_succeed_is_given_up_with_the_programs_last_words(tm
 
 def test_with_your_own_kafka_and_postgres_only_the_services_run(tmp_path: Path) -> None:
     system = System(home=Home(tmp_path / "home"), folder=tmp_path)
-    system.start(kafka="yours:9092", database="postgresql://owner:secret@yours:5432/money")
+    system.start(
+        kafka=KafkaAccess(servers="yours:9092"), database="postgresql://owner:secret@yours:5432/money"
+    )
     try:
         system.wait_until_ready()
         assert tuple(entry.name for entry in system.state.processes) == SERVICES
