@@ -11,11 +11,12 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, computed_field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, computed_field
 
 from services.api.auth import Anyone
 from services.api.catalog import SQL
 from services.api.catalog_book import EVERYBODY, Hidden, catalog_of, hidden_from, visible
+from services.api.catalog_left_out import LeftOut, left_out
 from services.api.database import Connection, database_of
 from services.api.openapi import answers
 from services.api.problems import Refused, invalid, not_found
@@ -125,6 +126,7 @@ class Consensus(BaseModel):
     only_theirs: list[str]
     disagreements_total: int
     disagreements: list[dict[str, Any]]
+    not_taken: list[LeftOut] = Field(description="fields of theirs that were not compared")
 
 
 @router.get("/v1/catalog/models", responses=answers("models"))
@@ -246,8 +248,9 @@ async def compare_with(
     def compare() -> Consensus:
         now, book = datetime.now(UTC), standing.book
         ours = visible(standing.entries.values(), hidden_from(acting, book))
+        not_taken: dict[str, tuple[str, ...]] = {}
         try:
-            theirs = read_prices(name, raw, recorded_at=now, units=book.parents.keys())
+            theirs = read_prices(name, raw, recorded_at=now, units=book.parents.keys(), not_taken=not_taken)
             found = consensus(ours, {name: theirs})
         except CatalogError as error:
             raise Refused(422, "Refused", str(error)) from None
@@ -261,6 +264,7 @@ async def compare_with(
             only_theirs=alone,
             disagreements_total=len(found),
             disagreements=[told(each) for each in found[:CHANGES_MAX]],
+            not_taken=left_out(not_taken),
         )
 
     return await asyncio.to_thread(compare)

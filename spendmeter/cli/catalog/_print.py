@@ -43,7 +43,7 @@ def print_review(proposal: Any, json: bool) -> None:
     for name in review["names"]:
         typer.echo(f"  {name}")
     print_findings(review["findings"])
-    _print_left_out(review["not_taken"])
+    print_left_out(review["not_taken"])
     if effect := review["effect"]:
         typer.echo(f"what it does: {effect['says']}")
     if money := review["impact"]:
@@ -62,7 +62,7 @@ def print_review(proposal: Any, json: bool) -> None:
         typer.echo(f"proposal {proposal['id']} is open. Next: spendmeter catalog approve {proposal['id']}")
 
 
-def _print_left_out(fields: Any) -> None:
+def print_left_out(fields: Any) -> None:
     """Which fields of another vendor's file are not taken over."""
     for each in fields:
         names = ", ".join(each["of"][:LEFT_OUT_SHOWN])

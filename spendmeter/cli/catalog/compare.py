@@ -10,7 +10,7 @@ import typer
 from spendmeter.cli.catalog._api import ask, contents
 from spendmeter.cli.catalog._instants import version
 from spendmeter.cli.catalog._options import Json, Tenant
-from spendmeter.cli.catalog._print import print_changes, shown
+from spendmeter.cli.catalog._print import print_changes, print_left_out, shown
 
 NAMES_SHOWN = 20
 
@@ -95,6 +95,7 @@ def _print_consensus(name: str, report: Any) -> None:
         typer.echo(f"  ... and {more:,} more")
     if not report["disagreements"]:
         typer.echo("  they agree")
+    print_left_out(report["not_taken"])
     if alone := report["only_theirs"]:
         names = ", ".join(alone[:NAMES_SHOWN])
         typer.echo(f"  {len(alone):,} there alone: {names}{' ...' if len(alone) > NAMES_SHOWN else ''}")

@@ -10,7 +10,7 @@ import typer
 from spendmeter.cli._running import misused
 from spendmeter.cli.catalog._api import ask, send_file
 from spendmeter.cli.catalog._options import File, Json, Note, Replace, Tenant, Withdraw
-from spendmeter.cli.catalog._print import print_findings, print_review, shown
+from spendmeter.cli.catalog._print import print_findings, print_left_out, print_review, shown
 
 
 def propose(
@@ -51,9 +51,11 @@ def lint(
     Examples:
       spendmeter catalog lint prices.toml
     """
-    findings = send_file(file, "", withdraw, replace, tenant, dry_run=True)["review"]["findings"]
+    review = send_file(file, "", withdraw, replace, tenant, dry_run=True)["review"]
+    findings = review["findings"]
     if not shown(findings, json):
         print_findings(findings)
+        print_left_out(review["not_taken"])
     if findings:
         raise typer.Exit(1)
 
