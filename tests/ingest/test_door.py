@@ -22,6 +22,7 @@ from services.ingest.body import IN_FLIGHT_REQUESTS_MAX, WIRE_BYTES_MAX
 from spendmeter.contracts.events import encode_event, identity, read_event
 from spendmeter.platform.keys import create_key, revoke_key
 from tests.ingest.harness import BATCH, ONE, PATH, Ingest, event, records_of
+from tests.platform.clients import CLIENTS, Client
 
 MB = 1_000_000
 CANARY = "canary-7d1f0c"
@@ -162,6 +163,23 @@ def test_a_request_without_a_good_key_is_401_and_one_without_the_scope_403(door:
         problem(answer, 401)
         assert answer.headers["www-authenticate"].startswith("Bearer")
     problem(door.post(event(), key="reader"), 403)
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_every_refusal_reaches_a_client_that_is_still_sending(door: Ingest, client: Client) -> None:
+    def refusal(key: str, body: bytes, content_type: str = ONE, **more: str) -> tuple[int, str]:
+        bearer = {"Authorization": f"Bearer {door.keys.get(key, 'nobody')}", "Content-Type": content_type}
+        status, text = client(door.url + PATH, body, bearer | more)
+        return status, json.loads(text)["detail"]
+
+    large = b" " * 10 * MB
+    assert refusal("nobody", large)[0] == 401
+    assert refusal("reader", large)[0] == 403
+    assert refusal("acme", large) == (
+        413, f"a request may have at most {WIRE_BYTES_MAX} bytes (as sent, before decompression)"
+    )  # fmt: skip
+    assert refusal("acme", large, "text/plain")[0] == 415
+    assert refusal("acme", large, **{"Content-Encoding": "br"})[0] == 415
 
 
 async def test_another_tenants_name_is_403_and_nothing_is_taken(door: Ingest) -> None:

@@ -2,42 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
 import subprocess
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import aiohttp
 import httpx
 import pytest
-import requests
 
 from spendmeter.platform.drain import DRAIN_BYTES_MAX
+from tests.platform.clients import CLIENTS, Client, by_java, by_node
 from tests.platform.served import MB, Served, rest_of, serving
 
 BODY = b"x" * (10 * MB)
-NODE = """
-const [url, size] = process.argv.slice(1)
-const request = require('http').request(url, {method: 'POST', headers: {'Content-Length': size}}, answer => {
-  let text = ''
-  answer.on('data', piece => text += piece)
-  answer.on('end', () => console.log(answer.statusCode + ' ' + text))
-})
-request.end(Buffer.alloc(Number(size)))
-"""
-JAVA = """
-import java.net.URI; import java.net.http.*;
-class Post { public static void main(String[] a) throws Exception {
-  var request = HttpRequest.newBuilder(URI.create(a[0]))
-    .POST(HttpRequest.BodyPublishers.ofByteArray(new byte[Integer.parseInt(a[1])])).build();
-  var answer = HttpClient.newHttpClient().send(request, HttpResponse.BodyHandlers.ofString());
-  System.out.println(answer.statusCode() + " " + answer.body()); } }
-"""
 
 
 @pytest.fixture(scope="module")
@@ -46,64 +25,8 @@ def served() -> Iterator[Served]:
         yield running
 
 
-def by_urllib(url: str, body: bytes) -> tuple[int, str]:
-    try:
-        with urllib.request.urlopen(urllib.request.Request(url, data=body), timeout=20) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as answer:
-        with answer:
-            return answer.code, answer.read().decode()
-
-
-def by_httpx(url: str, body: bytes) -> tuple[int, str]:
-    answer = httpx.post(url, content=body, timeout=20)
-    return answer.status_code, answer.text
-
-
-def by_httpx_in_chunks(url: str, body: bytes) -> tuple[int, str]:
-    pieces = (body[at : at + 65_536] for at in range(0, len(body), 65_536))
-    answer = httpx.post(url, content=pieces, timeout=20)
-    return answer.status_code, answer.text
-
-
-def by_requests(url: str, body: bytes) -> tuple[int, str]:
-    answer = requests.post(url, data=body, timeout=20)
-    return answer.status_code, answer.text
-
-
-def by_aiohttp(url: str, body: bytes) -> tuple[int, str]:
-    async def post() -> tuple[int, str]:
-        async with aiohttp.ClientSession() as session, session.post(url, data=body) as answer:
-            return answer.status, await answer.text()
-
-    return asyncio.run(post())
-
-
-def by_command(*command: str) -> tuple[int, str]:
-    if shutil.which(command[0]) is None:
-        pytest.skip(f"no {command[0]} on the PATH")
-    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr.decode()
-    status, _, text = done.stdout.decode().partition(" ")
-    return int(status), text
-
-
-def by_node(url: str, body: bytes) -> tuple[int, str]:
-    return by_command("node", "-e", NODE, url, str(len(body)))
-
-
-def by_java(url: str, body: bytes, folder: Path) -> tuple[int, str]:
-    (folder / "Post.java").write_text(JAVA)
-    return by_command("java", str(folder / "Post.java"), url, str(len(body)))
-
-
-CLIENTS = [by_urllib, by_httpx, by_httpx_in_chunks, by_requests, by_aiohttp, by_node]
-
-
-@pytest.mark.parametrize("client", CLIENTS)
-def test_a_client_that_sends_ten_megabytes_reads_why_it_is_refused(
-    served: Served, client: Callable[[str, bytes], tuple[int, str]]
-) -> None:
+@pytest.mark.parametrize("client", [*CLIENTS, by_node])
+def test_a_client_that_sends_ten_megabytes_reads_why_it_is_refused(served: Served, client: Client) -> None:
     status, text = client(served.url + "/refused", BODY)
     assert (status, json.loads(text)["detail"]) == (401, "no key, no entry")
 
