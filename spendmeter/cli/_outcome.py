@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 import typer
 
+from spendmeter.cli._running import NO_PRICE
+
 Outcome = Literal["booked", "duplicate", "conflict", "rejected"]
 Receipt = Mapping[str, Any]
-NO_PRICE = 3
-"""Exit code: booked, and for some of it there is no price."""
 
 
 def outcome_of(earlier: Receipt | None, receipt: Receipt) -> Outcome:

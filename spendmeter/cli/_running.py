@@ -16,6 +16,8 @@ from deploy.local.state import State, read_state
 from spendmeter.platform import settings
 
 ANSWER_SECONDS_MAX = 5.0
+NO_PRICE = 3
+"""Exit code of what prices: for some of it there is none, so it is bounded, or counted."""
 
 
 class NoAnswer(Exception):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from spendmeter.cli._running import NO_PRICE, misused
 from spendmeter.cli._running import as_json as told_as_json
-from spendmeter.cli._running import misused
 
 if TYPE_CHECKING:
     from spendmeter.contracts.events import UsageEvent
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from spendmeter.pricing.explain import ExplainedLine
 
 NEAR_MAX = 3
-NO_PRICE = 3
-"""Exit code: what was priced is bounded, or not all of it could be."""
 
 
 def command(
