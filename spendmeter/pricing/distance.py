@@ -50,10 +50,10 @@ def far_off(
     book: PriceBook, entries: Iterable[CatalogEntry], new: Collection[str]
 ) -> Iterator[tuple[str, str]]:
     """The new entries that state an amount far from all others: the id, and what to say of it."""
-    stated = [entry for entry in entries if entry.id in new]
-    peers = _Peers(book, new)
-    for entry in stated:
-        for amount in _amounts(entry):
+    stated = [(entry, _amounts(entry)) for entry in entries if entry.id in new]
+    peers = _Peers(book, new, {amount.unit for _, amounts in stated for amount in amounts})
+    for entry, amounts in stated:
+        for amount in amounts:
             if said := peers.said(amount):
                 yield entry.id, said
         if isinstance(entry, FxRate) and (said := _far_rate(book, entry)):
@@ -88,15 +88,18 @@ class _Peers:
     """The cheapest and the dearest list prices of those that stood before: by unit and family, by unit, by
     kind of unit; and by currency, where no rate says what one is in US dollars."""
 
-    def __init__(self, book: PriceBook, new: Collection[str]) -> None:
+    def __init__(self, book: PriceBook, new: Collection[str], units: Collection[str]) -> None:
+        """Of the kinds of unit that `units`, or their parents, are."""
         self._book = book
         self._known: dict[tuple[str, str, str], _Known] = {}
         self._dollars: dict[str, Fraction | None] = {"USD": Fraction(1)}
+        line = {*units, *(parent for unit in units if (parent := book.parents.get(unit)))}
+        kinds = {_kind(unit) for unit in line}
         for (_, sku), prices in book.prices.items():
-            line = family(sku)
             for price in prices:
-                if price.id not in new and price.kind == "list" and Decimal(price.price):
-                    self._count(price, line)
+                asked = _kind(price.unit) in kinds and price.kind == "list" and price.id not in new
+                if asked and Decimal(price.price):
+                    self._count(price, family(sku))
 
     def _count(self, price: Price, line: str) -> None:
         one, currency = self._common(Fraction(price.price) / price.per, price.currency)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from spendmeter.contracts.catalog import CatalogEntry, Model
-from spendmeter.pricing import checks
+from spendmeter.contracts.catalog import CatalogEntry, Model, Withdrawal
 
 
 class Renamed(NamedTuple):
@@ -33,8 +32,10 @@ def renamed(before: Sequence[CatalogEntry], after: Sequence[CatalogEntry]) -> li
 
 
 def _names(entries: Sequence[CatalogEntry]) -> dict[tuple[str, str], str]:
+    gone = {key for entry in entries if isinstance(entry, Withdrawal) for key in entry.entries}
     return {
         (name, f"{model.provider}/{model.sku}"): model.id
-        for model in checks.of(checks.in_force(entries), Model)
+        for model in entries
+        if isinstance(model, Model) and model.id not in gone
         for name in (*model.aliases, *model.match)
     }
