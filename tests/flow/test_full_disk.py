@@ -1,4 +1,4 @@
-"""The disk under the logs of a running system is full: nobody ends, nothing is lost, and the logs say so."""
+"""The disk of a running system is full: no service ends, nothing is lost, it is said, and all resumes by itself."""
 
 from __future__ import annotations
 
@@ -6,29 +6,41 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.flow.book import settled
-from tests.flow.system import System, usage_event
+from tests.flow.system import System, eventually, usage_event
 
 LOGS_BYTES = 4 * 1024 * 1024
+DATA_BYTES = 420 * 1024 * 1024
+SERVICES = ("ingest", "rating", "ledger", "alerts", "api")
 REFUSED = 200
 """Requests of which each one costs ingest a line."""
 
 
-@pytest.fixture(scope="module")
-def logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A home's folder of logs on a small disk of its own. Skipped, by name, where nothing may be mounted."""
-    folder = tmp_path_factory.mktemp("full") / "home" / "logs"
+@contextmanager
+def disk(folder: Path, size: int) -> Iterator[None]:
+    """`folder` on a disk of its own. Skipped, by name, where nothing may be mounted."""
     folder.mkdir(parents=True)
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={LOGS_BYTES}", "tmpfs", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
         pytest.skip("a full disk needs a mount, which is not allowed here")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home's folder of logs."""
+    folder = tmp_path_factory.mktemp("full") / "home" / "logs"
+    with disk(folder, LOGS_BYTES):
+        yield folder
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +52,7 @@ def running(logs: Path) -> Iterator[System]:
 def fill(folder: Path) -> Path:
     filler = folder / "filler"
     with filler.open("wb", buffering=0) as out:
-        for size in (65_536, 4_096, 64):
+        for size in (1 << 20, 65_536, 4_096, 64):
             try:
                 while out.write(b"x" * size) == size:
                     pass
@@ -78,3 +90,25 @@ async def test_services_go_on_with_a_full_disk_under_their_logs_and_the_last_lin
     events = [json.loads(line)["event"] for line in log.read_text().splitlines()]
     assert "log lines were lost" in events
     assert events[-1] == "request refused"
+
+
+async def test_a_full_disk_under_broker_and_database_is_said_and_all_resumes_by_itself(
+    tmp_path: Path,
+) -> None:
+    data = tmp_path / "home" / "data"
+    with disk(data, DATA_BYTES), System(data.parent) as system:
+        pids = {name: system.process(name).pid for name in SERVICES}
+        filler = fill(data)
+        events = [usage_event(f"data-{n}", source="full-data") for n in range(30)]
+        eventually("the door says 503", lambda: system.send(*events).status_code == 503, 90, 0.5)
+        eventually(
+            "status names it", lambda: "not ready" in system.cli("status", check=False).stdout, 90, 0.5
+        )
+        filler.unlink()
+        eventually("the door takes them", lambda: system.send(*events).status_code == 204, 120, 0.5)
+        owner = await system.database()
+        counted = await settled(owner, "full-data", 30)
+        await owner.close()
+        assert counted["booked"] == 30  # and any number of copies, for a 503 may have been too late
+        assert counted.keys() <= {"booked", "duplicate"}
+        assert {name: system.process(name).pid for name in SERVICES} == pids
