@@ -33,6 +33,7 @@ from services.api.database import Database, database_of
 from services.api.keys import Keys
 from services.api.openapi import DESCRIPTION, answers
 from services.api.progress import Progress
+from services.api.waiting import Waiting
 from spendmeter.platform.serve import probe_routes
 from spendmeter.platform.settings import Settings
 from spendmeter.platform.telemetry import Meters
@@ -91,6 +92,7 @@ def create_app(
     app.state.database = database
     app.state.keys = Keys(database)
     app.state.progress = progress
+    app.state.waiting = Waiting(database)
     app.state.catalog = Catalog(database)
     problems.install(app)
     app.router.routes.extend(probe_routes(not_ready))

@@ -21,6 +21,7 @@ from services.api.progress import Completeness
 from services.api.question import decode_cursor, filters_of, zone_of
 from services.api.spans import From, Range, RangeName, To, Zone, checked_range, span_of
 from services.api.sums import read_series
+from services.api.waiting import WAIT_S_MAX, Waiting, wait_s
 from spendmeter.contracts.catalog import (
     Adjustment,
     Calendar,
@@ -158,6 +159,13 @@ async def get_events(
         str | None, Query(max_length=256, description="with `id`: asks for the receipt")
     ] = None,
     id: Annotated[str | None, Query(max_length=256)] = None,
+    wait: Annotated[
+        str | None,
+        Query(
+            description=f"for a receipt: wait so long for it to be there, at most {WAIT_S_MAX:.0f}s",
+            examples=["5s"],
+        ),
+    ] = None,
     start: From = None,
     end: To = None,
     range: Range = None,
@@ -166,13 +174,19 @@ async def get_events(
     cursor: str = "",
 ) -> Receipt | EventList:
     """With `source` and `id`: the event's receipt (received, rated line by line, booked; or rejected, and
-    why). Without: the booked events of `[from, to)`, newest first, filtered like spend."""
+    why); with `wait`, as soon as it is there. Without: the booked events of `[from, to)`, newest first,
+    filtered like spend."""
     filters = filters_of(request.query_params.multi_items(), PARAMETERS)
+    if (source is None) != (id is None):
+        raise invalid("source", "and id are given together, for a receipt, or not at all")
+    if wait is not None:
+        if source is None or id is None:
+            raise invalid("wait", "is for one event: give its source and id")
+        waiting: Waiting = request.app.state.waiting
+        await waiting.until_known(caller.tenant, identity(caller.tenant, source, id), wait_s(wait))
     async with database_of(request).reading(caller.tenant) as connection:
         if source is not None and id is not None:
             return await _receipt(request, connection, caller.tenant, source, id)
-        if source is not None or id is not None:
-            raise invalid("source", "and id are given together, for a receipt, or not at all")
         complete = await completeness(request, connection)
         within = await _span(connection, caller.tenant, Span(range, start, end, tz))
         rows = await _list(connection, within, filters, limit, cursor)

@@ -2,6 +2,11 @@
 -- When the identity was booked as having happened: the first part of its entry's key.
 SELECT find_occurred_at($1)
 
+-- name: known
+-- Of these identities, those that were booked, or not booked with a reason.
+SELECT i AS identity FROM unnest($1::bytea[]) AS i
+WHERE find_occurred_at(i) IS NOT NULL OR EXISTS (SELECT FROM unbooked u WHERE u.identity = i)
+
 -- name: entries
 -- The booked event and its corrections.
 SELECT e.occurred_at, e.recorded_at, e.origin_partition AS partition, e.origin_offset AS offset, e.catalog_version,

@@ -1,0 +1,82 @@
+"""One call waits for the booking: answered as soon as the event is there, bounded in time and number."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from services.api import waiting
+from tests.api.book import Book
+from tests.api.test_events import ID, LINES, NOON, SOURCE, event
+
+WAITED = {"source": SOURCE, "id": ID, "wait": "30s"}
+"""Far longer than the test: an answer has come because the event was there."""
+
+
+async def booked_while_asking(client: httpx.AsyncClient, happens: Any) -> httpx.Response:
+    asking = asyncio.create_task(client.get("/v1/events", params=WAITED, timeout=60))
+    await asyncio.sleep(0.3)
+    assert not asking.done()
+    await happens
+    return await asking
+
+
+async def test_a_receipt_is_answered_as_soon_as_the_event_is_booked(
+    acme: httpx.AsyncClient, book: Book
+) -> None:
+    answer = await booked_while_asking(acme, book.entry(event(), "0.01", LINES))
+    assert answer.json()["status"] == "booked"
+
+
+async def test_a_rejection_is_answered_too(acme: httpx.AsyncClient, book: Book) -> None:
+    answer = await booked_while_asking(
+        acme, book.unbooked("acme", SOURCE, ID, "rejected", "usage: is missing")
+    )
+    assert (answer.json()["status"], answer.json()["copies"][0]["reason"]) == (
+        "rejected",
+        "usage: is missing",
+    )
+
+
+async def test_what_does_not_come_in_time_is_a_404_that_says_how_far_the_book_is(
+    acme: httpx.AsyncClient, book: Book
+) -> None:
+    await book.partition(0, log_end=9, read_at=NOON, booked=9)
+    await book.entry(event(tenant="globex"), "0.01", LINES)  # of the same name, and nobody's here
+    answer = await acme.get("/v1/events", params=WAITED | {"wait": "300ms"})
+    assert answer.status_code == 404
+    assert "complete through 2026-11-23T12:00:00" in answer.json()["detail"]
+
+
+async def test_fifty_may_wait_and_hold_no_connection_meanwhile(acme: httpx.AsyncClient, book: Book) -> None:
+    asking = [
+        asyncio.create_task(acme.get("/v1/events", params=WAITED, timeout=60))
+        for _ in range(waiting.TENANT_WAITERS_MAX)
+    ]
+    await asyncio.sleep(0.5)
+    over = await acme.get("/v1/events", params=WAITED)
+    assert (over.status_code, over.headers["retry-after"]) == (429, "1")
+    assert (await acme.get("/v1/spend")).status_code == 200
+    await book.entry(event(), "0.01", LINES)
+    assert {(await each).status_code for each in asking} == {200}
+    assert (await acme.get("/v1/events", params=WAITED)).status_code == 200  # and the next may wait again
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("source=a&id=b&wait=5", "must be a duration with its unit, such as 5s or 500ms"),
+        ("source=a&id=b&wait=1h", "must be a duration"),
+        ("source=a&id=b&wait=31s", "wait: must be at most 30s"),
+        ("wait=5s", "wait: is for one event: give its source and id"),
+    ],
+)
+async def test_a_wait_that_makes_no_sense_is_refused(
+    acme: httpx.AsyncClient, query: str, reason: str
+) -> None:
+    answer = await acme.get(f"/v1/events?{query}")
+    assert answer.status_code == 422
+    assert reason in answer.json()["detail"]
