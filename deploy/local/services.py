@@ -80,6 +80,8 @@ def service(
         "SPENDMETER_TOPIC_PREFIX": topic_prefix,
         "SPENDMETER_PARTITIONS": str(partitions),
     }
+    if name == "api" and (origins := os.environ.get("SPENDMETER_CORS_ORIGINS")):
+        environment["SPENDMETER_CORS_ORIGINS"] = origins
     if database_url is not None:
         environment["DATABASE_URL"] = database_url
     if name == "alerts":

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
@@ -15,6 +15,7 @@ from services.api.auth import Anyone
 from services.api.database import Connection, database_of
 from services.api.openapi import answers
 from services.api.progress import OUTCOMES, Completeness, Progress, in_flight
+from services.api.representation import Negotiated
 from spendmeter.contracts.rated import STATUSES
 from spendmeter.platform.postgres import load_sql
 
@@ -22,7 +23,7 @@ SQL = load_sql(Path(__file__).with_name("sql") / "accounting.sql")
 UNATTRIBUTABLE = ""
 KEYS_MAX = 100
 
-router = APIRouter(tags=["accounting"])
+router = APIRouter(tags=["accounting"], route_class=Negotiated)
 
 
 class Counts(BaseModel):
@@ -84,6 +85,8 @@ class Total(Counts):
 class Accounting(BaseModel):
     """`partitions`, `unattributable` and other tenants are an operator's to see. `keys`: those with events
     that were not booked, most conflicts and rejections first, at most 100."""
+
+    TABLES: ClassVar = ("tenants",)
 
     partitions: list[Partition]
     tenants: list[TenantCounts]

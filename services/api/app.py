@@ -8,6 +8,8 @@ from collections.abc import Callable
 from fastapi import APIRouter, FastAPI
 from pydantic import AwareDatetime, BaseModel
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -31,8 +33,9 @@ from services.api.catalog import SQL as CATALOG_SQL
 from services.api.catalog_book import Catalog
 from services.api.database import Database, database_of
 from services.api.keys import Keys
-from services.api.openapi import DESCRIPTION, answers
+from services.api.openapi import DESCRIPTION, answers, with_problems
 from services.api.progress import Progress
+from services.api.representation import Negotiated
 from services.api.waiting import Waiting
 from spendmeter.platform.serve import probe_routes
 from spendmeter.platform.settings import Settings
@@ -46,12 +49,16 @@ HEADERS = (
 )
 """On every answer; `no-store` is added where nothing else was said."""
 
+COMPRESSED_FROM_BYTES = 1024
+COMPRESSION = 4
+"""Of 9: amounts repeat themselves, and the rest would be paid by whoever is asked next."""
+
 BODY_BYTES_MAX = 64 * 1024
 BODY_BYTES_MAX_OF = dict.fromkeys(
     (catalog_proposals.PROPOSALS_PATH, catalog_models.CONSENSUS_PATH), FILE_BYTES_MAX
 )
 
-catalog_router = APIRouter(tags=["catalog"])
+catalog_router = APIRouter(tags=["catalog"], route_class=Negotiated)
 
 
 class PublicationAnswer(BaseModel):
@@ -86,6 +93,7 @@ def create_app(
         description=DESCRIPTION,
         docs_url=None,  # its page loads scripts from another host; /docs is ours
         redoc_url=None,
+        servers=[{"url": "/", "description": "this server"}],
         telemetry={"tracing": False, "metrics": False, "logs": False},  # one list of names: metrics.toml
     )
     app.state.settings = settings
@@ -102,6 +110,17 @@ def create_app(
     ):  # fmt: skip
         app.include_router(module.router)
     app.include_router(catalog_router)
+    with_problems(app)
+    # No answer that holds a secret is compressed: they are all smaller.
+    app.add_middleware(GZipMiddleware, minimum_size=COMPRESSED_FROM_BYTES, compresslevel=COMPRESSION)
+    if origins := settings.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "If-None-Match", "X-Spendmeter-Tenant"],
+            expose_headers=["ETag", "Link", "Location", "Retry-After", "X-Complete-Through"],
+        )
     app.add_middleware(Edge, meters=Meters())
     return app
 

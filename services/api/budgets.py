@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -19,6 +19,7 @@ from services.api.database import Connection, Tenant, database_of, read_tenant
 from services.api.openapi import answers
 from services.api.problems import Refused, not_found
 from services.api.question import Text
+from services.api.representation import Negotiated
 from spendmeter.contracts.money import EXACT, divided, parse_decimal, total
 from spendmeter.contracts.periods import Period
 from spendmeter.contracts.series import DIMENSIONS
@@ -28,7 +29,7 @@ BUDGETS_MAX = 500
 THRESHOLDS_MAX = 10
 
 SQL = load_sql(Path(__file__).with_name("sql") / "budgets.sql")
-router = APIRouter(tags=["budgets"])
+router = APIRouter(tags=["budgets"], route_class=Negotiated)
 
 
 def _positive(text: str) -> str:
@@ -94,6 +95,8 @@ class Budget(BaseModel):
 
 class Budgets(Complete):
     """All of the tenant's."""
+
+    TABLES: ClassVar = ("budgets",)
 
     budgets: list[Budget]
     tz: str

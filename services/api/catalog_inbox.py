@@ -35,12 +35,13 @@ from services.api.database import database_of
 from services.api.openapi import answers
 from services.api.problems import invalid, not_found
 from services.api.question import Text
+from services.api.representation import Negotiated
 
 INBOX_DAYS = 90
 UNITS_MAX = 200
 """Unknown units that are listed: senders choose their names."""
 
-router = APIRouter(tags=["catalog"])
+router = APIRouter(tags=["catalog"], route_class=Negotiated)
 CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
 

@@ -21,6 +21,7 @@ from services.api.database import Connection, database_of
 from services.api.openapi import answers
 from services.api.problems import Refused, invalid, not_found
 from services.api.question import Text, decode_cursor, encode_cursor
+from services.api.representation import Negotiated
 from spendmeter.contracts.catalog import (
     CatalogEntry,
     Conditions,
@@ -38,7 +39,7 @@ from spendmeter.pricing.review import changes, consensus, told
 CHANGES_MAX = 10_000
 CONSENSUS_PATH = "/v1/catalog/consensus"
 
-router = APIRouter(tags=["catalog"])
+router = APIRouter(tags=["catalog"], route_class=Negotiated)
 Search = Annotated[Text, Query(max_length=256)]
 ModelName = Annotated[Text, Query(min_length=1, max_length=256)]
 Body = Annotated[

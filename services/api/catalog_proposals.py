@@ -31,6 +31,7 @@ from services.api.database import Connection, Database, database_of
 from services.api.openapi import answers
 from services.api.problems import Refused, not_found
 from services.api.question import Text
+from services.api.representation import Negotiated
 from spendmeter.contracts.catalog import CatalogEntry, encode_catalog
 from spendmeter.platform.catalog_store import Outdated, record
 from spendmeter.pricing.catalog.read import read_prices
@@ -46,7 +47,7 @@ OPEN_SEARCHED = 1_000
 ATTEMPTS_MAX = 5
 """Approvals that lost the race to another publication and are checked again."""
 
-router = APIRouter(tags=["catalog"])
+router = APIRouter(tags=["catalog"], route_class=Negotiated)
 State = Literal["open", "approved", "rejected"]
 Note = Annotated[Text, Field(max_length=1000)]
 _decode_entries = msgspec.json.Decoder(list[CatalogEntry]).decode

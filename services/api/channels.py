@@ -7,7 +7,7 @@ import secrets
 from base64 import b64encode
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Request
@@ -19,6 +19,7 @@ from services.api.database import database_of
 from services.api.openapi import answers
 from services.api.problems import Refused, invalid, not_found
 from services.api.question import Text
+from services.api.representation import Negotiated
 from spendmeter.platform.postgres import load_sql
 from spendmeter.platform.settings import Settings
 from spendmeter.platform.webhooks import ForbiddenAddressError, checked_url, resolve_public
@@ -29,7 +30,7 @@ RESOLVE_S_MAX = 2
 """A name that is not resolved by then is taken: delivery checks again whatever it resolves to."""
 
 SQL = load_sql(Path(__file__).with_name("sql") / "channels.sql")
-router = APIRouter(tags=["channels"])
+router = APIRouter(tags=["channels"], route_class=Negotiated)
 
 
 class NewChannel(Asked):
@@ -59,6 +60,8 @@ class CreatedChannel(Channel):
 
 class Channels(BaseModel):
     """All of the tenant's."""
+
+    TABLES: ClassVar = ("channels",)
 
     channels: list[Channel]
 

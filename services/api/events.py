@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import msgspec
 from fastapi import APIRouter, Query, Request
@@ -19,6 +19,7 @@ from services.api.openapi import FILTER_PARAMETERS, answers
 from services.api.problems import Refused, invalid
 from services.api.progress import Completeness
 from services.api.question import decode_cursor, filters_of, zone_of
+from services.api.representation import Negotiated
 from services.api.spans import From, Range, RangeName, To, Zone, checked_range, span_of
 from services.api.sums import read_series
 from services.api.waiting import WAIT_S_MAX, Waiting, wait_s
@@ -46,7 +47,7 @@ PARAMETERS = ("source", "id", "wait", "from", "to", "range", "tz", "limit", "cur
 DEFAULT_RANGE = timedelta(days=1)
 
 SQL = load_sql(Path(__file__).with_name("sql") / "events.sql")
-router = APIRouter(tags=["events"])
+router = APIRouter(tags=["events"], route_class=Negotiated)
 
 Outcome = Literal["duplicate", "conflict", "rejected"]
 Dimensions = Annotated[dict[str, str], BeforeValidator(receipt.dimensions)]
@@ -129,6 +130,8 @@ class ListedEvent(Entry):
 class EventList(Complete):
     """Newest first; `next_cursor` is null on the last page."""
 
+    TABLES: ClassVar = ("events",)
+
     events: list[ListedEvent]
     next_cursor: str | None
 
@@ -142,6 +145,8 @@ class UnbookedEvent(Copy):
 
 class UnbookedList(Complete):
     """Newest first; `next_cursor` is null on the last page."""
+
+    TABLES: ClassVar = ("unbooked",)
 
     unbooked: list[UnbookedEvent]
     next_cursor: str | None

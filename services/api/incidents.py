@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
@@ -16,6 +16,7 @@ from services.api.database import Connection, database_of
 from services.api.openapi import answers
 from services.api.problems import not_found
 from services.api.question import Text, decode_cursor
+from services.api.representation import Negotiated
 from spendmeter.contracts.events import Instant
 from spendmeter.contracts.incidents import Kind, State
 from spendmeter.platform.postgres import load_sql
@@ -24,7 +25,7 @@ INCIDENTS_MAX = 200
 _LAST_ID = UUID(int=2**128 - 1)
 
 SQL = load_sql(Path(__file__).with_name("sql") / "incidents.sql")
-router = APIRouter(tags=["incidents"])
+router = APIRouter(tags=["incidents"], route_class=Negotiated)
 
 
 class Figure(BaseModel):
@@ -78,6 +79,8 @@ class Incident(BaseModel):
 
 class Incidents(BaseModel):
     """Newest first; `next_cursor` is null on the last page."""
+
+    TABLES: ClassVar = ("incidents",)
 
     incidents: list[Incident]
     next_cursor: str | None

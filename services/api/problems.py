@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from services.api.pretty import indented, is_pretty
 from services.api.shares import AllBusy, TooMuch
 from services.api.validation import place, reason
 from spendmeter.platform.postgres import CONNECTION_ERRORS
@@ -58,7 +59,7 @@ def install(app: FastAPI) -> None:
 
 def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
-    return problem(error.status, error.title, error.detail, instance=request.url.path, **error.more)
+    return _problem(request, error.status, error.title, error.detail, **error.more)
 
 
 def _http(request: Request, error: Exception) -> Response:
@@ -68,7 +69,7 @@ def _http(request: Request, error: Exception) -> Response:
         405: f"{request.method} is not one of this route's methods",
     }.get(error.status_code, str(error.detail))
     title = {404: "Not found", 405: "Method not allowed"}.get(error.status_code, "Invalid request")
-    return problem(error.status_code, title, detail, instance=request.url.path, headers=error.headers)
+    return _problem(request, error.status_code, title, detail, headers=error.headers)
 
 
 def _validation(request: Request, error: Exception) -> Response:
@@ -80,19 +81,19 @@ def _validation(request: Request, error: Exception) -> Response:
         for found in error.errors()
     ]
     detail = "; ".join(f"{each['field']}: {each['reason']}" for each in errors)
-    return problem(422, "Invalid request", detail, instance=request.url.path, errors=errors)
+    return _problem(request, 422, "Invalid request", detail, errors=errors)
 
 
 def _over_its_share(request: Request, error: Exception) -> Response:
     assert isinstance(error, TooMuch)
     headers = {"Retry-After": str(error.retry_after_s)}
-    return problem(429, "Too many questions", error.detail, instance=request.url.path, headers=headers)
+    return _problem(request, 429, "Too many questions", error.detail, headers=headers)
 
 
 def _all_busy(request: Request, _error: Exception) -> Response:
     detail = "every connection to the database is in use by others"
     headers = {"Retry-After": str(RETRY_AFTER_S)}
-    return problem(503, "Not available", detail, instance=request.url.path, headers=headers)
+    return _problem(request, 503, "Not available", detail, headers=headers)
 
 
 def _body_fields(request: Request) -> list[str]:
@@ -106,25 +107,30 @@ def _body_fields(request: Request) -> list[str]:
 def _too_much(request: Request, _error: Exception) -> Response:
     detail = "the question took too long to answer: narrow the range or the filter"
     headers = {"Retry-After": str(RETRY_AFTER_S)}
-    return problem(503, "Too much to read", detail, instance=request.url.path, headers=headers)
+    return _problem(request, 503, "Too much to read", detail, headers=headers)
 
 
 def _unstorable(request: Request, _error: Exception) -> Response:
     detail = "a value is out of range, or a text holds a character that cannot be stored"
-    return problem(422, "Invalid request", detail, instance=request.url.path)
+    return _problem(request, 422, "Invalid request", detail)
 
 
 def _database_away(request: Request, error: Exception) -> Response:
     log().warning("the database is away", error=type(error).__name__)
-    return problem(
+    return _problem(
+        request,
         503,
         "Not available",
         "the database does not answer; after a change that was under way, look before you repeat it",
-        instance=request.url.path,
         headers={"Retry-After": str(RETRY_AFTER_S)},
     )
 
 
 def _bug(request: Request, _error: Exception) -> Response:
     # The server logs the exception after this answer; a caller learns only that it is our fault.
-    return problem(500, "Internal error", "this is our fault; the log says more", instance=request.url.path)
+    return _problem(request, 500, "Internal error", "this is our fault; the log says more")
+
+
+def _problem(request: Request, status: int, title: str, detail: str, **more: Any) -> Response:
+    answer = problem(status, title, detail, instance=request.url.path, **more)
+    return indented(answer) if is_pretty(request) else answer

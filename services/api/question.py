@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from pydantic import StringConstraints
 
+from services.api.pretty import PRETTY
 from services.api.problems import invalid
 from services.api.spans import Calendar, week_of
 from spendmeter.contracts.periods import add_months, day_start
@@ -103,7 +104,7 @@ def filters_of(parameters: Iterable[tuple[str, str]], known: Iterable[str]) -> d
         if name.startswith(FILTER):
             _check_dimension(name, name.removeprefix(FILTER))
             filters[name.removeprefix(FILTER)].append(value)
-        elif name not in known:
+        elif name not in known and name != PRETTY:
             raise invalid(
                 name[:64], f"is not a parameter here; these are: {', '.join(known)}, {FILTER}DIMENSION"
             )

@@ -19,9 +19,10 @@ from services.api.database import SQL, Connection, database_of, read_tenant
 from services.api.keys import SESSION_LASTS
 from services.api.openapi import answers
 from services.api.problems import Refused
+from services.api.representation import Negotiated
 from spendmeter.contracts.terms import NO_TERMS
 
-router = APIRouter(tags=["session"])
+router = APIRouter(tags=["session"], route_class=Negotiated)
 
 
 class LogIn(Asked):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from fastapi import APIRouter, Query, Request
@@ -16,6 +16,7 @@ from services.api.answers import Complete, Money
 from services.api.auth import Reader
 from services.api.database import Connection, Tenant, calendar_of, database_of, read_tenant
 from services.api.openapi import FILTER_PARAMETERS, answers
+from services.api.pretty import PRETTY
 from services.api.problems import invalid
 from services.api.question import (
     Bucket,
@@ -28,6 +29,7 @@ from services.api.question import (
     filters_of,
     zone_of,
 )
+from services.api.representation import Negotiated
 from services.api.spans import From, Range, To, Zone, span_of, whole_minutes
 from services.api.sums import (
     NOTHING,
@@ -51,10 +53,10 @@ SKIP_MAX = 10**8
 PARAMETERS = (
     "from", "to", "range", "bucket", "tz", "group_by", "measure", "top", "usage", "limit", "cursor",
 )  # fmt: skip
-_SAME_QUESTION = ("cursor", "limit", "usage")
+_SAME_QUESTION = ("cursor", "limit", "usage", PRETTY)
 """What may differ between the pages of one question."""
 
-router = APIRouter(tags=["spend"])
+router = APIRouter(tags=["spend"], route_class=Negotiated)
 
 Cut = Literal["start", "end", "open"]
 
@@ -94,6 +96,8 @@ class Spend(Complete):
     """The answer. Amounts are plain decimal strings; each currency has rows of its own and is never added
     to another; what stands beside the rows is in `currency`, the tenant's. The rows of `totals` add up to all
     that was spent in the range, whichever page they are of."""
+
+    TABLES: ClassVar = ("series", "totals")
 
     currency: str
     tz: str

@@ -24,8 +24,7 @@ curl -fsS {ingest}/api/v1/events -H 'Authorization: Bearer {key}' \\
   -H 'Content-Type: application/cloudevents+json' -d '{{"specversion":"1.0","type":"spendmeter.usage.v1",\
 "source":"shell","id":"'$id'","subject":"hello","data":{{"provider":"openai","sku":"gpt-4o",\
 "usage":{{"input_tokens":2000,"output_tokens":500}},"labels":{{"team":"hello"}}}}}}'
-curl -fsS --retry 30 --retry-delay 1 --retry-all-errors -H 'Authorization: Bearer {key}' \\
-  "{api}/v1/events?source=shell&id=$id" """
+curl -fsS -H 'Authorization: Bearer {key}' "{api}/v1/events?source=shell&id=$id&wait=30s" """
 
 _PYTHON = """\
 python3 - <<'END'
@@ -36,8 +35,8 @@ event = {{"specversion": "1.0", "type": "spendmeter.usage.v1", "source": "python
 "id": f"hello-{{time.time()}}", "subject": "hello", \
 "data": {{"provider": "openai", "sku": "gpt-4o", "usage": {{"input_tokens": 2000}}}}}}
 ingest.request("POST", "/api/v1/events", json.dumps(event), headers); \
-print(ingest.getresponse().status); time.sleep(2)
-api.request("GET", "/v1/events?source=python&id=" + event["id"], headers=headers); \
+print(ingest.getresponse().status)
+api.request("GET", "/v1/events?wait=30s&pretty=true&source=python&id=" + event["id"], headers=headers); \
 print(api.getresponse().read().decode())
 END"""
 

@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     """The host names that HTTP requests may ask for, with commas between; `*` = any, for behind a proxy that
     checks. A web page whose own name was re-bound to our address is told nothing. Any IP address will do for
     /health, /ready and /metrics."""
+    cors_origins: str = ""
+    """Origins whose pages may ask api from a browser with a key of their own, with commas between, such as
+    https://finance.example.org; none by default. Cookies are never taken from another origin."""
     log_level: str = "INFO"
     trace_ratio: float = Field(0.01, ge=0, le=1)
     """Share of traces sampled where the caller did not decide. Nothing is exported without
@@ -63,6 +66,11 @@ class Settings(BaseSettings):
             password=self.kafka_sasl_password.get_secret_value(),
             ca_file=self.kafka_ssl_cafile,
         )
+
+    @property
+    def allowed_origins(self) -> list[str]:
+        """`cors_origins`, one by one."""
+        return [origin.strip().rstrip("/") for origin in self.cors_origins.split(",") if origin.strip()]
 
     @property
     def host_names(self) -> frozenset[str]:

@@ -72,3 +72,26 @@ async def test_the_pages_ask_no_other_host(client: httpx.AsyncClient) -> None:
         text = path.read_text("utf-8")
         assert not re.search("https?://", text.replace("http://www.w3.org/2000/svg", "")), path.name
         assert "innerHTML" not in text, path.name
+
+
+async def test_every_example_of_a_problem_is_of_its_own_status_and_has_a_schema(
+    client: httpx.AsyncClient,
+) -> None:
+    description = (await client.get("/openapi.json")).json()
+    seen = 0
+    for path, operations in description["paths"].items():
+        for method, operation in operations.items():
+            assert re.search(r"[a-z] [a-z]", operation["summary"]), (path, method)
+            for status, response in operation["responses"].items():
+                problem = response.get("content", {}).get("application/problem+json")
+                if problem is None:
+                    assert status < "400", (path, method, status)
+                    continue
+                seen += 1
+                assert problem["example"]["status"] == int(status), (path, method)
+                assert problem["schema"] == {"$ref": "#/components/schemas/Problem"}
+    assert seen > 150
+    schema = description["components"]["schemas"]["Problem"]
+    assert {"type", "title", "status", "detail", "instance", "errors"} == set(schema["properties"])
+    assert description["servers"][0]["url"] == "/"
+    assert "text/csv" in description["paths"]["/v1/spend"]["get"]["responses"]["200"]["content"]
