@@ -13,12 +13,13 @@ from services.api.auth import Anyone
 from services.api.catalog_book import EVERYBODY
 from services.api.database import database_of
 from services.api.openapi import answers
+from services.api.representation import Negotiated
 from spendmeter.platform.postgres import load_sql
 
 DAYS = 90
 SQL = load_sql(Path(__file__).with_name("sql") / "dropped.sql")
 
-router = APIRouter(tags=["catalog"])
+router = APIRouter(tags=["catalog"], route_class=Negotiated)
 
 
 class DroppedName(BaseModel):

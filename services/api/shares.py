@@ -97,7 +97,7 @@ class Shares:
         except BaseException as error:
             if turn in one.waiting:
                 one.waiting.remove(turn)
-            else:  # granted in the instant in which we gave up
+            elif not turn.cancelled():  # granted in the instant in which we gave up
                 self._give_back(one)
             if isinstance(error, TimeoutError):
                 raise self._refusal(one) from None
@@ -130,8 +130,10 @@ class Shares:
         self._free += 1
         while able := [each for each in self._tenants.values() if each.waiting and self._may(each)]:
             chosen = min(able, key=lambda each: each.held)
-            self._grant(chosen)
-            chosen.waiting.popleft().set_result(None)
+            turn = chosen.waiting.popleft()
+            if not turn.cancelled():  # else who waited gave up, and has not run since
+                self._grant(chosen)
+                turn.set_result(None)
 
     def _forget_idle(self) -> None:
         for tenant, one in list(self._tenants.items()):
