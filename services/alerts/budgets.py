@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from spendmeter.contracts.money import EXACT
 from spendmeter.contracts.periods import Period
 from spendmeter.contracts.series import DIMENSIONS, Series
 from spendmeter.contracts.terms import Timeline
+
+MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,10 +31,23 @@ class Budget:
     revision: int
     updated_at: datetime
     """When it was made or last changed."""
+    begins: datetime | None = None
+    ends: datetime | None = None
+    """Where its tenant's currency changes: periods before `begins`, or from `ends` on, are not its."""
 
     def bounds(self, at: datetime, calendar: Timeline) -> tuple[datetime, datetime]:
         """[start, end) in UTC of the period that holds `at`."""
         return calendar.bounds(self.period, at)
+
+    def has(self, bounds: tuple[datetime, datetime]) -> bool:
+        """Whether a period [start, end) is the budget's."""
+        start, end = bounds
+        return (self.begins is None or end > self.begins) and (self.ends is None or start < self.ends)
+
+    def currency_of(self, calendar: Timeline, now: datetime) -> str:
+        """In what the tenant counts while the budget is its."""
+        at = max(now, self.begins) if self.begins else now
+        return calendar.at(min(at, self.ends - MICROSECOND) if self.ends else at).currency
 
 
 def matches(series: Series, scope: Mapping[str, str]) -> bool:
@@ -44,7 +59,7 @@ def matches(series: Series, scope: Mapping[str, str]) -> bool:
 
 
 def trouble(budget: Budget, currency: str) -> str:
-    """Why the budget cannot be watched by who counts in `currency`; '' = it can."""
+    """Why the budget cannot be watched where its tenant counts in `currency`; '' = it can."""
     unknown = sorted(set(budget.filter) - set(DIMENSIONS))
     if unknown:
         return f"budget {budget.name!r} filters by {', '.join(unknown)}: not a dimension"

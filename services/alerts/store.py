@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -61,9 +61,7 @@ class Store:
         """Every tenant's rules as of now."""
         budgets: dict[str, list[Budget]] = {}
         for row in await self._limited("budgets", BUDGETS_MAX):
-            columns = dict(row) | {"id": str(row["id"])}
-            columns["thresholds_percent"] = tuple(row["thresholds_percent"])
-            budgets.setdefault(row["tenant"], []).append(Budget(**columns))
+            budgets.setdefault(row["tenant"], []).extend(_budgets(row))
         stated: dict[str, list[Mapping[str, Any]]] = {}
         for row in await self._pool.fetch(SQL["terms"]):
             stated.setdefault(row["tenant"], []).append(dict(row))
@@ -143,6 +141,17 @@ class Store:
             transition=transition,
             rule=incident.rule_id,
         )
+
+
+def _budgets(row: asyncpg.Record) -> list[Budget]:
+    """The budget; where it follows a change of currency, what it is before and what it is from then on."""
+    columns = dict(row) | {"id": str(row["id"]), "thresholds_percent": tuple(row["thresholds_percent"])}
+    since, amount, currency = (columns.pop(f"next_{name}") for name in ("from", "amount", "currency"))
+    before = Budget(**columns, ends=since)
+    if amount is None:
+        return [before]
+    changes = {"amount": amount, "currency": currency, "revision": before.revision + 1}
+    return [before, replace(before, ends=None, begins=since, updated_at=since, **changes)]
 
 
 def _calendar(tenant: str, rows: Sequence[Mapping[str, Any]]) -> Timeline:

@@ -43,10 +43,12 @@ UPDATE_SHARE = 100
 def periods(budget: Budget, now: datetime, calendar: Timeline) -> list[tuple[datetime, datetime]]:
     """The budget's periods that are watched, as [start, end): one that closes, if any, and the open one.
 
-    A budget that was made or changed since is for the open period alone.
+    A budget that was made or changed since is for the open period alone; one that begins or ends with a
+    change of currency has none beyond that.
     """
     closing, running = (budget.bounds(at, calendar) for at in (now - CLOSING, now))
-    return [running] if closing == running or budget.updated_at >= closing[1] else [closing, running]
+    only = closing == running or budget.updated_at >= closing[1]
+    return [bounds for bounds in ([running] if only else [closing, running]) if budget.has(bounds)]
 
 
 def counted(scope: Mapping[str, str], currency: str) -> Counted:
@@ -59,8 +61,8 @@ def wanted(budgets: Iterable[Budget], now: datetime, calendar: Timeline) -> dict
     since: dict[Counted, datetime] = {}
     for budget in budgets:
         counter = counted(budget.filter, budget.currency)
-        start = periods(budget, now, calendar)[0][0]
-        since[counter] = min(since.get(counter, start), start)
+        for start, _ in periods(budget, now, calendar):
+            since[counter] = min(since.get(counter, start), start)
     return since
 
 

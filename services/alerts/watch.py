@@ -102,7 +102,9 @@ class TenantWatch:
         """Open what was crossed, renew what is open, end what is over."""
         now, rules, reader = datetime.now(UTC), self._rules, self._counters
         terms = rules.calendar.at(now)
-        watched = [budget for budget in rules.budgets if not trouble(budget, terms.currency)]
+        watched = [
+            budget for budget in rules.budgets if not trouble(budget, budget.currency_of(rules.calendar, now))
+        ]
         await reader.look(now, wanted(watched, now, rules.calendar))
         current = await self._store.current(self._tenant, now)
         look = BudgetLook(
@@ -225,9 +227,9 @@ class TenantWatch:
             event.set()
 
     def _name_troubles(self) -> None:
-        currency = self._rules.calendar.at(datetime.now(UTC)).currency
-        for budget in self._rules.budgets:
-            if reason := trouble(budget, currency):
+        now, rules = datetime.now(UTC), self._rules
+        for budget in rules.budgets:
+            if reason := trouble(budget, budget.currency_of(rules.calendar, now)):
                 log().error("a budget is not watched", tenant=self._tenant, rule=budget.id, reason=reason)
 
     def _remember_nothing(self) -> None:

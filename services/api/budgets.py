@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -17,7 +17,7 @@ from services.api.answers import Asked, Complete, Money
 from services.api.auth import Reader, Writer
 from services.api.database import Connection, Tenant, database_of, read_tenant
 from services.api.openapi import answers
-from services.api.problems import Refused, not_found
+from services.api.problems import Refused, invalid, not_found
 from services.api.question import Text
 from services.api.representation import Negotiated
 from spendmeter.contracts.money import EXACT, divided, parse_decimal, total
@@ -29,6 +29,7 @@ BUDGETS_MAX = 500
 THRESHOLDS_MAX = 10
 
 SQL = load_sql(Path(__file__).with_name("sql") / "budgets.sql")
+TERMS = load_sql(Path(__file__).with_name("sql") / "terms.sql")
 router = APIRouter(tags=["budgets"], route_class=Negotiated)
 
 
@@ -53,13 +54,15 @@ Percents = Annotated[list[Percent], Field(min_length=1, max_length=THRESHOLDS_MA
 
 
 class NewBudget(Asked):
-    """A budget as asked for; `amount` is a decimal string in the tenant's currency."""
+    """A budget as asked for; `amount` is a decimal string in the tenant's currency. Where that is about to
+    change, `next_amount` is what the budget is in the new one, or "close"."""
 
     name: Name
     filter: Scope = Field({}, description="dimension to value; empty = everything that the tenant spends")
     amount: PlainAmount
     period: Period = "month"
     thresholds_percent: Percents = Field(default=[Decimal(80), Decimal(100)])
+    next_amount: PlainAmount | Literal["close"] | None = None
 
 
 class BudgetChange(Asked):
@@ -70,6 +73,14 @@ class BudgetChange(Asked):
     amount: PlainAmount | None = None
     period: Period | None = None
     thresholds_percent: Percents | None = None
+
+
+class NextAmount(BaseModel):
+    """What a change of the tenant's currency makes of a budget; an amount of null = it is closed then."""
+
+    effective_from: datetime
+    amount: Money | None
+    currency: str | None
 
 
 class Budget(BaseModel):
@@ -91,6 +102,7 @@ class Budget(BaseModel):
     of_which_provisional: Money
     remaining: Money
     percent: Money
+    next: NextAmount | None = None
 
 
 class Budgets(Complete):
@@ -123,12 +135,14 @@ async def get_budget(request: Request, caller: Reader, id: UUID) -> Budget:
 async def create_budget(request: Request, response: Response, caller: Writer, asked: NewBudget) -> Budget:
     """Set a budget. Alerts watches it within two seconds."""
     async with database_of(request).writing(caller.tenant) as connection:
+        await connection.execute(TERMS["hold_budgets"], caller.tenant)
         tenant = await read_tenant(connection, caller.tenant)
         if await connection.fetchval(SQL["count"]) >= BUDGETS_MAX:
             raise Refused(409, "Too many", f"a tenant has at most {BUDGETS_MAX} budgets: delete one first")
         created = await connection.fetchval(
             SQL["create"], caller.tenant, asked.name, asked.filter,
             Decimal(asked.amount), tenant.currency, asked.period, asked.thresholds_percent,
+            *_later(tenant, asked.next_amount),
         )  # fmt: skip
     response.headers["Location"] = f"/v1/budgets/{created}"
     # In a transaction of its own: a period that takes too long to sum must not undo what was set.
@@ -156,6 +170,24 @@ async def delete_budget(request: Request, caller: Writer, id: UUID) -> None:
     async with database_of(request).writing(caller.tenant) as connection:
         if await connection.fetchval(SQL["delete"], id) is None:
             raise not_found(f"there is no budget {id}")
+
+
+def _later(tenant: Tenant, said: str | None) -> tuple[datetime | None, Decimal | None, str | None]:
+    """From when a new budget is what, in a currency that begins later. Raises Refused (422)."""
+    now = datetime.now(UTC)
+    change = tenant.timeline.next_currency(now)
+    if change is None:
+        if said is not None:
+            raise invalid("next_amount", "is for a currency that is about to change, and none is")
+        return None, None, None
+    at, currency = change
+    if said is None:
+        raise invalid(
+            "next_amount",
+            f"is needed, because the tenant's currency becomes {currency} on {at.isoformat()}: the budget's "
+            'amount in it, or "close"',
+        )
+    return (at, None, None) if said == "close" else (at, Decimal(said), currency)
 
 
 async def _one(connection: Connection, tenant: str, id: UUID) -> Budget:
@@ -190,8 +222,12 @@ def _budget(
         if each["currency"] == row["currency"] and row["filter"].items() <= series[each["series_id"]].items()
     ]
     spent = total(each["effective"] for each in covered)
+    columns = dict(row)
+    later = {name.removeprefix("next_"): columns.pop(name) for name in ("next_amount", "next_currency")}
+    since = columns.pop("next_from")
     return Budget(
-        **row,
+        **columns,
+        next=NextAmount(effective_from=since, **later) if since else None,
         period_start=bounds[0].astimezone(tenant.zone),
         period_end=bounds[1].astimezone(tenant.zone),
         spent=spent,

@@ -31,6 +31,7 @@ from spendmeter.contracts.catalog import (
     decode_catalog,
 )
 from spendmeter.contracts.events import UsageData
+from spendmeter.contracts.terms import SINCE_EVER
 from spendmeter.pricing.catalog.read import read_prices
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.explain import in_words, naming, says
@@ -112,7 +113,8 @@ class PriceChanges(BaseModel):
 
 
 class Terms(BaseModel):
-    """The terms in force in publication `version`, a tenant each."""
+    """The terms in force in publication `version`, by tenant and instant from which they hold; each with
+    `effective_to` (null = until others begin) and `state`: now, later, past, or withdrawn in the history."""
 
     version: int
     terms: list[dict[str, Any]]
@@ -186,17 +188,38 @@ async def get_model(
 
 
 @router.get("/v1/catalog/terms", responses=answers("terms"))
-async def get_terms(request: Request, caller: Anyone) -> Terms:
-    """What is agreed with a tenant; with every tenant, for an operator who names none."""
-    standing = await catalog_of(request).standing()
-    found = [
-        msgspec.to_builtins(entry)
+async def get_terms(
+    request: Request,
+    caller: Anyone,
+    history: Annotated[bool, Query(description="with those that were withdrawn")] = False,
+) -> Terms:
+    """What is agreed with a tenant, through time; with every tenant, for an operator who names none."""
+    standing, now = await catalog_of(request).standing(), datetime.now(UTC)
+    stated = [
+        entry
         for entry in standing.entries.values()
-        if isinstance(entry, TenantTerms)
-        and not standing.withdrawn[entry.id]
-        and caller.tenant in ("", entry.tenant)
+        if isinstance(entry, TenantTerms) and caller.tenant in ("", entry.tenant)
     ]
-    return Terms(version=standing.version, terms=sorted(found, key=lambda each: str(each["tenant"])))
+    in_force = [entry for entry in stated if not standing.withdrawn[entry.id]]
+    found = [_terms(entry, in_force, now) for entry in in_force]
+    if history:
+        found += [
+            msgspec.to_builtins(entry) | {"effective_to": None, "state": "withdrawn"}
+            for entry in stated
+            if standing.withdrawn[entry.id]
+        ]
+    found.sort(key=lambda each: (str(each["tenant"]), str(each.get("effective_from") or ""), each["version"]))
+    return Terms(version=standing.version, terms=found)
+
+
+def _terms(entry: TenantTerms, in_force: Iterable[TenantTerms], now: datetime) -> dict[str, Any]:
+    """Terms in force, with the instant at which the tenant's next ones begin."""
+    start = entry.effective_from or SINCE_EVER
+    later = [each.effective_from for each in in_force if each.tenant == entry.tenant and each.effective_from]
+    end = min((at for at in later if at > start), default=None)
+    state = "later" if start > now else "past" if end and end <= now else "now"
+    said: dict[str, Any] = msgspec.to_builtins(entry)
+    return said | {"effective_to": end and msgspec.to_builtins(end), "state": state}
 
 
 @router.get("/v1/catalog/changes", responses=answers("price_changes"))

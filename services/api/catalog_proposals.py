@@ -27,6 +27,8 @@ from services.api.catalog_book import (
 )
 from services.api.catalog_impact import Effect, Impact, effect, impact
 from services.api.catalog_left_out import LeftOut, left_out
+from services.api.catalog_terms import Answers as TermsAnswers
+from services.api.catalog_terms import TermsChange, TermsReview, review_terms, settle_budgets
 from services.api.database import Connection, Database, database_of
 from services.api.openapi import answers
 from services.api.problems import Refused, not_found
@@ -74,6 +76,7 @@ class Review(BaseModel):
     changes_total: int
     changes: list[dict[str, Any]]
     names: list[str] = Field([], description="which names mean another model from then on")
+    terms: list[TermsChange] = Field([], description="changes of tenants' currencies and calendars")
     findings_total: int
     findings: list[dict[str, Any]] = Field(description="those to confirm first")
     not_taken: list[LeftOut] = Field(
@@ -114,10 +117,14 @@ class Proposals(BaseModel):
 
 
 class Approval(Asked):
-    """`confirm`: findings of severity "confirm" have been looked at and are meant."""
+    """`confirm`: findings of severity "confirm" have been looked at and are meant. `budgets`: what becomes of
+    each budget of a tenant whose currency changes, as `review.terms` lists them."""
 
     confirm: bool = False
     reason: Note = ""
+    budgets: TermsAnswers = Field(
+        {}, description='where a tenant\'s currency changes: by budget, its new amount or "close"'
+    )
 
 
 class Rejection(Asked):
@@ -184,6 +191,7 @@ async def make_proposal(
             standing, stated, acting=acting, withdraw=withdraw, replace=replace, source=name, now=now
         )
         review, book = await _reviewed(standing, added, acting)
+        review.terms = [each.shown for each in await review_terms(database, standing, book, added, now)]
         review.impact, review.effect = await impact(database, acting, standing, book, added, now)
     except CatalogError as error:
         needs = "replace" if not replace and takes_the_place(error, standing, stated) else ""
@@ -283,6 +291,7 @@ async def approve(request: Request, caller: Administrator, id: int, asked: Appro
             added = additions(standing, entries, acting=acting, source=row["name"], now=now)
             added = signed(added, by=row["proposed_by"], note=row["note"], now=now)
             review, book = await _reviewed(standing, added, acting)
+            terms = await review_terms(database, standing, book, added, now)
         except CatalogError as error:
             raise _refused(located(error, standing, acting, {})) from None
         proposed = Proposal(**row).review
@@ -290,7 +299,7 @@ async def approve(request: Request, caller: Administrator, id: int, asked: Appro
         _must_be_confirmed(review, asked)
         review.effect = await effect(database, acting, standing, book, added, now)
         try:
-            return await _approved(database, caller, standing.version, added, review, row, asked.reason)
+            return await _approved(database, caller, standing.version, added, review, row, asked, terms)
         except Outdated:
             continue
         finally:
@@ -305,7 +314,8 @@ async def _approved(
     added: Sequence[CatalogEntry],
     review: Review,
     row: Any,
-    reason: str,
+    asked: Approval,
+    terms: Sequence[TermsReview],
 ) -> Proposal:
     acting, key = caller.tenant or EVERYBODY, _key(caller)
     # A publication's note is read by every tenant: whose price changed and why is none of others' business.
@@ -313,7 +323,11 @@ async def _approved(
     async with database.writing(acting) as connection:
         version = await record(connection, added, by=key, note=note, base=base)
         assert version is not None, "additions refuses what adds nothing"
-        await _decide(connection, row["id"], "approved", key, reason, version, review.model_dump(mode="json"))
+        now = datetime.now(UTC)
+        await settle_budgets(connection, terms, asked.budgets, version=version, by=key, now=now)
+        review.terms = [each.shown for each in terms]
+        said = review.model_dump(mode="json")
+        await _decide(connection, row["id"], "approved", key, asked.reason, version, said)
         return Proposal(**await _one(connection, row["id"]))
 
 

@@ -80,6 +80,14 @@ class Timeline:
         """The terms that hold at an instant."""
         return self.stretch(at).terms
 
+    def next_currency(self, after: datetime) -> tuple[datetime, str] | None:
+        """When the currency changes next, and into which; None = it stays."""
+        now = self.at(after).currency
+        for stretch in self.stretches:
+            if stretch.start > after and stretch.terms.currency != now:
+                return stretch.start, stretch.terms.currency
+        return None
+
     def bounds(self, period: Period, at: datetime) -> tuple[datetime, datetime]:
         """[start, end) in UTC of the tenant's period that holds `at`, cut where terms begin and end.
 

@@ -33,6 +33,7 @@ API_FUNCTIONS = (
     "dropped_names_seen(timestamptz, int)",
     "find_occurred_at(bytea)",
     "all_tenants()",
+    "budget_now(budgets)",
 )
 _PRIVILEGES = {"S": "SELECT", "I": "INSERT", "U": "UPDATE", "D": "DELETE"}
 _TENANT = "NULLIF(current_setting('app.tenant', true), '')"

@@ -12,12 +12,15 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import pytest
 
+from services.alerts.budgets import trouble
 from services.alerts.counter_reader import CounterReader
 from services.alerts.counters import edges
+from services.alerts.store import Store
 from services.alerts.verdicts import counted, periods, wanted
 from spendmeter.contracts.terms import Terms, Timeline
 from tests.alerts.conftest import Book
 from tests.alerts.test_budgets import BUDGET
+from tests.terms import counts_in
 
 DECEMBER = datetime(2026, 12, 1, tzinfo=UTC)
 CALENDAR = Timeline([(DECEMBER, Terms(currency="EUR", zone=ZoneInfo("Europe/Berlin")))])
@@ -62,3 +65,32 @@ def test_the_period_that_ends_with_the_change_is_still_watched_while_it_closes()
     assert periods(DOLLARS, soon, CALENDAR) == [
         (datetime(2026, 11, 1, tzinfo=UTC), DECEMBER), (DECEMBER, datetime(2026, 12, 31, 23, tzinfo=UTC)),
     ]  # fmt: skip
+
+
+async def test_a_budget_that_follows_a_change_of_currency_is_two_until_the_old_period_is_closed(
+    book: Book, store: Store
+) -> None:
+    """1000 dollars until December, 900 euros from it on; another ends with the dollars."""
+    await counts_in(book.owner, "acme", until=DECEMBER)
+    await counts_in(book.owner, "acme", "EUR", since=DECEMBER)
+    kept, closed = await book.budget("1000"), await book.budget("50")
+    follow = "UPDATE budgets SET next_from = $2, next_amount = $3, next_currency = $4 WHERE id = $1"
+    await book.owner.execute(follow, kept, DECEMBER, Decimal(900), "EUR")
+    await book.owner.execute(follow, closed, DECEMBER, None, None)
+    rules = (await store.rules())["acme"]
+
+    def watched(now: datetime) -> list[tuple[str, str, int, datetime]]:
+        found = [
+            (str(each.amount), each.currency, each.revision, start)
+            for each in rules.budgets
+            if not trouble(each, each.currency_of(rules.calendar, now))
+            for start, _ in periods(each, now, rules.calendar)
+        ]
+        return sorted(found)
+
+    november = datetime(2026, 11, 1, tzinfo=UTC)
+    old = [("1000", "USD", 1, november), ("50", "USD", 1, november)]
+    new = ("900", "EUR", 2, DECEMBER)
+    assert watched(DECEMBER - timedelta(days=2)) == old
+    assert watched(DECEMBER + timedelta(minutes=2)) == [*old, new], "what closes is watched for five minutes"
+    assert watched(DECEMBER + timedelta(minutes=6)) == [new]

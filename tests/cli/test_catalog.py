@@ -12,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 import asyncpg
+import httpx
 import msgspec
 import pytest
 import uvicorn
@@ -56,6 +57,7 @@ async def api(owner: str) -> AsyncIterator[tuple[str, str]]:
     await migrate(owner, "test")
     connection = await asyncpg.connect(owner)
     await create_tenant(connection, "acme")
+    await create_tenant(connection, "newco")
     key = await create_key(connection, "", ["admin"], name="test")
     await record(connection, [OLD, model("m", "m-latest")], by="migrate", note="first")
     await connection.close()
@@ -283,15 +285,39 @@ async def test_another_source_is_compared(tmp_path: Path) -> None:
 
 
 async def test_terms_are_shown(tmp_path: Path) -> None:
-    assert "none: US dollars" in await run("terms", "--tenant", "acme")
+    assert "none: US dollars" in await run("terms", "--tenant", "newco")
     file = tmp_path / "deal.toml"
     file.write_text(
-        FILE.split("[[")[0] + '[[terms]]\ntenant = "acme"\ncurrency = "EUR"\ncontracts = ["deal"]\n'
+        FILE.split("[[")[0] + '[[terms]]\ntenant = "newco"\ncurrency = "EUR"\ncontracts = ["deal"]\n'
     )
     await run("approve", str(json.loads(await run("propose", file, "--json"))["id"]))
-    said = await run("terms", "--tenant", "acme")
-    assert '{"tenant": "acme", "currency": "EUR", "contracts": ["deal"]}' in said
+    said = await run("terms", "--tenant", "newco")
+    assert "newco: EUR, UTC, from the beginning (now)" in said
+    assert '{"contracts": ["deal"]}' in said
     assert "none: US dollars" in await run("terms", "--tenant", "globex")
     file.write_text(file.read_text().replace("EUR", "CHF"))
-    assert "acme has terms already" in await run("propose", file, code=1)
-    assert "confirm: terms of acme: currency 'EUR' becomes 'CHF'" in await run("diff", file, "--replace")
+    assert "newco has terms already" in await run("propose", file, code=1)
+    assert "confirm: terms of newco: currency 'EUR' becomes 'CHF'" in await run("diff", file, "--replace")
+
+
+async def test_a_change_of_currency_asks_for_each_budget(api: tuple[str, str], tmp_path: Path) -> None:
+    """What the command prints is what it takes."""
+    key = {"Authorization": f"Bearer {api[1]}", "X-Spendmeter-Tenant": "newco"}
+    async with httpx.AsyncClient(base_url=api[0], headers=key) as client:
+        made = await client.post("/v1/budgets", json={"name": "All of it", "amount": "1000"})
+        assert made.status_code == 201, made.text
+    budget = made.json()["id"]
+    file = tmp_path / "swiss.toml"
+    file.write_text(FILE.split("[[")[0] + '[[terms]]\ntenant = "newco"\ncurrency = "SEK"\n')
+    proposal = json.loads(await run("propose", file, "--replace", "--json"))
+    number = str(proposal["id"])
+    shown = await run("diff", number)
+    assert "terms: newco counts in SEK, with days of UTC, for all time: nothing is booked yet" in shown
+    assert f"approve with --budget {budget}=AMOUNT (in SEK) or =close" in shown
+    refused = await run("approve", number, "--confirm", code=1)
+    assert "add --budget ID=AMOUNT, or --budget ID=close, for each of these" in refused
+    assert "write ID=AMOUNT or ID=close" in await run("approve", number, "--budget", "nonsense", code=2)
+    await run("approve", number, "--confirm", "--budget", f"{budget}=9500")
+    assert f"budget {budget} 'All of it'" in await run("diff", number)
+    assert "becomes 9500 SEK" in await run("diff", number)
+    assert "newco: EUR, UTC, from the beginning (withdrawn)" in await run("terms", "--history")

@@ -10,7 +10,9 @@ FROM tenant_terms
 
 -- name: budgets
 -- Every budget that is in force: read whole each second, so that a change takes effect within two.
-SELECT tenant, id, name, filter, amount, currency, period, thresholds_percent, revision, updated_at
+-- One that follows a change of currency is read as both, the old and the new.
+SELECT tenant, id, name, filter, amount, currency, period, thresholds_percent, revision, updated_at, next_from,
+    next_amount, next_currency
 FROM budgets WHERE deleted_at IS NULL ORDER BY created_at LIMIT $1
 
 -- name: current

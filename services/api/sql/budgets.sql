@@ -1,34 +1,42 @@
 -- name: list
--- Budgets in force, oldest first; $1 null = all, else the one of that id.
-SELECT id, name, filter, amount, currency, period, thresholds_percent, revision, created_at, updated_at
-FROM budgets WHERE deleted_at IS NULL AND ($1::uuid IS NULL OR id = $1) ORDER BY created_at, id
+-- Budgets in force, oldest first; $1 null = all, else the one of that id. `next`: what a change of the tenant's
+-- currency makes of it, and when; an amount of null = it is closed then.
+SELECT n.id, n.name, n.filter, n.amount, n.currency, n.period, n.thresholds_percent, n.revision, n.created_at,
+    n.updated_at, n.next_from, n.next_amount, n.next_currency
+FROM budgets b, budget_now(b) AS n
+WHERE n.deleted_at IS NULL AND ($1::uuid IS NULL OR n.id = $1) ORDER BY n.created_at, n.id
 
 -- name: count
 -- How many there are.
-SELECT count(*) FROM budgets WHERE deleted_at IS NULL
+SELECT count(*) FROM budgets b, budget_now(b) AS n WHERE n.deleted_at IS NULL
 
 -- name: create
--- The tenant is the transaction's.
-INSERT INTO budgets (tenant, name, filter, amount, currency, period, thresholds_percent)
-VALUES ($1, $2, $3::jsonb, $4, $5, $6, $7) RETURNING id
+-- The tenant is the transaction's. $8 to $10: from when it is what in the currency that begins then, if one does.
+INSERT INTO budgets (tenant, name, filter, amount, currency, period, thresholds_percent, next_from, next_amount,
+    next_currency)
+VALUES ($1, $2, $3::jsonb, $4, $5, $6, $7, $8, $9, $10) RETURNING id
 
 -- name: change
 -- Null = as it was. A change of what is watched raises the revision, which arms the thresholds again; another
 -- name, or the same values once more, must not page anybody a second time.
-UPDATE budgets b SET name = n.name, filter = n.filter, amount = n.amount, period = n.period,
-    thresholds_percent = n.thresholds_percent, updated_at = now(),
-    revision = b.revision + ((n.filter, n.amount, n.period, n.thresholds_percent)
-        IS DISTINCT FROM (b.filter, b.amount, b.period, b.thresholds_percent))::int
+UPDATE budgets b SET name = n.name, filter = n.filter, amount = n.amount, currency = n.currency,
+    period = n.period, thresholds_percent = n.thresholds_percent, updated_at = now(), next_from = n.next_from,
+    next_amount = n.next_amount, next_currency = n.next_currency,
+    revision = n.revision + ((n.filter, n.amount, n.period, n.thresholds_percent)
+        IS DISTINCT FROM (n.old_filter, n.old_amount, n.old_period, n.old_percents))::int
 FROM (
-    SELECT id, coalesce($2, name) AS name, coalesce($3::jsonb, filter) AS filter, coalesce($4, amount) AS amount,
-        coalesce($5, period) AS period, coalesce($6::numeric[], thresholds_percent) AS thresholds_percent
-    FROM budgets WHERE id = $1 AND deleted_at IS NULL FOR UPDATE
+    SELECT s.id, s.currency, s.revision, s.next_from, s.next_amount, s.next_currency, s.filter AS old_filter,
+        s.amount AS old_amount, s.period AS old_period, s.thresholds_percent AS old_percents,
+        coalesce($2, s.name) AS name, coalesce($3::jsonb, s.filter) AS filter, coalesce($4, s.amount) AS amount,
+        coalesce($5, s.period) AS period, coalesce($6::numeric[], s.thresholds_percent) AS thresholds_percent
+    FROM budgets held, budget_now(held) AS s WHERE held.id = $1 AND s.deleted_at IS NULL FOR UPDATE OF held
 ) AS n
 WHERE b.id = n.id RETURNING b.id
 
 -- name: delete
 -- It stays for the incidents that name it.
-UPDATE budgets SET deleted_at = now(), updated_at = now() WHERE id = $1 AND deleted_at IS NULL RETURNING id
+UPDATE budgets b SET deleted_at = now(), updated_at = now()
+WHERE id = $1 AND (budget_now(b)).deleted_at IS NULL RETURNING id
 
 -- name: spent
 -- One period's sums by series, for every budget of such a period at once.

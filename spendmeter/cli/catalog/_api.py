@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from spendmeter.cli._running import misused
-from spendmeter.cli.catalog._print import finding_line
+from spendmeter.cli.catalog._print import budget_line, finding_line
 
 if TYPE_CHECKING:
     import httpx
@@ -61,6 +61,7 @@ def ask(
 
 _FLAGS = {
     "confirm": "add --confirm where all of that is meant",
+    "budgets": "add --budget ID=AMOUNT, or --budget ID=close, for each of these",
     "replace": "add --replace to withdraw whatever else is in force about what the file states",
 }
 """What the api says that a refused request needs, as this command line says it."""
@@ -73,7 +74,9 @@ def refused(answer: httpx.Response) -> NoReturn:
 
     problem = said_by(answer)
     flag = _FLAGS.get(problem.get("needs", ""))
-    lines = [explained(answer), *map(finding_line, problem.get("findings", [])), *([flag] if flag else [])]
+    budgets = [budget_line(each) for each in problem.get("budgets", [])]
+    findings = map(finding_line, problem.get("findings", []))
+    lines = [explained(answer), *findings, *budgets, *([flag] if flag else [])]
     fail("\n".join(lines), problem | ({"flag": flag} if flag else {}))
 
 

@@ -43,6 +43,8 @@ def print_review(proposal: Any, json: bool) -> None:
     for name in review["names"]:
         typer.echo(f"  {name}")
     print_findings(review["findings"])
+    for change in review["terms"]:
+        _print_terms_change(change)
     print_left_out(review["not_taken"])
     if effect := review["effect"]:
         typer.echo(f"what it does: {effect['says']}")
@@ -60,6 +62,22 @@ def print_review(proposal: Any, json: bool) -> None:
             )
     if proposal["id"] is not None and proposal["state"] == "open":
         typer.echo(f"proposal {proposal['id']} is open. Next: spendmeter catalog approve {proposal['id']}")
+
+
+def _print_terms_change(change: Any) -> None:
+    """In what a tenant counts from an instant on, and what becomes of its budgets."""
+    for sentence in change["says"]:
+        typer.echo(f"terms: {sentence}")
+    for budget in change["budgets"]:
+        typer.echo(budget_line(budget))
+        if budget["needs_amount"] and not budget["becomes"]:
+            typer.echo(f"    approve with --budget {budget['id']}=AMOUNT (in {change['currency']}) or =close")
+
+
+def budget_line(budget: Any) -> str:
+    """A budget whose tenant's terms change."""
+    becomes = f"; becomes {budget['becomes']}" if budget["becomes"] else ""
+    return f"  budget {budget['id']} {budget['name']!r}: {budget['says']}{becomes}"
 
 
 def print_left_out(fields: Any) -> None:

@@ -10,7 +10,7 @@ import typer
 from spendmeter.cli.catalog._api import ask, contents
 from spendmeter.cli.catalog._instants import version
 from spendmeter.cli.catalog._options import Json, Tenant
-from spendmeter.cli.catalog._print import print_changes, print_left_out, shown
+from spendmeter.cli.catalog._print import print_changes, print_left_out, shown, when
 
 NAMES_SHOWN = 20
 
@@ -37,25 +37,41 @@ def changes(
         print_changes(answer)
 
 
-def terms(tenant: Tenant = "", json: Json = False) -> None:
-    """Show what is agreed with tenants: currency, time zone, contracts, bounds for what is unknown.
+def terms(
+    tenant: Tenant = "",
+    history: Annotated[bool, typer.Option("--history", help="With those that were withdrawn.")] = False,
+    json: Json = False,
+) -> None:
+    """Show what is agreed with tenants, from when: currency, time zone, contracts, bounds of the unknown.
 
     \b
     Examples:
       spendmeter catalog terms
-      spendmeter catalog terms --tenant acme
+      spendmeter catalog terms --tenant acme --history
     """
     from json import dumps
 
-    answer = ask("GET", "terms", tenant)
+    answer = ask("GET", "terms", tenant, {"history": str(history).lower()})
     if shown(answer, json):
         return
-    about = ("type", "id", "version", "source", "recorded_at", "by", "note", "revision")
     for each in answer["terms"]:
-        typer.echo(f"entry {each['id']}, version {each['version']}, says {each['source']}")
-        typer.echo(f"  {dumps({name: value for name, value in each.items() if name not in about})}")
+        since, until = each.get("effective_from"), each["effective_to"]
+        span = f"from {when(since) if since else 'the beginning'}{f' until {when(until)}' if until else ''}"
+        counts = f"{each.get('currency', 'USD')}, {each.get('time_zone', 'UTC')}"
+        typer.echo(f"{each['tenant']}: {counts}, {span} ({each['state']})")
+        by = f" by {each['by']}" if each.get("by") else ""
+        stated = f"stated {when(each['recorded_at'])}{by}"
+        typer.echo(f"  entry {each['id']}, version {each['version']}, {stated}, says {each['source']}")
+        if more := {name: value for name, value in each.items() if name not in _SHOWN_OF_TERMS}:
+            typer.echo(f"  {dumps(more)}")
     if not answer["terms"]:
         typer.echo("none: US dollars, UTC, no contracts")
+
+
+_SHOWN_OF_TERMS = (
+    "type", "id", "version", "source", "recorded_at", "by", "note", "revision", "tenant", "currency",
+    "time_zone", "effective_from", "effective_to", "state",
+)  # fmt: skip
 
 
 def consensus(

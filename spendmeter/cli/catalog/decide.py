@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from spendmeter.cli._running import misused
 from spendmeter.cli.catalog._api import ask
 from spendmeter.cli.catalog._options import Id, Json, Tenant
 from spendmeter.cli.catalog._print import shown, when
@@ -15,6 +16,13 @@ def approve(
     id: Id,
     confirm: Annotated[bool, typer.Option("--confirm", help="What lint asks to confirm is meant.")] = False,
     reason: Annotated[str, typer.Option(help="What to remember of the decision.")] = "",
+    budget: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Where a tenant's currency changes: a budget's amount in the new one, or close. Repeatable.",
+            metavar="ID=AMOUNT|close",
+        ),
+    ] = None,
     tenant: Tenant = "",
     json: Json = False,
 ) -> None:
@@ -24,11 +32,21 @@ def approve(
     Examples:
       spendmeter catalog approve 12
       spendmeter catalog approve 13 --confirm --reason "the vendor's price did fall by 80 %"
+      spendmeter catalog approve 14 --confirm --budget 0b6c3f0e-5d3f-4c0e-9f5e-2f1d1c5f8a11=4600
     """
-    answer = ask("POST", f"proposals/{id}/approve", tenant, body={"confirm": confirm, "reason": reason})
+    body = {"confirm": confirm, "reason": reason, "budgets": dict(map(_budget, budget or ()))}
+    answer = ask("POST", f"proposals/{id}/approve", tenant, body=body)
     if not shown(answer, json):
         effect = answer["review"]["effect"]
         typer.echo(f"proposal {id} is in force as version {answer['version']}: {effect['says']}")
+
+
+def _budget(said: str) -> tuple[str, str | dict[str, str]]:
+    """A budget's id and what becomes of it; ends the command where it says neither."""
+    budget, sign, amount = said.partition("=")
+    if not (budget and sign and amount):
+        misused(f"--budget {said}: write ID=AMOUNT or ID=close")
+    return budget, amount if amount == "close" else {"amount": amount}
 
 
 def reject(

@@ -1,0 +1,150 @@
+"""What a change of a tenant's terms is, when it may be, and what it means for periods and budgets. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from spendmeter.contracts.periods import Period
+from spendmeter.contracts.terms import (
+    NOTICE,
+    SINCE_EVER,
+    Terms,
+    Timeline,
+    changes_at,
+)
+from spendmeter.pricing.conditions import CatalogError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """Where two timelines of a tenant differ first: `old` terms until `at`, `new` ones from it on."""
+
+    tenant: str
+    at: datetime | None
+    """None = for all time: nothing was booked yet, or nothing but a later change is taken back."""
+    old: Terms
+    new: Terms
+    before: Timeline
+    after: Timeline
+    currency_at: datetime | None
+    """From when budgets are in another currency than they would have been; None = never."""
+    currency: str
+    """In what they are then."""
+    taken_back: bool
+    """A change of currency that was decided is not to be: budgets stay as they are."""
+
+
+def change_of(
+    tenant: str, before: Timeline, after: Timeline, *, booked: bool, now: datetime
+) -> Change | None:
+    """None where currency and calendar stay as they were. Raises CatalogError, naming the rule and the
+    instants that are allowed."""
+    starts = sorted({stretch.start for line in (before, after) for stretch in line.stretches})
+    differing = [start for start in starts if before.at(start) != after.at(start)]
+    if not differing:
+        return None
+    _check_starts(tenant, before, after, now)
+    first = differing[0]
+    if booked and first < now + NOTICE:
+        old, new = before.at(max(first, SINCE_EVER)), after.at(first)
+        raise CatalogError(
+            f"terms of {tenant}: it has bookings in {before.at(now).currency}, so {_differences(old, new)} "
+            f"at the start of a month of its zone, {NOTICE // timedelta(hours=1)} h ahead at least: state "
+            f"them beside the ones in force, with {_allowed(before, now)}"
+        )
+    upcoming, decided = _currency_changes(after, now), _currency_changes(before, now)
+    at_once = before.at(now).currency != after.at(now).currency
+    if len(upcoming) + at_once > 1:
+        raise CatalogError(
+            f"terms of {tenant}: one change of currency at a time; withdraw the later one, or state it when "
+            "the first is over"
+        )
+    currency_at: datetime | None = now if at_once else None
+    if upcoming and upcoming != decided:
+        currency_at = upcoming[0][0]
+    return Change(
+        tenant=tenant,
+        at=None if first <= now else first,
+        old=before.at(max(first, now)),
+        new=after.at(max(first, now)),
+        before=before,
+        after=after,
+        currency_at=currency_at,
+        currency=after.at(currency_at or now).currency,
+        taken_back=bool(decided) and not upcoming,
+    )
+
+
+def _check_starts(tenant: str, before: Timeline, after: Timeline, now: datetime) -> None:
+    """A stretch begins where a month of the zone before it does."""
+    known = {stretch.start for stretch in before.stretches}
+    for last, stretch in zip(after.stretches, after.stretches[1:], strict=False):
+        if stretch.start in known:
+            continue
+        month = Timeline([(None, last.terms)]).bounds("month", stretch.start)[0]
+        if stretch.start != month:
+            raise CatalogError(
+                f"terms of {tenant}: {_differences(last.terms, stretch.terms)} at the start of a month of "
+                f"the zone that holds until then ({last.terms.zone.key}), not on {_said(stretch.start)}: "
+                f"state {_allowed(after, max(now, stretch.start - timedelta(days=31)))}"
+            )
+
+
+def _currency_changes(timeline: Timeline, now: datetime) -> list[tuple[datetime, str]]:
+    currency, found = timeline.at(now).currency, []
+    for stretch in timeline.stretches:
+        if stretch.start > now and stretch.terms.currency != currency:
+            currency = stretch.terms.currency
+            found.append((stretch.start, currency))
+    return found
+
+
+def _differences(old: Terms, new: Terms) -> str:
+    names = {
+        "currency": "currency", "zone": "time_zone", "first_weekday": "first_weekday",
+        "fiscal_start_month": "fiscal_start_month",
+    }  # fmt: skip
+    changed = [said for name, said in names.items() if getattr(old, name) != getattr(new, name)]
+    return f"{' and '.join(changed)} change{'s' if len(changed) == 1 else ''}"
+
+
+def _allowed(timeline: Timeline, now: datetime) -> str:
+    return "effective_from = " + ", or ".join(_said(at) for at in changes_at(timeline, now + NOTICE))
+
+
+def _said(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def sentences(change: Change) -> Iterator[str]:
+    """What the change means, for whoever is to confirm it."""
+    old, new, at = change.old, change.new, change.at
+    counts = f"{change.tenant} counts in {new.currency}, with days of {new.zone.key}"
+    if at is None:
+        yield f"{counts}, for all time: nothing is booked yet"
+    else:
+        yield f"from {_said(at)} on {counts}; until then in {old.currency}, with days of {old.zone.key}"
+        yield f"what is used before then stays in {old.currency}, however late it comes; its month ends there"
+        start, end = change.after.bounds("day", at)
+        whole = change.after.bounds("day", end)
+        if difference := (end - start) - (whole[1] - whole[0]):
+            hours = abs(difference) / timedelta(hours=1)
+            length = "shorter" if difference < timedelta() else "longer"
+            yield f"the first day and month of {new.zone.key} are {hours:g} h {length} than others"
+    if change.taken_back:
+        yield "the change of currency that was decided is taken back, and budgets stay as they are"
+
+
+def budget_says(change: Change, period: Period, amount: str, currency: str, now: datetime) -> str:
+    """What becomes of one budget's running period."""
+    at = change.currency_at or change.at
+    if at is None or at <= now:
+        return f"{amount} {currency} a {period}: its period begins anew in {change.new.currency}"
+    start = change.before.bounds(period, at - timedelta(microseconds=1))[0]
+    end = change.after.bounds(period, at)[1]
+    return (
+        f"{amount} {currency} a {period}: the period from {_said(start)} ends on {_said(at)} in {currency}, "
+        f"the next one runs until {_said(end)}"
+    )
