@@ -172,6 +172,7 @@ export function proposalPage(query) {
         el("small", { className: "line" }, `proposed ${moment(proposal.proposed_at)} by ${proposal.proposed_by}${decided}`)),
       proposal.version ? el("p", {}, el("b", {}, `In force as publication ${proposal.version}${review.effect ? `: ${review.effect.says}` : ""}.`)) : "",
       el("h2", {}, `What it changes in publication ${review.base}`), ...changesTable(review.changes, review.changes_total, query), ...(review.names ?? []).map((name) => el("p", { className: "line" }, name)),
+      ...termsOf(review),
       el("h2", {}, "What looks wrong"), findings(review),
       ...leftOut(review.not_taken ?? []),
       el("h2", {}, "What approving does"), el("p", {}, review.effect ? `${review.effect.says}.` : "It prices usage from now on; what is booked keeps its price."),
@@ -185,7 +186,8 @@ export function proposalPage(query) {
     const meant = el("label", { hidden: !review.findings.some(({ severity }) => severity === "confirm") }, confirm, " I have looked at what asks to be confirmed, and it is meant.");
     const reason = el("input", { placeholder: "Why (needed to reject)", size: 40, maxLength: 1000, "aria-label": "Reason" });
     const said = el("div", { className: "bad" });
-    const buttons = [el("button", { className: "primary", on: { click: () => decide("approve", { confirm: confirm.checked, reason: reason.value }) } }, "Approve"),
+    const asks = budgetAnswers(review);
+    const buttons = [el("button", { className: "primary", on: { click: () => decide("approve", { confirm: confirm.checked, reason: reason.value, budgets: asks.said() }) } }, "Approve"),
       el("button", { on: { click: () => decide("reject", { reason: reason.value }) } }, "Reject")];
 
     async function decide(verb, body) {
@@ -196,13 +198,41 @@ export function proposalPage(query) {
         show(proposal);
       } catch (error) {
         if (error.problem?.findings) meant.hidden = false; // also what came up since it was proposed
+        asks.add(error.problem?.budgets ?? []);
         for (const button of buttons) button.disabled = false;
         said.replaceChildren(error.message, ...(error.problem?.findings ?? []).map(({ message }) => el("small", { className: "line" }, message)));
       }
     }
-    return el("div", { className: "decision" }, meant, reason, el("div", { className: "controls" }, buttons), said);
+    return el("div", { className: "decision" }, asks.element, meant, reason, el("div", { className: "controls" }, buttons), said);
   }
   return { element, refresh, timeless: true };
+}
+
+// In what tenants count from an instant on, and what becomes of their budgets.
+function termsOf({ terms = [] }) {
+  return terms.flatMap(({ tenant, says, budgets }) => [el("h2", {}, `Terms of ${tenant}`), ...says.map((sentence) => el("p", {}, sentence)),
+    el("ul", { className: "rows" }, budgets.map(({ name, says: what, becomes }) => el("li", {}, el("b", {}, name), ` ${what}`, becomes ? el("b", {}, ` → ${becomes}`) : null)))]);
+}
+
+// What each budget is in the currency that begins, or that it is closed; `add`: those that were set since.
+function budgetAnswers({ terms = [] }) {
+  const element = el("ul", { className: "rows" });
+  const answers = new Map();
+  const currencyOf = (tenant) => terms.find((change) => change.tenant === tenant)?.currency ?? "";
+
+  function add(budgets) {
+    for (const { id, name, tenant } of budgets) {
+      if (answers.has(id)) continue;
+      const amount = el("input", { size: 12, inputMode: "decimal", "aria-label": `Amount of ${name} in ${currencyOf(tenant)}` });
+      const close = el("input", { type: "checkbox" });
+      answers.set(id, () => (close.checked ? "close" : amount.value.trim() && { amount: amount.value.trim() }));
+      element.append(el("li", {}, `${name} becomes `, amount, ` ${currencyOf(tenant)}, or `, el("label", {}, close, " is closed with the old currency")));
+    }
+  }
+
+  for (const { tenant, budgets } of terms) add(budgets.filter((budget) => budget.needs_amount).map((budget) => ({ ...budget, tenant })));
+  const said = () => Object.fromEntries([...answers].map(([id, answer]) => [id, answer()]).filter(([, answer]) => answer));
+  return { element, add, said };
 }
 
 function findings({ findings: found, findings_total: total }) {
