@@ -89,6 +89,7 @@ export function overviewPage(query) {
   }
 
   function showToday(spent, before) {
+    Object.assign(session, { tz: spent.tz, currency: spent.currency }); // the tenant's terms may have changed
     const [mine, then] = [own(spent), own(before)];
     today.href = link("", { range: "today", by: "team" });
     say(part(today, "figure"), money(mine.amount, spent.currency) + mine.also);
