@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -60,12 +61,24 @@ def newcomer(system: System) -> Iterator[Newcomer]:
     made.api.close()
 
 
+def priced_by(system: System) -> int:
+    """The publication that rating prices with, as it says itself."""
+    port = system.process("rating").port
+    found = re.search(
+        r"^spendmeter_rating_catalog_version\S* (\d+)",
+        httpx.get(f"http://127.0.0.1:{port}/metrics").text,
+        re.MULTILINE,
+    )
+    return int(found[1]) if found else 0
+
+
 async def test_a_new_tenants_euros_are_in_its_spend_session_and_budgets_and_its_budget_fires_in_euros(
     system: System, owner: asyncpg.Connection, newcomer: Newcomer, tmp_path: Path
 ) -> None:
     file = tmp_path / "terms.yaml"
     file.write_text(TERMS.format(tenant=newcomer.name))
-    change(system, file)
+    version = change(system, file)
+    eventually("rating prices by them", lambda: priced_by(system) >= version)
     assert newcomer.get("/v1/session")["tenants"] == [
         {"tenant": newcomer.name, "name": newcomer.name, "currency": "EUR", "tz": "Europe/Berlin"}
     ]
