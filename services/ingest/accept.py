@@ -20,6 +20,7 @@ from msgspec.structs import force_setattr
 from services.ingest.content_type import Form
 from services.ingest.credentials import Credential, Snapshot
 from services.ingest.refused import BadEvent, Refused, unavailable
+from services.ingest.unknown_units import Admission
 from spendmeter.contracts.events import (
     EVENT_BYTES_MAX,
     EventError,
@@ -53,6 +54,8 @@ class Receipt:
     now: datetime
     """When it was received, in UTC."""
     age_max: timedelta
+    units: Admission
+    """Of names that are no registered unit; it notes what this request adds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +151,7 @@ def _stamp(event: UsageEvent, receipt: Receipt) -> None:
         force_setattr(event, "time", receipt.now)
     else:
         check_time(event.time, receipt.now, receipt.age_max)
+    receipt.units.check(tenant, event.data.usage)
     force_setattr(event, "tenant", tenant)
     force_setattr(event, "keyid", credential.key_id)
     force_setattr(event, "receivedat", receipt.now)

@@ -25,6 +25,7 @@ from services.ingest.keys import Keys
 from services.ingest.openapi import DESCRIPTION, POST_EVENTS, with_schemas
 from services.ingest.publish import Publisher
 from services.ingest.refused import Refused
+from services.ingest.unknown_units import UnknownUnits
 from spendmeter.contracts.known_fields import told
 from spendmeter.platform.serve import probe_routes, problem
 from spendmeter.platform.telemetry import TRACEPARENT, Meters, log, traceparent_headers, tracer
@@ -46,6 +47,7 @@ class Door:
     dropped: DroppedNames
     age_max: timedelta
     in_flight: InFlight = field(default_factory=InFlight)
+    unknown_units: UnknownUnits = field(default_factory=UnknownUnits)
 
     def trouble(self) -> str:
         """Why nothing can be accepted; '' = it can."""
@@ -70,13 +72,13 @@ class Door:
     async def _read(self, request: Request, credential: Credential, hold: Hold) -> Accepted:
         form = form_of(request.headers.get("content-type", ""))
         body = await read_body(request.headers, request.stream(), hold)
+        now = datetime.now(UTC)
+        units = self.unknown_units.of(now)
         receipt = Receipt(
-            credential=credential,
-            snapshot=self.keys.current(),
-            now=datetime.now(UTC),
-            age_max=self.age_max,
+            credential=credential, snapshot=self.keys.current(), now=now, age_max=self.age_max, units=units
         )
         accepted = accept(body, form, receipt)
+        units.keep()
         hold.add(len(body))  # what is published is about as large again
         return accepted
 

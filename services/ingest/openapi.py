@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from services.ingest.accept import EVENTS_MAX
 from services.ingest.body import BODY_BYTES_MAX, WIRE_BYTES_MAX
+from services.ingest.unknown_units import NAMES_PER_DAY_MAX
 from spendmeter.contracts.events import EVENT_BYTES_MAX, EVENT_TYPE, UsageEvent
 
 DESCRIPTION = f"""Usage events in, as CloudEvents 1.0 in structured JSON.
@@ -22,8 +23,9 @@ pseudonym.
 
 Unknown fields are dropped (prompts and completions are never stored) and named in the answer's header
 `Spendmeter-Dropped`. Names that a vendor's API has for quantities (`prompt_tokens`) are refused with the
-units to send; another unknown unit is taken, and costs nothing until it has a price. A quantity has a bound
-by its unit. Labels are put into Unicode's normal form C; characters that cannot be seen are refused."""
+units to send; another unknown unit is taken, counted, and unpriced until it has a price: at most
+{NAMES_PER_DAY_MAX} such names of a tenant in a day, then new ones are refused. A quantity has a bound by its
+unit. Labels are put into Unicode's normal form C; characters that cannot be seen are refused."""
 
 EXAMPLE: dict[str, Any] = {
     "specversion": "1.0",

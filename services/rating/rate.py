@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Inexact
 
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
+from spendmeter.contracts.counted import Quantities, counted
 from spendmeter.contracts.events import (
     EventError,
     UsageEvent,
@@ -81,9 +82,8 @@ class Answers:
             return Answer(None, _rejected(raw or b"", origin, prev, reason), "rejected")
         assert raw is not None, "_read refuses None"
         name = identity(event.tenant, event.source, event.id)
-        return Answer(
-            name, self._rated(raw, event, time, name, rating, origin, prev, book.parents), rating.status
-        )
+        usage = counted(event.data.usage, book.parents, _received_at(event, now))
+        return Answer(name, self._rated(raw, event, time, name, rating, origin, prev, usage), rating.status)
 
     def _rated(
         self,
@@ -94,7 +94,7 @@ class Answers:
         rating: Rating,
         origin: Origin,
         prev: int,
-        units: Container[str],
+        usage: Quantities,
     ) -> bytes:
         series = series_of(event)
         known = self._series.get(series)
@@ -102,7 +102,6 @@ class Answers:
             if len(self._series) >= SERIES_MAX:
                 self._series.clear()
             known = self._series[series] = series_id(series).hex(), Raw(msgspec.json.encode(series))
-        usage = event.data.usage
         listed = plain(rating.list)
         contracted = listed if rating.contracted is rating.list else plain(rating.contracted)
         return encode_rated(
@@ -122,11 +121,9 @@ class Answers:
                 list=listed,
                 contracted=contracted,
                 effective=contracted if rating.effective is rating.contracted else plain(rating.effective),
-                # Senders make names up: what no catalog calls a unit must not grow rollups and totals.
                 usage={
-                    unit: quantity if type(quantity) is int else plain(quantity)
+                    unit: quantity if isinstance(quantity, int) else plain(quantity)
                     for unit, quantity in usage.items()
-                    if unit in units
                 },
                 event=Raw(raw),
                 lines=Raw(encode_rated(rating.lines)),

@@ -100,7 +100,7 @@ class RatedUsage(Struct, frozen=True, kw_only=True, tag_field="type", tag="spend
     contracted: str
     effective: str
     usage: dict[str, int | str]
-    """Quantities by unit, for rollups: int, or a plain decimal string; registered units alone."""
+    """Quantities by unit, for rollups: int, or a plain decimal string; `counted.py` says which."""
     event: Raw
     lines: Raw
     accounting_period: date | None = None

@@ -69,22 +69,34 @@ WHERE (s.events, s.unpriced_events, s.list, s.contracted, s.effective, s.of_whic
     (r.events, r.unpriced_events, r.list, r.contracted, r.effective, r.of_which_provisional)
 
 -- name: rollup_usage_faults
--- Quantities of rollup rows that are not those of their entries' events. $1: the units of the registry. What
--- only the catalog calls a unit is rolled up from then on, what nobody does never. A row that is missing
--- altogether is left to rollup_faults.
+-- Quantities of rollup rows that are not those of their entries' events. $1: the units of the registry. Of other
+-- names each event adds at least the first $3, where it was received since $2; a catalog's units are among the
+-- rest, so what it adds beyond is anything up to all. A row that is missing altogether is left to rollup_faults.
 WITH counted AS (
     SELECT e.tenant, date_trunc('minute', e.occurred_at) AS bucket, e.series_id, e.origin_partition AS shard,
         (e.recorded_at AT TIME ZONE 'UTC')::date AS recorded_on, e.currency, stated.unit,
-        sum(CASE
-            WHEN jsonb_typeof(stated.quantity) = 'number' THEN stated.quantity::numeric
-            WHEN stated.quantity #>> '{}' ~ '^[0-9]{1,18}(\.[0-9]{1,12})?$'
-                THEN (stated.quantity #>> '{}')::numeric
-        END) AS quantity
+        sum(read.quantity) AS quantity, sum(read.quantity) FILTER (WHERE read.surely) AS least
     FROM entries e,
-        LATERAL (SELECT CASE WHEN pg_input_is_valid(e.event, 'jsonb') THEN e.event::jsonb #> '{data,usage}' END)
-            AS said (usage),
+        LATERAL (SELECT CASE WHEN pg_input_is_valid(e.event, 'jsonb') THEN e.event::jsonb END) AS whole (event),
+        LATERAL (SELECT whole.event #> '{data,usage}', whole.event ->> 'receivedat') AS said (usage, received),
         jsonb_each(CASE jsonb_typeof(said.usage) WHEN 'object' THEN said.usage ELSE '{}' END)
-            AS stated (unit, quantity)
+            AS stated (unit, quantity),
+        -- OFFSET 0: decided here, so that what is sorted into groups is this and not the event.
+        LATERAL (SELECT
+            CASE
+                WHEN jsonb_typeof(stated.quantity) = 'number' THEN stated.quantity::numeric
+                WHEN stated.quantity #>> '{}' ~ '^[0-9]{1,18}(\.[0-9]{1,12})?$'
+                    THEN (stated.quantity #>> '{}')::numeric
+            END,
+            CASE
+                WHEN stated.unit = ANY ($1::text[]) THEN true
+                WHEN pg_input_is_valid(said.received, 'timestamptz') THEN
+                    said.received::timestamptz >= $2 AND $3 > (
+                        SELECT count(*) FROM jsonb_object_keys(said.usage) AS other (unit)
+                        WHERE other.unit <> ALL ($1::text[])
+                            AND other.unit COLLATE "C" < stated.unit COLLATE "C")
+            END
+        OFFSET 0) AS read (quantity, surely)
     WHERE e.seq = 0 GROUP BY 1, 2, 3, 4, 5, 6, 7
 ), rolled AS (
     SELECT r.tenant, r.bucket, r.series_id, r.shard, r.recorded_on, r.currency, stated.unit,
@@ -95,7 +107,8 @@ SELECT tenant, bucket, series_id, shard, recorded_on, currency, unit,
     rolled.quantity AS said, counted.quantity AS should
 FROM counted FULL JOIN rolled USING (tenant, bucket, series_id, shard, recorded_on, currency, unit)
 WHERE counted.quantity IS DISTINCT FROM rolled.quantity
-    AND NOT (unit <> ALL ($1::text[]) AND coalesce(rolled.quantity, 0) BETWEEN 0 AND counted.quantity)
+    AND NOT (unit <> ALL ($1::text[])
+        AND coalesce(rolled.quantity, 0) BETWEEN coalesce(counted.least, 0) AND coalesce(counted.quantity, 0))
     AND (rolled.unit IS NOT NULL OR EXISTS (
         SELECT FROM rollups_minute r
         WHERE (r.tenant, r.bucket, r.series_id, r.shard, r.recorded_on, r.currency)

@@ -42,6 +42,13 @@ async def written(
     return "booked"
 
 
+def spent_by_team(system: System, team: str) -> list[dict[str, Any]]:
+    """What `/v1/spend` shows of a team."""
+    asked = {"range": "last_24_hours", "group_by": "team", "filter.team": team}
+    rows: list[dict[str, Any]] = system.get("/v1/spend", **asked)["totals"]
+    return rows
+
+
 async def test_look_alike_labels_are_one_row_and_what_cannot_be_seen_is_refused(
     system: System, owner: asyncpg.Connection
 ) -> None:
@@ -56,6 +63,8 @@ async def test_look_alike_labels_are_one_row_and_what_cannot_be_seen_is_refused(
         "WHERE e.event::json->>'source' = $1", source,
     )  # fmt: skip
     assert [row["team"] for row in teams] == [COMPOSED]
+    found = spent_by_team(system, APART)
+    assert [(row["team"], row["events"]) for row in found] == [(COMPOSED, 2)]
     error = refused(system, usage_event("z", source=source, labels={"team": "pay\u200bments"}))
     assert error["field"] == "data.labels.team"
     assert "U+200B (ZERO WIDTH SPACE)" in error["reason"]
@@ -74,6 +83,27 @@ async def test_a_vendors_names_are_refused_with_the_units_and_a_slip_is_booked_a
     sent = system.cli("send", "openai/gpt-4o", "prompt_tokens=5", "--json", check=False)
     assert sent.returncode == 1
     assert json.loads(sent.stdout)["errors"][0]["flag"] == "prompt_tokens"
+
+
+async def test_a_unit_that_nobody_knows_is_counted_in_spend_with_its_quantity_and_verify_agrees(
+    system: System, owner: asyncpg.Connection
+) -> None:
+    source = f"unknown-{uuid4().hex[:6]}"
+    usage = {"input_tokens": 1000, "sparks": "2.50"} | {f"job_{n}": 1 for n in range(1, 9)}
+    event = usage_event("e", source=source, usage=usage, labels={"team": source})
+    assert system.send(event).status_code == 204
+    assert await settled(owner, source, 1) == {"booked": 1}
+    [row] = spent_by_team(system, source)
+    assert (row["events"], row["unpriced_events"], row["amount"]) == (1, 1, "0.0025")
+    # The first eight names that nobody registered: "sparks" comes after the eight jobs.
+    assert row["usage"] == {"input_tokens": "1000"} | {f"job_{n}": "1" for n in range(1, 9)}
+    again = usage_event("f", source=source, usage={"sparks": "2.50"}, labels={"team": source})
+    assert system.send(again).status_code == 204
+    assert await settled(owner, source, 2) == {"booked": 2}
+    [row] = spent_by_team(system, source)
+    assert (row["events"], row["unpriced_events"], row["usage"]["sparks"]) == (2, 2, "2.5")
+    verified = system.cli("verify", timeout=120, check=False)
+    assert verified.stdout.startswith("Nothing is wrong"), verified.stdout + verified.stderr
 
 
 async def test_a_field_that_nobody_knows_is_named_in_the_answer_and_in_the_inbox(

@@ -19,6 +19,7 @@ from services.ingest.content_type import form_of
 from services.ingest.credentials import Credential, Snapshot, authenticate
 from services.ingest.publish import by_partition
 from services.ingest.refused import Refused
+from services.ingest.unknown_units import NAMES_PER_DAY_MAX, Admission, UnknownUnits
 from spendmeter import contracts
 from spendmeter.contracts.events import encode_event, identity, read_event
 from spendmeter.contracts.topics import partition_of
@@ -45,7 +46,10 @@ def receipt(by: Credential | None = None, **more: Any) -> Receipt:
         tenants=frozenset({"acme", "globex"}),
         read_at=0,
     )
-    facts = {"credential": by, "snapshot": snapshot, "now": NOW, "age_max": timedelta(days=400)}
+    facts = {
+        "credential": by, "snapshot": snapshot, "now": NOW, "age_max": timedelta(days=400),
+        "units": UnknownUnits().of(NOW),
+    }  # fmt: skip
     return Receipt(**facts | more)
 
 
@@ -283,3 +287,33 @@ def test_a_label_leaves_in_normal_form_c_and_a_user_is_one_person_in_both_forms(
         assert found.data.labels.team == "caf\u00e9"
         users.add(found.data.labels.user)
     assert len(users) == 1
+
+
+def using(*units: str) -> dict[str, Any]:
+    """An event of one of each unit."""
+    return event(data={"provider": "openai", "sku": "gpt-4o", "usage": dict.fromkeys(units, 1)})
+
+
+def test_a_tenant_that_makes_up_names_of_units_is_refused_the_201st_of_a_day_and_the_others_still_pass() -> (
+    None
+):
+    door = UnknownUnits()
+
+    def sent(*events: dict[str, Any], at: datetime = NOW, by: Credential | None = None) -> Admission:
+        units = door.of(at)
+        taken(list(events), units=units, now=at, by=by)
+        units.keep()
+        return units
+
+    assert NAMES_PER_DAY_MAX == 200
+    for first in range(0, 199, 50):  # 50, 50, 50 and 49 names
+        sent(using("input_tokens", *(f"job_{n}" for n in range(first, min(first + 50, 199)))))
+    over = refused([using("job_199"), using("job_200")], units=door.of(NOW))
+    [bad] = over.errors
+    assert (bad["index"], bad["field"]) == (1, "data.usage.job_200")
+    assert "no registered unit" in bad["reason"] and "200 other such names of this tenant" in bad["reason"]
+    sent(using("job_200"))  # the refused request has used nothing up
+    assert refused([using("job_201")], units=door.of(NOW)).errors
+    sent(using("job_7", "job_200", "input_tokens"), using("output_tokens"))
+    sent(using("job_201"), by=credential("globex"))
+    sent(using("job_201"), at=NOW + timedelta(hours=14))  # the next day

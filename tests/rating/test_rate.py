@@ -29,6 +29,8 @@ from tests.rating.conftest import raw_event
 BOOK = PriceBook([model("gpt-4o"), price("gpt-4o", "input_tokens", "2.5")], version=3)
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ORIGIN = Origin(topic="f" * 32, partition=2, offset=41)
+RULES_FROM = "2026-11-26T00:00:00Z"
+"""After the first instant of every rule that has one."""
 
 
 def answer(raw: bytes | None) -> RatedUsage | RejectedUsage:
@@ -85,12 +87,16 @@ def test_quantities_are_plain_decimals() -> None:
     assert read.usage == {"gb_months": "0.000000001", "input_tokens": 7}
 
 
-def test_a_name_that_is_no_unit_stays_out_of_the_rollups() -> None:
-    usage = {"input_tokens": 7, "made_up_by_the_sender": 1}
-    read = answer(at_noon(data={"provider": "openai", "sku": "gpt-4o", "usage": usage}))
+def test_a_name_that_is_no_unit_is_unpriced_and_its_quantity_is_counted_from_when_that_is_the_rule() -> None:
+    usage = {"made_up_by_the_sender": "1.50", "input_tokens": 7}
+    said = {"provider": "openai", "sku": "gpt-4o", "usage": usage}
+    read = answer(at_noon(data=said, receivedat=RULES_FROM))
     assert isinstance(read, RatedUsage)
-    assert (read.usage, read.status) == ({"input_tokens": 7}, "unpriced")
+    assert (read.usage, read.status) == ({"made_up_by_the_sender": "1.5", "input_tokens": 7}, "unpriced")
     assert [line.unit for line in decode_lines(read.lines)] == list(usage)
+    before = answer(at_noon(data=said))
+    assert isinstance(before, RatedUsage)
+    assert (before.usage, before.status) == ({"input_tokens": 7}, "unpriced")
 
 
 @pytest.mark.parametrize(
@@ -192,10 +198,6 @@ def test_a_nul_in_a_field_that_nobody_knows_is_refused_for_the_book_could_not_sh
     raw = at_noon(unknown={"field": "a\x00b"})
     assert isinstance(answer(raw), RejectedUsage)
     assert isinstance(answer(at_noon(unknown={"field": "a literal \\u0000"})), RatedUsage)
-
-
-RULES_FROM = "2026-11-26T00:00:00Z"
-"""After the first instant of every rule of the gate that has one."""
 
 
 @pytest.mark.parametrize(

@@ -221,3 +221,34 @@ async def test_events_that_the_broker_no_longer_has_are_counted_not_guessed(book
         "submissions whose event the broker no longer has": 10,
     }
     assert report.unchecked["I4"] == {"entries whose event the broker no longer has": 10}
+
+
+async def test_quantities_of_names_that_nobody_registered_are_in_the_rollups_as_the_rule_says(
+    book: WrittenBook,
+) -> None:
+    """One event of nine such names: the first eight must be there, the ninth may be a unit of the catalog."""
+
+    async def faults(received: str, **rolled: int) -> str:
+        names = {f"n{number}": 1 for number in range(1, 10)}
+        await book.owner.execute(
+            "UPDATE entries SET event = jsonb_set(event::jsonb || jsonb_build_object('receivedat', $1::text), "
+            "'{data,usage}', (event::jsonb #> '{data,usage}') || $2::jsonb)::text WHERE event LIKE '%\"e7\"%'",
+            received, json.dumps(names),
+        )  # fmt: skip
+        await book.owner.execute(
+            "UPDATE rollups_minute r SET usage = "
+            "    (SELECT jsonb_object_agg(key, value) FROM jsonb_each(r.usage) WHERE key LIKE '%tokens') || $1::jsonb "
+            "FROM entries e WHERE e.event LIKE '%\"e7\"%' AND e.series_id = r.series_id "
+            "AND date_trunc('minute', e.occurred_at) = r.bucket AND e.origin_partition = r.shard",
+            json.dumps(rolled),
+        )  # fmt: skip
+        return said(await book.check(), "I5")
+
+    eight, late = {f"n{number}": 1 for number in range(1, 9)}, "2026-11-25T18:00:00Z"
+    assert await faults(late, **eight) == ""
+    assert await faults(late, **eight, n9=1) == ""
+    assert "usage of n9 is 2, its entries say 1" in await faults(late, **eight, n9=2)
+    del eight["n8"]
+    assert "usage of n8 is 0, its entries say 1" in await faults(late, **eight)
+    assert await faults("2026-11-25T17:59:59Z", **eight) == ""
+    assert "usage of nobodys is 1, its entries say 0" in await faults(late, **eight, n8=1, nobodys=1)
