@@ -20,6 +20,7 @@ from services.api.openapi import answers
 from services.api.problems import Refused, invalid, not_found
 from services.api.question import Text
 from services.api.representation import Negotiated
+from spendmeter.contracts.gate import as_booked
 from spendmeter.contracts.money import EXACT, divided, parse_decimal, total
 from spendmeter.contracts.periods import Period
 from spendmeter.contracts.series import DIMENSIONS
@@ -39,15 +40,15 @@ def _positive(text: str) -> str:
     return text
 
 
-def _known_dimensions(scope: dict[str, str]) -> dict[str, str]:
+def _in_known_dimensions(scope: dict[str, str]) -> dict[str, str]:
     unknown = sorted(set(scope) - set(DIMENSIONS))
     if unknown:
         raise ValueError(f"{unknown[0]!r} is not one of {', '.join(DIMENSIONS)}")
-    return scope
+    return {dimension: as_booked(dimension, value) for dimension, value in scope.items()}
 
 
 Name = Annotated[Text, Field(min_length=1, max_length=200)]
-Scope = Annotated[dict[str, Annotated[Text, Field(max_length=256)]], AfterValidator(_known_dimensions)]
+Scope = Annotated[dict[str, Annotated[Text, Field(max_length=256)]], AfterValidator(_in_known_dimensions)]
 PlainAmount = Annotated[str, AfterValidator(_positive), Field(examples=["5000"])]
 Percent = Annotated[Decimal, Field(gt=0, le=1000, max_digits=8, decimal_places=4)]
 Percents = Annotated[list[Percent], Field(min_length=1, max_length=THRESHOLDS_MAX)]

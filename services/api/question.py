@@ -17,6 +17,7 @@ from pydantic import StringConstraints
 from services.api.pretty import PRETTY
 from services.api.problems import invalid
 from services.api.spans import Calendar, week_of
+from spendmeter.contracts.gate import as_booked
 from spendmeter.contracts.periods import add_months, day_start
 from spendmeter.contracts.series import DIMENSIONS
 
@@ -95,15 +96,17 @@ def filters_of(parameters: Iterable[tuple[str, str]], known: Iterable[str]) -> d
     """Dimension to the values of which an event must have one, from `filter.team=a&filter.team=b`.
 
     `known` are the route's other parameters: anything else is a mistake, and answering the question without
-    it would answer another question. Raises Refused (422).
+    it would answer another question. Labels come out in the form that they are booked in, however they were
+    typed. Raises Refused (422).
     """
     filters: defaultdict[str, list[str]] = defaultdict(list)
     for name, value in parameters:
         if "\0" in value:
             raise invalid(name, "holds a NUL character")
         if name.startswith(FILTER):
-            _check_dimension(name, name.removeprefix(FILTER))
-            filters[name.removeprefix(FILTER)].append(value)
+            dimension = name.removeprefix(FILTER)
+            _check_dimension(name, dimension)
+            filters[dimension].append(as_booked(dimension, value))
         elif name not in known and name != PRETTY:
             raise invalid(
                 name[:64], f"is not a parameter here; these are: {', '.join(known)}, {FILTER}DIMENSION"

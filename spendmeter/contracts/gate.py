@@ -67,6 +67,16 @@ def check_bound(unit: str, quantity: int | Decimal, bound: int) -> None:
         )
 
 
+def as_booked(dimension: str, value: str) -> str:
+    """How the book writes a value of a dimension that somebody asks for: a label in normal form C, as
+    `check_rules` puts it; any other name as it is sent."""
+    return _composed(value) if dimension in Labels.__struct_fields__ else value
+
+
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
+
+
 def _holds(first: datetime, received_at: datetime | None) -> bool:
     return received_at is None or received_at >= first
 
@@ -101,7 +111,7 @@ def _check_text(event: UsageEvent) -> None:
 
 def _normalise(labels: Labels, name: str, said: str) -> None:
     """Put one label into normal form C; it was decoded, so nobody shares the struct."""
-    composed = unicodedata.normalize("NFC", said)
+    composed = _composed(said)
     if composed == said:
         return
     if len(composed) > LABEL_CHARACTERS_MAX:

@@ -49,6 +49,15 @@ async def test_a_budget_lives_from_its_making_to_its_deletion(acme: httpx.AsyncC
         assert answer.status_code == 404
 
 
+async def test_a_budget_watches_a_label_however_it_was_typed(acme: httpx.AsyncClient, book: Book) -> None:
+    now = datetime.now(UTC)
+    await book.spend("acme", now.isoformat(), "3", team="caf\u00e9")
+    made = await make(acme, filter={"team": "cafe\u0301", "sku": "e\u0301"})
+    assert made["filter"] == {"team": "caf\u00e9", "sku": "e\u0301"}
+    changed = await acme.patch(f"/v1/budgets/{made['id']}", json={"filter": {"team": "cafe\u0301"}})
+    assert (changed.json()["filter"], changed.json()["spent"]) == ({"team": "caf\u00e9"}, "3")
+
+
 async def test_a_budget_counts_what_its_filter_covers_in_the_open_period_and_its_currency(
     client: httpx.AsyncClient, book: Book
 ) -> None:

@@ -130,3 +130,9 @@ def test_each_mistake_is_named_with_its_rule() -> None:
     for name in ("Mars/Olympus", "../etc/passwd", "a\0b", "x" * 5000, "Europe"):
         with pytest.raises(Refused, match="IANA"):
             zone_of(name)
+
+
+def test_a_label_is_asked_for_in_the_form_that_it_is_booked_in_and_any_other_name_as_it_is_sent() -> None:
+    composed, apart = "caf\u00e9", "cafe\u0301"
+    asked = [("filter.team", apart), ("filter.team", composed), ("filter.sku", apart)]
+    assert filters_of(asked, ()) == {"team": [composed, composed], "sku": [apart]}

@@ -23,6 +23,16 @@ async def ask(client: httpx.AsyncClient, **parameters: Any) -> dict[str, Any]:
     return body
 
 
+async def test_a_label_pasted_in_another_of_unicodes_forms_finds_its_spend(
+    acme: httpx.AsyncClient, book: Book
+) -> None:
+    await book.spend("acme", "2026-11-23T10:00Z", "0.5", team="caf\u00e9")
+    await book.spend("acme", "2026-11-23T10:00Z", "7", team="search")
+    for typed in ("caf\u00e9", "cafe\u0301"):
+        answer = await ask(acme, **DAY, **{"filter.team": typed})
+        assert [row["amount"] for row in answer["totals"]] == ["0.5"]
+
+
 async def test_totals_add_over_shards_days_of_recording_and_series(
     acme: httpx.AsyncClient, book: Book
 ) -> None:
