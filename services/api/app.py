@@ -110,7 +110,7 @@ def create_app(
     ):  # fmt: skip
         app.include_router(module.router)
     app.include_router(catalog_router)
-    with_problems(app)
+    with_problems(app, body_bytes_max)
     # No answer that holds a secret is compressed: they are all smaller.
     app.add_middleware(GZipMiddleware, minimum_size=COMPRESSED_FROM_BYTES, compresslevel=COMPRESSION)
     if origins := settings.allowed_origins:
@@ -123,6 +123,11 @@ def create_app(
         )
     app.add_middleware(Edge, meters=Meters())
     return app
+
+
+def body_bytes_max(path: str) -> int:
+    """How large the body of a request to this path may be."""
+    return BODY_BYTES_MAX_OF.get(path, BODY_BYTES_MAX)
 
 
 class Edge:
@@ -139,7 +144,7 @@ class Edge:
             return
 
         taken = 0
-        bytes_max = BODY_BYTES_MAX_OF.get(scope["path"], BODY_BYTES_MAX)
+        bytes_max = body_bytes_max(scope["path"])
         announced = next((int(value) for name, value in scope["headers"] if name == b"content-length"), 0)
 
         async def receive_bounded() -> Message:

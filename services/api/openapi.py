@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,13 @@ from fastapi import FastAPI
 
 from services.api.question import FILTER
 from spendmeter.contracts.series import DIMENSIONS
+from spendmeter.platform.openapi import (
+    Problem,
+    add_servers_own,
+    operations,
+    problem_response,
+    problem_schema,
+)
 
 DESCRIPTION = """
 What an organisation spends on AI, seconds after it is spent.
@@ -27,65 +35,44 @@ What an organisation spends on AI, seconds after it is spent.
 EXAMPLES: dict[str, Any] = json.loads(Path(__file__).with_name("examples.json").read_text("utf-8"))
 """By the name that a route calls it; a test holds each against the route's model."""
 
-_PROBLEMS: dict[int, tuple[str, str, str]] = {
-    400: (
+_PROBLEMS: dict[int, Problem] = {
+    400: Problem(
         "an operator's key without a tenant",
         "No tenant",
         "an operator key names the tenant to act for in the header X-Spendmeter-Tenant",
     ),
-    401: (
+    401: Problem(
         "no key, or one that is unknown, expired or revoked",
         "Unauthorized",
         "the key is unknown, expired or revoked",
     ),
-    403: (
+    403: Problem(
         "the key may not do this",
         "Forbidden",
         "key k7f3a lacks the scope admin, so it cannot change anything",
     ),
-    406: (
+    406: Problem(
         "no form that `Accept` names",
         "Not acceptable",
         "Accept: this route answers application/json or text/csv",
     ),
-    422: (
+    422: Problem(
         "a parameter breaks its rule, which is named",
         "Invalid request",
         "group_by: 'user' is not one of cost_class, provider, sku, team, ...",
     ),
-    429: (
+    429: Problem(
         "the tenant asks for more than its share; `Retry-After` says when to come back",
         "Too many questions",
         "this tenant has its share of connections in use: ask one after another",
     ),
-    503: (
+    503: Problem(
         "the database is away, or the question took too long; `Retry-After` says when to come back",
         "Too much to read",
         "the question took too long to answer: narrow the range or the filter",
     ),
 }
-"""By status: what it means, and the title and detail of an example."""
-
-PROBLEM_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "description": "RFC 9457: what went wrong, for a person; `errors` names each field and its rule.",
-    "required": ["type", "title", "status", "detail", "instance"],
-    "properties": {
-        "type": {"type": "string", "format": "uri-reference", "examples": ["about:blank"]},
-        "title": {"type": "string", "description": "the kind of problem"},
-        "status": {"type": "integer", "description": "the HTTP status"},
-        "detail": {"type": "string", "description": "the thing, and the rule that it breaks"},
-        "instance": {"type": "string", "description": "the path that was asked"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["field", "reason"],
-                "properties": {"field": {"type": "string"}, "reason": {"type": "string"}},
-            },
-        },
-    },
-}
+"""By status, of any route."""
 
 FILTER_PARAMETERS: list[dict[str, Any]] = [
     {
@@ -102,18 +89,10 @@ FILTER_PARAMETERS: list[dict[str, Any]] = [
 
 def answers(example: str, *, status: int = 200, missing: str = "") -> dict[int | str, dict[str, Any]]:
     """A route's `responses`: an example of its answer ('' = no body), and the problems it may answer."""
-    described = _PROBLEMS | ({404: (missing, "Not found", missing)} if missing else {})
+    described = _PROBLEMS | ({404: Problem(missing, "Not found", missing)} if missing else {})
     responses: dict[int | str, dict[str, Any]] = {
-        code: {
-            "description": meaning,
-            "content": {
-                "application/problem+json": {
-                    "schema": {"$ref": "#/components/schemas/Problem"},
-                    "example": _problem(code, title, detail),
-                }
-            },
-        }
-        for code, (meaning, title, detail) in sorted(described.items())
+        code: problem_response(code, told, instance="/v1/spend", **_errors(code, told.detail))
+        for code, told in sorted(described.items())
         if code != 406 or example
     }
     if example:
@@ -121,31 +100,36 @@ def answers(example: str, *, status: int = 200, missing: str = "") -> dict[int |
     return responses
 
 
-def _problem(status: int, title: str, detail: str) -> dict[str, Any]:
-    problem: dict[str, Any] = {
-        "type": "about:blank",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "instance": "/v1/spend",
-    }
-    if status == 422:
-        field, reason = detail.split(": ", 1)
-        problem["errors"] = [{"field": field, "reason": reason}]
-    return problem
+def _errors(status: int, detail: str) -> dict[str, Any]:
+    """Each field that breaks a rule, as a 422 names it."""
+    if status != 422:
+        return {}
+    field, reason = detail.split(": ", 1)
+    return {"errors": [{"field": field, "reason": reason}]}
 
 
-def with_problems(app: FastAPI) -> None:
-    """Add the schema that `answers` refers to."""
+def with_problems(app: FastAPI, body_bytes_max: Callable[[str], int]) -> None:
+    """Add the schema that `answers` refers to, and what may be answered before a route is asked.
+    `body_bytes_max`: of a request to a path."""
     derive = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            schemas = derive().setdefault("components", {}).setdefault("schemas", {})
-            schemas["Problem"] = PROBLEM_SCHEMA
+            description = derive()
+            schemas = description.setdefault("components", {}).setdefault("schemas", {})
+            schemas["Problem"] = problem_schema()
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
+            for path, operation in operations(description):
+                add_servers_own(operation)
+                if "requestBody" in operation:
+                    told = _too_large(body_bytes_max(path))
+                    operation["responses"]["413"] = problem_response(413, told, instance=path)
         assert app.openapi_schema is not None
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _too_large(bytes_max: int) -> Problem:
+    return Problem("the body is too large", "Invalid request", f"a body has at most {bytes_max} bytes")

@@ -22,7 +22,7 @@ from services.ingest.content_type import form_of
 from services.ingest.credentials import Credential, authenticate
 from services.ingest.dropped import DroppedNames
 from services.ingest.keys import Keys
-from services.ingest.openapi import DESCRIPTION, POST_EVENTS, with_schemas
+from services.ingest.openapi import DESCRIPTION, PATH, POST_EVENTS, with_schemas
 from services.ingest.publish import Publisher
 from services.ingest.refused import Refused
 from services.ingest.unknown_units import UnknownUnits
@@ -30,7 +30,6 @@ from spendmeter.contracts.known_fields import told
 from spendmeter.platform.serve import probe_routes, problem
 from spendmeter.platform.telemetry import TRACEPARENT, Meters, log, traceparent_headers, tracer
 
-PATH = "/api/v1/events"
 DROPPED = "Spendmeter-Dropped"
 """The header of an answer that names the fields of which nothing was kept."""
 

@@ -10,8 +10,19 @@ from fastapi import FastAPI
 
 from services.ingest.accept import EVENTS_MAX
 from services.ingest.body import BODY_BYTES_MAX, WIRE_BYTES_MAX
+from services.ingest.content_type import FORMS
+from services.ingest.publish import DEADLINE_S, UNKNOWN
 from services.ingest.unknown_units import NAMES_PER_DAY_MAX
 from spendmeter.contracts.events import EVENT_BYTES_MAX, EVENT_TYPE, UsageEvent
+from spendmeter.platform.openapi import (
+    Problem,
+    add_servers_own,
+    operations,
+    problem_response,
+    problem_schema,
+)
+
+PATH = "/api/v1/events"
 
 DESCRIPTION = f"""Usage events in, as CloudEvents 1.0 in structured JSON.
 
@@ -40,25 +51,53 @@ EXAMPLE: dict[str, Any] = {
         "labels": {"team": "payments", "feature": "assistant"},
     },
 }
-_BAD_REQUEST_EXAMPLE = {
-    "type": "about:blank",
-    "title": "Bad Request",
-    "status": 400,
-    "detail": "1 of 3 events are bad, so none was taken",
-    "instance": "/api/v1/events",
-    "errors": [
-        {"index": 1, "field": "data.usage.input_tokens", "reason": "must be at least 0 and below 2^63"}
-    ],
+_PROBLEMS = {
+    400: Problem(
+        "Bad events, all named; none was taken", "Bad Request", "1 of 3 events are bad, so none was taken"
+    ),
+    401: Problem(
+        "No key, or one that is unknown, expired or revoked",
+        "Unauthorized",
+        "this API key is unknown, expired or revoked",
+    ),
+    403: Problem(
+        "The key may not ingest, or an event names another tenant",
+        "Forbidden",
+        "key k7f3a00000000 has not the scope 'ingest'",
+    ),
+    413: Problem(
+        "Over a bound, which the detail names",
+        "Request Entity Too Large",
+        f"a request may have at most {EVENTS_MAX} events",
+    ),
+    415: Problem(
+        "Another content type, charset or encoding",
+        "Unsupported Media Type",
+        f"content type 'text/csv'; this endpoint takes {', '.join(FORMS)}",
+    ),
+    503: Problem(
+        "Send again, with the same ids, after Retry-After seconds",
+        "Service Unavailable",
+        f"the broker did not answer within {DEADLINE_S:g} s; {UNKNOWN}",
+    ),
+}
+_BAD_EVENTS = [
+    {"index": 1, "field": "data.usage.input_tokens", "reason": "must be at least 0 and below 2^63"}
+]
+_INDEX = {
+    "type": ["integer", "null"],
+    "description": "the event's place in the request, from 0; null = the body itself",
 }
 _ONE = {"$ref": "#/components/schemas/UsageEvent"}
 _MANY = {"type": "array", "items": _ONE, "maxItems": EVENTS_MAX}
 
 
-def _problem_response(description: str, example: Any = None) -> dict[str, Any]:
-    content: dict[str, Any] = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    if example is not None:
-        content["example"] = example
-    return {"description": description, "content": {"application/problem+json": content}}
+def _problems(path: str) -> dict[str, Any]:
+    more = {400: {"errors": _BAD_EVENTS}}
+    return {
+        str(status): problem_response(status, told, instance=path, **more.get(status, {}))
+        for status, told in _PROBLEMS.items()
+    }
 
 
 POST_EVENTS: dict[str, Any] = {
@@ -81,19 +120,13 @@ POST_EVENTS: dict[str, Any] = {
                 }
             },
         },
-        "400": _problem_response("Bad events, all named; none was taken", _BAD_REQUEST_EXAMPLE),
-        "401": _problem_response("No key, or one that is unknown, expired or revoked"),
-        "403": _problem_response("The key may not ingest, or an event names another tenant"),
-        "408": _problem_response("The body did not arrive in time"),
-        "413": _problem_response("Over a bound, which the detail names"),
-        "415": _problem_response("Another content type, charset or encoding"),
-        "503": _problem_response("Send again, with the same ids, after Retry-After seconds"),
+        **_problems(PATH),
     },
 }
 
 
 def with_schemas(app: FastAPI) -> None:
-    """Add the schemas that POST_EVENTS refers to."""
+    """Add the schemas that POST_EVENTS refers to, and what the server answers by itself."""
     derive = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -101,15 +134,12 @@ def with_schemas(app: FastAPI) -> None:
             _, schemas = msgspec.json.schema_components(
                 [UsageEvent], ref_template="#/components/schemas/{name}"
             )
-            components = derive().setdefault("components", {})
-            components["schemas"] = {
-                **schemas,
-                "Problem": {
-                    "type": "object",
-                    "description": "RFC 9457; `errors` names each bad event by its index in the request",
-                },
-            }
+            description = derive()
+            components = description.setdefault("components", {})
+            components["schemas"] = {**schemas, "Problem": problem_schema(index=_INDEX)}
             components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+            for _path, operation in operations(description):
+                add_servers_own(operation)
         assert app.openapi_schema is not None
         return app.openapi_schema
 

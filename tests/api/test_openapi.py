@@ -90,7 +90,10 @@ async def test_every_example_of_a_problem_is_of_its_own_status_and_has_a_schema(
                 seen += 1
                 assert problem["example"]["status"] == int(status), (path, method)
                 assert problem["schema"] == {"$ref": "#/components/schemas/Problem"}
-    assert seen > 150
+                assert problem["example"].keys() >= {"type", "title", "detail", "instance"}
+            assert {"408", "414", "421", "429", "431", "503"} <= operation["responses"].keys(), (path, method)
+            assert ("413" in operation["responses"]) == ("requestBody" in operation), (path, method)
+    assert seen > 300
     schema = description["components"]["schemas"]["Problem"]
     assert {"type", "title", "status", "detail", "instance", "errors"} == set(schema["properties"])
     assert description["servers"][0]["url"] == "/"

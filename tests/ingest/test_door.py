@@ -307,7 +307,8 @@ def test_the_counters_say_what_was_accepted_and_refused(door: Ingest) -> None:
 def test_the_description_is_complete_and_its_example_is_accepted(door: Ingest) -> None:
     description = httpx.get(door.url + "/openapi.json").json()
     operation = description["paths"][PATH]["post"]
-    assert {"204", "400", "401", "403", "413", "415", "503"} <= operation["responses"].keys()
+    stated = {"204", "400", "401", "403", "408", "413", "414", "415", "421", "429", "431", "503"}
+    assert operation["responses"].keys() == stated
     for content_type, content in operation["requestBody"]["content"].items():
         assert door.post(content["example"], content_type).status_code == 204
     assert "cost_class" in json.dumps(description["components"]["schemas"]["UsageData"])
@@ -318,3 +319,27 @@ def test_the_description_is_complete_and_its_example_is_accepted(door: Ingest) -
     assert all(httpx.get(door.url + script).status_code == 200 for script in scripts)
     problem(httpx.get(door.url + "/nothing"), 404)
     problem(httpx.get(door.url + PATH), 405)
+
+
+def test_every_example_of_a_problem_is_of_its_own_status_and_as_it_is_answered(door: Ingest) -> None:
+    description = httpx.get(door.url + "/openapi.json").json()
+    schema = description["components"]["schemas"]["Problem"]
+    assert {"type", "title", "status", "detail", "instance", "errors"} == set(schema["properties"])
+    assert set(schema["properties"]["errors"]["items"]["required"]) == {"index", "field", "reason"}
+    examples = {}
+    for status, response in description["paths"][PATH]["post"]["responses"].items():
+        if status >= "400":
+            content = response["content"]["application/problem+json"]
+            assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
+            assert content["example"]["status"] == int(status)
+            examples[int(status)] = content["example"]
+    answered = {
+        401: door.post(event(), headers={"Authorization": "Bearer sm_none"}),
+        413: door.post([event()] * 1001),
+        414: httpx.post(door.url + PATH + "?" + "x" * 9000),
+        415: door.post(event(), "text/csv"),
+        421: door.post(event(), headers={"Host": "elsewhere.test"}),
+        431: door.post(event(), headers={f"x-{n}": "1" for n in range(101)}),
+    }
+    for status, answer in answered.items():
+        assert problem(answer, status) == examples[status]
