@@ -13,9 +13,11 @@ from spendmeter.verify.literals import Literals
 from spendmeter.verify.report import Report
 from spendmeter.verify.streams import Entry
 from spendmeter.verify.sums import Sum, Sums
+from spendmeter.verify.terms import Terms
 from spendmeter.verify.usage import Unreadable, Usage, decode, identity, read
 
 CORRECTION = "spendmeter.correction.v1"
+LATE = "entries in another currency than their tenant's terms, listed in late_rated, to be rated again"
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -26,6 +28,7 @@ class Entries:
     report: Report
     rates: Mapping[str, Rate] = field(default_factory=dict)
     """Exchange rates by id of their catalog entry."""
+    terms: Terms = field(default_factory=Terms)
     literals: Literals | None = None
     sums: Sums = field(default_factory=Sums)
     series: Mapping[tuple[str, bytes], tuple[str, ...]] = field(default_factory=dict)
@@ -57,11 +60,37 @@ class Entries:
         if row.identity != key:
             named = _named(row, event)
             self.report.find("I1", "changed: its offset was booked under another identity", named)
+        self._judge_terms(row, event)
         bill = self._judge_figures(row, event)
         total = self.sums.of((row.tenant, self._hour(event), row.currency))
         self._add(row, event, total)
         if self.literals is not None:
             self._add_worth(event, row, bill, total)
+
+    def _judge_terms(self, row: Entry, event: Usage) -> None:
+        """Whether an entry is in the currency and the month of its tenant's terms at the event's time. One
+        that the book lists as rated late is held against the terms that its rater knew."""
+        late = row.late_version
+        try:
+            if late is None:
+                due = self.terms.due(event.tenant, event.time)
+            else:
+                due = self.terms.due_in(late, event.tenant, event.time)
+        except (ValueError, KeyError, ArithmeticError) as error:
+            what = f"its tenant's terms cannot be read: {type(error).__name__} {error}"
+            self.report.find("I4a", what, _named_entry(row, event))
+            return
+        if row.currency == due.currency and row.accounting_period == due.month:
+            if late is not None:
+                self.report.pass_over("I4a", LATE)
+            return
+        by = "its tenant's terms" if late is None else f"the terms of version {late}"
+        faults = []
+        if row.currency != due.currency:
+            faults.append(f"currency is {row.currency}, {by} say {due.currency}")
+        if row.accounting_period != due.month:
+            faults.append(f"accounting period is {row.accounting_period}, {by} say {due.month}")
+        self.report.find("I4a", f"changed: {'; '.join(faults)}", _named_entry(row, event))
 
     def _judge_figures(self, row: Entry, event: Usage) -> Bill | None:
         """What an entry says that its event and its lines do not; its bill, where the lines have one."""

@@ -68,6 +68,7 @@ class Judge:
         self.records += len(window.records)
         self.report.check("I1", len(window.records))
         self.report.check("I4", len(window.entries))
+        self.report.check("I4a", len(window.entries))
         if self.entries.literals is None:
             self.report.pass_over("I4", "entries without a price table", len(window.entries))
 

@@ -17,6 +17,7 @@ INVARIANTS = {
     "I2": "a refused event is nowhere",
     "I3": "an event of unknown outcome is there at most once",
     "I4": "every amount follows from its event and lines, and from the price table, to the last digit",
+    "I4a": "every entry is in the currency and the month of its tenant's terms, and these are the catalog's",
     "I5": "the rollups equal the entries",
     "I6": "offsets passed are accounted for, and none is in flight",
     "I7": "Kafka's committed offsets are not ahead of the book",

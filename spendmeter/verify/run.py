@@ -16,10 +16,11 @@ import asyncpg
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.kafka_admin import KafkaAdmin, TopicFacts
 from spendmeter.verify.access import check_access
+from spendmeter.verify.catalog import learn_catalog
 from spendmeter.verify.counts import Counts, check_positions, check_standing
 from spendmeter.verify.entries import Entries
 from spendmeter.verify.judge import Judge
-from spendmeter.verify.lines import STATUSES, read_rate
+from spendmeter.verify.lines import STATUSES
 from spendmeter.verify.literals import Literals
 from spendmeter.verify.progress import Progress
 from spendmeter.verify.report import Report
@@ -174,6 +175,7 @@ async def _look(
         await check_hours(connection, judge.entries.sums, report)
     finally:
         beside.cancel()
+        await asyncio.gather(beside, return_exceptions=True)  # before its connection is used again
     if judge.entries.literals is not None:
         check_worth(judge.entries.sums, report)
     if judge.submissions is not None:
@@ -208,7 +210,7 @@ async def _walk(
     topic: Topic, connection: Any, stretches: Sequence[Stretch], judge: Judge, progress: Progress
 ) -> None:
     progress.start("waiting for Postgres to sort the entries")
-    judge.entries.rates = {row["id"]: read_rate(row["body"]) for row in await connection.fetch(SQL["rates"])}
+    await learn_catalog(connection, judge.entries, judge.report)
     strays = dict(await connection.fetch(SQL["strays"]))
     entries = Rows(await connection.cursor(SQL["entries"]), Entry._make)
     set_aside = Rows(await connection.cursor(SQL["unbooked"]), SetAside._make)

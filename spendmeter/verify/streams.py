@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from spendmeter.verify.sql import SQL
@@ -32,6 +32,9 @@ class Entry(NamedTuple):
     effective: str
     event: str
     lines: str
+    accounting_period: date
+    late_version: int | None = None
+    """The publication that its rater lagged behind with, where the book lists it so."""
 
 
 class SetAside(NamedTuple):

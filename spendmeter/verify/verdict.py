@@ -16,6 +16,10 @@ _WRONG = {
     "I2": ("refused event is there all the same", "refused events are there all the same"),
     "I3": ("event of unknown outcome is there too often", "events of unknown outcome are there too often"),
     "I4": ("booked amount is not what it should be", "booked amounts are not what they should be"),
+    "I4a": (
+        "currency, month or stretch of terms is not as the catalog says",
+        "currencies, months or stretches of terms are not as the catalog says",
+    ),
     "I5": (
         "figure of the rollups is not the sum of its entries",
         "figures of the rollups are not the sums of their entries",

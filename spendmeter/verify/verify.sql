@@ -4,9 +4,11 @@ SELECT * FROM positions
 
 -- name: entries
 -- Every booked row in the order of the topic, streamed. No index has this order: Postgres sorts, on disk.
-SELECT identity, seq, occurred_at, origin_partition, origin_offset, tenant, series_id, status, currency,
-    list::text AS list, contracted::text AS contracted, effective::text AS effective, event, lines
-FROM entries ORDER BY origin_partition, origin_offset, seq
+SELECT e.identity, e.seq, e.occurred_at, e.origin_partition, e.origin_offset, e.tenant, e.series_id, e.status,
+    e.currency, e.list::text AS list, e.contracted::text AS contracted, e.effective::text AS effective, e.event,
+    e.lines, e.accounting_period, CASE WHEN l.identity IS NOT NULL THEN e.catalog_version END AS late_version
+FROM entries e LEFT JOIN late_rated l ON l.identity = e.identity AND e.seq = 0
+ORDER BY e.origin_partition, e.origin_offset, e.seq
 
 -- name: unbooked
 -- Every offset that was set aside, in the order of the topic, with the event that was booked in its stead.
@@ -43,6 +45,17 @@ FROM series JOIN unnest($1::text[], $2::bytea[]) AS wanted (tenant, series_id) U
 -- name: rates
 -- Every exchange rate that the catalog ever stated.
 SELECT id, body FROM catalog_entries WHERE type = 'spendmeter.catalog.fx.v1'
+
+-- name: terms
+-- Every statement of terms that the catalog ever made, and what withdraws them.
+SELECT id, version, type, body FROM catalog_entries
+WHERE type IN ('spendmeter.catalog.tenant.v1', 'spendmeter.catalog.withdrawal.v1')
+
+-- name: tenant_terms
+-- The stretches that ledger, api and alerts read; null = from the beginning, or until further notice.
+SELECT tenant, nullif(effective_from, '-infinity') AS effective_from, nullif(effective_to, 'infinity') AS effective_to,
+    currency, zone, first_weekday, fiscal_start_month, entry, version
+FROM tenant_terms
 
 -- name: rollups_count
 -- How many rollup rows are compared.

@@ -17,6 +17,7 @@ import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from spendmeter.contracts.catalog import TenantTerms, encode_catalog, identified, published
 from spendmeter.contracts.topics import TOPICS
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.kafka_admin import KafkaAdmin
@@ -64,17 +65,43 @@ class WrittenBook:
         """What verify says of it."""
         return await verify(replace(self.request, settle_s=0.0, **changes))
 
+    async def state_terms(
+        self, tenant: str, since: datetime | None, currency: str, zone: str = "UTC", *, version: int = 1
+    ) -> str:
+        """Let publication `version` have stated terms, as the catalog and the services' table hold them; returns
+        the entry's id."""
+        stated = TenantTerms(
+            tenant=tenant, effective_from=since, currency=currency, time_zone=zone, source="test", recorded_at=NOON
+        )  # fmt: skip
+        entry = published(identified(stated), version)
+        await self.owner.execute(
+            "INSERT INTO catalog_entries (id, tenant, type, body, version, recorded_by) "
+            "VALUES ($1, $2, 'spendmeter.catalog.tenant.v1', $3, $4, 'test')",
+            entry.id, tenant, encode_catalog(entry).decode(), version,
+        )  # fmt: skip
+        await self.owner.execute("SELECT settle_tenant_terms(ARRAY[$1])", tenant)
+        return entry.id
+
+    async def recount(self) -> None:
+        """Make all that is counted and summed from the entries anew."""
+        await self.owner.execute("TRUNCATE positions, accounting, rollups_minute")
+        await self.writer.finish()
+
     async def rebook(
         self, number: int, currency: str, total: str, status: str, lines: list[dict[str, Any]]
     ) -> None:
-        """Let an event have been booked otherwise, with all that is counted and summed from it."""
+        """Let an event have been booked otherwise, by terms that held for it alone, with all that is counted and
+        summed from it."""
+        body = event(number)
+        time = datetime.fromisoformat(body["time"])
+        await self.state_terms(body["tenant"], time, currency)
+        await self.state_terms(body["tenant"], time + timedelta(seconds=1), "USD")
         await self.owner.execute(
             "UPDATE entries SET currency = $2, list = $3, contracted = $3, effective = $3, status = $4, lines = $5 "
             "WHERE event LIKE $1",
             f'%"id": "e{number}"%', currency, Decimal(total), status, json.dumps(lines),
         )  # fmt: skip
-        await self.owner.execute("TRUNCATE positions, accounting, rollups_minute")
-        await self.writer.finish()
+        await self.recount()
 
 
 def event(number: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tracemalloc
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -83,6 +83,7 @@ def entries(records: int) -> Iterator[Entry]:
             yield Entry(
                 identity(made), 0, datetime.fromisoformat(made["time"]), 0, offset, "acme", b"s", "priced", "USD",
                 "5", "5", "5", value(offset).decode(), lines,
+                date(2026, 11, 1),
             )  # fmt: skip
 
 

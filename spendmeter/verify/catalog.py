@@ -1,0 +1,21 @@
+"""What verify takes from the catalog as data: exchange rates and terms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spendmeter.verify.entries import Entries
+from spendmeter.verify.lines import read_rate
+from spendmeter.verify.report import Report
+from spendmeter.verify.sql import SQL
+from spendmeter.verify.terms import Terms
+
+
+async def learn_catalog(connection: Any, entries: Entries, report: Report) -> None:
+    """Let `entries` be judged by the catalog, with whose terms the table that services read must agree."""
+    entries.rates = {row["id"]: read_rate(row["body"]) for row in await connection.fetch(SQL["rates"])}
+    entries.terms = Terms(await connection.fetch(SQL["terms"]))
+    rows = await connection.fetch(SQL["tenant_terms"])
+    report.check("I4a", len(rows))
+    for what, named in entries.terms.differences(rows):
+        report.find("I4a", what, named)
