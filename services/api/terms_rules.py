@@ -73,22 +73,25 @@ def change_of(
         after=after,
         currency_at=currency_at,
         currency=after.at(currency_at or now).currency,
-        taken_back=bool(decided) and not upcoming,
+        taken_back=bool(decided) and not upcoming and not at_once,
     )
 
 
 def _check_starts(tenant: str, before: Timeline, after: Timeline, now: datetime) -> None:
-    """A stretch begins where a month of the zone before it does."""
+    """A stretch begins where a month of the terms before it does, also one that was decided when others held
+    until then: else a month would be in two periods."""
     known = {stretch.start for stretch in before.stretches}
+    until_then: list[tuple[datetime | None, Terms]] = [(None, after.stretches[0].terms)]
     for last, stretch in zip(after.stretches, after.stretches[1:], strict=False):
-        if stretch.start in known:
+        start, line = stretch.start, Timeline(until_then)
+        until_then.append((start, stretch.terms))
+        if start in known and before.at(start - timedelta(microseconds=1)) == last.terms:
             continue
-        month = Timeline([(None, last.terms)]).bounds("month", stretch.start)[0]
-        if stretch.start != month:
+        if start != line.bounds("month", start)[0]:
             raise CatalogError(
                 f"terms of {tenant}: {_differences(last.terms, stretch.terms)} at the start of a month of "
-                f"the zone that holds until then ({last.terms.zone.key}), not on {_said(stretch.start)}: "
-                f"state {_allowed(after, max(now, stretch.start - timedelta(days=31)))}"
+                f"the zone that holds until then ({last.terms.zone.key}), not on {_said(start)}: "
+                f"state {_allowed(line, max(now, start - timedelta(days=31)))}"
             )
 
 

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from spendmeter.contracts.catalog import TenantTerms
-from spendmeter.contracts.periods import Period, add_months, day_start, period_bounds, period_of_day
+from spendmeter.contracts.periods import Period, add_months, period_bounds, period_of_day
 
 SINCE_EVER = datetime.min.replace(tzinfo=UTC)
 FOR_EVER = datetime.max.replace(tzinfo=UTC)
@@ -153,7 +153,10 @@ def terms_of(entry: TenantTerms) -> Terms:
 
 
 def changes_at(timeline: Timeline, after: datetime, number: int = 3) -> list[datetime]:
-    """The next instants after `after` at which a tenant's terms may change: starts of its months."""
-    zone = timeline.at(after).zone
-    month = after.astimezone(zone).date()
-    return [day_start(add_months(month, ahead), zone) for ahead in range(1, number + 1)]
+    """The next instants after `after` at which a tenant's terms may change: starts of its months. Its
+    own, not those of its zone's calendar: after a move west its month began hours before the new zone's."""
+    found, at = [], after
+    for _ in range(number):
+        at = timeline.bounds("month", at)[1]
+        found.append(at)
+    return found

@@ -107,3 +107,8 @@ def test_a_rated_record_from_before_accounting_periods_is_still_read() -> None:
     assert example.pop("accounting_period") == "2026-11-01"
     old = decode_rated(json.dumps(example).encode())
     assert isinstance(old, RatedUsage) and old.accounting_period is None
+
+
+def test_the_months_start_of_the_west_that_was_just_moved_to_is_none_of_its_own() -> None:
+    # New York's calendar begins December at 05:00 UTC; the tenant's December began with Berlin's.
+    assert changes_at(WEST, at("2026-12-01T01:00"), 1) == [at("2027-01-01T05:00")]
