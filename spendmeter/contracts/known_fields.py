@@ -93,6 +93,10 @@ def unknown_fields(events: bytes) -> list[str]:
 
     Of many events LOOKED_AT are looked at, evenly spread, and all of them only where those know nothing: some
     name is always told, and a sender whose events are alike, as they are, is told every one."""
+    try:
+        events.decode()
+    except UnicodeDecodeError:  # somewhere in what is not kept; such a name is told all the same
+        events = events.decode(errors="replace").encode()
     parts = _decode_parts(events)
     return _names(parts[:: -(-len(parts) // LOOKED_AT) or 1]) or _names(parts)
 

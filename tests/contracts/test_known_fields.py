@@ -93,3 +93,10 @@ def test_the_value_of_an_unknown_field_is_never_looked_at(value: str) -> None:
     except EventError:
         return
     assert unknown_fields(b"[" + raw + b"]") == ["data.odd"]
+
+
+@pytest.mark.parametrize("field", [b'"a\xff": 1', b'"a?": "\xff"'], ids=["in the name", "in the value"])
+def test_an_unknown_field_that_is_no_utf8_is_told_as_any_other_and_breaks_nothing(field: bytes) -> None:
+    raw = json.dumps(event()).encode()[:-1] + b", " + field + b"}"
+    assert read_event(raw).id == SENT["id"]
+    assert unknown_fields(b"[" + raw + b"]") == ["a?"]

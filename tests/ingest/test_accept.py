@@ -263,6 +263,13 @@ def test_fields_that_nobody_knows_are_named_and_the_rest_goes_on(padding: int) -
 
 
 @pytest.mark.parametrize("padding", [0, WHOLE_BYTES_MAX], ids=["decoded whole", "decoded one by one"])
+def test_bytes_that_are_no_utf8_in_a_dropped_field_go_with_it_and_the_event_goes_on(padding: int) -> None:
+    odd = json.dumps(event("1")).encode()[:-1] + b', "\xff\xfe": 1}'
+    accepted = accept(b"[" + odd + b"]" + b" " * padding, "many", receipt())
+    assert ([each.id for each in accepted.events], accepted.dropped) == (["1"], ["??"])
+
+
+@pytest.mark.parametrize("padding", [0, WHOLE_BYTES_MAX], ids=["decoded whole", "decoded one by one"])
 def test_what_a_newer_rule_refuses_is_named_among_good_events(padding: int) -> None:
     def using(id: str, **usage: int) -> dict[str, Any]:
         return event(id, data={"provider": "openai", "sku": "gpt-4o", "usage": usage})
