@@ -14,9 +14,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from spendmeter.platform.spoken import duration
 from spendmeter.verify.progress import Progress
 from spendmeter.verify.report import Report
-from spendmeter.verify.verdict import figures, sentences, spoken
+from spendmeter.verify.verdict import figures, sentences
 
 REFRESH_S = 0.25
 PLAIN_LINE_S = 5.0
@@ -30,9 +31,9 @@ def line(progress: Progress, now: float) -> str:
     seconds = max(now - progress.began, 0.001)
     if not progress.total:
         lines = f", {progress.done:,} lines" if progress.done else ""
-        return f"{progress.stage}{lines} ({spoken(seconds)})"
+        return f"{progress.stage}{lines} ({duration(seconds)})"
     rate = progress.done / seconds
-    remaining = spoken((progress.total - progress.done) / rate) if rate else "unknown"
+    remaining = duration((progress.total - progress.done) / rate) if rate else "unknown"
     return (
         f"{progress.stage}: {progress.done:,} of {progress.total:,} records, {rate:,.0f}/s, "
         f"remaining: {remaining}"

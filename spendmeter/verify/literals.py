@@ -12,6 +12,7 @@ input_tokens = "0.0000025"
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -22,11 +23,11 @@ from spendmeter.verify.usage import Usage
 
 @dataclass(frozen=True, kw_only=True)
 class Literals:
-    """Prices of one unit by (provider/sku, unit), in `currency`."""
+    """Prices of one unit by provider/sku and unit, in `currency`."""
 
     currency: str
-    parents: dict[str, str]
-    prices: dict[tuple[str, str], Decimal]
+    prices: Mapping[str, Mapping[str, Decimal]]
+    """With those that a unit has by its parent."""
 
     def amount(self, event: Usage) -> Decimal | None:
         """What the event costs at list, exactly; None when the table cannot tell."""
@@ -35,31 +36,34 @@ class Literals:
             return Decimal(event.reported["amount"]) if own else None
         if not event.plain_terms:
             return None
+        prices = self.prices.get(f"{event.provider}/{event.sku}", {})
         total = Decimal(0)
-        sku = f"{event.provider}/{event.sku}"
         for unit, quantity in event.usage.items():
-            price = self._price(sku, unit)
+            price = prices.get(unit)
             if price is None:
                 return None
             total += quantity * price
         return total
 
-    def _price(self, sku: str, unit: str) -> Decimal | None:
-        price = self.prices.get((sku, unit))
-        if price is None and unit in self.parents:
-            return self._price(sku, self.parents[unit])
-        return price
-
 
 def load(path: Path) -> Literals:
     """Read a table. Raises ValueError naming what is not a literal, OSError."""
     table: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
-    prices = {}
+    parents: dict[str, str] = table.get("parents", {})
+    prices: dict[str, dict[str, Decimal]] = {}
     for sku, units in table["prices"].items():
         for unit, price in units.items():
             if not isinstance(price, str):
                 raise ValueError(  # noqa: TRY004 - one error for a bad table
                     f"{path.name}: the price of {unit} of {sku} must be a string (a float is no money)"
                 )
-            prices[sku, unit] = Decimal(price)
-    return Literals(currency=table["currency"], parents=table.get("parents", {}), prices=prices)
+        own = {unit: Decimal(price) for unit, price in units.items()}
+        inherited = {unit: _inherited(unit, own, parents) for unit in parents}
+        prices[sku] = {unit: price for unit, price in inherited.items() if price is not None} | own
+    return Literals(currency=table["currency"], prices=prices)
+
+
+def _inherited(unit: str, own: Mapping[str, Decimal], parents: Mapping[str, str]) -> Decimal | None:
+    if unit in own or unit not in parents:
+        return own.get(unit)
+    return _inherited(parents[unit], own, parents)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+from spendmeter.platform.spoken import duration
 from spendmeter.verify.lines import STATUSES
 from spendmeter.verify.report import CLEAN, FOUND, INVARIANTS, Report
 
@@ -110,21 +111,8 @@ def figures(report: Report) -> Iterator[tuple[str, str]]:
     yield "list amounts", ", ".join(amounts) or "none"
     yield (
         "took",
-        f"{spoken(facts['seconds'])}, {facts['records'] / max(facts['seconds'], 0.001):,.0f} records/s",
+        f"{duration(facts['seconds'])}, {facts['records'] / max(facts['seconds'], 0.001):,.0f} records/s",
     )
-
-
-def spoken(seconds: float) -> str:
-    """A time as people say it: "under a second", "12 s", "3 min", "2 h 5 min"."""
-    if seconds < 1:
-        return "under a second"
-    if seconds < 90:
-        return f"{round(seconds)} s"
-    minutes = round(seconds / 60)
-    if minutes < 90:
-        return f"{minutes} min"
-    hours, rest = divmod(minutes, 60)
-    return f"{hours} h {rest} min" if rest else f"{hours} h"
 
 
 def _counted(count: int, noun: str) -> str:

@@ -11,7 +11,7 @@ from rich.console import Console
 from spendmeter.cli import _verify
 from spendmeter.verify.progress import Progress
 from spendmeter.verify.report import Report
-from spendmeter.verify.verdict import sentences, spoken
+from spendmeter.verify.verdict import sentences
 
 OUTCOMES = {"priced": 1200, "unpriced": 34, "duplicate": 1, "conflict": 2}
 
@@ -91,9 +91,3 @@ def test_a_pipe_gets_dated_lines_of_progress(monkeypatch: Any) -> None:
     first = console.file.getvalue().splitlines()[0]  # type: ignore[attr-defined]
     assert first[:2] == "20"
     assert "Z reading: 1 of 2 records" in first
-
-
-def test_times_are_said_as_people_say_them() -> None:
-    assert [spoken(s) for s in (0.2, 12.4, 89, 100, 1700, 5400, 7500)] == [
-        "under a second", "12 s", "89 s", "2 min", "28 min", "1 h 30 min", "2 h 5 min",
-    ]  # fmt: skip

@@ -68,7 +68,7 @@ def _rate(text: str) -> dict[str, str]:
 
 
 def _print_open(item: Any) -> None:
-    from spendmeter.cli._spoken import duration
+    from spendmeter.platform.spoken import duration
 
     used = ", ".join(f"{quantity} {unit}" for unit, quantity in item["usage"].items())
     typer.echo(f"{_name(item)}  first seen {duration(item['age_s'])} ago, {item['events']:,} events")

@@ -5,8 +5,11 @@ from __future__ import annotations
 _SIZES = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
-def duration(seconds: int) -> str:
-    """The two largest units that tell something: "41 s", "28 min", "3 h 5 min", "12 d"."""
+def duration(seconds: float) -> str:
+    """The two largest units that tell something: "under a second", "41 s", "28 min", "3 h 5 min", "12 d"."""
+    if seconds < 1:
+        return "under a second"
+    seconds = int(seconds)
     for (size, unit), (smaller, below) in zip(_SIZES, (*_SIZES[1:], (1, "s")), strict=True):
         if seconds >= size:
             rest = seconds % size // smaller
