@@ -16,14 +16,19 @@ from spendmeter.contracts.terms import (
 )
 from spendmeter.pricing.conditions import CatalogError
 
+INSTANT = timedelta(microseconds=1)
+"""The shortest time that there is."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """Where two timelines of a tenant differ first: `old` terms until `at`, `new` ones from it on."""
+    """How two timelines of a tenant differ: `old` terms until `at`, `new` ones from it on."""
 
     tenant: str
     at: datetime | None
-    """None = for all time: nothing was booked yet, or nothing but a later change is taken back."""
+    """None = for all time: nothing was booked yet."""
+    begins: tuple[datetime, ...]
+    """Where terms begin that were not decided before, `at` first; none where a change is taken back."""
     old: Terms
     new: Terms
     before: Timeline
@@ -64,11 +69,19 @@ def change_of(
     currency_at: datetime | None = now if at_once else None
     if upcoming and upcoming != decided:
         currency_at = upcoming[0][0]
+    decided_before = {(stretch.start, stretch.terms) for stretch in before.stretches}
+    begins = tuple(
+        stretch.start
+        for stretch in after.stretches
+        if stretch.start > now and (stretch.start, stretch.terms) not in decided_before
+    )
+    at = None if first <= now else (*begins, first)[0]
     return Change(
         tenant=tenant,
-        at=None if first <= now else first,
-        old=before.at(max(first, now)),
-        new=after.at(max(first, now)),
+        at=at,
+        begins=begins,
+        old=before.at(now) if at is None else after.at(at - INSTANT),
+        new=after.at(at or now),
         before=before,
         after=after,
         currency_at=currency_at,
@@ -85,7 +98,7 @@ def _check_starts(tenant: str, before: Timeline, after: Timeline, now: datetime)
     for last, stretch in zip(after.stretches, after.stretches[1:], strict=False):
         start, line = stretch.start, Timeline(until_then)
         until_then.append((start, stretch.terms))
-        if start in known and before.at(start - timedelta(microseconds=1)) == last.terms:
+        if start in known and before.at(start - INSTANT) == last.terms:
             continue
         if start != line.bounds("month", start)[0]:
             raise CatalogError(
@@ -123,21 +136,32 @@ def _said(at: datetime) -> str:
 
 def sentences(change: Change) -> Iterator[str]:
     """What the change means, for whoever is to confirm it."""
-    old, new, at = change.old, change.new, change.at
-    counts = f"{change.tenant} counts in {new.currency}, with days of {new.zone.key}"
-    if at is None:
-        yield f"{counts}, for all time: nothing is booked yet"
-    else:
-        yield f"from {_said(at)} on {counts}; until then in {old.currency}, with days of {old.zone.key}"
-        yield f"what is used before then stays in {old.currency}, however late it comes; its month ends there"
-        start, end = change.after.bounds("day", at)
-        whole = change.after.bounds("day", end)
-        if difference := (end - start) - (whole[1] - whole[0]):
-            hours = abs(difference) / timedelta(hours=1)
-            length = "shorter" if difference < timedelta() else "longer"
-            yield f"the first day and month of {new.zone.key} are {hours:g} h {length} than others"
+    if change.at is None:
+        yield f"{_counts(change.tenant, change.new)}, for all time: nothing is booked yet"
+    elif not change.begins:
+        yield f"{_counts(change.tenant, change.new)}, beyond {_said(change.at)} too: nothing changes then"
+    for start in change.begins:
+        yield from _begin(change, start)
     if change.taken_back:
         yield "the change of currency that was decided is taken back, and budgets stay as they are"
+
+
+def _begin(change: Change, start: datetime) -> Iterator[str]:
+    """What it means that other terms begin at an instant."""
+    old, new = change.after.at(start - INSTANT), change.after.at(start)
+    until = f"until then in {old.currency}, with days of {old.zone.key}"
+    yield f"from {_said(start)} on {_counts(change.tenant, new)}; {until}"
+    yield f"what is used before then stays in {old.currency}, however late it comes; its month ends there"
+    first, end = change.after.bounds("day", start)
+    whole = change.after.bounds("day", end)
+    if difference := (end - first) - (whole[1] - whole[0]):
+        hours = abs(difference) / timedelta(hours=1)
+        length = "shorter" if difference < timedelta() else "longer"
+        yield f"the first day and month of {new.zone.key} are {hours:g} h {length} than others"
+
+
+def _counts(tenant: str, terms: Terms) -> str:
+    return f"{tenant} counts in {terms.currency}, with days of {terms.zone.key}"
 
 
 def budget_says(change: Change, period: Period, amount: str, currency: str, now: datetime) -> str:
@@ -145,7 +169,9 @@ def budget_says(change: Change, period: Period, amount: str, currency: str, now:
     at = change.currency_at or change.at
     if at is None or at <= now:
         return f"{amount} {currency} a {period}: its period begins anew in {change.new.currency}"
-    start = change.before.bounds(period, at - timedelta(microseconds=1))[0]
+    if not change.begins:
+        return f"{amount} {currency} a {period}: stays as it is"
+    start = change.after.bounds(period, at - INSTANT)[0]
     end = change.after.bounds(period, at)[1]
     return (
         f"{amount} {currency} a {period}: the period from {_said(start)} ends on {_said(at)} in {currency}, "

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.api.terms_rules import change_of
+from services.api.terms_rules import budget_says, change_of, sentences
 from spendmeter.contracts.terms import Terms, Timeline
 from spendmeter.pricing.conditions import CatalogError
 
@@ -55,3 +55,29 @@ def test_a_move_west_and_a_change_at_the_new_zones_midnight_make_no_month_of_six
     with pytest.raises(CatalogError) as refused:
         change_of("acme", Timeline([(None, DOLLARS)]), twice, booked=True, now=NOW)
     assert "state effective_from = 2026-11-30T23:00:00Z, or 2027-01-01T05:00:00Z" in str(refused.value)
+
+
+def test_a_decided_change_that_comes_later_says_what_it_will_be_from_when_and_what_holds_until_then() -> None:
+    moved = Timeline([(None, DOLLARS), (datetime(2027, 1, 31, 23, tzinfo=UTC), EUROS)])
+    change = change_of("acme", PENDING, moved, booked=True, now=NOW)
+    assert change is not None
+    assert next(sentences(change)) == (
+        "from 2027-01-31T23:00:00Z on acme counts in EUR, with days of Europe/Berlin; "
+        "until then in USD, with days of Europe/Berlin"
+    )
+    # The quarter runs from Berlin's January; nothing is cut where the change was to be.
+    assert budget_says(change, "quarter", "9", "USD", NOW) == (
+        "9 USD a quarter: the period from 2026-12-31T23:00:00Z ends on 2027-01-31T23:00:00Z in USD, "
+        "the next one runs until 2027-03-31T22:00:00Z"
+    )
+
+
+def test_a_decided_change_that_is_taken_back_says_that_nothing_changes() -> None:
+    change = change_of("acme", PENDING, Timeline([(None, DOLLARS)]), booked=True, now=NOW)
+    assert change is not None
+    assert (change.old, change.new) == (DOLLARS, DOLLARS)
+    assert list(sentences(change)) == [
+        "acme counts in USD, with days of Europe/Berlin, beyond 2026-12-31T23:00:00Z too: nothing changes then",
+        "the change of currency that was decided is taken back, and budgets stay as they are",
+    ]
+    assert budget_says(change, "month", "9", "USD", NOW) == "9 USD a month: stays as it is"
