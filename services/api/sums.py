@@ -75,6 +75,7 @@ async def read_series(connection: Connection, filters: Filters) -> list[bytes]:
 async def read_totals(connection: Connection, wanted: Wanted, own_currency: str) -> list[Total]:
     """The range's sums: the tenant's own currency first, in each the named groups by amount, then the others.
     The rows of a currency always add up to all of it, whichever page they are of."""
+    await connection.execute(SQL["join_by_hash"])
     rows = await connection.fetch(SQL["totals"], *wanted.parameters, wanted.measure, wanted.skip, wanted.top)
     totals = [_total(row, wanted.group_by) for row in rows]
     if not totals and not wanted.group_by:

@@ -14,22 +14,22 @@ from tests.api.test_spend import DAY, ask
 LABELS = 20_000
 
 
-async def many(book: Book, labels: int, *, at: str = "2026-11-23T10:00Z") -> None:
+async def many(book: Book, labels: int, *, tenant: str = "acme", at: str = "2026-11-23T10:00Z") -> None:
     """Workflow wf-i spent i cents, for i from 1; half of them in EUR too, a tenth of it."""
     await book.connection.execute(
         "INSERT INTO series (tenant, series_id, cost_class, provider, sku, team, project, feature, workflow, "
-        "workflow_version, agent, environment, key_id) SELECT 'acme', decode(md5(i::text), 'hex'), 'model', "
+        "workflow_version, agent, environment, key_id) SELECT $2, decode(md5(i::text), 'hex'), 'model', "
         "'openai', 'gpt-4o', '', '', '', 'wf-' || i, '', '', '', '' FROM generate_series(1, $1::int) AS i",
-        labels,
-    )
+        labels, tenant,
+    )  # fmt: skip
     await book.connection.execute(
         "INSERT INTO rollups_minute (bucket, recorded_on, shard, tenant, series_id, currency, events, "
         "unpriced_events, list, contracted, effective, of_which_provisional, usage) "
-        "SELECT $2::timestamptz, '2026-11-23', i % 4, 'acme', decode(md5(i::text), 'hex'), c.currency, 1, 0, "
+        "SELECT $2::timestamptz, '2026-11-23', i % 4, $3, decode(md5(i::text), 'hex'), c.currency, 1, 0, "
         "c.amount, c.amount, c.amount, 0, '{\"input_tokens\": 2}' FROM generate_series(1, $1::int) AS i, "
         "LATERAL (VALUES ('USD', 0.01 * i), ('EUR', 0.001 * i)) AS c (currency, amount) "
         "WHERE c.currency = 'USD' OR i % 2 = 0",
-        labels, datetime.fromisoformat(at),
+        labels, datetime.fromisoformat(at), tenant,
     )  # fmt: skip
 
 
@@ -53,6 +53,19 @@ async def test_twenty_thousand_label_values_are_the_largest_by_name_and_the_othe
     assert answer["totals"][3]["usage"] == {"input_tokens": "39994"}
     assert [row["effective"] for row in answer["series"]] == [row["effective"] for row in answer["totals"]]
     assert answer["series"][3]["usage"] == {"input_tokens": "39994"}
+
+
+async def test_label_values_that_are_in_no_statistics_yet_are_summed_all_the_same(
+    acme: httpx.AsyncClient, book: Book
+) -> None:
+    await many(book, 500, tenant="globex")
+    await book.connection.execute("ANALYZE series, rollups_minute")
+    await many(book, LABELS)
+    answer = await ask(acme, group_by="workflow", top=1, bucket="day", **DAY)
+    assert [(row["currency"], row["effective"], row["others"]) for row in answer["totals"]] == [
+        ("USD", "200", 0), ("USD", "1999900", 19_999), ("EUR", "20", 0), ("EUR", "99990", 9_999),
+    ]  # fmt: skip
+    assert [row["usage"] for row in answer["series"]] == [row["usage"] for row in answer["totals"]]
 
 
 async def test_a_minute_without_data_has_no_groups_however_many_were_ever_seen(

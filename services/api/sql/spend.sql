@@ -9,6 +9,11 @@ WHERE ($1::text[] IS NULL OR cost_class = ANY ($1)) AND ($2::text[] IS NULL OR p
     AND ($9::text[] IS NULL OR agent = ANY ($9)) AND ($10::text[] IS NULL OR environment = ANY ($10))
     AND ($11::text[] IS NULL OR key_id = ANY ($11))
 
+-- name: join_by_hash
+-- For the rest of the transaction: rollups meet their series by hash. Series that are seconds old are in no
+-- statistics yet; taken for one, thousands of them would be walked through for every row.
+SELECT set_config('enable_nestloop', 'off', true)
+
 -- name: totals
 -- What was spent in [$12, $13) by group and currency, from the minute rollups: a series that was ever seen and
 -- spent nothing in the range costs nothing here. $1 to $11 as above; $14 the dimensions of the group (the others
