@@ -55,7 +55,7 @@ class Turns:
             self._leave()
 
     async def _enter(self, tenant: str, of: Pass) -> None:
-        if self._free and not self._waiting:
+        if self._free:  # so nobody waits: a place that comes free is given away, except to who has gone
             self._take(tenant)
             return
         self._came += 1

@@ -63,3 +63,17 @@ async def test_a_turn_that_nobody_takes_any_more_is_the_next_ones() -> None:
     await asyncio.wait_for(next_one, 5)
     assert order == ["c budgets"]
     assert turns.used_s("c", "budgets") > 0
+
+
+async def test_whoever_comes_in_the_instant_in_which_another_gives_up_is_not_forgotten() -> None:
+    turns, order = Turns(at_once_max=1), []
+    holding = turns.turn("a", "budgets")
+    await holding.__aenter__()
+    gone = asyncio.create_task(ask(turns, "b", "budgets", order))
+    await asyncio.sleep(0)
+    gone.cancel()
+    await holding.__aexit__(None, None, None)  # b has given up and has not run since
+    async with asyncio.timeout(5):
+        await ask(turns, "c", "budgets", order)
+    await asyncio.gather(gone, return_exceptions=True)
+    assert order == ["c budgets"]
