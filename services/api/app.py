@@ -74,9 +74,9 @@ class PublicationAnswer(BaseModel):
     "/v1/catalog/publication",
     responses=answers("publication"),
 )
-async def get_publication(request: Request, _caller: Anyone) -> PublicationAnswer:
+async def get_publication(request: Request, caller: Anyone) -> PublicationAnswer:
     """Which price catalog is in force."""
-    async with database_of(request).reading("") as connection:
+    async with database_of(request).reading("", share=caller.tenant) as connection:
         row = await connection.fetchrow(CATALOG_SQL["publication"])
     if row is None:
         return PublicationAnswer(version=0, entries=0, published_at=None, note="")

@@ -76,14 +76,15 @@ class Database:
         self._shares = Shares()
 
     @asynccontextmanager
-    async def reading(self, tenant: str) -> AsyncIterator[Connection]:
-        """Statements that all see the same instant, and of tenants' rows `tenant`'s alone.
+    async def reading(self, tenant: str, share: str = "") -> AsyncIterator[Connection]:
+        """Statements that all see the same instant, and of tenants' rows `tenant`'s alone. What a tenant asks
+        that is nobody's in particular is for '', and takes its turn in the `share` of who asks.
 
         Raises TooMuch and AllBusy; CONNECTION_ERRORS; QueryCanceledError for a statement over
         STATEMENT_TIMEOUT.
         """
         async with (
-            self._turn(tenant),
+            self._turn(tenant or share),
             self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
@@ -91,10 +92,10 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def writing(self, tenant: str) -> AsyncIterator[Connection]:
+    async def writing(self, tenant: str, share: str = "") -> AsyncIterator[Connection]:
         """The same for changes, which see what others have committed meanwhile."""
         async with (
-            self._turn(tenant),
+            self._turn(tenant or share),
             self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection,
             connection.transaction(),
         ):

@@ -54,14 +54,14 @@ class Session(BaseModel):
 async def log_in(request: Request, response: Response, asked: LogIn) -> Session:
     """Log in by key: the answer sets the portal's cookie."""
     _not_from_elsewhere(request)
-    keys = keys_of(request)
-    credential = await keys.by_key(asked.key.strip(), datetime.now(UTC))
+    keys, now = keys_of(request), datetime.now(UTC)
+    credential = await keys.by_key(asked.key.strip(), now)
     if credential is None:
         raise Refused(401, "Unauthorized", UNKNOWN_KEY)
     session = await _session(request, caller_of(credential))
     response.set_cookie(
         COOKIE,
-        await keys.open_session(credential),
+        await keys.open_session(credential, now),
         max_age=int(SESSION_LASTS.total_seconds()),
         httponly=True,
         samesite="strict",

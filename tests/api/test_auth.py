@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
@@ -11,9 +13,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from services.api import shares
 from services.api.auth import COOKIE
 from services.api.database import Database
 from services.api.keys import SESSIONS_OF_A_KEY_MAX, SNAPSHOT_S, Keys
+from services.api.shares import TENANT_CONNECTIONS_MAX
 from spendmeter.platform.keys import revoke_key
 from tests.api.book import Book
 
@@ -161,10 +165,10 @@ async def test_keys_that_strangers_make_up_never_reach_the_database(
     assert (await client.get("/v1/session", headers=bearer(good))).status_code == 200
     reads, reading = 0, database.reading
 
-    def counted(tenant: str) -> object:
+    def counted(tenant: str, **share: str) -> object:
         nonlocal reads
         reads += 1
-        return reading(tenant)
+        return reading(tenant, **share)
 
     monkeypatch.setattr(database, "reading", counted)
     strangers = [bearer(f"sm_live_k{number:012x}_{'A' * 43}") for number in range(200)]
@@ -172,6 +176,106 @@ async def test_keys_that_strangers_make_up_never_reach_the_database(
     answers = await asyncio.gather(*(client.get("/v1/session", headers=each) for each in strangers))
     assert {answer.status_code for answer in answers} == {401}
     assert reads <= 3, "one snapshot for all that came within its time"
+
+
+async def test_a_frozen_database_is_told_to_all_who_ask_at_once_and_not_one_after_the_other(
+    database: Database, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    @asynccontextmanager
+    async def frozen(_tenant: str) -> AsyncIterator[None]:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0.05)
+        raise TimeoutError
+        yield
+
+    monkeypatch.setattr(database, "reading", frozen)
+    keys, key = Keys(database), await book.key("acme")
+    told = await asyncio.gather(
+        *(keys.by_key(key, datetime.now(UTC)) for _ in range(50)), return_exceptions=True
+    )
+    assert {type(each) for each in told} == {TimeoutError}
+    assert asked == 1
+
+
+async def test_who_gives_up_waiting_for_the_keys_takes_nobody_with_him(
+    database: Database, book: Book
+) -> None:
+    keys, key = Keys(database), await book.key("acme")
+    first = asyncio.create_task(keys.by_key(key, datetime.now(UTC)))
+    second = asyncio.create_task(keys.by_key(key, datetime.now(UTC)))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert await second is not None
+
+
+async def test_logging_in_and_out_all_day_has_nobodys_keys_read_again(
+    client: httpx.AsyncClient, api: FastAPI, database: Database, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.state.keys = Keys(database, clock=lambda: 100.0, again_s=0)
+    key, reads, reading = await book.key("acme"), 0, database.reading
+    assert (await log_in(client, key)).status_code == 200
+
+    def counted(tenant: str, **share: str) -> object:
+        nonlocal reads
+        reads += not tenant
+        return reading(tenant, **share)
+
+    monkeypatch.setattr(database, "reading", counted)
+    for _ in range(20):
+        assert (await log_in(client, key)).status_code == 200
+        assert (await client.get("/v1/spend")).status_code == 200
+        cookie = {"Cookie": f"{COOKIE}={client.cookies[COOKIE]}"}
+        assert (await client.delete("/v1/session")).status_code == 204
+        assert (await client.get("/v1/spend", headers=cookie)).status_code == 401
+    assert reads == 0
+
+
+async def test_a_session_is_over_though_the_keys_were_being_read_when_it_ended(
+    database: Database, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s, now = 100.0, datetime.now(UTC)
+    keys, key = Keys(database, clock=lambda: now_s, again_s=0), await book.key("acme")
+    credential = await keys.by_key(key, now)
+    assert credential is not None
+    token, reading = await keys.open_session(credential, now), database.reading
+    has_read, goes_on = asyncio.Event(), asyncio.Event()
+
+    @asynccontextmanager
+    async def slow(tenant: str) -> AsyncIterator[object]:
+        async with reading(tenant) as connection:
+            await connection.execute("SELECT 1 FROM live_sessions()")  # its snapshot is of now
+            has_read.set()
+            await goes_on.wait()
+            yield connection
+
+    ending = asyncio.create_task(keys.close_session(token))
+    monkeypatch.setattr(database, "reading", slow)
+    now_s += SNAPSHOT_S + 1
+    looking = asyncio.create_task(keys.by_session(token, now))
+    await has_read.wait()
+    await asyncio.sleep(0.1)
+    goes_on.set()
+    await asyncio.gather(ending, looking)
+    assert await keys.by_session(token, now) is None
+
+
+async def test_log_ins_and_what_is_everybodys_take_turns_of_the_tenant_that_asks(
+    client: httpx.AsyncClient, database: Database, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shares, "WAIT_S_MAX", 0.05)
+    acme, globex = bearer(await book.key("acme")), bearer(await book.key("globex"))
+    question = "/v1/catalog/publication"
+    assert (await client.get(question, headers=acme)).status_code == 200
+    async with AsyncExitStack() as dear_ones:
+        for _ in range(TENANT_CONNECTIONS_MAX):
+            await dear_ones.enter_async_context(database.reading("acme"))
+        assert (await client.get(question, headers=acme)).status_code == 429
+        assert (await log_in(client, acme["Authorization"].split()[1])).status_code == 429
+        assert (await client.get(question, headers=globex)).status_code == 200
+        assert (await log_in(client, globex["Authorization"].split()[1])).status_code == 200
 
 
 async def test_a_key_made_a_moment_ago_works_at_once(
@@ -266,7 +370,7 @@ async def test_a_database_that_is_away_is_a_503_with_a_time_to_come_back(
 ) -> None:
     await acme.get("/v1/session")  # the key is known now
 
-    def away(_tenant: str) -> None:
+    def away(_tenant: str, share: str = "") -> None:
         raise asyncpg.CannotConnectNowError("starting up on 10.0.0.7")
 
     monkeypatch.setattr(database, "reading", away)
