@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from spendmeter.platform.postgres import load_sql
 SUMS = ("events", "unpriced_events", "list", "contracted", "effective", "of_which_provisional")
 NOTHING: Mapping[str, Any] = {name: 0 if "events" in name else ZERO for name in SUMS}
 """The sums of a bucket in which nothing was spent."""
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 SQL = load_sql(Path(__file__).parent / "sql" / "spend.sql")
 
@@ -79,9 +81,7 @@ async def read_totals(connection: Connection, wanted: Wanted, own_currency: str)
     rows = await connection.fetch(SQL["totals"], *wanted.parameters, wanted.measure, wanted.skip, wanted.top)
     totals = [_total(row, wanted.group_by) for row in rows]
     if not totals and not wanted.group_by:
-        return [
-            Total(currency=own_currency, place=1, others=0, group={}, last_minute=wanted.start, sums=NOTHING)
-        ]
+        return [Total(currency=own_currency, place=1, others=0, group={}, last_minute=_NEVER, sums=NOTHING)]
     return sorted(
         totals,
         key=lambda each: (each.currency != own_currency, each.currency, each.place is None, each.place or 0),
@@ -138,11 +138,11 @@ def page_of(
     A bucket that has not begun has rows only when something in it, or after it, was spent: what is to come is
     unknown, not 0.
     """
-    first, row = place
+    a_bucket = max(1, len(totals))
+    first, row = place[0] + place[1] // a_bucket, place[1] % a_bucket
     started = bisect_right(edges, now, hi=len(edges) - 1)
     spent = max((bisect_right(edges, each.last_minute) for each in totals), default=0)
     buckets = max(started, spent)
-    a_bucket = max(1, len(totals))
     beyond = (first - 1) * a_bucket + row + rows_max
     page = Page(first=first, last=min(buckets, (beyond - 1) // a_bucket + 1), row=row, rows_max=rows_max)
     if beyond >= buckets * a_bucket:

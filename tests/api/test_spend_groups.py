@@ -8,10 +8,12 @@ from typing import Any
 
 import httpx
 
+from services.api.sums import NOTHING, Total, page_of
 from tests.api.book import Book
 from tests.api.test_spend import DAY, ask
 
 LABELS = 20_000
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 async def many(book: Book, labels: int, *, tenant: str = "acme", at: str = "2026-11-23T10:00Z") -> None:
@@ -167,3 +169,25 @@ async def test_pages_of_a_series_end_within_a_bucket_and_go_on_there(
         pages += answer["series"]
         cursor = answer["next_cursor"]
     assert pages == whole["series"]
+
+
+async def test_a_bucket_that_is_to_come_is_unknown_and_not_0_though_nothing_else_was_spent_either(
+    acme: httpx.AsyncClient,
+) -> None:
+    begins = (datetime.now(UTC) + timedelta(days=40)).date()
+    span = {"from": f"{begins}", "to": f"{begins + timedelta(days=20)}"}
+    assert (await ask(acme, bucket="week", **span))["series"] == []
+    assert (await ask(acme, bucket="day", **DAY))["series"][0]["effective"] == "0"
+
+
+def test_a_cursor_that_somebody_made_up_asks_for_no_more_rows_than_a_page_has() -> None:
+    edges = [NOON + timedelta(minutes=minute) for minute in range(3_001)]
+    totals = [
+        Total(currency="USD", place=place, others=0, group={}, last_minute=NOON, sums=NOTHING)
+        for place in range(1, 1_001)
+    ]
+    now = edges[-1] + timedelta(days=1)
+    page, following = page_of(totals, edges, (1, 2_500_001), 5, now)
+    assert (page.first, page.last, following) == (2_501, 2_501, (2_501, 6))
+    assert [(n, each.place) for n, each in page.cells(totals)] == [(2_501, place) for place in range(2, 7)]
+    assert page_of(totals, edges, (3_000, 10**8), 5, now)[0].cells(totals) == []
