@@ -22,8 +22,8 @@ from services.api.pretty import indented, is_pretty
 from services.api.problems import Refused
 
 JSON, CSV = "application/json", "text/csv"
-_UNSAFE = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
-"""How a text begins that a spreadsheet would run as a formula."""
+_UNSAFE = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""How a text begins that a spreadsheet would run as a formula; the last four are the first in full width."""
 
 
 class Negotiated(APIRoute):

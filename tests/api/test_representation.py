@@ -95,7 +95,7 @@ def test_the_preferred_form_is_answered(accept: str, form: str | None) -> None:
 
 
 def test_every_beginning_that_a_spreadsheet_runs_is_made_text() -> None:
-    for begin in "=+-@\t\r\n\0":
+    for begin in "=+-@\t\r\n\0\uff1d\uff0b\uff0d\uff20":
         [_, row] = csv.reader(io.StringIO(csv_of([{"team": f"{begin}1", "events": -1}], Row), newline=""))
         assert row == [f"'{begin}1", "-1"]
 
