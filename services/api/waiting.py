@@ -41,17 +41,19 @@ class Waiting:
         self._waiters: dict[str, dict[asyncio.Future[None], bytes]] = {}
         self._looking: dict[str, asyncio.Task[None]] = {}
 
+    def waiting(self, tenant: str) -> int:
+        """How many of the tenant's requests wait now."""
+        return len(self._waiters.get(tenant, ()))
+
     async def until_known(self, tenant: str, identity: bytes, seconds: float) -> None:
         """Return once the book knows of the identity (booked, or not booked with a reason), or when the time
-        is over. Raises Refused (429) when too many wait, and what a look raises."""
-        waiting = len(self._waiters.get(tenant, ()))
-        if waiting >= TENANT_WAITERS_MAX or sum(map(len, self._waiters.values())) >= WAITERS_MAX:
-            raise Refused(
-                429,
-                "Too many wait",
-                f"at most {TENANT_WAITERS_MAX} requests of a tenant may wait at once",
-                headers={"Retry-After": "1"},
-            )
+        is over. Raises Refused (429, 503) when too many wait, and what a look raises."""
+        if self.waiting(tenant) >= TENANT_WAITERS_MAX:
+            detail = f"at most {TENANT_WAITERS_MAX} requests of a tenant may wait at once"
+            raise Refused(429, "Too many wait", detail, headers={"Retry-After": "1"})
+        if sum(map(len, self._waiters.values())) >= WAITERS_MAX:
+            detail = f"{WAITERS_MAX} requests of all tenants wait already: ask without wait, or again"
+            raise Refused(503, "Too many wait", detail, headers={"Retry-After": "1"})
         known: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         mine = self._waiters.setdefault(tenant, {})
         mine[known] = identity
