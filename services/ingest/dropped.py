@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import asyncpg
-
 from services.ingest.credentials import Credential
 from services.ingest.keys import AWAY
-from spendmeter.platform.postgres import load_sql
+from spendmeter.platform.postgres import connect, load_sql
 from spendmeter.platform.telemetry import Meters, log
 
 WRITE_S = 2.0
@@ -81,9 +79,7 @@ class DroppedNames:
                     self._add(name, seen)
 
     async def _write(self, taken: dict[Name, Seen]) -> None:
-        connection = await asyncpg.connect(
-            self._url, server_settings={"application_name": "spendmeter-ingest"}
-        )
+        connection = await connect(self._url, service="ingest")
         try:
             await connection.executemany(
                 SQL["note"],

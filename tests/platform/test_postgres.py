@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
+import services
 from spendmeter.platform.postgres import CONNECTION_ERRORS, PEER_SILENT_S_MAX, connect
 
 FREED_S_MAX = 30
@@ -99,3 +102,9 @@ async def test_both_ends_of_a_connection_notice_a_dead_peer(owner_url: str) -> N
         assert peer.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) != 0
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             assert peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == PEER_SILENT_S_MAX * 1000
+
+
+def test_no_service_opens_a_session_without_these_bounds() -> None:
+    sources = [path.read_text("utf-8") for path in Path(services.__path__[0]).rglob("*.py")]
+    assert len(sources) > 50
+    assert not [source for source in sources if re.search(r"asyncpg\.(connect|create_pool)\(", source)]
