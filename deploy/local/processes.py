@@ -86,6 +86,8 @@ def launch(
     """Starts a command in a session of its own, so that a terminal's Ctrl-C reaches only who handles it."""
     bound(log)
     with log.open("ab") as output:
+        # Kafka's log of its first start holds what logins are checked by; logs are for the owner alone.
+        os.fchmod(output.fileno(), 0o600)
         return subprocess.Popen(  # noqa: S603
             [str(part) for part in command],
             cwd=folder,
@@ -114,7 +116,7 @@ def bound(log: Path) -> None:
     """Keeps a log within LOG_BYTES_MAX twice over. Its writer appends, so cutting it under it is safe."""
     if log.exists() and log.stat().st_size > LOG_BYTES_MAX:
         with suppress(OSError):  # on a full disk the room is worth more than the old part
-            shutil.copyfile(log, log.with_name(log.name + ".1"))
+            shutil.copy(log, log.with_name(log.name + ".1"))  # and who may read it
         os.truncate(log, 0)
 
 

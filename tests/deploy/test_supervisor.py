@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ import pytest
 from deploy.local import home as homes
 from deploy.local.home import CLONE, Home
 from deploy.local.keeper import BACKOFF_FIRST_S, BACKOFF_MAX_S, backoff_s
-from deploy.local.processes import LOG_BYTES_MAX, Identity, bound
+from deploy.local.processes import LOG_BYTES_MAX, Identity, bound, launch
 from deploy.local.services import SERVICES
 from deploy.local.state import Board, ProcessEntry, State, read_state
 from deploy.local.supervisor import OPTIONS_VARIABLE, Options
@@ -283,6 +284,17 @@ def test_a_log_is_cut_under_its_writer_and_its_last_part_kept(tmp_path: Path) ->
         writer.write(b"after")
     assert log.read_bytes() == b"after"
     assert (tmp_path / "x.log.1").stat().st_size == LOG_BYTES_MAX + 1
+
+
+def test_a_log_and_its_last_part_are_read_by_their_owner_alone(tmp_path: Path) -> None:
+    log = tmp_path / "x.log"
+    log.write_bytes(b"a" * (LOG_BYTES_MAX + 1))
+    log.chmod(0o644)  # an earlier release's
+    launch([sys.executable, "-c", "print('more')"], log, folder=tmp_path, environment={}).wait(60)
+    log.write_bytes(b"a" * (LOG_BYTES_MAX + 1))
+    bound(log)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.glob("x.log*")}
+    assert modes["x.log"] == modes["x.log.1"] == 0o600
 
 
 def test_a_start_that_cannot_succeed_is_given_up_with_the_programs_last_words(tmp_path: Path) -> None:
