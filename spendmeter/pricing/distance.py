@@ -116,8 +116,7 @@ class _Peers:
     def _common(self, one: Fraction, currency: str) -> tuple[Fraction, str]:
         """In US dollars where a rate says how much that is, else as it is."""
         if currency not in self._dollars:
-            rate = self._book.fx(currency, "USD", _LAST)
-            self._dollars[currency] = Fraction(rate.rate) if rate else None
+            self._dollars[currency] = _in_dollars(self._book, currency)
         dollars = self._dollars[currency]
         return (one, currency) if dollars is None else (one * dollars, "USD")
 
@@ -138,6 +137,14 @@ class _Peers:
             yield unit, "", f"price of {unit}", FAR
             unit = self._book.parents.get(unit)
         yield _kind(amount.unit), "*", f"price of any {_kind(amount.unit)}", FAR_KIND
+
+
+def _in_dollars(book: PriceBook, currency: str) -> Fraction | None:
+    """What one is in US dollars by the last rate, whichever of the two it is stated of; None = by none."""
+    if rate := book.fx(currency, "USD", _LAST):
+        return Fraction(rate.rate)
+    rate = book.fx("USD", currency, _LAST)  # what a book in that currency needs
+    return 1 / Fraction(rate.rate) if rate and Decimal(rate.rate) else None
 
 
 def _kind(unit: str) -> str:
@@ -169,16 +176,31 @@ def _meant(amount: _Amount, one: Fraction, low: Fraction, high: Fraction) -> str
 
 
 def _far_rate(book: PriceBook, entry: FxRate) -> str | None:
-    """A rate far from the one before it, or after it where it is the first."""
+    """A rate far from the one before it, from the one after it where it is the first, from what the opposite
+    rate makes where it is the only one."""
     others = [rate for rate in book.rates(entry.base, entry.quote) if rate.id != entry.id]
     before = [rate for rate in others if rate.effective_from < entry.effective_from]
     if not others:
-        return None
+        return _far_from_opposite(book, entry)
     other = before[-1] if before else others[0]
     if not (Decimal(entry.rate) and Decimal(other.rate)):
         return f"{entry.base} → {entry.quote} at {entry.rate}, beside {other.rate}"
-    ratio = Fraction(entry.rate) / Fraction(other.rate)
-    if Fraction(1, FAR_RATE) <= ratio <= FAR_RATE:
+    how = _times(Fraction(entry.rate) / Fraction(other.rate))
+    return how and f"{_rate(entry)} is {how} the {other.rate} of {other.effective_from:%Y-%m-%d}"
+
+
+def _far_from_opposite(book: PriceBook, entry: FxRate) -> str | None:
+    opposite = book.fx(entry.quote, entry.base, _LAST)
+    if opposite is None or not (Decimal(entry.rate) and Decimal(opposite.rate)):
         return None
-    stated = f"{entry.base} → {entry.quote} at {entry.rate}"
-    return f"{stated} is {float(ratio):.4g} times the {other.rate} of {other.effective_from:%Y-%m-%d}"
+    how = _times(Fraction(entry.rate) * Fraction(opposite.rate))
+    return how and f"{_rate(entry)} is {how} what {_rate(opposite)} makes: is it the other way round?"
+
+
+def _rate(entry: FxRate) -> str:
+    return f"{entry.base} → {entry.quote} at {entry.rate}"
+
+
+def _times(ratio: Fraction) -> str | None:
+    """How far that is, where it is far."""
+    return None if Fraction(1, FAR_RATE) <= ratio <= FAR_RATE else f"{float(ratio):.4g} times"

@@ -112,6 +112,13 @@ def test_another_currency_is_compared_by_its_rate_and_without_one_with_itself_al
     assert said(yen, fx("0.0066", base="JPY", quote="CHF")) == [], "nothing else is in yen"
 
 
+def test_the_rate_that_a_book_in_another_currency_needs_is_enough_to_compare_with_prices_in_dollars() -> None:
+    euros = price("zephyr-9", "input_tokens", "2.5", provider="newcomer", per=1, currency="EUR")
+    before = [*SHIPPED, terms("newco", currency="EUR"), fx("0.8", base="USD", quote="EUR")]
+    (message,) = said(euros, before=before)  # 3.125 dollars, beside 0.00015
+    assert "is 20,833 times the dearest price of input_tokens" in message
+
+
 def test_what_comes_in_one_file_is_not_compared_with_itself() -> None:
     wrong = [price(f"zephyr-{n}", "input_tokens", "2.5", provider="newcomer", per=1) for n in range(3)]
     assert len(said(*wrong)) == 3
@@ -124,6 +131,14 @@ def test_a_rate_far_from_its_neighbour_is_doubted() -> None:
     early = datetime(2026, 10, 1, tzinfo=UTC)
     assert said(fx("0.011", early), before=before) == [
         "EUR → USD at 0.011 is 0.01 times the 1.1 of 2026-11-01"
+    ]
+
+
+def test_a_first_rate_that_is_the_opposite_of_the_one_that_is_meant_is_doubted() -> None:
+    before = [*SHIPPED, fx("0.0066", base="JPY")]
+    assert said(fx("150", base="USD", quote="JPY"), before=before) == []
+    assert said(fx("0.0066", base="USD", quote="JPY"), before=before) == [
+        "USD → JPY at 0.0066 is 4.356e-05 times what JPY → USD at 0.0066 makes: is it the other way round?"
     ]
 
 
