@@ -205,7 +205,8 @@ class _Bill:
         return line, listed or ZERO, contracted or ZERO
 
     def booked(self, price: Decision, quantity: Quantity) -> tuple[Decimal, str, Decimal | None]:
-        """The amount as priced, the exchange rate entry it took, and the amount in book currency."""
+        """The amount as priced, the exchange rate entry it took, and the amount in book currency: None where
+        no rate says; nothing is nothing in every currency."""
         amount = _multiply(quantity, price.price)
         if price.per != 1:
             amount = divided(amount, Decimal(price.per))
@@ -213,7 +214,7 @@ class _Bill:
             return amount, "", amount
         rate = self.book.fx(price.currency, self.currency, self.time)
         if rate is None:
-            return amount, "", None
+            return amount, "", None if amount else ZERO
         return amount, rate.id, quantised(_multiply(amount, Decimal(rate.rate)))
 
     def unpriced(self, unit: str, quantity: Quantity, reason: str) -> Priced:

@@ -174,7 +174,7 @@ class _Adding:
         if own == self.currency:
             return amount
         if stated is None:
-            if not unpriced:
+            if amount and not unpriced:
                 self.faults.append(f"{unit}: {amount} {own} is not in {self.currency}, and not unpriced")
             return _ZERO
         booked, rate = Decimal(stated), self.rates.get(fx)

@@ -157,6 +157,17 @@ def test_without_a_rate_the_amount_is_unknown_not_zero() -> None:
     assert rating.lines[0].reason == "No rate from CNY to USD on 2026-11-20"
 
 
+def test_what_is_free_or_was_not_used_costs_nothing_without_a_rate_too() -> None:
+    foreign = (
+        price("m", "input_tokens", "2", currency="CNY"),
+        price("m", "output_tokens", "0", currency="CNY"),
+    )
+    rating = rated([*foreign], {"input_tokens": 0, "output_tokens": 500})
+    assert (rating.status, rating.list) == ("free", 0)
+    assert [line.status for line in rating.lines] == ["priced", "free"]
+    assert [line.amount for line in rating.lines] == ["0", "0"]
+
+
 def test_a_contract_in_another_currency_than_the_list_price() -> None:
     entries = [
         INPUT,

@@ -48,6 +48,11 @@ def test_list_and_contract_may_each_be_in_a_currency_of_their_own() -> None:
     assert sums(bill(line, calls=1)) == ("1.8", "1.2", "1.2", "priced")
 
 
+def test_nothing_used_of_a_foreign_price_counts_nothing_and_needs_no_rate() -> None:
+    line = {"unit": "calls", "entry": "p", "price": "2", "amount": "0", "currency": "CHF"}
+    assert sums(bill(line, calls=0)) == ("0", "0", "0", "priced")
+
+
 def test_a_contract_in_book_currency_needs_no_rate_where_the_list_price_has_none() -> None:
     line = {"unit": "calls", "price": "2", "amount": "2", "currency": "CHF", "status": "unpriced"}
     line |= {"contracted_price": "1", "contracted_amount": "1", "contracted_currency": "EUR"}
