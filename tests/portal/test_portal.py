@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
+import pytest
 from playwright.async_api import BrowserContext, Route, expect
 
 from spendmeter.contracts.catalog import Conditions, Price, identified
@@ -193,6 +194,25 @@ async def test_a_card_that_fails_says_why_and_the_others_go_on(
     await page.unroute_all()
     await expect(explorer.locator("tbody")).to_contain_text("payments")
     await expect(explorer.get_by_role("alert")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        ("?from=2026-13-45&to=2026-11-26", "from must be an instant"),
+        ("events?from=2026-11-25T10:00:00Z", "to must be an instant"),
+        ("?from=2026-11-26T00:00:00Z&to=2026-11-25T00:00:00Z", "from must be before to"),
+    ],
+)
+async def test_an_address_without_a_range_to_show_says_why_and_leads_to_today(
+    context: BrowserContext, address: str, book: Book, asked: str, reason: str
+) -> None:
+    page = await context.new_page()
+    await log_in(page, address, await book.key("acme", "read"))
+    await page.goto(f"{address}/#/{asked}")
+    await expect(page.get_by_role("alert").filter(has_text=reason)).to_be_visible()
+    await page.get_by_role("link", name="Show today").click()
+    await expect(page.locator(".tile.today")).to_be_visible()
 
 
 async def test_rows_never_stand_under_another_questions_heading(

@@ -32,6 +32,14 @@ export function spanOf(query, tz, now = Date.now()) {
   return [days ? (days === 1 ? end - 86_400_000 : daysBefore(now, days - 1, tz, true)) : daysBefore(now, 0, tz, true), end];
 }
 
+// What is wrong with the range of an address that somebody wrote; "" = nothing.
+export function wrongRange(query) {
+  if (!query.get("from") && !query.get("to")) return "";
+  const wrong = ["from", "to"].find((name) => Number.isNaN(Date.parse(query.get(name) ?? "")));
+  if (wrong) return `${wrong} must be an instant, as 2026-11-25T10:00:00Z`;
+  return Date.parse(query.get("from")) < Date.parse(query.get("to")) ? "" : "from must be before to";
+}
+
 export const rangeName = (query, describe) => (query.get("from") ? describe() : RANGES[query.get("range") ?? "today"] ?? RANGES.today);
 
 export const rangeOf = (query) => (query.get("from") ? { from: query.get("from"), to: query.get("to") } : { range: query.get("range") ?? "today" });

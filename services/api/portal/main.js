@@ -6,6 +6,7 @@ import { inFlight, timeOf } from "./format.js";
 import { catalogPage, changesPage, modelPage } from "./catalog.js";
 import { eventsPage, receiptPage, unbookedPage } from "./events.js";
 import { inboxPage, proposalPage } from "./inbox.js";
+import { link, wrongRange } from "./links.js";
 import { logInPage } from "./login.js";
 import { overviewPage } from "./overview.js";
 
@@ -18,6 +19,7 @@ const pages = {
   "": overviewPage, events: eventsPage, event: receiptPage, unbooked: unbookedPage,
   catalog: catalogPage, model: modelPage, changes: changesPage, inbox: inboxPage, proposal: proposalPage,
 };
+const RANGED = ["", "events"]; // the pages of a range
 let page = null;
 let turn = 0;
 let timer = 0;
@@ -31,7 +33,8 @@ async function show() {
   const mine = ++turn;
   clearTimeout(timer);
   const { path, query } = place();
-  const make = pages[path] ?? pages[""];
+  const known = Object.hasOwn(pages, path) ? path : "";
+  const make = RANGED.includes(known) && wrongRange(query) ? wrongRangePage : pages[known];
   if (page?.make === make && page.accept?.(query)) {
     // the same page with other parameters: it changes in place
   } else {
@@ -42,6 +45,12 @@ async function show() {
     scrollTo(0, 0);
   }
   await beat(mine);
+}
+
+function wrongRangePage(query) {
+  const element = el("section", { className: "card", role: "alert" },
+    el("p", {}, `This address has no range to show: ${wrongRange(query)}.`), el("p", {}, el("a", { href: link("", { range: "today" }) }, "Show today")));
+  return { element, refresh: async () => null, timeless: true };
 }
 
 async function beat(mine) {
