@@ -153,10 +153,9 @@ def _ended(incident: Incident, zone: ZoneInfo) -> str:
     else:
         peak = _money(incident, incident.peak_per_hour) + " per hour"
         usual = _money(incident, incident.expected_per_hour) + " per hour"
-        until = max(incident.hot_at, incident.began_at).astimezone(zone)
         came = (
-            f"{_what(incident)} spent up to {peak}, {_times(incident)} ({usual}), {_since(incident, zone)} "
-            f"until {until:%H:%M}: {amount} in all, {expected} expected"
+            f"{_what(incident)} spent up to {peak}, {_times(incident)} ({usual}), "
+            f"{_span(incident, zone)}: {amount} in all, {expected} expected"
         )
     return f"Over: {incident.resolution}. {came}; the incident was open for {lasted}."
 
@@ -188,6 +187,14 @@ def _value(incident: Incident, dimension: str, value: str) -> str:
 
 def _since(incident: Incident, zone: ZoneInfo) -> str:
     return f"since {incident.began_at.astimezone(zone):%Y-%m-%d %H:%M} {zone.key}"
+
+
+def _span(incident: Incident, zone: ZoneInfo) -> str:
+    """From when to when it was unusual, by the minute."""
+    began, until = incident.began_at.astimezone(zone), incident.hot_at.astimezone(zone)
+    if until < began + MINUTE:
+        return f"within the minute of {began:%Y-%m-%d %H:%M} {zone.key}"
+    return f"{_since(incident, zone)} until {until:%H:%M}"
 
 
 def _times(incident: Incident) -> str:

@@ -105,6 +105,9 @@ def test_its_end_says_what_the_burst_was_and_how_long_it_took() -> None:
         "all, 0.3600 USD expected; the incident was open for 12 min."
     )
     assert (over.id, over.peak_per_hour) == (INCIDENT.id, Decimal("3091.5"))
+    short = replace(INCIDENT, hot_at=INCIDENT.began_at + timedelta(seconds=40))
+    over = TELLER.told(resolved(short, "nothing unusual for 5 minutes", NOW + timedelta(minutes=12)))
+    assert "), within the minute of 2026-11-23 11:03 Europe/Berlin: " in over.summary
 
 
 def test_where_nothing_was_expected_there_is_no_ratio() -> None:
