@@ -80,6 +80,8 @@ def test_an_unknown_provider_is_unpriced_and_what_is_near_is_named() -> None:
     ("arguments", "reason"),
     [
         (("openai/gpt-4o", "input_tokns=1"), "did you mean input_tokens"),
+        (("openai/gpt-4o", "prompt_tokens=1"), "prompt_tokens is OpenAI's"),
+        (("openai/gpt-4o", "prompt_tokens=1"), "send input_tokens, cache_read_tokens"),
         (("openai/gpt-4o", "input_tokens"), "write UNIT=NUMBER"),
         (("openai/gpt-4o", "input_tokens=-1"), "input_tokens: must be"),
         (("openai/gpt-4o", "input_tokens=1.5"), "whole number"),
