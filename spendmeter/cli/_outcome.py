@@ -57,9 +57,11 @@ def print_receipt(outcome: Outcome, receipt: Receipt) -> None:
     for entry in receipt["entries"]:
         typer.echo(f"  at {receipt['time']}, recorded {entry['recorded_at']}")
         for line in entry["lines"]:
-            why = f" ({line['reason']})" if line["reason"] else ""
-            for arithmetic in line["arithmetic"] or [f"{line['unit']}: {line['status']}"]:
-                typer.echo(f"    {arithmetic}{why}")
+            steps = line["arithmetic"] or [f"{line['unit']}: {line['status']}"]
+            for step in steps:
+                typer.echo(f"    {step}")
+            if line["reason"] and line["reason"] not in steps[-1]:
+                typer.echo(f"    {line['unit']}: {line['reason']}")
         typer.echo(
             f"  {entry['status']}: {entry['effective']} {entry['currency']}"
             f" (catalog version {entry['catalog_version']})"

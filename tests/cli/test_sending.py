@@ -10,6 +10,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from spendmeter.cli._outcome import print_receipt
 from spendmeter.cli.app import build
 from spendmeter.platform import settings
 from tests.cli.fake import Fake, fake_system
@@ -72,6 +73,37 @@ def test_send_says_that_another_event_has_the_id_and_that_nothing_was_booked(sys
 def test_the_exit_code_says_whether_what_is_booked_has_a_price(system: Fake, status: str, code: int) -> None:
     system.status = status
     assert run("send", "openai/gpt-4o", "input_tokens=5").exit_code == code
+
+
+def test_why_there_is_no_price_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    no_price = "No price for widgets of openai/gpt-4o on 2026-11-25"
+    lines = [
+        {
+            "unit": "widgets",
+            "arithmetic": [f"widgets: {no_price}, so no amount is booked"],
+            "reason": no_price,
+        },
+        {
+            "unit": "input_tokens",
+            "arithmetic": ["price: 5 x 5", "list: 2 x 25 = 50 USD"],
+            "reason": "a bound",
+        },
+        {"unit": "output_tokens", "arithmetic": ["price: 1", "list: 1 x 1 = 1 USD"], "reason": ""},
+    ]
+    entry = {
+        "recorded_at": "2026-11-23T10:00:01Z", "status": "unpriced", "effective": "51", "currency": "USD",
+        "catalog_version": 7, "lines": [line | {"status": "unpriced"} for line in lines],
+    }  # fmt: skip
+    print_receipt("booked", {"source": "cli", "id": "x", "time": "", "entries": [entry], "copies": []})
+    told = capsys.readouterr().out.splitlines()
+    assert told[2:8] == [
+        f"    widgets: {no_price}, so no amount is booked",
+        "    price: 5 x 5",
+        "    list: 2 x 25 = 50 USD",
+        "    input_tokens: a bound",
+        "    price: 1",
+        "    list: 1 x 1 = 1 USD",
+    ]
 
 
 def test_send_says_which_unit_was_probably_meant(system: Fake) -> None:
