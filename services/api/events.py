@@ -313,7 +313,8 @@ def _priced(row: Any, catalog: receipt.Catalog, book: PriceBook | CatalogError) 
 
 
 def _not_in_the_book(complete: Completeness, source: str, id: str) -> Refused:
-    through = complete.complete_through and complete.complete_through.isoformat()
+    at = complete.complete_through
+    through = at and f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
     return Refused(
         404,
         "Not in the book",

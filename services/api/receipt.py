@@ -99,7 +99,8 @@ def first_line(
     recorded_at, amount, currency, status = booked
     conflicts = [at for outcome, _, at in copies if outcome == "conflict"]
     if conflicts:
-        more = f", nor were {len(conflicts) - 1} before it" if len(conflicts) > 1 else ""
+        before = {1: "", 2: ", nor was the one before it"}
+        more = before.get(len(conflicts), f", nor were the {len(conflicts) - 1} before it")
         return (
             f"conflict: another event with this id was booked first, at {_second(recorded_at)}; yours of "
             f"{_second(conflicts[0])} was not{more}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -121,6 +122,9 @@ async def test_a_receipts_first_line_says_what_became_of_the_event(
     assert (await ask(acme))["summary"] == "booked: 0.01 USD, priced"
     await book.unbooked("acme", SOURCE, ID, "duplicate", "the same event was booked before")
     assert (await ask(acme))["summary"] == "booked: 0.01 USD, priced; sent 2 times, booked once"
+    for before in ("", ", nor was the one before it", ", nor were the 2 before it"):
+        await book.unbooked("acme", SOURCE, ID, "conflict", "another event has this id")
+        assert re.search("yours of [0-9T:Z-]+ was not" + before + "$", (await ask(acme))["summary"])
 
 
 async def test_a_rejected_event_says_why(acme: httpx.AsyncClient, book: Book) -> None:

@@ -49,7 +49,7 @@ async def test_what_does_not_come_in_time_is_a_404_that_says_how_far_the_book_is
     await book.entry(event(tenant="globex"), "0.01", LINES)  # of the same name, and nobody's here
     answer = await acme.get("/v1/events", params=WAITED | {"wait": "300ms"})
     assert answer.status_code == 404
-    assert "complete through 2026-11-23T12:00:00" in answer.json()["detail"]
+    assert "complete through 2026-11-23T12:00:00.000000Z; accepted later" in answer.json()["detail"]
 
 
 async def test_fifty_may_wait_and_hold_no_connection_meanwhile(
