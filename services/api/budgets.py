@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -21,13 +21,14 @@ from services.api.problems import Refused, invalid, not_found
 from services.api.question import Text
 from services.api.representation import Negotiated
 from spendmeter.contracts.gate import as_booked
-from spendmeter.contracts.money import EXACT, divided, parse_decimal, total
+from spendmeter.contracts.money import EXACT, ZERO, divided, parse_decimal
 from spendmeter.contracts.periods import Period
 from spendmeter.contracts.series import DIMENSIONS
 from spendmeter.platform.postgres import load_sql
 
 BUDGETS_MAX = 500
 THRESHOLDS_MAX = 10
+_NOTHING: Mapping[str, Decimal] = {"effective": ZERO, "provisional": ZERO}
 
 SQL = load_sql(Path(__file__).with_name("sql") / "budgets.sql")
 TERMS = load_sql(Path(__file__).with_name("sql") / "terms.sql")
@@ -204,25 +205,19 @@ async def _read(connection: Connection, tenant: Tenant, id: UUID | None) -> list
     bounds: dict[str, tuple[datetime, datetime]] = {
         period: tenant.timeline.bounds(period, now) for period in {row["period"] for row in rows}
     }
-    sums = {period: await connection.fetch(SQL["spent"], *within) for period, within in bounds.items()}
-    spent = {row["series_id"] for rows_of_period in sums.values() for row in rows_of_period}
-    series = {row["series_id"]: row["named"] for row in await connection.fetch(SQL["series"], spent)}
-    return [_budget(row, tenant, bounds[row["period"]], sums[row["period"]], series) for row in rows]
+    spent: dict[UUID, Any] = {}
+    for period, within in bounds.items():
+        of = [row for row in rows if row["period"] == period]
+        scopes = [row["currency"] for row in of], [row["filter"] for row in of]
+        found = await connection.fetch(SQL["spent"], *within, *scopes)
+        spent |= {of[each["place"] - 1]["id"]: each for each in found}
+    return [_budget(row, tenant, bounds[row["period"]], spent.get(row["id"], _NOTHING)) for row in rows]
 
 
 def _budget(
-    row: Any,
-    tenant: Tenant,
-    bounds: tuple[datetime, datetime],
-    sums: Sequence[Any],
-    series: Mapping[bytes, Mapping[str, Any]],
+    row: Any, tenant: Tenant, bounds: tuple[datetime, datetime], sums: Mapping[str, Decimal]
 ) -> Budget:
-    covered = [
-        each
-        for each in sums
-        if each["currency"] == row["currency"] and row["filter"].items() <= series[each["series_id"]].items()
-    ]
-    spent = total(each["effective"] for each in covered)
+    spent = sums["effective"]
     columns = dict(row)
     later = {name.removeprefix("next_"): columns.pop(name) for name in ("next_amount", "next_currency")}
     since = columns.pop("next_from")
@@ -232,7 +227,7 @@ def _budget(
         period_start=bounds[0].astimezone(tenant.zone),
         period_end=bounds[1].astimezone(tenant.zone),
         spent=spent,
-        of_which_provisional=total(each["provisional"] for each in covered),
+        of_which_provisional=sums["provisional"],
         remaining=EXACT.subtract(row["amount"], spent),
         percent=divided(EXACT.multiply(spent, Decimal(100)), row["amount"]),
     )

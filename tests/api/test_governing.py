@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import httpx
 import pytest
 
@@ -226,3 +227,41 @@ async def test_http_channels_are_for_installations_that_say_so(
     async with httpx.AsyncClient(transport=transport, base_url="http://x", headers=acme.headers) as client:
         answer = await client.post("/v1/channels", json={"name": "c", "url": "http://127.0.0.1:9/x"})
         assert answer.status_code == 201
+
+
+async def test_budgets_over_a_hundred_thousand_series_are_added_up_where_they_lie_and_delay_nobody(
+    client: httpx.AsyncClient, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC)
+    await book.connection.execute(
+        "INSERT INTO series (tenant, series_id, cost_class, provider, sku, team, project, feature, workflow, "
+        "workflow_version, agent, environment, key_id) SELECT 'acme', decode(md5(i::text), 'hex'), 'model', "
+        "'openai', 'gpt-4o', 'team-' || i % 10, '', '', 'wf-' || i, '', '', '', '' "
+        "FROM generate_series(1, 100000) AS i"
+    )
+    await book.connection.execute(
+        "INSERT INTO rollups_minute (bucket, recorded_on, shard, tenant, series_id, currency, events, "
+        "unpriced_events, list, contracted, effective, of_which_provisional, usage) "
+        "SELECT date_trunc('minute', $1::timestamptz), $1::timestamptz::date, 0, 'acme', "
+        "decode(md5(i::text), 'hex'), 'USD', 1, 0, 0.01, 0.01, 0.01, 0, '{}' "
+        "FROM generate_series(1, 100000) AS i",
+        now,
+    )
+    client.headers["Authorization"] = f"Bearer {await book.key('acme', 'admin')}"
+    await make(client, filter={"workflow": "wf-7"}, amount="1")
+    for team in range(9):
+        await make(client, filter={"team": f"team-{team}"}, amount="1000")
+    await make(client, amount="10000")
+
+    read, fetch = [], asyncpg.Connection.fetch
+
+    async def counted(connection: Any, *asked: Any, **options: Any) -> Any:
+        rows = await fetch(connection, *asked, **options)
+        read.append(len(rows))
+        return rows
+
+    monkeypatch.setattr(asyncpg.Connection, "fetch", counted)
+    budgets = (await client.get("/v1/budgets", timeout=60)).json()["budgets"]
+    # Of 1,000 dollars 10,000 series of a cent are 100, and all of them are 1,000.
+    assert [each["spent"] for each in budgets] == ["0.01", *["100"] * 9, "1000"]
+    assert max(read) == len(budgets), "what was read would be worked on while everybody else waits"
