@@ -133,12 +133,20 @@ def _figures(counts: dict[str, Any]) -> Iterator[str]:
         yield f"{name} unknown" if counts[name] is None else f"{name} {counts[name]:,}"
 
 
+def _headline(report: dict[str, Any]) -> str:
+    """The system's phase; that it is ready is said while every process is."""
+    lacking = [each["name"] for each in report["processes"] if each["state"] != "ready"]
+    if report["phase"] == "ready" and lacking:
+        return f"running, but not all of it is ready: {', '.join(lacking)}"
+    return str(report["phase"])
+
+
 def _show(report: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
     console = Console(highlight=False)
-    typer.echo(f"Spendmeter: {report['phase']} (home {report['home']})")
+    typer.echo(f"Spendmeter: {_headline(report)} (home {report['home']})")
     processes = Table("process", "pid", "state", "restarts", "memory", "port", box=None, pad_edge=False)
     for entry in report["processes"]:
         memory = f"{entry['memory_bytes'] / 1e6:.0f} MB"
