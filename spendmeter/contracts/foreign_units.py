@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
@@ -19,6 +20,12 @@ from spendmeter.contracts.units import UNITS
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _ROOTS = frozenset({"gen_ai", "llm", "usage", "usage_metadata", "meta", "billed_units", "tokens"})
 """Where vendors' and OpenTelemetry's dotted names begin; any other one may be somebody's own unit."""
+_INSIDE = re.compile(r"(?:^|_)usage(?:$|_metadata$)")
+"""What vendors call the object that holds their quantities, however deep it lies: `response.usage.`."""
+FOREIGN_UNITS_FROM = datetime(2026, 11, 25, 18, tzinfo=UTC)
+"""Since when events that use such a name are refused."""
+INSIDE_FROM = datetime(2026, 11, 25, 20, tzinfo=UTC)
+"""Since when one of our units inside such an object is such a name, whatever stands before it."""
 NAMED_MAX = 5
 """Foreign names that one refusal explains."""
 
@@ -29,6 +36,7 @@ class ForeignUnit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     of: str
     send: tuple[str, ...]
     why: str = ""
+    since: datetime = FOREIGN_UNITS_FROM
 
 
 FOREIGN_UNITS = MappingProxyType(
@@ -52,6 +60,9 @@ def foreign_unit(name: str) -> ForeignUnit | None:
     own = words.rpartition(".")[2] if root in _ROOTS else words
     if own in UNITS and (dot or own != name):
         return ForeignUnit(of="a vendor's", send=(own,))
+    *around, last = words.split(".")
+    if last in UNITS and any(map(_INSIDE.search, around)):
+        return ForeignUnit(of="a vendor's", send=(last,), since=INSIDE_FROM)
     return None
 
 

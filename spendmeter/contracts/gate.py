@@ -1,8 +1,9 @@
 """Rules of the gate that came after the first events were booked.
 
-`check_rules` follows `events.read_event`, in ingest and again in rating. Each rule has a first instant and
-holds for what was received from then on: a rebuild from the log takes, and says of, older events exactly what
-it said when they were booked. What ingest refuses never reaches the log, so there every rule holds at once.
+`check_rules` follows `events.read_event`, in ingest and again in rating. Each rule has a first instant (of a
+vendor's name, the name's own) and holds for what was received from then on: a rebuild from the log takes, and
+says of, older events exactly what it said when they were booked. What ingest refuses never reaches the log,
+so there every rule holds at once.
 """
 
 from __future__ import annotations
@@ -16,11 +17,9 @@ from itertools import zip_longest
 from msgspec.structs import astuple, force_setattr
 
 from spendmeter.contracts.events import LABEL_CHARACTERS_MAX, EventError, Labels, UsageEvent
-from spendmeter.contracts.foreign_units import explained
+from spendmeter.contracts.foreign_units import explained, foreign_unit
 from spendmeter.contracts.units import PER_EVENT_MAX, UNITS
 
-FOREIGN_UNITS_FROM = datetime(2026, 11, 25, 18, tzinfo=UTC)
-"""Vendors' names for quantities are refused."""
 PER_EVENT_MAX_FROM = datetime(2026, 11, 25, 18, tzinfo=UTC)
 """A quantity has a bound, by its unit."""
 VISIBLE_TEXT_FROM = datetime(2026, 11, 25, 18, tzinfo=UTC)
@@ -84,8 +83,9 @@ def _holds(first: datetime, received_at: datetime | None) -> bool:
 def _check_quantity(
     event: UsageEvent, unit: str, quantity: int | Decimal, received_at: datetime | None
 ) -> None:
-    if _holds(FOREIGN_UNITS_FROM, received_at) and (reason := explained(unit, event.data.usage)):
-        raise EventError(reason, f"data.usage.{unit}")
+    foreign = foreign_unit(unit)
+    if foreign is not None and _holds(foreign.since, received_at):
+        raise EventError(explained(unit, event.data.usage), f"data.usage.{unit}")
     if _holds(PER_EVENT_MAX_FROM, received_at):
         check_bound(unit, quantity, _BOUNDS.get(unit, PER_EVENT_MAX))
 

@@ -14,12 +14,17 @@ import pytest
 from spendmeter.contracts import gate, units
 from spendmeter.contracts.dialects import disjoint
 from spendmeter.contracts.events import EventError, UsageEvent, content_hash, read_event
-from spendmeter.contracts.foreign_units import FOREIGN_UNITS, foreign_unit
+from spendmeter.contracts.foreign_units import (
+    FOREIGN_UNITS,
+    FOREIGN_UNITS_FROM,
+    INSIDE_FROM,
+    foreign_unit,
+)
 from spendmeter.contracts.gate import check_rules, is_plain
 from spendmeter.contracts.units import PER_EVENT_MAX, UNITS
 from tests.contracts.test_events import SENT
 
-RULES = (gate.FOREIGN_UNITS_FROM, gate.PER_EVENT_MAX_FROM, gate.VISIBLE_TEXT_FROM)
+RULES = (FOREIGN_UNITS_FROM, gate.PER_EVENT_MAX_FROM, gate.VISIBLE_TEXT_FROM)
 BEFORE = min(RULES) - timedelta(microseconds=1)
 E_COMPOSED, E_APART = "caf\u00e9", "cafe\u0301"
 """The same word in Unicode's normal forms C and D."""
@@ -74,6 +79,9 @@ def test_openais_usage_is_refused_with_the_units_to_send_instead() -> None:
         ("gen_ai.usage.reasoning.output_tokens", "reasoning_tokens"), ("llm.token_count.prompt", "input_tokens"),
         ("prompt_cache_hit_tokens", "cache_read_tokens"), ("cachedInputTokens", "cache_read_tokens"),
         ("input-tokens", "input_tokens"), ("eval_count", "output_tokens"),
+        ("generatedTokenCount", "output_tokens"), ("tokens_evaluated", "input_tokens"),
+        ("cacheCreation.ephemeral5mInputTokens", "cache_write_5m_tokens"), ("noCacheTokens", "input_tokens"),
+        ("response.usage.output_tokens", "output_tokens"), ("modelUsage.inputTokens", "input_tokens"),
     ],
 )  # fmt: skip
 def test_a_vendors_name_is_known_however_it_is_spelt(name: str, unit: str) -> None:
@@ -82,7 +90,16 @@ def test_a_vendors_name_is_known_however_it_is_spelt(name: str, unit: str) -> No
 
 
 @pytest.mark.parametrize(
-    "name", ["input_token", "output", "sparks", "tokens", "acme.input_tokens", "made_up_by_the_sender"]
+    "name",
+    [
+        "input_token",
+        "output",
+        "sparks",
+        "tokens",
+        "acme.input_tokens",
+        "disk_usage.gpu_hours_left",
+        "made_up_by_the_sender",
+    ],
 )
 def test_another_unknown_unit_stays_accepted(name: str) -> None:
     assert checked(raw(usage={name: 5})).data.usage == {name: 5}
@@ -229,3 +246,17 @@ def test_what_was_booked_before_a_rule_began_stays_as_it_was(sent: bytes) -> Non
 ])  # fmt: skip
 def test_from_its_first_instant_on_a_rule_holds(sent: bytes) -> None:
     assert refusal(sent, max(RULES)).reason == refusal(sent).reason
+
+
+@pytest.mark.parametrize(
+    ("name", "since"),
+    [
+        ("prompt_tokens", FOREIGN_UNITS_FROM),
+        ("generated_token_count", FOREIGN_UNITS["generated_token_count"].since),
+        ("response.usage.output_tokens", INSIDE_FROM),
+    ],
+)
+def test_a_name_that_joined_the_list_later_is_refused_from_then_on_alone(name: str, since: datetime) -> None:
+    sent = raw(usage={name: 5})
+    assert checked(sent, since - timedelta(microseconds=1)).data.usage == {name: 5}
+    assert refusal(sent, since).field == f"data.usage.{name}"

@@ -12,7 +12,8 @@ from uuid import uuid4
 import asyncpg
 from aiokafka import AIOKafkaProducer
 
-from spendmeter.contracts.gate import FOREIGN_UNITS_FROM, PER_EVENT_MAX_FROM, VISIBLE_TEXT_FROM
+from spendmeter.contracts.foreign_units import FOREIGN_UNITS_FROM
+from spendmeter.contracts.gate import PER_EVENT_MAX_FROM, VISIBLE_TEXT_FROM
 from tests.flow.book import money, settled
 from tests.flow.system import System, eventually, usage_event
 from tests.flow.test_flow import key_of, stamped
