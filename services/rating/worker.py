@@ -52,7 +52,7 @@ ROUND_AGE_S_MAX = 10.0
 CLOSE_S_MAX = 2.0
 
 _Polled: TypeAlias = "dict[TopicPartition, list[ConsumerRecord[Any, Any]]]"
-_TIMESTAMP_MS_MAX = 253_402_214_400_000  # a day before the end of the year 9999
+TIMESTAMP_MS_MAX = 253_370_764_800_000  # the year 9999, whose last month ends in no date
 
 
 class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships no types
@@ -362,7 +362,7 @@ def _seen(batch: asyncio.Future[RecordMetadata]) -> None:
 
 def _put_at(record: ConsumerRecord[Any, Any]) -> datetime:
     """When the record was put on the topic, which a replay and a clock that steps do not change."""
-    if 0 < record.timestamp < _TIMESTAMP_MS_MAX:
+    if 0 < record.timestamp < TIMESTAMP_MS_MAX:
         return datetime.fromtimestamp(record.timestamp / 1000, UTC)
     return datetime.now(UTC)
 

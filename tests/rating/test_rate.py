@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.rating.rate import Answers
+from services.rating.worker import TIMESTAMP_MS_MAX
 from spendmeter.contracts.events import content_hash, read_event, series_of
 from spendmeter.contracts.events import identity as identity_of
 from spendmeter.contracts.rated import (
@@ -142,6 +143,19 @@ def test_an_amount_that_money_cannot_hold_is_a_rejection_and_no_crash() -> None:
     raw = at_noon(data={"provider": "openai", "sku": "gpt-4o", "usage": usage})
     found = Answers(timedelta(days=400)).answer(None, raw, origin=ORIGIN, prev=0, book=book, now=NOW)
     assert found.outcome == "rejected"
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
+@pytest.mark.parametrize("put_ms", [1, TIMESTAMP_MS_MAX - 1])
+def test_an_event_of_the_first_or_last_time_that_a_record_may_have_is_answered(
+    put_ms: int, zone: str
+) -> None:
+    book = PriceBook([model("gpt-4o"), terms("acme", time_zone=zone)])
+    now = datetime.fromtimestamp(put_ms / 1000, UTC)
+    for time in (now - timedelta(days=400), now + timedelta(hours=1)):
+        raw = at_noon(time=time.isoformat())
+        found = Answers(timedelta(days=400)).answer(None, raw, origin=ORIGIN, prev=0, book=book, now=now)
+        assert found.outcome == "unpriced"
 
 
 def test_series_are_remembered_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
