@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from decimal import Decimal
 from hashlib import blake2b
@@ -18,12 +19,16 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from services.api.answers import Complete
 from services.api.pretty import indented, is_pretty
 from services.api.problems import Refused
 
 JSON, CSV = "application/json", "text/csv"
 _UNSAFE = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """How a text begins that a spreadsheet would run as a formula; the last four are the first in full width."""
+_COMPLETENESS = re.compile(rb'"(?:complete_through|in_flight|in_flight_age_s)":\s*(?:"[^"]*"|null|[0-9.e-]+)')
+"""The fields of `answers.Complete`. In a text of somebody's the quotes would be escaped."""
+_COMPLETE_THROUGH = re.compile(rb'"complete_through":\s*"([^"]*)"')
 
 
 class Negotiated(APIRoute):
@@ -45,6 +50,7 @@ class Negotiated(APIRoute):
         """FastAPI's, with the form decided before and the answer put into it after."""
         handle = super().get_route_handler()
         tables = tables_of(self.response_model)
+        complete = any(issubclass(each, Complete) for each in _models(self.response_model))
         forms = (JSON, CSV) if tables else (JSON,)
         if self.status_code == 204:
             return handle
@@ -58,7 +64,7 @@ class Negotiated(APIRoute):
                 answer = _as_csv(request, answer, tables)
             elif is_pretty(request):
                 answer = indented(answer)
-            return _tagged(request, answer)
+            return _tagged(request, answer, moving=complete)
 
         return negotiated
 
@@ -99,10 +105,14 @@ def _range(part: str) -> tuple[str, float]:
 def tables_of(model: Any) -> Mapping[str, type[BaseModel]]:
     """Field to the model of its rows, of an answer that is a table; empty = it is none."""
     found: dict[str, type[BaseModel]] = {}
-    for each in get_args(model) or (model,):
+    for each in _models(model):
         for name in getattr(each, "TABLES", ()):
             found[name] = get_args(each.model_fields[name].annotation)[0]
     return found
+
+
+def _models(model: Any) -> tuple[Any, ...]:
+    return tuple(each for each in get_args(model) or (model,) if isinstance(each, type))
 
 
 def _as_csv(request: Request, answer: Response, tables: Mapping[str, type[BaseModel]]) -> Response:
@@ -167,14 +177,24 @@ def _cell(value: Any, number: bool) -> str:
     return f"'{text}" if text.startswith(_UNSAFE) else text
 
 
-def _tagged(request: Request, answer: Response) -> Response:
-    """With an ETag; 304 without a body when the caller has it. Weak, for compression changes the bytes."""
-    answer.headers["Vary"] = "Accept, Accept-Encoding, User-Agent"
+def _tagged(request: Request, answer: Response, *, moving: bool) -> Response:
+    """With an ETag; 304 without a body when the caller has it. Weak: compression changes the bytes. `moving`:
+    up to when it is complete moves on each second, what it says may stay; a 304 says that in a header."""
+    answer.headers["Vary"] = "Accept, Accept-Encoding, Authorization, Cookie, User-Agent, X-Spendmeter-Tenant"
     if request.method not in {"GET", "HEAD"} or answer.status_code != 200:
         return answer
-    tag = f'W/"{blake2b(bytes(answer.body), digest_size=16).hexdigest()}"'
+    body = bytes(answer.body)
+    tag = f'W/"{blake2b(_COMPLETENESS.sub(b"", body) if moving else body, digest_size=16).hexdigest()}"'
     answer.headers["ETag"] = tag
     known = {each.strip() for each in request.headers.get("if-none-match", "").split(",")}
-    if tag in known or tag.removeprefix("W/") in known:
-        return Response(status_code=304, headers={"ETag": tag, "Vary": answer.headers["Vary"]})
-    return answer
+    if tag not in known and tag.removeprefix("W/") not in known:
+        return answer
+    headers = {"ETag": tag, "Vary": answer.headers["Vary"]}
+    if through := answer.headers.get("X-Complete-Through") or _complete_through(body):
+        headers["X-Complete-Through"] = through
+    return Response(status_code=304, headers=headers)
+
+
+def _complete_through(body: bytes) -> str:
+    found = _COMPLETE_THROUGH.search(body)
+    return found[1].decode() if found else ""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -124,6 +125,23 @@ async def test_an_answer_that_the_caller_has_is_a_304(acme: httpx.AsyncClient, b
     await book.spend("acme", "2026-11-23T10:00Z", "1")
     changed = await acme.get("/v1/spend", params=DAY, headers={"If-None-Match": tag})
     assert (changed.status_code, changed.headers["etag"] != tag) == (200, True)
+
+
+async def test_an_answer_that_is_only_complete_up_to_later_is_still_a_304_that_says_so(
+    acme: httpx.AsyncClient, book: Book
+) -> None:
+    await book.spend("acme", "2026-11-23T10:00Z", "1")
+    await book.partition(0, log_end=1, read_at=datetime.now(UTC), booked=1)
+    first = await acme.get("/v1/spend", params=DAY)
+    await book.partition(0, log_end=1, read_at=datetime.now(UTC), booked=1)
+    again = await acme.get("/v1/spend", params=DAY, headers={"If-None-Match": first.headers["etag"]})
+    assert again.status_code == 304
+    through = datetime.fromisoformat(again.headers["x-complete-through"])
+    assert through > datetime.fromisoformat(first.json()["complete_through"])
+    counts = await acme.get("/v1/accounting")
+    await book.partition(0, log_end=2, read_at=datetime.now(UTC), booked=1)
+    changed = await acme.get("/v1/accounting", headers={"If-None-Match": counts.headers["etag"]})
+    assert (changed.status_code, changed.json()["total"]["in_flight"]) == (200, 1)
 
 
 async def test_what_is_large_is_compressed_and_what_is_small_is_not(
