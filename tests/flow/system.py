@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -155,6 +156,17 @@ class System:
     def cpu_seconds(self) -> dict[str, float]:
         """CPU used so far by each process with its children (Postgres answers in children)."""
         return {entry.name: _cpu(entry.pid) for entry in self.state.processes if entry.pid}
+
+
+def priced_by(system: System) -> int:
+    """The publication that rating prices with, as it says itself."""
+    port = system.process("rating").port
+    found = re.search(
+        r"^spendmeter_rating_catalog_version\S* (\d+)",
+        httpx.get(f"http://127.0.0.1:{port}/metrics").text,
+        re.MULTILINE,
+    )
+    return int(found[1]) if found else 0
 
 
 def _cpu(pid: int) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +15,7 @@ import httpx
 import pytest
 
 from spendmeter.contracts.terms import Terms, Timeline, changes_at
-from tests.flow.system import System, eventually, usage_event
+from tests.flow.system import System, eventually, priced_by, usage_event
 from tests.flow.test_catalog import change
 
 KEY_WITHIN_S = 20
@@ -59,17 +58,6 @@ def newcomer(system: System) -> Iterator[Newcomer]:
     made = Newcomer(system)
     yield made
     made.api.close()
-
-
-def priced_by(system: System) -> int:
-    """The publication that rating prices with, as it says itself."""
-    port = system.process("rating").port
-    found = re.search(
-        r"^spendmeter_rating_catalog_version\S* (\d+)",
-        httpx.get(f"http://127.0.0.1:{port}/metrics").text,
-        re.MULTILINE,
-    )
-    return int(found[1]) if found else 0
 
 
 async def test_a_new_tenants_euros_are_in_its_spend_session_and_budgets_and_its_budget_fires_in_euros(

@@ -9,7 +9,7 @@ from uuid import uuid4
 import asyncpg
 
 from tests.flow.book import settled
-from tests.flow.system import System, usage_event
+from tests.flow.system import System, eventually, priced_by, usage_event
 from tests.flow.test_catalog import change
 from tests.hardship.verify_speed import measure
 
@@ -29,7 +29,8 @@ async def test_an_honest_event_in_a_currency_without_a_rate_is_right(
     source = f"pounds-{uuid4().hex[:6]}"
     terms = tmp_path / "terms.toml"
     terms.write_text(TERMS.format(tenant="initech"))
-    change(system, terms, "--replace")
+    version = change(system, terms, "--replace")
+    eventually("rating prices by them", lambda: priced_by(system) >= version)
     assert system.send(usage_event("e", source=source), tenant="initech").status_code == 204
     assert await settled(owner, source, 1) == {"booked": 1}
     booked = await owner.fetchrow(
