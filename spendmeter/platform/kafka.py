@@ -16,6 +16,9 @@ from spendmeter.platform.settings import Settings
 REQUEST_BYTES_MAX = MESSAGE_BYTES_MAX - 64 * 1024  # below max.message.bytes, so that the broker refuses none
 RECORD_BYTES_MAX = REQUEST_BYTES_MAX - 16 * 1024  # leaves room for headers and the batch's own
 PARTITION_FETCH_BYTES_MAX = 4 * 1024 * 1024
+FETCH_BYTES_MIN = 64 * 1024
+"""The broker gathers so much, for FETCH_WAIT_MS_MAX at most: a round costs the same for one event or many."""
+FETCH_WAIT_MS_MAX = 50
 DISCARD_S_MAX = 2.0
 
 Headers = list[tuple[str, bytes]]
@@ -61,7 +64,8 @@ def money_consumer(settings: Settings, *, group: str | None) -> AIOKafkaConsumer
         auto_offset_reset="none",
         enable_auto_commit=False,
         max_partition_fetch_bytes=PARTITION_FETCH_BYTES_MAX,
-        fetch_max_wait_ms=100,
+        fetch_min_bytes=FETCH_BYTES_MIN,
+        fetch_max_wait_ms=FETCH_WAIT_MS_MAX,
         session_timeout_ms=10_000,
         heartbeat_interval_ms=2_000,
         metadata_max_age_ms=30_000,
