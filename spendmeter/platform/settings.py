@@ -8,23 +8,22 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from spendmeter.platform.kafka_access import KafkaAccess, Mechanism, SecurityProtocol
+from spendmeter.platform.kafka_access import KafkaAccess
 
 LOCAL_HOSTS = "localhost,127.0.0.1,[::1]"
+DEFAULT_KAFKA = {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092"}
 
 
 class Settings(BaseSettings):
     """One process's settings; every name is the environment variable (`SPENDMETER_` plus the field's name,
     but for those that the whole field knows: KAFKA_* and DATABASE_URL)."""
 
-    model_config = SettingsConfigDict(env_prefix="SPENDMETER_", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="SPENDMETER_", frozen=True, populate_by_name=True, arbitrary_types_allowed=True
+    )
 
-    kafka_bootstrap_servers: str = Field("127.0.0.1:9092", validation_alias="KAFKA_BOOTSTRAP_SERVERS")
-    kafka_security_protocol: SecurityProtocol = Field("PLAINTEXT", validation_alias="KAFKA_SECURITY_PROTOCOL")
-    kafka_sasl_mechanism: Mechanism = Field("SCRAM-SHA-512", validation_alias="KAFKA_SASL_MECHANISM")
-    kafka_sasl_username: str = Field("", validation_alias="KAFKA_SASL_USERNAME")
-    kafka_sasl_password: SecretStr = Field(SecretStr(""), validation_alias="KAFKA_SASL_PASSWORD")
-    kafka_ssl_cafile: str = Field("", validation_alias="KAFKA_SSL_CAFILE")
+    kafka: KafkaAccess = Field(default_factory=lambda: KafkaAccess.of(DEFAULT_KAFKA | os.environ))
+    """How this process reaches Kafka: the variables KAFKA_* (spendmeter/platform/kafka_access.py)."""
     database_url: SecretStr = Field(
         SecretStr("postgresql://127.0.0.1:5432/spendmeter"), validation_alias="DATABASE_URL"
     )
@@ -54,18 +53,6 @@ class Settings(BaseSettings):
     """Where people open the portal, for the links in incidents; '' = they have none."""
     webhook_allow_private: bool = False
     """Lets alert webhooks go to http:// and private addresses (the demo's sink lives on 127.0.0.1)."""
-
-    @property
-    def kafka(self) -> KafkaAccess:
-        """How this process reaches Kafka."""
-        return KafkaAccess(
-            servers=self.kafka_bootstrap_servers,
-            security_protocol=self.kafka_security_protocol,
-            mechanism=self.kafka_sasl_mechanism,
-            username=self.kafka_sasl_username,
-            password=self.kafka_sasl_password.get_secret_value(),
-            ca_file=self.kafka_ssl_cafile,
-        )
 
     @property
     def allowed_origins(self) -> list[str]:

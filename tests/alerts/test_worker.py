@@ -112,7 +112,7 @@ async def test_a_total_wakes_and_what_is_no_total_is_skipped(
     await book.budget("10")
     worker = new_worker()
     await worker.start()
-    settings = Settings(**kafka_access.environment(), topic_prefix=prefix)
+    settings = Settings(kafka=kafka_access, topic_prefix=prefix)
     sender = producer(settings, service="test")
     await sender.start()
     topic, partition = prefix + SPEND_TOTALS.name, partition_of(b"acme", 2)

@@ -34,7 +34,7 @@ def price(number: int) -> Price:
 
 @pytest.fixture
 def settings(kafka_access: KafkaAccess) -> Settings:
-    return Settings(**kafka_access.environment(), topic_prefix=f"api-{uuid4().hex[:8]}.", partitions=1)
+    return Settings(kafka=kafka_access, topic_prefix=f"api-{uuid4().hex[:8]}.", partitions=1)
 
 
 async def on_topic(settings: Settings) -> list[tuple[bytes, bytes]]:

@@ -168,7 +168,7 @@ async def bench_workers(stack: Stack, raws: list[bytes]) -> dict[str, float | No
 
 async def _measured(stack: Stack, prefix: str, command: list[str], raws: list[bytes]) -> float | None:
     """Microseconds of the command's CPU for one of the events, which it finds on its own topics."""
-    settings = Settings(**stack.kafka.environment(), topic_prefix=prefix, partitions=PARTITIONS)
+    settings = Settings(kafka=stack.kafka, topic_prefix=prefix, partitions=PARTITIONS)
     async with KafkaAdmin(stack.kafka) as admin:
         await admin.ensure_topics(list(TOPICS.values()), prefix=prefix, partitions=PARTITIONS)
     sender, reader = producer(settings, service="bench"), AIOKafkaConsumer(**stack.kafka.options())

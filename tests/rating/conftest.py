@@ -105,9 +105,7 @@ class System:
 @asynccontextmanager
 async def new_system(kafka_access: KafkaAccess) -> AsyncIterator[System]:
     """Topics that nobody else uses."""
-    settings = Settings(
-        **kafka_access.environment(), topic_prefix=f"t{uuid4().hex[:8]}.", partitions=PARTITIONS
-    )
+    settings = Settings(kafka=kafka_access, topic_prefix=f"t{uuid4().hex[:8]}.", partitions=PARTITIONS)
     async with KafkaAdmin(kafka_access) as admin:
         await admin.ensure_topics(
             list(TOPICS.values()), prefix=settings.topic_prefix, partitions=settings.partitions
