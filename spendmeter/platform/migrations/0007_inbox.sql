@@ -1,5 +1,5 @@
 -- The inbox says from when on usage waits for a rate or a price, and why it was booked without one.
--- depends: 0005_catalog_admin
+-- depends: 0006_terms
 
 -- migrate: apply
 

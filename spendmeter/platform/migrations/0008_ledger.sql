@@ -1,5 +1,5 @@
 -- Checks on amounts are named: the ledger rejects an event only for a check that it knows by name.
--- depends: 0005_catalog_admin
+-- depends: 0007_inbox
 
 -- migrate: apply
 

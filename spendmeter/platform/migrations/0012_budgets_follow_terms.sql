@@ -1,5 +1,5 @@
 -- Budgets follow a change of currency: what each is from an instant on, decided with the terms.
--- depends: 0006_terms
+-- depends: 0011_sessions
 
 -- migrate: apply
 

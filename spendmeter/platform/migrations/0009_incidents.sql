@@ -1,5 +1,5 @@
 -- Incidents as people read them: a title, figures with labels, names of keys, a link, and the peak, which stays.
--- depends: 0005_catalog_admin
+-- depends: 0008_ledger
 
 -- migrate: apply
 

@@ -1,5 +1,5 @@
 -- Keys as a snapshot, and the portal's sessions.
--- depends: 0005_catalog_admin
+-- depends: 0010_ingest
 
 -- migrate: apply
 

@@ -1,5 +1,5 @@
 -- What senders do not see by themselves: fields that were dropped, and events that were not booked, by key.
--- depends: 0005_catalog_admin
+-- depends: 0009_incidents
 
 -- migrate: apply
 
