@@ -46,7 +46,8 @@ PEER_SILENT_S_MAX = KEEPALIVE_IDLE_S + KEEPALIVE_INTERVAL_S * KEEPALIVE_COUNT
 would keep its locks for as long. On one machine the kernel answers for a frozen process, which is why the
 timeouts above are there."""
 
-_NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
+_BLOCK = re.compile(r"^-- (name|part): (\w+)\s*$", re.MULTILINE)
+_WHY = re.compile(r"\A(--.*\n)+")
 
 
 async def create_pool(
@@ -120,6 +121,14 @@ def _keep_alive(connection: Any) -> None:
 
 
 def load_sql(path: Path) -> dict[str, str]:
-    """The statements of a .sql file by name: each begins with `-- name: x`, then why, then SQL."""
-    _, *parts = _NAME.split(path.read_text("utf-8"))
-    return {name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)}
+    """The statements of a .sql file by name: each begins with `-- name: x`, then why, then SQL.
+
+    What several of them say alike is a part: it begins with `-- part: x`, and `{x}` stands for it.
+    """
+    _, *blocks = _BLOCK.split(path.read_text("utf-8"))
+    named = list(zip(blocks[::3], blocks[1::3], (body.strip() for body in blocks[2::3]), strict=True))
+    parts = {name: _WHY.sub("", body) for kind, name, body in named if kind == "part"}
+    statements = {name: body for kind, name, body in named if kind == "name"}
+    for part, text in parts.items():
+        statements = {name: body.replace(f"{{{part}}}", text) for name, body in statements.items()}
+    return statements

@@ -1,4 +1,4 @@
-"""Sessions that a frozen process left behind, on a real Postgres."""
+"""Sessions that a frozen process left behind, on a real Postgres; SQL by name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 
 import services
-from spendmeter.platform.postgres import CONNECTION_ERRORS, PEER_SILENT_S_MAX, connect
+from spendmeter.platform.postgres import CONNECTION_ERRORS, PEER_SILENT_S_MAX, connect, load_sql
 
 FREED_S_MAX = 30
 """Generous: the database says 5 s."""
@@ -108,3 +108,15 @@ def test_no_service_opens_a_session_without_these_bounds() -> None:
     sources = [path.read_text("utf-8") for path in Path(services.__path__[0]).rglob("*.py")]
     assert len(sources) > 50
     assert not [source for source in sources if re.search(r"asyncpg\.(connect|create_pool)\(", source)]
+
+
+def test_what_statements_say_alike_is_written_once(tmp_path: Path) -> None:
+    file = tmp_path / "some.sql"
+    file.write_text(
+        "-- part: wanted\n-- Why.\na = $1\n    AND b = $2\n\n-- name: one\n-- Why.\nSELECT '{}' WHERE {wanted}\n\n"
+        "-- name: two\n-- Why.\nDELETE WHERE {wanted}\n"
+    )
+    assert load_sql(file) == {
+        "one": "-- Why.\nSELECT '{}' WHERE a = $1\n    AND b = $2",
+        "two": "-- Why.\nDELETE WHERE a = $1\n    AND b = $2",
+    }

@@ -1,13 +1,35 @@
+-- part: allowed
+-- What the filter lets through. $1 to $11 are the values that each dimension may have, in the order of DIMENSIONS
+-- (null = any): planned with the values at hand, what is null costs nothing.
+($1::text[] IS NULL OR s.cost_class = ANY ($1)) AND ($2::text[] IS NULL OR s.provider = ANY ($2))
+    AND ($3::text[] IS NULL OR s.sku = ANY ($3)) AND ($4::text[] IS NULL OR s.team = ANY ($4))
+    AND ($5::text[] IS NULL OR s.project = ANY ($5)) AND ($6::text[] IS NULL OR s.feature = ANY ($6))
+    AND ($7::text[] IS NULL OR s.workflow = ANY ($7)) AND ($8::text[] IS NULL OR s.workflow_version = ANY ($8))
+    AND ($9::text[] IS NULL OR s.agent = ANY ($9)) AND ($10::text[] IS NULL OR s.environment = ANY ($10))
+    AND ($11::text[] IS NULL OR s.key_id = ANY ($11))
+
+-- part: by_group
+-- Rollups with the place of their group, null for the others: $14 the dimensions of the group (the others are ''
+-- for all, and planned away), $15 the groups that `totals` named.
+FROM rollups_minute r JOIN series s USING (tenant, series_id)
+LEFT JOIN jsonb_to_recordset($15::jsonb) AS k (place int, currency text, cost_class text, provider text,
+    sku text, team text, project text, feature text, workflow text, workflow_version text, agent text,
+    environment text, key_id text) ON k.currency = r.currency
+    AND k.cost_class = CASE WHEN 'cost_class' = ANY ($14::text[]) THEN s.cost_class ELSE '' END
+    AND k.provider = CASE WHEN 'provider' = ANY ($14) THEN s.provider ELSE '' END
+    AND k.sku = CASE WHEN 'sku' = ANY ($14) THEN s.sku ELSE '' END
+    AND k.team = CASE WHEN 'team' = ANY ($14) THEN s.team ELSE '' END
+    AND k.project = CASE WHEN 'project' = ANY ($14) THEN s.project ELSE '' END
+    AND k.feature = CASE WHEN 'feature' = ANY ($14) THEN s.feature ELSE '' END
+    AND k.workflow = CASE WHEN 'workflow' = ANY ($14) THEN s.workflow ELSE '' END
+    AND k.workflow_version = CASE WHEN 'workflow_version' = ANY ($14) THEN s.workflow_version ELSE '' END
+    AND k.agent = CASE WHEN 'agent' = ANY ($14) THEN s.agent ELSE '' END
+    AND k.environment = CASE WHEN 'environment' = ANY ($14) THEN s.environment ELSE '' END
+    AND k.key_id = CASE WHEN 'key_id' = ANY ($14) THEN s.key_id ELSE '' END
+
 -- name: series
--- The series that the filter lets through. $1 to $11 are the values that each dimension may have, in the order of
--- DIMENSIONS (null = any): planned with the values at hand, what is null costs nothing.
-SELECT series_id FROM series s
-WHERE ($1::text[] IS NULL OR cost_class = ANY ($1)) AND ($2::text[] IS NULL OR provider = ANY ($2))
-    AND ($3::text[] IS NULL OR sku = ANY ($3)) AND ($4::text[] IS NULL OR team = ANY ($4))
-    AND ($5::text[] IS NULL OR project = ANY ($5)) AND ($6::text[] IS NULL OR feature = ANY ($6))
-    AND ($7::text[] IS NULL OR workflow = ANY ($7)) AND ($8::text[] IS NULL OR workflow_version = ANY ($8))
-    AND ($9::text[] IS NULL OR agent = ANY ($9)) AND ($10::text[] IS NULL OR environment = ANY ($10))
-    AND ($11::text[] IS NULL OR key_id = ANY ($11))
+-- The series that the filter lets through.
+SELECT series_id FROM series s WHERE {allowed}
 
 -- name: join_by_hash
 -- For the rest of the transaction: rollups meet their series by hash. Series that are seconds old are in no
@@ -16,9 +38,8 @@ SELECT set_config('enable_nestloop', 'off', true)
 
 -- name: totals
 -- What was spent in [$12, $13) by group and currency, from the minute rollups: a series that was ever seen and
--- spent nothing in the range costs nothing here. $1 to $11 as above; $14 the dimensions of the group (the others
--- are '' for all, and planned away); $15 what to rank by. Named are each currency's groups $16 + 1 to $16 + $17;
--- place = null sums up all others of the currency, and says how many these are.
+-- spent nothing in the range costs nothing here. $14 the dimensions of the group, $15 what to rank by. Named are
+-- each currency's groups $16 + 1 to $16 + $17; place = null sums up all others of it, and says how many these are.
 SELECT currency, place, CASE WHEN place IS NULL THEN count(*) ELSE 0 END AS others,
     ARRAY[min(g1), min(g2), min(g3), min(g4), min(g5), min(g6), min(g7), min(g8), min(g9), min(g10), min(g11)]
         AS key,
@@ -49,14 +70,7 @@ FROM (
             sum(r.unpriced_events) AS unpriced_events, sum(r.list) AS list, sum(r.contracted) AS contracted,
             sum(r.effective) AS effective, sum(r.of_which_provisional) AS of_which_provisional
             FROM rollups_minute r JOIN series s USING (tenant, series_id)
-            WHERE r.bucket >= $12 AND r.bucket < $13
-                AND ($1::text[] IS NULL OR s.cost_class = ANY ($1)) AND ($2::text[] IS NULL OR s.provider = ANY ($2))
-                AND ($3::text[] IS NULL OR s.sku = ANY ($3)) AND ($4::text[] IS NULL OR s.team = ANY ($4))
-                AND ($5::text[] IS NULL OR s.project = ANY ($5)) AND ($6::text[] IS NULL OR s.feature = ANY ($6))
-                AND ($7::text[] IS NULL OR s.workflow = ANY ($7))
-                AND ($8::text[] IS NULL OR s.workflow_version = ANY ($8))
-                AND ($9::text[] IS NULL OR s.agent = ANY ($9)) AND ($10::text[] IS NULL OR s.environment = ANY ($10))
-                AND ($11::text[] IS NULL OR s.key_id = ANY ($11))
+            WHERE r.bucket >= $12 AND r.bucket < $13 AND {allowed}
             GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
         ) AS groups
     ) AS numbered
@@ -64,61 +78,19 @@ FROM (
 GROUP BY currency, place ORDER BY currency, place
 
 -- name: buckets
--- The same by bucket: $15 the groups that `totals` named; $16 the starts of the buckets. What is not there is 0.
+-- The same by bucket: $16 the starts of the buckets. What is not there is 0.
 SELECT r.currency, k.place, width_bucket(r.bucket, $16::timestamptz[]) AS n, sum(r.events)::bigint AS events,
     sum(r.unpriced_events)::bigint AS unpriced_events, sum(r.list) AS list, sum(r.contracted) AS contracted,
     sum(r.effective) AS effective, sum(r.of_which_provisional) AS of_which_provisional
-FROM rollups_minute r JOIN series s USING (tenant, series_id)
-LEFT JOIN jsonb_to_recordset($15::jsonb) AS k (place int, currency text, cost_class text, provider text,
-    sku text, team text, project text, feature text, workflow text, workflow_version text, agent text,
-    environment text, key_id text) ON k.currency = r.currency
-    AND k.cost_class = CASE WHEN 'cost_class' = ANY ($14::text[]) THEN s.cost_class ELSE '' END
-    AND k.provider = CASE WHEN 'provider' = ANY ($14) THEN s.provider ELSE '' END
-    AND k.sku = CASE WHEN 'sku' = ANY ($14) THEN s.sku ELSE '' END
-    AND k.team = CASE WHEN 'team' = ANY ($14) THEN s.team ELSE '' END
-    AND k.project = CASE WHEN 'project' = ANY ($14) THEN s.project ELSE '' END
-    AND k.feature = CASE WHEN 'feature' = ANY ($14) THEN s.feature ELSE '' END
-    AND k.workflow = CASE WHEN 'workflow' = ANY ($14) THEN s.workflow ELSE '' END
-    AND k.workflow_version = CASE WHEN 'workflow_version' = ANY ($14) THEN s.workflow_version ELSE '' END
-    AND k.agent = CASE WHEN 'agent' = ANY ($14) THEN s.agent ELSE '' END
-    AND k.environment = CASE WHEN 'environment' = ANY ($14) THEN s.environment ELSE '' END
-    AND k.key_id = CASE WHEN 'key_id' = ANY ($14) THEN s.key_id ELSE '' END
-WHERE r.bucket >= $12 AND r.bucket < $13
-    AND ($1::text[] IS NULL OR s.cost_class = ANY ($1)) AND ($2::text[] IS NULL OR s.provider = ANY ($2))
-    AND ($3::text[] IS NULL OR s.sku = ANY ($3)) AND ($4::text[] IS NULL OR s.team = ANY ($4))
-    AND ($5::text[] IS NULL OR s.project = ANY ($5)) AND ($6::text[] IS NULL OR s.feature = ANY ($6))
-    AND ($7::text[] IS NULL OR s.workflow = ANY ($7))
-    AND ($8::text[] IS NULL OR s.workflow_version = ANY ($8))
-    AND ($9::text[] IS NULL OR s.agent = ANY ($9)) AND ($10::text[] IS NULL OR s.environment = ANY ($10))
-    AND ($11::text[] IS NULL OR s.key_id = ANY ($11))
+{by_group}
+WHERE r.bucket >= $12 AND r.bucket < $13 AND {allowed}
 GROUP BY 1, 2, 3
 
 -- name: usage
 -- The quantities of the same groups and buckets, by unit.
 SELECT r.currency, k.place, width_bucket(r.bucket, $16::timestamptz[]) AS n, u.key AS unit,
     sum(u.value::numeric) AS quantity
-FROM rollups_minute r JOIN series s USING (tenant, series_id)
-LEFT JOIN jsonb_to_recordset($15::jsonb) AS k (place int, currency text, cost_class text, provider text,
-    sku text, team text, project text, feature text, workflow text, workflow_version text, agent text,
-    environment text, key_id text) ON k.currency = r.currency
-    AND k.cost_class = CASE WHEN 'cost_class' = ANY ($14::text[]) THEN s.cost_class ELSE '' END
-    AND k.provider = CASE WHEN 'provider' = ANY ($14) THEN s.provider ELSE '' END
-    AND k.sku = CASE WHEN 'sku' = ANY ($14) THEN s.sku ELSE '' END
-    AND k.team = CASE WHEN 'team' = ANY ($14) THEN s.team ELSE '' END
-    AND k.project = CASE WHEN 'project' = ANY ($14) THEN s.project ELSE '' END
-    AND k.feature = CASE WHEN 'feature' = ANY ($14) THEN s.feature ELSE '' END
-    AND k.workflow = CASE WHEN 'workflow' = ANY ($14) THEN s.workflow ELSE '' END
-    AND k.workflow_version = CASE WHEN 'workflow_version' = ANY ($14) THEN s.workflow_version ELSE '' END
-    AND k.agent = CASE WHEN 'agent' = ANY ($14) THEN s.agent ELSE '' END
-    AND k.environment = CASE WHEN 'environment' = ANY ($14) THEN s.environment ELSE '' END
-    AND k.key_id = CASE WHEN 'key_id' = ANY ($14) THEN s.key_id ELSE '' END
+{by_group}
 CROSS JOIN jsonb_each(r.usage) AS u
-WHERE r.bucket >= $12 AND r.bucket < $13
-    AND ($1::text[] IS NULL OR s.cost_class = ANY ($1)) AND ($2::text[] IS NULL OR s.provider = ANY ($2))
-    AND ($3::text[] IS NULL OR s.sku = ANY ($3)) AND ($4::text[] IS NULL OR s.team = ANY ($4))
-    AND ($5::text[] IS NULL OR s.project = ANY ($5)) AND ($6::text[] IS NULL OR s.feature = ANY ($6))
-    AND ($7::text[] IS NULL OR s.workflow = ANY ($7))
-    AND ($8::text[] IS NULL OR s.workflow_version = ANY ($8))
-    AND ($9::text[] IS NULL OR s.agent = ANY ($9)) AND ($10::text[] IS NULL OR s.environment = ANY ($10))
-    AND ($11::text[] IS NULL OR s.key_id = ANY ($11))
+WHERE r.bucket >= $12 AND r.bucket < $13 AND {allowed}
 GROUP BY 1, 2, 3, 4
