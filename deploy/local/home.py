@@ -109,12 +109,3 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
         return True
-
-
-def accepts(port: int) -> bool:
-    """True when something listens there."""
-    try:
-        socket.create_connection((LOOPBACK, port), timeout=0.5).close()
-    except OSError:
-        return False
-    return True

@@ -36,7 +36,7 @@ from services.api.keys import Keys
 from services.api.openapi import DESCRIPTION, answers, with_problems
 from services.api.progress import Progress
 from services.api.representation import Negotiated
-from services.api.waiting import Waiting
+from services.api.waiting import Waiters
 from spendmeter.platform.serve import probe_routes
 from spendmeter.platform.settings import Settings
 from spendmeter.platform.telemetry import Meters
@@ -100,7 +100,7 @@ def create_app(
     app.state.database = database
     app.state.keys = Keys(database)
     app.state.progress = progress
-    app.state.waiting = Waiting(database)
+    app.state.waiting = Waiters(database)
     app.state.catalog = Catalog(database)
     problems.install(app)
     app.router.routes.extend(probe_routes(not_ready))

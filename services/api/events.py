@@ -22,7 +22,7 @@ from services.api.question import decode_cursor, filters_of, zone_of
 from services.api.representation import Negotiated
 from services.api.spans import From, Range, RangeName, To, Zone, checked_range, span_of
 from services.api.sums import read_series
-from services.api.waiting import WAIT_S_MAX, Waiting, wait_s
+from services.api.waiting import WAIT_S_MAX, Waiters, wait_s
 from spendmeter.contracts.catalog import (
     Adjustment,
     Calendar,
@@ -187,7 +187,7 @@ async def get_events(
     if wait is not None:
         if source is None or id is None:
             raise invalid("wait", "is for one event: give its source and id")
-        waiting: Waiting = request.app.state.waiting
+        waiting: Waiters = request.app.state.waiting
         await waiting.until_known(caller.tenant, identity(caller.tenant, source, id), wait_s(wait))
     async with database_of(request).reading(caller.tenant) as connection:
         if source is not None and id is not None:

@@ -34,8 +34,8 @@ from services.api.spans import From, Range, To, Zone, span_of, whole_minutes
 from services.api.sums import (
     NOTHING,
     Cell,
+    GroupTotal,
     Page,
-    Total,
     Wanted,
     has_more,
     page_of,
@@ -234,7 +234,7 @@ def _cursor(place: _Place, **where: int) -> str:
 
 
 def _row(
-    each: Total, n: int, sums: Mapping[str, Any], quantities: Mapping[Cell, Any], asked: Asked
+    each: GroupTotal, n: int, sums: Mapping[str, Any], quantities: Mapping[Cell, Any], asked: Asked
 ) -> dict[str, Any]:
     return {
         **each.group,
@@ -247,7 +247,11 @@ def _row(
 
 
 def _series(
-    totals: list[Total], page: Page, sums: Mapping[Cell, Any], quantities: Mapping[Cell, Any], asked: Asked
+    totals: list[GroupTotal],
+    page: Page,
+    sums: Mapping[Cell, Any],
+    quantities: Mapping[Cell, Any],
+    asked: Asked,
 ) -> Iterable[dict[str, Any]]:
     for n, each in page.cells(totals):
         first, beyond = asked.wanted.edges[n - 1 : n + 1]

@@ -52,7 +52,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Total:
+class GroupTotal:
     """One row: a group of one currency, or (place None) all the groups of that currency that the page does
     not name, of which there are `others`. `last_minute` = the last in which any of them spent."""
 
@@ -74,23 +74,25 @@ async def read_series(connection: Connection, filters: Filters) -> list[bytes]:
     return [row["series_id"] for row in await connection.fetch(SQL["series"], *allowed(filters))]
 
 
-async def read_totals(connection: Connection, wanted: Wanted, own_currency: str) -> list[Total]:
+async def read_totals(connection: Connection, wanted: Wanted, own_currency: str) -> list[GroupTotal]:
     """The range's sums: the tenant's own currency first, in each the named groups by amount, then the others.
     The rows of a currency always add up to all of it, whichever page they are of."""
     await connection.execute(SQL["join_by_hash"])
     rows = await connection.fetch(SQL["totals"], *wanted.parameters, wanted.measure, wanted.skip, wanted.top)
     totals = [_total(row, wanted.group_by) for row in rows]
     if not totals and not wanted.group_by:
-        return [Total(currency=own_currency, place=1, others=0, group={}, last_minute=_NEVER, sums=NOTHING)]
+        return [
+            GroupTotal(currency=own_currency, place=1, others=0, group={}, last_minute=_NEVER, sums=NOTHING)
+        ]
     return sorted(
         totals,
         key=lambda each: (each.currency != own_currency, each.currency, each.place is None, each.place or 0),
     )
 
 
-def _total(row: Any, group_by: Sequence[str]) -> Total:
+def _total(row: Any, group_by: Sequence[str]) -> GroupTotal:
     values = dict(zip(DIMENSIONS, row["key"], strict=True))
-    return Total(
+    return GroupTotal(
         currency=row["currency"],
         place=row["place"],
         others=row["others"],
@@ -100,12 +102,12 @@ def _total(row: Any, group_by: Sequence[str]) -> Total:
     )
 
 
-def has_more(totals: Sequence[Total], wanted: Wanted) -> bool:
+def has_more(totals: Sequence[GroupTotal], wanted: Wanted) -> bool:
     """Whether some currency has groups after those of this page."""
     return any(each.others > wanted.skip for each in totals)
 
 
-def _named(totals: Sequence[Total]) -> list[dict[str, Any]]:
+def _named(totals: Sequence[GroupTotal]) -> list[dict[str, Any]]:
     """The page's groups, as the statements read them."""
     return [
         {**dict.fromkeys(DIMENSIONS, ""), **each.group, "currency": each.currency, "place": each.place}
@@ -124,14 +126,18 @@ class Page:
     row: int
     rows_max: int
 
-    def cells(self, totals: Sequence[Total]) -> list[tuple[int, Total]]:
+    def cells(self, totals: Sequence[GroupTotal]) -> list[tuple[int, GroupTotal]]:
         """Bucket and total of each row."""
         every = [(n, each) for n in range(self.first, self.last + 1) for each in totals]
         return every[self.row : self.row + self.rows_max]
 
 
 def page_of(
-    totals: Sequence[Total], edges: Sequence[datetime], place: tuple[int, int], rows_max: int, now: datetime
+    totals: Sequence[GroupTotal],
+    edges: Sequence[datetime],
+    place: tuple[int, int],
+    rows_max: int,
+    now: datetime,
 ) -> tuple[Page, tuple[int, int] | None]:
     """The page that begins at `place` = (bucket, row), and where the next one does (None = it was the last).
 
@@ -151,7 +157,7 @@ def page_of(
 
 
 async def read_buckets(
-    connection: Connection, wanted: Wanted, totals: Sequence[Total], page: Page
+    connection: Connection, wanted: Wanted, totals: Sequence[GroupTotal], page: Page
 ) -> dict[Cell, Mapping[str, Any]]:
     """The sums of the page's buckets; what was not spent in is not there."""
     edges = wanted.edges[page.first - 1 : page.last + 1]
@@ -167,7 +173,7 @@ async def read_buckets(
 
 
 async def read_quantities(
-    connection: Connection, wanted: Wanted, totals: Sequence[Total], page: Page | None
+    connection: Connection, wanted: Wanted, totals: Sequence[GroupTotal], page: Page | None
 ) -> dict[Cell, dict[str, Decimal]]:
     """Quantities by unit of every total (bucket 0), and of the page's buckets."""
     if not totals:

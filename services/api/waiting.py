@@ -33,7 +33,7 @@ def wait_s(text: str) -> float:
     return seconds
 
 
-class Waiting:
+class Waiters:
     """Who waits for which identity; the process's own, for tenants' looks are shared."""
 
     def __init__(self, database: Database) -> None:

@@ -26,7 +26,7 @@ LEFT_AT_ONCE = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bounds:
+class ConnectionBounds:
     """What a stranger may have of a process."""
 
     head_bytes: int = 32 * 1024
@@ -62,7 +62,7 @@ class TurnedAway(Exception):
 class Connection(HttpToolsProtocol):
     """`look(now)` must be called about once a second: it ends what lasts too long."""
 
-    def __init__(self, *, bounds: Bounds, meters: Meters, **uvicorns: Any) -> None:
+    def __init__(self, *, bounds: ConnectionBounds, meters: Meters, **uvicorns: Any) -> None:
         super().__init__(**uvicorns)
         self._bounds = bounds
         self._meters = meters

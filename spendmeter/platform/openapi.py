@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from spendmeter.platform.connection import Bounds
+from spendmeter.platform.connection import ConnectionBounds
 
 PROBLEM_TYPE = "application/problem+json"
-_BOUNDS = Bounds()
+_BOUNDS = ConnectionBounds()
 
 
 class Problem(NamedTuple):

@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from spendmeter.platform.connection import Bounds, Connection
+from spendmeter.platform.connection import Connection, ConnectionBounds
 from spendmeter.platform.drain import HeardOut
 from spendmeter.platform.hosts import KnownHosts
 from spendmeter.platform.problem import problem as problem
@@ -83,9 +83,10 @@ class Server(uvicorn.Server):
     """uvicorn within bounds, and without signal handlers: one owner decides when a process stops."""
 
     def __init__(
-        self, app: ASGIApp, settings: Settings, *, bounds: Bounds | None = None, **options: Any
+        self, app: ASGIApp, settings: Settings, *, bounds: ConnectionBounds | None = None, **options: Any
     ) -> None:
-        held = replace(bounds or Bounds(), connections=connections_max((bounds or Bounds()).connections))
+        wanted = bounds or ConnectionBounds()
+        held = replace(wanted, connections=connections_max(wanted.connections))
         super().__init__(
             uvicorn.Config(
                 HeardOut(KnownHosts(app, settings.host_names)),

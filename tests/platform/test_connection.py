@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from spendmeter.platform.connection import Bounds
+from spendmeter.platform.connection import ConnectionBounds
 from tests.platform.served import MB, Served, problem_of, rest_of, serving
 
 POST = b"POST /taken HTTP/1.1\r\nHost: localhost\r\n"
@@ -166,7 +166,7 @@ def test_a_client_that_asks_before_it_sends_is_told_to_go_on_or_refused_at_once(
 
 @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
 def test_strangers_who_hold_every_connection_make_room_for_who_asks(loop: str) -> None:
-    with serving(loop, Bounds(head_s=60, connections=40)) as small, ExitStack() as stack:
+    with serving(loop, ConnectionBounds(head_s=60, connections=40)) as small, ExitStack() as stack:
         for number in range(200):
             stack.enter_context(small.open(GET + b"x: "))
             if number % 20 == 0:
@@ -176,7 +176,7 @@ def test_strangers_who_hold_every_connection_make_room_for_who_asks(loop: str) -
 
 @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
 def test_where_every_connection_is_being_answered_the_next_is_told_503(loop: str) -> None:
-    with serving(loop, Bounds(connections=10)) as small, ExitStack() as stack:
+    with serving(loop, ConnectionBounds(connections=10)) as small, ExitStack() as stack:
         asked = b"GET /slow HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         waiting = [stack.enter_context(small.open(asked)) for _ in range(10)]
         time.sleep(0.3)
