@@ -8,12 +8,12 @@ from typing import Any
 
 import uvloop
 
+from services.api.accounting.log_ends import LogEnds
+from services.api.accounting.progress import Progress
+from services.api.accounting.upkeep import Upkeep
 from services.api.app import create_app
-from services.api.catalog import CatalogPublisher
-from services.api.database import POOL_CONNECTIONS_MAX, Database, prepare
-from services.api.log_ends import LogEnds
-from services.api.progress import Progress
-from services.api.upkeep import Upkeep
+from services.api.catalog.publisher import CatalogPublisher
+from services.api.http.database import POOL_CONNECTIONS_MAX, Database, prepare
 from spendmeter.platform.postgres import CONNECTION_ERRORS, create_pool
 from spendmeter.platform.serve import Server
 from spendmeter.platform.settings import Settings

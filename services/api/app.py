@@ -13,30 +13,27 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.api import (
-    accounting,
-    assets,
-    budgets,
-    catalog_inbox,
-    catalog_models,
-    catalog_proposals,
-    channels,
-    dropped,
-    events,
-    incidents,
-    problems,
-    session,
-    spend,
-)
-from services.api.auth import Anyone
-from services.api.catalog import SQL as CATALOG_SQL
-from services.api.catalog_book import Catalog
-from services.api.database import Database, database_of
-from services.api.keys import Keys
-from services.api.openapi import DESCRIPTION, answers, with_problems
-from services.api.progress import Progress
-from services.api.representation import Negotiated
-from services.api.waiting import Waiters
+from services.api.accounting import routes as accounting
+from services.api.accounting.progress import Progress
+from services.api.budgets import routes as budgets
+from services.api.catalog import dropped
+from services.api.catalog import inbox as catalog_inbox
+from services.api.catalog import models as catalog_models
+from services.api.catalog import proposals as catalog_proposals
+from services.api.catalog.book import Catalog
+from services.api.catalog.publisher import SQL as CATALOG_SQL
+from services.api.events import routes as events
+from services.api.http import problems, session
+from services.api.http.auth import Anyone
+from services.api.http.database import Database, database_of
+from services.api.http.keys import Keys
+from services.api.http.openapi import DESCRIPTION, answers, with_problems
+from services.api.http.representation import Negotiated
+from services.api.incidents import channels
+from services.api.incidents import routes as incidents
+from services.api.portal import assets
+from services.api.spend import routes as spend
+from services.api.spend.waiting import Waiters
 from spendmeter.platform.serve import probe_routes
 from spendmeter.platform.settings import Settings
 from spendmeter.platform.telemetry import Meters

@@ -10,11 +10,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from services.api.accounting.progress import Progress
 from services.api.app import create_app
-from services.api.catalog_book import Catalog
-from services.api.database import Database, prepare
-from services.api.keys import Keys
-from services.api.progress import Progress
+from services.api.catalog.book import Catalog
+from services.api.http.database import Database, prepare
+from services.api.http.keys import Keys
 from spendmeter.platform.catalog_store import record
 from spendmeter.platform.migrate import migrate
 from spendmeter.platform.postgres import create_pool

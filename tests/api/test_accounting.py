@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import httpx
 
-from services.api.database import Database
-from services.api.progress import Progress
-from services.api.upkeep import Upkeep
+from services.api.accounting.progress import Progress
+from services.api.accounting.upkeep import Upkeep
+from services.api.http.database import Database
 from tests.api.book import Book
 
 

@@ -13,11 +13,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from services.api import shares
-from services.api.auth import COOKIE
-from services.api.database import Database
-from services.api.keys import SESSIONS_OF_A_KEY_MAX, SNAPSHOT_S, Keys
-from services.api.shares import TENANT_CONNECTIONS_MAX
+from services.api.http import shares
+from services.api.http.auth import COOKIE
+from services.api.http.database import Database
+from services.api.http.keys import SESSIONS_OF_A_KEY_MAX, SNAPSHOT_S, Keys
+from services.api.http.shares import TENANT_CONNECTIONS_MAX
 from spendmeter.platform.keys import revoke_key
 from tests.api.book import Book
 

@@ -11,8 +11,8 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from services.api.catalog import CatalogPublisher, OnTopic, missing
-from services.api.database import Database
+from services.api.catalog.publisher import CatalogPublisher, OnTopic, missing
+from services.api.http.database import Database
 from services.rating.catalog import Assembly
 from spendmeter.contracts.catalog import PUBLICATION_KEY, Price, Publication, decode_catalog, identified
 from spendmeter.platform.catalog_store import record

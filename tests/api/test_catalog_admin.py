@@ -195,7 +195,7 @@ async def test_a_proposal_says_what_the_last_thirty_days_would_have_cost(
 async def test_what_could_not_be_repriced_is_said(
     operator: httpx.AsyncClient, book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.api.catalog_impact.IMPACT_EVENTS_MAX", 1)
+    monkeypatch.setattr("services.api.catalog.impact.IMPACT_EVENTS_MAX", 1)
     await booked(book, "acme", "old", 9, 1_000_000, "1")
     await booked(book, "acme", "new", 2, 3_000_000, "3")
     money = (await propose(operator, prices(amount="2"), withdraw=IN.id))["review"]["impact"]

@@ -11,7 +11,7 @@ import httpx
 import msgspec
 import pytest
 
-from services.api import receipt
+from services.api.events import receipt
 from spendmeter.contracts.catalog import FxRate, Price, TenantTerms, encode_catalog, identified, published
 from spendmeter.contracts.events import Labels, UsageData, UsageEvent
 from spendmeter.contracts.rated import Line

@@ -11,9 +11,9 @@ import asyncpg
 import httpx
 import pytest
 
+from services.api.accounting.progress import Progress
 from services.api.app import create_app
-from services.api.database import Database
-from services.api.progress import Progress
+from services.api.http.database import Database
 from spendmeter.contracts.periods import period_bounds
 from spendmeter.platform.settings import Settings
 from tests.api.book import Book

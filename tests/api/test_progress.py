@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from services.api.progress import ENDS_MAX, Completeness, Progress
+from services.api.accounting.progress import ENDS_MAX, Completeness, Progress
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import pytest
 
-from services.api.problems import Refused
-from services.api.question import (
+from services.api.http.problems import Refused
+from services.api.http.question import (
     BUCKETS_MAX,
     Bucket,
     bucket_edges,
@@ -20,7 +20,7 @@ from services.api.question import (
     filters_of,
     zone_of,
 )
-from services.api.spans import Calendar, checked_range
+from services.api.spend.spans import Calendar, checked_range
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe",
          "Africa/Cairo", "America/St_Johns", "Pacific/Chatham")  # fmt: skip

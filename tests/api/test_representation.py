@@ -12,11 +12,11 @@ from typing import Any
 import httpx
 import pytest
 
+from services.api.accounting.progress import Progress
 from services.api.app import create_app
-from services.api.database import Database
-from services.api.progress import Progress
-from services.api.representation import CSV, JSON, csv_of, form_of
-from services.api.spend import Row
+from services.api.http.database import Database
+from services.api.http.representation import CSV, JSON, csv_of, form_of
+from services.api.spend.routes import Row
 from spendmeter.platform.settings import Settings
 from tests.api.book import Book
 from tests.api.test_events import LINES, event

@@ -8,8 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from services.api import shares as module
-from services.api.shares import (
+from services.api.http import shares as module
+from services.api.http.shares import (
     CONNECTIONS_MAX,
     RESERVED,
     TENANT_CONNECTIONS_MAX,

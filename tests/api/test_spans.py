@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.api.problems import Refused
-from services.api.spans import RANGES, Calendar, instant_of, named_span, span_of, whole_minutes
+from services.api.http.problems import Refused
+from services.api.spend.spans import RANGES, Calendar, instant_of, named_span, span_of, whole_minutes
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 25, 23, 30, 15, tzinfo=UTC)

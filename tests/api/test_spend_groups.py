@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from services.api.sums import NOTHING, GroupTotal, page_of
+from services.api.spend.sums import NOTHING, GroupTotal, page_of
 from tests.api.book import Book
 from tests.api.test_spend import DAY, ask
 

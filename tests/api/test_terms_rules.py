@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.api.terms_rules import budget_says, change_of, sentences
+from services.api.catalog.terms_rules import budget_says, change_of, sentences
 from spendmeter.contracts.terms import Terms, Timeline
 from spendmeter.pricing.conditions import CatalogError
 

@@ -19,10 +19,10 @@ import uvicorn
 from click.testing import Result
 from typer.testing import CliRunner
 
+from cli.app import build
+from services.api.accounting.progress import Progress
 from services.api.app import create_app
-from services.api.database import Database, prepare
-from services.api.progress import Progress
-from spendmeter.cli.app import build
+from services.api.http.database import Database, prepare
 from spendmeter.contracts.units import UNITS
 from spendmeter.platform.catalog_store import record
 from spendmeter.platform.keys import create_key, create_tenant

@@ -10,8 +10,8 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from services.api.openapi import EXAMPLES
-from spendmeter.cli.app import build
+from cli.app import build
+from services.api.http.openapi import EXAMPLES
 from tests.cli.fake import Fake, fake_system
 
 RECEIPT = EXAMPLES["receipt"]

@@ -9,7 +9,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from spendmeter.cli.app import build
+from cli.app import build
 from spendmeter.platform.keys import parse_key
 from spendmeter.platform.migrate import migrate
 

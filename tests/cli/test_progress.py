@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 
-from spendmeter.cli import _progress
-from spendmeter.cli._figures import Item, Rate, Shown
+from cli import _progress
+from cli._figures import Item, Rate, Shown
 
 AT = datetime(2026, 11, 25, 18, 3, 31, tzinfo=UTC)
 SHOWN = Shown(

@@ -10,8 +10,8 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from spendmeter.cli._outcome import print_receipt
-from spendmeter.cli.app import build
+from cli._outcome import print_receipt
+from cli.app import build
 from spendmeter.platform import settings
 from tests.cli.fake import Fake, fake_system
 

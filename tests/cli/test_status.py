@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spendmeter.cli import status
+from cli import status
 
 
 def told(capsys: pytest.CaptureFixture[str], **states: str) -> list[str]:

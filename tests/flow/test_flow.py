@@ -15,7 +15,7 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from spendmeter.cli._welcome import welcome
+from cli._welcome import welcome
 from spendmeter.contracts.events import identity
 from spendmeter.contracts.topics import partition_of
 from tests.flow.book import money, position, settled

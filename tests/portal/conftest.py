@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser, BrowserContext, async_playwright
 
+from services.api.accounting.progress import Progress
 from services.api.app import create_app
-from services.api.database import Database
-from services.api.progress import Progress
+from services.api.http.database import Database
 from spendmeter.platform.serve import Server
 from spendmeter.platform.settings import Settings
 from tests.api.conftest import book, database, database_url

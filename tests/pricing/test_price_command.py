@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from spendmeter.cli.app import build
+from cli.app import build
 
 APP = build(["price"])
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from spendmeter.cli import _verify
+from cli import _verify
 from spendmeter.verify.progress import Progress
 from spendmeter.verify.report import Report
 from spendmeter.verify.verdict import sentences

@@ -184,7 +184,7 @@ async def test_the_command_prints_json_and_exits_by_what_it_found(
     if spoiled:
         await book.owner.execute("UPDATE entries SET effective = effective + 1 WHERE event LIKE '%\"e7\"%'")
     prices = book.sent.with_name("prices.toml")
-    command = [sys.executable, "-m", "spendmeter.cli", "verify", "--json", "--settle", "0"]
+    command = [sys.executable, "-m", "cli", "verify", "--json", "--settle", "0"]
     command += [
         "--submissions",
         str(book.sent),

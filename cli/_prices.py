@@ -1,0 +1,63 @@
+"""The price book that `spendmeter price` asks: the running system's, or the one of this release."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from cli._running import fail, home
+
+CONNECT_S_MAX = 5.0
+READ_S_MAX = 30.0
+
+
+@dataclass(frozen=True)
+class Prices:
+    """A book, and what a person calls it."""
+
+    book: Any
+    name: str
+
+
+def running(tenant: str) -> Prices | None:
+    """The newest publication of the system that runs from this home; None when none does. Ends the command
+    when it does not answer, or has no such tenant."""
+    from deploy.local.state import read_state
+
+    state = read_state(home())
+    if state is None or not state.running or "DATABASE_URL" not in state.environment:
+        return None
+    try:
+        return asyncio.run(_published(state.environment["DATABASE_URL"], tenant))
+    except OSError as trouble:
+        fail(f"the running system's catalog cannot be read ({trouble}); --shipped asks this release's")
+
+
+def shipped(*providers: str) -> Prices:
+    """The catalog of this release; only these providers' part of the public one."""
+    from spendmeter.pricing.catalog import load_snapshot
+    from spendmeter.pricing.price_book import PriceBook
+
+    return Prices(PriceBook(load_snapshot(*providers)), "the catalog of this release; no system is asked")
+
+
+async def _published(url: str, tenant: str) -> Prices:
+    import asyncpg
+
+    from spendmeter.contracts.catalog import decode_catalog
+    from spendmeter.pricing.price_book import PriceBook
+
+    try:
+        connection = await asyncpg.connect(url, timeout=CONNECT_S_MAX, command_timeout=READ_S_MAX)
+        try:
+            if tenant and not await connection.fetchval("SELECT 1 FROM tenants WHERE tenant = $1", tenant):
+                fail(f"--tenant {tenant}: the running system has no such tenant")
+            rows = await connection.fetch("SELECT body, version FROM catalog_to_publish(0)")
+        finally:
+            await connection.close()
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+        raise OSError(f"{type(error).__name__}: {error}") from error
+    version = max((row["version"] for row in rows), default=0)
+    book = PriceBook((decode_catalog(row["body"]) for row in rows), version)
+    return Prices(book, f"publication {version} of the running system")

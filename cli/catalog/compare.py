@@ -1,0 +1,117 @@
+"""The catalog beside itself at another time, and beside other sources; what is agreed with tenants."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.catalog._api import ask, contents
+from cli.catalog._instants import version
+from cli.catalog._options import Json, Tenant
+from cli.catalog._print import print_changes, print_left_out, shown, when
+
+NAMES_SHOWN = 20
+
+
+def changes(
+    since: Annotated[str, typer.Argument(help="A version, a day, or an instant as 2026-11-01T00:00:00Z.")],
+    until: Annotated[str, typer.Argument(help="The same. Default: now.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="How many to print.")] = 200,
+    tenant: Tenant = "",
+    json: Json = False,
+) -> None:
+    """Report what changed between two publications or instants.
+
+    \b
+    Examples:
+      spendmeter catalog changes 1
+      spendmeter catalog changes 2026-10-01 2026-11-01
+    """
+    asked = {"from": version(since)} | ({"to": version(until)} if until else {})
+    answer = ask("GET", "changes", tenant, asked)
+    if not shown(answer, json):
+        answer["changes"] = answer["changes"][:limit]
+        typer.echo(f"after version {answer['since']}, up to {answer['until']}:")
+        print_changes(answer)
+
+
+def terms(
+    tenant: Tenant = "",
+    history: Annotated[bool, typer.Option("--history", help="With those that were withdrawn.")] = False,
+    json: Json = False,
+) -> None:
+    """Show what is agreed with tenants, from when: currency, time zone, contracts, bounds of the unknown.
+
+    \b
+    Examples:
+      spendmeter catalog terms
+      spendmeter catalog terms --tenant acme --history
+    """
+    from json import dumps
+
+    answer = ask("GET", "terms", tenant, {"history": str(history).lower()})
+    if shown(answer, json):
+        return
+    for each in answer["terms"]:
+        since, until = each.get("effective_from"), each["effective_to"]
+        span = f"from {when(since) if since else 'the beginning'}{f' until {when(until)}' if until else ''}"
+        counts = f"{each.get('currency', 'USD')}, {each.get('time_zone', 'UTC')}"
+        typer.echo(f"{each['tenant']}: {counts}, {span} ({each['state']})")
+        by = f" by {each['by']}" if each.get("by") else ""
+        stated = f"stated {when(each['recorded_at'])}{by}"
+        typer.echo(f"  entry {each['id']}, version {each['version']}, {stated}, says {each['source']}")
+        if more := {name: value for name, value in each.items() if name not in _SHOWN_OF_TERMS}:
+            typer.echo(f"  {dumps(more)}")
+    if not answer["terms"]:
+        typer.echo("none: US dollars, UTC, no contracts")
+
+
+_SHOWN_OF_TERMS = (
+    "type", "id", "version", "source", "recorded_at", "by", "note", "revision", "tenant", "currency",
+    "time_zone", "effective_from", "effective_to", "state",
+)  # fmt: skip
+
+
+def consensus(
+    files: Annotated[
+        list[Path], typer.Argument(help="Other sources' price files.", exists=True, dir_okay=False)
+    ],
+    tenant: Tenant = "",
+    json: Json = False,
+) -> None:
+    """Report where other sources state other prices than the catalog. Exit code 1 where any does.
+
+    \b
+    Examples:
+      spendmeter catalog consensus model_prices_and_context_window.json genai-prices.json
+    """
+    reports = {
+        str(file): ask("POST", "consensus", tenant, {"name": file.name}, content=contents(file))
+        for file in files
+    }
+    if not shown(reports, json):
+        for name, report in reports.items():
+            _print_consensus(name, report)
+    if any(report["disagreements_total"] for report in reports.values()):
+        raise typer.Exit(1)
+
+
+def _print_consensus(name: str, report: Any) -> None:
+    """Where one source differs."""
+    typer.echo(f"{name} and catalog version {report['version']}: {report['models']:,} models in both")
+    for each in report["disagreements"]:
+        conditions = f" ({each['conditions']})" if each["conditions"] else ""
+        what = f"{each['provider']}/{each['sku']} {each['unit']}{conditions}"
+        here = f"{each['ours']} {each['our_currency']}" if each["ours"] else "no price"
+        per = f" per {each['per']:,}" if each["per"] > 1 else ""
+        typer.echo(f"  {what}: here {here}, there {each['theirs']} {each['currency']}{per}")
+    if more := report["disagreements_total"] - len(report["disagreements"]):
+        typer.echo(f"  ... and {more:,} more")
+    if not report["disagreements"]:
+        typer.echo("  they agree")
+    print_left_out(report["not_taken"])
+    if alone := report["only_theirs"]:
+        names = ", ".join(alone[:NAMES_SHOWN])
+        typer.echo(f"  {len(alone):,} there alone: {names}{' ...' if len(alone) > NAMES_SHOWN else ''}")

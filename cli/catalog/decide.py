@@ -1,0 +1,87 @@
+"""Proposals and their decision."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli._running import misused
+from cli.catalog._api import ask
+from cli.catalog._options import Id, Json, Tenant
+from cli.catalog._print import shown, when
+
+
+def approve(
+    id: Id,
+    confirm: Annotated[bool, typer.Option("--confirm", help="What lint asks to confirm is meant.")] = False,
+    reason: Annotated[str, typer.Option(help="What to remember of the decision.")] = "",
+    budget: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Where a tenant's currency changes: a budget's amount in the new one, or close. Repeatable.",
+            metavar="ID=AMOUNT|close",
+        ),
+    ] = None,
+    tenant: Tenant = "",
+    json: Json = False,
+) -> None:
+    """Bring a proposal into force: usage is priced by it within 2 seconds; what is booked keeps its price.
+
+    \b
+    Examples:
+      spendmeter catalog approve 12
+      spendmeter catalog approve 13 --confirm --reason "the vendor's price did fall by 80 %"
+      spendmeter catalog approve 14 --confirm --budget 0b6c3f0e-5d3f-4c0e-9f5e-2f1d1c5f8a11=4600
+    """
+    body = {"confirm": confirm, "reason": reason, "budgets": dict(map(_budget, budget or ()))}
+    answer = ask("POST", f"proposals/{id}/approve", tenant, body=body)
+    if not shown(answer, json):
+        effect = answer["review"]["effect"]
+        typer.echo(f"proposal {id} is in force as version {answer['version']}: {effect['says']}")
+
+
+def _budget(said: str) -> tuple[str, str | dict[str, str]]:
+    """A budget's id and what becomes of it; ends the command where it says neither."""
+    budget, sign, amount = said.partition("=")
+    if not (budget and sign and amount):
+        misused(f"--budget {said}: write ID=AMOUNT or ID=close")
+    return budget, amount if amount == "close" else {"amount": amount}
+
+
+def reject(
+    id: Id,
+    reason: Annotated[str, typer.Option(help="Why not.", prompt="Why not")],
+    tenant: Tenant = "",
+    json: Json = False,
+) -> None:
+    """Turn a proposal down.
+
+    \b
+    Examples:
+      spendmeter catalog reject 12 --reason "prices of another region"
+    """
+    answer = ask("POST", f"proposals/{id}/reject", tenant, body={"reason": reason})
+    if not shown(answer, json):
+        typer.echo(f"proposal {id} is rejected")
+
+
+def proposals(
+    state: Annotated[str, typer.Option(help="open, approved or rejected.")] = "", tenant: Tenant = "",
+    json: Json = False,
+) -> None:  # fmt: skip
+    """List what was proposed, newest first.
+
+    \b
+    Examples:
+      spendmeter catalog proposals --state open
+    """
+    answer = ask("GET", "proposals", tenant, {"state": state} if state else {})
+    if shown(answer, json):
+        return
+    for each in answer["proposals"]:
+        decided = f" by {each['decided_by']}" if each["decided_by"] else ""
+        typer.echo(
+            f"{each['id']:>5}  {each['state']}{decided}  {when(each['proposed_at'])} by "
+            f"{each['proposed_by']}  {each['name']}  {each['note']}"
+        )

@@ -1,0 +1,87 @@
+"""Models, what they cost, and what was ever recorded of them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.catalog._api import ask, ask_model
+from cli.catalog._instants import instant
+from cli.catalog._options import Json, Model, Tenant
+from cli.catalog._print import order, said, shown, when
+
+
+def list_models(
+    search: Annotated[str, typer.Argument(help="A part of a name or an alias.")] = "",
+    provider: Annotated[str, typer.Option(help="Only this provider's.")] = "",
+    at: Annotated[
+        str, typer.Option(help="The instant to look at, as 2026-11-01T00:00:00Z. Default: now.")
+    ] = "",
+    limit: Annotated[int, typer.Option(min=1, max=200)] = 20,
+    tenant: Tenant = "",
+    json: Json = False,
+) -> None:
+    """List models and what they cost.
+
+    \b
+    Examples:
+      spendmeter catalog list sonnet
+      spendmeter catalog list --provider openai --at 2025-06-01T00:00:00Z
+    """
+    asked = {"q": search, "provider": provider, "limit": str(limit)} | ({"at": instant(at)} if at else {})
+    answer = ask("GET", "models", tenant, asked)
+    if shown(answer, json):
+        return
+    if not answer["models"]:
+        typer.echo("nothing in the catalog has such a name")
+    for model in answer["models"]:
+        typer.echo(f"{model['provider']}/{model['sku']}{'  (retired)' if model['retired'] else ''}")
+        for price in sorted(model["prices"], key=order):
+            typer.echo(f"  {said(price)}")
+    if answer["next_cursor"]:
+        typer.echo(f"... and more: search for a longer part of the name, or --limit above {limit}")
+
+
+def show(model: Model, tenant: Tenant = "", json: Json = False) -> None:
+    """Show a model: its names and what prices it now.
+
+    \b
+    Examples:
+      spendmeter catalog show anthropic/claude-sonnet-4-5
+    """
+    answer = ask_model(model, tenant)
+    if shown(answer, json):
+        return
+    for meant in answer["naming"]:
+        typer.echo(meant)
+    typer.echo(f"{answer['provider']}/{answer['sku']}")
+    if answer["aliases"]:
+        typer.echo(f"also: {', '.join(answer['aliases'])}")
+    for price in sorted(answer["prices"], key=order):
+        typer.echo(f"  {price['entry']['id']}  {said(price)}")
+
+
+def history(model: Model, tenant: Tenant = "", json: Json = False) -> None:
+    """Show everything ever recorded of a model: stated and withdrawn, when, by whom, why.
+
+    \b
+    Examples:
+      spendmeter catalog history openai/o3
+    """
+    answer = ask_model(model, tenant)
+    if shown(answer, json):
+        return
+    for row in answer["history"]:
+        why = row["entry"].get("note", "")
+        typer.echo(f"{row['entry']['id']}  {said(row)}")
+        typer.echo(
+            f"  stated {when(row['recorded_at'])} in {row['version']} by {row['recorded_by']}"
+            f"{why and ': ' + why}"
+        )
+        if row["withdrawn_version"]:
+            why = row["withdrawn_why"]
+            typer.echo(
+                f"  withdrawn {when(row['withdrawn_at'])} in {row['withdrawn_version']} by "
+                f"{row['withdrawn_by']}{why and ': ' + why}"
+            )

@@ -1,0 +1,39 @@
+"""spendmeter env."""
+
+from __future__ import annotations
+
+import shlex
+
+import typer
+
+from cli._running import fail, running_state
+
+NAMES = (
+    "SPENDMETER_INGEST_URL",
+    "SPENDMETER_API_URL",
+    "SPENDMETER_PORTAL_URL",
+    "SPENDMETER_API_KEY",
+    "SPENDMETER_ADMIN_KEY",
+    "KAFKA_BOOTSTRAP_SERVERS",
+    "KAFKA_SECURITY_PROTOCOL",
+    "KAFKA_SASL_MECHANISM",
+    "KAFKA_SASL_USERNAME",
+    "KAFKA_SASL_PASSWORD",
+    "KAFKA_SSL_CAFILE",
+    "DATABASE_URL",
+)
+
+
+def command() -> None:
+    """Print the running system's addresses and keys as export lines.
+
+    \b
+    Examples:
+      eval "$(spendmeter env)"
+      curl -H "Authorization: Bearer $SPENDMETER_API_KEY" "$SPENDMETER_API_URL/v1/accounting"
+    """
+    environment = running_state().environment
+    if missing := [name for name in NAMES if name not in environment]:
+        fail(f"Spendmeter is still starting: {', '.join(missing)} not known yet. See: spendmeter status")
+    for name in NAMES:
+        typer.echo(f"export {name}={shlex.quote(environment[name])}")

@@ -1,0 +1,71 @@
+"""spendmeter explain."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from cli._running import as_json as told_as_json
+
+
+def command(
+    source: Annotated[str, typer.Argument(help="Who sent the event.")],
+    id: Annotated[str, typer.Argument(help="The event's id.")],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the receipt, or why not, as JSON.", callback=told_as_json)
+    ] = False,
+) -> None:
+    """Explain what a booked event cost: which price decided each line, why the others lost, the arithmetic.
+
+    \b
+    Examples:
+      spendmeter explain cli cli-7d1c0a52
+      spendmeter explain checkout-bot req/81 --json
+    """
+    import json
+
+    import httpx
+
+    from cli._client import TIMEOUT_S, access, explained
+    from cli._running import fail
+
+    system = access()
+    try:
+        answer = httpx.get(
+            f"{system.api_url}/v1/events",
+            params={"source": source, "id": id},
+            headers={"Authorization": f"Bearer {system.key}"},
+            timeout=TIMEOUT_S,
+        )
+    except httpx.HTTPError as error:
+        fail(f"{system.api_url} does not answer: {error}")
+    if not answer.is_success:
+        fail(explained(answer))
+    if as_json:
+        typer.echo(json.dumps(answer.json(), indent=2))
+    else:
+        _print(answer.json())
+
+
+def _print(receipt: dict[str, Any]) -> None:
+    import msgspec
+
+    from spendmeter.pricing.explain import ExplainedLine, text
+
+    typer.echo(receipt["summary"])
+    typer.echo(f"{receipt['source']}/{receipt['id']}")
+    for entry in receipt["entries"]:
+        what = f"correction {entry['seq']}" if entry["seq"] else "booked"
+        typer.echo(f"{what}, of {receipt['time']}, by catalog version {entry['catalog_version']}")
+        for each in entry["naming"]:
+            typer.echo(each)
+        for line in entry["lines"]:
+            typer.echo()
+            typer.echo("\n".join(text(msgspec.convert(line, ExplainedLine))))
+        typer.echo()
+        typer.echo(f"{entry['status']}: {entry['arithmetic']}")
+        if entry["remark"]:
+            typer.echo(entry["remark"])
+    for copy in receipt["copies"]:
+        typer.echo(f"{copy['outcome']}: {copy['reason']} ({copy['recorded_at']})")

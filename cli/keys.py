@@ -1,0 +1,146 @@
+"""spendmeter keys create, list and revoke."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    help="Create, list and revoke API keys. Works on the database: DATABASE_URL, or the running system's.",
+    no_args_is_help=True,
+)
+
+
+@app.command("create")
+def create(
+    tenant: Annotated[str, typer.Argument(help="Whose usage the key sends and reads.")] = "",
+    scope: Annotated[
+        list[str] | None, typer.Option(help="ingest, read or admin. Repeatable. Default: ingest and read.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="What it is for, as the list shows it.")] = "",
+    expires_days: Annotated[
+        int | None, typer.Option(min=1, max=36_500, help="Days it lives. Default: for ever.")
+    ] = None,
+    create_tenant: Annotated[bool, typer.Option("--create-tenant", help="Create the tenant, too.")] = False,
+    operator: Annotated[
+        bool, typer.Option("--operator", help="A key for all tenants, instead of one tenant's.")
+    ] = False,
+    trust_reported_cost: Annotated[
+        bool, typer.Option("--trust-reported-cost", help="Book the costs that its events report.")
+    ] = False,
+) -> None:
+    """Make a key and print it: this is the only time that anybody sees it. Ingest takes it within 10 seconds.
+
+    \b
+    Examples:
+      spendmeter keys create acme --scope ingest --name checkout-bot --expires-days 90
+      spendmeter keys create newcomer --create-tenant
+      KEY=$(spendmeter keys create acme --scope read)
+    """
+    from spendmeter.platform import keys
+
+    if bool(tenant) == operator:
+        raise typer.BadParameter("name a tenant, or say --operator")
+    expires_at = datetime.now(UTC) + timedelta(days=expires_days) if expires_days else None
+
+    async def work(connection: Any) -> str:
+        async with connection.transaction():
+            if create_tenant and not operator:
+                await keys.create_tenant(connection, tenant)
+            if not operator and not await connection.fetchval(
+                "SELECT 1 FROM tenants WHERE tenant = $1", tenant
+            ):
+                raise ValueError(f"no tenant {tenant!r}: --create-tenant creates it")
+            return await keys.create_key(
+                connection,
+                tenant,
+                scope or (["admin", "read"] if operator else ["ingest", "read"]),
+                name=name or "cli",
+                expires_at=expires_at,
+                trust_reported_cost=trust_reported_cost,
+            )
+
+    typer.echo(_run(work))
+
+
+@app.command("list")
+def list_keys(tenant: Annotated[str, typer.Option(help="Only this tenant's.")] = "") -> None:
+    """Show every key's id, tenant, scopes and state; secrets are not stored.
+
+    \b
+    Examples:
+      spendmeter keys list
+      spendmeter keys list --tenant acme
+    """
+
+    async def work(connection: Any) -> list[Any]:
+        rows = await connection.fetch(
+            "SELECT key_id, tenant, name, scopes, created_at, expires_at, revoked_at FROM api_keys "
+            "WHERE $1 = '' OR tenant = $1 ORDER BY tenant, created_at",
+            tenant,
+        )
+        return list(rows)
+
+    now = datetime.now(UTC)
+    for row in _run(work):
+        state = "live" if row["expires_at"] is None else f"live until {row['expires_at']:%Y-%m-%d %H:%M}Z"
+        if row["expires_at"] is not None and row["expires_at"] <= now:
+            state = "expired"
+        if row["revoked_at"] is not None:
+            state = "revoked"
+        owner = row["tenant"] or "(operator)"
+        typer.echo(f"{row['key_id']}  {owner:<16}  {','.join(row['scopes']):<17}  {state:<10}  {row['name']}")
+
+
+@app.command("revoke")
+def revoke(
+    key_id: Annotated[str, typer.Argument(help="The id, as the list shows it: k and 12 digits.")],
+) -> None:
+    """Revoke a key; it stops working everywhere within 10 seconds.
+
+    \b
+    Examples:
+      spendmeter keys revoke k7f3a0c91d2e4
+    """
+    from cli._running import fail
+    from spendmeter.platform import keys
+
+    async def work(connection: Any) -> bool:
+        return await keys.revoke_key(connection, key_id)
+
+    if not _run(work):
+        fail(f"no live key {key_id!r}. See: spendmeter keys list")
+    typer.echo(f"{key_id} is revoked; it stops working within 10 s")
+
+
+def _run(work: Callable[[Any], Awaitable[T]]) -> T:
+    """Do the work on a connection to the database. Ends the command when it cannot be done."""
+    from cli._client import settled
+    from cli._running import fail
+
+    async def connected(url: str) -> T:
+        from spendmeter.platform.postgres import connect
+
+        connection = await connect(url, service="cli")
+        try:
+            return await work(connection)
+        finally:
+            await connection.close()
+
+    [url] = settled("DATABASE_URL")
+    import asyncpg
+
+    try:
+        return asyncio.run(connected(url))
+    except ValueError as error:
+        fail(str(error))
+    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        fail(f"the database cannot be used: {error}")

@@ -1,0 +1,201 @@
+"""spendmeter price."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli._running import NO_PRICE, misused
+from cli._running import as_json as told_as_json
+
+if TYPE_CHECKING:
+    from spendmeter.contracts.events import UsageEvent
+    from spendmeter.contracts.rated import Line
+    from spendmeter.pricing.engine import Rating
+    from spendmeter.pricing.explain import ExplainedLine
+
+NEAR_MAX = 3
+
+
+def command(
+    model: Annotated[str, typer.Argument(help="PROVIDER/SKU, as in openai/gpt-4o.", metavar="MODEL")],
+    usage: Annotated[
+        list[str], typer.Argument(help="Quantities: UNIT=NUMBER. Cached tokens are no input tokens.")
+    ],
+    at: Annotated[
+        str | None, typer.Option(help="When it was used: 2025-06-01 or 2025-06-01T10:00:00Z. Default: now.")
+    ] = None,
+    tier: Annotated[str, typer.Option(help="The service tier that served: batch, flex, priority ...")] = "",
+    region: Annotated[str, typer.Option(help="The region that served.")] = "",
+    tenant: Annotated[
+        str, typer.Option(help="Whose contracts, own prices and currency count; of the running system.")
+    ] = "",
+    shipped: Annotated[
+        bool, typer.Option("--shipped", help="The catalog of this release, also when a system runs.")
+    ] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, refusals too.", callback=told_as_json)
+    ] = False,
+) -> None:
+    """Explain what usage costs, line by line. By the running system's catalog, or, when none runs, by that of
+    this release; the answer says which. Exit code 3: for some of it there is no price.
+
+    \b
+    Examples:
+      spendmeter price openai/gpt-4o input_tokens=2000 cache_read_tokens=8000 output_tokens=1000
+      spendmeter price openai/o3 input_tokens=1000000 --at 2025-06-01
+      spendmeter price openai/gpt-5.4 input_tokens=5000 output_tokens=900 --tier batch --json
+      spendmeter price aws/aurora-standard io_requests=2500000
+      spendmeter price openai/gpt-4o input_tokens=2000 --tenant acme
+    """
+    from json import dumps
+
+    from cli import _prices
+    from spendmeter.contracts.foreign_units import explained
+    from spendmeter.contracts.money import plain
+    from spendmeter.pricing.explain import explain, naming
+
+    if tenant and shipped:
+        misused("--tenant is of the running system, and --shipped asks none")
+    event = _event(model, usage, at, tier, region, tenant)
+    asked = event.data.provider
+    prices = (None if shipped else _prices.running(tenant)) or _prices.shipped(asked)
+    if tenant and not prices.book.version:
+        misused("--tenant is of the running system, and none runs here: make up")
+    plan = prices.book.plan(tenant, event.data)
+    others = set(prices.book.sellers(plan.provider)) - {asked}
+    if not prices.book.version and plan.sku is None and others:
+        prices = _prices.shipped(asked, *others)  # by another name, or one whose prices it resells
+        plan = prices.book.plan(tenant, event.data)
+    book = prices.book
+    for unit in event.data.usage:
+        if unit not in book.parents:
+            foreign = explained(unit, event.data.usage)
+            misused(foreign or f"the catalog has no unit {unit!r}{_near(unit, book.parents)}")
+    rating, lines = explain(event, book)
+    hint = "" if plan.sku else _near_models(book, plan.provider, asked, event.data.sku)
+    names = list(naming(tenant, event.data, book))
+    code = NO_PRICE if rating.status in ("provisional", "unpriced") else 0
+    if not json:
+        _print(event, rating, lines, [f"prices: {prices.name}", *([hint] if hint else names)])
+        raise typer.Exit(code)
+    said = {
+        "prices": prices.name,
+        "model": f"{plan.provider or asked}/{plan.sku or event.data.sku}",
+        "at": _instant(event).isoformat(),
+        "tier": _tier(event),
+        "region": region,
+        "total": plain(rating.effective),
+        "list": plain(rating.list),
+        "currency": rating.currency,
+        "status": rating.status,
+        "hint": hint,
+        "naming": names,
+        "lines": [_line_json(*both, event) for both in zip(rating.lines, lines, strict=True)],
+    }
+    typer.echo(dumps(said, indent=2))
+    raise typer.Exit(code)
+
+
+def _event(model: str, usage: list[str], at: str | None, tier: str, region: str, tenant: str) -> UsageEvent:
+    """The event that the arguments describe; ends the command, naming the argument, where they do not."""
+    from spendmeter.contracts.events import EVENT_TYPE, EventError, encode_event, read_event
+
+    provider, slash, sku = model.partition("/")
+    if not (provider and slash and sku):
+        misused(f"{model!r}: write PROVIDER/SKU, as in openai/gpt-4o")
+    quantities: dict[str, str] = {}
+    for item in usage:
+        unit, equals, quantity = item.partition("=")
+        if not unit or not equals:
+            misused(f"{item!r}: write UNIT=NUMBER, as in input_tokens=2000")
+        if unit in quantities:
+            misused(f"{unit} is given twice")
+        quantities[unit] = quantity
+    try:
+        time = datetime.fromisoformat(at) if at else datetime.now(UTC)
+        time = (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        misused(f"--at {at!r}: write 2025-06-01 or 2025-06-01T10:00:00Z")
+    tier = tier.lower() or "standard"
+    said: dict[str, Any] = {
+        "specversion": "1.0", "type": EVENT_TYPE, "id": "price", "source": "cli", "subject": "price",
+        "time": time, "tenant": tenant,
+        "data": {
+            "provider": provider.lower(), "sku": sku, "usage": quantities,
+            "context": {"service_tier": tier, "region": region, "batch": tier == "batch"},
+        },
+    }  # fmt: skip
+    try:
+        return read_event(encode_event(said))
+    except EventError as error:
+        misused(str(error).removeprefix("data.usage."))
+
+
+def _near_models(book: Any, provider: str | None, asked_provider: str, sku: str) -> str:
+    """What an unknown model may be meant to be."""
+    if provider is None:
+        return f"the catalog has no provider {asked_provider!r}{_near(asked_provider, book.providers)}"
+    names = {s for p, s in book.prices if p == provider}
+    return f"the catalog has no model {sku!r}{_near(sku.lower(), names)}"
+
+
+def _near(word: str, words: Any) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, sorted(words), n=NEAR_MAX)
+    return f": did you mean {' or '.join(near)}?" if near else ""
+
+
+def _instant(event: UsageEvent) -> datetime:
+    from spendmeter.contracts.events import event_time
+
+    return event_time(event)
+
+
+def _tier(event: UsageEvent) -> str:
+    return "batch" if event.data.context.batch else event.data.context.service_tier
+
+
+def _print(event: UsageEvent, rating: Rating, lines: tuple[ExplainedLine, ...], notes: list[str]) -> None:
+    from spendmeter.contracts.money import plain
+    from spendmeter.pricing.explain import text
+
+    data = event.data
+    total = f"{plain(rating.effective)} {rating.currency}"
+    place = f", region {data.context.region}" if data.context.region else ""
+    typer.echo(
+        f"{data.provider}/{data.sku} at {_instant(event):%Y-%m-%d %H:%M:%S} UTC, tier {_tier(event)}{place}"
+    )
+    for note in notes:
+        typer.echo(note)
+    rows = [_sum(line, event, rating.currency) for line in rating.lines]
+    a, b, c, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
+    typer.echo()
+    for quantity, unit, price, amount in rows:
+        typer.echo(f"  {quantity:>{a}} {unit:<{b}}  x  {price:<{c}}  =  {amount}")
+    least = "at least " if rating.status == "unpriced" else ""
+    typer.echo(f"  {'total':>{a + b + c + 6}}  =  {least}{total}, {rating.status}")
+    for line in lines:
+        typer.echo()
+        typer.echo("\n".join(text(line)))
+
+
+def _sum(line: Line, event: UsageEvent, currency: str) -> tuple[str, str, str, str]:
+    """A line's arithmetic: quantity, unit, price, amount."""
+    quantity = event.data.usage.get(line.unit) if line.quantity is None else line.quantity
+    price = "unknown" if line.price is None else line.price
+    if line.per != 1:
+        price += f" / {line.per:,}"
+    amount = "unknown" if line.amount is None else f"{line.amount} {line.currency or currency}"
+    return f"{quantity:,}", line.unit, price, amount
+
+
+def _line_json(line: Line, explained: ExplainedLine, event: UsageEvent) -> dict[str, Any]:
+    import msgspec
+
+    said: dict[str, Any] = msgspec.to_builtins(explained) | msgspec.to_builtins(line)
+    said.setdefault("quantity", msgspec.to_builtins(event.data.usage.get(line.unit)))
+    return said

@@ -1,0 +1,151 @@
+"""spendmeter send."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import uuid4
+
+import typer
+
+from cli._running import as_json as told_as_json
+
+if TYPE_CHECKING:
+    import httpx
+
+    from cli._client import Access, Refusal
+
+RECEIPT_S_MAX = 30.0
+POLL_S = 0.1
+_FLAGS = {
+    "id": "--id", "source": "--source", "time": "--at", "data.provider": "MODEL", "data.sku": "MODEL",
+    "data.context.service_tier": "--tier", "data.context.region": "--region",
+}  # fmt: skip
+"""Which argument a field of the event was written in."""
+
+
+def command(
+    model: Annotated[str, typer.Argument(help="PROVIDER/SKU, as in openai/gpt-4o.", metavar="MODEL")],
+    usage: Annotated[
+        list[str], typer.Argument(help="Quantities: UNIT=NUMBER. Cached tokens are no input tokens.")
+    ],
+    label: Annotated[list[str] | None, typer.Option(help="NAME=VALUE: team=search. Repeatable.")] = None,
+    id: Annotated[str, typer.Option(help="The event's id; the same id again is booked once.")] = "",
+    source: Annotated[str, typer.Option(help="Who sends.")] = "cli",
+    at: Annotated[
+        str,
+        typer.Option(
+            "--at", "--time", help="When it was used: 2026-11-23 or 2026-11-23T10:00:00Z. Default: now."
+        ),
+    ] = "",
+    tier: Annotated[str, typer.Option(help="The service tier that served: batch, flex, priority ...")] = "",
+    region: Annotated[str, typer.Option(help="The region that served.")] = "",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, refusals too.", callback=told_as_json)
+    ] = False,
+) -> None:
+    """Send one event and follow it to its receipt: received, priced line by line, booked.
+
+    \b
+    Exit codes:
+      0  booked (now, or earlier with the same content) and priced
+      3  booked, and for some of it there is no price: bounded, or counted
+      1  not booked: refused, rejected, or another event has this id; or the outcome is unknown
+      2  an argument is wrong, and nothing was sent
+
+    \b
+    Examples:
+      spendmeter send openai/gpt-4o input_tokens=1200 output_tokens=80
+      spendmeter send anthropic/claude-sonnet-4-5 input_tokens=5 cache_read_tokens=128955 --label team=search
+      spendmeter send openai/gpt-5.4 input_tokens=5000 output_tokens=900 --tier batch --region eu
+      spendmeter send aws/aurora-standard io_requests=2500000 --id bill-2026-11-23 --json
+    """
+    import httpx
+
+    from cli._client import Refusal, access
+    from cli._outcome import exit_code, hints, outcome_of, print_receipt
+    from cli._running import fail, misused
+
+    try:
+        event = _event(model, usage, label or [], id or f"cli-{uuid4()}", source, at, tier, region)
+    except typer.BadParameter as wrong:
+        misused(wrong.message)
+    try:
+        earlier, receipt = asyncio.run(_send(access(), event))
+    except Refusal as refusal:
+        fail(_said(refusal), refusal.problem | {"errors": list(map(_with_flag, refusal.errors))})
+    except httpx.HTTPError as error:
+        fail(f"{error.request.url} does not answer: {error}")
+    if receipt is None:
+        fail(f"accepted, but not in the book after {RECEIPT_S_MAX:g} s. See: spendmeter status")
+    outcome = outcome_of(earlier, receipt)
+    if as_json:
+        typer.echo(json.dumps({"outcome": outcome, "hints": hints(receipt)} | receipt, indent=2))
+    else:
+        print_receipt(outcome, receipt)
+    raise typer.Exit(exit_code(outcome, receipt))
+
+
+def _event(
+    model: str, usage: list[str], labels: list[str], id: str, source: str, at: str, tier: str, region: str
+) -> dict[str, Any]:
+    """The event that the arguments describe. Raises typer.BadParameter, naming the argument."""
+    from cli._client import instant, pairs, usage_event
+
+    event = usage_event(model, labels, id=id, source=source)
+    event["data"]["usage"] = pairs(usage, "UNIT=NUMBER")
+    if at:
+        event["time"] = instant(at, "--at")
+    if tier or region:
+        tier = tier.lower() or "standard"
+        event["data"]["context"] = {"service_tier": tier, "region": region, "batch": tier == "batch"}
+    return event
+
+
+def _said(refusal: Refusal) -> str:
+    """The refusal in the words of this command line."""
+    if not refusal.errors:
+        return str(refusal)
+    errors = [_with_flag(error) for error in refusal.errors]
+    return "\n".join(f"refused: {error['flag']}: {error['reason']}" for error in errors)
+
+
+def _with_flag(error: dict[str, Any]) -> dict[str, Any]:
+    field = error["field"]
+    kind, _, name = field.rpartition(".")
+    if field.startswith("data.usage."):
+        return error | {"flag": field.removeprefix("data.usage.")}
+    return error | {"flag": f"--label {name}" if kind == "data.labels" else _FLAGS.get(field, field)}
+
+
+async def _send(access: Access, event: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """Post the event; the receipt that its id had before, and its receipt once that shows it (None where
+    there is none in time).
+
+    A receipt that was there before grows by a copy: duplicate or conflict.
+    """
+    from cli._client import http, post_events
+
+    async with http(access) as client:
+        earlier = receipt = await _receipt(client, access, event)
+        await post_events(client, access, [event])
+        deadline = time.monotonic() + RECEIPT_S_MAX
+        while receipt == earlier and time.monotonic() < deadline:
+            await asyncio.sleep(POLL_S)
+            receipt = await _receipt(client, access, event)
+    return earlier, None if receipt == earlier else receipt
+
+
+async def _receipt(client: httpx.AsyncClient, access: Access, event: dict[str, Any]) -> dict[str, Any] | None:
+    from cli._client import refused
+
+    named = {"source": event["source"], "id": event["id"]}
+    answer = await client.get(f"{access.api_url}/v1/events", params=named)
+    if answer.status_code == 404 or answer.is_server_error:
+        return None  # still on its way
+    if answer.is_client_error:
+        raise refused(answer)
+    receipt: dict[str, Any] = answer.json()
+    return receipt

@@ -1,0 +1,94 @@
+"""spendmeter verify."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from cli._running import home
+from deploy.local.state import read_state
+
+if TYPE_CHECKING:
+    from spendmeter.verify.report import Report
+    from spendmeter.verify.run import Request
+
+_NOT_CHECKED = 2
+
+
+def command(
+    submissions: Annotated[
+        list[Path] | None, typer.Option(help="A sender's log, .jsonl or .jsonl.gz; may be repeated.")
+    ] = None,
+    prices: Annotated[Path | None, typer.Option(help="The table of literal prices (TOML).")] = None,
+    kafka: Annotated[str | None, typer.Option(help="HOST:PORT; else the running system's.")] = None,
+    database: Annotated[str | None, typer.Option(help="The owner's URL; else the running system's.")] = None,
+    topic_prefix: Annotated[str, typer.Option(envvar="SPENDMETER_TOPIC_PREFIX")] = "",
+    settle: Annotated[float, typer.Option(help="Seconds that events in flight may take.", min=0)] = 30.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for programs.")] = False,
+) -> None:
+    """Prove the book: every event booked once, and priced to the last digit.
+
+    Recomputes everything from the bytes on usage.events, the sender's log and a table of literal prices, by
+    code that shares nothing with the services. Says on stderr how far it has come. Exit code 0: all checked,
+    all right. 1: something is wrong, and named. 2: something could not be checked, and counted.
+
+    \b
+    Examples:
+      spendmeter verify
+      spendmeter verify --submissions sent.jsonl.gz --prices prices.toml
+      spendmeter verify --json | jq .invariants.I4
+    """
+    import asyncpg
+    from aiokafka.errors import KafkaError
+    from rich.console import Console
+
+    from cli._verify import show
+    from spendmeter.platform.kafka_access import KafkaAccess
+    from spendmeter.verify import literals
+    from spendmeter.verify.run import Request
+
+    state = read_state(home())
+    known = state.environment if state is not None and state.running else os.environ
+    access = KafkaAccess.of({**known, "KAFKA_BOOTSTRAP_SERVERS": kafka} if kafka else known)
+    database = database or known.get("DATABASE_URL")
+    if not access.servers or not database:
+        _stop("nothing runs here: name --kafka HOST:PORT and --database URL")
+    try:
+        request = Request(
+            kafka=access,
+            database=database,
+            topic_prefix=topic_prefix,
+            submissions=submissions or (),
+            literals=literals.load(prices) if prices else None,
+            settle_s=settle,
+        )
+        report = asyncio.run(_watched(request))
+    except (OSError, KeyError, ValueError, KafkaError, asyncpg.PostgresError) as trouble:
+        _stop(f"nothing was checked: {type(trouble).__name__}: {trouble}")
+    if as_json:
+        typer.echo(json.dumps(report.as_json(), indent=2))
+    else:
+        show(report, Console(highlight=False))
+    raise typer.Exit(report.exit_code)
+
+
+async def _watched(request: Request) -> Report:
+    from rich.console import Console
+
+    from cli._verify import shown
+    from spendmeter.verify.progress import Progress
+    from spendmeter.verify.run import verify
+
+    progress = Progress()
+    async with shown(progress, Console(stderr=True, highlight=False, markup=False)):
+        return await verify(request, progress)
+
+
+def _stop(why: str) -> NoReturn:
+    typer.echo(why, err=True)
+    raise typer.Exit(_NOT_CHECKED)

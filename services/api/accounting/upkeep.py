@@ -1,0 +1,59 @@
+"""What somebody must do now and then: next month's pseudonym keys, and looking at how far the book is."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+from services.api.accounting.progress import Progress
+from services.api.accounting.routes import SQL as ACCOUNTING_SQL
+from services.api.http.database import SQL, Database
+from spendmeter.platform.heartbeat import Heartbeat
+from spendmeter.platform.keys import OPERATOR, create_pseudonym_keys
+from spendmeter.platform.postgres import CONNECTION_ERRORS
+from spendmeter.platform.telemetry import log
+
+PSEUDONYM_KEYS_INTERVAL_S = 6 * 3600.0
+LOOK_INTERVAL_S = 1.0
+LOOK_AGE_S_MAX = 5.0
+"""A look takes milliseconds and is begun once a second; questions may keep the connections busy."""
+RETRY_S = 5.0
+
+
+class Upkeep:
+    """`looked` says whether the database answers now: api serves what it reads there."""
+
+    def __init__(self, database: Database, progress: Progress) -> None:
+        self.looked = Heartbeat("the database answered", LOOK_AGE_S_MAX)
+        self._database = database
+        self._progress = progress
+
+    async def keep_looking(self) -> None:
+        """Remember each log end as it was, so that a later backlog does not hide up to when all is booked."""
+        while True:
+            try:
+                async with self._database.reading(OPERATOR) as connection:
+                    rows = await connection.fetch(ACCOUNTING_SQL["by_partition"])
+                self._progress.observe(rows, datetime.now(UTC))
+                self.looked.beat()
+            except CONNECTION_ERRORS as error:
+                self.looked.missed(error)
+            await asyncio.sleep(LOOK_INTERVAL_S)
+
+    async def keep_pseudonym_keys(self) -> None:
+        """Every tenant has keys for this month and the next two: a month may begin while api is down."""
+        while True:
+            try:
+                await self.make_pseudonym_keys()
+                await asyncio.sleep(PSEUDONYM_KEYS_INTERVAL_S)
+            except CONNECTION_ERRORS as error:
+                log().warning("pseudonym keys could not be made yet", error=type(error).__name__)
+                await asyncio.sleep(RETRY_S)
+
+    async def make_pseudonym_keys(self) -> None:
+        """Once; what is there already stays."""
+        async with self._database.reading(OPERATOR) as connection:
+            tenants = [row["tenant"] for row in await connection.fetch(SQL["tenants"])]
+        for tenant in tenants:
+            async with self._database.writing(tenant) as connection:
+                await create_pseudonym_keys(connection, [tenant], datetime.now(UTC).date())

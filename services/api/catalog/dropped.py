@@ -1,0 +1,52 @@
+"""Fields that nobody knows and that ingest did not keep: by key, for those who can mend the sender."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
+
+from services.api.catalog.book import EVERYBODY
+from services.api.http.auth import Anyone
+from services.api.http.database import database_of
+from services.api.http.openapi import answers
+from services.api.http.representation import Negotiated
+from spendmeter.platform.postgres import load_sql
+
+DAYS = 90
+SQL = load_sql(Path(__file__).with_name("dropped.sql"))
+
+router = APIRouter(tags=["catalog"], route_class=Negotiated)
+
+
+class DroppedName(BaseModel):
+    """One field of one key's events. Its values were kept nowhere."""
+
+    tenant: str = Field(description="empty: an operator's key")
+    key_id: str
+    key_name: str
+    name: str = Field(description="its path in the event, as in data.labels.costcenter")
+    first_at: datetime
+    last_at: datetime
+    requests: int = Field(description="requests in which at least one event had it")
+
+
+class DroppedNames(BaseModel):
+    """Of the last 90 days, the latest first; of a key at most 100 names are kept."""
+
+    dropped: list[DroppedName]
+
+
+@router.get("/v1/catalog/inbox/dropped", responses=answers("dropped"))
+async def get_dropped(
+    request: Request, caller: Anyone, limit: Annotated[int, Query(ge=1, le=500)] = 100
+) -> DroppedNames:
+    """What senders put into events that the contract has no field for: of the tenant; of all tenants for an
+    operator who names none. The answer to their request names it too, in `Spendmeter-Dropped`."""
+    since = datetime.now(UTC) - timedelta(days=DAYS)
+    async with database_of(request).reading(caller.tenant or EVERYBODY) as connection:
+        rows = await connection.fetch(SQL["seen"], since, limit)
+    return DroppedNames(dropped=[DroppedName(**row) for row in rows])

@@ -1,0 +1,174 @@
+"""Publishes the price catalog: what stands in Postgres is on the `catalog` topic, and its marker comes last.
+
+Every entry has a key of its own and never changes, so publishing it again, or from two processes at once,
+changes nothing. A worker counts entries before it believes a marker: one that runs ahead does no harm either.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from services.api.http.database import Database
+from spendmeter.contracts.catalog import PUBLICATION_KEY, Publication, decode_catalog, encode_catalog
+from spendmeter.contracts.topics import CATALOG
+from spendmeter.platform.kafka import Record, money_consumer, producer, send_batches
+from spendmeter.platform.kafka_admin import KafkaAdmin
+from spendmeter.platform.keys import OPERATOR
+from spendmeter.platform.postgres import CONNECTION_ERRORS, load_sql
+from spendmeter.platform.settings import Settings
+from spendmeter.platform.telemetry import log
+
+VERSION_INTERVAL_S = 1.0
+"""How often Postgres is asked for a publication that another process recorded: one row."""
+CHECK_INTERVAL_S = 30.0
+"""How often the topic itself is looked at: it may have been lost."""
+SEND_TIMEOUT_S = 60
+POLL_MS = 500
+
+SQL = load_sql(Path(__file__).with_name("catalog.sql"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnTopic:
+    """What the topic holds: keys of entries, and the last marker."""
+
+    keys: frozenset[str]
+    marker: Publication | None
+
+
+def missing(entries: Mapping[str, str], wanted: Publication, on_topic: OnTopic) -> list[Record]:
+    """The records that the topic lacks, the marker last; none when it holds the publication. Pure."""
+    lacking: list[Record] = [
+        (key.encode(), body.encode(), []) for key, body in entries.items() if key not in on_topic.keys
+    ]
+    marker = on_topic.marker
+    if lacking or marker is None or (marker.version, marker.entries) != (wanted.version, wanted.entries):
+        lacking.append((PUBLICATION_KEY, encode_catalog(wanted), []))
+    return lacking
+
+
+class CatalogPublisher:
+    """`run` publishes at start, and again whenever Postgres has a newer version or the topic was lost.
+
+    `recorded` is set by whoever in this process has recorded a publication.
+    """
+
+    def __init__(self, settings: Settings, database: Database, recorded: asyncio.Event | None = None) -> None:
+        self._settings = settings
+        self._database = database
+        self._recorded = recorded or asyncio.Event()
+        self._topic = settings.topic_prefix + CATALOG.name
+        self._seen: tuple[str, int, int] | None = None
+        """Topic id, its end, and the version that was found complete there."""
+
+    async def run(self) -> None:
+        """Until cancelled; what is away is tried again."""
+        checked_s = 0.0
+        while True:
+            self._recorded.clear()
+            try:
+                wanted = await self._wanted()
+                known = self._seen and self._seen[2]
+                due = time.monotonic() - checked_s > CHECK_INTERVAL_S
+                if wanted is not None and (due or wanted.version != known):
+                    checked_s = time.monotonic() if due else checked_s
+                    await self.publish()
+            except (*CONNECTION_ERRORS, KafkaError) as error:
+                log().warning("the catalog could not be published yet", error=type(error).__name__)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(VERSION_INTERVAL_S):
+                    await self._recorded.wait()
+
+    async def publish(self) -> int:
+        """See to it that the topic holds the newest publication; returns how many records were sent."""
+        wanted = await self._wanted()
+        if wanted is None:
+            return 0
+        if self._seen is not None and wanted.version > self._seen[2]:
+            # The topic was complete: only what is new is sent. Should it have been lost meanwhile, workers
+            # count what they can read and keep their book, until the next check.
+            entries = await self._entries(self._seen[2], wanted.version)
+            records = missing(entries, wanted, OnTopic(keys=frozenset(), marker=None))
+            await self._send(wanted, records)
+            self._seen = ("", 0, wanted.version)
+            return len(records)
+        async with KafkaAdmin(self._settings.kafka) as admin:
+            await admin.ensure_topics([CATALOG], prefix=self._settings.topic_prefix, partitions=1)
+            facts = await admin.topics([self._topic])
+        topic_id = facts[self._topic].id if self._topic in facts else ""
+        on_topic, end = await self._read((topic_id, wanted.version))
+        if on_topic is None:
+            return 0
+        records = missing(await self._entries(0, wanted.version), wanted, on_topic)
+        if records:
+            await self._send(wanted, records)
+        self._seen = (topic_id, end, wanted.version)
+        return len(records)
+
+    async def _wanted(self) -> Publication | None:
+        async with self._database.reading(OPERATOR) as connection:
+            row = await connection.fetchrow(SQL["publication"])
+        if row is None:
+            return None
+        at: datetime = row["published_at"]
+        return Publication(version=row["version"], entries=row["entries"], published_at=at)
+
+    async def _entries(self, since: int, version: int) -> dict[str, str]:
+        async with self._database.reading(OPERATOR) as connection:
+            rows = await connection.fetch(SQL["entries"], since, version)
+        return {row["id"]: row["body"] for row in rows}
+
+    async def _read(self, now: tuple[str, int]) -> tuple[OnTopic | None, int]:
+        """The topic from its beginning to its end; None when nothing has changed since it was complete."""
+        consumer = money_consumer(self._settings, group=None)
+        await consumer.start()
+        try:
+            partition = TopicPartition(self._topic, 0)
+            consumer.assign([partition])
+            begin = (await consumer.beginning_offsets([partition]))[partition]
+            end = (await consumer.end_offsets([partition]))[partition]
+            if self._seen == (now[0], end, now[1]):
+                return None, end
+            keys: set[str] = set()
+            marker = None
+            consumer.seek(partition, begin)
+            while await consumer.position(partition) < end:
+                polled = await consumer.getmany(partition, timeout_ms=POLL_MS)
+                for record in polled.get(partition, []):
+                    if record.key == PUBLICATION_KEY:
+                        marker = _marker(record.value) or marker
+                    elif record.key and record.value:
+                        keys.add(record.key.decode("ascii", "replace"))
+            return OnTopic(keys=frozenset(keys), marker=marker), end
+        finally:
+            await consumer.stop()
+
+    async def _send(self, wanted: Publication, records: list[Record]) -> None:
+        sender: AIOKafkaProducer = producer(self._settings, service="api")
+        await sender.start()
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                # The marker goes out only after every entry has been acknowledged.
+                for part in (records[:-1], records[-1:]):
+                    await asyncio.gather(*await send_batches(sender, self._topic, 0, part))
+        finally:
+            await sender.stop()
+        log().info("catalog published", version=wanted.version, entries=wanted.entries, count=len(records))
+
+
+def _marker(value: bytes | None) -> Publication | None:
+    try:
+        record = decode_catalog(value or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return record if isinstance(record, Publication) else None

@@ -1,0 +1,215 @@
+"""A receipt: what was received, how each line was priced, and where it was booked. Pure.
+
+Lines are stored short; here everything left out is filled in again, with the arithmetic as a person would
+write it down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from pydantic import BaseModel
+
+from services.api.http.answers import Money
+from spendmeter.contracts.catalog import (
+    Adjustment,
+    CatalogEntry,
+    CatalogRecord,
+    Model,
+    Price,
+    Provider,
+    TenantTerms,
+)
+from spendmeter.contracts.events import UsageEvent
+from spendmeter.contracts.money import plain
+from spendmeter.contracts.rated import Line, decode_lines
+from spendmeter.contracts.series import DIMENSIONS
+from spendmeter.pricing.arithmetic import arithmetic, entries_of
+from spendmeter.pricing.explain import contests
+from spendmeter.pricing.names import model_claim, model_names
+from spendmeter.pricing.price_book import PriceBook
+
+Catalog = Mapping[str, CatalogRecord]
+
+_decode_event = msgspec.json.Decoder(UsageEvent, float_hook=Decimal).decode
+
+
+class Loser(BaseModel):
+    """A catalog entry that could have decided, and why it did not."""
+
+    entry: str
+    says: str
+    reason: str
+
+
+class Contest(BaseModel):
+    """Which entry answered one question about the unit, and why; `entry` is empty where none did."""
+
+    of: str
+    entry: str
+    says: str
+    why: str
+    losers: list[Loser]
+
+
+class ReceiptLine(BaseModel):
+    """One unit's price and amounts, as priced and in book currency; null = unknown, never zero.
+
+    `arithmetic` can be redone by hand; `entries` are the keys in `catalog` of what decided it; `contests` are
+    about the entries that the catalog version had for it.
+    """
+
+    unit: str
+    quantity: Money | None
+    status: str
+    currency: str
+    per: int
+    price: Money | None
+    amount: Money | None
+    contracted_price: Money | None
+    contracted_amount: Money | None
+    contracted_currency: str
+    effective_price: Money | None
+    effective_amount: Money | None
+    book_list: Money | None
+    book_contracted: Money | None
+    book_effective: Money | None
+    multipliers: list[dict[str, Any]]
+    entries: list[str]
+    parent: str
+    reason: str
+    arithmetic: list[str]
+    contests: list[Contest]
+
+
+def first_line(
+    booked: tuple[datetime, str, str, str] | None, copies: Sequence[tuple[str, str, datetime]]
+) -> str:
+    """What became of the event, in one line; a conflict before all else, for its sender was told 204.
+
+    `booked`: when it was recorded, amount, currency and status; None = nothing was. `copies`: the other
+    submissions' outcome, reason and time, newest first."""
+    if booked is None:
+        outcome, reason, at = copies[0]
+        return f"{outcome}: {reason} ({_second(at)})"
+    recorded_at, amount, currency, status = booked
+    conflicts = [at for outcome, _, at in copies if outcome == "conflict"]
+    if conflicts:
+        before = {1: "", 2: ", nor was the one before it"}
+        more = before.get(len(conflicts), f", nor were the {len(conflicts) - 1} before it")
+        return (
+            f"conflict: another event with this id was booked first, at {_second(recorded_at)}; yours of "
+            f"{_second(conflicts[0])} was not{more}"
+        )
+    again = sum(1 for outcome, *_ in copies if outcome == "duplicate")
+    return f"booked: {amount} {currency}, {status}" + (
+        f"; sent {again + 1} times, booked once" if again else ""
+    )
+
+
+def _second(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def read_event(text: str) -> UsageEvent:
+    """The event as booked, without fields that the contract does not have."""
+    return _decode_event(text)
+
+
+def catalog_ids(lines_of_entries: Sequence[str]) -> list[str]:
+    """Every catalog entry that some line names."""
+    return sorted(
+        {name for lines in lines_of_entries for line in decode_lines(lines) for name in entries_of(line)}
+    )
+
+
+def dimensions(series: Mapping[str, Any]) -> dict[str, str]:
+    """The series' dimensions, those it has."""
+    return {name: series[name] for name in DIMENSIONS if series.get(name)}
+
+
+def sellers(event: UsageEvent, general: Iterable[CatalogEntry]) -> tuple[str, ...]:
+    """Whose prices the event may be charged at; `general`: the entries that are about no one sku."""
+    book = PriceBook(each for each in general if isinstance(each, Provider))
+    provider = book.plan(event.tenant, event.data).provider
+    return book.sellers(provider) or (event.data.provider.lower(),)
+
+
+def skus(event: UsageEvent, models: Iterable[Model]) -> set[str]:
+    """The skus that the event's name may mean, among the sellers' models."""
+    by_seller: dict[str, list[Model]] = {}
+    for model in models:
+        by_seller.setdefault(model.provider.lower(), []).append(model)
+    claims = [model_claim(model_names(theirs), event.data.sku) for theirs in by_seller.values()]
+    return {event.data.sku.lower(), *(claim.owner for claim in claims if claim)}
+
+
+def of_tenant(entries: Sequence[CatalogEntry], tenant: str) -> list[CatalogEntry]:
+    """Without the prices of contracts that the tenant does not have: they are stored for everybody, and what
+    another has negotiated is nobody else's to read."""
+    terms = [each for each in entries if isinstance(each, TenantTerms) and each.tenant == tenant]
+    theirs = {"", *(name for each in terms for name in each.contracts)}
+    return [each for each in entries if not isinstance(each, (Price, Adjustment)) or each.contract in theirs]
+
+
+def expanded_lines(
+    lines: str, event: UsageEvent, currency: str, catalog: Catalog, book: PriceBook | None = None
+) -> list[ReceiptLine]:
+    """An entry's lines in full: quantities from the event, contracted and effective from their defaults;
+    with the book, by what the other candidates lost."""
+    return [_expanded(line, event, currency, catalog, book) for line in decode_lines(lines)]
+
+
+def differing(lines: Sequence[ReceiptLine]) -> str:
+    """Where the book as it is read now does not decide as was booked; '' = nowhere."""
+    odd = [
+        f"{line.unit}: {contest.of} by {contest.entry or 'no entry'}"
+        for line in lines
+        for contest in line.contests
+        if line.status in {"priced", "free"} and contest.entry and contest.entry not in line.entries
+    ]
+    return f"this release would have decided otherwise: {'; '.join(odd)}" if odd else ""
+
+
+def sum_of(lines: Sequence[ReceiptLine], effective: Decimal, currency: str) -> str:
+    """The entry's amount as the sum of its lines, for people."""
+    parts = [plain(line.book_effective) for line in lines if line.book_effective is not None]
+    return f"{' + '.join(parts) or '0'} = {plain(effective)} {currency}"
+
+
+def _expanded(
+    line: Line, event: UsageEvent, currency: str, catalog: Catalog, book: PriceBook | None
+) -> ReceiptLine:
+    used = event.data.usage.get(line.unit)
+    quantity = used if line.quantity is None else line.quantity
+    priced_in = line.currency or currency
+    agreed_in = line.contracted_currency or priced_in
+    book_list = line.amount if priced_in == currency else line.book_list
+    book_contracted = line.contracted_amount if agreed_in == currency else line.book_contracted
+    if line.contracted_amount is None:
+        book_contracted = book_list
+    stated = msgspec.structs.asdict(line) | {
+        "quantity": quantity,
+        "currency": priced_in,
+        "contracted_price": _or(line.contracted_price, line.price),
+        "contracted_amount": _or(line.contracted_amount, line.amount),
+        "contracted_currency": agreed_in,
+        "book_list": book_list,
+        "book_contracted": book_contracted,
+        "book_effective": _or(line.book_effective, book_contracted),
+        "multipliers": [msgspec.to_builtins(multiplier) for multiplier in line.multipliers],
+        "entries": entries_of(line),
+        "arithmetic": list(arithmetic(line, used, currency, catalog)),
+        "contests": msgspec.to_builtins(contests(event, book, line.unit)) if book else [],
+    }
+    stated["effective_price"] = _or(line.effective_price, stated["contracted_price"])
+    stated["effective_amount"] = _or(line.effective_amount, stated["contracted_amount"])
+    return ReceiptLine.model_validate(stated)
+
+
+def _or(stated: str | None, default: str | None) -> str | None:
+    return default if stated is None else stated

@@ -1,0 +1,131 @@
+"""Who asks: a key in `Authorization: Bearer`, or the session in the portal's cookie; what it may do, and for
+which tenant.
+
+Routes declare what they need as a dependency (Reader, Writer, Anyone); nothing is decided by a path.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Header, Request
+from fastapi.security import APIKeyCookie, HTTPBearer
+from fastapi.security.http import HTTPAuthorizationCredentials
+
+from services.api.http.keys import Credential, Keys
+from services.api.http.problems import Refused
+from spendmeter.platform.keys import OPERATOR, TENANT_PATTERN
+
+COOKIE = "spendmeter_session"
+UNKNOWN_KEY = "the key is unknown, expired or revoked"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+_bearer = HTTPBearer(auto_error=False, description="`Authorization: Bearer sm_...`")
+_cookie = APIKeyCookie(name=COOKIE, auto_error=False, description="set by POST /v1/session, for the portal")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """An authenticated key; `tenant` '' = an operator who has chosen none."""
+
+    key_id: str
+    tenant: str
+    operator: bool
+    scopes: tuple[str, ...]
+
+
+def same_origin(request: Request) -> bool:
+    """Whether a browser sent this from our own page: by Sec-Fetch-Site, else by Origin; neither = no."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    try:
+        return urlsplit(request.headers.get("origin", "")).netloc == request.headers.get("host")
+    except ValueError:
+        return False
+
+
+async def _caller(
+    request: Request,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    cookie: Annotated[str | None, Depends(_cookie)],
+    chosen: Annotated[
+        str | None,
+        Header(alias="X-Spendmeter-Tenant", description="for operator keys: the tenant to act for"),
+    ] = None,
+) -> Caller:
+    if (
+        bearer is None
+        and cookie is not None
+        and request.method not in SAFE_METHODS
+        and not same_origin(request)
+    ):
+        raise Refused(403, "Forbidden", "a change by cookie must come from this server's own page")
+    keys, now = keys_of(request), datetime.now(UTC)
+    if bearer is not None:
+        credential, detail = await keys.by_key(bearer.credentials, now), UNKNOWN_KEY
+    elif cookie is not None:
+        credential, detail = await keys.by_session(cookie, now), "the session is over: log in again"
+    else:
+        credential, detail = None, "send Authorization: Bearer sm_..."
+    if credential is None:
+        raise Refused(401, "Unauthorized", detail, headers={"WWW-Authenticate": "Bearer"})
+    return _for_tenant(caller_of(credential), chosen)
+
+
+def caller_of(credential: Credential) -> Caller:
+    """Whose key this is. Raises Refused (403) for one that may not read."""
+    if not {"read", "admin"} & set(credential.scopes):
+        raise Refused(403, "Forbidden", f"key {credential.key_id} has neither the scope read nor admin")
+    return Caller(
+        key_id=credential.key_id,
+        tenant=credential.tenant,
+        operator=credential.tenant == OPERATOR,
+        scopes=credential.scopes,
+    )
+
+
+def _for_tenant(caller: Caller, chosen: str | None) -> Caller:
+    if not caller.operator:
+        if chosen is not None and chosen != caller.tenant:
+            raise Refused(403, "Forbidden", f"key {caller.key_id} belongs to another tenant")
+        return caller
+    if "admin" not in caller.scopes:
+        raise Refused(403, "Forbidden", f"operator key {caller.key_id} needs the scope admin")
+    if chosen is not None and not TENANT_PATTERN.fullmatch(chosen):
+        raise Refused(400, "Bad request", "X-Spendmeter-Tenant: lower-case letters, digits and hyphens")
+    return Caller(key_id=caller.key_id, tenant=chosen or OPERATOR, operator=True, scopes=caller.scopes)
+
+
+def _with_tenant(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
+    if not caller.tenant:
+        raise Refused(
+            400, "No tenant", "an operator key names the tenant to act for in the header X-Spendmeter-Tenant"
+        )
+    return caller
+
+
+def _admin(caller: Annotated[Caller, Depends(_with_tenant)]) -> Caller:
+    if "admin" not in caller.scopes:
+        raise Refused(
+            403, "Forbidden", f"key {caller.key_id} lacks the scope admin, so it cannot change anything"
+        )
+    return caller
+
+
+def keys_of(request: Request) -> Keys:
+    """The process's keys."""
+    keys: Keys = request.app.state.keys
+    return keys
+
+
+Anyone = Annotated[Caller, Depends(_caller)]
+"""Any key that may read; an operator's may act for no tenant."""
+Reader = Annotated[Caller, Depends(_with_tenant)]
+"""A key that may read one tenant's."""
+Writer = Annotated[Caller, Depends(_admin)]
+"""A key that may change one tenant's."""

@@ -1,0 +1,149 @@
+"""Which keys and sessions are live: a snapshot of all, so that nobody's guess reaches Postgres."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from services.api.http.database import SQL, Database
+from spendmeter.platform.keys import OPERATOR, is_live, parse_key
+
+SNAPSHOT_S = 5.0
+"""How long a snapshot is trusted; a revocation must take effect within 10 s."""
+AGAIN_S = 1.0
+"""What a snapshot does not know may be new: it is read again, once in so long, and who asks waits for it."""
+READ_S_MAX = 4.0
+"""Who has waited for so long is told to come back: with SNAPSHOT_S below the 10 s of a revocation."""
+SESSION_LASTS = timedelta(hours=8)
+SESSIONS_OF_A_KEY_MAX = 100
+TOKEN_BYTES = 32
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credential:
+    """A live key as stored; tenant '' = an operator's."""
+
+    key_id: str
+    tenant: str
+    secret_sha256: bytes = field(repr=False)
+    scopes: tuple[str, ...]
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Snapshot:
+    read_at_s: float
+    keys: Mapping[str, Any] = field(repr=False)
+    """The rows as they were read, by key id: of a hundred thousand keys few are asked for."""
+    sessions: dict[bytes, tuple[str, datetime]] = field(repr=False)
+    """By the token's hash: key id, and when it ends. Our own log-ins and log-outs are put in at once."""
+
+    def credential(self, key_id: str) -> Credential | None:
+        row = self.keys.get(key_id)
+        return None if row is None else Credential(**{**row, "scopes": tuple(row["scopes"])})
+
+
+class Keys:
+    """Answers whose a key or a session is."""
+
+    def __init__(
+        self, database: Database, clock: Callable[[], float] = time.monotonic, again_s: float = AGAIN_S
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._again_s = again_s
+        self._snapshot: _Snapshot | None = None
+        self._reading: asyncio.Task[None] | None = None
+
+    async def by_key(self, text: str, now: datetime) -> Credential | None:
+        """None for a key that is unknown, wrong, expired or revoked. Raises CONNECTION_ERRORS."""
+        presented = parse_key(text)
+        if presented is None:
+            return None
+        snapshot = await self._fresh()
+        if presented.key_id not in snapshot.keys:
+            snapshot = await self._newer(snapshot)
+        stored = snapshot.credential(presented.key_id)
+        if stored is None or not is_live(presented, stored.secret_sha256, stored.expires_at, None, now):
+            return None
+        return stored
+
+    async def by_session(self, token: str, now: datetime) -> Credential | None:
+        """None for a session that is unknown or over, or whose key is. Raises CONNECTION_ERRORS."""
+        if not _TOKEN.fullmatch(token):
+            return None
+        digest = _digest(token)
+        snapshot = await self._fresh()
+        if digest not in snapshot.sessions:
+            snapshot = await self._newer(snapshot)
+        key_id, ends_at = snapshot.sessions.get(digest, ("", now))
+        stored = snapshot.credential(key_id)
+        if stored is None or now >= ends_at or (stored.expires_at and now >= stored.expires_at):
+            return None
+        return stored
+
+    async def open_session(self, credential: Credential, now: datetime) -> str:
+        """A token that stands for the key until SESSION_LASTS is over; the key's oldest goes when it has too
+        many. Takes a turn of the key's tenant: raises TooMuch and AllBusy."""
+        token = secrets.token_urlsafe(TOKEN_BYTES)
+        async with self._database.writing(OPERATOR, share=credential.tenant) as connection:
+            await connection.execute(
+                SQL["open_session"],
+                _digest(token),
+                credential.key_id,
+                SESSION_LASTS,
+                SESSIONS_OF_A_KEY_MAX,
+            )
+        if self._snapshot is not None:  # one that is being read now may not know it: then it is read again
+            self._snapshot.sessions[_digest(token)] = (credential.key_id, now + SESSION_LASTS)
+        return token
+
+    async def close_session(self, token: str) -> None:
+        """Over, also in the hands of whoever copied it. An unknown token is nothing to close."""
+        snapshot = await self._fresh()
+        if _TOKEN.fullmatch(token) and _digest(token) in snapshot.sessions:
+            async with self._database.writing(OPERATOR) as connection:
+                await connection.execute(SQL["close_session"], _digest(token))
+            if self._reading is not None:  # it may have begun before the session was closed
+                await asyncio.wait({self._reading})
+            if self._snapshot is not None:
+                self._snapshot.sessions.pop(_digest(token), None)
+
+    async def _newer(self, than: _Snapshot) -> _Snapshot:
+        """The next snapshot, when it is time for it."""
+        await asyncio.sleep(max(0.0, than.read_at_s + self._again_s - self._clock()))
+        return await self._fresh(self._again_s)
+
+    async def _fresh(self, age_s_max: float = SNAPSHOT_S) -> _Snapshot:
+        """A snapshot not older than that. However many wait for it, it is read once, and where it cannot be
+        read all of them hear it: one after the other, each would wait for those before."""
+        asked_at_s = self._clock()
+        async with asyncio.timeout(READ_S_MAX):
+            while self._snapshot is None or asked_at_s - self._snapshot.read_at_s > age_s_max:
+                if self._reading is None or self._reading.done():
+                    self._reading = asyncio.create_task(self._read())
+                await asyncio.shield(self._reading)
+        return self._snapshot
+
+    async def _read(self) -> None:
+        read_at_s = self._clock()  # before the question: the answer is at least as young
+        async with self._database.reading(OPERATOR) as connection:
+            keys = await connection.fetch(SQL["live_keys"])
+            sessions = await connection.fetch(SQL["live_sessions"])
+        self._snapshot = _Snapshot(
+            read_at_s=read_at_s,
+            keys={row["key_id"]: row for row in keys},
+            sessions={row["token_sha256"]: (row["key_id"], row["expires_at"]) for row in sessions},
+        )
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

@@ -1,0 +1,200 @@
+"""How an answer is sent: as JSON, or a table as CSV; indented for people; with a tag, so that what a caller
+has already is not sent again."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from decimal import Decimal
+from hashlib import blake2b
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+from urllib.parse import urlencode
+
+import msgspec
+from fastapi import Request
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from services.api.http.answers import Complete
+from services.api.http.pretty import indented, is_pretty
+from services.api.http.problems import Refused
+
+JSON, CSV = "application/json", "text/csv"
+_UNSAFE = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""How a text begins that a spreadsheet would run as a formula; the last four are the first in full width."""
+_COMPLETENESS = re.compile(rb'"(?:complete_through|in_flight|in_flight_age_s)":\s*(?:"[^"]*"|null|[0-9.e-]+)')
+"""The fields of `answers.Complete`. In a text of somebody's the quotes would be escaped."""
+_COMPLETE_THROUGH = re.compile(rb'"complete_through":\s*"([^"]*)"')
+
+
+class Negotiated(APIRoute):
+    """A route that answers in a form that the caller accepts; 406, before anything is done, if it has none.
+
+    A model that is a table names in TABLES the fields of its rows: the first that has any counts.
+    Without a summary, the first sentence of the docstring is it.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        options["summary"] = options.get("summary") or _first_sentence(endpoint.__doc__ or "")
+        super().__init__(path, endpoint, **options)
+        if tables_of(self.response_model):
+            content = self.responses[200]["content"]
+            shown = {**content, CSV: {"schema": {"type": "string", "description": "RFC 4180"}}}
+            self.responses = {**self.responses, 200: {**self.responses[200], "content": shown}}
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's, with the form decided before and the answer put into it after."""
+        handle = super().get_route_handler()
+        tables = tables_of(self.response_model)
+        complete = any(issubclass(each, Complete) for each in _models(self.response_model))
+        forms = (JSON, CSV) if tables else (JSON,)
+        if self.status_code == 204:
+            return handle
+
+        async def negotiated(request: Request) -> Response:
+            form = form_of(",".join(request.headers.getlist("accept")), forms)
+            if form is None:
+                raise Refused(406, "Not acceptable", f"Accept: this route answers {' or '.join(forms)}")
+            answer = await handle(request)
+            if form == CSV:
+                answer = _as_csv(request, answer, tables)
+            elif is_pretty(request):
+                answer = indented(answer)
+            return _tagged(request, answer, moving=complete)
+
+        return negotiated
+
+
+def _first_sentence(text: str) -> str:
+    return " ".join(text.split()).split(". ")[0].removesuffix(".")
+
+
+def form_of(accept: str, forms: Sequence[str]) -> str | None:
+    """The form that is preferred, of equally preferred ones the first; None when none is accepted."""
+    if not accept.strip():
+        return forms[0]
+    ranges = [_range(part) for part in accept.split(",")]
+
+    def quality(form: str) -> float:
+        kind = form.split("/")[0]
+        for name in (form, f"{kind}/*", "*/*"):  # the more specific one decides
+            stated = [weight for each, weight in ranges if each == name]
+            if stated:
+                return max(stated)
+        return 0
+
+    best = max(forms, key=quality)
+    return best if quality(best) > 0 else None
+
+
+def _range(part: str) -> tuple[str, float]:
+    name, *parameters = (each.strip().lower() for each in part.split(";"))
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return name, float(parameter[2:])
+            except ValueError:
+                return name, 0
+    return name, 1
+
+
+def tables_of(model: Any) -> Mapping[str, type[BaseModel]]:
+    """Field to the model of its rows, of an answer that is a table; empty = it is none."""
+    found: dict[str, type[BaseModel]] = {}
+    for each in _models(model):
+        for name in getattr(each, "TABLES", ()):
+            found[name] = get_args(each.model_fields[name].annotation)[0]
+    return found
+
+
+def _models(model: Any) -> tuple[Any, ...]:
+    return tuple(each for each in get_args(model) or (model,) if isinstance(each, type))
+
+
+def _as_csv(request: Request, answer: Response, tables: Mapping[str, type[BaseModel]]) -> Response:
+    content = msgspec.json.decode(bytes(answer.body))
+    there = [name for name in tables if name in content]
+    if not there:
+        raise Refused(406, "Not acceptable", "Accept: this answer is no table; ask for application/json")
+    name = next((each for each in there if content[each]), there[-1])
+    headers = {"X-Complete-Through": content.get("complete_through") or ""}
+    cursor = content.get("next_groups") if name == "totals" else content.get("next_cursor")
+    if cursor:
+        asked = [each for each in request.query_params.multi_items() if each[0] != "cursor"]
+        headers["Link"] = f'<{request.url.path}?{urlencode([*asked, ("cursor", cursor)])}>; rel="next"'
+    text = csv_of(content[name], tables[name])
+    return Response(text, headers=headers, media_type=f"{CSV}; charset=utf-8; header=present")
+
+
+def csv_of(rows: Sequence[Mapping[str, Any]], model: type[BaseModel]) -> str:
+    """RFC 4180: a header, then a line a row. What is a number stays one; a text that a spreadsheet would run
+    begins with an apostrophe. A field of names and values is a column a name."""
+    flat = [dict(_cells(row, model)) for row in rows]
+    columns = list(dict.fromkeys(name for row in flat for name in row)) or list(model.model_fields)
+    columns.sort(key=lambda name: name.split(".")[0] in model.model_fields)  # first what it is about
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\r\n")
+    writer.writerow(columns)
+    writer.writerows([row.get(name, "") for name in columns] for row in flat)
+    return written.getvalue()
+
+
+def _cells(row: Mapping[str, Any], model: type[BaseModel]) -> Iterable[tuple[str, str]]:
+    for name, value in row.items():
+        field = model.model_fields.get(name)
+        number = field is not None and _is_number(field.annotation)
+        if isinstance(value, dict):
+            for key, each in value.items():
+                yield f"{name}.{key}", _cell(each, number)
+        else:
+            yield name, _cell(value, number)
+
+
+def _is_number(annotation: Any) -> bool:
+    """Whether the field is of amounts, quantities or counts, or of names with these."""
+    origin = get_origin(annotation)
+    if origin is dict:
+        return _is_number(get_args(annotation)[1])
+    if origin in {Annotated, Union, UnionType}:
+        return any(_is_number(each) for each in get_args(annotation))
+    return annotation in {int, float, Decimal}
+
+
+def _cell(value: Any, number: bool) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if number and not isinstance(value, list):
+        return str(value)
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        value = " ".join(value)
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return f"'{text}" if text.startswith(_UNSAFE) else text
+
+
+def _tagged(request: Request, answer: Response, *, moving: bool) -> Response:
+    """With an ETag; 304 without a body when the caller has it. Weak: compression changes the bytes. `moving`:
+    up to when it is complete moves on each second, what it says may stay; a 304 says that in a header."""
+    answer.headers["Vary"] = "Accept, Accept-Encoding, Authorization, Cookie, User-Agent, X-Spendmeter-Tenant"
+    if request.method not in {"GET", "HEAD"} or answer.status_code != 200:
+        return answer
+    body = bytes(answer.body)
+    tag = f'W/"{blake2b(_COMPLETENESS.sub(b"", body) if moving else body, digest_size=16).hexdigest()}"'
+    answer.headers["ETag"] = tag
+    known = {each.strip() for each in request.headers.get("if-none-match", "").split(",")}
+    if tag not in known and tag.removeprefix("W/") not in known:
+        return answer
+    headers = {"ETag": tag, "Vary": answer.headers["Vary"]}
+    if through := answer.headers.get("X-Complete-Through") or _complete_through(body):
+        headers["X-Complete-Through"] = through
+    return Response(status_code=304, headers=headers)
+
+
+def _complete_through(body: bytes) -> str:
+    found = _COMPLETE_THROUGH.search(body)
+    return found[1].decode() if found else ""

@@ -1,0 +1,181 @@
+"""The span that a question is about: instants and days as people write them, and ranges by name. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Literal, get_args
+from zoneinfo import ZoneInfo
+
+from fastapi import Query
+
+from services.api.http.problems import invalid
+from spendmeter.contracts.periods import add_months, day_start, period_bounds
+
+RangeName = Literal[
+    "last_hour", "last_24_hours", "today", "yesterday", "this_week", "last_week", "month_to_date",
+    "last_month", "quarter_to_date", "last_quarter", "last_7_days", "last_30_days", "last_90_days",
+]  # fmt: skip
+RANGES: tuple[str, ...] = get_args(RangeName)
+
+From = Annotated[
+    str | None,
+    Query(
+        alias="from",
+        description="inclusive: an instant with its offset, or a day, which begins in `tz`",
+        examples=["2026-11-25", "2026-11-25T10:00:00Z"],
+    ),
+]
+To = Annotated[
+    str | None,
+    Query(
+        alias="to",
+        description="exclusive: `to=2026-11-26` ends with the 25th",
+        examples=["2026-11-26", "2026-11-25T11:00:00Z"],
+    ),
+]
+Range = Annotated[
+    RangeName | None,
+    Query(
+        description="a range by name, instead of from and to: days, weeks and months of `tz`; what is not "
+        "over ends now, and `last_7_days` is today with the six days before"
+    ),
+]
+Zone = Annotated[str | None, Query(description="an IANA zone; default: the tenant's")]
+
+RANGE_DAYS_MAX = 400
+YEARS = (2000, 2100)
+_MINUTE = timedelta(minutes=1)
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_INSTANT = re.compile(
+    r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?([Zz]|[+-]\d{2}:?\d{2})?", re.ASCII
+)
+_PLUS_LOST = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)? \d{2}:?\d{2}", re.ASCII)
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calendar:
+    """Whose days, weeks and quarters are meant; `week_start` 0 = Monday."""
+
+    zone: ZoneInfo
+    week_start: int = 0
+    fiscal_start_month: int = 1
+
+
+def span_of(
+    name: RangeName | None, start: str | None, end: str | None, calendar: Calendar, now: datetime
+) -> tuple[datetime | None, datetime | None]:
+    """(from, to) as asked for, by name or one by one; None where nothing was said. Raises Refused (422)."""
+    if name is not None:
+        if start is not None or end is not None:
+            raise invalid("range", "stands instead of from and to: give the range or these, not both")
+        return named_span(name, calendar, now)
+    return instant_of("from", start, calendar.zone), instant_of("to", end, calendar.zone)
+
+
+def instant_of(field: str, text: str | None, zone: ZoneInfo) -> datetime | None:
+    """What people write: an instant with its offset, or a day, which is its start in `zone`.
+
+    Raises Refused (422), naming `field` and what is allowed.
+    """
+    if text is None:
+        return None
+    text = text.strip()
+    if _NUMBER.fullmatch(text):
+        raise invalid(
+            field,
+            "is a bare number, which could count seconds or milliseconds: write 2026-11-25 or "
+            "2026-11-25T10:00:00Z",
+        )
+    if _PLUS_LOST.fullmatch(text):
+        raise invalid(
+            field,
+            "has a space where its offset begins: a + in an address arrives as a space, so write it %2B "
+            "(2026-11-25T10:00:00%2B01:00), or give the instant in UTC with Z",
+        )
+    try:
+        if _DAY.fullmatch(text):
+            return day_start(date.fromisoformat(text), zone)
+        if _INSTANT.fullmatch(text):
+            return _aware(field, datetime.fromisoformat(text.upper()))
+    except (ValueError, OverflowError):
+        raise invalid(field, "names a day or an hour that no calendar has") from None
+    raise invalid(field, "must be a day (2026-11-25) or an instant with its offset (2026-11-25T10:00:00Z)")
+
+
+def _aware(field: str, at: datetime) -> datetime:
+    if at.tzinfo is None:
+        raise invalid(
+            field,
+            "has no offset: end it with Z or +01:00 (%2B01:00 in an address), or give a day alone, in `tz`",
+        )
+    return at
+
+
+def named_span(name: RangeName, calendar: Calendar, now: datetime) -> tuple[datetime, datetime]:
+    """[start, end) of a range by name, as of `now`: in UTC, days those of the calendar's zone."""
+    zone = calendar.zone
+    today = now.astimezone(zone).date()
+    week = week_of(today, calendar.week_start)
+    quarter = period_bounds("quarter", now, zone, calendar.fiscal_start_month)[0]
+
+    def days(first: date, beyond: date | None = None) -> tuple[datetime, datetime]:
+        return day_start(first, zone), now if beyond is None else day_start(beyond, zone)
+
+    def last_quarter() -> tuple[datetime, datetime]:
+        a_day_of_it = quarter - timedelta(days=1)
+        return period_bounds("quarter", a_day_of_it, zone, calendar.fiscal_start_month)
+
+    spans: dict[str, Callable[[], tuple[datetime, datetime]]] = {
+        "last_hour": lambda: (now - timedelta(hours=1), now),
+        "last_24_hours": lambda: (now - timedelta(hours=24), now),
+        "today": lambda: days(today),
+        "yesterday": lambda: days(today - timedelta(days=1), today),
+        "this_week": lambda: days(week),
+        "last_week": lambda: days(week - timedelta(days=7), week),
+        "month_to_date": lambda: days(add_months(today, 0)),
+        "last_month": lambda: days(add_months(today, -1), add_months(today, 0)),
+        "quarter_to_date": lambda: (quarter, now),
+        "last_quarter": last_quarter,
+        "last_7_days": lambda: days(today - timedelta(days=6)),
+        "last_30_days": lambda: days(today - timedelta(days=29)),
+        "last_90_days": lambda: days(today - timedelta(days=89)),
+    }
+    return spans[name]()
+
+
+def week_of(day: date, week_start: int) -> date:
+    """The first day of the week that holds `day`; weeks begin on `week_start` (0 = Monday)."""
+    return day - timedelta(days=(day.weekday() - week_start) % 7)
+
+
+def whole_minutes(
+    start: datetime | None, end: datetime | None, zone: ZoneInfo, now: datetime
+) -> tuple[datetime, datetime]:
+    """[start, end) in UTC, widened to whole minutes, for rollups know nothing finer.
+
+    Without a start, today's in `zone`; without an end, the minute that is open now and all before it.
+    """
+    start = day_start(now.astimezone(zone).date(), zone) if start is None else start
+    start, end = checked_range(start, now if end is None else end)
+    floor = start.replace(second=0, microsecond=0)
+    ceiling = end.replace(second=0, microsecond=0)
+    return floor, ceiling + _MINUTE if ceiling < end else ceiling
+
+
+def checked_range(
+    start: datetime, end: datetime, days_max: int = RANGE_DAYS_MAX
+) -> tuple[datetime, datetime]:
+    """[start, end) in UTC. Raises Refused (422)."""
+    for field, value in (("from", start), ("to", end)):
+        if not YEARS[0] <= value.year < YEARS[1]:
+            raise invalid(field, f"must lie in the years {YEARS[0]} to {YEARS[1] - 1}")
+    if start >= end:
+        raise invalid("from", f"must be before to; {start.isoformat()} is not before {end.isoformat()}")
+    if end - start > timedelta(days=days_max):
+        raise invalid("to", f"may be at most {days_max} days after from")
+    return start.astimezone(UTC), end.astimezone(UTC)
