@@ -80,6 +80,7 @@ lint: install-test
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
+	@.venv/bin/lint-imports --no-logo
 
 format: install-test
 	@$(PY) -m ruff check --fix . ; $(PY) -m ruff format .

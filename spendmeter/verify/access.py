@@ -8,10 +8,11 @@ from typing import Any
 
 import asyncpg
 
-from spendmeter import contracts
 from spendmeter.verify.report import Report
 from spendmeter.verify.sql import SQL
 
+TABLES = Path(__file__).parents[1] / "contracts" / "tables.md"
+"""Who owns and reads which table: the same page that the grants are made from."""
 CHANGES = {"UPDATE", "DELETE", "TRUNCATE"}
 TENANTS_LOOKED_AS_MAX = 20
 """Each look reads all of each table; one policy holds for all tenants, so some of them stand for all."""
@@ -57,7 +58,7 @@ def _stated() -> dict[str, set[tuple[str, str]]]:
     """By role: the (table, privilege) that tables.md grants. Read as the document that it is."""
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")]
-        for line in Path(contracts.__path__[0], "tables.md").read_text("utf-8").splitlines()
+        for line in TABLES.read_text("utf-8").splitlines()
         if line.startswith("|")
     ]
     granted: dict[str, set[tuple[str, str]]] = {role: set() for role in rows[0][3:]}

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiokafka import TopicPartition
 
+from spendmeter.verify.extent import Extent
+from spendmeter.verify.judge import Judge
 from spendmeter.verify.lines import STATUSES
 from spendmeter.verify.report import Report
 from spendmeter.verify.sql import SQL
-
-if TYPE_CHECKING:
-    from spendmeter.verify.judge import Judge
-    from spendmeter.verify.walk import Stretch
 
 SET_ASIDE = ("duplicate", "conflict", "rejected")
 
@@ -24,21 +22,21 @@ class Counts:
     def __init__(self, connection: Any, strays: Mapping[int, int], report: Report) -> None:
         self._connection, self._strays, self._report = connection, strays, report
 
-    async def check_partition(self, stretch: Stretch, judge: Judge) -> None:
+    async def check_partition(self, extent: Extent, judge: Judge) -> None:
         """What was tallied on a walk over the whole partition, against what the book says of it."""
-        report, row, named = self._report, stretch.position, f"partition {stretch.partition}"
+        report, row, named = self._report, extent.position, f"partition {extent.partition}"
         report.check("I6")
         if row is None:
-            if stretch.end:
-                report.find("I6", f"{stretch.end} events in flight: the book has never seen it", named)
+            if extent.end:
+                report.find("I6", f"{extent.end} events in flight: the book has never seen it", named)
             return
-        report.pass_over("I1", "offsets that the broker no longer has", min(stretch.start, stretch.passed))
-        if stretch.passed < stretch.end:
-            in_flight = f"{stretch.end - stretch.passed} events in flight, from {stretch.passed} on"
+        report.pass_over("I1", "offsets that the broker no longer has", min(extent.start, extent.passed))
+        if extent.passed < extent.end:
+            in_flight = f"{extent.end - extent.passed} events in flight, from {extent.passed} on"
             report.find("I6", in_flight, named)
         self._check_totals(row, judge, named)
-        self._check_holes(stretch, row, judge.delivered, named)
-        await self._check_tenants(stretch.partition, judge)
+        self._check_holes(extent, row, judge.delivered, named)
+        await self._check_tenants(extent.partition, judge)
 
     def _check_totals(self, row: Mapping[str, Any], judge: Judge, named: str) -> None:
         counted = dict.fromkeys(("booked", *SET_ASIDE), 0)
@@ -52,12 +50,12 @@ class Counts:
             what = f"{row['next_origin']} offsets passed, {accounted} accounted for"
             self._report.find("I6", what, named)
 
-    def _check_holes(self, stretch: Stretch, row: Mapping[str, Any], delivered: int, named: str) -> None:
+    def _check_holes(self, extent: Extent, row: Mapping[str, Any], delivered: int, named: str) -> None:
         """A hole is an offset that the broker does not deliver, nothing else."""
-        if stretch.start:
+        if extent.start:
             self._report.pass_over("I6", "partitions whose holes can no longer be counted")
             return
-        holes = stretch.passed - delivered
+        holes = extent.passed - delivered
         if holes != row["holes"]:
             self._report.find("I6", f"holes is {row['holes']}, the broker leaves out {holes}", named)
 

@@ -19,6 +19,7 @@ from spendmeter.verify.access import check_access
 from spendmeter.verify.catalog import learn_catalog
 from spendmeter.verify.counts import Counts, check_positions, check_standing
 from spendmeter.verify.entries import Entries
+from spendmeter.verify.extent import Extent
 from spendmeter.verify.judge import Judge
 from spendmeter.verify.lines import STATUSES
 from spendmeter.verify.literals import Literals
@@ -29,7 +30,7 @@ from spendmeter.verify.sql import SQL
 from spendmeter.verify.streams import Entry, Rows, Series, SetAside
 from spendmeter.verify.submissions import Submissions
 from spendmeter.verify.topic import Topic
-from spendmeter.verify.walk import Stretch, Walk
+from spendmeter.verify.walk import Walk
 
 EVENTS, RATED, GROUP = "usage.events", "usage.rated", "ledger"
 STATEMENT_SECONDS_MAX = 4 * 3600
@@ -168,8 +169,8 @@ async def _look(
         ids = {name: ids[name] for name in (request.topic_prefix + EVENTS, rated)}
         check_positions(positions, ids, rated, broker.committed, report)
         await check_standing(connection, report)
-        stretches = _stretches(positions, broker, ids[request.topic_prefix + EVENTS])
-        await _walk(topic, connection, stretches, judge, progress)
+        extents = _extents(positions, broker, ids[request.topic_prefix + EVENTS])
+        await _walk(topic, connection, extents, judge, progress)
         progress.start("waiting for Postgres to add up the rollups")
         await beside
         await check_hours(connection, judge.entries.sums, report)
@@ -188,14 +189,14 @@ async def _check_beside(connection: Any, report: Report) -> None:
     await check_access(connection, report)
 
 
-def _stretches(positions: Mapping[int, Any], broker: _Broker, topic_id: str) -> list[Stretch]:
+def _extents(positions: Mapping[int, Any], broker: _Broker, topic_id: str) -> list[Extent]:
     found = []
     for partition in sorted(positions.keys() | broker.ends.keys()):
         row = positions.get(partition)
         passed = row["next_origin"] if row else 0
         gone = row is not None and row["origin_topic"] != topic_id
         found.append(
-            Stretch(
+            Extent(
                 partition=partition,
                 start=passed if gone else broker.begins.get(partition, passed),
                 passed=passed,
@@ -207,7 +208,7 @@ def _stretches(positions: Mapping[int, Any], broker: _Broker, topic_id: str) -> 
 
 
 async def _walk(
-    topic: Topic, connection: Any, stretches: Sequence[Stretch], judge: Judge, progress: Progress
+    topic: Topic, connection: Any, extents: Sequence[Extent], judge: Judge, progress: Progress
 ) -> None:
     progress.start("waiting for Postgres to sort the entries")
     await learn_catalog(connection, judge.entries, judge.report)
@@ -216,7 +217,7 @@ async def _walk(
     set_aside = Rows(await connection.cursor(SQL["unbooked"]), SetAside._make)
     await set_aside.take(0, 0)
     await entries.take(0, 0)
-    progress.start("reading usage.events beside the book", sum(each.records for each in stretches))
+    progress.start("reading usage.events beside the book", sum(each.records for each in extents))
     walk = Walk(
         topic=topic,
         entries=entries,
@@ -226,8 +227,8 @@ async def _walk(
         counts=Counts(connection, strays, judge.report),
         progress=progress,
     )
-    for stretch in stretches:
-        await walk.over(stretch)
+    for extent in extents:
+        await walk.over(extent)
     await walk.pass_ahead(PARTITIONS_END)
 
 

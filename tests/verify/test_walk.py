@@ -13,12 +13,13 @@ import pytest
 
 from spendmeter.verify import streams, walk
 from spendmeter.verify.entries import Entries
+from spendmeter.verify.extent import Extent
 from spendmeter.verify.judge import Judge
 from spendmeter.verify.progress import Progress
 from spendmeter.verify.report import Report
 from spendmeter.verify.streams import Entry, Rows, SetAside
 from spendmeter.verify.sums import Sums
-from spendmeter.verify.walk import Stretch, Walk
+from spendmeter.verify.walk import Walk
 from tests.verify.conftest import NOON, event, identity
 
 COPY_EVERY = 10
@@ -48,7 +49,7 @@ class Source:
     async def learn(self, rows: Any) -> None:
         pass
 
-    async def check_partition(self, stretch: Stretch, judge: Judge) -> None:
+    async def check_partition(self, extent: Extent, judge: Judge) -> None:
         assert judge.delivered == self.records
 
 
@@ -110,7 +111,7 @@ async def walk_over(records: int) -> tuple[Judge, int]:
     )
     tracemalloc.start()
     position = {"origin_topic": "t1"}
-    await walking.over(Stretch(partition=0, start=0, passed=records, end=records, position=position))
+    await walking.over(Extent(partition=0, start=0, passed=records, end=records, position=position))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert walking.progress.done == records
