@@ -18,7 +18,7 @@ from services.alerts.anomalies import MINUTE
 from services.alerts.counters import LEADERS_MAX, NOTHING, Counted, Counters, Leader, Part, Sum, edges
 from spendmeter.contracts.series import DIMENSIONS, Series
 from spendmeter.contracts.terms import Timeline
-from spendmeter.platform.postgres import load_sql
+from spendmeter.platform.sql import load_sql
 
 SQL = load_sql(Path(__file__).with_name("sql") / "reader.sql")
 RE_READ_AGE_MIN_S = 5.0

@@ -17,7 +17,8 @@ from services.alerts.notify import Answer
 from services.alerts.notify.topic import TopicSender
 from services.alerts.notify.webhook import ATTEMPT_S_MAX, Endpoint, WebhookSender
 from services.alerts.store import TOPIC
-from spendmeter.platform.postgres import CONNECTION_ERRORS, load_sql
+from spendmeter.platform.postgres import CONNECTION_ERRORS
+from spendmeter.platform.sql import load_sql
 from spendmeter.platform.telemetry import Meters, log
 
 SQL = load_sql(Path(__file__).with_name("sql") / "deliveries.sql")

@@ -14,7 +14,7 @@ from services.alerts.anomalies import HISTORY_MINUTES, MINUTE, Learned
 from services.alerts.counter_reader import NAMED_MAX, STATEMENT_S_MAX, STATEMENT_S_MIN, Turn
 from services.alerts.learning import Explained, History, Learner
 from services.alerts.minutes import COMBINATIONS_MAX, VALUES_MAX, Recent, spent_in
-from spendmeter.platform.postgres import load_sql
+from spendmeter.platform.sql import load_sql
 
 SQL = load_sql(Path(__file__).with_name("sql") / "reader.sql")
 HISTORY_AGE_MAX = timedelta(days=7)

@@ -18,7 +18,7 @@ from services.alerts.incidents import Incident, event_of
 from spendmeter.contracts.incidents import Transition, encode_incident
 from spendmeter.contracts.money import plain
 from spendmeter.contracts.terms import NO_TERMS, Timeline, timeline_of
-from spendmeter.platform.postgres import load_sql
+from spendmeter.platform.sql import load_sql
 from spendmeter.platform.telemetry import Meters, log
 
 SQL = load_sql(Path(__file__).with_name("sql") / "store.sql")

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from services.ingest.credentials import Credential
 from services.ingest.keys import AWAY
-from spendmeter.platform.postgres import connect, load_sql
+from spendmeter.platform.postgres import connect
+from spendmeter.platform.sql import load_sql
 from spendmeter.platform.telemetry import Meters, log
 
 WRITE_S = 2.0

@@ -16,7 +16,8 @@ import asyncpg
 
 from services.ingest.credentials import Credential, Snapshot
 from services.ingest.refused import unavailable
-from spendmeter.platform.postgres import CONNECTION_ERRORS, connect, load_sql
+from spendmeter.platform.postgres import CONNECTION_ERRORS, connect
+from spendmeter.platform.sql import load_sql
 from spendmeter.platform.telemetry import Meters, log
 
 REFRESH_S = 5.0

@@ -21,7 +21,7 @@ from spendmeter.contracts.events import identity
 from spendmeter.contracts.rated import STATUSES, RatedUsage
 from spendmeter.contracts.series import DIMENSIONS, Series
 from spendmeter.contracts.terms import NO_TERMS
-from spendmeter.platform.postgres import load_sql
+from spendmeter.platform.sql import load_sql
 
 SQL = load_sql(Path(__file__).with_name("sql") / "book.sql")
 _STAGE_COLUMNS = (

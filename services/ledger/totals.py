@@ -24,7 +24,8 @@ from spendmeter.contracts.series import DIMENSIONS, Series
 from spendmeter.contracts.topics import partition_of
 from spendmeter.contracts.totals import SpendTotal, encode_total
 from spendmeter.platform.kafka import Record, send_batches
-from spendmeter.platform.postgres import CONNECTION_ERRORS, load_sql
+from spendmeter.platform.postgres import CONNECTION_ERRORS
+from spendmeter.platform.sql import load_sql
 from spendmeter.platform.telemetry import Meters, log
 
 SQL = load_sql(Path(__file__).with_name("sql") / "totals.sql")

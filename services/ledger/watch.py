@@ -14,7 +14,8 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError
 from services.ledger.lane import Lane
 from spendmeter.platform.heartbeat import Heartbeat
 from spendmeter.platform.kafka_admin import KafkaAdmin
-from spendmeter.platform.postgres import CONNECTION_ERRORS, load_sql
+from spendmeter.platform.postgres import CONNECTION_ERRORS
+from spendmeter.platform.sql import load_sql
 from spendmeter.platform.telemetry import Meters, log
 
 SQL = load_sql(Path(__file__).with_name("sql") / "watch.sql")

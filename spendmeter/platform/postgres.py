@@ -1,18 +1,12 @@
-"""Postgres: pools, the errors that mean "try again", and SQL by name."""
+"""Postgres: pools, and the errors that mean "try again"."""
 
 from __future__ import annotations
 
-import re
 import socket
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Any
 
 import asyncpg
-
-from spendmeter.platform.roles import role_url
-
-__all__ = ["CONNECTION_ERRORS", "connect", "create_pool", "load_sql", "role_url"]
 
 CONNECTION_ERRORS: tuple[type[BaseException], ...] = (
     asyncpg.PostgresConnectionError,
@@ -45,9 +39,6 @@ PEER_SILENT_S_MAX = KEEPALIVE_IDLE_S + KEEPALIVE_INTERVAL_S * KEEPALIVE_COUNT
 """A peer whose machine or network is gone is known, at both ends, within so long: the system's own two hours
 would keep its locks for as long. On one machine the kernel answers for a frozen process, which is why the
 timeouts above are there."""
-
-_BLOCK = re.compile(r"^-- (name|part): (\w+)\s*$", re.MULTILINE)
-_WHY = re.compile(r"\A(--.*\n)+")
 
 
 async def create_pool(
@@ -118,17 +109,3 @@ def _keep_alive(connection: Any) -> None:
         option = getattr(socket, name, None)  # not every system has each
         if option is not None:
             peer.setsockopt(socket.IPPROTO_TCP, option, value)
-
-
-def load_sql(path: Path) -> dict[str, str]:
-    """The statements of a .sql file by name: each begins with `-- name: x`, then why, then SQL.
-
-    What several of them say alike is a part: it begins with `-- part: x`, and `{x}` stands for it.
-    """
-    _, *blocks = _BLOCK.split(path.read_text("utf-8"))
-    named = list(zip(blocks[::3], blocks[1::3], (body.strip() for body in blocks[2::3]), strict=True))
-    parts = {name: _WHY.sub("", body) for kind, name, body in named if kind == "part"}
-    statements = {name: body for kind, name, body in named if kind == "name"}
-    for part, text in parts.items():
-        statements = {name: body.replace(f"{{{part}}}", text) for name, body in statements.items()}
-    return statements

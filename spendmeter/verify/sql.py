@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spendmeter.platform.postgres import load_sql
+from spendmeter.platform.sql import load_sql
 
 SQL = load_sql(Path(__file__).with_name("verify.sql"))

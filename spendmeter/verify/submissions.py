@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from spendmeter.platform.postgres import load_sql
+from spendmeter.platform.sql import load_sql
 from spendmeter.verify.progress import Progress
 from spendmeter.verify.report import Report
 from spendmeter.verify.usage import Unreadable, Usage, decode, identity, metered_digest, quantities

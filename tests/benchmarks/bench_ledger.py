@@ -27,7 +27,8 @@ from services.ledger.batch import Progress, collect
 from services.ledger.book import book, prepare
 from spendmeter.contracts.events import Labels
 from spendmeter.platform.migrate import migrate
-from spendmeter.platform.postgres import create_pool, role_url
+from spendmeter.platform.postgres import create_pool
+from spendmeter.platform.roles import role_url
 from tests.ledger_records import RATED_TOPIC, TOPIC, on_topic, rated, usage_event
 
 SECRET = "bench"

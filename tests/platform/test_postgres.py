@@ -14,7 +14,8 @@ import asyncpg
 import pytest
 
 import services
-from spendmeter.platform.postgres import CONNECTION_ERRORS, PEER_SILENT_S_MAX, connect, load_sql
+from spendmeter.platform.postgres import CONNECTION_ERRORS, PEER_SILENT_S_MAX, connect
+from spendmeter.platform.sql import load_sql
 
 FREED_S_MAX = 30
 """Generous: the database says 5 s."""

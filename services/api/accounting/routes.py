@@ -17,7 +17,7 @@ from services.api.http.database import Connection, database_of
 from services.api.http.openapi import answers
 from services.api.http.representation import Negotiated
 from spendmeter.contracts.rated import STATUSES
-from spendmeter.platform.postgres import load_sql
+from spendmeter.platform.sql import load_sql
 
 SQL = load_sql(Path(__file__).with_name("accounting.sql"))
 UNATTRIBUTABLE = ""

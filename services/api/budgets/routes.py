@@ -24,7 +24,7 @@ from spendmeter.contracts.gate import as_booked
 from spendmeter.contracts.money import EXACT, ZERO, divided, parse_decimal
 from spendmeter.contracts.periods import Period
 from spendmeter.contracts.series import DIMENSIONS
-from spendmeter.platform.postgres import load_sql
+from spendmeter.platform.sql import load_sql
 
 BUDGETS_MAX = 500
 THRESHOLDS_MAX = 10

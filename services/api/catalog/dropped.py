@@ -14,7 +14,7 @@ from services.api.http.auth import Anyone
 from services.api.http.database import database_of
 from services.api.http.openapi import answers
 from services.api.http.representation import Negotiated
-from spendmeter.platform.postgres import load_sql
+from spendmeter.platform.sql import load_sql
 
 DAYS = 90
 SQL = load_sql(Path(__file__).with_name("dropped.sql"))

@@ -24,8 +24,9 @@ from spendmeter.contracts.topics import CATALOG
 from spendmeter.platform.kafka import Record, money_consumer, producer, send_batches
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.keys import OPERATOR
-from spendmeter.platform.postgres import CONNECTION_ERRORS, load_sql
+from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.settings import Settings
+from spendmeter.platform.sql import load_sql
 from spendmeter.platform.telemetry import log
 
 VERSION_INTERVAL_S = 1.0

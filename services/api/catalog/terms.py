@@ -23,7 +23,7 @@ from services.api.http.problems import Refused, invalid
 from spendmeter.contracts.catalog import CatalogEntry, TenantTerms, Withdrawal
 from spendmeter.contracts.money import plain
 from spendmeter.contracts.periods import Period
-from spendmeter.platform.postgres import load_sql
+from spendmeter.platform.sql import load_sql
 from spendmeter.pricing.price_book import PriceBook
 
 SQL = load_sql(Path(__file__).with_name("terms.sql"))

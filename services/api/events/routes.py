@@ -35,7 +35,7 @@ from spendmeter.contracts.catalog import (
 )
 from spendmeter.contracts.events import Instant, UsageEvent, identity
 from spendmeter.contracts.money import plain, total
-from spendmeter.platform.postgres import load_sql
+from spendmeter.platform.sql import load_sql
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.explain import naming
 from spendmeter.pricing.price_book import PriceBook

@@ -18,7 +18,7 @@ from services.api.http.problems import not_found
 from services.api.http.shares import CONNECTIONS_MAX, Shares
 from services.api.spend.spans import Calendar
 from spendmeter.contracts.terms import Terms, Timeline, timeline_of
-from spendmeter.platform.postgres import load_sql
+from spendmeter.platform.sql import load_sql
 
 OWN_CONNECTIONS = 2
 """For what api does for nobody in particular: keys, upkeep, the catalog, an operator's counts."""

@@ -20,8 +20,8 @@ from services.api.http.openapi import answers
 from services.api.http.problems import Refused, invalid, not_found
 from services.api.http.question import Text
 from services.api.http.representation import Negotiated
-from spendmeter.platform.postgres import load_sql
 from spendmeter.platform.settings import Settings
+from spendmeter.platform.sql import load_sql
 from spendmeter.platform.webhooks import ForbiddenAddressError, checked_url, resolve_public
 
 CHANNELS_MAX = 20

@@ -19,7 +19,7 @@ from services.api.http.question import Text, decode_cursor
 from services.api.http.representation import Negotiated
 from spendmeter.contracts.events import Instant
 from spendmeter.contracts.incidents import Kind, State
-from spendmeter.platform.postgres import load_sql
+from spendmeter.platform.sql import load_sql
 
 INCIDENTS_MAX = 200
 _LAST_ID = UUID(int=2**128 - 1)

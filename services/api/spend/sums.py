@@ -15,7 +15,7 @@ from services.api.http.database import Connection
 from services.api.http.question import Measure
 from spendmeter.contracts.money import ZERO, total
 from spendmeter.contracts.series import DIMENSIONS
-from spendmeter.platform.postgres import load_sql
+from spendmeter.platform.sql import load_sql
 
 SUMS = ("events", "unpriced_events", "list", "contracted", "effective", "of_which_provisional")
 NOTHING: Mapping[str, Any] = {name: 0 if "events" in name else ZERO for name in SUMS}

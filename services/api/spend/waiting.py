@@ -8,7 +8,7 @@ from pathlib import Path
 
 from services.api.http.database import Database
 from services.api.http.problems import Refused, invalid
-from spendmeter.platform.postgres import load_sql
+from spendmeter.platform.sql import load_sql
 
 WAIT_S_MAX = 30.0
 """Longer than a booking takes when anything works; shorter than what stands between gives up after."""
