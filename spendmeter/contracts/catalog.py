@@ -73,6 +73,11 @@ class Conditions(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_u
     context_max: int | None = None
     context_max_inclusive: bool = True
 
+    def in_force(self, at: datetime) -> bool:
+        """Whether an instant lies within their dates, whatever else they state."""
+        since, until = self.effective_from, self.effective_to
+        return (since is None or since <= at) and (until is None or at < until)
+
 
 ANY = Conditions()
 

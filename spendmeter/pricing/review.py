@@ -145,7 +145,7 @@ def _changes(was: list[Rated], will: list[Rated]) -> Iterator[Change]:
     starts: list[datetime | None] = [None, *sorted(limit for limit in limits if limit is not None)]
     last: Change | None = None
     for start, end in zip(starts, [*starts[1:], None], strict=True):
-        old, new = _at(was, start), _at(will, start)
+        old, new = _at(was, start or SINCE_EVER), _at(will, start or SINCE_EVER)
         change = _change(old, new, start, end) if _says(old) != _says(new) else None
         if last and change and (_says(old), _says(new)) == (_says(last.before), _says(last.after)):
             last = replace(last, when=replace(last.when, effective_to=end))
@@ -157,15 +157,9 @@ def _changes(was: list[Rated], will: list[Rated]) -> Iterator[Change]:
         yield last
 
 
-def _at(line: list[Rated], start: datetime | None) -> Rated | None:
-    """The entry of a line in force from `start`; None = since ever."""
-    for entry in line:
-        since, until = entry.when.effective_from, entry.when.effective_to
-        if (since is None or (start is not None and since <= start)) and (
-            until is None or start is None or start < until
-        ):
-            return entry
-    return None
+def _at(line: list[Rated], start: datetime) -> Rated | None:
+    """The entry of a line in force from `start`."""
+    return next((entry for entry in line if entry.when.in_force(start)), None)
 
 
 def _says(entry: Rated | None) -> tuple[Any, ...] | None:
@@ -461,7 +455,7 @@ def _by_hour(book: PriceBook, entry: str, sku: _Sku) -> bool:
 
 def _disagreement(book: PriceBook, catalog: str, price: Price) -> list[Disagreement]:
     when, at = price.when, price.recorded_at
-    if (when.effective_from and at < when.effective_from) or (when.effective_to and at >= when.effective_to):
+    if not when.in_force(at):
         return []
     context = Context(
         service_tier=next(iter(when.tiers), "standard"),

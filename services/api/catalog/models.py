@@ -24,7 +24,6 @@ from services.api.http.question import Text, decode_cursor, encode_cursor
 from services.api.http.representation import Negotiated
 from spendmeter.contracts.catalog import (
     CatalogEntry,
-    Conditions,
     Model,
     Price,
     TenantTerms,
@@ -326,11 +325,5 @@ def _model(provider: str, sku: str, rows: Iterable[Recorded], at: datetime) -> C
         sku=sku,
         aliases=[*named.aliases, *named.match] if named else [],
         retired=named.retired if named else False,
-        prices=[row for row, entry in standing if isinstance(entry, Price) and _effective(entry.when, at)],
-    )
-
-
-def _effective(when: Conditions, at: datetime) -> bool:
-    return (when.effective_from is None or when.effective_from <= at) and (
-        when.effective_to is None or at < when.effective_to
+        prices=[row for row, entry in standing if isinstance(entry, Price) and entry.when.in_force(at)],
     )

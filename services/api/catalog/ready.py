@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from difflib import SequenceMatcher
 from typing import Any, Literal
 
@@ -110,7 +110,7 @@ def _prices(
     offers = [
         price
         for price in standing.book.prices[near.provider, near.sku]
-        if _offers(price, wanted.units if wanted.known else {price.unit}) and _now(price, now)
+        if _offers(price, wanted.units if wanted.known else {price.unit}) and price.when.in_force(now)
     ]
     if not offers:
         return None
@@ -184,8 +184,3 @@ def _alike(matcher: SequenceMatcher[str], name: str, least: float) -> float:
 
 def _offers(price: Price, units: frozenset[str] | set[str]) -> bool:
     return price.unit in units and price.kind == "list" and not price.tenant and not price.contract
-
-
-def _now(price: Price, now: datetime) -> bool:
-    when = price.when
-    return (when.effective_from or now) <= now < (when.effective_to or datetime.max.replace(tzinfo=UTC))
