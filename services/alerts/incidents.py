@@ -24,8 +24,8 @@ from services.alerts.budgets import Budget
 from spendmeter.contracts.incidents import (
     Figure,
     IncidentEvent,
-    Kind,
-    State,
+    IncidentKind,
+    IncidentState,
     TopContributor,
     Transition,
 )
@@ -54,7 +54,7 @@ class Incident:
 
     tenant: str
     id: UUID
-    kind: Kind
+    kind: IncidentKind
     rule_id: str
     rule_revision: int
     rule_name: str
@@ -64,7 +64,7 @@ class Incident:
     period_end: datetime | None = None
     episode: int | None = None
     threshold_percent: Decimal | None = None
-    state: State = "open"
+    state: IncidentState = "open"
     began_at: datetime
     currency: str
     amount: Decimal

@@ -10,8 +10,8 @@ from datetime import timedelta
 import uvloop
 
 from services.ingest.app import Door, create_app
-from services.ingest.dropped import DroppedNames
-from services.ingest.keys import Keys
+from services.ingest.dropped import DroppedNamesWriter
+from services.ingest.keys import IngestKeys
 from services.ingest.publish import Publisher
 from spendmeter.contracts.topics import USAGE_EVENTS
 from spendmeter.platform import kafka
@@ -23,8 +23,8 @@ from spendmeter.platform.telemetry import Meters, log, start_telemetry
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then answer what is under way. A bug in a task ends the process."""
     meters = Meters()
-    keys = Keys(settings.database_url.get_secret_value(), meters)
-    dropped = DroppedNames(settings.database_url.get_secret_value(), meters)
+    keys = IngestKeys(settings.database_url.get_secret_value(), meters)
+    dropped = DroppedNamesWriter(settings.database_url.get_secret_value(), meters)
     publisher = Publisher(
         settings.topic_prefix + USAGE_EVENTS.name, lambda: kafka.producer(settings, service="ingest")
     )

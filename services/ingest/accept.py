@@ -18,8 +18,8 @@ from msgspec import UNSET, Raw, UnsetType
 from msgspec.structs import force_setattr
 
 from services.ingest.content_type import Form
-from services.ingest.credentials import Credential, Snapshot
-from services.ingest.refused import BadEvent, Refused, unavailable
+from services.ingest.credentials import IngestCredential, Snapshot
+from services.ingest.refused import BadEvent, RequestRefused, unavailable
 from services.ingest.unknown_units import Admission
 from spendmeter.contracts.events import (
     EVENT_BYTES_MAX,
@@ -46,10 +46,10 @@ PSEUDONYM_BYTES = 16
 
 
 @dataclass(frozen=True, kw_only=True)
-class Receipt:
-    """The circumstances of a request, which every event of it is stamped with."""
+class Submission:
+    """One request as it came in: by whose key and when. Every event of it is stamped with that."""
 
-    credential: Credential
+    credential: IngestCredential
     snapshot: Snapshot
     now: datetime
     """When it was received, in UTC."""
@@ -59,7 +59,7 @@ class Receipt:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Accepted:
+class AcceptedEvents:
     """What of a request goes on."""
 
     events: Sequence[UsageEvent]
@@ -68,19 +68,19 @@ class Accepted:
     """Paths of fields that the contract does not have, and that therefore went no further."""
 
 
-def accept(body: bytes, form: Form, receipt: Receipt) -> Accepted:
+def accept(body: bytes, form: Form, submission: Submission) -> AcceptedEvents:
     """Every event of the request, and the names of what was dropped.
 
-    Raises Refused: 400 naming every bad event, 403 for another's tenant, 413 for too many, 503 when a user
-    cannot be pseudonymised yet.
+    Raises RequestRefused: 400 naming every bad event, 403 for another's tenant, 413 for too many, 503 when a
+    user cannot be pseudonymised yet.
     """
     single = _is_single(body, form)
     if not single and len(body) <= WHOLE_BYTES_MAX:
         try:
-            return _whole(body, receipt)
+            return _whole(body, submission)
         except EventError:
             pass  # one by one then, to name them all
-    return _one_by_one([body] if single else _split(body), receipt)
+    return _one_by_one([body] if single else _split(body), submission)
 
 
 def pseudonym(secret: bytes, user: str) -> str:
@@ -88,7 +88,7 @@ def pseudonym(secret: bytes, user: str) -> str:
     return "hmac:" + hmac.digest(secret, user.encode(), hashlib.sha256)[:PSEUDONYM_BYTES].hex()
 
 
-def _whole(body: bytes, receipt: Receipt) -> Accepted:
+def _whole(body: bytes, submission: Submission) -> AcceptedEvents:
     """The fast way. Raises EventError where any event is bad, or where there are too many."""
     dropped: Sequence[str] = ()
     try:
@@ -101,11 +101,11 @@ def _whole(body: bytes, receipt: Receipt) -> Accepted:
     plain = is_plain(body)
     for event in events:
         check_rules(event, plain)
-        _stamp(event, receipt)
-    return Accepted(events=events, dropped=dropped)
+        _stamp(event, submission)
+    return AcceptedEvents(events=events, dropped=dropped)
 
 
-def _one_by_one(parts: Sequence[bytes | Raw], receipt: Receipt) -> Accepted:
+def _one_by_one(parts: Sequence[bytes | Raw], submission: Submission) -> AcceptedEvents:
     accepted: list[UsageEvent] = []
     errors: list[BadEvent] = []
     dropped: dict[str, None] = {}
@@ -118,59 +118,59 @@ def _one_by_one(parts: Sequence[bytes | Raw], receipt: Receipt) -> Accepted:
                 event = read_event(raw)
                 dropped |= dict.fromkeys(unknown_fields(b"[" + raw + b"]"))
             check_rules(event, is_plain(raw))
-            _stamp(event, receipt)
+            _stamp(event, submission)
             accepted.append(event)
         except EventError as error:
             errors.append(BadEvent(index=index, field=error.field, reason=error.reason))
     if errors:
-        raise Refused(
+        raise RequestRefused(
             HTTPStatus.BAD_REQUEST,
             f"{len(errors)} of {len(parts)} events are bad, so none was taken",
             errors,
         )
-    return Accepted(events=accepted, dropped=list(dropped)[:NAMES_MAX])
+    return AcceptedEvents(events=accepted, dropped=list(dropped)[:NAMES_MAX])
 
 
-def _stamp(event: UsageEvent, receipt: Receipt) -> None:
-    """Put in what only ingest may say. Raises EventError, or Refused for the whole request.
+def _stamp(event: UsageEvent, submission: Submission) -> None:
+    """Put in what only ingest may say. Raises EventError, or RequestRefused for the whole request.
 
     The event was decoded a moment ago and nobody else holds it: setting fields beats copying three structs.
     """
-    credential = receipt.credential
+    credential = submission.credential
     tenant = credential.tenant
     if tenant == OPERATOR:
         tenant = event.tenant
-        if tenant not in receipt.snapshot.tenants:
+        if tenant not in submission.snapshot.tenants:
             raise EventError("an operator's key must name an existing tenant in each event", "tenant")
     elif event.tenant not in ("", tenant):
-        raise Refused(
+        raise RequestRefused(
             HTTPStatus.FORBIDDEN,
             f"an event names tenant {event.tenant!r}, and key {credential.key_id} belongs to {tenant!r}",
         )
     if event.time is UNSET:
-        force_setattr(event, "time", receipt.now)
+        force_setattr(event, "time", submission.now)
     else:
-        check_time(event.time, receipt.now, receipt.age_max)
-    receipt.units.check(tenant, event.data.usage)
+        check_time(event.time, submission.now, submission.age_max)
+    submission.units.check(tenant, event.data.usage)
     force_setattr(event, "tenant", tenant)
     force_setattr(event, "keyid", credential.key_id)
-    force_setattr(event, "receivedat", receipt.now)
+    force_setattr(event, "receivedat", submission.now)
     force_setattr(event, "trustreportedcost", credential.trust_reported_cost)
     labels = event.data.labels
     if labels.user:  # so it was decoded: the shared default has none
-        force_setattr(labels, "user", pseudonym(_month_key(tenant, receipt), labels.user))
+        force_setattr(labels, "user", pseudonym(_month_key(tenant, submission), labels.user))
 
 
-def _month_key(tenant: str, receipt: Receipt) -> bytes:
-    month = date(receipt.now.year, receipt.now.month, 1)
-    secret = receipt.snapshot.pseudonym_keys.get((tenant, month))
+def _month_key(tenant: str, submission: Submission) -> bytes:
+    month = date(submission.now.year, submission.now.month, 1)
+    secret = submission.snapshot.pseudonym_keys.get((tenant, month))
     if secret is None:
         raise unavailable(f"tenant {tenant!r} has no key yet to pseudonymise users of {month:%Y-%m}")
     return secret
 
 
 def _is_single(body: bytes, form: Form) -> bool:
-    """Whether the body is one event. Raises Refused when that is not what its content type announces."""
+    """Whether the body is one event. Raises RequestRefused when its content type announces something else."""
     single = body.lstrip()[:1] != b"["
     if single and form == "many":
         raise _bad_body("application/cloudevents-batch+json is a JSON array of events")
@@ -188,7 +188,7 @@ _decode_parts = msgspec.json.Decoder(_Parts).decode
 
 
 def _split(body: bytes) -> list[Raw]:
-    """The elements of a JSON array, undecoded. Raises Refused 400 or 413."""
+    """The elements of a JSON array, undecoded. Raises RequestRefused 400 or 413."""
     try:
         found = msgspec.structs.astuple(_decode_parts(body))
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
@@ -196,10 +196,12 @@ def _split(body: bytes) -> list[Raw]:
         raise _bad_body(reason) from None
     parts = [part for part in found if part is not UNSET]
     if len(parts) > EVENTS_MAX:
-        raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a request may have at most {EVENTS_MAX} events")
+        raise RequestRefused(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a request may have at most {EVENTS_MAX} events"
+        )
     return parts
 
 
-def _bad_body(reason: str) -> Refused:
+def _bad_body(reason: str) -> RequestRefused:
     error = BadEvent(index=None, field="", reason=reason)
-    return Refused(HTTPStatus.BAD_REQUEST, "the body is no list of events", [error])
+    return RequestRefused(HTTPStatus.BAD_REQUEST, "the body is no list of events", [error])

@@ -16,15 +16,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse
 
-from services.ingest.accept import Accepted, Receipt, accept
+from services.ingest.accept import AcceptedEvents, Submission, accept
 from services.ingest.body import Hold, InFlight, read_body
 from services.ingest.content_type import form_of
-from services.ingest.credentials import Credential, authenticate
-from services.ingest.dropped import DroppedNames
-from services.ingest.keys import Keys
+from services.ingest.credentials import IngestCredential, authenticate
+from services.ingest.dropped import DroppedNamesWriter
+from services.ingest.keys import IngestKeys
 from services.ingest.openapi import DESCRIPTION, PATH, POST_EVENTS, with_schemas
 from services.ingest.publish import Publisher
-from services.ingest.refused import Refused
+from services.ingest.refused import RequestRefused
 from services.ingest.unknown_units import UnknownUnits
 from spendmeter.contracts.known_fields import told
 from spendmeter.platform.serve import probe_routes, problem
@@ -40,10 +40,10 @@ _trace_context = TraceContextTextMapPropagator()
 class Door:
     """What a request needs; one a process."""
 
-    keys: Keys
+    keys: IngestKeys
     publisher: Publisher
     meters: Meters
-    dropped: DroppedNames
+    dropped: DroppedNamesWriter
     age_max: timedelta
     in_flight: InFlight = field(default_factory=InFlight)
     unknown_units: UnknownUnits = field(default_factory=UnknownUnits)
@@ -52,8 +52,8 @@ class Door:
         """Why nothing can be accepted; '' = it can."""
         return self.keys.trouble() or self.publisher.trouble()
 
-    async def take(self, request: Request) -> Accepted:
-        """Authenticate, read, check, publish; returns what was taken. Raises Refused."""
+    async def take(self, request: Request) -> AcceptedEvents:
+        """Authenticate, read, check, publish; returns what was taken. Raises RequestRefused."""
         now = datetime.now(UTC)
         snapshot = self.keys.current()
         credential = authenticate(snapshot, request.headers.get("authorization", ""), now)
@@ -61,22 +61,22 @@ class Door:
             with Hold(self.in_flight) as hold:
                 accepted = await self._read(request, credential, hold)
                 await self.publisher.publish(accepted.events, traceparent_headers())
-        except Refused as refused:
+        except RequestRefused as refused:
             _log_refusal(refused, credential)
             raise
         if accepted.dropped:
             self.dropped.note(credential, accepted.dropped, now)
         return accepted
 
-    async def _read(self, request: Request, credential: Credential, hold: Hold) -> Accepted:
+    async def _read(self, request: Request, credential: IngestCredential, hold: Hold) -> AcceptedEvents:
         form = form_of(request.headers.get("content-type", ""))
         body = await read_body(request.headers, request.stream(), hold)
         now = datetime.now(UTC)
         units = self.unknown_units.of(now)
-        receipt = Receipt(
+        submission = Submission(
             credential=credential, snapshot=self.keys.current(), now=now, age_max=self.age_max, units=units
         )
-        accepted = accept(body, form, receipt)
+        accepted = accept(body, form, submission)
         units.keep()
         hold.add(len(body))  # what is published is about as large again
         return accepted
@@ -126,7 +126,7 @@ async def _answer(door: Door, request: Request) -> Response:
             door.meters.add("spendmeter.ingest.events", len(accepted.events), outcome="accepted")
             told_of = {DROPPED: told(accepted.dropped)} if accepted.dropped else None
             response = Response(status_code=204, headers=told_of)
-        except Refused as refused:
+        except RequestRefused as refused:
             door.meters.add("spendmeter.ingest.events", max(1, len(refused.errors)), outcome="refused")
             response = _problem(refused)
         except ClientDisconnect:
@@ -136,7 +136,7 @@ async def _answer(door: Door, request: Request) -> Response:
     return response
 
 
-def _problem(refused: Refused) -> Response:
+def _problem(refused: RequestRefused) -> Response:
     more: dict[str, Any] = {"errors": refused.errors} if refused.errors else {}
     return problem(
         refused.status,
@@ -148,7 +148,7 @@ def _problem(refused: Refused) -> Response:
     )
 
 
-def _log_refusal(refused: Refused, credential: Credential) -> None:
+def _log_refusal(refused: RequestRefused, credential: IngestCredential) -> None:
     """Who made a mistake, and how: never the reasons, which quote the request. A 503 is ours, and counted."""
     if refused.status is HTTPStatus.SERVICE_UNAVAILABLE:
         return

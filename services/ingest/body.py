@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from services.ingest.refused import Refused, unavailable
+from services.ingest.refused import RequestRefused, unavailable
 
 WIRE_BYTES_MAX = 1024 * 1024
 BODY_BYTES_MAX = 10 * 1024 * 1024
@@ -44,7 +44,7 @@ class Hold:
         self._all.bytes -= self._bytes
 
     def add(self, size: int) -> None:
-        """Count `size` bytes more. Raises Refused 503 when all requests together hold too many."""
+        """Count `size` bytes more. Raises RequestRefused 503 when all requests together hold too many."""
         self._bytes += size
         self._all.bytes += size
         if self._all.bytes > IN_FLIGHT_BYTES_MAX:
@@ -52,11 +52,11 @@ class Hold:
 
 
 async def read_body(headers: Mapping[str, str], stream: AsyncIterator[bytes], hold: Hold) -> bytes:
-    """The whole body, unpacked. Raises Refused 400, 413, 415 or 503; stops reading at a bound.
+    """The whole body, unpacked. Raises RequestRefused 400, 413, 415 or 503; stops reading at a bound.
     How long it may take is the connection's own bound."""
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"gzip", "identity", ""}:
-        raise Refused(
+        raise RequestRefused(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"content encoding {encoding[:80]!r}; send gzip or none"
         )
     announced = headers.get("content-length", "")
@@ -76,26 +76,28 @@ async def read_body(headers: Mapping[str, str], stream: AsyncIterator[bytes], ho
 
 
 def gunzip(packed: bytes) -> bytes:
-    """Unpack gzip, never beyond BODY_BYTES_MAX. Raises Refused 400 or 413."""
+    """Unpack gzip, never beyond BODY_BYTES_MAX. Raises RequestRefused 400 or 413."""
     unpacker = zlib.decompressobj(_GZIP)
     try:
         body = unpacker.decompress(packed, BODY_BYTES_MAX + 1)
     except zlib.error:
-        raise Refused(HTTPStatus.BAD_REQUEST, "the body is not gzip, as content-encoding says") from None
+        raise RequestRefused(
+            HTTPStatus.BAD_REQUEST, "the body is not gzip, as content-encoding says"
+        ) from None
     if len(body) > BODY_BYTES_MAX:
-        raise Refused(
+        raise RequestRefused(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             f"a request may have at most {BODY_BYTES_MAX} bytes after decompression",
         )
     if not unpacker.eof:
-        raise Refused(HTTPStatus.BAD_REQUEST, "the gzip stream ends early")
+        raise RequestRefused(HTTPStatus.BAD_REQUEST, "the gzip stream ends early")
     if unpacker.unused_data:
-        raise Refused(HTTPStatus.BAD_REQUEST, "something follows the gzip stream")
+        raise RequestRefused(HTTPStatus.BAD_REQUEST, "something follows the gzip stream")
     return body
 
 
-def _too_large_on_wire() -> Refused:
-    return Refused(
+def _too_large_on_wire() -> RequestRefused:
+    return RequestRefused(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         f"a request may have at most {WIRE_BYTES_MAX} bytes (as sent, before decompression)",
     )

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import Literal
 
-from services.ingest.refused import Refused
+from services.ingest.refused import RequestRefused
 
 Form = Literal["one", "many", "either"]
 FORMS: Mapping[str, Form] = MappingProxyType(
@@ -20,16 +20,18 @@ FORMS: Mapping[str, Form] = MappingProxyType(
 
 
 def form_of(content_type: str) -> Form:
-    """How many events a content type announces. Raises Refused 415."""
+    """How many events a content type announces. Raises RequestRefused 415."""
     media_type, *parameters = (part.strip().lower() for part in content_type.split(";"))
     form = FORMS.get(media_type)
     if form is None:
-        raise Refused(
+        raise RequestRefused(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             f"content type {media_type[:80]!r}; this endpoint takes {', '.join(FORMS)}",
         )
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name == "charset" and value.strip('"') not in {"utf-8", "utf8"}:
-            raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"charset {value[:80]!r}; events are UTF-8")
+            raise RequestRefused(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"charset {value[:80]!r}; events are UTF-8"
+            )
     return form

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from http import HTTPStatus
 
-from services.ingest.refused import Refused
+from services.ingest.refused import RequestRefused
 from spendmeter.platform.keys import is_live, parse_key
 
 
 @dataclass(frozen=True, kw_only=True)
-class Credential:
+class IngestCredential:
     """A key as stored. tenant '' = an operator's, who names the tenant in each event."""
 
     key_id: str
@@ -27,7 +27,7 @@ class Credential:
 class Snapshot:
     """Everything that decides who may send what, as of `read_at` (monotonic seconds)."""
 
-    credentials: Mapping[str, Credential]
+    credentials: Mapping[str, IngestCredential]
     """By key id."""
     pseudonym_keys: Mapping[tuple[str, date], bytes] = field(repr=False)
     """By tenant and first day of the month."""
@@ -35,11 +35,11 @@ class Snapshot:
     read_at: float
 
 
-def authenticate(snapshot: Snapshot, authorization: str, now: datetime) -> Credential:
-    """The credential of an `Authorization` header, if it may ingest. Raises Refused 401 or 403."""
+def authenticate(snapshot: Snapshot, authorization: str, now: datetime) -> IngestCredential:
+    """The credential of an `Authorization` header, if it may ingest. Raises RequestRefused 401 or 403."""
     scheme, _, text = authorization.partition(" ")
     if scheme.lower() != "bearer" or not text:
-        raise Refused(HTTPStatus.UNAUTHORIZED, "send an API key: Authorization: Bearer sm_...")
+        raise RequestRefused(HTTPStatus.UNAUTHORIZED, "send an API key: Authorization: Bearer sm_...")
     presented = parse_key(text.strip())
     stored = snapshot.credentials.get(presented.key_id) if presented else None
     if (
@@ -47,7 +47,7 @@ def authenticate(snapshot: Snapshot, authorization: str, now: datetime) -> Crede
         or stored is None
         or not is_live(presented, stored.secret_sha256, stored.expires_at, None, now)
     ):
-        raise Refused(HTTPStatus.UNAUTHORIZED, "this API key is unknown, expired or revoked")
+        raise RequestRefused(HTTPStatus.UNAUTHORIZED, "this API key is unknown, expired or revoked")
     if "ingest" not in stored.scopes:
-        raise Refused(HTTPStatus.FORBIDDEN, f"key {stored.key_id} has not the scope 'ingest'")
+        raise RequestRefused(HTTPStatus.FORBIDDEN, f"key {stored.key_id} has not the scope 'ingest'")
     return stored

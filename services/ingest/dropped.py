@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from services.ingest.credentials import Credential
+from services.ingest.credentials import IngestCredential
 from services.ingest.keys import AWAY
 from spendmeter.platform.postgres import connect
 from spendmeter.platform.sql import load_sql
@@ -27,7 +27,7 @@ NAMES_PER_KEY_MAX = 100
 
 SQL = load_sql(Path(__file__).with_name("dropped.sql"))
 
-Name = tuple[str, str, str]
+DroppedName = tuple[str, str, str]
 """Tenant, key id, path of the field."""
 
 
@@ -40,22 +40,22 @@ class Seen:
     requests: int = 0
 
 
-class DroppedNames:
+class DroppedNamesWriter:
     """Run `keep_writing` beside the server; `note` from any request."""
 
     def __init__(self, url: str, meters: Meters) -> None:
         self._url = url
         self._meters = meters
-        self._pending: dict[Name, Seen] = {}
+        self._pending: dict[DroppedName, Seen] = {}
 
-    def note(self, credential: Credential, names: Iterable[str], now: datetime) -> None:
+    def note(self, credential: IngestCredential, names: Iterable[str], now: datetime) -> None:
         """One request of this key had these fields."""
         for name in names:
             self._meters.add("spendmeter.ingest.dropped")
             seen = Seen(first_at=now, last_at=now, requests=1)
             self._add((credential.tenant, credential.key_id, name), seen)
 
-    def _add(self, name: Name, more: Seen) -> None:
+    def _add(self, name: DroppedName, more: Seen) -> None:
         known = self._pending.get(name)
         if known is not None:
             known.first_at = min(known.first_at, more.first_at)
@@ -79,7 +79,7 @@ class DroppedNames:
                 for name, seen in taken.items():
                     self._add(name, seen)
 
-    async def _write(self, taken: dict[Name, Seen]) -> None:
+    async def _write(self, taken: dict[DroppedName, Seen]) -> None:
         connection = await connect(self._url, service="ingest")
         try:
             await connection.executemany(

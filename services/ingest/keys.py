@@ -14,7 +14,7 @@ from typing import Any
 
 import asyncpg
 
-from services.ingest.credentials import Credential, Snapshot
+from services.ingest.credentials import IngestCredential, Snapshot
 from services.ingest.refused import unavailable
 from spendmeter.platform.postgres import CONNECTION_ERRORS, connect
 from spendmeter.platform.sql import load_sql
@@ -33,7 +33,7 @@ AWAY: tuple[type[BaseException], ...] = (*CONNECTION_ERRORS, asyncpg.PostgresErr
 SQL = load_sql(Path(__file__).with_name("keys.sql"))
 
 
-class Keys:
+class IngestKeys:
     """Keeps a snapshot fresh. Run `keep_fresh` beside the server; ask `current`."""
 
     def __init__(self, url: str, meters: Meters) -> None:
@@ -50,7 +50,7 @@ class Keys:
         return ""
 
     def current(self) -> Snapshot:
-        """The newest snapshot. Raises Refused 503 when there is none, or none young enough."""
+        """The newest snapshot. Raises RequestRefused 503 when there is none, or none young enough."""
         if trouble := self.trouble():
             raise unavailable(trouble)
         assert self._snapshot is not None
@@ -90,13 +90,13 @@ async def read_snapshot(connection: Any) -> Snapshot:
     )
 
 
-async def _credentials(rows: Sequence[Any]) -> dict[str, Credential]:
+async def _credentials(rows: Sequence[Any]) -> dict[str, IngestCredential]:
     """By key id; a hundred thousand keys take most of a second, in which senders are answered."""
     found = {}
     for number, row in enumerate(rows):
         if number % KEYS_AT_ONCE == 0:
             await asyncio.sleep(0)
-        found[row["key_id"]] = Credential(
+        found[row["key_id"]] = IngestCredential(
             key_id=row["key_id"],
             tenant=row["tenant"],
             secret_sha256=row["secret_sha256"],

@@ -90,7 +90,7 @@ class Publisher:
         return self._trouble or self._answered.trouble()
 
     async def publish(self, events: Iterable[UsageEvent], headers: Headers) -> None:
-        """Return when the broker has acknowledged every event. Raises Refused 503; the outcome is then
+        """Return when the broker has acknowledged every event. Raises RequestRefused 503; the outcome is then
         unknown, unless nothing was sent because the broker was away to begin with."""
         if trouble := self.trouble():
             raise unavailable(f"{trouble}; nothing was sent")

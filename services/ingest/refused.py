@@ -17,7 +17,7 @@ class BadEvent(TypedDict):
     reason: str
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """The whole request is refused: an HTTP status, the rule it broke, and for 400 every bad event."""
 
     def __init__(self, status: HTTPStatus, detail: str, errors: Sequence[BadEvent] = ()) -> None:
@@ -36,6 +36,6 @@ class Refused(Exception):
         return {}
 
 
-def unavailable(detail: str) -> Refused:
+def unavailable(detail: str) -> RequestRefused:
     """503: nothing is wrong with the request; it may be sent again as it is."""
-    return Refused(HTTPStatus.SERVICE_UNAVAILABLE, detail)
+    return RequestRefused(HTTPStatus.SERVICE_UNAVAILABLE, detail)

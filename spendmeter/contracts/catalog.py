@@ -29,7 +29,7 @@ MATCH_STARS_MAX = 3
 
 PlainDecimal = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,17})(\.[0-9]{0,17}[1-9])?\Z")]
 """A non-negative decimal in its one spelling: no exponent, no leading or trailing zeros, 18 and 18 digits."""
-Key = Annotated[str, Meta(max_length=256)]
+ShortText = Annotated[str, Meta(max_length=256)]
 Match = Annotated[str, Meta(min_length=1, max_length=256)]
 """A lower-case name in which `*` stands for anything and `#` for one digit."""
 Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z|^24:00\Z")]
@@ -42,7 +42,7 @@ HOLIDAY = 8
 """The weekday of a day that the calendar lists as a holiday."""
 
 
-class Window(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class HoursWindow(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A stretch of local time that recurs weekly: start inclusive, end exclusive. An end at or before the
     start lies on the next day, and the whole stretch belongs to the day on which it starts."""
 
@@ -62,11 +62,11 @@ class Conditions(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_u
     batch: bool | None = None
     tiers: tuple[Name, ...] = ()
     """Service tiers that served, lower case; "standard" never needs to be named."""
-    regions: tuple[Key, ...] = ()
+    regions: tuple[ShortText, ...] = ()
     """Lower case; "" = the event states none."""
     calendar: str = ""
     """Name of the vendor's calendar, on which `windows` are read."""
-    windows: tuple[Window, ...] = ()
+    windows: tuple[HoursWindow, ...] = ()
     context_min: int | None = None
     context_min_inclusive: bool = False
     """Total context tokens above which (or from which) the price applies, to the whole request."""
@@ -108,7 +108,7 @@ class Price(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.price.v1")
     """
 
     layer: Layer = "public"
-    contract: Key = ""
+    contract: ShortText = ""
     kind: PriceKind = "list"
     provider: Name
     sku: Name
@@ -128,7 +128,7 @@ class Adjustment(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.adjus
     ("0.88", kind contracted). Those of different names multiply; of one name the most specific applies."""
 
     layer: Layer = "public"
-    contract: Key = ""
+    contract: ShortText = ""
     kind: PriceKind = "list"
     name: Name
     provider: Name
@@ -147,7 +147,7 @@ class Model(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.model.v1")
     aliases: tuple[Match, ...] = ()
     match: tuple[Match, ...] = ()
     unless: tuple[Match, ...] = ()
-    family: Key = ""
+    family: ShortText = ""
     """Where the name alone does not tell it; the family bounds the price of a model not yet known."""
     retired: bool = False
 
@@ -160,7 +160,7 @@ class Provider(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.provide
     resells: tuple[Name, ...] = ()
 
 
-class Unit(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.unit.v1"):
+class UnitEntry(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.unit.v1"):
     """A unit that the shipped registry (units.toml) does not have; the fields mean the same."""
 
     unit: UnitName
@@ -172,7 +172,7 @@ class Unit(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.unit.v1"):
     of any unit. Rating applies it; the door does not know the catalog."""
 
 
-class Calendar(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.calendar.v1"):
+class CalendarEntry(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.calendar.v1"):
     """A vendor's clock: an IANA time zone, and the dates ("2026-10-01") that count as holidays."""
 
     name: Name
@@ -224,7 +224,7 @@ class PeriodTerm(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.perio
     """
 
     layer: Layer = "public"
-    contract: Key = ""
+    contract: ShortText = ""
     effect: Literal["graduated", "volume", "allowance", "commitment"]
     period: Literal["day", "month", "quarter", "year"] = "month"
     provider: Name
@@ -242,7 +242,7 @@ class PeriodTerm(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.perio
 class Withdrawal(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.withdrawal.v1"):
     """These entries are no longer believed, for any time; what was booked by them stays explained by them."""
 
-    entries: tuple[Key, ...]
+    entries: tuple[ShortText, ...]
 
 
 class Publication(Struct, frozen=True, kw_only=True, tag_field="type", tag="spendmeter.catalog.marker.v1"):
@@ -254,7 +254,16 @@ class Publication(Struct, frozen=True, kw_only=True, tag_field="type", tag="spen
 
 
 CatalogEntry = (
-    Price | Adjustment | Model | Provider | Unit | Calendar | TenantTerms | FxRate | PeriodTerm | Withdrawal
+    Price
+    | Adjustment
+    | Model
+    | Provider
+    | UnitEntry
+    | CalendarEntry
+    | TenantTerms
+    | FxRate
+    | PeriodTerm
+    | Withdrawal
 )
 CatalogRecord = CatalogEntry | Publication
 

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 Normalised = Literal["stated", "assumed"]
 """Whether the quantities follow from what was said, or from a guess at how it was meant."""
-Usage = Mapping[str, Any]
+VendorUsage = Mapping[str, Any]
 
 
 class DialectError(ValueError):
@@ -41,7 +41,7 @@ class _Parts(Struct, frozen=True, kw_only=True):
     assumed: bool = False
 
 
-def disjoint(dialect: str, usage: Usage) -> tuple[dict[str, int], Normalised]:
+def disjoint(dialect: str, usage: VendorUsage) -> tuple[dict[str, int], Normalised]:
     """Quantities by unit, and whether they are stated or assumed; of zeros only the stated totals.
 
     `usage` is the vendor's usage object; for "otel", the attributes of a span. Raises DialectError where it
@@ -70,7 +70,7 @@ def disjoint(dialect: str, usage: Usage) -> tuple[dict[str, int], Normalised]:
     return quantities, "assumed" if assumed or parts.assumed else "stated"
 
 
-def reported_cost(usage: Usage) -> Decimal | None:
+def reported_cost(usage: VendorUsage) -> Decimal | None:
     """What OpenRouter says a call cost, in US dollars: with a key of one's own, its fee and the vendor's."""
     cost, upstream = _amount(usage, "cost"), _amount(usage, "cost_details", "upstream_inference_cost")
     if cost is None or upstream is None:
@@ -78,7 +78,7 @@ def reported_cost(usage: Usage) -> Decimal | None:
     return cost + upstream if usage.get("is_byok", not cost) else cost
 
 
-def _anthropic(usage: Usage) -> _Parts:
+def _anthropic(usage: VendorUsage) -> _Parts:
     written = _count(usage, "cache_creation_input_tokens")
     five, hour = (
         _count(usage, "cache_creation", f"ephemeral_{life}_input_tokens") or 0 for life in ("5m", "1h")
@@ -99,7 +99,7 @@ def _anthropic(usage: Usage) -> _Parts:
     )
 
 
-def _bedrock(usage: Usage) -> _Parts:
+def _bedrock(usage: VendorUsage) -> _Parts:
     """The Converse API's."""
     told = {str(each.get("ttl")): _count(each, "inputTokens") or 0 for each in _tables(usage, "cacheDetails")}
     written, hour = _count(usage, "cacheWriteInputTokens") or sum(told.values()), told.get("1h", 0)
@@ -115,7 +115,7 @@ def _bedrock(usage: Usage) -> _Parts:
     )
 
 
-def _openai(usage: Usage, *, reasoning_beside: bool = False) -> _Parts:
+def _openai(usage: VendorUsage, *, reasoning_beside: bool = False) -> _Parts:
     """Chat, responses, realtime, images, transcriptions; Azure OpenAI and OpenRouter speak it too."""
     inside = _first(usage, "prompt_tokens_details", "input_tokens_details", "input_token_details")
     within = _first(usage, "completion_tokens_details", "output_tokens_details", "output_token_details")
@@ -145,11 +145,11 @@ def _openai(usage: Usage, *, reasoning_beside: bool = False) -> _Parts:
     )
 
 
-def _xai_chat(usage: Usage) -> _Parts:
+def _xai_chat(usage: VendorUsage) -> _Parts:
     return _openai(usage, reasoning_beside=True)
 
 
-def _gemini(usage: Usage) -> _Parts:
+def _gemini(usage: VendorUsage) -> _Parts:
     """Gemini's and Vertex's, in camelCase or as the Python client spells it."""
     said = {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower(): value for name, value in usage.items()}
     prompt, tools = _count(said, "prompt_token_count"), _count(said, "tool_use_prompt_token_count")
@@ -174,7 +174,7 @@ def _gemini(usage: Usage) -> _Parts:
     )
 
 
-def _otel(usage: Usage) -> _Parts:
+def _otel(usage: VendorUsage) -> _Parts:
     """`gen_ai.usage.*`: inclusive, whoever the vendor is; older spellings of the names are read too."""
     said = {name.removeprefix("gen_ai.usage."): value for name, value in usage.items()}
     reads = _named(said, "cache_read.input_tokens", "cache_read_input_tokens")
@@ -190,13 +190,13 @@ def _otel(usage: Usage) -> _Parts:
     )
 
 
-_DIALECTS: Mapping[str, Callable[[Usage], _Parts]] = {
+_DIALECTS: Mapping[str, Callable[[VendorUsage], _Parts]] = {
     "anthropic": _anthropic, "bedrock": _bedrock, "openai": _openai, "azure": _openai, "openrouter": _openai,
     "xai-chat": _xai_chat, "xai-responses": _openai, "gemini": _gemini, "vertex": _gemini, "otel": _otel,
 }  # fmt: skip
 
 
-def _count(usage: Usage, *path: str) -> int | None:
+def _count(usage: VendorUsage, *path: str) -> int | None:
     """The whole number at `path`; None = not stated."""
     value: Any = usage
     for name in path:
@@ -206,7 +206,7 @@ def _count(usage: Usage, *path: str) -> int | None:
     return value
 
 
-def _amount(usage: Usage, *path: str) -> Decimal | None:
+def _amount(usage: VendorUsage, *path: str) -> Decimal | None:
     value: Any = usage
     for name in path:
         value = value.get(name) if isinstance(value, Mapping) else None
@@ -225,22 +225,22 @@ def _rest(told: int, untold: int, name: str) -> int:
     return told + untold
 
 
-def _named(usage: Usage, *names: str) -> tuple[str, ...]:
+def _named(usage: VendorUsage, *names: str) -> tuple[str, ...]:
     """The first of the names that is stated."""
     return tuple(name for name in names if usage.get(name) is not None)[:1] or names[:1]
 
 
-def _first(usage: Usage, *names: str) -> Usage:
+def _first(usage: VendorUsage, *names: str) -> VendorUsage:
     said = usage.get(_named(usage, *names)[0])
     return said if isinstance(said, Mapping) else {}
 
 
-def _tables(usage: Usage, name: str) -> Iterable[Usage]:
+def _tables(usage: VendorUsage, name: str) -> Iterable[VendorUsage]:
     said = usage.get(name)
     return [each for each in said if isinstance(each, Mapping)] if isinstance(said, list | tuple) else []
 
 
-def _modes(usage: Usage, name: str) -> dict[str, int]:
+def _modes(usage: VendorUsage, name: str) -> dict[str, int]:
     """Tokens by modality, lower case; a document is billed as the images of its pages."""
     counts: dict[str, int] = {}
     for each in _tables(usage, name):

@@ -8,8 +8,8 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-Kind = Literal["budget", "anomaly"]
-State = Literal["open", "acknowledged", "resolved"]
+IncidentKind = Literal["budget", "anomaly"]
+IncidentState = Literal["open", "acknowledged", "resolved"]
 Transition = Literal["opened", "updated", "acknowledged", "resolved"]
 
 
@@ -43,8 +43,8 @@ class IncidentEvent(Struct, frozen=True, kw_only=True):
     incident_id: str
     tenant: str
     transition: Transition
-    state: State
-    kind: Kind
+    state: IncidentState
+    kind: IncidentKind
     rule: str
     """The budget's id, or the name of the anomaly rule."""
     rule_name: str

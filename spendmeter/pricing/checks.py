@@ -11,11 +11,11 @@ from typing import Any, TypeVar, cast
 from spendmeter.contracts.catalog import (
     ANY,
     Adjustment,
-    Calendar,
+    CalendarEntry,
     CatalogEntry,
     Entry,
     Price,
-    Unit,
+    UnitEntry,
     Withdrawal,
 )
 from spendmeter.contracts.units import UNITS
@@ -64,7 +64,7 @@ def units(kinds: Kinds) -> tuple[Mapping[str, str | None], frozenset[str]]:
     """Every unit with its parent, and the units that count toward the context length."""
     parents = {name: unit.parent for name, unit in UNITS.items()}
     context = {name for name, unit in UNITS.items() if unit.context}
-    for unit in unique(kinds, Unit, "unit"):
+    for unit in unique(kinds, UnitEntry, "unit"):
         if unit.unit in UNITS:
             raise CatalogError(f"entry {unit.id} redefines the unit {unit.unit}")
         parents[unit.unit] = unit.parent
@@ -82,13 +82,13 @@ def bounds(kinds: Kinds) -> Mapping[str, tuple[int, datetime]]:
     """What one event may state of units that the catalog adds, where it says so, and since when."""
     return {
         unit.unit: (unit.per_event_max, unit.recorded_at)
-        for unit in of(kinds, Unit)
+        for unit in of(kinds, UnitEntry)
         if unit.per_event_max is not None
     }
 
 
 def prices(
-    by_sku: Iterable[list[Price]], parents: Mapping[str, str | None], calendars: Mapping[str, Calendar]
+    by_sku: Iterable[list[Price]], parents: Mapping[str, str | None], calendars: Mapping[str, CalendarEntry]
 ) -> None:
     """Raises CatalogError where a price is malformed or two could price the same event."""
     for group in by_sku:
@@ -122,7 +122,7 @@ def _check_layer(entry: Price | Adjustment) -> None:
         raise CatalogError(f"entry {entry.id}: tiers and regions are lower case")
 
 
-def _bounds(entry: Price | Adjustment, calendars: Mapping[str, Calendar]) -> Bounds:
+def _bounds(entry: Price | Adjustment, calendars: Mapping[str, CalendarEntry]) -> Bounds:
     if entry.when is ANY:
         return _ALWAYS
     try:
@@ -137,7 +137,7 @@ _ALWAYS = Bounds(ANY, {})
 def adjustments(
     by_provider: Iterable[list[Adjustment]],
     parents: Mapping[str, str | None],
-    calendars: Mapping[str, Calendar],
+    calendars: Mapping[str, CalendarEntry],
 ) -> None:
     """Raises CatalogError where an adjustment is malformed, or two of one name could apply at once."""
     for group in by_provider:

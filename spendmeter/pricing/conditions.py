@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from spendmeter.contracts.catalog import HOLIDAY, Calendar, Conditions, Window
+from spendmeter.contracts.catalog import HOLIDAY, CalendarEntry, Conditions, HoursWindow
 from spendmeter.contracts.events import Context
 
 _DAY = 24 * 60
@@ -26,7 +26,7 @@ class Week:
 
     __slots__ = ("_holidays", "_minutes", "_zone", "calendar")
 
-    def __init__(self, windows: tuple[Window, ...], calendar: Calendar) -> None:
+    def __init__(self, windows: tuple[HoursWindow, ...], calendar: CalendarEntry) -> None:
         self.calendar = calendar.name
         try:
             self._zone = ZoneInfo(calendar.time_zone)
@@ -81,7 +81,7 @@ def _minute(clock: str) -> int:
     return int(clock[:2]) * 60 + int(clock[3:])
 
 
-def check_calendar(calendar: Calendar) -> None:
+def check_calendar(calendar: CalendarEntry) -> None:
     """Raises CatalogError for one that no window could be read on."""
     Week((), calendar)
 
@@ -91,7 +91,7 @@ class Bounds:
 
     __slots__ = ("end", "high", "low", "start", "week")
 
-    def __init__(self, when: Conditions, calendars: Mapping[str, Calendar]) -> None:
+    def __init__(self, when: Conditions, calendars: Mapping[str, CalendarEntry]) -> None:
         self.start = when.effective_from or _SINCE_EVER
         self.end = when.effective_to or _FOR_EVER
         if self.start >= self.end:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, Inexact
 
-from spendmeter.contracts.catalog import ANY, Adjustment, Calendar, Price
+from spendmeter.contracts.catalog import ANY, Adjustment, CalendarEntry, Price
 from spendmeter.contracts.money import EXACT, divided, plain
 from spendmeter.contracts.rated import Multiplier, PriceStatus
 from spendmeter.pricing.conditions import Bounds, Served, admits, specificity
@@ -72,7 +72,13 @@ class Option(Bounds):
     __slots__ = ("decision", "depth", "rank")
 
     def __init__(
-        self, price: Price, calendars: Mapping[str, Calendar], *, rank: Rank, depth: int, decision: Decision
+        self,
+        price: Price,
+        calendars: Mapping[str, CalendarEntry],
+        *,
+        rank: Rank,
+        depth: int,
+        decision: Decision,
     ) -> None:
         super().__init__(price.when, calendars)
         self.rank = rank
@@ -101,7 +107,7 @@ class Plan:
         prices: Iterable[Price],
         adjustments: Iterable[Adjustment],
         parents: Mapping[str, str | None],
-        calendars: Mapping[str, Calendar],
+        calendars: Mapping[str, CalendarEntry],
         note: str = "",
     ) -> None:
         self.provider, self.sku, self.name = provider, sku, name
@@ -234,7 +240,7 @@ def _applicable(
     scope: Scope,
     served: Served,
     sku: str | None,
-    calendars: Mapping[str, Calendar],
+    calendars: Mapping[str, CalendarEntry],
 ) -> tuple[tuple[Bounds, Adjustment, Rank], ...]:
     ranked = []
     for adjustment in adjustments:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from spendmeter.contracts.catalog import (
     Adjustment,
-    Calendar,
+    CalendarEntry,
     CatalogEntry,
     FxRate,
     Model,
@@ -54,7 +54,7 @@ class PriceBook:
         kinds = checks.in_force(entries)
         self.parents, self.context_units = checks.units(kinds)
         self.bounds = checks.bounds(kinds)
-        self.calendars = {calendar.name: calendar for calendar in checks.unique(kinds, Calendar, "name")}
+        self.calendars = {calendar.name: calendar for calendar in checks.unique(kinds, CalendarEntry, "name")}
         for calendar in self.calendars.values():
             check_calendar(calendar)
         stated = checks.unique(kinds, TenantTerms, "tenant", "effective_from")

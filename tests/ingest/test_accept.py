@@ -13,12 +13,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.ingest.accept import EVENTS_MAX, WHOLE_BYTES_MAX, Receipt, accept
+from services.ingest.accept import EVENTS_MAX, WHOLE_BYTES_MAX, Submission, accept
 from services.ingest.body import BODY_BYTES_MAX, gunzip
 from services.ingest.content_type import form_of
-from services.ingest.credentials import Credential, Snapshot, authenticate
+from services.ingest.credentials import IngestCredential, Snapshot, authenticate
 from services.ingest.publish import by_partition
-from services.ingest.refused import Refused
+from services.ingest.refused import RequestRefused
 from services.ingest.unknown_units import NAMES_PER_DAY_MAX, Admission, UnknownUnits
 from spendmeter import contracts
 from spendmeter.contracts.events import encode_event, identity, read_event
@@ -30,15 +30,15 @@ EXAMPLES = Path(contracts.__path__[0], "examples")
 SECRET = b"s" * 32
 
 
-def credential(tenant: str = "acme", **more: Any) -> Credential:
+def credential(tenant: str = "acme", **more: Any) -> IngestCredential:
     facts: dict[str, Any] = {
         "key_id": "k7f3a00000000", "tenant": tenant, "secret_sha256": b"", "scopes": frozenset({"ingest"}),
         "trust_reported_cost": False, "expires_at": None,
     }  # fmt: skip
-    return Credential(**facts | more)
+    return IngestCredential(**facts | more)
 
 
-def receipt(by: Credential | None = None, **more: Any) -> Receipt:
+def submission(by: IngestCredential | None = None, **more: Any) -> Submission:
     by = by or credential()
     snapshot = Snapshot(
         credentials={by.key_id: by},
@@ -50,23 +50,23 @@ def receipt(by: Credential | None = None, **more: Any) -> Receipt:
         "credential": by, "snapshot": snapshot, "now": NOW, "age_max": timedelta(days=400),
         "units": UnknownUnits().of(NOW),
     }  # fmt: skip
-    return Receipt(**facts | more)
+    return Submission(**facts | more)
 
 
 def taken(sent: Any, **more: Any) -> list[Any]:
-    return list(accept(json.dumps(sent).encode(), "either", receipt(**more)).events)
+    return list(accept(json.dumps(sent).encode(), "either", submission(**more)).events)
 
 
-def refused(sent: Any, **more: Any) -> Refused:
+def refused(sent: Any, **more: Any) -> RequestRefused:
     body = sent if isinstance(sent, bytes) else json.dumps(sent).encode()
-    with pytest.raises(Refused) as caught:
-        accept(body, "either", receipt(**more))
+    with pytest.raises(RequestRefused) as caught:
+        accept(body, "either", submission(**more))
     return caught.value
 
 
 def test_what_a_client_sends_becomes_the_golden_event() -> None:
     sent = (EXAMPLES / "usage_event.sent.json").read_bytes()
-    [found] = accept(sent, "one", receipt()).events
+    [found] = accept(sent, "one", submission()).events
     assert msgspec.json.format(encode_event(found), indent=2) + b"\n" == (
         (EXAMPLES / "usage_event.model.json").read_bytes()
     )
@@ -160,7 +160,7 @@ def test_a_request_has_a_thousand_events_at_most(padding: int) -> None:
     def body(count: int) -> bytes:
         return json.dumps([event(str(n)) for n in range(count)]).encode() + b" " * padding
 
-    assert len(accept(body(EVENTS_MAX), "many", receipt()).events) == EVENTS_MAX
+    assert len(accept(body(EVENTS_MAX), "many", submission()).events) == EVENTS_MAX
     assert refused(body(EVENTS_MAX + 1)).status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
@@ -183,8 +183,8 @@ def test_the_content_type_says_whether_one_or_many_come() -> None:
     one, many = json.dumps(event()).encode(), json.dumps([event()]).encode()
     assert form_of("application/cloudevents+json; charset=UTF-8") == "one"
     for body, form in ((one, "many"), (many, "one")):
-        with pytest.raises(Refused) as caught:
-            accept(body, form_of(f"application/cloudevents{'-batch' * (form == 'many')}+json"), receipt())
+        with pytest.raises(RequestRefused) as caught:
+            accept(body, form_of(f"application/cloudevents{'-batch' * (form == 'many')}+json"), submission())
         assert caught.value.status == HTTPStatus.BAD_REQUEST
 
 
@@ -192,7 +192,7 @@ def test_the_content_type_says_whether_one_or_many_come() -> None:
     "content_type", ["", "text/plain", "application/xml", "application/json; charset=latin-1"]
 )
 def test_another_content_type_is_415(content_type: str) -> None:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRefused) as caught:
         form_of(content_type)
     assert caught.value.status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
@@ -218,7 +218,7 @@ def test_gzip_never_unpacks_beyond_its_bound() -> None:
         (b"not gzip", HTTPStatus.BAD_REQUEST),
         (b"", HTTPStatus.BAD_REQUEST),
     ):
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(RequestRefused) as caught:
             gunzip(packed)
         assert caught.value.status == status
 
@@ -226,7 +226,7 @@ def test_gzip_never_unpacks_beyond_its_bound() -> None:
 def test_a_key_opens_only_what_it_may() -> None:
     secret = "A" * 43
     known = credential(secret_sha256=hashlib.sha256(secret.encode()).digest(), key_id="k7f3a00000000")
-    snapshot = receipt(known).snapshot
+    snapshot = submission(known).snapshot
     header = f"Bearer sm_live_k7f3a00000000_{secret}"
     assert authenticate(snapshot, header, NOW) is known
     for wrong in (
@@ -237,15 +237,15 @@ def test_a_key_opens_only_what_it_may() -> None:
         header[:-1] + "B",
         header.replace("7f3a", "7f3b"),
     ):
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(RequestRefused) as caught:
             authenticate(snapshot, wrong, NOW)
         assert caught.value.status == HTTPStatus.UNAUTHORIZED
         assert "WWW-Authenticate" in caught.value.headers
-    expired = receipt(credential(secret_sha256=known.secret_sha256, expires_at=NOW)).snapshot
-    with pytest.raises(Refused, match="expired"):
+    expired = submission(credential(secret_sha256=known.secret_sha256, expires_at=NOW)).snapshot
+    with pytest.raises(RequestRefused, match="expired"):
         authenticate(expired, header, NOW)
-    reader = receipt(credential(secret_sha256=known.secret_sha256, scopes=frozenset({"read"}))).snapshot
-    with pytest.raises(Refused) as caught:
+    reader = submission(credential(secret_sha256=known.secret_sha256, scopes=frozenset({"read"}))).snapshot
+    with pytest.raises(RequestRefused) as caught:
         authenticate(reader, header, NOW)
     assert caught.value.status == HTTPStatus.FORBIDDEN
 
@@ -255,17 +255,17 @@ def test_fields_that_nobody_knows_are_named_and_the_rest_goes_on(padding: int) -
     odd = event("2")
     odd["data"]["labels"]["costcenter"] = "cc-7"
     body = json.dumps([event("1"), odd, event("3", cost=1)]).encode() + b" " * padding
-    accepted = accept(body, "many", receipt())
+    accepted = accept(body, "many", submission())
     assert sorted(accepted.dropped) == ["cost", "data.labels.costcenter"]
     assert [each.id for each in accepted.events] == ["1", "2", "3"]
     assert b"cc-7" not in b"".join(map(encode_event, accepted.events))
-    assert not accept(json.dumps([event()]).encode(), "many", receipt()).dropped
+    assert not accept(json.dumps([event()]).encode(), "many", submission()).dropped
 
 
 @pytest.mark.parametrize("padding", [0, WHOLE_BYTES_MAX], ids=["decoded whole", "decoded one by one"])
 def test_bytes_that_are_no_utf8_in_a_dropped_field_go_with_it_and_the_event_goes_on(padding: int) -> None:
     odd = json.dumps(event("1")).encode()[:-1] + b', "\xff\xfe": 1}'
-    accepted = accept(b"[" + odd + b"]" + b" " * padding, "many", receipt())
+    accepted = accept(b"[" + odd + b"]" + b" " * padding, "many", submission())
     assert ([each.id for each in accepted.events], accepted.dropped) == (["1"], ["??"])
 
 
@@ -306,7 +306,7 @@ def test_a_tenant_that_makes_up_names_of_units_is_refused_the_201st_of_a_day_and
 ):
     door = UnknownUnits()
 
-    def sent(*events: dict[str, Any], at: datetime = NOW, by: Credential | None = None) -> Admission:
+    def sent(*events: dict[str, Any], at: datetime = NOW, by: IngestCredential | None = None) -> Admission:
         units = door.of(at)
         taken(list(events), units=units, now=at, by=by)
         units.keep()

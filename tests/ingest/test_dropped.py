@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from services.ingest.dropped import NAMES_PER_KEY_MAX, PENDING_MAX, DroppedNames
+from services.ingest.dropped import NAMES_PER_KEY_MAX, PENDING_MAX, DroppedNamesWriter
 from spendmeter.platform.roles import role_url
 from spendmeter.platform.telemetry import Meters
 from tests.ingest.harness import SECRET, Ingest, event
@@ -58,12 +58,12 @@ async def test_a_known_event_has_no_such_header(door: Ingest) -> None:
 
 
 @pytest.fixture
-def names(door: Ingest) -> DroppedNames:
-    return DroppedNames(role_url(door.database, "ingest", SECRET), Meters())
+def names(door: Ingest) -> DroppedNamesWriter:
+    return DroppedNamesWriter(role_url(door.database, "ingest", SECRET), Meters())
 
 
 async def test_a_key_has_a_bounded_number_of_names_and_old_ones_make_room(
-    door: Ingest, names: DroppedNames
+    door: Ingest, names: DroppedNamesWriter
 ) -> None:
     sender = credential("acme", key_id="many")
     names.note(sender, [f"data.x{n:04}" for n in range(NAMES_PER_KEY_MAX + 50)], NOW)
@@ -81,7 +81,7 @@ async def test_a_key_has_a_bounded_number_of_names_and_old_ones_make_room(
         await connection.close()
 
 
-def test_what_waits_for_postgres_is_bounded(names: DroppedNames) -> None:
+def test_what_waits_for_postgres_is_bounded(names: DroppedNamesWriter) -> None:
     for number in range(PENDING_MAX + 10):
         names.note(credential(), [f"data.x{number}"], NOW)
     assert len(names._pending) == PENDING_MAX

@@ -15,7 +15,7 @@ from spendmeter.contracts.catalog import (
     Model,
     Price,
     TenantTerms,
-    Unit,
+    UnitEntry,
     identified,
 )
 from spendmeter.contracts.events import Amount, Context, UsageData, UsageEvent
@@ -48,9 +48,9 @@ def terms(tenant: str, **said: Any) -> TenantTerms:
     return identified(TenantTerms(tenant=tenant, source="test", recorded_at=RECORDED, **said))
 
 
-def unit(name: str, **said: Any) -> Unit:
+def unit(name: str, **said: Any) -> UnitEntry:
     said = {"about": f"{name} of a test", "source": "test", "recorded_at": RECORDED} | said
-    return identified(Unit(unit=name, **said))
+    return identified(UnitEntry(unit=name, **said))
 
 
 def used(

@@ -16,10 +16,10 @@ from spendmeter.contracts import catalog
 from spendmeter.contracts.catalog import (
     CatalogEntry,
     Conditions,
+    HoursWindow,
     Model,
     Price,
     Publication,
-    Window,
     decode_catalog,
     encode_catalog,
     entry_id,
@@ -50,7 +50,7 @@ def test_there_is_an_example_of_every_kind() -> None:
 
 
 def test_an_id_is_of_what_an_entry_says_however_it_is_written() -> None:
-    entry = price("m", "input_tokens", "2", when=Conditions(tiers=("flex",), windows=(Window(),)))
+    entry = price("m", "input_tokens", "2", when=Conditions(tiers=("flex",), windows=(HoursWindow(),)))
     defaults_spelled = (
         b'{"type":"spendmeter.catalog.price.v1","currency":"USD","kind":"list","minimum":"0","per":1000000,'
         b'"provider":"openai","sku":"m","unit":"input_tokens","price":"2","layer":"public","source":"another",'

@@ -7,29 +7,29 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from spendmeter.contracts.catalog import Calendar, Conditions, Window, identified
+from spendmeter.contracts.catalog import CalendarEntry, Conditions, HoursWindow, identified
 from spendmeter.pricing.conditions import Week
 from spendmeter.pricing.engine import rate
 from spendmeter.pricing.price_book import PriceBook
 from tests.pricing.entries import RECORDED, price, used
 
 
-def week(*windows: Window, zone: str = "Asia/Shanghai", holidays: tuple[str, ...] = ()) -> Week:
+def week(*windows: HoursWindow, zone: str = "Asia/Shanghai", holidays: tuple[str, ...] = ()) -> Week:
     return Week(
         windows,
-        Calendar(name="c", time_zone=zone, holidays=holidays, source="test", recorded_at=RECORDED),
+        CalendarEntry(name="c", time_zone=zone, holidays=holidays, source="test", recorded_at=RECORDED),
     )
 
 
 def test_every_hour_of_a_week_lies_in_its_window_or_not() -> None:
-    peak = week(Window(days=(1, 2, 3, 4, 5), start="09:00", end="12:00"))
+    peak = week(HoursWindow(days=(1, 2, 3, 4, 5), start="09:00", end="12:00"))
     monday = datetime(2026, 11, 23, tzinfo=UTC) - timedelta(hours=8)  # midnight in Shanghai
     hours = [hour for hour in range(168) if monday + timedelta(hours=hour) in peak]
     assert hours == [day * 24 + hour for day in range(5) for hour in (9, 10, 11)]
 
 
 def test_a_window_past_midnight_belongs_to_the_day_on_which_it_starts() -> None:
-    friday_night = week(Window(days=(5,), start="22:00", end="02:00"), zone="UTC")
+    friday_night = week(HoursWindow(days=(5,), start="22:00", end="02:00"), zone="UTC")
     inside = [
         datetime(2026, 11, 27, 22, tzinfo=UTC),
         datetime(2026, 11, 28, 1, 59, 59, tzinfo=UTC),
@@ -40,21 +40,21 @@ def test_a_window_past_midnight_belongs_to_the_day_on_which_it_starts() -> None:
 
 
 def test_a_holiday_is_no_weekday() -> None:
-    workdays = week(Window(days=(1, 2, 3, 4, 5)), holidays=("2026-10-01",))
+    workdays = week(HoursWindow(days=(1, 2, 3, 4, 5)), holidays=("2026-10-01",))
     assert datetime(2026, 9, 30, 4, tzinfo=UTC) in workdays
     assert datetime(2026, 10, 1, 4, tzinfo=UTC) not in workdays
-    assert datetime(2026, 10, 1, 4, tzinfo=UTC) in week(Window(days=(8,)), holidays=("2026-10-01",))
+    assert datetime(2026, 10, 1, 4, tzinfo=UTC) in week(HoursWindow(days=(8,)), holidays=("2026-10-01",))
 
 
 def test_hours_follow_the_vendors_clock_through_a_change_to_summer_time() -> None:
-    nine = week(Window(start="09:00", end="10:00"), zone="America/New_York")
+    nine = week(HoursWindow(start="09:00", end="10:00"), zone="America/New_York")
     assert datetime(2026, 3, 7, 14, 30, tzinfo=UTC) in nine  # UTC-5
     assert datetime(2026, 3, 9, 13, 30, tzinfo=UTC) in nine  # UTC-4
     assert datetime(2026, 3, 9, 14, 30, tzinfo=UTC) not in nine
 
 
 def says_the_clock(
-    instant: datetime, windows: tuple[Window, ...], zone: str, holidays: tuple[str, ...]
+    instant: datetime, windows: tuple[HoursWindow, ...], zone: str, holidays: tuple[str, ...]
 ) -> bool:
     """By the wall clock alone: lay out every window of the days around, and look."""
     wall = instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
@@ -77,11 +77,20 @@ def _into_day(clock: str) -> timedelta:
 
 WORKDAYS = (1, 2, 3, 4, 5)
 SCHEDULES = [
-    (Window(start="00:30", end="16:30"),),
-    (Window(days=WORKDAYS, start="09:00", end="12:00"), Window(days=WORKDAYS, start="14:00", end="18:00")),
-    (Window(days=(6, 7)), Window(days=(8,), start="20:00", end="08:00")),
-    (Window(days=(5, 6), start="22:00", end="02:00"), Window(days=(7,), start="02:00", end="03:00")),
-    (Window(days=(1, 7), start="01:45", end="02:15"), Window(days=(3,), start="00:00", end="00:00")),
+    (HoursWindow(start="00:30", end="16:30"),),
+    (
+        HoursWindow(days=WORKDAYS, start="09:00", end="12:00"),
+        HoursWindow(days=WORKDAYS, start="14:00", end="18:00"),
+    ),
+    (HoursWindow(days=(6, 7)), HoursWindow(days=(8,), start="20:00", end="08:00")),
+    (
+        HoursWindow(days=(5, 6), start="22:00", end="02:00"),
+        HoursWindow(days=(7,), start="02:00", end="03:00"),
+    ),
+    (
+        HoursWindow(days=(1, 7), start="01:45", end="02:15"),
+        HoursWindow(days=(3,), start="00:00", end="00:00"),
+    ),
 ]
 ZONES = {  # the Mondays of a plain week and of those in which the clocks change
     "UTC": ("2026-11-23",),
@@ -97,7 +106,9 @@ ZONES = {  # the Mondays of a plain week and of those in which the clocks change
 
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize("windows", SCHEDULES)
-def test_every_hour_of_every_week_is_as_the_wall_clock_says(zone: str, windows: tuple[Window, ...]) -> None:
+def test_every_hour_of_every_week_is_as_the_wall_clock_says(
+    zone: str, windows: tuple[HoursWindow, ...]
+) -> None:
     inside = 0
     for monday in ZONES[zone]:
         begin = datetime.fromisoformat(monday).replace(tzinfo=UTC)
@@ -127,7 +138,7 @@ def test_a_window_lasts_as_long_as_the_vendors_clock_shows_it(
 ) -> None:
     noon = datetime.fromisoformat(f"{day}T16:00:00Z")
     weekday = noon.isoweekday()
-    compiled = week(Window(days=(weekday,), start=start, end=end), zone="America/New_York")
+    compiled = week(HoursWindow(days=(weekday,), start=start, end=end), zone="America/New_York")
     begin = noon - timedelta(hours=24)
     assert sum(begin + timedelta(minutes=minute) in compiled for minute in range(48 * 60)) == minutes
 
@@ -141,8 +152,8 @@ def test_a_week_of_hourly_requests_costs_twice_in_forty_hours(monday: str, hours
     zone = ZoneInfo("America/New_York")
     begin = datetime.fromisoformat(monday).replace(tzinfo=zone)
     end = begin + timedelta(days=7)
-    new_york = identified(Calendar(name="ny", time_zone=zone.key, source="test", recorded_at=RECORDED))
-    peak = Conditions(calendar="ny", windows=(Window(days=WORKDAYS, start="09:00", end="17:00"),))
+    new_york = identified(CalendarEntry(name="ny", time_zone=zone.key, source="test", recorded_at=RECORDED))
+    peak = Conditions(calendar="ny", windows=(HoursWindow(days=WORKDAYS, start="09:00", end="17:00"),))
     book = PriceBook([price("m", "input_tokens", "1"), price("m", "input_tokens", "2", when=peak), new_york])
     instants = [begin.astimezone(UTC) + timedelta(hours=hour) for hour in range(hours)]
     assert instants[-1] + timedelta(hours=1) == end.astimezone(UTC)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from spendmeter.contracts.catalog import CatalogEntry, FxRate, PeriodTerm, Step, Unit, identified
+from spendmeter.contracts.catalog import CatalogEntry, FxRate, PeriodTerm, Step, UnitEntry, identified
 from spendmeter.pricing.catalog import load_snapshot
 from spendmeter.pricing.catalog.read import read_prices
 from spendmeter.pricing.review import lint
@@ -82,7 +82,9 @@ def test_an_hours_price_stated_for_a_second_asks_for_the_hour() -> None:
 
 def test_a_unit_that_nobody_prices_is_compared_with_its_parent_or_its_kind() -> None:
     spark = identified(
-        Unit(unit="spark_tokens", about="sparks", parent="input_tokens", source="t", recorded_at=RECORDED)
+        UnitEntry(
+            unit="spark_tokens", about="sparks", parent="input_tokens", source="t", recorded_at=RECORDED
+        )
     )
     (message,) = said(spark, price("m9", "spark_tokens", "3", provider="newcomer", per=1))
     assert "the dearest price of input_tokens" in message

@@ -8,7 +8,7 @@ from decimal import Decimal, Inexact
 import msgspec
 import pytest
 
-from spendmeter.contracts.catalog import Conditions, FxRate, Provider, Unit, Withdrawal, identified
+from spendmeter.contracts.catalog import Conditions, FxRate, Provider, UnitEntry, Withdrawal, identified
 from spendmeter.contracts.events import Amount
 from spendmeter.pricing.engine import rate
 from spendmeter.pricing.price_book import PriceBook
@@ -264,7 +264,7 @@ def test_models_are_known_by_aliases_matches_and_resellers() -> None:
 
 def test_a_unit_that_the_catalog_adds_is_priced_like_any_other() -> None:
     entries = [
-        identified(Unit(unit="wishes", about="wishes granted", source="test", recorded_at=RECORDED)),
+        identified(UnitEntry(unit="wishes", about="wishes granted", source="test", recorded_at=RECORDED)),
         price("lamp", "wishes", "3", provider="djinn", per=1),
     ]
     assert rate(used("djinn", "lamp", {"wishes": 3}), PriceBook(entries)).list == 9

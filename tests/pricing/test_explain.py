@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from spendmeter.contracts.catalog import (
     Adjustment,
-    Calendar,
+    CalendarEntry,
     Conditions,
     FxRate,
+    HoursWindow,
     Price,
-    Unit,
-    Window,
+    UnitEntry,
     identified,
 )
 from spendmeter.contracts.events import Amount
@@ -29,7 +29,7 @@ from spendmeter.pricing.price_book import PriceBook
 from tests.pricing.entries import NOON, RECORDED, adjustment, model, price, terms, used
 
 MILLION = {"input_tokens": 1_000_000}
-UTC_CALENDAR = identified(Calendar(name="utc", time_zone="UTC", source="test", recorded_at=RECORDED))
+UTC_CALENDAR = identified(CalendarEntry(name="utc", time_zone="UTC", source="test", recorded_at=RECORDED))
 STANDARD = price("m", "input_tokens", "2")
 
 
@@ -54,7 +54,7 @@ def reasons(entries: list[Any], usage: Any = MILLION, unit: str = "input_tokens"
          "outside its context bracket: context over 1,000,000 tokens, and this had 1,000,000"),
         ({"when": Conditions(context_max=1_000_000, context_max_inclusive=False)}, {},
          "outside its context bracket: context under 1,000,000 tokens, and this had 1,000,000"),
-        ({"when": Conditions(calendar="utc", windows=(Window(days=(6, 7), start="11:00", end="13:00"),))}, {},
+        ({"when": Conditions(calendar="utc", windows=(HoursWindow(days=(6, 7), start="11:00", end="13:00"),))}, {},
          "outside its hours: Sat/Sun 11:00-13:00 (utc), and it was Friday 12:00:00 UTC"),
         ({"layer": "contract", "tenant": "globex"}, {}, "another tenant's"),
         ({"layer": "contract", "contract": "deal"}, {}, "of a contract that the tenant does not have: deal"),
@@ -76,7 +76,7 @@ def test_an_entry_that_is_not_for_the_event_lost_by_the_condition_that_does_not_
          "less specific: it says nothing of the service tier"),
         ({"when": Conditions(regions=("eu",))}, {"region": "eu"}, "less specific: it says nothing of the region"),
         ({"when": Conditions(context_min=10)}, {}, "less specific: it says nothing of the context length"),
-        ({"when": Conditions(calendar="utc", windows=(Window(start="12:00", end="13:00"),))}, {},
+        ({"when": Conditions(calendar="utc", windows=(HoursWindow(start="12:00", end="13:00"),))}, {},
          "less specific: it says nothing of the hours"),
     ],
 )  # fmt: skip
@@ -192,9 +192,12 @@ def test_an_unknown_model_and_a_reported_cost_have_no_contest_and_say_why() -> N
 
 
 def test_hours_alias_and_a_unit_of_the_catalogs_own_are_explained() -> None:
-    widget = identified(Unit(unit="widgets", about="widgets", source="test", recorded_at=RECORDED))
+    widget = identified(UnitEntry(unit="widgets", about="widgets", source="test", recorded_at=RECORDED))
     night = price(
-        "m", "widgets", "1", when=Conditions(calendar="utc", windows=(Window(start="20:00", end="06:00"),))
+        "m",
+        "widgets",
+        "1",
+        when=Conditions(calendar="utc", windows=(HoursWindow(start="20:00", end="06:00"),)),
     )
     day = price("m", "widgets", "3")
     event = used("openai", "m-latest", {"widgets": 4}, at=datetime(2026, 11, 20, 23, tzinfo=UTC))
@@ -222,7 +225,7 @@ def conditions(draw: st.DrawFn) -> Conditions:
     if draw(st.booleans()):
         said[draw(st.sampled_from(["context_min", "context_max"]))] = 100
     if draw(st.booleans()):
-        said |= {"calendar": "utc", "windows": (Window(start="12:00", end="18:00"),)}
+        said |= {"calendar": "utc", "windows": (HoursWindow(start="12:00", end="18:00"),)}
     said[draw(st.sampled_from(["effective_from", "effective_to"]))] = draw(st.sampled_from(EDGES))
     return Conditions(**said)
 

@@ -7,11 +7,11 @@ import re
 import pytest
 
 from spendmeter.contracts.catalog import (
-    Calendar,
+    CalendarEntry,
     CatalogEntry,
     Conditions,
-    Unit,
-    Window,
+    HoursWindow,
+    UnitEntry,
     Withdrawal,
     identified,
 )
@@ -19,12 +19,12 @@ from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.price_book import PriceBook
 from tests.pricing.entries import NOON, RECORDED, adjustment, model, price, terms
 
-UTC_CALENDAR = identified(Calendar(name="utc", time_zone="UTC", source="test", recorded_at=RECORDED))
+UTC_CALENDAR = identified(CalendarEntry(name="utc", time_zone="UTC", source="test", recorded_at=RECORDED))
 SAID = {"source": "test", "recorded_at": RECORDED}
 
 
 def hours(start: str, end: str, *days: int) -> Conditions:
-    windows = (Window(start=start, end=end, days=days) if days else Window(start=start, end=end),)
+    windows = (HoursWindow(start=start, end=end, days=days) if days else HoursWindow(start=start, end=end),)
     return Conditions(calendar="utc", windows=windows)
 
 
@@ -101,9 +101,9 @@ REFUSED: list[tuple[list[CatalogEntry], str]] = [
     ([adjustment("off", "0.9"), adjustment("off", "0.8")], "both adjust 'off'"),
     ([adjustment("off", "0.9", units=("wishes",))], "unknown units"),
     ([identified(Withdrawal(entries=("nothing",), **SAID))], "not in the book"),
-    ([identified(Unit(unit="a", about="", parent="b", **SAID)), identified(Unit(unit="b", about="", parent="a", **SAID))], "circle"),
-    ([identified(Unit(unit="input_tokens", about="", **SAID))], "redefines the unit"),
-    ([identified(Calendar(name="c", time_zone="Mars/Olympus", **SAID)), price("m", "input_tokens", "1", when=Conditions(calendar="c", windows=(Window(),)))], "Mars/Olympus"),
+    ([identified(UnitEntry(unit="a", about="", parent="b", **SAID)), identified(UnitEntry(unit="b", about="", parent="a", **SAID))], "circle"),
+    ([identified(UnitEntry(unit="input_tokens", about="", **SAID))], "redefines the unit"),
+    ([identified(CalendarEntry(name="c", time_zone="Mars/Olympus", **SAID)), price("m", "input_tokens", "1", when=Conditions(calendar="c", windows=(HoursWindow(),)))], "Mars/Olympus"),
     ([price("m", "input_tokens", "1"), price("m", "input_tokens", "1")], "one that another has"),
 ]  # fmt: skip
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from spendmeter.contracts.catalog import (
-    Calendar,
+    CalendarEntry,
     CatalogEntry,
     Conditions,
     FxRate,
-    Window,
+    HoursWindow,
     Withdrawal,
     identified,
 )
@@ -194,9 +194,9 @@ def test_a_cliff_is_compared_beyond_it() -> None:
     assert consensus(ours, {"same": [price("m", "input_tokens", "4", when=over)]}) == []
     (found,) = consensus(ours, {"flat": [price("m", "input_tokens", "2", when=over)]})
     assert (found.ours, found.theirs) == ("4", "2")
-    by_hour = Conditions(calendar="utc", windows=(Window(start="00:00", end="24:00"),))
+    by_hour = Conditions(calendar="utc", windows=(HoursWindow(start="00:00", end="24:00"),))
     night = price("m", "input_tokens", "1", when=by_hour)
-    utc = identified(Calendar(name="utc", time_zone="UTC", source="t", recorded_at=RECORDED))
+    utc = identified(CalendarEntry(name="utc", time_zone="UTC", source="t", recorded_at=RECORDED))
     flat = price("m", "input_tokens", "2")
     assert consensus([night, flat, utc], {"same": [flat]}) == []
 

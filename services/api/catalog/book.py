@@ -19,14 +19,14 @@ from services.api.catalog.publisher import SQL
 from services.api.http.database import Database
 from spendmeter.contracts.catalog import (
     Adjustment,
-    Calendar,
+    CalendarEntry,
     CatalogEntry,
     Model,
     PeriodTerm,
     Price,
     Provider,
     TenantTerms,
-    Unit,
+    UnitEntry,
     Withdrawal,
     decode_catalog,
     identified,
@@ -50,8 +50,8 @@ _NAMES: dict[type, tuple[str, ...]] = {
     PeriodTerm: ("layer", "tenant", "contract", "provider", "effect"),
     Model: ("provider", "sku"),
     Provider: ("provider",),
-    Unit: ("unit",),
-    Calendar: ("name",),
+    UnitEntry: ("unit",),
+    CalendarEntry: ("name",),
     TenantTerms: ("tenant", "effective_from"),
 }
 """What entries are about: a file that replaces takes the place of all that is in force about the same."""

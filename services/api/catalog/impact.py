@@ -20,14 +20,14 @@ from services.api.http.answers import Money
 from services.api.http.database import Connection, Database
 from spendmeter.contracts.catalog import (
     Adjustment,
-    Calendar,
+    CalendarEntry,
     CatalogEntry,
     FxRate,
     Model,
     PeriodTerm,
     Price,
     TenantTerms,
-    Unit,
+    UnitEntry,
     Withdrawal,
 )
 from spendmeter.contracts.events import UsageData, UsageEvent
@@ -213,7 +213,7 @@ def _touched(
                 yield "", "", "", entry.tenant
             case PeriodTerm():
                 pass  # trued up by the ledger; no event's own price
-            case Calendar() | Unit(parent=None) if not gone:
+            case CalendarEntry() | UnitEntry(parent=None) if not gone:
                 pass  # nothing is priced by it but what is stated with it
             case _:
                 yield "", "", "", ""

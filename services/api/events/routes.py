@@ -25,12 +25,12 @@ from services.api.spend.sums import read_series
 from services.api.spend.waiting import WAIT_S_MAX, Waiters, wait_s
 from spendmeter.contracts.catalog import (
     Adjustment,
-    Calendar,
+    CalendarEntry,
     Model,
     Price,
     Provider,
     TenantTerms,
-    Unit,
+    UnitEntry,
     decode_catalog,
 )
 from spendmeter.contracts.events import Instant, UsageEvent, identity
@@ -292,7 +292,7 @@ async def _book(connection: Connection, event: UsageEvent, version: int) -> Pric
         rows = await connection.fetch(SQL["catalog_candidates"], version, types, of, skus)
         return [decode_catalog(row["body"]) for row in rows]
 
-    general = await entries(Provider, Unit, Calendar, TenantTerms, Adjustment, of=None, skus={""})
+    general = await entries(Provider, UnitEntry, CalendarEntry, TenantTerms, Adjustment, of=None, skus={""})
     sellers = receipt.sellers(event, general)
     models = await entries(Model, of=sellers, skus=None)
     prices = await entries(Price, of=sellers, skus=receipt.skus(event, models))

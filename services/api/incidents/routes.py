@@ -18,7 +18,7 @@ from services.api.http.problems import not_found
 from services.api.http.question import Text, decode_cursor
 from services.api.http.representation import Negotiated
 from spendmeter.contracts.events import Instant
-from spendmeter.contracts.incidents import Kind, State
+from spendmeter.contracts.incidents import IncidentKind, IncidentState
 from spendmeter.platform.sql import load_sql
 
 INCIDENTS_MAX = 200
@@ -43,8 +43,8 @@ class Incident(BaseModel):
     anomaly are its burst's: they and `peak_per_hour` stay when it is over. `title` and `text` are rounded."""
 
     id: UUID
-    state: State
-    kind: Kind
+    state: IncidentState
+    kind: IncidentKind
     rule: str
     rule_name: str
     title: str
@@ -96,7 +96,7 @@ class Acknowledgement(Asked):
 async def list_incidents(
     request: Request,
     caller: Reader,
-    state: Annotated[list[State] | None, Query(description="default: all")] = None,
+    state: Annotated[list[IncidentState] | None, Query(description="default: all")] = None,
     limit: Annotated[int, Query(ge=1, le=INCIDENTS_MAX)] = 50,
     cursor: str = "",
 ) -> Incidents:

@@ -20,11 +20,11 @@ from msgspec import Meta, Struct
 from spendmeter.contracts.catalog import (
     ANY,
     Adjustment,
-    Calendar,
+    CalendarEntry,
     CatalogEntry,
     Conditions,
     FxRate,
-    Key,
+    HoursWindow,
     Layer,
     Match,
     Model,
@@ -33,10 +33,10 @@ from spendmeter.contracts.catalog import (
     Price,
     PriceKind,
     Provider,
+    ShortText,
     Step,
     TenantTerms,
-    Unit,
-    Window,
+    UnitEntry,
     Withdrawal,
     identified,
 )
@@ -44,7 +44,7 @@ from spendmeter.contracts.events import Currency, Instant, Name, UnitName
 from spendmeter.pricing.conditions import CatalogError
 
 TABLES: Mapping[str, type[CatalogEntry]] = {
-    "calendar": Calendar, "unit": Unit, "provider": Provider, "adjustment": Adjustment,
+    "calendar": CalendarEntry, "unit": UnitEntry, "provider": Provider, "adjustment": Adjustment,
     "terms": TenantTerms, "fx": FxRate, "period": PeriodTerm, "withdrawal": Withdrawal,
 }  # fmt: skip
 """The tables that are one catalog entry each, by name."""
@@ -59,7 +59,7 @@ class Header(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
     by: str = ""
     layer: Layer = "public"
     tenant: Annotated[str, Meta(max_length=64)] = ""
-    contract: Key = ""
+    contract: ShortText = ""
 
 
 class Rates(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -84,7 +84,7 @@ class ModelLine(
     aliases: tuple[Match, ...] = ()
     match: tuple[Match, ...] = ()
     unless: tuple[Match, ...] = ()
-    family: Key = ""
+    family: ShortText = ""
     retired: bool = False
     source: str = ""
     """Where this model's prices are written, if not where the file's are."""
@@ -99,7 +99,7 @@ class PriceLine(Rates, frozen=True, kw_only=True):
     sku: Name
     layer: Layer
     tenant: Annotated[str, Meta(max_length=64)]
-    contract: Key
+    contract: ShortText
     source: str
     note: str = ""
 
@@ -134,7 +134,12 @@ _T = TypeVar("_T", bound=Struct)
 _UNKNOWN = re.compile(
     r"Object contains unknown field `(?P<field>.*?)`(?P<at> - at `\$(?P<path>.*)`)?", re.DOTALL
 )
-_INNER: Mapping[str, type[Struct]] = {"rates": Rates, "when": Conditions, "windows": Window, "steps": Step}
+_INNER: Mapping[str, type[Struct]] = {
+    "rates": Rates,
+    "when": Conditions,
+    "windows": HoursWindow,
+    "steps": Step,
+}
 """What stands inside a table, by the field that holds it."""
 
 

@@ -22,7 +22,7 @@ from genai_prices import types as source
 from msgspec.structs import replace
 from pydantic import ValidationError
 
-from spendmeter.contracts.catalog import ANY, Conditions, Window
+from spendmeter.contracts.catalog import ANY, Conditions, HoursWindow
 from spendmeter.contracts.money import plain
 from spendmeter.pricing.catalog import PUBLIC
 from spendmeter.pricing.catalog.files import Header, ModelLine, Rates, write_jsonl
@@ -64,7 +64,7 @@ _PER = {"mtok": 1_000_000, "mchars": 1_000_000, "kcount": 1_000, "kpages": 1_000
 # Groq bills whisper for at least ten seconds a request; genai-prices has the rule in its code.
 _MINIMUM = dict.fromkeys([("groq", "whisper-large-v3"), ("groq", "whisper-large-v3-turbo")], "10")
 
-Cell = tuple[Conditions, str, Decimal]
+PriceCell = tuple[Conditions, str, Decimal]
 """Under these conditions the source's price key costs that much."""
 
 
@@ -239,12 +239,12 @@ def _rates(provider: source.Provider, model: source.ModelInfo) -> Iterator[Rates
         yield Rates(when=when, per=per, per_event=per_event, minimum=minimum, prices=prices)
 
 
-def _merged(cells: list[Cell]) -> Iterator[Cell]:
+def _merged(cells: list[PriceCell]) -> Iterator[PriceCell]:
     """The cells by date, where a price goes on unchanged as one: the source repeats all at every change."""
-    lines: dict[tuple[Conditions, str], list[Cell]] = {}
+    lines: dict[tuple[Conditions, str], list[PriceCell]] = {}
     for cell in cells:
         lines.setdefault((_effective(cell[0], None, None), cell[1]), []).append(cell)
-    merged: list[Cell] = []
+    merged: list[PriceCell] = []
     for line in lines.values():
         line.sort(key=lambda cell: cell[0].effective_from or datetime.min.replace(tzinfo=UTC))
         joined = line[:1]
@@ -258,7 +258,7 @@ def _merged(cells: list[Cell]) -> Iterator[Cell]:
     yield from merged
 
 
-def _free(model: source.ModelInfo) -> Iterator[Cell]:
+def _free(model: source.ModelInfo) -> Iterator[PriceCell]:
     """An explicit zero where the vendor says so; a model without prices is otherwise unknown, not free."""
     said_free = model.id.endswith(":free") or (model.price_comments or "").find("Free of charge") >= 0
     if said_free and not any(True for _ in _standard(model)):
@@ -266,18 +266,18 @@ def _free(model: source.ModelInfo) -> Iterator[Cell]:
         yield ANY, "output_mtok", Decimal(0)
 
 
-def _standard(model: source.ModelInfo) -> Iterator[Cell]:
+def _standard(model: source.ModelInfo) -> Iterator[PriceCell]:
     """The last conditional price that is active wins; hours win over dates."""
     if isinstance(model.prices, source.ModelPrice):
         yield from _cells(ANY, model.prices)
         return
-    windows: dict[str, tuple[list[Window], source.ModelPrice]] = {}
+    windows: dict[str, tuple[list[HoursWindow], source.ModelPrice]] = {}
     until: date | None = None
     for conditional in reversed(model.prices):
         constraint = conditional.constraint
         if isinstance(constraint, source.TimeOfDateConstraint):
             same, _ = windows.setdefault(repr(conditional.prices), ([], conditional.prices))
-            same.append(Window(start=_clock(constraint.start_time), end=_clock(constraint.end_time)))
+            same.append(HoursWindow(start=_clock(constraint.start_time), end=_clock(constraint.end_time)))
             continue
         since = constraint.start_date if constraint else None
         if until is None or since is None or since < until:
@@ -302,7 +302,7 @@ _WHEN = {
 }
 
 
-def _variants(model: source.ModelInfo) -> Iterator[Cell]:
+def _variants(model: source.ModelInfo) -> Iterator[PriceCell]:
     """Per price, the first variant that is active wins."""
     until: dict[tuple[tuple[str, str], str], date | None] = {}
     for variant in model.price_variants or ():
@@ -335,7 +335,7 @@ def _clock(moment: time) -> str:
     return f"{moved:%H:%M}"
 
 
-def _cells(when: Conditions, prices: source.ModelPrice) -> Iterable[Cell]:
+def _cells(when: Conditions, prices: source.ModelPrice) -> Iterable[PriceCell]:
     """One cell a price and, where it depends on the context length, a bracket."""
     for key, price in vars(prices).items():
         if isinstance(price, Decimal):

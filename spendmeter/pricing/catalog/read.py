@@ -22,7 +22,7 @@ from spendmeter.contracts.catalog import (
     PlainDecimal,
     Price,
     TenantTerms,
-    Unit,
+    UnitEntry,
 )
 from spendmeter.contracts.foreign_units import explained
 from spendmeter.contracts.units import UNITS, nearest_unit
@@ -99,7 +99,7 @@ def _read(file: _File, header: Header, known: set[str], places: dict[str, str]) 
             read.append(entry)
         if len(read) > FILE_ENTRIES_MAX:
             raise _at(place, CatalogError(f"a price file states at most {FILE_ENTRIES_MAX:,} entries"))
-    stated = [entry for entry in read if isinstance(entry, Unit)]
+    stated = [entry for entry in read if isinstance(entry, UnitEntry)]
     known |= {entry.unit for entry in stated}
     for entry in stated:
         if reason := explained(entry.unit, [entry.unit]):  # no event may use it
