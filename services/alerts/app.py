@@ -15,7 +15,7 @@ from services.alerts.learning import Learner
 from services.alerts.notify.topic import TopicSender
 from services.alerts.notify.webhook import WebhookSender
 from services.alerts.store import Store, TenantRules, prepare
-from services.alerts.stream import GROUP, run_app, totals_app
+from services.alerts.stream import run_app, totals_app
 from services.alerts.turns import Turns
 from services.alerts.watch import Shared, TenantWatch
 from spendmeter.contracts.topics import SPEND_TOTALS, partition_of
@@ -101,7 +101,7 @@ class Alerts:
                 self._pool = await create_pool(
                     self._settings.database_url.get_secret_value(),
                     size_max=CONNECTIONS_MAX,
-                    service=GROUP,
+                    service="alerts",
                     init=prepare,
                 )
             except CONNECTION_ERRORS as error:

@@ -18,8 +18,6 @@ from spendmeter.contracts.topics import SPEND_TOTALS
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.settings import Settings
 
-GROUP = "alerts"
-
 
 class _Touched(msgspec.Struct, frozen=True, kw_only=True):
     """What wakes of a total: amounts are read from the rollups, so nobody decodes them here."""
@@ -55,10 +53,10 @@ def totals_app(
     """The app, not started; made inside the running loop. `on_touched` gets the tenant and the minute of each
     total, `on_assigned` the partitions that are ours."""
     app = _App(
-        settings.topic_prefix + GROUP,
+        settings.topic_prefix + SPEND_TOTALS.group,
         broker=[f"kafka://{server}" for server in settings.kafka.servers.split(",")],
         broker_credentials=_credentials(settings.kafka),
-        broker_client_id=f"spendmeter-{GROUP}",
+        broker_client_id="spendmeter-alerts",
         processing_guarantee="at_least_once",
         consumer_auto_offset_reset="latest",  # what was published before we came, the first look has read
         topic_allow_declare=False,

@@ -21,8 +21,6 @@ from spendmeter.platform.postgres import CONNECTION_ERRORS, create_pool
 from spendmeter.platform.settings import Settings
 from spendmeter.platform.telemetry import Meters, log
 
-GROUP = "ledger"
-RATING_GROUP = "rating"
 CONNECTIONS_MAX = 16
 """Lanes beyond this many wait for each other's connections."""
 COMMIT_INTERVAL_S = 0.5
@@ -95,15 +93,15 @@ class Ledger(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships 
                     self._pool = await create_pool(
                         settings.database_url.get_secret_value(),
                         size_max=CONNECTIONS_MAX,
-                        service=GROUP,
+                        service="ledger",
                         init=prepare,
                     )
                     attempt.push_async_callback(_close_pool, self._pool)
                     self._admin = await attempt.enter_async_context(KafkaAdmin(settings.kafka))
-                    sender = producer(settings, service=GROUP)
+                    sender = producer(settings, service="ledger")
                     attempt.push_async_callback(sender.stop)
                     await sender.start()
-                    self._consumer = money_consumer(settings, group=GROUP)
+                    self._consumer = money_consumer(settings, group=USAGE_RATED.group)
                     attempt.push_async_callback(self._consumer.stop)
                     await self._consumer.start()
                     logs = log_reader(settings)
@@ -125,7 +123,7 @@ class Ledger(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships 
                     logs=logs,
                     admin=self._admin,
                     pool=self._pool,
-                    rating_group=settings.topic_prefix + RATING_GROUP,
+                    rating_group=settings.topic_prefix + USAGE_EVENTS.group,
                     meters=self._meters,
                 )
                 await open_things.enter_async_context(attempt.pop_all())

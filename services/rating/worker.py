@@ -35,7 +35,6 @@ from spendmeter.platform.settings import Settings
 from spendmeter.platform.telemetry import Meters, links, log, span_context, traceparent_headers, tracer
 from spendmeter.pricing.price_book import PriceBook
 
-GROUP = "rating"
 POLL_MS = 200
 POLL_RECORDS_MAX = 4_000
 ACKNOWLEDGE_S_MAX = 30.0
@@ -124,9 +123,12 @@ class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships n
         """Connect and read the catalog to its end, for as long as it takes."""
         settings = self._settings
         while True:
-            reader, group = money_consumer(settings, group=None), money_consumer(settings, group=GROUP)
+            reader, group = (
+                money_consumer(settings, group=None),
+                money_consumer(settings, group=USAGE_EVENTS.group),
+            )
             self._admin, self._consumer = KafkaAdmin(settings.kafka), group
-            self._producer = producer(settings, service=GROUP)
+            self._producer = producer(settings, service="rating")
             self._closing = [
                 lambda: self._admin.__aexit__(None, None, None),
                 reader.stop,
@@ -262,7 +264,7 @@ class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships n
         self._lanes.clear()
         await self._discard_producer()
         while True:
-            self._producer = producer(self._settings, service=GROUP)
+            self._producer = producer(self._settings, service="rating")
             try:
                 await self._producer.start()
             except (KafkaError, OSError):

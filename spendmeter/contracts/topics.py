@@ -1,60 +1,57 @@
-"""Every topic, declared once: who writes it, who reads it, what its key is, how long it lasts."""
+"""Every topic, from `topics.toml`: who writes it, who reads it in which group, its key, how long it lasts."""
 
 from __future__ import annotations
 
+import tomllib
 import zlib
-from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
+
+import msgspec
 
 _DAY_MS = 24 * 60 * 60 * 1000
 MESSAGE_BYTES_MAX = 1024 * 1024
 
 
-@dataclass(frozen=True, kw_only=True)
-class Topic:
-    """`partitions` None = P, the number that all money topics share."""
+class Topic(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the registry says of one topic; `MESSAGE_BYTES_MAX` bounds the messages of all."""
 
     name: str
     key: str
     value: str
+    """The contracts of its records."""
     producer: str
     consumers: tuple[str, ...]
-    partitions: int | None
-    retention_ms: int
+    group: str = ""
+    """The consumer group that commits how far it was read, before the installation's prefix; '' = there is
+    none, and who reads it begins at its first record."""
+    partitions: int | None = None
+    """None = P, the number that all money topics share."""
+    retention_days: int = 0
     compacted: bool = False
+    """The last record of each key stays for ever."""
 
     def config(self) -> dict[str, str]:
         """The broker's settings of this topic."""
         settings = {"max.message.bytes": str(MESSAGE_BYTES_MAX)}
         if self.compacted:
             return settings | {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.5"}
-        return settings | {"cleanup.policy": "delete", "retention.ms": str(self.retention_ms)}
+        return settings | {"cleanup.policy": "delete", "retention.ms": str(self.retention_days * _DAY_MS)}
 
 
-USAGE_EVENTS = Topic(
-    name="usage.events", key="identity, 16 bytes", value="UsageEvent",
-    producer="ingest", consumers=("rating",), partitions=None, retention_ms=7 * _DAY_MS,
-)  # fmt: skip
-USAGE_RATED = Topic(
-    name="usage.rated", key="identity, 16 bytes", value="RatedUsage | RejectedUsage | PassedHoles",
-    producer="rating", consumers=("ledger",), partitions=None, retention_ms=7 * _DAY_MS,
-)  # fmt: skip
-CATALOG = Topic(
-    name="catalog", key="immutable entry id", value="CatalogEntry | Publication",
-    producer="api", consumers=("rating",), partitions=1, retention_ms=-1, compacted=True,
-)  # fmt: skip
-SPEND_TOTALS = Topic(
-    name="spend.totals", key="tenant", value="SpendTotal",
-    producer="ledger", consumers=("alerts",), partitions=None, retention_ms=2 * _DAY_MS,
-)  # fmt: skip
-ALERTS_EVENTS = Topic(
-    name="alerts.events", key="incident id", value="IncidentEvent",
-    producer="alerts", consumers=(), partitions=None, retention_ms=30 * _DAY_MS,
-)  # fmt: skip
+def _load() -> dict[str, Topic]:
+    with Path(__file__).with_name("topics.toml").open("rb") as file:
+        return {
+            name: msgspec.convert({"name": name} | said, Topic) for name, said in tomllib.load(file).items()
+        }
 
-TOPICS = MappingProxyType(
-    {t.name: t for t in (USAGE_EVENTS, USAGE_RATED, CATALOG, SPEND_TOTALS, ALERTS_EVENTS)}
-)
+
+TOPICS = MappingProxyType(_load())
+USAGE_EVENTS = TOPICS["usage.events"]
+USAGE_RATED = TOPICS["usage.rated"]
+CATALOG = TOPICS["catalog"]
+SPEND_TOTALS = TOPICS["spend.totals"]
+ALERTS_EVENTS = TOPICS["alerts.events"]
 
 
 def partition_of(key: bytes, partitions: int) -> int:
