@@ -4,6 +4,7 @@ HOST_PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python;
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 PY := .venv/bin/python
 SPENDMETER := ./bin/spendmeter
+PORTAL := services/api/portal
 
 .PHONY: help up down clean install install-test test lint format kill hardship bench-flow bench-ledger bench-rating parity lock
 
@@ -81,9 +82,11 @@ lint: install-test
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports --no-logo
+	@.venv/bin/oxfmt --check $(PORTAL)
+	@.venv/bin/oxlint $(PORTAL)
 
 format: install-test
-	@$(PY) -m ruff check --fix . ; $(PY) -m ruff format .
+	@$(PY) -m ruff check --fix . ; $(PY) -m ruff format . ; .venv/bin/oxfmt $(PORTAL)
 
 lock: .venv/bin/uv
 	@for name in requirements-uv requirements requirements-test requirements-bench; do \

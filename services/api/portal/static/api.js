@@ -25,7 +25,12 @@ export async function call(method, path, body, tenant = session.tenant) {
   const file = typeof body === "string";
   if (body !== undefined) headers["Content-Type"] = file ? "application/octet-stream" : "application/json";
   if (session.operator && tenant && !path.startsWith("/v1/session")) headers["X-Spendmeter-Tenant"] = tenant;
-  const response = await fetch(path, { method, headers, body: body === undefined || file ? body : JSON.stringify(body), credentials: "same-origin" });
+  const response = await fetch(path, {
+    method,
+    headers,
+    body: body === undefined || file ? body : JSON.stringify(body),
+    credentials: "same-origin",
+  });
   if (response.status === 204) return null;
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) throw new Refused(response.status, answer);
@@ -36,7 +41,8 @@ export async function call(method, path, body, tenant = session.tenant) {
 export function asked(path, parameters = {}) {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters)) {
-    for (const each of Array.isArray(value) ? value : [value]) if (each !== undefined && each !== null) query.append(name, each);
+    for (const each of Array.isArray(value) ? value : [value])
+      if (each !== undefined && each !== null) query.append(name, each);
   }
   const text = query.toString();
   return text ? `${path}?${text}` : path;

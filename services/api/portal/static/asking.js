@@ -7,7 +7,7 @@ import { el, say } from "./dom.js";
 // asks once and resolves to {answer} or {error}; a question that was overtaken resolves to {}, and shows nothing.
 // `question()` names what is asked: what stays visible after a failure is an older answer to the same question.
 export function asking(cards, { ask, show, clear = () => {}, question = () => "" }) {
-  const lines = cards.map((card) => el("p", { className: "bad why", role: "alert", hidden: true }));
+  const lines = cards.map(() => el("p", { className: "bad why", role: "alert", hidden: true }));
   cards.forEach((card, index) => card.append(lines[index]));
   let turn = 0;
   let shown = null;

@@ -10,7 +10,7 @@ const colours = new Map();
 
 // The colours of the names shown now; a name keeps its own as long as it is among them.
 export function colour(names) {
-  for (const name of [...colours.keys()]) if (!names.includes(name)) colours.delete(name);
+  for (const name of colours.keys()) if (!names.includes(name)) colours.delete(name);
   for (const name of names) {
     if (colours.has(name)) continue;
     const used = new Set(colours.values());
@@ -26,28 +26,71 @@ export function draw(element, layers, { widthMs, range, unit, onClick }) {
   if (!window.Plotly) return;
   const colourOf = colour(layers.map(({ name }) => name).filter((name) => name !== OTHERS));
   const traces = layers.map(({ name, label, points }) => ({
-    type: "bar", name: label, x: points.map(({ x }) => x), y: points.map(({ y }) => y),
+    type: "bar",
+    name: label,
+    x: points.map(({ x }) => x),
+    y: points.map(({ y }) => y),
     customdata: points.map(({ text, start, end }) => [text, start, end, name]),
-    width: widthMs * 0.86, offset: widthMs * 0.07, marker: { color: colourOf(name) },
+    width: widthMs * 0.86,
+    offset: widthMs * 0.07,
+    marker: { color: colourOf(name) },
     hovertemplate: "%{customdata[0]}<extra>%{fullData.name}</extra>",
   }));
   plot(element, traces, { range, unit, barmode: "stack" });
   if (!element.clicks) {
     element.clicks = true;
-    element.on("plotly_click", ({ points: [{ customdata: [, start, end, name] }] }) => element.onPick?.(name, start, end));
+    element.on(
+      "plotly_click",
+      ({
+        points: [
+          {
+            customdata: [, start, end, name],
+          },
+        ],
+      }) => element.onPick?.(name, start, end),
+    );
   }
   element.onPick = onClick;
 }
 
 function plot(element, traces, { range, unit, ...layout }) {
-  window.Plotly.react(element, traces, {
-    showlegend: false, autosize: true, height: 260, margin: { l: 52, r: 8, t: 8, b: 44 },
-    paper_bgcolor: "transparent", plot_bgcolor: "transparent", font: { family: style("--font"), size: 12, color: style("--soft") },
-    hovermode: "closest", hoverlabel: { align: "left", font: { family: style("--font") } }, dragmode: false,
-    xaxis: { type: "date", range, fixedrange: true, showgrid: false, linecolor: style("--line"), tickcolor: style("--line"), ticks: "outside", nticks: element.clientWidth < 500 ? 4 : 8 },
-    yaxis: { fixedrange: true, rangemode: "tozero", gridcolor: style("--line"), zeroline: false, tickprefix: unit, nticks: 5, automargin: true },
-    ...layout,
-  }, { displayModeBar: false, responsive: true });
+  window.Plotly.react(
+    element,
+    traces,
+    {
+      showlegend: false,
+      autosize: true,
+      height: 260,
+      margin: { l: 52, r: 8, t: 8, b: 44 },
+      paper_bgcolor: "transparent",
+      plot_bgcolor: "transparent",
+      font: { family: style("--font"), size: 12, color: style("--soft") },
+      hovermode: "closest",
+      hoverlabel: { align: "left", font: { family: style("--font") } },
+      dragmode: false,
+      xaxis: {
+        type: "date",
+        range,
+        fixedrange: true,
+        showgrid: false,
+        linecolor: style("--line"),
+        tickcolor: style("--line"),
+        ticks: "outside",
+        nticks: element.clientWidth < 500 ? 4 : 8,
+      },
+      yaxis: {
+        fixedrange: true,
+        rangemode: "tozero",
+        gridcolor: style("--line"),
+        zeroline: false,
+        tickprefix: unit,
+        nticks: 5,
+        automargin: true,
+      },
+      ...layout,
+    },
+    { displayModeBar: false, responsive: true },
+  );
 }
 
 // lines: [{name, past, spans: [{from, to, y, text: [line of words]}]}]: what is no longer believed is dotted.
@@ -55,11 +98,18 @@ export function drawSteps(element, lines, { range, unit }) {
   if (!window.Plotly) return;
   const colourOf = colour([...new Set(lines.map(({ name }) => name))]);
   const traces = lines.map(({ name, past, spans }) => ({
-    type: "scatter", mode: "lines+markers", connectgaps: false, name: escaped(name), opacity: past ? 0.6 : 1,
+    type: "scatter",
+    mode: "lines+markers",
+    connectgaps: false,
+    name: escaped(name),
+    opacity: past ? 0.6 : 1,
     line: { color: colourOf(name), width: past ? 2 : 3, dash: past ? "dot" : "solid" },
     marker: { size: spans.flatMap(() => [past ? 6 : 9, 1, 0]) }, // where a price begins, and what a pointer finds
-    x: spans.flatMap(({ from, to }) => [from, to, to]), y: spans.flatMap(({ y }) => [y, y, null]),
-    customdata: spans.flatMap(({ text }) => [1, 1, 1].map(() => [text.filter(Boolean).map(escaped).join("<br>")])),
+    x: spans.flatMap(({ from, to }) => [from, to, to]),
+    y: spans.flatMap(({ y }) => [y, y, null]),
+    customdata: spans.flatMap(({ text }) =>
+      [1, 1, 1].map(() => [text.filter(Boolean).map(escaped).join("<br>")]),
+    ),
     hovertemplate: "%{customdata[0]}<extra></extra>",
   }));
   plot(element, traces, { range, unit });

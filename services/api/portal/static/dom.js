@@ -2,14 +2,17 @@
 
 // What cannot be seen is shown as what it is: labels booked before they were refused, ids and sources may hold it.
 const UNSEEN = /(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
-export const visible = (text) => text.replace(UNSEEN, (found) => `⟨U+${found.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
+export const visible = (text) =>
+  text.replace(UNSEEN, (found) => `⟨U+${found.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
 
 export function el(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
     if (value === undefined || value === null || value === false) continue;
-    if (name === "on") for (const [event, handler] of Object.entries(value)) element.addEventListener(event, handler);
-    else if (name === "style") for (const [key, text] of Object.entries(value)) element.style.setProperty(key, text);
+    if (name === "on")
+      for (const [event, handler] of Object.entries(value)) element.addEventListener(event, handler);
+    else if (name === "style")
+      for (const [key, text] of Object.entries(value)) element.style.setProperty(key, text);
     else if (name in element && name !== "list") element[name] = value;
     else element.setAttribute(name, value === true ? "" : value);
   }
@@ -46,5 +49,10 @@ export function keyed(parent, items, keyOf, make, update) {
 export const part = (element, name) => element.querySelector(`[data-part="${name}"]`);
 
 // Where a page lies, from the first one down.
-export const trail = (...parts) => el("p", { className: "trail" }, parts.flatMap((each, index) => (index ? [" › ", each] : [each])));
+export const trail = (...parts) =>
+  el(
+    "p",
+    { className: "trail" },
+    parts.flatMap((each, index) => (index ? [" › ", each] : [each])),
+  );
 export const home = () => el("a", { href: "#/" }, "Overview");

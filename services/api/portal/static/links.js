@@ -2,34 +2,65 @@
 
 import { daysBefore, iso, wholeMinute } from "./format.js";
 
-export const DIMENSIONS = ["team", "project", "feature", "workflow", "workflow_version", "agent", "environment", "provider", "sku", "cost_class", "key_id"];
-export const RANGES = { "1h": "Last hour", today: "Today", "24h": "24 hours", "7d": "7 days", "30d": "30 days" };
+export const DIMENSIONS = [
+  "team",
+  "project",
+  "feature",
+  "workflow",
+  "workflow_version",
+  "agent",
+  "environment",
+  "provider",
+  "sku",
+  "cost_class",
+  "key_id",
+];
+export const RANGES = {
+  "1h": "Last hour",
+  today: "Today",
+  "24h": "24 hours",
+  "7d": "7 days",
+  "30d": "30 days",
+};
 
 export const nameOf = (value) => (value === "" ? "(none)" : value);
 
 // {range | from, to; by; filters: {team: ["a"]}; anything else} as an address.
 export function link(path, { filters = {}, ...rest } = {}) {
-  const query = new URLSearchParams(Object.entries(rest).filter(([, value]) => value !== undefined && value !== null && value !== ""));
-  for (const [name, values] of Object.entries(filters)) for (const value of values) query.append(`filter.${name}`, value);
+  const query = new URLSearchParams(
+    Object.entries(rest).filter(([, value]) => value !== undefined && value !== null && value !== ""),
+  );
+  for (const [name, values] of Object.entries(filters))
+    for (const value of values) query.append(`filter.${name}`, value);
   const text = query.toString();
   return `#/${path}${text ? `?${text}` : ""}`;
 }
 
 export function filtersOf(query) {
   const filters = {};
-  for (const name of DIMENSIONS) if (query.has(`filter.${name}`)) filters[name] = query.getAll(`filter.${name}`);
+  for (const name of DIMENSIONS)
+    if (query.has(`filter.${name}`)) filters[name] = query.getAll(`filter.${name}`);
   return filters;
 }
 
-export const asParameters = (filters) => Object.fromEntries(Object.entries(filters).map(([name, values]) => [`filter.${name}`, values]));
+export const asParameters = (filters) =>
+  Object.fromEntries(Object.entries(filters).map(([name, values]) => [`filter.${name}`, values]));
 
 // [from, to) in ms of an address's range, as of now.
 export function spanOf(query, tz, now = Date.now()) {
-  if (query.get("from") && query.get("to")) return [Date.parse(query.get("from")), Date.parse(query.get("to"))];
+  if (query.get("from") && query.get("to"))
+    return [Date.parse(query.get("from")), Date.parse(query.get("to"))];
   const end = wholeMinute(now) + 60_000;
   const days = { "24h": 1, "7d": 7, "30d": 30 }[query.get("range")];
   if (query.get("range") === "1h") return [end - 3_600_000, end];
-  return [days ? (days === 1 ? end - 86_400_000 : daysBefore(now, days - 1, tz, true)) : daysBefore(now, 0, tz, true), end];
+  return [
+    days
+      ? days === 1
+        ? end - 86_400_000
+        : daysBefore(now, days - 1, tz, true)
+      : daysBefore(now, 0, tz, true),
+    end,
+  ];
 }
 
 // What is wrong with the range of an address that somebody wrote; "" = nothing.
@@ -40,8 +71,12 @@ export function wrongRange(query) {
   return Date.parse(query.get("from")) < Date.parse(query.get("to")) ? "" : "from must be before to";
 }
 
-export const rangeName = (query, describe) => (query.get("from") ? describe() : RANGES[query.get("range") ?? "today"] ?? RANGES.today);
+export const rangeName = (query, describe) =>
+  query.get("from") ? describe() : (RANGES[query.get("range") ?? "today"] ?? RANGES.today);
 
-export const rangeOf = (query) => (query.get("from") ? { from: query.get("from"), to: query.get("to") } : { range: query.get("range") ?? "today" });
+export const rangeOf = (query) =>
+  query.get("from")
+    ? { from: query.get("from"), to: query.get("to") }
+    : { range: query.get("range") ?? "today" };
 
 export const spanParameters = ([from, to]) => ({ from: iso(from), to: iso(to) });

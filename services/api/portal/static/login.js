@@ -4,7 +4,14 @@ import { call } from "./api.js";
 import { el, say } from "./dom.js";
 
 export function logInPage(done) {
-  const key = el("input", { type: "password", id: "key", required: true, autocomplete: "off", spellcheck: false, placeholder: "sm_…" });
+  const key = el("input", {
+    type: "password",
+    id: "key",
+    required: true,
+    autocomplete: "off",
+    spellcheck: false,
+    placeholder: "sm_…",
+  });
   const why = el("p", { className: "bad", role: "alert" });
   const submit = async (event) => {
     event.preventDefault();
@@ -18,8 +25,18 @@ export function logInPage(done) {
       key.select();
     }
   };
-  return el("form", { className: "card login", on: { submit } },
+  return el(
+    "form",
+    { className: "card login", on: { submit } },
     el("h1", {}, "What is being spent, now"),
-    el("p", { className: "soft" }, "Log in with an API key that may read. It is not kept: a session stands for it, for eight hours, in a cookie that no script can read."),
-    el("label", { htmlFor: "key" }, "API key"), key, why, el("button", { className: "primary" }, "Log in"));
+    el(
+      "p",
+      { className: "soft" },
+      "Log in with an API key that may read. It is not kept: a session stands for it, for eight hours, in a cookie that no script can read.",
+    ),
+    el("label", { htmlFor: "key" }, "API key"),
+    key,
+    why,
+    el("button", { className: "primary" }, "Log in"),
+  );
 }

@@ -16,8 +16,15 @@ const RETRY_MS = 3000;
 
 const main = document.getElementById("main");
 const pages = {
-  "": overviewPage, events: eventsPage, event: receiptPage, unbooked: unbookedPage,
-  catalog: catalogPage, model: modelPage, changes: changesPage, inbox: inboxPage, proposal: proposalPage,
+  "": overviewPage,
+  events: eventsPage,
+  event: receiptPage,
+  unbooked: unbookedPage,
+  catalog: catalogPage,
+  model: modelPage,
+  changes: changesPage,
+  inbox: inboxPage,
+  proposal: proposalPage,
 };
 const RANGED = ["", "events"]; // the pages of a range
 let page = null;
@@ -48,8 +55,12 @@ async function show() {
 }
 
 function wrongRangePage(query) {
-  const element = el("section", { className: "card", role: "alert" },
-    el("p", {}, `This address has no range to show: ${wrongRange(query)}.`), el("p", {}, el("a", { href: link("", { range: "today" }) }, "Show today")));
+  const element = el(
+    "section",
+    { className: "card", role: "alert" },
+    el("p", {}, `This address has no range to show: ${wrongRange(query)}.`),
+    el("p", {}, el("a", { href: link("", { range: "today" }) }, "Show today")),
+  );
   return { element, refresh: async () => null, timeless: true };
 }
 
@@ -65,7 +76,8 @@ async function beat(mine) {
     if (mine !== turn) return;
     if (!(error instanceof Refused || error instanceof TypeError)) throw error;
     if (error.status === 401) return logIn();
-    const when = error.status >= 500 || error.status === undefined ? " What you see is from before; trying again." : "";
+    const when =
+      error.status >= 500 || error.status === undefined ? " What you see is from before; trying again." : "";
     trouble(`${error.status ? "" : "The server cannot be reached: "}${error.message}.${when}`);
   }
   if (mine === turn) timer = setTimeout(() => (document.hidden ? pause(mine) : beat(mine)), wait);
@@ -87,7 +99,12 @@ function live(answer) {
   const line = document.getElementById("live");
   line.classList.toggle("behind", !through || answer.in_flight !== 0);
   const flying = answer.in_flight === 0 ? "" : ` · in flight ${inFlight(answer)}`;
-  say(line, through ? `complete through ${timeOf(through, session.tz)} ${session.tz}${flying}` : `catching up${flying}`);
+  say(
+    line,
+    through
+      ? `complete through ${timeOf(through, session.tz)} ${session.tz}${flying}`
+      : `catching up${flying}`,
+  );
 }
 
 function logIn() {
@@ -105,7 +122,8 @@ function frame(inside) {
   document.getElementById("live").hidden = !inside;
   document.getElementById("places").hidden = !inside;
   const names = session.tenants.map(({ tenant, name }) =>
-    el("option", { value: tenant, selected: tenant === session.tenant }, name));
+    el("option", { value: tenant, selected: tenant === session.tenant }, name),
+  );
   const chooser = session.operator
     ? el("select", { "aria-label": "Tenant", on: { change: choose } }, names)
     : session.tenants[0]?.name;
