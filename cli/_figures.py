@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from cli._running import NoAnswer, ask, flying, get, read_counts
 from deploy.local.home import LOOPBACK
-from deploy.local.state import State
+from deploy.local.state import SystemState
 
 SPEND_S = 5.0
 """How often the spend is asked for: it reads all of today's rollups, the counts read a few rows."""
@@ -41,7 +41,7 @@ class Item:
     text: str
 
 
-class Rate:
+class EventRate:
     """Events a second, of the last RATE_S."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -58,11 +58,11 @@ class Rate:
         return max(0, count - before) / (now_s - then_s) if now_s > then_s else None
 
 
-class Figures:
+class LiveFigures:
     """Reads the counts, and every SPEND_S the spend."""
 
     def __init__(self) -> None:
-        self._rate = Rate()
+        self._rate = EventRate()
         self._today: dict[str, str] = {}
         self._today_at_s = 0.0
 
@@ -88,11 +88,11 @@ class Figures:
 class News:
     """What was not shown yet: what the supervisor says (restarts), and alerts as the demo receives them."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: SystemState) -> None:
         self._message = max((message.number for message in state.messages), default=0)
         self._deliveries: set[str] = set()
 
-    def since_last(self, state: State) -> list[Item]:
+    def since_last(self, state: SystemState) -> list[Item]:
         """The oldest first."""
         fresh = [message for message in state.messages if message.number > self._message]
         self._message = max((message.number for message in fresh), default=self._message)
@@ -115,7 +115,7 @@ def spend_today(environment: Mapping[str, str]) -> dict[str, str]:
     return today
 
 
-def received_alerts(state: State) -> list[dict[str, Any]]:
+def received_alerts(state: SystemState) -> list[dict[str, Any]]:
     """What the demo's webhook received; nothing without a demo."""
     demo = next((entry for entry in state.processes if entry.name == "demo"), None)
     if demo is None:

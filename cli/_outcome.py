@@ -9,14 +9,14 @@ import typer
 
 from cli._running import NO_PRICE
 
-Outcome = Literal["booked", "duplicate", "conflict", "rejected"]
-Receipt = Mapping[str, Any]
+SentOutcome = Literal["booked", "duplicate", "conflict", "rejected"]
+ReceiptJson = Mapping[str, Any]
 
 
-def outcome_of(earlier: Receipt | None, receipt: Receipt) -> Outcome:
+def outcome_of(earlier: ReceiptJson | None, receipt: ReceiptJson) -> SentOutcome:
     """What the newest submission of the id became; `earlier`: the receipt before it, None = none."""
     known = {_place(copy) for copy in earlier["copies"]} if earlier else set()
-    new: list[Outcome] = [copy["outcome"] for copy in receipt["copies"] if _place(copy) not in known]
+    new: list[SentOutcome] = [copy["outcome"] for copy in receipt["copies"] if _place(copy) not in known]
     if new:
         return new[0]
     return "booked" if receipt["entries"] else "rejected"
@@ -26,14 +26,14 @@ def _place(copy: Mapping[str, Any]) -> tuple[int, int]:
     return copy["partition"], copy["offset"]
 
 
-def exit_code(outcome: Outcome, receipt: Receipt) -> int:
+def exit_code(outcome: SentOutcome, receipt: ReceiptJson) -> int:
     """0 = in the book with a price, NO_PRICE = without one for some of it, 1 = not in the book."""
     if outcome in ("conflict", "rejected"):
         return 1
     return NO_PRICE if receipt["entries"][-1]["status"] in ("provisional", "unpriced") else 0
 
 
-def hints(receipt: Receipt) -> list[str]:
+def hints(receipt: ReceiptJson) -> list[str]:
     """Units that are none, with the one that was probably meant."""
     from spendmeter.contracts.units import UNITS, nearest_unit
 
@@ -50,7 +50,7 @@ def hints(receipt: Receipt) -> list[str]:
     ]
 
 
-def print_receipt(outcome: Outcome, receipt: Receipt) -> None:
+def print_receipt(outcome: SentOutcome, receipt: ReceiptJson) -> None:
     """For people: what became of it first, then what is in the book, then what else was sent under the id."""
     named = f"{receipt['source']}/{receipt['id']}"
     typer.echo(f"{outcome}: {named}{_news(outcome, receipt)}")
@@ -72,7 +72,7 @@ def print_receipt(outcome: Outcome, receipt: Receipt) -> None:
         typer.echo(f"  {copy['outcome']}: {copy['reason']} ({copy['recorded_at']})")
 
 
-def _news(outcome: Outcome, receipt: Receipt) -> str:
+def _news(outcome: SentOutcome, receipt: ReceiptJson) -> str:
     if outcome == "rejected":
         return f" was not booked: {receipt['copies'][0]['reason']}"
     if outcome == "booked":

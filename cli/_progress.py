@@ -9,20 +9,20 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from cli._figures import Figures, Item, News, Shown
+from cli._figures import Item, LiveFigures, News, Shown
 from cli._running import NoAnswer, fail
 from deploy.local.home import Home
-from deploy.local.state import State, read_state
+from deploy.local.state import SystemState, read_state
 
 REFRESH_S = 1.0
 PLAIN_LINE_S = 5.0
 _STYLES = {"alert": "bold red", "restart": "yellow"}
 
 
-def show(place: Home, state: State) -> None:
+def show(place: Home, state: SystemState) -> None:
     """Shows progress until the system stops (then it returns) or dies (then the command fails)."""
     console = Console(highlight=False, markup=False, soft_wrap=True)
-    figures, news, printed = Figures(), News(state), 0.0
+    figures, news, printed = LiveFigures(), News(state), 0.0
     with Live(console=console, auto_refresh=False, transient=True) as live:
         while (state := read_state(place) or state).running and state.phase == "ready":
             shown = _read(figures, state)
@@ -70,7 +70,7 @@ def happened(item: Item, *, terminal: bool) -> Text:
     return Text(f"{at} {item.text}", style=_STYLES[item.kind])
 
 
-def _read(figures: Figures, state: State) -> Shown | Text:
+def _read(figures: LiveFigures, state: SystemState) -> Shown | Text:
     try:
         return figures.read(state.environment)
     except NoAnswer as why:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import typer
 
 from deploy.local.home import Home
-from deploy.local.state import State, read_state
+from deploy.local.state import SystemState, read_state
 from spendmeter.platform import settings
 
 ANSWER_SECONDS_MAX = 5.0
@@ -58,7 +58,7 @@ def home() -> Home:
     return Home(settings.home())
 
 
-def running_state() -> State:
+def running_state() -> SystemState:
     """The state of the running system; ends the command, saying what to type, when there is none."""
     state = read_state(home())
     if state is None or not state.running:

@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-T = TypeVar("T")
+Found = TypeVar("Found")
 
 app = typer.Typer(
     help="Create, list and revoke API keys. Works on the database: DATABASE_URL, or the running system's.",
@@ -121,12 +121,12 @@ def revoke(
     typer.echo(f"{key_id} is revoked; it stops working within 10 s")
 
 
-def _run(work: Callable[[Any], Awaitable[T]]) -> T:
+def _run(work: Callable[[Any], Awaitable[Found]]) -> Found:
     """Do the work on a connection to the database. Ends the command when it cannot be done."""
     from cli._client import settled
     from cli._running import fail
 
-    async def connected(url: str) -> T:
+    async def connected(url: str) -> Found:
         from spendmeter.platform.postgres import connect
 
         connection = await connect(url, service="cli")

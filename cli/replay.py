@@ -72,7 +72,7 @@ def command(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class SampleRow:
     """One call: `line` counts from 1, the heading included."""
 
     line: int
@@ -107,13 +107,13 @@ class Trace:
                 event["time"] = row.time
             yield event
 
-    def _rows(self) -> Iterator[Row]:
+    def _rows(self) -> Iterator[SampleRow]:
         try:
             yield from self._read()
         except (UnicodeDecodeError, csv.Error) as error:
             raise BadFile(f"{self._file} is no CSV file: {error}") from None
 
-    def _read(self) -> Iterator[Row]:
+    def _read(self) -> Iterator[SampleRow]:
         with self._file.open(encoding="utf-8-sig", newline="") as opened:
             reader = csv.reader(opened)
             if (heading := next(reader, [])) != COLUMNS:
@@ -124,7 +124,7 @@ class Trace:
                 line = reader.line_num
                 if len(cells) != len(COLUMNS) or not all(map(_is_count, cells[1:])):
                     raise BadFile(f"{self._file}, line {line}: {cells} is not a time and two counts")
-                yield Row(
+                yield SampleRow(
                     line=line,
                     time=cells[0].strip().replace(" ", "T") + "Z",
                     input_tokens=cells[1],
@@ -136,7 +136,7 @@ def _is_count(text: str) -> bool:
     return text.isascii() and text.isdecimal()
 
 
-def _check_time(file: Path, row: Row, horizon: timedelta) -> None:
+def _check_time(file: Path, row: SampleRow, horizon: timedelta) -> None:
     """Refuse a row that ingest would refuse, before the first is sent."""
     from spendmeter.contracts.events import EventError, check_time
 

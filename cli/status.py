@@ -16,7 +16,7 @@ import typer
 from cli._running import NoAnswer, flying, home, read_counts, running_state
 from cli._running import as_json as told_as_json
 from deploy.local.services import PROBE_SECONDS_MAX, SILENT, lacks
-from deploy.local.state import ProcessEntry, State
+from deploy.local.state import ProcessEntry, SystemState
 
 KAFKA_SECONDS_MAX = 3.0
 """Kafka answers in milliseconds; what is away is said, and not waited for."""
@@ -51,7 +51,7 @@ def command(
     typer.echo(json.dumps(report, indent=2)) if as_json else _show(report)
 
 
-def _processes(state: State) -> list[dict[str, Any]]:
+def _processes(state: SystemState) -> list[dict[str, Any]]:
     with ThreadPoolExecutor(len(state.processes) or 1) as pool:  # all at once: several may not answer
         states = list(pool.map(_state_now, state.processes))
     return [

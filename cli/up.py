@@ -12,7 +12,7 @@ import typer
 from cli._running import fail, home
 from deploy.local.home import Home
 from deploy.local.processes import gone
-from deploy.local.state import State, read_state
+from deploy.local.state import SystemState, read_state
 
 STATE_SECONDS_MAX = 60.0
 """How long a new supervisor may take to write its first state (it may have orphans to stop first)."""
@@ -57,7 +57,7 @@ def command(
         _leave(place, mine=mine)
 
 
-def _start(place: Home, *, no_demo: bool, kafka: str | None, database: str | None) -> State:
+def _start(place: Home, *, no_demo: bool, kafka: str | None, database: str | None) -> SystemState:
     """Starts a supervisor and returns its first state."""
     import os
 
@@ -89,7 +89,7 @@ def _start(place: Home, *, no_demo: bool, kafka: str | None, database: str | Non
         time.sleep(0.05)
 
 
-def _follow(place: Home, state: State) -> State:
+def _follow(place: Home, state: SystemState) -> SystemState:
     """Prints the steps until everything is ready; ends the command when the start fails."""
     shown = 0
     while True:
@@ -106,7 +106,7 @@ def _follow(place: Home, state: State) -> State:
         state = read_state(place) or state
 
 
-def _welcome(place: Home, state: State) -> None:
+def _welcome(place: Home, state: SystemState) -> None:
     from cli._welcome import welcome
 
     typer.echo(welcome(state.environment, home=str(place.root)))

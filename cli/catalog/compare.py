@@ -9,7 +9,7 @@ import typer
 
 from cli.catalog._api import ask, contents
 from cli.catalog._instants import version
-from cli.catalog._options import Json, Tenant
+from cli.catalog._options import JsonOption, TenantOption
 from cli.catalog._print import print_changes, print_left_out, shown, when
 
 NAMES_SHOWN = 20
@@ -19,8 +19,8 @@ def changes(
     since: Annotated[str, typer.Argument(help="A version, a day, or an instant as 2026-11-01T00:00:00Z.")],
     until: Annotated[str, typer.Argument(help="The same. Default: now.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="How many to print.")] = 200,
-    tenant: Tenant = "",
-    json: Json = False,
+    tenant: TenantOption = "",
+    json: JsonOption = False,
 ) -> None:
     """Report what changed between two publications or instants.
 
@@ -38,9 +38,9 @@ def changes(
 
 
 def terms(
-    tenant: Tenant = "",
+    tenant: TenantOption = "",
     history: Annotated[bool, typer.Option("--history", help="With those that were withdrawn.")] = False,
-    json: Json = False,
+    json: JsonOption = False,
 ) -> None:
     """Show what is agreed with tenants, from when: currency, time zone, contracts, bounds of the unknown.
 
@@ -78,8 +78,8 @@ def consensus(
     files: Annotated[
         list[Path], typer.Argument(help="Other sources' price files.", exists=True, dir_okay=False)
     ],
-    tenant: Tenant = "",
-    json: Json = False,
+    tenant: TenantOption = "",
+    json: JsonOption = False,
 ) -> None:
     """Report where other sources state other prices than the catalog. Exit code 1 where any does.
 

@@ -8,12 +8,12 @@ import typer
 
 from cli._running import misused
 from cli.catalog._api import ask
-from cli.catalog._options import Id, Json, Tenant
+from cli.catalog._options import JsonOption, ProposalArgument, TenantOption
 from cli.catalog._print import shown, when
 
 
 def approve(
-    id: Id,
+    id: ProposalArgument,
     confirm: Annotated[bool, typer.Option("--confirm", help="What lint asks to confirm is meant.")] = False,
     reason: Annotated[str, typer.Option(help="What to remember of the decision.")] = "",
     budget: Annotated[
@@ -23,8 +23,8 @@ def approve(
             metavar="ID=AMOUNT|close",
         ),
     ] = None,
-    tenant: Tenant = "",
-    json: Json = False,
+    tenant: TenantOption = "",
+    json: JsonOption = False,
 ) -> None:
     """Bring a proposal into force: usage is priced by it within 2 seconds; what is booked keeps its price.
 
@@ -50,10 +50,10 @@ def _budget(said: str) -> tuple[str, str | dict[str, str]]:
 
 
 def reject(
-    id: Id,
+    id: ProposalArgument,
     reason: Annotated[str, typer.Option(help="Why not.", prompt="Why not")],
-    tenant: Tenant = "",
-    json: Json = False,
+    tenant: TenantOption = "",
+    json: JsonOption = False,
 ) -> None:
     """Turn a proposal down.
 
@@ -67,8 +67,8 @@ def reject(
 
 
 def proposals(
-    state: Annotated[str, typer.Option(help="open, approved or rejected.")] = "", tenant: Tenant = "",
-    json: Json = False,
+    state: Annotated[str, typer.Option(help="open, approved or rejected.")] = "", tenant: TenantOption = "",
+    json: JsonOption = False,
 ) -> None:  # fmt: skip
     """List what was proposed, newest first.
 

@@ -9,7 +9,7 @@ import typer
 from cli._running import misused
 from cli.catalog._api import ask, provider_and_sku
 from cli.catalog._instants import instant
-from cli.catalog._options import Json, Tenant
+from cli.catalog._options import JsonOption, TenantOption
 from cli.catalog._print import print_review, shown
 
 
@@ -22,8 +22,8 @@ def inbox(
         str, typer.Option(help="From when the rate holds. Default: the day of the first usage without it.")
     ] = "",
     source: Annotated[str, typer.Option(help="Where the rate is written.")] = "",
-    tenant: Tenant = "",
-    json: Json = False,
+    tenant: TenantOption = "",
+    json: JsonOption = False,
 ) -> None:
     """Show what is used and has no price, what is at stake, and what to do about it; and the fields that
     senders gave and that nobody knows.

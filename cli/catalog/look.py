@@ -8,7 +8,7 @@ import typer
 
 from cli.catalog._api import ask, ask_model
 from cli.catalog._instants import instant
-from cli.catalog._options import Json, Model, Tenant
+from cli.catalog._options import JsonOption, ModelArgument, TenantOption
 from cli.catalog._print import order, said, shown, when
 
 
@@ -19,8 +19,8 @@ def list_models(
         str, typer.Option(help="The instant to look at, as 2026-11-01T00:00:00Z. Default: now.")
     ] = "",
     limit: Annotated[int, typer.Option(min=1, max=200)] = 20,
-    tenant: Tenant = "",
-    json: Json = False,
+    tenant: TenantOption = "",
+    json: JsonOption = False,
 ) -> None:
     """List models and what they cost.
 
@@ -43,7 +43,7 @@ def list_models(
         typer.echo(f"... and more: search for a longer part of the name, or --limit above {limit}")
 
 
-def show(model: Model, tenant: Tenant = "", json: Json = False) -> None:
+def show(model: ModelArgument, tenant: TenantOption = "", json: JsonOption = False) -> None:
     """Show a model: its names and what prices it now.
 
     \b
@@ -62,7 +62,7 @@ def show(model: Model, tenant: Tenant = "", json: Json = False) -> None:
         typer.echo(f"  {price['entry']['id']}  {said(price)}")
 
 
-def history(model: Model, tenant: Tenant = "", json: Json = False) -> None:
+def history(model: ModelArgument, tenant: TenantOption = "", json: JsonOption = False) -> None:
     """Show everything ever recorded of a model: stated and withdrawn, when, by whom, why.
 
     \b

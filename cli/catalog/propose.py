@@ -9,17 +9,24 @@ import typer
 
 from cli._running import misused
 from cli.catalog._api import ask, send_file
-from cli.catalog._options import File, Json, Note, Replace, Tenant, Withdraw
+from cli.catalog._options import (
+    FileArgument,
+    JsonOption,
+    NoteOption,
+    ReplaceOption,
+    TenantOption,
+    WithdrawOption,
+)
 from cli.catalog._print import print_findings, print_left_out, print_review, shown
 
 
 def propose(
-    file: File,
-    note: Note = "",
-    withdraw: Withdraw = None,
-    replace: Replace = False,
-    tenant: Tenant = "",
-    json: Json = False,
+    file: FileArgument,
+    note: NoteOption = "",
+    withdraw: WithdrawOption = None,
+    replace: ReplaceOption = False,
+    tenant: TenantOption = "",
+    json: JsonOption = False,
 ) -> None:
     """Propose the prices of a file. Nothing is in force before it is approved.
 
@@ -32,7 +39,9 @@ def propose(
     print_review(send_file(file, note, withdraw, replace, tenant), json)
 
 
-def import_file(file: File, note: Note = "", tenant: Tenant = "", json: Json = False) -> None:
+def import_file(
+    file: FileArgument, note: NoteOption = "", tenant: TenantOption = "", json: JsonOption = False
+) -> None:
     """Propose a whole source: earlier prices of its models that it does not repeat are withdrawn.
 
     \b
@@ -43,7 +52,11 @@ def import_file(file: File, note: Note = "", tenant: Tenant = "", json: Json = F
 
 
 def lint(
-    file: File, withdraw: Withdraw = None, replace: Replace = False, tenant: Tenant = "", json: Json = False
+    file: FileArgument,
+    withdraw: WithdrawOption = None,
+    replace: ReplaceOption = False,
+    tenant: TenantOption = "",
+    json: JsonOption = False,
 ) -> None:
     """Say what looks wrong in a file, and propose nothing. Exit code 1 where anything does.
 
@@ -62,10 +75,10 @@ def lint(
 
 def diff(
     what: Annotated[str, typer.Argument(help="A proposal's number, or a file that is not proposed yet.")],
-    withdraw: Withdraw = None,
-    replace: Replace = False,
-    tenant: Tenant = "",
-    json: Json = False,
+    withdraw: WithdrawOption = None,
+    replace: ReplaceOption = False,
+    tenant: TenantOption = "",
+    json: JsonOption = False,
 ) -> None:
     """Show what a proposal or a file would change, what looks wrong, and the money of the last 30 days.
 

@@ -11,7 +11,7 @@ import msgspec
 
 from deploy.local.home import CLONE, Home
 from deploy.local.processes import gone, launch
-from deploy.local.state import State, read_state
+from deploy.local.state import SystemState, read_state
 from deploy.local.supervisor import OPTIONS_VARIABLE, Options, stop_orphans
 
 STOP_SECONDS_MAX = 60.0
@@ -49,6 +49,6 @@ def stop(home: Home) -> list[str]:
     return ran
 
 
-def running_names(state: State) -> list[str]:
+def running_names(state: SystemState) -> list[str]:
     """The recorded processes that live now."""
     return [entry.name for entry in state.processes if entry.identity.process() is not None]

@@ -46,7 +46,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
-class State(msgspec.Struct, frozen=True, kw_only=True):
+class SystemState(msgspec.Struct, frozen=True, kw_only=True):
     """The whole of state.json. `environment`: what `spendmeter env` prints, hence the file's mode 0600."""
 
     supervisor_pid: int
@@ -67,10 +67,10 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         return self.supervisor.process() is not None
 
 
-def read_state(home: Home) -> State | None:
+def read_state(home: Home) -> SystemState | None:
     """The last state of the home's system; None when it never ran, or ran under another release's format."""
     try:
-        return msgspec.json.decode(home.state.read_bytes(), type=State)
+        return msgspec.json.decode(home.state.read_bytes(), type=SystemState)
     except (FileNotFoundError, msgspec.DecodeError):
         return None
 
@@ -83,11 +83,11 @@ class Board:
         self._lock = threading.Lock()
         self._messages = 0
         self._processes: dict[str, ProcessEntry] = {}
-        self._state = State(supervisor_pid=supervisor.pid, supervisor_started_s=supervisor.started_s)
+        self._state = SystemState(supervisor_pid=supervisor.pid, supervisor_started_s=supervisor.started_s)
         self._replace()
 
     @property
-    def state(self) -> State:
+    def state(self) -> SystemState:
         return self._state
 
     def say(self, text: str) -> None:

@@ -16,7 +16,7 @@ from spendmeter.verify.sql import SQL
 SET_ASIDE = ("duplicate", "conflict", "rejected")
 
 
-class Counts:
+class CountsCheck:
     """Compares counts, partition by partition."""
 
     def __init__(self, connection: Any, strays: Mapping[int, int], report: Report) -> None:

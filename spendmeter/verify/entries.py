@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from spendmeter.verify.lines import Bill, Rate, add_up
+from spendmeter.verify.lines import Bill, ExchangeRate, add_up
 from spendmeter.verify.literals import Literals
 from spendmeter.verify.report import Report
-from spendmeter.verify.streams import Entry
-from spendmeter.verify.sums import Sum, Sums
-from spendmeter.verify.terms import Terms
-from spendmeter.verify.usage import Unreadable, Usage, decode, identity, read
+from spendmeter.verify.streams import BookedEntry
+from spendmeter.verify.sums import HourSum, HourSums
+from spendmeter.verify.terms import TermsHistory
+from spendmeter.verify.usage import EventReading, Unreadable, decode, identity, read
 
 CORRECTION = "spendmeter.correction.v1"
 LATE = "entries in another currency than their tenant's terms, listed in late_rated, to be rated again"
@@ -26,17 +26,17 @@ class Entries:
     """Judges entries one by one, and adds them up."""
 
     report: Report
-    rates: Mapping[str, Rate] = field(default_factory=dict)
+    rates: Mapping[str, ExchangeRate] = field(default_factory=dict)
     """Exchange rates by id of their catalog entry."""
-    terms: Terms = field(default_factory=Terms)
+    terms: TermsHistory = field(default_factory=TermsHistory)
     literals: Literals | None = None
-    sums: Sums = field(default_factory=Sums)
+    sums: HourSums = field(default_factory=HourSums)
     series: Mapping[tuple[str, bytes], tuple[str, ...]] = field(default_factory=dict)
     """What the series of the entries that come stand for, by (tenant, id)."""
     _this_hour: datetime = _NEVER
     _next_hour: datetime = _NEVER
 
-    def judge_alone(self, row: Entry) -> None:
+    def judge_alone(self, row: BookedEntry) -> None:
         """An entry without its record: what it says of itself."""
         try:
             event = read(row.event)
@@ -45,7 +45,7 @@ class Entries:
             return
         self.judge(row, event, identity(event.tenant, event.source, event.id), row.event)
 
-    def judge(self, row: Entry, event: Usage, key: bytes, text: str) -> None:
+    def judge(self, row: BookedEntry, event: EventReading, key: bytes, text: str) -> None:
         """An entry, held against the event whose bytes are `text`."""
         if row.seq > 0:
             if _is_correction(row.event):
@@ -67,7 +67,7 @@ class Entries:
         if self.literals is not None:
             self._add_worth(event, row, bill, total)
 
-    def _judge_terms(self, row: Entry, event: Usage) -> None:
+    def _judge_terms(self, row: BookedEntry, event: EventReading) -> None:
         """Whether an entry is in the currency and the month of its tenant's terms at the event's time. One
         that the book lists as rated late is held against the terms that its rater knew."""
         late = row.late_version
@@ -92,7 +92,7 @@ class Entries:
             faults.append(f"accounting period is {row.accounting_period}, {by} say {due.month}")
         self.report.find("I4a", f"changed: {'; '.join(faults)}", _named_entry(row, event))
 
-    def _judge_figures(self, row: Entry, event: Usage) -> Bill | None:
+    def _judge_figures(self, row: BookedEntry, event: EventReading) -> Bill | None:
         """What an entry says that its event and its lines do not; its bill, where the lines have one."""
         bill: Bill | None = None
         faults: list[str] = []
@@ -120,7 +120,7 @@ class Entries:
             self.report.find("I4", f"changed: {'; '.join(faults)}", _named_entry(row, event))
         return bill
 
-    def _add(self, row: Entry, event: Usage, total: Sum) -> None:
+    def _add(self, row: BookedEntry, event: EventReading, total: HourSum) -> None:
         listed = contracted = Decimal(row.list)
         if row.contracted != row.list:
             contracted = Decimal(row.contracted)
@@ -134,7 +134,7 @@ class Entries:
         elif row.status == "provisional":
             total.of_which_provisional += effective
 
-    def _add_worth(self, event: Usage, row: Entry, bill: Bill | None, total: Sum) -> None:
+    def _add_worth(self, event: EventReading, row: BookedEntry, bill: Bill | None, total: HourSum) -> None:
         """Hold an entry's amount against the price table."""
         table = self.literals
         assert table is not None, "there is a table to hold it against"
@@ -151,7 +151,7 @@ class Entries:
             what = f"changed: list is {booked:f}, the table says {worth:f}"
             self.report.find("I4", what, _named(row, event))
 
-    def add_missing(self, event: Usage) -> None:
+    def add_missing(self, event: EventReading) -> None:
         """An event without an entry should have had one, and its amount is missing from the sum."""
         if self.literals is not None:
             total = self.sums.of((event.tenant, self._hour(event), self.literals.currency))
@@ -159,7 +159,7 @@ class Entries:
             total.worth += worth or 0
             total.undecided |= worth is None
 
-    def _hour(self, event: Usage) -> datetime:
+    def _hour(self, event: EventReading) -> datetime:
         """The event's hour; most are in that of the event before."""
         if not self._this_hour <= event.time < self._next_hour:
             self._this_hour = event.time.replace(minute=0, second=0, microsecond=0)
@@ -167,7 +167,7 @@ class Entries:
         return self._this_hour
 
 
-def _as_priced(row: Entry, bill: Bill | None, currency: str) -> Decimal | None:
+def _as_priced(row: BookedEntry, bill: Bill | None, currency: str) -> Decimal | None:
     """The list amount in `currency`: the entry's own, or what its lines say before any exchange rate; None
     where a line is priced in another."""
     if bill is None or row.currency == currency:
@@ -183,9 +183,9 @@ def _is_correction(event: str) -> bool:
         return False
 
 
-def _named(row: Entry, event: Usage) -> str:
+def _named(row: BookedEntry, event: EventReading) -> str:
     return f"{event} (usage.events {row.origin_partition}@{row.origin_offset})"
 
 
-def _named_entry(row: Entry, event: Usage) -> str:
+def _named_entry(row: BookedEntry, event: EventReading) -> str:
     return f"{event} (entry of {row.occurred_at:%Y-%m-%dT%H:%M:%S.%fZ}, seq {row.seq})"

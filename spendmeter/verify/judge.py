@@ -13,19 +13,19 @@ from typing import Any, NamedTuple
 
 from spendmeter.verify.entries import Entries
 from spendmeter.verify.report import Report
-from spendmeter.verify.streams import Entry, Placed, SetAside
+from spendmeter.verify.streams import BookedEntry, Placed, SetAside
 from spendmeter.verify.submissions import Submissions
-from spendmeter.verify.topic import Record
-from spendmeter.verify.usage import Unreadable, Usage, content_digest, identity, read
+from spendmeter.verify.topic import TopicRecord
+from spendmeter.verify.usage import EventReading, Unreadable, content_digest, identity, read
 
 _NONE: tuple[Any, ...] = ()
 
 
-class Window(NamedTuple):
+class JudgeWindow(NamedTuple):
     """A stretch of one partition: its records, and the rows of the book whose origin lies in it."""
 
-    records: Sequence[Record]
-    entries: Sequence[Entry]
+    records: Sequence[TopicRecord]
+    entries: Sequence[BookedEntry]
     set_aside: Sequence[SetAside]
     series: Mapping[tuple[str, bytes], tuple[str, ...]]
 
@@ -56,7 +56,7 @@ class Judge:
         self.partition, self.start, self.origin_topic = partition, start, origin_topic
         self.delivered, self.tally = 0, Counter()
 
-    def judge(self, window: Window) -> None:
+    def judge(self, window: JudgeWindow) -> None:
         """A stretch that the book has passed."""
         self.entries.series = window.series
         booked, set_aside = _by_offset(window.entries), _by_offset(window.set_aside)
@@ -72,7 +72,7 @@ class Judge:
         if self.entries.literals is None:
             self.report.pass_over("I4", "entries without a price table", len(window.entries))
 
-    def see_in_flight(self, records: Iterable[Record]) -> None:
+    def see_in_flight(self, records: Iterable[TopicRecord]) -> None:
         """Records that the book has not passed: only the sender's log can say something of them."""
         for offset, value in records:
             self.records += 1
@@ -85,7 +85,7 @@ class Judge:
                 key = identity(event.tenant, event.source, event.id)
                 self.submissions.saw(key, event, self.partition, offset)
 
-    def see_ahead(self, rows: Iterable[Entry | SetAside]) -> None:
+    def see_ahead(self, rows: Iterable[BookedEntry | SetAside]) -> None:
         """Rows whose origin the book has not passed, or which no partition has."""
         for row in rows:
             at = f"{row.origin_partition}@{row.origin_offset}"
@@ -93,7 +93,7 @@ class Judge:
             self.report.find("I6", f"lies at {at}, which the position has not passed", named)
 
     def _judge_record(
-        self, offset: int, value: bytes | None, entries: Sequence[Entry], set_aside: Sequence[SetAside]
+        self, offset: int, value: bytes | None, entries: Sequence[BookedEntry], set_aside: Sequence[SetAside]
     ) -> None:
         try:
             text = (value or b"").decode("utf-8")
@@ -116,7 +116,7 @@ class Judge:
             self.entries.add_missing(event)
 
     def _judge_unreadable(
-        self, offset: int, error: ValueError, entries: Sequence[Entry], set_aside: Sequence[SetAside]
+        self, offset: int, error: ValueError, entries: Sequence[BookedEntry], set_aside: Sequence[SetAside]
     ) -> None:
         why = str(error) if isinstance(error, Unreadable) else f"is not JSON: {error}"
         for entry in entries:
@@ -129,7 +129,7 @@ class Judge:
             self.report.find("I1", f"not rejected, though it {why}", self._where(offset))
 
     def _judge_undelivered(
-        self, offset: int, entries: Sequence[Entry], set_aside: Sequence[SetAside]
+        self, offset: int, entries: Sequence[BookedEntry], set_aside: Sequence[SetAside]
     ) -> None:
         gone = offset < self.start
         for row in set_aside:
@@ -146,7 +146,9 @@ class Judge:
                 self.report.find("I1", "booked, but no such record is on the topic", named)
         self._count_outcomes(offset, entries, set_aside)
 
-    def _count_outcomes(self, offset: int, entries: Sequence[Entry], set_aside: Sequence[SetAside]) -> int:
+    def _count_outcomes(
+        self, offset: int, entries: Sequence[BookedEntry], set_aside: Sequence[SetAside]
+    ) -> int:
         """How many outcomes an offset has; more than one is a finding."""
         outcomes = sum(row.seq == 0 for row in entries) + len(set_aside)
         if outcomes > 1:
@@ -156,7 +158,7 @@ class Judge:
             self.report.find("I1", what, " and ".join(named))
         return outcomes
 
-    def _judge_set_aside(self, row: SetAside, event: Usage, key: bytes, offset: int) -> None:
+    def _judge_set_aside(self, row: SetAside, event: EventReading, key: bytes, offset: int) -> None:
         outcome = row.outcome
         self._tally_set_aside(row)
         if outcome == "rejected":
@@ -175,7 +177,7 @@ class Judge:
         else:
             self._compare_copy(row.won_event, event, outcome, where)
 
-    def _compare_copy(self, won: str, event: Usage, outcome: str, where: str) -> None:
+    def _compare_copy(self, won: str, event: EventReading, outcome: str, where: str) -> None:
         try:
             same = content_digest(read(won)) == content_digest(event)
         except Unreadable:
@@ -188,7 +190,7 @@ class Judge:
         self.tally[tenant, name] += 1
         self.outcomes[name] += 1
 
-    def _tally_entry(self, row: Entry) -> None:
+    def _tally_entry(self, row: BookedEntry) -> None:
         if row.seq == 0:
             self._tally(row.tenant, row.status)
 
@@ -200,7 +202,7 @@ class Judge:
     def _where(self, offset: int) -> str:
         return f"usage.events {self.partition}@{offset}"
 
-    def _named(self, event: Usage, offset: int) -> str:
+    def _named(self, event: EventReading, offset: int) -> str:
         return f"{event} ({self._where(offset)})"
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any, NamedTuple
 
-from spendmeter.verify.usage import Quantity, decode
+from spendmeter.verify.usage import UsageQuantity, decode
 
 STATUSES = ("priced", "free", "reported", "provisional", "unpriced")
 """Worse from left to right: an entry's status is its worst line's."""
@@ -25,7 +25,7 @@ _PLACES_12 = Decimal("1E-12")
 _ZERO = Decimal(0)
 
 
-class Rate(NamedTuple):
+class ExchangeRate(NamedTuple):
     """One `base` was worth `rate` `quote` from an instant on, as the catalog states it."""
 
     base: str
@@ -46,10 +46,10 @@ class Bill(NamedTuple):
     """What a line says that does not follow from its own figures."""
 
 
-def read_rate(body: str) -> Rate:
+def read_rate(body: str) -> ExchangeRate:
     """The rate in a catalog entry, as JSON."""
     entry = decode(body)
-    return Rate(
+    return ExchangeRate(
         base=entry["base"],
         quote=entry["quote"],
         rate=Decimal(entry["rate"]),
@@ -59,11 +59,11 @@ def read_rate(body: str) -> Rate:
 
 def add_up(
     lines: Iterable[dict[str, Any]],
-    usage: Mapping[str, Quantity],
+    usage: Mapping[str, UsageQuantity],
     *,
     currency: str,
     time: datetime,
-    rates: Mapping[str, Rate],
+    rates: Mapping[str, ExchangeRate],
 ) -> Bill:
     """The bill of an event of `time` in a book in `currency`; `rates` by id of their catalog entry.
 
@@ -82,7 +82,11 @@ class _Adding:
     )  # fmt: skip
 
     def __init__(
-        self, usage: Mapping[str, Quantity], currency: str, time: datetime, rates: Mapping[str, Rate]
+        self,
+        usage: Mapping[str, UsageQuantity],
+        currency: str,
+        time: datetime,
+        rates: Mapping[str, ExchangeRate],
     ) -> None:
         self.usage, self.currency, self.time, self.rates = usage, currency, time, rates
         self.listed = self.contracted = self.effective = _ZERO
@@ -144,7 +148,7 @@ class _Adding:
         self.contracted += contracted
         self.effective += effective
 
-    def _amount(self, line: dict[str, Any], kind: str, quantity: Quantity) -> Decimal | None:
+    def _amount(self, line: dict[str, Any], kind: str, quantity: UsageQuantity) -> Decimal | None:
         """The amount as priced, held against quantity x price / per."""
         stated, price = line.get(f"{kind}amount"), line.get(f"{kind}price")
         if stated is None:
@@ -162,7 +166,7 @@ class _Adding:
         return amount
 
     def _misstated(
-        self, unit: str, quantity: Quantity, price: str, per: int, worth: Decimal, amount: Decimal
+        self, unit: str, quantity: UsageQuantity, price: str, per: int, worth: Decimal, amount: Decimal
     ) -> None:
         divided = f" / {per}" if per != 1 else ""
         self.faults.append(f"{unit}: {quantity} x {price}{divided} is {worth}, not {amount}")

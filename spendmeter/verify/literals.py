@@ -18,7 +18,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from spendmeter.verify.usage import Usage
+from spendmeter.verify.usage import EventReading
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class Literals:
     prices: Mapping[str, Mapping[str, Decimal]]
     """With those that a unit has by its parent."""
 
-    def amount(self, event: Usage) -> Decimal | None:
+    def amount(self, event: EventReading) -> Decimal | None:
         """What the event costs at list, exactly; None when the table cannot tell."""
         if event.reported is not None:
             own = event.reported["currency"] == self.currency

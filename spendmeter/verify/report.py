@@ -27,7 +27,7 @@ INVARIANTS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class BookFinding:
     """One thing that is wrong."""
 
     what: str
@@ -42,7 +42,7 @@ class Report:
 
     checked: Counter[str] = field(default_factory=Counter)
     found: Counter[str] = field(default_factory=Counter)
-    named: dict[str, list[Finding]] = field(default_factory=lambda: defaultdict(list))
+    named: dict[str, list[BookFinding]] = field(default_factory=lambda: defaultdict(list))
     unchecked: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     """By invariant: why, and how many."""
     facts: dict[str, Any] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Report:
         """Note something wrong; named up to `named_max`, counted always."""
         self.found[invariant] += 1
         if len(self.named[invariant]) < self.named_max:
-            self.named[invariant].append(Finding(what=what, row=row))
+            self.named[invariant].append(BookFinding(what=what, row=row))
 
     def pass_over(self, invariant: str, why: str, count: int = 1) -> None:
         """Count what could not be checked."""

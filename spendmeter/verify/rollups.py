@@ -15,7 +15,7 @@ from typing import Any
 from spendmeter.verify.report import Report
 from spendmeter.verify.sql import SQL
 from spendmeter.verify.streams import ROWS_AT_ONCE
-from spendmeter.verify.sums import COLUMNS, Sum, Sums
+from spendmeter.verify.sums import COLUMNS, HourSum, HourSums
 
 UNITS = list(tomllib.loads((Path(__file__).parents[1] / "contracts" / "units.toml").read_text("utf-8")))
 """The shipped registry, read as data: no code is shared with what is checked."""
@@ -54,10 +54,10 @@ def _find_row(row: Any, report: Report) -> None:
             report.find("I5", what, _rollup_name(row))
 
 
-async def check_hours(connection: Any, sums: Sums, report: Report) -> None:
+async def check_hours(connection: Any, sums: HourSums, report: Report) -> None:
     """The walk's own sums against the rollups'. Named where the rows themselves were found right: what is
     wrong with a row is wrong with its hour too."""
-    others, left = Sum(), dict(sums.by_key)
+    others, left = HourSum(), dict(sums.by_key)
     rows_are_wrong = bool(report.found["I5"])
     full = len(left) >= sums.sums_max
     async for row in connection.cursor(SQL["rollup_hours"], prefetch=ROWS_AT_ONCE):
@@ -68,7 +68,7 @@ async def check_hours(connection: Any, sums: Sums, report: Report) -> None:
             for name in COLUMNS:
                 setattr(others, name, getattr(others, name) + row[name])
         elif not rows_are_wrong:
-            _compare_hour(f"{key[0]} in {key[1]:%Y-%m-%dT%H}Z, {key[2]}", row, own or Sum(), report)
+            _compare_hour(f"{key[0]} in {key[1]:%Y-%m-%dT%H}Z, {key[2]}", row, own or HourSum(), report)
     if rows_are_wrong:
         return
     nothing = dict.fromkeys(COLUMNS, 0)
@@ -78,14 +78,14 @@ async def check_hours(connection: Any, sums: Sums, report: Report) -> None:
     _compare_hour("all other tenants and hours", said, sums.others, report)
 
 
-def _compare_hour(named: str, said: Any, own: Sum, report: Report) -> None:
+def _compare_hour(named: str, said: Any, own: HourSum, report: Report) -> None:
     for name in COLUMNS:
         if said[name] != getattr(own, name):
             what = f"{name} of its rollups is {said[name]}, of its entries {getattr(own, name)}"
             report.find("I5", what, named)
 
 
-def check_worth(sums: Sums, report: Report) -> None:
+def check_worth(sums: HourSums, report: Report) -> None:
     """I4: what was booked by tenant and hour, against what the price table says of the topic's events."""
     for named, currency, total in sums.all():
         if not total.undecided:

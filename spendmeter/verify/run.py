@@ -17,7 +17,7 @@ from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.kafka_admin import KafkaAdmin, TopicFacts
 from spendmeter.verify.access import check_access
 from spendmeter.verify.catalog import learn_catalog
-from spendmeter.verify.counts import Counts, check_positions, check_standing
+from spendmeter.verify.counts import CountsCheck, check_positions, check_standing
 from spendmeter.verify.entries import Entries
 from spendmeter.verify.extent import Extent
 from spendmeter.verify.judge import Judge
@@ -27,9 +27,9 @@ from spendmeter.verify.progress import Progress
 from spendmeter.verify.report import Report
 from spendmeter.verify.rollups import check_hours, check_in_database, check_worth
 from spendmeter.verify.sql import SQL
-from spendmeter.verify.streams import Entry, Rows, Series, SetAside
+from spendmeter.verify.streams import BookedEntry, KnownSeries, Rows, SetAside
 from spendmeter.verify.submissions import Submissions
-from spendmeter.verify.topic import Topic
+from spendmeter.verify.topic import TopicReader
 from spendmeter.verify.walk import Walk
 
 EVENTS, RATED, GROUP = "usage.events", "usage.rated", "ledger"
@@ -82,7 +82,7 @@ async def verify(request: Request, progress: Progress | None = None) -> Report:
         progress.start("connecting")
         first = await stack.enter_async_context(_connected(request.database))
         second = await stack.enter_async_context(_connected(request.database))
-        topic = await stack.enter_async_context(Topic(request.kafka, request.topic_prefix + EVENTS))
+        topic = await stack.enter_async_context(TopicReader(request.kafka, request.topic_prefix + EVENTS))
         broker = await _ask(request, topic)
         progress.start("waiting until what is in flight is booked")
         await _settle(first, broker.ends, request.settle_s)
@@ -127,7 +127,7 @@ async def _one_snapshot(first: Any, second: Any) -> AsyncIterator[None]:
             yield
 
 
-async def _ask(request: Request, topic: Topic) -> _Broker:
+async def _ask(request: Request, topic: TopicReader) -> _Broker:
     events, rated = request.topic_prefix + EVENTS, request.topic_prefix + RATED
     async with KafkaAdmin(request.kafka) as admin:
         topics = await admin.topics([events, rated])
@@ -151,7 +151,7 @@ async def _settle(connection: Any, ends: Mapping[int, int], settle_s: float) -> 
 async def _look(
     request: Request,
     broker: _Broker,
-    topic: Topic,
+    topic: TopicReader,
     connections: tuple[Any, Any],
     judge: Judge,
     progress: Progress,
@@ -208,12 +208,12 @@ def _extents(positions: Mapping[int, Any], broker: _Broker, topic_id: str) -> li
 
 
 async def _walk(
-    topic: Topic, connection: Any, extents: Sequence[Extent], judge: Judge, progress: Progress
+    topic: TopicReader, connection: Any, extents: Sequence[Extent], judge: Judge, progress: Progress
 ) -> None:
     progress.start("waiting for Postgres to sort the entries")
     await learn_catalog(connection, judge.entries, judge.report)
     strays = dict(await connection.fetch(SQL["strays"]))
-    entries = Rows(await connection.cursor(SQL["entries"]), Entry._make)
+    entries = Rows(await connection.cursor(SQL["entries"]), BookedEntry._make)
     set_aside = Rows(await connection.cursor(SQL["unbooked"]), SetAside._make)
     await set_aside.take(0, 0)
     await entries.take(0, 0)
@@ -222,9 +222,9 @@ async def _walk(
         topic=topic,
         entries=entries,
         set_aside=set_aside,
-        series=Series(connection),
+        series=KnownSeries(connection),
         judge=judge,
-        counts=Counts(connection, strays, judge.report),
+        counts=CountsCheck(connection, strays, judge.report),
         progress=progress,
     )
     for extent in extents:

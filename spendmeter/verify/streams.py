@@ -15,7 +15,7 @@ SERIES_CACHED_MAX = 20_000
 """Series remembered, about 1 kB each; when there are more, it begins anew."""
 
 
-class Entry(NamedTuple):
+class BookedEntry(NamedTuple):
     """A booked row; amounts as Postgres writes them."""
 
     identity: bytes
@@ -53,7 +53,7 @@ class SetAside(NamedTuple):
     won_event: str | None
 
 
-Placed = TypeVar("Placed", Entry, SetAside)
+Placed = TypeVar("Placed", BookedEntry, SetAside)
 
 
 class Rows(Generic[Placed]):
@@ -82,18 +82,18 @@ class Rows(Generic[Placed]):
         return some
 
 
-def _place(row: Entry | SetAside) -> tuple[int, int]:
+def _place(row: BookedEntry | SetAside) -> tuple[int, int]:
     return row.origin_partition, row.origin_offset
 
 
-class Series:
+class KnownSeries:
     """What each series stands for, asked for when it is met."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
         self.known: dict[tuple[str, bytes], tuple[str, ...]] = {}
 
-    async def learn(self, rows: Iterable[Entry]) -> None:
+    async def learn(self, rows: Iterable[BookedEntry]) -> None:
         """Know the series of these entries, as far as the book has them."""
         wanted = {(row.tenant, row.series_id) for row in rows}
         new = list(wanted - self.known.keys())

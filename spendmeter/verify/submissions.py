@@ -17,13 +17,13 @@ from typing import Any, NamedTuple
 from spendmeter.platform.sql import load_sql
 from spendmeter.verify.progress import Progress
 from spendmeter.verify.report import Report
-from spendmeter.verify.usage import Unreadable, Usage, decode, identity, metered_digest, quantities
+from spendmeter.verify.usage import EventReading, Unreadable, decode, identity, metered_digest, quantities
 
 ROWS_AT_ONCE = 5_000
 _OUTCOMES = ("accepted", "refused", "unknown")
 _SQL = load_sql(Path(__file__).with_name("submissions.sql"))
 
-_Note = tuple[bytes, bytes | None, str, int | None, int | None]
+_LogNote = tuple[bytes, bytes | None, str, int | None, int | None]
 """(identity, digest of what it says, kind, partition, offset)."""
 
 
@@ -43,7 +43,7 @@ class Submissions:
         self._file = tempfile.NamedTemporaryFile(prefix="spendmeter-verify-", suffix=".sqlite")  # noqa: SIM115
         self._table = sqlite3.connect(self._file.name, isolation_level=None)
         self._table.executescript(_SQL["tables"])
-        self._notes: list[_Note] = []
+        self._notes: list[_LogNote] = []
 
     def __enter__(self) -> Submissions:
         return self
@@ -71,7 +71,7 @@ class Submissions:
                     except Unreadable as error:
                         raise ValueError(f"{where} {error}") from None
 
-    def _note(self, note: _Note) -> bool:
+    def _note(self, note: _LogNote) -> bool:
         """Take a note; True when as many as are written at once are complete."""
         self._notes.append(note)
         full = len(self._notes) == ROWS_AT_ONCE
@@ -85,7 +85,7 @@ class Submissions:
         self._table.execute("COMMIT")
         self._notes = []
 
-    def saw(self, key: bytes, event: Usage, partition: int, offset: int) -> None:
+    def saw(self, key: bytes, event: EventReading, partition: int, offset: int) -> None:
         """Take note of a copy on the topic."""
         labels = event.body["data"].get("labels") or {}
         said = metered_digest(event.provider, event.sku, event.usage, labels)

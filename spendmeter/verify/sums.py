@@ -10,13 +10,13 @@ from decimal import Decimal
 SUMS_MAX = 50_000
 """Sums kept apart, about 600 bytes each; what comes after them goes into one sum, the others'."""
 
-Key = tuple[str, datetime, str]
+HourKey = tuple[str, datetime, str]
 """(tenant, hour, currency)."""
 COLUMNS = ("events", "unpriced_events", "list", "contracted", "effective", "of_which_provisional")
 
 
 @dataclass(slots=True)
-class Sum:
+class HourSum:
     """Events and amounts; `worth` is what the price table says that the list amounts should be."""
 
     events: int = 0
@@ -31,23 +31,23 @@ class Sum:
 
 
 @dataclass
-class Sums:
-    """One Sum by key, and one for all that there was no room for."""
+class HourSums:
+    """One sum by key, and one for all that there was no room for."""
 
     sums_max: int = SUMS_MAX
-    by_key: dict[Key, Sum] = field(default_factory=dict)
-    others: Sum = field(default_factory=Sum)
+    by_key: dict[HourKey, HourSum] = field(default_factory=dict)
+    others: HourSum = field(default_factory=HourSum)
 
-    def of(self, key: Key) -> Sum:
+    def of(self, key: HourKey) -> HourSum:
         """The sum to add to."""
         found = self.by_key.get(key)
         if found is None:
             if len(self.by_key) >= self.sums_max:
                 return self.others
-            found = self.by_key[key] = Sum()
+            found = self.by_key[key] = HourSum()
         return found
 
-    def all(self) -> Iterator[tuple[str, str, Sum]]:
+    def all(self) -> Iterator[tuple[str, str, HourSum]]:
         """(name, currency, sum); the others have no currency."""
         for (tenant, hour, currency), found in self.by_key.items():
             yield f"{tenant} in {hour:%Y-%m-%dT%H}Z", currency, found

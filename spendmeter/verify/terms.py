@@ -22,7 +22,7 @@ NEWEST = 2**31
 """A version that no publication reaches: the columns are 32 bits wide."""
 
 
-class Calendar(NamedTuple):
+class TermsCalendar(NamedTuple):
     """What terms say of currency and calendar; an entry leaves out what is usual."""
 
     currency: str = "USD"
@@ -35,7 +35,7 @@ class Stated(NamedTuple):
     """One entry of the catalog."""
 
     since: datetime
-    calendar: Calendar
+    calendar: TermsCalendar
     entry: str
     version: int
 
@@ -53,9 +53,9 @@ class Due(NamedTuple):
 _NEVER = Due(END, BEGINNING, "", date.min)
 
 
-class Terms:
-    """The terms of every tenant, about 1 kB each. `Terms(rows)`: {id, version, type, body} of the catalog's
-    entries of TERMS and WITHDRAWAL. Raises ValueError or KeyError for a body that is none."""
+class TermsHistory:
+    """The terms of every tenant, about 1 kB each. `rows`: {id, version, type, body} of the catalog's entries
+    of TERMS and WITHDRAWAL. Raises ValueError or KeyError for a body that is none."""
 
     def __init__(self, rows: Iterable[Mapping[str, Any]] = ()) -> None:
         self._stated: dict[str, list[Stated]] = {}
@@ -81,7 +81,7 @@ class Terms:
 
     def due_in(self, version: int, tenant: str, time: datetime) -> Due:
         """What held by publication `version`. Raises ZoneInfoNotFoundError."""
-        changes = [(BEGINNING, Calendar())]
+        changes = [(BEGINNING, TermsCalendar())]
         for stated in self._in_force(version, tenant):
             if stated.since == BEGINNING:
                 changes[0] = (BEGINNING, stated.calendar)
@@ -111,7 +111,7 @@ class Terms:
         said = {
             (row["tenant"], row["effective_from"] or BEGINNING): (
                 row["effective_to"] or END,
-                Calendar(row["currency"], row["zone"], row["first_weekday"], row["fiscal_start_month"]),
+                TermsCalendar(row["currency"], row["zone"], row["first_weekday"], row["fiscal_start_month"]),
                 row["entry"],
                 row["version"],
             )
@@ -120,15 +120,15 @@ class Terms:
         should = dict(self._stretches())
         for key in sorted(said.keys() | should.keys()):
             has, wanted = said.get(key), should.get(key)
-            named = f"terms of tenant {key[0]!r} from {_written(key[1])}"
+            named = f"terms of tenant {key[0]!r} from {_instant_text(key[1])}"
             if has is None:
                 yield "the catalog has them, tenant_terms has no row", named
             elif wanted is None:
                 yield "tenant_terms has a row, the catalog has no such terms in force", named
             elif has != wanted:
-                yield f"tenant_terms says {_told(*has)}, the catalog {_told(*wanted)}", named
+                yield f"tenant_terms says {_describe(*has)}, the catalog {_describe(*wanted)}", named
 
-    def _stretches(self) -> Iterator[tuple[tuple[str, datetime], tuple[datetime, Calendar, str, int]]]:
+    def _stretches(self) -> Iterator[tuple[tuple[str, datetime], tuple[datetime, TermsCalendar, str, int]]]:
         for tenant in self._stated:
             stated = self._in_force(NEWEST, tenant)
             ends = [*(later.since for later in stated[1:]), END]
@@ -141,8 +141,8 @@ def _since(body: Mapping[str, Any]) -> datetime:
     return datetime.fromisoformat(since) if since else BEGINNING
 
 
-def _calendar(body: Mapping[str, Any]) -> Calendar:
-    return Calendar(
+def _calendar(body: Mapping[str, Any]) -> TermsCalendar:
+    return TermsCalendar(
         body.get("currency", "USD"),
         body.get("time_zone", "UTC"),
         body.get("first_weekday", 1),
@@ -162,14 +162,14 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
 
-def _written(instant: datetime) -> str:
+def _instant_text(instant: datetime) -> str:
     if instant in (BEGINNING, END):
         return "the beginning" if instant == BEGINNING else "further notice"
     return instant.isoformat()
 
 
-def _told(end: datetime, calendar: Calendar, entry: str, version: int) -> str:
+def _describe(end: datetime, calendar: TermsCalendar, entry: str, version: int) -> str:
     return (
         f"{calendar.currency}, {calendar.zone}, weeks from day {calendar.first_weekday}, years from month "
-        f"{calendar.fiscal_start_month}, until {_written(end)} (entry {entry!r}, version {version})"
+        f"{calendar.fiscal_start_month}, until {_instant_text(end)} (entry {entry!r}, version {version})"
     )

@@ -17,12 +17,12 @@ SILENT_POLLS_MAX = 20
 FETCH_BYTES_MAX = 4 * 1024 * 1024
 RECORDS_AT_ONCE = 2_000
 
-Record = tuple[int, bytes | None]
+TopicRecord = tuple[int, bytes | None]
 """(offset, value)."""
 
 
-class Topic:
-    """`async with Topic(...)`: the records of one partition at a time, in order."""
+class TopicReader:
+    """`async with TopicReader(...)`: the records of one partition at a time, in order."""
 
     def __init__(self, kafka: KafkaAccess, name: str) -> None:
         self.name = name
@@ -36,7 +36,7 @@ class Topic:
             max_partition_fetch_bytes=FETCH_BYTES_MAX,
         )
         self._at: TopicPartition | None = None
-        self._read: list[Record] = []
+        self._read: list[TopicRecord] = []
         self._end = 0
 
     async def __aenter__(self) -> Self:
@@ -69,7 +69,7 @@ class Topic:
             self._consumer.seek(at, start)
             self._at = at
 
-    async def take(self, before: int) -> list[Record]:
+    async def take(self, before: int) -> list[TopicRecord]:
         """The records not yet taken whose offset lies before `before`. Raises ConnectionError when the broker
         stops answering."""
         silent = 0

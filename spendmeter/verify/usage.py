@@ -21,14 +21,14 @@ SENDERS_MAX = 1_000
 """Pairs of tenant and source whose part of an identity is remembered: most senders send many events."""
 _WRITTEN = re.compile(r"[0-9]{1,18}(\.[0-9]{1,12})?", re.ASCII)
 
-Quantity = int | Decimal
+UsageQuantity = int | Decimal
 
 
 class Unreadable(ValueError):
     """The bytes are no usage event; the text says why."""
 
 
-class Usage(NamedTuple):
+class EventReading(NamedTuple):
     """What one event says."""
 
     tenant: str
@@ -37,7 +37,7 @@ class Usage(NamedTuple):
     provider: str
     sku: str
     time: datetime
-    usage: dict[str, Quantity]
+    usage: dict[str, UsageQuantity]
     dimensions: tuple[str, ...]
     """In the order of the table `series`."""
     body: dict[str, Any]
@@ -81,7 +81,7 @@ def _no_constant(name: str) -> None:
 _DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_constant)
 
 
-def read(raw: bytes | str | None) -> Usage:
+def read(raw: bytes | str | None) -> EventReading:
     """The event in `raw`. Raises Unreadable."""
     body = decode(raw or b"")
     try:
@@ -93,7 +93,7 @@ def read(raw: bytes | str | None) -> Usage:
         for name in names:
             if not (name and name.isascii()):
                 _check_name(name)
-        event = Usage(
+        event = EventReading(
             *names,
             datetime.fromisoformat(body["time"]).astimezone(UTC), usage,
             (
@@ -125,7 +125,7 @@ def _labels(body: Mapping[str, Any]) -> dict[str, str]:
     return {name: unicodedata.normalize("NFC", label) for name, label in labels.items()}
 
 
-def quantities(usage: Mapping[str, object]) -> dict[str, Quantity]:
+def quantities(usage: Mapping[str, object]) -> dict[str, UsageQuantity]:
     """Each one checked. Raises ValueError."""
     return {
         unit: value if type(value) is int and 0 <= value < QUANTITY_LIMIT else quantity(value)
@@ -133,7 +133,7 @@ def quantities(usage: Mapping[str, object]) -> dict[str, Quantity]:
     }
 
 
-def quantity(value: object) -> Quantity:
+def quantity(value: object) -> UsageQuantity:
     """A quantity of at least 0 and below 2^63. Raises ValueError."""
     if type(value) is int and 0 <= value < QUANTITY_LIMIT:
         return value
@@ -159,7 +159,7 @@ def _prefixed(text: str) -> bytes:
     return len(raw).to_bytes(4, "big") + raw
 
 
-def content_digest(event: Usage) -> bytes:
+def content_digest(event: EventReading) -> bytes:
     """Equal for two copies that say the same: without times, key, trace, user label and unknown fields."""
     body, data = event.body, event.body["data"]
     labels, context = _labels(body), data.get("context") or {}
@@ -177,7 +177,7 @@ def content_digest(event: Usage) -> bytes:
 
 
 def metered_digest(
-    provider: str, sku: str, usage: Mapping[str, Quantity], labels: Mapping[str, str]
+    provider: str, sku: str, usage: Mapping[str, UsageQuantity], labels: Mapping[str, str]
 ) -> bytes:
     """Equal for a submission and its event: what was used and whose it is (the user label, which ingest
     replaces, left out)."""
@@ -196,17 +196,17 @@ def _digest(said: str) -> bytes:
     return blake2b(said.encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
-def _shortest(value: Quantity) -> int | str:
+def _shortest(value: UsageQuantity) -> int | str:
     """One form for each quantity, however it was written."""
     whole = int(value)
     return whole if whole == value else _plain(value)
 
 
-def _quantities(usage: Mapping[str, Quantity]) -> dict[str, str]:
+def _quantities(usage: Mapping[str, UsageQuantity]) -> dict[str, str]:
     return {unit: str(value) if type(value) is int else _plain(value) for unit, value in usage.items()}
 
 
-def _plain(value: Quantity) -> str:
+def _plain(value: UsageQuantity) -> str:
     text = format(value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from spendmeter.verify.counts import Counts
+from spendmeter.verify.counts import CountsCheck
 from spendmeter.verify.extent import Extent
-from spendmeter.verify.judge import Judge, Window
+from spendmeter.verify.judge import Judge, JudgeWindow
 from spendmeter.verify.progress import Progress
-from spendmeter.verify.streams import Entry, Rows, Series, SetAside
-from spendmeter.verify.topic import Topic
+from spendmeter.verify.streams import BookedEntry, KnownSeries, Rows, SetAside
+from spendmeter.verify.topic import TopicReader
 
 WINDOW = 1_000
 """Offsets judged at once. What is held of topic and book at any moment follows from this and from what is
@@ -21,12 +21,12 @@ read ahead, never from how much there is."""
 class Walk:
     """Everything that a walk reads from."""
 
-    topic: Topic
-    entries: Rows[Entry]
+    topic: TopicReader
+    entries: Rows[BookedEntry]
     set_aside: Rows[SetAside]
-    series: Series
+    series: KnownSeries
     judge: Judge
-    counts: Counts
+    counts: CountsCheck
     progress: Progress
 
     async def over(self, extent: Extent) -> None:
@@ -41,7 +41,7 @@ class Walk:
             entries = await self.entries.take(partition, end)
             await self.series.learn(entries)
             set_aside = await self.set_aside.take(partition, end)
-            judge.judge(Window(await self.topic.take(end), entries, set_aside, self.series.known))
+            judge.judge(JudgeWindow(await self.topic.take(end), entries, set_aside, self.series.known))
             self.progress.done += max(0, end - max(begin, extent.start))
             await asyncio.sleep(0)  # whoever shows the progress gets a turn
         for begin in range(extent.passed, extent.end, WINDOW):

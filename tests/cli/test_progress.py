@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from cli import _progress
-from cli._figures import Item, Rate, Shown
+from cli._figures import EventRate, Item, Shown
 
 AT = datetime(2026, 11, 25, 18, 3, 31, tzinfo=UTC)
 SHOWN = Shown(
@@ -55,7 +55,7 @@ def test_an_alert_has_its_time_and_another_colour_than_a_restart() -> None:
 
 def test_the_rate_is_what_was_booked_in_the_last_ten_seconds_however_long_a_look_takes() -> None:
     now_s = 0.0
-    rate = Rate(clock=lambda: now_s)
+    rate = EventRate(clock=lambda: now_s)
     assert rate.of(1_000) is None
     for seconds in (1.0, 3.5, 6.0, 11.0):
         now_s = seconds

@@ -23,7 +23,7 @@ from deploy.local.home import CLONE, Home
 from deploy.local.keeper import BACKOFF_FIRST_S, BACKOFF_MAX_S, backoff_s
 from deploy.local.processes import LOG_BYTES_MAX, Identity, bound, launch
 from deploy.local.services import SERVICES
-from deploy.local.state import Board, ProcessEntry, State, read_state
+from deploy.local.state import Board, ProcessEntry, SystemState, read_state
 from deploy.local.supervisor import OPTIONS_VARIABLE, Options
 from spendmeter.platform.kafka_access import KafkaAccess
 
@@ -62,8 +62,8 @@ class System:
         eventually("ready", lambda: self.state.supervisor_pid == pid and self.state.phase == "ready")
 
     @property
-    def state(self) -> State:
-        return read_state(self.home) or State(supervisor_pid=0, supervisor_started_s=0)
+    def state(self) -> SystemState:
+        return read_state(self.home) or SystemState(supervisor_pid=0, supervisor_started_s=0)
 
     def process(self, name: str) -> ProcessEntry:
         return next(entry for entry in self.state.processes if entry.name == name)

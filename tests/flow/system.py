@@ -22,7 +22,7 @@ import psutil
 from deploy.local import home as homes
 from deploy.local import services
 from deploy.local.home import CLONE, Home
-from deploy.local.state import ProcessEntry, State, read_state
+from deploy.local.state import ProcessEntry, SystemState, read_state
 from deploy.local.supervisor import EMBEDDED_PORTS
 from spendmeter.platform.kafka_access import KafkaAccess
 
@@ -87,7 +87,7 @@ class System:
         return done
 
     @property
-    def state(self) -> State:
+    def state(self) -> SystemState:
         state = read_state(Home(self.folder))
         assert state is not None, f"nothing ever ran in {self.folder}"
         return state

@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
-from spendmeter.verify.lines import Bill, Rate, add_up
+from spendmeter.verify.lines import Bill, ExchangeRate, add_up
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-RATES = {"fx1": Rate("USD", "EUR", Decimal("0.9"), NOON), "fx2": Rate("GBP", "EUR", Decimal("1.2"), NOON)}
+RATES = {
+    "fx1": ExchangeRate("USD", "EUR", Decimal("0.9"), NOON),
+    "fx2": ExchangeRate("GBP", "EUR", Decimal("1.2"), NOON),
+}
 
 
 def bill(*lines: dict[str, Any], currency: str = "EUR", **usage: int) -> Bill:

@@ -14,8 +14,8 @@ import pytest
 from spendmeter.contracts import terms as contract
 from spendmeter.verify.entries import LATE, Entries
 from spendmeter.verify.report import CLEAN, FOUND, INCOMPLETE, Report
-from spendmeter.verify.streams import Entry
-from spendmeter.verify.terms import Terms
+from spendmeter.verify.streams import BookedEntry
+from spendmeter.verify.terms import TermsHistory
 from spendmeter.verify.usage import identity, read
 from tests.verify.conftest import NOON, WrittenBook, event
 from tests.verify.test_verify import said
@@ -50,11 +50,11 @@ def judged(time: datetime, currency: str, month: date, late_version: int | None 
     body = event(1) | {"tenant": "acme", "time": time.isoformat()}
     body["data"] |= {"provider": "openai", "sku": "gpt-4o", "usage": {"input_tokens": 10}}
     text, report = json.dumps(body), Report()
-    row = Entry(
+    row = BookedEntry(
         identity("acme", "bot", "e1"), 0, time, 0, 0, "acme", b"s", "priced", currency, "5", "5", "5", text,
         '[{"unit": "input_tokens", "entry": "x", "price": "0.5", "amount": "5"}]', month, late_version,
     )  # fmt: skip
-    Entries(report=report, terms=Terms([EUROS]), series={("acme", b"s"): DIMENSIONS}).judge(
+    Entries(report=report, terms=TermsHistory([EUROS]), series={("acme", b"s"): DIMENSIONS}).judge(
         row, read(text), row.identity, text
     )
     return report
@@ -93,7 +93,7 @@ def test_a_listed_entry_is_held_against_the_terms_that_its_rater_knew() -> None:
 
 
 def test_terms_that_were_withdrawn_hold_never_but_held_for_the_raters_of_their_time() -> None:
-    terms = Terms([withdrawn(3, "eur"), EUROS, euros_from("2027-01-01T00:00:00Z", 3, "eur2")])
+    terms = TermsHistory([withdrawn(3, "eur"), EUROS, euros_from("2027-01-01T00:00:00Z", 3, "eur2")])
     assert terms.due("acme", DECEMBER).currency == "USD"
     assert terms.due("acme", datetime(2027, 1, 1, tzinfo=UTC)).currency == "EUR"
     assert terms.due_in(2, "acme", DECEMBER).currency == "EUR"
@@ -102,7 +102,7 @@ def test_terms_that_were_withdrawn_hold_never_but_held_for_the_raters_of_their_t
 
 def test_a_move_to_the_west_at_midnight_gives_no_hour_back_to_the_month_before() -> None:
     west = stated("acme", 1, "ny", effective_from="2026-12-01T00:00:00Z", time_zone="America/New_York")
-    assert Terms([west]).due("acme", DECEMBER).month == date(2026, 12, 1)  # 19:00 of 30 November there
+    assert TermsHistory([west]).due("acme", DECEMBER).month == date(2026, 12, 1)  # 19:00 of 30 November there
 
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "America/Havana", "Asia/Kathmandu", "Pacific/Auckland")
@@ -117,7 +117,7 @@ def test_the_second_reader_and_the_services_put_any_instant_in_the_same_month() 
             stated("acme", 1, str(at), effective_from=start.isoformat(), time_zone=zone)
             for at, (start, zone) in enumerate(zip(starts, zones, strict=True))
         ]
-        terms = Terms(rows)
+        terms = TermsHistory(rows)
         timeline = contract.Timeline(
             (start, contract.Terms(zone=ZoneInfo(zone))) for start, zone in zip(starts, zones, strict=True)
         )
@@ -138,7 +138,7 @@ def _near(starts: list[datetime], random: Random) -> Iterator[datetime]:
 
 
 def test_each_difference_between_the_table_and_the_catalog_is_named() -> None:
-    terms = Terms([stated("acme", 1, "usd"), EUROS])
+    terms = TermsHistory([stated("acme", 1, "usd"), EUROS])
     usual = {"zone": "UTC", "first_weekday": 1, "fiscal_start_month": 1, "tenant": "acme", "version": 1}
     first = usual | {
         "effective_from": None, "effective_to": DECEMBER, "currency": "USD", "entry": "usd",

@@ -17,8 +17,8 @@ from spendmeter.verify.extent import Extent
 from spendmeter.verify.judge import Judge
 from spendmeter.verify.progress import Progress
 from spendmeter.verify.report import Report
-from spendmeter.verify.streams import Entry, Rows, SetAside
-from spendmeter.verify.sums import Sums
+from spendmeter.verify.streams import BookedEntry, Rows, SetAside
+from spendmeter.verify.sums import HourSums
 from spendmeter.verify.walk import Walk
 from tests.verify.conftest import NOON, event, identity
 
@@ -76,12 +76,12 @@ def value(offset: int) -> bytes:
     return json.dumps(body(offset)).encode()
 
 
-def entries(records: int) -> Iterator[Entry]:
+def entries(records: int) -> Iterator[BookedEntry]:
     lines = '[{"unit": "input_tokens", "entry": "x", "price": "0.5", "amount": "5"}]'
     for offset in range(records):
         if offset % COPY_EVERY != COPY_EVERY - 1:
             made = body(offset)
-            yield Entry(
+            yield BookedEntry(
                 identity(made), 0, datetime.fromisoformat(made["time"]), 0, offset, "acme", b"s", "priced", "USD",
                 "5", "5", "5", value(offset).decode(), lines,
                 date(2026, 11, 1),
@@ -102,7 +102,7 @@ async def walk_over(records: int) -> tuple[Judge, int]:
     source, report = Source(records), Report()
     walking: Any = Walk(
         topic=source,  # type: ignore[arg-type]
-        entries=Rows(Cursor(entries(records)), Entry._make),
+        entries=Rows(Cursor(entries(records)), BookedEntry._make),
         set_aside=Rows(Cursor(copies(records)), SetAside._make),
         series=source,  # type: ignore[arg-type]
         judge=Judge(report=report, entries=Entries(report=report)),
@@ -130,7 +130,7 @@ async def test_memory_does_not_grow_with_the_number_of_records(monkeypatch: pyte
 
 @pytest.mark.parametrize("room", [0, 1, 5])
 def test_sums_beyond_their_bound_are_one_sum(room: int) -> None:
-    sums = Sums(sums_max=room)
+    sums = HourSums(sums_max=room)
     for number in range(5):
         sums.of((f"t{number}", NOON, "USD")).events += 1
     assert len(sums.by_key) == room
