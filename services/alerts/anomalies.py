@@ -23,9 +23,9 @@ RULE = "minute-burst"
 RULE_NAME = "Spend far over expectation"
 RULE_REVISION = 1
 
-Scope = tuple[str, str]
+DetectorScope = tuple[str, str]
 """(dimension, value)."""
-TENANT: Scope = ("tenant", "")
+TENANT: DetectorScope = ("tenant", "")
 NAMING_ORDER = ("agent", "workflow", "feature", "key_id", "team", "sku", "provider")
 """Watched dimensions, the most telling first: an incident is named after the first that explains it."""
 
@@ -93,11 +93,11 @@ class Learned:
 
     until: datetime
     minutes: int
-    scopes: Mapping[Scope, Expectation]
+    scopes: Mapping[DetectorScope, Expectation]
     siblings: Mapping[str, Expectation]
     """By dimension: what its median value does."""
 
-    def of(self, scope: Scope) -> Expectation | None:
+    def of(self, scope: DetectorScope) -> Expectation | None:
         """A scope's expectation; a young one's is at least its siblings'. None = nothing is known."""
         own, tenant = self.scopes.get(scope), self.scopes.get(TENANT)
         if own is not None and (own.minutes >= MATURE_MINUTES or scope == TENANT):
@@ -118,7 +118,7 @@ class Learned:
 class Anomaly:
     """A scope that spends far more than expected; it began in the minute `began_at`."""
 
-    scope: Scope
+    scope: DetectorScope
     began_at: datetime
     expected_per_minute: Decimal
     """What the scope itself used to spend; where it is new, what its siblings do."""
@@ -127,13 +127,13 @@ class Anomaly:
 
 
 @lru_cache(maxsize=SERIES_REMEMBERED_MAX)
-def scopes_of(series: Series) -> tuple[Scope, ...]:
+def scopes_of(series: Series) -> tuple[DetectorScope, ...]:
     """Every scope that a series' money belongs to."""
     named = ((dimension, getattr(series, dimension)) for dimension in NAMING_ORDER)
     return (TENANT, *(scope for scope in named if scope[1]))
 
 
-def within(series: Series, scope: Scope) -> bool:
+def within(series: Series, scope: DetectorScope) -> bool:
     """Whether a series' money belongs to the scope."""
     return scope == TENANT or getattr(series, scope[0]) == scope[1]
 
@@ -151,8 +151,8 @@ def learn(
         until -= MINUTE
         history = [(minute, tallies) for minute, tallies in history if minute < until]
     history = history[-HISTORY_MINUTES:]
-    begins: dict[Scope, int] = {}
-    amounts: defaultdict[Scope, Decimal] = defaultdict(Decimal)
+    begins: dict[DetectorScope, int] = {}
+    amounts: defaultdict[DetectorScope, Decimal] = defaultdict(Decimal)
     for position, (_, tallies) in enumerate(history):
         for scope, tally in tallies.items():
             begins.setdefault(scope, position)
@@ -181,7 +181,7 @@ def expectation(history: Sequence[Tally]) -> Expectation:
 
 
 def detect(
-    spent: Sequence[Spent], learned: Learned, now: datetime, named: Collection[Scope]
+    spent: Sequence[Spent], learned: Learned, now: datetime, named: Collection[DetectorScope]
 ) -> list[Anomaly]:
     """The scopes that are far over their expectation now, one for each cause.
 
@@ -213,15 +213,15 @@ class _Test:
         self._spent = [row for row in spent if learned.until <= row.minute <= self._open]
         self._minutes = _minutes(now - learned.until)
         self._open_minutes = _minutes(now - self._open)
-        self._all: defaultdict[Scope, Decimal] = defaultdict(Decimal)
-        self._now: defaultdict[Scope, Decimal] = defaultdict(Decimal)
+        self._all: defaultdict[DetectorScope, Decimal] = defaultdict(Decimal)
+        self._now: defaultdict[DetectorScope, Decimal] = defaultdict(Decimal)
         for row in self._spent:
             for scope in scopes_of(row.series):
                 self._all[scope] += row.amount
                 if row.minute == self._open:
                     self._now[scope] += row.amount
 
-    def crossing(self) -> list[Scope]:
+    def crossing(self) -> list[DetectorScope]:
         """Scopes past both gates, the largest excess first."""
         tenant = self._learned.scopes.get(TENANT)
         if tenant is None:
@@ -235,10 +235,10 @@ class _Test:
                 crossing.append((-excess, _rank(scope), scope))
         return [scope for *_, scope in sorted(crossing)]
 
-    def cause(self, scope: Scope) -> Scope:
+    def cause(self, scope: DetectorScope) -> DetectorScope:
         """The most telling scope that holds nearly all of the excess, `scope` itself if no other does."""
         needed = NAME_SHARE * self._excess(scope)
-        inside: defaultdict[Scope, Decimal] = defaultdict(Decimal)
+        inside: defaultdict[DetectorScope, Decimal] = defaultdict(Decimal)
         for row in self._spent:
             if within(row.series, scope):
                 for other in scopes_of(row.series):
@@ -251,7 +251,7 @@ class _Test:
         ]
         return min(able, key=lambda other: (_rank(other), -inside[other]), default=scope)
 
-    def explains(self, known: Scope, scope: Scope) -> bool:
+    def explains(self, known: DetectorScope, scope: DetectorScope) -> bool:
         """Whether what is known of one scope is the cause of the other's excess."""
         shared = sum(
             (row.amount for row in self._spent if within(row.series, known) and within(row.series, scope)),
@@ -259,7 +259,7 @@ class _Test:
         )
         return shared >= FOLD_SHARE * self._excess(scope)
 
-    def anomaly(self, scope: Scope) -> Anomaly:
+    def anomaly(self, scope: DetectorScope) -> Anomaly:
         expected = self._learned.of(scope)
         own = self._learned.scopes.get(scope, expected)
         per_minute = own.per_minute if own else ZERO
@@ -272,10 +272,10 @@ class _Test:
             hot_per_minute=HOT_FACTOR * expected.per_minute if expected else ZERO,
         )
 
-    def _excess(self, scope: Scope) -> Decimal:
+    def _excess(self, scope: DetectorScope) -> Decimal:
         return self._over(scope, self._learned.of(scope))
 
-    def _over(self, scope: Scope, expected: Expectation | None) -> Decimal:
+    def _over(self, scope: DetectorScope, expected: Expectation | None) -> Decimal:
         per_minute = expected.per_minute if expected else ZERO
         return max(
             self._all[scope] - per_minute * self._minutes,
@@ -287,12 +287,12 @@ def _minutes(duration: timedelta) -> Decimal:
     return Decimal(duration // timedelta(microseconds=1)) / 60_000_000
 
 
-def _rank(scope: Scope) -> tuple[int, str]:
+def _rank(scope: DetectorScope) -> tuple[int, str]:
     dimension, value = scope
     return (NAMING_ORDER.index(dimension) if dimension in NAMING_ORDER else len(NAMING_ORDER), value)
 
 
-def _siblings(scopes: Mapping[Scope, Expectation]) -> dict[str, Expectation]:
+def _siblings(scopes: Mapping[DetectorScope, Expectation]) -> dict[str, Expectation]:
     by_dimension: defaultdict[str, list[Expectation]] = defaultdict(list)
     for (dimension, _), expected in scopes.items():
         by_dimension[dimension].append(expected)
@@ -309,9 +309,9 @@ def _siblings(scopes: Mapping[Scope, Expectation]) -> dict[str, Expectation]:
 
 def _timeline(
     minutes: Mapping[datetime, Sequence[tuple[Series, Tally]]], until: datetime, first_seen: datetime | None
-) -> list[tuple[datetime, dict[Scope, Tally]]]:
+) -> list[tuple[datetime, dict[DetectorScope, Tally]]]:
     """Every minute that counts as history, oldest first; a short silence is zeros, a long one is left out."""
-    timeline: list[tuple[datetime, dict[Scope, Tally]]] = []
+    timeline: list[tuple[datetime, dict[DetectorScope, Tally]]] = []
     previous: datetime | None = None
     for minute in [*sorted(minutes), until]:
         whole = previous is not None and minute - previous <= GAP_MINUTES * MINUTE
@@ -334,9 +334,9 @@ def _seen_share(minute: datetime, first_seen: datetime | None) -> Decimal:
     return _minutes(minute + MINUTE - first_seen)
 
 
-def _tallies(rows: Sequence[tuple[Series, Tally]], seen: Decimal) -> dict[Scope, Tally]:
-    amounts: defaultdict[Scope, Decimal] = defaultdict(Decimal)
-    events: defaultdict[Scope, int] = defaultdict(int)
+def _tallies(rows: Sequence[tuple[Series, Tally]], seen: Decimal) -> dict[DetectorScope, Tally]:
+    amounts: defaultdict[DetectorScope, Decimal] = defaultdict(Decimal)
+    events: defaultdict[DetectorScope, int] = defaultdict(int)
     for series, tally in rows:
         for scope in scopes_of(series):
             amounts[scope] += tally.amount

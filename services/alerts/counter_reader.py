@@ -15,7 +15,16 @@ from pathlib import Path
 import asyncpg
 
 from services.alerts.anomalies import MINUTE
-from services.alerts.counters import LEADERS_MAX, NOTHING, Counted, Counters, Leader, Part, Sum, edges
+from services.alerts.counters import (
+    LEADERS_MAX,
+    NOTHING,
+    CounterKey,
+    Counters,
+    CounterSum,
+    Leader,
+    Part,
+    edges,
+)
 from spendmeter.contracts.series import DIMENSIONS, Series
 from spendmeter.contracts.terms import Timeline
 from spendmeter.platform.sql import load_sql
@@ -86,7 +95,7 @@ class CounterReader:
         if len(self._named) < NAMED_MAX:
             self._named.add(minute)
 
-    async def look(self, now: datetime, wanted: Mapping[Counted, datetime]) -> None:
+    async def look(self, now: datetime, wanted: Mapping[CounterKey, datetime]) -> None:
         """Bring every counter up to `now`; `wanted`: each with the local midnight from which it is needed."""
         named, self._named = self._named, set()
         if not wanted:
@@ -100,7 +109,7 @@ class CounterReader:
         minutes = await self._count([open_minute], FOREVER, tuple(wanted), by_minute=True, leaders=False)
         counters.take_open(minutes, now)
 
-    async def lead(self, counted: Iterable[Counted], now: datetime) -> None:
+    async def lead(self, counted: Iterable[CounterKey], now: datetime) -> None:
         """Read the open minute of these counters again, with their leaders: an incident is to name them."""
         open_minute = now.replace(second=0, microsecond=0)
         of = tuple(dict.fromkeys(counted))
@@ -108,7 +117,7 @@ class CounterReader:
             of, await self._count([open_minute], FOREVER, of, by_minute=True, leaders=True)
         )
 
-    async def since(self, counted: Counted, start: datetime, end: datetime) -> Sum:
+    async def since(self, counted: CounterKey, start: datetime, end: datetime) -> CounterSum:
         """What was counted in the minutes of [start, end)."""
         part = Part(start=start, end=end)
         found = await self._read([part], (counted,))
@@ -125,9 +134,9 @@ class CounterReader:
                 self._series[row["series_id"]] = Series(**{name: row[name] for name in DIMENSIONS})
         return {series_id: self._series[series_id] for series_id in wanted}
 
-    async def _fill(self, wanted: Mapping[Counted, datetime]) -> None:
+    async def _fill(self, wanted: Mapping[CounterKey, datetime]) -> None:
         """Read what was never read: parts that are new, counters that are."""
-        runs: list[tuple[tuple[Counted, ...], list[Part]]] = []
+        runs: list[tuple[tuple[CounterKey, ...], list[Part]]] = []
         for part in self.counters.parts:
             missing = tuple(c for c, since in wanted.items() if part.end > since and c not in part.sums)
             if missing and runs and runs[-1][0] == missing and runs[-1][1][-1].end == part.start:
@@ -144,7 +153,7 @@ class CounterReader:
                 self.counters.put(part, part.sums | fresh, at_s)
                 part.dirty = dirty
 
-    async def _read_again(self, wanted: Mapping[Counted, datetime]) -> None:
+    async def _read_again(self, wanted: Mapping[CounterKey, datetime]) -> None:
         """New minutes that a total has named; then, as far as the allowance goes, other parts that one has,
         and what was read longest ago."""
         new = {part.start for part in self.counters.parts[-NEW_MINUTES:] if part.dirty}
@@ -164,10 +173,10 @@ class CounterReader:
         return time.monotonic() - part.read_at_s >= max(RE_READ_AGE_MIN_S, over_s / RE_READ_SHARE)
 
     async def _read(
-        self, parts: Sequence[Part], counted: tuple[Counted, ...]
-    ) -> dict[datetime, dict[Counted, Sum]]:
+        self, parts: Sequence[Part], counted: tuple[CounterKey, ...]
+    ) -> dict[datetime, dict[CounterKey, CounterSum]]:
         """By the start of each of these adjacent parts; in statements of a bounded span."""
-        found: defaultdict[datetime, dict[Counted, Sum]] = defaultdict(dict)
+        found: defaultdict[datetime, dict[CounterKey, CounterSum]] = defaultdict(dict)
         left = deque((part.start, part.start, part.end) for part in parts)  # part, from, to
         while left:
             pieces: list[tuple[datetime, datetime, datetime]] = []
@@ -189,11 +198,11 @@ class CounterReader:
         self,
         starts: list[datetime],
         end: datetime,
-        counted: tuple[Counted, ...],
+        counted: tuple[CounterKey, ...],
         *,
         by_minute: bool = False,
         leaders: bool = True,
-    ) -> dict[datetime, dict[Counted, Sum]]:
+    ) -> dict[datetime, dict[CounterKey, CounterSum]]:
         async with self._turn():
             began = time.monotonic()
             try:
@@ -209,10 +218,12 @@ class CounterReader:
             self._span = min(SPAN_MAX, self._span * 2)
         elif took_s > STATEMENT_S_MAX and not by_minute:
             self._span = max(MINUTE, _whole_minutes(self._span / 2))
-        found: defaultdict[datetime, dict[Counted, Sum]] = defaultdict(dict)
+        found: defaultdict[datetime, dict[CounterKey, CounterSum]] = defaultdict(dict)
         for row in rows:
             largest = tuple(map(Leader, row["leaders"] or (), row["amounts"] or ()))
-            found[row["at"]][counted[row["place"] - 1]] = Sum(row["effective"], row["provisional"], largest)
+            found[row["at"]][counted[row["place"] - 1]] = CounterSum(
+                row["effective"], row["provisional"], largest
+            )
         return found
 
 

@@ -28,7 +28,7 @@ LOOKS_MAX = 16
 """Readings kept for the rate of the last BURST_SPAN, a second apart when the stream flows."""
 
 
-class Counted(NamedTuple):
+class CounterKey(NamedTuple):
     """What is counted: money in `currency` of the series that have every (dimension, value); () = all."""
 
     currency: str
@@ -42,14 +42,14 @@ class Leader(NamedTuple):
     amount: Decimal
 
 
-class Sum(NamedTuple):
+class CounterSum(NamedTuple):
     """An amount, the part of it that is priced by an upper bound, and its largest series."""
 
     effective: Decimal
     provisional: Decimal
     leaders: tuple[Leader, ...] = ()
 
-    def plus(self, other: Sum) -> Sum:
+    def plus(self, other: CounterSum) -> CounterSum:
         """The exact sum. A leader's is what it spent where it was among the largest: so much at least."""
         add = EXACT.add
         leaders = self.leaders or other.leaders
@@ -59,10 +59,12 @@ class Sum(NamedTuple):
                 amounts[series_id] = add(amounts.get(series_id, ZERO), amount)
             ranked = sorted(amounts.items(), key=lambda item: -item[1])[:LEADERS_MAX]
             leaders = tuple(Leader(*each) for each in ranked)
-        return Sum(add(self.effective, other.effective), add(self.provisional, other.provisional), leaders)
+        return CounterSum(
+            add(self.effective, other.effective), add(self.provisional, other.provisional), leaders
+        )
 
 
-NOTHING = Sum(ZERO, ZERO)
+NOTHING = CounterSum(ZERO, ZERO)
 
 
 @dataclass(kw_only=True)
@@ -71,13 +73,13 @@ class Part:
 
     start: datetime
     end: datetime
-    sums: dict[Counted, Sum] = field(default_factory=dict)
+    sums: dict[CounterKey, CounterSum] = field(default_factory=dict)
     """Counters that are missing have not been read yet."""
     read_at_s: float = 0.0
     """By the monotonic clock: a step of the wall clock must not keep a part from being read again."""
     dirty: bool = False
 
-    def put(self, sums: Mapping[Counted, Sum], at_s: float) -> None:
+    def put(self, sums: Mapping[CounterKey, CounterSum], at_s: float) -> None:
         """Replace what was known of these counters by what was read at `at_s`."""
         self.sums = dict(sums)
         self.read_at_s, self.dirty = at_s, False
@@ -110,9 +112,11 @@ class Counters:
 
     def __init__(self) -> None:
         self.parts: list[Part] = []
-        self._open: dict[datetime, dict[Counted, Sum]] = {}
-        self._looks: deque[tuple[datetime, dict[tuple[Counted, datetime], Decimal]]] = deque(maxlen=LOOKS_MAX)
-        self._settled: dict[tuple[Counted, datetime, datetime], Sum] = {}
+        self._open: dict[datetime, dict[CounterKey, CounterSum]] = {}
+        self._looks: deque[tuple[datetime, dict[tuple[CounterKey, datetime], Decimal]]] = deque(
+            maxlen=LOOKS_MAX
+        )
+        self._settled: dict[tuple[CounterKey, datetime, datetime], CounterSum] = {}
 
     def lay_out(self, cut: Sequence[tuple[datetime, datetime]]) -> None:
         """Make the parts those of `cut`: known ones stay, finer ones become one, what is left is blank."""
@@ -121,20 +125,20 @@ class Counters:
         self.parts = [self._part(start, end) for start, end in cut]
         self._settled.clear()
 
-    def put(self, part: Part, sums: Mapping[Counted, Sum], at_s: float) -> None:
+    def put(self, part: Part, sums: Mapping[CounterKey, CounterSum], at_s: float) -> None:
         """A part was read."""
         part.put(sums, at_s)
         if part.end - part.start > MINUTE:
             self._settled.clear()
 
-    def take_open(self, minutes: Mapping[datetime, dict[Counted, Sum]], now: datetime) -> None:
+    def take_open(self, minutes: Mapping[datetime, dict[CounterKey, CounterSum]], now: datetime) -> None:
         """Take over the open minute and what is dated ahead of it, as read at `now`."""
         self._open = dict(minutes)
         since = now.replace(second=0, microsecond=0) - MINUTE
         self._looks.append((now, dict(self._recent(since, now))))
 
     def renew_open(
-        self, counted: Iterable[Counted], minutes: Mapping[datetime, Mapping[Counted, Sum]]
+        self, counted: Iterable[CounterKey], minutes: Mapping[datetime, Mapping[CounterKey, CounterSum]]
     ) -> None:
         """The same, read once more for some counters, with their leaders."""
         for each in counted:
@@ -152,7 +156,7 @@ class Counters:
                     part.dirty = part.dirty or minute < part.end
                     break
 
-    def of(self, counted: Counted, start: datetime, end: datetime) -> Sum:
+    def of(self, counted: CounterKey, start: datetime, end: datetime) -> CounterSum:
         """What [start, end), a period of the calendar, has come to."""
         result = self._settled_sum(counted, start, end)
         for part in self.parts:
@@ -163,7 +167,7 @@ class Counters:
                 result = result.plus(sums[counted])
         return result
 
-    def rate_per_hour(self, counted: Counted, now: datetime) -> Decimal:
+    def rate_per_hour(self, counted: CounterKey, now: datetime) -> Decimal:
         """How fast it goes now: over the last ten seconds, or the last two minutes where that is more.
 
         A runaway eight seconds old is invisible in two minutes; a steady scope is noise in ten seconds.
@@ -177,14 +181,16 @@ class Counters:
         gained = total(amount - before.get((counted, minute), ZERO) for minute, amount in recent.items())
         return max(steady, per_hour(gained, now - at))
 
-    def _recent(self, since: datetime, now: datetime) -> Iterable[tuple[tuple[Counted, datetime], Decimal]]:
+    def _recent(
+        self, since: datetime, now: datetime
+    ) -> Iterable[tuple[tuple[CounterKey, datetime], Decimal]]:
         minutes = [(part.start, part.sums) for part in self.parts[-2:]] + list(self._open.items())
         for minute, sums in minutes:
             if since <= minute <= now:
                 for counted, each in sums.items():
                     yield (counted, minute), each.effective
 
-    def _settled_sum(self, counted: Counted, start: datetime, end: datetime) -> Sum:
+    def _settled_sum(self, counted: CounterKey, start: datetime, end: datetime) -> CounterSum:
         """Hours and days, which seldom change; kept, for there may be hundreds of budgets over a quarter."""
         key = (counted, start, end)
         if key not in self._settled:

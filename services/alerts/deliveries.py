@@ -13,7 +13,7 @@ from pathlib import Path
 
 import asyncpg
 
-from services.alerts.notify import Answer
+from services.alerts.notify import DeliveryOutcome
 from services.alerts.notify.topic import TopicSender
 from services.alerts.notify.webhook import ATTEMPT_S_MAX, Endpoint, WebhookSender
 from services.alerts.store import TOPIC
@@ -85,12 +85,12 @@ class Deliveries:
         finally:
             self._busy[row["tenant"], row["channel_id"]] -= 1
 
-    async def _attempt(self, row: asyncpg.Record) -> Answer:
+    async def _attempt(self, row: asyncpg.Record) -> DeliveryOutcome:
         if row["channel_id"] == TOPIC:
             return await self._topic.send(delivery=row["id"], incident=row["incident_id"], body=row["body"])
         endpoint = await self._pool.fetchrow(SQL["endpoint"], row["tenant"], row["channel_id"])
         if endpoint is None:
-            return Answer(final=True, error="the channel is disabled or deleted")
+            return DeliveryOutcome(final=True, error="the channel is disabled or deleted")
         return await self._webhooks.send(
             Endpoint(**endpoint),
             delivery=row["id"],
@@ -99,7 +99,7 @@ class Deliveries:
             body=row["body"],
         )
 
-    async def _write_down(self, row: asyncpg.Record, answer: Answer) -> None:
+    async def _write_down(self, row: asyncpg.Record, answer: DeliveryOutcome) -> None:
         tenant, delivery, attempt = row["tenant"], row["id"], row["attempts"]
         delay = _delay(row)
         if answer.delivered:

@@ -18,7 +18,7 @@ from services.alerts.anomalies import (
     RULE_REVISION,
     TENANT,
     Anomaly,
-    Scope,
+    DetectorScope,
 )
 from services.alerts.budgets import Budget
 from spendmeter.contracts.incidents import (
@@ -37,7 +37,7 @@ EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Figures:
+class IncidentFigures:
     """What an incident says in numbers; amounts in the tenant's currency."""
 
     amount: Decimal
@@ -91,7 +91,7 @@ class Incident:
     resolution: str = ""
 
 
-def scope_of(incident: Incident) -> Scope:
+def scope_of(incident: Incident) -> DetectorScope:
     """An anomaly's scope as (dimension, value)."""
     return next(iter(incident.scope.items()), TENANT)
 
@@ -113,7 +113,11 @@ def per_hour(amount: Decimal, duration: timedelta) -> Decimal:
 
 
 def budget_incident(
-    budget: Budget, bounds: tuple[datetime, datetime], threshold: Decimal, figures: Figures, now: datetime
+    budget: Budget,
+    bounds: tuple[datetime, datetime],
+    threshold: Decimal,
+    figures: IncidentFigures,
+    now: datetime,
 ) -> Incident:
     """A threshold of a budget that was crossed in the period `bounds`."""
     return _opened(
@@ -134,7 +138,7 @@ def budget_incident(
 
 
 def anomaly_incident(
-    tenant: str, anomaly: Anomaly, currency: str, figures: Figures, now: datetime
+    tenant: str, anomaly: Anomaly, currency: str, figures: IncidentFigures, now: datetime
 ) -> Incident:
     """A scope far over its expectation; its episode is the minute in which that began."""
     return _opened(
@@ -153,7 +157,7 @@ def anomaly_incident(
     )
 
 
-def with_figures(incident: Incident, figures: Figures, now: datetime) -> Incident:
+def with_figures(incident: Incident, figures: IncidentFigures, now: datetime) -> Incident:
     """The same incident with the amounts of `now`; its peak is never lowered."""
     peak = max(incident.peak_per_hour, figures.rate_per_hour)
     return replace(incident, updated_at=now, peak_per_hour=peak, **_columns(figures))
@@ -186,7 +190,7 @@ def event_of(incident: Incident, transition: Transition, at: datetime) -> Incide
     )
 
 
-def _opened(now: datetime, figures: Figures, **columns: Any) -> Incident:
+def _opened(now: datetime, figures: IncidentFigures, **columns: Any) -> Incident:
     digest = _digest(sorted(columns["scope"].items()))
     start, threshold = columns.get("period_start"), columns.get("threshold_percent")
     key = [columns["tenant"], columns["rule_id"], columns["rule_revision"], digest.hex()]
@@ -197,7 +201,7 @@ def _opened(now: datetime, figures: Figures, **columns: Any) -> Incident:
     )  # fmt: skip
 
 
-def _columns(figures: Figures) -> dict[str, Any]:
+def _columns(figures: IncidentFigures) -> dict[str, Any]:
     top = figures.top_contributor
     columns = dict(vars(figures))
     columns["top_contributor"] = {"dimensions": top.dimensions, "amount": top.amount, "share": top.share}

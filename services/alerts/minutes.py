@@ -17,7 +17,7 @@ from services.alerts.anomalies import (
     MINUTE,
     NAMING_ORDER,
     SERIES_REMEMBERED_MAX,
-    Scope,
+    DetectorScope,
     Spent,
     Tally,
     within,
@@ -68,11 +68,11 @@ class Recent:
         if not self._looks or not timedelta() <= now - self._looks[-1][0] < LOOKS_APART:
             self._looks.append((now, {(row.minute, row.series): row.amount for row in spent}))
 
-    def of(self, scope: Scope, since: datetime, until: datetime) -> list[Spent]:
+    def of(self, scope: DetectorScope, since: datetime, until: datetime) -> list[Spent]:
         """A scope's rows in the minutes from `since` to `until`."""
         return [row for row in self.spent if since <= row.minute <= until and within(row.series, scope)]
 
-    def rate_per_hour(self, scope: Scope, now: datetime) -> Decimal:
+    def rate_per_hour(self, scope: DetectorScope, now: datetime) -> Decimal:
         """How fast it goes now: over the last ten seconds, or the last two minutes where that is more."""
         since = now.replace(second=0, microsecond=0) - MINUTE
         rows = self.of(scope, since, now)

@@ -19,7 +19,7 @@ from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.settings import Settings
 
 
-class _Touched(msgspec.Struct, frozen=True, kw_only=True):
+class _TotalHead(msgspec.Struct, frozen=True, kw_only=True):
     """What wakes of a total: amounts are read from the rollups, so nobody decodes them here."""
 
     type: Literal["spendmeter.total.v1"] = "spendmeter.total.v1"
@@ -27,7 +27,7 @@ class _Touched(msgspec.Struct, frozen=True, kw_only=True):
     bucket_start: Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-_decode_touched = msgspec.json.Decoder(_Touched).decode
+_decode_head = msgspec.json.Decoder(_TotalHead).decode
 
 
 class _ConsumerOnly(BootStrategy):
@@ -84,7 +84,7 @@ def totals_app(
     async def wake(stream: Any) -> None:
         async for value in stream:
             try:
-                touched = _decode_touched(value or b"")
+                touched = _decode_head(value or b"")
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 on_undecodable()
             else:

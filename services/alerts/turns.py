@@ -17,7 +17,7 @@ AT_ONCE_MAX = 4
 """Statements of looks at a time: leaves connections for deliveries, neither waits for the other."""
 
 Pass = Literal["budgets", "anomalies"]
-_Place = tuple[bool, float, int]
+_TurnOrder = tuple[bool, float, int]
 
 
 class Turns:
@@ -85,7 +85,7 @@ class Turns:
             self._take(chosen[0])
             chosen[3].set_result(None)
 
-    def _place(self, waiter: tuple[str, Pass, int, asyncio.Future[None]]) -> _Place:
+    def _place(self, waiter: tuple[str, Pass, int, asyncio.Future[None]]) -> _TurnOrder:
         tenant, of, came, _ = waiter
         return of != "budgets", self._level_of(tenant), came
 

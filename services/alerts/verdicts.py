@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from services.alerts.anomalies import Learned, detect, is_hot
 from services.alerts.budgets import Budget, highest_breach
-from services.alerts.counters import Counted, Counters, Sum
+from services.alerts.counters import CounterKey, Counters, CounterSum
 from services.alerts.incidents import (
     HOUR,
     MICROSECOND,
-    Figures,
     Incident,
+    IncidentFigures,
     anomaly_incident,
     budget_incident,
     per_hour,
@@ -24,7 +24,7 @@ from services.alerts.incidents import (
     top_contributor,
 )
 from services.alerts.minutes import Recent, by_series
-from services.alerts.words import Teller
+from services.alerts.words import Wording
 from spendmeter.contracts.money import EXACT, divided, quantised, total
 from spendmeter.contracts.series import Series
 from spendmeter.contracts.terms import Timeline
@@ -51,16 +51,18 @@ def periods(budget: Budget, now: datetime, calendar: Timeline) -> list[tuple[dat
     return [bounds for bounds in ([running] if only else [closing, running]) if budget.has(bounds)]
 
 
-def counted(scope: Mapping[str, str], currency: str) -> Counted:
+def counter_key(scope: Mapping[str, str], currency: str) -> CounterKey:
     """The counter of a budget's filter or an incident's scope."""
-    return Counted(currency, tuple(sorted(scope.items())))
+    return CounterKey(currency, tuple(sorted(scope.items())))
 
 
-def wanted(budgets: Iterable[Budget], now: datetime, calendar: Timeline) -> dict[Counted, datetime]:
+def counters_needed(
+    budgets: Iterable[Budget], now: datetime, calendar: Timeline
+) -> dict[CounterKey, datetime]:
     """The counters of these budgets, each with the beginning of its earliest period."""
-    since: dict[Counted, datetime] = {}
+    since: dict[CounterKey, datetime] = {}
     for budget in budgets:
-        counter = counted(budget.filter, budget.currency)
+        counter = counter_key(budget.filter, budget.currency)
         for start, _ in periods(budget, now, calendar):
             since[counter] = min(since.get(counter, start), start)
     return since
@@ -76,7 +78,7 @@ class _Breach(NamedTuple):
     budget: Budget
     bounds: tuple[datetime, datetime]
     threshold: Decimal
-    spent: Sum
+    spent: CounterSum
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +91,7 @@ class BudgetLook:
     counters: Counters
     series: Mapping[bytes, Series] = field(default_factory=dict)
     """Of leaders, by id; a leader that is missing is nobody's top contributor."""
-    teller: Teller
+    wording: Wording
 
     def proposals(self, current: Sequence[Incident]) -> list[Incident]:
         """Incidents to open, given those that are open."""
@@ -97,7 +99,7 @@ class BudgetLook:
         for budget, bounds, threshold, spent in self.breached(current):
             figures = self.figures(budget, bounds, spent)
             incident = budget_incident(budget, bounds, threshold, figures, self.now)
-            opened.append(self.teller.told(incident))
+            opened.append(self.wording.with_words(incident))
         return opened
 
     def breached(self, current: Sequence[Incident]) -> list[_Breach]:
@@ -109,7 +111,7 @@ class BudgetLook:
                 told[key].append(incident.threshold_percent)
         found = []
         for budget in self.budgets:
-            counter = counted(budget.filter, budget.currency)
+            counter = counter_key(budget.filter, budget.currency)
             for bounds in periods(budget, self.now, self.calendar):
                 spent = self.counters.of(counter, *bounds)
                 known = told.get((budget.id, budget.revision, bounds[0]), ())
@@ -130,10 +132,12 @@ class BudgetLook:
         assert incident.period_end is not None
         return "its period is over" if self.now >= incident.period_end + CLOSING else ""
 
-    def figures(self, budget: Budget, bounds: tuple[datetime, datetime], spent: Sum) -> Figures:
+    def figures(
+        self, budget: Budget, bounds: tuple[datetime, datetime], spent: CounterSum
+    ) -> IncidentFigures:
         """What an incident of the budget says in numbers."""
         usual = per_hour(budget.amount, bounds[1] - bounds[0])
-        rate = self.counters.rate_per_hour(counted(budget.filter, budget.currency), self.now)
+        rate = self.counters.rate_per_hour(counter_key(budget.filter, budget.currency), self.now)
         return figures_of(spent, self.series, expected=budget.amount, usual=usual, rate=rate)
 
 
@@ -146,7 +150,7 @@ class AnomalyLook:
     currency: str
     recent: Recent
     learned: Learned
-    teller: Teller
+    wording: Wording
 
     def proposals(self, current: Sequence[Incident]) -> list[Incident]:
         """Incidents to open, given those that are open or cooling down."""
@@ -157,7 +161,7 @@ class AnomalyLook:
             rows = self.recent.of(anomaly.scope, anomaly.began_at, self.now)
             amounts = by_series(rows)
             amount = total(amounts.values())
-            figures = Figures(
+            figures = IncidentFigures(
                 amount=amount,
                 expected=_over(usual, self.now - anomaly.began_at),
                 rate_per_hour=self.recent.rate_per_hour(anomaly.scope, self.now),
@@ -166,7 +170,7 @@ class AnomalyLook:
                 top_contributor=top_contributor(amounts, amount),
             )
             incident = anomaly_incident(self.tenant, anomaly, self.currency, figures, self.now)
-            opened.append(self.teller.told(incident))
+            opened.append(self.wording.with_words(incident))
         return opened
 
     def is_hot(self, incident: Incident) -> bool:
@@ -188,8 +192,8 @@ class AnomalyLook:
         return self.now if hot else max(incident.hot_at, incident.began_at)
 
     def figures(
-        self, incident: Incident, spent: Sum, series: Mapping[bytes, Series], until: datetime
-    ) -> Figures:
+        self, incident: Incident, spent: CounterSum, series: Mapping[bytes, Series], until: datetime
+    ) -> IncidentFigures:
         """Its figures; `spent`: what its scope spent from its beginning to `until`."""
         usual = incident.expected_per_hour
         expected = _over(usual, until - incident.began_at)
@@ -198,11 +202,11 @@ class AnomalyLook:
 
 
 def figures_of(
-    spent: Sum, series: Mapping[bytes, Series], *, expected: Decimal, usual: Decimal, rate: Decimal
-) -> Figures:
+    spent: CounterSum, series: Mapping[bytes, Series], *, expected: Decimal, usual: Decimal, rate: Decimal
+) -> IncidentFigures:
     """Figures of what was counted; `series`: its leaders' dimensions by id."""
     leaders = {series[each.series_id]: each.amount for each in spent.leaders if each.series_id in series}
-    return Figures(
+    return IncidentFigures(
         amount=spent.effective,
         expected=expected,
         rate_per_hour=rate,

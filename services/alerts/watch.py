@@ -23,8 +23,8 @@ from services.alerts.learning import Learner
 from services.alerts.minute_reader import MinuteReader
 from services.alerts.store import Store, TenantRules
 from services.alerts.turns import Pass, Turns
-from services.alerts.verdicts import AnomalyLook, BudgetLook, counted, figures_of, is_due, wanted
-from services.alerts.words import Teller, key_ids
+from services.alerts.verdicts import AnomalyLook, BudgetLook, counter_key, counters_needed, figures_of, is_due
+from services.alerts.words import Wording, key_ids
 from spendmeter.contracts.money import ZERO
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.telemetry import Meters, log
@@ -105,21 +105,23 @@ class TenantWatch:
         watched = [
             budget for budget in rules.budgets if not trouble(budget, budget.currency_of(rules.calendar, now))
         ]
-        await reader.look(now, wanted(watched, now, rules.calendar))
+        await reader.look(now, counters_needed(watched, now, rules.calendar))
         current = await self._store.current(self._tenant, now)
         look = BudgetLook(
             now=now,
             calendar=rules.calendar,
             budgets=watched,
             counters=reader.counters,
-            teller=Teller(zone=terms.zone, portal_url=self._shared.portal_url),
+            wording=Wording(zone=terms.zone, portal_url=self._shared.portal_url),
         )
         self._shared.meters.add("spendmeter.alerts.evaluations", len(watched), kind="budget")
         if crossed := look.breached(current):
-            await reader.lead((counted(each.budget.filter, each.budget.currency) for each in crossed), now)
+            await reader.lead(
+                (counter_key(each.budget.filter, each.budget.currency) for each in crossed), now
+            )
             leaders = [leader for each in look.breached(current) for leader in each.spent.leaders]
             look = replace(look, series=await reader.series(leaders))
-            look = replace(look, teller=await self._named(look.teller, look.proposals(current)))
+            look = replace(look, wording=await self._named(look.wording, look.proposals(current)))
             # Again under the tenant's lock: what another worker opened meanwhile counts as open.
             await self._store.open(self._tenant, now, look.proposals)
         for incident in current:
@@ -140,11 +142,11 @@ class TenantWatch:
             currency=terms.currency,
             recent=self._minutes.recent,
             learned=self._minutes.learned,
-            teller=Teller(zone=terms.zone, portal_url=self._shared.portal_url),
+            wording=Wording(zone=terms.zone, portal_url=self._shared.portal_url),
         )
         self._shared.meters.add("spendmeter.alerts.evaluations", kind="anomaly")
         if proposed := look.proposals(current):
-            look = replace(look, teller=await self._named(look.teller, proposed))
+            look = replace(look, wording=await self._named(look.wording, proposed))
             await self._store.open(self._tenant, now, look.proposals)
         for incident in current:
             if incident.kind == "anomaly" and incident.state != "resolved":
@@ -159,7 +161,7 @@ class TenantWatch:
         assert incident.period_end is not None
         budget, reader = look.budget_of(incident), self._counters
         bounds = (incident.period_start, incident.period_end)
-        counter = counted(incident.scope, incident.currency)
+        counter = counter_key(incident.scope, incident.currency)
         if ending:  # nothing counts for it any more
             spent = await reader.since(counter, bounds[0], min(bounds[1], look.now + timedelta(hours=1)))
         else:
@@ -172,7 +174,7 @@ class TenantWatch:
             figures = figures_of(
                 spent, series, expected=incident.expected, usual=incident.expected_per_hour, rate=ZERO
             )
-        await self._renew(look.teller, incident, with_figures(incident, figures, look.now), ending)
+        await self._renew(look.wording, incident, with_figures(incident, figures, look.now), ending)
 
     async def _follow_anomaly(self, look: AnomalyLook, incident: Incident) -> None:
         hot = look.is_hot(incident)
@@ -183,23 +185,23 @@ class TenantWatch:
             return  # what is spent after the burst is no news, and its figures stay those of the burst
         until = look.until(incident, hot)
         after = until.replace(second=0, microsecond=0) + MINUTE
-        counter = counted(incident.scope, incident.currency)
+        counter = counter_key(incident.scope, incident.currency)
         spent = await self._episodes.since(counter, incident.began_at.replace(second=0, microsecond=0), after)
         series = await self._episodes.series(spent.leaders)
         renewed = with_figures(incident, look.figures(incident, spent, series, until), look.now)
-        await self._renew(look.teller, incident, renewed, ending)
+        await self._renew(look.wording, incident, renewed, ending)
 
-    async def _renew(self, teller: Teller, before: Incident, after: Incident, ending: str) -> None:
+    async def _renew(self, wording: Wording, before: Incident, after: Incident, ending: str) -> None:
         if ending:
             after = resolved(after, ending, after.updated_at)
-        told = (await self._named(teller, [after])).told(after)
+        told = (await self._named(wording, [after])).with_words(after)
         await (self._store.resolve if ending else self._store.update)(before, told)
 
-    async def _named(self, teller: Teller, incidents: Iterable[Incident]) -> Teller:
-        """The teller, with the names of the keys that these incidents speak of."""
+    async def _named(self, wording: Wording, incidents: Iterable[Incident]) -> Wording:
+        """The wording, with the names of the keys that these incidents speak of."""
         unknown = {key for one in incidents for key in key_ids(one) if key not in one.key_names}
         names = await self._store.key_names(self._tenant, sorted(unknown)) if unknown else {}
-        return replace(teller, key_names=names)
+        return replace(wording, key_names=names)
 
     async def _keep_looking(self, of: Pass, look: Callable[[], Awaitable[None]]) -> None:
         turns, woken = self._shared.turns, self._woken[of]

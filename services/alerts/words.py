@@ -18,7 +18,7 @@ AROUND = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Teller:
+class Wording:
     """What words need beside the incident: the tenant's zone, names of keys, and where the portal is."""
 
     zone: ZoneInfo
@@ -27,7 +27,7 @@ class Teller:
     portal_url: str = ""
     """'' = nobody has said."""
 
-    def told(self, incident: Incident) -> Incident:
+    def with_words(self, incident: Incident) -> Incident:
         """The incident with the words that its figures deserve."""
         names = {**incident.key_names, **self.key_names}
         known = {key: names[key] for key in key_ids(incident) if key in names}

@@ -47,7 +47,7 @@ ByPartition = dict[int, list[Record]]
 
 
 @dataclass(eq=False)
-class _Waiting:
+class _WaitingRequest:
     """One request: its records, and whether the broker acknowledged them all."""
 
     records: ByPartition
@@ -74,7 +74,7 @@ class Publisher:
         self._make_producer = make_producer
         self._trouble = "not connected to Kafka yet"
         self._partitions = 0
-        self._queue: list[_Waiting] = []
+        self._queue: list[_WaitingRequest] = []
         self._queued_events = 0
         self._wanted = asyncio.Event()
         self._full = asyncio.Event()
@@ -94,7 +94,7 @@ class Publisher:
         unknown, unless nothing was sent because the broker was away to begin with."""
         if trouble := self.trouble():
             raise unavailable(f"{trouble}; nothing was sent")
-        waiting = _Waiting(by_partition(events, self._partitions, headers))
+        waiting = _WaitingRequest(by_partition(events, self._partitions, headers))
         if not waiting.records:
             return
         self._queue.append(waiting)
@@ -186,7 +186,7 @@ class Publisher:
                 raise failure
             self._flush_began = None
 
-    def _take(self) -> list[_Waiting]:
+    def _take(self) -> list[_WaitingRequest]:
         """Everything that waits, but for requests that were answered (with a 503) before their turn came."""
         taken = [waiting for waiting in self._queue if not waiting.acknowledged.done()]
         self._queue, self._queued_events = [], 0
@@ -195,12 +195,12 @@ class Publisher:
         return taken
 
     @staticmethod
-    def _fail(taken: Iterable[_Waiting]) -> None:
+    def _fail(taken: Iterable[_WaitingRequest]) -> None:
         for waiting in taken:
             if not waiting.acknowledged.done():
                 waiting.acknowledged.set_result(False)
 
-    async def _flush(self, producer: AIOKafkaProducer, taken: list[_Waiting]) -> BaseException | None:
+    async def _flush(self, producer: AIOKafkaProducer, taken: list[_WaitingRequest]) -> BaseException | None:
         """Send it all, tell every request how its own batches fared, and return the first failure."""
         merged: ByPartition = {}
         for waiting in taken:

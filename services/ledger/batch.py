@@ -23,7 +23,7 @@ class LossFound(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progress:
+class BookPosition:
     """How far the book has applied a partition: positions.* of that partition."""
 
     partition: int
@@ -49,7 +49,7 @@ class Stray:
 class Batch:
     """What one transaction applies. `usage` holds each identity once: its first copy in this batch."""
 
-    before: Progress
+    before: BookPosition
     position: int
     next_origin: int
     usage: dict[str, RatedUsage] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class Batch:
     of it again."""
 
 
-def collect(before: Progress, records: Sequence[tuple[int, bytes | None]]) -> Batch:
+def collect(before: BookPosition, records: Sequence[tuple[int, bytes | None]]) -> Batch:
     """Sort `records` ((offset, value), in order) into a Batch. Raises LossFound when usage.events was
     created anew under the book's feet."""
     batch = Batch(before=before, position=before.position, next_origin=before.next_origin)
@@ -113,7 +113,7 @@ def _take(batch: Batch, record: RatedUsage | RejectedUsage | PassedHoles) -> Non
         batch.usage[record.identity] = record
 
 
-def _not_ours(origin: Origin, prev: int, before: Progress) -> str:
+def _not_ours(origin: Origin, prev: int, before: BookPosition) -> str:
     """Why a well-formed record cannot be rating's answer on this partition; '' = it can."""
     if origin.partition != before.partition:
         return f"answers partition {origin.partition} but lies on partition {before.partition}"

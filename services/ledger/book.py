@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from services.ledger.batch import Batch, Progress
+from services.ledger.batch import Batch, BookPosition
 from services.ledger.rollup import RollupKey, RollupSum, rollup
 from spendmeter.contracts.events import identity
 from spendmeter.contracts.rated import STATUSES, RatedUsage
@@ -36,7 +36,7 @@ _REASONS = {
     "conflict": "another event with the same tenant, source and id was booked before; that one stays",
 }
 
-Connection = Any
+BookConnection = Any
 SeriesKey = tuple[str, str]
 """(tenant, series id in hex)."""
 
@@ -53,7 +53,7 @@ class PositionMoved(Exception):
 class Booked:
     """What a committed transaction changed."""
 
-    progress: Progress
+    progress: BookPosition
     outcomes: Counter[str]
     """Count by outcome: the five statuses, duplicate, conflict, rejected, holes."""
     touched: Sequence[tuple[str, str, datetime]]
@@ -64,18 +64,20 @@ class Booked:
     """Events in another currency than their tenant's terms say: listed in late_rated."""
 
 
-async def prepare(connection: Connection) -> None:
+async def prepare(connection: BookConnection) -> None:
     """Make the connection's staging table; once a connection."""
     await connection.execute(SQL["stage"])
 
 
-async def read_progress(connection: Connection, partition: int) -> Progress | None:
+async def read_progress(connection: BookConnection, partition: int) -> BookPosition | None:
     """How far the partition has been applied; None before its first start."""
     row = await connection.fetchrow(SQL["progress"], partition)
-    return None if row is None else Progress(**row)
+    return None if row is None else BookPosition(**row)
 
 
-async def book(connection: Connection, batch: Batch, known_series: Set[SeriesKey] = frozenset()) -> Booked:
+async def book(
+    connection: BookConnection, batch: Batch, known_series: Set[SeriesKey] = frozenset()
+) -> Booked:
     """Apply `batch` in one transaction.
 
     Raises PositionMoved when it was applied already, what refusals.py sorts when the database refuses it
@@ -129,14 +131,14 @@ async def book(connection: Connection, batch: Batch, known_series: Set[SeriesKey
     )
 
 
-async def _stage(connection: Connection, batch: Batch) -> None:
+async def _stage(connection: BookConnection, batch: Batch) -> None:
     if batch.usage:
         await connection.copy_records_to_table(
             "stage", records=_staged(batch.usage.values()), columns=_STAGE_COLUMNS, schema_name="pg_temp"
         )
 
 
-async def _claim(connection: Connection, batch: Batch) -> tuple[list[RatedUsage], dict[str, str]]:
+async def _claim(connection: BookConnection, batch: Batch) -> tuple[list[RatedUsage], dict[str, str]]:
     """Claim the batch's identities: the events that are new, and the hashes of those that are not."""
     if not batch.usage:
         return [], {}
@@ -178,7 +180,7 @@ def _classified(batch: Batch, known: dict[str, str]) -> list[tuple[RatedUsage, s
 
 
 async def _insert_series(
-    connection: Connection, booked: Iterable[RatedUsage], known: Set[SeriesKey]
+    connection: BookConnection, booked: Iterable[RatedUsage], known: Set[SeriesKey]
 ) -> frozenset[SeriesKey]:
     new = {
         (event.tenant, event.series_id): event.series
@@ -194,7 +196,7 @@ async def _insert_series(
     return frozenset(new)
 
 
-async def _add_to_rollups(connection: Connection, shard: int, sums: dict[RollupKey, RollupSum]) -> None:
+async def _add_to_rollups(connection: BookConnection, shard: int, sums: dict[RollupKey, RollupSum]) -> None:
     if not sums:
         return
     rows = [
@@ -254,7 +256,10 @@ def _by_key(unbooked: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 
 
 async def _account(
-    connection: Connection, batch: Batch, booked: list[RatedUsage], classified: list[tuple[RatedUsage, str]]
+    connection: BookConnection,
+    batch: Batch,
+    booked: list[RatedUsage],
+    classified: list[tuple[RatedUsage, str]],
 ) -> Counter[str]:
     """Count every offset passed under its tenant and outcome; returns the sums over tenants."""
     by_tenant: defaultdict[str, Counter[str]] = defaultdict(Counter)

@@ -17,9 +17,9 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError, OffsetOutOfRangeError
 from aiokafka.structs import ConsumerRecord
 from opentelemetry import trace
 
-from services.ledger.batch import LossFound, Progress, collect, refused_by_database
+from services.ledger.batch import BookPosition, LossFound, collect, refused_by_database
 from services.ledger.book import SQL, Booked, PositionMoved, SeriesKey, book, read_progress
-from services.ledger.refusals import BadData, telling_bad_data, why_it_stands
+from services.ledger.refusals import BadData, raising_bad_data, standstill_reason
 from services.ledger.totals import Totals
 from spendmeter.contracts.rated import RatedUsage, decode_rated, encode_rated
 from spendmeter.platform.heartbeat import Heartbeat
@@ -58,7 +58,7 @@ class Lane:
         self.partition = partition
         self.rated = rated
         self.events = events
-        self.progress: Progress | None = None
+        self.progress: BookPosition | None = None
         self.ahead = False
         """Whether records lately lay behind a hole: something is missing until rating sends it again."""
         self.stopped = ""
@@ -106,7 +106,7 @@ class Lane:
                 log().info("position moved under us: reading it again", partition=self.partition)
             except asyncpg.IntegrityConstraintViolationError as error:
                 # No record is to blame, so none is rejected: look again what the book says, until it fits.
-                self._stand_still(why_it_stands(self.partition, error))
+                self._stand_still(standstill_reason(self.partition, error))
                 await asyncio.sleep(backoff_s)
                 backoff_s = min(backoff_s * 2, BACKOFF_S_MAX)
             except LossFound as loss:
@@ -191,7 +191,7 @@ class Lane:
         began = time.monotonic()
         try:
             async with self._pool.acquire() as connection:
-                with telling_bad_data():
+                with raising_bad_data():
                     booked = await book(connection, batch, self._series)
         except BadData as refusal:
             if len(records) > 1:

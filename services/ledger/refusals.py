@@ -28,7 +28,7 @@ class BadData(Exception):
 
 
 @contextmanager
-def telling_bad_data() -> Iterator[None]:
+def raising_bad_data() -> Iterator[None]:
     """Raises BadData for what is wrong with a record; every other error passes through."""
     try:
         yield
@@ -40,7 +40,7 @@ def telling_bad_data() -> Iterator[None]:
         raise
 
 
-def why_it_stands(partition: int, error: asyncpg.IntegrityConstraintViolationError) -> str:
+def standstill_reason(partition: int, error: asyncpg.IntegrityConstraintViolationError) -> str:
     """The reason to show while a refusal lasts that no record is to blame for."""
     if isinstance(error, asyncpg.CheckViolationError) and not error.constraint_name:
         # Postgres reports a missing partition as a CHECK without a name; its message holds names alone.

@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from services.ledger.book import SeriesKey
-from services.ledger.touched import TENANT_KEYS_MIN, Key, Touched
+from services.ledger.touched import TENANT_KEYS_MIN, Touched, TouchedKey
 from spendmeter.contracts.money import plain
 from spendmeter.contracts.series import DIMENSIONS, Series
 from spendmeter.contracts.topics import partition_of
@@ -49,7 +49,7 @@ class Totals:
         self._touched = Touched()
         self._series: dict[SeriesKey, Series] = {}
 
-    def touch(self, touched: Iterable[Key]) -> None:
+    def touch(self, touched: Iterable[TouchedKey]) -> None:
         """These rollups have changed."""
         if passed_over := self._touched.add(touched):
             self._meters.add("spendmeter.ledger.totals.passed_over", passed_over)
@@ -74,7 +74,7 @@ class Totals:
                 self.touch(touched)
                 log().warning("totals wait", count=len(self._touched), error=type(error).__name__)
 
-    async def _publish(self, touched: list[Key]) -> None:
+    async def _publish(self, touched: list[TouchedKey]) -> None:
         if not touched:
             return
         await self._learn_series({(tenant, series_id) for tenant, series_id, _ in touched})

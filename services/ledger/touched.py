@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable
 from datetime import datetime
 
-Key = tuple[str, str, datetime]
+TouchedKey = tuple[str, str, datetime]
 """(tenant, series id in hex, minute)."""
 
 KEYS_MAX = 100_000
@@ -29,7 +29,7 @@ class Touched:
     def __len__(self) -> int:
         return sum(self._counts.values())
 
-    def add(self, keys: Iterable[Key]) -> int:
+    def add(self, keys: Iterable[TouchedKey]) -> int:
         """Remember these; how many were not, for their tenant is over its share."""
         passed_over = 0
         for tenant, series_id, minute in keys:
@@ -46,9 +46,9 @@ class Touched:
             self._counts[tenant] = count + 1
         return passed_over
 
-    def take(self, number: int) -> list[Key]:
+    def take(self, number: int) -> list[TouchedKey]:
         """At most `number` keys, and forget them: tenants in turns, and each tenant's minutes in turns."""
-        taken: list[Key] = []
+        taken: list[TouchedKey] = []
         waiting = deque(self._by_tenant)
         while waiting and len(taken) < number:
             tenant = waiting.popleft()

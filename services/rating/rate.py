@@ -41,7 +41,7 @@ REASON_CHARACTERS_MAX = 500
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
-class Answer(Struct, frozen=True, gc=False):
+class RatedRecord(Struct, frozen=True, gc=False):
     """A record for `usage.rated`; `outcome` is the event's status, or "rejected"."""
 
     key: bytes | None
@@ -49,7 +49,7 @@ class Answer(Struct, frozen=True, gc=False):
     outcome: str
 
 
-class Answers:
+class RecordRater:
     """`answer` for record after record; what it remembers are ids of series."""
 
     def __init__(self, age_max: timedelta) -> None:
@@ -65,7 +65,7 @@ class Answers:
         prev: int,
         book: PriceBook,
         now: datetime,
-    ) -> Answer:
+    ) -> RatedRecord:
         """The answer to one record. `now` is when the record was put on the topic, so that a replay says the
         same; `prev` is the offset delivered before it."""
         try:
@@ -76,14 +76,16 @@ class Answers:
                 _check_bounds(event, book.bounds, now)
             rating = rate(event, book)
         except EventError as error:
-            return Answer(None, _rejected(raw or b"", origin, prev, str(error)), "rejected")
+            return RatedRecord(None, _rejected(raw or b"", origin, prev, str(error)), "rejected")
         except Inexact:
             reason = "the cost of these quantities has more digits than money holds"
-            return Answer(None, _rejected(raw or b"", origin, prev, reason), "rejected")
+            return RatedRecord(None, _rejected(raw or b"", origin, prev, reason), "rejected")
         assert raw is not None, "_read refuses None"
         name = identity(event.tenant, event.source, event.id)
         usage = counted(event.data.usage, book.parents, _received_at(event, now))
-        return Answer(name, self._rated(raw, event, time, name, rating, origin, prev, usage), rating.status)
+        return RatedRecord(
+            name, self._rated(raw, event, time, name, rating, origin, prev, usage), rating.status
+        )
 
     def _rated(
         self,
@@ -162,7 +164,7 @@ def _check_bounds(event: UsageEvent, bounds: Mapping[str, tuple[int, datetime]],
             check_bound(unit, quantity, bound[0])
 
 
-class _Sender(Struct):
+class _RejectedHead(Struct):
     """What a rejection may say of an event, as far as it can be read."""
 
     tenant: object = ""
@@ -171,14 +173,14 @@ class _Sender(Struct):
     id: object = ""
 
 
-_decode_sender = msgspec.json.Decoder(_Sender).decode
+_decode_head = msgspec.json.Decoder(_RejectedHead).decode
 
 
 def _rejected(raw: bytes, origin: Origin, prev: int, reason: str) -> bytes:
     try:
-        sender = _decode_sender(raw)
+        sender = _decode_head(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError):
-        sender = _Sender()
+        sender = _RejectedHead()
     return encode_rated(
         RejectedUsage(
             origin=origin,

@@ -23,9 +23,9 @@ from aiokafka.errors import (
 from aiokafka.structs import ConsumerRecord, RecordMetadata
 from opentelemetry import trace
 
-from services.rating.catalog import Catalog
-from services.rating.lanes import Lane, created_anew, open_lane
-from services.rating.rate import Answers
+from services.rating.catalog_follower import CatalogFollower
+from services.rating.partition_state import PartitionState, created_anew, open_lane
+from services.rating.rate import RecordRater
 from spendmeter.contracts.rated import Origin, PassedHoles, encode_rated
 from spendmeter.contracts.topics import CATALOG, USAGE_EVENTS, USAGE_RATED
 from spendmeter.platform.heartbeat import Heartbeat
@@ -60,13 +60,13 @@ class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships n
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._meters = Meters()
-        self._answers = Answers(timedelta(days=settings.event_age_max_days))
+        self._answers = RecordRater(timedelta(days=settings.event_age_max_days))
         self._events = settings.topic_prefix + USAGE_EVENTS.name
         self._rated = settings.topic_prefix + USAGE_RATED.name
-        self._lanes: dict[TopicPartition, Lane] = {}
+        self._lanes: dict[TopicPartition, PartitionState] = {}
         self._topic_id = ""
         """Of usage.events when this process first saw it."""
-        self._seen: dict[TopicPartition, Lane] = {}
+        self._seen: dict[TopicPartition, PartitionState] = {}
         """The last lane of each partition, also of those that are somebody else's by now."""
         self._anew = ""
         self._round = asyncio.Lock()
@@ -76,7 +76,7 @@ class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships n
         self._answered = Heartbeat("the broker answered", ANSWER_AGE_S_MAX)
         self._rounded = Heartbeat("answers of a round were acknowledged", ROUND_AGE_S_MAX)
         self._timeouts = 0
-        self._catalog: Catalog | None = None
+        self._catalog: CatalogFollower | None = None
         self._closing: list[Callable[[], Awaitable[None]]] = []
         self._consumer: AIOKafkaConsumer
         self._producer: AIOKafkaProducer
@@ -119,7 +119,7 @@ class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships n
             while True:
                 await self._go_round(catalog)
 
-    async def _connect(self) -> Catalog:
+    async def _connect(self) -> CatalogFollower:
         """Connect and read the catalog to its end, for as long as it takes."""
         settings = self._settings
         while True:
@@ -138,7 +138,7 @@ class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships n
             try:
                 await self._admin.__aenter__()
                 await reader.start()
-                catalog = Catalog(reader, settings.topic_prefix + CATALOG.name, self._meters)
+                catalog = CatalogFollower(reader, settings.topic_prefix + CATALOG.name, self._meters)
                 await catalog.read_to_end()
                 await group.start()
                 await self._producer.start()
@@ -156,7 +156,7 @@ class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships n
 
     # -- a round --------------------------------------------------------------------------------------------
 
-    async def _go_round(self, catalog: Catalog) -> None:
+    async def _go_round(self, catalog: CatalogFollower) -> None:
         assignment = self._assignment
         try:
             await self._open_lanes()
@@ -232,7 +232,9 @@ class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships n
                 reached[partition] = offset
         return reached
 
-    def _rate(self, lane: Lane, records: Sequence[ConsumerRecord[Any, Any]], book: PriceBook) -> list[Record]:
+    def _rate(
+        self, lane: PartitionState, records: Sequence[ConsumerRecord[Any, Any]], book: PriceBook
+    ) -> list[Record]:
         outcomes: dict[str, int] = {}
         answers: list[Record] = []
         for record in records:
@@ -322,7 +324,7 @@ class Rater(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships n
             self._consumer.seek(partition, lane.next)
             self._halt(partition, lane, lane.stopped)
 
-    def _halt(self, partition: TopicPartition, lane: Lane, reason: str) -> None:
+    def _halt(self, partition: TopicPartition, lane: PartitionState, reason: str) -> None:
         if reason:
             lane.stopped = reason
             self._consumer.pause(partition)
@@ -369,7 +371,7 @@ def _put_at(record: ConsumerRecord[Any, Any]) -> datetime:
     return datetime.now(UTC)
 
 
-def _passed(lane: Lane, partition: TopicPartition, position: int) -> Record:
+def _passed(lane: PartitionState, partition: TopicPartition, position: int) -> Record:
     """What lies between was no record: control records, or an aborted transaction."""
     origin = Origin(topic=lane.topic_id, partition=partition.partition, offset=position)
     return None, encode_rated(PassedHoles(origin=origin, prev=lane.prev)), []

@@ -14,7 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from services.alerts.anomalies import MINUTE, TENANT, Anomaly, Scope, Spent, Tally, detect, is_hot, learn
+from services.alerts.anomalies import (
+    MINUTE,
+    TENANT,
+    Anomaly,
+    DetectorScope,
+    Spent,
+    Tally,
+    detect,
+    is_hot,
+    learn,
+)
 from spendmeter.contracts.series import Series
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -35,7 +45,7 @@ class Replay:
         self._first_seen = first_seen
         self._minutes: dict[datetime, dict[Series, Tally]] = defaultdict(dict)
         self._learned_in: datetime | None = None
-        self.named: list[Scope] = []
+        self.named: list[DetectorScope] = []
 
     def spend(self, series: Series, amount: Decimal) -> None:
         minute = self.now.replace(second=0)

@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from services.alerts.budgets import Budget, highest_breach, trouble
-from services.alerts.counters import Counters, Sum, edges
-from services.alerts.incidents import Figures, budget_incident
-from services.alerts.verdicts import BudgetLook, counted
-from services.alerts.words import Teller
+from services.alerts.counters import Counters, CounterSum, edges
+from services.alerts.incidents import IncidentFigures, budget_incident
+from services.alerts.verdicts import BudgetLook, counter_key
+from services.alerts.words import Wording
 from spendmeter.contracts.incidents import TopContributor
 from spendmeter.contracts.terms import Terms, Timeline
 
@@ -24,7 +24,7 @@ BUDGET = Budget(
     period="month", thresholds_percent=(Decimal(50), Decimal(80), Decimal(100)), revision=1,
     updated_at=datetime(2026, 1, 1, tzinfo=UTC),
 )  # fmt: skip
-FIGURES = Figures(
+FIGURES = IncidentFigures(
     amount=Decimal(51), expected=Decimal(50), rate_per_hour=Decimal(3), expected_per_hour=Decimal("0.07"),
     of_which_provisional=Decimal(0), top_contributor=TopContributor(),
 )  # fmt: skip
@@ -102,12 +102,12 @@ def test_what_breaks_a_budget_in_its_last_second_is_told_after_its_period(after_
     now = midnight + timedelta(seconds=after_s)
     counters = Counters()
     counters.lay_out(edges(midnight - timedelta(days=1), now, BERLIN))
-    spent = {counted(BUDGET.filter, "USD"): Sum(Decimal(60), Decimal(0))}
+    spent = {counter_key(BUDGET.filter, "USD"): CounterSum(Decimal(60), Decimal(0))}
     counters.put(next(part for part in counters.parts if part.end == midnight), spent, 0.0)
     counters.take_open({}, now)
     look = BudgetLook(
         now=now, calendar=BERLIN, budgets=[replace(BUDGET, period="day")], counters=counters,
-        teller=Teller(zone=BERLIN.at(now).zone),
+        wording=Wording(zone=BERLIN.at(now).zone),
     )  # fmt: skip
     opened = look.proposals([])
     assert [(incident.rule_id, incident.period_end.day) for incident in opened] == periods

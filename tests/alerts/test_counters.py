@@ -8,16 +8,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.alerts.counters import MINUTES_KEPT, Counted, Counters, Leader, Sum, edges
+from services.alerts.counters import MINUTES_KEPT, CounterKey, Counters, CounterSum, Leader, edges
 from spendmeter.contracts.terms import Terms, Timeline
 
 BERLIN = Timeline([(None, Terms(zone=ZoneInfo("Europe/Berlin")))])
 NOW = datetime(2026, 11, 23, 10, 3, 8, tzinfo=UTC)
-ALL = Counted("USD", ())
+ALL = CounterKey("USD", ())
 
 
-def dollars(amount: int, *leaders: tuple[bytes, int]) -> Sum:
-    return Sum(Decimal(amount), Decimal(0), tuple(Leader(key, Decimal(each)) for key, each in leaders))
+def dollars(amount: int, *leaders: tuple[bytes, int]) -> CounterSum:
+    return CounterSum(Decimal(amount), Decimal(0), tuple(Leader(key, Decimal(each)) for key, each in leaders))
 
 
 @pytest.mark.parametrize("now", [NOW, NOW.replace(hour=23, minute=0), NOW.replace(hour=23, minute=9)])

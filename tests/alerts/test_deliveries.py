@@ -15,7 +15,7 @@ from aiohttp import web
 from standardwebhooks import Webhook
 
 from services.alerts.deliveries import RETRY_AFTER, Deliveries
-from services.alerts.notify import Answer
+from services.alerts.notify import DeliveryOutcome
 from services.alerts.notify.webhook import Endpoint, PublicResolver, WebhookSender
 from spendmeter.platform.telemetry import Meters
 from spendmeter.platform.webhooks import ForbiddenAddressError, check_address
@@ -27,8 +27,8 @@ NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 class FakeTopic:
     """Stands for the topic: its deliveries have a test of their own on real Kafka."""
 
-    async def send(self, **_: Any) -> Answer:
-        return Answer(delivered=True)
+    async def send(self, **_: Any) -> DeliveryOutcome:
+        return DeliveryOutcome(delivered=True)
 
 
 @asynccontextmanager

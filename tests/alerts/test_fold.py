@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from services.alerts.counter_reader import CounterReader
-from services.alerts.counters import Counted
+from services.alerts.counters import CounterKey
 from services.alerts.learning import Learner
 from services.alerts.minute_reader import MinuteReader
 from services.alerts.minutes import COMBINATIONS_MAX, VALUES_MAX
@@ -80,10 +80,10 @@ async def test_a_budget_of_one_agent_among_thousands_counts_its_money_alone(
     midnight = crowd.replace(hour=0, minute=0, second=0, microsecond=0)
     since = midnight - timedelta(days=1)
     end = midnight + timedelta(days=1)
-    one = Counted("USD", (("agent", "agent2999"), ("team", "team9")))
-    nobody = Counted("USD", (("agent", "agent2999"), ("team", "team1")))
-    euros = Counted("EUR", ())
-    whole = Counted("USD", ())
+    one = CounterKey("USD", (("agent", "agent2999"), ("team", "team9")))
+    nobody = CounterKey("USD", (("agent", "agent2999"), ("team", "team1")))
+    euros = CounterKey("EUR", ())
+    whole = CounterKey("USD", ())
     await reader.look(crowd, {one: since, nobody: since, euros: since, whole: since})
     of = reader.counters.of
     assert of(one, since, end).effective == 8 * Decimal("0.01")

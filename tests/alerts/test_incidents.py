@@ -12,7 +12,7 @@ import pytest
 
 from services.alerts.anomalies import TENANT, Anomaly
 from services.alerts.incidents import (
-    Figures,
+    IncidentFigures,
     anomaly_incident,
     budget_incident,
     event_of,
@@ -22,7 +22,7 @@ from services.alerts.incidents import (
     top_contributor,
     with_figures,
 )
-from services.alerts.words import Teller, title
+from services.alerts.words import Wording, title
 from spendmeter import contracts
 from spendmeter.contracts.incidents import TopContributor, decode_incident, encode_incident
 from spendmeter.contracts.series import Series
@@ -33,7 +33,7 @@ from tests.alerts.test_budgets import BUDGET
 EXAMPLES = Path(contracts.__path__[0]) / "examples"
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 23, 10, 3, 8, tzinfo=UTC)
-FIGURES = Figures(
+FIGURES = IncidentFigures(
     amount=Decimal("6.87"), expected=Decimal("0.024"), rate_per_hour=Decimal("3091.5"),
     expected_per_hour=Decimal("10.8"), of_which_provisional=Decimal("0.687"),
     top_contributor=TopContributor(dimensions={"project": "p", "agent": "researcher", "sku": "gpt-4o", "key_id": "k1"}, amount="6.6", share="0.96"),
@@ -44,8 +44,8 @@ ANOMALY = Anomaly(
     expected_per_minute=Decimal("0.18"),
     hot_per_minute=Decimal("0.36"),
 )
-TELLER = Teller(zone=BERLIN, key_names={"k1": "search-bot"}, portal_url="https://spend.example.org/")
-INCIDENT = TELLER.told(anomaly_incident("acme", ANOMALY, "USD", FIGURES, NOW))
+WORDING = Wording(zone=BERLIN, key_names={"k1": "search-bot"}, portal_url="https://spend.example.org/")
+INCIDENT = WORDING.with_words(anomaly_incident("acme", ANOMALY, "USD", FIGURES, NOW))
 
 
 def test_an_anomalys_title_says_the_news() -> None:
@@ -90,14 +90,14 @@ def test_an_incident_links_to_its_scope_in_the_portal_with_what_is_usual_around_
         "https://spend.example.org/#/?from=2026-11-23T09%3A33%3A00Z&to=2026-11-23T10%3A33%3A00Z&by=sku"
         "&filter.agent=researcher"
     )
-    assert replace(TELLER, portal_url="").told(INCIDENT).link == ""
+    assert replace(WORDING, portal_url="").with_words(INCIDENT).link == ""
 
 
 def test_its_end_says_what_the_burst_was_and_how_long_it_took() -> None:
     """The peak stays: what is spent an hour later says nothing of the burst."""
     quiet = replace(FIGURES, amount=Decimal("10.02"), expected=Decimal("0.36"), rate_per_hour=Decimal(0))
     after = with_figures(replace(INCIDENT, hot_at=NOW + timedelta(minutes=2)), quiet, NOW)
-    over = TELLER.told(resolved(after, "nothing unusual for 5 minutes", NOW + timedelta(minutes=12)))
+    over = WORDING.with_words(resolved(after, "nothing unusual for 5 minutes", NOW + timedelta(minutes=12)))
     assert over.title == "Over: agent researcher spent up to 3,092 USD/h, usually 11"
     assert over.summary.startswith(
         "Over: nothing unusual for 5 minutes. acme: agent=researcher spent up to 3,091.50 USD per hour, 286 times "
@@ -106,13 +106,13 @@ def test_its_end_says_what_the_burst_was_and_how_long_it_took() -> None:
     )
     assert (over.id, over.peak_per_hour) == (INCIDENT.id, Decimal("3091.5"))
     short = replace(INCIDENT, hot_at=INCIDENT.began_at + timedelta(seconds=40))
-    over = TELLER.told(resolved(short, "nothing unusual for 5 minutes", NOW + timedelta(minutes=12)))
+    over = WORDING.with_words(resolved(short, "nothing unusual for 5 minutes", NOW + timedelta(minutes=12)))
     assert "), within the minute of 2026-11-23 11:03 Europe/Berlin: " in over.summary
 
 
 def test_where_nothing_was_expected_there_is_no_ratio() -> None:
     unexpected = with_figures(INCIDENT, replace(FIGURES, expected_per_hour=Decimal(0)), NOW)
-    assert "where nothing was expected" in TELLER.told(unexpected).summary
+    assert "where nothing was expected" in WORDING.with_words(unexpected).summary
 
 
 def test_an_episode_is_the_minute_it_began_in() -> None:

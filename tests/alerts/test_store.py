@@ -21,9 +21,9 @@ from services.alerts.incidents import budget_incident
 from services.alerts.learning import Learner
 from services.alerts.store import Store
 from services.alerts.turns import Turns
-from services.alerts.verdicts import counted, wanted
+from services.alerts.verdicts import counter_key, counters_needed
 from services.alerts.watch import Shared, TenantWatch
-from services.alerts.words import Teller
+from services.alerts.words import Wording
 from spendmeter.contracts.incidents import decode_incident
 from spendmeter.contracts.terms import Terms, Timeline
 from spendmeter.platform.telemetry import Meters
@@ -36,7 +36,7 @@ UTC_ZONE = ZoneInfo("UTC")
 def opened(at: datetime, budget: Budget = BUDGET) -> Any:
     calendar = Timeline()
     bounds = budget.bounds(at, calendar)
-    return Teller(zone=UTC_ZONE).told(budget_incident(budget, bounds, Decimal(100), FIGURES, at))
+    return Wording(zone=UTC_ZONE).with_words(budget_incident(budget, bounds, Decimal(100), FIGURES, at))
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ async def test_memory_equals_the_book_at_every_look_whatever_arrives_late(
             reader.changed(bucket.replace(second=0, microsecond=0))
         now += timedelta(seconds=chance.choice([1, 7, 40, 130]))
         reader._allowance = Allowance()
-        await reader.look(now, wanted(budgets, now, calendar))
+        await reader.look(now, counters_needed(budgets, now, calendar))
         for budget in budgets:
             begin, end = budget.bounds(now, calendar)
             expected = await book.owner.fetchval(
@@ -176,6 +176,6 @@ async def test_memory_equals_the_book_at_every_look_whatever_arrives_late(
                 "WHERE bucket >= $1 AND bucket < $2 AND $3 IN ('', team)",
                 begin, end, budget.filter.get("team", ""),
             )  # fmt: skip
-            counter = counted(budget.filter, budget.currency)
+            counter = counter_key(budget.filter, budget.currency)
             assert reader.counters.of(counter, begin, end).effective == expected
             assert (await reader.since(counter, begin, end)).effective == expected

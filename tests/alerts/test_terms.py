@@ -16,7 +16,7 @@ from services.alerts.budgets import trouble
 from services.alerts.counter_reader import CounterReader
 from services.alerts.counters import edges
 from services.alerts.store import Store
-from services.alerts.verdicts import counted, periods, wanted
+from services.alerts.verdicts import counter_key, counters_needed, periods
 from spendmeter.contracts.terms import Terms, Timeline
 from tests.alerts.conftest import Book
 from tests.alerts.test_budgets import BUDGET
@@ -46,10 +46,10 @@ async def test_dollars_count_until_the_change_and_euros_from_it_on(
     now = DECEMBER + timedelta(minutes=minutes_after)
     reader = CounterReader(pool, "acme", CALENDAR, at_once)
     november, december = CALENDAR.bounds("month", before), CALENDAR.bounds("month", after)
-    since = wanted([EUROS], now, CALENDAR) | {counted({}, "USD"): november[0]}
+    since = counters_needed([EUROS], now, CALENDAR) | {counter_key({}, "USD"): november[0]}
     await reader.look(now, since)
-    assert reader.counters.of(counted({}, "USD"), *november).effective == Decimal(5)
-    assert reader.counters.of(counted({}, "EUR"), *december).effective == Decimal(3)
+    assert reader.counters.of(counter_key({}, "USD"), *november).effective == Decimal(5)
+    assert reader.counters.of(counter_key({}, "EUR"), *december).effective == Decimal(3)
 
 
 def test_days_are_the_old_zones_before_the_change_and_the_new_ones_after() -> None:

@@ -23,7 +23,7 @@ import asyncpg
 import psutil
 
 from deploy.local.stack import Stack
-from services.ledger.batch import Progress, collect
+from services.ledger.batch import BookPosition, collect
 from services.ledger.book import book, prepare
 from spendmeter.contracts.events import Labels
 from spendmeter.platform.migrate import migrate
@@ -67,7 +67,7 @@ async def lane(pool: asyncpg.Pool, partition: int, records: list[tuple[int, byte
             RATED_TOPIC,
             TOPIC,
         )
-    progress = Progress(
+    progress = BookPosition(
         partition=partition, rated_topic=RATED_TOPIC, position=0, origin_topic=TOPIC, next_origin=0
     )
     known: frozenset[tuple[str, str]] = frozenset()

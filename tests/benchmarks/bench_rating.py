@@ -33,7 +33,7 @@ import psutil
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.local.stack import Stack
-from services.rating.rate import Answers
+from services.rating.rate import RecordRater
 from spendmeter.contracts.catalog import PUBLICATION_KEY, Publication, encode_catalog, published
 from spendmeter.contracts.events import UsageEvent, read_event
 from spendmeter.contracts.rated import Origin
@@ -83,7 +83,7 @@ def bench_core(raws: list[bytes]) -> dict[str, float]:
     events = [read_event(raw) for raw in raws[:SINGLE_CALLS]]
     ours = _median_us(lambda event: rate(event, book), events)
     oracles = _oracles(events[:ORACLE_CALLS])
-    answers = Answers(timedelta(days=400))
+    answers = RecordRater(timedelta(days=400))
     now = datetime.now(UTC)
     began = time.process_time()
     for number, raw in enumerate(raws[:SINGLE_CALLS]):

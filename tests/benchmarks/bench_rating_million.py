@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from services.rating.catalog import Assembly
+from services.rating.catalog_follower import Assembly
 from spendmeter.contracts.catalog import (
     Conditions,
     Price,

@@ -13,7 +13,7 @@ import os
 import sys
 from datetime import UTC, datetime, timedelta
 
-from services.rating.rate import Answer, Answers
+from services.rating.rate import RatedRecord, RecordRater
 from spendmeter.contracts.rated import Origin
 from spendmeter.pricing.catalog import load_snapshot
 from spendmeter.pricing.price_book import PriceBook
@@ -32,11 +32,11 @@ class Job:
 
     def __init__(self) -> None:
         self._book = PriceBook(load_snapshot(), version=1)
-        self._answers = Answers(timedelta(days=400))
+        self._answers = RecordRater(timedelta(days=400))
 
     def answer(
         self, key: bytes | None, value: bytes, partition: int, offset: int, timestamp_ms: int
-    ) -> Answer:
+    ) -> RatedRecord:
         origin = Origin(topic="f" * 32, partition=partition, offset=offset)
         now = datetime.fromtimestamp(timestamp_ms / 1000, UTC)
         return self._answers.answer(key, value, origin=origin, prev=offset - 1, book=self._book, now=now)

@@ -47,7 +47,7 @@ MUTANTS = (
         before="batch = collect(self.progress, records)\n",
         after="batch = collect(self.progress, records)\n"
         "        applied = {'position': batch.position, 'next_origin': batch.next_origin}\n"
-        "        self.progress = Progress(**vars(self.progress) | applied)\n",
+        "        self.progress = BookPosition(**vars(self.progress) | applied)\n",
         tests=("tests/faults/test_commit_order.py",),
     ),
     Mutant(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from services.ledger.batch import Batch, LossFound, Progress, collect
+from services.ledger.batch import Batch, BookPosition, LossFound, collect
 from spendmeter.contracts.rated import Origin, PassedHoles, RejectedUsage
 from tests.ledger_records import RATED_TOPIC, TOPIC, on_topic, rated, usage_event
 
-START = Progress(partition=0, rated_topic=RATED_TOPIC, position=0, origin_topic=TOPIC, next_origin=0)
+START = BookPosition(partition=0, rated_topic=RATED_TOPIC, position=0, origin_topic=TOPIC, next_origin=0)
 
 
-def at(next_origin: int, position: int = 0) -> Progress:
-    return Progress(
+def at(next_origin: int, position: int = 0) -> BookPosition:
+    return BookPosition(
         partition=0, rated_topic=RATED_TOPIC, position=position, origin_topic=TOPIC, next_origin=next_origin
     )
 

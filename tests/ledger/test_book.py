@@ -14,7 +14,7 @@ import pytest
 from msgspec.structs import replace
 
 import services.ledger.book as book_module
-from services.ledger.batch import Progress, collect
+from services.ledger.batch import BookPosition, collect
 from services.ledger.book import Booked, PositionMoved, book
 from spendmeter.contracts.events import Labels
 from spendmeter.contracts.rated import RatedUsage
@@ -25,19 +25,19 @@ from tests.ledger_records import NOON, RATED_TOPIC, TOPIC, on_topic, rated, usag
 from tests.terms import counts_in
 
 
-async def begin(owner: asyncpg.Connection, partition: int = 0) -> Progress:
+async def begin(owner: asyncpg.Connection, partition: int = 0) -> BookPosition:
     await owner.execute(
         "INSERT INTO positions (partition, rated_topic, origin_topic) VALUES ($1, $2, $3)",
         partition,
         RATED_TOPIC,
         TOPIC,
     )
-    return Progress(
+    return BookPosition(
         partition=partition, rated_topic=RATED_TOPIC, position=0, origin_topic=TOPIC, next_origin=0
     )
 
 
-async def book_all(connection: asyncpg.Connection, progress: Progress, *records: Any) -> Booked:
+async def book_all(connection: asyncpg.Connection, progress: BookPosition, *records: Any) -> Booked:
     return await book(connection, collect(progress, on_topic(*records, start=progress.position)))
 
 

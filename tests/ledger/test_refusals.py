@@ -7,7 +7,7 @@ import signal
 import asyncpg
 import pytest
 
-from services.ledger.refusals import BAD_DATA_CHECKS, BadData, telling_bad_data
+from services.ledger.refusals import BAD_DATA_CHECKS, BadData, raising_bad_data
 from tests.ledger.test_worker import System, system  # noqa: F401 - fixture
 
 OWN_CHECKS = {"positions_check", "unbooked_outcome_check"}
@@ -29,7 +29,7 @@ async def test_the_checks_that_reject_an_event_are_those_of_the_schema(owner: as
 def test_only_a_named_check_is_bad_data() -> None:
     bad = asyncpg.CheckViolationError("violates check constraint")
     bad.constraint_name = "entries_list_check"
-    with pytest.raises(BadData), telling_bad_data():
+    with pytest.raises(BadData), raising_bad_data():
         raise bad
     for other in (
         asyncpg.UniqueViolationError("duplicate key"),
@@ -37,7 +37,7 @@ def test_only_a_named_check_is_bad_data() -> None:
         asyncpg.NotNullViolationError("null value"),
         ValueError("a bug of ours"),
     ):
-        with pytest.raises(type(other)), telling_bad_data():
+        with pytest.raises(type(other)), raising_bad_data():
             raise other
 
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from services.rating.catalog import Assembly
-from services.rating.lanes import open_lane
+from services.rating.catalog_follower import Assembly
+from services.rating.partition_state import open_lane
 from spendmeter.contracts.catalog import Price, Publication, encode_catalog, published
 from tests.pricing.entries import price
 

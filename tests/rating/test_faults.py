@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 
 from deploy.local.stack import Stack
 from services.rating import worker
-from services.rating.rate import Answers
+from services.rating.rate import RecordRater
 from spendmeter.contracts.rated import RatedUsage
 from spendmeter.platform.kafka import send_batches
 from tests.rating.conftest import PARTITIONS, System, new_system, rating, raw_event, until
@@ -91,7 +91,7 @@ async def test_a_bug_ends_the_process(system: System, monkeypatch: pytest.Monkey
     def bug(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(Answers, "answer", bug)
+    monkeypatch.setattr(RecordRater, "answer", bug)
     await system.use([raw_event(1)])
     rater = worker.Rater(system.settings)
     with pytest.raises(ExceptionGroup) as ended:

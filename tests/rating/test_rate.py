@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.rating.rate import Answers
+from services.rating.rate import RecordRater
 from services.rating.worker import TIMESTAMP_MS_MAX
 from spendmeter.contracts.events import content_hash, read_event, series_of
 from spendmeter.contracts.events import identity as identity_of
@@ -35,7 +35,7 @@ RULES_FROM = "2026-11-26T00:00:00Z"
 
 
 def answer(raw: bytes | None) -> RatedUsage | RejectedUsage:
-    found = Answers(timedelta(days=400)).answer(b"key", raw, origin=ORIGIN, prev=39, book=BOOK, now=NOW)
+    found = RecordRater(timedelta(days=400)).answer(b"key", raw, origin=ORIGIN, prev=39, book=BOOK, now=NOW)
     read = decode_rated(found.value)
     assert isinstance(read, RatedUsage | RejectedUsage)
     assert (read.origin, read.prev) == (ORIGIN, 39)
@@ -59,7 +59,7 @@ def test_the_head_names_the_currency_and_the_month_of_the_tenants_zone() -> None
         [model("gpt-4o"), price("gpt-4o", "input_tokens", "2.5"), terms("acme", time_zone="Europe/Berlin")]
     )
     raw = at_noon(time="2026-10-31T23:30:00Z")  # 00:30 on 1 November in Berlin
-    found = Answers(timedelta(days=400)).answer(b"key", raw, origin=ORIGIN, prev=39, book=berlin, now=NOW)
+    found = RecordRater(timedelta(days=400)).answer(b"key", raw, origin=ORIGIN, prev=39, book=berlin, now=NOW)
     read = decode_rated(found.value)
     assert isinstance(read, RatedUsage)
     assert (read.currency, read.accounting_period) == ("USD", date(2026, 11, 1))
@@ -141,7 +141,7 @@ def test_an_amount_that_money_cannot_hold_is_a_rejection_and_no_crash() -> None:
     book = PriceBook([price("gpt-4o", "gb_months", f"123456789012345678.{'1' * 18}", per=1)])
     usage = {"gb_months": "123456789012345678.123456789012"}
     raw = at_noon(data={"provider": "openai", "sku": "gpt-4o", "usage": usage})
-    found = Answers(timedelta(days=400)).answer(None, raw, origin=ORIGIN, prev=0, book=book, now=NOW)
+    found = RecordRater(timedelta(days=400)).answer(None, raw, origin=ORIGIN, prev=0, book=book, now=NOW)
     assert found.outcome == "rejected"
 
 
@@ -154,13 +154,13 @@ def test_an_event_of_the_first_or_last_time_that_a_record_may_have_is_answered(
     now = datetime.fromtimestamp(put_ms / 1000, UTC)
     for time in (now - timedelta(days=400), now + timedelta(hours=1)):
         raw = at_noon(time=time.isoformat())
-        found = Answers(timedelta(days=400)).answer(None, raw, origin=ORIGIN, prev=0, book=book, now=now)
+        found = RecordRater(timedelta(days=400)).answer(None, raw, origin=ORIGIN, prev=0, book=book, now=now)
         assert found.outcome == "unpriced"
 
 
 def test_series_are_remembered_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.rating.rate.SERIES_MAX", 3)
-    answers = Answers(timedelta(days=400))
+    answers = RecordRater(timedelta(days=400))
     for number in range(10):
         data = {"provider": "openai", "sku": f"model-{number}", "usage": {"input_tokens": 1}}
         found = answers.answer(None, at_noon(data=data), origin=ORIGIN, prev=0, book=BOOK, now=NOW)
@@ -191,7 +191,7 @@ def test_the_same_record_gives_the_same_bytes() -> None:
     raws = [raw_event(number, time="2026-11-20T12:00:00Z") for number in range(3)]
 
     def run() -> list[bytes]:
-        answers = Answers(timedelta(days=400))
+        answers = RecordRater(timedelta(days=400))
         return [answers.answer(None, raw, origin=ORIGIN, prev=0, book=BOOK, now=NOW).value for raw in raws]
 
     assert run() == run()
@@ -251,7 +251,7 @@ def test_a_unit_of_the_catalog_may_state_its_own_bound_for_what_comes_after_it()
     ):  # fmt: skip
         data = {"provider": "openai", "sku": "gpt-4o", "usage": {"sparks": quantity}}
         raw = at_noon(data=data, receivedat=received)
-        found = Answers(timedelta(days=400)).answer(None, raw, origin=ORIGIN, prev=0, book=book, now=NOW)
+        found = RecordRater(timedelta(days=400)).answer(None, raw, origin=ORIGIN, prev=0, book=book, now=NOW)
         assert found.outcome == outcome
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class DeliveryOutcome:
     """What became of one attempt: delivered, or why not."""
 
     delivered: bool = False

@@ -11,7 +11,7 @@ from uuid import UUID
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from services.alerts.notify import Answer
+from services.alerts.notify import DeliveryOutcome
 from spendmeter.contracts.topics import ALERTS_EVENTS, partition_of
 from spendmeter.platform.kafka import producer
 from spendmeter.platform.settings import Settings
@@ -37,7 +37,7 @@ class TopicSender:
     ) -> None:
         await self._discard()
 
-    async def send(self, *, delivery: UUID, incident: UUID, body: str) -> Answer:
+    async def send(self, *, delivery: UUID, incident: UUID, body: str) -> DeliveryOutcome:
         """Send once and wait for the broker's word. `body`: an IncidentEvent as JSON."""
         key = str(incident).encode()
         try:
@@ -52,12 +52,12 @@ class TopicSender:
                     headers=[("delivery", str(delivery).encode())],
                 )
         except TimeoutError:
-            return Answer(error=f"the broker did not answer within {SEND_S_MAX} s")
+            return DeliveryOutcome(error=f"the broker did not answer within {SEND_S_MAX} s")
         except KafkaError as error:
             if not error.retriable:
                 await self._discard()  # its sequence numbers may be off for good
-            return Answer(error=type(error).__name__)
-        return Answer(delivered=True)
+            return DeliveryOutcome(error=type(error).__name__)
+        return DeliveryOutcome(delivered=True)
 
     async def _connected(self) -> AIOKafkaProducer:
         async with self._connecting:

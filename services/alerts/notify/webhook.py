@@ -14,7 +14,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from standardwebhooks import Webhook
 
-from services.alerts.notify import Answer
+from services.alerts.notify import DeliveryOutcome
 from spendmeter.platform.webhooks import checked_url, resolve_public
 
 ATTEMPT_S_MAX = 10
@@ -87,7 +87,7 @@ class WebhookSender:
 
     async def send(
         self, endpoint: Endpoint, *, delivery: UUID, transition: str, at: datetime, body: str
-    ) -> Answer:
+    ) -> DeliveryOutcome:
         """POST once. `body`: an IncidentEvent as JSON; `delivery` is the same over all attempts."""
         now = datetime.now(UTC)
         payload = f'{{"type":"incident.{transition}","timestamp":{json.dumps(at.isoformat())},"data":{body}}}'
@@ -105,12 +105,12 @@ class WebhookSender:
             ) as response:
                 return _answer(response.status)
         except TimeoutError:
-            return Answer(error=f"no answer within {ATTEMPT_S_MAX} s")
+            return DeliveryOutcome(error=f"no answer within {ATTEMPT_S_MAX} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            return Answer(error=f"{type(error).__name__}: {error}"[:200])
+            return DeliveryOutcome(error=f"{type(error).__name__}: {error}"[:200])
 
 
-def _answer(status: int) -> Answer:
+def _answer(status: int) -> DeliveryOutcome:
     if 200 <= status < 300:
-        return Answer(delivered=True)
-    return Answer(final=status == GONE, gone=status == GONE, error=f"HTTP {status}")
+        return DeliveryOutcome(delivered=True)
+    return DeliveryOutcome(final=status == GONE, gone=status == GONE, error=f"HTTP {status}")

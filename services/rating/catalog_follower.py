@@ -69,7 +69,7 @@ class Assembly:
         )
 
 
-class Catalog:
+class CatalogFollower:
     """`book` is None until the first complete publication; `trouble` says what is wrong with a later one."""
 
     def __init__(self, consumer: AIOKafkaConsumer, topic: str, meters: Meters) -> None:
