@@ -9,11 +9,11 @@ from typing import Any
 import uvloop
 
 from services.api.accounting.log_ends import LogEnds
-from services.api.accounting.progress import Progress
+from services.api.accounting.progress import BookProgress
 from services.api.accounting.upkeep import Upkeep
 from services.api.app import create_app
 from services.api.catalog.publisher import CatalogPublisher
-from services.api.http.database import POOL_CONNECTIONS_MAX, Database, prepare
+from services.api.database.transactions import POOL_CONNECTIONS_MAX, Database, prepare
 from spendmeter.platform.postgres import CONNECTION_ERRORS, create_pool
 from spendmeter.platform.serve import Server
 from spendmeter.platform.settings import Settings
@@ -26,7 +26,7 @@ async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then answer what is under way. A bug in a task ends the process."""
     pool = await _connected(settings)
     database = Database(pool)
-    progress = Progress()
+    progress = BookProgress()
     upkeep = Upkeep(database, progress)
     app = create_app(settings, database, progress, upkeep.looked.trouble)
     server = Server(app, settings)

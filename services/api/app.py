@@ -13,27 +13,28 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.api.access import session
+from services.api.access.auth import Anyone
+from services.api.access.keys import ApiKeys
 from services.api.accounting import routes as accounting
-from services.api.accounting.progress import Progress
+from services.api.accounting.progress import BookProgress
 from services.api.budgets import routes as budgets
 from services.api.catalog import dropped
 from services.api.catalog import inbox as catalog_inbox
 from services.api.catalog import models as catalog_models
 from services.api.catalog import proposals as catalog_proposals
-from services.api.catalog.book import Catalog
+from services.api.catalog.book import PriceBooks
 from services.api.catalog.publisher import SQL as CATALOG_SQL
+from services.api.database.transactions import Database, database_of
 from services.api.events import routes as events
-from services.api.http import problems, session
-from services.api.http.auth import Anyone
-from services.api.http.database import Database, database_of
-from services.api.http.keys import Keys
+from services.api.events.waiting import Waiters
+from services.api.http import problems
 from services.api.http.openapi import DESCRIPTION, answers, with_problems
 from services.api.http.representation import Negotiated
 from services.api.incidents import channels
 from services.api.incidents import routes as incidents
 from services.api.portal import assets
 from services.api.spend import routes as spend
-from services.api.spend.waiting import Waiters
 from spendmeter.platform.serve import probe_routes
 from spendmeter.platform.settings import Settings
 from spendmeter.platform.telemetry import Meters
@@ -81,7 +82,7 @@ async def get_publication(request: Request, caller: Anyone) -> PublicationAnswer
 
 
 def create_app(
-    settings: Settings, database: Database, progress: Progress, not_ready: Callable[[], str]
+    settings: Settings, database: Database, progress: BookProgress, not_ready: Callable[[], str]
 ) -> FastAPI:
     """The routes, and what they need in `app.state`."""
     app = FastAPI(
@@ -95,10 +96,10 @@ def create_app(
     )
     app.state.settings = settings
     app.state.database = database
-    app.state.keys = Keys(database)
+    app.state.keys = ApiKeys(database)
     app.state.progress = progress
     app.state.waiting = Waiters(database)
-    app.state.catalog = Catalog(database)
+    app.state.catalog = PriceBooks(database)
     problems.install(app)
     app.router.routes.extend(probe_routes(not_ready))
     for module in (

@@ -10,11 +10,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from services.api.accounting.progress import Progress
+from services.api.access.keys import ApiKeys
+from services.api.accounting.progress import BookProgress
 from services.api.app import create_app
-from services.api.catalog.book import Catalog
-from services.api.http.database import Database, prepare
-from services.api.http.keys import Keys
+from services.api.catalog.book import PriceBooks
+from services.api.database.transactions import Database, prepare
 from spendmeter.platform.catalog_store import record
 from spendmeter.platform.migrate import migrate
 from spendmeter.platform.postgres import create_pool
@@ -61,15 +61,15 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 @pytest.fixture(scope="session")
 def api(database: Database) -> FastAPI:
     """The application, built once."""
-    return create_app(Settings(), database, Progress(), lambda: "")
+    return create_app(Settings(), database, BookProgress(), lambda: "")
 
 
 @pytest.fixture
 async def client(api: FastAPI, database: Database, book: Book) -> AsyncIterator[httpx.AsyncClient]:
     """Nobody's client: no key, no cookie. What the process remembered of other tests is gone."""
-    api.state.keys = Keys(database, again_s=0)
-    api.state.progress = Progress()
-    api.state.catalog = Catalog(database)
+    api.state.keys = ApiKeys(database, again_s=0)
+    api.state.progress = BookProgress()
+    api.state.catalog = PriceBooks(database)
     transport = httpx.ASGITransport(app=api, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://spend.test") as client:
         yield client

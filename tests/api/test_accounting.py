@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import httpx
 
-from services.api.accounting.progress import Progress
+from services.api.accounting.progress import BookProgress
 from services.api.accounting.upkeep import Upkeep
-from services.api.http.database import Database
+from services.api.database.transactions import Database
 from tests.api.book import Book
 
 
@@ -100,7 +100,7 @@ async def test_every_tenant_gets_its_pseudonym_keys_for_three_months(database: D
     kept = await book.connection.fetch(
         "SELECT month, secret FROM pseudonym_keys WHERE tenant = 'acme' ORDER BY 1"
     )
-    await Upkeep(database, Progress()).make_pseudonym_keys()
+    await Upkeep(database, BookProgress()).make_pseudonym_keys()
     counts = await book.connection.fetch("SELECT tenant, count(*) FROM pseudonym_keys GROUP BY 1 ORDER BY 1")
     assert [tuple(row) for row in counts] == [("acme", 3), ("globex", 3)]
     assert kept == await book.connection.fetch(

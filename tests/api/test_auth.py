@@ -13,11 +13,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from services.api.http import shares
-from services.api.http.auth import COOKIE
-from services.api.http.database import Database
-from services.api.http.keys import SESSIONS_OF_A_KEY_MAX, SNAPSHOT_S, Keys
-from services.api.http.shares import TENANT_CONNECTIONS_MAX
+from services.api.access.auth import COOKIE
+from services.api.access.keys import SESSIONS_OF_A_KEY_MAX, SNAPSHOT_S, ApiKeys
+from services.api.database import shares
+from services.api.database.shares import TENANT_CONNECTIONS_MAX
+from services.api.database.transactions import Database
 from spendmeter.platform.keys import revoke_key
 from tests.api.book import Book
 
@@ -44,7 +44,7 @@ async def test_a_revoked_key_stops_working_when_its_few_remembered_seconds_are_o
     client: httpx.AsyncClient, api: FastAPI, database: Database, book: Book
 ) -> None:
     now_s = 100.0
-    api.state.keys = Keys(database, clock=lambda: now_s, again_s=0)
+    api.state.keys = ApiKeys(database, clock=lambda: now_s, again_s=0)
     key = await book.key("acme")
     assert (await client.get("/v1/session", headers=bearer(key))).status_code == 200
     await revoke_key(book.connection, key.split("_")[2])
@@ -133,7 +133,7 @@ async def test_the_cookie_is_no_key_and_is_over_when_the_session_is(
 
     await log_in(client, key)
     await book.connection.execute("UPDATE sessions SET expires_at = now()")
-    api.state.keys = Keys(database, again_s=0)
+    api.state.keys = ApiKeys(database, again_s=0)
     assert (await client.get("/v1/spend")).status_code == 401
 
 
@@ -143,7 +143,7 @@ async def test_a_session_ends_with_its_key(
     key = await book.key("acme")
     await log_in(client, key)
     await revoke_key(book.connection, key.split("_")[2])
-    api.state.keys = Keys(database, again_s=0)
+    api.state.keys = ApiKeys(database, again_s=0)
     assert (await client.get("/v1/spend")).status_code == 401
 
 
@@ -160,7 +160,7 @@ async def test_a_key_has_a_bounded_number_of_sessions_and_the_newest_works(
 async def test_keys_that_strangers_make_up_never_reach_the_database(
     client: httpx.AsyncClient, api: FastAPI, database: Database, book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    api.state.keys = Keys(database, again_s=0.2)
+    api.state.keys = ApiKeys(database, again_s=0.2)
     good = await book.key("acme")
     assert (await client.get("/v1/session", headers=bearer(good))).status_code == 200
     reads, reading = 0, database.reading
@@ -192,7 +192,7 @@ async def test_a_frozen_database_is_told_to_all_who_ask_at_once_and_not_one_afte
         yield
 
     monkeypatch.setattr(database, "reading", frozen)
-    keys, key = Keys(database), await book.key("acme")
+    keys, key = ApiKeys(database), await book.key("acme")
     told = await asyncio.gather(
         *(keys.by_key(key, datetime.now(UTC)) for _ in range(50)), return_exceptions=True
     )
@@ -203,7 +203,7 @@ async def test_a_frozen_database_is_told_to_all_who_ask_at_once_and_not_one_afte
 async def test_who_gives_up_waiting_for_the_keys_takes_nobody_with_him(
     database: Database, book: Book
 ) -> None:
-    keys, key = Keys(database), await book.key("acme")
+    keys, key = ApiKeys(database), await book.key("acme")
     first = asyncio.create_task(keys.by_key(key, datetime.now(UTC)))
     second = asyncio.create_task(keys.by_key(key, datetime.now(UTC)))
     await asyncio.sleep(0)
@@ -214,7 +214,7 @@ async def test_who_gives_up_waiting_for_the_keys_takes_nobody_with_him(
 async def test_logging_in_and_out_all_day_has_nobodys_keys_read_again(
     client: httpx.AsyncClient, api: FastAPI, database: Database, book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    api.state.keys = Keys(database, clock=lambda: 100.0, again_s=0)
+    api.state.keys = ApiKeys(database, clock=lambda: 100.0, again_s=0)
     key, reads, reading = await book.key("acme"), 0, database.reading
     assert (await log_in(client, key)).status_code == 200
 
@@ -237,7 +237,7 @@ async def test_a_session_is_over_though_the_keys_were_being_read_when_it_ended(
     database: Database, book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now_s, now = 100.0, datetime.now(UTC)
-    keys, key = Keys(database, clock=lambda: now_s, again_s=0), await book.key("acme")
+    keys, key = ApiKeys(database, clock=lambda: now_s, again_s=0), await book.key("acme")
     credential = await keys.by_key(key, now)
     assert credential is not None
     token, reading = await keys.open_session(credential, now), database.reading
@@ -281,7 +281,7 @@ async def test_log_ins_and_what_is_everybodys_take_turns_of_the_tenant_that_asks
 async def test_a_key_made_a_moment_ago_works_at_once(
     client: httpx.AsyncClient, api: FastAPI, database: Database, book: Book
 ) -> None:
-    api.state.keys = Keys(database, again_s=0.1)
+    api.state.keys = ApiKeys(database, again_s=0.1)
     for _ in range(2):
         assert (await client.get("/v1/session", headers=bearer(await book.key("acme")))).status_code == 200
 

@@ -11,9 +11,9 @@ import asyncpg
 import httpx
 import pytest
 
-from services.api.accounting.progress import Progress
+from services.api.accounting.progress import BookProgress
 from services.api.app import create_app
-from services.api.http.database import Database
+from services.api.database.transactions import Database
 from spendmeter.contracts.periods import period_bounds
 from spendmeter.platform.settings import Settings
 from tests.api.book import Book
@@ -222,7 +222,7 @@ async def test_what_delivery_would_refuse_is_refused_at_once_and_the_setting_tha
 async def test_http_channels_are_for_installations_that_say_so(
     acme: httpx.AsyncClient, database: Database
 ) -> None:
-    app = create_app(Settings(webhook_allow_private=True), database, Progress(), lambda: "")
+    app = create_app(Settings(webhook_allow_private=True), database, BookProgress(), lambda: "")
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://x", headers=acme.headers) as client:
         answer = await client.post("/v1/channels", json={"name": "c", "url": "http://127.0.0.1:9/x"})

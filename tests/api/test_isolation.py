@@ -11,8 +11,8 @@ import asyncpg
 import httpx
 import pytest
 
-from services.api.http import shares
-from services.api.http.database import Database, prepare
+from services.api.database import shares
+from services.api.database.transactions import Database, prepare
 from spendmeter.platform.postgres import create_pool
 from spendmeter.platform.roles import role_url
 from tests.api.book import Book

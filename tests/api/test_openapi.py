@@ -10,13 +10,13 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
 from services.api import app
+from services.api.access import session
 from services.api.accounting import routes as accounting
 from services.api.budgets import routes as budgets
 from services.api.catalog import inbox as catalog_inbox
 from services.api.catalog import models as catalog_models
 from services.api.catalog import proposals as catalog_proposals
 from services.api.events import routes as events
-from services.api.http import session
 from services.api.incidents import channels
 from services.api.incidents import routes as incidents
 from services.api.portal import assets

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from services.api.accounting.progress import ENDS_MAX, Completeness, Progress
+from services.api.accounting.progress import ENDS_MAX, BookProgress, Completeness
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -22,19 +22,21 @@ def row(partition: int = 0, *, end: int, next_origin: int, at: int = 0, stopped:
     }
 
 
-def observe(progress: Progress, rows: Sequence[dict[str, Any]], at: int | None = None) -> Completeness:
+def observe(progress: BookProgress, rows: Sequence[dict[str, Any]], at: int | None = None) -> Completeness:
     """As of second `at`; when the youngest end was read unless said otherwise."""
     youngest = max((row["read_at"] for row in rows if row["read_at"]), default=NOON)
     return progress.observe(rows, youngest if at is None else NOON + timedelta(seconds=at))
 
 
 def test_with_nothing_in_flight_it_is_complete_through_the_oldest_look_at_a_log() -> None:
-    complete = observe(Progress(), [row(0, end=5, next_origin=5, at=2), row(1, end=7, next_origin=9, at=1)])
+    complete = observe(
+        BookProgress(), [row(0, end=5, next_origin=5, at=2), row(1, end=7, next_origin=9, at=1)]
+    )
     assert (complete.complete_through, complete.in_flight) == (NOON + timedelta(seconds=1), 0)
 
 
 def test_behind_a_backlog_it_is_complete_through_the_last_end_that_was_passed() -> None:
-    progress = Progress()
+    progress = BookProgress()
     observe(progress, [row(end=100, next_origin=40, at=1)])
     observe(progress, [row(end=200, next_origin=40, at=2)])
     complete = observe(progress, [row(end=300, next_origin=150, at=3)])
@@ -45,28 +47,28 @@ def test_behind_a_backlog_it_is_complete_through_the_last_end_that_was_passed() 
 
 
 def test_a_process_that_starts_behind_a_backlog_does_not_guess() -> None:
-    assert observe(Progress(), [row(end=100, next_origin=40)]).complete_through is None
-    assert observe(Progress(), []).complete_through is None
+    assert observe(BookProgress(), [row(end=100, next_origin=40)]).complete_through is None
+    assert observe(BookProgress(), []).complete_through is None
     unread = {**row(end=3, next_origin=3), "read_at": None}
-    assert observe(Progress(), [unread]).complete_through is None
+    assert observe(BookProgress(), [unread]).complete_through is None
 
 
 def test_one_partition_behind_holds_the_whole_answer_back() -> None:
-    progress = Progress()
+    progress = BookProgress()
     observe(progress, [row(0, end=5, next_origin=5, at=1), row(1, end=5, next_origin=5, at=1)])
     complete = observe(progress, [row(0, end=9, next_origin=9, at=9), row(1, end=9, next_origin=5, at=9)])
     assert (complete.complete_through, complete.in_flight) == (NOON + timedelta(seconds=1), 4)
 
 
 def test_a_line_that_stands_still_proves_nothing_new() -> None:
-    progress = Progress()
+    progress = BookProgress()
     observe(progress, [row(end=5, next_origin=5, at=1)])
     complete = observe(progress, [row(end=2, next_origin=5, at=9, stopped="created anew")])
     assert complete.complete_through == NOON + timedelta(seconds=1)
 
 
 def test_hours_of_backlog_are_remembered_in_bounded_memory_and_never_told_too_late() -> None:
-    progress = Progress()
+    progress = BookProgress()
     for second in range(10 * ENDS_MAX):
         observe(progress, [row(end=second + 1, next_origin=0, at=second)])
     assert len(progress._ends[0]) <= ENDS_MAX
@@ -80,7 +82,7 @@ def test_hours_of_backlog_are_remembered_in_bounded_memory_and_never_told_too_la
 
 
 def test_an_older_look_at_the_book_is_not_told_what_a_younger_one_proved() -> None:
-    progress = Progress()
+    progress = BookProgress()
     observe(progress, [row(end=5, next_origin=5, at=1)])
     assert observe(progress, [row(end=9, next_origin=9, at=3)]).complete_through == NOON + timedelta(
         seconds=3
@@ -90,7 +92,7 @@ def test_an_older_look_at_the_book_is_not_told_what_a_younger_one_proved() -> No
 
 
 def test_a_figure_older_than_three_seconds_is_unknown_and_says_its_age() -> None:
-    progress = Progress()
+    progress = BookProgress()
     young = observe(progress, [row(0, end=9, next_origin=5, at=2), row(1, end=9, next_origin=9, at=4)], at=5)
     assert (young.in_flight, young.in_flight_age_s) == (4, 3.0)
     old = observe(progress, [row(0, end=9, next_origin=5, at=2), row(1, end=9, next_origin=9, at=4)], at=14)
@@ -103,7 +105,7 @@ def test_a_figure_older_than_three_seconds_is_unknown_and_says_its_age() -> None
 
 
 def test_with_a_ledger_that_stands_still_what_waits_for_it_is_counted_all_the_same() -> None:
-    progress = Progress()
+    progress = BookProgress()
     frozen = [row(0, end=100, next_origin=100, at=0), row(1, end=50, next_origin=50, at=0)]
     assert observe(progress, frozen).in_flight == 0
     progress.measured({0: 8_000, 1: 7_590}, NOON + timedelta(seconds=60))
@@ -113,7 +115,7 @@ def test_with_a_ledger_that_stands_still_what_waits_for_it_is_counted_all_the_sa
 
 
 def test_a_partition_of_which_nothing_was_ever_booked_is_in_flight() -> None:
-    progress = Progress()
+    progress = BookProgress()
     progress.measured({0: 7, 1: 0}, NOON)
     complete = observe(progress, [], at=1)
     assert (complete.in_flight, complete.complete_through) == (7, None)
@@ -122,7 +124,7 @@ def test_a_partition_of_which_nothing_was_ever_booked_is_in_flight() -> None:
 
 
 def test_a_log_that_has_become_shorter_proves_nothing() -> None:
-    progress = Progress()
+    progress = BookProgress()
     observe(progress, [row(end=100, next_origin=90, at=0)])
     progress.measured({0: 10}, NOON + timedelta(seconds=5))  # created anew: the offsets are another log's
     complete = observe(progress, [row(end=100, next_origin=90, at=0)], at=6)
@@ -130,6 +132,6 @@ def test_a_log_that_has_become_shorter_proves_nothing() -> None:
 
 
 def test_the_younger_of_two_measurements_counts() -> None:
-    progress = Progress()
+    progress = BookProgress()
     progress.measured({0: 10}, NOON)
     assert observe(progress, [row(end=12, next_origin=9, at=2)]).in_flight == 3

@@ -12,11 +12,11 @@ from typing import Any
 import httpx
 import pytest
 
-from services.api.accounting.progress import Progress
+from services.api.accounting.progress import BookProgress
 from services.api.app import create_app
-from services.api.http.database import Database
+from services.api.database.transactions import Database
 from services.api.http.representation import CSV, JSON, csv_of, form_of
-from services.api.spend.routes import Row
+from services.api.spend.routes import SpendRow
 from spendmeter.platform.settings import Settings
 from tests.api.book import Book
 from tests.api.test_events import LINES, event
@@ -97,7 +97,9 @@ def test_the_preferred_form_is_answered(accept: str, form: str | None) -> None:
 
 def test_every_beginning_that_a_spreadsheet_runs_is_made_text() -> None:
     for begin in "=+-@\t\r\n\0\uff1d\uff0b\uff0d\uff20":
-        [_, row] = csv.reader(io.StringIO(csv_of([{"team": f"{begin}1", "events": -1}], Row), newline=""))
+        [_, row] = csv.reader(
+            io.StringIO(csv_of([{"team": f"{begin}1", "events": -1}], SpendRow), newline="")
+        )
         assert row == [f"'{begin}1", "-1"]
 
 
@@ -159,7 +161,7 @@ async def test_what_is_large_is_compressed_and_what_is_small_is_not(
 async def test_another_origins_page_may_ask_only_where_the_setting_names_it(
     database: Database, book: Book, origins: str
 ) -> None:
-    app = create_app(Settings(cors_origins=origins), database, Progress(), lambda: "")
+    app = create_app(Settings(cors_origins=origins), database, BookProgress(), lambda: "")
     asked = {"Origin": "https://finance.example.org", "Access-Control-Request-Method": "GET",
              "Access-Control-Request-Headers": "authorization"}  # fmt: skip
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)

@@ -8,8 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from services.api.http import shares as module
-from services.api.http.shares import (
+from services.api.database import shares as module
+from services.api.database.shares import (
     CONNECTIONS_MAX,
     RESERVED,
     TENANT_CONNECTIONS_MAX,

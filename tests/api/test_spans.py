@@ -7,18 +7,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.api.http.problems import Refused
-from services.api.spend.spans import RANGES, Calendar, instant_of, named_span, span_of, whole_minutes
+from services.api.http.problems import HttpRefusal
+from services.api.http.spans import RANGES, TenantCalendar, instant_of, named_span, span_of, whole_minutes
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 25, 23, 30, 15, tzinfo=UTC)
 """Thursday the 26th, half past midnight, in Berlin."""
 
 
-THERE = Calendar(zone=BERLIN)
+THERE = TenantCalendar(zone=BERLIN)
 
 
-def local(name: str, calendar: Calendar = THERE, now: datetime = NOW) -> tuple[str, str]:
+def local(name: str, calendar: TenantCalendar = THERE, now: datetime = NOW) -> tuple[str, str]:
     start, end = named_span(name, calendar, now)  # type: ignore[arg-type]
     assert start < end <= now
     return tuple(f"{at.astimezone(calendar.zone):%Y-%m-%d %H:%M}" for at in (start, end))  # type: ignore[return-value]
@@ -54,14 +54,14 @@ def test_every_name_is_worked_out_also_at_the_first_moments_of_a_year() -> None:
 
 
 def test_weeks_and_quarters_are_the_tenants_own() -> None:
-    tenant = Calendar(zone=BERLIN, week_start=6, fiscal_start_month=2)
+    tenant = TenantCalendar(zone=BERLIN, week_start=6, fiscal_start_month=2)
     assert local("this_week", tenant)[0] == "2026-11-22 00:00"
     assert local("quarter_to_date", tenant)[0] == "2026-11-01 00:00"
     assert local("last_quarter", tenant) == ("2026-08-01 00:00", "2026-11-01 00:00")
 
 
 def test_yesterday_has_25_hours_when_the_clock_went_back() -> None:
-    start, end = named_span("yesterday", Calendar(zone=BERLIN), datetime(2026, 10, 26, 12, tzinfo=UTC))
+    start, end = named_span("yesterday", TenantCalendar(zone=BERLIN), datetime(2026, 10, 26, 12, tzinfo=UTC))
     assert end - start == timedelta(hours=25)
 
 
@@ -99,7 +99,7 @@ def test_a_day_alone_begins_in_the_zone_and_an_instant_says_its_offset(text: str
     ],
 )
 def test_what_is_no_time_is_refused_with_what_to_write(text: str, said: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(HttpRefusal) as refused:
         instant_of("from", text, BERLIN)
     assert refused.value.status == 422
     assert refused.value.detail.startswith("from: ")
@@ -107,7 +107,7 @@ def test_what_is_no_time_is_refused_with_what_to_write(text: str, said: str) -> 
 
 
 def test_a_range_and_its_ends_are_not_both_given() -> None:
-    with pytest.raises(Refused, match="instead of from and to"):
+    with pytest.raises(HttpRefusal, match="instead of from and to"):
         span_of("today", None, "2026-11-25", THERE, NOW)
 
 

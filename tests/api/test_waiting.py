@@ -9,8 +9,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from services.api.http import shares
-from services.api.spend import waiting
+from services.api.database import shares
+from services.api.events import waiting
 from tests.api.book import Book
 from tests.api.test_events import ID, LINES, NOON, SOURCE, event
 

@@ -20,9 +20,9 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from cli.app import build
-from services.api.accounting.progress import Progress
+from services.api.accounting.progress import BookProgress
 from services.api.app import create_app
-from services.api.http.database import Database, prepare
+from services.api.database.transactions import Database, prepare
 from spendmeter.contracts.units import UNITS
 from spendmeter.platform.catalog_store import record
 from spendmeter.platform.keys import create_key, create_tenant
@@ -62,7 +62,7 @@ async def api(owner: str) -> AsyncIterator[tuple[str, str]]:
     await record(connection, [OLD, model("m", "m-latest")], by="migrate", note="first")
     await connection.close()
     pool = await create_pool(role_url(owner, "api", "test"), size_max=5, service="test", init=prepare)
-    app = create_app(Settings(), Database(pool), Progress(), lambda: "")
+    app = create_app(Settings(), Database(pool), BookProgress(), lambda: "")
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
     serving = asyncio.create_task(server.serve())
     while not server.started:

@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser, BrowserContext, async_playwright
 
-from services.api.accounting.progress import Progress
+from services.api.accounting.progress import BookProgress
 from services.api.app import create_app
-from services.api.http.database import Database
+from services.api.database.transactions import Database
 from spendmeter.platform.serve import Server
 from spendmeter.platform.settings import Settings
 from tests.api.conftest import book, database, database_url
@@ -41,7 +41,7 @@ async def address(database: Database) -> AsyncIterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    app = create_app(Settings(), database, Progress(), lambda: "")
+    app = create_app(Settings(), database, BookProgress(), lambda: "")
     server = Server(app, Settings(port=port))
     serving = asyncio.create_task(server.serve())
     while not server.started:

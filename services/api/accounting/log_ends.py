@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from services.api.accounting.progress import Progress
+from services.api.accounting.progress import BookProgress
 from spendmeter.contracts.topics import USAGE_EVENTS
 from spendmeter.platform.kafka import log_reader
 from spendmeter.platform.kafka_admin import KafkaAdmin
@@ -34,7 +34,7 @@ AWAY = (RuntimeError, OSError, TimeoutError)
 class LogEnds:
     """`run` tells `progress`, until cancelled; while the broker is away the last figure ages."""
 
-    def __init__(self, settings: Settings, progress: Progress) -> None:
+    def __init__(self, settings: Settings, progress: BookProgress) -> None:
         self._settings = settings
         self._progress = progress
         self._topic = settings.topic_prefix + USAGE_EVENTS.name

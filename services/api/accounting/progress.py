@@ -39,7 +39,7 @@ class Completeness:
     """How long ago they were; None = never."""
 
 
-class Progress:
+class BookProgress:
     """Remembers log ends; `observe` the rows of accounting_by_partition() in any order of time."""
 
     def __init__(self) -> None:

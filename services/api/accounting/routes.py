@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
-from services.api.accounting.progress import OUTCOMES, Completeness, Progress, in_flight
-from services.api.http.auth import Anyone
-from services.api.http.database import Connection, database_of
+from services.api.access.auth import Anyone
+from services.api.accounting.progress import OUTCOMES, BookProgress, Completeness, in_flight
+from services.api.database.transactions import TenantConnection, database_of
 from services.api.http.openapi import answers
 from services.api.http.representation import Negotiated
 from spendmeter.contracts.rated import STATUSES
@@ -124,7 +124,7 @@ async def get_accounting(request: Request, caller: Anyone) -> Accounting:
     )
 
 
-async def completeness(request: Request, connection: Connection) -> Completeness:
+async def completeness(request: Request, connection: TenantConnection) -> Completeness:
     """How complete what `connection`'s transaction sees is."""
     return observe(request, await connection.fetch(SQL["by_partition"]), datetime.now(UTC))
 
@@ -134,8 +134,8 @@ def observe(request: Request, partitions: Iterable[Mapping[str, Any]], now: date
     return _progress(request).observe(partitions, now)
 
 
-def _progress(request: Request) -> Progress:
-    progress: Progress = request.app.state.progress
+def _progress(request: Request) -> BookProgress:
+    progress: BookProgress = request.app.state.progress
     return progress
 
 

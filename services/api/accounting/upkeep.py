@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
-from services.api.accounting.progress import Progress
+from services.api.accounting.progress import BookProgress
 from services.api.accounting.routes import SQL as ACCOUNTING_SQL
-from services.api.http.database import SQL, Database
+from services.api.database.tenant import SQL
+from services.api.database.transactions import Database
 from spendmeter.platform.heartbeat import Heartbeat
 from spendmeter.platform.keys import OPERATOR, create_pseudonym_keys
 from spendmeter.platform.postgres import CONNECTION_ERRORS
@@ -23,7 +24,7 @@ RETRY_S = 5.0
 class Upkeep:
     """`looked` says whether the database answers now: api serves what it reads there."""
 
-    def __init__(self, database: Database, progress: Progress) -> None:
+    def __init__(self, database: Database, progress: BookProgress) -> None:
         self.looked = Heartbeat("the database answered", LOOK_AGE_S_MAX)
         self._database = database
         self._progress = progress

@@ -12,13 +12,13 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import AfterValidator, BaseModel, Field
 
+from services.api.access.auth import Reader, Writer
 from services.api.accounting.routes import completeness
-from services.api.http.answers import Asked, Complete, Money
-from services.api.http.auth import Reader, Writer
-from services.api.http.database import Connection, Tenant, database_of, read_tenant
+from services.api.database.tenant import Tenant, read_tenant
+from services.api.database.transactions import TenantConnection, database_of
+from services.api.http.models import Complete, PlainDecimal, RequestBody, Text
 from services.api.http.openapi import answers
-from services.api.http.problems import Refused, invalid, not_found
-from services.api.http.question import Text
+from services.api.http.problems import HttpRefusal, invalid, not_found
 from services.api.http.representation import Negotiated
 from spendmeter.contracts.gate import as_booked
 from spendmeter.contracts.money import EXACT, ZERO, divided, parse_decimal
@@ -55,7 +55,7 @@ Percent = Annotated[Decimal, Field(gt=0, le=1000, max_digits=8, decimal_places=4
 Percents = Annotated[list[Percent], Field(min_length=1, max_length=THRESHOLDS_MAX)]
 
 
-class NewBudget(Asked):
+class NewBudget(RequestBody):
     """A budget as asked for; `amount` is a decimal string in the tenant's currency. Where that is about to
     change, `next_amount` is what the budget is in the new one, or "close"."""
 
@@ -67,7 +67,7 @@ class NewBudget(Asked):
     next_amount: PlainAmount | Literal["close"] | None = None
 
 
-class BudgetChange(Asked):
+class BudgetChange(RequestBody):
     """What is to change; the rest stays."""
 
     name: Name | None = None
@@ -81,7 +81,7 @@ class NextAmount(BaseModel):
     """What a change of the tenant's currency makes of a budget; an amount of null = it is closed then."""
 
     effective_from: datetime
-    amount: Money | None
+    amount: PlainDecimal | None
     currency: str | None
 
 
@@ -91,19 +91,19 @@ class Budget(BaseModel):
     id: UUID
     name: str
     filter: dict[str, str]
-    amount: Money
+    amount: PlainDecimal
     currency: str
     period: Period
-    thresholds_percent: list[Money]
+    thresholds_percent: list[PlainDecimal]
     revision: int
     created_at: datetime
     updated_at: datetime
     period_start: datetime
     period_end: datetime
-    spent: Money
-    of_which_provisional: Money
-    remaining: Money
-    percent: Money
+    spent: PlainDecimal
+    of_which_provisional: PlainDecimal
+    remaining: PlainDecimal
+    percent: PlainDecimal
     next: NextAmount | None = None
 
 
@@ -140,7 +140,9 @@ async def create_budget(request: Request, response: Response, caller: Writer, as
         await connection.execute(TERMS["hold_budgets"], caller.tenant)
         tenant = await read_tenant(connection, caller.tenant)
         if await connection.fetchval(SQL["count"]) >= BUDGETS_MAX:
-            raise Refused(409, "Too many", f"a tenant has at most {BUDGETS_MAX} budgets: delete one first")
+            raise HttpRefusal(
+                409, "Too many", f"a tenant has at most {BUDGETS_MAX} budgets: delete one first"
+            )
         created = await connection.fetchval(
             SQL["create"], caller.tenant, asked.name, asked.filter,
             Decimal(asked.amount), tenant.currency, asked.period, asked.thresholds_percent,
@@ -175,7 +177,7 @@ async def delete_budget(request: Request, caller: Writer, id: UUID) -> None:
 
 
 def _later(tenant: Tenant, said: str | None) -> tuple[datetime | None, Decimal | None, str | None]:
-    """From when a new budget is what, in a currency that begins later. Raises Refused (422)."""
+    """From when a new budget is what, in a currency that begins later. Raises HttpRefusal (422)."""
     now = datetime.now(UTC)
     change = tenant.timeline.next_currency(now)
     if change is None:
@@ -192,14 +194,14 @@ def _later(tenant: Tenant, said: str | None) -> tuple[datetime | None, Decimal |
     return (at, None, None) if said == "close" else (at, Decimal(said), currency)
 
 
-async def _one(connection: Connection, tenant: str, id: UUID) -> Budget:
+async def _one(connection: TenantConnection, tenant: str, id: UUID) -> Budget:
     found = await _read(connection, await read_tenant(connection, tenant), id)
     if not found:
         raise not_found(f"there is no budget {id}")
     return found[0]
 
 
-async def _read(connection: Connection, tenant: Tenant, id: UUID | None) -> list[Budget]:
+async def _read(connection: TenantConnection, tenant: Tenant, id: UUID | None) -> list[Budget]:
     rows = await connection.fetch(SQL["list"], id)
     now = datetime.now(UTC)
     bounds: dict[str, tuple[datetime, datetime]] = {

@@ -16,7 +16,7 @@ import msgspec
 from fastapi import Request
 
 from services.api.catalog.publisher import SQL
-from services.api.http.database import Database
+from services.api.database.transactions import Database
 from spendmeter.contracts.catalog import (
     Adjustment,
     CalendarEntry,
@@ -88,7 +88,7 @@ class Standing:
         return [*self.entries.values(), *(published(entry, self.version + 1) for entry in added)]
 
 
-class Catalog:
+class PriceBooks:
     """Follows Postgres: `standing` reads what is new. `recorded` wakes the publisher."""
 
     def __init__(self, database: Database) -> None:
@@ -122,9 +122,9 @@ def _read(known: Mapping[str, CatalogEntry], rows: Sequence[Any], version: int, 
         return Standing(version, entries, last)
 
 
-def catalog_of(request: Request) -> Catalog:
+def catalog_of(request: Request) -> PriceBooks:
     """The process's."""
-    catalog: Catalog = request.app.state.catalog
+    catalog: PriceBooks = request.app.state.catalog
     return catalog
 
 

@@ -9,9 +9,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
+from services.api.access.auth import Anyone
 from services.api.catalog.book import EVERYBODY
-from services.api.http.auth import Anyone
-from services.api.http.database import database_of
+from services.api.database.transactions import database_of
 from services.api.http.openapi import answers
 from services.api.http.representation import Negotiated
 from spendmeter.platform.sql import load_sql

@@ -15,9 +15,9 @@ from pydantic import BaseModel, Field
 
 from services.api.catalog.book import Standing
 from services.api.catalog.publisher import SQL
+from services.api.database.transactions import Database, TenantConnection
 from services.api.events.receipt import read_event
-from services.api.http.answers import Money
-from services.api.http.database import Connection, Database
+from services.api.http.models import PlainDecimal
 from spendmeter.contracts.catalog import (
     Adjustment,
     CalendarEntry,
@@ -46,9 +46,9 @@ class Difference(BaseModel):
     """Effective cost of the events that were repriced, in one book currency."""
 
     currency: str
-    before: Money
-    after: Money
-    difference: Money
+    before: PlainDecimal
+    after: PlainDecimal
+    difference: PlainDecimal
 
 
 class Effect(BaseModel):
@@ -188,7 +188,7 @@ async def _in_time(
         return None
 
 
-async def _bound(connection: Connection, left_ms: int) -> None:
+async def _bound(connection: TenantConnection, left_ms: int) -> None:
     await connection.execute("SELECT set_config('statement_timeout', $1, true)", f"{left_ms}ms")
 
 

@@ -11,6 +11,7 @@ import msgspec
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
+from services.api.access.auth import Anyone
 from services.api.catalog.book import EVERYBODY, Standing, catalog_of
 from services.api.catalog.proposals import (
     PROPOSALS_PATH,
@@ -21,20 +22,11 @@ from services.api.catalog.proposals import (
     open_proposal,
 )
 from services.api.catalog.publisher import SQL
-from services.api.catalog.waiting import (
-    InboxItem,
-    UnknownUnit,
-    item,
-    newest_first,
-    unknown_units,
-    waiting,
-)
-from services.api.http.answers import Asked
-from services.api.http.auth import Anyone
-from services.api.http.database import database_of
+from services.api.catalog.waiting import InboxItem, UnknownUnit, item, newest_first, unknown_units, waiting
+from services.api.database.transactions import database_of
+from services.api.http.models import RequestBody, Text
 from services.api.http.openapi import answers
 from services.api.http.problems import invalid, not_found
-from services.api.http.question import Text
 from services.api.http.representation import Negotiated
 
 INBOX_DAYS = 90
@@ -54,7 +46,7 @@ class Inbox(BaseModel):
     units: list[UnknownUnit]
 
 
-class Accepted(Asked):
+class Accepted(RequestBody):
     """Of which item the ready proposal is to be made."""
 
     provider: Annotated[Text, Field(max_length=256)]
@@ -62,7 +54,7 @@ class Accepted(Asked):
     note: Note = ""
 
 
-class StatedRate(Asked):
+class StatedRate(RequestBody):
     """One `base` is worth `rate` `quote`, a plain decimal, from an instant until the next rate of the
     pair."""
 

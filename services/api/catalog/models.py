@@ -13,14 +13,15 @@ import msgspec
 from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, computed_field
 
+from services.api.access.auth import Anyone
 from services.api.catalog.book import EVERYBODY, Hidden, catalog_of, hidden_from, visible
 from services.api.catalog.left_out import LeftOut, left_out
 from services.api.catalog.publisher import SQL
-from services.api.http.auth import Anyone
-from services.api.http.database import Connection, database_of
+from services.api.database.transactions import TenantConnection, database_of
+from services.api.http.cursors import decode_cursor, encode_cursor
+from services.api.http.models import Text
 from services.api.http.openapi import answers
-from services.api.http.problems import Refused, invalid, not_found
-from services.api.http.question import Text, decode_cursor, encode_cursor
+from services.api.http.problems import HttpRefusal, invalid, not_found
 from services.api.http.representation import Negotiated
 from spendmeter.contracts.catalog import (
     CatalogEntry,
@@ -276,7 +277,7 @@ async def compare_with(
             theirs = read_prices(name, raw, recorded_at=now, units=book.parents.keys(), not_taken=not_taken)
             found = consensus(ours, {name: theirs})
         except CatalogError as error:
-            raise Refused(422, "Refused", str(error)) from None
+            raise HttpRefusal(422, "Refused", str(error)) from None
         stated = sorted({(each.provider, each.sku) for each in theirs if isinstance(each, Price)})
         alone = [
             f"{provider}/{sku}" for provider, sku in stated if not book.meaning(acting, provider, sku).model
@@ -293,7 +294,7 @@ async def compare_with(
     return await asyncio.to_thread(compare)
 
 
-async def _version(connection: Connection, field: str, text: str) -> int:
+async def _version(connection: TenantConnection, field: str, text: str) -> int:
     if text.isascii() and text.isdigit() and len(text) < 10:
         return int(text)
     try:
@@ -306,7 +307,7 @@ async def _version(connection: Connection, field: str, text: str) -> int:
 
 
 async def _models(
-    connection: Connection, names: list[tuple[str, str]], hidden: Hidden
+    connection: TenantConnection, names: list[tuple[str, str]], hidden: Hidden
 ) -> dict[tuple[str, str], list[Recorded]]:
     rows = await connection.fetch(SQL["history"], [name[0] for name in names], [name[1] for name in names])
     found: dict[tuple[str, str], list[Recorded]] = {name: [] for name in names}

@@ -11,6 +11,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
+from services.api.access.auth import Anyone, Caller
 from services.api.catalog.book import (
     EVERYBODY,
     Standing,
@@ -27,12 +28,10 @@ from services.api.catalog.left_out import LeftOut, left_out
 from services.api.catalog.publisher import SQL
 from services.api.catalog.terms import Answers as TermsAnswers
 from services.api.catalog.terms import TermsChange, TermsReview, review_terms, settle_budgets
-from services.api.http.answers import Asked
-from services.api.http.auth import Anyone, Caller
-from services.api.http.database import Connection, Database, database_of
+from services.api.database.transactions import Database, TenantConnection, database_of
+from services.api.http.models import RequestBody, Text
 from services.api.http.openapi import answers
-from services.api.http.problems import Refused, not_found
-from services.api.http.question import Text
+from services.api.http.problems import HttpRefusal, forbidden, not_found
 from services.api.http.representation import Negotiated
 from spendmeter.contracts.catalog import CatalogEntry, encode_catalog
 from spendmeter.platform.catalog_store import Outdated, record
@@ -57,7 +56,7 @@ _decode_entries = msgspec.json.Decoder(list[CatalogEntry]).decode
 
 def _administrator(caller: Anyone) -> Caller:
     if "admin" not in caller.scopes:
-        raise Refused(403, "Forbidden", f"key {caller.key_id} lacks the scope admin, so it changes no price")
+        raise forbidden(f"key {caller.key_id} lacks the scope admin, so it changes no price")
     return caller
 
 
@@ -116,7 +115,7 @@ class Proposals(BaseModel):
     next_cursor: int | None
 
 
-class Approval(Asked):
+class Approval(RequestBody):
     """`confirm`: findings of severity "confirm" have been looked at and are meant. `budgets`: what becomes of
     each budget of a tenant whose currency changes, as `review.terms` lists them."""
 
@@ -127,7 +126,7 @@ class Approval(Asked):
     )
 
 
-class Rejection(Asked):
+class Rejection(RequestBody):
     """Why not."""
 
     reason: Annotated[Note, Field(min_length=1)]
@@ -175,7 +174,7 @@ async def make_proposal(
     replace: bool = False,
     dry_run: bool = False,
 ) -> Proposal:
-    """Review a price file and record it as a proposal; empty, it withdraws alone. Raises Refused (422)."""
+    """Review a price file and record it as a proposal; empty, it withdraws alone. Raises HttpRefusal, 422."""
     database, now, acting = database_of(request), datetime.now(UTC), caller.tenant or EVERYBODY
     standing = await catalog_of(request).standing()
     known = standing.book.parents.keys()
@@ -304,7 +303,7 @@ async def approve(request: Request, caller: Administrator, id: int, asked: Appro
             continue
         finally:
             catalog_of(request).recorded.set()
-    raise Refused(409, "Busy", "other publications came first each time: try again")
+    raise HttpRefusal(409, "Busy", "other publications came first each time: try again")
 
 
 async def _approved(
@@ -340,27 +339,27 @@ async def reject(request: Request, caller: Administrator, id: int, asked: Reject
         return Proposal(**await _one(connection, id))
 
 
-async def _one(connection: Connection, id: int) -> Any:
+async def _one(connection: TenantConnection, id: int) -> Any:
     row = await connection.fetchrow(SQL["proposal"], id) if 0 < id < 2**31 else None
     if row is None:
         raise not_found(f"there is no proposal {id}")
     return row
 
 
-async def _decide(connection: Connection, id: int, *decision: Any) -> None:
+async def _decide(connection: TenantConnection, id: int, *decision: Any) -> None:
     if await connection.fetchval(SQL["decide"], id, *decision) is None:
         _must_be_open(await _one(connection, id))
 
 
 def _must_be_open(row: Any) -> None:
     if row["state"] != "open":
-        raise Refused(409, "Decided", f"proposal {row['id']} is {row['state']}, by {row['decided_by']}")
+        raise HttpRefusal(409, "Decided", f"proposal {row['id']} is {row['state']}, by {row['decided_by']}")
 
 
 def _must_be_confirmed(review: Review, asked: Approval) -> None:
     open_ones = [finding for finding in review.findings if finding["severity"] == "confirm"]
     if open_ones and not asked.confirm:
-        raise Refused(
+        raise HttpRefusal(
             409, "Not confirmed", 'findings of severity "confirm" need confirm: true', findings=open_ones,
             needs="confirm",
         )  # fmt: skip
@@ -370,5 +369,5 @@ def _key(caller: Caller) -> str:
     return f"key {caller.key_id}"
 
 
-def _refused(error: CatalogError, needs: str = "") -> Refused:
-    return Refused(422, "Refused", str(error), **({"needs": needs} if needs else {}))
+def _refused(error: CatalogError, needs: str = "") -> HttpRefusal:
+    return HttpRefusal(422, "Refused", str(error), **({"needs": needs} if needs else {}))

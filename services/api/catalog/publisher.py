@@ -18,7 +18,7 @@ import msgspec
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from services.api.http.database import Database
+from services.api.database.transactions import Database
 from spendmeter.contracts.catalog import PUBLICATION_KEY, Publication, decode_catalog, encode_catalog
 from spendmeter.contracts.topics import CATALOG
 from spendmeter.platform.kafka import Record, money_consumer, producer, send_batches

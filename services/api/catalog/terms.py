@@ -17,9 +17,9 @@ from pydantic import BaseModel
 from services.api.budgets.routes import PlainAmount
 from services.api.catalog.book import Standing
 from services.api.catalog.terms_rules import Change, budget_says, change_of, sentences
-from services.api.http.answers import Asked, Money
-from services.api.http.database import Connection, Database
-from services.api.http.problems import Refused, invalid
+from services.api.database.transactions import Database, TenantConnection
+from services.api.http.models import PlainDecimal, RequestBody
+from services.api.http.problems import HttpRefusal, invalid
 from spendmeter.contracts.catalog import CatalogEntry, TenantTerms, Withdrawal
 from spendmeter.contracts.money import plain
 from spendmeter.contracts.periods import Period
@@ -29,7 +29,7 @@ from spendmeter.pricing.price_book import PriceBook
 SQL = load_sql(Path(__file__).with_name("terms.sql"))
 
 
-class NewAmount(Asked):
+class NewAmount(RequestBody):
     """What a budget is in the tenant's new currency."""
 
     amount: PlainAmount
@@ -45,7 +45,7 @@ class BudgetUnderTerms(BaseModel):
 
     id: UUID
     name: str
-    amount: Money
+    amount: PlainDecimal
     currency: str
     period: Period
     says: str
@@ -119,7 +119,7 @@ def _shown(change: Change, rows: Sequence[Any], now: datetime) -> TermsChange:
 
 
 async def settle_budgets(
-    connection: Connection,
+    connection: TenantConnection,
     reviews: Sequence[TermsReview],
     answers: Answers,
     *,
@@ -129,7 +129,7 @@ async def settle_budgets(
 ) -> None:
     """Make every budget follow its tenant's new terms, in the transaction that recorded them.
 
-    Raises Refused: 409 with the budgets that need an answer, 422 for an answer to none of them.
+    Raises HttpRefusal: 409 with the budgets that need an answer, 422 for an answer to none of them.
     """
     known: set[UUID] = set()
     missing: list[dict[str, Any]] = []
@@ -149,7 +149,7 @@ async def settle_budgets(
                     else:
                         await _follow(connection, review.change, budget, answer, version, by, now)
     if missing:
-        raise Refused(
+        raise HttpRefusal(
             409,
             "Budgets need an answer",
             "the currency changes: say for each of these budgets its amount in the new one, or close",
@@ -161,7 +161,7 @@ async def settle_budgets(
 
 
 async def _follow(
-    connection: Connection,
+    connection: TenantConnection,
     change: Change,
     budget: BudgetUnderTerms,
     answer: NewAmount | Literal["close"],
@@ -180,7 +180,7 @@ async def _follow(
 
 
 @asynccontextmanager
-async def _acting_for(connection: Connection, tenant: str) -> AsyncIterator[None]:
+async def _acting_for(connection: TenantConnection, tenant: str) -> AsyncIterator[None]:
     """Rows of a tenant, in a transaction that acts for another, or for everybody."""
     acting = await connection.fetchval(SQL["acting"])
     await connection.execute(SQL["act"], tenant)

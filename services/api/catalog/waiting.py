@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from services.api.catalog.book import Standing
 from services.api.catalog.ready import Near, ReadyProposal, Wanted, nearest, ready
 from services.api.events.receipt import read_event
-from services.api.http.answers import Money
+from services.api.http.models import PlainDecimal
 from spendmeter.contracts.events import EVENT_TYPE, UsageData, UsageEvent
 from spendmeter.contracts.money import total
 from spendmeter.contracts.rated import decode_lines
@@ -31,7 +31,7 @@ class AtStake(BaseModel):
     """What was booked at a bound, in one book currency."""
 
     currency: str
-    provisional: Money
+    provisional: PlainDecimal
 
 
 class Lack(BaseModel):
@@ -65,7 +65,7 @@ class InboxItem(BaseModel):
     since: datetime = Field(description="the earliest minute of such usage, by the events' own time")
     events: int
     unpriced_events: int
-    usage: dict[str, Money]
+    usage: dict[str, PlainDecimal]
     lacks: list[Lack]
     units: list[str] = Field(description="those without a price")
     reasons: list[str]

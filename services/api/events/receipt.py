@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from pydantic import BaseModel
 
-from services.api.http.answers import Money
+from services.api.http.models import PlainDecimal
 from spendmeter.contracts.catalog import (
     Adjustment,
     CatalogEntry,
@@ -64,20 +64,20 @@ class ReceiptLine(BaseModel):
     """
 
     unit: str
-    quantity: Money | None
+    quantity: PlainDecimal | None
     status: str
     currency: str
     per: int
-    price: Money | None
-    amount: Money | None
-    contracted_price: Money | None
-    contracted_amount: Money | None
+    price: PlainDecimal | None
+    amount: PlainDecimal | None
+    contracted_price: PlainDecimal | None
+    contracted_amount: PlainDecimal | None
     contracted_currency: str
-    effective_price: Money | None
-    effective_amount: Money | None
-    book_list: Money | None
-    book_contracted: Money | None
-    book_effective: Money | None
+    effective_price: PlainDecimal | None
+    effective_amount: PlainDecimal | None
+    book_list: PlainDecimal | None
+    book_contracted: PlainDecimal | None
+    book_effective: PlainDecimal | None
     multipliers: list[dict[str, Any]]
     entries: list[str]
     parent: str

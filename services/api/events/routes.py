@@ -10,19 +10,21 @@ import msgspec
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, BeforeValidator, Field
 
+from services.api.access.auth import Reader
 from services.api.accounting.progress import Completeness
 from services.api.accounting.routes import completeness
+from services.api.database.tenant import calendar_of, read_tenant
+from services.api.database.transactions import TenantConnection, database_of
 from services.api.events import receipt
-from services.api.http.answers import Complete, Money, page
-from services.api.http.auth import Reader
-from services.api.http.database import Connection, calendar_of, database_of, read_tenant
-from services.api.http.openapi import FILTER_PARAMETERS, answers
-from services.api.http.problems import Refused, invalid
-from services.api.http.question import decode_cursor, filters_of, zone_of
+from services.api.events.waiting import WAIT_S_MAX, Waiters, wait_s
+from services.api.http.cursors import decode_cursor, page
+from services.api.http.filters import FILTER_PARAMETERS, filters_of
+from services.api.http.models import Complete, PlainDecimal
+from services.api.http.openapi import answers
+from services.api.http.problems import HttpRefusal, invalid
 from services.api.http.representation import Negotiated
-from services.api.spend.spans import From, Range, RangeName, To, Zone, checked_range, span_of
+from services.api.http.spans import From, Range, RangeName, To, Zone, checked_range, span_of, zone_of
 from services.api.spend.sums import read_series
-from services.api.spend.waiting import WAIT_S_MAX, Waiters, wait_s
 from spendmeter.contracts.catalog import (
     Adjustment,
     CalendarEntry,
@@ -84,9 +86,9 @@ class Entry(BaseModel):
     catalog_version: int
     status: str
     currency: str
-    list: Money
-    contracted: Money
-    effective: Money
+    list: PlainDecimal
+    contracted: PlainDecimal
+    effective: PlainDecimal
 
 
 class PricedEntry(Entry):
@@ -236,7 +238,7 @@ class Span(NamedTuple):
     tz: str | None
 
 
-async def _span(connection: Connection, tenant: str, span: Span) -> tuple[datetime, datetime]:
+async def _span(connection: TenantConnection, tenant: str, span: Span) -> tuple[datetime, datetime]:
     """[from, to) in UTC; without an end, until in an hour: an event may be dated so far ahead. Without a
     start, a day before the end."""
     now = datetime.now(UTC)
@@ -248,7 +250,9 @@ async def _span(connection: Connection, tenant: str, span: Span) -> tuple[dateti
     return checked_range(start, end, RANGE_DAYS_MAX)
 
 
-async def _receipt(request: Request, connection: Connection, tenant: str, source: str, id: str) -> Receipt:
+async def _receipt(
+    request: Request, connection: TenantConnection, tenant: str, source: str, id: str
+) -> Receipt:
     key = identity(tenant, source, id)
     occurred_at = await connection.fetchval(SQL["occurred_at"], key)
     rows = [] if occurred_at is None else await connection.fetch(SQL["entries"], occurred_at, key)
@@ -284,7 +288,7 @@ async def _receipt(request: Request, connection: Connection, tenant: str, source
     )
 
 
-async def _book(connection: Connection, event: UsageEvent, version: int) -> PriceBook | CatalogError:
+async def _book(connection: TenantConnection, event: UsageEvent, version: int) -> PriceBook | CatalogError:
     """What the book of a version had for the event, as far as the tenant may see it."""
 
     async def entries(*kinds: type[Any], of: tuple[str, ...] | None, skus: set[str] | None) -> list[Any]:
@@ -312,10 +316,10 @@ def _priced(row: Any, catalog: receipt.Catalog, book: PriceBook | CatalogError) 
     return PricedEntry(**{**row, "lines": lines}, naming=names, arithmetic=arithmetic, remark=remark)
 
 
-def _not_in_the_book(complete: Completeness, source: str, id: str) -> Refused:
+def _not_in_the_book(complete: Completeness, source: str, id: str) -> HttpRefusal:
     at = complete.complete_through
     through = at and f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
-    return Refused(
+    return HttpRefusal(
         404,
         "Not in the book",
         f"no event of source {source!r} with id {id!r} is in the book, which is complete through "
@@ -327,7 +331,7 @@ def _not_in_the_book(complete: Completeness, source: str, id: str) -> Refused:
 
 
 async def _list(
-    connection: Connection,
+    connection: TenantConnection,
     within: tuple[datetime, datetime],
     filters: dict[str, list[str]],
     limit: int,

@@ -9,8 +9,6 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from services.api.http.question import FILTER
-from spendmeter.contracts.series import DIMENSIONS
 from spendmeter.platform.openapi import (
     Problem,
     add_servers_own,
@@ -73,18 +71,6 @@ _PROBLEMS: dict[int, Problem] = {
     ),
 }
 """By status, of any route."""
-
-FILTER_PARAMETERS: list[dict[str, Any]] = [
-    {
-        "name": FILTER + dimension,
-        "in": "query",
-        "required": False,
-        "description": f"only this {dimension}; repeated: any of them; empty: events without one",
-        "schema": {"type": "array", "items": {"type": "string"}},
-        "explode": True,
-    }
-    for dimension in DIMENSIONS
-]
 
 
 def answers(example: str, *, status: int = 200, missing: str = "") -> dict[int | str, dict[str, Any]]:

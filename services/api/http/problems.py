@@ -13,7 +13,6 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from services.api.http.pretty import indented, is_pretty
-from services.api.http.shares import AllBusy, TooMuch
 from services.api.http.validation import place, reason
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.serve import problem
@@ -22,7 +21,7 @@ from spendmeter.platform.telemetry import log
 RETRY_AFTER_S = 2
 
 
-class Refused(Exception):
+class HttpRefusal(Exception):
     """A request that is answered with `status`; `detail` names the thing and the rule."""
 
     def __init__(self, status: int, title: str, detail: str, **more: Any) -> None:
@@ -33,23 +32,28 @@ class Refused(Exception):
         self.more = more
 
 
-def invalid(field: str, reason: str) -> Refused:
+def invalid(field: str, reason: str) -> HttpRefusal:
     """422: what `field` holds breaks the rule in `reason`."""
-    return Refused(422, "Invalid request", f"{field}: {reason}", errors=[{"field": field, "reason": reason}])
+    return HttpRefusal(
+        422, "Invalid request", f"{field}: {reason}", errors=[{"field": field, "reason": reason}]
+    )
 
 
-def not_found(what: str) -> Refused:
+def forbidden(detail: str) -> HttpRefusal:
+    """403: the caller is known, and may not."""
+    return HttpRefusal(403, "Forbidden", detail)
+
+
+def not_found(what: str) -> HttpRefusal:
     """404."""
-    return Refused(404, "Not found", what)
+    return HttpRefusal(404, "Not found", what)
 
 
 def install(app: FastAPI) -> None:
     """Make `app` answer every error as a problem."""
-    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(HttpRefusal, _refused)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)
-    app.add_exception_handler(TooMuch, _over_its_share)
-    app.add_exception_handler(AllBusy, _all_busy)
     app.add_exception_handler(asyncpg.QueryCanceledError, _too_much)
     app.add_exception_handler(asyncpg.DataError, _unstorable)
     for error in cast("tuple[type[Exception], ...]", CONNECTION_ERRORS):
@@ -58,7 +62,7 @@ def install(app: FastAPI) -> None:
 
 
 def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refused)
+    assert isinstance(error, HttpRefusal)
     return _problem(request, error.status, error.title, error.detail, **error.more)
 
 
@@ -82,18 +86,6 @@ def _validation(request: Request, error: Exception) -> Response:
     ]
     detail = "; ".join(f"{each['field']}: {each['reason']}" for each in errors)
     return _problem(request, 422, "Invalid request", detail, errors=errors)
-
-
-def _over_its_share(request: Request, error: Exception) -> Response:
-    assert isinstance(error, TooMuch)
-    headers = {"Retry-After": str(error.retry_after_s)}
-    return _problem(request, 429, "Too many questions", error.detail, headers=headers)
-
-
-def _all_busy(request: Request, _error: Exception) -> Response:
-    detail = "every connection to the database is in use by others"
-    headers = {"Retry-After": str(RETRY_AFTER_S)}
-    return _problem(request, 503, "Not available", detail, headers=headers)
 
 
 def _body_fields(request: Request) -> list[str]:

@@ -19,9 +19,9 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from services.api.http.answers import Complete
+from services.api.http.models import Complete
 from services.api.http.pretty import indented, is_pretty
-from services.api.http.problems import Refused
+from services.api.http.problems import HttpRefusal
 
 JSON, CSV = "application/json", "text/csv"
 _UNSAFE = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -58,7 +58,7 @@ class Negotiated(APIRoute):
         async def negotiated(request: Request) -> Response:
             form = form_of(",".join(request.headers.getlist("accept")), forms)
             if form is None:
-                raise Refused(406, "Not acceptable", f"Accept: this route answers {' or '.join(forms)}")
+                raise HttpRefusal(406, "Not acceptable", f"Accept: this route answers {' or '.join(forms)}")
             answer = await handle(request)
             if form == CSV:
                 answer = _as_csv(request, answer, tables)
@@ -119,7 +119,7 @@ def _as_csv(request: Request, answer: Response, tables: Mapping[str, type[BaseMo
     content = msgspec.json.decode(bytes(answer.body))
     there = [name for name in tables if name in content]
     if not there:
-        raise Refused(406, "Not acceptable", "Accept: this answer is no table; ask for application/json")
+        raise HttpRefusal(406, "Not acceptable", "Accept: this answer is no table; ask for application/json")
     name = next((each for each in there if content[each]), there[-1])
     headers = {"X-Complete-Through": content.get("complete_through") or ""}
     cursor = content.get("next_groups") if name == "totals" else content.get("next_cursor")

@@ -13,12 +13,11 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from services.api.http.answers import Asked
-from services.api.http.auth import Reader, Writer
-from services.api.http.database import database_of
+from services.api.access.auth import Reader, Writer
+from services.api.database.transactions import database_of
+from services.api.http.models import RequestBody, Text
 from services.api.http.openapi import answers
-from services.api.http.problems import Refused, invalid, not_found
-from services.api.http.question import Text
+from services.api.http.problems import HttpRefusal, invalid, not_found
 from services.api.http.representation import Negotiated
 from spendmeter.platform.settings import Settings
 from spendmeter.platform.sql import load_sql
@@ -33,7 +32,7 @@ SQL = load_sql(Path(__file__).with_name("channels.sql"))
 router = APIRouter(tags=["channels"], route_class=Negotiated)
 
 
-class NewChannel(Asked):
+class NewChannel(RequestBody):
     """A webhook as asked for."""
 
     name: Annotated[Text, Field(min_length=1, max_length=200)]
@@ -82,7 +81,9 @@ async def create_channel(request: Request, caller: Writer, asked: NewChannel) ->
     secret = "whsec_" + b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
     async with database_of(request).writing(caller.tenant) as connection:
         if await connection.fetchval(SQL["count"]) >= CHANNELS_MAX:
-            raise Refused(409, "Too many", f"a tenant has at most {CHANNELS_MAX} channels: delete one first")
+            raise HttpRefusal(
+                409, "Too many", f"a tenant has at most {CHANNELS_MAX} channels: delete one first"
+            )
         row = await connection.fetchrow(SQL["create"], caller.tenant, asked.name, asked.url, secret)
     return CreatedChannel(**row, secret=secret)
 

@@ -10,12 +10,12 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from services.api.http.answers import Asked, Money, page
-from services.api.http.auth import Reader, Writer
-from services.api.http.database import Connection, database_of
+from services.api.access.auth import Reader, Writer
+from services.api.database.transactions import TenantConnection, database_of
+from services.api.http.cursors import decode_cursor, page
+from services.api.http.models import PlainDecimal, RequestBody, Text
 from services.api.http.openapi import answers
 from services.api.http.problems import not_found
-from services.api.http.question import Text, decode_cursor
 from services.api.http.representation import Negotiated
 from spendmeter.contracts.events import Instant
 from spendmeter.contracts.incidents import IncidentKind, IncidentState
@@ -32,7 +32,7 @@ class Figure(BaseModel):
     """One figure with its label: exact in `amount`, in `unit` (USD, USD/h), rounded in `text`."""
 
     label: str
-    amount: Money
+    amount: PlainDecimal
     unit: str
     text: str
 
@@ -53,14 +53,14 @@ class Incident(BaseModel):
     """The names of the keys in `scope` and `top_contributor`, by id."""
     period_start: datetime | None
     period_end: datetime | None
-    threshold_percent: Money | None
+    threshold_percent: PlainDecimal | None
     currency: str
-    amount: Money
-    expected: Money
-    rate_per_hour: Money
-    peak_per_hour: Money
-    expected_per_hour: Money
-    of_which_provisional: Money
+    amount: PlainDecimal
+    expected: PlainDecimal
+    rate_per_hour: PlainDecimal
+    peak_per_hour: PlainDecimal
+    expected_per_hour: PlainDecimal
+    of_which_provisional: PlainDecimal
     top_contributor: dict[str, Any]
     figures: list[Figure]
     summary: str
@@ -86,7 +86,7 @@ class Incidents(BaseModel):
     next_cursor: str | None
 
 
-class Acknowledgement(Asked):
+class Acknowledgement(RequestBody):
     """`note` is for those who come after."""
 
     note: Annotated[Text, Field(max_length=2000)] = ""
@@ -124,7 +124,7 @@ async def acknowledge_incident(request: Request, caller: Writer, id: UUID, said:
         return await _one(connection, id)
 
 
-async def _one(connection: Connection, id: UUID) -> Incident:
+async def _one(connection: TenantConnection, id: UUID) -> Incident:
     ever = datetime.max.replace(tzinfo=UTC)
     row = await connection.fetchrow(SQL["list"], id, None, ever, _LAST_ID, 1)
     if row is None:

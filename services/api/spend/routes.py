@@ -11,30 +11,24 @@ import msgspec
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.api.access.auth import Reader
 from services.api.accounting.routes import completeness
-from services.api.http.answers import Complete, Money
-from services.api.http.auth import Reader
-from services.api.http.database import Connection, Tenant, calendar_of, database_of, read_tenant
-from services.api.http.openapi import FILTER_PARAMETERS, answers
+from services.api.database.tenant import Tenant, calendar_of, read_tenant
+from services.api.database.transactions import TenantConnection, database_of
+from services.api.http.cursors import decode_cursor, digest_of, encode_cursor
+from services.api.http.filters import FILTER_PARAMETERS, dimensions_of, filters_of
+from services.api.http.models import Complete, PlainDecimal
+from services.api.http.openapi import answers
 from services.api.http.pretty import PRETTY
 from services.api.http.problems import invalid
-from services.api.http.question import (
-    Bucket,
-    Measure,
-    bucket_edges,
-    decode_cursor,
-    digest_of,
-    dimensions_of,
-    encode_cursor,
-    filters_of,
-    zone_of,
-)
 from services.api.http.representation import Negotiated
-from services.api.spend.spans import From, Range, To, Zone, span_of, whole_minutes
+from services.api.http.spans import From, Range, To, Zone, span_of, whole_minutes, zone_of
+from services.api.spend.buckets import Bucket, bucket_edges
 from services.api.spend.sums import (
     NOTHING,
     Cell,
     GroupTotal,
+    Measure,
     Page,
     Wanted,
     has_more,
@@ -61,7 +55,7 @@ router = APIRouter(tags=["spend"], route_class=Negotiated)
 Cut = Literal["start", "end", "open"]
 
 
-class Row(BaseModel):
+class SpendRow(BaseModel):
     """The sums of one group (beside these: one text a dimension of `group_by`); amounts in `currency`.
 
     `others` = how many groups this row sums up, all that the page does not name, whose dimensions are null;
@@ -73,15 +67,15 @@ class Row(BaseModel):
     others: int = 0
     events: int = 0
     unpriced_events: int = 0
-    list: Money = ZERO
-    contracted: Money = ZERO
-    effective: Money = ZERO
-    amount: Money = ZERO
-    of_which_provisional: Money = ZERO
-    usage: dict[str, Money] = Field(default_factory=dict)
+    list: PlainDecimal = ZERO
+    contracted: PlainDecimal = ZERO
+    effective: PlainDecimal = ZERO
+    amount: PlainDecimal = ZERO
+    of_which_provisional: PlainDecimal = ZERO
+    usage: dict[str, PlainDecimal] = Field(default_factory=dict)
 
 
-class SeriesRow(Row):
+class SeriesRow(SpendRow):
     """The same of one calendar bucket, 0 where nothing was spent; a bucket that has not begun has no row.
 
     `cut`: the range begins (`start`) or ends (`end`) within the bucket, so the sums are of a part of it;
@@ -104,9 +98,9 @@ class Spend(Complete):
     from_: datetime = Field(alias="from")
     to: datetime
     measure: Measure
-    of_which_provisional: Money
+    of_which_provisional: PlainDecimal
     unpriced_events: int
-    totals: list[Row]
+    totals: list[SpendRow]
     series: list[SeriesRow]
     next_cursor: str | None = Field(None, description="of the series' next page; null on the last")
     next_groups: str | None = Field(
@@ -126,7 +120,7 @@ class _Place(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class SpendQuestion:
     """A checked question."""
 
     wanted: Wanted
@@ -183,7 +177,7 @@ async def get_spend(
             start=first, end=beyond, group_by=dimensions, filters=filters, measure=measure, skip=place.skip,
             top=top, edges=bucket_edges(first, beyond, bucket, calendar) if bucket else [first, beyond],
         )  # fmt: skip
-        asked = Asked(
+        asked = SpendQuestion(
             wanted=wanted, tz=str(calendar.zone), with_series=bucket is not None, with_usage=usage,
             place=msgspec.structs.replace(place, start=first, end=beyond), rows_max=limit, now=now,
         )  # fmt: skip
@@ -199,7 +193,9 @@ def _place(cursor: str, question: str) -> _Place | None:
     return place
 
 
-async def _answer(request: Request, connection: Connection, tenant: Tenant, asked: Asked) -> Spend:
+async def _answer(
+    request: Request, connection: TenantConnection, tenant: Tenant, asked: SpendQuestion
+) -> Spend:
     complete = await completeness(request, connection)
     wanted, place = asked.wanted, asked.place
     totals = await read_totals(connection, wanted, tenant.currency)
@@ -234,7 +230,7 @@ def _cursor(place: _Place, **where: int) -> str:
 
 
 def _row(
-    each: GroupTotal, n: int, sums: Mapping[str, Any], quantities: Mapping[Cell, Any], asked: Asked
+    each: GroupTotal, n: int, sums: Mapping[str, Any], quantities: Mapping[Cell, Any], asked: SpendQuestion
 ) -> dict[str, Any]:
     return {
         **each.group,
@@ -251,7 +247,7 @@ def _series(
     page: Page,
     sums: Mapping[Cell, Any],
     quantities: Mapping[Cell, Any],
-    asked: Asked,
+    asked: SpendQuestion,
 ) -> Iterable[dict[str, Any]]:
     for n, each in page.cells(totals):
         first, beyond = asked.wanted.edges[n - 1 : n + 1]
@@ -263,7 +259,7 @@ def _series(
         }
 
 
-def _cut(first: datetime, beyond: datetime, asked: Asked) -> list[Cut]:
+def _cut(first: datetime, beyond: datetime, asked: SpendQuestion) -> list[Cut]:
     """How the sums of [first, beyond) may not be those of the whole bucket."""
     cuts: dict[Cut, bool] = {
         "start": first < asked.wanted.start,
@@ -273,5 +269,5 @@ def _cut(first: datetime, beyond: datetime, asked: Asked) -> list[Cut]:
     return [name for name, cut in cuts.items() if cut]
 
 
-def _local(at: datetime, asked: Asked) -> datetime:
+def _local(at: datetime, asked: SpendQuestion) -> datetime:
     return at.astimezone(zone_of(asked.tz))

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from services.api.http.database import Connection
-from services.api.http.question import Measure
+from services.api.database.transactions import TenantConnection
 from spendmeter.contracts.money import ZERO, total
 from spendmeter.contracts.series import DIMENSIONS
 from spendmeter.platform.sql import load_sql
@@ -25,6 +24,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 SQL = load_sql(Path(__file__).with_name("spend.sql"))
 
+Measure = Literal["list", "contracted", "effective"]
 Filters = Mapping[str, Sequence[str]]
 Quantities = Mapping[str, Decimal]
 Cell = tuple[str, int | None, int]
@@ -69,12 +69,12 @@ def allowed(filters: Filters) -> list[Sequence[str] | None]:
     return [filters.get(dimension) for dimension in DIMENSIONS]
 
 
-async def read_series(connection: Connection, filters: Filters) -> list[bytes]:
+async def read_series(connection: TenantConnection, filters: Filters) -> list[bytes]:
     """The ids of every series that the filter lets through."""
     return [row["series_id"] for row in await connection.fetch(SQL["series"], *allowed(filters))]
 
 
-async def read_totals(connection: Connection, wanted: Wanted, own_currency: str) -> list[GroupTotal]:
+async def read_totals(connection: TenantConnection, wanted: Wanted, own_currency: str) -> list[GroupTotal]:
     """The range's sums: the tenant's own currency first, in each the named groups by amount, then the others.
     The rows of a currency always add up to all of it, whichever page they are of."""
     await connection.execute(SQL["join_by_hash"])
@@ -157,7 +157,7 @@ def page_of(
 
 
 async def read_buckets(
-    connection: Connection, wanted: Wanted, totals: Sequence[GroupTotal], page: Page
+    connection: TenantConnection, wanted: Wanted, totals: Sequence[GroupTotal], page: Page
 ) -> dict[Cell, Mapping[str, Any]]:
     """The sums of the page's buckets; what was not spent in is not there."""
     edges = wanted.edges[page.first - 1 : page.last + 1]
@@ -173,7 +173,7 @@ async def read_buckets(
 
 
 async def read_quantities(
-    connection: Connection, wanted: Wanted, totals: Sequence[GroupTotal], page: Page | None
+    connection: TenantConnection, wanted: Wanted, totals: Sequence[GroupTotal], page: Page | None
 ) -> dict[Cell, dict[str, Decimal]]:
     """Quantities by unit of every total (bucket 0), and of the page's buckets."""
     if not totals:

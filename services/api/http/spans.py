@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Literal, get_args
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import Query
 
@@ -58,7 +58,7 @@ _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Calendar:
+class TenantCalendar:
     """Whose days, weeks and quarters are meant; `week_start` 0 = Monday."""
 
     zone: ZoneInfo
@@ -66,10 +66,18 @@ class Calendar:
     fiscal_start_month: int = 1
 
 
+def zone_of(name: str) -> ZoneInfo:
+    """The IANA time zone. Raises HttpRefusal (422) when there is none of that name."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise invalid("tz", f"{name[:64]!r} is not an IANA time zone such as Europe/Berlin") from None
+
+
 def span_of(
-    name: RangeName | None, start: str | None, end: str | None, calendar: Calendar, now: datetime
+    name: RangeName | None, start: str | None, end: str | None, calendar: TenantCalendar, now: datetime
 ) -> tuple[datetime | None, datetime | None]:
-    """(from, to) as asked for, by name or one by one; None where nothing was said. Raises Refused (422)."""
+    """(from, to) as asked for, by name or one by one; None where nothing was. Raises HttpRefusal (422)."""
     if name is not None:
         if start is not None or end is not None:
             raise invalid("range", "stands instead of from and to: give the range or these, not both")
@@ -80,7 +88,7 @@ def span_of(
 def instant_of(field: str, text: str | None, zone: ZoneInfo) -> datetime | None:
     """What people write: an instant with its offset, or a day, which is its start in `zone`.
 
-    Raises Refused (422), naming `field` and what is allowed.
+    Raises HttpRefusal (422), naming `field` and what is allowed.
     """
     if text is None:
         return None
@@ -116,7 +124,7 @@ def _aware(field: str, at: datetime) -> datetime:
     return at
 
 
-def named_span(name: RangeName, calendar: Calendar, now: datetime) -> tuple[datetime, datetime]:
+def named_span(name: RangeName, calendar: TenantCalendar, now: datetime) -> tuple[datetime, datetime]:
     """[start, end) of a range by name, as of `now`: in UTC, days those of the calendar's zone."""
     zone = calendar.zone
     today = now.astimezone(zone).date()
@@ -170,7 +178,7 @@ def whole_minutes(
 def checked_range(
     start: datetime, end: datetime, days_max: int = RANGE_DAYS_MAX
 ) -> tuple[datetime, datetime]:
-    """[start, end) in UTC. Raises Refused (422)."""
+    """[start, end) in UTC. Raises HttpRefusal (422)."""
     for field, value in (("from", start), ("to", end)):
         if not YEARS[0] <= value.year < YEARS[1]:
             raise invalid(field, f"must lie in the years {YEARS[0]} to {YEARS[1] - 1}")

@@ -15,8 +15,8 @@ from fastapi import Depends, Header, Request
 from fastapi.security import APIKeyCookie, HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
 
-from services.api.http.keys import Credential, Keys
-from services.api.http.problems import Refused
+from services.api.access.keys import ApiCredential, ApiKeys
+from services.api.http.problems import HttpRefusal, forbidden
 from spendmeter.platform.keys import OPERATOR, TENANT_PATTERN
 
 COOKIE = "spendmeter_session"
@@ -64,7 +64,7 @@ async def _caller(
         and request.method not in SAFE_METHODS
         and not same_origin(request)
     ):
-        raise Refused(403, "Forbidden", "a change by cookie must come from this server's own page")
+        raise forbidden("a change by cookie must come from this server's own page")
     keys, now = keys_of(request), datetime.now(UTC)
     if bearer is not None:
         credential, detail = await keys.by_key(bearer.credentials, now), UNKNOWN_KEY
@@ -73,14 +73,14 @@ async def _caller(
     else:
         credential, detail = None, "send Authorization: Bearer sm_..."
     if credential is None:
-        raise Refused(401, "Unauthorized", detail, headers={"WWW-Authenticate": "Bearer"})
+        raise HttpRefusal(401, "Unauthorized", detail, headers={"WWW-Authenticate": "Bearer"})
     return _for_tenant(caller_of(credential), chosen)
 
 
-def caller_of(credential: Credential) -> Caller:
-    """Whose key this is. Raises Refused (403) for one that may not read."""
+def caller_of(credential: ApiCredential) -> Caller:
+    """Whose key this is. Raises HttpRefusal (403) for one that may not read."""
     if not {"read", "admin"} & set(credential.scopes):
-        raise Refused(403, "Forbidden", f"key {credential.key_id} has neither the scope read nor admin")
+        raise forbidden(f"key {credential.key_id} has neither the scope read nor admin")
     return Caller(
         key_id=credential.key_id,
         tenant=credential.tenant,
@@ -92,18 +92,18 @@ def caller_of(credential: Credential) -> Caller:
 def _for_tenant(caller: Caller, chosen: str | None) -> Caller:
     if not caller.operator:
         if chosen is not None and chosen != caller.tenant:
-            raise Refused(403, "Forbidden", f"key {caller.key_id} belongs to another tenant")
+            raise forbidden(f"key {caller.key_id} belongs to another tenant")
         return caller
     if "admin" not in caller.scopes:
-        raise Refused(403, "Forbidden", f"operator key {caller.key_id} needs the scope admin")
+        raise forbidden(f"operator key {caller.key_id} needs the scope admin")
     if chosen is not None and not TENANT_PATTERN.fullmatch(chosen):
-        raise Refused(400, "Bad request", "X-Spendmeter-Tenant: lower-case letters, digits and hyphens")
+        raise HttpRefusal(400, "Bad request", "X-Spendmeter-Tenant: lower-case letters, digits and hyphens")
     return Caller(key_id=caller.key_id, tenant=chosen or OPERATOR, operator=True, scopes=caller.scopes)
 
 
 def _with_tenant(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
     if not caller.tenant:
-        raise Refused(
+        raise HttpRefusal(
             400, "No tenant", "an operator key names the tenant to act for in the header X-Spendmeter-Tenant"
         )
     return caller
@@ -111,15 +111,13 @@ def _with_tenant(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
 
 def _admin(caller: Annotated[Caller, Depends(_with_tenant)]) -> Caller:
     if "admin" not in caller.scopes:
-        raise Refused(
-            403, "Forbidden", f"key {caller.key_id} lacks the scope admin, so it cannot change anything"
-        )
+        raise forbidden(f"key {caller.key_id} lacks the scope admin, so it cannot change anything")
     return caller
 
 
-def keys_of(request: Request) -> Keys:
+def keys_of(request: Request) -> ApiKeys:
     """The process's keys."""
-    keys: Keys = request.app.state.keys
+    keys: ApiKeys = request.app.state.keys
     return keys
 
 

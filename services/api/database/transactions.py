@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import asyncpg
 import msgspec
 from fastapi import Request
 
-from services.api.http.problems import not_found
-from services.api.http.shares import CONNECTIONS_MAX, Shares
-from services.api.spend.spans import Calendar
-from spendmeter.contracts.terms import Terms, Timeline, timeline_of
+from services.api.database.shares import CONNECTIONS_MAX, Shares
 from spendmeter.platform.sql import load_sql
 
 OWN_CONNECTIONS = 2
@@ -25,39 +19,12 @@ OWN_CONNECTIONS = 2
 POOL_CONNECTIONS_MAX = CONNECTIONS_MAX + OWN_CONNECTIONS
 ACQUIRE_TIMEOUT_S = 10
 STATEMENT_TIMEOUT = "15s"
-SQL = load_sql(Path(__file__).with_name("tenant.sql"))
+SQL = load_sql(Path(__file__).with_name("transactions.sql"))
 
-Connection = Any
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tenant:
-    """What a tenant's amounts and days are in: `terms` now, `timeline` at any time."""
-
-    tenant: str
-    name: str
-    terms: Terms
-    timeline: Timeline
-
-    @property
-    def currency(self) -> str:
-        return self.terms.currency
-
-    @property
-    def zone(self) -> ZoneInfo:
-        return self.terms.zone
+TenantConnection = Any
 
 
-def calendar_of(tenant: Tenant, zone: ZoneInfo | None = None) -> Calendar:
-    """The tenant's days, weeks and quarters now; with `zone` on another clock."""
-    return Calendar(
-        zone=zone or tenant.zone,
-        week_start=tenant.terms.first_weekday - 1,
-        fiscal_start_month=tenant.terms.fiscal_start_month,
-    )
-
-
-async def prepare(connection: Connection) -> None:
+async def prepare(connection: TenantConnection) -> None:
     """JSON columns as what they hold; once a connection."""
     for name in ("json", "jsonb"):
         await connection.set_type_codec(
@@ -76,7 +43,7 @@ class Database:
         self._shares = Shares()
 
     @asynccontextmanager
-    async def reading(self, tenant: str, share: str = "") -> AsyncIterator[Connection]:
+    async def reading(self, tenant: str, share: str = "") -> AsyncIterator[TenantConnection]:
         """Statements that all see the same instant, and of tenants' rows `tenant`'s alone. What a tenant asks
         that is nobody's in particular is for '', and takes its turn in the `share` of who asks.
 
@@ -92,7 +59,7 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def writing(self, tenant: str, share: str = "") -> AsyncIterator[Connection]:
+    async def writing(self, tenant: str, share: str = "") -> AsyncIterator[TenantConnection]:
         """The same for changes, which see what others have committed meanwhile."""
         async with (
             self._turn(tenant or share),
@@ -104,16 +71,6 @@ class Database:
 
     def _turn(self, tenant: str) -> AbstractAsyncContextManager[None]:
         return self._shares.turn(tenant) if tenant else nullcontext()
-
-
-async def read_tenant(connection: Connection, tenant: str) -> Tenant:
-    """Raises Refused (404) when there is none of that name."""
-    rows = await connection.fetch(SQL["tenant"], tenant)
-    if not rows:
-        raise not_found(f"there is no tenant {tenant!r}")
-    timeline = timeline_of(rows)
-    now = timeline.at(datetime.now(UTC))
-    return Tenant(tenant=tenant, name=rows[0]["name"], terms=now, timeline=timeline)
 
 
 def database_of(request: Request) -> Database:

@@ -10,10 +10,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from services.api.http.database import SQL, Database
+from services.api.database.transactions import Database
 from spendmeter.platform.keys import OPERATOR, is_live, parse_key
+from spendmeter.platform.sql import load_sql
+
+SQL = load_sql(Path(__file__).with_name("keys.sql"))
 
 SNAPSHOT_S = 5.0
 """How long a snapshot is trusted; a revocation must take effect within 10 s."""
@@ -28,7 +32,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Credential:
+class ApiCredential:
     """A live key as stored; tenant '' = an operator's."""
 
     key_id: str
@@ -46,12 +50,12 @@ class _Snapshot:
     sessions: dict[bytes, tuple[str, datetime]] = field(repr=False)
     """By the token's hash: key id, and when it ends. Our own log-ins and log-outs are put in at once."""
 
-    def credential(self, key_id: str) -> Credential | None:
+    def credential(self, key_id: str) -> ApiCredential | None:
         row = self.keys.get(key_id)
-        return None if row is None else Credential(**{**row, "scopes": tuple(row["scopes"])})
+        return None if row is None else ApiCredential(**{**row, "scopes": tuple(row["scopes"])})
 
 
-class Keys:
+class ApiKeys:
     """Answers whose a key or a session is."""
 
     def __init__(
@@ -63,7 +67,7 @@ class Keys:
         self._snapshot: _Snapshot | None = None
         self._reading: asyncio.Task[None] | None = None
 
-    async def by_key(self, text: str, now: datetime) -> Credential | None:
+    async def by_key(self, text: str, now: datetime) -> ApiCredential | None:
         """None for a key that is unknown, wrong, expired or revoked. Raises CONNECTION_ERRORS."""
         presented = parse_key(text)
         if presented is None:
@@ -76,7 +80,7 @@ class Keys:
             return None
         return stored
 
-    async def by_session(self, token: str, now: datetime) -> Credential | None:
+    async def by_session(self, token: str, now: datetime) -> ApiCredential | None:
         """None for a session that is unknown or over, or whose key is. Raises CONNECTION_ERRORS."""
         if not _TOKEN.fullmatch(token):
             return None
@@ -90,7 +94,7 @@ class Keys:
             return None
         return stored
 
-    async def open_session(self, credential: Credential, now: datetime) -> str:
+    async def open_session(self, credential: ApiCredential, now: datetime) -> str:
         """A token that stands for the key until SESSION_LASTS is over; the key's oldest goes when it has too
         many. Takes a turn of the key's tenant: raises TooMuch and AllBusy."""
         token = secrets.token_urlsafe(TOKEN_BYTES)

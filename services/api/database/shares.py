@@ -16,6 +16,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from services.api.http.problems import RETRY_AFTER_S, HttpRefusal
+
 CONNECTIONS_MAX = 10
 TENANT_CONNECTIONS_MAX = 3
 RESERVED = 2
@@ -28,17 +30,20 @@ TIME_S_BURST = 30.0
 """A page of dear cards, or a month's export, at once; then TIME_S_PER_S."""
 
 
-class TooMuch(Exception):
+class TooMuch(HttpRefusal):
     """The tenant has asked for more than its share: come back after `retry_after_s`."""
 
     def __init__(self, detail: str, retry_after_s: int) -> None:
-        super().__init__(detail)
-        self.detail = detail
+        super().__init__(429, "Too many questions", detail, headers={"Retry-After": str(retry_after_s)})
         self.retry_after_s = retry_after_s
 
 
-class AllBusy(Exception):
+class AllBusy(HttpRefusal):
     """Every connection is in use by others, and has been for WAIT_S_MAX."""
+
+    def __init__(self) -> None:
+        detail = "every connection to the database is in use by others"
+        super().__init__(503, "Not available", detail, headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
 @dataclass

@@ -13,19 +13,20 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from services.api.http.answers import Asked
-from services.api.http.auth import COOKIE, UNKNOWN_KEY, Anyone, Caller, caller_of, keys_of, same_origin
-from services.api.http.database import SQL, Connection, database_of, read_tenant
-from services.api.http.keys import SESSION_LASTS
+from services.api.access.auth import COOKIE, UNKNOWN_KEY, Anyone, Caller, caller_of, keys_of, same_origin
+from services.api.access.keys import SESSION_LASTS
+from services.api.database.tenant import SQL, read_tenant
+from services.api.database.transactions import TenantConnection, database_of
+from services.api.http.models import RequestBody
 from services.api.http.openapi import answers
-from services.api.http.problems import Refused
+from services.api.http.problems import HttpRefusal, forbidden
 from services.api.http.representation import Negotiated
 from spendmeter.contracts.terms import NO_TERMS
 
 router = APIRouter(tags=["session"], route_class=Negotiated)
 
 
-class LogIn(Asked):
+class LogIn(RequestBody):
     """An API key with the scope read or admin."""
 
     key: Annotated[str, Field(max_length=200)]
@@ -57,7 +58,7 @@ async def log_in(request: Request, response: Response, asked: LogIn) -> Session:
     keys, now = keys_of(request), datetime.now(UTC)
     credential = await keys.by_key(asked.key.strip(), now)
     if credential is None:
-        raise Refused(401, "Unauthorized", UNKNOWN_KEY)
+        raise HttpRefusal(401, "Unauthorized", UNKNOWN_KEY)
     session = await _session(request, caller_of(credential))
     response.set_cookie(
         COOKIE,
@@ -88,7 +89,7 @@ def _not_from_elsewhere(request: Request) -> None:
     """A browser says where a request comes from; who says nothing is none, and has no cookie to lose."""
     said = "sec-fetch-site" in request.headers or "origin" in request.headers
     if said and not same_origin(request):
-        raise Refused(403, "Forbidden", "log in and out from this server's own page")
+        raise forbidden("log in and out from this server's own page")
 
 
 async def _session(request: Request, caller: Caller) -> Session:
@@ -103,12 +104,12 @@ async def _session(request: Request, caller: Caller) -> Session:
     )
 
 
-async def _own(connection: Connection, caller: Caller) -> TenantName:
+async def _own(connection: TenantConnection, caller: Caller) -> TenantName:
     tenant = await read_tenant(connection, caller.tenant)
     return TenantName(tenant=tenant.tenant, name=tenant.name, currency=tenant.currency, tz=str(tenant.zone))
 
 
-async def _every_tenant(connection: Connection) -> list[TenantName]:
+async def _every_tenant(connection: TenantConnection) -> list[TenantName]:
     return [
         TenantName(
             tenant=row["tenant"],

@@ -6,8 +6,8 @@ import asyncio
 import re
 from pathlib import Path
 
-from services.api.http.database import Database
-from services.api.http.problems import Refused, invalid
+from services.api.database.transactions import Database
+from services.api.http.problems import HttpRefusal, invalid
 from spendmeter.platform.sql import load_sql
 
 WAIT_S_MAX = 30.0
@@ -17,13 +17,13 @@ TENANT_WAITERS_MAX = 50
 WAITERS_MAX = 500
 """Each is a task and a socket; a look for all of one tenant's is one statement."""
 
-SQL = load_sql(Path(__file__).parents[1] / "events" / "events.sql")
+SQL = load_sql(Path(__file__).with_name("events.sql"))
 
 _DURATION = re.compile(r"(\d{1,5})(ms|s)", re.ASCII)
 
 
 def wait_s(text: str) -> float:
-    """Seconds in "5s" or "500ms". Raises Refused (422)."""
+    """Seconds in "5s" or "500ms". Raises HttpRefusal (422)."""
     match = _DURATION.fullmatch(text)
     if match is None:
         raise invalid("wait", "must be a duration with its unit, such as 5s or 500ms")
@@ -47,13 +47,13 @@ class Waiters:
 
     async def until_known(self, tenant: str, identity: bytes, seconds: float) -> None:
         """Return once the book knows of the identity (booked, or not booked with a reason), or when the time
-        is over. Raises Refused (429, 503) when too many wait, and what a look raises."""
+        is over. Raises HttpRefusal (429, 503) when too many wait, and what a look raises."""
         if self.waiting(tenant) >= TENANT_WAITERS_MAX:
             detail = f"at most {TENANT_WAITERS_MAX} requests of a tenant may wait at once"
-            raise Refused(429, "Too many wait", detail, headers={"Retry-After": "1"})
+            raise HttpRefusal(429, "Too many wait", detail, headers={"Retry-After": "1"})
         if sum(map(len, self._waiters.values())) >= WAITERS_MAX:
             detail = f"{WAITERS_MAX} requests of all tenants wait already: ask without wait, or again"
-            raise Refused(503, "Too many wait", detail, headers={"Retry-After": "1"})
+            raise HttpRefusal(503, "Too many wait", detail, headers={"Retry-After": "1"})
         known: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         mine = self._waiters.setdefault(tenant, {})
         mine[known] = identity

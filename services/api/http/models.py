@@ -1,22 +1,24 @@
-"""What answers share: amounts as plain decimal strings, how complete they are, and pages."""
+"""What models of bodies and answers share: amounts as plain decimal strings, and how complete they are."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
 
-from services.api.http.question import encode_cursor
 from spendmeter.contracts.money import plain
 
-Money = Annotated[Decimal, PlainSerializer(plain, return_type=str, when_used="json")]
+PlainDecimal = Annotated[Decimal, PlainSerializer(plain, return_type=str, when_used="json")]
 """An amount, a quantity or a percentage: Decimal inside, a plain decimal string in JSON."""
 
 
-class Asked(BaseModel):
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+"""A text that the database can hold: without NUL."""
+
+
+class RequestBody(BaseModel):
     """What a caller sends; a field that nobody knows is a mistake."""
 
     model_config = ConfigDict(extra="forbid")
@@ -35,14 +37,3 @@ class Complete(BaseModel):
     in_flight_age_s: float | None = Field(
         description="how long ago `in_flight` was last measured; null: never since this process started"
     )
-
-
-_Model = TypeVar("_Model", bound=BaseModel)
-
-
-def page(
-    model: type[_Model], rows: Sequence[Any], limit: int, place: Callable[[Any], object]
-) -> tuple[list[_Model], str | None]:
-    """At most `limit` of `rows` (of which one more was read), and the cursor of the next page or None."""
-    cursor = encode_cursor(place(rows[limit - 1])) if len(rows) > limit else None
-    return [model.model_validate(dict(row)) for row in rows[:limit]], cursor

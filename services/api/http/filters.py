@@ -1,0 +1,66 @@
+"""Dimensions to group by and to filter by, as parameters; checked before anything is read. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from services.api.http.pretty import PRETTY
+from services.api.http.problems import invalid
+from spendmeter.contracts.gate import as_booked
+from spendmeter.contracts.series import DIMENSIONS
+
+FILTER_VALUES_MAX = 100
+FILTER = "filter."
+FILTER_PARAMETERS: list[dict[str, Any]] = [
+    {
+        "name": FILTER + dimension,
+        "in": "query",
+        "required": False,
+        "description": f"only this {dimension}; repeated: any of them; empty: events without one",
+        "schema": {"type": "array", "items": {"type": "string"}},
+        "explode": True,
+    }
+    for dimension in DIMENSIONS
+]
+"""As a route's description shows them: FastAPI knows no parameters by pattern."""
+
+
+def dimensions_of(group_by: str) -> list[str]:
+    """The dimensions of "team,sku". Raises HttpRefusal (422) naming the list."""
+    names = [name.strip() for name in group_by.split(",") if name.strip()]
+    for name in names:
+        _check_dimension("group_by", name)
+    if len(set(names)) < len(names):
+        raise invalid("group_by", "names a dimension twice")
+    return names
+
+
+def filters_of(parameters: Iterable[tuple[str, str]], known: Iterable[str]) -> dict[str, list[str]]:
+    """Dimension to the values of which an event must have one, from `filter.team=a&filter.team=b`.
+
+    `known` are the route's other parameters: anything else is a mistake, and answering the question without
+    it would answer another question. Labels come out in the form that they are booked in, however they were
+    typed. Raises HttpRefusal (422).
+    """
+    filters: defaultdict[str, list[str]] = defaultdict(list)
+    for name, value in parameters:
+        if "\0" in value:
+            raise invalid(name, "holds a NUL character")
+        if name.startswith(FILTER):
+            dimension = name.removeprefix(FILTER)
+            _check_dimension(name, dimension)
+            filters[dimension].append(as_booked(dimension, value))
+        elif name not in known and name != PRETTY:
+            raise invalid(
+                name[:64], f"is not a parameter here; these are: {', '.join(known)}, {FILTER}DIMENSION"
+            )
+    if any(len(values) > FILTER_VALUES_MAX for values in filters.values()):
+        raise invalid("filter", f"at most {FILTER_VALUES_MAX} values a dimension")
+    return dict(filters)
+
+
+def _check_dimension(field: str, name: str) -> None:
+    if name not in DIMENSIONS:
+        raise invalid(field[:64], f"{name[:64]!r} is not one of {', '.join(DIMENSIONS)}")

@@ -1,0 +1,55 @@
+"""Calendar buckets: minutes to months of a tenant's days, as instants. Pure."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from services.api.http.problems import invalid
+from services.api.http.spans import TenantCalendar, week_of
+from spendmeter.contracts.periods import add_months, day_start
+
+Bucket = Literal["minute", "hour", "day", "week", "month"]
+
+BUCKETS_MAX = 3_000
+_MINUTE = timedelta(minutes=1)
+
+
+def bucket_edges(start: datetime, end: datetime, bucket: Bucket, calendar: TenantCalendar) -> list[datetime]:
+    """The starts of the calendar buckets that [start, end) touches, and the end of the last, in UTC.
+
+    Local days have 23 to 25 hours, and local hours begin at a quarter or half of UTC's in some zones. Raises
+    HttpRefusal (422) over BUCKETS_MAX.
+    """
+    edges = [_bucket_start(start, bucket, calendar)]
+    while edges[-1] < end:
+        if len(edges) > BUCKETS_MAX:
+            raise invalid(
+                "bucket", f"at most {BUCKETS_MAX} buckets: ask for a shorter range or larger buckets"
+            )
+        edges.append(_bucket_end(edges[-1], bucket, calendar.zone))
+    return edges
+
+
+def _bucket_start(at: datetime, bucket: Bucket, calendar: TenantCalendar) -> datetime:
+    local = at.astimezone(calendar.zone)
+    if bucket == "minute":
+        return at
+    if bucket == "hour":
+        return at - timedelta(minutes=local.minute)
+    day: date = local.date()
+    first = {"day": day, "week": week_of(day, calendar.week_start), "month": add_months(day, 0)}[bucket]
+    return day_start(first, calendar.zone)
+
+
+def _bucket_end(start: datetime, bucket: Bucket, zone: ZoneInfo) -> datetime:
+    if bucket == "minute":
+        return start + _MINUTE
+    local = start.astimezone(zone)
+    if bucket == "hour":
+        return start + timedelta(minutes=60 - local.minute)
+    day: date = local.date()
+    if bucket == "month":
+        return day_start(add_months(day, 1), zone)
+    return day_start(day + timedelta(days=7 if bucket == "week" else 1), zone)
