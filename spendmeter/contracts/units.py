@@ -27,6 +27,8 @@ class Unit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     whole: bool = False
     context: bool = False
     per_event_max: int = PER_EVENT_MAX
+    genai: dict[str, int] = {}
+    litellm: dict[str, str] = {}
 
 
 UNITS = MappingProxyType(

@@ -10,63 +10,32 @@ but zeros has no prices here.
 from __future__ import annotations
 
 import re
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, MutableMapping
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from spendmeter.contracts.money import plain
+from spendmeter.contracts.units import UNITS
 from spendmeter.pricing.conditions import CatalogError
 
-_NO_MODELS = frozenset({"sample_spec", "fallback_generalizations"})
-_PROVIDERS = {"fireworks_ai": "fireworks", "vertex_ai": "vertex_ai"}
-"""Names that our providers' matches would not find, and families of names."""
-_UNITS = {
-    "input_cost_per_token": "input_tokens",
-    "cache_read_input_token_cost": "cache_read_tokens",
-    "cache_creation_input_token_cost": "cache_write_5m_tokens",
-    "cache_creation_input_token_cost_above_1hr": "cache_write_1h_tokens",
-    "input_cost_per_audio_token": "input_audio_tokens",
-    "cache_read_input_audio_token_cost": "cache_read_audio_tokens",
-    "input_cost_per_image_token": "input_image_tokens",
-    "output_cost_per_token": "output_tokens",
-    "output_cost_per_reasoning_token": "reasoning_tokens",
-    "output_cost_per_audio_token": "output_audio_tokens",
-    "output_cost_per_image_token": "output_image_tokens",
-    "output_cost_per_video_token": "output_video_tokens",
-    "citation_cost_per_token": "citation_tokens",
-    "input_cost_per_character": "characters",
-    "output_cost_per_image": "images",
-    "ocr_cost_per_page": "pages",
-    "annotation_cost_per_page": "annotated_pages",
-    "code_interpreter_cost_per_session": "sessions",
-}
-_BY_MODE = {
-    ("input_cost_per_second", "audio_transcription"): "audio_seconds",
-    ("output_cost_per_second", "video_generation"): "video_seconds",
-    ("output_cost_per_video_per_second", "video_generation"): "video_seconds",
-    ("input_cost_per_query", "rerank"): "reranks",
-    ("input_cost_per_query", "search"): "searches",
-}
-_SEARCHES = {f"search_context_size_{size}": f"{size}_context_searches" for size in ("low", "medium", "high")}
-_SERVED: Mapping[str, Mapping[str, Any]] = {
-    "": {}, "_batches": {"batch": True}, "_flex": {"tiers": ["flex"]}, "_priority": {"tiers": ["priority"]},
-}  # fmt: skip
-_KEY = re.compile(r"(?P<base>.+?)(_above_(?P<over>\d+)k_tokens)?(?P<served>_batches|_flex|_priority)?")
+_RULES = tomllib.loads(Path(__file__).with_name("litellm.toml").read_text("utf-8"))
+_PROVIDERS: Mapping[str, str] = _RULES["providers"]
+_SERVING: Mapping[str, Mapping[str, Any]] = {"": {}} | _RULES["serving"]
+_SAYS_NO_PRICE = frozenset(_RULES["no_price"] + _RULES["read"])
+_NO_PRICE_STARTS = tuple(_RULES["no_price_starts"])
+_UNITS = {(key, mode): unit for unit, said in UNITS.items() for key, mode in said.litellm.items()}
+"""By the source's name of a price and the mode of the models of which it is one ("" = any)."""
+_SEARCHES = "search_context_cost_per_query"
+_KEY = re.compile(rf"(?P<base>.+?)(_above_(?P<over>\d+)k_tokens)?(?P<served>{'|'.join(_SERVING)})")
 _UPLIFT = re.compile(r"regional_processing_uplift_multiplier_(?P<region>[a-z]+)")
+_MONEY = re.compile("cost|pric|multiplier|uplift|discount")
 _EXPONENT_MAX = 30
 _ZEROS = "prices of 0, which mean free or unknown"
-_ELSEWHERE = frozenset({"litellm_provider", "mode", "source"})
-"""Read where they are needed."""
-_NO_PRICE_STARTS = ("supports_", "max_", "bedrock_", "gemini_", "uses_", "use_")
-_NO_PRICE = frozenset(
-    "audio_transcription_config deprecation_date output_vector_size prompt_cache_min_tokens rpm tpm "
-    "supported_endpoints supported_modalities supported_output_modalities supported_regions".split()
-)
-"""What a model can do and how it is called. A field that is not here is named: it may be a price."""
-_MONEY = re.compile("cost|pric|multiplier|uplift|discount")
 
 Cells = dict[tuple[str, str, int], Decimal]
 """Price of one unit by unit, way of serving ("_flex") and the context length above which it applies."""
@@ -84,7 +53,7 @@ def tables(
     not taken over. Raises CatalogError with the model's name."""
     seen: dict[tuple[str, str], Any] = {}
     for name, model in said.items():
-        if name in _NO_MODELS:
+        if name in _RULES["no_models"]:
             continue
         if not isinstance(model.get("litellm_provider"), str):
             raise CatalogError(f"{name}: no litellm_provider; this is not LiteLLM's price file")
@@ -136,9 +105,9 @@ def _cells(model: Mapping[str, Any]) -> tuple[Cells, set[str]]:
     cells: Cells = {}
     left_out: set[str] = set()
     for key, value in model.items():
-        if key in _ELSEWHERE or _UPLIFT.fullmatch(key) or _says_no_price(key):
+        if _UPLIFT.fullmatch(key) or _says_no_price(key):
             continue
-        if key == "search_context_cost_per_query":
+        if key == _SEARCHES:
             left_out |= _searches(msgspec.convert(value, dict[str, Any]), cells)
         elif key == "tiered_pricing":
             left_out |= _tiers(msgspec.convert(value, list[dict[str, Any]]), cells)
@@ -150,15 +119,15 @@ def _cells(model: Mapping[str, Any]) -> tuple[Cells, set[str]]:
 
 
 def _says_no_price(key: str) -> bool:
-    return key in _NO_PRICE or (key.startswith(_NO_PRICE_STARTS) and not _MONEY.search(key))
+    return key in _SAYS_NO_PRICE or (key.startswith(_NO_PRICE_STARTS) and not _MONEY.search(key))
 
 
 def _cell(key: str, mode: str) -> tuple[str, str, int] | None:
     """Which price a field is; None = none that the catalog has a unit for."""
     parts = _KEY.fullmatch(key)
     assert parts is not None, "the expression takes any text"
-    unit = _UNITS.get(parts["base"]) or _BY_MODE.get((parts["base"], mode))
-    return None if unit is None else (unit, parts["served"] or "", int(parts["over"] or 0) * 1000)
+    unit = _UNITS.get((parts["base"], "")) or _UNITS.get((parts["base"], mode))
+    return None if unit is None else (unit, parts["served"], int(parts["over"] or 0) * 1000)
 
 
 def _leaves(name: str, value: Any) -> Iterator[str]:
@@ -172,10 +141,11 @@ def _leaves(name: str, value: Any) -> Iterator[str]:
 
 def _searches(costs: Mapping[str, Any], cells: Cells) -> set[str]:
     """By the size of the context: one unit where all sizes cost the same."""
-    sizes = {unit: _amount(costs[size]) for size, unit in _SEARCHES.items() if size in costs}
+    by_key = {f"{_SEARCHES}.{size}": amount for size, amount in costs.items()}
+    sizes = {unit: _amount(by_key[key]) for (key, _), unit in _UNITS.items() if key in by_key}
     same = len(set(sizes.values())) == 1
     cells |= {("searches" if same else unit, "", 0): amount for unit, amount in sizes.items()}
-    return {f"search_context_cost_per_query.{size}" for size in costs.keys() - _SEARCHES.keys()}
+    return {key for key in by_key if (key, "") not in _UNITS}
 
 
 def _tiers(tiers: list[dict[str, Any]], cells: Cells) -> set[str]:
@@ -184,8 +154,8 @@ def _tiers(tiers: list[dict[str, Any]], cells: Cells) -> set[str]:
     for tier in tiers:
         over, *_ = msgspec.convert(tier.get("range"), list[int | Decimal] | None) or [0]
         for key, value in tier.items():
-            if key in _UNITS:
-                cells[_UNITS[key], "", int(over)] = _amount(value)
+            if (key, "") in _UNITS:
+                cells[_UNITS[key, ""], "", int(over)] = _amount(value)
             elif key != "range":
                 left_out.add(f"tiered_pricing.{key}")
     return left_out
@@ -204,7 +174,7 @@ def _rates(cells: Cells) -> list[dict[str, Any]]:
         groups[served, over, min(ends, default=0)][unit] = plain(amount.scaleb(6))
     rates = []
     for (served, over, end), prices in groups.items():
-        when = dict(_SERVED[served])
+        when = dict(_SERVING[served])
         when |= ({"context_min": over} if over else {}) | ({"context_max": end} if end else {})
         rates.append({"when": when, "per": 1_000_000, "prices": prices})
     return rates
