@@ -11,7 +11,8 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
-from spendmeter.contracts.catalog import CatalogEntry, Price, Publication, decode_catalog, entry_id, share
+from spendmeter.contracts.catalog import CatalogEntry, Price, Publication, decode_catalog
+from spendmeter.contracts.entry_ids import entry_id
 from spendmeter.platform.telemetry import Meters, log
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.price_book import PriceBook
@@ -45,7 +46,7 @@ class Assembly:
                 self._marker = record
             elif record.version > 0 and fits:
                 if isinstance(record, Price):
-                    share(record, self._alike)
+                    _share_values(record, self._alike)
                 self._entries.setdefault(record.id, record)
             else:
                 self.skipped += 1
@@ -67,6 +68,17 @@ class Assembly:
             f"publication {self._marker.version} has {self._marker.entries} entries, "
             f"of which this worker can read {here}"
         )
+
+
+_SHARED = ("source", "recorded_at", "by", "provider", "sku", "unit", "price", "when")
+
+
+def _share_values(price: Price, memo: dict[Any, Any]) -> None:
+    """Let equal values of many prices be one object, which `memo` holds: a million prices of a catalog then
+    take half the memory. What the price says stays the same."""
+    for name in _SHARED:
+        value = getattr(price, name)
+        msgspec.structs.force_setattr(price, name, memo.setdefault(value, value))
 
 
 class CatalogFollower:

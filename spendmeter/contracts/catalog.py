@@ -11,11 +11,8 @@ and keeps its book: it never prices by half a condition. There are no tombstones
 
 from __future__ import annotations
 
-from base64 import b32encode
-from datetime import UTC, datetime
-from functools import cache
-from hashlib import blake2b
-from typing import Annotated, Any, Literal, TypeVar
+from datetime import datetime
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -217,7 +214,8 @@ class Step(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
 
 
 class PeriodTerm(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.period.v1"):
-    """An effect of a whole period, which the ledger trues up; rating, which sees one event, ignores it.
+    """An effect of a whole period: checked and recorded, but applied by nothing until true-ups are booked.
+    Rating, which sees one event, ignores it.
 
     graduated: each step prices what lies in it; volume: the step reached prices all; allowance: the first
     `quantity` is free; commitment: `quantity` is paid for at `amount` whether used or not.
@@ -269,63 +267,3 @@ CatalogRecord = CatalogEntry | Publication
 
 decode_catalog = msgspec.json.Decoder(CatalogRecord).decode
 encode_catalog = msgspec.json.Encoder().encode
-
-_canonical = msgspec.json.Encoder(order="sorted").encode
-_ABOUT = frozenset({"id", "version", "source", "recorded_at", "by", "note"})
-_E = TypeVar("_E", bound=Entry)
-
-
-def entry_id(entry: Entry) -> str:
-    """13 characters of base32 (BLAKE2b-64) over what the entry says: type and fields, sorted, defaults left
-    out, so that a field added later changes no existing id."""
-    said = _said(entry)
-    said["type"] = type(entry).__struct_config__.tag
-    return b32encode(blake2b(_canonical(said), digest_size=8).digest()).decode().rstrip("=").lower()
-
-
-def _said(struct: Struct) -> dict[str, Any]:
-    said: dict[str, Any] = {}
-    for name, default in _defaults(type(struct)):
-        value = getattr(struct, name)
-        if value != default:
-            said[name] = _normal(value)
-    return said
-
-
-def _normal(value: Any) -> Any:
-    if isinstance(value, Struct):
-        return _said(value)
-    if isinstance(value, tuple):
-        return [_normal(item) for item in value]
-    return value.astimezone(UTC) if isinstance(value, datetime) else value
-
-
-@cache
-def _defaults(kind: type[Struct]) -> tuple[tuple[str, Any], ...]:
-    fields = msgspec.structs.fields(kind)
-    return tuple(
-        (field.name, {} if field.default_factory is dict else field.default)
-        for field in fields
-        if field.name not in _ABOUT
-    )
-
-
-_ALIKE = ("source", "recorded_at", "by", "provider", "sku", "unit", "price", "when")
-
-
-def share(price: Price, memo: dict[Any, Any]) -> None:
-    """Let equal values of many prices be one object, which `memo` holds: a million prices of a catalog then
-    take half the memory. What the price says stays the same."""
-    for name in _ALIKE:
-        value = getattr(price, name)
-        msgspec.structs.force_setattr(price, name, memo.setdefault(value, value))
-
-
-def identified(entry: _E) -> _E:
-    """The entry with its id."""
-    return msgspec.structs.replace(entry, id=entry_id(entry))
-
-
-def published(entry: _E, version: int) -> _E:
-    """The entry as publication `version` brings it."""
-    return msgspec.structs.replace(entry, version=version)

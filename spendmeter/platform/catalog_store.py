@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from spendmeter.contracts.catalog import CatalogEntry, Withdrawal, encode_catalog, identified, published
+from spendmeter.contracts.catalog import CatalogEntry, Withdrawal, encode_catalog
+from spendmeter.contracts.entry_ids import identified, published
 
 
 class Outdated(Exception):

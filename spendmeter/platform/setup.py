@@ -15,7 +15,8 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from spendmeter.contracts.catalog import TenantTerms, decode_catalog, identified
+from spendmeter.contracts.catalog import TenantTerms, decode_catalog
+from spendmeter.contracts.entry_ids import identified
 from spendmeter.contracts.topics import TOPICS
 from spendmeter.platform.catalog_store import record
 from spendmeter.platform.kafka_access import KafkaAccess

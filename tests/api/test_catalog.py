@@ -14,7 +14,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from services.api.catalog.publisher import CatalogPublisher, OnTopic, missing
 from services.api.database.transactions import Database
 from services.rating.catalog_follower import Assembly
-from spendmeter.contracts.catalog import PUBLICATION_KEY, Price, Publication, decode_catalog, identified
+from spendmeter.contracts.catalog import PUBLICATION_KEY, Price, Publication, decode_catalog
+from spendmeter.contracts.entry_ids import identified
 from spendmeter.platform.catalog_store import record
 from spendmeter.platform.kafka import money_consumer
 from spendmeter.platform.kafka_access import KafkaAccess

@@ -9,7 +9,8 @@ import httpx
 import msgspec
 import pytest
 
-from spendmeter.contracts.catalog import Withdrawal, identified
+from spendmeter.contracts.catalog import Withdrawal
+from spendmeter.contracts.entry_ids import identified
 from spendmeter.contracts.rated import Line
 from spendmeter.platform.catalog_store import record
 from spendmeter.pricing.catalog.read import FILE_BYTES_MAX

@@ -9,7 +9,8 @@ import httpx
 import msgspec
 import pytest
 
-from spendmeter.contracts.catalog import FxRate, identified
+from spendmeter.contracts.catalog import FxRate
+from spendmeter.contracts.entry_ids import identified
 from spendmeter.contracts.rated import Line
 from spendmeter.platform.catalog_store import record
 from tests.api.book import Book

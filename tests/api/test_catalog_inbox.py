@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from spendmeter.contracts.catalog import Conditions, Provider, identified
+from spendmeter.contracts.catalog import Conditions, Provider
+from spendmeter.contracts.entry_ids import identified
 from spendmeter.contracts.rated import Line
 from spendmeter.platform.catalog_store import record
 from tests.api.book import Book

@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from services.api.events import receipt
-from spendmeter.contracts.catalog import FxRate, Price, TenantTerms, encode_catalog, identified, published
+from spendmeter.contracts.catalog import FxRate, Price, TenantTerms, encode_catalog
+from spendmeter.contracts.entry_ids import identified, published
 from spendmeter.contracts.events import Labels, UsageData, UsageEvent
 from spendmeter.contracts.rated import Line
 from spendmeter.pricing.engine import rate

@@ -16,8 +16,8 @@ from spendmeter.contracts.catalog import (
     Provider,
     TenantTerms,
     Withdrawal,
-    identified,
 )
+from spendmeter.contracts.entry_ids import identified
 from spendmeter.contracts.rated import Line
 from tests.api.book import Book
 from tests.api.test_events import LINES, NOON, PRICES, WRITTEN, ask, event, publish

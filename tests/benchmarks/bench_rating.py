@@ -34,7 +34,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.local.stack import Stack
 from services.rating.rate import RecordRater
-from spendmeter.contracts.catalog import PUBLICATION_KEY, Publication, encode_catalog, published
+from spendmeter.contracts.catalog import PUBLICATION_KEY, Publication, encode_catalog
+from spendmeter.contracts.entry_ids import published
 from spendmeter.contracts.events import UsageEvent, read_event
 from spendmeter.contracts.rated import Origin
 from spendmeter.contracts.topics import TOPICS

@@ -17,14 +17,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from services.rating.catalog_follower import Assembly
-from spendmeter.contracts.catalog import (
-    Conditions,
-    Price,
-    Publication,
-    encode_catalog,
-    identified,
-    published,
-)
+from spendmeter.contracts.catalog import Conditions, Price, Publication, encode_catalog
+from spendmeter.contracts.entry_ids import identified, published
 from spendmeter.contracts.events import UsageEvent
 from spendmeter.pricing.catalog import load_snapshot
 from spendmeter.pricing.engine import rate

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from spendmeter import contracts
-from spendmeter.contracts.catalog import TenantTerms, entry_id
+from spendmeter.contracts.catalog import TenantTerms
+from spendmeter.contracts.entry_ids import entry_id
 from spendmeter.contracts.periods import PERIODS, Period, period_bounds
 from spendmeter.contracts.rated import RatedUsage, decode_rated
 from spendmeter.contracts.terms import FOR_EVER, SINCE_EVER, Terms, Timeline, changes_at

@@ -9,7 +9,8 @@ import asyncpg
 import msgspec
 import pytest
 
-from spendmeter.contracts.catalog import Withdrawal, decode_catalog, identified
+from spendmeter.contracts.catalog import Withdrawal, decode_catalog
+from spendmeter.contracts.entry_ids import identified
 from spendmeter.platform.catalog_store import Outdated, record
 from spendmeter.platform.migrate import migrate
 from spendmeter.platform.roles import role_url

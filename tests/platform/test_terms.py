@@ -13,7 +13,8 @@ import asyncpg
 import pytest
 from pogo_core.util.migrate import apply
 
-from spendmeter.contracts.catalog import TenantTerms, Withdrawal, identified
+from spendmeter.contracts.catalog import TenantTerms, Withdrawal
+from spendmeter.contracts.entry_ids import identified
 from spendmeter.contracts.terms import Timeline, timeline_of
 from spendmeter.platform.catalog_store import record
 from spendmeter.platform.migrate import MIGRATIONS, migrate

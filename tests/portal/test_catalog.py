@@ -9,7 +9,8 @@ import httpx
 import msgspec
 from playwright.async_api import BrowserContext, Page, expect
 
-from spendmeter.contracts.catalog import Conditions, Withdrawal, identified
+from spendmeter.contracts.catalog import Conditions, Withdrawal
+from spendmeter.contracts.entry_ids import identified
 from spendmeter.contracts.rated import Line
 from spendmeter.platform.catalog_store import record
 from tests.api.book import Book

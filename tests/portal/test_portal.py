@@ -11,7 +11,8 @@ from urllib.parse import quote
 import pytest
 from playwright.async_api import BrowserContext, Route, expect
 
-from spendmeter.contracts.catalog import Conditions, Price, identified
+from spendmeter.contracts.catalog import Conditions, Price
+from spendmeter.contracts.entry_ids import identified
 from tests.api.book import Book
 from tests.api.test_events import ID, LINES, PRICES, SOURCE, WRITTEN, event, publish
 from tests.api.test_spend_groups import many

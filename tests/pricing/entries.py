@@ -16,8 +16,8 @@ from spendmeter.contracts.catalog import (
     Price,
     TenantTerms,
     UnitEntry,
-    identified,
 )
+from spendmeter.contracts.entry_ids import identified
 from spendmeter.contracts.events import Amount, Context, UsageData, UsageEvent
 from spendmeter.pricing.engine import Rating, rate
 from spendmeter.pricing.price_book import PriceBook

@@ -22,9 +22,8 @@ from spendmeter.contracts.catalog import (
     Publication,
     decode_catalog,
     encode_catalog,
-    entry_id,
-    published,
 )
+from spendmeter.contracts.entry_ids import entry_id, published
 from spendmeter.pricing.catalog import PUBLIC, genai, load_snapshot
 from spendmeter.pricing.catalog.files import write_jsonl
 from spendmeter.pricing.catalog.read import read_prices

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from spendmeter.contracts.catalog import CalendarEntry, Conditions, HoursWindow, identified
+from spendmeter.contracts.catalog import CalendarEntry, Conditions, HoursWindow
+from spendmeter.contracts.entry_ids import identified
 from spendmeter.pricing.conditions import Week
 from spendmeter.pricing.engine import rate
 from spendmeter.pricing.price_book import PriceBook

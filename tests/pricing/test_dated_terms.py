@@ -7,7 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from spendmeter.contracts.catalog import CatalogEntry, FxRate, Withdrawal, identified
+from spendmeter.contracts.catalog import CatalogEntry, FxRate, Withdrawal
+from spendmeter.contracts.entry_ids import identified
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.engine import rate
 from spendmeter.pricing.price_book import PriceBook

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from spendmeter.contracts.catalog import CatalogEntry, FxRate, PeriodTerm, Step, UnitEntry, identified
+from spendmeter.contracts.catalog import CatalogEntry, FxRate, PeriodTerm, Step, UnitEntry
+from spendmeter.contracts.entry_ids import identified
 from spendmeter.pricing.catalog import load_snapshot
 from spendmeter.pricing.catalog.read import read_prices
 from spendmeter.pricing.review import lint

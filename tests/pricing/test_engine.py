@@ -8,7 +8,8 @@ from decimal import Decimal, Inexact
 import msgspec
 import pytest
 
-from spendmeter.contracts.catalog import Conditions, FxRate, Provider, UnitEntry, Withdrawal, identified
+from spendmeter.contracts.catalog import Conditions, FxRate, Provider, UnitEntry, Withdrawal
+from spendmeter.contracts.entry_ids import identified
 from spendmeter.contracts.events import Amount
 from spendmeter.pricing.engine import rate
 from spendmeter.pricing.price_book import PriceBook

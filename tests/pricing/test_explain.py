@@ -18,8 +18,8 @@ from spendmeter.contracts.catalog import (
     HoursWindow,
     Price,
     UnitEntry,
-    identified,
 )
+from spendmeter.contracts.entry_ids import identified
 from spendmeter.contracts.events import Amount
 from spendmeter.contracts.money import plain
 from spendmeter.pricing.arithmetic import entries_of

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from spendmeter.contracts.catalog import CatalogEntry, Conditions, FxRate, identified
+from spendmeter.contracts.catalog import CatalogEntry, Conditions, FxRate
+from spendmeter.contracts.entry_ids import identified
 from spendmeter.contracts.events import Amount
 from spendmeter.pricing.missing import Missing, missing
 from spendmeter.pricing.price_book import PriceBook

@@ -18,7 +18,8 @@ from genai_prices.types import (
 )
 from msgspec.structs import replace
 
-from spendmeter.contracts.catalog import Model, Price, identified
+from spendmeter.contracts.catalog import Model, Price
+from spendmeter.contracts.entry_ids import identified
 from spendmeter.pricing.catalog import load_snapshot
 from spendmeter.pricing.names import model_claim, model_names
 from spendmeter.pricing.price_book import PriceBook

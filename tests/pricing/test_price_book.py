@@ -13,8 +13,8 @@ from spendmeter.contracts.catalog import (
     HoursWindow,
     UnitEntry,
     Withdrawal,
-    identified,
 )
+from spendmeter.contracts.entry_ids import identified
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.price_book import PriceBook
 from tests.pricing.entries import NOON, RECORDED, adjustment, model, price, terms

@@ -16,8 +16,8 @@ from spendmeter.contracts.catalog import (
     FxRate,
     HoursWindow,
     Withdrawal,
-    identified,
 )
+from spendmeter.contracts.entry_ids import identified
 from spendmeter.pricing.catalog import load_snapshot
 from spendmeter.pricing.catalog.read import read_prices
 from spendmeter.pricing.review import Finding, changes, consensus, lint

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spendmeter.contracts.catalog import Conditions, FxRate, PeriodTerm, Step, identified
+from spendmeter.contracts.catalog import Conditions, FxRate, PeriodTerm, Step
+from spendmeter.contracts.entry_ids import identified
 from spendmeter.contracts.events import Context
 from spendmeter.contracts.money import EXACT
 from spendmeter.pricing.conditions import CatalogError

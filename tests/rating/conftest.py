@@ -15,13 +15,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from services.rating.worker import Rater
-from spendmeter.contracts.catalog import (
-    PUBLICATION_KEY,
-    CatalogEntry,
-    Publication,
-    encode_catalog,
-    published,
-)
+from spendmeter.contracts.catalog import PUBLICATION_KEY, CatalogEntry, Publication, encode_catalog
+from spendmeter.contracts.entry_ids import published
 from spendmeter.contracts.rated import PassedHoles, RatedUsage, RejectedUsage, decode_rated
 from spendmeter.contracts.topics import TOPICS, USAGE_EVENTS, USAGE_RATED
 from spendmeter.platform.kafka_access import KafkaAccess

@@ -8,7 +8,8 @@ import msgspec
 
 from services.rating.catalog_follower import Assembly
 from services.rating.partition_state import open_lane
-from spendmeter.contracts.catalog import Price, Publication, encode_catalog, published
+from spendmeter.contracts.catalog import Price, Publication, encode_catalog
+from spendmeter.contracts.entry_ids import published
 from tests.pricing.entries import price
 
 ENTRIES = [price("m", unit, "1") for unit in ("input_tokens", "output_tokens", "reasoning_tokens")]

@@ -8,7 +8,8 @@ from decimal import Decimal
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
-from spendmeter.contracts.catalog import Price, identified
+from spendmeter.contracts.catalog import Price
+from spendmeter.contracts.entry_ids import identified
 from spendmeter.contracts.rated import PassedHoles, RatedUsage, RejectedUsage
 from spendmeter.contracts.topics import USAGE_EVENTS
 from spendmeter.platform.kafka import money_consumer

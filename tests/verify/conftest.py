@@ -17,7 +17,8 @@ import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from spendmeter.contracts.catalog import TenantTerms, encode_catalog, identified, published
+from spendmeter.contracts.catalog import TenantTerms, encode_catalog
+from spendmeter.contracts.entry_ids import identified, published
 from spendmeter.contracts.topics import TOPICS
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.kafka_admin import KafkaAdmin

@@ -29,9 +29,8 @@ from spendmeter.contracts.catalog import (
     UnitEntry,
     Withdrawal,
     decode_catalog,
-    identified,
-    published,
 )
+from spendmeter.contracts.entry_ids import identified, published
 from spendmeter.platform.catalog_store import restated
 from spendmeter.platform.keys import OPERATOR
 from spendmeter.platform.telemetry import log

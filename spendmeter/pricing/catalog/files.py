@@ -38,8 +38,8 @@ from spendmeter.contracts.catalog import (
     TenantTerms,
     UnitEntry,
     Withdrawal,
-    identified,
 )
+from spendmeter.contracts.entry_ids import identified
 from spendmeter.contracts.events import Currency, Instant, Name, UnitName
 from spendmeter.pricing.conditions import CatalogError
 
