@@ -45,19 +45,18 @@ def shipped(*providers: str) -> Prices:
 async def _published(url: str, tenant: str) -> Prices:
     import asyncpg
 
-    from spendmeter.contracts.catalog import decode_catalog
+    from spendmeter.platform.catalog_store import read_publication
+    from spendmeter.platform.keys import tenant_exists
     from spendmeter.pricing.price_book import PriceBook
 
     try:
         connection = await asyncpg.connect(url, timeout=CONNECT_S_MAX, command_timeout=READ_S_MAX)
         try:
-            if tenant and not await connection.fetchval("SELECT 1 FROM tenants WHERE tenant = $1", tenant):
+            if tenant and not await tenant_exists(connection, tenant):
                 fail(f"--tenant {tenant}: the running system has no such tenant")
-            rows = await connection.fetch("SELECT body, version FROM catalog_to_publish(0)")
+            entries, version = await read_publication(connection)
         finally:
             await connection.close()
     except (asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
         raise OSError(f"{type(error).__name__}: {error}") from error
-    version = max((row["version"] for row in rows), default=0)
-    book = PriceBook((decode_catalog(row["body"]) for row in rows), version)
-    return Prices(book, f"publication {version} of the running system")
+    return Prices(PriceBook(entries, version), f"publication {version} of the running system")

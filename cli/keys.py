@@ -55,9 +55,7 @@ def create(
         async with connection.transaction():
             if create_tenant and not operator:
                 await keys.create_tenant(connection, tenant)
-            if not operator and not await connection.fetchval(
-                "SELECT 1 FROM tenants WHERE tenant = $1", tenant
-            ):
+            if not operator and not await keys.tenant_exists(connection, tenant):
                 raise ValueError(f"no tenant {tenant!r}: --create-tenant creates it")
             return await keys.create_key(
                 connection,
@@ -80,17 +78,10 @@ def list_keys(tenant: Annotated[str, typer.Option(help="Only this tenant's.")] =
       spendmeter keys list
       spendmeter keys list --tenant acme
     """
-
-    async def work(connection: Any) -> list[Any]:
-        rows = await connection.fetch(
-            "SELECT key_id, tenant, name, scopes, created_at, expires_at, revoked_at FROM api_keys "
-            "WHERE $1 = '' OR tenant = $1 ORDER BY tenant, created_at",
-            tenant,
-        )
-        return list(rows)
+    from spendmeter.platform import keys
 
     now = datetime.now(UTC)
-    for row in _run(work):
+    for row in _run(lambda connection: keys.list_keys(connection, tenant)):
         state = "live" if row["expires_at"] is None else f"live until {row['expires_at']:%Y-%m-%d %H:%M}Z"
         if row["expires_at"] is not None and row["expires_at"] <= now:
             state = "expired"
@@ -113,10 +104,7 @@ def revoke(
     from cli._running import fail
     from spendmeter.platform import keys
 
-    async def work(connection: Any) -> bool:
-        return await keys.revoke_key(connection, key_id)
-
-    if not _run(work):
+    if not _run(lambda connection: keys.revoke_key(connection, key_id)):
         fail(f"no live key {key_id!r}. See: spendmeter keys list")
     typer.echo(f"{key_id} is revoked; it stops working within 10 s")
 

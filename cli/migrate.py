@@ -46,11 +46,9 @@ def command(
     import asyncpg
     from aiokafka.errors import KafkaError
 
-    from spendmeter.contracts.topics import TOPICS
+    from deploy.release import prepare_database, prepare_kafka
     from spendmeter.platform.kafka_access import KafkaAccess
-    from spendmeter.platform.kafka_admin import KafkaAdmin
     from spendmeter.platform.roles import SERVICE_ROLES, role_url
-    from spendmeter.platform.setup import prepare_database
 
     state, access = read_state(home()), None
     if kafka:
@@ -66,8 +64,7 @@ def command(
 
     async def migrate(owner_url: str, secret: str) -> str:
         if access:
-            async with KafkaAdmin(access) as admin:
-                await admin.ensure_topics(list(TOPICS.values()), prefix=topic_prefix, partitions=partitions)
+            await prepare_kafka(access, topic_prefix=topic_prefix, partitions=partitions)
         return await prepare_database(owner_url, secret)
 
     try:

@@ -135,7 +135,7 @@ class Supervisor:
         return kafka or broker.access, database or server.url(DATABASE)
 
     async def _prepare(self, kafka: KafkaAccess, database: str) -> dict[str, str]:
-        from spendmeter.platform.setup import prepare
+        from deploy.local.prepare import prepare
 
         return await prepare(
             kafka=kafka,

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from spendmeter.contracts.catalog import CatalogEntry, Withdrawal, encode_catalog
+from spendmeter.contracts.catalog import CatalogEntry, Withdrawal, decode_catalog, encode_catalog
 from spendmeter.contracts.entry_ids import identified, published
+from spendmeter.platform.sql import load_sql
+
+SQL = load_sql(Path(__file__).with_name("catalog_store.sql"))
 
 
 class Outdated(Exception):
@@ -32,10 +36,10 @@ async def record(
     still be the newest. Raises Outdated.
     """
     async with connection.transaction():
-        version = await connection.fetchval("SELECT catalog_next()")
+        version = await connection.fetchval(SQL["next_version"])
         if base is not None and version != base + 1:
             raise Outdated
-        rows = await connection.fetch("SELECT id, type, recorded_by, withdrawn_by FROM catalog_standing()")
+        rows = await connection.fetch(SQL["standing"])
         withdrawn = {row["id"]: row["withdrawn_by"] for row in rows}
         stated = [restated(entry, withdrawn, by if replaces else "") for entry in entries]
         new = {entry.id: entry for entry in stated if entry.id not in withdrawn}
@@ -47,8 +51,14 @@ async def record(
         if not new:
             return None
         bodies = [encode_catalog(published(entry, version)).decode() for entry in new.values()]
-        await connection.execute("SELECT catalog_record($1, $2, $3, $4)", version, bodies, by, note)
+        await connection.execute(SQL["record"], version, bodies, by, note)
         return int(version)
+
+
+async def read_publication(connection: Any) -> tuple[list[CatalogEntry], int]:
+    """All that is published, and its version; 0 = nothing is."""
+    rows = await connection.fetch(SQL["publication"])
+    return [decode_catalog(row["body"]) for row in rows], max((row["version"] for row in rows), default=0)
 
 
 def restated(entry: CatalogEntry, withdrawn: Mapping[str, Sequence[str]], alone: str = "") -> CatalogEntry:

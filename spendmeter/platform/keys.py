@@ -9,8 +9,12 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
+from spendmeter.platform.sql import load_sql
+
+SQL = load_sql(Path(__file__).with_name("keys.sql"))
 OPERATOR = ""
 """The tenant of a key that may act for every tenant."""
 SCOPES = ("ingest", "read", "admin")
@@ -52,9 +56,7 @@ async def create_tenant(connection: Any, tenant: str, *, name: str = "") -> None
     counts, terms in the catalog say; until they do, the defaults."""
     if not TENANT_PATTERN.fullmatch(tenant):
         raise ValueError(f"tenant {tenant!r}: lower-case letters, digits and hyphens, at most 63")
-    await connection.execute(
-        "INSERT INTO tenants (tenant, name) VALUES ($1, $2) ON CONFLICT DO NOTHING", tenant, name or tenant
-    )
+    await connection.execute(SQL["add_tenant"], tenant, name or tenant)
     await create_pseudonym_keys(connection, [tenant], datetime.now(UTC).date())
 
 
@@ -64,9 +66,12 @@ async def create_pseudonym_keys(connection: Any, tenants: Sequence[str], today: 
     for ahead in range(3):
         year, month = divmod(today.year * 12 + today.month - 1 + ahead, 12)
         rows += [(tenant, date(year, month + 1, 1), secrets.token_bytes(SECRET_BYTES)) for tenant in tenants]
-    await connection.executemany(
-        "INSERT INTO pseudonym_keys (tenant, month, secret) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", rows
-    )
+    await connection.executemany(SQL["add_pseudonym_key"], rows)
+
+
+async def tenant_exists(connection: Any, tenant: str) -> bool:
+    """Whether there is such a tenant."""
+    return await connection.fetchval(SQL["tenant_exists"], tenant) is not None
 
 
 async def create_key(
@@ -86,8 +91,7 @@ async def create_key(
     key_id = "k" + secrets.token_hex(6)
     secret = secrets.token_urlsafe(SECRET_BYTES)
     await connection.execute(
-        "INSERT INTO api_keys (key_id, tenant, name, secret_sha256, scopes, trust_reported_cost, expires_at) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        SQL["add_key"],
         key_id,
         tenant,
         name,
@@ -101,7 +105,9 @@ async def create_key(
 
 async def revoke_key(connection: Any, key_id: str) -> bool:
     """Revoke a key; it stops working within 10 s everywhere. False when there is no such live key."""
-    tag = await connection.execute(
-        "UPDATE api_keys SET revoked_at = now() WHERE key_id = $1 AND revoked_at IS NULL", key_id
-    )
-    return bool(tag == "UPDATE 1")
+    return await connection.fetchval(SQL["revoke_key"], key_id) is not None
+
+
+async def list_keys(connection: Any, tenant: str = "") -> list[Any]:
+    """{key_id, tenant, name, scopes, created_at, expires_at, revoked_at} of one tenant's keys, or of all."""
+    return list(await connection.fetch(SQL["keys"], tenant))

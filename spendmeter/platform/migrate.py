@@ -9,9 +9,11 @@ import asyncpg
 from pogo_core.util.migrate import apply
 
 from spendmeter.platform.roles import apply_roles
+from spendmeter.platform.sql import load_sql
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-_LOCK = 0x5BE4D  # two migrators at once: the second waits, then finds nothing to do
+SQL = load_sql(Path(__file__).with_name("migrate.sql"))
+_LOCK = 0x5BE4D
 
 
 async def migrate(owner_url: str, role_secret: str) -> None:
@@ -19,7 +21,7 @@ async def migrate(owner_url: str, role_secret: str) -> None:
     await _create_database(owner_url)
     connection = await asyncpg.connect(owner_url, command_timeout=300)
     try:
-        await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+        await connection.execute(SQL["lock"], _LOCK)
         await apply(connection, MIGRATIONS, schema_name="public")
         async with connection.transaction():
             await apply_roles(connection, role_secret)
@@ -35,7 +37,7 @@ async def _create_database(owner_url: str) -> None:
         parts = urlsplit(owner_url)
     maintenance = await asyncpg.connect(urlunsplit(parts._replace(path="/postgres")), timeout=60)
     try:
-        await maintenance.execute(f'CREATE DATABASE "{parts.path.lstrip("/")}"')
+        await maintenance.execute(SQL["create_database"].format(database=parts.path.lstrip("/")))
     except asyncpg.DuplicateDatabaseError:
         pass  # another migrator was faster
     finally:

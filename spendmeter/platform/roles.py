@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -11,32 +12,11 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import asyncpg
 
 from spendmeter import contracts
+from spendmeter.platform.sql import load_sql
 
 SERVICE_ROLES = ("ledger", "alerts", "api", "ingest", "reconciler")
-API_FUNCTIONS = (
-    "live_keys()",
-    "live_sessions()",
-    "open_session(bytea, text, interval, int)",
-    "close_session(bytea)",
-    "accounting_by_partition()",
-    "accounting_by_tenant()",
-    "catalog_to_publish(int)",
-    "catalog_published()",
-    "catalog_next()",
-    "catalog_standing()",
-    "catalog_record(int, text[], text, text)",
-    "catalog_used()",
-    "catalog_events(bytea[], timestamptz, timestamptz, int)",
-    "catalog_events_count(text[], bytea[], timestamptz)",
-    "catalog_unknown(timestamptz)",
-    "accounting_by_key(int)",
-    "dropped_names_seen(timestamptz, int)",
-    "find_occurred_at(bytea)",
-    "all_tenants()",
-    "budget_now(budgets)",
-)
+SQL = load_sql(Path(__file__).with_name("roles.sql"))
 _PRIVILEGES = {"S": "SELECT", "I": "INSERT", "U": "UPDATE", "D": "DELETE"}
-_TENANT = "NULLIF(current_setting('app.tenant', true), '')"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,51 +71,28 @@ def role_url(owner_url: str, role: str, role_secret: str) -> str:
 
 async def apply_roles(connection: asyncpg.Connection, role_secret: str) -> None:
     """Make roles, grants and policies equal to tables.md. Repeatable; run as the owner, in a transaction."""
-    database = await connection.fetchval("SELECT current_database()")
+    database = await connection.fetchval(SQL["database"])
     names = {role: role_name(database, role) for role in SERVICE_ROLES}
     for name in names.values():
+        verb = "ALTER" if await connection.fetchval(SQL["role_exists"], name) else "CREATE"
         password = role_password(role_secret, name)
-        exists = await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", name)
-        verb = "ALTER" if exists else "CREATE"
-        await connection.execute(
-            f'{verb} ROLE "{name}" LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE '
-            f"PASSWORD '{password}'"
-        )
-    everyone = ", ".join(f'"{name}"' for name in names.values())
-    await connection.execute(
-        f'REVOKE ALL ON DATABASE "{database}" FROM PUBLIC;'
-        f'GRANT CONNECT ON DATABASE "{database}" TO {everyone};'
-        f'GRANT TEMPORARY ON DATABASE "{database}" TO "{names["ledger"]}";'
-        f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, {everyone};"
-        f"REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC, {everyone};"
-        f"GRANT USAGE ON SCHEMA public TO {everyone};"
-        f"GRANT EXECUTE ON FUNCTION usage_sum(jsonb, jsonb), usage_total(jsonb) TO {everyone};"
-        f'GRANT EXECUTE ON FUNCTION {", ".join(API_FUNCTIONS)} TO "{names["api"]}";'
-        f'GRANT EXECUTE ON FUNCTION key_names(text, text[]) TO "{names["alerts"]}";'
-    )
+        await connection.execute(SQL["role"].format(verb=verb, role=name, password=password))
+    everyone = _quoted(names.values())
+    others = _quoted(name for role, name in names.items() if role != "api")
+    await connection.execute(SQL["functions"].format(database=database, everyone=everyone, **names))
     for access in read_tables():
-        if grants := _grants(access, names):
-            await connection.execute("".join(grants))
+        for role, letters in access.privileges.items():
+            if letters:
+                privileges = ", ".join(_PRIVILEGES[letter] for letter in letters)
+                grant = SQL["grant"].format(privileges=privileges, table=access.table, role=names[role])
+                await connection.execute(grant)
         if access.tenant_rows != "no":
-            await connection.execute("".join(_policies(access, names)))
+            shared = "shared" in access.tenant_rows
+            policies = SQL["policies"].format(
+                table=access.table, api=names["api"], others=others, shared=shared
+            )
+            await connection.execute(policies)
 
 
-def _grants(access: TableAccess, names: dict[str, str]) -> list[str]:
-    return [
-        f'GRANT {", ".join(_PRIVILEGES[letter] for letter in letters)} ON {access.table} TO "{names[role]}";'
-        for role, letters in access.privileges.items()
-        if letters
-    ]
-
-
-def _policies(access: TableAccess, names: dict[str, str]) -> list[str]:
-    table = access.table
-    own = f"tenant = {_TENANT}"
-    visible = f"{own} OR (tenant = '' AND {_TENANT} IS NOT NULL)" if "shared" in access.tenant_rows else own
-    others = ", ".join(f'"{name}"' for role, name in names.items() if role != "api")
-    return [
-        f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY; ALTER TABLE {table} FORCE ROW LEVEL SECURITY;",
-        f"DROP POLICY IF EXISTS one_tenant ON {table}; DROP POLICY IF EXISTS all_tenants ON {table};",
-        f'CREATE POLICY one_tenant ON {table} TO "{names["api"]}" USING ({visible}) WITH CHECK ({own});',
-        f"CREATE POLICY all_tenants ON {table} TO {others}, CURRENT_USER USING (true) WITH CHECK (true);",
-    ]
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)

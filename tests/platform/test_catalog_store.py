@@ -9,12 +9,12 @@ import asyncpg
 import msgspec
 import pytest
 
+from deploy.release import prepare_database
 from spendmeter.contracts.catalog import Withdrawal, decode_catalog
 from spendmeter.contracts.entry_ids import identified
 from spendmeter.platform.catalog_store import Outdated, record
 from spendmeter.platform.migrate import migrate
 from spendmeter.platform.roles import role_url
-from spendmeter.platform.setup import prepare_database
 from spendmeter.pricing.price_book import PriceBook
 from tests.pricing.entries import RECORDED, price
 

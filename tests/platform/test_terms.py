@@ -13,13 +13,13 @@ import asyncpg
 import pytest
 from pogo_core.util.migrate import apply
 
+from deploy.release import prepare_database
 from spendmeter.contracts.catalog import TenantTerms, Withdrawal
 from spendmeter.contracts.entry_ids import identified
 from spendmeter.contracts.terms import Timeline, timeline_of
 from spendmeter.platform.catalog_store import record
 from spendmeter.platform.migrate import MIGRATIONS, migrate
 from spendmeter.platform.roles import role_url
-from spendmeter.platform.setup import prepare_database
 
 SECRET = "test"
 SAID: dict[str, Any] = {"source": "test", "recorded_at": datetime(2026, 11, 23, tzinfo=UTC)}

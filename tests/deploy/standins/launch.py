@@ -27,8 +27,8 @@ async def prepare(**asked: object) -> dict[str, str]:
     return {"SPENDMETER_API_KEY": "sm_demo_key", "SPENDMETER_ADMIN_KEY": "sm_admin_key"}
 
 
-setup = types.ModuleType("spendmeter.platform.setup")
-setup.prepare = prepare  # type: ignore[attr-defined]
-sys.modules[setup.__name__] = setup
+standin = types.ModuleType("deploy.local.prepare")
+standin.prepare = prepare  # type: ignore[attr-defined]
+sys.modules[standin.__name__] = standin
 services.CLONE = Path(__file__).resolve().parent
 raise SystemExit(supervisor.main())

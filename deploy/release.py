@@ -1,0 +1,66 @@
+"""Brings Kafka and Postgres to this release: topics, schema, roles, the shipped price catalog. Repeatable."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from spendmeter.contracts.catalog import TenantTerms
+from spendmeter.contracts.entry_ids import identified
+from spendmeter.contracts.topics import TOPICS
+from spendmeter.platform.catalog_store import read_publication, record
+from spendmeter.platform.kafka_access import KafkaAccess
+from spendmeter.platform.kafka_admin import KafkaAdmin
+from spendmeter.platform.migrate import migrate
+from spendmeter.platform.sql import load_sql
+from spendmeter.pricing.catalog import load_snapshot
+from spendmeter.pricing.conditions import CatalogError
+from spendmeter.pricing.price_book import PriceBook
+
+SQL = load_sql(Path(__file__).with_name("release.sql"))
+
+
+async def prepare_kafka(kafka: KafkaAccess, *, topic_prefix: str, partitions: int) -> None:
+    """Create the topics that are missing."""
+    async with KafkaAdmin(kafka) as admin:
+        await admin.ensure_topics(list(TOPICS.values()), prefix=topic_prefix, partitions=partitions)
+
+
+async def prepare_database(owner_url: str, role_secret: str) -> str:
+    """Migrate, set roles, and record the shipped price catalog. Returns what people should be told: mostly
+    nothing."""
+    await migrate(owner_url, role_secret)
+    connection = await asyncpg.connect(owner_url, command_timeout=120)
+    try:
+        trouble = await _record_catalog(connection)
+        await _record_terms(connection)
+        return trouble
+    finally:
+        await connection.close()
+
+
+async def _record_catalog(connection: Any) -> str:
+    """The shipped catalog in place of the last release's. Where that contradicts what people have stated,
+    nothing is recorded: no worker could read it, and the price book would stay as it is for good."""
+    shipped, note = load_snapshot(), "the catalog of this release"
+    try:
+        async with connection.transaction():
+            if await record(connection, shipped, by="migrate", note=note, replaces=True) is not None:
+                PriceBook(*await read_publication(connection))
+    except CatalogError as error:
+        return (
+            f"{note} was not recorded, because it contradicts what was stated here ({error}); the catalog "
+            "stays as it was: withdraw the one that is wrong, then migrate again"
+        )
+    return ""
+
+
+async def _record_terms(connection: Any) -> None:
+    """What earlier releases kept of a tenant's calendar outside the catalog, stated there, once."""
+    rows, now = await connection.fetch(SQL["terms_outside"]), datetime.now(UTC)
+    terms = [identified(TenantTerms(**row, source="the table tenants", recorded_at=now)) for row in rows]
+    if terms:
+        await record(connection, terms, by="setup", note="terms that tenants were made with")

@@ -1,0 +1,25 @@
+-- name: add_tenant
+-- A tenant that is there stays as it is.
+INSERT INTO tenants (tenant, name) VALUES ($1, $2) ON CONFLICT DO NOTHING
+
+-- name: tenant_exists
+-- Whether there is such a tenant.
+SELECT 1 FROM tenants WHERE tenant = $1
+
+-- name: add_pseudonym_key
+-- What a month's user labels are replaced by follows from its key, so none is ever changed.
+INSERT INTO pseudonym_keys (tenant, month, secret) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
+
+-- name: add_key
+-- A key, of whose secret the hash alone is kept.
+INSERT INTO api_keys (key_id, tenant, name, secret_sha256, scopes, trust_reported_cost, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+
+-- name: keys
+-- One tenant's keys, or with '' all; never what they are compared with.
+SELECT key_id, tenant, name, scopes, created_at, expires_at, revoked_at FROM api_keys
+WHERE $1 = '' OR tenant = $1 ORDER BY tenant, created_at
+
+-- name: revoke_key
+-- Once: the time of the first revocation stays.
+UPDATE api_keys SET revoked_at = now() WHERE key_id = $1 AND revoked_at IS NULL RETURNING key_id

@@ -1,0 +1,7 @@
+-- name: lock
+-- Two migrators at once: the second waits, then finds nothing to do.
+SELECT pg_advisory_lock($1)
+
+-- name: create_database
+-- On the maintenance database; {database} is filled in by migrate.py.
+CREATE DATABASE "{database}"

@@ -1,0 +1,51 @@
+-- Run as the owner, at every migrate. {names} in braces are filled in by roles.py: identifiers are no parameters.
+
+-- name: database
+-- Whose roles these are.
+SELECT current_database()
+
+-- name: role_exists
+-- Roles belong to the cluster: another database's migrate never makes ours.
+SELECT 1 FROM pg_roles WHERE rolname = $1
+
+-- name: role
+-- A service may log in, and do nothing that is not granted below.
+{verb} ROLE "{role}" LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE PASSWORD '{password}'
+
+-- name: functions
+-- Nobody may do anything; then what every service may, and the functions by which some look past their tables.
+REVOKE ALL ON DATABASE "{database}" FROM PUBLIC;
+GRANT CONNECT ON DATABASE "{database}" TO {everyone};
+GRANT TEMPORARY ON DATABASE "{database}" TO "{ledger}";
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, {everyone};
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC, {everyone};
+GRANT USAGE ON SCHEMA public TO {everyone};
+GRANT EXECUTE ON FUNCTION usage_sum(jsonb, jsonb), usage_total(jsonb) TO {everyone};
+GRANT EXECUTE ON FUNCTION key_names(text, text[]) TO "{alerts}";
+GRANT EXECUTE ON FUNCTION
+    live_keys(), live_sessions(), open_session(bytea, text, interval, int), close_session(bytea),
+    accounting_by_partition(), accounting_by_tenant(), accounting_by_key(int),
+    catalog_to_publish(int), catalog_published(), catalog_next(), catalog_standing(),
+    catalog_record(int, text[], text, text), catalog_used(), catalog_unknown(timestamptz),
+    catalog_events(bytea[], timestamptz, timestamptz, int), catalog_events_count(text[], bytea[], timestamptz),
+    dropped_names_seen(timestamptz, int), find_occurred_at(bytea), all_tenants(), budget_now(budgets)
+TO "{api}"
+
+-- name: grant
+-- What tables.md grants one role on one table.
+GRANT {privileges} ON {table} TO "{role}"
+
+-- name: policies
+-- api acts for one tenant at a time and sees its rows alone and, where they are shared, those of ''; the other
+-- services see all.
+ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
+ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS one_tenant ON {table};
+DROP POLICY IF EXISTS all_tenants ON {table};
+CREATE POLICY one_tenant ON {table} TO "{api}" 
+    USING (tenant = {own} OR ({shared} AND tenant = '' AND {own} IS NOT NULL)) WITH CHECK (tenant = {own});
+CREATE POLICY all_tenants ON {table} TO {others}, CURRENT_USER USING (true) WITH CHECK (true)
+
+-- part: own
+-- The tenant that api acts for; none is NULL, which equals nothing.
+NULLIF(current_setting('app.tenant', true), '')
