@@ -37,7 +37,7 @@ async def serve(settings: Settings) -> None:
         asyncio.create_task(upkeep.keep_looking()),
         asyncio.create_task(LogEnds(settings, progress).run()),
         asyncio.create_task(upkeep.keep_pseudonym_keys()),
-        asyncio.create_task(CatalogPublisher(settings, database, app.state.catalog.recorded).run()),
+        asyncio.create_task(CatalogPublisher(settings, database, app.state.price_books.recorded).run()),
     ]
     serving = asyncio.create_task(server.serve())
     log().info("serving", port=settings.port)

@@ -5,32 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from fastapi import APIRouter, FastAPI
-from pydantic import AwareDatetime, BaseModel
+from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.access import session
-from services.api.access.auth import Anyone
 from services.api.access.keys import ApiKeys
 from services.api.accounting import routes as accounting
 from services.api.accounting.progress import BookProgress
 from services.api.budgets import routes as budgets
-from services.api.catalog import dropped
-from services.api.catalog import inbox as catalog_inbox
-from services.api.catalog import models as catalog_models
-from services.api.catalog import proposals as catalog_proposals
-from services.api.catalog.book import PriceBooks
-from services.api.catalog.publisher import SQL as CATALOG_SQL
-from services.api.database.transactions import Database, database_of
+from services.api.catalog import routes as catalog
+from services.api.catalog.price_books import PriceBooks
+from services.api.database.transactions import Database
 from services.api.events import routes as events
 from services.api.events.waiting import Waiters
 from services.api.http import problems
-from services.api.http.openapi import DESCRIPTION, answers, with_problems
-from services.api.http.representation import Negotiated
+from services.api.http.openapi import DESCRIPTION, with_problems
 from services.api.incidents import channels
 from services.api.incidents import routes as incidents
 from services.api.portal import assets
@@ -52,33 +44,7 @@ COMPRESSION = 4
 """Of 9: amounts repeat themselves, and the rest would be paid by whoever is asked next."""
 
 BODY_BYTES_MAX = 64 * 1024
-BODY_BYTES_MAX_OF = dict.fromkeys(
-    (catalog_proposals.PROPOSALS_PATH, catalog_models.CONSENSUS_PATH), FILE_BYTES_MAX
-)
-
-catalog_router = APIRouter(tags=["catalog"], route_class=Negotiated)
-
-
-class PublicationAnswer(BaseModel):
-    """The publication in force; `version` 0 = none yet."""
-
-    version: int
-    entries: int
-    published_at: AwareDatetime | None
-    note: str
-
-
-@catalog_router.get(
-    "/v1/catalog/publication",
-    responses=answers("publication"),
-)
-async def get_publication(request: Request, caller: Anyone) -> PublicationAnswer:
-    """Which price catalog is in force."""
-    async with database_of(request).reading("", share=caller.tenant) as connection:
-        row = await connection.fetchrow(CATALOG_SQL["publication"])
-    if row is None:
-        return PublicationAnswer(version=0, entries=0, published_at=None, note="")
-    return PublicationAnswer(**dict(row))
+BODY_BYTES_MAX_OF = dict.fromkeys(catalog.FILE_PATHS, FILE_BYTES_MAX)
 
 
 def create_app(
@@ -99,15 +65,11 @@ def create_app(
     app.state.keys = ApiKeys(database)
     app.state.progress = progress
     app.state.waiting = Waiters(database)
-    app.state.catalog = PriceBooks(database)
+    app.state.price_books = PriceBooks(database)
     problems.install(app)
     app.router.routes.extend(probe_routes(not_ready))
-    for module in (
-        spend, events, budgets, incidents, channels, accounting, session, assets, catalog_models,
-        catalog_proposals, catalog_inbox, dropped,
-    ):  # fmt: skip
+    for module in (spend, events, budgets, incidents, channels, accounting, session, assets, catalog):
         app.include_router(module.router)
-    app.include_router(catalog_router)
     with_problems(app, body_bytes_max)
     # No answer that holds a secret is compressed: they are all smaller.
     app.add_middleware(GZipMiddleware, minimum_size=COMPRESSED_FROM_BYTES, compresslevel=COMPRESSION)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b32encode
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import blake2b
@@ -60,3 +61,13 @@ def identified(entry: _E) -> _E:
 def published(entry: _E, version: int) -> _E:
     """The entry as publication `version` brings it."""
     return msgspec.structs.replace(entry, version=version)
+
+
+def with_free_revision(entry: _E, withdrawn_by: Mapping[str, Sequence[str]], only_by: str = "") -> _E:
+    """The entry, its revision raised past those that were withdrawn, so that it can be stated again.
+    `withdrawn_by`: every known id, and what withdrew it (nothing = it is in force). With `only_by`, past what
+    that one alone has withdrawn: a shipped price that an operator took out of force does not come back with
+    the next start."""
+    while (by := withdrawn_by.get(entry.id)) and (not only_by or set(by) == {only_by}):
+        entry = identified(msgspec.structs.replace(entry, revision=entry.revision + 1))
+    return entry

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from spendmeter.contracts.catalog import CatalogEntry, Withdrawal, decode_catalog, encode_catalog
-from spendmeter.contracts.entry_ids import identified, published
+from spendmeter.contracts.entry_ids import identified, published, with_free_revision
 from spendmeter.platform.sql import load_sql
 
 SQL = load_sql(Path(__file__).with_name("catalog_store.sql"))
@@ -41,7 +39,7 @@ async def record(
             raise Outdated
         rows = await connection.fetch(SQL["standing"])
         withdrawn = {row["id"]: row["withdrawn_by"] for row in rows}
-        stated = [restated(entry, withdrawn, by if replaces else "") for entry in entries]
+        stated = [with_free_revision(entry, withdrawn, by if replaces else "") for entry in entries]
         new = {entry.id: entry for entry in stated if entry.id not in withdrawn}
         if replaces and (gone := _gone(rows, {entry.id for entry in stated}, by)):
             withdrawal = identified(
@@ -59,15 +57,6 @@ async def read_publication(connection: Any) -> tuple[list[CatalogEntry], int]:
     """All that is published, and its version; 0 = nothing is."""
     rows = await connection.fetch(SQL["publication"])
     return [decode_catalog(row["body"]) for row in rows], max((row["version"] for row in rows), default=0)
-
-
-def restated(entry: CatalogEntry, withdrawn: Mapping[str, Sequence[str]], alone: str = "") -> CatalogEntry:
-    """The entry, its revision raised past those that were withdrawn. `withdrawn`: every known id, and by whom
-    it was withdrawn. With `alone`, only what nobody else has withdrawn is stated again: a shipped price that
-    an operator took out of force does not come back with the next start."""
-    while (by := withdrawn.get(entry.id)) and (not alone or set(by) == {alone}):
-        entry = identified(msgspec.structs.replace(entry, revision=entry.revision + 1))
-    return entry
 
 
 def _gone(rows: Sequence[Any], now: set[str], by: str) -> tuple[str, ...]:

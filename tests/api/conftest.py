@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from services.api.access.keys import ApiKeys
 from services.api.accounting.progress import BookProgress
 from services.api.app import create_app
-from services.api.catalog.book import PriceBooks
+from services.api.catalog.price_books import PriceBooks
 from services.api.database.transactions import Database, prepare
 from spendmeter.platform.catalog_store import record
 from spendmeter.platform.migrate import migrate
@@ -69,7 +69,7 @@ async def client(api: FastAPI, database: Database, book: Book) -> AsyncIterator[
     """Nobody's client: no key, no cookie. What the process remembered of other tests is gone."""
     api.state.keys = ApiKeys(database, again_s=0)
     api.state.progress = BookProgress()
-    api.state.catalog = PriceBooks(database)
+    api.state.price_books = PriceBooks(database)
     transport = httpx.ASGITransport(app=api, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://spend.test") as client:
         yield client

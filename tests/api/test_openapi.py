@@ -9,13 +9,10 @@ import pytest
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
-from services.api import app
 from services.api.access import session
 from services.api.accounting import routes as accounting
 from services.api.budgets import routes as budgets
-from services.api.catalog import inbox as catalog_inbox
-from services.api.catalog import models as catalog_models
-from services.api.catalog import proposals as catalog_proposals
+from services.api.catalog import routes as catalog
 from services.api.events import routes as events
 from services.api.incidents import channels
 from services.api.incidents import routes as incidents
@@ -24,13 +21,12 @@ from services.api.spend import routes as spend
 from spendmeter.contracts.series import DIMENSIONS
 
 MODULES = (
-    accounting, app, budgets, catalog_inbox, catalog_models, catalog_proposals, channels, events, incidents,
-    session, spend,
+    accounting, budgets, catalog, channels, events, incidents, session, spend,
 )  # fmt: skip
 ROUTES = [
     route
     for module in MODULES
-    for route in getattr(module, "router", getattr(module, "catalog_router", None)).routes
+    for route in module.router.routes
     if isinstance(route, APIRoute) and route.response_model is not None
 ]
 

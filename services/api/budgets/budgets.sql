@@ -65,3 +65,7 @@ WITH sums AS MATERIALIZED (
         AND (w.workflow_version IS NULL OR w.workflow_version = s.workflow_version)
 )
 SELECT place::int, sum(effective) AS effective, sum(provisional) AS provisional FROM counted GROUP BY place
+
+-- name: hold
+-- Until the transaction's end nobody sets a budget of this tenant: none is left in a currency that ends.
+SELECT pg_advisory_xact_lock(hashtextextended($1, 1651856484))

@@ -31,7 +31,6 @@ THRESHOLDS_MAX = 10
 _NOTHING: Mapping[str, Decimal] = {"effective": ZERO, "provisional": ZERO}
 
 SQL = load_sql(Path(__file__).with_name("budgets.sql"))
-TERMS = load_sql(Path(__file__).parents[1] / "catalog" / "terms.sql")
 router = APIRouter(tags=["budgets"], route_class=Negotiated)
 
 
@@ -137,7 +136,7 @@ async def get_budget(request: Request, caller: Reader, id: UUID) -> Budget:
 async def create_budget(request: Request, response: Response, caller: Writer, asked: NewBudget) -> Budget:
     """Set a budget. Alerts watches it within two seconds."""
     async with database_of(request).writing(caller.tenant) as connection:
-        await connection.execute(TERMS["hold_budgets"], caller.tenant)
+        await connection.execute(SQL["hold"], caller.tenant)
         tenant = await read_tenant(connection, caller.tenant)
         if await connection.fetchval(SQL["count"]) >= BUDGETS_MAX:
             raise HttpRefusal(

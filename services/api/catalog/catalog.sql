@@ -75,3 +75,7 @@ SELECT catalog_events_count($1, $2, $3)
 -- What was booked without a price, or at a bound.
 SELECT tenant, provider, sku, currency, first_seen, last_seen, earliest, events, unpriced_events, provisional,
     usage::text AS usage, samples, lines FROM catalog_unknown($1)
+
+-- name: booked
+-- Whether the tenant has bookings: a series is written with the first.
+SELECT EXISTS (SELECT FROM series)

@@ -6,12 +6,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from services.api.access.auth import Anyone
-from services.api.catalog.book import EVERYBODY
-from services.api.database.transactions import database_of
+from services.api.catalog.access import AnyAccess
 from services.api.http.openapi import answers
 from services.api.http.representation import Negotiated
 from spendmeter.platform.sql import load_sql
@@ -41,12 +39,10 @@ class DroppedNames(BaseModel):
 
 
 @router.get("/v1/catalog/inbox/dropped", responses=answers("dropped"))
-async def get_dropped(
-    request: Request, caller: Anyone, limit: Annotated[int, Query(ge=1, le=500)] = 100
-) -> DroppedNames:
+async def get_dropped(access: AnyAccess, limit: Annotated[int, Query(ge=1, le=500)] = 100) -> DroppedNames:
     """What senders put into events that the contract has no field for: of the tenant; of all tenants for an
     operator who names none. The answer to their request names it too, in `Spendmeter-Dropped`."""
     since = datetime.now(UTC) - timedelta(days=DAYS)
-    async with database_of(request).reading(caller.tenant or EVERYBODY) as connection:
+    async with access.reading() as connection:
         rows = await connection.fetch(SQL["seen"], since, limit)
     return DroppedNames(dropped=[DroppedName(**row) for row in rows])

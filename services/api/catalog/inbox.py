@@ -5,29 +5,30 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
-from services.api.access.auth import Anyone
-from services.api.catalog.book import EVERYBODY, Standing, catalog_of
-from services.api.catalog.proposals import (
-    PROPOSALS_PATH,
-    Administrator,
-    Note,
-    Proposal,
-    make_proposal,
-    open_proposal,
+from services.api.catalog.access import AdminAccess, AnyAccess, CatalogAccess
+from services.api.catalog.inbox_items import (
+    InboxItem,
+    UnknownUnit,
+    Unpriced,
+    by_name,
+    inbox_item,
+    newest_first,
+    unknown_units,
 )
-from services.api.catalog.publisher import SQL
-from services.api.catalog.waiting import InboxItem, UnknownUnit, item, newest_first, unknown_units, waiting
-from services.api.database.transactions import database_of
+from services.api.catalog.proposals import NoteText, Proposal
+from services.api.catalog.propose import ProposedFile, open_proposal, record_proposal
+from services.api.catalog.sql import SQL
 from services.api.http.models import RequestBody, Text
 from services.api.http.openapi import answers
 from services.api.http.problems import invalid, not_found
 from services.api.http.representation import Negotiated
+from spendmeter.pricing.proposals.snapshot import CatalogSnapshot
 
 INBOX_DAYS = 90
 UNITS_MAX = 200
@@ -46,15 +47,15 @@ class Inbox(BaseModel):
     units: list[UnknownUnit]
 
 
-class Accepted(RequestBody):
+class DraftRequest(RequestBody):
     """Of which item the ready proposal is to be made."""
 
     provider: Annotated[Text, Field(max_length=256)]
     sku: Annotated[Text, Field(max_length=256)]
-    note: Note = ""
+    note: NoteText = ""
 
 
-class StatedRate(RequestBody):
+class RateRequest(RequestBody):
     """One `base` is worth `rate` `quote`, a plain decimal, from an instant until the next rate of the
     pair."""
 
@@ -65,82 +66,67 @@ class StatedRate(RequestBody):
         None, description="where left out: the day of the earliest usage that waits for the rate"
     )
     source: Annotated[Text, Field(max_length=256, description="where it is written")] = ""
-    note: Note = ""
+    note: NoteText = ""
 
 
 @router.get("/v1/catalog/inbox", responses=answers("inbox"))
-async def get_inbox(
-    request: Request, caller: Anyone, limit: Annotated[int, Query(ge=1, le=200)] = 50
-) -> Inbox:
+async def get_inbox(access: AnyAccess, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> Inbox:
     """What is used and was not priced: of the tenant; of all tenants for an operator who names none."""
-    return await _inbox(request, caller.tenant or EVERYBODY, limit)
+    found, snapshot = await _unpriced(access)
+    names = newest_first(found)[:limit]
+    items = await asyncio.to_thread(_items, dict(names), snapshot, access.as_tenant)
+    return Inbox(version=snapshot.version, items=items, units=unknown_units(found)[:UNITS_MAX])
 
 
 @router.post(
     "/v1/catalog/inbox", status_code=201, responses=answers("proposal", status=201, missing="no such item")
 )
-async def accept(request: Request, response: Response, caller: Administrator, asked: Accepted) -> Proposal:
+async def accept(response: Response, access: AdminAccess, wanted: DraftRequest) -> Proposal:
     """Make an item's ready proposal a proposal, if it is not one already; it is approved like any other."""
-    wanted = (asked.provider.lower(), asked.sku.lower())
-    inbox = await _inbox(request, caller.tenant or EVERYBODY, only=wanted)
-    if not inbox.items:
-        raise not_found(f"{asked.provider}/{asked.sku} is not in the inbox")
-    ready = inbox.items[0].proposal
-    if ready is None:
-        raise invalid("sku", _nothing_ready(inbox.items[0]))
-    proposal = await open_proposal(request, caller, ready.name)
-    if proposal is not None:
+    name = (wanted.provider.lower(), wanted.sku.lower())
+    found, snapshot = await _unpriced(access)
+    if name not in found:
+        raise not_found(f"{wanted.provider}/{wanted.sku} is not in the inbox")
+    [item] = await asyncio.to_thread(_items, {name: found[name]}, snapshot, access.as_tenant)
+    draft = item.proposal
+    if draft is None:
+        raise invalid("sku", _why_no_draft(item))
+    if proposal := await open_proposal(access, draft.name):
         response.status_code = 200
         return proposal
-    return await _proposed(
-        request,
-        response,
-        caller,
-        ready.text.encode(),
-        name=ready.name,
-        note=asked.note,
-        replace=ready.replace,
-    )
+    file = ProposedFile(name=draft.name, content=draft.text.encode(), note=wanted.note, replace=draft.replace)
+    return await record_proposal(access, response, file)
 
 
 @router.post("/v1/catalog/inbox/rates", status_code=201, responses=answers("proposal", status=201))
-async def state_rate(
-    request: Request, response: Response, caller: Administrator, asked: StatedRate
-) -> Proposal:
+async def state_rate(response: Response, access: AdminAccess, wanted: RateRequest) -> Proposal:
     """Propose an exchange rate that usage waits for; it is approved like any other. Rates are everybody's."""
-    since = asked.effective_from or await _needed_since(request, caller.tenant or EVERYBODY, asked)
-    rate = {"base": asked.base, "quote": asked.quote, "rate": asked.rate, "effective_from": since}
-    source = asked.source or f"stated by key {caller.key_id}"
-    file = msgspec.json.encode({"source": source, "layer": "organisation", "fx": [rate]})  # JSON is YAML
-    name = f"{asked.base}-{asked.quote}-{since.astimezone(UTC):%Y-%m-%d}.yaml"
-    return await _proposed(request, response, caller, file, name=name, note=asked.note)
+    since = wanted.effective_from or await _needed_since(access, wanted)
+    rate = {"base": wanted.base, "quote": wanted.quote, "rate": wanted.rate, "effective_from": since}
+    source = wanted.source or f"stated by {access.key}"
+    content = msgspec.json.encode({"source": source, "layer": "organisation", "fx": [rate]})  # JSON is YAML
+    name = f"{wanted.base}-{wanted.quote}-{since.astimezone(UTC):%Y-%m-%d}.yaml"
+    return await record_proposal(access, response, ProposedFile(name=name, content=content, note=wanted.note))
 
 
-async def _needed_since(request: Request, acting: str, asked: StatedRate) -> datetime:
+async def _needed_since(access: CatalogAccess, wanted: RateRequest) -> datetime:
     """The day of the earliest usage that waits for a rate."""
-    found, _ = await _waiting(request, acting)
+    found, _ = await _unpriced(access)
     times: list[datetime] = [
-        each.row["earliest"]
+        row["earliest"]
         for rows in found.values()
-        for each in rows
-        if any((lack.base, lack.quote) == (asked.base, asked.quote) for lack in each.lacks)
+        for row, lacks in rows
+        if any((lack.base, lack.quote) == (wanted.base, wanted.quote) for lack in lacks)
     ]
     if not times:
         raise invalid(
-            "effective_from", f"nothing waits for a rate {asked.base} → {asked.quote}: say from when it holds"
+            "effective_from",
+            f"nothing waits for a rate {wanted.base} → {wanted.quote}: say from when it holds",
         )
     return min(times).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-async def _proposed(
-    request: Request, response: Response, caller: Administrator, file: bytes, **said: Any
-) -> Proposal:
-    proposal = await make_proposal(request, caller, file, **said)
-    response.headers["Location"] = f"{PROPOSALS_PATH}/{proposal.id}"
-    return proposal
-
-
-def _nothing_ready(item: InboxItem) -> str:
+def _why_no_draft(item: InboxItem) -> str:
     if item.kept:
         return f"nothing is missing any more: {item.kept}"
     if any(lack.kind in ("model", "price", "conditions") for lack in item.lacks):
@@ -148,21 +134,14 @@ def _nothing_ready(item: InboxItem) -> str:
     return "; ".join(f"{lack.says}: {lack.advice}" for lack in item.lacks)
 
 
-async def _inbox(request: Request, acting: str, limit: int = 1, only: tuple[str, str] | None = None) -> Inbox:
-    now = datetime.now(UTC)
-    found, standing = await _waiting(request, acting)
-    if only:
-        found = {name: rows for name, rows in found.items() if name == only}
-
-    def listed() -> list[InboxItem]:
-        return [item(name, rows, standing, acting, now) for name, rows in newest_first(found)[:limit]]
-
-    items = await asyncio.to_thread(listed)
-    return Inbox(version=standing.version, items=items, units=unknown_units(found)[:UNITS_MAX])
-
-
-async def _waiting(request: Request, acting: str) -> tuple[Any, Standing]:
-    standing = await catalog_of(request).standing()
-    async with database_of(request).reading(acting) as connection:
+async def _unpriced(access: CatalogAccess) -> tuple[Unpriced, CatalogSnapshot]:
+    """What was booked without a price in the last days, held against the catalog of now."""
+    snapshot = await access.books.newest()
+    async with access.reading() as connection:
         rows = await connection.fetch(SQL["unknown"], datetime.now(UTC) - timedelta(days=INBOX_DAYS))
-    return await asyncio.to_thread(waiting, rows, standing), standing
+    return await asyncio.to_thread(by_name, rows, snapshot.book), snapshot
+
+
+def _items(found: Unpriced, snapshot: CatalogSnapshot, as_tenant: str) -> list[InboxItem]:
+    now = datetime.now(UTC)
+    return [inbox_item(name, rows, snapshot.book, as_tenant, now) for name, rows in found.items()]

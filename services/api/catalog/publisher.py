@@ -12,12 +12,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import msgspec
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from services.api.catalog.sql import SQL
 from services.api.database.transactions import Database
 from spendmeter.contracts.catalog import PUBLICATION_KEY, Publication, decode_catalog, encode_catalog
 from spendmeter.contracts.topics import CATALOG
@@ -26,7 +26,6 @@ from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.keys import OPERATOR
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.settings import Settings
-from spendmeter.platform.sql import load_sql
 from spendmeter.platform.telemetry import log
 
 VERSION_INTERVAL_S = 1.0
@@ -35,8 +34,6 @@ CHECK_INTERVAL_S = 30.0
 """How often the topic itself is looked at: it may have been lost."""
 SEND_TIMEOUT_S = 60
 POLL_MS = 500
-
-SQL = load_sql(Path(__file__).with_name("catalog.sql"))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,13 +16,10 @@ from pydantic import BaseModel
 
 from services.api.http.models import PlainDecimal
 from spendmeter.contracts.catalog import (
-    Adjustment,
     CatalogEntry,
     CatalogRecord,
     Model,
-    Price,
     Provider,
-    TenantTerms,
 )
 from spendmeter.contracts.events import UsageEvent
 from spendmeter.contracts.money import plain
@@ -146,14 +143,6 @@ def skus(event: UsageEvent, models: Iterable[Model]) -> set[str]:
         by_seller.setdefault(model.provider.lower(), []).append(model)
     claims = [model_claim(model_names(theirs), event.data.sku) for theirs in by_seller.values()]
     return {event.data.sku.lower(), *(claim.owner for claim in claims if claim)}
-
-
-def of_tenant(entries: Sequence[CatalogEntry], tenant: str) -> list[CatalogEntry]:
-    """Without the prices of contracts that the tenant does not have: they are stored for everybody, and what
-    another has negotiated is nobody else's to read."""
-    terms = [each for each in entries if isinstance(each, TenantTerms) and each.tenant == tenant]
-    theirs = {"", *(name for each in terms for name in each.contracts)}
-    return [each for each in entries if not isinstance(each, (Price, Adjustment)) or each.contract in theirs]
 
 
 def expanded_lines(

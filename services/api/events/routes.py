@@ -41,6 +41,7 @@ from spendmeter.platform.sql import load_sql
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.explain import naming
 from spendmeter.pricing.price_book import PriceBook
+from spendmeter.pricing.visibility import viewer
 
 EVENTS_MAX = 200
 RANGE_DAYS_MAX = 100
@@ -301,7 +302,7 @@ async def _book(connection: TenantConnection, event: UsageEvent, version: int) -
     models = await entries(Model, of=sellers, skus=None)
     prices = await entries(Price, of=sellers, skus=receipt.skus(event, models))
     try:
-        return PriceBook(receipt.of_tenant([*general, *models, *prices], event.tenant), version)
+        return PriceBook(viewer(event.tenant, general).visible([*general, *models, *prices]), version)
     except CatalogError as error:
         return error
 

@@ -1,21 +1,13 @@
--- name: booked
--- Whether the tenant has bookings: a series is written with the first.
-SELECT EXISTS (SELECT FROM series)
-
 -- name: budgets
 -- The tenant's budgets as they are now, oldest first.
 SELECT n.id, n.name, n.amount, n.currency, n.period FROM budgets b, budget_now(b) AS n
 WHERE n.deleted_at IS NULL ORDER BY n.created_at, n.id
 
--- name: hold_budgets
--- Until the transaction's end nobody sets a budget of this tenant: none is left in a currency that ends.
-SELECT pg_advisory_xact_lock(hashtextextended($1, 1651856484))
-
--- name: acting
+-- name: current_tenant
 -- Whose rows the transaction sees.
 SELECT current_setting('app.tenant')
 
--- name: act
+-- name: act_for
 -- Whose it sees from here on.
 SELECT set_config('app.tenant', $1, true)
 

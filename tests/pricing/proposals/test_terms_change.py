@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.api.catalog.terms_rules import budget_says, change_of, sentences
 from spendmeter.contracts.terms import Terms, Timeline
 from spendmeter.pricing.conditions import CatalogError
+from spendmeter.pricing.proposals.terms_change import terms_change
+from spendmeter.pricing.proposals.terms_wording import describe_budget, describe_change
 
 BERLIN, NEW_YORK, KOLKATA = ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York"), ZoneInfo("Asia/Kolkata")
 DOLLARS, EUROS = Terms(zone=BERLIN), Terms(currency="EUR", zone=BERLIN)
@@ -21,7 +22,7 @@ PENDING = Timeline([(None, DOLLARS), (JANUARY, EUROS)])
 def test_a_decided_change_that_comes_at_once_instead_is_not_taken_back_and_its_budgets_need_an_answer() -> (
     None
 ):
-    change = change_of("newco", PENDING, Timeline([(None, EUROS)]), booked=False, now=NOW)
+    change = terms_change("newco", PENDING, Timeline([(None, EUROS)]), booked=False, now=NOW)
     assert change is not None
     assert (change.taken_back, change.currency_at, change.currency) == (False, NOW, "EUR")
 
@@ -29,7 +30,7 @@ def test_a_decided_change_that_comes_at_once_instead_is_not_taken_back_and_its_b
 def test_a_decided_change_that_comes_later_instead_needs_answers_for_its_new_date() -> None:
     later = datetime(2027, 1, 31, 23, tzinfo=UTC)
     moved = Timeline([(None, DOLLARS), (later, EUROS)])
-    change = change_of("acme", PENDING, moved, booked=True, now=NOW)
+    change = terms_change("acme", PENDING, moved, booked=True, now=NOW)
     assert change is not None
     assert (change.taken_back, change.currency_at) == (False, later)
 
@@ -40,7 +41,7 @@ def test_a_zone_that_begins_before_a_decided_change_must_leave_it_at_the_start_o
         [(None, DOLLARS), (DECEMBER, Terms(zone=KOLKATA)), (JANUARY, Terms(currency="EUR", zone=KOLKATA))]
     )
     with pytest.raises(CatalogError) as refused:
-        change_of("acme", PENDING, moved, booked=True, now=NOW)
+        terms_change("acme", PENDING, moved, booked=True, now=NOW)
     assert "of the zone that holds until then (Asia/Kolkata), not on 2026-12-31T23:00:00Z" in str(
         refused.value
     )
@@ -53,31 +54,31 @@ def test_a_move_west_and_a_change_at_the_new_zones_midnight_make_no_month_of_six
         [(None, DOLLARS), (DECEMBER, Terms(zone=NEW_YORK)), (west, Terms(currency="EUR", zone=NEW_YORK))]
     )
     with pytest.raises(CatalogError) as refused:
-        change_of("acme", Timeline([(None, DOLLARS)]), twice, booked=True, now=NOW)
+        terms_change("acme", Timeline([(None, DOLLARS)]), twice, booked=True, now=NOW)
     assert "state effective_from = 2026-11-30T23:00:00Z, or 2027-01-01T05:00:00Z" in str(refused.value)
 
 
 def test_a_decided_change_that_comes_later_says_what_it_will_be_from_when_and_what_holds_until_then() -> None:
     moved = Timeline([(None, DOLLARS), (datetime(2027, 1, 31, 23, tzinfo=UTC), EUROS)])
-    change = change_of("acme", PENDING, moved, booked=True, now=NOW)
+    change = terms_change("acme", PENDING, moved, booked=True, now=NOW)
     assert change is not None
-    assert next(sentences(change)) == (
+    assert next(describe_change(change)) == (
         "from 2027-01-31T23:00:00Z on acme counts in EUR, with days of Europe/Berlin; "
         "until then in USD, with days of Europe/Berlin"
     )
     # The quarter runs from Berlin's January; nothing is cut where the change was to be.
-    assert budget_says(change, "quarter", "9", "USD", NOW) == (
+    assert describe_budget(change, "quarter", "9", "USD", NOW) == (
         "9 USD a quarter: the period from 2026-12-31T23:00:00Z ends on 2027-01-31T23:00:00Z in USD, "
         "the next one runs until 2027-03-31T22:00:00Z"
     )
 
 
 def test_a_decided_change_that_is_taken_back_says_that_nothing_changes() -> None:
-    change = change_of("acme", PENDING, Timeline([(None, DOLLARS)]), booked=True, now=NOW)
+    change = terms_change("acme", PENDING, Timeline([(None, DOLLARS)]), booked=True, now=NOW)
     assert change is not None
     assert (change.old, change.new) == (DOLLARS, DOLLARS)
-    assert list(sentences(change)) == [
+    assert list(describe_change(change)) == [
         "acme counts in USD, with days of Europe/Berlin, beyond 2026-12-31T23:00:00Z too: nothing changes then",
         "the change of currency that was decided is taken back, and budgets stay as they are",
     ]
-    assert budget_says(change, "month", "9", "USD", NOW) == "9 USD a month: stays as it is"
+    assert describe_budget(change, "month", "9", "USD", NOW) == "9 USD a month: stays as it is"

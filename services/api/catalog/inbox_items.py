@@ -12,8 +12,6 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 from pydantic import BaseModel, Field
 
-from services.api.catalog.book import Standing
-from services.api.catalog.ready import Near, ReadyProposal, Wanted, nearest, ready
 from services.api.events.receipt import read_event
 from services.api.http.models import PlainDecimal
 from spendmeter.contracts.events import EVENT_TYPE, UsageData, UsageEvent
@@ -21,6 +19,9 @@ from spendmeter.contracts.money import total
 from spendmeter.contracts.rated import decode_lines
 from spendmeter.pricing.explain import naming
 from spendmeter.pricing.missing import Kind, Missing, missing
+from spendmeter.pricing.price_book import PriceBook
+from spendmeter.pricing.proposals.draft import Draft, draft
+from spendmeter.pricing.proposals.nearest import Neighbour, UnpricedSku, nearest
 
 _decode_usage = msgspec.json.Decoder(dict[str, int | Decimal], float_hook=Decimal).decode
 _NO_PRICE: frozenset[Kind] = frozenset({"model", "price", "conditions"})
@@ -34,7 +35,7 @@ class AtStake(BaseModel):
     provisional: PlainDecimal
 
 
-class Lack(BaseModel):
+class MissingAnswer(BaseModel):
     """One thing that is missing, and what to do about it; of a rate: one `base` in `quote`."""
 
     kind: Kind
@@ -44,6 +45,27 @@ class Lack(BaseModel):
     nearest: str = Field("", description="of a unit that nobody knows: the one that was probably meant")
     base: str = ""
     quote: str = ""
+
+
+class NeighbourAnswer(BaseModel):
+    """Something that has a price, and why it is taken to be like this."""
+
+    provider: str
+    sku: str
+    reason: str
+
+
+class DraftAnswer(BaseModel):
+    """A price file to begin with: POST `text` to /v1/catalog/proposals?name=`name`&replace=`replace`, as it
+    is or edited."""
+
+    kind: Literal["alias", "price"] = Field(
+        description="alias: one more name of a model; price: a price list"
+    )
+    says: str
+    name: str
+    text: str
+    replace: bool = False
 
 
 class InboxItem(BaseModel):
@@ -66,13 +88,13 @@ class InboxItem(BaseModel):
     events: int
     unpriced_events: int
     usage: dict[str, PlainDecimal]
-    lacks: list[Lack]
+    lacks: list[MissingAnswer]
     units: list[str] = Field(description="those without a price")
     reasons: list[str]
     kept: str = ""
     at_stake: list[AtStake]
-    nearest: list[Near]
-    proposal: ReadyProposal | None = Field(
+    nearest: list[NeighbourAnswer]
+    proposal: DraftAnswer | None = Field(
         description="null where nothing near has a price, or none is missing"
     )
 
@@ -89,19 +111,24 @@ class UnknownUnit(BaseModel):
     last_seen: datetime
 
 
-class Waiting(NamedTuple):
-    """A row of what is waiting, and what its usage lacks now."""
+class UnpricedRow(NamedTuple):
+    """A tenant's usage of a sku in one currency, as the book has it, and what it lacks now."""
 
     row: Any
     lacks: list[Missing]
 
 
-def waiting(rows: Iterable[Any], standing: Standing) -> dict[tuple[str, str], list[Waiting]]:
-    """By provider and sku, lower case."""
-    found: dict[tuple[str, str], list[Waiting]] = defaultdict(list)
+Name = tuple[str, str]
+"""Provider and sku as they were sent, lower case."""
+Unpriced = dict[Name, list[UnpricedRow]]
+
+
+def by_name(rows: Iterable[Any], book: PriceBook) -> Unpriced:
+    """What was booked without a price or at a bound, and what it lacks by the book of now."""
+    found: Unpriced = defaultdict(list)
     for row in rows:
-        lacks = list(dict.fromkeys(each for event in _probes(row) for each in missing(event, standing.book)))
-        found[row["provider"].lower(), row["sku"].lower()].append(Waiting(row, lacks))
+        lacks = list(dict.fromkeys(each for event in _probes(row) for each in missing(event, book)))
+        found[row["provider"].lower(), row["sku"].lower()].append(UnpricedRow(row, lacks))
     return found
 
 
@@ -115,51 +142,42 @@ def _probes(row: Any) -> Iterator[UsageEvent]:
     usage = dict.fromkeys(_decode_usage(row["usage"]), 1)
     for time in (row["earliest"], row["last_seen"]):
         yield UsageEvent(
-            specversion="1.0", type=EVENT_TYPE, id="", source="", subject="", tenant=row["tenant"], time=time,
+            specversion="1.0",
+            type=EVENT_TYPE,
+            id="",
+            source="",
+            subject="",
+            tenant=row["tenant"],
+            time=time,
             data=UsageData(provider=row["provider"], sku=row["sku"], usage=usage),
-        )  # fmt: skip
+        )
 
 
-def newest_first(found: dict[tuple[str, str], list[Waiting]]) -> list[tuple[tuple[str, str], list[Waiting]]]:
+def newest_first(found: Unpriced) -> list[tuple[Name, list[UnpricedRow]]]:
     """What lacks something before what only keeps what it was booked at."""
 
-    def place(item: tuple[tuple[str, str], list[Waiting]]) -> tuple[bool, float]:
-        _, rows = item
-        return not _open(rows), -min(each.row["first_seen"] for each in rows).timestamp()
+    def place(item: tuple[Name, list[UnpricedRow]]) -> tuple[bool, float]:
+        first_seen = min(row["first_seen"] for row, _ in item[1])
+        return not any(lacks for _, lacks in item[1]), -first_seen.timestamp()
 
     return sorted(found.items(), key=place)
 
 
-def _open(rows: Sequence[Waiting]) -> bool:
-    return any(each.lacks for each in rows)
-
-
-def item(
-    name: tuple[str, str], seen: Sequence[Waiting], standing: Standing, acting: str, now: datetime
+def inbox_item(
+    name: Name, unpriced: Sequence[UnpricedRow], book: PriceBook, as_tenant: str, now: datetime
 ) -> InboxItem:
-    """The rows of one provider and sku as one item."""
+    """All usage of one name as one item."""
     provider, sku = name
-    rows = [each.row for each in seen]
-    lacks = list(dict.fromkeys(lack for each in seen for lack in each.lacks))
-    usage: dict[str, Decimal] = defaultdict(Decimal)
-    stakes: dict[str, list[Decimal]] = defaultdict(list)
-    for row in rows:
-        stakes[row["currency"]].append(row["provisional"])
-        for unit, quantity in _decode_usage(row["usage"]).items():
-            usage[unit] = total([usage[unit], Decimal(quantity)])
+    rows = [row for row, _ in unpriced]
+    lacks = list(dict.fromkeys(lack for _, lacks in unpriced for lack in lacks))
     used = UsageData(provider=provider, sku=sku, usage={})
-    plan = standing.book.plan(rows[0]["tenant"], used)
-    unpriced = frozenset(lack.unit for lack in lacks if lack.kind in _NO_PRICE)
-    owner = plan.provider or provider  # whom the provider's name, as sent, means
-    known = plan.sku is not None
-    wanted = Wanted(provider=owner, sku=sku, meant=plan.sku or sku, known=known, units=unpriced)
-    near = nearest(standing, wanted) if unpriced else []
+    near, file = _ways_out(used, rows[0]["tenant"], lacks, book, as_tenant, now)
     first_seen = min(row["first_seen"] for row in rows)
     return InboxItem(
         state="open" if lacks else "booked",
         provider=provider,
         sku=sku,
-        naming=list(naming(rows[0]["tenant"], used, standing.book)),
+        naming=list(naming(rows[0]["tenant"], used, book)),
         tenants=sorted({row["tenant"] for row in rows}),
         first_seen=first_seen,
         age_s=max(0, int((now - first_seen).total_seconds())),
@@ -167,15 +185,54 @@ def item(
         since=min(row["earliest"] for row in rows),
         events=sum(row["events"] for row in rows),
         unpriced_events=sum(row["unpriced_events"] for row in rows),
-        usage=usage,
-        lacks=[Lack(**msgspec.structs.asdict(lack)) for lack in lacks],
+        usage=_usage(rows),
+        lacks=[MissingAnswer(**msgspec.structs.asdict(lack)) for lack in lacks],
         units=sorted({lack.unit for lack in lacks if lack.unit}),
         reasons=sorted({lack.says for lack in lacks}),
         kept="" if lacks else _kept(rows),
-        at_stake=[AtStake(currency=name, provisional=total(each)) for name, each in sorted(stakes.items())],
-        nearest=near,
-        proposal=ready(standing, wanted, near, acting, now) if unpriced else None,
+        at_stake=_at_stake(rows),
+        nearest=[NeighbourAnswer(**msgspec.structs.asdict(each)) for each in near],
+        proposal=DraftAnswer(**msgspec.structs.asdict(file)) if file else None,
     )
+
+
+def _ways_out(
+    used: UsageData,
+    tenant: str,
+    lacks: Iterable[Missing],
+    book: PriceBook,
+    as_tenant: str,
+    now: datetime,
+) -> tuple[list[Neighbour], Draft | None]:
+    """What is near what has no price, and the file to begin with."""
+    units = frozenset(lack.unit for lack in lacks if lack.kind in _NO_PRICE)
+    if not units:
+        return [], None
+    plan = book.plan(tenant, used)
+    unpriced = UnpricedSku(
+        provider=plan.provider or used.provider,
+        sent=used.sku,
+        sku=plan.sku or used.sku,
+        is_known=plan.sku is not None,
+        units=units,
+    )
+    near = nearest(book, unpriced)
+    return near, draft(book, unpriced, near, as_tenant, now)
+
+
+def _usage(rows: Iterable[Any]) -> dict[str, Decimal]:
+    usage: dict[str, Decimal] = defaultdict(Decimal)
+    for row in rows:
+        for unit, quantity in _decode_usage(row["usage"]).items():
+            usage[unit] = total([usage[unit], Decimal(quantity)])
+    return usage
+
+
+def _at_stake(rows: Iterable[Any]) -> list[AtStake]:
+    amounts: dict[str, list[Decimal]] = defaultdict(list)
+    for row in rows:
+        amounts[row["currency"]].append(row["provisional"])
+    return [AtStake(currency=currency, provisional=total(of)) for currency, of in sorted(amounts.items())]
 
 
 def _kept(rows: Sequence[Any]) -> str:
@@ -191,24 +248,24 @@ def _kept(rows: Sequence[Any]) -> str:
     return f"{status}; booked before its {what} was stated; {kept} until re-rated"
 
 
-def unknown_units(found: dict[tuple[str, str], list[Waiting]]) -> list[UnknownUnit]:
+def unknown_units(found: Unpriced) -> list[UnknownUnit]:
     """Every unit that nobody knows, the latest first."""
-    by_unit: dict[str, list[tuple[str, Any, Missing]]] = defaultdict(list)
-    for (provider, sku), rows in found.items():
-        for row, lacks in rows:
+    uses: dict[str, list[tuple[str, Any, Missing]]] = defaultdict(list)
+    for (provider, sku), unpriced in found.items():
+        for row, lacks in unpriced:
             for lack in lacks:
                 if lack.kind == "unit":
-                    by_unit[lack.unit].append((f"{provider}/{sku}", row, lack))
+                    uses[lack.unit].append((f"{provider}/{sku}", row, lack))
     units = [
         UnknownUnit(
             unit=unit,
-            nearest=uses[0][2].nearest,
-            says=uses[0][2].says,
-            advice=uses[0][2].advice,
-            of=sorted({of for of, _, _ in uses}),
-            tenants=sorted({row["tenant"] for _, row, _ in uses}),
-            last_seen=max(row["last_seen"] for _, row, _ in uses),
+            nearest=of[0][2].nearest,
+            says=of[0][2].says,
+            advice=of[0][2].advice,
+            of=sorted({name for name, _, _ in of}),
+            tenants=sorted({row["tenant"] for _, row, _ in of}),
+            last_seen=max(row["last_seen"] for _, row, _ in of),
         )
-        for unit, uses in by_unit.items()
+        for unit, of in uses.items()
     ]
     return sorted(units, key=lambda each: (each.last_seen, each.unit), reverse=True)

@@ -1,0 +1,127 @@
+"""Approving a proposal: checked again with what stands now, brought into force, and budgets with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter
+from pydantic import Field
+
+from services.api.budgets.currency import BudgetDecisions, settle_budgets
+from services.api.catalog.access import AdminAccess, CatalogAccess
+from services.api.catalog.impact import effect_of
+from services.api.catalog.proposals import (
+    PROPOSALS_PATH,
+    NoteText,
+    Proposal,
+    check_is_open,
+    decide,
+    read_proposal,
+)
+from services.api.catalog.propose import refused
+from services.api.catalog.review import Review, review_of
+from services.api.catalog.terms_review import TermsReview, review_terms
+from services.api.http.models import RequestBody
+from services.api.http.openapi import answers
+from services.api.http.problems import HttpRefusal
+from services.api.http.representation import Negotiated
+from spendmeter.contracts.catalog import CatalogEntry
+from spendmeter.platform.catalog_store import Outdated, record
+from spendmeter.pricing.conditions import CatalogError
+from spendmeter.pricing.proposals.additions import additions, attributed
+from spendmeter.pricing.proposals.check import CheckedChange, check
+from spendmeter.pricing.proposals.snapshot import CatalogSnapshot
+
+ATTEMPTS_MAX = 5
+"""Approvals that lost the race to another publication and are checked again."""
+
+router = APIRouter(tags=["catalog"], route_class=Negotiated)
+_decode_entries = msgspec.json.Decoder(list[CatalogEntry]).decode
+
+
+class Approval(RequestBody):
+    """`confirm`: findings of severity "confirm" have been looked at and are meant. `budgets`: what becomes of
+    each budget of a tenant whose currency changes, as `review.terms` lists them."""
+
+    confirm: bool = False
+    reason: NoteText = ""
+    budgets: BudgetDecisions = Field(
+        {}, description='where a tenant\'s currency changes: by budget, its new amount or "close"'
+    )
+
+
+@router.post(f"{PROPOSALS_PATH}/{{id}}/approve", responses=answers("proposal", missing="no such proposal"))
+async def approve(access: AdminAccess, id: int, approval: Approval) -> Proposal:
+    """Bring a proposal into force, checked against what stands now; within 2 s every rating worker prices
+    usage with it. What is booked keeps its price: `review.effect` says how much that is."""
+    for _ in range(ATTEMPTS_MAX):
+        snapshot, now = await access.books.newest(), datetime.now(UTC)
+        async with access.reading() as connection:
+            row = await read_proposal(connection, id)
+        check_is_open(row)
+        change, terms = await _checked(access, snapshot, row, now)
+        proposed, review = Proposal(**row).review, review_of(change)
+        review.impact, review.not_taken = proposed.impact, proposed.not_taken  # of the day it was proposed
+        _check_confirmed(review, approval)
+        review.effect = await effect_of(access, change, now)
+        try:
+            return await _put_in_force(access, row, change, terms, review, approval)
+        except Outdated:
+            continue
+        finally:
+            access.books.recorded.set()
+    raise HttpRefusal(409, "Busy", "other publications came first each time: try again")
+
+
+async def _checked(
+    access: CatalogAccess, snapshot: CatalogSnapshot, row: Any, now: datetime
+) -> tuple[CheckedChange, list[TermsReview]]:
+    """What the proposal adds to what stands now. Raises HttpRefusal (422)."""
+    stated = _decode_entries(row["entries"])
+    try:
+        added = additions(snapshot, stated, as_tenant=access.as_tenant, source=row["name"], now=now)
+        added = attributed(added, by=row["proposed_by"], note=row["note"], now=now)
+        change = await asyncio.to_thread(check, snapshot, added, access.as_tenant)
+        return change, await review_terms(access.database, change, now)
+    except CatalogError as error:
+        raise refused(error, snapshot, access.as_tenant) from None
+
+
+def _check_confirmed(review: Review, approval: Approval) -> None:
+    findings = [finding for finding in review.findings if finding["severity"] == "confirm"]
+    if findings and not approval.confirm:
+        detail = 'findings of severity "confirm" need confirm: true'
+        raise HttpRefusal(409, "Not confirmed", detail, findings=findings, needs="confirm")
+
+
+async def _put_in_force(
+    access: CatalogAccess,
+    row: Any,
+    change: CheckedChange,
+    terms: Sequence[TermsReview],
+    review: Review,
+    approval: Approval,
+) -> Proposal:
+    """Raises Outdated; HttpRefusal where a budget needs a decision."""
+    # A publication's note is read by every tenant: whose price changed and why is none of others' business.
+    note, by = f"proposal {row['id']}", access.key
+    async with access.writing() as connection:
+        version = await record(connection, change.added, by=by, note=note, base=change.snapshot.version)
+        assert version is not None, "additions refuses what adds nothing"
+        settled = await settle_budgets(
+            connection,
+            [each.change for each in terms],
+            approval.budgets,
+            version=version,
+            by=by,
+            now=datetime.now(UTC),
+        )
+        review.terms = [
+            each.answer.model_copy(update={"budgets": settled[each.change.tenant]}) for each in terms
+        ]
+        dumped = review.model_dump(mode="json")
+        return await decide(connection, row["id"], "approved", by, approval.reason, version, dumped)

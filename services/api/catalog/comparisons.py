@@ -1,0 +1,132 @@
+"""What changed between two publications, and where another catalog states other prices than this one."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
+
+from services.api.catalog.access import AnyAccess
+from services.api.catalog.review import FieldNotTakenAnswer, not_taken_answers
+from services.api.catalog.sql import SQL
+from services.api.database.transactions import TenantConnection
+from services.api.http.models import Text
+from services.api.http.openapi import answers
+from services.api.http.problems import HttpRefusal, invalid
+from services.api.http.representation import Negotiated
+from spendmeter.contracts.catalog import Price, decode_catalog
+from spendmeter.pricing.catalog.read import read_prices
+from spendmeter.pricing.conditions import CatalogError
+from spendmeter.pricing.proposals.snapshot import CatalogSnapshot
+from spendmeter.pricing.review import changes, consensus, told
+
+CHANGES_MAX = 10_000
+CONSENSUS_PATH = "/v1/catalog/consensus"
+
+router = APIRouter(tags=["catalog"], route_class=Negotiated)
+
+
+class PriceChanges(BaseModel):
+    """What changed after publication `since` and up to `until`; at most 10,000 are listed."""
+
+    since: int
+    until: int
+    changes_total: int
+    changes: list[dict[str, Any]]
+
+
+class ConsensusReport(BaseModel):
+    """Where another catalog states another price than publication `version`: `theirs` and `ours` (null =
+    none) for `per` units. `models`: how many of theirs are known here; `only_theirs`: those that are not."""
+
+    version: int
+    models: int
+    only_theirs: list[str]
+    disagreements_total: int
+    disagreements: list[dict[str, Any]]
+    not_taken: list[FieldNotTakenAnswer] = Field(description="fields of theirs that were not compared")
+
+
+@router.get("/v1/catalog/changes", responses=answers("price_changes"))
+async def get_changes(
+    access: AnyAccess,
+    since: Annotated[str, Query(alias="from", description="a version, or an instant with its zone")],
+    until: Annotated[str, Query(alias="to", description="default: now")] = "",
+) -> PriceChanges:
+    """The price-change report between two publications, or two instants."""
+    snapshot = await access.books.newest()
+    async with access.reading() as connection:
+        first = await _version(connection, "from", since)
+        last = await _version(connection, "to", until or datetime.now(UTC).isoformat())
+        if first > snapshot.version:
+            raise invalid("from", f"is version {first}, and the newest is {snapshot.version}")
+        if first > last:
+            raise invalid("to", f"is version {last}, which comes before {first}")
+        rows = await connection.fetch(SQL["visible"], last)
+
+    def compare() -> PriceChanges:
+        viewer = snapshot.viewer(access.as_tenant)
+        after = viewer.visible(decode_catalog(row["body"]) for row in rows)
+        before = [entry for entry in after if entry.version <= first]
+        found = changes(before, after)
+        shown = [told(change) for change in found[:CHANGES_MAX]]
+        return PriceChanges(since=first, until=last, changes_total=len(found), changes=shown)
+
+    return await asyncio.to_thread(compare)
+
+
+async def _version(connection: TenantConnection, field: str, text: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        return int(text)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise invalid(field, "is a version, as 12, or an instant, as 2026-11-01T00:00:00Z")
+    return int(await connection.fetchval(SQL["version_at"], at))
+
+
+@router.post(
+    CONSENSUS_PATH,
+    responses=answers("consensus"),
+    openapi_extra={"requestBody": {"content": {"application/octet-stream": {}}, "required": True}},
+)
+async def compare_with(
+    request: Request,
+    access: AnyAccess,
+    name: Annotated[
+        Text, Query(min_length=1, max_length=200, description="the file's name, as litellm.json")
+    ],
+) -> ConsensusReport:
+    """The consensus report: where another source's prices and the catalog's differ. The body is the source's
+    file, of any kind that can be proposed; nothing is recorded."""
+    raw, snapshot = await request.body(), await access.books.newest()
+    return await asyncio.to_thread(_consensus, snapshot, access.as_tenant, name, raw, datetime.now(UTC))
+
+
+def _consensus(
+    snapshot: CatalogSnapshot, as_tenant: str, name: str, raw: bytes, now: datetime
+) -> ConsensusReport:
+    book = snapshot.book
+    not_taken: dict[str, tuple[str, ...]] = {}
+    try:
+        theirs = read_prices(name, raw, recorded_at=now, units=book.parents.keys(), not_taken=not_taken)
+        found = consensus(snapshot.viewer(as_tenant).visible(snapshot.entries.values()), {name: theirs})
+    except CatalogError as error:
+        raise HttpRefusal(422, "Refused", str(error)) from None
+    skus = sorted({(each.provider, each.sku) for each in theirs if isinstance(each, Price)})
+    unknown = [
+        f"{provider}/{sku}" for provider, sku in skus if not book.meaning(as_tenant, provider, sku).model
+    ]
+    return ConsensusReport(
+        version=snapshot.version,
+        models=len(skus) - len(unknown),
+        only_theirs=unknown,
+        disagreements_total=len(found),
+        disagreements=[told(each) for each in found[:CHANGES_MAX]],
+        not_taken=not_taken_answers(not_taken),
+    )

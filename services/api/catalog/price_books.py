@@ -1,0 +1,54 @@
+"""The catalog at its newest publication, compiled: what routes read it by, and proposals are checked with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from services.api.catalog.sql import SQL
+from services.api.database.transactions import Database
+from spendmeter.contracts.catalog import CatalogEntry, decode_catalog
+from spendmeter.platform.keys import OPERATOR
+from spendmeter.platform.telemetry import log
+from spendmeter.pricing.conditions import CatalogError
+from spendmeter.pricing.price_book import PriceBook
+from spendmeter.pricing.proposals.snapshot import CatalogSnapshot
+
+
+class PriceBooks:
+    """Follows Postgres: `newest` reads what is new. `recorded` is set by who records a publication, and wakes
+    the publisher."""
+
+    def __init__(self, database: Database) -> None:
+        self.recorded = asyncio.Event()
+        self._database = database
+        self._snapshot = CatalogSnapshot(version=0, entries={}, book=PriceBook([]))
+        self._lock = asyncio.Lock()
+
+    async def newest(self) -> CatalogSnapshot:
+        """As of the newest publication. Raises CONNECTION_ERRORS."""
+        async with self._lock:
+            async with self._database.reading(OPERATOR) as connection:
+                publication = await connection.fetchrow(SQL["publication"])
+                version = publication["version"] if publication else 0
+                if version == self._snapshot.version:
+                    return self._snapshot
+                since = self._snapshot.version if version > self._snapshot.version else 0
+                rows = await connection.fetch(SQL["entries"], since, version)
+            known = self._snapshot.entries if since else {}
+            self._snapshot = await asyncio.to_thread(_compile, known, rows, version, self._snapshot.book)
+            return self._snapshot
+
+
+def _compile(
+    known: Mapping[str, CatalogEntry], rows: Sequence[Any], version: int, last: PriceBook
+) -> CatalogSnapshot:
+    more = [decode_catalog(row["body"]) for row in rows]
+    entries = {**known, **{entry.id: entry for entry in more}}
+    try:
+        book = PriceBook(entries.values(), version)
+    except CatalogError as error:
+        log().error("the newest publication is no price book", version=version, reason=str(error))
+        book = last
+    return CatalogSnapshot(version=version, entries=entries, book=book)

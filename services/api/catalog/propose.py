@@ -1,0 +1,165 @@
+"""Proposing a price file: read, checked with all that stands, reviewed, priced, and then recorded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from services.api.catalog.access import AdminAccess, CatalogAccess
+from services.api.catalog.impact import impact_of
+from services.api.catalog.proposals import ID_MAX, PROPOSALS_PATH, Proposal, read_proposal
+from services.api.catalog.review import Review, not_taken_answers, review_of
+from services.api.catalog.sql import SQL
+from services.api.catalog.terms_review import review_terms
+from services.api.http.models import Text
+from services.api.http.openapi import answers
+from services.api.http.problems import HttpRefusal
+from services.api.http.representation import Negotiated
+from spendmeter.contracts.catalog import CatalogEntry, encode_catalog
+from spendmeter.pricing.catalog.read import read_prices
+from spendmeter.pricing.conditions import CatalogError
+from spendmeter.pricing.proposals.additions import additions
+from spendmeter.pricing.proposals.check import check
+from spendmeter.pricing.proposals.refusals import replacing_helps, with_entries_named
+from spendmeter.pricing.proposals.snapshot import CatalogSnapshot
+
+OPEN_SEARCHED = 1_000
+
+router = APIRouter(tags=["catalog"], route_class=Negotiated)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProposedFile:
+    """A price file as it was sent; without a word in it, it withdraws alone."""
+
+    name: str
+    content: bytes
+    note: str
+    withdraw: Sequence[str] = ()
+    replace: bool = False
+
+
+@router.post(
+    PROPOSALS_PATH,
+    status_code=201,
+    responses=answers("proposal", status=201),
+    openapi_extra={"requestBody": {"content": {"application/octet-stream": {}}, "required": True}},
+)
+async def propose(
+    request: Request,
+    response: Response,
+    access: AdminAccess,
+    name: Annotated[Text, Query(min_length=1, max_length=200, description="the file's name, as prices.toml")],
+    note: Annotated[Text, Query(max_length=1000, description="why")] = "",
+    withdraw: Annotated[list[str] | None, Query(description="ids of entries that no longer hold")] = None,
+    replace: Annotated[
+        bool, Query(description="withdraw whatever else is in force about the models that the file states")
+    ] = False,
+    dry_run: Annotated[bool, Query(description="review only: nothing is recorded")] = False,
+) -> Proposal:
+    """Propose a price file: the body is the file as it is, at most 10 MB. It is read, compiled into a price
+    book with all that stands, compared and priced; anything bad refuses all of it, with line and reason."""
+    content = await request.body()
+    file = ProposedFile(name=name, content=content, note=note, withdraw=withdraw or (), replace=replace)
+    if not dry_run:
+        return await record_proposal(access, response, file)
+    response.status_code = 200
+    now = datetime.now(UTC)
+    _, review = await _reviewed(access, file, now)
+    return _proposal(access, file, review, now)
+
+
+async def record_proposal(access: CatalogAccess, response: Response, file: ProposedFile) -> Proposal:
+    """Review a price file and record it as a proposal, to which the response's Location points. Raises
+    HttpRefusal (422)."""
+    now = datetime.now(UTC)
+    added, review = await _reviewed(access, file, now)
+    async with access.writing() as connection:
+        recorded = await connection.fetchval(
+            SQL["propose"],
+            access.as_tenant,
+            file.name,
+            file.note,
+            encode_catalog(added).decode(),
+            review.model_dump(mode="json"),
+            access.key,
+        )
+    response.headers["Location"] = f"{PROPOSALS_PATH}/{recorded}"
+    return _proposal(access, file, review, now, recorded)
+
+
+def _proposal(
+    access: CatalogAccess, file: ProposedFile, review: Review, now: datetime, id: int | None = None
+) -> Proposal:
+    return Proposal(
+        id=id,
+        name=file.name,
+        note=file.note,
+        proposed_by=access.key,
+        proposed_at=now,
+        state="open",
+        review=review,
+    )
+
+
+async def _reviewed(
+    access: CatalogAccess, file: ProposedFile, now: datetime
+) -> tuple[list[CatalogEntry], Review]:
+    snapshot = await access.books.newest()
+    places: dict[str, str] = {}
+    not_taken: dict[str, tuple[str, ...]] = {}
+    stated: list[CatalogEntry] = []
+    try:
+        if file.content or not file.withdraw:
+            stated = await asyncio.to_thread(
+                read_prices,
+                file.name,
+                file.content,
+                recorded_at=now,
+                units=snapshot.book.parents.keys(),
+                places=places,
+                not_taken=not_taken,
+            )
+        added = additions(
+            snapshot,
+            stated,
+            as_tenant=access.as_tenant,
+            withdraw=file.withdraw,
+            replaces=file.replace,
+            source=file.name,
+            now=now,
+        )
+        change = await asyncio.to_thread(check, snapshot, added, access.as_tenant)
+        review = review_of(change)
+        review.terms = [each.answer for each in await review_terms(access.database, change, now)]
+        review.impact, review.effect = await impact_of(access, change, now)
+    except CatalogError as error:
+        helps = not file.replace and replacing_helps(error, snapshot, stated)
+        raise refused(error, snapshot, access.as_tenant, places, "replace" if helps else "") from None
+    review.not_taken = not_taken_answers(not_taken)
+    return added, review
+
+
+def refused(
+    error: CatalogError,
+    snapshot: CatalogSnapshot,
+    as_tenant: str,
+    places: Mapping[str, str] | None = None,
+    needs: str = "",
+) -> HttpRefusal:
+    """422, with what every entry says that the error names; `needs`: the parameter that would help."""
+    named = with_entries_named(error, snapshot, as_tenant, places or {})
+    return HttpRefusal(422, "Refused", str(named), **({"needs": needs} if needs else {}))
+
+
+async def open_proposal(access: CatalogAccess, name: str) -> Proposal | None:
+    """The newest that is open under a file's name."""
+    async with access.reading() as connection:
+        rows = await connection.fetch(SQL["proposals"], "open", ID_MAX, OPEN_SEARCHED)
+        found = next((row["id"] for row in rows if row["name"] == name), None)
+        return None if found is None else Proposal(**await read_proposal(connection, found))

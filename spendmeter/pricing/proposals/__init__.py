@@ -1,0 +1,1 @@
+"""What a proposed change of the catalog may say, adds and means, decided from values alone."""

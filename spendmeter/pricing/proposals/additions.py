@@ -1,0 +1,81 @@
+"""What a price file, or the withdrawal of entries, adds to the catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from spendmeter.contracts.catalog import CatalogEntry, Model, TenantTerms, Withdrawal
+from spendmeter.contracts.entry_ids import identified, with_free_revision
+from spendmeter.pricing.conditions import CatalogError
+from spendmeter.pricing.proposals.permissions import check_may_state, check_may_withdraw
+from spendmeter.pricing.proposals.snapshot import CatalogSnapshot, subject_of
+from spendmeter.pricing.visibility import EVERYBODY
+
+
+def additions(
+    snapshot: CatalogSnapshot,
+    stated: Sequence[CatalogEntry],
+    *,
+    as_tenant: str,
+    withdraw: Collection[str] = (),
+    replaces: bool = False,
+    source: str,
+    now: datetime,
+) -> list[CatalogEntry]:
+    """The entries that are not in force yet, and one withdrawal of all that ends with them, for a tenant or
+    for EVERYBODY. `replaces`: what else is in force about the same ends. Raises CatalogError."""
+    withdrawals = [entry for entry in stated if isinstance(entry, Withdrawal)]
+    ending = {*withdraw, *(key for entry in withdrawals for key in entry.entries)}
+    kept = [
+        entry
+        for entry in stated
+        if not isinstance(entry, Withdrawal) and not _is_heading(entry, snapshot, as_tenant)
+    ]
+    for entry in kept:
+        check_may_state(entry, as_tenant, snapshot.book)
+    fresh = {entry.id: entry for entry in (with_free_revision(each, snapshot.withdrawn_by) for each in kept)}
+    if replaces:
+        about = {key for entry in kept for key in snapshot.ids_about.get(subject_of(entry), ())}
+        ending |= about - fresh.keys()
+    for key in sorted(ending):
+        check_may_withdraw(snapshot, key, as_tenant)
+    new: list[CatalogEntry] = [entry for key, entry in fresh.items() if key not in snapshot.entries]
+    _check_one_of_terms(snapshot, new, ending)
+    if ending:
+        tenant = "" if as_tenant == EVERYBODY else as_tenant
+        withdrawal = Withdrawal(entries=tuple(sorted(ending)), tenant=tenant, source=source, recorded_at=now)
+        new.append(identified(withdrawal))
+    if not new:
+        raise CatalogError("nothing is new: all of it is in force already" if fresh else "states nothing")
+    return new
+
+
+def _is_heading(entry: CatalogEntry, snapshot: CatalogSnapshot, as_tenant: str) -> bool:
+    """Whether it is a model that says no more than its name, above a table of its prices: nothing to record,
+    except for the first that everybody hears of it."""
+    return (
+        isinstance(entry, Model)
+        and not (entry.aliases or entry.match or entry.unless or entry.family or entry.retired)
+        and (as_tenant != EVERYBODY or subject_of(entry) in snapshot.ids_about)
+    )
+
+
+def _check_one_of_terms(
+    snapshot: CatalogSnapshot, new: Iterable[CatalogEntry], ending: Collection[str]
+) -> None:
+    for entry in new:
+        if isinstance(entry, TenantTerms):
+            for key in snapshot.ids_about.get(subject_of(entry), ()):
+                if key not in ending:
+                    raise CatalogError(
+                        f"tenant {entry.tenant} has terms already, entry {key} (`spendmeter catalog terms`): "
+                        "state all that holds from now on, and replace"
+                    )
+
+
+def attributed(entries: Iterable[CatalogEntry], *, by: str, note: str, now: datetime) -> list[CatalogEntry]:
+    """The entries, with who says so, why, and since when it is believed; their ids stay."""
+    return [replace(entry, by=by, note=entry.note or note, recorded_at=now) for entry in entries]

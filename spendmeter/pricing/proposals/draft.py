@@ -1,0 +1,121 @@
+"""Drafts: a price file to begin with, for what is used and has no price. One more name of a model where the
+name is one, else the prices of the nearest thing that has some."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from spendmeter.contracts.catalog import Model, Price
+from spendmeter.pricing.catalog.files import Header, ModelLine, Rates
+from spendmeter.pricing.conditions import specificity
+from spendmeter.pricing.price_book import PriceBook
+from spendmeter.pricing.proposals.nearest import (
+    Neighbour,
+    UnpricedSku,
+    is_everybodys_list_price,
+    same_model,
+)
+from spendmeter.pricing.visibility import EVERYBODY
+
+NAME_MAX = 190
+_NOT_IN_YAML = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+"""What JSON may hold as it is, and YAML reads as the end of a line or not at all."""
+
+
+class Draft(Struct, frozen=True, kw_only=True):
+    """A price file to propose, as it is or edited. alias: one more name of a model, whose entry it replaces;
+    price: a price list."""
+
+    kind: Literal["alias", "price"]
+    says: str
+    name: str
+    text: str
+    replace: bool = False
+
+
+def draft(
+    book: PriceBook, unpriced: UnpricedSku, near: Sequence[Neighbour], as_tenant: str, now: datetime
+) -> Draft | None:
+    """The file; None where nothing is near. A tenant gives no model another name: names are everybody's."""
+    if not unpriced.is_known and as_tenant == EVERYBODY and (same := same_model(book, unpriced)):
+        return _alias(book, unpriced, same, now)
+    return _prices(book, unpriced, near[0], as_tenant, now) if near else None
+
+
+def _alias(book: PriceBook, unpriced: UnpricedSku, same: tuple[str, str], now: datetime) -> Draft:
+    """The model's own entry, with one more name."""
+    seller, sku = same
+    model = book.models.get(same) or Model(provider=seller, sku=sku, source="", recorded_at=now)
+    says = f"{unpriced.sent} is another name of {seller}/{sku}"
+    line = ModelLine(
+        provider=seller,
+        sku=sku,
+        aliases=(*model.aliases, unpriced.sent),
+        match=model.match,
+        unless=model.unless,
+        family=model.family,
+        retired=model.retired,
+        note=says,
+    )
+    header = Header(source=f"the inbox: {says}", recorded_at=now, layer="organisation")
+    table = msgspec.to_builtins(line)
+    del table["type"]  # which names the table in a file of lines alone
+    text = _file(header, model=[table])
+    return Draft(kind="alias", says=says, name=_name(unpriced), text=text, replace=True)
+
+
+def _prices(
+    book: PriceBook, unpriced: UnpricedSku, near: Neighbour, as_tenant: str, now: datetime
+) -> Draft | None:
+    """The nearest's prices of now, stated of this sku since ever: for the units where it is known, else
+    all."""
+    units = unpriced.units if unpriced.is_known else None
+    offers = [
+        price
+        for price in book.prices[near.provider, near.sku]
+        if is_everybodys_list_price(price, units) and price.when.in_force(now)
+    ]
+    if not offers:
+        return None
+    header = Header(
+        source=f"inferred from {near.provider}/{near.sku}, {offers[0].source}",
+        recorded_at=now,
+        layer="organisation",
+        tenant="" if as_tenant == EVERYBODY else as_tenant,
+    )
+    sku = {"provider": unpriced.provider, "sku": unpriced.sku, "note": near.reason}
+    text = _file(header, price=[sku | msgspec.to_builtins(rates) for rates in _rates(offers)])
+    says = f"the prices of {near.provider}/{near.sku}, to begin with"
+    return Draft(kind="price", says=says, name=_name(unpriced), text=text)
+
+
+def _rates(offers: Sequence[Price]) -> list[Rates]:
+    """The prices without their dates, those of the same conditions together, the most general first."""
+    grouped: dict[tuple[Any, ...], dict[str, str]] = defaultdict(dict)
+    for price in sorted(offers, key=lambda price: specificity(price.when)):
+        when = replace(price.when, effective_from=None, effective_to=None)
+        alike = (when, price.per, price.currency, price.minimum, price.per_event)
+        grouped[alike][price.unit] = price.price
+    return [
+        Rates(when=when, per=per, currency=currency, minimum=minimum, per_event=per_event, prices=prices)
+        for (when, per, currency, minimum, per_event), prices in grouped.items()
+    ]
+
+
+def _name(unpriced: UnpricedSku) -> str:
+    return f"{unpriced.provider}-{unpriced.sku}"[:NAME_MAX].replace("/", "-") + ".yaml"
+
+
+def _file(header: Header, **tables: Any) -> str:
+    """A price file as JSON, which is YAML."""
+    file = msgspec.json.encode(msgspec.to_builtins(header) | tables)
+    text = msgspec.json.format(file, indent=2).decode()
+    return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

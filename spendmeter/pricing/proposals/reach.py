@@ -1,0 +1,114 @@
+"""Whose usage of what a change concerns, and what it costs by the books before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from decimal import Decimal, Inexact
+from typing import Literal, NamedTuple
+
+from msgspec import Struct
+
+from spendmeter.contracts.catalog import (
+    Adjustment,
+    CalendarEntry,
+    CatalogEntry,
+    FxRate,
+    Model,
+    PeriodTerm,
+    Price,
+    TenantTerms,
+    UnitEntry,
+    Withdrawal,
+)
+from spendmeter.contracts.events import UsageData, UsageEvent
+from spendmeter.contracts.money import EXACT, total
+from spendmeter.pricing.conditions import CatalogError
+from spendmeter.pricing.engine import Rating, rate
+from spendmeter.pricing.price_book import PriceBook
+
+
+class Reach(NamedTuple):
+    """What an entry concerns, by provider, sku, book currency and tenant, lower case; '' = any."""
+
+    provider: str = ""
+    sku: str = ""
+    currency: str = ""
+    tenant: str = ""
+
+
+def reach_of(entries: Mapping[str, CatalogEntry], added: Iterable[CatalogEntry]) -> set[Reach]:
+    """What a change concerns. `entries`: those before it by id, of which it may withdraw some."""
+    withdrawn = [entries[key] for entry in added if isinstance(entry, Withdrawal) for key in entry.entries]
+    stated = [entry for entry in added if not isinstance(entry, Withdrawal)]
+    return {*_reach(stated), *_reach(withdrawn, withdrawn=True)}
+
+
+def _reach(entries: Iterable[CatalogEntry], withdrawn: bool = False) -> Iterator[Reach]:
+    for entry in entries:
+        match entry:
+            case Price() | Model():
+                yield Reach(provider=entry.provider.lower(), sku=entry.sku.lower())
+            case Adjustment():
+                yield Reach(provider=entry.provider.lower())
+            case FxRate():
+                yield Reach(currency=entry.quote)
+            case TenantTerms():
+                yield Reach(tenant=entry.tenant)
+            case PeriodTerm():
+                pass  # trued up by the ledger; no event's own price
+            case CalendarEntry() | UnitEntry(parent=None) if not withdrawn:
+                pass  # nothing is priced by it but what is stated with it
+            case _:
+                yield Reach()
+
+
+def concerned(
+    tenant: str, provider: str, sku: str, reach: Set[Reach], books: Iterable[PriceBook]
+) -> Literal["named", "sibling"] | None:
+    """Whether one of the books prices this usage by what changes, or bounds it by a sibling that does."""
+    by_sibling = False
+    for book in books:
+        plan = book.plan(tenant, UsageData(provider=provider, sku=sku, usage={}))
+        seller = plan.provider or ""
+        currencies = book.agreement(tenant).currencies
+        named = {Reach(), Reach(tenant=tenant), Reach(seller), Reach(seller, plan.sku or "")}
+        if reach & (named | {Reach(currency=currency) for currency in currencies}):
+            return "named"
+        by_sibling |= plan.sku is None and any(seller == each.provider for each in reach if each.provider)
+    return "sibling" if by_sibling else None
+
+
+class CostChange(Struct, frozen=True, kw_only=True):
+    """What the same events cost in one book currency, effective."""
+
+    currency: str
+    before: Decimal
+    after: Decimal
+    difference: Decimal
+
+
+def rate_all(events: Iterable[UsageEvent], book: PriceBook) -> list[Rating]:
+    """What events that are booked would cost by another book. Raises CatalogError where an amount would have
+    more digits than money has: the book that booked them could."""
+    ratings = []
+    for event in events:
+        try:
+            ratings.append(rate(event, book))
+        except Inexact as error:
+            raise CatalogError(
+                f"what {event.data.provider}/{event.data.sku} costs would have more digits than money"
+            ) from error
+    return ratings
+
+
+def cost_changes(before: Sequence[Rating], after: Sequence[Rating]) -> list[CostChange]:
+    """By currency, in alphabetical order."""
+    found = []
+    for currency in sorted({rating.currency for rating in (*before, *after)}):
+        old, new = (
+            total(rating.effective for rating in ratings if rating.currency == currency)
+            for ratings in (before, after)
+        )
+        difference = EXACT.subtract(new, old)
+        found.append(CostChange(currency=currency, before=old, after=new, difference=difference))
+    return found
