@@ -101,7 +101,8 @@ def command(
 
 def _event(model: str, usage: list[str], at: str | None, tier: str, region: str, tenant: str) -> UsageEvent:
     """The event that the arguments describe; ends the command, naming the argument, where they do not."""
-    from spendmeter.contracts.events import EVENT_TYPE, EventError, encode_event, read_event
+    from spendmeter.contracts.event_reading import read_event
+    from spendmeter.contracts.events import EVENT_TYPE, EventError, encode_event
 
     provider, slash, sku = model.partition("/")
     if not (provider and slash and sku):

@@ -138,7 +138,8 @@ def _is_count(text: str) -> bool:
 
 def _check_time(file: Path, row: SampleRow, horizon: timedelta) -> None:
     """Refuse a row that ingest would refuse, before the first is sent."""
-    from spendmeter.contracts.events import EventError, check_time
+    from spendmeter.contracts.event_reading import check_time
+    from spendmeter.contracts.events import EventError
 
     try:
         check_time(datetime.fromisoformat(row.time), datetime.now(UTC), horizon)

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from spendmeter.contracts.events import UsageData, UsageEvent, content_hash, encode_event, identity, series_of
+from spendmeter.contracts.event_identity import content_hash, identity
+from spendmeter.contracts.events import UsageData, UsageEvent, encode_event, series_of
 from spendmeter.contracts.rated import Line, Origin, RatedUsage, encode_rated
 from spendmeter.contracts.series import series_id
 

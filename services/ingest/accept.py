@@ -21,14 +21,8 @@ from services.ingest.content_type import Form
 from services.ingest.credentials import IngestCredential, Snapshot
 from services.ingest.refused import BadEvent, RequestRefused, unavailable
 from services.ingest.unknown_units import Admission
-from spendmeter.contracts.events import (
-    EVENT_BYTES_MAX,
-    EventError,
-    UsageEvent,
-    check_time,
-    read_batch,
-    read_event,
-)
+from spendmeter.contracts.event_reading import EVENT_BYTES_MAX, check_time, read_batch, read_event
+from spendmeter.contracts.events import EventError, UsageEvent
 from spendmeter.contracts.gate import check_rules, is_plain
 from spendmeter.contracts.known_fields import (
     NAMES_MAX,

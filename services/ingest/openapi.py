@@ -13,7 +13,8 @@ from services.ingest.body import BODY_BYTES_MAX, WIRE_BYTES_MAX
 from services.ingest.content_type import FORMS
 from services.ingest.publish import DEADLINE_S, UNKNOWN
 from services.ingest.unknown_units import NAMES_PER_DAY_MAX
-from spendmeter.contracts.events import EVENT_BYTES_MAX, EVENT_TYPE, UsageEvent
+from spendmeter.contracts.event_reading import EVENT_BYTES_MAX
+from spendmeter.contracts.events import EVENT_TYPE, UsageEvent
 from spendmeter.platform.openapi import (
     Problem,
     add_servers_own,

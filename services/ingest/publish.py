@@ -16,7 +16,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from services.ingest.refused import unavailable
-from spendmeter.contracts.events import UsageEvent, encode_event, identity
+from spendmeter.contracts.event_identity import identity
+from spendmeter.contracts.events import UsageEvent, encode_event
 from spendmeter.contracts.topics import partition_of
 from spendmeter.platform.heartbeat import Heartbeat
 from spendmeter.platform.kafka import Headers, Record, discard, send_batches

@@ -17,7 +17,7 @@ import msgspec
 
 from services.ledger.batch import Batch, BookPosition
 from services.ledger.rollup import RollupKey, RollupSum, rollup
-from spendmeter.contracts.events import identity
+from spendmeter.contracts.event_identity import identity
 from spendmeter.contracts.rated import STATUSES, RatedUsage
 from spendmeter.contracts.series import DIMENSIONS, Series
 from spendmeter.contracts.terms import NO_TERMS

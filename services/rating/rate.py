@@ -16,17 +16,9 @@ import msgspec
 from msgspec import UNSET, Raw, Struct
 
 from spendmeter.contracts.counted import Quantities, counted
-from spendmeter.contracts.events import (
-    EventError,
-    UsageEvent,
-    check_time,
-    content_hash,
-    event_time,
-    holds_nul,
-    identity,
-    read_event,
-    series_of,
-)
+from spendmeter.contracts.event_identity import content_hash, identity
+from spendmeter.contracts.event_reading import check_time, holds_nul, read_event
+from spendmeter.contracts.events import EventError, UsageEvent, event_time, series_of
 from spendmeter.contracts.gate import check_bound, check_rules, is_plain
 from spendmeter.contracts.money import plain
 from spendmeter.contracts.rated import Origin, RatedUsage, RejectedUsage, encode_rated

@@ -1,6 +1,6 @@
 """Rules of the gate that came after the first events were booked.
 
-`check_rules` follows `events.read_event`, in ingest and again in rating. Each rule has a first instant (of a
+`check_rules` follows `read_event`, in ingest and again in rating. Each rule has a first instant (of a
 vendor's name, the name's own) and holds for what was received from then on: a rebuild from the log takes, and
 says of, older events exactly what it said when they were booked. What ingest refuses never reaches the log,
 so there every rule holds at once.

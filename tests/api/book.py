@@ -10,7 +10,8 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from spendmeter.contracts.events import UsageEvent, content_hash, encode_event, identity, series_of
+from spendmeter.contracts.event_identity import content_hash, identity
+from spendmeter.contracts.events import UsageEvent, encode_event, series_of
 from spendmeter.contracts.rated import Line
 from spendmeter.contracts.series import DIMENSIONS, Series, series_id
 from spendmeter.platform.keys import create_key, create_tenant

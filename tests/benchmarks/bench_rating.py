@@ -36,7 +36,8 @@ from deploy.local.stack import Stack
 from services.rating.rate import RecordRater
 from spendmeter.contracts.catalog import PUBLICATION_KEY, Publication, encode_catalog
 from spendmeter.contracts.entry_ids import published
-from spendmeter.contracts.events import UsageEvent, read_event
+from spendmeter.contracts.event_reading import read_event
+from spendmeter.contracts.events import UsageEvent
 from spendmeter.contracts.rated import Origin
 from spendmeter.contracts.topics import TOPICS
 from spendmeter.platform.kafka import producer, send_batches

@@ -13,18 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spendmeter.contracts.events import (
-    EVENT_BYTES_MAX,
-    EventError,
-    UsageEvent,
-    check_time,
-    content_hash,
-    encode_event,
-    event_time,
-    identity,
-    read_batch,
-    read_event,
-)
+from spendmeter.contracts.event_identity import content_hash, identity
+from spendmeter.contracts.event_reading import EVENT_BYTES_MAX, check_time, read_batch, read_event
+from spendmeter.contracts.events import EventError, UsageEvent, encode_event, event_time
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 SENT: dict[str, Any] = {

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from spendmeter import contracts
-from spendmeter.contracts import catalog, events, incidents, rated, totals
+from spendmeter.contracts import catalog, event_reading, events, incidents, rated, totals
 from spendmeter.contracts.topics import TOPICS
 
 EXAMPLES = sorted(Path(contracts.__path__[0], "examples").glob("*.json"))
 CONTRACTS: dict[str, tuple[Any, Any]] = {
-    "usage_event": (events.read_event, events.encode_event),
+    "usage_event": (event_reading.read_event, events.encode_event),
     "rated": (rated.decode_rated, rated.encode_rated),
     "catalog": (catalog.decode_catalog, catalog.encode_catalog),
     "total": (totals.decode_total, totals.encode_total),

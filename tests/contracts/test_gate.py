@@ -13,7 +13,9 @@ import pytest
 
 from spendmeter.contracts import gate, units
 from spendmeter.contracts.dialects import disjoint
-from spendmeter.contracts.events import EventError, UsageEvent, content_hash, read_event
+from spendmeter.contracts.event_identity import content_hash
+from spendmeter.contracts.event_reading import read_event
+from spendmeter.contracts.events import EventError, UsageEvent
 from spendmeter.contracts.foreign_units import (
     FOREIGN_UNITS,
     FOREIGN_UNITS_FROM,

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from spendmeter.contracts.events import EventError, decode_event, encode_event, read_batch, read_event
+from spendmeter.contracts.event_reading import decode_event, read_batch, read_event
+from spendmeter.contracts.events import EventError, encode_event
 from spendmeter.contracts.known_fields import (
     LOOKED_AT,
     NAME_CHARACTERS_MAX,

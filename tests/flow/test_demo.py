@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 
 from deploy.demo.sink import ALERT_BYTES_MAX, Sink
 from deploy.demo.workload import RUNAWAY_EVERY_S, RUNAWAY_FIRST_S, RUNAWAY_LASTS_S, Event, Workload, day_shape
-from spendmeter.contracts.events import read_event
+from spendmeter.contracts.event_reading import read_event
 
 START = datetime(2026, 11, 23, 10, tzinfo=UTC)
 SECRET = "whsec_c2VjcmV0IG9mIGEgdGVzdCB3aXRoIDMyIGJ5dGVz"

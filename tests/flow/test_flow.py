@@ -16,7 +16,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from cli._welcome import welcome
-from spendmeter.contracts.events import identity
+from spendmeter.contracts.event_identity import identity
 from spendmeter.contracts.topics import partition_of
 from tests.flow.book import money, position, settled
 from tests.flow.system import System, eventually, usage_event

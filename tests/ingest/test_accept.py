@@ -21,7 +21,9 @@ from services.ingest.publish import by_partition
 from services.ingest.refused import RequestRefused
 from services.ingest.unknown_units import NAMES_PER_DAY_MAX, Admission, UnknownUnits
 from spendmeter import contracts
-from spendmeter.contracts.events import encode_event, identity, read_event
+from spendmeter.contracts.event_identity import identity
+from spendmeter.contracts.event_reading import read_event
+from spendmeter.contracts.events import encode_event
 from spendmeter.contracts.topics import partition_of
 from tests.ingest.harness import event
 

@@ -19,7 +19,9 @@ import psutil
 import pytest
 
 from services.ingest.body import IN_FLIGHT_REQUESTS_MAX, WIRE_BYTES_MAX
-from spendmeter.contracts.events import encode_event, identity, read_event
+from spendmeter.contracts.event_identity import identity
+from spendmeter.contracts.event_reading import read_event
+from spendmeter.contracts.events import encode_event
 from spendmeter.platform.keys import create_key, revoke_key
 from tests.ingest.harness import BATCH, ONE, PATH, Ingest, event, records_of
 from tests.platform.clients import CLIENTS, Client

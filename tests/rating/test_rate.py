@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from services.rating.rate import RecordRater
 from services.rating.worker import TIMESTAMP_MS_MAX
-from spendmeter.contracts.events import content_hash, read_event, series_of
-from spendmeter.contracts.events import identity as identity_of
+from spendmeter.contracts.event_identity import content_hash
+from spendmeter.contracts.event_identity import identity as identity_of
+from spendmeter.contracts.event_reading import read_event
+from spendmeter.contracts.events import series_of
 from spendmeter.contracts.rated import (
     Origin,
     RatedUsage,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from spendmeter.contracts.events import identity as declared_identity
+from spendmeter.contracts.event_identity import identity as declared_identity
 from spendmeter.verify import literals
 from spendmeter.verify.usage import Unreadable, content_digest, identity, read
 from tests.verify.conftest import PRICES, event

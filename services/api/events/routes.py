@@ -35,7 +35,8 @@ from spendmeter.contracts.catalog import (
     UnitEntry,
     decode_catalog,
 )
-from spendmeter.contracts.events import Instant, UsageEvent, identity
+from spendmeter.contracts.event_identity import identity
+from spendmeter.contracts.events import Instant, UsageEvent
 from spendmeter.contracts.money import plain, total
 from spendmeter.platform.sql import load_sql
 from spendmeter.pricing.conditions import CatalogError

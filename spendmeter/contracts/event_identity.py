@@ -1,0 +1,50 @@
+"""What makes two events one (`identity`), and what makes one that comes again another (`content_hash`)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from hashlib import blake2b
+
+import msgspec
+
+from spendmeter.contracts.events import Amount, Outcome, UsageEvent
+from spendmeter.contracts.money import normal_quantity
+
+_canonical = msgspec.json.Encoder(order="sorted").encode
+
+
+def identity(tenant: str, source: str, id: str) -> bytes:
+    """BLAKE2b-128 over the length-prefixed (tenant, source, id): what makes two submissions one event."""
+    parts = [part.encode() for part in (tenant, source, id)]
+    prefixed = b"".join([len(part).to_bytes(4, "big") + part for part in parts])
+    return blake2b(prefixed, digest_size=16).digest()
+
+
+def content_hash(event: UsageEvent) -> bytes:
+    """BLAKE2b-128 over what the event says, whatever way it was written.
+
+    Defaults are filled, numbers normal, keys sorted; time, receivedat, keyid, trace, unknown fields and the
+    user label stay out: a retry may carry others.
+    """
+    data = event.data
+    context, labels, performance = data.context, data.labels, data.performance
+    # In this order for ever: a field that joins the event must not change the hash of those that are booked.
+    content = (
+        *(event.type, event.tenant, event.source, event.id, event.subject, event.trustreportedcost),
+        *(data.cost_class, data.provider, data.sku, data.usage),
+        *(context.service_tier, context.region, context.batch),
+        *(labels.team, labels.project, labels.feature, labels.workflow, labels.workflow_version),
+        *(labels.run, labels.agent, labels.environment),
+        *(performance.latency_ms, performance.status),
+        _outcome(data.outcome),
+        _amount(data.reported_cost),
+    )
+    return blake2b(_canonical(content), digest_size=16).digest()
+
+
+def _amount(amount: Amount | None) -> tuple[Decimal, str] | None:
+    return None if amount is None else (Decimal(normal_quantity(amount.amount)), amount.currency)
+
+
+def _outcome(outcome: Outcome | None) -> tuple[str, int, tuple[Decimal, str] | None] | None:
+    return None if outcome is None else (outcome.name, outcome.count, _amount(outcome.value))
