@@ -53,7 +53,7 @@ def command(
     from json import dumps
 
     from cli import _prices
-    from spendmeter.contracts.foreign_units import explained
+    from spendmeter.contracts.foreign_units import explain_foreign_unit
     from spendmeter.contracts.money import plain
     from spendmeter.pricing.explain import explain, naming
 
@@ -72,7 +72,7 @@ def command(
     book = prices.book
     for unit in event.data.usage:
         if unit not in book.parents:
-            foreign = explained(unit, event.data.usage)
+            foreign = explain_foreign_unit(unit, event.data.usage)
             misused(foreign or f"the catalog has no unit {unit!r}{_near(unit, book.parents)}")
     rating, lines = explain(event, book)
     hint = "" if plan.sku else _near_models(book, plan.provider, asked, event.data.sku)

@@ -26,7 +26,7 @@ from services.ingest.openapi import DESCRIPTION, PATH, POST_EVENTS, with_schemas
 from services.ingest.publish import Publisher
 from services.ingest.refused import RequestRefused
 from services.ingest.unknown_units import UnknownUnits
-from spendmeter.contracts.known_fields import told
+from spendmeter.contracts.known_fields import join_names
 from spendmeter.platform.serve import probe_routes, problem
 from spendmeter.platform.telemetry import TRACEPARENT, Meters, log, traceparent_headers, tracer
 
@@ -124,8 +124,8 @@ async def _answer(door: Door, request: Request) -> Response:
         try:
             accepted = await door.take(request)
             door.meters.add("spendmeter.ingest.events", len(accepted.events), outcome="accepted")
-            told_of = {DROPPED: told(accepted.dropped)} if accepted.dropped else None
-            response = Response(status_code=204, headers=told_of)
+            dropped = {DROPPED: join_names(accepted.dropped)} if accepted.dropped else None
+            response = Response(status_code=204, headers=dropped)
         except RequestRefused as refused:
             door.meters.add("spendmeter.ingest.events", max(1, len(refused.errors)), outcome="refused")
             response = _problem(refused)

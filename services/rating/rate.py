@@ -15,7 +15,7 @@ from decimal import Inexact
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
-from spendmeter.contracts.counted import Quantities, counted
+from spendmeter.contracts.counted import Quantities, select_counted
 from spendmeter.contracts.event_identity import content_hash, identity
 from spendmeter.contracts.event_reading import check_time, holds_nul, read_event
 from spendmeter.contracts.events import EventError, UsageEvent, event_time, series_of
@@ -74,7 +74,7 @@ class RecordRater:
             return RatedRecord(None, _rejected(raw or b"", origin, prev, reason), "rejected")
         assert raw is not None, "_read refuses None"
         name = identity(event.tenant, event.source, event.id)
-        usage = counted(event.data.usage, book.parents, _received_at(event, now))
+        usage = select_counted(event.data.usage, book.parents, _received_at(event, now))
         return RatedRecord(
             name, self._rated(raw, event, time, name, rating, origin, prev, usage), rating.status
         )

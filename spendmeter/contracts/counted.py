@@ -20,7 +20,7 @@ UNKNOWN_UNITS_FROM = datetime(2026, 11, 25, 18, tzinfo=UTC)
 Quantities = Mapping[str, int | Decimal]
 
 
-def counted(usage: Quantities, known: Mapping[str, object], received_at: datetime) -> Quantities:
+def select_counted(usage: Quantities, known: Mapping[str, object], received_at: datetime) -> Quantities:
     """The quantities of `usage` that are added up; `known` has the registered units as keys."""
     if usage.keys() <= known.keys():
         return usage

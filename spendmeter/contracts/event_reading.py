@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from spendmeter.contracts.events import EVENT_TYPE, Amount, EventError, UsageEvent, encode_event
-from spendmeter.contracts.foreign_units import explained
+from spendmeter.contracts.foreign_units import explain_foreign_unit
 from spendmeter.contracts.money import normal_quantity, parse_decimal
 from spendmeter.contracts.units import WHOLE_UNITS
 
@@ -88,7 +88,9 @@ def _check(event: UsageEvent, may_have_nul: bool) -> None:
             try:
                 usage[unit] = quantity = normal_quantity(quantity)
             except ValueError as error:
-                raise EventError(explained(unit, usage) or str(error), f"data.usage.{unit}") from None
+                raise EventError(
+                    explain_foreign_unit(unit, usage) or str(error), f"data.usage.{unit}"
+                ) from None
             if unit in WHOLE_UNITS and type(quantity) is not int:
                 raise EventError("must be a whole number", f"data.usage.{unit}")
     data = event.data

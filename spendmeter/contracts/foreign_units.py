@@ -7,17 +7,16 @@ Taken as units nobody knows they would be booked and cost nothing. A name that o
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
-from msgspec import Struct, convert
+import msgspec
+from msgspec import Struct
 
-from spendmeter.contracts.units import UNITS
+from spendmeter.contracts.units import UNITS, snake_case
 
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _ROOTS = frozenset({"gen_ai", "llm", "usage", "usage_metadata", "meta", "billed_units", "tokens"})
 """Where vendors' and OpenTelemetry's dotted names begin; any other one may be somebody's own unit."""
 _INSIDE = re.compile(r"(?:^|_)usage(?:$|_metadata$)")
@@ -40,9 +39,8 @@ class ForeignUnit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 FOREIGN_UNITS = MappingProxyType(
-    convert(
-        tomllib.loads(Path(__file__).with_name("foreign_units.toml").read_text("utf-8")),
-        dict[str, ForeignUnit],
+    msgspec.toml.decode(
+        Path(__file__).with_name("foreign_units.toml").read_bytes(), type=dict[str, ForeignUnit]
     )
 )
 
@@ -52,8 +50,8 @@ def foreign_unit(name: str) -> ForeignUnit | None:
     `gen_ai.usage.prompt_tokens`. None where it is nobody's, or is a registered unit."""
     if name in UNITS:
         return None
-    words = _HUMP.sub("_", name).lower().replace("-", "_")
-    for part in _parts(words):
+    words = snake_case(name)
+    for part in _lookups(words):
         if (found := FOREIGN_UNITS.get(part)) is not None:
             return found
     root, dot, _ = words.partition(".")
@@ -66,27 +64,27 @@ def foreign_unit(name: str) -> ForeignUnit | None:
     return None
 
 
-def _parts(words: str) -> Iterator[str]:
-    """What a dotted name may be known by: itself without its first words, then the words before the last."""
+def _lookups(words: str) -> Iterator[str]:
+    """What a dotted name may be listed as: itself without its first words, then the words before the last."""
     parts = words.split(".")
     for first in range(len(parts)):
         yield "_".join(parts[first:])
     yield from parts[:-1]
 
 
-def explained(name: str, names: Iterable[str]) -> str:
+def explain_foreign_unit(name: str, names: Iterable[str]) -> str:
     """What to send instead of `name` and of the others of the event's `names` that are foreign; '' where
     `name` itself is not."""
     if foreign_unit(name) is None:
         return ""
     found = [(each, unit) for each in names if (unit := foreign_unit(each)) is not None]
-    said = [_said(each, unit) for each, unit in found[:NAMED_MAX]]
+    reasons = [_reason(each, unit) for each, unit in found[:NAMED_MAX]]
     if len(found) > NAMED_MAX:
-        said.append(f"{len(found) - NAMED_MAX} more names are no units either")
-    return "; ".join(said)
+        reasons.append(f"{len(found) - NAMED_MAX} more names are no units either")
+    return "; ".join(reasons)
 
 
-def _said(name: str, unit: ForeignUnit) -> str:
+def _reason(name: str, unit: ForeignUnit) -> str:
     instead = f"send {', '.join(unit.send)}" if unit.send else "leave it out"
     why = f" ({unit.why})" if unit.why else ""
     return f"{name} is {unit.of} name and no unit here: {instead}{why}"

@@ -12,12 +12,12 @@ import re
 import unicodedata
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import zip_longest
+from operator import attrgetter
 
 from msgspec.structs import astuple, force_setattr
 
 from spendmeter.contracts.events import LABEL_CHARACTERS_MAX, EventError, Labels, UsageEvent
-from spendmeter.contracts.foreign_units import explained, foreign_unit
+from spendmeter.contracts.foreign_units import explain_foreign_unit, foreign_unit
 from spendmeter.contracts.units import PER_EVENT_MAX, UNITS
 
 PER_EVENT_MAX_FROM = datetime(2026, 11, 25, 18, tzinfo=UTC)
@@ -34,11 +34,9 @@ _INVISIBLE = re.compile(
 """Controls, line breaks, and what Unicode draws as nothing: zero-width, bidirectional, fillers, selectors.
 Written out, not asked of `unicodedata`: another release of it must not judge the same log otherwise."""
 
-_OTHER_TEXTS = (
-    "data.provider", "data.sku", "data.context.service_tier", "data.context.region",
-    "data.performance.status", "data.outcome.name",
-)  # fmt: skip
-"""Texts besides labels and the names of units that people will read in a list."""
+_TEXTS = ("provider", "sku", "context.service_tier", "context.region", "performance.status")
+"""Fields of `data` that people will read in a list, besides labels, the outcome's name and those of units."""
+_read_texts = attrgetter(*_TEXTS)
 
 
 def check_rules(event: UsageEvent, plain: bool, received_at: datetime | None = None) -> None:
@@ -85,34 +83,32 @@ def _check_quantity(
 ) -> None:
     foreign = foreign_unit(unit)
     if foreign is not None and _holds(foreign.since, received_at):
-        raise EventError(explained(unit, event.data.usage), f"data.usage.{unit}")
+        raise EventError(explain_foreign_unit(unit, event.data.usage), f"data.usage.{unit}")
     if _holds(PER_EVENT_MAX_FROM, received_at):
         check_bound(unit, quantity, _BOUNDS.get(unit, PER_EVENT_MAX))
 
 
 def _check_text(event: UsageEvent) -> None:
-    data, labels = event.data, event.data.labels
-    context, outcome = data.context, data.outcome
-    others = (
-        data.provider, data.sku, context.service_tier, context.region, data.performance.status,
-        "" if outcome is None else outcome.name, *data.usage,
-    )  # fmt: skip
-    joined = "".join((*astuple(labels), *others))
+    data, labels, texts = event.data, event.data.labels, _read_texts(event.data)
+    outcome = "" if data.outcome is None else data.outcome.name
+    joined = "".join((*astuple(labels), *texts, outcome, *data.usage))
     if joined.isascii() and joined.isprintable():
         return
     if _INVISIBLE.search(joined) is None and unicodedata.is_normalized("NFC", joined):
         return  # and so is each part of it
-    for name, said in zip(Labels.__struct_fields__, astuple(labels), strict=True):
-        _normalise(labels, name, said)
-        _check_visible(said, f"data.labels.{name}")
-    for field, said in zip_longest(_OTHER_TEXTS, others, fillvalue="data.usage"):
-        _check_visible(said, field)
+    for name, text in zip(Labels.__struct_fields__, astuple(labels), strict=True):
+        _normalise(labels, name, text)
+        _check_visible(text, f"data.labels.{name}")
+    for name, text in zip((*_TEXTS, "outcome.name"), (*texts, outcome), strict=True):
+        _check_visible(text, f"data.{name}")
+    for unit in data.usage:
+        _check_visible(unit, "data.usage")
 
 
-def _normalise(labels: Labels, name: str, said: str) -> None:
+def _normalise(labels: Labels, name: str, text: str) -> None:
     """Put one label into normal form C; it was decoded, so nobody shares the struct."""
-    composed = _composed(said)
-    if composed == said:
+    composed = _composed(text)
+    if composed == text:
         return
     if len(composed) > LABEL_CHARACTERS_MAX:
         raise EventError(

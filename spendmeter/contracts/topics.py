@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 import zlib
 from pathlib import Path
 from types import MappingProxyType
@@ -39,14 +38,10 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return settings | {"cleanup.policy": "delete", "retention.ms": str(self.retention_days * _DAY_MS)}
 
 
-def _load() -> dict[str, Topic]:
-    with Path(__file__).with_name("topics.toml").open("rb") as file:
-        return {
-            name: msgspec.convert({"name": name} | said, Topic) for name, said in tomllib.load(file).items()
-        }
-
-
-TOPICS = MappingProxyType(_load())
+_DECLARED = msgspec.toml.decode(Path(__file__).with_name("topics.toml").read_bytes())
+TOPICS = MappingProxyType(
+    {name: msgspec.convert({"name": name} | fields, Topic) for name, fields in _DECLARED.items()}
+)
 USAGE_EVENTS = TOPICS["usage.events"]
 USAGE_RATED = TOPICS["usage.rated"]
 CATALOG = TOPICS["catalog"]

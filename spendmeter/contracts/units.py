@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 
-from msgspec import Struct, convert
+import msgspec
+from msgspec import Struct
 
 ALIKE_MIN = 0.8
 """Of difflib. From here on names differ by a letter or a word; below, another vendor's word for a thing
 (prompt_tokens) is closer to a wrong unit (output_tokens) than to the right one."""
 PER_EVENT_MAX = 10**15
 """Of a unit without a bound of its own, also of one that nobody registered: a petabyte in bytes."""
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_CAMEL_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 class Unit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,7 +32,7 @@ class Unit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 UNITS = MappingProxyType(
-    convert(tomllib.loads(Path(__file__).with_name("units.toml").read_text("utf-8")), dict[str, Unit])
+    msgspec.toml.decode(Path(__file__).with_name("units.toml").read_bytes(), type=dict[str, Unit])
 )
 WHOLE_UNITS = frozenset(name for name, unit in UNITS.items() if unit.whole)
 CONTEXT_UNITS = frozenset(name for name, unit in UNITS.items() if unit.context)
@@ -41,7 +41,7 @@ CONTEXT_UNITS = frozenset(name for name, unit in UNITS.items() if unit.context)
 def nearest_unit(name: str, known: Iterable[str]) -> str | None:
     """The known unit that a name which is none of them was probably meant to be: `inputTokens`, `input_token`
     and `tokens-input` are all input_tokens. None = nothing is near."""
-    words = _HUMP.sub("_", name).lower().replace("-", "_").replace(" ", "_")
+    words = snake_case(name).replace(" ", "_")
     by_words = {"_".join(sorted(unit.split("_"))): unit for unit in sorted(known)}
     spelt = get_close_matches(words, by_words.values(), n=1, cutoff=ALIKE_MIN)
     if spelt:
@@ -49,3 +49,8 @@ def nearest_unit(name: str, known: Iterable[str]) -> str | None:
     in_order = "_".join(sorted(words.split("_")))
     nearest = get_close_matches(in_order, by_words, n=1, cutoff=ALIKE_MIN)
     return by_words[nearest[0]] if nearest else None
+
+
+def snake_case(name: str) -> str:
+    """The name in lower case with underscores, as units are spelt: promptTokens and prompt-tokens alike."""
+    return _CAMEL_HUMP.sub("_", name).lower().replace("-", "_")

@@ -15,7 +15,7 @@ from spendmeter.contracts.known_fields import (
     NAMES_MAX,
     decode_known_batch,
     decode_known_event,
-    told,
+    join_names,
     unknown_fields,
 )
 from tests.contracts.test_events import SENT
@@ -82,8 +82,8 @@ def test_values_and_strange_characters_of_names_are_told_to_nobody() -> None:
 def test_names_are_few() -> None:
     found = names(event(**{f"field_{n:03}": n for n in range(300)}))
     assert len(found) == NAMES_MAX
-    assert told(found).endswith("data.field_019, ...")
-    assert told(found[:2]) == "data.field_000, data.field_001"
+    assert join_names(found).endswith("data.field_019, ...")
+    assert join_names(found[:2]) == "data.field_000, data.field_001"
 
 
 @pytest.mark.parametrize("value", ["1e999999", "1" * 5000, "[" * 50 + "]" * 50, '"\\ud800"'])

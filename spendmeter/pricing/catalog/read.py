@@ -24,7 +24,7 @@ from spendmeter.contracts.catalog import (
     TenantTerms,
     UnitEntry,
 )
-from spendmeter.contracts.foreign_units import explained
+from spendmeter.contracts.foreign_units import explain_foreign_unit
 from spendmeter.contracts.units import UNITS, nearest_unit
 from spendmeter.pricing.catalog import litellm, spreadsheet
 from spendmeter.pricing.catalog.files import KINDS, Header, converted, entries
@@ -102,7 +102,7 @@ def _read(file: _File, header: Header, known: set[str], places: dict[str, str]) 
     stated = [entry for entry in read if isinstance(entry, UnitEntry)]
     known |= {entry.unit for entry in stated}
     for entry in stated:
-        if reason := explained(entry.unit, [entry.unit]):  # no event may use it
+        if reason := explain_foreign_unit(entry.unit, [entry.unit]):  # no event may use it
             raise _at(places[entry.id], CatalogError(reason))
     for entry in read:
         for unit in _units(entry):
