@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from rich.console import Console
@@ -15,9 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 from spendmeter.platform.spoken import duration
+from spendmeter.verify.lines import STATUSES
 from spendmeter.verify.progress import Progress
 from spendmeter.verify.report import Report
-from spendmeter.verify.verdict import figures, sentences
+from spendmeter.verify.verdict import sentences
 
 REFRESH_S = 0.25
 PLAIN_LINE_S = 5.0
@@ -80,12 +82,30 @@ def show(report: Report, console: Console) -> None:
         say(sentence, None if number else _STYLES[answer["verdict"]])
     say("")
     facts = Table.grid("", "", padding=(0, 2))
-    for row in figures(report):
+    for row in _figures(report):
         facts.add_row(*row)
     console.print(facts)
     say("")
     console.print(_rules(answer["invariants"]))
     _name_findings(answer["invariants"], say)
+
+
+def _figures(report: Report) -> Iterator[tuple[str, str]]:
+    """What was there, as (name, value) for people."""
+    facts = report.facts
+    outcomes: dict[str, int] = facts["outcomes"]
+    yield "records read", f"{facts['records']:,}"
+    statuses = ", ".join(f"{outcomes[name]:,} {name}" for name in STATUSES if outcomes[name])
+    yield "booked", f"{facts['entries']:,}{f' ({statuses})' if statuses else ''}"
+    for name in ("duplicate", "conflict", "rejected"):
+        yield name, f"{outcomes[name]:,}"
+    if facts["submissions"] is not None:
+        yield "submissions", f"{facts['submissions']:,}"
+        yield "copies beyond the log", f"{facts['copies_beyond_the_log']:,}"
+    amounts = [f"{Decimal(amount).normalize():,f} {currency}" for currency, amount in facts["list"].items()]
+    yield "list amounts", ", ".join(amounts) or "none"
+    rate = facts["records"] / max(facts["seconds"], 0.001)
+    yield "took", f"{duration(facts['seconds'])}, {rate:,.0f} records/s"
 
 
 def _rules(invariants: dict[str, Any]) -> Table:

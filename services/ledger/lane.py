@@ -23,9 +23,9 @@ from services.ledger.refusals import BadData, raising_bad_data, standstill_reaso
 from services.ledger.totals import Totals
 from spendmeter.contracts.rated import RatedUsage, decode_rated, encode_rated
 from spendmeter.platform.heartbeat import Heartbeat
-from spendmeter.platform.kafka_admin import TopicFacts
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.telemetry import Meters, links, log, span_context, tracer
+from spendmeter.platform.topic_ids import TopicFacts
 
 BATCH_EVENTS_MAX = 2_000
 LINGER_BELOW_EVENTS = 500

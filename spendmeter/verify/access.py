@@ -17,6 +17,11 @@ CHANGES = {"UPDATE", "DELETE", "TRUNCATE"}
 TENANTS_LOOKED_AS_MAX = 20
 """Each look reads all of each table; one policy holds for all tenants, so some of them stand for all."""
 NO_TENANT, STRANGER = "", "verify-no-such-tenant"
+_POWERS = {
+    "rolsuper": "is a superuser",
+    "rolbypassrls": "bypasses row-level security",
+    "owns": "owns the entries",
+}
 _LETTERS = {"S": "SELECT", "I": "INSERT", "U": "UPDATE", "D": "DELETE"}
 _SHARED = ("catalog_entries",)
 """Tables in which tenant '' is for everybody who has a tenant."""
@@ -24,19 +29,18 @@ _SHARED = ("catalog_entries",)
 
 async def check_access(connection: Any, report: Report) -> None:
     """Judge every service role, and whoever else of ours is connected."""
-    database = await connection.fetchval("SELECT current_database()")
-    stated = _stated()
+    database = await connection.fetchval(SQL["database"])
+    granted = _read_grants()
     roles = await connection.fetch(SQL["service_roles"])
     for role in roles:
         named = f"role {role['rolname']}"
-        for power, what in (("rolsuper", "is a superuser"), ("rolbypassrls", "bypasses row-level security"),
-                            ("owns", "owns the entries")):  # fmt: skip
+        for power, what in _POWERS.items():
             report.check("I8a")
             if role[power]:
                 report.find("I8a", what, named)
         if role["rolsuper"]:
             continue
-        own = stated.get(role["rolname"].removeprefix(f"{database}_"), set())
+        own = granted.get(role["rolname"].removeprefix(f"{database}_"), set())
         for table, privilege in await connection.fetch(SQL["privileges"], role["oid"]):
             report.check("I8a")
             if table == "entries" and privilege in CHANGES:
@@ -49,12 +53,11 @@ async def check_access(connection: Any, report: Report) -> None:
         report.pass_over("I8a", f"there is no role named {database}_*")
     for (table,) in await connection.fetch(SQL["unprotected"]):
         report.find("I8", "row-level security is not enabled and forced", f"table {table}")
-    await _look_as_api(
-        connection, f"{database}_api", sorted(t for t, p in stated["api"] if p == "SELECT"), report
-    )
+    tables = sorted(table for table, privilege in granted["api"] if privilege == "SELECT")
+    await _look_as_api(connection, f"{database}_api", tables, report)
 
 
-def _stated() -> dict[str, set[tuple[str, str]]]:
+def _read_grants() -> dict[str, set[tuple[str, str]]]:
     """By role: the (table, privilege) that tables.md grants. Read as the document that it is."""
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")]
@@ -70,34 +73,25 @@ def _stated() -> dict[str, set[tuple[str, str]]]:
 
 async def _look_as_api(connection: Any, role: str, tables: list[str], report: Report) -> None:
     """Read every table that api may read as api itself: without a tenant, as a stranger, as tenants."""
-    tenants = [tenant for (tenant,) in await connection.fetch("SELECT tenant FROM tenants ORDER BY tenant")]
+    tenants = [tenant for (tenant,) in await connection.fetch(SQL["tenants"])]
     tenants = tenants[:: -(-len(tenants) // TENANTS_LOOKED_AS_MAX) or 1]
-    with_tenant = {
-        table
-        for (table,) in await connection.fetch(
-            "SELECT relname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid "
-            "WHERE attname = 'tenant' AND relnamespace = 'public'::regnamespace AND relkind = 'r'"
-        )
-    }
+    with_tenant = {table for (table,) in await connection.fetch(SQL["tables_with_tenant"])}
     try:
         async with connection.transaction():  # a savepoint of the snapshot that this runs in
-            await connection.execute(f'SET LOCAL ROLE "{role}"')
+            await connection.execute(SQL["act_as"].format(role=role))
             for tenant in (NO_TENANT, STRANGER, *tenants):
-                await connection.execute("SELECT set_config('app.tenant', $1, true)", tenant)
+                await connection.execute(SQL["act_for"], tenant)
                 for table in tables:
                     if table in with_tenant:
                         await _look_at(connection, table, tenant, report)
-            await connection.execute("RESET ROLE")
+            await connection.execute(SQL["act_as_before"])
     except asyncpg.InsufficientPrivilegeError:
         report.pass_over("I8", f"what api sees (needs the database's owner, who may act as {role})")
 
 
 async def _look_at(connection: Any, table: str, tenant: str, report: Report) -> None:
-    shared = "OR tenant = ''" if table in _SHARED and tenant != NO_TENANT else ""
-    visible = await connection.fetchval(
-        f"SELECT tenant FROM {table} WHERE NOT (tenant = $1 AND $1 <> '' {shared}) LIMIT 1",  # noqa: S608
-        tenant,
-    )
+    shared = table in _SHARED and tenant != NO_TENANT
+    visible = await connection.fetchval(SQL["strangers_row"].format(table=table), tenant, shared)
     report.check("I8")
     if visible is not None:
         who = f"with tenant {tenant!r}" if tenant else "without a tenant"

@@ -92,7 +92,7 @@ def check_positions(
                 report.find("I6", what, named)
 
 
-async def check_standing(connection: Any, report: Report) -> None:
+async def check_stopped(connection: Any, report: Report) -> None:
     """Lines that stand still, as the book says it."""
     for partition, reason in await connection.fetch(SQL["stopped"]):
         report.find("I6", f"the line stands still: {reason}", f"partition {partition}")

@@ -83,7 +83,7 @@ class Judge:
                 except Unreadable:
                     continue
                 key = identity(event.tenant, event.source, event.id)
-                self.submissions.saw(key, event, self.partition, offset)
+                self.submissions.note_copy(key, event, self.partition, offset)
 
     def see_ahead(self, rows: Iterable[BookedEntry | SetAside]) -> None:
         """Rows whose origin the book has not passed, or which no partition has."""
@@ -103,7 +103,7 @@ class Judge:
             return
         key = identity(event.tenant, event.source, event.id)
         if self.submissions is not None:
-            self.submissions.saw(key, event, self.partition, offset)
+            self.submissions.note_copy(key, event, self.partition, offset)
         for entry in entries:
             self._tally_entry(entry)
             self.entries.judge(entry, event, key, text)
@@ -138,7 +138,7 @@ class Judge:
             self._tally_entry(entry)
             self.entries.judge_alone(entry)
             if self.submissions is not None:
-                self.submissions.saw_in_book(entry.identity, gone=gone)
+                self.submissions.note_entry(entry.identity, gone=gone)
             if gone:
                 self.report.pass_over("I4", "entries whose event the broker no longer has")
             else:

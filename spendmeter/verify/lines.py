@@ -7,6 +7,7 @@ of that; without a rate it is unpriced and counts nothing, whatever it costs in 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any, NamedTuple
@@ -75,27 +76,21 @@ def add_up(
     return bill.result()
 
 
+@dataclass(slots=True)
 class _Adding:
-    __slots__ = (
-        "bare", "contracted", "currency", "effective", "faults", "listed", "priced", "rates", "time", "units",
-        "usage", "worst",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        usage: Mapping[str, UsageQuantity],
-        currency: str,
-        time: datetime,
-        rates: Mapping[str, ExchangeRate],
-    ) -> None:
-        self.usage, self.currency, self.time, self.rates = usage, currency, time, rates
-        self.listed = self.contracted = self.effective = _ZERO
-        self.bare = _ZERO
-        """Of lines in book currency that say no more: one amount for all three."""
-        self.worst = 0
-        self.priced: dict[str, Decimal] = {}
-        self.units: set[str] = set()
-        self.faults: list[str] = []
+    usage: Mapping[str, UsageQuantity]
+    currency: str
+    time: datetime
+    rates: Mapping[str, ExchangeRate]
+    listed: Decimal = _ZERO
+    contracted: Decimal = _ZERO
+    effective: Decimal = _ZERO
+    bare: Decimal = _ZERO
+    """Of lines in book currency that say no more: one amount for all three."""
+    worst: int = 0
+    priced: dict[str, Decimal] = field(default_factory=dict)
+    units: set[str] = field(default_factory=set)
+    faults: list[str] = field(default_factory=list)
 
     def add(self, line: dict[str, Any]) -> None:
         """Put a line on the bill."""
@@ -204,6 +199,10 @@ class _Adding:
         if bare:
             priced[self.currency] = priced.get(self.currency, _ZERO) + bare
         return Bill(
-            self.listed + bare, self.contracted + bare, self.effective + bare, STATUSES[self.worst], priced,
+            self.listed + bare,
+            self.contracted + bare,
+            self.effective + bare,
+            STATUSES[self.worst],
+            priced,
             self.faults,
-        )  # fmt: skip
+        )

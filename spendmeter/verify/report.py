@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 NAMED_MAX = 20
 """Findings named per invariant; all are counted."""
@@ -12,17 +14,18 @@ NAMED_MAX = 20
 CLEAN, FOUND, INCOMPLETE = 0, 1, 2
 """Exit codes: all checked and right; something is wrong; not wrong, but not all could be checked."""
 
+
+class Invariant(NamedTuple):
+    """What must hold, and what a finding, or several, are called in the verdict."""
+
+    about: str
+    one: str
+    many: str
+
+
 INVARIANTS = {
-    "I1": "every acknowledged submission is booked, duplicate, conflict or rejected, once",
-    "I2": "a refused event is nowhere",
-    "I3": "an event of unknown outcome is there at most once",
-    "I4": "every amount follows from its event and lines, and from the price table, to the last digit",
-    "I4a": "every entry is in the currency and the month of its tenant's terms, and these are the catalog's",
-    "I5": "the rollups equal the entries",
-    "I6": "offsets passed are accounted for, and none is in flight",
-    "I7": "Kafka's committed offsets are not ahead of the book",
-    "I8": "no tenant's row is visible to another",
-    "I8a": "each role has its own tables, and none can change an entry",
+    name: Invariant(**texts)
+    for name, texts in tomllib.loads(Path(__file__).with_name("invariants.toml").read_text("utf-8")).items()
 }
 
 
@@ -77,12 +80,12 @@ class Report:
             "facts": self.facts,
             "invariants": {
                 name: {
-                    "about": about,
+                    "about": invariant.about,
                     "checked": self.checked[name],
                     "found": self.found[name],
                     "named": [vars(finding) for finding in self.named.get(name, ())],
                     "unchecked": dict(self.unchecked.get(name, ())),
                 }
-                for name, about in INVARIANTS.items()
+                for name, invariant in INVARIANTS.items()
             },
         }

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from spendmeter.platform.kafka_access import KafkaAccess
-from spendmeter.platform.kafka_admin import KafkaAdmin, TopicFacts
+from spendmeter.platform.topic_ids import TopicFacts, topic_facts
 from spendmeter.verify.access import check_access
 from spendmeter.verify.catalog import learn_catalog
-from spendmeter.verify.counts import CountsCheck, check_positions, check_standing
+from spendmeter.verify.counts import CountsCheck, check_positions, check_stopped
 from spendmeter.verify.entries import Entries
 from spendmeter.verify.extent import Extent
 from spendmeter.verify.judge import Judge
@@ -121,21 +123,34 @@ async def _connected(database: str) -> AsyncIterator[Any]:
 async def _one_snapshot(first: Any, second: Any) -> AsyncIterator[None]:
     """Both connections see the book as it is at this moment, and only read it."""
     async with first.transaction(isolation="repeatable_read", readonly=True):
-        snapshot = await first.fetchval("SELECT pg_export_snapshot()")
+        snapshot = await first.fetchval(SQL["export_snapshot"])
         async with second.transaction(isolation="repeatable_read", readonly=True):
-            await second.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
+            await second.execute(SQL["import_snapshot"].format(snapshot=snapshot))
             yield
 
 
 async def _ask(request: Request, topic: TopicReader) -> _Broker:
     events, rated = request.topic_prefix + EVENTS, request.topic_prefix + RATED
-    async with KafkaAdmin(request.kafka) as admin:
-        topics = await admin.topics([events, rated])
-        committed = await admin.committed(request.topic_prefix + GROUP)
+    admin = AIOKafkaAdminClient(**request.kafka.options(), client_id="spendmeter-verify")
+    try:
+        await admin.start()
+        topics = await topic_facts(admin, [events, rated])
+        committed = await _committed(admin, request.topic_prefix + GROUP)
+    finally:
+        await admin.close()
     if absent := {events, rated} - topics.keys():
         raise ConnectionError(f"{request.kafka.servers} has no topic {', '.join(sorted(absent))}")
     begins, ends = await topic.reach(topics[events].partitions)
     return _Broker(topics=topics, committed=committed, begins=begins, ends=ends)
+
+
+async def _committed(admin: AIOKafkaAdminClient, group: str) -> dict[Any, int]:
+    """The group's offsets; none of one that never committed or cannot be asked yet."""
+    try:
+        offsets = await admin.list_consumer_group_offsets(group)
+    except GroupCoordinatorNotAvailableError:
+        return {}
+    return {partition: meta.offset for partition, meta in offsets.items() if meta.offset >= 0}
 
 
 async def _settle(connection: Any, ends: Mapping[int, int], settle_s: float) -> None:
@@ -168,7 +183,7 @@ async def _look(
         ids = {name: facts.id for name, facts in broker.topics.items()}
         ids = {name: ids[name] for name in (request.topic_prefix + EVENTS, rated)}
         check_positions(positions, ids, rated, broker.committed, report)
-        await check_standing(connection, report)
+        await check_stopped(connection, report)
         extents = _extents(positions, broker, ids[request.topic_prefix + EVENTS])
         await _walk(topic, connection, extents, judge, progress)
         progress.start("waiting for Postgres to add up the rollups")

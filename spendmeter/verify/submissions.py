@@ -27,6 +27,18 @@ _LogNote = tuple[bytes, bytes | None, str, int | None, int | None]
 """(identity, digest of what it says, kind, partition, offset)."""
 
 
+class _Doubtful(NamedTuple):
+    """A submission's notes, counted by kind; `differ`: the topic says something else than the log."""
+
+    key: bytes
+    accepted: int
+    unknown: int
+    seen: int
+    booked: int
+    gone: int
+    differ: int
+
+
 class _Wrong(NamedTuple):
     invariant: str
     what: str
@@ -85,13 +97,13 @@ class Submissions:
         self._table.execute("COMMIT")
         self._notes = []
 
-    def saw(self, key: bytes, event: EventReading, partition: int, offset: int) -> None:
+    def note_copy(self, key: bytes, event: EventReading, partition: int, offset: int) -> None:
         """Take note of a copy on the topic."""
         labels = event.body["data"].get("labels") or {}
         said = metered_digest(event.provider, event.sku, event.usage, labels)
         self._note((key, said, "seen", partition, offset))
 
-    def saw_in_book(self, key: bytes, *, gone: bool) -> None:
+    def note_entry(self, key: bytes, *, gone: bool) -> None:
         """Take note of an entry whose record was not on the topic: `gone` = the broker no longer has it."""
         self._note((key, None, "gone" if gone else "booked", None, None))
 
@@ -107,28 +119,26 @@ class Submissions:
         report.facts["copies_beyond_the_log"] = extra
         wrong: dict[bytes, list[_Wrong]] = {}
         for row in self._table.execute(_SQL["doubtful"]) if doubtful else ():
-            self._judge(wrong, *row, report=report)
+            self._judge(wrong, _Doubtful._make(row), report)
         for where, line in self._lines() if wrong else ():
             for found in wrong.pop(_row(where, line)[0], ()):
                 named = f"{line['tenant']} {line['source']}/{line['id']}{found.where}"
                 report.find(found.invariant, found.what, named)
 
-    def _judge(
-        self, wrong: dict[bytes, list[_Wrong]], key: bytes, accepted: int, unknown: int, seen: int,
-        booked: int, gone: int, differ: int, *, report: Report,
-    ) -> None:  # fmt: skip
+    def _judge(self, wrong: dict[bytes, list[_Wrong]], row: _Doubtful, report: Report) -> None:
         """A submission that may be wrong."""
-        if differ:
+        key, accepted, seen = row.key, row.accepted, row.seen
+        if row.differ:
             for partition, offset in self._table.execute(_SQL["changed"], (key,)).fetchall():
                 what = "changed on the way: the topic says something else than the log"
                 self._find(wrong, key, _Wrong("I1", what, f" at usage.events {partition}@{offset}"), report)
-        invariant = "I1" if accepted else "I3" if unknown else "I2"
-        if seen < accepted and gone:
+        invariant = "I1" if accepted else "I3" if row.unknown else "I2"
+        if seen < accepted and row.gone:
             report.pass_over(invariant, "submissions whose event the broker no longer has")
         elif seen < accepted:
             what = f"lost: {accepted} acknowledged, {seen} on the topic"
             self._find(wrong, key, _Wrong(invariant, what), report)
-        elif invariant == "I2" and (seen or booked or gone):
+        elif invariant == "I2" and (seen or row.booked or row.gone):
             what = f"refused, and yet {seen} on the topic"
             self._find(wrong, key, _Wrong(invariant, what), report)
 

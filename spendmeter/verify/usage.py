@@ -14,6 +14,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 LABELS = ("team", "project", "feature", "workflow", "workflow_version", "agent", "environment")
+_NO_LABELS = ("",) * len(LABELS)
 QUANTITY_LIMIT = 2**63
 NORMAL_FORM_C_FROM = datetime(2026, 11, 25, 18, tzinfo=UTC)
 """Earlier labels stayed as they were sent."""
@@ -86,7 +87,7 @@ def read(raw: bytes | str | None) -> EventReading:
     body = decode(raw or b"")
     try:
         data = body["data"]
-        label = _labels(body).get
+        labels = map(_labels(body).get, LABELS, _NO_LABELS)
         usage = quantities(data["usage"])
         provider, sku = data["provider"], data["sku"]
         names = (body["tenant"], body["source"], body["id"], provider, sku)
@@ -95,15 +96,11 @@ def read(raw: bytes | str | None) -> EventReading:
                 _check_name(name)
         event = EventReading(
             *names,
-            datetime.fromisoformat(body["time"]).astimezone(UTC), usage,
-            (
-                data.get("cost_class", "model"), provider, sku,
-                label("team", ""), label("project", ""), label("feature", ""), label("workflow", ""),
-                label("workflow_version", ""), label("agent", ""), label("environment", ""),
-                body.get("keyid", ""),
-            ),
+            datetime.fromisoformat(body["time"]).astimezone(UTC),
+            usage,
+            (data.get("cost_class", "model"), provider, sku, *labels, body.get("keyid", "")),
             body,
-        )  # fmt: skip
+        )
     except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         raise Unreadable(f"is no usage event: {type(error).__name__} {error}") from None
     if not usage:
@@ -164,16 +161,19 @@ def content_digest(event: EventReading) -> bytes:
     body, data = event.body, event.body["data"]
     labels, context = _labels(body), data.get("context") or {}
     performance, outcome = data.get("performance") or {}, data.get("outcome")
-    said = [
-        body.get("type"), body.get("subject"), event.tenant, event.source, event.id,
-        body.get("trustreportedcost", False), data.get("cost_class", "model"), event.provider, event.sku,
-        _quantities(event.usage), {name: labels.get(name, "") for name in (*LABELS, "run")},
-        context.get("service_tier", "standard"), context.get("region", ""), context.get("batch", False),
-        performance.get("latency_ms"), performance.get("status", ""),
-        outcome and [outcome.get("name"), outcome.get("count", 1), _amount(outcome.get("value"))],
-        _amount(data.get("reported_cost")),
-    ]  # fmt: skip
-    return _digest(json.dumps(said, sort_keys=True))
+    content = {
+        "event": [body.get("type"), body.get("subject"), event.tenant, event.source, event.id],
+        "sold": [data.get("cost_class", "model"), event.provider, event.sku],
+        "tier": context.get("service_tier", "standard"),
+        "served": [context.get("region", ""), context.get("batch", False)],
+        "usage": _quantities(event.usage),
+        "labels": {name: labels.get(name, "") for name in (*LABELS, "run")},
+        "performance": [performance.get("latency_ms"), performance.get("status", "")],
+        "outcome": outcome and [outcome.get("name"), outcome.get("count", 1), _amount(outcome.get("value"))],
+        "cost": [body.get("trustreportedcost", False), _amount(data.get("reported_cost"))],
+    }
+    whole = json.dumps(content, sort_keys=True).encode("utf-8", "surrogatepass")
+    return blake2b(whole, digest_size=8).digest()
 
 
 def metered_digest(
@@ -190,10 +190,6 @@ def metered_digest(
     # Format 0: equal values have equal bytes, each with its length, and nothing is faster to make.
     whole = marshal.dumps((provider, sku, sorted(used), sorted(said)), 0)
     return blake2b(whole, digest_size=8).digest()
-
-
-def _digest(said: str) -> bytes:
-    return blake2b(said.encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
 def _shortest(value: UsageQuantity) -> int | str:

@@ -3,40 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 
-from spendmeter.platform.spoken import duration
 from spendmeter.verify.lines import STATUSES
 from spendmeter.verify.report import CLEAN, FOUND, INVARIANTS, Report
-
-_WRONG = {
-    "I1": (
-        "event is missing, doubled, changed or wrongly set aside",
-        "events are missing, doubled, changed or wrongly set aside",
-    ),
-    "I2": ("refused event is there all the same", "refused events are there all the same"),
-    "I3": ("event of unknown outcome is there too often", "events of unknown outcome are there too often"),
-    "I4": ("booked amount is not what it should be", "booked amounts are not what they should be"),
-    "I4a": (
-        "currency, month or stretch of terms is not as the catalog says",
-        "currencies, months or stretches of terms are not as the catalog says",
-    ),
-    "I5": (
-        "figure of the rollups is not the sum of its entries",
-        "figures of the rollups are not the sums of their entries",
-    ),
-    "I6": (
-        "count does not add up, or events are not booked yet",
-        "counts do not add up, or events are not booked yet",
-    ),
-    "I7": (
-        "partition's offset in Kafka is ahead of the book",
-        "partitions' offsets in Kafka are ahead of the book",
-    ),
-    "I8": ("table shows one tenant's rows to another", "tables show one tenant's rows to another"),
-    "I8a": ("right is not as it should be", "rights are not as they should be"),
-}
-"""By invariant: what one finding is, and several are."""
 
 
 def sentences(report: Report) -> list[str]:
@@ -58,10 +27,12 @@ def sentences(report: Report) -> list[str]:
 
 
 def _wrong(report: Report) -> Iterator[str]:
-    said = [
-        f"{count:,} {_WRONG[name][count != 1]}" for name in INVARIANTS if (count := report.found.get(name, 0))
+    counts = [
+        f"{count:,} {invariant.one if count == 1 else invariant.many}"
+        for name, invariant in INVARIANTS.items()
+        if (count := report.found.get(name, 0))
     ]
-    yield f"The book is WRONG: {'; '.join(said)}."
+    yield f"The book is WRONG: {'; '.join(counts)}."
     first = next(finding for name in INVARIANTS for finding in report.named.get(name, ()))
     yield f"The first: {first.row}: {first.what}."
 
@@ -93,26 +64,6 @@ def _unchecked(report: Report) -> Iterator[str]:
     for counts in report.unchecked.values():
         for why, count in counts.items():
             yield hints.get(why, f"{count:,} {why}")
-
-
-def figures(report: Report) -> Iterator[tuple[str, str]]:
-    """What was there, as (name, value) for people."""
-    facts = report.facts
-    outcomes: dict[str, int] = facts["outcomes"]
-    yield "records read", f"{facts['records']:,}"
-    statuses = ", ".join(f"{outcomes[name]:,} {name}" for name in STATUSES if outcomes[name])
-    yield "booked", f"{facts['entries']:,}{f' ({statuses})' if statuses else ''}"
-    for name in ("duplicate", "conflict", "rejected"):
-        yield name, f"{outcomes[name]:,}"
-    if facts["submissions"] is not None:
-        yield "submissions", f"{facts['submissions']:,}"
-        yield "copies beyond the log", f"{facts['copies_beyond_the_log']:,}"
-    amounts = [f"{Decimal(amount).normalize():,f} {currency}" for currency, amount in facts["list"].items()]
-    yield "list amounts", ", ".join(amounts) or "none"
-    yield (
-        "took",
-        f"{duration(facts['seconds'])}, {facts['records'] / max(facts['seconds'], 0.001):,.0f} records/s",
-    )
 
 
 def _counted(count: int, noun: str) -> str:

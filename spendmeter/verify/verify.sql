@@ -167,3 +167,40 @@ WHERE t.relnamespace = 'public'::regnamespace AND t.relkind IN ('r', 'p', 'v', '
 SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND a.attname = 'tenant'
     AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
+
+-- name: database
+-- Whose roles are ours: their names carry it.
+SELECT current_database()
+
+-- name: tenants
+-- Whom a look may be taken as.
+SELECT tenant FROM tenants ORDER BY tenant
+
+-- name: tables_with_tenant
+-- Where a row belongs to somebody.
+SELECT relname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
+WHERE attname = 'tenant' AND relnamespace = 'public'::regnamespace AND relkind = 'r'
+
+-- name: act_as
+-- What is read from here on is what that role sees; an identifier is no parameter.
+SET LOCAL ROLE "{role}"
+
+-- name: act_for
+-- The tenant that api would act for.
+SELECT set_config('app.tenant', $1, true)
+
+-- name: act_as_before
+-- Ourselves again.
+RESET ROLE
+
+-- name: strangers_row
+-- A row of that table that $1 may not see; $2: those of '' are for everybody who has a tenant.
+SELECT tenant FROM {table} WHERE NOT (tenant = $1 AND $1 <> '' OR $2 AND tenant = '') LIMIT 1
+
+-- name: export_snapshot
+-- The book as it is at this moment, for another connection.
+SELECT pg_export_snapshot()
+
+-- name: import_snapshot
+-- The same moment here; a snapshot's name is no parameter.
+SET TRANSACTION SNAPSHOT '{snapshot}'
