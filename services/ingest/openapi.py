@@ -15,13 +15,7 @@ from services.ingest.publish import DEADLINE_S, UNKNOWN
 from services.ingest.unknown_units import NAMES_PER_DAY_MAX
 from spendmeter.contracts.event_reading import EVENT_BYTES_MAX
 from spendmeter.contracts.events import EVENT_TYPE, UsageEvent
-from spendmeter.platform.openapi import (
-    Problem,
-    add_servers_own,
-    operations,
-    problem_response,
-    problem_schema,
-)
+from spendmeter.platform.openapi import Problem, extend_description, problem_responses, problem_schema
 
 PATH = "/api/v1/events"
 
@@ -54,7 +48,10 @@ EXAMPLE: dict[str, Any] = {
 }
 _PROBLEMS = {
     400: Problem(
-        "Bad events, all named; none was taken", "Bad Request", "1 of 3 events are bad, so none was taken"
+        "Bad events, all named; none was taken",
+        "Bad Request",
+        "1 of 3 events are bad, so none was taken",
+        [{"index": 1, "field": "data.usage.input_tokens", "reason": "must be at least 0 and below 2^63"}],
     ),
     401: Problem(
         "No key, or one that is unknown, expired or revoked",
@@ -82,23 +79,12 @@ _PROBLEMS = {
         f"the broker did not answer within {DEADLINE_S:g} s; {UNKNOWN}",
     ),
 }
-_BAD_EVENTS = [
-    {"index": 1, "field": "data.usage.input_tokens", "reason": "must be at least 0 and below 2^63"}
-]
 _INDEX = {
     "type": ["integer", "null"],
     "description": "the event's place in the request, from 0; null = the body itself",
 }
 _ONE = {"$ref": "#/components/schemas/UsageEvent"}
 _MANY = {"type": "array", "items": _ONE, "maxItems": EVENTS_MAX}
-
-
-def _problems(path: str) -> dict[str, Any]:
-    more = {400: {"errors": _BAD_EVENTS}}
-    return {
-        str(status): problem_response(status, told, instance=path, **more.get(status, {}))
-        for status, told in _PROBLEMS.items()
-    }
 
 
 POST_EVENTS: dict[str, Any] = {
@@ -121,27 +107,19 @@ POST_EVENTS: dict[str, Any] = {
                 }
             },
         },
-        **_problems(PATH),
+        **{str(status): said for status, said in problem_responses(_PROBLEMS, instance=PATH).items()},
     },
 }
 
 
 def with_schemas(app: FastAPI) -> None:
-    """Add the schemas that POST_EVENTS refers to, and what the server answers by itself."""
-    derive = app.openapi
+    """Add what POST_EVENTS refers to."""
 
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            _, schemas = msgspec.json.schema_components(
-                [UsageEvent], ref_template="#/components/schemas/{name}"
-            )
-            description = derive()
-            components = description.setdefault("components", {})
-            components["schemas"] = {**schemas, "Problem": problem_schema(index=_INDEX)}
-            components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-            for _path, operation in operations(description):
-                add_servers_own(operation)
-        assert app.openapi_schema is not None
-        return app.openapi_schema
+    def extend(description: dict[str, Any]) -> None:
+        _, schemas = msgspec.json.schema_components([UsageEvent], ref_template="#/components/schemas/{name}")
+        description["components"] = {
+            "schemas": {**schemas, "Problem": problem_schema({"index": _INDEX})},
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        }
 
-    app.openapi = openapi  # type: ignore[method-assign]
+    extend_description(app, extend)

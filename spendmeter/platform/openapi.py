@@ -3,8 +3,12 @@ server answers by itself, before any route is asked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
+
+from fastapi import FastAPI
 
 from spendmeter.platform.connection import ConnectionBounds
 
@@ -13,14 +17,15 @@ _BOUNDS = ConnectionBounds()
 
 
 class Problem(NamedTuple):
-    """A status as a description tells it: what it means, and the title and detail of an example."""
+    """A status as a description shows it: what it means; title, detail and named fields of an example."""
 
     meaning: str
     title: str
     detail: str
+    errors: Sequence[Mapping[str, Any]] = ()
 
 
-SERVERS_OWN = {
+_BY_SERVER = {
     408: Problem(
         "the request was not complete in time",
         "Request Timeout",
@@ -54,62 +59,53 @@ SERVERS_OWN = {
 """By status; `platform/connection.py` and `platform/hosts.py` answer them, without an `instance`. A request
 that is none of HTTP/1.1, or names no host, is answered 400."""
 
-
-def problem_schema(**of_each_error: dict[str, Any]) -> dict[str, Any]:
-    """The schema `Problem`; `of_each_error`: what an element of `errors` has beside field and reason."""
-    text = {"type": "string"}
-    return {
-        "type": "object",
-        "description": "RFC 9457: what went wrong, for a person; `errors` names each field and its rule.",
-        "required": ["type", "title", "status", "detail", "instance"],
-        "properties": {
-            "type": {"type": "string", "format": "uri-reference", "examples": ["about:blank"]},
-            "title": {"type": "string", "description": "the kind of problem"},
-            "status": {"type": "integer", "description": "the HTTP status"},
-            "detail": {"type": "string", "description": "the thing, and the rule that it breaks"},
-            "instance": {
-                "type": "string",
-                "description": "the path that was asked; empty where the server answered before any route",
-            },
-            "errors": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "required": [*of_each_error, "field", "reason"],
-                    "properties": {**of_each_error, "field": text, "reason": text},
-                },
-            },
-        },
-    }
+_SCHEMA = Path(__file__).with_name("problem_schema.json")
 
 
-def problem_response(status: int, told: Problem, *, instance: str = "", **more: Any) -> dict[str, Any]:
-    """A response of an operation: the schema and an example of its own status, with `more` members."""
+def problem_responses(own: Mapping[int, Problem], *, instance: str = "") -> dict[int | str, dict[str, Any]]:
+    """An operation's `responses`: its `own` problems, and what the server may answer instead. Of a status of
+    both, the example is the operation's, and the description says both."""
+    responses: dict[int | str, dict[str, Any]] = {}
+    for status, problem in sorted((_BY_SERVER | dict(own)).items()):
+        response = problem_response(status, problem, instance if status in own else "")
+        if status in own and status in _BY_SERVER:
+            response["description"] += f"; or {_BY_SERVER[status].meaning}"
+        responses[status] = response
+    return responses
+
+
+def problem_response(status: int, problem: Problem, instance: str) -> dict[str, Any]:
+    """The schema of a problem, and an example of this one; `instance`: the path that it is of."""
     example = {
         "type": "about:blank",
-        "title": told.title,
+        "title": problem.title,
         "status": status,
-        "detail": told.detail,
+        "detail": problem.detail,
         "instance": instance,
     }
-    content = {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example | more}
-    return {"description": told.meaning, "content": {PROBLEM_TYPE: content}}
+    if problem.errors:
+        example["errors"] = problem.errors
+    content = {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}
+    return {"description": problem.meaning, "content": {PROBLEM_TYPE: content}}
 
 
-def operations(description: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every (path, operation) of an OpenAPI description."""
-    for path, methods in description["paths"].items():
-        for operation in methods.values():
-            yield path, operation
+def problem_schema(of_each_error: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The schema `Problem`; `of_each_error`: what an element of `errors` has beside field and reason."""
+    schema: dict[str, Any] = json.loads(_SCHEMA.read_text("utf-8"))
+    error = schema["properties"]["errors"]["items"]
+    error["required"] += of_each_error or ()
+    error["properties"] |= of_each_error or {}
+    return schema
 
 
-def add_servers_own(operation: dict[str, Any]) -> None:
-    """Add what the server may answer instead of the operation. Where the operation has the status itself, it
-    keeps its example, and its description says both."""
-    responses: dict[str, Any] = operation["responses"]
-    for status, told in SERVERS_OWN.items():
-        if (own := responses.get(str(status))) is None:
-            responses[str(status)] = problem_response(status, told)
-        else:
-            meaning = f"{own['description']}; or {told.meaning}"
-            responses[str(status)] = {**own, "description": meaning}
+def extend_description(app: FastAPI, extend: Callable[[dict[str, Any]], None]) -> None:
+    """Let `extend` put into the description of `app` what FastAPI cannot derive."""
+    derive = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            extend(derive())
+        assert app.openapi_schema is not None
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -9,23 +9,13 @@ import pytest
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
-from services.api.access import session
-from services.api.accounting import routes as accounting
-from services.api.budgets import routes as budgets
-from services.api.catalog import routes as catalog
-from services.api.events import routes as events
-from services.api.incidents import channels
-from services.api.incidents import routes as incidents
+from services.api.app import PARTS
 from services.api.portal import assets
-from services.api.spend import routes as spend
 from spendmeter.contracts.series import DIMENSIONS
 
-MODULES = (
-    accounting, budgets, catalog, channels, events, incidents, session, spend,
-)  # fmt: skip
 ROUTES = [
     route
-    for module in MODULES
+    for module in PARTS
     for route in module.router.routes
     if isinstance(route, APIRoute) and route.response_model is not None
 ]
