@@ -14,9 +14,9 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from services.api.budgets.routes import SQL as BUDGETS
-from services.api.budgets.routes import PlainAmount
+from services.api.budgets.routes import PositiveAmount
 from services.api.database.transactions import TenantConnection
-from services.api.http.models import PlainDecimal, RequestBody
+from services.api.http.models import DecimalString, RequestBody
 from services.api.http.problems import HttpRefusal, invalid
 from spendmeter.contracts.money import plain
 from spendmeter.contracts.periods import Period
@@ -30,7 +30,7 @@ SQL = load_sql(Path(__file__).with_name("currency.sql"))
 class NextBudget(RequestBody):
     """What a budget is in the tenant's new currency."""
 
-    amount: PlainAmount
+    amount: PositiveAmount
 
 
 BudgetDecisions = dict[UUID, NextBudget | Literal["close"]]
@@ -43,7 +43,7 @@ class BudgetUnderTerms(BaseModel):
 
     id: UUID
     name: str
-    amount: PlainDecimal
+    amount: DecimalString
     currency: str
     period: Period
     says: str

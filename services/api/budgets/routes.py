@@ -16,7 +16,7 @@ from services.api.access.auth import Reader, Writer
 from services.api.accounting.routes import completeness
 from services.api.database.tenant import Tenant, read_tenant
 from services.api.database.transactions import TenantConnection, database_of
-from services.api.http.models import Complete, PlainDecimal, RequestBody, Text
+from services.api.http.models import Complete, DecimalString, RequestBody, Text
 from services.api.http.openapi import answers
 from services.api.http.problems import HttpRefusal, invalid, not_found
 from services.api.http.representation import Negotiated
@@ -49,7 +49,7 @@ def _in_known_dimensions(scope: dict[str, str]) -> dict[str, str]:
 
 Name = Annotated[Text, Field(min_length=1, max_length=200)]
 Scope = Annotated[dict[str, Annotated[Text, Field(max_length=256)]], AfterValidator(_in_known_dimensions)]
-PlainAmount = Annotated[str, AfterValidator(_positive), Field(examples=["5000"])]
+PositiveAmount = Annotated[str, AfterValidator(_positive), Field(examples=["5000"])]
 Percent = Annotated[Decimal, Field(gt=0, le=1000, max_digits=8, decimal_places=4)]
 Percents = Annotated[list[Percent], Field(min_length=1, max_length=THRESHOLDS_MAX)]
 
@@ -60,10 +60,10 @@ class NewBudget(RequestBody):
 
     name: Name
     filter: Scope = Field({}, description="dimension to value; empty = everything that the tenant spends")
-    amount: PlainAmount
+    amount: PositiveAmount
     period: Period = "month"
     thresholds_percent: Percents = Field(default=[Decimal(80), Decimal(100)])
-    next_amount: PlainAmount | Literal["close"] | None = None
+    next_amount: PositiveAmount | Literal["close"] | None = None
 
 
 class BudgetChange(RequestBody):
@@ -71,7 +71,7 @@ class BudgetChange(RequestBody):
 
     name: Name | None = None
     filter: Scope | None = None
-    amount: PlainAmount | None = None
+    amount: PositiveAmount | None = None
     period: Period | None = None
     thresholds_percent: Percents | None = None
 
@@ -80,7 +80,7 @@ class NextAmount(BaseModel):
     """What a change of the tenant's currency makes of a budget; an amount of null = it is closed then."""
 
     effective_from: datetime
-    amount: PlainDecimal | None
+    amount: DecimalString | None
     currency: str | None
 
 
@@ -90,19 +90,19 @@ class Budget(BaseModel):
     id: UUID
     name: str
     filter: dict[str, str]
-    amount: PlainDecimal
+    amount: DecimalString
     currency: str
     period: Period
-    thresholds_percent: list[PlainDecimal]
+    thresholds_percent: list[DecimalString]
     revision: int
     created_at: datetime
     updated_at: datetime
     period_start: datetime
     period_end: datetime
-    spent: PlainDecimal
-    of_which_provisional: PlainDecimal
-    remaining: PlainDecimal
-    percent: PlainDecimal
+    spent: DecimalString
+    of_which_provisional: DecimalString
+    remaining: DecimalString
+    percent: DecimalString
     next: NextAmount | None = None
 
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 from services.api.catalog.access import CatalogAccess
 from services.api.catalog.sql import SQL
 from services.api.events.receipt import read_event
-from services.api.http.models import PlainDecimal
+from services.api.http.models import DecimalString
 from spendmeter.contracts.events import UsageEvent
 from spendmeter.pricing.proposals.check import CheckedChange
 from spendmeter.pricing.proposals.reach import concerned, cost_changes, rate_all, reach_of
@@ -31,9 +31,9 @@ class CostChangeAnswer(BaseModel):
     """Effective cost of the events that were repriced, in one book currency."""
 
     currency: str
-    before: PlainDecimal
-    after: PlainDecimal
-    difference: PlainDecimal
+    before: DecimalString
+    after: DecimalString
+    difference: DecimalString
 
 
 class Effect(BaseModel):

@@ -13,7 +13,7 @@ import msgspec
 from pydantic import BaseModel, Field
 
 from services.api.events.receipt import read_event
-from services.api.http.models import PlainDecimal
+from services.api.http.models import DecimalString
 from spendmeter.contracts.events import EVENT_TYPE, UsageData, UsageEvent
 from spendmeter.contracts.money import total
 from spendmeter.contracts.rated import decode_lines
@@ -32,7 +32,7 @@ class AtStake(BaseModel):
     """What was booked at a bound, in one book currency."""
 
     currency: str
-    provisional: PlainDecimal
+    provisional: DecimalString
 
 
 class MissingAnswer(BaseModel):
@@ -87,7 +87,7 @@ class InboxItem(BaseModel):
     since: datetime = Field(description="the earliest minute of such usage, by the events' own time")
     events: int
     unpriced_events: int
-    usage: dict[str, PlainDecimal]
+    usage: dict[str, DecimalString]
     lacks: list[MissingAnswer]
     units: list[str] = Field(description="those without a price")
     reasons: list[str]

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from pydantic import BaseModel
 
-from services.api.http.models import PlainDecimal
+from services.api.http.models import DecimalString
 from spendmeter.contracts.catalog import (
     CatalogEntry,
     CatalogRecord,
@@ -61,20 +61,20 @@ class ReceiptLine(BaseModel):
     """
 
     unit: str
-    quantity: PlainDecimal | None
+    quantity: DecimalString | None
     status: str
     currency: str
     per: int
-    price: PlainDecimal | None
-    amount: PlainDecimal | None
-    contracted_price: PlainDecimal | None
-    contracted_amount: PlainDecimal | None
+    price: DecimalString | None
+    amount: DecimalString | None
+    contracted_price: DecimalString | None
+    contracted_amount: DecimalString | None
     contracted_currency: str
-    effective_price: PlainDecimal | None
-    effective_amount: PlainDecimal | None
-    book_list: PlainDecimal | None
-    book_contracted: PlainDecimal | None
-    book_effective: PlainDecimal | None
+    effective_price: DecimalString | None
+    effective_amount: DecimalString | None
+    book_list: DecimalString | None
+    book_contracted: DecimalString | None
+    book_effective: DecimalString | None
     multipliers: list[dict[str, Any]]
     entries: list[str]
     parent: str

@@ -19,7 +19,7 @@ from services.api.events import receipt
 from services.api.events.waiting import WAIT_S_MAX, Waiters, wait_s
 from services.api.http.cursors import decode_cursor, page
 from services.api.http.filters import FILTER_PARAMETERS, filters_of
-from services.api.http.models import Complete, PlainDecimal
+from services.api.http.models import Complete, DecimalString
 from services.api.http.openapi import answers
 from services.api.http.problems import HttpRefusal, invalid
 from services.api.http.representation import Negotiated
@@ -88,9 +88,9 @@ class Entry(BaseModel):
     catalog_version: int
     status: str
     currency: str
-    list: PlainDecimal
-    contracted: PlainDecimal
-    effective: PlainDecimal
+    list: DecimalString
+    contracted: DecimalString
+    effective: DecimalString
 
 
 class PricedEntry(Entry):

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, StringConstr
 
 from spendmeter.contracts.money import plain
 
-PlainDecimal = Annotated[Decimal, PlainSerializer(plain, return_type=str, when_used="json")]
+DecimalString = Annotated[Decimal, PlainSerializer(plain, return_type=str, when_used="json")]
 """An amount, a quantity or a percentage: Decimal inside, a plain decimal string in JSON."""
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from services.api.access.auth import Reader, Writer
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.http.cursors import decode_cursor, page
-from services.api.http.models import PlainDecimal, RequestBody, Text
+from services.api.http.models import DecimalString, RequestBody, Text
 from services.api.http.openapi import answers
 from services.api.http.problems import not_found
 from services.api.http.representation import Negotiated
@@ -32,7 +32,7 @@ class Figure(BaseModel):
     """One figure with its label: exact in `amount`, in `unit` (USD, USD/h), rounded in `text`."""
 
     label: str
-    amount: PlainDecimal
+    amount: DecimalString
     unit: str
     text: str
 
@@ -53,14 +53,14 @@ class Incident(BaseModel):
     """The names of the keys in `scope` and `top_contributor`, by id."""
     period_start: datetime | None
     period_end: datetime | None
-    threshold_percent: PlainDecimal | None
+    threshold_percent: DecimalString | None
     currency: str
-    amount: PlainDecimal
-    expected: PlainDecimal
-    rate_per_hour: PlainDecimal
-    peak_per_hour: PlainDecimal
-    expected_per_hour: PlainDecimal
-    of_which_provisional: PlainDecimal
+    amount: DecimalString
+    expected: DecimalString
+    rate_per_hour: DecimalString
+    peak_per_hour: DecimalString
+    expected_per_hour: DecimalString
+    of_which_provisional: DecimalString
     top_contributor: dict[str, Any]
     figures: list[Figure]
     summary: str

@@ -17,7 +17,7 @@ from services.api.database.tenant import Tenant, calendar_of, read_tenant
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.http.cursors import decode_cursor, digest_of, encode_cursor
 from services.api.http.filters import FILTER_PARAMETERS, dimensions_of, filters_of
-from services.api.http.models import Complete, PlainDecimal
+from services.api.http.models import Complete, DecimalString
 from services.api.http.openapi import answers
 from services.api.http.pretty import PRETTY
 from services.api.http.problems import invalid
@@ -67,12 +67,12 @@ class SpendRow(BaseModel):
     others: int = 0
     events: int = 0
     unpriced_events: int = 0
-    list: PlainDecimal = ZERO
-    contracted: PlainDecimal = ZERO
-    effective: PlainDecimal = ZERO
-    amount: PlainDecimal = ZERO
-    of_which_provisional: PlainDecimal = ZERO
-    usage: dict[str, PlainDecimal] = Field(default_factory=dict)
+    list: DecimalString = ZERO
+    contracted: DecimalString = ZERO
+    effective: DecimalString = ZERO
+    amount: DecimalString = ZERO
+    of_which_provisional: DecimalString = ZERO
+    usage: dict[str, DecimalString] = Field(default_factory=dict)
 
 
 class SeriesRow(SpendRow):
@@ -98,7 +98,7 @@ class Spend(Complete):
     from_: datetime = Field(alias="from")
     to: datetime
     measure: Measure
-    of_which_provisional: PlainDecimal
+    of_which_provisional: DecimalString
     unpriced_events: int
     totals: list[SpendRow]
     series: list[SeriesRow]
