@@ -7,6 +7,7 @@ through `quantised`, which says how it rounds; presentation rounds once more, in
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable
 from decimal import (
     ROUND_HALF_EVEN,
@@ -89,6 +90,14 @@ def total(amounts: Iterable[Decimal]) -> Decimal:
     for amount in amounts:
         result = EXACT.add(result, amount)
     return result
+
+
+def totals(amounts: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
+    """The exact sum of each name's amounts."""
+    found: dict[str, Decimal] = defaultdict(lambda: ZERO)
+    for name, amount in amounts:
+        found[name] = EXACT.add(found[name], amount)
+    return dict(found)
 
 
 def plain(amount: Decimal) -> str:

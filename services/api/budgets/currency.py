@@ -21,8 +21,7 @@ from services.api.http.problems import HttpRefusal, invalid
 from spendmeter.contracts.money import plain
 from spendmeter.contracts.periods import Period
 from spendmeter.platform.sql import load_sql
-from spendmeter.pricing.proposals.terms_change import TermsChange
-from spendmeter.pricing.proposals.terms_wording import describe_budget
+from spendmeter.pricing.proposals.terms_change import TermsChange, describe_budget
 
 SQL = load_sql(Path(__file__).with_name("currency.sql"))
 

@@ -23,8 +23,7 @@ from services.api.catalog.proposals import (
     read_proposal,
 )
 from services.api.catalog.propose import refused
-from services.api.catalog.review import Review, review_of
-from services.api.catalog.terms_review import TermsReview, review_terms
+from services.api.catalog.review import Review, review_of, terms_answer
 from services.api.http.models import RequestBody
 from services.api.http.openapi import answers
 from services.api.http.problems import HttpRefusal
@@ -34,7 +33,7 @@ from spendmeter.platform.catalog_store import Outdated, record
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.proposals.additions import additions, attributed
 from spendmeter.pricing.proposals.check import CheckedChange, check
-from spendmeter.pricing.proposals.snapshot import CatalogSnapshot
+from spendmeter.pricing.proposals.terms_change import TermsChange
 
 ATTEMPTS_MAX = 5
 """Approvals that lost the race to another publication and are checked again."""
@@ -59,13 +58,11 @@ async def approve(access: AdminAccess, id: int, approval: Approval) -> Proposal:
     """Bring a proposal into force, checked against what stands now; within 2 s every rating worker prices
     usage with it. What is booked keeps its price: `review.effect` says how much that is."""
     for _ in range(ATTEMPTS_MAX):
-        snapshot, now = await access.books.newest(), datetime.now(UTC)
+        now = datetime.now(UTC)
         async with access.reading() as connection:
             row = await read_proposal(connection, id)
         check_is_open(row)
-        change, terms = await _checked(access, snapshot, row, now)
-        proposed, review = Proposal(**row).review, review_of(change)
-        review.impact, review.not_taken = proposed.impact, proposed.not_taken  # of the day it was proposed
+        change, review, terms = await _review_again(access, row, now)
         _check_confirmed(review, approval)
         review.effect = await effect_of(access, change, now)
         try:
@@ -77,18 +74,22 @@ async def approve(access: AdminAccess, id: int, approval: Approval) -> Proposal:
     raise HttpRefusal(409, "Busy", "other publications came first each time: try again")
 
 
-async def _checked(
-    access: CatalogAccess, snapshot: CatalogSnapshot, row: Any, now: datetime
-) -> tuple[CheckedChange, list[TermsReview]]:
-    """What the proposal adds to what stands now. Raises HttpRefusal (422)."""
-    stated = _decode_entries(row["entries"])
+async def _review_again(
+    access: CatalogAccess, row: Any, now: datetime
+) -> tuple[CheckedChange, Review, list[TermsChange]]:
+    """What the proposal changes in what stands now. Raises HttpRefusal (422)."""
+    snapshot = await access.books.newest()
     try:
+        stated = _decode_entries(row["entries"])
         added = additions(snapshot, stated, as_tenant=access.as_tenant, source=row["name"], now=now)
         added = attributed(added, by=row["proposed_by"], note=row["note"], now=now)
         change = await asyncio.to_thread(check, snapshot, added, access.as_tenant)
-        return change, await review_terms(access.database, change, now)
+        review, terms = await review_of(access.database, change, now)
     except CatalogError as error:
         raise refused(error, snapshot, access.as_tenant) from None
+    proposed = Proposal(**row).review
+    review.impact, review.not_taken = proposed.impact, proposed.not_taken  # of the day it was proposed
+    return change, review, terms
 
 
 def _check_confirmed(review: Review, approval: Approval) -> None:
@@ -102,7 +103,7 @@ async def _put_in_force(
     access: CatalogAccess,
     row: Any,
     change: CheckedChange,
-    terms: Sequence[TermsReview],
+    terms: Sequence[TermsChange],
     review: Review,
     approval: Approval,
 ) -> Proposal:
@@ -112,16 +113,8 @@ async def _put_in_force(
     async with access.writing() as connection:
         version = await record(connection, change.added, by=by, note=note, base=change.snapshot.version)
         assert version is not None, "additions refuses what adds nothing"
-        settled = await settle_budgets(
-            connection,
-            [each.change for each in terms],
-            approval.budgets,
-            version=version,
-            by=by,
-            now=datetime.now(UTC),
-        )
-        review.terms = [
-            each.answer.model_copy(update={"budgets": settled[each.change.tenant]}) for each in terms
-        ]
+        now = datetime.now(UTC)
+        settled = await settle_budgets(connection, terms, approval.budgets, version=version, by=by, now=now)
+        review.terms = [terms_answer(each, settled[each.tenant]) for each in terms]
         dumped = review.model_dump(mode="json")
         return await decide(connection, row["id"], "approved", by, approval.reason, version, dumped)

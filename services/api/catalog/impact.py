@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import asyncpg
-import msgspec
 from pydantic import BaseModel, Field
 
 from services.api.catalog.access import CatalogAccess
@@ -18,8 +18,9 @@ from services.api.catalog.sql import SQL
 from services.api.events.receipt import read_event
 from services.api.http.models import DecimalString
 from spendmeter.contracts.events import UsageEvent
+from spendmeter.contracts.money import EXACT, ZERO
 from spendmeter.pricing.proposals.check import CheckedChange
-from spendmeter.pricing.proposals.reach import concerned, cost_changes, rate_all, reach_of
+from spendmeter.pricing.proposals.reach import concerned, costs, rate_all, reach_of
 
 IMPACT_DAYS = 30
 IMPACT_EVENTS_MAX = 20_000
@@ -27,7 +28,7 @@ IMPACT_SECONDS_MAX = 8.0
 _DAY = timedelta(days=1)
 
 
-class CostChangeAnswer(BaseModel):
+class CostChange(BaseModel):
     """Effective cost of the events that were repriced, in one book currency."""
 
     currency: str
@@ -59,7 +60,7 @@ class Impact(BaseModel):
     reached: datetime
     events: int | None
     repriced: int
-    amounts: list[CostChangeAnswer]
+    amounts: list[CostChange]
     statuses_before: dict[str, int]
     statuses_after: dict[str, int]
 
@@ -86,13 +87,22 @@ async def impact_of(access: CatalogAccess, change: CheckedChange, now: datetime)
         reached=reached,
         events=count,
         repriced=len(events),
-        amounts=[CostChangeAnswer(**msgspec.structs.asdict(each)) for each in cost_changes(before, after)],
+        amounts=_cost_changes(costs(before), costs(after)),
         statuses_before=Counter(rating.status for rating in before),
         statuses_after=Counter(rating.status for rating in after),
     )
     if len(named) != len(affected):
         count = await deadline.count(named, since)
     return impact, _effect(count, since)
+
+
+def _cost_changes(before: Mapping[str, Decimal], after: Mapping[str, Decimal]) -> list[CostChange]:
+    found = []
+    for currency in sorted({*before, *after}):
+        old, new = before.get(currency, ZERO), after.get(currency, ZERO)
+        difference = EXACT.subtract(new, old)
+        found.append(CostChange(currency=currency, before=old, after=new, difference=difference))
+    return found
 
 
 def _since(now: datetime) -> datetime:

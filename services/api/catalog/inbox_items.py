@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from services.api.events.receipt import read_event
 from services.api.http.models import DecimalString
 from spendmeter.contracts.events import EVENT_TYPE, UsageData, UsageEvent
-from spendmeter.contracts.money import total
+from spendmeter.contracts.money import totals
 from spendmeter.contracts.rated import decode_lines
 from spendmeter.pricing.explain import naming
 from spendmeter.pricing.missing import Kind, Missing, missing
@@ -47,27 +47,6 @@ class MissingAnswer(BaseModel):
     quote: str = ""
 
 
-class NeighbourAnswer(BaseModel):
-    """Something that has a price, and why it is taken to be like this."""
-
-    provider: str
-    sku: str
-    reason: str
-
-
-class DraftAnswer(BaseModel):
-    """A price file to begin with: POST `text` to /v1/catalog/proposals?name=`name`&replace=`replace`, as it
-    is or edited."""
-
-    kind: Literal["alias", "price"] = Field(
-        description="alias: one more name of a model; price: a price list"
-    )
-    says: str
-    name: str
-    text: str
-    replace: bool = False
-
-
 class InboxItem(BaseModel):
     """Usage of the last 90 days that was booked at a bound or without an amount. `events` include what the
     same minutes saw of it with a price; what unpriced events cost is not known, so they are counted.
@@ -93,10 +72,8 @@ class InboxItem(BaseModel):
     reasons: list[str]
     kept: str = ""
     at_stake: list[AtStake]
-    nearest: list[NeighbourAnswer]
-    proposal: DraftAnswer | None = Field(
-        description="null where nothing near has a price, or none is missing"
-    )
+    nearest: list[Neighbour]
+    proposal: Draft | None = Field(description="null where nothing near has a price, or none is missing")
 
 
 class UnknownUnit(BaseModel):
@@ -173,6 +150,8 @@ def inbox_item(
     used = UsageData(provider=provider, sku=sku, usage={})
     near, file = _ways_out(used, rows[0]["tenant"], lacks, book, as_tenant, now)
     first_seen = min(row["first_seen"] for row in rows)
+    at_stake = sorted(totals((row["currency"], row["provisional"]) for row in rows).items())
+    quantities = (item for row in rows for item in _decode_usage(row["usage"]).items())
     return InboxItem(
         state="open" if lacks else "booked",
         provider=provider,
@@ -185,24 +164,19 @@ def inbox_item(
         since=min(row["earliest"] for row in rows),
         events=sum(row["events"] for row in rows),
         unpriced_events=sum(row["unpriced_events"] for row in rows),
-        usage=_usage(rows),
+        usage=totals((unit, Decimal(quantity)) for unit, quantity in quantities),
         lacks=[MissingAnswer(**msgspec.structs.asdict(lack)) for lack in lacks],
         units=sorted({lack.unit for lack in lacks if lack.unit}),
         reasons=sorted({lack.says for lack in lacks}),
         kept="" if lacks else _kept(rows),
-        at_stake=_at_stake(rows),
-        nearest=[NeighbourAnswer(**msgspec.structs.asdict(each)) for each in near],
-        proposal=DraftAnswer(**msgspec.structs.asdict(file)) if file else None,
+        at_stake=[AtStake(currency=currency, provisional=amount) for currency, amount in at_stake],
+        nearest=near,
+        proposal=file,
     )
 
 
 def _ways_out(
-    used: UsageData,
-    tenant: str,
-    lacks: Iterable[Missing],
-    book: PriceBook,
-    as_tenant: str,
-    now: datetime,
+    used: UsageData, tenant: str, lacks: Iterable[Missing], book: PriceBook, as_tenant: str, now: datetime
 ) -> tuple[list[Neighbour], Draft | None]:
     """What is near what has no price, and the file to begin with."""
     units = frozenset(lack.unit for lack in lacks if lack.kind in _NO_PRICE)
@@ -218,21 +192,6 @@ def _ways_out(
     )
     near = nearest(book, unpriced)
     return near, draft(book, unpriced, near, as_tenant, now)
-
-
-def _usage(rows: Iterable[Any]) -> dict[str, Decimal]:
-    usage: dict[str, Decimal] = defaultdict(Decimal)
-    for row in rows:
-        for unit, quantity in _decode_usage(row["usage"]).items():
-            usage[unit] = total([usage[unit], Decimal(quantity)])
-    return usage
-
-
-def _at_stake(rows: Iterable[Any]) -> list[AtStake]:
-    amounts: dict[str, list[Decimal]] = defaultdict(list)
-    for row in rows:
-        amounts[row["currency"]].append(row["provisional"])
-    return [AtStake(currency=currency, provisional=total(of)) for currency, of in sorted(amounts.items())]
 
 
 def _kept(rows: Sequence[Any]) -> str:

@@ -13,9 +13,8 @@ from fastapi import APIRouter, Query, Request, Response
 from services.api.catalog.access import AdminAccess, CatalogAccess
 from services.api.catalog.impact import impact_of
 from services.api.catalog.proposals import ID_MAX, PROPOSALS_PATH, Proposal, read_proposal
-from services.api.catalog.review import Review, not_taken_answers, review_of
+from services.api.catalog.review import Review, review_of
 from services.api.catalog.sql import SQL
-from services.api.catalog.terms_review import review_terms
 from services.api.http.models import Text
 from services.api.http.openapi import answers
 from services.api.http.problems import HttpRefusal
@@ -25,6 +24,7 @@ from spendmeter.pricing.catalog.read import read_prices
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.proposals.additions import additions
 from spendmeter.pricing.proposals.check import check
+from spendmeter.pricing.proposals.not_taken import fields_not_taken
 from spendmeter.pricing.proposals.refusals import replacing_helps, with_entries_named
 from spendmeter.pricing.proposals.snapshot import CatalogSnapshot
 
@@ -135,13 +135,12 @@ async def _reviewed(
             now=now,
         )
         change = await asyncio.to_thread(check, snapshot, added, access.as_tenant)
-        review = review_of(change)
-        review.terms = [each.answer for each in await review_terms(access.database, change, now)]
+        review, _ = await review_of(access.database, change, now)
         review.impact, review.effect = await impact_of(access, change, now)
     except CatalogError as error:
         helps = not file.replace and replacing_helps(error, snapshot, stated)
         raise refused(error, snapshot, access.as_tenant, places, "replace" if helps else "") from None
-    review.not_taken = not_taken_answers(not_taken)
+    review.not_taken = fields_not_taken(not_taken)
     return added, review
 
 

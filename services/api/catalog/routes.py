@@ -4,21 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from services.api.catalog import (
-    approve,
-    comparisons,
-    dropped,
-    inbox,
-    models,
-    proposals,
-    propose,
-    publication,
-    terms,
-)
+from services.api.catalog import approve, dropped, inbox, models, proposals, propose, publications, terms
 
-FILE_PATHS = (proposals.PROPOSALS_PATH, comparisons.CONSENSUS_PATH)
+FILE_PATHS = (proposals.PROPOSALS_PATH, publications.CONSENSUS_PATH)
 """Whose body is a price file."""
 
 router = APIRouter()
-for module in (models, terms, comparisons, proposals, propose, approve, inbox, dropped, publication):
+for module in (publications, models, terms, proposals, propose, approve, inbox, dropped):
     router.include_router(module.router)

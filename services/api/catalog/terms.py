@@ -29,8 +29,7 @@ class TermsAnswer(BaseModel):
 
 @router.get("/v1/catalog/terms", responses=answers("terms"))
 async def get_terms(
-    access: AnyAccess,
-    history: Annotated[bool, Query(description="with those that were withdrawn")] = False,
+    access: AnyAccess, history: Annotated[bool, Query(description="with those that were withdrawn")] = False
 ) -> TermsAnswer:
     """What is agreed with a tenant, through time; with every tenant, for an operator who names none."""
     snapshot, now = await access.books.newest(), datetime.now(UTC)

@@ -1,4 +1,5 @@
-"""What a price file, or the withdrawal of entries, adds to the catalog."""
+"""What a price file adds to the catalog and takes the place of, and who may state and withdraw what: a tenant
+its own prices, an operator everything."""
 
 from __future__ import annotations
 
@@ -7,10 +8,18 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from spendmeter.contracts.catalog import CatalogEntry, Model, TenantTerms, Withdrawal
+from spendmeter.contracts.catalog import (
+    Adjustment,
+    CatalogEntry,
+    Model,
+    PeriodTerm,
+    Price,
+    TenantTerms,
+    Withdrawal,
+)
 from spendmeter.contracts.entry_ids import identified, with_free_revision
 from spendmeter.pricing.conditions import CatalogError
-from spendmeter.pricing.proposals.permissions import check_may_state, check_may_withdraw
+from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.proposals.snapshot import CatalogSnapshot, subject_of
 from spendmeter.pricing.visibility import EVERYBODY
 
@@ -35,13 +44,13 @@ def additions(
         if not isinstance(entry, Withdrawal) and not _is_heading(entry, snapshot, as_tenant)
     ]
     for entry in kept:
-        check_may_state(entry, as_tenant, snapshot.book)
+        _check_may_state(entry, as_tenant, snapshot.book)
     fresh = {entry.id: entry for entry in (with_free_revision(each, snapshot.withdrawn_by) for each in kept)}
     if replaces:
         about = {key for entry in kept for key in snapshot.ids_about.get(subject_of(entry), ())}
         ending |= about - fresh.keys()
     for key in sorted(ending):
-        check_may_withdraw(snapshot, key, as_tenant)
+        _check_may_withdraw(snapshot, key, as_tenant)
     new: list[CatalogEntry] = [entry for key, entry in fresh.items() if key not in snapshot.entries]
     _check_one_of_terms(snapshot, new, ending)
     if ending:
@@ -61,6 +70,48 @@ def _is_heading(entry: CatalogEntry, snapshot: CatalogSnapshot, as_tenant: str) 
         and not (entry.aliases or entry.match or entry.unless or entry.family or entry.retired)
         and (as_tenant != EVERYBODY or subject_of(entry) in snapshot.ids_about)
     )
+
+
+def _check_may_state(entry: CatalogEntry, as_tenant: str, book: PriceBook) -> None:
+    """Raises CatalogError for an entry that is not the tenant's to state."""
+    if as_tenant == EVERYBODY:
+        return
+    kind = type(entry).__name__.removesuffix("Entry").lower()
+    if not isinstance(entry, Price | Adjustment | PeriodTerm):
+        raise CatalogError(f"a {kind} is everybody's: an operator proposes it, not tenant {as_tenant}")
+    if entry.tenant != as_tenant or entry.layer == "public":
+        raise CatalogError(
+            f"{kind} of {entry.provider}: tenant {as_tenant} states prices of its own alone; write "
+            f'tenant = "{as_tenant}" and layer = "organisation" (or "contract")'
+        )
+    if entry.contract and entry.contract not in book.agreement(as_tenant).contracts:
+        raise CatalogError(
+            f"{kind} of {entry.provider}: tenant {as_tenant} has no contract {entry.contract!r}; an operator "
+            "states a tenant's terms"
+        )
+    if isinstance(entry, Price):
+        _check_is_no_alias(entry, book)
+
+
+def _check_is_no_alias(price: Price, book: PriceBook) -> None:
+    _, model, _ = book.meaning("", price.provider, price.sku)
+    if model and model.owner != model.by == price.sku.lower():
+        raise CatalogError(
+            f"price of {price.provider}/{price.sku}: entries {price.id} and {model.entry} both claim the "
+            f"name, which is an alias of {model.owner}: state the price of that"
+        )
+
+
+def _check_may_withdraw(snapshot: CatalogSnapshot, id: str, as_tenant: str) -> None:
+    """Raises CatalogError for an entry that is not in force, or not the tenant's to withdraw; one of
+    another tenant's is refused as if there were none."""
+    entry = snapshot.entries.get(id)
+    if entry is None or (as_tenant != EVERYBODY and entry.tenant not in ("", as_tenant)):
+        raise CatalogError(f"there is no entry {id!r} to withdraw")
+    if snapshot.withdrawn_by[id]:
+        raise CatalogError(f"entry {id} is withdrawn already")
+    if as_tenant not in (EVERYBODY, entry.tenant):
+        raise CatalogError(f"entry {id} is everybody's: an operator withdraws it, not tenant {as_tenant}")
 
 
 def _check_one_of_terms(

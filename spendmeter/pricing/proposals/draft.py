@@ -6,23 +6,18 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
-from msgspec import Struct
 from msgspec.structs import replace
 
 from spendmeter.contracts.catalog import Model, Price
 from spendmeter.pricing.catalog.files import Header, ModelLine, Rates
 from spendmeter.pricing.conditions import specificity
 from spendmeter.pricing.price_book import PriceBook
-from spendmeter.pricing.proposals.nearest import (
-    Neighbour,
-    UnpricedSku,
-    is_everybodys_list_price,
-    same_model,
-)
+from spendmeter.pricing.proposals.nearest import Neighbour, UnpricedSku, is_everybodys_list_price, same_model
 from spendmeter.pricing.visibility import EVERYBODY
 
 NAME_MAX = 190
@@ -30,9 +25,12 @@ _NOT_IN_YAML = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 """What JSON may hold as it is, and YAML reads as the end of a line or not at all."""
 
 
-class Draft(Struct, frozen=True, kw_only=True):
-    """A price file to propose, as it is or edited. alias: one more name of a model, whose entry it replaces;
-    price: a price list."""
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A price file to begin with: propose `text` under `name`, with `replace`, as it is or edited.
+
+    alias: one more name of a model; price: a price list.
+    """
 
     kind: Literal["alias", "price"]
     says: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from msgspec import Struct
@@ -30,7 +31,8 @@ class UnpricedSku(Struct, frozen=True, kw_only=True):
     """Those without a price."""
 
 
-class Neighbour(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Neighbour:
     """Something that has a price, and why it is taken to be like what has none."""
 
     provider: str

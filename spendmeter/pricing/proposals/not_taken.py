@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-
-from msgspec import Struct
+from dataclasses import dataclass
 
 MODELS_SHOWN_MAX = 100
 
 
-class FieldNotTaken(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class FieldNotTaken:
     """A field that is not taken over: it may be a price that the catalog cannot express. `of`: the first by
     name of its `models`."""
 

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from decimal import Decimal, Inexact
 from typing import Literal, NamedTuple
 
-from msgspec import Struct
-
-from spendmeter.contracts.catalog import (
-    Adjustment,
-    CalendarEntry,
-    CatalogEntry,
-    FxRate,
-    Model,
-    PeriodTerm,
-    Price,
-    TenantTerms,
-    UnitEntry,
-    Withdrawal,
-)
+from spendmeter.contracts import catalog
+from spendmeter.contracts.catalog import CatalogEntry
 from spendmeter.contracts.events import UsageData, UsageEvent
-from spendmeter.contracts.money import EXACT, total
+from spendmeter.contracts.money import totals
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.engine import Rating, rate
 from spendmeter.pricing.price_book import PriceBook
@@ -38,28 +26,31 @@ class Reach(NamedTuple):
 
 def reach_of(entries: Mapping[str, CatalogEntry], added: Iterable[CatalogEntry]) -> set[Reach]:
     """What a change concerns. `entries`: those before it by id, of which it may withdraw some."""
-    withdrawn = [entries[key] for entry in added if isinstance(entry, Withdrawal) for key in entry.entries]
-    stated = [entry for entry in added if not isinstance(entry, Withdrawal)]
-    return {*_reach(stated), *_reach(withdrawn, withdrawn=True)}
+    found: set[Reach] = set()
+    for entry in added:
+        if isinstance(entry, catalog.Withdrawal):
+            found.update(*(_reach(entries[key], withdrawn=True) for key in entry.entries))
+        else:
+            found.update(_reach(entry))
+    return found
 
 
-def _reach(entries: Iterable[CatalogEntry], withdrawn: bool = False) -> Iterator[Reach]:
-    for entry in entries:
-        match entry:
-            case Price() | Model():
-                yield Reach(provider=entry.provider.lower(), sku=entry.sku.lower())
-            case Adjustment():
-                yield Reach(provider=entry.provider.lower())
-            case FxRate():
-                yield Reach(currency=entry.quote)
-            case TenantTerms():
-                yield Reach(tenant=entry.tenant)
-            case PeriodTerm():
-                pass  # trued up by the ledger; no event's own price
-            case CalendarEntry() | UnitEntry(parent=None) if not withdrawn:
-                pass  # nothing is priced by it but what is stated with it
-            case _:
-                yield Reach()
+def _reach(entry: CatalogEntry, withdrawn: bool = False) -> Iterator[Reach]:
+    match entry:
+        case catalog.Price() | catalog.Model():
+            yield Reach(provider=entry.provider.lower(), sku=entry.sku.lower())
+        case catalog.Adjustment():
+            yield Reach(provider=entry.provider.lower())
+        case catalog.FxRate():
+            yield Reach(currency=entry.quote)
+        case catalog.TenantTerms():
+            yield Reach(tenant=entry.tenant)
+        case catalog.PeriodTerm():
+            pass  # trued up by the ledger; no event's own price
+        case catalog.CalendarEntry() | catalog.UnitEntry(parent=None) if not withdrawn:
+            pass  # nothing is priced by it but what is stated with it
+        case _:
+            yield Reach()
 
 
 def concerned(
@@ -78,15 +69,6 @@ def concerned(
     return "sibling" if by_sibling else None
 
 
-class CostChange(Struct, frozen=True, kw_only=True):
-    """What the same events cost in one book currency, effective."""
-
-    currency: str
-    before: Decimal
-    after: Decimal
-    difference: Decimal
-
-
 def rate_all(events: Iterable[UsageEvent], book: PriceBook) -> list[Rating]:
     """What events that are booked would cost by another book. Raises CatalogError where an amount would have
     more digits than money has: the book that booked them could."""
@@ -101,14 +83,6 @@ def rate_all(events: Iterable[UsageEvent], book: PriceBook) -> list[Rating]:
     return ratings
 
 
-def cost_changes(before: Sequence[Rating], after: Sequence[Rating]) -> list[CostChange]:
-    """By currency, in alphabetical order."""
-    found = []
-    for currency in sorted({rating.currency for rating in (*before, *after)}):
-        old, new = (
-            total(rating.effective for rating in ratings if rating.currency == currency)
-            for ratings in (before, after)
-        )
-        difference = EXACT.subtract(new, old)
-        found.append(CostChange(currency=currency, before=old, after=new, difference=difference))
-    return found
+def costs(ratings: Iterable[Rating]) -> dict[str, Decimal]:
+    """What they come to, effective, by book currency."""
+    return totals((rating.currency, rating.effective) for rating in ratings)

@@ -7,31 +7,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from spendmeter.contracts.catalog import (
-    Adjustment,
-    CalendarEntry,
-    CatalogEntry,
-    Model,
-    PeriodTerm,
-    Price,
-    Provider,
-    TenantTerms,
-    UnitEntry,
-    Withdrawal,
-)
+from spendmeter.contracts import catalog
+from spendmeter.contracts.catalog import CatalogEntry
 from spendmeter.contracts.entry_ids import published
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.visibility import Viewer, viewer
 
 _SUBJECT_FIELDS: dict[type, tuple[str, ...]] = {
-    Price: ("layer", "tenant", "contract", "provider", "sku"),
-    Adjustment: ("layer", "tenant", "contract", "provider", "name"),
-    PeriodTerm: ("layer", "tenant", "contract", "provider", "effect"),
-    Model: ("provider", "sku"),
-    Provider: ("provider",),
-    UnitEntry: ("unit",),
-    CalendarEntry: ("name",),
-    TenantTerms: ("tenant", "effective_from"),
+    catalog.Price: ("layer", "tenant", "contract", "provider", "sku"),
+    catalog.Adjustment: ("layer", "tenant", "contract", "provider", "name"),
+    catalog.PeriodTerm: ("layer", "tenant", "contract", "provider", "effect"),
+    catalog.Model: ("provider", "sku"),
+    catalog.Provider: ("provider",),
+    catalog.UnitEntry: ("unit",),
+    catalog.CalendarEntry: ("name",),
+    catalog.TenantTerms: ("tenant", "effective_from"),
 }
 Subject = tuple[str, ...]
 
@@ -58,7 +48,7 @@ class CatalogSnapshot:
         """Every id, and by what it was withdrawn: nothing = it is in force."""
         found: dict[str, list[str]] = {key: [] for key in self.entries}
         for entry in self.entries.values():
-            for key in entry.entries if isinstance(entry, Withdrawal) else ():
+            for key in entry.entries if isinstance(entry, catalog.Withdrawal) else ():
                 found[key].append(entry.id)
         return found
 

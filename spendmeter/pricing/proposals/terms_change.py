@@ -1,11 +1,13 @@
-"""What a change of a tenant's terms is and when it may be, decided from two timelines."""
+"""What a change of a tenant's terms is, when it may be, and what it means for periods and budgets."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+from spendmeter.contracts.periods import Period
 from spendmeter.contracts.terms import NOTICE, Stretch, Terms, Timeline, changes_at
 from spendmeter.pricing.conditions import CatalogError
 
@@ -88,7 +90,7 @@ def _check_starts(tenant: str, before: Timeline, after: Timeline, now: datetime)
         if start != line.bounds("month", start)[0]:
             raise CatalogError(
                 f"terms of {tenant}: {_differences(last.terms, stretch.terms)} at the start of a month of "
-                f"the zone that holds until then ({last.terms.zone.key}), not on {utc_text(start)}: "
+                f"the zone that holds until then ({last.terms.zone.key}), not on {_utc(start)}: "
                 f"state {_allowed(line, max(now, start - timedelta(days=31)))}"
             )
 
@@ -129,9 +131,55 @@ def _differences(old: Terms, new: Terms) -> str:
 
 
 def _allowed(timeline: Timeline, now: datetime) -> str:
-    return "effective_from = " + ", or ".join(map(utc_text, changes_at(timeline, now + NOTICE)))
+    return "effective_from = " + ", or ".join(map(_utc, changes_at(timeline, now + NOTICE)))
 
 
-def utc_text(at: datetime) -> str:
+def _utc(at: datetime) -> str:
     """The instant as price files write it."""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def describe_change(change: TermsChange) -> Iterator[str]:
+    """What the change means, for whoever is to confirm it."""
+    if change.at is None:
+        yield f"{_counting(change.tenant, change.new)}, for all time: nothing is booked yet"
+    elif not change.begins:
+        beyond = f"beyond {_utc(change.at)} too: nothing changes then"
+        yield f"{_counting(change.tenant, change.new)}, {beyond}"
+    for start in change.begins:
+        yield from _describe_beginning(change, start)
+    if change.taken_back:
+        yield "the change of currency that was decided is taken back, and budgets stay as they are"
+
+
+def _describe_beginning(change: TermsChange, start: datetime) -> Iterator[str]:
+    """What it means that other terms begin at an instant."""
+    old, new = change.after.at(start - INSTANT), change.after.at(start)
+    until = f"until then in {old.currency}, with days of {old.zone.key}"
+    yield f"from {_utc(start)} on {_counting(change.tenant, new)}; {until}"
+    yield f"what is used before then stays in {old.currency}, however late it comes; its month ends there"
+    first, end = change.after.bounds("day", start)
+    whole = change.after.bounds("day", end)
+    if difference := (end - first) - (whole[1] - whole[0]):
+        hours = abs(difference) / timedelta(hours=1)
+        length = "shorter" if difference < timedelta() else "longer"
+        yield f"the first day and month of {new.zone.key} are {hours:g} h {length} than others"
+
+
+def _counting(tenant: str, terms: Terms) -> str:
+    return f"{tenant} counts in {terms.currency}, with days of {terms.zone.key}"
+
+
+def describe_budget(change: TermsChange, period: Period, amount: str, currency: str, now: datetime) -> str:
+    """What becomes of one budget's running period."""
+    at = change.currency_at or change.at
+    if at is None or at <= now:
+        return f"{amount} {currency} a {period}: its period begins anew in {change.new.currency}"
+    if not change.begins:
+        return f"{amount} {currency} a {period}: stays as it is"
+    start = change.after.bounds(period, at - INSTANT)[0]
+    end = change.after.bounds(period, at)[1]
+    return (
+        f"{amount} {currency} a {period}: the period from {_utc(start)} ends on {_utc(at)} in "
+        f"{currency}, the next one runs until {_utc(end)}"
+    )

@@ -9,8 +9,7 @@ import pytest
 
 from spendmeter.contracts.terms import Terms, Timeline
 from spendmeter.pricing.conditions import CatalogError
-from spendmeter.pricing.proposals.terms_change import terms_change
-from spendmeter.pricing.proposals.terms_wording import describe_budget, describe_change
+from spendmeter.pricing.proposals.terms_change import describe_budget, describe_change, terms_change
 
 BERLIN, NEW_YORK, KOLKATA = ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York"), ZoneInfo("Asia/Kolkata")
 DOLLARS, EUROS = Terms(zone=BERLIN), Terms(currency="EUR", zone=BERLIN)

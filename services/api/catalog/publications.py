@@ -1,4 +1,5 @@
-"""What changed between two publications, and where another catalog states other prices than this one."""
+"""Publications of the catalog: which is in force, what changed between two, and where another source states
+other prices."""
 
 from __future__ import annotations
 
@@ -7,10 +8,9 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from services.api.catalog.access import AnyAccess
-from services.api.catalog.review import FieldNotTakenAnswer, not_taken_answers
 from services.api.catalog.sql import SQL
 from services.api.database.transactions import TenantConnection
 from services.api.http.models import Text
@@ -20,6 +20,7 @@ from services.api.http.representation import Negotiated
 from spendmeter.contracts.catalog import Price, decode_catalog
 from spendmeter.pricing.catalog.read import read_prices
 from spendmeter.pricing.conditions import CatalogError
+from spendmeter.pricing.proposals.not_taken import FieldNotTaken, fields_not_taken
 from spendmeter.pricing.proposals.snapshot import CatalogSnapshot
 from spendmeter.pricing.review import changes, consensus, told
 
@@ -27,6 +28,15 @@ CHANGES_MAX = 10_000
 CONSENSUS_PATH = "/v1/catalog/consensus"
 
 router = APIRouter(tags=["catalog"], route_class=Negotiated)
+
+
+class PublicationAnswer(BaseModel):
+    """The publication in force; `version` 0 = none yet."""
+
+    version: int
+    entries: int
+    published_at: AwareDatetime | None
+    note: str
 
 
 class PriceChanges(BaseModel):
@@ -47,7 +57,17 @@ class ConsensusReport(BaseModel):
     only_theirs: list[str]
     disagreements_total: int
     disagreements: list[dict[str, Any]]
-    not_taken: list[FieldNotTakenAnswer] = Field(description="fields of theirs that were not compared")
+    not_taken: list[FieldNotTaken] = Field(description="fields of theirs that were not compared")
+
+
+@router.get("/v1/catalog/publication", responses=answers("publication"))
+async def get_publication(access: AnyAccess) -> PublicationAnswer:
+    """Which price catalog is in force."""
+    async with access.database.reading("", share=access.caller.tenant) as connection:
+        row = await connection.fetchrow(SQL["publication"])
+    if row is None:
+        return PublicationAnswer(version=0, entries=0, published_at=None, note="")
+    return PublicationAnswer(**row)
 
 
 @router.get("/v1/catalog/changes", responses=answers("price_changes"))
@@ -128,5 +148,5 @@ def _consensus(
         only_theirs=unknown,
         disagreements_total=len(found),
         disagreements=[told(each) for each in found[:CHANGES_MAX]],
-        not_taken=not_taken_answers(not_taken),
+        not_taken=fields_not_taken(not_taken),
     )
