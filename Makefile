@@ -4,6 +4,8 @@ HOST_PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python;
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 PY := .venv/bin/python
 SPENDMETER := ./bin/spendmeter
+# tests wait more than they compute, yet each worker may run a whole system beside the other's (docs/testing.md)
+WORKERS ?= 2
 PORTAL := services/api/portal
 
 .PHONY: help up down clean install install-test test lint format kill hardship bench-flow bench-ledger bench-rating parity lock
@@ -61,7 +63,7 @@ install-test: install .venv/test.stamp
 	@mkdir -p .spendmeter && touch $@
 
 test: install-test lint
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n $(WORKERS) $(ARGS)
 
 kill: install-test
 	@$(PY) -m tests.faults.kill $(ARGS)

@@ -15,6 +15,8 @@ import msgspec
 CLONE = Path(__file__).resolve().parents[2]
 LOOPBACK = "127.0.0.1"
 PORTS_TRIED_MAX = 50
+_claims: list[socket.socket] = []
+"""Of the ports that this process has chosen, until it ends."""
 
 
 @dataclass(frozen=True)
@@ -89,14 +91,15 @@ def write_private(file: Path, text: str) -> None:
 
 
 def choose_ports(wanted: Mapping[str, int]) -> dict[str, int]:
-    """A free port on 127.0.0.1 for every name: the wanted one, else the next that is free."""
+    """A port on 127.0.0.1 for every name: the wanted one, else the next that is free. No other choice on this
+    machine is given it, before its server listens or later, until this process ends."""
     chosen: dict[str, int] = {}
     for name, port in wanted.items():
         candidates = range(port, port + PORTS_TRIED_MAX)
-        free = next((p for p in candidates if p not in chosen.values() and is_free(p)), None)
-        if free is None:
+        found = next((p for p in candidates if p not in chosen.values() and is_free(p) and _claim(p)), None)
+        if found is None:
             raise OSError(f"no free port for {name} from {port} to {candidates[-1]}")
-        chosen[name] = free
+        chosen[name] = found
     return chosen
 
 
@@ -109,3 +112,17 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def _claim(port: int) -> bool:
+    """True when nobody else has chosen the port. A server takes a while to listen, and of two starts at the
+    same instant each must see what the other has chosen: it holds the UDP port of that number, which nothing
+    of ours uses and which the system gives back however the process ends."""
+    claim = socket.socket(type=socket.SOCK_DGRAM)
+    try:
+        claim.bind((LOOPBACK, port))
+    except OSError:
+        claim.close()
+        return False
+    _claims.append(claim)
+    return True

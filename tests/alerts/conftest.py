@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -27,6 +26,7 @@ from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.migrate import migrate
 from spendmeter.platform.roles import role_url
 from spendmeter.platform.telemetry import Meters
+from tests.ports import free_port
 from tests.terms import counts_in
 
 ROOT = Path(__file__).parents[2]
@@ -166,9 +166,7 @@ class Worker:
     """One alerts process."""
 
     def __init__(self, environment: dict[str, str], log: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self._environment = os.environ | environment | {"SPENDMETER_PORT": str(self.port)}
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None

@@ -27,9 +27,11 @@ from deploy.local.postgres import Postgres
 from deploy.local.processes import finish, launch
 from deploy.local.stack import Stack
 from spendmeter.platform.kafka_access import KafkaAccess
+from tests.ports import free_port
+from tests.together import Servers
 
 
-async def test_both_servers_work_from_a_path_with_a_space(stack: Stack) -> None:
+async def test_both_servers_work_from_a_path_with_a_space(stack: Servers) -> None:
     assert " " in str(stack.home.root)
     admin = AIOKafkaAdminClient(**stack.kafka.options())
     await admin.start()
@@ -41,14 +43,14 @@ async def test_both_servers_work_from_a_path_with_a_space(stack: Stack) -> None:
     await connection.close()
 
 
-def test_every_listener_is_on_the_loopback_address(stack: Stack) -> None:
+def test_every_listener_is_on_the_loopback_address(stack: Servers) -> None:
     for pid in (stack.kafka_pid, stack.postgres_pid):
         listening = [c for c in psutil.Process(pid).net_connections() if c.status == psutil.CONN_LISTEN]
         assert listening
         assert {c.laddr.ip.removeprefix("::ffff:") for c in listening} == {"127.0.0.1"}
 
 
-async def test_postgres_asks_for_the_password_even_on_the_loopback_address(stack: Stack) -> None:
+async def test_postgres_asks_for_the_password_even_on_the_loopback_address(stack: Servers) -> None:
     with pytest.raises(asyncpg.InvalidPasswordError):
         await asyncpg.connect(stack.owner_url, password="wrong")
 
@@ -82,18 +84,26 @@ def test_an_interrupted_first_start_leaves_nothing_that_looks_like_a_cluster(tmp
         assert not (home.data / "postgres.new").exists()
 
 
-def test_secrets_are_readable_by_the_owner_alone(stack: Stack) -> None:
+def test_secrets_are_readable_by_the_owner_alone(stack: Servers) -> None:
     assert stat.S_IMODE((stack.home.data / "local.json").stat().st_mode) == 0o600
     password = homes.recall(stack.home).postgres_password
     for pid in (stack.postgres_pid, stack.kafka_pid):
         assert password not in " ".join(psutil.Process(pid).cmdline())
 
 
-def test_a_taken_port_is_passed_over(stack: Stack) -> None:
+def test_a_taken_port_is_passed_over(stack: Servers) -> None:
     taken = int(stack.kafka.servers.rpartition(":")[2])
     chosen = homes.choose_ports({"kafka": taken, "other": taken})
     assert taken not in chosen.values()
     assert chosen["kafka"] != chosen["other"]
+
+
+def test_of_two_starts_at_the_same_instant_each_sees_what_the_other_has_chosen() -> None:
+    wanted = free_port()  # nobody listens there, yet it is given away
+    chosen = homes.choose_ports({"kafka": wanted})["kafka"]
+    code = f"from deploy.local.home import choose_ports; print(choose_ports({{'kafka': {wanted}}})['kafka'])"
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert len({wanted, chosen, int(other)}) == 3
 
 
 def test_a_java_version_is_read_in_both_notations() -> None:
@@ -146,7 +156,7 @@ def test_a_half_written_class_archive_is_thrown_away(tmp_path: Path, monkeypatch
     assert not half.exists()
 
 
-async def test_kafka_lets_nobody_in_who_does_not_know_the_password(stack: Stack) -> None:
+async def test_kafka_lets_nobody_in_who_does_not_know_the_password(stack: Servers) -> None:
     strangers = {
         "without a word": KafkaAccess(servers=stack.kafka.servers),
         "with another password": msgspec.structs.replace(stack.kafka, password="wrong"),
@@ -159,7 +169,7 @@ async def test_kafka_lets_nobody_in_who_does_not_know_the_password(stack: Stack)
         await producer.stop()
 
 
-async def test_kafkas_controller_asks_for_the_password_too(stack: Stack) -> None:
+async def test_kafkas_controller_asks_for_the_password_too(stack: Servers) -> None:
     controller = f"127.0.0.1:{stack.kafka_controller_port}"
     admin = AIOKafkaAdminClient(bootstrap_servers=controller, request_timeout_ms=2_000)
     with pytest.raises((KafkaError, OSError)):
@@ -167,7 +177,7 @@ async def test_kafkas_controller_asks_for_the_password_too(stack: Stack) -> None
     await admin.close()
 
 
-def test_no_password_is_on_a_command_line_or_in_a_file_that_others_read(stack: Stack) -> None:
+def test_no_password_is_on_a_command_line_or_in_a_file_that_others_read(stack: Servers) -> None:
     password = homes.recall(stack.home).kafka_password
     assert password not in " ".join(psutil.Process(stack.kafka_pid).cmdline())
     holding = [file for file in stack.home.data.glob("*") if file.is_file() and password in file.read_text()]

@@ -22,13 +22,15 @@ def otlp() -> Iterator[Otlp]:
 
 
 @pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory, otlp: Otlp) -> Iterator[System]:
+def system(
+    tmp_path_factory: pytest.TempPathFactory, otlp: Otlp, demo_starting: Future[System] | None
+) -> Iterator[System]:
     environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": otlp.url, "OTEL_BSP_SCHEDULE_DELAY": "500"}
     with System(tmp_path_factory.mktemp("flow") / "home", environment=environment) as running:
         yield running
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def demo_starting(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Future[System] | None]:
@@ -40,13 +42,14 @@ def demo_starting(
     with ThreadPoolExecutor(1) as pool:
         starting = pool.submit(demo.__enter__)
         yield starting
-        starting.result().__exit__(None, None, None)
+        starting.result().stop()
 
 
-@pytest.fixture(scope="session")
-def demo(demo_starting: Future[System]) -> System:
-    """The running system with the demo's traffic."""
-    return demo_starting.result()
+@pytest.fixture(scope="module")
+def demo(demo_starting: Future[System]) -> Iterator[System]:
+    """The running system with the demo's traffic, which the tests after these can do without."""
+    yield demo_starting.result()
+    demo_starting.result().stop()
 
 
 @pytest.fixture

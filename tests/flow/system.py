@@ -61,16 +61,21 @@ class System:
         return self
 
     def _choose_ports(self) -> None:
-        """Ports of its own, remembered as if used before: beside a running `make up` nobody should have to move."""
+        """Ports of its own, remembered as if used before: beside a running `make up` nobody should have to move.
+        Its supervisor takes others where these are not free."""
         facts = homes.recall(Home(self.folder))
         first = 20_000 + secrets.randbelow(12_000)
         names = (*EMBEDDED_PORTS, *services.PORTS)
-        ports = homes.choose_ports({name: first + 10 * at for at, name in enumerate(names)})
+        ports = {name: first + 10 * at for at, name in enumerate(names)}
         homes.remember(Home(self.folder), homes.with_ports(facts, ports))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop all of it; nothing where nothing runs."""
         self.cli("down", timeout=DOWN_SECONDS_MAX)
 
     def cli(

@@ -18,13 +18,14 @@ import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
-from deploy.local.home import CLONE, choose_ports
+from deploy.local.home import CLONE
 from spendmeter.contracts.topics import USAGE_EVENTS
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.keys import create_key, create_tenant
 from spendmeter.platform.migrate import migrate
 from spendmeter.platform.roles import role_url
+from tests.ports import free_port
 
 SECRET = "test"
 PATH = "/api/v1/events"
@@ -82,9 +83,7 @@ class Ingest:
     prefix: str
     log: Path
     keys: dict[str, str] = field(default_factory=dict)
-    port: int = field(
-        default_factory=lambda: choose_ports({"ingest": 20_000 + os.getpid() % 9_000})["ingest"]
-    )
+    port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -18,10 +18,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from deploy.local.home import choose_ports
 from spendmeter.platform.connection import ConnectionBounds
 from spendmeter.platform.serve import Server, probe_routes, problem
 from spendmeter.platform.settings import Settings
+from tests.ports import free_port
 
 SHORT = ConnectionBounds(head_s=1, body_s=1.5, stalled_s=1, linger_s=1)
 """Bounds that a test can wait for. What lasts too long is ended within a second more."""
@@ -120,7 +120,7 @@ def problem_of(answer: bytes, status: int) -> dict[str, Any]:
 @contextmanager
 def serving(loop: str = "uvloop", bounds: ConnectionBounds = SHORT, **settings: Any) -> Iterator[Served]:
     """`loop`: uvloop as the services use it, or asyncio."""
-    port = choose_ports({"served": 31_000})["served"]
+    port = free_port()
     server = Server(application(), Settings(port=port, **settings), bounds=bounds)
     run = uvloop.run if loop == "uvloop" else asyncio.run
     thread = threading.Thread(target=lambda: run(server.serve()))

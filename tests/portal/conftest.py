@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 from collections.abc import AsyncIterator
 
 import pytest
@@ -17,6 +16,7 @@ from spendmeter.platform.serve import Server
 from spendmeter.platform.settings import Settings
 from tests.api.conftest import book, database, database_url
 from tests.portal.page import PATIENCE_MS
+from tests.ports import free_port
 
 __all__ = ["book", "database", "database_url"]
 
@@ -38,9 +38,7 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest.fixture
 async def address(database: Database) -> AsyncIterator[str]:
     """The portal, served as in production."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     app = create_app(Settings(), database, BookProgress(), lambda: "")
     server = Server(app, Settings(port=port))
     serving = asyncio.create_task(server.serve())
