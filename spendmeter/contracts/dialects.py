@@ -3,21 +3,22 @@
     disjoint("openai", {"prompt_tokens": 10, "prompt_tokens_details": {"cached_tokens": 8}, ...})
 
 Some senders count cached tokens inside their input, some beside it. Where an inclusive dialect states more
-cached than input, its sender was exclusive after all: that is taken so, and said ("assumed"). Nothing is
-ever clamped: what is still negative raises.
+cached than input, its sender was exclusive after all: that is taken so, and returned ("assumed"). Nothing
+is ever clamped: what is still negative raises.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
 from msgspec import Struct
 
+from spendmeter.contracts.units import snake_case
+
 Normalised = Literal["stated", "assumed"]
-"""Whether the quantities follow from what was said, or from a guess at how it was meant."""
+"""Whether the quantities follow from what the vendor states, or from a guess at how it counts."""
 VendorUsage = Mapping[str, Any]
 
 
@@ -26,7 +27,7 @@ class DialectError(ValueError):
 
 
 class _Parts(Struct, frozen=True, kw_only=True):
-    """What was stated: totals (None = not at all), and the shares of them that have a unit of their own."""
+    """What a vendor states: totals (None = not at all), and the shares of them with a unit of their own."""
 
     input: int | None
     cached: dict[str, int]
@@ -80,34 +81,32 @@ def reported_cost(usage: VendorUsage) -> Decimal | None:
 
 def _anthropic(usage: VendorUsage) -> _Parts:
     written = _count(usage, "cache_creation_input_tokens")
-    five, hour = (
-        _count(usage, "cache_creation", f"ephemeral_{life}_input_tokens") or 0 for life in ("5m", "1h")
-    )
-    untold = 0 if written is None else written - five - hour
+    five, hour = (_part(usage, "cache_creation", f"ephemeral_{life}_input_tokens") for life in ("5m", "1h"))
+    unspecified = 0 if written is None else written - five - hour
     return _Parts(
         input=_count(usage, "input_tokens"),
         cached={
-            "cache_read_tokens": _count(usage, "cache_read_input_tokens") or 0,
-            "cache_write_5m_tokens": _rest(five, untold, "cache_creation_input_tokens"),
+            "cache_read_tokens": _part(usage, "cache_read_input_tokens"),
+            "cache_write_5m_tokens": five + _rest(unspecified, "cache_creation_input_tokens"),
             "cache_write_1h_tokens": hour,
         },
         output=_count(usage, "output_tokens"),
-        outputs={"reasoning_tokens": _count(usage, "output_tokens_details", "thinking_tokens") or 0},
-        others={"searches": _count(usage, "server_tool_use", "web_search_requests") or 0},
+        outputs={"reasoning_tokens": _part(usage, "output_tokens_details", "thinking_tokens")},
+        others={"searches": _part(usage, "server_tool_use", "web_search_requests")},
         exclusive=True,
-        assumed=untold > 0 and five + hour > 0,
+        assumed=unspecified > 0 and five + hour > 0,
     )
 
 
 def _bedrock(usage: VendorUsage) -> _Parts:
     """The Converse API's."""
-    told = {str(each.get("ttl")): _count(each, "inputTokens") or 0 for each in _tables(usage, "cacheDetails")}
-    written, hour = _count(usage, "cacheWriteInputTokens") or sum(told.values()), told.get("1h", 0)
+    by_life = {str(each.get("ttl")): _part(each, "inputTokens") for each in _tables(usage, "cacheDetails")}
+    written, hour = _part(usage, "cacheWriteInputTokens") or sum(by_life.values()), by_life.get("1h", 0)
     return _Parts(
         input=_count(usage, "inputTokens"),
         cached={
-            "cache_read_tokens": _count(usage, "cacheReadInputTokens") or 0,
-            "cache_write_5m_tokens": _rest(0, written - hour, "cacheWriteInputTokens"),
+            "cache_read_tokens": _part(usage, "cacheReadInputTokens"),
+            "cache_write_5m_tokens": _rest(written - hour, "cacheWriteInputTokens"),
             "cache_write_1h_tokens": hour,
         },
         output=_count(usage, "outputTokens"),
@@ -119,29 +118,26 @@ def _openai(usage: VendorUsage, *, reasoning_beside: bool = False) -> _Parts:
     """Chat, responses, realtime, images, transcriptions; Azure OpenAI and OpenRouter speak it too."""
     inside = _first(usage, "prompt_tokens_details", "input_tokens_details", "input_token_details")
     within = _first(usage, "completion_tokens_details", "output_tokens_details", "output_token_details")
-    cached = {
-        kind: _count(inside, "cached_tokens_details", f"{kind}_tokens") or 0 for kind in ("audio", "image")
-    }
-    reasoning = _count(within, "reasoning_tokens") or 0
+    cached = {kind: _part(inside, "cached_tokens_details", f"{kind}_tokens") for kind in ("audio", "image")}
+    reasoning = _part(within, "reasoning_tokens")
     output = _count(usage, *_named(usage, "completion_tokens", "output_tokens"))
     if output is not None and reasoning_beside:
         output += reasoning
     return _Parts(
         input=_count(usage, *_named(usage, "prompt_tokens", "input_tokens")),
         cached={
-            "cache_read_tokens": (_count(inside, "cached_tokens") or 0) - sum(cached.values()),
+            "cache_read_tokens": _part(inside, "cached_tokens") - sum(cached.values()),
             "cache_read_audio_tokens": cached["audio"],
             "cache_read_image_tokens": cached["image"],
-            "cache_write_5m_tokens": _count(inside, "cache_write_tokens") or 0,
+            "cache_write_5m_tokens": _part(inside, "cache_write_tokens"),
         },
         inputs={
-            f"input_{kind}_tokens": (_count(inside, f"{kind}_tokens") or 0) - part
-            for kind, part in cached.items()
+            f"input_{kind}_tokens": _part(inside, f"{kind}_tokens") - part for kind, part in cached.items()
         },
         output=output,
         outputs={"reasoning_tokens": reasoning}
-        | {f"output_{kind}_tokens": _count(within, f"{kind}_tokens") or 0 for kind in ("audio", "image")},
-        others={"audio_seconds": _count(usage, "seconds") or 0},
+        | {f"output_{kind}_tokens": _part(within, f"{kind}_tokens") for kind in ("audio", "image")},
+        others={"audio_seconds": _part(usage, "seconds")},
     )
 
 
@@ -151,65 +147,84 @@ def _xai_chat(usage: VendorUsage) -> _Parts:
 
 def _gemini(usage: VendorUsage) -> _Parts:
     """Gemini's and Vertex's, in camelCase or as the Python client spells it."""
-    said = {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower(): value for name, value in usage.items()}
-    prompt, tools = _count(said, "prompt_token_count"), _count(said, "tool_use_prompt_token_count")
-    answer, thoughts = _count(said, "candidates_token_count"), _count(said, "thoughts_token_count") or 0
-    asked, used = _modes(said, "prompt_tokens_details"), _modes(said, "tool_use_prompt_tokens_details")
-    cached, made = _modes(said, "cache_tokens_details"), _modes(said, "candidates_tokens_details")
+    usage = {snake_case(name): value for name, value in usage.items()}
+    prompt, tools = _count(usage, "prompt_token_count"), _count(usage, "tool_use_prompt_token_count")
+    answer, thoughts = _count(usage, "candidates_token_count"), _part(usage, "thoughts_token_count")
+    in_prompt, in_tools = (
+        _modes(usage, "prompt_tokens_details"),
+        _modes(usage, "tool_use_prompt_tokens_details"),
+    )
+    cached, in_answer = _modes(usage, "cache_tokens_details"), _modes(usage, "candidates_tokens_details")
     read = {kind: cached.get(kind, 0) for kind in ("audio", "image")}
     kinds = ("audio", "image", "video")
     return _Parts(
         input=None if prompt is None and tools is None else (prompt or 0) + (tools or 0),
         cached={
-            "cache_read_tokens": (_count(said, "cached_content_token_count") or 0) - sum(read.values()),
+            "cache_read_tokens": _part(usage, "cached_content_token_count") - sum(read.values()),
             **{f"cache_read_{kind}_tokens": quantity for kind, quantity in read.items()},
         },
         inputs={
-            f"input_{kind}_tokens": asked.get(kind, 0) + used.get(kind, 0) - cached.get(kind, 0)
+            f"input_{kind}_tokens": in_prompt.get(kind, 0) + in_tools.get(kind, 0) - cached.get(kind, 0)
             for kind in kinds
         },
         output=None if answer is None and not thoughts else (answer or 0) + thoughts,
         outputs={"reasoning_tokens": thoughts}
-        | {f"output_{kind}_tokens": made.get(kind, 0) for kind in kinds},
+        | {f"output_{kind}_tokens": in_answer.get(kind, 0) for kind in kinds},
     )
 
 
 def _otel(usage: VendorUsage) -> _Parts:
     """`gen_ai.usage.*`: inclusive, whoever the vendor is; older spellings of the names are read too."""
-    said = {name.removeprefix("gen_ai.usage."): value for name, value in usage.items()}
-    reads = _named(said, "cache_read.input_tokens", "cache_read_input_tokens")
-    writes = _named(said, "cache_creation.input_tokens", "cache_creation_input_tokens")
+    usage = {name.removeprefix("gen_ai.usage."): value for name, value in usage.items()}
+    reads = _named(usage, "cache_read.input_tokens", "cache_read_input_tokens")
+    writes = _named(usage, "cache_creation.input_tokens", "cache_creation_input_tokens")
     return _Parts(
-        input=_count(said, *_named(said, "input_tokens", "prompt_tokens")),
+        input=_count(usage, *_named(usage, "input_tokens", "prompt_tokens")),
         cached={
-            "cache_read_tokens": _count(said, *reads) or 0,
-            "cache_write_5m_tokens": _count(said, *writes) or 0,
+            "cache_read_tokens": _part(usage, *reads),
+            "cache_write_5m_tokens": _part(usage, *writes),
         },
-        output=_count(said, *_named(said, "output_tokens", "completion_tokens")),
-        outputs={"reasoning_tokens": _count(said, "reasoning.output_tokens") or 0},
+        output=_count(usage, *_named(usage, "output_tokens", "completion_tokens")),
+        outputs={"reasoning_tokens": _part(usage, "reasoning.output_tokens")},
     )
 
 
 _DIALECTS: Mapping[str, Callable[[VendorUsage], _Parts]] = {
-    "anthropic": _anthropic, "bedrock": _bedrock, "openai": _openai, "azure": _openai, "openrouter": _openai,
-    "xai-chat": _xai_chat, "xai-responses": _openai, "gemini": _gemini, "vertex": _gemini, "otel": _otel,
-}  # fmt: skip
+    "anthropic": _anthropic,
+    "azure": _openai,
+    "bedrock": _bedrock,
+    "gemini": _gemini,
+    "openai": _openai,
+    "openrouter": _openai,
+    "otel": _otel,
+    "vertex": _gemini,
+    "xai-chat": _xai_chat,
+    "xai-responses": _openai,
+}
+
+
+def _at(usage: VendorUsage, path: tuple[str, ...]) -> Any:
+    value: Any = usage
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
 
 
 def _count(usage: VendorUsage, *path: str) -> int | None:
     """The whole number at `path`; None = not stated."""
-    value: Any = usage
-    for name in path:
-        value = value.get(name) if isinstance(value, Mapping) else None
+    value = _at(usage, path)
     if value is not None and (type(value) is not int or value < 0):
         raise DialectError(f"{'.'.join(path)} must be a whole number of at least 0, not {value!r:.40}")
     return value
 
 
+def _part(usage: VendorUsage, *path: str) -> int:
+    """The same of a share; not stated = none of it."""
+    return _count(usage, *path) or 0
+
+
 def _amount(usage: VendorUsage, *path: str) -> Decimal | None:
-    value: Any = usage
-    for name in path:
-        value = value.get(name) if isinstance(value, Mapping) else None
+    value = _at(usage, path)
     try:
         amount = None if value is None else Decimal(value)
     except (InvalidOperation, TypeError, ValueError):
@@ -219,10 +234,11 @@ def _amount(usage: VendorUsage, *path: str) -> Decimal | None:
     return amount
 
 
-def _rest(told: int, untold: int, name: str) -> int:
-    if untold < 0:
-        raise DialectError(f"{name} is {-untold} less than its parts")
-    return told + untold
+def _rest(rest: int, name: str) -> int:
+    """What of the total `name` is in none of its parts."""
+    if rest < 0:
+        raise DialectError(f"{name} is {-rest} less than its parts")
+    return rest
 
 
 def _named(usage: VendorUsage, *names: str) -> tuple[str, ...]:
@@ -231,13 +247,13 @@ def _named(usage: VendorUsage, *names: str) -> tuple[str, ...]:
 
 
 def _first(usage: VendorUsage, *names: str) -> VendorUsage:
-    said = usage.get(_named(usage, *names)[0])
-    return said if isinstance(said, Mapping) else {}
+    found = usage.get(_named(usage, *names)[0])
+    return found if isinstance(found, Mapping) else {}
 
 
 def _tables(usage: VendorUsage, name: str) -> Iterable[VendorUsage]:
-    said = usage.get(name)
-    return [each for each in said if isinstance(each, Mapping)] if isinstance(said, list | tuple) else []
+    found = usage.get(name)
+    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list | tuple) else []
 
 
 def _modes(usage: VendorUsage, name: str) -> dict[str, int]:
@@ -245,5 +261,5 @@ def _modes(usage: VendorUsage, name: str) -> dict[str, int]:
     counts: dict[str, int] = {}
     for each in _tables(usage, name):
         mode = str(each.get("modality", "")).lower().replace("document", "image")
-        counts[mode] = counts.get(mode, 0) + (_count(each, *_named(each, "tokenCount", "token_count")) or 0)
+        counts[mode] = counts.get(mode, 0) + _part(each, *_named(each, "tokenCount", "token_count"))
     return counts

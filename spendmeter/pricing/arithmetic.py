@@ -47,8 +47,6 @@ def arithmetic(
         if line.book_contracted is not None:
             rate = catalog.get(line.contracted_fx or line.fx)
             yield _converted(line.contracted_amount, agreed_in, rate, line.book_contracted, currency)
-    if line.effective_price is not None:
-        yield f"effective: {quantity} x {line.effective_price}{share} = {line.effective_amount} {priced_in}"
 
 
 def _digits(quantity: object) -> str:

@@ -84,7 +84,6 @@ class _Adding:
     rates: Mapping[str, ExchangeRate]
     listed: Decimal = _ZERO
     contracted: Decimal = _ZERO
-    effective: Decimal = _ZERO
     bare: Decimal = _ZERO
     """Of lines in book currency that say no more: one amount for all three."""
     worst: int = 0
@@ -134,14 +133,8 @@ class _Adding:
             own, fx = get("contracted_currency") or own, get("contracted_fx") or fx
             if agreed is not None:
                 contracted = self._booked(unit, agreed, own, fx, get("book_contracted"), unpriced)
-        effective = contracted
-        if "effective_amount" in line:
-            charged = self._amount(line, "effective_", quantity)
-            if charged is not None:
-                effective = self._booked(unit, charged, own, fx, get("book_effective"), unpriced)
         self.listed += listed
         self.contracted += contracted
-        self.effective += effective
 
     def _amount(self, line: dict[str, Any], kind: str, quantity: UsageQuantity) -> Decimal | None:
         """The amount as priced, held against quantity x price / per."""
@@ -198,11 +191,6 @@ class _Adding:
         bare, priced = self.bare, self.priced
         if bare:
             priced[self.currency] = priced.get(self.currency, _ZERO) + bare
-        return Bill(
-            self.listed + bare,
-            self.contracted + bare,
-            self.effective + bare,
-            STATUSES[self.worst],
-            priced,
-            self.faults,
-        )
+        contracted = self.contracted + bare
+        effective = contracted  # a line has no effective amount of its own until true-ups are booked
+        return Bill(self.listed + bare, contracted, effective, STATUSES[self.worst], priced, self.faults)

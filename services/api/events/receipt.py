@@ -181,22 +181,24 @@ def _expanded(
     book_contracted = line.contracted_amount if agreed_in == currency else line.book_contracted
     if line.contracted_amount is None:
         book_contracted = book_list
+    price = _or(line.contracted_price, line.price)
+    amount = _or(line.contracted_amount, line.amount)
     stated = msgspec.structs.asdict(line) | {
         "quantity": quantity,
         "currency": priced_in,
-        "contracted_price": _or(line.contracted_price, line.price),
-        "contracted_amount": _or(line.contracted_amount, line.amount),
+        "contracted_price": price,
+        "contracted_amount": amount,
         "contracted_currency": agreed_in,
         "book_list": book_list,
         "book_contracted": book_contracted,
-        "book_effective": _or(line.book_effective, book_contracted),
+        "effective_price": price,  # as contracted, until true-ups are booked
+        "effective_amount": amount,
+        "book_effective": book_contracted,
         "multipliers": [msgspec.to_builtins(multiplier) for multiplier in line.multipliers],
         "entries": entries_of(line),
         "arithmetic": list(arithmetic(line, used, currency, catalog)),
         "contests": msgspec.to_builtins(contests(event, book, line.unit)) if book else [],
     }
-    stated["effective_price"] = _or(line.effective_price, stated["contracted_price"])
-    stated["effective_amount"] = _or(line.effective_amount, stated["contracted_amount"])
     return ReceiptLine.model_validate(stated)
 
 
