@@ -12,7 +12,7 @@ and keeps its book: it never prices by half a condition. There are no tombstones
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -31,6 +31,7 @@ Match = Annotated[str, Meta(min_length=1, max_length=256)]
 """A lower-case name in which `*` stands for anything and `#` for one digit."""
 Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z|^24:00\Z")]
 Layer = Literal["public", "organisation", "contract"]
+LAYERS: tuple[Layer, ...] = get_args(Layer)
 """Later wins. Organisation: what this installation (or one tenant) states itself; contract: what the tenants
 whose terms name the contract, or one tenant, have negotiated."""
 PriceKind = Literal["list", "contracted"]
@@ -251,6 +252,8 @@ class Publication(Struct, frozen=True, kw_only=True, tag_field="type", tag="spen
     published_at: Instant
 
 
+PriceEntry = Price | Adjustment
+"""What a price is made of: an amount for so many units, or a factor on it."""
 CatalogEntry = (
     Price
     | Adjustment

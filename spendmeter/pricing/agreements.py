@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from spendmeter.contracts.catalog import TenantTerms
 from spendmeter.contracts.terms import NO_TERMS, SINCE_EVER, Terms, Timeline, terms_of
 from spendmeter.pricing.conditions import CatalogError
-from spendmeter.pricing.plan import Scope
+from spendmeter.pricing.scope import Scope
 
 
 class Agreement:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import combinations
 from typing import Any, TypeVar, cast
@@ -15,17 +15,19 @@ from spendmeter.contracts.catalog import (
     CatalogEntry,
     Entry,
     Price,
+    PriceEntry,
     UnitEntry,
     Withdrawal,
 )
 from spendmeter.contracts.units import UNITS
-from spendmeter.pricing.conditions import Bounds, CatalogError, served_overlap, specificity
+from spendmeter.pricing.conditions import Bounds, CatalogError, check_calendar, served_overlap, specificity
+from spendmeter.pricing.price_lists import PriceLists
 
 Kinds = Mapping[type[Entry], list[Any]]
 _E = TypeVar("_E", bound=Entry)
 
 
-def in_force(entries: Iterable[CatalogEntry]) -> Kinds:
+def by_kind(entries: Iterable[CatalogEntry]) -> Kinds:
     """The entries that are not withdrawn, by kind, in the order of their ids."""
     by_id: dict[str, CatalogEntry] = {}
     for entry in entries:
@@ -87,32 +89,34 @@ def bounds(kinds: Kinds) -> Mapping[str, tuple[int, datetime]]:
     }
 
 
-def prices(
-    by_sku: Iterable[list[Price]], parents: Mapping[str, str | None], calendars: Mapping[str, CalendarEntry]
-) -> None:
-    """Raises CatalogError where a price is malformed or two could price the same event."""
-    for group in by_sku:
-        rivals: dict[Any, list[tuple[Price, Bounds]]] = defaultdict(list)
-        for price in group:
-            _check_price(price, parents)
-            key = (price.unit, price.kind, price.layer, price.tenant, price.contract, specificity(price.when))
-            rivals[key].append((price, _bounds(price, calendars)))
+def price_lists(lists: PriceLists) -> None:
+    """Raises CatalogError where a calendar or an entry is malformed, or two could price or adjust the same
+    event."""
+    for calendar in lists.calendars.values():
+        check_calendar(calendar)
+    groups: list[Sequence[PriceEntry]] = [*lists.prices.values(), *lists.adjustments.values()]
+    for entries in groups:
+        rivals: dict[tuple[Any, ...], list[tuple[PriceEntry, Bounds]]] = defaultdict(list)
+        for entry in entries:
+            _check(entry, lists.parents)
+            rivals[_rivals_in(entry)].append((entry, _bounds(entry, lists.calendars)))
         for alike in rivals.values():
             for (one, bounds), (other, others) in combinations(alike, 2):
-                if served_overlap(one.when, other.when) and bounds.overlaps(others):
+                if _meet(one, other) and served_overlap(one.when, other.when) and bounds.overlaps(others):
                     raise CatalogError(
-                        f"entries {one.id} and {other.id} overlap: {one.price} and {other.price} for "
-                        f"{one.unit} of {one.provider}/{one.sku} under conditions that can hold at once"
+                        f"entries {one.id} and {other.id} overlap: {_both(one, other)} "
+                        f"under conditions that can hold at once"
                     )
 
 
-def _check_price(price: Price, parents: Mapping[str, str | None]) -> None:
-    if price.unit not in parents:
-        raise CatalogError(f"entry {price.id}: unknown unit {price.unit!r}; state it in a unit entry first")
-    _check_layer(price)
-
-
-def _check_layer(entry: Price | Adjustment) -> None:
+def _check(entry: PriceEntry, parents: Mapping[str, str | None]) -> None:
+    if isinstance(entry, Price):
+        if entry.unit not in parents:
+            raise CatalogError(
+                f"entry {entry.id}: unknown unit {entry.unit!r}; state it in a unit entry first"
+            )
+    elif unknown := set(entry.units) - parents.keys():
+        raise CatalogError(f"entry {entry.id}: unknown units {sorted(unknown)}")
     layer, named = entry.layer, bool(entry.tenant or entry.contract)
     if (layer == "public" and named) or (layer == "contract" and not named):
         raise CatalogError(
@@ -122,7 +126,15 @@ def _check_layer(entry: Price | Adjustment) -> None:
         raise CatalogError(f"entry {entry.id}: tiers and regions are lower case")
 
 
-def _bounds(entry: Price | Adjustment, calendars: Mapping[str, CalendarEntry]) -> Bounds:
+def _rivals_in(entry: PriceEntry) -> tuple[Any, ...]:
+    """What two entries agree in of which neither ranks before the other."""
+    audience = (entry.kind, entry.layer, entry.tenant, entry.contract, specificity(entry.when))
+    if isinstance(entry, Price):
+        return (entry.unit, *audience)
+    return (entry.name, bool(entry.skus), bool(entry.units), *audience)
+
+
+def _bounds(entry: PriceEntry, calendars: Mapping[str, CalendarEntry]) -> Bounds:
     if entry.when is ANY:
         return _ALWAYS
     try:
@@ -134,37 +146,20 @@ def _bounds(entry: Price | Adjustment, calendars: Mapping[str, CalendarEntry]) -
 _ALWAYS = Bounds(ANY, {})
 
 
-def adjustments(
-    by_provider: Iterable[list[Adjustment]],
-    parents: Mapping[str, str | None],
-    calendars: Mapping[str, CalendarEntry],
-) -> None:
-    """Raises CatalogError where an adjustment is malformed, or two of one name could apply at once."""
-    for group in by_provider:
-        rivals: dict[Any, list[tuple[Adjustment, Bounds]]] = defaultdict(list)
-        for entry in group:
-            _check_layer(entry)
-            if unknown := set(entry.units) - parents.keys():
-                raise CatalogError(f"entry {entry.id}: unknown units {sorted(unknown)}")
-            breadth = (bool(entry.skus), bool(entry.units), specificity(entry.when))
-            key = (entry.name, entry.kind, entry.layer, entry.tenant, entry.contract, breadth)
-            rivals[key].append((entry, _bounds(entry, calendars)))
-        for alike in rivals.values():
-            for (one, bounds), (other, others) in combinations(alike, 2):
-                if (
-                    _may_meet(one.skus, other.skus)
-                    and (not one.units or not set(one.units).isdisjoint(other.units))
-                    and served_overlap(one.when, other.when)
-                    and bounds.overlaps(others)
-                ):
-                    raise CatalogError(
-                        f"entries {one.id} and {other.id} overlap: both adjust {one.name!r} of "
-                        f"{one.provider} under conditions that can hold at once"
-                    )
-
-
-def _may_meet(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """Whether two lists of matches may mean the same name; any with a placeholder is taken to."""
-    if not one or any(sign in match for match in (*one, *other) for sign in "*#"):
+def _meet(one: PriceEntry, other: PriceEntry) -> bool:
+    """Whether two rivals may be about the same unit and sku; matches with a placeholder are taken to."""
+    if isinstance(one, Price) or isinstance(other, Price):
         return True
-    return not set(one).isdisjoint(other)
+    if one.units and set(one.units).isdisjoint(other.units):
+        return False
+    if not one.skus or any(sign in match for match in (*one.skus, *other.skus) for sign in "*#"):
+        return True
+    return not set(one.skus).isdisjoint(other.skus)
+
+
+def _both(one: PriceEntry, other: PriceEntry) -> str:
+    """What two rivals say, for people."""
+    if isinstance(one, Price) and isinstance(other, Price):
+        return f"{one.price} and {other.price} for {one.unit} of {one.provider}/{one.sku}"
+    assert isinstance(one, Adjustment), "rivals are of one kind"
+    return f"both adjust {one.name!r} of {one.provider}"

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from spendmeter.contracts.catalog import HOLIDAY, CalendarEntry, Conditions, HoursWindow
+from spendmeter.contracts.catalog import ANY, HOLIDAY, CalendarEntry, Conditions, HoursWindow
 from spendmeter.contracts.events import Context
+from spendmeter.contracts.terms import FOR_EVER, SINCE_EVER
 
 _DAY = 24 * 60
-_SINCE_EVER = datetime(1, 1, 2, tzinfo=UTC)
-_FOR_EVER = datetime(9999, 12, 30, tzinfo=UTC)
 _NO_LIMIT = 2**63
 STANDARD_TIERS = frozenset({"", "standard", "default", "auto", "on_demand", "on-demand"})
 """What vendors call the tier that needs no name."""
@@ -92,8 +92,8 @@ class Bounds:
     __slots__ = ("end", "high", "low", "start", "week")
 
     def __init__(self, when: Conditions, calendars: Mapping[str, CalendarEntry]) -> None:
-        self.start = when.effective_from or _SINCE_EVER
-        self.end = when.effective_to or _FOR_EVER
+        self.start = when.effective_from or SINCE_EVER
+        self.end = when.effective_to or FOR_EVER
         if self.start >= self.end:
             raise CatalogError(f"effective_to {self.end} is not after effective_from {self.start}")
         low, high = when.context_min, when.context_max
@@ -126,30 +126,51 @@ class Bounds:
         )
 
 
-Served = tuple[bool, str, str]
-"""Batch or not, service tier ("standard" for all its names), region; lower case."""
+class Served(NamedTuple):
+    """What served an event."""
+
+    batch: bool
+    tier: str
+    """"standard" for all its names; lower case, as is the region."""
+    region: str
+
+
+class Specificity(NamedTuple):
+    """What conditions say anything of. Of two entries, that wins which alone says something of the first part
+    in which they differ."""
+
+    batch: bool = False
+    tier: bool = False
+    region: bool = False
+    hours: bool = False
+    context: bool = False
+
+
+_NOTHING = Specificity()
 
 
 def served(context: Context) -> Served:
     """What served the event. A tier called "batch" is the batch of the standard tier."""
     tier = context.service_tier.lower()
     batch = context.batch or tier == "batch"
-    return batch, "standard" if tier in STANDARD_TIERS or tier == "batch" else tier, context.region.lower()
+    standard = tier in STANDARD_TIERS or tier == "batch"
+    return Served(batch, "standard" if standard else tier, context.region.lower())
 
 
 def admits(when: Conditions, by: Served) -> bool:
     """Whether the conditions hold for what served."""
-    batch, tier, region = by
     return (
-        (when.batch is None or when.batch == batch)
-        and (not when.tiers or tier in when.tiers)
-        and (not when.regions or region in when.regions)
+        (when.batch is None or when.batch == by.batch)
+        and (not when.tiers or by.tier in when.tiers)
+        and (not when.regions or by.region in when.regions)
     )
 
 
-def specificity(when: Conditions) -> tuple[bool, bool, bool, bool, bool]:
-    """Entries that say more about what served win, in this order: batch, tier, region, hours, context."""
-    return (
+def specificity(when: Conditions) -> Specificity:
+    """What the conditions say anything of."""
+    if when is ANY:
+        return _NOTHING
+    return Specificity(
         when.batch is not None,
         bool(when.tiers),
         bool(when.regions),

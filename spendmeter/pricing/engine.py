@@ -26,7 +26,8 @@ from spendmeter.contracts.money import (
     quantised,
 )
 from spendmeter.contracts.rated import STATUSES, Line, PriceStatus
-from spendmeter.pricing.plan import Decision, Plan
+from spendmeter.pricing.decision import Decision
+from spendmeter.pricing.plan import Plan
 from spendmeter.pricing.price_book import PriceBook
 
 Quantity = int | Decimal
@@ -107,23 +108,14 @@ class _Bill:
 
     def price(self, plan: Plan, data: UsageData) -> None:
         """A line for each unit of a known sku."""
-        usage, time, currency = data.usage, self.time, self.currency
-        context = 0
-        if plan.context:
-            units = self.book.context_units
-            for unit, quantity in usage.items():
-                if unit in units:
-                    context += quantity
-        decide, known, lines, listed = plan.decide, plan.known(time, context), self.lines, ZERO
+        usage, currency = data.usage, self.currency
+        context = self.book.context_length(data) if plan.by_length else 0
+        decisions, lines, listed = plan.decisions(self.time, context), self.lines, ZERO
         for unit, quantity in usage.items():
-            decision = known.get(unit)
+            decision = decisions[unit]
             if decision is None:
-                decision = decide(unit, time, context)
-                if decision is None:
-                    self.take(self.unpriced(unit, quantity, f"No price for {unit} of {self.what(data)}"))
-                    continue
-                known[unit] = decision
-            if decision.bare and decision.currency == currency:
+                self.take(self.unpriced(unit, quantity, f"No price for {unit} of {self.what(data)}"))
+            elif decision.bare and decision.currency == currency:
                 # Nearly every line of nearly every event: kept short, for it is most of what rating costs.
                 amount = _multiply(quantity, decision.price)
                 listed = _add(listed, amount)
@@ -135,7 +127,7 @@ class _Bill:
                 self.take(self.line(decision, unit, quantity))
         self.listed = _add(self.listed, listed) if self.listed else listed
         for unit in plan.per_event:
-            if unit not in usage and (decision := decide(unit, time, context)):
+            if unit not in usage and (decision := decisions[unit]):
                 self.take(self.line(decision, unit, 1, stated=False))
 
     def bounded(self, plan: Plan, data: UsageData) -> Iterator[Priced]:

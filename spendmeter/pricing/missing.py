@@ -13,8 +13,8 @@ from spendmeter.contracts.events import UsageEvent
 from spendmeter.contracts.rated import Line
 from spendmeter.contracts.units import nearest_unit
 from spendmeter.pricing.engine import rate
-from spendmeter.pricing.explain import in_words
 from spendmeter.pricing.price_book import PriceBook
+from spendmeter.pricing.words import in_words
 
 CONDITIONS_SHOWN = 3
 
@@ -103,12 +103,9 @@ def _price(event: UsageEvent, time: datetime, book: PriceBook, unit: str) -> Mis
     _, model, seller = book.meaning(event.tenant, event.data.provider, event.data.sku, time)
     assert model is not None, "a known model has an owner"
     name = f"{seller}/{model.owner}"
-    scope = book.scope(event.tenant, time)
-    others = [
-        price
-        for price in book.prices[seller, model.owner]
-        if price.unit in _line(unit, book) and scope.rank(price) is not None
-    ]
+    scope, lineage = book.scope(event.tenant, time), list(book.lists.lineage(unit))
+    prices = book.prices.get((seller, model.owner), ())
+    others = [price for price in prices if price.unit in lineage and scope.includes(price)]
     if not others:
         return Missing(
             kind="price", unit=unit, says=f"no price for {unit} of {name}",
@@ -123,14 +120,6 @@ def _price(event: UsageEvent, time: datetime, book: PriceBook, unit: str) -> Mis
         kind="conditions", unit=unit, says=f"no price for {unit} of {name} as it was served; {_but(others)}",
         advice=f"state what {unit} of {name} costs when it is served like that",
     )  # fmt: skip
-
-
-def _line(unit: str, book: PriceBook) -> list[str]:
-    """The unit and its parents."""
-    line = [unit]
-    while parent := book.parents[line[-1]]:
-        line.append(parent)
-    return line
 
 
 def _dates(others: list[Price], time: datetime) -> str:

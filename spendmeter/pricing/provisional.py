@@ -15,31 +15,28 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from spendmeter.pricing.decision import Decision, times
 from spendmeter.pricing.names import family
-from spendmeter.pricing.plan import Decision, Plan, per_unit, times
-
-if TYPE_CHECKING:
-    from spendmeter.pricing.price_book import PriceBook
+from spendmeter.pricing.plan import Plan
+from spendmeter.pricing.price_lists import PriceLists, Sku
 
 PERCENTILE = 95
 OUTLIER = 5
 _Group = tuple[str, str]
 """A provider and '': all it sells; '' and a family: all of that, whoever sells it."""
-_Sku = tuple[str, str]
-"""Provider and sku."""
 
 
 class Provisional:
-    """The bounds of one price book."""
+    """The bounds that price lists give; README.md says what it remembers."""
 
-    def __init__(self, book: PriceBook) -> None:
-        self._book = book
-        self._members: dict[_Group, list[_Sku]] = defaultdict(list)
-        retired: dict[_Group, list[_Sku]] = defaultdict(list)
-        for provider, sku in sorted(book.prices):
-            model = book.models.get((provider, sku))
+    def __init__(self, lists: PriceLists) -> None:
+        self._lists = lists
+        self._members: dict[_Group, list[Sku]] = defaultdict(list)
+        retired: dict[_Group, list[Sku]] = defaultdict(list)
+        for provider, sku in sorted(lists.prices):
+            model = lists.models.get((provider, sku))
             groups = retired if model and model.retired else self._members
             groups[provider, ""].append((provider, sku))
             if line := (model.family if model else "") or _family(sku):
@@ -47,33 +44,34 @@ class Provisional:
         for group, skus in retired.items():  # a family of which all are retired is still a family
             self._members.setdefault(group, skus)
         self._changes: dict[_Group, list[datetime]] = {}
-        self._found: dict[tuple[Any, ...], Decision | None] = {}
+        self._bounds: dict[tuple[Any, ...], Decision | None] = {}
 
     def bound(self, plan: Plan, unit: str, time: datetime) -> Decision | None:
         """The most that one `unit` of the unknown model can be expected to cost; None = nobody knows."""
-        if plan.provider is None or unit not in self._book.parents:
+        if plan.provider is None or unit not in self._lists.parents:
             return None
         line, own = ("", _family(plan.name)), (plan.provider, "")
-        found = self._bound(line, plan, unit, time) if line in self._members else None
+        found = self._bound_by(line, plan, unit, time)
         if found and (len(self._members[line]) > 1 or self._members[line][0][0] == plan.provider):
             return found
         # Of a family that a single model of somebody else's makes, anybody could be the maximum.
-        other = self._bound(own, plan, unit, time) if own in self._members else None
-        return max((each for each in (found, other) if each), key=per_unit, default=None)
+        other = self._bound_by(own, plan, unit, time)
+        return max((each for each in (found, other) if each), key=lambda each: each.per_unit, default=None)
 
-    def _bound(self, group: _Group, plan: Plan, unit: str, time: datetime) -> Decision | None:
+    def _bound_by(self, group: _Group, plan: Plan, unit: str, time: datetime) -> Decision | None:
+        if group not in self._members:
+            return None
         if group not in self._changes:
-            changes = (self._book.changes(seller, [sku]) for seller, sku in self._members[group])
-            self._changes[group] = sorted(set().union(*changes))
+            self._changes[group] = sorted(self._lists.changes(self._members[group]))
         since = bisect_right(self._changes[group], time)
         key = (group, plan.provider, unit, plan.served, plan.scope.key, since)
-        if key not in self._found:
-            self._found[key] = self._search(group, plan, unit, time)
-        return self._found[key]
+        if key not in self._bounds:
+            self._bounds[key] = self._search(group, plan, unit, time)
+        return self._bounds[key]
 
     def _search(self, group: _Group, plan: Plan, unit: str, time: datetime) -> Decision | None:
         prices = [
-            (per_unit(decision), _said(member, plan), decision)
+            (decision.per_unit, _name_beside(plan, member), decision)
             for member in self._plans(group, plan)
             if (decision := member.ceiling(unit, time)) and decision.price
         ]
@@ -81,22 +79,25 @@ class Provisional:
             return None
         currency = _commonest(decision.currency for _, _, decision in prices)
         prices = sorted(item for item in prices if item[2].currency == currency)
+        median = _nearest_rank(prices, 50)
         if not group[1]:
-            _, sku, decision = prices[_rank(prices, PERCENTILE)]
+            _, sku, decision = _nearest_rank(prices, PERCENTILE)
             reason = f"{PERCENTILE}th percentile of {len(prices)} models of {group[0]} ({sku})"
-        elif prices[-1][0] <= OUTLIER * prices[_rank(prices, 50)][0]:
+        elif prices[-1][0] <= OUTLIER * median[0]:
             _, sku, decision = prices[-1]
             reason = f"the maximum of the family {group[1]} ({sku})"
         else:
-            _, sku, decision = prices[_rank(prices, 50)]
+            _, sku, decision = median
             decision = times(decision, OUTLIER)
             reason = f"{OUTLIER} times the median of the family {group[1]} ({sku}): its maximum is an outlier"
         reason = f"unknown model: {reason}"
         return replace(decision, status="provisional", reason=reason, contracted=None, bare=False)
 
     def _plans(self, group: _Group, like: Plan) -> Iterable[Plan]:
-        for seller, sku in self._members[group]:
-            yield self._book.plan_of(seller, sku, like.served, like.scope)
+        for provider, sku in self._members[group]:
+            yield Plan(
+                self._lists, provider=provider, sku=sku, name=sku, served=like.served, scope=like.scope
+            )
 
 
 def _family(sku: str) -> str:
@@ -104,7 +105,8 @@ def _family(sku: str) -> str:
     return family(sku.rpartition("/")[2])
 
 
-def _said(member: Plan, plan: Plan) -> str:
+def _name_beside(plan: Plan, member: Plan) -> str:
+    """A sku for people, with its seller where that is another than the plan's."""
     return str(member.sku) if member.provider == plan.provider else f"{member.sku} of {member.provider}"
 
 
@@ -112,6 +114,6 @@ def _commonest(values: Iterable[str]) -> str:
     return min(Counter(values).items(), key=lambda item: (-item[1], item[0]))[0]
 
 
-def _rank(ordered: Sequence[Any], percentile: int) -> int:
-    """Nearest rank."""
-    return -(-percentile * len(ordered) // 100) - 1
+def _nearest_rank(ordered: Sequence[tuple[Any, str, Decision]], percentile: int) -> tuple[Any, str, Decision]:
+    """The percentile by the method of the nearest rank."""
+    return ordered[-(-percentile * len(ordered) // 100) - 1]

@@ -32,10 +32,9 @@ from spendmeter.contracts.terms import NO_TERMS, SINCE_EVER
 from spendmeter.pricing import checks
 from spendmeter.pricing.conditions import CatalogError, specificity
 from spendmeter.pricing.distance import far_off
-from spendmeter.pricing.explain import in_words
-from spendmeter.pricing.plan import per_unit
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.renamed import renamed
+from spendmeter.pricing.words import in_words
 
 RATIO_MAX = Decimal(3)
 """A price further than this from the one that it replaces or overrides asks for confirmation."""
@@ -118,7 +117,7 @@ def changes(before: Sequence[CatalogEntry], after: Sequence[CatalogEntry]) -> li
 
 
 def _rated(entries: Iterable[CatalogEntry]) -> list[Rated]:
-    kinds = checks.in_force(entries)
+    kinds = checks.by_kind(entries)
     return [*checks.of(kinds, Price), *checks.of(kinds, Adjustment)]
 
 
@@ -254,7 +253,7 @@ def _distant(
 def _terms(before: Sequence[CatalogEntry], after: Sequence[CatalogEntry]) -> Iterator[Finding]:
     """What a tenant's terms no longer say, or say otherwise, from which instant; what is agreed with a tenant
     for the first time, and from the beginning, takes nothing away."""
-    was, will = (checks.of(checks.in_force(side), TenantTerms) for side in (before, after))
+    was, will = (checks.of(checks.by_kind(side), TenantTerms) for side in (before, after))
     begins = {(each.tenant, each.effective_from) for each in (*was, *will)}
     for tenant, since in sorted(begins, key=lambda each: (each[0], each[1] or SINCE_EVER)):
         old, new = _agreed(was, tenant, since), _agreed(will, tenant, since)
@@ -393,7 +392,7 @@ _RULES = (_hour_writes, _cache_reads, _batches)
 
 def _convertible(entries: Sequence[CatalogEntry]) -> set[str]:
     """The currencies that a book is in, or that a rate converts; a price in another is unpriced."""
-    kinds = checks.in_force(entries)
+    kinds = checks.by_kind(entries)
     books = {terms.currency for terms in checks.of(kinds, TenantTerms)}
     return {"USD"} | books | {rate.base for rate in checks.of(kinds, FxRate)}
 
@@ -411,7 +410,7 @@ def _snapshots(book: PriceBook) -> list[tuple[_Sku, _Sku]]:
     return sorted((a, sku) for a, (_, sku) in newest.items() if a != sku and {a, sku} <= priced)
 
 
-def _snapshot(alias: list[Price], snapshot: list[Price]) -> Iterator[Finding]:
+def _snapshot(alias: Sequence[Price], snapshot: Sequence[Price]) -> Iterator[Finding]:
     """A name without a date, and the newest of that name with one, cost the same."""
     for price in alias:
         for peer in _peers(price, price.unit, snapshot, price.when.batch):
@@ -443,7 +442,7 @@ def consensus(
     book = PriceBook(ours)
     found = []
     for catalog, entries in others.items():
-        for price in checks.of(checks.in_force(entries), Price):
+        for price in checks.of(checks.by_kind(entries), Price):
             if price.kind == "list" and not (price.tenant or price.contract or price.when.windows):
                 found += _disagreement(book, catalog, price)
     return sorted(found, key=lambda each: (each.catalog, each.provider, each.sku, each.unit, str(each.when)))
@@ -483,7 +482,7 @@ def _disagreement(book: PriceBook, catalog: str, price: Price) -> list[Disagreem
             unit=price.unit,
             when=when,
             catalog=catalog,
-            ours=plain(EXACT.multiply(per_unit(decision), Decimal(price.per))) if decision else None,
+            ours=plain(EXACT.multiply(decision.per_unit, Decimal(price.per))) if decision else None,
             theirs=price.price,
             per=price.per,
             currency=price.currency,

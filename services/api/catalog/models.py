@@ -22,8 +22,9 @@ from services.api.http.problems import not_found
 from services.api.http.representation import Negotiated
 from spendmeter.contracts.catalog import CatalogEntry, Model, Price
 from spendmeter.contracts.events import UsageData
-from spendmeter.pricing.explain import in_words, naming, says
+from spendmeter.pricing.explain import naming
 from spendmeter.pricing.visibility import Viewer
+from spendmeter.pricing.words import entry_in_words, in_words
 
 router = APIRouter(tags=["catalog"], route_class=Negotiated)
 Search = Annotated[Text, Query(max_length=256)]
@@ -57,7 +58,7 @@ class RecordedEntry(BaseModel):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def says(self) -> str:
-        return says(self.decoded)
+        return entry_in_words(self.decoded)
 
     @computed_field  # type: ignore[prop-decorator]
     @property

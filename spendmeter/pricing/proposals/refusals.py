@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 
 from spendmeter.contracts.catalog import CatalogEntry
 from spendmeter.pricing.conditions import CatalogError
-from spendmeter.pricing.explain import says
 from spendmeter.pricing.proposals.snapshot import CatalogSnapshot, subject_of
 from spendmeter.pricing.review import ENTRY_ID
+from spendmeter.pricing.words import entry_in_words
 
 
 def with_entries_named(
@@ -24,7 +24,7 @@ def with_entries_named(
         known = snapshot.entries.get(key)
         what = places.get(key, "")
         if not what and known and viewer.may_see(known):
-            what = says(known) or f"in version {known.version}"
+            what = entry_in_words(known) or f"in version {known.version}"
         return f"{key} ({what})" if what else key
 
     return CatalogError(ENTRY_ID.sub(named, str(error)))

@@ -1,0 +1,91 @@
+"""What decides a unit's price, worked out: of a price entry, times factors, beside what a contract says."""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from decimal import Decimal, Inexact
+
+from spendmeter.contracts.catalog import Adjustment, Price
+from spendmeter.contracts.money import EXACT, divided, plain
+from spendmeter.contracts.rated import Multiplier, PriceStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """How a unit is priced: `price` in `currency` for `per` units, multipliers applied."""
+
+    entry: str
+    price: Decimal
+    text: str
+    currency: str
+    per: int = 1
+    minimum: Decimal = Decimal(0)
+    status: PriceStatus = "priced"
+    parent: str = ""
+    reason: str = ""
+    multipliers: tuple[Multiplier, ...] = ()
+    contracted: Decision | None = None
+    """The negotiated price, for as many units; None = as list."""
+    bare: bool = False
+    """Nothing but a price of one unit: not free, no minimum, division, multiplier, contract or reason."""
+
+    @property
+    def per_unit(self) -> Decimal:
+        """For comparing: the price of one unit, whatever it is stated for."""
+        return divided(self.price, Decimal(self.per))
+
+
+def decide_by(price: Price, parent: str = "", reason: str = "") -> Decision:
+    """A price as a decision: for one unit where that is exact."""
+    amount, per = Decimal(price.price), price.per
+    with suppress(Inexact):  # an hour's price has no finite decimal for a second
+        amount, per = EXACT.divide(amount, Decimal(per)), 1
+    minimum = Decimal(price.minimum)
+    return Decision(
+        entry=price.id,
+        price=amount,
+        text=plain(amount),
+        currency=price.currency,
+        per=per,
+        minimum=minimum,
+        status="priced" if amount else "free",
+        parent=parent,
+        reason=reason,
+        bare=per == 1 and bool(amount) and not minimum and not parent and not reason,
+    )
+
+
+def times(decision: Decision, factor: int) -> Decision:
+    """So many times the price, and a multiplier that says so."""
+    multiplier = Multiplier(name="bound", factor=str(factor), entry=decision.entry)
+    more = _restate(decision, decision.per, [str(factor)])
+    return replace(more, multipliers=(*decision.multipliers, multiplier), bare=False)
+
+
+def combine(listed: Decision, offer: Decision | None, adjustments: tuple[Adjustment, ...]) -> Decision:
+    """The list price with its factors, and the contracted one (`offer`, else the list price with a negotiated
+    factor) where there is any."""
+    both = [each.factor for each in adjustments if each.kind == "list"]
+    negotiated = [each.factor for each in adjustments if each.kind == "contracted"]
+    contracted = None
+    if offer is not None or negotiated:
+        offer = offer or listed
+        per = math.lcm(listed.per, offer.per)
+        listed = _restate(listed, per, [])
+        contracted = _restate(offer, per, [*both, *negotiated])
+    multipliers = tuple(
+        Multiplier(name=each.name, factor=each.factor, entry=each.id, kind=each.kind) for each in adjustments
+    )
+    listed = _restate(listed, listed.per, both)
+    return replace(listed, bare=False, multipliers=multipliers, contracted=contracted)
+
+
+def _restate(decision: Decision, per: int, factors: list[str]) -> Decision:
+    """The same price for `per` units (a multiple of what it is for), times the factors."""
+    price = EXACT.multiply(decision.price, Decimal(per // decision.per))
+    for factor in factors:
+        price = EXACT.multiply(price, Decimal(factor))
+    status: PriceStatus = decision.status if price else "free"
+    return replace(decision, price=price, text=plain(price), per=per, status=status)

@@ -1,0 +1,48 @@
+"""The price lists of a book: what every seller charges, of which plans and bounds are made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from spendmeter.contracts.catalog import Adjustment, CalendarEntry, Model, Price, PriceEntry
+
+Sku = tuple[str, str]
+"""Provider and sku, lower case."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PriceLists:
+    """Prices by sku, adjustments by provider (lower case), and what they are read with."""
+
+    prices: Mapping[Sku, Sequence[Price]]
+    adjustments: Mapping[str, Sequence[Adjustment]]
+    models: Mapping[Sku, Model]
+    parents: Mapping[str, str | None]
+    """Every unit that may be priced, and the unit whose price stands in for its own; None = none."""
+    calendars: Mapping[str, CalendarEntry]
+
+    def lineage(self, unit: str) -> Iterator[str]:
+        """A unit, its parent, that one's parent: whose price the unit takes, the nearest first. Nothing for
+        what is no unit."""
+        source = unit if unit in self.parents else None
+        while source is not None:
+            yield source
+            source = self.parents[source]
+
+    def entries(self) -> Iterator[PriceEntry]:
+        """All prices, then all adjustments."""
+        for prices in self.prices.values():
+            yield from prices
+        for adjustments in self.adjustments.values():
+            yield from adjustments
+
+    def changes(self, skus: Iterable[Sku]) -> set[datetime]:
+        """The instants at which a price or an adjustment of these begins or ends."""
+        entries: list[PriceEntry] = []
+        for provider, sku in skus:
+            entries += self.prices[provider, sku]
+            entries += self.adjustments.get(provider, ())
+        limits = [(entry.when.effective_from, entry.when.effective_to) for entry in entries]
+        return {instant for limit in limits for instant in limit if instant is not None}

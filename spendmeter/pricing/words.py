@@ -1,0 +1,61 @@
+"""Entries and their conditions for people."""
+
+from __future__ import annotations
+
+from datetime import UTC
+
+from spendmeter.contracts.catalog import Adjustment, CatalogRecord, Conditions, Price
+
+
+def entry_in_words(entry: CatalogRecord | None) -> str:
+    """What a price or an adjustment says, and under which conditions; '' for anything else."""
+    if isinstance(entry, Price):
+        what = (
+            f"{entry.price} {entry.currency} per {entry.per:,} {entry.unit} of {entry.provider}/{entry.sku}"
+        )
+        extra = [
+            f"at least {entry.minimum}" if entry.minimum != "0" else "",
+            "once an event" * entry.per_event,
+        ]
+    elif isinstance(entry, Adjustment):
+        units, skus = ", ".join(entry.units) or "every unit", ", ".join(entry.skus) or "every model"
+        what, extra = f"x {entry.factor} on {units} of {entry.provider}/{skus}", []
+    else:
+        return ""
+    conditions = "; ".join(filter(None, [in_words(entry.when), *extra]))
+    layer = "" if entry.layer == "public" else f", {' '.join(filter(None, (entry.layer, entry.contract)))}"
+    return f"{what}{f' ({conditions})' if conditions else ''}{layer}"
+
+
+def in_words(when: Conditions) -> str:
+    """The conditions for people; '' = none."""
+    return "; ".join(conditions_in_words(when).values())
+
+
+def conditions_in_words(when: Conditions) -> dict[str, str]:
+    """Each condition that is stated, in words."""
+    least, most = when.context_min, when.context_max
+    hours = ", ".join(_days(window.days) + f"{window.start}-{window.end}" for window in when.windows)
+    words = {
+        "from": when.effective_from and f"from {when.effective_from.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+        "until": when.effective_to and f"until {when.effective_to.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+        "batch": None if when.batch is None else "in a batch" if when.batch else "not in a batch",
+        "tier": when.tiers and f"tier {' or '.join(when.tiers)}",
+        "region": when.regions and f"region {' or '.join(each or 'not stated' for each in when.regions)}",
+        "hours": hours and f"{hours} ({when.calendar})",
+        "above": least is not None
+        and f"context {'from' if when.context_min_inclusive else 'over'} {least:,} tokens",
+        "below": most is not None
+        and f"context {'up to' if when.context_max_inclusive else 'under'} {most:,} tokens",
+    }
+    return {name: text for name, text in words.items() if text}
+
+
+def amount_in_words(price: Price) -> str:
+    """What a price says of which unit, whatever its conditions."""
+    return f"{price.price} {price.currency} per {price.per:,} {price.unit} of {price.provider}/{price.sku}"
+
+
+def _days(days: tuple[int, ...]) -> str:
+    names = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun", "holiday")
+    return "" if len(days) == len(names) else f"{'/'.join(names[day - 1] for day in days)} "
