@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 
 from spendmeter.contracts.catalog import Price
 from spendmeter.contracts.events import UsageEvent
@@ -23,19 +24,18 @@ Kind = Literal["model", "price", "conditions", "dates", "unit", "rate"]
 served; dates: none of then. unit: nobody knows it. rate: no rate converts the currency of the price."""
 
 
-class Missing(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One thing that is missing, in words, and what to do about it."""
+@dataclass(frozen=True, kw_only=True)
+class Missing:
+    """One thing that is missing, in words, and what to do about it. `unit`: '' = of the whole event;
+    `nearest`: of a unit that nobody knows, the one that was probably meant; a rate: one `base` in `quote`."""
 
     kind: Kind
     says: str
     advice: str
     unit: str = ""
-    """'' = of the whole event."""
     nearest: str = ""
-    """Of a unit that nobody knows: the one that was probably meant."""
     base: str = ""
     quote: str = ""
-    """The rate: one `base` in `quote`."""
 
 
 def missing(event: UsageEvent, book: PriceBook) -> list[Missing]:

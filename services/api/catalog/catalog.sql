@@ -79,3 +79,7 @@ SELECT tenant, provider, sku, currency, first_seen, last_seen, earliest, events,
 -- name: booked
 -- Whether the tenant has bookings: a series is written with the first.
 SELECT EXISTS (SELECT FROM series)
+
+-- name: dropped
+-- Fields that were dropped since $1, by key; of the tenant, or of all.
+SELECT tenant, key_id, key_name, name, first_at, last_at, requests FROM dropped_names_seen($1, $2)

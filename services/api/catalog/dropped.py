@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from services.api.catalog.access import AnyAccess
+from services.api.catalog.sql import SQL
 from services.api.http.openapi import answers
 from services.api.http.representation import Negotiated
-from spendmeter.platform.sql import load_sql
 
 DAYS = 90
-SQL = load_sql(Path(__file__).with_name("dropped.sql"))
 
 router = APIRouter(tags=["catalog"], route_class=Negotiated)
 
@@ -44,5 +42,5 @@ async def get_dropped(access: AnyAccess, limit: Annotated[int, Query(ge=1, le=50
     operator who names none. The answer to their request names it too, in `Spendmeter-Dropped`."""
     since = datetime.now(UTC) - timedelta(days=DAYS)
     async with access.reading() as connection:
-        rows = await connection.fetch(SQL["seen"], since, limit)
+        rows = await connection.fetch(SQL["dropped"], since, limit)
     return DroppedNames(dropped=[DroppedName(**row) for row in rows])

@@ -35,18 +35,6 @@ class AtStake(BaseModel):
     provisional: DecimalString
 
 
-class MissingAnswer(BaseModel):
-    """One thing that is missing, and what to do about it; of a rate: one `base` in `quote`."""
-
-    kind: Kind
-    says: str
-    advice: str
-    unit: str = ""
-    nearest: str = Field("", description="of a unit that nobody knows: the one that was probably meant")
-    base: str = ""
-    quote: str = ""
-
-
 class InboxItem(BaseModel):
     """Usage of the last 90 days that was booked at a bound or without an amount. `events` include what the
     same minutes saw of it with a price; what unpriced events cost is not known, so they are counted.
@@ -67,7 +55,7 @@ class InboxItem(BaseModel):
     events: int
     unpriced_events: int
     usage: dict[str, DecimalString]
-    lacks: list[MissingAnswer]
+    lacks: list[Missing]
     units: list[str] = Field(description="those without a price")
     reasons: list[str]
     kept: str = ""
@@ -95,9 +83,9 @@ class UnpricedRow(NamedTuple):
     lacks: list[Missing]
 
 
-Name = tuple[str, str]
+SentName = tuple[str, str]
 """Provider and sku as they were sent, lower case."""
-Unpriced = dict[Name, list[UnpricedRow]]
+Unpriced = dict[SentName, list[UnpricedRow]]
 
 
 def by_name(rows: Iterable[Any], book: PriceBook) -> Unpriced:
@@ -130,10 +118,10 @@ def _probes(row: Any) -> Iterator[UsageEvent]:
         )
 
 
-def newest_first(found: Unpriced) -> list[tuple[Name, list[UnpricedRow]]]:
+def newest_first(found: Unpriced) -> list[tuple[SentName, list[UnpricedRow]]]:
     """What lacks something before what only keeps what it was booked at."""
 
-    def place(item: tuple[Name, list[UnpricedRow]]) -> tuple[bool, float]:
+    def place(item: tuple[SentName, list[UnpricedRow]]) -> tuple[bool, float]:
         first_seen = min(row["first_seen"] for row, _ in item[1])
         return not any(lacks for _, lacks in item[1]), -first_seen.timestamp()
 
@@ -141,7 +129,7 @@ def newest_first(found: Unpriced) -> list[tuple[Name, list[UnpricedRow]]]:
 
 
 def inbox_item(
-    name: Name, unpriced: Sequence[UnpricedRow], book: PriceBook, as_tenant: str, now: datetime
+    name: SentName, unpriced: Sequence[UnpricedRow], book: PriceBook, as_tenant: str, now: datetime
 ) -> InboxItem:
     """All usage of one name as one item."""
     provider, sku = name
@@ -165,7 +153,7 @@ def inbox_item(
         events=sum(row["events"] for row in rows),
         unpriced_events=sum(row["unpriced_events"] for row in rows),
         usage=totals((unit, Decimal(quantity)) for unit, quantity in quantities),
-        lacks=[MissingAnswer(**msgspec.structs.asdict(lack)) for lack in lacks],
+        lacks=lacks,
         units=sorted({lack.unit for lack in lacks if lack.unit}),
         reasons=sorted({lack.says for lack in lacks}),
         kept="" if lacks else _kept(rows),
@@ -209,22 +197,24 @@ def _kept(rows: Sequence[Any]) -> str:
 
 def unknown_units(found: Unpriced) -> list[UnknownUnit]:
     """Every unit that nobody knows, the latest first."""
-    uses: dict[str, list[tuple[str, Any, Missing]]] = defaultdict(list)
+    lacks: dict[str, Missing] = {}
+    uses: dict[str, list[tuple[str, Any]]] = defaultdict(list)
     for (provider, sku), unpriced in found.items():
-        for row, lacks in unpriced:
-            for lack in lacks:
+        for row, missing_now in unpriced:
+            for lack in missing_now:
                 if lack.kind == "unit":
-                    uses[lack.unit].append((f"{provider}/{sku}", row, lack))
+                    lacks.setdefault(lack.unit, lack)
+                    uses[lack.unit].append((f"{provider}/{sku}", row))
     units = [
         UnknownUnit(
             unit=unit,
-            nearest=of[0][2].nearest,
-            says=of[0][2].says,
-            advice=of[0][2].advice,
-            of=sorted({name for name, _, _ in of}),
-            tenants=sorted({row["tenant"] for _, row, _ in of}),
-            last_seen=max(row["last_seen"] for _, row, _ in of),
+            nearest=lack.nearest,
+            says=lack.says,
+            advice=lack.advice,
+            of=sorted({name for name, _ in uses[unit]}),
+            tenants=sorted({row["tenant"] for _, row in uses[unit]}),
+            last_seen=max(row["last_seen"] for _, row in uses[unit]),
         )
-        for unit, of in uses.items()
+        for unit, lack in lacks.items()
     ]
     return sorted(units, key=lambda each: (each.last_seen, each.unit), reverse=True)

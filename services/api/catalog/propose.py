@@ -13,7 +13,7 @@ from fastapi import APIRouter, Query, Request, Response
 from services.api.catalog.access import AdminAccess, CatalogAccess
 from services.api.catalog.impact import impact_of
 from services.api.catalog.proposals import ID_MAX, PROPOSALS_PATH, Proposal, read_proposal
-from services.api.catalog.review import Review, review_of
+from services.api.catalog.review import review_of
 from services.api.catalog.sql import SQL
 from services.api.http.models import Text
 from services.api.http.openapi import answers
@@ -69,79 +69,59 @@ async def propose(
     if not dry_run:
         return await record_proposal(access, response, file)
     response.status_code = 200
-    now = datetime.now(UTC)
-    _, review = await _reviewed(access, file, now)
-    return _proposal(access, file, review, now)
+    _, proposal = await _reviewed(access, file)
+    return proposal
 
 
 async def record_proposal(access: CatalogAccess, response: Response, file: ProposedFile) -> Proposal:
     """Review a price file and record it as a proposal, to which the response's Location points. Raises
     HttpRefusal (422)."""
-    now = datetime.now(UTC)
-    added, review = await _reviewed(access, file, now)
+    added, proposal = await _reviewed(access, file)
+    entries, review = encode_catalog(added).decode(), proposal.review.model_dump(mode="json")
     async with access.writing() as connection:
-        recorded = await connection.fetchval(
-            SQL["propose"],
-            access.as_tenant,
-            file.name,
-            file.note,
-            encode_catalog(added).decode(),
-            review.model_dump(mode="json"),
-            access.key,
+        proposal.id = await connection.fetchval(
+            SQL["propose"], access.as_tenant, file.name, file.note, entries, review, access.key
         )
-    response.headers["Location"] = f"{PROPOSALS_PATH}/{recorded}"
-    return _proposal(access, file, review, now, recorded)
+    response.headers["Location"] = f"{PROPOSALS_PATH}/{proposal.id}"
+    return proposal
 
 
-def _proposal(
-    access: CatalogAccess, file: ProposedFile, review: Review, now: datetime, id: int | None = None
-) -> Proposal:
-    return Proposal(
-        id=id,
-        name=file.name,
-        note=file.note,
-        proposed_by=access.key,
-        proposed_at=now,
-        state="open",
-        review=review,
-    )
-
-
-async def _reviewed(
-    access: CatalogAccess, file: ProposedFile, now: datetime
-) -> tuple[list[CatalogEntry], Review]:
-    snapshot = await access.books.newest()
+async def _reviewed(access: CatalogAccess, file: ProposedFile) -> tuple[list[CatalogEntry], Proposal]:
+    """What the file adds, and the proposal as it would be recorded."""
+    snapshot, as_tenant, now = await access.books.newest(), access.as_tenant, datetime.now(UTC)
+    units = snapshot.book.parents.keys()
+    stated: list[CatalogEntry] = []
     places: dict[str, str] = {}
     not_taken: dict[str, tuple[str, ...]] = {}
-    stated: list[CatalogEntry] = []
+
+    def read() -> list[CatalogEntry]:
+        return read_prices(
+            file.name, file.content, recorded_at=now, units=units, places=places, not_taken=not_taken
+        )
+
     try:
         if file.content or not file.withdraw:
-            stated = await asyncio.to_thread(
-                read_prices,
-                file.name,
-                file.content,
-                recorded_at=now,
-                units=snapshot.book.parents.keys(),
-                places=places,
-                not_taken=not_taken,
-            )
+            stated = await asyncio.to_thread(read)
         added = additions(
             snapshot,
             stated,
-            as_tenant=access.as_tenant,
+            as_tenant=as_tenant,
             withdraw=file.withdraw,
             replaces=file.replace,
             source=file.name,
             now=now,
         )
-        change = await asyncio.to_thread(check, snapshot, added, access.as_tenant)
+        change = await asyncio.to_thread(check, snapshot, added, as_tenant)
         review, _ = await review_of(access.database, change, now)
         review.impact, review.effect = await impact_of(access, change, now)
     except CatalogError as error:
         helps = not file.replace and replacing_helps(error, snapshot, stated)
-        raise refused(error, snapshot, access.as_tenant, places, "replace" if helps else "") from None
+        raise refused(error, snapshot, as_tenant, places, "replace" if helps else "") from None
     review.not_taken = fields_not_taken(not_taken)
-    return added, review
+    key = access.key
+    return added, Proposal(
+        id=None, name=file.name, note=file.note, proposed_by=key, proposed_at=now, state="open", review=review
+    )
 
 
 def refused(

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -44,15 +45,23 @@ class OnTopic:
     marker: Publication | None
 
 
-def missing(entries: Mapping[str, str], wanted: Publication, on_topic: OnTopic) -> list[Record]:
+def missing(entries: Mapping[str, str], newest: Publication, on_topic: OnTopic) -> list[Record]:
     """The records that the topic lacks, the marker last; none when it holds the publication. Pure."""
     lacking: list[Record] = [
         (key.encode(), body.encode(), []) for key, body in entries.items() if key not in on_topic.keys
     ]
-    marker = on_topic.marker
-    if lacking or marker is None or (marker.version, marker.entries) != (wanted.version, wanted.entries):
-        lacking.append((PUBLICATION_KEY, encode_catalog(wanted), []))
+    last = on_topic.marker
+    if lacking or last is None or (last.version, last.entries) != (newest.version, newest.entries):
+        lacking.append((PUBLICATION_KEY, encode_catalog(newest), []))
     return lacking
+
+
+class CompleteTopic(NamedTuple):
+    """The topic and its end, when it held all of a publication."""
+
+    topic_id: str
+    end: int
+    version: int
 
 
 class CatalogPublisher:
@@ -66,8 +75,7 @@ class CatalogPublisher:
         self._database = database
         self._recorded = recorded or asyncio.Event()
         self._topic = settings.topic_prefix + CATALOG.name
-        self._seen: tuple[str, int, int] | None = None
-        """Topic id, its end, and the version that was found complete there."""
+        self._complete: CompleteTopic | None = None
 
     async def run(self) -> None:
         """Until cancelled; what is away is tried again."""
@@ -75,10 +83,10 @@ class CatalogPublisher:
         while True:
             self._recorded.clear()
             try:
-                wanted = await self._wanted()
-                known = self._seen and self._seen[2]
+                newest = await self._newest()
+                known = self._complete and self._complete.version
                 due = time.monotonic() - checked_s > CHECK_INTERVAL_S
-                if wanted is not None and (due or wanted.version != known):
+                if newest is not None and (due or newest.version != known):
                     checked_s = time.monotonic() if due else checked_s
                     await self.publish()
             except (*CONNECTION_ERRORS, KafkaError) as error:
@@ -89,31 +97,31 @@ class CatalogPublisher:
 
     async def publish(self) -> int:
         """See to it that the topic holds the newest publication; returns how many records were sent."""
-        wanted = await self._wanted()
-        if wanted is None:
+        newest = await self._newest()
+        if newest is None:
             return 0
-        if self._seen is not None and wanted.version > self._seen[2]:
+        if self._complete is not None and newest.version > self._complete.version:
             # The topic was complete: only what is new is sent. Should it have been lost meanwhile, workers
             # count what they can read and keep their book, until the next check.
-            entries = await self._entries(self._seen[2], wanted.version)
-            records = missing(entries, wanted, OnTopic(keys=frozenset(), marker=None))
-            await self._send(wanted, records)
-            self._seen = ("", 0, wanted.version)
+            entries = await self._entries(self._complete.version, newest.version)
+            records = missing(entries, newest, OnTopic(keys=frozenset(), marker=None))
+            await self._send(newest, records)
+            self._complete = CompleteTopic("", 0, newest.version)
             return len(records)
         async with KafkaAdmin(self._settings.kafka) as admin:
             await admin.ensure_topics([CATALOG], prefix=self._settings.topic_prefix, partitions=1)
             facts = await admin.topics([self._topic])
         topic_id = facts[self._topic].id if self._topic in facts else ""
-        on_topic, end = await self._read((topic_id, wanted.version))
+        on_topic, end = await self._read(topic_id, newest.version)
         if on_topic is None:
             return 0
-        records = missing(await self._entries(0, wanted.version), wanted, on_topic)
+        records = missing(await self._entries(0, newest.version), newest, on_topic)
         if records:
-            await self._send(wanted, records)
-        self._seen = (topic_id, end, wanted.version)
+            await self._send(newest, records)
+        self._complete = CompleteTopic(topic_id, end, newest.version)
         return len(records)
 
-    async def _wanted(self) -> Publication | None:
+    async def _newest(self) -> Publication | None:
         async with self._database.reading(OPERATOR) as connection:
             row = await connection.fetchrow(SQL["publication"])
         if row is None:
@@ -126,7 +134,7 @@ class CatalogPublisher:
             rows = await connection.fetch(SQL["entries"], since, version)
         return {row["id"]: row["body"] for row in rows}
 
-    async def _read(self, now: tuple[str, int]) -> tuple[OnTopic | None, int]:
+    async def _read(self, topic_id: str, version: int) -> tuple[OnTopic | None, int]:
         """The topic from its beginning to its end; None when nothing has changed since it was complete."""
         consumer = money_consumer(self._settings, group=None)
         await consumer.start()
@@ -135,7 +143,7 @@ class CatalogPublisher:
             consumer.assign([partition])
             begin = (await consumer.beginning_offsets([partition]))[partition]
             end = (await consumer.end_offsets([partition]))[partition]
-            if self._seen == (now[0], end, now[1]):
+            if self._complete == CompleteTopic(topic_id, end, version):
                 return None, end
             keys: set[str] = set()
             marker = None
@@ -151,7 +159,7 @@ class CatalogPublisher:
         finally:
             await consumer.stop()
 
-    async def _send(self, wanted: Publication, records: list[Record]) -> None:
+    async def _send(self, newest: Publication, records: list[Record]) -> None:
         sender: AIOKafkaProducer = producer(self._settings, service="api")
         await sender.start()
         try:
@@ -161,7 +169,7 @@ class CatalogPublisher:
                     await asyncio.gather(*await send_batches(sender, self._topic, 0, part))
         finally:
             await sender.stop()
-        log().info("catalog published", version=wanted.version, entries=wanted.entries, count=len(records))
+        log().info("catalog published", version=newest.version, entries=newest.entries, count=len(records))
 
 
 def _marker(value: bytes | None) -> Publication | None:

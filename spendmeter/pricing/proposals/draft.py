@@ -53,19 +53,10 @@ def _alias(book: PriceBook, unpriced: UnpricedSku, same: tuple[str, str], now: d
     seller, sku = same
     model = book.models.get(same) or Model(provider=seller, sku=sku, source="", recorded_at=now)
     says = f"{unpriced.sent} is another name of {seller}/{sku}"
-    line = ModelLine(
-        provider=seller,
-        sku=sku,
-        aliases=(*model.aliases, unpriced.sent),
-        match=model.match,
-        unless=model.unless,
-        family=model.family,
-        retired=model.retired,
-        note=says,
-    )
+    entry = replace(model, aliases=(*model.aliases, unpriced.sent), source="", note=says)
+    fields = msgspec.to_builtins(entry)
+    table = {name: fields[name] for name in ModelLine.__struct_fields__ if fields.get(name)}
     header = Header(source=f"the inbox: {says}", recorded_at=now, layer="organisation")
-    table = msgspec.to_builtins(line)
-    del table["type"]  # which names the table in a file of lines alone
     text = _file(header, model=[table])
     return Draft(kind="alias", says=says, name=_name(unpriced), text=text, replace=True)
 
