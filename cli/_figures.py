@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from cli._running import NoAnswer, ask, flying, get, read_counts
+from cli._counts import ask, in_flight_text, read_counts
+from cli._http import NoAnswer, get_json
 from deploy.local.home import LOOPBACK
 from deploy.local.state import SystemState
 
@@ -78,7 +79,7 @@ class LiveFigures:
             counts={
                 "in": "unknown" if counts["in"] is None else f"{counts['in']:,}",
                 **{name: f"{counts[name]:,}" for name in names},
-                "in flight": flying(counts),
+                "in flight": in_flight_text(counts),
             },
             rate="" if rate is None else f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s",
             today=self._today,
@@ -121,7 +122,7 @@ def received_alerts(state: SystemState) -> list[dict[str, Any]]:
     if demo is None:
         return []
     try:
-        alerts: list[dict[str, Any]] = get(f"http://{LOOPBACK}:{demo.port}/alerts")["alerts"]
+        alerts: list[dict[str, Any]] = get_json(f"http://{LOOPBACK}:{demo.port}/alerts")["alerts"]
     except NoAnswer:
         return []
     return alerts

@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cli._figures import Item, LiveFigures, News, Shown
-from cli._running import NoAnswer, fail
+from cli._http import NoAnswer
+from cli._running import fail
 from deploy.local.home import Home
 from deploy.local.state import SystemState, read_state
 

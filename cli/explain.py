@@ -6,15 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from cli._running import as_json as told_as_json
+from cli._options import JsonOption
 
 
 def command(
     source: Annotated[str, typer.Argument(help="Who sent the event.")],
     id: Annotated[str, typer.Argument(help="The event's id.")],
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the receipt, or why not, as JSON.", callback=told_as_json)
-    ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Explain what a booked event cost: which price decided each line, why the others lost, the arithmetic.
 
@@ -25,23 +23,13 @@ def command(
     """
     import json
 
-    import httpx
-
-    from cli._client import TIMEOUT_S, access, explained
+    from cli._http import access, problem_text, request
     from cli._running import fail
 
     system = access()
-    try:
-        answer = httpx.get(
-            f"{system.api_url}/v1/events",
-            params={"source": source, "id": id},
-            headers={"Authorization": f"Bearer {system.key}"},
-            timeout=TIMEOUT_S,
-        )
-    except httpx.HTTPError as error:
-        fail(f"{system.api_url} does not answer: {error}")
+    answer = request("GET", f"{system.api_url}/v1/events", system.key, params={"source": source, "id": id})
     if not answer.is_success:
-        fail(explained(answer))
+        fail(problem_text(answer))
     if as_json:
         typer.echo(json.dumps(answer.json(), indent=2))
     else:

@@ -111,8 +111,7 @@ def revoke(
 
 def _run(work: Callable[[Any], Awaitable[Found]]) -> Found:
     """Do the work on a connection to the database. Ends the command when it cannot be done."""
-    from cli._client import settled
-    from cli._running import fail
+    from cli._running import environment_values, fail
 
     async def connected(url: str) -> Found:
         from spendmeter.platform.postgres import connect
@@ -123,7 +122,7 @@ def _run(work: Callable[[Any], Awaitable[Found]]) -> Found:
         finally:
             await connection.close()
 
-    [url] = settled("DATABASE_URL")
+    [url] = environment_values("DATABASE_URL")
     import asyncpg
 
     try:

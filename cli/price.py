@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli._running import NO_PRICE, misused
-from cli._running import as_json as told_as_json
+from cli._event import usage_event
+from cli._options import JsonOption, ModelArgument, RegionOption, TierOption, UsageArgument
+from cli._running import NO_PRICE, usage_error
 
 if TYPE_CHECKING:
     from spendmeter.contracts.events import UsageEvent
@@ -20,24 +21,20 @@ NEAR_MAX = 3
 
 
 def command(
-    model: Annotated[str, typer.Argument(help="PROVIDER/SKU, as in openai/gpt-4o.", metavar="MODEL")],
-    usage: Annotated[
-        list[str], typer.Argument(help="Quantities: UNIT=NUMBER. Cached tokens are no input tokens.")
-    ],
+    model: ModelArgument,
+    usage: UsageArgument,
     at: Annotated[
-        str | None, typer.Option(help="When it was used: 2025-06-01 or 2025-06-01T10:00:00Z. Default: now.")
-    ] = None,
-    tier: Annotated[str, typer.Option(help="The service tier that served: batch, flex, priority ...")] = "",
-    region: Annotated[str, typer.Option(help="The region that served.")] = "",
+        str, typer.Option(help="When it was used: 2025-06-01 or 2025-06-01T10:00:00Z. Default: now.")
+    ] = "",
+    tier: TierOption = "",
+    region: RegionOption = "",
     tenant: Annotated[
         str, typer.Option(help="Whose contracts, own prices and currency count; of the running system.")
     ] = "",
     shipped: Annotated[
         bool, typer.Option("--shipped", help="The catalog of this release, also when a system runs.")
     ] = False,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print JSON, refusals too.", callback=told_as_json)
-    ] = False,
+    json: JsonOption = False,
 ) -> None:
     """Explain what usage costs, line by line. By the running system's catalog, or, when none runs, by that of
     this release; the answer says which. Exit code 3: for some of it there is no price.
@@ -58,12 +55,14 @@ def command(
     from spendmeter.pricing.explain import explain, naming
 
     if tenant and shipped:
-        misused("--tenant is of the running system, and --shipped asks none")
-    event = _event(model, usage, at, tier, region, tenant)
+        usage_error("--tenant is of the running system, and --shipped asks none")
+    event = _read(
+        usage_event(model, id="price", source="cli", usage=usage, at=at, tier=tier, region=region), tenant
+    )
     asked = event.data.provider
     prices = (None if shipped else _prices.running(tenant)) or _prices.shipped(asked)
     if tenant and not prices.book.version:
-        misused("--tenant is of the running system, and none runs here: make up")
+        usage_error("--tenant is of the running system, and none runs here: make up")
     plan = prices.book.plan(tenant, event.data)
     others = set(prices.book.sellers(plan.provider)) - {asked}
     if not prices.book.version and plan.sku is None and others:
@@ -73,7 +72,7 @@ def command(
     for unit in event.data.usage:
         if unit not in book.parents:
             foreign = explain_foreign_unit(unit, event.data.usage)
-            misused(foreign or f"the catalog has no unit {unit!r}{_near(unit, book.parents)}")
+            usage_error(foreign or f"the catalog has no unit {unit!r}{_near(unit, book.parents)}")
     rating, lines = explain(event, book)
     hint = "" if plan.sku else _near_models(book, plan.provider, asked, event.data.sku)
     names = list(naming(tenant, event.data, book))
@@ -99,40 +98,15 @@ def command(
     raise typer.Exit(code)
 
 
-def _event(model: str, usage: list[str], at: str | None, tier: str, region: str, tenant: str) -> UsageEvent:
-    """The event that the arguments describe; ends the command, naming the argument, where they do not."""
+def _read(event: dict[str, Any], tenant: str) -> UsageEvent:
+    """As ingest would read it; ends the command, naming the quantity, where that refuses it."""
     from spendmeter.contracts.event_reading import read_event
-    from spendmeter.contracts.events import EVENT_TYPE, EventError, encode_event
+    from spendmeter.contracts.events import EventError, encode_event
 
-    provider, slash, sku = model.partition("/")
-    if not (provider and slash and sku):
-        misused(f"{model!r}: write PROVIDER/SKU, as in openai/gpt-4o")
-    quantities: dict[str, str] = {}
-    for item in usage:
-        unit, equals, quantity = item.partition("=")
-        if not unit or not equals:
-            misused(f"{item!r}: write UNIT=NUMBER, as in input_tokens=2000")
-        if unit in quantities:
-            misused(f"{unit} is given twice")
-        quantities[unit] = quantity
     try:
-        time = datetime.fromisoformat(at) if at else datetime.now(UTC)
-        time = (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        misused(f"--at {at!r}: write 2025-06-01 or 2025-06-01T10:00:00Z")
-    tier = tier.lower() or "standard"
-    said: dict[str, Any] = {
-        "specversion": "1.0", "type": EVENT_TYPE, "id": "price", "source": "cli", "subject": "price",
-        "time": time, "tenant": tenant,
-        "data": {
-            "provider": provider.lower(), "sku": sku, "usage": quantities,
-            "context": {"service_tier": tier, "region": region, "batch": tier == "batch"},
-        },
-    }  # fmt: skip
-    try:
-        return read_event(encode_event(said))
+        return read_event(encode_event({"time": datetime.now(UTC), "tenant": tenant} | event))
     except EventError as error:
-        misused(str(error).removeprefix("data.usage."))
+        usage_error(str(error).removeprefix("data.usage."))
 
 
 def _near_models(book: Any, provider: str | None, asked_provider: str, sku: str) -> str:

@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli._event import usage_event
+from cli._options import LabelOption
+
 if TYPE_CHECKING:
     import httpx
 
-    from cli._client import Access
+    from cli._http import Access
 
 COLUMNS = ["TIMESTAMP", "ContextTokens", "GeneratedTokens"]
 SOURCE = "replay"
@@ -38,9 +41,7 @@ def command(
         Path, typer.Argument(help=f"CSV with the columns {','.join(COLUMNS)}.", exists=True, dir_okay=False)
     ],
     model: Annotated[str, typer.Option(help="PROVIDER/SKU that the tokens are of.")],
-    label: Annotated[
-        list[str] | None, typer.Option(help="NAME=VALUE, as in team=search. Repeatable.")
-    ] = None,
+    label: LabelOption = None,
     keep_time: Annotated[
         bool, typer.Option("--keep-time", help="Events happened when the file says, not now.")
     ] = False,
@@ -56,12 +57,12 @@ def command(
     """
     import httpx
 
-    from cli._client import Refusal, access, usage_event
+    from cli._http import Refusal, access
     from cli._running import fail
     from spendmeter.platform.settings import Settings
 
     horizon = timedelta(days=Settings().event_age_max_days)
-    template = usage_event(model, label or [], id="", source=SOURCE)
+    template = usage_event(model, id="", source=SOURCE, labels=label or ())
     try:
         trace = Trace(file, template, keep_time=keep_time, horizon=horizon)
         asyncio.run(_replay(trace, access()))
@@ -155,7 +156,7 @@ def _check_time(file: Path, row: SampleRow, horizon: timedelta) -> None:
 async def _replay(trace: Trace, access: Access) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from cli._client import http, post_events
+    from cli._http import client, post_events
 
     columns = (
         TextColumn("sending"),
@@ -165,8 +166,8 @@ async def _replay(trace: Trace, access: Access) -> None:
         TimeRemainingColumn(),
     )
     began = time.monotonic()
-    async with http(access) as client:
-        before = await _accounting(client, access)
+    async with client(access) as http:
+        before = await _accounting(http, access)
         with Progress(*columns) as progress:
             bar = progress.add_task("sending", total=trace.events_total, rate=0)
             events = iter(trace)
@@ -176,7 +177,7 @@ async def _replay(trace: Trace, access: Access) -> None:
             async def send_batches() -> None:
                 nonlocal sent
                 for batch in batches:
-                    await post_events(client, access, batch)
+                    await post_events(http, access, batch)
                     sent += len(batch)
                     rate = sent / (time.monotonic() - began)
                     progress.update(bar, completed=sent, rate=rate)
@@ -184,21 +185,21 @@ async def _replay(trace: Trace, access: Access) -> None:
             await asyncio.gather(*(send_batches() for _ in range(REQUESTS_AT_ONCE)))
         seconds = time.monotonic() - began
         typer.echo(f"accepted {sent:,} events in {seconds:.1f} s ({sent / seconds:,.0f}/s)")
-        await _report(client, access, before, datetime.now(UTC))
+        await _report(http, access, before, datetime.now(UTC))
 
 
 async def _report(
-    client: httpx.AsyncClient, access: Access, before: dict[str, Any] | None, sent_at: datetime
+    http: httpx.AsyncClient, access: Access, before: dict[str, Any] | None, sent_at: datetime
 ) -> None:
     """Wait until what was sent is booked, and say what became of it."""
     deadline = time.monotonic() + BOOKED_S_MAX
-    while (now := await _accounting(client, access)) is not None and time.monotonic() < deadline:
+    while (now := await _accounting(http, access)) is not None and time.monotonic() < deadline:
         through = now["complete_through"]
         # The log's end is looked at once a second: "0 in flight" may be older than what was just sent.
         if through is not None and datetime.fromisoformat(through) >= sent_at:
             break
         await asyncio.sleep(POLL_S)
-    from cli._running import flying
+    from cli._counts import in_flight_text
 
     if before is None or now is None:
         typer.echo("the api does not answer, so what was booked is not known here")
@@ -208,15 +209,15 @@ async def _report(
     typer.echo(
         f"since then, with whatever others sent for this tenant: booked {grown['booked']:,},"
         f" duplicate {grown['duplicate']:,}, conflict {grown['conflict']:,},"
-        f" rejected {grown['rejected']:,}; in flight {flying(now['total'])}"
+        f" rejected {grown['rejected']:,}; in flight {in_flight_text(now['total'])}"
     )
 
 
-async def _accounting(client: httpx.AsyncClient, access: Access) -> dict[str, Any] | None:
+async def _accounting(http: httpx.AsyncClient, access: Access) -> dict[str, Any] | None:
     import httpx
 
     try:
-        answer = await client.get(f"{access.api_url}/v1/accounting")
+        answer = await http.get(f"{access.api_url}/v1/accounting")
     except httpx.TransportError:
         return None
     found: dict[str, Any] | None = answer.json() if answer.is_success else None

@@ -10,28 +10,32 @@ from uuid import uuid4
 
 import typer
 
-from cli._running import as_json as told_as_json
+from cli._event import usage_event
+from cli._options import JsonOption, LabelOption, ModelArgument, RegionOption, TierOption, UsageArgument
 
 if TYPE_CHECKING:
     import httpx
 
-    from cli._client import Access, Refusal
+    from cli._http import Access, Refusal
 
 RECEIPT_S_MAX = 30.0
 POLL_S = 0.1
 _FLAGS = {
-    "id": "--id", "source": "--source", "time": "--at", "data.provider": "MODEL", "data.sku": "MODEL",
-    "data.context.service_tier": "--tier", "data.context.region": "--region",
-}  # fmt: skip
+    "id": "--id",
+    "source": "--source",
+    "time": "--at",
+    "data.provider": "MODEL",
+    "data.sku": "MODEL",
+    "data.context.service_tier": "--tier",
+    "data.context.region": "--region",
+}
 """Which argument a field of the event was written in."""
 
 
 def command(
-    model: Annotated[str, typer.Argument(help="PROVIDER/SKU, as in openai/gpt-4o.", metavar="MODEL")],
-    usage: Annotated[
-        list[str], typer.Argument(help="Quantities: UNIT=NUMBER. Cached tokens are no input tokens.")
-    ],
-    label: Annotated[list[str] | None, typer.Option(help="NAME=VALUE: team=search. Repeatable.")] = None,
+    model: ModelArgument,
+    usage: UsageArgument,
+    label: LabelOption = None,
     id: Annotated[str, typer.Option(help="The event's id; the same id again is booked once.")] = "",
     source: Annotated[str, typer.Option(help="Who sends.")] = "cli",
     at: Annotated[
@@ -40,11 +44,9 @@ def command(
             "--at", "--time", help="When it was used: 2026-11-23 or 2026-11-23T10:00:00Z. Default: now."
         ),
     ] = "",
-    tier: Annotated[str, typer.Option(help="The service tier that served: batch, flex, priority ...")] = "",
-    region: Annotated[str, typer.Option(help="The region that served.")] = "",
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON, refusals too.", callback=told_as_json)
-    ] = False,
+    tier: TierOption = "",
+    region: RegionOption = "",
+    as_json: JsonOption = False,
 ) -> None:
     """Send one event and follow it to its receipt: received, priced line by line, booked.
 
@@ -64,18 +66,18 @@ def command(
     """
     import httpx
 
-    from cli._client import Refusal, access
+    from cli._http import Refusal, access
     from cli._outcome import exit_code, hints, outcome_of, print_receipt
-    from cli._running import fail, misused
+    from cli._running import fail
 
-    try:
-        event = _event(model, usage, label or [], id or f"cli-{uuid4()}", source, at, tier, region)
-    except typer.BadParameter as wrong:
-        misused(wrong.message)
+    event_id = id or f"cli-{uuid4()}"
+    event = usage_event(
+        model, id=event_id, source=source, usage=usage, labels=label or (), at=at, tier=tier, region=region
+    )
     try:
         earlier, receipt = asyncio.run(_send(access(), event))
     except Refusal as refusal:
-        fail(_said(refusal), refusal.problem | {"errors": list(map(_with_flag, refusal.errors))})
+        fail(_refusal_text(refusal), refusal.problem | {"errors": list(map(_with_flag, refusal.errors))})
     except httpx.HTTPError as error:
         fail(f"{error.request.url} does not answer: {error}")
     if receipt is None:
@@ -88,23 +90,7 @@ def command(
     raise typer.Exit(exit_code(outcome, receipt))
 
 
-def _event(
-    model: str, usage: list[str], labels: list[str], id: str, source: str, at: str, tier: str, region: str
-) -> dict[str, Any]:
-    """The event that the arguments describe. Raises typer.BadParameter, naming the argument."""
-    from cli._client import instant, pairs, usage_event
-
-    event = usage_event(model, labels, id=id, source=source)
-    event["data"]["usage"] = pairs(usage, "UNIT=NUMBER")
-    if at:
-        event["time"] = instant(at, "--at")
-    if tier or region:
-        tier = tier.lower() or "standard"
-        event["data"]["context"] = {"service_tier": tier, "region": region, "batch": tier == "batch"}
-    return event
-
-
-def _said(refusal: Refusal) -> str:
+def _refusal_text(refusal: Refusal) -> str:
     """The refusal in the words of this command line."""
     if not refusal.errors:
         return str(refusal)
@@ -126,26 +112,26 @@ async def _send(access: Access, event: dict[str, Any]) -> tuple[dict[str, Any] |
 
     A receipt that was there before grows by a copy: duplicate or conflict.
     """
-    from cli._client import http, post_events
+    from cli._http import client, post_events
 
-    async with http(access) as client:
-        earlier = receipt = await _receipt(client, access, event)
-        await post_events(client, access, [event])
+    async with client(access) as http:
+        earlier = receipt = await _receipt(http, access, event)
+        await post_events(http, access, [event])
         deadline = time.monotonic() + RECEIPT_S_MAX
         while receipt == earlier and time.monotonic() < deadline:
             await asyncio.sleep(POLL_S)
-            receipt = await _receipt(client, access, event)
+            receipt = await _receipt(http, access, event)
     return earlier, None if receipt == earlier else receipt
 
 
-async def _receipt(client: httpx.AsyncClient, access: Access, event: dict[str, Any]) -> dict[str, Any] | None:
-    from cli._client import refused
+async def _receipt(http: httpx.AsyncClient, access: Access, event: dict[str, Any]) -> dict[str, Any] | None:
+    from cli._http import Refusal
 
     named = {"source": event["source"], "id": event["id"]}
-    answer = await client.get(f"{access.api_url}/v1/events", params=named)
+    answer = await http.get(f"{access.api_url}/v1/events", params=named)
     if answer.status_code == 404 or answer.is_server_error:
         return None  # still on its way
     if answer.is_client_error:
-        raise refused(answer)
+        raise Refusal(answer)
     receipt: dict[str, Any] = answer.json()
     return receipt

@@ -9,13 +9,15 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from cli._running import NoAnswer, flying, home, read_counts, running_state
-from cli._running import as_json as told_as_json
-from deploy.local.services import PROBE_SECONDS_MAX, SILENT, lacks
+from cli._counts import in_flight_text, read_counts
+from cli._http import NoAnswer
+from cli._options import JsonOption
+from cli._running import home, running_state
+from deploy.local.services import PROBE_SECONDS_MAX, SILENT, why_not_ready
 from deploy.local.state import ProcessEntry, SystemState
 
 KAFKA_SECONDS_MAX = 3.0
@@ -25,9 +27,7 @@ SERVERS = ("kafka", "postgres")
 
 
 def command(
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object for programs.", callback=told_as_json)
-    ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show each process, the lag of each consumer group, and where the events are.
 
@@ -73,7 +73,7 @@ def _state_now(entry: ProcessEntry) -> tuple[str, str]:
     """What the process is now, and what it lacks; of one that is silent, for how long."""
     if entry.state != "ready":
         return entry.state, ""
-    lacking = (entry.trouble or None) if entry.name in SERVERS else lacks(entry.port)
+    lacking = (entry.trouble or None) if entry.name in SERVERS else why_not_ready(entry.port)
     if lacking is None:
         return "ready", ""
     if lacking != SILENT and entry.name not in SERVERS:
@@ -161,6 +161,6 @@ def _show(report: dict[str, Any]) -> None:
         console.print(groups)
     if report["events"]:
         counts = report["events"]
-        typer.echo("events: " + ", ".join([*_figures(counts), f"in flight {flying(counts)}"]))
+        typer.echo("events: " + ", ".join([*_figures(counts), f"in flight {in_flight_text(counts)}"]))
     for problem in report["problems"]:
         typer.echo(problem)

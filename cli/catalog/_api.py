@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from cli._running import misused
+from cli._event import provider_and_sku
+from cli._running import environment_values, fail
 from cli.catalog._print import budget_line, finding_line
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ TIMEOUT_S = 120.0
 
 def contents(file: Path) -> bytes:
     """The file; ends the command where the api would refuse its size."""
-    from cli._running import fail
     from spendmeter.pricing.catalog.read import FILE_BYTES_MAX
 
     if (size := file.stat().st_size) > FILE_BYTES_MAX:
@@ -29,33 +29,23 @@ def send_file(
     file: Path, note: str, withdraw: list[str] | None, replace: bool, tenant: str, *, dry_run: bool = False
 ) -> Any:
     """The api's review of a price file: a proposal, or on a dry run none."""
-    asked = {
-        "name": file.name, "note": note, "withdraw": withdraw or [], "replace": str(replace).lower(),
-        "dry_run": str(dry_run).lower(),
-    }  # fmt: skip
-    return ask("POST", "proposals", tenant, asked, content=contents(file))
+    query: dict[str, Any] = {"name": file.name, "note": note, "withdraw": withdraw or []}
+    query |= {"replace": str(replace).lower(), "dry_run": str(dry_run).lower()}
+    return ask("POST", "proposals", tenant, query, content=contents(file))
 
 
 def ask(
     method: str, path: str, tenant: str, query: Any = None, *, body: Any = None, content: bytes | None = None
 ) -> Any:
     """The api's answer; ends the command with what it says when it refuses."""
-    import httpx
+    from cli._http import request
 
-    from cli._client import settled
-    from cli._running import fail
-
-    url, key = settled("SPENDMETER_API_URL", "SPENDMETER_ADMIN_KEY")
-    headers = {"Authorization": f"Bearer {key}"} | ({"X-Spendmeter-Tenant": tenant} if tenant else {})
-    try:
-        answer = httpx.request(
-            method, f"{url.rstrip('/')}/v1/catalog/{path}", params=query, json=body, content=content,
-            headers=headers, timeout=TIMEOUT_S,
-        )  # fmt: skip
-    except httpx.HTTPError as error:
-        fail(f"the api does not answer: {error or type(error).__name__}")
+    url, key = environment_values("SPENDMETER_API_URL", "SPENDMETER_ADMIN_KEY")
+    more = {"params": query, "json": body, "content": content}
+    url = f"{url.rstrip('/')}/v1/catalog/{path}"
+    answer = request(method, url, key, tenant=tenant, timeout_s=TIMEOUT_S, **more)
     if answer.is_error:
-        refused(answer)
+        refuse(answer)
     return answer.json()
 
 
@@ -67,37 +57,19 @@ _FLAGS = {
 """What the api says that a refused request needs, as this command line says it."""
 
 
-def refused(answer: httpx.Response) -> NoReturn:
+def refuse(answer: httpx.Response) -> NoReturn:
     """Ends the command with the api's refusal and the flag that it asks for."""
-    from cli._client import explained
-    from cli._running import fail
+    from cli._http import problem_of, problem_text
 
-    problem = said_by(answer)
+    problem = problem_of(answer)
     flag = _FLAGS.get(problem.get("needs", ""))
     budgets = [budget_line(each) for each in problem.get("budgets", [])]
     findings = map(finding_line, problem.get("findings", []))
-    lines = [explained(answer), *findings, *budgets, *([flag] if flag else [])]
+    lines = [problem_text(answer), *findings, *budgets, *([flag] if flag else [])]
     fail("\n".join(lines), problem | ({"flag": flag} if flag else {}))
-
-
-def said_by(answer: httpx.Response) -> dict[str, Any]:
-    """The problem; its status alone where the answer is none."""
-    try:
-        problem = answer.json()
-    except ValueError:
-        problem = None
-    return problem if isinstance(problem, dict) else {"status": answer.status_code, "detail": answer.text}
 
 
 def ask_model(model: str, tenant: str) -> Any:
     """What the catalog has of PROVIDER/SKU."""
     provider, sku = provider_and_sku(model)
     return ask("GET", "model", tenant, {"provider": provider, "sku": sku})
-
-
-def provider_and_sku(model: str) -> tuple[str, str]:
-    """The parts of PROVIDER/SKU; ends the command where it is none."""
-    provider, slash, sku = model.partition("/")
-    if not (provider and slash and sku):
-        misused(f"{model!r}: write PROVIDER/SKU, as in openai/gpt-4o")
-    return provider, sku

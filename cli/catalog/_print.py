@@ -10,7 +10,7 @@ LEFT_OUT_SHOWN = 3
 """Models beside a field; the JSON has more."""
 
 
-def shown(answer: Any, json: bool) -> bool:
+def printed_as_json(answer: Any, json: bool) -> bool:
     """Whether the answer was wanted as JSON, and is printed."""
     if json:
         from json import dumps
@@ -24,19 +24,19 @@ def order(row: Any) -> tuple[str, int, str]:
     return row["entry"]["unit"], len(row["conditions"]), row["conditions"]
 
 
-def said(row: Any) -> str:
+def entry_line(row: Any) -> str:
     """What a recorded entry says, in a line."""
     entry = row["entry"]
     return f"{row['says'] or entry['type'].split('.')[-2]}, says {entry['source']}"
 
 
-def when(instant: str) -> str:
+def minute(instant: str) -> str:
     return f"{instant[:16].replace('T', ' ')}Z"
 
 
 def print_review(proposal: Any, json: bool) -> None:
     """Print a proposal's diff, findings and money."""
-    if shown(proposal, json):
+    if printed_as_json(proposal, json):
         return
     review = proposal["review"]
     print_changes(review)
@@ -51,7 +51,7 @@ def print_review(proposal: Any, json: bool) -> None:
     if money := review["impact"]:
         known = "an unknown number" if money["events"] is None else f"{money['events']:,}"
         typer.echo(
-            f"were they priced again: {money['repriced']:,} of {known} events since {when(money['since'])} "
+            f"were they priced again: {money['repriced']:,} of {known} events since {minute(money['since'])} "
             "priced by both books, the newest first"
         )
         for each in money["amounts"]:

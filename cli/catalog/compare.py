@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
+from cli._options import JsonOption, TenantOption
 from cli.catalog._api import ask, contents
 from cli.catalog._instants import version
-from cli.catalog._options import JsonOption, TenantOption
-from cli.catalog._print import print_changes, print_left_out, shown, when
+from cli.catalog._print import minute, print_changes, print_left_out, printed_as_json
 
 NAMES_SHOWN = 20
 
@@ -31,7 +31,7 @@ def changes(
     """
     asked = {"from": version(since)} | ({"to": version(until)} if until else {})
     answer = ask("GET", "changes", tenant, asked)
-    if not shown(answer, json):
+    if not printed_as_json(answer, json):
         answer["changes"] = answer["changes"][:limit]
         typer.echo(f"after version {answer['since']}, up to {answer['until']}:")
         print_changes(answer)
@@ -52,15 +52,16 @@ def terms(
     from json import dumps
 
     answer = ask("GET", "terms", tenant, {"history": str(history).lower()})
-    if shown(answer, json):
+    if printed_as_json(answer, json):
         return
     for each in answer["terms"]:
         since, until = each.get("effective_from"), each["effective_to"]
-        span = f"from {when(since) if since else 'the beginning'}{f' until {when(until)}' if until else ''}"
+        span = f"from {minute(since) if since else 'the beginning'}"
+        span += f" until {minute(until)}" if until else ""
         counts = f"{each.get('currency', 'USD')}, {each.get('time_zone', 'UTC')}"
         typer.echo(f"{each['tenant']}: {counts}, {span} ({each['state']})")
         by = f" by {each['by']}" if each.get("by") else ""
-        stated = f"stated {when(each['recorded_at'])}{by}"
+        stated = f"stated {minute(each['recorded_at'])}{by}"
         typer.echo(f"  entry {each['id']}, version {each['version']}, {stated}, says {each['source']}")
         if more := {name: value for name, value in each.items() if name not in _SHOWN_OF_TERMS}:
             typer.echo(f"  {dumps(more)}")
@@ -68,10 +69,10 @@ def terms(
         typer.echo("none: US dollars, UTC, no contracts")
 
 
-_SHOWN_OF_TERMS = (
-    "type", "id", "version", "source", "recorded_at", "by", "note", "revision", "tenant", "currency",
-    "time_zone", "effective_from", "effective_to", "state",
-)  # fmt: skip
+_SHOWN_OF_TERMS = frozenset(
+    """type id version source recorded_at by note revision tenant currency time_zone effective_from
+    effective_to state""".split()
+)
 
 
 def consensus(
@@ -91,7 +92,7 @@ def consensus(
         str(file): ask("POST", "consensus", tenant, {"name": file.name}, content=contents(file))
         for file in files
     }
-    if not shown(reports, json):
+    if not printed_as_json(reports, json):
         for name, report in reports.items():
             _print_consensus(name, report)
     if any(report["disagreements_total"] for report in reports.values()):

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from cli._running import misused
+from cli._options import JsonOption, ProposalArgument, TenantOption
+from cli._running import usage_error
 from cli.catalog._api import ask
-from cli.catalog._options import JsonOption, ProposalArgument, TenantOption
-from cli.catalog._print import shown, when
+from cli.catalog._print import minute, printed_as_json
 
 
 def approve(
@@ -36,7 +36,7 @@ def approve(
     """
     body = {"confirm": confirm, "reason": reason, "budgets": dict(map(_budget, budget or ()))}
     answer = ask("POST", f"proposals/{id}/approve", tenant, body=body)
-    if not shown(answer, json):
+    if not printed_as_json(answer, json):
         effect = answer["review"]["effect"]
         typer.echo(f"proposal {id} is in force as version {answer['version']}: {effect['says']}")
 
@@ -45,7 +45,7 @@ def _budget(said: str) -> tuple[str, str | dict[str, str]]:
     """A budget's id and what becomes of it; ends the command where it says neither."""
     budget, sign, amount = said.partition("=")
     if not (budget and sign and amount):
-        misused(f"--budget {said}: write ID=AMOUNT or ID=close")
+        usage_error(f"--budget {said}: write ID=AMOUNT or ID=close")
     return budget, amount if amount == "close" else {"amount": amount}
 
 
@@ -62,14 +62,15 @@ def reject(
       spendmeter catalog reject 12 --reason "prices of another region"
     """
     answer = ask("POST", f"proposals/{id}/reject", tenant, body={"reason": reason})
-    if not shown(answer, json):
+    if not printed_as_json(answer, json):
         typer.echo(f"proposal {id} is rejected")
 
 
 def proposals(
-    state: Annotated[str, typer.Option(help="open, approved or rejected.")] = "", tenant: TenantOption = "",
+    state: Annotated[str, typer.Option(help="open, approved or rejected.")] = "",
+    tenant: TenantOption = "",
     json: JsonOption = False,
-) -> None:  # fmt: skip
+) -> None:
     """List what was proposed, newest first.
 
     \b
@@ -77,11 +78,11 @@ def proposals(
       spendmeter catalog proposals --state open
     """
     answer = ask("GET", "proposals", tenant, {"state": state} if state else {})
-    if shown(answer, json):
+    if printed_as_json(answer, json):
         return
     for each in answer["proposals"]:
         decided = f" by {each['decided_by']}" if each["decided_by"] else ""
         typer.echo(
-            f"{each['id']:>5}  {each['state']}{decided}  {when(each['proposed_at'])} by "
+            f"{each['id']:>5}  {each['state']}{decided}  {minute(each['proposed_at'])} by "
             f"{each['proposed_by']}  {each['name']}  {each['note']}"
         )

@@ -6,11 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-from cli._running import misused
-from cli.catalog._api import ask, provider_and_sku
+from cli._event import provider_and_sku
+from cli._options import JsonOption, TenantOption
+from cli._running import usage_error
+from cli.catalog._api import ask
 from cli.catalog._instants import instant
-from cli.catalog._options import JsonOption, TenantOption
-from cli.catalog._print import print_review, shown
+from cli.catalog._print import print_review, printed_as_json
 
 
 def inbox(
@@ -43,7 +44,7 @@ def inbox(
         print_review(ask("POST", "inbox/rates", tenant, body=asked), json)
         return
     answer = ask("GET", "inbox", tenant) | ask("GET", "inbox/dropped", tenant)
-    if shown(answer, json):
+    if printed_as_json(answer, json):
         return
     for unit in answer["units"]:
         typer.echo(f"{unit['says']} (sent for {', '.join(unit['of'])} by {', '.join(unit['tenants'])})")
@@ -63,7 +64,7 @@ def _rate(text: str) -> dict[str, str]:
     pair, equals, rate = text.partition("=")
     base, slash, quote = pair.partition("/")
     if not (base and slash and quote and equals and rate):
-        misused(f"{text!r}: write BASE/QUOTE=RATE, as in USD/EUR=0.92")
+        usage_error(f"{text!r}: write BASE/QUOTE=RATE, as in USD/EUR=0.92")
     return {"base": base.upper(), "quote": quote.upper(), "rate": rate}
 
 

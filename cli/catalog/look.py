@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
+from cli._options import JsonOption, ModelArgument, TenantOption
 from cli.catalog._api import ask, ask_model
 from cli.catalog._instants import instant
-from cli.catalog._options import JsonOption, ModelArgument, TenantOption
-from cli.catalog._print import order, said, shown, when
+from cli.catalog._print import entry_line, minute, order, printed_as_json
 
 
 def list_models(
@@ -31,14 +31,14 @@ def list_models(
     """
     asked = {"q": search, "provider": provider, "limit": str(limit)} | ({"at": instant(at)} if at else {})
     answer = ask("GET", "models", tenant, asked)
-    if shown(answer, json):
+    if printed_as_json(answer, json):
         return
     if not answer["models"]:
         typer.echo("nothing in the catalog has such a name")
     for model in answer["models"]:
         typer.echo(f"{model['provider']}/{model['sku']}{'  (retired)' if model['retired'] else ''}")
         for price in sorted(model["prices"], key=order):
-            typer.echo(f"  {said(price)}")
+            typer.echo(f"  {entry_line(price)}")
     if answer["next_cursor"]:
         typer.echo(f"... and more: search for a longer part of the name, or --limit above {limit}")
 
@@ -51,7 +51,7 @@ def show(model: ModelArgument, tenant: TenantOption = "", json: JsonOption = Fal
       spendmeter catalog show anthropic/claude-sonnet-4-5
     """
     answer = ask_model(model, tenant)
-    if shown(answer, json):
+    if printed_as_json(answer, json):
         return
     for meant in answer["naming"]:
         typer.echo(meant)
@@ -59,29 +59,29 @@ def show(model: ModelArgument, tenant: TenantOption = "", json: JsonOption = Fal
     if answer["aliases"]:
         typer.echo(f"also: {', '.join(answer['aliases'])}")
     for price in sorted(answer["prices"], key=order):
-        typer.echo(f"  {price['entry']['id']}  {said(price)}")
+        typer.echo(f"  {price['entry']['id']}  {entry_line(price)}")
 
 
 def history(model: ModelArgument, tenant: TenantOption = "", json: JsonOption = False) -> None:
-    """Show everything ever recorded of a model: stated and withdrawn, when, by whom, why.
+    """Show everything ever recorded of a model: stated and withdrawn, minute, by whom, why.
 
     \b
     Examples:
       spendmeter catalog history openai/o3
     """
     answer = ask_model(model, tenant)
-    if shown(answer, json):
+    if printed_as_json(answer, json):
         return
     for row in answer["history"]:
         why = row["entry"].get("note", "")
-        typer.echo(f"{row['entry']['id']}  {said(row)}")
+        typer.echo(f"{row['entry']['id']}  {entry_line(row)}")
         typer.echo(
-            f"  stated {when(row['recorded_at'])} in {row['version']} by {row['recorded_by']}"
+            f"  stated {minute(row['recorded_at'])} in {row['version']} by {row['recorded_by']}"
             f"{why and ': ' + why}"
         )
         if row["withdrawn_version"]:
             why = row["withdrawn_why"]
             typer.echo(
-                f"  withdrawn {when(row['withdrawn_at'])} in {row['withdrawn_version']} by "
+                f"  withdrawn {minute(row['withdrawn_at'])} in {row['withdrawn_version']} by "
                 f"{row['withdrawn_by']}{why and ': ' + why}"
             )

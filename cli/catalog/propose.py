@@ -7,9 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli._running import misused
-from cli.catalog._api import ask, send_file
-from cli.catalog._options import (
+from cli._options import (
     FileArgument,
     JsonOption,
     NoteOption,
@@ -17,7 +15,9 @@ from cli.catalog._options import (
     TenantOption,
     WithdrawOption,
 )
-from cli.catalog._print import print_findings, print_left_out, print_review, shown
+from cli._running import usage_error
+from cli.catalog._api import ask, send_file
+from cli.catalog._print import print_findings, print_left_out, print_review, printed_as_json
 
 
 def propose(
@@ -66,7 +66,7 @@ def lint(
     """
     review = send_file(file, "", withdraw, replace, tenant, dry_run=True)["review"]
     findings = review["findings"]
-    if not shown(findings, json):
+    if not printed_as_json(findings, json):
         print_findings(findings)
         print_left_out(review["not_taken"])
     if findings:
@@ -91,5 +91,5 @@ def diff(
         print_review(ask("GET", f"proposals/{what}", tenant), json)
         return
     if not Path(what).is_file():
-        misused(f"{what!r} is neither a proposal's number nor a file")
+        usage_error(f"{what!r} is neither a proposal's number nor a file")
     print_review(send_file(Path(what), "", withdraw, replace, tenant, dry_run=True), json)

@@ -45,10 +45,10 @@ class Service:
         return launch([sys.executable, "-m", self.module], log, folder=CLONE, environment=environment)
 
     def trouble(self) -> str | None:
-        return lacks(self.port)
+        return why_not_ready(self.port)
 
 
-def lacks(port: int) -> str | None:
+def why_not_ready(port: int) -> str | None:
     """None when GET /ready answers 200; else the detail of its problem, or SILENT."""
     try:
         urllib.request.urlopen(f"http://{LOOPBACK}:{port}/ready", timeout=PROBE_SECONDS_MAX).close()

@@ -213,7 +213,7 @@ class Supervisor:
         if not failed:
             self._board.enter("stopping")
         for servers in (False, True):
-            at_once(k.stop for k in self._keepers if (k.program.name in EMBEDDED_PORTS) is servers)
+            run_together(k.stop for k in self._keepers if (k.program.name in EMBEDDED_PORTS) is servers)
         if not failed:
             self._board.enter("stopped")
         return failed
@@ -227,7 +227,7 @@ def stop_orphans(home: Home) -> list[ProcessEntry]:
     state = read_state(home)
     orphans = [entry for entry in state.processes if entry.identity.process()] if state else []
     for servers in (False, True):
-        at_once(
+        run_together(
             partial(stop, entry.identity, _STOP_SIGNALS.get(entry.name, signal.SIGTERM), GRACE_S)
             for entry in orphans
             if (entry.name in EMBEDDED_PORTS) is servers
@@ -238,7 +238,7 @@ def stop_orphans(home: Home) -> list[ProcessEntry]:
 _STOP_SIGNALS = {Postgres.name: Postgres.stop_signal}
 
 
-def at_once(calls: Iterable[Callable[[], object]]) -> None:
+def run_together(calls: Iterable[Callable[[], object]]) -> None:
     """Makes the calls in threads of their own and waits for all."""
     threads = [threading.Thread(target=call) for call in calls]
     for thread in threads:

@@ -1,4 +1,4 @@
-"""What the options and arguments of several commands are."""
+"""Options and arguments that several commands have."""
 
 from __future__ import annotations
 
@@ -7,13 +7,22 @@ from typing import Annotated
 
 import typer
 
-from cli._running import as_json
+from cli._running import choose_json
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the api's answer as JSON.", callback=as_json)]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print JSON for programs, refusals too.", callback=choose_json)
+]
+ModelArgument = Annotated[str, typer.Argument(help="PROVIDER/SKU, as in openai/gpt-4o.", metavar="MODEL")]
+UsageArgument = Annotated[
+    list[str], typer.Argument(help="Quantities: UNIT=NUMBER. Cached tokens are no input tokens.")
+]
+LabelOption = Annotated[list[str] | None, typer.Option(help="NAME=VALUE, as in team=search. Repeatable.")]
+TierOption = Annotated[str, typer.Option(help="The service tier that served: batch, flex, priority ...")]
+RegionOption = Annotated[str, typer.Option(help="The region that served.")]
+
 TenantOption = Annotated[
     str, typer.Option(help="For an operator's key: the tenant to act for. Default: everybody's catalog.")
 ]
-ModelArgument = Annotated[str, typer.Argument(help="PROVIDER/SKU, as in openai/gpt-4o.", metavar="MODEL")]
 FileArgument = Annotated[Path, typer.Argument(help="A price file.", exists=True, dir_okay=False)]
 NoteOption = Annotated[str, typer.Option(help="Why; it stays in the history.")]
 WithdrawOption = Annotated[

@@ -1,0 +1,42 @@
+"""Where the events of the running system are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cli._http import NoAnswer, get_json
+
+
+def ask(environment: Mapping[str, str], path: str, *, key: str) -> Any:
+    """The running api's answer to GET. Raises NoAnswer."""
+    if "SPENDMETER_API_URL" not in environment:
+        raise NoAnswer("the system is still starting")
+    return get_json(environment["SPENDMETER_API_URL"] + path, key)
+
+
+def read_counts(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Events in, booked, in flight and the rest of the accounting, in total; `in` and `in_flight` are None
+    while nobody measures the log's ends, and `in_flight_age_s` says for how long. NoAnswer as `ask`."""
+    total = ask(environment, "/v1/accounting", key=environment.get("SPENDMETER_ADMIN_KEY", "")).get("total")
+    if total is None:
+        raise NoAnswer("the api's answer to /v1/accounting has no total")
+    counts = {
+        name: int(total.get(name, 0)) for name in ("booked", "duplicate", "conflict", "rejected", "holes")
+    }
+    waiting = total.get("in_flight")
+    passed = sum(counts[name] for name in ("booked", "duplicate", "conflict", "rejected"))
+    return {
+        "in": None if waiting is None else passed + waiting,
+        **counts,
+        "in_flight": waiting,
+        "in_flight_age_s": total.get("in_flight_age_s"),
+    }
+
+
+def in_flight_text(counts: Mapping[str, Any]) -> str:
+    """How much is in flight, in words: a figure that nobody measured just now is none."""
+    if counts["in_flight"] is not None:
+        return f"{counts['in_flight']:,}"
+    age_s = counts["in_flight_age_s"]
+    return "unknown (not measured yet)" if age_s is None else f"unknown (not measured for {age_s:.0f} s)"

@@ -1,0 +1,67 @@
+"""A usage event as the arguments of `send`, `price` and `replay` describe it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from cli._running import usage_error
+
+
+def usage_event(
+    model: str,
+    *,
+    id: str,
+    source: str,
+    usage: Iterable[str] = (),
+    labels: Iterable[str] = (),
+    at: str = "",
+    tier: str = "",
+    region: str = "",
+) -> dict[str, Any]:
+    """The event; without a time where `at` is ''. Ends the command, naming the argument that is wrong."""
+    from spendmeter.contracts.events import EVENT_TYPE, Labels
+
+    provider, sku = provider_and_sku(model)
+    named = pairs(labels, "--label NAME=VALUE")
+    if unknown := sorted(named.keys() - set(Labels.__struct_fields__)):
+        known = ", ".join(Labels.__struct_fields__)
+        usage_error(f"--label {unknown[0]}: there is no such label, there are {known}")
+    data: dict[str, Any] = {"provider": provider.lower(), "sku": sku}
+    data |= {"usage": pairs(usage, "UNIT=NUMBER, as in input_tokens=2000"), "labels": named}
+    if tier or region:
+        tier = tier.lower() or "standard"
+        data["context"] = {"service_tier": tier, "region": region, "batch": tier == "batch"}
+    event = {"specversion": "1.0", "type": EVENT_TYPE, "id": id, "source": source, "subject": source}
+    return event | ({"time": _instant(at)} if at else {}) | {"data": data}
+
+
+def provider_and_sku(model: str) -> tuple[str, str]:
+    """The parts of PROVIDER/SKU; ends the command where it is none."""
+    provider, slash, sku = model.partition("/")
+    if not (provider and slash and sku):
+        usage_error(f"{model!r}: write PROVIDER/SKU, as in openai/gpt-4o")
+    return provider, sku
+
+
+def pairs(items: Iterable[str], form: str) -> dict[str, str]:
+    """Arguments such as `NAME=VALUE`; ends the command where one has not that form, or a name is repeated."""
+    found: dict[str, str] = {}
+    for item in items:
+        name, equals, value = item.partition("=")
+        if not (name and equals and value):
+            usage_error(f"{item!r}: write {form}")
+        if name in found:
+            usage_error(f"{name} is given twice")
+        found[name] = value
+    return found
+
+
+def _instant(text: str) -> str:
+    """A date or a time in ISO format, in UTC where it names no zone."""
+    try:
+        time = datetime.fromisoformat(text)
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+    except (ValueError, OverflowError):
+        usage_error(f"--at {text!r}: write 2026-11-23 or 2026-11-23T10:00:00Z")
