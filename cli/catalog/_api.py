@@ -18,7 +18,7 @@ TIMEOUT_S = 120.0
 
 def contents(file: Path) -> bytes:
     """The file; ends the command where the api would refuse its size."""
-    from spendmeter.pricing.catalog.read import FILE_BYTES_MAX
+    from spendmeter.pricing.catalog.formats import FILE_BYTES_MAX
 
     if (size := file.stat().st_size) > FILE_BYTES_MAX:
         fail(f"{file} has {size:,} bytes, and a price file has at most {FILE_BYTES_MAX:,}")

@@ -29,7 +29,7 @@ from spendmeter.platform.openapi import problem_responses
 from spendmeter.platform.serve import probe_routes
 from spendmeter.platform.settings import Settings
 from spendmeter.platform.telemetry import Meters
-from spendmeter.pricing.catalog.read import FILE_BYTES_MAX
+from spendmeter.pricing.catalog.formats import FILE_BYTES_MAX
 
 PARTS = (spend, events, accounting, budgets, incidents, channels, catalog, session)
 

@@ -51,8 +51,8 @@ class Timeline:
 
     __slots__ = ("_month", "_starts", "stretches")
 
-    def __init__(self, stated: Iterable[tuple[datetime | None, Terms]] = ()) -> None:
-        by_start = {since or SINCE_EVER: terms for since, terms in stated}
+    def __init__(self, dated: Iterable[tuple[datetime | None, Terms]] = ()) -> None:
+        by_start = {since or SINCE_EVER: terms for since, terms in dated}
         begun = sorted(({SINCE_EVER: Terms()} | by_start).items(), key=lambda item: item[0])
         changes = [begun[0]]
         for start, terms in begun[1:]:

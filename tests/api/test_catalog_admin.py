@@ -13,7 +13,7 @@ from spendmeter.contracts.catalog import Withdrawal
 from spendmeter.contracts.entry_ids import identified
 from spendmeter.contracts.rated import Line
 from spendmeter.platform.catalog_store import record
-from spendmeter.pricing.catalog.read import FILE_BYTES_MAX
+from spendmeter.pricing.catalog.formats import FILE_BYTES_MAX
 from tests.api.book import Book
 from tests.api.catalog_admin import (
     FILE,

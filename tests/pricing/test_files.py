@@ -13,7 +13,8 @@ import pytest
 from spendmeter.contracts.catalog import CatalogEntry, FxRate, Model, PeriodTerm, Price, Withdrawal
 from spendmeter.contracts.units import UNITS
 from spendmeter.pricing.catalog import OWN, load_snapshot
-from spendmeter.pricing.catalog.read import FILE_BYTES_MAX, read_prices
+from spendmeter.pricing.catalog.formats import FILE_BYTES_MAX
+from spendmeter.pricing.catalog.read import read_prices
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.engine import rate
 from spendmeter.pricing.price_book import PriceBook

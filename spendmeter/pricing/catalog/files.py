@@ -44,11 +44,19 @@ from spendmeter.contracts.events import Currency, Instant, Name, UnitName
 from spendmeter.pricing.conditions import CatalogError
 
 TABLES: Mapping[str, type[CatalogEntry]] = {
-    "calendar": CalendarEntry, "unit": UnitEntry, "provider": Provider, "adjustment": Adjustment,
-    "terms": TenantTerms, "fx": FxRate, "period": PeriodTerm, "withdrawal": Withdrawal,
-}  # fmt: skip
+    "adjustment": Adjustment,
+    "calendar": CalendarEntry,
+    "fx": FxRate,
+    "period": PeriodTerm,
+    "provider": Provider,
+    "terms": TenantTerms,
+    "unit": UnitEntry,
+    "withdrawal": Withdrawal,
+}
 """The tables that are one catalog entry each, by name."""
 KINDS = frozenset({*TABLES, "model", "price"})
+PriceTable = tuple[str, str, dict[str, Any]]
+"""Place in the file ("line 7", "model[2]"), kind of table, the table."""
 
 
 class Header(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -112,22 +120,22 @@ def entries(header: Header, kind: str, table: dict[str, Any], *, strict: bool) -
     stamp = {"recorded_at": header.recorded_at, "by": header.by}
     scope = {"layer": header.layer, "tenant": header.tenant, "contract": header.contract}
     if kind == "model":
-        yield from _model(header, converted(table, ModelLine, strict=strict), stamp | scope)
+        yield from _model(header, convert_table(table, ModelLine, strict=strict), stamp | scope)
         return
     if kind == "price":
-        said = scope | {"source": header.source} | table
-        line = msgspec.structs.asdict(converted(said, PriceLine, strict=strict))
-        yield from _prices(line, stamp)
+        table = scope | {"source": header.source} | table
+        yield from _prices(msgspec.structs.asdict(convert_table(table, PriceLine, strict=strict)), stamp)
         return
     struct = TABLES[kind]
     fields = struct.__struct_fields__
-    layered = "layer" in fields
-    stated = {"id", "version", *stamp} | (set() if layered or struct is TenantTerms else {"tenant"})
-    allowed = [name for name in fields if name not in stated]
+    inherited = scope if "layer" in fields else {"tenant": header.tenant} if struct is TenantTerms else {}
+    reserved = {"id", "version", *stamp} | (set() if inherited else {"tenant"})
+    allowed = [name for name in fields if name not in reserved]
     if unknown := sorted(table.keys() - set(allowed)):
         raise CatalogError(unknown_field(unknown[0], allowed))
-    inherited = scope if layered else {"tenant": header.tenant} if struct is TenantTerms else {}
-    yield identified(converted({"source": header.source} | stamp | inherited | table, struct, strict=strict))
+    yield identified(
+        convert_table({"source": header.source} | stamp | inherited | table, struct, strict=strict)
+    )
 
 
 _T = TypeVar("_T", bound=Struct)
@@ -143,7 +151,7 @@ _INNER: Mapping[str, type[Struct]] = {
 """What stands inside a table, by the field that holds it."""
 
 
-def converted(table: dict[str, Any], struct: type[_T], *, strict: bool, more: Collection[str] = ()) -> _T:
+def convert_table(table: dict[str, Any], struct: type[_T], *, strict: bool, more: Collection[str] = ()) -> _T:
     """The table as `struct`. Raises msgspec.ValidationError; or CatalogError for a field that it does not
     have, with those that it has and `more`."""
     try:
@@ -159,10 +167,10 @@ def converted(table: dict[str, Any], struct: type[_T], *, strict: bool, more: Co
 
 
 def unknown_field(name: str, allowed: Collection[str]) -> str:
-    """Why a field is refused: which ones are allowed, and the one that was probably meant."""
+    """Why a field is refused: which ones are allowed, and the nearest of them."""
     near = get_close_matches(name, allowed, n=1)
-    meant = f": did you mean {near[0]}?" if near else ";"
-    return f"unknown field {name!r}{meant} allowed are {', '.join(allowed)}"
+    hint = f": did you mean {near[0]}?" if near else ";"
+    return f"unknown field {name!r}{hint} allowed are {', '.join(allowed)}"
 
 
 def _model(header: Header, line: ModelLine, shared: dict[str, Any]) -> Iterator[CatalogEntry]:

@@ -20,7 +20,7 @@ from genai_prices import types as source
 from pydantic import ValidationError
 
 from spendmeter.pricing.catalog import PUBLIC
-from spendmeter.pricing.catalog.files import Header, ModelLine, write_jsonl
+from spendmeter.pricing.catalog.files import Header, ModelLine, PriceTable, write_jsonl
 from spendmeter.pricing.catalog.genai_fields import name_unread
 from spendmeter.pricing.catalog.genai_matches import exact_names, exceptions, globs
 from spendmeter.pricing.catalog.genai_rates import UTC_CALENDAR, rates
@@ -60,7 +60,7 @@ def published(text: str, not_taken: MutableMapping[str, tuple[str, ...]]) -> lis
     return providers
 
 
-def tables(providers: list[source.Provider]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def tables(providers: list[source.Provider]) -> Iterator[PriceTable]:
     """Place, kind and table of all that the providers say. Raises CatalogError."""
     for line in lines(providers):
         table = dict(line) if isinstance(line, dict) else {"type": "model", **msgspec.to_builtins(line)}

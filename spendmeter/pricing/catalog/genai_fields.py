@@ -17,12 +17,12 @@ _SAYS_NO_PRICE = frozenset({"extractors", "collapse", "prices_checked", "price_d
 def name_unread(
     raw: Any, providers: Sequence[source.Provider], not_taken: MutableMapping[str, tuple[str, ...]]
 ) -> None:
-    """Tell `not_taken`, by provider or model, the fields that were not read. Raises CatalogError for one
+    """Put into `not_taken`, by provider or model, the fields that were not read. Raises CatalogError for one
     inside a price, a constraint or a match: without it what is read would mean something else."""
-    for said, provider in zip(raw, providers, strict=True):
-        _name(provider.id, _unread(said, provider, skip="models"), not_taken)
-        for each, model in zip(said.get("models") or (), provider.models, strict=True):
-            _name(f"{provider.id}/{model.id}", _unread(each, model), not_taken)
+    for raw_provider, provider in zip(raw, providers, strict=True):
+        _name(provider.id, _unread(raw_provider, provider, skip="models"), not_taken)
+        for raw_model, model in zip(raw_provider.get("models") or (), provider.models, strict=True):
+            _name(f"{provider.id}/{model.id}", _unread(raw_model, model), not_taken)
 
 
 def _name(

@@ -25,7 +25,7 @@ from spendmeter.pricing.catalog.files import Rates
 UTC_CALENDAR = "utc"
 """The source's hours are read on it."""
 
-_UNITS = {key: (unit, per) for unit, said in UNITS.items() for key, per in said.genai.items()}
+_UNITS = {key: (name, per) for name, unit in UNITS.items() for key, per in unit.genai.items()}
 """By the source's name of a price: what it is for, and for how many of it."""
 _RULES = tomllib.loads(Path(__file__).with_name("genai.toml").read_text("utf-8"))
 _SERVING = msgspec.convert(_RULES["serving"], dict[str, Conditions])

@@ -21,6 +21,7 @@ import msgspec
 
 from spendmeter.contracts.money import plain
 from spendmeter.contracts.units import UNITS
+from spendmeter.pricing.catalog.files import PriceTable
 from spendmeter.pricing.conditions import CatalogError
 
 _RULES = tomllib.loads(Path(__file__).with_name("litellm.toml").read_text("utf-8"))
@@ -28,7 +29,7 @@ _PROVIDERS: Mapping[str, str] = _RULES["providers"]
 _SERVING: Mapping[str, Mapping[str, Any]] = {"": {}} | _RULES["serving"]
 _SAYS_NO_PRICE = frozenset(_RULES["no_price"] + _RULES["read"])
 _NO_PRICE_STARTS = tuple(_RULES["no_price_starts"])
-_UNITS = {(key, mode): unit for unit, said in UNITS.items() for key, mode in said.litellm.items()}
+_UNITS = {(key, mode): name for name, unit in UNITS.items() for key, mode in unit.litellm.items()}
 """By the source's name of a price and the mode of the models of which it is one ("" = any)."""
 _SEARCHES = "search_context_cost_per_query"
 _KEY = re.compile(rf"(?P<base>.+?)(_above_(?P<over>\d+)k_tokens)?(?P<served>{'|'.join(_SERVING)})")
@@ -47,17 +48,17 @@ def models(text: str) -> dict[str, dict[str, Any]]:
 
 
 def tables(
-    said: Mapping[str, Mapping[str, Any]], not_taken: MutableMapping[str, tuple[str, ...]]
-) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """A model table a model, then its residency uplifts; `not_taken` is told, by model, the fields that are
-    not taken over. Raises CatalogError with the model's name."""
+    by_name: Mapping[str, Mapping[str, Any]], not_taken: MutableMapping[str, tuple[str, ...]]
+) -> Iterator[PriceTable]:
+    """A model table a model, then its residency uplifts; `not_taken` gets, by model, the fields that are not
+    taken over. Raises CatalogError with the model's name."""
     seen: dict[tuple[str, str], Any] = {}
-    for name, model in said.items():
+    for name, model in by_name.items():
         if name in _RULES["no_models"]:
             continue
         if not isinstance(model.get("litellm_provider"), str):
             raise CatalogError(f"{name}: no litellm_provider; this is not LiteLLM's price file")
-        provider, sku = _named(name, model["litellm_provider"], said)
+        provider, sku = _named(name, model["litellm_provider"], by_name)
         try:
             cells, left_out = _cells(model)
         except (ValueError, msgspec.ValidationError) as error:
@@ -76,11 +77,9 @@ def tables(
         yield name, "model", table
         for key, factor in model.items():
             if uplift := _UPLIFT.fullmatch(key):
-                region = uplift["region"]
-                yield name, "adjustment", {
-                    "name": "residency", "provider": provider, "skus": [sku], "when": {"regions": [region]},
-                    "factor": plain(_amount(factor)),
-                }  # fmt: skip
+                of = {"name": "residency", "provider": provider, "skus": [sku]}
+                when = {"regions": [uplift["region"]]}
+                yield name, "adjustment", of | {"when": when, "factor": plain(_amount(factor))}
 
 
 def _decimal(text: str) -> Decimal:
@@ -149,7 +148,7 @@ def _searches(costs: Mapping[str, Any], cells: Cells) -> set[str]:
 
 
 def _tiers(tiers: list[dict[str, Any]], cells: Cells) -> set[str]:
-    """Dashscope's: more than the start and up to the end, told by each tier's `range`."""
+    """Dashscope's: more than the start and up to the end, as each tier says's `range`."""
     left_out = set()
     for tier in tiers:
         over, *_ = msgspec.convert(tier.get("range"), list[int | Decimal] | None) or [0]

@@ -11,30 +11,20 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from spendmeter.pricing.catalog.files import PriceTable
 from spendmeter.pricing.conditions import CatalogError
 
 REQUIRED = ("provider", "sku", "unit", "price", "per")
-_SAID = {
-    *REQUIRED,
-    "currency",
-    "kind",
-    "minimum",
-    "per_event",
-    "layer",
-    "tenant",
-    "contract",
-    "source",
-    "note",
-}
-_WHEN = {
-    "effective_from", "effective_to", "batch",
-    "context_min", "context_min_inclusive", "context_max", "context_max_inclusive",
-}  # fmt: skip
+_FIELDS = {*REQUIRED, *"currency kind minimum per_event layer tenant contract source note".split()}
+_WHEN = set(
+    "effective_from effective_to batch "
+    "context_min context_min_inclusive context_max context_max_inclusive".split()
+)
 _LISTS = {"tier": "tiers", "region": "regions"}
-COLUMNS = frozenset({*_SAID, *_WHEN, *_LISTS})
+COLUMNS = frozenset({*_FIELDS, *_WHEN, *_LISTS})
 
 
-def tables(text: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def tables(text: str) -> Iterator[PriceTable]:
     """A price table a row, all its values text. Raises CatalogError with the line."""
     rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
@@ -51,19 +41,19 @@ def tables(text: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
             place = f"line {rows.line_num}"
             if None in row or None in row.values():
                 raise CatalogError(f"{place}: has not as many cells as there are columns")
-            said = {name: cell.strip() for name, cell in row.items() if cell.strip()}
-            if missing := [column for column in REQUIRED if said and column not in said]:
+            cells = {name: cell.strip() for name, cell in row.items() if cell.strip()}
+            if missing := [column for column in REQUIRED if cells and column not in cells]:
                 raise CatalogError(f"{place}: no {missing[0]}")
-            if said:
-                yield place, "price", _table(said)
+            if cells:
+                yield place, "price", _table(cells)
     except csv.Error as error:
         raise CatalogError(f"line {rows.line_num}: {error}") from None
 
 
-def _table(said: Mapping[str, str]) -> dict[str, Any]:
-    when: dict[str, Any] = {name: cell for name, cell in said.items() if name in _WHEN}
-    when |= {_LISTS[name]: cell.split(";") for name, cell in said.items() if name in _LISTS}
-    table: dict[str, Any] = {name: cell for name, cell in said.items() if name in _SAID}
+def _table(cells: Mapping[str, str]) -> dict[str, Any]:
+    when: dict[str, Any] = {name: cell for name, cell in cells.items() if name in _WHEN}
+    when |= {_LISTS[name]: cell.split(";") for name, cell in cells.items() if name in _LISTS}
+    table: dict[str, Any] = {name: cell for name, cell in cells.items() if name in _FIELDS}
     if "minimum" in table:
         table["minimum"] = _shortest(table["minimum"])
     return table | {"when": when, "prices": {table.pop("unit"): _shortest(table.pop("price"))}}
