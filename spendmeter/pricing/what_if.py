@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from spendmeter.contracts.events import UsageEvent, event_time, series_of
-from spendmeter.contracts.money import ZERO, total
+from spendmeter.contracts.money import total, totals
 from spendmeter.contracts.rated import Line
 from spendmeter.contracts.series import Series
 from spendmeter.pricing.engine import Quantity, Rating, rate
@@ -190,16 +190,13 @@ def _when(event: UsageEvent) -> tuple[datetime, str, str, str]:
 
 def _sums(repriced: Iterable[Repriced], currency: str) -> Sums:
     ours = [each for each in repriced if each.before.currency == currency]
-    lost: dict[str, Decimal] = {}
-    for each in ours:
-        for line in each.became_unpriced:
-            lost[line.unit] = total([lost.get(line.unit, ZERO), Decimal(each.usage[line.unit])])
+    lost = [(line.unit, Decimal(each.usage[line.unit])) for each in ours for line in each.became_unpriced]
     return Sums(
         currency=currency,
         events=len(ours),
         before=_side([each.before for each in ours]),
         after=_side([each.after for each in ours]),
-        became_unpriced=lost,
+        became_unpriced=totals(lost),
     )
 
 

@@ -71,6 +71,10 @@ SELECT occurred_at, event FROM catalog_events($1, $2, $3, $4)
 -- How many there are.
 SELECT catalog_events_count($1, $2, $3)
 
+-- name: time_limit
+-- How long a statement of this transaction may take from here on.
+SELECT set_config('statement_timeout', $1, true)
+
 -- name: unknown
 -- What was booked without a price, or at a bound.
 SELECT tenant, provider, sku, currency, first_seen, last_seen, earliest, events, unpriced_events, provisional,

@@ -173,7 +173,7 @@ class _Deadline:
             return None
         try:
             async with self._access.reading() as connection:
-                await connection.execute("SELECT set_config('statement_timeout', $1, true)", f"{left_ms}ms")
+                await connection.execute(SQL["time_limit"], f"{left_ms}ms")
                 return await (connection.fetch if many else connection.fetchval)(SQL[name], *values)
         except asyncpg.QueryCanceledError:
             return None
