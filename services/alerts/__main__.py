@@ -2,27 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from services.alerts.app import Alerts
-from spendmeter.platform.serve import run_worker
-from spendmeter.platform.settings import Settings
-from spendmeter.platform.telemetry import start_telemetry
-
-
-def main() -> None:
-    """Run until SIGTERM."""
-    settings = Settings()
-    start_telemetry("alerts", settings)
-
-    async def work() -> None:
-        alerts = Alerts(settings)
-        await run_worker(settings, alerts.run, alerts.not_ready)
-
-    # Not uvloop: its transports raise RuntimeError when written to after the broker went away, which ends
-    # aiokafka's metadata task without a word, and with it everything that waits for metadata.
-    asyncio.run(work())
-
+from spendmeter.platform.service import run_worker
 
 if __name__ == "__main__":
-    main()
+    run_worker("alerts", Alerts)

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError
@@ -20,7 +19,7 @@ from spendmeter.contracts.event_identity import identity
 from spendmeter.contracts.events import UsageEvent, encode_event
 from spendmeter.contracts.topics import partition_of
 from spendmeter.platform.heartbeat import Heartbeat
-from spendmeter.platform.kafka import Headers, Record, discard, send_batches
+from spendmeter.platform.kafka import Headers, Record, let_go, send_batches
 from spendmeter.platform.telemetry import log
 
 GATHER_S = 0.005
@@ -126,7 +125,7 @@ class Publisher:
                 log().warning("Kafka away", error=type(error).__name__, topic=self._topic)
             finally:
                 self._flush_began = None
-                await discard(producer)
+                await let_go(producer)
             self._fail(self._take())
             await asyncio.sleep(RETRY_S)
 
@@ -212,8 +211,6 @@ class Publisher:
             for partition, records in merged.items()
         }
         batches = [batch for of_partition in sent.values() for batch in of_partition]
-        for batch in batches:
-            batch.add_done_callback(_look_at)
         await asyncio.wait(batches)
         failures = {
             partition: error
@@ -225,9 +222,3 @@ class Publisher:
             if not waiting.acknowledged.done():
                 waiting.acknowledged.set_result(failures.keys().isdisjoint(waiting.records))
         return next(iter(failures.values()), None)
-
-
-def _look_at(batch: asyncio.Future[Any]) -> None:
-    """Take note of a failure: of a batch that was given up on, nobody else does, and asyncio complains."""
-    if not batch.cancelled():
-        batch.exception()

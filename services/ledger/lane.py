@@ -13,9 +13,8 @@ from typing import Any
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError, KafkaTimeoutError, OffsetOutOfRangeError
+from aiokafka.errors import OffsetOutOfRangeError
 from aiokafka.structs import ConsumerRecord
-from opentelemetry import trace
 
 from services.ledger.batch import BookPosition, LossFound, collect, refused_by_database
 from services.ledger.book import SQL, Booked, PositionMoved, SeriesKey, book, read_progress
@@ -23,8 +22,9 @@ from services.ledger.refusals import BadData, raising_bad_data, standstill_reaso
 from services.ledger.totals import Totals
 from spendmeter.contracts.rated import RatedUsage, decode_rated, encode_rated
 from spendmeter.platform.heartbeat import Heartbeat
-from spendmeter.platform.postgres import CONNECTION_ERRORS
-from spendmeter.platform.telemetry import Meters, links, log, span_context, tracer
+from spendmeter.platform.log_fit import created_anew, misfit
+from spendmeter.platform.retry import passes, retrying
+from spendmeter.platform.telemetry import Meters, links, log, sampled_spans, tracer, under
 from spendmeter.platform.topic_ids import TopicFacts
 
 BATCH_EVENTS_MAX = 2_000
@@ -33,8 +33,6 @@ LINGER_S = 0.02
 POLL_MS = 500
 SERIES_MAX = 50_000
 """Series that a lane remembers to be written; senders choose their labels."""
-BACKOFF_S_MIN, BACKOFF_S_MAX = 0.1, 5.0
-
 STEP_AGE_S_MAX = 5.0
 """A lane polls at least twice a second, and a booking takes a fraction of one: longer is worth telling."""
 
@@ -47,7 +45,6 @@ class Lane:
     def __init__(
         self,
         *,
-        partition: int,
         rated: TopicPartition,
         events: TopicPartition,
         consumer: AIOKafkaConsumer,
@@ -55,7 +52,7 @@ class Lane:
         totals: Totals,
         meters: Meters,
     ) -> None:
-        self.partition = partition
+        self.partition = rated.partition
         self.rated = rated
         self.events = events
         self.progress: BookPosition | None = None
@@ -63,7 +60,7 @@ class Lane:
         """Whether records lately lay behind a hole: something is missing until rating sends it again."""
         self.stopped = ""
         """Why the line stands still: for good after a loss, else while the schema refuses a booking."""
-        self.worked = Heartbeat(f"partition {partition} was polled and booked", STEP_AGE_S_MAX)
+        self.worked = Heartbeat(f"partition {self.partition} was polled and booked", STEP_AGE_S_MAX)
         self._consumer = consumer
         self._pool = pool
         self._totals = totals
@@ -71,20 +68,18 @@ class Lane:
         self._series: set[SeriesKey] = set()
         self._booking = asyncio.Lock()
         self._halted = False
-        self.task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None]
 
-    def start(self, facts: dict[str, TopicFacts]) -> None:
-        """Begin; `facts` are those of both topics."""
-        self.task = asyncio.create_task(self._run(facts), name=f"lane-{self.partition}")
+    def start(self, tasks: asyncio.TaskGroup, facts: dict[str, TopicFacts]) -> None:
+        """Begin; `facts` are those of both topics. A bug ends all of `tasks`."""
+        self._task = tasks.create_task(self._run(facts), name=f"lane-{self.partition}")
 
     async def stop(self) -> None:
         """Let the transaction under way end, and begin no other."""
         self._halted = True
         async with self._booking:
-            if self.task is not None:
-                self.task.cancel()
-        if self.task is not None:
-            await asyncio.gather(self.task, return_exceptions=True)
+            self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
 
     def halt(self, reason: str) -> None:
         """Stop the line if there is a reason, which names what was lost, until somebody has looked."""
@@ -94,36 +89,38 @@ class Lane:
             log().error("line stopped: records are lost", partition=self.partition, reason=reason)
 
     async def _run(self, facts: dict[str, TopicFacts]) -> None:
-        backoff_s = BACKOFF_S_MIN
         while not self._halted:
-            try:
-                await self._open(facts)
-                while not self._halted:
-                    await self._step()
-                    self.worked.beat()
-                    backoff_s = BACKOFF_S_MIN
-            except PositionMoved:
-                log().info("position moved under us: reading it again", partition=self.partition)
-            except asyncpg.IntegrityConstraintViolationError as error:
-                # No record is to blame, so none is rejected: look again what the book says, until it fits.
-                self._stand_still(standstill_reason(self.partition, error))
-                await asyncio.sleep(backoff_s)
-                backoff_s = min(backoff_s * 2, BACKOFF_S_MAX)
-            except LossFound as loss:
-                self.halt(str(loss))
-            except OffsetOutOfRangeError:
-                log().warning("position is outside the log: checking", partition=self.partition)
-                await asyncio.sleep(backoff_s)
-            except (*CONNECTION_ERRORS, KafkaError) as error:
-                if isinstance(error, KafkaError) and not (
-                    error.retriable or isinstance(error, KafkaTimeoutError)
-                ):
-                    raise
-                self.worked.missed(error)
-                self._meters.add("spendmeter.database.retries", service="ledger")
-                log().warning("booking is interrupted", partition=self.partition, error=type(error).__name__)
-                await asyncio.sleep(backoff_s)
-                backoff_s = min(backoff_s * 2, BACKOFF_S_MAX)
+            async for attempt in retrying(
+                "booking is interrupted", away=self._passes, beat=self.worked, partition=self.partition
+            ):
+                with attempt:
+                    await self._follow(facts)
+
+    async def _follow(self, facts: dict[str, TopicFacts]) -> None:
+        """Poll, decide, book, from where the book stands until the lane is halted."""
+        try:
+            await self._open(facts)
+            while not self._halted:
+                if records := await self._poll():
+                    async with self._booking:
+                        if not self._halted:
+                            await self._book_traced(records)
+                self.worked.beat()
+        except PositionMoved:
+            log().info("position moved under us: reading it again", partition=self.partition)
+        except LossFound as loss:
+            self.halt(str(loss))
+
+    def _passes(self, error: Exception) -> bool:
+        """Whether the lane is to look again where the book stands, and to go on from there."""
+        if isinstance(error, asyncpg.IntegrityConstraintViolationError):
+            # No record is to blame, so none is rejected: look again what the book says, until it fits.
+            self._stand_still(standstill_reason(self.partition, error))
+            return True
+        if not (passes(error) or isinstance(error, OffsetOutOfRangeError)):
+            return False
+        self._meters.add("spendmeter.database.retries", service="ledger")
+        return True
 
     async def _open(self, facts: dict[str, TopicFacts]) -> None:
         """Find out where the book stands and go there. Raises LossFound when the log no longer fits it."""
@@ -136,18 +133,12 @@ class Lane:
         assert progress is not None, "first_start has just made the row"
         begins = await self._consumer.beginning_offsets([self.rated])
         ends = await self._consumer.end_offsets([self.rated])
-        begin, end, name = begins[self.rated], ends[self.rated], f"{self.rated.topic}/{self.partition}"
-        if rated_id != progress.rated_topic:
-            raise LossFound(
-                f"{name} was created anew (topic id {progress.rated_topic} became {rated_id}): the old log's "
-                f"records from offset {progress.position} on were never applied"
-            )
-        if begin > progress.position:
-            raise LossFound(
-                f"{name}: records [{progress.position}, {begin}) were deleted before they were applied"
-            )
-        if end < progress.position:
-            raise LossFound(f"{name}: the log ends at {end}, before the applied position {progress.position}")
+        lost = created_anew(self.rated, progress.rated_topic, rated_id, never_applied(progress.position))
+        lost = lost or misfit(
+            self.rated, progress.position, begins[self.rated], ends[self.rated], done="applied"
+        )
+        if lost:
+            raise LossFound(lost)
         self.progress = progress
         self._consumer.seek(self.rated, progress.position)
 
@@ -161,28 +152,23 @@ class Lane:
             self.stopped = ""
             log().info("line goes on", partition=self.partition)
 
-    async def _step(self) -> None:
+    async def _poll(self) -> list[ConsumerRecord[Any, Any]]:
         polled = await self._consumer.getmany(self.rated, timeout_ms=POLL_MS, max_records=BATCH_EVENTS_MAX)
         records: list[ConsumerRecord[Any, Any]] = polled.get(self.rated, [])
         if 0 < len(records) < LINGER_BELOW_EVENTS:
             await asyncio.sleep(LINGER_S)  # a transaction costs the same for one event as for many
             more = await self._consumer.getmany(self.rated, timeout_ms=0, max_records=BATCH_EVENTS_MAX)
             records += more.get(self.rated, [])
-        if not records:
-            return
-        async with self._booking:
-            if not self._halted:
-                await self._book_traced(records)
+        return records
 
     async def _book_traced(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
-        contexts = [found for r in records if r.headers and (found := span_context(r.headers))]
+        contexts = sampled_spans(records)
         with tracer().start_as_current_span("ledger book", links=links(contexts)) as span:
             span.set_attribute("messaging.batch.message_count", len(records))
             began = time.time_ns()
             await self._book([(record.offset, record.value) for record in records])
         for context in contexts:
-            parent = trace.set_span_in_context(trace.NonRecordingSpan(context))
-            tracer().start_span("ledger book event", context=parent, start_time=began).end()
+            tracer().start_span("ledger book event", context=under(context), start_time=began).end()
 
     async def _book(self, records: Sequence[_Value]) -> None:
         """Book `records`; where the database refuses the data, halve until the bad one stands alone."""
@@ -224,6 +210,11 @@ class Lane:
             self._meters.add("spendmeter.ledger.late_rated", booked.late)
         self._meters.record("spendmeter.ledger.transaction.duration", took_s)
         self._meters.record("spendmeter.ledger.batch.events", events)
+
+
+def never_applied(offset: int) -> str:
+    """What is lost with a log that was created anew."""
+    return f"everything from offset {offset} on was never applied"
 
 
 def _rejection(record: _Value, refusal: BadData) -> _Value:

@@ -15,7 +15,6 @@ from typing import Any
 import asyncpg
 import msgspec
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from services.ledger.book import SeriesKey
 from services.ledger.touched import TENANT_KEYS_MIN, Touched, TouchedKey
@@ -24,9 +23,9 @@ from spendmeter.contracts.series import DIMENSIONS, Series
 from spendmeter.contracts.topics import partition_of
 from spendmeter.contracts.totals import SpendTotal, encode_total
 from spendmeter.platform.kafka import Record, send_batches
-from spendmeter.platform.postgres import CONNECTION_ERRORS
+from spendmeter.platform.retry import keep_doing, passes
 from spendmeter.platform.sql import load_sql
-from spendmeter.platform.telemetry import Meters, log
+from spendmeter.platform.telemetry import Meters
 
 SQL = load_sql(Path(__file__).with_name("sql") / "totals.sql")
 INTERVAL_S = 1.0
@@ -61,18 +60,15 @@ class Totals:
 
     async def run(self) -> None:
         """Publish until cancelled. Raises KafkaError where only a new process, a new producer, helps."""
-        while True:
-            await asyncio.sleep(INTERVAL_S)
-            touched = self._touched.take(TOTALS_MAX)
-            try:
-                await self._publish(touched)
-            except (*CONNECTION_ERRORS, KafkaError) as error:
-                if isinstance(error, KafkaError) and not (
-                    error.retriable or isinstance(error, KafkaTimeoutError)
-                ):
-                    raise
-                self.touch(touched)
-                log().warning("totals wait", count=len(self._touched), error=type(error).__name__)
+        await keep_doing(self._publish_some, "totals wait", every_s=INTERVAL_S, away=passes)
+
+    async def _publish_some(self) -> None:
+        touched = self._touched.take(TOTALS_MAX)
+        try:
+            await self._publish(touched)
+        except Exception:
+            self.touch(touched)
+            raise
 
     async def _publish(self, touched: list[TouchedKey]) -> None:
         if not touched:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError, KafkaTimeoutError
 
-from services.ledger.lane import Lane
+from services.ledger.lane import Lane, never_applied
 from spendmeter.platform.heartbeat import Heartbeat
 from spendmeter.platform.kafka_admin import KafkaAdmin
-from spendmeter.platform.postgres import CONNECTION_ERRORS
+from spendmeter.platform.log_fit import created_anew
+from spendmeter.platform.retry import TIMEOUTS_MAX, keep_doing
 from spendmeter.platform.sql import load_sql
-from spendmeter.platform.telemetry import Meters, log
+from spendmeter.platform.telemetry import Meters
 
 SQL = load_sql(Path(__file__).with_name("sql") / "watch.sql")
 INTERVAL_S = 1.0
-TIMEOUTS_MAX = 2
 LOOK_AGE_S_MAX = 5.0
 """A look takes milliseconds and is begun once a second."""
 
@@ -71,24 +69,16 @@ class Watch:
 
         Raises KafkaTimeoutError when the broker did not answer several times in a row.
         """
-        timeouts = 0
-        while True:
-            try:
-                await self._look(list(self._lanes.values()))
-                self.looked.beat()
-                timeouts = 0
-            except KafkaTimeoutError as error:
-                # A client that stays deaf does not recover by itself: a new process does.
-                self.looked.missed(error)
-                timeouts += 1
-                if timeouts >= TIMEOUTS_MAX:
-                    raise
-            except (*CONNECTION_ERRORS, KafkaError) as error:
-                self.looked.missed(error)
-                log().warning("watching is interrupted", error=type(error).__name__)
-            await asyncio.sleep(INTERVAL_S)
+        await keep_doing(
+            self._look,
+            "watching is interrupted",
+            every_s=INTERVAL_S,
+            beat=self.looked,
+            deaf_after=TIMEOUTS_MAX,
+        )
 
-    async def _look(self, lanes: Collection[Lane]) -> None:
+    async def _look(self) -> None:
+        lanes = list(self._lanes.values())
         committed = await self._admin.committed(self._rating_group)
         if not lanes:
             await self._pool.execute(SQL["alive"])
@@ -124,13 +114,8 @@ class Watch:
                 (lane.rated, progress.rated_topic, progress.position),
                 (lane.events, progress.origin_topic, progress.next_origin),
             ):
-                # A topic that has no leader just now is left out of the facts, and is no loss.
-                if tp.topic in facts and facts[tp.topic].id != known:
-                    lane.halt(
-                        f"{tp.topic} was created anew (topic id {known} became {facts[tp.topic].id}): of "
-                        f"partition {tp.partition} of the old log, everything from offset {offset} on was "
-                        "never applied"
-                    )
+                if tp.topic in facts:  # one that has no leader just now is left out, and is no loss
+                    lane.halt(created_anew(tp, known, facts[tp.topic].id, never_applied(offset)))
 
     async def _write(
         self, lanes: Collection[Lane], ends: Mapping[TopicPartition, int], asked_at: datetime

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from contextlib import AsyncExitStack
+import contextlib
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -15,16 +16,21 @@ from services.ledger.lane import Lane
 from services.ledger.totals import Totals
 from services.ledger.watch import Watch
 from spendmeter.contracts.topics import SPEND_TOTALS, USAGE_EVENTS, USAGE_RATED
-from spendmeter.platform.kafka import log_reader, money_consumer, producer
+from spendmeter.platform.kafka import log_reader, money_consumer, producer, running
 from spendmeter.platform.kafka_admin import KafkaAdmin
-from spendmeter.platform.postgres import CONNECTION_ERRORS, create_pool
+from spendmeter.platform.postgres import create_pool
+from spendmeter.platform.retry import keep_doing, until_done
+from spendmeter.platform.service import run_until
 from spendmeter.platform.settings import Settings
 from spendmeter.platform.telemetry import Meters, log
+from spendmeter.platform.topic_ids import TopicFacts
 
+SERVICE = "ledger"
 CONNECTIONS_MAX = 16
 """Lanes beyond this many wait for each other's connections."""
 COMMIT_INTERVAL_S = 0.5
-RETRY_S = 1.0
+END_S_MAX = 4.0
+"""How long a SIGTERM waits for transactions under way: a frozen database ends none."""
 
 
 class Ledger(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships no types
@@ -33,17 +39,18 @@ class Ledger(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._meters = Meters()
+        self._rated = settings.topic_prefix + USAGE_RATED.name
+        self._events = settings.topic_prefix + USAGE_EVENTS.name
         self._lanes: dict[int, Lane] = {}
         self._committed: dict[int, int] = {}
+        self._starting: asyncio.Task[None] | None = None
+        self._watch: Watch | None = None
+        """None until there are connections; with it come what stands below."""
+        self._tasks: asyncio.TaskGroup
         self._consumer: AIOKafkaConsumer
         self._admin: KafkaAdmin
         self._pool: asyncpg.Pool[asyncpg.Record]
         self._totals: Totals
-        self._watch: Watch | None = None
-        self._rated = settings.topic_prefix + USAGE_RATED.name
-        self._events = settings.topic_prefix + USAGE_EVENTS.name
-        self._failed = asyncio.Event()
-        self._starting: asyncio.Task[None] | None = None
 
     def not_ready(self) -> str:
         """Why nothing (or not everything) is booked; '' = all is well."""
@@ -59,76 +66,59 @@ class Ledger(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships 
 
     async def run(self, stop: asyncio.Event) -> None:
         """Book until `stop`; raises what a lane raised, for a bug ends the process."""
-        async with AsyncExitStack() as open_things:
-            if not await self._connect(open_things, stop):
-                return
-            self._consumer.subscribe([self._rated], listener=self)
-            open_things.push_async_callback(self._stop_lanes)
-            background = [
-                asyncio.create_task(self._totals.run()),
-                asyncio.create_task(self._watch.run()) if self._watch else None,
-                asyncio.create_task(self._commit_often()),
-            ]
-            tasks = [task for task in background if task is not None]
-            waiting = [asyncio.create_task(stop.wait()), asyncio.create_task(self._failed.wait())]
-            await asyncio.wait([*waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
-            for task in (*waiting, *tasks):
-                task.cancel()
-            await asyncio.gather(*waiting, return_exceptions=True)
-            ended = await asyncio.gather(*tasks, return_exceptions=True)
-            lanes = [lane.task for lane in self._lanes.values() if lane.task and lane.task.done()]
-            if self._starting is not None and self._starting.done():
-                lanes.append(self._starting)
-            ended += await asyncio.gather(*lanes, return_exceptions=True)
-            for error in ended:
-                if isinstance(error, Exception):
-                    raise error
+        await run_until(self._ended(stop), self._work())
 
-    async def _connect(self, open_things: AsyncExitStack, stop: asyncio.Event) -> bool:
-        """Connect to both, for as long as it takes. False when told to stop meanwhile."""
+    async def _ended(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        if self._watch is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(END_S_MAX):
+                    await self._stop_lanes()
+            self._pool.terminate()
+
+    async def _work(self) -> None:
+        async with AsyncExitStack() as open_things:
+            watch = await until_done(
+                lambda: open_things.enter_async_context(self._connected()), "not connected yet"
+            )
+            async with asyncio.TaskGroup() as self._tasks:
+                self._consumer.subscribe([self._rated], listener=self)
+                self._tasks.create_task(watch.run())
+                self._tasks.create_task(self._totals.run())
+                self._tasks.create_task(
+                    keep_doing(self._commit, "commit waits", every_s=COMMIT_INTERVAL_S, away=(KafkaError,))
+                )
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[Watch]:
         settings = self._settings
-        while not stop.is_set():
-            async with AsyncExitStack() as attempt:
-                try:
-                    self._pool = await create_pool(
-                        settings.database_url.get_secret_value(),
-                        size_max=CONNECTIONS_MAX,
-                        service="ledger",
-                        init=prepare,
-                    )
-                    attempt.push_async_callback(_close_pool, self._pool)
-                    self._admin = await attempt.enter_async_context(KafkaAdmin(settings.kafka))
-                    sender = producer(settings, service="ledger")
-                    attempt.push_async_callback(sender.stop)
-                    await sender.start()
-                    self._consumer = money_consumer(settings, group=USAGE_RATED.group)
-                    attempt.push_async_callback(self._consumer.stop)
-                    await self._consumer.start()
-                    logs = log_reader(settings)
-                    attempt.push_async_callback(logs.stop)
-                    await logs.start()
-                except (*CONNECTION_ERRORS, KafkaError) as error:
-                    log().warning("not connected yet", error=type(error).__name__)
-                    await asyncio.sleep(RETRY_S)
-                    continue
-                self._totals = Totals(
-                    pool=self._pool,
-                    producer=sender,
-                    topic=settings.topic_prefix + SPEND_TOTALS.name,
-                    meters=self._meters,
-                )
-                self._watch = Watch(
-                    lanes=self._lanes,
-                    consumer=self._consumer,
-                    logs=logs,
-                    admin=self._admin,
-                    pool=self._pool,
-                    rating_group=settings.topic_prefix + USAGE_EVENTS.group,
-                    meters=self._meters,
-                )
-                await open_things.enter_async_context(attempt.pop_all())
-                return True
-        return False
+        self._pool = await create_pool(
+            settings.database_url.get_secret_value(), size_max=CONNECTIONS_MAX, service=SERVICE, init=prepare
+        )
+        self._admin = KafkaAdmin(settings.kafka)
+        self._consumer = money_consumer(settings, group=USAGE_RATED.group)
+        sender, logs = producer(settings, service=SERVICE), log_reader(settings)
+        self._totals = Totals(
+            pool=self._pool,
+            producer=sender,
+            topic=settings.topic_prefix + SPEND_TOTALS.name,
+            meters=self._meters,
+        )
+        watch = Watch(
+            lanes=self._lanes,
+            consumer=self._consumer,
+            logs=logs,
+            admin=self._admin,
+            pool=self._pool,
+            rating_group=settings.topic_prefix + USAGE_EVENTS.group,
+            meters=self._meters,
+        )
+        try:
+            async with running(self._admin, sender, self._consumer, logs):
+                self._watch = watch
+                yield watch
+        finally:
+            self._pool.terminate()  # lanes have ended: nothing is under way
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Every rebalance takes everything away: end what is under way, and tell Kafka how far it came."""
@@ -138,25 +128,13 @@ class Ledger(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships 
         """Start a lane for each partition, from where Postgres says."""
         partitions = sorted(tp.partition for tp in assigned)
         log().info("partitions assigned", count=len(partitions))
-        self._starting = asyncio.create_task(self._start_lanes(partitions))
-        self._starting.add_done_callback(self._lane_ended)
+        self._starting = self._tasks.create_task(self._start_lanes(partitions))
 
     async def _start_lanes(self, partitions: list[int]) -> None:
         # Not inside the callback: a database that is away must not hold the group's rebalance up.
-        while True:
-            try:
-                facts = await self._admin.topics([self._rated, self._events])
-                await self._totals.touch_open_buckets()
-                if len(facts) == 2:
-                    break
-                log().warning("lanes wait for the topics' leaders")
-                await asyncio.sleep(RETRY_S)
-            except (*CONNECTION_ERRORS, KafkaError) as error:
-                log().warning("lanes wait", error=type(error).__name__)
-                await asyncio.sleep(RETRY_S)
+        facts = await until_done(self._facts, "lanes wait")
         for partition in partitions:
-            lane = Lane(
-                partition=partition,
+            lane = self._lanes[partition] = Lane(
                 rated=TopicPartition(self._rated, partition),
                 events=TopicPartition(self._events, partition),
                 consumer=self._consumer,
@@ -164,27 +142,23 @@ class Ledger(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships 
                 totals=self._totals,
                 meters=self._meters,
             )
-            self._lanes[partition] = lane
-            lane.start(facts)
-            assert lane.task is not None
-            lane.task.add_done_callback(self._lane_ended)
+            lane.start(self._tasks, facts)
 
-    def _lane_ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and task.exception() is not None:
-            self._failed.set()
+    async def _facts(self) -> dict[str, TopicFacts]:
+        facts = await self._admin.topics([self._rated, self._events])
+        await self._totals.touch_open_buckets()
+        if len(facts) < 2:
+            raise KafkaError("lanes wait for the topics' leaders")
+        return facts
 
     async def _stop_lanes(self) -> None:
         if self._starting is not None:
             self._starting.cancel()
             await asyncio.gather(self._starting, return_exceptions=True)
         await asyncio.gather(*(lane.stop() for lane in self._lanes.values()))
-        await self._commit()
-        self._lanes.clear()
-
-    async def _commit_often(self) -> None:
-        while True:
-            await asyncio.sleep(COMMIT_INTERVAL_S)
+        with contextlib.suppress(KafkaError):
             await self._commit()
+        self._lanes.clear()
 
     async def _commit(self) -> None:
         """Tell Kafka what Postgres already knows. It serves monitors alone, so a failure only waits."""
@@ -193,15 +167,6 @@ class Ledger(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships 
             for lane in self._lanes.values()
             if lane.progress is not None and self._committed.get(lane.partition) != lane.progress.position
         }
-        if not offsets:
-            return
-        try:
+        if offsets:
             await self._consumer.commit(offsets)
-        except KafkaError as error:
-            log().info("commit waits", error=type(error).__name__)
-        else:
             self._committed |= {tp.partition: offset for tp, offset in offsets.items()}
-
-
-async def _close_pool(pool: asyncpg.Pool[asyncpg.Record]) -> None:
-    pool.terminate()  # lanes have ended: nothing is under way

@@ -10,9 +10,11 @@ from typing import Any
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
+from aiokafka.structs import ConsumerRecord
 
 from spendmeter.contracts.catalog import CatalogEntry, Price, Publication, decode_catalog
 from spendmeter.contracts.entry_ids import entry_id
+from spendmeter.platform.kafka import read_to_end
 from spendmeter.platform.telemetry import Meters, log
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.price_book import PriceBook
@@ -86,6 +88,8 @@ class CatalogFollower:
 
     def __init__(self, consumer: AIOKafkaConsumer, topic: str, meters: Meters) -> None:
         self.book: PriceBook | None = None
+        self.complete = asyncio.Event()
+        """Set when there is a book."""
         self.trouble = ""
         self._consumer = consumer
         self._partition = TopicPartition(topic, 0)
@@ -95,30 +99,24 @@ class CatalogFollower:
 
     async def read_to_end(self) -> None:
         """Read everything that is on the topic now, and switch to its last complete publication."""
-        self._consumer.assign([self._partition])
-        begins = await self._consumer.beginning_offsets([self._partition])
-        ends = await self._consumer.end_offsets([self._partition])
-        self._consumer.seek(self._partition, begins[self._partition])
-        marked = False
-        while await self._consumer.position(self._partition) < ends[self._partition]:
-            marked |= await self._read()
-        if marked:
+        marked = [self._take(records) async for records in read_to_end(self._consumer, self._partition)]
+        if any(marked):
             await self._switch()
 
     async def follow(self) -> None:
         """Keep reading, for ever, and switch at every marker."""
         while True:
             try:
-                if await self._read():
+                polled = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS_MAX)
+                if self._take(polled.get(self._partition, [])):
                     await self._switch()
             except OffsetOutOfRangeError:
                 log().warning("the catalog topic was created anew: reading it from its beginning")
                 self._assembly = Assembly()
                 await self.read_to_end()
 
-    async def _read(self) -> bool:
-        polled = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS_MAX)
-        records = polled.get(self._partition, [])
+    def _take(self, records: Iterable[ConsumerRecord[Any, Any]]) -> bool:
+        """Take records; whether a marker was among them."""
         marked = self._assembly.take(record.value for record in records)
         if self._assembly.skipped > self._skipped:
             count = self._assembly.skipped - self._skipped
@@ -135,6 +133,7 @@ class CatalogFollower:
             try:
                 # In a thread: a large book takes longer to build than a heartbeat may wait.
                 self.book = await asyncio.to_thread(PriceBook, entries, version)
+                self.complete.set()
                 _settle()
                 log().info("price book switched", version=version, entries=len(entries))
                 self._meters.set("spendmeter.rating.catalog.version", version)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.errors import KafkaError
-from aiokafka.structs import RecordMetadata
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.structs import ConsumerRecord, RecordMetadata
 
 from spendmeter.contracts.topics import MESSAGE_BYTES_MAX
 from spendmeter.platform.settings import Settings
@@ -19,11 +20,23 @@ PARTITION_FETCH_BYTES_MAX = 4 * 1024 * 1024
 FETCH_BYTES_MIN = 64 * 1024
 """The broker gathers so much, for FETCH_WAIT_MS_MAX at most: a round costs the same for one event or many."""
 FETCH_WAIT_MS_MAX = 50
-DISCARD_S_MAX = 2.0
+CLOSE_S_MAX = 2.0
+READ_POLL_MS = 500
+READ_RECORDS_MAX = 5_000
 
 Headers = list[tuple[str, bytes]]
 Record = tuple[bytes | None, bytes, Headers]
 """Key, value, headers."""
+
+
+class Client(Protocol):
+    """A consumer, a producer or an admin client of this process."""
+
+    async def start(self) -> None:
+        """Connect."""
+
+    async def stop(self) -> None:
+        """Let go of the connections."""
 
 
 def producer(settings: Settings, *, service: str, request_timeout_ms: int = 10_000) -> AIOKafkaProducer:
@@ -91,15 +104,82 @@ async def send_batches(
                 raise ValueError(f"a record of {len(value)} bytes is over the {REQUEST_BYTES_MAX} of a batch")
     if builder.record_count():
         futures.append(await sender.send_batch(builder, topic, partition=partition))
+    for batch in futures:
+        batch.add_done_callback(_look_at)
     return futures
 
 
-async def discard(producer: AIOKafkaProducer) -> None:
-    """Let go of a producer, whatever it still holds: `stop` would wait for batches that may never end."""
+def _look_at(batch: asyncio.Future[RecordMetadata]) -> None:
+    """Take note of a failure: of a batch that was given up on nobody else does, and asyncio complains."""
+    if not batch.cancelled():
+        batch.exception()
+
+
+async def read_to_end(
+    consumer: AIOKafkaConsumer, partition: TopicPartition
+) -> AsyncIterator[list[ConsumerRecord[Any, Any]]]:
+    """All that lies on the partition now, poll by poll; the consumer is assigned to it, and goes on there."""
+    consumer.assign([partition])
+    begins, ends = await consumer.beginning_offsets([partition]), await consumer.end_offsets([partition])
+    consumer.seek(partition, begins[partition])
+    while await consumer.position(partition) < ends[partition]:
+        polled = await consumer.getmany(partition, timeout_ms=READ_POLL_MS, max_records=READ_RECORDS_MAX)
+        yield polled.get(partition, [])
+
+
+@asynccontextmanager
+async def running(*clients: Client) -> AsyncIterator[None]:
+    """These clients, started in order. In the end all are let go of at once: together they have no longer
+    than one of them."""
+    try:
+        for client in clients:
+            await client.start()
+        yield
+    finally:
+        await asyncio.gather(*map(let_go, clients))
+
+
+async def let_go(client: Client) -> None:
+    """Stop a client within CLOSE_S_MAX, for a frozen broker answers none. A producer is abandoned: its `stop`
+    would wait for batches that may never end."""
+    with contextlib.suppress(RuntimeError, OSError, TimeoutError):  # aiokafka's errors are RuntimeErrors
+        async with asyncio.timeout(CLOSE_S_MAX):
+            await (_abandon(client) if isinstance(client, AIOKafkaProducer) else client.stop())
+
+
+class ReplaceableProducer:
+    """A producer that is stopped and started anew where it has failed. One that failed is never used again:
+    its sequence numbers have moved on past what was not written."""
+
+    def __init__(self, make: Callable[[], AIOKafkaProducer]) -> None:
+        self._make = make
+        self._producer: AIOKafkaProducer | None = None
+
+    @property
+    def current(self) -> AIOKafkaProducer:
+        """The one that was started last."""
+        assert self._producer is not None, "not started"
+        return self._producer
+
+    async def start(self) -> None:
+        """Make a new one; after a failure nothing is left open."""
+        self._producer = self._make()
+        try:
+            await self._producer.start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Let go of it, if there is one."""
+        failed, self._producer = self._producer, None
+        if failed is not None:
+            await let_go(failed)
+
+
+async def _abandon(producer: AIOKafkaProducer) -> None:
     sender = producer._sender.sender_task  # there is no public way to abandon a producer
     if sender is not None:
         sender.cancel()
     producer._closed = True
-    with contextlib.suppress(KafkaError, OSError, TimeoutError):
-        async with asyncio.timeout(DISCARD_S_MAX):
-            await producer.client.close()
+    await producer.client.close()

@@ -25,18 +25,26 @@ class KafkaAdmin:
     def __init__(self, kafka: KafkaAccess) -> None:
         self._admin = AIOKafkaAdminClient(**kafka.options(), client_id="spendmeter-admin")
 
-    async def __aenter__(self) -> Self:
+    async def start(self) -> None:
+        """Connect; after a failure nothing is left open."""
         try:
             await self._admin.start()
         except BaseException:
             await self._admin.close()
             raise
+
+    async def stop(self) -> None:
+        """Let go of the connections."""
+        await self._admin.close()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._admin.close()
+        await self.stop()
 
     async def ensure_topics(self, topics: Sequence[Topic], *, prefix: str, partitions: int) -> None:
         """Create what is missing; what exists stays as it is."""

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import resource
-import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -54,31 +52,6 @@ def probe_routes(not_ready: ReadyCheck) -> list[Route]:
     return [Route("/health", health), Route("/ready", ready), Route("/metrics", metrics)]
 
 
-async def run_worker(
-    settings: Settings, work: Callable[[asyncio.Event], Awaitable[None]], not_ready: ReadyCheck
-) -> None:
-    """Run `work(stop)` beside the probes until it returns; SIGTERM and SIGINT set `stop`.
-
-    What `work` raises ends the process: a bug crashes, the supervisor restarts, and the log is replayed.
-    """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    server = Server(Starlette(routes=probe_routes(not_ready)), settings)
-    serving = asyncio.create_task(server.serve())
-    working = asyncio.ensure_future(work(stop))
-    try:
-        done, _ = await asyncio.wait({serving, working}, return_when=asyncio.FIRST_COMPLETED)
-        if working not in done:
-            raise RuntimeError("the probe server ended by itself")
-        await working
-    finally:
-        server.should_exit = True
-        working.cancel()
-        await asyncio.gather(serving, working, return_exceptions=True)
-
-
 class Server(uvicorn.Server):
     """uvicorn within bounds, and without signal handlers: one owner decides when a process stops."""
 
@@ -112,10 +85,10 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     def install_signal_handlers(self) -> None:
-        """None: run_worker's are in place."""
+        """None: the shell's (service.py) are in place."""
 
     def capture_signals(self) -> Any:
-        """None: run_worker's are in place."""
+        """None: the shell's (service.py) are in place."""
         from contextlib import nullcontext
 
         return nullcontext()

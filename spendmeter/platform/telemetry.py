@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import stamina
 import structlog
 from opentelemetry import metrics, trace
 from opentelemetry.context import Context
@@ -64,6 +65,7 @@ def start_telemetry(service: str, settings: Settings) -> None:
     trace.set_tracer_provider(tracers)
     metrics.set_meter_provider(MeterProvider(resource=resource, metric_readers=readers))
     _start_logging(service, settings.log_level)
+    stamina.instrumentation.set_on_retry_hooks([])  # platform/retry.py says it in words of ours
 
 
 class _LinkedOrByRatio(TraceIdRatioBased):
@@ -177,6 +179,16 @@ def span_context(headers: Iterable[tuple[str, bytes]]) -> SpanContext | None:
     return None
 
 
+def sampled_spans(records: Iterable[Any]) -> list[SpanContext]:
+    """The sampled spans that these Kafka records name."""
+    return [found for record in records if record.headers and (found := span_context(record.headers))]
+
+
 def links(contexts: Sequence[SpanContext]) -> list[Link]:
     """Links from a batch's span to the spans of its events, at most LINKS_MAX."""
     return [Link(context) for context in contexts[:LINKS_MAX]]
+
+
+def under(context: SpanContext) -> Context:
+    """For a span that continues this one."""
+    return trace.set_span_in_context(trace.NonRecordingSpan(context))

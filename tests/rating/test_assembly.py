@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import msgspec
+from aiokafka import TopicPartition
 
 from services.rating.catalog_follower import Assembly
-from services.rating.partition_state import open_lane
+from services.rating.partition_state import open_partition
 from spendmeter.contracts.catalog import Price, Publication, encode_catalog
 from spendmeter.contracts.entry_ids import published
 from tests.pricing.entries import price
@@ -69,7 +70,9 @@ def test_what_is_no_entry_is_skipped_and_counted() -> None:
 
 def test_a_lane_begins_where_the_group_stands_or_at_the_beginning_and_names_what_is_gone() -> None:
     def lane(committed: int | None, begin: int, end: int) -> tuple[int, int, str]:
-        opened = open_lane(name="usage.events/0", topic_id="f", committed=committed, begin=begin, end=end)
+        opened = open_partition(
+            TopicPartition("usage.events", 0), topic_id="f", committed=committed, begin=begin, end=end
+        )
         return opened.prev, opened.next, opened.stopped
 
     assert lane(None, 0, 9) == (-1, 0, "")

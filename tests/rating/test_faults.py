@@ -16,8 +16,9 @@ import pytest
 from aiokafka.errors import KafkaError
 
 from deploy.local.stack import Stack
-from services.rating import worker
+from services.rating import rounds
 from services.rating.rate import RecordRater
+from services.rating.worker import Rater
 from spendmeter.contracts.rated import RatedUsage
 from spendmeter.platform.kafka import send_batches
 from tests.rating.conftest import PARTITIONS, System, new_system, rating, raw_event, until
@@ -79,7 +80,7 @@ async def test_answers_that_fail_are_sent_again_by_a_new_producer(
             raise failure
         return await send_batches(*arguments)
 
-    monkeypatch.setattr(worker, "send_batches", sometimes)
+    monkeypatch.setattr(rounds, "send_batches", sometimes)
     for partition in range(PARTITIONS):
         await system.use((raw_event(number) for number in range(10)), partition)
     async with rating(system.settings) as rater:
@@ -93,7 +94,7 @@ async def test_a_bug_ends_the_process(system: System, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(RecordRater, "answer", bug)
     await system.use([raw_event(1)])
-    rater = worker.Rater(system.settings)
+    rater = Rater(system.settings)
     with pytest.raises(ExceptionGroup) as ended:
         async with asyncio.timeout(20):
             await rater.run(asyncio.Event())
@@ -127,7 +128,7 @@ class _process:
     def __enter__(self) -> subprocess.Popen[bytes]:
         self._worker = subprocess.Popen(
             [sys.executable, "-m", "services.rating"],
-            cwd=Path(worker.__file__).parents[2],
+            cwd=Path(rounds.__file__).parents[2],
             env=os.environ
             | {
                 **self._system.settings.kafka.environment(),

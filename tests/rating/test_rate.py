@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.rating.rate import RecordRater
-from services.rating.worker import TIMESTAMP_MS_MAX
+from services.rating.rounds import TIMESTAMP_MS_MAX
 from spendmeter.contracts.event_identity import content_hash
 from spendmeter.contracts.event_identity import identity as identity_of
 from spendmeter.contracts.event_reading import read_event

@@ -98,13 +98,13 @@ async def test_a_second_run_goes_on_where_the_first_committed(system: System) ->
 async def test_two_raters_share_the_work_and_survive_each_other(system: System) -> None:
     await system.publish(BOOK, 1)
     async with rating(system.settings) as first:
-        await until(lambda: len(first._lanes) == PARTITIONS, "the first to have all partitions")
+        await until(lambda: len(first._states) == PARTITIONS, "the first to have all partitions")
         async with rating(system.settings) as second:
-            await until(lambda: len(first._lanes) == len(second._lanes) == 1, "each to have one partition")
+            await until(lambda: len(first._states) == len(second._states) == 1, "each to have one partition")
             for partition in range(PARTITIONS):
                 await system.use([raw_event(number) for number in range(100)], partition)
             await system.answers(200)
-        await until(lambda: len(first._lanes) == PARTITIONS, "the first to have all partitions again")
+        await until(lambda: len(first._states) == PARTITIONS, "the first to have all partitions again")
         await system.use([raw_event(100)], 0)
         await system.use([raw_event(100)], 1)
         answers = await system.answers(202)

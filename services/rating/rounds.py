@@ -1,0 +1,226 @@
+"""Rounds: poll, rate, send and wait for every acknowledgement, commit.
+
+What is not committed is delivered and answered again, and the ledger books it once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import (
+    IllegalStateError,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
+from aiokafka.structs import ConsumerRecord
+
+from services.rating.catalog_follower import CatalogFollower
+from services.rating.partition_state import PartitionState
+from services.rating.partitions import Partitions
+from services.rating.rate import RecordRater
+from spendmeter.contracts.rated import Origin, PassedHoles, encode_rated
+from spendmeter.platform.heartbeat import Heartbeat
+from spendmeter.platform.kafka import Record, ReplaceableProducer, send_batches
+from spendmeter.platform.retry import TIMEOUTS_MAX, until_done
+from spendmeter.platform.telemetry import (
+    Meters,
+    links,
+    log,
+    sampled_spans,
+    span_context,
+    traceparent_headers,
+    tracer,
+    under,
+)
+
+POLL_MS = 200
+POLL_RECORDS_MAX = 4_000
+ACKNOWLEDGE_S_MAX = 30.0
+"""A round unacknowledged for so long: the producer is discarded, and the round begins again."""
+ROUND_AGE_S_MAX = 10.0
+"""A round is a poll of 0.2 s, pricing of some tenths of a second, and an acknowledgement."""
+TIMESTAMP_MS_MAX = 253_370_764_800_000  # the year 9999, whose last month ends in no date
+
+_Polled: TypeAlias = "dict[TopicPartition, list[ConsumerRecord[Any, Any]]]"
+
+
+class Rounds:
+    """`run` goes round until cancelled; `not_ready()` says what keeps it from doing so."""
+
+    def __init__(
+        self,
+        topic: str,
+        *,
+        rater: RecordRater,
+        catalog: CatalogFollower,
+        partitions: Partitions,
+        round_under_way: asyncio.Lock,
+        consumer: AIOKafkaConsumer,
+        sender: ReplaceableProducer,
+        meters: Meters,
+    ) -> None:
+        self._topic = topic
+        self._rater = rater
+        self._catalog = catalog
+        self._partitions = partitions
+        self._under_way = round_under_way
+        self._consumer = consumer
+        self._sender = sender
+        self._meters = meters
+        self._trouble = ""
+        self._acknowledged = Heartbeat("answers of a round were acknowledged", ROUND_AGE_S_MAX)
+
+    def not_ready(self) -> str:
+        """Why nothing is read or answered; '' = it is."""
+        return self._trouble or self._acknowledged.trouble()
+
+    async def run(self) -> None:
+        """Raises KafkaTimeoutError where the consumer stays deaf."""
+        while True:
+            assignment = self._partitions.assignment
+            polled = await until_done(
+                self._poll, "reading is interrupted", away=self._passes, deaf_after=TIMEOUTS_MAX
+            )
+            self._trouble = ""
+            async with self._under_way:
+                if assignment == self._partitions.assignment:
+                    await self._answer(polled)
+            if not self._trouble:
+                self._acknowledged.beat()
+
+    async def _poll(self) -> _Polled:
+        """Nothing that comes after this may fail and go on: what was polled would be passed over."""
+        try:
+            await self._partitions.open()
+            polled: _Polled = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS_MAX)
+        except NoOffsetForPartitionError:
+            return {}  # a first start: the partition is about to be opened at its beginning
+        except OffsetOutOfRangeError as error:
+            self._partitions.forget(error.args[0])  # opened again, it finds out what is missing
+            return {}
+        return polled
+
+    def _passes(self, error: Exception) -> bool:
+        self._trouble = f"usage.events cannot be read ({type(error).__name__})"
+        return isinstance(error, (KafkaError, OSError))
+
+    async def _answer(self, polled: _Polled) -> None:
+        """Answer what was polled, and pass what held no records; commit when all of it is acknowledged."""
+        assignment = self._partitions.assignment
+        try:
+            reached = await self._reached(polled)
+        except IllegalStateError:
+            return  # a partition was taken away just now
+        if not reached or assignment != self._partitions.assignment:
+            return
+        records = [record for of_partition in polled.values() for record in of_partition]
+        with tracer().start_as_current_span("rating answer", links=links(sampled_spans(records))) as span:
+            answers = self._rate(polled, reached)
+            span.set_attribute("messaging.batch.message_count", sum(map(len, answers.values())))
+            try:
+                async with asyncio.timeout(ACKNOWLEDGE_S_MAX):
+                    await self._send(answers)
+            except (KafkaError, OSError, TimeoutError) as error:
+                await self._begin_again(error)
+                return
+        # Else abandoned: whoever has the partitions now answers once more.
+        if assignment == self._partitions.assignment:
+            await self._commit(reached)
+
+    async def _reached(self, polled: _Polled) -> dict[TopicPartition, int]:
+        """The offset that each partition has come to, where it has moved: past the records polled, or past
+        control records and aborted transactions at the end of the log."""
+        reached = {}
+        for partition, state in list(self._partitions.states.items()):
+            if state.stopped:
+                continue
+            records = polled.get(partition)
+            offset = records[-1].offset + 1 if records else await self._consumer.position(partition)
+            if offset > state.next:
+                reached[partition] = offset
+        return reached
+
+    def _rate(
+        self, polled: _Polled, reached: dict[TopicPartition, int]
+    ) -> dict[TopicPartition, list[Record]]:
+        """The answers to the records of each partition, or that there were none up to where it has come."""
+        states = self._partitions.states
+        return {
+            partition: self._rate_partition(states[partition], polled[partition])
+            if partition in polled
+            else [_passed(states[partition], partition, offset)]
+            for partition, offset in reached.items()
+        }
+
+    def _rate_partition(
+        self, state: PartitionState, records: Sequence[ConsumerRecord[Any, Any]]
+    ) -> list[Record]:
+        assert self._catalog.book is not None, "no partition is opened before there is a book"
+        outcomes: Counter[str] = Counter()
+        answers: list[Record] = []
+        for record in records:
+            answer = self._rater.answer(
+                record.key,
+                record.value,
+                origin=Origin(topic=state.topic_id, partition=record.partition, offset=record.offset),
+                prev=state.prev,
+                book=self._catalog.book,
+                now=_put_at(record),
+            )
+            state.prev = record.offset
+            outcomes[answer.outcome] += 1
+            answers.append((answer.key, answer.value, _headers(record) if record.headers else []))
+        for outcome, count in outcomes.items():
+            self._meters.add("spendmeter.rating.events", count, status=outcome)
+        return answers
+
+    async def _send(self, answers: dict[TopicPartition, list[Record]]) -> None:
+        """Return when the broker has acknowledged all of it. Raises the first failure."""
+        sent = []
+        for partition, records in answers.items():
+            sent += await send_batches(self._sender.current, self._topic, partition.partition, records)
+        await asyncio.gather(*sent)
+
+    async def _begin_again(self, error: Exception) -> None:
+        """With a new producer, from what was committed."""
+        log().warning("answers were not acknowledged: once more", error=type(error).__name__)
+        self._trouble = f"the broker does not take answers ({type(error).__name__})"
+        self._partitions.states.clear()
+        await self._sender.stop()
+        await until_done(self._sender.start, "no new producer yet", away=(KafkaError, OSError))
+
+    async def _commit(self, reached: dict[TopicPartition, int]) -> None:
+        for partition, offset in reached.items():
+            self._partitions.states[partition].next = offset
+        try:
+            await self._consumer.commit(reached)
+        except KafkaError as error:
+            log().warning("commit failed: it is covered by the next", error=type(error).__name__)
+
+
+def _put_at(record: ConsumerRecord[Any, Any]) -> datetime:
+    """When the record was put on the topic, which a replay and a clock that steps do not change."""
+    if 0 < record.timestamp < TIMESTAMP_MS_MAX:
+        return datetime.fromtimestamp(record.timestamp / 1000, UTC)
+    return datetime.now(UTC)
+
+
+def _passed(state: PartitionState, partition: TopicPartition, position: int) -> Record:
+    """What lies between was no record: control records, or an aborted transaction."""
+    origin = Origin(topic=state.topic_id, partition=partition.partition, offset=position)
+    return None, encode_rated(PassedHoles(origin=origin, prev=state.prev)), []
+
+
+def _headers(record: ConsumerRecord[Any, Any]) -> list[tuple[str, bytes]]:
+    """The headers of the answer: a span of its own where the event's trace is sampled."""
+    context = span_context(record.headers)
+    if context is None:
+        return []
+    with tracer().start_as_current_span("rating event", context=under(context)):
+        return traceparent_headers()
