@@ -15,8 +15,9 @@ from pathlib import Path
 from services.ingest.credentials import IngestCredential
 from services.ingest.keys import AWAY
 from spendmeter.platform.postgres import connect
+from spendmeter.platform.retry import keep_doing
 from spendmeter.platform.sql import load_sql
-from spendmeter.platform.telemetry import Meters, log
+from spendmeter.platform.telemetry import Meters
 
 WRITE_S = 2.0
 WRITE_S_MAX = 4.0
@@ -66,18 +67,18 @@ class DroppedNamesWriter:
 
     async def keep_writing(self) -> None:
         """Write what was noted every WRITE_S, for ever; while Postgres is away it waits in memory."""
-        while True:
-            await asyncio.sleep(WRITE_S)
-            if not self._pending:
-                continue
-            taken, self._pending = self._pending, {}
-            try:
+        await keep_doing(self._write_pending, "dropped names not written", every_s=WRITE_S, away=AWAY)
+
+    async def _write_pending(self) -> None:
+        taken, self._pending = self._pending, {}
+        try:
+            if taken:
                 async with asyncio.timeout(WRITE_S_MAX):
                     await self._write(taken)
-            except AWAY as error:
-                log().warning("dropped names not written", error=type(error).__name__, count=len(taken))
-                for name, seen in taken.items():
-                    self._add(name, seen)
+        except AWAY:
+            for name, seen in taken.items():
+                self._add(name, seen)
+            raise
 
     async def _write(self, taken: dict[DroppedName, Seen]) -> None:
         connection = await connect(self._url, service="ingest")

@@ -17,11 +17,11 @@ import asyncpg
 from services.ingest.credentials import IngestCredential, Snapshot
 from services.ingest.refused import unavailable
 from spendmeter.platform.postgres import CONNECTION_ERRORS, connect
+from spendmeter.platform.retry import keep_doing
 from spendmeter.platform.sql import load_sql
-from spendmeter.platform.telemetry import Meters, log
+from spendmeter.platform.telemetry import Meters
 
 REFRESH_S = 5.0
-RETRY_S = 1.0
 READ_S_MAX = 4.0
 """With REFRESH_S below the 10 s that a revocation may take."""
 STALE_S_MAX = 3600.0
@@ -39,6 +39,7 @@ class IngestKeys:
     def __init__(self, url: str, meters: Meters) -> None:
         self._url = url
         self._meters = meters
+        self._connection: asyncpg.Connection | None = None
         self._snapshot: Snapshot | None = None
 
     def trouble(self) -> str:
@@ -58,22 +59,20 @@ class IngestKeys:
 
     async def keep_fresh(self) -> None:
         """Read again every REFRESH_S, for ever; while Postgres is away the last snapshot stays."""
-        connection: asyncpg.Connection | None = None
-        while True:
-            pause = REFRESH_S
-            try:
-                async with asyncio.timeout(READ_S_MAX):
-                    if connection is None:
-                        connection = await connect(self._url, service="ingest")
-                    self._snapshot = await read_snapshot(connection)
-            except AWAY as error:
-                log().warning("API keys not read", error=type(error).__name__)
-                self._meters.add("spendmeter.database.retries", service="ingest")
-                if connection is not None:
-                    connection.terminate()
-                    connection = None
-                pause = RETRY_S
-            await asyncio.sleep(pause)
+        await keep_doing(self._refresh, "API keys not read", every_s=REFRESH_S, away=AWAY)
+
+    async def _refresh(self) -> None:
+        try:
+            async with asyncio.timeout(READ_S_MAX):
+                if self._connection is None:
+                    self._connection = await connect(self._url, service="ingest")
+                self._snapshot = await read_snapshot(self._connection)
+        except AWAY:
+            self._meters.add("spendmeter.database.retries", service="ingest")
+            if self._connection is not None:
+                self._connection.terminate()
+                self._connection = None
+            raise
 
 
 async def read_snapshot(connection: Any) -> Snapshot:

@@ -20,6 +20,7 @@ from spendmeter.contracts.events import UsageEvent, encode_event
 from spendmeter.contracts.topics import partition_of
 from spendmeter.platform.heartbeat import Heartbeat
 from spendmeter.platform.kafka import Headers, Record, let_go, send_batches
+from spendmeter.platform.retry import keep_doing
 from spendmeter.platform.telemetry import log
 
 GATHER_S = 0.005
@@ -39,7 +40,6 @@ ASK_S_MAX = 2.0
 SILENT_S_MAX = 5.0
 """The broker is asked once a second whether it is there, also while nobody sends: after so long without an
 answer nothing is taken, and a new producer looks for it."""
-RETRY_S = 1.0
 
 UNKNOWN = "the outcome is unknown: send the request again with the same ids, duplicates are booked once"
 
@@ -115,19 +115,25 @@ class Publisher:
 
         A failed producer is never used again: its sequence numbers have moved on past what was not written.
         """
-        while True:
-            producer = self._make_producer()
-            try:
-                await self._connect(producer)
-                await self._serve(producer)
-            except (KafkaError, OSError, TimeoutError) as error:
-                self._trouble = f"Kafka cannot be reached ({type(error).__name__})"
-                log().warning("Kafka away", error=type(error).__name__, topic=self._topic)
-            finally:
-                self._flush_began = None
-                await let_go(producer)
+        await keep_doing(
+            self._publish_until_failure,
+            "Kafka away",
+            away=(KafkaError, OSError, TimeoutError),
+            topic=self._topic,
+        )
+
+    async def _publish_until_failure(self) -> None:
+        producer = self._make_producer()
+        try:
+            await self._connect(producer)
+            await self._serve(producer)
+        except (KafkaError, OSError, TimeoutError) as error:
+            self._trouble = f"Kafka cannot be reached ({type(error).__name__})"
+            raise
+        finally:
+            self._flush_began = None
+            await let_go(producer)
             self._fail(self._take())
-            await asyncio.sleep(RETRY_S)
 
     async def _connect(self, producer: AIOKafkaProducer) -> None:
         async with asyncio.timeout(CONNECT_S_MAX):

@@ -7,25 +7,23 @@ counted by nobody.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from services.api.accounting.progress import BookProgress
 from spendmeter.contracts.topics import USAGE_EVENTS
-from spendmeter.platform.kafka import log_reader
+from spendmeter.platform.kafka import log_reader, running
 from spendmeter.platform.kafka_admin import KafkaAdmin
+from spendmeter.platform.retry import keep_doing
 from spendmeter.platform.settings import Settings
-from spendmeter.platform.telemetry import log
 
 INTERVAL_S = 1.0
 CONNECT_S_MAX = 10.0
 ANSWER_S_MAX = 2.5
 """Later, the figure would be too old to be shown."""
-CLOSE_S_MAX = 2.0
-RETRY_S = 1.0
 
 AWAY = (RuntimeError, OSError, TimeoutError)
 """The broker is away. RuntimeError: what aiokafka's errors are, and uvloop raises for a closed transport."""
@@ -41,23 +39,17 @@ class LogEnds:
 
     async def run(self) -> None:
         """With new connections whenever the old ones fail: a client that stays deaf does not recover."""
-        while True:
-            reader = log_reader(self._settings)
-            try:
-                async with asyncio.timeout(CONNECT_S_MAX):
-                    await reader.start()
-                async with KafkaAdmin(self._settings.kafka) as admin:
-                    while True:
-                        began = time.monotonic()
-                        await self._measure(reader, admin)
-                        await asyncio.sleep(max(0.0, INTERVAL_S - (time.monotonic() - began)))
-            except AWAY as error:
-                log().warning("log ends are not known", error=type(error).__name__)
-            finally:
-                with contextlib.suppress(*AWAY):
-                    async with asyncio.timeout(CLOSE_S_MAX):
-                        await reader.stop()
-            await asyncio.sleep(RETRY_S)
+        await keep_doing(self._follow, "log ends are not known", away=AWAY)
+
+    async def _follow(self) -> None:
+        reader, admin = log_reader(self._settings), KafkaAdmin(self._settings.kafka)
+        async with AsyncExitStack() as connections:
+            async with asyncio.timeout(CONNECT_S_MAX):
+                await connections.enter_async_context(running(reader, admin))
+            while True:
+                began = time.monotonic()
+                await self._measure(reader, admin)
+                await asyncio.sleep(max(0.0, INTERVAL_S - (time.monotonic() - began)))
 
     async def _measure(self, reader: AIOKafkaConsumer, admin: KafkaAdmin) -> None:
         async with asyncio.timeout(ANSWER_S_MAX):

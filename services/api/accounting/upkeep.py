@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 
 from services.api.accounting.progress import BookProgress
@@ -12,13 +11,12 @@ from services.api.database.transactions import Database
 from spendmeter.platform.heartbeat import Heartbeat
 from spendmeter.platform.keys import OPERATOR, create_pseudonym_keys
 from spendmeter.platform.postgres import CONNECTION_ERRORS
-from spendmeter.platform.telemetry import log
+from spendmeter.platform.retry import keep_doing
 
 PSEUDONYM_KEYS_INTERVAL_S = 6 * 3600.0
 LOOK_INTERVAL_S = 1.0
 LOOK_AGE_S_MAX = 5.0
 """A look takes milliseconds and is begun once a second; questions may keep the connections busy."""
-RETRY_S = 5.0
 
 
 class Upkeep:
@@ -31,25 +29,27 @@ class Upkeep:
 
     async def keep_looking(self) -> None:
         """Remember each log end as it was, so that a later backlog does not hide up to when all is booked."""
-        while True:
-            try:
-                async with self._database.reading(OPERATOR) as connection:
-                    rows = await connection.fetch(ACCOUNTING_SQL["by_partition"])
-                self._progress.observe(rows, datetime.now(UTC))
-                self.looked.beat()
-            except CONNECTION_ERRORS as error:
-                self.looked.missed(error)
-            await asyncio.sleep(LOOK_INTERVAL_S)
+        await keep_doing(
+            self._look,
+            "the accounting cannot be read",
+            every_s=LOOK_INTERVAL_S,
+            away=CONNECTION_ERRORS,
+            beat=self.looked,
+        )
+
+    async def _look(self) -> None:
+        async with self._database.reading(OPERATOR) as connection:
+            rows = await connection.fetch(ACCOUNTING_SQL["by_partition"])
+        self._progress.observe(rows, datetime.now(UTC))
 
     async def keep_pseudonym_keys(self) -> None:
         """Every tenant has keys for this month and the next two: a month may begin while api is down."""
-        while True:
-            try:
-                await self.make_pseudonym_keys()
-                await asyncio.sleep(PSEUDONYM_KEYS_INTERVAL_S)
-            except CONNECTION_ERRORS as error:
-                log().warning("pseudonym keys could not be made yet", error=type(error).__name__)
-                await asyncio.sleep(RETRY_S)
+        await keep_doing(
+            self.make_pseudonym_keys,
+            "pseudonym keys could not be made yet",
+            every_s=PSEUDONYM_KEYS_INTERVAL_S,
+            away=CONNECTION_ERRORS,
+        )
 
     async def make_pseudonym_keys(self) -> None:
         """Once; what is there already stays."""

@@ -15,17 +15,16 @@ from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
-from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka import TopicPartition
 
 from services.api.catalog.sql import SQL
 from services.api.database.transactions import Database
 from spendmeter.contracts.catalog import PUBLICATION_KEY, Publication, decode_catalog, encode_catalog
 from spendmeter.contracts.topics import CATALOG
-from spendmeter.platform.kafka import Record, money_consumer, producer, send_batches
+from spendmeter.platform.kafka import Record, money_consumer, producer, read_to_end, running, send_batches
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.keys import OPERATOR
-from spendmeter.platform.postgres import CONNECTION_ERRORS
+from spendmeter.platform.retry import keep_doing
 from spendmeter.platform.settings import Settings
 from spendmeter.platform.telemetry import log
 
@@ -34,7 +33,6 @@ VERSION_INTERVAL_S = 1.0
 CHECK_INTERVAL_S = 30.0
 """How often the topic itself is looked at: it may have been lost."""
 SEND_TIMEOUT_S = 60
-POLL_MS = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,24 +74,23 @@ class CatalogPublisher:
         self._recorded = recorded or asyncio.Event()
         self._topic = settings.topic_prefix + CATALOG.name
         self._complete: CompleteTopic | None = None
+        self._checked_s = 0.0
 
     async def run(self) -> None:
         """Until cancelled; what is away is tried again."""
-        checked_s = 0.0
-        while True:
-            self._recorded.clear()
-            try:
-                newest = await self._newest()
-                known = self._complete and self._complete.version
-                due = time.monotonic() - checked_s > CHECK_INTERVAL_S
-                if newest is not None and (due or newest.version != known):
-                    checked_s = time.monotonic() if due else checked_s
-                    await self.publish()
-            except (*CONNECTION_ERRORS, KafkaError) as error:
-                log().warning("the catalog could not be published yet", error=type(error).__name__)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(VERSION_INTERVAL_S):
-                    await self._recorded.wait()
+        await keep_doing(self._publish_if_due, "the catalog could not be published yet")
+
+    async def _publish_if_due(self) -> None:
+        self._recorded.clear()
+        newest = await self._newest()
+        known = self._complete and self._complete.version
+        due = time.monotonic() - self._checked_s > CHECK_INTERVAL_S
+        if newest is not None and (due or newest.version != known):
+            self._checked_s = time.monotonic() if due else self._checked_s
+            await self.publish()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(VERSION_INTERVAL_S):
+                await self._recorded.wait()
 
     async def publish(self) -> int:
         """See to it that the topic holds the newest publication; returns how many records were sent."""
@@ -137,38 +134,27 @@ class CatalogPublisher:
     async def _read(self, topic_id: str, version: int) -> tuple[OnTopic | None, int]:
         """The topic from its beginning to its end; None when nothing has changed since it was complete."""
         consumer = money_consumer(self._settings, group=None)
-        await consumer.start()
-        try:
-            partition = TopicPartition(self._topic, 0)
-            consumer.assign([partition])
-            begin = (await consumer.beginning_offsets([partition]))[partition]
+        partition = TopicPartition(self._topic, 0)
+        async with running(consumer):
             end = (await consumer.end_offsets([partition]))[partition]
             if self._complete == CompleteTopic(topic_id, end, version):
                 return None, end
             keys: set[str] = set()
             marker = None
-            consumer.seek(partition, begin)
-            while await consumer.position(partition) < end:
-                polled = await consumer.getmany(partition, timeout_ms=POLL_MS)
-                for record in polled.get(partition, []):
+            async for records in read_to_end(consumer, partition):
+                for record in records:
                     if record.key == PUBLICATION_KEY:
                         marker = _marker(record.value) or marker
                     elif record.key and record.value:
                         keys.add(record.key.decode("ascii", "replace"))
-            return OnTopic(keys=frozenset(keys), marker=marker), end
-        finally:
-            await consumer.stop()
+        return OnTopic(keys=frozenset(keys), marker=marker), end
 
     async def _send(self, newest: Publication, records: list[Record]) -> None:
-        sender: AIOKafkaProducer = producer(self._settings, service="api")
-        await sender.start()
-        try:
-            async with asyncio.timeout(SEND_TIMEOUT_S):
-                # The marker goes out only after every entry has been acknowledged.
-                for part in (records[:-1], records[-1:]):
-                    await asyncio.gather(*await send_batches(sender, self._topic, 0, part))
-        finally:
-            await sender.stop()
+        sender = producer(self._settings, service="api")
+        async with running(sender), asyncio.timeout(SEND_TIMEOUT_S):
+            # The marker goes out only after every entry has been acknowledged.
+            for part in (records[:-1], records[-1:]):
+                await asyncio.gather(*await send_batches(sender, self._topic, 0, part))
         log().info("catalog published", version=newest.version, entries=newest.entries, count=len(records))
 
 

@@ -1,0 +1,44 @@
+"""The process: the API and the portal, and what is done beside them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from services.api.accounting.log_ends import LogEnds
+from services.api.accounting.progress import BookProgress
+from services.api.accounting.upkeep import Upkeep
+from services.api.app import create_app
+from services.api.catalog.publisher import CatalogPublisher
+from services.api.database.transactions import POOL_CONNECTIONS_MAX, Database, prepare
+from spendmeter.platform.postgres import CONNECTION_ERRORS, create_pool
+from spendmeter.platform.retry import until_done
+from spendmeter.platform.service import HttpService
+from spendmeter.platform.settings import Settings
+
+
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncIterator[HttpService]:
+    """The service, when the database is there."""
+    url = settings.database_url.get_secret_value()
+    pool = await until_done(
+        lambda: create_pool(url, size_max=POOL_CONNECTIONS_MAX, service="api", init=prepare),
+        "waiting for the database",
+        away=CONNECTION_ERRORS,
+    )
+    try:
+        database, progress = Database(pool), BookProgress()
+        upkeep = Upkeep(database, progress)
+        app = create_app(settings, database, progress, upkeep.looked.trouble)
+        publisher = CatalogPublisher(settings, database, app.state.price_books.recorded)
+        yield HttpService(
+            app=app,
+            background=(
+                upkeep.keep_looking(),
+                upkeep.keep_pseudonym_keys(),
+                LogEnds(settings, progress).run(),
+                publisher.run(),
+            ),
+        )
+    finally:
+        pool.terminate()

@@ -1,0 +1,39 @@
+"""The process: the HTTP door, and what keeps it fed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from services.ingest.app import Door, create_app
+from services.ingest.dropped import DroppedNamesWriter
+from services.ingest.keys import IngestKeys
+from services.ingest.publish import Publisher
+from spendmeter.contracts.topics import USAGE_EVENTS
+from spendmeter.platform import kafka
+from spendmeter.platform.service import HttpService
+from spendmeter.platform.settings import Settings
+from spendmeter.platform.telemetry import Meters
+
+
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncIterator[HttpService]:
+    """The service, at once: it connects behind the door, which says what it waits for."""
+    meters, url = Meters(), settings.database_url.get_secret_value()
+    keys, dropped = IngestKeys(url, meters), DroppedNamesWriter(url, meters)
+    publisher = Publisher(
+        settings.topic_prefix + USAGE_EVENTS.name, lambda: kafka.producer(settings, service="ingest")
+    )
+    door = Door(
+        keys=keys,
+        publisher=publisher,
+        meters=meters,
+        dropped=dropped,
+        age_max=timedelta(days=settings.event_age_max_days),
+    )
+    yield HttpService(
+        app=create_app(door),
+        background=(keys.keep_fresh(), publisher.keep_publishing(), dropped.keep_writing()),
+        options={"proxy_headers": False},
+    )
