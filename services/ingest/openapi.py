@@ -3,6 +3,7 @@ the same structs that decode it."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,23 +16,21 @@ from services.ingest.publish import DEADLINE_S, UNKNOWN
 from services.ingest.unknown_units import NAMES_PER_DAY_MAX
 from spendmeter.contracts.event_reading import EVENT_BYTES_MAX
 from spendmeter.contracts.events import EVENT_TYPE, UsageEvent
-from spendmeter.platform.openapi import Problem, extend_description, problem_responses, problem_schema
+from spendmeter.platform.openapi import extend_description, problem_responses, problem_schema, read_texts
 
 PATH = "/api/v1/events"
 
-DESCRIPTION = f"""Usage events in, as CloudEvents 1.0 in structured JSON.
-
-204 is sent only after the broker has acknowledged every event of the request. After 503, or when the
-connection breaks, send the same events with the same ids again: an event is booked once, however often it
-is sent. A request has at most {EVENTS_MAX} events, {WIRE_BYTES_MAX} bytes as sent and {BODY_BYTES_MAX}
-after decompression (gzip); an event at most {EVENT_BYTES_MAX} bytes. `labels.user` is replaced by a
-pseudonym.
-
-Unknown fields are dropped (prompts and completions are never stored) and named in the answer's header
-`Spendmeter-Dropped`. Names that a vendor's API has for quantities (`prompt_tokens`) are refused with the
-units to send; another unknown unit is taken, counted, and unpriced until it has a price: at most
-{NAMES_PER_DAY_MAX} such names of a tenant in a day, then new ones are refused. A quantity has a bound by its
-unit. Labels are put into Unicode's normal form C; characters that cannot be seen are refused."""
+BOUNDS = {
+    "events_max": EVENTS_MAX,
+    "wire_bytes_max": WIRE_BYTES_MAX,
+    "body_bytes_max": BODY_BYTES_MAX,
+    "event_bytes_max": EVENT_BYTES_MAX,
+    "names_per_day_max": NAMES_PER_DAY_MAX,
+    "forms": ", ".join(FORMS),
+    "deadline_s": DEADLINE_S,
+    "unknown": UNKNOWN,
+}
+DESCRIPTION, _PROBLEMS = read_texts(Path(__file__).with_name("openapi.toml"), BOUNDS)
 
 EXAMPLE: dict[str, Any] = {
     "specversion": "1.0",
@@ -45,39 +44,6 @@ EXAMPLE: dict[str, Any] = {
         "usage": {"input_tokens": 2000, "cache_read_tokens": 8000, "output_tokens": 1000},
         "labels": {"team": "payments", "feature": "assistant"},
     },
-}
-_PROBLEMS = {
-    400: Problem(
-        "Bad events, all named; none was taken",
-        "Bad Request",
-        "1 of 3 events are bad, so none was taken",
-        [{"index": 1, "field": "data.usage.input_tokens", "reason": "must be at least 0 and below 2^63"}],
-    ),
-    401: Problem(
-        "No key, or one that is unknown, expired or revoked",
-        "Unauthorized",
-        "this API key is unknown, expired or revoked",
-    ),
-    403: Problem(
-        "The key may not ingest, or an event names another tenant",
-        "Forbidden",
-        "key k7f3a00000000 has not the scope 'ingest'",
-    ),
-    413: Problem(
-        "Over a bound, which the detail names",
-        "Request Entity Too Large",
-        f"a request may have at most {EVENTS_MAX} events",
-    ),
-    415: Problem(
-        "Another content type, charset or encoding",
-        "Unsupported Media Type",
-        f"content type 'text/csv'; this endpoint takes {', '.join(FORMS)}",
-    ),
-    503: Problem(
-        "Send again, with the same ids, after Retry-After seconds",
-        "Service Unavailable",
-        f"the broker did not answer within {DEADLINE_S:g} s; {UNKNOWN}",
-    ),
 }
 _INDEX = {
     "type": ["integer", "null"],

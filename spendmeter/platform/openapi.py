@@ -1,9 +1,12 @@
 """What every service's /openapi.json says of problems: their schema, an example of each status, and what the
-server answers by itself, before any route is asked."""
+server answers by itself, before any route is asked.
+
+Texts stand in an `openapi.toml` beside the code that answers so."""
 
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +16,6 @@ from fastapi import FastAPI
 from spendmeter.platform.connection import ConnectionBounds
 
 PROBLEM_TYPE = "application/problem+json"
-_BOUNDS = ConnectionBounds()
 
 
 class Problem(NamedTuple):
@@ -25,39 +27,19 @@ class Problem(NamedTuple):
     errors: Sequence[Mapping[str, Any]] = ()
 
 
-_BY_SERVER = {
-    408: Problem(
-        "the request was not complete in time",
-        "Request Timeout",
-        f"the body did not arrive within {_BOUNDS.body_s:g} s",
-    ),
-    414: Problem(
-        "the address is too long",
-        "Request-URI Too Long",
-        f"the address of a request has at most {_BOUNDS.target_bytes} bytes",
-    ),
-    421: Problem(
-        "the request names a host that this service is not known by",
-        "Misdirected Request",
-        "this service does not answer to that host name; SPENDMETER_HOSTS lists those that it does",
-    ),
-    429: Problem(
-        "too many requests were sent ahead of an answer", "Too Many Requests", "too many requests sent ahead"
-    ),
-    431: Problem(
-        "the headers are too many or too large",
-        "Request Header Fields Too Large",
-        f"a request has at most {_BOUNDS.headers} headers, of {_BOUNDS.head_bytes} bytes; "
-        "what frames a chunked body counts as well",
-    ),
-    503: Problem(
-        "every connection is in use; `Retry-After` says when to come back",
-        "Service Unavailable",
-        f"all {_BOUNDS.connections} connections are being answered; send again",
-    ),
-}
-"""By status; `platform/connection.py` and `platform/hosts.py` answer them, without an `instance`. A request
-that is none of HTTP/1.1, or names no host, is answered 400."""
+def read_texts(path: Path, bounds: Mapping[str, Any]) -> tuple[str, dict[int, Problem]]:
+    """The description, and the problems by status, of a .toml file; `bounds` stand where it names them."""
+    texts = tomllib.loads(path.read_text("utf-8"))
+    problems = {
+        int(status): Problem(**problem | {"detail": problem["detail"].format_map(bounds)})
+        for status, problem in texts["problems"].items()
+    }
+    return texts.get("description", "").format_map(bounds), problems
+
+
+_, _BY_SERVER = read_texts(Path(__file__).with_name("openapi.toml"), vars(ConnectionBounds()))
+"""`platform/connection.py` and `platform/hosts.py` answer them, without an `instance`. A request that is none
+of HTTP/1.1, or names no host, is answered 400."""
 
 _SCHEMA = Path(__file__).with_name("problem_schema.json")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 
-CONNECTION_ERRORS: tuple[type[BaseException], ...] = (
+CONNECTION_ERRORS: tuple[type[Exception], ...] = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # what asyncpg says of a session that the server ended in its middle

@@ -34,8 +34,7 @@ class TooMuch(HttpRefusal):
     """The tenant has asked for more than its share: come back after `retry_after_s`."""
 
     def __init__(self, detail: str, retry_after_s: int) -> None:
-        super().__init__(429, "Too many questions", detail, headers={"Retry-After": str(retry_after_s)})
-        self.retry_after_s = retry_after_s
+        super().__init__(429, "Too many questions", detail, retry_after_s=retry_after_s)
 
 
 class AllBusy(HttpRefusal):
@@ -43,7 +42,7 @@ class AllBusy(HttpRefusal):
 
     def __init__(self) -> None:
         detail = "every connection to the database is in use by others"
-        super().__init__(503, "Not available", detail, headers={"Retry-After": str(RETRY_AFTER_S)})
+        super().__init__(503, "Not available", detail, retry_after_s=RETRY_AFTER_S)
 
 
 @dataclass

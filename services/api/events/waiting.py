@@ -50,10 +50,10 @@ class Waiters:
         is over. Raises HttpRefusal (429, 503) when too many wait, and what a look raises."""
         if self.waiting(tenant) >= TENANT_WAITERS_MAX:
             detail = f"at most {TENANT_WAITERS_MAX} requests of a tenant may wait at once"
-            raise HttpRefusal(429, "Too many wait", detail, headers={"Retry-After": "1"})
+            raise HttpRefusal(429, "Too many wait", detail, retry_after_s=1)
         if sum(map(len, self._waiters.values())) >= WAITERS_MAX:
             detail = f"{WAITERS_MAX} requests of all tenants wait already: ask without wait, or again"
-            raise HttpRefusal(503, "Too many wait", detail, headers={"Retry-After": "1"})
+            raise HttpRefusal(503, "Too many wait", detail, retry_after_s=1)
         known: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         mine = self._waiters.setdefault(tenant, {})
         mine[known] = identity

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,10 @@ from spendmeter.platform.openapi import (
     problem_response,
     problem_responses,
     problem_schema,
+    read_texts,
 )
 
-_TEXTS = tomllib.loads(Path(__file__).with_name("openapi.toml").read_text("utf-8"))
-DESCRIPTION: str = _TEXTS["description"]
-_PROBLEMS = {int(status): Problem(**texts) for status, texts in _TEXTS["problems"].items()}
+DESCRIPTION, _PROBLEMS = read_texts(Path(__file__).with_name("openapi.toml"), {})
 
 EXAMPLES: dict[str, Any] = json.loads(Path(__file__).with_name("examples.json").read_text("utf-8"))
 """By the name that a route calls it; a test holds each against the route's model."""

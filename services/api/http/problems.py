@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
 
 import asyncpg
 from fastapi import FastAPI, Request
@@ -15,28 +17,34 @@ from starlette.responses import Response
 from services.api.http.pretty import indented, is_pretty
 from services.api.http.validation import place, reason
 from spendmeter.platform.postgres import CONNECTION_ERRORS
-from spendmeter.platform.serve import problem
+from spendmeter.platform.problem import problem
 from spendmeter.platform.telemetry import log
 
 RETRY_AFTER_S = 2
 
 
 class HttpRefusal(Exception):
-    """A request that is answered with `status`; `detail` names the thing and the rule."""
+    """A request that is answered with `status`; `detail` names the thing and the rule. `members`: what the
+    problem says beside them, its `headers`, and `retry_after_s`."""
 
-    def __init__(self, status: int, title: str, detail: str, **more: Any) -> None:
+    def __init__(self, status: int, title: str, detail: str, **members: Any) -> None:
         super().__init__(detail)
         self.status = status
         self.title = title
         self.detail = detail
-        self.more = more
+        self.retry_after_s: int | None = members.pop("retry_after_s", None)
+        self.members = members
 
 
 def invalid(field: str, reason: str) -> HttpRefusal:
     """422: what `field` holds breaks the rule in `reason`."""
-    return HttpRefusal(
-        422, "Invalid request", f"{field}: {reason}", errors=[{"field": field, "reason": reason}]
-    )
+    return invalid_fields([{"field": field, "reason": reason}])
+
+
+def invalid_fields(errors: list[dict[str, str]]) -> HttpRefusal:
+    """422: each of `errors` is a field, and the rule that it breaks."""
+    detail = "; ".join(f"{each['field']}: {each['reason']}" for each in errors)
+    return HttpRefusal(422, "Invalid request", detail, errors=errors)
 
 
 def forbidden(detail: str) -> HttpRefusal:
@@ -49,43 +57,65 @@ def not_found(what: str) -> HttpRefusal:
     return HttpRefusal(404, "Not found", what)
 
 
+_DATABASE_AWAY = HttpRefusal(
+    503,
+    "Not available",
+    "the database does not answer; after a change that was under way, look before you repeat it",
+    retry_after_s=RETRY_AFTER_S,
+)
+_TROUBLE: Mapping[type[Exception], HttpRefusal] = {
+    **dict.fromkeys(CONNECTION_ERRORS, _DATABASE_AWAY),
+    asyncpg.QueryCanceledError: HttpRefusal(
+        503,
+        "Too much to read",
+        "the question took too long to answer: narrow the range or the filter",
+        retry_after_s=RETRY_AFTER_S,
+    ),
+    asyncpg.DataError: HttpRefusal(
+        422, "Invalid request", "a value is out of range, or a text holds a character that cannot be stored"
+    ),
+    # The server logs the exception after this answer; a caller learns only that it is our fault.
+    Exception: HttpRefusal(500, "Internal error", "this is our fault; the log says more"),
+}
+"""What a request hears of an error that is no refusal."""
+
+
 def install(app: FastAPI) -> None:
     """Make `app` answer every error as a problem."""
-    app.add_exception_handler(HttpRefusal, _refused)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(RequestValidationError, _validation)
-    app.add_exception_handler(asyncpg.QueryCanceledError, _too_much)
-    app.add_exception_handler(asyncpg.DataError, _unstorable)
-    for error in cast("tuple[type[Exception], ...]", CONNECTION_ERRORS):
-        app.add_exception_handler(error, _database_away)
-    app.add_exception_handler(Exception, _bug)
+    for kind, refusal in _TROUBLE.items():
+        app.exception_handler(kind)(partial(_answer, refusal))
+    app.exception_handler(HttpRefusal)(lambda request, error: _answer(error, request))
+    app.exception_handler(HTTPException)(_answer_http)
+    app.exception_handler(RequestValidationError)(_answer_validation)
 
 
-def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HttpRefusal)
-    return _problem(request, error.status, error.title, error.detail, **error.more)
+def _answer(refusal: HttpRefusal, request: Request, error: Exception | None = None) -> Response:
+    if refusal is _DATABASE_AWAY:
+        log().warning("the database is away", error=type(error).__name__)
+    members = dict(refusal.members)
+    if refusal.retry_after_s is not None:
+        members["headers"] = {"Retry-After": str(refusal.retry_after_s)}
+    path = request.url.path
+    response = problem(refusal.status, refusal.title, refusal.detail, instance=path, **members)
+    return indented(response) if is_pretty(request) else response
 
 
-def _http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    detail = {
-        404: "there is nothing here; /docs lists every route",
-        405: f"{request.method} is not one of this route's methods",
-    }.get(error.status_code, str(error.detail))
-    title = {404: "Not found", 405: "Method not allowed"}.get(error.status_code, "Invalid request")
-    return _problem(request, error.status_code, title, detail, headers=error.headers)
+def _answer_http(request: Request, error: HTTPException) -> Response:
+    title, detail = {
+        404: ("Not found", "there is nothing here; /docs lists every route"),
+        405: ("Method not allowed", f"{request.method} is not one of this route's methods"),
+    }.get(error.status_code, ("Invalid request", str(error.detail)))
+    return _answer(HttpRefusal(error.status_code, title, detail, headers=error.headers), request)
 
 
-def _validation(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
+def _answer_validation(request: Request, error: RequestValidationError) -> Response:
     # Only where and why: what was sent (a key, say) is not sent back.
     allowed = _body_fields(request)
     errors = [
         {"field": place(found["loc"]), "reason": reason(found, allowed if len(found["loc"]) == 2 else ())}
         for found in error.errors()
     ]
-    detail = "; ".join(f"{each['field']}: {each['reason']}" for each in errors)
-    return _problem(request, 422, "Invalid request", detail, errors=errors)
+    return _answer(invalid_fields(errors), request)
 
 
 def _body_fields(request: Request) -> list[str]:
@@ -94,35 +124,3 @@ def _body_fields(request: Request) -> list[str]:
     body = route.body_field if isinstance(route, APIRoute) else None
     model = body.field_info.annotation if body is not None else None
     return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
-
-
-def _too_much(request: Request, _error: Exception) -> Response:
-    detail = "the question took too long to answer: narrow the range or the filter"
-    headers = {"Retry-After": str(RETRY_AFTER_S)}
-    return _problem(request, 503, "Too much to read", detail, headers=headers)
-
-
-def _unstorable(request: Request, _error: Exception) -> Response:
-    detail = "a value is out of range, or a text holds a character that cannot be stored"
-    return _problem(request, 422, "Invalid request", detail)
-
-
-def _database_away(request: Request, error: Exception) -> Response:
-    log().warning("the database is away", error=type(error).__name__)
-    return _problem(
-        request,
-        503,
-        "Not available",
-        "the database does not answer; after a change that was under way, look before you repeat it",
-        headers={"Retry-After": str(RETRY_AFTER_S)},
-    )
-
-
-def _bug(request: Request, _error: Exception) -> Response:
-    # The server logs the exception after this answer; a caller learns only that it is our fault.
-    return _problem(request, 500, "Internal error", "this is our fault; the log says more")
-
-
-def _problem(request: Request, status: int, title: str, detail: str, **more: Any) -> Response:
-    answer = problem(status, title, detail, instance=request.url.path, **more)
-    return indented(answer) if is_pretty(request) else answer
