@@ -7,7 +7,7 @@ import secrets
 from deploy.local.home import choose_ports
 
 FIRST, LAST = 20_000, 32_000
-"""Below those that the system gives to clients: see deploy/local/stack.py."""
+"""Below those that the system gives to clients: see tests/stack.py."""
 
 
 def free_port() -> int:

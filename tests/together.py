@@ -25,8 +25,8 @@ import psutil
 
 from deploy.local.home import Home
 from deploy.local.processes import GRACE_S, Identity, stop
-from deploy.local.stack import Stack
 from spendmeter.platform.kafka_access import KafkaAccess
+from tests.stack import Stack
 
 VARIABLE = "SPENDMETER_TEST_RUN"
 PR_SET_CHILD_SUBREAPER = 36

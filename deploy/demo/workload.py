@@ -19,16 +19,18 @@ RUNAWAY_LASTS_S = 40.0
 RUNAWAY_CALLS_PER_S = 4.0
 RUNAWAY_CONTEXT = (40_000, 5_000, 190_000)
 """Tokens of the first call, growth a call, and where the context window ends."""
+RUNAWAY_LABELS = {
+    "team": "research",
+    "project": "exploration",
+    "feature": "exploration",
+    "workflow": "deep-research",
+    "workflow_version": "v2",
+    "agent": "deep-research",
+    "environment": "prod",
+}
 BURST_S_MAX = 2.0
 """After a pause (ingest was away) at most this much is made up for."""
 
-_MODELS = {
-    "gpt-4o": "openai", "gpt-5": "openai", "gpt-5-mini": "openai",
-    "claude-sonnet-4-5": "anthropic", "claude-haiku-4-5": "anthropic", "claude-opus-4-5": "anthropic",
-    "gemini-2.5-pro": "google", "gemini-2.5-flash": "google",
-    "mistral-small-latest": "mistral", "deepseek-chat": "deepseek",
-}  # fmt: skip
-_REASONING = {"gpt-5", "gpt-5-mini", "gemini-2.5-pro"}
 _CACHE_WRITES = "claude-"
 
 
@@ -41,10 +43,13 @@ class Flow:
     team: str
     feature: str
     workflow: str
+    provider: str
     model: str
     prompt: int
     """Mean tokens of the prompt, cached ones among them."""
     answer: int
+    reasons: int
+    """1 = the model thinks before it answers, in tokens of its own."""
     cached: float
     """Share of the prompt that a cache serves."""
     outcome: str
@@ -124,9 +129,9 @@ class Workload:
         if flow.model.startswith(_CACHE_WRITES) and chance.random() < 0.15:
             usage["cache_write_5m_tokens"] = usage["input_tokens"] // 2
             usage["input_tokens"] -= usage["cache_write_5m_tokens"]
-        if flow.model in _REASONING:
+        if flow.reasons:
             usage["reasoning_tokens"] = int(usage["output_tokens"] * chance.uniform(0.5, 4))
-        data: dict[str, Any] = {"provider": _MODELS[flow.model], "sku": flow.model, "usage": usage}
+        data: dict[str, Any] = {"provider": flow.provider, "sku": flow.model, "usage": usage}
         data["labels"] = self._labels(flow) | {"workflow_version": "v2" if second else "v1"}
         data["performance"] = {"latency_ms": 200 + 9 * usage["output_tokens"], "status": "ok"}
         if chance.random() < 1 / 3:  # the last call of its run
@@ -160,29 +165,29 @@ class Workload:
         """An agent that feeds its own answer back to itself: every call is dearer than the one before."""
         first, growth, window = RUNAWAY_CONTEXT
         prompt = min(window, first + int(growth * since_s * RUNAWAY_CALLS_PER_S))
-        labels = {
-            "team": "research", "project": "exploration", "feature": "exploration",
-            "workflow": "deep-research", "workflow_version": "v2", "agent": "deep-research",
-            "run": f"{self.run}-loop-{episode}", "environment": "prod",
-        }  # fmt: skip
+        labels = RUNAWAY_LABELS | {"run": f"{self.run}-loop-{episode}"}
         usage = {"input_tokens": prompt, "output_tokens": 600}
         data = {"provider": "anthropic", "sku": "claude-opus-4-5", "usage": usage, "labels": labels}
         return "acme", self._event(now, "acme", "exploration", data)
 
     def _labels(self, flow: Flow) -> dict[str, str]:
         chance = self._random
-        labels = {
-            "team": flow.team, "project": flow.feature, "feature": flow.feature, "workflow": flow.workflow,
-            "run": f"{self.run}-{chance.randrange(10**6)}", "user": f"user-{chance.randrange(500)}",
-            "environment": "prod" if chance.random() < 0.9 else "staging",
-        }  # fmt: skip
+        labels = {"team": flow.team, "project": flow.feature, "feature": flow.feature}
+        labels |= {"workflow": flow.workflow, "run": f"{self.run}-{chance.randrange(10**6)}"}
+        labels |= {"user": f"user-{chance.randrange(500)}"}
+        labels |= {"environment": "prod" if chance.random() < 0.9 else "staging"}
         return labels | ({"agent": flow.agent} if flow.agent else {})
 
     def _event(self, now: datetime, tenant: str, feature: str, data: dict[str, Any]) -> Event:
         return {
-            "specversion": "1.0", "type": "spendmeter.usage.v1", "id": f"{self.run}-{next(self._numbers)}",
-            "source": "demo", "subject": f"{tenant}/{feature}", "time": now.isoformat(), "data": data,
-        }  # fmt: skip
+            "specversion": "1.0",
+            "type": "spendmeter.usage.v1",
+            "id": f"{self.run}-{next(self._numbers)}",
+            "source": "demo",
+            "subject": f"{tenant}/{feature}",
+            "time": now.isoformat(),
+            "data": data,
+        }
 
 
 def day_shape(now: datetime) -> float:

@@ -34,51 +34,22 @@ USER = "spendmeter"
 MECHANISM: Mechanism = "SCRAM-SHA-512"
 ANSWER_SECONDS_MAX = 1.0
 _API_VERSIONS = 18
-_JAAS = "org.apache.kafka.common.security"
 
 
 def server_properties(*, port: int, controller_port: int, password: str) -> Mapping[str, str]:
-    """The broker's configuration. Retention and sizes belong to each topic and are not set here."""
-    return {
-        "process.roles": "broker,controller",
-        "node.id": "1",
-        # static voters: unlike the dynamic quorum they are not stored, so the port may change between starts
-        "controller.quorum.voters": f"1@{LOOPBACK}:{controller_port}",
-        "listeners": f"BROKER://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller_port}",
-        "advertised.listeners": f"BROKER://{LOOPBACK}:{port}",
-        "listener.security.protocol.map": "BROKER:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT",
-        "sasl.mechanism.inter.broker.protocol": MECHANISM,
-        "listener.name.broker.sasl.enabled.mechanisms": MECHANISM,
-        f"listener.name.broker.{MECHANISM.lower()}.sasl.jaas.config": (
-            f'{_JAAS}.scram.ScramLoginModule required username="{USER}" password="{password}";'
-        ),
-        "sasl.mechanism.controller.protocol": "PLAIN",
-        "listener.name.controller.sasl.enabled.mechanisms": "PLAIN",
-        "listener.name.controller.plain.sasl.jaas.config": (
-            f'{_JAAS}.plain.PlainLoginModule required username="{USER}" password="{password}" '
-            f'user_{USER}="{password}";'
-        ),
-        "inter.broker.listener.name": "BROKER",
-        "controller.listener.names": "CONTROLLER",
-        # relative to the working folder: a comma or a letter outside Latin-1 in the home's path does no harm
-        "log.dirs": "kafka",
-        "auto.create.topics.enable": "false",
-        "delete.topic.enable": "true",
-        # a killed broker can register again only when the session it left behind is over (9 s by default)
-        "broker.session.timeout.ms": "3000",
-        "broker.heartbeat.interval.ms": "500",
-        "group.initial.rebalance.delay.ms": "0",
-        "offsets.topic.replication.factor": "1",
-        "offsets.topic.num.partitions": "4",
-        "transaction.state.log.replication.factor": "1",
-        "transaction.state.log.min.isr": "1",
-        "transaction.state.log.num.partitions": "4",
-        "share.coordinator.state.topic.replication.factor": "1",
-        "share.coordinator.state.topic.min.isr": "1",
-        "num.network.threads": "2",
-        "num.io.threads": "4",
-        "log.cleaner.dedupe.buffer.size": "16777216",  # its default, 128 MB, is a third of the heap
-    }
+    """The broker's configuration: server.properties, filled in."""
+    text = Path(__file__).with_name("server.properties").read_text("utf-8")
+    filled = text.format(
+        host=LOOPBACK,
+        port=port,
+        controller_port=controller_port,
+        mechanism=MECHANISM,
+        mechanism_lower=MECHANISM.lower(),
+        user=USER,
+        password=password,
+    )
+    lines = [line for line in filled.splitlines() if not line.startswith("#")]
+    return {name: value for name, _, value in (line.partition("=") for line in lines)}
 
 
 @dataclass(frozen=True, kw_only=True)

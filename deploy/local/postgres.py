@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -31,20 +31,6 @@ SERVER_USER = "spendmeter"
 REACHABLE = Path("/var/lib/spendmeter")
 """Where the binaries are copied for the server's account when root starts it: it cannot enter /root/..."""
 INITDB_SECONDS_MAX = 120
-SETTINGS: Mapping[str, str] = {
-    "listen_addresses": LOOPBACK,
-    "unix_socket_directories": "",  # TCP alone: a socket's path may have 100 bytes, a home's has any length
-    "max_connections": "100",
-    "shared_buffers": "256MB",
-    "max_wal_size": "4GB",
-    "checkpoint_timeout": "15min",
-    "wal_compression": "off",  # this build has neither lz4 nor zstd, and pglz costs the CPU we lack
-    "jit": "off",
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-    "log_checkpoints": "off",
-    "log_error_verbosity": "terse",  # an error's detail quotes the row's values, which must not reach a log
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +58,7 @@ class Postgres:
         if not self.folder.exists():
             self._initialise(log)
         _forget_dead_owner(self.folder / "postmaster.pid")
-        settings = [f"-c{name}={value}" for name, value in {**SETTINGS, "port": str(self.port)}.items()]
-        return self._launch("postgres", self.folder, settings, log)
+        return self._launch("postgres", self.folder, [*_settings(), f"-cport={self.port}"], log)
 
     def trouble(self) -> str | None:
         probe = [str(PACKAGED / "bin" / "pg_isready"), "-q", "-t", "1", "-h", LOOPBACK, "-p", str(self.port)]
@@ -130,6 +115,13 @@ class Postgres:
             )
         finally:
             os.close(opened)
+
+
+def _settings() -> list[str]:
+    """The lines of postgresql.conf, as options."""
+    text = Path(__file__).with_name("postgresql.conf").read_text("utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    return [f"-c{name.strip()}={value.strip()}" for name, _, value in (line.partition("=") for line in lines)]
 
 
 def _packaged() -> Path:

@@ -22,7 +22,6 @@ from uuid import uuid4
 import asyncpg
 import psutil
 
-from deploy.local.stack import Stack
 from services.ledger.batch import BookPosition, collect
 from services.ledger.book import book, prepare
 from spendmeter.contracts.events import Labels
@@ -30,6 +29,7 @@ from spendmeter.platform.migrate import migrate
 from spendmeter.platform.postgres import create_pool
 from spendmeter.platform.roles import role_url
 from tests.ledger_records import RATED_TOPIC, TOPIC, on_topic, rated, usage_event
+from tests.stack import Stack
 
 SECRET = "bench"
 

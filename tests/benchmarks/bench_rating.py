@@ -32,7 +32,6 @@ import msgspec
 import psutil
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from deploy.local.stack import Stack
 from services.rating.rate import RecordRater
 from spendmeter.contracts.catalog import PUBLICATION_KEY, Publication, encode_catalog
 from spendmeter.contracts.entry_ids import published
@@ -46,6 +45,7 @@ from spendmeter.platform.settings import Settings
 from spendmeter.pricing.catalog import load_snapshot
 from spendmeter.pricing.engine import rate
 from spendmeter.pricing.price_book import PriceBook
+from tests.stack import Stack
 
 PARTITIONS = 4
 SINGLE_CALLS = 20_000

@@ -25,9 +25,9 @@ from deploy.local.kafka import Kafka, server_properties
 from deploy.local.kafka_jars import FOLDER, LOCK, Jar, JarRefused, locked, missing, verified
 from deploy.local.postgres import Postgres
 from deploy.local.processes import finish, launch
-from deploy.local.stack import Stack
 from spendmeter.platform.kafka_access import KafkaAccess
 from tests.ports import free_port
+from tests.stack import Stack
 from tests.together import Servers
 
 

@@ -15,10 +15,10 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from deploy.local.stack import Stack
 from services.ingest.publish import DEADLINE_S
 from spendmeter.platform.serve import GRACE_S
 from tests.ingest.harness import Ingest, event, prepare_kafka, prepare_postgres, records_of
+from tests.stack import Stack
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from aiokafka.errors import KafkaError
 
-from deploy.local.stack import Stack
 from services.rating import rounds
 from services.rating.rate import RecordRater
 from services.rating.worker import Rater
@@ -23,6 +22,7 @@ from spendmeter.contracts.rated import RatedUsage
 from spendmeter.platform.kafka import send_batches
 from tests.rating.conftest import PARTITIONS, System, new_system, rating, raw_event, until
 from tests.rating.test_worker import BOOK
+from tests.stack import Stack
 
 EVENTS = 6_000
 
