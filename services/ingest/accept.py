@@ -175,25 +175,25 @@ def _is_single(body: bytes, form: Form) -> bool:
 
 # An array decoded into a struct of so many fields: what comes after them is skipped, not stored, so that a
 # body of a million elements takes no more memory than one of EVENTS_MAX.
-_Parts = msgspec.defstruct(
-    "_Parts", [(f"part_{n}", Raw | UnsetType, UNSET) for n in range(EVENTS_MAX + 1)], array_like=True
+_Elements = msgspec.defstruct(
+    "_Elements", [(f"element_{n}", Raw | UnsetType, UNSET) for n in range(EVENTS_MAX + 1)], array_like=True
 )
-_decode_parts = msgspec.json.Decoder(_Parts).decode
+_decode_elements = msgspec.json.Decoder(_Elements).decode
 
 
 def _split(body: bytes) -> list[Raw]:
     """The elements of a JSON array, undecoded. Raises RequestRefused 400 or 413."""
     try:
-        found = msgspec.structs.astuple(_decode_parts(body))
+        found = msgspec.structs.astuple(_decode_elements(body))
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         reason = "is nested too deep" if isinstance(error, RecursionError) else f"is not JSON: {error}"
         raise _bad_body(reason) from None
-    parts = [part for part in found if part is not UNSET]
-    if len(parts) > EVENTS_MAX:
+    elements = [element for element in found if element is not UNSET]
+    if len(elements) > EVENTS_MAX:
         raise RequestRefused(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a request may have at most {EVENTS_MAX} events"
         )
-    return parts
+    return elements
 
 
 def _bad_body(reason: str) -> RequestRefused:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from types import MappingProxyType
 from typing import Literal
 
 from services.ingest.refused import RequestRefused
 
 Form = Literal["one", "many", "either"]
-FORMS: Mapping[str, Form] = MappingProxyType(
-    {
-        "application/cloudevents+json": "one",
-        "application/cloudevents-batch+json": "many",
-        "application/json": "either",
-    }
-)
+FORMS: Mapping[str, Form] = {
+    "application/cloudevents+json": "one",
+    "application/cloudevents-batch+json": "many",
+    "application/json": "either",
+}
 
 
 def form_of(content_type: str) -> Form:

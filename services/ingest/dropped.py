@@ -28,7 +28,7 @@ NAMES_PER_KEY_MAX = 100
 
 SQL = load_sql(Path(__file__).with_name("dropped.sql"))
 
-DroppedName = tuple[str, str, str]
+DroppedField = tuple[str, str, str]
 """Tenant, key id, path of the field."""
 
 
@@ -47,7 +47,7 @@ class DroppedNamesWriter:
     def __init__(self, url: str, meters: Meters) -> None:
         self._url = url
         self._meters = meters
-        self._pending: dict[DroppedName, Seen] = {}
+        self._pending: dict[DroppedField, Seen] = {}
 
     def note(self, credential: IngestCredential, names: Iterable[str], now: datetime) -> None:
         """One request of this key had these fields."""
@@ -56,7 +56,7 @@ class DroppedNamesWriter:
             seen = Seen(first_at=now, last_at=now, requests=1)
             self._add((credential.tenant, credential.key_id, name), seen)
 
-    def _add(self, name: DroppedName, more: Seen) -> None:
+    def _add(self, name: DroppedField, more: Seen) -> None:
         known = self._pending.get(name)
         if known is not None:
             known.first_at = min(known.first_at, more.first_at)
@@ -80,7 +80,7 @@ class DroppedNamesWriter:
                 self._add(name, seen)
             raise
 
-    async def _write(self, taken: dict[DroppedName, Seen]) -> None:
+    async def _write(self, taken: dict[DroppedField, Seen]) -> None:
         connection = await connect(self._url, service="ingest")
         try:
             await connection.executemany(

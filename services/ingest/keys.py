@@ -95,12 +95,5 @@ async def _credentials(rows: Sequence[Any]) -> dict[str, IngestCredential]:
     for number, row in enumerate(rows):
         if number % KEYS_AT_ONCE == 0:
             await asyncio.sleep(0)
-        found[row["key_id"]] = IngestCredential(
-            key_id=row["key_id"],
-            tenant=row["tenant"],
-            secret_sha256=row["secret_sha256"],
-            scopes=frozenset(row["scopes"]),
-            trust_reported_cost=row["trust_reported_cost"],
-            expires_at=row["expires_at"],
-        )
+        found[row["key_id"]] = IngestCredential(**dict(row) | {"scopes": frozenset(row["scopes"])})
     return found

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -30,7 +30,6 @@ CostClass = Literal[
     "training",
     "other",
 ]
-COST_CLASSES: tuple[str, ...] = get_args(CostClass)
 
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
 Label = Annotated[str, Meta(max_length=LABEL_CHARACTERS_MAX)]

@@ -35,7 +35,6 @@ UNITS = MappingProxyType(
     msgspec.toml.decode(Path(__file__).with_name("units.toml").read_bytes(), type=dict[str, Unit])
 )
 WHOLE_UNITS = frozenset(name for name, unit in UNITS.items() if unit.whole)
-CONTEXT_UNITS = frozenset(name for name, unit in UNITS.items() if unit.context)
 
 
 def nearest_unit(name: str, known: Iterable[str]) -> str | None:
