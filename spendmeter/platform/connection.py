@@ -7,8 +7,10 @@ complete; docs/decisions/http-bounds.md says why this and not another server.
 from __future__ import annotations
 
 import asyncio
+import tomllib
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import httptools
@@ -19,8 +21,10 @@ from spendmeter.platform.telemetry import Meters
 
 GIVE_UP, CALL = "spendmeter.give_up", "call"
 """The ASGI extension that stops hearing a client out: `scope["extensions"][GIVE_UP][CALL]()`."""
+RULES: dict[str, dict[str, Any]] = tomllib.loads(
+    Path(__file__).with_name("connection_rules.toml").read_text("utf-8")
+)
 RETRY_AFTER_S = 1
-PIECE_BYTES_MIN = 4
 LEFT_AT_ONCE = 20
 """When a process is full, one in so many connections makes room at once: looking for them costs."""
 
@@ -38,7 +42,8 @@ class ConnectionBounds:
     body_s: float = 30.0
     """From the head to the last byte of the body: 10 MB of prices at 3 Mbit/s."""
     small_pieces: int = 1_000
-    """Of a body, beyond which they average at least PIECE_BYTES_MIN: what each costs is not its bytes."""
+    """Of a body, beyond which they average at least `piece_bytes_min`: what each costs is not its bytes."""
+    piece_bytes_min: int = 4
     stalled_s: float = 30.0
     """For how long a client may take nothing of what it is sent."""
     linger_s: float = 2.0
@@ -50,13 +55,12 @@ class ConnectionBounds:
 
 
 class TurnedAway(Exception):
-    """A request broke a bound: `rule` is its name for the metric."""
+    """A request broke `rule`, one of RULES."""
 
-    def __init__(self, status: HTTPStatus, rule: str, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
+    def __init__(self, rule: str, bounds: ConnectionBounds, **facts: Any) -> None:
+        super().__init__(RULES[rule]["detail"].format(**vars(bounds), **facts))
         self.rule = rule
-        self.detail = detail
+        self.status = HTTPStatus(RULES[rule]["status"])
 
 
 class Connection(HttpToolsProtocol):
@@ -83,13 +87,7 @@ class Connection(HttpToolsProtocol):
         self.waiting_since = self.loop.time()
         self._due = self.waiting_since + self._bounds.head_s
         if len(self.connections) > self._bounds.connections and not self._make_room():
-            self._turn_away(
-                TurnedAway(
-                    HTTPStatus.SERVICE_UNAVAILABLE,
-                    "connections",
-                    f"all {self._bounds.connections} connections are being answered; send again",
-                )
-            )
+            self._turn_away(self._broken("connections"))
 
     def data_received(self, data: bytes) -> None:
         if self._deaf:
@@ -125,7 +123,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         if len(self.pipeline) >= self._bounds.pipelined:
-            raise TurnedAway(HTTPStatus.TOO_MANY_REQUESTS, "pipelined", "too many requests sent ahead")
+            raise self._broken("pipelined")
         super().on_message_begin()
         self._begun = True
         self._head_bytes = 0
@@ -135,16 +133,12 @@ class Connection(HttpToolsProtocol):
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
         if len(self.url) > self._bounds.target_bytes:
-            raise TurnedAway(
-                HTTPStatus.REQUEST_URI_TOO_LONG,
-                "target",
-                f"the address of a request has at most {self._bounds.target_bytes} bytes",
-            )
+            raise self._broken("target")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._head_bytes += len(name) + len(value)
         if len(self.headers) >= self._bounds.headers or self._head_bytes > self._bounds.head_bytes:
-            raise self._head_too_large()
+            raise self._broken("head")
         if not self._in_body:  # a trailer is no header: nobody asked for one
             super().on_header(name, value)
 
@@ -159,10 +153,9 @@ class Connection(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         self._content_bytes += len(body)
         self._content_pieces += 1
-        if self._content_pieces > self._bounds.small_pieces + self._content_bytes // PIECE_BYTES_MIN:
-            raise TurnedAway(
-                HTTPStatus.BAD_REQUEST, "pieces", f"a body in pieces of less than {PIECE_BYTES_MIN} bytes"
-            )
+        large_pieces = self._content_bytes // self._bounds.piece_bytes_min
+        if self._content_pieces > self._bounds.small_pieces + large_pieces:
+            raise self._broken("pieces")
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -216,29 +209,22 @@ class Connection(HttpToolsProtocol):
                 cause = error.__context__
                 if isinstance(cause, TurnedAway):
                     raise cause from None
-                raise TurnedAway(
-                    HTTPStatus.BAD_REQUEST, "malformed", "this is no request of HTTP/1.1 (RFC 9112)"
-                ) from None
+                raise self._broken("malformed") from None
         # Chunk sizes, their extensions and trailers may be no more than the content that they frame.
         if self._wire_bytes - 2 * self._content_bytes > self._bounds.head_bytes:
-            raise self._head_too_large()
+            raise self._broken("head")
 
     def _head_without_upgrade(self) -> bytes:
         """The head again, for a parser that would drop the body: an Upgrade is passed over (RFC 9110 7.8)."""
         method = self.parser.get_method()
         if method == b"CONNECT":
-            raise TurnedAway(HTTPStatus.NOT_IMPLEMENTED, "connect", "this server is no proxy")
+            raise self._broken("connect")
         kept = [(name, value) for name, value in self.headers if name != b"upgrade"]
         lines = [b"%b %b HTTP/1.1" % (method, self.url), *(b"%b: %b" % header for header in kept), b"", b""]
         return b"\r\n".join(lines)
 
-    def _head_too_large(self) -> TurnedAway:
-        return TurnedAway(
-            HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-            "head",
-            f"a request has at most {self._bounds.headers} headers, of {self._bounds.head_bytes} bytes; "
-            "what frames a chunked body counts as well",
-        )
+    def _broken(self, rule: str, **facts: Any) -> TurnedAway:
+        return TurnedAway(rule, self._bounds, **facts)
 
     def _end_wait(self) -> None:
         if self._deaf or not self._begun:
@@ -246,14 +232,9 @@ class Connection(HttpToolsProtocol):
         elif self._in_body and self.cycle.response_started:
             self.give_up()
         else:
-            what, seconds = (
-                ("body", self._bounds.body_s) if self._in_body else ("headers", self._bounds.head_s)
-            )
-            self._turn_away(
-                TurnedAway(
-                    HTTPStatus.REQUEST_TIMEOUT, "late", f"the {what} did not arrive within {seconds:g} s"
-                )
-            )
+            bounds, body = self._bounds, self._in_body
+            what, seconds = ("body", bounds.body_s) if body else ("headers", bounds.head_s)
+            self._turn_away(self._broken("late", what=what, seconds=seconds))
 
     def _turn_away(self, refusal: TurnedAway) -> None:
         """Answer with the rule that was broken, and hear no more."""
@@ -287,6 +268,6 @@ def _answer(refusal: TurnedAway) -> bytes:
     headers = {"Connection": "close"}
     if refusal.status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(RETRY_AFTER_S)
-    response = problem(refusal.status, refusal.status.phrase, refusal.detail, headers=headers)
+    response = problem(refusal.status, refusal.status.phrase, str(refusal), headers=headers)
     lines = [name + b": " + value + b"\r\n" for name, value in response.raw_headers]
     return b"".join([STATUS_LINE[refusal.status], *lines, b"\r\n", bytes(response.body)])
