@@ -12,10 +12,12 @@ and keeps its book: it never prices by half a condition. There are no tombstones
 from __future__ import annotations
 
 from datetime import datetime
+from fractions import Fraction
 from typing import Annotated, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from spendmeter.contracts.events import CostClass, Currency, Instant, Name, UnitName
 from spendmeter.contracts.units import PER_EVENT_MAX
@@ -76,6 +78,10 @@ class Conditions(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_u
         since, until = self.effective_from, self.effective_to
         return (since is None or since <= at) and (until is None or at < until)
 
+    def without_dates(self) -> Conditions:
+        """The same at any time."""
+        return replace(self, effective_from=None, effective_to=None)
+
 
 ANY = Conditions()
 
@@ -119,6 +125,11 @@ class Price(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.price.v1")
     per_event: bool = False
     """Charged once for an event whose usage does not mention the unit (a fee per call)."""
     when: Conditions = ANY
+
+    @property
+    def per_unit(self) -> Fraction:
+        """What one unit costs, exactly; for comparing."""
+        return Fraction(self.price) / self.per
 
 
 class Adjustment(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.adjustment.v1"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b32encode
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,6 +15,8 @@ from msgspec import Struct
 
 from spendmeter.contracts.catalog import Entry
 
+ENTRY_ID = re.compile(r"\b[a-z2-7]{13}\b")
+"""As texts name entries."""
 _canonical = msgspec.json.Encoder(order="sorted").encode
 _ABOUT = frozenset({"id", "version", "source", "recorded_at", "by", "note"})
 _E = TypeVar("_E", bound=Entry)

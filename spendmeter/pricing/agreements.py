@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfoNotFoundError
 
@@ -57,6 +57,21 @@ class Agreement:
         return Agreement(self.latest.tenant, [replace(terms, contracts=contracts) for terms in stated])
 
 
+def agreements(stated: Iterable[TenantTerms], priced: Collection[str] = ()) -> dict[str, Agreement]:
+    """What is agreed with each tenant that states terms or has prices for it alone (`priced`)."""
+    by_tenant: dict[str, list[TenantTerms]] = {tenant: [] for tenant in priced}
+    for terms in stated:
+        by_tenant.setdefault(terms.tenant, []).append(terms)
+    return {
+        tenant: Agreement(tenant if tenant in priced else "", terms) for tenant, terms in by_tenant.items()
+    }
+
+
+def agreement_of(tenant: str, agreed: Mapping[str, Agreement]) -> Agreement:
+    """What is agreed with a tenant; of one that nothing mentions, what is with anybody."""
+    return agreed.get(tenant, _ANYBODY)
+
+
 def _begins(terms: TenantTerms) -> datetime:
     return terms.effective_from or SINCE_EVER
 
@@ -66,3 +81,6 @@ def _dated(terms: TenantTerms) -> tuple[datetime | None, Terms]:
         return terms.effective_from, terms_of(terms)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise CatalogError(f"entry {terms.id}: terms of {terms.tenant}: {error}") from None
+
+
+_ANYBODY = Agreement("", ())

@@ -24,7 +24,7 @@ from spendmeter.contracts.catalog import (
 )
 from spendmeter.contracts.events import UsageData
 from spendmeter.pricing import checks
-from spendmeter.pricing.agreements import Agreement
+from spendmeter.pricing.agreements import Agreement, agreement_of, agreements
 from spendmeter.pricing.conditions import CatalogError, Served, served
 from spendmeter.pricing.directory import Directory, Meaning
 from spendmeter.pricing.plan import Plan
@@ -34,8 +34,6 @@ from spendmeter.pricing.scope import Scope
 
 PLANS_MAX = 20_000
 """Plans remembered at once: senders choose the names that they are kept by."""
-ANYBODY = Agreement("", ())
-"""What is agreed with a tenant that the catalog does not mention."""
 
 
 class PriceBook:
@@ -55,7 +53,8 @@ class PriceBook:
             self._rates[rate.base, rate.quote].append(rate)
         for rates in self._rates.values():
             rates.sort(key=lambda rate: rate.effective_from)
-        self._agreements = _agreements(kinds, {entry.tenant for entry in self.lists.entries()})
+        stated = checks.unique(kinds, TenantTerms, "tenant", "effective_from")
+        self._agreements = agreements(stated, {entry.tenant for entry in self.lists.entries()})
         checks.price_lists(self.lists)
         self._tiers = {tier for entry in self.lists.entries() for tier in entry.when.tiers} | {"standard"}
         self._regions = {region for entry in self.lists.entries() for region in entry.when.regions}
@@ -64,7 +63,7 @@ class PriceBook:
 
     def agreement(self, tenant: str) -> Agreement:
         """What is agreed with a tenant, through time."""
-        return self._agreements.get(tenant, ANYBODY)
+        return agreement_of(tenant, self._agreements)
 
     def fx(self, base: str, quote: str, time: datetime) -> FxRate | None:
         """The rate of that instant; None = there was none yet."""
@@ -164,11 +163,3 @@ def _price_lists(kinds: checks.Kinds, parents: Mapping[str, str | None]) -> Pric
         parents=parents,
         calendars={each.name: each for each in checks.unique(kinds, CalendarEntry, "name")},
     )
-
-
-def _agreements(kinds: checks.Kinds, priced: set[str]) -> dict[str, Agreement]:
-    """What is agreed with each tenant that states terms or has prices of its own (`priced`)."""
-    stated: dict[str, list[TenantTerms]] = {tenant: [] for tenant in priced}
-    for terms in checks.unique(kinds, TenantTerms, "tenant", "effective_from"):
-        stated.setdefault(terms.tenant, []).append(terms)
-    return {tenant: Agreement(tenant if tenant in priced else "", terms) for tenant, terms in stated.items()}

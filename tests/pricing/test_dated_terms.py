@@ -12,7 +12,7 @@ from spendmeter.contracts.entry_ids import identified
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.engine import rate
 from spendmeter.pricing.price_book import PriceBook
-from spendmeter.pricing.review import lint
+from spendmeter.pricing.review.lint import lint
 from tests.pricing.entries import RECORDED, price, terms, used
 
 DECEMBER = datetime(2026, 12, 1, tzinfo=UTC)

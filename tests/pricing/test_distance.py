@@ -13,7 +13,7 @@ from spendmeter.contracts.catalog import CatalogEntry, FxRate, PeriodTerm, Step,
 from spendmeter.contracts.entry_ids import identified
 from spendmeter.pricing.catalog import load_snapshot
 from spendmeter.pricing.catalog.read import read_prices
-from spendmeter.pricing.review import lint
+from spendmeter.pricing.review.lint import lint
 from tests.pricing.entries import RECORDED, model, price, terms
 
 SHIPPED = load_snapshot()

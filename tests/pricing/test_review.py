@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,12 +17,18 @@ from spendmeter.contracts.catalog import (
     Conditions,
     FxRate,
     HoursWindow,
+    PeriodTerm,
     Withdrawal,
 )
 from spendmeter.contracts.entry_ids import identified
+from spendmeter.contracts.units import UNITS
 from spendmeter.pricing.catalog import load_snapshot
 from spendmeter.pricing.catalog.read import read_prices
-from spendmeter.pricing.review import Finding, changes, consensus, lint
+from spendmeter.pricing.review.changes import changes
+from spendmeter.pricing.review.consensus import consensus
+from spendmeter.pricing.review.finding import LintFinding
+from spendmeter.pricing.review.lint import lint
+from spendmeter.pricing.review.vendor_rules import VENDOR_RULES
 from tests.pricing.entries import NOON, RECORDED, adjustment, model, price, terms
 
 MAY, JUNE = datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
@@ -83,7 +91,7 @@ def test_a_discount_that_changes_is_a_change_too() -> None:
     assert (change.sku, change.unit, change.ratio) == ("*", "*", Decimal("0.888888888889"))
 
 
-def rules(findings: list[Finding]) -> list[tuple[str, str]]:
+def rules(findings: list[LintFinding]) -> list[tuple[str, str]]:
     return [(finding.rule, finding.severity) for finding in findings]
 
 
@@ -238,3 +246,36 @@ def test_what_terms_no_longer_say_is_confirmed() -> None:
     )
     assert lint([before], [before]) == []
     assert lint([], [before]) == []
+
+
+def period_term(**said: Any) -> PeriodTerm:
+    said = {"effect": "allowance", "quantity": "1000", "provider": "openai", "units": ("searches",)} | said
+    return identified(PeriodTerm(source="test", recorded_at=RECORDED, **said))
+
+
+def test_a_period_term_is_said_not_to_be_applied_yet_while_it_is_new() -> None:
+    term, bare = period_term(), price("m", "searches", "10", per=1000)
+    assert lint([bare], [bare, term]) == [
+        LintFinding(
+            rule="period-terms",
+            severity="warning",
+            message="the allowance term of openai for searches is recorded; period terms are not applied yet: "
+            "no amount changes by it",
+            entries=(term.id,),
+        )
+    ]
+    assert lint([bare, term], [bare, term]) == []
+
+
+def test_a_period_term_that_no_period_can_follow_cannot_be_put_in_force() -> None:
+    term = period_term(quantity="0")
+    (finding,) = lint([], [term])
+    assert (finding.rule, finding.severity) == ("period-terms", "error")
+    assert finding.message == f"period term {term.id} (allowance): it says how much is free"
+
+
+def test_every_vendor_rule_names_known_units_and_says_what_it_compares() -> None:
+    for name, rule in VENDOR_RULES.items():
+        assert {"{price}", "{peer}"} <= set(re.findall(r"\{\w+\}", rule.message)), name
+        units = [unit for unit in UNITS if rule.peer_of(price("claude-m", unit, "1", when=BATCH)) in UNITS]
+        assert units, f"{name} is about no unit"

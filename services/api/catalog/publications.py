@@ -22,7 +22,8 @@ from spendmeter.pricing.catalog.read import read_prices
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.proposals.not_taken import FieldNotTaken, fields_not_taken
 from spendmeter.pricing.proposals.snapshot import CatalogSnapshot
-from spendmeter.pricing.review import changes, consensus, told
+from spendmeter.pricing.review.changes import changes, with_words
+from spendmeter.pricing.review.consensus import consensus
 
 CHANGES_MAX = 10_000
 CONSENSUS_PATH = "/v1/catalog/consensus"
@@ -92,7 +93,7 @@ async def get_changes(
         after = viewer.visible(decode_catalog(row["body"]) for row in rows)
         before = [entry for entry in after if entry.version <= first]
         found = changes(before, after)
-        shown = [told(change) for change in found[:CHANGES_MAX]]
+        shown = [with_words(change) for change in found[:CHANGES_MAX]]
         return PriceChanges(since=first, until=last, changes_total=len(found), changes=shown)
 
     return await asyncio.to_thread(compare)
@@ -147,6 +148,6 @@ def _consensus(
         models=len(skus) - len(unknown),
         only_theirs=unknown,
         disagreements_total=len(found),
-        disagreements=[told(each) for each in found[:CHANGES_MAX]],
+        disagreements=[with_words(each) for each in found[:CHANGES_MAX]],
         not_taken=fields_not_taken(not_taken),
     )

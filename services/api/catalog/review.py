@@ -17,7 +17,7 @@ from spendmeter.contracts.catalog import TenantTerms, Withdrawal
 from spendmeter.pricing.proposals.check import CheckedChange
 from spendmeter.pricing.proposals.not_taken import FieldNotTaken
 from spendmeter.pricing.proposals.terms_change import TermsChange, describe_change, terms_change
-from spendmeter.pricing.review import told
+from spendmeter.pricing.review.changes import with_words
 
 SHOWN_MAX = 1_000
 """Changes, and findings, that a review holds; it says how many there are."""
@@ -68,7 +68,7 @@ async def review_of(
         base=change.snapshot.version,
         entries=len(change.added),
         changes_total=len(change.changes),
-        changes=[told(each) for each in change.changes[:SHOWN_MAX]],
+        changes=[with_words(each) for each in change.changes[:SHOWN_MAX]],
         names=[each.says for each in change.renamed[:SHOWN_MAX]],
         findings_total=len(change.findings),
         findings=[msgspec.to_builtins(finding) for finding in change.findings[:SHOWN_MAX]],

@@ -10,7 +10,9 @@ from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.proposals.snapshot import CatalogSnapshot
 from spendmeter.pricing.renamed import Renamed, renamed
-from spendmeter.pricing.review import Change, Finding, changes, lint
+from spendmeter.pricing.review.changes import PriceChange, changes
+from spendmeter.pricing.review.finding import LintFinding
+from spendmeter.pricing.review.lint import lint
 from spendmeter.pricing.visibility import EVERYBODY
 
 
@@ -23,9 +25,9 @@ class CheckedChange:
     added: Sequence[CatalogEntry]
     book: PriceBook
     """With them."""
-    changes: Sequence[Change]
+    changes: Sequence[PriceChange]
     renamed: Sequence[Renamed]
-    findings: Sequence[Finding]
+    findings: Sequence[LintFinding]
     """Those to confirm first."""
 
 

@@ -90,7 +90,7 @@ def _rates(offers: Sequence[Price]) -> list[Rates]:
     """The prices without their dates, those of the same conditions together, the most general first."""
     grouped: dict[tuple[Any, ...], dict[str, str]] = defaultdict(dict)
     for price in sorted(offers, key=lambda price: specificity(price.when)):
-        when = replace(price.when, effective_from=None, effective_to=None)
+        when = price.when.without_dates()
         alike = (when, price.per, price.currency, price.minimum, price.per_event)
         grouped[alike][price.unit] = price.price
     return [

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Mapping
 
 from spendmeter.contracts.catalog import CatalogEntry
+from spendmeter.contracts.entry_ids import ENTRY_ID
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.proposals.snapshot import CatalogSnapshot, subject_of
-from spendmeter.pricing.review import ENTRY_ID
 from spendmeter.pricing.words import entry_in_words
 
 

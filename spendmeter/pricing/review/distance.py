@@ -9,12 +9,12 @@ rate is compared with its neighbours in time.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
 from spendmeter.contracts.catalog import CatalogEntry, FxRate, PeriodTerm, Price, TenantTerms
+from spendmeter.contracts.terms import FOR_EVER
 from spendmeter.pricing.names import family
 from spendmeter.pricing.price_book import PriceBook
 
@@ -25,10 +25,9 @@ FAR_KIND = 1000
 FAR_RATE = 3
 _FACTORS = (1_000, 1_000_000)
 _SECONDS_AN_HOUR = 3_600
-_LAST = datetime.max.replace(tzinfo=UTC)
 
 
-class _Amount(NamedTuple):
+class _StatedAmount(NamedTuple):
     """What an entry says `per` units cost, of what."""
 
     of: str
@@ -46,38 +45,38 @@ class _Known(NamedTuple):
     dearest: tuple[Fraction, Price]
 
 
-def far_off(
-    book: PriceBook, entries: Iterable[CatalogEntry], new: Collection[str]
-) -> Iterator[tuple[str, str]]:
-    """The new entries that state an amount far from all others: the id, and what to say of it."""
-    stated = [(entry, _amounts(entry)) for entry in entries if entry.id in new]
-    peers = _Peers(book, new, {amount.unit for _, amounts in stated for amount in amounts})
+def far_off(book: PriceBook, new: Iterable[CatalogEntry]) -> Iterator[tuple[CatalogEntry, str]]:
+    """The new entries that state an amount far from all others, and what to say of it."""
+    stated = [(entry, _amounts(entry)) for entry in new]
+    ids = {entry.id for entry, _ in stated}
+    peers = _Peers(book, ids, {amount.unit for _, amounts in stated for amount in amounts})
     for entry, amounts in stated:
         for amount in amounts:
-            if said := peers.said(amount):
-                yield entry.id, said
-        if isinstance(entry, FxRate) and (said := _far_rate(book, entry)):
-            yield entry.id, said
+            if far := peers.judge(amount):
+                yield entry, far
+        if isinstance(entry, FxRate) and (far := _judge_rate(book, entry)):
+            yield entry, far
 
 
-def _amounts(entry: CatalogEntry) -> Iterable[_Amount]:
+def _amounts(entry: CatalogEntry) -> Iterable[_StatedAmount]:
     """What the entry says units cost; free says nothing."""
     match entry:
         case Price():
             of = f"{entry.provider}/{entry.sku}"
-            found = [_Amount(of, entry.sku, entry.unit, entry.price, entry.per, entry.currency)]
+            found = [_StatedAmount(of, entry.sku, entry.unit, entry.price, entry.per, entry.currency)]
         case PeriodTerm():
             of = f"a {entry.effect} term of {entry.provider}"
             steps = [step.price for step in entry.steps]
             found = [
-                _Amount(of, "", unit, price, entry.per, entry.currency)
+                _StatedAmount(of, "", unit, price, entry.per, entry.currency)
                 for unit in entry.units
                 for price in steps
             ]
         case TenantTerms():
             of = f"what is unknown, for {entry.tenant},"
             found = [
-                _Amount(of, "", unit, price, 1, entry.currency) for unit, price in entry.fallback.items()
+                _StatedAmount(of, "", unit, price, 1, entry.currency)
+                for unit, price in entry.fallback.items()
             ]
         case _:
             found = []
@@ -97,12 +96,12 @@ class _Peers:
         kinds = {_kind(unit) for unit in line}
         for (_, sku), prices in book.prices.items():
             for price in prices:
-                asked = _kind(price.unit) in kinds and price.kind == "list" and price.id not in new
-                if asked and Decimal(price.price):
+                counts = _kind(price.unit) in kinds and price.kind == "list" and price.id not in new
+                if counts and Decimal(price.price):
                     self._count(price, family(sku))
 
     def _count(self, price: Price, line: str) -> None:
-        one, currency = self._common(Fraction(price.price) / price.per, price.currency)
+        one, currency = self._common(price.per_unit, price.currency)
         for group in ((price.unit, line), (price.unit, ""), (_kind(price.unit), "*")):
             key, here = (*group, currency), (one, price)
             known = self._known.get(key)
@@ -120,15 +119,15 @@ class _Peers:
         dollars = self._dollars[currency]
         return (one, currency) if dollars is None else (one * dollars, "USD")
 
-    def said(self, amount: _Amount) -> str | None:
+    def judge(self, amount: _StatedAmount) -> str | None:
         """What to say of an amount that is far from the nearest group that has any price; None = nothing."""
         one, currency = self._common(Fraction(amount.price) / amount.per, amount.currency)
         for unit, line, of, far in self._groups(amount):
             if known := self._known.get((unit, line, currency)):
-                return _far(amount, one, known, of, far)
+                return _far_by(amount, one, known, of, far)
         return None
 
-    def _groups(self, amount: _Amount) -> Iterator[tuple[str, str, str, int]]:
+    def _groups(self, amount: _StatedAmount) -> Iterator[tuple[str, str, str, int]]:
         """Unit, family, what that is for people, and how far is far; the nearest first."""
         if line := family(amount.name):
             yield amount.unit, line, f"{amount.unit} of the family {line}", FAR
@@ -141,9 +140,9 @@ class _Peers:
 
 def _in_dollars(book: PriceBook, currency: str) -> Fraction | None:
     """What one is in US dollars by the last rate, whichever of the two it is stated of; None = by none."""
-    if rate := book.fx(currency, "USD", _LAST):
+    if rate := book.fx(currency, "USD", FOR_EVER):
         return Fraction(rate.rate)
-    rate = book.fx("USD", currency, _LAST)  # what a book in that currency needs
+    rate = book.fx("USD", currency, FOR_EVER)  # what a book in that currency needs
     return 1 / Fraction(rate.rate) if rate and Decimal(rate.rate) else None
 
 
@@ -151,7 +150,7 @@ def _kind(unit: str) -> str:
     return unit.rpartition("_")[2]
 
 
-def _far(amount: _Amount, one: Fraction, known: _Known, of: str, far: int) -> str | None:
+def _far_by(amount: _StatedAmount, one: Fraction, known: _Known, of: str, far: int) -> str | None:
     (low, cheapest), (high, dearest) = known
     if one > far * high:
         how, peer = f"{round(one / high):,} times the dearest {of}", dearest
@@ -161,10 +160,10 @@ def _far(amount: _Amount, one: Fraction, known: _Known, of: str, far: int) -> st
         return None
     stated = f"{amount.price} {amount.currency} per {amount.per:,} {amount.unit} of {amount.of}"
     other = f"{peer.price} {peer.currency} per {peer.per:,}, {peer.provider}/{peer.sku}"
-    return f"{stated} is {how} ({other}){_meant(amount, one, low, high)}"
+    return f"{stated} is {how} ({other}){_suggest(amount, one, low, high)}"
 
 
-def _meant(amount: _Amount, one: Fraction, low: Fraction, high: Fraction) -> str:
+def _suggest(amount: _StatedAmount, one: Fraction, low: Fraction, high: Fraction) -> str:
     """The number of units that would put the amount among the others."""
     factors = (*_FACTORS, _SECONDS_AN_HOUR) if amount.unit.endswith("_seconds") else _FACTORS
     for factor in factors:
@@ -175,7 +174,7 @@ def _meant(amount: _Amount, one: Fraction, low: Fraction, high: Fraction) -> str
     return ""
 
 
-def _far_rate(book: PriceBook, entry: FxRate) -> str | None:
+def _judge_rate(book: PriceBook, entry: FxRate) -> str | None:
     """A rate far from the one before it, from the one after it where it is the first, from what the opposite
     rate makes where it is the only one."""
     others = [rate for rate in book.rates(entry.base, entry.quote) if rate.id != entry.id]
@@ -190,7 +189,7 @@ def _far_rate(book: PriceBook, entry: FxRate) -> str | None:
 
 
 def _far_from_opposite(book: PriceBook, entry: FxRate) -> str | None:
-    opposite = book.fx(entry.quote, entry.base, _LAST)
+    opposite = book.fx(entry.quote, entry.base, FOR_EVER)
     if opposite is None or not (Decimal(entry.rate) and Decimal(opposite.rate)):
         return None
     how = _times(Fraction(entry.rate) * Fraction(opposite.rate))

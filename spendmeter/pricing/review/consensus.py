@@ -1,0 +1,97 @@
+"""Where other catalogs state other prices than ours. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
+
+from msgspec import Struct
+
+from spendmeter.contracts.catalog import CatalogEntry, Conditions, Price
+from spendmeter.contracts.events import Context, UsageData
+from spendmeter.contracts.money import EXACT, plain
+from spendmeter.pricing import checks
+from spendmeter.pricing.decision import Decision
+from spendmeter.pricing.price_book import PriceBook
+
+
+class Disagreement(Struct, frozen=True, kw_only=True):
+    """Two catalogs on the price of one unit of the same thing, under the same conditions."""
+
+    provider: str
+    sku: str
+    unit: str
+    when: Conditions
+    catalog: str
+    """Whose word theirs is."""
+    ours: str | None
+    """For `per` units; None = we have no price of the unit's own."""
+    theirs: str
+    per: int
+    currency: str
+    our_currency: str
+    """'' = we have no price."""
+    our_entry: str
+    their_entry: str
+
+
+def consensus(
+    ours: Sequence[CatalogEntry], others: Mapping[str, Sequence[CatalogEntry]]
+) -> list[Disagreement]:
+    """Where other catalogs, by name, state another list price for a model that both know.
+
+    Each of their prices is compared with what our book would charge under its conditions, when it was
+    recorded. Prices by the hour are left out, and zeros of theirs where we have no price.
+    """
+    book = PriceBook(ours)
+    found = [
+        disagreement
+        for catalog, entries in others.items()
+        for price in checks.of(checks.by_kind(entries), Price)
+        if price.kind == "list" and not (price.tenant or price.contract or price.when.windows)
+        if (disagreement := _compare(book, catalog, price))
+    ]
+    return sorted(found, key=lambda each: (each.catalog, each.provider, each.sku, each.unit, str(each.when)))
+
+
+def _compare(book: PriceBook, catalog: str, price: Price) -> Disagreement | None:
+    provider, model, seller = book.meaning("", price.provider, price.sku)
+    if provider is None or model is None or not price.when.in_force(price.recorded_at):
+        return None
+    ours = _our_price(book, price)
+    if ours and any(each.id == ours.entry and each.when.windows for each in book.prices[seller, model.owner]):
+        return None
+    if ours is None or ours.parent:
+        if not Decimal(price.price):
+            return None
+        ours = None
+    elif ours.currency == price.currency and Fraction(ours.price) / ours.per == price.per_unit:
+        return None
+    return Disagreement(
+        provider=seller,
+        sku=model.owner,
+        unit=price.unit,
+        when=price.when,
+        catalog=catalog,
+        ours=plain(EXACT.multiply(ours.per_unit, Decimal(price.per))) if ours else None,
+        theirs=price.price,
+        per=price.per,
+        currency=price.currency,
+        our_currency=ours.currency if ours else "",
+        our_entry=ours.entry if ours else "",
+        their_entry=price.id,
+    )
+
+
+def _our_price(book: PriceBook, price: Price) -> Decision | None:
+    """What our book would charge under the conditions of theirs."""
+    when = price.when
+    context = Context(
+        service_tier=next(iter(when.tiers), "standard"),
+        region=next(iter(when.regions), ""),
+        batch=bool(when.batch),
+    )
+    plan = book.plan("", UsageData(provider=price.provider, sku=price.sku, usage={}, context=context))
+    length = 0 if when.context_min is None else when.context_min + (not when.context_min_inclusive)
+    return plan.decide(price.unit, price.recorded_at, length)
