@@ -12,7 +12,7 @@ SELECT DISTINCT provider, sku FROM catalog_entries
 WHERE sku <> '' AND (provider, sku) > ($2, $3) AND ($4 = '' OR provider = $4)
     AND (strpos(provider || '/' || sku, $1) > 0
         OR (type = 'spendmeter.catalog.model.v1' AND EXISTS (
-            SELECT FROM jsonb_each(body::jsonb) AS said (field, names), jsonb_array_elements_text(names) AS name
+            SELECT FROM jsonb_each(body::jsonb) AS stated (field, names), jsonb_array_elements_text(names) AS name
             WHERE field IN ('aliases', 'match') AND strpos(lower(name), $1) > 0)))
 ORDER BY 1, 2 LIMIT $5
 

@@ -18,7 +18,7 @@ DAYS = 90
 router = APIRouter(tags=["catalog"], route_class=Negotiated)
 
 
-class DroppedName(BaseModel):
+class DroppedNameAnswer(BaseModel):
     """One field of one key's events. Its values were kept nowhere."""
 
     tenant: str = Field(description="empty: an operator's key")
@@ -33,7 +33,7 @@ class DroppedName(BaseModel):
 class DroppedNames(BaseModel):
     """Of the last 90 days, the latest first; of a key at most 100 names are kept."""
 
-    dropped: list[DroppedName]
+    dropped: list[DroppedNameAnswer]
 
 
 @router.get("/v1/catalog/inbox/dropped", responses=answers("dropped"))
@@ -43,4 +43,4 @@ async def get_dropped(access: AnyAccess, limit: Annotated[int, Query(ge=1, le=50
     since = datetime.now(UTC) - timedelta(days=DAYS)
     async with access.reading() as connection:
         rows = await connection.fetch(SQL["dropped"], since, limit)
-    return DroppedNames(dropped=[DroppedName(**row) for row in rows])
+    return DroppedNames(dropped=[DroppedNameAnswer(**row) for row in rows])

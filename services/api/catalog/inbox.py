@@ -81,12 +81,12 @@ async def get_inbox(access: AnyAccess, limit: Annotated[int, Query(ge=1, le=200)
 @router.post(
     "/v1/catalog/inbox", status_code=201, responses=answers("proposal", status=201, missing="no such item")
 )
-async def accept(response: Response, access: AdminAccess, wanted: DraftRequest) -> Proposal:
+async def accept(response: Response, access: AdminAccess, body: DraftRequest) -> Proposal:
     """Make an item's ready proposal a proposal, if it is not one already; it is approved like any other."""
-    name = (wanted.provider.lower(), wanted.sku.lower())
+    name = (body.provider.lower(), body.sku.lower())
     found, snapshot = await _unpriced(access)
     if name not in found:
-        raise not_found(f"{wanted.provider}/{wanted.sku} is not in the inbox")
+        raise not_found(f"{body.provider}/{body.sku} is not in the inbox")
     [item] = await asyncio.to_thread(_items, {name: found[name]}, snapshot, access.as_tenant)
     draft = item.proposal
     if draft is None:
@@ -94,34 +94,34 @@ async def accept(response: Response, access: AdminAccess, wanted: DraftRequest) 
     if proposal := await open_proposal(access, draft.name):
         response.status_code = 200
         return proposal
-    file = ProposedFile(name=draft.name, content=draft.text.encode(), note=wanted.note, replace=draft.replace)
+    file = ProposedFile(name=draft.name, content=draft.text.encode(), note=body.note, replace=draft.replace)
     return await record_proposal(access, response, file)
 
 
 @router.post("/v1/catalog/inbox/rates", status_code=201, responses=answers("proposal", status=201))
-async def state_rate(response: Response, access: AdminAccess, wanted: RateRequest) -> Proposal:
+async def state_rate(response: Response, access: AdminAccess, body: RateRequest) -> Proposal:
     """Propose an exchange rate that usage waits for; it is approved like any other. Rates are everybody's."""
-    since = wanted.effective_from or await _needed_since(access, wanted)
-    rate = {"base": wanted.base, "quote": wanted.quote, "rate": wanted.rate, "effective_from": since}
-    source = wanted.source or f"stated by {access.key}"
+    since = body.effective_from or await _needed_since(access, body)
+    rate = {"base": body.base, "quote": body.quote, "rate": body.rate, "effective_from": since}
+    source = body.source or f"stated by {access.key}"
     content = msgspec.json.encode({"source": source, "layer": "organisation", "fx": [rate]})  # JSON is YAML
-    name = f"{wanted.base}-{wanted.quote}-{since.astimezone(UTC):%Y-%m-%d}.yaml"
-    return await record_proposal(access, response, ProposedFile(name=name, content=content, note=wanted.note))
+    name = f"{body.base}-{body.quote}-{since.astimezone(UTC):%Y-%m-%d}.yaml"
+    return await record_proposal(access, response, ProposedFile(name=name, content=content, note=body.note))
 
 
-async def _needed_since(access: CatalogAccess, wanted: RateRequest) -> datetime:
+async def _needed_since(access: CatalogAccess, body: RateRequest) -> datetime:
     """The day of the earliest usage that waits for a rate."""
     found, _ = await _unpriced(access)
     times: list[datetime] = [
         row["earliest"]
         for rows in found.values()
         for row, lacks in rows
-        if any((lack.base, lack.quote) == (wanted.base, wanted.quote) for lack in lacks)
+        if any((lack.base, lack.quote) == (body.base, body.quote) for lack in lacks)
     ]
     if not times:
         raise invalid(
             "effective_from",
-            f"nothing waits for a rate {wanted.base} → {wanted.quote}: say from when it holds",
+            f"nothing waits for a rate {body.base} → {body.quote}: say from when it holds",
         )
     return min(times).replace(hour=0, minute=0, second=0, microsecond=0)
 

@@ -23,6 +23,7 @@ from services.api.http.representation import Negotiated
 from spendmeter.contracts.catalog import CatalogEntry, Model, Price
 from spendmeter.contracts.events import UsageData
 from spendmeter.pricing.explain import naming
+from spendmeter.pricing.price_lists import Sku
 from spendmeter.pricing.visibility import Viewer
 from spendmeter.pricing.words import entry_in_words, in_words
 
@@ -32,8 +33,6 @@ ModelName = Annotated[Text, Query(min_length=1, max_length=256)]
 EntryBody = Annotated[
     dict[str, Any], BeforeValidator(lambda body: msgspec.json.decode(body) if isinstance(body, str) else body)
 ]
-Sku = tuple[str, str]
-"""Provider and sku."""
 
 
 class RecordedEntry(BaseModel):
