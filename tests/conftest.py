@@ -14,11 +14,8 @@ from tests.together import Run, Servers
 RUN = pytest.StashKey[Run]()
 
 
-@pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    run = config.stash[RUN] = Run.join()
-    if config.getoption("tx", None):  # workers beside each other, each of which can be killed
-        run.adopt_orphans()
+    config.stash[RUN] = Run.join()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

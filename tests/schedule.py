@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 from fnmatch import fnmatch
+from pathlib import PurePath
 
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
-APART = (
-    "test_frozen",
-    "test_full_disk",
-    "test_line_stops",
-    "test_many_labels",
-    "test_neighbour_alerts",
-    "test_demo",
-)
-"""Files of tests/flow that do not use the running system that the others share: they may go to another worker."""
+SECOND = ("test_frozen", "test_how_fast_verify_is", "test_many_labels", "test_neighbour_alerts")
+"""Files of tests/flow that share its second running system."""
+OWN = ("test_demo", "test_full_disk", "test_line_stops")
+"""Those that share none: all others share the first."""
 LONGEST_FIRST = (
-    "tests/flow",
+    "tests/flow on the first system",
+    "tests/flow on the second system",
     "tests/faults/test_kill.py",
-    "tests/flow/test_frozen.py",
-    "tests/faults/test_mutants.py",
     "tests/flow/test_full_disk.py",
-    "tests/deploy/test_supervisor.py",
     "tests/portal/*",
+    "tests/deploy/test_supervisor.py",
+    "tests/flow/test_line_stops.py",
+    "tests/faults/test_mutants.py",
     "tests/verify/test_verify.py",
-    "tests/flow/*",
     "tests/*/test_faults.py",
     "tests/*/test_worker.py",
     "tests/faults/*",
@@ -40,9 +36,10 @@ class Schedule(LoadScopeScheduling):
     """The tests of a file share what its fixtures start, so one worker has them all, in their order."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        shares = file.startswith("tests/flow/") and not file.endswith(tuple(f"/{name}.py" for name in APART))
-        return "tests/flow" if shares else file
+        file = PurePath(nodeid.partition("::")[0])
+        if file.parent != PurePath("tests/flow") or file.stem in OWN:
+            return str(file)
+        return f"tests/flow on the {'second' if file.stem in SECOND else 'first'} system"
 
     def _assign_work_unit(self, node: WorkerController) -> None:
         self.workqueue.move_to_end(min(self.workqueue, key=_place), last=False)

@@ -73,6 +73,10 @@ class Run:
         if folder := os.environ.get(VARIABLE):
             return cls(Path(folder), first=False)
         os.environ[VARIABLE] = tempfile.mkdtemp(prefix="spend meter ")
+        # what `timeout` or CI sends is a Ctrl-C: tests stop what they started, and `end` the rest
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        if sys.platform == "linux":  # elsewhere what loses its parent is lost to `end` as well
+            ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         return cls(Path(os.environ[VARIABLE]), first=True)
 
     def servers(self) -> Servers:
@@ -93,12 +97,6 @@ class Run:
             room = self._locked("room", fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
         with room:
             yield
-
-    def adopt_orphans(self) -> None:
-        """Let this process become the parent of what a worker leaves behind, so that `end` finds it. Linux alone
-        can; elsewhere what was left behind goes on."""
-        if self._first and sys.platform == "linux":
-            ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
     def end(self) -> list[str]:
         """Stop the servers, then what else descends from this process, and remove the folder; returns the names of

@@ -31,6 +31,15 @@ def system(
 
 
 @pytest.fixture(scope="session")
+def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """Another running system, of those who freeze its parts, fill it or measure it, one after the other: they leave
+    it whole. On a worker of its own it runs beside the first."""
+    environment = {"SPENDMETER_WEBHOOK_ALLOW_PRIVATE": "true"}
+    with System(tmp_path_factory.mktemp("second") / "home", environment=environment) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
 def demo_starting(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Future[System] | None]:

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 import httpx
+import pytest
 
 from spendmeter.pricing.catalog import PUBLIC, load_snapshot
 from spendmeter.pricing.names import family
@@ -95,6 +96,7 @@ async def booked(owner: asyncpg.Connection, source: str, events: int) -> dict[st
     return {row["id"]: (row["status"], row["effective"]) for row in rows}
 
 
+@pytest.mark.alone
 async def test_a_fictitious_provider_is_priced_within_two_seconds_without_a_restart(
     system: System, owner: asyncpg.Connection, tmp_path: Path
 ) -> None:
@@ -125,6 +127,7 @@ async def test_a_fictitious_provider_is_priced_within_two_seconds_without_a_rest
     assert system.process("rating").pid == worker
 
 
+@pytest.mark.alone
 async def test_an_unknown_model_is_in_the_inbox_within_two_seconds(system: System) -> None:
     sku = f"gpt-{uuid4().hex[:8]}-mini"
     sent = time.monotonic()
@@ -138,6 +141,7 @@ async def test_an_unknown_model_is_in_the_inbox_within_two_seconds(system: Syste
     assert seen["nearest"] and seen["proposal"]
 
 
+@pytest.mark.alone
 def test_real_models_that_leave_the_catalog_are_bounded_and_in_the_inbox_within_two_seconds(
     system: System,
 ) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
-
-import pytest
 
 from tests.flow.system import System, eventually, usage_event
 
@@ -16,29 +13,23 @@ PRICE = Decimal("0.0035")
 WITHIN_S = 300
 
 
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    with System(tmp_path_factory.mktemp("many")) as system:
-        yield system
-
-
 def test_twenty_thousand_label_values_sent_through_ingest_are_the_largest_and_the_others(
-    system: System,
+    second: System,
 ) -> None:
     for first in range(0, LABELS, BATCH):
         events = [
             usage_event(f"e{n}", source="labels", labels={"workflow": f"wf-{n}", "team": "many"})
             for n in range(first, first + BATCH)
         ]
-        assert system.send(*events).status_code == 204
+        assert second.send(*events).status_code == 204
     dearest = usage_event("dearest", source="labels", usage={"input_tokens": 10_000_000},
                           labels={"workflow": "the-dear-one", "team": "many"})  # fmt: skip
-    assert system.send(dearest).status_code == 204
+    assert second.send(dearest).status_code == 204
     question = {"range": "last_24_hours", "group_by": "workflow", "filter.team": "many", "top": "10"}
     events = LABELS + 1
 
     def booked() -> dict[str, object]:
-        answer: dict[str, object] = system.get("/v1/spend", **question)
+        answer: dict[str, object] = second.get("/v1/spend", **question)
         found = sum(row["events"] for row in answer["totals"])  # type: ignore[attr-defined]
         return answer if found == events else {}
 
@@ -49,9 +40,9 @@ def test_twenty_thousand_label_values_sent_through_ingest_are_the_largest_and_th
     assert (totals[-1]["workflow"], totals[-1]["others"]) == (None, LABELS - 9)
     assert Decimal(totals[-1]["effective"]) == (LABELS - 9) * PRICE
     assert sum(Decimal(row["effective"]) for row in totals) == 25 + LABELS * PRICE
-    empty = system.get(
+    empty = second.get(
         "/v1/spend", **{"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T00:01:00Z", "group_by": "workflow"}
     )
     assert empty["totals"] == []
-    series = system.get("/v1/spend", **question, bucket="hour", usage="false", limit="5000")["series"]
+    series = second.get("/v1/spend", **question, bucket="hour", usage="false", limit="5000")["series"]
     assert sum(Decimal(row["effective"]) for row in series) == 25 + LABELS * PRICE

@@ -67,6 +67,7 @@ def halves(system: System) -> Iterator[Halves]:
         yield Halves(heads, bodies)
 
 
+@pytest.mark.alone
 def test_strangers_without_a_key_neither_stall_a_service_nor_grow_it(system: System) -> None:
     def memory() -> int:
         return sum(psutil.Process(system.process(name).pid).memory_info().rss for name in ("ingest", "api"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,7 +10,6 @@ import asyncpg
 from tests.flow.book import settled
 from tests.flow.system import System, eventually, priced_by, usage_event
 from tests.flow.test_catalog import change
-from tests.hardship.verify_speed import measure
 
 TERMS = """
 source = "agreed with {tenant}"
@@ -59,13 +57,3 @@ async def test_a_changed_amount_is_named_first(system: System, owner: asyncpg.Co
     assert f"acme {source}/e" in first
     assert "effective is 1.0035, its lines say 0.0035" in first
     assert done.returncode == 1
-
-
-def test_its_speed_can_be_measured(tmp_path: Path) -> None:
-    """The measure of `make hardship`, on few events: what it says counts there, not here. On a system of its own:
-    in the shared one other tests have withdrawn prices that the literal table still has."""
-    with System(tmp_path / "home") as own:
-        measured = measure(own, events_min=1_000)
-    assert measured["verify_events"] >= 1_000
-    assert measured["verify_events_per_s"] > 0
-    assert json.dumps(measured)

@@ -34,14 +34,14 @@ def measure(system: System, *, events_min: int = EVENTS_MIN) -> dict[str, float]
     wrong."""
     options: list[str | Path] = ["--prices", PRICES]
     with tempfile.TemporaryDirectory() as folder:
-        sent = 0
+        sent, before = 0, asyncio.run(_handled(system))
         for seed in range(1, 1_000):
             if sent >= events_min:
                 break
             log = Path(folder, f"sent{seed}.jsonl")
             sent += _send(system, seed, ROUND_S if events_min >= EVENTS_MIN else 1, log)
             options += ["--submissions", log]
-        asyncio.run(_until_booked(system, sent))
+        asyncio.run(_until_handled(system, before + sent))
         records, wall_s, cpu_s = _check(system)
         _, _, with_options_cpu_s = _check(system, *options)
     return {
@@ -92,14 +92,19 @@ def _send(system: System, seed: int, seconds: float, log: Path) -> int:
     return int(json.loads(done.stdout.splitlines()[-1])["accepted"])
 
 
-async def _until_booked(system: System, sent: int) -> None:
+async def _handled(system: System) -> int:
+    """How many records of usage.rated the ledger has booked or set aside."""
     owner = await system.database()
     try:
-        async with asyncio.timeout(BOOKED_SECONDS_MAX):
-            while (await owner.fetchval("SELECT sum(next_origin) FROM positions") or 0) < sent:
-                await asyncio.sleep(0.5)
+        return int(await owner.fetchval("SELECT sum(next_origin) FROM positions") or 0)
     finally:
         await owner.close()
+
+
+async def _until_handled(system: System, records: int) -> None:
+    async with asyncio.timeout(BOOKED_SECONDS_MAX):
+        while await _handled(system) < records:
+            await asyncio.sleep(0.5)
 
 
 def _children_cpu_s() -> float:

@@ -165,11 +165,15 @@ async def book(kafka_access: KafkaAccess, owner_url: str, tmp_path: Path) -> Asy
             "INSERT INTO tenants (tenant, name) VALUES ('acme', 'Acme'), ('globex', 'Globex')"
         )
         with sent.open("w") as log:
-            for number, partition, value in records():
-                at = await producer.send_and_wait(f"{prefix}usage.events", value, partition=partition)
-                await writer.write(number, partition, at.offset, value)
-                if number != BAD:
-                    log.write(json.dumps(_logged(number)) + "\n")
+            sending = [
+                await producer.send(f"{prefix}usage.events", value, partition=partition)
+                for _, partition, value in records()
+            ]
+            async with owner.transaction():  # each row by itself would wait for the disk
+                for (number, partition, value), future in zip(records(), sending, strict=True):
+                    await writer.write(number, partition, (await future).offset, value)
+                    if number != BAD:
+                        log.write(json.dumps(_logged(number)) + "\n")
             log.write(json.dumps(_logged(1000) | {"outcome": "refused"}) + "\n")
             log.write(json.dumps(_logged(1001) | {"outcome": "unknown"}) + "\n")
         await writer.finish()
