@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
-from contextlib import AsyncExitStack
 from datetime import datetime
 
 import asyncpg
@@ -20,14 +19,16 @@ from services.alerts.turns import Turns
 from services.alerts.watch import Shared, TenantWatch
 from spendmeter.contracts.topics import SPEND_TOTALS, partition_of
 from spendmeter.platform.heartbeat import Heartbeat
+from spendmeter.platform.kafka import running
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.postgres import CONNECTION_ERRORS, create_pool
+from spendmeter.platform.retry import keep_doing, until_done
+from spendmeter.platform.service import run_until
 from spendmeter.platform.settings import Settings
 from spendmeter.platform.telemetry import Meters, log
 
 CONNECTIONS_MAX = 8
 RULES_INTERVAL_S = 1.0
-RETRY_S = 1.0
 ASK_INTERVAL_S = 1.0
 ANSWER_AGE_S_MAX = 5.0
 """Postgres and the broker are asked once a second, and answer in milliseconds."""
@@ -41,6 +42,7 @@ class Alerts:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._totals = settings.topic_prefix + SPEND_TOTALS.name
         self._meters = Meters()
         self._turns = Turns()
         self._watches: dict[str, tuple[TenantWatch, asyncio.Task[None]]] = {}
@@ -50,9 +52,8 @@ class Alerts:
         self._assigned: frozenset[int] | None = None
         self._partitions = 0
         self._started_at = 0.0
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._tasks: asyncio.TaskGroup
-        self._pool: asyncpg.Pool[asyncpg.Record]
-        self._store: Store
         self._shared: Shared
 
     def not_ready(self) -> str:
@@ -69,75 +70,67 @@ class Alerts:
     async def run(self, stop: asyncio.Event) -> None:
         """Watch until `stop`; raises what any part raised, for a bug ends the process."""
         self._started_at = asyncio.get_running_loop().time()
-        async with AsyncExitStack() as open_things:
-            connected = await self._connect(open_things, stop)
-            if not connected:
-                return
+        await run_until(self._ended(stop), self._work())
+
+    async def _ended(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        if self._pool is not None:
+            self._pool.terminate()  # a frozen database must not hold up the end
+
+    async def _work(self) -> None:
+        settings = self._settings
+        url = settings.database_url.get_secret_value()
+        self._pool = pool = await until_done(
+            lambda: create_pool(url, size_max=CONNECTIONS_MAX, service="alerts", init=prepare),
+            "not connected yet",
+            away=CONNECTION_ERRORS,
+        )
+        store, topic = Store(pool, self._meters), TopicSender(settings)
+        async with (
+            Learner() as learner,
+            WebhookSender(allow_private=settings.webhook_allow_private) as webhooks,
+            running(topic),
+            asyncio.TaskGroup() as self._tasks,
+        ):
             self._shared = Shared(
-                pool=self._pool,
-                store=self._store,
+                pool=pool,
+                store=store,
                 turns=self._turns,
-                learner=await open_things.enter_async_context(Learner()),
+                learner=learner,
                 meters=self._meters,
-                portal_url=self._settings.portal_url,
+                portal_url=settings.portal_url,
             )
-            webhooks = await open_things.enter_async_context(
-                WebhookSender(allow_private=self._settings.webhook_allow_private)
-            )
-            topic = await open_things.enter_async_context(TopicSender(self._settings))
-            deliveries = Deliveries(self._pool, webhooks, topic, self._meters)
-            async with asyncio.TaskGroup() as self._tasks:
-                work = (self._follow_rules(), self._follow_totals(), self._ask_broker(), deliveries.run())
-                parts = [self._tasks.create_task(part) for part in work]
-                await stop.wait()
-                for task in (*parts, *(task for _, task in self._watches.values())):
-                    task.cancel()
-                self._pool.terminate()  # a frozen database must not hold up the end
+            for work in (
+                self._follow_rules(store),
+                self._follow_totals(),
+                self._ask_broker(),
+                Deliveries(pool, webhooks, topic, self._meters).run(),
+            ):
+                self._tasks.create_task(work)
 
-    async def _connect(self, open_things: AsyncExitStack, stop: asyncio.Event) -> bool:
-        """Connect to Postgres, for as long as it takes. False when told to stop meanwhile."""
-        while not stop.is_set():
-            try:
-                self._pool = await create_pool(
-                    self._settings.database_url.get_secret_value(),
-                    size_max=CONNECTIONS_MAX,
-                    service="alerts",
-                    init=prepare,
-                )
-            except CONNECTION_ERRORS as error:
-                log().warning("not connected yet", error=type(error).__name__)
-                await asyncio.sleep(RETRY_S)
-            else:
-                open_things.callback(self._pool.terminate)
-                self._store = Store(self._pool, self._meters)
-                return True
-        return False
-
-    async def _follow_rules(self) -> None:
+    async def _follow_rules(self, store: Store) -> None:
         """Once a second: budgets as they are now, acknowledgements, and which tenants are ours."""
-        while True:
+
+        async def follow() -> None:
             try:
-                self._rules = await self._store.rules()
-                await self._store.acknowledge()
-                self._rules_read.beat()
-            except CONNECTION_ERRORS as error:
-                self._rules_read.missed(error)
-                log().warning("rules wait", error=type(error).__name__)
+                self._rules = await store.rules()
+                await store.acknowledge()
+            except CONNECTION_ERRORS:
+                self._share_out()
+                raise
             self._share_out()
-            await asyncio.sleep(RULES_INTERVAL_S)
+
+        await keep_doing(
+            follow,
+            "rules wait",
+            every_s=RULES_INTERVAL_S,
+            away=CONNECTION_ERRORS,
+            beat=self._rules_read,
+        )
 
     async def _follow_totals(self) -> None:
         """Wait for the topic, then run Faust for as long as the process lives."""
-        name = self._settings.topic_prefix + SPEND_TOTALS.name
-        while not self._partitions:
-            try:
-                async with KafkaAdmin(self._settings.kafka) as admin:
-                    facts = await admin.topics([name])
-                self._partitions = facts[name].partitions if name in facts else 0
-            except (KafkaError, OSError) as error:
-                log().warning("waiting for Kafka", error=type(error).__name__)
-            if not self._partitions:
-                await asyncio.sleep(RETRY_S)
+        self._partitions = await until_done(self._count_partitions, "waiting for Kafka")
         app = totals_app(
             self._settings,
             on_touched=self._wake,
@@ -146,20 +139,25 @@ class Alerts:
         )
         await run_app(app)
 
+    async def _count_partitions(self) -> int:
+        async with KafkaAdmin(self._settings.kafka) as admin:
+            facts = (await admin.topics([self._totals])).get(self._totals)
+        if facts is None:
+            raise KafkaError(f"{self._totals} is not there yet")
+        return facts.partitions
+
     async def _ask_broker(self) -> None:
         """Once a second: is it there? Faust's consumer says nothing when it is not."""
-        name = self._settings.topic_prefix + SPEND_TOTALS.name
-        while True:
-            try:
-                async with KafkaAdmin(self._settings.kafka) as admin:
-                    while True:
-                        async with asyncio.timeout(ANSWER_AGE_S_MAX):
-                            await admin.topics([name])
-                        self._answered.beat()
-                        await asyncio.sleep(ASK_INTERVAL_S)
-            except (KafkaError, OSError, TimeoutError) as error:
-                self._answered.missed(error)
-                await asyncio.sleep(RETRY_S)
+
+        async def ask() -> None:
+            async with KafkaAdmin(self._settings.kafka) as admin:
+                while True:
+                    async with asyncio.timeout(ANSWER_AGE_S_MAX):
+                        await admin.topics([self._totals])
+                    self._answered.beat()
+                    await asyncio.sleep(ASK_INTERVAL_S)
+
+        await keep_doing(ask, "the broker does not answer", beat=self._answered)
 
     def _wake(self, tenant: str, minute: datetime) -> None:
         watched = self._watches.get(tenant)

@@ -18,12 +18,12 @@ from services.alerts.notify.topic import TopicSender
 from services.alerts.notify.webhook import ATTEMPT_S_MAX, Endpoint, WebhookSender
 from services.alerts.store import TOPIC
 from spendmeter.platform.postgres import CONNECTION_ERRORS
+from spendmeter.platform.retry import keep_doing
 from spendmeter.platform.sql import load_sql
 from spendmeter.platform.telemetry import Meters, log
 
 SQL = load_sql(Path(__file__).with_name("sql") / "deliveries.sql")
 POLL_S = 0.5
-RETRY_S = 1.0
 IN_FLIGHT_MAX = 32
 PER_TENANT_MAX = 8
 PER_CHANNEL_MAX = 4
@@ -51,15 +51,13 @@ class Deliveries:
     async def run(self) -> None:
         """Look for due deliveries twice a second; attempts run beside each other."""
         async with asyncio.TaskGroup() as attempts:
-            while True:
-                try:
-                    for row in await self._claim():
-                        self._busy[row["tenant"], row["channel_id"]] += 1
-                        attempts.create_task(self._deliver(row))
-                except CONNECTION_ERRORS as error:
-                    log().warning("deliveries wait", error=type(error).__name__)
-                    await asyncio.sleep(RETRY_S)
-                await asyncio.sleep(POLL_S)
+
+            async def begin_attempts() -> None:
+                for row in await self._claim():
+                    self._busy[row["tenant"], row["channel_id"]] += 1
+                    attempts.create_task(self._deliver(row))
+
+            await keep_doing(begin_attempts, "deliveries wait", every_s=POLL_S, away=CONNECTION_ERRORS)
 
     async def _claim(self) -> list[asyncpg.Record]:
         free = IN_FLIGHT_MAX - self._busy.total()

@@ -27,6 +27,7 @@ from services.alerts.verdicts import AnomalyLook, BudgetLook, counter_key, count
 from services.alerts.words import Wording, key_ids
 from spendmeter.contracts.money import ZERO
 from spendmeter.platform.postgres import CONNECTION_ERRORS
+from spendmeter.platform.retry import keep_doing
 from spendmeter.platform.telemetry import Meters, log
 
 LOOK_INTERVAL_S = 1.0
@@ -40,7 +41,6 @@ for its series are many, the next one comes later, and the processors stay free 
 CHEAP_LOOK_S is free: it is a small tenant's on a busy machine."""
 REST_S_MAX: dict[Pass, float] = {"budgets": 4.0, "anomalies": 10.0}
 """However dear a look is: a large tenant, too, is told in seconds."""
-RETRY_S = 1.0
 HOT_AGE_MAX = timedelta(seconds=15)
 
 
@@ -204,25 +204,31 @@ class TenantWatch:
         return replace(wording, key_names=names)
 
     async def _keep_looking(self, of: Pass, look: Callable[[], Awaitable[None]]) -> None:
+        await keep_doing(
+            partial(self._look_and_rest, of, look),
+            "a look failed",
+            away=partial(self._fails, of),
+            tenant=self._tenant,
+        )
+
+    async def _look_and_rest(self, of: Pass, look: Callable[[], Awaitable[None]]) -> None:
         turns, woken = self._shared.turns, self._woken[of]
-        while True:
-            began, served = time.monotonic(), turns.used_s(self._tenant, of)
-            woken.clear()
-            try:
-                await look()
-            except CONNECTION_ERRORS as error:
-                self._seen[of] = False
-                log().warning("a look failed", tenant=self._tenant, of=of, error=type(error).__name__)
-                self._shared.meters.add("spendmeter.database.retries")
-                await asyncio.sleep(RETRY_S)
-                continue
-            self._seen[of] = True
-            took, used = time.monotonic() - began, turns.used_s(self._tenant, of) - served
-            rest = min(REST_S_MAX[of], (used - CHEAP_LOOK_S) / LOOK_SHARE - took)
-            await asyncio.sleep(max(0.0, LOOK_INTERVAL_S - took, rest))
-            with suppress(TimeoutError):
-                async with asyncio.timeout(SWEEP_INTERVAL_S - LOOK_INTERVAL_S):
-                    await woken.wait()
+        began, served = time.monotonic(), turns.used_s(self._tenant, of)
+        woken.clear()
+        await look()
+        self._seen[of] = True
+        took, used = time.monotonic() - began, turns.used_s(self._tenant, of) - served
+        rest = min(REST_S_MAX[of], (used - CHEAP_LOOK_S) / LOOK_SHARE - took)
+        await asyncio.sleep(max(0.0, LOOK_INTERVAL_S - took, rest))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SWEEP_INTERVAL_S - LOOK_INTERVAL_S):
+                await woken.wait()
+
+    def _fails(self, of: Pass, error: Exception) -> bool:
+        """Whether a look may fail so; the next one may succeed."""
+        self._seen[of] = False
+        self._shared.meters.add("spendmeter.database.retries")
+        return isinstance(error, CONNECTION_ERRORS)
 
     def _wake(self) -> None:
         for event in self._woken.values():

@@ -182,9 +182,9 @@ class Rounds:
 
     async def _send(self, answers: dict[TopicPartition, list[Record]]) -> None:
         """Return when the broker has acknowledged all of it. Raises the first failure."""
-        sent = []
+        sender, sent = await self._sender.connected(), []
         for partition, records in answers.items():
-            sent += await send_batches(self._sender.current, self._topic, partition.partition, records)
+            sent += await send_batches(sender, self._topic, partition.partition, records)
         await asyncio.gather(*sent)
 
     async def _begin_again(self, error: Exception) -> None:

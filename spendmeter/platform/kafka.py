@@ -148,30 +148,33 @@ async def let_go(client: Client) -> None:
 
 
 class ReplaceableProducer:
-    """A producer that is stopped and started anew where it has failed. One that failed is never used again:
-    its sequence numbers have moved on past what was not written."""
+    """A producer in whose place another one comes after `stop`. One that failed is never used again: its
+    sequence numbers have moved on past what was not written."""
 
     def __init__(self, make: Callable[[], AIOKafkaProducer]) -> None:
         self._make = make
         self._producer: AIOKafkaProducer | None = None
+        self._connecting = asyncio.Lock()
 
-    @property
-    def current(self) -> AIOKafkaProducer:
-        """The one that was started last."""
-        assert self._producer is not None, "not started"
-        return self._producer
+    async def connected(self) -> AIOKafkaProducer:
+        """The one in use; connects where there is none."""
+        async with self._connecting:
+            if self._producer is None:
+                fresh = self._make()
+                try:
+                    await fresh.start()
+                except BaseException:
+                    await let_go(fresh)
+                    raise
+                self._producer = fresh
+            return self._producer
 
     async def start(self) -> None:
-        """Make a new one; after a failure nothing is left open."""
-        self._producer = self._make()
-        try:
-            await self._producer.start()
-        except BaseException:
-            await self.stop()
-            raise
+        """Connect."""
+        await self.connected()
 
     async def stop(self) -> None:
-        """Let go of it, if there is one."""
+        """Let go of the one in use, if there is one."""
         failed, self._producer = self._producer, None
         if failed is not None:
             await let_go(failed)
