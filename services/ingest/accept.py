@@ -11,7 +11,6 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from http import HTTPStatus
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -19,7 +18,7 @@ from msgspec.structs import force_setattr
 
 from services.ingest.content_type import Form
 from services.ingest.credentials import IngestCredential, Snapshot
-from services.ingest.refused import BadEvent, RequestRefused, unavailable
+from services.ingest.refused import BadEvent, RequestRefused, bad_request, forbidden, too_large, unavailable
 from services.ingest.unknown_units import Admission
 from spendmeter.contracts.event_reading import EVENT_BYTES_MAX, check_time, read_batch, read_event
 from spendmeter.contracts.events import EventError, UsageEvent
@@ -117,11 +116,7 @@ def _one_by_one(parts: Sequence[bytes | Raw], submission: Submission) -> Accepte
         except EventError as error:
             errors.append(BadEvent(index=index, field=error.field, reason=error.reason))
     if errors:
-        raise RequestRefused(
-            HTTPStatus.BAD_REQUEST,
-            f"{len(errors)} of {len(parts)} events are bad, so none was taken",
-            errors,
-        )
+        raise bad_request(f"{len(errors)} of {len(parts)} events are bad, so none was taken", errors)
     return AcceptedEvents(events=accepted, dropped=list(dropped)[:NAMES_MAX])
 
 
@@ -137,9 +132,8 @@ def _stamp(event: UsageEvent, submission: Submission) -> None:
         if tenant not in submission.snapshot.tenants:
             raise EventError("an operator's key must name an existing tenant in each event", "tenant")
     elif event.tenant not in ("", tenant):
-        raise RequestRefused(
-            HTTPStatus.FORBIDDEN,
-            f"an event names tenant {event.tenant!r}, and key {credential.key_id} belongs to {tenant!r}",
+        raise forbidden(
+            f"an event names tenant {event.tenant!r}, and key {credential.key_id} belongs to {tenant!r}"
         )
     if event.time is UNSET:
         force_setattr(event, "time", submission.now)
@@ -190,12 +184,10 @@ def _split(body: bytes) -> list[Raw]:
         raise _bad_body(reason) from None
     elements = [element for element in found if element is not UNSET]
     if len(elements) > EVENTS_MAX:
-        raise RequestRefused(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a request may have at most {EVENTS_MAX} events"
-        )
+        raise too_large(f"a request may have at most {EVENTS_MAX} events")
     return elements
 
 
 def _bad_body(reason: str) -> RequestRefused:
     error = BadEvent(index=None, field="", reason=reason)
-    return RequestRefused(HTTPStatus.BAD_REQUEST, "the body is no list of events", [error])
+    return bad_request("the body is no list of events", [error])

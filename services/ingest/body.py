@@ -5,9 +5,8 @@ from __future__ import annotations
 import zlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 
-from services.ingest.refused import RequestRefused, unavailable
+from services.ingest.refused import RequestRefused, bad_request, too_large, unavailable, unsupported
 
 WIRE_BYTES_MAX = 1024 * 1024
 BODY_BYTES_MAX = 10 * 1024 * 1024
@@ -56,9 +55,7 @@ async def read_body(headers: Mapping[str, str], stream: AsyncIterator[bytes], ho
     How long it may take is the connection's own bound."""
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"gzip", "identity", ""}:
-        raise RequestRefused(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"content encoding {encoding[:80]!r}; send gzip or none"
-        )
+        raise unsupported(f"content encoding {encoding[:80]!r}; send gzip or none")
     announced = headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > WIRE_BYTES_MAX:
         raise _too_large_on_wire()
@@ -81,23 +78,15 @@ def gunzip(packed: bytes) -> bytes:
     try:
         body = unpacker.decompress(packed, BODY_BYTES_MAX + 1)
     except zlib.error:
-        raise RequestRefused(
-            HTTPStatus.BAD_REQUEST, "the body is not gzip, as content-encoding says"
-        ) from None
+        raise bad_request("the body is not gzip, as content-encoding says") from None
     if len(body) > BODY_BYTES_MAX:
-        raise RequestRefused(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            f"a request may have at most {BODY_BYTES_MAX} bytes after decompression",
-        )
+        raise too_large(f"a request may have at most {BODY_BYTES_MAX} bytes after decompression")
     if not unpacker.eof:
-        raise RequestRefused(HTTPStatus.BAD_REQUEST, "the gzip stream ends early")
+        raise bad_request("the gzip stream ends early")
     if unpacker.unused_data:
-        raise RequestRefused(HTTPStatus.BAD_REQUEST, "something follows the gzip stream")
+        raise bad_request("something follows the gzip stream")
     return body
 
 
 def _too_large_on_wire() -> RequestRefused:
-    return RequestRefused(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        f"a request may have at most {WIRE_BYTES_MAX} bytes (as sent, before decompression)",
-    )
+    return too_large(f"a request may have at most {WIRE_BYTES_MAX} bytes (as sent, before decompression)")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Literal
 
-from services.ingest.refused import RequestRefused
+from services.ingest.refused import unsupported
 
 Form = Literal["one", "many", "either"]
 FORMS: Mapping[str, Form] = {
@@ -21,14 +20,9 @@ def form_of(content_type: str) -> Form:
     media_type, *parameters = (part.strip().lower() for part in content_type.split(";"))
     form = FORMS.get(media_type)
     if form is None:
-        raise RequestRefused(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            f"content type {media_type[:80]!r}; this endpoint takes {', '.join(FORMS)}",
-        )
+        raise unsupported(f"content type {media_type[:80]!r}; this endpoint takes {', '.join(FORMS)}")
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name == "charset" and value.strip('"') not in {"utf-8", "utf8"}:
-            raise RequestRefused(
-                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"charset {value[:80]!r}; events are UTF-8"
-            )
+            raise unsupported(f"charset {value[:80]!r}; events are UTF-8")
     return form

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from http import HTTPStatus
 
-from services.ingest.refused import RequestRefused
+from services.ingest.refused import forbidden, unauthorized
 from spendmeter.platform.keys import is_live, parse_key
 
 
@@ -39,7 +38,7 @@ def authenticate(snapshot: Snapshot, authorization: str, now: datetime) -> Inges
     """The credential of an `Authorization` header, if it may ingest. Raises RequestRefused 401 or 403."""
     scheme, _, text = authorization.partition(" ")
     if scheme.lower() != "bearer" or not text:
-        raise RequestRefused(HTTPStatus.UNAUTHORIZED, "send an API key: Authorization: Bearer sm_...")
+        raise unauthorized("send an API key: Authorization: Bearer sm_...")
     presented = parse_key(text.strip())
     stored = snapshot.credentials.get(presented.key_id) if presented else None
     if (
@@ -47,7 +46,7 @@ def authenticate(snapshot: Snapshot, authorization: str, now: datetime) -> Inges
         or stored is None
         or not is_live(presented, stored.secret_sha256, stored.expires_at, None, now)
     ):
-        raise RequestRefused(HTTPStatus.UNAUTHORIZED, "this API key is unknown, expired or revoked")
+        raise unauthorized("this API key is unknown, expired or revoked")
     if "ingest" not in stored.scopes:
-        raise RequestRefused(HTTPStatus.FORBIDDEN, f"key {stored.key_id} has not the scope 'ingest'")
+        raise forbidden(f"key {stored.key_id} has not the scope 'ingest'")
     return stored

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import TypedDict
 
@@ -36,6 +37,10 @@ class RequestRefused(Exception):
         return {}
 
 
-def unavailable(detail: str) -> RequestRefused:
-    """503: nothing is wrong with the request; it may be sent again as it is."""
-    return RequestRefused(HTTPStatus.SERVICE_UNAVAILABLE, detail)
+bad_request = partial(RequestRefused, HTTPStatus.BAD_REQUEST)
+unauthorized = partial(RequestRefused, HTTPStatus.UNAUTHORIZED)
+forbidden = partial(RequestRefused, HTTPStatus.FORBIDDEN)
+too_large = partial(RequestRefused, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+unsupported = partial(RequestRefused, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+unavailable = partial(RequestRefused, HTTPStatus.SERVICE_UNAVAILABLE)
+"""Nothing is wrong with the request: it may be sent again as it is."""

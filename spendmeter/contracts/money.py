@@ -20,6 +20,7 @@ from decimal import (
     Overflow,
     Underflow,
 )
+from functools import reduce
 
 EXACT = Context(
     prec=60,
@@ -86,10 +87,7 @@ def divided(dividend: Decimal, divisor: Decimal) -> Decimal:
 
 def total(amounts: Iterable[Decimal]) -> Decimal:
     """The exact sum."""
-    result = ZERO
-    for amount in amounts:
-        result = EXACT.add(result, amount)
-    return result
+    return reduce(EXACT.add, amounts, ZERO)
 
 
 def totals(amounts: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
