@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cli._running import usage_error
+from spendmeter.contracts.events import EVENT_TYPE, Labels
 
 
 def usage_event(
@@ -21,8 +22,6 @@ def usage_event(
     region: str = "",
 ) -> dict[str, Any]:
     """The event; without a time where `at` is ''. Ends the command, naming the argument that is wrong."""
-    from spendmeter.contracts.events import EVENT_TYPE, Labels
-
     provider, sku = provider_and_sku(model)
     named = pairs(labels, "--label NAME=VALUE")
     if unknown := sorted(named.keys() - set(Labels.__struct_fields__)):

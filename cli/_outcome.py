@@ -8,6 +8,7 @@ from typing import Any, Literal
 import typer
 
 from cli._running import NO_PRICE
+from spendmeter.contracts.units import UNITS, nearest_unit
 
 SentOutcome = Literal["booked", "duplicate", "conflict", "rejected"]
 ReceiptJson = Mapping[str, Any]
@@ -35,8 +36,6 @@ def exit_code(outcome: SentOutcome, receipt: ReceiptJson) -> int:
 
 def hints(receipt: ReceiptJson) -> list[str]:
     """Units that are none, with the one that was probably meant."""
-    from spendmeter.contracts.units import UNITS, nearest_unit
-
     units = {
         line["unit"]
         for entry in receipt["entries"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cli._running import fail, home
+from deploy.local.state import read_state
 
 CONNECT_S_MAX = 5.0
 READ_S_MAX = 30.0
@@ -23,8 +24,6 @@ class Prices:
 def running(tenant: str) -> Prices | None:
     """The newest publication of the system that runs from this home; None when none does. Ends the command
     when it does not answer, or has no such tenant."""
-    from deploy.local.state import read_state
-
     state = read_state(home())
     if state is None or not state.running or "DATABASE_URL" not in state.environment:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from cli._running import home
+from deploy.local import control
 
 
 def command() -> None:
@@ -15,7 +16,5 @@ def command() -> None:
       spendmeter down
       SPENDMETER_HOME=/srv/spendmeter spendmeter down
     """
-    from deploy.local import control
-
     stopped = control.stop(home())
     typer.echo(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")

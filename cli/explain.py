@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
+from cli._http import access, problem_text, request
 from cli._options import JsonOption
+from cli._running import fail
+from spendmeter.pricing.explain import ExplainedLine, text
 
 
 def command(
@@ -23,9 +27,6 @@ def command(
     """
     import json
 
-    from cli._http import access, problem_text, request
-    from cli._running import fail
-
     system = access()
     answer = request("GET", f"{system.api_url}/v1/events", system.key, params={"source": source, "id": id})
     if not answer.is_success:
@@ -37,10 +38,6 @@ def command(
 
 
 def _print(receipt: dict[str, Any]) -> None:
-    import msgspec
-
-    from spendmeter.pricing.explain import ExplainedLine, text
-
     typer.echo(receipt["summary"])
     typer.echo(f"{receipt['source']}/{receipt['id']}")
     for entry in receipt["entries"]:

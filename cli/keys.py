@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from cli._running import environment_values, fail
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -101,7 +103,6 @@ def revoke(
     Examples:
       spendmeter keys revoke k7f3a0c91d2e4
     """
-    from cli._running import fail
     from spendmeter.platform import keys
 
     if not _run(lambda connection: keys.revoke_key(connection, key_id)):
@@ -111,7 +112,6 @@ def revoke(
 
 def _run(work: Callable[[Any], Awaitable[Found]]) -> Found:
     """Do the work on a connection to the database. Ends the command when it cannot be done."""
-    from cli._running import environment_values, fail
 
     async def connected(url: str) -> Found:
         from spendmeter.platform.postgres import connect

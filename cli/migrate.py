@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from typing import Annotated
 
 import typer
@@ -9,6 +11,7 @@ import typer
 from cli._running import fail, home, running_state
 from deploy.local.home import recall
 from deploy.local.state import read_state
+from spendmeter.platform.kafka_access import KafkaAccess
 
 
 def command(
@@ -40,14 +43,10 @@ def command(
       spendmeter migrate
       DATABASE_URL=postgresql://owner:...@db/spendmeter SPENDMETER_ROLE_SECRET=... spendmeter migrate --urls
     """
-    import asyncio
-    import os
-
     import asyncpg
     from aiokafka.errors import KafkaError
 
     from deploy.release import prepare_database, prepare_kafka
-    from spendmeter.platform.kafka_access import KafkaAccess
     from spendmeter.platform.roles import SERVICE_ROLES, role_url
 
     state, access = read_state(home()), None

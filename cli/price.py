@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from difflib import get_close_matches
+from json import dumps
+from typing import Annotated, Any
 
+import msgspec
 import typer
 
+from cli import _prices
 from cli._event import usage_event
 from cli._options import JsonOption, ModelArgument, RegionOption, TierOption, UsageArgument
 from cli._running import NO_PRICE, usage_error
-
-if TYPE_CHECKING:
-    from spendmeter.contracts.events import UsageEvent
-    from spendmeter.contracts.rated import Line
-    from spendmeter.pricing.engine import Rating
-    from spendmeter.pricing.explain import ExplainedLine
+from spendmeter.contracts.event_reading import read_event
+from spendmeter.contracts.events import EventError, UsageEvent, encode_event, event_time
+from spendmeter.contracts.foreign_units import explain_foreign_unit
+from spendmeter.contracts.money import plain
+from spendmeter.contracts.rated import Line
+from spendmeter.pricing.engine import Rating
+from spendmeter.pricing.explain import ExplainedLine, explain, naming, text
 
 NEAR_MAX = 3
 
@@ -47,13 +52,6 @@ def command(
       spendmeter price aws/aurora-standard io_requests=2500000
       spendmeter price openai/gpt-4o input_tokens=2000 --tenant acme
     """
-    from json import dumps
-
-    from cli import _prices
-    from spendmeter.contracts.foreign_units import explain_foreign_unit
-    from spendmeter.contracts.money import plain
-    from spendmeter.pricing.explain import explain, naming
-
     if tenant and shipped:
         usage_error("--tenant is of the running system, and --shipped asks none")
     event = _read(
@@ -83,7 +81,7 @@ def command(
     said = {
         "prices": prices.name,
         "model": f"{plan.provider or asked}/{plan.sku or event.data.sku}",
-        "at": _instant(event).isoformat(),
+        "at": event_time(event).isoformat(),
         "tier": _tier(event),
         "region": region,
         "total": plain(rating.effective),
@@ -100,9 +98,6 @@ def command(
 
 def _read(event: dict[str, Any], tenant: str) -> UsageEvent:
     """As ingest would read it; ends the command, naming the quantity, where that refuses it."""
-    from spendmeter.contracts.event_reading import read_event
-    from spendmeter.contracts.events import EventError, encode_event
-
     try:
         return read_event(encode_event({"time": datetime.now(UTC), "tenant": tenant} | event))
     except EventError as error:
@@ -118,16 +113,8 @@ def _near_models(book: Any, provider: str | None, asked_provider: str, sku: str)
 
 
 def _near(word: str, words: Any) -> str:
-    from difflib import get_close_matches
-
     near = get_close_matches(word, sorted(words), n=NEAR_MAX)
     return f": did you mean {' or '.join(near)}?" if near else ""
-
-
-def _instant(event: UsageEvent) -> datetime:
-    from spendmeter.contracts.events import event_time
-
-    return event_time(event)
 
 
 def _tier(event: UsageEvent) -> str:
@@ -135,14 +122,11 @@ def _tier(event: UsageEvent) -> str:
 
 
 def _print(event: UsageEvent, rating: Rating, lines: tuple[ExplainedLine, ...], notes: list[str]) -> None:
-    from spendmeter.contracts.money import plain
-    from spendmeter.pricing.explain import text
-
     data = event.data
     total = f"{plain(rating.effective)} {rating.currency}"
     place = f", region {data.context.region}" if data.context.region else ""
     typer.echo(
-        f"{data.provider}/{data.sku} at {_instant(event):%Y-%m-%d %H:%M:%S} UTC, tier {_tier(event)}{place}"
+        f"{data.provider}/{data.sku} at {event_time(event):%Y-%m-%d %H:%M:%S} UTC, tier {_tier(event)}{place}"
     )
     for note in notes:
         typer.echo(note)
@@ -169,8 +153,6 @@ def _sum(line: Line, event: UsageEvent, currency: str) -> tuple[str, str, str, s
 
 
 def _line_json(line: Line, explained: ExplainedLine, event: UsageEvent) -> dict[str, Any]:
-    import msgspec
-
     said: dict[str, Any] = msgspec.to_builtins(explained) | msgspec.to_builtins(line)
     said.setdefault("quantity", msgspec.to_builtins(event.data.usage.get(line.unit)))
     return said

@@ -12,17 +12,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+import httpx
 import typer
 
+from cli._counts import in_flight_text
 from cli._event import usage_event
+from cli._http import Access, Refusal, access, client, post_events
 from cli._options import LabelOption
-
-if TYPE_CHECKING:
-    import httpx
-
-    from cli._http import Access
+from cli._running import fail
+from spendmeter.contracts.event_reading import check_time
+from spendmeter.contracts.events import EventError
+from spendmeter.platform.settings import Settings
 
 COLUMNS = ["TIMESTAMP", "ContextTokens", "GeneratedTokens"]
 SOURCE = "replay"
@@ -55,12 +57,6 @@ def command(
       spendmeter replay azure_llm_2023_conv.csv --model openai/gpt-4o --label team=search
       SPENDMETER_EVENT_AGE_MAX_DAYS=4000 spendmeter replay trace.csv --model openai/gpt-4o --keep-time
     """
-    import httpx
-
-    from cli._http import Refusal, access
-    from cli._running import fail
-    from spendmeter.platform.settings import Settings
-
     horizon = timedelta(days=Settings().event_age_max_days)
     template = usage_event(model, id="", source=SOURCE, labels=label or ())
     try:
@@ -139,9 +135,6 @@ def _is_count(text: str) -> bool:
 
 def _check_time(file: Path, row: SampleRow, horizon: timedelta) -> None:
     """Refuse a row that ingest would refuse, before the first is sent."""
-    from spendmeter.contracts.event_reading import check_time
-    from spendmeter.contracts.events import EventError
-
     try:
         check_time(datetime.fromisoformat(row.time), datetime.now(UTC), horizon)
     except ValueError as error:
@@ -155,8 +148,6 @@ def _check_time(file: Path, row: SampleRow, horizon: timedelta) -> None:
 
 async def _replay(trace: Trace, access: Access) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from cli._http import client, post_events
 
     columns = (
         TextColumn("sending"),
@@ -199,7 +190,6 @@ async def _report(
         if through is not None and datetime.fromisoformat(through) >= sent_at:
             break
         await asyncio.sleep(POLL_S)
-    from cli._counts import in_flight_text
 
     if before is None or now is None:
         typer.echo("the api does not answer, so what was booked is not known here")
@@ -214,8 +204,6 @@ async def _report(
 
 
 async def _accounting(http: httpx.AsyncClient, access: Access) -> dict[str, Any] | None:
-    import httpx
-
     try:
         answer = await http.get(f"{access.api_url}/v1/accounting")
     except httpx.TransportError:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 from uuid import uuid4
 
+import httpx
 import typer
 
 from cli._event import usage_event
+from cli._http import Access, Refusal, access, client, post_events
 from cli._options import JsonOption, LabelOption, ModelArgument, RegionOption, TierOption, UsageArgument
-
-if TYPE_CHECKING:
-    import httpx
-
-    from cli._http import Access, Refusal
+from cli._outcome import exit_code, hints, outcome_of, print_receipt
+from cli._running import fail
 
 RECEIPT_S_MAX = 30.0
 POLL_S = 0.1
@@ -64,12 +63,6 @@ def command(
       spendmeter send openai/gpt-5.4 input_tokens=5000 output_tokens=900 --tier batch --region eu
       spendmeter send aws/aurora-standard io_requests=2500000 --id bill-2026-11-23 --json
     """
-    import httpx
-
-    from cli._http import Refusal, access
-    from cli._outcome import exit_code, hints, outcome_of, print_receipt
-    from cli._running import fail
-
     event_id = id or f"cli-{uuid4()}"
     event = usage_event(
         model, id=event_id, source=source, usage=usage, labels=label or (), at=at, tier=tier, region=region
@@ -112,8 +105,6 @@ async def _send(access: Access, event: dict[str, Any]) -> tuple[dict[str, Any] |
 
     A receipt that was there before grows by a copy: duplicate or conflict.
     """
-    from cli._http import client, post_events
-
     async with client(access) as http:
         earlier = receipt = await _receipt(http, access, event)
         await post_events(http, access, [event])
@@ -125,8 +116,6 @@ async def _send(access: Access, event: dict[str, Any]) -> tuple[dict[str, Any] |
 
 
 async def _receipt(http: httpx.AsyncClient, access: Access, event: dict[str, Any]) -> dict[str, Any] | None:
-    from cli._http import Refusal
-
     named = {"source": event["source"], "id": event["id"]}
     answer = await http.get(f"{access.api_url}/v1/events", params=named)
     if answer.status_code == 404 or answer.is_server_error:

@@ -19,6 +19,7 @@ from cli._options import JsonOption
 from cli._running import home, running_state
 from deploy.local.services import PROBE_SECONDS_MAX, SILENT, why_not_ready
 from deploy.local.state import ProcessEntry, SystemState
+from spendmeter.platform.kafka_access import KafkaAccess
 
 KAFKA_SECONDS_MAX = 3.0
 """Kafka answers in milliseconds; what is away is said, and not waited for."""
@@ -100,8 +101,6 @@ async def _groups(environment: dict[str, str]) -> list[dict[str, Any]]:
     from aiokafka import AIOKafkaConsumer
     from aiokafka.admin import AIOKafkaAdminClient
     from aiokafka.errors import KafkaError
-
-    from spendmeter.platform.kafka_access import KafkaAccess
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what goes wrong is said once, by us
     options = KafkaAccess.of(environment).options()

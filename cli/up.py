@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from types import FrameType
@@ -13,6 +14,8 @@ from cli._running import fail, home
 from deploy.local.home import Home
 from deploy.local.processes import gone
 from deploy.local.state import SystemState, read_state
+from spendmeter.platform.kafka_access import KafkaAccess
+from spendmeter.platform.settings import Settings
 
 STATE_SECONDS_MAX = 60.0
 """How long a new supervisor may take to write its first state (it may have orphans to stop first)."""
@@ -59,12 +62,8 @@ def command(
 
 def _start(place: Home, *, no_demo: bool, kafka: str | None, database: str | None) -> SystemState:
     """Starts a supervisor and returns its first state."""
-    import os
-
     from deploy.local import control
     from deploy.local.supervisor import Options
-    from spendmeter.platform.kafka_access import KafkaAccess
-    from spendmeter.platform.settings import Settings
 
     settings = Settings()
     options = Options(

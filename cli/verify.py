@@ -12,9 +12,11 @@ import typer
 
 from cli._running import home
 from deploy.local.state import read_state
+from spendmeter.platform.kafka_access import KafkaAccess
+from spendmeter.verify.progress import Progress
+from spendmeter.verify.report import Report
 
 if TYPE_CHECKING:
-    from spendmeter.verify.report import Report
     from spendmeter.verify.run import Request
 
 _NOT_CHECKED = 2
@@ -48,7 +50,6 @@ def command(
     from rich.console import Console
 
     from cli._verify import show
-    from spendmeter.platform.kafka_access import KafkaAccess
     from spendmeter.verify import literals
     from spendmeter.verify.run import Request
 
@@ -81,7 +82,6 @@ async def _watched(request: Request) -> Report:
     from rich.console import Console
 
     from cli._verify import shown
-    from spendmeter.verify.progress import Progress
     from spendmeter.verify.run import verify
 
     progress = Progress()

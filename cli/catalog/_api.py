@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
+
+import httpx
 
 from cli._event import provider_and_sku
+from cli._http import problem_of, problem_text, request
 from cli._running import environment_values, fail
 from cli.catalog._print import budget_line, finding_line
-
-if TYPE_CHECKING:
-    import httpx
 
 TIMEOUT_S = 120.0
 """A large file is read, compiled and priced against a month of events before the answer."""
@@ -38,8 +38,6 @@ def ask(
     method: str, path: str, tenant: str, query: Any = None, *, body: Any = None, content: bytes | None = None
 ) -> Any:
     """The api's answer; ends the command with what it says when it refuses."""
-    from cli._http import request
-
     url, key = environment_values("SPENDMETER_API_URL", "SPENDMETER_ADMIN_KEY")
     more = {"params": query, "json": body, "content": content}
     url = f"{url.rstrip('/')}/v1/catalog/{path}"
@@ -59,8 +57,6 @@ _FLAGS = {
 
 def refuse(answer: httpx.Response) -> NoReturn:
     """Ends the command with the api's refusal and the flag that it asks for."""
-    from cli._http import problem_of, problem_text
-
     problem = problem_of(answer)
     flag = _FLAGS.get(problem.get("needs", ""))
     budgets = [budget_line(each) for each in problem.get("budgets", [])]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 DAY_DIGITS = len("20261101")
 
 
 def instant(text: str) -> str:
     """A day begins at midnight of UTC, as prices do; anything else is the api's to read."""
-    from datetime import date
-
     try:
         return f"{date.fromisoformat(text).isoformat()}T00:00:00Z"
     except ValueError:

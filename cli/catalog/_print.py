@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from json import dumps
 from typing import Any
 
 import typer
+
+from spendmeter.contracts.money import plain
 
 LEFT_OUT_SHOWN = 3
 """Models beside a field; the JSON has more."""
@@ -13,8 +17,6 @@ LEFT_OUT_SHOWN = 3
 def printed_as_json(answer: Any, json: bool) -> bool:
     """Whether the answer was wanted as JSON, and is printed."""
     if json:
-        from json import dumps
-
         typer.echo(dumps(answer, indent=2))
     return json
 
@@ -104,10 +106,6 @@ def print_findings(findings: Any) -> None:
 
 
 def print_changes(report: Any) -> None:
-    from decimal import Decimal
-
-    from spendmeter.contracts.money import plain
-
     for change in report["changes"]:
         what = f"{change['provider']}/{change['sku']} {change['unit']}"
         ratio = f" (x {plain(Decimal(change['ratio']))})" if change.get("ratio") else ""

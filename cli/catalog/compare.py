@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from json import dumps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,8 +50,6 @@ def terms(
       spendmeter catalog terms
       spendmeter catalog terms --tenant acme --history
     """
-    from json import dumps
-
     answer = ask("GET", "terms", tenant, {"history": str(history).lower()})
     if printed_as_json(answer, json):
         return

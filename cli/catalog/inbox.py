@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ from cli._running import usage_error
 from cli.catalog._api import ask
 from cli.catalog._instants import instant
 from cli.catalog._print import print_review, printed_as_json
+from spendmeter.platform.spoken import duration
 
 
 def inbox(
@@ -69,8 +71,6 @@ def _rate(text: str) -> dict[str, str]:
 
 
 def _print_open(item: Any) -> None:
-    from spendmeter.platform.spoken import duration
-
     used = ", ".join(f"{quantity} {unit}" for unit, quantity in item["usage"].items())
     typer.echo(f"{_name(item)}  first seen {duration(item['age_s'])} ago, {item['events']:,} events")
     if used:
@@ -110,8 +110,6 @@ def _stakes(item: Any) -> str:
 
 def _ways(item: Any) -> list[str]:
     """What to type, or to do, about each thing that is missing."""
-    from shlex import quote
-
     ways = []
     if ready := item["proposal"]:
         ways.append(f"spendmeter catalog inbox --accept {quote(_name(item))}  ({ready['says']})")
