@@ -41,16 +41,16 @@ class Names:
         self._owners: dict[str, tuple[str, str]] = {}
         self._matches: list[tuple[str, re.Pattern[str], tuple[re.Pattern[str], ...], str]] = []
 
-    def own(self, name: str, owner: str, entry: str) -> None:
+    def add_name(self, name: str, owner: str, entry: str) -> None:
         """`name` is `owner`'s own. Raises CatalogError where another entry says otherwise."""
         name = name.lower()
         before, by = self._owners.setdefault(name, (owner, entry))
         if before != owner:
             raise CatalogError(f"entries {by} and {entry} both claim {name!r}: {before} and {owner}")
 
-    def match(self, match: str, unless: tuple[str, ...], owner: str, entry: str) -> None:
+    def add_match(self, match: str, unless: tuple[str, ...], owner: str, entry: str) -> None:
         """Names like `match`, but for those like one of `unless`, are `owner`'s."""
-        self.own(match, owner, entry)
+        self.add_name(match, owner, entry)
         self._matches.append((match, matcher(match), tuple(map(matcher, unless)), owner))
 
     def seal(self) -> None:
@@ -88,9 +88,9 @@ def provider_names(providers: Iterable[Provider]) -> Names:
     names = Names()
     for provider in providers:
         owner = provider.provider.lower()
-        names.own(owner, owner, provider.id)
+        names.add_name(owner, owner, provider.id)
         for match in provider.match:
-            names.match(match, (), owner, provider.id)
+            names.add_match(match, (), owner, provider.id)
     names.seal()
     return names
 
@@ -100,11 +100,11 @@ def model_names(models: Iterable[Model]) -> Names:
     names = Names()
     for model in models:
         owner = model.sku.lower()
-        names.own(owner, owner, model.id)
+        names.add_name(owner, owner, model.id)
         for alias in model.aliases:
-            names.own(alias, owner, model.id)
+            names.add_name(alias, owner, model.id)
         for match in model.match:
-            names.match(match, model.unless, owner, model.id)
+            names.add_match(match, model.unless, owner, model.id)
     names.seal()
     return names
 
