@@ -7,6 +7,7 @@ an entry that would have to win by that order and did not is a bug and raises.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -34,7 +35,8 @@ _PARTS = {
 """What the parts of a rank that say how specific an entry is are about."""
 
 
-class Loser(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Loser:
     """An entry that was in the book and did not decide."""
 
     entry: str
@@ -42,7 +44,8 @@ class Loser(Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class Contest(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Contest:
     """One question about a unit, and the entry that answered it ('' = none did)."""
 
     of: str

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from services.api.accounting.progress import ENDS_MAX, BookProgress, Completeness
+from services.api.accounting.progress import ENDS_MAX, BookProgress
+from services.api.http.models import Complete
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -22,7 +23,7 @@ def row(partition: int = 0, *, end: int, next_origin: int, at: int = 0, stopped:
     }
 
 
-def observe(progress: BookProgress, rows: Sequence[dict[str, Any]], at: int | None = None) -> Completeness:
+def observe(progress: BookProgress, rows: Sequence[dict[str, Any]], at: int | None = None) -> Complete:
     """As of second `at`; when the youngest end was read unless said otherwise."""
     youngest = max((row["read_at"] for row in rows if row["read_at"]), default=NOON)
     return progress.observe(rows, youngest if at is None else NOON + timedelta(seconds=at))

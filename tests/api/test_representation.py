@@ -15,8 +15,9 @@ import pytest
 from services.api.accounting.progress import BookProgress
 from services.api.app import create_app
 from services.api.database.transactions import Database
-from services.api.http.representation import CSV, JSON, csv_of, form_of
-from services.api.spend.routes import SpendRow
+from services.api.http.csv_table import csv_of
+from services.api.http.representation import CSV, JSON, form_of
+from services.api.spend.models import SpendRow
 from spendmeter.platform.settings import Settings
 from tests.api.book import Book
 from tests.api.test_events import LINES, event

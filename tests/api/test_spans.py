@@ -8,7 +8,15 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from services.api.http.problems import HttpRefusal
-from services.api.http.spans import RANGES, TenantCalendar, instant_of, named_span, span_of, whole_minutes
+from services.api.http.spans import (
+    RANGES,
+    SpanQuestion,
+    TenantCalendar,
+    instant_of,
+    named_span,
+    span_of,
+    whole_minutes,
+)
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 25, 23, 30, 15, tzinfo=UTC)
@@ -108,7 +116,7 @@ def test_what_is_no_time_is_refused_with_what_to_write(text: str, said: str) -> 
 
 def test_a_range_and_its_ends_are_not_both_given() -> None:
     with pytest.raises(HttpRefusal, match="instead of from and to"):
-        span_of("today", None, "2026-11-25", THERE, NOW)
+        span_of(SpanQuestion("today", None, "2026-11-25"), THERE, NOW)
 
 
 def test_without_a_range_it_is_the_local_day_through_the_open_minute() -> None:

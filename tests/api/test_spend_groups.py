@@ -8,7 +8,8 @@ from typing import Any
 
 import httpx
 
-from services.api.spend.sums import NOTHING, GroupTotal, page_of
+from services.api.spend.pages import GroupTotal, page_of
+from services.api.spend.sums import NOTHING
 from tests.api.book import Book
 from tests.api.test_spend import DAY, ask
 

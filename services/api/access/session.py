@@ -52,11 +52,11 @@ class Session(BaseModel):
 
 
 @router.post("/v1/session", responses=answers("session"))
-async def log_in(request: Request, response: Response, asked: LogIn) -> Session:
+async def log_in(request: Request, response: Response, body: LogIn) -> Session:
     """Log in by key: the answer sets the portal's cookie."""
-    _not_from_elsewhere(request)
+    _refuse_other_origins(request)
     keys, now = keys_of(request), datetime.now(UTC)
-    credential = await keys.by_key(asked.key.strip(), now)
+    credential = await keys.by_key(body.key.strip(), now)
     if credential is None:
         raise HttpRefusal(401, "Unauthorized", UNKNOWN_KEY)
     session = await _session(request, caller_of(credential))
@@ -80,15 +80,15 @@ async def get_session(request: Request, caller: Anyone) -> Session:
 @router.delete("/v1/session", status_code=204)
 async def log_out(request: Request, response: Response) -> None:
     """End the session, and forget the cookie."""
-    _not_from_elsewhere(request)
+    _refuse_other_origins(request)
     await keys_of(request).close_session(request.cookies.get(COOKIE, ""))
     response.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=request.url.scheme == "https")
 
 
-def _not_from_elsewhere(request: Request) -> None:
+def _refuse_other_origins(request: Request) -> None:
     """A browser says where a request comes from; who says nothing is none, and has no cookie to lose."""
-    said = "sec-fetch-site" in request.headers or "origin" in request.headers
-    if said and not same_origin(request):
+    says_where = "sec-fetch-site" in request.headers or "origin" in request.headers
+    if says_where and not same_origin(request):
         raise forbidden("log in and out from this server's own page")
 
 

@@ -12,9 +12,10 @@ ends are remembered. A process that starts behind a backlog has seen none, and s
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from services.api.http.models import Complete
 
 OUTCOMES = ("booked", "duplicate", "conflict", "rejected", "holes")
 SNAPSHOT_AGE_MAX = timedelta(seconds=60)
@@ -26,17 +27,6 @@ ENDS_MAX = 1_000
 
 MEASURED_AGE_MAX = timedelta(seconds=3)
 """How much is in flight changes by the second: a figure older than this is no figure."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Completeness:
-    """Everything accepted before `complete_through` is in the book; None = not known yet."""
-
-    complete_through: datetime | None
-    in_flight: int | None
-    """None = not known: the log's ends were last read longer ago than MEASURED_AGE_MAX, or never."""
-    in_flight_age_s: float | None
-    """How long ago they were; None = never."""
 
 
 class BookProgress:
@@ -53,7 +43,7 @@ class BookProgress:
         """The broker said so of each partition of usage.events; it was asked at `read_at`."""
         self._measured, self._measured_at = ends, read_at
 
-    def observe(self, rows: Iterable[Mapping[str, Any]], now: datetime) -> Completeness:
+    def observe(self, rows: Iterable[Mapping[str, Any]], now: datetime) -> Complete:
         """What these rows, and the ends seen before, prove."""
         rows = self.with_measured(rows)
         through = [self._partition(row["partition"], row) for row in rows]
@@ -63,7 +53,7 @@ class BookProgress:
         if not all(row["read_at"] for row in rows):
             age = None
         flying = [in_flight(row, now) for row in rows]
-        return Completeness(
+        return Complete(
             complete_through=min(known) if complete else None,
             in_flight=sum(each or 0 for each in flying) if rows and None not in flying else None,
             in_flight_age_s=None if age is None else max(0.0, round(age.total_seconds(), 1)),

@@ -1,25 +1,23 @@
-"""`GET /v1/accounting`: every offset that passed, by what became of it; and how complete any answer is."""
+"""`GET /v1/accounting`: every offset that passed, by what became of it."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, ClassVar
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from services.api.access.auth import Anyone
-from services.api.accounting.progress import OUTCOMES, BookProgress, Completeness, in_flight
-from services.api.database.transactions import TenantConnection, database_of
+from services.api.accounting.completeness import SQL, progress_of
+from services.api.accounting.progress import OUTCOMES, in_flight
+from services.api.database.transactions import database_of
 from services.api.http.openapi import answers
 from services.api.http.representation import Negotiated
 from spendmeter.contracts.rated import STATUSES
-from spendmeter.platform.sql import load_sql
 
-SQL = load_sql(Path(__file__).with_name("accounting.sql"))
 UNATTRIBUTABLE = ""
 KEYS_MAX = 100
 
@@ -108,11 +106,10 @@ async def get_accounting(request: Request, caller: Anyone) -> Accounting:
         keys = await connection.fetch(SQL["by_key"], KEYS_MAX)
     everything = not caller.tenant
     now = datetime.now(UTC)
-    complete = observe(request, partitions, now)
+    progress = progress_of(request)
+    complete = progress.observe(partitions, now)
     return Accounting(
-        partitions=[_partition(row, now) for row in _progress(request).with_measured(partitions)]
-        if everything
-        else [],
+        partitions=[_partition(row, now) for row in progress.with_measured(partitions)] if everything else [],
         tenants=[TenantCounts(tenant=row["tenant"], **_counts([row])) for row in shown if row["tenant"]],
         keys=[KeyCounts(**row) for row in keys],
         unattributable=Counts(**_counts([row for row in tenants if row["tenant"] == UNATTRIBUTABLE]))
@@ -122,21 +119,6 @@ async def get_accounting(request: Request, caller: Anyone) -> Accounting:
         complete_through=complete.complete_through,
         balanced=is_balanced(partitions, tenants),
     )
-
-
-async def completeness(request: Request, connection: TenantConnection) -> Completeness:
-    """How complete what `connection`'s transaction sees is."""
-    return observe(request, await connection.fetch(SQL["by_partition"]), datetime.now(UTC))
-
-
-def observe(request: Request, partitions: Iterable[Mapping[str, Any]], now: datetime) -> Completeness:
-    """The same from rows read already."""
-    return _progress(request).observe(partitions, now)
-
-
-def _progress(request: Request) -> BookProgress:
-    progress: BookProgress = request.app.state.progress
-    return progress
 
 
 def is_balanced(partitions: Sequence[Mapping[str, Any]], tenants: Sequence[Mapping[str, Any]]) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from services.api.accounting.completeness import SQL as ACCOUNTING_SQL
 from services.api.accounting.progress import BookProgress
-from services.api.accounting.routes import SQL as ACCOUNTING_SQL
 from services.api.database.tenant import SQL
 from services.api.database.transactions import Database
 from spendmeter.platform.heartbeat import Heartbeat

@@ -13,8 +13,8 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from services.api.budgets.models import PositiveAmount
 from services.api.budgets.routes import SQL as BUDGETS
-from services.api.budgets.routes import PositiveAmount
 from services.api.database.transactions import TenantConnection
 from services.api.http.models import DecimalString, RequestBody
 from services.api.http.problems import HttpRefusal, invalid
@@ -94,8 +94,8 @@ async def settle_budgets(
 
 
 def _check_decided(settled: Mapping[str, Sequence[BudgetUnderTerms]], decisions: BudgetDecisions) -> None:
-    asked = {each.id: (tenant, each) for tenant, of in settled.items() for each in of if each.needs_amount}
-    if undecided := [asked[key] for key in asked if key not in decisions]:
+    needed = {each.id: (tenant, each) for tenant, of in settled.items() for each in of if each.needs_amount}
+    if undecided := [needed[key] for key in needed if key not in decisions]:
         raise HttpRefusal(
             409,
             "Budgets need an answer",
@@ -103,7 +103,7 @@ def _check_decided(settled: Mapping[str, Sequence[BudgetUnderTerms]], decisions:
             needs="budgets",
             budgets=[budget.model_dump(mode="json") | {"tenant": tenant} for tenant, budget in undecided],
         )
-    if unknown := sorted(map(str, decisions.keys() - asked.keys())):
+    if unknown := sorted(map(str, decisions.keys() - needed.keys())):
         raise invalid("budgets", f"{unknown[0]} is no budget that needs an answer")
 
 

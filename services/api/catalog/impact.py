@@ -15,8 +15,8 @@ from pydantic import BaseModel, Field
 
 from services.api.catalog.access import CatalogAccess
 from services.api.catalog.sql import SQL
-from services.api.events.receipt import read_event
 from services.api.http.models import DecimalString
+from spendmeter.contracts.event_reading import decode_event
 from spendmeter.contracts.events import UsageEvent
 from spendmeter.contracts.money import EXACT, ZERO
 from spendmeter.pricing.proposals.check import CheckedChange
@@ -150,7 +150,7 @@ async def _newest_events(
         day = await deadline.ask("events", series, start, reached, left, many=True)
         if day is None:
             break
-        events += [read_event(row["event"]) for row in day]
+        events += [decode_event(row["event"]) for row in day]
         reached = day[-1]["occurred_at"] if len(day) == left else start
     return events, reached
 

@@ -12,8 +12,8 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 from pydantic import BaseModel, Field
 
-from services.api.events.receipt import read_event
 from services.api.http.models import DecimalString
+from spendmeter.contracts.event_reading import decode_event
 from spendmeter.contracts.events import EVENT_TYPE, UsageData, UsageEvent
 from spendmeter.contracts.money import totals
 from spendmeter.contracts.rated import decode_lines
@@ -100,7 +100,7 @@ def by_name(rows: Iterable[Any], book: PriceBook) -> Unpriced:
 def _probes(row: Any) -> Iterator[UsageEvent]:
     """Some of the events as they were; and where those do not tell all, one of each unit (a sum may be more
     than any event holds) at the beginning and at the end."""
-    samples = [read_event(event) for event in row["samples"]]
+    samples = [decode_event(event) for event in row["samples"]]
     yield from samples
     if samples and not row["provisional"]:
         return

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from services.api.database.transactions import TenantConnection
 from services.api.http.problems import not_found
-from services.api.http.spans import TenantCalendar
+from services.api.http.spans import TenantCalendar, zone_of
 from spendmeter.contracts.terms import Terms, Timeline, timeline_of
 from spendmeter.platform.sql import load_sql
 
@@ -33,14 +33,13 @@ class Tenant:
     def zone(self) -> ZoneInfo:
         return self.terms.zone
 
-
-def calendar_of(tenant: Tenant, zone: ZoneInfo | None = None) -> TenantCalendar:
-    """The tenant's days, weeks and quarters now; with `zone` on another clock."""
-    return TenantCalendar(
-        zone=zone or tenant.zone,
-        week_start=tenant.terms.first_weekday - 1,
-        fiscal_start_month=tenant.terms.fiscal_start_month,
-    )
+    def calendar(self, tz: str | None = None) -> TenantCalendar:
+        """The tenant's days, weeks and quarters now; with `tz` on another clock. Raises HttpRefusal (422)."""
+        return TenantCalendar(
+            zone=zone_of(tz) if tz else self.zone,
+            week_start=self.terms.first_weekday - 1,
+            fiscal_start_month=self.terms.fiscal_start_month,
+        )
 
 
 async def read_tenant(connection: TenantConnection, tenant: str) -> Tenant:

@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
 import msgspec
-from pydantic import BaseModel
 
-from services.api.http.models import DecimalString
+from services.api.events.models import ReceiptLine
 from spendmeter.contracts.catalog import (
     CatalogEntry,
     CatalogRecord,
@@ -24,66 +22,16 @@ from spendmeter.contracts.catalog import (
 from spendmeter.contracts.events import UsageEvent
 from spendmeter.contracts.money import plain
 from spendmeter.contracts.rated import Line, decode_lines
-from spendmeter.contracts.series import DIMENSIONS
 from spendmeter.pricing.arithmetic import arithmetic, entries_of
 from spendmeter.pricing.explain import contests
 from spendmeter.pricing.names import model_claim, model_names
 from spendmeter.pricing.price_book import PriceBook
 
-Catalog = Mapping[str, CatalogRecord]
-
-_decode_event = msgspec.json.Decoder(UsageEvent, float_hook=Decimal).decode
-
-
-class Loser(BaseModel):
-    """A catalog entry that could have decided, and why it did not."""
-
-    entry: str
-    says: str
-    reason: str
+CatalogRecords = Mapping[str, CatalogRecord]
+"""By id."""
 
 
-class Contest(BaseModel):
-    """Which entry answered one question about the unit, and why; `entry` is empty where none did."""
-
-    of: str
-    entry: str
-    says: str
-    why: str
-    losers: list[Loser]
-
-
-class ReceiptLine(BaseModel):
-    """One unit's price and amounts, as priced and in book currency; null = unknown, never zero.
-
-    `arithmetic` can be redone by hand; `entries` are the keys in `catalog` of what decided it; `contests` are
-    about the entries that the catalog version had for it.
-    """
-
-    unit: str
-    quantity: DecimalString | None
-    status: str
-    currency: str
-    per: int
-    price: DecimalString | None
-    amount: DecimalString | None
-    contracted_price: DecimalString | None
-    contracted_amount: DecimalString | None
-    contracted_currency: str
-    effective_price: DecimalString | None
-    effective_amount: DecimalString | None
-    book_list: DecimalString | None
-    book_contracted: DecimalString | None
-    book_effective: DecimalString | None
-    multipliers: list[dict[str, Any]]
-    entries: list[str]
-    parent: str
-    reason: str
-    arithmetic: list[str]
-    contests: list[Contest]
-
-
-def first_line(
+def summarize(
     booked: tuple[datetime, str, str, str] | None, copies: Sequence[tuple[str, str, datetime]]
 ) -> str:
     """What became of the event, in one line; a conflict before all else, for its sender was told 204.
@@ -112,11 +60,6 @@ def _second(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def read_event(text: str) -> UsageEvent:
-    """The event as booked, without fields that the contract does not have."""
-    return _decode_event(text)
-
-
 def catalog_ids(lines_of_entries: Sequence[str]) -> list[str]:
     """Every catalog entry that some line names."""
     return sorted(
@@ -124,19 +67,14 @@ def catalog_ids(lines_of_entries: Sequence[str]) -> list[str]:
     )
 
 
-def dimensions(series: Mapping[str, Any]) -> dict[str, str]:
-    """The series' dimensions, those it has."""
-    return {name: series[name] for name in DIMENSIONS if series.get(name)}
-
-
-def sellers(event: UsageEvent, general: Iterable[CatalogEntry]) -> tuple[str, ...]:
+def possible_sellers(event: UsageEvent, general: Iterable[CatalogEntry]) -> tuple[str, ...]:
     """Whose prices the event may be charged at; `general`: the entries that are about no one sku."""
     book = PriceBook(each for each in general if isinstance(each, Provider))
     provider = book.plan(event.tenant, event.data).provider
     return book.sellers(provider) or (event.data.provider.lower(),)
 
 
-def skus(event: UsageEvent, models: Iterable[Model]) -> set[str]:
+def possible_skus(event: UsageEvent, models: Iterable[Model]) -> set[str]:
     """The skus that the event's name may mean, among the sellers' models."""
     by_seller: dict[str, list[Model]] = {}
     for model in models:
@@ -146,14 +84,14 @@ def skus(event: UsageEvent, models: Iterable[Model]) -> set[str]:
 
 
 def expanded_lines(
-    lines: str, event: UsageEvent, currency: str, catalog: Catalog, book: PriceBook | None = None
+    lines: str, event: UsageEvent, currency: str, catalog: CatalogRecords, book: PriceBook | None = None
 ) -> list[ReceiptLine]:
     """An entry's lines in full: quantities from the event, contracted and effective from their defaults;
     with the book, by what the other candidates lost."""
     return [_expanded(line, event, currency, catalog, book) for line in decode_lines(lines)]
 
 
-def differing(lines: Sequence[ReceiptLine]) -> str:
+def describe_differences(lines: Sequence[ReceiptLine]) -> str:
     """Where the book as it is read now does not decide as was booked; '' = nowhere."""
     odd = [
         f"{line.unit}: {contest.of} by {contest.entry or 'no entry'}"
@@ -171,7 +109,7 @@ def sum_of(lines: Sequence[ReceiptLine], effective: Decimal, currency: str) -> s
 
 
 def _expanded(
-    line: Line, event: UsageEvent, currency: str, catalog: Catalog, book: PriceBook | None
+    line: Line, event: UsageEvent, currency: str, catalog: CatalogRecords, book: PriceBook | None
 ) -> ReceiptLine:
     used = event.data.usage.get(line.unit)
     quantity = used if line.quantity is None else line.quantity
@@ -183,7 +121,7 @@ def _expanded(
         book_contracted = book_list
     price = _or(line.contracted_price, line.price)
     amount = _or(line.contracted_amount, line.amount)
-    stated = msgspec.structs.asdict(line) | {
+    full = msgspec.structs.asdict(line) | {
         "quantity": quantity,
         "currency": priced_in,
         "contracted_price": price,
@@ -197,10 +135,10 @@ def _expanded(
         "multipliers": [msgspec.to_builtins(multiplier) for multiplier in line.multipliers],
         "entries": entries_of(line),
         "arithmetic": list(arithmetic(line, used, currency, catalog)),
-        "contests": msgspec.to_builtins(contests(event, book, line.unit)) if book else [],
+        "contests": contests(event, book, line.unit) if book else (),
     }
-    return ReceiptLine.model_validate(stated)
+    return ReceiptLine.model_validate(full)
 
 
-def _or(stated: str | None, default: str | None) -> str | None:
-    return default if stated is None else stated
+def _or(own: str | None, default: str | None) -> str | None:
+    return default if own is None else own

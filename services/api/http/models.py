@@ -25,7 +25,7 @@ class RequestBody(BaseModel):
 
 
 class Complete(BaseModel):
-    """How complete an answer is."""
+    """How complete an answer is; None = not known."""
 
     complete_through: datetime | None = Field(
         description="everything that was accepted before is in the answer; null while that cannot be proven"

@@ -12,10 +12,10 @@ _TERMINALS = ("curl/", "wget/", "httpie/")
 
 
 def is_pretty(request: Request) -> bool:
-    """Whether a person reads it: as said by the parameter, else by the program that asks."""
-    said = request.query_params.get(PRETTY)
-    if said is not None:
-        return said.lower() not in {"false", "0", "no"}
+    """Whether a person reads it: by the parameter, else by the program that asks."""
+    chosen = request.query_params.get(PRETTY)
+    if chosen is not None:
+        return chosen.lower() not in {"false", "0", "no"}
     return request.headers.get("user-agent", "").lower().startswith(_TERMINALS)
 
 

@@ -3,14 +3,10 @@ has already is not sent again."""
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from hashlib import blake2b
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Any, get_args
 from urllib.parse import urlencode
 
 import msgspec
@@ -19,15 +15,14 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from services.api.http.csv_table import csv_of
 from services.api.http.models import Complete
 from services.api.http.pretty import indented, is_pretty
 from services.api.http.problems import HttpRefusal
 
 JSON, CSV = "application/json", "text/csv"
-_UNSAFE = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""How a text begins that a spreadsheet would run as a formula; the last four are the first in full width."""
 _COMPLETENESS = re.compile(rb'"(?:complete_through|in_flight|in_flight_age_s)":\s*(?:"[^"]*"|null|[0-9.e-]+)')
-"""The fields of `answers.Complete`. In a text of somebody's the quotes would be escaped."""
+"""The fields of `models.Complete`. In a text of somebody's the quotes would be escaped."""
 _COMPLETE_THROUGH = re.compile(rb'"complete_through":\s*"([^"]*)"')
 
 
@@ -82,9 +77,9 @@ def form_of(accept: str, forms: Sequence[str]) -> str | None:
     def quality(form: str) -> float:
         kind = form.split("/")[0]
         for name in (form, f"{kind}/*", "*/*"):  # the more specific one decides
-            stated = [weight for each, weight in ranges if each == name]
-            if stated:
-                return max(stated)
+            weights = [weight for each, weight in ranges if each == name]
+            if weights:
+                return max(weights)
         return 0
 
     best = max(forms, key=quality)
@@ -124,57 +119,10 @@ def _as_csv(request: Request, answer: Response, tables: Mapping[str, type[BaseMo
     headers = {"X-Complete-Through": content.get("complete_through") or ""}
     cursor = content.get("next_groups") if name == "totals" else content.get("next_cursor")
     if cursor:
-        asked = [each for each in request.query_params.multi_items() if each[0] != "cursor"]
-        headers["Link"] = f'<{request.url.path}?{urlencode([*asked, ("cursor", cursor)])}>; rel="next"'
+        others = [each for each in request.query_params.multi_items() if each[0] != "cursor"]
+        headers["Link"] = f'<{request.url.path}?{urlencode([*others, ("cursor", cursor)])}>; rel="next"'
     text = csv_of(content[name], tables[name])
     return Response(text, headers=headers, media_type=f"{CSV}; charset=utf-8; header=present")
-
-
-def csv_of(rows: Sequence[Mapping[str, Any]], model: type[BaseModel]) -> str:
-    """RFC 4180: a header, then a line a row. What is a number stays one; a text that a spreadsheet would run
-    begins with an apostrophe. A field of names and values is a column a name."""
-    flat = [dict(_cells(row, model)) for row in rows]
-    columns = list(dict.fromkeys(name for row in flat for name in row)) or list(model.model_fields)
-    columns.sort(key=lambda name: name.split(".")[0] in model.model_fields)  # first what it is about
-    written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\r\n")
-    writer.writerow(columns)
-    writer.writerows([row.get(name, "") for name in columns] for row in flat)
-    return written.getvalue()
-
-
-def _cells(row: Mapping[str, Any], model: type[BaseModel]) -> Iterable[tuple[str, str]]:
-    for name, value in row.items():
-        field = model.model_fields.get(name)
-        number = field is not None and _is_number(field.annotation)
-        if isinstance(value, dict):
-            for key, each in value.items():
-                yield f"{name}.{key}", _cell(each, number)
-        else:
-            yield name, _cell(value, number)
-
-
-def _is_number(annotation: Any) -> bool:
-    """Whether the field is of amounts, quantities or counts, or of names with these."""
-    origin = get_origin(annotation)
-    if origin is dict:
-        return _is_number(get_args(annotation)[1])
-    if origin in {Annotated, Union, UnionType}:
-        return any(_is_number(each) for each in get_args(annotation))
-    return annotation in {int, float, Decimal}
-
-
-def _cell(value: Any, number: bool) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if number and not isinstance(value, list):
-        return str(value)
-    if isinstance(value, list) and all(isinstance(each, str) for each in value):
-        value = " ".join(value)
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return f"'{text}" if text.startswith(_UNSAFE) else text
 
 
 def _tagged(request: Request, answer: Response, *, moving: bool) -> Response:

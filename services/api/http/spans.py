@@ -6,44 +6,30 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, NamedTuple, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from fastapi import Query
+from fastapi import Depends, Query
 
 from services.api.http.problems import invalid
 from spendmeter.contracts.periods import add_months, day_start, period_bounds
 
 RangeName = Literal[
-    "last_hour", "last_24_hours", "today", "yesterday", "this_week", "last_week", "month_to_date",
-    "last_month", "quarter_to_date", "last_quarter", "last_7_days", "last_30_days", "last_90_days",
-]  # fmt: skip
+    "last_hour",
+    "last_24_hours",
+    "today",
+    "yesterday",
+    "this_week",
+    "last_week",
+    "month_to_date",
+    "last_month",
+    "quarter_to_date",
+    "last_quarter",
+    "last_7_days",
+    "last_30_days",
+    "last_90_days",
+]
 RANGES: tuple[str, ...] = get_args(RangeName)
-
-From = Annotated[
-    str | None,
-    Query(
-        alias="from",
-        description="inclusive: an instant with its offset, or a day, which begins in `tz`",
-        examples=["2026-11-25", "2026-11-25T10:00:00Z"],
-    ),
-]
-To = Annotated[
-    str | None,
-    Query(
-        alias="to",
-        description="exclusive: `to=2026-11-26` ends with the 25th",
-        examples=["2026-11-26", "2026-11-25T11:00:00Z"],
-    ),
-]
-Range = Annotated[
-    RangeName | None,
-    Query(
-        description="a range by name, instead of from and to: days, weeks and months of `tz`; what is not "
-        "over ends now, and `last_7_days` is today with the six days before"
-    ),
-]
-Zone = Annotated[str | None, Query(description="an IANA zone; default: the tenant's")]
 
 RANGE_DAYS_MAX = 400
 YEARS = (2000, 2100)
@@ -66,6 +52,48 @@ class TenantCalendar:
     fiscal_start_month: int = 1
 
 
+class SpanQuestion(NamedTuple):
+    """A span as it is asked for: `range` by name, or `start` and `end` as people write them; in `tz`."""
+
+    range: RangeName | None = None
+    start: str | None = None
+    end: str | None = None
+    tz: str | None = None
+
+
+def _span_parameters(
+    start: Annotated[
+        str | None,
+        Query(
+            alias="from",
+            description="inclusive: an instant with its offset, or a day, which begins in `tz`",
+            examples=["2026-11-25", "2026-11-25T10:00:00Z"],
+        ),
+    ] = None,
+    end: Annotated[
+        str | None,
+        Query(
+            alias="to",
+            description="exclusive: `to=2026-11-26` ends with the 25th",
+            examples=["2026-11-26", "2026-11-25T11:00:00Z"],
+        ),
+    ] = None,
+    range: Annotated[
+        RangeName | None,
+        Query(
+            description="a range by name, instead of from and to: days, weeks and months of `tz`; what is "
+            "not over ends now, and `last_7_days` is today with the six days before"
+        ),
+    ] = None,
+    tz: Annotated[str | None, Query(description="an IANA zone; default: the tenant's")] = None,
+) -> SpanQuestion:
+    return SpanQuestion(range, start, end, tz)
+
+
+SpanParameters = Annotated[SpanQuestion, Depends(_span_parameters)]
+"""A route's parameters from, to, range and tz."""
+
+
 def zone_of(name: str) -> ZoneInfo:
     """The IANA time zone. Raises HttpRefusal (422) when there is none of that name."""
     try:
@@ -75,14 +103,15 @@ def zone_of(name: str) -> ZoneInfo:
 
 
 def span_of(
-    name: RangeName | None, start: str | None, end: str | None, calendar: TenantCalendar, now: datetime
+    question: SpanQuestion, calendar: TenantCalendar, now: datetime
 ) -> tuple[datetime | None, datetime | None]:
-    """(from, to) as asked for, by name or one by one; None where nothing was. Raises HttpRefusal (422)."""
-    if name is not None:
-        if start is not None or end is not None:
-            raise invalid("range", "stands instead of from and to: give the range or these, not both")
-        return named_span(name, calendar, now)
-    return instant_of("from", start, calendar.zone), instant_of("to", end, calendar.zone)
+    """(from, to), by name or one by one; None where nothing is asked for. Raises HttpRefusal (422)."""
+    if question.range is None:
+        zone = calendar.zone
+        return instant_of("from", question.start, zone), instant_of("to", question.end, zone)
+    if question.start is not None or question.end is not None:
+        raise invalid("range", "stands instead of from and to: give the range or these, not both")
+    return named_span(question.range, calendar, now)
 
 
 def instant_of(field: str, text: str | None, zone: ZoneInfo) -> datetime | None:

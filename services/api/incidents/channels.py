@@ -33,7 +33,7 @@ router = APIRouter(tags=["channels"], route_class=Negotiated)
 
 
 class NewChannel(RequestBody):
-    """A webhook as asked for."""
+    """A webhook to be added."""
 
     name: Annotated[Text, Field(min_length=1, max_length=200)]
     url: Annotated[Text, Field(max_length=2000, examples=["https://hooks.example.org/spend"])]
@@ -74,17 +74,17 @@ async def list_channels(request: Request, caller: Reader) -> Channels:
 
 
 @router.post("/v1/channels", status_code=201, responses=answers("created_channel", status=201))
-async def create_channel(request: Request, caller: Writer, asked: NewChannel) -> CreatedChannel:
+async def create_channel(request: Request, caller: Writer, body: NewChannel) -> CreatedChannel:
     """Add a webhook; its signing secret is in this answer and nowhere else."""
     settings: Settings = request.app.state.settings
-    await _check_url(asked.url, settings.webhook_allow_private)
+    await _check_url(body.url, settings.webhook_allow_private)
     secret = "whsec_" + b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
     async with database_of(request).writing(caller.tenant) as connection:
         if await connection.fetchval(SQL["count"]) >= CHANNELS_MAX:
             raise HttpRefusal(
                 409, "Too many", f"a tenant has at most {CHANNELS_MAX} channels: delete one first"
             )
-        row = await connection.fetchrow(SQL["create"], caller.tenant, asked.name, asked.url, secret)
+        row = await connection.fetchrow(SQL["create"], caller.tenant, body.name, body.url, secret)
     return CreatedChannel(**row, secret=secret)
 
 

@@ -9,23 +9,39 @@
     AND ($11::text[] IS NULL OR s.key_id = ANY ($11))
 
 -- part: by_group
--- Rollups with the place of their group, null for the others: $14 the dimensions of the group (the others are ''
--- for all, and planned away), $15 the groups that `totals` named.
-FROM rollups_minute r JOIN series s USING (tenant, series_id)
+-- Rollups with the place of their group, null for the others: $15 the groups that `totals` named.
+{of_group}
 LEFT JOIN jsonb_to_recordset($15::jsonb) AS k (place int, currency text, cost_class text, provider text,
     sku text, team text, project text, feature text, workflow text, workflow_version text, agent text,
-    environment text, key_id text) ON k.currency = r.currency
-    AND k.cost_class = CASE WHEN 'cost_class' = ANY ($14::text[]) THEN s.cost_class ELSE '' END
-    AND k.provider = CASE WHEN 'provider' = ANY ($14) THEN s.provider ELSE '' END
-    AND k.sku = CASE WHEN 'sku' = ANY ($14) THEN s.sku ELSE '' END
-    AND k.team = CASE WHEN 'team' = ANY ($14) THEN s.team ELSE '' END
-    AND k.project = CASE WHEN 'project' = ANY ($14) THEN s.project ELSE '' END
-    AND k.feature = CASE WHEN 'feature' = ANY ($14) THEN s.feature ELSE '' END
-    AND k.workflow = CASE WHEN 'workflow' = ANY ($14) THEN s.workflow ELSE '' END
-    AND k.workflow_version = CASE WHEN 'workflow_version' = ANY ($14) THEN s.workflow_version ELSE '' END
-    AND k.agent = CASE WHEN 'agent' = ANY ($14) THEN s.agent ELSE '' END
-    AND k.environment = CASE WHEN 'environment' = ANY ($14) THEN s.environment ELSE '' END
-    AND k.key_id = CASE WHEN 'key_id' = ANY ($14) THEN s.key_id ELSE '' END
+    environment text, key_id text)
+    ON (k.currency, k.cost_class, k.provider, k.sku, k.team, k.project,
+        k.feature, k.workflow, k.workflow_version, k.agent, k.environment, k.key_id)
+    = (r.currency, g.cost_class, g.provider, g.sku, g.team, g.project,
+        g.feature, g.workflow, g.workflow_version, g.agent, g.environment, g.key_id)
+
+-- part: of_group
+-- Rollups with their series and the dimensions of their group: $14 names these, the others are '' for all, and
+-- planned away.
+FROM rollups_minute r JOIN series s USING (tenant, series_id)
+CROSS JOIN LATERAL (
+    SELECT
+        CASE WHEN 'cost_class' = ANY ($14::text[]) THEN s.cost_class ELSE '' END AS cost_class,
+        CASE WHEN 'provider' = ANY ($14) THEN s.provider ELSE '' END AS provider,
+        CASE WHEN 'sku' = ANY ($14) THEN s.sku ELSE '' END AS sku,
+        CASE WHEN 'team' = ANY ($14) THEN s.team ELSE '' END AS team,
+        CASE WHEN 'project' = ANY ($14) THEN s.project ELSE '' END AS project,
+        CASE WHEN 'feature' = ANY ($14) THEN s.feature ELSE '' END AS feature,
+        CASE WHEN 'workflow' = ANY ($14) THEN s.workflow ELSE '' END AS workflow,
+        CASE WHEN 'workflow_version' = ANY ($14) THEN s.workflow_version ELSE '' END AS workflow_version,
+        CASE WHEN 'agent' = ANY ($14) THEN s.agent ELSE '' END AS agent,
+        CASE WHEN 'environment' = ANY ($14) THEN s.environment ELSE '' END AS environment,
+        CASE WHEN 'key_id' = ANY ($14) THEN s.key_id ELSE '' END AS key_id
+) AS g
+
+-- part: sums
+-- What is added up of every group.
+sum(events)::bigint AS events, sum(unpriced_events)::bigint AS unpriced_events, sum(list) AS list,
+    sum(contracted) AS contracted, sum(effective) AS effective, sum(of_which_provisional) AS of_which_provisional
 
 -- name: series
 -- The series that the filter lets through.
@@ -43,9 +59,7 @@ SELECT set_config('enable_nestloop', 'off', true)
 SELECT currency, place, CASE WHEN place IS NULL THEN count(*) ELSE 0 END AS others,
     ARRAY[min(g1), min(g2), min(g3), min(g4), min(g5), min(g6), min(g7), min(g8), min(g9), min(g10), min(g11)]
         AS key,
-    max(last_minute) AS last_minute, sum(events)::bigint AS events,
-    sum(unpriced_events)::bigint AS unpriced_events, sum(list) AS list, sum(contracted) AS contracted,
-    sum(effective) AS effective, sum(of_which_provisional) AS of_which_provisional
+    max(last_minute) AS last_minute, {sums}
 FROM (
     SELECT *, CASE WHEN number > $16::int AND number <= $16 + $17::int THEN number - $16 END AS place
     FROM (
@@ -55,21 +69,10 @@ FROM (
             g6 COLLATE "C", g7 COLLATE "C", g8 COLLATE "C", g9 COLLATE "C", g10 COLLATE "C", g11 COLLATE "C"
         ) AS number
         FROM (
-            SELECT CASE WHEN 'cost_class' = ANY ($14::text[]) THEN s.cost_class ELSE '' END AS g1,
-            CASE WHEN 'provider' = ANY ($14) THEN s.provider ELSE '' END AS g2,
-            CASE WHEN 'sku' = ANY ($14) THEN s.sku ELSE '' END AS g3,
-            CASE WHEN 'team' = ANY ($14) THEN s.team ELSE '' END AS g4,
-            CASE WHEN 'project' = ANY ($14) THEN s.project ELSE '' END AS g5,
-            CASE WHEN 'feature' = ANY ($14) THEN s.feature ELSE '' END AS g6,
-            CASE WHEN 'workflow' = ANY ($14) THEN s.workflow ELSE '' END AS g7,
-            CASE WHEN 'workflow_version' = ANY ($14) THEN s.workflow_version ELSE '' END AS g8,
-            CASE WHEN 'agent' = ANY ($14) THEN s.agent ELSE '' END AS g9,
-            CASE WHEN 'environment' = ANY ($14) THEN s.environment ELSE '' END AS g10,
-            CASE WHEN 'key_id' = ANY ($14) THEN s.key_id ELSE '' END AS g11,
-            r.currency, max(r.bucket) AS last_minute, sum(r.events) AS events,
-            sum(r.unpriced_events) AS unpriced_events, sum(r.list) AS list, sum(r.contracted) AS contracted,
-            sum(r.effective) AS effective, sum(r.of_which_provisional) AS of_which_provisional
-            FROM rollups_minute r JOIN series s USING (tenant, series_id)
+            SELECT g.cost_class AS g1, g.provider AS g2, g.sku AS g3, g.team AS g4, g.project AS g5,
+            g.feature AS g6, g.workflow AS g7, g.workflow_version AS g8, g.agent AS g9, g.environment AS g10, g.key_id AS g11,
+            r.currency, max(r.bucket) AS last_minute, {sums}
+            {of_group}
             WHERE r.bucket >= $12 AND r.bucket < $13 AND {allowed}
             GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
         ) AS groups
@@ -79,9 +82,7 @@ GROUP BY currency, place ORDER BY currency, place
 
 -- name: buckets
 -- The same by bucket: $16 the starts of the buckets. What is not there is 0.
-SELECT r.currency, k.place, width_bucket(r.bucket, $16::timestamptz[]) AS n, sum(r.events)::bigint AS events,
-    sum(r.unpriced_events)::bigint AS unpriced_events, sum(r.list) AS list, sum(r.contracted) AS contracted,
-    sum(r.effective) AS effective, sum(r.of_which_provisional) AS of_which_provisional
+SELECT r.currency, k.place, width_bucket(r.bucket, $16::timestamptz[]) AS n, {sums}
 {by_group}
 WHERE r.bucket >= $12 AND r.bucket < $13 AND {allowed}
 GROUP BY 1, 2, 3

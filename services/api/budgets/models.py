@@ -1,0 +1,103 @@
+"""What is sent and answered about budgets."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, ClassVar, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, Field
+
+from services.api.http.models import Complete, DecimalString, RequestBody, Text
+from spendmeter.contracts.gate import as_booked
+from spendmeter.contracts.money import parse_decimal
+from spendmeter.contracts.periods import Period
+from spendmeter.contracts.series import DIMENSIONS
+
+THRESHOLDS_MAX = 10
+
+
+def _positive(text: str) -> str:
+    if parse_decimal(text) <= 0:
+        raise ValueError("must be more than 0")
+    return text
+
+
+def _in_known_dimensions(scope: dict[str, str]) -> dict[str, str]:
+    unknown = sorted(set(scope) - set(DIMENSIONS))
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is not one of {', '.join(DIMENSIONS)}")
+    return {dimension: as_booked(dimension, value) for dimension, value in scope.items()}
+
+
+BudgetName = Annotated[Text, Field(min_length=1, max_length=200)]
+BudgetScope = Annotated[
+    dict[str, Annotated[Text, Field(max_length=256)]], AfterValidator(_in_known_dimensions)
+]
+PositiveAmount = Annotated[str, AfterValidator(_positive), Field(examples=["5000"])]
+Percent = Annotated[Decimal, Field(gt=0, le=1000, max_digits=8, decimal_places=4)]
+Percents = Annotated[list[Percent], Field(min_length=1, max_length=THRESHOLDS_MAX)]
+
+
+class NewBudget(RequestBody):
+    """A budget to be set; `amount` is a decimal string in the tenant's currency. Where that is about to
+    change, `next_amount` is what the budget is in the new one, or "close"."""
+
+    name: BudgetName
+    filter: BudgetScope = Field(
+        {}, description="dimension to value; empty = everything that the tenant spends"
+    )
+    amount: PositiveAmount
+    period: Period = "month"
+    thresholds_percent: Percents = Field(default=[Decimal(80), Decimal(100)])
+    next_amount: PositiveAmount | Literal["close"] | None = None
+
+
+class BudgetChange(RequestBody):
+    """What is to change; the rest stays."""
+
+    name: BudgetName | None = None
+    filter: BudgetScope | None = None
+    amount: PositiveAmount | None = None
+    period: Period | None = None
+    thresholds_percent: Percents | None = None
+
+
+class NextAmount(BaseModel):
+    """What a change of the tenant's currency makes of a budget; an amount of null = it is closed then."""
+
+    effective_from: datetime
+    amount: DecimalString | None
+    currency: str | None
+
+
+class BudgetAnswer(BaseModel):
+    """A budget and its open period: `spent` so far, in effective cost; `remaining` may be below 0."""
+
+    id: UUID
+    name: str
+    filter: dict[str, str]
+    amount: DecimalString
+    currency: str
+    period: Period
+    thresholds_percent: list[DecimalString]
+    revision: int
+    created_at: datetime
+    updated_at: datetime
+    period_start: datetime
+    period_end: datetime
+    spent: DecimalString
+    of_which_provisional: DecimalString
+    remaining: DecimalString
+    percent: DecimalString
+    next: NextAmount | None = None
+
+
+class Budgets(Complete):
+    """All of the tenant's."""
+
+    TABLES: ClassVar = ("budgets",)
+
+    budgets: list[BudgetAnswer]
+    tz: str

@@ -1,0 +1,151 @@
+"""What is answered about events: receipts, the events of a list, and what was not booked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, BeforeValidator, Field
+
+from services.api.http.models import Complete, DecimalString
+from spendmeter.contracts.series import DIMENSIONS
+from spendmeter.pricing.explain import Contest
+
+UnbookedOutcome = Literal["duplicate", "conflict", "rejected"]
+
+
+def _dimensions(series: Mapping[str, Any]) -> dict[str, str]:
+    """The series' dimensions, those it has."""
+    return {name: series[name] for name in DIMENSIONS if series.get(name)}
+
+
+Dimensions = Annotated[dict[str, str], BeforeValidator(_dimensions)]
+
+
+class Copy(BaseModel):
+    """Another submission of the same tenant, source and id, and why it was not booked."""
+
+    outcome: str
+    reason: str
+    recorded_at: datetime
+    key_id: str = Field(description="the key that sent it; empty: not known")
+    partition: int
+    offset: int
+    size: int
+
+
+class Received(BaseModel):
+    """As it came in; `partition` and `offset` are its place on usage.events."""
+
+    at: datetime | None
+    key_id: str
+    partition: int
+    offset: int
+
+
+class ReceiptLine(BaseModel):
+    """One unit's price and amounts, as priced and in book currency; null = unknown, never zero.
+
+    `arithmetic` can be redone by hand; `entries` are the keys in `catalog` of what decided it; `contests` are
+    about the entries that the catalog version had for it.
+    """
+
+    unit: str
+    quantity: DecimalString | None
+    status: str
+    currency: str
+    per: int
+    price: DecimalString | None
+    amount: DecimalString | None
+    contracted_price: DecimalString | None
+    contracted_amount: DecimalString | None
+    contracted_currency: str
+    effective_price: DecimalString | None
+    effective_amount: DecimalString | None
+    book_list: DecimalString | None
+    book_contracted: DecimalString | None
+    book_effective: DecimalString | None
+    multipliers: list[dict[str, Any]]
+    entries: list[str]
+    parent: str
+    reason: str
+    arithmetic: list[str]
+    contests: list[Contest]
+
+
+class LedgerEntry(BaseModel):
+    """One row of the book: the event itself (seq 0) or a signed correction of it."""
+
+    seq: int
+    recorded_at: datetime
+    accounting_period: date
+    catalog_version: int
+    status: str
+    currency: str
+    list: DecimalString
+    contracted: DecimalString
+    effective: DecimalString
+
+
+class PricedEntry(LedgerEntry):
+    """The same with its lines, of which `arithmetic` is the sum. `naming`: what the sender's names for
+    provider and model mean, and who says so. `remark`: why the lines have no contests, or others than were
+    decided; mostly empty."""
+
+    naming: list[str] = Field(default_factory=list)
+    lines: list[ReceiptLine]
+    arithmetic: str
+    remark: str = ""
+
+
+class Receipt(BaseModel):
+    """What became of an event: `booked` (entries, with later copies), or `rejected` (copies alone). `summary`
+    says it in one line, and begins with `conflict` where another event's id was used again."""
+
+    summary: str
+    status: Literal["booked", "rejected"]
+    source: str
+    id: str
+    identity: str
+    time: datetime | None = None
+    received: Received | None = None
+    dimensions: Dimensions | None = None
+    event: dict[str, Any] | None = None
+    entries: list[PricedEntry] = Field(default_factory=list)
+    catalog: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    copies: list[Copy] = Field(default_factory=list)
+
+
+class ListedEvent(LedgerEntry):
+    """A booked event, as short as a list wants it."""
+
+    source: str
+    id: str
+    time: datetime
+    dimensions: Dimensions
+
+
+class EventList(Complete):
+    """Newest first; `next_cursor` is null on the last page."""
+
+    TABLES: ClassVar = ("events",)
+
+    events: list[ListedEvent]
+    next_cursor: str | None
+
+
+class UnbookedEvent(Copy):
+    """Something that arrived and was not booked."""
+
+    source: str
+    id: str
+
+
+class UnbookedList(Complete):
+    """Newest first; `next_cursor` is null on the last page."""
+
+    TABLES: ClassVar = ("unbooked",)
+
+    unbooked: list[UnbookedEvent]
+    next_cursor: str | None

@@ -1,0 +1,134 @@
+"""Reads a receipt: the entries of one event, what came in beside it, and the book of prices of then."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from fastapi import Request
+
+from services.api.accounting.completeness import completeness
+from services.api.database.transactions import TenantConnection
+from services.api.events.models import Copy, PricedEntry, Receipt, Received
+from services.api.events.receipt import (
+    CatalogRecords,
+    catalog_ids,
+    describe_differences,
+    expanded_lines,
+    possible_sellers,
+    possible_skus,
+    sum_of,
+    summarize,
+)
+from services.api.http.models import Complete
+from services.api.http.problems import HttpRefusal
+from spendmeter.contracts.catalog import (
+    Adjustment,
+    CalendarEntry,
+    Model,
+    Price,
+    Provider,
+    TenantTerms,
+    UnitEntry,
+    decode_catalog,
+)
+from spendmeter.contracts.event_identity import identity
+from spendmeter.contracts.event_reading import decode_event
+from spendmeter.contracts.events import UsageEvent
+from spendmeter.contracts.money import plain, total
+from spendmeter.platform.sql import load_sql
+from spendmeter.pricing.conditions import CatalogError
+from spendmeter.pricing.explain import naming
+from spendmeter.pricing.price_book import PriceBook
+from spendmeter.pricing.visibility import viewer
+
+COPIES_MAX = 50
+
+SQL = load_sql(Path(__file__).with_name("events.sql"))
+
+
+async def read_receipt(
+    request: Request, connection: TenantConnection, tenant: str, source: str, id: str
+) -> Receipt:
+    """What became of the event. Raises HttpRefusal (404) where nothing is known of it."""
+    key = identity(tenant, source, id)
+    occurred_at = await connection.fetchval(SQL["occurred_at"], key)
+    rows = [] if occurred_at is None else await connection.fetch(SQL["entries"], occurred_at, key)
+    copies = [Copy(**row) for row in await connection.fetch(SQL["unbooked_copies"], key, COPIES_MAX)]
+    known: dict[str, Any] = {"source": source, "id": id, "identity": key.hex(), "copies": copies}
+    if not rows and not copies:
+        raise _not_in_the_book(await completeness(request, connection), source, id)
+    others = [(copy.outcome, copy.reason, copy.recorded_at) for copy in copies]
+    if not rows:
+        return Receipt(summary=summarize(None, others), status="rejected", **known)
+    ids = catalog_ids([row["lines"] for row in rows])
+    bodies = {row["id"]: row["body"] for row in await connection.fetch(SQL["catalog_entries"], ids)}
+    catalog = {name: decode_catalog(body) for name, body in bodies.items()}
+    first = rows[0]
+    event = decode_event(first["event"])
+    entries = [
+        _priced(row, catalog, await _book_of_then(connection, event, row["catalog_version"])) for row in rows
+    ]
+    amount = plain(total(row["effective"] for row in rows))
+    return Receipt(
+        summary=summarize((first["recorded_at"], amount, first["currency"], first["status"]), others),
+        status="booked",
+        time=occurred_at,
+        received=Received(
+            at=event.receivedat or None,
+            key_id=event.keyid,
+            partition=first["partition"],
+            offset=first["offset"],
+        ),
+        dimensions=first["series"],
+        event=msgspec.to_builtins(event),
+        entries=entries,
+        catalog={name: msgspec.json.decode(body) for name, body in bodies.items()},
+        **known,
+    )
+
+
+async def _book_of_then(
+    connection: TenantConnection, event: UsageEvent, version: int
+) -> PriceBook | CatalogError:
+    """What the book of a version had for the event, as far as the tenant may see it."""
+
+    async def entries(*kinds: type[Any], of: tuple[str, ...] | None, skus: set[str] | None) -> list[Any]:
+        types = [kind.__struct_config__.tag for kind in kinds]
+        rows = await connection.fetch(SQL["catalog_candidates"], version, types, of, skus)
+        return [decode_catalog(row["body"]) for row in rows]
+
+    general = await entries(Provider, UnitEntry, CalendarEntry, TenantTerms, Adjustment, of=None, skus={""})
+    sellers = possible_sellers(event, general)
+    models = await entries(Model, of=sellers, skus=None)
+    prices = await entries(Price, of=sellers, skus=possible_skus(event, models))
+    try:
+        return PriceBook(viewer(event.tenant, general).visible([*general, *models, *prices]), version)
+    except CatalogError as error:
+        return error
+
+
+def _priced(row: Any, catalog: CatalogRecords, book: PriceBook | CatalogError) -> PricedEntry:
+    event = decode_event(row["event"])
+    read = None if isinstance(book, CatalogError) else book
+    lines = expanded_lines(row["lines"], event, row["currency"], catalog, read)
+    arithmetic = sum_of(lines, row["effective"], row["currency"])
+    remark = describe_differences(lines) if read else f"the catalog of then cannot be read now: {book}"
+    names = list(naming(event.tenant, event.data, read, row["occurred_at"])) if read else []
+    return PricedEntry(**{**row, "lines": lines}, naming=names, arithmetic=arithmetic, remark=remark)
+
+
+def _not_in_the_book(complete: Complete, source: str, id: str) -> HttpRefusal:
+    at = complete.complete_through
+    through = at and f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+    return HttpRefusal(
+        404,
+        "Not in the book",
+        f"no event of source {source!r} with id {id!r} is in the book, which is complete through "
+        f"{through or 'an unknown time'}; accepted later, it may still be on its way",
+        complete_through=through,
+        in_flight=complete.in_flight,
+        in_flight_age_s=complete.in_flight_age_s,
+    )

@@ -1,0 +1,67 @@
+"""What is answered about spend: sums by group, and the same by calendar bucket."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.api.http.models import Complete, DecimalString
+from services.api.spend.question import Measure
+from spendmeter.contracts.money import ZERO
+
+Cut = Literal["start", "end", "open"]
+
+
+class SpendRow(BaseModel):
+    """The sums of one group (beside these: one text a dimension of `group_by`); amounts in `currency`.
+
+    `others` = how many groups this row sums up, all that the page does not name, whose dimensions are null;
+    0 = it is of one group."""
+
+    model_config = ConfigDict(extra="allow")
+
+    currency: str
+    others: int = 0
+    events: int = 0
+    unpriced_events: int = 0
+    list: DecimalString = ZERO
+    contracted: DecimalString = ZERO
+    effective: DecimalString = ZERO
+    amount: DecimalString = ZERO
+    of_which_provisional: DecimalString = ZERO
+    usage: dict[str, DecimalString] = Field(default_factory=dict)
+
+
+class SeriesRow(SpendRow):
+    """The same of one calendar bucket, 0 where nothing was spent; a bucket that has not begun has no row.
+
+    `cut`: the range begins (`start`) or ends (`end`) within the bucket, so the sums are of a part of it;
+    `open`: the bucket is not over."""
+
+    bucket_start: datetime
+    bucket_end: datetime
+    cut: list[Cut] = Field(default_factory=list)
+
+
+class Spend(Complete):
+    """The answer. Amounts are plain decimal strings; each currency has rows of its own and is never added
+    to another; what stands beside the rows is in `currency`, the tenant's. The rows of `totals` add up to all
+    that was spent in the range, whichever page they are of."""
+
+    TABLES: ClassVar = ("series", "totals")
+
+    currency: str
+    tz: str
+    from_: datetime = Field(alias="from")
+    to: datetime
+    measure: Measure
+    of_which_provisional: DecimalString
+    unpriced_events: int
+    totals: list[SpendRow]
+    series: list[SeriesRow]
+    next_cursor: str | None = Field(None, description="of the series' next page; null on the last")
+    next_groups: str | None = Field(
+        None, description="a cursor too: of the groups that come after these; null when all were named"
+    )

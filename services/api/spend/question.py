@@ -1,0 +1,73 @@
+"""What is asked of spend, checked, and the cursor of a page of its answer. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from services.api.http.cursors import decode_cursor, encode_cursor
+from services.api.http.problems import invalid
+from spendmeter.contracts.events import Instant
+from spendmeter.contracts.series import DIMENSIONS
+
+Measure = Literal["list", "contracted", "effective"]
+Filters = Mapping[str, Sequence[str]]
+"""Dimension to the values of which an event must have one."""
+
+SERIES_ROWS_MAX = 5_000
+SKIP_MAX = 10**8
+"""Groups of a currency that pages can go through: more than any tenant has."""
+
+
+class SpendCursor(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """Where a page begins: of which question and span, after which groups, at which row of the series."""
+
+    question: str
+    start: Instant
+    end: Instant
+    skip: Annotated[int, msgspec.Meta(ge=0, le=SKIP_MAX)] = 0
+    bucket: Annotated[int, msgspec.Meta(ge=1, le=SERIES_ROWS_MAX)] = 1
+    row: Annotated[int, msgspec.Meta(ge=0, le=SKIP_MAX)] = 0
+
+    def at(self, **where: int) -> str:
+        """The same for another page, as a caller is given it."""
+        return encode_cursor(msgspec.structs.replace(self, **where))
+
+
+def read_spend_cursor(text: str, question: str) -> SpendCursor:
+    """Raises HttpRefusal (422) for one that was given for another question."""
+    cursor = decode_cursor(text, SpendCursor)
+    if cursor.question != question:
+        raise invalid("cursor", "belongs to another question: repeat the one that it was given for")
+    return cursor
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpendQuestion:
+    """The sums of [cursor.start, cursor.end) in UTC, by `group_by`. Of each currency `top` groups are named,
+    after the first `cursor.skip`; `edges` are the starts of the buckets and the end of the last."""
+
+    cursor: SpendCursor
+    zone: ZoneInfo
+    group_by: Sequence[str]
+    filters: Filters
+    measure: Measure
+    top: int
+    edges: Sequence[datetime]
+    with_usage: bool
+    now: datetime
+
+    @property
+    def parameters(self) -> list[Any]:
+        """The first fourteen of every statement but `series`."""
+        return [*allowed(self.filters), self.cursor.start, self.cursor.end, list(self.group_by)]
+
+
+def allowed(filters: Filters) -> list[Sequence[str] | None]:
+    """The values that each dimension may have, in the order of DIMENSIONS; None = any."""
+    return [filters.get(dimension) for dimension in DIMENSIONS]
