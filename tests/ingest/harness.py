@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import asyncpg
 import httpx
+import psutil
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
@@ -116,6 +117,12 @@ class Ingest:
         assert self.process is not None
         self.process.send_signal(sign)
         return self.process.wait(20)
+
+    def accepted(self) -> int:
+        """How many connections of clients it has taken."""
+        assert self.process is not None
+        mine = psutil.Process(self.process.pid).net_connections("tcp")
+        return sum(each.status == psutil.CONN_ESTABLISHED and each.laddr.port == self.port for each in mine)
 
     def not_ready(self) -> str:
         """Why /ready is not 200; '' = it is."""

@@ -166,7 +166,9 @@ def test_sigterm_answers_what_is_under_way_and_ends_even_while_the_broker_hangs(
     try:
         with ThreadPoolExecutor() as pool:
             under_way = pool.submit(running.post, event("under way"))
-            time.sleep(0.5)
+            while not running.accepted():
+                time.sleep(0.05)
+            time.sleep(0.5)  # until its body is read, which nothing tells
             began = time.monotonic()
             assert running.stop() == 0
             assert time.monotonic() - began < GRACE_S + 5
