@@ -31,7 +31,7 @@ from spendmeter.pricing.plan import Plan
 from spendmeter.pricing.price_book import PriceBook
 
 Quantity = int | Decimal
-Priced = tuple[Line, Decimal, Decimal]
+PricedLine = tuple[Line, Decimal, Decimal]
 """A line, and its list and contracted amounts in book currency."""
 
 _SEVERITY = {status: severity for severity, status in enumerate(STATUSES)}
@@ -61,16 +61,16 @@ def rate(event: UsageEvent, book: PriceBook) -> Rating:
         raise EventError("is missing", "time")
     agreement = book.agreement(event.tenant)
     terms, scope = agreement.at(time)
-    bill = _Bill(book, terms, time)
+    bill = _EventBill(book, terms, time)
     if event.trustreportedcost and data.reported_cost is not None:
-        bill.take(bill.reported(data.reported_cost))
+        bill.add(bill.reported(data.reported_cost))
     else:
         plan = book.plan_in(scope, data)
         if plan.sku is not None:
-            bill.price(plan, data)
+            bill.price_known(plan, data)
         else:
-            for priced in bill.bounded(plan, data):
-                bill.take(priced)
+            for priced in bill.bound_unknown(plan, data):
+                bill.add(priced)
     contracted = _add(bill.listed, bill.difference) if bill.difference else bill.listed
     return Rating(
         status=bill.status,
@@ -84,7 +84,7 @@ def rate(event: UsageEvent, book: PriceBook) -> Rating:
     )
 
 
-class _Bill:
+class _EventBill:
     """The lines of one event, and what they come to so far."""
 
     __slots__ = ("book", "currency", "difference", "lines", "listed", "status", "terms", "time")
@@ -96,7 +96,7 @@ class _Bill:
         """Of list amounts; and of contracted over list amounts."""
         self.status: PriceStatus = "priced"
 
-    def take(self, priced: Priced) -> None:
+    def add(self, priced: PricedLine) -> None:
         """Put a line on the bill."""
         line, listed, contracted = priced
         self.lines.append(line)
@@ -106,7 +106,7 @@ class _Bill:
         if _SEVERITY[line.status] > _SEVERITY[self.status]:
             self.status = line.status
 
-    def price(self, plan: Plan, data: UsageData) -> None:
+    def price_known(self, plan: Plan, data: UsageData) -> None:
         """A line for each unit of a known sku."""
         usage, currency = data.usage, self.currency
         context = self.book.context_length(data) if plan.by_length else 0
@@ -114,7 +114,7 @@ class _Bill:
         for unit, quantity in usage.items():
             decision = decisions[unit]
             if decision is None:
-                self.take(self.unpriced(unit, quantity, f"No price for {unit} of {self.what(data)}"))
+                self.add(self.unpriced(unit, quantity, f"No price for {unit} of {self.describe(data)}"))
             elif decision.bare and decision.currency == currency:
                 # Nearly every line of nearly every event: kept short, for it is most of what rating costs.
                 amount = _multiply(quantity, decision.price)
@@ -124,17 +124,17 @@ class _Bill:
                     text = plain(amount)
                 lines.append(Line(unit=unit, entry=decision.entry, price=decision.text, amount=text))
             else:
-                self.take(self.line(decision, unit, quantity))
+                self.add(self.line(decision, unit, quantity))
         self.listed = _add(self.listed, listed) if self.listed else listed
         for unit in plan.per_event:
             if unit not in usage and (decision := decisions[unit]):
-                self.take(self.line(decision, unit, 1, stated=False))
+                self.add(self.line(decision, unit, 1, by_event=False))
 
-    def bounded(self, plan: Plan, data: UsageData) -> Iterator[Priced]:
+    def bound_unknown(self, plan: Plan, data: UsageData) -> Iterator[PricedLine]:
         """A line for each unit of an unknown sku, at the most it can be expected to cost."""
         unbounded: list[tuple[str, Quantity]] = []
         for unit, quantity in data.usage.items():
-            if bound := self.book.provisional.bound(plan, unit, self.time) or self.fallback(unit):
+            if bound := self.book.provisional.bound(plan, unit, self.time) or self.tenant_bound(unit):
                 yield self.line(bound, unit, quantity)
             else:
                 unbounded.append((unit, quantity))
@@ -142,33 +142,37 @@ class _Bill:
             covered = ", ".join(unit for unit, _ in unbounded)
             reason = f"unknown model: the tenant's bound for an event, for {covered}"
             bound = _bound_by(self.terms, self.terms.fallback_event, reason)
-            yield self.line(bound, "events", 1, stated=False)
+            yield self.line(bound, "events", 1, by_event=False)
             return
         for unit, quantity in unbounded:
-            yield self.unpriced(unit, quantity, f"No price for {unit} of {self.what(data)}, and no bound")
+            yield self.unpriced(unit, quantity, f"No price for {unit} of {self.describe(data)}, and no bound")
 
-    def fallback(self, unit: str) -> Decision | None:
+    def tenant_bound(self, unit: str) -> Decision | None:
         """The tenant's own bound of one unit."""
         price = self.terms.fallback.get(unit)
         return None if price is None else _bound_by(self.terms, price, "unknown model: the tenant's bound")
 
-    def reported(self, cost: Amount) -> Priced:
+    def reported(self, cost: Amount) -> PricedLine:
         """One line: what a trusted sender says it paid."""
         amount = parse_decimal(cost.amount)
         price = Decision(
-            entry="", price=amount, text=plain(amount), currency=cost.currency, status="reported",
+            entry="",
+            price=amount,
+            text=plain(amount),
+            currency=cost.currency,
+            status="reported",
             reason="as reported by the sender",
-        )  # fmt: skip
-        return self.line(price, "reported_cost", 1, stated=False)
+        )
+        return self.line(price, "reported_cost", 1, by_event=False)
 
-    def line(self, decision: Decision, unit: str, quantity: Quantity, *, stated: bool = True) -> Priced:
+    def line(self, decision: Decision, unit: str, quantity: Quantity, *, by_event: bool = True) -> PricedLine:
         """The line of a quantity that the event states, or that the price implies."""
         billed = quantity
         if decision.minimum and 0 < quantity < decision.minimum:
-            billed, stated = _billed(decision.minimum), False
-        amount, fx, listed = self.booked(decision, billed)
+            billed, by_event = _minimum_billed(decision.minimum), False
+        amount, fx, listed = self.amounts(decision, billed)
         agreed = decision.contracted
-        negotiated, agreed_fx, contracted = self.booked(agreed, billed) if agreed else (amount, fx, listed)
+        negotiated, agreed_fx, contracted = self.amounts(agreed, billed) if agreed else (amount, fx, listed)
         status, reason = decision.status, decision.reason
         if listed is None or contracted is None:
             currency = decision.currency if listed is None or agreed is None else agreed.currency
@@ -178,7 +182,7 @@ class _Bill:
             entry=decision.entry,
             price=decision.text,
             amount=plain(amount),
-            quantity=None if stated else billed,
+            quantity=None if by_event else billed,
             per=decision.per,
             contracted_entry=agreed.entry if agreed else "",
             contracted_price=agreed.text if agreed else None,
@@ -196,7 +200,7 @@ class _Bill:
         )
         return line, listed or ZERO, contracted or ZERO
 
-    def booked(self, price: Decision, quantity: Quantity) -> tuple[Decimal, str, Decimal | None]:
+    def amounts(self, price: Decision, quantity: Quantity) -> tuple[Decimal, str, Decimal | None]:
         """The amount as priced, the exchange rate entry it took, and the amount in book currency: None where
         no rate says; nothing is nothing in every currency."""
         amount = _multiply(quantity, price.price)
@@ -209,13 +213,13 @@ class _Bill:
             return amount, "", None if amount else ZERO
         return amount, rate.id, quantised(_multiply(amount, Decimal(rate.rate)))
 
-    def unpriced(self, unit: str, quantity: Quantity, reason: str) -> Priced:
+    def unpriced(self, unit: str, quantity: Quantity, reason: str) -> PricedLine:
         """A line without an amount; nothing of it used costs nothing, whatever its price."""
         if not quantity:
             return Line(unit=unit, amount="0", reason="none used"), ZERO, ZERO
         return Line(unit=unit, status="unpriced", reason=reason), ZERO, ZERO
 
-    def what(self, data: UsageData) -> str:
+    def describe(self, data: UsageData) -> str:
         """What was used and when, for people."""
         return f"{data.provider}/{data.sku} on {self.day}"
 
@@ -225,13 +229,17 @@ class _Bill:
         return f"{self.time.astimezone(UTC):%Y-%m-%d}"
 
 
-def _billed(minimum: Decimal) -> Quantity:
+def _minimum_billed(minimum: Decimal) -> Quantity:
     """A price's least quantity, whole where it is: the contract allows it more digits than an event's."""
     return int(minimum) if minimum == int(minimum) else minimum
 
 
 def _bound_by(terms: TenantTerms, price: str, reason: str) -> Decision:
     return Decision(
-        entry=terms.id, price=Decimal(price), text=price, currency=terms.currency, status="provisional",
+        entry=terms.id,
+        price=Decimal(price),
+        text=price,
+        currency=terms.currency,
+        status="provisional",
         reason=reason,
-    )  # fmt: skip
+    )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Literal
 
 from msgspec import UNSET
@@ -18,6 +20,7 @@ from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.words import in_words
 
 CONDITIONS_SHOWN = 3
+_TEXTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 Kind = Literal["model", "price", "conditions", "dates", "unit", "rate"]
 """model: nobody knows the name. price: a known model has none of the unit; conditions: none for how it was
@@ -75,27 +78,24 @@ def _rate(book: PriceBook, base: str, quote: str) -> Missing:
     rates = book.rates(base, quote)
     before = f" before {_day(rates[0].effective_from)}" if rates else ""
     return Missing(
-        kind="rate", says=f"no rate {base} → {quote}{before}", base=base, quote=quote,
-        advice=f"state the rate {base} → {quote}, from when it is needed on; the price is known",
-    )  # fmt: skip
+        kind="rate", base=base, quote=quote, **_text("rate", base=base, quote=quote, before=before)
+    )
 
 
 def _unit(unit: str, book: PriceBook) -> Missing:
-    near = nearest_unit(unit, book.parents)
-    return Missing(
-        kind="unit", unit=unit, nearest=near or "",
-        says=f"{unit} is no unit" + (f": did you mean {near}?" if near else ""),
-        advice=(f"send it as {near}" if near else "send a registered unit")
-        + "; if it is a unit of its own, state it in a unit table with its price",
-    )  # fmt: skip
+    if near := nearest_unit(unit, book.parents):
+        text = _text("unit_like_another", unit=unit, nearest=near)
+        return Missing(kind="unit", unit=unit, nearest=near, **text)
+    return Missing(kind="unit", unit=unit, **_text("unit", unit=unit))
 
 
-def _model(event: UsageEvent, unit: str, says: str) -> Missing:
-    provider, sku = event.data.provider, event.data.sku
-    return Missing(
-        kind="model", unit=unit, says=says,
-        advice=f"state what {provider}/{sku} costs, or of which model it is another name",
-    )  # fmt: skip
+def _model(event: UsageEvent, unit: str, reason: str) -> Missing:
+    text = _text("model", reason=reason, provider=event.data.provider, sku=event.data.sku)
+    return Missing(kind="model", unit=unit, **text)
+
+
+def _text(which: str, **parts: str) -> dict[str, str]:
+    return {name: template.format(**parts) for name, template in _TEXTS[which].items()}
 
 
 def _price(event: UsageEvent, time: datetime, book: PriceBook, unit: str) -> Missing:
@@ -107,19 +107,11 @@ def _price(event: UsageEvent, time: datetime, book: PriceBook, unit: str) -> Mis
     prices = book.prices.get((seller, model.owner), ())
     others = [price for price in prices if price.unit in lineage and scope.includes(price)]
     if not others:
-        return Missing(
-            kind="price", unit=unit, says=f"no price for {unit} of {name}",
-            advice=f"state the price of {unit} for {name}",
-        )  # fmt: skip
+        return Missing(kind="price", unit=unit, **_text("price", unit=unit, name=name))
     if when := _dates(others, time):
-        return Missing(
-            kind="dates", unit=unit, says=f"no price for {unit} of {name} {when}",
-            advice=f"state what {unit} of {name} cost {when}",
-        )  # fmt: skip
-    return Missing(
-        kind="conditions", unit=unit, says=f"no price for {unit} of {name} as it was served; {_but(others)}",
-        advice=f"state what {unit} of {name} costs when it is served like that",
-    )  # fmt: skip
+        return Missing(kind="dates", unit=unit, **_text("dates", unit=unit, name=name, when=when))
+    text = _text("conditions", unit=unit, name=name, others=_conditions_of(others))
+    return Missing(kind="conditions", unit=unit, **text)
 
 
 def _dates(others: list[Price], time: datetime) -> str:
@@ -133,10 +125,10 @@ def _dates(others: list[Price], time: datetime) -> str:
     return f"from {_day(max(over))} on" if len(over) == len(ends) else ""
 
 
-def _but(others: list[Price]) -> str:
-    said = list(dict.fromkeys(in_words(price.when) for price in others))
-    more = ", ..." if len(said) > CONDITIONS_SHOWN else ""
-    return f"there are prices {', or '.join(said[:CONDITIONS_SHOWN])}{more}"
+def _conditions_of(others: list[Price]) -> str:
+    conditions = list(dict.fromkeys(in_words(price.when) for price in others))
+    more = ", ..." if len(conditions) > CONDITIONS_SHOWN else ""
+    return f"{', or '.join(conditions[:CONDITIONS_SHOWN])}{more}"
 
 
 def _day(instant: datetime) -> str:

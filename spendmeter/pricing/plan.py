@@ -58,7 +58,7 @@ class Option(Candidate[Price]):
         self.decision = decide_by(price, price.unit if distance else "", note)
 
 
-class Options(NamedTuple):
+class PriceOptions(NamedTuple):
     """The prices that may decide a unit: its own, then those of its parents, of each the highest rank
     first."""
 
@@ -89,11 +89,6 @@ class Plan:
     """`Plan(price_lists, provider=..., sku=..., ...)`; `sku` None = no model is known by the name, or it has
     no prices at all, and nothing decides. `note`: what every decision says of itself."""
 
-    __slots__ = (
-        "_by_hour", "_combined", "_decisions", "_instants", "_lengths", "_lists", "_options", "_prices",
-        "adjustments", "by_length", "name", "note", "per_event", "provider", "scope", "served", "sku",
-    )  # fmt: skip
-
     def __init__(
         self,
         lists: PriceLists,
@@ -123,7 +118,7 @@ class Plan:
         self._by_hour = any(when.windows for when in conditions)
         self._instants, self._lengths = _changes([] if self._by_hour else conditions)
         self._decisions: dict[tuple[int, int], Decisions] = {}
-        self._options: dict[str, Options] = {}
+        self._options: dict[str, PriceOptions] = {}
         self._combined: dict[tuple[int, ...], Decision] = {}
 
     def _ranked_prices(self) -> list[tuple[Rank, Price]]:
@@ -179,7 +174,7 @@ class Plan:
         dearest = max(alike, key=lambda option: (option.decision.per_unit, option.decision.entry))
         return self._combine(unit, dearest, (), time, max(dearest.low, 0), any_hour=True)
 
-    def options(self, unit: str) -> Options:
+    def options(self, unit: str) -> PriceOptions:
         """The candidates for the price of the unit; the first that holds decides. What is no unit has none,
         and is not remembered."""
         options = self._options.get(unit)
@@ -189,14 +184,14 @@ class Plan:
                 self._options[unit] = options
         return options
 
-    def _find_options(self, unit: str) -> Options:
+    def _find_options(self, unit: str) -> PriceOptions:
         listed: list[Option] = []
         contracted: list[Option] = []
         for distance, source in enumerate(self._lists.lineage(unit)):
             for its, price in self._prices.get(source, ()):
                 option = Option(price, its, self._lists.calendars, distance, self.note)
                 (listed if price.kind == "list" else contracted).append(option)
-        return Options(tuple(listed), tuple(contracted))
+        return PriceOptions(tuple(listed), tuple(contracted))
 
     def _combine(
         self,

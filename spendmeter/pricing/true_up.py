@@ -22,7 +22,7 @@ from spendmeter.contracts.money import EXACT, ZERO, divided, plain, quantised, t
 from spendmeter.pricing.conditions import Bounds, CatalogError, admits, served
 from spendmeter.pricing.names import matches_any
 
-Period = tuple[datetime, datetime]
+UsagePeriod = tuple[datetime, datetime]
 """[start, end)."""
 
 
@@ -49,7 +49,7 @@ class TrueUp(Struct, frozen=True, kw_only=True):
     id: bytes
     """16 bytes: BLAKE2b-128 of tenant, term, the period's start and revision."""
     term: str
-    period: Period
+    period: UsagePeriod
     revision: int
     amount: Decimal
     currency: str
@@ -64,7 +64,7 @@ class TrueUp(Struct, frozen=True, kw_only=True):
 def true_up(
     term: PeriodTerm,
     booked: Iterable[BookedUsage],
-    period: Period,
+    period: UsagePeriod,
     *,
     tenant: str,
     currency: str,
@@ -89,11 +89,11 @@ def true_up(
     quantity = total(Decimal(usage.quantity) for usage in covered)
     amount = total(usage.amount for usage in covered)
     done = total(earlier)
-    sums = _Sums(term, quantity, amount, currency, fx)
+    sums = _PeriodSums(term, quantity, amount, currency, fx)
     due = sums.due()
     correction = EXACT.subtract(EXACT.subtract(due, amount), done)
-    said = f"{plain(due)} due - {plain(amount)} booked"
-    said += f" - {plain(done)} trued up before" if earlier else ""
+    left = f"{plain(due)} due - {plain(amount)} booked"
+    left += f" - {plain(done)} trued up before" if earlier else ""
     return TrueUp(
         id=_id(tenant, term.id, period[0], len(earlier)),
         term=term.id,
@@ -103,7 +103,7 @@ def true_up(
         currency=currency,
         quantity=quantity,
         unused=sums.unused,
-        explanation=(*sums.steps, f"{said} = {plain(correction)} {currency}"),
+        explanation=(*sums.steps, f"{left} = {plain(correction)} {currency}"),
     )
 
 
@@ -137,7 +137,7 @@ def check_term(term: PeriodTerm) -> None:
         raise CatalogError(f"period term {term.id} ({term.effect}): {rule}")
 
 
-class _Sums:
+class _PeriodSums:
     """What a term makes of a period's sums."""
 
     def __init__(

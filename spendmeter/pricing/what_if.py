@@ -72,7 +72,7 @@ class Repriced(Struct, frozen=True, kw_only=True):
 
 
 class Side(Struct, frozen=True, kw_only=True):
-    """Sums of one side, in one currency."""
+    """ScenarioSums of one side, in one currency."""
 
     list: Decimal
     contracted: Decimal
@@ -81,7 +81,7 @@ class Side(Struct, frozen=True, kw_only=True):
     unpriced_events: int
 
 
-class Sums(Struct, frozen=True, kw_only=True):
+class ScenarioSums(Struct, frozen=True, kw_only=True):
     """All events of tenants whose book is in `currency`."""
 
     currency: str
@@ -96,7 +96,7 @@ class Comparison(Struct, frozen=True, kw_only=True):
     """The events in the order in which they were given, and their sums; currencies are never added."""
 
     events: tuple[Repriced, ...]
-    sums: tuple[Sums, ...]
+    sums: tuple[ScenarioSums, ...]
 
 
 def reprice(events: Sequence[UsageEvent], scenario: Scenario, book: PriceBook) -> Comparison:
@@ -188,10 +188,10 @@ def _when(event: UsageEvent) -> tuple[datetime, str, str, str]:
     return event_time(event), event.tenant, event.source, event.id
 
 
-def _sums(repriced: Iterable[Repriced], currency: str) -> Sums:
+def _sums(repriced: Iterable[Repriced], currency: str) -> ScenarioSums:
     ours = [each for each in repriced if each.before.currency == currency]
     lost = [(line.unit, Decimal(each.usage[line.unit])) for each in ours for line in each.became_unpriced]
-    return Sums(
+    return ScenarioSums(
         currency=currency,
         events=len(ours),
         before=_side([each.before for each in ours]),

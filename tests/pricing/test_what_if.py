@@ -16,7 +16,7 @@ from spendmeter.contracts.events import Amount, Labels, UsageEvent
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.engine import rate
 from spendmeter.pricing.price_book import PriceBook
-from spendmeter.pricing.what_if import Scenario, Sums, cached, reprice
+from spendmeter.pricing.what_if import Scenario, ScenarioSums, cached, reprice
 from tests.pricing.entries import NOON, adjustment, price, rated, terms, used
 
 CACHED = [
@@ -33,7 +33,7 @@ def at(minutes: float, usage: dict[str, int | Decimal], **said: Any) -> UsageEve
     return used("openai", "m", usage, at=NOON + timedelta(minutes=minutes), **said)
 
 
-def summed(events: list[UsageEvent], scenario: Scenario, entries: list[Any]) -> Sums:
+def summed(events: list[UsageEvent], scenario: Scenario, entries: list[Any]) -> ScenarioSums:
     [sums] = reprice(events, scenario, PriceBook(entries)).sums
     return sums
 

@@ -8,7 +8,7 @@ rate is compared with its neighbours in time.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
@@ -45,13 +45,12 @@ class _Known(NamedTuple):
     dearest: tuple[Fraction, Price]
 
 
-def far_off(book: PriceBook, new: Iterable[CatalogEntry]) -> Iterator[tuple[CatalogEntry, str]]:
+def far_off(book: PriceBook, new: Sequence[CatalogEntry]) -> Iterator[tuple[CatalogEntry, str]]:
     """The new entries that state an amount far from all others, and what to say of it."""
-    stated = [(entry, _amounts(entry)) for entry in new]
-    ids = {entry.id for entry, _ in stated}
-    peers = _Peers(book, ids, {amount.unit for _, amounts in stated for amount in amounts})
-    for entry, amounts in stated:
-        for amount in amounts:
+    amounts = {entry.id: _amounts(entry) for entry in new}
+    peers = _Peers(book, amounts.keys(), {each.unit for stated in amounts.values() for each in stated})
+    for entry in new:
+        for amount in amounts[entry.id]:
             if far := peers.judge(amount):
                 yield entry, far
         if isinstance(entry, FxRate) and (far := _judge_rate(book, entry)):
@@ -104,13 +103,8 @@ class _Peers:
         one, currency = self._common(price.per_unit, price.currency)
         for group in ((price.unit, line), (price.unit, ""), (_kind(price.unit), "*")):
             key, here = (*group, currency), (one, price)
-            known = self._known.get(key)
-            if known is None:
-                self._known[key] = _Known(here, here)
-            elif one < known.cheapest[0]:
-                self._known[key] = known._replace(cheapest=here)
-            elif one > known.dearest[0]:
-                self._known[key] = known._replace(dearest=here)
+            low, high = self._known.get(key, (here, here))
+            self._known[key] = _Known(here if one < low[0] else low, here if one > high[0] else high)
 
     def _common(self, one: Fraction, currency: str) -> tuple[Fraction, str]:
         """In US dollars where a rate says how much that is, else as it is."""
@@ -131,10 +125,8 @@ class _Peers:
         """Unit, family, what that is for people, and how far is far; the nearest first."""
         if line := family(amount.name):
             yield amount.unit, line, f"{amount.unit} of the family {line}", FAR
-        unit: str | None = amount.unit
-        while unit:
+        for unit in self._book.lists.lineage(amount.unit):
             yield unit, "", f"price of {unit}", FAR
-            unit = self._book.parents.get(unit)
         yield _kind(amount.unit), "*", f"price of any {_kind(amount.unit)}", FAR_KIND
 
 
