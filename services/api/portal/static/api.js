@@ -8,9 +8,18 @@ export class Refused extends Error {
   }
 }
 
+// What a page is ready for: a refusal, or a server that is not reached, which is fetch's own TypeError.
+export const isTrouble = (error) => error instanceof Refused || error instanceof TypeError;
+
+// `stale`: an older answer stays in sight meanwhile.
+export function describeTrouble(error, stale) {
+  const unreached = error.status ? "" : "The server cannot be reached: ";
+  return `${unreached}${error.message}.${stale ? " What you see is from before; trying again." : ""}`;
+}
+
 export const session = { tenant: "", operator: false, scopes: [], tenants: [], tz: "UTC", currency: "USD" };
 
-export function enter(answer) {
+export function updateSession(answer) {
   Object.assign(session, answer);
   if (session.operator && !session.tenant) session.tenant = session.tenants[0]?.tenant ?? "";
   const chosen = session.tenants.find(({ tenant }) => tenant === session.tenant);
@@ -38,7 +47,7 @@ export async function call(method, path, body, tenant = session.tenant) {
 }
 
 // A path with parameters; undefined ones are left out, arrays repeat.
-export function asked(path, parameters = {}) {
+export function withParameters(path, parameters = {}) {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters)) {
     for (const each of Array.isArray(value) ? value : [value])
@@ -48,4 +57,5 @@ export function asked(path, parameters = {}) {
   return text ? `${path}?${text}` : path;
 }
 
-export const get = (path, parameters, tenant) => call("GET", asked(path, parameters), undefined, tenant);
+export const get = (path, parameters, tenant) =>
+  call("GET", withParameters(path, parameters), undefined, tenant);

@@ -3,19 +3,19 @@
 const FRACTION_DIGITS = 30;
 const ONE = 10n ** BigInt(FRACTION_DIGITS);
 
-export function decimal(text) {
+export function parseDecimal(text) {
   const [, sign, whole, fraction = ""] = /^(-?)(\d+)(?:\.(\d+))?$/.exec(text);
   const value = BigInt(whole + fraction.padEnd(FRACTION_DIGITS, "0").slice(0, FRACTION_DIGITS));
   return sign ? -value : value;
 }
 
-export function plain(value) {
+export function formatDecimal(value) {
   const digits = (value < 0n ? -value : value).toString().padStart(FRACTION_DIGITS + 1, "0");
   const fraction = digits.slice(-FRACTION_DIGITS).replace(/0+$/, "");
   return (value < 0n ? "-" : "") + digits.slice(0, -FRACTION_DIGITS) + (fraction && `.${fraction}`);
 }
 
-export const sum = (texts) => texts.reduce((total, each) => total + decimal(each), 0n);
+export const sum = (texts) => texts.reduce((total, each) => total + parseDecimal(each), 0n);
 
 export function ratio(part, whole) {
   return whole === 0n ? 0 : Number((part * 1_000_000n) / whole) / 1_000_000;
@@ -25,7 +25,7 @@ export function ratio(part, whole) {
 export const perHour = (amount, seconds) => (amount * 3600n) / BigInt(Math.max(1, Math.round(seconds)));
 
 const formats = new Map();
-function number(options) {
+function numberFormat(options) {
   const key = JSON.stringify(options);
   if (!formats.has(key))
     formats.set(key, new Intl.NumberFormat("en", { roundingMode: "halfEven", ...options }));
@@ -34,56 +34,57 @@ function number(options) {
 
 // Two places; more for what would otherwise read 0.00.
 export function money(amount, currency) {
-  const value = typeof amount === "bigint" ? amount : decimal(amount);
+  const value = typeof amount === "bigint" ? amount : parseDecimal(amount);
   const size = value < 0n ? -value : value;
   const small = size !== 0n && size < ONE / 100n;
   const digits = small
     ? { minimumSignificantDigits: 1, maximumSignificantDigits: 2 }
     : { minimumFractionDigits: 2, maximumFractionDigits: 2 };
-  return number({ style: "currency", currency, currencyDisplay: "narrowSymbol", ...digits }).format(
-    plain(value),
-  );
+  return moneyFormat(currency, digits).format(formatDecimal(value));
 }
 
+const moneyFormat = (currency, digits = {}) =>
+  numberFormat({ style: "currency", currency, currencyDisplay: "narrowSymbol", ...digits });
+
 export const symbol = (currency) =>
-  number({ style: "currency", currency, currencyDisplay: "narrowSymbol" })
+  moneyFormat(currency)
     .formatToParts(0)
     .find(({ type }) => type === "currency").value;
 
-export const count = (value) => number({ maximumFractionDigits: 0 }).format(value);
+export const count = (value) => numberFormat({ maximumFractionDigits: 0 }).format(value);
 
-export function percent(share, digits = 1) {
-  return number({ style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits }).format(
+export const percent = (share, digits = 1) =>
+  numberFormat({ style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits }).format(
     share,
   );
-}
 
-function clock(tz, options) {
+export const widthOf = (share) => `${(100 * Math.min(1, Math.max(0, share))).toFixed(2)}%`;
+
+function timeFormat(tz, options) {
   const key = `${tz}|${JSON.stringify(options)}`;
   if (!formats.has(key))
     formats.set(key, new Intl.DateTimeFormat("en-GB", { timeZone: tz, hourCycle: "h23", ...options }));
   return formats.get(key);
 }
 
-export const timeOf = (at, tz) =>
-  clock(tz, { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(new Date(at));
-export const minuteOf = (at, tz) => clock(tz, { hour: "2-digit", minute: "2-digit" }).format(new Date(at));
-export const dayOf = (at, tz) => clock(tz, { day: "numeric", month: "short" }).format(new Date(at));
-export const momentOf = (at, tz) =>
-  clock(tz, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(
-    new Date(at),
-  );
+const DAY = { day: "numeric", month: "short" };
+const TIME = { hour: "2-digit", minute: "2-digit", second: "2-digit" };
+export const timeOf = (at, tz) => timeFormat(tz, TIME).format(new Date(at));
+export const dayOf = (at, tz) => timeFormat(tz, DAY).format(new Date(at));
+export const momentOf = (at, tz) => timeFormat(tz, { ...DAY, ...TIME }).format(new Date(at));
+export const momentToMinute = (at, tz) => momentOf(at, tz).slice(0, -3);
+
+const AGES = Object.entries({ d: 86_400, h: 3600, min: 60 });
 
 export function ago(at, now = Date.now()) {
   const seconds = Math.max(0, Math.round((now - new Date(at)) / 1000));
-  for (const [size, unit] of [
-    [86400, "d"],
-    [3600, "h"],
-    [60, "min"],
-  ])
-    if (seconds >= size) return `${Math.floor(seconds / size)} ${unit} ago`;
-  return `${seconds} s ago`;
+  const [unit, size] = AGES.find(([, each]) => seconds >= each) ?? ["s", 1];
+  return `${Math.floor(seconds / size)} ${unit} ago`;
 }
+
+// How far an answer is complete, in words.
+export const completeness = (through, tz) =>
+  through ? `complete through ${timeOf(through, tz)}` : "not complete yet";
 
 // How much is accepted and not booked yet; a figure that nobody measured just now is none.
 export function inFlight({ in_flight: events, in_flight_age_s: age }) {
@@ -91,24 +92,15 @@ export function inFlight({ in_flight: events, in_flight_age_s: age }) {
   return age === null ? "unknown (not measured yet)" : `unknown (not measured for ${Math.round(age)} s)`;
 }
 
+const WALL_FIELDS = ["year", "month", "day", "hour", "minute", "second"];
+const WALL = Object.fromEntries(WALL_FIELDS.map((name) => [name, "numeric"]));
+
 // How far the zone is ahead of UTC at an instant, in ms.
 function offset(at, tz) {
-  const parts = Object.fromEntries(
-    clock(tz, {
-      year: "numeric",
-      month: "numeric",
-      day: "numeric",
-      hour: "numeric",
-      minute: "numeric",
-      second: "numeric",
-    })
-      .formatToParts(at)
-      .map(({ type, value }) => [type, Number(value)]),
-  );
-  return (
-    Date.UTC(parts.year, parts.month - 1, parts.day, parts.hour, parts.minute, parts.second) -
-    Math.floor(at / 1000) * 1000
-  );
+  const parts = timeFormat(tz, WALL).formatToParts(at);
+  const field = (name) => Number(parts.find(({ type }) => type === name).value);
+  const [year, month, ...rest] = WALL_FIELDS.map(field);
+  return Date.UTC(year, month - 1, ...rest) - Math.floor(at / 1000) * 1000;
 }
 
 // The instant `days` local days before, at the same time on the wall (or at midnight).

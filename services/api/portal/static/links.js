@@ -22,14 +22,19 @@ export const RANGES = {
   "7d": "7 days",
   "30d": "30 days",
 };
+const DAYS = { "24h": 1, "7d": 7, "30d": 30 };
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
-export const nameOf = (value) => (value === "" ? "(none)" : value);
+export const dimensionLabel = (name) => name.replace("_", " ");
+export const valueLabel = (value) => (value === "" ? "(none)" : value);
 
 // {range | from, to; by; filters: {team: ["a"]}; anything else} as an address.
 export function link(path, { filters = {}, ...rest } = {}) {
-  const query = new URLSearchParams(
-    Object.entries(rest).filter(([, value]) => value !== undefined && value !== null && value !== ""),
+  const given = Object.entries(rest).filter(
+    ([, value]) => value !== undefined && value !== null && value !== "",
   );
+  const query = new URLSearchParams(given);
   for (const [name, values] of Object.entries(filters))
     for (const value of values) query.append(`filter.${name}`, value);
   const text = query.toString();
@@ -43,7 +48,11 @@ export function filtersOf(query) {
   return filters;
 }
 
-export const asParameters = (filters) =>
+// Of a budget or an incident, which give one value for a dimension.
+export const scopeFilters = (scope) =>
+  Object.fromEntries(Object.entries(scope).map(([name, value]) => [name, [value]]));
+
+export const filterParameters = (filters) =>
   Object.fromEntries(Object.entries(filters).map(([name, values]) => [`filter.${name}`, values]));
 
 // [from, to) in ms of an address's range, as of now.
@@ -51,20 +60,14 @@ export function spanOf(query, tz, now = Date.now()) {
   if (query.get("from") && query.get("to"))
     return [Date.parse(query.get("from")), Date.parse(query.get("to"))];
   const end = wholeMinute(now) + 60_000;
-  const days = { "24h": 1, "7d": 7, "30d": 30 }[query.get("range")];
-  if (query.get("range") === "1h") return [end - 3_600_000, end];
-  return [
-    days
-      ? days === 1
-        ? end - 86_400_000
-        : daysBefore(now, days - 1, tz, true)
-      : daysBefore(now, 0, tz, true),
-    end,
-  ];
+  if (query.get("range") === "1h") return [end - HOUR_MS, end];
+  const days = DAYS[query.get("range")];
+  if (days === 1) return [end - DAY_MS, end];
+  return [daysBefore(now, days ? days - 1 : 0, tz, true), end];
 }
 
 // What is wrong with the range of an address that somebody wrote; "" = nothing.
-export function wrongRange(query) {
+export function rangeProblem(query) {
   if (!query.get("from") && !query.get("to")) return "";
   const wrong = ["from", "to"].find((name) => Number.isNaN(Date.parse(query.get(name) ?? "")));
   if (wrong) return `${wrong} must be an instant, as 2026-11-25T10:00:00Z`;

@@ -1,20 +1,28 @@
 // Which page is shown, and the beat at which it asks again.
 
-import { Refused, call, enter, get, session } from "./api.js";
-import { el, say } from "./dom.js";
-import { inFlight, timeOf } from "./format.js";
-import { catalogPage, changesPage, modelPage } from "./catalog.js";
-import { eventsPage, receiptPage, unbookedPage } from "./events.js";
-import { inboxPage, proposalPage } from "./inbox.js";
-import { link, wrongRange } from "./links.js";
+import { call, describeTrouble, get, isTrouble, session, updateSession } from "./api.js";
+import { catalogPage } from "./catalog.js";
+import { changesPage } from "./changes.js";
+import { el, setText } from "./dom.js";
+import { eventsPage } from "./events.js";
+import { completeness, inFlight } from "./format.js";
+import { inboxPage } from "./inbox.js";
+import { link, rangeProblem } from "./links.js";
 import { logInPage } from "./login.js";
+import { modelPage } from "./model.js";
 import { overviewPage } from "./overview.js";
+import { proposalPage } from "./proposal.js";
+import { receiptPage } from "./receipt.js";
+import { turns } from "./refresh.js";
+import { unbookedPage } from "./unbooked.js";
 
 const BEAT_MS = 1500;
 const LOAD_SHARE = 4; // asking may take up a fifth of the time: a slow database is not asked more often
 const RETRY_MS = 3000;
 
-const main = document.getElementById("main");
+// What a page is: `element`, shown as it is made; `refresh()`, asked at each beat, which resolves to an
+// answer that says how far it is complete, or to null; `timeless`: no such line stands above it;
+// `accept(query)`: true where it goes on in place under other parameters.
 const pages = {
   "": overviewPage,
   events: eventsPage,
@@ -27,131 +35,126 @@ const pages = {
   proposal: proposalPage,
 };
 const RANGED = ["", "events"]; // the pages of a range
+
+const main = document.getElementById("main");
+const progressLine = document.getElementById("live");
+const troubleLine = document.getElementById("trouble");
+const logOutButton = document.getElementById("log-out");
+const begin = turns();
 let page = null;
-let turn = 0;
 let timer = 0;
 
-function place() {
+function readAddress() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
-  return { path, query: new URLSearchParams(query) };
+  return { path: Object.hasOwn(pages, path) ? path : "", query: new URLSearchParams(query) };
 }
 
-async function show() {
-  const mine = ++turn;
+async function showPage() {
+  const overtaken = begin();
   clearTimeout(timer);
-  const { path, query } = place();
-  const known = Object.hasOwn(pages, path) ? path : "";
-  const make = RANGED.includes(known) && wrongRange(query) ? wrongRangePage : pages[known];
-  if (page?.make === make && page.accept?.(query)) {
-    // the same page with other parameters: it changes in place
-  } else {
+  const { path, query } = readAddress();
+  const make = RANGED.includes(path) && rangeProblem(query) ? rangeProblemPage : pages[path];
+  if (page?.make !== make || !page.accept?.(query)) {
     page = Object.assign(make(query), { make });
     main.replaceChildren(page.element);
-    document.getElementById("live").hidden = Boolean(page.timeless); // a receipt, or a price, is not of the stream
+    progressLine.hidden = Boolean(page.timeless); // a receipt, or a price, is not of the stream
     main.focus({ preventScroll: true });
     scrollTo(0, 0);
   }
-  await beat(mine);
+  await beat(overtaken);
 }
 
-function wrongRangePage(query) {
+function rangeProblemPage(query) {
   const element = el(
     "section",
     { className: "card", role: "alert" },
-    el("p", {}, `This address has no range to show: ${wrongRange(query)}.`),
-    el("p", {}, el("a", { href: link("", { range: "today" }) }, "Show today")),
+    el("p", `This address has no range to show: ${rangeProblem(query)}.`),
+    el("p", el("a", { href: link("", { range: "today" }) }, "Show today")),
   );
   return { element, refresh: async () => null, timeless: true };
 }
 
-async function beat(mine) {
+async function beat(overtaken) {
   const began = performance.now();
   let wait = RETRY_MS;
   try {
     const answer = await page.refresh();
-    trouble("");
+    showTrouble("");
     wait = Math.max(BEAT_MS, LOAD_SHARE * (performance.now() - began));
-    if (answer) live(answer);
+    if (answer && !overtaken() && !page.timeless) showProgress(answer);
   } catch (error) {
-    if (mine !== turn) return;
-    if (!(error instanceof Refused || error instanceof TypeError)) throw error;
-    if (error.status === 401) return logIn();
-    const when =
-      error.status >= 500 || error.status === undefined ? " What you see is from before; trying again." : "";
-    trouble(`${error.status ? "" : "The server cannot be reached: "}${error.message}.${when}`);
+    if (overtaken()) return;
+    if (!isTrouble(error)) throw error;
+    if (error.status === 401) return showLogIn();
+    showTrouble(describeTrouble(error, error.status >= 500 || error.status === undefined));
   }
-  if (mine === turn) timer = setTimeout(() => (document.hidden ? pause(mine) : beat(mine)), wait);
+  if (overtaken()) return;
+  timer = setTimeout(() => (document.hidden ? beatOnceVisible(overtaken) : beat(overtaken)), wait);
 }
 
-function pause(mine) {
-  document.addEventListener("visibilitychange", () => mine === turn && beat(mine), { once: true });
+function beatOnceVisible(overtaken) {
+  document.addEventListener("visibilitychange", () => overtaken() || beat(overtaken), { once: true });
 }
 
-function trouble(text) {
-  const line = document.getElementById("trouble");
-  line.hidden = !text;
-  say(line, text);
+function showTrouble(text) {
+  troubleLine.hidden = !text;
+  setText(troubleLine, text);
   document.body.classList.toggle("stale", Boolean(text));
 }
 
-function live(answer) {
+function showProgress(answer) {
   const { complete_through: through } = answer;
-  const line = document.getElementById("live");
-  line.classList.toggle("behind", !through || answer.in_flight !== 0);
+  progressLine.classList.toggle("behind", !through || answer.in_flight !== 0);
   const flying = answer.in_flight === 0 ? "" : ` · in flight ${inFlight(answer)}`;
-  say(
-    line,
-    through
-      ? `complete through ${timeOf(through, session.tz)} ${session.tz}${flying}`
-      : `catching up${flying}`,
-  );
+  const text = through ? `${completeness(through, session.tz)} ${session.tz}` : "catching up";
+  setText(progressLine, text + flying);
 }
 
-function logIn() {
-  turn += 1;
+function showLogIn() {
+  begin();
   clearTimeout(timer);
   page = null;
-  frame(false);
-  trouble("");
+  showFrame(false);
+  showTrouble("");
   main.replaceChildren(logInPage(start));
   main.querySelector("input").focus();
 }
 
-function frame(inside) {
-  document.getElementById("log-out").hidden = !inside;
-  document.getElementById("live").hidden = !inside;
-  document.getElementById("places").hidden = !inside;
+function showFrame(loggedIn) {
+  for (const each of [logOutButton, progressLine, document.getElementById("places")]) each.hidden = !loggedIn;
+  document.getElementById("tenant").replaceChildren((loggedIn && tenantChoice()) || "");
+}
+
+function tenantChoice() {
+  if (!session.operator) return session.tenants[0]?.name;
   const names = session.tenants.map(({ tenant, name }) =>
     el("option", { value: tenant, selected: tenant === session.tenant }, name),
   );
-  const chooser = session.operator
-    ? el("select", { "aria-label": "Tenant", on: { change: choose } }, names)
-    : session.tenants[0]?.name;
-  document.getElementById("tenant").replaceChildren(inside && chooser ? chooser : "");
+  return el("select", { "aria-label": "Tenant", on: { change: chooseTenant } }, names);
 }
 
-function choose({ target }) {
-  enter({ tenant: target.value });
+function chooseTenant({ target }) {
+  updateSession({ tenant: target.value });
   page = null;
-  if (location.hash === "" || location.hash === "#/") show();
+  if (location.hash === "" || location.hash === "#/") showPage();
   else location.hash = "#/"; // another tenant's filters mean nothing here
 }
 
 function start(answer) {
-  enter(answer);
-  frame(true);
-  show();
+  updateSession(answer);
+  showFrame(true);
+  showPage();
 }
 
-document.getElementById("log-out").addEventListener("click", async () => {
+logOutButton.addEventListener("click", async () => {
   await call("DELETE", "/v1/session");
-  logIn();
+  showLogIn();
 });
-addEventListener("hashchange", () => document.getElementById("log-out").hidden || show());
+addEventListener("hashchange", () => logOutButton.hidden || showPage());
 
 try {
   start(await get("/v1/session"));
 } catch (error) {
-  logIn();
-  if (error.status !== 401) trouble(`${error.message}. Reload the page to try again.`);
+  showLogIn();
+  if (error.status !== 401) showTrouble(`${error.message}. Reload the page to try again.`);
 }

@@ -1,0 +1,49 @@
+// That nothing is lost: everything accepted is booked, or why it is not.
+
+import { get, session } from "./api.js";
+import { el } from "./dom.js";
+import { completeness, count, inFlight } from "./format.js";
+import { link } from "./links.js";
+import { badge } from "./pieces.js";
+import { cardRefresher } from "./refresh.js";
+
+const UNBOOKED = ["duplicate", "conflict", "rejected"];
+
+export function accountingCard() {
+  const line = el("p", { className: "account" });
+  const accounting = el("section", { "aria-label": "Accounting" }, line);
+  const show = (answer) => line.replaceChildren(...equation(answer.total), ...verdict(answer));
+  const ask = () => get("/v1/accounting");
+  return { card: accounting, refresh: cardRefresher([accounting], { ask, show }) };
+}
+
+// accepted = booked + each outcome that is none + what is on its way
+function equation(total) {
+  const outcomes = UNBOOKED.map((name) => figure(total, name, link("unbooked", { outcome: name })));
+  return [
+    el("b", `accepted ${describeAccepted(total)}`),
+    " = ",
+    figure(total, "booked", link("events")),
+    ...outcomes.flatMap((outcome) => [" + ", outcome]),
+    total.holes ? ` + holes ${count(total.holes)}` : "",
+    ` + in flight ${inFlight(total)}`,
+  ];
+}
+
+const figure = (total, name, href) => el("a", { href }, `${name} ${count(total[name])}`);
+
+function describeAccepted(total) {
+  const { booked, duplicate, conflict, rejected, holes, in_flight: flying } = total;
+  const accepted = count(booked + duplicate + conflict + rejected + holes + flying);
+  return flying === null ? `${accepted} or more` : accepted;
+}
+
+function verdict({ balanced, complete_through: through }) {
+  const mark = balanced ? badge("balanced", "") : badge("does not balance", "open");
+  mark.classList.toggle("good", balanced);
+  const upTo = completeness(through, session.tz) + (through ? ` ${session.tz}` : "");
+  return [
+    mark,
+    el("span", { className: "fine" }, ` events of this tenant · in flight: of all tenants · ${upTo}`),
+  ];
+}

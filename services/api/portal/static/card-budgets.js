@@ -1,0 +1,101 @@
+// Budgets: what is spent of each, how much of its period is over, and the tightest one.
+
+import { get } from "./api.js";
+import { card, tile } from "./cards.js";
+import { el, part, setText, updateChildren } from "./dom.js";
+import { completeness, dayOf, iso, money, parseDecimal, percent, ratio, widthOf } from "./format.js";
+import { link, scopeFilters } from "./links.js";
+import { cardRefresher } from "./refresh.js";
+
+const AHEAD = 1.2; // spent this much faster than the period goes by, a budget is shown in another colour
+
+export function budgetCards() {
+  const tightest = tile("Tightest budget", "tight");
+  const rows = el("ul", { className: "rows" });
+  const budgets = card("Budgets", "budgets", rows);
+
+  function show({ budgets: list, tz, complete_through: through }) {
+    updateChildren(
+      rows,
+      list,
+      ({ id }) => id,
+      makeBudget,
+      (item, budget) => showBudget(item, budget, tz),
+    );
+    const currencies = [...new Set(list.map(({ currency }) => currency))].join(", ");
+    const words = list.length ? `${currencies} · ${tz} · ${completeness(through, tz)}` : NONE;
+    setText(part(budgets, "fine"), words);
+    showTightest(tightest, list, tz);
+  }
+
+  const ask = () => get("/v1/budgets");
+  return { tile: tightest, card: budgets, refresh: cardRefresher([budgets, tightest], { ask, show }) };
+}
+
+const NONE = "None yet: POST /v1/budgets sets one.";
+
+const makeBudget = () =>
+  el(
+    "li",
+    el(
+      "a",
+      { className: "budget" },
+      el("span", { className: "name", "data-part": "name" }),
+      el("b", { "data-part": "percent" }),
+      el(
+        "span",
+        { className: "meter" },
+        el("i", { "data-part": "fill" }),
+        el("i", { className: "clock", "data-part": "clock" }),
+      ),
+      el("small", { "data-part": "words" }),
+    ),
+  );
+
+function showBudget(item, budget, tz) {
+  const [start, end] = [new Date(budget.period_start), new Date(budget.period_end)];
+  const gone = (Date.now() - start) / (end - start);
+  const share = shareOf(budget);
+  const over = `${percent(gone, 0)} of the ${budget.period}`;
+  item.firstChild.href = spendLink(budget);
+  item.firstChild.dataset.state = stateOf(budget, share, gone);
+  setText(part(item, "name"), budget.name);
+  setText(part(item, "percent"), percent(share, share < 0.1 ? 1 : 0));
+  part(item, "fill").style.width = widthOf(share);
+  part(item, "clock").style.left = widthOf(gone);
+  part(item, "clock").title = `${over} is over`;
+  const words = [spentOf(budget), describeRest(budget), `${over} over, until ${dayOf(end - 1, tz)}`];
+  setText(part(item, "words"), words.join(" · "));
+}
+
+function showTightest(tightest, list, tz) {
+  const [budget] = [...list].sort((a, b) => Number(b.percent) - Number(a.percent));
+  setText(part(tightest, "figure"), budget ? percent(shareOf(budget), 0) : "—");
+  setText(part(tightest, "note"), budget ? budget.name : "no budgets");
+  setText(part(tightest, "fine"), budget ? `${spentOf(budget)} ${budget.currency} · ${tz}` : "");
+  tightest.href = budget ? spendLink(budget) : "#/";
+  tightest.dataset.state = budget ? stateOf(budget, shareOf(budget), 1) : "";
+}
+
+const shareOf = ({ spent, amount }) => ratio(parseDecimal(spent), parseDecimal(amount));
+
+const spentOf = ({ spent, amount, currency }) => `${money(spent, currency)} of ${money(amount, currency)}`;
+
+function describeRest({ remaining, currency }) {
+  const left = parseDecimal(remaining);
+  return left < 0n ? `${money(-left, currency)} over` : `${money(left, currency)} left`;
+}
+
+const spendLink = ({ period_start: start, period_end: end, filter }) =>
+  link("", {
+    from: iso(start),
+    to: iso(end),
+    by: "team",
+    filters: scopeFilters(filter),
+  });
+
+function stateOf(budget, share, gone) {
+  if (share >= 1) return "over";
+  const first = Math.min(...budget.thresholds_percent.map(Number)) / 100;
+  return share >= first || (share > 0.5 && share > gone * AHEAD) ? "warn" : "";
+}

@@ -1,0 +1,124 @@
+// Incidents: what is wrong, in figures and words, and whether somebody has taken it on.
+
+import { call, get, mayChange, session } from "./api.js";
+import { card, tile } from "./cards.js";
+import { el, part, setText, updateChildren } from "./dom.js";
+import { ago, count, iso, momentOf, wholeMinute } from "./format.js";
+import { dimensionLabel, link, scopeFilters, valueLabel } from "./links.js";
+import { logInToChange, pressOnce } from "./pieces.js";
+import { cardRefresher } from "./refresh.js";
+
+const ASKED = 20;
+const SHOWN = 6;
+const FIGURES = 4;
+const NONE = "None. Nothing is over its budget or beyond what it usually spends.";
+
+const ask = () => get("/v1/incidents", { limit: ASKED });
+
+export function incidentCards() {
+  const alarm = tile("Incidents", "alarm");
+  const rows = el("ul", { className: "rows" });
+  const incidents = card("Incidents", "incidents", rows);
+
+  function show({ incidents: list }) {
+    const live = list.filter(({ state }) => state !== "resolved");
+    const shown = [...live, ...list.filter(({ state }) => state === "resolved")].slice(0, SHOWN);
+    const acknowledgeThenShow = async (id) => {
+      await call("POST", `/v1/incidents/${id}/acknowledge`, {});
+      show(await ask());
+    };
+    updateChildren(
+      rows,
+      shown,
+      ({ id }) => id,
+      makeIncident,
+      (item, incident) => showIncident(item, incident, acknowledgeThenShow),
+    );
+    const needsKey = live.some(({ state }) => state === "open") && !mayChange();
+    const key = needsKey ? `${logInToChange("To acknowledge")} ` : "";
+    setText(part(incidents, "fine"), shown.length ? key + session.tz : NONE);
+    showCount(alarm, live);
+  }
+
+  return { tile: alarm, card: incidents, refresh: cardRefresher([incidents, alarm], { ask, show }) };
+}
+
+const makeIncident = () =>
+  el(
+    "li",
+    el(
+      "div",
+      { className: "incident" },
+      el("span", { className: "badge", "data-part": "state" }),
+      el("a", { className: "name", "data-part": "name" }),
+      el("dl", { className: "figures", "data-part": "figures" }),
+      el(
+        "details",
+        el("summary", "What happened, and what to do"),
+        el("p", { "data-part": "summary" }),
+        el("p", { "data-part": "action" }),
+      ),
+      el("small", { "data-part": "words" }),
+      el("span", { "data-part": "act" }),
+    ),
+  );
+
+function showIncident(item, incident, acknowledge) {
+  item.firstChild.dataset.state = incident.state;
+  setText(part(item, "state"), incident.state);
+  setText(part(item, "name"), incident.title || incident.rule_name);
+  part(item, "name").href = spendLink(incident);
+  setText(part(item, "summary"), incident.summary);
+  setText(part(item, "action"), incident.suggested_action);
+  part(item, "figures").replaceChildren(...figuresOf(incident));
+  setText(part(item, "words"), describe(incident));
+  const act = part(item, "act");
+  const mayAcknowledge = incident.state === "open" && mayChange();
+  if (mayAcknowledge !== Boolean(act.firstChild))
+    act.replaceChildren(...(mayAcknowledge ? [acknowledgeButton(() => acknowledge(incident.id))] : []));
+}
+
+const figuresOf = ({ figures }) =>
+  figures
+    .slice(0, FIGURES)
+    .flatMap(({ label, amount, unit, text }) => [
+      el("dt", label),
+      el("dd", { title: `${amount} ${unit}` }, text),
+    ]);
+
+function describe(incident) {
+  const taken = incident.acknowledged_by ? [`acknowledged by ${incident.acknowledged_by}`] : [];
+  const opened = `opened ${momentOf(incident.opened_at, session.tz)} (${ago(incident.opened_at)})`;
+  return [...scopeOf(incident), incident.rule_name, incident.kind, opened, ...taken].join(" · ");
+}
+
+const scopeOf = ({ scope, key_names: names }) =>
+  Object.entries(scope).map(([name, value]) => {
+    const label = valueLabel(names[value] ? `${names[value]} (${value})` : value);
+    return `${dimensionLabel(name)} ${label}`;
+  });
+
+const spendLink = ({ began_at: began, resolved_at: resolved, scope }) =>
+  link("", {
+    from: iso(wholeMinute(new Date(began))),
+    to: iso(wholeMinute(new Date(resolved ?? Date.now())) + 60_000),
+    by: "sku",
+    filters: scopeFilters(scope),
+  });
+
+function acknowledgeButton(acknowledge) {
+  const refused = (error) => button.after(el("span", { className: "bad" }, ` ${error.message}`));
+  const click = () => pressOnce([button], acknowledge, refused);
+  const button = el("button", { on: { click } }, "Acknowledge");
+  return button;
+}
+
+function showCount(alarm, live) {
+  const open = live.filter(({ state }) => state === "open").length;
+  const rest = live.length ? `${live.length} acknowledged` : "all quiet";
+  setText(part(alarm, "figure"), count(open));
+  setText(part(alarm, "note"), open ? "open, nobody has acknowledged" : rest);
+  setText(part(alarm, "fine"), live[0] ? live[0].title : "");
+  alarm.dataset.state = open ? "over" : "";
+  alarm.href = live[0] ? spendLink(live[0]) : "#/";
+}

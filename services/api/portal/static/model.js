@@ -1,0 +1,103 @@
+// A model: its prices now, and all that was recorded of it.
+
+import { get } from "./api.js";
+import { el } from "./dom.js";
+import { lookup } from "./lookup.js";
+import { priceHistory } from "./model-chart.js";
+import { badge, overviewLink, table, trail, zonedMoment } from "./pieces.js";
+import { byUnit, scopeWords } from "./price-words.js";
+import { catalogLink, describePrice, modelLink, tenantOf, whoseChoice } from "./prices.js";
+import { RARE_BEATS } from "./refresh.js";
+
+export function modelPage(query) {
+  const [provider, sku] = [query.get("provider") ?? "", query.get("sku") ?? ""];
+  const history = priceHistory();
+  const content = lookup({
+    ask: () => get("/v1/catalog/model", { provider, sku }, tenantOf(query)),
+    draw: (model) => [
+      ...describeNames(model, query),
+      ...history.show(model.history),
+      el("h2", "In force now"),
+      model.prices.length ? pricesTable(model.prices) : el("p", { className: "soft" }, UNPRICED),
+      el("h2", "Everything that was recorded, newest first"),
+      historyTable([...model.history].reverse()),
+    ],
+    beats: RARE_BEATS,
+    drawn: history.draw,
+  });
+  const element = el(
+    "section",
+    { className: "card receipt catalog" },
+    trail(overviewLink(), catalogLink(query), "Model"),
+    el("div", { className: "controls" }, el("h1", `${provider}/${sku}`), whoseChoice("model", query)),
+    content.element,
+  );
+  return { element, refresh: content.refresh, timeless: true };
+}
+
+const UNPRICED = "Nothing: its usage is provisional or unpriced.";
+
+const describeNames = ({ naming, provider, sku, retired, aliases }, query) => [
+  ...naming.map((text) => el("p", { className: "soft" }, text)),
+  ...(naming.length ? [el("p", "This is ", modelLink(provider, sku, query), ".")] : []),
+  ...(retired ? [el("p", badge("retired"))] : []),
+  ...(aliases.length
+    ? [el("details", { className: "fine" }, el("summary", "Other names"), aliases.join(" · "))]
+    : []),
+];
+
+const COLUMNS = [
+  ["Unit", ""],
+  ["When", ""],
+  ["Price", "figure"],
+];
+
+function pricesTable(prices) {
+  const sorted = [...prices].sort((a, b) => byUnit(a, b) || a.conditions.length - b.conditions.length);
+  const rows = sorted.map(({ entry, conditions }) =>
+    el(
+      "tr",
+      el("th", { scope: "row" }, entry.unit),
+      el(
+        "td",
+        [conditions || "always", ...scopeWords(entry)].join("; "),
+        el("small", { className: "line wide" }, origin(entry)),
+      ),
+      el("td", { className: "figure" }, describePrice(entry)),
+    ),
+  );
+  return table(COLUMNS, el("tbody", rows), { className: "lines" });
+}
+
+// An address is a link only where it is one: sources are written by people.
+function origin({ id, source }) {
+  const written = /^https?:\/\//.test(source)
+    ? el("a", { href: source, rel: "noreferrer", target: "_blank" }, source)
+    : source;
+  return [`entry ${id}, from `, written];
+}
+
+const historyTable = (records) => el("table", el("tbody", records.map(historyRow)));
+
+function historyRow(record) {
+  const { entry, says, withdrawn_version: withdrawn } = record;
+  return el(
+    "tr",
+    { className: withdrawn ? "gone" : "" },
+    el(
+      "td",
+      says || `${entry.type.split(".").at(-2)}: its names`,
+      el("small", { className: "line" }, origin(entry)),
+      el("small", { className: "line" }, describeStating(record)),
+      withdrawn ? el("small", { className: "line bad" }, describeWithdrawal(record)) : null,
+    ),
+  );
+}
+
+const describeStating = ({ recorded_at: at, version, recorded_by: by, entry: { note } }) =>
+  `stated ${zonedMoment(at)} in publication ${version} by ${by}${note ? `: ${note}` : ""}`;
+
+function describeWithdrawal(record) {
+  const { withdrawn_at: at, withdrawn_version: version, withdrawn_by: by, withdrawn_why: why } = record;
+  return `withdrawn ${zonedMoment(at)} in publication ${version} by ${by}${why ? `: ${why}` : ""}`;
+}
