@@ -43,22 +43,26 @@ async def give_password(controller: KafkaAccess, user: str, password: str) -> No
             raise for_code(code)(f"Kafka did not take the password of {user}: {message}")
 
 
+_TEXT, _TAGS = CompactString("utf-8"), ("tags", TaggedFields)
+
+
 class _AlterResponse(Response):
     API_KEY = 51
     API_VERSION = 0
     SCHEMA = Schema(
         ("throttle_time_ms", Int32),
-        (
-            "results",
-            CompactArray(
-                ("user", CompactString("utf-8")),
-                ("error_code", Int16),
-                ("error_message", CompactString("utf-8")),
-                ("tags", TaggedFields),
-            ),
-        ),
-        ("tags", TaggedFields),
+        ("results", CompactArray(("user", _TEXT), ("error_code", Int16), ("error_message", _TEXT), _TAGS)),
+        _TAGS,
     )
+
+
+_PASSWORD = (
+    ("name", _TEXT),
+    ("mechanism", Int8),
+    ("iterations", Int32),
+    ("salt", CompactBytes),
+    ("salted_password", CompactBytes),
+)
 
 
 class _AlterStruct(RequestStruct):
@@ -67,22 +71,9 @@ class _AlterStruct(RequestStruct):
     RESPONSE_TYPE = _AlterResponse
     FLEXIBLE_VERSION = True
     SCHEMA = Schema(
-        (
-            "deletions",
-            CompactArray(("name", CompactString("utf-8")), ("mechanism", Int8), ("tags", TaggedFields)),
-        ),
-        (
-            "upsertions",
-            CompactArray(
-                ("name", CompactString("utf-8")),
-                ("mechanism", Int8),
-                ("iterations", Int32),
-                ("salt", CompactBytes),
-                ("salted_password", CompactBytes),
-                ("tags", TaggedFields),
-            ),
-        ),
-        ("tags", TaggedFields),
+        ("deletions", CompactArray(("name", _TEXT), ("mechanism", Int8), _TAGS)),
+        ("upsertions", CompactArray(*_PASSWORD, _TAGS)),
+        _TAGS,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 from uuid import UUID
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -48,49 +49,42 @@ class _TopicId(AbstractType[str]):
         return data.read(16).hex()
 
 
+def _array_of(**types: Any) -> CompactArray:
+    """Structures with these fields, in this order."""
+    return CompactArray(*types.items(), _TAGS)
+
+
+_TEXT, _NUMBERS, _TAGS = CompactString("utf-8"), CompactArray(Int32), ("tags", TaggedFields)
+_PARTITIONS = _array_of(
+    error_code=Int16,
+    partition=Int32,
+    leader=Int32,
+    leader_epoch=Int32,
+    replicas=_NUMBERS,
+    isr=_NUMBERS,
+    offline=_NUMBERS,
+)
+_TOPICS = _array_of(
+    error_code=Int16,
+    name=_TEXT,
+    topic_id=_TopicId,
+    is_internal=Boolean,
+    partitions=_PARTITIONS,
+    authorized_operations=Int32,
+)
+
+
 class _MetadataResponse(Response):
     API_KEY = 3
     API_VERSION = 10
     SCHEMA = Schema(
         ("throttle_time_ms", Int32),
-        (
-            "brokers",
-            CompactArray(
-                ("node_id", Int32),
-                ("host", CompactString("utf-8")),
-                ("port", Int32),
-                ("rack", CompactString("utf-8")),
-                ("tags", TaggedFields),
-            ),
-        ),
-        ("cluster_id", CompactString("utf-8")),
+        ("brokers", _array_of(node_id=Int32, host=_TEXT, port=Int32, rack=_TEXT)),
+        ("cluster_id", _TEXT),
         ("controller_id", Int32),
-        (
-            "topics",
-            CompactArray(
-                ("error_code", Int16),
-                ("name", CompactString("utf-8")),
-                ("topic_id", _TopicId),
-                ("is_internal", Boolean),
-                (
-                    "partitions",
-                    CompactArray(
-                        ("error_code", Int16),
-                        ("partition", Int32),
-                        ("leader", Int32),
-                        ("leader_epoch", Int32),
-                        ("replicas", CompactArray(Int32)),
-                        ("isr", CompactArray(Int32)),
-                        ("offline", CompactArray(Int32)),
-                        ("tags", TaggedFields),
-                    ),
-                ),
-                ("authorized_operations", Int32),
-                ("tags", TaggedFields),
-            ),
-        ),
+        ("topics", _TOPICS),
         ("authorized_operations", Int32),
-        ("tags", TaggedFields),
+        _TAGS,
     )
 
 
@@ -100,14 +94,11 @@ class _MetadataStruct(RequestStruct):
     RESPONSE_TYPE = _MetadataResponse
     FLEXIBLE_VERSION = True
     SCHEMA = Schema(
-        (
-            "topics",
-            CompactArray(("topic_id", _TopicId), ("name", CompactString("utf-8")), ("tags", TaggedFields)),
-        ),
+        ("topics", _array_of(topic_id=_TopicId, name=_TEXT)),
         ("allow_auto_topic_creation", Boolean),
         ("include_cluster_authorized_operations", Boolean),
         ("include_topic_authorized_operations", Boolean),
-        ("tags", TaggedFields),
+        _TAGS,
     )
 
 
