@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfoNotFoundError
 
@@ -67,11 +67,6 @@ def agreements(stated: Iterable[TenantTerms], priced: Collection[str] = ()) -> d
     }
 
 
-def agreement_of(tenant: str, agreed: Mapping[str, Agreement]) -> Agreement:
-    """What is agreed with a tenant; of one that nothing mentions, what is with anybody."""
-    return agreed.get(tenant, _ANYBODY)
-
-
 def _begins(terms: TenantTerms) -> datetime:
     return terms.effective_from or SINCE_EVER
 
@@ -83,4 +78,5 @@ def _dated(terms: TenantTerms) -> tuple[datetime | None, Terms]:
         raise CatalogError(f"entry {terms.id}: terms of {terms.tenant}: {error}") from None
 
 
-_ANYBODY = Agreement("", ())
+ANYBODY = Agreement("", ())
+"""What is agreed with a tenant that nothing mentions."""

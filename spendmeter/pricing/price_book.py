@@ -24,7 +24,7 @@ from spendmeter.contracts.catalog import (
 )
 from spendmeter.contracts.events import UsageData
 from spendmeter.pricing import checks
-from spendmeter.pricing.agreements import Agreement, agreement_of, agreements
+from spendmeter.pricing.agreements import ANYBODY, Agreement, agreements
 from spendmeter.pricing.conditions import CatalogError, Served, served
 from spendmeter.pricing.directory import Directory, Meaning
 from spendmeter.pricing.plan import Plan
@@ -63,7 +63,7 @@ class PriceBook:
 
     def agreement(self, tenant: str) -> Agreement:
         """What is agreed with a tenant, through time."""
-        return agreement_of(tenant, self._agreements)
+        return self._agreements.get(tenant, ANYBODY)
 
     def fx(self, base: str, quote: str, time: datetime) -> FxRate | None:
         """The rate of that instant; None = there was none yet."""

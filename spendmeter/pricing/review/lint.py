@@ -19,7 +19,7 @@ from spendmeter.contracts.catalog import (
 from spendmeter.contracts.entry_ids import ENTRY_ID
 from spendmeter.contracts.terms import NO_TERMS, SINCE_EVER
 from spendmeter.pricing import checks
-from spendmeter.pricing.agreements import agreement_of, agreements
+from spendmeter.pricing.agreements import ANYBODY, agreements
 from spendmeter.pricing.conditions import CatalogError, Specificity, specificity
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.price_lists import Sku
@@ -171,10 +171,9 @@ def _terms(before: Sequence[CatalogEntry], after: Sequence[CatalogEntry]) -> Ite
     for the first time, and from the beginning, takes nothing away."""
     was, will = (checks.of(checks.by_kind(side), TenantTerms) for side in (before, after))
     begins = {(each.tenant, each.effective_from) for each in (*was, *will)}
-    agreed_before, agreed_after = agreements(was), agreements(will)
+    sides = agreements(was), agreements(will)
     for tenant, since in sorted(begins, key=lambda each: (each[0], each[1] or SINCE_EVER)):
-        old, _ = agreement_of(tenant, agreed_before).at(since or SINCE_EVER)
-        new, _ = agreement_of(tenant, agreed_after).at(since or SINCE_EVER)
+        old, new = (agreed.get(tenant, ANYBODY).at(since or SINCE_EVER)[0] for agreed in sides)
         if old is NO_TERMS and since is None:
             continue
         changed = [
