@@ -9,6 +9,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -69,26 +70,22 @@ class Allowance:
         self._left_s -= seconds
 
 
+@dataclass(eq=False)
 class CounterReader:
     """One tenant's `counters`, true as of the last `look`. Methods raise CONNECTION_ERRORS; what was read by
     then stays right."""
 
-    def __init__(
-        self,
-        pool: asyncpg.Pool[asyncpg.Record],
-        tenant: str,
-        calendar: Timeline,
-        turn: Turn,
-    ) -> None:
-        self._pool = pool
-        self._tenant = tenant
-        self._calendar = calendar
+    pool: asyncpg.Pool[asyncpg.Record]
+    tenant: str
+    calendar: Timeline
+    turn: Turn
+
+    def __post_init__(self) -> None:
+        self.counters = Counters()
         self._allowance = Allowance()
-        self._turn = turn
         self._named: set[datetime] = set()
         self._series: dict[bytes, Series] = {}
         self._span = SPAN_FIRST
-        self.counters = Counters()
 
     def changed(self, minute: datetime) -> None:
         """A total says that this minute has changed."""
@@ -101,7 +98,7 @@ class CounterReader:
         if not wanted:
             return
         counters = self.counters
-        counters.lay_out(edges(min(wanted.values()), now, self._calendar))
+        counters.lay_out(edges(min(wanted.values()), now, self.calendar))
         counters.changed(named)
         await self._fill(wanted)
         await self._read_again(wanted)
@@ -130,7 +127,7 @@ class CounterReader:
             if len(self._series) > SERIES_KEPT_MAX:
                 self._series.clear()
                 missing = sorted(wanted)
-            for row in await self._pool.fetch(SQL["read_series"], self._tenant, missing):
+            for row in await self.pool.fetch(SQL["read_series"], self.tenant, missing):
                 self._series[row["series_id"]] = Series(**{name: row[name] for name in DIMENSIONS})
         return {series_id: self._series[series_id] for series_id in wanted}
 
@@ -203,11 +200,11 @@ class CounterReader:
         by_minute: bool = False,
         leaders: bool = True,
     ) -> dict[datetime, dict[CounterKey, CounterSum]]:
-        async with self._turn():
+        async with self.turn():
             began = time.monotonic()
             try:
-                rows = await self._pool.fetch(
-                    SQL["count"], self._tenant, starts, end, [each.currency for each in counted],
+                rows = await self.pool.fetch(
+                    SQL["count"], self.tenant, starts, end, [each.currency for each in counted],
                     [dict(each.scope) for each in counted], by_minute, leaders, LEADERS_MAX,
                 )  # fmt: skip
             except (TimeoutError, asyncpg.QueryCanceledError):

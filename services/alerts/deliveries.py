@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -35,18 +36,16 @@ TOPIC_RETRY_AFTER = timedelta(seconds=5)
 """The topic is ours: it is tried until the broker takes it."""
 
 
+@dataclass(eq=False)
 class Deliveries:
     """`run` delivers until cancelled."""
 
-    def __init__(
-        self, pool: asyncpg.Pool[asyncpg.Record], webhooks: WebhookSender, topic: TopicSender, meters: Meters
-    ) -> None:
-        self._pool = pool
-        self._webhooks = webhooks
-        self._topic = topic
-        self._meters = meters
-        self._busy: Counter[tuple[str, object]] = Counter()
-        """Attempts under way by (tenant, channel)."""
+    pool: asyncpg.Pool[asyncpg.Record]
+    webhooks: WebhookSender
+    topic: TopicSender
+    meters: Meters
+    busy: Counter[tuple[str, object]] = field(default_factory=Counter)
+    """Attempts under way by (tenant, channel)."""
 
     async def run(self) -> None:
         """Look for due deliveries twice a second; attempts run beside each other."""
@@ -54,22 +53,22 @@ class Deliveries:
 
             async def begin_attempts() -> None:
                 for row in await self._claim():
-                    self._busy[row["tenant"], row["channel_id"]] += 1
+                    self.busy[row["tenant"], row["channel_id"]] += 1
                     attempts.create_task(self._deliver(row))
 
             await keep_doing(begin_attempts, "deliveries wait", every_s=POLL_S, away=CONNECTION_ERRORS)
 
     async def _claim(self) -> list[asyncpg.Record]:
-        free = IN_FLIGHT_MAX - self._busy.total()
+        free = IN_FLIGHT_MAX - self.busy.total()
         if free <= 0:
             return []
-        self._busy = +self._busy  # those that are over are forgotten
+        self.busy = +self.busy  # those that are over are forgotten
         tenants: Counter[str] = Counter()
-        for (tenant, _), count in self._busy.items():
+        for (tenant, _), count in self.busy.items():
             tenants[tenant] += count
-        channels = [channel for _, channel in self._busy if channel != TOPIC]
+        channels = [channel for _, channel in self.busy if channel != TOPIC]
         busy = [tenant for tenant, count in tenants.items() if count >= PER_TENANT_MAX]
-        return await self._pool.fetch(
+        return await self.pool.fetch(
             SQL["claim"], free, PER_CHANNEL_MAX, channels, CLAIM, busy, PER_TENANT_MAX
         )
 
@@ -81,15 +80,15 @@ class Deliveries:
             # The claim runs out and the attempt is made again, with the same id.
             log().warning("a delivery's outcome is lost", delivery=str(row["id"]), error=type(error).__name__)
         finally:
-            self._busy[row["tenant"], row["channel_id"]] -= 1
+            self.busy[row["tenant"], row["channel_id"]] -= 1
 
     async def _attempt(self, row: asyncpg.Record) -> DeliveryOutcome:
         if row["channel_id"] == TOPIC:
-            return await self._topic.send(delivery=row["id"], incident=row["incident_id"], body=row["body"])
-        endpoint = await self._pool.fetchrow(SQL["endpoint"], row["tenant"], row["channel_id"])
+            return await self.topic.send(delivery=row["id"], incident=row["incident_id"], body=row["body"])
+        endpoint = await self.pool.fetchrow(SQL["endpoint"], row["tenant"], row["channel_id"])
         if endpoint is None:
             return DeliveryOutcome(final=True, error="the channel is disabled or deleted")
-        return await self._webhooks.send(
+        return await self.webhooks.send(
             Endpoint(**endpoint),
             delivery=row["id"],
             transition=row["transition"],
@@ -102,16 +101,16 @@ class Deliveries:
         delay = _delay(row)
         if answer.delivered:
             outcome = "delivered"
-            await self._pool.execute(SQL["delivered"], tenant, delivery)
+            await self.pool.execute(SQL["delivered"], tenant, delivery)
         elif answer.final or delay is None:
             outcome = "failed"
-            await self._pool.execute(SQL["fail"], tenant, delivery, answer.error)
+            await self.pool.execute(SQL["fail"], tenant, delivery, answer.error)
             if answer.gone:
-                await self._pool.execute(SQL["disable_channel"], tenant, row["channel_id"], answer.error)
+                await self.pool.execute(SQL["disable_channel"], tenant, row["channel_id"], answer.error)
         else:
             outcome = "postponed"
-            await self._pool.execute(SQL["postpone"], tenant, delivery, delay, attempt, answer.error)
-        self._meters.add("spendmeter.alerts.deliveries", outcome=outcome)
+            await self.pool.execute(SQL["postpone"], tenant, delivery, delay, attempt, answer.error)
+        self.meters.add("spendmeter.alerts.deliveries", outcome=outcome)
         if not answer.delivered:
             log().warning(
                 "not delivered",

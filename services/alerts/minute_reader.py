@@ -31,24 +31,24 @@ class _Read:
     at_s: float
 
 
+@dataclass(eq=False)
 class MinuteReader:
     """One tenant's `recent` and `learned`, true as of the last `look`, which raises CONNECTION_ERRORS."""
 
-    def __init__(
-        self, pool: asyncpg.Pool[asyncpg.Record], tenant: str, currency: str, turn: Turn, learner: Learner
-    ) -> None:
-        self._pool = pool
-        self._tenant = tenant
-        self.currency = currency
-        """What it reads; minutes in another one teach nothing of this one."""
-        self._turn = turn
-        self._learner = learner
+    pool: asyncpg.Pool[asyncpg.Record]
+    tenant: str
+    currency: str
+    """What it reads; minutes in another one teach nothing of this one."""
+    turn: Turn
+    learner: Learner
+
+    def __post_init__(self) -> None:
+        self.recent = Recent()
+        self.learned: Learned
         self._known: dict[datetime, _Read] = {}
         self._named: set[datetime] = set()
         self._at_once = 4
         self._learned_in: datetime | None = None
-        self.recent = Recent()
-        self.learned: Learned
 
     def changed(self, minute: datetime) -> None:
         """A total says that this minute has changed."""
@@ -79,10 +79,10 @@ class MinuteReader:
         )
 
     async def _learn(self, now: datetime, open_minute: datetime) -> None:
-        async with self._turn():
-            rows = await self._pool.fetch(
+        async with self.turn():
+            rows = await self.pool.fetch(
                 SQL["active_minutes"],
-                self._tenant,
+                self.tenant,
                 open_minute,
                 open_minute - HISTORY_AGE_MAX,
                 HISTORY_MINUTES + 2,
@@ -92,12 +92,12 @@ class MinuteReader:
         stale = [minute for minute, read in self._known.items() if read.at_s == float("-inf")]
         missing = set(active) - self._known.keys() | set(stale) | set(active[-UNSETTLED_MINUTES:])
         await self._read(sorted(missing))
-        async with self._turn():
-            first_seen = await self._pool.fetchval(SQL["first_seen"], self._tenant)
-            explained = await self._pool.fetch(
-                SQL["explained"], self._tenant, active[0] if active else open_minute
+        async with self.turn():
+            first_seen = await self.pool.fetchval(SQL["first_seen"], self.tenant)
+            explained = await self.pool.fetch(
+                SQL["explained"], self.tenant, active[0] if active else open_minute
             )
-        self.learned = await self._learner.learn(
+        self.learned = await self.learner.learn(
             History(
                 minutes=[(minute, self._known[minute].folded) for minute in active if minute in self._known],
                 explained=[Explained(**row) for row in explained],
@@ -112,11 +112,11 @@ class MinuteReader:
         left = list(minutes)
         while left:
             chunk, left = left[: self._at_once], left[self._at_once :]
-            async with self._turn():
+            async with self.turn():
                 began = time.monotonic()
                 try:
-                    rows = await self._pool.fetch(
-                        SQL["fold"], self._tenant, self.currency, chunk, COMBINATIONS_MAX, VALUES_MAX
+                    rows = await self.pool.fetch(
+                        SQL["fold"], self.tenant, self.currency, chunk, COMBINATIONS_MAX, VALUES_MAX
                     )
                 except (TimeoutError, asyncpg.QueryCanceledError):
                     self._at_once = 1

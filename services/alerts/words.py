@@ -137,10 +137,8 @@ def _goes_on(incident: Incident, zone: ZoneInfo) -> str:
         return (
             f"{_what(incident)} has spent {amount} of {expected} ({share}) {_since(incident, zone)}; {rate}."
         )
-    peak = _money(incident, incident.peak_per_hour) + " per hour"
-    usual = _money(incident, incident.expected_per_hour) + " per hour"
     return (
-        f"{_what(incident)} spends up to {peak}, {_times(incident)} ({usual}), {_since(incident, zone)}; "
+        f"{_what(incident)} spends up to {_rates(incident)}, {_since(incident, zone)}; "
         f"{amount} so far, {expected} expected."
     )
 
@@ -151,11 +149,9 @@ def _ended(incident: Incident, zone: ZoneInfo) -> str:
     if incident.kind == "budget":
         came = f"{_what(incident)} came to {amount} of {expected} {_since(incident, zone)}"
     else:
-        peak = _money(incident, incident.peak_per_hour) + " per hour"
-        usual = _money(incident, incident.expected_per_hour) + " per hour"
         came = (
-            f"{_what(incident)} spent up to {peak}, {_times(incident)} ({usual}), "
-            f"{_span(incident, zone)}: {amount} in all, {expected} expected"
+            f"{_what(incident)} spent up to {_rates(incident)}, {_span(incident, zone)}: "
+            f"{amount} in all, {expected} expected"
         )
     return f"Over: {incident.resolution}. {came}; the incident was open for {lasted}."
 
@@ -197,11 +193,16 @@ def _span(incident: Incident, zone: ZoneInfo) -> str:
     return f"{_since(incident, zone)} until {until:%H:%M}"
 
 
-def _times(incident: Incident) -> str:
+def _rates(incident: Incident) -> str:
+    """The highest rate of an anomaly, and how it compares with the usual one."""
+    peak, usual = (
+        f"{_money(incident, rate)} per hour" for rate in (incident.peak_per_hour, incident.expected_per_hour)
+    )
     if incident.expected_per_hour <= 0:
-        return "where nothing was expected"
+        return f"{peak}, where nothing was expected ({usual})"
     ratio = divided(incident.peak_per_hour, incident.expected_per_hour)
-    return f"{presented(ratio, 0 if ratio >= 10 else 1)} times what was expected"
+    times = presented(ratio, 0 if ratio >= 10 else 1)
+    return f"{peak}, {times} times what was expected ({usual})"
 
 
 def _about(amount: Decimal) -> str:

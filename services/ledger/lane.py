@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -39,32 +40,25 @@ STEP_AGE_S_MAX = 5.0
 _Value = tuple[int, bytes | None]
 
 
+@dataclass(kw_only=True, eq=False)
 class Lane:
     """Books one partition until it is stopped, meets a bug, or finds a loss: `stopped` then names it."""
 
-    def __init__(
-        self,
-        *,
-        rated: TopicPartition,
-        events: TopicPartition,
-        consumer: AIOKafkaConsumer,
-        pool: asyncpg.Pool[asyncpg.Record],
-        totals: Totals,
-        meters: Meters,
-    ) -> None:
-        self.partition = rated.partition
-        self.rated = rated
-        self.events = events
-        self.progress: BookPosition | None = None
-        self.ahead = False
-        """Whether records lately lay behind a hole: something is missing until rating sends it again."""
-        self.stopped = ""
-        """Why the line stands still: for good after a loss, else while the schema refuses a booking."""
+    rated: TopicPartition
+    events: TopicPartition
+    consumer: AIOKafkaConsumer
+    pool: asyncpg.Pool[asyncpg.Record]
+    totals: Totals
+    meters: Meters
+    progress: BookPosition | None = None
+    ahead: bool = False
+    """Whether records lately lay behind a hole: something is missing until rating sends it again."""
+    stopped: str = ""
+    """Why the line stands still: for good after a loss, else while the schema refuses a booking."""
+
+    def __post_init__(self) -> None:
+        self.partition = self.rated.partition
         self.worked = Heartbeat(f"partition {self.partition} was polled and booked", STEP_AGE_S_MAX)
-        self._consumer = consumer
-        self._pool = pool
-        self._totals = totals
-        self._meters = meters
         self._series: set[SeriesKey] = set()
         self._booking = asyncio.Lock()
         self._halted = False
@@ -119,20 +113,20 @@ class Lane:
             return True
         if not (passes(error) or isinstance(error, OffsetOutOfRangeError)):
             return False
-        self._meters.add("spendmeter.database.retries", service="ledger")
+        self.meters.add("spendmeter.database.retries", service="ledger")
         return True
 
     async def _open(self, facts: dict[str, TopicFacts]) -> None:
         """Find out where the book stands and go there. Raises LossFound when the log no longer fits it."""
         rated_id, events_id = facts[self.rated.topic].id, facts[self.events.topic].id
-        async with self._pool.acquire() as connection:
+        async with self.pool.acquire() as connection:
             progress = await read_progress(connection, self.partition)  # first: it waits for nobody's lock
             if progress is None:
                 await connection.execute(SQL["first_start"], self.partition, rated_id, events_id)
                 progress = await read_progress(connection, self.partition)
         assert progress is not None, "first_start has just made the row"
-        begins = await self._consumer.beginning_offsets([self.rated])
-        ends = await self._consumer.end_offsets([self.rated])
+        begins = await self.consumer.beginning_offsets([self.rated])
+        ends = await self.consumer.end_offsets([self.rated])
         lost = created_anew(self.rated, progress.rated_topic, rated_id, never_applied(progress.position))
         lost = lost or misfit(
             self.rated, progress.position, begins[self.rated], ends[self.rated], done="applied"
@@ -140,7 +134,7 @@ class Lane:
         if lost:
             raise LossFound(lost)
         self.progress = progress
-        self._consumer.seek(self.rated, progress.position)
+        self.consumer.seek(self.rated, progress.position)
 
     def _stand_still(self, reason: str) -> None:
         if reason != self.stopped and not self._halted:
@@ -153,11 +147,11 @@ class Lane:
             log().info("line goes on", partition=self.partition)
 
     async def _poll(self) -> list[ConsumerRecord[Any, Any]]:
-        polled = await self._consumer.getmany(self.rated, timeout_ms=POLL_MS, max_records=BATCH_EVENTS_MAX)
+        polled = await self.consumer.getmany(self.rated, timeout_ms=POLL_MS, max_records=BATCH_EVENTS_MAX)
         records: list[ConsumerRecord[Any, Any]] = polled.get(self.rated, [])
         if 0 < len(records) < LINGER_BELOW_EVENTS:
             await asyncio.sleep(LINGER_S)  # a transaction costs the same for one event as for many
-            more = await self._consumer.getmany(self.rated, timeout_ms=0, max_records=BATCH_EVENTS_MAX)
+            more = await self.consumer.getmany(self.rated, timeout_ms=0, max_records=BATCH_EVENTS_MAX)
             records += more.get(self.rated, [])
         return records
 
@@ -176,7 +170,7 @@ class Lane:
         batch = collect(self.progress, records)
         began = time.monotonic()
         try:
-            async with self._pool.acquire() as connection:
+            async with self.pool.acquire() as connection:
                 with raising_bad_data():
                     booked = await book(connection, batch, self._series)
         except BadData as refusal:
@@ -201,15 +195,15 @@ class Lane:
         if len(self._series) > SERIES_MAX:
             self._series.clear()
         self._series |= booked.series
-        self._totals.touch(booked.touched)
+        self.totals.touch(booked.touched)
 
     def _count(self, booked: Booked, events: int, took_s: float) -> None:
         for outcome, count in booked.outcomes.items():
-            self._meters.add("spendmeter.ledger.events", count, outcome=outcome)
+            self.meters.add("spendmeter.ledger.events", count, outcome=outcome)
         if booked.late:
-            self._meters.add("spendmeter.ledger.late_rated", booked.late)
-        self._meters.record("spendmeter.ledger.transaction.duration", took_s)
-        self._meters.record("spendmeter.ledger.batch.events", events)
+            self.meters.add("spendmeter.ledger.late_rated", booked.late)
+        self.meters.record("spendmeter.ledger.transaction.duration", took_s)
+        self.meters.record("spendmeter.ledger.batch.events", events)
 
 
 def never_applied(offset: int) -> str:

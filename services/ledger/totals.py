@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -35,27 +36,25 @@ SERIES_MAX = 50_000
 SEND_TIMEOUT_S = 10
 
 
+@dataclass(kw_only=True, eq=False)
 class Totals:
     """Remembers what was touched; `run` publishes it once a second."""
 
-    def __init__(
-        self, *, pool: asyncpg.Pool[asyncpg.Record], producer: AIOKafkaProducer, topic: str, meters: Meters
-    ) -> None:
-        self._pool = pool
-        self._producer = producer
-        self._topic = topic
-        self._meters = meters
-        self._touched = Touched()
-        self._series: dict[SeriesKey, Series] = {}
+    pool: asyncpg.Pool[asyncpg.Record]
+    producer: AIOKafkaProducer
+    topic: str
+    meters: Meters
+    touched: Touched = field(default_factory=Touched)
+    series: dict[SeriesKey, Series] = field(default_factory=dict)
 
     def touch(self, touched: Iterable[TouchedKey]) -> None:
         """These rollups have changed."""
-        if passed_over := self._touched.add(touched):
-            self._meters.add("spendmeter.ledger.totals.passed_over", passed_over)
+        if passed_over := self.touched.add(touched):
+            self.meters.add("spendmeter.ledger.totals.passed_over", passed_over)
 
     async def touch_open_buckets(self) -> None:
         """What may still change counts as touched: whoever watched the last owner has missed something."""
-        rows = await self._pool.fetch(SQL["open_buckets"], TENANT_KEYS_MIN)
+        rows = await self.pool.fetch(SQL["open_buckets"], TENANT_KEYS_MIN)
         self.touch((row["tenant"], row["series_id"], row["bucket"]) for row in rows)
 
     async def run(self) -> None:
@@ -63,7 +62,7 @@ class Totals:
         await keep_doing(self._publish_some, "totals wait", every_s=INTERVAL_S, away=passes)
 
     async def _publish_some(self) -> None:
-        touched = self._touched.take(TOTALS_MAX)
+        touched = self.touched.take(TOTALS_MAX)
         try:
             await self._publish(touched)
         except Exception:
@@ -74,31 +73,31 @@ class Totals:
         if not touched:
             return
         await self._learn_series({(tenant, series_id) for tenant, series_id, _ in touched})
-        rows = await self._pool.fetch(
+        rows = await self.pool.fetch(
             SQL["read_totals"],
             [tenant for tenant, _, _ in touched],
             [bytes.fromhex(series_id) for _, series_id, _ in touched],
             [bucket for _, _, bucket in touched],
         )
         await self._send(rows)
-        self._meters.add("spendmeter.ledger.totals", len(rows))
+        self.meters.add("spendmeter.ledger.totals", len(rows))
 
     async def _learn_series(self, keys: set[SeriesKey]) -> None:
-        if len(self._series) > SERIES_MAX:
-            self._series.clear()
-        missing = sorted(keys - self._series.keys())
+        if len(self.series) > SERIES_MAX:
+            self.series.clear()
+        missing = sorted(keys - self.series.keys())
         if missing:
-            rows = await self._pool.fetch(
+            rows = await self.pool.fetch(
                 SQL["read_series"],
                 [tenant for tenant, _ in missing],
                 [bytes.fromhex(series_id) for _, series_id in missing],
             )
             for row in rows:
                 dimensions = Series(**{name: row[name] for name in DIMENSIONS})
-                self._series[row["tenant"], row["series_id"]] = dimensions
+                self.series[row["tenant"], row["series_id"]] = dimensions
 
     async def _send(self, rows: list[asyncpg.Record]) -> None:
-        partitions = await self._producer.partitions_for(self._topic)
+        partitions = await self.producer.partitions_for(self.topic)
         by_partition: defaultdict[int, list[Record]] = defaultdict(list)
         for row in rows:
             key = row["tenant"].encode()
@@ -108,7 +107,7 @@ class Totals:
             sent = [
                 future
                 for partition, records in by_partition.items()
-                for future in await send_batches(self._producer, self._topic, partition, records)
+                for future in await send_batches(self.producer, self.topic, partition, records)
             ]
             await asyncio.gather(*sent)
 
@@ -117,7 +116,7 @@ class Totals:
         return SpendTotal(
             tenant=row["tenant"],
             series_id=row["series_id"],
-            dimensions=self._series[row["tenant"], row["series_id"]],
+            dimensions=self.series[row["tenant"], row["series_id"]],
             bucket_start=row["bucket"],
             version=row["version"],
             currency=row["currency"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,28 +42,20 @@ def loss(
     return ""
 
 
+@dataclass(kw_only=True, eq=False)
 class Watch:
     """`run` looks once a second, until cancelled."""
 
-    def __init__(
-        self,
-        *,
-        lanes: Mapping[int, Lane],
-        consumer: AIOKafkaConsumer,
-        logs: AIOKafkaConsumer,
-        admin: KafkaAdmin,
-        pool: asyncpg.Pool[asyncpg.Record],
-        rating_group: str,
-        meters: Meters,
-    ) -> None:
-        self._lanes = lanes
-        self._consumer = consumer
-        self._logs = logs
-        self._admin = admin
-        self._pool = pool
-        self._rating_group = rating_group
-        self._meters = meters
-        self.looked = Heartbeat("Kafka and Postgres answered", LOOK_AGE_S_MAX)
+    lanes: Mapping[int, Lane]
+    consumer: AIOKafkaConsumer
+    logs: AIOKafkaConsumer
+    admin: KafkaAdmin
+    pool: asyncpg.Pool[asyncpg.Record]
+    rating_group: str
+    meters: Meters
+    looked: Heartbeat = field(
+        default_factory=lambda: Heartbeat("Kafka and Postgres answered", LOOK_AGE_S_MAX)
+    )
 
     async def run(self) -> None:
         """Write log ends and look for losses, once a second, whatever is away meanwhile.
@@ -78,13 +71,13 @@ class Watch:
         )
 
     async def _look(self) -> None:
-        lanes = list(self._lanes.values())
-        committed = await self._admin.committed(self._rating_group)
+        lanes = list(self.lanes.values())
+        committed = await self.admin.committed(self.rating_group)
         if not lanes:
-            await self._pool.execute(SQL["alive"])
+            await self.pool.execute(SQL["alive"])
             return
-        begins = await self._consumer.beginning_offsets([lane.events for lane in lanes])
-        rated_ends = await self._consumer.end_offsets([lane.rated for lane in lanes])
+        begins = await self.consumer.beginning_offsets([lane.events for lane in lanes])
+        rated_ends = await self.consumer.end_offsets([lane.rated for lane in lanes])
         await self._check_topics(lanes)
         for lane in lanes:
             progress = lane.progress
@@ -100,12 +93,12 @@ class Watch:
                     )
                 )
         asked_at = datetime.now(UTC)  # before asking: all that was accepted by then lies below the ends
-        ends = await self._logs.end_offsets([lane.events for lane in lanes])
+        ends = await self.logs.end_offsets([lane.events for lane in lanes])
         await self._write(lanes, ends, asked_at)
 
     async def _check_topics(self, lanes: Collection[Lane]) -> None:
         names = sorted({topic for lane in lanes for topic in (lane.events.topic, lane.rated.topic)})
-        facts = await self._admin.topics(names)
+        facts = await self.admin.topics(names)
         for lane in lanes:
             progress = lane.progress
             if progress is None:
@@ -121,12 +114,10 @@ class Watch:
         self, lanes: Collection[Lane], ends: Mapping[TopicPartition, int], asked_at: datetime
     ) -> None:
         rows = [(lane.partition, ends[lane.events], asked_at, lane.stopped) for lane in lanes]
-        async with self._pool.acquire() as connection:
+        async with self.pool.acquire() as connection:
             await connection.executemany(SQL["write_log_end"], rows)
         in_flight = sum(
             ends[lane.events] - lane.progress.next_origin for lane in lanes if lane.progress is not None
         )
-        self._meters.set("spendmeter.ledger.in_flight", in_flight)
-        self._meters.set(
-            "spendmeter.line.stopped", sum(1 for lane in lanes if lane.stopped), service="ledger"
-        )
+        self.meters.set("spendmeter.ledger.in_flight", in_flight)
+        self.meters.set("spendmeter.line.stopped", sum(1 for lane in lanes if lane.stopped), service="ledger")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
@@ -24,43 +25,35 @@ ANSWER_AGE_S_MAX = 5.0
 """The broker is asked once a second, and answers in milliseconds."""
 
 
+@dataclass(kw_only=True, eq=False)
 class Partitions(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships no types
     """`states` are those that are open; `open` opens what was assigned, `watch` looks at the topic."""
 
-    def __init__(
-        self,
-        topic: str,
-        *,
-        states: dict[TopicPartition, PartitionState],
-        round_under_way: asyncio.Lock,
-        consumer: AIOKafkaConsumer,
-        admin: KafkaAdmin,
-        meters: Meters,
-    ) -> None:
-        self.states = states
-        self.assignment = 0
-        """Counts rebalances: what was polled under an earlier one belongs to somebody else by now."""
-        self.created_anew = ""
-        """That the topic is another one now; '' = it is not."""
-        self.answered = Heartbeat("the broker answered", ANSWER_AGE_S_MAX)
-        self._topic = topic
-        self._topic_id = ""
-        """When this process first saw it."""
-        self._seen: dict[TopicPartition, PartitionState] = {}
-        """The last state of each partition, also of those that are somebody else's by now."""
-        self._round = round_under_way
-        self._consumer = consumer
-        self._admin = admin
-        self._meters = meters
+    topic: str
+    states: dict[TopicPartition, PartitionState]
+    under_way: asyncio.Lock
+    """Held during a round."""
+    consumer: AIOKafkaConsumer
+    admin: KafkaAdmin
+    meters: Meters
+    assignment: int = 0
+    """Counts rebalances: what was polled under an earlier one belongs to somebody else by now."""
+    topic_id: str = ""
+    """When this process first saw it."""
+    created_anew: str = ""
+    """That the topic is another one now; '' = it is not."""
+    answered: Heartbeat = field(default_factory=lambda: Heartbeat("the broker answered", ANSWER_AGE_S_MAX))
+    seen: dict[TopicPartition, PartitionState] = field(default_factory=dict)
+    """The last state of each partition, also of those that are somebody else's by now."""
 
     def subscribe(self) -> None:
         """Ask the group for partitions."""
-        self._consumer.subscribe([self._topic], listener=self)
+        self.consumer.subscribe([self.topic], listener=self)
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Every rebalance takes everything away: let the round end, or abandon it."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(ROUND_S_MAX), self._round:
+            async with asyncio.timeout(ROUND_S_MAX), self.under_way:
                 pass
         self._begin_anew()
 
@@ -80,28 +73,28 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka sh
 
     async def open(self) -> None:
         """Take up what was assigned and is not open yet, from where the group stands. Raises KafkaError."""
-        missing = [tp for tp in self._consumer.assignment() if tp not in self.states]
+        missing = [tp for tp in self.consumer.assignment() if tp not in self.states]
         if not missing:
             return
-        facts = (await self._admin.topics([self._topic])).get(self._topic)
+        facts = (await self.admin.topics([self.topic])).get(self.topic)
         if facts is None:
-            raise KafkaError(f"{self._topic} has no leader just now")
-        self._topic_id = self._topic_id or facts.id
+            raise KafkaError(f"{self.topic} has no leader just now")
+        self.topic_id = self.topic_id or facts.id
         assignment = self.assignment
-        begins = await self._consumer.beginning_offsets(missing)
-        ends = await self._consumer.end_offsets(missing)
+        begins = await self.consumer.beginning_offsets(missing)
+        ends = await self.consumer.end_offsets(missing)
         for partition in missing:
-            committed = await self._consumer.committed(partition)
+            committed = await self.consumer.committed(partition)
             if assignment != self.assignment:
                 return
             begin, end = begins[partition], ends[partition]
             state = open_partition(partition, topic_id=facts.id, committed=committed, begin=begin, end=end)
-            if facts.id == self._topic_id:
-                self._seen[partition] = state
+            if facts.id == self.topic_id:
+                self.seen[partition] = state
             else:  # the deletion took the group's offsets with it, so that this looks like a first start
-                seen = self._seen.get(partition, state)
-                state.stopped = created_anew(partition, self._topic_id, facts.id, nothing_rated(seen))
-            self._consumer.seek(partition, state.next)
+                seen = self.seen.get(partition, state)
+                state.stopped = created_anew(partition, self.topic_id, facts.id, nothing_rated(seen))
+            self.consumer.seek(partition, state.next)
             self.states[partition] = state
             self._stop(partition, state.stopped)
 
@@ -111,21 +104,21 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka sh
 
     async def _look(self) -> None:
         async with asyncio.timeout(ANSWER_AGE_S_MAX):
-            facts = (await self._admin.topics([self._topic])).get(self._topic)
+            facts = (await self.admin.topics([self.topic])).get(self.topic)
         # A topic that has no leader just now is left out of the facts, and is no loss.
-        if facts is None or not self._topic_id or facts.id == self._topic_id:
+        if facts is None or not self.topic_id or facts.id == self.topic_id:
             return
-        self.created_anew = f"{self._topic} was created anew (topic id {self._topic_id} became {facts.id})"
+        self.created_anew = f"{self.topic} was created anew (topic id {self.topic_id} became {facts.id})"
         for partition, state in self.states.items():
             if not state.stopped:
-                lost = created_anew(partition, self._topic_id, facts.id, nothing_rated(state))
+                lost = created_anew(partition, self.topic_id, facts.id, nothing_rated(state))
                 self._stop(partition, lost)
 
     def _stop(self, partition: TopicPartition, reason: str) -> None:
         """Stop the line of an open partition, if there is a reason."""
         if reason:
             self.states[partition].stopped = reason
-            self._consumer.pause(partition)
+            self.consumer.pause(partition)
             log().error("line stopped: records are lost", partition=partition.partition, reason=reason)
         stopped = sum(1 for state in self.states.values() if state.stopped)
-        self._meters.set("spendmeter.line.stopped", stopped, service="rating")
+        self.meters.set("spendmeter.line.stopped", stopped, service="rating")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
@@ -50,74 +51,67 @@ TIMESTAMP_MS_MAX = 253_370_764_800_000  # the year 9999, whose last month ends i
 _Polled: TypeAlias = "dict[TopicPartition, list[ConsumerRecord[Any, Any]]]"
 
 
+@dataclass(kw_only=True, eq=False)
 class Rounds:
     """`run` goes round until cancelled; `not_ready()` says what keeps it from doing so."""
 
-    def __init__(
-        self,
-        topic: str,
-        *,
-        rater: RecordRater,
-        catalog: CatalogFollower,
-        partitions: Partitions,
-        round_under_way: asyncio.Lock,
-        consumer: AIOKafkaConsumer,
-        sender: ReplaceableProducer,
-        meters: Meters,
-    ) -> None:
-        self._topic = topic
-        self._rater = rater
-        self._catalog = catalog
-        self._partitions = partitions
-        self._under_way = round_under_way
-        self._consumer = consumer
-        self._sender = sender
-        self._meters = meters
-        self._trouble = ""
-        self._acknowledged = Heartbeat("answers of a round were acknowledged", ROUND_AGE_S_MAX)
+    topic: str
+    """Where the answers go."""
+    rater: RecordRater
+    catalog: CatalogFollower
+    partitions: Partitions
+    under_way: asyncio.Lock
+    """Held during a round."""
+    consumer: AIOKafkaConsumer
+    sender: ReplaceableProducer
+    meters: Meters
+    trouble: str = ""
+    acknowledged: Heartbeat = field(
+        default_factory=lambda: Heartbeat("answers of a round were acknowledged", ROUND_AGE_S_MAX)
+    )
 
     def not_ready(self) -> str:
         """Why nothing is read or answered; '' = it is."""
-        return self._trouble or self._acknowledged.trouble()
+        return self.trouble or self.acknowledged.trouble()
 
     async def run(self) -> None:
         """Raises KafkaTimeoutError where the consumer stays deaf."""
         while True:
-            assignment = self._partitions.assignment
+            assignment = self.partitions.assignment
             polled = await until_done(
                 self._poll, "reading is interrupted", away=self._passes, deaf_after=TIMEOUTS_MAX
             )
-            self._trouble = ""
-            async with self._under_way:
-                if assignment == self._partitions.assignment:
+            self.trouble = ""
+            async with self.under_way:
+                if assignment == self.partitions.assignment:
                     await self._answer(polled)
-            if not self._trouble:
-                self._acknowledged.beat()
+            if not self.trouble:
+                self.acknowledged.beat()
 
     async def _poll(self) -> _Polled:
         """Nothing that comes after this may fail and go on: what was polled would be passed over."""
         try:
-            await self._partitions.open()
-            polled: _Polled = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS_MAX)
+            await self.partitions.open()
+            polled: _Polled = await self.consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS_MAX)
         except NoOffsetForPartitionError:
             return {}  # a first start: the partition is about to be opened at its beginning
         except OffsetOutOfRangeError as error:
-            self._partitions.forget(error.args[0])  # opened again, it finds out what is missing
+            self.partitions.forget(error.args[0])  # opened again, it finds out what is missing
             return {}
         return polled
 
     def _passes(self, error: Exception) -> bool:
-        self._trouble = f"usage.events cannot be read ({type(error).__name__})"
+        self.trouble = f"usage.events cannot be read ({type(error).__name__})"
         return isinstance(error, (KafkaError, OSError))
 
     async def _answer(self, polled: _Polled) -> None:
         """Answer what was polled, and pass what held no records; commit when all of it is acknowledged."""
-        assignment = self._partitions.assignment
+        assignment = self.partitions.assignment
         try:
             reached = await self._reached(polled)
         except IllegalStateError:
             return  # a partition was taken away just now
-        if not reached or assignment != self._partitions.assignment:
+        if not reached or assignment != self.partitions.assignment:
             return
         records = [record for of_partition in polled.values() for record in of_partition]
         with tracer().start_as_current_span("rating answer", links=links(sampled_spans(records))) as span:
@@ -130,18 +124,18 @@ class Rounds:
                 await self._begin_again(error)
                 return
         # Else abandoned: whoever has the partitions now answers once more.
-        if assignment == self._partitions.assignment:
+        if assignment == self.partitions.assignment:
             await self._commit(reached)
 
     async def _reached(self, polled: _Polled) -> dict[TopicPartition, int]:
         """The offset that each partition has come to, where it has moved: past the records polled, or past
         control records and aborted transactions at the end of the log."""
         reached = {}
-        for partition, state in list(self._partitions.states.items()):
+        for partition, state in list(self.partitions.states.items()):
             if state.stopped:
                 continue
             records = polled.get(partition)
-            offset = records[-1].offset + 1 if records else await self._consumer.position(partition)
+            offset = records[-1].offset + 1 if records else await self.consumer.position(partition)
             if offset > state.next:
                 reached[partition] = offset
         return reached
@@ -150,7 +144,7 @@ class Rounds:
         self, polled: _Polled, reached: dict[TopicPartition, int]
     ) -> dict[TopicPartition, list[Record]]:
         """The answers to the records of each partition, or that there were none up to where it has come."""
-        states = self._partitions.states
+        states = self.partitions.states
         return {
             partition: self._rate_partition(states[partition], polled[partition])
             if partition in polled
@@ -161,45 +155,45 @@ class Rounds:
     def _rate_partition(
         self, state: PartitionState, records: Sequence[ConsumerRecord[Any, Any]]
     ) -> list[Record]:
-        assert self._catalog.book is not None, "no partition is opened before there is a book"
+        assert self.catalog.book is not None, "no partition is opened before there is a book"
         outcomes: Counter[str] = Counter()
         answers: list[Record] = []
         for record in records:
-            answer = self._rater.answer(
+            answer = self.rater.answer(
                 record.key,
                 record.value,
                 origin=Origin(topic=state.topic_id, partition=record.partition, offset=record.offset),
                 prev=state.prev,
-                book=self._catalog.book,
+                book=self.catalog.book,
                 now=_put_at(record),
             )
             state.prev = record.offset
             outcomes[answer.outcome] += 1
             answers.append((answer.key, answer.value, _headers(record) if record.headers else []))
         for outcome, count in outcomes.items():
-            self._meters.add("spendmeter.rating.events", count, status=outcome)
+            self.meters.add("spendmeter.rating.events", count, status=outcome)
         return answers
 
     async def _send(self, answers: dict[TopicPartition, list[Record]]) -> None:
         """Return when the broker has acknowledged all of it. Raises the first failure."""
-        sender, sent = await self._sender.connected(), []
+        sender, sent = await self.sender.connected(), []
         for partition, records in answers.items():
-            sent += await send_batches(sender, self._topic, partition.partition, records)
+            sent += await send_batches(sender, self.topic, partition.partition, records)
         await asyncio.gather(*sent)
 
     async def _begin_again(self, error: Exception) -> None:
         """With a new producer, from what was committed."""
         log().warning("answers were not acknowledged: once more", error=type(error).__name__)
-        self._trouble = f"the broker does not take answers ({type(error).__name__})"
-        self._partitions.states.clear()
-        await self._sender.stop()
-        await until_done(self._sender.start, "no new producer yet", away=(KafkaError, OSError))
+        self.trouble = f"the broker does not take answers ({type(error).__name__})"
+        self.partitions.states.clear()
+        await self.sender.stop()
+        await until_done(self.sender.start, "no new producer yet", away=(KafkaError, OSError))
 
     async def _commit(self, reached: dict[TopicPartition, int]) -> None:
         for partition, offset in reached.items():
-            self._partitions.states[partition].next = offset
+            self.partitions.states[partition].next = offset
         try:
-            await self._consumer.commit(reached)
+            await self.consumer.commit(reached)
         except KafkaError as error:
             log().warning("commit failed: it is covered by the next", error=type(error).__name__)
 

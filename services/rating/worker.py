@@ -88,19 +88,19 @@ class Rater:
             self._catalog = CatalogFollower(reader, settings.topic_prefix + CATALOG.name, meters)
             await self._catalog.read_to_end()
             self._partitions = Partitions(
-                settings.topic_prefix + USAGE_EVENTS.name,
+                topic=settings.topic_prefix + USAGE_EVENTS.name,
                 states=self._states,
-                round_under_way=self._round,
+                under_way=self._round,
                 consumer=consumer,
                 admin=admin,
                 meters=meters,
             )
             self._rounds = Rounds(
-                settings.topic_prefix + USAGE_RATED.name,
+                topic=settings.topic_prefix + USAGE_RATED.name,
                 rater=RecordRater(timedelta(days=settings.event_age_max_days)),
                 catalog=self._catalog,
                 partitions=self._partitions,
-                round_under_way=self._round,
+                under_way=self._round,
                 consumer=consumer,
                 sender=sender,
                 meters=meters,

@@ -11,6 +11,16 @@ import msgspec
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 Mechanism = Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"]
 
+VARIABLES = {
+    "servers": "KAFKA_BOOTSTRAP_SERVERS",
+    "security_protocol": "KAFKA_SECURITY_PROTOCOL",
+    "mechanism": "KAFKA_SASL_MECHANISM",
+    "username": "KAFKA_SASL_USERNAME",
+    "password": "KAFKA_SASL_PASSWORD",
+    "ca_file": "KAFKA_SSL_CAFILE",
+}
+"""Field to variable."""
+
 
 class KafkaAccess(msgspec.Struct, frozen=True, kw_only=True):
     """A cluster, and the user that the clients of this process are. `username` counts with SASL_*, `ca_file`
@@ -27,33 +37,18 @@ class KafkaAccess(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> KafkaAccess:
         """What `environment()` wrote, or people set by the same names. ValueError names a bad variable."""
-        protocol = environment.get("KAFKA_SECURITY_PROTOCOL") or "PLAINTEXT"
-        mechanism = environment.get("KAFKA_SASL_MECHANISM") or "SCRAM-SHA-512"
-        for name, value, known in (
-            ("KAFKA_SECURITY_PROTOCOL", protocol, get_args(SecurityProtocol)),
-            ("KAFKA_SASL_MECHANISM", mechanism, get_args(Mechanism)),
+        stated = {field: environment[name] for field, name in VARIABLES.items() if environment.get(name)}
+        for field, known in (
+            ("security_protocol", get_args(SecurityProtocol)),
+            ("mechanism", get_args(Mechanism)),
         ):
-            if value not in known:
-                raise ValueError(f"{name} is {value!r}; it is one of {', '.join(known)}")
-        return cls(
-            servers=environment.get("KAFKA_BOOTSTRAP_SERVERS", ""),
-            security_protocol=protocol,  # type: ignore[arg-type]  # held against the known ones above
-            mechanism=mechanism,  # type: ignore[arg-type]
-            username=environment.get("KAFKA_SASL_USERNAME", ""),
-            password=environment.get("KAFKA_SASL_PASSWORD", ""),
-            ca_file=environment.get("KAFKA_SSL_CAFILE", ""),
-        )
+            if stated.get(field, known[0]) not in known:
+                raise ValueError(f"{VARIABLES[field]} is {stated[field]!r}; it is one of {', '.join(known)}")
+        return cls(**{"servers": "", **stated})  # type: ignore[arg-type]  # held against the known ones above
 
     def environment(self) -> dict[str, str]:
         """The variables that tell another process. All of them, so that none of an outer one is left."""
-        return {
-            "KAFKA_BOOTSTRAP_SERVERS": self.servers,
-            "KAFKA_SECURITY_PROTOCOL": self.security_protocol,
-            "KAFKA_SASL_MECHANISM": self.mechanism,
-            "KAFKA_SASL_USERNAME": self.username,
-            "KAFKA_SASL_PASSWORD": self.password,
-            "KAFKA_SSL_CAFILE": self.ca_file,
-        }
+        return {name: getattr(self, field) for field, name in VARIABLES.items()}
 
     def options(self) -> dict[str, Any]:
         """The keyword arguments of aiokafka's clients."""
