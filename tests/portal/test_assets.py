@@ -66,3 +66,10 @@ async def test_what_is_no_file_of_the_portal_is_not_found(
 ) -> None:
     answer = await files.request("GET", httpx.URL("http://portal").copy_with(raw_path=path.encode()))
     assert (answer.status_code, answer.json()["detail"]) == (404, detail)
+
+
+def test_no_line_of_a_file_is_longer_than_110_columns() -> None:
+    """The formatter leaves texts and comments as long as they are written."""
+    for path in sorted(assets.PORTAL.glob("*.*")):
+        if path.suffix != ".svg":
+            assert max(map(len, path.read_text("utf-8").splitlines())) <= 110, path.name

@@ -111,12 +111,14 @@ export function explorerCard(query) {
       group_by: name,
       ...filterParameters(filters),
     };
-    const { spend, series } = await readSeries({ ...parameters, bucket, top: ROWS_SHOWN });
-    const first = Date.parse(series.find(isSpent)?.bucket_start);
+    const charted = { ...parameters, bucket, top: ROWS_SHOWN, limit: PAGE_ROWS };
+    const spend = await get("/v1/spend", charted);
+    const first = Date.parse(spend.series.find(isSpent)?.bucket_start);
     if (asked === query && bucket !== "minute" && first > whole[0] && first >= whole[1] - FINE_MS) {
       began = first;
       return ask();
     }
+    const series = await readSeries(spend, charted);
     const cut = span[0] > whole[0];
     const groups = all && spend.next_groups ? { ...parameters, top: ROWS_MORE } : null;
     const found = { series, asked, name, filters, span, widthMs, cut };
@@ -163,16 +165,14 @@ function bucketOf([from, to]) {
   return span <= 120 * DAY_MS ? ["day", DAY_MS] : ["month", 30 * DAY_MS];
 }
 
-// The first page of an answer, and the series of all its pages.
-async function readSeries(parameters) {
-  const read = (cursor) => get("/v1/spend", { ...parameters, limit: PAGE_ROWS, cursor });
-  const spend = await read();
+// The series of an answer's first page and of those that follow.
+async function readSeries(spend, parameters) {
   const series = [...spend.series];
   for (let pages = 1, page = spend; page.next_cursor && pages < PAGES_MAX; pages += 1) {
-    page = await read(page.next_cursor);
+    page = await get("/v1/spend", { ...parameters, cursor: page.next_cursor });
     series.push(...page.series);
   }
-  return { spend, series };
+  return series;
 }
 
 const describeChart = (name) =>
