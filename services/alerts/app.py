@@ -116,9 +116,9 @@ class Alerts:
                 self._rules = await store.rules()
                 await store.acknowledge()
             except CONNECTION_ERRORS:
-                self._share_out()
+                self._update_watches()
                 raise
-            self._share_out()
+            self._update_watches()
 
         await keep_doing(
             follow,
@@ -135,7 +135,7 @@ class Alerts:
             self._settings,
             on_touched=self._wake,
             on_undecodable=self._skip,
-            on_assigned=self._take_over,
+            on_assigned=self._partitions_assigned,
         )
         await run_app(app)
 
@@ -167,13 +167,13 @@ class Alerts:
     def _skip(self) -> None:
         self._meters.add("spendmeter.alerts.totals.skipped")
 
-    def _take_over(self, partitions: Collection[int]) -> None:
+    def _partitions_assigned(self, partitions: Collection[int]) -> None:
         log().info("partitions assigned", count=len(partitions))
         self._assigned = frozenset(partitions)
         self._partitions = max(self._partitions, *(partition + 1 for partition in partitions), 1)
-        self._share_out()
+        self._update_watches()
 
-    def _share_out(self) -> None:
+    def _update_watches(self) -> None:
         """Watch what is ours and nothing else; a tenant that comes to us is read from Postgres first."""
         ours = {tenant for tenant in self._rules if self._is_ours(tenant)}
         for tenant in self._watches.keys() - ours:
@@ -181,7 +181,7 @@ class Alerts:
             self._turns.forget(tenant)
         for tenant in ours:
             if tenant in self._watches:
-                self._watches[tenant][0].obey(self._rules[tenant])
+                self._watches[tenant][0].apply_rules(self._rules[tenant])
                 continue
             watch = TenantWatch(tenant=tenant, rules=self._rules[tenant], shared=self._shared)
             self._watches[tenant] = (watch, self._tasks.create_task(watch.run()))

@@ -106,7 +106,7 @@ class CounterReader:
         minutes = await self._count([open_minute], FOREVER, tuple(wanted), by_minute=True, leaders=False)
         counters.take_open(minutes, now)
 
-    async def lead(self, counted: Iterable[CounterKey], now: datetime) -> None:
+    async def read_leaders(self, counted: Iterable[CounterKey], now: datetime) -> None:
         """Read the open minute of these counters again, with their leaders: an incident is to name them."""
         open_minute = now.replace(second=0, microsecond=0)
         of = tuple(dict.fromkeys(counted))

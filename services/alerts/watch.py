@@ -75,7 +75,7 @@ class TenantWatch:
         """Whether the last look at budgets and the last one at anomalies succeeded."""
         return all(self._seen.values())
 
-    def obey(self, rules: TenantRules) -> None:
+    def apply_rules(self, rules: TenantRules) -> None:
         """From the next look on, by these rules."""
         if rules == self._rules:
             return
@@ -116,7 +116,7 @@ class TenantWatch:
         )
         self._shared.meters.add("spendmeter.alerts.evaluations", len(watched), kind="budget")
         if crossed := look.breached(current):
-            await reader.lead(
+            await reader.read_leaders(
                 (counter_key(each.budget.filter, each.budget.currency) for each in crossed), now
             )
             leaders = [leader for each in look.breached(current) for leader in each.spent.leaders]
@@ -165,7 +165,7 @@ class TenantWatch:
         if ending:  # nothing counts for it any more
             spent = await reader.since(counter, bounds[0], min(bounds[1], look.now + timedelta(hours=1)))
         else:
-            await reader.lead([counter], look.now)
+            await reader.read_leaders([counter], look.now)
             spent = look.counters.of(counter, *bounds)
         series = await reader.series(spent.leaders)
         if budget is not None and not ending:
@@ -194,8 +194,8 @@ class TenantWatch:
     async def _renew(self, wording: Wording, before: Incident, after: Incident, ending: str) -> None:
         if ending:
             after = resolved(after, ending, after.updated_at)
-        told = (await self._named(wording, [after])).with_words(after)
-        await (self._store.resolve if ending else self._store.update)(before, told)
+        worded = (await self._named(wording, [after])).with_words(after)
+        await (self._store.resolve if ending else self._store.update)(before, worded)
 
     async def _named(self, wording: Wording, incidents: Iterable[Incident]) -> Wording:
         """The wording, with the names of the keys that these incidents speak of."""

@@ -109,7 +109,7 @@ class Lane:
         """Whether the lane is to look again where the book stands, and to go on from there."""
         if isinstance(error, asyncpg.IntegrityConstraintViolationError):
             # No record is to blame, so none is rejected: look again what the book says, until it fits.
-            self._stand_still(standstill_reason(self.partition, error))
+            self._hold(standstill_reason(self.partition, error))
             return True
         if not (passes(error) or isinstance(error, OffsetOutOfRangeError)):
             return False
@@ -136,12 +136,12 @@ class Lane:
         self.progress = progress
         self.consumer.seek(self.rated, progress.position)
 
-    def _stand_still(self, reason: str) -> None:
+    def _hold(self, reason: str) -> None:
         if reason != self.stopped and not self._halted:
             self.stopped = reason
             log().error("line stands still: nothing is booked", partition=self.partition, reason=reason)
 
-    def _goes_on(self) -> None:
+    def _resume(self) -> None:
         if self.stopped and not self._halted:
             self.stopped = ""
             log().info("line goes on", partition=self.partition)
@@ -182,7 +182,7 @@ class Lane:
             log().warning("the database refused a record", partition=self.partition, error=str(refusal))
             await self._book([_rejection(records[0], refusal)])
             return
-        self._goes_on()
+        self._resume()
         self._count(booked, len(records), time.monotonic() - began)
         if booked.late:
             log().warning(
