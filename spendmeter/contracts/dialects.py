@@ -20,6 +20,8 @@ from spendmeter.contracts.units import snake_case
 Normalised = Literal["stated", "assumed"]
 """Whether the quantities follow from what the vendor states, or from a guess at how it counts."""
 VendorUsage = Mapping[str, Any]
+UsageStep = str | tuple[str, ...]
+"""A field's name on the way to a quantity; of several spellings the first that is stated."""
 
 
 class DialectError(ValueError):
@@ -116,15 +118,15 @@ def _bedrock(usage: VendorUsage) -> _Parts:
 
 def _openai(usage: VendorUsage, *, reasoning_beside: bool = False) -> _Parts:
     """Chat, responses, realtime, images, transcriptions; Azure OpenAI and OpenRouter speak it too."""
-    inside = _first(usage, "prompt_tokens_details", "input_tokens_details", "input_token_details")
-    within = _first(usage, "completion_tokens_details", "output_tokens_details", "output_token_details")
+    inside, _ = _at(usage, ("prompt_tokens_details", "input_tokens_details", "input_token_details"))
+    within, _ = _at(usage, ("completion_tokens_details", "output_tokens_details", "output_token_details"))
     cached = {kind: _part(inside, "cached_tokens_details", f"{kind}_tokens") for kind in ("audio", "image")}
     reasoning = _part(within, "reasoning_tokens")
-    output = _count(usage, *_named(usage, "completion_tokens", "output_tokens"))
+    output = _count(usage, ("completion_tokens", "output_tokens"))
     if output is not None and reasoning_beside:
         output += reasoning
     return _Parts(
-        input=_count(usage, *_named(usage, "prompt_tokens", "input_tokens")),
+        input=_count(usage, ("prompt_tokens", "input_tokens")),
         cached={
             "cache_read_tokens": _part(inside, "cached_tokens") - sum(cached.values()),
             "cache_read_audio_tokens": cached["audio"],
@@ -176,15 +178,15 @@ def _gemini(usage: VendorUsage) -> _Parts:
 def _otel(usage: VendorUsage) -> _Parts:
     """`gen_ai.usage.*`: inclusive, whoever the vendor is; older spellings of the names are read too."""
     usage = {name.removeprefix("gen_ai.usage."): value for name, value in usage.items()}
-    reads = _named(usage, "cache_read.input_tokens", "cache_read_input_tokens")
-    writes = _named(usage, "cache_creation.input_tokens", "cache_creation_input_tokens")
     return _Parts(
-        input=_count(usage, *_named(usage, "input_tokens", "prompt_tokens")),
+        input=_count(usage, ("input_tokens", "prompt_tokens")),
         cached={
-            "cache_read_tokens": _part(usage, *reads),
-            "cache_write_5m_tokens": _part(usage, *writes),
+            "cache_read_tokens": _part(usage, ("cache_read.input_tokens", "cache_read_input_tokens")),
+            "cache_write_5m_tokens": _part(
+                usage, ("cache_creation.input_tokens", "cache_creation_input_tokens")
+            ),
         },
-        output=_count(usage, *_named(usage, "output_tokens", "completion_tokens")),
+        output=_count(usage, ("output_tokens", "completion_tokens")),
         outputs={"reasoning_tokens": _part(usage, "reasoning.output_tokens")},
     )
 
@@ -203,34 +205,39 @@ _DIALECTS: Mapping[str, Callable[[VendorUsage], _Parts]] = {
 }
 
 
-def _at(usage: VendorUsage, path: tuple[str, ...]) -> Any:
+def _at(usage: VendorUsage, *path: UsageStep) -> tuple[Any, str]:
+    """What is stated at `path`, and the names that lead there; None = nothing."""
     value: Any = usage
-    for name in path:
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value
+    names = []
+    for step in path:
+        table = value if isinstance(value, Mapping) else {}
+        spellings = (step,) if isinstance(step, str) else step
+        names.append(next((name for name in spellings if table.get(name) is not None), spellings[0]))
+        value = table.get(names[-1])
+    return value, ".".join(names)
 
 
-def _count(usage: VendorUsage, *path: str) -> int | None:
+def _count(usage: VendorUsage, *path: UsageStep) -> int | None:
     """The whole number at `path`; None = not stated."""
-    value = _at(usage, path)
+    value, name = _at(usage, *path)
     if value is not None and (type(value) is not int or value < 0):
-        raise DialectError(f"{'.'.join(path)} must be a whole number of at least 0, not {value!r:.40}")
+        raise DialectError(f"{name} must be a whole number of at least 0, not {value!r:.40}")
     return value
 
 
-def _part(usage: VendorUsage, *path: str) -> int:
+def _part(usage: VendorUsage, *path: UsageStep) -> int:
     """The same of a share; not stated = none of it."""
     return _count(usage, *path) or 0
 
 
 def _amount(usage: VendorUsage, *path: str) -> Decimal | None:
-    value = _at(usage, path)
+    value, name = _at(usage, *path)
     try:
         amount = None if value is None else Decimal(value)
     except (InvalidOperation, TypeError, ValueError):
         amount = Decimal("NaN")
     if amount is not None and (isinstance(value, float) or not amount.is_finite() or amount < 0):
-        raise DialectError(f"{'.'.join(path)} must be a decimal of at least 0, not {value!r:.40}")
+        raise DialectError(f"{name} must be a decimal of at least 0, not {value!r:.40}")
     return amount
 
 
@@ -239,16 +246,6 @@ def _rest(rest: int, name: str) -> int:
     if rest < 0:
         raise DialectError(f"{name} is {-rest} less than its parts")
     return rest
-
-
-def _named(usage: VendorUsage, *names: str) -> tuple[str, ...]:
-    """The first of the names that is stated."""
-    return tuple(name for name in names if usage.get(name) is not None)[:1] or names[:1]
-
-
-def _first(usage: VendorUsage, *names: str) -> VendorUsage:
-    found = usage.get(_named(usage, *names)[0])
-    return found if isinstance(found, Mapping) else {}
 
 
 def _tables(usage: VendorUsage, name: str) -> Iterable[VendorUsage]:
@@ -261,5 +258,5 @@ def _modes(usage: VendorUsage, name: str) -> dict[str, int]:
     counts: dict[str, int] = {}
     for each in _tables(usage, name):
         mode = str(each.get("modality", "")).lower().replace("document", "image")
-        counts[mode] = counts.get(mode, 0) + _part(each, *_named(each, "tokenCount", "token_count"))
+        counts[mode] = counts.get(mode, 0) + _part(each, ("tokenCount", "token_count"))
     return counts
