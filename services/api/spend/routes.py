@@ -28,7 +28,7 @@ from services.api.spend.question import (
     SpendQuestion,
     read_spend_cursor,
 )
-from services.api.spend.sums import Cells, read_cells, read_totals
+from services.api.spend.sums import BucketSums, read_cells, read_totals
 from spendmeter.contracts.money import total
 
 TOP_MAX = 1_000
@@ -126,13 +126,13 @@ def _heading(question: SpendQuestion, totals: list[GroupTotal], currency: str) -
     }
 
 
-def _row(question: SpendQuestion, each: GroupTotal, n: int, cells: Cells) -> dict[str, Any]:
+def _row(question: SpendQuestion, each: GroupTotal, n: int, cells: BucketSums) -> dict[str, Any]:
     cell = cells[each.currency, each.place, n]
     group = {**each.group, "currency": each.currency, "others": each.others}
     return group | cell | {"amount": cell[question.measure]}
 
 
-def _series_row(question: SpendQuestion, each: GroupTotal, n: int, cells: Cells) -> dict[str, Any]:
+def _series_row(question: SpendQuestion, each: GroupTotal, n: int, cells: BucketSums) -> dict[str, Any]:
     first, beyond = question.edges[n - 1 : n + 1]
     return {
         **_row(question, each, n, cells),

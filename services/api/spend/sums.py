@@ -24,7 +24,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 SQL = load_sql(Path(__file__).with_name("spend.sql"))
 
-Cells = defaultdict[tuple[str, int | None, int], dict[str, Any]]
+BucketSums = defaultdict[tuple[str, int | None, int], dict[str, Any]]
 """By (currency, place, bucket): place None = the others; buckets count from 1."""
 
 
@@ -76,10 +76,10 @@ def _named(totals: Sequence[GroupTotal]) -> list[dict[str, Any]]:
 
 async def read_cells(
     connection: TenantConnection, question: SpendQuestion, totals: Sequence[GroupTotal], page: Page | None
-) -> Cells:
+) -> BucketSums:
     """The sums and, where they are asked for, the quantities of every total (bucket 0) and of the page's
     buckets; of a bucket in which nothing was spent they are 0."""
-    cells: Cells = defaultdict(lambda: {**NOTHING, "usage": {}})
+    cells: BucketSums = defaultdict(lambda: {**NOTHING, "usage": {}})
     for each in totals:
         cells[each.currency, each.place, 0].update(each.sums)
     if totals and page:
@@ -94,7 +94,7 @@ async def _add_buckets(
     question: SpendQuestion,
     totals: Sequence[GroupTotal],
     page: Page,
-    cells: Cells,
+    cells: BucketSums,
 ) -> None:
     edges = question.edges[page.first - 1 : page.last + 1]
     if len(edges) < 2:
@@ -111,7 +111,7 @@ async def _add_quantities(
     question: SpendQuestion,
     totals: Sequence[GroupTotal],
     page: Page | None,
-    cells: Cells,
+    cells: BucketSums,
 ) -> None:
     edges = question.edges[page.first - 1 : page.last + 1] if page else []
     parts: defaultdict[tuple[str, int | None, str], list[Decimal]] = defaultdict(list)
