@@ -15,7 +15,6 @@ from pathlib import Path
 
 import asyncpg
 
-from services.alerts.anomalies import MINUTE
 from services.alerts.counters import (
     LEADERS_MAX,
     NOTHING,
@@ -26,6 +25,7 @@ from services.alerts.counters import (
     Part,
     edges,
 )
+from services.alerts.scopes import MINUTE
 from spendmeter.contracts.series import DIMENSIONS, Series
 from spendmeter.contracts.terms import Timeline
 from spendmeter.platform.sql import load_sql

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.alerts.anomalies import MINUTE
 from services.alerts.incidents import HOUR, per_hour
+from services.alerts.scopes import MINUTE
 from spendmeter.contracts.money import EXACT, ZERO, total
 from spendmeter.contracts.terms import Timeline
 

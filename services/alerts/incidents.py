@@ -11,16 +11,9 @@ from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
-from services.alerts.anomalies import (
-    MINUTE,
-    RULE,
-    RULE_NAME,
-    RULE_REVISION,
-    TENANT,
-    Anomaly,
-    DetectorScope,
-)
+from services.alerts.anomalies import RULE, RULE_NAME, RULE_REVISION, Anomaly
 from services.alerts.budgets import Budget
+from services.alerts.scopes import MINUTE, TENANT, DetectorScope
 from spendmeter.contracts.incidents import (
     Figure,
     IncidentEvent,

@@ -17,8 +17,8 @@ from typing import BinaryIO, Self
 
 import msgspec
 
-from services.alerts.anomalies import Learned, learn
 from services.alerts.budgets import matches
+from services.alerts.expectations import Learned, learn
 from services.alerts.minutes import tallies_in
 
 _HEAD_BYTES = 4

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import asyncpg
 
-from services.alerts.anomalies import HISTORY_MINUTES, MINUTE, Learned
 from services.alerts.counter_reader import NAMED_MAX, STATEMENT_S_MAX, STATEMENT_S_MIN, Turn
+from services.alerts.expectations import HISTORY_MINUTES, Learned
 from services.alerts.learning import Explained, History, Learner
 from services.alerts.minutes import COMBINATIONS_MAX, VALUES_MAX, Recent, spent_in
+from services.alerts.scopes import MINUTE
 from spendmeter.platform.sql import load_sql
 
 SQL = load_sql(Path(__file__).with_name("sql") / "reader.sql")

@@ -13,7 +13,9 @@ from functools import lru_cache
 
 import msgspec
 
-from services.alerts.anomalies import (
+from services.alerts.counters import BURST_SPAN, BURST_SPAN_MIN
+from services.alerts.incidents import per_hour
+from services.alerts.scopes import (
     MINUTE,
     NAMING_ORDER,
     SERIES_REMEMBERED_MAX,
@@ -22,8 +24,6 @@ from services.alerts.anomalies import (
     Tally,
     within,
 )
-from services.alerts.counters import BURST_SPAN, BURST_SPAN_MIN
-from services.alerts.incidents import per_hour
 from spendmeter.contracts.money import EXACT, ZERO, total
 from spendmeter.contracts.series import Series
 

@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.alerts.anomalies import Learned, detect, is_hot
+from services.alerts.anomalies import detect, is_hot
 from services.alerts.budgets import Budget, highest_breach
 from services.alerts.counters import CounterKey, Counters, CounterSum
+from services.alerts.expectations import Learned
 from services.alerts.incidents import (
     HOUR,
     MICROSECOND,

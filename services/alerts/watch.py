@@ -15,12 +15,12 @@ from functools import partial
 
 import asyncpg
 
-from services.alerts.anomalies import MINUTE
 from services.alerts.budgets import trouble
 from services.alerts.counter_reader import CounterReader
 from services.alerts.incidents import Incident, resolved, with_figures
 from services.alerts.learning import Learner
 from services.alerts.minute_reader import MinuteReader
+from services.alerts.scopes import MINUTE
 from services.alerts.store import Store, TenantRules
 from services.alerts.turns import Pass, Turns
 from services.alerts.verdicts import AnomalyLook, BudgetLook, counter_key, counters_needed, figures_of, is_due

@@ -9,8 +9,8 @@ from decimal import Decimal
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from services.alerts.anomalies import MINUTE, NAMING_ORDER
 from services.alerts.incidents import Incident
+from services.alerts.scopes import MINUTE, NAMING_ORDER
 from spendmeter.contracts.money import divided, plain, presented
 
 AROUND = timedelta(minutes=30)

@@ -14,17 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from services.alerts.anomalies import (
-    MINUTE,
-    TENANT,
-    Anomaly,
-    DetectorScope,
-    Spent,
-    Tally,
-    detect,
-    is_hot,
-    learn,
-)
+from services.alerts.anomalies import Anomaly, detect, is_hot
+from services.alerts.expectations import learn
+from services.alerts.scopes import MINUTE, TENANT, DetectorScope, Spent, Tally
 from spendmeter.contracts.series import Series
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

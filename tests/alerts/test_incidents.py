@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.alerts.anomalies import TENANT, Anomaly
+from services.alerts.anomalies import Anomaly
 from services.alerts.incidents import (
     IncidentFigures,
     anomaly_incident,
@@ -22,6 +22,7 @@ from services.alerts.incidents import (
     top_contributor,
     with_figures,
 )
+from services.alerts.scopes import TENANT
 from services.alerts.words import Wording, title
 from spendmeter import contracts
 from spendmeter.contracts.incidents import TopContributor, decode_incident, encode_incident
