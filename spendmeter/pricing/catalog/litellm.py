@@ -38,7 +38,7 @@ _MONEY = re.compile("cost|pric|multiplier|uplift|discount")
 _EXPONENT_MAX = 30
 _ZEROS = "prices of 0, which mean free or unknown"
 
-Cells = dict[tuple[str, str, int], Decimal]
+UnitPrices = dict[tuple[str, str, int], Decimal]
 """Price of one unit by unit, way of serving ("_flex") and the context length above which it applies."""
 
 
@@ -99,9 +99,9 @@ def _named(name: str, provider: str, names: Mapping[str, Any]) -> tuple[str, str
     return _PROVIDERS.get(family, family), name if sku in names and sku != name else sku
 
 
-def _cells(model: Mapping[str, Any]) -> tuple[Cells, set[str]]:
+def _cells(model: Mapping[str, Any]) -> tuple[UnitPrices, set[str]]:
     """The prices, and the names of the fields that are none and may be."""
-    cells: Cells = {}
+    cells: UnitPrices = {}
     left_out: set[str] = set()
     for key, value in model.items():
         if _UPLIFT.fullmatch(key) or _says_no_price(key):
@@ -138,7 +138,7 @@ def _leaves(name: str, value: Any) -> Iterator[str]:
         yield name
 
 
-def _searches(costs: Mapping[str, Any], cells: Cells) -> set[str]:
+def _searches(costs: Mapping[str, Any], cells: UnitPrices) -> set[str]:
     """By the size of the context: one unit where all sizes cost the same."""
     by_key = {f"{_SEARCHES}.{size}": amount for size, amount in costs.items()}
     sizes = {unit: _amount(by_key[key]) for (key, _), unit in _UNITS.items() if key in by_key}
@@ -147,7 +147,7 @@ def _searches(costs: Mapping[str, Any], cells: Cells) -> set[str]:
     return {key for key in by_key if (key, "") not in _UNITS}
 
 
-def _tiers(tiers: list[dict[str, Any]], cells: Cells) -> set[str]:
+def _tiers(tiers: list[dict[str, Any]], cells: UnitPrices) -> set[str]:
     """Dashscope's: more than the start and up to the end, as each tier says's `range`."""
     left_out = set()
     for tier in tiers:
@@ -166,7 +166,7 @@ def _amount(value: Any) -> Decimal:
     return Decimal(value)
 
 
-def _rates(cells: Cells) -> list[dict[str, Any]]:
+def _rates(cells: UnitPrices) -> list[dict[str, Any]]:
     groups: dict[tuple[str, int, int], dict[str, str]] = defaultdict(dict)
     for (unit, served, over), amount in cells.items():
         ends = [other for u, s, other in cells if (u, s) == (unit, served) and other > over]
