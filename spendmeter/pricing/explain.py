@@ -124,22 +124,30 @@ def contests(event: UsageEvent, book: PriceBook, unit: str) -> tuple[Contest, ..
         return ()
     if event.trustreportedcost and event.data.reported_cost is not None:
         return ()
-    length, by = book.context_length(event.data), served(event.data.context)
-    return tuple(_Case(plan, book, unit, event.time, length, by).contests())
+    case = _Case(
+        plan=plan,
+        book=book,
+        unit=unit,
+        time=event.time,
+        context=book.context_length(event.data),
+        served=served(event.data.context),
+    )
+    return tuple(case.contests())
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
 class _Case:
     """One unit of one event before one book."""
 
-    def __init__(
-        self, plan: Plan, book: PriceBook, unit: str, time: datetime, context: int, by: Served
-    ) -> None:
-        self.plan, self.book, self.unit = plan, book, unit
-        self.time, self.context, self.served = time, context, by
-        self.decision = plan.decide(unit, time, context)
+    plan: Plan
+    book: PriceBook
+    unit: str
+    time: datetime
+    context: int
+    served: Served
 
     def contests(self) -> Iterator[Contest]:
-        decision = self.decision
+        decision = self.plan.decide(self.unit, self.time, self.context)
         agreed = decision.contracted.entry if decision and decision.contracted else ""
         chosen = {decision.entry, agreed} if decision else set()
         prices = self.prices()

@@ -9,6 +9,7 @@ events matters; where only a part of it is free or committed, that part is value
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import blake2b
@@ -89,7 +90,7 @@ def true_up(
     quantity = total(Decimal(usage.quantity) for usage in covered)
     amount = total(usage.amount for usage in covered)
     done = total(earlier)
-    sums = _PeriodSums(term, quantity, amount, currency, fx)
+    sums = _PeriodSums(term=term, quantity=quantity, amount=amount, currency=currency, fx=fx)
     due = sums.due()
     correction = EXACT.subtract(EXACT.subtract(due, amount), done)
     left = f"{plain(due)} due - {plain(amount)} booked"
@@ -137,16 +138,21 @@ def check_term(term: PeriodTerm) -> None:
         raise CatalogError(f"period term {term.id} ({term.effect}): {rule}")
 
 
+@dataclass(kw_only=True, slots=True)
 class _PeriodSums:
     """What a term makes of a period's sums."""
 
-    def __init__(
-        self, term: PeriodTerm, quantity: Decimal, amount: Decimal, currency: str, fx: FxRate | None
-    ) -> None:
-        self.term, self.quantity, self.amount, self.currency, self.fx = term, quantity, amount, currency, fx
-        self.units = " + ".join(term.units)
-        self.steps: list[str] = []
-        self.unused = ZERO
+    term: PeriodTerm
+    quantity: Decimal
+    amount: Decimal
+    currency: str
+    fx: FxRate | None
+    steps: list[str] = field(default_factory=list)
+    unused: Decimal = ZERO
+
+    @property
+    def units(self) -> str:
+        return " + ".join(self.term.units)
 
     def due(self) -> Decimal:
         """What the period costs, in book currency; fills `steps`, and `unused` of a commitment."""
@@ -223,8 +229,6 @@ class _PeriodSums:
 
 def _id(tenant: str, term: str, start: datetime, revision: int) -> bytes:
     # Senders choose the source and id of events, and must not be able to take a true-up's place.
-    digest = blake2b(digest_size=16, person=b"true-up")
-    for part in (tenant, term, f"{start.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", str(revision)):
-        raw = part.encode()
-        digest.update(len(raw).to_bytes(4, "big") + raw)
-    return digest.digest()
+    parts = (tenant, term, f"{start.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", str(revision))
+    prefixed = b"".join(len(raw).to_bytes(4, "big") + raw for raw in map(str.encode, parts))
+    return blake2b(prefixed, digest_size=16, person=b"true-up").digest()

@@ -72,7 +72,7 @@ class Repriced(Struct, frozen=True, kw_only=True):
 
 
 class Side(Struct, frozen=True, kw_only=True):
-    """ScenarioSums of one side, in one currency."""
+    """Sums of one side, in one currency."""
 
     list: Decimal
     contracted: Decimal
