@@ -7,6 +7,8 @@ from typing import Any
 
 from cli._http import NoAnswer, get_json
 
+OUTCOMES = ("booked", "duplicate", "conflict", "rejected")
+
 
 def ask(environment: Mapping[str, str], path: str, *, key: str) -> Any:
     """The running api's answer to GET. Raises NoAnswer."""
@@ -21,17 +23,11 @@ def read_counts(environment: Mapping[str, str]) -> dict[str, Any]:
     total = ask(environment, "/v1/accounting", key=environment.get("SPENDMETER_ADMIN_KEY", "")).get("total")
     if total is None:
         raise NoAnswer("the api's answer to /v1/accounting has no total")
-    counts = {
-        name: int(total.get(name, 0)) for name in ("booked", "duplicate", "conflict", "rejected", "holes")
-    }
+    counts = {name: int(total.get(name, 0)) for name in (*OUTCOMES, "holes")}
     waiting = total.get("in_flight")
-    passed = sum(counts[name] for name in ("booked", "duplicate", "conflict", "rejected"))
-    return {
-        "in": None if waiting is None else passed + waiting,
-        **counts,
-        "in_flight": waiting,
-        "in_flight_age_s": total.get("in_flight_age_s"),
-    }
+    came_in = None if waiting is None else sum(counts[name] for name in OUTCOMES) + waiting
+    ages = {"in_flight": waiting, "in_flight_age_s": total.get("in_flight_age_s")}
+    return {"in": came_in, **counts, **ages}
 
 
 def in_flight_text(counts: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from cli._counts import ask, in_flight_text, read_counts
+from cli._counts import OUTCOMES, ask, in_flight_text, read_counts
 from cli._http import NoAnswer, get_json
 from deploy.local.home import LOOPBACK
 from deploy.local.state import SystemState
@@ -73,12 +73,11 @@ class LiveFigures:
         rate = self._rate.of(counts["booked"])  # before anything else is asked: what takes time would bend it
         if not self._today or time.monotonic() - self._today_at_s > SPEND_S:
             self._today, self._today_at_s = spend_today(environment), time.monotonic()
-        names = ("booked", "duplicate", "conflict", "rejected")
         return Shown(
             at=datetime.now(UTC),
             counts={
                 "in": "unknown" if counts["in"] is None else f"{counts['in']:,}",
-                **{name: f"{counts[name]:,}" for name in names},
+                **{name: f"{counts[name]:,}" for name in OUTCOMES},
                 "in flight": in_flight_text(counts),
             },
             rate="" if rate is None else f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s",

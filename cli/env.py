@@ -7,6 +7,7 @@ import shlex
 import typer
 
 from cli._running import fail, running_state
+from spendmeter.platform.kafka_access import KafkaAccess
 
 NAMES = (
     "SPENDMETER_INGEST_URL",
@@ -14,12 +15,7 @@ NAMES = (
     "SPENDMETER_PORTAL_URL",
     "SPENDMETER_API_KEY",
     "SPENDMETER_ADMIN_KEY",
-    "KAFKA_BOOTSTRAP_SERVERS",
-    "KAFKA_SECURITY_PROTOCOL",
-    "KAFKA_SASL_MECHANISM",
-    "KAFKA_SASL_USERNAME",
-    "KAFKA_SASL_PASSWORD",
-    "KAFKA_SSL_CAFILE",
+    *KafkaAccess(servers="").environment(),
     "DATABASE_URL",
 )
 

@@ -57,16 +57,9 @@ def command(
     event = _read(
         usage_event(model, id="price", source="cli", usage=usage, at=at, tier=tier, region=region), tenant
     )
-    asked = event.data.provider
-    prices = (None if shipped else _prices.running(tenant)) or _prices.shipped(asked)
-    if tenant and not prices.book.version:
-        usage_error("--tenant is of the running system, and none runs here: make up")
-    plan = prices.book.plan(tenant, event.data)
-    others = set(prices.book.sellers(plan.provider)) - {asked}
-    if not prices.book.version and plan.sku is None and others:
-        prices = _prices.shipped(asked, *others)  # by another name, or one whose prices it resells
-        plan = prices.book.plan(tenant, event.data)
-    book = prices.book
+    prices = _find_prices(event, tenant, shipped=shipped)
+    book, asked = prices.book, event.data.provider
+    plan = book.plan(tenant, event.data)
     for unit in event.data.usage:
         if unit not in book.parents:
             foreign = explain_foreign_unit(unit, event.data.usage)
@@ -94,6 +87,19 @@ def command(
     }
     typer.echo(dumps(said, indent=2))
     raise typer.Exit(code)
+
+
+def _find_prices(event: UsageEvent, tenant: str, *, shipped: bool) -> _prices.Prices:
+    """The running system's, or as much of this release's as the event needs."""
+    asked = event.data.provider
+    prices = (None if shipped else _prices.running(tenant)) or _prices.shipped(asked)
+    if tenant and not prices.book.version:
+        usage_error("--tenant is of the running system, and none runs here: make up")
+    plan = prices.book.plan(tenant, event.data)
+    others = set(prices.book.sellers(plan.provider)) - {asked}
+    if not prices.book.version and plan.sku is None and others:
+        return _prices.shipped(asked, *others)  # by another name, or one whose prices it resells
+    return prices
 
 
 def _read(event: dict[str, Any], tenant: str) -> UsageEvent:

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import httpx
 import typer
 
-from cli._counts import in_flight_text
+from cli._counts import OUTCOMES, in_flight_text
 from cli._event import usage_event
 from cli._http import Access, Refusal, access, client, post_events
 from cli._options import LabelOption
@@ -194,12 +194,10 @@ async def _report(
     if before is None or now is None:
         typer.echo("the api does not answer, so what was booked is not known here")
         return
-    outcomes = ("booked", "duplicate", "conflict", "rejected")
-    grown = {name: now["total"][name] - before["total"][name] for name in outcomes}
+    grown = (f"{name} {now['total'][name] - before['total'][name]:,}" for name in OUTCOMES)
     typer.echo(
-        f"since then, with whatever others sent for this tenant: booked {grown['booked']:,},"
-        f" duplicate {grown['duplicate']:,}, conflict {grown['conflict']:,},"
-        f" rejected {grown['rejected']:,}; in flight {in_flight_text(now['total'])}"
+        f"since then, with whatever others sent for this tenant: {', '.join(grown)}; "
+        f"in flight {in_flight_text(now['total'])}"
     )
 
 

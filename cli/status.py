@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 
-from cli._counts import in_flight_text, read_counts
+from cli._counts import OUTCOMES, in_flight_text, read_counts
 from cli._http import NoAnswer
 from cli._options import JsonOption
 from cli._running import home, running_state
@@ -104,10 +104,7 @@ async def _groups(environment: dict[str, str]) -> list[dict[str, Any]]:
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what goes wrong is said once, by us
     options = KafkaAccess.of(environment).options()
-    admin, reader = (
-        AIOKafkaAdminClient(**options),
-        AIOKafkaConsumer(**options),
-    )
+    admin, reader = AIOKafkaAdminClient(**options), AIOKafkaConsumer(**options)
     try:
         async with asyncio.timeout(KAFKA_SECONDS_MAX):
             await admin.start()
@@ -128,7 +125,7 @@ async def _groups(environment: dict[str, str]) -> list[dict[str, Any]]:
 
 
 def _figures(counts: dict[str, Any]) -> Iterator[str]:
-    for name in ("in", "booked", "duplicate", "conflict", "rejected", "holes"):
+    for name in ("in", *OUTCOMES, "holes"):
         yield f"{name} unknown" if counts[name] is None else f"{name} {counts[name]:,}"
 
 

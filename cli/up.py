@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from cli._running import fail, home
+from cli._welcome import welcome
 from deploy.local.home import Home
 from deploy.local.processes import gone
 from deploy.local.state import SystemState, read_state
@@ -50,7 +51,7 @@ def command(
             mine = True
             state = _start(place, no_demo=no_demo, kafka=kafka, database=database)
         state = _follow(place, state)
-        _welcome(place, state)
+        typer.echo(welcome(state.environment, home=str(place.root)))
         if not detach:
             from cli import _progress
 
@@ -103,12 +104,6 @@ def _follow(place: Home, state: SystemState) -> SystemState:
             fail(f"Spendmeter did not start: {why}\nLogs: {place.logs}")
         time.sleep(0.1)
         state = read_state(place) or state
-
-
-def _welcome(place: Home, state: SystemState) -> None:
-    from cli._welcome import welcome
-
-    typer.echo(welcome(state.environment, home=str(place.root)))
 
 
 def _leave(place: Home, *, mine: bool) -> None:

@@ -71,7 +71,6 @@ def _flows() -> tuple[Flow, ...]:
 
 
 _FLOWS = _flows()
-TEAMS = len({(flow.tenant, flow.team) for flow in _FLOWS})
 Event = dict[str, Any]
 
 

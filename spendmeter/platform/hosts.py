@@ -43,10 +43,13 @@ def host_of(value: bytes) -> str | None:
 
 
 def _of_a_prober(named: list[bytes], host: str | None) -> bool:
-    if not named:
-        return True
+    return not named or is_address((host or "").strip("[]"))
+
+
+def is_address(text: str) -> bool:
+    """Whether the text is an IP address, without brackets."""
     try:
-        ipaddress.ip_address((host or "").strip("[]"))
+        ipaddress.ip_address(text)
     except ValueError:
         return False
     return True

@@ -9,6 +9,8 @@ import socket
 
 from yarl import URL
 
+from spendmeter.platform.hosts import is_address
+
 PRIVATE_SETTING = "SPENDMETER_WEBHOOK_ALLOW_PRIVATE"
 _UNLESS = f"({PRIVATE_SETTING}=true, set for api and alerts, allows it)"
 
@@ -56,7 +58,7 @@ def checked_url(text: str, *, allow_private: bool) -> URL:
         return url
     if url.scheme != "https":
         raise ValueError(f"must begin with https:// {_UNLESS}")
-    if _is_address(host):
+    if is_address(host.partition("%")[0]):
         check_address(host)  # a literal address never comes to a resolver
     return url
 
@@ -71,11 +73,3 @@ async def resolve_public(
     for _, address in addresses:
         check_address(address)
     return addresses
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    return True
