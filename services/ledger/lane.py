@@ -51,8 +51,6 @@ class Lane:
     totals: Totals
     meters: Meters
     progress: BookPosition | None = None
-    ahead: bool = False
-    """Whether records lately lay behind a hole: something is missing until rating sends it again."""
     stopped: str = ""
     """Why the line stands still: for good after a loss, else while the schema refuses a booking."""
 
@@ -191,7 +189,6 @@ class Lane:
                 count=booked.late,
             )
         self.progress = booked.progress
-        self.ahead = batch.ahead > 0
         if len(self._series) > SERIES_MAX:
             self._series.clear()
         self._series |= booked.series

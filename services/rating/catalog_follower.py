@@ -14,13 +14,10 @@ from aiokafka.structs import ConsumerRecord
 
 from spendmeter.contracts.catalog import CatalogEntry, Price, Publication, decode_catalog
 from spendmeter.contracts.entry_ids import entry_id
-from spendmeter.platform.kafka import read_to_end
+from spendmeter.platform.kafka import READ_POLL_MS, READ_RECORDS_MAX, read_to_end
 from spendmeter.platform.telemetry import Meters, log
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.price_book import PriceBook
-
-POLL_MS = 500
-POLL_RECORDS_MAX = 5_000
 
 
 class Assembly:
@@ -107,7 +104,7 @@ class CatalogFollower:
         """Keep reading, for ever, and switch at every marker."""
         while True:
             try:
-                polled = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS_MAX)
+                polled = await self._consumer.getmany(timeout_ms=READ_POLL_MS, max_records=READ_RECORDS_MAX)
                 if self._take(polled.get(self._partition, [])):
                     await self._switch()
             except OffsetOutOfRangeError:
