@@ -109,7 +109,7 @@ def test_with_a_ledger_that_stands_still_what_waits_for_it_is_counted_all_the_sa
     progress = BookProgress()
     frozen = [row(0, end=100, next_origin=100, at=0), row(1, end=50, next_origin=50, at=0)]
     assert observe(progress, frozen).in_flight == 0
-    progress.measured({0: 8_000, 1: 7_590}, NOON + timedelta(seconds=60))
+    progress.record_log_ends({0: 8_000, 1: 7_590}, NOON + timedelta(seconds=60))
     complete = observe(progress, frozen, at=61)
     assert (complete.in_flight, complete.in_flight_age_s) == (15_440, 1.0)
     assert complete.complete_through == NOON  # nothing that was measured since has been passed
@@ -117,22 +117,24 @@ def test_with_a_ledger_that_stands_still_what_waits_for_it_is_counted_all_the_sa
 
 def test_a_partition_of_which_nothing_was_ever_booked_is_in_flight() -> None:
     progress = BookProgress()
-    progress.measured({0: 7, 1: 0}, NOON)
+    progress.record_log_ends({0: 7, 1: 0}, NOON)
     complete = observe(progress, [], at=1)
     assert (complete.in_flight, complete.complete_through) == (7, None)
-    progress.measured({0: 0, 1: 0}, NOON)
+    progress.record_log_ends({0: 0, 1: 0}, NOON)
     assert observe(progress, [], at=1).complete_through == NOON
 
 
 def test_a_log_that_has_become_shorter_proves_nothing() -> None:
     progress = BookProgress()
     observe(progress, [row(end=100, next_origin=90, at=0)])
-    progress.measured({0: 10}, NOON + timedelta(seconds=5))  # created anew: the offsets are another log's
+    progress.record_log_ends(
+        {0: 10}, NOON + timedelta(seconds=5)
+    )  # created anew: the offsets are another log's
     complete = observe(progress, [row(end=100, next_origin=90, at=0)], at=6)
     assert (complete.in_flight, complete.complete_through) == (None, None)
 
 
 def test_the_younger_of_two_measurements_counts() -> None:
     progress = BookProgress()
-    progress.measured({0: 10}, NOON)
+    progress.record_log_ends({0: 10}, NOON)
     assert observe(progress, [row(end=12, next_origin=9, at=2)]).in_flight == 3

@@ -104,7 +104,7 @@ async def test_a_queue_is_bounded_and_a_turn_given_up_is_nobodys() -> None:
     now_s += 1
     async with shares.turn("globex"):
         pass
-    assert (shares._free, set(shares._tenants) <= {"globex"}) == (CONNECTIONS_MAX, True)
+    assert (shares._free, set(shares._shares) <= {"globex"}) == (CONNECTIONS_MAX, True)
 
 
 async def test_who_keeps_the_database_busy_is_told_when_to_come_back() -> None:

@@ -94,7 +94,9 @@ def _refuse_other_origins(request: Request) -> None:
 
 async def _session(request: Request, caller: Caller) -> Session:
     async with database_of(request).reading(caller.tenant) as connection:
-        tenants = await _every_tenant(connection) if caller.operator else [await _own(connection, caller)]
+        tenants = (
+            await _every_tenant(connection) if caller.operator else [await _own_tenant(connection, caller)]
+        )
     return Session(
         key_id=caller.key_id,
         tenant=caller.tenant,
@@ -104,7 +106,7 @@ async def _session(request: Request, caller: Caller) -> Session:
     )
 
 
-async def _own(connection: TenantConnection, caller: Caller) -> TenantName:
+async def _own_tenant(connection: TenantConnection, caller: Caller) -> TenantName:
     tenant = await read_tenant(connection, caller.tenant)
     return TenantName(tenant=tenant.tenant, name=tenant.name, currency=tenant.currency, tz=str(tenant.zone))
 

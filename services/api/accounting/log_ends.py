@@ -60,4 +60,4 @@ class LogEnds:
             ends = await reader.end_offsets(
                 [TopicPartition(self._topic, partition) for partition in range(facts.partitions)]
             )
-        self._progress.measured({tp.partition: end for tp, end in ends.items()}, asked_at)
+        self._progress.record_log_ends({tp.partition: end for tp, end in ends.items()}, asked_at)

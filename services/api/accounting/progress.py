@@ -36,16 +36,16 @@ class BookProgress:
         self._ends: dict[int, list[tuple[int, datetime]]] = {}
         self._proved: dict[int, tuple[int, datetime]] = {}
         """By partition: the position that proved the latest, and what it proved."""
-        self._measured: Mapping[int, int] = {}
-        self._measured_at = datetime.min.replace(tzinfo=UTC)
+        self._log_ends: Mapping[int, int] = {}
+        self._log_ends_at = datetime.min.replace(tzinfo=UTC)
 
-    def measured(self, ends: Mapping[int, int], read_at: datetime) -> None:
+    def record_log_ends(self, ends: Mapping[int, int], read_at: datetime) -> None:
         """The broker said so of each partition of usage.events; it was asked at `read_at`."""
-        self._measured, self._measured_at = ends, read_at
+        self._log_ends, self._log_ends_at = ends, read_at
 
     def observe(self, rows: Iterable[Mapping[str, Any]], now: datetime) -> Complete:
         """What these rows, and the ends seen before, prove."""
-        rows = self.with_measured(rows)
+        rows = self.with_log_ends(rows)
         through = [self._partition(row["partition"], row) for row in rows]
         known = [at for at in through if at is not None]
         complete = bool(through) and len(known) == len(through)
@@ -59,16 +59,16 @@ class BookProgress:
             in_flight_age_s=None if age is None else max(0.0, round(age.total_seconds(), 1)),
         )
 
-    def with_measured(self, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    def with_log_ends(self, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """The same rows with the youngest log end of each, and one for every partition that has none yet."""
         found = {row["partition"]: dict(row) for row in rows}
-        for partition, end in self._measured.items():
+        for partition, end in self._log_ends.items():
             row = found.setdefault(partition, _unbooked(partition))
-            if row["stopped"] or (row["read_at"] is not None and row["read_at"] >= self._measured_at):
+            if row["stopped"] or (row["read_at"] is not None and row["read_at"] >= self._log_ends_at):
                 continue
             # A log only grows: a shorter one is another one, or damaged, and proves nothing.
             lost = row["read_at"] is not None and end < row["log_end"]
-            row |= {"log_end": end, "read_at": None if lost else self._measured_at}
+            row |= {"log_end": end, "read_at": None if lost else self._log_ends_at}
         return [row for _, row in sorted(found.items())]
 
     def _partition(self, partition: int, row: Mapping[str, Any]) -> datetime | None:

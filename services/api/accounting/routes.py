@@ -109,7 +109,7 @@ async def get_accounting(request: Request, caller: Anyone) -> Accounting:
     progress = progress_of(request)
     complete = progress.observe(partitions, now)
     return Accounting(
-        partitions=[_partition(row, now) for row in progress.with_measured(partitions)] if everything else [],
+        partitions=[_partition(row, now) for row in progress.with_log_ends(partitions)] if everything else [],
         tenants=[TenantCounts(tenant=row["tenant"], **_counts([row])) for row in shown if row["tenant"]],
         keys=[KeyCounts(**row) for row in keys],
         unattributable=Counts(**_counts([row for row in tenants if row["tenant"] == UNATTRIBUTABLE]))

@@ -43,7 +43,7 @@ async def list_budgets(request: Request, caller: Reader) -> Budgets:
 async def get_budget(request: Request, caller: Reader, id: UUID) -> BudgetAnswer:
     """One budget."""
     async with database_of(request).reading(caller.tenant) as connection:
-        return await _one(connection, caller.tenant, id)
+        return await _read_one(connection, caller.tenant, id)
 
 
 @router.post("/v1/budgets", status_code=201, responses=answers("budget", status=201))
@@ -66,7 +66,7 @@ async def create_budget(
     response.headers["Location"] = f"/v1/budgets/{created}"
     # In a transaction of its own: a period that takes too long to sum must not undo what was set.
     async with database_of(request).reading(caller.tenant) as connection:
-        return await _one(connection, caller.tenant, created)
+        return await _read_one(connection, caller.tenant, created)
 
 
 @router.patch("/v1/budgets/{id}", responses=answers("budget", missing="no such budget"))
@@ -79,7 +79,7 @@ async def change_budget(request: Request, caller: Writer, id: UUID, body: Budget
         if changed is None:
             raise not_found(f"there is no budget {id}")
     async with database_of(request).reading(caller.tenant) as connection:
-        return await _one(connection, caller.tenant, id)
+        return await _read_one(connection, caller.tenant, id)
 
 
 @router.delete("/v1/budgets/{id}", status_code=204, responses=answers("", missing="no such budget"))
@@ -109,7 +109,7 @@ def _after_currency_change(
     return (at, None, None) if next_amount == "close" else (at, Decimal(next_amount), currency)
 
 
-async def _one(connection: TenantConnection, tenant: str, id: UUID) -> BudgetAnswer:
+async def _read_one(connection: TenantConnection, tenant: str, id: UUID) -> BudgetAnswer:
     found = await _read(connection, await read_tenant(connection, tenant), id)
     if not found:
         raise not_found(f"there is no budget {id}")

@@ -46,7 +46,9 @@ class AllBusy(HttpRefusal):
 
 
 @dataclass
-class _Tenant:
+class _Share:
+    """What a tenant has of it now."""
+
     held: int = 0
     waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
     left_s: float = TIME_S_BURST
@@ -60,7 +62,7 @@ class Shares:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._free = CONNECTIONS_MAX
-        self._tenants: dict[str, _Tenant] = {}
+        self._shares: dict[str, _Share] = {}
 
     @asynccontextmanager
     async def turn(self, tenant: str) -> AsyncIterator[None]:
@@ -68,47 +70,47 @@ class Shares:
 
         Raises TooMuch, or AllBusy after WAIT_S_MAX.
         """
-        one = self._tenants.setdefault(tenant, _Tenant(at_s=self._clock()))
-        self._refill(one)
-        if one.left_s < 0:
-            later_s = math.ceil(-one.left_s / TIME_S_PER_S)
+        share = self._shares.setdefault(tenant, _Share(at_s=self._clock()))
+        self._refill(share)
+        if share.left_s < 0:
+            later_s = math.ceil(-share.left_s / TIME_S_PER_S)
             raise TooMuch(
                 f"this tenant's questions have kept the database busy for {TIME_S_BURST:g} s more than their "
                 f"share of {TIME_S_PER_S:g} s a second: ask again in {later_s} s, or for a shorter range",
                 later_s,
             )
-        await self._wait(one)
+        await self._wait(share)
         began_s = self._clock()
         try:
             yield
         finally:
-            self._refill(one)
-            one.left_s -= self._clock() - began_s
-            self._give_back(one)
+            self._refill(share)
+            share.left_s -= self._clock() - began_s
+            self._give_back(share)
             self._forget_idle()
 
-    async def _wait(self, one: _Tenant) -> None:
-        if not one.waiting and self._may(one):
-            self._grant(one)
+    async def _wait(self, share: _Share) -> None:
+        if not share.waiting and self._may_take(share):
+            self._grant(share)
             return
-        if len(one.waiting) >= WAITERS_MAX:
+        if len(share.waiting) >= WAITERS_MAX:
             raise TooMuch(f"{WAITERS_MAX} questions of this tenant wait already", math.ceil(WAIT_S_MAX))
         turn = asyncio.get_running_loop().create_future()
-        one.waiting.append(turn)
+        share.waiting.append(turn)
         try:
             async with asyncio.timeout(WAIT_S_MAX):
                 await turn
         except BaseException as error:
-            if turn in one.waiting:
-                one.waiting.remove(turn)
+            if turn in share.waiting:
+                share.waiting.remove(turn)
             elif not turn.cancelled():  # granted in the instant in which we gave up
-                self._give_back(one)
+                self._give_back(share)
             if isinstance(error, TimeoutError):
-                raise self._refusal(one) from None
+                raise self._refusal(share) from None
             raise
 
-    def _refusal(self, one: _Tenant) -> TooMuch | AllBusy:
-        if one.held < TENANT_CONNECTIONS_MAX:
+    def _refusal(self, share: _Share) -> TooMuch | AllBusy:
+        if share.held < TENANT_CONNECTIONS_MAX:
             return AllBusy()
         return TooMuch(
             f"{TENANT_CONNECTIONS_MAX} questions of this tenant are being answered, and none was done within "
@@ -116,23 +118,23 @@ class Shares:
             math.ceil(WAIT_S_MAX),
         )
 
-    def _refill(self, one: _Tenant) -> None:
+    def _refill(self, share: _Share) -> None:
         now_s = self._clock()
-        one.left_s = min(TIME_S_BURST, one.left_s + (now_s - one.at_s) * TIME_S_PER_S)
-        one.at_s = now_s
+        share.left_s = min(TIME_S_BURST, share.left_s + (now_s - share.at_s) * TIME_S_PER_S)
+        share.at_s = now_s
 
-    def _may(self, one: _Tenant) -> bool:
-        return one.held < TENANT_CONNECTIONS_MAX and self._free > (RESERVED if one.held else 0)
+    def _may_take(self, share: _Share) -> bool:
+        return share.held < TENANT_CONNECTIONS_MAX and self._free > (RESERVED if share.held else 0)
 
-    def _grant(self, one: _Tenant) -> None:
-        one.held += 1
+    def _grant(self, share: _Share) -> None:
+        share.held += 1
         self._free -= 1
 
-    def _give_back(self, one: _Tenant) -> None:
+    def _give_back(self, share: _Share) -> None:
         """Whoever has least gets it next."""
-        one.held -= 1
+        share.held -= 1
         self._free += 1
-        while able := [each for each in self._tenants.values() if each.waiting and self._may(each)]:
+        while able := [each for each in self._shares.values() if each.waiting and self._may_take(each)]:
             chosen = min(able, key=lambda each: each.held)
             turn = chosen.waiting.popleft()
             if not turn.cancelled():  # else who waited gave up, and has not run since
@@ -140,7 +142,7 @@ class Shares:
                 turn.set_result(None)
 
     def _forget_idle(self) -> None:
-        for tenant, one in list(self._tenants.items()):
-            self._refill(one)
-            if not one.held and not one.waiting and one.left_s >= TIME_S_BURST:
-                del self._tenants[tenant]
+        for tenant, share in list(self._shares.items()):
+            self._refill(share)
+            if not share.held and not share.waiting and share.left_s >= TIME_S_BURST:
+                del self._shares[tenant]

@@ -119,8 +119,8 @@ def _expanded(
     book_contracted = line.contracted_amount if agreed_in == currency else line.book_contracted
     if line.contracted_amount is None:
         book_contracted = book_list
-    price = _or(line.contracted_price, line.price)
-    amount = _or(line.contracted_amount, line.amount)
+    price = line.contracted_price or line.price
+    amount = line.contracted_amount or line.amount
     full = msgspec.structs.asdict(line) | {
         "quantity": quantity,
         "currency": priced_in,
@@ -138,7 +138,3 @@ def _expanded(
         "contests": contests(event, book, line.unit) if book else (),
     }
     return ReceiptLine.model_validate(full)
-
-
-def _or(own: str | None, default: str | None) -> str | None:
-    return default if own is None else own

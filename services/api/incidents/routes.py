@@ -48,7 +48,7 @@ async def list_incidents(
 async def get_incident(request: Request, caller: Reader, id: UUID) -> IncidentAnswer:
     """One incident."""
     async with database_of(request).reading(caller.tenant) as connection:
-        return await _one(connection, id)
+        return await _read_one(connection, id)
 
 
 @router.post("/v1/incidents/{id}/acknowledge", responses=answers("incident", missing="no such incident"))
@@ -58,10 +58,10 @@ async def acknowledge_incident(
     """Say that somebody has it in hand. A second acknowledgement changes nothing."""
     async with database_of(request).writing(caller.tenant) as connection:
         await connection.execute(SQL["acknowledge"], id, f"key {caller.key_id}", body.note)
-        return await _one(connection, id)
+        return await _read_one(connection, id)
 
 
-async def _one(connection: TenantConnection, id: UUID) -> IncidentAnswer:
+async def _read_one(connection: TenantConnection, id: UUID) -> IncidentAnswer:
     ever = datetime.max.replace(tzinfo=UTC)
     row = await connection.fetchrow(SQL["list"], id, None, ever, _LAST_ID, 1)
     if row is None:

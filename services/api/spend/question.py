@@ -59,6 +59,7 @@ class SpendQuestion:
     measure: Measure
     top: int
     edges: Sequence[datetime]
+    with_series: bool
     with_usage: bool
     now: datetime
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from services.api.access.auth import Reader
 from services.api.accounting.completeness import completeness
 from services.api.database.tenant import read_tenant
-from services.api.database.transactions import database_of
+from services.api.database.transactions import TenantConnection, database_of
 from services.api.http.cursors import digest_of
 from services.api.http.filters import FILTER_PARAMETERS, dimensions_of, filters_of
 from services.api.http.openapi import answers
@@ -88,22 +88,30 @@ async def get_spend(
             measure=measure,
             top=top,
             edges=bucket_edges(first, beyond, bucket, calendar) if bucket else [first, beyond],
+            with_series=bucket is not None,
             with_usage=usage,
             now=now,
         )
-        complete = await completeness(request, connection)
-        totals = await read_totals(connection, question, tenant.currency)
-        page, following = None, None
-        if bucket:
-            page, following = page_of(totals, question.edges, (place.bucket, place.row), limit, now)
-        cells = await read_cells(connection, question, totals, page)
+        return await _answer(request, connection, question, tenant.currency, limit)
+
+
+async def _answer(
+    request: Request, connection: TenantConnection, question: SpendQuestion, currency: str, rows_max: int
+) -> Spend:
+    cursor = question.cursor
+    complete = await completeness(request, connection)
+    totals = await read_totals(connection, question, currency)
+    page, following = None, None
+    if question.with_series:
+        page, following = page_of(totals, question.edges, (cursor.bucket, cursor.row), rows_max, question.now)
+    cells = await read_cells(connection, question, totals, page)
     rows = page.cells(totals) if page else []
     return Spend.model_validate(
         {
-            **_heading(question, totals, tenant.currency),
+            **_heading(question, totals, currency),
             "totals": [_row(question, each, 0, cells) for each in totals],
             "series": [_series_row(question, each, n, cells) for n, each in rows],
-            "next_cursor": question.cursor.at(bucket=following[0], row=following[1]) if following else None,
+            "next_cursor": cursor.at(bucket=following[0], row=following[1]) if following else None,
             **vars(complete),
         }
     )
