@@ -17,7 +17,7 @@ from services.api.budgets.models import BudgetAnswer, BudgetChange, Budgets, New
 from services.api.database.tenant import Tenant, read_tenant
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.http.openapi import answers
-from services.api.http.problems import HttpRefusal, invalid, not_found
+from services.api.http.problems import invalid, not_found, too_many
 from services.api.http.representation import Negotiated
 from spendmeter.contracts.money import EXACT, ZERO, divided
 from spendmeter.platform.sql import load_sql
@@ -55,9 +55,7 @@ async def create_budget(
         await connection.execute(SQL["hold"], caller.tenant)
         tenant = await read_tenant(connection, caller.tenant)
         if await connection.fetchval(SQL["count"]) >= BUDGETS_MAX:
-            raise HttpRefusal(
-                409, "Too many", f"a tenant has at most {BUDGETS_MAX} budgets: delete one first"
-            )
+            raise too_many("budgets", BUDGETS_MAX)
         values = body.name, body.filter, Decimal(body.amount), tenant.currency, body.period
         later = _after_currency_change(tenant, body.next_amount)
         created = await connection.fetchval(

@@ -57,6 +57,11 @@ def not_found(what: str) -> HttpRefusal:
     return HttpRefusal(404, "Not found", what)
 
 
+def too_many(things: str, most: int) -> HttpRefusal:
+    """409: the tenant has as many as it may have."""
+    return HttpRefusal(409, "Too many", f"a tenant has at most {most} {things}: delete one first")
+
+
 _DATABASE_AWAY = HttpRefusal(
     503,
     "Not available",

@@ -17,7 +17,7 @@ from services.api.access.auth import Reader, Writer
 from services.api.database.transactions import database_of
 from services.api.http.models import RequestBody, Text
 from services.api.http.openapi import answers
-from services.api.http.problems import HttpRefusal, invalid, not_found
+from services.api.http.problems import invalid, not_found, too_many
 from services.api.http.representation import Negotiated
 from spendmeter.platform.settings import Settings
 from spendmeter.platform.sql import load_sql
@@ -81,9 +81,7 @@ async def create_channel(request: Request, caller: Writer, body: NewChannel) -> 
     secret = "whsec_" + b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
     async with database_of(request).writing(caller.tenant) as connection:
         if await connection.fetchval(SQL["count"]) >= CHANNELS_MAX:
-            raise HttpRefusal(
-                409, "Too many", f"a tenant has at most {CHANNELS_MAX} channels: delete one first"
-            )
+            raise too_many("channels", CHANNELS_MAX)
         row = await connection.fetchrow(SQL["create"], caller.tenant, body.name, body.url, secret)
     return CreatedChannel(**row, secret=secret)
 
