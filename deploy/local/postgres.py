@@ -173,13 +173,14 @@ def _copied_binaries() -> Path:
 
 
 def _forget_dead_owner(pid_file: Path) -> None:
-    """Removes the pid file of a server that was killed when its id now belongs to something else.
+    """Removes the pid file of a server that was killed when its id now belongs to something else, or to
+    what is left of it: in a container whose first process reaps nobody, for ever.
 
     Postgres itself only asks whether the id is alive, and would refuse to start for ever.
     """
     try:
-        owner = int(pid_file.read_text().split("\n", 1)[0])
-        if not psutil.Process(owner).name().startswith("postgres"):
+        owner = psutil.Process(int(pid_file.read_text().split("\n", 1)[0]))
+        if owner.status() == psutil.STATUS_ZOMBIE or not owner.name().startswith("postgres"):
             pid_file.unlink()
     except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
         return  # none, or one that Postgres recognises as dead
