@@ -1,7 +1,5 @@
 """Where the events of the running system are."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

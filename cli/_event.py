@@ -1,7 +1,5 @@
 """A usage event as the arguments of `send`, `price` and `replay` describe it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """What `spendmeter up` shows while it runs: counts with a rate, what was spent today, and news."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections import deque

@@ -1,7 +1,5 @@
 """HTTP to the services: where they are, with which key, what a refusal says, and again when they are away."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache

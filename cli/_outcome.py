@@ -1,7 +1,5 @@
 """What became of one submission, told from the receipts before and after it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Literal
 

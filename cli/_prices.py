@@ -1,7 +1,5 @@
 """The price book that `spendmeter price` asks: the running system's, or the one of this release."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The live view of `spendmeter up`: on a terminal a table that moves, elsewhere dated lines."""
 
-from __future__ import annotations
-
 import time
 
 from rich.console import Console, RenderableType

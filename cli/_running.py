@@ -1,7 +1,5 @@
 """What several commands need to know of the running system."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Mapping

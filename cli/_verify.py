@@ -1,7 +1,5 @@
 """What `spendmeter verify` shows: how far it has come, and the verdict."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator

@@ -1,7 +1,5 @@
 """What a person sees once everything is ready: addresses, and an event of one's own to paste."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit

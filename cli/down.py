@@ -1,7 +1,5 @@
 """spendmeter down."""
 
-from __future__ import annotations
-
 import typer
 
 from cli._running import home

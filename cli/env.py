@@ -1,7 +1,5 @@
 """spendmeter env."""
 
-from __future__ import annotations
-
 import shlex
 
 import typer

@@ -1,7 +1,5 @@
 """spendmeter explain."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import msgspec

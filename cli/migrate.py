@@ -1,7 +1,5 @@
 """spendmeter migrate."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 from typing import Annotated

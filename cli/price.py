@@ -1,7 +1,5 @@
 """spendmeter price."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from json import dumps

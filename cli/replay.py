@@ -1,7 +1,5 @@
 """spendmeter replay."""
 
-from __future__ import annotations
-
 import asyncio
 import csv
 import hashlib

@@ -1,7 +1,5 @@
 """spendmeter send."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import time

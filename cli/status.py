@@ -1,7 +1,5 @@
 """spendmeter status."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging

@@ -1,7 +1,5 @@
 """spendmeter up."""
 
-from __future__ import annotations
-
 import os
 import signal
 import time

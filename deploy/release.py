@@ -1,7 +1,5 @@
 """Brings Kafka and Postgres to this release: topics, schema, roles, the shipped price catalog. Repeatable."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any

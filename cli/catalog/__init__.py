@@ -1,8 +1,6 @@
 """spendmeter catalog: the prices in force, their history, proposals, the inbox of what has no price, and what
 other sources say. A file a group of commands; those whose name begins with `_` are shared."""
 
-from __future__ import annotations
-
 import typer
 
 from cli.catalog import compare, decide, inbox, look, propose

@@ -1,7 +1,5 @@
 """The API behind the commands: its answers, or the end of the command with what it says."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, NoReturn
 

@@ -1,7 +1,5 @@
 """Instants and versions as arguments say them."""
 
-from __future__ import annotations
-
 from datetime import date
 
 DAY_DIGITS = len("20261101")

@@ -1,7 +1,5 @@
 """Answers of the API as a terminal shows them."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from json import dumps
 from typing import Any

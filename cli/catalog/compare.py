@@ -1,7 +1,5 @@
 """The catalog beside itself at another time, and beside other sources; what is agreed with tenants."""
 
-from __future__ import annotations
-
 from json import dumps
 from pathlib import Path
 from typing import Annotated, Any

@@ -1,7 +1,5 @@
 """Proposals and their decision."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """What is used and has no price, and the way from there to one."""
 
-from __future__ import annotations
-
 from shlex import quote
 from typing import Annotated, Any
 

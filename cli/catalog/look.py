@@ -1,7 +1,5 @@
 """Models, what they cost, and what was ever recorded of them."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

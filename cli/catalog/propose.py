@@ -1,7 +1,5 @@
 """A price file on its way to a proposal."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

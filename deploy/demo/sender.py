@@ -1,7 +1,5 @@
 """Sends what falls due to ingest, tenant by tenant, and repeats it with the same ids until it is accepted."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import defaultdict

@@ -1,7 +1,5 @@
 """Receives the demo's alerts: a webhook that checks the signature, keeps the last and prints each once."""
 
-from __future__ import annotations
-
 import json
 from collections import deque
 from typing import Any

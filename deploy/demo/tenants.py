@@ -1,7 +1,5 @@
 """The first tenants of a local system: their keys and terms and, for the demo, budgets and a channel each."""
 
-from __future__ import annotations
-
 import json
 import secrets
 import tomllib

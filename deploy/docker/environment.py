@@ -6,8 +6,6 @@
 Every service gets the URL of its own database role and no secret from which it could derive another's.
 """
 
-from __future__ import annotations
-
 import secrets
 
 from deploy.local.services import DATABASE_ROLES

@@ -5,8 +5,6 @@ later one maps it. A Java without the base archive that this builds on just goes
 archive no longer fits its jars: the JVM checks.
 """
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 import subprocess

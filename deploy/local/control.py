@@ -1,7 +1,5 @@
 """From outside the supervisor: starting it detached, and stopping it with all that it keeps."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

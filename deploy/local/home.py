@@ -1,7 +1,5 @@
 """Where one local system keeps its state, and the little that it must remember from one start to the next."""
 
-from __future__ import annotations
-
 import base64
 import os
 import secrets

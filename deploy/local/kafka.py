@@ -6,8 +6,6 @@ password is made up on the first day and stands in files that only the owner rea
 which everybody reads.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import socket

@@ -7,8 +7,6 @@ The jars belong to the clone, as .venv does: they are an installation, not someb
 verifies, nothing touches the network.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shutil

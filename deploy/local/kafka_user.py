@@ -3,8 +3,6 @@
 The request is Kafka's AlterUserScramCredentials (KIP-554), which aiokafka does not have.
 """
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 

@@ -1,7 +1,5 @@
 """Keeps one program running: starts it, notes when it works, starts it again when it dies, stops it."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import threading

@@ -5,8 +5,6 @@ parent folder of the data to everybody. Postgres refuses to run as root; docs/de
 tells how root starts it all the same without opening anything.
 """
 
-from __future__ import annotations
-
 import os
 import pwd
 import shutil

@@ -1,7 +1,5 @@
 """Everything that must exist before the services of a local system start."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

@@ -3,8 +3,6 @@
 docker-compose.yml states the same contract for containers; a test holds the two together.
 """
 
-from __future__ import annotations
-
 import http.client
 import json
 import os

@@ -1,7 +1,5 @@
 """What runs now, as the supervisor last wrote it: the only thing that its readers and its successor know."""
 
-from __future__ import annotations
-
 import threading
 import time
 from contextlib import suppress

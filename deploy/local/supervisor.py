@@ -7,8 +7,6 @@ lock on run/lock; what it does is in run/state.json at every moment, so that a s
 supervisor left behind.
 """
 
-from __future__ import annotations
-
 import asyncio
 import fcntl
 import os

@@ -1,7 +1,5 @@
 """`python -m services.alerts`."""
 
-from __future__ import annotations
-
 from services.alerts.app import Alerts
 from spendmeter.platform.service import run_worker
 

@@ -5,8 +5,6 @@ that just closed, once there is enough history without it) must exceed its expec
 own high minutes *and* by an amount that matters.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The alerts process: a watch for each tenant that is ours, the stream that wakes them, and deliveries."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Collection
 from datetime import datetime

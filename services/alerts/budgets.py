@@ -1,7 +1,5 @@
 """Budgets: what one covers, and which of its thresholds an amount has crossed. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """What a scope is expected to spend in a minute, learned from the minutes before. Pure, and replayable."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

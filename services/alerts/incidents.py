@@ -1,7 +1,5 @@
 """An incident: its deterministic id, its figures, and what is told of it; its words are in words.py. Pure."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -3,8 +3,6 @@
 `python -m services.alerts.learning` answers requests from its standard input until that ends.
 """
 
-from __future__ import annotations
-
 import asyncio
 import signal
 import sys

@@ -3,8 +3,6 @@
 A minute has at most COMBINATIONS_MAX + 1 rows, whatever labels a sender invents: `fold` in sql/reader.sql.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterable
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """What the detector looks at: scopes, and the money and events of a series in a minute. Pure."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache

@@ -3,8 +3,6 @@
 No tables, no sends, no typed topics: docs of the settings in services/alerts/README.md.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Collection
 from datetime import datetime

@@ -5,8 +5,6 @@ has been served least comes first, by the time that its statements took. Whoever
 with the one who is served now: nobody saves up turns, and nobody waits for what others used before.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import AsyncIterator

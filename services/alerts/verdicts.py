@@ -1,7 +1,5 @@
 """What follows from one look at one tenant: what to open, what has new figures, what is over. Pure."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The words in which people read an incident: a title with the news, figures with labels, a summary. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta

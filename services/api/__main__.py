@@ -1,7 +1,5 @@
 """`python -m services.api`."""
 
-from __future__ import annotations
-
 from services.api.process import connected
 from spendmeter.platform.service import run_server
 

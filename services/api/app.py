@@ -1,7 +1,5 @@
 """The service's HTTP application: its state, its routes and what stands around them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from fastapi import FastAPI

@@ -1,7 +1,5 @@
 """The process: the API and the portal, and what is done beside them."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 

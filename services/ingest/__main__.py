@@ -1,7 +1,5 @@
 """`python -m services.ingest`."""
 
-from __future__ import annotations
-
 import gc
 
 from services.ingest.process import connected

@@ -4,8 +4,6 @@ Only known fields survive: what goes to Kafka is the decoded event written anew,
 What is dropped on the way is named.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 from collections.abc import Sequence

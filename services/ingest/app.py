@@ -1,7 +1,5 @@
 """The HTTP door: `POST /api/v1/events`, and the probes."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta

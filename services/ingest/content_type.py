@@ -1,7 +1,5 @@
 """What a request's content type says of its body."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Literal
 

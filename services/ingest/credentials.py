@@ -1,7 +1,5 @@
 """Who is sending: a snapshot of all live keys, and the check of one. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime

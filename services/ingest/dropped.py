@@ -4,8 +4,6 @@ No request waits for Postgres. What was noted in the last WRITE_S, or while Post
 the process: a sender that goes on sending such fields is soon noted again.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass

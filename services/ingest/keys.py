@@ -3,8 +3,6 @@
 No request waits for Postgres. A revoked key stops working with the next snapshot, so within 10 s.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Sequence

@@ -1,8 +1,6 @@
 """What /openapi.json says. The body is read by hand, so FastAPI cannot derive it: the schemas are made from
 the same structs that decode it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

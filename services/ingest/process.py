@@ -1,7 +1,5 @@
 """The process: the HTTP door, and what keeps it fed."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta

@@ -4,8 +4,6 @@ Concurrent requests are gathered for a few milliseconds and sent as one batch a 
 under way at a time; what arrives meanwhile is the next one, so batches grow with the load.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable

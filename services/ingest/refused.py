@@ -1,7 +1,5 @@
 """What ingest says when it does not take a request."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 from http import HTTPStatus

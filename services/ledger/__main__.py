@@ -1,7 +1,5 @@
 """`python -m services.ledger`."""
 
-from __future__ import annotations
-
 from services.ledger.worker import Ledger
 from spendmeter.platform.service import run_worker
 

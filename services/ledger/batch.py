@@ -4,8 +4,6 @@
 without asking anybody. Whether an event was booked before, the database alone knows: that is book.py.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ Its steps are those of the design, in order; each says what it protects. Whateve
 lost connection, another worker) leaves either everything or nothing, and `positions` says which.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace

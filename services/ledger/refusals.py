@@ -4,8 +4,6 @@ Only bad data may cost an event its place in the book, so only what is named her
 else is the same for every event, and rejecting events for it would lose honest money.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

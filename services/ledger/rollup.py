@@ -1,7 +1,5 @@
 """What a batch adds to the rollups and to the accounting: pure sums over the events that were booked."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@
 One tenant's hundred thousand series wait behind another tenant's single one, not before it.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterable
 from datetime import datetime

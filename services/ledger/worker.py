@@ -1,7 +1,5 @@
 """The ledger's process: lanes for the partitions that the group gives it, totals, and the watch."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable

@@ -1,7 +1,5 @@
 """`python -m services.rating`."""
 
-from __future__ import annotations
-
 from services.rating.worker import Rater
 from spendmeter.platform.service import run_worker
 

@@ -1,7 +1,5 @@
 """Follows the `catalog` topic and holds the price book: the old one or the new one, never a mixture."""
 
-from __future__ import annotations
-
 import asyncio
 import gc
 from collections.abc import Iterable

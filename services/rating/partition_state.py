@@ -1,7 +1,5 @@
 """Where a partition of `usage.events` is taken up, and whether anything of it was lost. Pure."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from aiokafka import TopicPartition

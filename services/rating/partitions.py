@@ -1,8 +1,6 @@
 """The partitions of `usage.events` that the group gives us: taken up, given up, and stopped where their log
 no longer fits."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import Iterable

@@ -4,8 +4,6 @@ Whatever lies on the topic is answered: an event that passes the gate with its p
 rejection that says why. Nothing raises and nothing is dropped.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Mapping

@@ -3,8 +3,6 @@
 What is not committed is delivered and answered again, and the ledger books it once.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 from collections.abc import Sequence

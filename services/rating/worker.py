@@ -4,8 +4,6 @@ It starts with a complete price catalog, goes round (rounds.py) over the partiti
 (partitions.py), and ends between two rounds.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator

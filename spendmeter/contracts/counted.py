@@ -4,8 +4,6 @@ All of units that the catalog has; of names that nobody registered the first few
 without a bound one event of 64 of them would grow the rows of its lane, which others share.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal

@@ -7,8 +7,6 @@ cached than input, its sender was exclusive after all: that is taken so, and ret
 is ever clamped: what is still negative raises.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """The id of a catalog entry: a digest of what it says, so the same statement is the same entry anywhere."""
 
-from __future__ import annotations
-
 import re
 from base64 import b32encode
 from collections.abc import Mapping, Sequence

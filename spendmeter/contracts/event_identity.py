@@ -1,7 +1,5 @@
 """What makes two events one (`identity`), and what makes one that comes again another (`content_hash`)."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from hashlib import blake2b
 

@@ -5,8 +5,6 @@ nothing on a topic is trusted. Unknown fields are ignored. Quantities come out i
 (`normal_quantity`).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta

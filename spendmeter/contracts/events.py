@@ -3,8 +3,6 @@
 `event_reading` is how one is read, `event_identity` what makes two the same, `gate` which rules came later.
 """
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 

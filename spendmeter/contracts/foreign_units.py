@@ -4,8 +4,6 @@ Taken as units nobody knows they would be booked and cost nothing. A name that o
 (a slip, or tomorrow's unit) is none of these: it stays, unpriced and visible.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime

@@ -6,8 +6,6 @@ says of, older events exactly what it said when they were booked. What ingest re
 so there every rule holds at once.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from datetime import UTC, datetime

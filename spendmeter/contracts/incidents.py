@@ -1,7 +1,5 @@
 """What happened to an incident, on `alerts.events` and in every notification."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Literal
 

@@ -4,8 +4,6 @@
 is unknown. Only then is it worth finding out which: `unknown_fields`.
 """
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence

@@ -4,8 +4,6 @@ Sums and products run in `EXACT`, where an inexact result raises; a division or 
 through `quantised`, which says how it rounds; presentation rounds once more, in `presented`.
 """
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Iterable

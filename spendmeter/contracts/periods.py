@@ -1,8 +1,6 @@
 """Periods of one calendar: what a budget is for, in a zone and a fiscal year. A tenant's calendar may change:
 its periods through time are in terms.py."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal, get_args
 from zoneinfo import ZoneInfo

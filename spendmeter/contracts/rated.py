@@ -4,8 +4,6 @@ The head spares the ledger all work; the event and its lines follow as raw JSON 
 way into the book.
 """
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal, get_args

@@ -1,7 +1,5 @@
 """A series: the dimensions by which spend is rolled up, grouped and filtered."""
 
-from __future__ import annotations
-
 from hashlib import blake2b
 
 import msgspec

@@ -6,8 +6,6 @@ change at the start of a month alone (`changes_at`), so that months and days are
 or a quarter that runs then is cut into two.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta

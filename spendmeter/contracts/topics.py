@@ -1,7 +1,5 @@
 """Every topic, from `topics.toml`: who writes it, who reads it in which group, its key, how long it lasts."""
 
-from __future__ import annotations
-
 import zlib
 from pathlib import Path
 from types import MappingProxyType

@@ -1,7 +1,5 @@
 """An absolute total of one series in one minute, on `spend.totals`: a lost or repeated one does no harm."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Literal
 

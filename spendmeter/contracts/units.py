@@ -1,7 +1,5 @@
 """The unit registry, read from units.toml."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches

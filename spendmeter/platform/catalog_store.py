@@ -1,7 +1,5 @@
 """The catalog in Postgres: append-only, versioned; what api publishes is what stands here."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path

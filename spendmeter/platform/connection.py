@@ -4,8 +4,6 @@ uvicorn's connection on httptools, which bounds neither the head of a request no
 complete; docs/decisions/http-bounds.md says why this and not another server.
 """
 
-from __future__ import annotations
-
 import asyncio
 import tomllib
 from dataclasses import dataclass

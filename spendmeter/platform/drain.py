@@ -1,7 +1,5 @@
 """Hearing a client out that is refused while it is still sending, so that it comes to read why."""
 
-from __future__ import annotations
-
 import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send

@@ -1,7 +1,5 @@
 """When something last worked: what a ready check asks, for "it worked once" says nothing of now."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 

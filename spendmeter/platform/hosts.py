@@ -1,7 +1,5 @@
 """Which names this process answers to: a page whose own name was re-bound to our address gets nothing."""
 
-from __future__ import annotations
-
 import ipaddress
 import re
 

@@ -1,7 +1,5 @@
 """Kafka as every service uses it: producers, consumers and batches, the options that matter spelled out."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable

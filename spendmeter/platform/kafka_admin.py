@@ -1,7 +1,5 @@
 """What only an administrator asks of Kafka: creating topics, their ids, and what a group has committed."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Mapping, Sequence
 from types import TracebackType

@@ -1,7 +1,5 @@
 """Tenants and their API keys: `sm_<environment>_<key id>_<secret>`, of which only a hash is stored."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import re

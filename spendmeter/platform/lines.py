@@ -4,8 +4,6 @@ Print and the logging module write what fits, raise, and leave half a line behin
 service whose work has nothing to do with its log.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import stat

@@ -1,7 +1,5 @@
 """Whether a log still fits the position up to which it was worked off: what is missing is named. Pure."""
 
-from __future__ import annotations
-
 from aiokafka import TopicPartition
 
 

@@ -1,7 +1,5 @@
 """Brings a database to today's schema: create it, migrate it, grant what tables.md says. Repeatable."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 

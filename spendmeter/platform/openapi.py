@@ -3,8 +3,6 @@ server answers by itself, before any route is asked.
 
 Texts stand in an `openapi.toml` beside the code that answers so."""
 
-from __future__ import annotations
-
 import json
 import tomllib
 from collections.abc import Callable, Mapping, Sequence

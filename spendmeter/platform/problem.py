@@ -1,7 +1,5 @@
 """What every service answers when something is wrong."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from starlette.responses import JSONResponse

@@ -4,8 +4,6 @@
 of this kind passes through: a bug crashes.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterable, Awaitable, Callable
 from typing import NoReturn, TypeVar

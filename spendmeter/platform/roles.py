@@ -1,7 +1,5 @@
 """The database's roles, grants and row-level security, made to equal contracts/tables.md at every migrate."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 from collections.abc import Iterable

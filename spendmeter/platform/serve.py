@@ -1,7 +1,5 @@
 """HTTP as every service serves it: /health, /ready, /metrics, within bounds that hold for strangers."""
 
-from __future__ import annotations
-
 import asyncio
 import resource
 from collections.abc import Callable

@@ -6,8 +6,6 @@ way, and what it does in the background ends after that. A bug anywhere ends the
 starts another one, and the log is replayed.
 """
 
-from __future__ import annotations
-
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Mapping

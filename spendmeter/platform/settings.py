@@ -1,7 +1,5 @@
 """What a process reads from its environment, once, at start. Everything below receives it as an argument."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Figures as people say them."""
 
-from __future__ import annotations
-
 _SIZES = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 

@@ -1,7 +1,5 @@
 """SQL by name, from .sql files."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

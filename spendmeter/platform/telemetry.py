@@ -3,8 +3,6 @@
 Traces and metrics go to OTEL_EXPORTER_OTLP_ENDPOINT when it is set; metrics are at /metrics in any case.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import sys

@@ -4,8 +4,6 @@ By a request of our own: Kafka's ids need Metadata of version 10, and aiokafka s
 docs/decisions/kafka-topic-ids.md says which clients were looked at.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO

@@ -1,7 +1,5 @@
 """Which URLs a webhook may have: one rule for api, which takes them, and alerts, which calls them."""
 
-from __future__ import annotations
-
 import asyncio
 import errno
 import ipaddress

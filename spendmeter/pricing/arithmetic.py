@@ -1,7 +1,5 @@
 """A line's amounts as arithmetic that a person can redo."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 

@@ -1,7 +1,5 @@
 """What makes entries a book: nothing unknown, nothing twice, no event that two entries could price."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime

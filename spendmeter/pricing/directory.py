@@ -1,7 +1,5 @@
 """Whom and what the names of an event mean: the providers and models of a book by all their names."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import NamedTuple

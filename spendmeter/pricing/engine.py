@@ -7,8 +7,6 @@ price falls back to its parent's and says so, an unknown model is booked at an u
 can bound is a line without an amount.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal

@@ -4,8 +4,6 @@ Pure. Candidates come in the plan's own order of decision and the winners are th
 an entry that would have to win by that order and did not is a bug and raises.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime

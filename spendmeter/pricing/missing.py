@@ -1,7 +1,5 @@
 """What usage lacks to be priced: a price, a rate, a unit, a name; each leads to another remedy. Pure."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass

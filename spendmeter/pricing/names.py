@@ -1,7 +1,5 @@
 """Which model a name means: aliases, matches, families. The names are data; only the rules stand here."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from datetime import date

@@ -1,7 +1,5 @@
 """The price lists of a book: what every seller charges, of which plans and bounds are made."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -8,8 +8,6 @@ times the family's median is taken for an outlier (gpt-4.5 at 75 dollars among s
 medians bound instead.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence

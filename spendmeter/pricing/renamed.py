@@ -1,7 +1,5 @@
 """Names of models that mean something else from one version of the catalog to the next. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """For whom prices are: everybody, the tenants that have a contract, one tenant alone."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from spendmeter.contracts.catalog import LAYERS, PriceEntry

@@ -6,8 +6,6 @@ Pure. A period's amount follows from sums alone, so neither the order of the usa
 events matters; where only a part of it is free or committed, that part is valued at the average booked price.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime

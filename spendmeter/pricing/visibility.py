@@ -4,8 +4,6 @@ What is a tenant's own is nobody else's. Prices of a contract are stored for eve
 tenants may have it: what they have negotiated is not for those who do not.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from msgspec import Struct

@@ -4,8 +4,6 @@ Both sides are priced with one book, so that they differ by the scenario alone; 
 from `before` where the catalog has been corrected since.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """Entries and their conditions for people."""
 
-from __future__ import annotations
-
 from datetime import UTC
 
 from spendmeter.contracts.catalog import Adjustment, CatalogRecord, Conditions, Price

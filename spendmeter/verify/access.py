@@ -1,7 +1,5 @@
 """I8 and I8a: what the catalogue of Postgres lets each role do, and what api's role really sees."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

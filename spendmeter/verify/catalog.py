@@ -1,7 +1,5 @@
 """What verify takes from the catalog as data: exchange rates and terms."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from spendmeter.verify.entries import Entries

@@ -1,7 +1,5 @@
 """I6 and I7: what the book counted, against the rows, the broker's own offsets, and Kafka's group."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,8 +1,6 @@
 """Decides what is wrong with a booked entry, which must follow from the bytes on the topic and its lines.
 Pure: values in, findings out."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """What of one partition is to be read."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -4,8 +4,6 @@ Every offset that the book has passed must end in exactly one of booked, duplica
 a hole, which is an offset that the broker does not deliver.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

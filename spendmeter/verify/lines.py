@@ -4,8 +4,6 @@ A line is priced in its own `currency` ('' = the book's). In the book it counts 
 of that; without a rate it is unpriced and counts nothing, whatever it costs in its own currency.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime

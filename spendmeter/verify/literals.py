@@ -9,8 +9,6 @@ cache_read_tokens = "input_tokens"
 input_tokens = "0.0000025"
 """
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass

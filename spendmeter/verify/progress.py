@@ -1,7 +1,5 @@
 """How far a check has come: written by the check, read by whoever shows it."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass, field
 

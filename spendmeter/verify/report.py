@@ -1,7 +1,5 @@
 """What a check found, what it could not look at, and how much it looked at."""
 
-from __future__ import annotations
-
 import tomllib
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ Two sums of the rollups, by different code: row by row, in SQL, from the entries
 the topic; and by hour the walk's own, in Python.
 """
 
-from __future__ import annotations
-
 import tomllib
 from datetime import UTC, datetime
 from decimal import Decimal

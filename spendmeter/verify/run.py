@@ -1,7 +1,5 @@
 """One check from beginning to end: wait for what is under way, take a snapshot, walk over everything."""
 
-from __future__ import annotations
-
 import asyncio
 import decimal
 import time

@@ -1,7 +1,5 @@
 """verify's own SQL, by name."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from spendmeter.platform.sql import load_sql

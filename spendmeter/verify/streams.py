@@ -1,7 +1,5 @@
 """Rows of the book in the order of the topic, a bounded number ahead, and the series that they name."""
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from datetime import date, datetime

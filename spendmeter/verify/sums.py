@@ -1,7 +1,5 @@
 """verify's own sums of what it walked past, by tenant, hour and currency: a bounded number. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime

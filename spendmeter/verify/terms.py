@@ -5,8 +5,6 @@ Before the first, and for who has stated none, it is US dollars and UTC. A month
 where terms begin never an earlier one than the day with which the terms before ended.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime

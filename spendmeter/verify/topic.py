@@ -1,7 +1,5 @@
 """Reads the committed bytes on usage.events, one partition after the other."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from itertools import takewhile
 from types import TracebackType

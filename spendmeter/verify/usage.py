@@ -1,7 +1,5 @@
 """Reads a usage event as the design document states it: own decoding, own identity, own idea of sameness."""
 
-from __future__ import annotations
-
 import json
 import marshal
 import re

@@ -1,7 +1,5 @@
 """What a report comes to, in sentences that need no knowledge of how the book works. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from spendmeter.verify.lines import STATUSES

@@ -1,7 +1,5 @@
 """Walks the topic from the first record to the last, beside the rows that the book made of it."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import dataclass
 

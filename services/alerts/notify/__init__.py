@@ -1,7 +1,5 @@
 """Ways to tell people and programs about an incident; one file per channel."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -1,7 +1,5 @@
 """The topic alerts.events: every transition and every update, key = incident id."""
 
-from __future__ import annotations
-
 import asyncio
 from uuid import UUID
 

@@ -1,7 +1,5 @@
 """Webhooks, signed as Standard Webhooks says: one attempt at one delivery."""
 
-from __future__ import annotations
-
 import json
 import socket
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ which tenant.
 Routes declare what they need as a dependency (Reader, Writer, Anyone); nothing is decided by a path.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated

@@ -1,7 +1,5 @@
 """Which keys and sessions are live: a snapshot of all, so that nobody's guess reaches Postgres."""
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import re

@@ -5,8 +5,6 @@ after some hours, with the log-out, and with its key. It is HttpOnly and SameSit
 comes with it must come from our own page (auth.py), so another site can neither read it nor use it.
 """
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """How complete an answer is: every answer with amounts asks here, in its own transaction."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from pathlib import Path
 

@@ -4,8 +4,6 @@ The ledger asks too, but a ledger that is frozen or away keeps its last figure, 
 counted by nobody.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from contextlib import AsyncExitStack

@@ -9,8 +9,6 @@ flight; behind a backlog it is the youngest end seen so far that the position ha
 ends are remembered. A process that starts behind a backlog has seen none, and says None instead of a guess.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """`GET /v1/accounting`: every offset that passed, by what became of it."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime

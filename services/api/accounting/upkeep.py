@@ -1,7 +1,5 @@
 """What somebody must do now and then: next month's pseudonym keys, and looking at how far the book is."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 from services.api.accounting.completeness import SQL as ACCOUNTING_SQL

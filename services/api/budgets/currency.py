@@ -1,8 +1,6 @@
 """Budgets whose tenant's currency or calendar changes: what becomes of them, and that they follow it in the
 transaction that records the new terms."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime

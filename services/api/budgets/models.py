@@ -1,7 +1,5 @@
 """What is sent and answered about budgets."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, ClassVar, Literal

@@ -1,7 +1,5 @@
 """Budgets: what may be spent in a period, by whom, and how much of it is gone. Alerts watches them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """As whom a request reads or changes the catalog, and by which means: what its routes depend on."""
 
-from __future__ import annotations
-
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Annotated

@@ -1,7 +1,5 @@
 """Approving a proposal: checked again with what stands now, brought into force, and budgets with it."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Fields that nobody knows and that ingest did not keep: by key, for those who can mend the sender."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 

@@ -1,8 +1,6 @@
 """The inbox: what was booked without a price or at a bound, what it lacks, and the way from there to a
 price."""
 
-from __future__ import annotations
-
 import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Annotated

@@ -1,8 +1,6 @@
 """What was booked at a bound or without an amount, by provider and sku: what it lacks still, or that it has a
 price by now and keeps what it was booked at. Pure."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime

@@ -1,8 +1,6 @@
 """Skus with their prices in force, and all that was ever recorded of one. Row-level security shows what is
 everybody's and the caller's own."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cached_property

@@ -1,7 +1,5 @@
 """The catalog at its newest publication, compiled: what routes read it by, and proposals are checked with."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Proposals: a change of the catalog as somebody asked for it, reviewed, then approved or rejected."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query

@@ -1,7 +1,5 @@
 """Proposing a price file: read, checked with all that stands, reviewed, priced, and then recorded."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

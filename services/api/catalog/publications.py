@@ -1,8 +1,6 @@
 """Publications of the catalog: which is in force, what changed between two, and where another source states
 other prices."""
 
-from __future__ import annotations
-
 import asyncio
 from datetime import UTC, datetime
 from typing import Annotated, Any

@@ -4,8 +4,6 @@ Every entry has a key of its own and never changes, so publishing it again, or f
 changes nothing. A worker counts entries before it believes a marker: one that runs ahead does no harm either.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import time

@@ -1,7 +1,5 @@
 """The review of a proposal, for whoever decides: what it changes, what looks wrong, and the money."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """Every route of the catalog."""
 
-from __future__ import annotations
-
 from fastapi import APIRouter
 
 from services.api.catalog import approve, dropped, inbox, models, proposals, propose, publications, terms

@@ -1,7 +1,5 @@
 """The catalog's statements, by name."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from spendmeter.platform.sql import load_sql

@@ -1,7 +1,5 @@
 """What is agreed with a tenant, through time."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any

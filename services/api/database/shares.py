@@ -6,8 +6,6 @@ small question of somebody else finds one free, whatever is being asked. Who kee
 than TIME_S_PER_S of every second, beyond a burst, is asked to come back later. Nothing here does any I/O.
 """
 
-from __future__ import annotations
-
 import asyncio
 import math
 import time

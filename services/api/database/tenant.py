@@ -1,7 +1,5 @@
 """The tenant that is asked for: its name, and in what its amounts and days are counted."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What is answered about events: receipts, the events of a list, and what was not booked."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, ClassVar, Literal

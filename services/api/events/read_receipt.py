@@ -1,7 +1,5 @@
 """Reads a receipt: the entries of one event, what came in beside it, and the book of prices of then."""
 
-from __future__ import annotations
-
 from datetime import UTC
 from pathlib import Path
 from typing import Any

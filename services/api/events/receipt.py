@@ -4,8 +4,6 @@ Lines are stored short; here everything left out is filled in again, with the ar
 write it down.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """Events one by one: the receipt, the list that a figure is drilled down to, and what was not booked."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 

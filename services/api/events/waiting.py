@@ -1,7 +1,5 @@
 """Waiting for a booking: one look for all who wait for a tenant's events, and no connection held between."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A table as CSV, for spreadsheets. Pure."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence

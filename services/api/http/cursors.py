@@ -1,7 +1,5 @@
 """Pages: a cursor is an opaque text for where the next one begins."""
 
-from __future__ import annotations
-
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Sequence

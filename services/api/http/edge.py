@@ -1,7 +1,5 @@
 """What stands around every request: the bound of its body, headers of every answer, and a watch."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 

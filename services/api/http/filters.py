@@ -1,7 +1,5 @@
 """Dimensions to group by and to filter by, as parameters; checked before anything is read. Pure."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any

@@ -1,7 +1,5 @@
 """What models of bodies and answers share: amounts as plain decimal strings, and how complete they are."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated

@@ -1,7 +1,5 @@
 """What the routes' descriptions share: examples of answers, and the problems that any of them may answer."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """JSON for people: indented for who reads it in a terminal, as it is for programs."""
 
-from __future__ import annotations
-
 import msgspec
 from fastapi import Request
 from starlette.responses import Response

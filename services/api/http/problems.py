@@ -1,7 +1,5 @@
 """Every refusal and failure as problem+json (RFC 9457), without a word about the inside."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
 from typing import Any

@@ -1,8 +1,6 @@
 """How an answer is sent: as JSON, or a table as CSV; indented for people; with a tag, so that what a caller
 has already is not sent again."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from hashlib import blake2b

@@ -1,7 +1,5 @@
 """The span that a question is about: instants and days as people write them, and ranges by name. Pure."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Why a parameter or field is refused, in our words: what it must be, never what was sent. Pure."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Channels: the webhooks that incidents are told to, signed by the Standard Webhooks scheme."""
 
-from __future__ import annotations
-
 import asyncio
 import secrets
 from base64 import b64encode

@@ -1,7 +1,5 @@
 """What is sent and answered about incidents."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
 from uuid import UUID

@@ -1,7 +1,5 @@
 """Incidents, as alerts opened them; people acknowledge them here."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated

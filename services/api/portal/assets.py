@@ -4,8 +4,6 @@ Starlette's StaticFiles answers them and the application compresses; why the lib
 instead: docs/decisions/static-files.md.
 """
 
-from __future__ import annotations
-
 import gzip
 import os
 from functools import lru_cache

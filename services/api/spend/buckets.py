@@ -1,7 +1,5 @@
 """Calendar buckets: minutes to months of a tenant's days, as instants. Pure."""
 
-from __future__ import annotations
-
 from datetime import date, datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo

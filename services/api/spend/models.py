@@ -1,7 +1,5 @@
 """What is answered about spend: sums by group, and the same by calendar bucket."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import ClassVar, Literal
 

@@ -1,7 +1,5 @@
 """Rows of totals and of series, and which of them a page has. Pure."""
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

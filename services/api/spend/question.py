@@ -1,7 +1,5 @@
 """What is asked of spend, checked, and the cursor of a page of its answer. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime

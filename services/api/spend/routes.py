@@ -1,7 +1,5 @@
 """`GET /v1/spend`: what was spent, by any dimensions and calendar buckets, from the minute rollups alone."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """Sums by group and bucket out of the minute rollups: the top groups, and all others in one row."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """The catalog that Spendmeter ships: a snapshot of public model prices, and our own price files."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from spendmeter.contracts.catalog import CatalogEntry

@@ -6,8 +6,6 @@ for all of its tables. TOML, YAML and our JSON Lines spell the same tables; CSV 
 into them (`read.py`).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches

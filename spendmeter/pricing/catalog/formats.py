@@ -1,7 +1,5 @@
 """How each format of a price file spells tables: TOML, YAML, JSON Lines, CSV, and other vendors' JSON."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import PurePath

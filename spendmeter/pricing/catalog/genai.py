@@ -5,8 +5,6 @@ says and we cannot express raises, with the model's name: half of a price list i
 prices imports genai-prices.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, MutableMapping
 from datetime import UTC, datetime

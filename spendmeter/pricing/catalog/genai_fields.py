@@ -1,7 +1,5 @@
 """Fields of genai-prices' data.json that its own package does not read, so that none vanishes unseen."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, MutableMapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Which names genai-prices' match clauses mean, as the globs of a price file: `*` anything, `#` one digit."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from itertools import product

@@ -3,8 +3,6 @@
 Its spelling of each unit is in the unit registry (units.toml), its ways of serving in genai.toml.
 """
 
-from __future__ import annotations
-
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator

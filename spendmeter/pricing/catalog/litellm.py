@@ -7,8 +7,6 @@ video, and whatever LiteLLM adds tomorrow). LiteLLM writes 0 both for free and f
 but zeros has no prices here.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections import defaultdict

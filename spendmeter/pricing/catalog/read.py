@@ -6,8 +6,6 @@ The formats differ in how they spell tables (`formats.py`); what a table may say
 (`files.py`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from datetime import datetime
 from typing import get_args

@@ -3,8 +3,6 @@
 What one row cannot say (hours, calendars, aliases, discounts) takes TOML or YAML.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import re

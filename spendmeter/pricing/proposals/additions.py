@@ -1,8 +1,6 @@
 """What a price file adds to the catalog and takes the place of, and who may state and withdraw what: a tenant
 its own prices, an operator everything."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """A change of the catalog, compiled with all that stands and then compared: only a price book is worth it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

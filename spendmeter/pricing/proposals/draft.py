@@ -1,8 +1,6 @@
 """Drafts: a price file to begin with, for what is used and has no price. One more name of a model where the
 name is one, else the prices of the nearest thing that has some."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """What is used and has no price, and what has one and is probably like it."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from difflib import SequenceMatcher

@@ -1,7 +1,5 @@
 """What another vendor's price file says and the catalog does not take over: it is named."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Whose usage of what a change concerns, and what it costs by the books before and after."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Set
 from decimal import Decimal, Inexact
 from typing import Literal, NamedTuple

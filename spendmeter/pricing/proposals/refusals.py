@@ -1,7 +1,5 @@
 """A refusal of a proposed change in words that its reader can act on."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 

@@ -1,7 +1,5 @@
 """The catalog at one version, as a proposed change finds it: what is in force, about what, for whom."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What a change of a tenant's terms is, when it may be, and what it means for periods and budgets."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

@@ -4,8 +4,6 @@ A price that replaces another at a date is one change from that date on, not a w
 prices that differ in nothing but their dates are compared as one line through time.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime

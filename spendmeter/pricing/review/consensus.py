@@ -1,7 +1,5 @@
 """Where other catalogs state other prices than ours. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction

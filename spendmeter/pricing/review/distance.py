@@ -6,8 +6,6 @@ price is of that unit, with those of its parent, else of units of the same kind 
 rate is compared with its neighbours in time.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction

@@ -1,7 +1,5 @@
 """What lint finds."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from msgspec import Struct

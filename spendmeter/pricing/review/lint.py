@@ -1,7 +1,5 @@
 """What looks wrong with what changes: for people to look at before it is put in force. Pure."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime

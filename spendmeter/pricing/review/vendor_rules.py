@@ -1,7 +1,5 @@
 """What the prices of vendors have in common, read from vendor_rules.toml, which says what the fields mean."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
