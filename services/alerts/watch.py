@@ -134,14 +134,15 @@ class TenantWatch:
         terms = self._rules.calendar.at(now)
         if self._minutes.currency != terms.currency:
             self._minutes = self._new_minutes()
-        await self._minutes.look(now)
+        reader = self._minutes  # other rules may put another in its place meanwhile
+        await reader.look(now)
         current = await self._store.current(self._tenant, now)
         look = AnomalyLook(
             tenant=self._tenant,
             now=now,
             currency=terms.currency,
-            recent=self._minutes.recent,
-            learned=self._minutes.learned,
+            recent=reader.recent,
+            learned=reader.learned,
             wording=Wording(zone=terms.zone, portal_url=self._shared.portal_url),
         )
         self._shared.meters.add("spendmeter.alerts.evaluations", kind="anomaly")

@@ -29,6 +29,7 @@ from spendmeter.contracts.terms import Terms, Timeline
 from spendmeter.platform.telemetry import Meters
 from tests.alerts.conftest import Book
 from tests.alerts.test_budgets import BUDGET, FIGURES
+from tests.terms import counts_in
 
 UTC_ZONE = ZoneInfo("UTC")
 
@@ -104,6 +105,19 @@ async def test_a_period_that_is_over_ends_its_incident_with_what_it_came_to(
     assert incident["rule_id"] == str(budget)
     assert "came to 12.50 USD of 50.00 USD" in incident["summary"]
     assert "20 % of it is provisional" in incident["summary"]
+
+
+async def test_terms_that_change_while_anomalies_are_looked_at_are_those_of_the_next_look(
+    book: Book, store: Store, watch: Any
+) -> None:
+    made = await watch()
+    await counts_in(book.owner, "acme", zone="Asia/Tokyo")
+    rules = (await store.rules())["acme"]
+    looking = asyncio.create_task(made.look_at_anomalies())
+    await asyncio.sleep(0)  # it has asked the book and waits for the answer
+    made.apply_rules(rules)
+    await looking
+    await made.look_at_anomalies()
 
 
 async def test_an_anomaly_cools_down_before_its_scope_may_page_again(book: Book, watch: Any) -> None:
