@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import asyncpg
 
-from tests.flow.system import System, eventually, usage_event
+from tests.flow.system import System, eventually, priced_by, usage_event
 from tests.flow.test_catalog import booked, change
 
 HEADER = 'source = "https://example.org/prices"\nrecorded_at = 2026-11-20T00:00:00Z\n'
@@ -40,9 +40,10 @@ async def test_a_missing_rate_is_named_stated_and_its_events_stay_in_view(
         f'{HEADER}[[price]]\nprovider = "{sku}"\nsku = "{sku}"\ncurrency = "{currency}"\nprices = {{ input_tokens = "1" }}\n'
         f'[[fx]]\nbase = "{currency}"\nquote = "USD"\nrate = "0.1"\neffective_from = {TODAY:%Y-%m-%d}T00:00:00Z\n'
     )
-    change(system, file)
+    version = change(system, file)
     said = usage_event("early", source=sku, provider=sku, sku=sku, usage={"input_tokens": 2000})
-    eventually("the price is known to every worker", lambda: _priced_now(system, sku, said))
+    eventually("rating prices with it", lambda: priced_by(system) >= version)
+    assert system.send(said | {"id": "now"}).status_code == 204
     assert system.send(said | {"time": YESTERDAY.isoformat()}).status_code == 204
     seen = eventually("the inbox has it", lambda: item(system, sku))
     assert seen is not None
@@ -59,11 +60,6 @@ async def test_a_missing_rate_is_named_stated_and_its_events_stay_in_view(
     kept = eventually("it is booked, and stays", lambda: _booked(system, sku))
     assert kept["kept"] == "unpriced; booked before its rate was stated; keeps no amount until re-rated"
     assert (await booked(owner, sku, 2))["early"] == ("unpriced", Decimal(0))
-
-
-def _priced_now(system: System, sku: str, said: dict[str, Any]) -> bool:
-    """Whether an event of now, with another id each time, is priced: the first of them must be."""
-    return bool(system.send(said | {"id": "now"}).status_code == 204 and item(system, sku) is None)
 
 
 def _booked(system: System, sku: str) -> dict[str, Any] | None:
