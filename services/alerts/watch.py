@@ -227,9 +227,11 @@ class TenantWatch:
 
     def _fails(self, of: Pass, error: Exception) -> bool:
         """Whether a look may fail so; the next one may succeed."""
+        if not isinstance(error, CONNECTION_ERRORS):
+            return False
         self._seen[of] = False
         self._shared.meters.add("spendmeter.database.retries")
-        return isinstance(error, CONNECTION_ERRORS)
+        return True
 
     def _wake(self) -> None:
         for event in self._woken.values():

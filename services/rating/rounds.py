@@ -83,6 +83,8 @@ class Rounds:
             async with self.under_way:
                 if assignment == self.partitions.assignment:
                     await self._answer(polled)
+                else:  # nobody answers what was polled: opened again, the partitions are sought back to it
+                    self.partitions.states.clear()
             if not self.trouble:
                 self.acknowledged.beat()
 
@@ -99,8 +101,10 @@ class Rounds:
         return polled
 
     def _passes(self, error: Exception) -> bool:
+        if not isinstance(error, (KafkaError, OSError)):
+            return False
         self.trouble = f"usage.events cannot be read ({type(error).__name__})"
-        return isinstance(error, (KafkaError, OSError))
+        return True
 
     async def _answer(self, polled: _Polled) -> None:
         """Answer what was polled, and pass what held no records; commit when all of it is acknowledged."""

@@ -59,8 +59,8 @@ class Rater:
         """Told to stop, and between two rounds, if the one under way ends soon."""
         await stop.wait()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(ROUND_S_MAX):
-                await self._round.acquire()
+            async with asyncio.timeout(ROUND_S_MAX), self._round:
+                pass  # let go of again: leaving the group waits for it
 
     async def _work(self) -> None:
         async with AsyncExitStack() as open_things:

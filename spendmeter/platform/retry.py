@@ -1,7 +1,7 @@
 """Trying again what is away: until it works, or again and again for as long as the process lives.
 
-`stamina` does the waiting: a little longer after each failure in a row, up to RETRY_S_MAX. What is no trouble
-of this kind passes through: a bug crashes.
+`stamina` does the waiting: a little longer after each failure of one action, up to RETRY_S_MAX. What is no
+trouble of this kind passes through: a bug crashes.
 """
 
 import asyncio
