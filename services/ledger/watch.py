@@ -72,6 +72,7 @@ class Watch:
 
     async def _look(self) -> None:
         lanes = list(self.lanes.values())
+        await self.pool.execute(SQL["end_frozen"])
         committed = await self.admin.committed(self.rating_group)
         if not lanes:
             await self.pool.execute(SQL["alive"])
