@@ -102,7 +102,7 @@ def test_with_a_frozen_broker_in_flight_is_unknown_and_every_service_that_needs_
     with frozen(freezing, "kafka"):
         eventually("unknown", lambda: freezing.get("/v1/spend")["in_flight"] is None, TOLD_WITHIN_S)
         answer = freezing.get("/v1/spend")
-        assert answer["in_flight_age_s"] > 3
+        assert answer["in_flight_age_s"] >= 3  # more than 3 s, said in tenths
         stopped = answer["complete_through"]
         for name in ("ingest", "rating", "ledger", "alerts"):
             eventually(f"{name} says so", lambda name=name: ready(freezing, name), TOLD_WITHIN_S)
