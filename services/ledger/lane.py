@@ -60,6 +60,8 @@ class Lane:
         self._series: set[SeriesKey] = set()
         self._booking = asyncio.Lock()
         self._halted = False
+        self._placed = False
+        """Whether the consumer stands where the book does."""
         self._task: asyncio.Task[None]
 
     def start(self, tasks: asyncio.TaskGroup, facts: dict[str, TopicFacts]) -> None:
@@ -86,25 +88,27 @@ class Lane:
                 "booking is interrupted", away=self._passes, beat=self.worked, partition=self.partition
             ):
                 with attempt:
-                    await self._follow(facts)
+                    await self._step(facts)
 
-    async def _follow(self, facts: dict[str, TopicFacts]) -> None:
-        """Poll, decide, book, from where the book stands until the lane is halted."""
+    async def _step(self, facts: dict[str, TopicFacts]) -> None:
+        """Poll, decide, book; at first, and after trouble, from where the book stands."""
         try:
-            await self._open(facts)
-            while not self._halted:
-                if records := await self._poll():
-                    async with self._booking:
-                        if not self._halted:
-                            await self._book_traced(records)
-                self.worked.beat()
+            if not self._placed:
+                await self._open(facts)
+            if records := await self._poll():
+                async with self._booking:
+                    if not self._halted:
+                        await self._book_traced(records)
+            self.worked.beat()
         except PositionMoved:
+            self._placed = False
             log().info("position moved under us: reading it again", partition=self.partition)
         except LossFound as loss:
             self.halt(str(loss))
 
     def _passes(self, error: Exception) -> bool:
         """Whether the lane is to look again where the book stands, and to go on from there."""
+        self._placed = False
         if isinstance(error, asyncpg.IntegrityConstraintViolationError):
             # No record is to blame, so none is rejected: look again what the book says, until it fits.
             self._hold(standstill_reason(self.partition, error))
@@ -133,6 +137,7 @@ class Lane:
             raise LossFound(lost)
         self.progress = progress
         self.consumer.seek(self.rated, progress.position)
+        self._placed = True
 
     def _hold(self, reason: str) -> None:
         if reason != self.stopped and not self._halted:
