@@ -71,12 +71,12 @@ class Watch:
         )
 
     async def _look(self) -> None:
-        lanes = list(self.lanes.values())
-        await self.pool.execute(SQL["end_frozen"])
         committed = await self.admin.committed(self.rating_group)
-        if not lanes:
-            await self.pool.execute(SQL["alive"])
-            return
+        if lanes := list(self.lanes.values()):
+            await self._look_at_logs(lanes, committed)
+        await self.pool.execute(SQL["end_frozen"])
+
+    async def _look_at_logs(self, lanes: Collection[Lane], committed: Mapping[TopicPartition, int]) -> None:
         begins = await self.consumer.beginning_offsets([lane.events for lane in lanes])
         rated_ends = await self.consumer.end_offsets([lane.rated for lane in lanes])
         await self._check_topics(lanes)

@@ -4,10 +4,6 @@ INSERT INTO log_ends (partition, log_end, read_at, stopped) VALUES ($1, $2, $3, 
 ON CONFLICT (partition) DO UPDATE SET log_end = excluded.log_end, read_at = excluded.read_at,
     stopped = excluded.stopped
 
--- name: alive
--- A worker that has no partition just now asks for nothing else.
-SELECT
-
 -- name: end_frozen
 -- A ledger that is frozen inside COPY keeps its locks, and no timeout of the database ends it: while a statement
 -- waits for its client's data only the end of the session is heard. So one that is awake ends it.
