@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import PurePath
 
 import pytest
@@ -11,9 +10,13 @@ import pytest
 from tests.house.sources import ROOT
 
 PATH = re.compile(r"`([\w./-]+(?:/|\.(?:py|toml|sql|md)))`")
-FILES = subprocess.run(
-    ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
-).stdout.splitlines()
+FILES = sorted(
+    str(path.relative_to(ROOT))
+    for top in ROOT.iterdir()
+    if not top.name.startswith(".")
+    for path in ([top] if top.is_file() else top.rglob("*"))
+    if path.is_file()
+)
 ROOMS = [str(PurePath(file).parent) for file in FILES if file.endswith("/README.md")]
 
 
