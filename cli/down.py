@@ -3,7 +3,6 @@
 import typer
 
 from cli._running import home
-from deploy.local import control
 
 
 def command() -> None:
@@ -14,5 +13,7 @@ def command() -> None:
       spendmeter down
       SPENDMETER_HOME=/srv/spendmeter spendmeter down
     """
+    from deploy.local import control
+
     stopped = control.stop(home())
     typer.echo(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
