@@ -36,7 +36,9 @@ async def test_both_servers_work_from_a_path_with_a_space(stack: Servers) -> Non
     admin = AIOKafkaAdminClient(**stack.kafka.options())
     await admin.start()
     await admin.create_topics([NewTopic("deploy.path", 2, 1)])
-    assert "deploy.path" in await admin.list_topics()
+    async with asyncio.timeout(10):  # the controller has made it; the broker hears of it a moment later
+        while "deploy.path" not in await admin.list_topics():
+            await asyncio.sleep(0.05)
     await admin.close()
     connection = await asyncpg.connect(stack.owner_url)
     assert await connection.fetchval("SHOW fsync") == "on"
