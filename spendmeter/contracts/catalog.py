@@ -122,8 +122,13 @@ class Price(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.price.v1")
     currency: Currency = "USD"
     minimum: PlainDecimal = "0"
     """The least quantity billed where there is any."""
+    maximum: PlainDecimal | None = None
+    """The most of one event that is billed (several searches of one grounded prompt are one fee); None = all."""
     per_event: bool = False
-    """Charged once for an event whose usage does not mention the unit (a fee per call)."""
+    """Charged once for an event whose usage mentions neither the unit nor a unit whose parent it is (a fee
+    per call, where the event may say of which kind the call was)."""
+    all_in: bool = False
+    """Whatever a factor on list prices adds (a region, say) is in it already: none applies to it."""
     when: Conditions = ANY
 
     @property
@@ -143,7 +148,12 @@ class Adjustment(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.adjus
     provider: Name
     skus: tuple[Match, ...] = ()
     """None = every sku of the provider."""
+    unless: tuple[Match, ...] = ()
+    """Skus that it leaves as they are."""
     units: tuple[UnitName, ...] = ()
+    unless_stated: bool = False
+    """Not on a price that says itself what serving like that costs: one that states a batch, a tier or a
+    region, where this one states the same."""
     factor: PlainDecimal
     when: Conditions = ANY
 
@@ -167,6 +177,35 @@ class Provider(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.provide
     provider: Name
     match: tuple[Match, ...] = ()
     resells: tuple[Name, ...] = ()
+
+
+class Alias(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.alias.v1"):
+    """What a name meant for a time: `name` of `provider` is `sku` from an instant to another. It goes before
+    every name that a model states itself, which holds at any time."""
+
+    provider: Name
+    name: Match
+    sku: Name
+    effective_from: Instant | None = None
+    """Inclusive; None = since ever."""
+    effective_to: Instant | None = None
+    """Exclusive; None = until a withdrawal."""
+
+
+class Spelling(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.spelling.v1"):
+    """How a way of serving is written: what is like `match` and like none of `unless` is `name`.
+
+    A tier is then `name` and nothing else ("" of a tier and of a region: served as standard, anywhere). A
+    region stays itself too: `name` is the group of regions that it belongs to, and a price for the region
+    goes before one for its group. The longer match decides, and a provider's own before everybody's.
+    """
+
+    provider: Annotated[str, Meta(max_length=256)] = ""
+    """'' = whoever serves."""
+    of: Literal["tier", "region"]
+    name: Annotated[str, Meta(max_length=256)]
+    match: tuple[Annotated[str, Meta(max_length=256)], ...]
+    unless: tuple[Annotated[str, Meta(max_length=256)], ...] = ()
 
 
 class UnitEntry(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.unit.v1"):
@@ -270,6 +309,8 @@ CatalogEntry = (
     | Adjustment
     | Model
     | Provider
+    | Alias
+    | Spelling
     | UnitEntry
     | CalendarEntry
     | TenantTerms

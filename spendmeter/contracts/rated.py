@@ -11,6 +11,8 @@ from typing import Literal, get_args
 import msgspec
 from msgspec import Raw, Struct
 
+Remark = Literal["batch", "tier", "region"]
+"""What of the way of serving no price mentions, though the vendor charges by it: the price is one for any."""
 PriceStatus = Literal["priced", "free", "reported", "provisional", "unpriced"]
 STATUSES: tuple[str, ...] = get_args(PriceStatus)
 """Worse from left to right: an event's status is its worst line's."""
@@ -72,6 +74,8 @@ class Line(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The unit whose price was used because this one has none; '' = its own."""
     reason: str = ""
     """Why the line is provisional or unpriced, or how it was otherwise decided."""
+    remarks: tuple[Remark, ...] = ()
+    """What of the way of serving, which the event states, is not in the price."""
 
 
 class RatedUsage(Struct, frozen=True, kw_only=True, tag_field="type", tag="spendmeter.rated.v1"):
