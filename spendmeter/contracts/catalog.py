@@ -123,7 +123,7 @@ class Price(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.price.v1")
     minimum: PlainDecimal = "0"
     """The least quantity billed where there is any."""
     maximum: PlainDecimal | None = None
-    """The most of one event that is billed (several searches of one grounded prompt are one fee); None = all."""
+    """The most of one event that is billed (searches of one grounded prompt are one fee); None = all."""
     per_event: bool = False
     """Charged once for an event whose usage mentions neither the unit nor a unit whose parent it is (a fee
     per call, where the event may say of which kind the call was)."""

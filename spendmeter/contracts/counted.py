@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from spendmeter.contracts.units import LATER_UNITS
+
 UNKNOWN_UNITS_MAX = 8
 """Unregistered names whose quantities one event adds, the first in the order of their characters: more than a
 slip or a new vendor's units, and fewer than a rollup row would feel. Whoever knows the event, the units of
@@ -16,12 +18,19 @@ UNKNOWN_UNITS_FROM = datetime(2026, 11, 25, 18, tzinfo=UTC)
 """Events received earlier add registered units alone, as they did when they were booked."""
 
 Quantities = Mapping[str, int | Decimal]
+_LATEST = max(LATER_UNITS.values())
+"""From here on every unit of the registry is one."""
 
 
 def select_counted(usage: Quantities, known: Mapping[str, object], received_at: datetime) -> Quantities:
     """The quantities of `usage` that are added up; `known` has the registered units as keys."""
-    if usage.keys() <= known.keys():
+    if usage.keys() <= known.keys() and (received_at >= _LATEST or usage.keys().isdisjoint(LATER_UNITS)):
         return usage
-    unknown = sorted(usage.keys() - known.keys()) if received_at >= UNKNOWN_UNITS_FROM else []
-    added = unknown[:UNKNOWN_UNITS_MAX]
-    return {unit: quantity for unit, quantity in usage.items() if unit in known or unit in added}
+    unknown = sorted(unit for unit in usage if not _is_unit(unit, known, received_at))
+    left_out = unknown[UNKNOWN_UNITS_MAX:] if received_at >= UNKNOWN_UNITS_FROM else unknown
+    return {unit: quantity for unit, quantity in usage.items() if unit not in left_out}
+
+
+def _is_unit(name: str, known: Mapping[str, object], received_at: datetime) -> bool:
+    since = LATER_UNITS.get(name)
+    return name in known and (since is None or received_at >= since)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 import msgspec
 from msgspec import Struct
 
-from spendmeter.contracts.units import UNITS, snake_case
+from spendmeter.contracts.units import LATER_UNITS, UNITS, snake_case
 
 _ROOTS = frozenset({"gen_ai", "llm", "usage", "usage_metadata", "meta", "billed_units", "tokens"})
 """Where vendors' and OpenTelemetry's dotted names begin; any other one may be somebody's own unit."""
@@ -55,11 +55,16 @@ def foreign_unit(name: str) -> ForeignUnit | None:
     root, dot, _ = words.partition(".")
     own = words.rpartition(".")[2] if root in _ROOTS else words
     if own in UNITS and (dot or own != name):
-        return ForeignUnit(of="a vendor's", send=(own,))
+        return _inside(own, FOREIGN_UNITS_FROM)
     *around, last = words.split(".")
     if last in UNITS and any(map(_INSIDE.search, around)):
-        return ForeignUnit(of="a vendor's", send=(last,), since=INSIDE_FROM)
+        return _inside(last, INSIDE_FROM)
     return None
+
+
+def _inside(unit: str, since: datetime) -> ForeignUnit:
+    """One of our units in another spelling: no such name before it was a unit."""
+    return ForeignUnit(of="a vendor's", send=(unit,), since=max(since, LATER_UNITS.get(unit, since)))
 
 
 def _lookups(words: str) -> Iterator[str]:

@@ -1,9 +1,9 @@
 """Rules of the gate that came after the first events were booked.
 
 `check_rules` follows `read_event`, in ingest and again in rating. Each rule has a first instant (of a
-vendor's name, the name's own) and holds for what was received from then on: a rebuild from the log takes, and
-says of, older events exactly what it said when they were booked. What ingest refuses never reaches the log,
-so there every rule holds at once.
+vendor's name, the name's own; of a unit that joined the registry later, the unit's) and holds for what was
+received from then on: a rebuild from the log takes, and says of, older events exactly what it said when they
+were booked. What ingest refuses never reaches the log, so there every rule holds at once.
 """
 
 import re
@@ -16,14 +16,15 @@ from msgspec.structs import astuple, force_setattr
 
 from spendmeter.contracts.events import LABEL_CHARACTERS_MAX, EventError, Labels, UsageEvent
 from spendmeter.contracts.foreign_units import explain_foreign_unit, foreign_unit
-from spendmeter.contracts.units import PER_EVENT_MAX, UNITS
+from spendmeter.contracts.units import LATER_UNITS, PER_EVENT_MAX, UNITS
 
 PER_EVENT_MAX_FROM = datetime(2026, 11, 25, 18, tzinfo=UTC)
 """A quantity has a bound, by its unit."""
 VISIBLE_TEXT_FROM = datetime(2026, 11, 25, 18, tzinfo=UTC)
 """Labels are in Unicode's normal form C, and no name holds a character that cannot be seen."""
 
-_BOUNDS = {name: unit.per_event_max for name, unit in UNITS.items()}
+_BOUNDS = {name: unit.per_event_max for name, unit in UNITS.items() if name not in LATER_UNITS}
+"""Of the units that every event is held against, whenever it was received."""
 _INVISIBLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
     "\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3"
@@ -41,7 +42,7 @@ def check_rules(event: UsageEvent, plain: bool, received_at: datetime | None = N
     """Hold a decoded event against every rule in force when it was received (None = all of them), and put
     its labels into normal form C. `plain`: see `is_plain`. Raises EventError."""
     for unit, quantity in event.data.usage.items():
-        if not quantity <= _BOUNDS.get(unit, -1):  # more than its bound, or nobody's unit
+        if not quantity <= _BOUNDS.get(unit, -1):  # more than its bound, a later unit, or nobody's
             _check_quantity(event, unit, quantity, received_at)
     if not plain and _holds(VISIBLE_TEXT_FROM, received_at):
         _check_text(event)
@@ -82,7 +83,12 @@ def _check_quantity(
     foreign = foreign_unit(unit)
     if foreign is not None and _holds(foreign.since, received_at):
         raise EventError(explain_foreign_unit(unit, event.data.usage), f"data.usage.{unit}")
-    if _holds(PER_EVENT_MAX_FROM, received_at):
+    since = LATER_UNITS.get(unit)
+    if since is not None and _holds(since, received_at):
+        if UNITS[unit].whole and type(quantity) is not int:
+            raise EventError("must be a whole number", f"data.usage.{unit}")
+        check_bound(unit, quantity, UNITS[unit].per_event_max)
+    elif _holds(PER_EVENT_MAX_FROM, received_at):
         check_bound(unit, quantity, _BOUNDS.get(unit, PER_EVENT_MAX))
 
 

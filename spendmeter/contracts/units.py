@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
@@ -25,6 +26,7 @@ class Unit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     whole: bool = False
     context: bool = False
     per_event_max: int = PER_EVENT_MAX
+    since: datetime | None = None
     genai: dict[str, int] = {}
     litellm: dict[str, str] = {}
 
@@ -32,7 +34,10 @@ class Unit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 UNITS = MappingProxyType(
     msgspec.toml.decode(Path(__file__).with_name("units.toml").read_bytes(), type=dict[str, Unit])
 )
-WHOLE_UNITS = frozenset(name for name, unit in UNITS.items() if unit.whole)
+WHOLE_UNITS = frozenset(name for name, unit in UNITS.items() if unit.whole and unit.since is None)
+"""Of the first registry alone: what a later unit asks of a quantity holds from its `since` on (`gate.py`)."""
+LATER_UNITS = MappingProxyType({name: unit.since for name, unit in UNITS.items() if unit.since is not None})
+"""Units that joined the registry when events were booked already, and from when on each is one."""
 
 
 def nearest_unit(name: str, known: Iterable[str]) -> str | None:

@@ -6,6 +6,7 @@ import json
 import tomllib
 import unicodedata
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from spendmeter.contracts.foreign_units import (
     foreign_unit,
 )
 from spendmeter.contracts.gate import check_rules, is_plain
-from spendmeter.contracts.units import PER_EVENT_MAX, UNITS
+from spendmeter.contracts.units import LATER_UNITS, PER_EVENT_MAX, UNITS
 from tests.contracts.test_events import SENT
 
 RULES = (FOREIGN_UNITS_FROM, gate.PER_EVENT_MAX_FROM, gate.VISIBLE_TEXT_FROM)
@@ -262,3 +263,23 @@ def test_a_name_that_joined_the_list_later_is_refused_from_then_on_alone(name: s
     sent = raw(usage={name: 5})
     assert checked(sent, since - timedelta(microseconds=1)).data.usage == {name: 5}
     assert refusal(sent, since).field == f"data.usage.{name}"
+
+
+@pytest.mark.parametrize("unit", sorted(LATER_UNITS))
+def test_a_unit_that_joined_the_registry_later_rejects_nothing_that_was_booked_as_a_name_of_nobodys(
+    unit: str,
+) -> None:
+    since, too_many = LATER_UNITS[unit], raw(usage={unit: UNITS[unit].per_event_max + 1})
+    before = since - timedelta(microseconds=1)
+    assert checked(too_many, before).data.usage == {unit: UNITS[unit].per_event_max + 1}
+    assert refusal(too_many, since).field == f"data.usage.{unit}"
+    elsewhere = raw(usage={f"response.usage.{unit}": 5})
+    assert checked(elsewhere, before).data.usage == {f"response.usage.{unit}": 5}
+    assert unit in refusal(elsewhere, since).reason
+
+
+def test_half_of_a_later_unit_that_is_whole_is_refused_from_its_first_instant_on_alone() -> None:
+    since, half = LATER_UNITS["web_fetches"], raw(usage={"web_fetches": "0.5"})
+    assert checked(half, since - timedelta(microseconds=1)).data.usage == {"web_fetches": Decimal("0.5")}
+    assert refusal(half, since).reason == refusal(half).reason == "must be a whole number"
+    assert checked(raw(usage={"browser_hours": "0.5"})).data.usage == {"browser_hours": Decimal("0.5")}
