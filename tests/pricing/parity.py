@@ -5,8 +5,10 @@ and written to a cache, every other unit that the model prices, alone and all to
 at -1, 0 and +1, cached and not; every way of serving that has prices of its own; a second before, at and
 after every dated change; the hours of a day and the edges of every window. Each figure must equal that of
 genai-prices to the last digit of money (where a quotient never ends, 12 places). Then litellm, over the part
-of the grid that it can be asked: where it agrees with genai-prices, so must we. A model that differs in any
-case must be on the list in parity.toml: case, both figures, the vendor's rule and its date.
+of the grid that it can be asked: where it agrees with genai-prices, so must we. Where our figure is another
+one because a correction says so (some line was decided by it, and without corrections we say what the oracle
+says), the model is `corrected`, and the rule is named. Any other model that differs in some case must be on
+the list in parity.toml: case, both figures, the vendor's rule and its date.
 
 An entry of the last line is one model held against one oracle; `equal` says in every case of the grid.
 """
@@ -19,7 +21,7 @@ import sys
 import tomllib
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
@@ -30,10 +32,12 @@ from typing import Any
 from genai_prices import Usage, data
 from genai_prices import types as genai
 
+from spendmeter.contracts.events import UsageEvent
 from spendmeter.contracts.money import quantised
 from spendmeter.pricing.catalog import load_snapshot
 from spendmeter.pricing.engine import rate
 from spendmeter.pricing.price_book import PriceBook
+from tests.pricing.attribution import Attribution, shipped
 from tests.pricing.entries import used
 
 ALLOWED = Path(__file__).with_name("parity.toml")
@@ -118,6 +122,19 @@ class Case:
         return f"{usage}{'; ' + ' '.join(self.way) if self.way[0] else ''}; {self.at.isoformat()}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What we say of a case; what we say without corrections, and the rules that make the difference."""
+
+    amount: Decimal
+    uncorrected: Decimal
+    rules: Collection[str] = ()
+
+
+Corrected = tuple[str, Decimal, Decimal]
+"""A case, our figure and the oracle's."""
+
+
 @dataclass(kw_only=True)
 class Report:
     """What was compared; `differs` has, by oracle and model, the first case that differs and both figures."""
@@ -125,16 +142,23 @@ class Report:
     cases: Counter[str] = field(default_factory=Counter)
     entries: set[tuple[str, str]] = field(default_factory=set)
     differs: dict[tuple[str, str], tuple[str, Decimal, Decimal]] = field(default_factory=dict)
+    corrected: dict[tuple[str, str], dict[str, Corrected]] = field(default_factory=dict)
+    """By oracle and model: by rule, the first case that differs because a correction says so."""
     torn: set[str] = field(default_factory=set)
     """Models of which the two oracles say different things in some case."""
 
-    def compare(self, oracle: str, case: Case, ours: Decimal, theirs: Decimal, noise: Decimal) -> None:
+    def compare(self, oracle: str, case: Case, ours: Answer, theirs: Decimal, noise: Decimal) -> None:
         """Take down one answer of an oracle's."""
-        name = f"{case.provider.id}/{case.model.id}"
+        key = oracle, f"{case.provider.id}/{case.model.id}"
         self.cases[oracle] += 1
-        self.entries.add((oracle, name))
-        if abs(ours - theirs) > noise:
-            self.differs.setdefault((oracle, name), (str(case), ours, theirs))
+        self.entries.add(key)
+        if abs(ours.amount - theirs) <= noise:
+            return
+        if ours.rules and abs(ours.uncorrected - theirs) <= noise:
+            for rule in ours.rules:
+                self.corrected.setdefault(key, {}).setdefault(rule, (str(case), ours.amount, theirs))
+        else:
+            self.differs.setdefault(key, (str(case), ours.amount, theirs))
 
     def unexplained(self, allowed: Mapping[tuple[str, str], Mapping[str, str]]) -> list[str]:
         """What differs and is not on the list with these figures, and what is on the list and equal."""
@@ -153,8 +177,12 @@ class Report:
         return wrong
 
 
-def compare(book: PriceBook, providers: Iterable[genai.Provider] = data.providers) -> Report:
-    """Hold the book against both oracles."""
+def compare(
+    book: PriceBook,
+    providers: Iterable[genai.Provider] = data.providers,
+    corrections: Attribution | None = None,
+) -> Report:
+    """Hold the book against both oracles; `corrections` explain what differs from them, None = nothing."""
     report = Report()
     known = _litellm_costs()
     for provider in providers:
@@ -163,10 +191,11 @@ def compare(book: PriceBook, providers: Iterable[genai.Provider] = data.provider
                 continue  # genai-prices knows the name and no price: not free, but unknown
             name = f"{_LITELLM_PREFIXES.get(provider.id)}{model.id}"
             for case in grid(provider, model):
-                ours = ours_says(case, book)
                 theirs = genai_says(case)
+                ours = ours_says(case, book, theirs, corrections)
                 endless = quantised(theirs) if "audio_seconds" in case.usage else theirs
-                report.compare(GENAI, case, ours, ours if ours == endless else theirs, Decimal(0))
+                agrees = ours.amount == endless
+                report.compare(GENAI, case, ours, ours.amount if agrees else theirs, Decimal(0))
                 if name in known and (second := litellm_says(case, name, known[name])) is not None:
                     if abs(second - theirs) <= _FLOAT_NOISE:
                         report.compare(LITELLM, case, ours, second, _FLOAT_NOISE)
@@ -232,13 +261,23 @@ def _instants(model: genai.ModelInfo) -> list[datetime]:
     return sorted({NOW} | {edge + moved for edge in edges for moved in (-SECOND, 0 * SECOND, SECOND)})
 
 
-def ours_says(case: Case, book: PriceBook) -> Decimal:
-    """The list cost in our engine."""
+def ours_says(case: Case, book: PriceBook, theirs: Decimal, corrections: Attribution | None) -> Answer:
+    """The list cost in our engine and, where that is not theirs, what corrections make of it."""
+    event = asked(case)
+    amount = rate(event, book).list
+    if amount == theirs or corrections is None:
+        return Answer(amount=amount, uncorrected=amount)
+    plain, rules = corrections.rules_for(event, book)
+    return Answer(amount=amount, uncorrected=plain.list, rules=rules)
+
+
+def asked(case: Case) -> UsageEvent:
+    """The case as an event."""
     usage = dict(case.usage)
     if case.way == ("search_type", "fast") and "searches" in usage:
         usage["fast_searches"] = usage.pop("searches")
     context = _SERVED[case.way] if case.way[0] else {}
-    return rate(used(case.provider.id, case.model.id, usage, at=case.at, **context), book).list
+    return used(case.provider.id, case.model.id, usage, at=case.at, **context)
 
 
 def inclusive(usage: Mapping[str, int]) -> Usage:
@@ -308,8 +347,24 @@ def allow_list() -> dict[tuple[str, str], dict[str, str]]:
     return {(each["oracle"], each["model"]): each for each in listed}
 
 
+def print_corrected(report: Report) -> None:
+    """Each rule that makes a difference, its models, and the first case of each oracle."""
+    by_rule: dict[str, list[tuple[str, str]]] = {}
+    for key, rules in report.corrected.items():
+        for rule in rules:
+            by_rule.setdefault(rule, []).append(key)
+    for rule, keys in sorted(by_rule.items()):
+        print(f"corrected by {rule}: {len(keys)} entries")
+        for oracle in (GENAI, LITELLM):
+            named = [name for its, name in keys if its == oracle]
+            if named:
+                case, ours, theirs = report.corrected[oracle, named[0]][rule]
+                print(f"  {oracle}: {', '.join(named)}")
+                print(f"    as in {named[0]}: {case}: ours {ours}, theirs {theirs}")
+
+
 def main() -> int:
-    report = compare(PriceBook(load_snapshot(), version=1))
+    report = compare(PriceBook(load_snapshot(), version=1), corrections=shipped())
     allowed = allow_list()
     unexplained = report.unexplained(allowed)
     print(__doc__)
@@ -320,10 +375,12 @@ def main() -> int:
         f"models of which the two oracles differ in some case, then held against {GENAI}: {len(report.torn)}"
     )
     print("  " + ", ".join(sorted(report.torn)))
+    print_corrected(report)
     print(*unexplained, sep="\n")
     figures = {
         "entries": len(report.entries),
-        "equal": len(report.entries) - len(report.differs),
+        "equal": len(report.entries - report.differs.keys() - report.corrected.keys()),
+        "corrected": len(report.corrected.keys() - report.differs.keys()),
         "allowed": len(allowed.keys() & report.differs.keys()),
         "unexplained": len(unexplained),
     }

@@ -177,7 +177,7 @@ REFUSED: list[tuple[str, str, str]] = [
     ("a.toml", DJINN.replace('"3"', "3"), "got `int`: an amount is written in quotes"),
     ("a.toml", DJINN.replace("aliases", "alias"), r"model\[0\]: unknown field 'alias': did you mean aliases\? allowed are provider, sku, aliases, match"),
     ("a.toml", DJINN.replace("time_zone", "zone"), r"calendar\[0\]: unknown field 'zone': did you mean time_zone\? allowed are"),
-    ("a.toml", DJINN.replace("[[unit]]", "[[units]]"), r"a\.toml: unknown field 'units': did you mean unit\? allowed are source, .*, adjustment, calendar"),
+    ("a.toml", DJINN.replace("[[unit]]", "[[units]]"), r"a\.toml: unknown field 'units': did you mean unit\? allowed are source, .*, adjustment, alias, calendar"),
     ("a.toml", DJINN.replace("recorded_at = 2026-11-23T00:00:00Z", ""), "missing required field `recorded_at`"),
     ("a.toml", DJINN.replace("wishes = ", "dreams = "), r"model\[0\]: unknown unit 'dreams'; state it in a unit table"),
     ("a.toml", DJINN.replace("per = 1 ", 'per = 1\ncurrency = "usd" '), "regex"),

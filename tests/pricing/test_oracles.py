@@ -20,14 +20,15 @@ from msgspec.structs import replace
 
 from spendmeter.contracts.catalog import Model, Price
 from spendmeter.contracts.entry_ids import identified
-from spendmeter.pricing.catalog import load_snapshot
+from spendmeter.pricing.catalog import load_public
 from spendmeter.pricing.names import model_claim, model_names
 from spendmeter.pricing.price_book import PriceBook
+from tests.pricing.attribution import shipped
 from tests.pricing.parity import GENAI, LITELLM, allow_list, compare
 
 
 def test_every_model_costs_what_both_oracles_say_or_is_on_the_list(book: PriceBook) -> None:
-    report = compare(book)
+    report = compare(book, corrections=shipped())
     assert report.unexplained(allow_list()) == []
     assert report.cases[GENAI] > 30_000
     assert report.cases[LITELLM] > 600
@@ -35,7 +36,7 @@ def test_every_model_costs_what_both_oracles_say_or_is_on_the_list(book: PriceBo
 
 def test_one_wrong_price_is_found_by_both_oracles() -> None:
     (anthropic,) = [provider for provider in data.providers if provider.id == "anthropic"]
-    entries = load_snapshot("anthropic")
+    entries = load_public("anthropic")
     wrong = [
         identified(replace(entry, price="3.01"))
         if isinstance(entry, Price)
@@ -71,7 +72,7 @@ def test_what_rates_imports_neither_oracle() -> None:
 
 def test_every_name_means_the_model_that_genai_prices_says() -> None:
     models: dict[str, list[Model]] = {}
-    for entry in load_snapshot():
+    for entry in load_public():
         if isinstance(entry, Model):
             models.setdefault(entry.provider, []).append(entry)
     unequal = []

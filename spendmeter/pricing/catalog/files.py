@@ -18,6 +18,7 @@ from msgspec import Meta, Struct
 from spendmeter.contracts.catalog import (
     ANY,
     Adjustment,
+    Alias,
     CalendarEntry,
     CatalogEntry,
     Conditions,
@@ -32,6 +33,7 @@ from spendmeter.contracts.catalog import (
     PriceKind,
     Provider,
     ShortText,
+    Spelling,
     Step,
     TenantTerms,
     UnitEntry,
@@ -43,10 +45,12 @@ from spendmeter.pricing.conditions import CatalogError
 
 TABLES: Mapping[str, type[CatalogEntry]] = {
     "adjustment": Adjustment,
+    "alias": Alias,
     "calendar": CalendarEntry,
     "fx": FxRate,
     "period": PeriodTerm,
     "provider": Provider,
+    "spelling": Spelling,
     "terms": TenantTerms,
     "unit": UnitEntry,
     "withdrawal": Withdrawal,
@@ -76,7 +80,9 @@ class Rates(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknow
     currency: Currency = "USD"
     kind: PriceKind = "list"
     minimum: PlainDecimal = "0"
+    maximum: PlainDecimal | None = None
     per_event: bool = False
+    all_in: bool = False
     prices: dict[UnitName, PlainDecimal]
 
 

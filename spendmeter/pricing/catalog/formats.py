@@ -43,11 +43,16 @@ def parse(name: str, raw: bytes) -> PriceFile:
         raise CatalogError(str(error)) from None
 
 
-def _toml(text: str) -> PriceFile:
+def toml_document(text: str) -> dict[str, Any]:
+    """A TOML file's tables. Raises tomllib.TOMLDecodeError; CatalogError for what would take too long."""
     for number, line in enumerate(text.split("\n"), start=1):
         if line.count(".") > TOML_DOTS_MAX:
             raise CatalogError(f"line {number}: has more than {TOML_DOTS_MAX} dots")
-    return _document(tomllib.loads(text), strict=True)
+    return tomllib.loads(text)
+
+
+def _toml(text: str) -> PriceFile:
+    return _document(toml_document(text), strict=True)
 
 
 def _yaml(text: str) -> PriceFile:

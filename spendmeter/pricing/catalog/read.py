@@ -8,7 +8,7 @@ The formats differ in how they spell tables (`formats.py`); what a table may say
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 
@@ -48,18 +48,32 @@ def read_prices(
     file, place and rule.
     """
     places = {} if places is None else places
-    defaults = {"source": name} | ({"recorded_at": recorded_at} if recorded_at else {})
     try:
         file = parse(name, raw)
-        header = convert_table(defaults | file.header, Header, strict=file.strict, more=file.kinds)
-        read = _entries(file, header, places)
-        _check_units(read, {*UNITS, *units}, places)
+        read = read_tables(file, {"source": name}, recorded_at=recorded_at, units=units, places=places)
     except (msgspec.ValidationError, ValueError) as error:
-        raise _at(name, error) from None
+        raise at_place(name, error) from None
     except RecursionError:
         raise CatalogError(f"{name}: is nested too deep") from None
     if not_taken is not None:
         not_taken.update(file.not_taken)
+    return read
+
+
+def read_tables(
+    file: PriceFile,
+    defaults: dict[str, Any],
+    *,
+    recorded_at: datetime | None = None,
+    units: Collection[str] = (),
+    places: dict[str, str],
+) -> list[CatalogEntry]:
+    """The entries of a file that is taken apart; `defaults` are for what its header leaves out. Raises
+    msgspec.ValidationError, or CatalogError, with the place in the file and the rule."""
+    defaults = defaults | ({"recorded_at": recorded_at} if recorded_at else {})
+    header = convert_table(defaults | file.header, Header, strict=file.strict, more=file.kinds)
+    read = _entries(file, header, places)
+    _check_units(read, {*UNITS, *units}, places)
     return read
 
 
@@ -69,16 +83,16 @@ def _entries(file: PriceFile, header: Header, places: dict[str, str]) -> list[Ca
         try:
             found = list(entries(header, kind, table, strict=file.strict))
         except (msgspec.ValidationError, CatalogError) as error:
-            raise _at(place, error) from None
+            raise at_place(place, error) from None
         except OverflowError:
-            raise _at(place, CatalogError("an instant is outside the years 1 to 9999 in UTC")) from None
+            raise at_place(place, CatalogError("an instant is outside the years 1 to 9999 in UTC")) from None
         for entry in found:
             if entry.id in places:
-                raise _at(place, CatalogError(f"says again what {places[entry.id]} says"))
+                raise at_place(place, CatalogError(f"says again what {places[entry.id]} says"))
             places[entry.id] = place
             read.append(entry)
         if len(read) > FILE_ENTRIES_MAX:
-            raise _at(place, CatalogError(f"a price file states at most {FILE_ENTRIES_MAX:,} entries"))
+            raise at_place(place, CatalogError(f"a price file states at most {FILE_ENTRIES_MAX:,} entries"))
     return read
 
 
@@ -87,14 +101,14 @@ def _check_units(read: list[CatalogEntry], known: set[str], places: dict[str, st
     known |= {entry.unit for entry in declared}
     for new in declared:
         if reason := explain_foreign_unit(new.unit, [new.unit]):  # no event may use it
-            raise _at(places[new.id], CatalogError(reason))
+            raise at_place(places[new.id], CatalogError(reason))
     for entry in read:
         for unit in _units(entry):
             if unit not in known:
                 near = nearest_unit(unit, known)
                 hint = f": did you mean {near}? Else" if near else ";"
                 reason = f"unknown unit {unit!r}{hint} state it in a unit table first"
-                raise _at(places[entry.id], CatalogError(reason))
+                raise at_place(places[entry.id], CatalogError(reason))
 
 
 def _units(entry: CatalogEntry) -> Collection[str]:
@@ -109,7 +123,7 @@ def _units(entry: CatalogEntry) -> Collection[str]:
             return ()
 
 
-def _at(place: str, error: Exception) -> CatalogError:
+def at_place(place: str, error: Exception) -> CatalogError:
     """The error with its place, in the words of a price file."""
     reason, _, path = str(error).partition(" - at `$")
     inner = path.rstrip("`").lstrip(".")
