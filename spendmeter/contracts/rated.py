@@ -32,8 +32,8 @@ class Multiplier(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False
     name: str
     factor: str
     entry: str
-    kind: Literal["list", "contracted"] = "list"
-    """On both prices, or on the contracted one alone."""
+    kind: Literal["list", "list_alone", "contracted"] = "list"
+    """On both prices, on the list one alone, or on the contracted one alone."""
 
 
 class Line(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

@@ -29,8 +29,9 @@ def arithmetic(
     if line.parent:
         yield f"{line.unit} has no price of its own: {line.parent}'s applies"
     if used is not None and billed != used:
-        yield f"{_digits(used)} {line.unit} used, and {_digits(billed)} billed: the price's minimum"
-    yield from _price("price", catalog.get(line.entry), line, line.price, ("list",))
+        limit = "minimum" if billed > used else "maximum"
+        yield f"{_digits(used)} {line.unit} used, and {_digits(billed)} billed: the price's {limit}"
+    yield from _price("price", catalog.get(line.entry), line, line.price, ("list", "list_alone"))
     share = f" / {line.per}" if line.per != 1 else ""
     quantity = f"{_digits(billed)} {line.unit}"
     yield f"list: {quantity} x {line.price}{share} = {line.amount} {priced_in}"

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from itertools import combinations
 from typing import Any, TypeVar, cast
 
@@ -19,6 +20,7 @@ from spendmeter.contracts.catalog import (
 )
 from spendmeter.contracts.units import UNITS
 from spendmeter.pricing.conditions import Bounds, CatalogError, check_calendar, served_overlap, specificity
+from spendmeter.pricing.patterns import may_meet, within
 from spendmeter.pricing.price_lists import PriceLists
 
 Kinds = Mapping[type[Entry], list[Any]]
@@ -113,6 +115,11 @@ def _check(entry: PriceEntry, parents: Mapping[str, str | None]) -> None:
             raise CatalogError(
                 f"entry {entry.id}: unknown unit {entry.unit!r}; state it in a unit entry first"
             )
+        if entry.maximum is not None and not Decimal(entry.minimum) <= Decimal(entry.maximum) > 0:
+            raise CatalogError(
+                f"entry {entry.id}: a maximum of {entry.maximum} is nothing, "
+                f"or under the minimum, {entry.minimum}"
+            )
     elif unknown := set(entry.units) - parents.keys():
         raise CatalogError(f"entry {entry.id}: unknown units {sorted(unknown)}")
     layer, named = entry.layer, bool(entry.tenant or entry.contract)
@@ -145,14 +152,16 @@ _ALWAYS = Bounds(ANY, {})
 
 
 def _meet(one: PriceEntry, other: PriceEntry) -> bool:
-    """Whether two rivals may be about the same unit and sku; matches with a placeholder are taken to."""
+    """Whether two rivals may be about the same unit and sku."""
     if isinstance(one, Price) or isinstance(other, Price):
         return True
     if one.units and set(one.units).isdisjoint(other.units):
         return False
-    if not one.skus or any(sign in match for match in (*one.skus, *other.skus) for sign in "*#"):
+    if not one.skus:
         return True
-    return not set(one.skus).isdisjoint(other.skus)
+    ours = [sku for sku in one.skus if not any(within(sku, spared) for spared in other.unless)]
+    theirs = [sku for sku in other.skus if not any(within(sku, spared) for spared in one.unless)]
+    return any(may_meet(mine, yours) for mine in ours for yours in theirs)
 
 
 def _both(one: PriceEntry, other: PriceEntry) -> str:

@@ -179,6 +179,15 @@ def specificity(when: Conditions) -> Specificity:
     )
 
 
+def states_as_much(one: Conditions, other: Conditions) -> bool:
+    """Whether one states a batch, a tier or a region, of which the other states the same."""
+    return bool(
+        (one.batch is not None and other.batch is not None)
+        or (one.tiers and other.tiers)
+        or (one.regions and other.regions)
+    )
+
+
 def served_overlap(one: Conditions, other: Conditions) -> bool:
     """Whether something may serve that both admit."""
     return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal, Inexact
@@ -10,6 +11,7 @@ from decimal import Decimal, Inexact
 from spendmeter.contracts.catalog import Adjustment, Price
 from spendmeter.contracts.money import EXACT, divided, plain
 from spendmeter.contracts.rated import Multiplier, PriceStatus
+from spendmeter.pricing.conditions import states_as_much
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +24,8 @@ class Decision:
     currency: str
     per: int = 1
     minimum: Decimal = Decimal(0)
+    maximum: Decimal | None = None
+    """The least and the most of an event that is billed; None = all."""
     status: PriceStatus = "priced"
     parent: str = ""
     reason: str = ""
@@ -29,7 +33,7 @@ class Decision:
     contracted: Decision | None = None
     """The negotiated price, for as many units; None = as list."""
     bare: bool = False
-    """Nothing but a price of one unit: not free, no minimum, division, multiplier, contract or reason."""
+    """Nothing but a price of one unit: not free, no limit, division, multiplier, contract or reason."""
 
     @property
     def per_unit(self) -> Decimal:
@@ -43,6 +47,7 @@ def decide_by(price: Price, parent: str = "", reason: str = "") -> Decision:
     with suppress(Inexact):  # an hour's price has no finite decimal for a second
         amount, per = EXACT.divide(amount, Decimal(per)), 1
     minimum = Decimal(price.minimum)
+    maximum = None if price.maximum is None else Decimal(price.maximum)
     return Decision(
         entry=price.id,
         price=amount,
@@ -50,10 +55,11 @@ def decide_by(price: Price, parent: str = "", reason: str = "") -> Decision:
         currency=price.currency,
         per=per,
         minimum=minimum,
+        maximum=maximum,
         status="priced" if amount else "free",
         parent=parent,
         reason=reason,
-        bare=per == 1 and bool(amount) and not minimum and not parent and not reason,
+        bare=per == 1 and bool(amount) and not minimum and maximum is None and not parent and not reason,
     )
 
 
@@ -64,21 +70,41 @@ def times(decision: Decision, factor: int) -> Decision:
     return replace(more, multipliers=(*decision.multipliers, multiplier), bare=False)
 
 
-def combine(listed: Decision, offer: Decision | None, adjustments: tuple[Adjustment, ...]) -> Decision:
-    """The list price with its factors, and the contracted one (`offer`, else the list price with a negotiated
-    factor) where there is any."""
-    both = [each.factor for each in adjustments if each.kind == "list"]
-    negotiated = [each.factor for each in adjustments if each.kind == "contracted"]
+def spares(adjustment: Adjustment, price: Price) -> bool:
+    """Whether a factor leaves this price as it is: whatever is added to list prices is in it already, or it
+    says itself what serving like that costs."""
+    if price.all_in and adjustment.kind == "list":
+        return True
+    return adjustment.unless_stated and states_as_much(price.when, adjustment.when)
+
+
+def combine(
+    listed: Decision,
+    offer: Decision | None,
+    on_list: Sequence[Adjustment],
+    on_contracted: Sequence[Adjustment],
+) -> Decision:
+    """The list price with its factors, and the contracted one with its own (of `offer`, else of the list
+    price with a negotiated factor) where there is any."""
     contracted = None
-    if offer is not None or negotiated:
+    if offer is not None or any(each.kind == "contracted" for each in on_contracted):
         offer = offer or listed
         per = math.lcm(listed.per, offer.per)
         listed = _restate(listed, per, [])
-        contracted = _restate(offer, per, [*both, *negotiated])
+        contracted = _restate(offer, per, [each.factor for each in on_contracted])
+    else:
+        on_contracted = on_list
+    factors = {each.id: each for each in (*on_list, *on_contracted)}
     multipliers = tuple(
-        Multiplier(name=each.name, factor=each.factor, entry=each.id, kind=each.kind) for each in adjustments
+        Multiplier(
+            name=each.name,
+            factor=each.factor,
+            entry=each.id,
+            kind="contracted" if each not in on_list else "list" if each in on_contracted else "list_alone",
+        )
+        for each in factors.values()
     )
-    listed = _restate(listed, listed.per, both)
+    listed = _restate(listed, listed.per, [each.factor for each in on_list])
     return replace(listed, bare=False, multipliers=multipliers, contracted=contracted)
 
 

@@ -124,8 +124,8 @@ class _EventBill:
             else:
                 self.add(self.line(decision, unit, quantity))
         self.listed = _add(self.listed, listed) if self.listed else listed
-        for unit in plan.per_event:
-            if unit not in usage and (decision := decisions[unit]):
+        for unit, instead in plan.per_event:
+            if usage.keys().isdisjoint(instead) and (decision := decisions[unit]):
                 self.add(self.line(decision, unit, 1, by_event=False))
 
     def bound_unknown(self, plan: Plan, data: UsageData) -> Iterator[PricedLine]:
@@ -167,7 +167,9 @@ class _EventBill:
         """The line of a quantity that the event states, or that the price implies."""
         billed = quantity
         if decision.minimum and 0 < quantity < decision.minimum:
-            billed, by_event = _minimum_billed(decision.minimum), False
+            billed, by_event = _whole(decision.minimum), False
+        elif decision.maximum is not None and quantity > decision.maximum:
+            billed, by_event = _whole(decision.maximum), False
         amount, fx, listed = self.amounts(decision, billed)
         agreed = decision.contracted
         negotiated, agreed_fx, contracted = self.amounts(agreed, billed) if agreed else (amount, fx, listed)
@@ -227,9 +229,10 @@ class _EventBill:
         return f"{self.time.astimezone(UTC):%Y-%m-%d}"
 
 
-def _minimum_billed(minimum: Decimal) -> Quantity:
-    """A price's least quantity, whole where it is: the contract allows it more digits than an event's."""
-    return int(minimum) if minimum == int(minimum) else minimum
+def _whole(limit: Decimal) -> Quantity:
+    """The least or the most that a price bills, whole where it is: the contract allows it more digits than an
+    event's."""
+    return int(limit) if limit == int(limit) else limit
 
 
 def _bound_by(terms: TenantTerms, price: str, reason: str) -> Decision:

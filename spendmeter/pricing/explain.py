@@ -15,11 +15,12 @@ from spendmeter.contracts.catalog import Adjustment, Price, PriceEntry
 from spendmeter.contracts.events import EventError, UsageData, UsageEvent
 from spendmeter.pricing.arithmetic import arithmetic, entries_of
 from spendmeter.pricing.conditions import Served, admits, served
+from spendmeter.pricing.decision import spares
 from spendmeter.pricing.engine import Rating, rate
-from spendmeter.pricing.names import Claim, matches_any
-from spendmeter.pricing.plan import Candidate, Plan
+from spendmeter.pricing.names import Claim
+from spendmeter.pricing.plan import Candidate, Plan, concerns
 from spendmeter.pricing.price_book import PriceBook
-from spendmeter.pricing.words import conditions_in_words, entry_in_words
+from spendmeter.pricing.words import conditions_in_words, entry_in_words, in_words
 
 _PARTS = {
     "model": "the model",
@@ -155,11 +156,12 @@ class _Case:
         if decision is None:
             return  # there is no price to adjust
         factors = {each.entry for each in decision.multipliers}
+        decided = [price for price in prices if price.id in chosen]
         adjustments = self.adjustments()
         for kind, name in sorted({(each.kind, each.name) for each in adjustments}):
             named = [each for each in adjustments if (each.kind, each.name) == (kind, name)]
             candidates = [each for each in self.plan.adjustments if each.entry in named]
-            yield from self.contest(f"{name} ({kind})", candidates, named, factors)
+            yield from self.contest(f"{name} ({kind})", candidates, named, factors, decided)
 
     def prices(self) -> list[Price]:
         """All that the sku has for the unit and its parents, whomever they are for."""
@@ -173,8 +175,7 @@ class _Case:
         return [
             each
             for each in self.book.lists.adjustments.get(self.plan.provider or "", ())
-            if (not each.units or self.unit in each.units)
-            and (not each.skus or matches_any(each.skus, self.plan.sku or ""))
+            if (not each.units or self.unit in each.units) and concerns(each, self.plan.sku or "")
         ]
 
     def contest(
@@ -183,13 +184,21 @@ class _Case:
         candidates: Sequence[Candidate[Any]],
         entries: Iterable[PriceEntry],
         chosen: Collection[str],
+        decided: Sequence[Price] = (),
     ) -> Iterator[Contest]:
         """The contest of some entries, if there are any; `candidates`: those of them for what served and for
-        whom, `chosen`: the ids of what decided."""
+        whom, `chosen`: the ids of what decided, `decided`: the prices that a factor could apply to."""
         winner = next((each for each in candidates if each.entry.id in chosen), None)
         holding = [each for each in candidates if each.holds(self.time, self.context)]
         losers = [
-            (each.entry, self.outranked(each, winner) if each in holding else self.unmet(each))
+            (
+                each.entry,
+                self.unmet(each)
+                if each not in holding
+                else "on the other of the two prices, list and contracted"
+                if each.entry.id in chosen
+                else self.spared(each.entry, decided) or self.outranked(each, winner),
+            )
             for each in candidates
             if each is not winner
         ]
@@ -199,7 +208,8 @@ class _Case:
         if winner is None and not losers:
             return
         if winner is None:
-            why = "none of these may stand for it" if holding else "none of these holds"
+            may = "apply to the price" if decided else "stand for it"
+            why = f"none of these may {may}" if holding else "none of these holds"
         elif len(holding) == 1:
             why = "no other entry's conditions hold"
         else:
@@ -238,6 +248,15 @@ class _Case:
                 return f"of {entry.contract or 'no contract'}, and {first.contract} comes first"
             case name:
                 return f"less specific: it says nothing of {_PARTS[name]}"
+
+    def spared(self, entry: PriceEntry, decided: Sequence[Price]) -> str:
+        """Why a factor leaves the prices that decided as they are; '' = it does not."""
+        if not isinstance(entry, Adjustment) or not all(spares(entry, price) for price in decided):
+            return ""
+        price = decided[0]
+        if price.all_in and entry.kind == "list":
+            return f"entry {price.id} has it in its price: no factor on list prices applies to it"
+        return f"entry {price.id} says itself what serving like that costs ({in_words(price.when)})"
 
     def unmet(self, candidate: Candidate[Any]) -> str:
         """Which of the conditions that differ from event to event does not hold."""

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from spendmeter.contracts.catalog import (
     ANY,
@@ -22,7 +22,7 @@ from spendmeter.contracts.catalog import (
     PriceEntry,
 )
 from spendmeter.pricing.conditions import Bounds, Served, specificity
-from spendmeter.pricing.decision import Decision, combine, decide_by
+from spendmeter.pricing.decision import Decision, combine, decide_by, spares
 from spendmeter.pricing.names import matches_any
 from spendmeter.pricing.price_lists import PriceLists
 from spendmeter.pricing.rank import Rank, rank
@@ -112,14 +112,16 @@ class Plan:
         conditions = [price.when for _, price in ranked] + [each.entry.when for each in self.adjustments]
         if sku is not None and served.tier != "standard" and not any(when.tiers for when in conditions):
             self.note = "; ".join(filter(None, (note, OTHER_TIER)))
-        self.per_event = tuple(sorted({price.unit for _, price in ranked if price.per_event}))
+        fees = sorted({price.unit for _, price in ranked if price.per_event})
+        self.per_event = tuple((unit, lists.covered_by(unit)) for unit in fees)
+        """Units charged once an event, each with those of which an event may say how many it was instead."""
         self.by_length = any(specificity(when).context for when in conditions)
         """Whether the context length matters."""
         self._by_hour = any(when.windows for when in conditions)
         self._instants, self._lengths = _changes([] if self._by_hour else conditions)
         self._decisions: dict[tuple[int, int], Decisions] = {}
         self._options: dict[str, PriceOptions] = {}
-        self._combined: dict[tuple[int, ...], Decision] = {}
+        self._combined: dict[tuple[Any, ...], Decision] = {}
 
     def _ranked_prices(self) -> list[tuple[Rank, Price]]:
         if self.provider is None or self.sku is None:
@@ -134,7 +136,7 @@ class Plan:
         found = []
         for entry in self._lists.adjustments.get(self.provider or "", ()) if self.sku else ():
             its = rank(entry, self.scope, self.served)
-            if its is not None and (not entry.skus or matches_any(entry.skus, self.sku or "")):
+            if its is not None and concerns(entry, self.sku or ""):
                 found.append(Candidate(entry, its, self._lists.calendars))
         return sorted(found, key=lambda each: (each.rank, each.entry.id), reverse=True)
 
@@ -171,8 +173,8 @@ class Plan:
             return None
         first = options[0]
         alike = [o for o in options if o.distance == first.distance and o.rank.served_alike(first.rank)]
-        dearest = max(alike, key=lambda option: (option.decision.per_unit, option.decision.entry))
-        return self._combine(unit, dearest, (), time, max(dearest.low, 0), any_hour=True)
+        prices = [self._combine(unit, o, (), time, max(o.low, 0), any_hour=True) for o in alike]
+        return max(prices, key=lambda price: (price.per_unit, price.entry))
 
     def options(self, unit: str) -> PriceOptions:
         """The candidates for the price of the unit; the first that holds decides. What is no unit has none,
@@ -205,19 +207,37 @@ class Plan:
         """The option's price with its multipliers, and the contracted one where that differs."""
         # A contract's price of the parent unit must not displace the unit's own list price.
         offer = next((o for o in offers if o.distance <= option.distance and o.holds(time, context)), None)
-        applied: dict[tuple[str, str], Adjustment] = {}
-        for each in self.adjustments:
-            entry = each.entry
-            if any_hour and each.week is not None:
-                continue
-            if (not entry.units or unit in entry.units) and each.holds(time, context):
-                applied.setdefault((entry.kind, entry.name), entry)
-        key = (id(option), id(offer), *(id(entry) for entry in applied.values()))
+        holding = [
+            each.entry
+            for each in self.adjustments
+            if (not each.entry.units or unit in each.entry.units)
+            and each.holds(time, context)
+            and not (any_hour and each.week)
+        ]
+        on_list = _factors([each for each in holding if each.kind == "list"], option.entry)
+        on_contracted = _factors(holding, (offer or option).entry)
+        key = (id(option), id(offer), tuple(map(id, on_list)), tuple(map(id, on_contracted)))
         decision = self._combined.get(key)
         if decision is None:
-            decision = combine(option.decision, offer.decision if offer else None, tuple(applied.values()))
+            decision = combine(option.decision, offer.decision if offer else None, on_list, on_contracted)
             self._combined[key] = decision
         return decision
+
+
+def concerns(adjustment: Adjustment, sku: str) -> bool:
+    """Whether a factor is about a sku of its provider."""
+    return (not adjustment.skus or matches_any(adjustment.skus, sku)) and not matches_any(
+        adjustment.unless, sku
+    )
+
+
+def _factors(holding: list[Adjustment], price: Price) -> list[Adjustment]:
+    """Those that apply to a price, of each kind and name the first."""
+    applied: dict[tuple[str, str], Adjustment] = {}
+    for each in holding:
+        if not spares(each, price):
+            applied.setdefault((each.kind, each.name), each)
+    return list(applied.values())
 
 
 def _changes(conditions: list[Conditions]) -> tuple[list[datetime], list[int]]:

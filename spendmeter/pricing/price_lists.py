@@ -29,6 +29,10 @@ class PriceLists:
             yield source
             source = self.parents[source]
 
+    def covered_by(self, unit: str) -> frozenset[str]:
+        """The unit, and all units of whose lineage it is."""
+        return frozenset(each for each in self.parents if unit in self.lineage(each))
+
     def entries(self) -> Iterator[PriceEntry]:
         """All prices, then all adjustments."""
         for prices in self.prices.values():

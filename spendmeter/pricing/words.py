@@ -13,11 +13,17 @@ def entry_in_words(entry: CatalogRecord | None) -> str:
         )
         extra = [
             f"at least {entry.minimum}" if entry.minimum != "0" else "",
+            f"at most {entry.maximum}" if entry.maximum is not None else "",
             "once an event" * entry.per_event,
+            "no factor on list prices" * entry.all_in,
         ]
     elif isinstance(entry, Adjustment):
         units, skus = ", ".join(entry.units) or "every unit", ", ".join(entry.skus) or "every model"
-        what, extra = f"x {entry.factor} on {units} of {entry.provider}/{skus}", []
+        what = f"x {entry.factor} on {units} of {entry.provider}/{skus}"
+        extra = [
+            f"but for {', '.join(entry.unless)}" if entry.unless else "",
+            "not on a price that states as much itself" * entry.unless_stated,
+        ]
     else:
         return ""
     conditions = "; ".join(filter(None, [in_words(entry.when), *extra]))

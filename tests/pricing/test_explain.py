@@ -250,10 +250,13 @@ def books(draw: st.DrawFn) -> list[Any]:
             "when": draw(conditions()),
         }  # fmt: skip
         if draw(st.integers(0, 3)):
+            said["all_in"] = draw(st.sampled_from([False, False, True]))
             entry = price("m", draw(st.sampled_from(UNITS)), draw(AMOUNTS), **said)
         else:
             skus, units = draw(st.sampled_from([(), ("m",)])), draw(st.sampled_from([(), UNITS[:1]]))
-            entry = adjustment(draw(st.sampled_from("ab")), draw(AMOUNTS), skus=skus, units=units, **said)
+            said |= {"skus": skus, "units": units, "unless_stated": draw(st.booleans())}
+            said["unless"] = draw(st.sampled_from([(), (), ("m",)]))
+            entry = adjustment(draw(st.sampled_from("ab")), draw(AMOUNTS), **said)
         try:
             PriceBook([*entries.values(), *(() if entry.id in entries else (entry,))])
         except ValueError:
@@ -282,7 +285,13 @@ def test_the_explained_winner_is_always_ratings_and_every_candidate_has_its_plac
     assert again == rating
     for line, explained in zip(rating.lines, lines, strict=True):
         winners = {contest.entry for contest in explained.contests} - {""}
-        assert winners == ({*entries_of(line)} if explained.contests else set())
+        elsewhere = {
+            loser.entry
+            for contest in explained.contests
+            for loser in contest.losers
+            if loser.reason.startswith("on the other of the two prices")
+        }
+        assert winners | elsewhere == ({*entries_of(line)} if explained.contests else set())
         if explained.contests and line.entry:
             listed = [contest for contest in explained.contests if contest.of == "list price"]
             no_list = "no list price" in line.reason
@@ -293,7 +302,12 @@ def test_the_explained_winner_is_always_ratings_and_every_candidate_has_its_plac
             each.id
             for each in entries
             if (isinstance(each, Price) and each.unit in family and explained.contests)
-            or (isinstance(each, Adjustment) and (not each.units or line.unit in each.units) and line.entry)
+            or (
+                isinstance(each, Adjustment)
+                and (not each.units or line.unit in each.units)
+                and not each.unless
+                and line.entry
+            )
         }
         assert sorted(told) == sorted(about)
     assert rating.list == sum(Decimal(line.amount) for line in rating.lines if line.amount is not None)

@@ -24,10 +24,12 @@ from services.api.http.models import Complete
 from services.api.http.problems import HttpRefusal
 from spendmeter.contracts.catalog import (
     Adjustment,
+    Alias,
     CalendarEntry,
     Model,
     Price,
     Provider,
+    Spelling,
     TenantTerms,
     UnitEntry,
     decode_catalog,
@@ -98,9 +100,10 @@ async def _book_of_then(
         rows = await connection.fetch(SQL["catalog_candidates"], version, types, of, skus)
         return [decode_catalog(row["body"]) for row in rows]
 
-    general = await entries(Provider, UnitEntry, CalendarEntry, TenantTerms, Adjustment, of=None, skus={""})
+    kinds = (Provider, UnitEntry, CalendarEntry, Spelling, TenantTerms, Adjustment)
+    general = await entries(*kinds, of=None, skus={""})
     sellers = possible_sellers(event, general)
-    models = await entries(Model, of=sellers, skus=None)
+    models = await entries(Model, Alias, of=sellers, skus=None)
     prices = await entries(Price, of=sellers, skus=possible_skus(event, models))
     try:
         return PriceBook(viewer(event.tenant, general).visible([*general, *models, *prices]), version)

@@ -13,7 +13,10 @@ from spendmeter.pricing.catalog.files import PriceTable
 from spendmeter.pricing.conditions import CatalogError
 
 REQUIRED = ("provider", "sku", "unit", "price", "per")
-_FIELDS = {*REQUIRED, *"currency kind minimum per_event layer tenant contract source note".split()}
+_FIELDS = {
+    *REQUIRED,
+    *"currency kind minimum maximum per_event all_in layer tenant contract source note".split(),
+}
 _WHEN = set(
     "effective_from effective_to batch "
     "context_min context_min_inclusive context_max context_max_inclusive".split()
@@ -52,8 +55,7 @@ def _table(cells: Mapping[str, str]) -> dict[str, Any]:
     when: dict[str, Any] = {name: cell for name, cell in cells.items() if name in _WHEN}
     when |= {_LISTS[name]: cell.split(";") for name, cell in cells.items() if name in _LISTS}
     table: dict[str, Any] = {name: cell for name, cell in cells.items() if name in _FIELDS}
-    if "minimum" in table:
-        table["minimum"] = _shortest(table["minimum"])
+    table |= {name: _shortest(table[name]) for name in ("minimum", "maximum") if name in table}
     return table | {"when": when, "prices": {table.pop("unit"): _shortest(table.pop("price"))}}
 
 

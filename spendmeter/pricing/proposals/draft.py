@@ -19,6 +19,8 @@ from spendmeter.pricing.proposals.nearest import Neighbour, UnpricedSku, is_ever
 from spendmeter.pricing.visibility import EVERYBODY
 
 NAME_MAX = 190
+_ALIKE = ("per", "currency", "minimum", "maximum", "per_event", "all_in")
+"""What prices have in common that stand in one table of a file."""
 _NOT_IN_YAML = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 """What JSON may hold as it is, and YAML reads as the end of a line or not at all."""
 
@@ -89,11 +91,11 @@ def _rates(offers: Sequence[Price]) -> list[Rates]:
     grouped: dict[tuple[Any, ...], dict[str, str]] = defaultdict(dict)
     for price in sorted(offers, key=lambda price: specificity(price.when)):
         when = price.when.without_dates()
-        alike = (when, price.per, price.currency, price.minimum, price.per_event)
+        alike = (when, *(getattr(price, name) for name in _ALIKE))
         grouped[alike][price.unit] = price.price
     return [
-        Rates(when=when, per=per, currency=currency, minimum=minimum, per_event=per_event, prices=prices)
-        for (when, per, currency, minimum, per_event), prices in grouped.items()
+        Rates(when=when, **dict(zip(_ALIKE, alike, strict=True)), prices=prices)
+        for (when, *alike), prices in grouped.items()
     ]
 
 

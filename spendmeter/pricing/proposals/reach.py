@@ -37,7 +37,7 @@ def _reach(entry: CatalogEntry, withdrawn: bool = False) -> Iterator[Reach]:
     match entry:
         case catalog.Price() | catalog.Model():
             yield Reach(provider=entry.provider.lower(), sku=entry.sku.lower())
-        case catalog.Adjustment():
+        case catalog.Adjustment() | catalog.Alias():
             yield Reach(provider=entry.provider.lower())
         case catalog.FxRate():
             yield Reach(currency=entry.quote)

@@ -17,6 +17,8 @@ _SUBJECT_FIELDS: dict[type, tuple[str, ...]] = {
     catalog.PeriodTerm: ("layer", "tenant", "contract", "provider", "effect"),
     catalog.Model: ("provider", "sku"),
     catalog.Provider: ("provider",),
+    catalog.Alias: ("provider", "name"),
+    catalog.Spelling: ("provider", "of", "name"),
     catalog.UnitEntry: ("unit",),
     catalog.CalendarEntry: ("name",),
     catalog.TenantTerms: ("tenant", "effective_from"),

@@ -100,8 +100,9 @@ def _in_force(line: list[PriceEntry], at: datetime) -> PriceEntry | None:
 def _terms(entry: PriceEntry | None) -> tuple[Any, ...] | None:
     """All that an entry says of money."""
     if isinstance(entry, Price):
-        return (entry.per_unit, entry.currency, entry.minimum, entry.per_event)
-    return (entry.factor,) if entry else None
+        said = (entry.per_unit, entry.currency, entry.minimum, entry.maximum)
+        return (*said, entry.per_event, entry.all_in)
+    return (entry.factor, entry.unless, entry.unless_stated) if entry else None
 
 
 def _change(
