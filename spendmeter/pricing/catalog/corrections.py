@@ -33,8 +33,8 @@ _Sentence = Annotated[str, Meta(min_length=1, max_length=600)]
 
 
 class Replaced(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A sku of which the correction states anew what the public catalog says: its prices, and its names where
-    the correction has any; with `units`, the prices of these alone."""
+    """What the public catalog says of a sku: prices and names or, with `units`, the prices of these alone. A
+    correction that replaces it states the prices anew, and the names where it has any."""
 
     provider: str = ""
     """'' = the file's vendor."""
@@ -68,6 +68,8 @@ class Correction(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_u
     drops: ShortText = ""
     """Why a condition that the replaced prices had is stated no longer."""
     replaces: tuple[Replaced, ...] = ()
+    beside: tuple[Replaced, ...] = ()
+    """Public prices that say something else than the rule and were looked at: they are right, and stay."""
     check: Annotated[tuple[WorkedOut, ...], Meta(min_length=1)]
 
 
