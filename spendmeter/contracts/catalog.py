@@ -127,6 +127,9 @@ class Price(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.price.v1")
     per_event: bool = False
     """Charged once for an event whose usage mentions neither the unit nor a unit whose parent it is (a fee
     per call, where the event may say of which kind the call was)."""
+    assumes: ShortText = ""
+    """What is taken for granted where the event does not say more, for its line ("low search context"). To a
+    unit that says more and has no price of its own, this one is a guess."""
     all_in: bool = False
     """Whatever a factor on list prices adds (a region, say) is in it already: none applies to it."""
     when: Conditions = ANY

@@ -85,11 +85,22 @@ def _check_quantity(
         raise EventError(explain_foreign_unit(unit, event.data.usage), f"data.usage.{unit}")
     since = LATER_UNITS.get(unit)
     if since is not None and _holds(since, received_at):
-        if UNITS[unit].whole and type(quantity) is not int:
-            raise EventError("must be a whole number", f"data.usage.{unit}")
-        check_bound(unit, quantity, UNITS[unit].per_event_max)
+        _check_later_unit(event, unit, quantity)
     elif _holds(PER_EVENT_MAX_FROM, received_at):
         check_bound(unit, quantity, _BOUNDS.get(unit, PER_EVENT_MAX))
+
+
+def _check_later_unit(event: UsageEvent, name: str, quantity: int | Decimal) -> None:
+    unit = UNITS[name]
+    if unit.whole and type(quantity) is not int:
+        raise EventError("must be a whole number", f"data.usage.{name}")
+    check_bound(name, quantity, unit.per_event_max)
+    if unit.instead_of in event.data.usage:
+        raise EventError(
+            f"{name} and {unit.instead_of} count the same use, which would be charged twice: send what the"
+            " vendor bills",
+            f"data.usage.{name}",
+        )
 
 
 def _check_text(event: UsageEvent) -> None:

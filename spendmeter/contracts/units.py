@@ -23,6 +23,8 @@ class Unit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     about: str
     parent: str | None = None
+    dearer: bool = False
+    instead_of: str = ""
     whole: bool = False
     context: bool = False
     per_event_max: int = PER_EVENT_MAX
@@ -38,6 +40,7 @@ WHOLE_UNITS = frozenset(name for name, unit in UNITS.items() if unit.whole and u
 """Of the first registry alone: what a later unit asks of a quantity holds from its `since` on (`gate.py`)."""
 LATER_UNITS = MappingProxyType({name: unit.since for name, unit in UNITS.items() if unit.since is not None})
 """Units that joined the registry when events were booked already, and from when on each is one."""
+DEARER_UNITS = frozenset(name for name, unit in UNITS.items() if unit.dearer)
 
 
 def nearest_unit(name: str, known: Iterable[str]) -> str | None:

@@ -41,13 +41,17 @@ class Decision:
         return divided(self.price, Decimal(self.per))
 
 
-def decide_by(price: Price, parent: str = "", reason: str = "") -> Decision:
-    """A price as a decision: for one unit where that is exact."""
+def decide_by(price: Price, unit: str, reason: str = "", least: bool = False) -> Decision:
+    """A price as a decision about `unit`, for one of it where that is exact; `least`: it costs at least so
+    much, and likely more."""
     amount, per = Decimal(price.price), price.per
     with suppress(Inexact):  # an hour's price has no finite decimal for a second
         amount, per = EXACT.divide(amount, Decimal(per)), 1
     minimum = Decimal(price.minimum)
     maximum = None if price.maximum is None else Decimal(price.maximum)
+    parent = price.unit if price.unit != unit else ""
+    guess = least or bool(parent and price.assumes)
+    reason = "; ".join(filter(None, (reason, _assumption(price, unit, least))))
     return Decision(
         entry=price.id,
         price=amount,
@@ -56,11 +60,20 @@ def decide_by(price: Price, parent: str = "", reason: str = "") -> Decision:
         per=per,
         minimum=minimum,
         maximum=maximum,
-        status="priced" if amount else "free",
+        status="provisional" if guess else "priced" if amount else "free",
         parent=parent,
         reason=reason,
         bare=per == 1 and bool(amount) and not minimum and maximum is None and not parent and not reason,
     )
+
+
+def _assumption(price: Price, unit: str, least: bool) -> str:
+    """What the line says of a price that is not of just this: '' = nothing."""
+    if price.unit == unit:
+        return f"default: {price.assumes}, the event says none" if price.assumes else ""
+    if least:
+        return f"no price is for {unit}: {price.unit} cost less"
+    return f"no price is for {unit}: this one assumes {price.assumes}" if price.assumes else ""
 
 
 def times(decision: Decision, factor: int) -> Decision:

@@ -111,7 +111,7 @@ class _EventBill:
         decisions, lines, listed = plan.decisions(self.time, context), self.lines, ZERO
         for unit, quantity in usage.items():
             decision = decisions[unit]
-            if decision is None:
+            if decision is None or (not quantity and decision.status == "provisional"):
                 self.add(self.unpriced(unit, quantity, f"No price for {unit} of {self.describe(data)}"))
             elif decision.bare and decision.currency == currency:
                 # Nearly every line of nearly every event: kept short, for it is most of what rating costs.

@@ -64,7 +64,7 @@ def _of_line(event: UsageEvent, book: PriceBook, line: Line, currency: str) -> I
     elif not known:
         yield _model(event, line.unit, line.reason)
     else:
-        yield _price(event, event.time, book, line.unit)
+        yield _price(event, event.time, book, line.unit, own=bool(line.parent))
 
 
 def _known(event: UsageEvent, book: PriceBook) -> bool:
@@ -96,12 +96,12 @@ def _text(which: str, **parts: str) -> dict[str, str]:
     return {name: template.format(**parts) for name, template in _TEXTS[which].items()}
 
 
-def _price(event: UsageEvent, time: datetime, book: PriceBook, unit: str) -> Missing:
-    """Of a known model: no price of the unit, or none that holds."""
+def _price(event: UsageEvent, time: datetime, book: PriceBook, unit: str, *, own: bool) -> Missing:
+    """Of a known model: no price of the unit, or none that holds. `own`: its parent's was a guess."""
     _, model, seller = book.meaning(event.tenant, event.data.provider, event.data.sku, time)
     assert model is not None, "a known model has an owner"
     name = f"{seller}/{model.owner}"
-    scope, lineage = book.scope(event.tenant, time), list(book.lists.lineage(unit))
+    scope, lineage = book.scope(event.tenant, time), [unit] if own else list(book.lists.lineage(unit))
     prices = book.prices.get((seller, model.owner), ())
     others = [price for price in prices if price.unit in lineage and scope.includes(price)]
     if not others:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -21,6 +21,7 @@ from spendmeter.contracts.catalog import (
     Price,
     PriceEntry,
 )
+from spendmeter.contracts.units import DEARER_UNITS
 from spendmeter.pricing.conditions import Bounds, Served, specificity
 from spendmeter.pricing.decision import Decision, combine, decide_by, spares
 from spendmeter.pricing.names import matches_any
@@ -52,10 +53,16 @@ class Option(Candidate[Price]):
     __slots__ = ("decision",)
 
     def __init__(
-        self, price: Price, rank: Rank, calendars: Mapping[str, CalendarEntry], distance: int, note: str
+        self,
+        price: Price,
+        rank: Rank,
+        calendars: Mapping[str, CalendarEntry],
+        lineage: Sequence[str],
+        note: str,
     ) -> None:
-        super().__init__(price, rank, calendars, distance)
-        self.decision = decide_by(price, price.unit if distance else "", note)
+        """`lineage`: the unit that is priced, its parent, and so on to the price's own."""
+        super().__init__(price, rank, calendars, len(lineage) - 1)
+        self.decision = decide_by(price, lineage[0], note, least=not DEARER_UNITS.isdisjoint(lineage[:-1]))
 
 
 class PriceOptions(NamedTuple):
@@ -189,9 +196,11 @@ class Plan:
     def _find_options(self, unit: str) -> PriceOptions:
         listed: list[Option] = []
         contracted: list[Option] = []
-        for distance, source in enumerate(self._lists.lineage(unit)):
+        lineage: list[str] = []
+        for source in self._lists.lineage(unit):
+            lineage.append(source)
             for its, price in self._prices.get(source, ()):
-                option = Option(price, its, self._lists.calendars, distance, self.note)
+                option = Option(price, its, self._lists.calendars, lineage, self.note)
                 (listed if price.kind == "list" else contracted).append(option)
         return PriceOptions(tuple(listed), tuple(contracted))
 

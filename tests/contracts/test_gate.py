@@ -283,3 +283,11 @@ def test_half_of_a_later_unit_that_is_whole_is_refused_from_its_first_instant_on
     assert checked(half, since - timedelta(microseconds=1)).data.usage == {"web_fetches": Decimal("0.5")}
     assert refusal(half, since).reason == refusal(half).reason == "must be a whole number"
     assert checked(raw(usage={"browser_hours": "0.5"})).data.usage == {"browser_hours": Decimal("0.5")}
+
+
+def test_one_use_that_is_counted_in_two_ways_is_refused_for_it_would_be_charged_twice() -> None:
+    both = raw(usage={"searches": 3, "grounded_prompts": 1})
+    error = refusal(both, LATER_UNITS["grounded_prompts"])
+    assert error.field == "data.usage.grounded_prompts"
+    assert "searches" in error.reason
+    assert checked(raw(usage={"searches": 3, "maps_grounded_prompts": 1}))

@@ -82,6 +82,7 @@ class Rates(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknow
     minimum: PlainDecimal = "0"
     maximum: PlainDecimal | None = None
     per_event: bool = False
+    assumes: ShortText = ""
     all_in: bool = False
     prices: dict[UnitName, PlainDecimal]
 
