@@ -49,6 +49,7 @@ def corrections(
 def _said(file: Path | None) -> dict[str, Any]:
     from spendmeter.pricing.catalog import load_own, load_public
     from spendmeter.pricing.catalog.corrections import shipped_corrections
+    from spendmeter.pricing.catalog.formats import is_public_release
     from spendmeter.pricing.catalog.read import read_prices
     from spendmeter.pricing.review.corrected import Corrected
     from spendmeter.pricing.review.hidden import hidden
@@ -56,7 +57,7 @@ def _said(file: Path | None) -> dict[str, Any]:
     now, public = datetime.now(UTC), None
     if file is not None:
         raw = contents(file)
-        if file.suffix.lower() != ".json" or not raw.lstrip().startswith(b"["):
+        if not is_public_release(file.name, raw):
             usage_error(f"{file} is no release of the public catalog: that is genai-prices' data.json")
         public = read_prices(file.name, raw, recorded_at=now)
     rules = shipped_corrections()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,14 +10,16 @@ import httpx
 import msgspec
 import pytest
 
-from spendmeter.contracts.catalog import FxRate
+from spendmeter.contracts.catalog import FxRate, Withdrawal
 from spendmeter.contracts.entry_ids import identified
 from spendmeter.contracts.rated import Line
-from spendmeter.platform.catalog_store import record
+from spendmeter.platform.catalog_store import read_publication, record
+from spendmeter.pricing.catalog import load_snapshot
 from tests.api.book import Book
 from tests.api.catalog_admin import FILE, IN, approve, propose
 from tests.api.catalog_admin import prices as price_file
 from tests.pricing.entries import RECORDED, terms, used
+from tests.pricing.test_catalog import PUBLISHED
 
 FX = f'{FILE}[[fx]]\nbase = "USD"\nquote = "EUR"\nrate = "0.9"\neffective_from = 2026-11-01T00:00:00Z\n'
 
@@ -103,6 +106,28 @@ async def test_what_is_not_taken_over_from_a_file_stays_with_the_proposal(
     ]
     assert made["review"]["not_taken"] == left
     assert (await approve(operator, made["id"]))["review"]["not_taken"] == left
+
+
+async def test_a_release_of_the_public_catalog_is_proposed_with_our_corrections_over_it(
+    operator: httpx.AsyncClient, book: Book
+) -> None:
+    anthropic = [*load_snapshot("anthropic")]
+    known = {entry.id for entry in anthropic}
+    await record(book.connection, anthropic, by="migrate", note="", replaces=True)
+    published = [each for each in json.loads(PUBLISHED) if each["id"] == "anthropic"]
+    (opus,) = [each for each in published[0]["models"] if each["id"] == "claude-opus-4-6"]
+    (batch,) = [variant for variant in opus["price_variants"] if variant["when"] == {"processing": "batch"}]
+    batch["prices"]["input_mtok"] = 2.6
+    del batch["constraint"]  # since ever: which is not half of 5
+    query = {"name": "data.json", "replace": "true"}
+    made = await propose(operator, json.dumps(published), **query)
+    said = [each["message"] for each in made["review"]["findings"] if each["rule"] == "corrections"]
+    assert any("is contradicted" in each and "0.0000026 a unit, the rule 0.0000025" in each for each in said)
+    await approve(operator, made["id"], confirm=True)
+    entries, _ = await read_publication(book.connection)
+    gone = {key for entry in entries if isinstance(entry, Withdrawal) for key in entry.entries}
+    ours = {entry.id for entry in anthropic if entry.by == "spendmeter"}
+    assert ours and ours <= known - gone, "no correction is undone"
 
 
 async def test_a_proposal_that_was_made_before_effects_were_said_is_still_shown(

@@ -12,9 +12,10 @@ import pytest
 from deploy.release import prepare_database
 from spendmeter.contracts.catalog import Withdrawal, decode_catalog
 from spendmeter.contracts.entry_ids import identified
-from spendmeter.platform.catalog_store import Outdated, record
+from spendmeter.platform.catalog_store import Outdated, read_publication, record
 from spendmeter.platform.migrate import migrate
 from spendmeter.platform.roles import role_url
+from spendmeter.pricing.catalog import load_own, load_public, load_snapshot
 from spendmeter.pricing.price_book import PriceBook
 from tests.pricing.entries import RECORDED, price
 
@@ -100,6 +101,24 @@ async def test_a_release_that_contradicts_what_stands_is_not_recorded_and_says_s
     await record(owner, [withdrawal(mine.id)], by="op", note="")
     assert await prepare_database(database, "test") == ""
     assert len(await in_force(owner)) > 20
+
+
+async def test_an_installation_of_before_the_corrections_gets_them_as_one_publication(
+    database: str, owner: asyncpg.Connection
+) -> None:
+    before, after = [*load_public(), *load_own()], {entry.id for entry in load_snapshot()}
+    assert await record(owner, before, by="migrate", note="the last release", replaces=True) == 1
+    assert await prepare_database(database, "test") == ""
+    entries, version = await read_publication(owner)
+    assert version == 2
+    assert {entry.id for entry in entries if entry.version == 1} == {entry.id for entry in before}
+    gone = [key for entry in entries if isinstance(entry, Withdrawal) for key in entry.entries]
+    assert sorted(gone) == sorted({entry.id for entry in before} - after), "what corrections replace, once"
+    standing = {entry.id for entry in entries if not isinstance(entry, Withdrawal)} - set(gone)
+    assert standing == after
+    PriceBook(entries, version)
+    assert await prepare_database(database, "test") == ""
+    assert (await read_publication(owner))[1] == 2, "a second start finds nothing to do"
 
 
 async def ids(owner: asyncpg.Connection, unit: str) -> list[str]:

@@ -20,7 +20,8 @@ from msgspec.structs import replace
 
 from spendmeter.contracts.catalog import Model, Price
 from spendmeter.contracts.entry_ids import identified
-from spendmeter.pricing.catalog import load_public
+from spendmeter.contracts.money import plain
+from spendmeter.pricing.catalog import load_public, load_snapshot
 from spendmeter.pricing.names import model_claim, model_names
 from spendmeter.pricing.price_book import PriceBook
 from tests.pricing.attribution import shipped
@@ -32,6 +33,20 @@ def test_every_model_costs_what_both_oracles_say_or_is_on_the_list(book: PriceBo
     assert report.unexplained(allow_list()) == []
     assert report.cases[GENAI] > 30_000
     assert report.cases[LITELLM] > 600
+
+
+def test_what_a_correction_changes_is_counted_as_corrected_by_its_rule_and_nothing_else_is() -> None:
+    (anthropic,) = [provider for provider in data.providers if provider.id == "anthropic"]
+    entries = load_snapshot("anthropic")
+    report = compare(PriceBook(entries), [anthropic], corrections=shipped())
+    assert report.differs == {}
+    batch = report.corrected[GENAI, "anthropic/claude-opus-4-6"]["anthropic/batch-half"]
+    # half of 1,003 x 5 + 777 x 25 a million, before the day on which the source wrote batches down
+    assert (batch[0].partition(";")[0], plain(batch[1]), plain(batch[2])) == (
+        "input_tokens 1003, output_tokens 777", "0.01222", "0.02444",
+    )  # fmt: skip
+    unexplained = compare(PriceBook(entries), [anthropic]).differs
+    assert unexplained.keys() == report.corrected.keys(), "without the rules nothing explains it"
 
 
 def test_one_wrong_price_is_found_by_both_oracles() -> None:

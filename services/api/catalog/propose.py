@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
+import msgspec
 from fastapi import APIRouter, Query, Request, Response
 
 from services.api.catalog.access import AdminAccess, CatalogAccess
@@ -18,13 +19,18 @@ from services.api.http.openapi import answers
 from services.api.http.problems import HttpRefusal
 from services.api.http.representation import Negotiated
 from spendmeter.contracts.catalog import CatalogEntry, encode_catalog
+from spendmeter.pricing.catalog import load_own
+from spendmeter.pricing.catalog.corrections import shipped_corrections
 from spendmeter.pricing.catalog.read import read_prices
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.proposals.additions import additions
 from spendmeter.pricing.proposals.check import check
+from spendmeter.pricing.proposals.corrections import ShippedRules, corrected
 from spendmeter.pricing.proposals.not_taken import fields_not_taken
 from spendmeter.pricing.proposals.refusals import replacing_helps, with_entries_named
 from spendmeter.pricing.proposals.snapshot import CatalogSnapshot
+from spendmeter.pricing.review.finding import LintFinding
+from spendmeter.pricing.visibility import EVERYBODY
 
 OPEN_SEARCHED = 1_000
 
@@ -92,10 +98,17 @@ async def _reviewed(access: CatalogAccess, file: ProposedFile) -> tuple[list[Cat
     places: dict[str, str] = {}
     not_taken: dict[str, tuple[str, ...]] = {}
 
+    said_of_corrections: list[LintFinding] = []
+
     def read() -> list[CatalogEntry]:
-        return read_prices(
+        found = read_prices(
             file.name, file.content, recorded_at=now, units=units, places=places, not_taken=not_taken
         )
+        if as_tenant != EVERYBODY:
+            return found
+        laid, findings = corrected(file, found, snapshot, shipped_rules(), now)
+        said_of_corrections.extend(findings)
+        return laid
 
     try:
         if file.content or not file.withdraw:
@@ -116,10 +129,17 @@ async def _reviewed(access: CatalogAccess, file: ProposedFile) -> tuple[list[Cat
         helps = not file.replace and replacing_helps(error, snapshot, stated)
         raise refused(error, snapshot, as_tenant, places, "replace" if helps else "") from None
     review.not_taken = fields_not_taken(not_taken)
+    review.findings += [msgspec.to_builtins(each) for each in said_of_corrections]
+    review.findings_total += len(said_of_corrections)
     key = access.key
     return added, Proposal(
         id=None, name=file.name, note=file.note, proposed_by=key, proposed_at=now, state="open", review=review
     )
+
+
+def shipped_rules() -> ShippedRules:
+    """The corrections of this release."""
+    return ShippedRules(rules=shipped_corrections(), own=load_own())
 
 
 def refused(

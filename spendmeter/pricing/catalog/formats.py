@@ -43,6 +43,11 @@ def parse(name: str, raw: bytes) -> PriceFile:
         raise CatalogError(str(error)) from None
 
 
+def is_public_release(name: str, raw: bytes) -> bool:
+    """Whether a file is what genai-prices publishes, whose prices are the public catalog."""
+    return PurePath(name).suffix.lower() == ".json" and raw.lstrip().startswith(b"[")
+
+
 def toml_document(text: str) -> dict[str, Any]:
     """A TOML file's tables. Raises tomllib.TOMLDecodeError; CatalogError for what would take too long."""
     for number, line in enumerate(text.split("\n"), start=1):

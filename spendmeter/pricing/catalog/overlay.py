@@ -11,7 +11,15 @@ from hashlib import blake2b
 
 from msgspec.structs import replace
 
-from spendmeter.contracts.catalog import CatalogEntry, Conditions, Model, Price
+from spendmeter.contracts.catalog import (
+    CalendarEntry,
+    CatalogEntry,
+    Conditions,
+    Model,
+    Price,
+    Provider,
+    UnitEntry,
+)
 from spendmeter.pricing.catalog.corrections import Replaced, Rule
 from spendmeter.pricing.conditions import Bounds, CatalogError, served_overlap, specificity
 
@@ -51,11 +59,11 @@ def lay_over(public: Sequence[CatalogEntry], rules: Sequence[Rule]) -> list[Cata
     said = PublicEntries(public)
     added = _added(said, rules)
     gone = {price.id for price in _replaced(said, rules)}
+    things = {thing for entry in added.values() if (thing := thing_of(entry))}
+    gone |= {entry.id for entry in public if thing_of(entry) in things}
     for entry in added.values():
         if isinstance(entry, Price):
             gone |= {price.id for price in rivals(said, entry)}
-        elif isinstance(entry, Model) and (before := said.models.get(_key(entry))):
-            gone.add(before.id)
     return [*(entry for entry in public if entry.id not in gone and entry.id not in added), *added.values()]
 
 
@@ -86,6 +94,21 @@ def _replaced(said: PublicEntries, rules: Sequence[Rule]) -> Iterator[Price]:
 def is_heading(model: Model) -> bool:
     """Whether it says no more than which sku the prices below it are of."""
     return not (model.aliases or model.match or model.unless or model.family or model.retired)
+
+
+def thing_of(entry: CatalogEntry) -> tuple[str, ...]:
+    """What there may be one entry of: a model's names, a provider, a calendar, a unit; () = anything else."""
+    match entry:
+        case Model():
+            return "model", *_key(entry)
+        case Provider():
+            return "provider", entry.provider.lower()
+        case CalendarEntry():
+            return "calendar", entry.name.lower()
+        case UnitEntry():
+            return "unit", entry.unit
+        case _:
+            return ()
 
 
 def rivals(said: PublicEntries, price: Price) -> list[Price]:
