@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from services.ledger.batch import Batch, BookPosition
+from services.ledger.remarks import add_up_remarks
 from services.ledger.rollup import RollupKey, RollupSum, rollup
 from spendmeter.contracts.event_identity import identity
 from spendmeter.contracts.rated import STATUSES, RatedUsage
@@ -101,6 +102,7 @@ async def book(
         new_series = await _insert_series(connection, booked, known_series)
         sums = rollup(booked)
         await _add_to_rollups(connection, before.partition, sums)
+        await _add_to_remarks(connection, before.partition, booked)
         if unbooked := _unbooked_rows(batch, classified):
             await connection.executemany(SQL["insert_unbooked"], unbooked)
             await connection.executemany(SQL["add_to_accounting_keys"], _by_key(unbooked))
@@ -203,6 +205,15 @@ async def _add_to_rollups(connection: BookConnection, shard: int, sums: dict[Rol
         for (tenant, minute, series_id, currency), row in sums.items()
     ]  # fmt: skip
     await connection.execute(SQL["add_to_rollups"], shard, *map(list, zip(*rows, strict=True)))
+
+
+async def _add_to_remarks(connection: BookConnection, shard: int, booked: Iterable[RatedUsage]) -> None:
+    rows = [
+        (*key, row.events, str(row.effective), row.first_at, row.last_at)
+        for key, row in add_up_remarks(booked).items()
+    ]
+    if rows:
+        await connection.execute(SQL["add_to_remarks"], shard, *map(list, zip(*rows, strict=True)))
 
 
 class _Sender(msgspec.Struct, frozen=True):

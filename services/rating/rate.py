@@ -6,12 +6,12 @@ rejection that says why. Nothing raises and nothing is dropped.
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Inexact
 
 import msgspec
-from msgspec import UNSET, Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from spendmeter.contracts.counted import Quantities, select_counted
 from spendmeter.contracts.event_identity import content_hash, identity
@@ -19,7 +19,7 @@ from spendmeter.contracts.event_reading import check_time, holds_nul, read_event
 from spendmeter.contracts.events import EventError, UsageEvent, event_time, series_of
 from spendmeter.contracts.gate import check_bound, check_rules, is_plain
 from spendmeter.contracts.money import plain
-from spendmeter.contracts.rated import Origin, RatedUsage, RejectedUsage, encode_rated
+from spendmeter.contracts.rated import Line, Origin, RatedUsage, RejectedUsage, Remarked, encode_rated
 from spendmeter.contracts.series import Series, series_id
 from spendmeter.pricing.engine import Rating, rate
 from spendmeter.pricing.price_book import PriceBook
@@ -119,8 +119,26 @@ class RecordRater:
                 },
                 event=Raw(raw),
                 lines=Raw(encode_rated(rating.lines)),
+                remarked=_remarked(event, rating.lines),
             )
         )
+
+
+def _remarked(event: UsageEvent, lines: Iterable[Line]) -> Remarked | UnsetType:
+    """What the lines remark, for the book to add up without looking into them."""
+    kinds: tuple[str, ...] = ()
+    for line in lines:
+        if line.remarks:
+            kinds += line.remarks
+    if not kinds:
+        return UNSET
+    context = event.data.context
+    return Remarked(
+        provider=event.data.provider,
+        batch=context.batch and "batch" in kinds,
+        tier=context.service_tier if "tier" in kinds else "",
+        region=context.region if "region" in kinds else "",
+    )
 
 
 def _read(raw: bytes | None, now: datetime) -> UsageEvent:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Literal, get_args
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 Remark = Literal["batch", "tier", "region"]
 """What of the way of serving no price mentions, though the vendor charges by it: the price is one for any."""
@@ -78,6 +78,16 @@ class Line(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What of the way of serving, which the event states, is not in the price."""
 
 
+class Remarked(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """The remarks on an event's lines, each with what the event states; '' and false = no such remark. Names
+    and values are spelt as the event spells them."""
+
+    provider: str
+    batch: bool = False
+    tier: str = ""
+    region: str = ""
+
+
 class RatedUsage(Struct, frozen=True, kw_only=True, tag_field="type", tag="spendmeter.rated.v1"):
     """One priced event. Sums are plain decimal strings in the tenant's book currency."""
 
@@ -103,6 +113,8 @@ class RatedUsage(Struct, frozen=True, kw_only=True, tag_field="type", tag="spend
     lines: Raw
     accounting_period: date | None = None
     """The month of the event's time in the tenant's zone, as its first day; None = the rater did not say."""
+    remarked: Remarked | UnsetType = UNSET
+    """Not there where no line has a remark: nearly always, and in what older raters wrote."""
 
 
 class RejectedUsage(Struct, frozen=True, kw_only=True, tag_field="type", tag="spendmeter.rejected.v1"):

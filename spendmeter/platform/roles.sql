@@ -24,7 +24,7 @@ GRANT EXECUTE ON FUNCTION usage_sum(jsonb, jsonb), usage_total(jsonb) TO {everyo
 GRANT EXECUTE ON FUNCTION key_names(text, text[]) TO "{alerts}";
 GRANT EXECUTE ON FUNCTION
     live_keys(), live_sessions(), open_session(bytea, text, interval, int), close_session(bytea),
-    accounting_by_partition(), accounting_by_tenant(), accounting_by_key(int),
+    accounting_by_partition(), accounting_by_tenant(), accounting_by_key(int), remarks_money(), remarks_seen(int),
     catalog_to_publish(int), catalog_published(), catalog_next(), catalog_standing(),
     catalog_record(int, text[], text, text), catalog_used(), catalog_unknown(timestamptz),
     catalog_events(bytea[], timestamptz, timestamptz, int), catalog_events_count(text[], bytea[], timestamptz),

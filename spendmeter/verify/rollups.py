@@ -41,6 +41,20 @@ async def check_in_database(connection: Any, report: Report) -> None:
         said, should = (_plain(row[side]) for side in ("said", "should"))
         what = f"usage of {row['unit']} is {said}, its entries say {should}"
         report.find("I5", what, _rollup_name(row))
+    report.check("I5", await connection.fetchval(SQL["remarks_count"]))
+    async for row in connection.cursor(SQL["remark_faults"], prefetch=ROWS_AT_ONCE):
+        _find_remark(row, report)
+
+
+def _find_remark(row: Any, report: Report) -> None:
+    kinds = ["batch"] * row["batch"] + [f"{kind} {row[kind]!r}" for kind in ("tier", "region") if row[kind]]
+    named = (
+        f"{row['tenant']} {row['provider']} {', '.join(kinds)} shard {row['shard']} of {row['recorded_on']} "
+        f"{row['currency']}"
+    )
+    said, should = (" events of ".join(map(_plain, row[side])) for side in ("said", "should"))
+    what = "the same, and their times are not" if said == should else f"its entries' are {should}"
+    report.find("I5", f"money under remarks: {said}, {what}", named)
 
 
 def _find_row(row: Any, report: Report) -> None:

@@ -128,6 +128,43 @@ WHERE counted.quantity IS DISTINCT FROM rolled.quantity
             = (counted.tenant, counted.bucket, counted.series_id, counted.shard, counted.recorded_on,
                 counted.currency)))
 
+-- name: remarks_count
+-- How many rows of money under remarks are compared.
+SELECT count(*) FROM remarks_daily WHERE shard >= 0
+
+-- name: remark_faults
+-- Rows of money under remarks that are not the sum of their entries, and sums that have no row; corrections left
+-- out. What was remarked stands on the lines, what the event stated in the event; a standard tier is not stated.
+WITH sums AS (
+    SELECT e.tenant, (e.recorded_at AT TIME ZONE 'UTC')::date AS recorded_on, e.origin_partition AS shard,
+        stated.provider, stated.batch, stated.tier, stated.region, e.currency, count(*) AS events,
+        sum(e.effective) AS effective, min(e.occurred_at) AS first_at, max(e.occurred_at) AS last_at
+    FROM entries e,
+        LATERAL (SELECT CASE WHEN pg_input_is_valid(e.event, 'jsonb') THEN e.event::jsonb -> 'data' END,
+            CASE WHEN pg_input_is_valid(e.lines, 'jsonb') THEN e.lines::jsonb END) AS read (data, lines),
+        LATERAL (
+            SELECT bool_or(remark = 'batch'), bool_or(remark = 'tier'), bool_or(remark = 'region')
+            FROM jsonb_array_elements(CASE jsonb_typeof(read.lines) WHEN 'array' THEN read.lines END) AS line,
+                jsonb_array_elements_text(
+                    CASE jsonb_typeof(line -> 'remarks') WHEN 'array' THEN line -> 'remarks' END) AS remark
+        ) AS remarks (batch, tier, region),
+        -- OFFSET 0: decided here, so that what is sorted into groups is this and not the event.
+        LATERAL (SELECT
+            coalesce(read.data ->> 'provider', ''),
+            coalesce(remarks.batch AND read.data #> '{context,batch}' = 'true', false),
+            coalesce(CASE WHEN remarks.tier THEN read.data #>> '{context,service_tier}' END, ''),
+            coalesce(CASE WHEN remarks.region THEN read.data #>> '{context,region}' END, '')
+        OFFSET 0) AS stated (provider, batch, tier, region)
+    WHERE e.seq = 0 AND strpos(e.lines, '"remarks"') > 0
+        AND (stated.batch OR stated.tier <> '' OR stated.region <> '')
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+)
+SELECT tenant, recorded_on, shard, provider, batch, tier, region, currency,
+    ARRAY[r.events, r.effective] AS said, ARRAY[s.events, s.effective] AS should
+FROM sums s FULL JOIN (SELECT * FROM remarks_daily WHERE shard >= 0) AS r
+    USING (tenant, recorded_on, shard, provider, batch, tier, region, currency)
+WHERE (s.events, s.effective, s.first_at, s.last_at) IS DISTINCT FROM (r.events, r.effective, r.first_at, r.last_at)
+
 -- name: rollup_hours
 -- What the rollups say by tenant, hour and currency, corrections left out.
 SELECT tenant, date_trunc('hour', bucket, 'UTC') AS hour, currency, sum(events)::bigint AS events,

@@ -10,9 +10,20 @@ import pytest
 from services.ledger.refusals import BAD_DATA_CHECKS, BadData, raising_bad_data
 from tests.ledger.test_worker import System, system  # noqa: F401 - fixture
 
-OWN_CHECKS = {"positions_check", "unbooked_outcome_check"}
+OWN_CHECKS = {
+    "positions_check", "unbooked_outcome_check", "remarks_daily_times_check", "remarks_daily_kinds_check",
+}  # fmt: skip
 """What the ledger itself computes: a violation would be its bug, and no record's fault."""
-WRITTEN = ["entries", "identities", "unbooked", "positions", "accounting", "rollups_minute", "series"]
+WRITTEN = [
+    "entries",
+    "identities",
+    "unbooked",
+    "positions",
+    "accounting",
+    "rollups_minute",
+    "remarks_daily",
+    "series",
+]
 
 
 async def test_the_checks_that_reject_an_event_are_those_of_the_schema(owner: asyncpg.Connection) -> None:

@@ -49,6 +49,8 @@ UNIT_PRICES = {
     ("claude-sonnet-4-5", "output_tokens"): Decimal("0.000015"),
 }
 EVENTS, PARTITIONS = 60, 2
+SERVED: dict[int, dict[str, Any]] = {}
+"""How events say that they were served, by number; for a test to fill in before there is a book."""
 BAD, AGAIN, OTHERWISE = 10, 20, 30
 """The records that are poison, a duplicate of the one before in their partition, and a conflict with it."""
 
@@ -125,6 +127,7 @@ def event(number: int) -> dict[str, Any]:
             "sku": model[1],
             "usage": {"input_tokens": 1000 + number, "cache_read_tokens": 10 * number, "output_tokens": 7},
             "labels": {"team": f"team-{number % 5}", "user": "hmac:00"},
+            **({"context": SERVED[number]} if number in SERVED else {}),
         },
     }
 

@@ -15,7 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from spendmeter.platform.roles import role_url
 from spendmeter.verify.report import CLEAN, FOUND, INCOMPLETE, Report
-from tests.verify.conftest import BAD, EVENTS, PARTITIONS, WrittenBook
+from tests.verify.conftest import BAD, EVENTS, PARTITIONS, SERVED, WrittenBook
 
 
 def said(report: Report, invariant: str) -> str:
@@ -90,6 +90,42 @@ async def test_a_rollup_off_by_one_is_named(book: WrittenBook) -> None:
     assert dict(report.found) == {"I5": 2}
     assert "events is 2, its entries say 1" in said(report, "I5")
     assert "usage of output_tokens is 1, its entries say 7" in said(report, "I5")
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some events say how they were served."""
+    monkeypatch.setitem(SERVED, 7, {"region": "EU-west-9"})
+    monkeypatch.setitem(SERVED, 9, {"service_tier": "fast", "region": "EU-west-9", "batch": True})
+
+
+@pytest.mark.usefixtures("served")
+async def test_money_under_remarks_is_added_up_anew_from_what_lines_remark_and_events_state(
+    book: WrittenBook,
+) -> None:
+    for number, remarks in ((7, ["region"]), (9, ["batch", "tier", "region"]), (8, ["region"])):
+        await book.owner.execute(
+            "UPDATE entries SET lines = (SELECT json_agg(line || $2)::text "
+            "FROM jsonb_array_elements(lines::jsonb) AS line) WHERE event LIKE $1",
+            f'%"id": "e{number}"%', json.dumps({"remarks": remarks}),
+        )  # fmt: skip
+    report = await book.check()
+    assert dict(report.found) == {"I5": 2}  # e8 states no region, whatever its lines say
+    assert "region 'EU-west-9' shard 1" in said(report, "I5")
+    assert "money under remarks: 0 events of 0, its entries' are 1 events of " in said(report, "I5")
+    assert "batch, tier 'fast', region 'EU-west-9' shard 1" in said(report, "I5")
+    await book.owner.execute(
+        "INSERT INTO remarks_daily SELECT tenant, (recorded_at AT TIME ZONE 'UTC')::date, origin_partition, "
+        "event::jsonb #>> '{data,provider}', event LIKE '%\"e9\"%', "
+        "CASE WHEN event LIKE '%\"e9\"%' THEN 'fast' ELSE '' END, 'EU-west-9', currency, 1, effective, "
+        "occurred_at, occurred_at FROM entries WHERE event LIKE '%\"e7\"%' OR event LIKE '%\"e9\"%'"
+    )
+    assert not any((await book.check()).found.values())
+    await book.owner.execute("UPDATE remarks_daily SET effective = effective + 1e-12 WHERE tier = 'fast'")
+    await book.owner.execute("UPDATE remarks_daily SET last_at = last_at + '1s' WHERE tier = ''")
+    found = said(await book.check(), "I5")
+    assert "money under remarks: 1 events of " in found
+    assert "the same, and their times are not" in found
 
 
 async def test_an_event_on_the_topic_that_is_not_booked_is_named(book: WrittenBook) -> None:

@@ -83,6 +83,21 @@ ON CONFLICT (tenant, bucket, series_id, shard, recorded_on, currency) DO UPDATE 
     of_which_provisional = r.of_which_provisional + excluded.of_which_provisional,
     usage = usage_sum(r.usage, excluded.usage)
 
+-- name: add_to_remarks
+-- Of what was claimed: the money at prices that do not say how it was served.
+INSERT INTO remarks_daily AS r (recorded_on, shard, tenant, provider, batch, tier, region, currency, events,
+    effective, first_at, last_at)
+SELECT (now() AT TIME ZONE 'UTC')::date, $1, tenant, provider, batch, tier, region, currency, events,
+    effective::numeric, first_at, last_at
+FROM unnest($2::text[], $3::text[], $4::boolean[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[],
+    $10::timestamptz[], $11::timestamptz[])
+    AS n (tenant, provider, batch, tier, region, currency, events, effective, first_at, last_at)
+ON CONFLICT (tenant, recorded_on, shard, provider, batch, tier, region, currency) DO UPDATE SET
+    events = r.events + excluded.events,
+    effective = r.effective + excluded.effective,
+    first_at = least(r.first_at, excluded.first_at),
+    last_at = greatest(r.last_at, excluded.last_at)
+
 -- name: insert_unbooked
 -- Every offset that was not booked, by where it came from.
 INSERT INTO unbooked (origin_topic, origin_partition, origin_offset, outcome, tenant, key_id, identity, source,
