@@ -20,7 +20,7 @@ from spendmeter.pricing.engine import Rating, rate
 from spendmeter.pricing.names import Claim
 from spendmeter.pricing.plan import Candidate, Plan, concerns
 from spendmeter.pricing.price_book import PriceBook
-from spendmeter.pricing.words import conditions_in_words, entry_in_words, in_words
+from spendmeter.pricing.words import conditions_in_words, entry_in_words, in_words, said_in_words
 
 _PARTS = {
     "model": "the model",
@@ -217,7 +217,7 @@ class _Case:
         yield Contest(
             of=of,
             entry=winner.entry.id if winner else "",
-            says=f"{entry_in_words(winner.entry)}, says {winner.entry.source}" if winner else "",
+            says=said_in_words(winner.entry) if winner else "",
             why=why,
             losers=tuple(
                 Loser(entry=entry.id, says=entry_in_words(entry), reason=reason) for entry, reason in losers

@@ -2,7 +2,7 @@
 
 from datetime import UTC
 
-from spendmeter.contracts.catalog import Adjustment, CatalogRecord, Conditions, Price
+from spendmeter.contracts.catalog import Adjustment, CatalogRecord, Conditions, Price, PriceEntry
 
 
 def entry_in_words(entry: CatalogRecord | None) -> str:
@@ -29,6 +29,12 @@ def entry_in_words(entry: CatalogRecord | None) -> str:
     conditions = "; ".join(filter(None, [in_words(entry.when), *extra]))
     layer = "" if entry.layer == "public" else f", {' '.join(filter(None, (entry.layer, entry.contract)))}"
     return f"{what}{f' ({conditions})' if conditions else ''}{layer}"
+
+
+def said_in_words(entry: PriceEntry) -> str:
+    """The same with who says so and, of a correction or an operator's statement, by which rule."""
+    because = f", because {entry.note}" if entry.note else ""
+    return f"{entry_in_words(entry)}, says {entry.source}{because}"
 
 
 def in_words(when: Conditions) -> str:

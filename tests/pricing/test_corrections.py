@@ -4,18 +4,14 @@ happens to the prices beneath them."""
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cli._event import usage_event
 from spendmeter.contracts.catalog import Conditions, Price
-from spendmeter.contracts.event_reading import read_event
-from spendmeter.contracts.events import encode_event
 from spendmeter.pricing.catalog import load_public, load_snapshot
 from spendmeter.pricing.catalog.corrections import (
     CORRECTIONS,
@@ -29,35 +25,11 @@ from spendmeter.pricing.catalog.overlay import PublicEntries, lay_over
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.engine import rate
 from spendmeter.pricing.price_book import PriceBook
+from tests.pricing.asked import ask
 from tests.pricing.entries import model, price, used
 
+PAGE = Path(__file__).parents[2] / "docs" / "price-files.md"
 WORKED_OUT = [(rule.key, check) for rule in shipped_corrections() for check in rule.said.check]
-
-
-class Asked(NamedTuple):
-    """What `spendmeter price` says."""
-
-    total: Decimal
-    status: str
-
-
-def ask(arguments: str, book: PriceBook) -> Asked:
-    """As the command answers, by a book that is made once."""
-    model, *rest = shlex.split(arguments)
-    options: dict[str, str] = {}
-    usage: list[str] = []
-    words = iter(rest)
-    for word in words:
-        if word.startswith("--"):
-            options[word[2:]] = next(words)
-        else:
-            usage.append(word)
-    event = usage_event(model, id="price", source="cli", usage=usage, **options)
-    rating = rate(read_event(encode_event({"time": NOW, "tenant": ""} | event)), book)
-    return Asked(rating.effective, rating.status)
-
-
-NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(("key", "check"), WORKED_OUT, ids=[f"{k}: {c.price}" for k, c in WORKED_OUT])
@@ -119,6 +91,22 @@ def test_a_file_is_named_like_its_vendor() -> None:
         read_corrections("open.toml", HEADER.encode())
     for path in CORRECTIONS.iterdir():
         assert read_corrections(path.name, path.read_bytes())
+
+
+def test_the_corrections_that_the_page_shows_are_read_and_cost_what_it_says() -> None:
+    section = PAGE.read_text("utf-8").partition("## A correction of the public catalog")[2]
+    text = section.partition("```toml\n")[2].partition("```")[0]
+    shown = read_corrections("tide.toml", text.encode())
+    public = [
+        price("tide-2", "input_tokens", "2", provider="tide"),
+        price("tide-2", "cache_read_tokens", "0.1", provider="tide"),
+    ]
+    (said_of,) = (PublicEntries(public).said_of(rule, each) for rule in shown for each in rule.said.replaces)
+    assert [each.was for rule in shown for each in rule.said.replaces] == [said_of]
+    shown_book = PriceBook(lay_over(public, shown))
+    for rule in shown:
+        for check in rule.said.check:
+            assert ask(check.price, shown_book) == (Decimal(check.want), check.status)
 
 
 BATCH = Conditions(batch=True)
