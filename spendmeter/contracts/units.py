@@ -31,6 +31,7 @@ class Unit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     since: datetime | None = None
     genai: dict[str, int] = {}
     litellm: dict[str, str] = {}
+    openrouter: str = ""
 
 
 UNITS = MappingProxyType(

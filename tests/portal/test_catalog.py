@@ -183,11 +183,11 @@ async def test_what_is_not_taken_over_is_named_beside_the_proposal(
 ) -> None:
     page = await operator(context, address, book)
     key = {"Authorization": f"Bearer {await book.key('', 'admin')}"}
-    text = '{"x": {"litellm_provider": "openai", "input_cost_per_token": 1e-06, "off_peak_pricing": 1}}'
+    text = '{"x": {"litellm_provider": "openai", "input_cost_per_token": 1e-06, "moon_pricing": 1}}'
     async with httpx.AsyncClient(base_url=address, headers=key) as client:
         made = await client.post("/v1/catalog/proposals", params={"name": "l.json"}, content=text)
     await page.goto(f"{address}/#/proposal?id={made.json()['id']}")
-    await expect(page.locator(".catalog")).to_contain_text("off_peak_pricing of x")
+    await expect(page.locator(".catalog")).to_contain_text("moon_pricing of x")
 
 
 async def test_what_lint_doubts_is_confirmed_first(context: BrowserContext, address: str, book: Book) -> None:

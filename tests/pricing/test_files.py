@@ -39,7 +39,7 @@ def read(name: str) -> list[CatalogEntry]:
 
 def test_the_page_has_a_file_of_every_format() -> None:
     assert {Path(name).suffix for name in FILES} == {".toml", ".yaml", ".csv", ".json", ".jsonl"}
-    assert len(CHECKS) == 23
+    assert len(CHECKS) == 27
 
 
 @pytest.mark.parametrize(("name", "line"), CHECKS)
@@ -52,7 +52,9 @@ def test_every_file_of_the_page_costs_what_the_page_says(name: str, line: str) -
     event = used(
         said["provider"], said["sku"], usage, at=datetime.fromisoformat(said["at"]), tenant=tenant, **context
     )
-    rating = rate(event, PriceBook([*load_snapshot("openai", "anthropic"), *read(name)]))
+    rating = rate(
+        event, PriceBook({e.id: e for e in (*load_snapshot("openai", "anthropic"), *read(name))}.values())
+    )
     assert (rating.contracted, rating.currency) == (Decimal(said["cost"]), said["currency"])
     assert rating.status == "priced"
 
@@ -83,13 +85,13 @@ def not_taken(name: str, text: str) -> dict[str, tuple[str, ...]]:
 @pytest.mark.parametrize(
     ("field", "named"),
     [
-        ('"provider_specific_entry": {"fast": 6.0, "us": 1.1}', ("provider_specific_entry.fast", "provider_specific_entry.us")),
-        ('"regional_endpoint_uplift_multiplier": 1.1', ("regional_endpoint_uplift_multiplier",)),
+        ('"provider_specific_entry": {"slow": 0.6, "us": 1.1}', ("provider_specific_entry.slow",)),
+        ('"lunar_uplift_multiplier": 1.1', ("lunar_uplift_multiplier",)),
         ('"off_peak_pricing": {"hours": [{"start": 16}], "discount": 0.5}', ("off_peak_pricing.discount", "off_peak_pricing.hours")),
         ('"a_field_of_tomorrow": "0.5 per call"', ("a_field_of_tomorrow",)),
         ('"max_price_per_call": 2', ("max_price_per_call",)),
         ('"search_context_cost_per_query": {"search_context_size_low": 1, "search_context_size_huge": 2}', ("search_context_cost_per_query.search_context_size_huge",)),
-        ('"tiered_pricing": [{"range": [0, 9], "input_cost_per_token": 1, "off_peak": 2}]', ("tiered_pricing.off_peak",)),
+        ('"tiered_pricing": [{"range": [0, 9], "input_cost_per_token": 1, "off_peak": 2}]', ("tiered_pricing.input_cost_per_token", "tiered_pricing.off_peak")),
         ('"supports_vision": true, "max_tokens": 9, "rpm": 5, "source": "x", "input_cost_per_image": null', ()),
     ],
 )  # fmt: skip
@@ -227,7 +229,7 @@ REFUSED: list[tuple[str, str, str]] = [
     ("a.json", '{"m": ' + "[" * 100_000, "a.json: "),
     ("a.json", '{"m": {"litellm_provider": "p", "tiered_pricing": 1}}', "m: Expected `array`"),
     ("a.json", '{"m": {"litellm_provider": "p", "tiered_pricing": [{"range": "x"}]}}', "m: Expected `array"),
-    ("a.json", '{"m": {"litellm_provider": "p", "tiered_pricing": [{"input_cost_per_token": "1"}]}}', "m: 1 is not an amount"),
+    ("a.json", '{"m": {"litellm_provider": "p", "tiered_pricing": [{"range": [0, 1], "input_cost_per_token": "1"}]}}', "m: 1 is not an amount"),
     ("a.json", '{"m": {"litellm_provider": "p", "search_context_cost_per_query": []}}', "m: Expected `object`"),
     ("a.jsonl", '{"source":"s"}\n{"x":' + "[" * 100_000, "nested too deep|line 2"),
     ("a.toml", "\n" + "a." * 1_000_000 + "a = 1", "line 2: has more than 100 dots"),

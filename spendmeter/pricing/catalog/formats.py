@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from spendmeter.pricing.catalog import litellm, spreadsheet
+from spendmeter.pricing.catalog import litellm, openrouter, spreadsheet
 from spendmeter.pricing.catalog.files import KINDS, PriceTable
 from spendmeter.pricing.conditions import CatalogError
 
@@ -121,15 +121,23 @@ def _csv(text: str) -> PriceFile:
 
 
 def _json(text: str) -> PriceFile:
-    """Of a vendor of price lists: a list is genai-prices', a table LiteLLM's."""
+    """Of a vendor of price lists, told apart by shape. Raises CatalogError for one of none of them."""
     not_taken: dict[str, tuple[str, ...]] = {}
     if text.lstrip().startswith("["):
         from spendmeter.pricing.catalog import genai  # only who imports its data waits for it
 
-        tables = genai.tables(genai.published(text, not_taken))
-    else:
-        tables = litellm.tables(litellm.models(text), not_taken)
-    return PriceFile({}, tables, not_taken=not_taken)
+        return PriceFile({}, genai.tables(genai.published(text, not_taken)), not_taken=not_taken)
+    raw = litellm.decoded(text)
+    if openrouter.is_list_of_models(raw):
+        return PriceFile({}, openrouter.tables(openrouter.models(raw), not_taken), not_taken=not_taken)
+    if "data" in raw or not all(isinstance(model, dict) for model in raw.values()):
+        raise CatalogError(f"is JSON of no known price list; known are {', '.join(_LISTS)}")
+    return PriceFile({}, litellm.tables(raw, not_taken), not_taken=not_taken)
 
 
+_LISTS = (
+    "genai-prices' (a list of providers)",
+    "LiteLLM's (a table of models, each with its litellm_provider)",
+    "OpenRouter's (`data`, a list of models, each with its pricing)",
+)
 _PARSERS = {".toml": _toml, ".yaml": _yaml, ".yml": _yaml, ".csv": _csv, ".json": _json, ".jsonl": _jsonl}

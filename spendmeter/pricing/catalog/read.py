@@ -42,8 +42,8 @@ def read_prices(
     """The entries of a price file, with their ids and version 0. `places` gets where each is stated, and
     `not_taken` which fields of which model of another vendor's file are not taken over.
 
-    `name` tells the format by its ending (.toml, .yaml, .yml, .csv, .jsonl; .json is LiteLLM's or
-    genai-prices') and is the source of what states none. `recorded_at` is for files that do not say it
+    `name` tells the format by its ending (.toml, .yaml, .yml, .csv, .jsonl; .json is LiteLLM's, genai-prices'
+    or OpenRouter's) and is the source of what states none. `recorded_at` is for files that do not say it
     themselves; `units` are those that the catalog has beyond the registry and the file. Raises CatalogError:
     file, place and rule.
     """
