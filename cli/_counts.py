@@ -17,15 +17,17 @@ def ask(environment: Mapping[str, str], path: str, *, key: str) -> Any:
 
 def read_counts(environment: Mapping[str, str]) -> dict[str, Any]:
     """Events in, booked, in flight and the rest of the accounting, in total; `in` and `in_flight` are None
-    while nobody measures the log's ends, and `in_flight_age_s` says for how long. NoAnswer as `ask`."""
-    total = ask(environment, "/v1/accounting", key=environment.get("SPENDMETER_ADMIN_KEY", "")).get("total")
+    while nobody measures the log's ends, and `in_flight_age_s` says for how long. `remarks`: the money under
+    them, as the accounting says it. NoAnswer as `ask`."""
+    answer = ask(environment, "/v1/accounting", key=environment.get("SPENDMETER_ADMIN_KEY", ""))
+    total = answer.get("total")
     if total is None:
         raise NoAnswer("the api's answer to /v1/accounting has no total")
     counts = {name: int(total.get(name, 0)) for name in (*OUTCOMES, "holes")}
     waiting = total.get("in_flight")
     came_in = None if waiting is None else sum(counts[name] for name in OUTCOMES) + waiting
     ages = {"in_flight": waiting, "in_flight_age_s": total.get("in_flight_age_s")}
-    return {"in": came_in, **counts, **ages}
+    return {"in": came_in, **counts, **ages, "remarks": answer.get("remarks", [])}
 
 
 def in_flight_text(counts: Mapping[str, Any]) -> str:

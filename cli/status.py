@@ -127,6 +127,15 @@ def _figures(counts: dict[str, Any]) -> Iterator[str]:
         yield f"{name} unknown" if counts[name] is None else f"{name} {counts[name]:,}"
 
 
+def _remarked(money: dict[str, Any]) -> str:
+    """What was priced without regard to how it was served, in one currency."""
+    kinds = ", ".join(f"{kind} {each['effective']}" for kind, each in money["by_kind"].items())
+    return (
+        f"at prices that do not say how it was served: {money['effective']} {money['currency']} "
+        f"of {money['events']:,} events ({kinds}); see spendmeter catalog inbox"
+    )
+
+
 def _headline(report: dict[str, Any]) -> str:
     """The system's phase; that it is ready is said while every process is."""
     lacking = [each["name"] for each in report["processes"] if each["state"] != "ready"]
@@ -156,5 +165,7 @@ def _show(report: dict[str, Any]) -> None:
     if report["events"]:
         counts = report["events"]
         typer.echo("events: " + ", ".join([*_figures(counts), f"in flight {in_flight_text(counts)}"]))
+        for money in counts["remarks"]:
+            typer.echo(_remarked(money))
     for problem in report["problems"]:
         typer.echo(problem)

@@ -26,8 +26,8 @@ def inbox(
     tenant: TenantOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Show what is used and has no price, what is at stake, and what to do about it; and the fields that
-    senders gave and that nobody knows.
+    """Show what is used and has no price, what is at stake, and what to do about it; what has a price that
+    does not say how it was served; and the fields that senders gave and that nobody knows.
 
     \b
     Examples:
@@ -56,6 +56,8 @@ def inbox(
     for item in answer["items"]:
         if item["state"] == "booked":
             _print_booked(item)
+    for remark in answer["remarks"]:
+        _print_remark(remark)
     if answer["dropped"]:
         _print_dropped(answer["dropped"])
 
@@ -85,6 +87,16 @@ def _print_open(item: Any) -> None:
 def _print_booked(item: Any) -> None:
     typer.echo(f"{_name(item)}  {item['kept']}")
     typer.echo(f"  in the book: {_stakes(item)}")
+
+
+def _print_remark(remark: Any) -> None:
+    money = ", ".join(f"{each['effective']} {each['currency']}" for each in remark["money"])
+    typer.echo(f"{remark['provider']}  {remark['says']}")
+    typer.echo(
+        f"  in the book: {remark['events']:,} events, {money}, since {remark['since'][:10]}, "
+        f"of {', '.join(remark['tenants'])}"
+    )
+    typer.echo(f"  {remark['kept'] or 'next: ' + remark['advice']}")
 
 
 def _print_dropped(rows: Any) -> None:

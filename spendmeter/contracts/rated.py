@@ -13,6 +13,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 Remark = Literal["batch", "tier", "region"]
 """What of the way of serving no price mentions, though the vendor charges by it: the price is one for any."""
+REMARKS: tuple[Remark, ...] = get_args(Remark)
 PriceStatus = Literal["priced", "free", "reported", "provisional", "unpriced"]
 STATUSES: tuple[str, ...] = get_args(PriceStatus)
 """Worse from left to right: an event's status is its worst line's."""

@@ -141,3 +141,23 @@ class Book:
             f"INSERT INTO accounting (partition, tenant, {columns}) VALUES ($1, $2, {places})",
             partition, tenant, *counts.values(),
         )  # fmt: skip
+
+    async def under_remarks(
+        self,
+        tenant: str,
+        amount: str,
+        at: datetime,
+        *,
+        events: int = 1,
+        provider: str = "openai",
+        batch: bool = False,
+        tier: str = "",
+        region: str = "",
+        currency: str = "USD",
+        shard: int = 0,
+    ) -> None:
+        """One row of money under remarks, all of its events at one instant."""
+        await self.connection.execute(
+            "INSERT INTO remarks_daily VALUES ($1, '2026-11-23', $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)",
+            tenant, shard, provider, batch, tier, region, currency, events, Decimal(amount), at,
+        )  # fmt: skip

@@ -106,3 +106,26 @@ async def test_every_tenant_gets_its_pseudonym_keys_for_three_months(database: D
     assert kept == await book.connection.fetch(
         "SELECT month, secret FROM pseudonym_keys WHERE tenant = 'acme' ORDER BY 1"
     )
+
+
+async def test_money_under_remarks_counts_an_event_once_and_under_each_kind_that_it_has(
+    client: httpx.AsyncClient, book: Book
+) -> None:
+    now = datetime.now(UTC)
+    await book.under_remarks("acme", "0.5", now, events=3, region="eu-west-9")
+    await book.under_remarks("acme", "0.25", now, region="eu-west-9", tier="fast")
+    await book.under_remarks("acme", "-0.125", now, events=-1, region="eu-west-9", shard=-1)
+    await book.under_remarks("globex", "7", now, batch=True, currency="EUR")
+    client.headers["Authorization"] = f"Bearer {await book.key('', 'admin')}"
+    everybodys = (await client.get("/v1/accounting")).json()["remarks"]
+    mine = (await client.get("/v1/accounting", headers={"X-Spendmeter-Tenant": "acme"})).json()["remarks"]
+    dollars = {
+        "currency": "USD", "events": 3, "effective": "0.625",
+        "by_kind": {
+            "tier": {"events": 1, "effective": "0.25"}, "region": {"events": 3, "effective": "0.625"},
+        },
+    }  # fmt: skip
+    assert mine == [dollars]
+    assert [each["currency"] for each in everybodys] == ["EUR", "USD"]
+    assert everybodys[0]["by_kind"] == {"batch": {"events": 1, "effective": "7"}}
+    assert everybodys[1] == dollars

@@ -204,6 +204,17 @@ async def test_the_inbox_names_what_is_missing_and_what_to_type(owner: str, tmp_
     assert "  in the book: 0 EUR provisional, 1 events unpriced" in told
 
 
+async def test_the_inbox_names_what_was_priced_without_regard_to_how_it_was_served(owner: str) -> None:
+    connection = await asyncpg.connect(owner)
+    at = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    await Book(connection).under_remarks("acme", "18.5", at, events=1412, region="eu-west-9")
+    await connection.close()
+    said = await run("inbox")
+    assert "openai  no price is for region eu-west-9: this one is for any\n" in said
+    assert "  in the book: 1,412 events, 18.5 USD, since 2026-11-20, of acme\n" in said
+    assert "  next: state what openai charges in region eu-west-9, or to which regions it belongs" in said
+
+
 async def test_a_file_of_a_hundred_megabytes_is_refused_before_it_is_sent(tmp_path: Path) -> None:
     file = tmp_path / "huge.toml"
     with file.open("wb") as sparse:

@@ -18,3 +18,9 @@ FROM accounting GROUP BY tenant
 -- name: by_key
 -- Whose events were not booked: of the tenant, or of all.
 SELECT tenant, key_id, duplicate, conflict, rejected FROM accounting_by_key($1)
+
+-- name: remarks
+-- Money at prices that do not mention how it was served, by book currency: of the tenant, or of all.
+SELECT currency, events, effective, batch_events, batch_effective, tier_events, tier_effective, region_events,
+    region_effective
+FROM remarks_money()

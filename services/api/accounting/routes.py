@@ -12,9 +12,10 @@ from services.api.access.auth import Anyone
 from services.api.accounting.completeness import SQL, progress_of
 from services.api.accounting.progress import OUTCOMES, in_flight
 from services.api.database.transactions import database_of
+from services.api.http.models import DecimalString
 from services.api.http.openapi import answers
 from services.api.http.representation import Negotiated
-from spendmeter.contracts.rated import STATUSES
+from spendmeter.contracts.rated import REMARKS, STATUSES, Remark
 
 UNATTRIBUTABLE = ""
 KEYS_MAX = 100
@@ -78,9 +79,24 @@ class Total(Counts):
     in_flight_age_s: float | None
 
 
+class EventsMoney(BaseModel):
+    """Events, and what they cost."""
+
+    events: int
+    effective: DecimalString
+
+
+class MoneyUnderRemarks(EventsMoney):
+    """Money at prices that do not mention how it was served, though the vendor charges by it, in one book
+    currency; the inbox says which. An event with two remarks counts once, and under each kind."""
+
+    currency: str
+    by_kind: dict[Remark, EventsMoney]
+
+
 class Accounting(BaseModel):
     """`partitions`, `unattributable` and other tenants are an operator's to see. `keys`: those with events
-    that were not booked, most conflicts and rejections first, at most 100."""
+    that were not booked, most conflicts and rejections first, at most 100. `remarks`: since ever."""
 
     TABLES: ClassVar = ("tenants",)
 
@@ -91,6 +107,7 @@ class Accounting(BaseModel):
     total: Total
     complete_through: datetime | None
     balanced: bool
+    remarks: list[MoneyUnderRemarks]
 
 
 @router.get("/v1/accounting", responses=answers("accounting"))
@@ -102,6 +119,7 @@ async def get_accounting(request: Request, caller: Anyone) -> Accounting:
         tenants = await connection.fetch(SQL["by_tenant"])
         shown = await connection.fetch(SQL["own"]) if caller.tenant else tenants
         keys = await connection.fetch(SQL["by_key"], KEYS_MAX)
+        remarks = await connection.fetch(SQL["remarks"])
     everything = not caller.tenant
     now = datetime.now(UTC)
     progress = progress_of(request)
@@ -116,6 +134,7 @@ async def get_accounting(request: Request, caller: Anyone) -> Accounting:
         total=Total(**_counts(shown), in_flight=complete.in_flight, in_flight_age_s=complete.in_flight_age_s),
         complete_through=complete.complete_through,
         balanced=is_balanced(partitions, tenants),
+        remarks=[_under_remarks(row) for row in remarks],
     )
 
 
@@ -125,6 +144,17 @@ def is_balanced(partitions: Sequence[Mapping[str, Any]], tenants: Sequence[Mappi
     by_partition = Counter({name: sum(row[name] for row in partitions) for name in OUTCOMES})
     by_tenant = _counts(tenants)
     return each and all(by_partition[name] == by_tenant[name] for name in OUTCOMES)
+
+
+def _under_remarks(row: Mapping[str, Any]) -> MoneyUnderRemarks:
+    by_kind = {
+        kind: EventsMoney(events=row[f"{kind}_events"], effective=row[f"{kind}_effective"])
+        for kind in REMARKS
+        if row[f"{kind}_events"]
+    }
+    return MoneyUnderRemarks(
+        currency=row["currency"], events=row["events"], effective=row["effective"], by_kind=by_kind
+    )
 
 
 def _partition(row: Mapping[str, Any], now: datetime) -> Partition:

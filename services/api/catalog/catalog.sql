@@ -87,3 +87,8 @@ SELECT EXISTS (SELECT FROM series)
 -- name: dropped
 -- Fields that were dropped since $1, by key; of the tenant, or of all.
 SELECT tenant, key_id, key_name, name, first_at, last_at, requests FROM dropped_names_seen($1, $2)
+
+-- name: remarked
+-- What was priced without regard to how it was served, the latest first.
+SELECT kind, provider, value, currency, tenants, events, effective, first_at, last_at, samples
+FROM remarks_seen($1)

@@ -21,6 +21,7 @@ from services.api.catalog.inbox_items import (
 )
 from services.api.catalog.proposals import NoteText, Proposal
 from services.api.catalog.propose import ProposedFile, open_proposal, record_proposal
+from services.api.catalog.remarks import RemarkItem, remark_items
 from services.api.catalog.sql import SQL
 from services.api.http.models import RequestBody, Text
 from services.api.http.openapi import answers
@@ -31,6 +32,8 @@ from spendmeter.pricing.proposals.snapshot import CatalogSnapshot
 INBOX_DAYS = 90
 UNITS_MAX = 200
 """Unknown units that are listed: senders choose their names."""
+REMARKS_MAX = 200
+"""Providers, tiers and regions under remarks that are listed: senders choose their names too."""
 
 router = APIRouter(tags=["catalog"], route_class=Negotiated)
 CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
@@ -38,11 +41,13 @@ CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
 class Inbox(BaseModel):
     """What lacks something first, each the newest first; `version`: the publication that they were held
-    against. `units`: names of units that nobody knows, with the nearest that somebody does."""
+    against. `units`: names of units that nobody knows, with the nearest that somebody does. `remarks`: what
+    was priced without regard to how it was served, since ever, the latest 200."""
 
     version: int
     items: list[InboxItem]
     units: list[UnknownUnit]
+    remarks: list[RemarkItem]
 
 
 class DraftRequest(RequestBody):
@@ -69,11 +74,19 @@ class RateRequest(RequestBody):
 
 @router.get("/v1/catalog/inbox", responses=answers("inbox"))
 async def get_inbox(access: AnyAccess, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> Inbox:
-    """What is used and was not priced: of the tenant; of all tenants for an operator who names none."""
+    """What is used and was not priced, or not as it was served: of the tenant; of all tenants for an operator
+    who names none."""
     found, snapshot = await _unpriced(access)
+    async with access.reading() as connection:
+        remarked = await connection.fetch(SQL["remarked"], REMARKS_MAX)
     names = newest_first(found)[:limit]
     items = await asyncio.to_thread(_items, dict(names), snapshot, access.as_tenant)
-    return Inbox(version=snapshot.version, items=items, units=unknown_units(found)[:UNITS_MAX])
+    return Inbox(
+        version=snapshot.version,
+        items=items,
+        units=unknown_units(found)[:UNITS_MAX],
+        remarks=await asyncio.to_thread(remark_items, remarked, snapshot.book),
+    )
 
 
 @router.post(

@@ -2,7 +2,7 @@
 
 import { get, session } from "./api.js";
 import { el } from "./dom.js";
-import { completeness, count, inFlight } from "./format.js";
+import { completeness, count, inFlight, money } from "./format.js";
 import { link } from "./links.js";
 import { badge } from "./pieces.js";
 import { cardRefresher } from "./refresh.js";
@@ -11,8 +11,13 @@ const UNBOOKED = ["duplicate", "conflict", "rejected"];
 
 export function accountingCard() {
   const line = el("p", { className: "account" });
-  const accounting = el("section", { "aria-label": "Accounting" }, line);
-  const show = (answer) => line.replaceChildren(...equation(answer.total), ...verdict(answer));
+  const remarks = el("p", { className: "account" });
+  const accounting = el("section", { "aria-label": "Accounting" }, line, remarks);
+  const show = (answer) => {
+    line.replaceChildren(...equation(answer.total), ...verdict(answer));
+    remarks.replaceChildren(...answer.remarks.flatMap(underRemarks));
+    remarks.hidden = !answer.remarks.length;
+  };
   const ask = () => get("/v1/accounting");
   return { card: accounting, refresh: cardRefresher([accounting], { ask, show }) };
 }
@@ -37,6 +42,21 @@ function describeAccepted(total) {
   const accepted = count(booked + duplicate + conflict + rejected + holes + flying);
   return flying === null ? `${accepted} or more` : accepted;
 }
+
+// Money at prices that do not say how it was served, and of what they say nothing; the inbox has the rows.
+function underRemarks({ currency, events, effective, by_kind: kinds }) {
+  const each = Object.entries(kinds).map(([kind, sum]) =>
+    el("a", { href: inboxOf(kind) }, `${kind} ${money(sum.effective, currency)}`),
+  );
+  return [
+    el("b", `${money(effective, currency)} ${currency}`),
+    ` at prices that do not say how it was served (${count(events)} events): `,
+    ...each.flatMap((one, index) => (index ? [", ", one] : [one])),
+    " ",
+  ];
+}
+
+const inboxOf = (remarks) => link("inbox", { remarks, whose: session.operator ? "tenant" : undefined });
 
 function verdict({ balanced, complete_through: through }) {
   const mark = balanced ? badge("balanced", "") : badge("does not balance", "open");

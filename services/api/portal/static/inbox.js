@@ -4,6 +4,7 @@ import { get } from "./api.js";
 import { el, part, setText, updateChildren } from "./dom.js";
 import { ago, count } from "./format.js";
 import { describeAge, describeStakes, itemKey, openItems } from "./inbox-item.js";
+import { remarkRows } from "./inbox-remarks.js";
 import { link } from "./links.js";
 import { overviewLink, trail, zonedMoment } from "./pieces.js";
 import { catalogLink, modelLink, tenantOf, whoseChoice, whoseOf } from "./prices.js";
@@ -15,6 +16,7 @@ export function inboxPage(query) {
   const note = el("p", { className: "soft" }, "Looking…");
   const open = openItems(query);
   const units = unknownUnits();
+  const remarks = remarkRows(query.get("remarks"));
   const booked = bookedItems(query);
   const fields = droppedFields();
   const proposals = openProposals(query);
@@ -25,7 +27,7 @@ export function inboxPage(query) {
     el("div", { className: "controls" }, el("h1", "Used, and without a price"), whoseChoice("inbox", query)),
     note,
     open.list,
-    ...[units, booked, fields, proposals].flatMap(({ nodes }) => nodes),
+    ...[units, remarks, booked, fields, proposals].flatMap(({ nodes }) => nodes),
   );
   const due = everyNth(SLOW_BEATS);
 
@@ -41,6 +43,7 @@ export function inboxPage(query) {
     setText(note, describeOpen(inState("open").length, inbox.version));
     open.show(inState("open"));
     units.show(inbox.units);
+    remarks.show(inbox.remarks);
     booked.show(inState("booked"));
     if (unknown) fields.show(unknown.dropped);
     if (toDecide) proposals.show(toDecide.proposals);

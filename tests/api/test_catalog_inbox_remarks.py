@@ -1,0 +1,70 @@
+"""The inbox: what was priced without regard to how it was served, and what to do about it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import httpx
+
+from services.api.catalog.inbox import REMARKS_MAX
+from tests.api.book import Book
+from tests.api.test_catalog_inbox import NOW, operator  # noqa: F401 - fixture
+
+EARLIER = NOW - timedelta(days=3)
+
+
+async def remarks(client: httpx.AsyncClient, **who: Any) -> list[dict[str, Any]]:
+    answer = await client.get("/v1/catalog/inbox", **who)
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["remarks"]
+    return found
+
+
+async def test_each_provider_kind_and_value_is_one_row_with_its_money_whoever_spells_it_how(
+    operator: httpx.AsyncClient,  # noqa: F811
+    book: Book,
+) -> None:
+    await book.under_remarks("acme", "0.5", EARLIER, events=3, region="EU-West-9")
+    await book.under_remarks("globex", "0.25", NOW, region="eu-west-9", tier="Fast", provider="OpenAI")
+    await book.under_remarks("globex", "2", NOW, region="eu-west-9", currency="EUR")
+    await book.under_remarks("acme", "1", EARLIER, batch=True, provider="anthropic")
+    found = await remarks(operator)
+    assert [(each["kind"], each["provider"], each["value"]) for each in found] == [
+        ("region", "openai", "eu-west-9"), ("tier", "openai", "fast"), ("batch", "anthropic", "batch"),
+    ]  # fmt: skip
+    region, tier, batch = found
+    assert (region["state"], region["events"], region["tenants"]) == ("open", 5, ["acme", "globex"])
+    assert region["money"] == [
+        {"currency": "EUR", "effective": "2"}, {"currency": "USD", "effective": "0.75"},
+    ]  # fmt: skip
+    assert (region["since"][:10], region["last_seen"][:10]) == (f"{EARLIER:%Y-%m-%d}", f"{NOW:%Y-%m-%d}")
+    assert region["says"] == "no price is for region eu-west-9: this one is for any"
+    assert region["advice"] == (
+        "state what openai charges in region eu-west-9, or to which regions it belongs (a spelling table)"
+    )
+    assert tier["says"] == "no price is for tier fast: this one is for any"
+    assert batch["says"] == "no price is for a batch: this one is for any request"
+
+
+async def test_a_tenant_sees_its_own_rows_alone(
+    operator: httpx.AsyncClient,  # noqa: F811
+    book: Book,
+) -> None:
+    await book.under_remarks("acme", "0.5", NOW, region="eu-west-9")
+    await book.under_remarks("globex", "0.25", NOW, region="eu-west-9")
+    await book.under_remarks("globex", "9", NOW, region="mars-1")
+    mine = await remarks(operator, headers={"Authorization": f"Bearer {await book.key('acme')}"})
+    assert [(each["value"], each["money"][0]["effective"]) for each in mine] == [("eu-west-9", "0.5")]
+    assert mine[0]["tenants"] == ["acme"]
+
+
+async def test_names_that_senders_make_up_do_not_make_the_list_without_end(
+    operator: httpx.AsyncClient,  # noqa: F811
+    book: Book,
+) -> None:
+    for number in range(REMARKS_MAX + 5):
+        await book.under_remarks("acme", "1", EARLIER + timedelta(minutes=number), region=f"r{number:03d}")
+    found = await remarks(operator)
+    assert len(found) == REMARKS_MAX
+    assert (found[0]["value"], found[-1]["value"]) == ("r204", "r005")
