@@ -61,9 +61,9 @@ class Conditions(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_u
     """Exclusive; None = until a withdrawal."""
     batch: bool | None = None
     tiers: tuple[Name, ...] = ()
-    """Service tiers that served, lower case; "standard" never needs to be named."""
+    """Service tiers that served, by the names that spellings give them; "standard" needs no naming."""
     regions: tuple[ShortText, ...] = ()
-    """Lower case; "" = the event states none."""
+    """Lower case: regions, or groups of them as spellings name them; "" = the event says nothing of where."""
     calendar: str = ""
     """Name of the vendor's calendar, on which `windows` are read."""
     windows: tuple[HoursWindow, ...] = ()

@@ -8,13 +8,12 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from spendmeter.contracts.catalog import ANY, HOLIDAY, CalendarEntry, Conditions, HoursWindow
-from spendmeter.contracts.events import Context
 from spendmeter.contracts.terms import FOR_EVER, SINCE_EVER
 
 _DAY = 24 * 60
 _NO_LIMIT = 2**63
-STANDARD_TIERS = frozenset({"", "standard", "default", "auto", "on_demand", "on-demand"})
-"""What vendors call the tier that needs no name."""
+STANDARD, BATCH = "standard", "batch"
+"""The tier that needs no name, and the one that is a batch of it; every other spelling is data."""
 
 
 class CatalogError(ValueError):
@@ -131,17 +130,26 @@ class Served(NamedTuple):
 
     batch: bool
     tier: str
-    """"standard" for all its names; lower case, as is the region."""
+    """By its own name, however it was spelled; lower case, as is the region."""
     region: str
+    """'' = none is stated."""
+    group: str | None = None
+    """Of regions, that this one belongs to: '' = it says nothing of where, None = of none that is known."""
+
+    @property
+    def is_anywhere(self) -> bool:
+        """Whether it says nothing of where."""
+        return not self.region or self.group == ""
 
 
 class Specificity(NamedTuple):
-    """What conditions say anything of. Of two entries, that wins which alone says something of the first part
-    in which they differ."""
+    """What conditions say anything of. Of two entries, that wins which says more of the first part in which
+    they differ."""
 
     batch: bool = False
     tier: bool = False
-    region: bool = False
+    region: int = 0
+    """2 = the region itself, 1 = its group."""
     hours: bool = False
     context: bool = False
 
@@ -149,31 +157,24 @@ class Specificity(NamedTuple):
 _NOTHING = Specificity()
 
 
-def served(context: Context) -> Served:
-    """What served the event. A tier called "batch" is the batch of the standard tier."""
-    tier = context.service_tier.lower()
-    batch = context.batch or tier == "batch"
-    standard = tier in STANDARD_TIERS or tier == "batch"
-    return Served(batch, "standard" if standard else tier, context.region.lower())
-
-
 def admits(when: Conditions, by: Served) -> bool:
     """Whether the conditions hold for what served."""
     return (
         (when.batch is None or when.batch == by.batch)
         and (not when.tiers or by.tier in when.tiers)
-        and (not when.regions or by.region in when.regions)
+        and (not when.regions or by.region in when.regions or by.group in when.regions)
     )
 
 
-def specificity(when: Conditions) -> Specificity:
-    """What the conditions say anything of."""
+def specificity(when: Conditions, by: Served | None = None) -> Specificity:
+    """What the conditions say anything of, about what served (None = whatever they name)."""
     if when is ANY:
         return _NOTHING
+    named = by is None or by.region in when.regions
     return Specificity(
         when.batch is not None,
         bool(when.tiers),
-        bool(when.regions),
+        (2 if named else 1) if when.regions else 0,
         bool(when.windows),
         when.context_min is not None or when.context_max is not None,
     )

@@ -14,7 +14,7 @@ from msgspec import UNSET, Struct
 from spendmeter.contracts.catalog import Adjustment, Price, PriceEntry
 from spendmeter.contracts.events import EventError, UsageData, UsageEvent
 from spendmeter.pricing.arithmetic import arithmetic, entries_of
-from spendmeter.pricing.conditions import Served, admits, served
+from spendmeter.pricing.conditions import Served, admits
 from spendmeter.pricing.decision import spares
 from spendmeter.pricing.engine import Rating, rate
 from spendmeter.pricing.names import Claim
@@ -129,7 +129,7 @@ def contests(event: UsageEvent, book: PriceBook, unit: str) -> tuple[Contest, ..
         unit=unit,
         time=event.time,
         context=book.context_length(event.data),
-        served=served(event.data.context),
+        served=book.served(event.tenant, event.data, event.time),
     )
     return tuple(case.contests())
 
@@ -246,6 +246,8 @@ class _Case:
                 return f"for everybody, and entry {first.id} for this tenant alone"
             case "contract":
                 return f"of {entry.contract or 'no contract'}, and {first.contract} comes first"
+            case "region" if entry.when.regions:
+                return f"less specific: for a group of regions, and entry {first.id} for this one itself"
             case name:
                 return f"less specific: it says nothing of {_PARTS[name]}"
 
@@ -273,7 +275,7 @@ class _Case:
 
     def excluded(self, entry: PriceEntry) -> str:
         """Why an entry is not for this tenant, or not for what served."""
-        when, (batch, tier, region) = entry.when, self.served
+        when, (batch, tier, region, _) = entry.when, self.served
         if not self.plan.scope.includes(entry):
             if entry.tenant and entry.tenant != self.plan.scope.tenant:
                 return "another tenant's"

@@ -41,6 +41,11 @@ def _same(a: str, b: str) -> bool:
     return a == b or (a == "#" and b in _DIGITS) or (b == "#" and a in _DIGITS)
 
 
+def is_exact(match: str) -> bool:
+    """Whether one name alone is like it."""
+    return "*" not in match and "#" not in match
+
+
 def within(inner: str, outer: str) -> bool:
     """Whether every name like `inner` is like `outer`; False where that takes more than a look."""
     like = re.escape(outer).replace(r"\*", ".*").replace(r"\#", "[0-9#]")

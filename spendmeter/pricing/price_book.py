@@ -20,17 +20,19 @@ from spendmeter.contracts.catalog import (
     Model,
     Price,
     Provider,
+    Spelling,
     TenantTerms,
 )
 from spendmeter.contracts.events import UsageData
 from spendmeter.pricing import checks
 from spendmeter.pricing.agreements import ANYBODY, Agreement, agreements
-from spendmeter.pricing.conditions import CatalogError, Served, served
+from spendmeter.pricing.conditions import STANDARD, CatalogError, Served
 from spendmeter.pricing.directory import Directory, Meaning
 from spendmeter.pricing.plan import Plan
 from spendmeter.pricing.price_lists import PriceLists
 from spendmeter.pricing.provisional import Provisional
 from spendmeter.pricing.scope import Scope
+from spendmeter.pricing.spellings import Spellings
 
 PLANS_MAX = 20_000
 """Plans remembered at once: senders choose the names that they are kept by."""
@@ -56,7 +58,8 @@ class PriceBook:
         stated = checks.unique(kinds, TenantTerms, "tenant", "effective_from")
         self._agreements = agreements(stated, {entry.tenant for entry in self.lists.entries()})
         checks.price_lists(self.lists)
-        self._tiers = {tier for entry in self.lists.entries() for tier in entry.when.tiers} | {"standard"}
+        self.spellings = Spellings(checks.of(kinds, Spelling))
+        self._tiers = {tier for entry in self.lists.entries() for tier in entry.when.tiers} | {STANDARD}
         self._regions = {region for entry in self.lists.entries() for region in entry.when.regions}
         self.provisional = Provisional(self.lists)
         self._plans: dict[tuple[str, str, str, bool, str, str], Plan] = {}
@@ -110,6 +113,11 @@ class PriceBook:
         anybody's."""
         return self._directory.meaning(provider, sku, self.scope(tenant, time))
 
+    def served(self, tenant: str, data: UsageData, time: datetime | None = None) -> Served:
+        """What served an event, as its provider's spellings read it."""
+        claim = self.meaning(tenant, data.provider, data.sku, time).provider
+        return self.spellings.served(claim.owner if claim else "", data.context)
+
     def sellers(self, provider: str | None) -> tuple[str, ...]:
         """Whose prices count for a provider's models: its own, then those of whom it resells."""
         return self._directory.sellers(provider)
@@ -132,9 +140,9 @@ class PriceBook:
     def _new_plan(self, scope: Scope, data: UsageData) -> Plan:
         """The plan of the sku that the names mean, where it has a price for those of the scope: one that is
         for another tenant alone makes nobody else's usage known."""
-        by = self._mentioned(served(data.context))
         claim, model, seller = self._directory.meaning(data.provider, data.sku, scope)
         provider = claim.owner if claim else None
+        by = self._mentioned(self.spellings.served(provider or "", data.context))
         if model is None or not any(map(scope.includes, self.prices.get((seller, model.owner), ()))):
             name = data.sku.lower()
             return Plan(self.lists, provider=provider, sku=None, name=name, served=by, scope=scope)
@@ -145,7 +153,9 @@ class PriceBook:
         """What served, as far as some entry mentions it: the rest decides nothing, and a sender cannot make a
         thousand ways of serving."""
         tier = by.tier if by.tier in self._tiers else "?"
-        return Served(by.batch, tier, by.region if by.region in self._regions else "?")
+        group = by.group if by.group == "" or by.group in self._regions else None
+        unknown = "" if by.is_anywhere else "?"
+        return Served(by.batch, tier, by.region if by.region in self._regions else unknown, group)
 
 
 def _price_lists(kinds: checks.Kinds, parents: Mapping[str, str | None]) -> PriceLists:

@@ -42,4 +42,4 @@ def rank(entry: PriceEntry, scope: Scope, served: Served) -> Rank | None:
     if audience is None:
         return None
     model, unit = (True, True) if isinstance(entry, Price) else (bool(entry.skus), bool(entry.units))
-    return Rank(audience, model, unit, specificity(entry.when))
+    return Rank(audience, model, unit, specificity(entry.when, served))

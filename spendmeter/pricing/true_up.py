@@ -18,8 +18,9 @@ from msgspec import Struct
 from spendmeter.contracts.catalog import FxRate, PeriodTerm
 from spendmeter.contracts.events import Context, CostClass
 from spendmeter.contracts.money import EXACT, ZERO, divided, plain, quantised, total
-from spendmeter.pricing.conditions import Bounds, CatalogError, admits, served
+from spendmeter.pricing.conditions import Bounds, CatalogError, admits
 from spendmeter.pricing.names import matches_any
+from spendmeter.pricing.spellings import AS_WRITTEN, Spellings
 
 UsagePeriod = tuple[datetime, datetime]
 """[start, end)."""
@@ -69,14 +70,15 @@ def true_up(
     currency: str,
     fx: FxRate | None = None,
     earlier: Sequence[Decimal] = (),
+    spellings: Spellings = AS_WRITTEN,
 ) -> TrueUp:
     """What must be booked so that the period costs what `term` says.
 
     `booked` may hold anything: what the term does not cover, or lies outside the period, is left out.
-    `currency` is the book's, and `fx` the period's rate into it where the term is in another one. `earlier`
-    are the true-ups of this term and period that are in the book: their number is the revision, and the
-    correction is what they leave to do. A period's amounts are never prorated: a term that begins within the
-    period counts what came after.
+    `spellings`: how ways of serving are written. `currency` is the book's, and `fx` the period's rate into it
+    where the term is in another one. `earlier` are the true-ups of this term and period that are in the book:
+    their number is the revision, and the correction is what they leave to do. A period's amounts are never
+    prorated: a term that begins within the period counts what came after.
 
     Raises CatalogError for a term that says what no period can follow, ValueError for a wrong or missing
     rate, decimal.Inexact where an amount has more digits than money holds.
@@ -84,7 +86,9 @@ def true_up(
     check_term(term)
     if term.currency != currency and (fx is None or (fx.base, fx.quote) != (term.currency, currency)):
         raise ValueError(f"period term {term.id} is in {term.currency} and the book in {currency}: no rate")
-    covered = [usage for usage in booked if period[0] <= usage.time < period[1] and covers(term, usage)]
+    covered = [
+        usage for usage in booked if period[0] <= usage.time < period[1] and covers(term, usage, spellings)
+    ]
     quantity = total(Decimal(usage.quantity) for usage in covered)
     amount = total(usage.amount for usage in covered)
     done = total(earlier)
@@ -106,14 +110,14 @@ def true_up(
     )
 
 
-def covers(term: PeriodTerm, usage: BookedUsage) -> bool:
+def covers(term: PeriodTerm, usage: BookedUsage, spellings: Spellings = AS_WRITTEN) -> bool:
     """Whether the usage counts toward the term."""
     return (
         usage.provider.lower() == term.provider.lower()
         and usage.unit in term.units
         and (not term.skus or matches_any(term.skus, usage.sku.lower()))
         and (not term.cost_classes or usage.cost_class in term.cost_classes)
-        and admits(term.when, served(usage.context))
+        and admits(term.when, spellings.served(usage.provider.lower(), usage.context))
         and Bounds(term.when, {}).holds(usage.time, 0)
     )
 

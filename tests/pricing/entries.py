@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from spendmeter.contracts.catalog import (
     ANY,
@@ -14,6 +14,7 @@ from spendmeter.contracts.catalog import (
     Conditions,
     Model,
     Price,
+    Spelling,
     TenantTerms,
     UnitEntry,
 )
@@ -42,6 +43,12 @@ def adjustment(name: str, factor: str, *, when: Conditions = ANY, **said: Any) -
     """A factor on OpenAI's prices, unless `said` otherwise."""
     said = {"provider": "openai", "source": "test", "recorded_at": RECORDED} | said
     return identified(Adjustment(name=name, factor=factor, when=when, **said))
+
+
+def spelling(of: Literal["tier", "region"], name: str, *match: str, **said: Any) -> Spelling:
+    """How everybody writes a tier or a region, unless `said` otherwise."""
+    said = {"source": "test", "recorded_at": RECORDED} | said
+    return identified(Spelling(of=of, name=name, match=match, **said))
 
 
 def terms(tenant: str, **said: Any) -> TenantTerms:

@@ -13,7 +13,7 @@ from spendmeter.contracts.entry_ids import identified
 from spendmeter.contracts.events import Amount
 from spendmeter.pricing.engine import rate
 from spendmeter.pricing.price_book import PriceBook
-from tests.pricing.entries import NOON, RECORDED, adjustment, model, price, rated, terms, used
+from tests.pricing.entries import NOON, RECORDED, adjustment, model, price, rated, spelling, terms, used
 
 INPUT = price("m", "input_tokens", "2")
 OUTPUT = price("m", "output_tokens", "8")
@@ -319,11 +319,12 @@ def test_a_single_model_of_somebody_elses_bounds_nothing_alone() -> None:
 
 def test_a_tier_that_no_price_is_for_is_priced_as_any_and_the_line_says_so() -> None:
     flex = price("m", "input_tokens", "1", when=Conditions(tiers=("flex",)))
+    spelled = spelling("tier", "", "default")
     for entries, tier, amount, reason in (
         ([INPUT], "turbo", 2, "no price is for the service tier that served: this one is for any"),
         ([INPUT, flex], "turbo", 2, "no price is for the service tier that served: this one is for any"),
         ([INPUT, flex], "flex", 1, ""),
-        ([INPUT, flex], "default", 2, ""),
+        ([INPUT, flex, spelled], "default", 2, ""),
         ([INPUT], "", 2, ""),
     ):
         rating = rated(entries, MILLION, service_tier=tier)

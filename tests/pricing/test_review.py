@@ -29,7 +29,7 @@ from spendmeter.pricing.review.consensus import consensus
 from spendmeter.pricing.review.finding import LintFinding
 from spendmeter.pricing.review.lint import lint
 from spendmeter.pricing.review.vendor_rules import VENDOR_RULES
-from tests.pricing.entries import NOON, RECORDED, adjustment, model, price, terms
+from tests.pricing.entries import NOON, RECORDED, adjustment, model, price, spelling, terms
 
 MAY, JUNE = datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
 BATCH = Conditions(batch=True)
@@ -282,3 +282,12 @@ def test_every_vendor_rule_names_known_units_and_says_what_it_compares() -> None
         assert {"{price}", "{peer}"} <= set(re.findall(r"\{\w+\}", rule.message)), name
         units = [unit for unit in UNITS if rule.peer_of(price("claude-m", unit, "1", when=BATCH)) in UNITS]
         assert units, f"{name} is about no unit"
+
+
+def test_a_price_for_a_tier_that_is_read_as_another_never_holds() -> None:
+    spelled = spelling("tier", "", "default")
+    asked = price("m", "input_tokens", "2", when=Conditions(tiers=("default",)))
+    held = price("m", "input_tokens", "2", when=Conditions(tiers=("flex",)))
+    (found,) = [each for each in lint([], [spelled, asked, held]) if each.rule == "tier"]
+    assert (found.severity, found.entries) == ("confirm", (asked.id,))
+    assert found.message == "for the tier 'default', which is read as 'standard': it never holds"

@@ -12,13 +12,14 @@ from spendmeter.contracts.catalog import (
     FxRate,
     PeriodTerm,
     Price,
+    PriceEntry,
     TenantTerms,
 )
 from spendmeter.contracts.entry_ids import ENTRY_ID
 from spendmeter.contracts.terms import NO_TERMS, SINCE_EVER
 from spendmeter.pricing import checks
 from spendmeter.pricing.agreements import ANYBODY, agreements
-from spendmeter.pricing.conditions import CatalogError, Specificity, specificity
+from spendmeter.pricing.conditions import STANDARD, CatalogError, Specificity, specificity
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.price_lists import Sku
 from spendmeter.pricing.renamed import renamed
@@ -68,6 +69,7 @@ def lint(before: Sequence[CatalogEntry], after: Sequence[CatalogEntry]) -> list[
     for alias, snapshot in _snapshots(book):
         if touched & {alias, snapshot}:
             found += _snapshot(book.prices[alias], book.prices[snapshot])
+    found += _never_holds([each for each in new if isinstance(each, Price | Adjustment)], book)
     return [*found, *_lost_names(before, after), *_terms(before, after), *_period_terms(new)]
 
 
@@ -155,6 +157,16 @@ def _snapshot(alias: Sequence[Price], snapshot: Sequence[Price]) -> Iterator[Lin
             if price.when.effective_to == peer.when.effective_to is None and price.per_unit != peer.per_unit:
                 message = f"{amount_in_words(price)}, but {amount_in_words(peer)}"
                 yield finding("snapshot", "warning", message, price, peer)
+
+
+def _never_holds(new: Iterable[PriceEntry], book: PriceBook) -> Iterator[LintFinding]:
+    """Of a tier that is read as another: no event is ever served by it."""
+    for entry in new:
+        for tier in entry.when.tiers:
+            name = book.spellings.name("tier", entry.provider.lower(), tier)
+            if name not in (None, tier):
+                message = f"for the tier {tier!r}, which is read as {name or STANDARD!r}: it never holds"
+                yield finding("tier", "confirm", message, entry)
 
 
 def _lost_names(before: Sequence[CatalogEntry], after: Sequence[CatalogEntry]) -> Iterator[LintFinding]:
