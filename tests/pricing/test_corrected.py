@@ -187,7 +187,10 @@ def test_the_command_lists_every_correction_with_its_rule_source_and_state(tmp_p
     assert (shipped["code"], shipped["hidden"], shipped["counts"]) == (0, [], {"needed": len(SHIPPED.rules)})
     file = tmp_path / "data.json"
     file.write_bytes(PUBLISHED)
-    assert listed(str(file))["corrections"] == shipped["corrections"]
+    again = listed(str(file))
+    for each in (*shipped["corrections"], *again["corrections"]):  # type: ignore[misc]
+        del each["reasons"]  # they may name the moment at which they were asked for
+    assert again["corrections"] == shipped["corrections"]
 
 
 def test_a_release_of_the_public_catalog_that_says_otherwise_is_named(tmp_path: Path) -> None:
