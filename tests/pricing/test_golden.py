@@ -57,8 +57,8 @@ CASES = [
     ("groq/whisper-large-v3", {"audio_seconds": 3}, {}, "0.000308333333"),
     ("aws/aurora-standard", {"io_requests": 2_500_000}, {"region": "us-east-1"}, "0.5"),
     ("aws/aurora-io-optimized", {"io_requests": 2_500_000}, {}, "0"),
-    # a fee of 12 per 1,000 requests that the usage does not mention, + 1,000 tokens at 1
-    ("perplexity/sonar", {"input_tokens": 1_000}, {}, "0.013"),
+    # a fee of 5 per 1,000 requests, of the low search context, that the usage does not mention, + 1,000 tokens at 1
+    ("perplexity/sonar", {"input_tokens": 1_000}, {}, "0.006"),
 ]  # fmt: skip
 
 
