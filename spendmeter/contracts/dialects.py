@@ -12,12 +12,15 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from spendmeter.contracts.units import snake_case
 
 Normalised = Literal["stated", "assumed"]
 """Whether the quantities follow from what the vendor states, or from a guess at how it counts."""
 VendorUsage = Mapping[str, Any]
+SEARCH_CONTEXTS = ("low", "medium", "high")
+"""How much of what a search found is put before the model, as OpenAI and Perplexity call it."""
 UsageStep = str | tuple[str, ...]
 """A field's name on the way to a quantity; of several spellings the first that is stated."""
 
@@ -123,13 +126,17 @@ def _openai(usage: VendorUsage, *, reasoning_beside: bool = False) -> _Parts:
     output = _count(usage, ("completion_tokens", "output_tokens"))
     if output is not None and reasoning_beside:
         output += reasoning
+    half_day = _part(inside, "cache_write_tokens_details", "ttl_12h_tokens")
     return _Parts(
         input=_count(usage, ("prompt_tokens", "input_tokens")),
         cached={
             "cache_read_tokens": _part(inside, "cached_tokens") - sum(cached.values()),
             "cache_read_audio_tokens": cached["audio"],
             "cache_read_image_tokens": cached["image"],
-            "cache_write_5m_tokens": _part(inside, "cache_write_tokens"),
+            "cache_write_5m_tokens": _rest(
+                _part(inside, "cache_write_tokens") - half_day, "cache_write_tokens"
+            ),
+            "cache_write_12h_tokens": half_day,
         },
         inputs={
             f"input_{kind}_tokens": _part(inside, f"{kind}_tokens") - part for kind, part in cached.items()
@@ -141,8 +148,42 @@ def _openai(usage: VendorUsage, *, reasoning_beside: bool = False) -> _Parts:
     )
 
 
+def _xai(usage: VendorUsage, *, reasoning_beside: bool = False) -> _Parts:
+    """As OpenAI's, with what xAI charges by the call; the sources of its older live search by the source."""
+    calls, _ = _at(usage, "server_side_tool_usage_details")
+    fees = {unit: _part(calls or {}, name) for name, unit in _XAI_FEES.items()}
+    fees["search_results"] = 0 if any(fees.values()) else _part(usage, "num_sources_used")
+    return replace(_openai(usage, reasoning_beside=reasoning_beside), others=fees)
+
+
+_XAI_FEES = {
+    "web_search_calls": "searches",
+    "x_search_calls": "social_searches",
+    "code_interpreter_calls": "code_executions",
+    "file_search_calls": "file_searches",
+}
+
+
 def _xai_chat(usage: VendorUsage) -> _Parts:
-    return _openai(usage, reasoning_beside=True)
+    return _xai(usage, reasoning_beside=True)
+
+
+def _perplexity(usage: VendorUsage) -> _Parts:
+    """Citations and reasoning lie beside the completion; each call costs a fee by its search context."""
+    size = usage.get("search_context_size")
+    if size is not None and size not in SEARCH_CONTEXTS:
+        raise DialectError(f"search_context_size must be one of {', '.join(SEARCH_CONTEXTS)}")
+    return _Parts(
+        input=_count(usage, "prompt_tokens"),
+        cached={},
+        output=_count(usage, "completion_tokens"),
+        others={
+            "reasoning_tokens": _part(usage, "reasoning_tokens"),
+            "citation_tokens": _part(usage, "citation_tokens"),
+            "searches": _part(usage, "num_search_queries"),
+        }
+        | ({f"{size}_context_requests": 1} if size else {}),
+    )
 
 
 def _gemini(usage: VendorUsage) -> _Parts:
@@ -197,9 +238,10 @@ _DIALECTS: Mapping[str, Callable[[VendorUsage], _Parts]] = {
     "openai": _openai,
     "openrouter": _openai,
     "otel": _otel,
+    "perplexity": _perplexity,
     "vertex": _gemini,
     "xai-chat": _xai_chat,
-    "xai-responses": _openai,
+    "xai-responses": _xai,
 }
 
 

@@ -35,6 +35,11 @@ STATED: list[tuple[str, dict[str, Any], dict[str, int]]] = [
     ("vertex", {"prompt_token_count": 10, "tool_use_prompt_token_count": 5, "candidates_token_count": 3, "thoughts_token_count": 40}, {"input_tokens": 15, "output_tokens": 3, "reasoning_tokens": 40}),
     ("gemini", {"promptTokenCount": 100, "cachedContentTokenCount": 50, "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 30}, {"modality": "AUDIO", "tokenCount": 60}, {"modality": "DOCUMENT", "tokenCount": 10}], "cacheTokensDetails": [{"modality": "AUDIO", "tokenCount": 40}, {"modality": "TEXT", "tokenCount": 10}], "candidatesTokenCount": 1}, {"input_tokens": 20, "input_audio_tokens": 20, "input_image_tokens": 10, "cache_read_tokens": 10, "cache_read_audio_tokens": 40, "output_tokens": 1}),
     ("xai-chat", {"prompt_tokens": 20, "completion_tokens": 8, "completion_tokens_details": {"reasoning_tokens": 100}}, {"input_tokens": 20, "output_tokens": 8, "reasoning_tokens": 100}),
+    ("openai", {"input_tokens": 100, "input_tokens_details": {"cached_tokens": 10, "cache_write_tokens": 50, "cache_write_tokens_details": {"ttl_30m_tokens": 20, "ttl_12h_tokens": 30}}, "output_tokens": 4}, {"input_tokens": 40, "cache_read_tokens": 10, "cache_write_5m_tokens": 20, "cache_write_12h_tokens": 30, "output_tokens": 4}),
+    ("xai-responses", {"input_tokens": 9, "output_tokens": 3, "num_sources_used": 0, "num_server_side_tools_used": 6, "server_side_tool_usage_details": {"web_search_calls": 2, "x_search_calls": 3, "code_interpreter_calls": 1, "mcp_calls": 4}}, {"input_tokens": 9, "output_tokens": 3, "searches": 2, "social_searches": 3, "code_executions": 1}),
+    ("xai-chat", {"prompt_tokens": 9, "completion_tokens": 3, "num_sources_used": 7}, {"input_tokens": 9, "output_tokens": 3, "search_results": 7}),
+    ("perplexity", {"prompt_tokens": 7, "completion_tokens": 149, "total_tokens": 156, "search_context_size": "medium"}, {"input_tokens": 7, "output_tokens": 149, "medium_context_requests": 1}),
+    ("perplexity", {"prompt_tokens": 33, "completion_tokens": 7_163, "total_tokens": 7_196, "citation_tokens": 19_028, "num_search_queries": 18, "reasoning_tokens": 73_997}, {"input_tokens": 33, "output_tokens": 7_163, "reasoning_tokens": 73_997, "citation_tokens": 19_028, "searches": 18}),
     ("xai-responses", {"input_tokens": 20, "output_tokens": 108, "output_tokens_details": {"reasoning_tokens": 100}}, {"input_tokens": 20, "output_tokens": 8, "reasoning_tokens": 100}),
     ("otel", {"gen_ai.usage.input_tokens": 130_213, "gen_ai.usage.cache_read.input_tokens": 128_955, "gen_ai.usage.cache_creation.input_tokens": 1_253, "gen_ai.usage.output_tokens": 10, "gen_ai.system": "anthropic"}, {"input_tokens": 5, "cache_read_tokens": 128_955, "cache_write_5m_tokens": 1_253, "output_tokens": 10}),
     ("otel", {"gen_ai.usage.prompt_tokens": 7, "gen_ai.usage.completion_tokens": 3}, {"input_tokens": 7, "output_tokens": 3}),
@@ -136,7 +141,7 @@ def test_genai_prices_reads_the_same(dialect: str, usage: dict[str, Any]) -> Non
     def sum_of(*units: str) -> int:
         return sum(ours.get(unit, 0) for unit in units)
 
-    writes = sum_of("cache_write_5m_tokens", "cache_write_1h_tokens")
+    writes = sum_of("cache_write_5m_tokens", "cache_write_1h_tokens", "cache_write_12h_tokens")
     reads = sum_of("cache_read_tokens", "cache_read_audio_tokens", "cache_read_image_tokens")
     fresh = sum_of("input_tokens", "input_audio_tokens", "input_image_tokens", "input_video_tokens")
     made = sum_of("output_tokens", "reasoning_tokens", "output_audio_tokens", "output_image_tokens")
