@@ -15,6 +15,7 @@ def entry_in_words(entry: CatalogRecord | None) -> str:
             f"at least {entry.minimum}" if entry.minimum != "0" else "",
             f"at most {entry.maximum}" if entry.maximum is not None else "",
             "once an event" * entry.per_event,
+            f"default: {entry.assumes}" if entry.assumes else "",
             "no factor on list prices" * entry.all_in,
         ]
     elif isinstance(entry, Adjustment):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -13,6 +14,7 @@ from msgspec.structs import replace
 
 from services.ledger.book import PositionMoved
 from services.ledger.remarks import add_up_remarks
+from spendmeter import platform
 from spendmeter.contracts.rated import RatedUsage, Remarked, decode_rated, encode_rated
 from tests.ledger.test_book import begin, book_all
 from tests.ledger.test_worker import PARTITIONS, System, system  # noqa: F401 - fixture
@@ -116,3 +118,16 @@ async def test_ledgers_that_are_killed_while_they_book_add_up_to_the_last_digit(
         ("acme", "openai", False, "", "eu-west-9", "USD", count, count * Decimal("0.0035"))
     ]
     assert await system.owner.fetchval("SELECT sum(effective) FROM entries") == count * Decimal("0.0035")
+
+
+async def test_the_table_goes_with_its_migration_and_comes_back(owner: asyncpg.Connection) -> None:
+    text = (Path(platform.__path__[0]) / "migrations" / "0013_remarks.sql").read_text("utf-8")
+    _, _, steps = text.partition("-- migrate: apply")
+    apply, _, rollback = steps.partition("-- migrate: rollback")
+    undo = owner.transaction()
+    await undo.start()
+    await owner.execute(rollback)
+    assert await owner.fetchval("SELECT to_regclass('remarks_daily')") is None
+    await owner.execute(apply)
+    assert await owner.fetchval("SELECT count(*) FROM remarks_daily") == 0
+    await undo.rollback()

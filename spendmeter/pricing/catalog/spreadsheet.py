@@ -15,7 +15,7 @@ from spendmeter.pricing.conditions import CatalogError
 REQUIRED = ("provider", "sku", "unit", "price", "per")
 _FIELDS = {
     *REQUIRED,
-    *"currency kind minimum maximum per_event all_in layer tenant contract source note".split(),
+    *"currency kind minimum maximum per_event assumes all_in layer tenant contract source note".split(),
 }
 _WHEN = set(
     "effective_from effective_to batch "

@@ -19,7 +19,7 @@ from spendmeter.pricing.proposals.nearest import Neighbour, UnpricedSku, is_ever
 from spendmeter.pricing.visibility import EVERYBODY
 
 NAME_MAX = 190
-_ALIKE = ("per", "currency", "minimum", "maximum", "per_event", "all_in")
+_ALIKE = ("per", "currency", "minimum", "maximum", "per_event", "assumes", "all_in")
 """What prices have in common that stand in one table of a file."""
 _NOT_IN_YAML = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 """What JSON may hold as it is, and YAML reads as the end of a line or not at all."""

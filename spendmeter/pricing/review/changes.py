@@ -101,7 +101,7 @@ def _terms(entry: PriceEntry | None) -> tuple[Any, ...] | None:
     """All that an entry says of money."""
     if isinstance(entry, Price):
         said = (entry.per_unit, entry.currency, entry.minimum, entry.maximum)
-        return (*said, entry.per_event, entry.all_in)
+        return (*said, entry.per_event, entry.assumes, entry.all_in)
     return (entry.factor, entry.unless, entry.unless_stated) if entry else None
 
 
