@@ -53,6 +53,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
         ARRAY(
             SELECT e.event FROM entries e
             WHERE e.occurred_at = u.last_at AND e.tenant = u.last_tenant AND strpos(e.lines, '"remarks"') > 0
+                AND (u.kind = 'batch' OR strpos(lower(e.event), u.value) > 0)
             ORDER BY e.identity LIMIT 10
         )
     FROM (
