@@ -172,7 +172,7 @@ def test_what_cannot_be_in_force_is_an_error_that_names_both(pair: tuple[Catalog
 def test_the_shipped_catalog_has_no_errors_and_its_oddities_are_few() -> None:
     findings = lint([], load_snapshot())
     assert {finding.severity for finding in findings} <= {"confirm", "warning"}
-    assert len(findings) < 60
+    assert len(findings) < 80  # half of them: cached input of batches, which OpenAI and Groq do not discount
 
 
 def test_catalogs_agree_where_one_unit_costs_the_same_and_disagree_by_name() -> None:
