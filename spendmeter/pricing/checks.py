@@ -18,7 +18,7 @@ from spendmeter.contracts.catalog import (
     UnitEntry,
     Withdrawal,
 )
-from spendmeter.contracts.units import UNITS
+from spendmeter.contracts.units import LATER_UNITS, UNITS
 from spendmeter.pricing.conditions import Bounds, CatalogError, check_calendar, served_overlap, specificity
 from spendmeter.pricing.patterns import may_meet, within
 from spendmeter.pricing.price_lists import PriceLists
@@ -67,7 +67,7 @@ def units(kinds: Kinds) -> tuple[Mapping[str, str | None], frozenset[str]]:
     parents = {name: unit.parent for name, unit in UNITS.items()}
     context = {name for name, unit in UNITS.items() if unit.context}
     for unit in unique(kinds, UnitEntry, "unit"):
-        if unit.unit in UNITS:
+        if unit.unit in UNITS and unit.unit not in LATER_UNITS:  # those an installation may have had before
             raise CatalogError(f"entry {unit.id} redefines the unit {unit.unit}")
         parents[unit.unit] = unit.parent
         context |= {unit.unit} if unit.context else set()

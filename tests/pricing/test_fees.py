@@ -6,9 +6,10 @@ from decimal import Decimal
 
 import pytest
 
+from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.missing import missing
 from spendmeter.pricing.price_book import PriceBook
-from tests.pricing.entries import price, rated, used
+from tests.pricing.entries import price, rated, unit, used
 
 REQUESTS = price("m", "requests", "6", per=1_000, per_event=True, assumes="low search context")
 FEES = [
@@ -81,3 +82,11 @@ def test_none_used_of_a_unit_without_a_price_of_its_own_is_no_guess() -> None:
     usage = {"cache_write_5m_tokens": 1_000_000, "cache_write_12h_tokens": 0}
     rating = rated([price("m", "cache_write_5m_tokens", "2.5")], usage)
     assert (rating.status, rating.list, rating.lines[1].reason) == ("priced", Decimal("2.5"), "none used")
+
+
+def test_an_installation_that_had_a_unit_before_the_registry_keeps_it_as_it_stated_it() -> None:
+    own = unit("web_fetches", parent="requests")
+    (line,) = rated([own, price("m", "requests", "5", per=1_000)], {"web_fetches": 3}).lines
+    assert (line.amount, line.parent) == ("0.015", "requests")
+    with pytest.raises(CatalogError, match="redefines the unit searches"):
+        PriceBook([unit("searches")])
