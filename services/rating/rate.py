@@ -6,7 +6,7 @@ rejection that says why. Nothing raises and nothing is dropped.
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Inexact
 
@@ -124,14 +124,14 @@ class RecordRater:
         )
 
 
-def _remarked(event: UsageEvent, lines: Iterable[Line]) -> Remarked | UnsetType:
+def _remarked(event: UsageEvent, lines: Sequence[Line]) -> Remarked | UnsetType:
     """What the lines remark, for the book to add up without looking into them."""
-    kinds: tuple[str, ...] = ()
-    for line in lines:
+    for line in lines:  # nearly always in vain
         if line.remarks:
-            kinds += line.remarks
-    if not kinds:
+            break
+    else:
         return UNSET
+    kinds = {kind for line in lines for kind in line.remarks}
     context = event.data.context
     return Remarked(
         provider=event.data.provider,

@@ -22,7 +22,7 @@ from tests.api.test_events import LINES, event
 REQUESTS = 1_000
 TABLES = (
     "tenants", "api_keys", "pseudonym_keys", "series", "entries", "unbooked", "accounting", "rollups_minute",
-    "budgets", "channels", "incidents", "acknowledgements", "deliveries",
+    "remarks_daily", "budgets", "channels", "incidents", "acknowledgements", "deliveries",
 )  # fmt: skip
 
 
@@ -33,6 +33,7 @@ async def fill(book: Book) -> None:
         await book.entry(event(f"{tenant}-1", tenant=tenant, team=f"{tenant}-team"), amount, LINES)
         await book.unbooked(tenant, "bot", f"{tenant}-2", "rejected", "bad")
         await book.accounts(0, tenant, priced=10)
+        await book.under_remarks(tenant, amount, datetime(2026, 11, 23, 10, tzinfo=UTC), region=f"{tenant}-1")
 
 
 async def test_a_thousand_requests_of_two_tenants_some_cancelled_see_their_own_rows_alone(
@@ -46,6 +47,7 @@ async def test_a_thousand_requests_of_two_tenants_some_cancelled_see_their_own_r
     paths = (
         "/v1/spend?group_by=team&bucket=minute&from=2026-11-23T10:00:00Z&to=2026-11-23T11:00:00Z",
         "/v1/events?from=2026-11-23T00:00:00Z&to=2026-11-24T00:00:00Z", "/v1/unbooked", "/v1/accounting",
+        "/v1/catalog/inbox",
     )  # fmt: skip
     answered = cancelled = 0
 
