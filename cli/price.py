@@ -157,6 +157,7 @@ def _sum(line: Line, event: UsageEvent, currency: str) -> tuple[str, str, str, s
 
 
 def _line_json(line: Line, explained: ExplainedLine, event: UsageEvent) -> dict[str, Any]:
-    said: dict[str, Any] = msgspec.to_builtins(explained) | msgspec.to_builtins(line)
+    words = msgspec.to_builtins(explained)
+    said: dict[str, Any] = words | msgspec.to_builtins(line) | {"remarks": words["remarks"]}
     said.setdefault("quantity", msgspec.to_builtins(event.data.usage.get(line.unit)))
     return said

@@ -135,7 +135,7 @@ def _remarked(event: UsageEvent, lines: Sequence[Line]) -> Remarked | UnsetType:
     context = event.data.context
     return Remarked(
         provider=event.data.provider,
-        batch=context.batch and "batch" in kinds,
+        batch="batch" in kinds,
         tier=context.service_tier if "tier" in kinds else "",
         region=context.region if "region" in kinds else "",
     )

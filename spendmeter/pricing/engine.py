@@ -23,7 +23,7 @@ from spendmeter.contracts.money import (
     plain,
     quantised,
 )
-from spendmeter.contracts.rated import STATUSES, Line, PriceStatus
+from spendmeter.contracts.rated import STATUSES, Line, PriceStatus, Remark
 from spendmeter.pricing.decision import Decision
 from spendmeter.pricing.plan import Plan
 from spendmeter.pricing.price_book import PriceBook
@@ -109,6 +109,7 @@ class _EventBill:
         usage, currency = data.usage, self.currency
         context = self.book.context_length(data) if plan.by_length else 0
         decisions, lines, listed = plan.decisions(self.time, context), self.lines, ZERO
+        remarks = decisions.remarks
         for unit, quantity in usage.items():
             decision = decisions[unit]
             if decision is None or (not quantity and decision.status == "provisional"):
@@ -120,13 +121,15 @@ class _EventBill:
                 text = str(amount)
                 if text[-1] == "0" or "E" in text:
                     text = plain(amount)
-                lines.append(Line(unit=unit, entry=decision.entry, price=decision.text, amount=text))
+                lines.append(
+                    Line(unit=unit, entry=decision.entry, price=decision.text, amount=text, remarks=remarks)
+                )
             else:
-                self.add(self.line(decision, unit, quantity))
+                self.add(self.line(decision, unit, quantity, remarks=remarks))
         self.listed = _add(self.listed, listed) if self.listed else listed
         for unit, instead in plan.per_event:
             if usage.keys().isdisjoint(instead) and (decision := decisions[unit]):
-                self.add(self.line(decision, unit, 1, by_event=False))
+                self.add(self.line(decision, unit, 1, by_event=False, remarks=remarks))
 
     def bound_unknown(self, plan: Plan, data: UsageData) -> Iterator[PricedLine]:
         """A line for each unit of an unknown sku, at the most it can be expected to cost."""
@@ -163,7 +166,15 @@ class _EventBill:
         )
         return self.line(price, "reported_cost", 1, by_event=False)
 
-    def line(self, decision: Decision, unit: str, quantity: Quantity, *, by_event: bool = True) -> PricedLine:
+    def line(
+        self,
+        decision: Decision,
+        unit: str,
+        quantity: Quantity,
+        *,
+        by_event: bool = True,
+        remarks: tuple[Remark, ...] = (),
+    ) -> PricedLine:
         """The line of a quantity that the event states, or that the price implies."""
         billed = quantity
         if decision.minimum and 0 < quantity < decision.minimum:
@@ -197,6 +208,7 @@ class _EventBill:
             status=status,
             parent=decision.parent,
             reason=reason,
+            remarks=remarks,
         )
         return line, listed or ZERO, contracted or ZERO
 

@@ -20,6 +20,7 @@ from spendmeter.pricing.engine import Rating, rate
 from spendmeter.pricing.names import Claim
 from spendmeter.pricing.plan import Candidate, Plan, concerns
 from spendmeter.pricing.price_book import PriceBook
+from spendmeter.pricing.remarks import remarks_in_words
 from spendmeter.pricing.words import conditions_in_words, entry_in_words, in_words, said_in_words
 
 _PARTS = {
@@ -61,6 +62,8 @@ class ExplainedLine(Struct, frozen=True, kw_only=True):
     unit: str
     status: str
     reason: str
+    remarks: tuple[str, ...] = ()
+    """What of the way of serving is not in the price, in words."""
     arithmetic: tuple[str, ...]
     contests: tuple[Contest, ...]
 
@@ -74,6 +77,7 @@ def explain(event: UsageEvent, book: PriceBook) -> tuple[Rating, tuple[Explained
             unit=line.unit,
             status=line.status,
             reason=line.reason,
+            remarks=tuple(remarks_in_words(line.remarks, event.data.context)),
             arithmetic=tuple(arithmetic(line, event.data.usage.get(line.unit), rating.currency, catalog)),
             contests=contests(event, book, line.unit),
         )
@@ -103,6 +107,8 @@ def _claim_in_words(kind: str, sent: str, claim: Claim | None) -> str:
 def text(line: ExplainedLine) -> Iterator[str]:
     """The line as a terminal shows it."""
     yield f"{line.unit}: {line.status}{f', {line.reason}' if line.reason else ''}"
+    for remark in line.remarks:
+        yield f"  {remark}"
     for step in line.arithmetic:
         yield f"  {step}"
     for contest in line.contests:

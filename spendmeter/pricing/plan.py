@@ -24,12 +24,13 @@ from spendmeter.contracts.catalog import (
 from spendmeter.contracts.units import DEARER_UNITS
 from spendmeter.pricing.conditions import Bounds, Served, specificity
 from spendmeter.pricing.decision import Decision, combine, decide_by, spares
+from spendmeter.pricing.mentions import ByRegion, Unmentioned
 from spendmeter.pricing.names import matches_any
 from spendmeter.pricing.price_lists import PriceLists
 from spendmeter.pricing.rank import Rank, rank
 from spendmeter.pricing.scope import Scope
 
-OTHER_TIER = "no price is for the service tier that served: this one is for any"
+_NOT_BY_REGION = ByRegion()
 _E = TypeVar("_E", bound=PriceEntry)
 
 
@@ -79,11 +80,13 @@ class Decisions(dict[str, Decision | None]):
     changes, worked out when it is first asked for; None = nothing does, which is not kept, for senders choose
     the names of units."""
 
-    __slots__ = ("_context", "_plan", "_time")
+    __slots__ = ("_context", "_plan", "_time", "remarks")
 
     def __init__(self, plan: Plan, time: datetime, context: int) -> None:
         """`time`, `context`: any of the stretch."""
         self._plan, self._time, self._context = plan, time, context
+        self.remarks = plan.unmentioned.at(time)
+        """What of the way of serving is in none of these prices."""
 
     def __missing__(self, unit: str) -> Decision | None:
         decision = self._plan.decide(unit, self._time, self._context)
@@ -114,18 +117,23 @@ class Plan:
         self._prices: dict[str, list[tuple[Rank, Price]]] = defaultdict(list)
         for its, price in ranked:
             self._prices[price.unit].append((its, price))
-        self.adjustments = tuple(self._ranked_adjustments())
+        self.adjustments, excepting = self._ranked_adjustments()
         """Highest rank first; of one kind and name, the first that holds applies."""
-        conditions = [price.when for _, price in ranked] + [each.entry.when for each in self.adjustments]
-        if sku is not None and served.tier != "standard" and not any(when.tiers for when in conditions):
-            self.note = "; ".join(filter(None, (note, OTHER_TIER)))
+        mentions: list[PriceEntry] = [
+            *(price for _, price in ranked),
+            *(each.entry for each in self.adjustments),
+        ]
+        conditions = [entry.when for entry in mentions]
+        regional = lists.regional.get(provider or "", _NOT_BY_REGION).spans(scope)
+        self.unmentioned = Unmentioned(served, [*mentions, *excepting], regional)
         fees = sorted({price.unit for _, price in ranked if price.per_event})
         self.per_event = tuple((unit, lists.covered_by(unit)) for unit in fees)
         """Units charged once an event, each with those of which an event may say how many it was instead."""
         self.by_length = any(specificity(when).context for when in conditions)
         """Whether the context length matters."""
         self._by_hour = any(when.windows for when in conditions)
-        self._instants, self._lengths = _changes([] if self._by_hour else conditions)
+        instants, self._lengths = _changes([] if self._by_hour else conditions)
+        self._instants = sorted(instants | self.unmentioned.instants)
         self._decisions: dict[tuple[int, int], Decisions] = {}
         self._options: dict[str, PriceOptions] = {}
         self._combined: dict[tuple[Any, ...], Decision] = {}
@@ -139,13 +147,19 @@ class Plan:
         ]
         return sorted(ranked, key=lambda each: (each[0], each[1].id), reverse=True)
 
-    def _ranked_adjustments(self) -> list[Candidate[Adjustment]]:
-        found = []
+    def _ranked_adjustments(self) -> tuple[tuple[Candidate[Adjustment], ...], list[Adjustment]]:
+        """Those about the sku; and those that name it as one that they leave as it is."""
+        found, excepting = [], []
         for entry in self._lists.adjustments.get(self.provider or "", ()) if self.sku else ():
             its = rank(entry, self.scope, self.served)
-            if its is not None and concerns(entry, self.sku or ""):
+            if its is None:
+                continue
+            if concerns(entry, self.sku or ""):
                 found.append(Candidate(entry, its, self._lists.calendars))
-        return sorted(found, key=lambda each: (each.rank, each.entry.id), reverse=True)
+            elif entry.unless and matches_any(entry.unless, self.sku or ""):
+                excepting.append(entry)
+        found.sort(key=lambda each: (each.rank, each.entry.id), reverse=True)
+        return tuple(found), excepting
 
     def decisions(self, time: datetime, context: int) -> Decisions:
         """What decides each unit at that instant for a request of so many context tokens: shared between the
@@ -249,9 +263,9 @@ def _factors(holding: list[Adjustment], price: Price) -> list[Adjustment]:
     return list(applied.values())
 
 
-def _changes(conditions: list[Conditions]) -> tuple[list[datetime], list[int]]:
-    """The instants and the context lengths from which on other conditions hold, in order."""
+def _changes(conditions: list[Conditions]) -> tuple[set[datetime], list[int]]:
+    """The instants, and in order the context lengths, from which on other conditions hold."""
     limits = [Bounds(when, {}) for when in conditions if when is not ANY]
     instants = {instant for limit in limits for instant in (limit.start, limit.end)}
     lengths = {length for limit in limits for length in (limit.low, limit.high + 1)}
-    return sorted(instants), sorted(lengths)
+    return instants, sorted(lengths)

@@ -19,6 +19,7 @@ from spendmeter.contracts.catalog import (
     FxRate,
     Model,
     Price,
+    PriceEntry,
     Provider,
     Spelling,
     TenantTerms,
@@ -28,6 +29,7 @@ from spendmeter.pricing import checks
 from spendmeter.pricing.agreements import ANYBODY, Agreement, agreements
 from spendmeter.pricing.conditions import STANDARD, CatalogError, Served
 from spendmeter.pricing.directory import Directory, Meaning
+from spendmeter.pricing.mentions import by_region
 from spendmeter.pricing.plan import Plan
 from spendmeter.pricing.price_lists import PriceLists
 from spendmeter.pricing.provisional import Provisional
@@ -166,10 +168,16 @@ def _price_lists(kinds: checks.Kinds, parents: Mapping[str, str | None]) -> Pric
     for adjustment in checks.of(kinds, Adjustment):
         adjustments[adjustment.provider.lower()].append(adjustment)
     models = checks.unique(kinds, Model, "provider", "sku")
+    regional: dict[str, list[PriceEntry]] = defaultdict(list)
+    stating: list[PriceEntry] = [*checks.of(kinds, Price), *checks.of(kinds, Adjustment)]
+    for entry in stating:
+        if entry.when.regions:
+            regional[entry.provider.lower()].append(entry)
     return PriceLists(
         prices=dict(prices),
         adjustments=dict(adjustments),
         models={(model.provider.lower(), model.sku.lower()): model for model in models},
         parents=parents,
         calendars={each.name: each for each in checks.unique(kinds, CalendarEntry, "name")},
+        regional={provider: by_region(theirs) for provider, theirs in regional.items()},
     )

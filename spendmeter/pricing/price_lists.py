@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from spendmeter.contracts.catalog import Adjustment, CalendarEntry, Model, Price, PriceEntry
+from spendmeter.pricing.mentions import ByRegion
 
 Sku = tuple[str, str]
 """Provider and sku, lower case."""
@@ -20,6 +21,8 @@ class PriceLists:
     parents: Mapping[str, str | None]
     """Every unit that may be priced, and the unit whose price stands in for its own; None = none."""
     calendars: Mapping[str, CalendarEntry]
+    regional: Mapping[str, ByRegion]
+    """When each provider (lower case) charges by region; one that never does is not in it."""
 
     def lineage(self, unit: str) -> Iterator[str]:
         """A unit, its parent, that one's parent: whose price the unit takes, the nearest first. Nothing for

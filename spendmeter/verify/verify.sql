@@ -134,7 +134,8 @@ SELECT count(*) FROM remarks_daily WHERE shard >= 0
 
 -- name: remark_faults
 -- Rows of money under remarks that are not the sum of their entries, and sums that have no row; corrections left
--- out. What was remarked stands on the lines, what the event stated in the event; a standard tier is not stated.
+-- out. What was remarked stands on the lines, what the event stated in the event (a batch in one of two fields); a
+-- standard tier is not stated.
 WITH sums AS (
     SELECT e.tenant, (e.recorded_at AT TIME ZONE 'UTC')::date AS recorded_on, e.origin_partition AS shard,
         stated.provider, stated.batch, stated.tier, stated.region, e.currency, count(*) AS events,
@@ -151,7 +152,7 @@ WITH sums AS (
         -- OFFSET 0: decided here, so that what is sorted into groups is this and not the event.
         LATERAL (SELECT
             coalesce(read.data ->> 'provider', ''),
-            coalesce(remarks.batch AND read.data #> '{context,batch}' = 'true', false),
+            coalesce(remarks.batch, false),
             coalesce(CASE WHEN remarks.tier THEN read.data #>> '{context,service_tier}' END, ''),
             coalesce(CASE WHEN remarks.region THEN read.data #>> '{context,region}' END, '')
         OFFSET 0) AS stated (provider, batch, tier, region)

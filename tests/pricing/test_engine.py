@@ -320,12 +320,12 @@ def test_a_single_model_of_somebody_elses_bounds_nothing_alone() -> None:
 def test_a_tier_that_no_price_is_for_is_priced_as_any_and_the_line_says_so() -> None:
     flex = price("m", "input_tokens", "1", when=Conditions(tiers=("flex",)))
     spelled = spelling("tier", "", "default")
-    for entries, tier, amount, reason in (
-        ([INPUT], "turbo", 2, "no price is for the service tier that served: this one is for any"),
-        ([INPUT, flex], "turbo", 2, "no price is for the service tier that served: this one is for any"),
-        ([INPUT, flex], "flex", 1, ""),
-        ([INPUT, flex, spelled], "default", 2, ""),
-        ([INPUT], "", 2, ""),
+    for entries, tier, amount, remarks in (
+        ([INPUT], "turbo", 2, ("tier",)),
+        ([INPUT, flex], "turbo", 2, ("tier",)),
+        ([INPUT, flex], "flex", 1, ()),
+        ([INPUT, flex, spelled], "default", 2, ()),
+        ([INPUT], "", 2, ()),
     ):
         rating = rated(entries, MILLION, service_tier=tier)
-        assert (rating.list, rating.status, rating.lines[0].reason) == (amount, "priced", reason)
+        assert (rating.list, rating.status, rating.lines[0].remarks) == (amount, "priced", remarks)

@@ -68,6 +68,9 @@ class ReceiptLine(BaseModel):
     entries: list[str]
     parent: str
     reason: str
+    remarks: list[str] = Field(
+        description="what of how it was served no price mentions: the price is one for any"
+    )
     arithmetic: list[str]
     contests: list[Contest]
 

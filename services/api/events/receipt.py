@@ -24,6 +24,7 @@ from spendmeter.pricing.arithmetic import arithmetic, entries_of
 from spendmeter.pricing.explain import contests
 from spendmeter.pricing.names import model_claim, model_names
 from spendmeter.pricing.price_book import PriceBook
+from spendmeter.pricing.remarks import remarks_in_words
 
 CatalogRecords = Mapping[str, CatalogRecord]
 """By id."""
@@ -131,6 +132,7 @@ def _expanded(
         "effective_amount": amount,
         "book_effective": book_contracted,
         "multipliers": [msgspec.to_builtins(multiplier) for multiplier in line.multipliers],
+        "remarks": remarks_in_words(line.remarks, event.data.context),
         "entries": entries_of(line),
         "arithmetic": list(arithmetic(line, used, currency, catalog)),
         "contests": contests(event, book, line.unit) if book else (),

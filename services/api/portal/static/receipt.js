@@ -126,7 +126,7 @@ function lineRows(line, entry, catalog) {
         "td",
         { colSpan: 5 },
         line.arithmetic.map((text) => el("code", text)),
-        line.reason ? el("small", line.reason) : null,
+        [line.reason, ...line.remarks].map((text) => (text ? el("small", text) : null)),
         line.entries.map((name) => entrySource(name, catalog[name])),
         line.contests.map(contest),
       ),
