@@ -49,6 +49,7 @@ class Corrected:
         self.public, self.own, self.rules = public, own, rules
         self.said = PublicEntries(public)
         self._books: dict[frozenset[str], PriceBook] = {}
+        self._parts: dict[frozenset[str], list[CatalogEntry]] = {}
 
     def states(self, now: datetime) -> list[CorrectionState]:
         """Of every correction, in their order. Raises CatalogError where they make no price book."""
@@ -84,10 +85,13 @@ class Corrected:
         return self._books[providers]
 
     def _book(
-        self, providers: Collection[str], rules: Sequence[Rule], skip: Collection[str] = ()
+        self, providers: frozenset[str], rules: Sequence[Rule], skip: Collection[str] = ()
     ) -> PriceBook:
         """A book of the providers' part, without some entries."""
-        entries = [*lay_over(self.public, rules), *self.own]
+        if providers not in self._parts:
+            self._parts[providers] = [entry for entry in self.public if _concerns(entry, providers)]
+        theirs = [rule for rule in rules if not providers.isdisjoint(_providers(rule))]
+        entries = [*lay_over(self._parts[providers], theirs), *self.own]
         return PriceBook(e for e in entries if e.id not in skip and _concerns(e, providers))
 
     def _changed(self, rule: Rule) -> Iterator[str]:

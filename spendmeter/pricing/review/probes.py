@@ -51,14 +51,18 @@ def probe(subject: ProbedModel, usage: Usage, way: Way, at: datetime) -> UsageEv
 
 
 def probes(rule: Rule, books: tuple[PriceBook, PriceBook], now: datetime) -> Iterator[UsageEvent]:
-    """All events about a rule, of the skus that either book knows."""
+    """All events about a rule, of the skus that either book knows: first those in which most rules show."""
     ways = sorted({way for when in _stated(rule) for way in _ways(when)} | set(_spelled(rule.entries)))
-    for subject in sorted(set(_subjects(rule, books))):
-        its = [*_entries(subject, books), *(e for e in rule.entries if isinstance(e, Price | Adjustment))]
+    subjects = sorted(set(_subjects(rule, books)))
+    own = _instants([], rule, now)
+    for subject, way in product(subjects, ways):
+        usage = next(_usages([*_entries(subject, books)], rule))
+        yield from (probe(subject, usage, way, at) for at in (own[-1], *own))
+    for subject in subjects:
+        its = [*_entries(subject, books), *_priced(rule)]
         others = {(False, "", ""), *(way for each in _prices(its) for way in _ways(each.when))}
         mine = [*ways, *sorted(others.difference(ways))]
-        usages = list(_usages(its, rule))
-        for way, usage, at in product(mine, usages, _instants(its, rule, now)):
+        for way, usage, at in product(mine, list(_usages(its, rule)), _instants(its, rule, now)):
             yield probe(subject, usage, way, at)
 
 
@@ -107,8 +111,12 @@ def _prices(entries: Iterable[PriceEntry]) -> Iterator[Price]:
     return (entry for entry in entries if isinstance(entry, Price))
 
 
+def _priced(rule: Rule) -> Iterator[PriceEntry]:
+    return (entry for entry in rule.entries if isinstance(entry, Price | Adjustment))
+
+
 def _stated(rule: Rule) -> Iterator[Conditions]:
-    return (entry.when for entry in rule.entries if isinstance(entry, Price | Adjustment))
+    return (entry.when for entry in _priced(rule))
 
 
 def _ways(when: Conditions) -> Iterator[Way]:
@@ -137,7 +145,7 @@ def _usages(entries: list[PriceEntry], rule: Rule) -> Iterator[Usage]:
 
 
 def _instants(entries: list[PriceEntry], rule: Rule, now: datetime) -> list[datetime]:
-    conditions = [entry.when for entry in entries]
+    conditions = [entry.when for entry in (*entries, *_priced(rule))]
     conditions += [_dates(entry) for entry in rule.entries if isinstance(entry, Alias)]
     edges = {edge for when in conditions for edge in (when.effective_from, when.effective_to) if edge}
     instants = {now} | {edge + moved for edge in edges for moved in (-SECOND, 0 * SECOND, SECOND)}
