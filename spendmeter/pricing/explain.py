@@ -21,7 +21,7 @@ from spendmeter.pricing.names import Claim
 from spendmeter.pricing.plan import Candidate, Plan, concerns
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.remarks import remarks_in_words
-from spendmeter.pricing.words import conditions_in_words, entry_in_words, in_words, said_in_words
+from spendmeter.pricing.words import conditions_in_words, entry_in_words, few, in_words, said_in_words
 
 _PARTS = {
     "model": "the model",
@@ -292,5 +292,5 @@ class _Case:
                 "for batches alone, and this was none" if when.batch else "not for batches, and this was one"
             )
         if when.tiers and tier not in when.tiers:
-            return f"of another tier: {' or '.join(when.tiers)}, and {tier} served"
-        return f"of another region: {' or '.join(when.regions)}, and {region or 'none that is known'} served"
+            return f"of another tier: {few(when.tiers, ' or ')}, and {tier} served"
+        return f"of another region: {few(when.regions, ' or ')}, and {region or 'none that is known'} served"

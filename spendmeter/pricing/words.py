@@ -1,8 +1,12 @@
 """Entries and their conditions for people."""
 
+from collections.abc import Sequence
 from datetime import UTC
 
 from spendmeter.contracts.catalog import Adjustment, CatalogRecord, Conditions, Price, PriceEntry
+
+NAMES_SHOWN_MAX = 5
+"""Models, units or regions that a sentence names; a rule for every model but some may except fifty."""
 
 
 def entry_in_words(entry: CatalogRecord | None) -> str:
@@ -19,10 +23,10 @@ def entry_in_words(entry: CatalogRecord | None) -> str:
             "no factor on list prices" * entry.all_in,
         ]
     elif isinstance(entry, Adjustment):
-        units, skus = ", ".join(entry.units) or "every unit", ", ".join(entry.skus) or "every model"
+        units, skus = few(entry.units) or "every unit", few(entry.skus) or "every model"
         what = f"x {entry.factor} on {units} of {entry.provider}/{skus}"
         extra = [
-            f"but for {', '.join(entry.unless)}" if entry.unless else "",
+            f"but for {few(entry.unless)}" if entry.unless else "",
             "not on a price that states as much itself" * entry.unless_stated,
         ]
     else:
@@ -51,8 +55,8 @@ def conditions_in_words(when: Conditions) -> dict[str, str]:
         "from": when.effective_from and f"from {when.effective_from.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
         "until": when.effective_to and f"until {when.effective_to.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
         "batch": None if when.batch is None else "in a batch" if when.batch else "not in a batch",
-        "tier": when.tiers and f"tier {' or '.join(when.tiers)}",
-        "region": when.regions and f"region {' or '.join(each or 'not stated' for each in when.regions)}",
+        "tier": when.tiers and f"tier {few(when.tiers, ' or ')}",
+        "region": when.regions and f"region {few([each or 'not stated' for each in when.regions], ' or ')}",
         "hours": hours and f"{hours} ({when.calendar})",
         "above": least is not None
         and f"context {'from' if when.context_min_inclusive else 'over'} {least:,} tokens",
@@ -60,6 +64,12 @@ def conditions_in_words(when: Conditions) -> dict[str, str]:
         and f"context {'up to' if when.context_max_inclusive else 'under'} {most:,} tokens",
     }
     return {name: text for name, text in words.items() if text}
+
+
+def few(names: Sequence[str], between: str = ", ") -> str:
+    """The names, or the first of many and how many more."""
+    more = len(names) - NAMES_SHOWN_MAX
+    return between.join(names[:NAMES_SHOWN_MAX]) + (f" and {more} more" if more > 0 else "")
 
 
 def amount_in_words(price: Price) -> str:
