@@ -8,8 +8,13 @@ from typing import Any
 import httpx
 
 from services.api.catalog.inbox import REMARKS_MAX
+from spendmeter.contracts.catalog import Conditions, Spelling
+from spendmeter.contracts.entry_ids import identified
+from spendmeter.contracts.rated import Line
+from spendmeter.platform.catalog_store import record
 from tests.api.book import Book
 from tests.api.test_catalog_inbox import NOW, operator  # noqa: F401 - fixture
+from tests.pricing.entries import adjustment, used
 
 EARLIER = NOW - timedelta(days=3)
 
@@ -68,3 +73,26 @@ async def test_names_that_senders_make_up_do_not_make_the_list_without_end(
     found = await remarks(operator)
     assert len(found) == REMARKS_MAX
     assert (found[0]["value"], found[-1]["value"]) == ("r204", "r005")
+
+
+async def test_a_row_is_booked_once_the_catalog_prices_its_last_events_as_they_were_served(
+    operator: httpx.AsyncClient,  # noqa: F811
+    book: Book,
+) -> None:
+    regional = adjustment("residency", "1.1", when=Conditions(regions=("eu",)))
+    await record(book.connection, [regional], by="test", note="")
+    event = used("openai", "gpt-5", {"input_tokens": 1_000_000}, at=NOW, region="EU-West-9")
+    lines = [Line(unit="input_tokens", entry="x", price="0.00000125", amount="1.25", remarks=("region",))]
+    await book.entry(event, "1.25", lines)
+    await book.under_remarks("acme", "1.25", NOW, region="EU-West-9")
+    [row] = await remarks(operator)
+    assert (row["state"], row["kept"]) == ("open", "")
+    spelling = Spelling(
+        of="region", provider="openai", name="eu", match=("eu-west-#",), source="t", recorded_at=NOW
+    )
+    await record(book.connection, [identified(spelling)], by="test", note="")
+    [row] = await remarks(operator)
+    assert (row["state"], row["advice"], row["events"]) == ("booked", "", 1)
+    assert row["kept"] == (
+        "booked before a price or a spelling for it was stated; keeps its price until re-rated"
+    )

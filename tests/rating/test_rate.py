@@ -10,9 +10,11 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from services.rating.rate import RecordRater
 from services.rating.rounds import TIMESTAMP_MS_MAX
+from spendmeter.contracts.catalog import Conditions
 from spendmeter.contracts.event_identity import content_hash
 from spendmeter.contracts.event_identity import identity as identity_of
 from spendmeter.contracts.event_reading import read_event
@@ -21,18 +23,19 @@ from spendmeter.contracts.rated import (
     Origin,
     RatedUsage,
     RejectedUsage,
+    Remarked,
     decode_lines,
     decode_rated,
 )
 from spendmeter.contracts.series import series_id
 from spendmeter.pricing.price_book import PriceBook
-from tests.pricing.entries import model, price, terms, unit
+from tests.pricing.entries import adjustment, model, price, terms, unit
 from tests.rating.conftest import raw_event
 
 BOOK = PriceBook([model("gpt-4o"), price("gpt-4o", "input_tokens", "2.5")], version=3)
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ORIGIN = Origin(topic="f" * 32, partition=2, offset=41)
-RULES_FROM = "2026-11-26T00:00:00Z"
+RULES_FROM = "2026-11-26T04:00:00Z"
 """After the first instant of every rule that has one."""
 
 
@@ -81,6 +84,32 @@ def test_the_head_says_what_the_ledger_needs_and_the_event_goes_on_as_it_lies_on
     assert read.usage == {"input_tokens": 1000}
     assert bytes(read.event).strip() == raw.strip()
     assert [line.amount for line in decode_lines(read.lines)] == ["0.0025"]
+
+
+@pytest.mark.parametrize(
+    ("context", "remarked"),
+    [
+        ({}, None),
+        ({"region": "eu"}, None),
+        ({"region": "EU-west-9"}, Remarked(provider="openai", region="EU-west-9")),
+        (
+            {"region": "mars", "service_tier": "ultra", "batch": True},
+            Remarked(provider="openai", batch=True, tier="ultra", region="mars"),
+        ),
+    ],
+)
+def test_what_lines_remark_stands_in_the_head_with_what_the_event_states(
+    context: dict[str, object], remarked: Remarked | None
+) -> None:
+    in_europe = adjustment("residency", "1.1", when=Conditions(regions=("eu",)))
+    book = PriceBook([model("gpt-4o"), price("gpt-4o", "input_tokens", "2.5"), in_europe])
+    event = msgspec.json.decode(at_noon())
+    raw = msgspec.json.encode(event | {"data": event["data"] | {"context": context}})
+    found = RecordRater(timedelta(days=400)).answer(b"key", raw, origin=ORIGIN, prev=39, book=book, now=NOW)
+    read = decode_rated(found.value)
+    assert isinstance(read, RatedUsage)
+    assert read.remarked == (UNSET if remarked is None else remarked)
+    assert (b"remarked" in found.value) == (remarked is not None)
 
 
 def test_quantities_are_plain_decimals() -> None:
