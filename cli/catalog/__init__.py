@@ -3,7 +3,7 @@ other sources say. A file a group of commands; those whose name begins with `_` 
 
 import typer
 
-from cli.catalog import compare, corrections, decide, inbox, look, propose
+from cli.catalog import compare, corrections, decide, inbox, look, propose, pull
 
 app = typer.Typer(
     help="Prices: look them up, propose, approve. Needs SPENDMETER_API_URL and SPENDMETER_ADMIN_KEY (an "
@@ -25,6 +25,7 @@ for _name, _command in (
     ("changes", compare.changes),
     ("terms", compare.terms),
     ("consensus", compare.consensus),
+    ("pull", pull.pull),
     ("corrections", corrections.corrections),
 ):
     app.command(_name)(_command)

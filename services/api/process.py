@@ -8,6 +8,7 @@ from services.api.accounting.progress import BookProgress
 from services.api.accounting.upkeep import Upkeep
 from services.api.app import create_app
 from services.api.catalog.publisher import CatalogPublisher
+from services.api.catalog.pull_schedule import PullSchedule
 from services.api.database.transactions import POOL_CONNECTIONS_MAX, Database, prepare
 from spendmeter.platform.postgres import CONNECTION_ERRORS, create_pool
 from spendmeter.platform.retry import until_done
@@ -29,6 +30,7 @@ async def connected(settings: Settings) -> AsyncIterator[HttpService]:
         upkeep = Upkeep(database, progress)
         app = create_app(settings, database, progress, upkeep.looked.trouble)
         publisher = CatalogPublisher(settings, database, app.state.price_books.recorded)
+        schedule = PullSchedule(settings, database, app.state.price_books)
         yield HttpService(
             app=app,
             background=(
@@ -36,6 +38,7 @@ async def connected(settings: Settings) -> AsyncIterator[HttpService]:
                 upkeep.keep_pseudonym_keys(),
                 LogEnds(settings, progress).run(),
                 publisher.run(),
+                schedule.run(),
             ),
         )
     finally:

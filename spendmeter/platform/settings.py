@@ -51,11 +51,29 @@ class Settings(BaseSettings):
     """Where people open the portal, for the links in incidents; '' = they have none."""
     webhook_allow_private: bool = False
     """Lets alert webhooks go to http:// and private addresses (the demo's sink lives on 127.0.0.1)."""
+    catalog_sources: str = (
+        "genai-prices=https://raw.githubusercontent.com/pydantic/genai-prices/main/prices/data.json,"
+        "litellm=https://raw.githubusercontent.com/BerriAI/litellm/main/model_prices_and_context_window.json,"
+        "openrouter=https://openrouter.ai/api/v1/models"
+    )
+    """Where `spendmeter catalog pull` finds the public price lists: SOURCE=ADDRESS, with commas between."""
+    catalog_pull_hours: int = Field(0, ge=0, le=24 * 30)
+    """How often api pulls them by itself; 0 = never. One process of several does."""
+    catalog_pull_allow_private: bool = False
+    """Lets a pull go to http:// and private addresses, such as a mirror of one's own."""
 
     @property
     def allowed_origins(self) -> list[str]:
         """`cors_origins`, one by one."""
         return [origin.strip().rstrip("/") for origin in self.cors_origins.split(",") if origin.strip()]
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """`catalog_sources`, by source. Raises ValueError for one without an address."""
+        named = [each.strip().partition("=") for each in self.catalog_sources.split(",") if each.strip()]
+        if wrong := [name for name, _, address in named if not (name and address)]:
+            raise ValueError(f"SPENDMETER_CATALOG_SOURCES: {wrong[0]!r} has no address: write SOURCE=ADDRESS")
+        return {name.strip(): address.strip() for name, _, address in named}
 
     @property
     def host_names(self) -> frozenset[str]:

@@ -270,14 +270,18 @@ async def test_what_a_file_of_another_vendor_loses_is_named(tmp_path: Path) -> N
     model = {
         "litellm_provider": "openai",
         "input_cost_per_token": 1e-6,
-        "provider_specific_entry": {"us": 1.1},
+        "provider_specific_entry": {"moon": 1.1},
     }
     file.write_text(json.dumps({f"model-{number}": model for number in range(5)}))
     said = await run("diff", file)
-    assert "not taken over: provider_specific_entry.us of model-0, model-1, model-2 and 2 more" in said
-    assert "not taken over: provider_specific_entry.us of model-0" in await run("consensus", file)
+    assert "not taken over: provider_specific_entry.moon of model-0, model-1, model-2 and 2 more" in said
+    assert "not taken over: provider_specific_entry.moon of model-0" in await run("consensus", file)
     assert json.loads(await run("diff", file, "--json"))["review"]["not_taken"] == [
-        {"field": "provider_specific_entry.us", "models": 5, "of": [f"model-{number}" for number in range(5)]}
+        {
+            "field": "provider_specific_entry.moon",
+            "models": 5,
+            "of": [f"model-{number}" for number in range(5)],
+        }
     ]
 
 

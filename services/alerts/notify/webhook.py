@@ -1,7 +1,6 @@
 """Webhooks, signed as Standard Webhooks says: one attempt at one delivery."""
 
 import json
-import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
@@ -9,11 +8,12 @@ from typing import Self
 from uuid import UUID
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 from standardwebhooks import Webhook
 
 from services.alerts.notify import DeliveryOutcome
-from spendmeter.platform.webhooks import checked_url, resolve_public
+from spendmeter.platform.public_addresses import checked_url
+from spendmeter.platform.public_resolver import connector
+from spendmeter.platform.webhooks import UNLESS
 
 ATTEMPT_S_MAX = 10
 CONNECT_S_MAX = 5
@@ -31,24 +31,6 @@ class Endpoint:
     secret: str
 
 
-class PublicResolver(AbstractResolver):
-    """Resolves once, refuses a host with any forbidden address; the connection goes to what was checked."""
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        """The host's addresses. Raises OSError: unknown host, or ForbiddenAddressError."""
-        return [
-            ResolveResult(
-                hostname=host, host=address, port=port, family=kind, proto=0, flags=socket.AI_NUMERICHOST
-            )
-            for kind, address in await resolve_public(host, port, family)
-        ]
-
-    async def close(self) -> None:
-        """Nothing is kept."""
-
-
 class WebhookSender:
     """`async with WebhookSender(...) as sender: await sender.send(...)`.
 
@@ -61,14 +43,10 @@ class WebhookSender:
         self._session: aiohttp.ClientSession
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(
-            resolver=aiohttp.ThreadedResolver() if self._allow_private else PublicResolver(),
-            use_dns_cache=False,
-            force_close=True,
-            limit=CONNECTIONS_MAX,
-        )
         self._session = aiohttp.ClientSession(
-            connector=connector,
+            connector=connector(
+                allow_private=self._allow_private, unless=UNLESS, connections_max=CONNECTIONS_MAX
+            ),
             timeout=aiohttp.ClientTimeout(total=ATTEMPT_S_MAX, sock_connect=CONNECT_S_MAX),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
@@ -97,7 +75,7 @@ class WebhookSender:
             "webhook-signature": Webhook(endpoint.secret).sign(str(delivery), now, payload),
         }
         try:
-            url = checked_url(endpoint.url, allow_private=self._allow_private)
+            url = checked_url(endpoint.url, allow_private=self._allow_private, unless=UNLESS)
             async with self._session.post(
                 url, data=payload.encode(), headers=headers, allow_redirects=False
             ) as response:

@@ -92,3 +92,42 @@ SELECT tenant, key_id, key_name, name, first_at, last_at, requests FROM dropped_
 -- What was priced without regard to how it was served, the latest first.
 SELECT kind, provider, value, currency, tenants, events, effective, first_at, last_at, samples
 FROM remarks_seen($1)
+
+-- name: pull_lock
+-- Those who begin a pull do so one after the other; until the transaction ends.
+SELECT pg_advisory_xact_lock(hashtext('catalog_pulls'))
+
+-- name: pull_begun
+-- A pull that runs ($1: not longer ago than that it may still), or the schedule's last one within $2.
+SELECT id, state FROM catalog_pulls
+WHERE (state = 'running' AND started_at > now() - $1::interval)
+    OR ($2::interval IS NOT NULL AND trigger = 'schedule' AND started_at > now() - $2::interval)
+ORDER BY id DESC LIMIT 1
+
+-- name: pull_begin
+-- The tenant is the transaction's.
+INSERT INTO catalog_pulls (tenant, started_by, trigger) VALUES ($1, $2, $3) RETURNING id
+
+-- name: pull_end
+-- What became of it.
+UPDATE catalog_pulls SET ended_at = now(), state = $2, says = $3, files = $4::jsonb, report = $5::jsonb WHERE id = $1
+
+-- name: pull_files
+-- Of each source and address, the newest file that was read and judged to its end.
+SELECT DISTINCT ON (f ->> 'source') f FROM catalog_pulls, jsonb_array_elements(files) AS f
+WHERE f ->> 'sha256' <> '' AND f ->> 'state' IN ('read', 'unchanged') AND state IN ('unchanged', 'nothing', 'proposed')
+ORDER BY f ->> 'source', id DESC
+
+-- name: pulls
+-- Newest first.
+SELECT id, started_by, trigger, started_at, ended_at, state, says, files, report, withdrawn_by, withdrawn_version
+FROM catalog_pulls WHERE id < $1 ORDER BY id DESC LIMIT $2
+
+-- name: pull
+-- One.
+SELECT id, started_by, trigger, started_at, ended_at, state, says, files, report, withdrawn_by, withdrawn_version
+FROM catalog_pulls WHERE id = $1
+
+-- name: pull_withdrawn
+-- By whom, in which publication.
+UPDATE catalog_pulls SET withdrawn_by = $2, withdrawn_version = $3 WHERE id = $1

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -46,6 +46,9 @@ class ProposedFile:
     note: str
     withdraw: Sequence[str] = ()
     replace: bool = False
+    entries: Sequence[CatalogEntry] | None = None
+    """What the content says, where it was read already (in a process of its own)."""
+    not_taken: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @router.post(
@@ -80,13 +83,19 @@ async def propose(
 async def record_proposal(access: CatalogAccess, response: Response, file: ProposedFile) -> Proposal:
     """Review a price file and record it as a proposal, to which the response's Location points. Raises
     HttpRefusal (422)."""
+    proposal = await store_proposal(access, file)
+    response.headers["Location"] = f"{PROPOSALS_PATH}/{proposal.id}"
+    return proposal
+
+
+async def store_proposal(access: CatalogAccess, file: ProposedFile) -> Proposal:
+    """The same, for whoever answers no request."""
     added, proposal = await _reviewed(access, file)
     entries, review = encode_catalog(added).decode(), proposal.review.model_dump(mode="json")
     async with access.writing() as connection:
         proposal.id = await connection.fetchval(
             SQL["propose"], access.as_tenant, file.name, file.note, entries, review, access.key
         )
-    response.headers["Location"] = f"{PROPOSALS_PATH}/{proposal.id}"
     return proposal
 
 
@@ -96,14 +105,17 @@ async def _reviewed(access: CatalogAccess, file: ProposedFile) -> tuple[list[Cat
     units = snapshot.book.parents.keys()
     stated: list[CatalogEntry] = []
     places: dict[str, str] = {}
-    not_taken: dict[str, tuple[str, ...]] = {}
+    not_taken: dict[str, tuple[str, ...]] = dict(file.not_taken)
 
     said_of_corrections: list[LintFinding] = []
 
     def read() -> list[CatalogEntry]:
-        found = read_prices(
-            file.name, file.content, recorded_at=now, units=units, places=places, not_taken=not_taken
-        )
+        if file.entries is not None:
+            found = list(file.entries)
+        else:
+            found = read_prices(
+                file.name, file.content, recorded_at=now, units=units, places=places, not_taken=not_taken
+            )
         if as_tenant != EVERYBODY:
             return found
         laid, findings = corrected(file, found, snapshot, shipped_rules(), now)
@@ -111,7 +123,7 @@ async def _reviewed(access: CatalogAccess, file: ProposedFile) -> tuple[list[Cat
         return laid
 
     try:
-        if file.content or not file.withdraw:
+        if file.content or file.entries or not file.withdraw:
             stated = await asyncio.to_thread(read)
         added = additions(
             snapshot,

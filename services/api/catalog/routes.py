@@ -2,11 +2,21 @@
 
 from fastapi import APIRouter
 
-from services.api.catalog import approve, dropped, inbox, models, proposals, propose, publications, terms
+from services.api.catalog import (
+    approve,
+    dropped,
+    inbox,
+    models,
+    proposals,
+    propose,
+    publications,
+    pulls,
+    terms,
+)
 
 FILE_PATHS = (proposals.PROPOSALS_PATH, publications.CONSENSUS_PATH)
 """Whose body is a price file."""
 
 router = APIRouter()
-for module in (publications, models, terms, proposals, propose, approve, inbox, dropped):
+for module in (publications, models, terms, proposals, propose, approve, inbox, dropped, pulls):
     router.include_router(module.router)

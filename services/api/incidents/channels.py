@@ -17,9 +17,10 @@ from services.api.http.models import RequestBody, Text
 from services.api.http.openapi import answers
 from services.api.http.problems import invalid, not_found, too_many
 from services.api.http.representation import Negotiated
+from spendmeter.platform.public_addresses import ForbiddenAddressError, checked_url, resolve_public
 from spendmeter.platform.settings import Settings
 from spendmeter.platform.sql import load_sql
-from spendmeter.platform.webhooks import ForbiddenAddressError, checked_url, resolve_public
+from spendmeter.platform.webhooks import UNLESS
 
 CHANNELS_MAX = 20
 SECRET_BYTES = 32
@@ -95,10 +96,10 @@ async def delete_channel(request: Request, caller: Writer, id: UUID) -> None:
 async def _check_url(url: str, allow_private: bool) -> None:
     """Refuse what delivery would refuse, with the same words."""
     try:
-        host = checked_url(url, allow_private=allow_private).host or ""
+        host = checked_url(url, allow_private=allow_private, unless=UNLESS).host or ""
         if not allow_private:
             async with asyncio.timeout(RESOLVE_S_MAX):
-                await resolve_public(host)
+                await resolve_public(host, unless=UNLESS)
     except ForbiddenAddressError as error:
         raise invalid("url", error.strerror or "is not a public address") from None
     except ValueError as error:

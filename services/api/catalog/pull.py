@@ -1,0 +1,220 @@
+"""A pull: other people's price lists are fetched, read, judged by the policy, proposed, and recorded.
+
+What the policy approves (`spendmeter/pricing/proposals/pulled.py`) is a proposal of its own, approved at
+once; everything else waits for a person. Nothing that is booked is priced again.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from services.api.access.auth import Caller
+from services.api.catalog.access import CatalogAccess
+from services.api.catalog.approve import Approval, approve
+from services.api.catalog.propose import ProposedFile, open_proposal, store_proposal
+from services.api.catalog.pull_files import PulledFile, PullFiles, SourceFile
+from services.api.catalog.sql import SQL
+from services.api.http.problems import HttpRefusal
+from spendmeter.contracts.catalog import CatalogEntry
+from spendmeter.platform.telemetry import log
+from spendmeter.pricing.proposals.pulled import POLICY, PulledModel, PullPolicy, without_a_price
+
+CATALOG_SOURCE = "genai-prices"
+"""Whose list is the public catalog: all of it is proposed. Of the others' what is used and has no price."""
+RUNS_MAX = timedelta(minutes=15)
+"""A pull that has not ended by then has died."""
+Trigger = Literal["command", "schedule"]
+SCHEDULE = Caller(key_id="schedule", tenant="", operator=True, scopes=("admin",))
+"""As whom the schedule proposes."""
+
+
+class PolicyAccess(CatalogAccess):
+    """Approves as the policy, for whoever began the pull."""
+
+    @property
+    def key(self) -> str:
+        """As the catalog's history says."""
+        return f"policy {POLICY}, for {super().key}"
+
+
+@dataclass(kw_only=True)
+class PullOutcome:
+    """What a pull has done so far."""
+
+    state: str = "nothing"
+    says: str = "nothing is new"
+    files: list[PulledFile] = field(default_factory=list)
+    models: list[PulledModel] = field(default_factory=list)
+    proposals: list[int] = field(default_factory=list)
+    approved: list[int] = field(default_factory=list)
+    versions: list[int] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def report(self) -> dict[str, Any]:
+        """As it is recorded."""
+        return {
+            "policy": POLICY,
+            "models": [msgspec.to_builtins(each) for each in self.models],
+            "proposals": self.proposals,
+            "approved": self.approved,
+            "versions": self.versions,
+            "notes": self.notes,
+        }
+
+
+async def begin(access: CatalogAccess, trigger: Trigger, every: timedelta | None = None) -> int | None:
+    """Record that a pull begins; None where one runs, or the schedule had one within `every`."""
+    async with access.writing() as connection:
+        await connection.execute(SQL["pull_lock"])
+        if await connection.fetchrow(SQL["pull_begun"], RUNS_MAX, every):
+            return None
+        begun: int = await connection.fetchval(SQL["pull_begin"], access.as_tenant, access.key, trigger)
+        return begun
+
+
+async def run(access: CatalogAccess, files: PullFiles, id: int) -> None:
+    """All of a pull that has begun, and what became of it into its row."""
+    outcome = PullOutcome(state="failed", says="it broke off: see the log of api")
+    try:
+        outcome = await _pull(access, files, id)
+    finally:
+        said = [file.model_dump(mode="json") for file in outcome.files]
+        async with access.writing() as connection:
+            await connection.execute(SQL["pull_end"], id, outcome.state, outcome.says, said, outcome.report())
+        log().info("price lists pulled", pull=id, state=outcome.state)
+
+
+async def _pull(access: CatalogAccess, files: PullFiles, id: int) -> PullOutcome:
+    now = datetime.now(UTC)
+    async with access.reading() as connection:
+        rows = await connection.fetch(SQL["pull_files"])
+    known = {row["f"]["source"]: PulledFile(**row["f"]) for row in rows}
+    found = await files.get(known, now)
+    outcome = PullOutcome(files=[file.said for file in found])
+    lists = {file.said.source: file for file in found if file.said.state == "read"}
+    if not lists:
+        outcome.state, outcome.says = _why_none(outcome.files)
+        return outcome
+    await _decide(access, id, lists, outcome, now)
+    if outcome.proposals:
+        outcome.state = "proposed"
+        outcome.says = (
+            f"{len(outcome.proposals)} proposals, {len(outcome.approved)} of them approved by the policy"
+        )
+    elif bad := [file for file in outcome.files if file.state == "refused"]:
+        outcome.state, outcome.says = "refused", bad[0].says
+    return outcome
+
+
+def _why_none(files: Sequence[PulledFile]) -> tuple[str, str]:
+    """Why no file was read."""
+    states = {file.state for file in files}
+    worst = next(state for state in ("refused", "away", "unchanged") if state in states)
+    if worst == "unchanged":
+        return worst, "nothing new: no file has changed since it was pulled last"
+    says = "; ".join(file.says for file in files if file.state == worst)
+    if worst == "away":
+        return worst, f"offline: no price list can be reached, and nothing was changed ({says})"[:1000]
+    return worst, says[:1000]
+
+
+async def _decide(
+    access: CatalogAccess, id: int, lists: dict[str, SourceFile], outcome: PullOutcome, now: datetime
+) -> None:
+    """Judge and propose: first what the policy lets pass, then the rest beside it."""
+    snapshot = await access.books.newest()
+    async with access.reading() as connection:
+        used = [(row["provider"], row["sku"]) for row in await connection.fetch(SQL["used"])]
+    entries = {source: file.entries for source, file in lists.items()}
+
+    def judge() -> tuple[list[PulledModel], list[CatalogEntry], dict[str, list[CatalogEntry]]]:
+        policy = PullPolicy(snapshot, used, entries, now)
+        wanted = without_a_price(snapshot.book, used)
+        models, approved, asked = [], [], {}
+        taken: set[tuple[str, str]] = set()
+        for source in lists:
+            only = None if source == CATALOG_SOURCE else wanted - taken
+            judged = policy.judge(source, only)
+            models += judged.models
+            approved += judged.approved
+            new = {(model.provider, model.sku) for model in judged.models}
+            taken |= new
+            if source != CATALOG_SOURCE:
+                passed = {(m.provider, m.sku) for m in judged.models if not m.why_not}
+                asked[source] = policy.entries(source, new - passed)
+        return models, approved, asked
+
+    outcome.models, approved, asked = await asyncio.to_thread(judge)
+    if approved:
+        await _approve(access, id, approved, outcome)
+    if catalog := lists.get(CATALOG_SOURCE):
+        await _propose(access, id, catalog, outcome)
+    for source, rest in asked.items():
+        if rest:
+            file = ProposedFile(
+                name=f"{source}.{lists[source].said.sha256[:12]}",
+                content=b"",
+                entries=rest,
+                note=f"pull {id}: models in use that have no price, as {source} has them",
+            )
+            await _propose_file(access, file, outcome)
+
+
+async def _approve(
+    access: CatalogAccess, id: int, approved: list[CatalogEntry], outcome: PullOutcome
+) -> None:
+    """A proposal of what the policy lets pass, approved at once unless lint asks for a person."""
+    by_policy = PolicyAccess(caller=access.caller, books=access.books, database=access.database)
+    models = [model for model in outcome.models if not model.why_not]
+    named = ", ".join(f"{m.provider}/{m.sku} ({m.source} and {m.second})" for m in models)
+    file = ProposedFile(
+        name=f"pull {id}: new models", content=b"", entries=approved, note=f"pull {id}: {named}"[:1000]
+    )
+    made = await _propose_file(by_policy, file, outcome)
+    if made is None:
+        return
+    hashes = "; ".join(f"{file.source} sha256 {file.sha256}" for file in outcome.files if file.sha256)
+    try:
+        done = await approve(by_policy, made, Approval(reason=f"pull {id}, rule {POLICY}: {hashes}"[:1000]))
+    except HttpRefusal as refusal:
+        outcome.notes.append(f"proposal {made} waits for a person: {refusal.detail}")
+        return
+    outcome.approved.append(made)
+    if done.version is not None:
+        outcome.versions.append(done.version)
+
+
+async def _propose(access: CatalogAccess, id: int, file: SourceFile, outcome: PullOutcome) -> None:
+    """The whole list, unless it is open already."""
+    name = f"{file.said.source}.{file.said.sha256[:12]}.json"
+    if open_one := await open_proposal(access, name):
+        outcome.notes.append(f"proposal {open_one.id} of this very file is open already")
+        return
+    await _propose_file(
+        access,
+        ProposedFile(
+            name=name,
+            content=file.content,
+            entries=file.entries,
+            not_taken=file.not_taken,
+            replace=True,
+            note=f"pull {id}: {file.said.url}",
+        ),
+        outcome,
+    )
+
+
+async def _propose_file(access: CatalogAccess, file: ProposedFile, outcome: PullOutcome) -> int | None:
+    """Recorded with its money; None where it cannot be, or nothing of it is new."""
+    try:
+        made = await store_proposal(access, file)
+    except HttpRefusal as refusal:
+        outcome.notes.append(f"{file.name}: {refusal.detail}"[:1000])
+        return None
+    assert made.id is not None, "it is recorded"
+    outcome.proposals.append(made.id)
+    return made.id

@@ -1,0 +1,41 @@
+"""Pulls price lists every so many hours, in one process of several; off unless it is asked for."""
+
+from datetime import timedelta
+
+from services.api.catalog.access import CatalogAccess
+from services.api.catalog.price_books import PriceBooks
+from services.api.catalog.pull import SCHEDULE, begin, run
+from services.api.catalog.pull_files import PullFiles
+from services.api.database.transactions import Database
+from spendmeter.platform.postgres import CONNECTION_ERRORS
+from spendmeter.platform.retry import keep_doing
+from spendmeter.platform.settings import Settings
+
+LOOK_INTERVAL_S = 60.0
+"""How often each process looks whether a pull is due; the first begins it, and the others find it begun."""
+
+
+class PullSchedule:
+    """`run` until cancelled; at once where the setting says never."""
+
+    def __init__(self, settings: Settings, database: Database, books: PriceBooks) -> None:
+        self._every = timedelta(hours=settings.catalog_pull_hours)
+        self._files = PullFiles(settings)
+        self._access = CatalogAccess(caller=SCHEDULE, books=books, database=database)
+
+    async def run(self) -> None:
+        """Look, again and again."""
+        if self._every:
+            await keep_doing(
+                self.pull_if_due,
+                "the price lists could not be pulled yet",
+                every_s=LOOK_INTERVAL_S,
+                away=CONNECTION_ERRORS,
+            )
+
+    async def pull_if_due(self) -> bool:
+        """Once; whether this process pulled."""
+        begun = await begin(self._access, "schedule", self._every)
+        if begun is not None:
+            await run(self._access, self._files, begun)
+        return begun is not None

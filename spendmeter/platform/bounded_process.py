@@ -1,0 +1,77 @@
+"""Runs a module of ours on somebody else's bytes, in a process that is bounded in time, memory and output:
+what a hostile file does to its reader, it does to that process alone."""
+
+import asyncio
+import contextlib
+import resource
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+class BoundError(Exception):
+    """The process passed a bound, or died; the message says which."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessBounds:
+    """Of one run."""
+
+    seconds_max: float
+    memory_bytes_max: int
+    output_bytes_max: int
+
+
+async def run_module(module: str, *arguments: str, stdin: bytes, bounds: ProcessBounds) -> bytes:
+    """What `python -m module arguments` writes for these bytes. It gets nothing of our environment but where
+    Python is. Raises BoundError."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", module, *arguments,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        env={"PYTHONPATH": ":".join(path for path in sys.path if path), "PYTHONDONTWRITEBYTECODE": "1"},
+        start_new_session=True, preexec_fn=_limits(bounds),
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(bounds.seconds_max):
+            output, _ = await asyncio.gather(_output(process, bounds), _feed(process, stdin))
+            code = await process.wait()
+    except TimeoutError:
+        raise BoundError(f"it took longer than {bounds.seconds_max:g} s to read") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if code:
+        raise BoundError(f"reading it ended with code {code}: it takes more time or memory than a file may")
+    return output
+
+
+def _limits(bounds: ProcessBounds) -> Callable[[], None]:
+    """Runs in the new process, before Python does."""
+    seconds = int(bounds.seconds_max) + 1
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+        resource.setrlimit(resource.RLIMIT_AS, (bounds.memory_bytes_max, bounds.memory_bytes_max))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # it writes no file
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    return limit
+
+
+async def _feed(process: asyncio.subprocess.Process, stdin: bytes) -> None:
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it ended early: its code says so
+        process.stdin.write(stdin)
+        await process.stdin.drain()
+        process.stdin.close()
+
+
+async def _output(process: asyncio.subprocess.Process, bounds: ProcessBounds) -> bytes:
+    assert process.stdout is not None
+    output = bytearray()
+    while chunk := await process.stdout.read(64 * 1024):
+        output += chunk
+        if len(output) > bounds.output_bytes_max:
+            raise BoundError(f"what it says has more than {bounds.output_bytes_max:,} bytes")
+    return bytes(output)
