@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, Inexact
 
 from spendmeter.contracts.catalog import Adjustment, Price
@@ -32,8 +32,16 @@ class Decision:
     multipliers: tuple[Multiplier, ...] = ()
     contracted: Decision | None = None
     """The negotiated price, for as many units; None = as list."""
-    bare: bool = False
-    """Nothing but a price of one unit: not free, no limit, division, multiplier, contract or reason."""
+    is_linear: bool = field(init=False)
+    """Whether quantity x price is all there is to work out: not free, no limit, division or contract."""
+    is_bare: bool = field(init=False)
+    """And that nothing is to be said of it: no multiplier, parent or reason."""
+
+    def __post_init__(self) -> None:
+        unlimited = not self.minimum and self.maximum is None
+        linear = self.status == "priced" and self.per == 1 and unlimited and self.contracted is None
+        object.__setattr__(self, "is_linear", linear)
+        object.__setattr__(self, "is_bare", linear and not (self.multipliers or self.parent or self.reason))
 
     @property
     def per_unit(self) -> Decimal:
@@ -63,7 +71,6 @@ def decide_by(price: Price, unit: str, reason: str = "", least: bool = False) ->
         status="provisional" if guess else "priced" if amount else "free",
         parent=parent,
         reason=reason,
-        bare=per == 1 and bool(amount) and not minimum and maximum is None and not parent and not reason,
     )
 
 
@@ -80,7 +87,7 @@ def times(decision: Decision, factor: int) -> Decision:
     """So many times the price, and a multiplier that says so."""
     multiplier = Multiplier(name="bound", factor=str(factor), entry=decision.entry)
     more = _restate(decision, decision.per, [str(factor)])
-    return replace(more, multipliers=(*decision.multipliers, multiplier), bare=False)
+    return replace(more, multipliers=(*decision.multipliers, multiplier))
 
 
 def spares(adjustment: Adjustment, price: Price) -> bool:
@@ -98,7 +105,10 @@ def combine(
     on_contracted: Sequence[Adjustment],
 ) -> Decision:
     """The list price with its factors, and the contracted one with its own (of `offer`, else of the list
-    price with a negotiated factor) where there is any."""
+    price with a negotiated factor) where there is any. A factor of 1 leaves no trace."""
+    on_list, on_contracted = _changing(on_list), _changing(on_contracted)
+    if offer is None and not on_list and not on_contracted:
+        return listed
     contracted = None
     if offer is not None or any(each.kind == "contracted" for each in on_contracted):
         offer = offer or listed
@@ -118,7 +128,11 @@ def combine(
         for each in factors.values()
     )
     listed = _restate(listed, listed.per, [each.factor for each in on_list])
-    return replace(listed, bare=False, multipliers=multipliers, contracted=contracted)
+    return replace(listed, multipliers=multipliers, contracted=contracted)
+
+
+def _changing(adjustments: Sequence[Adjustment]) -> list[Adjustment]:
+    return [each for each in adjustments if each.factor != "1"]
 
 
 def _restate(decision: Decision, per: int, factors: list[str]) -> Decision:

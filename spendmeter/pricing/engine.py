@@ -114,7 +114,7 @@ class _EventBill:
             decision = decisions[unit]
             if decision is None or (not quantity and decision.status == "provisional"):
                 self.add(self.unpriced(unit, quantity, f"No price for {unit} of {self.describe(data)}"))
-            elif decision.bare and decision.currency == currency:
+            elif decision.is_linear and decision.currency == currency:
                 # Nearly every line of nearly every event: kept short, for it is most of what rating costs.
                 amount = _multiply(quantity, decision.price)
                 listed = _add(listed, amount)
@@ -123,6 +123,8 @@ class _EventBill:
                     text = plain(amount)
                 lines.append(
                     Line(unit=unit, entry=decision.entry, price=decision.text, amount=text, remarks=remarks)
+                    if decision.is_bare
+                    else _line_in_words(decision, unit, text, remarks)
                 )
             else:
                 self.add(self.line(decision, unit, quantity, remarks=remarks))
@@ -239,6 +241,20 @@ class _EventBill:
     def day(self) -> str:
         """The event's day, in UTC."""
         return f"{self.time.astimezone(UTC):%Y-%m-%d}"
+
+
+def _line_in_words(decision: Decision, unit: str, amount: str, remarks: tuple[Remark, ...]) -> Line:
+    """A linear decision's line, with all that is to be said of it."""
+    return Line(
+        unit=unit,
+        entry=decision.entry,
+        price=decision.text,
+        amount=amount,
+        multipliers=decision.multipliers,
+        parent=decision.parent,
+        reason=decision.reason,
+        remarks=remarks,
+    )
 
 
 def _whole(limit: Decimal) -> Quantity:

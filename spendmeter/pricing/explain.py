@@ -196,6 +196,8 @@ class _Case:
         whom, `chosen`: the ids of what decided, `decided`: the prices that a factor could apply to."""
         winner = next((each for each in candidates if each.entry.id in chosen), None)
         holding = [each for each in candidates if each.holds(self.time, self.context)]
+        idle = next((each for each in holding if self.leaves_as_is(each.entry, decided)), None)
+        first = idle if idle and (winner is None or idle.rank > winner.rank) else winner
         losers = [
             (
                 each.entry,
@@ -203,7 +205,9 @@ class _Case:
                 if each not in holding
                 else "on the other of the two prices, list and contracted"
                 if each.entry.id in chosen
-                else self.spared(each.entry, decided) or self.outranked(each, winner),
+                else "it ranks first, and x 1 leaves the price as it is"
+                if each is first
+                else self.spared(each.entry, decided) or self.outranked(each, first),
             )
             for each in candidates
             if each is not winner
@@ -265,6 +269,10 @@ class _Case:
         if price.all_in and entry.kind == "list":
             return f"entry {price.id} has it in its price: no factor on list prices applies to it"
         return f"entry {price.id} says itself what serving like that costs ({in_words(price.when)})"
+
+    def leaves_as_is(self, entry: PriceEntry, decided: Sequence[Price]) -> bool:
+        """Whether it is a factor of 1 on a price that decided: it keeps others of its name away, no more."""
+        return isinstance(entry, Adjustment) and entry.factor == "1" and not self.spared(entry, decided)
 
     def unmet(self, candidate: Candidate[Any]) -> str:
         """Which of the conditions that differ from event to event does not hold."""

@@ -3,15 +3,19 @@
 import re
 from collections.abc import Iterable
 from datetime import date
+from functools import lru_cache
 from typing import NamedTuple
 
 from spendmeter.contracts.catalog import MATCH_STARS_MAX, Model, Provider
 from spendmeter.pricing.conditions import CatalogError
 
+PATTERNS_MAX = 20_000
+"""Matches kept compiled: a catalog's few thousand, and what is proposed."""
 _SAYS_NO_LINE = frozenset("latest preview exp experimental us eu apac jp au in global regional v".split())
 _COMPACT_DATE = re.compile(r"-(20\d{2})(\d{2})(\d{2})(?=-|:|$)")
 
 
+@lru_cache(PATTERNS_MAX)
 def matcher(match: str) -> re.Pattern[str]:
     """`*` is anything, `#` one digit, all else itself."""
     if match != match.lower() or match.count("*") > MATCH_STARS_MAX:

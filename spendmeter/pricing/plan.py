@@ -183,7 +183,7 @@ class Plan:
         for option in contracted:
             if option.holds(time, context):
                 offer = self._combine(unit, option, (), time, context)
-                return replace(offer, bare=False, reason="no list price: the contracted one stands for it")
+                return replace(offer, reason="no list price: the contracted one stands for it")
         return None
 
     def ceiling(self, unit: str, time: datetime) -> Decision | None:

@@ -89,7 +89,7 @@ class Provisional:
             decision = times(decision, OUTLIER)
             reason = f"{OUTLIER} times the median of the family {group[1]} ({sku}): its maximum is an outlier"
         reason = f"unknown model: {reason}"
-        return replace(decision, status="provisional", reason=reason, contracted=None, bare=False)
+        return replace(decision, status="provisional", reason=reason, contracted=None)
 
     def _plans(self, group: _Group, like: Plan) -> Iterable[Plan]:
         for provider, sku in self._members[group]:

@@ -254,9 +254,10 @@ def books(draw: st.DrawFn) -> list[Any]:
             entry = price("m", draw(st.sampled_from(UNITS)), draw(AMOUNTS), **said)
         else:
             skus, units = draw(st.sampled_from([(), ("m",)])), draw(st.sampled_from([(), UNITS[:1]]))
+            factor = draw(st.just("1") | AMOUNTS)
             said |= {"skus": skus, "units": units, "unless_stated": draw(st.booleans())}
             said["unless"] = draw(st.sampled_from([(), (), ("m",)]))
-            entry = adjustment(draw(st.sampled_from("ab")), draw(AMOUNTS), **said)
+            entry = adjustment(draw(st.sampled_from("ab")), factor, **said)
         try:
             PriceBook([*entries.values(), *(() if entry.id in entries else (entry,))])
         except ValueError:

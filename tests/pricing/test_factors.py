@@ -220,6 +220,22 @@ def test_it_is_explained_why_a_factor_does_not_apply() -> None:
     assert loser.reason == f"entry {all_in.id} has it in its price: no factor on list prices applies to it"
 
 
+def test_a_factor_of_one_keeps_others_of_its_name_away_and_leaves_no_trace_on_the_line() -> None:
+    old = adjustment("residency", "1", when=EU, skus=("m",))
+    entries = [INPUT, RESIDENCY, old]
+    rating = rated(entries, MILLION, region="eu")
+    (line,) = rating.lines
+    assert (rating.list, line.multipliers, line.remarks) == (2, (), ())
+    (bare,) = rated([INPUT], MILLION).lines
+    assert line == bare
+    _, found = contests(used("openai", "m", MILLION, region="eu"), PriceBook(entries), "input_tokens")
+    assert (found.entry, found.why) == ("", "none of these may apply to the price")
+    assert {loser.entry: loser.reason for loser in found.losers} == {
+        old.id: "it ranks first, and x 1 leaves the price as it is",
+        RESIDENCY.id: "less specific: it says nothing of the model",
+    }
+
+
 def test_what_a_factor_leaves_alone_is_in_the_entry_for_people() -> None:
     uplift = adjustment("residency", "1.1", when=EU, unless=("gpt-4*",), unless_stated=True)
     assert entry_in_words(uplift) == (
