@@ -282,7 +282,7 @@ def test_half_of_a_later_unit_that_is_whole_is_refused_from_its_first_instant_on
     since, half = LATER_UNITS["web_fetches"], raw(usage={"web_fetches": "0.5"})
     assert checked(half, since - timedelta(microseconds=1)).data.usage == {"web_fetches": Decimal("0.5")}
     assert refusal(half, since).reason == refusal(half).reason == "must be a whole number"
-    assert checked(raw(usage={"browser_hours": "0.5"})).data.usage == {"browser_hours": Decimal("0.5")}
+    assert checked(raw(usage={"browser_seconds": "0.5"})).data.usage == {"browser_seconds": Decimal("0.5")}
 
 
 def test_one_use_that_is_counted_in_two_ways_is_refused_for_it_would_be_charged_twice() -> None:
