@@ -229,3 +229,13 @@ async def test_an_unpriced_line_of_long_ago_says_what_it_was_booked_without(
     )
     [item] = (await inbox(operator))["items"]
     assert item["kept"] == "unpriced; booked before its price was stated; keeps no amount until re-rated"
+
+
+async def test_a_unit_that_was_priced_by_one_that_costs_less_asks_for_its_own_price(
+    operator: httpx.AsyncClient, book: Book
+) -> None:
+    await booked(book, "acme", "gpt-4o", {"cache_write_12h_tokens": 1000})
+    [item] = (await inbox(operator))["items"]
+    assert (item["state"], item["at_stake"][0]["provisional"]) == ("open", "0.0025")
+    assert item["reasons"] == ["no price for cache_write_12h_tokens of openai/gpt-4o"]
+    assert item["lacks"][0]["advice"] == "state the price of cache_write_12h_tokens for openai/gpt-4o"
