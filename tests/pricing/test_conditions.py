@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spendmeter.contracts.catalog import CalendarEntry, Conditions, HoursWindow
 from spendmeter.contracts.entry_ids import identified
@@ -122,6 +124,35 @@ def test_every_hour_of_every_week_is_as_the_wall_clock_says(
                 assert (instant in compiled) == expected, (instant.astimezone(ZoneInfo(zone)), windows)
                 inside += expected
     assert inside > 0
+
+
+CLOCKS = st.integers(0, 95).map(lambda quarter: f"{quarter // 4:02}:{quarter % 4 * 15:02}")
+WINDOWS = st.builds(
+    HoursWindow,
+    days=st.lists(st.integers(1, 8), min_size=1, max_size=8, unique=True).map(tuple),
+    start=CLOCKS,
+    end=CLOCKS | st.just("24:00"),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(WINDOWS, min_size=1, max_size=3).map(tuple),
+    st.sampled_from([*ZONES, "Pacific/Apia", "America/Santiago", "Asia/Tehran"]),
+    st.dates(date(2011, 12, 20), date(2027, 12, 31)),
+    st.sets(st.integers(-2, 9), max_size=4),
+    st.integers(-1, 1),
+)
+def test_the_168_hours_of_any_week_in_any_zone_with_any_holidays_are_as_the_wall_clock_says(
+    windows: tuple[HoursWindow, ...], zone: str, monday: date, off: set[int], moved: int
+) -> None:
+    """Weeks of a clock change among them: the reckoning lays out every window on the wall and looks."""
+    begin = datetime(monday.year, monday.month, monday.day, tzinfo=UTC)
+    holidays = tuple(str(monday + timedelta(days=day)) for day in sorted(off))
+    compiled = week(*windows, zone=zone, holidays=holidays)
+    for hour in range(168):
+        instant = begin + timedelta(hours=hour, seconds=moved)
+        assert (instant in compiled) == says_the_clock(instant, windows, zone, holidays), instant
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ from spendmeter.contracts.catalog import (
 )
 from spendmeter.contracts.entry_ids import identified
 from spendmeter.contracts.events import Currency, Instant, Name, UnitName
+from spendmeter.pricing.catalog import public_holidays
 from spendmeter.pricing.conditions import CatalogError
 
 TABLES: Mapping[str, type[CatalogEntry]] = {
@@ -131,13 +132,16 @@ def entries(header: Header, kind: str, table: dict[str, Any], *, strict: bool) -
         table = scope | {"source": header.source} | table
         yield from _prices(msgspec.structs.asdict(convert_table(table, PriceLine, strict=strict)), stamp)
         return
+    looked_up: Collection[str] = ()
+    if kind == "calendar":
+        table, looked_up = public_holidays.with_dates(table, strict=strict), public_holidays.FIELDS
     struct = TABLES[kind]
     fields = struct.__struct_fields__
     inherited = scope if "layer" in fields else {"tenant": header.tenant} if struct is TenantTerms else {}
     reserved = {"id", "version", *stamp} | (set() if inherited else {"tenant"})
     allowed = [name for name in fields if name not in reserved]
     if unknown := sorted(table.keys() - set(allowed)):
-        raise CatalogError(unknown_field(unknown[0], allowed))
+        raise CatalogError(unknown_field(unknown[0], [*allowed, *looked_up]))
     yield identified(
         convert_table({"source": header.source} | stamp | inherited | table, struct, strict=strict)
     )
