@@ -211,6 +211,37 @@ class Spelling(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.spellin
     unless: tuple[Annotated[str, Meta(max_length=256)], ...] = ()
 
 
+class NameRule(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.name_rule.v1"):
+    """Another way in which names are written: one like `match` and like none of `unless` reads as `becomes`.
+
+    In a match `{name}` is some text and `{rest}` any or none, which `becomes` may repeat; `{provider}` any
+    name of the seller; `#` one digit, which the `#` of `becomes` repeat in their order; `*` anything. Rules
+    chain. A name that an entry states itself is never read otherwise, and nothing is priced by a rule that
+    does not lead to such a name.
+    """
+
+    providers: tuple[Name, ...] = ()
+    """Who writes names so; none = anybody."""
+    of: Literal["model", "provider"] = "model"
+    name: Name
+    order: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    """The lower is tried first, and is the one that a receipt names where several lead to the same."""
+    match: tuple[Match, ...]
+    unless: tuple[Match, ...] = ()
+    becomes: Match
+    costs: Literal["same", "as_matched", "unknown"] = "unknown"
+    """What is left out is documented to leave the price as it is; or it is where the match of a model takes
+    it too; or nobody knows, and the model that is found only bounds the price."""
+    at_most: PlainDecimal = "1"
+    """Where nobody knows: how many times the price of the model that is found bounds it."""
+    says: ShortText
+    """Why, for a receipt: "a reasoning effort does not change the price"."""
+    effective_from: Instant | None = None
+    """Inclusive; None = since ever."""
+    effective_to: Instant | None = None
+    """Exclusive; None = until a withdrawal."""
+
+
 class UnitEntry(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.unit.v1"):
     """A unit that the shipped registry (units.toml) does not have; the fields mean the same."""
 
@@ -314,6 +345,7 @@ CatalogEntry = (
     | Provider
     | Alias
     | Spelling
+    | NameRule
     | UnitEntry
     | CalendarEntry
     | TenantTerms

@@ -83,7 +83,7 @@ def _assumption(price: Price, unit: str, least: bool) -> str:
     return f"no price is for {unit}: this one assumes {price.assumes}" if price.assumes else ""
 
 
-def times(decision: Decision, factor: int) -> Decision:
+def times(decision: Decision, factor: int | Decimal) -> Decision:
     """So many times the price, and a multiplier that says so."""
     multiplier = Multiplier(name="bound", factor=str(factor), entry=decision.entry)
     more = _restate(decision, decision.per, [str(factor)])

@@ -1,33 +1,44 @@
-"""Whom and what the names of an event mean: the providers and models of a book by all their names."""
+"""The names of a book as its entries state them: whom they mean at a seller, and the rules of names. What a
+name means that nobody states, `meaning.py` finds."""
 
 from collections import defaultdict
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
 
-from spendmeter.contracts.catalog import Model, Provider
-from spendmeter.pricing.names import Claim, Names, model_claim, model_names, provider_names
+from spendmeter.contracts.catalog import Alias, Model, NameRule, Provider
+from spendmeter.contracts.terms import FOR_EVER, SINCE_EVER
+from spendmeter.pricing.conditions import CatalogError
+from spendmeter.pricing.contained import Contained
+from spendmeter.pricing.name_rules import CompiledRule, NameRules, NameStep
+from spendmeter.pricing.names import Claim, Names, model_names, provider_names
 from spendmeter.pricing.price_lists import PriceLists
 from spendmeter.pricing.scope import Scope
 
 
-class Meaning(NamedTuple):
-    """What a provider's and a model's name mean; None = nobody's."""
-
-    provider: Claim | None
-    model: Claim | None
-    seller: str
-    """Whose price list knows the model: the provider, or one whose models it resells."""
-
-
 class Directory:
-    """`Directory(price lists, providers by lower-case name)`. Raises CatalogError for a name of two."""
+    """`Directory(price lists, providers by lower-case name, aliases, rules)`. Raises CatalogError for a name
+    of two."""
 
-    def __init__(self, lists: PriceLists, providers: Mapping[str, Provider]) -> None:
+    def __init__(
+        self,
+        lists: PriceLists,
+        providers: Mapping[str, Provider],
+        aliases: Iterable[Alias] = (),
+        rules: Iterable[NameRule] = (),
+    ) -> None:
         self._lists, self._providers = lists, providers
         self._provider_names = provider_names(providers.values())
         self._private: dict[str, set[str]] = defaultdict(set)
         """Skus that nothing but prices of a tenant or a contract make known: to those who have them."""
+        self._stated_here = {
+            sku
+            for sku, prices in lists.prices.items()
+            if any(each.layer == "organisation" for each in prices)
+        }
         self._model_names = self._names_by_provider()
+        self._aliases = _by_name(aliases)
+        self._rules = NameRules(rules)
 
     def _names_by_provider(self) -> dict[str, Names]:
         by_provider: dict[str, list[Model]] = defaultdict(list)
@@ -43,19 +54,47 @@ class Directory:
                 self._private[provider].add(sku)
         return {provider: model_names(models) for provider, models in by_provider.items()}
 
-    def meaning(self, provider: str, sku: str, scope: Scope) -> Meaning:
-        """Whom and what the names mean to those of a scope."""
-        name = provider.lower()
-        claim = self._provider_names.claim(name)
+    @cached_property
+    def contained(self) -> Contained:
+        """Made when the first unknown name comes: most processes that ask a price need none."""
+        return Contained(
+            (text, (seller, owner))
+            for seller, names in sorted(self._model_names.items())
+            for text, owner in names.texts()
+            if (seller, owner) in self._lists.prices
+        )
+
+    def provider(self, name: str, scope: Scope, time: datetime) -> tuple[Claim | None, tuple[NameStep, ...]]:
+        """Whom a name means: exactly, by a rule of names, by a match; or who has prices and no names."""
+        if claim := self._provider_names.exactly(name):
+            return claim, ()
+        step = self._rules.provider(name, time)
+        if step and (claim := self._provider_names.exactly(step.name)):
+            return claim, (step,)
+        claim = self._provider_names.like(name)
         if claim is None and (name in self._model_names or self._own(name, None, scope)):
             claim = Claim(name, name, "")
-        for seller in self.sellers(claim.owner if claim else None):
-            model = self._own(seller, sku.lower(), scope)
-            if model is None and seller in self._model_names:
-                model = model_claim(self._model_names[seller], sku)
-            if model is not None:
-                return Meaning(claim, model, seller)
-        return Meaning(claim, None, "")
+        return claim, ()
+
+    def exact(self, seller: str, name: str, scope: Scope, time: datetime) -> Claim | None:
+        """Whose name it is at a seller, as the tenant's own price, a dated alias or a model states it."""
+        if own := self._own(seller, name, scope):
+            return own
+        for alias in self.aliases(seller, name):
+            if begins(alias) <= time < ends(alias):
+                return Claim(alias.sku.lower(), name, alias.id)
+        names = self._model_names.get(seller)
+        return names.exactly(name) if names else None
+
+    def match(self, seller: str, name: str) -> tuple[Claim | None, bool]:
+        """Whose match takes the name at a seller, and whether that alone says which model it is: it leaves
+        nothing open, or an organisation states it of its own model."""
+        names = self._model_names.get(seller)
+        claim = names.like(name) if names else None
+        if claim is None:
+            return None, False
+        closed = "*" not in claim.by or claim.by.replace("*", "") == name
+        return claim, closed or (seller, claim.owner) in self._stated_here
 
     def _own(self, provider: str, sku: str | None, scope: Scope) -> Claim | None:
         """A sku (None = any) that is known to the scope alone."""
@@ -66,9 +105,41 @@ class Directory:
                     return Claim(name, name, price.id)
         return None
 
+    def aliases(self, seller: str, name: str) -> Sequence[Alias]:
+        """What a name means and meant at a seller, the earliest first."""
+        return self._aliases.get((seller, name), ())
+
+    def rules(self, sellers: tuple[str, ...]) -> tuple[CompiledRule, ...]:
+        """The rules for names that one of these providers gives its models."""
+        return self._rules.of_models(sellers)
+
     def sellers(self, provider: str | None) -> tuple[str, ...]:
         """Whose prices count for a provider's models: its own, then those of whom it resells."""
         if provider is None:
             return ()
         known = self._providers.get(provider)
         return (provider, *(known.resells if known else ()))
+
+
+def begins(entry: Alias | NameRule) -> datetime:
+    """The first instant at which it holds."""
+    return entry.effective_from or SINCE_EVER
+
+
+def ends(entry: Alias | NameRule) -> datetime:
+    """The first instant at which it no longer holds."""
+    return entry.effective_to or FOR_EVER
+
+
+def _by_name(aliases: Iterable[Alias]) -> dict[tuple[str, str], list[Alias]]:
+    """The aliases of each name of each seller, the earliest first. Raises CatalogError where two hold."""
+    found: dict[tuple[str, str], list[Alias]] = defaultdict(list)
+    for alias in sorted(aliases, key=lambda alias: (begins(alias), alias.id)):
+        same = found[alias.provider.lower(), alias.name.lower()]
+        if same and begins(alias) < ends(same[-1]):
+            raise CatalogError(
+                f"entries {same[-1].id} and {alias.id} both say what {alias.name!r} of {alias.provider} "
+                "means at one time"
+            )
+        same.append(alias)
+    return found

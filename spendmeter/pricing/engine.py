@@ -63,7 +63,7 @@ def rate(event: UsageEvent, book: PriceBook) -> Rating:
     if event.trustreportedcost and data.reported_cost is not None:
         bill.add(bill.reported(data.reported_cost))
     else:
-        plan = book.plan_in(scope, data)
+        plan = book.plan_in(event.tenant, scope, data, time)
         if plan.sku is not None:
             bill.price_known(plan, data)
         else:
@@ -136,11 +136,16 @@ class _EventBill:
     def bound_unknown(self, plan: Plan, data: UsageData) -> Iterator[PricedLine]:
         """A line for each unit of an unknown sku, at the most it can be expected to cost."""
         unbounded: list[tuple[str, Quantity]] = []
+        provisional, time, context = self.book.provisional, self.time, self.book.context_length(data)
         for unit, quantity in data.usage.items():
-            if bound := self.book.provisional.bound(plan, unit, self.time) or self.tenant_bound(unit):
+            if bound := provisional.bound(plan, unit, time, context) or self.tenant_bound(unit):
                 yield self.line(bound, unit, quantity)
             else:
                 unbounded.append((unit, quantity))
+        fees = {fee for each, _ in plan.bounded.by for fee in each.per_event}
+        for unit, instead in sorted(fees, key=lambda fee: fee[0]):
+            if data.usage.keys().isdisjoint(instead) and (bound := provisional.bound(plan, unit, time)):
+                yield self.line(bound, unit, 1, by_event=False)
         if self.terms.fallback_event is not None and any(quantity for _, quantity in unbounded):
             covered = ", ".join(unit for unit, _ in unbounded)
             reason = f"unknown model: the tenant's bound for an event, for {covered}"

@@ -17,12 +17,14 @@ from spendmeter.pricing.arithmetic import arithmetic, entries_of
 from spendmeter.pricing.conditions import Served, admits
 from spendmeter.pricing.decision import spares
 from spendmeter.pricing.engine import Rating, rate
+from spendmeter.pricing.name_rules import NameStep
 from spendmeter.pricing.names import Claim
 from spendmeter.pricing.plan import Candidate, Plan, concerns
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.remarks import remarks_in_words
 from spendmeter.pricing.words import conditions_in_words, entry_in_words, few, in_words, said_in_words
 
+NEAR_SHOWN = 3
 _PARTS = {
     "model": "the model",
     "unit": "the unit",
@@ -88,18 +90,26 @@ def explain(event: UsageEvent, book: PriceBook) -> tuple[Rating, tuple[Explained
 def naming(tenant: str, data: UsageData, book: PriceBook, time: datetime | None = None) -> tuple[str, ...]:
     """What the names of an event mean, where they are not the catalog's own, and who says so; None = by the
     tenant's last terms."""
-    provider, model, seller = book.meaning(tenant, data.provider, data.sku, time)
-    words = [_claim_in_words("provider", data.provider, provider)]
+    found = book.meaning(tenant, data.provider, data.sku, time)
+    provider, model, seller = found.provider, found.model, found.seller
+    words = [_claim_in_words("provider", data.provider, provider, found.provider_steps)]
     if provider and model and seller != provider.owner:
         by = book.providers[provider.owner].id
         words.append(f"{provider.owner} sells {model.owner} at the price of {seller}: entry {by}")
-    words.append(_claim_in_words("model", data.sku, model))
+    words.append(_claim_in_words("model", data.sku, model, found.steps))
+    if model is None and found.bounds.near:
+        near = ", ".join(f"{sku} of {whose}" for (whose, sku), _ in found.bounds.near[:NEAR_SHOWN])
+        words.append(f"model {data.sku!r} is no known name: {found.bounds.says}: bounded by {near}")
     return tuple(filter(None, words))
 
 
-def _claim_in_words(kind: str, sent: str, claim: Claim | None) -> str:
+def _claim_in_words(kind: str, sent: str, claim: Claim | None, steps: Sequence[NameStep]) -> str:
+    """What a name means and why: by rules, each of which says what it leaves out; or by whose entry."""
     if claim is None or claim.owner == sent.lower():
         return ""
+    if steps:
+        why = "; ".join(dict.fromkeys(f"{rule.says} (names/{rule.name})" for _, rule in steps))
+        return f"{kind} {sent!r} means {claim.owner}: {why}"
     how = "it is an alias" if claim.by == sent.lower() else f"it is like {claim.by}"
     return f"{kind} {sent!r} means {claim.owner}: {how}, says entry {claim.entry}"
 

@@ -98,7 +98,8 @@ def _text(which: str, **parts: str) -> dict[str, str]:
 
 def _price(event: UsageEvent, time: datetime, book: PriceBook, unit: str, *, own: bool) -> Missing:
     """Of a known model: no price of the unit, or none that holds. `own`: its parent's was a guess."""
-    _, model, seller = book.meaning(event.tenant, event.data.provider, event.data.sku, time)
+    found = book.meaning(event.tenant, event.data.provider, event.data.sku, time)
+    model, seller = found.model, found.seller
     assert model is not None, "a known model has an owner"
     name = f"{seller}/{model.owner}"
     scope, lineage = book.scope(event.tenant, time), [unit] if own else list(book.lists.lineage(unit))

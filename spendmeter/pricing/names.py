@@ -1,7 +1,7 @@
 """Which model a name means: aliases, matches, families. The names are data; only the rules stand here."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
 from functools import lru_cache
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from spendmeter.pricing.conditions import CatalogError
 
 PATTERNS_MAX = 20_000
 """Matches kept compiled: a catalog's few thousand, and what is proposed."""
-_SAYS_NO_LINE = frozenset("latest preview exp experimental us eu apac jp au in global regional v".split())
+SAYS_NO_LINE = frozenset("latest preview exp experimental us eu apac jp au in global regional v".split())
 _COMPACT_DATE = re.compile(r"-(20\d{2})(\d{2})(\d{2})(?=-|:|$)")
 
 
@@ -36,12 +36,23 @@ class Claim(NamedTuple):
     entry: str
 
 
+class _Match(NamedTuple):
+    """A match, compiled."""
+
+    match: str
+    part: str
+    """Text that every name like it has: quickly asked."""
+    pattern: re.Pattern[str]
+    unless: tuple[re.Pattern[str], ...]
+    owner: str
+
+
 class Names:
     """The names of one kind of thing: exact ones first, then matches, the longer before the shorter."""
 
     def __init__(self) -> None:
         self._owners: dict[str, tuple[str, str]] = {}
-        self._matches: list[tuple[str, re.Pattern[str], tuple[re.Pattern[str], ...], str]] = []
+        self._matches: list[_Match] = []
 
     def add_name(self, name: str, owner: str, entry: str) -> None:
         """`name` is `owner`'s own. Raises CatalogError where another entry says otherwise."""
@@ -53,20 +64,36 @@ class Names:
     def add_match(self, match: str, unless: tuple[str, ...], owner: str, entry: str) -> None:
         """Names like `match`, but for those like one of `unless`, are `owner`'s."""
         self.add_name(match, owner, entry)
-        self._matches.append((match, matcher(match), tuple(map(matcher, unless)), owner))
+        part = max(re.split(r"[*#]", match), key=len)
+        self._matches.append(_Match(match, part, matcher(match), tuple(map(matcher, unless)), owner))
 
     def seal(self) -> None:
         """Nothing more comes: order the matches."""
-        self._matches.sort(key=lambda item: (-len(item[0].strip("*")), item[0]))
+        self._matches.sort(key=lambda each: (-len(each.match.strip("*")), each.match))
 
     def claim(self, name: str) -> Claim | None:
         """Whose `name` (lower case) is; None = nobody's."""
-        if found := self._owners.get(name):
-            return Claim(found[0], name, found[1])
-        for match, pattern, unless, owner in self._matches:
-            if pattern.fullmatch(name) and not any(other.fullmatch(name) for other in unless):
+        return self.exactly(name) or self.like(name)
+
+    def exactly(self, name: str) -> Claim | None:
+        """Whose name that is, as somebody states it."""
+        found = self._owners.get(name)
+        return Claim(found[0], name, found[1]) if found else None
+
+    def like(self, name: str) -> Claim | None:
+        """Whose match takes the name."""
+        for match, part, pattern, unless, owner in self._matches:
+            if part not in name or not pattern.fullmatch(name):
+                continue
+            if not any(other.fullmatch(name) for other in unless):
                 return Claim(owner, match, self._owners[match][1])
         return None
+
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """Every name, and every match without what it leaves open, with its owner."""
+        for name, (owner, _) in self._owners.items():
+            if "#" not in name and "*" not in name.strip("*"):
+                yield name.strip("*"), owner
 
 
 def model_claim(names: Names, name: str) -> Claim | None:
@@ -118,7 +145,7 @@ def family(sku: str) -> str:
     do not.
     """
     words = re.findall(r"[a-z]+", sku.lower())
-    return "-".join(word for word in words if word not in _SAYS_NO_LINE)
+    return "-".join(word for word in words if word not in SAYS_NO_LINE)
 
 
 _SAYS_NO_MODEL = re.compile(r"(?:[-@]20\d{2}-?\d{2}-?\d{2}|-latest)$")

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from spendmeter.contracts.catalog import (
@@ -95,9 +96,22 @@ class Decisions(dict[str, Decision | None]):
         return decision
 
 
+class Bounded(NamedTuple):
+    """What bounds a price that nobody knows: the dearest of these plans, each times its factor."""
+
+    by: tuple[tuple[Plan, Decimal], ...] = ()
+    says: str = ""
+    certain: bool = True
+    """Whether these bound it alone, even where the name's own family is known."""
+
+
+UNBOUNDED = Bounded()
+
+
 class Plan:
     """`Plan(price_lists, provider=..., sku=..., ...)`; `sku` None = no model is known by the name, or it has
-    no prices at all, and nothing decides. `note`: what every decision says of itself."""
+    no prices at all, and nothing decides: `name` is then its family, `bounded` what bounds it beside that.
+    `note`: what every decision says of itself."""
 
     def __init__(
         self,
@@ -109,8 +123,9 @@ class Plan:
         served: Served,
         scope: Scope,
         note: str = "",
+        bounded: Bounded = UNBOUNDED,
     ) -> None:
-        self._lists = lists
+        self._lists, self.bounded = lists, bounded
         self.provider, self.sku, self.name = provider, sku, name
         self.served, self.scope, self.note = served, scope, note
         ranked = self._ranked_prices()

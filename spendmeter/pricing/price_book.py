@@ -11,13 +11,16 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
 from datetime import datetime
+from typing import Any
 
 from spendmeter.contracts.catalog import (
     Adjustment,
+    Alias,
     CalendarEntry,
     CatalogEntry,
     FxRate,
     Model,
+    NameRule,
     Price,
     PriceEntry,
     Provider,
@@ -25,19 +28,26 @@ from spendmeter.contracts.catalog import (
     TenantTerms,
 )
 from spendmeter.contracts.events import UsageData
+from spendmeter.contracts.terms import FOR_EVER, SINCE_EVER
 from spendmeter.pricing import checks
 from spendmeter.pricing.agreements import ANYBODY, Agreement, agreements
 from spendmeter.pricing.conditions import STANDARD, CatalogError, Served
-from spendmeter.pricing.directory import Directory, Meaning
+from spendmeter.pricing.directory import Directory
+from spendmeter.pricing.meaning import LATEST, NO_BOUNDS, Meaning, NameBounds, meaning
+from spendmeter.pricing.memory import TenantMemory
 from spendmeter.pricing.mentions import by_region
-from spendmeter.pricing.plan import Plan
+from spendmeter.pricing.plan import Bounded, Plan
 from spendmeter.pricing.price_lists import PriceLists
 from spendmeter.pricing.provisional import Provisional
 from spendmeter.pricing.scope import Scope
 from spendmeter.pricing.spellings import Spellings
 
-PLANS_MAX = 20_000
-"""Plans remembered at once: senders choose the names that they are kept by."""
+_Asked = tuple[str, str, str]
+"""A provider's and a model's name as they were sent, and for whom."""
+_Served = tuple[str, str, str, bool, str, str]
+"""These, and how it was served, as that was sent."""
+REMEMBERED_MAX = 20_000
+"""Names, and ways of serving them, remembered at once for all tenants together: senders choose them."""
 
 
 class PriceBook:
@@ -51,7 +61,8 @@ class PriceBook:
         self.lists = _price_lists(kinds, parents)
         self.prices, self.models, self.parents = self.lists.prices, self.lists.models, parents
         self.providers = {each.provider.lower(): each for each in checks.unique(kinds, Provider, "provider")}
-        self._directory = Directory(self.lists, self.providers)
+        aliases, rules = checks.of(kinds, Alias), checks.of(kinds, NameRule)
+        self._directory = Directory(self.lists, self.providers, aliases, rules)
         self._rates: dict[tuple[str, str], list[FxRate]] = defaultdict(list)
         for rate in checks.unique(kinds, FxRate, "base", "quote", "effective_from"):
             self._rates[rate.base, rate.quote].append(rate)
@@ -64,7 +75,13 @@ class PriceBook:
         self._tiers = {tier for entry in self.lists.entries() for tier in entry.when.tiers} | {STANDARD}
         self._regions = {region for entry in self.lists.entries() for region in entry.when.regions}
         self.provisional = Provisional(self.lists)
-        self._plans: dict[tuple[str, str, str, bool, str, str], Plan] = {}
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin with empty memories: README.md says what is in them."""
+        self._plans: dict[tuple[Any, ...], Plan] = {}
+        self._served: TenantMemory[_Served, Plan] = TenantMemory(REMEMBERED_MAX)
+        self._meanings: TenantMemory[_Asked, list[Meaning]] = TenantMemory(REMEMBERED_MAX)
 
     def agreement(self, tenant: str) -> Agreement:
         """What is agreed with a tenant, through time."""
@@ -94,7 +111,8 @@ class PriceBook:
         if unknown := set(contracts) - {entry.contract for entry in self.lists.entries()}:
             raise CatalogError(f"no price and no adjustment is of contract {sorted(unknown)}")
         book = copy(self)
-        book._agreements, book._plans = {**self._agreements}, {}
+        book._agreements = {**self._agreements}
+        book._forget()
         for tenant in tenants:
             book._agreements[tenant] = self.agreement(tenant).with_contracts(tenant, contracts)
         return book
@@ -113,11 +131,11 @@ class PriceBook:
     def meaning(self, tenant: str, provider: str, sku: str, time: datetime | None = None) -> Meaning:
         """Whom and what the names of an event mean at an instant (None = by the tenant's last terms); '' = of
         anybody's."""
-        return self._directory.meaning(provider, sku, self.scope(tenant, time))
+        return meaning(self._directory, provider, sku, self.scope(tenant, time), time)
 
     def served(self, tenant: str, data: UsageData, time: datetime | None = None) -> Served:
         """What served an event, as its provider's spellings read it."""
-        claim = self.meaning(tenant, data.provider, data.sku, time).provider
+        claim, _ = self._directory.provider(data.provider.lower(), self.scope(tenant, time), time or LATEST)
         return self.spellings.served(claim.owner if claim else "", data.context)
 
     def sellers(self, provider: str | None) -> tuple[str, ...]:
@@ -126,30 +144,73 @@ class PriceBook:
 
     def plan(self, tenant: str, data: UsageData, time: datetime | None = None) -> Plan:
         """The plan for what a tenant used at an instant; None = by its last terms."""
-        return self.plan_in(self.scope(tenant, time), data)
+        return self.plan_in(tenant, self.scope(tenant, time), data, time or LATEST)
 
-    def plan_in(self, scope: Scope, data: UsageData) -> Plan:
-        """The plan for what an event used, in a scope."""
+    def plan_in(self, tenant: str, scope: Scope, data: UsageData, time: datetime) -> Plan:
+        """The plan for what a tenant used at an instant, in its scope of then."""
         context = data.context
         key = (data.provider, data.sku, context.service_tier, context.batch, context.region, scope.key)
-        plan = self._plans.get(key)
+        share = self._served.of_tenants.get(tenant)
+        plan = share.get(key) if share else None
         if plan is None:
-            if len(self._plans) >= PLANS_MAX:
-                self._plans.clear()
-            self._plans[key] = plan = self._new_plan(scope, data)
+            found = self._meaning(tenant, scope, data, time)
+            plan = self._plan_of(found, scope, data)
+            if found.since == SINCE_EVER and found.until == FOR_EVER:
+                self._served.remember(tenant, key, plan)
         return plan
 
-    def _new_plan(self, scope: Scope, data: UsageData) -> Plan:
+    def _meaning(self, tenant: str, scope: Scope, data: UsageData, time: datetime) -> Meaning:
+        """What the names of an event mean at an instant, worked out once for the time in which they do."""
+        key = (data.provider, data.sku, scope.key)
+        known = self._meanings.recall(tenant, key, list)
+        for each in known:
+            if each.since <= time < each.until:
+                return each
+        known.append(found := meaning(self._directory, data.provider, data.sku, scope, time))
+        return found
+
+    def _plan_of(self, found: Meaning, scope: Scope, data: UsageData) -> Plan:
         """The plan of the sku that the names mean, where it has a price for those of the scope: one that is
         for another tenant alone makes nobody else's usage known."""
-        claim, model, seller = self._directory.meaning(data.provider, data.sku, scope)
-        provider = claim.owner if claim else None
+        provider = found.provider.owner if found.provider else None
         by = self._mentioned(self.spellings.served(provider or "", data.context))
-        if model is None or not any(map(scope.includes, self.prices.get((seller, model.owner), ()))):
-            name = data.sku.lower()
-            return Plan(self.lists, provider=provider, sku=None, name=name, served=by, scope=scope)
-        sku, note = model.owner, "" if seller == provider else f"price of {seller}, which {provider} resells"
-        return Plan(self.lists, provider=seller, sku=sku, name=sku, served=by, scope=scope, note=note)
+        model, seller = found.model, found.seller
+        if model and any(map(scope.includes, self.prices.get((seller, model.owner), ()))):
+            note = "" if seller == provider else f"price of {seller}, which {provider} resells"
+            return self._plan(seller, model.owner, model.owner, by, scope, note)
+        return self._plan(provider, None, self.provisional.line(data.sku), by, scope, "", found.bounds)
+
+    def _plan(
+        self,
+        provider: str | None,
+        sku: str | None,
+        name: str,
+        by: Served,
+        scope: Scope,
+        note: str = "",
+        bounds: NameBounds = NO_BOUNDS,
+    ) -> Plan:
+        """The one plan of all names that mean the same, or are bounded by the same."""
+        key = (provider, sku, name, by, scope.key, note, bounds)
+        plan = self._plans.get(key)
+        if plan is None:
+            near = [
+                (self._plan(*each.sku, each.sku[1], by, scope), each.at_most)
+                for each in bounds.near
+                if any(map(scope.includes, self.prices.get(each.sku, ())))
+            ]
+            bounded = Bounded(tuple(near), bounds.says, bounds.certain)
+            self._plans[key] = plan = Plan(
+                self.lists,
+                provider=provider,
+                sku=sku,
+                name=name,
+                served=by,
+                scope=scope,
+                note=note,
+                bounded=bounded,
+            )
+        return plan
 
     def _mentioned(self, by: Served) -> Served:
         """What served, as far as some entry mentions it: the rest decides nothing, and a sender cannot make a

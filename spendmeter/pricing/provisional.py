@@ -44,17 +44,38 @@ class Provisional:
         self._changes: dict[_Group, list[datetime]] = {}
         self._bounds: dict[tuple[Any, ...], Decision | None] = {}
 
-    def bound(self, plan: Plan, unit: str, time: datetime) -> Decision | None:
+    def line(self, name: str) -> str:
+        """The family by which an unknown name is bounded; '' = none is known."""
+        return line if ("", line := _family(name)) in self._members else ""
+
+    def bound(self, plan: Plan, unit: str, time: datetime, context: int = 0) -> Decision | None:
         """The most that one `unit` of the unknown model can be expected to cost; None = nobody knows."""
-        if plan.provider is None or unit not in self._lists.parents:
+        if unit not in self._lists.parents:
             return None
+        near = self._near(plan, unit, time, context)
+        if (near and plan.bounded.certain) or plan.provider is None:
+            return near
         line, own = ("", _family(plan.name)), (plan.provider, "")
         found = self._bound_by(line, plan, unit, time)
         if found and (len(self._members[line]) > 1 or self._members[line][0][0] == plan.provider):
             return found
         # Of a family that a single model of somebody else's makes, anybody could be the maximum.
-        other = self._bound_by(own, plan, unit, time)
-        return max((each for each in (found, other) if each), key=lambda each: each.per_unit, default=None)
+        others = [own] if near is None else [("", _family(each.name)) for each, _ in plan.bounded.by]
+        bounds = (near, found, *(self._bound_by(other, plan, unit, time) for other in others))
+        return max((each for each in bounds if each), key=lambda each: each.per_unit, default=None)
+
+    def _near(self, plan: Plan, unit: str, time: datetime, context: int) -> Decision | None:
+        """The dearest of the models that the unknown one may be."""
+        found = [
+            (times(decision, at_most) if at_most > 1 else decision, each)
+            for each, at_most in plan.bounded.by
+            if (decision := each.decide(unit, time, context)) and decision.price
+        ]
+        if not found:
+            return None
+        decision, dearest = max(found, key=lambda item: (item[0].per_unit, item[0].entry))
+        reason = f"unknown model: {plan.bounded.says}: bounded by {_name_beside(plan, dearest)}"
+        return replace(decision, status="provisional", reason=reason, contracted=None)
 
     def _bound_by(self, group: _Group, plan: Plan, unit: str, time: datetime) -> Decision | None:
         if group not in self._members:

@@ -255,9 +255,10 @@ def test_models_are_known_by_aliases_matches_and_resellers() -> None:
         identified(Provider(provider="openai", match=("*openai*",), source="test", recorded_at=RECORDED)),
     ]
     book = PriceBook(entries)
-    for name in ("M", "m-latest", "m-2026-01-01", "m-20260101", "FT:M:acme"):
+    for name in ("M", "m-latest", "m-2026-01-01", "ft:m"):
         assert rate(used("openai", name, MILLION), book).status == "priced", name
-    assert rate(used("openai", "ft:m-tts", MILLION), book).status == "provisional"
+    for name in ("ft:m-tts", "ft:m:acme"):  # what a star leaves open may be anything: no price, a bound
+        assert rate(used("openai", name, MILLION), book).status == "provisional", name
     assert rate(used("my_openai_proxy", "m", MILLION), book).status == "priced"
     resold = rate(used("azure", "m", MILLION), book)
     assert (resold.status, resold.lines[0].reason) == ("priced", "price of openai, which azure resells")

@@ -125,9 +125,9 @@ async def get_model(
     """One sku, by any of its names, with its whole history: what was stated and withdrawn, when, by whom and
     why."""
     snapshot, tenant = await access.books.newest(), access.caller.tenant
-    _, model, seller = snapshot.book.meaning(tenant, provider, sku)
+    meant = snapshot.book.meaning(tenant, provider, sku)
     asked = (provider.lower(), sku.lower())
-    skus = [*([(seller, model.owner)] if model else []), asked]
+    skus = [*([(meant.seller, meant.model.owner)] if meant.model else []), asked]
     async with access.reading() as connection:
         histories = await _histories(connection, skus, snapshot.viewer(access.as_tenant))
     found = next((each for each in skus if histories[each]), None)

@@ -27,6 +27,7 @@ from spendmeter.contracts.catalog import (
     Alias,
     CalendarEntry,
     Model,
+    NameRule,
     Price,
     Provider,
     Spelling,
@@ -100,11 +101,11 @@ async def _book_of_then(
         rows = await connection.fetch(SQL["catalog_candidates"], version, types, of, skus)
         return [decode_catalog(row["body"]) for row in rows]
 
-    kinds = (Provider, UnitEntry, CalendarEntry, Spelling, TenantTerms, Adjustment)
+    kinds = (Provider, UnitEntry, CalendarEntry, Spelling, NameRule, TenantTerms, Adjustment)
     general = await entries(*kinds, of=None, skus={""})
     sellers = possible_sellers(event, general)
     models = await entries(Model, Alias, of=sellers, skus=None)
-    prices = await entries(Price, of=sellers, skus=possible_skus(event, models))
+    prices = await entries(Price, of=sellers, skus=possible_skus(event, [*general, *models]))
     try:
         return PriceBook(viewer(event.tenant, general).visible([*general, *models, *prices]), version)
     except CatalogError as error:

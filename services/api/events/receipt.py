@@ -9,12 +9,15 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
+from msgspec import UNSET
 
 from services.api.events.models import ReceiptLine
 from spendmeter.contracts.catalog import (
+    Alias,
     CatalogEntry,
     CatalogRecord,
     Model,
+    NameRule,
     Provider,
 )
 from spendmeter.contracts.events import UsageEvent
@@ -22,7 +25,6 @@ from spendmeter.contracts.money import plain
 from spendmeter.contracts.rated import Line, decode_lines
 from spendmeter.pricing.arithmetic import arithmetic, entries_of
 from spendmeter.pricing.explain import contests
-from spendmeter.pricing.names import model_claim, model_names
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.remarks import remarks_in_words
 
@@ -68,18 +70,17 @@ def catalog_ids(lines_of_entries: Sequence[str]) -> list[str]:
 
 def possible_sellers(event: UsageEvent, general: Iterable[CatalogEntry]) -> tuple[str, ...]:
     """Whose prices the event may be charged at; `general`: the entries that are about no one sku."""
-    book = PriceBook(each for each in general if isinstance(each, Provider))
+    book = PriceBook(each for each in general if isinstance(each, Provider | NameRule))
     provider = book.plan(event.tenant, event.data).provider
     return book.sellers(provider) or (event.data.provider.lower(),)
 
 
-def possible_skus(event: UsageEvent, models: Iterable[Model]) -> set[str]:
-    """The skus that the event's name may mean, among the sellers' models."""
-    by_seller: dict[str, list[Model]] = {}
-    for model in models:
-        by_seller.setdefault(model.provider.lower(), []).append(model)
-    claims = [model_claim(model_names(theirs), event.data.sku) for theirs in by_seller.values()]
-    return {event.data.sku.lower(), *(claim.owner for claim in claims if claim)}
+def possible_skus(event: UsageEvent, entries: Iterable[CatalogEntry]) -> set[str]:
+    """The skus that the event's name may mean; `entries`: all that name models and providers."""
+    book = PriceBook(each for each in entries if isinstance(each, Provider | Model | Alias | NameRule))
+    time = None if event.time is UNSET else event.time
+    model = book.meaning(event.tenant, event.data.provider, event.data.sku, time).model
+    return {event.data.sku.lower(), *([model.owner] if model else [])}
 
 
 def expanded_lines(

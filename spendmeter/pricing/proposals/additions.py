@@ -92,7 +92,7 @@ def _check_may_state(entry: CatalogEntry, as_tenant: str, book: PriceBook) -> No
 
 
 def _check_is_no_alias(price: Price, book: PriceBook) -> None:
-    _, model, _ = book.meaning("", price.provider, price.sku)
+    model = book.meaning("", price.provider, price.sku).model
     if model and model.owner != model.by == price.sku.lower():
         raise CatalogError(
             f"price of {price.provider}/{price.sku}: entries {price.id} and {model.entry} both claim the "

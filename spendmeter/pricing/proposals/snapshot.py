@@ -19,6 +19,7 @@ _SUBJECT_FIELDS: dict[type, tuple[str, ...]] = {
     catalog.Provider: ("provider",),
     catalog.Alias: ("provider", "name"),
     catalog.Spelling: ("provider", "of", "name"),
+    catalog.NameRule: ("name",),
     catalog.UnitEntry: ("unit",),
     catalog.CalendarEntry: ("name",),
     catalog.TenantTerms: ("tenant", "effective_from"),

@@ -54,8 +54,9 @@ def consensus(
 
 
 def _compare(book: PriceBook, catalog: str, price: Price) -> Disagreement | None:
-    provider, model, seller = book.meaning("", price.provider, price.sku)
-    if provider is None or model is None or not price.when.in_force(price.recorded_at):
+    found = book.meaning("", price.provider, price.sku)
+    model, seller = found.model, found.seller
+    if model is None or not price.when.in_force(price.recorded_at):
         return None
     ours = _our_price(book, price)
     if ours and any(each.id == ours.entry and each.when.windows for each in book.prices[seller, model.owner]):

@@ -102,8 +102,8 @@ def _skus(provider: str, books: tuple[PriceBook, PriceBook]) -> Iterator[ProbedM
 def _entries(subject: ProbedModel, books: tuple[PriceBook, PriceBook]) -> Iterator[PriceEntry]:
     """What may price the subject in either book."""
     for book in books:
-        _, model, seller = book.meaning("", *subject)
-        yield from book.prices.get((seller, model.owner), ()) if model else ()
+        meant = book.meaning("", *subject)
+        yield from book.prices.get((meant.seller, meant.model.owner), ()) if meant.model else ()
         yield from book.lists.adjustments.get(subject[0].lower(), ())
 
 

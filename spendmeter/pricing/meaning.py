@@ -1,0 +1,223 @@
+"""What the names of an event mean: whose, which model, at whose price; or what bounds it.
+
+In this order, and nothing is priced by what comes after the third:
+
+1. at the provider, then at those whose models it resells: a sku of the tenant's own; what the name meant
+   at that time (an alias); a name that a model states itself; a match that leaves nothing open;
+2. what the name reads as by rules of names that leave the price as it is, one after the other, where that
+   is a name of 1;
+3. a match that leaves open only what such rules, or rules for what matches take, call neutral;
+4. as a bound: a name of 1 by rules of which nobody knows what they do to the price; several models; a
+   known name inside of this one.
+
+A name of 1 is never read otherwise.
+"""
+
+import re
+from collections import deque
+from collections.abc import Collection, Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+from math import prod
+from typing import NamedTuple
+
+from spendmeter.contracts.terms import FOR_EVER, SINCE_EVER
+from spendmeter.pricing.directory import Directory, begins, ends
+from spendmeter.pricing.name_rules import CompiledRule, NameStep
+from spendmeter.pricing.names import Claim
+from spendmeter.pricing.price_lists import Sku
+from spendmeter.pricing.scope import Scope
+
+READINGS_MAX = 32
+"""Names that one is read as: rules chain, and a sender could write one that they turn into thousands."""
+
+Steps = tuple[NameStep, ...]
+LATEST = FOR_EVER - timedelta(microseconds=1)
+_SAME = frozenset({"same"})
+_MATCHED = frozenset({"same", "as_matched"})
+_ANY = frozenset({"same", "as_matched", "unknown"})
+
+
+class Near(NamedTuple):
+    """A model that bounds the price of one that nobody knows, by so many times its price."""
+
+    sku: Sku
+    at_most: Decimal
+
+
+class NameBounds(NamedTuple):
+    """What bounds the price of a name that is no model's: the dearest of some models."""
+
+    near: tuple[Near, ...] = ()
+    says: str = ""
+    certain: bool = True
+    """Whether these bound it alone, even where the name's own family is known."""
+
+
+NO_BOUNDS = NameBounds()
+
+
+class Meaning(NamedTuple):
+    """What a provider's and a model's name mean; None = nobody's."""
+
+    provider: Claim | None
+    model: Claim | None
+    seller: str
+    """Whose price list knows the model: the provider, or one whose models it resells."""
+    provider_steps: Steps = ()
+    steps: Steps = ()
+    """The rules by which the name reads as the model's, in their order."""
+    bounds: NameBounds = NO_BOUNDS
+    """Of a name that is no model's."""
+    since: datetime = SINCE_EVER
+    until: datetime = FOR_EVER
+    """From when to when the names mean this."""
+
+
+def meaning(
+    directory: Directory, provider: str, sku: str, scope: Scope, time: datetime | None = None
+) -> Meaning:
+    """Whom and what the names of an event mean to those of a scope at an instant; None = in the end."""
+    time = time or LATEST
+    claim, steps = directory.provider(provider.lower(), scope, time)
+    search = _Search(directory, sku.lower(), directory.sellers(claim.owner if claim else None), scope, time)
+    seller, model, taken = search.model()
+    bounds = NO_BOUNDS if model else search.bounds()
+    return Meaning(claim, model, seller, steps, taken, bounds, search.since, search.until)
+
+
+class _Search:
+    """For one name, at some sellers; `since` and `until` narrow with each dated entry that is met."""
+
+    def __init__(
+        self, directory: Directory, name: str, sellers: tuple[str, ...], scope: Scope, time: datetime
+    ) -> None:
+        self.directory, self.name, self.sellers = directory, name, sellers
+        self.scope, self.time = scope, time
+        self.since, self.until = SINCE_EVER, FOR_EVER
+        self.known_steps: dict[str, list[tuple[CompiledRule, str]]] = {}
+        self.known_names: dict[Sku, Claim | None] = {}
+        self.rivals: list[Sku] = []
+        """Different models that rules lead to."""
+
+    def model(self) -> tuple[str, Claim | None, Steps]:
+        """Who sells the model at the price of the name, the model, and the rules that found it."""
+        for seller in self.sellers:
+            if found := self.stated(seller, self.name):
+                return seller, found, ()
+        for seller in self.sellers:
+            owners = self.owners(seller)
+            if len(owners) == 1:
+                return seller, *next(iter(owners.values()))
+            if owners:
+                self.rivals = [(seller, owner) for owner in owners]
+                break
+        return "", None, ()
+
+    def stated(self, seller: str, name: str) -> Claim | None:
+        """Whose name it is, by 1."""
+        key = seller, name
+        if key not in self.known_names:
+            self.known_names[key] = self._stated(seller, name)
+        return self.known_names[key]
+
+    def _stated(self, seller: str, name: str) -> Claim | None:
+        for alias in self.directory.aliases(seller, name):
+            self.narrow(begins(alias), ends(alias))
+        if found := self.directory.exact(seller, name, self.scope, self.time):
+            return found
+        match, closed = self.directory.match(seller, name)
+        return match if closed else None
+
+    def owners(self, seller: str) -> dict[str, tuple[Claim, Steps]]:
+        """The models that the name reads as at a seller by what leaves the price as it is: one, or it is
+        ambiguous."""
+        found: dict[str, tuple[Claim, Steps]] = {}
+        for name, steps in self.readings(seller, _SAME).items():
+            if steps and (claim := self.stated(seller, name)):
+                found.setdefault(claim.owner, (claim, steps))
+        match, _ = self.directory.match(seller, self.name)
+        if match and match.owner not in found:
+            for name, steps in self.readings(seller, _MATCHED).items():
+                claim = self.stated(seller, name) if steps else None
+                if claim and claim.owner == match.owner:
+                    found[match.owner] = match, steps
+                    break
+            else:
+                if found:  # the match alone prices nothing, and yet says that it is another
+                    found[match.owner] = match, ()
+        return found
+
+    def readings(self, seller: str, costs: Collection[str]) -> dict[str, Steps]:
+        """All that the name reads as by rules of those costs, with how; what is stated is read no further."""
+        provider = self.sellers[0]
+        found: dict[str, Steps] = {self.name: ()}
+        queue = deque([self.name])
+        while queue:
+            name = queue.popleft()
+            if found[name] and self.stated(seller, name):
+                continue
+            for each, reading in self.steps(name):
+                fits = each.rule.costs in costs and each.is_for(provider, seller)
+                if fits and reading not in found and len(found) < READINGS_MAX:
+                    found[reading] = (*found[name], NameStep(reading, each.rule))
+                    queue.append(reading)
+        return found
+
+    def steps(self, name: str) -> list[tuple[CompiledRule, str]]:
+        """What a name reads as by one rule, of each that is in force."""
+        known = self.known_steps.get(name)
+        if known is None:
+            known = self.known_steps[name] = []
+            for each in self.directory.rules(self.sellers):
+                for reading in each.readings(name, self.is_seller):
+                    self.narrow(begins(each.rule), ends(each.rule))
+                    if each.in_force(self.time):
+                        known.append((each, reading))
+        return known
+
+    def is_seller(self, text: str) -> bool:
+        """Whether a text names the provider, or one whose models it resells."""
+        claim, _ = self.directory.provider(text, self.scope, self.time)
+        return claim is not None and claim.owner in self.sellers
+
+    def bounds(self) -> NameBounds:
+        """What bounds the price of a name that is no model's."""
+        if self.rivals:
+            names = " or ".join(sorted(sku for _, sku in self.rivals))
+            return NameBounds(tuple(Near(sku, Decimal(1)) for sku in self.rivals), f"it may be {names}")
+        for seller in self.sellers:
+            if near := dict(self.by_rules(seller)):
+                rule = next(iter(near.values())).rule
+                says = f"{rule.says} (names/{rule.name})"
+                return NameBounds(tuple(near), says, certain=rule.costs == "unknown")
+        spoken = self.directory.contained.spoken_of(self.name, self.sellers, tuple(self.makers()))
+        skus = sorted({sku for each in spoken for sku in each.skus})
+        if not skus:
+            return NO_BOUNDS
+        names = " and ".join(dict.fromkeys(each.name for each in spoken))
+        certain = all(each.certain for each in spoken)
+        return NameBounds(tuple(Near(sku, Decimal(1)) for sku in skus), f"its name contains {names}", certain)
+
+    def by_rules(self, seller: str) -> Iterator[tuple[Near, NameStep]]:
+        """The models that the name reads as by any rules, and the first rule of which nobody knows what it
+        does to the price."""
+        for name, steps in self.readings(seller, _ANY).items():
+            if steps and (claim := self.stated(seller, name)):
+                doubts = [step for step in steps if step.rule.costs != "same"]
+                at_most = prod((Decimal(step.rule.at_most) for step in steps), start=Decimal(1))
+                yield Near((seller, claim.owner), at_most), doubts[0]
+
+    def makers(self) -> Iterator[str]:
+        """The providers that the name itself writes in front of a model, and whose models those resell."""
+        for text in re.split(r"[/:]", self.name)[:-1]:
+            claim, _ = self.directory.provider(text, self.scope, self.time)
+            yield from self.directory.sellers(claim.owner if claim else None)
+
+    def narrow(self, begins: datetime, ends: datetime) -> None:
+        """What holds from one instant to another was met: what is found holds to the nearer of them."""
+        for edge in (begins, ends):
+            if edge <= self.time:
+                self.since = max(self.since, edge)
+            else:
+                self.until = min(self.until, edge)

@@ -1,0 +1,143 @@
+"""Rules by which names are also written, compiled: what a name reads as by each of them. The rules are data.
+
+A pattern is lower-case text with `{name}` (some text), `{rest}` (any or none), `{provider}` (a name of the
+seller), `#` (a digit) and `*` (anything). What it reads as repeats `{name}`, `{rest}` and the digits.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from itertools import chain
+from typing import NamedTuple
+
+from spendmeter.contracts.catalog import MATCH_STARS_MAX, NameRule
+from spendmeter.pricing.conditions import CatalogError
+from spendmeter.pricing.names import matcher
+
+_SIGN = re.compile(r"\{[^}]*\}|#|\*")
+_MEANS = {
+    "{name}": "(?P<name>.+?)",
+    "{rest}": "(?P<rest>.*)",
+    "{provider}": "(?P<provider>[^/:]+)",
+    "#": "([0-9])",
+    "*": ".*?",
+}
+_REPEATED = frozenset({"{name}", "{rest}", "#"})
+_NAMED = frozenset({"name", "rest", "provider"})
+
+
+class NameStep(NamedTuple):
+    """One rule's turn: what a name reads as, and the rule that says so."""
+
+    name: str
+    rule: NameRule
+
+
+class CompiledRule:
+    """`CompiledRule(rule)`. Raises CatalogError for a pattern that says nothing."""
+
+    __slots__ = ("_patterns", "_providers", "_unless", "rule")
+
+    def __init__(self, rule: NameRule) -> None:
+        self.rule = rule
+        self._providers = frozenset(map(str.lower, rule.providers))
+        self._unless = tuple(map(matcher, rule.unless))
+        self._patterns = tuple(_pattern(rule, match) for match in rule.match)
+
+    def readings(self, name: str, is_seller: Callable[[str], bool]) -> Iterator[str]:
+        """What a name (lower case) reads as, a match each. `is_seller`: whether a text names the seller."""
+        for head, tail, pattern in self._patterns:
+            if not (name.startswith(head) and name.endswith(tail)) or not (found := pattern.fullmatch(name)):
+                continue
+            named = found.groupdict()
+            if "provider" in named and not is_seller(named["provider"]):
+                continue
+            if not any(other.fullmatch(name) for other in self._unless):
+                yield _spelled(self.rule.becomes, named, found)
+
+    def is_for(self, *providers: str) -> bool:
+        """Whether one of these writes names so."""
+        return not self._providers or not self._providers.isdisjoint(providers)
+
+    def in_force(self, at: datetime) -> bool:
+        """Whether the rule holds at an instant."""
+        since, until = self.rule.effective_from, self.rule.effective_to
+        return (since is None or since <= at) and (until is None or at < until)
+
+
+class NameRules:
+    """`NameRules(rules)`: the rules of a book, for names of models and of providers. Raises CatalogError."""
+
+    def __init__(self, rules: Iterable[NameRule]) -> None:
+        ordered = sorted(rules, key=lambda rule: (rule.order, rule.name, rule.id))
+        refuse_overlaps(ordered)
+        self._of_models = [CompiledRule(rule) for rule in ordered if rule.of == "model"]
+        self._of_providers = [CompiledRule(rule) for rule in ordered if rule.of == "provider"]
+        self._by_sellers: dict[tuple[str, ...], tuple[CompiledRule, ...]] = {}
+        """Bounded by the providers of the catalog and whom they resell."""
+
+    def of_models(self, sellers: tuple[str, ...]) -> tuple[CompiledRule, ...]:
+        """Those for names that one of these providers gives, in their order."""
+        found = self._by_sellers.get(sellers)
+        if found is None:
+            found = tuple(each for each in self._of_models if each.is_for(*sellers))
+            self._by_sellers[sellers] = found
+        return found
+
+    def provider(self, name: str, at: datetime) -> NameStep | None:
+        """What a provider's name (lower case) reads as."""
+        for each in self._of_providers:
+            for reading in each.readings(name, lambda _: False) if each.in_force(at) else ():
+                return NameStep(reading, each.rule)
+        return None
+
+
+def refuse_overlaps(rules: Iterable[NameRule]) -> None:
+    """Raises CatalogError where two rules of one name hold at once: a receipt names the rule."""
+    latest: dict[str, NameRule] = {}
+    for rule in sorted(rules, key=lambda rule: (rule.name, _start(rule), rule.id)):
+        before = latest.get(rule.name)
+        if before is not None and (
+            before.effective_to is None or _start(rule) < before.effective_to.timestamp()
+        ):
+            raise CatalogError(
+                f"entries {before.id} and {rule.id} are both the rule {rule.name!r} of one time"
+            )
+        latest[rule.name] = rule
+
+
+def _start(rule: NameRule) -> float:
+    return rule.effective_from.timestamp() if rule.effective_from else float("-inf")
+
+
+def _pattern(rule: NameRule, match: str) -> tuple[str, str, re.Pattern[str]]:
+    """What a name begins and ends with, which is quickly asked, and all that it must be."""
+    signs = _SIGN.findall(match)
+    if unknown := [sign for sign in chain(signs, _SIGN.findall(rule.becomes)) if sign not in _MEANS]:
+        raise CatalogError(f"rule {rule.name!r}: {unknown[0]} is none of {', '.join(_MEANS)}")
+    if match != match.lower() or rule.becomes != rule.becomes.lower() or signs.count("*") > MATCH_STARS_MAX:
+        raise CatalogError(
+            f"rule {rule.name!r}: {match!r} must be lower case, with at most {MATCH_STARS_MAX} stars"
+        )
+    for sign in dict.fromkeys(_SIGN.findall(rule.becomes)):
+        if sign not in _REPEATED or rule.becomes.count(sign) > signs.count(sign):
+            raise CatalogError(
+                f"rule {rule.name!r}: {rule.becomes!r} repeats a {sign} that {match!r} has not"
+            )
+    if any(signs.count(sign) > 1 for sign in ("{name}", "{rest}", "{provider}")):
+        raise CatalogError(f"rule {rule.name!r}: {match!r} has a placeholder twice")
+    parts = _SIGN.split(match)
+    source = "".join(
+        re.escape(text) + (_MEANS[sign] if sign else "")
+        for text, sign in zip(parts, [*signs, ""], strict=True)
+    )
+    return parts[0], parts[-1], re.compile(source, re.DOTALL)
+
+
+def _spelled(becomes: str, named: dict[str, str], found: re.Match[str]) -> str:
+    """What is repeated, put into its places."""
+    named_places = {found.re.groupindex[name] for name in _NAMED & found.re.groupindex.keys()}
+    digits = iter(
+        text for place, text in enumerate(found.groups(), 1) if place not in named_places and text is not None
+    )
+    return _SIGN.sub(lambda sign: next(digits) if sign[0] == "#" else named[sign[0][1:-1]], becomes)
