@@ -15,6 +15,7 @@ from cli._running import NO_PRICE, usage_error
 from spendmeter.contracts.event_reading import read_event
 from spendmeter.contracts.events import EventError, UsageEvent, encode_event, event_time
 from spendmeter.contracts.foreign_units import explain_foreign_unit
+from spendmeter.contracts.gate import check_counted_once
 from spendmeter.contracts.money import plain
 from spendmeter.contracts.rated import Line
 from spendmeter.pricing.engine import Rating
@@ -103,9 +104,12 @@ def _find_prices(event: UsageEvent, tenant: str, *, shipped: bool) -> _prices.Pr
 def _read(event: dict[str, Any], tenant: str) -> UsageEvent:
     """As ingest would read it; ends the command, naming the quantity, where that refuses it."""
     try:
-        return read_event(encode_event({"time": datetime.now(UTC), "tenant": tenant} | event))
+        read = read_event(encode_event({"time": datetime.now(UTC), "tenant": tenant} | event))
+        for unit in read.data.usage:
+            check_counted_once(unit, read.data.usage)
     except EventError as error:
         usage_error(str(error).removeprefix("data.usage."))
+    return read
 
 
 def _near_models(book: Any, provider: str | None, asked_provider: str, sku: str) -> str:

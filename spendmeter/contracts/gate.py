@@ -8,6 +8,7 @@ were booked. What ingest refuses never reaches the log, so there every rule hold
 
 import re
 import unicodedata
+from collections.abc import Collection
 from datetime import UTC, datetime
 from decimal import Decimal
 from operator import attrgetter
@@ -63,6 +64,17 @@ def check_bound(unit: str, quantity: int | Decimal, bound: int) -> None:
         )
 
 
+def check_counted_once(unit: str, usage: Collection[str]) -> None:
+    """Raises EventError where `usage` states the same use in two units."""
+    other = UNITS[unit].instead_of if unit in UNITS else ""
+    if other in usage:
+        raise EventError(
+            f"{unit} and {other} count the same use, which would be charged twice: "
+            "send what the vendor bills",
+            f"data.usage.{unit}",
+        )
+
+
 def as_booked(dimension: str, value: str) -> str:
     """How the book writes a value of a dimension that somebody asks for: a label in normal form C, as
     `check_rules` puts it; any other name as it is sent."""
@@ -95,12 +107,7 @@ def _check_later_unit(event: UsageEvent, name: str, quantity: int | Decimal) -> 
     if unit.whole and type(quantity) is not int:
         raise EventError("must be a whole number", f"data.usage.{name}")
     check_bound(name, quantity, unit.per_event_max)
-    if unit.instead_of in event.data.usage:
-        raise EventError(
-            f"{name} and {unit.instead_of} count the same use, which would be charged twice: send what the"
-            " vendor bills",
-            f"data.usage.{name}",
-        )
+    check_counted_once(name, event.data.usage)
 
 
 def _check_text(event: UsageEvent) -> None:

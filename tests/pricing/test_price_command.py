@@ -88,6 +88,7 @@ def test_an_unknown_provider_is_unpriced_and_what_is_near_is_named() -> None:
         (("openai/gpt-4o", "input_tokens=1", "input_tokens=2"), "given twice"),
         (("gpt-4o", "input_tokens=1"), "write PROVIDER/SKU"),
         (("openai/gpt-4o", "input_tokens=1", "--at", "yesterday"), "--at 'yesterday'"),
+        (("google/gemini-2.5-flash", "searches=3", "grounded_prompts=1"), "would be charged twice"),
     ],
 )
 def test_what_is_not_understood_is_named_with_the_rule(arguments: tuple[str, ...], reason: str) -> None:
