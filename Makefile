@@ -89,6 +89,7 @@ lint: install-test
 
 format: install-test
 	@$(PY) -m ruff check --fix . ; $(PY) -m ruff format . ; .venv/bin/oxfmt $(PORTAL)
+	@$(PY) -m spendmeter.pricing.catalog.corrections_page
 
 lock: .venv/bin/uv
 	@for name in requirements-uv requirements requirements-test requirements-bench; do \

@@ -128,6 +128,13 @@ def test_a_replaced_price_is_contradicted_once_the_public_catalog_says_a_third_t
     assert state([model("m"), price("m", "input_tokens", "4")], replaces, FOUR)[0] == "superfluous"
 
 
+def test_what_a_name_meant_for_a_time_is_a_correction_too() -> None:
+    public = [*PLAIN, model("n", "latest"), price("n", "input_tokens", "1"), price("n", "output_tokens", "2")]
+    alias = '[[correction.alias]]\nname = "latest"\nsku = "m"\neffective_to = 2026-03-01T00:00:00Z\n'
+    assert state(public, alias)[0] == "needed"
+    assert state(public, alias.replace('sku = "m"', 'sku = "n"'))[0] == "superfluous"
+
+
 PEAK = Conditions(calendar="utc", windows=(HoursWindow(days=(1, 2, 3, 4, 5), start="01:00", end="04:00"),))
 
 
