@@ -3,6 +3,7 @@
 `python -m spendmeter.pricing.catalog.corrections_page` writes it; a test holds it to the data.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -53,7 +54,7 @@ def _lines(rule: Rule) -> Iterator[str]:
 
 
 def _linked(source: str) -> str:
-    return " ".join(f"<{word}>" if word.startswith("https://") else word for word in source.split())
+    return re.sub(r"https://\S*[^\s,;:.)]", r"<\g<0>>", source)
 
 
 if __name__ == "__main__":
