@@ -30,9 +30,10 @@ class Spoken(NamedTuple):
 
     name: str
     skus: frozenset[Sku]
-    certain: bool
-    """Whether the provider sells it or resells it, and what stands around it is no word of any
-    model, nor goes on as a version would."""
+    own: bool
+    """Whether the provider sells it or resells it."""
+    alone: bool
+    """Whether what stands around it is no word of any model, nor goes on as a version would."""
 
 
 class Contained:
@@ -46,8 +47,9 @@ class Contained:
             words = tuple(_WORD.findall(name.rpartition("/")[2]))  # sellers of others' models write the maker
             if not words or _VARIANT.search(name):
                 continue
-            self._known[words][seller].add(sku)
-            self._written.setdefault(words, name.rpartition("/")[2])
+            for spelling in {words, _together(words)}:
+                self._known[spelling][seller].add(sku)
+                self._written.setdefault(spelling, name.rpartition("/")[2])
             self._vocabulary.update(words)
         self._longest = max(map(len, self._known), default=0)
 
@@ -97,5 +99,17 @@ class Contained:
         return Spoken(
             self._written[words],
             frozenset((seller, sku) for seller, skus in known.items() for sku in skus),
-            known.keys() <= set(own) and not (around & self._vocabulary or goes_on),
+            known.keys() <= set(own),
+            not (around & self._vocabulary or goes_on),
         )
+
+
+def _together(words: Words) -> Words:
+    """The same with its numbers written together: gpt41 for gpt-4.1."""
+    joined: list[str] = []
+    for word in words:
+        if joined and word.isdigit() and joined[-1].isdigit():
+            joined[-1] += word
+        else:
+            joined.append(word)
+    return tuple(joined)

@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from math import prod
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from spendmeter.contracts.terms import FOR_EVER, SINCE_EVER
 from spendmeter.pricing.directory import Directory, begins, ends
@@ -45,13 +45,18 @@ class Near(NamedTuple):
     at_most: Decimal
 
 
+Trust = Literal["sure", "unless_family", "with_family"]
+"""Whether what a name leads to bounds it alone; where its own family is known, that one; or with that of what
+it leads to."""
+
+
 class NameBounds(NamedTuple):
     """What bounds the price of a name that is no model's: the dearest of some models."""
 
     near: tuple[Near, ...] = ()
     says: str = ""
-    certain: bool = True
-    """Whether these bound it alone, even where the name's own family is known."""
+    trust: Trust = "sure"
+    """What else may bound it."""
 
 
 NO_BOUNDS = NameBounds()
@@ -187,26 +192,32 @@ class _Search:
             names = " or ".join(sorted(sku for _, sku in self.rivals))
             return NameBounds(tuple(Near(sku, Decimal(1)) for sku in self.rivals), f"it may be {names}")
         for seller in self.sellers:
-            if near := dict(self.by_rules(seller)):
+            if near := self.by_rules(seller):
                 rule = next(iter(near.values())).rule
                 says = f"{rule.says} (names/{rule.name})"
-                return NameBounds(tuple(near), says, certain=rule.costs == "unknown")
+                return NameBounds(tuple(near), says, "sure" if rule.costs == "unknown" else "with_family")
         spoken = self.directory.contained.spoken_of(self.name, self.sellers, tuple(self.makers()))
         skus = sorted({sku for each in spoken for sku in each.skus})
         if not skus:
             return NO_BOUNDS
         names = " and ".join(dict.fromkeys(each.name for each in spoken))
-        certain = all(each.certain for each in spoken)
-        return NameBounds(tuple(Near(sku, Decimal(1)) for sku in skus), f"its name contains {names}", certain)
+        own, alone = all(each.own for each in spoken), all(each.alone for each in spoken)
+        trust: Trust = "with_family" if not alone else "sure" if own else "unless_family"
+        return NameBounds(tuple(Near(sku, Decimal(1)) for sku in skus), f"its name contains {names}", trust)
 
-    def by_rules(self, seller: str) -> Iterator[tuple[Near, NameStep]]:
+    def by_rules(self, seller: str) -> dict[Near, NameStep]:
         """The models that the name reads as by any rules, and the first rule of which nobody knows what it
-        does to the price."""
+        does to the price: one that is for matches alone only where no other leads there."""
+        found: dict[Near, NameStep] = {}
         for name, steps in self.readings(seller, _ANY).items():
             if steps and (claim := self.stated(seller, name)):
                 doubts = [step for step in steps if step.rule.costs != "same"]
+                doubts.sort(key=lambda step: step.rule.costs != "as_matched")
                 at_most = prod((Decimal(step.rule.at_most) for step in steps), start=Decimal(1))
-                yield Near((seller, claim.owner), at_most), doubts[0]
+                near = Near((seller, claim.owner), at_most)
+                if near not in found or doubts[0].rule.costs == "unknown":
+                    found[near] = doubts[0]
+        return found
 
     def makers(self) -> Iterator[str]:
         """The providers that the name itself writes in front of a model, and whose models those resell."""

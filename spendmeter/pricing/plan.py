@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from spendmeter.contracts.catalog import (
     ANY,
@@ -101,8 +101,8 @@ class Bounded(NamedTuple):
 
     by: tuple[tuple[Plan, Decimal], ...] = ()
     says: str = ""
-    certain: bool = True
-    """Whether these bound it alone, even where the name's own family is known."""
+    trust: Literal["sure", "unless_family", "with_family"] = "sure"
+    """Whether these bound it alone; or, where its own family is known, that one; or they with theirs."""
 
 
 UNBOUNDED = Bounded()

@@ -199,7 +199,7 @@ class PriceBook:
                 for each in bounds.near
                 if any(map(scope.includes, self.prices.get(each.sku, ())))
             ]
-            bounded = Bounded(tuple(near), bounds.says, bounds.certain)
+            bounded = Bounded(tuple(near), bounds.says, bounds.trust)
             self._plans[key] = plan = Plan(
                 self.lists,
                 provider=provider,

@@ -53,12 +53,14 @@ class Provisional:
         if unit not in self._lists.parents:
             return None
         near = self._near(plan, unit, time, context)
-        if (near and plan.bounded.certain) or plan.provider is None:
+        if (near and plan.bounded.trust == "sure") or plan.provider is None:
             return near
         line, own = ("", _family(plan.name)), (plan.provider, "")
         found = self._bound_by(line, plan, unit, time)
         if found and (len(self._members[line]) > 1 or self._members[line][0][0] == plan.provider):
             return found
+        if near and plan.bounded.trust == "unless_family" and not found:
+            return near
         # Of a family that a single model of somebody else's makes, anybody could be the maximum.
         others = [own] if near is None else [("", _family(each.name)) for each, _ in plan.bounded.by]
         bounds = (near, found, *(self._bound_by(other, plan, unit, time) for other in others))
