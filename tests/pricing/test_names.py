@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from spendmeter.pricing.engine import rate
 from spendmeter.pricing.price_book import PriceBook
+from spendmeter.pricing.scope import Scope
 from tests.pricing.entries import used
 
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 PLACES = tomllib.loads(Path(__file__).with_name("names.toml").read_text("utf-8"))["documented"]
 USAGE = {"input_tokens": 10_000, "output_tokens": 1_000}
 
@@ -44,6 +48,47 @@ def test_a_spelling_that_may_be_something_else_is_bounded_near_its_model(
     cost, _ = _cost(model, units, book)
     assert status == "provisional"
     assert cost <= bound <= 2 * cost
+
+
+def test_a_name_that_a_model_states_is_never_read_otherwise(book: PriceBook) -> None:
+    for seller, text, owner in _public_names(book):
+        found = book.meaning("", seller, text)
+        assert (found.seller, found.model and found.model.owner, found.steps) == (seller, owner, ()), text
+
+
+def test_no_rule_makes_one_model_of_two_that_cost_differently(book: PriceBook) -> None:
+    """What a rule calls neutral must be so wherever the catalog has prices of both names."""
+    directory, tried = book._directory, 0
+    for seller, text, owner in _public_names(book):
+        for each in directory.rules((seller,)):
+            for reading in (
+                each.readings(text, partial(_is, book, seller)) if each.rule.costs == "same" else ()
+            ):
+                tried += 1
+                other = directory.exact(seller, reading, Scope(), NOON)
+                if other and other.owner != owner and (cost := _prices(book, seller, owner)):
+                    said = f"names/{each.rule.name} reads {seller}/{text} as {reading}"
+                    assert cost == (_prices(book, seller, other.owner) or cost), said
+    assert tried > 1_000
+
+
+def _is(book: PriceBook, seller: str, text: str) -> bool:
+    claim, _ = book._directory.provider(text, Scope(), NOON)
+    return claim is not None and claim.owner == seller
+
+
+def _public_names(book: PriceBook) -> Iterator[tuple[str, str, str]]:
+    """Seller, name and sku of every name that stands there without a star."""
+    for seller, names in book._directory._model_names.items():
+        for text, owner in names.texts():
+            if names.exactly(text):
+                yield seller, text, owner
+
+
+def _prices(book: PriceBook, seller: str, sku: str) -> dict[str, Decimal]:
+    plan = book.plan("", used(seller, sku, {}).data, NOON)
+    found = {unit: plan.decide(unit, NOON, 1_000) for unit in book.parents}
+    return {unit: each.per_unit for unit, each in found.items() if each}
 
 
 def _cost(name: str, units: set[str], book: PriceBook) -> tuple[Decimal, str]:
