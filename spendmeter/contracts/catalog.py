@@ -152,7 +152,7 @@ class Adjustment(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.adjus
     skus: tuple[Match, ...] = ()
     """None = every sku of the provider."""
     unless: tuple[Match, ...] = ()
-    """Skus that it leaves as they are."""
+    """Skus that it leaves as they are: in a region they cost the same; in a batch or tier, nobody knows."""
     units: tuple[UnitName, ...] = ()
     unless_stated: bool = False
     """Not on a price that says itself what serving like that costs: one that states a batch, a tier or a

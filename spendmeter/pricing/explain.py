@@ -12,9 +12,9 @@ from typing import Any
 from msgspec import UNSET, Struct
 
 from spendmeter.contracts.catalog import Adjustment, Price, PriceEntry
-from spendmeter.contracts.events import EventError, UsageData, UsageEvent
+from spendmeter.contracts.events import Context, EventError, UsageData, UsageEvent
 from spendmeter.pricing.arithmetic import arithmetic, entries_of
-from spendmeter.pricing.conditions import Served, admits
+from spendmeter.pricing.conditions import STANDARD, Served, admits
 from spendmeter.pricing.decision import spares
 from spendmeter.pricing.engine import Rating, rate
 from spendmeter.pricing.name_rules import NameStep
@@ -100,7 +100,20 @@ def naming(tenant: str, data: UsageData, book: PriceBook, time: datetime | None 
     if model is None and found.bounds.near:
         near = ", ".join(f"{sku} of {whose}" for (whose, sku), _ in found.bounds.near[:NEAR_SHOWN])
         words.append(f"model {data.sku!r} is no known name: {found.bounds.says}: bounded by {near}")
+    words += _serving_in_words(data.context, provider.owner if provider else "", book)
     return tuple(filter(None, words))
+
+
+def _serving_in_words(context: Context, provider: str, book: PriceBook) -> Iterator[str]:
+    """How a tier is read that is written otherwise, and the group of a region that some price is for."""
+    spelling = book.spellings.spelling
+    tier, region = context.service_tier.strip().lower(), context.region.strip().lower()
+    if (by := spelling("tier", provider, tier)) and by.name != tier:
+        yield f"tier {context.service_tier!r} means {by.name or STANDARD}, says entry {by.id}"
+    by = spelling("region", provider, region) if region else None
+    if by and (by.name == "" or book.states_region(by.name)):
+        says = f"is one of the {by.name} regions" if by.name else "says nothing of where"
+        yield f"region {context.region!r} {says}, says entry {by.id}"
 
 
 def _claim_in_words(kind: str, sent: str, claim: Claim | None, steps: Sequence[NameStep]) -> str:

@@ -42,16 +42,26 @@ class Unmentioned:
 
     __slots__ = ("_unless", "instants")
 
-    def __init__(self, served: Served, mentions: Sequence[PriceEntry], regional: Iterable[Span]) -> None:
-        """`mentions`: the prices of a sku and the factors about it, for what served; `regional`: when its
-        provider charges by region at all."""
+    def __init__(
+        self,
+        served: Served,
+        mentions: Sequence[PriceEntry],
+        excepting: Sequence[Adjustment],
+        regional: Iterable[Span],
+    ) -> None:
+        """`mentions`: the prices of a sku and the factors about it, for what served; `excepting`: the factors
+        that leave it as it is; `regional`: when its provider charges by region at all.
+
+        Every model is served somewhere, so one that is excepted from a region's factor costs the same there;
+        one that is excepted from a batch's or a tier's is not known to be served like that."""
         self._unless: list[tuple[Remark, Sequence[Span], Sequence[Span]]] = []
         if served.batch:
             self._unless.append(("batch", _stating("batch", mentions), _ALWAYS))
         if served.tier != STANDARD:
             self._unless.append(("tier", _stating("tiers", mentions), _ALWAYS))
         if not served.is_anywhere:
-            self._unless.append(("region", _stating("regions", mentions), tuple(regional)))
+            spoken = [*mentions, *excepting]
+            self._unless.append(("region", _stating("regions", spoken), tuple(regional)))
         limits = (span for _, *both in self._unless for spans in both for span in spans)
         self.instants = {instant for span in limits for instant in span}
         """Those at which the remarks may change."""

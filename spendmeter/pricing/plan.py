@@ -140,7 +140,7 @@ class Plan:
         ]
         conditions = [entry.when for entry in mentions]
         regional = lists.regional.get(provider or "", _NOT_BY_REGION).spans(scope)
-        self.unmentioned = Unmentioned(served, [*mentions, *excepting], regional)
+        self.unmentioned = Unmentioned(served, mentions, excepting, regional)
         fees = sorted({price.unit for _, price in ranked if price.per_event})
         self.per_event = tuple((unit, lists.covered_by(unit)) for unit in fees)
         """Units charged once an event, each with those of which an event may say how many it was instead."""

@@ -138,6 +138,10 @@ class PriceBook:
         claim, _ = self._directory.provider(data.provider.lower(), self.scope(tenant, time), time or LATEST)
         return self.spellings.served(claim.owner if claim else "", data.context)
 
+    def states_region(self, name: str) -> bool:
+        """Whether some price or factor is for a region, or a group of them."""
+        return name in self._regions
+
     def sellers(self, provider: str | None) -> tuple[str, ...]:
         """Whose prices count for a provider's models: its own, then those of whom it resells."""
         return self._directory.sellers(provider)

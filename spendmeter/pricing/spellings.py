@@ -76,13 +76,18 @@ class Spellings:
 
     def name(self, of: Of, provider: str, written: str) -> str | None:
         """What a tier is called, or the group of a region, as written in lower case; None = nothing says."""
+        by = self.spelling(of, provider, written)
+        return by.name if by else None
+
+    def spelling(self, of: Of, provider: str, written: str) -> Spelling | None:
+        """The entry that says so."""
         best: _Rule | None = None
         for owner in dict.fromkeys((provider, "")):
             rules = self._rules.get((owner, of), ())
             found = next((rule for rule in rules if rule.means(written)), None)
             if found and (best is None or found.weight > best.weight):
                 best = found
-        return best and best.spelling.name
+        return best and best.spelling
 
     def _check_tiers_end(self) -> None:
         """Raises CatalogError for a tier's name that is spelled otherwise itself: price files say it."""

@@ -3,14 +3,22 @@
 from collections.abc import Sequence
 from datetime import UTC
 
-from spendmeter.contracts.catalog import Adjustment, CatalogRecord, Conditions, Price, PriceEntry
+from spendmeter.contracts.catalog import (
+    Adjustment,
+    Alias,
+    CatalogRecord,
+    Conditions,
+    Price,
+    PriceEntry,
+    Spelling,
+)
 
 NAMES_SHOWN_MAX = 5
 """Models, units or regions that a sentence names; a rule for every model but some may except fifty."""
 
 
 def entry_in_words(entry: CatalogRecord | None) -> str:
-    """What a price or an adjustment says, and under which conditions; '' for anything else."""
+    """What an entry about prices says, and under which conditions; '' for what stands for itself."""
     if isinstance(entry, Price):
         what = (
             f"{entry.price} {entry.currency} per {entry.per:,} {entry.unit} of {entry.provider}/{entry.sku}"
@@ -29,11 +37,25 @@ def entry_in_words(entry: CatalogRecord | None) -> str:
             f"but for {few(entry.unless)}" if entry.unless else "",
             "not on a price that states as much itself" * entry.unless_stated,
         ]
+    elif isinstance(entry, Alias):
+        span = in_words(Conditions(effective_from=entry.effective_from, effective_to=entry.effective_to))
+        return f"{entry.provider}/{entry.name} means {entry.sku}{f' ({span})' if span else ''}"
+    elif isinstance(entry, Spelling):
+        return _spelling_in_words(entry)
     else:
         return ""
     conditions = "; ".join(filter(None, [in_words(entry.when), *extra]))
     layer = "" if entry.layer == "public" else f", {' '.join(filter(None, (entry.layer, entry.contract)))}"
     return f"{what}{f' ({conditions})' if conditions else ''}{layer}"
+
+
+def _spelling_in_words(entry: Spelling) -> str:
+    but = f", but for {few(entry.unless)}," if entry.unless else ""
+    whose = f" of {entry.provider}" if entry.provider else ""
+    like = f"a {entry.of}{whose} like {few(entry.match, ' or ')}{but}"
+    if entry.of == "tier":
+        return f"{like} means {entry.name or 'standard'}"
+    return f"{like} is one of the {entry.name} regions" if entry.name else f"{like} says nothing of where"
 
 
 def said_in_words(entry: PriceEntry) -> str:

@@ -51,6 +51,8 @@ def remarks(*entries: CatalogEntry, usage: Any = MILLION, **said: Any) -> set[tu
         ([INPUT, adjustment("batch", "0.5", when=BATCH)], {"batch": True}, ()),
         ([INPUT, adjustment("batch", "0.5", when=BATCH, skus=("x*",))], {"batch": True}, ("batch",)),
         ([INPUT], {"region": "eu"}, ()),  # the provider does not charge by region
+        ([INPUT, adjustment("batch", "0.5", when=BATCH, unless=("m",))], {"batch": True}, ("batch",)),
+        ([INPUT, adjustment("tier", "2", when=FLEX, unless=("m",))], {"service_tier": "flex"}, ("tier",)),
         ([INPUT, ELSEWHERE], {"region": "eu"}, ("region",)),
         ([INPUT, ELSEWHERE], {"region": "mars"}, ("region",)),
         ([INPUT, ELSEWHERE], {"region": ""}, ()),

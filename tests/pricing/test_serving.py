@@ -13,9 +13,10 @@ from spendmeter.contracts.catalog import CatalogEntry, Conditions, Spelling
 from spendmeter.contracts.events import Context
 from spendmeter.pricing.catalog import load_snapshot
 from spendmeter.pricing.conditions import CatalogError, Served
-from spendmeter.pricing.explain import contests
+from spendmeter.pricing.explain import contests, naming
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.spellings import REMEMBERED_MAX, Spellings
+from spendmeter.pricing.words import entry_in_words
 from tests.pricing.entries import adjustment, price, rated, spelling, used
 
 MILLION = {"input_tokens": 1_000_000}
@@ -242,3 +243,28 @@ def test_whatever_is_written_is_read_and_the_letter_case_says_nothing(
     assert read == SHIPPED.served(by, Context(service_tier=tier.lower(), region=region.lower()))
     again = SHIPPED.served(by, Context(service_tier=read.tier, region=read.region, batch=read.batch))
     assert again == read
+
+
+def test_it_is_told_how_a_way_of_serving_is_read_and_by_which_entry() -> None:
+    flex, group = (
+        spelling("tier", "flex", "on_demand_flex"),
+        spelling("region", "regional", "us*", unless=("usa",)),
+    )
+    nowhere, unpriced = spelling("region", "", "global"), spelling("region", "far", "mars")
+    priced = price("m", "input_tokens", "2.2", when=region("regional"))
+    book = PriceBook([INPUT, priced, flex, group, nowhere, unpriced])
+
+    def told(**context: Any) -> tuple[str, ...]:
+        return naming("acme", used("openai", "m", MILLION, **context).data, book)
+
+    assert told(service_tier="ON_DEMAND_FLEX", region="US-1") == (
+        f"tier 'ON_DEMAND_FLEX' means flex, says entry {flex.id}",
+        f"region 'US-1' is one of the regional regions, says entry {group.id}",
+    )
+    assert told(region="Global") == (f"region 'Global' says nothing of where, says entry {nowhere.id}",)
+    assert told(service_tier="flex", region="usa") == told(region="mars") == told() == ()
+    assert [entry_in_words(each) for each in (flex, group, nowhere)] == [
+        "a tier like on_demand_flex means flex",
+        "a region like us*, but for usa, is one of the regional regions",
+        "a region like global says nothing of where",
+    ]
