@@ -74,17 +74,32 @@ _SHOWN_OF_TERMS = frozenset(
 
 def consensus(
     files: Annotated[
-        list[Path], typer.Argument(help="Other sources' price files.", exists=True, dir_okay=False)
-    ],
+        list[Path] | None,
+        typer.Argument(
+            help="Other sources' price files. Default: the opinions of this release.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    state: Annotated[
+        str, typer.Option(help="Without files: only these (corrected, reviewed, open or missing).")
+    ] = "",
     tenant: TenantOption = "",
     json: JsonOption = False,
 ) -> None:
     """Report where other sources state other prices than the catalog. Exit code 1 where any does.
 
+    Without files: where genai-prices and LiteLLM, as of this release, are more than one percent from what is
+    charged, and what decides whose word holds; exit code 1 where something is open.
+
     \b
     Examples:
+      spendmeter catalog consensus --state open
       spendmeter catalog consensus model_prices_and_context_window.json genai-prices.json
     """
+    if not files:
+        _opinions(state, tenant, json)
+        return
     reports = {
         str(file): ask("POST", "consensus", tenant, {"name": file.name}, content=contents(file))
         for file in files
@@ -94,6 +109,33 @@ def consensus(
             _print_consensus(name, report)
     if any(report["disagreements_total"] for report in reports.values()):
         raise typer.Exit(1)
+
+
+def _opinions(state: str, tenant: str, json: bool) -> None:
+    report = ask("GET", "opinions", tenant, {"state": state} if state else {})
+    if not printed_as_json(report, json):
+        counted = ", ".join(f"{count:,} {name}" for name, count in report["states"].items()) or "they agree"
+        typer.echo(f"genai-prices and LiteLLM beside catalog version {report['version']}: {counted}")
+        for each in report["opinions"]:
+            _print_opinion(each)
+        if more := report["total"] - len(report["opinions"]):
+            typer.echo(f"  ... and {more:,} more")
+    if report["states"].get("open"):
+        raise typer.Exit(1)
+
+
+def _print_opinion(opinion: Any) -> None:
+    found = opinion["difference"]
+    conditions = f" ({found['conditions']})" if found["conditions"] else ""
+    charged = found["charged"] or "no price"
+    apart = f" ({opinion['apart_percent']} %)" if opinion["apart_percent"] else ""
+    typer.echo(
+        f"  {opinion['state']}: {found['provider']}/{found['sku']} {found['unit']}{conditions}: "
+        f"here {charged}, {found['catalog']} {found['theirs']} {found['currency']} "
+        f"per {found['per']:,}{apart}"
+    )
+    if opinion["rule"]:
+        typer.echo(f"    {opinion['right']}: {opinion['rule']} {opinion['source']}")
 
 
 def _print_consensus(name: str, report: Any) -> None:

@@ -336,3 +336,10 @@ async def test_a_change_of_currency_asks_for_each_budget(api: tuple[str, str], t
     assert f"budget {budget} 'All of it'" in await run("diff", number)
     assert "becomes 9500 SEK" in await run("diff", number)
     assert "newco: EUR, UTC, from the beginning (withdrawn)" in await run("terms", "--history")
+
+
+async def test_what_the_other_lists_of_the_release_say_is_told_without_a_file() -> None:
+    """The catalog of the test has none of their models."""
+    assert "genai-prices and LiteLLM beside catalog version" in await run("consensus")
+    report = json.loads(await run("consensus", "--state", "open", "--json"))
+    assert (report["total"], report["opinions"]) == (0, [])

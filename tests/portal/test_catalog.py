@@ -63,6 +63,9 @@ async def test_a_price_is_found_with_its_history_as_a_chart(
     await expect(history.locator(".gone")).to_contain_text("in publication 2 by key k1: a typo")
     await page.get_by_label("of ").select_option("cache_read_tokens")
     await expect(page.locator(".chart .scatterlayer .trace")).to_have_count(1)
+    others = page.locator(".catalog table", has_text="Whose word holds")
+    await expect(others).to_contain_text("litellm")
+    await expect(others).to_contain_text("open: ")
     await page.goto(f"{address}/#/model?provider=openai&sku=mini-latest")
     await expect(page.locator(".catalog")).to_contain_text(
         "model 'mini-latest' means gpt-5-mini: it is an alias, says entry"

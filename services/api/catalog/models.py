@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, computed_field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, computed_field
 
 from services.api.catalog.access import AnyAccess
+from services.api.catalog.opinions import Opinion, opinions_of
 from services.api.catalog.sql import SQL
 from services.api.database.transactions import TenantConnection
 from services.api.http.cursors import decode_cursor, encode_cursor
@@ -86,6 +87,9 @@ class ModelHistory(CatalogModel):
 
     naming: list[str]
     history: list[RecordedEntry]
+    opinions: list[Opinion] = Field(
+        description="where other lists state another price than what everybody is charged now"
+    )
 
 
 @router.get("/v1/catalog/models", responses=answers("models"))
@@ -136,7 +140,8 @@ async def get_model(
     used = UsageData(provider=provider, sku=sku, usage={})
     names = [] if found == asked else list(naming(tenant, used, snapshot.book))
     shown = _model(*found, histories[found], at or datetime.now(UTC))
-    return ModelHistory(**dict(shown), naming=names, history=histories[found])
+    others = await opinions_of(snapshot, [found])
+    return ModelHistory(**dict(shown), naming=names, history=histories[found], opinions=others)
 
 
 async def _histories(

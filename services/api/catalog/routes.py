@@ -7,6 +7,7 @@ from services.api.catalog import (
     dropped,
     inbox,
     models,
+    opinions,
     proposals,
     propose,
     publications,
@@ -18,5 +19,5 @@ FILE_PATHS = (proposals.PROPOSALS_PATH, publications.CONSENSUS_PATH)
 """Whose body is a price file."""
 
 router = APIRouter()
-for module in (publications, models, terms, proposals, propose, approve, inbox, dropped, pulls):
+for module in (publications, opinions, models, terms, proposals, propose, approve, inbox, dropped, pulls):
     router.include_router(module.router)

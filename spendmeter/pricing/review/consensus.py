@@ -1,6 +1,6 @@
 """Where other catalogs state other prices than ours. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
@@ -25,12 +25,15 @@ class Disagreement(Struct, frozen=True, kw_only=True):
     """Whose word theirs is."""
     ours: str | None
     """For `per` units; None = we have no price of the unit's own."""
+    charged: str | None
+    """The same, or what the unit's parent costs where that is what we charge."""
     theirs: str
     per: int
     currency: str
     our_currency: str
     """'' = we have no price."""
     our_entry: str
+    our_factors: tuple[str, ...]
     their_entry: str
 
 
@@ -42,7 +45,11 @@ def consensus(
     Each of their prices is compared with what our book would charge under its conditions, when it was
     recorded. Prices by the hour are left out, and zeros of theirs where we have no price.
     """
-    book = PriceBook(ours)
+    return disagreements(PriceBook(ours), others)
+
+
+def disagreements(book: PriceBook, others: Mapping[str, Iterable[CatalogEntry]]) -> list[Disagreement]:
+    """The same, of a book."""
     found = [
         disagreement
         for catalog, entries in others.items()
@@ -61,6 +68,7 @@ def _compare(book: PriceBook, catalog: str, price: Price) -> Disagreement | None
     ours = _our_price(book, price)
     if ours and any(each.id == ours.entry and each.when.windows for each in book.prices[seller, model.owner]):
         return None
+    charged = ours
     if ours is None or ours.parent:
         if not Decimal(price.price):
             return None
@@ -73,14 +81,20 @@ def _compare(book: PriceBook, catalog: str, price: Price) -> Disagreement | None
         unit=price.unit,
         when=price.when,
         catalog=catalog,
-        ours=plain(EXACT.multiply(ours.per_unit, Decimal(price.per))) if ours else None,
+        ours=_stated_for(ours, price.per),
+        charged=_stated_for(charged, price.per),
         theirs=price.price,
         per=price.per,
         currency=price.currency,
         our_currency=ours.currency if ours else "",
-        our_entry=ours.entry if ours else "",
+        our_entry=charged.entry if charged else "",
+        our_factors=tuple(factor.entry for factor in charged.multipliers) if charged else (),
         their_entry=price.id,
     )
+
+
+def _stated_for(decision: Decision | None, per: int) -> str | None:
+    return plain(EXACT.multiply(decision.per_unit, Decimal(per))) if decision else None
 
 
 def _our_price(book: PriceBook, price: Price) -> Decision | None:

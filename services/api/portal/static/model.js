@@ -19,6 +19,7 @@ export function modelPage(query) {
       ...history.show(model.history),
       el("h2", "In force now"),
       model.prices.length ? pricesTable(model.prices) : el("p", { className: "soft" }, UNPRICED),
+      ...opinionsPart(model.opinions),
       el("h2", "Everything that was recorded, newest first"),
       historyTable([...model.history].reverse()),
     ],
@@ -75,6 +76,50 @@ function origin({ id, source }) {
     ? el("a", { href: source, rel: "noreferrer", target: "_blank" }, source)
     : source;
   return [`entry ${id}, from `, written];
+}
+
+const OPINION_COLUMNS = [
+  ["Unit", ""],
+  ["Whose word holds", ""],
+  ["Charged", "figure"],
+  ["Theirs", "figure"],
+];
+
+// Nothing where all lists agree.
+const opinionsPart = (opinions) =>
+  opinions.length
+    ? [
+        el("h2", "Where other price lists say otherwise"),
+        table(OPINION_COLUMNS, el("tbody", opinions.map(opinionRow)), { className: "lines" }),
+      ]
+    : [];
+
+const HOLDS = {
+  corrected: "ours, by a correction",
+  open: "open: nobody has looked",
+  missing: "open: no price of ours to compare",
+};
+
+function opinionRow({ difference, state, right, rule, source, apart_percent: apart }) {
+  const { unit, catalog, charged, theirs, per, currency, our_currency: ours, conditions } = difference;
+  const said = HOLDS[state] ?? (right === "neither" ? "neither, by review" : `${right}, by review`);
+  return el(
+    "tr",
+    el(
+      "th",
+      { scope: "row" },
+      unit,
+      el("small", { className: "line" }, [catalog, conditions].filter(Boolean).join("; ")),
+    ),
+    el("td", said, rule ? el("small", { className: "line wide" }, `${rule} ${source}`) : null),
+    el("td", { className: "figure" }, charged === null ? "none" : `${charged} ${ours || currency}`),
+    el(
+      "td",
+      { className: "figure" },
+      `${theirs} ${currency}`,
+      el("small", { className: "line" }, [`for ${per}`, apart && `${apart} %`].filter(Boolean).join(", ")),
+    ),
+  );
 }
 
 const historyTable = (records) => el("table", el("tbody", records.map(historyRow)));
