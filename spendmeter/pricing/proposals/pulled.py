@@ -123,6 +123,8 @@ class PullPolicy:
             return "is not everybody's list price"
         if price.currency != "USD":
             return f"is in {price.currency}"
+        if price.minimum != "0" or price.maximum is not None or price.per_event or price.when.windows:
+            return "has a least, a most, a fee a call or hours"
         if not price.per_unit:
             return "costs 0"
         middle = self._medians.get((_line(sku[1]), price.unit))

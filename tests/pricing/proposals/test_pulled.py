@@ -95,6 +95,8 @@ OLD_NAME = identified(Withdrawal(entries=(STANDING[0].id,), source="t", recorded
         (listed(), [model("gpt-9")], "no second list has it"),
         ([*listed(), price("gpt-9", "input_tokens", "1", when=BATCH)], listed(), "b says otherwise: no input_tokens under these conditions"),
         (listed(currency="EUR"), listed(currency="EUR"), "input_tokens: is in EUR"),
+        (listed(minimum="1000000"), listed(), "input_tokens: has a least, a most, a fee a call or hours"),
+        (listed(per_event=True), listed(), "input_tokens: has a least, a most, a fee a call or hours"),
         (listed(kind="contracted"), listed(), "input_tokens: is not everybody's list price"),
         ([*listed(), price("gpt-9", "searches", "1")], listed(), "searches: no family has a price to compare it with"),
         (listed(sku="ada-9"), listed(sku="ada-9"), "input_tokens: no family has a price to compare it with"),

@@ -1,0 +1,52 @@
+"""Somebody else's bytes are read by a process that cannot take more than it is given."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from spendmeter.platform.bounded_process import BoundError, ProcessBounds, run_module
+
+BOUNDS = ProcessBounds(seconds_max=5.0, memory_bytes_max=512 * 1024**2, output_bytes_max=1024)
+READS = "import sys; text = sys.stdin.buffer.read()"
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return tmp_path / "reader.py"
+
+
+async def test_what_it_writes_is_the_answer_and_nothing_of_our_environment_is_there(
+    module: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "a secret")
+    module.write_text(f"{READS}; import os; print(len(text), sys.argv[1], 'DATABASE_URL' in os.environ)")
+    assert await run_module("reader", "x", stdin=b"12345", bounds=BOUNDS) == b"5 x False\n"
+
+
+@pytest.mark.parametrize(
+    ("does", "says"),
+    [
+        ("text = bytearray(2**30)", "more time or memory than a file may"),
+        ("sys.stdout.write('x' * 5000)", "more than 1,024 bytes"),
+        ("f = open('reader.out', 'w'); f.write('x' * 5000); f.close()", "ended with code 1"),
+        ("import os; os.kill(os.getpid(), 11)", "ended with code -11"),
+        ("sys.exit(3)", "ended with code 3"),
+    ],
+)
+async def test_what_passes_a_bound_is_an_error(module: Path, does: str, says: str) -> None:
+    module.write_text(f"{READS}\n{does}\n")
+    with pytest.raises(BoundError, match=says):
+        await run_module("reader", stdin=b"x" * 100_000, bounds=BOUNDS)
+
+
+async def test_one_that_never_ends_is_killed(module: Path) -> None:
+    module.write_text("import time\nwhile True: time.sleep(1)\n")
+    began = time.monotonic()
+    bounds = ProcessBounds(seconds_max=0.5, memory_bytes_max=2**29, output_bytes_max=1024)
+    with pytest.raises(BoundError, match=r"longer than 0\.5 s"):
+        await run_module("reader", stdin=b"x" * 5_000_000, bounds=bounds)
+    assert time.monotonic() - began < 4
