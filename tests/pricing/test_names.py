@@ -78,11 +78,13 @@ def _is(book: PriceBook, seller: str, text: str) -> bool:
 
 
 def _public_names(book: PriceBook) -> Iterator[tuple[str, str, str]]:
-    """Seller, name and sku of every name that stands there without a star."""
+    """Seller, name and sku of every name that stands there without a star; the sku that it means now, where it
+    has moved."""
     for seller, names in book._directory._model_names.items():
         for text, owner in names.texts():
             if names.exactly(text):
-                yield seller, text, owner
+                moved = book._directory.exact(seller, text, Scope(), NOON)
+                yield seller, text, moved.owner if moved else owner
 
 
 def _prices(book: PriceBook, seller: str, sku: str) -> dict[str, Decimal]:
