@@ -22,6 +22,7 @@ from services.api.catalog.proposals import (
 )
 from services.api.catalog.propose import refused
 from services.api.catalog.review import Review, review_of, terms_answer
+from services.api.catalog.seen_names import seen_names
 from services.api.http.models import RequestBody
 from services.api.http.openapi import answers
 from services.api.http.problems import HttpRefusal
@@ -83,6 +84,7 @@ async def _review_again(
         added = attributed(added, by=row["proposed_by"], note=row["note"], now=now)
         change = await asyncio.to_thread(check, snapshot, added, access.as_tenant)
         review, terms = await review_of(access.database, change, now)
+        review.add_findings(await seen_names(access, change, now))
     except CatalogError as error:
         raise refused(error, snapshot, access.as_tenant) from None
     proposed = Proposal(**row).review

@@ -13,6 +13,7 @@ from services.api.catalog.access import AdminAccess, CatalogAccess
 from services.api.catalog.impact import impact_of
 from services.api.catalog.proposals import ID_MAX, PROPOSALS_PATH, Proposal, read_proposal
 from services.api.catalog.review import review_of
+from services.api.catalog.seen_names import seen_names
 from services.api.catalog.sql import SQL
 from services.api.http.models import Text
 from services.api.http.openapi import answers
@@ -136,6 +137,7 @@ async def _reviewed(access: CatalogAccess, file: ProposedFile) -> tuple[list[Cat
         )
         change = await asyncio.to_thread(check, snapshot, added, as_tenant)
         review, _ = await review_of(access.database, change, now)
+        review.add_findings(await seen_names(access, change, now))
         review.impact, review.effect = await impact_of(access, change, now)
     except CatalogError as error:
         helps = not file.replace and replacing_helps(error, snapshot, stated)

@@ -16,6 +16,7 @@ from spendmeter.pricing.proposals.check import CheckedChange
 from spendmeter.pricing.proposals.not_taken import FieldNotTaken
 from spendmeter.pricing.proposals.terms_change import TermsChange, describe_change, terms_change
 from spendmeter.pricing.review.changes import with_words
+from spendmeter.pricing.review.finding import LintFinding
 
 SHOWN_MAX = 1_000
 """Changes, and findings, that a review holds; it says how many there are."""
@@ -55,6 +56,11 @@ class Review(BaseModel):
     impact: Impact | None = Field(
         None, description="as if the last days were priced again, which they are not"
     )
+
+    def add_findings(self, more: Sequence[LintFinding]) -> None:
+        """Those that somebody must confirm stand first, and no bound hides them."""
+        self.findings = [*(msgspec.to_builtins(each) for each in more), *self.findings]
+        self.findings_total += len(more)
 
 
 async def review_of(

@@ -63,7 +63,8 @@ def concerned(
         named = {Reach(), Reach(tenant=tenant), Reach(seller), Reach(seller, plan.sku or "")}
         if reach & (named | {Reach(currency=currency) for currency in currencies}):
             return "named"
-        by_sibling |= plan.sku is None and any(seller == each.provider for each in reach if each.provider)
+        bounding = {seller, *(near.provider for near, _ in plan.bounded.by)}
+        by_sibling |= plan.sku is None and any(each.provider in bounding for each in reach if each.provider)
     return "sibling" if by_sibling else None
 
 
