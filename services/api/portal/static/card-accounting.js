@@ -11,7 +11,7 @@ const UNBOOKED = ["duplicate", "conflict", "rejected"];
 
 export function accountingCard() {
   const line = el("p", { className: "account" });
-  const remarks = el("p", { className: "account" });
+  const remarks = el("p", { className: "under-remarks", hidden: true });
   const accounting = el("section", { "aria-label": "Accounting" }, line, remarks);
   const show = (answer) => {
     line.replaceChildren(...equation(answer.total), ...verdict(answer));
