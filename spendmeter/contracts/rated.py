@@ -56,6 +56,8 @@ class Line(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     per: int = 1
     """The prices are for so many units where one unit's has no finite decimal (an hour's, for seconds):
     amount = quantity x price / per, rounded half-even to 12 places."""
+    contracted_quantity: int | Decimal | None = None
+    """What was billed by the contract, where that is another quantity: it has limits of its own."""
     contracted_entry: str = ""
     contracted_price: str | None = None
     contracted_amount: str | None = None

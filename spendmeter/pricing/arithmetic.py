@@ -42,6 +42,8 @@ def arithmetic(
         entry = catalog.get(line.contracted_entry or line.entry)
         yield from _price("contracted price", entry, line, line.contracted_price, ("list", "contracted"))
         agreed = f"{line.contracted_amount} {agreed_in}"
+        if line.contracted_quantity is not None:
+            quantity = f"{_digits(line.contracted_quantity)} {line.unit}"
         yield f"contracted: {quantity} x {line.contracted_price}{share} = {agreed}"
         if line.book_contracted is not None:
             rate = catalog.get(line.contracted_fx or line.fx)

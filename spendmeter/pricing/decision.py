@@ -43,6 +43,16 @@ class Decision:
         object.__setattr__(self, "is_linear", linear)
         object.__setattr__(self, "is_bare", linear and not (self.multipliers or self.parent or self.reason))
 
+    def billed(self, quantity: int | Decimal) -> int | Decimal:
+        """What is billed of a quantity: whole where a limit is, for that has more digits than an event's."""
+        if self.minimum and 0 < quantity < self.minimum:
+            limit = self.minimum
+        elif self.maximum is not None and quantity > self.maximum:
+            limit = self.maximum
+        else:
+            return quantity
+        return int(limit) if limit == int(limit) else limit
+
     @property
     def per_unit(self) -> Decimal:
         """For comparing: the price of one unit, whatever it is stated for."""
@@ -115,6 +125,11 @@ def combine(
         per = math.lcm(listed.per, offer.per)
         listed = _restate(listed, per, [])
         contracted = _restate(offer, per, [each.factor for each in on_contracted])
+        contracted = replace(  # a contract that states no limit has the list's
+            contracted,
+            minimum=offer.minimum or listed.minimum,
+            maximum=listed.maximum if offer.maximum is None else offer.maximum,
+        )
     else:
         on_contracted = on_list
     factors = {each.id: each for each in (*on_list, *on_contracted)}

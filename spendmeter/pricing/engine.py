@@ -183,14 +183,12 @@ class _EventBill:
         remarks: tuple[Remark, ...] = (),
     ) -> PricedLine:
         """The line of a quantity that the event states, or that the price implies."""
-        billed = quantity
-        if decision.minimum and 0 < quantity < decision.minimum:
-            billed, by_event = _whole(decision.minimum), False
-        elif decision.maximum is not None and quantity > decision.maximum:
-            billed, by_event = _whole(decision.maximum), False
+        billed, agreed = decision.billed(quantity), decision.contracted
         amount, fx, listed = self.amounts(decision, billed)
-        agreed = decision.contracted
-        negotiated, agreed_fx, contracted = self.amounts(agreed, billed) if agreed else (amount, fx, listed)
+        by_contract = agreed.billed(quantity) if agreed else billed
+        negotiated, agreed_fx, contracted = (
+            self.amounts(agreed, by_contract) if agreed else (amount, fx, listed)
+        )
         status, reason = decision.status, decision.reason
         if listed is None or contracted is None:
             currency = decision.currency if listed is None or agreed is None else agreed.currency
@@ -200,7 +198,8 @@ class _EventBill:
             entry=decision.entry,
             price=decision.text,
             amount=plain(amount),
-            quantity=None if by_event else billed,
+            quantity=None if by_event and billed == quantity else billed,
+            contracted_quantity=None if by_contract == billed else by_contract,
             per=decision.per,
             contracted_entry=agreed.entry if agreed else "",
             contracted_price=agreed.text if agreed else None,
@@ -260,12 +259,6 @@ def _line_in_words(decision: Decision, unit: str, amount: str, remarks: tuple[Re
         reason=decision.reason,
         remarks=remarks,
     )
-
-
-def _whole(limit: Decimal) -> Quantity:
-    """The least or the most that a price bills, whole where it is: the contract allows it more digits than an
-    event's."""
-    return int(limit) if limit == int(limit) else limit
 
 
 def _bound_by(terms: TenantTerms, price: str, reason: str) -> Decision:

@@ -127,7 +127,8 @@ class _Adding:
         fx = get("fx", "")
         listed = contracted = self._booked(unit, amount, own, fx, get("book_list"), unpriced)
         if "contracted_amount" in line:
-            agreed = self._amount(line, "contracted_", quantity)
+            other = get("contracted_quantity")
+            agreed = self._amount(line, "contracted_", quantity if other is None else Decimal(other))
             own, fx = get("contracted_currency") or own, get("contracted_fx") or fx
             if agreed is not None:
                 contracted = self._booked(unit, agreed, own, fx, get("book_contracted"), unpriced)

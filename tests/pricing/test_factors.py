@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from spendmeter.contracts.catalog import CatalogEntry, Conditions, Price
@@ -16,7 +17,8 @@ from spendmeter.pricing.explain import contests, explain
 from spendmeter.pricing.patterns import may_meet, within
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.words import entry_in_words
-from tests.pricing.entries import adjustment, model, price, rated, terms, unit, used
+from spendmeter.verify.lines import add_up
+from tests.pricing.entries import NOON, adjustment, model, price, rated, terms, unit, used
 
 MILLION = {"input_tokens": 1_000_000}
 INPUT = price("m", "input_tokens", "2")
@@ -168,6 +170,28 @@ def test_a_maximum_is_the_most_of_an_event_that_is_billed() -> None:
     assert line.quantity == 1
     steps = list(arithmetic(line, 3, "USD", {grounded.id: grounded}))
     assert steps[0] == "3 searches used, and 1 billed: the price's maximum"
+
+
+def test_a_contract_bills_by_its_own_limits_and_where_it_states_none_by_the_lists() -> None:
+    acme = terms("acme", contracts=("deal",))
+    deal = {"layer": "contract", "contract": "deal", "kind": "contracted", "per": 1}
+    for list_most, deal_most, listed_cost, contracted_cost, quantities in (
+        ("1", None, "0.035", "0.03", (1, None)),
+        ("1", "2", "0.035", "0.06", (1, 2)),
+        (None, "1", "0.105", "0.03", (None, 1)),
+        (None, None, "0.105", "0.09", (None, None)),
+    ):
+        grounded = price("m", "searches", "0.035", per=1, maximum=list_most)
+        agreed = price("m", "searches", "0.03", maximum=deal_most, **deal)
+        rating = rated([INPUT, grounded, agreed, acme], {"searches": 3})
+        assert (rating.list, rating.contracted) == (Decimal(listed_cost), Decimal(contracted_cost))
+        (line,) = rating.lines
+        assert (line.quantity, line.contracted_quantity) == quantities
+        row = msgspec.json.decode(msgspec.json.encode(line))
+        bill = add_up([row], {"searches": Decimal(3)}, currency="USD", time=NOON, rates={})
+        assert (bill.contracted, bill.faults) == (rating.contracted, [])
+        last = list(arithmetic(line, 3, "USD", {}))[-1]
+        assert last.startswith(f"contracted: {quantities[1] or quantities[0] or 3} searches x 0.03 = ")
 
 
 @pytest.mark.parametrize(("least", "most"), [("2", "1"), ("0", "0"), ("0.5", "0")])
