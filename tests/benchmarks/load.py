@@ -46,7 +46,7 @@ MODELS = (
     ("anthropic", "claude-sonnet-4-5"), ("anthropic", "claude-haiku-4-5"),
     ("google", "gemini-2.5-pro"), ("google", "gemini-2.5-flash"),
     ("mistral", "mistral-large"), ("mistral", "mistral-small-latest"),
-    ("x-ai", "grok-3"),
+    ("x-ai", "grok-4.3"),
 )  # fmt: skip
 CACHE_WRITES, NO_CACHE = {"anthropic"}, {"mistral-large"}
 FEATURES = ("assistant", "search", "summaries", "triage", "extraction")
