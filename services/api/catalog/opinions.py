@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
+from weakref import WeakKeyDictionary
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
@@ -10,6 +11,7 @@ from pydantic import BaseModel, Field
 from services.api.catalog.access import AnyAccess
 from services.api.http.openapi import answers
 from services.api.http.representation import Negotiated
+from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.price_lists import Sku
 from spendmeter.pricing.proposals.snapshot import CatalogSnapshot
 from spendmeter.pricing.review.changes import with_words
@@ -17,6 +19,8 @@ from spendmeter.pricing.review.opinions import PriceOpinion, opinions
 
 OPINIONS_PATH = "/v1/catalog/opinions"
 LISTED_MAX = 1_000
+
+_KNOWN: WeakKeyDictionary[PriceBook, list[PriceOpinion]] = WeakKeyDictionary()
 
 router = APIRouter(tags=["catalog"], route_class=Negotiated)
 OpinionState = Literal["corrected", "reviewed", "open", "missing"]
@@ -51,11 +55,18 @@ async def get_opinions(
     """Where genai-prices or LiteLLM, as of this release, state another price than the catalog: what decides
     whose word holds, and what is open."""
     snapshot = await access.books.newest()
-    found = await asyncio.to_thread(opinions, snapshot.book)
+    found = await asyncio.to_thread(_all, snapshot.book)
     states = {name: sum(each.state == name for each in found) for name in sorted({e.state for e in found})}
     asked = [each for each in found if state is None or each.state == state]
     shown = [_answer(each) for each in asked[:LISTED_MAX]]
     return OpinionReport(version=snapshot.version, states=states, total=len(asked), opinions=shown)
+
+
+def _all(book: PriceBook) -> list[PriceOpinion]:
+    """Of a whole book, worked out once: it takes a second or two, and neither book nor lists change."""
+    if book not in _KNOWN:
+        _KNOWN[book] = opinions(book)
+    return _KNOWN[book]
 
 
 async def opinions_of(snapshot: CatalogSnapshot, skus: Iterable[Sku]) -> list[Opinion]:
