@@ -96,6 +96,8 @@ def _find_prices(event: UsageEvent, tenant: str, *, shipped: bool) -> _prices.Pr
         usage_error("--tenant is of the running system, and none runs here: make up")
     plan = prices.book.plan(tenant, event.data)
     others = set(prices.book.sellers(plan.provider)) - {asked}
+    if not prices.book.version and plan.provider is None:
+        return _prices.shipped()  # a gateway that nobody knows: its name may speak of anybody's model
     if not prices.book.version and plan.sku is None and others:
         return _prices.shipped(asked, *others)  # by another name, or one whose prices it resells
     return prices

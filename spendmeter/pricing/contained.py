@@ -19,6 +19,8 @@ VERSION_DIGITS_MAX = 2
 _WORD = re.compile(r"[a-z]+|[0-9]+")
 _VARIANT = re.compile(r":[a-z]+$")
 """A way of having a model (`:free`, `:batch`): no name that another name would contain by chance."""
+_MAKER = re.compile(r"[a-z-]+\.[a-z]")
+"""Who made it, as Bedrock writes that in front: looked for at Bedrock alone."""
 
 _SAYS_EFFORT = frozenset("thinking reasoning minimal low high xhigh".split())
 
@@ -42,6 +44,7 @@ class Contained:
     def __init__(self, names: Iterable[tuple[str, Sku]]) -> None:
         self._known: dict[Words, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         self._written: dict[Words, str] = {}
+        self._of_makers: set[Words] = set()
         self._vocabulary: set[str] = set()
         for name, (seller, sku) in names:
             words = tuple(_WORD.findall(name.rpartition("/")[2]))  # sellers of others' models write the maker
@@ -50,6 +53,8 @@ class Contained:
             for spelling in {words, _together(words)}:
                 self._known[spelling][seller].add(sku)
                 self._written.setdefault(spelling, name.rpartition("/")[2])
+                if _MAKER.match(name):
+                    self._of_makers.add(spelling)
             self._vocabulary.update(words)
         self._longest = max(map(len, self._known), default=0)
 
@@ -80,6 +85,8 @@ class Contained:
             if seller in known:
                 return {seller: known[seller]}
         text = self._written[words]
+        if words in self._of_makers:
+            return {}
         special = len(text) >= ANYWHERE_MIN and len(words) > 1 and any(map(str.isdigit, words))
         return known if special else {}
 

@@ -138,12 +138,12 @@ class _Search:
         """The models that the name reads as at a seller by what leaves the price as it is: one, or it is
         ambiguous."""
         found: dict[str, tuple[Claim, Steps]] = {}
-        for name, steps in self.readings(seller, _SAME).items():
+        for name, steps in self.readings(seller, _SAME):
             if steps and (claim := self.stated(seller, name)):
                 found.setdefault(claim.owner, (claim, steps))
         match, _ = self.directory.match(seller, self.name)
         if match and match.owner not in found:
-            for name, steps in self.readings(seller, _MATCHED).items():
+            for name, steps in self.readings(seller, _MATCHED):
                 claim = self.stated(seller, name) if steps else None
                 if claim and claim.owner == match.owner:
                     found[match.owner] = match, steps
@@ -153,13 +153,15 @@ class _Search:
                     found[match.owner] = match, ()
         return found
 
-    def readings(self, seller: str, costs: Collection[str]) -> dict[str, Steps]:
-        """All that the name reads as by rules of those costs, with how; what is stated is read no further."""
+    def readings(self, seller: str, costs: Collection[str]) -> Iterator[tuple[str, Steps]]:
+        """All that the name reads as by rules of those costs, with how, the fewest steps first; what is
+        stated is read no further, and nothing is worked out that nobody asks for."""
         provider = self.sellers[0]
         found: dict[str, Steps] = {self.name: ()}
         queue = deque([self.name])
         while queue:
             name = queue.popleft()
+            yield name, found[name]
             if found[name] and self.stated(seller, name):
                 continue
             for each, reading in self.steps(name):
@@ -167,7 +169,6 @@ class _Search:
                 if fits and reading not in found and len(found) < READINGS_MAX:
                     found[reading] = (*found[name], NameStep(reading, each.rule))
                     queue.append(reading)
-        return found
 
     def steps(self, name: str) -> list[tuple[CompiledRule, str]]:
         """What a name reads as by one rule, of each that is in force."""
@@ -196,20 +197,28 @@ class _Search:
                 rule = next(iter(near.values())).rule
                 says = f"{rule.says} (names/{rule.name})"
                 return NameBounds(tuple(near), says, "sure" if rule.costs == "unknown" else "with_family")
-        spoken = self.directory.contained.spoken_of(self.name, self.sellers, tuple(self.makers()))
+        makers = list(self.makers())
+        for sellers, name in makers:
+            seller, model, _ = _Search(self.directory, name, sellers, self.scope, self.time).model()
+            if model:
+                says = f"its name contains {name} of {sellers[0]}"
+                trust: Trust = "unless_family" if self.sellers else "sure"
+                return NameBounds((Near((seller, model.owner), Decimal(1)),), says, trust)
+        named = tuple(seller for sellers, _ in makers for seller in sellers)
+        spoken = self.directory.contained.spoken_of(self.name, self.sellers, named)
         skus = sorted({sku for each in spoken for sku in each.skus})
         if not skus:
             return NO_BOUNDS
         names = " and ".join(dict.fromkeys(each.name for each in spoken))
         own, alone = all(each.own for each in spoken), all(each.alone for each in spoken)
-        trust: Trust = "with_family" if not alone else "sure" if own else "unless_family"
+        trust = "with_family" if not alone else "sure" if own else "unless_family"
         return NameBounds(tuple(Near(sku, Decimal(1)) for sku in skus), f"its name contains {names}", trust)
 
     def by_rules(self, seller: str) -> dict[Near, NameStep]:
         """The models that the name reads as by any rules, and the first rule of which nobody knows what it
         does to the price: one that is for matches alone only where no other leads there."""
         found: dict[Near, NameStep] = {}
-        for name, steps in self.readings(seller, _ANY).items():
+        for name, steps in self.readings(seller, _ANY):
             if steps and (claim := self.stated(seller, name)):
                 doubts = [step for step in steps if step.rule.costs != "same"]
                 doubts.sort(key=lambda step: step.rule.costs != "as_matched")
@@ -219,11 +228,14 @@ class _Search:
                     found[near] = doubts[0]
         return found
 
-    def makers(self) -> Iterator[str]:
-        """The providers that the name itself writes in front of a model, and whose models those resell."""
-        for text in re.split(r"[/:]", self.name)[:-1]:
+    def makers(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """The providers that the name itself writes in front of a model, each with those whose models it
+        resells, and what stands behind."""
+        for mark in re.finditer(r"[/:]", self.name):
+            text = re.split(r"[/:]", self.name[: mark.start()])[-1]
             claim, _ = self.directory.provider(text, self.scope, self.time)
-            yield from self.directory.sellers(claim.owner if claim else None)
+            if claim and mark.end() < len(self.name):
+                yield self.directory.sellers(claim.owner), self.name[mark.end() :]
 
     def narrow(self, begins: datetime, ends: datetime) -> None:
         """What holds from one instant to another was met: what is found holds to the nearer of them."""

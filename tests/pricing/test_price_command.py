@@ -70,10 +70,13 @@ def test_an_unknown_model_is_bounded_and_what_is_near_is_named() -> None:
     assert "did you mean claude-opus" in answer["hint"]
 
 
-def test_an_unknown_provider_is_unpriced_and_what_is_near_is_named() -> None:
-    text = run("opnai/gpt-4o", "input_tokens=10").stdout
+def test_of_an_unknown_provider_a_name_that_says_no_model_is_unpriced_and_what_is_near_is_named() -> None:
+    text = run("opnai/nothing-known", "input_tokens=10").stdout
     assert "did you mean openai?" in text
     assert "at least 0 USD, unpriced" in text
+    text = run("opnai/gpt-4o", "input_tokens=10").stdout
+    assert "did you mean openai?" in text
+    assert "provisional" in text, "what a gateway's name says of a model bounds it: never more"
 
 
 @pytest.mark.parametrize(
