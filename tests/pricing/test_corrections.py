@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from spendmeter.contracts.catalog import Conditions, Price
-from spendmeter.pricing.catalog import load_public, load_snapshot
+from spendmeter.pricing.catalog import corrections_page, load_public, load_snapshot
 from spendmeter.pricing.catalog.corrections import (
     CORRECTIONS,
     Replaced,
@@ -107,6 +107,12 @@ def test_the_corrections_that_the_page_shows_are_read_and_cost_what_it_says() ->
     for rule in shown:
         for check in rule.said.check:
             assert ask(check.price, shown_book) == (Decimal(check.want), check.status)
+
+
+def test_the_list_of_corrections_is_what_the_data_says() -> None:
+    assert corrections_page.PAGE.read_text("utf-8") == corrections_page.page(shipped_corrections()), (
+        "`make format` writes it"
+    )
 
 
 BATCH = Conditions(batch=True)
