@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from spendmeter.contracts.catalog import CatalogEntry, ShortText
+from spendmeter.contracts.catalog import CatalogEntry, Provider, ShortText
 from spendmeter.contracts.events import Instant, Name
 from spendmeter.pricing.catalog.files import KINDS, PriceTable, convert_table
 from spendmeter.pricing.catalog.formats import PriceFile, toml_document
@@ -109,15 +109,22 @@ def shipped_corrections(*providers: str) -> list[Rule]:
     """Those of this release, by file and in its order; with `providers`, what they say of these alone."""
     names = [f'"{provider}"'.encode() for provider in providers]
     files = [(path.name, path.read_bytes()) for path in sorted(CORRECTIONS.glob("*.toml"))]
-    named = [file for file in files if not names or any(name in file[1] for name in names)]
+    named = [
+        file
+        for file in files
+        if not names or any(name in file[1] for name in (*names, b"correction.provider"))
+    ]
     rules = [rule for name, raw in named for rule in read_corrections(name, raw)]
     return [_about(rule, providers) for rule in rules] if providers else rules
 
 
 def _about(rule: Rule, providers: Collection[str]) -> Rule:
-    """What it says of these providers, and of nobody in particular."""
+    """What it says of these providers, and of nobody in particular; and every provider that it names, as the
+    public catalog's part of one has them all."""
     theirs = ("", *providers)
-    entries = tuple(e for e in rule.entries if getattr(e, "provider", "").lower() in theirs)
+    entries = tuple(
+        e for e in rule.entries if isinstance(e, Provider) or getattr(e, "provider", "").lower() in theirs
+    )
     return dataclasses.replace(rule, entries=entries)
 
 
