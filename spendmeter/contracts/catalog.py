@@ -32,10 +32,11 @@ ShortText = Annotated[str, Meta(max_length=256)]
 Match = Annotated[str, Meta(min_length=1, max_length=256)]
 """A lower-case name in which `*` stands for anything and `#` for one digit."""
 Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z|^24:00\Z")]
-Layer = Literal["public", "organisation", "contract"]
+Layer = Literal["unconfirmed", "public", "organisation", "contract"]
 LAYERS: tuple[Layer, ...] = get_args(Layer)
-"""Later wins. Organisation: what this installation (or one tenant) states itself; contract: what the tenants
-whose terms name the contract, or one tenant, have negotiated."""
+"""Later wins. Unconfirmed: what one public list alone says, which bounds, and prices nothing. Organisation:
+what this installation (or one tenant) states itself; contract: what the tenants whose terms name the
+contract, or one tenant, have negotiated."""
 PriceKind = Literal["list", "contracted"]
 
 HOLIDAY = 8

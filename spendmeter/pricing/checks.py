@@ -24,6 +24,8 @@ from spendmeter.pricing.patterns import may_meet, within
 from spendmeter.pricing.price_lists import PriceLists
 
 Kinds = Mapping[type[Entry], list[Any]]
+EVERYBODYS = frozenset({"unconfirmed", "public"})
+"""Layers whose entries are no tenant's and no contract's."""
 _E = TypeVar("_E", bound=Entry)
 
 
@@ -123,7 +125,9 @@ def _check(entry: PriceEntry, parents: Mapping[str, str | None]) -> None:
     elif unknown := set(entry.units) - parents.keys():
         raise CatalogError(f"entry {entry.id}: unknown units {sorted(unknown)}")
     layer, named = entry.layer, bool(entry.tenant or entry.contract)
-    if (layer == "public" and named) or (layer == "contract" and not named):
+    if layer == "unconfirmed" and not (isinstance(entry, Price) and entry.kind == "list"):
+        raise CatalogError(f"entry {entry.id}: nothing but a list price may be {layer}")
+    if (layer in EVERYBODYS and named) or (layer == "contract" and not named):
         raise CatalogError(
             f"entry {entry.id}: layer {layer} {'names a' if named else 'needs a'} tenant or contract"
         )

@@ -5,14 +5,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
+from types import MappingProxyType
 
-from spendmeter.contracts.catalog import Alias, Model, NameRule, Provider
+from spendmeter.contracts.catalog import Alias, Model, NameRule, Price, Provider
 from spendmeter.contracts.terms import FOR_EVER, SINCE_EVER
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.contained import Contained
 from spendmeter.pricing.name_rules import CompiledRule, NameRules, NameStep
 from spendmeter.pricing.names import Claim, Names, model_names, provider_names
-from spendmeter.pricing.price_lists import PriceLists
+from spendmeter.pricing.price_lists import PriceLists, Sku
 from spendmeter.pricing.scope import Scope
 
 
@@ -26,8 +27,9 @@ class Directory:
         providers: Mapping[str, Provider],
         aliases: Iterable[Alias] = (),
         rules: Iterable[NameRule] = (),
+        unconfirmed: Mapping[Sku, Sequence[Price]] = MappingProxyType({}),
     ) -> None:
-        self._lists, self._providers = lists, providers
+        self._lists, self._providers, self._unconfirmed = lists, providers, unconfirmed
         self._provider_names = provider_names(providers.values())
         self._private: dict[str, set[str]] = defaultdict(set)
         """Skus that nothing but prices of a tenant or a contract make known: to those who have them."""
@@ -95,6 +97,11 @@ class Directory:
             return None, False
         closed = "*" not in claim.by or claim.by.replace("*", "") == name
         return claim, closed or (seller, claim.owner) in self._stated_here
+
+    def unconfirmed(self, seller: str, name: str) -> str:
+        """The one public list that has prices of a seller's model; '' = no such name, or nothing but that."""
+        stated = self._unconfirmed.get((seller, name))
+        return stated[0].source if stated else ""
 
     def _own(self, provider: str, sku: str | None, scope: Scope) -> Claim | None:
         """A sku (None = any) that is known to the scope alone."""

@@ -98,7 +98,7 @@ def naming(tenant: str, data: UsageData, book: PriceBook, time: datetime | None 
         words.append(f"{provider.owner} sells {model.owner} at the price of {seller}: entry {by}")
     words.append(_claim_in_words("model", data.sku, model, found.steps))
     if model is None and found.bounds.near:
-        near = ", ".join(f"{sku} of {whose}" for (whose, sku), _ in found.bounds.near[:NEAR_SHOWN])
+        near = ", ".join(f"{sku} of {whose}" for (whose, sku), *_ in found.bounds.near[:NEAR_SHOWN])
         words.append(f"model {data.sku!r} is no known name: {found.bounds.says}: bounded by {near}")
     words += _serving_in_words(data.context, provider.owner if provider else "", book)
     return tuple(filter(None, words))

@@ -7,8 +7,9 @@ In this order, and nothing is priced by what comes after the third:
 2. what the name reads as by rules of names that leave the price as it is, one after the other, where that
    is a name of 1;
 3. a match that leaves open only what such rules, or rules for what matches take, call neutral;
-4. as a bound: a name of 1 by rules of which nobody knows what they do to the price; several models; a
-   known name inside of this one.
+4. as a bound: the name, as it is or by rules of 2, where one public list alone has it (unconfirmed); a
+   name of 1 by rules of which nobody knows what they do to the price; several models; a known name inside
+   of this one.
 
 A name of 1 is never read otherwise.
 """
@@ -43,6 +44,8 @@ class Near(NamedTuple):
 
     sku: Sku
     at_most: Decimal
+    unconfirmed: bool = False
+    """Whether one public list alone has it."""
 
 
 Trust = Literal["sure", "unless_family", "with_family"]
@@ -189,6 +192,8 @@ class _Search:
 
     def bounds(self) -> NameBounds:
         """What bounds the price of a name that is no model's."""
+        if found := self.unconfirmed():
+            return found
         if self.rivals:
             names = " or ".join(sorted(sku for _, sku in self.rivals))
             return NameBounds(tuple(Near(sku, Decimal(1)) for sku in self.rivals), f"it may be {names}")
@@ -213,6 +218,16 @@ class _Search:
         own, alone = all(each.own for each in spoken), all(each.alone for each in spoken)
         trust = "with_family" if not alone else "sure" if own else "unless_family"
         return NameBounds(tuple(Near(sku, Decimal(1)) for sku in skus), f"its name contains {names}", trust)
+
+    def unconfirmed(self) -> NameBounds | None:
+        """The name, or what it reads as by rules that leave the price as it is, where one public list alone
+        has it."""
+        for seller in self.sellers:
+            for name in self.readings(seller, _SAME):
+                if source := self.directory.unconfirmed(seller, name):
+                    near = Near((seller, name), Decimal(1), unconfirmed=True)
+                    return NameBounds((near,), f"one public list alone has this model ({source})")
+        return None
 
     def by_rules(self, seller: str) -> dict[Near, NameStep]:
         """The models that the name reads as by any rules, and the first rule of which nobody knows what it

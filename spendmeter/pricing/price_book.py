@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -33,11 +34,11 @@ from spendmeter.pricing import checks
 from spendmeter.pricing.agreements import ANYBODY, Agreement, agreements
 from spendmeter.pricing.conditions import STANDARD, CatalogError, Served
 from spendmeter.pricing.directory import Directory
-from spendmeter.pricing.meaning import LATEST, NO_BOUNDS, Meaning, NameBounds, meaning
+from spendmeter.pricing.meaning import LATEST, NO_BOUNDS, Meaning, NameBounds, Near, meaning
 from spendmeter.pricing.memory import TenantMemory
 from spendmeter.pricing.mentions import by_region
 from spendmeter.pricing.plan import Bounded, Plan
-from spendmeter.pricing.price_lists import PriceLists
+from spendmeter.pricing.price_lists import PriceLists, Sku
 from spendmeter.pricing.provisional import Provisional
 from spendmeter.pricing.scope import Scope
 from spendmeter.pricing.spellings import Spellings
@@ -60,9 +61,11 @@ class PriceBook:
         self.bounds = checks.bounds(kinds)
         self.lists = _price_lists(kinds, parents)
         self.prices, self.models, self.parents = self.lists.prices, self.lists.models, parents
+        self.unconfirmed = replace(self.lists, prices=_unconfirmed(kinds))
+        """What one public list alone says: it bounds a name, and prices nothing."""
         self.providers = {each.provider.lower(): each for each in checks.unique(kinds, Provider, "provider")}
         aliases, rules = checks.of(kinds, Alias), checks.of(kinds, NameRule)
-        self._directory = Directory(self.lists, self.providers, aliases, rules)
+        self._directory = Directory(self.lists, self.providers, aliases, rules, self.unconfirmed.prices)
         self._rates: dict[tuple[str, str], list[FxRate]] = defaultdict(list)
         for rate in checks.unique(kinds, FxRate, "base", "quote", "effective_from"):
             self._rates[rate.base, rate.quote].append(rate)
@@ -71,6 +74,7 @@ class PriceBook:
         stated = checks.unique(kinds, TenantTerms, "tenant", "effective_from")
         self._agreements = agreements(stated, {entry.tenant for entry in self.lists.entries()})
         checks.price_lists(self.lists)
+        checks.price_lists(replace(self.unconfirmed, adjustments={}))
         self.spellings = Spellings(checks.of(kinds, Spelling))
         self._tiers = {tier for entry in self.lists.entries() for tier in entry.when.tiers} | {STANDARD}
         self._regions = {region for entry in self.lists.entries() for region in entry.when.regions}
@@ -120,7 +124,7 @@ class PriceBook:
     def entries(self, ids: Collection[str]) -> dict[str, CatalogEntry]:
         """Those of the prices, adjustments, rates and terms that have one of these ids."""
         kinds: list[Iterable[CatalogEntry]] = [each.stated for each in self._agreements.values()]
-        kinds += [self.lists.entries(), *self._rates.values()]
+        kinds += [self.lists.entries(), *self.unconfirmed.prices.values(), *self._rates.values()]
         return {entry.id: entry for kind in kinds for entry in kind if entry.id in ids}
 
     def scope(self, tenant: str, time: datetime | None = None) -> Scope:
@@ -132,6 +136,10 @@ class PriceBook:
         """Whom and what the names of an event mean at an instant (None = by the tenant's last terms); '' = of
         anybody's."""
         return meaning(self._directory, provider, sku, self.scope(tenant, time), time)
+
+    def is_unconfirmed(self, sku: Sku) -> bool:
+        """Whether one public list alone has it."""
+        return sku in self.unconfirmed.prices and self.meaning("", *sku).model is None
 
     def served(self, tenant: str, data: UsageData, time: datetime | None = None) -> Served:
         """What served an event, as its provider's spellings read it."""
@@ -199,9 +207,9 @@ class PriceBook:
         plan = self._plans.get(key)
         if plan is None:
             near = [
-                (self._plan(*each.sku, each.sku[1], by, scope), each.at_most)
+                (near_plan, each.at_most)
                 for each in bounds.near
-                if any(map(scope.includes, self.prices.get(each.sku, ())))
+                if (near_plan := self._near_plan(each, by, scope))
             ]
             bounded = Bounded(tuple(near), bounds.says, bounds.trust)
             self._plans[key] = plan = Plan(
@@ -216,6 +224,19 @@ class PriceBook:
             )
         return plan
 
+    def _near_plan(self, near: Near, by: Served, scope: Scope) -> Plan | None:
+        """The plan of a model that bounds another; None = it has no price for those of the scope."""
+        provider, sku = near.sku
+        if not near.unconfirmed:
+            known = any(map(scope.includes, self.prices.get(near.sku, ())))
+            return self._plan(provider, sku, sku, by, scope) if known else None
+        key = ("unconfirmed", provider, sku, by, scope.key)
+        if key not in self._plans:
+            self._plans[key] = Plan(
+                self.unconfirmed, provider=provider, sku=sku, name=sku, served=by, scope=scope
+            )
+        return self._plans[key]
+
     def _mentioned(self, by: Served) -> Served:
         """What served, as far as some entry mentions it: the rest decides nothing, and a sender cannot make a
         thousand ways of serving."""
@@ -228,7 +249,8 @@ class PriceBook:
 def _price_lists(kinds: checks.Kinds, parents: Mapping[str, str | None]) -> PriceLists:
     prices: dict[tuple[str, str], list[Price]] = defaultdict(list)
     for price in checks.of(kinds, Price):
-        prices[price.provider.lower(), price.sku.lower()].append(price)
+        if price.layer != "unconfirmed":
+            prices[price.provider.lower(), price.sku.lower()].append(price)
     adjustments: dict[str, list[Adjustment]] = defaultdict(list)
     for adjustment in checks.of(kinds, Adjustment):
         adjustments[adjustment.provider.lower()].append(adjustment)
@@ -236,7 +258,7 @@ def _price_lists(kinds: checks.Kinds, parents: Mapping[str, str | None]) -> Pric
     regional: dict[str, list[PriceEntry]] = defaultdict(list)
     stating: list[PriceEntry] = [*checks.of(kinds, Price), *checks.of(kinds, Adjustment)]
     for entry in stating:
-        if entry.when.regions:
+        if entry.when.regions and entry.layer != "unconfirmed":
             regional[entry.provider.lower()].append(entry)
     return PriceLists(
         prices=dict(prices),
@@ -246,3 +268,11 @@ def _price_lists(kinds: checks.Kinds, parents: Mapping[str, str | None]) -> Pric
         calendars={each.name: each for each in checks.unique(kinds, CalendarEntry, "name")},
         regional={provider: by_region(theirs) for provider, theirs in regional.items()},
     )
+
+
+def _unconfirmed(kinds: checks.Kinds) -> dict[Sku, list[Price]]:
+    prices: dict[Sku, list[Price]] = defaultdict(list)
+    for price in checks.of(kinds, Price):
+        if price.layer == "unconfirmed":
+            prices[price.provider.lower(), price.sku.lower()].append(price)
+    return dict(prices)

@@ -131,14 +131,16 @@ async def get_model(
     snapshot, tenant = await access.books.newest(), access.caller.tenant
     meant = snapshot.book.meaning(tenant, provider, sku)
     asked = (provider.lower(), sku.lower())
-    skus = [*([(meant.seller, meant.model.owner)] if meant.model else []), asked]
+    bounding = [near.sku for near in meant.bounds.near if near.unconfirmed]
+    skus = [(meant.seller, meant.model.owner)] if meant.model else bounding
+    skus.append(asked)
     async with access.reading() as connection:
         histories = await _histories(connection, skus, snapshot.viewer(access.as_tenant))
     found = next((each for each in skus if histories[each]), None)
     if found is None:
         raise not_found(f"there is no {provider}/{sku} in the catalog")
     used = UsageData(provider=provider, sku=sku, usage={})
-    names = [] if found == asked else list(naming(tenant, used, snapshot.book))
+    names = [] if meant.model and found == asked else list(naming(tenant, used, snapshot.book))
     shown = _model(*found, histories[found], at or datetime.now(UTC))
     others = await opinions_of(snapshot, [found])
     return ModelHistory(**dict(shown), naming=names, history=histories[found], opinions=others)

@@ -35,6 +35,15 @@ def decoded(text: str) -> dict[str, Any]:
     return msgspec.json.Decoder(dict[str, Any], float_hook=_decimal).decode(text)
 
 
+class ListedName(NamedTuple):
+    """A name of the file as LiteLLM writes it, and its rates as of a price file."""
+
+    provider: str
+    name: str
+    mode: str
+    rates: list[dict[str, Any]]
+
+
 class _Named(NamedTuple):
     """What a name of the file is about."""
 
@@ -79,6 +88,18 @@ def tables(
         skus.add((named.provider, named.sku.lower()))
         for kind, table in _tables(named, stated, new):
             yield name, kind, table
+
+
+def as_called(by_name: Mapping[str, Mapping[str, Any]]) -> Iterator[ListedName]:
+    """Every name that has prices, as it stands in the file, regions and sellers in front and all. Raises
+    CatalogError with the name."""
+    for name, model in by_name.items():
+        provider = model.get("litellm_provider")
+        if name in RULES["no_models"] or not isinstance(provider, str) or _is_alias(model):
+            continue
+        rates = _stated(name, model, (), "", {}).rates
+        if rates:
+            yield ListedName(provider, name, str(model.get("mode")), rates)
 
 
 def _tables(named: _Named, stated: _Stated, new: bool) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -16,6 +16,7 @@ from spendmeter.contracts.catalog import (
     Withdrawal,
 )
 from spendmeter.contracts.entry_ids import identified, with_free_revision
+from spendmeter.pricing.checks import EVERYBODYS
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.proposals.snapshot import CatalogSnapshot, subject_of
@@ -77,7 +78,7 @@ def _check_may_state(entry: CatalogEntry, as_tenant: str, book: PriceBook) -> No
     kind = type(entry).__name__.removesuffix("Entry").lower()
     if not isinstance(entry, Price | Adjustment | PeriodTerm):
         raise CatalogError(f"a {kind} is everybody's: an operator proposes it, not tenant {as_tenant}")
-    if entry.tenant != as_tenant or entry.layer == "public":
+    if entry.tenant != as_tenant or entry.layer in EVERYBODYS:
         raise CatalogError(
             f"{kind} of {entry.provider}: tenant {as_tenant} states prices of its own alone; write "
             f'tenant = "{as_tenant}" and layer = "organisation" (or "contract")'

@@ -43,7 +43,10 @@ def draft(
     book: PriceBook, unpriced: UnpricedSku, near: Sequence[Neighbour], as_tenant: str, now: datetime
 ) -> Draft | None:
     """The file; None where nothing is near. A tenant gives no model another name: names are everybody's."""
-    if not unpriced.is_known and as_tenant == EVERYBODY and (same := same_model(book, unpriced)):
+    named = not unpriced.is_known and as_tenant == EVERYBODY
+    if near and book.is_unconfirmed((near[0].provider, near[0].sku)):
+        named = False
+    if named and (same := same_model(book, unpriced)):
         return _alias(book, unpriced, same, now)
     return _prices(book, unpriced, near[0], as_tenant, now) if near else None
 
@@ -67,9 +70,10 @@ def _prices(
     """The nearest's prices of now, stated of this sku since ever: for the units where it is known, else
     all."""
     units = unpriced.units if unpriced.is_known else None
+    sku = near.provider, near.sku
     offers = [
         price
-        for price in book.prices[near.provider, near.sku]
+        for price in (*book.prices.get(sku, ()), *book.unconfirmed.prices.get(sku, ()))
         if is_everybodys_list_price(price, units) and price.when.in_force(now)
     ]
     if not offers:
@@ -80,8 +84,8 @@ def _prices(
         layer="organisation",
         tenant="" if as_tenant == EVERYBODY else as_tenant,
     )
-    sku = {"provider": unpriced.provider, "sku": unpriced.sku, "note": near.reason}
-    text = _file(header, price=[sku | msgspec.to_builtins(rates) for rates in _rates(offers)])
+    about = {"provider": unpriced.provider, "sku": unpriced.sku, "note": near.reason}
+    text = _file(header, price=[about | msgspec.to_builtins(rates) for rates in _rates(offers)])
     says = f"the prices of {near.provider}/{near.sku}, to begin with"
     return Draft(kind="price", says=says, name=_name(unpriced), text=text)
 

@@ -39,9 +39,12 @@ class Neighbour:
 
 
 def nearest(book: PriceBook, unpriced: UnpricedSku) -> list[Neighbour]:
-    """What has a list price for one of the units, is not what the name means, and has a name like it: of its
-    family, else of its provider, else anywhere."""
+    """What one public list alone says of the name; else what has a list price for one of the units, is not
+    what the name means, and has a name like it: of its family, else of its provider, else anywhere."""
     provider = unpriced.provider
+    bounds = book.meaning("", provider, unpriced.sent).bounds
+    if stated := [near.sku for near in bounds.near if near.unconfirmed]:
+        return [Neighbour(provider=whose, sku=sku, reason=bounds.says) for whose, sku in stated]
     itself = {(provider, unpriced.sent), (provider, unpriced.sku)}
     priced = {
         sku

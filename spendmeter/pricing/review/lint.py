@@ -50,6 +50,7 @@ def lint(before: Sequence[CatalogEntry], after: Sequence[CatalogEntry]) -> list[
 
     An entry that cannot be in force is the only finding: without a book there is nothing to compare.
     """
+    before, after = _confirmed(before), _confirmed(after)
     try:
         book = PriceBook(after)
         changed = changes(before, after)
@@ -71,6 +72,11 @@ def lint(before: Sequence[CatalogEntry], after: Sequence[CatalogEntry]) -> list[
             found += _snapshot(book.prices[alias], book.prices[snapshot])
     found += _never_holds([each for each in new if isinstance(each, Price | Adjustment)], book)
     return [*found, *_lost_names(before, after), *_terms(before, after), *_period_terms(new)]
+
+
+def _confirmed(entries: Sequence[CatalogEntry]) -> Sequence[CatalogEntry]:
+    """Those that may price: what one public list alone says is compared with nothing."""
+    return [entry for entry in entries if getattr(entry, "layer", "") != "unconfirmed"]
 
 
 def _prices(
