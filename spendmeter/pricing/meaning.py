@@ -223,7 +223,7 @@ class _Search:
         """The name, or what it reads as by rules that leave the price as it is, where one public list alone
         has it."""
         for seller in self.sellers:
-            for name in self.readings(seller, _SAME):
+            for name, _ in self.readings(seller, _SAME):
                 if source := self.directory.unconfirmed(seller, name):
                     near = Near((seller, name), Decimal(1), unconfirmed=True)
                     return NameBounds((near,), f"one public list alone has this model ({source})")

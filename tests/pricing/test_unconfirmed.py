@@ -173,7 +173,7 @@ def _prices() -> list[Price]:
     [
         ("azure/mistral-large-2402 input_tokens=1000000 output_tokens=100000", "10.4"),  # 8 + 0.1 x 24
         ("bedrock/amazon.titan-embed-g1-text-02 input_tokens=1000000", "0.1"),
-        ("perplexity/openai/gpt-5 input_tokens=1000000", "1.25"),
+        ("bedrock/meta.llama2-70b-chat-v1 input_tokens=1000000", "1.95"),
         ("bedrock/qwen.qwen3-coder-next input_tokens=1000000", "0.5"),
     ],
 )
