@@ -8,6 +8,7 @@ list says to cost nothing, which may be unknown, and its cheaper hours, which bo
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from importlib.metadata import version
 from typing import Any
 
@@ -28,17 +29,22 @@ MODES = frozenset(
 
 def unconfirmed(book: PriceBook, listed: Iterable[ListedName]) -> list[dict[str, Any]]:
     """As tables of a price file, by our names of the providers, of each provider the names in their order; of
-    names that our providers have and nothing prices."""
-    found: dict[Sku, list[dict[str, Any]]] = defaultdict(list)
+    names that our providers have and nothing prices. Of two of theirs that are one of ours the dearer."""
+    found: dict[Sku, list[ListedName]] = defaultdict(list)
     for each in listed:
-        if (sku := _unpriced(book, each)) and each.mode in MODES and (rates := list(_bounding(each.rates))):
-            found[sku].append({"rates": rates, "says": f"{LITELLM} calls it {each.name}"})
+        if each.mode in MODES and (sku := _unpriced(book, each)) and (rates := list(_bounding(each.rates))):
+            found[sku].append(each._replace(rates=rates))
+    said = [(sku, max(stated, key=_dearness)) for sku, stated in sorted(found.items())]
     return [
-        {"type": "price", "provider": provider, "sku": name, "note": stated[0]["says"], **rates}
-        for (provider, name), stated in sorted(found.items())
-        if all(other["rates"] == stated[0]["rates"] for other in stated)
-        for rates in stated[0]["rates"]
+        {"type": "price", "provider": owner, "sku": name, "note": f"{LITELLM} calls it {each.name}"} | rates
+        for (owner, name), each in said
+        for rates in each.rates
     ]
+
+
+def _dearness(listed: ListedName) -> Decimal:
+    """What one of everything costs, however it is served."""
+    return sum((Decimal(price) for rates in listed.rates for price in rates["prices"].values()), Decimal(0))
 
 
 def _unpriced(book: PriceBook, listed: ListedName) -> Sku | None:
