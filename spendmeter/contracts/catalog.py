@@ -216,9 +216,10 @@ class NameRule(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.name_ru
     """Another way in which names are written: one like `match` and like none of `unless` reads as `becomes`.
 
     In a match `{name}` is some text and `{rest}` any or none, which `becomes` may repeat; `{provider}` any
-    name of the seller; `#` one digit, which the `#` of `becomes` repeat in their order; `*` anything. Rules
-    chain. A name that an entry states itself is never read otherwise, and nothing is priced by a rule that
-    does not lead to such a name.
+    name of the seller; `{region}` a cloud's region, in which the event was served where it states none
+    itself; `#` one digit, which the `#` of `becomes` repeat in their order; `*` anything. Rules chain. A name
+    that an entry states itself is never read otherwise, and nothing is priced by a rule that does not lead to
+    such a name.
     """
 
     providers: tuple[Name, ...] = ()
@@ -235,6 +236,8 @@ class NameRule(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.name_ru
     it too; or nobody knows, and the model that is found only bounds the price."""
     at_most: PlainDecimal = "1"
     """Where nobody knows: how many times the price of the model that is found bounds it."""
+    region: str = ""
+    """The region that such a name says without writing it ("us-gov." of Bedrock's profiles)."""
     says: ShortText
     """Why, for a receipt: "a reasoning effort does not change the price"."""
     effective_from: Instant | None = None

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from spendmeter.pricing.names import SAYS_NO_LINE
+from spendmeter.pricing.names import MAKERS, SAYS_NO_LINE, sizes
 from spendmeter.pricing.price_lists import Sku
 
 ANYWHERE_MIN = 5
@@ -19,10 +19,10 @@ VERSION_DIGITS_MAX = 2
 _WORD = re.compile(r"[a-z]+|[0-9]+")
 _VARIANT = re.compile(r":[a-z]+$")
 """A way of having a model (`:free`, `:batch`): no name that another name would contain by chance."""
-_MAKER = re.compile(r"[a-z-]+\.[a-z]")
-"""Who made it, as Bedrock writes that in front: looked for at Bedrock alone."""
 
 _SAYS_EFFORT = frozenset("thinking reasoning minimal low high xhigh".split())
+_SAYS_DEARER = frozenset("turbo pro max ultra large xl plus fast highspeed priority hd".split())
+"""Of a variant that usually costs more than the model whose name it has."""
 
 Words = tuple[str, ...]
 
@@ -32,10 +32,12 @@ class Spoken(NamedTuple):
 
     name: str
     skus: frozenset[Sku]
-    own: bool
-    """Whether the provider sells it or resells it."""
+    sellers: frozenset[str]
+    """Who sells it."""
     alone: bool
     """Whether what stands around it is no word of any model, nor goes on as a version would."""
+    dearer: bool
+    """Whether what stands around it says a variant that costs more, or one of another size."""
 
 
 class Contained:
@@ -53,15 +55,14 @@ class Contained:
             for spelling in {words, _together(words)}:
                 self._known[spelling][seller].add(sku)
                 self._written.setdefault(spelling, name.rpartition("/")[2])
-                if _MAKER.match(name):
+                if MAKERS.match(name):  # as Bedrock writes it: looked for at Bedrock alone
                     self._of_makers.add(spelling)
-            self._vocabulary.update(words)
+            self._vocabulary.update(_WORD.findall(MAKERS.sub("", name.rpartition("/")[2])))
         self._longest = max(map(len, self._known), default=0)
 
-    def spoken_of(self, name: str, own: tuple[str, ...], makers: tuple[str, ...]) -> list[Spoken]:
-        """The models that a name (lower case) speaks of: of the provider and those whose models it resells
-        where they have them, else of the makers that it writes, else anybody's; each that stands there."""
-        sellers = (*own, *makers)
+    def spoken_of(self, name: str, sellers: tuple[str, ...], anybodys: bool = True) -> list[Spoken]:
+        """The models that a name (lower case) speaks of: each that stands there, of the first of the sellers
+        who has one of that name, else `anybodys`."""
         found = [(each.start(), each.end(), each[0]) for each in _WORD.finditer(name)]
         spans: list[tuple[int, int]] = []
         for first in range(len(found)):
@@ -70,11 +71,12 @@ class Contained:
             for last in range(min(len(found), first + self._longest), first, -1):
                 if last < len(found) and found[last - 1][1] == found[last][0]:
                     continue
-                if self._sellers(tuple(word for *_, word in found[first:last]), sellers):
+                whose = self._sellers(tuple(word for *_, word in found[first:last]), sellers)
+                if whose and (anybodys or whose.keys() <= set(sellers)):
                     if not any(start <= first and last <= end for start, end in spans):
                         spans.append((first, last))
                     break
-        return [self._spoken(found, span, sellers, own) for span in spans]
+        return [self._spoken(name, found, span, sellers) for span in spans]
 
     def _sellers(self, words: Words, sellers: tuple[str, ...]) -> Mapping[str, set[str]]:
         """Whose name it is: the first of these that has it, else anybody's, where it is no common word."""
@@ -92,22 +94,24 @@ class Contained:
 
     def _spoken(
         self,
+        name: str,
         found: list[tuple[int, int, str]],
         span: tuple[int, int],
         sellers: tuple[str, ...],
-        own: tuple[str, ...],
     ) -> Spoken:
         first, last = span
         words = tuple(word for *_, word in found[first:last])
         known = self._sellers(words, sellers)
+        text = name[found[first][0] : found[last - 1][1]]
         around = {word for *_, word in (*found[:first], *found[last:]) if word.isalpha()}
         around -= SAYS_NO_LINE | _SAYS_EFFORT
         goes_on = last < len(found) and found[last][2].isdigit() and len(found[last][2]) <= VERSION_DIGITS_MAX
         return Spoken(
             self._written[words],
             frozenset((seller, sku) for seller, skus in known.items() for sku in skus),
-            known.keys() <= set(own),
+            frozenset(known),
             not (around & self._vocabulary or goes_on),
+            bool(around & _SAYS_DEARER) or not sizes(name) <= sizes(text),
         )
 
 

@@ -99,7 +99,10 @@ def naming(tenant: str, data: UsageData, book: PriceBook, time: datetime | None 
     words.append(_claim_in_words("model", data.sku, model, found.steps))
     if model is None and found.bounds.near:
         near = ", ".join(f"{sku} of {whose}" for (whose, sku), *_ in found.bounds.near[:NEAR_SHOWN])
-        words.append(f"model {data.sku!r} is no known name: {found.bounds.says}: bounded by {near}")
+        how = "bounded by" if found.bounds.trust == "sure" else "bounded by no less than"
+        words.append(f"model {data.sku!r} is no known name: {found.bounds.says}: {how} {near}")
+    if found.region:
+        words.append(f"model {data.sku!r} says the region {found.region}")
     words += _serving_in_words(data.context, provider.owner if provider else "", book)
     return tuple(filter(None, words))
 
@@ -121,7 +124,7 @@ def _claim_in_words(kind: str, sent: str, claim: Claim | None, steps: Sequence[N
     if claim is None or claim.owner == sent.lower():
         return ""
     if steps:
-        why = "; ".join(dict.fromkeys(f"{rule.says} (names/{rule.name})" for _, rule in steps))
+        why = "; ".join(dict.fromkeys(f"{rule.says} (names/{rule.name})" for _, rule, _ in steps))
         return f"{kind} {sent!r} means {claim.owner}: {why}"
     how = "it is an alias" if claim.by == sent.lower() else f"it is like {claim.by}"
     return f"{kind} {sent!r} means {claim.owner}: {how}, says entry {claim.entry}"

@@ -25,7 +25,7 @@ from typing import Literal, NamedTuple
 from spendmeter.contracts.terms import FOR_EVER, SINCE_EVER
 from spendmeter.pricing.directory import Directory, begins, ends
 from spendmeter.pricing.name_rules import CompiledRule, NameStep
-from spendmeter.pricing.names import Claim
+from spendmeter.pricing.names import Claim, family, sizes
 from spendmeter.pricing.price_lists import Sku
 from spendmeter.pricing.scope import Scope
 
@@ -48,9 +48,10 @@ class Near(NamedTuple):
     """Whether one public list alone has it."""
 
 
-Trust = Literal["sure", "unless_family", "with_family"]
-"""Whether what a name leads to bounds it alone; where its own family is known, that one; or with that of what
-it leads to."""
+Trust = Literal["sure", "with_family", "with_all"]
+"""Whether what a name leads to bounds it alone; or with its family, where it may be another variant; or,
+where it says one that costs more, or a single other seller has that model, with its family, and where
+little is known of that, with all that the provider sells."""
 
 
 class NameBounds(NamedTuple):
@@ -77,6 +78,10 @@ class Meaning(NamedTuple):
     """The rules by which the name reads as the model's, in their order."""
     bounds: NameBounds = NO_BOUNDS
     """Of a name that is no model's."""
+    lines: tuple[str, ...] = ()
+    """The families that such a name may be of, as it is written or reads by rules that leave the price."""
+    region: str = ""
+    """The region that the name says."""
     since: datetime = SINCE_EVER
     until: datetime = FOR_EVER
     """From when to when the names mean this."""
@@ -91,7 +96,9 @@ def meaning(
     search = _Search(directory, sku.lower(), directory.sellers(claim.owner if claim else None), scope, time)
     seller, model, taken = search.model()
     bounds = NO_BOUNDS if model else search.bounds()
-    return Meaning(claim, model, seller, steps, taken, bounds, search.since, search.until)
+    lines = () if model else tuple(dict.fromkeys(search.lines()))
+    region = search.region(taken)
+    return Meaning(claim, model, seller, steps, taken, bounds, lines, region, search.since, search.until)
 
 
 class _Search:
@@ -103,7 +110,7 @@ class _Search:
         self.directory, self.name, self.sellers = directory, name, sellers
         self.scope, self.time = scope, time
         self.since, self.until = SINCE_EVER, FOR_EVER
-        self.known_steps: dict[str, list[tuple[CompiledRule, str]]] = {}
+        self.known_steps: dict[str, list[tuple[CompiledRule, NameStep]]] = {}
         self.known_names: dict[Sku, Claim | None] = {}
         self.rivals: list[Sku] = []
         """Different models that rules lead to."""
@@ -154,6 +161,9 @@ class _Search:
             else:
                 if found:  # the match alone prices nothing, and yet says that it is another
                     found[match.owner] = match, ()
+        if len(found) > 1:  # what a rule reads any name as says less than any other
+            any_name = {owner for owner, (_, steps) in found.items() if steps and steps[-1].reads_any_name}
+            return {owner: how for owner, how in found.items() if owner not in any_name} or found
         return found
 
     def readings(self, seller: str, costs: Collection[str]) -> Iterator[tuple[str, Steps]]:
@@ -167,23 +177,47 @@ class _Search:
             yield name, found[name]
             if found[name] and self.stated(seller, name):
                 continue
-            for each, reading in self.steps(name):
+            for each, step in self.steps(name):
                 fits = each.rule.costs in costs and each.is_for(provider, seller)
-                if fits and reading not in found and len(found) < READINGS_MAX:
-                    found[reading] = (*found[name], NameStep(reading, each.rule))
-                    queue.append(reading)
+                if fits and step.name not in found and len(found) < READINGS_MAX:
+                    found[step.name] = (*found[name], step)
+                    queue.append(step.name)
 
-    def steps(self, name: str) -> list[tuple[CompiledRule, str]]:
+    def steps(self, name: str) -> list[tuple[CompiledRule, NameStep]]:
         """What a name reads as by one rule, of each that is in force."""
         known = self.known_steps.get(name)
         if known is None:
             known = self.known_steps[name] = []
             for each in self.directory.rules(self.sellers):
-                for reading in each.readings(name, self.is_seller):
+                for step in each.readings(name, self.is_seller):
                     self.narrow(begins(each.rule), ends(each.rule))
                     if each.in_force(self.time):
-                        known.append((each, reading))
+                        known.append((each, step))
         return known
+
+    def region(self, taken: Steps) -> str:
+        """The region that the name says: by the rules that were taken, else by any for just this name."""
+        if not taken:
+            rules = (each for each in self.directory.rules(self.sellers) if each.says_region)
+            taken = tuple(
+                step
+                for each in rules
+                if each.in_force(self.time)
+                for step in each.readings(self.name, self.is_seller)
+            )
+        return next((step.region for step in taken if step.region), "")
+
+    def lines(self) -> Iterator[str]:
+        """The families that a name may be of: as it is written, then as it reads: without an effort."""
+        for name in self.as_written():  # sellers of others' models write the maker before the name
+            yield family(name.rpartition("/")[2])
+
+    def as_written(self) -> Iterator[str]:
+        """The name, and all that it reads as by rules that leave the price as it is."""
+        if not self.sellers:
+            yield self.name
+        for name, _ in self.readings(self.sellers[0], _SAME) if self.sellers else ():
+            yield name
 
     def is_seller(self, text: str) -> bool:
         """Whether a text names the provider, or one whose models it resells."""
@@ -205,18 +239,38 @@ class _Search:
         makers = list(self.makers())
         for sellers, name in makers:
             seller, model, _ = _Search(self.directory, name, sellers, self.scope, self.time).model()
-            if model:
+            if model:  # and whoever else sells it: what is resold may cost more than at its maker
                 says = f"its name contains {name} of {sellers[0]}"
-                trust: Trust = "unless_family" if self.sellers else "sure"
-                return NameBounds((Near((seller, model.owner), Decimal(1)),), says, trust)
+                everybodys = self.directory.contained.spoken_of(name, ())
+                others = {sku for each in everybodys if each.alone and not each.dearer for sku in each.skus}
+                skus = [(seller, model.owner), *sorted(others - {(seller, model.owner)})]
+                return NameBounds(tuple(Near(sku, Decimal(1)) for sku in skus), says)
         named = tuple(seller for sellers, _ in makers for seller in sellers)
-        spoken = self.directory.contained.spoken_of(self.name, self.sellers, named)
+        found = NO_BOUNDS
+        for name in self.as_written():
+            by = self.contained(name, named)
+            if by.near and by.trust == "sure":
+                return by
+            own = self.contained(name, (), anybodys=False) if by.near else by
+            if own.near and own.trust == "sure":
+                return own._replace(near=tuple(dict.fromkeys((*own.near, *by.near))))
+            found = found if found.near else by
+        return found
+
+    def contained(self, name: str, makers: tuple[str, ...], anybodys: bool = True) -> NameBounds:
+        """The models whose names stand in a name: of the provider, else of the makers that it writes, else
+        anybody's."""
+        spoken = self.directory.contained.spoken_of(name, (*self.sellers, *makers), anybodys)
         skus = sorted({sku for each in spoken for sku in each.skus})
         if not skus:
             return NO_BOUNDS
         names = " and ".join(dict.fromkeys(each.name for each in spoken))
-        own, alone = all(each.own for each in spoken), all(each.alone for each in spoken)
-        trust = "with_family" if not alone else "sure" if own else "unless_family"
+        dearer, alone = any(each.dearer for each in spoken), all(each.alone for each in spoken)
+        others = [each for each in spoken if each.sellers.isdisjoint(self.sellers)]
+        lone = any(len(each.sellers) == 1 for each in others)
+        # What anybody may serve, as its size in the name tells, costs what each likes: its family counts too.
+        alone = alone and not (others and sizes(name))
+        trust: Trust = "with_all" if dearer or lone else "sure" if alone else "with_family"
         return NameBounds(tuple(Near(sku, Decimal(1)) for sku in skus), f"its name contains {names}", trust)
 
     def unconfirmed(self) -> NameBounds | None:

@@ -1,7 +1,8 @@
 """Rules by which names are also written, compiled: what a name reads as by each of them. The rules are data.
 
 A pattern is lower-case text with `{name}` (some text), `{rest}` (any or none), `{provider}` (a name of the
-seller), `#` (a digit) and `*` (anything). What it reads as repeats `{name}`, `{rest}` and the digits.
+seller), `{region}` (a cloud's region), `#` (a digit) and `*` (anything). What it reads as repeats `{name}`,
+`{rest}` and the digits.
 """
 
 import re
@@ -19,18 +20,25 @@ _MEANS = {
     "{name}": "(?P<name>.+?)",
     "{rest}": "(?P<rest>.*)",
     "{provider}": "(?P<provider>[^/:]+)",
+    "{region}": "(?P<region>[a-z]+-[a-z-]+-?[0-9]+|global|us|eu)",
     "#": "([0-9])",
     "*": ".*?",
 }
 _REPEATED = frozenset({"{name}", "{rest}", "#"})
-_NAMED = frozenset({"name", "rest", "provider"})
+_NAMED = frozenset({"name", "rest", "provider", "region"})
 
 
 class NameStep(NamedTuple):
-    """One rule's turn: what a name reads as, and the rule that says so."""
+    """One rule's turn: what a name reads as, the rule that says so, and the region that the name says."""
 
     name: str
     rule: NameRule
+    region: str = ""
+
+    @property
+    def reads_any_name(self) -> bool:
+        """Whether all names that the rule reads are one: it repeats nothing of them."""
+        return "{" not in self.rule.becomes
 
 
 class CompiledRule:
@@ -44,7 +52,12 @@ class CompiledRule:
         self._unless = tuple(map(matcher, rule.unless))
         self._patterns = tuple(_pattern(rule, match) for match in rule.match)
 
-    def readings(self, name: str, is_seller: Callable[[str], bool]) -> Iterator[str]:
+    @property
+    def says_region(self) -> bool:
+        """Whether a name that it reads says where it is served."""
+        return bool(self.rule.region) or any("{region}" in match for match in self.rule.match)
+
+    def readings(self, name: str, is_seller: Callable[[str], bool]) -> Iterator[NameStep]:
         """What a name (lower case) reads as, a match each. `is_seller`: whether a text names the seller."""
         for head, tail, pattern in self._patterns:
             if not (name.startswith(head) and name.endswith(tail)) or not (found := pattern.fullmatch(name)):
@@ -53,7 +66,8 @@ class CompiledRule:
             if "provider" in named and not is_seller(named["provider"]):
                 continue
             if not any(other.fullmatch(name) for other in self._unless):
-                yield _spelled(self.rule.becomes, named, found)
+                region = named.get("region", self.rule.region)
+                yield NameStep(_spelled(self.rule.becomes, named, found), self.rule, region)
 
     def is_for(self, *providers: str) -> bool:
         """Whether one of these writes names so."""
@@ -87,8 +101,8 @@ class NameRules:
     def provider(self, name: str, at: datetime) -> NameStep | None:
         """What a provider's name (lower case) reads as."""
         for each in self._of_providers:
-            for reading in each.readings(name, lambda _: False) if each.in_force(at) else ():
-                return NameStep(reading, each.rule)
+            for step in each.readings(name, lambda _: False) if each.in_force(at) else ():
+                return step
         return None
 
 
@@ -124,7 +138,7 @@ def _pattern(rule: NameRule, match: str) -> tuple[str, str, re.Pattern[str]]:
             raise CatalogError(
                 f"rule {rule.name!r}: {rule.becomes!r} repeats a {sign} that {match!r} has not"
             )
-    if any(signs.count(sign) > 1 for sign in ("{name}", "{rest}", "{provider}")):
+    if any(signs.count(sign) > 1 for sign in ("{name}", "{rest}", "{provider}", "{region}")):
         raise CatalogError(f"rule {rule.name!r}: {match!r} has a placeholder twice")
     parts = _SIGN.split(match)
     source = "".join(

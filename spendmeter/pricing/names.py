@@ -138,14 +138,32 @@ def model_names(models: Iterable[Model]) -> Names:
     return names
 
 
-def family(sku: str) -> str:
-    """The line that a name belongs to ("claude-opus" for claude-opus-4-1-20250805).
+MAKERS = re.compile(r"^(?:[a-z]+(?:-[a-z]+)*\.)+(?=[a-z])")
+"""Who made it and where it is, as Bedrock writes them in front: regional.anthropic.claude-haiku-4-5."""
+_SIZE = r"(?<![a-z0-9.])[ae]?[0-9]+(?:[.x][0-9]+)*b(?![a-z0-9])"
+"""Parameters, in billions: 70b, 8x7b, e4b, a3b, 1.5b."""
+_SAYS_LINE = re.compile(rf"{_SIZE}|[a-z]+")
 
-    New models are named like their siblings: the words say which line; versions, dates, regions and "latest"
-    do not.
+
+def family(sku: str) -> str:
+    """The line that a name belongs to: "claude-opus" for claude-opus-4-1-20250805, "llama-70b-instruct" for
+    meta.llama3-3-70b-instruct-v1:0.
+
+    New models are named like their siblings: the words and the size say which line; versions, dates, regions,
+    "latest" and who made it do not.
     """
-    words = re.findall(r"[a-z]+", sku.lower())
+    words = _SAYS_LINE.findall(MAKERS.sub("", _dotted(sku)))
     return "-".join(word for word in words if word not in SAYS_NO_LINE)
+
+
+def sizes(name: str) -> frozenset[str]:
+    """The sizes that a name says: 70b of llama-v3p3-70b-instruct."""
+    return frozenset(re.findall(_SIZE, _dotted(name)))
+
+
+def _dotted(name: str) -> str:
+    """In lower case; some sellers write a p for a dot: llama-v3p3, kimi-k2p6."""
+    return re.sub(r"(?<=[0-9])p(?=[0-9])", ".", name.lower())
 
 
 _SAYS_NO_MODEL = re.compile(r"(?:[-@]20\d{2}-?\d{2}-?\d{2}|-latest)$")

@@ -101,8 +101,8 @@ class Bounded(NamedTuple):
 
     by: tuple[tuple[Plan, Decimal], ...] = ()
     says: str = ""
-    trust: Literal["sure", "unless_family", "with_family"] = "sure"
-    """Whether these bound it alone; or, where its own family is known, that one; or they with theirs."""
+    trust: Literal["sure", "with_family", "with_all"] = "sure"
+    """Whether these bound it alone, or what else bounds it with them (meaning.py)."""
 
 
 UNBOUNDED = Bounded()

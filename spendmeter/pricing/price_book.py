@@ -14,6 +14,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from msgspec import structs
+
 from spendmeter.contracts.catalog import (
     Adjustment,
     Alias,
@@ -143,8 +145,7 @@ class PriceBook:
 
     def served(self, tenant: str, data: UsageData, time: datetime | None = None) -> Served:
         """What served an event, as its provider's spellings read it."""
-        claim, _ = self._directory.provider(data.provider.lower(), self.scope(tenant, time), time or LATEST)
-        return self.spellings.served(claim.owner if claim else "", data.context)
+        return self._served_at(self.meaning(tenant, data.provider, data.sku, time), data)
 
     def states_region(self, name: str) -> bool:
         """Whether some price or factor is for a region, or a group of them."""
@@ -185,12 +186,22 @@ class PriceBook:
         """The plan of the sku that the names mean, where it has a price for those of the scope: one that is
         for another tenant alone makes nobody else's usage known."""
         provider = found.provider.owner if found.provider else None
-        by = self._mentioned(self.spellings.served(provider or "", data.context))
+        by = self._mentioned(self._served_at(found, data))
         model, seller = found.model, found.seller
         if model and any(map(scope.includes, self.prices.get((seller, model.owner), ()))):
             note = "" if seller == provider else f"price of {seller}, which {provider} resells"
             return self._plan(seller, model.owner, model.owner, by, scope, note)
-        return self._plan(provider, None, self.provisional.line(data.sku), by, scope, "", found.bounds)
+        line = self.provisional.line(data.sku, found.lines)
+        return self._plan(provider, None, line, by, scope, "", found.bounds)
+
+    def _served_at(self, found: Meaning, data: UsageData) -> Served:
+        """What served an event whose names mean that: in the region that the name says, where the event says
+        none."""
+        provider = found.provider.owner if found.provider else ""
+        by = self.spellings.served(provider, data.context)
+        if not found.region or not by.is_anywhere:
+            return by
+        return self.spellings.served(provider, structs.replace(data.context, region=found.region))
 
     def _plan(
         self,

@@ -1,11 +1,14 @@
-"""What an unknown model costs at most: its family's maximum, else its provider's 95th percentile.
+"""What an unknown model costs at most: what its name leads to, its family's maximum, else its provider's 95th
+percentile.
 
-The bound is what the dearest sibling would have been charged at the event's own time and way of serving,
-whatever the length and the hour. A family is one whoever sells it: a model that is new at one seller is often
-known at another, and the maximum of a single sibling bounds little. Where that single one is somebody else's,
-the provider's own percentile bounds if it is more. A price of zero bounds nothing. A maximum over OUTLIER
-times the family's median is taken for an outlier (gpt-4.5 at 75 dollars among siblings at 2), and so many
-medians bound instead.
+The models that the name leads to bound it: alone, where nothing of the name says another variant; else no
+bound is below the dearest of them. A family's bound is what its dearest member would have been charged at the
+event's own time and way of serving, whatever the length and the hour. A family is one whoever sells it: a
+model that is new at one seller is often known at another, and the maximum of a single sibling bounds little.
+Where that single one is somebody else's, the provider's own percentile bounds if it is more. A price of zero
+bounds nothing. A maximum over OUTLIER times the family's median is taken for an outlier (gpt-4.5 at 75
+dollars among siblings at 2), and so many medians bound instead. An embedding without a family is bounded by
+embeddings alone.
 """
 
 from bisect import bisect_right
@@ -22,8 +25,10 @@ from spendmeter.pricing.price_lists import PriceLists, Sku
 
 PERCENTILE = 95
 OUTLIER = 5
+KINDS = {"*embed": "embedding models", "*rerank": "rerankers"}
+"""What a name without a family says of its kind, and what people call it: those cost much less than chat."""
 _Group = tuple[str, str]
-"""A provider and '': all it sells; '' and a family: all of that, whoever sells it."""
+"""A provider and '': all it sells; '' and a family: all of that, whoever sells it; either and a kind."""
 
 
 class Provisional:
@@ -39,14 +44,19 @@ class Provisional:
             groups[provider, ""].append((provider, sku))
             if line := (model.family if model else "") or _family(sku):
                 groups["", line].append((provider, sku))
+            if kind := _kind(sku):
+                groups[provider, kind].append((provider, sku))
+                groups["", kind].append((provider, sku))
         for group, skus in retired.items():  # a family of which all are retired is still a family
             self._members.setdefault(group, skus)
         self._changes: dict[_Group, list[datetime]] = {}
         self._bounds: dict[tuple[Any, ...], Decision | None] = {}
 
-    def line(self, name: str) -> str:
-        """The family by which an unknown name is bounded; '' = none is known."""
-        return line if ("", line := _family(name)) in self._members else ""
+    def line(self, name: str, families: Iterable[str] = ()) -> str:
+        """The family by which an unknown name is bounded: the first of these that is known, else its kind;
+        '' = none is known."""
+        lines = (*families, _family(name), _kind(name))
+        return next((line for line in lines if line and ("", line) in self._members), "")
 
     def bound(self, plan: Plan, unit: str, time: datetime, context: int = 0) -> Decision | None:
         """The most that one `unit` of the unknown model can be expected to cost; None = nobody knows."""
@@ -55,16 +65,27 @@ class Provisional:
         near = self._near(plan, unit, time, context)
         if (near and plan.bounded.trust == "sure") or plan.provider is None:
             return near
-        line, own = ("", _family(plan.name)), (plan.provider, "")
-        found = self._bound_by(line, plan, unit, time)
-        if found and (len(self._members[line]) > 1 or self._members[line][0][0] == plan.provider):
-            return found
-        if near and plan.bounded.trust == "unless_family" and not found:
-            return near
-        # Of a family that a single model of somebody else's makes, anybody could be the maximum.
-        others = [own] if near is None else [("", _family(each.name)) for each, _ in plan.bounded.by]
+        found = None if plan.name in KINDS else self._bound_by(("", plan.name), plan, unit, time)
+        others = () if found and self._is_family(plan) else self._others(plan, near)
         bounds = (near, found, *(self._bound_by(other, plan, unit, time) for other in others))
-        return max((each for each in bounds if each), key=lambda each: each.per_unit, default=None)
+        dearest = max((each for each in bounds if each), key=lambda each: each.per_unit, default=None)
+        return dearest or self._bound_by((plan.provider, ""), plan, unit, time)
+
+    def _is_family(self, plan: Plan) -> bool:
+        """Whether its family says enough: of one that a single model of somebody else's makes, anybody could
+        be the maximum."""
+        members = self._members.get(("", plan.name), ())
+        names = {sku.rpartition("/")[2] for _, sku in members}
+        return len(names) > 1 or any(provider == plan.provider for provider, _ in members)
+
+    def _others(self, plan: Plan, near: Decision | None) -> list[_Group]:
+        """What bounds it beside what its name leads to, where its own family says too little."""
+        groups = [("", _family(each.name)) for each, _ in plan.bounded.by] if near else []
+        if near is None or plan.bounded.trust == "with_all":
+            kind = plan.name if plan.name in KINDS else ""
+            own = (plan.provider or "", kind)
+            groups.append(own if own in self._members else ("", kind))
+        return groups
 
     def _near(self, plan: Plan, unit: str, time: datetime, context: int) -> Decision | None:
         """The dearest of the models that the unknown one may be."""
@@ -101,9 +122,10 @@ class Provisional:
         currency = _commonest(decision.currency for _, _, decision in prices)
         prices = sorted(item for item in prices if item[2].currency == currency)
         median = _nearest_rank(prices, 50)
-        if not group[1]:
+        if not group[1] or group[1] in KINDS:
             _, sku, decision = _nearest_rank(prices, PERCENTILE)
-            reason = f"{PERCENTILE}th percentile of {len(prices)} models of {group[0]} ({sku})"
+            what = f"{len(prices)} {KINDS.get(group[1], 'models')} of {group[0] or 'anybody'}"
+            reason = f"{PERCENTILE}th percentile of {what} ({sku})"
         elif prices[-1][0] <= OUTLIER * median[0]:
             _, sku, decision = prices[-1]
             reason = f"the maximum of the family {group[1]} ({sku})"
@@ -124,6 +146,11 @@ class Provisional:
 def _family(sku: str) -> str:
     """Sellers of others' models write the maker before the name (moonshotai/kimi-k3)."""
     return family(sku.rpartition("/")[2])
+
+
+def _kind(name: str) -> str:
+    """The kind that a name says; '' = none."""
+    return next((kind for kind in KINDS if kind.strip("*") in name.lower()), "")
 
 
 def _name_beside(plan: Plan, member: Plan) -> str:
