@@ -97,7 +97,7 @@ def meaning(
     seller, model, taken = search.model()
     bounds = NO_BOUNDS if model else search.bounds()
     lines = () if model else tuple(dict.fromkeys(search.lines()))
-    region = search.region(taken)
+    region = search.region(taken) if taken or model is None else ""  # a price of its own says it
     return Meaning(claim, model, seller, steps, taken, bounds, lines, region, search.since, search.until)
 
 

@@ -182,7 +182,7 @@ def test_minimum_rate_and_division_are_in_the_arithmetic() -> None:
 def test_an_unknown_model_and_a_reported_cost_have_no_contest_and_say_why() -> None:
     _, [unknown] = explain(used("openai", "m-2", MILLION), PriceBook([STANDARD]))
     assert (unknown.status, unknown.contests) == ("provisional", ())
-    assert unknown.reason == "unknown model: the maximum of the family m (m)"
+    assert unknown.reason == "unknown model: its name contains m: bounded by m"
     assert unknown.arithmetic[0] == "price: 2 USD for 1000000 = 0.000002 USD each"
     reported = used("openai", "m", MILLION, reported=Amount(amount="3", currency="USD"), trusted=True)
     _, [line] = explain(reported, PriceBook([STANDARD]))
