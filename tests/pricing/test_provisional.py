@@ -83,8 +83,10 @@ def test_of_all_models_that_have_siblings_few_are_booked_below_theircost() -> No
                 fares["over five times it"] += bound > 5 * true
     print(fares)
     assert fares["models"] > 1_000, fares
-    assert fares["below their cost"] < fares["models"] / 7, fares
-    assert fares["below half of it"] < fares["models"] / 25, fares
+    # Somebody is the dearest seller of each model: without its own price that one is always below.
+    assert fares["below their cost"] < fares["models"] / 6, fares
+    assert fares["below half of it"] < fares["models"] / 30, fares
+    assert fares["over five times it"] < fares["models"] / 12, fares
 
 
 def _family(sku: str) -> str:
