@@ -8,6 +8,7 @@ neither begins nor ends inside of a word. Of names that lie within one another t
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import NamedTuple
 
 from spendmeter.pricing.names import MAKERS, SAYS_NO_LINE, sizes
@@ -16,6 +17,8 @@ from spendmeter.pricing.price_lists import Sku
 ANYWHERE_MIN = 5
 """Characters of a name that is looked for whoever sells it; it has a digit. Shorter ones are anybody's."""
 VERSION_DIGITS_MAX = 2
+WORDS_MAX = 48
+"""Words and numbers of a name that are looked at: a sender could write a hundred."""
 _WORD = re.compile(r"[a-z]+|[0-9]+")
 _VARIANT = re.compile(r":[a-z]+$")
 """A way of having a model (`:free`, `:batch`): no name that another name would contain by chance."""
@@ -63,7 +66,8 @@ class Contained:
     def spoken_of(self, name: str, sellers: tuple[str, ...], anybodys: bool = True) -> list[Spoken]:
         """The models that a name (lower case) speaks of: each that stands there, of the first of the sellers
         who has one of that name, else `anybodys`."""
-        found = [(each.start(), each.end(), each[0]) for each in _WORD.finditer(name)]
+        words = islice(_WORD.finditer(name), WORDS_MAX)
+        found = [(each.start(), each.end(), each[0]) for each in words]
         spans: list[tuple[int, int]] = []
         for first in range(len(found)):
             if first and found[first - 1][1] == found[first][0]:

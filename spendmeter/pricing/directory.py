@@ -2,7 +2,7 @@
 name means that nobody states, `meaning.py` finds."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from types import MappingProxyType
@@ -36,8 +36,10 @@ class Directory:
         self._stated_here = {
             sku
             for sku, prices in lists.prices.items()
-            if any(each.layer == "organisation" for each in prices)
+            if all(each.layer == "organisation" and not (each.tenant or each.contract) for each in prices)
         }
+        """Skus that an organisation alone states, for everybody: what one tenant is charged says nothing of
+        how a name reads."""
         self._model_names = self._names_by_provider()
         self._aliases = _by_name(aliases)
         self._rules = NameRules(rules)
@@ -77,6 +79,10 @@ class Directory:
         if claim is None and (name in self._model_names or self._own(name, None, scope)):
             claim = Claim(name, name, "")
         return claim, ()
+
+    def dated_provider_rules(self, name: str) -> Iterator[NameRule]:
+        """The rules of providers that read a name at some times alone."""
+        return self._rules.dated_of_provider(name)
 
     def exact(self, seller: str, name: str, scope: Scope, time: datetime) -> Claim | None:
         """Whose name it is at a seller, as the tenant's own price, a dated alias or a model states it."""

@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from math import prod
 from typing import Literal, NamedTuple
 
@@ -31,6 +32,9 @@ from spendmeter.pricing.scope import Scope
 
 READINGS_MAX = 32
 """Names that one is read as: rules chain, and a sender could write one that they turn into thousands."""
+
+CONTAINED_IN_MAX = 8
+"""Readings of a name in which known names are looked for."""
 
 Steps = tuple[NameStep, ...]
 LATEST = FOR_EVER - timedelta(microseconds=1)
@@ -94,6 +98,7 @@ def meaning(
     time = time or LATEST
     claim, steps = directory.provider(provider.lower(), scope, time)
     search = _Search(directory, sku.lower(), directory.sellers(claim.owner if claim else None), scope, time)
+    search.narrow_by_provider(provider.lower())
     seller, model, taken = search.model()
     bounds = NO_BOUNDS if model else search.bounds()
     lines = () if model else tuple(dict.fromkeys(search.lines()))
@@ -221,8 +226,13 @@ class _Search:
 
     def is_seller(self, text: str) -> bool:
         """Whether a text names the provider, or one whose models it resells."""
-        claim, _ = self.directory.provider(text, self.scope, self.time)
+        claim = self.provider(text)
         return claim is not None and claim.owner in self.sellers
+
+    def provider(self, text: str) -> Claim | None:
+        """Whom a text names."""
+        self.narrow_by_provider(text)
+        return self.directory.provider(text, self.scope, self.time)[0]
 
     def bounds(self) -> NameBounds:
         """What bounds the price of a name that is no model's."""
@@ -238,16 +248,18 @@ class _Search:
                 return NameBounds(tuple(near), says, "sure" if rule.costs == "unknown" else "with_family")
         makers = list(self.makers())
         for sellers, name in makers:
-            seller, model, _ = _Search(self.directory, name, sellers, self.scope, self.time).model()
+            there = _Search(self.directory, name, sellers, self.scope, self.time)
+            seller, model, _ = there.model()
+            self.since, self.until = max(self.since, there.since), min(self.until, there.until)
             if model:  # and whoever else sells it: what is resold may cost more than at its maker
-                says = f"its name contains {name} of {sellers[0]}"
+                says = f"its name contains {model.owner} of {sellers[0]}"
                 everybodys = self.directory.contained.spoken_of(name, ())
                 others = {sku for each in everybodys if each.alone and not each.dearer for sku in each.skus}
                 skus = [(seller, model.owner), *sorted(others - {(seller, model.owner)})]
                 return NameBounds(tuple(Near(sku, Decimal(1)) for sku in skus), says)
         named = tuple(seller for sellers, _ in makers for seller in sellers)
         found = NO_BOUNDS
-        for name in self.as_written():
+        for name in islice(self.as_written(), CONTAINED_IN_MAX):
             by = self.contained(name, named)
             if by.near and by.trust == "sure":
                 return by
@@ -302,9 +314,14 @@ class _Search:
         resells, and what stands behind."""
         for mark in re.finditer(r"[/:]", self.name):
             text = re.split(r"[/:]", self.name[: mark.start()])[-1]
-            claim, _ = self.directory.provider(text, self.scope, self.time)
+            claim = self.provider(text)
             if claim and mark.end() < len(self.name):
                 yield self.directory.sellers(claim.owner), self.name[mark.end() :]
+
+    def narrow_by_provider(self, text: str) -> None:
+        """Whom a text names may be a matter of time as well."""
+        for rule in self.directory.dated_provider_rules(text):
+            self.narrow(begins(rule), ends(rule))
 
     def narrow(self, begins: datetime, ends: datetime) -> None:
         """What holds from one instant to another was met: what is found holds to the nearer of them."""

@@ -87,6 +87,9 @@ class NameRules:
         refuse_overlaps(ordered)
         self._of_models = [CompiledRule(rule) for rule in ordered if rule.of == "model"]
         self._of_providers = [CompiledRule(rule) for rule in ordered if rule.of == "provider"]
+        self._dated_of_providers = [
+            each for each in self._of_providers if each.rule.effective_from or each.rule.effective_to
+        ]
         self._by_sellers: dict[tuple[str, ...], tuple[CompiledRule, ...]] = {}
         """Bounded by the providers of the catalog and whom they resell."""
 
@@ -104,6 +107,13 @@ class NameRules:
             for step in each.readings(name, lambda _: False) if each.in_force(at) else ():
                 return step
         return None
+
+    def dated_of_provider(self, name: str) -> Iterator[NameRule]:
+        """The rules for names of providers that are in force at some times alone and read this name (lower
+        case)."""
+        for each in self._dated_of_providers:
+            if any(True for _ in each.readings(name, lambda _: False)):
+                yield each.rule
 
 
 def refuse_overlaps(rules: Iterable[NameRule]) -> None:

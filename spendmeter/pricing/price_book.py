@@ -49,6 +49,8 @@ _Asked = tuple[str, str, str]
 """A provider's and a model's name as they were sent, and for whom."""
 _Served = tuple[str, str, str, bool, str, str]
 """These, and how it was served, as that was sent."""
+PLANS_MAX = 20_000
+"""Plans of known models, at some 4 to 6 KB each; when there are as many, the older half goes."""
 REMEMBERED_MAX = 20_000
 """Names, and ways of serving them, remembered at once for all tenants together: senders choose them."""
 
@@ -223,6 +225,7 @@ class PriceBook:
                 if (near_plan := self._near_plan(each, by, scope))
             ]
             bounded = Bounded(tuple(near), bounds.says, bounds.trust)
+            self._make_room()
             self._plans[key] = plan = Plan(
                 self.lists,
                 provider=provider,
@@ -235,6 +238,12 @@ class PriceBook:
             )
         return plan
 
+    def _make_room(self) -> None:
+        """Before one more plan: a catalog has more ways to be served than memory holds."""
+        if len(self._plans) >= PLANS_MAX:
+            for key in list(self._plans)[: PLANS_MAX // 2]:
+                del self._plans[key]
+
     def _near_plan(self, near: Near, by: Served, scope: Scope) -> Plan | None:
         """The plan of a model that bounds another; None = it has no price for those of the scope."""
         provider, sku = near.sku
@@ -243,6 +252,7 @@ class PriceBook:
             return self._plan(provider, sku, sku, by, scope) if known else None
         key = ("unconfirmed", provider, sku, by, scope.key)
         if key not in self._plans:
+            self._make_room()
             self._plans[key] = Plan(
                 self.unconfirmed, provider=provider, sku=sku, name=sku, served=by, scope=scope
             )

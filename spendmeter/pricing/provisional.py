@@ -18,6 +18,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from spendmeter.contracts.catalog import Price
 from spendmeter.pricing.decision import Decision, times
 from spendmeter.pricing.names import family
 from spendmeter.pricing.plan import Plan
@@ -38,7 +39,8 @@ class Provisional:
         self._lists = lists
         self._members: dict[_Group, list[Sku]] = defaultdict(list)
         retired: dict[_Group, list[Sku]] = defaultdict(list)
-        for provider, sku in sorted(lists.prices):
+        public = (sku for sku, prices in lists.prices.items() if any(map(_is_everybodys, prices)))
+        for provider, sku in sorted(public):
             model = lists.models.get((provider, sku))
             groups = retired if model and model.retired else self._members
             groups[provider, ""].append((provider, sku))
@@ -141,6 +143,10 @@ class Provisional:
             yield Plan(
                 self._lists, provider=provider, sku=sku, name=sku, served=like.served, scope=like.scope
             )
+
+
+def _is_everybodys(price: Price) -> bool:
+    return not (price.tenant or price.contract)
 
 
 def _family(sku: str) -> str:
