@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import structs
 
@@ -55,6 +55,15 @@ REMEMBERED_MAX = 20_000
 """Names, and ways of serving them, remembered at once for all tenants together: senders choose them."""
 
 
+class _Planned(NamedTuple):
+    """The plan of a name as it was served, and when the name means that."""
+
+    plan: Plan
+    always: bool
+    since: datetime
+    until: datetime
+
+
 class PriceBook:
     """`PriceBook(entries, version)`. Raises CatalogError, naming the entries and the rule they break."""
 
@@ -88,7 +97,7 @@ class PriceBook:
     def _forget(self) -> None:
         """Begin with empty memories: README.md says what is in them."""
         self._plans: dict[tuple[Any, ...], Plan] = {}
-        self._served: TenantMemory[_Served, Plan] = TenantMemory(REMEMBERED_MAX)
+        self._served: TenantMemory[_Served, _Planned] = TenantMemory(REMEMBERED_MAX)
         self._meanings: TenantMemory[_Asked, list[Meaning]] = TenantMemory(REMEMBERED_MAX)
 
     def agreement(self, tenant: str) -> Agreement:
@@ -166,13 +175,14 @@ class PriceBook:
         context = data.context
         key = (data.provider, data.sku, context.service_tier, context.batch, context.region, scope.key)
         share = self._served.of_tenants.get(tenant)
-        plan = share.get(key) if share else None
-        if plan is None:
-            found = self._meaning(tenant, scope, data, time)
-            plan = self._plan_of(found, scope, data)
-            if found.since == SINCE_EVER and found.until == FOR_EVER:
-                self._served.remember(tenant, key, plan)
-        return plan
+        known = share.get(key) if share else None
+        if known is not None and (known.always or known.since <= time < known.until):
+            return known.plan
+        found = self._meaning(tenant, scope, data, time)
+        always = found.since == SINCE_EVER and found.until == FOR_EVER
+        known = _Planned(self._plan_of(found, scope, data), always, found.since, found.until)
+        self._served.remember(tenant, key, known)  # of a name that moved, the stretch of time met last
+        return known.plan
 
     def _meaning(self, tenant: str, scope: Scope, data: UsageData, time: datetime) -> Meaning:
         """What the names of an event mean at an instant, worked out once for the time in which they do."""
