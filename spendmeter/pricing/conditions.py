@@ -8,7 +8,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from spendmeter.contracts.catalog import ANY, HOLIDAY, CalendarEntry, Conditions, HoursWindow
-from spendmeter.contracts.terms import FOR_EVER, SINCE_EVER
+from spendmeter.pricing.dates import begins, ends
 
 _DAY = 24 * 60
 _NO_LIMIT = 2**63
@@ -91,8 +91,7 @@ class Bounds:
     __slots__ = ("end", "high", "low", "start", "week")
 
     def __init__(self, when: Conditions, calendars: Mapping[str, CalendarEntry]) -> None:
-        self.start = when.effective_from or SINCE_EVER
-        self.end = when.effective_to or FOR_EVER
+        self.start, self.end = begins(when), ends(when)
         if self.start >= self.end:
             raise CatalogError(f"effective_to {self.end} is not after effective_from {self.start}")
         low, high = when.context_min, when.context_max

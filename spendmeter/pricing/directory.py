@@ -8,9 +8,9 @@ from functools import cached_property
 from types import MappingProxyType
 
 from spendmeter.contracts.catalog import Alias, Model, NameRule, Price, Provider
-from spendmeter.contracts.terms import FOR_EVER, SINCE_EVER
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.contained import Contained
+from spendmeter.pricing.dates import holds, one_at_a_time
 from spendmeter.pricing.name_rules import CompiledRule, NameRules, NameStep
 from spendmeter.pricing.names import Claim, Names, model_names, provider_names
 from spendmeter.pricing.price_lists import PriceLists, Sku
@@ -89,7 +89,7 @@ class Directory:
         if own := self._own(seller, name, scope):
             return own
         for alias in self.aliases(seller, name):
-            if begins(alias) <= time < ends(alias):
+            if holds(alias, time):
                 return Claim(alias.sku.lower(), name, alias.id)
         names = self._model_names.get(seller)
         return names.exactly(name) if names else None
@@ -134,25 +134,13 @@ class Directory:
         return (provider, *(known.resells if known else ()))
 
 
-def begins(entry: Alias | NameRule) -> datetime:
-    """The first instant at which it holds."""
-    return entry.effective_from or SINCE_EVER
-
-
-def ends(entry: Alias | NameRule) -> datetime:
-    """The first instant at which it no longer holds."""
-    return entry.effective_to or FOR_EVER
-
-
 def _by_name(aliases: Iterable[Alias]) -> dict[tuple[str, str], list[Alias]]:
     """The aliases of each name of each seller, the earliest first. Raises CatalogError where two hold."""
-    found: dict[tuple[str, str], list[Alias]] = defaultdict(list)
-    for alias in sorted(aliases, key=lambda alias: (begins(alias), alias.id)):
-        same = found[alias.provider.lower(), alias.name.lower()]
-        if same and begins(alias) < ends(same[-1]):
-            raise CatalogError(
-                f"entries {same[-1].id} and {alias.id} both say what {alias.name!r} of {alias.provider} "
-                "means at one time"
-            )
-        same.append(alias)
-    return found
+    return one_at_a_time(
+        aliases,
+        about=lambda alias: (alias.provider.lower(), alias.name.lower()),
+        refuse=lambda one, other: CatalogError(
+            f"entries {one.id} and {other.id} both say what {other.name!r} of {other.provider} "
+            "means at one time"
+        ),
+    )

@@ -24,7 +24,8 @@ from math import prod
 from typing import Literal, NamedTuple
 
 from spendmeter.contracts.terms import FOR_EVER, SINCE_EVER
-from spendmeter.pricing.directory import Directory, begins, ends
+from spendmeter.pricing.dates import begins, ends, holds
+from spendmeter.pricing.directory import Directory
 from spendmeter.pricing.name_rules import CompiledRule, NameStep
 from spendmeter.pricing.names import Claim, family, sizes
 from spendmeter.pricing.price_lists import Sku
@@ -196,7 +197,7 @@ class _Search:
             for each in self.directory.rules(self.sellers):
                 for step in each.readings(name, self.is_seller):
                     self.narrow(begins(each.rule), ends(each.rule))
-                    if each.in_force(self.time):
+                    if holds(each.rule, self.time):
                         known.append((each, step))
         return known
 
@@ -207,7 +208,7 @@ class _Search:
             taken = tuple(
                 step
                 for each in rules
-                if each.in_force(self.time)
+                if holds(each.rule, self.time)
                 for step in each.readings(self.name, self.is_seller)
             )
         return next((step.region for step in taken if step.region), "")

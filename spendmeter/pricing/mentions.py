@@ -8,6 +8,7 @@ from spendmeter.contracts.catalog import ANY, Adjustment, Conditions, PriceEntry
 from spendmeter.contracts.rated import Remark
 from spendmeter.contracts.terms import FOR_EVER, SINCE_EVER
 from spendmeter.pricing.conditions import STANDARD, Served
+from spendmeter.pricing.dates import begins, ends
 from spendmeter.pricing.scope import Scope
 
 Span = tuple[datetime, datetime]
@@ -90,7 +91,7 @@ def _stating(part: str, entries: Iterable[PriceEntry]) -> list[Span]:
 def _span(when: Conditions) -> Span:
     if when is ANY:
         return _ALWAYS[0]
-    return when.effective_from or SINCE_EVER, when.effective_to or FOR_EVER
+    return begins(when), ends(when)
 
 
 def _lies_in(time: datetime, spans: Iterable[Span]) -> bool:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from spendmeter.contracts.catalog import MATCH_STARS_MAX, NameRule
 from spendmeter.pricing.conditions import CatalogError
+from spendmeter.pricing.dates import holds, one_at_a_time
 from spendmeter.pricing.names import matcher
 
 _SIGN = re.compile(r"\{[^}]*\}|#|\*")
@@ -73,18 +74,13 @@ class CompiledRule:
         """Whether one of these writes names so."""
         return not self._providers or not self._providers.isdisjoint(providers)
 
-    def in_force(self, at: datetime) -> bool:
-        """Whether the rule holds at an instant."""
-        since, until = self.rule.effective_from, self.rule.effective_to
-        return (since is None or since <= at) and (until is None or at < until)
-
 
 class NameRules:
     """`NameRules(rules)`: the rules of a book, for names of models and of providers. Raises CatalogError."""
 
     def __init__(self, rules: Iterable[NameRule]) -> None:
         ordered = sorted(rules, key=lambda rule: (rule.order, rule.name, rule.id))
-        refuse_overlaps(ordered)
+        one_at_a_time(ordered, about=lambda rule: rule.name, refuse=_both)
         self._of_models = [CompiledRule(rule) for rule in ordered if rule.of == "model"]
         self._of_providers = [CompiledRule(rule) for rule in ordered if rule.of == "provider"]
         self._dated_of_providers = [
@@ -104,7 +100,7 @@ class NameRules:
     def provider(self, name: str, at: datetime) -> NameStep | None:
         """What a provider's name (lower case) reads as."""
         for each in self._of_providers:
-            for step in each.readings(name, lambda _: False) if each.in_force(at) else ():
+            for step in each.readings(name, lambda _: False) if holds(each.rule, at) else ():
                 return step
         return None
 
@@ -116,22 +112,9 @@ class NameRules:
                 yield each.rule
 
 
-def refuse_overlaps(rules: Iterable[NameRule]) -> None:
-    """Raises CatalogError where two rules of one name hold at once: a receipt names the rule."""
-    latest: dict[str, NameRule] = {}
-    for rule in sorted(rules, key=lambda rule: (rule.name, _start(rule), rule.id)):
-        before = latest.get(rule.name)
-        if before is not None and (
-            before.effective_to is None or _start(rule) < before.effective_to.timestamp()
-        ):
-            raise CatalogError(
-                f"entries {before.id} and {rule.id} are both the rule {rule.name!r} of one time"
-            )
-        latest[rule.name] = rule
-
-
-def _start(rule: NameRule) -> float:
-    return rule.effective_from.timestamp() if rule.effective_from else float("-inf")
+def _both(one: NameRule, other: NameRule) -> CatalogError:
+    """Two rules of one name hold at once: a receipt names the rule."""
+    return CatalogError(f"entries {one.id} and {other.id} are both the rule {other.name!r} of one time")
 
 
 def _pattern(rule: NameRule, match: str) -> tuple[str, str, re.Pattern[str]]:

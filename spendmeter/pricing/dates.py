@@ -1,0 +1,58 @@
+"""From when to when an entry holds: one that states no first day holds since ever, one without a last for
+ever."""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from spendmeter.contracts.terms import FOR_EVER, SINCE_EVER
+
+
+class Dated(Protocol):
+    """What holds from one instant (inclusive) to another (exclusive)."""
+
+    @property
+    def effective_from(self) -> datetime | None: ...
+    @property
+    def effective_to(self) -> datetime | None: ...
+
+
+class DatedEntry(Dated, Protocol):
+    """A catalog entry with dates of its own."""
+
+    @property
+    def id(self) -> str: ...
+
+
+E = TypeVar("E", bound=DatedEntry)
+K = TypeVar("K", bound=Hashable)
+
+
+def begins(entry: Dated) -> datetime:
+    """The first instant at which it holds."""
+    return entry.effective_from or SINCE_EVER
+
+
+def ends(entry: Dated) -> datetime:
+    """The first instant at which it no longer holds."""
+    return entry.effective_to or FOR_EVER
+
+
+def holds(entry: Dated, at: datetime) -> bool:
+    """Whether it holds at an instant."""
+    return begins(entry) <= at < ends(entry)
+
+
+def one_at_a_time(
+    entries: Iterable[E], about: Callable[[E], K], refuse: Callable[[E, E], Exception]
+) -> dict[K, list[E]]:
+    """The entries by what they are about, the earliest first. Raises `refuse(one, other)` where two about
+    the same hold at once."""
+    found: dict[K, list[E]] = defaultdict(list)
+    for entry in sorted(entries, key=lambda entry: (begins(entry), entry.id)):
+        same = found[about(entry)]
+        if same and begins(entry) < ends(same[-1]):
+            raise refuse(same[-1], entry)
+        same.append(entry)
+    return found
