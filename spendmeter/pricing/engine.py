@@ -60,8 +60,8 @@ def rate(event: UsageEvent, book: PriceBook) -> Rating:
     agreement = book.agreement(event.tenant)
     terms, scope = agreement.at(time)
     bill = _EventBill(book, terms, time)
-    if event.trustreportedcost and data.reported_cost is not None:
-        bill.add(bill.reported(data.reported_cost))
+    if (reported := reported_cost(event)) is not None:
+        bill.add(bill.reported(reported))
     else:
         plan = book.plan_in(event.tenant, scope, data, time)
         if plan.sku is not None:
@@ -80,6 +80,11 @@ def rate(event: UsageEvent, book: PriceBook) -> Rating:
         catalog_version=book.version,
         lines=tuple(bill.lines),
     )
+
+
+def reported_cost(event: UsageEvent) -> Amount | None:
+    """What a trusted sender says that it paid, so that no price is asked; None = prices decide."""
+    return event.data.reported_cost if event.trustreportedcost else None
 
 
 class _EventBill:

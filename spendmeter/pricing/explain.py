@@ -16,7 +16,7 @@ from spendmeter.contracts.events import Context, EventError, UsageData, UsageEve
 from spendmeter.pricing.arithmetic import arithmetic, entries_of
 from spendmeter.pricing.conditions import STANDARD, Served, admits
 from spendmeter.pricing.decision import spares
-from spendmeter.pricing.engine import Rating, rate
+from spendmeter.pricing.engine import Rating, rate, reported_cost
 from spendmeter.pricing.name_rules import NameStep
 from spendmeter.pricing.names import Claim
 from spendmeter.pricing.plan import Candidate, Plan, concerns
@@ -153,7 +153,7 @@ def contests(event: UsageEvent, book: PriceBook, unit: str) -> tuple[Contest, ..
     plan = book.plan(event.tenant, event.data, event.time)
     if plan.provider is None or plan.sku is None:
         return ()
-    if event.trustreportedcost and event.data.reported_cost is not None:
+    if reported_cost(event) is not None:
         return ()
     case = _Case(
         plan=plan,

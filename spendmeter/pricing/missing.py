@@ -13,7 +13,8 @@ from spendmeter.contracts.catalog import Price
 from spendmeter.contracts.events import UsageEvent
 from spendmeter.contracts.rated import Line
 from spendmeter.contracts.units import nearest_unit
-from spendmeter.pricing.engine import rate
+from spendmeter.pricing.engine import rate, reported_cost
+from spendmeter.pricing.plan import Plan
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.words import in_words
 
@@ -43,19 +44,22 @@ def missing(event: UsageEvent, book: PriceBook) -> list[Missing]:
     """What the event lacks; nothing where the book prices all of it."""
     found: list[Missing] = []
     rating = rate(event, book)
+    assert event.time is not UNSET, "rate() refuses an event without a time"
+    plan = book.plan(event.tenant, event.data, event.time)
     for line in rating.lines:
         if line.status in ("provisional", "unpriced"):
-            found += _of_line(event, book, line, rating.currency)
+            found += _of_line(event, event.time, book, plan, line, rating.currency)
     return list(dict.fromkeys(found))
 
 
-def _of_line(event: UsageEvent, book: PriceBook, line: Line, currency: str) -> Iterator[Missing]:
-    assert event.time is not UNSET, "rate() refuses an event without a time"
-    known = _known(event, book)
+def _of_line(
+    event: UsageEvent, time: datetime, book: PriceBook, plan: Plan, line: Line, currency: str
+) -> Iterator[Missing]:
+    known = reported_cost(event) is not None or plan.sku is not None
     if line.amount is not None and line.status == "unpriced":  # priced, and not converted
         listed = line.currency or currency
         for base in dict.fromkeys((listed, line.contracted_currency or listed)):
-            if base != currency and not book.fx(base, currency, event.time):
+            if base != currency and not book.fx(base, currency, time):
                 yield _rate(book, base, currency)
         if not known:
             yield _model(event, line.unit, f"unknown model: its bound is in {listed}")
@@ -64,12 +68,7 @@ def _of_line(event: UsageEvent, book: PriceBook, line: Line, currency: str) -> I
     elif not known:
         yield _model(event, line.unit, line.reason)
     else:
-        yield _price(event, event.time, book, line.unit, own=bool(line.parent))
-
-
-def _known(event: UsageEvent, book: PriceBook) -> bool:
-    assert event.time is not UNSET, "rate() refuses an event without a time"
-    return event.trustreportedcost or book.plan(event.tenant, event.data, event.time).sku is not None
+        yield _price(plan, time, book, line.unit, own=bool(line.parent))
 
 
 def _rate(book: PriceBook, base: str, quote: str) -> Missing:
@@ -96,15 +95,13 @@ def _text(which: str, **parts: str) -> dict[str, str]:
     return {name: template.format(**parts) for name, template in _TEXTS[which].items()}
 
 
-def _price(event: UsageEvent, time: datetime, book: PriceBook, unit: str, *, own: bool) -> Missing:
+def _price(plan: Plan, time: datetime, book: PriceBook, unit: str, *, own: bool) -> Missing:
     """Of a known model: no price of the unit, or none that holds. `own`: its parent's was a guess."""
-    found = book.meaning(event.tenant, event.data.provider, event.data.sku, time)
-    model, seller = found.model, found.seller
-    assert model is not None, "a known model has an owner"
-    name = f"{seller}/{model.owner}"
-    scope, lineage = book.scope(event.tenant, time), [unit] if own else list(book.lists.lineage(unit))
-    prices = book.prices.get((seller, model.owner), ())
-    others = [price for price in prices if price.unit in lineage and scope.includes(price)]
+    assert plan.provider is not None and plan.sku is not None, "a known model has a seller"
+    name = f"{plan.provider}/{plan.sku}"
+    lineage = [unit] if own else list(book.lists.lineage(unit))
+    prices = book.prices.get((plan.provider, plan.sku), ())
+    others = [price for price in prices if price.unit in lineage and plan.scope.includes(price)]
     if not others:
         return Missing(kind="price", unit=unit, **_text("price", unit=unit, name=name))
     if when := _dates(others, time):

@@ -60,6 +60,11 @@ def test_a_reported_cost_without_a_rate_lacks_that_rate_alone() -> None:
     assert (found.kind, found.says) == ("rate", "no rate GBP → USD")
 
 
+def test_a_trusted_sender_who_reports_no_cost_lacks_the_name_of_a_model_as_anybody() -> None:
+    (found,) = lacks(IN, sku="nobody-knows", trusted=True)
+    assert (found.kind, found.unit) == ("model", "input_tokens")
+
+
 def test_a_unit_that_nobody_knows_has_the_nearest_one_beside_it() -> None:
     (found,) = lacks(IN, usage={"input_token": 5})
     assert (found.kind, found.says) == ("unit", "input_token is no unit: did you mean input_tokens?")
