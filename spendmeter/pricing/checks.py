@@ -22,6 +22,7 @@ from spendmeter.contracts.units import LATER_UNITS, UNITS
 from spendmeter.pricing.conditions import Bounds, CatalogError, check_calendar, served_overlap, specificity
 from spendmeter.pricing.patterns import may_meet, within
 from spendmeter.pricing.price_lists import PriceLists
+from spendmeter.pricing.scope import is_everybodys
 
 Kinds = Mapping[type[Entry], list[Any]]
 EVERYBODYS = frozenset({"unconfirmed", "public"})
@@ -124,7 +125,7 @@ def _check(entry: PriceEntry, parents: Mapping[str, str | None]) -> None:
             )
     elif unknown := set(entry.units) - parents.keys():
         raise CatalogError(f"entry {entry.id}: unknown units {sorted(unknown)}")
-    layer, named = entry.layer, bool(entry.tenant or entry.contract)
+    layer, named = entry.layer, not is_everybodys(entry)
     if layer == "unconfirmed" and not (isinstance(entry, Price) and entry.kind == "list"):
         raise CatalogError(f"entry {entry.id}: nothing but a list price may be {layer}")
     if (layer in EVERYBODYS and named) or (layer == "contract" and not named):

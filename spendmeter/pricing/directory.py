@@ -14,7 +14,7 @@ from spendmeter.pricing.dates import holds, one_at_a_time
 from spendmeter.pricing.name_rules import CompiledRule, NameRules, NameStep
 from spendmeter.pricing.names import Claim, Names, model_names, provider_names
 from spendmeter.pricing.price_lists import PriceLists, Sku
-from spendmeter.pricing.scope import Scope
+from spendmeter.pricing.scope import Scope, is_everybodys
 
 
 class Directory:
@@ -36,7 +36,7 @@ class Directory:
         self._stated_here = {
             sku
             for sku, prices in lists.prices.items()
-            if all(each.layer == "organisation" and not (each.tenant or each.contract) for each in prices)
+            if all(each.layer == "organisation" and is_everybodys(each) for each in prices)
         }
         """Skus that an organisation alone states, for everybody: what one tenant is charged says nothing of
         how a name reads."""
@@ -49,8 +49,8 @@ class Directory:
         for (provider, _), model in self._lists.models.items():
             by_provider[provider].append(model)
         for provider, sku in self._lists.prices.keys() - self._lists.models.keys():
-            public = (p for p in self._lists.prices[provider, sku] if not (p.tenant or p.contract))
-            if first := next(public, None):  # a price is enough for a name to be known
+            first = next(filter(is_everybodys, self._lists.prices[provider, sku]), None)
+            if first:  # a price is enough for a name to be known
                 at = first.recorded_at
                 model = Model(provider=provider, sku=sku, id=first.id, source="", recorded_at=at)
                 by_provider[provider].append(model)

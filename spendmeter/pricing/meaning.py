@@ -27,7 +27,7 @@ from spendmeter.contracts.terms import FOR_EVER, SINCE_EVER
 from spendmeter.pricing.dates import begins, ends, holds
 from spendmeter.pricing.directory import Directory
 from spendmeter.pricing.name_rules import CompiledRule, NameStep
-from spendmeter.pricing.names import Claim, family, sizes
+from spendmeter.pricing.names import Claim, family_as_sold, sizes
 from spendmeter.pricing.price_lists import Sku
 from spendmeter.pricing.scope import Scope
 
@@ -215,8 +215,7 @@ class _Search:
 
     def lines(self) -> Iterator[str]:
         """The families that a name may be of: as it is written, then as it reads: without an effort."""
-        for name in self.as_written():  # sellers of others' models write the maker before the name
-            yield family(name.rpartition("/")[2])
+        yield from map(family_as_sold, self.as_written())
 
     def as_written(self) -> Iterator[str]:
         """The name, and all that it reads as by rules that leave the price as it is."""

@@ -1,6 +1,6 @@
 """What of a way of serving prices mention, and when: what they do not, the lines of an event remark. Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from spendmeter.contracts.rated import Remark
 from spendmeter.contracts.terms import FOR_EVER, SINCE_EVER
 from spendmeter.pricing.conditions import STANDARD, Served
 from spendmeter.pricing.dates import begins, ends
-from spendmeter.pricing.scope import Scope
+from spendmeter.pricing.scope import Scope, is_everybodys
 
 Span = tuple[datetime, datetime]
 """From an instant to another, which is no longer part of it."""
@@ -31,11 +31,10 @@ class ByRegion(NamedTuple):
         return _joined([*self.everybodys, *theirs])
 
 
-def by_region(entries: Iterable[PriceEntry]) -> ByRegion:
-    """When one provider charges by region, by all its prices and factors."""
-    stating = [entry for entry in entries if entry.when.regions]
-    everybodys = [_span(entry.when) for entry in stating if not (entry.tenant or entry.contract)]
-    return ByRegion(_joined(everybodys), tuple(each for each in stating if each.tenant or each.contract))
+def by_region(entries: Sequence[PriceEntry]) -> ByRegion:
+    """When one provider charges by region, by those of its prices and factors that state regions."""
+    others = tuple(each for each in entries if not is_everybodys(each))
+    return ByRegion(_joined(_span(each.when) for each in entries if is_everybodys(each)), others)
 
 
 class Unmentioned:
@@ -100,17 +99,10 @@ def _lies_in(time: datetime, spans: Iterable[Span]) -> bool:
 
 def _joined(spans: Iterable[Span]) -> tuple[Span, ...]:
     """The same instants in as few spans as there can be."""
-    return tuple(_join(sorted(spans)))
-
-
-def _join(spans: Sequence[Span]) -> Iterator[Span]:
-    open_: Span | None = None
-    for since, until in spans:
-        if open_ is not None and since <= open_[1]:
-            open_ = open_[0], max(open_[1], until)
-            continue
-        if open_ is not None:
-            yield open_
-        open_ = since, until
-    if open_ is not None:
-        yield open_
+    joined: list[Span] = []
+    for since, until in sorted(spans):
+        if joined and since <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(joined[-1][1], until)
+        else:
+            joined.append((since, until))
+    return tuple(joined)

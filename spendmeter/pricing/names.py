@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import date
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -12,7 +11,6 @@ from spendmeter.pricing.conditions import CatalogError
 PATTERNS_MAX = 20_000
 """Matches kept compiled: a catalog's few thousand, and what is proposed."""
 SAYS_NO_LINE = frozenset("latest preview exp experimental us eu apac jp au in global regional v".split())
-_COMPACT_DATE = re.compile(r"-(20\d{2})(\d{2})(\d{2})(?=-|:|$)")
 
 
 @lru_cache(PATTERNS_MAX)
@@ -71,10 +69,6 @@ class Names:
         """Nothing more comes: order the matches."""
         self._matches.sort(key=lambda each: (-len(each.match.strip("*")), each.match))
 
-    def claim(self, name: str) -> Claim | None:
-        """Whose `name` (lower case) is; None = nobody's."""
-        return self.exactly(name) or self.like(name)
-
     def exactly(self, name: str) -> Claim | None:
         """Whose name that is, as somebody states it."""
         found = self._owners.get(name)
@@ -94,22 +88,6 @@ class Names:
         for name, (owner, _) in self._owners.items():
             if "#" not in name and "*" not in name.strip("*"):
                 yield name.strip("*"), owner
-
-
-def model_claim(names: Names, name: str) -> Claim | None:
-    """The model that a name means, also where its date is written without dashes (-20251211)."""
-    name = name.lower()
-    found = names.claim(name)
-    if found is None and (dashed := _COMPACT_DATE.sub(_dashed, name)) != name:
-        return names.claim(dashed)
-    return found
-
-
-def _dashed(found: re.Match[str]) -> str:
-    try:
-        return f"-{date(int(found[1]), int(found[2]), int(found[3]))}"
-    except ValueError:
-        return found[0]
 
 
 def provider_names(providers: Iterable[Provider]) -> Names:
@@ -154,6 +132,12 @@ def family(sku: str) -> str:
     """
     words = _SAYS_LINE.findall(MAKERS.sub("", _dotted(sku)))
     return "-".join(word for word in words if word not in SAYS_NO_LINE)
+
+
+def family_as_sold(name: str) -> str:
+    """The line of a name as a seller writes it: those of others' models put the maker in front
+    (moonshotai/kimi-k3)."""
+    return family(name.rpartition("/")[2])
 
 
 def sizes(name: str) -> frozenset[str]:

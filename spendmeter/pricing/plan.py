@@ -23,7 +23,7 @@ from spendmeter.contracts.catalog import (
     PriceEntry,
 )
 from spendmeter.contracts.units import DEARER_UNITS
-from spendmeter.pricing.conditions import Bounds, Served, specificity
+from spendmeter.pricing.conditions import Bounds, Served
 from spendmeter.pricing.decision import Decision, combine, decide_by, spares
 from spendmeter.pricing.mentions import ByRegion, Unmentioned
 from spendmeter.pricing.names import matches_any
@@ -144,9 +144,10 @@ class Plan:
         fees = sorted({price.unit for _, price in ranked if price.per_event})
         self.per_event = tuple((unit, lists.covered_by(unit)) for unit in fees)
         """Units charged once an event, each with those of which an event may say how many it was instead."""
-        self.by_length = any(specificity(when).context for when in conditions)
+        says = [its.conditions for its, _ in ranked] + [each.rank.conditions for each in self.adjustments]
+        self.by_length = any(each.context for each in says)
         """Whether the context length matters."""
-        self._by_hour = any(when.windows for when in conditions)
+        self._by_hour = any(each.hours for each in says)
         instants, self._lengths = _changes([] if self._by_hour else conditions)
         self._instants = sorted(instants | self.unmentioned.instants)
         self._decisions: dict[tuple[int, int], Decisions] = {}

@@ -45,9 +45,9 @@ class PriceLists:
 
     def changes(self, skus: Iterable[Sku]) -> set[datetime]:
         """The instants at which a price or an adjustment of these begins or ends."""
-        entries: list[PriceEntry] = []
-        for provider, sku in skus:
-            entries += self.prices[provider, sku]
+        theirs = list(skus)
+        entries: list[PriceEntry] = [price for sku in theirs for price in self.prices[sku]]
+        for provider in {provider for provider, _ in theirs}:
             entries += self.adjustments.get(provider, ())
         limits = [(entry.when.effective_from, entry.when.effective_to) for entry in entries]
         return {instant for limit in limits for instant in limit if instant is not None}

@@ -18,11 +18,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from spendmeter.contracts.catalog import Price
 from spendmeter.pricing.decision import Decision, times
-from spendmeter.pricing.names import family
+from spendmeter.pricing.names import family_as_sold
 from spendmeter.pricing.plan import Plan
 from spendmeter.pricing.price_lists import PriceLists, Sku
+from spendmeter.pricing.scope import is_everybodys
 
 PERCENTILE = 95
 OUTLIER = 5
@@ -39,12 +39,12 @@ class Provisional:
         self._lists = lists
         self._members: dict[_Group, list[Sku]] = defaultdict(list)
         retired: dict[_Group, list[Sku]] = defaultdict(list)
-        public = (sku for sku, prices in lists.prices.items() if any(map(_is_everybodys, prices)))
+        public = (sku for sku, prices in lists.prices.items() if any(map(is_everybodys, prices)))
         for provider, sku in sorted(public):
             model = lists.models.get((provider, sku))
             groups = retired if model and model.retired else self._members
             groups[provider, ""].append((provider, sku))
-            if line := (model.family if model else "") or _family(sku):
+            if line := (model.family if model else "") or family_as_sold(sku):
                 groups["", line].append((provider, sku))
             if kind := _kind(sku):
                 groups[provider, kind].append((provider, sku))
@@ -57,7 +57,7 @@ class Provisional:
     def line(self, name: str, families: Iterable[str] = ()) -> str:
         """The family by which an unknown name is bounded: the first of these that is known, else its kind;
         '' = none is known."""
-        lines = (*families, _family(name), _kind(name))
+        lines = (*families, family_as_sold(name), _kind(name))
         return next((line for line in lines if line and ("", line) in self._members), "")
 
     def bound(self, plan: Plan, unit: str, time: datetime, context: int = 0) -> Decision | None:
@@ -82,7 +82,7 @@ class Provisional:
 
     def _others(self, plan: Plan, near: Decision | None) -> list[_Group]:
         """What bounds it beside what its name leads to, where its own family says too little."""
-        groups = [("", _family(each.name)) for each, _ in plan.bounded.by] if near else []
+        groups = [("", family_as_sold(each.name)) for each, _ in plan.bounded.by] if near else []
         if near is None or plan.bounded.trust == "with_all":
             kind = plan.name if plan.name in KINDS else ""
             own = (plan.provider or "", kind)
@@ -143,15 +143,6 @@ class Provisional:
             yield Plan(
                 self._lists, provider=provider, sku=sku, name=sku, served=like.served, scope=like.scope
             )
-
-
-def _is_everybodys(price: Price) -> bool:
-    return not (price.tenant or price.contract)
-
-
-def _family(sku: str) -> str:
-    """Sellers of others' models write the maker before the name (moonshotai/kimi-k3)."""
-    return family(sku.rpartition("/")[2])
 
 
 def _kind(name: str) -> str:

@@ -19,6 +19,11 @@ class Audience(NamedTuple):
 _EVERYBODY = {layer: Audience(place, False, 0) for place, layer in enumerate(LAYERS)}
 
 
+def is_everybodys(entry: PriceEntry) -> bool:
+    """Whether it is neither for one tenant alone nor of a contract."""
+    return not (entry.tenant or entry.contract)
+
+
 class Scope:
     """The prices of one tenant: `tenant` ('' where no entry is for it alone), and its contracts, the first of
     them first."""
@@ -36,7 +41,7 @@ class Scope:
     def audience(self, entry: PriceEntry) -> Audience | None:
         """How near to this tenant an entry is; None = it is not for this tenant."""
         everybody = _EVERYBODY[entry.layer]
-        if not (entry.tenant or entry.contract):
+        if is_everybodys(entry):
             return everybody
         if not self.includes(entry):
             return None

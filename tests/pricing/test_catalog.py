@@ -205,7 +205,7 @@ def test_bedrocks_spellings_of_a_model_have_their_prices_and_a_reason(
     assert (line.price, line.status) == (price, "priced")
     entries = {entry.id: entry for entry in load_snapshot("aws")}
     names = model_names(e for e in entries.values() if isinstance(e, Model) and e.provider == "aws")
-    claim = names.claim(spelling.lower())
+    claim = names.exactly(spelling.lower()) or names.like(spelling.lower())
     assert claim is not None
     assert claim[1] == match
     decided = entries[line.entry]

@@ -16,6 +16,7 @@ from spendmeter.contracts.catalog import (
     Withdrawal,
 )
 from spendmeter.contracts.entry_ids import identified, with_free_revision
+from spendmeter.pricing.catalog.overlay import is_heading
 from spendmeter.pricing.checks import EVERYBODYS
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.price_book import PriceBook
@@ -66,7 +67,7 @@ def _is_heading(entry: CatalogEntry, snapshot: CatalogSnapshot, as_tenant: str) 
     except for the first that everybody hears of it."""
     return (
         isinstance(entry, Model)
-        and not (entry.aliases or entry.match or entry.unless or entry.family or entry.retired)
+        and is_heading(entry)
         and (as_tenant != EVERYBODY or subject_of(entry) in snapshot.ids_about)
     )
 

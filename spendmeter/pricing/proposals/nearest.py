@@ -9,6 +9,7 @@ from msgspec import Struct
 from spendmeter.contracts.catalog import Price
 from spendmeter.pricing.names import family, spelling
 from spendmeter.pricing.price_book import PriceBook
+from spendmeter.pricing.scope import is_everybodys
 
 NEAREST_MAX = 3
 ALIKE_MIN = 0.6
@@ -80,7 +81,7 @@ def _likeness(matcher: SequenceMatcher[str], name: str, least: float) -> float:
 def is_everybodys_list_price(price: Price, units: frozenset[str] | None = None) -> bool:
     """Whether it is one, of one of the units (None = any): what others have negotiated is no suggestion."""
     of_units = units is None or price.unit in units
-    return of_units and price.kind == "list" and not price.tenant and not price.contract
+    return of_units and price.kind == "list" and is_everybodys(price)
 
 
 def same_model(book: PriceBook, unpriced: UnpricedSku) -> tuple[str, str] | None:

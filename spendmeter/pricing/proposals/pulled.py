@@ -18,10 +18,11 @@ from msgspec.structs import replace
 from spendmeter.contracts.catalog import CatalogEntry, Conditions, Model, Price
 from spendmeter.contracts.entry_ids import identified
 from spendmeter.pricing.conditions import CatalogError
-from spendmeter.pricing.names import family, matches_any
+from spendmeter.pricing.names import family_as_sold, matches_any
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.price_lists import Sku
 from spendmeter.pricing.proposals.snapshot import CatalogSnapshot
+from spendmeter.pricing.scope import is_everybodys
 
 POLICY = "new-exact-two-sources"
 """What an approval by this policy is called in the catalog's history."""
@@ -119,7 +120,7 @@ class PullPolicy:
         return ""
 
     def _odd(self, sku: Sku, price: Price) -> str:
-        if price.kind != "list" or price.layer != "public" or price.tenant or price.contract:
+        if price.kind != "list" or price.layer != "public" or not is_everybodys(price):
             return "is not everybody's list price"
         if price.currency != "USD":
             return f"is in {price.currency}"
@@ -127,7 +128,7 @@ class PullPolicy:
             return "has a least, a most, a fee a call or hours"
         if not price.per_unit:
             return "costs 0"
-        middle = self._medians.get((_line(sku[1]), price.unit))
+        middle = self._medians.get((family_as_sold(sku[1]), price.unit))
         if middle is None:
             return "no family has a price to compare it with"
         times = price.per_unit / middle
@@ -226,12 +227,7 @@ def _medians(book: PriceBook, now: datetime) -> dict[tuple[str, str], Fraction]:
     for (_, sku), prices in book.prices.items():
         for price in prices:
             plain = price.when.without_dates() == Conditions() and price.when.in_force(now)
-            public = price.layer == "public" and not (price.tenant or price.contract)
+            public = price.layer == "public" and is_everybodys(price)
             if plain and public and price.currency == "USD" and price.per_unit:
-                amounts[_line(sku), price.unit].append(price.per_unit)
+                amounts[family_as_sold(sku), price.unit].append(price.per_unit)
     return {key: median(found) for key, found in amounts.items() if key[0] and len(found) >= FAMILY_LEAST}
-
-
-def _line(sku: str) -> str:
-    """Sellers of others' models write the maker before the name."""
-    return family(sku.rpartition("/")[2])

@@ -12,6 +12,7 @@ from spendmeter.contracts.money import EXACT, plain
 from spendmeter.pricing import checks
 from spendmeter.pricing.decision import Decision
 from spendmeter.pricing.price_book import PriceBook
+from spendmeter.pricing.scope import is_everybodys
 
 
 class Disagreement(Struct, frozen=True, kw_only=True):
@@ -54,7 +55,7 @@ def disagreements(book: PriceBook, others: Mapping[str, Iterable[CatalogEntry]])
         disagreement
         for catalog, entries in others.items()
         for price in checks.of(checks.by_kind(entries), Price)
-        if price.kind == "list" and not (price.tenant or price.contract or price.when.windows)
+        if price.kind == "list" and is_everybodys(price) and not price.when.windows
         if (disagreement := _compare(book, catalog, price))
     ]
     return sorted(found, key=lambda each: (each.catalog, each.provider, each.sku, each.unit, str(each.when)))
