@@ -119,7 +119,7 @@ class Store:
     async def _limited(self, name: str, rows_max: int) -> list[asyncpg.Record]:
         rows = await self._pool.fetch(SQL[name], rows_max + 1)
         if len(rows) > rows_max:
-            log().error("more than can be watched", what=name, watched=rows_max)
+            log().error("more than can be watched", rule=name, limit=rows_max)
         return rows[:rows_max]
 
     async def _replace(self, connection: Any, before: Incident, after: Incident) -> bool:

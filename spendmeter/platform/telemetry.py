@@ -39,8 +39,8 @@ METRICS: MappingProxyType[str, dict[str, str]] = MappingProxyType(
 
 LOG_FIELDS = frozenset(
     """attempt begin channel count delivery duration_s end entries error event exception group host incident
-    key_id level limit method next_origin offset partition path pid port position reason rule size service
-    status tenant timestamp topic topic_id transition version""".split()
+    key_id level limit method next_origin offset partition path pid port position pull reason rule size
+    service status tenant timestamp topic topic_id transition version""".split()
 )
 """The fields that a log line may have: content, credentials and database details have no way in."""
 

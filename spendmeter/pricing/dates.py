@@ -44,6 +44,11 @@ def holds(entry: Dated, at: datetime) -> bool:
     return begins(entry) <= at < ends(entry)
 
 
+def hold_at_once(one: Dated, other: Dated) -> bool:
+    """Whether both hold at some instant."""
+    return begins(one) < ends(other) and begins(other) < ends(one)
+
+
 def one_at_a_time(
     entries: Iterable[E], about: Callable[[E], K], refuse: Callable[[E, E], Exception]
 ) -> dict[K, list[E]]:

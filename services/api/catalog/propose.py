@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import Annotated
 
 import msgspec
@@ -151,8 +152,9 @@ async def _reviewed(access: CatalogAccess, file: ProposedFile) -> tuple[list[Cat
     )
 
 
+@cache
 def shipped_rules() -> ShippedRules:
-    """The corrections of this release."""
+    """The corrections of this release, read once."""
     return ShippedRules(rules=shipped_corrections(), own=load_own())
 
 

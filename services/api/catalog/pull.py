@@ -85,7 +85,7 @@ async def run(access: CatalogAccess, files: PullFiles, id: int) -> None:
         said = [file.model_dump(mode="json") for file in outcome.files]
         async with access.writing() as connection:
             await connection.execute(SQL["pull_end"], id, outcome.state, outcome.says, said, outcome.report())
-        log().info("price lists pulled", pull=id, state=outcome.state)
+        log().info("price lists pulled", pull=id, status=outcome.state)
 
 
 async def _pull(access: CatalogAccess, files: PullFiles, id: int) -> PullOutcome:

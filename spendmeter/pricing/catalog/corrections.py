@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import msgspec
 from msgspec import Meta, Struct
@@ -99,9 +100,27 @@ class Rule:
         """Whose sku is replaced."""
         return replaced.provider or self.vendor
 
+    @cached_property
+    def providers(self) -> frozenset[str]:
+        """Whom it is about, lower case."""
+        named = {getattr(entry, "provider", "").lower() for entry in self.entries} - {""}
+        replaced = {self.provider_of(each).lower() for each in self.said.replaces}
+        return frozenset({self.vendor, *named, *replaced})
 
-def where(said: Correction) -> str:
-    """Where the rule stands, since when we know it, and whether the vendor says it itself."""
+
+class Sourced(Protocol):
+    """What stands on a page."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def read(self) -> date: ...
+    @property
+    def second_hand(self) -> bool: ...
+
+
+def where(said: Sourced) -> str:
+    """Where a rule stands, since when we know it, and whether the vendor says it itself."""
     return f"{said.source} (read {said.read}{', second-hand' if said.second_hand else ''})"
 
 

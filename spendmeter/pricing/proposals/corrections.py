@@ -81,9 +81,7 @@ def _about(entry: CatalogEntry) -> tuple[str, ...]:
 
 def _speaks_of(rule: Rule, about: set[tuple[str, ...]]) -> bool:
     """Whether the file has prices of somebody whom the rule is about."""
-    providers = {getattr(entry, "provider", "").lower() for entry in rule.entries}
-    providers |= {rule.provider_of(each).lower() for each in rule.said.replaces}
-    return any(key[0] == "prices" and key[1] in providers for key in about)
+    return any(key[0] == "prices" and key[1] in rule.providers for key in about)
 
 
 def _findings(

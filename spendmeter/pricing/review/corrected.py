@@ -9,7 +9,7 @@ Compared by effect, over `probes`. What was seen when the rule was written, and 
 `beside`; what it replaces is in its `replaces`: both with a digest of what the public catalog said then.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -23,7 +23,7 @@ from spendmeter.pricing.catalog.corrections import Rule
 from spendmeter.pricing.catalog.overlay import PublicEntries, lay_over, rivals
 from spendmeter.pricing.conditions import Bounds, CatalogError
 from spendmeter.pricing.engine import rate
-from spendmeter.pricing.names import matches_any
+from spendmeter.pricing.plan import concerns
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.review.probes import SECOND, probe, probes
 
@@ -56,7 +56,7 @@ class Corrected:
         return [self._state(rule, now) for rule in self.rules]
 
     def _state(self, rule: Rule, now: datetime) -> CorrectionState:
-        providers = frozenset(_providers(rule))
+        providers = rule.providers
         if otherwise := [*self._stated_otherwise(rule), *self._adjusted_otherwise(rule, providers, now)]:
             return CorrectionState(key=rule.key, state="contradicted", reasons=_few(otherwise))
         effect = self.effect(rule, providers, now)
@@ -90,7 +90,7 @@ class Corrected:
         """A book of the providers' part, without some entries."""
         if providers not in self._parts:
             self._parts[providers] = [entry for entry in self.public if _concerns(entry, providers)]
-        theirs = [rule for rule in rules if not providers.isdisjoint(_providers(rule))]
+        theirs = [rule for rule in rules if not providers.isdisjoint(rule.providers)]
         entries = [*lay_over(self._parts[providers], theirs), *self.own]
         return PriceBook(e for e in entries if e.id not in skip and _concerns(e, providers))
 
@@ -136,9 +136,7 @@ class Corrected:
         """The public prices in force that say themselves what serving costs as the adjustment does."""
         beside = {price.id for each in rule.said.beside for price in self.said.prices_of(rule, each)}
         for (provider, sku), prices in self.said.prices.items():
-            if provider != entry.provider.lower() or (entry.skus and not matches_any(entry.skus, sku)):
-                continue
-            if matches_any(entry.unless, sku):
+            if provider != entry.provider.lower() or not concerns(entry, sku):
                 continue
             theirs = (price for price in prices if not entry.units or price.unit in entry.units)
             yield from (p for p in theirs if p.id not in beside and _states_the_same(p, entry))
@@ -194,15 +192,6 @@ def _amount(price: Price) -> Decimal:
     return Decimal(price.price) / price.per
 
 
-def _providers(rule: Rule) -> Iterator[str]:
-    yield rule.vendor
-    for replaced in rule.said.replaces:
-        yield rule.provider_of(replaced).lower()
-    for entry in rule.entries:
-        if provider := getattr(entry, "provider", ""):
-            yield provider.lower()
-
-
 def _concerns(entry: CatalogEntry, providers: Collection[str]) -> bool:
     provider = getattr(entry, "provider", "")
     return not provider or provider.lower() in providers
@@ -220,8 +209,3 @@ def _words(event: UsageEvent) -> str:
 def _few(reasons: Sequence[str]) -> tuple[str, ...]:
     more = len(reasons) - REASONS_MAX
     return (*reasons[:REASONS_MAX], *([f"and {more} more"] if more > 0 else []))
-
-
-def unneeded(states: Iterable[CorrectionState]) -> list[CorrectionState]:
-    """Those that somebody must look at."""
-    return [state for state in states if state.state != "needed"]

@@ -10,7 +10,8 @@ from spendmeter.contracts.catalog import Adjustment, Conditions, Price
 from spendmeter.pricing.catalog.corrections import Rule
 from spendmeter.pricing.catalog.overlay import PublicEntries, rivals
 from spendmeter.pricing.conditions import served_overlap, specificity
-from spendmeter.pricing.names import matches_any
+from spendmeter.pricing.dates import hold_at_once
+from spendmeter.pricing.plan import concerns
 
 
 def hidden(rules: Sequence[Rule], said: PublicEntries) -> list[str]:
@@ -48,10 +49,7 @@ def _stated(rule: Rule, name: str) -> list[Price]:
 def _is_on(each: Adjustment, name: str, unit: str) -> bool:
     provider, _, sku = name.partition("/")
     return (
-        each.provider.lower() == provider
-        and (not each.units or unit in each.units)
-        and (not each.skus or matches_any(each.skus, sku))
-        and not matches_any(each.unless, sku)
+        each.provider.lower() == provider and (not each.units or unit in each.units) and concerns(each, sku)
     )
 
 
@@ -93,10 +91,8 @@ def _alike(price: Price, other: Price) -> bool:
 
 def _goes_before(price: Price, other: Price) -> bool:
     mine, others = price.when, other.when
-    since = [when.effective_from for when in (mine, others) if when.effective_from]
-    until = [when.effective_to for when in (mine, others) if when.effective_to]
     return (
         specificity(mine) > specificity(others)
         and served_overlap(mine, others)
-        and (not since or not until or max(since) < min(until))
+        and hold_at_once(mine, others)
     )

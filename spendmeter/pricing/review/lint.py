@@ -20,13 +20,14 @@ from spendmeter.contracts.terms import NO_TERMS, SINCE_EVER
 from spendmeter.pricing import checks
 from spendmeter.pricing.agreements import ANYBODY, agreements
 from spendmeter.pricing.conditions import STANDARD, CatalogError, Specificity, specificity
+from spendmeter.pricing.dates import hold_at_once
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.price_lists import Sku
 from spendmeter.pricing.renamed import renamed
 from spendmeter.pricing.review.changes import PriceChange, changes, ratio
 from spendmeter.pricing.review.distance import far_off
 from spendmeter.pricing.review.finding import LintFinding, finding
-from spendmeter.pricing.review.vendor_rules import broken_rules, in_force_at_once, peers
+from spendmeter.pricing.review.vendor_rules import broken_rules, peers
 from spendmeter.pricing.true_up import check_term
 from spendmeter.pricing.words import amount_in_words
 
@@ -135,7 +136,7 @@ def _overridden(new: Price, book: PriceBook) -> Iterator[Price]:
     for price in book.prices[new.provider.lower(), new.sku.lower()]:
         lower = _precedence(price) < _precedence(new) and price.when.without_dates() == same
         broader = specificity(price.when) == unconditional != specificity(new.when)
-        if price.unit == new.unit and (lower or broader) and in_force_at_once(price, new):
+        if price.unit == new.unit and (lower or broader) and hold_at_once(price.when, new.when):
             yield price
 
 

@@ -6,7 +6,6 @@ What neither decides is open: nobody has looked, and the page of the model says 
 """
 
 import tomllib
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
@@ -18,7 +17,8 @@ from msgspec import Meta, Struct, convert
 
 from spendmeter.contracts.catalog import Price
 from spendmeter.pricing.catalog import load_public
-from spendmeter.pricing.catalog.corrections import Rule, shipped_corrections
+from spendmeter.pricing.catalog.corrections import Rule, shipped_corrections, where
+from spendmeter.pricing.catalog.overlay import PublicEntries
 from spendmeter.pricing.names import matches_any
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.price_lists import Sku
@@ -109,22 +109,19 @@ def _opinion(found: Disagreement) -> PriceOpinion | None:
     for entry in (found.our_entry, *found.our_factors):
         if rule := _corrections().get(entry):
             said = f"{rule.key}: {rule.said.rule}"
-            where = f"{rule.said.source} (read {rule.said.read})"
             return PriceOpinion(
                 difference=found,
                 apart_percent=percent,
                 state="corrected",
                 right="ours",
                 rule=said,
-                source=where,
+                source=where(rule.said),
             )
     for review in REVIEWED.difference:
         if review.is_about(found):
-            hand = ", second-hand" if review.second_hand else ""
-            where = f"{review.source} (read {review.read}{hand})"
             return PriceOpinion(
                 difference=found, apart_percent=percent, state="reviewed",
-                right=review.right, rule=review.rule, source=where,
+                right=review.right, rule=review.rule, source=where(review),
             )  # fmt: skip
     return PriceOpinion(
         difference=found, apart_percent=percent, state="missing" if found.charged is None else "open"
@@ -144,11 +141,7 @@ def _apart(found: Disagreement) -> Fraction | None:
 @lru_cache(maxsize=1)
 def _lists() -> Mapping[str, Mapping[Sku, Sequence[Price]]]:
     """The two lists, by our names; a second or less, once."""
-    public: dict[Sku, list[Price]] = defaultdict(list)
-    for entry in load_public():
-        if isinstance(entry, Price):
-            public[entry.provider.lower(), entry.sku.lower()].append(entry)
-    return {PUBLIC_CATALOG: public, LITELLM: second_opinions()}
+    return {PUBLIC_CATALOG: PublicEntries(load_public()).prices, LITELLM: second_opinions()}
 
 
 @lru_cache(maxsize=1)

@@ -9,6 +9,7 @@ from msgspec import Struct, convert
 from msgspec.structs import replace
 
 from spendmeter.contracts.catalog import Price
+from spendmeter.pricing.dates import hold_at_once
 from spendmeter.pricing.names import matches_any
 from spendmeter.pricing.review.changes import ratio
 from spendmeter.pricing.review.finding import LintFinding, Severity, finding
@@ -74,17 +75,6 @@ def peers(price: Price, unit: str, prices: Iterable[Price], batch: bool | None) 
             peer.unit == unit
             and peer.when.without_dates() == when
             and (peer.kind, peer.layer, peer.tenant, peer.contract, peer.currency) == scope
-            and in_force_at_once(peer, price)
+            and hold_at_once(peer.when, price.when)
         ):
             yield peer
-
-
-def in_force_at_once(one: Price, other: Price) -> bool:
-    """Whether both are in force at some instant."""
-    return not any(
-        start is not None and end is not None and end <= start
-        for start, end in (
-            (one.when.effective_from, other.when.effective_to),
-            (other.when.effective_from, one.when.effective_to),
-        )
-    )
