@@ -103,7 +103,7 @@ def _anthropic(usage: VendorUsage) -> _Parts:
 
 def _bedrock(usage: VendorUsage) -> _Parts:
     """The Converse API's."""
-    by_life = {str(each.get("ttl")): _part(each, "inputTokens") for each in _tables(usage, "cacheDetails")}
+    by_life = {str(each.get("ttl")): _part(each, "inputTokens") for each in tables(usage, "cacheDetails")}
     written, hour = _part(usage, "cacheWriteInputTokens") or sum(by_life.values()), by_life.get("1h", 0)
     return _Parts(
         input=_count(usage, "inputTokens"),
@@ -170,9 +170,7 @@ def _xai_chat(usage: VendorUsage) -> _Parts:
 
 def _perplexity(usage: VendorUsage) -> _Parts:
     """Citations and reasoning lie beside the completion; each call costs a fee by its search context."""
-    size = usage.get("search_context_size")
-    if size is not None and size not in SEARCH_CONTEXTS:
-        raise DialectError(f"search_context_size must be one of {', '.join(SEARCH_CONTEXTS)}")
+    size = search_context(usage)
     return _Parts(
         input=_count(usage, "prompt_tokens"),
         cached={},
@@ -288,7 +286,16 @@ def _rest(rest: int, name: str) -> int:
     return rest
 
 
-def _tables(usage: VendorUsage, name: str) -> Iterable[VendorUsage]:
+def search_context(said: VendorUsage) -> str | None:
+    """How much of what was found a search takes along; None = it does not say. Raises DialectError."""
+    size: str | None = said.get("search_context_size")
+    if size is not None and size not in SEARCH_CONTEXTS:
+        raise DialectError(f"search_context_size must be one of {', '.join(SEARCH_CONTEXTS)}")
+    return size
+
+
+def tables(usage: VendorUsage, name: str) -> Iterable[VendorUsage]:
+    """The tables that a list holds; none where it is no list."""
     found = usage.get(name)
     return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list | tuple) else []
 
@@ -296,7 +303,7 @@ def _tables(usage: VendorUsage, name: str) -> Iterable[VendorUsage]:
 def _modes(usage: VendorUsage, name: str) -> dict[str, int]:
     """Tokens by modality, lower case; a document is billed as the images of its pages."""
     counts: dict[str, int] = {}
-    for each in _tables(usage, name):
+    for each in tables(usage, name):
         mode = str(each.get("modality", "")).lower().replace("document", "image")
         counts[mode] = counts.get(mode, 0) + _part(each, ("tokenCount", "token_count"))
     return counts

@@ -6,10 +6,10 @@ gives `{"searches": 2}`: to be added to what `dialects.disjoint` reads from the 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from spendmeter.contracts.dialects import SEARCH_CONTEXTS, DialectError
+from spendmeter.contracts.dialects import search_context, tables
 from spendmeter.contracts.units import snake_case
 
 SEARCH_CONTEXT_DEFAULT = "medium"
@@ -35,11 +35,11 @@ def _of_gemini(answer: Mapping[str, Any]) -> dict[str, int]:
     """Queries count once each and empty ones not at all, as Google bills them. A prompt that a map grounded
     counts once: the answer does not say how often the map was asked."""
     queries, by_map = set(), False
-    for candidate in _tables(answer, "candidates"):
+    for candidate in tables(answer, "candidates"):
         grounding = _snake(_snake(candidate).get("grounding_metadata"))
         found = grounding.get("web_search_queries")
         queries |= {query for query in found or () if isinstance(query, str) and query}
-        by_map |= any("maps" in chunk for chunk in _tables(grounding, "grounding_chunks"))
+        by_map |= any("maps" in chunk for chunk in tables(grounding, "grounding_chunks"))
     return _without_zeros({"searches": len(queries), "maps_grounded_prompts": int(by_map)})
 
 
@@ -48,7 +48,7 @@ def _of_openai(answer: Mapping[str, Any], request: Mapping[str, Any]) -> dict[st
     session of the code interpreter, however often it is used."""
     fees: Counter[str] = Counter()
     containers = set()
-    for item in _tables(answer, "output"):
+    for item in tables(answer, "output"):
         kind = item.get("type")
         if kind == "web_search_call" and _snake(item.get("action")).get("type", "search") == "search":
             fees[_search_unit(_searching_tool(answer))] += 1
@@ -63,29 +63,18 @@ def _of_openai(answer: Mapping[str, Any], request: Mapping[str, Any]) -> dict[st
 
 def _searching_tool(answer: Mapping[str, Any]) -> Mapping[str, Any]:
     """The tool that was offered, which says the size: answers repeat it."""
-    offered = (
-        tool for tool in _tables(answer, "tools") if str(tool.get("type", "")).startswith("web_search")
-    )
+    offered = (tool for tool in tables(answer, "tools") if str(tool.get("type", "")).startswith("web_search"))
     return next(offered, {})
 
 
 def _search_unit(said: Mapping[str, Any]) -> str:
-    size = said.get("search_context_size")
-    if size is None:
-        return "searches"
-    if size not in SEARCH_CONTEXTS:
-        raise DialectError(f"search_context_size must be one of {', '.join(SEARCH_CONTEXTS)}")
-    return f"{size}_context_searches"
+    size = search_context(said)
+    return "searches" if size is None else f"{size}_context_searches"
 
 
 def _snake(table: Any) -> dict[str, Any]:
     """A table with its names in lower case, as the Python clients spell them; of nothing, nothing."""
     return {snake_case(name): value for name, value in table.items()} if isinstance(table, Mapping) else {}
-
-
-def _tables(table: Mapping[str, Any], name: str) -> Iterable[Mapping[str, Any]]:
-    found = table.get(name)
-    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list | tuple) else []
 
 
 def _without_zeros(quantities: Mapping[str, int]) -> dict[str, int]:

@@ -22,7 +22,14 @@ from spendmeter.pricing.names import Claim
 from spendmeter.pricing.plan import Candidate, Plan, concerns
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.remarks import remarks_in_words
-from spendmeter.pricing.words import conditions_in_words, entry_in_words, few, in_words, said_in_words
+from spendmeter.pricing.words import (
+    conditions_in_words,
+    entry_in_words,
+    few,
+    group_in_words,
+    in_words,
+    said_in_words,
+)
 
 NEAR_SHOWN = 3
 _PARTS = {
@@ -115,8 +122,7 @@ def _serving_in_words(context: Context, provider: str, book: PriceBook) -> Itera
         yield f"tier {context.service_tier!r} means {by.name or STANDARD}, says entry {by.id}"
     by = spelling("region", provider, region) if region else None
     if by and (by.name == "" or book.states_region(by.name)):
-        says = f"is one of the {by.name} regions" if by.name else "says nothing of where"
-        yield f"region {context.region!r} {says}, says entry {by.id}"
+        yield f"region {context.region!r} {group_in_words(by.name)}, says entry {by.id}"
 
 
 def _claim_in_words(kind: str, sent: str, claim: Claim | None, steps: Sequence[NameStep]) -> str:

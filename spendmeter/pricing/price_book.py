@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from datetime import datetime
@@ -227,16 +227,12 @@ class PriceBook:
     ) -> Plan:
         """The one plan of all names that mean the same, or are bounded by the same."""
         key = (provider, sku, name, by, scope.key, note, bounds)
-        plan = self._plans.get(key)
-        if plan is None:
-            near = [
-                (near_plan, each.at_most)
-                for each in bounds.near
-                if (near_plan := self._near_plan(each, by, scope))
-            ]
-            bounded = Bounded(tuple(near), bounds.says, bounds.trust)
-            self._make_room()
-            self._plans[key] = plan = Plan(
+
+        def make() -> Plan:
+            near = [(self._near_plan(each, by, scope), each.at_most) for each in bounds.near]
+            known = tuple((plan, at_most) for plan, at_most in near if plan)
+            bounded = Bounded(known, bounds.says, bounds.trust)
+            return Plan(
                 self.lists,
                 provider=provider,
                 sku=sku,
@@ -246,13 +242,8 @@ class PriceBook:
                 note=note,
                 bounded=bounded,
             )
-        return plan
 
-    def _make_room(self) -> None:
-        """Before one more plan: a catalog has more ways to be served than memory holds."""
-        if len(self._plans) >= PLANS_MAX:
-            for key in list(self._plans)[: PLANS_MAX // 2]:
-                del self._plans[key]
+        return self._remembered(key, make)
 
     def _near_plan(self, near: Near, by: Served, scope: Scope) -> Plan | None:
         """The plan of a model that bounds another; None = it has no price for those of the scope."""
@@ -260,13 +251,22 @@ class PriceBook:
         if not near.unconfirmed:
             known = any(map(scope.includes, self.prices.get(near.sku, ())))
             return self._plan(provider, sku, sku, by, scope) if known else None
-        key = ("unconfirmed", provider, sku, by, scope.key)
-        if key not in self._plans:
-            self._make_room()
-            self._plans[key] = Plan(
-                self.unconfirmed, provider=provider, sku=sku, name=sku, served=by, scope=scope
-            )
-        return self._plans[key]
+        return self._remembered(
+            ("unconfirmed", provider, sku, by, scope.key),
+            lambda: Plan(self.unconfirmed, provider=provider, sku=sku, name=sku, served=by, scope=scope),
+        )
+
+    def _remembered(self, key: tuple[Any, ...], make: Callable[[], Plan]) -> Plan:
+        """The plan of a key. A catalog has more ways to be served than memory holds: where that is full, the
+        older half goes."""
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = make()
+            if len(self._plans) >= PLANS_MAX:
+                for old in list(self._plans)[: PLANS_MAX // 2]:
+                    del self._plans[old]
+            self._plans[key] = plan
+        return plan
 
     def _mentioned(self, by: Served) -> Served:
         """What served, as far as some entry mentions it: the rest decides nothing, and a sender cannot make a

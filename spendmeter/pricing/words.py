@@ -20,9 +20,7 @@ NAMES_SHOWN_MAX = 5
 def entry_in_words(entry: CatalogRecord | None) -> str:
     """What an entry about prices says, and under which conditions; '' for what stands for itself."""
     if isinstance(entry, Price):
-        what = (
-            f"{entry.price} {entry.currency} per {entry.per:,} {entry.unit} of {entry.provider}/{entry.sku}"
-        )
+        what = amount_in_words(entry)
         extra = [
             f"at least {entry.minimum}" if entry.minimum != "0" else "",
             f"at most {entry.maximum}" if entry.maximum is not None else "",
@@ -55,7 +53,12 @@ def _spelling_in_words(entry: Spelling) -> str:
     like = f"a {entry.of}{whose} like {few(entry.match, ' or ')}{but}"
     if entry.of == "tier":
         return f"{like} means {entry.name or 'standard'}"
-    return f"{like} is one of the {entry.name} regions" if entry.name else f"{like} says nothing of where"
+    return f"{like} {group_in_words(entry.name)}"
+
+
+def group_in_words(name: str) -> str:
+    """What belonging to a group of regions says of one ('' = of the group of those that say nothing)."""
+    return f"is one of the {name} regions" if name else "says nothing of where"
 
 
 def said_in_words(entry: PriceEntry) -> str:
