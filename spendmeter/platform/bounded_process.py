@@ -3,10 +3,12 @@ what a hostile file does to its reader, it does to that process alone."""
 
 import asyncio
 import contextlib
-import resource
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
+
+CHILD = "spendmeter.platform.bounded_child"
+"""Takes the limits upon itself, then becomes the module. Code between fork and exec (preexec_fn) could wait
+for ever, in a process with threads, for a lock that one of them held."""
 
 
 class BoundError(Exception):
@@ -26,10 +28,10 @@ async def run_module(module: str, *arguments: str, stdin: bytes, bounds: Process
     """What `python -m module arguments` writes for these bytes. It gets nothing of our environment but where
     Python is. Raises BoundError."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module, *arguments,
+        sys.executable, "-m", CHILD, _limits(bounds), module, *arguments,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
         env={"PYTHONPATH": ":".join(path for path in sys.path if path), "PYTHONDONTWRITEBYTECODE": "1"},
-        start_new_session=True, preexec_fn=_limits(bounds),
+        start_new_session=True,
     )  # fmt: skip
     try:
         async with asyncio.timeout(bounds.seconds_max):
@@ -46,17 +48,9 @@ async def run_module(module: str, *arguments: str, stdin: bytes, bounds: Process
     return output
 
 
-def _limits(bounds: ProcessBounds) -> Callable[[], None]:
-    """Runs in the new process, before Python does."""
-    seconds = int(bounds.seconds_max) + 1
-
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-        resource.setrlimit(resource.RLIMIT_AS, (bounds.memory_bytes_max, bounds.memory_bytes_max))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # it writes no file
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-    return limit
+def _limits(bounds: ProcessBounds) -> str:
+    """As the child reads them: seconds of CPU, bytes of memory."""
+    return f"{int(bounds.seconds_max) + 1},{bounds.memory_bytes_max}"
 
 
 async def _feed(process: asyncio.subprocess.Process, stdin: bytes) -> None:

@@ -69,10 +69,19 @@ class Settings(BaseSettings):
 
     @property
     def sources(self) -> dict[str, str]:
-        """`catalog_sources`, by source. Raises ValueError for one without an address."""
+        """`catalog_sources`, by source. Raises ValueError for one without an address, and for two of one
+        address: a list cannot confirm itself."""
         named = [each.strip().partition("=") for each in self.catalog_sources.split(",") if each.strip()]
         if wrong := [name for name, _, address in named if not (name and address)]:
             raise ValueError(f"SPENDMETER_CATALOG_SOURCES: {wrong[0]!r} has no address: write SOURCE=ADDRESS")
+        places: dict[str, str] = {}
+        for name, _, address in named:
+            place = address.strip().partition("#")[0].rstrip("/?").lower()
+            if other := places.get(place):
+                raise ValueError(
+                    f"SPENDMETER_CATALOG_SOURCES: {name.strip()!r} has the address of {other!r}: name it once"
+                )
+            places[place] = name.strip()
         return {name.strip(): address.strip() for name, _, address in named}
 
     @property

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Inexact
 from typing import Any
 
 import httpx
+import pytest
 
 from services.api.catalog.inbox import REMARKS_MAX
 from spendmeter.contracts.catalog import Conditions, Spelling
@@ -96,3 +98,20 @@ async def test_a_row_is_booked_once_the_catalog_prices_its_last_events_as_they_w
     assert row["kept"] == (
         "booked before a price or a spelling for it was stated; keeps its price until re-rated"
     )
+
+
+async def test_a_row_whose_last_events_cannot_be_priced_now_is_open(
+    operator: httpx.AsyncClient,  # noqa: F811
+    book: Book,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: Any) -> None:
+        raise Inexact
+
+    event = used("openai", "gpt-5", {"input_tokens": 1_000_000}, at=NOW, region="eu-west-9")
+    lines = [Line(unit="input_tokens", entry="x", price="0.00000125", amount="1.25", remarks=("region",))]
+    await book.entry(event, "1.25", lines)
+    await book.under_remarks("acme", "1.25", NOW, region="eu-west-9")
+    monkeypatch.setattr("services.api.catalog.remarks.rate", fail)
+    [row] = await remarks(operator)
+    assert row["state"] == "open"

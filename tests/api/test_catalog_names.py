@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import httpx
+from typing import Any
 
+import httpx
+import pytest
+
+from services.api.catalog import seen_names
+from services.api.database.transactions import Database
 from tests.api.book import Book
 from tests.api.catalog_admin import FILE, approve, propose
 from tests.api.test_catalog_effect import booked
@@ -46,3 +51,24 @@ async def test_a_name_that_was_used_long_ago_asks_nobody(operator: httpx.AsyncCl
     await booked(book, "acme", "1", sku="m-high", days_ago=100)
     proposal = await propose(operator, FILE + NEW_MODEL)
     assert [each for each in proposal["review"]["findings"] if each["rule"] == "meaning"] == []
+
+
+async def test_names_are_compared_without_a_connection_and_what_was_not_compared_is_confirmed(
+    operator: httpx.AsyncClient, book: Book, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[int] = []
+    compare = seen_names.shifted
+
+    def compare_and_look(*values: Any) -> Any:
+        held.append(sum(share.held for share in database._shares._shares.values()))
+        return compare(*values)
+
+    monkeypatch.setattr(seen_names, "shifted", compare_and_look)
+    monkeypatch.setattr(seen_names, "NAMES_MAX", 1)
+    await approve(operator, (await propose(operator, RULE))["id"])
+    await booked(book, "acme", "1", sku="m-high")
+    await booked(book, "acme", "2", sku="m")
+    proposal = await propose(operator, FILE + NEW_MODEL)
+    assert set(held) == {0}
+    said = [each["message"] for each in proposal["review"]["findings"] if each["rule"] == "meaning"]
+    assert said[-1] == "of 2 names that were ever used, 1 were compared"

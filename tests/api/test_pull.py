@@ -13,7 +13,10 @@ import pytest
 
 from services.api.accounting.progress import BookProgress
 from services.api.app import create_app
+from services.api.catalog import pull as pulling
+from services.api.catalog import pull_schedule
 from services.api.catalog.pull_schedule import PullSchedule
+from services.api.database.shares import TooMuch
 from services.api.database.transactions import Database
 from spendmeter.platform.catalog_store import record
 from spendmeter.platform.settings import Settings
@@ -267,3 +270,60 @@ async def test_the_schedule_is_off_by_default(database: Database, admin: httpx.A
     app = admin._transport.app  # type: ignore[attr-defined]
     await PullSchedule(Settings(), database, app.state.price_books).run()
     assert (await admin.get("/v1/catalog/pulls")).json()["pulls"] == []
+
+
+async def test_a_schedule_whose_share_is_used_up_looks_again_later(
+    database: Database, admin: httpx.AsyncClient, server: PriceServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: Any) -> None:
+        raise TooMuch("ask again in 15 s", 15)
+
+    app = admin._transport.app  # type: ignore[attr-defined]
+    schedule = PullSchedule(settings_of(server, catalog_pull_hours=6), database, app.state.price_books)
+    with monkeypatch.context() as busy:
+        busy.setattr(pull_schedule, "begin", refuse)
+        assert await schedule.pull_if_due() is False
+    assert await schedule.pull_if_due() is True
+
+
+async def test_what_a_pull_approved_before_it_broke_off_is_taken_back_in_one_act(
+    admin: httpx.AsyncClient, server: PriceServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def break_off(*_: Any) -> None:
+        raise ZeroDivisionError("a bug")
+
+    record_end, refusals = pulling._record_end, [TooMuch("ask again in 1 s", 1)]
+
+    async def record_end_at_last(*values: Any) -> None:
+        if refusals:
+            raise refusals.pop()
+        await record_end(*values)
+
+    monkeypatch.setattr(pulling, "_propose", break_off)
+    monkeypatch.setattr(pulling, "_record_end", record_end_at_last)
+    server.files["/genai.json"] = genai(gpt_8=OLD, gpt_7=OLD, gpt_9=NEW)
+    server.files["/litellm.json"] = litellm(gpt_9=THEIRS)
+    with pytest.raises(ZeroDivisionError):
+        await admin.post("/v1/catalog/pulls", timeout=60)
+    (done,) = (await admin.get("/v1/catalog/pulls")).json()["pulls"]
+    assert (done["state"], len(done["report"]["approved"]), refusals) == ("failed", 1, [])
+    assert (await in_force(admin))["gpt-9"] == {"input_tokens": "1.2", "output_tokens": "5"}
+    answer = await admin.post(f"/v1/catalog/pulls/{done['id']}/withdraw", json={"reason": "it broke off"})
+    assert answer.status_code == 200, answer.text
+    assert (await in_force(admin))["gpt-9"] == {}
+
+
+async def test_one_file_under_two_names_confirms_nothing(
+    database: Database, admin: httpx.AsyncClient, book: Book, server: PriceServer
+) -> None:
+    same = genai(gpt_8=OLD, gpt_7=OLD, gpt_9=NEW)
+    server.files = {"/genai.json": same, "/copy.json": same}
+    sources = f"copy={server.url}/copy.json,genai-prices={server.url}/genai.json"
+    settings = Settings(catalog_sources=sources, catalog_pull_allow_private=True)
+    app = create_app(settings, database, BookProgress(), lambda: "")
+    transport = httpx.ASGITransport(app=app)
+    key = await headers(book, "", "admin")
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=key) as client:
+        done = await pull(client, "proposed")
+    assert verdicts(done) == {"gpt-9": "no second list has it"}
+    assert done["report"]["notes"] == ["copy is the very file of genai-prices: they count as one list"]

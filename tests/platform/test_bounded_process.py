@@ -50,3 +50,11 @@ async def test_one_that_never_ends_is_killed(module: Path) -> None:
     with pytest.raises(BoundError, match=r"longer than 0\.5 s"):
         await run_module("reader", stdin=b"x" * 5_000_000, bounds=bounds)
     assert time.monotonic() - began < 4
+
+
+async def test_the_limits_hold_before_the_module_is_loaded(module: Path) -> None:
+    module.write_text(
+        "import resource as r\n"
+        "print(r.getrlimit(r.RLIMIT_AS)[1], r.getrlimit(r.RLIMIT_CPU)[1], r.getrlimit(r.RLIMIT_FSIZE)[1])"
+    )
+    assert await run_module("reader", stdin=b"", bounds=BOUNDS) == b"536870912 6 0\n"

@@ -67,7 +67,7 @@ class Impact(BaseModel):
 
 async def effect_of(access: CatalogAccess, change: CheckedChange, now: datetime) -> Effect:
     """How many booked events the change concerns and leaves as they are."""
-    deadline, since = _Deadline(access), _since(now)
+    deadline, since = Deadline(access), _since(now)
     _, named = await _concerned(access, change)
     return _effect(await deadline.count(named, since), since)
 
@@ -75,7 +75,7 @@ async def effect_of(access: CatalogAccess, change: CheckedChange, now: datetime)
 async def impact_of(access: CatalogAccess, change: CheckedChange, now: datetime) -> tuple[Impact, Effect]:
     """The money of a change for those whose prices the caller may see, and what approving it leaves as it
     is. Raises CatalogError for a price by which an amount has more digits than money."""
-    deadline, since = _Deadline(access), _since(now)
+    deadline, since = Deadline(access), _since(now)
     affected, named = await _concerned(access, change)
     count = await deadline.count(affected, since)
     events, reached = await _newest_events(deadline, affected, since, now)
@@ -139,7 +139,7 @@ async def _concerned(access: CatalogAccess, change: CheckedChange) -> tuple[list
 
 
 async def _newest_events(
-    deadline: _Deadline, affected: Sequence[Any], since: datetime, now: datetime
+    deadline: Deadline, affected: Sequence[Any], since: datetime, now: datetime
 ) -> tuple[list[UsageEvent], datetime]:
     """As many as may be repriced in time, day by day, and back to when that is all of them."""
     series = _series(affected)
@@ -159,7 +159,7 @@ def _series(rows: Sequence[Any]) -> list[Any]:
     return [each for row in rows for each in row["series"]]
 
 
-class _Deadline:
+class Deadline:
     """Statements that are all to end by one instant; what is not answered by then is None."""
 
     def __init__(self, access: CatalogAccess) -> None:

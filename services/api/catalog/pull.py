@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
@@ -18,8 +19,11 @@ from services.api.catalog.approve import Approval, approve
 from services.api.catalog.propose import ProposedFile, open_proposal, store_proposal
 from services.api.catalog.pull_files import PulledFile, PullFiles, SourceFile
 from services.api.catalog.sql import SQL
+from services.api.database.shares import AllBusy, TooMuch
 from services.api.http.problems import HttpRefusal
 from spendmeter.contracts.catalog import CatalogEntry
+from spendmeter.platform.postgres import CONNECTION_ERRORS
+from spendmeter.platform.retry import until_done
 from spendmeter.platform.telemetry import log
 from spendmeter.pricing.proposals.pulled import POLICY, PulledModel, PullPolicy, without_a_price
 
@@ -27,6 +31,10 @@ CATALOG_SOURCE = "genai-prices"
 """Whose list is the public catalog: all of it is proposed. Of the others' what is used and has no price."""
 RUNS_MAX = timedelta(minutes=15)
 """A pull that has not ended by then has died."""
+STOPPING_S_MAX = 5.0
+"""For writing down what was done while the process stops."""
+AWAY = (TooMuch, AllBusy, *CONNECTION_ERRORS)
+"""What passes: others' questions, or trouble of the database."""
 Trigger = Literal["command", "schedule"]
 SCHEDULE = Caller(key_id="schedule", tenant="", operator=True, scopes=("admin",))
 """As whom the schedule proposes."""
@@ -45,8 +53,8 @@ class PolicyAccess(CatalogAccess):
 class PullOutcome:
     """What a pull has done so far."""
 
-    state: str = "nothing"
-    says: str = "nothing is new"
+    state: str = "failed"
+    says: str = "it broke off: see the log of api"
     files: list[PulledFile] = field(default_factory=list)
     models: list[PulledModel] = field(default_factory=list)
     proposals: list[int] = field(default_factory=list)
@@ -77,37 +85,63 @@ async def begin(access: CatalogAccess, trigger: Trigger, every: timedelta | None
 
 
 async def run(access: CatalogAccess, files: PullFiles, id: int) -> None:
-    """All of a pull that has begun, and what became of it into its row."""
-    outcome = PullOutcome(state="failed", says="it broke off: see the log of api")
+    """All of a pull that has begun, and what became of it into its row: also of one that breaks off, for what
+    it approved until then is in force, and is taken back by what the row says."""
+    outcome = PullOutcome()
     try:
-        outcome = await _pull(access, files, id)
+        await _pull(access, files, id, outcome)
     finally:
-        said = [file.model_dump(mode="json") for file in outcome.files]
-        async with access.writing() as connection:
-            await connection.execute(SQL["pull_end"], id, outcome.state, outcome.says, said, outcome.report())
+        stopping = (task := asyncio.current_task()) is not None and task.cancelling()
+        async with asyncio.timeout(STOPPING_S_MAX if stopping else RUNS_MAX.total_seconds()):
+            await until_done(
+                partial(_record_end, access, id, outcome), "the end of a pull is not recorded yet", away=AWAY
+            )
         log().info("price lists pulled", pull=id, status=outcome.state)
 
 
-async def _pull(access: CatalogAccess, files: PullFiles, id: int) -> PullOutcome:
+async def _record_end(access: CatalogAccess, id: int, outcome: PullOutcome) -> None:
+    said = [file.model_dump(mode="json") for file in outcome.files]
+    async with access.writing() as connection:
+        await connection.execute(SQL["pull_end"], id, outcome.state, outcome.says, said, outcome.report())
+
+
+async def _pull(access: CatalogAccess, files: PullFiles, id: int, outcome: PullOutcome) -> None:
     now = datetime.now(UTC)
     async with access.reading() as connection:
         rows = await connection.fetch(SQL["pull_files"])
     known = {row["f"]["source"]: PulledFile(**row["f"]) for row in rows}
     found = await files.get(known, now)
-    outcome = PullOutcome(files=[file.said for file in found])
-    lists = {file.said.source: file for file in found if file.said.state == "read"}
+    outcome.files = [file.said for file in found]
+    lists = _lists(found, outcome)
     if not lists:
         outcome.state, outcome.says = _why_none(outcome.files)
-        return outcome
+        return
     await _decide(access, id, lists, outcome, now)
+    outcome.state, outcome.says = _what_became(outcome)
+
+
+def _lists(found: Sequence[SourceFile], outcome: PullOutcome) -> dict[str, SourceFile]:
+    """What was read, by source; the same bytes from two addresses are one list, and confirm nothing."""
+    lists: dict[str, SourceFile] = {}
+    for file in sorted(found, key=lambda file: file.said.source != CATALOG_SOURCE):
+        if file.said.state != "read":
+            continue
+        same = [each.said.source for each in lists.values() if each.said.sha256 == file.said.sha256]
+        if same:
+            outcome.notes.append(f"{file.said.source} is the very file of {same[0]}: they count as one list")
+        else:
+            lists[file.said.source] = file
+    return lists
+
+
+def _what_became(outcome: PullOutcome) -> tuple[str, str]:
+    """Of a pull that came to its end."""
     if outcome.proposals:
-        outcome.state = "proposed"
-        outcome.says = (
-            f"{len(outcome.proposals)} proposals, {len(outcome.approved)} of them approved by the policy"
-        )
-    elif bad := [file for file in outcome.files if file.state == "refused"]:
-        outcome.state, outcome.says = "refused", bad[0].says
-    return outcome
+        made, approved = len(outcome.proposals), len(outcome.approved)
+        return "proposed", f"{made} proposals, {approved} of them approved by the policy"
+    if bad := [file for file in outcome.files if file.state == "refused"]:
+        return "refused", bad[0].says
+    return "nothing", "nothing is new"
 
 
 def _why_none(files: Sequence[PulledFile]) -> tuple[str, str]:
@@ -178,12 +212,13 @@ async def _approve(
     if made is None:
         return
     hashes = "; ".join(f"{file.source} sha256 {file.sha256}" for file in outcome.files if file.sha256)
+    outcome.approved.append(made)  # before it is tried: where the answer is lost, it may be in force
     try:
         done = await approve(by_policy, made, Approval(reason=f"pull {id}, rule {POLICY}: {hashes}"[:1000]))
     except HttpRefusal as refusal:
+        outcome.approved.remove(made)
         outcome.notes.append(f"proposal {made} waits for a person: {refusal.detail}")
         return
-    outcome.approved.append(made)
     if done.version is not None:
         outcome.versions.append(done.version)
 

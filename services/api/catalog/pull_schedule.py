@@ -2,14 +2,18 @@
 
 from datetime import timedelta
 
+import asyncpg
+
 from services.api.catalog.access import CatalogAccess
 from services.api.catalog.price_books import PriceBooks
 from services.api.catalog.pull import SCHEDULE, begin, run
 from services.api.catalog.pull_files import PullFiles
 from services.api.database.transactions import Database
+from services.api.http.problems import HttpRefusal
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.retry import keep_doing
 from spendmeter.platform.settings import Settings
+from spendmeter.platform.telemetry import log
 
 LOOK_INTERVAL_S = 60.0
 """How often each process looks whether a pull is due; the first begins it, and the others find it begun."""
@@ -34,8 +38,13 @@ class PullSchedule:
             )
 
     async def pull_if_due(self) -> bool:
-        """Once; whether this process pulled."""
-        begun = await begin(self._access, "schedule", self._every)
-        if begun is not None:
-            await run(self._access, self._files, begun)
+        """Once; whether this process pulled. A refusal (the operators' share is used up, say) is for the log:
+        the next look comes."""
+        try:
+            begun = await begin(self._access, "schedule", self._every)
+            if begun is not None:
+                await run(self._access, self._files, begun)
+        except (HttpRefusal, asyncpg.QueryCanceledError) as error:
+            log().warning("the price lists could not be pulled", reason=str(error))
+            return False
         return begun is not None

@@ -3,13 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from decimal import Inexact
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
 from services.api.http.models import DecimalString
 from spendmeter.contracts.event_reading import decode_event
-from spendmeter.contracts.events import UsageEvent
+from spendmeter.contracts.events import EventError, UsageEvent
 from spendmeter.contracts.money import totals
 from spendmeter.contracts.rated import Remark
 from spendmeter.pricing.engine import rate
@@ -84,9 +85,12 @@ def _item(name: RemarkName, rows: Sequence[Any], book: PriceBook) -> RemarkItem:
 
 def _is_remarked(name: RemarkName, rows: Iterable[Any], book: PriceBook) -> bool:
     """Whether the catalog of now would still remark it: of some of the last events, and where there is none
-    to ask, it is taken to be so."""
+    to ask, or none that can be priced now, it is taken to be so."""
     events = [decode_event(event) for row in rows for event in row["samples"]]
-    lines = [line for event in events if _states(event, name) for line in rate(event, book).lines]
+    try:
+        lines = [line for event in events if _states(event, name) for line in rate(event, book).lines]
+    except (EventError, Inexact):
+        return True
     return not lines or any(name[0] in line.remarks for line in lines)
 
 

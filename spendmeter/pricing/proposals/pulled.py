@@ -33,7 +33,7 @@ FAMILY_TIMES_MAX = 3
 FAMILY_LEAST = 2
 """Models of a family that have a price, without which there is no median worth the name."""
 NEW_MODELS_MAX = 50
-"""That one pull may approve; a vendor adds a handful in a week."""
+"""That one pull may approve, of all its lists together; a vendor adds a handful in a week."""
 
 UsedName = tuple[str, str]
 """A provider and a model, as events name them."""
@@ -80,9 +80,11 @@ class PullPolicy:
         self._lists = {source: by_sku(snapshot.book, entries) for source, entries in lists.items()}
         self._ever = {_sku_of(entry) for entry in snapshot.entries.values()} - {None}
         self._medians = _medians(snapshot.book, now)
+        self._approved = 0
 
     def judge(self, source: str, only: Iterable[Sku] | None = None) -> Pulled:
-        """Every model of a list that the catalog does not know (of `only` these)."""
+        """Every model of a list that the catalog does not know (of `only` these). Each list once: what is
+        approved counts against NEW_MODELS_MAX."""
         found = Pulled([], [])
         for sku, stated in sorted(self._lists[source].items()):
             if sku in self._ever or not stated.prices or (only is not None and sku not in only):
@@ -94,9 +96,13 @@ class PullPolicy:
             )
             if not why_not:
                 found.approved.extend(_bare(sku, stated))
-        if sum(not model.why_not for model in found.models) > NEW_MODELS_MAX:
+        approved = sum(not model.why_not for model in found.models)
+        if self._approved + approved > NEW_MODELS_MAX:
             reason = f"the list has more than {NEW_MODELS_MAX} such models at once"
+            if self._approved:
+                reason = f"with {self._approved} of other lists there are more than {NEW_MODELS_MAX} at once"
             return Pulled([replace(each, why_not=each.why_not or reason) for each in found.models], [])
+        self._approved += approved
         return found
 
     def entries(self, source: str, skus: Iterable[Sku]) -> list[CatalogEntry]:

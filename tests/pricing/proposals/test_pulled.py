@@ -136,3 +136,17 @@ def test_more_new_models_than_a_vendor_ever_has_at_once_are_all_for_a_person() -
     found = judge(many, many)
     assert found.approved == []
     assert {each.why_not for each in found.models} == {"the list has more than 50 such models at once"}
+
+
+def test_what_one_pull_approves_is_counted_over_all_its_lists() -> None:
+    """30 of list a and 30 more of list b, each confirmed by c: a's are approved, and b's would make 60."""
+    first, second = (
+        [entry for n in range(at, at + 30) for entry in listed(sku=f"gpt-9.{n}")] for at in (0, 30)
+    )
+    policy = PullPolicy(snapshot(), (), {"a": first, "b": second, "c": [*first, *second]}, NOW)
+    assert {each.why_not for each in policy.judge("a").models} == {""}
+    found = policy.judge("b")
+    assert found.approved == []
+    assert {each.why_not for each in found.models} == {
+        "with 30 of other lists there are more than 50 at once"
+    }
