@@ -59,6 +59,8 @@ def print_receipt(outcome: SentOutcome, receipt: ReceiptJson) -> None:
                 typer.echo(f"    {step}")
             if line["reason"] and line["reason"] not in steps[-1]:
                 typer.echo(f"    {line['unit']}: {line['reason']}")
+        for remark in dict.fromkeys(remark for line in entry["lines"] for remark in line["remarks"]):
+            typer.echo(f"  {remark}")
         typer.echo(
             f"  {entry['status']}: {entry['effective']} {entry['currency']}"
             f" (catalog version {entry['catalog_version']})"

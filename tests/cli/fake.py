@@ -24,6 +24,7 @@ class Fake(ThreadingHTTPServer):
         self.duplicates = 0
         self.conflicts = 0
         self.status = "priced"
+        self.remarks: list[str] = []
         self.keys: set[str | None] = set()
         self.lock = threading.Lock()
 
@@ -45,7 +46,10 @@ class Fake(ThreadingHTTPServer):
         if id not in self.booked:
             return 404, {}
         unit = next(iter(self.booked[id]["data"]["usage"]))
-        line = {"unit": unit, "status": self.status, "arithmetic": ["5 x 2 = 10 USD"], "reason": None}
+        line = {
+            "unit": unit, "status": self.status, "arithmetic": ["5 x 2 = 10 USD"], "reason": None,
+            "remarks": self.remarks,
+        }  # fmt: skip
         entry = {
             "recorded_at": "2026-11-23T10:00:01Z", "status": self.status, "effective": "10", "currency": "USD",
             "catalog_version": 7, "lines": [line],

@@ -92,7 +92,7 @@ def test_why_there_is_no_price_is_said_once(capsys: pytest.CaptureFixture[str]) 
     ]
     entry = {
         "recorded_at": "2026-11-23T10:00:01Z", "status": "unpriced", "effective": "51", "currency": "USD",
-        "catalog_version": 7, "lines": [line | {"status": "unpriced"} for line in lines],
+        "catalog_version": 7, "lines": [line | {"status": "unpriced", "remarks": []} for line in lines],
     }  # fmt: skip
     print_receipt("booked", {"source": "cli", "id": "x", "time": "", "entries": [entry], "copies": []})
     told = capsys.readouterr().out.splitlines()
@@ -104,6 +104,12 @@ def test_why_there_is_no_price_is_said_once(capsys: pytest.CaptureFixture[str]) 
         "    price: 1",
         "    list: 1 x 1 = 1 USD",
     ]
+
+
+def test_send_says_once_what_no_price_is_for(system: Fake) -> None:
+    system.remarks = ["no price is for tier flexx: this one is for any"]
+    result = run("send", "openai/gpt-4o", "input_tokens=5", "--tier", "flexx")
+    assert result.output.count("no price is for tier flexx: this one is for any") == 1
 
 
 def test_send_says_which_unit_was_probably_meant(system: Fake) -> None:
