@@ -7,9 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from spendmeter.contracts.catalog import Conditions
-from spendmeter.pricing.catalog import load_public, load_snapshot
+from spendmeter.contracts.catalog import ANY, CatalogEntry, Conditions, NameRule, Price
+from spendmeter.contracts.entry_ids import identified
+from spendmeter.pricing.catalog import load_snapshot
+from spendmeter.pricing.catalog.corrections import read_corrections
 from spendmeter.pricing.catalog.files import Header, write_jsonl
+from spendmeter.pricing.catalog.overlay import lay_over
 from spendmeter.pricing.catalog.read import read_prices
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.review import opinions as review
@@ -68,7 +71,7 @@ def test_the_shipped_opinions_are_what_the_installed_package_says(tmp_path: pyte
     path = tmp_path / "litellm.jsonl"  # type: ignore[operator]
     first = OPINIONS.read_text("utf-8").partition("\n")[0]
     header = Header(source=first.split('"')[3], recorded_at=RECORDED_AT, by="second opinion")
-    write_jsonl(path, header, derive(installed(), PriceBook(load_public())))
+    write_jsonl(path, header, derive(installed()))
     assert path.read_bytes() == OPINIONS.read_bytes(), "python -m spendmeter.pricing.review.second_opinions"
 
 
@@ -94,6 +97,22 @@ def test_of_several_names_the_nearest_speaks_and_a_reseller_does_not() -> None:
     assert {sku: [each.price for each in prices] for sku, prices in found.items()} == {("openai", "m"): ["3"]}
 
 
+def test_a_name_that_rules_read_as_the_models_own_speaks_before_its_aliases() -> None:
+    again = NameRule(
+        name="again", match=("{provider}/{name}",), becomes="{name}", costs="same",
+        source="test", recorded_at=RECORDED, says="the provider, said again",
+    )  # fmt: skip
+    known = [identified(again), model("m", "m-x"), price("m", "input_tokens", "1")]
+    theirs = [price("m-x", "input_tokens", "2"), price("openai/m", "input_tokens", "3")]
+    (found,) = nearest(PriceBook(known), theirs).values()
+    assert [each.price for each in found] == ["3"]
+
+
+def test_models_that_corrections_add_have_a_second_opinion() -> None:
+    said = second_opinions()
+    assert ("aws", "deepseek.v3.2") in said and ("aws", "qwen.qwen3-coder-next") in said
+
+
 def states(
     ours: str | None, theirs: str, monkeypatch: pytest.MonkeyPatch, unit: str = "input_tokens"
 ) -> list[str]:
@@ -102,6 +121,88 @@ def states(
     listed = {("openai", "m"): [price("m", unit, theirs)]}
     monkeypatch.setattr(review, "_lists", lambda: {"litellm": listed})
     return [f"{each.state} {each.apart_percent}".strip() for each in opinions(PriceBook(known))]
+
+
+HALF = Conditions(batch=True)
+LONDON = Conditions(regions=("eu-west-2",))
+BATCH_IN_LONDON = Conditions(batch=True, regions=("eu-west-2",))
+LONG = Conditions(context_min=200_000)
+BATCH_HALF = """
+[[correction.adjustment]]
+name = "batch"
+factor = "0.5"
+unless_stated = true
+when = { batch = true }
+"""
+COSTS_FOUR = """
+[[correction.price]]
+sku = "m"
+per = 1000000
+prices = { input_tokens = "4" }
+"""
+CHECK = """
+[[correction.check]]
+price = "openai/m input_tokens=1"
+want = "1"
+working = "1 x 1"
+"""
+
+
+def decided(monkeypatch: pytest.MonkeyPatch, tables: str, theirs: list[Price]) -> dict[Conditions, str]:
+    """Whose word holds, by what a list's price is for; one correction makes `tables`, and the public catalog
+    has the model m, whose input costs 2."""
+    head = 'vendor = "openai"\nrecorded_at = 2026-11-26T00:00:00Z\n[[correction]]\nname = "it"\n'
+    head += 'rule = "So it is."\nsource = "https://example.com"\nread = 2026-11-26\n'
+    (rule,) = read_corrections("openai.toml", (head + tables + CHECK).encode())
+    public: list[CatalogEntry] = [model("m"), price("m", "input_tokens", "2")]
+    monkeypatch.setattr(review, "_lists", lambda: {"litellm": {("openai", "m"): theirs}})
+    monkeypatch.setattr(review, "shipped_corrections", lambda: [rule])
+    review._corrections.cache_clear()
+    try:
+        found = opinions(PriceBook(lay_over(public, [rule])))
+    finally:
+        review._corrections.cache_clear()
+    assert all(each.rule == "openai/it: So it is." for each in found if each.state == "corrected")
+    return {each.difference.when: each.state for each in found}
+
+
+def says(amount: str, when: Conditions = ANY, unit: str = "input_tokens") -> Price:
+    return price("m", unit, amount, when=when)
+
+
+def test_a_factor_decides_where_the_list_agrees_but_for_what_it_is_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Input costs 2 in both; a batch costs 2 x 0.5 = 1 here and 1.5 there."""
+    assert decided(monkeypatch, BATCH_HALF, [says("2"), says("1.5", HALF)]) == {HALF: "corrected"}
+
+
+def test_a_factor_beside_what_differs_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half is agreed, a region's fifth more is not; nor is a base price of 3, of which a batch is half."""
+    theirs = [says("2"), says("1", HALF), says("2.4", LONDON), says("1.2", BATCH_IN_LONDON)]
+    assert decided(monkeypatch, BATCH_HALF, theirs) == {LONDON: "open", BATCH_IN_LONDON: "open"}
+    assert decided(monkeypatch, BATCH_HALF, [says("3"), says("1.5", HALF)]) == {
+        ANY: "open",
+        HALF: "open",
+    }
+    assert decided(monkeypatch, BATCH_HALF, [says("1.5", HALF)]) == {HALF: "open"}, "of input nothing is said"
+
+
+def test_a_corrections_price_decides_what_it_says_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says 4 of input; nothing of regions, of long requests, or of what is read from a cache."""
+    assert decided(monkeypatch, COSTS_FOUR, [says("3")]) == {ANY: "corrected"}
+    theirs = [says("4"), says("5", LONDON), says("8", LONG), says("0.4", HALF, "cache_read_tokens")]
+    assert decided(monkeypatch, COSTS_FOUR, theirs) == {LONDON: "open", LONG: "open", HALF: "open"}
+
+
+def test_a_corrections_price_and_its_factor_decide_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """4 x 0.5 = 2 in a batch, and 3 x 0.5 there; in London nothing was said."""
+    theirs = [says("3"), says("1.5", HALF), says("1.8", BATCH_IN_LONDON)]
+    assert decided(monkeypatch, COSTS_FOUR + BATCH_HALF, theirs) == {
+        ANY: "corrected",
+        HALF: "corrected",
+        BATCH_IN_LONDON: "open",
+    }
 
 
 def test_one_percent_is_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,8 +20,13 @@ def load_snapshot(*providers: str) -> list[CatalogEntry]:
 
     With `providers`, of the public prices only theirs: enough to price their models, and faster.
     """
+    return [*load_confirmed(*providers), *load_unconfirmed(*providers)]
+
+
+def load_confirmed(*providers: str) -> list[CatalogEntry]:
+    """The same without what only bounds."""
     public = lay_over(load_public(*providers), shipped_corrections(*providers))
-    return [*public, *load_unconfirmed(*providers), *load_own()]
+    return [*public, *load_own()]
 
 
 def load_public(*providers: str) -> list[CatalogEntry]:

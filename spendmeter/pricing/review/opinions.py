@@ -6,16 +6,17 @@ What neither decides is open: nobody has looked, and the page of the model says 
 """
 
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from msgspec import Meta, Struct, convert
+from msgspec.structs import replace
 
-from spendmeter.contracts.catalog import Price
+from spendmeter.contracts.catalog import ANY, Adjustment, Conditions, Price
 from spendmeter.pricing.catalog import load_public
 from spendmeter.pricing.catalog.corrections import Rule, shipped_corrections, where
 from spendmeter.pricing.catalog.overlay import PublicEntries
@@ -85,38 +86,41 @@ class PriceOpinion(Struct, frozen=True, kw_only=True):
     source: str = ""
 
 
+_Stated = tuple[str, str, str, Conditions]
+"""Which price of a list: provider and sku in its words, unit, conditions."""
+
+
+class _Made(NamedTuple):
+    """What a correction made, and for what it is."""
+
+    rule: Rule
+    when: Conditions
+
+
 def opinions(book: PriceBook, skus: Iterable[Sku] | None = None) -> list[PriceOpinion]:
     """Where the other lists are more than one percent from what the book charges; of all models that they
     know, or of these."""
-    others = _lists()
     chosen = None if skus is None else set(skus)
     asked = {
         catalog: [
             price for sku, prices in listed.items() if chosen is None or sku in chosen for price in prices
         ]
-        for catalog, listed in others.items()
+        for catalog, listed in _lists().items()
     }
-    found = [_opinion(each) for each in disagreements(book, asked)]
-    return [each for each in found if each is not None]
+    found = [each for each in disagreements(book, asked) if not _as_good_as_equal(each)]
+    apart = {each.their_entry for each in found}
+    theirs = {price.id: price for prices in asked.values() for price in prices}
+    agreed = {_stated(price, price.when) for price in theirs.values() if price.id not in apart}
+    return [_opinion(each, theirs[each.their_entry], agreed) for each in found]
 
 
-def _opinion(found: Disagreement) -> PriceOpinion | None:
-    """None = as good as equal."""
-    apart = _apart(found)
-    if apart is not None and abs(apart) <= APART_MAX:
-        return None
-    percent = "" if apart is None else f"{float(apart * 100):+.4g}"
-    for entry in (found.our_entry, *found.our_factors):
-        if rule := _corrections().get(entry):
-            said = f"{rule.key}: {rule.said.rule}"
-            return PriceOpinion(
-                difference=found,
-                apart_percent=percent,
-                state="corrected",
-                right="ours",
-                rule=said,
-                source=where(rule.said),
-            )
+def _opinion(found: Disagreement, theirs: Price, agreed: Collection[_Stated]) -> PriceOpinion:
+    percent = "" if (apart := _apart(found)) is None else f"{float(apart * 100):+.4g}"
+    if rule := _deciding(found, theirs, agreed):
+        return PriceOpinion(
+            difference=found, apart_percent=percent, state="corrected",
+            right="ours", rule=f"{rule.key}: {rule.said.rule}", source=where(rule.said),
+        )  # fmt: skip
     for review in REVIEWED.difference:
         if review.is_about(found):
             return PriceOpinion(
@@ -126,6 +130,43 @@ def _opinion(found: Disagreement) -> PriceOpinion | None:
     return PriceOpinion(
         difference=found, apart_percent=percent, state="missing" if found.charged is None else "open"
     )
+
+
+def _deciding(found: Disagreement, theirs: Price, agreed: Collection[_Stated]) -> Rule | None:
+    """The correction that makes the difference: by a factor, where the list agrees with us but for what that
+    is for; by a price of the unit itself that with such factors says all that the list's price is for. A
+    correction that is in our price beside the difference decides nothing."""
+    factors = [made for entry in found.our_factors if (made := _corrections().get(entry))]
+    says = [made.when for made in factors]
+    if factors and _stated(theirs, _but_for(theirs.when, says)) in agreed:
+        return factors[0].rule
+    price = _corrections().get(found.our_entry) if found.ours is not None else None
+    if price and _but_for(theirs.when, [price.when, *says]).without_dates() == ANY:
+        return price.rule
+    return None
+
+
+def _but_for(when: Conditions, said: Iterable[Conditions]) -> Conditions:
+    """Conditions without those of which others say something."""
+    for each in said:
+        if each.batch is not None:
+            when = replace(when, batch=None)
+        if each.tiers:
+            when = replace(when, tiers=())
+        if each.regions:
+            when = replace(when, regions=())
+        if each.context_min is not None or each.context_max is not None:
+            when = replace(when, context_min=None, context_max=None)
+    return when
+
+
+def _stated(price: Price, when: Conditions) -> _Stated:
+    return price.provider, price.sku, price.unit, when
+
+
+def _as_good_as_equal(found: Disagreement) -> bool:
+    apart = _apart(found)
+    return apart is not None and abs(apart) <= APART_MAX
 
 
 def _apart(found: Disagreement) -> Fraction | None:
@@ -145,5 +186,11 @@ def _lists() -> Mapping[str, Mapping[Sku, Sequence[Price]]]:
 
 
 @lru_cache(maxsize=1)
-def _corrections() -> Mapping[str, Rule]:
-    return {entry.id: rule for rule in shipped_corrections() for entry in rule.entries}
+def _corrections() -> Mapping[str, _Made]:
+    """What corrections made, by the entry."""
+    return {
+        entry.id: _Made(rule, entry.when)
+        for rule in shipped_corrections()
+        for entry in rule.entries
+        if isinstance(entry, Price | Adjustment)
+    }

@@ -13,9 +13,10 @@ from importlib.metadata import files, version
 from pathlib import Path
 
 from spendmeter.contracts.catalog import ANY, CatalogEntry, Conditions, Price
-from spendmeter.pricing.catalog import load_public
+from spendmeter.pricing.catalog import load_confirmed
 from spendmeter.pricing.catalog.files import Header, write_jsonl
 from spendmeter.pricing.catalog.read import read_prices
+from spendmeter.pricing.meaning import Meaning
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.price_lists import Sku
 
@@ -26,8 +27,8 @@ RECORDED_AT = datetime(2026, 11, 26, tzinfo=UTC)
 _FILE = "model_prices_and_context_window_backup.json"
 _REGIONAL = ("regional.", "us.")
 """How our public catalog and LiteLLM write Bedrock's profiles of a region."""
-_Nearness = tuple[int, int, str]
-"""How near a name is: exact before alias before match, then the shorter, then the alphabet."""
+_Nearness = tuple[int, int, int, str]
+"""How near a name is: exact, alias, match; then what fewer rules read, then the shorter, the alphabet."""
 
 
 @lru_cache(maxsize=1)
@@ -53,17 +54,19 @@ def nearest(book: PriceBook, entries: Iterable[CatalogEntry]) -> dict[Sku, list[
         claim, model, seller = found.provider, found.model, found.seller
         own = claim is not None and claim.owner == seller
         if own and model is not None and (seller, model.owner) in book.prices:
-            rank = (
-                0
-                if name.lower() == model.owner.replace(*_REGIONAL)
-                else 2
-                if "*" in model.by or "#" in model.by
-                else 1
-            )
-            candidate = ((rank, len(name), f"{provider}/{name}"), (provider, name))
+            candidate = (_nearness(found, provider, name), (provider, name))
             sku = (seller, model.owner)
             best[sku] = min(best.get(sku, candidate), candidate)
     return {sku: by_name[theirs] for sku, (_, theirs) in sorted(best.items())}
+
+
+def _nearness(found: Meaning, provider: str, name: str) -> _Nearness:
+    """Of a name that means a model of ours."""
+    assert found.model is not None, "it means one"
+    owner, by = found.model.owner, found.model.by
+    reads = found.steps[-1].name if found.steps else name.lower()
+    how = 0 if reads == owner.replace(*_REGIONAL) else 2 if "*" in by or "#" in by else 1
+    return how, len(found.steps), len(name), f"{provider}/{name}"
 
 
 def lines(opinions: Mapping[Sku, Sequence[Price]]) -> list[dict[str, object]]:
@@ -87,11 +90,12 @@ def installed() -> bytes:
     return path.read_binary()
 
 
-def derive(raw: bytes, book: PriceBook) -> list[dict[str, object]]:
+def derive(raw: bytes) -> list[dict[str, object]]:
     """The lines of `opinions/litellm.jsonl`."""
-    return lines(nearest(book, read_prices(f"{LITELLM}.json", raw, recorded_at=RECORDED_AT)))
+    theirs = read_prices(f"{LITELLM}.json", raw, recorded_at=RECORDED_AT)
+    return lines(nearest(PriceBook(load_confirmed()), theirs))
 
 
 if __name__ == "__main__":
     header = Header(source=f"LiteLLM {version(LITELLM)}", recorded_at=RECORDED_AT, by="second opinion")
-    write_jsonl(OPINIONS, header, derive(installed(), PriceBook(load_public())))
+    write_jsonl(OPINIONS, header, derive(installed()))

@@ -12,11 +12,9 @@ from decimal import Decimal
 from importlib.metadata import version
 from typing import Any
 
-from spendmeter.pricing.catalog import UNCONFIRMED, load_own, load_public
-from spendmeter.pricing.catalog.corrections import shipped_corrections
+from spendmeter.pricing.catalog import UNCONFIRMED, load_confirmed
 from spendmeter.pricing.catalog.files import Header, write_jsonl
 from spendmeter.pricing.catalog.litellm import ListedName, as_called, decoded
-from spendmeter.pricing.catalog.overlay import lay_over
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.price_lists import Sku
 from spendmeter.pricing.review.second_opinions import LITELLM, RECORDED_AT, installed
@@ -72,8 +70,7 @@ def _bounding(rates: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def derive(raw: bytes) -> list[dict[str, Any]]:
     """The lines of `catalog/unconfirmed.jsonl`."""
-    book = PriceBook([*lay_over(load_public(), shipped_corrections()), *load_own()])
-    return unconfirmed(book, as_called(decoded(raw.decode())))
+    return unconfirmed(PriceBook(load_confirmed()), as_called(decoded(raw.decode())))
 
 
 if __name__ == "__main__":
