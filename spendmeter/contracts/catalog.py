@@ -53,7 +53,7 @@ class HoursWindow(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_
     end: Clock = "24:00"
 
 
-class Conditions(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Conditions(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """When a price or an adjustment applies: all that is stated must hold; what is not stated is any."""
 
     effective_from: Instant | None = None
@@ -87,8 +87,10 @@ class Conditions(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_u
 ANY = Conditions()
 
 
-class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
-    """What every kind of entry has; the second group is about the entry and is not part of its id."""
+class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", gc=False):
+    """What every kind of entry has; the second group is about the entry and is not part of its id.
+
+    Entries lead to no circles, so the garbage collector need not walk a catalog of them (gc=False)."""
 
     tenant: Annotated[str, Meta(max_length=64)] = ""
     """Whom it concerns; '' = everybody."""

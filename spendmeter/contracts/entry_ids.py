@@ -1,11 +1,11 @@
 """The id of a catalog entry: a digest of what it says, so the same statement is the same entry anywhere."""
 
 import re
-from base64 import b32encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import blake2b
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import msgspec
@@ -15,6 +15,8 @@ from spendmeter.contracts.catalog import Entry
 
 ENTRY_ID = re.compile(r"\b[a-z2-7]{13}\b")
 """As texts name entries."""
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
 _canonical = msgspec.json.Encoder(order="sorted").encode
 _ABOUT = frozenset({"id", "version", "source", "recorded_at", "by", "note"})
 _E = TypeVar("_E", bound=Entry)
@@ -23,35 +25,38 @@ _E = TypeVar("_E", bound=Entry)
 def entry_id(entry: Entry) -> str:
     """13 characters of base32 (BLAKE2b-64) over what the entry says: type and fields, sorted, defaults left
     out, so that a field added later changes no existing id."""
-    content = _content(entry) | {"type": type(entry).__struct_config__.tag}
-    return b32encode(blake2b(_canonical(content), digest_size=8).digest()).decode().rstrip("=").lower()
+    content = _content(entry)
+    content["type"] = type(entry).__struct_config__.tag
+    number = int.from_bytes(blake2b(_canonical(content), digest_size=8).digest(), "big") << 1
+    return "".join([_PAIRS[number >> bits & 1023] for bits in range(55, 0, -10)]) + _LETTERS[number & 31]
 
 
 def _content(struct: Struct) -> dict[str, Any]:
-    content: dict[str, Any] = {}
-    for name, default in _defaults(type(struct)):
-        value = getattr(struct, name)
-        if value != default:
-            content[name] = _normal(value)
-    return content
+    names, values, defaults = _fields(type(struct))
+    return {
+        name: value if type(value) is str else _normal(value)
+        for name, value, default in zip(names, values(struct), defaults, strict=True)
+        if value is not default and value != default
+    }
 
 
 def _normal(value: Any) -> Any:
-    if isinstance(value, Struct):
-        return _content(value)
     if isinstance(value, tuple):
         return [_normal(item) for item in value]
+    if isinstance(value, Struct):
+        return _content(value)
     return value.astimezone(UTC) if isinstance(value, datetime) else value
 
 
 @cache
-def _defaults(kind: type[Struct]) -> tuple[tuple[str, Any], ...]:
-    fields = msgspec.structs.fields(kind)
-    return tuple(
-        (field.name, {} if field.default_factory is dict else field.default)
-        for field in fields
-        if field.name not in _ABOUT
-    )
+def _fields(
+    kind: type[Struct],
+) -> tuple[tuple[str, ...], Callable[[Struct], tuple[Any, ...]], tuple[Any, ...]]:
+    """What an entry may say: the names, what gets their values, and the defaults."""
+    fields = [each for each in msgspec.structs.fields(kind) if each.name not in _ABOUT]
+    names = tuple(each.name for each in fields)
+    defaults = tuple({} if each.default_factory is dict else each.default for each in fields)
+    return names, attrgetter(*names), defaults
 
 
 def identified(entry: _E) -> _E:

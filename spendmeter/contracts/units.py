@@ -24,6 +24,7 @@ class Unit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     about: str
     parent: str | None = None
     dearer: bool = False
+    fee: bool = False
     instead_of: str = ""
     whole: bool = False
     context: bool = False
@@ -42,6 +43,7 @@ WHOLE_UNITS = frozenset(name for name, unit in UNITS.items() if unit.whole and u
 LATER_UNITS = MappingProxyType({name: unit.since for name, unit in UNITS.items() if unit.since is not None})
 """Units that joined the registry when events were booked already, and from when on each is one."""
 DEARER_UNITS = frozenset(name for name, unit in UNITS.items() if unit.dearer)
+FEE_UNITS = frozenset(name for name, unit in UNITS.items() if unit.fee)
 
 
 def nearest_unit(name: str, known: Iterable[str]) -> str | None:

@@ -10,7 +10,7 @@ from decimal import Decimal, Inexact
 
 from spendmeter.contracts.catalog import Adjustment, Price
 from spendmeter.contracts.money import EXACT, divided, plain
-from spendmeter.contracts.rated import Multiplier, PriceStatus
+from spendmeter.contracts.rated import Multiplier, PriceStatus, Remark
 from spendmeter.pricing.conditions import states_as_much
 
 
@@ -32,16 +32,19 @@ class Decision:
     multipliers: tuple[Multiplier, ...] = ()
     contracted: Decision | None = None
     """The negotiated price, for as many units; None = as list."""
+    remarks: tuple[Remark, ...] = ()
+    """What of the way of serving is in none of this."""
     is_linear: bool = field(init=False)
     """Whether quantity x price is all there is to work out: not free, no limit, division or contract."""
     is_bare: bool = field(init=False)
-    """And that nothing is to be said of it: no multiplier, parent or reason."""
+    """And that nothing is to be said of it: no multiplier, parent, reason or remark."""
 
     def __post_init__(self) -> None:
         unlimited = not self.minimum and self.maximum is None
         linear = self.status == "priced" and self.per == 1 and unlimited and self.contracted is None
         object.__setattr__(self, "is_linear", linear)
-        object.__setattr__(self, "is_bare", linear and not (self.multipliers or self.parent or self.reason))
+        words = self.multipliers or self.parent or self.reason or self.remarks
+        object.__setattr__(self, "is_bare", linear and not words)
 
     def billed(self, quantity: int | Decimal) -> int | Decimal:
         """What is billed of a quantity: whole where a limit is, for that has more digits than an event's."""
@@ -143,6 +146,9 @@ def combine(
         for each in factors.values()
     )
     listed = _restate(listed, listed.per, [each.factor for each in on_list])
+    if contracted and contracted.status == "provisional":  # so is then what the event costs
+        reasons = dict.fromkeys(filter(None, (listed.reason, contracted.reason)))
+        listed = replace(listed, status="provisional", reason="; ".join(reasons))
     return replace(listed, multipliers=multipliers, contracted=contracted)
 
 
@@ -155,5 +161,5 @@ def _restate(decision: Decision, per: int, factors: list[str]) -> Decision:
     price = EXACT.multiply(decision.price, Decimal(per // decision.per))
     for factor in factors:
         price = EXACT.multiply(price, Decimal(factor))
-    status: PriceStatus = decision.status if price else "free"
+    status: PriceStatus = "free" if decision.price and not price else decision.status
     return replace(decision, price=price, text=plain(price), per=per, status=status)

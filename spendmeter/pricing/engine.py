@@ -23,7 +23,7 @@ from spendmeter.contracts.money import (
     plain,
     quantised,
 )
-from spendmeter.contracts.rated import STATUSES, Line, PriceStatus, Remark
+from spendmeter.contracts.rated import STATUSES, Line, PriceStatus
 from spendmeter.pricing.decision import Decision
 from spendmeter.pricing.plan import Plan
 from spendmeter.pricing.price_book import PriceBook
@@ -114,7 +114,6 @@ class _EventBill:
         usage, currency = data.usage, self.currency
         context = self.book.context_length(data) if plan.by_length else 0
         decisions, lines, listed = plan.decisions(self.time, context), self.lines, ZERO
-        remarks = decisions.remarks
         for unit, quantity in usage.items():
             decision = decisions[unit]
             if decision is None or (not quantity and decision.status == "provisional"):
@@ -127,16 +126,16 @@ class _EventBill:
                 if text[-1] == "0" or "E" in text:
                     text = plain(amount)
                 lines.append(
-                    Line(unit=unit, entry=decision.entry, price=decision.text, amount=text, remarks=remarks)
+                    Line(unit=unit, entry=decision.entry, price=decision.text, amount=text)
                     if decision.is_bare
-                    else _line_in_words(decision, unit, text, remarks)
+                    else _line_in_words(decision, unit, text)
                 )
             else:
-                self.add(self.line(decision, unit, quantity, remarks=remarks))
+                self.add(self.line(decision, unit, quantity))
         self.listed = _add(self.listed, listed) if self.listed else listed
         for unit, instead in plan.per_event:
             if usage.keys().isdisjoint(instead) and (decision := decisions[unit]):
-                self.add(self.line(decision, unit, 1, by_event=False, remarks=remarks))
+                self.add(self.line(decision, unit, 1, by_event=False))
 
     def bound_unknown(self, plan: Plan, data: UsageData) -> Iterator[PricedLine]:
         """A line for each unit of an unknown sku, at the most it can be expected to cost."""
@@ -178,15 +177,7 @@ class _EventBill:
         )
         return self.line(price, "reported_cost", 1, by_event=False)
 
-    def line(
-        self,
-        decision: Decision,
-        unit: str,
-        quantity: Quantity,
-        *,
-        by_event: bool = True,
-        remarks: tuple[Remark, ...] = (),
-    ) -> PricedLine:
+    def line(self, decision: Decision, unit: str, quantity: Quantity, *, by_event: bool = True) -> PricedLine:
         """The line of a quantity that the event states, or that the price implies."""
         billed, agreed = decision.billed(quantity), decision.contracted
         amount, fx, listed = self.amounts(decision, billed)
@@ -219,7 +210,7 @@ class _EventBill:
             status=status,
             parent=decision.parent,
             reason=reason,
-            remarks=remarks,
+            remarks=decision.remarks,
         )
         return line, listed or ZERO, contracted or ZERO
 
@@ -252,7 +243,7 @@ class _EventBill:
         return f"{self.time.astimezone(UTC):%Y-%m-%d}"
 
 
-def _line_in_words(decision: Decision, unit: str, amount: str, remarks: tuple[Remark, ...]) -> Line:
+def _line_in_words(decision: Decision, unit: str, amount: str) -> Line:
     """A linear decision's line, with all that is to be said of it."""
     return Line(
         unit=unit,
@@ -262,7 +253,7 @@ def _line_in_words(decision: Decision, unit: str, amount: str, remarks: tuple[Re
         multipliers=decision.multipliers,
         parent=decision.parent,
         reason=decision.reason,
-        remarks=remarks,
+        remarks=decision.remarks,
     )
 
 

@@ -1,19 +1,18 @@
-"""What of a way of serving prices mention, and when: what they do not, the lines of an event remark. Pure."""
+"""What of the way in which an event was served its prices do not mention: what its lines remark. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from spendmeter.contracts.catalog import ANY, Adjustment, Conditions, PriceEntry
-from spendmeter.contracts.rated import Remark
-from spendmeter.contracts.terms import FOR_EVER, SINCE_EVER
+from spendmeter.contracts.catalog import Adjustment, Conditions, Price, PriceEntry
+from spendmeter.contracts.rated import REMARKS, Remark
+from spendmeter.contracts.units import FEE_UNITS
 from spendmeter.pricing.conditions import STANDARD, Served
 from spendmeter.pricing.dates import begins, ends
 from spendmeter.pricing.scope import Scope, is_everybodys
 
 Span = tuple[datetime, datetime]
 """From an instant to another, which is no longer part of it."""
-_ALWAYS: tuple[Span, ...] = ((SINCE_EVER, FOR_EVER),)
 
 
 class ByRegion(NamedTuple):
@@ -38,63 +37,54 @@ def by_region(entries: Sequence[PriceEntry]) -> ByRegion:
 
 
 class Unmentioned:
-    """The remarks on usage that was served in one way: `unmentioned.at(instant)`."""
+    """The remarks on usage of a sku that was served in one way; false = there can be none."""
 
-    __slots__ = ("_unless", "instants")
+    __slots__ = ("_excepting", "_regional", "_stated", "instants")
 
-    def __init__(
-        self,
-        served: Served,
-        mentions: Sequence[PriceEntry],
-        excepting: Sequence[Adjustment],
-        regional: Iterable[Span],
-    ) -> None:
-        """`mentions`: the prices of a sku and the factors about it, for what served; `excepting`: the factors
-        that leave it as it is; `regional`: when its provider charges by region at all.
+    def __init__(self, served: Served, excepting: Iterable[Adjustment], regional: Iterable[Span]) -> None:
+        """`excepting`: the factors that leave the sku as it is; `regional`: when its provider charges by
+        region at all.
 
         Every model is served somewhere, so one that is excepted from a region's factor costs the same there;
         one that is excepted from a batch's or a tier's is not known to be served like that."""
-        self._unless: list[tuple[Remark, Sequence[Span], Sequence[Span]]] = []
-        if served.batch:
-            self._unless.append(("batch", _stating("batch", mentions), _ALWAYS))
-        if served.tier != STANDARD:
-            self._unless.append(("tier", _stating("tiers", mentions), _ALWAYS))
-        if not served.is_anywhere:
-            spoken = [*mentions, *excepting]
-            self._unless.append(("region", _stating("regions", spoken), tuple(regional)))
-        limits = (span for _, *both in self._unless for spans in both for span in spans)
-        self.instants = {instant for span in limits for instant in span}
-        """Those at which the remarks may change."""
+        self._regional = () if served.is_anywhere else tuple(regional)
+        self._excepting = [each for each in excepting if self._regional and each.when.regions]
+        stated = served.batch, served.tier != STANDARD, bool(self._regional)
+        self._stated = tuple(kind for kind, is_stated in zip(REMARKS, stated, strict=True) if is_stated)
+        spans = [*self._regional, *(_span(each.when) for each in self._excepting)]
+        self.instants = {instant for span in spans for instant in span}
+        """Those at which the remarks on one price may change."""
 
-    def at(self, time: datetime) -> tuple[Remark, ...]:
-        """What no price in force at an instant mentions, though the event states it."""
-        if not self._unless:
+    def __bool__(self) -> bool:
+        return bool(self._stated)
+
+    def by(
+        self, price: Price, factors: Iterable[Adjustment], unit: str, time: datetime
+    ) -> tuple[Remark, ...]:
+        """What of it neither the price that decides a unit at an instant says, nor the factors on it. One
+        that has everything in it says it all."""
+        if not self._stated or price.all_in or unit in FEE_UNITS:
             return ()
-        return tuple(
-            remark
-            for remark, mentioned, charged in self._unless
-            if _lies_in(time, charged) and not _lies_in(time, mentioned)
+        said = [price.when, *(each.when for each in factors)]
+        unsaid = [kind for kind in self._stated if not any(map(_SAYS[kind], said))]
+        return tuple(kind for kind in unsaid if kind != "region" or self._matters_where(unit, time))
+
+    def _matters_where(self, unit: str, time: datetime) -> bool:
+        """Whether the provider charges by region then, and not without this sku."""
+        return any(since <= time < until for since, until in self._regional) and not any(
+            each.when.in_force(time) and (not each.units or unit in each.units) for each in self._excepting
         )
 
 
-def _stating(part: str, entries: Iterable[PriceEntry]) -> list[Span]:
-    """When one of the entries is in force that says what serving like that costs; one that has everything in
-    its price does."""
-    return [
-        _span(each.when)
-        for each in entries
-        if getattr(each.when, part) not in (None, ()) or (not isinstance(each, Adjustment) and each.all_in)
-    ]
+_SAYS: dict[Remark, Callable[[Conditions], bool]] = {
+    "batch": lambda when: when.batch is not None,
+    "tier": lambda when: bool(when.tiers),
+    "region": lambda when: bool(when.regions),
+}
 
 
 def _span(when: Conditions) -> Span:
-    if when is ANY:
-        return _ALWAYS[0]
     return begins(when), ends(when)
-
-
-def _lies_in(time: datetime, spans: Iterable[Span]) -> bool:
-    return any(since <= time < until for since, until in spans)
 
 
 def _joined(spans: Iterable[Span]) -> tuple[Span, ...]:

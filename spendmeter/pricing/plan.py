@@ -81,13 +81,11 @@ class Decisions(dict[str, Decision | None]):
     changes, worked out when it is first asked for; None = nothing does, which is not kept, for senders choose
     the names of units."""
 
-    __slots__ = ("_context", "_plan", "_time", "remarks")
+    __slots__ = ("_context", "_plan", "_time")
 
     def __init__(self, plan: Plan, time: datetime, context: int) -> None:
         """`time`, `context`: any of the stretch."""
         self._plan, self._time, self._context = plan, time, context
-        self.remarks = plan.unmentioned.at(time)
-        """What of the way of serving is in none of these prices."""
 
     def __missing__(self, unit: str) -> Decision | None:
         decision = self._plan.decide(unit, self._time, self._context)
@@ -134,13 +132,8 @@ class Plan:
             self._prices[price.unit].append((its, price))
         self.adjustments, excepting = self._ranked_adjustments()
         """Highest rank first; of one kind and name, the first that holds applies."""
-        mentions: list[PriceEntry] = [
-            *(price for _, price in ranked),
-            *(each.entry for each in self.adjustments),
-        ]
-        conditions = [entry.when for entry in mentions]
         regional = lists.regional.get(provider or "", _NOT_BY_REGION).spans(scope)
-        self.unmentioned = Unmentioned(served, mentions, excepting, regional)
+        self._unmentioned = Unmentioned(served, excepting, regional)
         fees = sorted({price.unit for _, price in ranked if price.per_event})
         self.per_event = tuple((unit, lists.covered_by(unit)) for unit in fees)
         """Units charged once an event, each with those of which an event may say how many it was instead."""
@@ -148,8 +141,9 @@ class Plan:
         self.by_length = any(each.context for each in says)
         """Whether the context length matters."""
         self._by_hour = any(each.hours for each in says)
+        conditions = [price.when for _, price in ranked] + [each.entry.when for each in self.adjustments]
         instants, self._lengths = _changes([] if self._by_hour else conditions)
-        self._instants = sorted(instants | self.unmentioned.instants)
+        self._instants = sorted(instants | self._unmentioned.instants)
         self._decisions: dict[tuple[int, int], Decisions] = {}
         self._options: dict[str, PriceOptions] = {}
         self._combined: dict[tuple[Any, ...], Decision] = {}
@@ -193,13 +187,14 @@ class Plan:
         listed, contracted = self.options(unit)
         for option in listed:
             if option.holds(time, context):
-                if contracted or self.adjustments:
+                if contracted or self.adjustments or self._unmentioned:
                     return self._combine(unit, option, contracted, time, context)
                 return option.decision
         for option in contracted:
             if option.holds(time, context):
                 offer = self._combine(unit, option, (), time, context)
-                return replace(offer, reason="no list price: the contracted one stands for it")
+                reasons = "no list price: the contracted one stands for it", offer.reason
+                return replace(offer, reason="; ".join(filter(None, reasons)))
         return None
 
     def ceiling(self, unit: str, time: datetime) -> Decision | None:
@@ -254,12 +249,14 @@ class Plan:
             and not (any_hour and each.week)
         ]
         on_list = _factors([each for each in holding if each.kind == "list"], option.entry)
-        on_contracted = _factors(holding, (offer or option).entry)
-        key = (id(option), id(offer), tuple(map(id, on_list)), tuple(map(id, on_contracted)))
+        price = (offer or option).entry
+        on_contracted = _factors(holding, price)
+        remarks = self._unmentioned.by(price, on_contracted, unit, time)
+        key = (id(option), id(offer), tuple(map(id, on_list)), tuple(map(id, on_contracted)), remarks)
         decision = self._combined.get(key)
         if decision is None:
             decision = combine(option.decision, offer.decision if offer else None, on_list, on_contracted)
-            self._combined[key] = decision
+            decision = self._combined[key] = replace(decision, remarks=remarks) if remarks else decision
         return decision
 
 

@@ -100,7 +100,7 @@ class Provisional:
             return None
         decision, dearest = max(found, key=lambda item: (item[0].per_unit, item[0].entry))
         reason = f"unknown model: {plan.bounded.says}: bounded by {_name_beside(plan, dearest)}"
-        return replace(decision, status="provisional", reason=reason, contracted=None)
+        return replace(decision, status="provisional", reason=reason, contracted=None, remarks=())
 
     def _bound_by(self, group: _Group, plan: Plan, unit: str, time: datetime) -> Decision | None:
         if group not in self._members:
@@ -136,7 +136,7 @@ class Provisional:
             decision = times(decision, OUTLIER)
             reason = f"{OUTLIER} times the median of the family {group[1]} ({sku}): its maximum is an outlier"
         reason = f"unknown model: {reason}"
-        return replace(decision, status="provisional", reason=reason, contracted=None)
+        return replace(decision, status="provisional", reason=reason, contracted=None, remarks=())
 
     def _plans(self, group: _Group, like: Plan) -> Iterable[Plan]:
         for provider, sku in self._members[group]:

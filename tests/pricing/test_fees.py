@@ -9,7 +9,7 @@ import pytest
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.missing import missing
 from spendmeter.pricing.price_book import PriceBook
-from tests.pricing.entries import price, rated, unit, used
+from tests.pricing.entries import adjustment, price, rated, terms, unit, used
 
 REQUESTS = price("m", "requests", "6", per=1_000, per_event=True, assumes="low search context")
 FEES = [
@@ -47,6 +47,35 @@ def test_a_fee_of_a_kind_without_a_price_takes_the_defaults_as_a_guess_and_asks_
     assert line.reason == "no price is for medium_context_requests: this one assumes low search context"
     [lack] = missing(used("openai", "m", usage), PriceBook(FEES))
     assert (lack.kind, lack.says) == ("price", "no price for medium_context_requests of openai/m")
+
+
+def test_a_contracts_price_that_assumes_what_the_event_does_not_say_is_as_much_of_a_guess_as_a_list_price() -> (
+    None
+):
+    acme = terms("acme", contracts=("deal",))
+    deal = {"layer": "contract", "contract": "deal", "kind": "contracted"}
+    agreed = price("m", "requests", "5", per=1_000, assumes="low search context", **deal)
+    usage = {"medium_context_requests": 1}
+    firm = price("m", "requests", "6", per=1_000)
+    guess = "no price is for medium_context_requests: this one assumes low search context"
+    for entries, reason in (
+        ([firm, agreed], guess),
+        ([REQUESTS, agreed], guess),
+        ([REQUESTS, adjustment("deal", "0.5", **deal)], guess),
+        ([agreed], f"no list price: the contracted one stands for it; {guess}"),
+    ):
+        line = rated([*entries, acme], usage).lines[0]
+        assert (line.status, line.reason) == ("provisional", reason)
+    line = rated([firm, price("m", "requests", "5", per=1_000, **deal), acme], usage).lines[0]
+    assert (line.status, line.amount, line.contracted_amount, line.reason) == ("priced", "0.006", "0.005", "")
+
+
+def test_a_guess_of_nothing_stays_a_guess_whatever_the_factor() -> None:
+    nothing = price("m", "requests", "0", assumes="low search context")
+    (line,) = rated([nothing, adjustment("uplift", "1.1")], {"medium_context_requests": 1}).lines
+    assert (line.status, line.amount) == ("provisional", "0")
+    (line,) = rated([REQUESTS, adjustment("gift", "0")], {"medium_context_requests": 1}).lines[:1]
+    assert (line.status, line.amount) == ("free", "0")
 
 
 def test_a_vendor_with_one_price_for_every_search_prices_searches_of_any_context_by_it() -> None:

@@ -27,6 +27,8 @@ INPUT, OUTPUT = price("m", "input_tokens", "2"), price("m", "output_tokens", "8"
 BATCH, FLEX, EU = Conditions(batch=True), Conditions(tiers=("flex",)), Conditions(regions=("eu",))
 FLEX_INPUT = price("m", "input_tokens", "1", when=FLEX)
 BATCH_INPUT = price("m", "input_tokens", "1", when=BATCH)
+CACHED = price("m", "cache_read_tokens", "0.2")
+HALF_INPUT = adjustment("batch", "0.5", when=BATCH, units=("input_tokens",))
 ELSEWHERE = price("other", "input_tokens", "3", when=EU)
 """The provider charges by region, but not for this model."""
 
@@ -69,6 +71,59 @@ def test_what_no_price_mentions_is_remarked(
     entries: list[CatalogEntry], context: dict[str, Any], found: tuple[str, ...]
 ) -> None:
     assert remarks(*entries, **context) == {found}
+
+
+@pytest.mark.parametrize(
+    ("entries", "context", "found"),
+    [
+        # a cached token has a price of its own, which says nothing of a batch; what has none takes its parent's
+        ([INPUT, BATCH_INPUT, CACHED], {"batch": True}, {"cache_read_tokens": ("batch",)}),
+        ([INPUT, BATCH_INPUT], {"batch": True}, {}),
+        ([INPUT, CACHED, HALF_INPUT], {"batch": True}, {"cache_read_tokens": ("batch",)}),
+        ([INPUT, CACHED, adjustment("batch", "0.5", when=BATCH)], {"batch": True}, {}),
+        ([INPUT, CACHED, adjustment("up", "1.1", when=EU, units=("input_tokens",))], {"region": "eu"},
+         {"cache_read_tokens": ("region",)}),
+        ([INPUT, CACHED, adjustment("up", "1.1", when=EU, units=("input_tokens",), unless=("m",))],
+         {"region": "eu"}, {"cache_read_tokens": ("region",)}),
+    ],
+)  # fmt: skip
+def test_a_line_remarks_what_its_own_price_and_factors_do_not_say(
+    entries: list[CatalogEntry], context: dict[str, Any], found: dict[str, tuple[str, ...]]
+) -> None:
+    rating = rated(entries, {"input_tokens": 7, "cache_read_tokens": 5}, **context)
+    assert {line.unit: line.remarks for line in rating.lines if line.remarks} == found
+
+
+def test_a_fee_for_a_use_is_the_same_whatever_serves_the_request() -> None:
+    fee = price("m", "searches", "10", per=1_000)
+    (line,) = rated([INPUT, ELSEWHERE, fee], {"searches": 3}, batch=True, region="eu").lines
+    assert (line.amount, line.remarks) == ("0.03", ())
+
+
+def test_a_price_that_is_outranked_mentions_nothing() -> None:
+    ours = price("m", "input_tokens", "3", layer="organisation")
+    assert remarks(INPUT, BATCH_INPUT, ours, batch=True) == {("batch",)}
+    assert remarks(INPUT, BATCH_INPUT, ours, adjustment("batch", "0.5", when=BATCH), batch=True) == {()}
+    unstated = adjustment("uplift", "1.1", layer="organisation")
+    eu = adjustment("uplift", "1.2", when=EU)
+    assert remarks(INPUT, eu, region="eu") == {()}
+    assert remarks(INPUT, eu, unstated, region="eu") == {("region",)}
+
+
+def test_a_price_for_other_lengths_or_hours_mentions_nothing() -> None:
+    short = price("m", "input_tokens", "1", when=Conditions(batch=True, context_max=1_000))
+    assert remarks(INPUT, short, batch=True, usage={"input_tokens": 1_000}) == {()}
+    assert remarks(INPUT, short, batch=True, usage={"input_tokens": 1_001}) == {("batch",)}
+
+
+def test_where_a_contract_decides_what_is_owed_its_price_is_the_one_that_says_or_not() -> None:
+    acme = terms("acme", contracts=("deal",))
+    said = {"layer": "contract", "contract": "deal", "kind": "contracted"}
+    assert remarks(INPUT, BATCH_INPUT, price("m", "input_tokens", "1.5", **said), acme, batch=True) == {
+        ("batch",)
+    }
+    assert remarks(INPUT, price("m", "input_tokens", "0.9", when=BATCH, **said), acme, batch=True) == {()}
+    assert remarks(INPUT, BATCH_INPUT, adjustment("deal", "0.9", **said), acme, batch=True) == {()}
 
 
 def test_every_line_that_has_a_price_carries_it() -> None:
