@@ -133,11 +133,12 @@ def _remarked(event: UsageEvent, lines: Sequence[Line]) -> Remarked | UnsetType:
         return UNSET
     kinds = {kind for line in lines for kind in line.remarks}
     context = event.data.context
+    named = next((line.region for line in lines if line.region), "")
     return Remarked(
         provider=event.data.provider,
         batch="batch" in kinds,
         tier=context.service_tier if "tier" in kinds else "",
-        region=context.region if "region" in kinds else "",
+        region=(named or context.region) if "region" in kinds else "",
     )
 
 

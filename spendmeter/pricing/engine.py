@@ -14,7 +14,7 @@ from decimal import Decimal
 from msgspec import UNSET, Struct
 
 from spendmeter.contracts.catalog import TenantTerms
-from spendmeter.contracts.events import Amount, EventError, UsageData, UsageEvent
+from spendmeter.contracts.events import Amount, EventError, UsageEvent
 from spendmeter.contracts.money import (
     EXACT,
     ZERO,
@@ -59,15 +59,15 @@ def rate(event: UsageEvent, book: PriceBook) -> Rating:
         raise EventError("is missing", "time")
     agreement = book.agreement(event.tenant)
     terms, scope = agreement.at(time)
-    bill = _EventBill(book, terms, time)
+    bill = _EventBill(book, terms, time, event)
     if (reported := reported_cost(event)) is not None:
         bill.add(bill.reported(reported))
     else:
         plan = book.plan_in(event.tenant, scope, data, time)
         if plan.sku is not None:
-            bill.price_known(plan, data)
+            bill.price_known(plan)
         else:
-            for priced in bill.bound_unknown(plan, data):
+            for priced in bill.bound_unknown(plan):
                 bill.add(priced)
     contracted = _add(bill.listed, bill.difference) if bill.difference else bill.listed
     return Rating(
@@ -90,10 +90,11 @@ def reported_cost(event: UsageEvent) -> Amount | None:
 class _EventBill:
     """The lines of one event, and what they come to so far."""
 
-    __slots__ = ("book", "currency", "difference", "lines", "listed", "status", "terms", "time")
+    __slots__ = ("book", "currency", "difference", "event", "lines", "listed", "status", "terms", "time")
 
-    def __init__(self, book: PriceBook, terms: TenantTerms, time: datetime) -> None:
-        self.book, self.terms, self.time, self.currency = book, terms, time, terms.currency
+    def __init__(self, book: PriceBook, terms: TenantTerms, time: datetime, event: UsageEvent) -> None:
+        self.book, self.terms, self.time, self.event = book, terms, time, event
+        self.currency = terms.currency
         self.lines: list[Line] = []
         self.listed = self.difference = ZERO
         """Of list amounts; and of contracted over list amounts."""
@@ -109,15 +110,16 @@ class _EventBill:
         if _SEVERITY[line.status] > _SEVERITY[self.status]:
             self.status = line.status
 
-    def price_known(self, plan: Plan, data: UsageData) -> None:
+    def price_known(self, plan: Plan) -> None:
         """A line for each unit of a known sku."""
-        usage, currency = data.usage, self.currency
+        data, currency = self.event.data, self.currency
+        usage = data.usage
         context = self.book.context_length(data) if plan.by_length else 0
         decisions, lines, listed = plan.decisions(self.time, context), self.lines, ZERO
         for unit, quantity in usage.items():
             decision = decisions[unit]
             if decision is None or (not quantity and decision.status == "provisional"):
-                self.add(self.unpriced(unit, quantity, f"No price for {unit} of {self.describe(data)}"))
+                self.add(self.unpriced(unit, quantity, f"No price for {unit} of {self.about}"))
             elif decision.is_linear and decision.currency == currency:
                 # Nearly every line of nearly every event: kept short, for it is most of what rating costs.
                 amount = _multiply(quantity, decision.price)
@@ -128,7 +130,7 @@ class _EventBill:
                 lines.append(
                     Line(unit=unit, entry=decision.entry, price=decision.text, amount=text)
                     if decision.is_bare
-                    else _line_in_words(decision, unit, text)
+                    else self.line_in_words(decision, unit, text)
                 )
             else:
                 self.add(self.line(decision, unit, quantity))
@@ -137,8 +139,27 @@ class _EventBill:
             if usage.keys().isdisjoint(instead) and (decision := decisions[unit]):
                 self.add(self.line(decision, unit, 1, by_event=False))
 
-    def bound_unknown(self, plan: Plan, data: UsageData) -> Iterator[PricedLine]:
+    def line_in_words(self, decision: Decision, unit: str, amount: str) -> Line:
+        """A linear decision's line, with all that is to be said of it."""
+        return Line(
+            unit=unit,
+            entry=decision.entry,
+            price=decision.text,
+            amount=amount,
+            multipliers=decision.multipliers,
+            parent=decision.parent,
+            reason=decision.reason,
+            remarks=decision.remarks,
+            region=self.region(decision),
+        )
+
+    def region(self, decision: Decision) -> str:
+        """The region that is remarked, where the model's name says it."""
+        return self.book.region_named(self.event, self.time) if "region" in decision.remarks else ""
+
+    def bound_unknown(self, plan: Plan) -> Iterator[PricedLine]:
         """A line for each unit of an unknown sku, at the most it can be expected to cost."""
+        data = self.event.data
         unbounded: list[tuple[str, Quantity]] = []
         provisional, time, context = self.book.provisional, self.time, self.book.context_length(data)
         for unit, quantity in data.usage.items():
@@ -157,7 +178,7 @@ class _EventBill:
             yield self.line(bound, "events", 1, by_event=False)
             return
         for unit, quantity in unbounded:
-            yield self.unpriced(unit, quantity, f"No price for {unit} of {self.describe(data)}, and no bound")
+            yield self.unpriced(unit, quantity, f"No price for {unit} of {self.about}, and no bound")
 
     def tenant_bound(self, unit: str) -> Decision | None:
         """The tenant's own bound of one unit."""
@@ -211,6 +232,7 @@ class _EventBill:
             parent=decision.parent,
             reason=reason,
             remarks=decision.remarks,
+            region=self.region(decision),
         )
         return line, listed or ZERO, contracted or ZERO
 
@@ -233,28 +255,15 @@ class _EventBill:
             return Line(unit=unit, amount="0", reason="none used"), ZERO, ZERO
         return Line(unit=unit, status="unpriced", reason=reason), ZERO, ZERO
 
-    def describe(self, data: UsageData) -> str:
+    @property
+    def about(self) -> str:
         """What was used and when, for people."""
-        return f"{data.provider}/{data.sku} on {self.day}"
+        return f"{self.event.data.provider}/{self.event.data.sku} on {self.day}"
 
     @property
     def day(self) -> str:
         """The event's day, in UTC."""
         return f"{self.time.astimezone(UTC):%Y-%m-%d}"
-
-
-def _line_in_words(decision: Decision, unit: str, amount: str) -> Line:
-    """A linear decision's line, with all that is to be said of it."""
-    return Line(
-        unit=unit,
-        entry=decision.entry,
-        price=decision.text,
-        amount=amount,
-        multipliers=decision.multipliers,
-        parent=decision.parent,
-        reason=decision.reason,
-        remarks=decision.remarks,
-    )
 
 
 def _bound_by(terms: TenantTerms, price: str, reason: str) -> Decision:

@@ -86,7 +86,7 @@ def explain(event: UsageEvent, book: PriceBook) -> tuple[Rating, tuple[Explained
             unit=line.unit,
             status=line.status,
             reason=line.reason,
-            remarks=tuple(remarks_in_words(line.remarks, event.data.context)),
+            remarks=tuple(remarks_in_words(line, event.data.context)),
             arithmetic=tuple(arithmetic(line, event.data.usage.get(line.unit), rating.currency, catalog)),
             contests=contests(event, book, line.unit),
         )

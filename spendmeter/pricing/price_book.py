@@ -30,7 +30,7 @@ from spendmeter.contracts.catalog import (
     Spelling,
     TenantTerms,
 )
-from spendmeter.contracts.events import UsageData
+from spendmeter.contracts.events import UsageData, UsageEvent
 from spendmeter.contracts.terms import FOR_EVER, SINCE_EVER
 from spendmeter.pricing import checks
 from spendmeter.pricing.agreements import ANYBODY, Agreement, agreements
@@ -157,6 +157,14 @@ class PriceBook:
     def served(self, tenant: str, data: UsageData, time: datetime | None = None) -> Served:
         """What served an event, as its provider's spellings read it."""
         return self._served_at(self.meaning(tenant, data.provider, data.sku, time), data)
+
+    def region_named(self, event: UsageEvent, time: datetime) -> str:
+        """The region that an event's names say, lower case; '' = the event says itself where, or nothing
+        does."""
+        data = event.data
+        found = self._meaning(event.tenant, self.scope(event.tenant, time), data, time)
+        served = self._served_at(found, data)
+        return "" if served.region == data.context.region.strip().lower() else served.region
 
     def states_region(self, name: str) -> bool:
         """Whether some price or factor is for a region, or a group of them."""

@@ -1,11 +1,10 @@
 """Remarks in words: what of the way of serving no price mentions, though the vendor charges by it. Pure."""
 
 import tomllib
-from collections.abc import Iterable
 from pathlib import Path
 
 from spendmeter.contracts.events import Context
-from spendmeter.contracts.rated import Remark
+from spendmeter.contracts.rated import Line, Remark
 
 _TEXTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
@@ -20,7 +19,8 @@ def remark_advice(kind: Remark, provider: str, value: str) -> str:
     return str(_TEXTS[kind]["advice"].format(provider=provider, value=value))
 
 
-def remarks_in_words(remarks: Iterable[Remark], context: Context) -> list[str]:
+def remarks_in_words(line: Line, context: Context) -> list[str]:
     """The remarks of a line of an event that was served like `context`."""
-    stated: dict[Remark, str] = {"batch": "", "tier": context.service_tier, "region": context.region}
-    return [remark_in_words(kind, stated[kind]) for kind in remarks]
+    region = line.region or context.region
+    stated: dict[Remark, str] = {"batch": "", "tier": context.service_tier, "region": region}
+    return [remark_in_words(kind, stated[kind]) for kind in line.remarks]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spendmeter.contracts.catalog import CalendarEntry, CatalogEntry, Conditions, HoursWindow
+from spendmeter.contracts.catalog import CalendarEntry, CatalogEntry, Conditions, HoursWindow, NameRule
 from spendmeter.contracts.entry_ids import identified
 from spendmeter.contracts.terms import FOR_EVER, SINCE_EVER
 from spendmeter.pricing.catalog import load_snapshot
@@ -189,6 +189,21 @@ def test_the_words_are_made_where_it_is_shown() -> None:
     )
     assert line.reason == ""
     assert "  no price is for region Mars-1: this one is for any" in list(text(line))
+
+
+def test_the_words_name_the_region_that_the_models_name_says() -> None:
+    prefix = NameRule(
+        name="region", match=("{region}/{name}",), becomes="{name}", costs="same", says="where it is served",
+        source="test", recorded_at=RECORDED,
+    )  # fmt: skip
+    book = PriceBook([INPUT, ELSEWHERE, identified(prefix)])
+    _, (line,) = explain(used("openai", "US-west-9/m", MILLION), book)
+    assert line.remarks == ("no price is for region us-west-9: this one is for any",)
+    _, (line,) = explain(
+        used("openai", "eu/m", MILLION),
+        PriceBook([INPUT, adjustment("up", "1.1", when=EU), identified(prefix)]),
+    )
+    assert line.remarks == ()
 
 
 def test_a_remark_changes_no_amount_and_no_status() -> None:

@@ -14,7 +14,8 @@ from msgspec import UNSET
 
 from services.rating.rate import RecordRater
 from services.rating.rounds import TIMESTAMP_MS_MAX
-from spendmeter.contracts.catalog import Conditions
+from spendmeter.contracts.catalog import Conditions, NameRule
+from spendmeter.contracts.entry_ids import identified
 from spendmeter.contracts.event_identity import content_hash
 from spendmeter.contracts.event_identity import identity as identity_of
 from spendmeter.contracts.event_reading import read_event
@@ -110,6 +111,28 @@ def test_what_lines_remark_stands_in_the_head_with_what_the_event_states(
     assert isinstance(read, RatedUsage)
     assert read.remarked == (UNSET if remarked is None else remarked)
     assert (b"remarked" in found.value) == (remarked is not None)
+
+
+def test_a_region_that_the_models_name_says_stands_in_the_head_and_on_the_line() -> None:
+    in_europe = adjustment("residency", "1.1", when=Conditions(regions=("eu",)))
+    prefix = NameRule(
+        name="region", match=("{region}/{name}",), becomes="{name}", costs="same", says="where it is served",
+        source="test", recorded_at=NOW,
+    )  # fmt: skip
+    book = PriceBook([price("gpt-4o", "input_tokens", "2.5"), in_europe, identified(prefix)])
+    event = msgspec.json.decode(at_noon())
+    for context, sku, region, on_line in (
+        ({}, "us-west-9/gpt-4o", "us-west-9", "us-west-9"),
+        ({"region": "Mars"}, "us-west-9/gpt-4o", "Mars", ""),
+        ({}, "eu/gpt-4o", "", ""),
+    ):
+        raw = msgspec.json.encode(event | {"data": event["data"] | {"sku": sku, "context": context}})
+        found = RecordRater(timedelta(400)).answer(b"k", raw, origin=ORIGIN, prev=39, book=book, now=NOW)
+        read = decode_rated(found.value)
+        assert isinstance(read, RatedUsage)
+        remarked = Remarked(provider="openai", region=region) if region else UNSET
+        (line,) = decode_lines(read.lines)
+        assert (read.remarked, line.region) == (remarked, on_line)
 
 
 def test_quantities_are_plain_decimals() -> None:

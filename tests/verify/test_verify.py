@@ -103,26 +103,36 @@ def served(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_money_under_remarks_is_added_up_anew_from_what_lines_remark_and_events_state(
     book: WrittenBook,
 ) -> None:
-    for number, remarks in ((7, ["region"]), (9, ["batch", "tier", "region"]), (8, ["region"])):
+    in_name = {"remarks": ["region"], "region": "us-west-9"}
+    for number, remarks in (
+        (7, ["region"]),
+        (9, ["batch", "tier", "region"]),
+        (8, ["region"]),
+        (6, in_name),
+    ):
         await book.owner.execute(
             "UPDATE entries SET lines = (SELECT json_agg(line || $2)::text "
             "FROM jsonb_array_elements(lines::jsonb) AS line) WHERE event LIKE $1",
-            f'%"id": "e{number}"%', json.dumps({"remarks": remarks}),
+            f'%"id": "e{number}"%', json.dumps(remarks if isinstance(remarks, dict) else {"remarks": remarks}),
         )  # fmt: skip
     report = await book.check()
-    assert dict(report.found) == {"I5": 2}  # e8 states no region, whatever its lines say
+    assert dict(report.found) == {"I5": 3}  # e6's name says it; e8 states no region, whatever its lines say
     assert "region 'EU-west-9' shard 1" in said(report, "I5")
+    assert "region 'us-west-9' shard" in said(report, "I5")
     assert "money under remarks: 0 events of 0, its entries' are 1 events of " in said(report, "I5")
     assert "batch, tier 'fast', region 'EU-west-9' shard 1" in said(report, "I5")
     await book.owner.execute(
         "INSERT INTO remarks_daily SELECT tenant, (recorded_at AT TIME ZONE 'UTC')::date, origin_partition, "
         "event::jsonb #>> '{data,provider}', event LIKE '%\"e9\"%', "
-        "CASE WHEN event LIKE '%\"e9\"%' THEN 'fast' ELSE '' END, 'EU-west-9', currency, 1, effective, "
-        "occurred_at, occurred_at FROM entries WHERE event LIKE '%\"e7\"%' OR event LIKE '%\"e9\"%'"
+        "CASE WHEN event LIKE '%\"e9\"%' THEN 'fast' ELSE '' END, "
+        "CASE WHEN event LIKE '%\"e6\"%' THEN 'us-west-9' ELSE 'EU-west-9' END, currency, 1, effective, "
+        "occurred_at, occurred_at FROM entries WHERE event LIKE '%\"e7\"%' OR event LIKE '%\"e9\"%' OR event LIKE '%\"e6\"%'"
     )
     assert not any((await book.check()).found.values())
     await book.owner.execute("UPDATE remarks_daily SET effective = effective + 1e-12 WHERE tier = 'fast'")
-    await book.owner.execute("UPDATE remarks_daily SET last_at = last_at + '1s' WHERE tier = ''")
+    await book.owner.execute(
+        "UPDATE remarks_daily SET last_at = last_at + '1s' WHERE region = 'EU-west-9' AND tier = ''"
+    )
     found = said(await book.check(), "I5")
     assert "money under remarks: 1 events of " in found
     assert "the same, and their times are not" in found

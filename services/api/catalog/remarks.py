@@ -97,5 +97,6 @@ def _is_remarked(name: RemarkName, rows: Iterable[Any], book: PriceBook) -> bool
 def _states(event: UsageEvent, name: RemarkName) -> bool:
     kind, provider, value = name
     context = event.data.context
-    stated = {"batch": BATCH, "tier": context.service_tier, "region": context.region}[kind]
-    return (event.data.provider.lower(), stated.lower()) == (provider, value)
+    stated = {"batch": BATCH, "tier": context.service_tier, "region": context.region}[kind].lower()
+    in_name = kind == "region" and value in event.data.sku.lower()
+    return event.data.provider.lower() == provider and (stated == value or in_name)

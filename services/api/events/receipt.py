@@ -133,7 +133,7 @@ def _expanded(
         "effective_amount": amount,
         "book_effective": book_contracted,
         "multipliers": [msgspec.to_builtins(multiplier) for multiplier in line.multipliers],
-        "remarks": remarks_in_words(line.remarks, event.data.context),
+        "remarks": remarks_in_words(line, event.data.context),
         "entries": entries_of(line),
         "arithmetic": list(arithmetic(line, used, currency, catalog)),
         "contests": contests(event, book, line.unit) if book else (),
