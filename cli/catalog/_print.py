@@ -55,13 +55,18 @@ def print_review(proposal: Any, json: bool) -> None:
             "priced by both books, the newest first"
         )
         for each in money["amounts"]:
-            typer.echo(f"  {each['before']} -> {each['after']} {each['currency']} ({each['difference']})")
+            typer.echo(f"  {amounts_line(each)}")
         if money["statuses_before"] != money["statuses_after"]:
             typer.echo(
                 f"  by status: {_counts(money['statuses_before'])} -> {_counts(money['statuses_after'])}"
             )
     if proposal["id"] is not None and proposal["state"] == "open":
         typer.echo(f"proposal {proposal['id']} is open. Next: spendmeter catalog approve {proposal['id']}")
+
+
+def amounts_line(each: Any) -> str:
+    """What usage would cost, before and after."""
+    return f"{each['before']} -> {each['after']} {each['currency']} ({each['difference']})"
 
 
 def _print_terms_change(change: Any) -> None:

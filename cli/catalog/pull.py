@@ -7,9 +7,11 @@ import typer
 from cli._options import JsonOption
 from cli._running import usage_error
 from cli.catalog._api import ask
-from cli.catalog._print import minute, printed_as_json
+from cli.catalog._print import amounts_line, minute, printed_as_json
 
 MODELS_SHOWN = 20
+HASH_SHOWN = 12
+"""The JSON has all of it."""
 FAILED, OFFLINE = 1, 3
 """Exit codes: a file was refused, or the pull broke off; no source can be reached."""
 
@@ -45,18 +47,24 @@ def pull(
         if not printed_as_json(done, json):
             typer.echo(f"what pull {withdraw} approved is withdrawn as version {done['withdrawn_version']}")
         return
+    if not json:
+        typer.echo("fetching the public price lists and comparing them; some ten seconds ...", err=True)
     done = ask("POST", "pulls", "")
     if not printed_as_json(done, json):
         _print_pull(done)
-    if done["state"] in ("refused", "failed", "away"):
-        raise typer.Exit(OFFLINE if done["state"] == "away" else FAILED)
+        for each in _waiting(done):
+            _print_waiting(ask("GET", f"proposals/{each}", ""))
+    if done["state"] == "failed" or any(file["state"] == "refused" for file in done["files"]):
+        raise typer.Exit(FAILED)
+    if done["state"] == "away":
+        raise typer.Exit(OFFLINE)
 
 
 def _print_pull(pull: Any) -> None:
     typer.echo(f"pull {pull['id']}, {minute(pull['started_at'])} by {pull['started_by']}: {pull['says']}")
     for file in pull["files"]:
-        what = f"{file['bytes']:,} bytes, sha256 {file['sha256']}" if file["sha256"] else file["says"]
-        typer.echo(f"  {file['source']}: {file['state']}, {what}")
+        size = f"{file['bytes']:,} bytes, sha256 {file['sha256'][:HASH_SHOWN]}" if file["sha256"] else ""
+        typer.echo(f"  {file['source']}: {', '.join(filter(None, (file['state'], file['says'], size)))}")
     report = pull["report"]
     models = report.get("models", [])
     for model in models[:MODELS_SHOWN]:
@@ -67,9 +75,20 @@ def _print_pull(pull: Any) -> None:
         typer.echo(f"  ... and {len(models) - MODELS_SHOWN:,} more new models")
     for note in report.get("notes", []):
         typer.echo(f"  {note}")
-    waiting = [each for each in report.get("proposals", []) if each not in report["approved"]]
-    if waiting:
-        named = ", ".join(map(str, waiting))
-        typer.echo(f"  open proposals: {named}. Next: spendmeter catalog proposals --state open")
     if pull["withdrawn_version"]:
         typer.echo(f"  withdrawn by {pull['withdrawn_by']} in version {pull['withdrawn_version']}")
+
+
+def _waiting(pull: Any) -> list[int]:
+    """What it proposed and nobody has decided yet."""
+    return [each for each in pull["report"]["proposals"] if each not in pull["report"]["approved"]]
+
+
+def _print_waiting(proposal: Any) -> None:
+    """A proposal in a line, with its money."""
+    review = proposal["review"]
+    money = "; ".join(map(amounts_line, review["impact"]["amounts"])) or "no usage of the last 30 days"
+    typer.echo(
+        f"proposal {proposal['id']}, {proposal['name']}: {review['changes_total']:,} changes, "
+        f"{review['findings_total']:,} findings; {money}. Next: spendmeter catalog diff {proposal['id']}"
+    )

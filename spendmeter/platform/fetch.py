@@ -1,6 +1,7 @@
 """Fetches a public file over HTTP, within bounds: without redirects, and only where it has changed."""
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -90,6 +91,10 @@ class FileFetcher:
             raise FetchError(f"{url}: not all of it came within {self.seconds_max:g} s", away=True) from None
         except aiohttp.ClientPayloadError:
             raise FetchError(f"{url}: it ends before its stated length", away=True) from None
+        except aiohttp.ClientConnectorError as error:
+            why = error.os_error
+            says = os.strerror(why.errno) if why.errno and why.errno > 0 else str(why)
+            raise FetchError(f"{url}: cannot be reached: {says}"[:300], away=True) from None
         except (aiohttp.ClientError, OSError) as error:
             raise FetchError(f"{url}: {type(error).__name__}: {error}"[:300], away=True) from None
 

@@ -125,6 +125,27 @@ async def test_a_changed_price_is_proposed_and_never_approved(
     assert "open already" in again["report"]["notes"][0]
 
 
+async def test_what_a_pull_proposes_takes_the_place_of_what_earlier_ones_proposed_of_that_list(
+    admin: httpx.AsyncClient, server: PriceServer, book: Book
+) -> None:
+    """A list that changes every day is one open proposal, not one a day; what people proposed stays."""
+    await book.entry(used("openai", "gpt-10", {"input_tokens": 1_000_000}, tenant="acme"), "0", [])
+    server.files = {"/genai.json": genai(gpt_8=NEW, gpt_7=OLD), "/litellm.json": litellm(gpt_10=THEIRS)}
+    own = {"name": "genai-prices.mine.json", "replace": "true"}
+    mine = await admin.post("/v1/catalog/proposals", params=own, content=genai(gpt_8=NEW))
+    first = (await pull(admin, "proposed"))["report"]["proposals"]
+    server.files["/genai.json"] = genai(gpt_8=NEW, gpt_7=NEW)
+    server.files["/litellm.json"] = litellm(gpt_10=THEIRS, gpt_11=THEIRS)
+    second = (await pull(admin, "proposed"))["report"]["proposals"]
+    assert (len(first), len(second)) == (2, 2)
+    listed = (await admin.get("/v1/catalog/proposals")).json()["proposals"]
+    open_ones = {each["id"] for each in listed if each["state"] == "open"}
+    assert open_ones == {mine.json()["id"], *second}
+    reasons = {each["id"]: each["reason"] for each in listed if each["state"] == "rejected"}
+    newer = dict(zip(first, second, strict=True))
+    assert reasons == {old: f"proposal {new} is of a newer file" for old, new in newer.items()}
+
+
 CLAIMS = {"match": {"starts_with": "gpt-x"}, "prices": NEW}
 POISONED: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("costs nothing", {"input_mtok": 0, "output_mtok": 0}, {"input_cost_per_token": 0.0}, "input_tokens: costs 0"),
@@ -215,7 +236,21 @@ async def test_offline_it_says_so_and_changes_nothing(
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=key) as client:
         done = await pull(client, "away")
-        assert done["says"].startswith("offline: no price list can be reached, and nothing was changed (")
+        assert done["says"] == "offline: no price list can be reached, and nothing was changed"
+        assert [(file["state"], file["says"].partition(".json: ")[2]) for file in done["files"]] == [
+            ("away", "cannot be reached: Connection refused")
+        ] * 2
+
+
+async def test_where_one_list_is_away_and_the_others_have_not_changed_nothing_is_offline(
+    admin: httpx.AsyncClient, server: PriceServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spendmeter.platform.fetch.RETRY_S", 0.01)
+    await pull(admin, "nothing")
+    server.how["/genai.json"] = "half"
+    server.files["/genai.json"] = genai(gpt_8=NEW)
+    done = await pull(admin, "away")
+    assert done["says"] == f"nothing was changed: {server.url}/genai.json: it ends before its stated length"
 
 
 async def test_a_private_address_needs_a_setting(database: Database, book: Book, server: PriceServer) -> None:

@@ -53,6 +53,11 @@ FROM catalog_proposals WHERE ($1 = '' OR state = $1) AND id < $2 ORDER BY id DES
 SELECT id, name, note, entries, review, proposed_by, proposed_at, state, decided_by, decided_at, reason, version
 FROM catalog_proposals WHERE id = $1
 
+-- name: open_proposal
+-- The newest that is open under a file's name.
+SELECT id, name, note, entries, review, proposed_by, proposed_at, state, decided_by, decided_at, reason, version
+FROM catalog_proposals WHERE state = 'open' AND name = $1 ORDER BY id DESC LIMIT 1
+
 -- name: decide
 -- Once: two who decide at the same time wait here, and the second finds it decided. A review of null = as was.
 UPDATE catalog_proposals SET state = $2, decided_by = $3, decided_at = now(), reason = $4, version = $5,
@@ -117,6 +122,13 @@ UPDATE catalog_pulls SET ended_at = now(), state = $2, says = $3, files = $4::js
 SELECT DISTINCT ON (f ->> 'source') f FROM catalog_pulls, jsonb_array_elements(files) AS f
 WHERE f ->> 'sha256' <> '' AND f ->> 'state' IN ('read', 'unchanged') AND state IN ('unchanged', 'nothing', 'proposed')
 ORDER BY f ->> 'source', id DESC
+
+-- name: pull_replaces
+-- What earlier pulls proposed of a list ($1: how its files' names begin) and nobody has decided: $4 is newer.
+UPDATE catalog_proposals SET state = 'rejected', decided_by = $2, decided_at = now(), reason = $3
+WHERE state = 'open' AND starts_with(name, $1) AND id < $4 AND id IN (
+    SELECT proposal::int FROM catalog_pulls, jsonb_array_elements_text(report -> 'proposals') AS proposal)
+RETURNING id
 
 -- name: pulls
 -- Newest first.

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from services.api.catalog.access import AdminAccess, CatalogAccess
 from services.api.catalog.impact import impact_of
-from services.api.catalog.proposals import ID_MAX, PROPOSALS_PATH, Proposal, read_proposal
+from services.api.catalog.proposals import PROPOSALS_PATH, Proposal
 from services.api.catalog.review import review_of
 from services.api.catalog.seen_names import seen_names
 from services.api.catalog.sql import SQL
@@ -33,8 +33,6 @@ from spendmeter.pricing.proposals.refusals import replacing_helps, with_entries_
 from spendmeter.pricing.proposals.snapshot import CatalogSnapshot
 from spendmeter.pricing.review.finding import LintFinding
 from spendmeter.pricing.visibility import EVERYBODY
-
-OPEN_SEARCHED = 1_000
 
 router = APIRouter(tags=["catalog"], route_class=Negotiated)
 
@@ -173,6 +171,5 @@ def refused(
 async def open_proposal(access: CatalogAccess, name: str) -> Proposal | None:
     """The newest that is open under a file's name."""
     async with access.reading() as connection:
-        rows = await connection.fetch(SQL["proposals"], "open", ID_MAX, OPEN_SEARCHED)
-        found = next((row["id"] for row in rows if row["name"] == name), None)
-        return None if found is None else Proposal(**await read_proposal(connection, found))
+        row = await connection.fetchrow(SQL["open_proposal"], name)
+    return Proposal(**row) if row else None

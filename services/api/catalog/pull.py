@@ -29,6 +29,8 @@ from spendmeter.pricing.proposals.pulled import POLICY, PulledModel, PullPolicy,
 
 CATALOG_SOURCE = "genai-prices"
 """Whose list is the public catalog: all of it is proposed. Of the others' what is used and has no price."""
+NEW_MODELS = "new models of pull"
+"""How the name begins of what the policy lets pass."""
 RUNS_MAX = timedelta(minutes=15)
 """A pull that has not ended by then has died."""
 STOPPING_S_MAX = 5.0
@@ -137,8 +139,8 @@ def _lists(found: Sequence[SourceFile], outcome: PullOutcome) -> dict[str, Sourc
 def _what_became(outcome: PullOutcome) -> tuple[str, str]:
     """Of a pull that came to its end."""
     if outcome.proposals:
-        made, approved = len(outcome.proposals), len(outcome.approved)
-        return "proposed", f"{made} proposals, {approved} of them approved by the policy"
+        made, approved = len(outcome.proposals), len(outcome.approved) or "none"
+        return "proposed", f"{made} proposal{'s' * (made > 1)}, {approved} approved by the policy"
     if bad := [file for file in outcome.files if file.state == "refused"]:
         return "refused", bad[0].says
     return "nothing", "nothing is new"
@@ -147,13 +149,12 @@ def _what_became(outcome: PullOutcome) -> tuple[str, str]:
 def _why_none(files: Sequence[PulledFile]) -> tuple[str, str]:
     """Why no file was read."""
     states = {file.state for file in files}
-    worst = next(state for state in ("refused", "away", "unchanged") if state in states)
-    if worst == "unchanged":
-        return worst, "nothing new: no file has changed since it was pulled last"
-    says = "; ".join(file.says for file in files if file.state == worst)
-    if worst == "away":
-        return worst, f"offline: no price list can be reached, and nothing was changed ({says})"[:1000]
-    return worst, says[:1000]
+    if states == {"unchanged"}:
+        return "unchanged", "nothing new: no file has changed since it was pulled last"
+    if states == {"away"}:
+        return "away", "offline: no price list can be reached, and nothing was changed"
+    says = "; ".join(file.says for file in files if file.state != "unchanged")
+    return "refused" if "refused" in states else "away", f"nothing was changed: {says}"[:1000]
 
 
 async def _decide(
@@ -195,7 +196,7 @@ async def _decide(
                 entries=rest,
                 note=f"pull {id}: models in use that have no price, as {source} has them",
             )
-            await _propose_file(access, file, outcome)
+            await _propose_file(access, file, outcome, replaces=f"{source}.")
 
 
 async def _approve(
@@ -206,9 +207,9 @@ async def _approve(
     models = [model for model in outcome.models if not model.why_not]
     named = ", ".join(f"{m.provider}/{m.sku} ({m.source} and {m.second})" for m in models)
     file = ProposedFile(
-        name=f"pull {id}: new models", content=b"", entries=approved, note=f"pull {id}: {named}"[:1000]
+        name=f"{NEW_MODELS} {id}", content=b"", entries=approved, note=f"pull {id}: {named}"[:1000]
     )
-    made = await _propose_file(by_policy, file, outcome)
+    made = await _propose_file(by_policy, file, outcome, replaces=NEW_MODELS)
     if made is None:
         return
     hashes = "; ".join(f"{file.source} sha256 {file.sha256}" for file in outcome.files if file.sha256)
@@ -240,11 +241,15 @@ async def _propose(access: CatalogAccess, id: int, file: SourceFile, outcome: Pu
             note=f"pull {id}: {file.said.url}",
         ),
         outcome,
+        replaces=f"{file.said.source}.",
     )
 
 
-async def _propose_file(access: CatalogAccess, file: ProposedFile, outcome: PullOutcome) -> int | None:
-    """Recorded with its money; None where it cannot be, or nothing of it is new."""
+async def _propose_file(
+    access: CatalogAccess, file: ProposedFile, outcome: PullOutcome, *, replaces: str
+) -> int | None:
+    """Recorded with its money, in place of what earlier pulls proposed under names that begin so and nobody
+    has decided; None where it cannot be, or nothing of it is new."""
     try:
         made = await store_proposal(access, file)
     except HttpRefusal as refusal:
@@ -252,4 +257,7 @@ async def _propose_file(access: CatalogAccess, file: ProposedFile, outcome: Pull
         return None
     assert made.id is not None, "it is recorded"
     outcome.proposals.append(made.id)
+    async with access.writing() as connection:
+        why = f"proposal {made.id} is of a newer file"
+        await connection.execute(SQL["pull_replaces"], replaces, access.key, why, made.id)
     return made.id

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from spendmeter.contracts.catalog import CatalogEntry, Conditions, Model, Price
+from spendmeter.contracts.catalog import ANY, CatalogEntry, Conditions, Model, Price
 from spendmeter.contracts.entry_ids import identified
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.names import family_as_sold, matches_any
@@ -228,11 +228,13 @@ def apart(one: Fraction, other: Fraction) -> Fraction:
 
 
 def _medians(book: PriceBook, now: datetime) -> dict[tuple[str, str], Fraction]:
-    """What one unit costs in the middle of each family, by line and unit."""
+    """What one unit costs in the middle of each family, by line and unit; of a price list by length, what
+    the short requests cost."""
     amounts: dict[tuple[str, str], list[Fraction]] = defaultdict(list)
     for (_, sku), prices in book.prices.items():
         for price in prices:
-            plain = price.when.without_dates() == Conditions() and price.when.in_force(now)
+            short = replace(price.when.without_dates(), context_max=None, context_max_inclusive=True)
+            plain = short == ANY and price.when.in_force(now)
             public = price.layer == "public" and is_everybodys(price)
             if plain and public and price.currency == "USD" and price.per_unit:
                 amounts[family_as_sold(sku), price.unit].append(price.per_unit)

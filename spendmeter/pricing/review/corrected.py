@@ -203,7 +203,7 @@ def _words(event: UsageEvent) -> str:
     ways += [context.service_tier] if context.service_tier != "standard" else []
     ways += [f"region {context.region}"] if context.region else []
     usage = " ".join(f"{unit}={quantity}" for unit, quantity in data.usage.items())
-    return f"{data.provider}/{data.sku} {usage} {' '.join((*ways, ''))}at {event.time}"
+    return f"{data.provider}/{data.sku} {usage} {' '.join((*ways, ''))}at {event.time:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _few(reasons: Sequence[str]) -> tuple[str, ...]:

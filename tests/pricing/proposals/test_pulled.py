@@ -77,6 +77,27 @@ def test_a_third_to_three_times_the_median_of_the_family_is_allowed(amount: str,
     assert why_not(listed(amount), listed(amount)) == reason
 
 
+def test_of_a_family_that_is_priced_by_length_the_short_requests_are_compared() -> None:
+    """In the middle of 2 and 4 lies 3; what costs 9.01 is over three times that, what is long may cost 6."""
+    short, long = Conditions(context_max=200_000), Conditions(context_min=200_000)
+    family = [
+        entry
+        for sku, amount in (("claude-7-opus", "2"), ("claude-8-opus", "4"))
+        for entry in (
+            model(sku),
+            price(sku, "input_tokens", amount, when=short),
+            price(sku, "input_tokens", str(2 * int(amount)), when=long),
+        )
+    ]
+
+    def of(amount: str) -> str:
+        new = [model("claude-9-opus"), price("claude-9-opus", "input_tokens", amount, when=short)]
+        new.append(price("claude-9-opus", "input_tokens", "6", when=long))
+        return why_not(new, new, standing=snapshot(*family))
+
+    assert (of("3"), of("9.01")) == ("", "input_tokens: is 3 times the median of its family")
+
+
 @pytest.mark.parametrize(
     ("other", "allowed"), [("2.02", True), ("1.98", True), ("2.03", False), ("1.97", False)]
 )
