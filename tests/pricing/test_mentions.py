@@ -241,3 +241,16 @@ def test_no_remark_is_on_what_the_shipped_catalog_prices_as_it_was_served() -> N
         assert line.remarks == (), (sku, context)
     (line,) = rate(used("openai", "gpt-4o", MILLION, service_tier="fleex"), book).lines
     assert line.remarks == ("tier",)
+
+
+def test_a_zone_of_azures_that_may_be_openais_residency_is_remarked_where_the_two_cost_differently() -> None:
+    book = PriceBook(load_snapshot("azure", "openai", "anthropic", "deepseek", "x-ai", "moonshotai"))
+    for sku, context, found in (
+        ("gpt-4o", {"region": "eu"}, ("region",)),
+        ("gpt-4o", {"region": "datazone-eu"}, ()),
+        ("gpt-5.4", {"region": "eu"}, ()),
+        ("gpt-4o", {"service_tier": "DataZoneBatch"}, ()),
+        ("gpt-4o", {"service_tier": "regional"}, ("tier",)),
+    ):
+        (line,) = rate(used("azure", sku, MILLION, **context), book).lines
+        assert line.remarks == found, (sku, context)
