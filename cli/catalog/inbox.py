@@ -91,7 +91,7 @@ def _print_booked(item: Any) -> None:
 
 def _print_remark(remark: Any) -> None:
     money = ", ".join(f"{each['effective']} {each['currency']}" for each in remark["money"])
-    typer.echo(f"{remark['provider']}  {remark['says']}")
+    typer.echo(f"{remark['provider'] or 'others'}  {remark['says']}")
     typer.echo(
         f"  in the book: {remark['events']:,} events, {money}, since {remark['since'][:10]}, "
         f"of {', '.join(remark['tenants'])}"

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from services.ledger.batch import Batch, BookPosition
-from services.ledger.remarks import add_up_remarks
+from services.ledger.remarks import SPELLINGS_MAX, add_up_remarks
 from services.ledger.rollup import RollupKey, RollupSum, rollup
 from spendmeter.contracts.event_identity import identity
 from spendmeter.contracts.rated import STATUSES, RatedUsage
@@ -213,7 +213,8 @@ async def _add_to_remarks(connection: BookConnection, shard: int, booked: Iterab
         for key, row in add_up_remarks(booked).items()
     ]
     if rows:
-        await connection.execute(SQL["add_to_remarks"], shard, *map(list, zip(*rows, strict=True)))
+        columns = map(list, zip(*rows, strict=True))
+        await connection.execute(SQL["add_to_remarks"], shard, SPELLINGS_MAX, *columns)
 
 
 class _Sender(msgspec.Struct, frozen=True):

@@ -10,6 +10,10 @@ from msgspec import UNSET
 from spendmeter.contracts.money import EXACT, ZERO
 from spendmeter.contracts.rated import RatedUsage
 
+SPELLINGS_MAX = 200
+"""Of a tenant, a day and a partition so many have a row of their own, as the inbox lists: senders make tiers
+and regions up. What comes after them is added up in one row, which keeps the figures exact."""
+
 RemarkKey = tuple[str, str, bool, str, str, str]
 """(tenant, provider, batch, tier, region, currency), as `Remarked` has them."""
 

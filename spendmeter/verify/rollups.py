@@ -22,6 +22,9 @@ held to what holds for other names: of the events before, that is all that was a
 OTHERS_COUNTED_FROM = datetime(2026, 11, 25, 18, tzinfo=UTC)
 OTHERS_COUNTED = 8
 """Of names that are not in the registry, an event that was received since then adds at least so many."""
+SPELLINGS_OWN = 200
+"""Of a tenant, a day and a shard so many rows of money under remarks are of one spelling, before there are
+rows of others."""
 
 
 async def check_in_database(connection: Any, report: Report) -> None:
@@ -42,15 +45,15 @@ async def check_in_database(connection: Any, report: Report) -> None:
         what = f"usage of {row['unit']} is {said}, its entries say {should}"
         report.find("I5", what, _rollup_name(row))
     report.check("I5", await connection.fetchval(SQL["remarks_count"]))
-    async for row in connection.cursor(SQL["remark_faults"], prefetch=ROWS_AT_ONCE):
+    async for row in connection.cursor(SQL["remark_faults"], SPELLINGS_OWN, prefetch=ROWS_AT_ONCE):
         _find_remark(row, report)
 
 
 def _find_remark(row: Any, report: Report) -> None:
     kinds = ["batch"] * row["batch"] + [f"{kind} {row[kind]!r}" for kind in ("tier", "region") if row[kind]]
     named = (
-        f"{row['tenant']} {row['provider']} {', '.join(kinds)} shard {row['shard']} of {row['recorded_on']} "
-        f"{row['currency']}"
+        f"{row['tenant']} {row['provider'] or 'all other providers'} {', '.join(kinds)} "
+        f"shard {row['shard']} of {row['recorded_on']} {row['currency']}"
     )
     said, should = (" events of ".join(map(_plain, row[side])) for side in ("said", "should"))
     what = "the same, and their times are not" if said == should else f"its entries' are {should}"

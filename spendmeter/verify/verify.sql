@@ -135,7 +135,8 @@ SELECT count(*) FROM remarks_daily WHERE shard >= 0
 -- name: remark_faults
 -- Rows of money under remarks that are not the sum of their entries, and sums that have no row; corrections left
 -- out. What was remarked stands on the lines, what the event stated in the event (a batch in one of two fields), but
--- for a region that its model's name says; a standard tier is not stated.
+-- for a region that its model's name says; a standard tier is not stated. Where a tenant, a day and a shard have $1
+-- rows, the sums that have none are one sum of the provider '', by what is remarked.
 WITH sums AS (
     SELECT e.tenant, (e.recorded_at AT TIME ZONE 'UTC')::date AS recorded_on, e.origin_partition AS shard,
         stated.provider, stated.batch, stated.tier, stated.region, e.currency, count(*) AS events,
@@ -160,11 +161,24 @@ WITH sums AS (
     WHERE e.seq = 0 AND strpos(e.lines, '"remarks"') > 0
         AND (stated.batch OR stated.tier <> '' OR stated.region <> '')
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+), said AS (
+    SELECT * FROM remarks_daily WHERE shard >= 0
+), full_days AS (
+    SELECT tenant, recorded_on, shard FROM said WHERE provider <> '' GROUP BY 1, 2, 3 HAVING count(*) >= $1
+), placed AS (
+    SELECT s.*, f.tenant IS NOT NULL AND r.tenant IS NULL AS is_other
+    FROM sums s LEFT JOIN full_days f USING (tenant, recorded_on, shard)
+        LEFT JOIN said r USING (tenant, recorded_on, shard, provider, batch, tier, region, currency)
+), should AS (
+    SELECT tenant, recorded_on, shard, CASE WHEN is_other THEN '' ELSE provider END AS provider, batch,
+        CASE WHEN is_other AND tier <> '' THEN 'other' ELSE tier END AS tier,
+        CASE WHEN is_other AND region <> '' THEN 'other' ELSE region END AS region, currency,
+        sum(events)::bigint AS events, sum(effective) AS effective, min(first_at) AS first_at, max(last_at) AS last_at
+    FROM placed GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
 )
 SELECT tenant, recorded_on, shard, provider, batch, tier, region, currency,
     ARRAY[r.events, r.effective] AS said, ARRAY[s.events, s.effective] AS should
-FROM sums s FULL JOIN (SELECT * FROM remarks_daily WHERE shard >= 0) AS r
-    USING (tenant, recorded_on, shard, provider, batch, tier, region, currency)
+FROM should s FULL JOIN said r USING (tenant, recorded_on, shard, provider, batch, tier, region, currency)
 WHERE (s.events, s.effective, s.first_at, s.last_at) IS DISTINCT FROM (r.events, r.effective, r.first_at, r.last_at)
 
 -- name: rollup_hours

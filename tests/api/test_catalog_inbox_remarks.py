@@ -77,6 +77,17 @@ async def test_names_that_senders_make_up_do_not_make_the_list_without_end(
     assert (found[0]["value"], found[-1]["value"]) == ("r204", "r005")
 
 
+async def test_what_came_after_the_first_spellings_of_a_day_is_one_row_that_says_so(
+    operator: httpx.AsyncClient,  # noqa: F811
+    book: Book,
+) -> None:
+    await book.under_remarks("acme", "3", NOW, provider="", region="other", events=900)
+    [row] = await remarks(operator)
+    assert (row["state"], row["provider"], row["value"]) == ("open", "", "other")
+    assert row["says"] == "no price is for this region: more were stated in a day than are listed one by one"
+    assert row["advice"].startswith("ask who sends")
+
+
 async def test_a_row_is_booked_once_the_catalog_prices_its_last_events_as_they_were_served(
     operator: httpx.AsyncClient,  # noqa: F811
     book: Book,

@@ -67,6 +67,47 @@ async def test_what_repeats_adds_nothing(owner: asyncpg.Connection, ledger: asyn
     assert await money(owner) == [("acme", "openai", False, "", "eu-west-9", "USD", 2, Decimal("0.3"))]
 
 
+async def test_spellings_beyond_the_first_of_a_day_are_added_up_in_one_row_of_what_they_are_remarked_for(
+    owner: asyncpg.Connection, ledger: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.ledger.book.SPELLINGS_MAX", 2)
+    made_up = [("r1", ""), ("r2", ""), ("r3", ""), ("r4", ""), ("r5", "fast"), ("r1", "")]
+    records = [
+        remarked(rated(usage_event(f"a{number}"), number, amount=f"0.{number + 1}"), Remarked(
+            provider="openai", region=region, tier=tier))
+        for number, (region, tier) in enumerate(made_up)
+    ]  # fmt: skip
+    first = await book_all(ledger, await begin(owner), *records[:4])
+    others = ("acme", "", False, "", "other", "USD")
+    assert await money(owner) == [
+        (*others, 2, Decimal("0.7")),
+        ("acme", "openai", False, "", "r1", "USD", 1, Decimal("0.1")),
+        ("acme", "openai", False, "", "r2", "USD", 1, Decimal("0.2")),
+    ]
+    again = remarked(rated(usage_event("b"), 6, amount="1"), Remarked(provider="openai", region="r3"))
+    theirs = remarked(rated(usage_event("c", tenant="globex"), 7, amount="2"))
+    await book_all(ledger, first.progress, *records[4:], again, theirs)
+    assert await money(owner) == [
+        (*others, 3, Decimal("1.7")),
+        ("acme", "", False, "other", "other", "USD", 1, Decimal("0.5")),
+        ("acme", "openai", False, "", "r1", "USD", 2, Decimal("0.7")),
+        ("acme", "openai", False, "", "r2", "USD", 1, Decimal("0.2")),
+        ("globex", "openai", False, "", "eu-west-9", "USD", 1, Decimal("2")),
+    ]
+
+
+async def test_another_day_and_another_partition_have_spellings_of_their_own(
+    owner: asyncpg.Connection, ledger: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.ledger.book.SPELLINGS_MAX", 1)
+    first = await book_all(ledger, await begin(owner), remarked(rated(usage_event("a"), 0, amount="1")))
+    await owner.execute("UPDATE remarks_daily SET recorded_on = recorded_on - 1")
+    await book_all(ledger, first.progress, remarked(rated(usage_event("b"), 1, amount="2"), FAST_IN_EU))
+    other = remarked(rated(usage_event("c"), 0, partition=1, amount="4"))
+    await book_all(ledger, await begin(owner, 1), other)
+    assert {provider for _, provider, *_ in await money(owner)} == {"openai"}
+
+
 async def test_two_partitions_have_rows_of_their_own_and_a_correction_can_subtract(
     owner: asyncpg.Connection, ledger: asyncpg.Connection
 ) -> None:

@@ -99,6 +99,13 @@ def served(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SERVED, 9, {"service_tier": "fast", "region": "EU-west-9", "batch": True})
 
 
+@pytest.fixture
+def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three events of one tenant and partition state a region each, which nobody knows."""
+    for number in (7, 11, 15):
+        monkeypatch.setitem(SERVED, number, {"region": f"mars-{number}"})
+
+
 @pytest.mark.usefixtures("served")
 async def test_money_under_remarks_is_added_up_anew_from_what_lines_remark_and_events_state(
     book: WrittenBook,
@@ -136,6 +143,29 @@ async def test_money_under_remarks_is_added_up_anew_from_what_lines_remark_and_e
     found = said(await book.check(), "I5")
     assert "money under remarks: 1 events of " in found
     assert "the same, and their times are not" in found
+
+
+async def test_beyond_the_spellings_of_a_day_the_rest_is_one_sum_to_the_last_digit(
+    made_up: None, book: WrittenBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await book.owner.execute(
+        'UPDATE entries SET lines = (SELECT json_agg(line || \'{"remarks": ["region"]}\')::text '
+        "FROM jsonb_array_elements(lines::jsonb) AS line) WHERE event LIKE '%mars-%'"
+    )
+    await book.owner.execute(
+        "INSERT INTO remarks_daily SELECT tenant, (recorded_at AT TIME ZONE 'UTC')::date, origin_partition, "
+        "CASE WHEN first THEN 'anthropic' ELSE '' END, false, '', CASE WHEN first THEN 'mars-7' ELSE 'other' END, "
+        "currency, count(*), sum(effective), min(occurred_at), max(occurred_at) "
+        "FROM entries, LATERAL (SELECT event LIKE '%mars-7%' AS first) AS each WHERE event LIKE '%mars-%' "
+        "GROUP BY 1, 2, 3, 4, 7, 8"
+    )
+    found = said(await book.check(), "I5")  # there was room for each
+    assert "globex openai region 'mars-11' shard 1" in found
+    assert "globex all other providers region 'other' shard 1" in found
+    monkeypatch.setattr("spendmeter.verify.rollups.SPELLINGS_OWN", 1)
+    assert not any((await book.check()).found.values())
+    await book.owner.execute("UPDATE remarks_daily SET effective = effective + 1e-12 WHERE provider = ''")
+    assert "money under remarks: 2 events of " in said(await book.check(), "I5")
 
 
 async def test_an_event_on_the_topic_that_is_not_booked_is_named(book: WrittenBook) -> None:

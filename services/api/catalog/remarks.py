@@ -19,6 +19,10 @@ from spendmeter.pricing.remarks import remark_advice, remark_in_words
 
 BATCH = "batch"
 """The value of that kind, which has no other."""
+OTHERS = ""
+"""Whom rows name that add up what came after the first spellings of a day: see the ledger's `remarks.py`."""
+OTHERS_SAY = "no price is for this {kind}: more were stated in a day than are listed one by one"
+OTHERS_ADVICE = "ask who sends: the events of that time state it, in a spelling of its own each"
 KEPT = "booked before a price or a spelling for it was stated; keeps its price until re-rated"
 
 
@@ -33,6 +37,8 @@ class RemarkItem(BaseModel):
     """All usage that a vendor charges by how it is served and that no price mentions: `value` is the tier or
     the region as events state it, in small letters; of a batch it is "batch". An event with several remarks
     counts under each.
+
+    Of what came after the first spellings of a tenant's day `provider` is "" and `value` "other".
 
     open: the catalog of now has no price and no spelling for it still. booked: it has one.
     """
@@ -72,8 +78,8 @@ def _item(name: RemarkName, rows: Sequence[Any], book: PriceBook) -> RemarkItem:
         kind=kind,
         provider=provider,
         value=value,
-        says=remark_in_words(kind, value),
-        advice=remark_advice(kind, provider, value) if is_open else "",
+        says=OTHERS_SAY.format(kind=kind) if provider == OTHERS else remark_in_words(kind, value),
+        advice=_advice(name) if is_open else "",
         kept="" if is_open else KEPT,
         tenants=sorted({tenant for row in rows for tenant in row["tenants"]}),
         events=sum(row["events"] for row in rows),
@@ -81,6 +87,11 @@ def _item(name: RemarkName, rows: Sequence[Any], book: PriceBook) -> RemarkItem:
         since=min(row["first_at"] for row in rows),
         last_seen=max(row["last_at"] for row in rows),
     )
+
+
+def _advice(name: RemarkName) -> str:
+    kind, provider, value = name
+    return OTHERS_ADVICE if provider == OTHERS else remark_advice(kind, provider, value)
 
 
 def _is_remarked(name: RemarkName, rows: Iterable[Any], book: PriceBook) -> bool:

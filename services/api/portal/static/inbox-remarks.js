@@ -38,7 +38,7 @@ function updateRow(item, found) {
   const { provider, says, events, tenants, since, last_seen: last } = found;
   const sums = found.money.map((each) => `${money(each.effective, each.currency)} ${each.currency}`);
   const words = {
-    says: `${provider}: ${says}`,
+    says: provider ? `${provider}: ${says}` : says,
     money: `${sums.join(" + ")} of ${count(events)} events`,
     age: `since ${ago(since)}, last ${ago(last)} · of ${tenants.join(", ")}`,
     way: found.kept || found.advice,
