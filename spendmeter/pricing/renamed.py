@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from spendmeter.contracts.catalog import CatalogEntry, Model, Withdrawal
+from spendmeter.pricing.meaning import Meaning
 from spendmeter.pricing.price_book import PriceBook
 
 
@@ -42,35 +43,38 @@ def _names(entries: Sequence[CatalogEntry]) -> dict[tuple[str, str], str]:
 
 
 class Shifted(NamedTuple):
-    """A name that was used, and that means another model by the book after than by the one before."""
+    """A name that was used, and that means another model by the book after than by the one before, or is only
+    bounded by it."""
 
     tenant: str
     provider: str
     sku: str
     was: str
     will: str
+    """In words: "means ...", or by what it is bounded."""
 
     @property
     def says(self) -> str:
-        return f"{self.provider}/{self.sku} meant {self.was} and means {self.will} from now on"
+        return f"{self.provider}/{self.sku} meant {self.was} and {self.will} from now on"
 
 
 def shifted(
     used: Iterable[tuple[str, str, str]], before: PriceBook, after: PriceBook, at: datetime
 ) -> list[Shifted]:
     """Of the names that were used (tenant, provider, sku), those of which an instant's price would be another
-    model's. What was no known name, or no longer is one, is not among them: that is a price new or lost."""
+    model's, or nobody's for sure. What was no known name, or leads to nothing now, is not among them: that is
+    a price new or lost."""
     found, known = [], {}
     for tenant, provider, sku in used:
         key = (provider, sku, before.scope(tenant, at).key, after.scope(tenant, at).key)
         if key not in known:
-            known[key] = [_model(book, tenant, provider, sku, at) for book in (before, after)]
-        was, will = known[key]
-        if was and will and was != will:
-            found.append(Shifted(tenant, provider, sku, was, will))
+            meant, means = (book.meaning(tenant, provider, sku, at) for book in (before, after))
+            known[key] = _model(meant), _model(means), means.bounds.says
+        was, will, bound = known[key]
+        if was and was != will and (will or bound):
+            found.append(Shifted(tenant, provider, sku, was, f"means {will}" if will else bound))
     return found
 
 
-def _model(book: PriceBook, tenant: str, provider: str, sku: str, at: datetime) -> str:
-    meaning = book.meaning(tenant, provider, sku, at)
+def _model(meaning: Meaning) -> str:
     return f"{meaning.seller}/{meaning.model.owner}" if meaning.model else ""

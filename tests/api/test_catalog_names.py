@@ -46,6 +46,20 @@ async def test_a_model_that_takes_a_name_from_another_is_confirmed(
     await approve(operator, proposal["id"], confirm=True)
 
 
+async def test_a_name_that_leads_to_two_models_from_now_on_is_confirmed(
+    operator: httpx.AsyncClient, book: Book
+) -> None:
+    await approve(operator, (await propose(operator, RULE))["id"])
+    await booked(book, "acme", "1", sku="m-high", days_ago=1)
+    other = RULE.replace(FILE, "").replace("effort", "other").replace('"{name}"', '"{name}-x"')
+    rival = NEW_MODEL.replace("m-high", "m-x")
+    proposal = await propose(operator, FILE + rival + other)
+    (found,) = [each["message"] for each in proposal["review"]["findings"] if each["rule"] == "meaning"]
+    assert found == (
+        "openai/m-high meant openai/m and it may be m or m-x from now on, used in the last 90 days"
+    )
+
+
 async def test_a_name_that_was_used_long_ago_asks_nobody(operator: httpx.AsyncClient, book: Book) -> None:
     await approve(operator, (await propose(operator, RULE))["id"])
     await booked(book, "acme", "1", sku="m-high", days_ago=100)
