@@ -209,10 +209,10 @@ class _Case:
         return [price for price in prices if price.unit in units]
 
     def adjustments(self) -> list[Adjustment]:
-        """All that the seller has for the unit of this sku, whomever they are for."""
+        """All that its sellers have for the unit of this sku, whomever they are for."""
         return [
             each
-            for each in self.book.lists.adjustments.get(self.plan.provider or "", ())
+            for each in self.book.lists.adjustments_of(self.plan.provider, self.plan.reseller)
             if (not each.units or self.unit in each.units) and concerns(each, self.plan.sku or "")
         ]
 
@@ -281,7 +281,9 @@ class _Case:
         if loser.distance < winner.distance or loser.rank > winner.rank:
             raise AssertionError(f"entry {entry.id} ranks before {first.id} for {self.unit}, which decided")
         above = winner.rank.parts()
-        match next(name for name, part in loser.rank.parts().items() if part != above[name]):
+        match next((name for name, part in loser.rank.parts().items() if part != above[name]), "seller"):
+            case "seller":
+                return f"of {entry.provider}, and {first.provider} sells it here"
             case "layer":
                 return f"of a lower layer: {entry.layer}, under {first.layer}"
             case "tenant":

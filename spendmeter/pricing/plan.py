@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from spendmeter.contracts.catalog import (
@@ -109,7 +110,7 @@ UNBOUNDED = Bounded()
 class Plan:
     """`Plan(price_lists, provider=..., sku=..., ...)`; `sku` None = no model is known by the name, or it has
     no prices at all, and nothing decides: `name` is then its family, `bounded` what bounds it beside that.
-    `note`: what every decision says of itself."""
+    `reseller`: who sells it at the provider's prices, times factors of its own ('' = the provider)."""
 
     def __init__(
         self,
@@ -120,20 +121,24 @@ class Plan:
         name: str,
         served: Served,
         scope: Scope,
-        note: str = "",
+        reseller: str = "",
         bounded: Bounded = UNBOUNDED,
     ) -> None:
         self._lists, self.bounded = lists, bounded
         self.provider, self.sku, self.name = provider, sku, name
-        self.served, self.scope, self.note = served, scope, note
+        self.served, self.scope, self.reseller = served, scope, reseller
+        self.note = f"price of {provider}, which {reseller} resells" if reseller else ""
+        """What every decision says of itself."""
         ranked = self._ranked_prices()
         self._prices: dict[str, list[tuple[Rank, Price]]] = defaultdict(list)
         for its, price in ranked:
             self._prices[price.unit].append((its, price))
         self.adjustments, excepting = self._ranked_adjustments()
         """Highest rank first; of one kind and name, the first that holds applies."""
-        regional = lists.regional.get(provider or "", _NOT_BY_REGION).spans(scope)
-        self._unmentioned = Unmentioned(served, excepting, regional)
+        regional = [
+            lists.regional.get(each or "", _NOT_BY_REGION).spans(scope) for each in (reseller, provider)
+        ]
+        self._unmentioned = Unmentioned(served, excepting, chain(*regional))
         fees = sorted({price.unit for _, price in ranked if price.per_event})
         self.per_event = tuple((unit, lists.covered_by(unit)) for unit in fees)
         """Units charged once an event, each with those of which an event may say how many it was instead."""
@@ -160,7 +165,7 @@ class Plan:
     def _ranked_adjustments(self) -> tuple[tuple[Candidate[Adjustment], ...], list[Adjustment]]:
         """Those about the sku; and those that name it as one that they leave as it is."""
         found, excepting = [], []
-        for entry in self._lists.adjustments.get(self.provider or "", ()) if self.sku else ():
+        for entry in self._lists.adjustments_of(self.provider, self.reseller) if self.sku else ():
             its = rank(entry, self.scope, self.served)
             if its is None:
                 continue
@@ -168,7 +173,8 @@ class Plan:
                 found.append(Candidate(entry, its, self._lists.calendars))
             elif entry.unless and matches_any(entry.unless, self.sku or ""):
                 excepting.append(entry)
-        found.sort(key=lambda each: (each.rank, each.entry.id), reverse=True)
+        # Of two that say as much, the one of who sells it.
+        found.sort(key=lambda each: (each.rank, each.entry.provider.lower() == self.reseller), reverse=True)
         return tuple(found), excepting
 
     def decisions(self, time: datetime, context: int) -> Decisions:

@@ -72,10 +72,8 @@ class PriceBook:
         kinds = checks.by_kind(entries)
         parents, self.context_units = checks.units(kinds)
         self.bounds = checks.bounds(kinds)
-        self.lists = _price_lists(kinds, parents)
+        self.lists, self.unconfirmed = _price_lists(kinds, parents)
         self.prices, self.models, self.parents = self.lists.prices, self.lists.models, parents
-        self.unconfirmed = replace(self.lists, prices=_unconfirmed(kinds))
-        """What one public list alone says: it bounds a name, and prices nothing."""
         self.providers = {each.provider.lower(): each for each in checks.unique(kinds, Provider, "provider")}
         aliases, rules = checks.of(kinds, Alias), checks.of(kinds, NameRule)
         self._directory = Directory(self.lists, self.providers, aliases, rules, self.unconfirmed.prices)
@@ -209,10 +207,10 @@ class PriceBook:
         by = self._mentioned(self._served_at(found, data))
         model, seller = found.model, found.seller
         if model and any(map(scope.includes, self.prices.get((seller, model.owner), ()))):
-            note = "" if seller == provider else f"price of {seller}, which {provider} resells"
-            return self._plan(seller, model.owner, model.owner, by, scope, note)
+            reseller = "" if seller == provider or provider is None else provider
+            return self._plan(seller, model.owner, model.owner, by, scope, reseller)
         line = self.provisional.line(data.sku, found.lines)
-        return self._plan(provider, None, line, by, scope, "", found.bounds)
+        return self._plan(provider, None, line, by, scope, bounds=found.bounds)
 
     def _served_at(self, found: Meaning, data: UsageData) -> Served:
         """What served an event whose names mean that: in the region that the name says, where the event says
@@ -230,14 +228,14 @@ class PriceBook:
         name: str,
         by: Served,
         scope: Scope,
-        note: str = "",
+        reseller: str = "",
         bounds: NameBounds = NO_BOUNDS,
     ) -> Plan:
         """The one plan of all names that mean the same, or are bounded by the same."""
-        key = (provider, sku, name, by, scope.key, note, bounds)
+        key = (provider, sku, name, by, scope.key, reseller, bounds)
 
         def make() -> Plan:
-            near = [(self._near_plan(each, by, scope), each.at_most) for each in bounds.near]
+            near = [(self._near_plan(each, provider, by, scope), each.at_most) for each in bounds.near]
             known = tuple((plan, at_most) for plan, at_most in near if plan)
             bounded = Bounded(known, bounds.says, bounds.trust)
             return Plan(
@@ -247,21 +245,23 @@ class PriceBook:
                 name=name,
                 served=by,
                 scope=scope,
-                note=note,
+                reseller=reseller,
                 bounded=bounded,
             )
 
         return self._remembered(key, make)
 
-    def _near_plan(self, near: Near, by: Served, scope: Scope) -> Plan | None:
-        """The plan of a model that bounds another; None = it has no price for those of the scope."""
-        provider, sku = near.sku
+    def _near_plan(self, near: Near, provider: str | None, by: Served, scope: Scope) -> Plan | None:
+        """The plan of a model that bounds one of a provider's; None = it has no price for those of the
+        scope."""
+        seller, sku = near.sku
         if not near.unconfirmed:
+            reseller = provider if provider and seller in self.sellers(provider)[1:] else ""
             known = any(map(scope.includes, self.prices.get(near.sku, ())))
-            return self._plan(provider, sku, sku, by, scope) if known else None
+            return self._plan(seller, sku, sku, by, scope, reseller) if known else None
         return self._remembered(
-            ("unconfirmed", provider, sku, by, scope.key),
-            lambda: Plan(self.unconfirmed, provider=provider, sku=sku, name=sku, served=by, scope=scope),
+            ("unconfirmed", seller, sku, by, scope.key),
+            lambda: Plan(self.unconfirmed, provider=seller, sku=sku, name=sku, served=by, scope=scope),
         )
 
     def _remembered(self, key: tuple[Any, ...], make: Callable[[], Plan]) -> Plan:
@@ -285,21 +285,23 @@ class PriceBook:
         return Served(by.batch, tier, by.region if by.region in self._regions else unknown, group)
 
 
-def _price_lists(kinds: checks.Kinds, parents: Mapping[str, str | None]) -> PriceLists:
-    prices: dict[tuple[str, str], list[Price]] = defaultdict(list)
-    for price in checks.of(kinds, Price):
-        if price.layer != "unconfirmed":
-            prices[price.provider.lower(), price.sku.lower()].append(price)
+def _price_lists(kinds: checks.Kinds, parents: Mapping[str, str | None]) -> tuple[PriceLists, PriceLists]:
+    """What is charged; and what one public list alone says, which bounds a name and prices nothing."""
+    prices: dict[Sku, list[Price]] = defaultdict(list)
+    unconfirmed: dict[Sku, list[Price]] = defaultdict(list)
     adjustments: dict[str, list[Adjustment]] = defaultdict(list)
+    regional: dict[str, list[PriceEntry]] = defaultdict(list)
+    for price in checks.of(kinds, Price):
+        provider, confirmed = price.provider.lower(), price.layer != "unconfirmed"
+        (prices if confirmed else unconfirmed)[provider, price.sku.lower()].append(price)
+        if price.when.regions and confirmed:
+            regional[provider].append(price)
     for adjustment in checks.of(kinds, Adjustment):
         adjustments[adjustment.provider.lower()].append(adjustment)
+        if adjustment.when.regions:
+            regional[adjustment.provider.lower()].append(adjustment)
     models = checks.unique(kinds, Model, "provider", "sku")
-    regional: dict[str, list[PriceEntry]] = defaultdict(list)
-    stating: list[PriceEntry] = [*checks.of(kinds, Price), *checks.of(kinds, Adjustment)]
-    for entry in stating:
-        if entry.when.regions and entry.layer != "unconfirmed":
-            regional[entry.provider.lower()].append(entry)
-    return PriceLists(
+    lists = PriceLists(
         prices=dict(prices),
         adjustments=dict(adjustments),
         models={(model.provider.lower(), model.sku.lower()): model for model in models},
@@ -307,11 +309,4 @@ def _price_lists(kinds: checks.Kinds, parents: Mapping[str, str | None]) -> Pric
         calendars={each.name: each for each in checks.unique(kinds, CalendarEntry, "name")},
         regional={provider: by_region(theirs) for provider, theirs in regional.items()},
     )
-
-
-def _unconfirmed(kinds: checks.Kinds) -> dict[Sku, list[Price]]:
-    prices: dict[Sku, list[Price]] = defaultdict(list)
-    for price in checks.of(kinds, Price):
-        if price.layer == "unconfirmed":
-            prices[price.provider.lower(), price.sku.lower()].append(price)
-    return dict(prices)
+    return lists, replace(lists, prices=dict(unconfirmed))

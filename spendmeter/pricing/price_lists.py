@@ -32,6 +32,11 @@ class PriceLists:
             yield source
             source = self.parents[source]
 
+    def adjustments_of(self, provider: str | None, reseller: str = "") -> list[Adjustment]:
+        """A provider's, after those of who resells its models ('' = it sells them itself)."""
+        sellers = (reseller, provider) if provider else ()
+        return [each for seller in sellers for each in self.adjustments.get(seller, ())]
+
     def covered_by(self, unit: str) -> frozenset[str]:
         """The unit, and all units of whose lineage it is."""
         return frozenset(each for each in self.parents if unit in self.lineage(each))

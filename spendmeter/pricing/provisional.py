@@ -16,6 +16,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from spendmeter.pricing.decision import Decision, times
@@ -26,6 +27,8 @@ from spendmeter.pricing.scope import is_everybodys
 
 PERCENTILE = 95
 OUTLIER = 5
+GROUPS_MAX = 8
+"""Groups of which plans are kept, of up to some hundred models at some 5 KB each; the eldest goes."""
 KINDS = {"*embed": "embedding models", "*rerank": "rerankers"}
 """What a name without a family says of its kind, and what people call it: those cost much less than chat."""
 _Group = tuple[str, str]
@@ -37,12 +40,19 @@ class Provisional:
 
     def __init__(self, lists: PriceLists) -> None:
         self._lists = lists
-        self._members: dict[_Group, list[Sku]] = defaultdict(list)
+        self._changes: dict[_Group, list[datetime]] = {}
+        self._plans: dict[tuple[Any, ...], list[Plan]] = {}
+        self._bounds: dict[tuple[Any, ...], Decision | None] = {}
+
+    @cached_property
+    def _members(self) -> dict[_Group, list[Sku]]:
+        """Made when the first unknown name comes: most processes that ask a price need none."""
+        members: dict[_Group, list[Sku]] = defaultdict(list)
         retired: dict[_Group, list[Sku]] = defaultdict(list)
-        public = (sku for sku, prices in lists.prices.items() if any(map(is_everybodys, prices)))
+        public = (sku for sku, prices in self._lists.prices.items() if any(map(is_everybodys, prices)))
         for provider, sku in sorted(public):
-            model = lists.models.get((provider, sku))
-            groups = retired if model and model.retired else self._members
+            model = self._lists.models.get((provider, sku))
+            groups = retired if model and model.retired else members
             groups[provider, ""].append((provider, sku))
             if line := (model.family if model else "") or family_as_sold(sku):
                 groups["", line].append((provider, sku))
@@ -50,9 +60,8 @@ class Provisional:
                 groups[provider, kind].append((provider, sku))
                 groups["", kind].append((provider, sku))
         for group, skus in retired.items():  # a family of which all are retired is still a family
-            self._members.setdefault(group, skus)
-        self._changes: dict[_Group, list[datetime]] = {}
-        self._bounds: dict[tuple[Any, ...], Decision | None] = {}
+            members.setdefault(group, skus)
+        return dict(members)
 
     def line(self, name: str, families: Iterable[str] = ()) -> str:
         """The family by which an unknown name is bounded: the first of these that is known, else its kind;
@@ -116,7 +125,7 @@ class Provisional:
     def _search(self, group: _Group, plan: Plan, unit: str, time: datetime) -> Decision | None:
         prices = [
             (decision.per_unit, _name_beside(plan, member), decision)
-            for member in self._plans(group, plan)
+            for member in self._plans_of(group, plan)
             if (decision := member.ceiling(unit, time)) and decision.price
         ]
         if not prices:
@@ -138,11 +147,17 @@ class Provisional:
         reason = f"unknown model: {reason}"
         return replace(decision, status="provisional", reason=reason, contracted=None, remarks=())
 
-    def _plans(self, group: _Group, like: Plan) -> Iterable[Plan]:
-        for provider, sku in self._members[group]:
-            yield Plan(
-                self._lists, provider=provider, sku=sku, name=sku, served=like.served, scope=like.scope
-            )
+    def _plans_of(self, group: _Group, like: Plan) -> list[Plan]:
+        """Of all members, kept for the event's other units."""
+        key = group, like.served, like.scope.key
+        if key not in self._plans:
+            if len(self._plans) >= GROUPS_MAX:
+                del self._plans[next(iter(self._plans))]
+            self._plans[key] = [
+                Plan(self._lists, provider=provider, sku=sku, name=sku, served=like.served, scope=like.scope)
+                for provider, sku in self._members[group]
+            ]
+        return self._plans[key]
 
 
 def _kind(name: str) -> str:

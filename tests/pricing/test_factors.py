@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from spendmeter.contracts.catalog import CatalogEntry, Conditions, Price
+from spendmeter.contracts.catalog import CatalogEntry, Conditions, Price, Provider
+from spendmeter.contracts.entry_ids import identified
 from spendmeter.pricing.arithmetic import arithmetic
 from spendmeter.pricing.conditions import CatalogError
-from spendmeter.pricing.engine import rate
+from spendmeter.pricing.engine import Rating, rate
 from spendmeter.pricing.explain import contests, explain
 from spendmeter.pricing.patterns import may_meet, within
 from spendmeter.pricing.price_book import PriceBook
@@ -275,3 +276,42 @@ def test_a_contract_of_its_own_dates_gets_the_factor_from_the_day_on_which_it_be
     begins = adjustment("residency", "1.1", when=Conditions(regions=("eu",), effective_from=since))
     assert listed(INPUT, begins, region="eu", at=since) == Decimal("2.2")
     assert listed(INPUT, begins, region="eu", at=datetime(2026, 11, 19, 23, 59, 59, tzinfo=UTC)) == 2
+
+
+AZURE = identified(Provider(provider="azure", resells=("openai",), source="test", recorded_at=NOON))
+
+
+def resold(*entries: CatalogEntry, sku: str = "m", **context: Any) -> Rating:
+    return rate(used("azure", sku, MILLION, **context), PriceBook([INPUT, AZURE, *entries]))
+
+
+def test_a_resellers_own_factors_are_on_what_it_resells_and_on_nothing_that_its_maker_sells() -> None:
+    fee = adjustment("fee", "1.055", provider="azure")
+    assert resold(fee).list == Decimal("2.11")
+    assert resold(fee, HALF, batch=True).list == Decimal("1.055")  # 2 x 0.5 x 1.055
+    assert rated([INPUT, AZURE, fee], MILLION).list == 2
+    assert resold(adjustment("fee", "1.055", provider="azure", skus=("n*",))).list == 2
+    ours = adjustment("deal", "0.9", provider="azure", kind="contracted", layer="contract", tenant="acme")
+    assert (resold(ours).list, resold(ours).contracted) == (2, Decimal("1.8"))
+
+
+def test_of_two_factors_of_one_name_that_say_as_much_the_one_of_who_sells_it_applies() -> None:
+    theirs = adjustment("residency", "1.2", when=EU, provider="azure")
+    entries = [RESIDENCY, theirs]
+    assert resold(*entries, region="eu").list == Decimal("2.4")
+    assert rated([INPUT, AZURE, *entries], MILLION, region="eu").list == Decimal("2.2")
+    _, (line,) = explain(used("azure", "m", MILLION, region="eu"), PriceBook([INPUT, AZURE, *entries]))
+    (contest,) = [each for each in line.contests if each.of == "residency (list)"]
+    assert (contest.entry, [each.reason for each in contest.losers]) == (
+        theirs.id,
+        ["of openai, and azure sells it here"],
+    )
+
+
+def test_a_reseller_that_charges_by_region_is_asked_where_and_bounds_what_is_like_what_it_resells() -> None:
+    elsewhere = adjustment("up", "1.1", when=EU, provider="azure", skus=("n*",))
+    assert resold(elsewhere, region="us").lines[0].remarks == ("region",)
+    assert rated([INPUT, AZURE, elsewhere], MILLION, region="us").lines[0].remarks == ()
+    known = price("gpt-4o", "input_tokens", "4")
+    fee = adjustment("fee", "1.5", provider="azure")
+    assert resold(known, fee, sku="my-gpt-4o-prod").list == 6

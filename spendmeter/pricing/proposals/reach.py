@@ -61,6 +61,7 @@ def concerned(
         seller = plan.provider or ""
         currencies = book.agreement(tenant).currencies
         named = {Reach(), Reach(tenant=tenant), Reach(seller), Reach(seller, plan.sku or "")}
+        named.add(Reach(plan.reseller))
         if reach & (named | {Reach(currency=currency) for currency in currencies}):
             return "named"
         bounding = {seller, *(near.provider for near, _ in plan.bounded.by)}

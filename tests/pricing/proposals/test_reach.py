@@ -65,6 +65,13 @@ def test_usage_is_concerned_by_name_or_where_a_sibling_bounds_it(
     assert concerned(tenant, "openai", sku, {reach}, [BOOK]) == how
 
 
+def test_what_somebody_resells_is_concerned_by_a_factor_of_its_own() -> None:
+    azure = identified(Provider(provider="azure", resells=("openai",), **SAID))
+    book = PriceBook([price("m", "input_tokens", "2"), azure])
+    assert concerned("acme", "azure", "m", {Reach("azure")}, [book]) == "named"
+    assert concerned("acme", "openai", "m", {Reach("azure")}, [book]) is None
+
+
 def test_what_events_cost_is_summed_by_currency() -> None:
     events = [used("openai", "m", {"input_tokens": tokens}) for tokens in (1_000_000, 500_000)]
     dearer = PriceBook([price("m", "input_tokens", "3")])
