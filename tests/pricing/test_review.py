@@ -24,6 +24,7 @@ from spendmeter.contracts.entry_ids import identified
 from spendmeter.contracts.units import UNITS
 from spendmeter.pricing.catalog import load_snapshot
 from spendmeter.pricing.catalog.read import read_prices
+from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.review.changes import changes
 from spendmeter.pricing.review.consensus import consensus
 from spendmeter.pricing.review.finding import LintFinding
@@ -185,7 +186,7 @@ def test_catalogs_agree_where_one_unit_costs_the_same_and_disagree_by_name() -> 
         price("m", "images", "0", **other),
         price("unknown", "input_tokens", "1", **other),
     ]
-    found = consensus(ours, {"other": theirs})
+    found = consensus(PriceBook(ours), {"other": theirs})
     assert [(each.catalog, each.sku, each.unit, each.ours, each.theirs) for each in found] == [
         ("other", "m", "output_tokens", "0.000008", "0.000009"),
         ("other", "m", "searches", None, "0.01"),
@@ -199,14 +200,14 @@ def test_a_cliff_is_compared_beyond_it() -> None:
         price("m", "input_tokens", "2", when=Conditions(context_max=200_000)),
         price("m", "input_tokens", "4", when=over),
     ]
-    assert consensus(ours, {"same": [price("m", "input_tokens", "4", when=over)]}) == []
-    (found,) = consensus(ours, {"flat": [price("m", "input_tokens", "2", when=over)]})
+    assert consensus(PriceBook(ours), {"same": [price("m", "input_tokens", "4", when=over)]}) == []
+    (found,) = consensus(PriceBook(ours), {"flat": [price("m", "input_tokens", "2", when=over)]})
     assert (found.ours, found.theirs) == ("4", "2")
     by_hour = Conditions(calendar="utc", windows=(HoursWindow(start="00:00", end="24:00"),))
     night = price("m", "input_tokens", "1", when=by_hour)
     utc = identified(CalendarEntry(name="utc", time_zone="UTC", source="t", recorded_at=RECORDED))
     flat = price("m", "input_tokens", "2")
-    assert consensus([night, flat, utc], {"same": [flat]}) == []
+    assert consensus(PriceBook([night, flat, utc]), {"same": [flat]}) == []
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +222,7 @@ def litellm_entries() -> list[CatalogEntry]:
 def test_litellm_and_the_shipped_catalog_agree_but_for_what_is_told(
     litellm_entries: list[CatalogEntry],
 ) -> None:
-    found = consensus(load_snapshot(), {"litellm": litellm_entries})
+    found = consensus(PriceBook(load_snapshot()), {"litellm": litellm_entries})
     plain = [each for each in found if not (each.when.batch or each.when.regions or each.when.tiers)]
     said = {(each.provider, each.sku, each.unit, each.theirs): each.ours for each in plain}
     # pricing.md's allow-list: the bare id on Bedrock is a region's price to us, the global one to LiteLLM.

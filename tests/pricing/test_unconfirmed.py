@@ -118,7 +118,7 @@ def test_a_list_states_prices_of_everybody_and_nothing_else() -> None:
 
 def test_a_list_does_not_agree_with_itself_and_is_no_neighbour_of_other_prices() -> None:
     theirs = price("gpt-9-mini", "input_tokens", "5")
-    assert consensus(BOOK, {"litellm": [theirs]}) == []
+    assert consensus(PriceBook(BOOK), {"litellm": [theirs]}) == []
     without = [entry for entry in BOOK if entry is not HEARSAY]
     assert lint([], BOOK) == lint([], without)
 

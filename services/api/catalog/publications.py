@@ -18,6 +18,7 @@ from services.api.http.representation import Negotiated
 from spendmeter.contracts.catalog import Price, decode_catalog
 from spendmeter.pricing.catalog.read import read_prices
 from spendmeter.pricing.conditions import CatalogError
+from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.proposals.not_taken import FieldNotTaken, fields_not_taken
 from spendmeter.pricing.proposals.snapshot import CatalogSnapshot
 from spendmeter.pricing.review.changes import changes, with_words
@@ -134,7 +135,8 @@ def _consensus(
     not_taken: dict[str, tuple[str, ...]] = {}
     try:
         theirs = read_prices(name, raw, recorded_at=now, units=book.parents.keys(), not_taken=not_taken)
-        found = consensus(snapshot.viewer(as_tenant).visible(snapshot.entries.values()), {name: theirs})
+        ours = PriceBook(snapshot.viewer(as_tenant).visible(snapshot.entries.values()))
+        found = consensus(ours, {name: theirs})
     except CatalogError as error:
         raise HttpRefusal(422, "Refused", str(error)) from None
     skus = sorted({(each.provider, each.sku) for each in theirs if isinstance(each, Price)})

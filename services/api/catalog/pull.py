@@ -170,17 +170,14 @@ async def _decide(
         policy = PullPolicy(snapshot, used, entries, now)
         wanted = without_a_price(snapshot.book, used)
         models, approved, asked = [], [], {}
-        taken: set[tuple[str, str]] = set()
         for source in lists:
-            only = None if source == CATALOG_SOURCE else wanted - taken
-            judged = policy.judge(source, only)
+            judged = policy.judge(source, None if source == CATALOG_SOURCE else wanted)
             models += judged.models
             approved += judged.approved
-            new = {(model.provider, model.sku) for model in judged.models}
-            taken |= new
+            wanted -= {(model.provider, model.sku) for model in judged.models}
             if source != CATALOG_SOURCE:
-                passed = {(m.provider, m.sku) for m in judged.models if not m.why_not}
-                asked[source] = policy.entries(source, new - passed)
+                waiting = [(model.provider, model.sku) for model in judged.models if model.why_not]
+                asked[source] = policy.entries(source, waiting)
         return models, approved, asked
 
     outcome.models, approved, asked = await asyncio.to_thread(judge)

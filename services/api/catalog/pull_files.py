@@ -66,11 +66,12 @@ class PullFiles:
         fetched = await asyncio.gather(*(self._fetch(name, known.get(name)) for name in self._sources))
         if not any(each.said.state == "read" for each in fetched):
             return fetched
-        whole = [
-            self._fetch(each.said.source, None) if each.said.state == "unchanged" else _same(each)
-            for each in fetched
-        ]
-        return [await self._read(each, now) for each in await asyncio.gather(*whole)]
+        read = []
+        for file in fetched:  # one after the other: each may take as much memory as READ_BOUNDS say
+            unread = file.said.state == "unchanged"
+            whole = await self._fetch(file.said.source, None) if unread else file
+            read.append(await self._read(whole, now))
+        return read
 
     async def _fetch(self, source: str, known: PulledFile | None) -> SourceFile:
         url = self._sources[source]
@@ -101,10 +102,6 @@ class PullFiles:
         return SourceFile(
             said=file.said, content=file.content, entries=read.entries, not_taken=read.not_taken
         )
-
-
-async def _same(file: SourceFile) -> SourceFile:
-    return file
 
 
 def _new(source: str, url: str, fetched: Fetched) -> SourceFile:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from spendmeter.pricing.catalog.corrections import Rule, shipped_corrections
+from spendmeter.pricing.catalog.corrections import Rule, shipped_corrections, where
 
 PAGE = Path(__file__).parents[3] / "docs" / "corrections.md"
 _HEAD = """# Where we say otherwise than the public catalog
@@ -42,9 +42,8 @@ def page(rules: Sequence[Rule]) -> str:
 
 def _lines(rule: Rule) -> Iterator[str]:
     said = rule.said
-    hand = ", second-hand" if said.second_hand else ""
     yield f"**{said.name}**: {said.rule}"
-    yield f"Stands on {_linked(said.source)} (read {said.read}{hand})."
+    yield f"Stands on {_linked(where(said))}."
     if said.replaces:
         yield f"In place of what is said of {', '.join(sorted({each.sku for each in said.replaces}))}."
     if said.drops:

@@ -62,6 +62,8 @@ TABLES: Mapping[str, type[CatalogEntry]] = {
 KINDS = frozenset({*TABLES, "model", "price"})
 PriceTable = tuple[str, str, dict[str, Any]]
 """Place in the file ("line 7", "model[2]"), kind of table, the table."""
+ZEROS = "prices of 0, which mean free or unknown"
+"""What is not taken over of other vendors' lists."""
 
 
 class Header(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -147,6 +149,11 @@ def entries(header: Header, kind: str, table: dict[str, Any], *, strict: bool) -
     yield identified(
         convert_table({"source": header.source} | stamp | inherited | table, struct, strict=strict)
     )
+
+
+def clock(minute: int) -> str:
+    """A minute of the day as windows state it."""
+    return f"{minute // 60:02}:{minute % 60:02}"
 
 
 _T = TypeVar("_T", bound=Struct)

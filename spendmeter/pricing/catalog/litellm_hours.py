@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Struct
 
+from spendmeter.pricing.catalog.files import clock
+
 _DAY = 24 * 60
 _SPAN = re.compile(r"\s*([01]\d|2[0-3]):([0-5]\d)\s*-\s*([01]\d|2[0-3]):([0-5]\d)\s*")
 _MONTHS = [datetime(2026, month, 1, tzinfo=UTC) for month in range(1, 13)]
@@ -70,9 +72,9 @@ def _windows(rule: _Rule, offset: int) -> Iterator[dict[str, Any]]:
         start, end = (int(found[at]) * 60 + int(found[at + 1]) for at in (1, 3))
         length = (end - start) % _DAY or _DAY
         first = (start + offset) % _DAY
-        yield {"days": days, "start": _clock(first), "end": _clock(min(first + length, _DAY))}
+        yield {"days": days, "start": clock(first), "end": clock(min(first + length, _DAY))}
         if first + length > _DAY:
-            yield {"days": days, "start": "00:00", "end": _clock(first + length - _DAY)}
+            yield {"days": days, "start": "00:00", "end": clock(first + length - _DAY)}
 
 
 def _day(day: int | str) -> int:
@@ -81,7 +83,3 @@ def _day(day: int | str) -> int:
     if not 1 <= day <= 7:
         raise ValueError(f"a weekday {day}")
     return day
-
-
-def _clock(minute: int) -> str:
-    return f"{minute // 60:02}:{minute % 60:02}"

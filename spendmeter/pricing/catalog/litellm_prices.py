@@ -11,6 +11,7 @@ import msgspec
 
 from spendmeter.contracts.money import plain
 from spendmeter.contracts.units import UNITS
+from spendmeter.pricing.catalog.files import ZEROS
 from spendmeter.pricing.catalog.litellm_fields import RULES, leaves, unknown_fields
 from spendmeter.pricing.catalog.litellm_hours import OffPeak, off_peak
 
@@ -22,7 +23,6 @@ _UNITS = {(key, mode): name for name, unit in UNITS.items() for key, mode in uni
 _SEARCHES = "search_context_cost_per_query"
 _BILLED_BY = "web_search_billing_unit"
 _KEY = re.compile(rf"(?P<base>.+?)(_above_(?P<over>\d+)k_tokens)?(?P<served>{'|'.join(_SERVING)})")
-_ZEROS = "prices of 0, which mean free or unknown"
 
 
 class PriceKey(NamedTuple):
@@ -52,7 +52,7 @@ def prices(model: Mapping[str, Any]) -> ModelPrices:
     reader.bill_prompts(model)
     rates = list(_rates(reader.cells, hours, reader.by_prompt)) if any(reader.cells.values()) else []
     if reader.cells and not rates:
-        reader.not_taken.add(_ZEROS)
+        reader.not_taken.add(ZEROS)
     return ModelPrices(rates, hours if rates else None, reader.not_taken)
 
 

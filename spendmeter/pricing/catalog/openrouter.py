@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from spendmeter.contracts.money import plain
 from spendmeter.contracts.units import UNITS
-from spendmeter.pricing.catalog.files import PriceTable
+from spendmeter.pricing.catalog.files import ZEROS, PriceTable
 from spendmeter.pricing.catalog.openrouter_overrides import (
     CALENDAR,
     OVERRIDES_MAX,
@@ -33,12 +33,10 @@ from spendmeter.pricing.conditions import CatalogError
 PROVIDER = "openrouter"
 _RULES = tomllib.loads(Path(__file__).with_name("openrouter.toml").read_text("utf-8"))
 _NO_PRICE = frozenset(_RULES["no_price"])
-_CONDITIONS = frozenset(_RULES["conditions"])
 _ZERO_IS_A_PRICE = frozenset(_RULES["zero_is_a_price"])
 _UNITS = {unit.openrouter: name for name, unit in UNITS.items() if unit.openrouter}
 _AMOUNT = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,30})?(e-[0-9]{1,2})?")
 _VARIES = Decimal(-1)
-_ZEROS = "prices of 0, which mean free or unknown"
 
 
 class RoutedModel(Struct, frozen=True, kw_only=True):
@@ -161,7 +159,7 @@ def _without_zeros(
     if name.endswith(":free") and not any(amounts):
         return base, other
     if not all(amounts):
-        left_out.add(_ZEROS)
+        left_out.add(ZEROS)
     zero = {key for prices in (base, *(prices for _, prices in other)) for key in prices if not prices[key]}
     kept = {key: amount for key, amount in base.items() if key not in zero}
     return kept, [(when, {k: v for k, v in prices.items() if k in kept}) for when, prices in other]

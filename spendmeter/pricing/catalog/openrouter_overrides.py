@@ -14,6 +14,8 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 from msgspec import Meta, Struct
 
+from spendmeter.pricing.catalog.files import clock
+
 CALENDAR = "utc"
 OVERRIDES_MAX = 100
 """Of one model; a list of models has a handful."""
@@ -92,9 +94,5 @@ def _windows(minutes: set[int]) -> list[dict[str, Any]]:
             stretch = [minute for _, minute in run]
             days[stretch[0], stretch[-1] + 1].append(day + 1)
     return [
-        {"days": on, "start": _clock(start), "end": _clock(end)} for (start, end), on in sorted(days.items())
+        {"days": on, "start": clock(start), "end": clock(end)} for (start, end), on in sorted(days.items())
     ]
-
-
-def _clock(minute: int) -> str:
-    return f"{minute // 60:02}:{minute % 60:02}"

@@ -1,6 +1,6 @@
 """Where other catalogs state other prices than ours. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from fractions import Fraction
 
@@ -38,19 +38,12 @@ class Disagreement(Struct, frozen=True, kw_only=True):
     their_entry: str
 
 
-def consensus(
-    ours: Sequence[CatalogEntry], others: Mapping[str, Sequence[CatalogEntry]]
-) -> list[Disagreement]:
+def consensus(book: PriceBook, others: Mapping[str, Iterable[CatalogEntry]]) -> list[Disagreement]:
     """Where other catalogs, by name, state another list price for a model that both know.
 
-    Each of their prices is compared with what our book would charge under its conditions, when it was
+    Each of their prices is compared with what the book would charge under its conditions, when it was
     recorded. Prices by the hour are left out, and zeros of theirs where we have no price.
     """
-    return disagreements(PriceBook(ours), others)
-
-
-def disagreements(book: PriceBook, others: Mapping[str, Iterable[CatalogEntry]]) -> list[Disagreement]:
-    """The same, of a book."""
     found = [
         disagreement
         for catalog, entries in others.items()

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -23,7 +23,7 @@ from spendmeter.pricing.catalog.overlay import PublicEntries
 from spendmeter.pricing.names import matches_any
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.price_lists import Sku
-from spendmeter.pricing.review.consensus import Disagreement, disagreements
+from spendmeter.pricing.review.consensus import Disagreement, consensus
 from spendmeter.pricing.review.second_opinions import LITELLM, second_opinions
 
 PUBLIC_CATALOG = "genai-prices"
@@ -107,7 +107,7 @@ def opinions(book: PriceBook, skus: Iterable[Sku] | None = None) -> list[PriceOp
         ]
         for catalog, listed in _lists().items()
     }
-    found = [each for each in disagreements(book, asked) if not _as_good_as_equal(each)]
+    found = [each for each in consensus(book, asked) if not _as_good_as_equal(each)]
     apart = {each.their_entry for each in found}
     theirs = {price.id: price for prices in asked.values() for price in prices}
     agreed = {_stated(price, price.when) for price in theirs.values() if price.id not in apart}
@@ -116,20 +116,13 @@ def opinions(book: PriceBook, skus: Iterable[Sku] | None = None) -> list[PriceOp
 
 def _opinion(found: Disagreement, theirs: Price, agreed: Collection[_Stated]) -> PriceOpinion:
     percent = "" if (apart := _apart(found)) is None else f"{float(apart * 100):+.4g}"
+    said = partial(PriceOpinion, difference=found, apart_percent=percent)
     if rule := _deciding(found, theirs, agreed):
-        return PriceOpinion(
-            difference=found, apart_percent=percent, state="corrected",
-            right="ours", rule=f"{rule.key}: {rule.said.rule}", source=where(rule.said),
-        )  # fmt: skip
-    for review in REVIEWED.difference:
-        if review.is_about(found):
-            return PriceOpinion(
-                difference=found, apart_percent=percent, state="reviewed",
-                right=review.right, rule=review.rule, source=where(review),
-            )  # fmt: skip
-    return PriceOpinion(
-        difference=found, apart_percent=percent, state="missing" if found.charged is None else "open"
-    )
+        words = f"{rule.key}: {rule.said.rule}"
+        return said(state="corrected", right="ours", rule=words, source=where(rule.said))
+    if review := next((each for each in REVIEWED.difference if each.is_about(found)), None):
+        return said(state="reviewed", right=review.right, rule=review.rule, source=where(review))
+    return said(state="missing" if found.charged is None else "open")
 
 
 def _deciding(found: Disagreement, theirs: Price, agreed: Collection[_Stated]) -> Rule | None:
