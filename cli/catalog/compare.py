@@ -132,10 +132,14 @@ def _print_opinion(opinion: Any) -> None:
     typer.echo(
         f"  {opinion['state']}: {found['provider']}/{found['sku']} {found['unit']}{conditions}: "
         f"here {charged}, {found['catalog']} {found['theirs']} {found['currency']} "
-        f"per {found['per']:,}{apart}"
+        f"per {found['per']:,}{apart}{_as_called(found)}"
     )
     if opinion["rule"]:
         typer.echo(f"    {opinion['right']}: {opinion['rule']} {opinion['source']}")
+
+
+def _as_called(difference: Any) -> str:
+    return f" as {difference['name']}" if difference["name"] else ""
 
 
 def _print_consensus(name: str, report: Any) -> None:
@@ -146,7 +150,7 @@ def _print_consensus(name: str, report: Any) -> None:
         what = f"{each['provider']}/{each['sku']} {each['unit']}{conditions}"
         here = f"{each['ours']} {each['our_currency']}" if each["ours"] else "no price"
         per = f" per {each['per']:,}" if each["per"] > 1 else ""
-        typer.echo(f"  {what}: here {here}, there {each['theirs']} {each['currency']}{per}")
+        typer.echo(f"  {what}: here {here}, there {each['theirs']} {each['currency']}{per}{_as_called(each)}")
     if more := report["disagreements_total"] - len(report["disagreements"]):
         typer.echo(f"  ... and {more:,} more")
     if not report["disagreements"]:

@@ -191,7 +191,9 @@ def test_catalogs_agree_where_one_unit_costs_the_same_and_disagree_by_name() -> 
         ("other", "m", "output_tokens", "0.000008", "0.000009"),
         ("other", "m", "searches", None, "0.01"),
     ]
-    assert (found[0].our_entry, found[0].their_entry) == (ours[2].id, theirs[1].id)
+    assert (found[0].our_entry, found[0].their_entry, found[0].name) == (ours[2].id, theirs[1].id, "")
+    (other_name,) = consensus(PriceBook(ours), {"other": [price("M-Latest", "input_tokens", "3")]})
+    assert (other_name.sku, other_name.name) == ("m", "M-Latest")
 
 
 def test_a_cliff_is_compared_beyond_it() -> None:

@@ -24,6 +24,8 @@ class Disagreement(Struct, frozen=True, kw_only=True):
     when: Conditions
     catalog: str
     """Whose word theirs is."""
+    name: str
+    """What that catalog calls it; '' = as we do."""
     ours: str | None
     """For `per` units; None = we have no price of the unit's own."""
     charged: str | None
@@ -75,6 +77,7 @@ def _compare(book: PriceBook, catalog: str, price: Price) -> Disagreement | None
         unit=price.unit,
         when=price.when,
         catalog=catalog,
+        name="" if price.sku.lower() == model.owner else price.sku,
         ours=_stated_for(ours, price.per),
         charged=_stated_for(charged, price.per),
         theirs=price.price,

@@ -56,10 +56,9 @@ class Corrected:
         return [self._state(rule, now) for rule in self.rules]
 
     def _state(self, rule: Rule, now: datetime) -> CorrectionState:
-        providers = rule.providers
-        if otherwise := [*self._stated_otherwise(rule), *self._adjusted_otherwise(rule, providers, now)]:
+        if otherwise := [*self._stated_otherwise(rule), *self._adjusted_otherwise(rule, now)]:
             return CorrectionState(key=rule.key, state="contradicted", reasons=_few(otherwise))
-        effect = self.effect(rule, providers, now)
+        effect = self.effect(rule, now)
         if not effect:
             reason = "no event costs anything else without it"
             return CorrectionState(key=rule.key, state="superfluous", reasons=(reason,))
@@ -67,11 +66,11 @@ class Corrected:
             return CorrectionState(key=rule.key, state="contradicted", reasons=_few(changed))
         return CorrectionState(key=rule.key, state="needed", reasons=(effect,))
 
-    def effect(self, rule: Rule, providers: frozenset[str], now: datetime) -> str:
+    def effect(self, rule: Rule, now: datetime) -> str:
         """The first event that costs something else without the correction, in words; '' = none does."""
-        corrected = self._corrected(providers)
+        corrected = self._corrected(rule)
         try:
-            without = self._book(providers, [other for other in self.rules if other is not rule])
+            without = self._book(rule, [other for other in self.rules if other is not rule])
         except CatalogError as error:
             return f"without it, others cannot be: {error}"
         for event in probes(rule, (corrected, without), now):
@@ -79,18 +78,17 @@ class Corrected:
                 return f"{_words(event)}: {one[0]}, without it {other[0]}"
         return ""
 
-    def _corrected(self, providers: frozenset[str]) -> PriceBook:
-        if providers not in self._books:
-            self._books[providers] = self._book(providers, self.rules)
-        return self._books[providers]
+    def _corrected(self, rule: Rule) -> PriceBook:
+        if rule.providers not in self._books:
+            self._books[rule.providers] = self._book(rule, self.rules)
+        return self._books[rule.providers]
 
-    def _book(
-        self, providers: frozenset[str], rules: Sequence[Rule], skip: Collection[str] = ()
-    ) -> PriceBook:
-        """A book of the providers' part, without some entries."""
+    def _book(self, rule: Rule, rules: Sequence[Rule], skip: Collection[str] = ()) -> PriceBook:
+        """A book of the part of those whom a rule is about, without some entries."""
+        providers = rule.providers
         if providers not in self._parts:
             self._parts[providers] = [entry for entry in self.public if _concerns(entry, providers)]
-        theirs = [rule for rule in rules if not providers.isdisjoint(rule.providers)]
+        theirs = [other for other in rules if not providers.isdisjoint(other.providers)]
         entries = [*lay_over(self._parts[providers], theirs), *self.own]
         return PriceBook(e for e in entries if e.id not in skip and _concerns(e, providers))
 
@@ -111,19 +109,19 @@ class Corrected:
                     said, rules = plain(_amount(other)), plain(_amount(entry))
                     yield f"{entry.provider}/{entry.sku} {entry.unit}: public {said} a unit, the rule {rules}"
 
-    def _adjusted_otherwise(self, rule: Rule, providers: frozenset[str], now: datetime) -> Iterator[str]:
+    def _adjusted_otherwise(self, rule: Rule, now: datetime) -> Iterator[str]:
         """Public prices that say what an adjustment says too, with another result."""
         for entry in rule.entries:
             if isinstance(entry, Adjustment) and entry.kind == "list":
-                stated = [price for price in self._stating(entry, rule) if price.provider in providers]
-                if stated:
-                    yield from self._held_against(entry, stated, providers, now)
+                yield from self._held_against(rule, entry, list(self._stating(entry, rule)), now)
 
     def _held_against(
-        self, entry: Adjustment, stated: list[Price], providers: frozenset[str], now: datetime
+        self, rule: Rule, entry: Adjustment, stated: list[Price], now: datetime
     ) -> Iterator[str]:
-        corrected = self._corrected(providers)
-        ruled = self._book(providers, self.rules, {price.id for price in stated})
+        if not stated:
+            return
+        corrected = self._corrected(rule)
+        ruled = self._book(rule, self.rules, {price.id for price in stated})
         for price in stated:
             event = _event_of(price, entry, now)
             if event is None:

@@ -101,7 +101,7 @@ const HOLDS = {
 };
 
 function opinionRow({ difference, state, right, rule, source, apart_percent: apart }) {
-  const { unit, catalog, charged, theirs, per, currency, our_currency: ours, conditions } = difference;
+  const { unit, catalog, name, charged, theirs, per, currency, our_currency: ours, conditions } = difference;
   const said = HOLDS[state] ?? (right === "neither" ? "neither, by review" : `${right}, by review`);
   return el(
     "tr",
@@ -109,7 +109,11 @@ function opinionRow({ difference, state, right, rule, source, apart_percent: apa
       "th",
       { scope: "row" },
       unit,
-      el("small", { className: "line" }, [catalog, conditions].filter(Boolean).join("; ")),
+      el(
+        "small",
+        { className: "line" },
+        [catalog, name && `as ${name}`, conditions].filter(Boolean).join("; "),
+      ),
     ),
     el("td", said, rule ? el("small", { className: "line wide" }, `${rule} ${source}`) : null),
     el("td", { className: "figure" }, charged === null ? "none" : `${charged} ${ours || currency}`),
