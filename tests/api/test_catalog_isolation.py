@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import httpx
 
+from spendmeter.contracts.catalog import Conditions
 from spendmeter.platform.catalog_store import record
 from tests.api.book import Book
 from tests.api.catalog_admin import (
@@ -18,7 +21,7 @@ from tests.api.catalog_admin import (
     prices,
     propose,
 )
-from tests.pricing.entries import model, price, terms
+from tests.pricing.entries import adjustment, model, price, terms
 
 
 async def test_a_tenant_states_prices_of_its_own_and_nobody_elses(
@@ -55,6 +58,27 @@ async def test_a_tenant_states_prices_of_its_own_and_nobody_elses(
     gone = await propose(operator, "", headers=acme, withdraw=own["entry"]["id"])
     await approve(operator, gone["id"], headers=acme)
     assert await in_force(operator, headers=acme) == {"m": {"input_tokens": "1", "output_tokens": "2"}}
+
+
+async def test_a_model_shows_the_factors_that_are_in_force_of_it_and_of_whoever_asks(
+    operator: httpx.AsyncClient, book: Book
+) -> None:
+    soon = Conditions(effective_from=datetime(2100, 1, 1, tzinfo=UTC))
+    stated = [
+        adjustment("region", "1.1", when=Conditions(regions=("eu",)), note="residency"),
+        adjustment("batch", "0.5", skus=("another",)),
+        adjustment("fast", "6", unless=("m",)),
+        adjustment("later", "2", when=soon),
+        adjustment("discount", "0.9", kind="contracted", layer="organisation", tenant="acme"),
+    ]
+    await record(book.connection, stated, by="test", note="")
+    for tenant, names in (("acme", ["discount", "region"]), ("globex", ["region"])):
+        whose = await headers(book, tenant, "read")
+        shown = (await operator.get("/v1/catalog/model?provider=openai&sku=m", headers=whose)).json()
+        assert sorted(factor["name"] for factor in shown["factors"]) == names
+    [factor] = shown["factors"]
+    assert factor["says"] == "x 1.1 on every unit of openai/every model (region eu)"
+    assert (factor["id"], factor["note"]) == (stated[0].id, "residency")
 
 
 async def test_a_review_quotes_no_price_of_another_tenant(operator: httpx.AsyncClient, book: Book) -> None:

@@ -6,7 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 from playwright.async_api import BrowserContext, expect
 
+from spendmeter.contracts.events import Context
+from spendmeter.contracts.rated import Line
 from tests.api.book import Book
+from tests.ledger_records import usage_event
 from tests.portal.page import log_in
 from tests.portal.test_catalog import operator
 
@@ -28,12 +31,32 @@ async def test_the_figure_leads_to_its_rows_and_each_says_what_to_do(
     await card.get_by_role("link", name="region $18.75").click()
     rows = page.locator(".inbox .remarks li")
     await expect(rows).to_have_count(1)
-    await expect(rows).to_contain_text("anthropic: no price is for region eu-9: this one is for any")
-    await expect(rows).to_contain_text("$18.75 USD of 413 events")
+    await expect(rows).to_contain_text("anthropic, region eu-9: $18.75 USD of 413 events")
     await expect(rows).to_contain_text("of acme")
     await expect(rows).to_contain_text("state what anthropic charges in region eu-9")
     await page.goto(f"{address}/#/inbox")
     await expect(rows).to_have_count(2)
+
+
+async def test_a_receipt_says_by_its_amount_how_it_was_served_and_that_no_price_is_for_it(
+    context: BrowserContext, address: str, book: Book
+) -> None:
+    event = usage_event("eu-9", time=AN_HOUR_AGO, context=Context(region="EU-9", service_tier="fast"))
+    lines = [
+        Line(unit=unit, entry="x", quantity="1000", price="0.001", amount="1", remarks=("region",))
+        for unit in ("input_tokens", "output_tokens")
+    ]
+    await book.entry(event, "2", lines)
+    page = await context.new_page()
+    await log_in(page, address, await book.key("acme"))
+    await page.goto(f"{address}/#/event?source=bot&id=eu-9")
+    receipt = page.locator(".receipt")
+    remark = receipt.locator(".verdict + p")
+    await expect(remark).to_have_text("no price is for region EU-9: this one is for any (what to do)")
+    await expect(receipt.locator(".chips")).to_contain_text("region: EU-9")
+    await expect(receipt.locator(".chips")).to_contain_text("tier: fast")
+    await remark.get_by_role("link").click()
+    await expect(page.get_by_role("heading", name="Used, and without a price")).to_be_visible()
 
 
 async def test_another_tenants_rows_and_a_region_that_is_markup_harm_nobody(

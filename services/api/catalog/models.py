@@ -22,6 +22,8 @@ from services.api.http.representation import Negotiated
 from spendmeter.contracts.catalog import CatalogEntry, Model, Price
 from spendmeter.contracts.events import UsageData
 from spendmeter.pricing.explain import naming
+from spendmeter.pricing.plan import concerns
+from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.price_lists import Sku
 from spendmeter.pricing.visibility import Viewer
 from spendmeter.pricing.words import entry_in_words, in_words
@@ -64,6 +66,16 @@ class RecordedEntry(BaseModel):
         return in_words(self.decoded.when) if isinstance(self.decoded, Price) else ""
 
 
+class Factor(BaseModel):
+    """What a price of the model is multiplied by where the conditions, which `says` names, hold."""
+
+    id: str
+    name: str
+    says: str
+    source: str
+    note: str
+
+
 class CatalogModel(BaseModel):
     """A sku by its names, and what prices it at the asked instant."""
 
@@ -87,6 +99,9 @@ class ModelHistory(CatalogModel):
 
     naming: list[str]
     history: list[RecordedEntry]
+    factors: list[Factor] = Field(
+        description="in force at the asked instant; of one name, that goes before which names the model"
+    )
     opinions: list[Opinion] = Field(
         description="where other lists state another price than what everybody is charged now"
     )
@@ -141,9 +156,13 @@ async def get_model(
         raise not_found(f"there is no {provider}/{sku} in the catalog")
     used = UsageData(provider=provider, sku=sku, usage={})
     names = [] if meant.model and found == asked else list(naming(tenant, used, snapshot.book))
-    shown = _model(*found, histories[found], at or datetime.now(UTC))
+    at = at or datetime.now(UTC)
+    shown = _model(*found, histories[found], at)
+    factors = _factors(snapshot.book, snapshot.viewer(access.as_tenant), found, at)
     others = await opinions_of(snapshot, [found])
-    return ModelHistory(**dict(shown), naming=names, history=histories[found], opinions=others)
+    return ModelHistory(
+        **dict(shown), naming=names, history=histories[found], factors=factors, opinions=others
+    )
 
 
 async def _histories(
@@ -157,6 +176,15 @@ async def _histories(
         if viewer.may_see(recorded.decoded):
             found[row["provider"], row["sku"]].append(recorded)
     return found
+
+
+def _factors(book: PriceBook, viewer: Viewer, sku: Sku, at: datetime) -> list[Factor]:
+    seller, name = sku
+    return [
+        Factor(id=each.id, name=each.name, says=entry_in_words(each), source=each.source, note=each.note)
+        for each in book.lists.adjustments_of(seller)
+        if concerns(each, name) and each.when.in_force(at) and viewer.may_see(each)
+    ]
 
 
 def _model(provider: str, sku: str, history: Iterable[RecordedEntry], at: datetime) -> CatalogModel:

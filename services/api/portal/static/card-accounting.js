@@ -2,7 +2,7 @@
 
 import { get, session } from "./api.js";
 import { el } from "./dom.js";
-import { completeness, count, inFlight, money } from "./format.js";
+import { completeness, count, eventsOf, inFlight, money } from "./format.js";
 import { link } from "./links.js";
 import { badge } from "./pieces.js";
 import { cardRefresher } from "./refresh.js";
@@ -50,9 +50,9 @@ function underRemarks({ currency, events, effective, by_kind: kinds }) {
   );
   return [
     el("b", `${money(effective, currency)} ${currency}`),
-    ` at prices that do not say how it was served (${count(events)} events): `,
+    ` at prices that do not say how it was served (${eventsOf(events)}): `,
     ...each.flatMap((one, index) => (index ? [", ", one] : [one])),
-    " ",
+    each.length > 1 ? " (an event of several is in each) " : " ",
   ];
 }
 

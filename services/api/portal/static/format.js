@@ -53,6 +53,8 @@ export const symbol = (currency) =>
 
 export const count = (value) => numberFormat({ maximumFractionDigits: 0 }).format(value);
 
+export const eventsOf = (number) => `${count(number)} event${number === 1 ? "" : "s"}`;
+
 export const percent = (share, digits = 1) =>
   numberFormat({ style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits }).format(
     share,

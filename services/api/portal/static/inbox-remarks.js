@@ -1,7 +1,7 @@
 // What was priced without regard to how it was served: one row a provider, kind of remark and value.
 
 import { el, part, setText, updateChildren } from "./dom.js";
-import { ago, count, money } from "./format.js";
+import { ago, eventsOf, money } from "./format.js";
 
 const ROWS_MAX = 200; // as many as the API gives
 const WORDS =
@@ -35,11 +35,11 @@ export function remarkRows(kind) {
 }
 
 function updateRow(item, found) {
-  const { provider, says, events, tenants, since, last_seen: last } = found;
+  const { kind, provider, value, says, events, tenants, since, last_seen: last } = found;
   const sums = found.money.map((each) => `${money(each.effective, each.currency)} ${each.currency}`);
   const words = {
-    says: provider ? `${provider}: ${says}` : says,
-    money: `${sums.join(" + ")} of ${count(events)} events`,
+    says: provider ? `${provider}, ${kind === value ? "in a batch" : `${kind} ${value}`}:` : `${says}:`,
+    money: `${sums.join(" + ")} of ${eventsOf(events)}`,
     age: `since ${ago(since)}, last ${ago(last)} · of ${tenants.join(", ")}`,
     way: found.kept || found.advice,
   };

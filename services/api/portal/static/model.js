@@ -19,6 +19,7 @@ export function modelPage(query) {
       ...history.show(model.history),
       el("h2", "In force now"),
       model.prices.length ? pricesTable(model.prices) : el("p", { className: "soft" }, UNPRICED),
+      ...factorsPart(model.factors),
       ...opinionsPart(model.opinions),
       el("h2", "Everything that was recorded, newest first"),
       historyTable([...model.history].reverse()),
@@ -72,10 +73,31 @@ function pricesTable(prices) {
 
 // An address is a link only where it is one: sources are written by people.
 function origin({ id, source }) {
-  const written = /^https?:\/\//.test(source)
-    ? el("a", { href: source, rel: "noreferrer", target: "_blank" }, source)
-    : source;
-  return [`entry ${id}, from `, written];
+  const [, address, rest] = /^(https?:\/\/\S+)?(.*)$/s.exec(source);
+  const written = address
+    ? [el("a", { href: address, rel: "noreferrer", target: "_blank" }, address), rest]
+    : [source];
+  return [`entry ${id}, from `, ...written];
+}
+
+const FACTORS =
+  "A price is multiplied by them where their conditions hold, if it is not itself for that way of serving. " +
+  "Of two of one name the one that names the model goes before.";
+
+// Nothing where the seller has none.
+const factorsPart = (factors) =>
+  factors.length
+    ? [
+        el("h2", "Factors in force now"),
+        el("p", { className: "fine" }, FACTORS),
+        el("ul", { className: "rows" }, factors.map(factorItem)),
+      ]
+    : [];
+
+function factorItem(factor) {
+  const note = factor.note ? [el("small", { className: "line wide" }, factor.note)] : [];
+  const from = el("small", { className: "line wide" }, origin(factor));
+  return el("li", el("b", factor.name), ` ${factor.says}`, from, ...note);
 }
 
 const OPINION_COLUMNS = [

@@ -45,13 +45,34 @@ function bookedReceipt(receipt) {
       el("span", { className: "soft" }, ` ${first.effective} ${first.currency} `),
       statusBadge(first.status),
     ),
+    ...remarksOf(first),
     el("ol", { className: "steps" }, steps(receipt, first)),
-    el("p", { className: "chips" }, Object.entries(dimensions).map(dimensionChip)),
+    el(
+      "p",
+      { className: "chips" },
+      Object.entries(dimensions).map(dimensionChip),
+      servedChips(receipt.event),
+    ),
     ...entries.flatMap((entry) => entryTable(entry, receipt.catalog)),
     ...(copies.length ? [el("h2", "Other submissions of it"), copyList(copies)] : []),
     el("details", el("summary", "The event as booked"), el("pre", JSON.stringify(receipt.event, null, 2))),
   ];
 }
+
+// Once for all lines, beside the amount that it is about.
+function remarksOf({ lines }) {
+  const remarks = [...new Set(lines.flatMap((line) => line.remarks))];
+  if (!remarks.length) return [];
+  return [el("p", { className: "fine" }, `${remarks.join(" · ")} (`, inboxLink(), ")")];
+}
+
+const inboxLink = () => el("a", { href: link("inbox") }, "what to do");
+
+// How it was served, as the event says: no dimension of spend.
+const servedChips = ({ data: { context = {} } }) =>
+  Object.entries({ tier: context.service_tier, region: context.region, batch: context.batch && "yes" })
+    .filter(([, value]) => value)
+    .map(([name, value]) => el("span", `${name}: ${value}`));
 
 function steps({ received, time }, first) {
   const instant = (at) => (at ? zonedMoment(at) : "not stamped");
