@@ -12,7 +12,8 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 Remark = Literal["batch", "tier", "region"]
-"""What of the way of serving no price mentions, though the vendor charges by it: the price is one for any."""
+"""What of the way of serving a line's price does not mention, though the vendor may charge by it: the price
+is one for any."""
 REMARKS: tuple[Remark, ...] = get_args(Remark)
 PriceStatus = Literal["priced", "free", "reported", "provisional", "unpriced"]
 STATUSES: tuple[str, ...] = get_args(PriceStatus)

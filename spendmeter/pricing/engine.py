@@ -14,7 +14,7 @@ from decimal import Decimal
 from msgspec import UNSET, Struct
 
 from spendmeter.contracts.catalog import TenantTerms
-from spendmeter.contracts.events import Amount, EventError, UsageEvent
+from spendmeter.contracts.events import Amount, EventError, UsageData, UsageEvent
 from spendmeter.contracts.money import (
     EXACT,
     ZERO,
@@ -26,7 +26,7 @@ from spendmeter.contracts.money import (
 from spendmeter.contracts.rated import STATUSES, Line, PriceStatus
 from spendmeter.pricing.decision import Decision
 from spendmeter.pricing.plan import Plan
-from spendmeter.pricing.price_book import PriceBook
+from spendmeter.pricing.price_book import Planned, PriceBook
 
 Quantity = int | Decimal
 PricedLine = tuple[Line, Decimal, Decimal]
@@ -59,15 +59,15 @@ def rate(event: UsageEvent, book: PriceBook) -> Rating:
         raise EventError("is missing", "time")
     agreement = book.agreement(event.tenant)
     terms, scope = agreement.at(time)
-    bill = _EventBill(book, terms, time, event)
+    bill = _EventBill(book, terms, time, data)
     if (reported := reported_cost(event)) is not None:
         bill.add(bill.reported(reported))
     else:
-        plan = book.plan_in(event.tenant, scope, data, time)
-        if plan.sku is not None:
-            bill.price_known(plan)
+        planned = book.planned(event.tenant, scope, data, time)
+        if planned.plan.sku is not None:
+            bill.price_known(planned)
         else:
-            for priced in bill.bound_unknown(plan):
+            for priced in bill.bound_unknown(planned.plan):
                 bill.add(priced)
     contracted = _add(bill.listed, bill.difference) if bill.difference else bill.listed
     return Rating(
@@ -90,11 +90,22 @@ def reported_cost(event: UsageEvent) -> Amount | None:
 class _EventBill:
     """The lines of one event, and what they come to so far."""
 
-    __slots__ = ("book", "currency", "difference", "event", "lines", "listed", "status", "terms", "time")
+    __slots__ = (
+        "book",
+        "currency",
+        "data",
+        "difference",
+        "lines",
+        "listed",
+        "region",
+        "status",
+        "terms",
+        "time",
+    )
 
-    def __init__(self, book: PriceBook, terms: TenantTerms, time: datetime, event: UsageEvent) -> None:
-        self.book, self.terms, self.time, self.event = book, terms, time, event
-        self.currency = terms.currency
+    def __init__(self, book: PriceBook, terms: TenantTerms, time: datetime, data: UsageData) -> None:
+        self.book, self.terms, self.time, self.data = book, terms, time, data
+        self.currency, self.region = terms.currency, ""
         self.lines: list[Line] = []
         self.listed = self.difference = ZERO
         """Of list amounts; and of contracted over list amounts."""
@@ -110,11 +121,11 @@ class _EventBill:
         if _SEVERITY[line.status] > _SEVERITY[self.status]:
             self.status = line.status
 
-    def price_known(self, plan: Plan) -> None:
+    def price_known(self, planned: Planned) -> None:
         """A line for each unit of a known sku."""
-        data, currency = self.event.data, self.currency
-        usage = data.usage
-        context = self.book.context_length(data) if plan.by_length else 0
+        plan, self.region = planned.plan, planned.region
+        usage, currency = self.data.usage, self.currency
+        context = self.book.context_length(self.data) if plan.by_length else 0
         decisions, lines, listed = plan.decisions(self.time, context), self.lines, ZERO
         for unit, quantity in usage.items():
             decision = decisions[unit]
@@ -150,26 +161,21 @@ class _EventBill:
             parent=decision.parent,
             reason=decision.reason,
             remarks=decision.remarks,
-            region=self.region(decision),
+            region=self.region if "region" in decision.remarks else "",
         )
-
-    def region(self, decision: Decision) -> str:
-        """The region that is remarked, where the model's name says it."""
-        return self.book.region_named(self.event, self.time) if "region" in decision.remarks else ""
 
     def bound_unknown(self, plan: Plan) -> Iterator[PricedLine]:
         """A line for each unit of an unknown sku, at the most it can be expected to cost."""
-        data = self.event.data
         unbounded: list[tuple[str, Quantity]] = []
-        provisional, time, context = self.book.provisional, self.time, self.book.context_length(data)
-        for unit, quantity in data.usage.items():
+        provisional, time, context = self.book.provisional, self.time, self.book.context_length(self.data)
+        for unit, quantity in self.data.usage.items():
             if bound := provisional.bound(plan, unit, time, context) or self.tenant_bound(unit):
                 yield self.line(bound, unit, quantity)
             else:
                 unbounded.append((unit, quantity))
         fees = {fee for each, _ in plan.bounded.by for fee in each.per_event}
         for unit, instead in sorted(fees, key=lambda fee: fee[0]):
-            if data.usage.keys().isdisjoint(instead) and (bound := provisional.bound(plan, unit, time)):
+            if self.data.usage.keys().isdisjoint(instead) and (bound := provisional.bound(plan, unit, time)):
                 yield self.line(bound, unit, 1, by_event=False)
         if self.terms.fallback_event is not None and any(quantity for _, quantity in unbounded):
             covered = ", ".join(unit for unit, _ in unbounded)
@@ -232,7 +238,7 @@ class _EventBill:
             parent=decision.parent,
             reason=reason,
             remarks=decision.remarks,
-            region=self.region(decision),
+            region=self.region if "region" in decision.remarks else "",
         )
         return line, listed or ZERO, contracted or ZERO
 
@@ -258,7 +264,7 @@ class _EventBill:
     @property
     def about(self) -> str:
         """What was used and when, for people."""
-        return f"{self.event.data.provider}/{self.event.data.sku} on {self.day}"
+        return f"{self.data.provider}/{self.data.sku} on {self.day}"
 
     @property
     def day(self) -> str:

@@ -212,7 +212,7 @@ class _Case:
         """All that its sellers have for the unit of this sku, whomever they are for."""
         return [
             each
-            for each in self.book.lists.adjustments_of(self.plan.provider, self.plan.reseller)
+            for each in self.book.lists.adjustments_of(self.plan.provider or "", self.plan.reseller)
             if (not each.units or self.unit in each.units) and concerns(each, self.plan.sku or "")
         ]
 

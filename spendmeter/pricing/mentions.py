@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from spendmeter.contracts.catalog import Adjustment, Conditions, Price, PriceEntry
-from spendmeter.contracts.rated import REMARKS, Remark
+from spendmeter.contracts.rated import Remark
 from spendmeter.contracts.units import FEE_UNITS
 from spendmeter.pricing.conditions import STANDARD, Served
 from spendmeter.pricing.dates import begins, ends
@@ -47,13 +47,20 @@ class Unmentioned:
 
         Every model is served somewhere, so one that is excepted from a region's factor costs the same there;
         one that is excepted from a batch's or a tier's is not known to be served like that."""
-        self._regional = () if served.is_anywhere else tuple(regional)
-        self._excepting = [each for each in excepting if self._regional and each.when.regions]
-        stated = served.batch, served.tier != STANDARD, bool(self._regional)
-        self._stated = tuple(kind for kind, is_stated in zip(REMARKS, stated, strict=True) if is_stated)
-        spans = [*self._regional, *(_span(each.when) for each in self._excepting)]
-        self.instants = {instant for span in spans for instant in span}
+        self._regional: Sequence[Span] = () if served.is_anywhere else tuple(regional)
+        self._excepting: Sequence[Adjustment] = ()
+        self._stated: list[Remark] = []
+        self.instants: set[datetime] = set()
         """Those at which the remarks on one price may change."""
+        if served.batch:
+            self._stated.append("batch")
+        if served.tier != STANDARD:
+            self._stated.append("tier")
+        if self._regional:
+            self._stated.append("region")
+            self._excepting = [each for each in excepting if each.when.regions]
+            spans = [*self._regional, *(_span(each.when) for each in self._excepting)]
+            self.instants.update(*spans)
 
     def __bool__(self) -> bool:
         return bool(self._stated)

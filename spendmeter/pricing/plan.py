@@ -127,7 +127,7 @@ class Plan:
         self._lists, self.bounded = lists, bounded
         self.provider, self.sku, self.name = provider, sku, name
         self.served, self.scope, self.reseller = served, scope, reseller
-        self.note = f"price of {provider}, which {reseller} resells" if reseller else ""
+        self._note = f"price of {provider}, which {reseller} resells" if reseller else ""
         """What every decision says of itself."""
         ranked = self._ranked_prices()
         self._prices: dict[str, list[tuple[Rank, Price]]] = defaultdict(list)
@@ -165,7 +165,7 @@ class Plan:
     def _ranked_adjustments(self) -> tuple[tuple[Candidate[Adjustment], ...], list[Adjustment]]:
         """Those about the sku; and those that name it as one that they leave as it is."""
         found, excepting = [], []
-        for entry in self._lists.adjustments_of(self.provider, self.reseller) if self.sku else ():
+        for entry in self._lists.adjustments_of(self.provider or "", self.reseller) if self.sku else ():
             its = rank(entry, self.scope, self.served)
             if its is None:
                 continue
@@ -231,7 +231,7 @@ class Plan:
         for source in self._lists.lineage(unit):
             lineage.append(source)
             for its, price in self._prices.get(source, ()):
-                option = Option(price, its, self._lists.calendars, lineage, self.note)
+                option = Option(price, its, self._lists.calendars, lineage, self._note)
                 (listed if price.kind == "list" else contracted).append(option)
         return PriceOptions(tuple(listed), tuple(contracted))
 

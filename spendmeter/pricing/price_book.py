@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from datetime import datetime
@@ -30,7 +30,7 @@ from spendmeter.contracts.catalog import (
     Spelling,
     TenantTerms,
 )
-from spendmeter.contracts.events import UsageData, UsageEvent
+from spendmeter.contracts.events import UsageData
 from spendmeter.contracts.terms import FOR_EVER, SINCE_EVER
 from spendmeter.pricing import checks
 from spendmeter.pricing.agreements import ANYBODY, Agreement, agreements
@@ -55,10 +55,12 @@ REMEMBERED_MAX = 20_000
 """Names, and ways of serving them, remembered at once for all tenants together: senders choose them."""
 
 
-class _Planned(NamedTuple):
+class Planned(NamedTuple):
     """The plan of a name as it was served, and when the name means that."""
 
     plan: Plan
+    region: str
+    """The region that the name says, in small letters; '' = the event says itself where, or nothing does."""
     always: bool
     since: datetime
     until: datetime
@@ -95,7 +97,7 @@ class PriceBook:
     def _forget(self) -> None:
         """Begin with empty memories: README.md says what is in them."""
         self._plans: dict[tuple[Any, ...], Plan] = {}
-        self._served: TenantMemory[_Served, _Planned] = TenantMemory(REMEMBERED_MAX)
+        self._served: TenantMemory[_Served, Planned] = TenantMemory(REMEMBERED_MAX)
         self._meanings: TenantMemory[_Asked, list[Meaning]] = TenantMemory(REMEMBERED_MAX)
 
     def agreement(self, tenant: str) -> Agreement:
@@ -156,14 +158,6 @@ class PriceBook:
         """What served an event, as its provider's spellings read it."""
         return self._served_at(self.meaning(tenant, data.provider, data.sku, time), data)
 
-    def region_named(self, event: UsageEvent, time: datetime) -> str:
-        """The region that an event's names say, lower case; '' = the event says itself where, or nothing
-        does."""
-        data = event.data
-        found = self._meaning(event.tenant, self.scope(event.tenant, time), data, time)
-        served = self._served_at(found, data)
-        return "" if served.region == data.context.region.strip().lower() else served.region
-
     def states_region(self, name: str) -> bool:
         """Whether some price or factor is for a region, or a group of them."""
         return name in self._regions
@@ -174,21 +168,24 @@ class PriceBook:
 
     def plan(self, tenant: str, data: UsageData, time: datetime | None = None) -> Plan:
         """The plan for what a tenant used at an instant; None = by its last terms."""
-        return self.plan_in(tenant, self.scope(tenant, time), data, time or LATEST)
+        return self.planned(tenant, self.scope(tenant, time), data, time or LATEST).plan
 
-    def plan_in(self, tenant: str, scope: Scope, data: UsageData, time: datetime) -> Plan:
+    def planned(self, tenant: str, scope: Scope, data: UsageData, time: datetime) -> Planned:
         """The plan for what a tenant used at an instant, in its scope of then."""
         context = data.context
         key = (data.provider, data.sku, context.service_tier, context.batch, context.region, scope.key)
         share = self._served.of_tenants.get(tenant)
         known = share.get(key) if share else None
         if known is not None and (known.always or known.since <= time < known.until):
-            return known.plan
+            return known
         found = self._meaning(tenant, scope, data, time)
+        by = self._served_at(found, data)
         always = found.since == SINCE_EVER and found.until == FOR_EVER
-        known = _Planned(self._plan_of(found, scope, data), always, found.since, found.until)
+        region = "" if by.region == context.region.strip().lower() else by.region
+        plan = self._plan_of(found, scope, data.sku, self._mentioned(by))
+        known = Planned(plan, region, always, found.since, found.until)
         self._served.remember(tenant, key, known)  # of a name that moved, the stretch of time met last
-        return known.plan
+        return known
 
     def _meaning(self, tenant: str, scope: Scope, data: UsageData, time: datetime) -> Meaning:
         """What the names of an event mean at an instant, worked out once for the time in which they do."""
@@ -200,17 +197,16 @@ class PriceBook:
         known.append(found := meaning(self._directory, data.provider, data.sku, scope, time))
         return found
 
-    def _plan_of(self, found: Meaning, scope: Scope, data: UsageData) -> Plan:
+    def _plan_of(self, found: Meaning, scope: Scope, name: str, by: Served) -> Plan:
         """The plan of the sku that the names mean, where it has a price for those of the scope: one that is
         for another tenant alone makes nobody else's usage known."""
         provider = found.provider.owner if found.provider else None
-        by = self._mentioned(self._served_at(found, data))
         model, seller = found.model, found.seller
         if model and any(map(scope.includes, self.prices.get((seller, model.owner), ()))):
-            reseller = "" if seller == provider or provider is None else provider
-            return self._plan(seller, model.owner, model.owner, by, scope, reseller)
-        line = self.provisional.line(data.sku, found.lines)
-        return self._plan(provider, None, line, by, scope, bounds=found.bounds)
+            reseller = "" if seller == provider else provider or ""
+            return self._plan(seller, model.owner, by, scope, reseller=reseller)
+        line = self.provisional.line(name, found.lines)
+        return self._plan(provider, None, by, scope, line=line, bounds=found.bounds)
 
     def _served_at(self, found: Meaning, data: UsageData) -> Served:
         """What served an event whose names mean that: in the region that the name says, where the event says
@@ -225,56 +221,46 @@ class PriceBook:
         self,
         provider: str | None,
         sku: str | None,
-        name: str,
         by: Served,
         scope: Scope,
+        *,
         reseller: str = "",
+        unconfirmed: bool = False,
+        line: str = "",
         bounds: NameBounds = NO_BOUNDS,
     ) -> Plan:
-        """The one plan of all names that mean the same, or are bounded by the same."""
-        key = (provider, sku, name, by, scope.key, reseller, bounds)
-
-        def make() -> Plan:
+        """The one plan of all names that mean the same, or are bounded by the same. A catalog has more ways
+        to be served than memory holds: where that is full, the older half goes."""
+        key = (provider, sku, by, scope.key, reseller, unconfirmed, line, bounds)
+        plan = self._plans.get(key)
+        if plan is None:
             near = [(self._near_plan(each, provider, by, scope), each.at_most) for each in bounds.near]
-            known = tuple((plan, at_most) for plan, at_most in near if plan)
-            bounded = Bounded(known, bounds.says, bounds.trust)
-            return Plan(
-                self.lists,
+            known = tuple((each, at_most) for each, at_most in near if each)
+            plan = Plan(
+                self.unconfirmed if unconfirmed else self.lists,
                 provider=provider,
                 sku=sku,
-                name=name,
+                name=sku or line,
                 served=by,
                 scope=scope,
                 reseller=reseller,
-                bounded=bounded,
+                bounded=Bounded(known, bounds.says, bounds.trust),
             )
-
-        return self._remembered(key, make)
-
-    def _near_plan(self, near: Near, provider: str | None, by: Served, scope: Scope) -> Plan | None:
-        """The plan of a model that bounds one of a provider's; None = it has no price for those of the
-        scope."""
-        seller, sku = near.sku
-        if not near.unconfirmed:
-            reseller = provider if provider and seller in self.sellers(provider)[1:] else ""
-            known = any(map(scope.includes, self.prices.get(near.sku, ())))
-            return self._plan(seller, sku, sku, by, scope, reseller) if known else None
-        return self._remembered(
-            ("unconfirmed", seller, sku, by, scope.key),
-            lambda: Plan(self.unconfirmed, provider=seller, sku=sku, name=sku, served=by, scope=scope),
-        )
-
-    def _remembered(self, key: tuple[Any, ...], make: Callable[[], Plan]) -> Plan:
-        """The plan of a key. A catalog has more ways to be served than memory holds: where that is full, the
-        older half goes."""
-        plan = self._plans.get(key)
-        if plan is None:
-            plan = make()
             if len(self._plans) >= PLANS_MAX:
                 for old in list(self._plans)[: PLANS_MAX // 2]:
                     del self._plans[old]
             self._plans[key] = plan
         return plan
+
+    def _near_plan(self, near: Near, provider: str | None, by: Served, scope: Scope) -> Plan | None:
+        """The plan of a model that bounds one of a provider's; None = it has no price for those of the
+        scope."""
+        seller, sku = near.sku
+        lists = self.unconfirmed if near.unconfirmed else self.lists
+        if not any(map(scope.includes, lists.prices.get(near.sku, ()))):
+            return None
+        reseller = provider if provider and seller in self.sellers(provider)[1:] else ""
+        return self._plan(seller, sku, by, scope, reseller=reseller, unconfirmed=near.unconfirmed)
 
     def _mentioned(self, by: Served) -> Served:
         """What served, as far as some entry mentions it: the rest decides nothing, and a sender cannot make a

@@ -32,10 +32,10 @@ class PriceLists:
             yield source
             source = self.parents[source]
 
-    def adjustments_of(self, provider: str | None, reseller: str = "") -> list[Adjustment]:
+    def adjustments_of(self, provider: str, reseller: str = "") -> Sequence[Adjustment]:
         """A provider's, after those of who resells its models ('' = it sells them itself)."""
-        sellers = (reseller, provider) if provider else ()
-        return [each for seller in sellers for each in self.adjustments.get(seller, ())]
+        own = self.adjustments.get(provider, ())
+        return [*self.adjustments.get(reseller, ()), *own] if reseller else own
 
     def covered_by(self, unit: str) -> frozenset[str]:
         """The unit, and all units of whose lineage it is."""

@@ -1,4 +1,4 @@
-"""Remarks in words: what of the way of serving no price mentions, though the vendor charges by it. Pure."""
+"""Remarks in words: what of the way of serving a line's price does not mention. Pure."""
 
 import tomllib
 from pathlib import Path
