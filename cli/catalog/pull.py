@@ -13,7 +13,7 @@ MODELS_SHOWN = 20
 HASH_SHOWN = 12
 """The JSON has all of it."""
 FAILED, OFFLINE = 1, 3
-"""Exit codes: a file was refused, or the pull broke off; no source can be reached."""
+"""Exit codes: a file was refused, or the pull broke off; one cannot be had."""
 
 
 def pull(
@@ -25,8 +25,8 @@ def pull(
     """Pull the public price lists: what is new is proposed, and what the policy allows is approved.
 
     The policy approves new models alone, by their exact name, that two lists price alike and that cost about
-    what their family costs (docs/catalog-sources.md). Exit code 1 where a file is refused, 3 offline: nothing
-    is changed then.
+    what their family costs (docs/catalog-sources.md). Exit code 1 where a file is refused, 3 where one
+    cannot be had (offline: none, and nothing is changed).
 
     \b
     Examples:
@@ -54,9 +54,10 @@ def pull(
         _print_pull(done)
         for each in _waiting(done):
             _print_waiting(ask("GET", f"proposals/{each}", ""))
-    if done["state"] == "failed" or any(file["state"] == "refused" for file in done["files"]):
+    states = {done["state"], *(file["state"] for file in done["files"])}
+    if states & {"failed", "refused"}:
         raise typer.Exit(FAILED)
-    if done["state"] == "away":
+    if "away" in states:
         raise typer.Exit(OFFLINE)
 
 

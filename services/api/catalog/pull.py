@@ -114,11 +114,8 @@ async def _pull(access: CatalogAccess, files: PullFiles, id: int, outcome: PullO
     known = {row["f"]["source"]: PulledFile(**row["f"]) for row in rows}
     found = await files.get(known, now)
     outcome.files = [file.said for file in found]
-    lists = _lists(found, outcome)
-    if not lists:
-        outcome.state, outcome.says = _why_none(outcome.files)
-        return
-    await _decide(access, id, lists, outcome, now)
+    if lists := _lists(found, outcome):
+        await _decide(access, id, lists, outcome, now)
     outcome.state, outcome.says = _what_became(outcome)
 
 
@@ -138,23 +135,18 @@ def _lists(found: Sequence[SourceFile], outcome: PullOutcome) -> dict[str, Sourc
 
 def _what_became(outcome: PullOutcome) -> tuple[str, str]:
     """Of a pull that came to its end."""
+    states = {file.state for file in outcome.files}
     if outcome.proposals:
         made, approved = len(outcome.proposals), len(outcome.approved) or "none"
         return "proposed", f"{made} proposal{'s' * (made > 1)}, {approved} approved by the policy"
-    if bad := [file for file in outcome.files if file.state == "refused"]:
-        return "refused", bad[0].says
-    return "nothing", "nothing is new"
-
-
-def _why_none(files: Sequence[PulledFile]) -> tuple[str, str]:
-    """Why no file was read."""
-    states = {file.state for file in files}
-    if states == {"unchanged"}:
-        return "unchanged", "nothing new: no file has changed since it was pulled last"
     if states == {"away"}:
         return "away", "offline: no price list can be reached, and nothing was changed"
-    says = "; ".join(file.says for file in files if file.state != "unchanged")
-    return "refused" if "refused" in states else "away", f"nothing was changed: {says}"[:1000]
+    if states & {"away", "refused"}:
+        says = "; ".join(file.says for file in outcome.files if file.state in ("away", "refused"))
+        return "refused" if "refused" in states else "away", f"nothing was changed: {says}"[:1000]
+    if "read" in states:
+        return "nothing", "nothing is new"
+    return "unchanged", "nothing new: no file has changed since it was pulled last"
 
 
 async def _decide(

@@ -35,7 +35,7 @@ class Pull(BaseModel):
 
     `unchanged`: no file is another than the last time. `nothing`: all that they say is in force.
     `proposed`: see `report.proposals`, and `report.approved` for those that the policy approved.
-    `refused`: a file cannot be read, and nothing of it was taken. `away`: no source can be reached.
+    `refused`, `away`: nothing else is new, and a file cannot be read, or had.
     """
 
     id: int
