@@ -62,8 +62,8 @@ class RecordRater:
             event = _read(raw, now)
             time = event_time(event)
             check_time(time, now, self._age_max)
-            if book.bounds:
-                _check_bounds(event, book.bounds, now)
+            if book.event_limits:
+                _check_limits(event, book.event_limits, now)
             rating = rate(event, book)
         except EventError as error:
             return RatedRecord(None, _rejected(raw or b"", origin, prev, str(error)), "rejected")
@@ -165,12 +165,12 @@ def _received_at(event: UsageEvent, now: datetime) -> datetime:
     return now if event.receivedat is UNSET else event.receivedat
 
 
-def _check_bounds(event: UsageEvent, bounds: Mapping[str, tuple[int, datetime]], now: datetime) -> None:
-    """The bounds of units that the catalog adds, for what came after they were stated. Raises EventError."""
+def _check_limits(event: UsageEvent, limits: Mapping[str, tuple[int, datetime]], now: datetime) -> None:
+    """The limits of units that the catalog adds, for what came after they were stated. Raises EventError."""
     for unit, quantity in event.data.usage.items():
-        bound = bounds.get(unit)
-        if bound is not None and _received_at(event, now) >= bound[1]:
-            check_bound(unit, quantity, bound[0])
+        limit = limits.get(unit)
+        if limit is not None and _received_at(event, now) >= limit[1]:
+            check_bound(unit, quantity, limit[0])
 
 
 class _RejectedHead(Struct):

@@ -83,7 +83,7 @@ def units(kinds: Kinds) -> tuple[Mapping[str, str | None], frozenset[str]]:
     return parents, frozenset(context)
 
 
-def bounds(kinds: Kinds) -> Mapping[str, tuple[int, datetime]]:
+def event_limits(kinds: Kinds) -> Mapping[str, tuple[int, datetime]]:
     """What one event may state of units that the catalog adds, where it says so, and since when."""
     return {
         unit.unit: (unit.per_event_max, unit.recorded_at)

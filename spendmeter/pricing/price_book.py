@@ -73,7 +73,7 @@ class PriceBook:
         self.version = version
         kinds = checks.by_kind(entries)
         parents, self.context_units = checks.units(kinds)
-        self.bounds = checks.bounds(kinds)
+        self.event_limits = checks.event_limits(kinds)
         self.lists, self.unconfirmed = _price_lists(kinds, parents)
         self.prices, self.models, self.parents = self.lists.prices, self.lists.models, parents
         self.providers = {each.provider.lower(): each for each in checks.unique(kinds, Provider, "provider")}
