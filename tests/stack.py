@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
+from uuid import uuid4
 
 from deploy.local import home as homes
 from deploy.local.kafka import Kafka
@@ -28,6 +29,11 @@ from spendmeter.platform.kafka_access import KafkaAccess
 READY_SECONDS_MAX = 90
 STARTS_MAX = 5
 PARTS = ("kafka", "postgres")
+
+
+def own_database(owner_url: str, whose: str) -> str:
+    """The URL of a database of its own, which `migrate` makes, beside the one that `owner_url` names."""
+    return f"{owner_url.rpartition('/')[0]}/{whose}_{uuid4().hex[:8]}"
 
 
 class Stack:

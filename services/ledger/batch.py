@@ -9,8 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import msgspec
+from aiokafka import TopicPartition
 
 from spendmeter.contracts.rated import Origin, PassedHoles, RatedUsage, RejectedUsage, decode_rated
+from spendmeter.contracts.topics import USAGE_EVENTS
+from spendmeter.platform.log_fit import created_anew
 
 REASON_CHARACTERS_MAX = 500
 OFFSET_LIMIT = 2**62
@@ -86,11 +89,9 @@ def _take(batch: Batch, record: RatedUsage | RejectedUsage | PassedHoles) -> Non
     origin = record.origin
     before = batch.before
     if origin.topic != before.origin_topic:
-        raise LossFound(
-            f"usage.events was created anew (topic id {before.origin_topic} became {origin.topic}): of "
-            f"partition {before.partition} of the old log, everything from offset {batch.next_origin} on "
-            "was never booked"
-        )
+        log = TopicPartition(USAGE_EVENTS.name, before.partition)
+        never = f"everything from offset {batch.next_origin} on was never booked"
+        raise LossFound(created_anew(log, before.origin_topic, origin.topic, never))
     if origin.offset < batch.next_origin:
         batch.redelivered += 1
         return

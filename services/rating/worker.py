@@ -37,18 +37,17 @@ class Rater:
         self._states: dict[TopicPartition, PartitionState] = {}
         self._round = asyncio.Lock()
         self._rounds: Rounds | None = None
-        """None until there are connections; with it come what stands below."""
-        self._catalog: CatalogFollower
-        self._partitions: Partitions
+        """None until there are connections, and a catalog has been read."""
 
     def not_ready(self) -> str:
         """Why nothing (or not everything) is rated; '' = all is well."""
         if self._rounds is None:
             return "waiting for Kafka"
-        trouble = "no price catalog has been published yet" if self._catalog.book is None else ""
-        trouble = trouble or self._rounds.not_ready() or self._partitions.answered.trouble()
+        catalog, partitions = self._rounds.catalog, self._rounds.partitions
+        trouble = "no price catalog has been published yet" if catalog.book is None else ""
+        trouble = trouble or self._rounds.not_ready() or partitions.answered.trouble()
         stopped = [state.stopped for state in self._states.values()]
-        reasons = (trouble, self._partitions.created_anew, self._catalog.trouble, *stopped)
+        reasons = (trouble, partitions.created_anew, catalog.trouble, *stopped)
         return "; ".join(reason for reason in reasons if reason)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -68,10 +67,10 @@ class Rater:
                 lambda: open_things.enter_async_context(self._connected()), "not connected yet"
             )
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._catalog.follow())
-                await self._catalog.complete.wait()
-                self._partitions.subscribe()
-                tasks.create_task(self._partitions.watch())
+                tasks.create_task(rounds.catalog.follow())
+                await rounds.catalog.complete.wait()
+                rounds.partitions.subscribe()
+                tasks.create_task(rounds.partitions.watch())
                 tasks.create_task(rounds.run())
 
     @asynccontextmanager
@@ -83,9 +82,9 @@ class Rater:
         consumer = money_consumer(settings, group=USAGE_EVENTS.group)
         sender = ReplaceableProducer(lambda: producer(settings, service=SERVICE))
         async with running(admin, reader, consumer, sender):
-            self._catalog = CatalogFollower(reader, settings.topic_prefix + CATALOG.name, meters)
-            await self._catalog.read_to_end()
-            self._partitions = Partitions(
+            catalog = CatalogFollower(reader, settings.topic_prefix + CATALOG.name, meters)
+            await catalog.read_to_end()
+            partitions = Partitions(
                 topic=settings.topic_prefix + USAGE_EVENTS.name,
                 states=self._states,
                 under_way=self._round,
@@ -96,8 +95,8 @@ class Rater:
             self._rounds = Rounds(
                 topic=settings.topic_prefix + USAGE_RATED.name,
                 rater=RecordRater(timedelta(days=settings.event_age_max_days)),
-                catalog=self._catalog,
-                partitions=self._partitions,
+                catalog=catalog,
+                partitions=partitions,
                 under_way=self._round,
                 consumer=consumer,
                 sender=sender,

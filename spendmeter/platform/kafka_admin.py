@@ -7,11 +7,11 @@ from typing import Self
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import GroupCoordinatorNotAvailableError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from spendmeter.contracts.topics import Topic
 from spendmeter.platform.kafka_access import KafkaAccess
-from spendmeter.platform.topic_ids import TopicFacts, topic_facts
+from spendmeter.platform.topic_ids import TopicFacts, committed_offsets, topic_facts
 
 REPLICAS_MAX = 3
 TOPIC_SECONDS_MAX = 30
@@ -74,8 +74,4 @@ class KafkaAdmin:
 
     async def committed(self, group: str) -> Mapping[TopicPartition, int]:
         """The group's committed offsets; empty for a group that never committed or cannot be asked yet."""
-        try:
-            offsets = await self._admin.list_consumer_group_offsets(group)
-        except GroupCoordinatorNotAvailableError:
-            return {}
-        return {partition: meta.offset for partition, meta in offsets.items() if meta.offset >= 0}
+        return await committed_offsets(self._admin, group)

@@ -82,9 +82,6 @@ class Server(uvicorn.Server):
                 cast("Connection", connection).look(now)
         return await super().on_tick(counter)
 
-    def install_signal_handlers(self) -> None:
-        """None: the shell's (service.py) are in place."""
-
     def capture_signals(self) -> Any:
         """None: the shell's (service.py) are in place."""
         from contextlib import nullcontext

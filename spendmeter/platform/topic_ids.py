@@ -1,6 +1,7 @@
-"""A topic's id, which tells one that was deleted and created again under its name.
+"""What the broker knows of a topic and of a group: the topic's id, which tells one that was deleted and
+created again under its name, and what the group has committed.
 
-By a request of our own: Kafka's ids need Metadata of version 10, and aiokafka speaks up to 5.
+The id by a request of our own: Kafka's ids need Metadata of version 10, and aiokafka speaks up to 5.
 docs/decisions/kafka-topic-ids.md says which clients were looked at.
 """
 
@@ -10,7 +11,9 @@ from io import BytesIO
 from typing import Any
 from uuid import UUID
 
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 from aiokafka.protocol.abstract import AbstractType
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Schema, TaggedFields
@@ -33,6 +36,15 @@ async def topic_facts(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[
         for code, name, topic_id, _, partitions, *_ in response.topics
         if code == 0 and all(leader >= 0 for _, _, leader, *_ in partitions)
     }
+
+
+async def committed_offsets(admin: AIOKafkaAdminClient, group: str) -> dict[TopicPartition, int]:
+    """A group's offsets; empty for one that never committed or cannot be asked yet."""
+    try:
+        offsets = await admin.list_consumer_group_offsets(group)
+    except GroupCoordinatorNotAvailableError:
+        return {}
+    return {partition: meta.offset for partition, meta in offsets.items() if meta.offset >= 0}
 
 
 class _TopicId(AbstractType[str]):

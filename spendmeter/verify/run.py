@@ -11,10 +11,9 @@ from typing import Any
 
 import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from spendmeter.platform.kafka_access import KafkaAccess
-from spendmeter.platform.topic_ids import TopicFacts, topic_facts
+from spendmeter.platform.topic_ids import TopicFacts, committed_offsets, topic_facts
 from spendmeter.verify.access import check_access
 from spendmeter.verify.catalog import learn_catalog
 from spendmeter.verify.counts import CountsCheck, check_positions, check_stopped
@@ -133,22 +132,13 @@ async def _ask(request: Request, topic: TopicReader) -> _Broker:
     try:
         await admin.start()
         topics = await topic_facts(admin, [events, rated])
-        committed = await _committed(admin, request.topic_prefix + GROUP)
+        committed = await committed_offsets(admin, request.topic_prefix + GROUP)
     finally:
         await admin.close()
     if absent := {events, rated} - topics.keys():
         raise ConnectionError(f"{request.kafka.servers} has no topic {', '.join(sorted(absent))}")
     begins, ends = await topic.reach(topics[events].partitions)
     return _Broker(topics=topics, committed=committed, begins=begins, ends=ends)
-
-
-async def _committed(admin: AIOKafkaAdminClient, group: str) -> dict[Any, int]:
-    """The group's offsets; none of one that never committed or cannot be asked yet."""
-    try:
-        offsets = await admin.list_consumer_group_offsets(group)
-    except GroupCoordinatorNotAvailableError:
-        return {}
-    return {partition: meta.offset for partition, meta in offsets.items() if meta.offset >= 0}
 
 
 async def _settle(connection: Any, ends: Mapping[int, int], settle_s: float) -> None:

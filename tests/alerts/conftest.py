@@ -27,6 +27,7 @@ from spendmeter.platform.migrate import migrate
 from spendmeter.platform.roles import role_url
 from spendmeter.platform.telemetry import Meters
 from tests.ports import free_port
+from tests.stack import own_database
 from tests.terms import counts_in
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +39,7 @@ READY_S_MAX = 90.0
 @pytest.fixture(scope="session")
 async def database(owner_url: str) -> str:
     """The owner's URL of a migrated database of this session's."""
-    url = f"{owner_url.rsplit('/', 1)[0]}/alerts_{uuid4().hex[:8]}"
+    url = own_database(owner_url, "alerts")
     await migrate(url, SECRET)
     return url
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from uuid import uuid4
 
 import asyncpg
 import httpx
@@ -22,6 +21,7 @@ from spendmeter.platform.roles import role_url
 from spendmeter.platform.settings import Settings
 from tests.api.book import Book
 from tests.api.catalog_admin import IN, NAMED, OUT
+from tests.stack import own_database
 
 SECRET = "test"
 
@@ -29,7 +29,7 @@ SECRET = "test"
 @pytest.fixture(scope="session")
 async def database_url(owner_url: str) -> str:
     """The owner's URL."""
-    url = f"{owner_url.rsplit('/', 1)[0]}/api_{uuid4().hex[:8]}"
+    url = own_database(owner_url, "api")
     await migrate(url, SECRET)
     return url
 

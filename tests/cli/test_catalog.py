@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import asyncpg
 import httpx
@@ -34,6 +33,7 @@ from spendmeter.pricing.engine import rate
 from spendmeter.pricing.price_book import PriceBook
 from tests.api.book import Book
 from tests.pricing.entries import model, price, terms, used
+from tests.stack import own_database
 
 OLD = price("m", "input_tokens", "1")
 FILE = """
@@ -48,7 +48,7 @@ prices = { input_tokens = "1.25" }
 
 @pytest.fixture(scope="module")
 def owner(owner_url: str) -> str:
-    return f"{owner_url.rsplit('/', 1)[0]}/cli_{uuid4().hex[:8]}"
+    return own_database(owner_url, "cli")
 
 
 @pytest.fixture(scope="module")

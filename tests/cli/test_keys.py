@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
-
 import asyncpg
 import pytest
 from click.testing import Result
@@ -12,12 +10,13 @@ from typer.testing import CliRunner
 from cli.app import build
 from spendmeter.platform.keys import parse_key
 from spendmeter.platform.migrate import migrate
+from tests.stack import own_database
 
 
 @pytest.fixture(scope="module")
 async def database(owner_url: str) -> str:
     """The owner's URL of an empty, migrated database."""
-    url = f"{owner_url.rsplit('/', 1)[0]}/cli_{uuid4().hex[:8]}"
+    url = own_database(owner_url, "cli")
     await migrate(url, "test")
     return url
 

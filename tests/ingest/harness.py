@@ -11,7 +11,6 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import asyncpg
 import httpx
@@ -27,6 +26,7 @@ from spendmeter.platform.keys import create_key, create_tenant
 from spendmeter.platform.migrate import migrate
 from spendmeter.platform.roles import role_url
 from tests.ports import free_port
+from tests.stack import own_database
 
 SECRET = "test"
 PATH = "/api/v1/events"
@@ -53,7 +53,7 @@ async def prepare_kafka(kafka: KafkaAccess, prefix: str, partitions: int = PARTI
 
 async def prepare_postgres(owner_url: str) -> tuple[str, dict[str, str]]:
     """A migrated database with tenants acme and globex; the owner's URL, and keys by what they may do."""
-    url = f"{owner_url.rsplit('/', 1)[0]}/ingest_{uuid4().hex[:8]}"
+    url = own_database(owner_url, "ingest")
     await migrate(url, SECRET)
     connection = await asyncpg.connect(url)
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from services.ledger.book import prepare
 from spendmeter.platform.migrate import migrate
 from spendmeter.platform.roles import role_url
+from tests.stack import own_database
 
 SECRET = "test"
 
@@ -18,7 +18,7 @@ SECRET = "test"
 @pytest.fixture(scope="session")
 async def database(owner_url: str) -> str:
     """The owner's URL of a migrated database of this session's."""
-    url = f"{owner_url.rsplit('/', 1)[0]}/ledger_{uuid4().hex[:8]}"
+    url = own_database(owner_url, "ledger")
     await migrate(url, SECRET)
     return url
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from uuid import uuid4
 
 import asyncpg
 import msgspec
@@ -18,6 +17,7 @@ from spendmeter.platform.roles import role_url
 from spendmeter.pricing.catalog import load_own, load_public, load_snapshot
 from spendmeter.pricing.price_book import PriceBook
 from tests.pricing.entries import RECORDED, price
+from tests.stack import own_database
 
 OURS, THEIRS = price("m", "input_tokens", "1"), price("m", "output_tokens", "2")
 RIVAL = price("m", "input_tokens", "3")
@@ -25,7 +25,7 @@ RIVAL = price("m", "input_tokens", "3")
 
 @pytest.fixture
 async def database(owner_url: str) -> str:
-    url = f"{owner_url.rsplit('/', 1)[0]}/store_{uuid4().hex[:8]}"
+    url = own_database(owner_url, "store")
     await migrate(url, "test")
     return url
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from uuid import uuid4
 
 import asyncpg
 import pytest
 
 from spendmeter.platform.migrate import migrate
 from spendmeter.platform.roles import SERVICE_ROLES, read_tables, role_name, role_url
+from tests.stack import own_database
 
 SECRET = "test"
 PRIVILEGES = {
@@ -25,7 +25,7 @@ PRIVILEGES = {
 
 @pytest.fixture(scope="module")
 async def database(owner_url: str) -> str:
-    url = f"{owner_url.rsplit('/', 1)[0]}/roles_{uuid4().hex[:8]}"
+    url = own_database(owner_url, "roles")
     await migrate(url, SECRET)
     await migrate(url, SECRET)  # repeatable
     return url
@@ -155,7 +155,7 @@ async def test_api_cannot_write_a_row_of_another_tenant(database: str) -> None:
 async def test_a_role_cannot_enter_another_database(
     owner: asyncpg.Connection, database: str, owner_url: str
 ) -> None:
-    other = f"{owner_url.rsplit('/', 1)[0]}/roles_{uuid4().hex[:8]}"
+    other = own_database(owner_url, "roles")
     await migrate(other, SECRET)
     url = role_url(database, "api", SECRET).rsplit("/", 1)[0] + "/" + other.rpartition("/")[2]
     with pytest.raises(asyncpg.InsufficientPrivilegeError):

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -20,6 +19,7 @@ from spendmeter.contracts.terms import Timeline, timeline_of
 from spendmeter.platform.catalog_store import record
 from spendmeter.platform.migrate import MIGRATIONS, migrate
 from spendmeter.platform.roles import role_url
+from tests.stack import own_database
 
 SECRET = "test"
 SAID: dict[str, Any] = {"source": "test", "recorded_at": datetime(2026, 11, 23, tzinfo=UTC)}
@@ -32,7 +32,7 @@ STRETCHES = (
 
 @pytest.fixture
 async def url(owner_url: str) -> str:
-    return f"{owner_url.rsplit('/', 1)[0]}/terms_{uuid4().hex[:8]}"
+    return own_database(owner_url, "terms")
 
 
 @pytest.fixture
