@@ -155,12 +155,12 @@ def _without_zeros(
     left_out: set[str],
 ) -> tuple[dict[str, Decimal], list[tuple[Override, dict[str, Decimal]]]]:
     """A 0 is a price where the name says that the model is free, and nothing of it costs anything."""
-    amounts = [amount for prices in (base, *(prices for _, prices in other)) for amount in prices.values()]
-    if name.endswith(":free") and not any(amounts):
+    priced = [base, *(prices for _, prices in other)]
+    zero = {key for prices in priced for key in prices if not prices[key]}
+    is_free = name.endswith(":free") and not any(any(prices.values()) for prices in priced)
+    if is_free or not zero:
         return base, other
-    if not all(amounts):
-        left_out.add(ZEROS)
-    zero = {key for prices in (base, *(prices for _, prices in other)) for key in prices if not prices[key]}
+    left_out.add(ZEROS)
     kept = {key: amount for key, amount in base.items() if key not in zero}
     return kept, [(when, {k: v for k, v in prices.items() if k in kept}) for when, prices in other]
 
