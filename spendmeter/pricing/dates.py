@@ -25,6 +25,8 @@ class DatedEntry(Dated, Protocol):
     def id(self) -> str: ...
 
 
+Span = tuple[datetime, datetime]
+"""From an instant to another, which is no longer part of it."""
 E = TypeVar("E", bound=DatedEntry)
 K = TypeVar("K", bound=Hashable)
 
@@ -37,6 +39,22 @@ def begins(entry: Dated) -> datetime:
 def ends(entry: Dated) -> datetime:
     """The first instant at which it no longer holds."""
     return entry.effective_to or FOR_EVER
+
+
+def span_of(entry: Dated) -> Span:
+    """All the time in which it holds."""
+    return begins(entry), ends(entry)
+
+
+def joined(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """The same instants in as few spans as there can be."""
+    found: list[Span] = []
+    for since, until in sorted(spans):
+        if found and since <= found[-1][1]:
+            found[-1] = found[-1][0], max(found[-1][1], until)
+        else:
+            found.append((since, until))
+    return tuple(found)
 
 
 def holds(entry: Dated, at: datetime) -> bool:

@@ -26,10 +26,10 @@ from spendmeter.contracts.catalog import (
 from spendmeter.contracts.units import DEARER_UNITS
 from spendmeter.pricing.conditions import Bounds, Served
 from spendmeter.pricing.decision import Decision, combine, decide_by, spares
-from spendmeter.pricing.mentions import ByRegion, Unmentioned
 from spendmeter.pricing.names import matches_any
-from spendmeter.pricing.price_lists import PriceLists
+from spendmeter.pricing.price_lists import ByRegion, PriceLists
 from spendmeter.pricing.rank import Rank, rank
+from spendmeter.pricing.remarks import Unmentioned
 from spendmeter.pricing.scope import Scope
 
 _NOT_BY_REGION = ByRegion()

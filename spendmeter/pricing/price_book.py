@@ -38,9 +38,8 @@ from spendmeter.pricing.conditions import STANDARD, CatalogError, Served
 from spendmeter.pricing.directory import Directory
 from spendmeter.pricing.meaning import LATEST, NO_BOUNDS, Meaning, NameBounds, Near, meaning
 from spendmeter.pricing.memory import TenantMemory
-from spendmeter.pricing.mentions import by_region
 from spendmeter.pricing.plan import Bounded, Plan
-from spendmeter.pricing.price_lists import PriceLists, Sku
+from spendmeter.pricing.price_lists import PriceLists, Sku, by_region
 from spendmeter.pricing.provisional import Provisional
 from spendmeter.pricing.scope import Scope
 from spendmeter.pricing.spellings import Spellings

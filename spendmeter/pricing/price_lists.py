@@ -3,12 +3,35 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from spendmeter.contracts.catalog import Adjustment, CalendarEntry, Model, Price, PriceEntry
-from spendmeter.pricing.mentions import ByRegion
+from spendmeter.pricing.dates import Span, joined, span_of
+from spendmeter.pricing.scope import Scope, is_everybodys
 
 Sku = tuple[str, str]
 """Provider and sku, lower case."""
+
+
+class ByRegion(NamedTuple):
+    """When a provider charges by region: when a price or a factor of its that states regions is in force."""
+
+    everybodys: tuple[Span, ...] = ()
+    others: tuple[PriceEntry, ...] = ()
+    """Of one tenant, or of a contract."""
+
+    def spans(self, scope: Scope) -> tuple[Span, ...]:
+        """As far as those of a scope know."""
+        if not self.others:
+            return self.everybodys
+        theirs = [span_of(each.when) for each in self.others if scope.includes(each)]
+        return joined([*self.everybodys, *theirs])
+
+
+def by_region(entries: Sequence[PriceEntry]) -> ByRegion:
+    """When one provider charges by region, by those of its prices and factors that state regions."""
+    others = tuple(each for each in entries if not is_everybodys(each))
+    return ByRegion(joined(span_of(each.when) for each in entries if is_everybodys(each)), others)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,8 +17,8 @@ from spendmeter.contracts.terms import FOR_EVER, SINCE_EVER
 from spendmeter.pricing.catalog import load_snapshot
 from spendmeter.pricing.engine import rate
 from spendmeter.pricing.explain import explain, text
-from spendmeter.pricing.mentions import by_region
 from spendmeter.pricing.price_book import PriceBook
+from spendmeter.pricing.price_lists import by_region
 from spendmeter.pricing.scope import Scope
 from tests.pricing.entries import NOON, RECORDED, adjustment, price, rated, spelling, terms, used
 
