@@ -94,12 +94,15 @@ def _find_prices(event: UsageEvent, tenant: str, *, shipped: bool) -> _prices.Pr
     prices = (None if shipped else _prices.running(tenant)) or _prices.shipped(asked)
     if tenant and not prices.book.version:
         usage_error("--tenant is of the running system, and none runs here: make up")
+    if prices.book.version:
+        return prices
     plan = prices.book.plan(tenant, event.data)
     others = set(prices.book.sellers(plan.provider)) - {asked}
-    if not prices.book.version and plan.provider is None:
-        return _prices.shipped()  # a gateway that nobody knows: its name may speak of anybody's model
-    if not prices.book.version and plan.sku is None and others:
-        return _prices.shipped(asked, *others)  # by another name, or one whose prices it resells
+    if plan.sku is None and others:  # by another name, or one whose prices it resells
+        prices = _prices.shipped(asked, *others)
+        plan = prices.book.plan(tenant, event.data)
+    if plan.sku is None:
+        return _prices.shipped()  # anybody's prices may bound what nobody knows
     return prices
 
 
