@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     webhook_allow_private: bool = False
     """Lets alert webhooks go to http:// and private addresses (the demo's sink lives on 127.0.0.1)."""
     catalog_sources: str = (
-        "genai-prices=https://raw.githubusercontent.com/pydantic/genai-prices/main/prices/new_data/v2/data.json,"
+        "genai-prices=https://raw.githubusercontent.com/pydantic/genai-prices/refs/heads/main/prices/new_data/v2/data.json,"
         "litellm=https://raw.githubusercontent.com/BerriAI/litellm/main/model_prices_and_context_window.json,"
         "openrouter=https://openrouter.ai/api/v1/models"
     )

@@ -301,6 +301,13 @@ async def test_one_of_several_processes_pulls_when_it_is_time(
     assert [(each["trigger"], each["started_by"]) for each in listed] == [("schedule", "key schedule")] * 2
 
 
+def test_the_public_catalog_is_pulled_from_where_its_own_package_looks_for_news() -> None:
+    """Its publisher leaves an older format where it is, unchanged from then on: old prices would be proposed."""
+    from genai_prices.update_prices import DEFAULT_UPDATE_URL
+
+    assert Settings().sources["genai-prices"] == DEFAULT_UPDATE_URL
+
+
 async def test_the_schedule_is_off_by_default(database: Database, admin: httpx.AsyncClient) -> None:
     app = admin._transport.app  # type: ignore[attr-defined]
     await PullSchedule(Settings(), database, app.state.price_books).run()
