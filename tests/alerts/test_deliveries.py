@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 from standardwebhooks import Webhook
 
-from services.alerts.deliveries import RETRY_AFTER, Deliveries
+from services.alerts.deliveries import PER_TENANT_MAX, RETRY_AFTER, Deliveries
 from services.alerts.notify import DeliveryOutcome
 from services.alerts.notify.webhook import Endpoint, WebhookSender
 from spendmeter.platform.public_addresses import ForbiddenAddressError, check_address
@@ -141,7 +141,7 @@ async def test_a_tenant_whose_receivers_all_hang_silences_no_other_tenant(
         for _ in range(20):
             await to_deliver(book, channel)
     async with delivering(pool):
-        await asyncio.sleep(1)  # acme has all that it may have under way
+        await slow.wait_for(PER_TENANT_MAX)  # acme has all that it may have under way
         await to_deliver(book, await book.channel(quick.url, tenant="zeta"), tenant="zeta")
         await quick.wait_for(1, seconds=3)
         assert len(slow.requests) <= 16

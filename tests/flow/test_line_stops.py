@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 import asyncpg
 import httpx
 import pytest
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from spendmeter.contracts.topics import USAGE_EVENTS
@@ -60,6 +60,19 @@ async def delete_all(system: System, topic: str, partition: int) -> int:
         await admin.close()
 
 
+async def log_end(system: System, topic: str, partition: int) -> int:
+    async with AIOKafkaConsumer(**system.kafka.options()) as consumer:
+        at = TopicPartition(topic, partition)
+        return int((await consumer.end_offsets([at]))[at])
+
+
+async def reached(system: System, topic: str, partition: int, end: int) -> None:
+    """Wait until so much lies on a topic, which another service may have to write first."""
+    async with asyncio.timeout(NAMED_WITHIN_S):
+        while await log_end(system, topic, partition) < end:
+            await asyncio.sleep(0.1)
+
+
 async def reason(owner: asyncpg.Connection, partition: int) -> str:
     deadline = time.monotonic() + NAMED_WITHIN_S
     while not (said := await owner.fetchval("SELECT stopped FROM log_ends WHERE partition = $1", partition)):
@@ -81,10 +94,12 @@ async def test_records_deleted_before_they_were_read_stop_their_line_alone(
     topic = {"rating": "usage.events", "ledger": "usage.rated"}[service]
     process.suspend()
     try:
+        start = await log_end(broken, topic, partition)
         await put(raw, f"lost-{service}", partition, 3)
+        await reached(broken, topic, partition, start + 3)
         await asyncio.sleep(0.5)  # a fetch that was under way answers with these: they are not lost
         await put(raw, f"lost-{service}", partition, 50)
-        await asyncio.sleep(1.0)
+        await reached(broken, topic, partition, start + 53)
         begin = await delete_all(broken, topic, partition)
     finally:
         process.resume()

@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -82,10 +82,20 @@ def test_it_starts_without_kafka_and_postgres_and_is_ready_once_they_come(
 
 
 def test_keys_are_served_stale_while_postgres_is_away(own_stack: Stack, running: Ingest) -> None:
+    said = running.log.read_text().count("API keys not read")
     own_stack.kill("postgres", signal.SIGQUIT)
-    time.sleep(6)
+    deadline = time.monotonic() + 30
+    while running.log.read_text().count("API keys not read") == said:
+        assert time.monotonic() < deadline, "nobody asked for the keys"
+        time.sleep(0.1)
     assert running.post(event("stale")).status_code == 204
     own_stack.start("postgres")
+
+
+async def _once(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not true():
+            await asyncio.sleep(0.05)
 
 
 async def test_a_killed_broker_means_503_until_it_is_back_and_what_was_acknowledged_is_there(
@@ -110,13 +120,16 @@ async def test_a_killed_broker_means_503_until_it_is_back_and_what_was_acknowled
 
     with ThreadPoolExecutor(4) as pool:
         senders = [pool.submit(send, sender) for sender in range(4)]
-        await asyncio.sleep(0.7)
-        own_stack.kill("kafka")
-        await asyncio.sleep(8)
-        own_stack.start("kafka")
-        await asyncio.to_thread(until, running, 204, "kill-recovered")
-        await asyncio.sleep(0.5)
-        stop = True
+        try:
+            await _once(lambda: len(acknowledged) >= 100)
+            own_stack.kill("kafka")
+            await _once(lambda: answers.count(503) >= 8)  # of each sender two
+            own_stack.start("kafka")
+            await asyncio.to_thread(until, running, 204, "kill-recovered")
+            before = len(acknowledged)
+            await _once(lambda: len(acknowledged) >= before + 100)
+        finally:
+            stop = True
         for sender in senders:
             sender.result()
     assert set(answers) == {204, 503}

@@ -288,7 +288,9 @@ async def test_a_topic_created_anew_stops_the_line(system: System) -> None:
     admin = AIOKafkaAdminClient(**system.kafka.options())
     await admin.start()
     await admin.delete_topics([system.topic(USAGE_EVENTS.name)])
-    await asyncio.sleep(1)
+    async with asyncio.timeout(30):
+        while system.topic(USAGE_EVENTS.name) in await admin.list_topics():
+            await asyncio.sleep(0.05)
     await admin.close()
     async with KafkaAdmin(system.kafka) as setup:
         await setup.ensure_topics([USAGE_EVENTS], prefix=system.prefix, partitions=PARTITIONS)

@@ -181,8 +181,10 @@ async def test_a_topic_created_anew_stops_its_lines(system: System) -> None:
         await system.answers(1)
         async with _Admin(system) as admin:
             await admin.delete_topics([system.name("usage.events")])
+            async with asyncio.timeout(30):
+                while system.name("usage.events") in await admin.list_topics():
+                    await asyncio.sleep(0.05)
         async with KafkaAdmin(system.settings.kafka) as admin:
-            await asyncio.sleep(1)
             await admin.ensure_topics(
                 [USAGE_EVENTS], prefix=system.settings.topic_prefix, partitions=PARTITIONS
             )
