@@ -16,6 +16,7 @@ from services.ledger.book import PositionMoved
 from services.ledger.remarks import add_up_remarks
 from spendmeter import platform
 from spendmeter.contracts.rated import RatedUsage, Remarked, decode_rated, encode_rated
+from spendmeter.platform.retry import passes
 from tests.ledger.test_book import begin, book_all
 from tests.ledger.test_worker import PARTITIONS, System, system  # noqa: F401 - fixture
 from tests.ledger_records import NOON, rated, usage_event
@@ -127,6 +128,34 @@ def test_a_record_of_before_remarks_is_read_and_has_none() -> None:
     assert b"remarked" not in encode_rated(older)
     assert decode_rated(encode_rated(older)) == older
     assert add_up_remarks([older]) == {}
+
+
+def test_an_older_ledger_passes_over_what_is_remarked_and_books_the_rest() -> None:
+    class OlderHead(msgspec.Struct, forbid_unknown_fields=False, tag_field="type", tag="spendmeter.rated.v1"):
+        identity: str
+        effective: str
+
+    record = remarked(rated(usage_event("a"), 0, amount="0.1"))
+    older = msgspec.json.decode(encode_rated(record), type=OlderHead)
+    assert (older.identity, older.effective) == (record.identity, "0.1")
+
+
+async def test_before_its_migration_a_ledger_books_what_has_no_remark_and_undoes_the_rest(
+    owner: asyncpg.Connection, ledger: asyncpg.Connection
+) -> None:
+    await owner.execute("ALTER TABLE remarks_daily RENAME TO not_yet")
+    try:
+        first = await book_all(ledger, await begin(owner), rated(usage_event("a"), 0, amount="1"))
+        record = remarked(rated(usage_event("b"), 1, amount="2"))
+        with pytest.raises(asyncpg.UndefinedTableError) as refused:
+            await book_all(ledger, first.progress, record)
+        assert not passes(refused.value), "the process ends, and is started again"
+        assert await owner.fetchval("SELECT sum(effective) FROM entries") == 1
+    finally:
+        await owner.execute("ALTER TABLE not_yet RENAME TO remarks_daily")
+    await book_all(ledger, first.progress, record)
+    assert await owner.fetchval("SELECT sum(effective) FROM entries") == 3
+    assert await money(owner) == [("acme", "openai", False, "", "eu-west-9", "USD", 1, Decimal("2"))]
 
 
 def test_a_remark_of_nothing_that_is_stated_adds_no_row() -> None:

@@ -43,6 +43,20 @@ def test_a_marker_whose_entries_are_not_all_here_completes_nothing() -> None:
     assert assembly.missing() == ""
 
 
+def test_a_catalog_of_a_later_release_leaves_the_book_of_who_runs_and_gives_none_to_who_starts() -> None:
+    before = [record(0), marker(1, 1)]
+    later = [record(1, version=2).replace(b".price.v1", b".tomorrow.v1"), marker(2, 2)]
+    runs = Assembly()
+    runs.take(before)
+    assert runs.complete() == (1, [published(ENTRIES[0], 1)])
+    runs.take(later)
+    assert runs.complete() is None  # so that the book in use stays
+    assert "publication 2 has 2 entries, of which this worker can read 1" in runs.missing()
+    starts = Assembly()
+    starts.take([*before, *later])
+    assert starts.complete() is None
+
+
 def test_entries_of_a_publication_under_way_are_no_part_of_the_one_before() -> None:
     assembly = Assembly()
     assembly.take([record(0), record(2, version=2), marker(1, 1)])

@@ -30,7 +30,7 @@ from spendmeter.contracts.rated import (
 )
 from spendmeter.contracts.series import series_id
 from spendmeter.pricing.price_book import PriceBook
-from tests.pricing.entries import adjustment, model, price, terms, unit
+from tests.pricing.entries import adjustment, model, price, spelling, terms, unit
 from tests.rating.conftest import raw_event
 
 BOOK = PriceBook([model("gpt-4o"), price("gpt-4o", "input_tokens", "2.5")], version=3)
@@ -111,6 +111,22 @@ def test_what_lines_remark_stands_in_the_head_with_what_the_event_states(
     assert isinstance(read, RatedUsage)
     assert read.remarked == (UNSET if remarked is None else remarked)
     assert (b"remarked" in found.value) == (remarked is not None)
+
+
+def test_by_a_catalog_of_an_earlier_release_no_spelling_says_that_a_tier_is_the_standard_one() -> None:
+    earlier = [
+        price("gpt-4o", "input_tokens", "2.5"),
+        price("gpt-4o", "input_tokens", "5", when=Conditions(tiers=("priority",))),
+    ]
+    event = msgspec.json.decode(at_noon())
+    raw = msgspec.json.encode(event | {"data": event["data"] | {"context": {"service_tier": "default"}}})
+    for entries, remarked in ((earlier, True), ([*earlier, spelling("tier", "", "default")], False)):
+        found = RecordRater(timedelta(days=400)).answer(
+            b"key", raw, origin=ORIGIN, prev=39, book=PriceBook(entries), now=NOW
+        )
+        read = decode_rated(found.value)
+        assert isinstance(read, RatedUsage)
+        assert (read.effective, read.remarked is not UNSET) == ("0.0025", remarked)
 
 
 def test_a_region_that_the_models_name_says_stands_in_the_head_and_on_the_line() -> None:
