@@ -38,9 +38,9 @@ async def test_each_provider_kind_and_value_is_one_row_with_its_money_whoever_sp
     await book.under_remarks("acme", "1", EARLIER, batch=True, provider="anthropic")
     found = await remarks(operator)
     assert [(each["kind"], each["provider"], each["value"]) for each in found] == [
-        ("region", "openai", "eu-west-9"), ("tier", "openai", "fast"), ("batch", "anthropic", "batch"),
+        ("region", "openai", "eu-west-9"), ("batch", "anthropic", "batch"), ("tier", "openai", "fast"),
     ]  # fmt: skip
-    region, tier, batch = found
+    region, batch, tier = found
     assert (region["state"], region["events"], region["tenants"]) == ("open", 5, ["acme", "globex"])
     assert region["money"] == [
         {"currency": "EUR", "effective": "2"}, {"currency": "USD", "effective": "0.75"},
@@ -70,11 +70,13 @@ async def test_names_that_senders_make_up_do_not_make_the_list_without_end(
     operator: httpx.AsyncClient,  # noqa: F811
     book: Book,
 ) -> None:
+    """The dearest are those that are listed, however late the others come."""
+    await book.under_remarks("acme", "50", EARLIER, region="mars")
     for number in range(REMARKS_MAX + 5):
-        await book.under_remarks("acme", "1", EARLIER + timedelta(minutes=number), region=f"r{number:03d}")
+        await book.under_remarks("acme", f"0.{number:03d}", NOW, region=f"r{number:03d}")
     found = await remarks(operator)
     assert len(found) == REMARKS_MAX
-    assert (found[0]["value"], found[-1]["value"]) == ("r204", "r005")
+    assert [found[place]["value"] for place in (0, 1, -1)] == ["mars", "r204", "r006"]
 
 
 async def test_what_came_after_the_first_spellings_of_a_day_is_one_row_that_says_so(

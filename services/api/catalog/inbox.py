@@ -42,7 +42,7 @@ CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 class Inbox(BaseModel):
     """What lacks something first, each the newest first; `version`: the publication that they were held
     against. `units`: names of units that nobody knows, with the nearest that somebody does. `remarks`: what
-    was priced without regard to how it was served, since ever, the latest 200."""
+    was priced without regard to how it was served, since ever, the 200 of most money."""
 
     version: int
     items: list[InboxItem]

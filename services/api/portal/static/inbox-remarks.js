@@ -28,7 +28,7 @@ export function remarkRows(kind) {
   function show(remarks) {
     const shown = kind ? remarks.filter((each) => each.kind === kind) : remarks;
     heading.hidden = note.hidden = !shown.length;
-    setText(note, remarks.length === ROWS_MAX ? `${WORDS} These are the latest ${ROWS_MAX}.` : WORDS);
+    setText(note, remarks.length === ROWS_MAX ? `${WORDS} These are the ${ROWS_MAX} of most money.` : WORDS);
     updateChildren(list, shown, keyOf, make, updateRow);
   }
   return { nodes: [heading, note, list], show };

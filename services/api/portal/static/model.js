@@ -73,7 +73,7 @@ function pricesTable(prices) {
 
 // An address is a link only where it is one: sources are written by people.
 function origin({ id, source }) {
-  const [, address, rest] = /^(https?:\/\/\S+)?(.*)$/s.exec(source);
+  const [, address, rest] = /^(https?:\/\/\S*[^\s;,.])?(.*)$/s.exec(source);
   const written = address
     ? [el("a", { href: address, rel: "noreferrer", target: "_blank" }, address), rest]
     : [source];
