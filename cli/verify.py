@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -22,12 +23,23 @@ if TYPE_CHECKING:
 _NOT_CHECKED = 2
 
 
+def kafka_access(kafka: str | None, running: Mapping[str, str], ours: Mapping[str, str]) -> KafkaAccess:
+    """How to reach the broker that was asked for: another than the running system's gets no password of
+    its, but that of our own environment."""
+    access = KafkaAccess.of(running)
+    if kafka in (None, access.servers):
+        return access
+    return KafkaAccess.of({**ours, "KAFKA_BOOTSTRAP_SERVERS": kafka})
+
+
 def command(
     submissions: Annotated[
         list[Path] | None, typer.Option(help="A sender's log, .jsonl or .jsonl.gz; may be repeated.")
     ] = None,
     prices: Annotated[Path | None, typer.Option(help="The table of literal prices (TOML).")] = None,
-    kafka: Annotated[str | None, typer.Option(help="HOST:PORT; else the running system's.")] = None,
+    kafka: Annotated[
+        str | None, typer.Option(help="HOST:PORT, with KAFKA_SASL_*; else the running system's.")
+    ] = None,
     database: Annotated[str | None, typer.Option(help="The owner's URL; else the running system's.")] = None,
     topic_prefix: Annotated[str, typer.Option(envvar="SPENDMETER_TOPIC_PREFIX")] = "",
     settle: Annotated[float, typer.Option(help="Seconds that events in flight may take.", min=0)] = 30.0,
@@ -55,7 +67,7 @@ def command(
 
     state = read_state(home())
     known = state.environment if state is not None and state.running else os.environ
-    access = KafkaAccess.of({**known, "KAFKA_BOOTSTRAP_SERVERS": kafka} if kafka else known)
+    access = kafka_access(kafka, known, os.environ)
     database = database or known.get("DATABASE_URL")
     if not access.servers or not database:
         _stop("nothing runs here: name --kafka HOST:PORT and --database URL")

@@ -9,6 +9,8 @@ from typing import Any
 from rich.console import Console
 
 from cli import _verify
+from cli.verify import kafka_access
+from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.verify.progress import Progress
 from spendmeter.verify.report import Report
 from spendmeter.verify.verdict import sentences
@@ -91,3 +93,12 @@ def test_a_pipe_gets_dated_lines_of_progress(monkeypatch: Any) -> None:
     first = console.file.getvalue().splitlines()[0]  # type: ignore[attr-defined]
     assert first[:2] == "20"
     assert "Z reading: 1 of 2 records" in first
+
+
+def test_another_broker_is_never_given_the_running_systems_password() -> None:
+    ours = KafkaAccess(servers="a:1", security_protocol="SASL_PLAINTEXT", username="u", password="running")
+    theirs = KafkaAccess(servers="b:2", security_protocol="SASL_PLAINTEXT", username="u", password="stated")
+    running, stated = ours.environment(), theirs.environment()
+    assert kafka_access(None, running, stated) == kafka_access("a:1", running, stated) == ours
+    assert kafka_access("b:2", running, stated) == theirs
+    assert kafka_access("b:2", running, {}) == KafkaAccess(servers="b:2")
