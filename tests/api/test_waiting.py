@@ -18,24 +18,26 @@ WAITED = {"source": SOURCE, "id": ID, "wait": "30s"}
 """Far longer than the test: an answer has come because the event was there."""
 
 
-async def booked_while_asking(client: httpx.AsyncClient, happens: Any) -> httpx.Response:
+async def booked_while_asking(client: httpx.AsyncClient, api: FastAPI, happens: Any) -> httpx.Response:
     asking = asyncio.create_task(client.get("/v1/events", params=WAITED, timeout=60))
-    await asyncio.sleep(0.3)
+    async with asyncio.timeout(30):
+        while not api.state.waiting.waiting("acme"):
+            await asyncio.sleep(0.01)
     assert not asking.done()
     await happens
     return await asking
 
 
 async def test_a_receipt_is_answered_as_soon_as_the_event_is_booked(
-    acme: httpx.AsyncClient, book: Book
+    acme: httpx.AsyncClient, api: FastAPI, book: Book
 ) -> None:
-    answer = await booked_while_asking(acme, book.entry(event(), "0.01", LINES))
+    answer = await booked_while_asking(acme, api, book.entry(event(), "0.01", LINES))
     assert answer.json()["status"] == "booked"
 
 
-async def test_a_rejection_is_answered_too(acme: httpx.AsyncClient, book: Book) -> None:
+async def test_a_rejection_is_answered_too(acme: httpx.AsyncClient, api: FastAPI, book: Book) -> None:
     answer = await booked_while_asking(
-        acme, book.unbooked("acme", SOURCE, ID, "rejected", "usage: is missing")
+        acme, api, book.unbooked("acme", SOURCE, ID, "rejected", "usage: is missing")
     )
     assert (answer.json()["status"], answer.json()["copies"][0]["reason"]) == (
         "rejected",

@@ -59,6 +59,9 @@ async def test_what_a_frozen_process_has_locked_is_free_after_seconds(owner_url:
         assert await owner.fetchval("SELECT count(*) FROM held") == 1
 
 
+SLEEPS = "SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = $1"
+
+
 @pytest.mark.parametrize("moment", ["idle", "in a transaction", "in a statement"])
 async def test_a_session_that_was_terminated_is_a_connection_error(owner_url: str, moment: str) -> None:
     async with connected(owner_url) as victim, connected(owner_url) as killer:
@@ -76,7 +79,9 @@ async def test_a_session_that_was_terminated_is_a_connection_error(owner_url: st
                     await victim.execute("SELECT")
             else:
                 sleeping = asyncio.create_task(victim.execute("SELECT pg_sleep(20)"))
-                await asyncio.sleep(0.2)
+                async with asyncio.timeout(10):
+                    while not await killer.fetchval(SLEEPS, pid):
+                        await asyncio.sleep(0.01)
                 await killer.fetchval("SELECT pg_terminate_backend($1)", pid)
                 await sleeping
 
