@@ -32,9 +32,9 @@ CASES = [
     ("google/gemini-2.5-pro", {"input_tokens": 200_001, "output_tokens": 1_000}, {}, "0.5150025"),
     ("openai/gpt-5.4", {"input_tokens": 272_000, "output_tokens": 1_000}, {}, "0.695"),
     ("openai/gpt-5.4", {"input_tokens": 272_001, "output_tokens": 1_000}, {}, "1.382505"),
-    # flex at half of both sides of the cliff; priority has one price on both sides: 5 and 30
+    # flex at half of both sides of the cliff; priority excludes what is beyond it: the standard price, with a remark
     ("openai/gpt-5.4", {"input_tokens": 272_001, "output_tokens": 1_000}, {"service_tier": "flex"}, "0.6912525"),
-    ("openai/gpt-5.4", {"input_tokens": 272_001, "output_tokens": 1_000}, {"service_tier": "priority"}, "1.390005"),
+    ("openai/gpt-5.4", {"input_tokens": 272_001, "output_tokens": 1_000}, {"service_tier": "priority"}, "1.382505"),
     # served default although priority was asked for: what served decides
     ("openai/gpt-5.4", {"input_tokens": 1_000_000}, {"service_tier": "default"}, "5"),
     ("openai/gpt-4o", {"input_tokens": 1_000_000, "output_tokens": 1_000_000}, {"batch": True}, "6.25"),
