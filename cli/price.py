@@ -98,7 +98,8 @@ def _find_prices(event: UsageEvent, tenant: str, *, shipped: bool) -> _prices.Pr
         return prices
     plan = prices.book.plan(tenant, event.data)
     others = set(prices.book.sellers(plan.provider)) - {asked}
-    if plan.sku is None and others:  # by another name, or one whose prices it resells
+    # By another name, or one whose prices it resells, or passes on.
+    if others and (plan.sku is None or prices.book.passes_on(asked, event.data.sku)):
         prices = _prices.shipped(asked, *others)
         plan = prices.book.plan(tenant, event.data)
     if plan.sku is None:

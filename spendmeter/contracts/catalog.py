@@ -183,6 +183,16 @@ class Provider(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.provide
     provider: Name
     match: tuple[Match, ...] = ()
     resells: tuple[Name, ...] = ()
+    passes_on: tuple[Match, ...] = ()
+    """Names, each of a maker's and a model ("openai/gpt-*"), that it sells at the maker's price, whatever its
+    own list says of them; that counts where the maker's has no such model."""
+    unless: tuple[Match, ...] = ()
+    """Those of them that it prices itself."""
+
+    @property
+    def makers(self) -> list[str]:
+        """Whose prices it passes on."""
+        return sorted({match.partition("/")[0] for match in self.passes_on})
 
 
 class Alias(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.alias.v1"):
@@ -240,6 +250,10 @@ class NameRule(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.name_ru
     """Where nobody knows: how many times the price of the model that is found bounds it."""
     region: str = ""
     """The region that such a name says without writing it ("us-gov." of Bedrock's profiles)."""
+    tier: str = ""
+    """The tier that such a name says ("-fast"), whatever the event states."""
+    batch: bool = False
+    """Whether such a name says that it was served in a batch (":batch")."""
     says: ShortText
     """Why, for a receipt: "a reasoning effort does not change the price"."""
     effective_from: Instant | None = None

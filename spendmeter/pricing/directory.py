@@ -12,7 +12,7 @@ from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.contained import Contained
 from spendmeter.pricing.dates import holds, one_at_a_time
 from spendmeter.pricing.name_rules import CompiledRule, NameRules, NameStep
-from spendmeter.pricing.names import Claim, Names, model_names, provider_names
+from spendmeter.pricing.names import Claim, Names, matches_any, model_names, provider_names
 from spendmeter.pricing.price_lists import PriceLists, Sku
 from spendmeter.pricing.scope import Scope, is_everybodys
 
@@ -109,6 +109,25 @@ class Directory:
         stated = self._unconfirmed.get((seller, name))
         return stated[0].source if stated else ""
 
+    def passes_on(self, seller: str, name: str) -> tuple[str, str]:
+        """The maker that a name writes, and what stands behind, where the seller passes on the maker's price;
+        '' = it prices the name itself."""
+        known = self._providers.get(seller)
+        if known is None or not matches_any(known.passes_on, name) or matches_any(known.unless, name):
+            return "", name
+        maker, _, model = name.partition("/")
+        return maker, model
+
+    def is_everybodys(self, seller: str, sku: str) -> bool:
+        """Whether some price of it is for whoever buys there; of a book without prices, whoever knows."""
+        prices = self._lists.prices
+        return not prices or any(map(is_everybodys, prices.get((seller, sku), ())))
+
+    def is_agreed(self, seller: str, sku: str, scope: Scope) -> bool:
+        """Whether those of a scope, or an organisation, state a price of their own of a seller's sku."""
+        prices = self._lists.prices.get((seller, sku), ())
+        return any(price.layer != "public" and scope.includes(price) for price in prices)
+
     def _own(self, provider: str, sku: str | None, scope: Scope) -> Claim | None:
         """A sku (None = any) that is known to the scope alone."""
         private = self._private.get(provider, set())
@@ -132,6 +151,11 @@ class Directory:
             return ()
         known = self._providers.get(provider)
         return (provider, *(known.resells if known else ()))
+
+    def makers(self, provider: str | None) -> tuple[str, ...]:
+        """Whose prices a provider passes on, whatever its own list says."""
+        known = self._providers.get(provider or "")
+        return tuple(known.makers) if known else ()
 
 
 def _by_name(aliases: Iterable[Alias]) -> dict[tuple[str, str], list[Alias]]:

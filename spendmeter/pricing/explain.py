@@ -19,7 +19,7 @@ from spendmeter.pricing.decision import spares
 from spendmeter.pricing.engine import Rating, rate, reported_cost
 from spendmeter.pricing.name_rules import NameStep
 from spendmeter.pricing.names import Claim
-from spendmeter.pricing.plan import Candidate, Plan, concerns
+from spendmeter.pricing.plan import Candidate, Plan
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.remarks import remarks_in_words
 from spendmeter.pricing.words import (
@@ -110,6 +110,8 @@ def naming(tenant: str, data: UsageData, book: PriceBook, time: datetime | None 
         words.append(f"model {data.sku!r} is no known name: {found.bounds.says}: {how} {near}")
     if found.region:
         words.append(f"model {data.sku!r} says the region {found.region}")
+    if found.batch or found.tier:
+        words.append(f"model {data.sku!r} says {'a batch' if found.batch else f'the tier {found.tier}'}")
     words += _serving_in_words(data.context, provider.owner if provider else "", book)
     return tuple(filter(None, words))
 
@@ -213,7 +215,7 @@ class _Case:
         return [
             each
             for each in self.book.lists.adjustments_of(self.plan.provider or "", self.plan.reseller)
-            if (not each.units or self.unit in each.units) and concerns(each, self.plan.sku or "")
+            if (not each.units or self.unit in each.units) and self.plan.is_about(each)
         ]
 
     def contest(
@@ -324,6 +326,8 @@ class _Case:
     def excluded(self, entry: PriceEntry) -> str:
         """Why an entry is not for this tenant, or not for what served."""
         when, (batch, tier, region, _) = entry.when, self.served
+        if self.plan.scope.includes(entry) and not self.plan.scope_of(entry.provider.lower()).includes(entry):
+            return f"agreed with {entry.provider}, and {self.plan.reseller} sells it here"
         if not self.plan.scope.includes(entry):
             if entry.tenant and entry.tenant != self.plan.scope.tenant:
                 return "another tenant's"

@@ -11,7 +11,8 @@ In this order, and nothing is priced by what comes after the third:
    name of 1 by rules of which nobody knows what they do to the price; several models; a known name inside
    of this one.
 
-A name of 1 is never read otherwise.
+A name of 1 is never read otherwise; but one that the provider sells at its maker's price, as its entry
+says, is first sought at the maker, in the same order.
 """
 
 import re
@@ -21,13 +22,14 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import islice
 from math import prod
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from spendmeter.contracts.terms import FOR_EVER, SINCE_EVER
 from spendmeter.pricing.dates import begins, ends, holds
 from spendmeter.pricing.directory import Directory
 from spendmeter.pricing.name_rules import CompiledRule, NameStep
 from spendmeter.pricing.names import Claim, family_as_sold, sizes
+from spendmeter.pricing.near import NO_BOUNDS, NameBounds, Near, Trust
 from spendmeter.pricing.price_lists import Sku
 from spendmeter.pricing.scope import Scope
 
@@ -42,33 +44,6 @@ LATEST = FOR_EVER - timedelta(microseconds=1)
 _SAME = frozenset({"same"})
 _MATCHED = frozenset({"same", "as_matched"})
 _ANY = frozenset({"same", "as_matched", "unknown"})
-
-
-class Near(NamedTuple):
-    """A model that bounds the price of one that nobody knows, by so many times its price."""
-
-    sku: Sku
-    at_most: Decimal
-    unconfirmed: bool = False
-    """Whether one public list alone has it."""
-
-
-Trust = Literal["sure", "with_family", "with_all"]
-"""Whether what a name leads to bounds it alone; or with its family, where it may be another variant; or,
-where it says one that costs more, or a single other seller has that model, with its family, and where
-little is known of that, with all that the provider sells."""
-
-
-class NameBounds(NamedTuple):
-    """What bounds the price of a name that is no model's: the dearest of some models."""
-
-    near: tuple[Near, ...] = ()
-    says: str = ""
-    trust: Trust = "sure"
-    """What else may bound it."""
-
-
-NO_BOUNDS = NameBounds()
 
 
 class Meaning(NamedTuple):
@@ -87,6 +62,13 @@ class Meaning(NamedTuple):
     """The families that such a name may be of, as it is written or reads by rules that leave the price."""
     region: str = ""
     """The region that the name says."""
+    tier: str = ""
+    """The tier that the name says."""
+    batch: bool = False
+    """Whether the name says that it was a batch."""
+    sold_as: str = ""
+    """What the provider calls a model that it sells at the maker's price, whatever its own list says; '' =
+    it sells it at its own, or as one of whose its list has none."""
     since: datetime = SINCE_EVER
     until: datetime = FOR_EVER
     """From when to when the names mean this."""
@@ -100,11 +82,35 @@ def meaning(
     claim, steps = directory.provider(provider.lower(), scope, time)
     search = _Search(directory, sku.lower(), directory.sellers(claim.owner if claim else None), scope, time)
     search.narrow_by_provider(provider.lower())
-    seller, model, taken = search.model()
+    seller, model, taken, sold_as = search.model()
     bounds = NO_BOUNDS if model else search.bounds()
     lines = () if model else tuple(dict.fromkeys(search.lines()))
     region = search.region(taken) if taken or model is None else ""  # a price of its own says it
-    return Meaning(claim, model, seller, steps, taken, bounds, lines, region, search.since, search.until)
+    return Meaning(
+        claim,
+        model,
+        seller,
+        steps,
+        taken,
+        bounds,
+        lines,
+        region=region,
+        tier=next((step.rule.tier for step in taken if step.rule.tier), ""),
+        batch=any(step.rule.batch for step in taken),
+        sold_as=sold_as,
+        since=search.since,
+        until=search.until,
+    )
+
+
+class FoundModel(NamedTuple):
+    """Whose price list has the model, the model, the rules that lead to it, and as what it is sold where the
+    price is its maker's."""
+
+    seller: str = ""
+    model: Claim | None = None
+    steps: Steps = ()
+    sold_as: str = ""
 
 
 class _Search:
@@ -121,19 +127,58 @@ class _Search:
         self.rivals: list[Sku] = []
         """Different models that rules lead to."""
 
-    def model(self) -> tuple[str, Claim | None, Steps]:
+    def model(self) -> FoundModel:
         """Who sells the model at the price of the name, the model, and the rules that found it."""
+        if passed := self.makers_model():
+            return passed
         for seller in self.sellers:
             if found := self.stated(seller, self.name):
-                return seller, found, ()
+                return FoundModel(seller, found)
         for seller in self.sellers:
             owners = self.owners(seller)
             if len(owners) == 1:
-                return seller, *next(iter(owners.values()))
+                return FoundModel(seller, *next(iter(owners.values())))
             if owners:
                 self.rivals = [(seller, owner) for owner in owners]
                 break
-        return "", None, ()
+        return FoundModel()
+
+    def makers_model(self) -> FoundModel | None:
+        """What the name, or what it reads as, means where the provider passes on its maker's price."""
+        seller = self.sellers[0] if self.sellers else ""
+        if not self.directory.makers(seller):
+            return None
+        for name, steps in self.readings(seller, _SAME):
+            if passed := self.passed_on(seller, name):
+                return passed._replace(steps=(*steps, *passed.steps))
+            if self.stated(seller, name):
+                break
+        return None
+
+    def passed_on(self, seller: str, name: str) -> FoundModel | None:
+        """The maker's model, where the seller sells what the name means at the maker's price. Where those of
+        the scope agreed on a price with the seller, that and the seller's own list count."""
+        own = self.stated(seller, name)
+        if own and self.directory.is_agreed(seller, own.owner, self.scope):
+            return None
+        for text in dict.fromkeys((name, own.owner if own else name)):
+            writes, rest = self.directory.passes_on(seller, text)
+            maker = self.provider(writes) if writes else None
+            if maker is None:
+                continue
+            there = _Search(self.directory, rest, (seller, maker.owner), self.scope, self.time)
+            found = there.of_maker()
+            self.since, self.until = max(self.since, there.since), min(self.until, there.until)
+            if found and self.directory.is_everybodys(maker.owner, found[0].owner):
+                return FoundModel(maker.owner, *found, own.owner if own else f"{writes}/{found[0].owner}")
+        return None
+
+    def of_maker(self) -> tuple[Claim, Steps] | None:
+        """The one model of the last of the sellers that the name means."""
+        if claim := self.stated(self.sellers[-1], self.name):
+            return claim, ()
+        owners = self.owners(self.sellers[-1])
+        return next(iter(owners.values())) if len(owners) == 1 else None
 
     def stated(self, seller: str, name: str) -> Claim | None:
         """Whose name it is, by 1."""
@@ -158,7 +203,8 @@ class _Search:
             if steps and (claim := self.stated(seller, name)):
                 found.setdefault(claim.owner, (claim, steps))
         match, _ = self.directory.match(seller, self.name)
-        if match and match.owner not in found:
+        serving = any(step.rule.batch or step.rule.tier for _, steps in found.values() for step in steps)
+        if match and match.owner not in found and not serving:  # no match speaks of a way of serving
             for name, steps in self.readings(seller, _MATCHED):
                 claim = self.stated(seller, name) if steps else None
                 if claim and claim.owner == match.owner:
@@ -249,7 +295,7 @@ class _Search:
         makers = list(self.makers())
         for sellers, name in makers:
             there = _Search(self.directory, name, sellers, self.scope, self.time)
-            seller, model, _ = there.model()
+            seller, model, *_ = there.model()
             self.since, self.until = max(self.since, there.since), min(self.until, there.until)
             if model:  # and whoever else sells it: what is resold may cost more than at its maker
                 says = f"its name contains {model.owner} of {sellers[0]}"
@@ -273,7 +319,7 @@ class _Search:
         """The models whose names stand in a name: of the provider, else of the makers that it writes, else
         anybody's."""
         spoken = self.directory.contained.spoken_of(name, (*self.sellers, *makers), anybodys)
-        skus = sorted({sku for each in spoken for sku in each.skus})
+        skus = sorted({self.sold(*sku) or sku for each in spoken for sku in each.skus})
         if not skus:
             return NO_BOUNDS
         names = " and ".join(dict.fromkeys(each.name for each in spoken))
@@ -300,14 +346,22 @@ class _Search:
         does to the price: one that is for matches alone only where no other leads there."""
         found: dict[Near, NameStep] = {}
         for name, steps in self.readings(seller, _ANY):
-            if steps and (claim := self.stated(seller, name)):
+            if steps and (sku := self.sold(seller, name)):
                 doubts = [step for step in steps if step.rule.costs != "same"]
                 doubts.sort(key=lambda step: step.rule.costs != "as_matched")
                 at_most = prod((Decimal(step.rule.at_most) for step in steps), start=Decimal(1))
-                near = Near((seller, claim.owner), at_most)
+                near = Near(sku, at_most)
                 if near not in found or doubts[0].rule.costs == "unknown":
                     found[near] = doubts[0]
         return found
+
+    def sold(self, seller: str, name: str) -> Sku | None:
+        """The sku that prices what is a name at a seller: its maker's, where the price is passed on."""
+        passed = self.passed_on(seller, name)
+        if passed and passed.model:
+            return passed.seller, passed.model.owner
+        claim = self.stated(seller, name)
+        return (seller, claim.owner) if claim else None
 
     def makers(self) -> Iterator[tuple[tuple[str, ...], str]]:
         """The providers that the name itself writes in front of a model, each with those whose models it

@@ -30,7 +30,7 @@ from spendmeter.pricing.names import matches_any
 from spendmeter.pricing.price_lists import ByRegion, PriceLists
 from spendmeter.pricing.rank import Rank, rank
 from spendmeter.pricing.remarks import Unmentioned
-from spendmeter.pricing.scope import Scope
+from spendmeter.pricing.scope import ANYBODYS, Scope
 
 _NOT_BY_REGION = ByRegion()
 _E = TypeVar("_E", bound=PriceEntry)
@@ -110,7 +110,8 @@ UNBOUNDED = Bounded()
 class Plan:
     """`Plan(price_lists, provider=..., sku=..., ...)`; `sku` None = no model is known by the name, or it has
     no prices at all, and nothing decides: `name` is then its family, `bounded` what bounds it beside that.
-    `reseller`: who sells it at the provider's prices, times factors of its own ('' = the provider)."""
+    `reseller`: who sells it at the provider's prices, times factors of its own ('' = the provider).
+    `sold_as`: its name there, where the price is passed on: nothing agreed with the provider is in that."""
 
     def __init__(
         self,
@@ -122,9 +123,11 @@ class Plan:
         served: Served,
         scope: Scope,
         reseller: str = "",
+        sold_as: str = "",
         bounded: Bounded = UNBOUNDED,
     ) -> None:
         self._lists, self.bounded = lists, bounded
+        self.sold_as = sold_as
         self.provider, self.sku, self.name = provider, sku, name
         self.served, self.scope, self.reseller = served, scope, reseller
         self._note = f"price of {provider}, which {reseller} resells" if reseller else ""
@@ -157,21 +160,33 @@ class Plan:
         if self.provider is None or self.sku is None:
             return []
         prices = self._lists.prices[self.provider, self.sku]
-        ranked = [
-            (its, price) for price in prices if (its := rank(price, self.scope, self.served)) is not None
-        ]
+        scope = self.scope_of(self.provider)
+        ranked = [(its, price) for price in prices if (its := rank(price, scope, self.served)) is not None]
         return sorted(ranked, key=lambda each: (each[0], each[1].id), reverse=True)
+
+    def is_about(self, adjustment: Adjustment) -> bool:
+        """Whether a factor of one of its sellers is about the sku, as that seller calls it."""
+        return concerns(adjustment, self.name_at(adjustment.provider.lower()))
+
+    def name_at(self, seller: str) -> str:
+        """What a seller calls the sku."""
+        return (self.sold_as if seller == self.reseller else "") or self.sku or ""
+
+    def scope_of(self, seller: str) -> Scope:
+        """For whom a seller's entries are to be."""
+        return ANYBODYS if self.sold_as and seller != self.reseller else self.scope
 
     def _ranked_adjustments(self) -> tuple[tuple[Candidate[Adjustment], ...], list[Adjustment]]:
         """Those about the sku; and those that name it as one that they leave as it is."""
         found, excepting = [], []
         for entry in self._lists.adjustments_of(self.provider or "", self.reseller) if self.sku else ():
-            its = rank(entry, self.scope, self.served)
+            seller = entry.provider.lower()
+            its = rank(entry, self.scope_of(seller), self.served)
             if its is None:
                 continue
-            if concerns(entry, self.sku or ""):
+            if self.is_about(entry):
                 found.append(Candidate(entry, its, self._lists.calendars))
-            elif entry.unless and matches_any(entry.unless, self.sku or ""):
+            elif entry.unless and matches_any(entry.unless, self.name_at(seller)):
                 excepting.append(entry)
         # Of two that say as much, the one of who sells it.
         found.sort(key=lambda each: (each.rank, each.entry.provider.lower() == self.reseller), reverse=True)

@@ -36,8 +36,9 @@ from spendmeter.pricing import checks
 from spendmeter.pricing.agreements import ANYBODY, Agreement, agreements
 from spendmeter.pricing.conditions import STANDARD, CatalogError, Served
 from spendmeter.pricing.directory import Directory
-from spendmeter.pricing.meaning import LATEST, NO_BOUNDS, Meaning, NameBounds, Near, meaning
+from spendmeter.pricing.meaning import LATEST, Meaning, meaning
 from spendmeter.pricing.memory import TenantMemory
+from spendmeter.pricing.near import NO_BOUNDS, NameBounds, Near
 from spendmeter.pricing.plan import Bounded, Plan
 from spendmeter.pricing.price_lists import PriceLists, Sku, by_region
 from spendmeter.pricing.provisional import Provisional
@@ -162,8 +163,14 @@ class PriceBook:
         return name in self._regions
 
     def sellers(self, provider: str | None) -> tuple[str, ...]:
-        """Whose prices count for a provider's models: its own, then those of whom it resells."""
-        return self._directory.sellers(provider)
+        """Whose prices may count for a provider's models: its own, and of whom it resells or passes on the
+        prices."""
+        its = (*self._directory.sellers(provider), *self._directory.makers(provider))
+        return tuple(dict.fromkeys(its))
+
+    def passes_on(self, provider: str, sku: str) -> bool:
+        """Whether a provider sells what the name says at the price of its maker, where that is known."""
+        return bool(self._directory.passes_on(provider.lower(), sku.lower())[0])
 
     def plan(self, tenant: str, data: UsageData, time: datetime | None = None) -> Plan:
         """The plan for what a tenant used at an instant; None = by its last terms."""
@@ -203,18 +210,22 @@ class PriceBook:
         model, seller = found.model, found.seller
         if model and any(map(scope.includes, self.prices.get((seller, model.owner), ()))):
             reseller = "" if seller == provider else provider or ""
-            return self._plan(seller, model.owner, by, scope, reseller=reseller)
+            return self._plan(seller, model.owner, by, scope, reseller=reseller, sold_as=found.sold_as)
         line = self.provisional.line(name, found.lines)
         return self._plan(provider, None, by, scope, line=line, bounds=found.bounds)
 
     def _served_at(self, found: Meaning, data: UsageData) -> Served:
         """What served an event whose names mean that: in the region that the name says, where the event says
-        none."""
+        none; in the tier or batch that the name says, whatever the event says."""
         provider = found.provider.owner if found.provider else ""
-        by = self.spellings.served(provider, data.context)
+        context = data.context
+        if found.batch or found.tier:
+            tier = found.tier or STANDARD
+            context = structs.replace(context, batch=found.batch or context.batch, service_tier=tier)
+        by = self.spellings.served(provider, context)
         if not found.region or not by.is_anywhere:
             return by
-        return self.spellings.served(provider, structs.replace(data.context, region=found.region))
+        return self.spellings.served(provider, structs.replace(context, region=found.region))
 
     def _plan(
         self,
@@ -224,13 +235,14 @@ class PriceBook:
         scope: Scope,
         *,
         reseller: str = "",
+        sold_as: str = "",
         unconfirmed: bool = False,
         line: str = "",
         bounds: NameBounds = NO_BOUNDS,
     ) -> Plan:
         """The one plan of all names that mean the same, or are bounded by the same. A catalog has more ways
         to be served than memory holds: where that is full, the older half goes."""
-        key = (provider, sku, by, scope.key, reseller, unconfirmed, line, bounds)
+        key = (provider, sku, by, scope.key, reseller, sold_as, unconfirmed, line, bounds)
         plan = self._plans.get(key)
         if plan is None:
             near = [(self._near_plan(each, provider, by, scope), each.at_most) for each in bounds.near]
@@ -243,6 +255,7 @@ class PriceBook:
                 served=by,
                 scope=scope,
                 reseller=reseller,
+                sold_as=sold_as,
                 bounded=Bounded(known, bounds.says, bounds.trust),
             )
             if len(self._plans) >= PLANS_MAX:

@@ -47,3 +47,7 @@ class Scope:
             return None
         place = self.contracts.index(entry.contract) if entry.contract else len(self.contracts)
         return everybody._replace(tenant=bool(entry.tenant), contract=len(self.contracts) - place)
+
+
+ANYBODYS = Scope()
+"""What is for everybody alone."""

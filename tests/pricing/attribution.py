@@ -28,9 +28,10 @@ class Attribution:
         lines = [line for line in corrected.lines if line not in plain.lines]
         found = {self._made_by[key] for line in lines for key in _decided(line) if key in self._made_by}
         data = event.data
-        model = book.meaning(event.tenant, data.provider, data.sku, event.time).model
-        if model and model.entry in self._made_by:
-            found.add(self._made_by[model.entry])
+        named = book.meaning(event.tenant, data.provider, data.sku, event.time)
+        provider = book.providers.get(data.provider) if named.sold_as else None  # the maker's price counts
+        by = (named.model.entry if named.model else "", provider.id if provider else "")
+        found.update(self._made_by[entry] for entry in by if entry in self._made_by)
         return plain, found
 
 

@@ -53,6 +53,8 @@ def test_a_spelling_that_may_be_something_else_is_bounded_near_its_model(
 def test_a_name_that_a_model_states_is_never_read_otherwise(book: PriceBook) -> None:
     for seller, text, owner in _public_names(book):
         found = book.meaning("", seller, text)
+        if found.sold_as:  # at its maker's price: tests/pricing/test_passed_on.py
+            continue
         assert (found.seller, found.model and found.model.owner, found.steps) == (seller, owner, ()), text
 
 

@@ -79,8 +79,9 @@ def possible_skus(event: UsageEvent, entries: Iterable[CatalogEntry]) -> set[str
     """The skus that the event's name may mean; `entries`: all that name models and providers."""
     book = PriceBook(each for each in entries if isinstance(each, Provider | Model | Alias | NameRule))
     time = None if event.time is UNSET else event.time
-    model = book.meaning(event.tenant, event.data.provider, event.data.sku, time).model
-    return {event.data.sku.lower(), *([model.owner] if model else [])}
+    found = book.meaning(event.tenant, event.data.provider, event.data.sku, time)
+    named = (found.model.owner if found.model else "", found.sold_as)
+    return {event.data.sku.lower(), *filter(None, named)}
 
 
 def expanded_lines(

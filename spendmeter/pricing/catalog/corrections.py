@@ -105,7 +105,9 @@ class Rule:
         """Whom it is about, lower case."""
         named = {getattr(entry, "provider", "").lower() for entry in self.entries} - {""}
         replaced = {self.provider_of(each).lower() for each in self.said.replaces}
-        return frozenset({self.vendor, *named, *replaced})
+        stated = [entry for entry in self.entries if isinstance(entry, Provider)]
+        makers = {name.lower() for entry in stated for name in (*entry.resells, *entry.makers)}
+        return frozenset({self.vendor, *named, *replaced, *makers})
 
 
 class Sourced(Protocol):

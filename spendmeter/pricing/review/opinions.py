@@ -16,7 +16,7 @@ from typing import Annotated, Literal, NamedTuple
 from msgspec import Meta, Struct, convert
 from msgspec.structs import replace
 
-from spendmeter.contracts.catalog import ANY, Adjustment, Conditions, Price
+from spendmeter.contracts.catalog import ANY, Adjustment, Conditions, Price, Provider
 from spendmeter.pricing.catalog import load_public
 from spendmeter.pricing.catalog.corrections import Rule, shipped_corrections, where
 from spendmeter.pricing.catalog.overlay import PublicEntries
@@ -126,9 +126,12 @@ def _opinion(found: Disagreement, theirs: Price, agreed: Collection[_Stated]) ->
 
 
 def _deciding(found: Disagreement, theirs: Price, agreed: Collection[_Stated]) -> Rule | None:
-    """The correction that makes the difference: by a factor, where the list agrees with us but for what that
-    is for; by a price of the unit itself that with such factors says all that the list's price is for. A
-    correction that is in our price beside the difference decides nothing."""
+    """The correction that makes the difference: of whose price it is, where a seller passes on its maker's;
+    by a factor, where the list agrees with us but for what that is for; by a price of the unit itself that
+    with such factors says all that the list's price is for. A correction that is in our price beside the
+    difference decides nothing."""
+    if found.provider != theirs.provider and (passing := _passing().get(theirs.provider)):
+        return passing
     factors = [made for entry in found.our_factors if (made := _corrections().get(entry))]
     says = [made.when for made in factors]
     if factors and _stated(theirs, _but_for(theirs.when, says)) in agreed:
@@ -176,6 +179,17 @@ def _apart(found: Disagreement) -> Fraction | None:
 def _lists() -> Mapping[str, Mapping[Sku, Sequence[Price]]]:
     """The two lists, by our names; a second or less, once."""
     return {PUBLIC_CATALOG: PublicEntries(load_public()).prices, LITELLM: second_opinions()}
+
+
+@lru_cache(maxsize=1)
+def _passing() -> Mapping[str, Rule]:
+    """The correction by which a provider passes on its makers' prices."""
+    return {
+        entry.provider: rule
+        for rule in shipped_corrections()
+        for entry in rule.entries
+        if isinstance(entry, Provider) and entry.passes_on
+    }
 
 
 @lru_cache(maxsize=1)

@@ -79,6 +79,9 @@ def _subjects(rule: Rule, books: tuple[PriceBook, PriceBook]) -> Iterator[Probed
             case Provider():
                 for name, (_, sku) in product(entry.match, _skus(entry.provider, books)):
                     yield name.replace("*", ""), sku
+                for subject in _skus(entry.provider, books):
+                    if matches_any(entry.passes_on, subject[1]):
+                        yield subject
             case Adjustment():
                 for provider, sku in _skus(entry.provider, books):
                     if not entry.skus or matches_any(entry.skus, sku):
