@@ -15,6 +15,7 @@ from spendmeter.pricing.name_rules import CompiledRule, NameRules, NameStep
 from spendmeter.pricing.names import Claim, Names, matches_any, model_names, provider_names
 from spendmeter.pricing.price_lists import PriceLists, Sku
 from spendmeter.pricing.scope import Scope, is_everybodys
+from spendmeter.pricing.siblings import Siblings
 
 
 class Directory:
@@ -68,6 +69,16 @@ class Directory:
             if (seller, owner) in self._lists.prices
         )
 
+    def sold_as(self, names: Iterable[str]) -> list[Sku]:
+        """What anybody sells by the names that stand in these."""
+        spoken = (each for name in names for each in self.contained.spoken_of(name, ()))
+        return sorted({sku for each in spoken for sku in each.skus})
+
+    @cached_property
+    def siblings(self) -> Siblings:
+        """Made as `contained` is."""
+        return Siblings(self._lists)
+
     def provider(self, name: str, scope: Scope, time: datetime) -> tuple[Claim | None, tuple[NameStep, ...]]:
         """Whom a name means: exactly, by a rule of names, by a match; or who has prices and no names."""
         if claim := self._provider_names.exactly(name):
@@ -103,6 +114,10 @@ class Directory:
             return None, False
         closed = "*" not in claim.by or claim.by.replace("*", "") == name
         return claim, closed or (seller, claim.owner) in self._stated_here
+
+    def has_price(self, sku: Sku, scope: Scope) -> bool:
+        """Whether a sku has a price for those of a scope: a list may name a model without one."""
+        return any(map(scope.includes, self._lists.prices.get(sku, ())))
 
     def unconfirmed(self, seller: str, name: str) -> str:
         """The one public list that has prices of a seller's model; '' = no such name, or nothing but that."""

@@ -104,7 +104,7 @@ def naming(tenant: str, data: UsageData, book: PriceBook, time: datetime | None 
         by = book.providers[provider.owner].id
         words.append(f"{provider.owner} sells {model.owner} at the price of {seller}: entry {by}")
     words.append(_claim_in_words("model", data.sku, model, found.steps))
-    if model is None and found.bounds.near:
+    if found.bounds.near:
         near = ", ".join(f"{sku} of {whose}" for (whose, sku), *_ in found.bounds.near[:NEAR_SHOWN])
         how = "bounded by" if found.bounds.trust == "sure" else "bounded by no less than"
         words.append(f"model {data.sku!r} is no known name: {found.bounds.says}: {how} {near}")

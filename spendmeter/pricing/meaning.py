@@ -25,11 +25,12 @@ from math import prod
 from typing import NamedTuple
 
 from spendmeter.contracts.terms import FOR_EVER, SINCE_EVER
+from spendmeter.pricing.contained import OTHER_SIZE
 from spendmeter.pricing.dates import begins, ends, holds
 from spendmeter.pricing.directory import Directory
 from spendmeter.pricing.name_rules import CompiledRule, NameStep
-from spendmeter.pricing.names import Claim, family_as_sold, sizes
-from spendmeter.pricing.near import NO_BOUNDS, NameBounds, Near, Trust
+from spendmeter.pricing.names import Claim, family_as_sold
+from spendmeter.pricing.near import DEARER, NO_BOUNDS, NOTHING_NEAR, NameBounds, Near, Trust
 from spendmeter.pricing.price_lists import Sku
 from spendmeter.pricing.scope import Scope
 
@@ -58,8 +59,6 @@ class Meaning(NamedTuple):
     """The rules by which the name reads as the model's, in their order."""
     bounds: NameBounds = NO_BOUNDS
     """Of a name that is no model's."""
-    lines: tuple[str, ...] = ()
-    """The families that such a name may be of, as it is written or reads by rules that leave the price."""
     region: str = ""
     """The region that the name says."""
     tier: str = ""
@@ -83,8 +82,8 @@ def meaning(
     search = _Search(directory, sku.lower(), directory.sellers(claim.owner if claim else None), scope, time)
     search.narrow_by_provider(provider.lower())
     seller, model, taken, sold_as = search.model()
-    bounds = NO_BOUNDS if model else search.bounds()
-    lines = () if model else tuple(dict.fromkeys(search.lines()))
+    priced = model is not None and directory.has_price((seller, model.owner), scope)
+    bounds = NO_BOUNDS if priced else search.bounds()
     region = search.region(taken) if taken or model is None else ""  # a price of its own says it
     return Meaning(
         claim,
@@ -93,7 +92,6 @@ def meaning(
         steps,
         taken,
         bounds,
-        lines,
         region=region,
         tier=next((step.rule.tier for step in taken if step.rule.tier), ""),
         batch=any(step.rule.batch for step in taken),
@@ -259,10 +257,6 @@ class _Search:
             )
         return next((step.region for step in taken if step.region), "")
 
-    def lines(self) -> Iterator[str]:
-        """The families that a name may be of: as it is written, then as it reads: without an effort."""
-        yield from map(family_as_sold, self.as_written())
-
     def as_written(self) -> Iterator[str]:
         """The name, and all that it reads as by rules that leave the price as it is."""
         if not self.sellers:
@@ -282,29 +276,28 @@ class _Search:
 
     def bounds(self) -> NameBounds:
         """What bounds the price of a name that is no model's."""
+        found = self.near()
+        families = dict.fromkeys(map(family_as_sold, self.as_written()))  # without an effort, and so on
+        wide = found.trust != "with_family"
+        kin = self.directory.siblings.of(self.name, families, self.sellers, wide)
+        enough = found.trust == "with_all" and kin.tiers and (found.near or not kin.alone)
+        return found._replace(kin=kin, trust="with_family" if enough else found.trust)
+
+    def near(self) -> NameBounds:
+        """The models that the name leads to, and whether they alone bound it."""
         if found := self.unconfirmed():
             return found
         if self.rivals:
             names = " or ".join(sorted(sku for _, sku in self.rivals))
             return NameBounds(tuple(Near(sku, Decimal(1)) for sku in self.rivals), f"it may be {names}")
-        for seller in self.sellers:
-            if near := self.by_rules(seller):
-                rule = next(iter(near.values())).rule
-                says = f"{rule.says} (names/{rule.name})"
-                return NameBounds(tuple(near), says, "sure" if rule.costs == "unknown" else "with_family")
+        if found := self.by_rules():
+            return found
         makers = list(self.makers())
         for sellers, name in makers:
-            there = _Search(self.directory, name, sellers, self.scope, self.time)
-            seller, model, *_ = there.model()
-            self.since, self.until = max(self.since, there.since), min(self.until, there.until)
-            if model:  # and whoever else sells it: what is resold may cost more than at its maker
-                says = f"its name contains {model.owner} of {sellers[0]}"
-                everybodys = self.directory.contained.spoken_of(name, ())
-                others = {sku for each in everybodys if each.alone and not each.dearer for sku in each.skus}
-                skus = [(seller, model.owner), *sorted(others - {(seller, model.owner)})]
-                return NameBounds(tuple(Near(sku, Decimal(1)) for sku in skus), says)
+            if found := self.at_maker(sellers, name):
+                return found
         named = tuple(seller for sellers, _ in makers for seller in sellers)
-        found = NO_BOUNDS
+        found = NOTHING_NEAR
         for name in islice(self.as_written(), CONTAINED_IN_MAX):
             by = self.contained(name, named)
             if by.near and by.trust == "sure":
@@ -315,45 +308,65 @@ class _Search:
             found = found if found.near else by
         return found
 
+    def at_maker(self, sellers: tuple[str, ...], name: str) -> NameBounds | None:
+        """What the rest of the name means at the maker that it writes in front: its price, and that of
+        whoever else sells the model, which may be more; None = it is no name there."""
+        there = _Search(self.directory, name, sellers, self.scope, self.time)
+        seller, model, *_ = there.model()
+        self.since, self.until = max(self.since, there.since), min(self.until, there.until)
+        if model is None:
+            return there.by_rules()
+        everybodys = self.directory.contained.spoken_of(name, ())
+        others = {sku for each in everybodys if each.alone and not each.dearer for sku in each.skus}
+        skus = [(seller, model.owner), *sorted(others - {(seller, model.owner)})]
+        says = f"its name contains {model.owner} of {sellers[0]}"
+        return NameBounds(tuple(Near(sku, Decimal(1)) for sku in skus), says)
+
     def contained(self, name: str, makers: tuple[str, ...], anybodys: bool = True) -> NameBounds:
         """The models whose names stand in a name: of the provider, else of the makers that it writes, else
         anybody's."""
         spoken = self.directory.contained.spoken_of(name, (*self.sellers, *makers), anybodys)
         skus = sorted({self.sold(*sku) or sku for each in spoken for sku in each.skus})
         if not skus:
-            return NO_BOUNDS
+            return NOTHING_NEAR
         names = " and ".join(dict.fromkeys(each.name for each in spoken))
-        dearer, alone = any(each.dearer for each in spoken), all(each.alone for each in spoken)
-        others = [each for each in spoken if each.sellers.isdisjoint(self.sellers)]
-        lone = any(len(each.sellers) == 1 for each in others)
-        # What anybody may serve, as its size in the name tells, costs what each likes: its family counts too.
-        alone = alone and not (others and sizes(name))
+        dearer, alone = {each.dearer for each in spoken} - {""}, all(each.alone for each in spoken)
+        says = f"its name contains {names}" + (f", and says {min(dearer)}" if dearer else "")
+        lone = any(len(each.sellers) == 1 and each.sellers.isdisjoint(self.sellers) for each in spoken)
         trust: Trust = "with_all" if dearer or lone else "sure" if alone else "with_family"
-        return NameBounds(tuple(Near(sku, Decimal(1)) for sku in skus), f"its name contains {names}", trust)
+        at_most = DEARER if dearer - {OTHER_SIZE} else Decimal(1)
+        return NameBounds(tuple(Near(sku, at_most) for sku in skus), says, trust)
 
     def unconfirmed(self) -> NameBounds | None:
         """The name, or what it reads as by rules that leave the price as it is, where one public list alone
-        has it."""
+        has it; and its latest release, of which the list may state what it leaves out here (a long price)."""
         for seller in self.sellers:
             for name, _ in self.readings(seller, _SAME):
                 if source := self.directory.unconfirmed(seller, name):
-                    near = Near((seller, name), Decimal(1), unconfirmed=True)
-                    return NameBounds((near,), f"one public list alone has this model ({source})")
+                    known = [n for n in (name, f"{name}-latest") if self.directory.unconfirmed(seller, n)]
+                    near = tuple(Near((seller, each), Decimal(1), unconfirmed=True) for each in known)
+                    return NameBounds(near, f"one public list alone has this model ({source})")
         return None
 
-    def by_rules(self, seller: str) -> dict[Near, NameStep]:
-        """The models that the name reads as by any rules, and the first rule of which nobody knows what it
-        does to the price: one that is for matches alone only where no other leads there."""
-        found: dict[Near, NameStep] = {}
-        for name, steps in self.readings(seller, _ANY):
-            if steps and (sku := self.sold(seller, name)):
-                doubts = [step for step in steps if step.rule.costs != "same"]
-                doubts.sort(key=lambda step: step.rule.costs != "as_matched")
-                at_most = prod((Decimal(step.rule.at_most) for step in steps), start=Decimal(1))
-                near = Near(sku, at_most)
-                if near not in found or doubts[0].rule.costs == "unknown":
-                    found[near] = doubts[0]
-        return found
+    def by_rules(self) -> NameBounds | None:
+        """The models that the name reads as by any rules at the first of the sellers where it does, and the
+        first rule of which nobody knows what it does to the price: one that is for matches alone only where
+        no other leads there."""
+        for seller in self.sellers:
+            found: dict[Near, NameStep] = {}
+            for name, steps in self.readings(seller, _ANY):
+                if steps and (sku := self.sold(seller, name)):
+                    doubts = [step for step in steps if step.rule.costs != "same"]
+                    doubts.sort(key=lambda step: step.rule.costs != "as_matched")
+                    at_most = prod((Decimal(step.rule.at_most) for step in steps), start=Decimal(1))
+                    near = Near(sku, at_most)
+                    if doubts and (near not in found or doubts[0].rule.costs == "unknown"):
+                        found[near] = doubts[0]
+            if found:
+                rule = next(iter(found.values())).rule
+                trust: Trust = "sure" if rule.costs == "unknown" else "with_family"
+                return NameBounds(tuple(found), f"{rule.says} (names/{rule.name})", trust)
+        return None
 
     def sold(self, seller: str, name: str) -> Sku | None:
         """The sku that prices what is a name at a seller: its maker's, where the price is passed on."""

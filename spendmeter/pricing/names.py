@@ -145,6 +145,32 @@ def sizes(name: str) -> frozenset[str]:
     return frozenset(re.findall(_SIZE, _dotted(name)))
 
 
+Version = tuple[int, int]
+_NO_VERSION = re.compile(rf"{_SIZE}|20[0-9]{{2}}-?[0-9]{{2}}-?[0-9]{{2}}(?![0-9])")
+_VERSION = re.compile(r"(?<![0-9])([0-9]{1,4})(?:[.-]([0-9]{1,2}))?(?![0-9km])")
+
+
+def version(name: str) -> Version | None:
+    """The version that a name says, as two numbers: 4.5 of claude-haiku-4-5-20251001, 2411 of
+    mistral-large-2411; None = it says none."""
+    found = _VERSION.search(_NO_VERSION.sub("", _dotted(name.rpartition("/")[2])))
+    return (int(found[1]), int(found[2] or 0)) if found else None
+
+
+KINDS = {"*embed": "embedding models", "*rerank": "rerankers"}
+"""What a name says of its kind, and what people call it: those cost much less than chat."""
+
+
+def kind_of(name: str) -> str:
+    """The kind that a name says; '' = none."""
+    return next((kind for kind in KINDS if kind.strip("*") in name.lower()), "")
+
+
+def billions(name: str) -> float:
+    """How many billion parameters a name says that a model has: 0 = it says none, and 235 of 235b-a22b."""
+    return max((float(re.findall(r"[0-9]+(?:[.][0-9]+)?", size)[-1]) for size in sizes(name)), default=0.0)
+
+
 def _dotted(name: str) -> str:
     """In lower case; some sellers write a p for a dot: llama-v3p3, kimi-k2p6."""
     return re.sub(r"(?<=[0-9])p(?=[0-9])", ".", name.lower())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -102,6 +102,12 @@ class Bounded(NamedTuple):
     says: str = ""
     trust: Literal["sure", "with_family", "with_all"] = "sure"
     """Whether these bound it alone, or what else bounds it with them (meaning.py)."""
+    family: str = ""
+    tiers: tuple[tuple[Callable[[], Sequence[Plan]], Decimal], ...] = ()
+    """Siblings of that family that bound it too, the nearest first; each tier is made when it is asked for,
+    and counts times its factor."""
+    elsewhere: Callable[[], Sequence[Plan]] = tuple
+    """Of whoever else sells what bounds it."""
 
 
 UNBOUNDED = Bounded()
@@ -109,7 +115,7 @@ UNBOUNDED = Bounded()
 
 class Plan:
     """`Plan(price_lists, provider=..., sku=..., ...)`; `sku` None = no model is known by the name, or it has
-    no prices at all, and nothing decides: `name` is then its family, `bounded` what bounds it beside that.
+    no prices at all, and nothing decides: `name` is then its kind, `bounded` what bounds it.
     `reseller`: who sells it at the provider's prices, times factors of its own ('' = the provider).
     `sold_as`: its name there, where the price is passed on: nothing agreed with the provider is in that."""
 

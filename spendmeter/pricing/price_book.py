@@ -12,6 +12,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from msgspec import structs
@@ -38,6 +40,7 @@ from spendmeter.pricing.conditions import STANDARD, CatalogError, Served
 from spendmeter.pricing.directory import Directory
 from spendmeter.pricing.meaning import LATEST, Meaning, meaning
 from spendmeter.pricing.memory import TenantMemory
+from spendmeter.pricing.names import kind_of
 from spendmeter.pricing.near import NO_BOUNDS, NameBounds, Near
 from spendmeter.pricing.plan import Bounded, Plan
 from spendmeter.pricing.price_lists import PriceLists, Sku, by_region
@@ -208,11 +211,10 @@ class PriceBook:
         for another tenant alone makes nobody else's usage known."""
         provider = found.provider.owner if found.provider else None
         model, seller = found.model, found.seller
-        if model and any(map(scope.includes, self.prices.get((seller, model.owner), ()))):
+        if model and self._directory.has_price((seller, model.owner), scope):
             reseller = "" if seller == provider else provider or ""
             return self._plan(seller, model.owner, by, scope, reseller=reseller, sold_as=found.sold_as)
-        line = self.provisional.line(name, found.lines)
-        return self._plan(provider, None, by, scope, line=line, bounds=found.bounds)
+        return self._plan(provider, None, by, scope, kind=kind_of(name), bounds=found.bounds)
 
     def _served_at(self, found: Meaning, data: UsageData) -> Served:
         """What served an event whose names mean that: in the region that the name says, where the event says
@@ -237,26 +239,31 @@ class PriceBook:
         reseller: str = "",
         sold_as: str = "",
         unconfirmed: bool = False,
-        line: str = "",
+        kind: str = "",
         bounds: NameBounds = NO_BOUNDS,
     ) -> Plan:
         """The one plan of all names that mean the same, or are bounded by the same. A catalog has more ways
         to be served than memory holds: where that is full, the older half goes."""
-        key = (provider, sku, by, scope.key, reseller, sold_as, unconfirmed, line, bounds)
+        key = (provider, sku, by, scope.key, reseller, sold_as, unconfirmed, kind, bounds)
         plan = self._plans.get(key)
         if plan is None:
             near = [(self._near_plan(each, provider, by, scope), each.at_most) for each in bounds.near]
             known = tuple((each, at_most) for each, at_most in near if each)
+            tiers = tuple(
+                (cache(partial(self._near_plans, tier.skus, provider, by, scope)), tier.at_most)
+                for tier in bounds.kin.tiers
+            )
+            elsewhere = cache(partial(self._elsewhere, bounds.near, provider, by, scope))
             plan = Plan(
                 self.unconfirmed if unconfirmed else self.lists,
                 provider=provider,
                 sku=sku,
-                name=sku or line,
+                name=sku or kind,
                 served=by,
                 scope=scope,
                 reseller=reseller,
                 sold_as=sold_as,
-                bounded=Bounded(known, bounds.says, bounds.trust),
+                bounded=Bounded(known, bounds.says, bounds.trust, bounds.kin.family, tiers, elsewhere),
             )
             if len(self._plans) >= PLANS_MAX:
                 for old in list(self._plans)[: PLANS_MAX // 2]:
@@ -273,6 +280,16 @@ class PriceBook:
             return None
         reseller = provider if provider and seller in self.sellers(provider)[1:] else ""
         return self._plan(seller, sku, by, scope, reseller=reseller, unconfirmed=near.unconfirmed)
+
+    def _elsewhere(self, near: Sequence[Near], provider: str | None, by: Served, scope: Scope) -> list[Plan]:
+        """Of whoever sells these models, by their names."""
+        skus = self._directory.sold_as(each.sku[1] for each in near)
+        return self._near_plans(skus, provider, by, scope)
+
+    def _near_plans(self, skus: Iterable[Sku], provider: str | None, by: Served, scope: Scope) -> list[Plan]:
+        """Of those that have a price for the scope."""
+        plans = (self._near_plan(Near(sku, Decimal(1)), provider, by, scope) for sku in skus)
+        return [plan for plan in plans if plan]
 
     def _mentioned(self, by: Served) -> Served:
         """What served, as far as some entry mentions it: the rest decides nothing, and a sender cannot make a

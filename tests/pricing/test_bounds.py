@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from spendmeter.contracts.catalog import CatalogEntry, NameRule
+from spendmeter.contracts.catalog import Alias, CatalogEntry, NameRule
 from spendmeter.contracts.entry_ids import identified
 from spendmeter.pricing.engine import rate
 from spendmeter.pricing.explain import naming
 from spendmeter.pricing.names import family, sizes
 from spendmeter.pricing.price_book import PriceBook
-from tests.pricing.entries import RECORDED, price, used
+from tests.pricing.entries import RECORDED, model, price, used
 
 ONE = {"input_tokens": 1_000_000}
 SAID = {"source": "test", "recorded_at": RECORDED}
@@ -52,19 +52,80 @@ def test_of_a_model_that_a_single_other_seller_has_another_may_ask_more() -> Non
     assert (amount, reason) == ("9", "95th percentile of 1 models of openai (flagship)")
 
 
-def test_no_outlier_cut_goes_below_the_model_that_is_named() -> None:
-    """The family of gpt-... costs 1, 1, 1 and 20: five medians are 5, and gpt-7x itself costs 20."""
+def test_no_sibling_goes_below_the_model_that_is_named() -> None:
     entries = [_sold(f"gpt-{number}", "1") for number in (1, 2, 3)]
     amount, reason = _bound("gpt-7x-2", *entries, _sold("gpt-7x", "20"))
     assert (amount, reason) == ("20", "its name contains gpt-7x: bounded by gpt-7x")
 
 
-def test_a_word_for_a_dearer_variant_takes_all_that_the_provider_sells() -> None:
+def test_a_word_for_a_dearer_variant_doubles_the_bound() -> None:
     entries = [_sold("kimi-2", "1"), _sold("flagship", "7")]
-    assert _bound("kimi-2-turbo", *entries)[0] == "7"
+    assert _bound("kimi-2-turbo", *entries) == (
+        "2",
+        "its name contains kimi-2, and says turbo: bounded by kimi-2",
+    )
     assert _bound("kimi-2-prod", *entries) == ("1", "its name contains kimi-2: bounded by kimi-2")
     said = naming("", used("openai", "kimi-2-turbo", ONE).data, PriceBook(entries))
-    assert said[-1].endswith("its name contains kimi-2: bounded by no less than kimi-2 of openai")
+    assert said[-1].endswith(
+        "its name contains kimi-2, and says turbo: bounded by no less than kimi-2 of openai"
+    )
+
+
+def test_a_successor_is_bounded_by_the_sibling_of_the_nearest_version() -> None:
+    old, new = _sold("gpt-5.1-mini", "9"), _sold("gpt-5.4-mini", "2")
+    elsewhere = [_sold("gpt-5.5-mini", "70", by="azure"), _sold("gpt-6", "30")]
+    assert _bound("gpt-5.6-mini", old, new, *elsewhere) == (
+        "3",
+        "1.5 times the nearest of the family gpt-mini (gpt-5.4-mini)",
+    )
+    assert _bound("gpt-5.4-mini-2027-01-01", old, new)[0] == "2"  # of the same version: its price
+    assert _bound("gpt-5.1-preview-mini", old, new)[0] == "9"
+
+
+def test_of_a_word_that_no_family_has_the_nearest_of_all_with_the_words_before_it_bounds() -> None:
+    entries = [_sold("gemini-3-pro", "9"), _sold("gemini-4-argon", "2"), _sold("gemini-4-lite", "1")]
+    assert _bound("gemini-4-neon", *entries, _sold("flagship", "99")) == (
+        "2",
+        "the nearest of the family gemini-* (gemini-4-argon)",
+    )
+
+
+def test_a_version_that_goes_on_is_another_models() -> None:
+    entries = [_sold("glm-5", "10"), _sold("glm-5.3-flash", "2")]
+    assert _bound("glm-5.4-flash", *entries)[0] == "3"  # and not glm-5's
+
+
+def test_spellings_of_one_open_model_are_one_model() -> None:
+    spelled = ["meta-llama-3.1-405b-instruct", "llama-v3p1-405b-instruct", "meta.llama3-1-405b-instruct-v1:0"]
+    sellers = [_sold(name, str(n), by=f"seller-{n}") for n, name in enumerate(spelled, 2)]
+    for name in (*spelled, "llama-3.1-405b-instruct"):
+        amount, reason = _bound(f"my/{name}", *sellers)
+        assert (amount, reason.rpartition(" of ")[2]) == ("4", "seller-4")
+
+
+def test_what_a_makers_alias_means_today_bounds_no_open_model_alone() -> None:
+    """DeepSeek serves its old name with a new, cheap model; who else sells it sells the old one."""
+    today = identified(Alias(provider="deepseek", name="deepseek-r1", sku="deepseek-v4", **SAID))
+    sold = [_sold("deepseek-v4", "0.2", by="deepseek"), _sold("deepseek/deepseek-r1", "4", by="novita")]
+    assert _bound("deepseek/deepseek-r1", today, *sold)[0] == "4"
+
+
+def test_a_list_of_what_text_costs_bounds_no_sound() -> None:
+    """Whoever else sells the model and says what sound costs; else what sound costs at this seller."""
+    text, sound = _sold("gemini-7x", "1"), price("gemini-7x", "input_audio_tokens", "5", provider="google")
+    usage = {"input_audio_tokens": 1_000_000}
+    book = [text, sound, price("other", "input_audio_tokens", "40")]
+    assert rate(used("openai", "my-gemini-7x", usage), PriceBook(book)).list == 5
+    assert rate(used("openai", "my-gemini-7x", usage), PriceBook([text, book[-1]])).list == 40
+    assert rate(used("openai", "my-gemini-7x", usage), PriceBook([text])).list == 1
+
+
+def test_a_model_that_its_seller_names_without_a_price_is_bounded_by_its_name() -> None:
+    named = model("gpt-7x", provider="github")
+    rating = rate(
+        used("github", "gpt-7x", ONE), PriceBook([named, _sold("gpt-7x", "2"), _sold("other", "9")])
+    )
+    assert (rating.status, rating.list) == ("provisional", 2)
 
 
 def test_an_effort_is_left_out_before_the_family_is_sought() -> None:
@@ -73,7 +134,10 @@ def test_an_effort_is_left_out_before_the_family_is_sought() -> None:
     )
     entries = [_sold("gpt-5", "2"), _sold("gpt-6", "3"), _sold("flagship", "99"), identified(effort)]
     assert _bound("gpt-9-high", *entries) == _bound("gpt-9", *entries)
-    assert _bound("gpt-9-high", *entries) == ("3", "the maximum of the family gpt (gpt-6)")
+    assert _bound("gpt-9-high", *entries) == (
+        "4.5",
+        "1.5 times the nearest of the family gpt (gpt-6)",
+    )
 
 
 def test_an_embedding_is_bounded_by_embeddings() -> None:

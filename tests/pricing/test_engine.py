@@ -217,8 +217,8 @@ def test_an_unknown_model_is_bounded_by_its_family_then_its_provider_then_its_te
     mine = terms("acme", fallback={"input_tokens": "0.0001"}, fallback_event="0.5")
     entries = [*siblings, *others, mine]
     family = rated([*entries], MILLION, sku="gpt-6")
-    assert (family.list, family.status) == (5, "provisional")
-    assert family.lines[0].reason == "unknown model: the maximum of the family gpt (gpt-5)"
+    assert (family.list, family.status) == (Decimal("7.5"), "provisional")
+    assert family.lines[0].reason == "unknown model: 1.5 times the nearest of the family gpt (gpt-5)"
     provider = rated([*entries], MILLION, sku="new")
     assert provider.list == 25  # nearest rank: the 19th of 20
     assert "95th percentile of 20 models of openai" in provider.lines[0].reason
@@ -231,20 +231,21 @@ def test_an_unknown_model_is_bounded_by_its_family_then_its_provider_then_its_te
     assert (nobody.list, nobody.status) == (0, "unpriced")
 
 
-def test_an_outlier_and_retired_models_do_not_bound() -> None:
-    siblings = [price(f"gpt-{n}", "input_tokens", amount) for n, amount in ((1, "2"), (2, "2"), (3, "75"))]
-    assert rated([*siblings], MILLION, sku="gpt-4").list == 10  # five times the median
+def test_far_and_retired_siblings_do_not_bound() -> None:
+    siblings = [price(f"gpt-{n}", "input_tokens", amount) for n, amount in ((1, "75"), (2, "2"), (3, "4"))]
+    assert rated([*siblings], MILLION, sku="gpt-4").list == 6  # 1.5 times gpt-3
     retired = model("gpt-3", retired=True)
-    assert rated([*siblings, retired], MILLION, sku="gpt-4").list == 2
+    assert rated([*siblings, retired], MILLION, sku="gpt-4").list == 3
 
 
-def test_a_bound_takes_the_longest_request_into_account() -> None:
+def test_a_bound_is_that_of_the_events_own_length() -> None:
     long = Conditions(context_min=100)
     entries = [
         price("gpt-1", "input_tokens", "2", when=Conditions(context_max=100)),
         price("gpt-1", "input_tokens", "4", when=long),
     ]
-    assert rated([*entries], {"input_tokens": 1}, sku="gpt-2").list == Decimal("0.000004")
+    assert rated([*entries], {"input_tokens": 1}, sku="gpt-2").list == Decimal("0.000003")
+    assert rated([*entries], {"input_tokens": 101}, sku="gpt-2").list == Decimal("0.000606")
 
 
 def test_models_are_known_by_aliases_matches_and_resellers() -> None:
@@ -313,9 +314,11 @@ def test_a_single_model_of_somebody_elses_bounds_nothing_alone() -> None:
     own = [price(f"m-{n}", "input_tokens", "15") for n in range(3)]
     asked = used("openai", "mystery-99", MILLION)
     assert rate(asked, PriceBook([cheap, *own])).list == 15
-    assert rate(asked, PriceBook([cheap, *own, price("mystery-6", "input_tokens", "3")])).list == 3
-    assert rate(used("nobody", "mystery-99", MILLION), PriceBook([cheap, *own])).list == 1
-    assert rate(asked, PriceBook([cheap, model("m")])).list == 1
+    assert rate(asked, PriceBook([cheap, *own, price("mystery-6", "input_tokens", "3")])).list == Decimal(
+        "4.5"
+    )
+    assert rate(used("nobody", "mystery-99", MILLION), PriceBook([cheap, *own])).list == Decimal("1.5")
+    assert rate(asked, PriceBook([cheap, model("m")])).list == Decimal("1.5")
 
 
 def test_a_tier_that_no_price_is_for_is_priced_as_any_and_the_line_says_so() -> None:

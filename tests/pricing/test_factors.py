@@ -226,7 +226,7 @@ def test_the_bound_of_an_unknown_model_has_the_factors_in_it() -> None:
         RESIDENCY,
     ]
     asked = used("openai", "gpt-10-mini", MILLION, region="eu")
-    assert rate(asked, PriceBook(siblings)).list == Decimal("2.2")
+    assert rate(asked, PriceBook(siblings)).list == Decimal("3.3")  # 1.5 x 2 x 1.1
     bound = rate(used("openai", "unheard-of", MILLION, region="eu"), PriceBook(siblings))
     assert bound.list == Decimal("2.2")  # 2 x 1.1 is more than 2.1
 

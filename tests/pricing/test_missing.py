@@ -100,7 +100,7 @@ def test_a_model_that_nobody_knows_is_bounded_and_lacks_its_price_or_its_name() 
     (found,) = lacks(sibling, sku="gpt-6-mini")
     assert (found.kind, found.says) == (
         "model",
-        "unknown model: the maximum of the family gpt-mini (gpt-5-mini)",
+        "unknown model: 1.5 times the nearest of the family gpt-mini (gpt-5-mini)",
     )
     assert found.advice == "state what openai/gpt-6-mini costs, or of which model it is another name"
 

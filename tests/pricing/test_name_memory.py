@@ -102,7 +102,7 @@ def test_a_receipt_says_which_rule_found_the_model() -> None:
         "model 'm-high' means m: an effort costs nothing (names/effort)",
     )
     assert naming("", used("openai", "team-m-9-prod", ONE).data, book) == (
-        "model 'team-m-9-prod' is no known name: its name contains m: bounded by no less than m of openai",
+        "model 'team-m-9-prod' is no known name: its name contains m: bounded by m of openai",
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from spendmeter.contracts.catalog import CatalogEntry, Conditions, NameRule, Price, Provider
+from spendmeter.contracts.catalog import ANY, CatalogEntry, Conditions, NameRule, Price, Provider
 from spendmeter.contracts.entry_ids import identified
 from spendmeter.pricing.catalog import UNCONFIRMED, load_snapshot, load_unconfirmed
 from spendmeter.pricing.conditions import CatalogError
@@ -61,9 +62,23 @@ def test_the_name_is_bounded_by_what_that_list_says_and_the_line_says_which_list
     )
 
 
+def test_what_the_list_says_of_the_latest_release_bounds_too() -> None:
+    """The list has qwen-plus at one price, and a long price of its latest alone."""
+    long = Conditions(context_min=256_000)
+    latest = [
+        price("gpt-9-mini-latest", "input_tokens", n, when=w, **LIST) for n, w in (("2", ANY), ("9", long))
+    ]
+    assert bound("gpt-9-mini", [*BOOK, *latest]) == ("provisional", "9")
+    few = rated([*BOOK, *latest], {"input_tokens": 1000}, sku="gpt-9-mini")
+    assert few.list == Decimal("0.003")
+
+
 def test_a_unit_that_the_list_does_not_price_is_bounded_as_of_any_unknown_model() -> None:
     rating = rated(BOOK, {"output_tokens": 1_000_000}, sku="gpt-9-mini")
-    assert (rating.status, rating.effective) == ("provisional", 80)  # the family's one other, gpt-8-mini
+    assert (rating.status, rating.effective) == (
+        "provisional",
+        120,
+    )  # 1.5 times the family's one other, gpt-8-mini
 
 
 def test_factors_of_the_provider_and_the_lists_own_conditions_hold() -> None:

@@ -1,0 +1,114 @@
+"""The siblings of a model that nobody knows: of its family, those of the version nearest to its own.
+
+"claude-haiku-6" is priced like the haiku before it sooner than like all haikus that there ever were, so what
+its seller sells counts first, then what anybody sells; and the nearest version before the next one.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from itertools import groupby, islice
+from typing import NamedTuple
+
+from spendmeter.pricing.names import Version, billions, family_as_sold, kind_of, version
+from spendmeter.pricing.price_lists import PriceLists, Sku
+from spendmeter.pricing.scope import is_everybodys
+
+TIERS_MAX = 3
+"""Versions that are kept, the nearest first: that a later one bounds needs all before to have no price."""
+UNKNOWN = (9_999, 99)
+"""The version of a name that says none: the newest is nearest to it."""
+
+
+SUCCESSOR = Decimal("1.5")
+"""Times the price of its nearest sibling that a model of another version may cost. Of 149 shipped ones that
+are newer than all of their family 30 % cost more than that sibling, 15 % more than 1.5 times as much."""
+
+
+class Tier(NamedTuple):
+    """Skus that are as near in version, and how many times their price a model like them may cost."""
+
+    skus: tuple[Sku, ...]
+    at_most: Decimal
+
+
+class Kin(NamedTuple):
+    """Who bounds a model by its family: the dearest of the first of the tiers that has a price."""
+
+    family: str = ""
+    tiers: tuple[Tier, ...] = ()
+    alone: bool = False
+    """Whether it is a single model of somebody else's, who may sell it for little."""
+
+
+NO_KIN = Kin()
+
+
+class _Member(NamedTuple):
+    sku: Sku
+    family: str
+    version: Version | None
+
+
+class Siblings:
+    """`Siblings(price lists)`: all public models by the words that their family begins with."""
+
+    def __init__(self, lists: PriceLists) -> None:
+        sold: dict[tuple[str, ...], list[_Member]] = defaultdict(list)
+        retired: dict[tuple[str, ...], list[_Member]] = defaultdict(list)
+        for sku, prices in sorted(lists.prices.items()):
+            if not any(map(is_everybodys, prices)):
+                continue
+            model = lists.models.get(sku)
+            family = (model.family if model else "") or family_as_sold(sku[1])
+            words = family.split("-")
+            member = _Member(sku, family, version(sku[1]))
+            for end in range(1, len(words) + 1) if family else ():
+                known = retired if model and model.retired else sold
+                known[(kind_of(sku[1]), *words[:end])].append(member)
+        for words_of, members in retired.items():  # a family of which all are retired is still a family
+            sold.setdefault(words_of, members)
+        self._members = dict(sold)
+
+    def of(self, name: str, families: Iterable[str], sellers: Sequence[str], wide: bool) -> Kin:
+        """Those of the first of the families that these sellers, else others have; if `wide`, else of the
+        sellers' own whose family begins with as many of its words as any, and that are not of less than half
+        its size."""
+        asked, kind = version(name), kind_of(name)
+        lines = [line for line in families if line]
+        others = NO_KIN
+        for line in lines:
+            members = [each for each in self._like(kind, line.split("-")) if each.family == line]
+            if own := [each for each in members if each.sku[0] in sellers]:
+                return Kin(line, _tiers(own, asked))
+            if members and not others.tiers:
+                alone = len({each.sku[1].rpartition("/")[2] for each in members}) == 1
+                others = Kin(line, _tiers(members, asked), alone)
+        if others.tiers:
+            return others
+        for words in (line.split("-") for line in lines) if wide else ():
+            for end in range(len(words) - 1, 0, -1):
+                own = [each for each in self._like(kind, words[:end]) if each.sku[0] in sellers]
+                if own := [each for each in own if 2 * billions(each.sku[1]) >= billions(name)]:
+                    return Kin("-".join((*words[:end], "*")), _tiers(own, asked))
+        return NO_KIN
+
+    def _like(self, kind: str, words: Sequence[str]) -> Sequence[_Member]:
+        """All of a kind whose family begins with these words."""
+        return self._members.get((kind, *words), ())
+
+
+def _tiers(members: Iterable[_Member], asked: Version | None) -> tuple[Tier, ...]:
+    """The skus by how far their versions are from the one that is asked; those that say none last."""
+    major, minor = asked or UNKNOWN
+
+    def distance(member: _Member) -> tuple[int, int, int]:
+        if member.version is None:
+            return 1, 0, 0
+        return 0, abs(member.version[0] - major), abs(member.version[1] - minor)
+
+    groups = groupby(sorted(members, key=lambda each: (distance(each), each.sku)), key=distance)
+    return tuple(
+        Tier(tuple(each.sku for each in group), SUCCESSOR if asked and any(far) else Decimal(1))
+        for far, group in islice(groups, TIERS_MAX)
+    )
