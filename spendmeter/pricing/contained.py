@@ -30,7 +30,7 @@ _VARIANT = re.compile(r":[a-z]+$")
 """A way of having a model (`:free`, `:batch`): no name that another name would contain by chance."""
 
 _SAYS_EFFORT = frozenset("thinking reasoning minimal low high xhigh".split())
-_SAYS_DEARER = frozenset("turbo pro max ultra large xl plus fast highspeed priority hd".split())
+_SAYS_DEARER = frozenset("turbo pro max ultra large huge xl plus fast highspeed priority hd".split())
 """Of a variant that usually costs more than the model whose name it has."""
 
 Words = tuple[str, ...]

@@ -71,9 +71,8 @@ class Siblings:
         self._members = dict(sold)
 
     def of(self, name: str, families: Iterable[str], sellers: Sequence[str], wide: bool) -> Kin:
-        """Those of the first of the families that these sellers, else others have; if `wide`, else of the
-        sellers' own whose family begins with as many of its words as any, and that are not of less than half
-        its size."""
+        """Those of the first of the families that these sellers, else several others have; if `wide`, else of
+        the sellers' own that are next to it. A single one of somebody else's counts beside these."""
         asked, kind = version(name), kind_of(name)
         lines = [line for line in families if line]
         others = NO_KIN
@@ -84,13 +83,24 @@ class Siblings:
             if members and not others.tiers:
                 alone = len({each.sku[1].rpartition("/")[2] for each in members}) == 1
                 others = Kin(line, _tiers(members, asked), alone)
-        if others.tiers:
+        if others.tiers and not others.alone:
             return others
-        for words in (line.split("-") for line in lines) if wide else ():
+        near = self._next_to(name, lines, sellers) if wide or others.alone else NO_KIN
+        if not others.alone or not near.tiers:
+            return near if near.tiers else others
+        first = Tier(
+            near.tiers[0].skus + others.tiers[0].skus, max(near.tiers[0].at_most, others.tiers[0].at_most)
+        )
+        return Kin(f"{others.family} or {near.family}", (first, *near.tiers[1:]))
+
+    def _next_to(self, name: str, families: Iterable[str], sellers: Sequence[str]) -> Kin:
+        """The sellers' own whose family begins with as many of the words of one as any, and that are not of
+        less than half the size."""
+        for words in (family.split("-") for family in families):
             for end in range(len(words) - 1, 0, -1):
-                own = [each for each in self._like(kind, words[:end]) if each.sku[0] in sellers]
+                own = [each for each in self._like(kind_of(name), words[:end]) if each.sku[0] in sellers]
                 if own := [each for each in own if 2 * billions(each.sku[1]) >= billions(name)]:
-                    return Kin("-".join((*words[:end], "*")), _tiers(own, asked))
+                    return Kin("-".join((*words[:end], "*")), _tiers(own, version(name)))
         return NO_KIN
 
     def _like(self, kind: str, words: Sequence[str]) -> Sequence[_Member]:

@@ -90,6 +90,13 @@ def test_of_a_word_that_no_family_has_the_nearest_of_all_with_the_words_before_i
     )
 
 
+def test_a_single_model_of_somebody_elses_bounds_beside_the_sellers_own_that_are_next_to_it() -> None:
+    own = [_sold("gemini-2-pro", "9"), _sold("flagship", "99")]
+    cheap, dear = (_sold("gemini-2-lite", amount, by="reseller") for amount in ("1", "12"))
+    assert _bound("gemini-2-lite-001", *own, cheap)[0] == "9"
+    assert _bound("gemini-2-lite-001", *own, dear)[0] == "12"
+
+
 def test_a_version_that_goes_on_is_another_models() -> None:
     entries = [_sold("glm-5", "10"), _sold("glm-5.3-flash", "2")]
     assert _bound("glm-5.4-flash", *entries)[0] == "3"  # and not glm-5's
