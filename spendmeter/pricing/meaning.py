@@ -149,13 +149,14 @@ class _Search:
         for name, steps in self.readings(seller, _SAME):
             if passed := self.passed_on(seller, name):
                 return passed._replace(steps=(*steps, *passed.steps))
-            if self.stated(seller, name):
-                break
+            if self.stated(seller, name) or self.directory.passes_on(seller, name)[0]:
+                break  # the maker's own rules have read it: no name is worth doing that more than once
         return None
 
-    def passed_on(self, seller: str, name: str) -> FoundModel | None:
+    def passed_on(self, seller: str, name: str, *, by_rules: bool = True) -> FoundModel | None:
         """The maker's model, where the seller sells what the name means at the maker's price. Where those of
-        the scope agreed on a price with the seller, that and the seller's own list count."""
+        the scope agreed on a price with the seller, that and the seller's own list count. `by_rules`: also
+        where rules lead to it at the maker."""
         own = self.stated(seller, name)
         if own and self.directory.is_agreed(seller, own.owner, self.scope):
             return None
@@ -165,17 +166,17 @@ class _Search:
             if maker is None:
                 continue
             there = _Search(self.directory, rest, (seller, maker.owner), self.scope, self.time)
-            found = there.of_maker()
+            found = there.of_maker(by_rules)
             self.since, self.until = max(self.since, there.since), min(self.until, there.until)
             if found and self.directory.is_everybodys(maker.owner, found[0].owner):
                 return FoundModel(maker.owner, *found, own.owner if own else f"{writes}/{found[0].owner}")
         return None
 
-    def of_maker(self) -> tuple[Claim, Steps] | None:
+    def of_maker(self, by_rules: bool) -> tuple[Claim, Steps] | None:
         """The one model of the last of the sellers that the name means."""
         if claim := self.stated(self.sellers[-1], self.name):
             return claim, ()
-        owners = self.owners(self.sellers[-1])
+        owners = self.owners(self.sellers[-1]) if by_rules else {}
         return next(iter(owners.values())) if len(owners) == 1 else None
 
     def stated(self, seller: str, name: str) -> Claim | None:
@@ -370,10 +371,10 @@ class _Search:
 
     def sold(self, seller: str, name: str) -> Sku | None:
         """The sku that prices what is a name at a seller: its maker's, where the price is passed on."""
-        passed = self.passed_on(seller, name)
+        claim = self.stated(seller, name)
+        passed = self.passed_on(seller, name, by_rules=claim is not None)
         if passed and passed.model:
             return passed.seller, passed.model.owner
-        claim = self.stated(seller, name)
         return (seller, claim.owner) if claim else None
 
     def makers(self) -> Iterator[tuple[tuple[str, ...], str]]:
