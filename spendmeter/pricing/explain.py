@@ -107,7 +107,8 @@ def naming(tenant: str, data: UsageData, book: PriceBook, time: datetime | None 
     if found.bounds.near:
         near = ", ".join(f"{sku} of {whose}" for (whose, sku), *_ in found.bounds.near[:NEAR_SHOWN])
         how = "bounded by" if found.bounds.trust == "sure" else "bounded by no less than"
-        words.append(f"model {data.sku!r} is no known name: {found.bounds.says}: {how} {near}")
+        known = f"has no price at {found.seller}" if model else "is no known name"
+        words.append(f"model {data.sku!r} {known}: {found.bounds.says}: {how} {near}")
     if found.region:
         words.append(f"model {data.sku!r} says the region {found.region}")
     if found.batch or found.tier:

@@ -129,10 +129,12 @@ def test_a_list_of_what_text_costs_bounds_no_sound() -> None:
 
 def test_a_model_that_its_seller_names_without_a_price_is_bounded_by_its_name() -> None:
     named = model("gpt-7x", provider="github")
-    rating = rate(
-        used("github", "gpt-7x", ONE), PriceBook([named, _sold("gpt-7x", "2"), _sold("other", "9")])
-    )
+    event, book = used("github", "gpt-7x", ONE), PriceBook([named, _sold("gpt-7x", "2"), _sold("other", "9")])
+    rating = rate(event, book)
     assert (rating.status, rating.list) == ("provisional", 2)
+    assert naming("", event.data, book)[-1].startswith(
+        "model 'gpt-7x' has no price at github: its name contains"
+    )
 
 
 def test_an_effort_is_left_out_before_the_family_is_sought() -> None:
