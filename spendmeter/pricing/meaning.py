@@ -261,9 +261,8 @@ class _Search:
     def as_written(self) -> Iterator[str]:
         """The name, and all that it reads as by rules that leave the price as it is."""
         if not self.sellers:
-            yield self.name
-        for name, _ in self.readings(self.sellers[0], _SAME) if self.sellers else ():
-            yield name
+            return iter((self.name,))
+        return (name for name, _ in self.readings(self.sellers[0], _SAME))
 
     def is_seller(self, text: str) -> bool:
         """Whether a text names the provider, or one whose models it resells."""
@@ -278,9 +277,10 @@ class _Search:
     def bounds(self) -> NameBounds:
         """What bounds the price of a name that is no model's."""
         found = self.near()
+        if not self.sellers:  # whoever that is may have the models on its own machines
+            return found
         families = dict.fromkeys(map(family_as_sold, self.as_written()))  # without an effort, and so on
-        wide = found.trust != "with_family"
-        kin = self.directory.siblings.of(self.name, families, self.sellers, wide)
+        kin = self.directory.siblings.of(self.name, families, self.sellers, found.trust != "with_family")
         enough = found.trust == "with_all" and kin.tiers and (found.near or not kin.alone)
         return found._replace(kin=kin, trust="with_family" if enough else found.trust)
 

@@ -137,6 +137,13 @@ def test_a_model_that_its_seller_names_without_a_price_is_bounded_by_its_name() 
     )
 
 
+def test_whoever_is_unknown_may_have_the_models_on_its_own_machines() -> None:
+    """A model that is named counts there, too; a sibling does not."""
+    book = PriceBook([_sold("gpt-7x", "2"), _sold("lama-3-8b", "1")])
+    assert rate(used("my-gpu", "gpt-7x", ONE), book).list == 2
+    assert rate(used("my-gpu", "lama-9-8b", ONE), book).status == "unpriced"
+
+
 def test_an_effort_is_left_out_before_the_family_is_sought() -> None:
     effort = NameRule(
         name="effort", match=("{name}-high",), becomes="{name}", costs="same", says="an effort", **SAID
