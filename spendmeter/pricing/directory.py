@@ -66,7 +66,7 @@ class Directory:
             (text, (seller, owner))
             for seller, names in sorted(self._model_names.items())
             for text, owner in names.texts()
-            if (seller, owner) in self._lists.prices
+            if any(map(is_everybodys, self._lists.prices.get((seller, owner), ())))
         )
 
     def sold_as(self, names: Iterable[str]) -> list[Sku]:

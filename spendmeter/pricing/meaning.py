@@ -8,8 +8,7 @@ In this order, and nothing is priced by what comes after the third:
    is a name of 1;
 3. a match that leaves open only what such rules, or rules for what matches take, call neutral;
 4. as a bound: the name, as it is or by rules of 2, where one public list alone has it (unconfirmed); a
-   name of 1 by rules of which nobody knows what they do to the price; several models; a known name inside
-   of this one.
+   name of 1 by rules of which nobody knows what they do to the price; several models; a name inside.
 
 A name of 1 is never read otherwise; but one that the provider sells at its maker's price, as its entry
 says, is first sought at the maker, in the same order.
@@ -314,14 +313,15 @@ class _Search:
         whoever else sells the model, which may be more; None = it is no name there."""
         there = _Search(self.directory, name, sellers, self.scope, self.time)
         seller, model, *_ = there.model()
-        self.since, self.until = max(self.since, there.since), min(self.until, there.until)
-        if model is None:
-            return there.by_rules()
-        everybodys = self.directory.contained.spoken_of(name, ())
-        others = {sku for each in everybodys if each.alone and not each.dearer for sku in each.skus}
+        found = None if model else there.by_rules()
+        self.narrow(there.since, there.until)  # by all that was asked there
+        if not model:
+            return found
+        spoken = self.directory.contained.spoken_of(name, ())
+        others = {sku for each in spoken if each.alone and not each.dearer for sku in each.skus}
         skus = [(seller, model.owner), *sorted(others - {(seller, model.owner)})]
-        says = f"its name contains {model.owner} of {sellers[0]}"
-        return NameBounds(tuple(Near(sku, Decimal(1)) for sku in skus), says)
+        near = tuple(Near(sku, Decimal(1)) for sku in skus)
+        return NameBounds(near, f"its name contains {model.owner} of {sellers[0]}")
 
     def contained(self, name: str, makers: tuple[str, ...], anybodys: bool = True) -> NameBounds:
         """The models whose names stand in a name: of the provider, else of the makers that it writes, else
@@ -370,10 +370,10 @@ class _Search:
         return None
 
     def sold(self, seller: str, name: str) -> Sku | None:
-        """The sku that prices what is a name at a seller: its maker's, where the price is passed on."""
+        """The sku that prices a name at a seller: its maker's, if that is passed on and says no serving."""
         claim = self.stated(seller, name)
         passed = self.passed_on(seller, name, by_rules=claim is not None)
-        if passed and passed.model:
+        if passed and passed.model and not any(step.rule.tier or step.rule.batch for step in passed.steps):
             return passed.seller, passed.model.owner
         return (seller, claim.owner) if claim else None
 

@@ -145,7 +145,8 @@ class Plan:
         self.adjustments, excepting = self._ranked_adjustments()
         """Highest rank first; of one kind and name, the first that holds applies."""
         regional = [
-            lists.regional.get(each or "", _NOT_BY_REGION).spans(scope) for each in (reseller, provider)
+            lists.regional.get(each or "", _NOT_BY_REGION).spans(self.scope_of(each or ""))
+            for each in (reseller, provider)
         ]
         self._unmentioned = Unmentioned(served, excepting, chain(*regional))
         fees = sorted({price.unit for _, price in ranked if price.per_event})

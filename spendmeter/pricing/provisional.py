@@ -69,7 +69,8 @@ class Provisional:
             if found is None or plan.bounded.trust == "with_all":
                 found = _dearer(found, self._percentile(plan, unit, time))
         if found and found.parent and unit in _COSTS_MORE:
-            return self._elsewhere(plan, unit, time, context) or self._percentile(plan, unit, time) or found
+            own = self._elsewhere(plan, unit, time, context) or self._percentile(plan, unit, time)
+            return _dearer(found, own)
         return found
 
     def _nearest(self, plan: Plan, unit: str, time: datetime, context: int) -> Decision | None:
@@ -89,7 +90,11 @@ class Provisional:
         """The dearest price of just this unit of whoever else sells what bounds the model: a list of what
         text costs bounds no sound and no picture."""
         stated = ((each.decisions(time, context)[unit], each) for each in plan.bounded.elsewhere())
-        found = [(decision, each) for decision, each in stated if decision and not decision.parent]
+        found = [
+            (decision, each)
+            for decision, each in stated
+            if decision and decision.price and not decision.parent
+        ]
         if not found:
             return None
         decision, dearest = _dearest(found)

@@ -127,6 +127,25 @@ def test_a_list_of_what_text_costs_bounds_no_sound() -> None:
     assert rate(used("openai", "my-gemini-7x", usage), PriceBook([text])).list == 1
 
 
+def test_what_another_gives_away_bounds_no_sound() -> None:
+    unit = "input_audio_tokens"
+    lists = [
+        _sold("glow-2", "4"),
+        price("glow-2", unit, "0", provider="gate"),
+        model("glow-2", provider="gate"),
+    ]
+    rating = rate(used("openai", "glow-2-live", {unit: 1_000_000}), PriceBook(lists))
+    assert (rating.status, rating.list >= 4) == ("provisional", True)
+
+
+def test_another_tenants_private_price_changes_no_bound() -> None:
+    public = [model("glow-2"), price("glow-2", "input_tokens", "5", provider="gate")]
+    private = price("glow-2", "input_tokens", "1", tenant="acme", layer="local")
+    asked = used("openai", "my-glow-2-x", {"input_tokens": 1_000_000}, tenant="other")
+    before, after = (rate(asked, PriceBook(lists)) for lists in (public, [*public, private]))
+    assert before.list == after.list == 5
+
+
 def test_a_model_that_its_seller_names_without_a_price_is_bounded_by_its_name() -> None:
     named = model("gpt-7x", provider="github")
     event, book = used("github", "gpt-7x", ONE), PriceBook([named, _sold("gpt-7x", "2"), _sold("other", "9")])

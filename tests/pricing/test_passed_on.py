@@ -128,3 +128,18 @@ def test_of_all_that_openrouter_lists_the_maker_takes_the_same_for_text_today(bo
         compared += 1
         assert rate(event, book).list == pytest.approx(rate(event, listed).list, rel=Decimal("0.01")), sku
     assert compared > 180
+
+
+@pytest.mark.parametrize(
+    "sku", ["gpt-5.3-pro", "gpt-4.1-pro", "gpt-4o-pro", "gpt-5-mini-pro", "gpt-5.2-chat-pro"]
+)
+def test_a_pro_that_nobody_lists_is_no_way_of_reasoning_of_another(book: PriceBook, sku: str) -> None:
+    """gpt-5.2-pro costs twelve times what gpt-5.2 does."""
+    assert rate(used("openrouter", f"openai/{sku}", MILLION), book).status == "provisional"
+
+
+@pytest.mark.parametrize("sku", ["claude-opus-4.8-fast:nitro", "my-claude-opus-4.8-fast"])
+def test_a_variant_that_may_be_fast_is_not_bounded_by_the_standard_price(book: PriceBook, sku: str) -> None:
+    rating = rate(used("openrouter", f"anthropic/{sku}", MILLION), book)
+    assert rating.status == "provisional"
+    assert rating.list >= 10  # 5 x 2
