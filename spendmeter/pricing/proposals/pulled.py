@@ -206,7 +206,8 @@ def _bare(sku: Sku, stated: _Stated) -> list[CatalogEntry]:
 
 
 def _differs(stated: _Stated, other: _Stated, now: datetime) -> str:
-    """A price of which the second list says something else, or nothing; '' = there is none."""
+    """A price of which the second list says something else, or nothing, or one that it has beside them,
+    without which the unit would cost what its parent costs; '' = there is none."""
     theirs: dict[tuple[str, Conditions], list[Price]] = defaultdict(list)
     for price in other.prices:
         if price.when.in_force(now):
@@ -218,7 +219,8 @@ def _differs(stated: _Stated, other: _Stated, now: datetime) -> str:
         for each in same:
             if each.currency != price.currency or apart(price.per_unit, each.per_unit) > APART_MAX:
                 return f"{each.price} per {each.per:,} {price.unit}"
-    return ""
+    more = {unit for unit, when in theirs if when == ANY} - {price.unit for price in stated.prices}
+    return f"it prices {min(more)} too" if more else ""
 
 
 def apart(one: Fraction, other: Fraction) -> Fraction:

@@ -105,7 +105,7 @@ def test_two_lists_agree_within_one_percent(other: str, allowed: bool) -> None:
     assert (why_not(listed(), listed(other)) == "") is allowed
 
 
-BATCH = Conditions(batch=True)
+BATCH, GONE = Conditions(batch=True), Conditions(effective_to=RECORDED)
 OLD_NAME = identified(Withdrawal(entries=(STANDING[0].id,), source="t", recorded_at=RECORDED))
 
 
@@ -115,6 +115,10 @@ OLD_NAME = identified(Withdrawal(entries=(STANDING[0].id,), source="t", recorded
         (listed(), [], "no second list has it"),
         (listed(), [model("gpt-9")], "no second list has it"),
         ([*listed(), price("gpt-9", "input_tokens", "1", when=BATCH)], listed(), "b says otherwise: no input_tokens under these conditions"),
+        (listed()[:2], listed(), "b says otherwise: it prices output_tokens too"),
+        (listed(), [*listed(), price("gpt-9", "cached_tokens", "1")], "b says otherwise: it prices cached_tokens too"),
+        (listed(), [*listed(), price("gpt-9", "cached_tokens", "1", when=BATCH)], ""),
+        (listed(), [*listed(), price("gpt-9", "cached_tokens", "1", when=GONE)], ""),
         (listed(currency="EUR"), listed(currency="EUR"), "input_tokens: is in EUR"),
         (listed(minimum="1000000"), listed(), "input_tokens: has a least, a most, a fee a call or hours"),
         (listed(per_event=True), listed(), "input_tokens: has a least, a most, a fee a call or hours"),
