@@ -69,8 +69,8 @@ class Settings(BaseSettings):
 
     @property
     def sources(self) -> dict[str, str]:
-        """`catalog_sources`, by source. Raises ValueError for one without an address, and for two of one
-        address: a list cannot confirm itself."""
+        """`catalog_sources`, by source. Raises ValueError for one without an address, for two of one
+        address (a list cannot confirm itself), and for two of one name."""
         named = [each.strip().partition("=") for each in self.catalog_sources.split(",") if each.strip()]
         if wrong := [name for name, _, address in named if not (name and address)]:
             raise ValueError(f"SPENDMETER_CATALOG_SOURCES: {wrong[0]!r} has no address: write SOURCE=ADDRESS")
@@ -80,6 +80,10 @@ class Settings(BaseSettings):
             if other := places.get(place):
                 raise ValueError(
                     f"SPENDMETER_CATALOG_SOURCES: {name.strip()!r} has the address of {other!r}: name it once"
+                )
+            if name.strip() in places.values():
+                raise ValueError(
+                    f"SPENDMETER_CATALOG_SOURCES: {name.strip()!r} has two addresses: name it once"
                 )
             places[place] = name.strip()
         return {name.strip(): address.strip() for name, _, address in named}

@@ -369,3 +369,94 @@ async def test_one_file_under_two_names_confirms_nothing(
         done = await pull(client, "proposed")
     assert verdicts(done) == {"gpt-9": "no second list has it"}
     assert done["report"]["notes"] == ["copy is the very file of genai-prices: they count as one list"]
+
+
+@pytest.mark.parametrize("step", ["store_proposal", "approve"])
+async def test_a_file_is_tried_again_where_others_questions_kept_it_from_being_proposed(
+    admin: httpx.AsyncClient, server: PriceServer, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    async def refuse(*_: Any) -> None:
+        raise TooMuch("ask again in 15 s", 15)
+
+    await pull(admin, "nothing")
+    server.files["/genai.json"] = genai(gpt_8=OLD, gpt_7=OLD, gpt_9=NEW)
+    server.files["/litellm.json"] = litellm(gpt_9=THEIRS)
+    with monkeypatch.context() as busy:
+        busy.setattr(pulling, step, refuse)
+        assert (await admin.post("/v1/catalog/pulls", timeout=60)).status_code == 429
+    assert (await admin.get("/v1/catalog/pulls")).json()["pulls"][0]["state"] == "failed"
+    assert (await in_force(admin)).get("gpt-9", {}) == {}
+    assert len((await pull(admin, "proposed"))["report"]["approved"]) == 1
+    assert (await in_force(admin))["gpt-9"] == {"input_tokens": "1.2", "output_tokens": "5"}
+
+
+async def test_what_a_newer_file_takes_back_is_no_longer_to_be_approved(
+    admin: httpx.AsyncClient, server: PriceServer, book: Book
+) -> None:
+    await book.entry(used("openai", "gpt-10", {"input_tokens": 1_000_000}, tenant="acme"), "0", [])
+    server.files = {"/genai.json": genai(gpt_8=NEW, gpt_7=OLD), "/litellm.json": litellm(gpt_10=THEIRS)}
+    first = (await pull(admin, "proposed"))["report"]["proposals"]
+    assert len(first) == 2
+    server.files["/genai.json"] = genai(gpt_8=NEW, gpt_7=OLD, gpt_9={"input_mtok": "lots"})
+    server.files["/litellm.json"] += b" "
+    (other,) = (await pull(admin, "proposed"))["report"]["proposals"]
+    listed = (await admin.get("/v1/catalog/proposals")).json()["proposals"]
+    open_ones = {each["id"] for each in listed if each["state"] == "open"}
+    assert len(open_ones) == 2, "a file that cannot be read takes nothing back"
+    assert other in open_ones
+    server.files = {"/genai.json": genai(gpt_8=OLD, gpt_7=OLD) + b" ", "/litellm.json": litellm(gpt_8=OLD)}
+    await pull(admin, "nothing")
+    listed = (await admin.get("/v1/catalog/proposals")).json()["proposals"]
+    assert [each["id"] for each in listed if each["state"] == "open"] == []
+    answer = await admin.post(f"/v1/catalog/proposals/{first[0]}/approve", json={"confirm": True})
+    assert answer.status_code == 409
+    assert (await in_force(admin))["gpt-8"] == {"input_tokens": "1", "output_tokens": "4"}
+
+
+async def test_a_source_takes_no_place_of_one_whose_name_begins_like_its_own(
+    admin: httpx.AsyncClient, database: Database, book: Book, server: PriceServer
+) -> None:
+    await book.entry(used("openai", "gpt-10", {"input_tokens": 1_000_000}, tenant="acme"), "0", [])
+    server.files["/eu.json"] = litellm(gpt_10=THEIRS)
+    sources = f"litellm.eu={server.url}/eu.json,litellm={server.url}/litellm.json"
+    settings = Settings(catalog_sources=sources, catalog_pull_allow_private=True)
+    app = create_app(settings, database, BookProgress(), lambda: "")
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://127.0.0.1", headers=admin.headers
+    ) as client:
+        (made,) = (await pull(client, "proposed"))["report"]["proposals"]
+        server.files["/eu.json"] = b"<html>"
+        await pull(client, "refused")
+        assert (await client.get(f"/v1/catalog/proposals/{made}")).json()["state"] == "open"
+
+
+async def test_a_wrong_setting_is_said_and_no_pull_begins(
+    admin: httpx.AsyncClient, database: Database
+) -> None:
+    app = create_app(Settings(catalog_sources="litellm"), database, BookProgress(), lambda: "")
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://127.0.0.1", headers=admin.headers
+    ) as client:
+        answer = await client.post("/v1/catalog/pulls", timeout=60)
+        assert (answer.status_code, "'litellm' has no address" in answer.json()["detail"]) == (503, True)
+        assert (await client.get("/v1/catalog/pulls")).json()["pulls"] == []
+
+
+async def test_a_pull_that_is_killed_has_written_down_what_it_was_about_to_approve(
+    admin: httpx.AsyncClient, server: PriceServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def killed(*_: Any) -> None:
+        raise ZeroDivisionError("no end")
+
+    monkeypatch.setattr(pulling, "_record_end", killed)
+    server.files["/genai.json"] = genai(gpt_8=OLD, gpt_7=OLD, gpt_9=NEW)
+    server.files["/litellm.json"] = litellm(gpt_9=THEIRS)
+    with pytest.raises(ZeroDivisionError):
+        await admin.post("/v1/catalog/pulls", timeout=60)
+    (done,) = (await admin.get("/v1/catalog/pulls")).json()["pulls"]
+    assert (done["state"], len(done["report"]["approved"])) == ("running", 1)
+    answer = await admin.post(f"/v1/catalog/pulls/{done['id']}/withdraw", json={"reason": "it was killed"})
+    assert answer.status_code == 200, answer.text
+    assert (await in_force(admin))["gpt-9"] == {}

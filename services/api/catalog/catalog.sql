@@ -117,6 +117,10 @@ INSERT INTO catalog_pulls (tenant, started_by, trigger) VALUES ($1, $2, $3) RETU
 -- What became of it.
 UPDATE catalog_pulls SET ended_at = now(), state = $2, says = $3, files = $4::jsonb, report = $5::jsonb WHERE id = $1
 
+-- name: pull_so_far
+-- What it has done until now.
+UPDATE catalog_pulls SET files = $2::jsonb, report = $3::jsonb WHERE id = $1
+
 -- name: pull_files
 -- Of each source and address, the newest file that was read and judged to its end.
 SELECT DISTINCT ON (f ->> 'source') f FROM catalog_pulls, jsonb_array_elements(files) AS f
@@ -124,9 +128,11 @@ WHERE f ->> 'sha256' <> '' AND f ->> 'state' IN ('read', 'unchanged') AND state 
 ORDER BY f ->> 'source', id DESC
 
 -- name: pull_replaces
--- What earlier pulls proposed of a list ($1: how its files' names begin) and nobody has decided: $4 is newer.
+-- What earlier pulls proposed of a list ($1: how its files' names begin) and nobody has decided: $4 is newer;
+-- 0 = its newest file has nothing to propose.
 UPDATE catalog_proposals SET state = 'rejected', decided_by = $2, decided_at = now(), reason = $3
-WHERE state = 'open' AND starts_with(name, $1) AND id < $4 AND id IN (
+WHERE state = 'open' AND starts_with(name, $1) AND id <> $4
+    AND substr(name, length($1) + 1) ~ '^( [0-9]+|[0-9a-f]{12}(\.json)?)$' AND id IN (
     SELECT proposal::int FROM catalog_pulls, jsonb_array_elements_text(report -> 'proposals') AS proposal)
 RETURNING id
 

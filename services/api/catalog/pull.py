@@ -25,6 +25,7 @@ from spendmeter.contracts.catalog import CatalogEntry
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.retry import until_done
 from spendmeter.platform.telemetry import log
+from spendmeter.pricing.proposals.additions import NOTHING_NEW
 from spendmeter.pricing.proposals.pulled import POLICY, PulledModel, PullPolicy, without_a_price
 
 CATALOG_SOURCE = "genai-prices"
@@ -64,6 +65,10 @@ class PullOutcome:
     versions: list[int] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    def read(self) -> list[dict[str, Any]]:
+        """Its files, as they are recorded."""
+        return [file.model_dump(mode="json") for file in self.files]
+
     def report(self) -> dict[str, Any]:
         """As it is recorded."""
         return {
@@ -102,9 +107,16 @@ async def run(access: CatalogAccess, files: PullFiles, id: int) -> None:
 
 
 async def _record_end(access: CatalogAccess, id: int, outcome: PullOutcome) -> None:
-    said = [file.model_dump(mode="json") for file in outcome.files]
     async with access.writing() as connection:
-        await connection.execute(SQL["pull_end"], id, outcome.state, outcome.says, said, outcome.report())
+        await connection.execute(
+            SQL["pull_end"], id, outcome.state, outcome.says, outcome.read(), outcome.report()
+        )
+
+
+async def _record_so_far(access: CatalogAccess, id: int, outcome: PullOutcome) -> None:
+    """Before anything is approved: what a process approved that is killed then is taken back by its row."""
+    async with access.writing() as connection:
+        await connection.execute(SQL["pull_so_far"], id, outcome.read(), outcome.report())
 
 
 async def _pull(access: CatalogAccess, files: PullFiles, id: int, outcome: PullOutcome) -> None:
@@ -186,6 +198,8 @@ async def _decide(
                 note=f"pull {id}: models in use that have no price, as {source} has them",
             )
             await _propose_file(access, file, outcome, replaces=f"{source}.")
+        else:
+            await _replace(access, f"{source}.", f"pull {id}: its newest file has nothing to propose")
 
 
 async def _approve(
@@ -203,8 +217,11 @@ async def _approve(
         return
     hashes = "; ".join(f"{file.source} sha256 {file.sha256}" for file in outcome.files if file.sha256)
     outcome.approved.append(made)  # before it is tried: where the answer is lost, it may be in force
+    await _record_so_far(access, id, outcome)
     try:
         done = await approve(by_policy, made, Approval(reason=f"pull {id}, rule {POLICY}: {hashes}"[:1000]))
+    except (TooMuch, AllBusy):
+        raise
     except HttpRefusal as refusal:
         outcome.approved.remove(made)
         outcome.notes.append(f"proposal {made} waits for a person: {refusal.detail}")
@@ -238,15 +255,24 @@ async def _propose_file(
     access: CatalogAccess, file: ProposedFile, outcome: PullOutcome, *, replaces: str
 ) -> int | None:
     """Recorded with its money, in place of what earlier pulls proposed under names that begin so and nobody
-    has decided; None where it cannot be, or nothing of it is new."""
+    has decided; None where it cannot be, or nothing of it is new (then what they proposed is no longer
+    said). Raises TooMuch and AllBusy, which pass: the file is tried again."""
     try:
         made = await store_proposal(access, file)
+    except (TooMuch, AllBusy):
+        raise
     except HttpRefusal as refusal:
         outcome.notes.append(f"{file.name}: {refusal.detail}"[:1000])
+        if NOTHING_NEW in refusal.detail:
+            await _replace(access, replaces, f"of the newer file {file.name} nothing is new")
         return None
     assert made.id is not None, "it is recorded"
     outcome.proposals.append(made.id)
-    async with access.writing() as connection:
-        why = f"proposal {made.id} is of a newer file"
-        await connection.execute(SQL["pull_replaces"], replaces, access.key, why, made.id)
+    await _replace(access, replaces, f"proposal {made.id} is of a newer file", made.id)
     return made.id
+
+
+async def _replace(access: CatalogAccess, names: str, why: str, newest: int = 0) -> None:
+    """Reject what earlier pulls proposed under names that begin so, but the newest."""
+    async with access.writing() as connection:
+        await connection.execute(SQL["pull_replaces"], names, access.key, why, newest)

@@ -70,10 +70,14 @@ class PullWithdrawal(RequestBody):
 async def pull_now(request: Request, access: AdminAccess) -> Pull:
     """Pull the public price lists now, and answer when that is done."""
     _check_everybodys(access)
+    try:
+        files = PullFiles(request.app.state.settings)
+    except ValueError as error:
+        raise HttpRefusal(503, "Not available", str(error)) from None
     begun = await begin(access, "command")
     if begun is None:
         raise HttpRefusal(409, "Busy", "another pull is running: its outcome will be in the list")
-    await run(access, PullFiles(request.app.state.settings), begun)
+    await run(access, files, begun)
     async with access.reading() as connection:
         return await _read_pull(connection, begun)
 

@@ -23,6 +23,9 @@ from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.proposals.snapshot import CatalogSnapshot, subject_of
 from spendmeter.pricing.visibility import EVERYBODY
 
+NOTHING_NEW = "nothing is new: all of it is in force already"
+"""What a file is refused with that everybody has."""
+
 
 def additions(
     snapshot: CatalogSnapshot,
@@ -58,7 +61,7 @@ def additions(
         withdrawal = Withdrawal(entries=tuple(sorted(ending)), tenant=tenant, source=source, recorded_at=now)
         new.append(identified(withdrawal))
     if not new:
-        raise CatalogError("nothing is new: all of it is in force already" if fresh else "states nothing")
+        raise CatalogError(NOTHING_NEW if fresh else "states nothing")
     return new
 
 
