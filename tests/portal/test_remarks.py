@@ -36,6 +36,10 @@ async def test_the_figure_leads_to_its_rows_and_each_says_what_to_do(
     await expect(rows).to_contain_text("state what anthropic charges in region eu-9")
     await page.goto(f"{address}/#/inbox")
     await expect(rows).to_have_count(2)
+    await book.under_remarks("acme", "0.5", AN_HOUR_AGO, provider="azure", batch=True)
+    await book.under_remarks("acme", "0.5", AN_HOUR_AGO, provider="azure", region="region")
+    await expect(page.locator(".inbox .remarks")).to_contain_text("azure, in a batch:")
+    await expect(page.locator(".inbox .remarks")).to_contain_text("azure, region region:")
 
 
 async def test_a_receipt_says_by_its_amount_how_it_was_served_and_that_no_price_is_for_it(

@@ -38,7 +38,7 @@ function updateRow(item, found) {
   const { kind, provider, value, says, events, tenants, since, last_seen: last } = found;
   const sums = found.money.map((each) => `${money(each.effective, each.currency)} ${each.currency}`);
   const words = {
-    says: provider ? `${provider}, ${kind === value ? "in a batch" : `${kind} ${value}`}:` : `${says}:`,
+    says: provider ? `${provider}, ${kind === "batch" ? "in a batch" : `${kind} ${value}`}:` : `${says}:`,
     money: `${sums.join(" + ")} of ${eventsOf(events)}`,
     age: `since ${ago(since)}, last ${ago(last)} · of ${tenants.join(", ")}`,
     way: found.kept || found.advice,
