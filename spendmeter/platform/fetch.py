@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -92,9 +93,7 @@ class FileFetcher:
         except aiohttp.ClientPayloadError:
             raise FetchError(f"{url}: it ends before its stated length", away=True) from None
         except aiohttp.ClientConnectorError as error:
-            why = error.os_error
-            says = os.strerror(why.errno) if why.errno and why.errno > 0 else str(why)
-            raise FetchError(f"{url}: cannot be reached: {says}"[:300], away=True) from None
+            raise FetchError(f"{url}: cannot be reached: {_why(error.os_error)}"[:300], away=True) from None
         except (aiohttp.ClientError, OSError) as error:
             raise FetchError(f"{url}: {type(error).__name__}: {error}"[:300], away=True) from None
 
@@ -121,3 +120,10 @@ class FileFetcher:
             if len(content) > self.bytes_max:
                 raise FetchError(f"{url}: has more than {self.bytes_max:,} bytes")
         return bytes(content)
+
+
+def _why(error: OSError) -> str:
+    """In words; the number of a TLS error is none of the system's."""
+    if isinstance(error, ssl.SSLError) or not error.errno or error.errno < 0:
+        return str(error)
+    return os.strerror(error.errno)
