@@ -134,10 +134,11 @@ def _remarked(event: UsageEvent, lines: Sequence[Line]) -> Remarked | UnsetType:
     kinds = {kind for line in lines for kind in line.remarks}
     context = event.data.context
     named = next((line.region for line in lines if line.region), "")
+    tier = next((line.tier for line in lines if line.tier), "") or context.service_tier
     return Remarked(
         provider=event.data.provider,
         batch="batch" in kinds,
-        tier=context.service_tier if "tier" in kinds else "",
+        tier=tier if "tier" in kinds else "",
         region=(named or context.region) if "region" in kinds else "",
     )
 

@@ -82,11 +82,13 @@ class Line(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What of the way of serving, which the event states, is not in the price."""
     region: str = ""
     """The region that is remarked, where the event leaves it to its model's name to say."""
+    tier: str = ""
+    """The tier that is remarked, where the model's name says it."""
 
 
 class Remarked(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The remarks on an event's lines, each with what the event states; '' and false = no such remark. Names
-    and values are spelt as the event spells them; a region that its model's name says, in small letters."""
+    and values are spelt as the event spells them; what its model's name says is in small letters."""
 
     provider: str
     batch: bool = False

@@ -100,12 +100,13 @@ class _EventBill:
         "region",
         "status",
         "terms",
+        "tier",
         "time",
     )
 
     def __init__(self, book: PriceBook, terms: TenantTerms, time: datetime, data: UsageData) -> None:
         self.book, self.terms, self.time, self.data = book, terms, time, data
-        self.currency, self.region = terms.currency, ""
+        self.currency, self.region, self.tier = terms.currency, "", ""
         self.lines: list[Line] = []
         self.listed = self.difference = ZERO
         """Of list amounts; and of contracted over list amounts."""
@@ -123,7 +124,7 @@ class _EventBill:
 
     def price_known(self, planned: Planned) -> None:
         """A line for each unit of a known sku."""
-        plan, self.region = planned.plan, planned.region
+        plan, self.region, self.tier = planned.plan, planned.region, planned.tier
         usage, currency = self.data.usage, self.currency
         context = self.book.context_length(self.data) if plan.by_length else 0
         decisions, lines, listed = plan.decisions(self.time, context), self.lines, ZERO
@@ -162,6 +163,7 @@ class _EventBill:
             reason=decision.reason,
             remarks=decision.remarks,
             region=self.region if "region" in decision.remarks else "",
+            tier=self.tier if "tier" in decision.remarks else "",
         )
 
     def bound_unknown(self, plan: Plan) -> Iterator[PricedLine]:
@@ -239,6 +241,7 @@ class _EventBill:
             reason=reason,
             remarks=decision.remarks,
             region=self.region if "region" in decision.remarks else "",
+            tier=self.tier if "tier" in decision.remarks else "",
         )
         return line, listed or ZERO, contracted or ZERO
 

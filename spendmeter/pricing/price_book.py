@@ -64,6 +64,8 @@ class Planned(NamedTuple):
     plan: Plan
     region: str
     """The region that the name says, in small letters; '' = the event says itself where, or nothing does."""
+    tier: str
+    """The tier that the name says; '' = the event says itself, or nothing does."""
     always: bool
     since: datetime
     until: datetime
@@ -192,7 +194,7 @@ class PriceBook:
         always = found.since == SINCE_EVER and found.until == FOR_EVER
         region = "" if by.region == context.region.strip().lower() else by.region
         plan = self._plan_of(found, scope, data.sku, self._mentioned(by))
-        known = Planned(plan, region, always, found.since, found.until)
+        known = Planned(plan, region, found.tier, always, found.since, found.until)
         self._served.remember(tenant, key, known)  # of a name that moved, the stretch of time met last
         return known
 

@@ -81,6 +81,6 @@ def remark_advice(kind: Remark, provider: str, value: str) -> str:
 
 def remarks_in_words(line: Line, context: Context) -> list[str]:
     """The remarks of a line of an event that was served like `context`."""
-    region = line.region or context.region
-    stated: dict[Remark, str] = {"batch": "", "tier": context.service_tier, "region": region}
+    tier, region = line.tier or context.service_tier, line.region or context.region
+    stated: dict[Remark, str] = {"batch": "", "tier": tier, "region": region}
     return [remark_in_words(kind, stated[kind]) for kind in line.remarks]

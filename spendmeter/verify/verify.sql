@@ -135,8 +135,8 @@ SELECT count(*) FROM remarks_daily WHERE shard >= 0
 -- name: remark_faults
 -- Rows of money under remarks that are not the sum of their entries, and sums that have no row; corrections left
 -- out. What was remarked stands on the lines, what the event stated in the event (a batch in one of two fields), but
--- for a region that its model's name says; a standard tier is not stated. Where a tenant, a day and a shard have $1
--- rows, the sums that have none are one sum of the provider '', by what is remarked.
+-- for a region or a tier that its model's name says; a standard tier is not stated. Where a tenant, a day and a shard
+-- have $1 rows, the sums that have none are one sum of the provider '', by what is remarked.
 WITH sums AS (
     SELECT e.tenant, (e.recorded_at AT TIME ZONE 'UTC')::date AS recorded_on, e.origin_partition AS shard,
         stated.provider, stated.batch, stated.tier, stated.region, e.currency, count(*) AS events,
@@ -146,16 +146,17 @@ WITH sums AS (
             CASE WHEN pg_input_is_valid(e.lines, 'jsonb') THEN e.lines::jsonb END) AS read (data, lines),
         LATERAL (
             SELECT bool_or(remark = 'batch'), bool_or(remark = 'tier'), bool_or(remark = 'region'),
-                max(line ->> 'region')
+                max(line ->> 'region'), max(line ->> 'tier')
             FROM jsonb_array_elements(CASE jsonb_typeof(read.lines) WHEN 'array' THEN read.lines END) AS line,
                 jsonb_array_elements_text(
                     CASE jsonb_typeof(line -> 'remarks') WHEN 'array' THEN line -> 'remarks' END) AS remark
-        ) AS remarks (batch, tier, region, named),
+        ) AS remarks (batch, tier, region, named, named_tier),
         -- OFFSET 0: decided here, so that what is sorted into groups is this and not the event.
         LATERAL (SELECT
             coalesce(read.data ->> 'provider', ''),
             coalesce(remarks.batch, false),
-            coalesce(CASE WHEN remarks.tier THEN read.data #>> '{context,service_tier}' END, ''),
+            coalesce(CASE WHEN remarks.tier
+                THEN coalesce(remarks.named_tier, read.data #>> '{context,service_tier}') END, ''),
             coalesce(CASE WHEN remarks.region THEN coalesce(remarks.named, read.data #>> '{context,region}') END, '')
         OFFSET 0) AS stated (provider, batch, tier, region)
     WHERE e.seq = 0 AND strpos(e.lines, '"remarks"') > 0

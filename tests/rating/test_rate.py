@@ -151,6 +151,26 @@ def test_a_region_that_the_models_name_says_stands_in_the_head_and_on_the_line()
         assert (read.remarked, line.region) == (remarked, on_line)
 
 
+def test_a_tier_that_the_models_name_says_is_the_one_remarked() -> None:
+    suffix = NameRule(
+        name="fast", match=("{name}-fast",), becomes="{name}", costs="same", tier="fast", says="the fast mode",
+        source="test", recorded_at=NOW,
+    )  # fmt: skip
+    book = PriceBook([price("gpt-4o", "input_tokens", "2.5"), identified(suffix)])
+    event = msgspec.json.decode(at_noon())
+    for context, sku, tier, on_line in (
+        ({}, "gpt-4o-fast", "fast", "fast"),
+        ({"service_tier": "Turbo"}, "gpt-4o-fast", "fast", "fast"),
+        ({"service_tier": "Turbo"}, "gpt-4o", "Turbo", ""),
+    ):
+        raw = msgspec.json.encode(event | {"data": event["data"] | {"sku": sku, "context": context}})
+        found = RecordRater(timedelta(400)).answer(b"k", raw, origin=ORIGIN, prev=39, book=book, now=NOW)
+        read = decode_rated(found.value)
+        assert isinstance(read, RatedUsage)
+        (line,) = decode_lines(read.lines)
+        assert (read.remarked, line.tier) == (Remarked(provider="openai", tier=tier), on_line)
+
+
 def test_quantities_are_plain_decimals() -> None:
     data = {"provider": "openai", "sku": "gpt-4o", "usage": {"gb_months": "0.000000001", "input_tokens": "7"}}
     read = answer(at_noon(data=data))

@@ -145,6 +145,19 @@ async def test_money_under_remarks_is_added_up_anew_from_what_lines_remark_and_e
     assert "the same, and their times are not" in found
 
 
+async def test_a_tier_that_a_models_name_says_is_the_lines_and_not_the_events(book: WrittenBook) -> None:
+    await book.owner.execute(
+        'UPDATE entries SET lines = (SELECT json_agg(line || \'{"remarks": ["tier"], "tier": "fast"}\')::text '
+        'FROM jsonb_array_elements(lines::jsonb) AS line) WHERE event LIKE \'%"id": "e6"%\''
+    )
+    await book.owner.execute(
+        "INSERT INTO remarks_daily SELECT tenant, (recorded_at AT TIME ZONE 'UTC')::date, origin_partition, "
+        "event::jsonb #>> '{data,provider}', false, 'fast', '', currency, 1, effective, occurred_at, occurred_at "
+        'FROM entries WHERE event LIKE \'%"id": "e6"%\''
+    )
+    assert not any((await book.check()).found.values())
+
+
 async def test_beyond_the_spellings_of_a_day_the_rest_is_one_sum_to_the_last_digit(
     made_up: None, book: WrittenBook, monkeypatch: pytest.MonkeyPatch
 ) -> None:

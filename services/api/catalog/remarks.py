@@ -109,5 +109,5 @@ def _states(event: UsageEvent, name: RemarkName) -> bool:
     kind, provider, value = name
     context = event.data.context
     stated = {"batch": BATCH, "tier": context.service_tier, "region": context.region}[kind].lower()
-    in_name = kind == "region" and value in event.data.sku.lower()
+    in_name = kind != "batch" and value in event.data.sku.lower()
     return event.data.provider.lower() == provider and (stated == value or in_name)
