@@ -62,6 +62,30 @@ def holds(entry: Dated, at: datetime) -> bool:
     return begins(entry) <= at < ends(entry)
 
 
+class Narrowing:
+    """`Narrowing(time)`: `since` and `until`, from when to when what is found for an instant holds. They
+    narrow with each dated entry that is met."""
+
+    def __init__(self, time: datetime) -> None:
+        self.time, self.since, self.until = time, SINCE_EVER, FOR_EVER
+
+    def narrow(self, begins: datetime, ends: datetime) -> None:
+        """What holds from one instant to another was met: what is found holds to the nearer of them."""
+        for edge in (begins, ends):
+            if edge <= self.time:
+                self.since = max(self.since, edge)
+            else:
+                self.until = min(self.until, edge)
+
+    def any_holds(self, met: Iterable[Dated]) -> bool:
+        """Whether some of what was met holds at the instant."""
+        held = False
+        for each in met:
+            self.narrow(begins(each), ends(each))
+            held = held or holds(each, self.time)
+        return held
+
+
 def hold_at_once(one: Dated, other: Dated) -> bool:
     """Whether both hold at some instant."""
     return begins(one) < ends(other) and begins(other) < ends(one)

@@ -133,15 +133,20 @@ class Directory:
         maker, _, model = name.partition("/")
         return maker, model
 
+    def keeps(self, seller: str, sku: str) -> bool:
+        """Whether a seller that passes on its maker's prices says that it has one of its own for a sku."""
+        known = self._providers.get(seller)
+        return known is not None and matches_any(known.unless, sku)
+
     def is_everybodys(self, seller: str, sku: str) -> bool:
         """Whether some price of it is for whoever buys there; of a book without prices, whoever knows."""
         prices = self._lists.prices
         return not prices or any(map(is_everybodys, prices.get((seller, sku), ())))
 
-    def is_agreed(self, seller: str, sku: str, scope: Scope) -> bool:
-        """Whether those of a scope, or an organisation, state a price of their own of a seller's sku."""
+    def agreed(self, seller: str, sku: str, scope: Scope) -> Iterator[Price]:
+        """The prices of a seller's sku that those of a scope, or an organisation, state as their own."""
         prices = self._lists.prices.get((seller, sku), ())
-        return any(price.layer != "public" and scope.includes(price) for price in prices)
+        return (price for price in prices if price.layer != "public" and scope.includes(price))
 
     def _own(self, provider: str, sku: str | None, scope: Scope) -> Claim | None:
         """A sku (None = any) that is known to the scope alone."""

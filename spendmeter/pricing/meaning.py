@@ -25,11 +25,11 @@ from typing import NamedTuple
 
 from spendmeter.contracts.terms import FOR_EVER, SINCE_EVER
 from spendmeter.pricing.contained import OTHER_SIZE
-from spendmeter.pricing.dates import begins, ends, holds
+from spendmeter.pricing.dates import Narrowing, begins, ends, holds
 from spendmeter.pricing.directory import Directory
 from spendmeter.pricing.name_rules import CompiledRule, NameStep
 from spendmeter.pricing.names import Claim, family_as_sold
-from spendmeter.pricing.near import DEARER, NO_BOUNDS, NOTHING_NEAR, NameBounds, Near, Trust
+from spendmeter.pricing.near import DEARER, NO_BOUNDS, NOTHING_NEAR, FoundModel, NameBounds, Near, Trust
 from spendmeter.pricing.price_lists import Sku
 from spendmeter.pricing.scope import Scope
 
@@ -100,25 +100,15 @@ def meaning(
     )
 
 
-class FoundModel(NamedTuple):
-    """Whose price list has the model, the model, the rules that lead to it, and as what it is sold where the
-    price is its maker's."""
-
-    seller: str = ""
-    model: Claim | None = None
-    steps: Steps = ()
-    sold_as: str = ""
-
-
-class _Search:
+class _Search(Narrowing):
     """For one name, at some sellers; `since` and `until` narrow with each dated entry that is met."""
 
     def __init__(
         self, directory: Directory, name: str, sellers: tuple[str, ...], scope: Scope, time: datetime
     ) -> None:
+        super().__init__(time)
         self.directory, self.name, self.sellers = directory, name, sellers
-        self.scope, self.time = scope, time
-        self.since, self.until = SINCE_EVER, FOR_EVER
+        self.scope = scope
         self.known_steps: dict[str, list[tuple[CompiledRule, NameStep]]] = {}
         self.known_names: dict[Sku, Claim | None] = {}
         self.rivals: list[Sku] = []
@@ -143,7 +133,7 @@ class _Search:
     def makers_model(self) -> FoundModel | None:
         """What the name, or what it reads as, means where the provider passes on its maker's price."""
         seller = self.sellers[0] if self.sellers else ""
-        if not self.directory.makers(seller):
+        if not self.directory.makers(seller) or self.is_sellers_own(seller):
             return None
         for name, steps in self.readings(seller, _SAME):
             if passed := self.passed_on(seller, name):
@@ -152,12 +142,25 @@ class _Search:
                 break  # the maker's own rules have read it: no name is worth doing that more than once
         return None
 
+    def is_sellers_own(self, seller: str) -> bool:
+        """Whether the name, which states nothing itself, reads as what the seller has a price of its own for:
+        agreed with those of the scope, or excepted from what it passes on."""
+        if self.stated(seller, self.name):
+            return False
+        read = [own for name, _ in self.readings(seller, _SAME) if (own := self.stated(seller, name))]
+        return any(self.directory.keeps(seller, own.owner) or self.is_agreed(seller, own) for own in read)
+
+    def is_agreed(self, seller: str, own: Claim) -> bool:
+        """Whether a price of their own of what the seller sells is in force for those of the scope."""
+        agreed = self.directory.agreed(seller, own.owner, self.scope)
+        return self.any_holds(price.when for price in agreed)
+
     def passed_on(self, seller: str, name: str, *, by_rules: bool = True) -> FoundModel | None:
         """The maker's model, where the seller sells what the name means at the maker's price. Where those of
         the scope agreed on a price with the seller, that and the seller's own list count. `by_rules`: also
         where rules lead to it at the maker."""
         own = self.stated(seller, name)
-        if own and self.directory.is_agreed(seller, own.owner, self.scope):
+        if own and self.is_agreed(seller, own):
             return None
         for text in dict.fromkeys((name, own.owner if own else name)):
             writes, rest = self.directory.passes_on(seller, text)
@@ -168,6 +171,9 @@ class _Search:
             found = there.of_maker(by_rules)
             self.since, self.until = max(self.since, there.since), min(self.until, there.until)
             if found and self.directory.is_everybodys(maker.owner, found[0].owner):
+                sold = self.stated(seller, f"{writes}/{found[0].owner}")
+                if sold and not own and self.is_agreed(seller, sold):
+                    return FoundModel(seller, sold, found[1])
                 return FoundModel(maker.owner, *found, own.owner if own else f"{writes}/{found[0].owner}")
         return None
 
@@ -390,11 +396,3 @@ class _Search:
         """Whom a text names may be a matter of time as well."""
         for rule in self.directory.dated_provider_rules(text):
             self.narrow(begins(rule), ends(rule))
-
-    def narrow(self, begins: datetime, ends: datetime) -> None:
-        """What holds from one instant to another was met: what is found holds to the nearer of them."""
-        for edge in (begins, ends):
-            if edge <= self.time:
-                self.since = max(self.since, edge)
-            else:
-                self.until = min(self.until, edge)

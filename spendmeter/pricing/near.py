@@ -1,10 +1,22 @@
-"""What bounds the price of a name that is no model's: models that it is near to."""
+"""What a name leads to: a model, or those that it is near to, which bound the price of what is none."""
 
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
+from spendmeter.pricing.name_rules import NameStep
+from spendmeter.pricing.names import Claim
 from spendmeter.pricing.price_lists import Sku
 from spendmeter.pricing.siblings import NO_KIN, Kin
+
+
+class FoundModel(NamedTuple):
+    """Whose price list has the model, the model, the rules that lead to it, and as what it is sold where the
+    price is its maker's."""
+
+    seller: str = ""
+    model: Claim | None = None
+    steps: tuple[NameStep, ...] = ()
+    sold_as: str = ""
 
 
 class Near(NamedTuple):

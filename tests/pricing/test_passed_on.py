@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +13,7 @@ from spendmeter.pricing.catalog import load_own, load_public
 from spendmeter.pricing.engine import Rating, rate
 from spendmeter.pricing.explain import explain, naming
 from spendmeter.pricing.price_book import PriceBook
-from tests.pricing.entries import adjustment, identified, price, used
+from tests.pricing.entries import adjustment, identified, model, price, used
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SAID: dict[str, Any] = {"source": "test", "recorded_at": NOON}
@@ -31,6 +31,7 @@ LISTED = [
     price("openai/open-1", "input_tokens", "0.1", provider="gate"),
     price("open-1", "input_tokens", "9"),
 ]
+SECOND = timedelta(seconds=1)
 MILLION = {"input_tokens": 1_000_000}
 
 
@@ -104,6 +105,58 @@ def test_what_was_agreed_with_the_seller_counts_and_what_was_agreed_with_the_mak
         tenant="acme",
     )
     assert (cost("openai/glow-2", deal).list, cost("openai/glow-2", deal).contracted) == (2, Decimal("1.8"))
+
+
+OURS = price(
+    "openai/glow-2",
+    "input_tokens",
+    "2.5",
+    kind="contracted",
+    layer="contract",
+    tenant="acme",
+    provider="gate",
+)
+DATED = identified(
+    NameRule(name="d", match=("{name}-####-##-##",), becomes="{name}", costs="same", says="dated", **SAID)
+)
+
+
+def test_what_was_agreed_with_the_seller_counts_however_the_name_is_spelled() -> None:
+    name = "openai/glow-2-2026-01-01"
+    assert (cost(name, DATED).list, cost(name, DATED, OURS).list) == (2, 3)
+    assert cost(name, DATED, OURS).contracted == Decimal("2.5")
+    assert cost(name, DATED, OURS, tenant="other").contracted == 2
+    # The maker alone knows that it is the same.
+    assert cost(name, model("glow-2", "glow-2-2026-01-01"), OURS).contracted == Decimal("2.5")
+    # A release that the seller states is another, of which nothing was agreed.
+    listed, maker = price(name, "input_tokens", "5", provider="gate"), price(name[7:], "input_tokens", "4")
+    assert cost(name, DATED, OURS, listed, maker).contracted == 4
+
+
+def test_what_is_excepted_is_so_however_the_name_is_spelled() -> None:
+    named = Provider(provider="gate", passes_on=("openai/*",), unless=("openai/open-1",), **SAID)
+    book = PriceBook([identified(named), *MAKER, *LISTED, DATED])
+    assert rate(used("gate", "openai/open-1-2026-01-01", MILLION), book).list == Decimal("0.1")
+
+
+def test_an_agreement_with_the_seller_counts_while_it_is_in_force() -> None:
+    first, end = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
+    ours = price(
+        "openai/glow-2",
+        "input_tokens",
+        "2.5",
+        kind="contracted",
+        layer="contract",
+        tenant="acme",
+        provider="gate",
+        when=Conditions(effective_from=first, effective_to=end),
+    )
+    expected = [(first - SECOND, 2), (first, Decimal("2.5")), (end - SECOND, Decimal("2.5")), (end, 2)]
+    for name in ("openai/glow-2", "openai/glow-2-2026-01-01"):
+        for order in (expected, expected[::-1]):  # what was found for one instant says nothing of the other
+            book = PriceBook([GATE, *MAKER, *LISTED, DATED, ours])
+            for at, amount in order:
+                assert rate(used("gate", name, MILLION, at=at), book).contracted == amount, (name, at)
 
 
 REDIRECTED = {"x-ai/grok-3-beta", "x-ai/grok-4-fast", "x-ai/grok-code-fast-1"}
