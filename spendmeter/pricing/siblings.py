@@ -5,7 +5,7 @@ its seller sells counts first, then what anybody sells; and the nearest version 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 from itertools import groupby, islice
 from typing import NamedTuple
@@ -21,8 +21,8 @@ UNKNOWN = (9_999, 99)
 
 
 SUCCESSOR = Decimal("1.5")
-"""Times the price of its nearest sibling that a model of another version may cost. Of 152 shipped ones that
-are newer than all of their family 30 % cost more than that sibling, 21 % more than 1.5 times as much."""
+"""Times the price of its nearest sibling that a model of another version may cost. Of the shipped ones that
+are newer than all of their family a third cost more than it, a quarter more than 1.5 times as much."""
 
 
 class Tier(NamedTuple):
@@ -108,14 +108,22 @@ class Siblings:
         return self._members.get((kind, *words), ())
 
 
-def _tiers(members: Iterable[_Member], asked: Version | None) -> tuple[Tier, ...]:
-    """The skus by how far their versions are from the one that is asked; those that say none last."""
+def _tiers(members: Collection[_Member], asked: Version | None) -> tuple[Tier, ...]:
+    """The skus by how far their versions are from the one that is asked; those that say none last. Of an
+    earlier generation the last ones are the nearest, of a later one the first: by number and by digits, for
+    4.20 may have come before 4.3."""
     major, minor = asked or UNKNOWN
+    versions = sorted({each.version for each in members if each.version})
 
     def distance(member: _Member) -> tuple[int, int, int]:
         if member.version is None:
             return 1, 0, 0
-        return 0, abs(member.version[0] - major), abs(member.version[1] - minor)
+        generation, own = member.version
+        if generation == major:
+            return 0, 0, abs(own - minor)
+        of_it = [each[1] for each in versions if each[0] == generation]
+        places = (sorted(of_it, key=how, reverse=generation < major).index(own) for how in (int, str))
+        return 0, abs(generation - major), min(places)
 
     groups = groupby(sorted(members, key=lambda each: (distance(each), each.sku)), key=distance)
     return tuple(

@@ -82,6 +82,17 @@ def test_a_successor_is_bounded_by_the_sibling_of_the_nearest_version() -> None:
     assert _bound("gpt-5.1-preview-mini", old, new)[0] == "9"
 
 
+def test_of_an_earlier_generation_the_last_version_is_the_nearest_and_of_a_later_one_the_first() -> None:
+    five = [_sold("gpt-5-mini", "1"), _sold("gpt-5.4-mini", "2")]
+    assert _bound("gpt-6-mini", *five) == ("3", "1.5 times the nearest of the family gpt-mini (gpt-5.4-mini)")
+    assert _bound("gpt-4.4-mini", *five)[0] == "1.5"
+    assert _bound("gpt-6.1-mini", *five, _sold("gpt-6-mini", "9"))[0] == "13.5"  # of its own first
+    # grok-4.20 came before grok-4.3, by its number after it: both count.
+    assert _bound("glow-6", *(_sold(f"glow-{n}", str(n)) for n in ("4.1", "4.20", "4.3")))[0] == "6.45"
+    # As far from the one as from the other: the dearer of the two that are next to it.
+    assert _bound("gpt-6-mini", *five, _sold("gpt-7-mini", "4"), _sold("gpt-7.1-mini", "9"))[0] == "6"
+
+
 def test_of_a_word_that_no_family_has_the_nearest_of_all_with_the_words_before_it_bounds() -> None:
     entries = [_sold("gemini-3-pro", "9"), _sold("gemini-4-argon", "2"), _sold("gemini-4-lite", "1")]
     assert _bound("gemini-4-neon", *entries, _sold("flagship", "99")) == (

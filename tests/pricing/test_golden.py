@@ -139,7 +139,7 @@ def test_explicit_zero_usage_costs_nothing_and_is_priced(book: PriceBook) -> Non
 def test_an_unknown_model_costs_an_upper_bound_at_once(book: PriceBook) -> None:
     rating = rate(used("anthropic", "claude-opus-9", {"input_tokens": 10_000_000}), book)
     assert rating.status == "provisional"
-    assert rating.list == 75  # Opus 5, the nearest by its version, costs 5 per million: 1.5 times that
+    assert rating.list == 60  # Opus 5.5, the nearest by its version, costs 4 per million: 1.5 times that
     assert "1.5 times the nearest of the family claude-opus" in rating.lines[0].reason
 
 

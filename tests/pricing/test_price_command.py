@@ -57,7 +57,7 @@ def test_json_has_total_currency_status_and_lines() -> None:
         (("gemini/gemini-2.5-pro", "input_tokens=200001"), "0.5000025"),
         (("azure/gpt-4o", "input_tokens=1000000"), "2.5"),
         (("aws/aurora-standard", "io_requests=1000000", "--region", "us-east-1"), "0.2"),
-        (("anthropic/claude-opus-9", "input_tokens=1000000"), "7.5"),
+        (("anthropic/claude-opus-9", "input_tokens=1000000"), "6"),
     ],
 )
 def test_time_tier_region_and_other_names_are_understood(arguments: tuple[str, ...], total: str) -> None:
