@@ -77,13 +77,15 @@ class Narrowing:
             else:
                 self.until = min(self.until, edge)
 
-    def any_holds(self, met: Iterable[Dated]) -> bool:
-        """Whether some of what was met holds at the instant."""
-        held = False
-        for each in met:
-            self.narrow(begins(each), ends(each))
-            held = held or holds(each, self.time)
-        return held
+    def met(self, entry: Dated) -> bool:
+        """Whether it holds at the instant."""
+        self.narrow(begins(entry), ends(entry))
+        return holds(entry, self.time)
+
+    def any_holds(self, entries: Iterable[Dated]) -> bool:
+        """Whether some of these hold at the instant; all are met."""
+        held = [self.met(each) for each in entries]
+        return any(held)
 
 
 def hold_at_once(one: Dated, other: Dated) -> bool:

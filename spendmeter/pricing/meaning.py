@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 from spendmeter.contracts.terms import FOR_EVER, SINCE_EVER
 from spendmeter.pricing.contained import OTHER_SIZE
-from spendmeter.pricing.dates import Narrowing, begins, ends, holds
+from spendmeter.pricing.dates import Narrowing, holds
 from spendmeter.pricing.directory import Directory
 from spendmeter.pricing.name_rules import CompiledRule, NameStep
 from spendmeter.pricing.names import Claim, family_as_sold
@@ -169,7 +169,7 @@ class _Search(Narrowing):
                 continue
             there = _Search(self.directory, rest, (seller, maker.owner), self.scope, self.time)
             found = there.of_maker(by_rules)
-            self.since, self.until = max(self.since, there.since), min(self.until, there.until)
+            self.narrow(there.since, there.until)
             if found and self.directory.is_everybodys(maker.owner, found[0].owner):
                 sold = self.stated(seller, f"{writes}/{found[0].owner}")
                 if sold and not own and self.is_agreed(seller, sold):
@@ -193,7 +193,7 @@ class _Search(Narrowing):
 
     def _stated(self, seller: str, name: str) -> Claim | None:
         for alias in self.directory.aliases(seller, name):
-            self.narrow(begins(alias), ends(alias))
+            self.met(alias)
         if found := self.directory.exact(seller, name, self.scope, self.time):
             return found
         match, closed = self.directory.match(seller, name)
@@ -246,8 +246,7 @@ class _Search(Narrowing):
             known = self.known_steps[name] = []
             for each in self.directory.rules(self.sellers):
                 for step in each.readings(name, self.is_seller):
-                    self.narrow(begins(each.rule), ends(each.rule))
-                    if holds(each.rule, self.time):
+                    if self.met(each.rule):
                         known.append((each, step))
         return known
 
@@ -395,4 +394,4 @@ class _Search(Narrowing):
     def narrow_by_provider(self, text: str) -> None:
         """Whom a text names may be a matter of time as well."""
         for rule in self.directory.dated_provider_rules(text):
-            self.narrow(begins(rule), ends(rule))
+            self.met(rule)
