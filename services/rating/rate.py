@@ -19,10 +19,19 @@ from spendmeter.contracts.event_reading import check_time, holds_nul, read_event
 from spendmeter.contracts.events import EventError, UsageEvent, event_time, series_of
 from spendmeter.contracts.gate import check_bound, check_rules, is_plain
 from spendmeter.contracts.money import plain
-from spendmeter.contracts.rated import Line, Origin, RatedUsage, RejectedUsage, Remarked, encode_rated
+from spendmeter.contracts.rated import (
+    Line,
+    Origin,
+    RatedUsage,
+    RejectedUsage,
+    Remark,
+    Remarked,
+    encode_rated,
+)
 from spendmeter.contracts.series import Series, series_id
 from spendmeter.pricing.engine import Rating, rate
 from spendmeter.pricing.price_book import PriceBook
+from spendmeter.pricing.remarks import remarked
 
 SERIES_MAX = 50_000
 """Series whose id is remembered; senders choose their labels."""
@@ -131,15 +140,14 @@ def _remarked(event: UsageEvent, lines: Sequence[Line]) -> Remarked | UnsetType:
             break
     else:
         return UNSET
-    kinds = {kind for line in lines for kind in line.remarks}
-    context = event.data.context
-    named = next((line.region for line in lines if line.region), "")
-    tier = next((line.tier for line in lines if line.tier), "") or context.service_tier
+    said: dict[Remark, str] = {}
+    for line in lines:
+        said |= remarked(line, event.data.context)
     return Remarked(
         provider=event.data.provider,
-        batch="batch" in kinds,
-        tier=tier if "tier" in kinds else "",
-        region=(named or context.region) if "region" in kinds else "",
+        batch="batch" in said,
+        tier=said.get("tier", ""),
+        region=said.get("region", ""),
     )
 
 

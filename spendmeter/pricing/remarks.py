@@ -79,8 +79,14 @@ def remark_advice(kind: Remark, provider: str, value: str) -> str:
     return str(_TEXTS[kind]["advice"].format(provider=provider, value=value))
 
 
-def remarks_in_words(line: Line, context: Context) -> list[str]:
-    """The remarks of a line of an event that was served like `context`."""
+def remarked(line: Line, context: Context) -> dict[Remark, str]:
+    """The tier or region of each remark of a line of an event that was served like `context`: as the model's
+    name says it, else as the event states it; '' of a batch."""
     tier, region = line.tier or context.service_tier, line.region or context.region
     stated: dict[Remark, str] = {"batch": "", "tier": tier, "region": region}
-    return [remark_in_words(kind, stated[kind]) for kind in line.remarks]
+    return {kind: stated[kind] for kind in line.remarks}
+
+
+def remarks_in_words(line: Line, context: Context) -> list[str]:
+    """The same in words."""
+    return [remark_in_words(kind, value) for kind, value in remarked(line, context).items()]
