@@ -66,7 +66,7 @@ class Directory:
             (text, (seller, owner))
             for seller, names in sorted(self._model_names.items())
             for text, owner in names.texts()
-            if any(map(is_everybodys, self._lists.prices.get((seller, owner), ())))
+            if self._lists.is_everybodys((seller, owner))
         )
 
     def sold_as(self, names: Iterable[str]) -> list[Sku]:
@@ -117,7 +117,7 @@ class Directory:
 
     def has_price(self, sku: Sku, scope: Scope) -> bool:
         """Whether a sku has a price for those of a scope: a list may name a model without one."""
-        return any(map(scope.includes, self._lists.prices.get(sku, ())))
+        return self._lists.has_price(sku, scope)
 
     def unconfirmed(self, seller: str, name: str) -> str:
         """The one public list that has prices of a seller's model; '' = no such name, or nothing but that."""
@@ -140,8 +140,7 @@ class Directory:
 
     def is_everybodys(self, seller: str, sku: str) -> bool:
         """Whether some price of it is for whoever buys there; of a book without prices, whoever knows."""
-        prices = self._lists.prices
-        return not prices or any(map(is_everybodys, prices.get((seller, sku), ())))
+        return not self._lists.prices or self._lists.is_everybodys((seller, sku))
 
     def agreed(self, seller: str, sku: str, scope: Scope) -> Iterator[Price]:
         """The prices of a seller's sku that those of a scope, or an organisation, state as their own."""

@@ -213,7 +213,7 @@ class PriceBook:
         for another tenant alone makes nobody else's usage known."""
         provider = found.provider.owner if found.provider else None
         model, seller = found.model, found.seller
-        if model and self._directory.has_price((seller, model.owner), scope):
+        if model and self.lists.has_price((seller, model.owner), scope):
             reseller = "" if seller == provider else provider or ""
             return self._plan(seller, model.owner, by, scope, reseller=reseller, sold_as=found.sold_as)
         return self._plan(provider, None, by, scope, kind=kind_of(name), bounds=found.bounds)
@@ -278,7 +278,7 @@ class PriceBook:
         scope."""
         seller, sku = near.sku
         lists = self.unconfirmed if near.unconfirmed else self.lists
-        if not any(map(scope.includes, lists.prices.get(near.sku, ()))):
+        if not lists.has_price(near.sku, scope):
             return None
         reseller = provider if provider and seller in self.sellers(provider)[1:] else ""
         return self._plan(seller, sku, by, scope, reseller=reseller, unconfirmed=near.unconfirmed)

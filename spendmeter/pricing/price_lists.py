@@ -1,9 +1,10 @@
 """The price lists of a book: what every seller charges, of which plans and bounds are made."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from spendmeter.contracts.catalog import Adjustment, CalendarEntry, Model, Price, PriceEntry
 from spendmeter.pricing.dates import Span, joined, span_of
@@ -11,6 +12,7 @@ from spendmeter.pricing.scope import Scope, is_everybodys
 
 Sku = tuple[str, str]
 """Provider and sku, lower case."""
+G = TypeVar("G", bound=Hashable)
 
 
 class ByRegion(NamedTuple):
@@ -46,6 +48,24 @@ class PriceLists:
     calendars: Mapping[str, CalendarEntry]
     regional: Mapping[str, ByRegion]
     """When each provider (lower case) charges by region; one that never does is not in it."""
+
+    def has_price(self, sku: Sku, scope: Scope) -> bool:
+        """Whether a sku has a price for those of a scope: a list may name a model without one."""
+        return any(map(scope.includes, self.prices.get(sku, ())))
+
+    def is_everybodys(self, sku: Sku) -> bool:
+        """Whether some price of a sku is for whoever buys there."""
+        return any(map(is_everybodys, self.prices.get(sku, ())))
+
+    def grouped(self, groups_of: Callable[[Sku], Iterable[G]]) -> dict[G, list[Sku]]:
+        """Everybody's skus by the groups that each is of, sorted; retired ones if a group has no others."""
+        sold: dict[G, list[Sku]] = defaultdict(list)
+        retired: dict[G, list[Sku]] = defaultdict(list)
+        for sku in sorted(filter(self.is_everybodys, self.prices)):
+            model = self.models.get(sku)
+            for group in groups_of(sku):
+                (retired if model and model.retired else sold)[group].append(sku)
+        return {**retired, **sold}
 
     def lineage(self, unit: str) -> Iterator[str]:
         """A unit, its parent, that one's parent: whose price the unit takes, the nearest first. Nothing for

@@ -9,7 +9,7 @@ else sells the model asks, else the percentile. An embedding without a family is
 """
 
 from bisect import bisect_right
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
@@ -21,7 +21,6 @@ from spendmeter.pricing.decision import Decision, times
 from spendmeter.pricing.names import KINDS, kind_of
 from spendmeter.pricing.plan import Plan
 from spendmeter.pricing.price_lists import PriceLists, Sku
-from spendmeter.pricing.scope import is_everybodys
 
 PERCENTILE = 95
 GROUPS_MAX = 8
@@ -45,19 +44,7 @@ class Provisional:
     @cached_property
     def _members(self) -> dict[_Group, list[Sku]]:
         """Made when the first unknown name comes: most processes that ask a price need none."""
-        members: dict[_Group, list[Sku]] = defaultdict(list)
-        retired: dict[_Group, list[Sku]] = defaultdict(list)
-        public = (sku for sku, prices in self._lists.prices.items() if any(map(is_everybodys, prices)))
-        for provider, sku in sorted(public):
-            model = self._lists.models.get((provider, sku))
-            groups = retired if model and model.retired else members
-            groups[provider, ""].append((provider, sku))
-            if kind := kind_of(sku):
-                groups[provider, kind].append((provider, sku))
-                groups["", kind].append((provider, sku))
-        for group, skus in retired.items():
-            members.setdefault(group, skus)
-        return dict(members)
+        return self._lists.grouped(_groups_of)
 
     def bound(self, plan: Plan, unit: str, time: datetime, context: int = 0) -> Decision | None:
         """The most that one `unit` of the unknown model can be expected to cost; None = nobody knows."""
@@ -77,9 +64,10 @@ class Provisional:
         """The dearest of the nearest siblings that have a price for the unit."""
         for tier, at_most in plan.bounded.tiers:
             stated = ((each.decisions(time, context)[unit], each) for each in tier())
-            found = [(decision, each) for decision, each in stated if decision and decision.price]
-            if found:
-                decision, dearest = _dearest(found)
+            if found := _dearest(
+                (decision, each) for decision, each in stated if decision and decision.price
+            ):
+                decision, dearest = found
                 what = f"the nearest of the family {plan.bounded.family} ({_name_beside(plan, dearest)})"
                 if at_most == 1:
                     return _bounding(decision, what)
@@ -90,26 +78,26 @@ class Provisional:
         """The dearest price of just this unit of whoever else sells what bounds the model: a list of what
         text costs bounds no sound and no picture."""
         stated = ((each.decisions(time, context)[unit], each) for each in plan.bounded.elsewhere())
-        found = [
+        found = _dearest(
             (decision, each)
             for decision, each in stated
             if decision and decision.price and not decision.parent
-        ]
-        if not found:
+        )
+        if found is None:
             return None
-        decision, dearest = _dearest(found)
+        decision, dearest = found
         return _bounding(decision, f"{plan.bounded.says}: {unit} as of {_name_beside(plan, dearest)}")
 
     def _near(self, plan: Plan, unit: str, time: datetime, context: int) -> Decision | None:
         """The dearest of the models that the unknown one may be."""
-        found = [
+        found = _dearest(
             (times(decision, at_most) if at_most > 1 else decision, each)
             for each, at_most in plan.bounded.by
             if (decision := each.decide(unit, time, context)) and decision.price
-        ]
-        if not found:
+        )
+        if found is None:
             return None
-        decision, dearest = _dearest(found)
+        decision, dearest = found
         return _bounding(decision, f"{plan.bounded.says}: bounded by {_name_beside(plan, dearest)}")
 
     def _percentile(self, plan: Plan, unit: str, time: datetime) -> Decision | None:
@@ -158,8 +146,14 @@ class Provisional:
         return self._plans[key]
 
 
-def _dearest(found: Iterable[tuple[Decision, Plan]]) -> tuple[Decision, Plan]:
-    return max(found, key=lambda item: (item[0].per_unit, item[0].entry))
+def _groups_of(sku: Sku) -> list[_Group]:
+    provider, name = sku
+    kind = kind_of(name)
+    return [(provider, ""), (provider, kind), ("", kind)] if kind else [(provider, "")]
+
+
+def _dearest(found: Iterable[tuple[Decision, Plan]]) -> tuple[Decision, Plan] | None:
+    return max(found, key=lambda item: (item[0].per_unit, item[0].entry), default=None)
 
 
 def _dearer(one: Decision | None, other: Decision | None) -> Decision | None:

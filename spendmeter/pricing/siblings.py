@@ -4,7 +4,6 @@
 its seller sells counts first, then what anybody sells; and the nearest version before the next one.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 from itertools import groupby, islice
@@ -12,7 +11,6 @@ from typing import NamedTuple
 
 from spendmeter.pricing.names import Version, billions, family_as_sold, kind_of, version
 from spendmeter.pricing.price_lists import PriceLists, Sku
-from spendmeter.pricing.scope import is_everybodys
 
 TIERS_MAX = 3
 """Versions that are kept, the nearest first: that a later one bounds needs all before to have no price."""
@@ -54,21 +52,17 @@ class Siblings:
     """`Siblings(price lists)`: all public models by the words that their family begins with."""
 
     def __init__(self, lists: PriceLists) -> None:
-        sold: dict[tuple[str, ...], list[_Member]] = defaultdict(list)
-        retired: dict[tuple[str, ...], list[_Member]] = defaultdict(list)
-        for sku, prices in sorted(lists.prices.items()):
-            if not any(map(is_everybodys, prices)):
-                continue
+        members: dict[Sku, _Member] = {}
+
+        def beginnings(sku: Sku) -> list[tuple[str, ...]]:
             model = lists.models.get(sku)
             family = (model.family if model else "") or family_as_sold(sku[1])
-            words = family.split("-")
-            member = _Member(sku, family, version(sku[1]))
-            for end in range(1, len(words) + 1) if family else ():
-                known = retired if model and model.retired else sold
-                known[(kind_of(sku[1]), *words[:end])].append(member)
-        for words_of, members in retired.items():  # a family of which all are retired is still a family
-            sold.setdefault(words_of, members)
-        self._members = dict(sold)
+            members[sku] = _Member(sku, family, version(sku[1]))
+            words = family.split("-") if family else []
+            return [(kind_of(sku[1]), *words[:end]) for end in range(1, len(words) + 1)]
+
+        groups = lists.grouped(beginnings)
+        self._members = {words: [members[sku] for sku in skus] for words, skus in groups.items()}
 
     def of(self, name: str, families: Iterable[str], sellers: Sequence[str], wide: bool) -> Kin:
         """Those of the first of the families that these sellers, else several others have; if `wide`, else of
