@@ -25,7 +25,7 @@ from spendmeter.pricing.catalog import load_own
 from spendmeter.pricing.catalog.corrections import shipped_corrections
 from spendmeter.pricing.catalog.read import read_prices
 from spendmeter.pricing.conditions import CatalogError
-from spendmeter.pricing.proposals.additions import additions
+from spendmeter.pricing.proposals.additions import NothingNew, additions
 from spendmeter.pricing.proposals.check import check
 from spendmeter.pricing.proposals.corrections import ShippedRules, corrected
 from spendmeter.pricing.proposals.not_taken import fields_not_taken
@@ -78,6 +78,10 @@ async def propose(
     response.status_code = 200
     _, proposal = await _reviewed(access, file)
     return proposal
+
+
+class NothingToPropose(HttpRefusal):
+    """Nothing of the file is new."""
 
 
 async def record_proposal(access: CatalogAccess, response: Response, file: ProposedFile) -> Proposal:
@@ -138,6 +142,8 @@ async def _reviewed(access: CatalogAccess, file: ProposedFile) -> tuple[list[Cat
         review, _ = await review_of(access.database, change, now)
         review.add_findings(await seen_names(access, change, now))
         review.impact, review.effect = await impact_of(access, change, now)
+    except NothingNew as error:
+        raise NothingToPropose(422, "Refused", str(error)) from None
     except CatalogError as error:
         helps = not file.replace and replacing_helps(error, snapshot, stated)
         raise refused(error, snapshot, as_tenant, places, "replace" if helps else "") from None

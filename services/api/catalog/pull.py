@@ -16,7 +16,7 @@ import msgspec
 from services.api.access.auth import Caller
 from services.api.catalog.access import CatalogAccess
 from services.api.catalog.approve import Approval, approve
-from services.api.catalog.propose import ProposedFile, open_proposal, store_proposal
+from services.api.catalog.propose import NothingToPropose, ProposedFile, open_proposal, store_proposal
 from services.api.catalog.pull_files import PulledFile, PullFiles, SourceFile
 from services.api.catalog.sql import SQL
 from services.api.database.shares import AllBusy, TooMuch
@@ -25,7 +25,6 @@ from spendmeter.contracts.catalog import CatalogEntry
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.retry import until_done
 from spendmeter.platform.telemetry import log
-from spendmeter.pricing.proposals.additions import NOTHING_NEW
 from spendmeter.pricing.proposals.pulled import POLICY, PulledModel, PullPolicy, without_a_price
 
 CATALOG_SOURCE = "genai-prices"
@@ -36,7 +35,9 @@ RUNS_MAX = timedelta(minutes=15)
 """A pull that has not ended by then has died."""
 STOPPING_S_MAX = 5.0
 """For writing down what was done while the process stops."""
-AWAY = (TooMuch, AllBusy, *CONNECTION_ERRORS)
+BUSY = (TooMuch, AllBusy)
+"""Refusals that pass: others ask."""
+AWAY = (*BUSY, *CONNECTION_ERRORS)
 """What passes: others' questions, or trouble of the database."""
 Trigger = Literal["command", "schedule"]
 SCHEDULE = Caller(key_id="schedule", tenant="", operator=True, scopes=("admin",))
@@ -192,7 +193,7 @@ async def _decide(
     for source, rest in asked.items():
         if rest:
             file = ProposedFile(
-                name=f"{source}.{lists[source].said.sha256[:12]}",
+                name=_named(lists[source]),
                 content=b"",
                 entries=rest,
                 note=f"pull {id}: models in use that have no price, as {source} has them",
@@ -220,7 +221,7 @@ async def _approve(
     await _record_so_far(access, id, outcome)
     try:
         done = await approve(by_policy, made, Approval(reason=f"pull {id}, rule {POLICY}: {hashes}"[:1000]))
-    except (TooMuch, AllBusy):
+    except BUSY:
         raise
     except HttpRefusal as refusal:
         outcome.approved.remove(made)
@@ -232,7 +233,7 @@ async def _approve(
 
 async def _propose(access: CatalogAccess, id: int, file: SourceFile, outcome: PullOutcome) -> None:
     """The whole list, unless it is open already."""
-    name = f"{file.said.source}.{file.said.sha256[:12]}.json"
+    name = f"{_named(file)}.json"
     if open_one := await open_proposal(access, name):
         outcome.notes.append(f"proposal {open_one.id} of this very file is open already")
         return
@@ -251,6 +252,11 @@ async def _propose(access: CatalogAccess, id: int, file: SourceFile, outcome: Pu
     )
 
 
+def _named(file: SourceFile) -> str:
+    """What a proposal of it is called, which `pull_replaces` knows."""
+    return f"{file.said.source}.{file.said.sha256[:12]}"
+
+
 async def _propose_file(
     access: CatalogAccess, file: ProposedFile, outcome: PullOutcome, *, replaces: str
 ) -> int | None:
@@ -259,11 +265,11 @@ async def _propose_file(
     said). Raises TooMuch and AllBusy, which pass: the file is tried again."""
     try:
         made = await store_proposal(access, file)
-    except (TooMuch, AllBusy):
+    except BUSY:
         raise
     except HttpRefusal as refusal:
         outcome.notes.append(f"{file.name}: {refusal.detail}"[:1000])
-        if NOTHING_NEW in refusal.detail:
+        if isinstance(refusal, NothingToPropose):
             await _replace(access, replaces, f"of the newer file {file.name} nothing is new")
         return None
     assert made.id is not None, "it is recorded"

@@ -23,8 +23,9 @@ from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.proposals.snapshot import CatalogSnapshot, subject_of
 from spendmeter.pricing.visibility import EVERYBODY
 
-NOTHING_NEW = "nothing is new: all of it is in force already"
-"""What a file is refused with that everybody has."""
+
+class NothingNew(CatalogError):
+    """All that a file states is in force already."""
 
 
 def additions(
@@ -61,7 +62,9 @@ def additions(
         withdrawal = Withdrawal(entries=tuple(sorted(ending)), tenant=tenant, source=source, recorded_at=now)
         new.append(identified(withdrawal))
     if not new:
-        raise CatalogError(NOTHING_NEW if fresh else "states nothing")
+        if fresh:
+            raise NothingNew("nothing is new: all of it is in force already")
+        raise CatalogError("states nothing")
     return new
 
 
