@@ -4,7 +4,7 @@ bad file does (nothing)."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -45,16 +45,20 @@ def settings_of(server: PriceServer, **more: Any) -> Settings:
     return Settings(catalog_sources=server.sources(), catalog_pull_allow_private=True, **more)
 
 
+def api_of(settings: Settings, database: Database, key: Mapping[str, str]) -> httpx.AsyncClient:
+    """A client with a key, of an api with these settings."""
+    app = create_app(settings, database, BookProgress(), lambda: "")
+    transport = httpx.ASGITransport(app=app)
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=key)
+
+
 @pytest.fixture
 async def admin(database: Database, book: Book, server: PriceServer) -> AsyncIterator[httpx.AsyncClient]:
     """An operator, of an api whose catalog has two models of one family."""
     known = read_prices("genai-prices.json", server.files["/genai.json"], recorded_at=RECORDED)
     async with book.connection.transaction():
         await record(book.connection, known, by="test", note="")
-    app = create_app(settings_of(server), database, BookProgress(), lambda: "")
-    transport = httpx.ASGITransport(app=app)
-    key = await headers(book, "", "admin")
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=key) as client:
+    async with api_of(settings_of(server), database, await headers(book, "", "admin")) as client:
         yield client
 
 
@@ -231,10 +235,7 @@ async def test_offline_it_says_so_and_changes_nothing(
     settings = settings_of(server)
     server.shutdown()
     server.server_close()
-    app = create_app(settings, database, BookProgress(), lambda: "")
-    key = await headers(book, "", "admin")
-    transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=key) as client:
+    async with api_of(settings, database, await headers(book, "", "admin")) as client:
         done = await pull(client, "away")
         assert done["says"] == "offline: no price list can be reached, and nothing was changed"
         assert [(file["state"], file["says"].partition(".json: ")[2]) for file in done["files"]] == [
@@ -254,10 +255,9 @@ async def test_where_one_list_is_away_and_the_others_have_not_changed_nothing_is
 
 
 async def test_a_private_address_needs_a_setting(database: Database, book: Book, server: PriceServer) -> None:
-    app = create_app(Settings(catalog_sources=server.sources()), database, BookProgress(), lambda: "")
-    key = await headers(book, "", "admin")
-    transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=key) as client:
+    async with api_of(
+        Settings(catalog_sources=server.sources()), database, await headers(book, "", "admin")
+    ) as client:
         done = await pull(client, "refused")
     assert "SPENDMETER_CATALOG_PULL_ALLOW_PRIVATE=true" in done["says"]
     assert server.asked == []
@@ -328,6 +328,21 @@ async def test_a_schedule_whose_share_is_used_up_looks_again_later(
     assert await schedule.pull_if_due() is True
 
 
+async def break_off_and_withdraw(admin: httpx.AsyncClient, server: PriceServer, state: str) -> None:
+    """A pull that approves gpt-9 and breaks off, whose row is in a state; then all that it approved is taken
+    back in one act."""
+    server.files["/genai.json"] = genai(gpt_8=OLD, gpt_7=OLD, gpt_9=NEW)
+    server.files["/litellm.json"] = litellm(gpt_9=THEIRS)
+    with pytest.raises(ZeroDivisionError):
+        await admin.post("/v1/catalog/pulls", timeout=60)
+    (done,) = (await admin.get("/v1/catalog/pulls")).json()["pulls"]
+    assert (done["state"], len(done["report"]["approved"])) == (state, 1)
+    assert (await in_force(admin))["gpt-9"] == {"input_tokens": "1.2", "output_tokens": "5"}
+    answer = await admin.post(f"/v1/catalog/pulls/{done['id']}/withdraw", json={"reason": "it broke off"})
+    assert answer.status_code == 200, answer.text
+    assert (await in_force(admin))["gpt-9"] == {}
+
+
 async def test_what_a_pull_approved_before_it_broke_off_is_taken_back_in_one_act(
     admin: httpx.AsyncClient, server: PriceServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -343,16 +358,8 @@ async def test_what_a_pull_approved_before_it_broke_off_is_taken_back_in_one_act
 
     monkeypatch.setattr(pulling, "_propose", break_off)
     monkeypatch.setattr(pulling, "_record_end", record_end_at_last)
-    server.files["/genai.json"] = genai(gpt_8=OLD, gpt_7=OLD, gpt_9=NEW)
-    server.files["/litellm.json"] = litellm(gpt_9=THEIRS)
-    with pytest.raises(ZeroDivisionError):
-        await admin.post("/v1/catalog/pulls", timeout=60)
-    (done,) = (await admin.get("/v1/catalog/pulls")).json()["pulls"]
-    assert (done["state"], len(done["report"]["approved"]), refusals) == ("failed", 1, [])
-    assert (await in_force(admin))["gpt-9"] == {"input_tokens": "1.2", "output_tokens": "5"}
-    answer = await admin.post(f"/v1/catalog/pulls/{done['id']}/withdraw", json={"reason": "it broke off"})
-    assert answer.status_code == 200, answer.text
-    assert (await in_force(admin))["gpt-9"] == {}
+    await break_off_and_withdraw(admin, server, "failed")
+    assert refusals == []
 
 
 async def test_one_file_under_two_names_confirms_nothing(
@@ -362,10 +369,7 @@ async def test_one_file_under_two_names_confirms_nothing(
     server.files = {"/genai.json": same, "/copy.json": same}
     sources = f"copy={server.url}/copy.json,genai-prices={server.url}/genai.json"
     settings = Settings(catalog_sources=sources, catalog_pull_allow_private=True)
-    app = create_app(settings, database, BookProgress(), lambda: "")
-    transport = httpx.ASGITransport(app=app)
-    key = await headers(book, "", "admin")
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=key) as client:
+    async with api_of(settings, database, await headers(book, "", "admin")) as client:
         done = await pull(client, "proposed")
     assert verdicts(done) == {"gpt-9": "no second list has it"}
     assert done["report"]["notes"] == ["copy is the very file of genai-prices: they count as one list"]
@@ -420,11 +424,7 @@ async def test_a_source_takes_no_place_of_one_whose_name_begins_like_its_own(
     server.files["/eu.json"] = litellm(gpt_10=THEIRS)
     sources = f"litellm.eu={server.url}/eu.json,litellm={server.url}/litellm.json"
     settings = Settings(catalog_sources=sources, catalog_pull_allow_private=True)
-    app = create_app(settings, database, BookProgress(), lambda: "")
-    transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://127.0.0.1", headers=admin.headers
-    ) as client:
+    async with api_of(settings, database, admin.headers) as client:
         (made,) = (await pull(client, "proposed"))["report"]["proposals"]
         server.files["/eu.json"] = b"<html>"
         await pull(client, "refused")
@@ -434,11 +434,7 @@ async def test_a_source_takes_no_place_of_one_whose_name_begins_like_its_own(
 async def test_a_wrong_setting_is_said_and_no_pull_begins(
     admin: httpx.AsyncClient, database: Database
 ) -> None:
-    app = create_app(Settings(catalog_sources="litellm"), database, BookProgress(), lambda: "")
-    transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://127.0.0.1", headers=admin.headers
-    ) as client:
+    async with api_of(Settings(catalog_sources="litellm"), database, admin.headers) as client:
         answer = await client.post("/v1/catalog/pulls", timeout=60)
         assert (answer.status_code, "'litellm' has no address" in answer.json()["detail"]) == (503, True)
         assert (await client.get("/v1/catalog/pulls")).json()["pulls"] == []
@@ -451,12 +447,4 @@ async def test_a_pull_that_is_killed_has_written_down_what_it_was_about_to_appro
         raise ZeroDivisionError("no end")
 
     monkeypatch.setattr(pulling, "_record_end", killed)
-    server.files["/genai.json"] = genai(gpt_8=OLD, gpt_7=OLD, gpt_9=NEW)
-    server.files["/litellm.json"] = litellm(gpt_9=THEIRS)
-    with pytest.raises(ZeroDivisionError):
-        await admin.post("/v1/catalog/pulls", timeout=60)
-    (done,) = (await admin.get("/v1/catalog/pulls")).json()["pulls"]
-    assert (done["state"], len(done["report"]["approved"])) == ("running", 1)
-    answer = await admin.post(f"/v1/catalog/pulls/{done['id']}/withdraw", json={"reason": "it was killed"})
-    assert answer.status_code == 200, answer.text
-    assert (await in_force(admin))["gpt-9"] == {}
+    await break_off_and_withdraw(admin, server, "running")

@@ -26,6 +26,7 @@ from spendmeter.pricing.review.second_opinions import (
     second_opinions,
 )
 from tests.pricing.entries import RECORDED, model, price
+from tests.pricing.test_corrected import BATCH_HALF
 
 
 @pytest.fixture(scope="module")
@@ -127,13 +128,6 @@ HALF = Conditions(batch=True)
 LONDON = Conditions(regions=("eu-west-2",))
 BATCH_IN_LONDON = Conditions(batch=True, regions=("eu-west-2",))
 LONG = Conditions(context_min=200_000)
-BATCH_HALF = """
-[[correction.adjustment]]
-name = "batch"
-factor = "0.5"
-unless_stated = true
-when = { batch = true }
-"""
 COSTS_FOUR = """
 [[correction.price]]
 sku = "m"

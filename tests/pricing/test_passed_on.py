@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from spendmeter.contracts.catalog import Alias, CatalogEntry, Conditions, Model, NameRule, Provider
+from spendmeter.contracts.catalog import Alias, CatalogEntry, Conditions, Model, NameRule, Price, Provider
 from spendmeter.pricing.catalog import load_own, load_public
 from spendmeter.pricing.engine import Rating, rate
 from spendmeter.pricing.explain import explain, naming
@@ -33,6 +33,15 @@ LISTED = [
 ]
 SECOND = timedelta(seconds=1)
 MILLION = {"input_tokens": 1_000_000}
+AGREED: dict[str, Any] = {"kind": "contracted", "layer": "contract", "tenant": "acme"}
+
+
+def agreed(**said: Any) -> Price:
+    """What acme has agreed on with the gate."""
+    return price("openai/glow-2", "input_tokens", "2.5", provider="gate", **AGREED, **said)
+
+
+OURS = agreed()
 
 
 def cost(sku: str, *entries: CatalogEntry, usage: dict[str, int] = MILLION, **context: Any) -> Rating:
@@ -80,42 +89,16 @@ def test_a_name_may_say_that_it_was_a_batch_or_of_which_tier() -> None:
 
 
 def test_what_was_agreed_with_the_seller_counts_and_what_was_agreed_with_the_maker_does_not() -> None:
-    theirs = price("glow-2", "input_tokens", "1.5", kind="contracted", layer="contract", tenant="acme")
+    theirs = price("glow-2", "input_tokens", "1.5", **AGREED)
     assert cost("openai/glow-2", theirs).contracted == 2
     _, (line,) = explain(used("gate", "openai/glow-2", MILLION), PriceBook([GATE, *MAKER, *LISTED, theirs]))
     losers = [loser.reason for contest in line.contests for loser in contest.losers]
     assert "agreed with openai, and gate sells it here" in losers
-    ours = price(
-        "openai/glow-2",
-        "input_tokens",
-        "2.5",
-        kind="contracted",
-        layer="contract",
-        tenant="acme",
-        provider="gate",
-    )
-    assert (cost("openai/glow-2", ours).list, cost("openai/glow-2", ours).contracted) == (3, Decimal("2.5"))
-    deal = adjustment(
-        "deal",
-        "0.9",
-        provider="gate",
-        skus=("openai/glow-*",),
-        kind="contracted",
-        layer="contract",
-        tenant="acme",
-    )
+    assert (cost("openai/glow-2", OURS).list, cost("openai/glow-2", OURS).contracted) == (3, Decimal("2.5"))
+    deal = adjustment("deal", "0.9", provider="gate", skus=("openai/glow-*",), **AGREED)
     assert (cost("openai/glow-2", deal).list, cost("openai/glow-2", deal).contracted) == (2, Decimal("1.8"))
 
 
-OURS = price(
-    "openai/glow-2",
-    "input_tokens",
-    "2.5",
-    kind="contracted",
-    layer="contract",
-    tenant="acme",
-    provider="gate",
-)
 DATED = identified(
     NameRule(name="d", match=("{name}-####-##-##",), becomes="{name}", costs="same", says="dated", **SAID)
 )
@@ -141,16 +124,7 @@ def test_what_is_excepted_is_so_however_the_name_is_spelled() -> None:
 
 def test_an_agreement_with_the_seller_counts_while_it_is_in_force() -> None:
     first, end = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
-    ours = price(
-        "openai/glow-2",
-        "input_tokens",
-        "2.5",
-        kind="contracted",
-        layer="contract",
-        tenant="acme",
-        provider="gate",
-        when=Conditions(effective_from=first, effective_to=end),
-    )
+    ours = agreed(when=Conditions(effective_from=first, effective_to=end))
     expected = [(first - SECOND, 2), (first, Decimal("2.5")), (end - SECOND, Decimal("2.5")), (end, 2)]
     for name in ("openai/glow-2", "openai/glow-2-2026-01-01"):
         for order in (expected, expected[::-1]):  # what was found for one instant says nothing of the other
