@@ -1,0 +1,60 @@
+"""Which rollups answer a question: of every part of its span the largest that are whole and up to date. Pure."""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import Literal, NamedTuple
+
+from spendmeter.book.sizes import SIZES, Bucket, Size, bucket_at
+from spendmeter.contracts.terms import Timeline
+
+
+class Piece(NamedTuple):
+    """Read the rollups of `size` whose buckets begin in [start, end)."""
+
+    size: Size | Literal["minute"]
+    start: datetime
+    end: datetime
+
+
+class Touched:
+    """The buckets that have changed since they were last made, of each size: `Touched({"hour": [start, ...]})`."""
+
+    def __init__(self, starts: Mapping[Size, Iterable[datetime]]) -> None:
+        self._starts = {size: sorted(starts.get(size, ())) for size in SIZES}
+
+    def concerns(self, size: Size, bucket: Bucket) -> bool:
+        """Whether a bucket is to be made anew: itself, or one of those that it is made of."""
+        parts = SIZES[: SIZES.index(size) + 1]
+        return any(self._lies_in(self._starts[part], bucket) for part in parts)
+
+    def _lies_in(self, starts: Sequence[datetime], bucket: Bucket) -> bool:
+        place = bisect_left(starts, bucket.start)
+        return place < len(starts) and starts[place] < bucket.end
+
+
+def cover(edges: Sequence[datetime], timeline: Timeline, touched: Touched) -> list[Piece]:
+    """Pieces that together are [edges[0], edges[-1]), whole minutes, in order; none of them holds a bucket that
+    lies on both sides of an edge."""
+    pieces: list[Piece] = []
+    for start, end in pairwise(edges):
+        for piece in _cover(start, end, timeline, touched):
+            if pieces and (pieces[-1].size, pieces[-1].end) == (piece.size, piece.start):
+                piece = Piece(piece.size, pieces.pop().start, piece.end)
+            pieces.append(piece)
+    return pieces
+
+
+def _cover(start: datetime, end: datetime, timeline: Timeline, touched: Touched) -> Iterator[Piece]:
+    while start < end:
+        for size in reversed(SIZES):
+            bucket = bucket_at(size, start, timeline)
+            if bucket.start == start and bucket.end <= end and not touched.concerns(size, bucket):
+                yield Piece(size, *bucket)
+                start = bucket.end
+                break
+        else:
+            finest = min(bucket_at(SIZES[0], start, timeline).end, end)
+            yield Piece("minute", start, finest)
+            start = finest
