@@ -7,7 +7,7 @@ lost connection, another worker) leaves either everything or nothing, and `posit
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import msgspec
 
 from services.ledger.batch import Batch, BookPosition
 from services.ledger.remarks import SPELLINGS_MAX, add_up_remarks
-from services.ledger.rollup import RollupKey, RollupSum, rollup
+from services.ledger.rollup import RollupKey, RollupSum, rollup, touched
 from spendmeter.contracts.event_identity import identity
 from spendmeter.contracts.rated import STATUSES, RatedUsage
 from spendmeter.contracts.series import DIMENSIONS, Series
@@ -205,6 +205,11 @@ async def _add_to_rollups(connection: BookConnection, shard: int, sums: dict[Rol
         for (tenant, minute, series_id, currency), row in sums.items()
     ]  # fmt: skip
     await connection.execute(SQL["add_to_rollups"], shard, *map(list, zip(*rows, strict=True)))
+    marks = [
+        (tenant, start, series_id and bytes.fromhex(series_id))
+        for tenant, start, series_id in touched(sums, datetime.now(UTC))
+    ]
+    await connection.execute(SQL["touch"], *map(list, zip(*marks, strict=True)))
 
 
 async def _add_to_remarks(connection: BookConnection, shard: int, booked: Iterable[RatedUsage]) -> None:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -12,6 +12,9 @@ from spendmeter.contracts.money import EXACT, ZERO
 from spendmeter.contracts.rated import RatedUsage
 
 _encode_usage = msgspec.json.Encoder(decimal_format="number").encode
+
+LATE = timedelta(minutes=10)
+"""What is booked so long after its minute comes alone, and not with all that the tenant does."""
 
 RollupKey = tuple[str, datetime, str, str]
 """(tenant, minute in UTC, series id in hex, currency)."""
@@ -62,3 +65,15 @@ def rollup(booked: Iterable[RatedUsage]) -> dict[RollupKey, RollupSum]:
                 else add(Decimal(so_far), Decimal(quantity))
             )
     return sums
+
+
+def touched(sums: Iterable[RollupKey], now: datetime) -> set[tuple[str, datetime, str | None]]:
+    """The five minutes that are to be made again: (tenant, start, series id in hex; None = any series).
+
+    Of what is late the series is named: an old bucket is made again for it alone, and not for the hundreds of
+    series that it has."""
+    found = set()
+    for tenant, minute, series_id, _ in sums:
+        start = minute - timedelta(minutes=minute.minute % 5)
+        found.add((tenant, start, series_id if now - minute > LATE else None))
+    return found

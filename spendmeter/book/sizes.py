@@ -48,5 +48,3 @@ def _hours(start: datetime, end: datetime, zone: ZoneInfo) -> list[datetime]:
         minutes = 60 - edges[-1].astimezone(zone).minute
         edges.append(min(edges[-1] + timedelta(minutes=minutes), end))
     return edges
-
-

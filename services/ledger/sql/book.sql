@@ -83,6 +83,12 @@ ON CONFLICT (tenant, bucket, series_id, shard, recorded_on, currency) DO UPDATE 
     of_which_provisional = r.of_which_provisional + excluded.of_which_provisional,
     usage = usage_sum(r.usage, excluded.usage)
 
+-- name: touch
+-- Which larger buckets these rollups are part of: they are made again (roller.py). series null = any.
+INSERT INTO touched (tenant, size, bucket, series_id)
+SELECT tenant, 'five_minutes', bucket, series_id FROM unnest($1::text[], $2::timestamptz[], $3::bytea[])
+    AS n (tenant, bucket, series_id)
+
 -- name: add_to_remarks
 -- Of what was claimed: the money at prices that do not say how it was served. Of a tenant, a day and a shard the
 -- first $2 spellings have a row of their own, and what comes after them is in rows of the provider '', which no
