@@ -76,6 +76,13 @@ class Book:
             Decimal(effective) if effective else agreed, Decimal(provisional),
             json.dumps({"input_tokens": 1000} if usage is None else usage),
         )  # fmt: skip
+        await self.touch(tenant, bucket)
+
+    async def touch(self, tenant: str, minute: datetime) -> None:
+        """As the ledger does with what it adds to a minute."""
+        await self.connection.execute(
+            "INSERT INTO touched VALUES ($1, 'five_minutes', date_bin('5 minutes', $2, 'epoch'))", tenant, minute
+        )
 
     async def entry(
         self,

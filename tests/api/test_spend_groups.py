@@ -34,6 +34,7 @@ async def many(book: Book, labels: int, *, tenant: str = "acme", at: str = "2026
         "WHERE c.currency = 'USD' OR i % 2 = 0",
         labels, datetime.fromisoformat(at), tenant,
     )  # fmt: skip
+    await book.touch(tenant, datetime.fromisoformat(at))
 
 
 async def test_twenty_thousand_label_values_are_the_largest_by_name_and_the_others_in_one_row(

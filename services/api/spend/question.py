@@ -10,6 +10,7 @@ import msgspec
 
 from services.api.http.cursors import decode_cursor, encode_cursor
 from services.api.http.problems import invalid
+from spendmeter.book.reading import Spent
 from spendmeter.contracts.events import Instant
 from spendmeter.contracts.series import DIMENSIONS
 
@@ -48,9 +49,11 @@ def read_spend_cursor(text: str, question: str) -> SpendCursor:
 @dataclass(frozen=True, kw_only=True)
 class SpendQuestion:
     """The sums of [cursor.start, cursor.end) in UTC, by `group_by`. Of each currency `top` groups are named,
-    after the first `cursor.skip`; `edges` are the starts of the buckets and the end of the last."""
+    after the first `cursor.skip`; `edges` are the starts of the buckets and the end of the last, and `spent` is what
+    to read for them."""
 
     cursor: SpendCursor
+    spent: Spent
     zone: ZoneInfo
     group_by: Sequence[str]
     filters: Filters
@@ -61,10 +64,9 @@ class SpendQuestion:
     with_usage: bool
     now: datetime
 
-    @property
-    def parameters(self) -> list[Any]:
-        """The first fourteen of every statement but `series`."""
-        return [*allowed(self.filters), self.cursor.start, self.cursor.end, list(self.group_by)]
+    def parameters(self, spent: Spent | None = None) -> list[Any]:
+        """The first sixteen of every statement but `series`; `spent`: of a part of the span."""
+        return [*allowed(self.filters), *(spent or self.spent), list(self.group_by)]
 
 
 def allowed(filters: Filters) -> list[Sequence[str] | None]:

@@ -1,4 +1,4 @@
-"""`GET /v1/spend`: what was spent, by any dimensions and calendar buckets, from the minute rollups alone."""
+"""`GET /v1/spend`: what was spent, by any dimensions and calendar buckets, from the rollups alone."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -27,6 +27,7 @@ from services.api.spend.question import (
     read_spend_cursor,
 )
 from services.api.spend.sums import BucketSums, read_cells, read_totals
+from spendmeter.book.reading import spent_in
 from spendmeter.contracts.money import total
 
 TOP_MAX = 1_000
@@ -78,14 +79,16 @@ async def get_spend(
             place = read_spend_cursor(cursor, digest)
             start, end = place.start, place.end
         first, beyond = whole_minutes(start, end, calendar.zone, now)
+        edges = bucket_edges(first, beyond, bucket, calendar) if bucket else [first, beyond]
         question = SpendQuestion(
             cursor=replace(place, start=first, end=beyond),
+            spent=await spent_in(connection, caller.tenant, [first, *edges[1:-1], beyond], tenant.timeline),
             zone=calendar.zone,
             group_by=dimensions,
             filters=filters,
             measure=measure,
             top=top,
-            edges=bucket_edges(first, beyond, bucket, calendar) if bucket else [first, beyond],
+            edges=edges,
             with_series=bucket is not None,
             with_usage=usage,
             now=now,

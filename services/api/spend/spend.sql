@@ -9,9 +9,9 @@
     AND ($11::text[] IS NULL OR s.key_id = ANY ($11))
 
 -- part: by_group
--- Rollups with the place of their group, null for the others: $15 the groups that `totals` named.
+-- Rollups with the place of their group, null for the others: $17 the groups that `totals` named.
 {of_group}
-LEFT JOIN jsonb_to_recordset($15::jsonb) AS k (place int, currency text, cost_class text, provider text,
+LEFT JOIN jsonb_to_recordset($17::jsonb) AS k (place int, currency text, cost_class text, provider text,
     sku text, team text, project text, feature text, workflow text, workflow_version text, agent text,
     environment text, key_id text)
     ON (k.currency, k.cost_class, k.provider, k.sku, k.team, k.project,
@@ -20,22 +20,22 @@ LEFT JOIN jsonb_to_recordset($15::jsonb) AS k (place int, currency text, cost_cl
         g.feature, g.workflow, g.workflow_version, g.agent, g.environment, g.key_id)
 
 -- part: of_group
--- Rollups with their series and the dimensions of their group: $14 names these, the others are '' for all, and
+-- Rollups with their series and the dimensions of their group: $16 names these, the others are '' for all, and
 -- planned away.
-FROM rollups_minute r JOIN series s USING (tenant, series_id)
+FROM spent($12, $13, $14, $15) r JOIN series s USING (series_id)
 CROSS JOIN LATERAL (
     SELECT
-        CASE WHEN 'cost_class' = ANY ($14::text[]) THEN s.cost_class ELSE '' END AS cost_class,
-        CASE WHEN 'provider' = ANY ($14) THEN s.provider ELSE '' END AS provider,
-        CASE WHEN 'sku' = ANY ($14) THEN s.sku ELSE '' END AS sku,
-        CASE WHEN 'team' = ANY ($14) THEN s.team ELSE '' END AS team,
-        CASE WHEN 'project' = ANY ($14) THEN s.project ELSE '' END AS project,
-        CASE WHEN 'feature' = ANY ($14) THEN s.feature ELSE '' END AS feature,
-        CASE WHEN 'workflow' = ANY ($14) THEN s.workflow ELSE '' END AS workflow,
-        CASE WHEN 'workflow_version' = ANY ($14) THEN s.workflow_version ELSE '' END AS workflow_version,
-        CASE WHEN 'agent' = ANY ($14) THEN s.agent ELSE '' END AS agent,
-        CASE WHEN 'environment' = ANY ($14) THEN s.environment ELSE '' END AS environment,
-        CASE WHEN 'key_id' = ANY ($14) THEN s.key_id ELSE '' END AS key_id
+        CASE WHEN 'cost_class' = ANY ($16::text[]) THEN s.cost_class ELSE '' END AS cost_class,
+        CASE WHEN 'provider' = ANY ($16) THEN s.provider ELSE '' END AS provider,
+        CASE WHEN 'sku' = ANY ($16) THEN s.sku ELSE '' END AS sku,
+        CASE WHEN 'team' = ANY ($16) THEN s.team ELSE '' END AS team,
+        CASE WHEN 'project' = ANY ($16) THEN s.project ELSE '' END AS project,
+        CASE WHEN 'feature' = ANY ($16) THEN s.feature ELSE '' END AS feature,
+        CASE WHEN 'workflow' = ANY ($16) THEN s.workflow ELSE '' END AS workflow,
+        CASE WHEN 'workflow_version' = ANY ($16) THEN s.workflow_version ELSE '' END AS workflow_version,
+        CASE WHEN 'agent' = ANY ($16) THEN s.agent ELSE '' END AS agent,
+        CASE WHEN 'environment' = ANY ($16) THEN s.environment ELSE '' END AS environment,
+        CASE WHEN 'key_id' = ANY ($16) THEN s.key_id ELSE '' END AS key_id
 ) AS g
 
 -- part: sums
@@ -53,18 +53,18 @@ SELECT series_id FROM series s WHERE {allowed}
 SELECT set_config('enable_nestloop', 'off', true)
 
 -- name: totals
--- What was spent in [$12, $13) by group and currency, from the minute rollups: a series that was ever seen and
--- spent nothing in the range costs nothing here. $14 the dimensions of the group, $15 what to rank by. Named are
--- each currency's groups $16 + 1 to $16 + $17; place = null sums up all others of it, and says how many these are.
+-- What was spent in the pieces $13 to $15 of tenant $12's time, by group and currency: a series that was ever seen
+-- and spent nothing in the range costs nothing here. $16 the dimensions of the group, $17 what to rank by. Named are
+-- each currency's groups $18 + 1 to $18 + $19; place = null sums up all others of it, and says how many these are.
 SELECT currency, place, CASE WHEN place IS NULL THEN count(*) ELSE 0 END AS others,
     ARRAY[min(g1), min(g2), min(g3), min(g4), min(g5), min(g6), min(g7), min(g8), min(g9), min(g10), min(g11)]
         AS key,
     max(last_minute) AS last_minute, {sums}
 FROM (
-    SELECT *, CASE WHEN number > $16::int AND number <= $16 + $17::int THEN number - $16 END AS place
+    SELECT *, CASE WHEN number > $18::int AND number <= $18 + $19::int THEN number - $18 END AS place
     FROM (
         SELECT *, row_number() OVER (PARTITION BY currency ORDER BY
-            CASE $15::text WHEN 'list' THEN list WHEN 'contracted' THEN contracted ELSE effective END DESC,
+            CASE $17::text WHEN 'list' THEN list WHEN 'contracted' THEN contracted ELSE effective END DESC,
             events DESC, g1 COLLATE "C", g2 COLLATE "C", g3 COLLATE "C", g4 COLLATE "C", g5 COLLATE "C",
             g6 COLLATE "C", g7 COLLATE "C", g8 COLLATE "C", g9 COLLATE "C", g10 COLLATE "C", g11 COLLATE "C"
         ) AS number
@@ -73,7 +73,7 @@ FROM (
             g.feature AS g6, g.workflow AS g7, g.workflow_version AS g8, g.agent AS g9, g.environment AS g10, g.key_id AS g11,
             r.currency, max(r.bucket) AS last_minute, {sums}
             {of_group}
-            WHERE r.bucket >= $12 AND r.bucket < $13 AND {allowed}
+            WHERE {allowed}
             GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
         ) AS groups
     ) AS numbered
@@ -81,17 +81,17 @@ FROM (
 GROUP BY currency, place ORDER BY currency, place
 
 -- name: buckets
--- The same by bucket: $16 the starts of the buckets. What is not there is 0.
-SELECT r.currency, k.place, width_bucket(r.bucket, $16::timestamptz[]) AS n, {sums}
+-- The same by bucket: $18 the starts of the buckets. What is not there is 0.
+SELECT r.currency, k.place, width_bucket(r.bucket, $18::timestamptz[]) AS n, {sums}
 {by_group}
-WHERE r.bucket >= $12 AND r.bucket < $13 AND {allowed}
+WHERE {allowed}
 GROUP BY 1, 2, 3
 
 -- name: usage
 -- The quantities of the same groups and buckets, by unit.
-SELECT r.currency, k.place, width_bucket(r.bucket, $16::timestamptz[]) AS n, u.key AS unit,
+SELECT r.currency, k.place, width_bucket(r.bucket, $18::timestamptz[]) AS n, u.key AS unit,
     sum(u.value::numeric) AS quantity
 {by_group}
 CROSS JOIN jsonb_each(r.usage) AS u
-WHERE r.bucket >= $12 AND r.bucket < $13 AND {allowed}
+WHERE {allowed}
 GROUP BY 1, 2, 3, 4

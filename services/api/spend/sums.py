@@ -1,4 +1,4 @@
-"""Sums by group and bucket out of the minute rollups: the top groups, and all others in one row."""
+"""Sums by group and bucket out of the rollups: the top groups, and all others in one row."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ async def read_totals(
     The rows of a currency always add up to all of it, whichever page they are of."""
     await connection.execute(SQL["join_by_hash"])
     rows = await connection.fetch(
-        SQL["totals"], *question.parameters, question.measure, question.cursor.skip, question.top
+        SQL["totals"], *question.parameters(), question.measure, question.cursor.skip, question.top
     )
     totals = [_total(row, question.group_by) for row in rows]
     if not totals and not question.group_by:
@@ -97,8 +97,7 @@ async def _add_buckets(
     edges = question.edges[page.first - 1 : page.last + 1]
     if len(edges) < 2:
         return
-    parameters = question.parameters
-    parameters[-3:-1] = max(question.cursor.start, edges[0]), min(question.cursor.end, edges[-1])
+    parameters = question.parameters(question.spent.within(edges[0], edges[-1]))
     for row in await connection.fetch(SQL["buckets"], *parameters, _named(totals), list(edges[:-1])):
         cell = cells[row["currency"], row["place"], page.first + row["n"] - 1]
         cell.update((name, row[name]) for name in SUMS)
@@ -113,7 +112,7 @@ async def _add_quantities(
 ) -> None:
     edges = question.edges[page.first - 1 : page.last + 1] if page else []
     parts: defaultdict[tuple[str, int | None, str], list[Decimal]] = defaultdict(list)
-    for row in await connection.fetch(SQL["usage"], *question.parameters, _named(totals), list(edges)):
+    for row in await connection.fetch(SQL["usage"], *question.parameters(), _named(totals), list(edges)):
         currency, place, unit, n = row["currency"], row["place"], row["unit"], row["n"]
         parts[currency, place, unit].append(row["quantity"])
         if page and 0 < n < len(edges):

@@ -33,10 +33,30 @@ CREATE TABLE touched (
 );
 CREATE INDEX touched_bucket ON touched (tenant, size, bucket);
 
+-- The book's sums of one tenant: of each piece (size, since, until) the rollups of that size whose buckets begin in
+-- [since, until). Which pieces make up a question, spendmeter/book says.
+CREATE FUNCTION spent(of_tenant text, sizes text[], since timestamptz[], until timestamptz[])
+RETURNS TABLE (bucket timestamptz, series_id bytea, currency text, events bigint, unpriced_events bigint, list numeric,
+    contracted numeric, effective numeric, of_which_provisional numeric, usage jsonb)
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT r.* FROM unnest(sizes, since, until) AS piece (size, since, until) CROSS JOIN LATERAL (
+        SELECT bucket, series_id, currency, events, unpriced_events, list, contracted, effective, of_which_provisional,
+            usage
+        FROM rollups
+        WHERE tenant = of_tenant AND size = piece.size AND bucket >= piece.since AND bucket < piece.until
+        UNION ALL
+        SELECT bucket, series_id, currency, events, unpriced_events, list, contracted, effective, of_which_provisional,
+            usage
+        FROM rollups_minute
+        WHERE piece.size = 'minute' AND tenant = of_tenant AND bucket >= piece.since AND bucket < piece.until
+    ) AS r
+$$;
+
 -- What is in the book already is to be rolled up.
 INSERT INTO touched (tenant, size, bucket)
 SELECT DISTINCT tenant, 'five_minutes', date_bin('5 minutes', bucket, 'epoch') FROM rollups_minute;
 
 -- migrate: rollback
 
+DROP FUNCTION spent(text, text[], timestamptz[], timestamptz[]);
 DROP TABLE touched, rollups;

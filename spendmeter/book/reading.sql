@@ -1,0 +1,4 @@
+-- name: touched
+-- The buckets of $1 that may not be believed in [$2, $3), nor what they are part of: those of days that begin before.
+SELECT DISTINCT size, bucket FROM touched
+WHERE tenant = $1 AND bucket >= $2::timestamptz - interval '2 days' AND bucket < $3
