@@ -247,6 +247,7 @@ async def test_budgets_over_a_hundred_thousand_series_are_added_up_where_they_li
         "FROM generate_series(1, 100000) AS i",
         now,
     )
+    await book.touch("acme", now)
     client.headers["Authorization"] = f"Bearer {await book.key('acme', 'admin')}"
     await make(client, filter={"workflow": "wf-7"}, amount="1")
     for team in range(9):

@@ -39,14 +39,14 @@ UPDATE budgets b SET deleted_at = now(), updated_at = now()
 WHERE id = $1 AND (budget_now(b)).deleted_at IS NULL RETURNING id
 
 -- name: spent
--- What each of $4's filters, in $3's currency, came to in [$1, $2); without a row: nothing. Summed by series first,
+-- What each of $6's filters, in $5's currency, came to in the pieces $2 to $4 of tenant $1's time; without a row: nothing. Summed by series first,
 -- so that a filter looks at a series once, and nobody reads a hundred thousand of them.
 WITH sums AS MATERIALIZED (
     SELECT currency, series_id, sum(effective) AS effective, sum(of_which_provisional) AS provisional
-    FROM rollups_minute WHERE bucket >= $1 AND bucket < $2 GROUP BY currency, series_id
+    FROM spent($1, $2, $3, $4) GROUP BY currency, series_id
 ), wanted AS MATERIALIZED (
     SELECT place, asked.currency AS booked_in, filter, f.*
-    FROM unnest($3::text[], $4::jsonb[]) WITH ORDINALITY AS asked (currency, filter, place),
+    FROM unnest($5::text[], $6::jsonb[]) WITH ORDINALITY AS asked (currency, filter, place),
         jsonb_populate_record(NULL::series, filter) AS f
 ), counted AS (
     SELECT place, effective, provisional

@@ -17,6 +17,7 @@ from services.api.database.transactions import TenantConnection, database_of
 from services.api.http.openapi import answers
 from services.api.http.problems import invalid, not_found, too_many
 from services.api.http.representation import Negotiated
+from spendmeter.book.reading import spent_in
 from spendmeter.contracts.money import EXACT, ZERO, divided
 from spendmeter.platform.sql import load_sql
 
@@ -122,7 +123,8 @@ async def _read(connection: TenantConnection, tenant: Tenant, id: UUID | None) -
     for period, within in bounds.items():
         of = [row for row in rows if row["period"] == period]
         scopes = [row["currency"] for row in of], [row["filter"] for row in of]
-        found = await connection.fetch(SQL["spent"], *within, *scopes)
+        read = await spent_in(connection, tenant.tenant, within, tenant.timeline)
+        found = await connection.fetch(SQL["spent"], *read, *scopes)
         spent |= {of[each["place"] - 1]["id"]: each for each in found}
     return [_budget(row, tenant, bounds[row["period"]], spent.get(row["id"], _NOTHING)) for row in rows]
 
