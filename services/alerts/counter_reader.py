@@ -26,6 +26,7 @@ from services.alerts.counters import (
     edges,
 )
 from services.alerts.scopes import MINUTE
+from spendmeter.book.reading import minutes_of, spent_in
 from spendmeter.contracts.series import DIMENSIONS, Series
 from spendmeter.contracts.terms import Timeline
 from spendmeter.platform.sql import load_sql
@@ -203,10 +204,18 @@ class CounterReader:
         async with self.turn():
             began = time.monotonic()
             try:
-                rows = await self.pool.fetch(
-                    SQL["count"], self.tenant, starts, end, [each.currency for each in counted],
-                    [dict(each.scope) for each in counted], by_minute, leaders, LEADERS_MAX,
-                )  # fmt: skip
+                async with (
+                    self.pool.acquire() as connection,
+                    connection.transaction(isolation="repeatable_read", readonly=True),
+                ):
+                    if by_minute:
+                        read = minutes_of(self.tenant, starts[0], end)
+                    else:
+                        read = await spent_in(connection, self.tenant, [*starts, end], self.calendar)
+                    rows = await connection.fetch(
+                        SQL["count"], *read, starts, [each.currency for each in counted],
+                        [dict(each.scope) for each in counted], by_minute, leaders, LEADERS_MAX,
+                    )  # fmt: skip
             except (TimeoutError, asyncpg.QueryCanceledError):
                 self._span = max(MINUTE, _whole_minutes(self._span / 8))  # and then again
                 raise

@@ -1,4 +1,4 @@
-"""Makes the rollups above the minute from what bookings touched: each bucket anew, as a whole, once it is over.
+"""Makes the rollups above the minute from what bookings touched: each bucket as a whole, once it is over.
 
 Nothing is added to a rollup twice or lost, because nothing is added: sums are absolute, of one snapshot, and
 the marks that this snapshot saw go with it. What books meanwhile leaves a mark of its own.

@@ -1,4 +1,4 @@
-"""Which rollups answer a question: of every part of its span the largest that are whole and up to date. Pure."""
+"""Which rollups answer a question: the largest that are whole and up to date. Pure."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ class Piece(NamedTuple):
 
 
 class Touched:
-    """The buckets that have changed since they were last made, of each size: `Touched({"hour": [start, ...]})`."""
+    """The buckets that have changed since they were made: `Touched({"hour": [start, ...]})`."""
 
     def __init__(self, starts: Mapping[Size, Iterable[datetime]]) -> None:
         self._starts = {size: sorted(starts.get(size, ())) for size in SIZES}
@@ -35,8 +35,8 @@ class Touched:
 
 
 def cover(edges: Sequence[datetime], timeline: Timeline, touched: Touched) -> list[Piece]:
-    """Pieces that together are [edges[0], edges[-1]), whole minutes, in order; none of them holds a bucket that
-    lies on both sides of an edge."""
+    """Pieces that together are [edges[0], edges[-1]), whole minutes, in order; none of them holds a bucket
+    that lies on both sides of an edge."""
     pieces: list[Piece] = []
     for start, end in pairwise(edges):
         for piece in _cover(start, end, timeline, touched):

@@ -32,6 +32,11 @@ class Spent(NamedTuple):
         return Spent(self.tenant, *([piece[n] for piece in pieces] for n in range(3)))
 
 
+def minutes_of(tenant: str, start: datetime, end: datetime) -> Spent:
+    """What to read for each minute of [start, end), whatever larger rollups there are."""
+    return Spent(tenant, ["minute"], [start], [end])
+
+
 async def spent_in(connection: Any, tenant: str, edges: Sequence[datetime], timeline: Timeline) -> Spent:
     """What to read for [edges[0], edges[-1]), whole minutes, so that no bucket lies on both sides of an edge.
 

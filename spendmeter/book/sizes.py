@@ -41,8 +41,8 @@ def bucket_at(size: Size, at: datetime, timeline: Timeline) -> Bucket:
 
 @lru_cache(maxsize=4096)
 def _hours(start: datetime, end: datetime, zone: ZoneInfo) -> list[datetime]:
-    """The starts of the hours of a local day and the end of the last: full by the clock on the wall, so shorter
-    where that jumps by half an hour, or where the day begins or ends between two full hours."""
+    """The starts of the hours of a local day and the end of the last: full by the clock on the wall, so
+    shorter where that jumps by half an hour, or where the day begins or ends between two full hours."""
     edges = [start]
     while edges[-1] < end:
         minutes = 60 - edges[-1].astimezone(zone).minute

@@ -90,6 +90,15 @@ class Book:
             Decimal(provisional),
             currency,
         )
+        await self.touch(bucket, tenant)
+
+    async def touch(self, minute: datetime, tenant: str = "acme") -> None:
+        """As the ledger does with what it adds to a minute."""
+        await self.owner.execute(
+            "INSERT INTO touched VALUES ($1, 'five_minutes', date_bin('5 minutes', $2, 'epoch'))",
+            tenant,
+            minute,
+        )
 
     async def budget(
         self, amount: str, *, period: str = "month", percent: tuple[int, ...] = (100,), **scope: str
@@ -130,7 +139,7 @@ async def book(database: str) -> AsyncIterator[Book]:
     owner = await asyncpg.connect(database)
     await prepare(owner)
     await owner.execute(
-        "TRUNCATE rollups_minute, series, tenants, tenant_terms, budgets, channels, incidents, acknowledgements, deliveries "
+        "TRUNCATE rollups_minute, rollups, touched, series, tenants, tenant_terms, budgets, channels, incidents, acknowledgements, deliveries "
         "CASCADE"
     )
     book = Book(owner)

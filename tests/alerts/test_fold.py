@@ -46,6 +46,8 @@ async def crowd(book: Book) -> datetime:
         "FROM generate_series(1, $1) n, generate_series(0, 7) m",
         MANY, now.replace(second=0, microsecond=0),
     )  # fmt: skip
+    for minutes in range(8):
+        await book.touch(now.replace(second=0, microsecond=0) - timedelta(minutes=minutes))
     return now
 
 

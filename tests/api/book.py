@@ -81,7 +81,9 @@ class Book:
     async def touch(self, tenant: str, minute: datetime) -> None:
         """As the ledger does with what it adds to a minute."""
         await self.connection.execute(
-            "INSERT INTO touched VALUES ($1, 'five_minutes', date_bin('5 minutes', $2, 'epoch'))", tenant, minute
+            "INSERT INTO touched VALUES ($1, 'five_minutes', date_bin('5 minutes', $2, 'epoch'))",
+            tenant,
+            minute,
         )
 
     async def entry(

@@ -26,7 +26,13 @@ QUESTIONS: list[dict[str, Any]] = [
     {"from": "2026-10-24T22:07:00Z", "to": "2026-10-26T03:33:00Z", "group_by": "sku"},
     {"from": "2026-10-24T22:07:00Z", "to": "2026-10-24T23:33:00Z", "bucket": "minute"},
     {"from": "2026-10-20", "to": "2026-10-30", "tz": "Asia/Kathmandu", "bucket": "day"},
-    {"from": "2026-10-20", "to": "2026-10-30", "tz": "America/New_York", "bucket": "day", "filter__team": "ads"},
+    {
+        "from": "2026-10-20",
+        "to": "2026-10-30",
+        "tz": "America/New_York",
+        "bucket": "day",
+        "filter__team": "ads",
+    },
     {"from": "2026-10-15", "to": "2026-11-14", "group_by": "team", "bucket": "day", "limit": 7},
 ]
 
@@ -59,7 +65,9 @@ async def answers(client: httpx.AsyncClient) -> list[Any]:
     said = []
     for question in QUESTIONS:
         answer = await ask(client, **question)
-        said.append([answer["totals"], answer["series"], answer["of_which_provisional"], answer["next_cursor"]])
+        said.append(
+            [answer["totals"], answer["series"], answer["of_which_provisional"], answer["next_cursor"]]
+        )
     return said
 
 

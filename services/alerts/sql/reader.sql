@@ -1,15 +1,15 @@
 -- name: count
--- What each of $5's filters, in $4's currency, came to in each piece of time: $2 holds the pieces' beginnings,
--- $3 is the last one's end; where $6 says so, in each minute. Summed by series first, so that a filter looks at a
--- series once. The $8 largest series of each are named where $7 says so.
+-- What each of $7's filters, in $6's currency, came to in each part of tenant $1's time, read in the pieces $2 to $4:
+-- $5 holds the parts' beginnings; where $8 says so, in each minute. Summed by series first, so that a filter looks at
+-- a series once. The $10 largest series of each are named where $9 says so.
 WITH sums AS MATERIALIZED (
     SELECT currency, series_id, sum(effective) AS effective, sum(of_which_provisional) AS provisional,
-        CASE WHEN $6 THEN bucket ELSE ($2::timestamptz[])[width_bucket(bucket, $2)] END AS at
-    FROM rollups_minute WHERE tenant = $1 AND bucket >= ($2::timestamptz[])[1] AND bucket < $3
+        CASE WHEN $8 THEN bucket ELSE ($5::timestamptz[])[width_bucket(bucket, $5)] END AS at
+    FROM spent($1, $2, $3, $4)
     GROUP BY currency, series_id, at
 ), wanted AS MATERIALIZED (
     SELECT place, asked.currency AS booked_in, filter, f.*
-    FROM unnest($4::text[], $5::jsonb[]) WITH ORDINALITY AS asked (currency, filter, place),
+    FROM unnest($6::text[], $7::jsonb[]) WITH ORDINALITY AS asked (currency, filter, place),
         jsonb_populate_record(NULL::series, filter) AS f
 ), counted AS (
     SELECT place, at, sums.series_id, effective, provisional
@@ -28,8 +28,8 @@ WITH sums AS MATERIALIZED (
         AND (w.workflow_version IS NULL OR w.workflow_version = s.workflow_version)
 )
 SELECT place::int, at, sum(effective) AS effective, sum(provisional) AS provisional,
-    (array_agg(series_id ORDER BY effective DESC) FILTER (WHERE $7))[:$8] AS leaders,
-    (array_agg(effective ORDER BY effective DESC) FILTER (WHERE $7))[:$8] AS amounts
+    (array_agg(series_id ORDER BY effective DESC) FILTER (WHERE $9))[:$10] AS leaders,
+    (array_agg(effective ORDER BY effective DESC) FILTER (WHERE $9))[:$10] AS amounts
 FROM counted GROUP BY place, at
 
 -- name: read_series

@@ -39,8 +39,9 @@ UPDATE budgets b SET deleted_at = now(), updated_at = now()
 WHERE id = $1 AND (budget_now(b)).deleted_at IS NULL RETURNING id
 
 -- name: spent
--- What each of $6's filters, in $5's currency, came to in the pieces $2 to $4 of tenant $1's time; without a row: nothing. Summed by series first,
--- so that a filter looks at a series once, and nobody reads a hundred thousand of them.
+-- What each of $6's filters, in $5's currency, came to in the pieces $2 to $4 of tenant $1's time; without a row:
+-- nothing. Summed by series first, so that a filter looks at a series once, and nobody reads a hundred thousand of
+-- them.
 WITH sums AS MATERIALIZED (
     SELECT currency, series_id, sum(effective) AS effective, sum(of_which_provisional) AS provisional
     FROM spent($1, $2, $3, $4) GROUP BY currency, series_id

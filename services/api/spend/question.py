@@ -49,8 +49,8 @@ def read_spend_cursor(text: str, question: str) -> SpendCursor:
 @dataclass(frozen=True, kw_only=True)
 class SpendQuestion:
     """The sums of [cursor.start, cursor.end) in UTC, by `group_by`. Of each currency `top` groups are named,
-    after the first `cursor.skip`; `edges` are the starts of the buckets and the end of the last, and `spent` is what
-    to read for them."""
+    after the first `cursor.skip`; `edges` are the starts of the buckets and the end of the last, and `spent`
+    is what to read for them."""
 
     cursor: SpendCursor
     spent: Spent
