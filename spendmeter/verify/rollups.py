@@ -44,6 +44,9 @@ async def check_in_database(connection: Any, report: Report) -> None:
         said, should = (_plain(row[side]) for side in ("said", "should"))
         what = f"usage of {row['unit']} is {said}, its entries say {should}"
         report.find("I5", what, _rollup_name(row))
+    report.check("I5", await connection.fetchval(SQL["larger_count"]))
+    async for row in connection.cursor(SQL["larger_faults"], prefetch=ROWS_AT_ONCE):
+        _find_larger(row, report)
     report.check("I5", await connection.fetchval(SQL["remarks_count"]))
     async for row in connection.cursor(SQL["remark_faults"], SPELLINGS_OWN, prefetch=ROWS_AT_ONCE):
         _find_remark(row, report)
@@ -69,6 +72,22 @@ def _find_row(row: Any, report: Report) -> None:
         if said != (should or 0):
             what = f"{name} is {_plain(said)}, its entries say {_plain(should)}"
             report.find("I5", what, _rollup_name(row))
+
+
+def _find_larger(row: Any, report: Report) -> None:
+    named = (
+        f"{row['tenant']} {row['size'].replace('_', ' ')} from {row['bucket']:%Y-%m-%dT%H:%MZ} "
+        f"series {row['series_id'].hex()} {row['currency']}"
+    )
+    if row["missing"]:
+        report.find("I5", f"missing: {_plain(row['should'][0])} events have no such rollup", named)
+        return
+    wrong = [
+        f"{name} is {_plain(said)}, what it is made of says {_plain(should)}"
+        for name, said, should in zip(COLUMNS, row["said"], row["should"] or (), strict=True)
+        if said != should
+    ]
+    report.find("I5", "; ".join(wrong) or "usage is not that of what it is made of", named)
 
 
 async def check_hours(connection: Any, sums: HourSums, report: Report) -> None:

@@ -128,6 +128,56 @@ WHERE counted.quantity IS DISTINCT FROM rolled.quantity
             = (counted.tenant, counted.bucket, counted.series_id, counted.shard, counted.recorded_on,
                 counted.currency)))
 
+-- name: larger_count
+-- How many rollups above the minute are compared.
+SELECT count(*) FROM rollups WHERE part = 0
+
+-- name: larger_faults
+-- Rollups above the minute that are not the sum of those a size below that lie in them, and such as are missing.
+-- What lies in a bucket is what begins after it and before the next of its size, so no calendar is needed. Buckets
+-- that are marked to be made again are left out: nobody reads them.
+WITH parts AS (
+    SELECT 'five_minutes' AS size, tenant, bucket, series_id, currency, events, unpriced_events, list, contracted,
+        effective, of_which_provisional, usage
+    FROM rollups_minute
+    UNION ALL
+    SELECT CASE size WHEN 'five_minutes' THEN 'hour' ELSE 'day' END, tenant, bucket, series_id, currency, events,
+        unpriced_events, list, contracted, effective, of_which_provisional, usage
+    FROM rollups WHERE part = 0 AND size <> 'day'
+), starts AS (
+    SELECT size, tenant, bucket, bool_or(marked) AS marked FROM (
+        SELECT size, tenant, bucket, false AS marked FROM rollups WHERE part = 0
+        UNION ALL SELECT size, tenant, bucket, true FROM touched
+    ) AS every GROUP BY size, tenant, bucket
+), lies_in AS (
+    SELECT size, tenant, at, max(start) OVER (PARTITION BY size, tenant ORDER BY at, start ROWS UNBOUNDED PRECEDING)
+        AS start
+    FROM (
+        SELECT size, tenant, bucket AS at, NULL::timestamptz AS start FROM parts GROUP BY size, tenant, bucket
+        UNION ALL SELECT size, tenant, bucket, bucket FROM starts
+    ) AS marks
+), sums AS (
+    SELECT p.size, p.tenant, l.bucket, p.series_id, p.currency, min(at) AS first, sum(p.events) AS events,
+        sum(p.unpriced_events) AS unpriced_events, sum(p.list) AS list, sum(p.contracted) AS contracted,
+        sum(p.effective) AS effective, sum(p.of_which_provisional) AS of_which_provisional,
+        usage_total(p.usage) AS usage
+    FROM parts p JOIN (
+        SELECT size, tenant, at, max(CASE WHEN at < start + CASE size WHEN 'five_minutes' THEN interval '5 minutes'
+            WHEN 'hour' THEN interval '1 hour' ELSE interval '49 hours' END THEN start END) AS bucket
+        FROM lies_in GROUP BY size, tenant, at
+    ) AS l ON (l.size, l.tenant, l.at) = (p.size, p.tenant, p.bucket)
+    GROUP BY 1, 2, 3, 4, 5
+)
+SELECT size, tenant, coalesce(bucket, s.first) AS bucket, series_id, currency, r.events IS NULL AS missing,
+    ARRAY[r.events, r.unpriced_events, r.list, r.contracted, r.effective, r.of_which_provisional] AS said,
+    ARRAY[s.events, s.unpriced_events, s.list, s.contracted, s.effective, s.of_which_provisional] AS should
+FROM sums s FULL JOIN (SELECT * FROM rollups WHERE part = 0) AS r USING (size, tenant, bucket, series_id, currency)
+    LEFT JOIN (SELECT size, tenant, bucket FROM starts WHERE marked) AS x USING (size, tenant, bucket)
+WHERE x.bucket IS NULL
+    AND (s.events, s.unpriced_events, s.list, s.contracted, s.effective, s.of_which_provisional, s.usage)
+        IS DISTINCT FROM
+        (r.events, r.unpriced_events, r.list, r.contracted, r.effective, r.of_which_provisional, r.usage)
+
 -- name: remarks_count
 -- How many rows of money under remarks are compared.
 SELECT count(*) FROM remarks_daily WHERE shard >= 0

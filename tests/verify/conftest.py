@@ -87,7 +87,7 @@ class WrittenBook:
 
     async def recount(self) -> None:
         """Make all that is counted and summed from the entries anew."""
-        await self.owner.execute("TRUNCATE positions, accounting, rollups_minute")
+        await self.owner.execute("TRUNCATE positions, accounting, rollups_minute, rollups, touched")
         await self.writer.finish()
 
     async def rebook(
@@ -298,4 +298,8 @@ class Writer:
                 sum(effective), 0, usage_total((event::jsonb)->'data'->'usage')
             FROM entries GROUP BY 1, 2, 3, 4, 5, 6
             """
+        )
+        await self.owner.execute(
+            "INSERT INTO touched SELECT DISTINCT tenant, 'five_minutes', date_bin('5 minutes', bucket, 'epoch') "
+            "FROM rollups_minute"
         )

@@ -7,13 +7,17 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import asyncpg
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
+from services.ledger.roller import Roller
 from spendmeter.platform.roles import role_url
+from spendmeter.platform.telemetry import Meters
 from spendmeter.verify.report import CLEAN, FOUND, INCOMPLETE, Report
 from tests.verify.conftest import BAD, EVENTS, PARTITIONS, SERVED, WrittenBook
 
@@ -90,6 +94,43 @@ async def test_a_rollup_off_by_one_is_named(book: WrittenBook) -> None:
     assert dict(report.found) == {"I5": 2}
     assert "events is 2, its entries say 1" in said(report, "I5")
     assert "usage of output_tokens is 1, its entries say 7" in said(report, "I5")
+
+
+@pytest.fixture
+async def rolled(book: WrittenBook) -> WrittenBook:
+    """Rolled up in five minutes, hours and days, but for what was touched since."""
+    async with asyncpg.create_pool(book.request.database, min_size=1, max_size=2) as pool:
+        roller = Roller(pool=pool, meters=Meters())
+        while await roller.roll_up(datetime.now(UTC) + timedelta(days=2)):
+            pass
+    return book
+
+
+async def test_larger_rollups_are_the_sum_of_those_below(rolled: WrittenBook) -> None:
+    assert (await rolled.check()).found == {}
+
+
+@pytest.mark.parametrize("size", ["five_minutes", "hour", "day"])
+async def test_a_larger_rollup_that_is_off_is_named_and_so_is_one_that_is_not_there(
+    rolled: WrittenBook, size: str
+) -> None:
+    await rolled.owner.execute(
+        "UPDATE rollups SET effective = effective + 1 WHERE ctid = (SELECT min(ctid) FROM rollups WHERE size = $1)",
+        size,
+    )
+    assert f"{size.replace('_', ' ')} from" in said(await rolled.check(), "I5")
+    await rolled.owner.execute(
+        "DELETE FROM rollups WHERE ctid = (SELECT min(ctid) FROM rollups WHERE size = $1)", size
+    )
+    assert "events have no such rollup" in said(await rolled.check(), "I5")
+
+
+async def test_a_rollup_that_is_marked_to_be_made_again_is_nobodys_fault(rolled: WrittenBook) -> None:
+    await rolled.owner.execute("UPDATE rollups SET effective = effective + 1 WHERE size = 'day'")
+    await rolled.owner.execute(
+        "INSERT INTO touched SELECT DISTINCT tenant, size, bucket FROM rollups WHERE size = 'day'"
+    )
+    assert (await rolled.check()).found == {}
 
 
 @pytest.fixture
