@@ -139,7 +139,7 @@ SELECT count(*) FROM rollups WHERE part = 0
 WITH parts AS (
     SELECT 'five_minutes' AS size, tenant, bucket, series_id, currency, events, unpriced_events, list, contracted,
         effective, of_which_provisional, usage
-    FROM rollups_minute
+    FROM rollups_minute WHERE shard >= 0
     UNION ALL
     SELECT CASE size WHEN 'five_minutes' THEN 'hour' ELSE 'day' END, tenant, bucket, series_id, currency, events,
         unpriced_events, list, contracted, effective, of_which_provisional, usage

@@ -55,8 +55,8 @@ made AS (
 SELECT count(*) FROM marked
 
 -- name: make_of_minutes
--- Five minutes.
-{taken}, source AS NOT MATERIALIZED (SELECT * FROM rollups_minute),
+-- Five minutes; what corrections add (shard -1) they add to every size themselves.
+{taken}, source AS NOT MATERIALIZED (SELECT * FROM rollups_minute WHERE shard >= 0),
 {made}
 
 -- name: make_of_rollups
