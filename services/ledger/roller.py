@@ -16,7 +16,7 @@ from pathlib import Path
 
 import asyncpg
 
-from spendmeter.book.sizes import SIZES, Bucket, Size, bucket_at
+from spendmeter.book.sizes import SIZES, BucketSpan, Size, bucket_at
 from spendmeter.contracts.terms import Timeline, timeline_of
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.retry import keep_doing
@@ -64,10 +64,10 @@ class Roller:
 
     async def _timelines(self, tenants: Iterable[str]) -> Mapping[str, Timeline]:
         rows = await self.pool.fetch(SQL["timelines"], sorted(tenants))
-        stated = {tenant: timeline_of(terms) for tenant, terms in groupby(rows, key=_tenant)}
+        stated = {tenant: timeline_of(map(dict, terms)) for tenant, terms in groupby(rows, key=_tenant)}
         return defaultdict(Timeline, stated)
 
-    async def _make(self, tenant: str, size: Size, buckets: Sequence[Bucket], timeline: Timeline) -> int:
+    async def _make(self, tenant: str, size: Size, buckets: Sequence[BucketSpan], timeline: Timeline) -> int:
         """How many were made: none where another worker rolls up."""
         place = SIZES.index(size)
         larger = SIZES[place + 1] if place + 1 < len(SIZES) else None

@@ -6,35 +6,37 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from spendmeter.book.sizes import SIZES, Bucket, Size, bucket_at
+from spendmeter.book.sizes import SIZES, BucketSpan, Size, bucket_at
 from spendmeter.contracts.terms import Timeline
+
+AnySize = Size | Literal["minute"]
 
 
 class Piece(NamedTuple):
     """Read the rollups of `size` whose buckets begin in [start, end)."""
 
-    size: Size | Literal["minute"]
+    size: AnySize
     start: datetime
     end: datetime
 
 
-class Touched:
-    """The buckets that have changed since they were made: `Touched({"hour": [start, ...]})`."""
+class Marks:
+    """The buckets that have changed since they were made: `Marks({"hour": [start, ...]})`."""
 
     def __init__(self, starts: Mapping[Size, Iterable[datetime]]) -> None:
         self._starts = {size: sorted(starts.get(size, ())) for size in SIZES}
 
-    def concerns(self, size: Size, bucket: Bucket) -> bool:
+    def concerns(self, size: Size, bucket: BucketSpan) -> bool:
         """Whether a bucket is to be made anew: itself, or one of those that it is made of."""
         parts = SIZES[: SIZES.index(size) + 1]
         return any(self._lies_in(self._starts[part], bucket) for part in parts)
 
-    def _lies_in(self, starts: Sequence[datetime], bucket: Bucket) -> bool:
+    def _lies_in(self, starts: Sequence[datetime], bucket: BucketSpan) -> bool:
         place = bisect_left(starts, bucket.start)
         return place < len(starts) and starts[place] < bucket.end
 
 
-def cover(edges: Sequence[datetime], timeline: Timeline, touched: Touched) -> list[Piece]:
+def cover(edges: Sequence[datetime], timeline: Timeline, touched: Marks) -> list[Piece]:
     """Pieces that together are [edges[0], edges[-1]), whole minutes, in order; none of them holds a bucket
     that lies on both sides of an edge."""
     pieces: list[Piece] = []
@@ -46,7 +48,7 @@ def cover(edges: Sequence[datetime], timeline: Timeline, touched: Touched) -> li
     return pieces
 
 
-def _cover(start: datetime, end: datetime, timeline: Timeline, touched: Touched) -> Iterator[Piece]:
+def _cover(start: datetime, end: datetime, timeline: Timeline, touched: Marks) -> Iterator[Piece]:
     while start < end:
         for size in reversed(SIZES):
             bucket = bucket_at(size, start, timeline)

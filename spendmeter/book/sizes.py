@@ -19,24 +19,24 @@ _FIVE_MINUTES = timedelta(minutes=5)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Bucket(NamedTuple):
+class BucketSpan(NamedTuple):
     """[start, end) in UTC."""
 
     start: datetime
     end: datetime
 
 
-def bucket_at(size: Size, at: datetime, timeline: Timeline) -> Bucket:
+def bucket_at(size: Size, at: datetime, timeline: Timeline) -> BucketSpan:
     """The bucket of a size that holds an instant."""
     if size == "five_minutes":
         start = at - (at - _EPOCH) % _FIVE_MINUTES
-        return Bucket(start, start + _FIVE_MINUTES)
+        return BucketSpan(start, start + _FIVE_MINUTES)
     start, end = timeline.bounds("day", at)
     if size == "day":
-        return Bucket(start, end)
+        return BucketSpan(start, end)
     edges = _hours(start, end, timeline.stretch(start).terms.zone)
     place = bisect_right(edges, at)
-    return Bucket(edges[place - 1], edges[place])
+    return BucketSpan(edges[place - 1], edges[place])
 
 
 @lru_cache(maxsize=4096)

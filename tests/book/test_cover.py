@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spendmeter.book.cover import Piece, Touched, cover
+from spendmeter.book.cover import Marks, Piece, cover
 from spendmeter.book.sizes import SIZES, bucket_at
 from spendmeter.contracts.terms import Terms, Timeline
 
@@ -35,11 +35,11 @@ def timeline(zone: str, later: str | None = None) -> Timeline:
 def test_a_day_that_is_whole_is_one_day() -> None:
     berlin = timeline("Europe/Berlin")
     day = [at("2026-03-09T23:00"), at("2026-03-10T23:00")]
-    assert cover(day, berlin, Touched({})) == [Piece("day", *day)]
+    assert cover(day, berlin, Marks({})) == [Piece("day", *day)]
 
 
 def test_days_hours_and_minutes_make_up_a_span_that_begins_and_ends_anywhere() -> None:
-    assert cover([at("2026-03-08T22:53"), at("2026-03-11T01:02")], timeline("UTC"), Touched({})) == [
+    assert cover([at("2026-03-08T22:53"), at("2026-03-11T01:02")], timeline("UTC"), Marks({})) == [
         Piece("minute", at("2026-03-08T22:53"), at("2026-03-08T22:55")),
         Piece("five_minutes", at("2026-03-08T22:55"), at("2026-03-08T23:00")),
         Piece("hour", at("2026-03-08T23:00"), at("2026-03-09T00:00")),
@@ -50,7 +50,7 @@ def test_days_hours_and_minutes_make_up_a_span_that_begins_and_ends_anywhere() -
 
 
 def test_what_was_touched_is_read_in_finer_rollups_and_no_more_than_that() -> None:
-    touched = Touched({"five_minutes": [at("2026-03-10T10:05")], "hour": [at("2026-03-10T12:00")]})
+    touched = Marks({"five_minutes": [at("2026-03-10T10:05")], "hour": [at("2026-03-10T12:00")]})
     assert cover([at("2026-03-10T00:00"), at("2026-03-11T00:00")], timeline("UTC"), touched) == [
         Piece("hour", at("2026-03-10T00:00"), at("2026-03-10T10:00")),
         Piece("five_minutes", at("2026-03-10T10:00"), at("2026-03-10T10:05")),
@@ -64,15 +64,15 @@ def test_what_was_touched_is_read_in_finer_rollups_and_no_more_than_that() -> No
 
 def test_another_clock_reads_hours_where_its_offset_fits_and_five_minutes_where_it_does_not() -> None:
     utc_day = [at("2026-03-10T00:00"), at("2026-03-11T00:00")]
-    assert {piece.size for piece in cover(utc_day, timeline("America/New_York"), Touched({}))} == {"hour"}
-    kathmandu = cover(utc_day, timeline("Asia/Kathmandu"), Touched({}))
+    assert {piece.size for piece in cover(utc_day, timeline("America/New_York"), Marks({}))} == {"hour"}
+    kathmandu = cover(utc_day, timeline("Asia/Kathmandu"), Marks({}))
     assert {piece.size for piece in kathmandu} == {"hour", "five_minutes"}
     assert kathmandu[0] == Piece("five_minutes", at("2026-03-10T00:00"), at("2026-03-10T00:15"))
 
 
 def test_hours_of_a_series_by_the_hour_are_never_joined_into_days() -> None:
     edges = [at("2026-03-10T00:00") + n * timedelta(hours=1) for n in range(25)]
-    assert cover(edges, timeline("UTC"), Touched({})) == [Piece("hour", edges[0], edges[-1])]
+    assert cover(edges, timeline("UTC"), Marks({})) == [Piece("hour", edges[0], edges[-1])]
 
 
 @pytest.mark.parametrize("zone", ZONES)
@@ -106,7 +106,7 @@ def test_every_minute_is_covered_once_and_never_by_what_was_touched(
         size: {bucket_at(size, START + n * MINUTE, calendar).start for n in marks}
         for size, marks in zip(SIZES, (fives, hours, days), strict=True)
     }
-    pieces = cover(edges, calendar, Touched(dirty))
+    pieces = cover(edges, calendar, Marks(dirty))
     assert [piece.start for piece in pieces] == [edges[0], *(piece.end for piece in pieces[:-1])]
     assert pieces[-1].end == edges[-1]
     for piece in pieces:

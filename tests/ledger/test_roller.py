@@ -16,7 +16,7 @@ import pytest
 from services.ledger.batch import BookPosition
 from services.ledger.book import book, prepare
 from services.ledger.roller import Roller
-from spendmeter.book.cover import Touched, cover
+from spendmeter.book.cover import Marks, cover
 from spendmeter.book.sizes import SIZES, bucket_at
 from spendmeter.contracts.events import Labels
 from spendmeter.contracts.terms import Terms, Timeline
@@ -206,7 +206,7 @@ async def test_a_reader_never_counts_twice_or_misses_while_rollups_are_made(
             for row in await connection.fetch("SELECT size, bucket FROM touched"):
                 marks.setdefault(row["size"], []).append(row["bucket"])
             total = Decimal(0)
-            for size, start, end in cover(span, Timeline(), Touched(marks)):
+            for size, start, end in cover(span, Timeline(), Marks(marks)):
                 table = "rollups_minute" if size == "minute" else f"rollups WHERE size = '{size}'"
                 where = "WHERE" if size == "minute" else "AND"
                 total += await connection.fetchval(

@@ -10,7 +10,7 @@ import msgspec
 
 from services.api.http.cursors import decode_cursor, encode_cursor
 from services.api.http.problems import invalid
-from spendmeter.book.reading import Spent
+from spendmeter.book.reading import Coverage
 from spendmeter.contracts.events import Instant
 from spendmeter.contracts.series import DIMENSIONS
 
@@ -53,7 +53,7 @@ class SpendQuestion:
     is what to read for them."""
 
     cursor: SpendCursor
-    spent: Spent
+    spent: Coverage
     zone: ZoneInfo
     group_by: Sequence[str]
     filters: Filters
@@ -64,7 +64,7 @@ class SpendQuestion:
     with_usage: bool
     now: datetime
 
-    def parameters(self, spent: Spent | None = None) -> list[Any]:
+    def parameters(self, spent: Coverage | None = None) -> list[Any]:
         """The first sixteen of every statement but `series`; `spent`: of a part of the span."""
         return [*allowed(self.filters), *(spent or self.spent), list(self.group_by)]
 
