@@ -1,4 +1,4 @@
-"""The five services and the demo as processes: their commands, and the environment that is their contract.
+"""The six services and the demo as processes: their commands, and the environment that is their contract.
 
 docker-compose.yml states the same contract for containers; a test holds the two together.
 """
@@ -20,10 +20,18 @@ from deploy.local.processes import launch
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.settings import LOCAL_HOSTS
 
-PORTS = {"api": 8400, "ingest": 8401, "rating": 8402, "ledger": 8403, "alerts": 8404, "demo": 8405}
-DATABASE_ROLES = {"ingest": "ingest", "ledger": "ledger", "alerts": "alerts", "api": "api"}
+PORTS = {
+    "api": 8400,
+    "ingest": 8401,
+    "rating": 8402,
+    "ledger": 8403,
+    "alerts": 8404,
+    "demo": 8405,
+    "corrector": 8406,
+}
+DATABASE_ROLES = {name: name for name in ("ingest", "ledger", "corrector", "alerts", "api")}
 """The services that have the database, and as whom. Rating is stateless and gets no URL."""
-SERVICES = ("ingest", "rating", "ledger", "alerts", "api")
+SERVICES = ("ingest", "rating", "ledger", "corrector", "alerts", "api")
 PROBE_SECONDS_MAX = 1.0
 SILENT = "does not answer"
 

@@ -45,6 +45,7 @@ USAGE_RATED = TOPICS["usage.rated"]
 CATALOG = TOPICS["catalog"]
 SPEND_TOTALS = TOPICS["spend.totals"]
 ALERTS_EVENTS = TOPICS["alerts.events"]
+USAGE_CORRECTIONS = TOPICS["usage.corrections"]
 
 
 def partition_of(key: bytes, partitions: int) -> int:

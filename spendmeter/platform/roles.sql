@@ -16,7 +16,7 @@ SELECT 1 FROM pg_roles WHERE rolname = $1
 -- Nobody may do anything; then what every service may, and the functions by which some look past their tables.
 REVOKE ALL ON DATABASE "{database}" FROM PUBLIC;
 GRANT CONNECT ON DATABASE "{database}" TO {everyone};
-GRANT TEMPORARY ON DATABASE "{database}" TO "{ledger}";
+GRANT TEMPORARY ON DATABASE "{database}" TO "{ledger}", "{corrector}";
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, {everyone};
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC, {everyone};
 GRANT USAGE ON SCHEMA public TO {everyone};

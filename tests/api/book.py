@@ -96,7 +96,7 @@ class Book:
         status: str = "priced",
         seq: int = 0,
     ) -> None:
-        """One booked event, without its rollup."""
+        """One booked event, or an entry that corrects it (seq > 0), without its rollup."""
         assert isinstance(event.time, datetime)
         key = identity(event.tenant, event.source, event.id)
         series = await self.series(event.tenant, series_of(event))
@@ -106,12 +106,14 @@ class Book:
                 "INSERT INTO identities VALUES ($1, $2, $3, 0, $4)",
                 key, event.time, content_hash(event), self._offset,
             )  # fmt: skip
+        said = (encode_event(event).decode(), msgspec.json.encode(lines).decode())
+        said = (None, None) if seq % 2 else said  # type: ignore[assignment] # a reversal says nothing of its own
         await self.connection.execute(
             "INSERT INTO entries (occurred_at, origin_offset, origin_partition, catalog_version, "
             "accounting_period, seq, identity, series_id, tenant, status, currency, list, contracted, effective, "
-            "event, lines) VALUES ($1, $2, 0, 1, $3, $4, $5, $6, $7, $8, $9, $10, $10, $10, $11, $12)",
+            "event, lines, correction_id) VALUES ($1, $2, $13, 1, $3, $4, $5, $6, $7, $8, $9, $10, $10, $10, $11, $12, $14)",
             event.time, self._offset, event.time.date().replace(day=1), seq, key, series, event.tenant, status,
-            currency, Decimal(amount), encode_event(event).decode(), msgspec.json.encode(lines).decode(),
+            currency, Decimal(amount), *said, -1 if seq else 0, f"correction-{seq}" if seq else None,
         )  # fmt: skip
 
     async def unbooked(

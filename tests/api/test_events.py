@@ -97,9 +97,8 @@ async def test_later_copies_and_corrections_stand_on_the_winners_receipt(
     acme: httpx.AsyncClient, book: Book
 ) -> None:
     await book.entry(event(), "0.01", LINES)
-    await book.entry(
-        event(), "-0.002", [Line(unit="input_tokens", price="-0.000001", amount="-0.002")], seq=1
-    )
+    await book.entry(event(), "-0.01", [], seq=1)
+    await book.entry(event(), "0.008", [Line(unit="input_tokens", price="0.000004", amount="0.008")], seq=2)
     await book.unbooked("acme", SOURCE, ID, "duplicate", "the same event was booked before")
     await book.unbooked("acme", SOURCE, ID, "conflict", "another event was booked before", "k7f3a")
     answer = await ask(acme)
@@ -112,7 +111,14 @@ async def test_later_copies_and_corrections_stand_on_the_winners_receipt(
         f"conflict: another event with this id was booked first, at {first}; yours of {yours} was not"
     )
     assert answer["copies"][0]["key_id"] == "k7f3a"
-    assert [(entry["seq"], entry["effective"]) for entry in answer["entries"]] == [(0, "0.01"), (1, "-0.002")]
+    assert [(entry["seq"], entry["effective"]) for entry in answer["entries"]] == [
+        (0, "0.01"), (1, "-0.01"), (2, "0.008"),
+    ]  # fmt: skip
+    reversal, replacement = answer["entries"][1:]
+    assert (reversal["lines"], reversal["arithmetic"]) == ([], "minus the entry of seq 0 = -0.01 USD")
+    assert replacement["arithmetic"] == "0.008 = 0.008 USD"
+    listed = (await acme.get("/v1/events", params={"from": f"{NOON:%Y-%m-%d}"})).json()["events"]
+    assert [(entry["seq"], entry["id"]) for entry in listed] == [(2, ID), (1, ID), (0, ID)]
     assert sorted(copy["outcome"] for copy in answer["copies"]) == ["conflict", "duplicate"]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from spendmeter import contracts
-from spendmeter.contracts import catalog, event_reading, events, incidents, rated, totals
+from spendmeter.contracts import catalog, corrections, event_reading, events, incidents, rated, totals
 from spendmeter.contracts.topics import TOPICS
 
 EXAMPLES = sorted(Path(contracts.__path__[0], "examples").glob("*.json"))
@@ -18,12 +18,13 @@ CONTRACTS: dict[str, tuple[Any, Any]] = {
     "rated": (rated.decode_rated, rated.encode_rated),
     "catalog": (catalog.decode_catalog, catalog.encode_catalog),
     "total": (totals.decode_total, totals.encode_total),
+    "correction": (corrections.decode_correction, corrections.encode_correction),
     "incident": (incidents.decode_incident, incidents.encode_incident),
 }
 """How a contract is read and written, by the first part of its examples' names."""
 TYPES = {
     "UsageEvent", "RatedUsage", "RejectedUsage", "PassedHoles", "CatalogEntry", "Publication", "SpendTotal",
-    "IncidentEvent",
+    "IncidentEvent", "EventCorrection", "RerateRequest", "RerateApply", "RerateCancel",
 }  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from tests.flow.system import System, eventually, usage_event
 
 LOGS_BYTES = 4 * 1024 * 1024
 DATA_BYTES = 420 * 1024 * 1024
-SERVICES = ("ingest", "rating", "ledger", "alerts", "api")
+SERVICES = ("ingest", "rating", "ledger", "corrector", "alerts", "api")
 REFUSED = 200
 """Requests of which each one costs ingest a line."""
 

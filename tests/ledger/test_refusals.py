@@ -11,7 +11,7 @@ from services.ledger.refusals import BAD_DATA_CHECKS, BadData, raising_bad_data
 from tests.ledger.test_worker import System, system  # noqa: F401 - fixture
 
 OWN_CHECKS = {
-    "positions_check", "unbooked_outcome_check", "remarks_daily_times_check", "remarks_daily_kinds_check",
+    "positions_check", "entries_kind_check", "unbooked_outcome_check", "remarks_daily_times_check", "remarks_daily_kinds_check",
 }  # fmt: skip
 """What the ledger itself computes: a violation would be its bug, and no record's fault."""
 WRITTEN = [

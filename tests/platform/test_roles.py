@@ -62,9 +62,10 @@ async def test_what_postgres_grants_is_what_tables_md_says(owner: asyncpg.Connec
     assert found == {key: "".join(sorted(letters)) for key, letters in stated.items()}
 
 
-async def test_every_table_is_in_tables_md(owner: asyncpg.Connection) -> None:
+async def test_every_table_and_view_is_in_tables_md(owner: asyncpg.Connection) -> None:
     rows = await owner.fetch(
-        "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename !~ '^_pogo'"
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename !~ '^_pogo' "
+        "UNION ALL SELECT viewname FROM pg_views WHERE schemaname = 'public'"
     )
     assert {row["tablename"] for row in rows} == {access.table for access in read_tables()}
 

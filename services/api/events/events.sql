@@ -7,11 +7,18 @@ SELECT find_occurred_at($1)
 SELECT i AS identity FROM unnest($1::bytea[]) AS i
 WHERE find_occurred_at(i) IS NOT NULL OR EXISTS (SELECT FROM unbooked u WHERE u.identity = i)
 
+-- part: event
+-- What an entry is about: its own event, or the last that was stated before it.
+coalesce(e.event, (
+    SELECT s.event FROM entries s
+    WHERE s.occurred_at = e.occurred_at AND s.identity = e.identity AND s.seq < e.seq AND s.event IS NOT NULL
+    ORDER BY s.seq DESC LIMIT 1))
+
 -- name: entries
--- The booked event and its corrections.
+-- The booked event and its corrections. A reversal has no lines: it is minus the entry before it.
 SELECT e.occurred_at, e.recorded_at, e.origin_partition AS partition, e.origin_offset AS offset, e.catalog_version,
-    e.accounting_period, e.seq, e.status, e.currency, e.list, e.contracted, e.effective, e.event, e.lines,
-    to_jsonb(s) AS series
+    e.accounting_period, e.seq, e.status, e.currency, e.list, e.contracted, e.effective, {event} AS event,
+    coalesce(e.lines, '[]') AS lines, to_jsonb(s) AS series
 FROM entries e JOIN series s USING (tenant, series_id)
 WHERE e.occurred_at = $1 AND e.identity = $2 ORDER BY e.seq
 
@@ -37,10 +44,10 @@ WHERE version <= $1 AND type = ANY ($2::text[]) AND ($3::text[] IS NULL OR provi
 -- name: list
 -- Entries of [from, to), newest first, after ($4, $5, $6); $3 null = of every series.
 SELECT p.occurred_at AS time, p.recorded_at, p.identity, p.seq, p.catalog_version, p.accounting_period, p.status,
-    p.currency, p.list, p.contracted, p.effective, p.event::json ->> 'source' AS source,
-    p.event::json ->> 'id' AS id, to_jsonb(s) AS dimensions
+    p.currency, p.list, p.contracted, p.effective, p.about::json ->> 'source' AS source,
+    p.about::json ->> 'id' AS id, to_jsonb(s) AS dimensions
 FROM (
-    SELECT * FROM entries e
+    SELECT e.*, {event} AS about FROM entries e
     WHERE e.occurred_at >= $1 AND e.occurred_at < $2 AND ($3::bytea[] IS NULL OR e.series_id = ANY ($3))
         AND (e.occurred_at, e.identity, e.seq) < ($4, $5, $6)
     ORDER BY e.occurred_at DESC, e.identity DESC, e.seq DESC LIMIT $7

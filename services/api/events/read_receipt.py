@@ -116,7 +116,10 @@ def _priced(row: Any, catalog: CatalogRecords, book: PriceBook | CatalogError) -
     event = decode_event(row["event"])
     read = None if isinstance(book, CatalogError) else book
     lines = expanded_lines(row["lines"], event, row["currency"], catalog, read)
-    arithmetic = sum_of(lines, row["effective"], row["currency"])
+    if row["seq"] % 2:
+        arithmetic = f"minus the entry of seq {row['seq'] - 1} = {plain(row['effective'])} {row['currency']}"
+    else:
+        arithmetic = sum_of(lines, row["effective"], row["currency"])
     remark = describe_differences(lines) if read else f"the catalog of then cannot be read now: {book}"
     names = list(naming(event.tenant, event.data, read, row["occurred_at"])) if read else []
     return PricedEntry(**{**row, "lines": lines}, naming=names, arithmetic=arithmetic, remark=remark)

@@ -1,1 +1,1 @@
-"""Stand-ins for the five services."""
+"""Stand-ins for the six services."""

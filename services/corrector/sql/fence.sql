@@ -1,0 +1,13 @@
+-- name: first_start
+-- Made once: corrections are read from the beginning of their topic.
+INSERT INTO corrector (topic) VALUES ($1) ON CONFLICT DO NOTHING
+
+-- name: standing
+-- How far the topic is worked off, and the number of the next entry.
+SELECT topic, position, next_entry FROM corrector
+
+-- name: move
+-- No row: somebody else has done what we are about to do, or something else first. A row: it is ours until COMMIT.
+UPDATE corrector SET position = $4, next_entry = $5, accepted = accepted + $6, repeated = repeated + $7,
+    stray = stray + $8
+WHERE topic = $1 AND position = $2 AND next_entry = $3

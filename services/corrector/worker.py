@@ -1,0 +1,70 @@
+"""The corrector's process: one line, which reads what people want corrected."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from aiokafka import TopicPartition
+
+from services.corrector.line import CorrectionLine
+from spendmeter.contracts.topics import USAGE_CORRECTIONS, USAGE_EVENTS
+from spendmeter.platform.kafka import log_reader, money_consumer, running
+from spendmeter.platform.kafka_admin import KafkaAdmin
+from spendmeter.platform.postgres import create_pool
+from spendmeter.platform.retry import until_done
+from spendmeter.platform.service import run_until
+from spendmeter.platform.settings import Settings
+from spendmeter.platform.telemetry import Meters
+
+SERVICE = "corrector"
+CONNECTIONS_MAX = 4
+
+
+class Corrector:
+    """`run(stop)` corrects until `stop` is set; `not_ready()` says what keeps it from doing so."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._meters = Meters()
+        self._line: CorrectionLine | None = None
+        """None until there are connections."""
+
+    def not_ready(self) -> str:
+        """Why nothing is corrected; '' = all is well, or another one does it."""
+        if self._line is None:
+            return "waiting for Kafka and Postgres"
+        return self._line.stopped or self._line.worked.trouble()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Correct until `stop`; what is under way then is undone, and done by who comes after."""
+        await run_until(stop.wait(), self._work())
+
+    async def _work(self) -> None:
+        async with AsyncExitStack() as open_things:
+            line = await until_done(
+                lambda: open_things.enter_async_context(self._connected()), "not connected yet"
+            )
+            await line.run()
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[CorrectionLine]:
+        settings = self._settings
+        pool = await create_pool(
+            settings.database_url.get_secret_value(), size_max=CONNECTIONS_MAX, service=SERVICE
+        )
+        admin, logs = KafkaAdmin(settings.kafka), log_reader(settings)
+        consumer = money_consumer(settings, group=USAGE_CORRECTIONS.group)
+        try:
+            async with running(admin, logs, consumer):
+                self._line = CorrectionLine(
+                    log=TopicPartition(settings.topic_prefix + USAGE_CORRECTIONS.name, 0),
+                    events=settings.topic_prefix + USAGE_EVENTS.name,
+                    consumer=consumer,
+                    logs=logs,
+                    admin=admin,
+                    pool=pool,
+                    meters=self._meters,
+                )
+                yield self._line
+        finally:
+            pool.terminate()

@@ -1,0 +1,43 @@
+"""A migrated database with an empty book, and connections of the corrector and the ledger to it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from spendmeter.platform.migrate import migrate
+from spendmeter.platform.roles import role_url
+from tests.stack import own_database
+
+SECRET = "test"
+
+
+@pytest.fixture(scope="session")
+async def database(owner_url: str) -> str:
+    """The owner's URL of a migrated database of this session's."""
+    url = own_database(owner_url, "corrector")
+    await migrate(url, SECRET)
+    return url
+
+
+@pytest.fixture
+async def owner(database: str) -> AsyncIterator[asyncpg.Connection]:
+    """The owner's connection to an empty book."""
+    connection = await asyncpg.connect(database)
+    await connection.execute(
+        "TRUNCATE entries, identities, unbooked, positions, log_ends, accounting, accounting_keys, rollups_minute, "
+        "rollups, touched, series, remarks_daily, tenants, tenant_terms, late_rated, corrector, corrections, "
+        "corrected_identities, catalog_entries, catalog_publications CASCADE"
+    )
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def corrector(owner: asyncpg.Connection, database: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection with the corrector's role."""
+    connection = await asyncpg.connect(role_url(database, "corrector", SECRET))
+    yield connection
+    await connection.close()

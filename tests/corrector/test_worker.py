@@ -1,0 +1,186 @@
+"""The corrector's process on real Kafka and Postgres: started as in production."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+
+from spendmeter.contracts.corrections import (
+    CorrectionRequest,
+    EventCorrection,
+    correction_key,
+    encode_correction,
+)
+from spendmeter.contracts.topics import TOPICS, USAGE_CORRECTIONS
+from spendmeter.platform.kafka_access import KafkaAccess
+from spendmeter.platform.kafka_admin import KafkaAdmin
+from spendmeter.platform.roles import role_url
+from tests.corrector.conftest import SECRET
+
+ROOT = Path(__file__).parents[2]
+PARTITIONS = 2
+PATIENCE_S = 30
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+def retract(event_id: str, **fields: object) -> EventCorrection:
+    said = {
+        "id": f"c-{event_id}",
+        "tenant": "acme",
+        "source": "tests",
+        "reason": "a test",
+        "by": "k_1",
+        "at": NOON,
+    }
+    return EventCorrection(**{**said, "event_id": event_id, "kind": "retract", **fields})  # type: ignore[arg-type]
+
+
+class System:
+    """Topics of this test's own, and correctors that read them."""
+
+    def __init__(self, kafka: KafkaAccess, database: str, owner: asyncpg.Connection, log: Path) -> None:
+        self.kafka, self.database, self.owner, self.log = kafka, database, owner, log
+        self.prefix = f"t{uuid4().hex[:8]}."
+        self.topic = self.prefix + USAGE_CORRECTIONS.name
+        self.producer = AIOKafkaProducer(**kafka.options())
+        self._processes: list[asyncio.subprocess.Process] = []
+
+    async def make_topics(self) -> None:
+        async with KafkaAdmin(self.kafka) as admin:
+            await admin.ensure_topics(list(TOPICS.values()), prefix=self.prefix, partitions=PARTITIONS)
+
+    async def corrector(self) -> asyncio.subprocess.Process:
+        environment = os.environ | {
+            **self.kafka.environment(),
+            "DATABASE_URL": role_url(self.database, "corrector", SECRET),
+            "SPENDMETER_TOPIC_PREFIX": self.prefix,
+            "PYTHONPATH": str(ROOT),
+        }
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "services.corrector"),
+            env=environment,
+            cwd=ROOT,
+            stdout=self.log.open("ab"),
+            stderr=-2,
+        )
+        self._processes.append(process)
+        return process
+
+    async def ask(self, *requests: CorrectionRequest | bytes) -> None:
+        for request in requests:
+            if isinstance(request, bytes):
+                await self.producer.send(self.topic, request)
+            else:
+                await self.producer.send(self.topic, encode_correction(request), key=correction_key(request))
+        await self.producer.flush()
+
+    async def until(self, done: Callable[[], Awaitable[bool]]) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while not await done():
+                await asyncio.sleep(0.05)
+
+    async def until_at(self, position: int) -> None:
+        """Until so many records of the topic are worked off."""
+
+        async def reached() -> bool:
+            return await self.owner.fetchval("SELECT position FROM corrector") == position
+
+        await self.until(reached)
+
+    async def until_said(self, words: str) -> None:
+        async def said() -> bool:
+            return words in self.log.read_text("utf-8")
+
+        await self.until(said)
+
+    async def close(self) -> None:
+        for process in self._processes:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        await self.producer.stop()
+
+
+@pytest.fixture
+async def system(
+    kafka_access: KafkaAccess, database: str, owner: asyncpg.Connection, tmp_path: Path
+) -> AsyncIterator[System]:
+    running = System(kafka_access, database, owner, tmp_path / "corrector.log")
+    await running.make_topics()
+    await running.producer.start()
+    yield running
+    await running.close()
+    print(running.log.read_text("utf-8"))
+
+
+async def counts(system: System) -> tuple[int, ...]:
+    row = await system.owner.fetchrow("SELECT position, accepted, repeated, stray FROM corrector")
+    return tuple(row)
+
+
+async def test_a_correction_of_an_event_that_is_not_booked_waits(system: System) -> None:
+    await system.ask(retract("e1"))
+    await system.corrector()
+    await system.until_at(1)
+    row = await system.owner.fetchrow("SELECT event_id, kind, state, log_ends FROM corrections")
+    assert tuple(row) == ("e1", "retract", "waiting", [0, 0])
+
+
+async def test_a_correction_that_comes_again_and_what_is_none_are_counted_and_change_nothing(
+    system: System,
+) -> None:
+    await system.ask(retract("e1"), b"rubbish", retract("e1", reason="the same id"), retract("e2"))
+    await system.corrector()
+    await system.until_at(4)
+    assert await counts(system) == (4, 2, 1, 1)
+    assert await system.owner.fetchval("SELECT reason FROM corrections WHERE event_id = 'e1'") == "a test"
+
+
+async def test_a_topic_read_from_its_beginning_once_more_changes_nothing(system: System) -> None:
+    await system.ask(retract("e1"), retract("e2"))
+    first = await system.corrector()
+    await system.until_at(2)
+    first.send_signal(signal.SIGTERM)
+    assert await first.wait() == 0
+    before = await system.owner.fetch("SELECT * FROM corrections ORDER BY correction_id")
+    await system.owner.execute("UPDATE corrector SET position = 0")
+    await system.corrector()
+    await system.until_at(2)
+    assert await counts(system) == (2, 2, 2, 0)
+    assert await system.owner.fetch("SELECT * FROM corrections ORDER BY correction_id") == before
+
+
+async def test_of_two_correctors_one_reads_and_the_other_takes_over(system: System) -> None:
+    one, two = await system.corrector(), await system.corrector()
+    await system.ask(*(retract(f"e{n}") for n in range(20)))
+    await system.until_at(20)
+    one.kill()
+    await system.ask(*(retract(f"e{n}") for n in range(20, 40)))
+    await system.until_at(40)
+    two.send_signal(signal.SIGTERM)
+    assert await two.wait() == 0
+    assert await counts(system) == (40, 40, 0, 0)
+
+
+async def test_a_topic_that_was_created_anew_stops_the_line(system: System) -> None:
+    await system.ask(retract("e1"))
+    await system.corrector()
+    await system.until_at(1)
+    admin = AIOKafkaAdminClient(**system.kafka.options())
+    await admin.start()
+    await admin.delete_topics([system.topic])
+    await admin.close()
+    await asyncio.sleep(1)
+    await system.make_topics()
+    await system.until_said("was created anew")
