@@ -14,8 +14,10 @@ from typing import Any
 import msgspec
 
 from services.ledger.batch import Batch, BookPosition
+from services.ledger.marks import marks_of
 from services.ledger.remarks import SPELLINGS_MAX, add_up_remarks
-from services.ledger.rollup import RollupKey, RollupSum, rollup, touched
+from spendmeter.book.adding import add_to_minutes
+from spendmeter.book.rollup import RollupKey, rollup
 from spendmeter.contracts.event_identity import identity
 from spendmeter.contracts.rated import STATUSES, RatedUsage
 from spendmeter.contracts.series import DIMENSIONS, Series
@@ -101,7 +103,8 @@ async def book(
             )
         new_series = await _insert_series(connection, booked, known_series)
         sums = rollup(booked)
-        await _add_to_rollups(connection, before.partition, sums)
+        await add_to_minutes(connection, before.partition, sums)
+        await _touch(connection, sums)
         await _add_to_remarks(connection, before.partition, booked)
         if unbooked := _unbooked_rows(batch, classified):
             await connection.executemany(SQL["insert_unbooked"], unbooked)
@@ -196,20 +199,13 @@ async def _insert_series(
     return frozenset(new)
 
 
-async def _add_to_rollups(connection: BookConnection, shard: int, sums: dict[RollupKey, RollupSum]) -> None:
-    if not sums:
-        return
-    rows = [
-        (minute, tenant, bytes.fromhex(series_id), currency, row.events, row.unpriced_events, str(row.list),
-         str(row.contracted), str(row.effective), str(row.of_which_provisional), row.usage_json())
-        for (tenant, minute, series_id, currency), row in sums.items()
-    ]  # fmt: skip
-    await connection.execute(SQL["add_to_rollups"], shard, *map(list, zip(*rows, strict=True)))
+async def _touch(connection: BookConnection, sums: Iterable[RollupKey]) -> None:
     marks = [
         (tenant, start, series_id and bytes.fromhex(series_id))
-        for tenant, start, series_id in touched(sums, datetime.now(UTC))
+        for tenant, start, series_id in marks_of(sums, datetime.now(UTC))
     ]
-    await connection.execute(SQL["touch"], *map(list, zip(*marks, strict=True)))
+    if marks:
+        await connection.execute(SQL["touch"], *map(list, zip(*marks, strict=True)))
 
 
 async def _add_to_remarks(connection: BookConnection, shard: int, booked: Iterable[RatedUsage]) -> None:

@@ -17,13 +17,14 @@ from pathlib import Path
 import asyncpg
 
 from spendmeter.book.sizes import SIZES, BucketSpan, Size, bucket_at
+from spendmeter.book.units import UNIT_PARTS
 from spendmeter.contracts.terms import Timeline, timeline_of
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.retry import keep_doing
 from spendmeter.platform.sql import load_sql
 from spendmeter.platform.telemetry import Meters
 
-SQL = load_sql(Path(__file__).with_name("sql") / "roller.sql")
+SQL = load_sql(Path(__file__).with_name("sql") / "roller.sql", UNIT_PARTS)
 INTERVAL_S = 5.0
 OVER = timedelta(seconds=30)
 """A bucket is made so long after its end: by then nearly all that belongs to it is booked."""

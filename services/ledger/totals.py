@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import msgspec
 from aiokafka import AIOKafkaProducer
 
 from services.ledger.book import SeriesKey
 from services.ledger.touched import TENANT_KEYS_MIN, Touched, TouchedKey
+from spendmeter.book.units import UNIT_PARTS, quantities_of
 from spendmeter.contracts.money import plain
 from spendmeter.contracts.series import DIMENSIONS, Series
 from spendmeter.contracts.topics import partition_of
@@ -28,7 +28,7 @@ from spendmeter.platform.retry import keep_doing, passes
 from spendmeter.platform.sql import load_sql
 from spendmeter.platform.telemetry import Meters
 
-SQL = load_sql(Path(__file__).with_name("sql") / "totals.sql")
+SQL = load_sql(Path(__file__).with_name("sql") / "totals.sql", UNIT_PARTS)
 INTERVAL_S = 1.0
 TOTALS_MAX = 500
 """In a second: whoever watches spends some tenth of a millisecond on each. What is left waits its turn."""
@@ -112,7 +112,6 @@ class Totals:
             await asyncio.gather(*sent)
 
     def _total(self, row: Any) -> SpendTotal:
-        usage: dict[str, Decimal] = msgspec.json.decode(row["usage"], type=dict[str, Decimal])
         return SpendTotal(
             tenant=row["tenant"],
             series_id=row["series_id"],
@@ -126,5 +125,5 @@ class Totals:
             of_which_provisional=plain(Decimal(row["of_which_provisional"])),
             events=row["events"],
             unpriced_events=row["unpriced_events"],
-            usage={unit: plain(quantity) for unit, quantity in usage.items()},
+            usage={unit: plain(quantity) for unit, quantity in quantities_of(row).items()},
         )

@@ -81,6 +81,14 @@ WHERE (s.events, s.unpriced_events, s.list, s.contracted, s.effective, s.of_whic
     IS DISTINCT FROM
     (r.events, r.unpriced_events, r.list, r.contracted, r.effective, r.of_which_provisional)
 
+-- part: stated
+-- The quantities of a rollup r, by unit: most have a column, the rest is a map.
+LATERAL (
+        SELECT unit, quantity FROM (VALUES {unit_pairs}) AS columns (unit, quantity) WHERE quantity IS NOT NULL
+        UNION ALL SELECT unit, CASE jsonb_typeof(quantity) WHEN 'number' THEN quantity::numeric END
+        FROM jsonb_each(r.usage) AS map (unit, quantity)
+    ) AS stated
+
 -- name: rollup_usage_faults
 -- Quantities of rollup rows that are not those of their entries' events. $1: the units of the registry. Of other
 -- names each event adds at least the first $3, where it was received since $2; a catalog's units are among the
@@ -113,8 +121,8 @@ WITH counted AS (
     WHERE e.seq = 0 GROUP BY 1, 2, 3, 4, 5, 6, 7
 ), rolled AS (
     SELECT r.tenant, r.bucket, r.series_id, r.shard, r.recorded_on, r.currency, stated.unit,
-        CASE jsonb_typeof(stated.quantity) WHEN 'number' THEN stated.quantity::numeric END AS quantity
-    FROM rollups_minute r, jsonb_each(r.usage) AS stated (unit, quantity)
+        sum(stated.quantity) AS quantity
+    FROM rollups_minute r, {stated} GROUP BY 1, 2, 3, 4, 5, 6, 7
 )
 SELECT tenant, bucket, series_id, shard, recorded_on, currency, unit,
     rolled.quantity AS said, counted.quantity AS should
@@ -138,11 +146,11 @@ SELECT count(*) FROM rollups WHERE part = 0
 -- that are marked to be made again are left out: nobody reads them.
 WITH parts AS (
     SELECT 'five_minutes' AS size, tenant, bucket, series_id, currency, events, unpriced_events, list, contracted,
-        effective, of_which_provisional, usage
+        effective, of_which_provisional, {usage_rest} AS usage, {units_whole}
     FROM rollups_minute WHERE shard >= 0
     UNION ALL
     SELECT CASE size WHEN 'five_minutes' THEN 'hour' ELSE 'day' END, tenant, bucket, series_id, currency, events,
-        unpriced_events, list, contracted, effective, of_which_provisional, usage
+        unpriced_events, list, contracted, effective, of_which_provisional, usage, {units}
     FROM rollups WHERE part = 0 AND size <> 'day'
 ), starts AS (
     SELECT size, tenant, bucket, bool_or(marked) AS marked FROM (
@@ -160,7 +168,8 @@ WITH parts AS (
     SELECT p.size, p.tenant, l.bucket, p.series_id, p.currency, min(at) AS first, sum(p.events) AS events,
         sum(p.unpriced_events) AS unpriced_events, sum(p.list) AS list, sum(p.contracted) AS contracted,
         sum(p.effective) AS effective, sum(p.of_which_provisional) AS of_which_provisional,
-        usage_total(p.usage) AS usage
+        nullif(usage_total(p.usage) FILTER (WHERE p.usage IS NOT NULL), '{}') AS usage,
+        {unit_sums}
     FROM parts p JOIN (
         SELECT size, tenant, at, max(CASE WHEN at < start + CASE size WHEN 'five_minutes' THEN interval '5 minutes'
             WHEN 'hour' THEN interval '1 hour' ELSE interval '49 hours' END THEN start END) AS bucket
@@ -174,9 +183,11 @@ SELECT size, tenant, coalesce(bucket, s.first) AS bucket, series_id, currency, r
 FROM sums s FULL JOIN (SELECT * FROM rollups WHERE part = 0) AS r USING (size, tenant, bucket, series_id, currency)
     LEFT JOIN (SELECT size, tenant, bucket FROM starts WHERE marked) AS x USING (size, tenant, bucket)
 WHERE x.bucket IS NULL
-    AND (s.events, s.unpriced_events, s.list, s.contracted, s.effective, s.of_which_provisional, s.usage)
+    AND (s.events, s.unpriced_events, s.list, s.contracted, s.effective, s.of_which_provisional, s.usage,
+        {units_should})
         IS DISTINCT FROM
-        (r.events, r.unpriced_events, r.list, r.contracted, r.effective, r.of_which_provisional, r.usage)
+        (r.events, r.unpriced_events, r.list, r.contracted, r.effective, r.of_which_provisional, r.usage,
+        {units_said})
 
 -- name: remarks_count
 -- How many rows of money under remarks are compared.

@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from spendmeter.book.units import UNIT_COLUMNS
 from spendmeter.contracts.event_identity import content_hash, identity
 from spendmeter.contracts.events import UsageEvent, encode_event, series_of
 from spendmeter.contracts.rated import Line
@@ -68,13 +69,15 @@ class Book:
         bucket = datetime.fromisoformat(at).astimezone(UTC).replace(second=0, microsecond=0)
         listed = Decimal(amount)
         agreed = Decimal(contracted or amount)
+        rest = {"input_tokens": 1000} if usage is None else dict(usage)
+        units = {unit: rest.pop(unit) for unit in UNIT_COLUMNS if unit in rest}
         await self.connection.execute(
             "INSERT INTO rollups_minute (bucket, recorded_on, shard, tenant, series_id, currency, events, "
-            "unpriced_events, list, contracted, effective, of_which_provisional, usage) "
-            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+            f"unpriced_events, list, contracted, effective, of_which_provisional, {''.join(f'{unit}, ' for unit in units)}usage) "
+            f"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, {''.join(f'{units[unit]}, ' for unit in units)}$13)",
             bucket, recorded_on, shard, tenant, key, currency, events, unpriced, listed, agreed,
             Decimal(effective) if effective else agreed, Decimal(provisional),
-            json.dumps({"input_tokens": 1000} if usage is None else usage),
+            json.dumps(rest) if rest else None,
         )  # fmt: skip
         await self.touch(tenant, bucket)
 

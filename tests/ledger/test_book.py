@@ -16,6 +16,7 @@ from msgspec.structs import replace
 import services.ledger.book as book_module
 from services.ledger.batch import BookPosition, collect
 from services.ledger.book import Booked, PositionMoved, book
+from spendmeter.book.units import quantities_of
 from spendmeter.contracts.events import Labels
 from spendmeter.contracts.rated import RatedUsage
 from spendmeter.platform.roles import role_url
@@ -72,7 +73,7 @@ async def test_a_batch_books_entries_rollups_and_position_together(
     assert (done.progress.position, done.progress.next_origin) == (3, 3)
     row = await owner.fetchrow("SELECT * FROM rollups_minute")
     assert (row["events"], row["effective"], row["bucket"], row["shard"]) == (3, Decimal("0.0105"), NOON, 0)
-    assert row["usage"] == '{"input_tokens": 3000, "output_tokens": 300}'
+    assert quantities_of(row) == {"input_tokens": 3000, "output_tokens": 300}
     entry = await owner.fetchrow("SELECT * FROM entries LIMIT 1")
     assert (entry["tenant"], entry["seq"], entry["effective"]) == ("acme", 0, Decimal("0.0035"))
     assert await balanced(owner)
@@ -204,7 +205,8 @@ async def test_fractional_quantities_add_up_exactly(
     second = usage_event("b", usage={"gb_months": Decimal("0.2"), "requests": 1}, cost_class="storage")
     done = await book_all(ledger, await begin(owner), rated(first, 0))
     await book_all(ledger, done.progress, rated(second, 1))
-    assert await owner.fetchval("SELECT usage FROM rollups_minute") == '{"requests": 1, "gb_months": 0.3}'
+    row = await owner.fetchrow("SELECT * FROM rollups_minute")
+    assert (row["usage"], row["requests"]) == ('{"gb_months": 0.3}', 1)
 
 
 async def test_a_ledger_frozen_while_it_sends_its_rows_keeps_nobody_from_booking_them(

@@ -126,3 +126,9 @@ def test_what_statements_say_alike_is_written_once(tmp_path: Path) -> None:
         "one": "-- Why.\nSELECT '{}' WHERE a = $1\n    AND b = $2",
         "two": "-- Why.\nDELETE WHERE a = $1\n    AND b = $2",
     }
+
+
+def test_what_a_list_in_python_says_is_given_to_statements(tmp_path: Path) -> None:
+    file = tmp_path / "some.sql"
+    file.write_text("-- part: all\n-- Why.\nSELECT {names}\n\n-- name: one\n-- Why.\n{all} FROM a\n")
+    assert load_sql(file, {"names": "b, c"}) == {"one": "-- Why.\nSELECT b, c FROM a"}

@@ -291,12 +291,15 @@ class Writer:
         await self.owner.execute(
             """
             INSERT INTO rollups_minute (bucket, recorded_on, shard, tenant, series_id, currency, events,
-                unpriced_events, list, contracted, effective, of_which_provisional, usage)
+                unpriced_events, list, contracted, effective, of_which_provisional, input_tokens, cache_read_tokens,
+                output_tokens)
             SELECT date_trunc('minute', occurred_at), (recorded_at AT TIME ZONE 'UTC')::date,
                 origin_partition, tenant, series_id, currency, count(*),
                 count(*) FILTER (WHERE status = 'unpriced'), sum(list), sum(contracted),
-                sum(effective), 0, usage_total((event::jsonb)->'data'->'usage')
-            FROM entries GROUP BY 1, 2, 3, 4, 5, 6
+                sum(effective), 0, sum((usage->>'input_tokens')::numeric),
+                sum((usage->>'cache_read_tokens')::numeric), sum((usage->>'output_tokens')::numeric)
+            FROM entries, LATERAL (SELECT (event::jsonb)->'data'->'usage' AS usage) AS stated
+            GROUP BY 1, 2, 3, 4, 5, 6
             """
         )
         await self.owner.execute(

@@ -88,27 +88,47 @@ async def test_a_row_doubled_under_another_seq_is_named(book: WrittenBook) -> No
 
 async def test_a_rollup_off_by_one_is_named(book: WrittenBook) -> None:
     await book.owner.execute("UPDATE rollups_minute SET events = events + 1 WHERE ctid = '(0,3)'")
-    await book.owner.execute(
-        "UPDATE rollups_minute SET usage = jsonb_set(usage, '{output_tokens}', '1') WHERE ctid = '(0,4)'"
-    )
+    await book.owner.execute("UPDATE rollups_minute SET output_tokens = 1 WHERE ctid = '(0,4)'")
     report = await book.check()
     assert dict(report.found) == {"I5": 2}
     assert "events is 2, its entries say 1" in said(report, "I5")
     assert "usage of output_tokens is 1, its entries say 7" in said(report, "I5")
 
 
-@pytest.fixture
-async def rolled(book: WrittenBook) -> WrittenBook:
-    """Rolled up in five minutes, hours and days, but for what was touched since."""
+async def roll_up(book: WrittenBook) -> None:
     async with asyncpg.create_pool(book.request.database, min_size=1, max_size=2) as pool:
         roller = Roller(pool=pool, meters=Meters())
         while await roller.roll_up(datetime.now(UTC) + timedelta(days=2)):
             pass
+
+
+@pytest.fixture
+async def rolled(book: WrittenBook) -> WrittenBook:
+    """Rolled up in five minutes, hours and days, but for what was touched since."""
+    await roll_up(book)
     return book
 
 
 async def test_larger_rollups_are_the_sum_of_those_below(rolled: WrittenBook) -> None:
     assert (await rolled.check()).found == {}
+
+
+async def test_quantities_that_an_older_ledger_has_put_into_the_map_count_as_in_their_columns(
+    book: WrittenBook,
+) -> None:
+    await book.owner.execute(
+        "UPDATE rollups_minute SET usage = jsonb_build_object('input_tokens', input_tokens - 1, 'output_tokens', "
+        "output_tokens), input_tokens = 1, output_tokens = NULL"
+    )
+    await roll_up(book)
+    assert (await book.check()).found == {}
+    assert await book.owner.fetchval("SELECT count(*) FROM rollups WHERE usage IS NOT NULL") == 0
+    await book.owner.execute(
+        "UPDATE rollups_minute SET input_tokens = 2 WHERE ctid = (SELECT min(ctid) FROM rollups_minute)"
+    )
+    found = said(await book.check(), "I5")
+    assert "usage of input_tokens is" in found
+    assert "usage is not that of what it is made of" in found
 
 
 @pytest.mark.parametrize("size", ["five_minutes", "hour", "day"])
@@ -367,9 +387,7 @@ async def test_quantities_of_names_that_nobody_registered_are_in_the_rollups_as_
             received, json.dumps(names),
         )  # fmt: skip
         await book.owner.execute(
-            "UPDATE rollups_minute r SET usage = "
-            "    (SELECT jsonb_object_agg(key, value) FROM jsonb_each(r.usage) WHERE key LIKE '%tokens') || $1::jsonb "
-            "FROM entries e WHERE e.event LIKE '%\"e7\"%' AND e.series_id = r.series_id "
+            "UPDATE rollups_minute r SET usage = $1::jsonb FROM entries e WHERE e.event LIKE '%\"e7\"%' AND e.series_id = r.series_id "
             "AND date_trunc('minute', e.occurred_at) = r.bucket AND e.origin_partition = r.shard",
             json.dumps(rolled),
         )  # fmt: skip

@@ -10,7 +10,8 @@ from typing import Any
 @dataclass(frozen=True, kw_only=True)
 class GroupTotal:
     """One row: a group of one currency, or (place None) all the groups of that currency that the page does
-    not name, of which there are `others`. `last_minute` = the last in which any of them spent."""
+    not name, of which there are `others`. `last_minute` = the last in which any of them spent; `has_rest` =
+    some of its quantities are of units without a column."""
 
     currency: str
     place: int | None
@@ -18,6 +19,7 @@ class GroupTotal:
     group: Mapping[str, str | None]
     last_minute: datetime
     sums: Mapping[str, Any]
+    has_rest: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,9 +39,10 @@ CROSS JOIN LATERAL (
 ) AS g
 
 -- part: sums
--- What is added up of every group.
+-- What is added up of every group; `usage` = a map, where there are quantities without a column of their own.
 sum(events)::bigint AS events, sum(unpriced_events)::bigint AS unpriced_events, sum(list) AS list,
-    sum(contracted) AS contracted, sum(effective) AS effective, sum(of_which_provisional) AS of_which_provisional
+    sum(contracted) AS contracted, sum(effective) AS effective, sum(of_which_provisional) AS of_which_provisional,
+    any_value(usage) AS usage, {unit_sums}
 
 -- name: series
 -- The series that the filter lets through.
@@ -88,10 +89,10 @@ WHERE {allowed}
 GROUP BY 1, 2, 3
 
 -- name: usage
--- The quantities of the same groups and buckets, by unit.
+-- Quantities of the same groups and buckets that have no column of their own, by unit.
 SELECT r.currency, k.place, width_bucket(r.bucket, $18::timestamptz[]) AS n, u.key AS unit,
     sum(u.value::numeric) AS quantity
 {by_group}
 CROSS JOIN jsonb_each(r.usage) AS u
-WHERE {allowed}
+WHERE r.usage IS NOT NULL AND {allowed}
 GROUP BY 1, 2, 3, 4

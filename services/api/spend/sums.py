@@ -3,14 +3,14 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from services.api.database.transactions import TenantConnection
 from services.api.spend.pages import GroupTotal, Page
 from services.api.spend.question import Filters, SpendQuestion, allowed
-from spendmeter.contracts.money import ZERO, total
+from spendmeter.book.units import UNIT_COLUMNS, UNIT_PARTS
+from spendmeter.contracts.money import EXACT, ZERO
 from spendmeter.contracts.series import DIMENSIONS
 from spendmeter.platform.sql import load_sql
 
@@ -20,7 +20,7 @@ NOTHING: Mapping[str, Any] = {name: 0 if "events" in name else ZERO for name in 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
-SQL = load_sql(Path(__file__).with_name("spend.sql"))
+SQL = load_sql(Path(__file__).with_name("spend.sql"), UNIT_PARTS)
 
 BucketSums = defaultdict[tuple[str, int | None, int], dict[str, Any]]
 """By (currency, place, bucket): place None = the others; buckets count from 1."""
@@ -43,7 +43,9 @@ async def read_totals(
     totals = [_total(row, question.group_by) for row in rows]
     if not totals and not question.group_by:
         return [
-            GroupTotal(currency=own_currency, place=1, others=0, group={}, last_minute=_NEVER, sums=NOTHING)
+            GroupTotal(
+                currency=own_currency, place=1, others=0, group={}, last_minute=_NEVER, sums=_nothing()
+            )
         ]
     return sorted(
         totals,
@@ -59,8 +61,19 @@ def _total(row: Any, group_by: Sequence[str]) -> GroupTotal:
         others=row["others"],
         group={name: None if row["place"] is None else values[name] for name in group_by},
         last_minute=row["last_minute"],
-        sums={name: row[name] for name in SUMS},
+        sums=_sums(row),
+        has_rest=row["usage"] is not None,
     )
+
+
+def _sums(row: Any) -> dict[str, Any]:
+    """With the quantities that have a column of their own."""
+    sums: dict[str, Any] = {name: row[name] for name in SUMS}
+    return sums | {"usage": {unit: row[unit] for unit in UNIT_COLUMNS if row[unit] is not None}}
+
+
+def _nothing() -> dict[str, Any]:
+    return {**NOTHING, "usage": {}}
 
 
 def _named(totals: Sequence[GroupTotal]) -> list[dict[str, Any]]:
@@ -77,13 +90,16 @@ async def read_cells(
 ) -> BucketSums:
     """The sums and, where they are asked for, the quantities of every total (bucket 0) and of the page's
     buckets; of a bucket in which nothing was spent they are 0."""
-    cells: BucketSums = defaultdict(lambda: {**NOTHING, "usage": {}})
+    cells: BucketSums = defaultdict(_nothing)
     for each in totals:
         cells[each.currency, each.place, 0].update(each.sums)
     if totals and page:
         await _add_buckets(connection, question, totals, page, cells)
-    if totals and question.with_usage:
-        await _add_quantities(connection, question, totals, page, cells)
+    if not question.with_usage:
+        for cell in cells.values():
+            cell["usage"] = {}
+    elif any(each.has_rest for each in totals):
+        await _add_rest(connection, question, totals, page, cells)
     return cells
 
 
@@ -100,22 +116,21 @@ async def _add_buckets(
     parameters = question.parameters(question.spent.within(edges[0], edges[-1]))
     for row in await connection.fetch(SQL["buckets"], *parameters, _named(totals), list(edges[:-1])):
         cell = cells[row["currency"], row["place"], page.first + row["n"] - 1]
-        cell.update((name, row[name]) for name in SUMS)
+        cell.update(_sums(row))
 
 
-async def _add_quantities(
+async def _add_rest(
     connection: TenantConnection,
     question: SpendQuestion,
     totals: Sequence[GroupTotal],
     page: Page | None,
     cells: BucketSums,
 ) -> None:
+    """Quantities that have no column of their own."""
     edges = question.edges[page.first - 1 : page.last + 1] if page else []
-    parts: defaultdict[tuple[str, int | None, str], list[Decimal]] = defaultdict(list)
     for row in await connection.fetch(SQL["usage"], *question.parameters(), _named(totals), list(edges)):
         currency, place, unit, n = row["currency"], row["place"], row["unit"], row["n"]
-        parts[currency, place, unit].append(row["quantity"])
-        if page and 0 < n < len(edges):
-            cells[currency, place, page.first + n - 1]["usage"][unit] = row["quantity"]
-    for (currency, place, unit), quantities in parts.items():
-        cells[currency, place, 0]["usage"][unit] = total(quantities)
+        numbers = [0, page.first + n - 1] if page and 0 < n < len(edges) else [0]
+        for number in numbers:
+            usage = cells[currency, place, number]["usage"]
+            usage[unit] = EXACT.add(usage.get(unit, ZERO), row["quantity"])

@@ -61,28 +61,6 @@ INSERT INTO series (tenant, series_id, cost_class, provider, sku, team, project,
     workflow_version, agent, environment, key_id)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING
 
--- name: add_to_rollups
--- Sums of what was claimed, never of what arrived.
-INSERT INTO rollups_minute AS r (bucket, recorded_on, shard, tenant, series_id, currency, events,
-    unpriced_events, list, contracted, effective, of_which_provisional, usage)
-SELECT bucket, (now() AT TIME ZONE 'UTC')::date, $1, tenant, series_id, currency, events,
-    unpriced_events, list::numeric, contracted::numeric, effective::numeric, of_which_provisional::numeric,
-    usage::jsonb
-FROM unnest($2::timestamptz[], $3::text[], $4::bytea[], $5::text[], $6::bigint[], $7::bigint[], $8::text[],
-    $9::text[], $10::text[], $11::text[], $12::text[])
-    AS n (bucket, tenant, series_id, currency, events, unpriced_events, list, contracted, effective,
-        of_which_provisional, usage)
-ORDER BY tenant, bucket, series_id, currency
-ON CONFLICT (tenant, bucket, series_id, shard, recorded_on, currency) DO UPDATE SET
-    version = r.version + 1,
-    events = r.events + excluded.events,
-    unpriced_events = r.unpriced_events + excluded.unpriced_events,
-    list = r.list + excluded.list,
-    contracted = r.contracted + excluded.contracted,
-    effective = r.effective + excluded.effective,
-    of_which_provisional = r.of_which_provisional + excluded.of_which_provisional,
-    usage = usage_sum(r.usage, excluded.usage)
-
 -- name: touch
 -- Which larger buckets these rollups are part of: they are made again (roller.py). series null = any.
 INSERT INTO touched (tenant, size, bucket, series_id)

@@ -27,11 +27,13 @@ WITH taken AS (
 )
 
 -- part: made
--- Their sums, absolute, into the rollups; and marks on the larger ones of size $6 (null = there are none).
+-- Their sums, absolute, into the rollups; of what older minutes have in their map, too, the commonest units go into
+-- columns. And marks on the larger ones of size $6 (null = there are none).
 made AS (
     SELECT m.bucket, series_id, currency, sum(events)::bigint AS events,
         sum(unpriced_events)::bigint AS unpriced_events, sum(list) AS list, sum(contracted) AS contracted,
-        sum(effective) AS effective, sum(of_which_provisional) AS of_which_provisional, usage_total(usage) AS usage
+        sum(effective) AS effective, sum(of_which_provisional) AS of_which_provisional,
+        usage_total(usage) FILTER (WHERE usage IS NOT NULL) AS usage, {unit_sums}
     FROM marked m CROSS JOIN LATERAL (
         SELECT * FROM source s
         WHERE s.tenant = $1 AND s.bucket >= m.bucket AND s.bucket < m.until AND (m.whole OR series_id = ANY (m.series))
@@ -39,14 +41,15 @@ made AS (
     GROUP BY m.bucket, series_id, currency
 ), replaced AS (
     INSERT INTO rollups (tenant, size, bucket, series_id, part, currency, events, unpriced_events, list, contracted,
-        effective, of_which_provisional, usage)
+        effective, of_which_provisional, usage, {units})
     SELECT $1, $2, bucket, series_id, 0, currency, events, unpriced_events, list, contracted, effective,
-        of_which_provisional, usage
+        of_which_provisional, {usage_rest}, {units_whole}
     FROM made ORDER BY bucket, series_id, currency
     ON CONFLICT (tenant, size, bucket, series_id, part, currency) DO UPDATE SET
         events = excluded.events, unpriced_events = excluded.unpriced_events, list = excluded.list,
         contracted = excluded.contracted, effective = excluded.effective,
-        of_which_provisional = excluded.of_which_provisional, usage = excluded.usage
+        of_which_provisional = excluded.of_which_provisional, usage = excluded.usage,
+        {units_replaced}
 ), passed_on AS (
     INSERT INTO touched (tenant, size, bucket, series_id)
     SELECT DISTINCT $1, $6::text, larger, s

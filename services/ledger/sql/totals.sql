@@ -12,7 +12,8 @@ SELECT r.tenant, encode(r.series_id, 'hex') AS series_id, r.bucket, r.currency,
     sum(r.version)::bigint AS version, sum(r.events)::bigint AS events,
     sum(r.unpriced_events)::bigint AS unpriced_events, sum(r.list)::text AS list,
     sum(r.contracted)::text AS contracted, sum(r.effective)::text AS effective,
-    sum(r.of_which_provisional)::text AS of_which_provisional, usage_total(r.usage)::text AS usage
+    sum(r.of_which_provisional)::text AS of_which_provisional,
+    (usage_total(r.usage) FILTER (WHERE r.usage IS NOT NULL))::text AS usage, {unit_sums}
 FROM unnest($1::text[], $2::bytea[], $3::timestamptz[]) AS wanted (tenant, series_id, bucket)
 JOIN rollups_minute r USING (tenant, series_id, bucket)
 GROUP BY r.tenant, r.series_id, r.bucket, r.currency

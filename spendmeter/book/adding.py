@@ -1,0 +1,53 @@
+"""Adds to the rollups, in the caller's transaction: the ledger to minutes, corrections to every size."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from spendmeter.book.rollup import RollupKey, RollupSum
+from spendmeter.book.sizes import SIZES, bucket_at
+from spendmeter.book.units import UNIT_COLUMNS, UNIT_PARTS
+from spendmeter.contracts.terms import Timeline
+from spendmeter.platform.sql import load_sql
+
+CORRECTIONS = -1
+"""The shard of minutes, and the part of larger rollups, to which corrections add."""
+
+Sums = Mapping[RollupKey, RollupSum]
+SQL = load_sql(Path(__file__).with_name("rollups.sql"), UNIT_PARTS)
+_encode_usage = msgspec.json.Encoder(decimal_format="number").encode
+
+
+async def add_to_minutes(connection: Any, shard: int, sums: Sums) -> None:
+    """Add each sum to its minute's row of this shard."""
+    if sums:
+        rows = [_row(key, key[1], row) for key, row in sums.items()]
+        await connection.execute(SQL["add_to_minutes"], shard, *map(list, zip(*rows, strict=True)))
+
+
+async def add_corrections(connection: Any, sums: Sums, timelines: Mapping[str, Timeline]) -> None:
+    """Add each sum to its minute and to the larger buckets around it, by its tenant's calendar: so there is
+    nothing to be made again, and no mark."""
+    await add_to_minutes(connection, CORRECTIONS, sums)
+    rows = [
+        (size, *_row(key, bucket_at(size, key[1], timelines[key[0]]).start, row))
+        for size in SIZES
+        for key, row in sums.items()
+    ]
+    if rows:
+        await connection.execute(SQL["add_to_larger"], *map(list, zip(*rows, strict=True)))
+
+
+def _row(key: RollupKey, bucket: datetime, row: RollupSum) -> tuple[Any, ...]:
+    tenant, _, series_id, currency = key
+    usage = row.usage
+    rest = {unit: quantity for unit, quantity in usage.items() if unit not in UNIT_COLUMNS}
+    return (
+        bucket, tenant, bytes.fromhex(series_id), currency, row.events, row.unpriced_events, str(row.list),
+        str(row.contracted), str(row.effective), str(row.of_which_provisional),
+        _encode_usage(rest).decode() if rest else None,
+        *(str(usage[unit]) if unit in usage else None for unit in UNIT_COLUMNS),
+    )  # fmt: skip

@@ -1,0 +1,41 @@
+-- part: added
+-- What is added, row by row: $2 and what follows. Amounts and quantities come as texts, so that none loses a digit.
+unnest($2::timestamptz[], $3::text[], $4::bytea[], $5::text[], $6::bigint[], $7::bigint[], $8::text[], $9::text[],
+    $10::text[], $11::text[], $12::text[], {unit_arrays})
+
+-- part: sums_added
+-- The sums of a row r that there is already.
+events = r.events + excluded.events,
+    unpriced_events = r.unpriced_events + excluded.unpriced_events,
+    list = r.list + excluded.list,
+    contracted = r.contracted + excluded.contracted,
+    effective = r.effective + excluded.effective,
+    of_which_provisional = r.of_which_provisional + excluded.of_which_provisional,
+    {units_added},
+    usage = CASE WHEN r.usage IS NULL OR excluded.usage IS NULL THEN coalesce(r.usage, excluded.usage)
+        ELSE usage_sum(r.usage, excluded.usage) END
+
+-- name: add_to_minutes
+-- To shard $1; each row once.
+INSERT INTO rollups_minute AS r (bucket, recorded_on, shard, tenant, series_id, currency, events, unpriced_events, list,
+    contracted, effective, of_which_provisional, usage, {units})
+SELECT bucket, (now() AT TIME ZONE 'UTC')::date, $1, tenant, series_id, currency, events, unpriced_events,
+    list::numeric, contracted::numeric, effective::numeric, of_which_provisional::numeric, usage::jsonb, {unit_numbers}
+FROM {added} AS n (bucket, tenant, series_id, currency, events, unpriced_events, list, contracted, effective,
+    of_which_provisional, usage, {units})
+ORDER BY tenant, bucket, series_id, currency
+ON CONFLICT (tenant, bucket, series_id, shard, recorded_on, currency) DO UPDATE SET
+    version = r.version + 1, {sums_added}
+
+-- name: add_to_larger
+-- To buckets of the sizes $1, in the part that is never made of smaller ones: corrections alone do so.
+INSERT INTO rollups AS r (tenant, size, bucket, series_id, part, currency, events, unpriced_events, list, contracted,
+    effective, of_which_provisional, usage, {units})
+SELECT tenant, size, bucket, series_id, -1, currency, sum(events)::bigint, sum(unpriced_events)::bigint,
+    sum(list::numeric), sum(contracted::numeric), sum(effective::numeric), sum(of_which_provisional::numeric),
+    usage_total(usage::jsonb) FILTER (WHERE usage IS NOT NULL), {unit_number_sums}
+FROM unnest($1::text[]) WITH ORDINALITY AS s (size, place)
+    JOIN {added} WITH ORDINALITY AS n (bucket, tenant, series_id, currency, events, unpriced_events, list, contracted,
+        effective, of_which_provisional, usage, {units}, place) USING (place)
+GROUP BY tenant, size, bucket, series_id, currency ORDER BY tenant, size, bucket, series_id, currency
+ON CONFLICT (tenant, size, bucket, series_id, part, currency) DO UPDATE SET {sums_added}

@@ -1,0 +1,48 @@
+"""Which quantities have a column of their own in the rollups: nearly all rows have no others. Pure.
+
+Layout, not meaning: a unit's quantity is what its column and the map `usage` say together. Null, and left out
+of the map, where no event stated it.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from spendmeter.contracts.money import EXACT
+
+UNIT_COLUMNS = (
+    "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens",
+    "reasoning_tokens", "embedding_tokens", "requests", "searches",
+)  # fmt: skip
+"""The commonest units. One more is a migration like 0017, a name here and one in `verify/sql.py`."""
+
+_decode_rest = msgspec.json.Decoder(dict[str, Decimal]).decode
+
+
+def _each(form: str) -> str:
+    return ", ".join(form.format(unit) for unit in UNIT_COLUMNS)
+
+
+UNIT_PARTS = {
+    "units": _each("{0}"),
+    "unit_numbers": _each("{0}::numeric"),
+    "unit_number_sums": _each("sum({0}::numeric)"),
+    "unit_sums": _each("sum({0}) AS {0}"),
+    "unit_arrays": ", ".join(f"${n}::text[]" for n in range(13, 13 + len(UNIT_COLUMNS))),
+    "units_whole": _each("coalesce({0} + (usage ->> '{0}')::numeric, {0}, (usage ->> '{0}')::numeric)"),
+    "usage_rest": "nullif(usage - string_to_array('" + ",".join(UNIT_COLUMNS) + "', ','), '{}')",
+    "units_replaced": _each("{0} = excluded.{0}"),
+    "units_added": _each("{0} = coalesce(r.{0} + excluded.{0}, r.{0}, excluded.{0})"),
+}
+"""What SQL says of all these columns, by what stands for it in braces (`load_sql`). Arrays are the last
+parameters of `rollups.sql`, after twelve others."""
+
+
+def quantities_of(row: Mapping[str, Any]) -> dict[str, Decimal]:
+    """All quantities of a row that has the unit columns and `usage`."""
+    found = {unit: row[unit] for unit in UNIT_COLUMNS if row[unit] is not None}
+    for unit, quantity in _decode_rest(row["usage"] or "{}").items():
+        found[unit] = EXACT.add(found[unit], quantity) if unit in found else quantity
+    return found
