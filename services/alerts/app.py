@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Collection
-from datetime import datetime
 
 import asyncpg
 from aiokafka.errors import KafkaError
@@ -15,6 +14,7 @@ from services.alerts.store import Store, TenantRules, prepare
 from services.alerts.stream import run_app, totals_app
 from services.alerts.turns import Turns
 from services.alerts.watch import Shared, TenantWatch
+from spendmeter.book.sizes import BucketSpan
 from spendmeter.contracts.topics import SPEND_TOTALS, partition_of
 from spendmeter.platform.heartbeat import Heartbeat
 from spendmeter.platform.kafka import running
@@ -131,7 +131,7 @@ class Alerts:
         self._partitions = await until_done(self._count_partitions, "waiting for Kafka")
         app = totals_app(
             self._settings,
-            on_touched=self._wake,
+            on_changed=self._wake,
             on_undecodable=self._skip,
             on_assigned=self._partitions_assigned,
         )
@@ -157,10 +157,10 @@ class Alerts:
 
         await keep_doing(ask, "the broker does not answer", beat=self._answered)
 
-    def _wake(self, tenant: str, minute: datetime) -> None:
+    def _wake(self, tenant: str, span: BucketSpan) -> None:
         watched = self._watches.get(tenant)
         if watched is not None:
-            watched[0].wake(minute)
+            watched[0].wake(span)
 
     def _skip(self) -> None:
         self._meters.add("spendmeter.alerts.totals.skipped")

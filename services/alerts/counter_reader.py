@@ -27,6 +27,7 @@ from services.alerts.counters import (
 )
 from services.alerts.scopes import MINUTE
 from spendmeter.book.reading import minutes_of, spent_in
+from spendmeter.book.sizes import BucketSpan
 from spendmeter.contracts.series import DIMENSIONS, Series
 from spendmeter.contracts.terms import Timeline
 from spendmeter.platform.sql import load_sql
@@ -42,7 +43,7 @@ ALLOWANCE_BURST_S = 0.5
 NEW_MINUTES = 3
 """The newest minutes that are over are read again whenever a total names them: booking takes seconds."""
 NAMED_MAX = 10_000
-"""Minutes named between two looks; what is beyond is found by reading again."""
+"""Minutes and days named between two looks; what is beyond is found by reading again."""
 SPAN_FIRST, SPAN_MAX = timedelta(hours=4), timedelta(days=31)
 STATEMENT_S_MIN, STATEMENT_S_MAX = 0.2, 1.0
 """A statement's span of time is doubled when it took less, halved when it took more."""
@@ -84,14 +85,14 @@ class CounterReader:
     def __post_init__(self) -> None:
         self.counters = Counters()
         self._allowance = Allowance()
-        self._named: set[datetime] = set()
+        self._named: set[BucketSpan] = set()
         self._series: dict[bytes, Series] = {}
         self._span = SPAN_FIRST
 
-    def changed(self, minute: datetime) -> None:
-        """A total says that this minute has changed."""
+    def changed(self, span: BucketSpan) -> None:
+        """A message says that what was spent in this time has changed."""
         if len(self._named) < NAMED_MAX:
-            self._named.add(minute)
+            self._named.add(span)
 
     async def look(self, now: datetime, wanted: Mapping[CounterKey, datetime]) -> None:
         """Bring every counter up to `now`; `wanted`: each with the local midnight from which it is needed."""

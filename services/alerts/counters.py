@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from services.alerts.incidents import HOUR, per_hour
 from services.alerts.scopes import MINUTE
+from spendmeter.book.sizes import BucketSpan
 from spendmeter.contracts.money import EXACT, ZERO, total
 from spendmeter.contracts.terms import Timeline
 
@@ -148,13 +149,13 @@ class Counters:
                 if each in read:
                     self._open.setdefault(minute, {})[each] = read[each]
 
-    def changed(self, minutes: Iterable[datetime]) -> None:
-        """Totals say that these minutes have changed: the parts that hold them are to be read again."""
-        for minute in minutes:
+    def changed(self, spans: Iterable[BucketSpan]) -> None:
+        """Spend has changed in these spans: the parts that share time with one are to be read again."""
+        for span in spans:
             for part in reversed(self.parts):
-                if part.start <= minute:
-                    part.dirty = part.dirty or minute < part.end
+                if part.end <= span.start:
                     break
+                part.dirty = part.dirty or part.start < span.end
 
     def of(self, counted: CounterKey, start: datetime, end: datetime) -> CounterSum:
         """What [start, end), a period of the calendar, has come to."""

@@ -15,6 +15,7 @@ from services.alerts.expectations import HISTORY_MINUTES, Learned
 from services.alerts.learning import Explained, History, Learner
 from services.alerts.minutes import COMBINATIONS_MAX, VALUES_MAX, Recent, spent_in
 from services.alerts.scopes import MINUTE
+from spendmeter.book.sizes import BucketSpan
 from spendmeter.platform.sql import load_sql
 
 SQL = load_sql(Path(__file__).with_name("sql") / "reader.sql")
@@ -47,21 +48,22 @@ class MinuteReader:
         self.recent = Recent()
         self.learned: Learned
         self._known: dict[datetime, _Read] = {}
-        self._named: set[datetime] = set()
+        self._named: set[BucketSpan] = set()
         self._at_once = 4
         self._learned_in: datetime | None = None
 
-    def changed(self, minute: datetime) -> None:
-        """A total says that this minute has changed."""
+    def changed(self, span: BucketSpan) -> None:
+        """A message says that what was spent in this time has changed."""
         if len(self._named) < NAMED_MAX:
-            self._named.add(minute)
+            self._named.add(span)
 
     async def look(self, now: datetime) -> None:
         """Bring the minutes under test up to `now`, and what was learned to the open minute."""
         open_minute = now.replace(second=0, microsecond=0)
         named, self._named = self._named, set()
-        for minute in named & self._known.keys():
-            self._known[minute].at_s = float("-inf")
+        for minute, read in self._known.items():
+            if any(span.start <= minute < span.end for span in named):
+                read.at_s = float("-inf")
         if self._learned_in != open_minute:
             await self._learn(now, open_minute)
         just_over = self._known.get(open_minute - MINUTE)

@@ -1,31 +1,48 @@
-"""The Faust app: every total on spend.totals wakes its tenant's watch. Nothing else is asked of Faust.
+"""The Faust app: every message on spend.totals wakes its tenant's watch. Nothing else is asked of Faust.
 
 No tables, no sends, no typed topics: docs of the settings in services/alerts/README.md.
 """
 
 import asyncio
 from collections.abc import Callable, Collection
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Any
 
 import faust
 import msgspec
 from faust.app.base import BootStrategy
 
+from services.alerts.scopes import MINUTE
+from spendmeter.book.sizes import BucketSpan
 from spendmeter.contracts.topics import SPEND_TOTALS
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.settings import Settings
 
 
-class _TotalHead(msgspec.Struct, frozen=True, kw_only=True):
+class _TotalHead(msgspec.Struct, tag_field="type", tag="spendmeter.total.v1", frozen=True, kw_only=True):
     """What wakes of a total: amounts are read from the rollups, so nobody decodes them here."""
 
-    type: Literal["spendmeter.total.v1"] = "spendmeter.total.v1"
     tenant: str
     bucket_start: Annotated[datetime, msgspec.Meta(tz=True)]
 
+    def span(self) -> BucketSpan:
+        return BucketSpan(self.bucket_start, self.bucket_start + MINUTE)
 
-_decode_head = msgspec.json.Decoder(_TotalHead).decode
+
+class _ChangedHead(
+    msgspec.Struct, tag_field="type", tag="spendmeter.spend.changed.v1", frozen=True, kw_only=True
+):
+    """A day of which something has changed."""
+
+    tenant: str
+    day: date
+
+    def span(self) -> BucketSpan:
+        midnight = datetime.combine(self.day, time(), UTC)
+        return BucketSpan(midnight, midnight + timedelta(days=1))
+
+
+_decode_head = msgspec.json.Decoder(_TotalHead | _ChangedHead).decode
 
 
 class _ConsumerOnly(BootStrategy):
@@ -44,12 +61,12 @@ class _App(faust.App):
 def totals_app(
     settings: Settings,
     *,
-    on_touched: Callable[[str, datetime], None],
+    on_changed: Callable[[str, BucketSpan], None],
     on_undecodable: Callable[[], None],
     on_assigned: Callable[[Collection[int]], None],
 ) -> Any:
-    """The app, not started; made inside the running loop. `on_touched` gets the tenant and the minute of each
-    total, `on_assigned` the partitions that are ours."""
+    """The app, not started; made inside the running loop. `on_changed` gets the tenant and the time in which
+    its spend has changed, `on_assigned` the partitions that are ours."""
     app = _App(
         settings.topic_prefix + SPEND_TOTALS.group,
         broker=[f"kafka://{server}" for server in settings.kafka.servers.split(",")],
@@ -82,11 +99,12 @@ def totals_app(
     async def wake(stream: Any) -> None:
         async for value in stream:
             try:
-                touched = _decode_head(value or b"")
-            except (msgspec.MsgspecError, UnicodeDecodeError):
+                changed = _decode_head(value or b"")
+                span = changed.span()
+            except (msgspec.MsgspecError, UnicodeDecodeError, OverflowError):
                 on_undecodable()
             else:
-                on_touched(touched.tenant, touched.bucket_start)
+                on_changed(changed.tenant, span)
 
     async def assigned(_app: Any, /, *arguments: Any, **_: Any) -> None:
         on_assigned([partition.partition for partition in arguments[0]])

@@ -1,4 +1,4 @@
-"""Watches one tenant: looks when a total wakes it and every few seconds anyway, and acts on the verdicts.
+"""Watches one tenant: looks when a message wakes it and every few seconds anyway, and acts on the verdicts.
 
 Budgets and anomalies are looked at apart, each statement in its turn: dear anomalies delay no budget.
 """
@@ -25,13 +25,14 @@ from services.alerts.store import Store, TenantRules
 from services.alerts.turns import Pass, Turns
 from services.alerts.verdicts import AnomalyLook, BudgetLook, counter_key, counters_needed, figures_of, is_due
 from services.alerts.words import Wording, key_ids
+from spendmeter.book.sizes import BucketSpan
 from spendmeter.contracts.money import ZERO
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.retry import keep_doing
 from spendmeter.platform.telemetry import Meters, log
 
 LOOK_INTERVAL_S = 1.0
-"""However many totals arrive, a tenant is looked at once in so long."""
+"""However many messages arrive, a tenant is looked at once in so long."""
 SWEEP_INTERVAL_S = 3.0
 """And at least once in so long when none does: a lost message must not miss a breach."""
 CHEAP_LOOK_S = 0.25
@@ -86,10 +87,10 @@ class TenantWatch:
         self._name_troubles()
         self._wake()
 
-    def wake(self, bucket: datetime) -> None:
-        """A total says that something was spent in this minute."""
-        self._counters.changed(bucket)
-        self._minutes.changed(bucket)
+    def wake(self, span: BucketSpan) -> None:
+        """A message says that what was spent in this time has changed."""
+        self._counters.changed(span)
+        self._minutes.changed(span)
         self._wake()
 
     async def run(self) -> None:

@@ -1,14 +1,14 @@
 """Publishes absolute totals of the series that bookings touched, at most once a second, tenants in turns.
 
-What a crash loses here does no harm: alerts sweep the rollups themselves.
+Of what is too old or too much for that the days are told (`spendmeter/book/changed.py`). What a crash loses
+here does no harm: alerts sweep the rollups themselves.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,12 @@ from aiokafka import AIOKafkaProducer
 
 from services.ledger.book import SeriesKey
 from services.ledger.touched import TENANT_KEYS_MIN, Touched, TouchedKey
+from spendmeter.book.changed import ChangedDays, day_of
 from spendmeter.book.units import UNIT_PARTS, quantities_of
 from spendmeter.contracts.money import plain
 from spendmeter.contracts.series import DIMENSIONS, Series
-from spendmeter.contracts.topics import partition_of
 from spendmeter.contracts.totals import SpendTotal, encode_total
-from spendmeter.platform.kafka import Record, send_batches
+from spendmeter.platform.kafka import send_by_key
 from spendmeter.platform.retry import keep_doing, passes
 from spendmeter.platform.sql import load_sql
 from spendmeter.platform.telemetry import Meters
@@ -33,7 +33,8 @@ INTERVAL_S = 1.0
 TOTALS_MAX = 500
 """In a second: whoever watches spends some tenth of a millisecond on each. What is left waits its turn."""
 SERIES_MAX = 50_000
-SEND_TIMEOUT_S = 10
+TOLD_AGE_MAX = timedelta(minutes=10)
+"""Of older minutes the day is told: a re-rate or a replay touches millions of them."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -47,10 +48,23 @@ class Totals:
     touched: Touched = field(default_factory=Touched)
     series: dict[SeriesKey, Series] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.changed = ChangedDays(self.producer, self.topic)
+
     def touch(self, touched: Iterable[TouchedKey]) -> None:
         """These rollups have changed."""
-        if passed_over := self.touched.add(touched):
-            self.meters.add("spendmeter.ledger.totals.passed_over", passed_over)
+        told_since = datetime.now(UTC) - TOLD_AGE_MAX
+        young: list[TouchedKey] = []
+        days = set()
+        for key in touched:
+            if key[2] >= told_since:
+                young.append(key)
+            else:
+                days.add(day_of(key[0], key[2]))
+        passed_over = self.touched.add(young)
+        forgotten = self.changed.add(days | passed_over.days)
+        if passed_over.series or forgotten:
+            self.meters.add("spendmeter.ledger.totals.passed_over", passed_over.series + forgotten)
 
     async def touch_open_buckets(self) -> None:
         """What may still change counts as touched: whoever watched the last owner has missed something."""
@@ -62,6 +76,7 @@ class Totals:
         await keep_doing(self._publish_some, "totals wait", every_s=INTERVAL_S, away=passes)
 
     async def _publish_some(self) -> None:
+        await self.changed.publish()
         touched = self.touched.take(TOTALS_MAX)
         try:
             await self._publish(touched)
@@ -79,7 +94,11 @@ class Totals:
             [bytes.fromhex(series_id) for _, series_id, _ in touched],
             [bucket for _, _, bucket in touched],
         )
-        await self._send(rows)
+        await send_by_key(
+            self.producer,
+            self.topic,
+            [(row["tenant"].encode(), encode_total(self._total(row))) for row in rows],
+        )
         self.meters.add("spendmeter.ledger.totals", len(rows))
 
     async def _learn_series(self, keys: set[SeriesKey]) -> None:
@@ -95,21 +114,6 @@ class Totals:
             for row in rows:
                 dimensions = Series(**{name: row[name] for name in DIMENSIONS})
                 self.series[row["tenant"], row["series_id"]] = dimensions
-
-    async def _send(self, rows: list[asyncpg.Record]) -> None:
-        partitions = await self.producer.partitions_for(self.topic)
-        by_partition: defaultdict[int, list[Record]] = defaultdict(list)
-        for row in rows:
-            key = row["tenant"].encode()
-            value = encode_total(self._total(row))
-            by_partition[partition_of(key, len(partitions))].append((key, value, []))
-        async with asyncio.timeout(SEND_TIMEOUT_S):
-            sent = [
-                future
-                for partition, records in by_partition.items()
-                for future in await send_batches(self.producer, self.topic, partition, records)
-            ]
-            await asyncio.gather(*sent)
 
     def _total(self, row: Any) -> SpendTotal:
         return SpendTotal(

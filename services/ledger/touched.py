@@ -6,6 +6,9 @@ One tenant's hundred thousand series wait behind another tenant's single one, no
 from collections import deque
 from collections.abc import Iterable
 from datetime import datetime
+from typing import NamedTuple
+
+from spendmeter.book.changed import TenantDay, day_of
 
 TouchedKey = tuple[str, str, datetime]
 """(tenant, series id in hex, minute)."""
@@ -14,6 +17,14 @@ KEYS_MAX = 100_000
 """Of all tenants, in even shares: more touched at once are not told one by one."""
 TENANT_KEYS_MIN = 100
 """A tenant's share at least, whatever others touch: new minutes beyond it are not remembered, either."""
+
+
+class PassedOver(NamedTuple):
+    """What is not told one by one, for its tenant is over its share."""
+
+    series: int
+    days: set[TenantDay]
+    """Of minutes that no total will name."""
 
 
 class Touched:
@@ -27,9 +38,9 @@ class Touched:
     def __len__(self) -> int:
         return sum(self._counts.values())
 
-    def add(self, keys: Iterable[TouchedKey]) -> int:
-        """Remember these; how many were not, for their tenant is over its share."""
-        passed_over = 0
+    def add(self, keys: Iterable[TouchedKey]) -> PassedOver:
+        """Remember these; what was passed over."""
+        series, days = 0, set()
         for tenant, series_id, minute in keys:
             minutes = self._by_tenant.setdefault(tenant, {})
             count = self._counts.setdefault(tenant, 0)
@@ -38,11 +49,13 @@ class Touched:
             if known is not None and series_id in known:
                 continue
             if count >= share and (known is not None or len(minutes) >= share):
-                passed_over += 1
+                series += 1
+                if known is None:
+                    days.add(day_of(tenant, minute))
                 continue
             minutes.setdefault(minute, set()).add(series_id)
             self._counts[tenant] = count + 1
-        return passed_over
+        return PassedOver(series, days)
 
     def take(self, number: int) -> list[TouchedKey]:
         """At most `number` keys, and forget them: tenants in turns, and each tenant's minutes in turns."""

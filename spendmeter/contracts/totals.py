@@ -1,6 +1,6 @@
-"""An absolute total of one series in one minute, on `spend.totals`: a lost or repeated one does no harm."""
+"""What `spend.totals` says: totals of series in minutes, and days to read again. A lost one does no harm."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 import msgspec
@@ -10,9 +10,10 @@ from spendmeter.contracts.series import Series
 
 
 class SpendTotal(Struct, frozen=True, kw_only=True):
-    """What the rollup of (tenant, series, bucket, currency) says now, summed over shards.
+    """What the rollup of (tenant, series, bucket, currency) says now, summed over shards with corrections.
 
-    `version` only grows; the higher one wins. Amounts and quantities are plain decimal strings.
+    `version` only grows; the higher one wins. Amounts and quantities are plain decimal strings. Of a minute
+    with very many series not each is told; one of them is.
     """
 
     type: Literal["spendmeter.total.v1"] = "spendmeter.total.v1"
@@ -31,5 +32,18 @@ class SpendTotal(Struct, frozen=True, kw_only=True):
     usage: dict[str, str]
 
 
+class SpendChanged(Struct, frozen=True, kw_only=True):
+    """What a tenant spent on this day of UTC has changed, and no total says where: read it again.
+
+    For what is older than totals are told of (late events, corrections) and for what is too much to tell.
+    """
+
+    type: Literal["spendmeter.spend.changed.v1"] = "spendmeter.spend.changed.v1"
+    tenant: str
+    day: date
+
+
 decode_total = msgspec.json.Decoder(SpendTotal).decode
 encode_total = msgspec.json.Encoder().encode
+decode_changed = msgspec.json.Decoder(SpendChanged).decode
+encode_changed = msgspec.json.Encoder().encode

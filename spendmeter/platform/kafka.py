@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
@@ -9,7 +10,7 @@ from typing import Any, Protocol
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.structs import ConsumerRecord, RecordMetadata
 
-from spendmeter.contracts.topics import MESSAGE_BYTES_MAX
+from spendmeter.contracts.topics import MESSAGE_BYTES_MAX, partition_of
 from spendmeter.platform.settings import Settings
 
 REQUEST_BYTES_MAX = MESSAGE_BYTES_MAX - 64 * 1024  # below max.message.bytes, so that the broker refuses none
@@ -18,6 +19,7 @@ PARTITION_FETCH_BYTES_MAX = 4 * 1024 * 1024
 FETCH_BYTES_MIN = 64 * 1024
 """The broker gathers so much, for FETCH_WAIT_MS_MAX at most: a round costs the same for one event or many."""
 FETCH_WAIT_MS_MAX = 50
+SEND_S_MAX = 10.0
 CLOSE_S_MAX = 2.0
 READ_POLL_MS = 500
 READ_RECORDS_MAX = 5_000
@@ -105,6 +107,22 @@ async def send_batches(
     for batch in futures:
         batch.add_done_callback(_look_at)
     return futures
+
+
+async def send_by_key(sender: AIOKafkaProducer, topic: str, records: Iterable[tuple[bytes, bytes]]) -> None:
+    """Send each (key, value) to its key's partition; back when the broker has acknowledged all of them.
+    Raises TimeoutError after SEND_S_MAX."""
+    by_partition: defaultdict[int, list[Record]] = defaultdict(list)
+    async with asyncio.timeout(SEND_S_MAX):
+        partitions = len(await sender.partitions_for(topic))
+        for key, value in records:
+            by_partition[partition_of(key, partitions)].append((key, value, []))
+        batches = [
+            batch
+            for partition, of_partition in by_partition.items()
+            for batch in await send_batches(sender, topic, partition, of_partition)
+        ]
+        await asyncio.gather(*batches)
 
 
 def _look_at(batch: asyncio.Future[RecordMetadata]) -> None:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from services.alerts.counters import MINUTES_KEPT, CounterKey, Counters, CounterSum, Leader, edges
+from spendmeter.book.sizes import BucketSpan
 from spendmeter.contracts.terms import Terms, Timeline
 
 BERLIN = Timeline([(None, Terms(zone=ZoneInfo("Europe/Berlin")))])
@@ -57,6 +58,25 @@ def test_a_part_that_ends_in_another_place_is_read_anew() -> None:
     assert [ALL in part.sums for part in counters.parts] == [
         part.end - part.start > timedelta(minutes=1) for part in counters.parts
     ]
+
+
+def test_what_shares_time_with_a_span_that_has_changed_is_to_be_read_again() -> None:
+    since, counters = datetime(2026, 11, 20, 23, tzinfo=UTC), Counters()
+    counters.lay_out(edges(since, NOW, BERLIN))
+
+    def dirty(start: datetime, end: datetime) -> list[datetime]:
+        for part in counters.parts:
+            part.dirty = False
+        counters.changed([BucketSpan(start, end)])
+        return [part.start for part in counters.parts if part.dirty]
+
+    midnight = datetime(2026, 11, 21, tzinfo=UTC)  # two local days lie in a day of UTC
+    assert dirty(midnight, midnight + timedelta(days=1)) == [since, since + timedelta(days=1)]
+    minute = NOW.replace(second=0) - timedelta(minutes=5)
+    assert dirty(minute, minute + timedelta(minutes=1)) == [minute]
+    assert (
+        dirty(NOW.replace(second=0), NOW.replace(second=0) + timedelta(minutes=1)) == []
+    )  # read at every look
 
 
 def test_what_is_dated_ahead_counts_in_the_period_it_is_dated_in() -> None:

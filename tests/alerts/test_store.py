@@ -19,11 +19,13 @@ from services.alerts.budgets import Budget
 from services.alerts.counter_reader import Allowance, CounterReader
 from services.alerts.incidents import budget_incident
 from services.alerts.learning import Learner
+from services.alerts.scopes import MINUTE
 from services.alerts.store import Store
 from services.alerts.turns import Turns
 from services.alerts.verdicts import counter_key, counters_needed
 from services.alerts.watch import Shared, TenantWatch
 from services.alerts.words import Wording
+from spendmeter.book.sizes import BucketSpan
 from spendmeter.contracts.incidents import decode_incident
 from spendmeter.contracts.terms import Terms, Timeline
 from spendmeter.platform.telemetry import Meters
@@ -32,6 +34,12 @@ from tests.alerts.test_budgets import BUDGET, FIGURES
 from tests.terms import counts_in
 
 UTC_ZONE = ZoneInfo("UTC")
+
+
+@asynccontextmanager
+async def at_once() -> AsyncIterator[None]:
+    """Nobody else waits for a turn."""
+    yield
 
 
 def opened(at: datetime, budget: Budget = BUDGET) -> Any:
@@ -134,7 +142,8 @@ async def test_an_anomaly_cools_down_before_its_scope_may_page_again(book: Book,
         "DELETE FROM rollups_minute WHERE bucket >= now() - interval '2 minutes' RETURNING bucket"
     )
     for row in gone:
-        made.wake(row["bucket"])  # as a total would: a minute that is over is not read again at every look
+        # As a total would: a minute that is over is not read again at every look.
+        made.wake(BucketSpan(row["bucket"], row["bucket"] + MINUTE))
     await look()
     assert (await book.incidents())[0]["state"] == "open"  # quiet, but not for long enough
     await book.owner.execute("UPDATE incidents SET hot_at = now() - interval '6 minutes'")
@@ -160,6 +169,27 @@ async def test_one_tenants_unknown_zone_blinds_no_other(book: Book, store: Store
     assert rules["broken"].calendar == rules["huge"].calendar == Timeline()
 
 
+async def test_a_day_that_is_said_to_have_changed_is_read_again_at_once(
+    book: Book, pool: asyncpg.Pool
+) -> None:
+    """Nobody would read a day of last week again for the next hours."""
+    now = datetime(2026, 11, 18, 10, tzinfo=UTC)
+    late = now - timedelta(days=6)
+    reader = CounterReader(pool, "acme", Timeline([(None, Terms(zone=ZoneInfo("America/Lima")))]), at_once)
+    wanted = {counter_key({}, "USD"): datetime(2026, 11, 1, 5, tzinfo=UTC)}
+    await book.spend("5", late)
+
+    async def spent() -> Decimal:
+        await reader.look(now, wanted)
+        return reader.counters.of(counter_key({}, "USD"), wanted[counter_key({}, "USD")], now).effective
+
+    assert await spent() == 5
+    await book.spend("-2", late, shard=-1)
+    assert await spent() == 5
+    reader.changed(BucketSpan(late.replace(hour=0), late.replace(hour=0) + timedelta(days=1)))
+    assert await spent() == 3
+
+
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Asia/Kathmandu"])
 async def test_memory_equals_the_book_at_every_look_whatever_arrives_late(
     book: Book, pool: asyncpg.Pool, zone: str
@@ -168,11 +198,6 @@ async def test_memory_equals_the_book_at_every_look_whatever_arrives_late(
     calendar = Timeline([(None, Terms(zone=ZoneInfo(zone)))])
     budgets = [replace(BUDGET, id=period, period=period, filter={}) for period in ("day", "week", "month")]
     budgets.append(replace(BUDGET, id="team", filter={"team": "search"}))
-
-    @asynccontextmanager
-    async def at_once() -> AsyncIterator[None]:
-        yield
-
     reader = CounterReader(pool, "acme", calendar, at_once)
     chance = random.Random(7)
     start = datetime(2026, 11, 8, 23, 0, tzinfo=ZoneInfo(zone)).astimezone(UTC)
@@ -184,7 +209,8 @@ async def test_memory_equals_the_book_at_every_look_whatever_arrives_late(
             await book.spend(
                 "0.1", bucket, team=chance.choice(["search", "other"]), shard=chance.randrange(2)
             )
-            reader.changed(bucket.replace(second=0, microsecond=0))
+            minute = bucket.replace(second=0, microsecond=0)
+            reader.changed(BucketSpan(minute, minute + MINUTE))
         now += timedelta(seconds=chance.choice([1, 7, 40, 130]))
         reader._allowance = Allowance()
         await reader.look(now, counters_needed(budgets, now, calendar))

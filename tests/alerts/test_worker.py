@@ -7,7 +7,7 @@ import json
 import re
 import secrets
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +17,7 @@ from standardwebhooks import Webhook
 from spendmeter.contracts.incidents import decode_incident
 from spendmeter.contracts.series import Series, series_id
 from spendmeter.contracts.topics import ALERTS_EVENTS, SPEND_TOTALS, partition_of
-from spendmeter.contracts.totals import SpendTotal, encode_total
+from spendmeter.contracts.totals import SpendChanged, SpendTotal, encode_changed, encode_total
 from spendmeter.platform.kafka import producer
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.kafka_admin import KafkaAdmin
@@ -128,6 +128,8 @@ async def test_a_total_wakes_and_what_is_no_total_is_skipped(
         began = time.monotonic()
         for value in rubbish:
             await sender.send_and_wait(topic, value, key=b"acme", partition=partition)
+        changed = encode_changed(SpendChanged(tenant="acme", day=date(2026, 11, 2)))
+        await sender.send_and_wait(topic, changed, key=b"acme", partition=partition)
         last = await sender.send_and_wait(topic, encode_total(total), key=b"acme", partition=partition)
         await book.wait_for_incidents(1)
         print(f"woken {time.monotonic() - began:.2f} s after the total")

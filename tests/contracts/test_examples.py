@@ -19,12 +19,13 @@ CONTRACTS: dict[str, tuple[Any, Any]] = {
     "catalog": (catalog.decode_catalog, catalog.encode_catalog),
     "total": (totals.decode_total, totals.encode_total),
     "correction": (corrections.decode_correction, corrections.encode_correction),
+    "changed": (totals.decode_changed, totals.encode_changed),
     "incident": (incidents.decode_incident, incidents.encode_incident),
 }
 """How a contract is read and written, by the first part of its examples' names."""
 TYPES = {
     "UsageEvent", "RatedUsage", "RejectedUsage", "PassedHoles", "CatalogEntry", "Publication", "SpendTotal",
-    "IncidentEvent", "EventCorrection", "RerateRequest", "RerateApply", "RerateCancel",
+    "SpendChanged", "IncidentEvent", "EventCorrection", "RerateRequest", "RerateApply", "RerateCancel",
 }  # fmt: skip
 
 

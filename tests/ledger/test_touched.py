@@ -30,12 +30,20 @@ def test_every_minute_of_a_crowd_is_named_within_the_first_second() -> None:
 
 def test_what_is_remembered_is_bounded_and_a_new_minute_is_still_named() -> None:
     touched = Touched()
-    assert touched.add(crowd(KEYS_MAX + 50)) == 50
-    assert touched.add(crowd(2, minute=MINUTE + timedelta(minutes=1))) == 1  # one names it
-    assert touched.add(crowd(1)) == 0  # known already
+    assert touched.add(crowd(KEYS_MAX + 50)) == (50, set())  # others name their minute
+    assert touched.add(crowd(2, minute=MINUTE + timedelta(minutes=1))) == (1, set())  # one names it
+    assert touched.add(crowd(1)) == (0, set())  # known already
     assert len(touched) == KEYS_MAX + 1
     later = MINUTE + timedelta(minutes=1)
     assert ("large", f"{0:032x}", later) in touched.take(2)
+
+
+def test_of_minutes_that_nobody_will_name_the_day_is() -> None:
+    touched = Touched()
+    minutes = [MINUTE - timedelta(minutes=late) for late in range(KEYS_MAX)]
+    touched.add(("large", "s", minute) for minute in minutes)
+    late = MINUTE - timedelta(days=100)
+    assert touched.add([("large", "s", late), ("large", "t", late)]) == (2, {("large", late.date())})
 
 
 def test_with_very_many_tenants_each_has_its_turn() -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
 import pytest
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from spendmeter.contracts.rated import RatedUsage, encode_rated
@@ -21,7 +24,7 @@ from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.roles import role_url
 from tests.ledger.conftest import SECRET
-from tests.ledger_records import rated, usage_event
+from tests.ledger_records import NOON, rated, usage_event
 
 ROOT = Path(__file__).parents[2]
 PARTITIONS = 2
@@ -85,9 +88,11 @@ class System:
             await self.producer.send(self.topic(USAGE_RATED.name), value, key=b"k", partition=partition)
         await self.producer.flush()
 
-    def rated(self, count: int, *, start: int = 0, partition: int = 0) -> list[RatedUsage]:
+    def rated(
+        self, count: int, *, start: int = 0, partition: int = 0, time: datetime = NOON
+    ) -> list[RatedUsage]:
         return [
-            rated(usage_event(f"p{partition}-e{n}"), n, partition=partition, topic=self.topic_id)
+            rated(usage_event(f"p{partition}-e{n}", time=time), n, partition=partition, topic=self.topic_id)
             for n in range(start, start + count)
         ]
 
@@ -298,26 +303,45 @@ async def test_a_topic_created_anew_stops_the_line(system: System) -> None:
     assert "created anew" in await system.stopped()
 
 
-async def test_totals_say_what_the_rollup_says(system: System) -> None:
-    import json
-
-    from aiokafka import AIOKafkaConsumer
-
-    await system.events(4)
-    await system.rate(system.rated(4))
+async def test_totals_say_what_the_rollup_says_with_corrections_and_of_late_events_the_day(
+    system: System,
+) -> None:
+    await system.events(5)
+    await system.rate(system.rated(1, time=datetime.now(UTC) - timedelta(days=3)))
     await system.ledger()
-    await system.until_booked(4)
+    await system.until_booked(1)
+    now = datetime.now(UTC)
+    await system.owner.execute(  # what a correction leaves of the events to come: 0.014 less 0.004
+        "INSERT INTO rollups_minute (bucket, recorded_on, shard, tenant, series_id, currency, events, "
+        "unpriced_events, list, contracted, effective, of_which_provisional, usage) "
+        "SELECT date_trunc('minute', $1::timestamptz), current_date, -1, tenant, series_id, currency, -1, 0, "
+        '-0.004, -0.004, -0.004, 0, \'{"input_tokens": -1000, "output_tokens": -100}\' FROM rollups_minute',
+        now,
+    )
+    await system.rate(system.rated(4, start=1, time=now))
+    await system.until_booked(5)
+    told = await _told(system, until=lambda one: one.get("events") == 3)
+    changed = [one for one in told if one["type"] == "spendmeter.spend.changed.v1"]
+    assert [(one["tenant"], one["day"]) for one in changed] == [
+        ("acme", (now - timedelta(days=3)).date().isoformat())
+    ]
+    total = told[-1]
+    assert (total["tenant"], total["effective"], total["currency"]) == ("acme", "0.01", "USD")
+    assert total["usage"] == {"input_tokens": "3000", "output_tokens": "300"}
+    assert total["dimensions"]["sku"] == "gpt-4o"
+
+
+async def _told(system: System, until: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+    """Everything on spend.totals up to what `until` waits for."""
+    told: list[dict[str, Any]] = []
     reader = AIOKafkaConsumer(
         system.topic("spend.totals"), **system.kafka.options(), auto_offset_reset="earliest"
     )
     await reader.start()
     try:
         async with asyncio.timeout(PATIENCE_S):
-            total = json.loads((await reader.getone()).value)
-            while total["events"] < 4:
-                total = json.loads((await reader.getone()).value)
+            while not told or not until(told[-1]):
+                told.append(json.loads((await reader.getone()).value))
     finally:
         await reader.stop()
-    assert (total["tenant"], total["effective"], total["currency"]) == ("acme", "0.014", "USD")
-    assert total["usage"] == {"input_tokens": "4000", "output_tokens": "400"}
-    assert total["dimensions"]["sku"] == "gpt-4o"
+    return told
