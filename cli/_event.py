@@ -1,7 +1,10 @@
 """A usage event as the arguments of `send`, `price` and `replay` describe it."""
 
+import json
+import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from cli._running import usage_error
@@ -32,6 +35,21 @@ def usage_event(
         data["context"] = {"service_tier": tier, "region": region, "batch": tier == "batch"}
     event = {"specversion": "1.0", "type": EVENT_TYPE, "id": id, "source": source, "subject": source}
     return event | ({"time": _instant(at)} if at else {}) | {"data": data}
+
+
+def event_in(file: Path, *, id: str, source: str) -> dict[str, Any]:
+    """The event in a file of JSON (`-`: what is piped in), under another id or source where one is given.
+    Ends the command where it is none."""
+    try:
+        event = json.loads(sys.stdin.read() if str(file) == "-" else file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        usage_error(f"--file {file}: {error}")
+    if not isinstance(event, dict):
+        usage_error(f"--file {file}: is not one event, but {type(event).__name__}")
+    event |= {name: value for name, value in (("id", id), ("source", source)) if value}
+    if missing := [name for name in ("id", "source") if not isinstance(event.get(name), str)]:
+        usage_error(f"--file {file}: has no {missing[0]}: give --{missing[0]}")
+    return event
 
 
 def provider_and_sku(model: str) -> tuple[str, str]:

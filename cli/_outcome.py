@@ -69,6 +69,8 @@ def print_receipt(outcome: SentOutcome, receipt: ReceiptJson) -> None:
         typer.echo(f"  {hint}")
     for copy in receipt["copies"]:
         typer.echo(f"  {copy['outcome']}: {copy['reason']} ({copy['recorded_at']})")
+    if earlier := receipt.get("supersedes"):
+        typer.echo(f"  supersedes {earlier['source']}/{earlier['id']}: {earlier['says']}")
 
 
 def _news(outcome: SentOutcome, receipt: ReceiptJson) -> str:

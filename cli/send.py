@@ -3,23 +3,26 @@
 import asyncio
 import json
 import time
+from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
 
 import httpx
 import typer
 
-from cli._event import usage_event
+from cli._event import event_in, usage_event
 from cli._http import Access, Refusal, access, client, post_events
-from cli._options import JsonOption, LabelOption, ModelArgument, RegionOption, TierOption, UsageArgument
+from cli._options import JsonOption, LabelOption, ModelArgument, RegionOption, TierOption
 from cli._outcome import exit_code, hints, outcome_of, print_receipt
-from cli._running import fail
+from cli._running import fail, usage_error
 
 RECEIPT_S_MAX = 30.0
 POLL_S = 0.1
 _FLAGS = {
     "id": "--id",
     "source": "--source",
+    "supersedes": "--supersedes",
+    "supersedessource": "--supersedes-source",
     "time": "--at",
     "data.provider": "MODEL",
     "data.sku": "MODEL",
@@ -30,11 +33,22 @@ _FLAGS = {
 
 
 def command(
-    model: ModelArgument,
-    usage: UsageArgument,
+    model: ModelArgument = "",
+    usage: Annotated[
+        list[str] | None, typer.Argument(help="Quantities: UNIT=NUMBER. Cached tokens are no input tokens.")
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="Send the event in this file (JSON) instead.", exists=True, allow_dash=True),
+    ] = None,
     label: LabelOption = None,
     id: Annotated[str, typer.Option(help="The event's id; the same id again is booked once.")] = "",
-    source: Annotated[str, typer.Option(help="Who sends.")] = "cli",
+    source: Annotated[str, typer.Option(help="Who sends. Default: cli, or as in the file.")] = "",
+    supersedes: Annotated[
+        str,
+        typer.Option(help="Id of a submission that was not booked, or retracted: this one is instead of it."),
+    ] = "",
+    supersedes_source: Annotated[str, typer.Option(help="The source of that one, where it is another.")] = "",
     at: Annotated[
         str,
         typer.Option(
@@ -60,11 +74,23 @@ def command(
       spendmeter send anthropic/claude-sonnet-4-5 input_tokens=5 cache_read_tokens=128955 --label team=search
       spendmeter send openai/gpt-5.4 input_tokens=5000 output_tokens=900 --tier batch --region eu
       spendmeter send aws/aurora-standard io_requests=2500000 --id bill-2026-11-23 --json
+      spendmeter send --file fixed.json --id req/82-fixed --supersedes req/82
     """
-    event_id = id or f"cli-{uuid4()}"
-    event = usage_event(
-        model, id=event_id, source=source, usage=usage, labels=label or (), at=at, tier=tier, region=region
-    )
+    if file is not None:
+        if model or label or at or tier or region:
+            usage_error(
+                "--file: what the event says is in the file; --id, --source and --supersedes may be added"
+            )
+        event = event_in(file, id=id, source=source)
+    elif not usage:
+        usage_error("write what was used: MODEL UNIT=NUMBER, as in openai/gpt-4o input_tokens=1200")
+    else:
+        event = usage_event(
+            model, id=id or f"cli-{uuid4()}", source=source or "cli", usage=usage, labels=label or (), at=at,
+            tier=tier, region=region,
+        )  # fmt: skip
+    named = {"supersedes": supersedes, "supersedessource": supersedes_source}
+    event |= {name: value for name, value in named.items() if value}
     try:
         earlier, receipt = asyncio.run(_send(access(), event))
     except Refusal as refusal:

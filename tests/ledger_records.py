@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
-from spendmeter.contracts.event_identity import content_hash, identity
+from spendmeter.contracts.event_identity import content_hash, identity, superseded_identity
 from spendmeter.contracts.events import UsageData, UsageEvent, encode_event, series_of
 from spendmeter.contracts.rated import Line, Origin, RatedUsage, encode_rated
 from spendmeter.contracts.series import series_id
@@ -54,6 +55,7 @@ def rated(
         for unit in event.data.usage
     ]
     assert isinstance(event.time, datetime)
+    earlier = superseded_identity(event)
     return RatedUsage(
         origin=Origin(topic=topic, partition=partition, offset=offset),
         prev=offset - 1 if prev is None else prev,
@@ -72,6 +74,7 @@ def rated(
         usage=event.data.usage,
         event=msgspec.Raw(encode_event(event)),
         lines=msgspec.Raw(msgspec.json.encode(lines)),
+        supersedes=UNSET if earlier is None else earlier.hex(),
     )
 
 

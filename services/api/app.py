@@ -15,6 +15,7 @@ from services.api.catalog import routes as catalog
 from services.api.catalog.price_books import PriceBooks
 from services.api.database.transactions import Database
 from services.api.events import routes as events
+from services.api.events import unbooked
 from services.api.events.waiting import Waiters
 from services.api.http import problems
 from services.api.http.edge import Edge
@@ -29,7 +30,7 @@ from spendmeter.platform.settings import Settings
 from spendmeter.platform.telemetry import Meters
 from spendmeter.pricing.catalog.formats import FILE_BYTES_MAX
 
-PARTS = (spend, events, accounting, budgets, incidents, channels, catalog, session)
+PARTS = (spend, events, unbooked, accounting, budgets, incidents, channels, catalog, session)
 
 COMPRESSED_FROM_BYTES = 1024
 COMPRESSION = 4

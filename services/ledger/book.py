@@ -4,6 +4,7 @@ Its steps are those of the design, in order; each says what it protects. Whateve
 lost connection, another worker) leaves either everything or nothing, and `positions` says which.
 """
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from services.ledger.batch import Batch, BookPosition
 from services.ledger.marks import marks_of
@@ -106,6 +108,7 @@ async def book(
         await add_to_minutes(connection, before.partition, sums)
         await _touch(connection, sums)
         await _add_to_remarks(connection, before.partition, booked)
+        await _insert_supersessions(connection, booked)
         if unbooked := _unbooked_rows(batch, classified):
             await connection.executemany(SQL["insert_unbooked"], unbooked)
             await connection.executemany(SQL["add_to_accounting_keys"], _by_key(unbooked))
@@ -224,15 +227,27 @@ class _Sender(msgspec.Struct, frozen=True):
     keyid: str = ""
 
 
+async def _insert_supersessions(connection: BookConnection, booked: Iterable[RatedUsage]) -> None:
+    """Say of the submissions that these events name that something was booked in their place."""
+    rows = []
+    for event in booked:  # nearly always in vain
+        if event.supersedes is not UNSET:
+            sender = msgspec.json.decode(event.event, type=_Sender)
+            place = (_from_hex(event.supersedes), bytes.fromhex(event.identity))
+            rows.append((event.tenant, *place, sender.source, sender.id))
+    if rows:
+        await connection.execute(SQL["insert_supersessions"], *map(list, zip(*rows, strict=True)))
+
+
 def _unbooked_rows(batch: Batch, classified: list[tuple[RatedUsage, str]]) -> list[tuple[Any, ...]]:
     before = batch.before
     rows: list[tuple[Any, ...]] = []
     for event, outcome in classified:
-        sender = msgspec.json.decode(event.event, type=_Sender)
+        raw, sender = bytes(event.event), msgspec.json.decode(event.event, type=_Sender)
+        digest = hashlib.sha256(raw).digest() if outcome == "conflict" else None
         rows.append(
             (before.origin_topic, before.partition, event.origin.offset, outcome, event.tenant, sender.keyid,
-             bytes.fromhex(event.identity), sender.source, sender.id, _REASONS[outcome],
-             len(bytes(event.event)), None)
+             bytes.fromhex(event.identity), sender.source, sender.id, _REASONS[outcome], len(raw), digest)
         )  # fmt: skip
     for refused in batch.rejected:
         named = refused.tenant and refused.id
@@ -240,7 +255,7 @@ def _unbooked_rows(batch: Batch, classified: list[tuple[RatedUsage, str]]) -> li
         rows.append(
             (before.origin_topic, before.partition, refused.origin.offset, "rejected", refused.tenant,
              refused.key_id, named_identity, refused.source, refused.id, refused.reason, refused.size,
-             _digest(refused.sha256))
+             _from_hex(refused.sha256))
         )  # fmt: skip
     rows += [
         (before.rated_topic, before.partition, stray.offset, "stray", UNATTRIBUTABLE, "", None, "", "",
@@ -250,9 +265,9 @@ def _unbooked_rows(batch: Batch, classified: list[tuple[RatedUsage, str]]) -> li
     return rows
 
 
-def _digest(sha256: str) -> bytes:
+def _from_hex(digits: str) -> bytes:
     try:
-        return bytes.fromhex(sha256)
+        return bytes.fromhex(digits)
     except ValueError as error:
         raise BadRecord from error
 

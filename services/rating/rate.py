@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from spendmeter.contracts.counted import Quantities, select_counted
-from spendmeter.contracts.event_identity import content_hash, identity
+from spendmeter.contracts.event_identity import content_hash, identity, superseded_identity
 from spendmeter.contracts.event_reading import check_time, holds_nul, read_event
 from spendmeter.contracts.events import EventError, UsageEvent, event_time, series_of
 from spendmeter.contracts.gate import check_bound, check_rules, is_plain
@@ -129,6 +129,7 @@ class RecordRater:
                 event=Raw(raw),
                 lines=Raw(encode_rated(rating.lines)),
                 remarked=_remarked(event, rating.lines),
+                supersedes=_superseded(event),
             )
         )
 
@@ -149,6 +150,11 @@ def _remarked(event: UsageEvent, lines: Sequence[Line]) -> Remarked | UnsetType:
         tier=said.get("tier", ""),
         region=said.get("region", ""),
     )
+
+
+def _superseded(event: UsageEvent) -> str | UnsetType:
+    earlier = superseded_identity(event)
+    return UNSET if earlier is None else earlier.hex()
 
 
 def _read(raw: bytes | None, now: datetime) -> UsageEvent:

@@ -18,6 +18,13 @@ def identity(tenant: str, source: str, id: str) -> bytes:
     return blake2b(prefixed, digest_size=16).digest()
 
 
+def superseded_identity(event: UsageEvent) -> bytes | None:
+    """The identity of the submission whose place the event takes; None = of none."""
+    if not event.supersedes:
+        return None
+    return identity(event.tenant, event.supersedessource or event.source, event.supersedes)
+
+
 def content_hash(event: UsageEvent) -> bytes:
     """BLAKE2b-128 over what the event says, whatever way it was written.
 
@@ -27,7 +34,7 @@ def content_hash(event: UsageEvent) -> bytes:
     data = event.data
     context, labels, performance = data.context, data.labels, data.performance
     # In this order for ever: a field that joins the event must not change the hash of those that are booked.
-    content = (
+    content: tuple[object, ...] = (
         *(event.type, event.tenant, event.source, event.id, event.subject, event.trustreportedcost),
         *(data.cost_class, data.provider, data.sku, data.usage),
         *(context.service_tier, context.region, context.batch),
@@ -37,6 +44,8 @@ def content_hash(event: UsageEvent) -> bytes:
         _outcome(data.outcome),
         _amount(data.reported_cost),
     )
+    if event.supersedes:  # only where it is stated: see above
+        content += ("supersedes", event.supersedessource or event.source, event.supersedes)
     return blake2b(_canonical(content), digest_size=16).digest()
 
 

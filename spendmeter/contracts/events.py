@@ -13,6 +13,7 @@ from spendmeter.contracts.series import Series
 
 EVENT_TYPE = "spendmeter.usage.v1"
 LABEL_CHARACTERS_MAX = 128
+NAME_CHARACTERS_MAX = 256
 
 CostClass = Literal[
     "model",
@@ -29,11 +30,14 @@ CostClass = Literal[
     "other",
 ]
 
-Name = Annotated[str, Meta(min_length=1, max_length=256)]
+Name = Annotated[str, Meta(min_length=1, max_length=NAME_CHARACTERS_MAX)]
 Label = Annotated[str, Meta(max_length=LABEL_CHARACTERS_MAX)]
 UnitName = Annotated[str, Meta(min_length=1, max_length=64)]
 Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", max_length=3)]  # "$" alone lets a newline follow
 Instant = Annotated[datetime, Meta(tz=True)]
+LaterName = Annotated[Any, Meta(extra_json_schema={"type": "string", "maxLength": NAME_CHARACTERS_MAX})]
+"""A name that joined the contract when events were booked already, of which any may hold anything there:
+`gate` checks it, from its own first instant on."""
 
 
 class EventError(ValueError):
@@ -114,6 +118,10 @@ class UsageEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False
     subject: Name
     data: UsageData
     time: Instant | UnsetType = UNSET
+    supersedes: LaterName = ""
+    """The id of an earlier submission, not booked or retracted, whose place this one takes; '' = of none."""
+    supersedessource: LaterName = ""
+    """The source of that one; '' = this event's own."""
 
     tenant: Annotated[str, Meta(max_length=64)] = ""
     keyid: Label = ""

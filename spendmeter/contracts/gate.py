@@ -15,7 +15,13 @@ from operator import attrgetter
 
 from msgspec.structs import astuple, force_setattr
 
-from spendmeter.contracts.events import LABEL_CHARACTERS_MAX, EventError, Labels, UsageEvent
+from spendmeter.contracts.events import (
+    LABEL_CHARACTERS_MAX,
+    NAME_CHARACTERS_MAX,
+    EventError,
+    Labels,
+    UsageEvent,
+)
 from spendmeter.contracts.foreign_units import explain_foreign_unit, foreign_unit
 from spendmeter.contracts.units import LATER_UNITS, PER_EVENT_MAX, UNITS
 
@@ -23,6 +29,8 @@ PER_EVENT_MAX_FROM = datetime(2026, 11, 25, 18, tzinfo=UTC)
 """A quantity has a bound, by its unit."""
 VISIBLE_TEXT_FROM = datetime(2026, 11, 25, 18, tzinfo=UTC)
 """Labels are in Unicode's normal form C, and no name holds a character that cannot be seen."""
+SUPERSEDES_FROM = datetime(2026, 11, 26, 4, tzinfo=UTC)
+"""`supersedes` names another event; before, it was a field that nobody knew, and is read over as then."""
 
 _BOUNDS = {name: unit.per_event_max for name, unit in UNITS.items() if name not in LATER_UNITS}
 """Of the units that every event is held against, whenever it was received."""
@@ -47,6 +55,8 @@ def check_rules(event: UsageEvent, plain: bool, received_at: datetime | None = N
             _check_quantity(event, unit, quantity, received_at)
     if not plain and _holds(VISIBLE_TEXT_FROM, received_at):
         _check_text(event)
+    if event.supersedes != "" or event.supersedessource != "":
+        _check_superseded(event, received_at)
 
 
 def is_plain(raw: bytes) -> bool:
@@ -143,6 +153,22 @@ def _normalise(labels: Labels, name: str, text: str) -> None:
 def _check_visible(text: str, field: str) -> None:
     if (found := _INVISIBLE.search(text)) is not None:
         raise EventError(f"holds {_named(found[0])}, which cannot be seen: leave it out", field)
+
+
+def _check_superseded(event: UsageEvent, received_at: datetime | None) -> None:
+    """Of its form alone: what became of the event that it names, the book knows."""
+    if not _holds(SUPERSEDES_FROM, received_at):
+        force_setattr(event, "supersedes", "")
+        force_setattr(event, "supersedessource", "")
+        return
+    for name in ("supersedes", "supersedessource"):
+        text = getattr(event, name)
+        if not isinstance(text, str) or len(text) > NAME_CHARACTERS_MAX:
+            raise EventError(f"must be a text of at most {NAME_CHARACTERS_MAX} characters", name)
+    if not event.supersedes:
+        raise EventError("is missing: supersedessource names a source, and this the id", "supersedes")
+    if event.supersedes == event.id and event.supersedessource in ("", event.source):
+        raise EventError("names the event itself: name another one, or leave it out", "supersedes")
 
 
 def _named(character: str) -> str:

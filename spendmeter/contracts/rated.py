@@ -123,6 +123,9 @@ class RatedUsage(Struct, frozen=True, kw_only=True, tag_field="type", tag="spend
     """The month of the event's time in the tenant's zone, as its first day; None = the rater did not say."""
     remarked: Remarked | UnsetType = UNSET
     """Not there where no line has a remark: nearly always, and in what older raters wrote."""
+    supersedes: str | UnsetType = UNSET
+    """The identity (32 hex digits) of the submission whose place the event takes; not there where it names
+    none, and in what older raters wrote."""
 
 
 class RejectedUsage(Struct, frozen=True, kw_only=True, tag_field="type", tag="spendmeter.rejected.v1"):

@@ -29,7 +29,8 @@ GRANT EXECUTE ON FUNCTION
     catalog_to_publish(int), catalog_published(), catalog_next(), catalog_standing(),
     catalog_record(int, text[], text, text), catalog_used(), catalog_unknown(timestamptz),
     catalog_events(bytea[], timestamptz, timestamptz, int), catalog_events_count(text[], bytea[], timestamptz),
-    dropped_names_seen(timestamptz, int), find_occurred_at(bytea), all_tenants(), budget_now(budgets)
+    dropped_names_seen(timestamptz, int), find_occurred_at(bytea), all_tenants(), budget_now(budgets),
+    booked_instead(unbooked), fault_of(text)
 TO "{api}"
 
 -- name: grant

@@ -16,6 +16,8 @@ _NO_LABELS = ("",) * len(LABELS)
 QUANTITY_LIMIT = 2**63
 NORMAL_FORM_C_FROM = datetime(2026, 11, 25, 18, tzinfo=UTC)
 """Earlier labels stayed as they were sent."""
+SUPERSEDES_FROM = datetime(2026, 11, 26, 4, tzinfo=UTC)
+"""Earlier it was a field that nobody knew."""
 SENDERS_MAX = 1_000
 """Pairs of tenant and source whose part of an identity is remembered: most senders send many events."""
 _WRITTEN = re.compile(r"[0-9]{1,18}(\.[0-9]{1,12})?", re.ASCII)
@@ -114,10 +116,15 @@ def _labels(body: Mapping[str, Any]) -> dict[str, str]:
             break
     else:
         return labels  # as nearly all are: they have but one form
-    received = body.get("receivedat")
-    if received is not None and datetime.fromisoformat(received) < NORMAL_FORM_C_FROM:
+    if _before(body, NORMAL_FORM_C_FROM):
         return labels
     return {name: unicodedata.normalize("NFC", label) for name, label in labels.items()}
+
+
+def _before(body: Mapping[str, Any], rule: datetime) -> bool:
+    """Whether it was received before a rule's first instant."""
+    received = body.get("receivedat")
+    return received is not None and datetime.fromisoformat(received) < rule
 
 
 def quantities(usage: Mapping[str, object]) -> dict[str, UsageQuantity]:
@@ -170,6 +177,8 @@ def content_digest(event: EventReading) -> bytes:
         "outcome": outcome and [outcome.get("name"), outcome.get("count", 1), _amount(outcome.get("value"))],
         "cost": [body.get("trustreportedcost", False), _amount(data.get("reported_cost"))],
     }
+    if body.get("supersedes") and not _before(body, SUPERSEDES_FROM):
+        content["supersedes"] = [body.get("supersedessource") or event.source, body["supersedes"]]
     whole = json.dumps(content, sort_keys=True).encode("utf-8", "surrogatepass")
     return blake2b(whole, digest_size=8).digest()
 

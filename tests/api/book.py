@@ -129,6 +129,13 @@ class Book:
             TOPIC, self._offset, outcome, tenant, identity(tenant, source, id), source, id, reason, key_id,
         )  # fmt: skip
 
+    async def supersession(self, tenant: str, source: str, superseded: str, id: str) -> None:
+        """That `id` was booked in the place of `superseded`, both of one source."""
+        await self.connection.execute(
+            "INSERT INTO supersessions VALUES ($1, $2, $3, $4, $5)",
+            tenant, identity(tenant, source, superseded), identity(tenant, source, id), source, id,
+        )  # fmt: skip
+
     async def partition(
         self, partition: int, *, log_end: int, read_at: datetime, stopped: str = "", **counts: int
     ) -> None:

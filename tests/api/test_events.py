@@ -246,19 +246,6 @@ async def test_events_are_listed_newest_first_page_by_page_and_filtered_like_spe
     assert seen == ["a3", "a2", "a1"]
 
 
-async def test_what_was_not_booked_is_listed_by_outcome(acme: httpx.AsyncClient, book: Book) -> None:
-    for number in range(3):
-        await book.unbooked("acme", "bot", f"r{number}", "rejected", "bad")
-    await book.unbooked("acme", "bot", "d", "duplicate", "again")
-    await book.unbooked("globex", "bot", "theirs", "rejected", "bad")
-    answer = (await acme.get("/v1/unbooked", params={"limit": 2})).json()
-    assert [row["id"] for row in answer["unbooked"]] == ["r2", "r1"]
-    rest = (await acme.get("/v1/unbooked", params={"limit": 2, "cursor": answer["next_cursor"]})).json()
-    assert ([row["id"] for row in rest["unbooked"]], rest["next_cursor"]) == (["r0"], None)
-    [duplicate] = (await acme.get("/v1/unbooked", params={"outcome": "duplicate"})).json()["unbooked"]
-    assert (duplicate["id"], duplicate["reason"]) == ("d", "again")
-
-
 @pytest.mark.parametrize(
     ("query", "reason"),
     [

@@ -26,6 +26,8 @@ class Fake(ThreadingHTTPServer):
         self.status = "priced"
         self.remarks: list[str] = []
         self.keys: set[str | None] = set()
+        self.unbooked: dict[str, dict[str, Any]] = {}
+        self.asked: list[str] = []
         self.lock = threading.Lock()
 
     @property
@@ -87,6 +89,9 @@ class _Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         if url.path == "/v1/accounting":
             self._answer(*self.server.accounting())
+        elif url.path in self.server.unbooked:
+            self.server.asked.append(f"{url.path}?{url.query}")
+            self._answer(200, self.server.unbooked[url.path])
         else:
             self._answer(*self.server.receipt(parse_qs(url.query)["id"][0]))
 

@@ -14,7 +14,7 @@ import pytest
 
 from spendmeter.contracts import gate, units
 from spendmeter.contracts.dialects import disjoint
-from spendmeter.contracts.event_identity import content_hash
+from spendmeter.contracts.event_identity import content_hash, identity, superseded_identity
 from spendmeter.contracts.event_reading import read_event
 from spendmeter.contracts.events import EventError, UsageEvent
 from spendmeter.contracts.foreign_units import (
@@ -291,3 +291,49 @@ def test_one_use_that_is_counted_in_two_ways_is_refused_for_it_would_be_charged_
     assert error.field == "data.usage.grounded_prompts"
     assert "searches" in error.reason
     assert checked(raw(usage={"searches": 3, "maps_grounded_prompts": 1}))
+
+
+# -- supersedes -----------------------------------------------------------------------------------------------
+
+
+def naming(**said: Any) -> bytes:
+    return json.dumps(SENT | said).encode()
+
+
+def test_an_event_names_the_submission_whose_place_it_takes_by_id_and_where_it_is_another_by_source() -> None:
+    own, other = checked(naming(supersedes="0")), checked(naming(supersedes="1", supersedessource="bots"))
+    assert superseded_identity(own) == identity("", "bot", "0")
+    assert superseded_identity(other) == identity("", "bots", "1")
+    assert superseded_identity(checked(naming())) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ({"supersedes": 7}, "supersedes: must be a text of at most 256 characters"),
+        ({"supersedes": None}, "supersedes: must be a text"),
+        ({"supersedes": "x" * 257}, "supersedes: must be a text"),
+        ({"supersedes": "0", "supersedessource": ["bot"]}, "supersedessource: must be a text"),
+        ({"supersedessource": "bot"}, "supersedes: is missing"),
+        ({"supersedes": "1"}, "supersedes: names the event itself"),
+        ({"supersedes": "1", "supersedessource": "bot"}, "supersedes: names the event itself"),
+    ],
+)
+def test_what_names_no_other_submission_is_refused_and_before_the_rule_it_was_read_over(
+    said: dict[str, Any], reason: str
+) -> None:
+    assert str(refusal(naming(**said))).startswith(reason)
+    before = gate.SUPERSEDES_FROM - timedelta(microseconds=1)
+    old = checked(naming(**said), before)
+    assert (superseded_identity(old), content_hash(old)) == (None, content_hash(checked(naming())))
+
+
+def test_the_content_hash_covers_supersedes_and_stays_what_it_was_where_nothing_is_named() -> None:
+    assert content_hash(checked(naming())).hex() == "dda0e1136ed3d16e153aa29d31a9a93a"
+    hashes = {
+        content_hash(checked(naming(**said))) for said in (
+            {}, {"supersedes": "0"}, {"supersedes": "2"}, {"supersedes": "0", "supersedessource": "bots"},
+        )
+    }  # fmt: skip
+    assert len(hashes) == 4
+    assert content_hash(checked(naming(supersedes="0", supersedessource="bot"))) in hashes

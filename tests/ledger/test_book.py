@@ -15,8 +15,9 @@ from msgspec.structs import replace
 
 import services.ledger.book as book_module
 from services.ledger.batch import BookPosition, collect
-from services.ledger.book import Booked, PositionMoved, book
+from services.ledger.book import BadRecord, Booked, PositionMoved, book
 from spendmeter.book.units import quantities_of
+from spendmeter.contracts.event_identity import identity
 from spendmeter.contracts.events import Labels
 from spendmeter.contracts.rated import RatedUsage
 from spendmeter.platform.roles import role_url
@@ -153,6 +154,32 @@ async def test_what_was_not_booked_is_counted_under_the_key_that_sent_it(
     rows = await owner.fetch(f"SELECT {columns} FROM accounting_keys ORDER BY key_id")
     assert [tuple(row) for row in rows] == [("", "", 0, 0, 1), ("acme", "k7f3a00000000", 1, 2, 0)]
     assert await owner.fetchval("SELECT key_id FROM unbooked WHERE origin_offset = 2") == "k7f3a00000000"
+
+
+async def test_a_booked_event_that_names_another_submission_is_linked_to_it_and_a_copy_is_not(
+    owner: asyncpg.Connection, ledger: asyncpg.Connection
+) -> None:
+    first = await book_all(ledger, await begin(owner), rated(usage_event("bad"), 0), rejection(1))
+    fixed = replace(usage_event("fixed"), supersedes="bad")
+    moved = replace(usage_event("moved"), supersedes="bad", supersedessource="other-bot")
+    records = [rated(fixed, 2), rated(fixed, 3), rated(moved, 4), rated(replace(moved, supersedes="x"), 5)]
+    await book_all(ledger, first.progress, *records)
+    rows = await owner.fetch(
+        "SELECT tenant, superseded, source, event_id FROM supersessions ORDER BY event_id"
+    )
+    assert [tuple(row) for row in rows] == [
+        ("acme", identity("acme", "bot", "bad"), "bot", "fixed"),
+        ("acme", identity("acme", "other-bot", "bad"), "bot", "moved"),
+    ]
+    assert await unbooked(owner) == [(1, "rejected"), (3, "duplicate"), (5, "conflict")]
+    assert await balanced(owner)
+
+
+async def test_what_supersedes_no_identity_is_refused_as_bad_data(
+    owner: asyncpg.Connection, ledger: asyncpg.Connection
+) -> None:
+    with pytest.raises(BadRecord):
+        await book_all(ledger, await begin(owner), replace(rated(usage_event("a"), 0), supersedes="zz"))
 
 
 async def test_the_same_id_of_two_tenants_is_two_events(

@@ -347,3 +347,14 @@ def test_a_unit_of_the_catalog_may_state_its_own_bound_for_what_comes_after_it()
 
 def test_a_rejection_says_which_key_sent_it() -> None:
     assert rejected(at_noon(keyid="k7f3a", data={"provider": 1})).key_id == "k7f3a"
+
+
+def test_the_head_names_what_the_event_supersedes_and_nothing_where_it_names_nothing() -> None:
+    named, old, plain = (
+        answer(at_noon(receivedat=received, **said))
+        for received, said in ((RULES_FROM, {"supersedes": "lost"}), ("2026-11-26T03:59:59Z", {"supersedes": 7}),
+                               (RULES_FROM, {}))
+    )  # fmt: skip
+    assert isinstance(named, RatedUsage) and isinstance(old, RatedUsage) and isinstance(plain, RatedUsage)
+    assert named.supersedes == identity_of("acme", "tests", "lost").hex()
+    assert (old.supersedes, plain.supersedes) == (UNSET, UNSET)

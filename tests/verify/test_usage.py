@@ -107,3 +107,14 @@ def test_a_label_is_one_in_both_normal_forms_since_that_is_the_rule(received: st
     one, other = found
     assert (content_digest(one) == content_digest(other)) == alike
     assert (one.dimensions == other.dimensions) == alike
+
+
+def test_what_a_copy_supersedes_is_part_of_what_it_says_since_that_is_the_rule() -> None:
+    def digest(**named: str) -> bytes:
+        body = event(1) | {"receivedat": "2026-11-26T04:00:00Z"} | named
+        return content_digest(read(json.dumps(body).encode()))
+
+    assert digest(supersedes="x") != digest()
+    assert digest(supersedes="x") == digest(supersedes="x", supersedessource=event(1)["source"])
+    old = "2026-11-26T03:59:59Z"
+    assert digest(supersedes="x", receivedat=old) == digest(receivedat=old)

@@ -53,12 +53,3 @@ FROM (
     ORDER BY e.occurred_at DESC, e.identity DESC, e.seq DESC LIMIT $7
 ) AS p JOIN series s USING (tenant, series_id)
 ORDER BY p.occurred_at DESC, p.identity DESC, p.seq DESC
-
--- name: list_unbooked
--- What arrived in [from, to) and was not booked, newest first, after ($4, $5, $6).
-SELECT outcome, reason, source, event_id AS id, size, recorded_at, key_id, origin_partition AS partition,
-    origin_offset AS offset
-FROM unbooked
-WHERE recorded_at >= $1 AND recorded_at < $2 AND outcome = ANY ($3::text[])
-    AND (recorded_at, origin_partition, origin_offset) < ($4, $5, $6)
-ORDER BY recorded_at DESC, origin_partition DESC, origin_offset DESC LIMIT $7

@@ -11,6 +11,7 @@ from spendmeter.contracts.series import DIMENSIONS
 from spendmeter.pricing.explain import Contest
 
 UnbookedOutcome = Literal["duplicate", "conflict", "rejected"]
+SupersededStatus = Literal["rejected", "conflict", "retracted", "booked", "unknown"]
 
 
 def _dimensions(series: Mapping[str, Any]) -> dict[str, str]:
@@ -31,6 +32,23 @@ class Copy(BaseModel):
     partition: int
     offset: int
     size: int
+
+
+class Successor(BaseModel):
+    """The event that was booked in the place of another submission."""
+
+    source: str
+    id: str
+    at: datetime
+
+
+class Superseded(BaseModel):
+    """The submission whose place an event takes, as its sender says, and what that one had become."""
+
+    source: str
+    id: str
+    status: SupersededStatus
+    says: str
 
 
 class Received(BaseModel):
@@ -116,6 +134,8 @@ class Receipt(BaseModel):
     entries: list[PricedEntry] = Field(default_factory=list)
     catalog: dict[str, dict[str, Any]] = Field(default_factory=dict)
     copies: list[Copy] = Field(default_factory=list)
+    supersedes: Superseded | None = None
+    superseded_by: list[Successor] = Field(default_factory=list)
 
 
 class ListedEvent(LedgerEntry):
@@ -137,10 +157,15 @@ class EventList(Complete):
 
 
 class UnbookedEvent(Copy):
-    """Something that arrived and was not booked."""
+    """Something that arrived and was not booked. `booked_instead`: an event that names it in `supersedes`, or
+    one that came later under the same id; null = none."""
 
     source: str
     id: str
+    key_name: str
+    sha256: str | None = Field(description="of the bytes on usage.events; null of a duplicate")
+    booked_instead: Successor | None
+    what_to_do: str
 
 
 class UnbookedList(Complete):
@@ -150,3 +175,36 @@ class UnbookedList(Complete):
 
     unbooked: list[UnbookedEvent]
     next_cursor: str | None
+
+
+class KeyFaults(BaseModel):
+    """How many of a key's events were not booked; `unresolved`: and nothing was booked instead."""
+
+    outcome: UnbookedOutcome
+    key_id: str
+    key_name: str
+    events: int
+    unresolved: int
+    first_at: datetime
+    last_at: datetime
+
+
+class Fault(KeyFaults):
+    """Those of one fault: a reason without its figures and what it quotes. `source`, `id` and `reason` are
+    the last one's."""
+
+    fault: str
+    source: str
+    id: str
+    reason: str
+    what_to_do: str
+
+
+class UnbookedCounts(Complete):
+    """At most 100 of each. `counted_from`: where there were more than are counted, those before are not."""
+
+    TABLES: ClassVar = ("faults",)
+
+    faults: list[Fault]
+    keys: list[KeyFaults]
+    counted_from: datetime | None

@@ -9,7 +9,7 @@ from fastapi import Request
 
 from services.api.accounting.completeness import completeness
 from services.api.database.transactions import TenantConnection
-from services.api.events.models import Copy, PricedEntry, Receipt, Received
+from services.api.events.models import Copy, PricedEntry, Receipt, Received, Successor, Superseded
 from services.api.events.receipt import (
     CatalogRecords,
     catalog_ids,
@@ -20,6 +20,8 @@ from services.api.events.receipt import (
     sum_of,
     summarize,
 )
+from services.api.events.remedies import became, with_links
+from services.api.events.unbooked import SQL as UNBOOKED_SQL
 from services.api.http.models import Complete
 from services.api.http.problems import HttpRefusal
 from spendmeter.contracts.catalog import (
@@ -46,6 +48,7 @@ from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.visibility import viewer
 
 COPIES_MAX = 50
+SUCCESSORS_MAX = 20
 
 SQL = load_sql(Path(__file__).with_name("events.sql"))
 
@@ -62,8 +65,10 @@ async def read_receipt(
     if not rows and not copies:
         raise _not_in_the_book(await completeness(request, connection), source, id)
     others = [(copy.outcome, copy.reason, copy.recorded_at) for copy in copies]
+    rows_instead = await connection.fetch(UNBOOKED_SQL["booked_instead"], key, SUCCESSORS_MAX)
+    known["superseded_by"] = instead = [Successor(**row) for row in rows_instead]
     if not rows:
-        return Receipt(summary=summarize(None, others), status="rejected", **known)
+        return Receipt(summary=with_links(summarize(None, others), None, instead), status="rejected", **known)
     ids = catalog_ids([row["lines"] for row in rows])
     bodies = {row["id"]: row["body"] for row in await connection.fetch(SQL["catalog_entries"], ids)}
     catalog = {name: decode_catalog(body) for name, body in bodies.items()}
@@ -73,8 +78,10 @@ async def read_receipt(
         _priced(row, catalog, await _book_of_then(connection, event, row["catalog_version"])) for row in rows
     ]
     amount = plain(total(row["effective"] for row in rows))
+    summary = summarize((first["recorded_at"], amount, first["currency"], first["status"]), others)
+    supersedes = await _superseded(connection, event)
     return Receipt(
-        summary=summarize((first["recorded_at"], amount, first["currency"], first["status"]), others),
+        summary=with_links(summary, supersedes, instead),
         status="booked",
         time=occurred_at,
         received=Received(
@@ -87,8 +94,18 @@ async def read_receipt(
         event=msgspec.to_builtins(event),
         entries=entries,
         catalog={name: msgspec.json.decode(body) for name, body in bodies.items()},
+        supersedes=supersedes,
         **known,
     )
+
+
+async def _superseded(connection: TenantConnection, event: UsageEvent) -> Superseded | None:
+    """What the submission that the event names had become; None = it names none."""
+    named, source = event.supersedes, event.supersedessource or event.source
+    if not (named and isinstance(named, str) and isinstance(source, str)):
+        return None  # or what an old event has there, of which nobody knew anything
+    row = await connection.fetchrow(UNBOOKED_SQL["became"], identity(event.tenant, source, named))
+    return became(source, named, row["seq"], row["outcome"])
 
 
 async def _book_of_then(

@@ -1,42 +1,34 @@
-"""Events one by one: the receipt, the list that a figure is drilled down to, and what was not booked."""
+"""Events one by one: the receipt, and the list that a figure is drilled down to."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
 from services.api.access.auth import Reader
 from services.api.accounting.completeness import completeness
-from services.api.database.tenant import read_tenant
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.events.models import (
     EventList,
     ListedEvent,
     Receipt,
-    UnbookedEvent,
-    UnbookedList,
-    UnbookedOutcome,
 )
 from services.api.events.read_receipt import SQL, read_receipt
 from services.api.events.waiting import WAIT_S_MAX, Waiters, wait_s
+from services.api.events.within import Limit, read_within
 from services.api.http.cursors import decode_cursor, page
 from services.api.http.filters import FILTER_PARAMETERS, filters_of
 from services.api.http.openapi import answers
 from services.api.http.problems import invalid
 from services.api.http.representation import Negotiated
-from services.api.http.spans import SpanParameters, SpanQuestion, checked_range, span_of
+from services.api.http.spans import SpanParameters
 from services.api.spend.sums import read_series
 from spendmeter.contracts.event_identity import identity
 from spendmeter.contracts.events import Instant
 
-EVENTS_MAX = 200
-RANGE_DAYS_MAX = 100
 PARAMETERS = ("source", "id", "wait", "from", "to", "range", "tz", "limit", "cursor")
-DEFAULT_RANGE = timedelta(days=1)
 
 router = APIRouter(tags=["events"], route_class=Negotiated)
-
-Limit = Annotated[int, Query(ge=1, le=EVENTS_MAX)]
 
 
 @router.get(
@@ -77,49 +69,12 @@ async def get_events(
         if source is not None and id is not None:
             return await read_receipt(request, connection, caller.tenant, source, id)
         complete = await completeness(request, connection)
-        within = await _span(connection, caller.tenant, span)
+        within = await read_within(connection, caller.tenant, span)
         rows = await _list(connection, within, filters, limit, cursor)
     events, more = page(
         ListedEvent, rows, limit, lambda row: (row["time"], row["identity"].hex(), row["seq"])
     )
     return EventList(events=events, next_cursor=more, **vars(complete))
-
-
-@router.get("/v1/unbooked", responses=answers("unbooked"))
-async def get_unbooked(
-    request: Request,
-    caller: Reader,
-    span: SpanParameters,
-    outcome: Annotated[
-        list[UnbookedOutcome] | None, Query(description="default: conflict and rejected")
-    ] = None,
-    limit: Limit = 50,
-    cursor: str = "",
-) -> UnbookedList:
-    """What arrived and was not booked, with the reason, newest first."""
-    async with database_of(request).reading(caller.tenant) as connection:
-        first, beyond = await _span(connection, caller.tenant, span)
-        after = decode_cursor(cursor, tuple[Instant, int, int]) if cursor else (beyond, 0, 0)
-        complete = await completeness(request, connection)
-        rows = await connection.fetch(
-            SQL["list_unbooked"], first, beyond, outcome or ["conflict", "rejected"], *after, limit + 1
-        )
-    unbooked, more = page(
-        UnbookedEvent, rows, limit, lambda row: (row["recorded_at"], row["partition"], row["offset"])
-    )
-    return UnbookedList(unbooked=unbooked, next_cursor=more, **vars(complete))
-
-
-async def _span(connection: TenantConnection, tenant: str, span: SpanQuestion) -> tuple[datetime, datetime]:
-    """[from, to) in UTC; without an end, until in an hour: an event may be dated so far ahead. Without a
-    start, a day before the end."""
-    now = datetime.now(UTC)
-    calendar = (await read_tenant(connection, tenant)).calendar(span.tz)
-    start, end = span_of(span, calendar, now)
-    end = now + timedelta(hours=1) if end is None else end
-    if start is None:
-        start = end - DEFAULT_RANGE if end.year > 1 else end  # which checked_range refuses
-    return checked_range(start, end, RANGE_DAYS_MAX)
 
 
 async def _list(

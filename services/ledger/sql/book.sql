@@ -108,6 +108,11 @@ INSERT INTO unbooked (origin_topic, origin_partition, origin_offset, outcome, te
     event_id, reason, size, sha256)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 
+-- name: insert_supersessions
+-- Of what was claimed: whose place it takes.
+INSERT INTO supersessions (tenant, superseded, identity, source, event_id)
+SELECT * FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::text[], $5::text[])
+
 -- name: add_to_accounting_keys
 -- Whose events were not booked: the sender is not told otherwise.
 INSERT INTO accounting_keys AS a (partition, tenant, key_id, duplicate, conflict, rejected)

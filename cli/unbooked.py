@@ -1,0 +1,102 @@
+"""spendmeter unbooked."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from cli._http import access, problem_text, request
+from cli._options import JsonOption
+from cli._running import fail
+
+ROWS_MAX = 200
+
+
+def command(
+    outcome: Annotated[
+        list[str] | None,
+        typer.Option(help="conflict, rejected or duplicate. Repeatable. Default: the first two."),
+    ] = None,
+    key: Annotated[str | None, typer.Option(help="Id of the key that sent it; '' = of none known.")] = None,
+    source: Annotated[str | None, typer.Option(help="Who sent it.")] = None,
+    reason: Annotated[
+        str | None, typer.Option(help="A part of the reason, or a fault as it is counted.")
+    ] = None,
+    resolved: Annotated[
+        bool | None, typer.Option("--resolved/--unresolved", help="Whether something was booked instead.")
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="A day or an instant. Default: a day ago.")] = None,
+    rows: Annotated[
+        bool, typer.Option("--rows", help="Each event; default: counted by key and fault.")
+    ] = False,
+    limit: Annotated[int, typer.Option(min=1, max=ROWS_MAX, help="Of --rows: how many.")] = 50,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what was accepted and not booked: why, who sent it, what was booked instead, and what to do.
+
+    \b
+    Examples:
+      spendmeter unbooked --unresolved
+      spendmeter unbooked --rows --outcome conflict --source checkout-bot
+      spendmeter unbooked --rows --reason "is more than one event may state" --since 2026-11-25 --json
+    """
+    asked: dict[str, Any] = {
+        "outcome": outcome,
+        "key": key,
+        "source": source,
+        "reason": reason,
+        "from": since,
+    }
+    asked |= {
+        "resolved": None if resolved is None else str(resolved).lower(),
+        "limit": limit if rows else None,
+    }
+    parameters = {name: value for name, value in asked.items() if value is not None}
+    system = access()
+    url = f"{system.api_url}/v1/unbooked{'' if rows else '/faults'}"
+    answer = request("GET", url, system.key, params=parameters)
+    if not answer.is_success:
+        fail(problem_text(answer))
+    if as_json:
+        typer.echo(json.dumps(answer.json(), indent=2))
+    elif rows:
+        _print_rows(answer.json())
+    else:
+        _print_faults(answer.json())
+
+
+def _print_faults(answer: dict[str, Any]) -> None:
+    for each in answer["faults"]:
+        left = f", {each['unresolved']:,} without remedy" if each["outcome"] != "duplicate" else ""
+        typer.echo(f"{each['events']:,} {each['outcome']} of {_key(each)}{left}: {each['fault']}")
+        typer.echo(f"  last {each['last_at']}: {each['source']}/{each['id']}")
+        typer.echo(f"  to do: {each['what_to_do']}")
+    if not answer["faults"]:
+        typer.echo("none")
+    if answer["counted_from"]:
+        typer.echo(f"Only what came since {answer['counted_from']} is counted: there is more.")
+
+
+def _print_rows(answer: dict[str, Any]) -> None:
+    for each in answer["unbooked"]:
+        typer.echo(f"{each['outcome']}: {each['source']}/{each['id']}: {each['reason']}")
+        facts = [each["recorded_at"], _key(each), f"{each['size']:,} bytes"]
+        typer.echo(f"  {', '.join([*facts, *_digest(each)])}")
+        if instead := each["booked_instead"]:
+            typer.echo(f"  booked instead: {instead['source']}/{instead['id']} ({instead['at']})")
+        else:
+            typer.echo(f"  to do: {each['what_to_do']}")
+    if not answer["unbooked"]:
+        typer.echo("none")
+    if answer["next_cursor"]:
+        typer.echo("There are older ones: --limit, or another --since.")
+
+
+def _key(each: dict[str, Any]) -> str:
+    if not each["key_id"]:
+        return "no known key"
+    return f"key {each['key_name']} ({each['key_id']})" if each["key_name"] else f"key {each['key_id']}"
+
+
+def _digest(each: dict[str, Any]) -> list[str]:
+    return [f"sha256 {each['sha256']}"] if each["sha256"] else []

@@ -1,0 +1,66 @@
+"""What was not booked: seen, fixed and sent again, and told, on the real system."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+from aiokafka import AIOKafkaProducer
+
+from tests.flow.book import money, settled
+from tests.flow.system import System, usage_event
+from tests.flow.test_flow import key_of, stamped
+
+
+def of_source(system: System, source: str, **asked: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = system.get("/v1/unbooked", source=source, **asked)["unbooked"]
+    return rows
+
+
+async def test_a_conflict_and_a_rejection_are_listed_fixed_and_resolved_by_what_takes_their_place(
+    system: System, raw: AIOKafkaProducer, owner: asyncpg.Connection, tmp_path: Path
+) -> None:
+    source = f"unbooked-{uuid4().hex[:6]}"
+    taken, bad = usage_event("taken", source=source), usage_event("bad", source=source)
+    assert system.send(taken).status_code == 204
+    taken["data"]["usage"] = {"input_tokens": 9}
+    assert system.send(taken).status_code == 204
+    bad["data"]["usage"] = {"output_tokens": 2_000_000_000}
+    await raw.send_and_wait("usage.events", stamped(bad), key=key_of(bad))
+    assert await settled(owner, source, 3) == {"booked": 1, "conflict": 1, "rejected": 1}
+
+    rows = {row["outcome"]: row for row in of_source(system, source)}
+    assert (rows["conflict"]["id"], rows["rejected"]["id"]) == ("taken", "bad")
+    assert rows["conflict"]["key_id"] == system.keys["acme"].split("_")[2]
+    assert "per_event_max" in rows["rejected"]["reason"]
+    told = system.cli("unbooked", "--source", source, "--unresolved").stdout
+    assert "1 rejected of key k0, 1 without remedy: data.usage.output_tokens: … is more than" in told
+
+    taken["data"]["usage"] = {"input_tokens": 1000}  # 0.0025 USD
+    file = tmp_path / "fixed.json"
+    file.write_text(json.dumps(taken))
+    fixed = system.cli("send", "--file", file, "--id", "own", "--supersedes", "taken")
+    assert f"supersedes {source}/taken: another event has that id and counts too" in fixed.stdout
+    system.cli(
+        "send",
+        "openai/gpt-4o",
+        "output_tokens=100",
+        "--source",
+        source,
+        "--id",
+        "good",
+        "--supersedes",
+        "bad",
+    )  # 0.001 USD
+    instead = {row["id"]: row["booked_instead"]["id"] for row in of_source(system, source, resolved="true")}
+    assert instead == {"taken": "own", "bad": "good"}
+    assert of_source(system, source, resolved="false") == []
+    assert system.get("/v1/events", source=source, id="bad")["superseded_by"][0]["id"] == "good"
+    # 1,000 + 100 tokens of what was first there, 0.0035; 0.0025; 0.001
+    assert await money(owner, source) == Decimal("0.007")
+    verified = system.cli("verify", timeout=120, check=False)
+    assert verified.stdout.startswith("Nothing is wrong"), verified.stdout + verified.stderr
