@@ -17,12 +17,13 @@ from msgspec import UNSET
 
 from services.ledger.batch import Batch, BookPosition
 from services.ledger.marks import marks_of
-from services.ledger.remarks import SPELLINGS_MAX, add_up_remarks
 from spendmeter.book.adding import add_to_minutes
+from spendmeter.book.remarks import add_to_remarks, add_up_remarks
 from spendmeter.book.rollup import RollupKey, rollup
+from spendmeter.book.series import SeriesKey, add_series
 from spendmeter.contracts.event_identity import identity
 from spendmeter.contracts.rated import STATUSES, RatedUsage
-from spendmeter.contracts.series import DIMENSIONS, Series
+from spendmeter.contracts.series import Series
 from spendmeter.contracts.terms import NO_TERMS
 from spendmeter.platform.sql import load_sql
 
@@ -40,8 +41,6 @@ _REASONS = {
 }
 
 BookConnection = Any
-SeriesKey = tuple[str, str]
-"""(tenant, series id in hex)."""
 
 
 class BadRecord(ValueError):
@@ -107,7 +106,7 @@ async def book(
         sums = rollup(booked)
         await add_to_minutes(connection, before.partition, sums)
         await _touch(connection, sums)
-        await _add_to_remarks(connection, before.partition, booked)
+        await add_to_remarks(connection, before.partition, add_up_remarks(booked))
         await _insert_supersessions(connection, booked)
         if unbooked := _unbooked_rows(batch, classified):
             await connection.executemany(SQL["insert_unbooked"], unbooked)
@@ -193,12 +192,7 @@ async def _insert_series(
         for event in booked
         if (event.tenant, event.series_id) not in known
     }
-    rows = []
-    for (tenant, series_id), raw in sorted(new.items()):
-        series = msgspec.json.decode(raw, type=Series)
-        rows.append((tenant, bytes.fromhex(series_id), *(getattr(series, name) for name in DIMENSIONS)))
-    if rows:
-        await connection.executemany(SQL["insert_series"], rows)
+    await add_series(connection, {key: msgspec.json.decode(raw, type=Series) for key, raw in new.items()})
     return frozenset(new)
 
 
@@ -209,16 +203,6 @@ async def _touch(connection: BookConnection, sums: Iterable[RollupKey]) -> None:
     ]
     if marks:
         await connection.execute(SQL["touch"], *map(list, zip(*marks, strict=True)))
-
-
-async def _add_to_remarks(connection: BookConnection, shard: int, booked: Iterable[RatedUsage]) -> None:
-    rows = [
-        (*key, row.events, str(row.effective), row.first_at, row.last_at)
-        for key, row in add_up_remarks(booked).items()
-    ]
-    if rows:
-        columns = map(list, zip(*rows, strict=True))
-        await connection.execute(SQL["add_to_remarks"], shard, SPELLINGS_MAX, *columns)
 
 
 class _Sender(msgspec.Struct, frozen=True):

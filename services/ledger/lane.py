@@ -18,9 +18,10 @@ from aiokafka.errors import OffsetOutOfRangeError
 from aiokafka.structs import ConsumerRecord
 
 from services.ledger.batch import BookPosition, LossFound, collect, refused_by_database
-from services.ledger.book import SQL, Booked, PositionMoved, SeriesKey, book, read_progress
+from services.ledger.book import SQL, Booked, PositionMoved, book, read_progress
 from services.ledger.refusals import BadData, raising_bad_data, standstill_reason
 from services.ledger.totals import Totals
+from spendmeter.book.series import SeriesKey
 from spendmeter.contracts.rated import RatedUsage, decode_rated, encode_rated
 from spendmeter.platform.heartbeat import Heartbeat
 from spendmeter.platform.log_fit import created_anew, misfit

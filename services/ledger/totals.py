@@ -16,9 +16,9 @@ from typing import Any
 import asyncpg
 from aiokafka import AIOKafkaProducer
 
-from services.ledger.book import SeriesKey
 from services.ledger.touched import TENANT_KEYS_MIN, Touched, TouchedKey
 from spendmeter.book.changed import ChangedDays, day_of
+from spendmeter.book.series import SeriesKey
 from spendmeter.book.units import UNIT_PARTS, quantities_of
 from spendmeter.contracts.money import plain
 from spendmeter.contracts.series import DIMENSIONS, Series

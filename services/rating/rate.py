@@ -6,7 +6,6 @@ rejection that says why. Nothing raises and nothing is dropped.
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Inexact
 
@@ -17,21 +16,13 @@ from spendmeter.contracts.counted import Quantities, select_counted
 from spendmeter.contracts.event_identity import content_hash, identity, superseded_identity
 from spendmeter.contracts.event_reading import check_time, holds_nul, read_event
 from spendmeter.contracts.events import EventError, UsageEvent, event_time, series_of
-from spendmeter.contracts.gate import check_bound, check_rules, is_plain
+from spendmeter.contracts.gate import check_limits, check_rules, is_plain
 from spendmeter.contracts.money import plain
-from spendmeter.contracts.rated import (
-    Line,
-    Origin,
-    RatedUsage,
-    RejectedUsage,
-    Remark,
-    Remarked,
-    encode_rated,
-)
+from spendmeter.contracts.rated import Origin, RatedUsage, RejectedUsage, encode_rated
 from spendmeter.contracts.series import Series, series_id
 from spendmeter.pricing.engine import Rating, rate
 from spendmeter.pricing.price_book import PriceBook
-from spendmeter.pricing.remarks import remarked
+from spendmeter.pricing.remarks import remarks_on
 
 SERIES_MAX = 50_000
 """Series whose id is remembered; senders choose their labels."""
@@ -72,7 +63,7 @@ class RecordRater:
             time = event_time(event)
             check_time(time, now, self._age_max)
             if book.event_limits:
-                _check_limits(event, book.event_limits, now)
+                check_limits(event, book.event_limits, _received_at(event, now))
             rating = rate(event, book)
         except EventError as error:
             return RatedRecord(None, _rejected(raw or b"", origin, prev, str(error)), "rejected")
@@ -128,28 +119,10 @@ class RecordRater:
                 },
                 event=Raw(raw),
                 lines=Raw(encode_rated(rating.lines)),
-                remarked=_remarked(event, rating.lines),
+                remarked=remarks_on(event, rating.lines),
                 supersedes=_superseded(event),
             )
         )
-
-
-def _remarked(event: UsageEvent, lines: Sequence[Line]) -> Remarked | UnsetType:
-    """What the lines remark, for the book to add up without looking into them."""
-    for line in lines:  # nearly always in vain
-        if line.remarks:
-            break
-    else:
-        return UNSET
-    said: dict[Remark, str] = {}
-    for line in lines:
-        said |= remarked(line, event.data.context)
-    return Remarked(
-        provider=event.data.provider,
-        batch="batch" in said,
-        tier=said.get("tier", ""),
-        region=said.get("region", ""),
-    )
 
 
 def _superseded(event: UsageEvent) -> str | UnsetType:
@@ -178,14 +151,6 @@ def _read(raw: bytes | None, now: datetime) -> UsageEvent:
 def _received_at(event: UsageEvent, now: datetime) -> datetime:
     """By which of the gate's rules it is judged; who writes to the topic directly may leave it out."""
     return now if event.receivedat is UNSET else event.receivedat
-
-
-def _check_limits(event: UsageEvent, limits: Mapping[str, tuple[int, datetime]], now: datetime) -> None:
-    """The limits of units that the catalog adds, for what came after they were stated. Raises EventError."""
-    for unit, quantity in event.data.usage.items():
-        limit = limits.get(unit)
-        if limit is not None and _received_at(event, now) >= limit[1]:
-            check_bound(unit, quantity, limit[0])
 
 
 class _RejectedHead(Struct):

@@ -8,7 +8,7 @@ were booked. What ingest refuses never reaches the log, so there every rule hold
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from operator import attrgetter
@@ -72,6 +72,17 @@ def check_bound(unit: str, quantity: int | Decimal, bound: int) -> None:
             "send what was used in several events, or correct it",
             f"data.usage.{unit}",
         )
+
+
+def check_limits(
+    event: UsageEvent, limits: Mapping[str, tuple[int, datetime]], received_at: datetime | None = None
+) -> None:
+    """Hold a decoded event against the bounds of units that the catalog adds, each from its first instant on
+    (received None = all of them). Raises EventError."""
+    for unit, quantity in event.data.usage.items():
+        limit = limits.get(unit)
+        if limit is not None and _holds(limit[1], received_at):
+            check_bound(unit, quantity, limit[0])
 
 
 def check_counted_once(unit: str, usage: Collection[str]) -> None:

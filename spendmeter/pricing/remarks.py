@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from msgspec import UNSET, UnsetType
+
 from spendmeter.contracts.catalog import Adjustment, Conditions, Price
-from spendmeter.contracts.events import Context
-from spendmeter.contracts.rated import Line, Remark
+from spendmeter.contracts.events import Context, UsageEvent
+from spendmeter.contracts.rated import Line, Remark, Remarked
 from spendmeter.contracts.units import FEE_UNITS
 from spendmeter.pricing.conditions import STANDARD, Served
 from spendmeter.pricing.dates import Span, span_of
@@ -85,6 +87,22 @@ def remarked(line: Line, context: Context) -> dict[Remark, str]:
     tier, region = line.tier or context.service_tier, line.region or context.region
     stated: dict[Remark, str] = {"batch": "", "tier": tier, "region": region}
     return {kind: stated[kind] for kind in line.remarks}
+
+
+def remarks_on(event: UsageEvent, lines: Iterable[Line]) -> Remarked | UnsetType:
+    """What the lines of an event remark, for the book to add up without looking into them."""
+    said: dict[Remark, str] = {}
+    for line in lines:
+        if line.remarks:  # nearly never
+            said |= remarked(line, event.data.context)
+    if not said:
+        return UNSET
+    return Remarked(
+        provider=event.data.provider,
+        batch="batch" in said,
+        tier=said.get("tier", ""),
+        region=said.get("region", ""),
+    )
 
 
 def remarks_in_words(line: Line, context: Context) -> list[str]:

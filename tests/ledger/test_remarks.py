@@ -13,8 +13,8 @@ import pytest
 from msgspec.structs import replace
 
 from services.ledger.book import PositionMoved
-from services.ledger.remarks import add_up_remarks
 from spendmeter import platform
+from spendmeter.book.remarks import add_up_remarks
 from spendmeter.contracts.rated import RatedUsage, Remarked, decode_rated, encode_rated
 from spendmeter.platform.retry import passes
 from tests.ledger.test_book import begin, book_all
@@ -71,7 +71,7 @@ async def test_what_repeats_adds_nothing(owner: asyncpg.Connection, ledger: asyn
 async def test_spellings_beyond_the_first_of_a_day_are_added_up_in_one_row_of_what_they_are_remarked_for(
     owner: asyncpg.Connection, ledger: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.ledger.book.SPELLINGS_MAX", 2)
+    monkeypatch.setattr("spendmeter.book.remarks.SPELLINGS_MAX", 2)
     made_up = [("r1", ""), ("r2", ""), ("r3", ""), ("r4", ""), ("r5", "fast"), ("r1", "")]
     records = [
         remarked(rated(usage_event(f"a{number}"), number, amount=f"0.{number + 1}"), Remarked(
@@ -100,7 +100,7 @@ async def test_spellings_beyond_the_first_of_a_day_are_added_up_in_one_row_of_wh
 async def test_another_day_and_another_partition_have_spellings_of_their_own(
     owner: asyncpg.Connection, ledger: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.ledger.book.SPELLINGS_MAX", 1)
+    monkeypatch.setattr("spendmeter.book.remarks.SPELLINGS_MAX", 1)
     first = await book_all(ledger, await begin(owner), remarked(rated(usage_event("a"), 0, amount="1")))
     await owner.execute("UPDATE remarks_daily SET recorded_on = recorded_on - 1")
     await book_all(ledger, first.progress, remarked(rated(usage_event("b"), 1, amount="2"), FAST_IN_EU))

@@ -55,52 +55,11 @@ WITH late AS (
 )
 SELECT count(*) FROM late
 
--- name: insert_series
--- A series is written once, when it is first seen.
-INSERT INTO series (tenant, series_id, cost_class, provider, sku, team, project, feature, workflow,
-    workflow_version, agent, environment, key_id)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING
-
 -- name: touch
 -- Which larger buckets these rollups are part of: they are made again (roller.py). series null = any.
 INSERT INTO touched (tenant, size, bucket, series_id)
 SELECT tenant, 'five_minutes', bucket, series_id FROM unnest($1::text[], $2::timestamptz[], $3::bytea[])
     AS n (tenant, bucket, series_id)
-
--- name: add_to_remarks
--- Of what was claimed: the money at prices that do not say how it was served. Of a tenant, a day and a shard the
--- first $2 spellings have a row of their own, and what comes after them is in rows of the provider '', which no
--- event can name: one of each kinds that are remarked. The partition is held, so nobody else counts here.
-WITH added AS (
-    SELECT n.*, r.tenant IS NULL AS is_new
-    FROM unnest($3::text[], $4::text[], $5::boolean[], $6::text[], $7::text[], $8::text[], $9::bigint[], $10::text[],
-        $11::timestamptz[], $12::timestamptz[]) WITH ORDINALITY
-        AS n (tenant, provider, batch, tier, region, currency, events, effective, first_at, last_at, place)
-        LEFT JOIN remarks_daily r ON (r.recorded_on, r.shard) = ((now() AT TIME ZONE 'UTC')::date, $1)
-            AND (r.tenant, r.provider, r.batch, r.tier, r.region, r.currency)
-                = (n.tenant, n.provider, n.batch, n.tier, n.region, n.currency)
-), known AS (
-    SELECT tenant, (SELECT count(*) FROM remarks_daily r
-        WHERE (r.tenant, r.recorded_on, r.shard) = (a.tenant, (now() AT TIME ZONE 'UTC')::date, $1)
-            AND r.provider <> '') AS spellings
-    FROM added a WHERE is_new GROUP BY tenant
-), placed AS (
-    SELECT a.*, NOT is_new
-        OR k.spellings + row_number() OVER (PARTITION BY tenant, is_new ORDER BY place) <= $2 AS fits
-    FROM added a LEFT JOIN known k USING (tenant)
-)
-INSERT INTO remarks_daily AS r (recorded_on, shard, tenant, provider, batch, tier, region, currency, events,
-    effective, first_at, last_at)
-SELECT (now() AT TIME ZONE 'UTC')::date, $1, tenant, CASE WHEN fits THEN provider ELSE '' END, batch,
-    CASE WHEN fits OR tier = '' THEN tier ELSE 'other' END,
-    CASE WHEN fits OR region = '' THEN region ELSE 'other' END,
-    currency, sum(events)::bigint, sum(effective::numeric), min(first_at), max(last_at)
-FROM placed GROUP BY 3, 4, 5, 6, 7, 8
-ON CONFLICT (tenant, recorded_on, shard, provider, batch, tier, region, currency) DO UPDATE SET
-    events = r.events + excluded.events,
-    effective = r.effective + excluded.effective,
-    first_at = least(r.first_at, excluded.first_at),
-    last_at = greatest(r.last_at, excluded.last_at)
 
 -- name: insert_unbooked
 -- Every offset that was not booked, by where it came from.

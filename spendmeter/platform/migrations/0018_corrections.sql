@@ -1,5 +1,5 @@
 -- Corrections: further, signed entries, and who writes them.
--- depends: 0016_rollups
+-- depends: 0017_unit_columns
 
 -- migrate: apply
 

@@ -1,0 +1,23 @@
+"""Writes down what series stand for, in the caller's transaction."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from spendmeter.contracts.series import DIMENSIONS, Series
+from spendmeter.platform.sql import load_sql
+
+SQL = load_sql(Path(__file__).with_name("series.sql"))
+
+SeriesKey = tuple[str, str]
+"""(tenant, series id in hex)."""
+
+
+async def add_series(connection: Any, series: Mapping[SeriesKey, Series]) -> None:
+    """Those that are not in the book yet; what is there stays."""
+    rows = [
+        (tenant, bytes.fromhex(series_id), *(getattr(one, name) for name in DIMENSIONS))
+        for (tenant, series_id), one in sorted(series.items(), key=lambda item: item[0])
+    ]
+    if rows:
+        await connection.executemany(SQL["insert_series"], rows)
