@@ -1,4 +1,4 @@
-"""The corrector's process: one line, which reads what people want corrected."""
+"""The corrector's process: one line, which reads what people want corrected, and what follows the book."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from aiokafka import TopicPartition
 
 from services.corrector.line import CorrectionLine
+from services.corrector.projections.projector import Projector
 from spendmeter.contracts.topics import USAGE_CORRECTIONS, USAGE_EVENTS
 from spendmeter.platform.kafka import log_reader, money_consumer, running
 from spendmeter.platform.kafka_admin import KafkaAdmin
@@ -27,13 +28,15 @@ class Corrector:
         self._settings = settings
         self._meters = Meters()
         self._line: CorrectionLine | None = None
-        """None until there are connections."""
+        """None until there are connections; with it comes what stands below."""
+        self._projector: Projector
 
     def not_ready(self) -> str:
         """Why nothing is corrected; '' = all is well, or another one does it."""
         if self._line is None:
             return "waiting for Kafka and Postgres"
-        return self._line.stopped or self._line.worked.trouble()
+        troubles = (self._line.stopped, self._line.worked.trouble(), self._projector.worked.trouble())
+        return "; ".join(filter(None, troubles))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Correct until `stop`; what is under way then is undone, and done by who comes after."""
@@ -44,7 +47,9 @@ class Corrector:
             line = await until_done(
                 lambda: open_things.enter_async_context(self._connected()), "not connected yet"
             )
-            await line.run()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(line.run())
+                tasks.create_task(self._projector.run())
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[CorrectionLine]:
@@ -56,6 +61,7 @@ class Corrector:
         consumer = money_consumer(settings, group=USAGE_CORRECTIONS.group)
         try:
             async with running(admin, logs, consumer):
+                self._projector = Projector(pool=pool, meters=self._meters)
                 self._line = CorrectionLine(
                     log=TopicPartition(settings.topic_prefix + USAGE_CORRECTIONS.name, 0),
                     events=settings.topic_prefix + USAGE_EVENTS.name,

@@ -29,7 +29,8 @@ async def owner(database: str) -> AsyncIterator[asyncpg.Connection]:
     await connection.execute(
         "TRUNCATE entries, identities, unbooked, positions, log_ends, accounting, accounting_keys, rollups_minute, "
         "rollups, touched, series, remarks_daily, tenants, tenant_terms, late_rated, corrector, corrections, "
-        "corrected_identities, catalog_entries, catalog_publications CASCADE"
+        "corrected_identities, catalog_entries, catalog_publications, "
+        "projection_marks, closed_accounts, cells, runs, run_outcomes CASCADE"
     )
     yield connection
     await connection.close()

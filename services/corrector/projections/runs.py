@@ -1,0 +1,102 @@
+"""The projections `runs` and `run_outcomes`: what each run cost, when, and what it achieved. Pure.
+
+An event that names no run is in neither. A reversal has the event of what it reverses, so it takes away where
+that was added; first and last times are those of all entries, for none is ever unwritten.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from decimal import Decimal
+from hashlib import blake2b
+
+import msgspec
+from msgspec import Struct
+
+from services.corrector.projections.entry import SUMS, BookEntry, hex_bytes
+from spendmeter.contracts.money import ZERO
+
+_add, _multiply = SUMS.add, SUMS.multiply
+_encode = msgspec.json.Encoder().encode
+
+
+class RunSum(Struct, gc=False):
+    """A row of the table `runs`, or what is to be added to it."""
+
+    tenant: str
+    run: str
+    workflow: str
+    workflow_version: str
+    cost_class: str
+    currency: str
+    first_at: datetime
+    last_at: datetime
+    events: int = 0
+    unpriced_events: int = 0
+    list: Decimal = ZERO
+    contracted: Decimal = ZERO
+    effective: Decimal = ZERO
+    of_which_provisional: Decimal = ZERO
+
+
+class RunOutcome(Struct, gc=False):
+    """A row of the table `run_outcomes`, or what is to be added to it."""
+
+    tenant: str
+    run: str
+    outcome_id: str
+    workflow: str
+    workflow_version: str
+    name: str
+    currency: str
+    """Of the value; '' = none is stated."""
+    events: int = 0
+    count: int = 0
+    value: Decimal = ZERO
+
+
+def fold_runs(entries: Iterable[BookEntry]) -> list[RunSum]:
+    """What entries add, in any order."""
+    runs: dict[tuple[str, ...], RunSum] = {}
+    for entry in _of_runs(entries):
+        stated, at = entry.stated, entry.occurred_at
+        labels = stated.labels
+        key = (
+            entry.tenant, labels.run, labels.workflow, labels.workflow_version, stated.cost_class,
+            entry.currency,
+        )  # fmt: skip
+        row = runs.get(key)
+        if row is None:
+            row = runs[key] = RunSum(*key, at, at)
+        row.first_at, row.last_at = min(row.first_at, at), max(row.last_at, at)
+        row.events += entry.sign
+        row.list, row.contracted = _add(row.list, entry.list), _add(row.contracted, entry.contracted)
+        row.effective = _add(row.effective, entry.effective)
+        if entry.status == "provisional":
+            row.of_which_provisional = _add(row.of_which_provisional, entry.effective)
+        elif entry.status == "unpriced":
+            row.unpriced_events += entry.sign
+    return list(runs.values())
+
+
+def fold_run_outcomes(entries: Iterable[BookEntry]) -> list[RunOutcome]:
+    """What entries add, in any order."""
+    outcomes: dict[tuple[str, ...], RunOutcome] = {}
+    for entry in _of_runs(entries):
+        outcome, labels = entry.stated.outcome, entry.stated.labels
+        if outcome is None:
+            continue
+        value, currency = (outcome.value.amount, outcome.value.currency) if outcome.value else ("0", "")
+        named = (labels.workflow, labels.workflow_version, outcome.name, currency)
+        key = (entry.tenant, labels.run, *named)
+        row = outcomes.get(key)
+        if row is None:
+            outcome_id = hex_bytes(blake2b(_encode(named), digest_size=16).digest())
+            row = outcomes[key] = RunOutcome(entry.tenant, labels.run, outcome_id, *named)
+        row.events += entry.sign
+        row.count += entry.sign * outcome.count
+        row.value = _add(row.value, _multiply(entry.sign, Decimal(value)))
+    return list(outcomes.values())
+
+
+def _of_runs(entries: Iterable[BookEntry]) -> Iterator[BookEntry]:
+    return (entry for entry in entries if entry.stated.labels.run)

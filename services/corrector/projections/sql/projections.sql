@@ -1,0 +1,112 @@
+-- name: standing
+-- Where each of the projections $1 stands in each account of each partition (null = not begun), and where the book
+-- does. What an account holds was recorded between the end of the one before and its own.
+WITH book AS (
+    SELECT partition, row_number() OVER in_order - 1 AS account, next_origin AS book_offset,
+        coalesce(lag(ended_at) OVER in_order, '-infinity') AS begun_at, ended_at
+    FROM (
+        SELECT partition, next_origin, 'infinity' AS ended_at FROM positions
+        UNION ALL SELECT partition, next_origin, ended_at FROM closed_accounts
+        UNION ALL SELECT -1, next_entry, 'infinity' FROM corrector
+    ) AS accounts
+    WINDOW in_order AS (PARTITION BY partition ORDER BY ended_at)
+)
+SELECT projection, partition, account, begun_at, ended_at, m.next_offset, book_offset
+FROM unnest($1::text[]) AS named (projection) CROSS JOIN book LEFT JOIN projection_marks m
+    USING (projection, partition, account)
+
+-- name: begin
+-- A new projection, or a new partition: from its beginning.
+INSERT INTO projection_marks (projection, partition, account, next_offset)
+SELECT projection, partition, account, 0 FROM unnest($1::text[], $2::int[], $3::int[]) AS n (projection, partition, account)
+ON CONFLICT DO NOTHING
+
+-- name: entries
+-- Of each partition $1 and account [$2, $3) what lies in [$4, $5), at most $6 entries, and fewer where they are large:
+-- none after the first $7 bytes. A reversal has the event and the lines of what it reverses; a replacement without an
+-- event the last one stated.
+SELECT place, origin_offset, seq, occurred_at, tenant, series_id, status, currency, sums, event, lines
+FROM unnest($1::int[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::bigint[]) WITH ORDINALITY
+    AS stretch (partition, begun_at, ended_at, since, until, place) CROSS JOIN LATERAL (
+    SELECT *, sum(octet_length(event) + octet_length(lines)) OVER (
+        ORDER BY origin_offset ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+    FROM (
+        SELECT e.origin_offset, e.seq, e.occurred_at, e.tenant, e.series_id, e.status, e.currency,
+            ARRAY[e.list::text, e.contracted::text, e.effective::text] AS sums,
+            coalesce(e.event, (
+                SELECT s.event FROM entries s
+                WHERE s.occurred_at = e.occurred_at AND s.identity = e.identity AND s.seq < e.seq AND s.event IS NOT NULL
+                ORDER BY s.seq DESC LIMIT 1
+            )) AS event,
+            coalesce(e.lines, (
+                SELECT s.lines FROM entries s
+                WHERE s.occurred_at = e.occurred_at AND s.identity = e.identity AND s.seq = e.seq - 1
+            )) AS lines
+        FROM entries e
+        WHERE e.origin_partition = partition AND e.origin_offset >= since AND e.origin_offset < until
+            AND e.recorded_at >= begun_at AND e.recorded_at < ended_at
+        ORDER BY e.origin_offset LIMIT $6
+    ) AS next
+) AS bounded
+WHERE coalesce(bytes_before, 0) < $7
+
+-- name: hold_marks
+-- How many of the marks are where they were sought; those are ours until COMMIT.
+SELECT count(*) FROM (
+    SELECT FROM projection_marks WHERE (projection, partition, account, next_offset)
+        IN (SELECT * FROM unnest($1::text[], $2::int[], $3::int[], $4::bigint[]))
+    ORDER BY projection, partition, account FOR UPDATE
+) AS held
+
+-- name: move_marks
+-- The other half of hold_marks.
+UPDATE projection_marks m SET next_offset = n.moved
+FROM unnest($1::text[], $2::int[], $3::int[], $4::bigint[], $5::bigint[]) AS n (projection, partition, account, sought, moved)
+WHERE (m.projection, m.partition, m.account, m.next_offset) = (n.projection, n.partition, n.account, n.sought)
+
+-- name: add_to_cells
+-- In the order of the key, as below, so that two correctors never wait for each other in a circle.
+INSERT INTO cells AS c (tenant, day, cell_id, series_id, tier, region, batch, currency, unit, status, entry, factors,
+    contracted_entry, reason, priced_in, contracted_in, events, quantity, list_priced, contracted_priced,
+    effective_priced, list, contracted, effective)
+SELECT tenant, day, cell_id, series_id, tier, region, batch, currency, unit, status, entry, factors, contracted_entry,
+    reason, priced_in, contracted_in, events, quantity, list_priced, contracted_priced, effective_priced, list,
+    contracted, effective
+FROM json_populate_recordset(NULL::cells, $1::json) ORDER BY tenant, day, cell_id
+ON CONFLICT (tenant, day, cell_id) DO UPDATE SET
+    events = c.events + excluded.events,
+    quantity = c.quantity + excluded.quantity,
+    list_priced = c.list_priced + excluded.list_priced,
+    contracted_priced = c.contracted_priced + excluded.contracted_priced,
+    effective_priced = c.effective_priced + excluded.effective_priced,
+    list = c.list + excluded.list,
+    contracted = c.contracted + excluded.contracted,
+    effective = c.effective + excluded.effective
+
+-- name: add_to_runs
+-- Amounts are added, times only grow apart.
+INSERT INTO runs AS r (tenant, run, workflow, workflow_version, cost_class, currency, events, unpriced_events, list,
+    contracted, effective, of_which_provisional, first_at, last_at)
+SELECT tenant, run, workflow, workflow_version, cost_class, currency, events, unpriced_events, list, contracted,
+    effective, of_which_provisional, first_at, last_at
+FROM json_populate_recordset(NULL::runs, $1::json)
+ORDER BY tenant, run, workflow, workflow_version, cost_class, currency
+ON CONFLICT (tenant, run, workflow, workflow_version, cost_class, currency) DO UPDATE SET
+    events = r.events + excluded.events,
+    unpriced_events = r.unpriced_events + excluded.unpriced_events,
+    list = r.list + excluded.list,
+    contracted = r.contracted + excluded.contracted,
+    effective = r.effective + excluded.effective,
+    of_which_provisional = r.of_which_provisional + excluded.of_which_provisional,
+    first_at = least(r.first_at, excluded.first_at),
+    last_at = greatest(r.last_at, excluded.last_at)
+
+-- name: add_to_run_outcomes
+-- What events state; that of a reversed one is taken away.
+INSERT INTO run_outcomes AS o (tenant, run, outcome_id, workflow, workflow_version, name, currency, events, count, value)
+SELECT tenant, run, outcome_id, workflow, workflow_version, name, currency, events, count, value
+FROM json_populate_recordset(NULL::run_outcomes, $1::json) ORDER BY tenant, run, outcome_id
+ON CONFLICT (tenant, run, outcome_id) DO UPDATE SET
+    events = o.events + excluded.events,
+    count = o.count + excluded.count,
+    value = o.value + excluded.value

@@ -1,0 +1,328 @@
+"""Projections on a real Postgres: whatever is booked, corrected, killed or done twice, they are the book's sums."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import msgspec
+import pytest
+
+from services.corrector.projections.entry import BookEntry
+from services.corrector.projections.projector import MarkMoved, Projector
+from services.corrector.projections.registered import PROJECTIONS, Projection
+from services.corrector.projections.runs import RunSum, fold_runs
+from spendmeter.platform.kafka_access import KafkaAccess
+from spendmeter.platform.roles import role_url
+from spendmeter.platform.telemetry import Meters
+from tests.corrector.book_by_hand import BookByHand, Entry, made_up
+from tests.corrector.conftest import SECRET
+from tests.corrector.test_worker import System
+
+PARTITIONS = 3
+
+
+@pytest.fixture
+async def book(owner: asyncpg.Connection) -> BookByHand:
+    book = BookByHand(owner)
+    await book.begin(PARTITIONS)
+    return book
+
+
+@pytest.fixture
+async def pool(owner: asyncpg.Connection, database: str) -> AsyncIterator[asyncpg.Pool]:
+    url = role_url(database, "corrector", SECRET)
+    async with asyncpg.create_pool(url, min_size=1, max_size=4, server_settings={"timezone": "UTC"}) as pool:
+        yield pool
+
+
+@pytest.fixture
+def projector(pool: asyncpg.Pool) -> Projector:
+    return Projector(pool=pool, meters=Meters())
+
+
+@pytest.fixture
+async def system(
+    kafka_access: KafkaAccess, database: str, owner: asyncpg.Connection, tmp_path: Path
+) -> AsyncIterator[System]:
+    running = System(kafka_access, database, owner, tmp_path / "corrector.log")
+    await running.make_topics()
+    await running.producer.start()
+    yield running
+    await running.close()
+    print(running.log.read_text("utf-8"))
+
+
+Sums = dict[tuple[Any, ...], list[Any]]
+
+
+async def cells(owner: asyncpg.Connection) -> Sums:
+    """What the table says, but for cells that came to nothing."""
+    rows = await owner.fetch(
+        "SELECT tenant, day, tier, region, unit, status, entry, factors, reason, events, quantity, list_priced, "
+        "contracted_priced, effective_priced, list, contracted, effective FROM cells "
+        "WHERE (events, quantity, list) <> (0, 0, 0)"
+    )
+    return _sums(rows, keys=9)
+
+
+async def runs(owner: asyncpg.Connection) -> Sums:
+    rows = await owner.fetch(
+        "SELECT tenant, run, workflow, cost_class, events, unpriced_events, list, contracted, effective, "
+        "of_which_provisional FROM runs WHERE (events, list) <> (0, 0)"
+    )
+    return _sums(rows, keys=4)
+
+
+async def outcomes(owner: asyncpg.Connection) -> Sums:
+    rows = await owner.fetch(
+        "SELECT tenant, run, workflow, name, currency, events, count, value FROM run_outcomes WHERE events <> 0"
+    )
+    return _sums(rows, keys=5)
+
+
+def _sums(rows: list[asyncpg.Record], keys: int) -> Sums:
+    found: Sums = {}
+    for row in rows:
+        key, figures = tuple(row.values())[:keys], list(row.values())[keys:]
+        found[key] = [a + b for a, b in zip(found[key], figures, strict=True)] if key in found else figures
+    return found
+
+
+def computed(in_force: list[Entry]) -> tuple[Sums, Sums, Sums]:
+    """The same from what counts now, without signs: another way, so that it errs otherwise."""
+    cells: Sums = defaultdict(lambda: [0] * 8)
+    runs: Sums = defaultdict(lambda: [0] * 6)
+    outcomes: Sums = defaultdict(lambda: [0] * 3)
+    for entry in in_force:
+        event, data = entry.event, entry.event.data
+        assert isinstance(event.time, datetime)
+        place = (
+            event.tenant,
+            event.time.astimezone(UTC).date(),
+            data.context.service_tier,
+            data.context.region,
+        )
+        rest = entry.amount
+        for line in entry.lines:
+            amount = Decimal(line.amount or 0)
+            rest -= amount
+            factors = "".join(factor.entry for factor in line.multipliers)
+            key = (*place, line.unit, line.status, line.entry, factors, line.reason)
+            _add(cells[key], 1, data.usage[line.unit], *[amount] * 6)
+        _add(cells[*place, "", entry.status, "", "", ""], 1, 0, *[rest] * 6)
+        if not data.labels.run:
+            continue
+        run = (event.tenant, data.labels.run, data.labels.workflow)
+        provisional = entry.amount if entry.status == "provisional" else 0
+        _add(runs[*run, data.cost_class], 1, entry.status == "unpriced", *[entry.amount] * 3, provisional)
+        if data.outcome is not None:
+            worth = data.outcome.value
+            currency, value = (worth.currency, Decimal(worth.amount)) if worth else ("", 0)
+            _add(outcomes[*run, data.outcome.name, currency], 1, data.outcome.count, value)
+    return dict(cells), dict(runs), dict(outcomes)
+
+
+def _add(row: list[Any], *figures: Any) -> None:
+    for place, figure in enumerate(figures):
+        row[place] += figure
+
+
+async def assert_equal_to_the_book(owner: asyncpg.Connection, book: BookByHand) -> None:
+    in_force = [entry for _, entry in book.in_force.values() if entry is not None]
+    assert (await cells(owner), await runs(owner), await outcomes(owner)) == computed(in_force)
+    of_entries = await owner.fetchrow("SELECT sum(list), sum(contracted), sum(effective) FROM entries")
+    assert await owner.fetchrow("SELECT sum(list), sum(contracted), sum(effective) FROM cells") == of_entries
+    by_day = (
+        "SELECT tenant, (occurred_at AT TIME ZONE 'UTC')::date AS day, sum(effective) AS effective, "
+        "sum(1 - 2 * (seq % 2)) AS events FROM entries GROUP BY 1, 2 ORDER BY 1, 2"
+    )
+    assert await owner.fetch(
+        "SELECT tenant, day, sum(effective), sum(events) FILTER (WHERE unit = '') FROM cells GROUP BY 1, 2 ORDER BY 1, 2"
+    ) == await owner.fetch(by_day)
+
+
+async def test_the_process_follows_the_book_and_survives_being_killed(
+    owner: asyncpg.Connection, book: BookByHand, system: System
+) -> None:
+    chance = random.Random(17)
+    for batch in range(6):
+        await book.book(batch % PARTITIONS, *(made_up(chance, f"e{batch}.{n}") for n in range(700)))
+    for _ in range(3):
+        process = await system.corrector()
+        await system.until(lambda: is_begun(owner))
+        process.kill()
+        await process.wait()
+        await book.book(0, *(made_up(chance, f"late{chance.random()}") for _ in range(700)))
+    await system.corrector()
+    await system.until(lambda: is_up_to_date(owner))
+    await assert_equal_to_the_book(owner, book)
+
+
+async def is_begun(owner: asyncpg.Connection) -> bool:
+    return bool(await owner.fetchval("SELECT sum(next_offset) > 0 FROM projection_marks"))
+
+
+async def is_up_to_date(owner: asyncpg.Connection) -> bool:
+    return bool(
+        await owner.fetchval(
+            "SELECT bool_and(next_offset = next_origin) FROM projection_marks JOIN positions USING (partition)"
+        )
+    )
+
+
+async def book_at_random(book: BookByHand, chance: random.Random, events: int) -> None:
+    """Events in small transactions with holes, and corrections of any of them meanwhile."""
+    for number in range(events // 3):
+        batch = [
+            made_up(chance, f"e{number}.{place}-{chance.random()}") for place in range(chance.randrange(6))
+        ]
+        await book.book(chance.randrange(PARTITIONS), *batch, holes=chance.choice([0, 0, 3]))
+        while book.in_force and chance.random() < 0.5:
+            await correct_at_random(book, chance)
+
+
+async def correct_at_random(book: BookByHand, chance: random.Random) -> None:
+    _, entry = chance.choice(list(book.in_force.values()))
+    if entry is None:
+        return
+    event = entry.event
+    other = made_up(chance, event.id, event.time if isinstance(event.time, datetime) else None)
+    kind = chance.choice(["retract", "amend", "re-rate"])
+    if kind == "retract":
+        await book.correct(event, None)
+    elif kind == "amend":  # anything but whose, which and when
+        amended = msgspec.structs.replace(other.event, tenant=event.tenant)
+        await book.correct(event, replace(other, event=amended), amends=True)
+    else:
+        lines = tuple(line for line in other.lines if line.unit in event.data.usage)
+        missing = [unit for unit in event.data.usage if unit not in {line.unit for line in lines}]
+        if not missing:
+            await book.correct(event, replace(other, event=event, lines=lines))
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_projections_equal_an_independent_computation_in_batches_of_any_size(
+    owner: asyncpg.Connection, book: BookByHand, projector: Projector, seed: int
+) -> None:
+    chance = random.Random(seed)
+    for _ in range(4):
+        await book_at_random(book, chance, 60)
+        projector.entries_max = chance.choice([1, 3, 20, 8_000])
+        for _ in range(chance.randrange(8)):
+            await projector.fold_next()
+    await projector.catch_up()
+    await assert_equal_to_the_book(owner, book)
+    assert await projector.fold_next() == 0
+
+
+async def test_an_existing_book_is_folded_from_its_beginning_and_a_new_projection_catches_up(
+    owner: asyncpg.Connection, book: BookByHand, pool: asyncpg.Pool
+) -> None:
+    chance = random.Random(7)
+    await book_at_random(book, chance, 90)
+    first = Projector(pool=pool, meters=Meters(), projections=PROJECTIONS[:1])
+    await first.catch_up()
+    await book_at_random(book, chance, 30)
+    everything = Projector(pool=pool, meters=Meters(), entries_max=30)
+    await everything.catch_up()
+    await assert_equal_to_the_book(owner, book)
+    marks = await owner.fetch(
+        "SELECT partition, count(DISTINCT next_offset) FROM projection_marks GROUP BY 1"
+    )
+    assert {count for _, count in marks} == {1}
+
+
+async def test_a_topic_that_was_created_anew_is_another_account_from_its_beginning(
+    owner: asyncpg.Connection, book: BookByHand, projector: Projector
+) -> None:
+    chance = random.Random(13)
+    await book_at_random(book, chance, 60)
+    await projector.fold_next()
+    for partition in range(PARTITIONS):
+        await book.close_account(partition)
+    await book_at_random(book, chance, 90)
+    await projector.catch_up()
+    await assert_equal_to_the_book(owner, book)
+    await owner.execute("TRUNCATE cells, runs, run_outcomes, projection_marks")
+    projector.entries_max = 20
+    await projector.catch_up()
+    await assert_equal_to_the_book(owner, book)
+
+
+async def test_of_two_that_fold_the_same_one_is_told_and_writes_nothing(
+    owner: asyncpg.Connection, book: BookByHand, pool: asyncpg.Pool
+) -> None:
+    chance = random.Random(11)
+    await book_at_random(book, chance, 150)
+    told = 0
+
+    async def follow() -> None:
+        nonlocal told
+        projector = Projector(pool=pool, meters=Meters(), entries_max=20)
+        while True:
+            try:
+                if not await projector.fold_next():
+                    return
+            except MarkMoved:
+                told += 1
+
+    await asyncio.gather(follow(), follow(), follow())
+    assert told > 0
+    await assert_equal_to_the_book(owner, book)
+
+
+async def test_what_is_broken_off_before_its_commit_leaves_nothing_behind(
+    owner: asyncpg.Connection, book: BookByHand, pool: asyncpg.Pool
+) -> None:
+    await book_at_random(book, random.Random(5), 30)
+
+    def broken(entries: Iterable[BookEntry]) -> list[RunSum]:
+        return [msgspec.structs.replace(row, events=2**63) for row in fold_runs(entries)]
+
+    runs_break = (PROJECTIONS[0], Projection(name="runs", fold=broken), PROJECTIONS[2])
+    with pytest.raises(asyncpg.DataError):
+        await Projector(pool=pool, meters=Meters(), projections=runs_break).fold_next()
+    assert await owner.fetchval("SELECT count(*) FROM cells") == 0
+    assert await owner.fetchval("SELECT sum(next_offset) FROM projection_marks") == 0
+    await Projector(pool=pool, meters=Meters()).catch_up()
+    await assert_equal_to_the_book(owner, book)
+
+
+async def test_large_events_are_folded_a_few_at_a_time(
+    owner: asyncpg.Connection, book: BookByHand, projector: Projector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.corrector.projections.projector.BYTES_MAX", 1)
+    await book.book(0, *(made_up(random.Random(n), f"e{n}") for n in range(3)))
+    assert await projector.fold_next() == len(PROJECTIONS)
+    await projector.catch_up()
+    await assert_equal_to_the_book(owner, book)
+
+
+async def test_what_nobody_booked_is_passed_over(book: BookByHand, projector: Projector) -> None:
+    await book.book(1, holes=50)
+    assert await projector.fold_next() == 50 * len(PROJECTIONS)
+    assert await projector.fold_next() == 0
+
+
+async def test_api_sees_the_rows_of_its_tenant_alone(
+    owner: asyncpg.Connection, book: BookByHand, projector: Projector, database: str
+) -> None:
+    await book_at_random(book, random.Random(3), 30)
+    await projector.catch_up()
+    api = await asyncpg.connect(role_url(database, "api", SECRET))
+    for table in ("cells", "runs", "run_outcomes"):
+        assert await api.fetchval(f"SELECT count(*) FROM {table}") == 0
+    async with api.transaction():
+        await api.execute("SELECT set_config('app.tenant', 'tenant1', true)")
+        for table in ("cells", "runs", "run_outcomes"):
+            assert await api.fetch(f"SELECT DISTINCT tenant FROM {table}") == [("tenant1",)]
+    await api.close()
