@@ -17,13 +17,14 @@ FROM tenant_terms WHERE tenant = ANY ($1::text[]) ORDER BY tenant, effective_fro
 -- The marks on buckets of tenant $1 and size $2 that begin at $3 and end at $4, as far as this snapshot sees them;
 -- they go. $5 = the larger bucket that each is part of.
 WITH taken AS (
-    DELETE FROM touched t
-    USING unnest($3::timestamptz[], $4::timestamptz[], $5::timestamptz[]) AS w (bucket, until, larger)
-    WHERE t.tenant = $1 AND t.size = $2 AND t.bucket = w.bucket
-    RETURNING w.bucket, w.until, w.larger, t.series_id
+    DELETE FROM touched WHERE tenant = $1 AND size = $2 AND bucket = ANY ($3::timestamptz[])
+    RETURNING bucket, series_id
 ), marked AS (
-    SELECT bucket, until, larger, bool_or(series_id IS NULL) AS whole, array_agg(DISTINCT series_id) AS series
-    FROM taken GROUP BY bucket, until, larger
+    SELECT bucket, until, larger, whole, series
+    FROM (
+        SELECT bucket, bool_or(series_id IS NULL) AS whole, array_agg(DISTINCT series_id) AS series
+        FROM taken GROUP BY bucket
+    ) AS marks JOIN unnest($3, $4::timestamptz[], $5::timestamptz[]) AS w (bucket, until, larger) USING (bucket)
 )
 
 -- part: made
