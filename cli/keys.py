@@ -25,7 +25,8 @@ app = typer.Typer(
 def create(
     tenant: Annotated[str, typer.Argument(help="Whose usage the key sends and reads.")] = "",
     scope: Annotated[
-        list[str] | None, typer.Option(help="ingest, read or admin. Repeatable. Default: ingest and read.")
+        list[str] | None,
+        typer.Option(help="ingest, read, correct or admin. Repeatable. Default: ingest and read."),
     ] = None,
     name: Annotated[str, typer.Option(help="What it is for, as the list shows it.")] = "",
     expires_days: Annotated[
@@ -45,6 +46,7 @@ def create(
     Examples:
       spendmeter keys create acme --scope ingest --name checkout-bot --expires-days 90
       spendmeter keys create newcomer --create-tenant
+      spendmeter keys create acme --scope correct --name finops
       KEY=$(spendmeter keys create acme --scope read)
     """
     from spendmeter.platform import keys

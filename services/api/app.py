@@ -13,6 +13,9 @@ from services.api.accounting.progress import BookProgress
 from services.api.budgets import routes as budgets
 from services.api.catalog import routes as catalog
 from services.api.catalog.price_books import PriceBooks
+from services.api.corrections import routes as corrections
+from services.api.corrections.asking import SQL as CORRECTIONS_SQL
+from services.api.corrections.publish import CorrectionLog
 from services.api.database.transactions import Database
 from services.api.events import routes as events
 from services.api.events import unbooked
@@ -30,7 +33,18 @@ from spendmeter.platform.settings import Settings
 from spendmeter.platform.telemetry import Meters
 from spendmeter.pricing.catalog.formats import FILE_BYTES_MAX
 
-PARTS = (spend, events, unbooked, accounting, budgets, incidents, channels, catalog, session)
+PARTS = (
+    spend,
+    events,
+    unbooked,
+    corrections,
+    accounting,
+    budgets,
+    incidents,
+    channels,
+    catalog,
+    session,
+)
 
 COMPRESSED_FROM_BYTES = 1024
 COMPRESSION = 4
@@ -63,6 +77,8 @@ def create_app(
     app.state.keys = ApiKeys(database)
     app.state.progress = progress
     app.state.waiting = Waiters(database)
+    app.state.correction_log = CorrectionLog(settings)
+    app.state.settling = Waiters(database, CORRECTIONS_SQL["settled"])
     app.state.price_books = PriceBooks(database)
     problems.install(app)
     app.router.routes.extend(probe_routes(not_ready))

@@ -1,7 +1,7 @@
 """The process: the API and the portal, and what is done beside them."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 from services.api.accounting.log_ends import LogEnds
 from services.api.accounting.progress import BookProgress
@@ -31,15 +31,16 @@ async def connected(settings: Settings) -> AsyncIterator[HttpService]:
         app = create_app(settings, database, progress, upkeep.looked.trouble)
         publisher = CatalogPublisher(settings, database, app.state.price_books.recorded)
         schedule = PullSchedule(settings, database, app.state.price_books)
-        yield HttpService(
-            app=app,
-            background=(
-                upkeep.keep_looking(),
-                upkeep.keep_pseudonym_keys(),
-                LogEnds(settings, progress).run(),
-                publisher.run(),
-                schedule.run(),
-            ),
-        )
+        async with aclosing(app.state.correction_log):
+            yield HttpService(
+                app=app,
+                background=(
+                    upkeep.keep_looking(),
+                    upkeep.keep_pseudonym_keys(),
+                    LogEnds(settings, progress).run(),
+                    publisher.run(),
+                    schedule.run(),
+                ),
+            )
     finally:
         pool.terminate()

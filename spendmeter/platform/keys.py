@@ -15,7 +15,8 @@ from spendmeter.platform.sql import load_sql
 SQL = load_sql(Path(__file__).with_name("keys.sql"))
 OPERATOR = ""
 """The tenant of a key that may act for every tenant."""
-SCOPES = ("ingest", "read", "admin")
+SCOPES = ("ingest", "read", "correct", "admin")
+"""What a key may do. Who may change prices may correct too (admin); who sends usage may not."""
 SECRET_BYTES = 32
 TENANT_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _KEY = re.compile(r"sm_[a-z]{1,16}_(k[0-9a-f]{12})_([A-Za-z0-9_-]{43})")

@@ -98,6 +98,7 @@ class Book:
         currency: str = "USD",
         status: str = "priced",
         seq: int = 0,
+        correction: str = "",
     ) -> None:
         """One booked event, or an entry that corrects it (seq > 0), without its rollup."""
         assert isinstance(event.time, datetime)
@@ -116,7 +117,7 @@ class Book:
             "accounting_period, seq, identity, series_id, tenant, status, currency, list, contracted, effective, "
             "event, lines, correction_id) VALUES ($1, $2, $13, 1, $3, $4, $5, $6, $7, $8, $9, $10, $10, $10, $11, $12, $14)",
             event.time, self._offset, event.time.date().replace(day=1), seq, key, series, event.tenant, status,
-            currency, Decimal(amount), *said, -1 if seq else 0, f"correction-{seq}" if seq else None,
+            currency, Decimal(amount), *said, -1 if seq else 0, correction or f"correction-{seq}" if seq else None,
         )  # fmt: skip
 
     async def unbooked(

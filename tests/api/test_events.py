@@ -118,7 +118,17 @@ async def test_later_copies_and_corrections_stand_on_the_winners_receipt(
     assert (reversal["lines"], reversal["arithmetic"]) == ([], "minus the entry of seq 0 = -0.01 USD")
     assert replacement["arithmetic"] == "0.008 = 0.008 USD"
     listed = (await acme.get("/v1/events", params={"from": f"{NOON:%Y-%m-%d}"})).json()["events"]
-    assert [(entry["seq"], entry["id"]) for entry in listed] == [(2, ID), (1, ID), (0, ID)]
+    assert [(entry["seq"], entry["kind"], entry["id"]) for entry in listed] == [(2, "replacement", ID)]
+    asked = {"from": f"{NOON:%Y-%m-%d}", "entries": "all"}
+    every = (await acme.get("/v1/events", params=asked)).json()["events"]
+    assert [(entry["seq"], entry["sign"], entry["reverses"]) for entry in every] == [
+        (2, 1, None), (1, -1, 0), (0, 1, None),
+    ]  # fmt: skip
+    assert sum(Decimal(entry["effective"]) for entry in every) == Decimal(listed[0]["effective"])
+    assert answer["sums"] == [
+        {"currency": "USD", "list": "0.008", "contracted": "0.008", "effective": "0.008"}
+    ]
+    assert [entry["in_force"] for entry in answer["entries"]] == [False, False, True]
     assert sorted(copy["outcome"] for copy in answer["copies"]) == ["conflict", "duplicate"]
 
 

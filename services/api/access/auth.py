@@ -1,7 +1,8 @@
 """Who asks: a key in `Authorization: Bearer`, or the session in the portal's cookie; what it may do, and for
 which tenant.
 
-Routes declare what they need as a dependency (Reader, Writer, Anyone); nothing is decided by a path.
+Routes declare what they need as a dependency (Reader, Correcting, Writer, Anyone); nothing is decided by a
+path.
 """
 
 from dataclasses import dataclass
@@ -77,8 +78,8 @@ async def _caller(
 
 def caller_of(credential: ApiCredential) -> Caller:
     """Whose key this is. Raises HttpRefusal (403) for one that may not read."""
-    if not {"read", "admin"} & set(credential.scopes):
-        raise forbidden(f"key {credential.key_id} has neither the scope read nor admin")
+    if not {"read", "correct", "admin"} & set(credential.scopes):
+        raise forbidden(f"key {credential.key_id} has none of the scopes read, correct and admin")
     return Caller(
         key_id=credential.key_id,
         tenant=credential.tenant,
@@ -113,6 +114,12 @@ def _admin(caller: Annotated[Caller, Depends(_with_tenant)]) -> Caller:
     return caller
 
 
+def _correcting(caller: Annotated[Caller, Depends(_with_tenant)]) -> Caller:
+    if not {"correct", "admin"} & set(caller.scopes):
+        raise forbidden(f"key {caller.key_id} lacks the scope correct, so it changes nothing that is booked")
+    return caller
+
+
 def keys_of(request: Request) -> ApiKeys:
     """The process's keys."""
     keys: ApiKeys = request.app.state.keys
@@ -123,5 +130,7 @@ Anyone = Annotated[Caller, Depends(_caller)]
 """Any key that may read; an operator's may act for no tenant."""
 Reader = Annotated[Caller, Depends(_with_tenant)]
 """A key that may read one tenant's."""
+Correcting = Annotated[Caller, Depends(_correcting)]
+"""A key that may correct what is booked of one tenant."""
 Writer = Annotated[Caller, Depends(_admin)]
 """A key that may change one tenant's."""

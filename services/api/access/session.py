@@ -25,7 +25,7 @@ router = APIRouter(tags=["session"], route_class=Negotiated)
 
 
 class LogIn(RequestBody):
-    """An API key with the scope read or admin."""
+    """An API key with the scope read, correct or admin."""
 
     key: Annotated[str, Field(max_length=200)]
 

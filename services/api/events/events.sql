@@ -15,11 +15,13 @@ coalesce(e.event, (
     ORDER BY s.seq DESC LIMIT 1))
 
 -- name: entries
--- The booked event and its corrections. A reversal has no lines: it is minus the entry before it.
+-- The booked event and its corrections, with why there are any. A reversal has no lines: it is minus the entry before
+-- it.
 SELECT e.occurred_at, e.recorded_at, e.origin_partition AS partition, e.origin_offset AS offset, e.catalog_version,
     e.accounting_period, e.seq, e.status, e.currency, e.list, e.contracted, e.effective, {event} AS event,
-    coalesce(e.lines, '[]') AS lines, to_jsonb(s) AS series
-FROM entries e JOIN series s USING (tenant, series_id)
+    e.event IS NOT NULL AS states_event, coalesce(e.lines, '[]') AS lines, to_jsonb(s) AS series, e.correction_id,
+    c.kind AS cause_kind, c.reason AS cause_reason, c.author AS cause_author, c.requested_at AS cause_at
+FROM entries e JOIN series s USING (tenant, series_id) LEFT JOIN corrections c USING (correction_id)
 WHERE e.occurred_at = $1 AND e.identity = $2 ORDER BY e.seq
 
 -- name: unbooked_copies
@@ -42,7 +44,8 @@ WHERE version <= $1 AND type = ANY ($2::text[]) AND ($3::text[] IS NULL OR provi
     AND ($4::text[] IS NULL OR sku = ANY ($4)) AND id NOT IN (SELECT id FROM gone)
 
 -- name: list
--- Entries of [from, to), newest first, after ($4, $5, $6); $3 null = of every series.
+-- Entries of [from, to), newest first, after ($4, $5, $6); $3 null = of every series, $8 = also those that no longer
+-- count: with them or without, they add up to the same.
 SELECT p.occurred_at AS time, p.recorded_at, p.identity, p.seq, p.catalog_version, p.accounting_period, p.status,
     p.currency, p.list, p.contracted, p.effective, p.about::json ->> 'source' AS source,
     p.about::json ->> 'id' AS id, to_jsonb(s) AS dimensions
@@ -50,6 +53,9 @@ FROM (
     SELECT e.*, {event} AS about FROM entries e
     WHERE e.occurred_at >= $1 AND e.occurred_at < $2 AND ($3::bytea[] IS NULL OR e.series_id = ANY ($3))
         AND (e.occurred_at, e.identity, e.seq) < ($4, $5, $6)
+        AND ($8 OR (e.seq % 2 = 0 AND NOT EXISTS (
+            SELECT FROM entries r
+            WHERE r.occurred_at = e.occurred_at AND r.identity = e.identity AND r.seq = e.seq + 1)))
     ORDER BY e.occurred_at DESC, e.identity DESC, e.seq DESC LIMIT $7
 ) AS p JOIN series s USING (tenant, series_id)
 ORDER BY p.occurred_at DESC, p.identity DESC, p.seq DESC

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
+from services.api.events.sums import EntryKind, signs_of
 from services.api.http.models import Complete, DecimalString
 from spendmeter.contracts.series import DIMENSIONS
 from spendmeter.pricing.explain import Contest
@@ -94,9 +95,13 @@ class ReceiptLine(BaseModel):
 
 
 class LedgerEntry(BaseModel):
-    """One row of the book: the event itself (seq 0) or a signed correction of it."""
+    """One row of the book: the usage itself (seq 0), or one of a pair that corrects it, a reversal (its
+    amounts negated) and the replacement after it."""
 
     seq: int
+    kind: EntryKind
+    sign: Literal[1, -1]
+    reverses: int | None = Field(description="the seq of the entry that a reversal takes back")
     recorded_at: datetime
     accounting_period: date
     catalog_version: int
@@ -106,12 +111,39 @@ class LedgerEntry(BaseModel):
     contracted: DecimalString
     effective: DecimalString
 
+    @model_validator(mode="before")
+    @classmethod
+    def _signed(cls, row: Any) -> Any:
+        return {**row, **signs_of(row["seq"])}
+
+
+class EntryCause(BaseModel):
+    """Why there is an entry beside the usage as first booked: which correction or re-rate, whose, and why."""
+
+    kind: Literal["amend", "retract", "rerate"]
+    id: str
+    reason: str
+    author: str
+    requested_at: datetime
+
+
+class BookSum(BaseModel):
+    """What all entries of an event come to, in one book currency."""
+
+    currency: str
+    list: DecimalString
+    contracted: DecimalString
+    effective: DecimalString
+
 
 class PricedEntry(LedgerEntry):
     """The same with its lines, of which `arithmetic` is the sum. `naming`: what the sender's names for
     provider and model mean, and who says so. `remark`: why the lines have no contests, or others than were
-    decided; mostly empty."""
+    decided; mostly empty. `event`: what an amend made of it; null = it says what the entry before does."""
 
+    in_force: bool = Field(description="whether it counts: the last one, unless it is reversed")
+    cause: EntryCause | None = Field(description="of what corrects; null: as first booked")
+    event: dict[str, Any] | None = None
     naming: list[str] = Field(default_factory=list)
     lines: list[ReceiptLine]
     arithmetic: str
@@ -120,7 +152,8 @@ class PricedEntry(LedgerEntry):
 
 class Receipt(BaseModel):
     """What became of an event: `booked` (entries, with later copies), or `rejected` (copies alone). `summary`
-    says it in one line, and begins with `conflict` where another event's id was used again."""
+    says it in one line, and begins with `conflict` where another event's id was used again. `sums`: of all
+    its entries, which is what every total has of it; `dimensions`: of the last of them."""
 
     summary: str
     status: Literal["booked", "rejected"]
@@ -131,6 +164,7 @@ class Receipt(BaseModel):
     received: Received | None = None
     dimensions: Dimensions | None = None
     event: dict[str, Any] | None = None
+    sums: list[BookSum] = Field(default_factory=list)
     entries: list[PricedEntry] = Field(default_factory=list)
     catalog: dict[str, dict[str, Any]] = Field(default_factory=dict)
     copies: list[Copy] = Field(default_factory=list)

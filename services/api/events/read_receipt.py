@@ -9,9 +9,18 @@ from fastapi import Request
 
 from services.api.accounting.completeness import completeness
 from services.api.database.transactions import TenantConnection
-from services.api.events.models import Copy, PricedEntry, Receipt, Received, Successor, Superseded
+from services.api.events.models import (
+    Copy,
+    EntryCause,
+    PricedEntry,
+    Receipt,
+    Received,
+    Successor,
+    Superseded,
+)
 from services.api.events.receipt import (
     CatalogRecords,
+    InTheBook,
     catalog_ids,
     describe_differences,
     expanded_lines,
@@ -21,6 +30,7 @@ from services.api.events.receipt import (
     summarize,
 )
 from services.api.events.remedies import became, with_links
+from services.api.events.sums import comes_to, sums_of
 from services.api.events.unbooked import SQL as UNBOOKED_SQL
 from services.api.http.models import Complete
 from services.api.http.problems import HttpRefusal
@@ -40,7 +50,7 @@ from spendmeter.contracts.catalog import (
 from spendmeter.contracts.event_identity import identity
 from spendmeter.contracts.event_reading import decode_event
 from spendmeter.contracts.events import UsageEvent
-from spendmeter.contracts.money import plain, total
+from spendmeter.contracts.money import plain
 from spendmeter.platform.sql import load_sql
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.explain import naming
@@ -69,29 +79,38 @@ async def read_receipt(
     known["superseded_by"] = instead = [Successor(**row) for row in rows_instead]
     if not rows:
         return Receipt(summary=with_links(summarize(None, others), None, instead), status="rejected", **known)
+    return await _booked(connection, rows, others, known)
+
+
+async def _booked(
+    connection: TenantConnection, rows: list[Any], others: list[Any], known: dict[str, Any]
+) -> Receipt:
     ids = catalog_ids([row["lines"] for row in rows])
     bodies = {row["id"]: row["body"] for row in await connection.fetch(SQL["catalog_entries"], ids)}
     catalog = {name: decode_catalog(body) for name, body in bodies.items()}
-    first = rows[0]
-    event = decode_event(first["event"])
-    entries = [
-        _priced(row, catalog, await _book_of_then(connection, event, row["catalog_version"])) for row in rows
-    ]
-    amount = plain(total(row["effective"] for row in rows))
-    summary = summarize((first["recorded_at"], amount, first["currency"], first["status"]), others)
+    entries = await _entries(connection, rows, catalog)
+    first, event = rows[0], decode_event(rows[0]["event"])
+    booked = InTheBook(
+        recorded_at=first["recorded_at"],
+        was=comes_to(entries[:1]),
+        now=comes_to(entries),
+        entries=len(entries),
+        status=entries[-1].status,
+    )
     supersedes = await _superseded(connection, event)
     return Receipt(
-        summary=with_links(summary, supersedes, instead),
+        summary=with_links(summarize(booked, others), supersedes, known["superseded_by"]),
         status="booked",
-        time=occurred_at,
+        time=first["occurred_at"],
         received=Received(
             at=event.receivedat or None,
             key_id=event.keyid,
             partition=first["partition"],
             offset=first["offset"],
         ),
-        dimensions=first["series"],
+        dimensions=rows[-1]["series"],
         event=msgspec.to_builtins(event),
+        sums=sums_of(entries),
         entries=entries,
         catalog={name: msgspec.json.decode(body) for name, body in bodies.items()},
         supersedes=supersedes,
@@ -106,6 +125,20 @@ async def _superseded(connection: TenantConnection, event: UsageEvent) -> Supers
         return None  # or what an old event has there, of which nobody knew anything
     row = await connection.fetchrow(UNBOOKED_SQL["became"], identity(event.tenant, source, named))
     return became(source, named, row["seq"], row["outcome"])
+
+
+async def _entries(
+    connection: TenantConnection, rows: list[Any], catalog: CatalogRecords
+) -> list[PricedEntry]:
+    """Each with its lines as its own version of the catalog decided them."""
+    books: dict[tuple[int, str], PriceBook | CatalogError] = {}
+    entries = []
+    for row in rows:
+        event, named = decode_event(row["event"]), (row["catalog_version"], row["event"])
+        if named not in books:
+            books[named] = await _book_of_then(connection, event, row["catalog_version"])
+        entries.append(_priced(row, event, catalog, books[named], in_force=row is rows[-1]))
+    return entries
 
 
 async def _book_of_then(
@@ -129,17 +162,37 @@ async def _book_of_then(
         return error
 
 
-def _priced(row: Any, catalog: CatalogRecords, book: PriceBook | CatalogError) -> PricedEntry:
-    event = decode_event(row["event"])
+def _priced(
+    row: Any, event: UsageEvent, catalog: CatalogRecords, book: PriceBook | CatalogError, *, in_force: bool
+) -> PricedEntry:
+    told: dict[str, Any] = {**row, "event": None, "cause": _cause(row)}
+    if row["seq"] % 2:
+        amount = f"{plain(row['effective'])} {row['currency']}"
+        arithmetic = f"minus the entry of seq {row['seq'] - 1} = {amount}"
+        return PricedEntry(**told | {"lines": []}, in_force=False, arithmetic=arithmetic)
+    if row["seq"] and row["states_event"]:
+        told["event"] = msgspec.to_builtins(event)
     read = None if isinstance(book, CatalogError) else book
     lines = expanded_lines(row["lines"], event, row["currency"], catalog, read)
-    if row["seq"] % 2:
-        arithmetic = f"minus the entry of seq {row['seq'] - 1} = {plain(row['effective'])} {row['currency']}"
-    else:
-        arithmetic = sum_of(lines, row["effective"], row["currency"])
-    remark = describe_differences(lines) if read else f"the catalog of then cannot be read now: {book}"
-    names = list(naming(event.tenant, event.data, read, row["occurred_at"])) if read else []
-    return PricedEntry(**{**row, "lines": lines}, naming=names, arithmetic=arithmetic, remark=remark)
+    return PricedEntry(
+        **told | {"lines": lines},
+        in_force=in_force,
+        arithmetic=sum_of(lines, row["effective"], row["currency"]),
+        remark=describe_differences(lines) if read else f"the catalog of then cannot be read now: {book}",
+        naming=list(naming(event.tenant, event.data, read, row["occurred_at"])) if read else [],
+    )
+
+
+def _cause(row: Any) -> EntryCause | None:
+    if not row["cause_kind"]:
+        return None
+    return EntryCause(
+        kind=row["cause_kind"],
+        id=row["correction_id"],
+        reason=row["cause_reason"],
+        author=row["cause_author"],
+        requested_at=row["cause_at"],
+    )
 
 
 def _not_in_the_book(complete: Complete, source: str, id: str) -> HttpRefusal:

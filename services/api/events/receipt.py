@@ -7,6 +7,7 @@ write it down.
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
 from msgspec import UNSET
@@ -32,29 +33,43 @@ CatalogRecords = Mapping[str, CatalogRecord]
 """By id."""
 
 
-def summarize(
-    booked: tuple[datetime, str, str, str] | None, copies: Sequence[tuple[str, str, datetime]]
-) -> str:
+class InTheBook(NamedTuple):
+    """An event as booked first, and what has become of it."""
+
+    recorded_at: datetime
+    was: str
+    """What the first entry comes to, and below all of them together."""
+    now: str
+    entries: int
+    status: str
+    """Of the last entry."""
+
+    @property
+    def says(self) -> str:
+        """The same in words."""
+        if self.entries == 1:
+            return f"booked: {self.now}, {self.status}"
+        if self.entries % 2:
+            return f"corrected: now {self.now}, {self.status} (was {self.was})"
+        return f"retracted: now {self.now} (was {self.was})"
+
+
+def summarize(booked: InTheBook | None, copies: Sequence[tuple[str, str, datetime]]) -> str:
     """What became of the event, in one line; a conflict before all else, for its sender was told 204.
 
-    `booked`: when it was recorded, amount, currency and status; None = nothing was. `copies`: the other
-    submissions' outcome, reason and time, newest first."""
+    `booked`: None = nothing was. `copies`: the other submissions' outcome, reason and time, newest first."""
     if booked is None:
         outcome, reason, at = copies[0]
         return f"{outcome}: {reason} ({_second(at)})"
-    recorded_at, amount, currency, status = booked
     conflicts = [at for outcome, _, at in copies if outcome == "conflict"]
     if conflicts:
         before = {1: "", 2: ", nor was the one before it"}
         more = before.get(len(conflicts), f", nor were the {len(conflicts) - 1} before it")
-        return (
-            f"conflict: another event with this id was booked first, at {_second(recorded_at)}; yours of "
-            f"{_second(conflicts[0])} was not{more}"
-        )
+        first, yours = _second(booked.recorded_at), _second(conflicts[0])
+        said = f"conflict: another event with this id was booked first, at {first}"
+        return f"{said}; yours of {yours} was not{more}"
     again = sum(1 for outcome, *_ in copies if outcome == "duplicate")
-    return f"booked: {amount} {currency}, {status}" + (
-        f"; sent {again + 1} times, booked once" if again else ""
-    )
+    return booked.says + (f"; sent {again + 1} times, booked once" if again else "")
 
 
 def _second(at: datetime) -> str:

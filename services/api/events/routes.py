@@ -1,7 +1,7 @@
 """Events one by one: the receipt, and the list that a figure is drilled down to."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 
@@ -26,7 +26,7 @@ from services.api.spend.sums import read_series
 from spendmeter.contracts.event_identity import identity
 from spendmeter.contracts.events import Instant
 
-PARAMETERS = ("source", "id", "wait", "from", "to", "range", "tz", "limit", "cursor")
+PARAMETERS = ("source", "id", "wait", "entries", "from", "to", "range", "tz", "limit", "cursor")
 
 router = APIRouter(tags=["events"], route_class=Negotiated)
 
@@ -51,6 +51,13 @@ async def get_events(
             examples=["5s"],
         ),
     ] = None,
+    entries: Annotated[
+        Literal["in_force", "all"],
+        Query(
+            description="of a list. in_force: each event as it counts now, a retracted one not at all; all: "
+            "every entry, what was reversed and its reversal too. Both add up to the same"
+        ),
+    ] = "in_force",
     limit: Limit = 50,
     cursor: str = "",
 ) -> Receipt | EventList:
@@ -70,7 +77,7 @@ async def get_events(
             return await read_receipt(request, connection, caller.tenant, source, id)
         complete = await completeness(request, connection)
         within = await read_within(connection, caller.tenant, span)
-        rows = await _list(connection, within, filters, limit, cursor)
+        rows = await _list(connection, within, filters, limit, cursor, entries == "all")
     events, more = page(
         ListedEvent, rows, limit, lambda row: (row["time"], row["identity"].hex(), row["seq"])
     )
@@ -83,6 +90,7 @@ async def _list(
     filters: dict[str, list[str]],
     limit: int,
     cursor: str,
+    every_entry: bool,
 ) -> list[Any]:
     series = await read_series(connection, filters) if filters else None
     at, key, seq = decode_cursor(cursor, tuple[Instant, str, int]) if cursor else (within[1], "", 0)
@@ -90,5 +98,5 @@ async def _list(
         after = (at, bytes.fromhex(key), seq)
     except ValueError:
         raise invalid("cursor", "is not one that this route gave out") from None
-    rows: list[Any] = await connection.fetch(SQL["list"], *within, series, *after, limit + 1)
+    rows: list[Any] = await connection.fetch(SQL["list"], *within, series, *after, limit + 1, every_entry)
     return rows

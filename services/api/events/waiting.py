@@ -1,4 +1,5 @@
-"""Waiting for a booking: one look for all who wait for a tenant's events, and no connection held between."""
+"""Waiting for the book to know of something: one look for all who wait of a tenant, and no connection held
+between."""
 
 import asyncio
 import re
@@ -32,19 +33,21 @@ def wait_s(text: str) -> float:
 
 
 class Waiters:
-    """Who waits for which identity; the process's own, for tenants' looks are shared."""
+    """Who waits for what; the process's own, for tenants' looks are shared. `statement`: of the keys that it
+    is given ($1), those that the book knows of."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, statement: str = SQL["known"]) -> None:
         self._database = database
-        self._waiters: dict[str, dict[asyncio.Future[None], bytes]] = {}
+        self._statement = statement
+        self._waiters: dict[str, dict[asyncio.Future[None], bytes | str]] = {}
         self._looking: dict[str, asyncio.Task[None]] = {}
 
     def waiting(self, tenant: str) -> int:
         """How many of the tenant's requests wait now."""
         return len(self._waiters.get(tenant, ()))
 
-    async def until_known(self, tenant: str, identity: bytes, seconds: float) -> None:
-        """Return once the book knows of the identity (booked, or not booked with a reason), or when the time
+    async def until_known(self, tenant: str, key: bytes | str, seconds: float) -> None:
+        """Return once the book knows of it (an event: booked, or not booked with a reason), or when the time
         is over. Raises HttpRefusal (429, 503) when too many wait, and what a look raises."""
         if self.waiting(tenant) >= TENANT_WAITERS_MAX:
             detail = f"at most {TENANT_WAITERS_MAX} requests of a tenant may wait at once"
@@ -54,7 +57,7 @@ class Waiters:
             raise HttpRefusal(503, "Too many wait", detail, retry_after_s=1)
         known: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         mine = self._waiters.setdefault(tenant, {})
-        mine[known] = identity
+        mine[known] = key
         looking = self._looking.get(tenant)
         if looking is None:
             looking = self._looking[tenant] = asyncio.create_task(self._look(tenant, mine))
@@ -65,14 +68,14 @@ class Waiters:
         if looking.done() and not known.done():
             looking.result()  # it looks as long as anybody waits: it ended by an error, which is raised here
 
-    async def _look(self, tenant: str, waiters: dict[asyncio.Future[None], bytes]) -> None:
+    async def _look(self, tenant: str, waiters: dict[asyncio.Future[None], bytes | str]) -> None:
         try:
             while waiters:
                 async with self._database.reading(tenant) as connection:
-                    rows = await connection.fetch(SQL["known"], list(set(waiters.values())))
-                found = {row["identity"] for row in rows}
-                for known, identity in waiters.items():
-                    if identity in found and not known.done():
+                    rows = await connection.fetch(self._statement, list(set(waiters.values())))
+                found = {row[0] for row in rows}
+                for known, key in waiters.items():
+                    if key in found and not known.done():
                         known.set_result(None)
                 await asyncio.sleep(LOOK_INTERVAL_S)
         finally:
