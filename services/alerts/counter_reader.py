@@ -28,7 +28,7 @@ from services.alerts.counters import (
 from services.alerts.scopes import MINUTE
 from spendmeter.book.reading import minutes_of, spent_in
 from spendmeter.book.sizes import BucketSpan
-from spendmeter.contracts.series import DIMENSIONS, Series
+from spendmeter.contracts.series import Series
 from spendmeter.contracts.terms import Timeline
 from spendmeter.platform.sql import load_sql
 
@@ -130,7 +130,7 @@ class CounterReader:
                 self._series.clear()
                 missing = sorted(wanted)
             for row in await self.pool.fetch(SQL["read_series"], self.tenant, missing):
-                self._series[row["series_id"]] = Series(**{name: row[name] for name in DIMENSIONS})
+                self._series[row["series_id"]] = Series.of(row["dimensions"])
         return {series_id: self._series[series_id] for series_id in wanted}
 
     async def _fill(self, wanted: Mapping[CounterKey, datetime]) -> None:

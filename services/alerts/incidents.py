@@ -21,6 +21,7 @@ from spendmeter.contracts.incidents import (
     Transition,
 )
 from spendmeter.contracts.money import EXACT, ZERO, divided, plain, quantised
+from spendmeter.contracts.series import Series
 
 HOUR = timedelta(hours=1)
 MICROSECOND = timedelta(microseconds=1)
@@ -87,13 +88,12 @@ def scope_of(incident: Incident) -> DetectorScope:
     return next(iter(incident.scope.items()), TENANT)
 
 
-def top_contributor(by_series: Mapping[Any, Decimal], amount: Decimal) -> TopContributor:
+def top_contributor(by_series: Mapping[Series, Decimal], amount: Decimal) -> TopContributor:
     """The series with the largest part of `amount`, with its share."""
     if not by_series or amount <= 0:
         return TopContributor()
     series, part = max(by_series.items(), key=lambda item: item[1])
-    named = {name: getattr(series, name) for name in series.__struct_fields__ if getattr(series, name)}
-    return TopContributor(dimensions=named, amount=plain(part), share=plain(divided(part, amount)))
+    return TopContributor(dimensions=series.named(), amount=plain(part), share=plain(divided(part, amount)))
 
 
 def per_hour(amount: Decimal, duration: timedelta) -> Decimal:

@@ -50,7 +50,7 @@ def tallies_in(folded: str) -> list[tuple[Series, Tally]]:
 
 @lru_cache(maxsize=SERIES_REMEMBERED_MAX)
 def _series(names: tuple[str, ...]) -> Series:
-    return Series(**dict(zip(NAMING_ORDER, names, strict=True)))
+    return Series.of(dict(zip(NAMING_ORDER, names, strict=True)))
 
 
 class Recent:

@@ -36,13 +36,13 @@ class Spent(NamedTuple):
 @lru_cache(maxsize=SERIES_REMEMBERED_MAX)
 def scopes_of(series: Series) -> tuple[DetectorScope, ...]:
     """Every scope that a series' money belongs to."""
-    named = ((dimension, getattr(series, dimension)) for dimension in NAMING_ORDER)
+    named = ((dimension, series.value(dimension)) for dimension in NAMING_ORDER)
     return (TENANT, *(scope for scope in named if scope[1]))
 
 
 def within(series: Series, scope: DetectorScope) -> bool:
     """Whether a series' money belongs to the scope."""
-    return scope == TENANT or getattr(series, scope[0]) == scope[1]
+    return scope == TENANT or series.value(scope[0]) == scope[1]
 
 
 def minutes_of(duration: timedelta) -> Decimal:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import msgspec
 from aiokafka import AIOKafkaProducer
 
 from services.ledger.touched import TENANT_KEYS_MIN, Touched, TouchedKey
@@ -21,7 +22,7 @@ from spendmeter.book.changed import ChangedDays, day_of
 from spendmeter.book.series import SeriesKey
 from spendmeter.book.units import UNIT_PARTS, quantities_of
 from spendmeter.contracts.money import plain
-from spendmeter.contracts.series import DIMENSIONS, Series
+from spendmeter.contracts.series import Series
 from spendmeter.contracts.totals import SpendTotal, encode_total
 from spendmeter.platform.kafka import send_by_key
 from spendmeter.platform.retry import keep_doing, passes
@@ -112,8 +113,8 @@ class Totals:
                 [bytes.fromhex(series_id) for _, series_id in missing],
             )
             for row in rows:
-                dimensions = Series(**{name: row[name] for name in DIMENSIONS})
-                self.series[row["tenant"], row["series_id"]] = dimensions
+                series = Series.of(msgspec.json.decode(row["dimensions"]))
+                self.series[row["tenant"], row["series_id"]] = series
 
     def _total(self, row: Any) -> SpendTotal:
         return SpendTotal(

@@ -8,6 +8,7 @@ import hashlib
 import re
 from datetime import datetime, timedelta
 from decimal import Inexact
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -15,11 +16,11 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from spendmeter.contracts.counted import Quantities, select_counted
 from spendmeter.contracts.event_identity import content_hash, identity, superseded_identity
 from spendmeter.contracts.event_reading import check_time, holds_nul, read_event
-from spendmeter.contracts.events import EventError, UsageEvent, event_time, series_of
+from spendmeter.contracts.events import EventError, UsageEvent, event_time, series_of, series_values
 from spendmeter.contracts.gate import check_limits, check_rules, is_plain
 from spendmeter.contracts.money import plain
 from spendmeter.contracts.rated import Origin, RatedUsage, RejectedUsage, encode_rated
-from spendmeter.contracts.series import Series, series_id
+from spendmeter.contracts.series import series_id
 from spendmeter.pricing.engine import Rating, rate
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.remarks import remarks_on
@@ -44,7 +45,7 @@ class RecordRater:
 
     def __init__(self, age_max: timedelta) -> None:
         self._age_max = age_max
-        self._series: dict[Series, tuple[str, Raw]] = {}
+        self._series: dict[tuple[Any, ...], tuple[str, Raw]] = {}
 
     def answer(
         self,
@@ -88,12 +89,13 @@ class RecordRater:
         prev: int,
         usage: Quantities,
     ) -> bytes:
-        series = series_of(event)
-        known = self._series.get(series)
+        values = series_values(event)
+        known = self._series.get(values)
         if known is None:
             if len(self._series) >= SERIES_MAX:
                 self._series.clear()
-            known = self._series[series] = series_id(series).hex(), Raw(msgspec.json.encode(series))
+            series = series_of(event)
+            known = self._series[values] = series_id(series).hex(), Raw(msgspec.json.encode(series))
         listed = plain(rating.list)
         contracted = listed if rating.contracted is rating.list else plain(rating.contracted)
         return encode_rated(

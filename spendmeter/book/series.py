@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spendmeter.contracts.series import DIMENSIONS, Series
+import msgspec
+
+from spendmeter.contracts.series import Series
 from spendmeter.platform.sql import load_sql
 
 SQL = load_sql(Path(__file__).with_name("series.sql"))
@@ -16,7 +18,7 @@ SeriesKey = tuple[str, str]
 async def add_series(connection: Any, series: Mapping[SeriesKey, Series]) -> None:
     """Those that are not in the book yet; what is there stays."""
     rows = [
-        (tenant, bytes.fromhex(series_id), *(getattr(one, name) for name in DIMENSIONS))
+        (tenant, bytes.fromhex(series_id), msgspec.json.encode(one.columns()).decode())
         for (tenant, series_id), one in sorted(series.items(), key=lambda item: item[0])
     ]
     if rows:

@@ -1,5 +1,6 @@
 -- name: insert_series
--- A series is written once, when it is first seen.
-INSERT INTO series (tenant, series_id, cost_class, provider, sku, team, project, feature, workflow,
-    workflow_version, agent, environment, key_id)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING
+-- A series is written once, when it is first seen. $3 = what it stands for, by column.
+INSERT INTO series
+SELECT s.* FROM jsonb_populate_record(NULL::series,
+    $3::text::jsonb || jsonb_build_object('tenant', $1::text, 'series_id', $2::bytea, 'first_seen', now())) AS s
+ON CONFLICT DO NOTHING

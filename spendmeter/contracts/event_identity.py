@@ -28,8 +28,8 @@ def superseded_identity(event: UsageEvent) -> bytes | None:
 def content_hash(event: UsageEvent) -> bytes:
     """BLAKE2b-128 over what the event says, whatever way it was written.
 
-    Defaults are filled, numbers normal, keys sorted; time, receivedat, keyid, trace, unknown fields and the
-    user label stay out: a retry may carry others.
+    Defaults are filled, numbers normal, keys sorted; time, receivedat, keyid, trace, unknown fields, the user
+    label and what is folded stay out: a retry may carry others, or come on a day on which more is folded.
     """
     data = event.data
     context, labels, performance = data.context, data.labels, data.performance
@@ -44,7 +44,9 @@ def content_hash(event: UsageEvent) -> bytes:
         _outcome(data.outcome),
         _amount(data.reported_cost),
     )
-    if event.supersedes:  # only where it is stated: see above
+    if labels.own:  # only where they are stated: see above
+        content += ("own", labels.own)
+    if event.supersedes:
         content += ("supersedes", event.supersedessource or event.source, event.supersedes)
     return blake2b(_canonical(content), digest_size=16).digest()
 

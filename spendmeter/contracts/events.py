@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from spendmeter.contracts.series import Series
+from spendmeter.contracts.series import DIMENSIONS, FOLDED, Series
 
 EVENT_TYPE = "spendmeter.usage.v1"
 LABEL_CHARACTERS_MAX = 128
@@ -66,7 +66,11 @@ class Context(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
 
 class Labels(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """Whose spend it is; '' = not given. `user` is pseudonymised before it reaches Kafka."""
+    """Whose spend it is; '' = not given. `user` is pseudonymised before it reaches Kafka.
+
+    `own` are the values of the tenant's own dimensions by name, `folded` the names of those that are added up
+    under one value (FOLDED), because the tenant's day has too many; both are ingest's word. The gate sees to
+    their types: before they were fields, anything could stand there."""
 
     team: Label = ""
     project: Label = ""
@@ -77,6 +81,12 @@ class Labels(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     agent: Label = ""
     environment: Label = ""
     user: Label = ""
+    own: Any = {}
+    folded: Any = ()
+
+
+LABELS = tuple(name for name in Labels.__struct_fields__ if name not in ("own", "folded"))
+"""The labels that everybody has."""
 
 
 class Performance(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -143,19 +153,32 @@ def event_time(event: UsageEvent) -> datetime:
         raise EventError("is outside the years 1 to 9999 in UTC", "time") from None
 
 
+def series_values(event: UsageEvent) -> tuple[Any, ...]:
+    """What tells the event's series from others, as fast as it can be had: the values of DIMENSIONS, and of
+    the tenant's own (name, value) in the order of the names."""
+    data, labels = event.data, event.data.labels
+    return (
+        data.cost_class,
+        data.provider,
+        data.sku,
+        labels.team,
+        labels.project,
+        labels.feature,
+        labels.workflow,
+        labels.workflow_version,
+        labels.agent,
+        labels.environment,
+        event.keyid,
+        _own_values(labels) if labels.own else (),
+    )
+
+
+def _own_values(labels: Labels) -> tuple[tuple[str, str], ...]:
+    folded = labels.folded
+    return tuple((name, FOLDED if name in folded else labels.own[name]) for name in sorted(labels.own))
+
+
 def series_of(event: UsageEvent) -> Series:
     """The series that the event's spend is rolled up in."""
-    data, labels = event.data, event.data.labels
-    return Series(
-        cost_class=data.cost_class,
-        provider=data.provider,
-        sku=data.sku,
-        team=labels.team,
-        project=labels.project,
-        feature=labels.feature,
-        workflow=labels.workflow,
-        workflow_version=labels.workflow_version,
-        agent=labels.agent,
-        environment=labels.environment,
-        key_id=event.keyid,
-    )
+    *values, own = series_values(event)
+    return Series(**dict(zip(DIMENSIONS, values, strict=True)), own=dict(own))

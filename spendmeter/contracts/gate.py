@@ -13,16 +13,19 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from operator import attrgetter
 
-from msgspec.structs import astuple, force_setattr
+from msgspec.structs import force_setattr
 
+from spendmeter.contracts.dimensions import ACTIVE_MAX, NAME_RULE, OWN_FROM, is_name
 from spendmeter.contracts.events import (
     LABEL_CHARACTERS_MAX,
+    LABELS,
     NAME_CHARACTERS_MAX,
     EventError,
     Labels,
     UsageEvent,
 )
 from spendmeter.contracts.foreign_units import explain_foreign_unit, foreign_unit
+from spendmeter.contracts.series import DIMENSIONS, FOLDED
 from spendmeter.contracts.units import LATER_UNITS, PER_EVENT_MAX, UNITS
 
 PER_EVENT_MAX_FROM = datetime(2026, 11, 25, 18, tzinfo=UTC)
@@ -42,14 +45,20 @@ _INVISIBLE = re.compile(
 """Controls, line breaks, and what Unicode draws as nothing: zero-width, bidirectional, fillers, selectors.
 Written out, not asked of `unicodedata`: another release of it must not judge the same log otherwise."""
 
+_AS_SENT = frozenset(DIMENSIONS).difference(LABELS)
+"""Dimensions that are no labels."""
 _TEXTS = ("provider", "sku", "context.service_tier", "context.region", "performance.status")
 """Fields of `data` that people will read in a list, besides labels, the outcome's name and those of units."""
 _read_texts = attrgetter(*_TEXTS)
+_read_labels = attrgetter(*LABELS)
 
 
 def check_rules(event: UsageEvent, plain: bool, received_at: datetime | None = None) -> None:
     """Hold a decoded event against every rule in force when it was received (None = all of them), and put
     its labels into normal form C. `plain`: see `is_plain`. Raises EventError."""
+    labels = event.data.labels
+    if labels.own or labels.folded:
+        _check_own(labels, received_at)
     for unit, quantity in event.data.usage.items():
         if not quantity <= _BOUNDS.get(unit, -1):  # more than its bound, a later unit, or nobody's
             _check_quantity(event, unit, quantity, received_at)
@@ -99,7 +108,7 @@ def check_counted_once(unit: str, usage: Collection[str]) -> None:
 def as_booked(dimension: str, value: str) -> str:
     """How the book writes a value of a dimension that somebody asks for: a label in normal form C, as
     `check_rules` puts it; any other name as it is sent."""
-    return _composed(value) if dimension in Labels.__struct_fields__ else value
+    return value if dimension in _AS_SENT else _composed(value)
 
 
 def _composed(text: str) -> str:
@@ -132,33 +141,67 @@ def _check_later_unit(event: UsageEvent, name: str, quantity: int | Decimal) -> 
 
 
 def _check_text(event: UsageEvent) -> None:
-    data, labels, texts = event.data, event.data.labels, _read_texts(event.data)
+    data, labels, texts = event.data, _read_labels(event.data.labels), _read_texts(event.data)
     outcome = "" if data.outcome is None else data.outcome.name
-    joined = "".join((*astuple(labels), *texts, outcome, *data.usage))
+    joined = "".join((*labels, *texts, outcome, *data.usage))
     if joined.isascii() and joined.isprintable():
         return
     if _INVISIBLE.search(joined) is None and unicodedata.is_normalized("NFC", joined):
         return  # and so is each part of it
-    for name, text in zip(Labels.__struct_fields__, astuple(labels), strict=True):
-        _normalise(labels, name, text)
-        _check_visible(text, f"data.labels.{name}")
+    for name, text in zip(LABELS, labels, strict=True):
+        if (composed := _checked_label(text, name)) != text:
+            force_setattr(data.labels, name, composed)  # it was decoded, so nobody shares the struct
     for name, text in zip((*_TEXTS, "outcome.name"), (*texts, outcome), strict=True):
         _check_visible(text, f"data.{name}")
     for unit in data.usage:
         _check_visible(unit, "data.usage")
 
 
-def _normalise(labels: Labels, name: str, text: str) -> None:
-    """Put one label into normal form C; it was decoded, so nobody shares the struct."""
+def _checked_label(text: str, name: str) -> str:
+    """In normal form C. Raises EventError."""
     composed = _composed(text)
-    if composed == text:
-        return
     if len(composed) > LABEL_CHARACTERS_MAX:
         raise EventError(
             f"has {len(composed)} characters in Unicode's normal form C, at most {LABEL_CHARACTERS_MAX}",
             f"data.labels.{name}",
         )
-    force_setattr(labels, name, composed)
+    _check_visible(text, f"data.labels.{name}")
+    return composed
+
+
+def _check_own(labels: Labels, received_at: datetime | None) -> None:
+    """What is said of the tenant's own dimensions, put into its one form. Raises EventError."""
+    own: dict[str, str] = {}
+    folded: tuple[str, ...] = ()
+    if _holds(OWN_FROM, received_at):
+        own = _own_values(labels.own)
+        folded = _folded(labels.folded, own)
+    force_setattr(labels, "own", own)
+    force_setattr(labels, "folded", folded)
+
+
+def _own_values(stated: object) -> dict[str, str]:
+    if not isinstance(stated, dict) or len(stated) > ACTIVE_MAX:
+        raise EventError(
+            f"holds the tenant's own dimensions, a text each by name, at most {ACTIVE_MAX}", "data.labels.own"
+        )
+    own = {}
+    for name, value in sorted(stated.items()):
+        if not is_name(name):
+            raise EventError(f"{name[:40]!r} is no name of a dimension: {NAME_RULE}", "data.labels.own")
+        if not isinstance(value, str):
+            raise EventError(f"Expected `str`, got `{type(value).__name__}`", f"data.labels.own.{name}")
+        if value == FOLDED:
+            raise EventError(f"{FOLDED!r} stands for what is folded", f"data.labels.own.{name}")
+        if value:
+            own[name] = _checked_label(value, f"own.{name}")
+    return own
+
+
+def _folded(stated: object, own: Collection[str]) -> tuple[str, ...]:
+    if not isinstance(stated, list | tuple) or not set(own).issuperset(map(str, stated)):
+        raise EventError("names dimensions of data.labels.own, and no others", "data.labels.folded")
+    return tuple(sorted(set(map(str, stated))))
 
 
 def _check_visible(text: str, field: str) -> None:

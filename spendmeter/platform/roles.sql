@@ -20,8 +20,10 @@ GRANT TEMPORARY ON DATABASE "{database}" TO "{ledger}", "{corrector}";
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, {everyone};
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC, {everyone};
 GRANT USAGE ON SCHEMA public TO {everyone};
-GRANT EXECUTE ON FUNCTION usage_sum(jsonb, jsonb), usage_total(jsonb) TO {everyone};
-GRANT EXECUTE ON FUNCTION spent(text, text[], timestamptz[], timestamptz[]) TO "{alerts}", "{api}";
+GRANT EXECUTE ON FUNCTION usage_sum(jsonb, jsonb), usage_total(jsonb), dimension(series, text), dimensions(series)
+TO {everyone};
+GRANT EXECUTE ON FUNCTION spent(text, text[], timestamptz[], timestamptz[]), series_within(text, bytea[], jsonb[])
+TO "{alerts}", "{api}";
 GRANT EXECUTE ON FUNCTION key_names(text, text[]) TO "{alerts}";
 GRANT EXECUTE ON FUNCTION
     live_keys(), live_sessions(), open_session(bytea, text, interval, int), close_session(bytea),

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from spendmeter.verify.sql import SQL
+from spendmeter.verify.usage import decode
 
 ROWS_AT_ONCE = 2_000
 """Rows fetched from Postgres at once, about 1.5 kB each."""
@@ -101,5 +102,5 @@ class KnownSeries:
             self.known.clear()
             new = list(wanted)
         tenants, ids = [tenant for tenant, _ in new], [series_id for _, series_id in new]
-        for tenant, series_id, *dimensions in await self._connection.fetch(SQL["series"], tenants, ids):
-            self.known[tenant, series_id] = tuple(dimensions)
+        for tenant, series_id, *dimensions, own in await self._connection.fetch(SQL["series"], tenants, ids):
+            self.known[tenant, series_id] = (*dimensions, *map("=".join, sorted(decode(own).items())))

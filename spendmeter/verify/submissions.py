@@ -17,7 +17,15 @@ from typing import Any, NamedTuple
 from spendmeter.platform.sql import load_sql
 from spendmeter.verify.progress import Progress
 from spendmeter.verify.report import Report
-from spendmeter.verify.usage import EventReading, Unreadable, decode, identity, metered_digest, quantities
+from spendmeter.verify.usage import (
+    EventReading,
+    Unreadable,
+    decode,
+    identity,
+    metered_digest,
+    quantities,
+    stated_labels,
+)
 
 ROWS_AT_ONCE = 5_000
 _OUTCOMES = ("accepted", "refused", "unknown")
@@ -99,8 +107,7 @@ class Submissions:
 
     def note_copy(self, key: bytes, event: EventReading, partition: int, offset: int) -> None:
         """Take note of a copy on the topic."""
-        labels = event.body["data"].get("labels") or {}
-        said = metered_digest(event.provider, event.sku, event.usage, labels)
+        said = metered_digest(event.provider, event.sku, event.usage, stated_labels(event.body))
         self._note((key, said, "seen", partition, offset))
 
     def note_entry(self, key: bytes, *, gone: bool) -> None:

@@ -18,6 +18,10 @@ NORMAL_FORM_C_FROM = datetime(2026, 11, 25, 18, tzinfo=UTC)
 """Earlier labels stayed as they were sent."""
 SUPERSEDES_FROM = datetime(2026, 11, 26, 4, tzinfo=UTC)
 """Earlier it was a field that nobody knew."""
+OWN_FROM = datetime(2026, 11, 26, 7, tzinfo=UTC)
+"""Earlier events have no dimensions of their tenant's own."""
+FOLDED = "~other"
+"""What stands for the values of a dimension that ingest says are folded."""
 SENDERS_MAX = 1_000
 """Pairs of tenant and source whose part of an identity is remembered: most senders send many events."""
 _WRITTEN = re.compile(r"[0-9]{1,18}(\.[0-9]{1,12})?", re.ASCII)
@@ -40,7 +44,7 @@ class EventReading(NamedTuple):
     time: datetime
     usage: dict[str, UsageQuantity]
     dimensions: tuple[str, ...]
-    """In the order of the table `series`."""
+    """In the order of the table `series`; then the tenant's own, as "name=value", in that of their names."""
     body: dict[str, Any]
 
     @property
@@ -88,7 +92,7 @@ def read(raw: bytes | str | None) -> EventReading:
     try:
         data = body["data"]
         labels = map(_labels(body).get, LABELS, _NO_LABELS)
-        usage = quantities(data["usage"])
+        usage, sold = quantities(data["usage"]), data.get("cost_class", "model")
         provider, sku = data["provider"], data["sku"]
         names = (body["tenant"], body["source"], body["id"], provider, sku)
         for name in names:
@@ -98,7 +102,7 @@ def read(raw: bytes | str | None) -> EventReading:
             *names,
             datetime.fromisoformat(body["time"]).astimezone(UTC),
             usage,
-            (data.get("cost_class", "model"), provider, sku, *labels, body.get("keyid", "")),
+            (sold, provider, sku, *labels, body.get("keyid", ""), *_own_told(body)),
             body,
         )
     except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
@@ -111,6 +115,8 @@ def read(raw: bytes | str | None) -> EventReading:
 def _labels(body: Mapping[str, Any]) -> dict[str, str]:
     """The labels, in Unicode's normal form C for what was received since that is the rule."""
     labels: dict[str, str] = body["data"].get("labels") or {}
+    if "own" in labels or "folded" in labels:
+        labels = {name: label for name, label in labels.items() if name not in ("own", "folded")}
     for label in labels.values():
         if not label.isascii():
             break
@@ -125,6 +131,25 @@ def _before(body: Mapping[str, Any], rule: datetime) -> bool:
     """Whether it was received before a rule's first instant."""
     received = body.get("receivedat")
     return received is not None and datetime.fromisoformat(received) < rule
+
+
+def _own(body: Mapping[str, Any]) -> dict[str, str]:
+    """What it says of its tenant's own dimensions, by name."""
+    own: dict[str, str] | None = (body["data"].get("labels") or {}).get("own")
+    if not own or _before(body, OWN_FROM):
+        return {}
+    return {name: unicodedata.normalize("NFC", own[name]) for name in sorted(own) if own[name]}
+
+
+def _own_told(body: Mapping[str, Any]) -> list[str]:
+    own = _own(body)
+    folded = body["data"]["labels"].get("folded") or () if own else ()
+    return [f"{name}={FOLDED if name in folded else value}" for name, value in own.items()]
+
+
+def stated_labels(body: Mapping[str, Any]) -> dict[str, str]:
+    """All that an event on the topic says of whose it is, as a sender says it: own dimensions are labels."""
+    return _labels(body) | _own(body)
 
 
 def quantities(usage: Mapping[str, object]) -> dict[str, UsageQuantity]:
@@ -176,6 +201,7 @@ def content_digest(event: EventReading) -> bytes:
         "performance": [performance.get("latency_ms"), performance.get("status", "")],
         "outcome": outcome and [outcome.get("name"), outcome.get("count", 1), _amount(outcome.get("value"))],
         "cost": [body.get("trustreportedcost", False), _amount(data.get("reported_cost"))],
+        "own": _own(body),
     }
     if body.get("supersedes") and not _before(body, SUPERSEDES_FROM):
         content["supersedes"] = [body.get("supersedessource") or event.source, body["supersedes"]]

@@ -39,7 +39,7 @@ WHERE e.seq = 0 AND (e.occurred_at, e.origin_partition, e.origin_offset)
 -- name: series
 -- What these series stand for.
 SELECT tenant, series_id, cost_class, provider, sku, team, project, feature, workflow, workflow_version, agent,
-    environment, key_id
+    environment, key_id, own::text
 FROM series JOIN unnest($1::text[], $2::bytea[]) AS wanted (tenant, series_id) USING (tenant, series_id)
 
 -- name: rates

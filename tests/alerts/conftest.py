@@ -19,7 +19,7 @@ import pytest
 from aiohttp import web
 
 from services.alerts.store import Store, prepare
-from spendmeter.contracts.series import DIMENSIONS, Series, series_id
+from spendmeter.contracts.series import Series, series_id
 from spendmeter.contracts.topics import ALERTS_EVENTS, SPEND_TOTALS
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.kafka_admin import KafkaAdmin
@@ -27,6 +27,7 @@ from spendmeter.platform.migrate import migrate
 from spendmeter.platform.roles import role_url
 from spendmeter.platform.telemetry import Meters
 from tests.ports import free_port
+from tests.series import add_series
 from tests.stack import own_database
 from tests.terms import counts_in
 
@@ -67,15 +68,9 @@ class Book:
         currency: str = "USD",
         **dimensions: str,
     ) -> None:
-        series = Series(**({"provider": "openai", "sku": "gpt-4o"} | dimensions))
+        series = Series.of({"provider": "openai", "sku": "gpt-4o"} | dimensions)
         bucket = (at or datetime.now(UTC)).replace(second=0, microsecond=0)
-        await self.owner.execute(
-            f"INSERT INTO series (tenant, series_id, {', '.join(DIMENSIONS)}) "
-            f"VALUES ($1, $2, {', '.join(f'${n + 3}' for n in range(len(DIMENSIONS)))}) ON CONFLICT DO NOTHING",
-            tenant,
-            series_id(series),
-            *(getattr(series, name) for name in DIMENSIONS),
-        )
+        await add_series(self.owner, tenant, series)
         await self.owner.execute(
             "INSERT INTO rollups_minute AS r (bucket, recorded_on, shard, tenant, series_id, currency, events, "
             "unpriced_events, list, contracted, effective, of_which_provisional, usage) "

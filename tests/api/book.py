@@ -14,8 +14,9 @@ from spendmeter.book.units import UNIT_COLUMNS
 from spendmeter.contracts.event_identity import content_hash, identity
 from spendmeter.contracts.events import UsageEvent, encode_event, series_of
 from spendmeter.contracts.rated import Line
-from spendmeter.contracts.series import DIMENSIONS, Series, series_id
+from spendmeter.contracts.series import Series
 from spendmeter.platform.keys import create_key, create_tenant
+from tests.series import add_series
 from tests.terms import counts_in
 
 TOPIC = "0" * 32
@@ -39,13 +40,7 @@ class Book:
         )
 
     async def series(self, tenant: str, series: Series) -> bytes:
-        key = series_id(series)
-        await self.connection.execute(
-            f"INSERT INTO series (tenant, series_id, {', '.join(DIMENSIONS)}) "
-            f"VALUES ($1, $2, {', '.join(f'${n}' for n in range(3, 3 + len(DIMENSIONS)))}) ON CONFLICT DO NOTHING",
-            tenant, key, *(getattr(series, name) for name in DIMENSIONS),
-        )  # fmt: skip
-        return key
+        return await add_series(self.connection, tenant, series)
 
     async def spend(
         self,
@@ -65,7 +60,7 @@ class Book:
         **dimensions: str,
     ) -> None:
         """One rollup row; `at` is an ISO instant."""
-        key = await self.series(tenant, Series(**dimensions))
+        key = await self.series(tenant, Series.of(dimensions))
         bucket = datetime.fromisoformat(at).astimezone(UTC).replace(second=0, microsecond=0)
         listed = Decimal(amount)
         agreed = Decimal(contracted or amount)

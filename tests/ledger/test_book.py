@@ -80,6 +80,25 @@ async def test_a_batch_books_entries_rollups_and_position_together(
     assert await balanced(owner)
 
 
+async def test_a_series_is_booked_with_the_dimensions_of_its_tenants_own(
+    owner: asyncpg.Connection, ledger: asyncpg.Connection
+) -> None:
+    own = {"customer": "c1", "cost_centre": "4711"}
+    labels = [Labels(team="a"), Labels(team="a", own=own), Labels(team="a", own=own, folded=("customer",))]
+    progress = await begin(owner)
+    events = [rated(usage_event(f"e{n}", labels=said), n) for n, said in enumerate(labels)]
+    await book_all(ledger, progress, *events)
+    rows = await owner.fetch(
+        "SELECT own::text, dimension(s, 'team') AS team, dimension(s, 'customer') AS customer, "
+        "dimension(s, 'nobodys') AS nobodys, dimensions(s) ->> 'cost_centre' AS centre FROM series s ORDER BY customer"
+    )
+    assert [tuple(row) for row in rows] == [
+        ("{}", "a", "", "", None),
+        ('{"customer": "c1", "cost_centre": "4711"}', "a", "c1", "", "4711"),
+        ('{"customer": "~other", "cost_centre": "4711"}', "a", "~other", "", "4711"),
+    ]
+
+
 async def test_the_same_batch_twice_books_once(owner: asyncpg.Connection, ledger: asyncpg.Connection) -> None:
     progress = await begin(owner)
     await book_all(ledger, progress, rated(usage_event("a"), 0))

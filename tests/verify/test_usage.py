@@ -11,7 +11,7 @@ import pytest
 
 from spendmeter.contracts.event_identity import identity as declared_identity
 from spendmeter.verify import literals
-from spendmeter.verify.usage import Unreadable, content_digest, identity, read
+from spendmeter.verify.usage import Unreadable, content_digest, identity, read, stated_labels
 from tests.verify.conftest import PRICES, event
 
 
@@ -118,3 +118,19 @@ def test_what_a_copy_supersedes_is_part_of_what_it_says_since_that_is_the_rule()
     assert digest(supersedes="x") == digest(supersedes="x", supersedessource=event(1)["source"])
     old = "2026-11-26T03:59:59Z"
     assert digest(supersedes="x", receivedat=old) == digest(receivedat=old)
+
+
+@pytest.mark.parametrize(
+    ("received", "own"),
+    [("2026-11-26T07:00:00Z", ("cost_centre=4711", "customer=~other")), ("2026-11-26T06:59:59Z", ())],
+)
+def test_own_dimensions_are_read_as_the_event_states_them_since_there_are_any(
+    received: str, own: tuple[str, ...]
+) -> None:
+    labels = {"team": "a", "own": {"customer": "c1", "cost_centre": "4711"}, "folded": ["customer"]}
+    event = read(json.dumps(json.loads(said(labels=labels)) | {"receivedat": received}).encode())
+    plain = read(json.dumps(json.loads(said(labels={"team": "a"})) | {"receivedat": received}).encode())
+    assert event.dimensions == (*plain.dimensions, *own)
+    assert (content_digest(event) == content_digest(plain)) == (own == ())
+    sent = {"team": "a", "customer": "c1", "cost_centre": "4711"}
+    assert stated_labels(event.body) == (sent if own else {"team": "a"})

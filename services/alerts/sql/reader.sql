@@ -7,25 +7,11 @@ WITH sums AS MATERIALIZED (
         CASE WHEN $8 THEN bucket ELSE ($5::timestamptz[])[width_bucket(bucket, $5)] END AS at
     FROM spent($1, $2, $3, $4)
     GROUP BY currency, series_id, at
-), wanted AS MATERIALIZED (
-    SELECT place, asked.currency AS booked_in, filter, f.*
-    FROM unnest($6::text[], $7::jsonb[]) WITH ORDINALITY AS asked (currency, filter, place),
-        jsonb_populate_record(NULL::series, filter) AS f
 ), counted AS (
     SELECT place, at, sums.series_id, effective, provisional
-    FROM wanted w JOIN sums ON sums.currency = w.booked_in
-    WHERE w.filter = '{}'
-    UNION ALL
-    SELECT place, at, sums.series_id, effective, provisional
-    FROM sums JOIN series s ON s.tenant = $1 AND s.series_id = sums.series_id
-    JOIN wanted w ON sums.currency = w.booked_in AND w.filter <> '{}'
-        AND (w.agent IS NULL OR w.agent = s.agent) AND (w.team IS NULL OR w.team = s.team)
-        AND (w.workflow IS NULL OR w.workflow = s.workflow) AND (w.feature IS NULL OR w.feature = s.feature)
-        AND (w.key_id IS NULL OR w.key_id = s.key_id) AND (w.project IS NULL OR w.project = s.project)
-        AND (w.sku IS NULL OR w.sku = s.sku) AND (w.provider IS NULL OR w.provider = s.provider)
-        AND (w.environment IS NULL OR w.environment = s.environment)
-        AND (w.cost_class IS NULL OR w.cost_class = s.cost_class)
-        AND (w.workflow_version IS NULL OR w.workflow_version = s.workflow_version)
+    FROM series_within($1, ARRAY(SELECT DISTINCT series_id FROM sums), $7::jsonb[]) AS w
+        JOIN sums USING (series_id)
+    WHERE sums.currency = ($6::text[])[place]
 )
 SELECT place::int, at, sum(effective) AS effective, sum(provisional) AS provisional,
     (array_agg(series_id ORDER BY effective DESC) FILTER (WHERE $9))[:$10] AS leaders,
@@ -34,9 +20,7 @@ FROM counted GROUP BY place, at
 
 -- name: read_series
 -- The dimensions of some series.
-SELECT series_id, cost_class, provider, sku, team, project, feature, workflow, workflow_version, agent,
-    environment, key_id
-FROM series WHERE tenant = $1 AND series_id = ANY ($2)
+SELECT series_id, dimensions(s) AS dimensions FROM series s WHERE tenant = $1 AND series_id = ANY ($2)
 
 -- name: first_seen
 -- When the tenant's first series was met: tells how much of its very first minute was seen.

@@ -45,25 +45,11 @@ WHERE id = $1 AND (budget_now(b)).deleted_at IS NULL RETURNING id
 WITH sums AS MATERIALIZED (
     SELECT currency, series_id, sum(effective) AS effective, sum(of_which_provisional) AS provisional
     FROM spent($1, $2, $3, $4) GROUP BY currency, series_id
-), wanted AS MATERIALIZED (
-    SELECT place, asked.currency AS booked_in, filter, f.*
-    FROM unnest($5::text[], $6::jsonb[]) WITH ORDINALITY AS asked (currency, filter, place),
-        jsonb_populate_record(NULL::series, filter) AS f
 ), counted AS (
     SELECT place, effective, provisional
-    FROM wanted w JOIN sums ON sums.currency = w.booked_in
-    WHERE w.filter = '{}'
-    UNION ALL
-    SELECT place, effective, provisional
-    FROM sums JOIN series s USING (series_id)
-    JOIN wanted w ON sums.currency = w.booked_in AND w.filter <> '{}'
-        AND (w.agent IS NULL OR w.agent = s.agent) AND (w.team IS NULL OR w.team = s.team)
-        AND (w.workflow IS NULL OR w.workflow = s.workflow) AND (w.feature IS NULL OR w.feature = s.feature)
-        AND (w.key_id IS NULL OR w.key_id = s.key_id) AND (w.project IS NULL OR w.project = s.project)
-        AND (w.sku IS NULL OR w.sku = s.sku) AND (w.provider IS NULL OR w.provider = s.provider)
-        AND (w.environment IS NULL OR w.environment = s.environment)
-        AND (w.cost_class IS NULL OR w.cost_class = s.cost_class)
-        AND (w.workflow_version IS NULL OR w.workflow_version = s.workflow_version)
+    FROM series_within($1, ARRAY(SELECT DISTINCT series_id FROM sums), $6::jsonb[]) AS w
+        JOIN sums USING (series_id)
+    WHERE sums.currency = ($5::text[])[place]
 )
 SELECT place::int, sum(effective) AS effective, sum(provisional) AS provisional FROM counted GROUP BY place
 

@@ -20,6 +20,5 @@ GROUP BY r.tenant, r.series_id, r.bucket, r.currency
 
 -- name: read_series
 -- The dimensions of series that this worker has not met.
-SELECT tenant, encode(series_id, 'hex') AS series_id, cost_class, provider, sku, team, project, feature,
-    workflow, workflow_version, agent, environment, key_id
-FROM series WHERE (tenant, series_id) IN (SELECT * FROM unnest($1::text[], $2::bytea[]))
+SELECT tenant, encode(series_id, 'hex') AS series_id, dimensions(s)::text AS dimensions
+FROM series s WHERE (tenant, series_id) IN (SELECT * FROM unnest($1::text[], $2::bytea[]))
