@@ -13,6 +13,7 @@ from services.alerts.anomalies import RULE, RULE_NAME, RULE_REVISION, Anomaly
 from services.alerts.budgets import Budget
 from services.alerts.scopes import MINUTE, TENANT, DetectorScope
 from spendmeter.contracts.incidents import (
+    EVENTS,
     Figure,
     IncidentEvent,
     IncidentKind,
@@ -25,6 +26,8 @@ from spendmeter.contracts.series import Series
 
 HOUR = timedelta(hours=1)
 MICROSECOND = timedelta(microseconds=1)
+UNBOOKED_RULE = "unbooked-rate"
+UNBOOKED_RULE_NAME = "Events that are not booked"
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
@@ -145,6 +148,25 @@ def anomaly_incident(
         began_at=anomaly.began_at,
         currency=currency,
         hot_per_hour=quantised(anomaly.hot_per_minute * 60),
+    )
+
+
+def unbooked_incident(
+    tenant: str, key_id: str, began_at: datetime, figures: IncidentFigures, now: datetime
+) -> Incident:
+    """A key of whose events too many are not booked; its episode is the minute in which that began."""
+    return _opened(
+        now,
+        figures,
+        tenant=tenant,
+        kind="unbooked",
+        rule_id=UNBOOKED_RULE,
+        rule_revision=1,
+        rule_name=UNBOOKED_RULE_NAME,
+        scope={"key_id": key_id},
+        episode=(began_at - EPOCH) // MINUTE,
+        began_at=began_at,
+        currency=EVENTS,
     )
 
 

@@ -27,7 +27,7 @@ BUDGETS_MAX = 100_000
 CHANNELS_MAX = 20
 """Of one tenant: each transition is sent to so many."""
 COOL_DOWN = timedelta(minutes=5)
-"""After an anomaly is over, its scope opens no new one for so long."""
+"""After an anomaly, or what was not booked, is over, its scope opens no new one for so long."""
 TOPIC = UUID(int=0)
 """The channel of deliveries to the topic alerts.events."""
 
@@ -74,7 +74,7 @@ class Store:
         }
 
     async def current(self, tenant: str, now: datetime) -> list[Incident]:
-        """The tenant's incidents that are not over, and anomalies over for less than COOL_DOWN."""
+        """The tenant's incidents that are not over, and all but budgets' that are for less than COOL_DOWN."""
         return _incidents(await self._pool.fetch(SQL["current"], tenant, now - COOL_DOWN))
 
     async def key_names(self, tenant: str, ids: Sequence[str]) -> dict[str, str]:

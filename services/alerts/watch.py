@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import get_args
 
 import asyncpg
 
@@ -23,6 +24,7 @@ from services.alerts.minute_reader import MinuteReader
 from services.alerts.scopes import MINUTE
 from services.alerts.store import Store, TenantRules
 from services.alerts.turns import Pass, Turns
+from services.alerts.unbooked_watch import UnbookedWatch
 from services.alerts.verdicts import AnomalyLook, BudgetLook, counter_key, counters_needed, figures_of, is_due
 from services.alerts.words import Wording, key_ids
 from spendmeter.book.sizes import BucketSpan
@@ -40,7 +42,7 @@ LOOK_SHARE = 0.25
 """Of one connection's time that a tenant's budgets take, and its anomalies as well: where a look takes long,
 for its series are many, the next one comes later, and the processors stay free for others. A look of
 CHEAP_LOOK_S is free: it is a small tenant's on a busy machine."""
-REST_S_MAX: dict[Pass, float] = {"budgets": 4.0, "anomalies": 10.0}
+REST_S_MAX: dict[Pass, float] = {"budgets": 4.0, "anomalies": 10.0, "unbooked": 10.0}
 """However dear a look is: a large tenant, too, is told in seconds."""
 HOT_AGE_MAX = timedelta(seconds=15)
 
@@ -65,15 +67,22 @@ class TenantWatch:
         self._rules = rules
         self._shared = shared
         self._store = shared.store
-        self._woken: dict[Pass, asyncio.Event] = {"budgets": asyncio.Event(), "anomalies": asyncio.Event()}
-        self._seen: dict[Pass, bool] = {"budgets": False, "anomalies": False}
+        self._woken: dict[Pass, asyncio.Event] = {of: asyncio.Event() for of in get_args(Pass)}
+        self._seen: dict[Pass, bool] = dict.fromkeys(get_args(Pass), False)
+        self._unbooked = UnbookedWatch(
+            tenant=tenant,
+            pool=shared.pool,
+            store=shared.store,
+            turn=partial(shared.turns.turn, tenant, "unbooked"),
+            portal_url=shared.portal_url,
+        )
         self._minutes: MinuteReader
         self._remember_nothing()
         self._name_troubles()
 
     @property
     def looked(self) -> bool:
-        """Whether the last look at budgets and the last one at anomalies succeeded."""
+        """Whether the last look at each of its subjects succeeded."""
         return all(self._seen.values())
 
     def apply_rules(self, rules: TenantRules) -> None:
@@ -94,10 +103,11 @@ class TenantWatch:
         self._wake()
 
     async def run(self) -> None:
-        """Watch both, until cancelled."""
-        async with asyncio.TaskGroup() as both:
-            both.create_task(self._keep_looking("budgets", self.look_at_budgets))
-            both.create_task(self._keep_looking("anomalies", self.look_at_anomalies))
+        """Watch all of it, until cancelled."""
+        async with asyncio.TaskGroup() as looks:
+            looks.create_task(self._keep_looking("budgets", self.look_at_budgets))
+            looks.create_task(self._keep_looking("anomalies", self.look_at_anomalies))
+            looks.create_task(self._keep_looking("unbooked", self.look_at_unbooked))
 
     async def look_at_budgets(self) -> None:
         """Open what was crossed, renew what is open, end what is over."""
@@ -153,6 +163,12 @@ class TenantWatch:
         for incident in current:
             if incident.kind == "anomaly" and incident.state != "resolved":
                 await self._follow_anomaly(look, incident)
+
+    async def look_at_unbooked(self) -> None:
+        """Open where too much of a key's is not booked, renew what goes on, end what is over."""
+        now = datetime.now(UTC)
+        await self._unbooked.look(now, self._rules.calendar.at(now).zone)
+        self._shared.meters.add("spendmeter.alerts.evaluations", kind="unbooked")
 
     async def _follow_budget(self, look: BudgetLook, incident: Incident) -> None:
         """Bring one open incident up to date, or end it."""
@@ -235,8 +251,8 @@ class TenantWatch:
         return True
 
     def _wake(self) -> None:
-        for event in self._woken.values():
-            event.set()
+        for of in self._woken.keys() - {"unbooked"}:  # of what is not booked no total tells
+            self._woken[of].set()
 
     def _name_troubles(self) -> None:
         now, rules = datetime.now(UTC), self._rules

@@ -102,10 +102,10 @@ def summary(incident: Incident, zone: ZoneInfo) -> str:
     where = {name: top["dimensions"].get(name, "") for name in NAMING_ORDER if name not in incident.scope}
     if any(where.values()):
         named = ", ".join(_named(incident, name, value) for name, value in where.items() if value)
-        sentences.append(f"{_percent(Decimal(top['share']))} of it is {named}.")
+        sentences.append(f"{percent(Decimal(top['share']))} of it is {named}.")
     if incident.of_which_provisional > 0 and incident.amount > 0:
         share = divided(incident.of_which_provisional, incident.amount)
-        sentences.append(f"{_percent(share)} of it is provisional: priced by an upper bound.")
+        sentences.append(f"{percent(share)} of it is provisional: priced by an upper bound.")
     return " ".join(sentences)
 
 
@@ -114,7 +114,7 @@ def suggested_action(incident: Incident) -> str:
     dimensions = dict(incident.top_contributor["dimensions"]) | dict(incident.scope)
     for dimension, action in _ACTIONS.items():
         if value := dimensions.get(dimension):
-            return action.format(_value(incident, dimension, value))
+            return action.format(value_of(incident, dimension, value))
     return "Ask who is spending it: group the spend by team and by key."
 
 
@@ -130,22 +130,22 @@ _ACTIONS = {
 def _goes_on(incident: Incident, zone: ZoneInfo) -> str:
     amount, expected = _money(incident, incident.amount), _money(incident, incident.expected)
     if incident.kind == "budget":
-        share = _percent(divided(incident.amount, incident.expected))
+        share = percent(divided(incident.amount, incident.expected))
         rate = _money(incident, incident.rate_per_hour) + " per hour now"
         return (
-            f"{_what(incident)} has spent {amount} of {expected} ({share}) {_since(incident, zone)}; {rate}."
+            f"{_what(incident)} has spent {amount} of {expected} ({share}) {since(incident, zone)}; {rate}."
         )
     return (
-        f"{_what(incident)} spends up to {_rates(incident)}, {_since(incident, zone)}; "
+        f"{_what(incident)} spends up to {_rates(incident)}, {since(incident, zone)}; "
         f"{amount} so far, {expected} expected."
     )
 
 
 def _ended(incident: Incident, zone: ZoneInfo) -> str:
     amount, expected = _money(incident, incident.amount), _money(incident, incident.expected)
-    lasted = _words((incident.resolved_at or incident.updated_at) - incident.opened_at)
+    lasted = lasting((incident.resolved_at or incident.updated_at) - incident.opened_at)
     if incident.kind == "budget":
-        came = f"{_what(incident)} came to {amount} of {expected} {_since(incident, zone)}"
+        came = f"{_what(incident)} came to {amount} of {expected} {since(incident, zone)}"
     else:
         came = (
             f"{_what(incident)} spent up to {_rates(incident)}, {_span(incident, zone)}: "
@@ -163,23 +163,24 @@ def _what(incident: Incident) -> str:
 
 def _scope(incident: Incident) -> str:
     named = [
-        f"{name.removesuffix('_id')} {_value(incident, name, value)}"
+        f"{name.removesuffix('_id')} {value_of(incident, name, value)}"
         for name, value in incident.scope.items()
     ]
     return ", ".join(named) or f"tenant {incident.tenant}"
 
 
 def _named(incident: Incident, dimension: str, value: str) -> str:
-    return f"{dimension}={_value(incident, dimension, value)}"
+    return f"{dimension}={value_of(incident, dimension, value)}"
 
 
-def _value(incident: Incident, dimension: str, value: str) -> str:
+def value_of(incident: Incident, dimension: str, value: str) -> str:
     """A key's name is beside its id: people know the one, revoking takes the other."""
     name = incident.key_names.get(value, "") if dimension == "key_id" else ""
     return f"{name} ({value})" if name else value
 
 
-def _since(incident: Incident, zone: ZoneInfo) -> str:
+def since(incident: Incident, zone: ZoneInfo) -> str:
+    """Since when, in the tenant's zone."""
     return f"since {incident.began_at.astimezone(zone):%Y-%m-%d %H:%M} {zone.key}"
 
 
@@ -188,7 +189,7 @@ def _span(incident: Incident, zone: ZoneInfo) -> str:
     began, until = incident.began_at.astimezone(zone), incident.hot_at.astimezone(zone)
     if until < began + MINUTE:
         return f"within the minute of {began:%Y-%m-%d %H:%M} {zone.key}"
-    return f"{_since(incident, zone)} until {until:%H:%M}"
+    return f"{since(incident, zone)} until {until:%H:%M}"
 
 
 def _rates(incident: Incident) -> str:
@@ -226,7 +227,8 @@ def _money(incident: Incident, amount: Decimal) -> str:
     return f"{_places(amount)} {incident.currency}"
 
 
-def _percent(share: Decimal) -> str:
+def percent(share: Decimal) -> str:
+    """A share of 1, rounded to a whole percent."""
     return f"{presented(share * 100, 0)} %"
 
 
@@ -234,7 +236,8 @@ def _minute(at: datetime) -> str:
     return at.replace(second=0, microsecond=0).isoformat().replace("+00:00", "Z")
 
 
-def _words(duration: timedelta) -> str:
+def lasting(duration: timedelta) -> str:
+    """How long, in the unit that says it shortest."""
     minutes = duration // MINUTE
     if minutes < 60:
         return f"{minutes} min" if minutes else f"{duration.seconds} s"

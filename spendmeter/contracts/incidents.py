@@ -6,9 +6,12 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-IncidentKind = Literal["budget", "anomaly"]
+IncidentKind = Literal["budget", "anomaly", "unbooked"]
+"""unbooked: events of a key that were accepted and not booked. Its amounts are no money."""
 IncidentState = Literal["open", "acknowledged", "resolved"]
 Transition = Literal["opened", "updated", "acknowledged", "resolved"]
+EVENTS = "events"
+"""What an incident says in place of a currency where its amounts are numbers of events."""
 
 
 class TopContributor(Struct, frozen=True, kw_only=True):
@@ -25,7 +28,7 @@ class Figure(Struct, frozen=True, kw_only=True):
     label: str
     amount: str
     unit: str
-    """A currency, or a currency per hour ("USD/h")."""
+    """A currency, a currency per hour ("USD/h"), or "events"."""
     text: str
 
 
@@ -34,7 +37,9 @@ class IncidentEvent(Struct, frozen=True, kw_only=True):
 
     `amount` is the money since `began_at` (a budget's: since its period began; an anomaly's: until it was
     last over its expectation), `expected` what it is compared with (the budget's amount; what an anomaly's
-    scope would have spent meanwhile). `peak_per_hour` is the highest rate seen; it stays.
+    scope would have spent meanwhile). `peak_per_hour` is the highest rate seen; it stays. Of kind `unbooked`
+    `currency` is "events": `amount` is how many were not booked in five minutes, `expected` from how many on
+    that is told, `top_contributor` the outcome and the fault that most of them have.
     """
 
     type: Literal["spendmeter.incident.v1"] = "spendmeter.incident.v1"

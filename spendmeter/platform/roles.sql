@@ -25,6 +25,7 @@ TO {everyone};
 GRANT EXECUTE ON FUNCTION spent(text, text[], timestamptz[], timestamptz[]), series_within(text, bytea[], jsonb[])
 TO "{alerts}", "{api}";
 GRANT EXECUTE ON FUNCTION key_names(text, text[]) TO "{alerts}";
+GRANT EXECUTE ON FUNCTION fault_of(text) TO "{alerts}", "{api}";
 GRANT EXECUTE ON FUNCTION
     live_keys(), live_sessions(), open_session(bytea, text, interval, int), close_session(bytea),
     accounting_by_partition(), accounting_by_tenant(), accounting_by_key(int), remarks_money(), remarks_seen(int),
@@ -32,7 +33,7 @@ GRANT EXECUTE ON FUNCTION
     catalog_record(int, text[], text, text), catalog_used(), catalog_unknown(timestamptz),
     catalog_events(bytea[], timestamptz, timestamptz, int), catalog_events_count(text[], bytea[], timestamptz),
     dropped_names_seen(timestamptz, int), find_occurred_at(bytea), all_tenants(), budget_now(budgets),
-    booked_instead(unbooked), fault_of(text)
+    booked_instead(unbooked)
 TO "{api}"
 
 -- name: grant

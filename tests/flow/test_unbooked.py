@@ -11,8 +11,9 @@ from uuid import uuid4
 import asyncpg
 from aiokafka import AIOKafkaProducer
 
+from services.alerts.unbooked import EVENTS_MIN
 from tests.flow.book import money, settled
-from tests.flow.system import System, usage_event
+from tests.flow.system import System, eventually, usage_event
 from tests.flow.test_flow import key_of, stamped
 
 
@@ -64,3 +65,32 @@ async def test_a_conflict_and_a_rejection_are_listed_fixed_and_resolved_by_what_
     assert await money(owner, source) == Decimal("0.007")
     verified = system.cli("verify", timeout=120, check=False)
     assert verified.stdout.startswith("Nothing is wrong"), verified.stdout + verified.stderr
+
+
+async def test_a_key_of_whose_events_too_many_are_not_booked_is_told_until_it_is_quiet(
+    system: System, raw: AIOKafkaProducer, owner: asyncpg.Connection
+) -> None:
+    source = f"many-{uuid4().hex[:6]}"
+    for number in range(EVENTS_MIN):
+        event = usage_event(f"e{number}", source=source, usage={"output_tokens": 2_000_000_000 + number})
+        sent = json.loads(stamped(event)) | {"keyid": source}
+        await raw.send("usage.events", json.dumps(sent).encode(), key=key_of(event))
+    await raw.flush()
+
+    def told(state: str) -> list[dict[str, Any]]:
+        incidents = system.get("/v1/incidents", state=state)["incidents"]
+        return [each for each in incidents if each["scope"] == {"key_id": source}]
+
+    [incident] = eventually("the incident", lambda: told("open"), 30)
+    assert (incident["kind"], incident["amount"], incident["currency"]) == ("unbooked", "20", "events")
+    assert incident["title"] == f"20 events of key {source} in 5 minutes are not booked"
+    assert "100 % of them: rejected, data.usage.output_tokens: … is more than" in incident["summary"]
+    [fault] = system.get("/v1/unbooked/faults", source=source)["faults"]
+    assert (fault["events"], fault["unresolved"], fault["key_id"]) == (20, 20, source)
+    await owner.execute(
+        "UPDATE unbooked SET recorded_at = recorded_at - interval '6 minutes' WHERE source = $1", source
+    )
+    [over] = eventually("its end", lambda: told("resolved"), 30)
+    assert (over["id"], over["resolution"]) == (
+        incident["id"], "less than half of that was not booked in the last 5 minutes",
+    )  # fmt: skip

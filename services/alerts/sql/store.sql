@@ -18,10 +18,10 @@ SELECT tenant, id, name, filter, amount, currency, period, thresholds_percent, r
 FROM budgets b WHERE deleted_at IS NULL ORDER BY created_at LIMIT $1
 
 -- name: current
--- What is not over, and anomalies that were over a moment ago: their scopes are cooling down.
+-- What is not over, and what was over a moment ago, but for budgets: such scopes are cooling down.
 SELECT * FROM incidents WHERE tenant = $1 AND state <> 'resolved'
 UNION ALL
-SELECT * FROM incidents WHERE tenant = $1 AND kind = 'anomaly' AND resolved_at > $2
+SELECT * FROM incidents WHERE tenant = $1 AND kind <> 'budget' AND resolved_at > $2
 
 -- name: key_names
 -- The function sees api_keys, which holds what signs in: alerts sees names alone.

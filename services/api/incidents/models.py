@@ -20,9 +20,10 @@ class FigureAnswer(BaseModel):
 
 
 class IncidentAnswer(BaseModel):
-    """Something that went beyond its budget or its expectation. Amounts in `currency`: `amount` since
+    """Something that went beyond its budget, its expectation or a rate. Amounts in `currency`: `amount` since
     `began_at`, against `expected` (a budget's amount; what the scope would have spent meanwhile). Those of an
-    anomaly are its burst's: they and `peak_per_hour` stay when it is over. `title` and `text` are rounded."""
+    anomaly are its burst's: they and `peak_per_hour` stay when it is over. `title` and `text` are rounded. Of
+    kind `unbooked` amounts are events, and `currency` is "events"."""
 
     id: UUID
     state: IncidentState

@@ -35,8 +35,27 @@ CREATE FUNCTION fault_of(reason text) RETURNS text LANGUAGE sql IMMUTABLE PARALL
     SELECT regexp_replace(reason, '''[^'']*''|"[^"]*"|\m[0-9]([0-9.,:TZ+-]*[0-9Z])?', '…', 'g')
 $$;
 
+-- An incident about what was not booked has episodes and cools down, as an anomaly does.
+ALTER TABLE incidents
+    DROP CONSTRAINT incidents_kind_check,
+    ADD CONSTRAINT incidents_kind_check CHECK (kind IN ('budget', 'anomaly', 'unbooked')),
+    DROP CONSTRAINT incidents_check2,
+    ADD CONSTRAINT incidents_check2 CHECK ((kind IN ('anomaly', 'unbooked')) = (episode IS NOT NULL));
+DROP INDEX incidents_resolved;
+CREATE INDEX incidents_resolved ON incidents (tenant, resolved_at) WHERE kind <> 'budget';
+
 -- migrate: rollback
 
+DELETE FROM acknowledgements WHERE (tenant, incident_id) IN (SELECT tenant, id FROM incidents WHERE kind = 'unbooked');
+DELETE FROM deliveries WHERE (tenant, incident_id) IN (SELECT tenant, id FROM incidents WHERE kind = 'unbooked');
+DELETE FROM incidents WHERE kind = 'unbooked';
+DROP INDEX incidents_resolved;
+CREATE INDEX incidents_resolved ON incidents (tenant, resolved_at) WHERE kind = 'anomaly';
+ALTER TABLE incidents
+    DROP CONSTRAINT incidents_kind_check,
+    ADD CONSTRAINT incidents_kind_check CHECK (kind IN ('budget', 'anomaly')),
+    DROP CONSTRAINT incidents_check2,
+    ADD CONSTRAINT incidents_check2 CHECK ((kind = 'anomaly') = (episode IS NOT NULL));
 DROP FUNCTION fault_of(text);
 DROP FUNCTION booked_instead(unbooked);
 DROP INDEX unbooked_duplicates;

@@ -4,7 +4,7 @@ import { call, get, mayChange, session } from "./api.js";
 import { card, tile } from "./cards.js";
 import { el, part, setText, updateChildren } from "./dom.js";
 import { ago, count, iso, momentOf, wholeMinute } from "./format.js";
-import { dimensionLabel, link, scopeFilters, valueLabel } from "./links.js";
+import { dimensionLabel, link, scopeFilters, unbookedLink, valueLabel } from "./links.js";
 import { logInToChange, pressOnce } from "./pieces.js";
 import { cardRefresher } from "./refresh.js";
 
@@ -67,7 +67,7 @@ function showIncident(item, incident, acknowledge) {
   item.firstChild.dataset.state = incident.state;
   setText(part(item, "state"), incident.state);
   setText(part(item, "name"), incident.title || incident.rule_name);
-  part(item, "name").href = spendLink(incident);
+  part(item, "name").href = subjectLink(incident);
   setText(part(item, "summary"), incident.summary);
   setText(part(item, "action"), incident.suggested_action);
   part(item, "figures").replaceChildren(...figuresOf(incident));
@@ -98,6 +98,10 @@ const scopeOf = ({ scope, key_names: names }) =>
     return `${dimensionLabel(name)} ${label}`;
   });
 
+// What an incident is about: its spend, or what was not booked.
+const subjectLink = (incident) =>
+  incident.kind === "unbooked" ? unbookedLink({ key: incident.scope.key_id }) : spendLink(incident);
+
 const spendLink = ({ began_at: began, resolved_at: resolved, scope }) =>
   link("", {
     from: iso(wholeMinute(new Date(began))),
@@ -120,5 +124,5 @@ function showCount(alarm, live) {
   setText(part(alarm, "note"), open ? "open, nobody has acknowledged" : rest);
   setText(part(alarm, "fine"), live[0] ? live[0].title : "");
   alarm.dataset.state = open ? "over" : "";
-  alarm.href = live[0] ? spendLink(live[0]) : "#/";
+  alarm.href = live[0] ? subjectLink(live[0]) : "#/";
 }

@@ -41,6 +41,13 @@ export function link(path, { filters = {}, ...rest } = {}) {
   return `#/${path}${text ? `?${text}` : ""}`;
 }
 
+// What was not booked; the key "" is none known, which is another question than any.
+export function unbookedLink({ key, ...rest } = {}) {
+  const address = link("unbooked", rest);
+  if (key === undefined || key === null) return address;
+  return `${address}${address.includes("?") ? "&" : "?"}key=${encodeURIComponent(key)}`;
+}
+
 export function filtersOf(query) {
   const filters = {};
   for (const name of DIMENSIONS)

@@ -5,6 +5,7 @@ import { budgetCards } from "./card-budgets.js";
 import { incidentCards } from "./card-incidents.js";
 import { rateCards } from "./card-rates.js";
 import { todayCard } from "./card-today.js";
+import { unbookedCard } from "./card-unbooked.js";
 import { el } from "./dom.js";
 import { explorerCard } from "./explorer.js";
 import { SLOW_BEATS, everyNth } from "./refresh.js";
@@ -15,6 +16,7 @@ export function overviewPage(query) {
   const budgets = budgetCards();
   const incidents = incidentCards();
   const accounting = accountingCard();
+  const unbooked = unbookedCard();
   const explorer = explorerCard(query);
   const element = el(
     "div",
@@ -26,6 +28,7 @@ export function overviewPage(query) {
       explorer.card,
       el("div", { className: "side" }, incidents.card, rates.card, budgets.card),
     ),
+    unbooked.card,
     accounting.card,
   );
   today.tile.addEventListener("click", () => explorer.card.scrollIntoView({ behavior: "smooth" }));
@@ -33,7 +36,7 @@ export function overviewPage(query) {
 
   // Each card shows its own answer or its own trouble; only when none was answered is it the page's.
   async function refresh() {
-    const slow = due() ? [budgets, incidents, accounting] : [];
+    const slow = due() ? [budgets, incidents, accounting, unbooked] : [];
     const results = await Promise.all([today, rates, explorer, ...slow].map((each) => each.refresh()));
     const errors = results.filter(({ error }) => error);
     if (errors.length === results.length) throw errors[0].error;

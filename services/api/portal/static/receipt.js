@@ -28,10 +28,22 @@ export function receiptPage(query) {
   return { element, refresh: content.refresh, timeless: true };
 }
 
-const rejectedReceipt = ({ summary, copies }) => [
+const rejectedReceipt = ({ summary, copies, superseded_by: successors }) => [
   el("p", statusBadge("rejected"), ` ${summary}`),
+  ...linksOf(null, successors),
   copyList(copies),
 ];
+
+// The submission whose place it takes, and the events that take its own.
+function linksOf(supersedes, successors) {
+  const name = ({ source, id }) => el("a", { href: link("event", { source, id }) }, `${source}/${id}`);
+  const earlier =
+    supersedes && el("p", { className: "fine" }, "supersedes ", name(supersedes), `: ${supersedes.says}`);
+  const later = successors.map((each) =>
+    el("p", { className: "fine" }, "booked instead of it: ", name(each)),
+  );
+  return [...(earlier ? [earlier] : []), ...later];
+}
 
 function bookedReceipt(receipt) {
   const { summary, entries, dimensions, copies } = receipt;
@@ -45,6 +57,7 @@ function bookedReceipt(receipt) {
       el("span", { className: "soft" }, ` ${first.effective} ${first.currency} `),
       statusBadge(first.status),
     ),
+    ...linksOf(receipt.supersedes, receipt.superseded_by),
     ...remarksOf(first),
     el("ol", { className: "steps" }, steps(receipt, first)),
     el(

@@ -1,38 +1,139 @@
-// What was accepted and not booked, by its outcome.
+// What was accepted and not booked: counted by key and fault, then row by row, with what to do.
 
-import { session } from "./api.js";
+import { get, session } from "./api.js";
 import { el } from "./dom.js";
 import { count, momentOf } from "./format.js";
-import { link, valueLabel } from "./links.js";
+import { link, unbookedLink, valueLabel } from "./links.js";
+import { lookup } from "./lookup.js";
 import { listPage } from "./paging.js";
-import { overviewLink, trail } from "./pieces.js";
+import { overviewLink, removableChip, statusBadge, table, trail } from "./pieces.js";
+import { RARE_BEATS } from "./refresh.js";
 
-const COLUMNS = [["Seen"], ["Event"], ["Why"], ["Bytes", "figure wide"]];
-const MEANINGS = {
-  duplicate: "The same event was booked before: it counts once.",
-  conflict: "Another event with the same source and id was booked before; that one stays.",
-  rejected: "These could not be read as events, or break a rule. A fix is a new event.",
+const COLUMNS = [["Seen"], ["Event"], ["Why, and what to do"], ["Key", "wide"], ["Bytes", "figure wide"]];
+const FAULT_COLUMNS = [["Events", "figure"], ["Open", "figure"], ["Key"], ["Fault"], ["Last seen", "wide"]];
+const CHOICES = {
+  outcome: {
+    "": "conflicts and rejections",
+    conflict: "conflicts",
+    rejected: "rejections",
+    duplicate: "duplicates",
+  },
+  resolved: { "": "all", false: "nothing booked instead", true: "something booked instead" },
+  range: { "": "the last day", last_7_days: "7 days", last_30_days: "30 days" },
 };
+const TEXTS = { source: "source", reason: "why" };
 
 export function unbookedPage(query) {
-  const outcome = query.get("outcome") ?? "rejected";
-  return listPage({
-    heading: el("div", trail(overviewLink(), "Not booked"), el("h1", `Not booked: ${outcome}`)),
-    words: el("p", { className: "soft" }, MEANINGS[outcome]),
-    columns: COLUMNS,
-    question: () => ({ path: "/v1/unbooked", parameters: { outcome } }),
-    rowsOf: ({ unbooked }) => unbooked.map(unbookedRow),
-    none: `None in the last day. (${outcome})`,
+  const asked = Object.fromEntries(query);
+  const parameters = Object.fromEntries(
+    [...Object.keys(CHOICES), ...Object.keys(TEXTS), "key"]
+      .map((name) => [name, query.get(name)])
+      .filter(([name, value]) => value || (name === "key" && value !== null)),
+  );
+  const faults = lookup({
+    ask: () => get("/v1/unbooked/faults", parameters),
+    draw: (answer) => faultTable(answer, asked),
+    keyOf: ({ faults: found, counted_from: from }) => JSON.stringify([found, from]),
+    beats: RARE_BEATS,
+    waiting: "Counting…",
   });
+  const list = listPage({
+    heading: el("div", trail(overviewLink(), "Not booked"), el("h1", "Not booked")),
+    words: el("div", filterForm(asked), faults.element),
+    columns: COLUMNS,
+    question: () => ({ path: "/v1/unbooked", parameters }),
+    rowsOf: ({ unbooked }) => unbooked.map(unbookedRow),
+    none: "None.",
+  });
+  return {
+    element: list.element,
+    refresh: async () => (await Promise.all([list.refresh(), faults.refresh()]))[0],
+  };
 }
 
-function unbookedRow({ recorded_at: at, source, id, reason, size }) {
-  const name = id ? el("a", { href: link("event", { source, id }) }, id) : valueLabel("");
+function filterForm(asked) {
+  const fields = [
+    ...Object.entries(CHOICES).map(([name, options]) => select(name, options, asked[name] ?? "")),
+    ...Object.entries(TEXTS).map(([name, label]) =>
+      el("label", `${label} `, el("input", { name, value: asked[name] ?? "", size: 14 })),
+    ),
+  ];
+  function submit(event) {
+    event.preventDefault();
+    const chosen = Object.fromEntries(new FormData(event.target));
+    location.hash = unbookedLink({ ...chosen, key: asked.key });
+  }
+  const { key, ...others } = asked;
+  const chip = key === undefined ? null : removableChip(unbookedLink(others), `key: ${valueLabel(key)}`);
+  return el("form", { className: "controls", on: { submit } }, fields, el("button", "Filter"), chip);
+}
+
+const select = (name, options, chosen) =>
+  el(
+    "select",
+    { name, "aria-label": name },
+    Object.entries(options).map(([value, text]) => el("option", { value, selected: value === chosen }, text)),
+  );
+
+// Ten thousand of one fault are one row.
+function faultTable({ faults, counted_from: from }, asked) {
+  if (!faults.length) return [];
+  const rows = faults.map((fault) =>
+    el(
+      "tr",
+      el("td", { className: "figure" }, count(fault.events)),
+      el("td", { className: "figure" }, fault.outcome === "duplicate" ? "—" : count(fault.unresolved)),
+      el("td", keyLink(fault, asked)),
+      el("td", statusBadge(fault.outcome), " ", faultLink(fault, asked), el("small", ` ${fault.what_to_do}`)),
+      el("td", { className: "nowrap wide" }, momentOf(fault.last_at, session.tz)),
+    ),
+  );
+  const since = from && `Only what came since ${momentOf(from, session.tz)} is counted: there is more.`;
+  return [
+    table(FAULT_COLUMNS, el("tbody", rows), { className: "faults", "aria-label": "Faults" }),
+    since && el("p", { className: "fine" }, since),
+  ].filter(Boolean);
+}
+
+const keyLink = ({ key_id: key, key_name: name }, asked) =>
+  el("a", { href: unbookedLink({ ...asked, key }) }, keyLabel(key, name));
+export const keyLabel = (key, name) => (name ? `${name} (${key})` : key || "no known key");
+
+const faultLink = ({ fault, outcome, key_id: key }, asked) =>
+  el("a", { href: unbookedLink({ ...asked, outcome, key, reason: fault }) }, fault);
+
+function unbookedRow(row) {
+  const { recorded_at: at, source, id, outcome, reason, size, key_id: key, key_name: name } = row;
   return el(
     "tr",
     el("td", { className: "nowrap" }, momentOf(at, session.tz)),
-    el("td", name, el("small", ` ${source}`)),
-    el("td", reason),
-    el("td", { className: "figure wide" }, count(size)),
+    el(
+      "td",
+      id ? el("a", { href: link("event", { source, id }) }, id) : valueLabel(""),
+      el("small", ` ${source}`),
+    ),
+    el("td", statusBadge(outcome), ` ${reason}`, remedy(row)),
+    el("td", { className: "wide" }, keyLabel(key, name)),
+    el("td", { className: "figure wide", title: row.sha256 ? `sha256 ${row.sha256}` : "" }, count(size)),
   );
 }
+
+function remedy({ booked_instead: instead, what_to_do: todo, outcome, source, id }) {
+  if (instead) {
+    const name = el("a", { href: link("event", instead) }, `${instead.source}/${instead.id}`);
+    return el("small", " booked instead: ", name);
+  }
+  if (outcome === "duplicate" || !id) return el("small", ` ${todo}`);
+  const names = `--source ${quoted(source)} --id NEW --supersedes ${quoted(id)}`;
+  const field = `"supersedes": ${JSON.stringify(id)}`;
+  return el(
+    "details",
+    el("summary", "Send it again"),
+    el("p", todo),
+    el("p", "The portal sends nothing. In the sender: ", el("code", field), ". By hand:"),
+    el("code", `spendmeter send --file fixed.json ${names}`),
+  );
+}
+
+// As a shell takes it, whatever a sender has put in.
+const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
