@@ -63,7 +63,7 @@ class Booked:
     series: frozenset[SeriesKey]
     """Series that the book knows for certain now."""
     late: int
-    """Events in another currency than their tenant's terms say: listed in late_rated."""
+    """Events in another currency than their tenant's terms say; late_rated lists them and others."""
 
 
 async def prepare(connection: BookConnection) -> None:

@@ -23,7 +23,7 @@ GRANT USAGE ON SCHEMA public TO {everyone};
 GRANT EXECUTE ON FUNCTION usage_sum(jsonb, jsonb), usage_total(jsonb), dimension(series, text), dimensions(series)
 TO {everyone};
 GRANT EXECUTE ON FUNCTION spent(text, text[], timestamptz[], timestamptz[]), series_within(text, bytea[], jsonb[])
-TO "{alerts}", "{api}";
+TO "{alerts}", "{api}", "{corrector}";
 GRANT EXECUTE ON FUNCTION key_names(text, text[]) TO "{alerts}";
 GRANT EXECUTE ON FUNCTION fault_of(text) TO "{alerts}", "{api}";
 GRANT EXECUTE ON FUNCTION

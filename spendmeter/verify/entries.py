@@ -15,7 +15,7 @@ from spendmeter.verify.terms import TermsHistory
 from spendmeter.verify.usage import EventReading, Unreadable, decode, identity, read
 
 CORRECTION = "spendmeter.correction.v1"
-LATE = "entries in another currency than their tenant's terms, listed in late_rated, to be rated again"
+LATE = "entries that an older catalog priced, listed in late_rated, to be rated again"
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -66,14 +66,15 @@ class Entries:
             self._add_worth(event, row, bill, total)
 
     def _judge_terms(self, row: BookedEntry, event: EventReading) -> None:
-        """Whether an entry is in the currency and the month of its tenant's terms at the event's time. One
-        that the book lists as rated late is held against the terms that its rater knew."""
+        """Whether an entry is in the currency and the month of its tenant's terms at the event's time; or, if
+        the book lists it as rated late, of the terms that its rater knew."""
         late = row.late_version
         try:
-            if late is None:
-                due = self.terms.due(event.tenant, event.time)
-            else:
+            due = self.terms.due(event.tenant, event.time)
+            if late is not None and (row.currency, row.accounting_period) != (due.currency, due.month):
                 due = self.terms.due_in(late, event.tenant, event.time)
+            else:
+                late = None
         except (ValueError, KeyError, ArithmeticError) as error:
             what = f"its tenant's terms cannot be read: {type(error).__name__} {error}"
             self.report.find("I4a", what, _named_entry(row, event))

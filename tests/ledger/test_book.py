@@ -337,7 +337,30 @@ async def test_an_event_in_another_currency_than_its_tenants_terms_is_booked_and
     assert {(row["occurred_at"], row["catalog_version"]) for row in rows} == {(NOON, 1)}
     again = await book_all(ledger, done.progress, *(moved(event, 5) for event in events))
     assert (again.late, again.outcomes["duplicate"]) == (0, 5)
-    assert await owner.fetchval("SELECT count(*) FROM late_rated") == 2
+    assert await owner.fetchval("SELECT count(*) FROM late_rated WHERE other_currency") == 2
+
+
+async def test_an_event_by_an_older_catalog_than_the_newest_publication_is_listed_in_the_order_of_its_log(
+    owner: asyncpg.Connection, ledger: asyncpg.Connection
+) -> None:
+    """Version 3 is out: the raters of the first two events knew 1 and 2. Nothing is wrong with their currency."""
+    await owner.executemany(
+        "INSERT INTO catalog_publications (version, entries, note) VALUES ($1, 0, 'test')", [(1,), (2,), (3,)]
+    )
+    versions = {"one": 1, "two": 2, "three": 3}
+    events = [
+        replace(rated(usage_event(name), number), catalog_version=version)
+        for number, (name, version) in enumerate(versions.items())
+    ]
+    done = await book_all(ledger, await begin(owner), *events)
+    await owner.execute("DELETE FROM catalog_publications")
+    assert (done.late, done.outcomes["priced"]) == (0, 3)
+    rows = await owner.fetch("SELECT * FROM late_rated ORDER BY origin_partition, origin_offset")
+    assert [(row["tenant"], row["catalog_version"], row["origin_offset"]) for row in rows] == [
+        ("acme", 1, 0),
+        ("acme", 2, 1),
+    ]
+    assert not any(row["other_currency"] for row in rows)
     assert await balanced(owner)
 
 

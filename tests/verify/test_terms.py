@@ -215,7 +215,9 @@ async def test_an_entry_that_a_lagging_rater_booked_is_counted_where_the_book_li
 ) -> None:
     await spoil(in_euros, FIRST_IN_EUROS, "currency = 'USD', catalog_version = 1")
     await in_euros.owner.execute(
-        "INSERT INTO late_rated SELECT identity, occurred_at, catalog_version FROM entries "
+        "INSERT INTO late_rated (identity, occurred_at, catalog_version, tenant, origin_partition, origin_offset, "
+        "other_currency) SELECT identity, occurred_at, catalog_version, tenant, origin_partition, origin_offset, "
+        "true FROM entries "
         f'WHERE event LIKE \'%"id": "e{FIRST_IN_EUROS}"%\''
     )
     report = await in_euros.check(literals=None)

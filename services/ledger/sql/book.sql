@@ -30,16 +30,21 @@ RETURNING identity
 SELECT identity, hash FROM identities WHERE identity = ANY($1::bytea[])
 
 -- name: insert_entries
--- Only what was claimed above; $2 = the identities that were known already. An event in another currency than
--- its tenant's terms ($4 where it has stated none) was rated by an older book: booked as it is, and listed. The
+-- Only what was claimed above; $2 = the identities that were known already. An event by an older catalog than the
+-- newest publication, or in another currency than its tenant's terms ($4 where it has stated none), is booked as
+-- it is, and listed: whoever re-rates must see it, and sees here what he cannot see yet (hold_position came first). The
 -- month is rating's; where an older record does not say it, that of the tenant's zone ($3 = of none stated).
 WITH late AS (
-    INSERT INTO late_rated (identity, occurred_at, catalog_version)
-    SELECT s.identity, s.occurred_at, s.catalog_version
+    INSERT INTO late_rated (identity, occurred_at, catalog_version, tenant, origin_partition, origin_offset,
+        other_currency)
+    SELECT s.identity, s.occurred_at, s.catalog_version, s.tenant, $1, s.origin_offset,
+        s.currency <> coalesce(t.currency, $4)
     FROM stage s LEFT JOIN tenant_terms t
         ON t.tenant = s.tenant AND t.effective_from <= s.occurred_at AND t.effective_to > s.occurred_at
-    WHERE s.currency <> coalesce(t.currency, $4) AND s.identity <> ALL ($2::bytea[])
-    RETURNING identity
+    WHERE (s.currency <> coalesce(t.currency, $4)
+            OR s.catalog_version < (SELECT max(version) FROM catalog_publications))
+        AND s.identity <> ALL ($2::bytea[])
+    RETURNING other_currency
 ), booked AS (
     INSERT INTO entries (identity, occurred_at, origin_partition, origin_offset, catalog_version, accounting_period,
         series_id, tenant, status, currency, list, contracted, effective, event, lines)
@@ -53,7 +58,7 @@ WITH late AS (
     WHERE s.identity <> ALL ($2::bytea[])
     ORDER BY s.occurred_at, s.identity
 )
-SELECT count(*) FROM late
+SELECT count(*) FROM late WHERE other_currency
 
 -- name: touch
 -- Which larger buckets these rollups are part of: they are made again (roller.py). series null = any.
