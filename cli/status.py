@@ -165,6 +165,8 @@ def _show(report: dict[str, Any]) -> None:
     if report["events"]:
         counts = report["events"]
         typer.echo("events: " + ", ".join([*_figures(counts), f"in flight {in_flight_text(counts)}"]))
+        if counts["conflict"] or counts["rejected"]:
+            typer.echo("what was not booked, why, and what to do: spendmeter unbooked")
         for money in counts["remarks"]:
             typer.echo(_remarked(money))
     for problem in report["problems"]:

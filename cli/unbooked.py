@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from cli._http import access, problem_text, request
+from cli._http import problem_text, request
 from cli._options import JsonOption
-from cli._running import fail
+from cli._running import environment_values, fail
 
 ROWS_MAX = 200
 
@@ -15,7 +15,7 @@ ROWS_MAX = 200
 def command(
     outcome: Annotated[
         list[str] | None,
-        typer.Option(help="conflict, rejected or duplicate. Repeatable. Default: the first two."),
+        typer.Option(help="conflict, rejected, duplicate. Repeatable. Default: all but duplicate."),
     ] = None,
     key: Annotated[str | None, typer.Option(help="Id of the key that sent it; '' = of none known.")] = None,
     source: Annotated[str | None, typer.Option(help="Who sent it.")] = None,
@@ -30,6 +30,12 @@ def command(
         bool, typer.Option("--rows", help="Each event; default: counted by key and fault.")
     ] = False,
     limit: Annotated[int, typer.Option(min=1, max=ROWS_MAX, help="Of --rows: how many.")] = 50,
+    nobody: Annotated[
+        bool,
+        typer.Option(
+            "--nobody", help="What names no tenant, for operators: what cannot be read as an event."
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show what was accepted and not booked: why, who sent it, what was booked instead, and what to do.
@@ -38,6 +44,7 @@ def command(
     Examples:
       spendmeter unbooked --unresolved
       spendmeter unbooked --rows --outcome conflict --source checkout-bot
+      spendmeter unbooked --nobody --rows
       spendmeter unbooked --rows --reason "is more than one event may state" --since 2026-11-25 --json
     """
     asked: dict[str, Any] = {
@@ -52,9 +59,11 @@ def command(
         "limit": limit if rows else None,
     }
     parameters = {name: value for name, value in asked.items() if value is not None}
-    system = access()
-    url = f"{system.api_url}/v1/unbooked{'' if rows else '/faults'}"
-    answer = request("GET", url, system.key, params=parameters)
+    api, key_to_ask = environment_values(
+        "SPENDMETER_API_URL", f"SPENDMETER_{'ADMIN' if nobody else 'API'}_KEY"
+    )
+    url = f"{api.rstrip('/')}/v1/unbooked{'' if rows else '/faults'}"
+    answer = request("GET", url, key_to_ask, params=parameters)
     if not answer.is_success:
         fail(problem_text(answer))
     if as_json:
@@ -80,7 +89,8 @@ def _print_faults(answer: dict[str, Any]) -> None:
 def _print_rows(answer: dict[str, Any]) -> None:
     for each in answer["unbooked"]:
         typer.echo(f"{each['outcome']}: {each['source']}/{each['id']}: {each['reason']}")
-        facts = [each["recorded_at"], _key(each), f"{each['size']:,} bytes"]
+        place = f"partition {each['partition']}, offset {each['offset']}"
+        facts = [each["recorded_at"], _key(each), place, f"{each['size']:,} bytes"]
         typer.echo(f"  {', '.join([*facts, *_digest(each)])}")
         if instead := each["booked_instead"]:
             typer.echo(f"  booked instead: {instead['source']}/{instead['id']} ({instead['at']})")

@@ -122,7 +122,7 @@ class RecordRater:
                 event=Raw(raw),
                 lines=Raw(encode_rated(rating.lines)),
                 remarked=remarks_on(event, rating.lines),
-                supersedes=_superseded(event),
+                supersedes=_superseded(event) if event.supersedes else UNSET,
             )
         )
 

@@ -178,3 +178,21 @@ def test_what_to_do_follows_from_the_outcome_and_whether_it_can_be_named() -> No
     assert "nothing can name it" in remedy("rejected", "is not JSON", "", resolved=False)
     retracted = "it was retracted on 2026-11-26: send a new id with `supersedes`"
     assert remedy("conflict", retracted, "x", resolved=False).startswith("send it under a new id")
+
+
+async def test_what_names_no_tenant_is_an_operators_to_see_and_no_tenants(
+    acme: httpx.AsyncClient, book: Book
+) -> None:
+    await book.unbooked("", "", "", "rejected", "is not JSON: at byte 7")
+    await book.unbooked("", "", "", "stray", "is not a rated record")
+    await book.unbooked("acme", "bot", "a", "rejected", "time: is missing")
+    assert [row["id"] for row in await listed(acme)] == ["a"]
+    acme.headers["Authorization"] = f"Bearer {await book.key('', 'admin')}"
+    assert [row["outcome"] for row in await listed(acme)] == ["stray", "rejected"]
+    found = await counted(acme)
+    assert {(each["fault"], each["unresolved"]) for each in found["faults"]} == {
+        ("is not JSON: at byte …", 1), ("is not a rated record", 1),
+    }  # fmt: skip
+    assert "ask whoever wrote it to the topic" in (await listed(acme, outcome="rejected"))[0]["what_to_do"]
+    acme.headers["X-Spendmeter-Tenant"] = "acme"
+    assert [row["id"] for row in await listed(acme)] == ["a"]

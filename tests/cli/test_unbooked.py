@@ -40,12 +40,21 @@ def test_rows_say_which_key_when_the_digest_and_what_was_booked_instead(system: 
     result = run("unbooked", "--rows", "--outcome", "rejected", "--reason", "must be", "--limit", "5")
     assert result.output.splitlines() == [
         "rejected: checkout-bot/req/82: data.usage.input_tokens: must be at least 0 and below 2^63",
-        "  2026-11-23T10:00:00.712Z, key checkout (k7f3a...), 512 bytes, sha256 "
+        "  2026-11-23T10:00:00.712Z, key checkout (k7f3a...), partition 2, offset 4712, 512 bytes, sha256 "
         "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         "  booked instead: checkout-bot/req/82-fixed (2026-11-23T11:02:09.120Z)",
     ]
     assert system.asked == ["/v1/unbooked?outcome=rejected&reason=must+be&limit=5"]
     assert json.loads(run("unbooked", "--rows", "--json").output) == EXAMPLES["unbooked"]
+
+
+def test_what_names_no_tenant_is_asked_for_with_the_operators_key(
+    system: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPENDMETER_ADMIN_KEY", "sm_operator")
+    monkeypatch.delenv("SPENDMETER_API_KEY")
+    assert run("unbooked", "--nobody").exit_code == 0
+    assert system.asked == ["/v1/unbooked/faults?"]
 
 
 def test_send_names_the_submission_whose_place_it_takes(system: Fake) -> None:

@@ -11,7 +11,7 @@ from services.api.http.models import Complete, DecimalString
 from spendmeter.contracts.series import DIMENSIONS
 from spendmeter.pricing.explain import Contest
 
-UnbookedOutcome = Literal["duplicate", "conflict", "rejected"]
+UnbookedOutcome = Literal["duplicate", "conflict", "rejected", "stray"]
 SupersededStatus = Literal["rejected", "conflict", "retracted", "booked", "unknown"]
 
 

@@ -12,10 +12,11 @@ _REMEDIES = {
     "retract that",
     "rejected": "put right what the reason names and send it again: under the same id, or under a new one "
     "with `supersedes` naming this one",
+    "stray": "find out who beside rating writes to usage.rated, and take that right away",
 }
 _NAMELESS = (
-    "it names no id that could be read, so nothing can name it: ask whoever writes to the topic with this "
-    "key, and send the use as a new event"
+    "it names no id that could be read, so nothing can name it: ask whoever wrote it to the topic (the list "
+    "says where), and send the use as a new event"
 )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
-from services.api.access.auth import Reader
+from services.api.access.auth import Anyone
 from services.api.accounting.completeness import completeness
 from services.api.database.transactions import database_of
 from services.api.events.models import (
@@ -30,12 +30,12 @@ from spendmeter.platform.sql import load_sql
 COUNTED_MAX = 20_000
 """Rows that one answer counts, the newest: each is looked up, whether something was booked instead."""
 GROUPS_MAX = 100
-DEFAULT_OUTCOMES: list[UnbookedOutcome] = ["conflict", "rejected"]
+DEFAULT_OUTCOMES: list[UnbookedOutcome] = ["conflict", "rejected", "stray"]
 
 SQL = load_sql(Path(__file__).with_name("unbooked.sql"))
 router = APIRouter(tags=["events"], route_class=Negotiated)
 
-Outcomes = Annotated[list[UnbookedOutcome] | None, Query(description="default: conflict and rejected")]
+Outcomes = Annotated[list[UnbookedOutcome] | None, Query(description="default: all but duplicate")]
 KeyId = Annotated[str | None, Query(max_length=128, description="sent by this key; empty: by none known")]
 Source = Annotated[str | None, Query(max_length=256)]
 ReasonText = Annotated[
@@ -51,7 +51,7 @@ Resolved = Annotated[
 @router.get("/v1/unbooked", responses=answers("unbooked"))
 async def get_unbooked(
     request: Request,
-    caller: Reader,
+    caller: Anyone,
     span: SpanParameters,
     outcome: Outcomes = None,
     key: KeyId = None,
@@ -62,13 +62,16 @@ async def get_unbooked(
     cursor: str = "",
 ) -> UnbookedList:
     """What arrived and was not booked, newest first: why, by which key, what was booked instead, and what to
-    do. By default that of the last day."""
+    do. By default that of the last day. An operator who names no tenant sees what names none: what cannot be
+    read as an event, and strays, which answer none."""
     filters = _filters(outcome, key, source, reason, resolved)
     async with database_of(request).reading(caller.tenant) as connection:
         first, beyond = await read_within(connection, caller.tenant, span)
         after = decode_cursor(cursor, tuple[Instant, int, int]) if cursor else (beyond, 0, 0)
         complete = await completeness(request, connection)
-        rows = await connection.fetch(SQL["list"], first, beyond, *filters, *after, limit + 1)
+        rows = await connection.fetch(
+            _statement("list", caller.tenant), first, beyond, *filters, *after, limit + 1
+        )
     events = list(map(_event, rows))
     unbooked, more = page(
         UnbookedEvent, events, limit, lambda row: (row["recorded_at"], row["partition"], row["offset"])
@@ -79,7 +82,7 @@ async def get_unbooked(
 @router.get("/v1/unbooked/faults", responses=answers("faults"))
 async def get_faults(
     request: Request,
-    caller: Reader,
+    caller: Anyone,
     span: SpanParameters,
     outcome: Outcomes = None,
     key: KeyId = None,
@@ -93,13 +96,22 @@ async def get_faults(
     async with database_of(request).reading(caller.tenant) as connection:
         within = await read_within(connection, caller.tenant, span)
         complete = await completeness(request, connection)
-        rows = await connection.fetch(SQL["faults"], *within, *filters, COUNTED_MAX, GROUPS_MAX)
+        rows = await connection.fetch(
+            _statement("faults", caller.tenant), *within, *filters, COUNTED_MAX, GROUPS_MAX
+        )
     return UnbookedCounts(
         faults=[_fault(row) for row in rows if not row["whole"]],
         keys=[KeyFaults(**row) for row in rows if row["whole"]],
         counted_from=rows[0]["counted_from"] if rows else None,
         **vars(complete),
     )
+
+
+def _statement(name: str, tenant: str) -> str:
+    """Over the tenant's rows; over nobody's, the newest of them, for an operator who acts for no tenant."""
+    if tenant:
+        return SQL[name]
+    return SQL[name].replace("FROM unbooked u", f"FROM unattributable($1, $2, {COUNTED_MAX}) u")
 
 
 def _filters(

@@ -30,6 +30,15 @@ LANGUAGE sql STABLE AS $$
     ORDER BY 3 LIMIT 1
 $$;
 
+-- What names no tenant, the newest of it: for operators who act for none.
+CREATE FUNCTION unattributable(since timestamptz, until timestamptz, rows_max int) RETURNS SETOF unbooked
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT * FROM unbooked
+    WHERE tenant = '' AND coalesce(current_setting('app.tenant', true), '') IN ('', '*')
+        AND outcome <> 'duplicate' AND recorded_at >= since AND recorded_at < until
+    ORDER BY recorded_at DESC LIMIT rows_max
+$$;
+
 -- A reason without its figures and what it quotes: ten thousand rows of one fault have one.
 CREATE FUNCTION fault_of(reason text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT regexp_replace(reason, '''[^'']*''|"[^"]*"|\m[0-9]([0-9.,:TZ+-]*[0-9Z])?', '…', 'g')
@@ -57,6 +66,7 @@ ALTER TABLE incidents
     DROP CONSTRAINT incidents_check2,
     ADD CONSTRAINT incidents_check2 CHECK ((kind = 'anomaly') = (episode IS NOT NULL));
 DROP FUNCTION fault_of(text);
+DROP FUNCTION unattributable(timestamptz, timestamptz, int);
 DROP FUNCTION booked_instead(unbooked);
 DROP INDEX unbooked_duplicates;
 DROP TABLE supersessions;
