@@ -8,12 +8,13 @@ import msgspec
 from spendmeter.contracts.corrections import CorrectionRequest, EventCorrection, decode_correction
 
 JobRequest = CorrectionRequest
-"""All but a EventCorrection."""
+"""All but an EventCorrection."""
 
 
 @dataclass(kw_only=True)
 class Intake:
-    """Records of the topic in order; `position` is the offset after the last."""
+    """Records of the topic in order; `position` is the offset after the last. Of each event there is one
+    correction at most: the next one finds what this one has left."""
 
     position: int
     corrections: list[EventCorrection] = field(default_factory=list)
@@ -23,19 +24,23 @@ class Intake:
 
 
 def take_in(position: int, records: Iterable[tuple[int, bytes | None]]) -> Intake:
-    """Sort `records` ((offset, value), in order) out; what lies before `position` is worked off already."""
-    intake = Intake(position=position)
+    """Sort `records` ((offset, value), in order) out, up to the second correction of one event; what lies
+    before `position` is worked off already."""
+    intake, events = Intake(position=position), set()
     for offset, value in records:
         if offset < position:
             continue
-        intake.position = offset + 1
         try:
             request = decode_correction(value or b"")
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             intake.strays += 1
-            continue
-        if isinstance(request, EventCorrection):
-            intake.corrections.append(request)
         else:
-            intake.jobs.append(request)
+            if not isinstance(request, EventCorrection):
+                intake.jobs.append(request)
+            elif request.identity in events:
+                break
+            else:
+                events.add(request.identity)
+                intake.corrections.append(request)
+        intake.position = offset + 1
     return intake

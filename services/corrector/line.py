@@ -9,10 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -23,19 +21,17 @@ from aiokafka.errors import (
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
 )
-from msgspec import UNSET
 
-from services.corrector.fence import Overtaken, Standing, move, read_standing
-from services.corrector.intake import Intake, take_in
-from spendmeter.contracts.corrections import EventCorrection
+from services.corrector.apply import Applied, Applier
+from services.corrector.fence import Overtaken, Standing, read_standing
+from services.corrector.intake import take_in
+from spendmeter.book.changed import ChangedDays, day_of
 from spendmeter.platform.heartbeat import Heartbeat
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.log_fit import created_anew, misfit
 from spendmeter.platform.retry import passes, retrying
-from spendmeter.platform.sql import load_sql
 from spendmeter.platform.telemetry import Meters, log
 
-SQL = load_sql(Path(__file__).with_name("sql") / "corrections.sql")
 BATCH_MAX = 500
 POLL_MS = 500
 LOOK_S = 1.0
@@ -51,12 +47,11 @@ class CorrectionLine(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafk
     others stand by. `stopped` says what was lost of the topic."""
 
     log: TopicPartition
-    events: str
-    """The name of `usage.events`."""
     consumer: AIOKafkaConsumer
-    logs: AIOKafkaConsumer
     admin: KafkaAdmin
     pool: asyncpg.Pool[asyncpg.Record]
+    applier: Applier
+    changed: ChangedDays
     meters: Meters
     stopped: str = ""
 
@@ -99,14 +94,13 @@ class CorrectionLine(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafk
             return
         if self._standing is None:
             self._standing = await self._open()
-        if self.stopped or await self._is_anew(self._standing):
+        if not self.stopped:
+            await self._look(self._standing)
+        if self.stopped:
             return
         polled = await self.consumer.getmany(self.log, timeout_ms=POLL_MS, max_records=BATCH_MAX)
-        records = [(record.offset, record.value) for record in polled.get(self.log, [])]
-        if records and self._standing is not None:
-            self._standing = await self._take(self._standing, take_in(self._standing.position, records))
-            with contextlib.suppress(KafkaError):
-                await self.consumer.commit({self.log: self._standing.position})
+        if records := [(record.offset, record.value) for record in polled.get(self.log, [])]:
+            await self._take(records)
 
     async def _open(self) -> Standing:
         facts = (await self.admin.topics([self.log.topic])).get(self.log.topic)
@@ -123,53 +117,38 @@ class CorrectionLine(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafk
         self.consumer.seek(self.log, position)
         return standing
 
-    async def _is_anew(self, standing: Standing) -> bool:
-        """Whether the topic is another one by now, which stops the line; asked once a second."""
+    async def _look(self, standing: Standing) -> None:
+        """Once a second: is it still the same topic? And is there by now what corrections wait for?"""
         now = time.monotonic()
-        if now - self._looked >= LOOK_S:
-            facts = (await self.admin.topics([self.log.topic])).get(self.log.topic)
-            if facts is not None:  # without a leader just now: no loss
-                self.stopped = created_anew(self.log, standing.topic, facts.id, _unread(standing))
-            self._looked = now
-        return bool(self.stopped)
+        if now - self._looked < LOOK_S:
+            return
+        facts = (await self.admin.topics([self.log.topic])).get(self.log.topic)
+        if facts is not None:  # without a leader just now: no loss
+            self.stopped = created_anew(self.log, standing.topic, facts.id, _unread(standing))
+        if not self.stopped:
+            await self._look_again(standing)
+        self._looked = now
 
-    async def _take(self, standing: Standing, intake: Intake) -> Standing:
-        """Accept what has come."""
-        ends = await self._log_ends()
-        new = {correction.id: correction for correction in reversed(intake.corrections)}
+    async def _take(self, records: Sequence[tuple[int, bytes | None]]) -> None:
+        """Work off what has come; where several correct one event, one after the other."""
+        while self._standing is not None and self._standing.position <= records[-1][0]:
+            intake = take_in(self._standing.position, records)
+            async with self.pool.acquire() as connection:
+                self._note(await self.applier.take(connection, self._standing, intake))
+        if self._standing is not None:
+            with contextlib.suppress(KafkaError):
+                await self.consumer.commit({self.log: self._standing.position})
+
+    async def _look_again(self, standing: Standing) -> None:
         async with self.pool.acquire() as connection:
-            for (known,) in await connection.fetch(SQL["known"], list(new)):
-                del new[known]
-            async with connection.transaction():
-                after = await move(
-                    connection,
-                    standing,
-                    position=intake.position,
-                    accepted=len(new),
-                    repeated=len(intake.corrections) - len(new),
-                    strays=intake.strays,
-                )
-                rows = [_accepted(correction, ends) for correction in new.values()]
-                await connection.executemany(SQL["accept"], rows)
-        return after
+            self._note(await self.applier.look_again(connection, standing))
 
-    async def _log_ends(self) -> list[int]:
-        """Where each partition of `usage.events` ends now."""
-        facts = (await self.admin.topics([self.events])).get(self.events)
-        if facts is None:
-            raise LeaderNotAvailableError
-        partitions = [TopicPartition(self.events, number) for number in range(facts.partitions)]
-        ends = await self.logs.end_offsets(partitions)
-        return [ends[partition] for partition in partitions]
-
-
-def _accepted(correction: EventCorrection, log_ends: list[int]) -> tuple[Any, ...]:
-    patch = None if correction.patch is UNSET else str(correction.patch, "utf-8")
-    return (
-        correction.id, correction.tenant, correction.identity, correction.source, correction.event_id,
-        correction.kind, correction.revision, patch, correction.reason, correction.by, correction.at,
-        log_ends,
-    )  # fmt: skip
+    def _note(self, applied: Applied) -> None:
+        """What is committed: where we stand, and what others are told."""
+        self._standing = applied.standing
+        for outcome, count in applied.outcomes.items():
+            self.meters.add("spendmeter.corrector.corrections", count, outcome=outcome)
+        self.changed.add(day_of(change.entry.tenant, change.entry.occurred_at) for change in applied.changes)
 
 
 def _unread(standing: Standing) -> str:

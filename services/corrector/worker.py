@@ -3,13 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import LeaderNotAvailableError
 
+from services.corrector.apply import Applier
 from services.corrector.line import CorrectionLine
 from services.corrector.projections.projector import Projector
-from spendmeter.contracts.topics import USAGE_CORRECTIONS, USAGE_EVENTS
-from spendmeter.platform.kafka import log_reader, money_consumer, running
+from services.corrector.write import prepare
+from spendmeter.book.changed import ChangedDays
+from spendmeter.contracts.topics import SPEND_TOTALS, USAGE_CORRECTIONS, USAGE_EVENTS
+from spendmeter.platform.kafka import log_reader, money_consumer, producer, running
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.postgres import create_pool
 from spendmeter.platform.retry import until_done
@@ -48,6 +53,7 @@ class Corrector:
                 lambda: open_things.enter_async_context(self._connected()), "not connected yet"
             )
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(line.changed.run())
                 tasks.create_task(line.run())
                 tasks.create_task(self._projector.run())
 
@@ -55,22 +61,34 @@ class Corrector:
     async def _connected(self) -> AsyncIterator[CorrectionLine]:
         settings = self._settings
         pool = await create_pool(
-            settings.database_url.get_secret_value(), size_max=CONNECTIONS_MAX, service=SERVICE
+            settings.database_url.get_secret_value(), size_max=CONNECTIONS_MAX, service=SERVICE, init=prepare
         )
         admin, logs = KafkaAdmin(settings.kafka), log_reader(settings)
         consumer = money_consumer(settings, group=USAGE_CORRECTIONS.group)
+        sender = producer(settings, service=SERVICE)
+        events = settings.topic_prefix + USAGE_EVENTS.name
         try:
-            async with running(admin, logs, consumer):
+            async with running(admin, logs, sender, consumer):
                 self._projector = Projector(pool=pool, meters=self._meters)
                 self._line = CorrectionLine(
                     log=TopicPartition(settings.topic_prefix + USAGE_CORRECTIONS.name, 0),
-                    events=settings.topic_prefix + USAGE_EVENTS.name,
                     consumer=consumer,
-                    logs=logs,
                     admin=admin,
                     pool=pool,
+                    applier=Applier(log_ends=partial(read_log_ends, admin, logs, events)),
+                    changed=ChangedDays(sender, settings.topic_prefix + SPEND_TOTALS.name),
                     meters=self._meters,
                 )
                 yield self._line
         finally:
             pool.terminate()
+
+
+async def read_log_ends(admin: KafkaAdmin, logs: AIOKafkaConsumer, events: str) -> list[int]:
+    """Where each partition of `usage.events` ends now."""
+    facts = (await admin.topics([events])).get(events)
+    if facts is None:
+        raise LeaderNotAvailableError
+    partitions = [TopicPartition(events, number) for number in range(facts.partitions)]
+    ends = await logs.end_offsets(partitions)
+    return [ends[partition] for partition in partitions]

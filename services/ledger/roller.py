@@ -6,8 +6,7 @@ the marks that this snapshot saw go with it. What books meanwhile leaves a mark 
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -17,8 +16,9 @@ from pathlib import Path
 import asyncpg
 
 from spendmeter.book.sizes import SIZES, BucketSpan, Size, bucket_at
+from spendmeter.book.timelines import read_timelines
 from spendmeter.book.units import UNIT_PARTS
-from spendmeter.contracts.terms import Timeline, timeline_of
+from spendmeter.contracts.terms import Timeline
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.retry import keep_doing
 from spendmeter.platform.sql import load_sql
@@ -54,7 +54,7 @@ class Roller:
                 tenant: [row["bucket"] for row in of_tenant]
                 for tenant, of_tenant in groupby(sorted(rows, key=_tenant), key=_tenant)
             }
-            timelines = await self._timelines(by_tenant)
+            timelines = await read_timelines(self.pool, by_tenant)
             for tenant, starts in by_tenant.items():
                 buckets = [bucket_at(size, start, timelines[tenant]) for start in starts]
                 over = [bucket for bucket in buckets if bucket.end <= before]
@@ -62,11 +62,6 @@ class Roller:
                     made += await self._make(tenant, size, over, timelines[tenant])
         self.meters.add("spendmeter.ledger.rollups", made)
         return made
-
-    async def _timelines(self, tenants: Iterable[str]) -> Mapping[str, Timeline]:
-        rows = await self.pool.fetch(SQL["timelines"], sorted(tenants))
-        stated = {tenant: timeline_of(map(dict, terms)) for tenant, terms in groupby(rows, key=_tenant)}
-        return defaultdict(Timeline, stated)
 
     async def _make(self, tenant: str, size: Size, buckets: Sequence[BucketSpan], timeline: Timeline) -> int:
         """How many were made: none where another worker rolls up."""

@@ -9,6 +9,7 @@ import pytest
 
 from spendmeter.platform.migrate import migrate
 from spendmeter.platform.roles import role_url
+from tests.corrector.written_book import Book, open_book
 from tests.stack import own_database
 
 SECRET = "test"
@@ -42,3 +43,12 @@ async def corrector(owner: asyncpg.Connection, database: str) -> AsyncIterator[a
     connection = await asyncpg.connect(role_url(database, "corrector", SECRET))
     yield connection
     await connection.close()
+
+
+@pytest.fixture
+async def book(owner: asyncpg.Connection, database: str) -> AsyncIterator[Book]:
+    """An empty book, its first prices published."""
+    made, connections = await open_book(owner, database)
+    yield made
+    for connection in connections:
+        await connection.close()

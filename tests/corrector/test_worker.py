@@ -22,7 +22,7 @@ from spendmeter.contracts.corrections import (
     correction_key,
     encode_correction,
 )
-from spendmeter.contracts.topics import TOPICS, USAGE_CORRECTIONS
+from spendmeter.contracts.topics import TOPICS, USAGE_CORRECTIONS, USAGE_EVENTS
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.roles import role_url
@@ -119,6 +119,8 @@ async def system(
     running = System(kafka_access, database, owner, tmp_path / "corrector.log")
     await running.make_topics()
     await running.producer.start()
+    # accepted and not rated: whatever is to be corrected may be among it
+    await running.producer.send_and_wait(running.prefix + USAGE_EVENTS.name, b"an event", partition=1)
     yield running
     await running.close()
     print(running.log.read_text("utf-8"))
@@ -134,7 +136,23 @@ async def test_a_correction_of_an_event_that_is_not_booked_waits(system: System)
     await system.corrector()
     await system.until_at(1)
     row = await system.owner.fetchrow("SELECT event_id, kind, state, log_ends FROM corrections")
-    assert tuple(row) == ("e1", "retract", "waiting", [0, 0])
+    assert tuple(row) == ("e1", "retract", "waiting", [0, 1])
+
+
+async def test_a_correction_is_of_an_unknown_event_once_all_is_booked_that_was_accepted_before(
+    system: System,
+) -> None:
+    await system.ask(retract("e1"))
+    await system.corrector()
+    await system.until_at(1)
+    await system.owner.execute(
+        "INSERT INTO positions (partition, rated_topic, origin_topic, next_origin, rejected) VALUES (1, '', '', 1, 1)"
+    )
+
+    async def given_up() -> bool:
+        return await system.owner.fetchval("SELECT state FROM corrections") == "unknown"
+
+    await system.until(given_up)
 
 
 async def test_a_correction_that_comes_again_and_what_is_none_are_counted_and_change_nothing(

@@ -2,8 +2,63 @@
 -- Corrections that have come before.
 SELECT correction_id FROM corrections WHERE correction_id = ANY ($1::text[])
 
--- name: accept
--- A correction as it was asked for. It waits until it is known what becomes of it.
-INSERT INTO corrections (correction_id, tenant, identity, source, event_id, kind, revision, patch, reason, author,
-    requested_at, state, log_ends)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'waiting', $12)
+-- name: newest
+-- The newest version of the catalog; null = nothing was ever published.
+SELECT max(version) FROM catalog_publications
+
+-- name: states
+-- What the book says of events: as first booked, in force, and what corrections have left.
+SELECT i.identity, i.hash, i.occurred_at, f.event AS first_event, f.tenant AS first_tenant,
+    f.recorded_at AS first_recorded_at, e.seq, e.tenant, e.series_id, e.catalog_version, e.accounting_period, e.status,
+    e.currency, e.list, e.contracted, e.effective, e.event, e.lines, c.revision AS corrected_revision,
+    c.amend_id AS corrected_amend_id, c.amended_hash AS corrected_amended_hash,
+    c.catalog_version AS corrected_catalog_version, c.retracted_at AS corrected_retracted_at
+FROM identities i
+    JOIN entries f ON f.occurred_at = i.occurred_at AND f.identity = i.identity AND f.seq = 0
+    LEFT JOIN LATERAL (
+        SELECT * FROM entries_in_force n WHERE n.occurred_at = i.occurred_at AND n.identity = i.identity
+    ) AS e ON true
+    LEFT JOIN corrected_identities c ON c.identity = i.identity
+WHERE i.identity = ANY ($1::bytea[])
+
+-- name: record
+-- A correction, and what became of it; one that waited has come to an end.
+INSERT INTO corrections AS c (correction_id, tenant, identity, source, event_id, kind, revision, patch, reason, author,
+    requested_at, state, why, seqs, applied_at, log_ends)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
+    CASE WHEN $12 = 'applied' THEN now() END, $15::bigint[])
+ON CONFLICT (correction_id) DO UPDATE SET state = excluded.state, why = excluded.why, seqs = excluded.seqs,
+    applied_at = excluded.applied_at, log_ends = excluded.log_ends
+WHERE c.state = 'waiting'
+
+-- name: remember
+-- What corrections have made of an event, for the ledger to hold its copies against.
+INSERT INTO corrected_identities (identity, revision, amend_id, amended_hash, catalog_version, retracted_at)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (identity) DO UPDATE SET revision = excluded.revision, amend_id = excluded.amend_id,
+    amended_hash = excluded.amended_hash, catalog_version = excluded.catalog_version,
+    retracted_at = excluded.retracted_at
+
+-- name: any_waiting
+-- Whether a look is worth while.
+SELECT EXISTS (SELECT FROM corrections WHERE state = 'waiting')
+
+-- name: overdue
+-- Waiting corrections whose partitions are all booked up to where they ended when the correction came.
+SELECT c.correction_id FROM corrections c
+WHERE c.state = 'waiting' AND NOT EXISTS (
+    SELECT FROM unnest(c.log_ends) WITH ORDINALITY AS l (log_end, place)
+        LEFT JOIN positions p ON p.partition = l.place - 1
+    WHERE l.log_end > coalesce(p.next_origin, 0))
+LIMIT $1
+
+-- name: booked_meanwhile
+-- Waiting corrections whose events are there by now, in the order in which they came.
+SELECT c.* FROM corrections c JOIN identities i USING (identity)
+WHERE c.state = 'waiting' ORDER BY c.accepted_at, c.correction_id LIMIT $1
+
+-- name: give_up
+-- Of corrections that were overdue before this statement: those of events that are not there even now.
+UPDATE corrections c SET state = 'unknown', log_ends = NULL, why = 'no event with this source and id was booked'
+WHERE c.correction_id = ANY ($1::text[]) AND c.state = 'waiting'
+    AND NOT EXISTS (SELECT FROM identities i WHERE i.identity = c.identity)

@@ -7,12 +7,6 @@ SELECT pg_try_advisory_xact_lock(hashtext('spendmeter.rollups'))
 SELECT tenant, bucket FROM touched WHERE size = $1 AND bucket < $2
 GROUP BY tenant, bucket ORDER BY bucket DESC LIMIT $3
 
--- name: timelines
--- In which calendar each tenant counts.
-SELECT tenant, nullif(effective_from, '-infinity') AS effective_from, currency, zone, first_weekday,
-    fiscal_start_month
-FROM tenant_terms WHERE tenant = ANY ($1::text[]) ORDER BY tenant, effective_from
-
 -- part: taken
 -- The marks on buckets of tenant $1 and size $2 that begin at $3 and end at $4, as far as this snapshot sees them;
 -- they go. $5 = the larger bucket that each is part of.

@@ -1,0 +1,168 @@
+"""Applies corrections: reads what the book says of their events, decides, and writes, in one transaction."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+import msgspec
+from msgspec import UNSET, Raw
+
+from services.corrector.decide import Settlement, decide, needs_book
+from services.corrector.fence import Standing
+from services.corrector.in_force import SQL, EventState, read_states
+from services.corrector.intake import Intake
+from services.corrector.pairs import Change
+from services.corrector.price_books import NotPublished, VersionBooks, VersionUnits
+from services.corrector.write import units_then, write
+from spendmeter.contracts.corrections import EventCorrection
+from spendmeter.pricing.conditions import CatalogError
+from spendmeter.pricing.price_book import PriceBook
+
+WAITING_MAX = 500
+"""Looked at in one transaction."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Applied:
+    """What a committed transaction has done."""
+
+    standing: Standing
+    outcomes: Counter[str] = field(default_factory=Counter)
+    """Corrections by what became of them; those that came again are `repeated`."""
+    changes: Sequence[Change] = ()
+
+
+@dataclass(kw_only=True, eq=False)
+class Applier:
+    """`take` what lies on the topic, and `look_again` at what waits for its event."""
+
+    log_ends: Callable[[], Awaitable[list[int]]]
+    """Where each partition of usage.events ends now, by number."""
+    books: VersionBooks = field(default_factory=VersionBooks)
+    units: VersionUnits = field(default_factory=VersionUnits)
+
+    async def take(self, connection: Any, standing: Standing, intake: Intake) -> Applied:
+        """Settle what has come, once. Raises Overtaken."""
+        ids = [correction.id for correction in intake.corrections]
+        known = {row[0] for row in await connection.fetch(SQL["known"], ids)}
+        new = [correction for correction in intake.corrections if correction.id not in known]
+        settled = await self._settle(connection, new)
+        moved = {
+            "position": intake.position,
+            "accepted": len(new),
+            "repeated": len(known),
+            "strays": intake.strays,
+        }
+        async with connection.transaction():
+            after = await self._write(connection, standing, settled, **moved)
+        outcomes = Counter(each.outcome for each in settled) + Counter(repeated=len(known))
+        return Applied(standing=after, outcomes=outcomes, changes=_changes(settled))
+
+    async def look_again(self, connection: Any, standing: Standing) -> Applied:
+        """Settle what waited for events that are there by now, and end what waits in vain. Raises
+        Overtaken."""
+        if not await connection.fetchval(SQL["any_waiting"]):
+            return Applied(standing=standing)
+        overdue = [row[0] for row in await connection.fetch(SQL["overdue"], WAITING_MAX)]
+        rows = await connection.fetch(SQL["booked_meanwhile"], WAITING_MAX)
+        first_of_each = {row["identity"]: row for row in reversed(rows)}
+        settled = await self._settle(connection, [_waiting(row) for row in first_of_each.values()])
+        if not (settled or overdue):
+            return Applied(standing=standing)
+        async with connection.transaction():
+            after = await self._write(connection, standing, settled)
+            given_up = await connection.execute(SQL["give_up"], overdue)
+        outcomes = Counter(each.outcome for each in settled) + Counter(unknown=int(given_up.split()[1]))
+        return Applied(standing=after, outcomes=outcomes, changes=_changes(settled))
+
+    async def _settle(self, connection: Any, corrections: Collection[EventCorrection]) -> list["_Settled"]:
+        states = await read_states(connection, {correction.identity for correction in corrections})
+        settled = []
+        ends: list[int] | None = None
+        for correction in corrections:
+            state = states.get(correction.identity)
+            if state is None:
+                ends = ends if ends is not None else await self.log_ends()
+                settled.append(_Settled(correction=correction, log_ends=ends))
+            else:
+                book = await self._book(connection, correction, state)
+                settled.append(_Settled(correction=correction, decision=decide(correction, state, book)))
+        return settled
+
+    async def _book(
+        self, connection: Any, correction: EventCorrection, state: EventState
+    ) -> PriceBook | None:
+        if not needs_book(correction, state) or state.entry is None:
+            return None
+        newest = await connection.fetchval(SQL["newest"]) or 0
+        try:
+            return await self.books.at(
+                connection, correction.tenant, max(newest, state.entry.catalog_version)
+            )
+        except (NotPublished, CatalogError):
+            return None
+
+    async def _write(
+        self, connection: Any, standing: Standing, settled: Sequence["_Settled"], **moved: int
+    ) -> Standing:
+        changes = _changes(settled)
+        units = await units_then(connection, self.units, changes)
+        after = await write(connection, standing, changes, units, **moved)
+        if settled:
+            await connection.executemany(SQL["record"], [each.row() for each in settled])
+        remembered = [each.remembered() for each in settled if each.decision and each.decision.corrected]
+        if remembered:
+            await connection.executemany(SQL["remember"], remembered)
+        return after
+
+
+class _Settled(msgspec.Struct, frozen=True, kw_only=True):
+    """A correction, and what becomes of it; without a decision it waits."""
+
+    correction: EventCorrection
+    decision: Settlement | None = None
+    log_ends: list[int] | None = None
+
+    @property
+    def outcome(self) -> str:
+        return "waiting" if self.decision is None else self.decision.outcome
+
+    def row(self) -> tuple[Any, ...]:
+        """For `record`."""
+        asked, done = self.correction, self.decision
+        patch = None if asked.patch is UNSET else str(asked.patch, "utf-8")
+        change = done.change if done else None
+        return (
+            asked.id, asked.tenant, asked.identity, asked.source, asked.event_id, asked.kind, asked.revision,
+            patch, asked.reason, asked.by, asked.at, self.outcome, done.why if done else "",
+            list(change.seqs) if change else [], self.log_ends,
+        )  # fmt: skip
+
+    def remembered(self) -> tuple[Any, ...]:
+        """For `remember`."""
+        assert self.decision is not None and self.decision.corrected is not None, (
+            "there is something to remember"
+        )
+        return (self.correction.identity, *msgspec.structs.astuple(self.decision.corrected))
+
+
+def _changes(settled: Iterable[_Settled]) -> list[Change]:
+    return [each.decision.change for each in settled if each.decision and each.decision.change]
+
+
+def _waiting(row: asyncpg.Record) -> EventCorrection:
+    """A correction that waits, as it was asked for."""
+    return EventCorrection(
+        id=row["correction_id"],
+        tenant=row["tenant"],
+        source=row["source"],
+        event_id=row["event_id"],
+        kind=row["kind"],
+        revision=row["revision"],
+        patch=UNSET if row["patch"] is None else Raw(row["patch"].encode()),
+        reason=row["reason"],
+        by=row["author"],
+        at=row["requested_at"],
+    )

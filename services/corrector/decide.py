@@ -1,0 +1,146 @@
+"""What becomes of one correction, given what the book says of its event. Pure.
+
+An event ends as (retracted or not, the amend of the highest revision, the highest version of the catalog)
+say, in whatever order these come (`tests/corrector/test_decide.py`, every order).
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal, Inexact
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
+
+from services.corrector.in_force import CorrectedState, EventState
+from services.corrector.pairs import Change, Replacement
+from spendmeter.contracts.corrections import EventCorrection
+from spendmeter.contracts.event_identity import content_hash
+from spendmeter.contracts.event_reading import read_event
+from spendmeter.contracts.events import EventError, UsageEvent, encode_event
+from spendmeter.contracts.gate import check_limits, check_rules, is_plain
+from spendmeter.contracts.merge_patch import merged
+from spendmeter.contracts.rated import encode_rated
+from spendmeter.pricing.engine import rate
+from spendmeter.pricing.price_book import PriceBook
+
+CorrectionOutcome = Literal["applied", "refused", "duplicate", "superseded"]
+REASON_CHARACTERS_MAX = 500
+
+_decode_json = msgspec.json.Decoder(float_hook=Decimal).decode
+_encode_json = msgspec.json.Encoder(decimal_format="number").encode
+
+
+class Settlement(Struct, frozen=True, kw_only=True):
+    """What becomes of a correction, what is written for it, and what is remembered of its event."""
+
+    outcome: CorrectionOutcome
+    why: str = ""
+    change: Change | None = None
+    corrected: CorrectedState | None = None
+    """None = as it was."""
+
+
+def needs_book(correction: EventCorrection, state: EventState) -> bool:
+    """Whether it is an amend that will be priced."""
+    return correction.kind == "amend" and _too_late(correction, state) is None
+
+
+def decide(correction: EventCorrection, state: EventState, book: PriceBook | None) -> Settlement:
+    """`book` prices an amend: of the newest version. None = there is none that can be read."""
+    if state.tenant != correction.tenant:
+        return Settlement(outcome="refused", why="the event is another tenant's")
+    if too_late := _too_late(correction, state):
+        return too_late
+    if correction.kind == "retract":
+        return _retracted(correction, state)
+    try:
+        return _amended(correction, state, book)
+    except EventError as error:
+        return Settlement(outcome="refused", why=str(error)[:REASON_CHARACTERS_MAX])
+    except Inexact:
+        return Settlement(
+            outcome="refused", why="the cost of these quantities has more digits than money holds"
+        )
+
+
+def _too_late(correction: EventCorrection, state: EventState) -> Settlement | None:
+    corrected = state.corrected
+    if corrected.retracted_at is not None:
+        when = f"the event was retracted on {corrected.retracted_at:%Y-%m-%dT%H:%M:%SZ}"
+        return Settlement(outcome="duplicate" if correction.kind == "retract" else "superseded", why=when)
+    if correction.kind == "amend" and corrected.revision is not None:
+        # Of two amends that call themselves the same revision the ids decide: some order that is one for all.
+        holds = corrected.revision, corrected.amend_id or ""
+        if (correction.revision, correction.id) <= holds:
+            why = f"amended already, in revision {corrected.revision} ({corrected.amend_id})"
+            return Settlement(outcome="superseded", why=why)
+    return None
+
+
+def _retracted(correction: EventCorrection, state: EventState) -> Settlement:
+    assert state.entry is not None, "what was not retracted is in force"
+    return Settlement(
+        outcome="applied",
+        change=Change(entry=state.entry, event=_read(state.entry.event), correction_id=correction.id),
+        corrected=replace(state.corrected, retracted_at=correction.at),
+    )
+
+
+def _amended(correction: EventCorrection, state: EventState, book: PriceBook | None) -> Settlement:
+    entry = state.entry
+    assert entry is not None, "what was not retracted is in force"
+    event = amended_event(correction, state.first_event)
+    if book is None:
+        raise EventError("the price catalog of now cannot be read: ask again when it can")
+    check_limits(event, book.event_limits)
+    rating = rate(event, book)
+    lines, said = encode_rated(rating.lines).decode(), content_hash(event)
+    corrected = replace(
+        state.corrected,
+        revision=correction.revision,
+        amend_id=correction.id,
+        amended_hash=said,
+        catalog_version=max(state.corrected.catalog_version, rating.catalog_version),
+    )
+    sums = rating.status, rating.currency, rating.list, rating.contracted, rating.effective
+    if (said, lines, sums) == (
+        state.hash,
+        entry.lines,
+        (entry.status, entry.currency, entry.list, entry.contracted, entry.effective),
+    ):
+        return Settlement(outcome="duplicate", why="the book says so already", corrected=corrected)
+    replacement = Replacement(rating=rating, lines=lines, event=event, text=encode_event(event).decode())
+    change = Change(
+        entry=entry, event=_read(entry.event), correction_id=correction.id, replacement=replacement
+    )
+    return Settlement(outcome="applied", change=change, corrected=corrected)
+
+
+def amended_event(correction: EventCorrection, first_event: str) -> UsageEvent:
+    """What the event says after an amend, held against the gate as at the door. Raises EventError."""
+    if correction.patch is UNSET:
+        raise EventError("is missing: an amend says what is to change", "patch")
+    said = _decode_json(first_event)
+    try:
+        patch = _decode_json(correction.patch)
+    except (msgspec.DecodeError, RecursionError, ArithmeticError):
+        raise EventError("is not JSON that can be read", "patch") from None
+    if not isinstance(patch, Mapping):
+        raise EventError("must be a JSON object: a merge patch on the event's data", "patch")
+    data = merged(said["data"], patch)
+    if _user(data) != _user(said["data"]):
+        raise EventError("cannot be amended: it is a pseudonym", "data.labels.user")
+    raw = _encode_json({**said, "data": data})
+    event = read_event(raw)
+    check_rules(event, is_plain(raw))
+    return event
+
+
+def _user(data: Mapping[str, Any]) -> object:
+    labels = data.get("labels")
+    return labels.get("user", "") if isinstance(labels, Mapping) else ""
+
+
+def _read(text: str) -> UsageEvent:
+    return read_event(text.encode())

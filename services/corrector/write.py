@@ -1,0 +1,56 @@
+"""Writes pairs of entries and all that they add to, in the caller's transaction."""
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Any
+
+from services.corrector.fence import Standing, move
+from services.corrector.pairs import Change, Pairs, UnitsThen, pairs_of
+from services.corrector.price_books import VersionUnits
+from spendmeter.book.adding import CORRECTIONS, add_corrections
+from spendmeter.book.remarks import add_to_remarks
+from spendmeter.book.series import add_series
+from spendmeter.book.timelines import read_timelines
+from spendmeter.platform.sql import load_sql
+
+SQL = load_sql(Path(__file__).with_name("sql") / "pairs.sql")
+_COLUMNS = (
+    "number occurred_at identity seq correction_id catalog_version series_id status currency list contracted "
+    "effective event lines"
+).split()
+
+
+async def prepare(connection: Any) -> None:
+    """Make the connection's staging table; once a connection."""
+    await connection.execute(SQL["stage"])
+
+
+async def units_then(connection: Any, units: VersionUnits, changes: Iterable[Change]) -> UnitsThen:
+    """The units of every version that says what these changes add."""
+    versions = {version for change in changes for version in change.versions}
+    return {version: await units.at(connection, version) for version in versions}
+
+
+async def write(
+    connection: Any, sought: Standing, changes: Collection[Change], units: UnitsThen, **moved: int
+) -> Standing:
+    """Reverse, and replace, each of these entries, of which each is of another event; first of all go on from
+    `sought` (and as `moved` says: see `fence.move`). Raises Overtaken, and then nothing may be committed."""
+    pairs = pairs_of(changes, sought.next_entry, units)
+    if pairs.rows:  # before anything is locked: Postgres waits without end for a frozen process's COPY
+        await connection.copy_records_to_table(
+            "pairs", records=pairs.rows, columns=_COLUMNS, schema_name="pg_temp"
+        )
+    standing = await move(connection, sought, entries=pairs.entries, **moved)
+    if pairs.rows:
+        await _write(connection, pairs)
+    return standing
+
+
+async def _write(connection: Any, pairs: Pairs) -> None:
+    written = await connection.fetchval(SQL["insert_pairs"])
+    assert written == pairs.entries, f"{written} entries of {pairs.entries}: others are in force"
+    await add_series(connection, pairs.series)
+    timelines = await read_timelines(connection, {tenant for tenant, *_ in pairs.sums})
+    await add_corrections(connection, pairs.sums, timelines)
+    await add_to_remarks(connection, CORRECTIONS, pairs.remarks)
