@@ -97,7 +97,8 @@ class Projector:
             begun = [(row["projection"], row["partition"], row["account"]) for row in new]
             await self.pool.execute(SQL["begin"], *_columns(begun))
             rows = await self.pool.fetch(SQL["standing"], names)
-        return [ProjectionMark(**row) for row in rows]
+        # A partition that the book began between the two readings has its turn the next time.
+        return [ProjectionMark(**row) for row in rows if row["next_offset"] is not None]
 
     def _tell(self, marks: Iterable[ProjectionMark]) -> None:
         behind: defaultdict[str, int] = defaultdict(int)
