@@ -68,15 +68,16 @@ def trouble(budget: Budget, currency: str) -> str:
     return ""
 
 
+def reaches(spent: Decimal, budget: Budget, threshold: Decimal) -> bool:
+    """Whether `spent` is the threshold in percent of the budget, or more."""
+    return EXACT.multiply(spent, Decimal(100)) >= EXACT.multiply(budget.amount, threshold)
+
+
 def highest_breach(spent: Decimal, budget: Budget, seen: Iterable[Decimal]) -> Decimal | None:
     """The highest threshold in percent that `spent` has reached, unless it or a higher one is in `seen`.
 
     Where one jump crosses several, the highest says it all: the lower ones open no incident of their own.
     """
-    reached = [
-        threshold
-        for threshold in budget.thresholds_percent
-        if EXACT.multiply(spent, Decimal(100)) >= EXACT.multiply(budget.amount, threshold)
-    ]
+    reached = [each for each in budget.thresholds_percent if reaches(spent, budget, each)]
     highest = max(reached, default=None)
     return None if highest is None or any(known >= highest for known in seen) else highest

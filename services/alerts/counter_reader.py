@@ -116,6 +116,12 @@ class CounterReader:
             of, await self._count([open_minute], FOREVER, of, by_minute=True, leaders=True)
         )
 
+    async def read_whole(self, counted: CounterKey, period: BucketSpan, now: datetime) -> None:
+        """Read all of one counter's period again: what is to be decided must be so in the book."""
+        parts = [part for part in self.counters.parts if period.start <= part.start < period.end]
+        await self._read_into(parts, (counted,))
+        await self.read_leaders([counted], now)
+
     async def since(self, counted: CounterKey, start: datetime, end: datetime) -> CounterSum:
         """What was counted in the minutes of [start, end)."""
         part = Part(start=start, end=end)
@@ -143,14 +149,18 @@ class CounterReader:
             elif missing:
                 runs.append((missing, [part]))
         for missing, parts in runs:
-            began = time.monotonic()
-            found = await self._read(parts, missing)
-            for part in parts:
-                fresh = {counted: found[part.start].get(counted, NOTHING) for counted in missing}
-                at_s = min(began, part.read_at_s) if part.sums else began
-                dirty = part.dirty and bool(part.sums)
-                self.counters.put(part, part.sums | fresh, at_s)
-                part.dirty = dirty
+            await self._read_into(parts, missing)
+
+    async def _read_into(self, parts: Sequence[Part], of: tuple[CounterKey, ...]) -> None:
+        """Read some counters of adjacent parts; the others' stay as they are."""
+        began = time.monotonic()
+        found = await self._read(parts, of)
+        for part in parts:
+            fresh = {counted: found[part.start].get(counted, NOTHING) for counted in of}
+            at_s = min(began, part.read_at_s) if part.sums else began
+            dirty = part.dirty and bool(part.sums)
+            self.counters.put(part, part.sums | fresh, at_s)
+            part.dirty = dirty
 
     async def _read_again(self, wanted: Mapping[CounterKey, datetime]) -> None:
         """New minutes that a total has named; then, as far as the allowance goes, other parts that one has,
@@ -229,7 +239,7 @@ class CounterReader:
         for row in rows:
             largest = tuple(map(Leader, row["leaders"] or (), row["amounts"] or ()))
             found[row["at"]][counted[row["place"] - 1]] = CounterSum(
-                row["effective"], row["provisional"], largest
+                row["effective"], row["provisional"], largest, row["corrected"]
             )
         return found
 

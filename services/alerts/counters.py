@@ -44,11 +44,13 @@ class Leader(NamedTuple):
 
 
 class CounterSum(NamedTuple):
-    """An amount, the part of it that is priced by an upper bound, and its largest series."""
+    """An amount, the part of it that is priced by an upper bound, its largest series, and how much of it is
+    corrections'."""
 
     effective: Decimal
     provisional: Decimal
     leaders: tuple[Leader, ...] = ()
+    corrected: Decimal = ZERO
 
     def plus(self, other: CounterSum) -> CounterSum:
         """The exact sum. A leader's is what it spent where it was among the largest: so much at least."""
@@ -61,7 +63,10 @@ class CounterSum(NamedTuple):
             ranked = sorted(amounts.items(), key=lambda item: -item[1])[:LEADERS_MAX]
             leaders = tuple(Leader(*each) for each in ranked)
         return CounterSum(
-            add(self.effective, other.effective), add(self.provisional, other.provisional), leaders
+            add(self.effective, other.effective),
+            add(self.provisional, other.provisional),
+            leaders,
+            add(self.corrected, other.corrected),
         )
 
 
@@ -172,6 +177,7 @@ class Counters:
         """How fast it goes now: over the last ten seconds, or the last two minutes where that is more.
 
         A runaway eight seconds old is invisible in two minutes; a steady scope is noise in ten seconds.
+        What a correction adds was not spent in this moment.
         """
         since = now.replace(second=0, microsecond=0) - MINUTE
         recent = {minute: amount for (of, minute), amount in self._recent(since, now) if of == counted}
@@ -189,7 +195,7 @@ class Counters:
         for minute, sums in minutes:
             if since <= minute <= now:
                 for counted, each in sums.items():
-                    yield (counted, minute), each.effective
+                    yield (counted, minute), EXACT.subtract(each.effective, max(each.corrected, ZERO))
 
     def _settled_sum(self, counted: CounterKey, start: datetime, end: datetime) -> CounterSum:
         """Hours and days, which seldom change; kept, for there may be hundreds of budgets over a quarter."""

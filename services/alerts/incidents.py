@@ -28,6 +28,8 @@ HOUR = timedelta(hours=1)
 MICROSECOND = timedelta(microseconds=1)
 UNBOOKED_RULE = "unbooked-rate"
 UNBOOKED_RULE_NAME = "Events that are not booked"
+CORRECTED = "corrected: "
+"""Begins the resolution of an incident whose money corrections have taken away: it may open again."""
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
@@ -41,6 +43,8 @@ class IncidentFigures:
     expected_per_hour: Decimal
     of_which_provisional: Decimal
     top_contributor: TopContributor
+    corrected: Decimal = ZERO
+    """What corrections have changed of the amount."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +62,7 @@ class Incident:
     period_start: datetime | None = None
     period_end: datetime | None = None
     episode: int | None = None
+    """An anomaly's first minute. A budget's how often its threshold was crossed before, None = never."""
     threshold_percent: Decimal | None = None
     state: IncidentState = "open"
     began_at: datetime
@@ -70,6 +75,7 @@ class Incident:
     expected_per_hour: Decimal
     hot_per_hour: Decimal = ZERO
     of_which_provisional: Decimal
+    corrected: Decimal = ZERO
     top_contributor: Mapping[str, Any]
     title: str = ""
     summary: str = ""
@@ -84,6 +90,13 @@ class Incident:
     hot_at: datetime
     resolved_at: datetime | None = None
     resolution: str = ""
+    told: bool = True
+    """Whether people are: not of a threshold that a correction has brought the spend down to."""
+
+
+def is_corrected(incident: Incident) -> bool:
+    """Whether corrections have ended it."""
+    return incident.state == "resolved" and incident.resolution.startswith(CORRECTED)
 
 
 def scope_of(incident: Incident) -> DetectorScope:
@@ -112,8 +125,11 @@ def budget_incident(
     threshold: Decimal,
     figures: IncidentFigures,
     now: datetime,
+    *,
+    episode: int | None = None,
+    told: bool = True,
 ) -> Incident:
-    """A threshold of a budget that was crossed in the period `bounds`."""
+    """A threshold of a budget that was crossed in the period `bounds`; `episode`: if before, how often."""
     return _opened(
         now,
         figures,
@@ -125,7 +141,9 @@ def budget_incident(
         scope=dict(budget.filter),
         period_start=bounds[0],
         period_end=bounds[1],
+        episode=episode,
         threshold_percent=threshold,
+        told=told,
         began_at=bounds[0],
         currency=budget.currency,
     )

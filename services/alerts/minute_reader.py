@@ -51,26 +51,31 @@ class MinuteReader:
         self._named: set[BucketSpan] = set()
         self._at_once = 4
         self._learned_in: datetime | None = None
+        self._rerating = False
+        self._tested_since: datetime
 
     def changed(self, span: BucketSpan) -> None:
         """A message says that what was spent in this time has changed."""
         if len(self._named) < NAMED_MAX:
             self._named.add(span)
 
-    async def look(self, now: datetime) -> None:
-        """Bring the minutes under test up to `now`, and what was learned to the open minute."""
+    async def look(self, now: datetime, *, rerating: bool = False) -> None:
+        """Bring the minutes under test up to `now`, and what was learned to the open minute; `rerating`:
+        whether a job is correcting what the tenant has spent."""
         open_minute = now.replace(second=0, microsecond=0)
         named, self._named = self._named, set()
+        settled, self._rerating = self._rerating and not rerating, rerating
         for minute, read in self._known.items():
-            if any(span.start <= minute < span.end for span in named):
+            if settled or any(span.start <= minute < span.end for span in named):
                 read.at_s = float("-inf")
+        self._tested_since = open_minute - MINUTE
         if self._learned_in != open_minute:
             await self._learn(now, open_minute)
-        just_over = self._known.get(open_minute - MINUTE)
+        just_over = self._known.get(self._tested_since)
         if just_over is None or time.monotonic() - just_over.at_s >= RE_READ_AGE_S:
-            await self._read([open_minute - MINUTE])
+            await self._read([self._tested_since])
         await self._read([open_minute])
-        tested = [open_minute - MINUTE, open_minute]
+        tested = [self._tested_since, open_minute]
         self.recent.look(
             [
                 row
@@ -119,8 +124,9 @@ class MinuteReader:
                 began = time.monotonic()
                 try:
                     rows = await self.pool.fetch(
-                        SQL["fold"], self.tenant, self.currency, chunk, COMBINATIONS_MAX, VALUES_MAX
-                    )
+                        SQL["fold"], self.tenant, self.currency, chunk, COMBINATIONS_MAX, VALUES_MAX,
+                        self._tested_since, self._rerating,
+                    )  # fmt: skip
                 except (TimeoutError, asyncpg.QueryCanceledError):
                     self._at_once = 1
                     raise

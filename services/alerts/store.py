@@ -15,6 +15,7 @@ import msgspec
 
 from services.alerts.budgets import Budget
 from services.alerts.incidents import Incident, event_of
+from services.alerts.verdicts import CLOSING
 from spendmeter.contracts.incidents import Transition, encode_incident
 from spendmeter.contracts.money import plain
 from spendmeter.contracts.terms import NO_TERMS, Timeline, timeline_of
@@ -74,8 +75,13 @@ class Store:
         }
 
     async def current(self, tenant: str, now: datetime) -> list[Incident]:
-        """The tenant's incidents that are not over, and all but budgets' that are for less than COOL_DOWN."""
-        return _incidents(await self._pool.fetch(SQL["current"], tenant, now - COOL_DOWN))
+        """The tenant's incidents that are not over, or are for less than COOL_DOWN, and budgets' of periods
+        that are watched still."""
+        return await _current(self._pool, tenant, now)
+
+    async def rerating(self, tenant: str) -> bool:
+        """Whether a job is correcting what the tenant has spent: half of that is no news."""
+        return bool(await self._pool.fetchval(SQL["rerating"], tenant))
 
     async def key_names(self, tenant: str, ids: Sequence[str]) -> dict[str, str]:
         """What people call these keys, by id: the tenant's and operators', no others."""
@@ -88,7 +94,7 @@ class Store:
         """Open what `propose` says, given what is open at this moment: no other worker can come between."""
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(SQL["hold_tenant"], tenant)
-            current = _incidents(await connection.fetch(SQL["current"], tenant, now - COOL_DOWN))
+            current = await _current(connection, tenant, now)
             for incident in propose(current):
                 if await connection.fetchval(SQL["insert"], _record(incident)) is not None:
                     await self._notify(connection, incident, "opened", now)
@@ -131,8 +137,9 @@ class Store:
     ) -> None:
         body = encode_incident(event_of(incident, transition, at)).decode()
         await connection.execute(
-            SQL["notify"], incident.tenant, incident.id, transition, body, TOPIC, CHANNELS_MAX
-        )
+            SQL["notify"], incident.tenant, incident.id, transition, body, TOPIC,
+            CHANNELS_MAX if incident.told else 0,
+        )  # fmt: skip
         self._meters.add("spendmeter.alerts.incidents", transition=transition, kind=incident.kind)
         log().info(
             "incident",
@@ -165,6 +172,10 @@ def _calendar(tenant: str, rows: Sequence[Mapping[str, Any]]) -> Timeline:
 
 
 _FIELDS = tuple(field.name for field in fields(Incident))
+
+
+async def _current(source: Any, tenant: str, now: datetime) -> list[Incident]:
+    return _incidents(await source.fetch(SQL["current"], tenant, now - COOL_DOWN, now - CLOSING))
 
 
 def _incidents(rows: Iterable[asyncpg.Record]) -> list[Incident]:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from services.alerts.anomalies import detect, is_hot
-from services.alerts.budgets import Budget, highest_breach
+from services.alerts.budgets import Budget, highest_breach, reaches
 from services.alerts.counters import CounterKey, Counters, CounterSum
 from services.alerts.expectations import Learned
 from services.alerts.incidents import (
@@ -18,13 +18,14 @@ from services.alerts.incidents import (
     IncidentFigures,
     anomaly_incident,
     budget_incident,
+    is_corrected,
     per_hour,
     scope_of,
     top_contributor,
 )
 from services.alerts.minutes import Recent, by_series
 from services.alerts.words import Wording
-from spendmeter.contracts.money import EXACT, divided, quantised, total
+from spendmeter.contracts.money import EXACT, ZERO, divided, quantised, total
 from spendmeter.contracts.series import Series
 from spendmeter.contracts.terms import Timeline
 
@@ -78,6 +79,9 @@ class _Breach(NamedTuple):
     bounds: tuple[datetime, datetime]
     threshold: Decimal
     spent: CounterSum
+    episode: int | None
+    fell: bool
+    """It was reached from above: a correction has ended a higher threshold's incident, or its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,28 +99,37 @@ class BudgetLook:
     def proposals(self, current: Sequence[Incident]) -> list[Incident]:
         """Incidents to open, given those that are open."""
         opened = []
-        for budget, bounds, threshold, spent in self.breached(current):
+        for budget, bounds, threshold, spent, episode, fell in self.breached(current):
             figures = self.figures(budget, bounds, spent)
-            incident = budget_incident(budget, bounds, threshold, figures, self.now)
+            incident = budget_incident(
+                budget, bounds, threshold, figures, self.now, episode=episode, told=not fell
+            )
             opened.append(self.wording.with_words(incident))
         return opened
 
     def breached(self, current: Sequence[Incident]) -> list[_Breach]:
         """Thresholds that were crossed and nobody was told of."""
         told: defaultdict[tuple[str, int, datetime | None], list[Decimal]] = defaultdict(list)
+        ended: defaultdict[tuple[str, int, datetime | None], list[Incident]] = defaultdict(list)
         for incident in current:
             if incident.threshold_percent is not None:
                 key = (incident.rule_id, incident.rule_revision, incident.period_start)
-                told[key].append(incident.threshold_percent)
+                if is_corrected(incident):
+                    ended[key].append(incident)
+                else:
+                    told[key].append(incident.threshold_percent)
         found = []
         for budget in self.budgets:
             counter = counter_key(budget.filter, budget.currency)
             for bounds in periods(budget, self.now, self.calendar):
                 spent = self.counters.of(counter, *bounds)
-                known = told.get((budget.id, budget.revision, bounds[0]), ())
-                threshold = highest_breach(spent.effective, budget, known)
+                key = (budget.id, budget.revision, bounds[0])
+                threshold = highest_breach(spent.effective, budget, told.get(key, ()))
                 if threshold is not None:
-                    found.append(_Breach(budget, bounds, threshold, spent))
+                    before = ended.get(key, [])
+                    found.append(
+                        _Breach(budget, bounds, threshold, spent, *_again(budget, threshold, before))
+                    )
         return found
 
     def budget_of(self, incident: Incident) -> Budget | None:
@@ -131,6 +144,15 @@ class BudgetLook:
         assert incident.period_end is not None
         return "its period is over" if self.now >= incident.period_end + CLOSING else ""
 
+    def has_fallen(self, incident: Incident) -> bool:
+        """Whether its period has come to less than its threshold: corrections alone lower what is booked."""
+        budget, bounds = self.budget_of(incident), (incident.period_start, incident.period_end)
+        if budget is None or bounds not in periods(budget, self.now, self.calendar):
+            return False
+        assert incident.threshold_percent is not None
+        spent = self.counters.of(counter_key(incident.scope, incident.currency), *bounds)
+        return not reaches(spent.effective, budget, incident.threshold_percent)
+
     def figures(
         self, budget: Budget, bounds: tuple[datetime, datetime], spent: CounterSum
     ) -> IncidentFigures:
@@ -138,6 +160,14 @@ class BudgetLook:
         usual = per_hour(budget.amount, bounds[1] - bounds[0])
         rate = self.counters.rate_per_hour(counter_key(budget.filter, budget.currency), self.now)
         return figures_of(spent, self.series, expected=budget.amount, usual=usual, rate=rate)
+
+
+def _again(budget: Budget, threshold: Decimal, ended: Sequence[Incident]) -> tuple[int | None, bool]:
+    """How often the threshold was crossed in this period and corrected since, None = never; and whether the
+    spend came down to it when a correction last ended an incident, rather than up since."""
+    times = sum(incident.threshold_percent == threshold for incident in ended)
+    last = max(ended, key=lambda incident: incident.updated_at, default=None)
+    return times or None, last is not None and reaches(last.amount, budget, threshold)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +216,11 @@ class AnomalyLook:
         quiet = not hot and self.now - incident.hot_at >= QUIET
         return f"nothing unusual for {QUIET.seconds // 60} minutes" if quiet else ""
 
+    def is_corrected(self, figures: IncidentFigures) -> bool:
+        """Whether but for corrections its money would be above what was expected."""
+        booked = EXACT.subtract(figures.amount, figures.corrected)
+        return is_hot(booked, figures.expected, ZERO) and not is_hot(figures.amount, figures.expected, ZERO)
+
     def until(self, incident: Incident, hot: bool) -> datetime:
         """Where its money ends: now, or when it was last hot, for what comes later is usual."""
         return self.now if hot else max(incident.hot_at, incident.began_at)
@@ -212,6 +247,7 @@ def figures_of(
         expected_per_hour=usual,
         of_which_provisional=spent.provisional,
         top_contributor=top_contributor(leaders, spent.effective),
+        corrected=spent.corrected,
     )
 
 

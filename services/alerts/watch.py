@@ -26,9 +26,9 @@ from services.alerts.store import Store, TenantRules
 from services.alerts.turns import Pass, Turns
 from services.alerts.unbooked_watch import UnbookedWatch
 from services.alerts.verdicts import AnomalyLook, BudgetLook, counter_key, counters_needed, figures_of, is_due
-from services.alerts.words import Wording, key_ids
+from services.alerts.words import Wording, corrected, key_ids
 from spendmeter.book.sizes import BucketSpan
-from spendmeter.contracts.money import ZERO
+from spendmeter.contracts.money import EXACT, ZERO
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.retry import keep_doing
 from spendmeter.platform.telemetry import Meters, log
@@ -146,7 +146,7 @@ class TenantWatch:
         if self._minutes.currency != terms.currency:
             self._minutes = self._new_minutes()
         reader = self._minutes  # other rules may put another in its place meanwhile
-        await reader.look(now)
+        await reader.look(now, rerating=await self._store.rerating(self._tenant))
         current = await self._store.current(self._tenant, now)
         look = AnomalyLook(
             tenant=self._tenant,
@@ -172,18 +172,25 @@ class TenantWatch:
 
     async def _follow_budget(self, look: BudgetLook, incident: Incident) -> None:
         """Bring one open incident up to date, or end it."""
-        ending = look.ending(incident)
-        if not ending and not is_due(incident, look.now):
+        ending, budget = look.ending(incident), look.budget_of(incident)
+        fell = not ending and look.has_fallen(incident)
+        if fell and await self._store.rerating(self._tenant):
+            return  # what is half corrected says nothing, and its figures stay what they were
+        if not (ending or fell or is_due(incident, look.now)):
             return
         assert incident.period_start is not None
         assert incident.period_end is not None
-        budget, reader = look.budget_of(incident), self._counters
-        bounds = (incident.period_start, incident.period_end)
+        reader, bounds = self._counters, BucketSpan(incident.period_start, incident.period_end)
         counter = counter_key(incident.scope, incident.currency)
-        if ending:  # nothing counts for it any more
-            spent = await reader.since(counter, bounds[0], min(bounds[1], look.now + timedelta(hours=1)))
-        else:
+        if fell:
+            await reader.read_whole(counter, bounds, look.now)
+            if not look.has_fallen(incident):
+                return  # some of the period was not known as it is
+        elif not ending:
             await reader.read_leaders([counter], look.now)
+        if ending:  # nothing counts for it any more
+            spent = await reader.since(counter, bounds.start, min(bounds.end, look.now + timedelta(hours=1)))
+        else:
             spent = look.counters.of(counter, *bounds)
         series = await reader.series(spent.leaders)
         if budget is not None and not ending:
@@ -192,21 +199,26 @@ class TenantWatch:
             figures = figures_of(
                 spent, series, expected=incident.expected, usual=incident.expected_per_hour, rate=ZERO
             )
-        await self._renew(look.wording, incident, with_figures(incident, figures, look.now), ending)
+        renewed = with_figures(incident, figures, look.now)
+        ending = corrected(renewed, incident.amount) if fell else ending
+        await self._renew(look.wording, incident, renewed, ending)
 
     async def _follow_anomaly(self, look: AnomalyLook, incident: Incident) -> None:
         hot = look.is_hot(incident)
         if hot and look.now - incident.hot_at >= HOT_AGE_MAX:
             await self._store.touch(incident, look.now)
         ending = look.ending(incident, hot)
-        if not ending and not (hot and is_due(incident, look.now)):
-            return  # what is spent after the burst is no news, and its figures stay those of the burst
+        if not ending and not is_due(incident, look.now):
+            return
         until = look.until(incident, hot)
         after = until.replace(second=0, microsecond=0) + MINUTE
         counter = counter_key(incident.scope, incident.currency)
         spent = await self._episodes.since(counter, incident.began_at.replace(second=0, microsecond=0), after)
         series = await self._episodes.series(spent.leaders)
-        renewed = with_figures(incident, look.figures(incident, spent, series, until), look.now)
+        figures = look.figures(incident, spent, series, until)
+        renewed = with_figures(incident, figures, look.now)
+        if look.is_corrected(figures) and not await self._store.rerating(self._tenant):
+            ending = corrected(renewed, EXACT.subtract(figures.amount, figures.corrected))
         await self._renew(look.wording, incident, renewed, ending)
 
     async def _renew(self, wording: Wording, before: Incident, after: Incident, ending: str) -> None:

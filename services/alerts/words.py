@@ -7,7 +7,7 @@ from decimal import Decimal
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from services.alerts.incidents import Incident
+from services.alerts.incidents import CORRECTED, Incident, is_corrected
 from services.alerts.scopes import MINUTE, NAMING_ORDER
 from spendmeter.contracts.money import divided, plain, presented
 
@@ -48,16 +48,31 @@ def key_ids(incident: Incident) -> set[str]:
 
 def title(incident: Incident) -> str:
     """The news in one line, with rounded amounts."""
-    over = incident.state == "resolved"
     if incident.kind == "budget":
         assert incident.threshold_percent is not None
         spent, limit = (_rounded(amount) for amount in (incident.amount, incident.expected))
-        news = f"budget {incident.rule_name} passed {plain(incident.threshold_percent)} %"
-        return f"{'Over: ' if over else ''}{news}: {spent} of {limit} {incident.currency} spent"
+        threshold, again = plain(incident.threshold_percent), " again" if incident.episode else ""
+        news = f"budget {incident.rule_name} passed {threshold} %{again}"
+        if is_corrected(incident):
+            news = f"budget {incident.rule_name} is below {threshold} %"
+        return f"{_how_it_ended(incident)}{news}: {spent} of {limit} {incident.currency} spent"
     usual = _about(incident.expected_per_hour) if incident.expected_per_hour > 0 else "nothing"
     peak = f"{_about(incident.peak_per_hour)} {incident.currency}/h"
-    verb = "Over: {} spent up to {}, usually {}" if over else "{} spends {}, usually {}"
-    return verb.format(_scope(incident), peak, usual)
+    verb = "spent up to" if incident.state == "resolved" else "spends"
+    if is_corrected(incident):
+        verb = "seemed to spend up to"
+    return f"{_how_it_ended(incident)}{_scope(incident)} {verb} {peak}, usually {usual}"
+
+
+def corrected(incident: Incident, before: Decimal) -> str:
+    """The resolution of an incident whose amount corrections have brought down from `before`."""
+    amount, expected, before_it = (
+        _money(incident, each) for each in (incident.amount, incident.expected, before)
+    )
+    limit = f"where {expected} was expected"
+    if incident.threshold_percent is not None:
+        limit = f"below {plain(incident.threshold_percent)} % of {expected}"
+    return f"{CORRECTED}spend fell to {amount}, {limit} (from {before_it})"
 
 
 def figures(incident: Incident) -> list[dict[str, str]]:
@@ -74,6 +89,8 @@ def figures(incident: Incident) -> list[dict[str, str]]:
         told.append(("rate at the last look", incident.rate_per_hour, rate))
     if incident.of_which_provisional > 0:
         told.append(("of it priced by an upper bound", incident.of_which_provisional, incident.currency))
+    if incident.corrected:
+        told.append(("of it changed by corrections", incident.corrected, incident.currency))
     if not anomaly:
         told = [*told[2:4], *told[:2], *told[4:]]
     return [
@@ -98,6 +115,9 @@ def link(incident: Incident, portal_url: str) -> str:
 def summary(incident: Incident, zone: ZoneInfo) -> str:
     """What changed, how fast, against what, how much in all, where, since when: a few sentences."""
     sentences = [_ended(incident, zone) if incident.state == "resolved" else _goes_on(incident, zone)]
+    if incident.corrected:
+        verb = "raised" if incident.corrected > 0 else "lowered"
+        sentences.append(f"Corrections {verb} it by {_money(incident, abs(incident.corrected))}.")
     top = incident.top_contributor
     where = {name: top["dimensions"].get(name, "") for name in NAMING_ORDER if name not in incident.scope}
     if any(where.values()):
@@ -125,6 +145,12 @@ _ACTIONS = {
     "key_id": "Find the owner of key {}; revoke it if nobody expects this.",
     "team": "Ask team {} whether this is expected.",
 }
+
+
+def _how_it_ended(incident: Incident) -> str:
+    if incident.state != "resolved":
+        return ""
+    return "Corrected: " if is_corrected(incident) else "Over: "
 
 
 def _goes_on(incident: Incident, zone: ZoneInfo) -> str:

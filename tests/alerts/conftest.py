@@ -6,20 +6,27 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import httpx
 import pytest
 from aiohttp import web
 
+from services.alerts.learning import Learner
 from services.alerts.store import Store, prepare
+from services.alerts.turns import Turns
+from services.alerts.watch import Shared, TenantWatch
+from spendmeter.book.adding import add_corrections
+from spendmeter.book.rollup import RollupSum
 from spendmeter.contracts.series import Series, series_id
+from spendmeter.contracts.terms import Terms, Timeline
 from spendmeter.contracts.topics import ALERTS_EVENTS, SPEND_TOTALS
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.kafka_admin import KafkaAdmin
@@ -87,6 +94,16 @@ class Book:
         )
         await self.touch(bucket, tenant)
 
+    async def correct(
+        self, amount: str, at: datetime | None = None, *, zone: str = "UTC", **dimensions: str
+    ) -> None:
+        """Add to what acme has spent, or take away, as a correction does."""
+        series = Series(**({"provider": "openai", "sku": "gpt-4o"} | dimensions))
+        minute = (at or datetime.now(UTC)).replace(second=0, microsecond=0)
+        calendar = Timeline([(None, Terms(zone=ZoneInfo(zone)))])
+        key, added = ("acme", minute, series_id(series).hex(), "USD"), RollupSum(effective=Decimal(amount))
+        await add_corrections(self.owner, {key: added}, {"acme": calendar})
+
     async def touch(self, minute: datetime, tenant: str = "acme") -> None:
         """As the ledger does with what it adds to a minute."""
         await self.owner.execute(
@@ -128,13 +145,18 @@ class Book:
         return found
 
 
+async def transitions(book: Book) -> list[str]:
+    rows = await book.owner.fetch("SELECT transition FROM deliveries ORDER BY created_at")
+    return [row["transition"] for row in rows]
+
+
 @pytest.fixture
 async def book(database: str) -> AsyncIterator[Book]:
     """The book, emptied, with tenant acme in it."""
     owner = await asyncpg.connect(database)
     await prepare(owner)
     await owner.execute(
-        "TRUNCATE rollups_minute, rollups, touched, series, tenants, tenant_terms, budgets, channels, incidents, acknowledgements, deliveries "
+        "TRUNCATE rollups_minute, rollups, touched, series, tenants, tenant_terms, budgets, channels, incidents, acknowledgements, deliveries, rerate_jobs "
         "CASCADE"
     )
     book = Book(owner)
@@ -156,6 +178,23 @@ async def pool(database: str) -> AsyncIterator[asyncpg.Pool]:
 @pytest.fixture
 def store(pool: asyncpg.Pool) -> Store:
     return Store(pool, Meters())
+
+
+@pytest.fixture
+async def watch(
+    book: Book, pool: asyncpg.Pool, store: Store
+) -> AsyncIterator[Callable[[], Awaitable[TenantWatch]]]:
+    """Makes a watch of tenant acme by its rules as they are."""
+    async with Learner() as learner:
+
+        async def make() -> TenantWatch:
+            shared = Shared(
+                pool=pool, store=store, turns=Turns(), learner=learner, meters=Meters(),
+                portal_url="https://spend.example.org/",
+            )  # fmt: skip
+            return TenantWatch(tenant="acme", rules=(await store.rules())["acme"], shared=shared)
+
+        yield make
 
 
 @pytest.fixture

@@ -86,14 +86,15 @@ def test_an_incident_is_new_for_another_period_revision_or_threshold_and_for_not
     november = BUDGET.bounds(NOW, BERLIN)
     december = BUDGET.bounds(NOW + timedelta(days=10), BERLIN)
 
-    def opened(budget=BUDGET, bounds=november, threshold=100, figures=FIGURES, now=NOW):
-        return budget_incident(budget, bounds, Decimal(threshold), figures, now).id
+    def opened(budget=BUDGET, bounds=november, threshold=100, figures=FIGURES, now=NOW, episode=None):
+        return budget_incident(budget, bounds, Decimal(threshold), figures, now, episode=episode).id
 
     first = opened()
+    assert str(first) == "de643090-e03f-3c2b-db48-0d8534997406"  # as before there were episodes
     assert first == opened(figures=replace(FIGURES, amount=Decimal(99)), now=NOW + timedelta(days=1))
     assert first == opened(threshold="100.0")
     others = {opened(bounds=december), opened(budget=replace(BUDGET, revision=2)), opened(threshold=80)}
-    assert len(others | {first}) == 4
+    assert len(others | {first, opened(episode=1), opened(episode=2)}) == 6
 
 
 @pytest.mark.parametrize(("after_s", "periods"), [(1, [("b1", 22)]), (299, [("b1", 22)]), (301, [])])

@@ -97,6 +97,18 @@ def test_a_runaway_is_as_fast_as_its_last_seconds() -> None:
     assert counters.rate_per_hour(ALL, minute + timedelta(seconds=40)) == 3600
 
 
+def test_what_a_correction_adds_was_not_spent_in_this_moment() -> None:
+    counters, minute = Counters(), NOW.replace(second=0)
+    counters.lay_out(edges(datetime(2026, 11, 22, 23, tzinfo=UTC), NOW, BERLIN))
+    for second, amount, corrected in ((30, 1, 0), (40, 111, 100)):
+        spent = CounterSum(Decimal(amount), Decimal(0), (), Decimal(corrected))
+        counters.take_open({minute: {ALL: spent}}, minute + timedelta(seconds=second))
+    # 10 USD in 10 s are 3,600 an hour; 100 USD more came by a price that was stated too low.
+    assert counters.rate_per_hour(ALL, minute + timedelta(seconds=40)) == 3600
+    spent = counters.of(ALL, minute, minute + timedelta(minutes=1))
+    assert (spent.effective, spent.corrected) == (111, 100)
+
+
 def test_a_leader_of_some_parts_is_said_to_have_spent_what_it_spent_there() -> None:
     both = dollars(10, (b"a", 6), (b"b", 4)).plus(dollars(20, (b"b", 15), (b"c", 5)))
     assert (both.effective, [each.series_id for each in both.leaders]) == (30, [b"b", b"a", b"c"])

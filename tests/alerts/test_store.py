@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,18 +18,14 @@ import pytest
 from services.alerts.budgets import Budget
 from services.alerts.counter_reader import Allowance, CounterReader
 from services.alerts.incidents import budget_incident
-from services.alerts.learning import Learner
 from services.alerts.scopes import MINUTE
 from services.alerts.store import Store
-from services.alerts.turns import Turns
 from services.alerts.verdicts import counter_key, counters_needed
-from services.alerts.watch import Shared, TenantWatch
 from services.alerts.words import Wording
 from spendmeter.book.sizes import BucketSpan
 from spendmeter.contracts.incidents import decode_incident
 from spendmeter.contracts.terms import Terms, Timeline
-from spendmeter.platform.telemetry import Meters
-from tests.alerts.conftest import Book
+from tests.alerts.conftest import Book, transitions
 from tests.alerts.test_budgets import BUDGET, FIGURES
 from tests.terms import counts_in
 
@@ -46,28 +42,6 @@ def opened(at: datetime, budget: Budget = BUDGET) -> Any:
     calendar = Timeline()
     bounds = budget.bounds(at, calendar)
     return Wording(zone=UTC_ZONE).with_words(budget_incident(budget, bounds, Decimal(100), FIGURES, at))
-
-
-@pytest.fixture
-async def watch(
-    book: Book, pool: asyncpg.Pool, store: Store
-) -> AsyncIterator[Callable[[], Awaitable[TenantWatch]]]:
-    """Makes a watch of tenant acme by its rules as they are."""
-    async with Learner() as learner:
-
-        async def make() -> TenantWatch:
-            shared = Shared(
-                pool=pool, store=store, turns=Turns(), learner=learner, meters=Meters(),
-                portal_url="https://spend.example.org/",
-            )  # fmt: skip
-            return TenantWatch(tenant="acme", rules=(await store.rules())["acme"], shared=shared)
-
-        yield make
-
-
-async def transitions(book: Book) -> list[str]:
-    rows = await book.owner.fetch("SELECT transition FROM deliveries ORDER BY created_at")
-    return [row["transition"] for row in rows]
 
 
 async def test_what_many_see_at_once_is_opened_once(book: Book, store: Store) -> None:
@@ -209,6 +183,8 @@ async def test_memory_equals_the_book_at_every_look_whatever_arrives_late(
             await book.spend(
                 "0.1", bucket, team=chance.choice(["search", "other"]), shard=chance.randrange(2)
             )
+            if chance.random() < 0.3:
+                await book.correct("-0.04", bucket, zone=zone, team=chance.choice(["search", "other"]))
             minute = bucket.replace(second=0, microsecond=0)
             reader.changed(BucketSpan(minute, minute + MINUTE))
         now += timedelta(seconds=chance.choice([1, 7, 40, 130]))

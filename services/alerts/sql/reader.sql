@@ -4,16 +4,18 @@
 -- a series once. The $10 largest series of each are named where $9 says so.
 WITH sums AS MATERIALIZED (
     SELECT currency, series_id, sum(effective) AS effective, sum(of_which_provisional) AS provisional,
+        sum(corrected) AS corrected,
         CASE WHEN $8 THEN bucket ELSE ($5::timestamptz[])[width_bucket(bucket, $5)] END AS at
     FROM spent($1, $2, $3, $4)
     GROUP BY currency, series_id, at
 ), counted AS (
-    SELECT place, at, sums.series_id, effective, provisional
+    SELECT place, at, sums.series_id, effective, provisional, corrected
     FROM series_within($1, ARRAY(SELECT DISTINCT series_id FROM sums), $7::jsonb[]) AS w
         JOIN sums USING (series_id)
     WHERE sums.currency = ($6::text[])[place]
 )
 SELECT place::int, at, sum(effective) AS effective, sum(provisional) AS provisional,
+    sum(corrected) AS corrected,
     (array_agg(series_id ORDER BY effective DESC) FILTER (WHERE $9))[:$10] AS leaders,
     (array_agg(effective ORDER BY effective DESC) FILTER (WHERE $9))[:$10] AS amounts
 FROM counted GROUP BY place, at
@@ -43,12 +45,18 @@ SELECT bucket FROM active ORDER BY bucket
 -- name: fold
 -- What was spent in each minute of $3, by the dimensions that the detector names, as JSON. Of a tenant with more
 -- than $4 combinations each dimension keeps its $5 largest values, and of what then are still too many the
--- largest stay: the rest keeps its money, and '' in place of what was folded.
-WITH sums AS (
+-- largest stay: the rest keeps its money, and '' in place of what was folded. A correction counts, but adds nothing
+-- to a minute from $6 on, which is under test, and while corrections are under way ($7) takes nothing from those
+-- before, which teach: of what is half corrected nothing looks like a burst.
+WITH booked AS (
     SELECT bucket, series_id, sum(effective) AS effective, sum(of_which_provisional) AS provisional,
-        sum(events) AS events
+        sum(events) AS events, coalesce(sum(effective) FILTER (WHERE shard >= 0), 0) AS uncorrected
     FROM rollups_minute WHERE tenant = $1 AND currency = $2 AND bucket = ANY ($3::timestamptz[])
     GROUP BY bucket, series_id
+), sums AS (
+    SELECT bucket, series_id, provisional, events, CASE WHEN bucket >= $6 THEN least(effective, uncorrected)
+        WHEN $7 THEN greatest(effective, uncorrected) ELSE effective END AS effective
+    FROM booked
 ), named AS MATERIALIZED (
     SELECT bucket, agent, workflow, feature, key_id, team, sku, provider, sum(effective) AS effective,
         sum(provisional) AS provisional, sum(events) AS events

@@ -18,10 +18,17 @@ SELECT tenant, id, name, filter, amount, currency, period, thresholds_percent, r
 FROM budgets b WHERE deleted_at IS NULL ORDER BY created_at LIMIT $1
 
 -- name: current
--- What is not over, and what was over a moment ago, but for budgets: such scopes are cooling down.
+-- What is not over; what was over a moment ago, but for budgets: such scopes are cooling down; and what of a budget was
+-- over before the end of its period: it is told of no more, or it may open again.
 SELECT * FROM incidents WHERE tenant = $1 AND state <> 'resolved'
 UNION ALL
 SELECT * FROM incidents WHERE tenant = $1 AND kind <> 'budget' AND resolved_at > $2
+UNION ALL
+SELECT * FROM incidents WHERE tenant = $1 AND kind = 'budget' AND state = 'resolved' AND period_end > $3
+
+-- name: rerating
+-- Whether a job of the tenant's is under way.
+SELECT EXISTS (SELECT FROM rerate_jobs WHERE tenant = $1 AND state IN ('previewing', 'applying'))
 
 -- name: key_names
 -- The function sees api_keys, which holds what signs in: alerts sees names alone.
@@ -40,6 +47,7 @@ ON CONFLICT DO NOTHING RETURNING id
 -- Figures and words; only as they were when they were read, so that two workers do not take turns.
 UPDATE incidents i SET amount = n.amount, expected = n.expected, rate_per_hour = n.rate_per_hour,
     expected_per_hour = n.expected_per_hour, of_which_provisional = n.of_which_provisional,
+    corrected = n.corrected,
     peak_per_hour = greatest(i.peak_per_hour, n.peak_per_hour), top_contributor = n.top_contributor,
     title = n.title, summary = n.summary, suggested_action = n.suggested_action, figures = n.figures,
     key_names = n.key_names, link = n.link,
