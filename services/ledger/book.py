@@ -4,7 +4,6 @@ Its steps are those of the design, in order; each says what it protects. Whateve
 lost connection, another worker) leaves either everything or nothing, and `positions` says which.
 """
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
@@ -16,12 +15,13 @@ import msgspec
 from msgspec import UNSET
 
 from services.ledger.batch import Batch, BookPosition
+from services.ledger.conflicts import describe_difference
 from services.ledger.marks import marks_of
+from services.ledger.unbooked import UNATTRIBUTABLE, BadRecord, Sender, by_key, from_hex, unbooked_rows
 from spendmeter.book.adding import add_to_minutes
 from spendmeter.book.remarks import add_to_remarks, add_up_remarks
 from spendmeter.book.rollup import RollupKey, rollup
 from spendmeter.book.series import SeriesKey, add_series
-from spendmeter.contracts.event_identity import identity
 from spendmeter.contracts.rated import STATUSES, RatedUsage
 from spendmeter.contracts.series import Series
 from spendmeter.contracts.terms import NO_TERMS
@@ -33,18 +33,9 @@ _STAGE_COLUMNS = (
     "currency list contracted effective event lines"
 ).split()
 _ACCOUNTS = (*STATUSES, "duplicate", "conflict", "rejected", "holes")
-_BY_KEY = ("duplicate", "conflict", "rejected")
-UNATTRIBUTABLE = ""
-_REASONS = {
-    "duplicate": "the same event was booked before",
-    "conflict": "another event with the same tenant, source and id was booked before; that one stays",
-}
-
+CONFLICTS_COMPARED_MAX = 50
+"""Of a batch: where all of a sender's are in conflict, the first say as much as all."""
 BookConnection = Any
-
-
-class BadRecord(ValueError):
-    """A record has something else where hex digits belong: rating writes no such thing."""
 
 
 class PositionMoved(Exception):
@@ -108,9 +99,10 @@ async def book(
         await _touch(connection, sums)
         await add_to_remarks(connection, before.partition, add_up_remarks(booked))
         await _insert_supersessions(connection, booked)
-        if unbooked := _unbooked_rows(batch, classified):
+        differences = await _differences(connection, batch, classified, known)
+        if unbooked := unbooked_rows(batch, classified, differences):
             await connection.executemany(SQL["insert_unbooked"], unbooked)
-            await connection.executemany(SQL["add_to_accounting_keys"], _by_key(unbooked))
+            await connection.executemany(SQL["add_to_accounting_keys"], by_key(unbooked))
         outcomes = await _account(connection, batch, booked, classified)
         moved = await connection.execute(
             SQL["move_position"],
@@ -205,64 +197,35 @@ async def _touch(connection: BookConnection, sums: Iterable[RollupKey]) -> None:
         await connection.execute(SQL["touch"], *map(list, zip(*marks, strict=True)))
 
 
-class _Sender(msgspec.Struct, frozen=True):
-    source: str
-    id: str
-    keyid: str = ""
-
-
 async def _insert_supersessions(connection: BookConnection, booked: Iterable[RatedUsage]) -> None:
     """Say of the submissions that these events name that something was booked in their place."""
     rows = []
     for event in booked:  # nearly always in vain
         if event.supersedes is not UNSET:
-            sender = msgspec.json.decode(event.event, type=_Sender)
-            place = (_from_hex(event.supersedes), bytes.fromhex(event.identity))
+            sender = msgspec.json.decode(event.event, type=Sender)
+            place = (from_hex(event.supersedes), bytes.fromhex(event.identity))
             rows.append((event.tenant, *place, sender.source, sender.id))
     if rows:
         await connection.execute(SQL["insert_supersessions"], *map(list, zip(*rows, strict=True)))
 
 
-def _unbooked_rows(batch: Batch, classified: list[tuple[RatedUsage, str]]) -> list[tuple[Any, ...]]:
-    before = batch.before
-    rows: list[tuple[Any, ...]] = []
-    for event, outcome in classified:
-        raw, sender = bytes(event.event), msgspec.json.decode(event.event, type=_Sender)
-        digest = hashlib.sha256(raw).digest() if outcome == "conflict" else None
-        rows.append(
-            (before.origin_topic, before.partition, event.origin.offset, outcome, event.tenant, sender.keyid,
-             bytes.fromhex(event.identity), sender.source, sender.id, _REASONS[outcome], len(raw), digest)
-        )  # fmt: skip
-    for refused in batch.rejected:
-        named = refused.tenant and refused.id
-        named_identity = identity(refused.tenant, refused.source, refused.id) if named else None
-        rows.append(
-            (before.origin_topic, before.partition, refused.origin.offset, "rejected", refused.tenant,
-             refused.key_id, named_identity, refused.source, refused.id, refused.reason, refused.size,
-             _from_hex(refused.sha256))
-        )  # fmt: skip
-    rows += [
-        (before.rated_topic, before.partition, stray.offset, "stray", UNATTRIBUTABLE, "", None, "", "",
-         stray.reason, stray.size, stray.sha256)
-        for stray in batch.strays
-    ]  # fmt: skip
-    return rows
-
-
-def _from_hex(digits: str) -> bytes:
-    try:
-        return bytes.fromhex(digits)
-    except ValueError as error:
-        raise BadRecord from error
-
-
-def _by_key(unbooked: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """How many of these rows each key caused: (partition, tenant, key id, duplicate, conflict, rejected)."""
-    counts: defaultdict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
-    for _, partition, _, outcome, tenant, key_id, *_ in unbooked:
-        if outcome in _BY_KEY:  # a stray is nobody's event
-            counts[partition, tenant, key_id][outcome] += 1
-    return [(*whose, *(count[name] for name in _BY_KEY)) for whose, count in sorted(counts.items())]
+async def _differences(
+    connection: BookConnection,
+    batch: Batch,
+    classified: list[tuple[RatedUsage, str]],
+    known: dict[str, str],
+) -> dict[int, str]:
+    """By offset, in what the first conflicts differ from what is booked."""
+    conflicts = [event for event, outcome in classified if outcome == "conflict"][:CONFLICTS_COMPARED_MAX]
+    before = [bytes.fromhex(event.identity) for event in conflicts if event.identity in known]
+    rows = await connection.fetch(SQL["booked_events"], before) if before else []
+    booked = {key.hex(): event.encode() for key, event in rows}
+    return {
+        event.origin.offset: describe_difference(
+            booked.get(event.identity) or bytes(batch.usage[event.identity].event), bytes(event.event)
+        )
+        for event in conflicts
+    }
 
 
 async def _account(

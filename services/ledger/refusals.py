@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import asyncpg
 import msgspec
 
-from services.ledger.book import BadRecord
+from services.ledger.unbooked import BadRecord
 
 BAD_DATA_CHECKS = frozenset(
     {"entries_list_check", "entries_contracted_check", "entries_effective_check", "entries_status_check"}

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 
 import asyncpg
@@ -15,10 +16,11 @@ from msgspec.structs import replace
 
 import services.ledger.book as book_module
 from services.ledger.batch import BookPosition, collect
-from services.ledger.book import BadRecord, Booked, PositionMoved, book
+from services.ledger.book import CONFLICTS_COMPARED_MAX, Booked, PositionMoved, book
+from services.ledger.unbooked import BadRecord
 from spendmeter.book.units import quantities_of
 from spendmeter.contracts.event_identity import identity
-from spendmeter.contracts.events import Labels
+from spendmeter.contracts.events import Labels, encode_event
 from spendmeter.contracts.rated import RatedUsage
 from spendmeter.platform.roles import role_url
 from tests.ledger.conftest import SECRET
@@ -159,6 +161,34 @@ async def test_the_same_id_with_another_body_is_a_conflict_and_the_first_stays(
     assert await owner.fetchval("SELECT effective FROM entries") == Decimal("0.0035")
     row = await owner.fetchrow("SELECT source, event_id, reason FROM unbooked LIMIT 1")
     assert (row["source"], row["event_id"]) == ("bot", "same")
+    assert row["reason"].endswith("differs in data.usage.input_tokens, data.usage.output_tokens")
+    assert await balanced(owner)
+
+
+async def test_a_conflict_names_the_fields_that_differ_whether_the_winner_is_older_or_in_the_same_batch(
+    owner: asyncpg.Connection, ledger: asyncpg.Connection
+) -> None:
+    first = await book_all(ledger, await begin(owner), rated(usage_event("a"), 0))
+    other, labelled = usage_event("a", labels=Labels(team="x")), usage_event("b", labels=Labels(team="y"))
+    records = [rated(other, 1), rated(usage_event("b"), 2), rated(labelled, 3)]
+    await book_all(ledger, first.progress, *records)
+    reasons = await owner.fetch("SELECT reason, sha256 FROM unbooked ORDER BY origin_offset")
+    assert [row["reason"].partition("; this one ")[2] for row in reasons] == [
+        "differs in data.labels.team"
+    ] * 2
+    assert reasons[0]["sha256"] == sha256(encode_event(other)).digest()
+
+
+async def test_of_many_conflicts_the_first_say_in_what_they_differ(
+    owner: asyncpg.Connection, ledger: asyncpg.Connection
+) -> None:
+    first = await book_all(ledger, await begin(owner), rated(usage_event("a"), 0))
+    records = [
+        rated(usage_event("a", usage={"input_tokens": n}), n) for n in range(1, CONFLICTS_COMPARED_MAX + 3)
+    ]
+    await book_all(ledger, first.progress, *records)
+    named = "SELECT count(*) FROM unbooked WHERE reason LIKE '%differs in data.usage.input_tokens%'"
+    assert await owner.fetchval(named) == CONFLICTS_COMPARED_MAX
     assert await balanced(owner)
 
 

@@ -72,6 +72,11 @@ INSERT INTO unbooked (origin_topic, origin_partition, origin_offset, outcome, te
     event_id, reason, size, sha256)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 
+-- name: booked_events
+-- What is booked under these identities, as it was sent.
+SELECT identity, event FROM identities JOIN entries USING (identity, occurred_at)
+WHERE identity = ANY ($1::bytea[]) AND seq = 0
+
 -- name: insert_supersessions
 -- Of what was claimed: whose place it takes.
 INSERT INTO supersessions (tenant, superseded, identity, source, event_id)

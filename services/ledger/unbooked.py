@@ -1,0 +1,79 @@
+"""The rows of what a batch does not book: whose it was, and why. Pure."""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from services.ledger.batch import Batch
+from spendmeter.contracts.event_identity import identity
+from spendmeter.contracts.rated import RatedUsage
+
+UNATTRIBUTABLE = ""
+_BY_KEY = ("duplicate", "conflict", "rejected")
+_REASONS = {
+    "duplicate": "the same event was booked before",
+    "conflict": "another event with the same tenant, source and id was booked before; that one stays",
+}
+
+
+class BadRecord(ValueError):
+    """A record has something else where hex digits belong: rating writes no such thing."""
+
+
+class Sender(msgspec.Struct, frozen=True):
+    """Of an event, who sent it."""
+
+    source: str
+    id: str
+    keyid: str = ""
+
+
+def unbooked_rows(
+    batch: Batch, classified: list[tuple[RatedUsage, str]], differences: dict[int, str]
+) -> list[tuple[Any, ...]]:
+    """As the table `unbooked` has them; `differences`: what conflicts differ in, by offset."""
+    before = batch.before
+    rows: list[tuple[Any, ...]] = []
+    for event, outcome in classified:
+        raw, sender = bytes(event.event), msgspec.json.decode(event.event, type=Sender)
+        digest = hashlib.sha256(raw).digest() if outcome == "conflict" else None
+        differs = differences.get(event.origin.offset)
+        reason = _REASONS[outcome] + (f"; this one differs in {differs}" if differs else "")
+        rows.append(
+            (before.origin_topic, before.partition, event.origin.offset, outcome, event.tenant, sender.keyid,
+             bytes.fromhex(event.identity), sender.source, sender.id, reason, len(raw), digest)
+        )  # fmt: skip
+    for refused in batch.rejected:
+        named = refused.tenant and refused.id
+        named_identity = identity(refused.tenant, refused.source, refused.id) if named else None
+        rows.append(
+            (before.origin_topic, before.partition, refused.origin.offset, "rejected", refused.tenant,
+             refused.key_id, named_identity, refused.source, refused.id, refused.reason, refused.size,
+             from_hex(refused.sha256))
+        )  # fmt: skip
+    rows += [
+        (before.rated_topic, before.partition, stray.offset, "stray", UNATTRIBUTABLE, "", None, "", "",
+         stray.reason, stray.size, stray.sha256)
+        for stray in batch.strays
+    ]  # fmt: skip
+    return rows
+
+
+def by_key(unbooked: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """How many of these rows each key caused: (partition, tenant, key id, duplicate, conflict, rejected)."""
+    counts: defaultdict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
+    for _, partition, _, outcome, tenant, key_id, *_ in unbooked:
+        if outcome in _BY_KEY:  # a stray is nobody's event
+            counts[partition, tenant, key_id][outcome] += 1
+    return [(*whose, *(count[name] for name in _BY_KEY)) for whose, count in sorted(counts.items())]
+
+
+def from_hex(digits: str) -> bytes:
+    """Raises BadRecord."""
+    try:
+        return bytes.fromhex(digits)
+    except ValueError as error:
+        raise BadRecord from error
