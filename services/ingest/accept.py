@@ -6,7 +6,7 @@ What is dropped on the way is named.
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -14,8 +14,10 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 from msgspec.structs import force_setattr
 
+from services.ingest.admitted import ValueAdmission
 from services.ingest.content_type import Form
 from services.ingest.credentials import IngestCredential, Snapshot
+from services.ingest.own_labels import drop_own, keep_declared
 from services.ingest.refused import BadEvent, RequestRefused, bad_request, forbidden, too_large, unavailable
 from services.ingest.unknown_units import Admission
 from spendmeter.contracts.event_reading import EVENT_BYTES_MAX, check_time, read_batch, read_event
@@ -23,9 +25,10 @@ from spendmeter.contracts.events import EventError, UsageEvent
 from spendmeter.contracts.gate import check_rules, is_plain
 from spendmeter.contracts.known_fields import (
     NAMES_MAX,
-    decode_known_batch,
-    decode_known_event,
-    unknown_fields,
+    OPEN_READINGS,
+    READINGS,
+    Readings,
+    printable_path,
 )
 from spendmeter.platform.keys import OPERATOR
 
@@ -47,6 +50,19 @@ class Submission:
     age_max: timedelta
     units: Admission
     """Of names that are no registered unit; it notes what this request adds."""
+    values: ValueAdmission
+    """Of values of tenants' own dimensions, likewise."""
+
+    def declared(self, event: UsageEvent) -> Collection[str]:
+        """The names of its own that the event's tenant sends."""
+        return self.snapshot.dimensions.get(self.credential.tenant or event.tenant, ())
+
+    @property
+    def readings(self) -> Readings:
+        """How its events are read: those of tenants without dimensions of their own the faster way."""
+        tenant, dimensions = self.credential.tenant, self.snapshot.dimensions
+        open_labels = bool(dimensions) if tenant == OPERATOR else tenant in dimensions
+        return OPEN_READINGS if open_labels else READINGS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,41 +97,54 @@ def pseudonym(secret: bytes, user: str) -> str:
 
 def _whole(body: bytes, submission: Submission) -> AcceptedEvents:
     """The fast way. Raises EventError where any event is bad, or where there are too many."""
-    dropped: Sequence[str] = ()
+    dropped: dict[str, None] = {}
+    readings = submission.readings
     try:
-        events = read_batch(body, decode_known_batch)
+        events = read_batch(body, readings.known_batch)
     except EventError:
-        events = read_batch(body)  # good but for fields that nobody knows, or bad once more
-        dropped = unknown_fields(body)
+        events = read_batch(body, readings.batch)  # good but for fields that nobody knows, or bad once more
+        dropped = dict.fromkeys(readings.unknown(body))
     if len(events) > EVENTS_MAX:
         raise EventError(f"more than {EVENTS_MAX} events")
     plain = is_plain(body)
     for event in events:
-        check_rules(event, plain)
-        _stamp(event, submission)
-    return AcceptedEvents(events=events, dropped=dropped)
+        _check(event, submission, plain, dropped)
+    return AcceptedEvents(events=events, dropped=list(dropped)[:NAMES_MAX])
 
 
 def _one_by_one(parts: Sequence[bytes | Raw], submission: Submission) -> AcceptedEvents:
     accepted: list[UsageEvent] = []
     errors: list[BadEvent] = []
     dropped: dict[str, None] = {}
+    readings = submission.readings
     for index, part in enumerate(parts):
         raw = bytes(part)
         try:
             try:
-                event = read_event(raw, decode_known_event)
+                event = read_event(raw, readings.known_event)
             except EventError:
-                event = read_event(raw)
-                dropped |= dict.fromkeys(unknown_fields(b"[" + raw + b"]"))
-            check_rules(event, is_plain(raw))
-            _stamp(event, submission)
+                event = read_event(raw, readings.event)
+                dropped |= dict.fromkeys(readings.unknown(b"[" + raw + b"]"))
+            _check(event, submission, is_plain(raw), dropped)
             accepted.append(event)
         except EventError as error:
             errors.append(BadEvent(index=index, field=error.field, reason=error.reason))
     if errors:
         raise bad_request(f"{len(errors)} of {len(parts)} events are bad, so none was taken", errors)
     return AcceptedEvents(events=accepted, dropped=list(dropped)[:NAMES_MAX])
+
+
+def _check(event: UsageEvent, submission: Submission, plain: bool, dropped: dict[str, None]) -> None:
+    """Check and stamp an event that was read, adding to the names of what is dropped. Raises EventError, or
+    RequestRefused for the whole request."""
+    if submission.readings is OPEN_READINGS:
+        names = keep_declared(event, submission.declared(event))
+    else:
+        names = drop_own(event)
+    if names:
+        dropped |= dict.fromkeys(map(printable_path, names))
+    check_rules(event, plain)
+    _stamp(event, submission)
 
 
 def _stamp(event: UsageEvent, submission: Submission) -> None:
@@ -143,6 +172,8 @@ def _stamp(event: UsageEvent, submission: Submission) -> None:
     force_setattr(event, "receivedat", submission.now)
     force_setattr(event, "trustreportedcost", credential.trust_reported_cost)
     labels = event.data.labels
+    if labels.own:
+        force_setattr(labels, "folded", submission.values.folded(tenant, labels.own))
     if labels.user:  # so it was decoded: the shared default has none
         force_setattr(labels, "user", pseudonym(_month_key(tenant, submission), labels.user))
 

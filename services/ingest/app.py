@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse
 
 from services.ingest.accept import AcceptedEvents, Submission, accept
+from services.ingest.admitted import AdmittedValues
 from services.ingest.body import Hold, InFlight, read_body
 from services.ingest.content_type import form_of
 from services.ingest.credentials import IngestCredential, authenticate
@@ -43,6 +44,7 @@ class Door:
     meters: Meters
     dropped: DroppedNamesWriter
     age_max: timedelta
+    admitted: AdmittedValues
     in_flight: InFlight = field(default_factory=InFlight)
     unknown_units: UnknownUnits = field(default_factory=UnknownUnits)
 
@@ -70,12 +72,20 @@ class Door:
         form = form_of(request.headers.get("content-type", ""))
         body = await read_body(request.headers, request.stream(), hold)
         now = datetime.now(UTC)
-        units = self.unknown_units.of(now)
+        units, values = self.unknown_units.of(now), self.admitted.of(now)
         submission = Submission(
-            credential=credential, snapshot=self.keys.current(), now=now, age_max=self.age_max, units=units
+            credential=credential,
+            snapshot=self.keys.current(),
+            now=now,
+            age_max=self.age_max,
+            units=units,
+            values=values,
         )
         accepted = accept(body, form, submission)
         units.keep()
+        values.keep()
+        if values.folded_count:
+            self.meters.add("spendmeter.ingest.folded", values.folded_count)
         hold.add(len(body))  # what is published is about as large again
         return accepted
 

@@ -1,6 +1,6 @@
 """Who is sending: a snapshot of all live keys, and the check of one. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -30,6 +30,8 @@ class Snapshot:
     """By tenant and first day of the month."""
     tenants: frozenset[str]
     read_at: float
+    dimensions: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """By tenant, the names of its own that it sends."""
 
 
 def authenticate(snapshot: Snapshot, authorization: str, now: datetime) -> IngestCredential:

@@ -5,13 +5,16 @@ No request waits for Postgres. A revoked key stops working with the next snapsho
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import asyncpg
 
+from services.ingest.admitted import AdmittedValues
 from services.ingest.credentials import IngestCredential, Snapshot
 from services.ingest.refused import unavailable
 from spendmeter.platform.postgres import CONNECTION_ERRORS, connect
@@ -34,9 +37,10 @@ SQL = load_sql(Path(__file__).with_name("keys.sql"))
 class IngestKeys:
     """Keeps a snapshot fresh. Run `keep_fresh` beside the server; ask `current`."""
 
-    def __init__(self, url: str, meters: Meters) -> None:
+    def __init__(self, url: str, meters: Meters, admitted: AdmittedValues) -> None:
         self._url = url
         self._meters = meters
+        self._admitted = admitted
         self._connection: asyncpg.Connection | None = None
         self._snapshot: Snapshot | None = None
 
@@ -64,6 +68,7 @@ class IngestKeys:
             async with asyncio.timeout(READ_S_MAX):
                 if self._connection is None:
                     self._connection = await connect(self._url, service="ingest")
+                await self._admitted.read(self._connection, datetime.now(UTC))
                 self._snapshot = await read_snapshot(self._connection)
         except AWAY:
             self._meters.add("spendmeter.database.retries", service="ingest")
@@ -74,16 +79,21 @@ class IngestKeys:
 
 
 async def read_snapshot(connection: Any) -> Snapshot:
-    """Read all keys as the ingest role. What asyncpg raises passes through."""
+    """Read all keys, and the names of tenants' own dimensions, as the ingest role. What asyncpg raises
+    passes through."""
     read_at = time.monotonic()  # before the question: the answer is at least as young
     keys = await connection.fetch(SQL["live_keys"])
     secrets = await connection.fetch(SQL["pseudonym_keys"])
     tenants = await connection.fetch(SQL["tenants"])
+    dimensions: defaultdict[str, set[str]] = defaultdict(set)
+    for row in await connection.fetch(SQL["dimensions"]):
+        dimensions[row["tenant"]].add(row["name"])
     return Snapshot(
         credentials=MappingProxyType(await _credentials(keys)),
         pseudonym_keys=MappingProxyType({(row["tenant"], row["month"]): row["secret"] for row in secrets}),
         tenants=frozenset(row["tenant"] for row in tenants),
         read_at=read_at,
+        dimensions=MappingProxyType(dict(dimensions)),
     )
 
 

@@ -11,3 +11,7 @@ WHERE month >= date_trunc('month', (now() - interval '1 day') AT TIME ZONE 'UTC'
 -- name: tenants
 -- Whom an operator's key may speak for.
 SELECT tenant FROM tenants
+
+-- name: dimensions
+-- Which labels of their own tenants' senders may use.
+SELECT tenant, name FROM own_dimensions WHERE active

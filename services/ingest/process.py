@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+from services.ingest.admitted import AdmittedValues, AdmittedValuesWriter
 from services.ingest.app import Door, create_app
 from services.ingest.dropped import DroppedNamesWriter
 from services.ingest.keys import IngestKeys
@@ -19,7 +20,9 @@ from spendmeter.platform.telemetry import Meters
 async def connected(settings: Settings) -> AsyncIterator[HttpService]:
     """The service, at once: it connects behind the door, which says what it waits for."""
     meters, url = Meters(), settings.database_url.get_secret_value()
-    keys, dropped = IngestKeys(url, meters), DroppedNamesWriter(url, meters)
+    admitted = AdmittedValues()
+    keys, dropped = IngestKeys(url, meters, admitted), DroppedNamesWriter(url, meters)
+    admissions = AdmittedValuesWriter(url, admitted, meters)
     publisher = Publisher(
         settings.topic_prefix + USAGE_EVENTS.name, lambda: kafka.producer(settings, service="ingest")
     )
@@ -28,10 +31,16 @@ async def connected(settings: Settings) -> AsyncIterator[HttpService]:
         publisher=publisher,
         meters=meters,
         dropped=dropped,
+        admitted=admitted,
         age_max=timedelta(days=settings.event_age_max_days),
     )
     yield HttpService(
         app=create_app(door),
-        background=(keys.keep_fresh(), publisher.keep_publishing(), dropped.keep_writing()),
+        background=(
+            keys.keep_fresh(),
+            publisher.keep_publishing(),
+            dropped.keep_writing(),
+            admissions.keep_writing(),
+        ),
         options={"proxy_headers": False},
     )

@@ -8,12 +8,13 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from decimal import Decimal
-from typing import Any, get_args
+from functools import partial
+from typing import Any, NamedTuple, get_args
 
 import msgspec
 from msgspec import Raw, Struct
 
-from spendmeter.contracts.events import UsageEvent
+from spendmeter.contracts.events import UsageData, UsageEvent
 
 CLOUDEVENTS_FIELDS = frozenset(
     {"datacontenttype", "dataschema", "traceparent", "tracestate", "partitionkey", "sequence"}
@@ -52,6 +53,14 @@ def _fields_by_path(kind: type[Struct], path: str = "") -> Iterator[tuple[str, f
         yield from _fields_by_path(held, f"{path}{field.name}.")
 
 
+def _open(event: type[Any], data: type[Any], *, strict: bool) -> type[Any]:
+    """The same, with labels as they come: of which names a tenant has declared, nobody knows yet."""
+    how: Any = {"frozen": True, "kw_only": True, "forbid_unknown_fields": strict}
+    labels: Any = ("labels", dict[str, Any], msgspec.field(default_factory=dict))
+    opened: Any = msgspec.defstruct(data.__name__, [labels], bases=(data,), **how)
+    return msgspec.defstruct(event.__name__, [("data", opened)], bases=(event,), **how)
+
+
 _StrictEvent = _strict(UsageEvent)
 decode_known_event: Callable[[bytes], UsageEvent] = msgspec.json.Decoder(
     _StrictEvent, float_hook=Decimal
@@ -66,11 +75,32 @@ _decode_table = msgspec.json.Decoder(dict[str, Raw] | None).decode  # raw: value
 _KNOWN = dict(_fields_by_path(UsageEvent))
 """By the path of an object ("data.labels."): the fields that it may have."""
 _KNOWN[""] |= CLOUDEVENTS_FIELDS
+_LABELS = "data.labels."
 
 
-def unknown_fields(events: bytes) -> list[str]:
+class Readings(NamedTuple):
+    """How one event, and how an array of them, are read where every field is known, and where some are not;
+    and what these are called."""
+
+    known_event: Callable[[bytes], UsageEvent]
+    known_batch: Callable[[bytes], list[UsageEvent]]
+    event: Callable[[bytes], UsageEvent]
+    batch: Callable[[bytes], list[UsageEvent]]
+    unknown: Callable[[bytes], list[str]]
+
+
+def _readings(known: Any, event: Any, unknown: Callable[[bytes], list[str]]) -> Readings:
+    one, many, any_one, any_many = (
+        msgspec.json.Decoder(kind, float_hook=Decimal).decode
+        for kind in (known, list[known], event, list[event])
+    )
+    return Readings(one, many, any_one, any_many, unknown)
+
+
+def unknown_fields(events: bytes, but: str | None = None) -> list[str]:
     """Paths of the fields that events of a JSON array have and the contract has not ("data.cost"): names
-    alone, sorted, at most NAMES_MAX. The array was decoded as events before, so their shape is right.
+    alone, sorted, at most NAMES_MAX. The array was decoded as events before, so their shape is right. Fields
+    of the object at the path `but` are left out.
 
     Of many events LOOKED_AT are looked at, evenly spread, and all of them only where those know nothing: some
     name is always listed, and of a sender whose events are alike, as they are, every one."""
@@ -79,7 +109,7 @@ def unknown_fields(events: bytes) -> list[str]:
     except UnicodeDecodeError:  # somewhere in what is not kept; such a name is listed all the same
         events = events.decode(errors="replace").encode()
     parts = _decode_parts(events)
-    return _names(parts[:: -(-len(parts) // LOOKED_AT) or 1]) or _names(parts)
+    return _names(parts[:: -(-len(parts) // LOOKED_AT) or 1], but) or _names(parts, but)
 
 
 def join_names(names: Collection[str]) -> str:
@@ -87,10 +117,12 @@ def join_names(names: Collection[str]) -> str:
     return ", ".join(names) + (", ..." if len(names) >= NAMES_MAX else "")
 
 
-def _names(events: Sequence[Raw]) -> list[str]:
+def _names(events: Sequence[Raw], but: str | None) -> list[str]:
     seen: defaultdict[str, set[str]] = defaultdict(set)
     for event in events:
         _collect(event, "", seen)
+    if but is not None:
+        seen.pop(but, None)
     names = sorted(path + _printable(name) for path, found in seen.items() for name in found - _KNOWN[path])
     return names[:NAMES_MAX]
 
@@ -107,3 +139,19 @@ def _collect(raw: Raw, path: str, seen: defaultdict[str, set[str]]) -> None:
 def _printable(name: str) -> str:
     """A name chosen by a sender, as a header, a log and a table can hold it."""
     return _STRANGE.sub("?", name[:NAME_CHARACTERS_MAX]) or "?"
+
+
+def printable_path(path: str) -> str:
+    """A path whose last name a sender chose, likewise."""
+    parent, _, name = path.rpartition(".")
+    return f"{parent}.{_printable(name)}"
+
+
+READINGS = _readings(_StrictEvent, UsageEvent, unknown_fields)
+_data = {field.name: field.type for field in msgspec.structs.fields(_StrictEvent)}["data"]
+OPEN_READINGS = _readings(
+    _open(_StrictEvent, _data, strict=True),
+    _open(UsageEvent, UsageData, strict=False),
+    partial(unknown_fields, but=_LABELS),
+)
+"""Of events whose tenants may have declared labels of their own."""

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from services.ingest.accept import EVENTS_MAX, WHOLE_BYTES_MAX, Submission, accept
+from services.ingest.admitted import AdmittedValues
 from services.ingest.body import BODY_BYTES_MAX, gunzip
 from services.ingest.content_type import form_of
 from services.ingest.credentials import IngestCredential, Snapshot, authenticate
@@ -50,7 +51,7 @@ def submission(by: IngestCredential | None = None, **more: Any) -> Submission:
     )
     facts = {
         "credential": by, "snapshot": snapshot, "now": NOW, "age_max": timedelta(days=400),
-        "units": UnknownUnits().of(NOW),
+        "units": UnknownUnits().of(NOW), "values": AdmittedValues().of(NOW),
     }  # fmt: skip
     return Submission(**facts | more)
 

@@ -1,0 +1,148 @@
+"""Which values of tenants' own dimensions a day has room for: those that are too many are folded.
+
+Every value is a further series, whose rollups all tenants' lanes write. No request waits for Postgres: what
+was admitted is noted in memory, written down in the background, and read with the keys, before a process
+answers anybody and every few seconds. Between two readings several processes may admit more than the bound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from spendmeter.platform.postgres import CONNECTION_ERRORS, connect
+from spendmeter.platform.retry import keep_doing
+from spendmeter.platform.sql import load_sql
+from spendmeter.platform.telemetry import Meters
+
+VALUES_PER_DAY_MAX = 1_000
+"""Of one dimension of one tenant, in a UTC day."""
+VALUES_MAX = 500_000
+"""Of all of them, in memory (some 100 MB): beyond, what is new is folded."""
+WRITE_S = 2.0
+WRITE_S_MAX = 4.0
+READ_AGAIN = 1_000
+"""Rows before the last one that are read again: a row that was numbered earlier may be committed later."""
+
+SQL = load_sql(Path(__file__).with_name("admitted.sql"))
+
+OwnDimension = tuple[str, str]
+"""(tenant, dimension)."""
+
+
+class AdmittedValues:
+    """The values that the day has so far; one a process."""
+
+    def __init__(self) -> None:
+        self.day = date.min
+        self.values: defaultdict[OwnDimension, set[str]] = defaultdict(set)
+        self.count = 0
+        self._unwritten: list[tuple[str, date, str, str]] = []
+        self._last = 0
+
+    def of(self, now: datetime) -> ValueAdmission:
+        """For one request that was received at `now`, in UTC."""
+        self._begin(now.date())
+        return ValueAdmission(self)
+
+    async def read(self, connection: Any, now: datetime) -> None:
+        """Learn what other processes, or this one before it was started, have admitted today."""
+        self._begin(now.date())
+        for row in await connection.fetch(SQL["admitted"], self.day, self._last - READ_AGAIN):
+            self._add((row["tenant"], row["dimension"]), row["value"])
+            self._last = max(self._last, row["number"])
+
+    def admit(self, dimension: OwnDimension, values: Iterable[str]) -> None:
+        """These came, and stay."""
+        for value in values:
+            if self._add(dimension, value):
+                self._unwritten.append((dimension[0], self.day, dimension[1], value))
+
+    def take_unwritten(self) -> list[tuple[str, date, str, str]]:
+        """What is to be written down; the caller gives back what was not."""
+        taken, self._unwritten = self._unwritten, []
+        return taken
+
+    def give_back(self, taken: list[tuple[str, date, str, str]]) -> None:
+        """It was not written; of a day that is over nothing need be."""
+        self._unwritten = [row for row in taken if row[1] == self.day] + self._unwritten
+
+    def _begin(self, day: date) -> None:
+        if day != self.day:
+            self.day, self.count, self._last = day, 0, 0
+            self.values.clear()
+
+    def _add(self, dimension: OwnDimension, value: str) -> bool:
+        values = self.values[dimension]
+        if value in values:
+            return False
+        values.add(value)
+        self.count += 1
+        return True
+
+
+class ValueAdmission:
+    """What one request adds: nothing, until it is accepted and `keep` is called."""
+
+    def __init__(self, admitted: AdmittedValues) -> None:
+        self._admitted = admitted
+        self._new: defaultdict[OwnDimension, set[str]] = defaultdict(set)
+        self.folded_count = 0
+
+    def folded(self, tenant: str, own: Mapping[str, str]) -> tuple[str, ...]:
+        """Those of an event's own dimensions for whose value there is no room, in the order of the names."""
+        names = tuple(name for name, value in own.items() if not self._fits((tenant, name), value))
+        self.folded_count += len(names)
+        return names
+
+    def _fits(self, dimension: OwnDimension, value: str) -> bool:
+        admitted, new = self._admitted.values.get(dimension, ()), self._new[dimension]
+        if value in admitted or value in new:
+            return True
+        if len(admitted) + len(new) >= VALUES_PER_DAY_MAX or self._admitted.count >= VALUES_MAX:
+            return False
+        new.add(value)
+        return True
+
+    def keep(self) -> None:
+        """The request was accepted: its values came."""
+        for dimension, values in self._new.items():
+            self._admitted.admit(dimension, values)
+
+
+class AdmittedValuesWriter:
+    """Run `keep_writing` beside the server."""
+
+    def __init__(self, url: str, admitted: AdmittedValues, meters: Meters) -> None:
+        self._url = url
+        self._admitted = admitted
+        self._meters = meters
+        self._forgotten = date.min
+
+    async def keep_writing(self) -> None:
+        """Write what was admitted every WRITE_S, for ever; while Postgres is away it waits in memory."""
+        await keep_doing(self._write, "admitted values not written", every_s=WRITE_S, away=CONNECTION_ERRORS)
+
+    async def _write(self) -> None:
+        taken = self._admitted.take_unwritten()
+        try:
+            if taken:
+                async with asyncio.timeout(WRITE_S_MAX):
+                    await self._write_down(taken)
+        except BaseException:
+            self._admitted.give_back(taken)
+            raise
+
+    async def _write_down(self, taken: list[tuple[str, date, str, str]]) -> None:
+        connection = await connect(self._url, service="ingest")
+        try:
+            await connection.executemany(SQL["admit"], sorted(taken))  # two processes never wait in a circle
+            if self._forgotten != self._admitted.day:
+                await connection.execute(SQL["forget"], self._admitted.day)
+                self._forgotten = self._admitted.day
+        finally:
+            connection.terminate()
