@@ -176,8 +176,9 @@ def test_what_a_superseded_submission_had_become(seq: int | None, outcome: str |
 def test_what_to_do_follows_from_the_outcome_and_whether_it_can_be_named() -> None:
     assert "under a new one with `supersedes`" in remedy("rejected", "bad", "x", resolved=False)
     assert "nothing can name it" in remedy("rejected", "is not JSON", "", resolved=False)
-    retracted = "it was retracted on 2026-11-26: send a new id with `supersedes`"
-    assert remedy("conflict", retracted, "x", resolved=False).startswith("send it under a new id")
+    retracted = "the event of this tenant, source and id was retracted on 2026-11-26; send a new event id"
+    for outcome in ("conflict", "duplicate"):
+        assert "send it under a new id" in remedy(outcome, retracted, "x", resolved=False)
 
 
 async def test_what_names_no_tenant_is_an_operators_to_see_and_no_tenants(

@@ -9,9 +9,11 @@ from typing import Any
 from uuid import uuid4
 
 import asyncpg
+import httpx
 from aiokafka import AIOKafkaProducer
 
 from services.alerts.unbooked import EVENTS_MIN
+from spendmeter.contracts.event_identity import identity
 from tests.flow.book import money, settled
 from tests.flow.system import System, eventually, usage_event
 from tests.flow.test_flow import key_of, stamped
@@ -65,6 +67,37 @@ async def test_a_conflict_and_a_rejection_are_listed_fixed_and_resolved_by_what_
     assert await money(owner, source) == Decimal("0.007")
     verified = system.cli("verify", timeout=120, check=False)
     assert verified.stdout.startswith("Nothing is wrong"), verified.stdout + verified.stderr
+
+
+async def test_a_retracted_event_is_sent_anew_under_another_id_that_says_so(
+    system: System, owner: asyncpg.Connection
+) -> None:
+    source = f"anew-{uuid4().hex[:6]}"
+    assert system.send(usage_event("wrong", source=source)).status_code == 204
+    assert await settled(owner, source, 1) == {"booked": 1}
+    answer = httpx.post(
+        f"{system.api}/v1/corrections",
+        json={"kind": "retract", "source": source, "id": "wrong", "reason": "another team's"},
+        headers={
+            "Authorization": f"Bearer {system.state.environment['SPENDMETER_ADMIN_KEY']}",
+            "X-Spendmeter-Tenant": "acme",
+        },
+        timeout=30,
+    )
+    assert answer.status_code in {200, 202}, answer.text
+    eventually(
+        "the retraction",
+        lambda: "retracted" in system.get("/v1/events", source=source, id="wrong")["summary"],
+    )
+    new = ("--source", source, "--id", "right", "--supersedes", "wrong")
+    sent = system.cli("send", "openai/gpt-4o", "input_tokens=400", *new)  # 0.001 USD
+    assert f"supersedes {source}/wrong: it was retracted: this one counts in its place" in sent.stdout
+    assert system.get("/v1/events", source=source, id="wrong")["superseded_by"][0]["id"] == "right"
+    amounts = await owner.fetch(
+        "SELECT effective FROM entries WHERE identity = ANY ($1) ORDER BY seq",
+        [identity("acme", source, each) for each in ("wrong", "right")],
+    )
+    assert sum(row["effective"] for row in amounts) == Decimal("0.001")
 
 
 async def test_a_key_of_whose_events_too_many_are_not_booked_is_told_until_it_is_quiet(

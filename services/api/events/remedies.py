@@ -14,6 +14,9 @@ _REMEDIES = {
     "with `supersedes` naming this one",
     "stray": "find out who beside rating writes to usage.rated, and take that right away",
 }
+_RETRACTED = (
+    "where it should count, send it under a new id with `supersedes` naming this one: its id stays taken"
+)
 _NAMELESS = (
     "it names no id that could be read, so nothing can name it: ask whoever wrote it to the topic (the list "
     "says where), and send the use as a new event"
@@ -24,8 +27,8 @@ def remedy(outcome: str, reason: str, id: str, *, resolved: bool) -> str:
     """What to do first about one that was not booked."""
     if resolved:
         return _NOTHING
-    if outcome == "conflict" and "retracted" in reason:
-        return "send it under a new id with `supersedes` naming this one: a retracted id stays taken"
+    if "was retracted on" in reason:  # the ledger's words, of a copy that says the same too
+        return _RETRACTED
     return _REMEDIES[outcome] if id or outcome != "rejected" else _NAMELESS
 
 
