@@ -17,7 +17,15 @@ from msgspec import UNSET
 from services.ledger.batch import Batch, BookPosition
 from services.ledger.conflicts import describe_difference
 from services.ledger.marks import marks_of
-from services.ledger.unbooked import UNATTRIBUTABLE, BadRecord, Sender, by_key, from_hex, unbooked_rows
+from services.ledger.unbooked import (
+    UNATTRIBUTABLE,
+    BadRecord,
+    KnownEvent,
+    Sender,
+    by_key,
+    from_hex,
+    unbooked_rows,
+)
 from spendmeter.book.adding import add_to_minutes
 from spendmeter.book.remarks import add_to_remarks, add_up_remarks
 from spendmeter.book.rollup import RollupKey, rollup
@@ -100,7 +108,7 @@ async def book(
         await add_to_remarks(connection, before.partition, add_up_remarks(booked))
         await _insert_supersessions(connection, booked)
         differences = await _differences(connection, batch, classified, known)
-        if unbooked := unbooked_rows(batch, classified, differences):
+        if unbooked := unbooked_rows(batch, classified, known, differences):
             await connection.executemany(SQL["insert_unbooked"], unbooked)
             await connection.executemany(SQL["add_to_accounting_keys"], by_key(unbooked))
         outcomes = await _account(connection, batch, booked, classified)
@@ -135,8 +143,8 @@ async def _stage(connection: BookConnection, batch: Batch) -> None:
         )
 
 
-async def _claim(connection: BookConnection, batch: Batch) -> tuple[list[RatedUsage], dict[str, str]]:
-    """Claim the batch's identities: the events that are new, and the hashes of those that are not."""
+async def _claim(connection: BookConnection, batch: Batch) -> tuple[list[RatedUsage], dict[str, KnownEvent]]:
+    """Claim the batch's identities: the events that are new, and what is known of those that are not."""
     if not batch.usage:
         return [], {}
     rows = await connection.fetch(SQL["claim_identities"], batch.before.partition)
@@ -144,10 +152,17 @@ async def _claim(connection: BookConnection, batch: Batch) -> tuple[list[RatedUs
         return list(batch.usage.values()), {}
     claimed = {key.hex() for (key,) in rows}
     others = [bytes.fromhex(key) for key in batch.usage if key not in claimed]
-    known = {
-        key.hex(): digest.hex() for key, digest in await connection.fetch(SQL["known_identities"], others)
-    }
+    rows = await connection.fetch(SQL["known_identities"], others)
+    known = {row["identity"].hex(): _known(row) for row in rows}
     return [event for key, event in batch.usage.items() if key in claimed], known
+
+
+def _known(row: Any) -> KnownEvent:
+    said = (row["hash"], row["amended_hash"])
+    return KnownEvent(
+        hashes=frozenset(digest.hex() for digest in said if digest is not None),
+        retracted_at=row["retracted_at"],
+    )
 
 
 def _staged(events: Iterable[RatedUsage]) -> Iterator[tuple[Any, ...]]:
@@ -166,13 +181,15 @@ def _stage_row(event: RatedUsage) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _classified(batch: Batch, known: dict[str, str]) -> list[tuple[RatedUsage, str]]:
-    """The copies, each with its outcome: a duplicate says what the winner said, a conflict something else."""
+def _classified(batch: Batch, known: dict[str, KnownEvent]) -> list[tuple[RatedUsage, str]]:
+    """The copies, each with its outcome: a duplicate says what the winner said, or was amended to say, a
+    conflict something else."""
     again = [event for event in batch.usage.values() if event.identity in known] if known else []
     classified = []
     for event in (*again, *batch.copies):
-        winner = known.get(event.identity) or batch.usage[event.identity].hash
-        classified.append((event, "duplicate" if event.hash == winner else "conflict"))
+        winner = known.get(event.identity)
+        said = winner.hashes if winner else (batch.usage[event.identity].hash,)
+        classified.append((event, "duplicate" if event.hash in said else "conflict"))
     return classified
 
 
@@ -213,7 +230,7 @@ async def _differences(
     connection: BookConnection,
     batch: Batch,
     classified: list[tuple[RatedUsage, str]],
-    known: dict[str, str],
+    known: dict[str, KnownEvent],
 ) -> dict[int, str]:
     """By offset, in what the first conflicts differ from what is booked."""
     conflicts = [event for event, outcome in classified if outcome == "conflict"][:CONFLICTS_COMPARED_MAX]

@@ -2,7 +2,8 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -17,10 +18,22 @@ _REASONS = {
     "duplicate": "the same event was booked before",
     "conflict": "another event with the same tenant, source and id was booked before; that one stays",
 }
+_RETRACTED = (
+    "the event of this tenant, source and id was retracted on {:%Y-%m-%d}; "
+    "send a new event id with `supersedes`"
+)
 
 
 class BadRecord(ValueError):
     """A record has something else where hex digits belong: rating writes no such thing."""
+
+
+class KnownEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """What the book says of an identity that it has already."""
+
+    hashes: frozenset[str]
+    """In hex: as first booked, and as last amended."""
+    retracted_at: datetime | None = None
 
 
 class Sender(msgspec.Struct, frozen=True):
@@ -32,16 +45,22 @@ class Sender(msgspec.Struct, frozen=True):
 
 
 def unbooked_rows(
-    batch: Batch, classified: list[tuple[RatedUsage, str]], differences: dict[int, str]
+    batch: Batch,
+    classified: list[tuple[RatedUsage, str]],
+    known: Mapping[str, KnownEvent],
+    differences: Mapping[int, str],
 ) -> list[tuple[Any, ...]]:
-    """As the table `unbooked` has them; `differences`: what conflicts differ in, by offset."""
+    """As the table `unbooked` has them; `known`: the identities that were booked before, `differences`: what
+    conflicts differ in, by offset. Of a retracted event copies of either kind say how to send it anew."""
     before = batch.before
     rows: list[tuple[Any, ...]] = []
     for event, outcome in classified:
         raw, sender = bytes(event.event), msgspec.json.decode(event.event, type=Sender)
         digest = hashlib.sha256(raw).digest() if outcome == "conflict" else None
         differs = differences.get(event.origin.offset)
-        reason = _REASONS[outcome] + (f"; this one differs in {differs}" if differs else "")
+        winner = known.get(event.identity)
+        why = _RETRACTED.format(winner.retracted_at) if winner and winner.retracted_at else _REASONS[outcome]
+        reason = why + (f"; this one differs in {differs}" if differs else "")
         rows.append(
             (before.origin_topic, before.partition, event.origin.offset, outcome, event.tenant, sender.keyid,
              bytes.fromhex(event.identity), sender.source, sender.id, reason, len(raw), digest)

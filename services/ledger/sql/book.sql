@@ -26,8 +26,10 @@ ON CONFLICT (identity) DO NOTHING
 RETURNING identity
 
 -- name: known_identities
--- A statement of its own: what another lane committed a moment ago was invisible to the one before.
-SELECT identity, hash FROM identities WHERE identity = ANY($1::bytea[])
+-- A statement of its own: what another lane committed a moment ago was invisible to the one before. What corrections
+-- have made of these events, too: the last amend's hash, and when it was retracted.
+SELECT i.identity, i.hash, c.amended_hash, c.retracted_at
+FROM identities i LEFT JOIN corrected_identities c USING (identity) WHERE i.identity = ANY($1::bytea[])
 
 -- name: insert_entries
 -- Only what was claimed above; $2 = the identities that were known already. An event by an older catalog than the
