@@ -95,7 +95,173 @@ CREATE TABLE corrected_identities (
     CHECK ((revision IS NULL) = (amend_id IS NULL) AND (revision IS NULL) = (amended_hash IS NULL))
 );
 
+-- What is asked of the book is asked of what is in force. Of a minute the shards are added up before it is asked whether
+-- anything in it has no price: a correction takes that back in a shard of its own.
+DROP INDEX rollups_minute_unknown;
+CREATE INDEX rollups_minute_unknown ON rollups_minute (tenant, bucket)
+    WHERE of_which_provisional <> 0 OR unpriced_events <> 0;
+
+CREATE OR REPLACE FUNCTION catalog_unknown(since timestamptz)
+RETURNS TABLE (tenant text, provider text, sku text, currency text, first_seen timestamptz, last_seen timestamptz,
+    earliest timestamptz, events bigint, unpriced_events bigint, provisional numeric, usage jsonb,
+    samples text[], lines text[])
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT u.tenant, u.provider, u.sku, u.currency, u.first_seen, u.last_seen, u.earliest, u.events,
+        u.unpriced_events, u.provisional, u.usage, coalesce(told.samples, '{}'), coalesce(told.lines, '{}')
+    FROM (
+        SELECT r.tenant, s.provider, s.sku, r.currency, min(greatest(r.bucket, s.first_seen)), max(r.bucket),
+            min(r.bucket), sum(r.events)::bigint, sum(r.unpriced_events)::bigint, sum(r.of_which_provisional),
+            usage_sum(usage_total(r.usage) FILTER (WHERE r.usage IS NOT NULL), jsonb_strip_nulls(jsonb_build_object(
+                'input_tokens', sum(r.input_tokens), 'output_tokens', sum(r.output_tokens),
+                'cache_read_tokens', sum(r.cache_read_tokens), 'cache_write_5m_tokens', sum(r.cache_write_5m_tokens),
+                'cache_write_1h_tokens', sum(r.cache_write_1h_tokens), 'reasoning_tokens', sum(r.reasoning_tokens),
+                'embedding_tokens', sum(r.embedding_tokens), 'requests', sum(r.requests), 'searches', sum(r.searches)))),
+            min(r.bucket) FILTER (WHERE r.unpriced_events > 0),
+            max(r.bucket) FILTER (WHERE r.unpriced_events > 0)
+        FROM (
+            SELECT m.tenant, m.series_id, m.currency, m.bucket, sum(m.events) AS events,
+                sum(m.unpriced_events) AS unpriced_events, sum(m.of_which_provisional) AS of_which_provisional,
+                usage_total(m.usage) FILTER (WHERE m.usage IS NOT NULL) AS usage,
+                sum(m.input_tokens) AS input_tokens, sum(m.output_tokens) AS output_tokens,
+                sum(m.cache_read_tokens) AS cache_read_tokens, sum(m.cache_write_5m_tokens) AS cache_write_5m_tokens,
+                sum(m.cache_write_1h_tokens) AS cache_write_1h_tokens, sum(m.reasoning_tokens) AS reasoning_tokens,
+                sum(m.embedding_tokens) AS embedding_tokens, sum(m.requests) AS requests, sum(m.searches) AS searches
+            FROM rollups_minute m
+            WHERE (m.of_which_provisional <> 0 OR m.unpriced_events <> 0) AND m.bucket >= since
+                AND current_setting('app.tenant', true) IN ('*', m.tenant)
+            GROUP BY 1, 2, 3, 4 HAVING sum(m.of_which_provisional) > 0 OR sum(m.unpriced_events) > 0
+        ) AS r JOIN series s USING (tenant, series_id)
+        GROUP BY 1, 2, 3, 4
+    ) AS u (tenant, provider, sku, currency, first_seen, last_seen, earliest, events, unpriced_events, provisional,
+        usage, first_unpriced, last_unpriced)
+    LEFT JOIN LATERAL (
+        SELECT array_agg(e.event) AS samples, array_agg(e.lines) AS lines FROM (
+            (SELECT e.event, e.lines FROM entries_in_force e JOIN series s USING (tenant, series_id)
+            WHERE e.occurred_at >= u.last_unpriced AND e.occurred_at < u.last_unpriced + interval '1 minute'
+                AND e.status = 'unpriced' AND (e.tenant, s.provider, s.sku) = (u.tenant, u.provider, u.sku)
+            ORDER BY e.occurred_at DESC LIMIT 5)
+            UNION
+            (SELECT e.event, e.lines FROM entries_in_force e JOIN series s USING (tenant, series_id)
+            WHERE e.occurred_at >= u.first_unpriced AND e.occurred_at < u.first_unpriced + interval '1 minute'
+                AND e.status = 'unpriced' AND (e.tenant, s.provider, s.sku) = (u.tenant, u.provider, u.sku)
+            ORDER BY e.occurred_at LIMIT 5)
+        ) AS e
+    ) AS told ON u.unpriced_events > 0
+$$;
+
+CREATE OR REPLACE FUNCTION catalog_events(of_series bytea[], since timestamptz, until timestamptz, events_max int)
+RETURNS TABLE (occurred_at timestamptz, event text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT e.occurred_at, e.event FROM entries_in_force e
+    WHERE e.occurred_at >= since AND e.occurred_at < until AND e.series_id = ANY (of_series)
+        AND current_setting('app.tenant', true) IN ('*', e.tenant)
+    ORDER BY e.occurred_at DESC LIMIT events_max
+$$;
+
+CREATE OR REPLACE FUNCTION remarks_seen(rows_max int)
+RETURNS TABLE (kind text, provider text, value text, currency text, tenants text[], events bigint,
+    effective numeric, first_at timestamptz, last_at timestamptz, samples text[])
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT u.kind, u.provider, u.value, u.currency, u.tenants, u.events, u.effective, u.first_at, u.last_at,
+        ARRAY(
+            SELECT e.event FROM entries_in_force e
+            WHERE e.occurred_at = u.last_at AND e.tenant = u.last_tenant AND strpos(e.lines, '"remarks"') > 0
+                AND (u.kind = 'batch' OR strpos(lower(e.event), u.value) > 0)
+            ORDER BY e.identity LIMIT 10
+        )
+    FROM (
+        SELECT k.kind, lower(r.provider) AS provider, lower(k.value) AS value, r.currency,
+            (array_agg(DISTINCT r.tenant ORDER BY r.tenant))[1:20] AS tenants, sum(r.events)::bigint AS events,
+            sum(r.effective) AS effective, min(r.first_at) AS first_at, max(r.last_at) AS last_at,
+            (array_agg(r.tenant ORDER BY r.last_at DESC))[1] AS last_tenant
+        FROM remarks_daily r,
+            LATERAL (VALUES ('batch', CASE WHEN r.batch THEN 'batch' ELSE '' END), ('tier', r.tier),
+                ('region', r.region)) AS k (kind, value)
+        WHERE k.value <> '' AND current_setting('app.tenant', true) IN ('*', r.tenant)
+        GROUP BY 1, 2, 3, 4 HAVING sum(r.events) > 0
+        ORDER BY sum(r.effective) DESC, 1, 2, 3, 4 LIMIT rows_max
+    ) AS u
+    ORDER BY u.effective DESC, u.kind, u.provider, u.value, u.currency
+$$;
+
 -- migrate: rollback
+
+CREATE OR REPLACE FUNCTION remarks_seen(rows_max int)
+RETURNS TABLE (kind text, provider text, value text, currency text, tenants text[], events bigint,
+    effective numeric, first_at timestamptz, last_at timestamptz, samples text[])
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT u.kind, u.provider, u.value, u.currency, u.tenants, u.events, u.effective, u.first_at, u.last_at,
+        ARRAY(
+            SELECT e.event FROM entries e
+            WHERE e.occurred_at = u.last_at AND e.tenant = u.last_tenant AND strpos(e.lines, '"remarks"') > 0
+                AND (u.kind = 'batch' OR strpos(lower(e.event), u.value) > 0)
+            ORDER BY e.identity LIMIT 10
+        )
+    FROM (
+        SELECT k.kind, lower(r.provider) AS provider, lower(k.value) AS value, r.currency,
+            (array_agg(DISTINCT r.tenant ORDER BY r.tenant))[1:20] AS tenants, sum(r.events)::bigint AS events,
+            sum(r.effective) AS effective, min(r.first_at) AS first_at, max(r.last_at) AS last_at,
+            (array_agg(r.tenant ORDER BY r.last_at DESC))[1] AS last_tenant
+        FROM remarks_daily r,
+            LATERAL (VALUES ('batch', CASE WHEN r.batch THEN 'batch' ELSE '' END), ('tier', r.tier),
+                ('region', r.region)) AS k (kind, value)
+        WHERE k.value <> '' AND current_setting('app.tenant', true) IN ('*', r.tenant)
+        GROUP BY 1, 2, 3, 4
+        ORDER BY sum(r.effective) DESC, 1, 2, 3, 4 LIMIT rows_max
+    ) AS u
+    ORDER BY u.effective DESC, u.kind, u.provider, u.value, u.currency
+$$;
+
+CREATE OR REPLACE FUNCTION catalog_events(of_series bytea[], since timestamptz, until timestamptz, events_max int)
+RETURNS TABLE (occurred_at timestamptz, event text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT e.occurred_at, e.event FROM entries e
+    WHERE e.occurred_at >= since AND e.occurred_at < until AND e.series_id = ANY (of_series) AND e.seq = 0
+        AND current_setting('app.tenant', true) IN ('*', e.tenant)
+    ORDER BY e.occurred_at DESC LIMIT events_max
+$$;
+
+CREATE OR REPLACE FUNCTION catalog_unknown(since timestamptz)
+RETURNS TABLE (tenant text, provider text, sku text, currency text, first_seen timestamptz, last_seen timestamptz,
+    earliest timestamptz, events bigint, unpriced_events bigint, provisional numeric, usage jsonb,
+    samples text[], lines text[])
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT u.tenant, u.provider, u.sku, u.currency, u.first_seen, u.last_seen, u.earliest, u.events,
+        u.unpriced_events, u.provisional, u.usage, coalesce(told.samples, '{}'), coalesce(told.lines, '{}')
+    FROM (
+        SELECT r.tenant, s.provider, s.sku, r.currency, min(greatest(r.bucket, s.first_seen)), max(r.bucket),
+            min(r.bucket), sum(r.events)::bigint, sum(r.unpriced_events)::bigint, sum(r.of_which_provisional),
+            usage_sum(usage_total(r.usage) FILTER (WHERE r.usage IS NOT NULL), jsonb_strip_nulls(jsonb_build_object(
+                'input_tokens', sum(r.input_tokens), 'output_tokens', sum(r.output_tokens),
+                'cache_read_tokens', sum(r.cache_read_tokens), 'cache_write_5m_tokens', sum(r.cache_write_5m_tokens),
+                'cache_write_1h_tokens', sum(r.cache_write_1h_tokens), 'reasoning_tokens', sum(r.reasoning_tokens),
+                'embedding_tokens', sum(r.embedding_tokens), 'requests', sum(r.requests), 'searches', sum(r.searches)))),
+            min(r.bucket) FILTER (WHERE r.unpriced_events > 0),
+            max(r.bucket) FILTER (WHERE r.unpriced_events > 0)
+        FROM rollups_minute r JOIN series s USING (tenant, series_id)
+        WHERE (r.of_which_provisional > 0 OR r.unpriced_events > 0) AND r.bucket >= since
+            AND current_setting('app.tenant', true) IN ('*', r.tenant)
+        GROUP BY 1, 2, 3, 4
+    ) AS u (tenant, provider, sku, currency, first_seen, last_seen, earliest, events, unpriced_events, provisional,
+        usage, first_unpriced, last_unpriced)
+    LEFT JOIN LATERAL (
+        SELECT array_agg(e.event) AS samples, array_agg(e.lines) AS lines FROM (
+            (SELECT e.event, e.lines FROM entries e JOIN series s USING (tenant, series_id)
+            WHERE e.occurred_at >= u.last_unpriced AND e.occurred_at < u.last_unpriced + interval '1 minute'
+                AND e.status = 'unpriced' AND (e.tenant, s.provider, s.sku) = (u.tenant, u.provider, u.sku)
+            ORDER BY e.occurred_at DESC LIMIT 5)
+            UNION
+            (SELECT e.event, e.lines FROM entries e JOIN series s USING (tenant, series_id)
+            WHERE e.occurred_at >= u.first_unpriced AND e.occurred_at < u.first_unpriced + interval '1 minute'
+                AND e.status = 'unpriced' AND (e.tenant, s.provider, s.sku) = (u.tenant, u.provider, u.sku)
+            ORDER BY e.occurred_at LIMIT 5)
+        ) AS e
+    ) AS told ON u.unpriced_events > 0
+$$;
+
+DROP INDEX rollups_minute_unknown;
+CREATE INDEX rollups_minute_unknown ON rollups_minute (tenant, bucket)
+    WHERE of_which_provisional > 0 OR unpriced_events > 0;
 
 DROP TABLE corrected_identities, corrections, corrector;
 DROP VIEW entries_in_force;
