@@ -23,6 +23,7 @@ from spendmeter.verify.judge import Judge
 from spendmeter.verify.lines import STATUSES
 from spendmeter.verify.literals import Literals
 from spendmeter.verify.progress import Progress
+from spendmeter.verify.projections import check_projections, wait_until_folded
 from spendmeter.verify.report import Report
 from spendmeter.verify.rollups import check_hours, check_in_database, check_worth
 from spendmeter.verify.sql import SQL
@@ -85,6 +86,7 @@ async def verify(request: Request, progress: Progress | None = None) -> Report:
         broker = await _ask(request, topic)
         progress.start("waiting until what is in flight is booked")
         await _settle(first, broker.ends, request.settle_s)
+        await wait_until_folded(first, request.settle_s, report)
         async with _one_snapshot(first, second):
             judge = Judge(
                 report=report,
@@ -189,6 +191,7 @@ async def _look(
 
 async def _check_beside(connection: Any, report: Report) -> None:
     await check_in_database(connection, report)
+    await check_projections(connection, report)
     await check_access(connection, report)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import asyncpg
 import msgspec
+from msgspec.structs import replace
 
 from spendmeter.contracts.events import Amount, Context, Labels, Outcome, UsageEvent, encode_event, series_of
 from spendmeter.contracts.rated import Line, Multiplier
@@ -163,11 +164,22 @@ def _line(chance: random.Random, unit: str, quantity: int) -> Line:
     if chance.random() < 0.1:
         return Line(unit=unit, status="unpriced", reason=f"No price for {unit}")
     price = Decimal(chance.choice(["0.000003", "0.000000075"]))
+    amount = quantity * price
     factors = (Multiplier(name="long", factor="1", entry="f1"),) if chance.random() < 0.2 else ()
-    return Line(
-        unit=unit,
-        entry=f"price-{price}",
-        price=f"{price:f}",
-        amount=f"{quantity * price:f}",
-        multipliers=factors,
+    line = Line(
+        unit=unit, entry=f"price-{price}", price=f"{price:f}", amount=f"{amount:f}", multipliers=factors
     )
+    if chance.random() < 0.2:  # twice as much in book currency, and the contract half of that
+        line = replace(line, currency="EUR", fx="fx1", book_list=f"{amount * 2:f}")
+        line = replace(
+            line, contracted_amount=f"{amount / 2:f}", book_contracted=f"{amount:f}", contracted_entry="c1"
+        )
+    return line
+
+
+def figures_of(line: Line) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+    """List and contracted as priced, then in book currency: of the lines above."""
+    amount = Decimal(line.amount or 0)
+    if line.currency:
+        return amount, amount / 2, amount * 2, amount
+    return amount, amount, amount, amount

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -23,11 +23,15 @@ from services.corrector.projections.runs import RunSum, fold_runs
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.roles import role_url
 from spendmeter.platform.telemetry import Meters
-from tests.corrector.book_by_hand import BookByHand, Entry, made_up
+from spendmeter.verify.projections import check_projections
+from spendmeter.verify.report import Report
+from tests.corrector.book_by_hand import BookByHand, Entry, figures_of, made_up
 from tests.corrector.conftest import SECRET
 from tests.corrector.test_worker import System
 
 PARTITIONS = 3
+PATIENCE_S = 120
+"""The process lets everybody go first, and others test beside us."""
 
 
 @pytest.fixture
@@ -111,14 +115,15 @@ def computed(in_force: list[Entry]) -> tuple[Sums, Sums, Sums]:
             data.context.service_tier,
             data.context.region,
         )
-        rest = entry.amount
+        rest, rest_contracted = entry.amount, entry.amount
         for line in entry.lines:
-            amount = Decimal(line.amount or 0)
-            rest -= amount
+            priced, agreed, booked, agreed_booked = figures_of(line)
+            rest, rest_contracted = rest - booked, rest_contracted - agreed_booked
             factors = "".join(factor.entry for factor in line.multipliers)
             key = (*place, line.unit, line.status, line.entry, factors, line.reason)
-            _add(cells[key], 1, data.usage[line.unit], *[amount] * 6)
-        _add(cells[*place, "", entry.status, "", "", ""], 1, 0, *[rest] * 6)
+            amounts = (priced, agreed, agreed, booked, agreed_booked, agreed_booked)
+            _add(cells[key], 1, data.usage[line.unit], *amounts)
+        _add(cells[*place, "", entry.status, "", "", ""], 1, 0, *[rest, rest_contracted, rest_contracted] * 2)
         if not data.labels.run:
             continue
         run = (event.tenant, data.labels.run, data.labels.workflow)
@@ -139,6 +144,9 @@ def _add(row: list[Any], *figures: Any) -> None:
 async def assert_equal_to_the_book(owner: asyncpg.Connection, book: BookByHand) -> None:
     in_force = [entry for _, entry in book.in_force.values() if entry is not None]
     assert (await cells(owner), await runs(owner), await outcomes(owner)) == computed(in_force)
+    async with owner.transaction():
+        await check_projections(owner, found := Report())
+    assert found.named == {}
     of_entries = await owner.fetchrow("SELECT sum(list), sum(contracted), sum(effective) FROM entries")
     assert await owner.fetchrow("SELECT sum(list), sum(contracted), sum(effective) FROM cells") == of_entries
     by_day = (
@@ -156,15 +164,21 @@ async def test_the_process_follows_the_book_and_survives_being_killed(
     chance = random.Random(17)
     for batch in range(6):
         await book.book(batch % PARTITIONS, *(made_up(chance, f"e{batch}.{n}") for n in range(700)))
-    for _ in range(3):
+    for _ in range(2):
         process = await system.corrector()
-        await system.until(lambda: is_begun(owner))
+        await until(is_begun, owner)
         process.kill()
         await process.wait()
         await book.book(0, *(made_up(chance, f"late{chance.random()}") for _ in range(700)))
     await system.corrector()
-    await system.until(lambda: is_up_to_date(owner))
+    await until(is_up_to_date, owner)
     await assert_equal_to_the_book(owner, book)
+
+
+async def until(done: Callable[[asyncpg.Connection], Awaitable[bool]], owner: asyncpg.Connection) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not await done(owner):
+            await asyncio.sleep(0.05)
 
 
 async def is_begun(owner: asyncpg.Connection) -> bool:

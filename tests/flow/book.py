@@ -39,6 +39,15 @@ async def settled(
     return counted
 
 
+async def folded(owner: asyncpg.Connection, within_s: float = BOOKED_WITHIN_S) -> None:
+    """Once the projections have come to where the book stands now."""
+    deadline = time.monotonic() + within_s
+    behind = "SELECT count(*) FROM projection_marks JOIN positions USING (partition) WHERE next_offset < next_origin"
+    while await owner.fetchval(behind):
+        assert time.monotonic() < deadline, f"projections are behind after {within_s} s"
+        await asyncio.sleep(0.1)
+
+
 async def money(owner: asyncpg.Connection, source: str) -> Decimal:
     """The sum of a source's effective amounts."""
     total = await owner.fetchval(

@@ -43,7 +43,7 @@ def test_a_wrong_book_is_said_to_be_wrong_with_how_much_and_the_first() -> None:
         found.find("I1", "missing: passed, and neither booked nor set aside", f"acme bot/e{number}")
     assert sentences(found) == [
         "The book is WRONG: 3 events are missing, doubled, changed or wrongly set aside; 1 figure of the rollups "
-        "is not the sum of its entries.",
+        "or projections is not the sum of its entries.",
         "The first: acme bot/e0: missing: passed, and neither booked nor set aside.",
     ]
 
