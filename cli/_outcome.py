@@ -29,7 +29,8 @@ def exit_code(outcome: SentOutcome, receipt: ReceiptJson) -> int:
     """0 = in the book with a price, NO_PRICE = without one for some of it, 1 = not in the book."""
     if outcome in ("conflict", "rejected"):
         return 1
-    return NO_PRICE if receipt["entries"][-1]["status"] in ("provisional", "unpriced") else 0
+    last = receipt["entries"][-1]
+    return NO_PRICE if last["in_force"] and last["status"] in ("provisional", "unpriced") else 0
 
 
 def hints(receipt: ReceiptJson) -> list[str]:

@@ -39,8 +39,7 @@ def _print(receipt: dict[str, Any]) -> None:
     typer.echo(receipt["summary"])
     typer.echo(f"{receipt['source']}/{receipt['id']}")
     for entry in receipt["entries"]:
-        what = f"correction {entry['seq']}" if entry["seq"] else "booked"
-        typer.echo(f"{what}, of {receipt['time']}, by catalog version {entry['catalog_version']}")
+        _print_heading(receipt, entry)
         for each in entry["naming"]:
             typer.echo(each)
         for line in entry["lines"]:
@@ -50,5 +49,22 @@ def _print(receipt: dict[str, Any]) -> None:
         typer.echo(f"{entry['status']}: {entry['arithmetic']}")
         if entry["remark"]:
             typer.echo(entry["remark"])
+    if len(receipt["entries"]) > 1:
+        sums = " + ".join(f"{each['effective']} {each['currency']}" for each in receipt["sums"])
+        typer.echo(f"\nall entries together: {sums}")
     for copy in receipt["copies"]:
         typer.echo(f"{copy['outcome']}: {copy['reason']} ({copy['recorded_at']})")
+
+
+def _print_heading(receipt: dict[str, Any], entry: dict[str, Any]) -> None:
+    """What an entry is, which one counts, and who asked for it and why."""
+    if not entry["seq"]:
+        counts = "" if entry["in_force"] else " (counts no longer)"
+        typer.echo(f"booked, of {receipt['time']}, by catalog version {entry['catalog_version']}{counts}")
+        return
+    what = f"reversal of entry {entry['reverses']}" if entry["sign"] < 0 else f"replacement {entry['seq']}"
+    counts = " (counts)" if entry["in_force"] else ""
+    at = f"recorded {entry['recorded_at']}, by catalog version {entry['catalog_version']}"
+    typer.echo(f"\n{what}, {at}{counts}")
+    if cause := entry["cause"]:
+        typer.echo(f"{cause['kind']} {cause['id']} by {cause['author']}: {cause['reason']}")

@@ -1,6 +1,6 @@
 """Proposals and their decision."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,10 +21,14 @@ def approve(
             metavar="ID=AMOUNT|close",
         ),
     ] = None,
+    rerate: Annotated[
+        str, typer.Option(help="What had waited for it: offer a re-rate, or start it.", metavar="offer|start")
+    ] = "",
     tenant: TenantOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Bring a proposal into force: usage is priced by it within 2 seconds; what is booked keeps its price.
+    """Bring a proposal into force: usage is priced by it within 2 seconds; what is booked keeps its price
+    until it is re-rated.
 
     \b
     Examples:
@@ -33,10 +37,26 @@ def approve(
       spendmeter catalog approve 14 --confirm --budget 0b6c3f0e-5d3f-4c0e-9f5e-2f1d1c5f8a11=4600
     """
     body = {"confirm": confirm, "reason": reason, "budgets": dict(map(_budget, budget or ()))}
+    body |= {"rerate": rerate} if rerate else {}
     answer = ask("POST", f"proposals/{id}/approve", tenant, body=body)
     if not printed_as_json(answer, json):
         effect = answer["review"]["effect"]
         typer.echo(f"proposal {id} is in force as version {answer['version']}: {effect['says']}")
+        _print_offers(answer)
+
+
+def _print_offers(answer: Any) -> None:
+    """What had waited for it, and what to type to have it priced anew, or whatever else it concerns."""
+    command = f"spendmeter rerate --publication {answer['version']}"
+    for offer in answer["rerates"] or ():
+        typer.echo(offer["says"])
+        if offer["rerate_id"]:
+            typer.echo(f"  see: spendmeter rerates show {offer['rerate_id']} --tenant {offer['tenant']}")
+        else:
+            statuses = " ".join(f"--status {status}" for status in offer["body"]["statuses"])
+            typer.echo(f"  next: {command} {statuses} --tenant {offer['tenant']}")
+    if not answer["rerates"] and answer["review"]["effect"]["keep"]:
+        typer.echo(f"  to price what is booked anew: {command}")
 
 
 def _budget(said: str) -> tuple[str, str | dict[str, str]]:

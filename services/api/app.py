@@ -13,9 +13,9 @@ from services.api.accounting.progress import BookProgress
 from services.api.budgets import routes as budgets
 from services.api.catalog import routes as catalog
 from services.api.catalog.price_books import PriceBooks
+from services.api.corrections import rerates
 from services.api.corrections import routes as corrections
-from services.api.corrections.asking import SQL as CORRECTIONS_SQL
-from services.api.corrections.publish import CorrectionLog
+from services.api.corrections.asking import CorrectorAccess
 from services.api.database.transactions import Database
 from services.api.events import routes as events
 from services.api.events import unbooked
@@ -38,6 +38,7 @@ PARTS = (
     events,
     unbooked,
     corrections,
+    rerates,
     accounting,
     budgets,
     incidents,
@@ -77,8 +78,7 @@ def create_app(
     app.state.keys = ApiKeys(database)
     app.state.progress = progress
     app.state.waiting = Waiters(database)
-    app.state.correction_log = CorrectionLog(settings)
-    app.state.settling = Waiters(database, CORRECTIONS_SQL["settled"])
+    app.state.corrector = CorrectorAccess(settings, database)
     app.state.price_books = PriceBooks(database)
     problems.install(app)
     app.router.routes.extend(probe_routes(not_ready))

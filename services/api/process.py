@@ -31,7 +31,7 @@ async def connected(settings: Settings) -> AsyncIterator[HttpService]:
         app = create_app(settings, database, progress, upkeep.looked.trouble)
         publisher = CatalogPublisher(settings, database, app.state.price_books.recorded)
         schedule = PullSchedule(settings, database, app.state.price_books)
-        async with aclosing(app.state.correction_log):
+        async with aclosing(app.state.corrector):
             yield HttpService(
                 app=app,
                 background=(

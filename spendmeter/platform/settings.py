@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -59,6 +60,8 @@ class Settings(BaseSettings):
     """Where `spendmeter catalog pull` finds the public price lists: SOURCE=ADDRESS, with commas between."""
     catalog_pull_hours: int = Field(0, ge=0, le=24 * 30)
     """How often api pulls them by itself; 0 = never. One process of several does."""
+    rerate_on_approval: Literal["offer", "start"] = "offer"
+    """What becomes of events that waited for a price that is approved: a re-rate is offered, or begins."""
     catalog_pull_allow_private: bool = False
     """Lets a pull go to http:// and private addresses, such as a mirror of one's own."""
 

@@ -15,13 +15,13 @@ Settle = Callable[[CorrectionRequest], Awaitable[None]]
 
 
 class FakeCorrector:
-    """In the place of `app.state.correction_log`. `settle` does what a request asks for, as rows of the book."""
+    """In the place of the log of `app.state.corrector`. `settle` does what a request asks for, as rows of the book."""
 
     def __init__(self, api: FastAPI) -> None:
         self.asked: list[Any] = []
         self.settle: Settle | None = None
         self.away = False
-        api.state.correction_log = self
+        api.state.corrector.log = self
 
     async def publish(self, request: CorrectionRequest) -> None:
         if self.away:

@@ -7,12 +7,15 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from spendmeter.contracts.catalog import Conditions, Provider
 from spendmeter.contracts.entry_ids import identified
 from spendmeter.contracts.rated import Line
 from spendmeter.platform.catalog_store import record
 from tests.api.book import Book
+from tests.api.catalog_admin import approve, prices, propose
+from tests.api.corrector import FakeCorrector
 from tests.pricing.entries import RECORDED, model, price, terms, used
 
 ENTRIES = [
@@ -172,3 +175,52 @@ async def test_what_has_a_price_for_batches_alone_is_not_near_itself(
     assert [near["sku"] for near in item["nearest"]] == ["gpt-5-mini"]
     assert item["nearest"][0]["reason"] == "same family (gpt-mini) of openai, names 67% alike"
     assert item["naming"][0].startswith("model 'gpt-7-mini-latest' means gpt-7-mini: it is an alias")
+
+
+async def test_an_approval_offers_the_re_rate_of_what_had_waited_for_it_or_begins_it(
+    operator: httpx.AsyncClient, book: Book, api: FastAPI
+) -> None:
+    """acme and globex each used the new model at a bound; what gpt-5 cost is no business of this price."""
+    corrector = FakeCorrector(api)
+    said = {"provider": "openai", "sku": "gpt-6-mini", "usage": {"input_tokens": 1000}}
+    await book.spend("acme", AN_HOUR_AGO, "0.5", provisional="0.5", events=3, **said)
+    await book.spend("globex", AN_HOUR_AGO, "2", provisional="2", currency="EUR", **said)
+    await book.spend("acme", AN_HOUR_AGO, "7", provisional="7", provider="openai", sku="gpt-5")
+    made = (await operator.post("/v1/catalog/inbox", json={"provider": "openai", "sku": "gpt-6-mini"})).json()
+    done = (await operator.post(f"/v1/catalog/proposals/{made['id']}/approve", json={})).json()
+    assert [(each["tenant"], each["events"], each["rerate_id"]) for each in done["rerates"]] == [
+        ("acme", 3, None), ("globex", 1, None),
+    ]  # fmt: skip
+    [offer, _] = done["rerates"]
+    assert offer["says"] == (
+        "up to 3 events of acme waited for this (0.5 USD at a bound) and keep what they were booked at until "
+        "they are re-rated"
+    )
+    assert offer["body"] == {
+        "publication": done["version"], "statuses": ["provisional", "unpriced"], "reason": offer["body"]["reason"],
+        "since": (NOW - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:00Z"),
+    }  # fmt: skip
+    assert corrector.asked == []
+    headers = {"X-Spendmeter-Tenant": "acme"}
+    sent = await operator.post(offer["path"], json=offer["body"], headers=headers)
+    assert sent.status_code in (200, 202), sent.text
+    [wanted] = corrector.asked
+    assert (wanted.tenant, wanted.version, wanted.apply) == ("acme", done["version"], False)
+    dearer = prices("gpt-6-mini", "9")
+    other = await propose(operator, dearer, replace="true")
+    begun = await approve(operator, other["id"], confirm=True, rerate="start")
+    assert [each.tenant for each in corrector.asked[1:]] == ["acme", "globex"]
+    assert [each["rerate_id"] for each in begun["rerates"]] == [each.id for each in corrector.asked[1:]]
+    assert all(each.apply and each.selection.publication == begun["version"] for each in corrector.asked[1:])
+    assert begun["rerates"][0]["says"].endswith("re-rated, which has begun")
+
+
+async def test_where_the_broker_is_away_an_approval_stands_and_says_that_no_re_rate_began(
+    operator: httpx.AsyncClient, book: Book, api: FastAPI
+) -> None:
+    FakeCorrector(api).away = True
+    await book.spend("acme", AN_HOUR_AGO, "1", provisional="1", provider="openai", sku="gpt-6-mini")
+    made = (await operator.post("/v1/catalog/inbox", json={"provider": "openai", "sku": "gpt-6-mini"})).json()
+    done = await approve(operator, made["id"], rerate="start")
+    assert (done["state"], done["rerates"][0]["rerate_id"]) == ("approved", None)
+    assert "could not be started" in done["rerates"][0]["says"]

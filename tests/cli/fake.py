@@ -54,7 +54,7 @@ class Fake(ThreadingHTTPServer):
         }  # fmt: skip
         entry = {
             "recorded_at": "2026-11-23T10:00:01Z", "status": self.status, "effective": "10", "currency": "USD",
-            "catalog_version": 7, "lines": [line],
+            "catalog_version": 7, "lines": [line], "in_force": True,
         }  # fmt: skip
         outcomes = ["duplicate"] * self.duplicates + ["conflict"] * self.conflicts
         copies = [

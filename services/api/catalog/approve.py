@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import Field
 
 from services.api.budgets.currency import BudgetDecisions, settle_budgets
@@ -21,8 +21,10 @@ from services.api.catalog.proposals import (
     read_proposal,
 )
 from services.api.catalog.propose import refused
+from services.api.catalog.rerate_offer import RerateOffer, offers, start, waited_for
 from services.api.catalog.review import Review, review_of, terms_answer
 from services.api.catalog.seen_names import seen_names
+from services.api.corrections.asking import corrector_of
 from services.api.http.models import RequestBody
 from services.api.http.openapi import answers
 from services.api.http.problems import HttpRefusal
@@ -46,16 +48,37 @@ class Approval(RequestBody):
     each budget of a tenant whose currency changes, as `review.terms` lists them."""
 
     confirm: bool = False
+    rerate: Literal["offer", "start"] | None = Field(
+        None, description="what waited for it: an offer to re-rate it, or that begins; left out: the policy"
+    )
     reason: NoteText = ""
     budgets: BudgetDecisions = Field(
         {}, description='where a tenant\'s currency changes: by budget, its new amount or "close"'
     )
 
 
-@router.post(f"{PROPOSALS_PATH}/{{id}}/approve", responses=answers("proposal", missing="no such proposal"))
-async def approve(access: AdminAccess, id: int, approval: Approval) -> Proposal:
+class ApprovedProposal(Proposal):
+    """In force, and the re-rates of what had waited for it; null: too much to look through in time."""
+
+    rerates: list[RerateOffer] | None
+
+
+@router.post(f"{PROPOSALS_PATH}/{{id}}/approve", responses=answers("approved", missing="no such proposal"))
+async def approve_proposal(
+    request: Request, access: AdminAccess, id: int, approval: Approval
+) -> ApprovedProposal:
     """Bring a proposal into force, checked against what stands now; within 2 s every rating worker prices
-    usage with it. What is booked keeps its price: `review.effect` says how much that is."""
+    usage with it. What is booked keeps its price: `review.effect` says how much that is, and `rerates` what
+    had waited for it."""
+    done = await approve(access, id, approval)
+    if (approval.rerate or request.app.state.settings.rerate_on_approval) == "start":
+        for offer in done.rerates or ():
+            await start(access, corrector_of(request), offer)
+    return done
+
+
+async def approve(access: CatalogAccess, id: int, approval: Approval) -> ApprovedProposal:
+    """The same, and no re-rate begins. Raises HttpRefusal."""
     for _ in range(ATTEMPTS_MAX):
         now = datetime.now(UTC)
         async with access.reading() as connection:
@@ -64,13 +87,21 @@ async def approve(access: AdminAccess, id: int, approval: Approval) -> Proposal:
         change, review, terms = await _review_again(access, row, now)
         _check_confirmed(review, approval)
         review.effect = await effect_of(access, change, now)
+        waited = await waited_for(access, change, now)
         try:
-            return await _put_in_force(access, row, change, terms, review, approval)
+            done = await _put_in_force(access, row, change, terms, review, approval)
         except Outdated:
             continue
         finally:
             access.books.recorded.set()
+        return _with_offers(done, waited)
     raise HttpRefusal(409, "Busy", "other publications came first each time: try again")
+
+
+def _with_offers(done: Proposal, waited: list[Any] | None) -> ApprovedProposal:
+    assert done.version is not None, "it was published"
+    offered = waited and offers(waited, done.version, f"proposal {done.id}: {done.name}")
+    return ApprovedProposal(**dict(done), rerates=offered)
 
 
 async def _review_again(

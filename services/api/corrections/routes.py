@@ -1,6 +1,6 @@
 """Corrections of single events: asked for here, kept by the broker, done by the corrector."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -10,7 +10,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from services.api.access.auth import Caller, Correcting, Reader
 from services.api.corrections.amendments import check_patch
-from services.api.corrections.asking import SQL, ask, author_of
+from services.api.corrections.asking import SQL, author_of, corrector_of
 from services.api.corrections.models import (
     CorrectionAnswer,
     CorrectionPage,
@@ -18,7 +18,7 @@ from services.api.corrections.models import (
     ListedCorrection,
     NewCorrection,
 )
-from services.api.database.tenant import read_tenant
+from services.api.corrections.within import asked_within
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.events.models import LedgerEntry
 from services.api.events.sums import comes_to
@@ -26,7 +26,7 @@ from services.api.http.cursors import decode_cursor, page
 from services.api.http.openapi import answers
 from services.api.http.problems import HttpRefusal, invalid, not_found
 from services.api.http.representation import Negotiated
-from services.api.http.spans import RANGE_DAYS_MAX, SpanParameters, SpanQuestion, checked_range, span_of
+from services.api.http.spans import SpanParameters
 from spendmeter.contracts.corrections import EventCorrection
 from spendmeter.contracts.event_identity import identity
 from spendmeter.contracts.events import Instant
@@ -54,7 +54,8 @@ async def correct(
         wanted = await _wanted(connection, caller, body, patch)
         known = await _known(connection, wanted)
     if known is None:
-        await ask(request, wanted, request.app.state.settling)
+        corrector = corrector_of(request)
+        await corrector.ask(wanted, corrector.settled)
         async with database.reading(caller.tenant) as connection:
             known = await _known(connection, wanted) or _sent(wanted)
     response.headers["Location"] = f"{PATH}/{wanted.id}"
@@ -75,7 +76,7 @@ async def list_corrections(
     """What was asked for in `[from, to)` and what became of it, newest first; without a range, of the last
     400 days."""
     async with database_of(request).reading(caller.tenant) as connection:
-        first, beyond = await _span(connection, caller.tenant, span)
+        first, beyond = await asked_within(connection, caller.tenant, span)
         after = decode_cursor(cursor, tuple[Instant, str]) if cursor else (beyond, "")
         rows = await connection.fetch(SQL["corrections"], state or "", first, beyond, *after, limit + 1)
     found, more = page(ListedCorrection, rows, limit, lambda row: (row["requested_at"], row["correction_id"]))
@@ -173,10 +174,3 @@ def _sent(wanted: EventCorrection) -> CorrectionAnswer:
         summary=f"accepted; the corrector has not come to it yet: {PATH}/{wanted.id} will say",
         entries=[],
     )
-
-
-async def _span(connection: TenantConnection, tenant: str, span: SpanQuestion) -> tuple[datetime, datetime]:
-    now = datetime.now(UTC)
-    start, end = span_of(span, (await read_tenant(connection, tenant)).calendar(span.tz), now)
-    end = end or now + timedelta(hours=1)
-    return checked_range(start or end - timedelta(days=RANGE_DAYS_MAX), end)

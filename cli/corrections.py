@@ -1,0 +1,39 @@
+"""spendmeter corrections."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from cli._correcting import OfTenantOption, ask, asked
+from cli._options import JsonOption
+
+
+def command(
+    state: Annotated[
+        str, typer.Option(help="waiting, applied, refused, duplicate, superseded or unknown.")
+    ] = "",
+    since: Annotated[str, typer.Option(help="A day or an instant. Default: 400 days ago.")] = "",
+    until: Annotated[str, typer.Option(help="Before this one.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=200, help="How many, the newest first.")] = 50,
+    tenant: OfTenantOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """List corrections of events and voids, with who asked for them, why, and what became of them.
+
+    \b
+    Examples:
+      spendmeter corrections
+      spendmeter corrections --state waiting
+    """
+    query: dict[str, Any] = {"state": state, "from": since, "to": until, "limit": limit}
+    answer = ask("GET", "corrections", tenant, {name: value for name, value in query.items() if value})
+    if as_json:
+        typer.echo(json.dumps(answer, indent=2))
+        return
+    for each in answer["corrections"]:
+        at = f"{each['requested_at'][:16].replace('T', ' ')}Z"
+        why = f" ({each['why']})" if each["why"] else ""
+        typer.echo(f"{at}  {each['state']}{why}  {each['source']}/{each['id']}: {asked(each)}")
+    if not answer["corrections"]:
+        typer.echo("none was asked for")
