@@ -27,6 +27,7 @@ from services.api.incidents import channels
 from services.api.incidents import routes as incidents
 from services.api.portal import assets
 from services.api.spend import routes as spend
+from services.api.spend.closed import ClosedSums
 from spendmeter.platform.openapi import problem_responses
 from spendmeter.platform.serve import probe_routes
 from spendmeter.platform.settings import Settings
@@ -74,6 +75,7 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},  # one list of names: metrics.toml
     )
     app.state.settings = settings
+    app.state.closed = ClosedSums()
     app.state.database = database
     app.state.keys = ApiKeys(database)
     app.state.progress = progress

@@ -38,7 +38,10 @@ async def add_corrections(connection: Any, sums: Sums, timelines: Mapping[str, T
         for key, row in sums.items()
     ]
     if rows:
-        await connection.execute(SQL["add_to_larger"], *map(list, zip(*rows, strict=True)))
+        columns = list(map(list, zip(*rows, strict=True)))
+        await connection.execute(SQL["add_to_larger"], *columns)
+        _, buckets, tenants, *_ = columns
+        await connection.execute(SQL["count_corrections"], tenants, buckets)
 
 
 def _row(key: RollupKey, bucket: datetime, row: RollupSum) -> tuple[Any, ...]:

@@ -1,6 +1,6 @@
 """Which rollups answer a question: the largest that are whole and up to date. Pure."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
@@ -46,6 +46,18 @@ def cover(edges: Sequence[datetime], timeline: Timeline, touched: Marks) -> list
                 piece = Piece(piece.size, pieces.pop().start, piece.end)
             pieces.append(piece)
     return pieces
+
+
+def cut(pieces: Iterable[Piece], edges: Sequence[datetime]) -> list[tuple[int, Piece]]:
+    """Each part of a piece that lies between two neighbouring edges, with the place of these, from 1."""
+    parts = []
+    for size, start, end in pieces:
+        place = bisect_right(edges, start)
+        while start < end:
+            until = min(end, edges[place])
+            parts.append((place, Piece(size, start, until)))
+            start, place = until, place + 1
+    return parts
 
 
 def _cover(start: datetime, end: datetime, timeline: Timeline, touched: Marks) -> Iterator[Piece]:

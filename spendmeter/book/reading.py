@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,11 +24,19 @@ class Coverage(NamedTuple):
     since: Sequence[datetime]
     until: Sequence[datetime]
 
+    def pieces(self) -> Iterable[Piece]:
+        """In order."""
+        return map(Piece, self.sizes, self.since, self.until)
+
+    def only(self, pieces: Sequence[Piece]) -> Coverage:
+        """These pieces of the tenant's time."""
+        return _coverage(self.tenant, pieces)
+
     def within(self, start: datetime, end: datetime) -> Coverage:
         """The part of it in [start, end), which are two of its edges."""
         pieces = [
             Piece(size, max(since, start), min(until, end))
-            for size, since, until in zip(self.sizes, self.since, self.until, strict=True)
+            for size, since, until in self.pieces()
             if since < end and until > start
         ]
         return _coverage(self.tenant, pieces)
@@ -47,6 +55,30 @@ async def spent_in(connection: Any, tenant: str, edges: Sequence[datetime], time
     for row in await connection.fetch(SQL["touched"], tenant, edges[0], edges[-1]):
         touched[row["size"]].append(row["bucket"])
     return _coverage(tenant, cover(edges, timeline, Marks(touched)))
+
+
+async def generations(connection: Any, coverage: Coverage) -> Generations:
+    """How often the rollups of its time have changed, in the snapshot of `connection`."""
+    days = _days(min(coverage.since), max(coverage.until))
+    rows = await connection.fetch(SQL["rolled"], coverage.tenant, days[0], days[-1])
+    return Generations({row["day"]: row["generation"] for row in rows})
+
+
+class Generations:
+    """Two readings of one piece of larger rollups, in which it has the same number, read the same."""
+
+    def __init__(self, by_day: Mapping[date, int]) -> None:
+        self._by_day = by_day
+
+    def of(self, piece: Piece) -> int:
+        """It only grows: so do all that it is the sum of."""
+        return sum(self._by_day.get(day, 0) for day in _days(piece.start, piece.end))
+
+
+def _days(start: datetime, end: datetime) -> list[date]:
+    """In which [start, end) lies, in UTC."""
+    first, last = start.astimezone(UTC).date(), (end - timedelta(microseconds=1)).astimezone(UTC).date()
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
 def _coverage(tenant: str, pieces: Sequence[Piece]) -> Coverage:

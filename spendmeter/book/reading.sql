@@ -2,3 +2,7 @@
 -- The buckets of $1 that may not be believed in [$2, $3), nor what they are part of: those of days that begin before.
 SELECT DISTINCT size, bucket FROM touched
 WHERE tenant = $1 AND bucket >= $2::timestamptz - interval '2 days' AND bucket < $3
+
+-- name: rolled
+-- How often rollups above the minute of tenant $1 have changed that begin on these days (UTC).
+SELECT day, sum(generation)::bigint AS generation FROM rolled WHERE tenant = $1 AND day BETWEEN $2 AND $3 GROUP BY day

@@ -39,3 +39,10 @@ FROM unnest($1::text[]) WITH ORDINALITY AS s (size, place)
         effective, of_which_provisional, usage, {units}, place) USING (place)
 GROUP BY tenant, size, bucket, series_id, currency ORDER BY tenant, size, bucket, series_id, currency
 ON CONFLICT (tenant, size, bucket, series_id, part, currency) DO UPDATE SET {sums_added}
+
+-- name: count_corrections
+-- What was read of these buckets before is read again.
+INSERT INTO rolled AS c (tenant, day, part, generation)
+SELECT DISTINCT tenant, (bucket AT TIME ZONE 'UTC')::date, -1, 1
+FROM unnest($1::text[], $2::timestamptz[]) AS n (tenant, bucket)
+ON CONFLICT (tenant, day, part) DO UPDATE SET generation = c.generation + 1

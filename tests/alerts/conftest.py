@@ -156,7 +156,7 @@ async def book(database: str) -> AsyncIterator[Book]:
     owner = await asyncpg.connect(database)
     await prepare(owner)
     await owner.execute(
-        "TRUNCATE rollups_minute, rollups, touched, series, tenants, tenant_terms, budgets, channels, incidents, acknowledgements, deliveries, rerate_jobs "
+        "TRUNCATE rollups_minute, rollups, touched, rolled, series, tenants, tenant_terms, budgets, channels, incidents, acknowledgements, deliveries, rerate_jobs "
         "CASCADE"
     )
     book = Book(owner)

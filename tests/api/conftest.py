@@ -14,6 +14,7 @@ from services.api.accounting.progress import BookProgress
 from services.api.app import create_app
 from services.api.catalog.price_books import PriceBooks
 from services.api.database.transactions import Database, prepare
+from services.api.spend.closed import ClosedSums
 from spendmeter.platform.catalog_store import record
 from spendmeter.platform.migrate import migrate
 from spendmeter.platform.postgres import create_pool
@@ -39,7 +40,7 @@ async def book(database_url: str) -> AsyncIterator[Book]:
     """An empty book with the tenants acme (UTC) and globex (Europe/Berlin)."""
     connection = await asyncpg.connect(database_url)
     await connection.execute(
-        "TRUNCATE catalog_pulls, corrections, rerate_jobs, entries, identities, unbooked, supersessions, positions, log_ends, accounting, accounting_keys, dropped_names, rollups_minute, rollups, touched, remarks_daily, series, tenants, tenant_terms, "
+        "TRUNCATE catalog_pulls, corrections, rerate_jobs, entries, identities, unbooked, supersessions, positions, log_ends, accounting, accounting_keys, dropped_names, rollups_minute, rollups, touched, rolled, remarks_daily, series, tenants, tenant_terms, "
         "api_keys, pseudonym_keys, catalog_entries, catalog_publications, catalog_proposals, budgets, channels, incidents, "
         "acknowledgements, deliveries CASCADE"
     )
@@ -69,6 +70,7 @@ async def client(api: FastAPI, database: Database, book: Book) -> AsyncIterator[
     """Nobody's client: no key, no cookie. What the process remembered of other tests is gone."""
     api.state.keys = ApiKeys(database, again_s=0)
     api.state.progress = BookProgress()
+    api.state.closed = ClosedSums()
     api.state.price_books = PriceBooks(database)
     transport = httpx.ASGITransport(app=api, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://spend.test") as client:

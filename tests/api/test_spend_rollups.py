@@ -5,13 +5,21 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import httpx
 import pytest
+from fastapi import FastAPI
 
+from services.api.spend import groups
+from services.api.spend.closed import ClosedSums
 from services.ledger.roller import Roller
+from spendmeter.book.adding import add_corrections
+from spendmeter.book.rollup import RollupSum
+from spendmeter.contracts.terms import Terms, Timeline
 from spendmeter.platform.telemetry import Meters
 from tests.api.book import Book
 from tests.api.test_spend import ask
@@ -97,6 +105,59 @@ async def test_an_answer_is_the_same_from_rollups_of_any_size(
     while await roller.roll_up(now):
         pass
     assert await answers(globex) == mixed
+
+
+async def test_what_was_read_before_is_never_told_when_it_has_changed(
+    globex: httpx.AsyncClient, book: Book, roller: Roller, api: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is booked, rolled up or corrected between two questions, an answer is that of a process that has
+    just started, and that of Postgres alone."""
+    chance = random.Random(5)
+    timeline = Timeline([(None, Terms(zone=ZoneInfo("Europe/Berlin"), currency="EUR"))])
+    await spend_some(book, chance, 100)
+    kept = api.state.closed
+    for step in range(9):
+        if step % 3 == 0:
+            await spend_some(book, chance, 5)
+        elif step % 3 == 1:
+            await roller.roll_up(FIRST + timedelta(days=chance.randrange(10, 90)))
+        else:
+            await correct_some(book, chance, timeline)
+        api.state.closed = kept
+        said = await answers(globex)
+        api.state.closed = ClosedSums()
+        assert said == await answers(globex)
+        with monkeypatch.context() as by_postgres:
+            by_postgres.setattr(groups, "TENANT_GROUPS_MAX", 0)
+            api.state.closed = ClosedSums()
+            assert said == await answers(globex)
+    assert kept.size > 100
+
+
+async def correct_some(book: Book, chance: random.Random, timeline: Timeline) -> None:
+    series = await book.connection.fetchval("SELECT series_id FROM series ORDER BY random() LIMIT 1")
+    minute = FIRST + timedelta(minutes=chance.randrange(30 * 1_440))
+    figure = Decimal(chance.randrange(-1000, 1000))
+    usage: dict[str, int | Decimal] = {"input_tokens": chance.randrange(9), "hours": Decimal("0.5")}
+    of = RollupSum(events=0, list=figure, contracted=figure, effective=figure, usage=usage)
+    await add_corrections(
+        book.connection, {("globex", minute, series.hex(), "EUR"): of}, {"globex": timeline}
+    )
+
+
+async def test_an_answer_that_was_given_reads_no_closed_rollup_again(
+    globex: httpx.AsyncClient, book: Book, roller: Roller
+) -> None:
+    """Shown by what is not read: it is gone behind the back of all."""
+    await spend_some(book, random.Random(3), 50)
+    while await roller.roll_up(FIRST + timedelta(days=90)):
+        pass
+    question = {"from": "2026-10-15", "to": "2026-11-20", "group_by": "team", "bucket": "day"}
+    before = await ask(globex, **question)
+    await book.connection.execute("DELETE FROM rollups")
+    assert (await ask(globex, **question))["series"] == before["series"]
+    await book.connection.execute("UPDATE rolled SET generation = generation + 1")
+    assert (await ask(globex, **question))["totals"] == []
 
 
 async def test_a_day_that_is_rolled_up_is_read_as_one(

@@ -23,6 +23,6 @@ async def database(owner_url: str) -> str:
 async def book(database: str) -> AsyncIterator[asyncpg.Connection]:
     """The owner's connection to a book without rollups."""
     connection = await asyncpg.connect(database)
-    await connection.execute("TRUNCATE rollups_minute, rollups, touched")
+    await connection.execute("TRUNCATE rollups_minute, rollups, touched, rolled")
     yield connection
     await connection.close()

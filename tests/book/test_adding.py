@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -63,6 +63,10 @@ async def test_a_correction_is_in_its_minute_and_in_each_larger_bucket_around_it
         late[2],
     )
     assert await book.fetchval("SELECT count(*) FROM touched") == 0
+    changed = await book.fetch("SELECT day, part, generation FROM rolled ORDER BY day")
+    assert [tuple(row) for row in changed] == [
+        (date(2026, 11, 22), -1, 2), (date(2026, 11, 23), -1, 2),
+    ]  # fmt: skip
 
 
 async def test_minutes_of_one_bucket_are_one_row_of_it(book: asyncpg.Connection) -> None:

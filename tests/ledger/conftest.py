@@ -28,7 +28,7 @@ async def owner(database: str) -> AsyncIterator[asyncpg.Connection]:
     """The owner's connection to an empty book."""
     connection = await asyncpg.connect(database)
     await connection.execute(
-        "TRUNCATE entries, identities, unbooked, supersessions, positions, log_ends, accounting, accounting_keys, rollups_minute, rollups, touched, series, remarks_daily, "
+        "TRUNCATE entries, identities, unbooked, supersessions, positions, log_ends, accounting, accounting_keys, rollups_minute, rollups, touched, rolled, series, remarks_daily, "
         "tenants, tenant_terms, late_rated, budgets, channels, incidents, acknowledgements, deliveries CASCADE"
     )
     yield connection

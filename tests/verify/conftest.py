@@ -87,7 +87,7 @@ class WrittenBook:
 
     async def recount(self) -> None:
         """Make all that is counted and summed from the entries anew."""
-        await self.owner.execute("TRUNCATE positions, accounting, rollups_minute, rollups, touched")
+        await self.owner.execute("TRUNCATE positions, accounting, rollups_minute, rollups, touched, rolled")
         await self.writer.finish()
 
     async def rebook(

@@ -64,6 +64,17 @@ class SpendQuestion:
     with_usage: bool
     now: datetime
 
+    @property
+    def spans(self) -> list[datetime]:
+        """The edges, cut to the range."""
+        return [self.cursor.start, *self.edges[1:-1], self.cursor.end]
+
+    @property
+    def grouping(self) -> tuple[tuple[str, ...], tuple[tuple[str, tuple[str, ...]], ...]]:
+        """By what it sums up, and what of all: the same for every span."""
+        filters = tuple(sorted((name, tuple(values)) for name, values in self.filters.items()))
+        return tuple(self.group_by), filters
+
     def parameters(self, spent: Coverage | None = None) -> list[Any]:
         """The first sixteen of every statement but `series`; `spent`: of a part of the span."""
         return [*allowed(self.filters), *(spent or self.spent), list(self.group_by)]

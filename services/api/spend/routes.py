@@ -17,6 +17,8 @@ from services.api.http.pretty import PRETTY
 from services.api.http.representation import Negotiated
 from services.api.http.spans import SpanParameters, span_of, whole_minutes
 from services.api.spend.buckets import Bucket, bucket_edges
+from services.api.spend.closed import ClosedSums
+from services.api.spend.groups import cells_of, read_groups, totals_of
 from services.api.spend.models import Cut, Spend
 from services.api.spend.pages import GroupTotal, page_of
 from services.api.spend.question import (
@@ -101,11 +103,19 @@ async def _answer(
 ) -> Spend:
     cursor = question.cursor
     complete = await completeness(request, connection)
-    totals = await read_totals(connection, question, currency)
+    closed: ClosedSums = request.app.state.closed
+    placed = await read_groups(connection, question, closed)
+    if placed is None:
+        totals = await read_totals(connection, question, currency)
+    else:
+        totals = totals_of(placed, question, currency)
     page, following = None, None
     if question.with_series:
         page, following = page_of(totals, question.edges, (cursor.bucket, cursor.row), rows_max, question.now)
-    cells = await read_cells(connection, question, totals, page)
+    if placed is None:
+        cells = await read_cells(connection, question, totals, page)
+    else:
+        cells = cells_of(placed, question, totals, page)
     rows = page.cells(totals) if page else []
     return Spend.model_validate(
         {

@@ -23,6 +23,10 @@ LEFT JOIN jsonb_to_recordset($17::jsonb) AS k (place int, currency text, cost_cl
 -- Rollups with their series and the dimensions of their group: $16 names these, the others are '' for all, and
 -- planned away.
 FROM spent($12, $13, $14, $15) r JOIN series s USING (series_id)
+{group}
+
+-- part: group
+-- The dimensions of a series' group.
 CROSS JOIN LATERAL (
     SELECT
         CASE WHEN 'cost_class' = ANY ($16::text[]) THEN s.cost_class ELSE '' END AS cost_class,
@@ -43,6 +47,30 @@ CROSS JOIN LATERAL (
 sum(events)::bigint AS events, sum(unpriced_events)::bigint AS unpriced_events, sum(list) AS list,
     sum(contracted) AS contracted, sum(effective) AS effective, sum(of_which_provisional) AS of_which_provisional,
     any_value(usage) AS usage, {unit_sums}
+
+-- name: groups
+-- What each group came to in each of the pieces $13 to $15, whose starts are $17; at most $18 rows. Summed by series
+-- first, so that few rows meet their series and are sorted.
+WITH by_series AS (
+    SELECT width_bucket(bucket, $17::timestamptz[]) AS piece, series_id, currency, max(bucket) AS last_minute, {sums}
+    FROM spent($12, $13, $14, $15) GROUP BY 1, 2, 3
+)
+SELECT piece, currency, ARRAY[g.cost_class, g.provider, g.sku, g.team, g.project, g.feature, g.workflow,
+    g.workflow_version, g.agent, g.environment, g.key_id] AS key, max(last_minute) AS last_minute, {sums}
+FROM by_series r JOIN series s USING (series_id)
+{group}
+WHERE {allowed}
+GROUP BY 1, 2, 3 LIMIT $18
+
+-- name: groups_rest
+-- Their quantities that have no column of their own, by unit.
+SELECT width_bucket(r.bucket, $17::timestamptz[]) AS piece, r.currency, ARRAY[g.cost_class, g.provider, g.sku, g.team,
+    g.project, g.feature, g.workflow, g.workflow_version, g.agent, g.environment, g.key_id] AS key, u.key AS unit,
+    sum(u.value::numeric) AS quantity
+{of_group}
+CROSS JOIN jsonb_each(r.usage) AS u
+WHERE r.usage IS NOT NULL AND {allowed}
+GROUP BY 1, 2, 3, 4
 
 -- name: series
 -- The series that the filter lets through.

@@ -40,12 +40,15 @@ async def read_totals(
     rows = await connection.fetch(
         SQL["totals"], *question.parameters(), question.measure, question.cursor.skip, question.top
     )
-    totals = [_total(row, question.group_by) for row in rows]
+    return in_order([_total(row, question.group_by) for row in rows], question, own_currency)
+
+
+def in_order(totals: list[GroupTotal], question: SpendQuestion, own_currency: str) -> list[GroupTotal]:
+    """The tenant's own currency first, in each the named groups by place, then the others. Of nothing, and by
+    nothing, there is one row all the same."""
     if not totals and not question.group_by:
         return [
-            GroupTotal(
-                currency=own_currency, place=1, others=0, group={}, last_minute=_NEVER, sums=_nothing()
-            )
+            GroupTotal(currency=own_currency, place=1, others=0, group={}, last_minute=_NEVER, sums=no_sums())
         ]
     return sorted(
         totals,
@@ -61,18 +64,18 @@ def _total(row: Any, group_by: Sequence[str]) -> GroupTotal:
         others=row["others"],
         group={name: None if row["place"] is None else values[name] for name in group_by},
         last_minute=row["last_minute"],
-        sums=_sums(row),
+        sums=sums_of(row),
         has_rest=row["usage"] is not None,
     )
 
 
-def _sums(row: Any) -> dict[str, Any]:
+def sums_of(row: Any) -> dict[str, Any]:
     """With the quantities that have a column of their own."""
     sums: dict[str, Any] = {name: row[name] for name in SUMS}
     return sums | {"usage": {unit: row[unit] for unit in UNIT_COLUMNS if row[unit] is not None}}
 
 
-def _nothing() -> dict[str, Any]:
+def no_sums() -> dict[str, Any]:
     return {**NOTHING, "usage": {}}
 
 
@@ -90,7 +93,7 @@ async def read_cells(
 ) -> BucketSums:
     """The sums and, where they are asked for, the quantities of every total (bucket 0) and of the page's
     buckets; of a bucket in which nothing was spent they are 0."""
-    cells: BucketSums = defaultdict(_nothing)
+    cells: BucketSums = defaultdict(no_sums)
     for each in totals:
         cells[each.currency, each.place, 0].update(each.sums)
     if totals and page:
@@ -116,7 +119,7 @@ async def _add_buckets(
     parameters = question.parameters(question.spent.within(edges[0], edges[-1]))
     for row in await connection.fetch(SQL["buckets"], *parameters, _named(totals), list(edges[:-1])):
         cell = cells[row["currency"], row["place"], page.first + row["n"] - 1]
-        cell.update(_sums(row))
+        cell.update(sums_of(row))
 
 
 async def _add_rest(

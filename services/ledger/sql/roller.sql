@@ -45,6 +45,10 @@ made AS (
         contracted = excluded.contracted, effective = excluded.effective,
         of_which_provisional = excluded.of_which_provisional, usage = excluded.usage,
         {units_replaced}
+), counted AS (
+    INSERT INTO rolled AS c (tenant, day, part, generation)
+    SELECT DISTINCT $1, (bucket AT TIME ZONE 'UTC')::date, 0, 1 FROM marked
+    ON CONFLICT (tenant, day, part) DO UPDATE SET generation = c.generation + 1
 ), passed_on AS (
     INSERT INTO touched (tenant, size, bucket, series_id)
     SELECT DISTINCT $1, $6::text, larger, s

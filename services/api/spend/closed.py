@@ -1,0 +1,108 @@
+"""What was read of larger rollups, kept until they change. Pure.
+
+A piece of them is kept for whom and by what it was summed up, with its generation (`book/reading.py`): who
+sees another one reads again. Bounded in all, and for each tenant, whose own oldest go first.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from spendmeter.book.cover import Piece
+
+GROUPS_MAX = 16_000
+"""Kept in all: some 25 MB."""
+TENANT_GROUPS_MAX = 4_000
+"""Kept of one tenant, and read at once: of more groups Postgres says the largest (`sums.py`)."""
+WIDE_MAX = 1_000
+
+Grouping = tuple[Any, ...]
+"""By which dimensions, with which filter."""
+GroupKey = tuple[str, tuple[str, ...]]
+"""(currency, value of each dimension of `group_by`)."""
+
+
+@dataclass(slots=True)
+class GroupSum:
+    """What one group came to in one piece."""
+
+    last_minute: datetime
+    sums: Mapping[str, Any]
+    usage: dict[str, Decimal]
+
+
+PieceSums = Mapping[GroupKey, GroupSum]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    generation: int
+    groups: PieceSums
+
+    @property
+    def size(self) -> int:
+        return 1 + len(self.groups)
+
+
+@dataclass(eq=False)
+class _Tenant:
+    kept: OrderedDict[tuple[Grouping, Piece], _Kept] = field(default_factory=OrderedDict)
+    size: int = 0
+
+    def drop(self, key: tuple[Grouping, Piece]) -> None:
+        if old := self.kept.pop(key, None):
+            self.size -= old.size
+
+    def drop_oldest(self) -> None:
+        self.drop(next(iter(self.kept)))
+
+
+class ClosedSums:
+    """One process's; nothing here waits, so nothing comes between two of its lines."""
+
+    def __init__(self) -> None:
+        self._tenants: dict[str, _Tenant] = {}
+        self._wide: OrderedDict[tuple[str, Grouping, int], None] = OrderedDict()
+
+    @property
+    def size(self) -> int:
+        """Groups kept, and one for each piece."""
+        return sum(tenant.size for tenant in self._tenants.values())
+
+    def get(self, tenant: str, grouping: Grouping, piece: Piece, generation: int) -> PieceSums | None:
+        """What was put there in the same generation."""
+        of = self._tenants.get(tenant)
+        found = of.kept.get((grouping, piece)) if of else None
+        if of is None or found is None or found.generation != generation:
+            return None
+        of.kept.move_to_end((grouping, piece))
+        return found.groups
+
+    def put(self, tenant: str, grouping: Grouping, piece: Piece, generation: int, groups: PieceSums) -> None:
+        """Keep it, and forget what was not asked for longest."""
+        of = self._tenants.setdefault(tenant, _Tenant())
+        key, new = (grouping, piece), _Kept(generation, groups)
+        of.drop(key)
+        if new.size > TENANT_GROUPS_MAX:
+            return
+        of.kept[key] = new
+        of.size += new.size
+        while of.size > TENANT_GROUPS_MAX:
+            of.drop_oldest()
+        while self.size > GROUPS_MAX:
+            max(self._tenants.values(), key=lambda each: each.size).drop_oldest()
+
+    def is_wide(self, tenant: str, grouping: Grouping, buckets: int) -> bool:
+        """Whether a question of this kind had too many groups not long ago."""
+        return (tenant, grouping, buckets) in self._wide
+
+    def remember_wide(self, tenant: str, grouping: Grouping, buckets: int) -> None:
+        """It had."""
+        self._wide[tenant, grouping, buckets] = None
+        if len(self._wide) > WIDE_MAX:
+            self._wide.popitem(last=False)

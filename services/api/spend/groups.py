@@ -1,0 +1,163 @@
+"""Sums by group and bucket where there are few enough to be put together here, so that Postgres is asked only
+for what has changed since the last question. Where there are many, it says the largest itself (`sums.py`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from services.api.database.transactions import TenantConnection
+from services.api.spend.closed import TENANT_GROUPS_MAX, ClosedSums, GroupKey, GroupSum, PieceSums
+from services.api.spend.pages import GroupTotal, Page
+from services.api.spend.question import SpendQuestion
+from services.api.spend.sums import SQL, BucketSums, in_order, no_sums, sums_of
+from spendmeter.book.cover import Piece, cut
+from spendmeter.book.reading import generations
+from spendmeter.contracts.money import EXACT, ZERO
+from spendmeter.contracts.series import DIMENSIONS
+
+PIECES_MAX = 1_000
+
+K = TypeVar("K", bound=Hashable)
+PlacedSums = Sequence[tuple[int, PieceSums]]
+"""What was spent, piece by piece, each in the bucket of that number, from 1."""
+
+
+async def read_groups(
+    connection: TenantConnection, question: SpendQuestion, closed: ClosedSums
+) -> PlacedSums | None:
+    """All that was spent; None = in too many groups. `connection` sees one instant."""
+    tenant, grouping = question.spent.tenant, question.grouping
+    parts = cut(question.spent.pieces(), question.spans)
+    if len(parts) > PIECES_MAX or closed.is_wide(tenant, grouping, len(question.edges)):
+        return None
+    seen = await generations(connection, question.spent)
+    found: dict[Piece, PieceSums] = {}
+    for _, piece in parts:
+        kept = closed.get(tenant, grouping, piece, seen.of(piece)) if piece.size != "minute" else None
+        if kept is not None:
+            found[piece] = kept
+    missing = [piece for _, piece in parts if piece not in found]
+    read = await _read(connection, question, missing)
+    if read is None:
+        closed.remember_wide(tenant, grouping, len(question.edges))
+        return None
+    for piece, groups in zip(missing, read, strict=True):
+        found[piece] = groups
+        if piece.size != "minute":
+            closed.put(tenant, grouping, piece, seen.of(piece), groups)
+    return [(place, found[piece]) for place, piece in parts]
+
+
+async def _read(
+    connection: TenantConnection, question: SpendQuestion, pieces: Sequence[Piece]
+) -> list[PieceSums] | None:
+    """Of each of these pieces; None = too many groups."""
+    read: list[dict[GroupKey, GroupSum]] = [{} for _ in pieces]
+    if not pieces:
+        return list(read)
+    await connection.execute(SQL["join_by_hash"])
+    parameters = [
+        *question.parameters(question.spent.only(pieces)),
+        [piece.start for piece in pieces],
+    ]
+    rows = await connection.fetch(SQL["groups"], *parameters, TENANT_GROUPS_MAX + 1)
+    if len(rows) > TENANT_GROUPS_MAX:
+        return None
+    for row in rows:
+        sums = sums_of(row)
+        usage = sums.pop("usage")
+        key = row["currency"], tuple(row["key"])
+        read[row["piece"] - 1][key] = GroupSum(row["last_minute"], sums, usage)
+    if any(row["usage"] is not None for row in rows):
+        for row in await connection.fetch(SQL["groups_rest"], *parameters):
+            usage = read[row["piece"] - 1][row["currency"], tuple(row["key"])].usage
+            usage[row["unit"]] = EXACT.add(usage.get(row["unit"], ZERO), row["quantity"])
+    return list(read)
+
+
+def totals_of(placed: PlacedSums, question: SpendQuestion, own_currency: str) -> list[GroupTotal]:
+    """As `sums.read_totals` has them."""
+    totals = []
+    groups = _added_up((key, each) for _, piece in placed for key, each in piece.items())
+    for currency in {currency for currency, _ in groups}:
+        named, others = _ranked(groups, currency, question)
+        totals += [_total(question, key, groups[key], place=place) for place, key in enumerate(named, 1)]
+        if others:
+            rest = _added_up(((currency, ()), groups[key]) for key in others)
+            totals.append(_total(question, (currency, ()), rest[currency, ()], others=len(others)))
+    return in_order(totals, question, own_currency)
+
+
+def _ranked(
+    groups: Mapping[GroupKey, GroupSum], currency: str, question: SpendQuestion
+) -> tuple[list[GroupKey], list[GroupKey]]:
+    """The groups of a currency that the page names, in their order, and all others."""
+    keys = sorted(key for key in groups if key[0] == currency)
+    keys.sort(key=lambda key: (groups[key].sums[question.measure], groups[key].sums["events"]), reverse=True)
+    first, beyond = question.cursor.skip, question.cursor.skip + question.top
+    return keys[first:beyond], keys[:first] + keys[beyond:]
+
+
+def _total(
+    question: SpendQuestion, key: GroupKey, of: GroupSum, *, place: int | None = None, others: int = 0
+) -> GroupTotal:
+    values = dict(zip(DIMENSIONS, key[1], strict=place is not None))
+    return GroupTotal(
+        currency=key[0],
+        place=place,
+        others=others,
+        group={name: values.get(name) for name in question.group_by},
+        last_minute=of.last_minute,
+        sums=_cell(of, question),
+    )
+
+
+def cells_of(
+    placed: PlacedSums, question: SpendQuestion, totals: Iterable[GroupTotal], page: Page | None
+) -> BucketSums:
+    """As `sums.read_cells` has them."""
+    cells: BucketSums = defaultdict(no_sums)
+    places = {}
+    for each in totals:
+        cells[each.currency, each.place, 0].update(each.sums)
+        if each.place is not None:
+            values = tuple(each.group.get(name) or "" for name in DIMENSIONS)
+            places[each.currency, values] = each.place
+    if page:
+        summed = _added_up(
+            ((key[0], places.get(key), number), each)
+            for number, piece in placed
+            if page.first <= number <= page.last
+            for key, each in piece.items()
+        )
+        cells.update((where, _cell(each, question)) for where, each in summed.items())
+    return cells
+
+
+def _cell(of: GroupSum, question: SpendQuestion) -> dict[str, Any]:
+    return {**of.sums, "usage": of.usage if question.with_usage else {}}
+
+
+def _added_up(groups: Iterable[tuple[K, GroupSum]]) -> dict[K, GroupSum]:
+    """What stands under the same key is added up; what was read stays as it was."""
+    found: dict[K, GroupSum] = {}
+    for key, each in groups:
+        found[key] = _plus(found[key], each) if key in found else each
+    return found
+
+
+def _plus(one: GroupSum, other: GroupSum) -> GroupSum:
+    usage = dict(one.usage)
+    for unit, quantity in other.usage.items():
+        usage[unit] = EXACT.add(usage[unit], quantity) if unit in usage else quantity
+    sums = {
+        name: EXACT.add(amount, other.sums[name])
+        if isinstance(amount, Decimal)
+        else amount + other.sums[name]
+        for name, amount in one.sums.items()
+    }
+    return GroupSum(max(one.last_minute, other.last_minute), sums, usage)
