@@ -14,6 +14,7 @@ import typer
 from cli._counts import OUTCOMES, in_flight_text, read_counts
 from cli._http import NoAnswer
 from cli._options import JsonOption
+from cli._projections import behind_text, read_behind
 from cli._running import home, running_state
 from deploy.local.services import PROBE_SECONDS_MAX, SILENT, why_not_ready
 from deploy.local.state import ProcessEntry, SystemState
@@ -39,6 +40,8 @@ def command(
     report: dict[str, Any] = {"phase": state.phase, "home": str(home().root), "problems": []}
     report["processes"] = _processes(state)
     report["groups"], report["events"] = [], None
+    correctors = [entry.port for entry in state.processes if entry.name == "corrector"]
+    report["projections"] = read_behind(correctors[0]) if correctors else {}
     try:
         report["events"] = read_counts(state.environment)
     except NoAnswer as why:
@@ -169,5 +172,7 @@ def _show(report: dict[str, Any]) -> None:
             typer.echo("what was not booked, why, and what to do: spendmeter unbooked")
         for money in counts["remarks"]:
             typer.echo(_remarked(money))
+    if report["projections"]:
+        typer.echo(behind_text(report["projections"]))
     for problem in report["problems"]:
         typer.echo(problem)

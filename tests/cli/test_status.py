@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cli import status
+from cli._projections import behind_of, behind_text
 
 
 def told(capsys: pytest.CaptureFixture[str], **states: str) -> list[str]:
@@ -18,7 +19,7 @@ def told(capsys: pytest.CaptureFixture[str], **states: str) -> list[str]:
     status._show(
         {
             "phase": "ready", "home": "/srv/s", "problems": [], "processes": processes, "groups": [],
-            "events": None,
+            "events": None, "projections": {},
         }
     )  # fmt: skip
     return capsys.readouterr().out.splitlines()
@@ -32,3 +33,15 @@ def test_a_process_that_is_not_ready_is_named_before_all_else(capsys: pytest.Cap
     assert told(capsys, ledger="frozen", rating="slow", api="ready")[0] == (
         "Spendmeter: running, but not all of it is ready: ledger, rating (home /srv/s)"
     )
+
+
+def test_how_far_projections_are_behind_is_read_from_the_correctors_metrics() -> None:
+    metrics = (
+        "# TYPE spendmeter_projections_behind gauge\n"
+        'spendmeter_projections_behind{otel_scope_name="spendmeter",projection="cells"} 1200.0\n'
+        'spendmeter_projections_behind{otel_scope_name="spendmeter",projection="runs"} 0.0\n'
+        'spendmeter_line_stopped{otel_scope_name="spendmeter",service="corrector"} 7.0\n'
+    )
+    assert behind_of(metrics) == {"cells": 1200, "runs": 0}
+    assert behind_text(behind_of(metrics)) == "projections, offsets behind the book: cells 1,200, runs 0"
+    assert behind_text({"cells": 0, "runs": 0}) == "projections: cells, runs are up to date"
