@@ -13,6 +13,7 @@ from services.corrector.decide import Settlement, decide, needs_book
 from services.corrector.fence import Standing
 from services.corrector.in_force import SQL, EventState, read_states
 from services.corrector.intake import Intake
+from services.corrector.job_requests import take_request
 from services.corrector.pairs import Change
 from services.corrector.price_books import NotPublished, VersionBooks, VersionUnits
 from services.corrector.write import units_then, write
@@ -57,6 +58,8 @@ class Applier:
         }
         async with connection.transaction():
             after = await self._write(connection, standing, settled, **moved)
+            for request in intake.jobs:
+                await take_request(connection, request)
         outcomes = Counter(each.outcome for each in settled) + Counter(repeated=len(known))
         return Applied(standing=after, outcomes=outcomes, changes=_changes(settled))
 

@@ -5,10 +5,15 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from spendmeter.contracts.corrections import CorrectionRequest, EventCorrection, decode_correction
+from spendmeter.contracts.corrections import (
+    EventCorrection,
+    RerateApply,
+    RerateCancel,
+    RerateRequest,
+    decode_correction,
+)
 
-JobRequest = CorrectionRequest
-"""All but an EventCorrection."""
+JobRequest = RerateRequest | RerateApply | RerateCancel
 
 
 @dataclass(kw_only=True)

@@ -25,6 +25,7 @@ from aiokafka.errors import (
 from services.corrector.apply import Applied, Applier
 from services.corrector.fence import Overtaken, Standing, read_standing
 from services.corrector.intake import take_in
+from services.corrector.rerates import Rerates
 from spendmeter.book.changed import ChangedDays, day_of
 from spendmeter.platform.heartbeat import Heartbeat
 from spendmeter.platform.kafka_admin import KafkaAdmin
@@ -51,6 +52,7 @@ class CorrectionLine(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafk
     admin: KafkaAdmin
     pool: asyncpg.Pool[asyncpg.Record]
     applier: Applier
+    rerates: Rerates
     changed: ChangedDays
     meters: Meters
     stopped: str = ""
@@ -60,6 +62,8 @@ class CorrectionLine(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafk
         self._standing: Standing | None = None
         """None = to be read, and the consumer to be put there."""
         self._looked = 0.0
+        self._has_more = False
+        """Whether a job has more to do just now."""
 
     async def run(self) -> None:
         """Correct until something is found to be lost, or for good."""
@@ -81,7 +85,7 @@ class CorrectionLine(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafk
         self._standing = None
 
     def _passes(self, error: Exception) -> bool:
-        self._standing = None
+        self._standing, self._has_more = None, False
         if isinstance(error, Overtaken):
             log().info("another corrector was at work: looking again where it stands")
             return True
@@ -98,9 +102,14 @@ class CorrectionLine(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafk
             await self._look(self._standing)
         if self.stopped:
             return
-        polled = await self.consumer.getmany(self.log, timeout_ms=POLL_MS, max_records=BATCH_MAX)
+        wait_ms = 0 if self._has_more else POLL_MS
+        polled = await self.consumer.getmany(self.log, timeout_ms=wait_ms, max_records=BATCH_MAX)
         if records := [(record.offset, record.value) for record in polled.get(self.log, [])]:
             await self._take(records)
+        if self._standing is not None:
+            async with self.pool.acquire() as connection:
+                standing, self._has_more = await self.rerates.step(connection, self._standing)
+            self._standing = self._standing and standing
 
     async def _open(self) -> Standing:
         facts = (await self.admin.topics([self.log.topic])).get(self.log.topic)

@@ -149,6 +149,12 @@ def _contributions(change: Change, key: bytes, units: UnitsThen) -> tuple[_Added
     )  # fmt: skip
 
 
+def counts_the_same(change: Change, units: UnitsThen) -> bool:
+    """Whether the replacement adds the quantities that its entry added."""
+    was, now = _counted(change, units)
+    return was == now
+
+
 def _counted(change: Change, units: UnitsThen) -> tuple[Quantities, Quantities]:
     """The quantities that the entry added, and those that its replacement adds."""
     old, now = change.entry, change.replacement

@@ -11,6 +11,7 @@ from aiokafka.errors import LeaderNotAvailableError
 from services.corrector.apply import Applier
 from services.corrector.line import CorrectionLine
 from services.corrector.projections.projector import Projector
+from services.corrector.rerates import Rerates
 from services.corrector.write import prepare
 from spendmeter.book.changed import ChangedDays
 from spendmeter.contracts.topics import SPEND_TOTALS, USAGE_CORRECTIONS, USAGE_EVENTS
@@ -70,13 +71,16 @@ class Corrector:
         try:
             async with running(admin, logs, sender, consumer):
                 self._projector = Projector(pool=pool, meters=self._meters)
+                log_ends = partial(read_log_ends, admin, logs, events)
+                changed = ChangedDays(sender, settings.topic_prefix + SPEND_TOTALS.name)
                 self._line = CorrectionLine(
                     log=TopicPartition(settings.topic_prefix + USAGE_CORRECTIONS.name, 0),
                     consumer=consumer,
                     admin=admin,
                     pool=pool,
-                    applier=Applier(log_ends=partial(read_log_ends, admin, logs, events)),
-                    changed=ChangedDays(sender, settings.topic_prefix + SPEND_TOTALS.name),
+                    applier=Applier(log_ends=log_ends),
+                    rerates=Rerates(log_ends=log_ends, told=changed.add),
+                    changed=changed,
                     meters=self._meters,
                 )
                 yield self._line

@@ -9,6 +9,7 @@ import pytest
 
 from spendmeter.platform.migrate import migrate
 from spendmeter.platform.roles import role_url
+from tests.corrector.rerate_world import RerateBook, opened
 from tests.corrector.written_book import Book, open_book
 from tests.stack import own_database
 
@@ -31,7 +32,7 @@ async def owner(database: str) -> AsyncIterator[asyncpg.Connection]:
         "TRUNCATE entries, identities, unbooked, positions, log_ends, accounting, accounting_keys, rollups_minute, "
         "rollups, touched, series, remarks_daily, tenants, tenant_terms, late_rated, corrector, corrections, "
         "corrected_identities, catalog_entries, catalog_publications, "
-        "projection_marks, closed_accounts, cells, runs, run_outcomes CASCADE"
+        "projection_marks, closed_accounts, cells, runs, run_outcomes, rerate_jobs, late_marks CASCADE"
     )
     yield connection
     await connection.close()
@@ -52,3 +53,10 @@ async def book(owner: asyncpg.Connection, database: str) -> AsyncIterator[Book]:
     yield made
     for connection in connections:
         await connection.close()
+
+
+@pytest.fixture
+async def rerate_book(owner: asyncpg.Connection, database: str) -> AsyncIterator[RerateBook]:
+    """An empty book and an empty catalog, in which events are booked and jobs are worked at."""
+    async with opened(database, owner) as made:
+        yield made

@@ -1,0 +1,89 @@
+"""What a job makes of entries, and that written down: pairs where it applies, and the differences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from services.corrector.causes import CauseStep
+from services.corrector.differences import Differences
+from services.corrector.fence import Standing
+from services.corrector.in_force import EntryInForce
+from services.corrector.job_work import SQL, JobWork
+from services.corrector.pairs import Change, Replacement, counts_the_same
+from services.corrector.price_books import VersionUnits
+from services.corrector.rerating import LeftAlone, RepricedEntry, reprice
+from services.corrector.write import units_then, write
+
+LEFT_MAX = 1_000
+"""Entries of a pass that are listed as left alone; all are counted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What a job makes of some entries."""
+
+    seen: int
+    changes: Sequence[tuple[RepricedEntry, list[CauseStep]]]
+    left: Sequence[LeftAlone]
+    elsewhere: int
+    """That would cost something else for a reason which the job is not about."""
+
+    def pairs(self, rerate_id: str) -> list[Change]:
+        """What is to be written."""
+        return [_change(each, rerate_id) for each, _ in self.changes]
+
+
+def _change(each: RepricedEntry, rerate_id: str) -> Change:
+    now = Replacement(rating=each.new, lines=each.lines)
+    return Change(entry=each.entry, event=each.event, correction_id=rerate_id, replacement=now)
+
+
+async def judge(
+    connection: Any, work: JobWork, entries: Iterable[EntryInForce], units: VersionUnits
+) -> Verdict:
+    """Price entries anew, and decide which the job changes."""
+    found = reprice(entries, work.book, work.selection)
+    alike = [_change(each, work.rerate_id) for each in found.changed if each.is_same]
+    then = await units_then(connection, units, alike)
+    same = {change.entry.identity for change in alike if counts_the_same(change, then)}
+    differing = [each for each in found.changed if each.entry.identity not in same]
+    changes = await work.concerned(connection, differing)
+    return Verdict(seen=found.seen, changes=changes, left=found.left, elsewhere=len(differing) - len(changes))
+
+
+async def apply(
+    connection: Any, standing: Standing, work: JobWork, verdict: Verdict, units: VersionUnits
+) -> Standing:
+    """Write the pairs of a verdict, in the caller's transaction. Raises Overtaken."""
+    changes = verdict.pairs(work.rerate_id)
+    if not changes:
+        return standing
+    return await write(connection, standing, changes, await units_then(connection, units, changes))
+
+
+async def note(connection: Any, work: JobWork, phase: str, verdict: Verdict) -> None:
+    """Write down what a verdict changes, or would, and what it leaves alone."""
+    differences = Differences()
+    for each, steps in verdict.changes:
+        differences.add(await work.spender(connection, each.entry.series_id), steps)
+    whose = work.rerate_id, work.tenant, phase
+    if rows := list(differences.rows):
+        columns = map(list, zip(*rows, strict=True))
+        await connection.execute(SQL["add_differences"], *whose, *columns)
+    if verdict.left:
+        left = [(*whose, *_listed(each), LEFT_MAX) for each in verdict.left]
+        await connection.executemany(SQL["leave"], left)
+
+
+class _Sender(msgspec.Struct):
+    source: str
+    id: str
+
+
+def _listed(left: LeftAlone) -> tuple[Any, ...]:
+    sender = msgspec.json.decode(left.entry.event, type=_Sender)
+    return left.entry.occurred_at, left.entry.identity, sender.source, sender.id, left.reason

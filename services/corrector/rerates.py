@@ -1,0 +1,154 @@
+"""Re-rating jobs, a chunk at a time: the dry run, applying, and what is booked late.
+
+A chunk is some entries, priced with the job's version; what differs is written in one transaction with the
+cursor, which moves from where it was read. What is interrupted was never begun, and of two who work at one
+job one writes. People's corrections come between two chunks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.corrector import late
+from services.corrector.fence import Overtaken, Standing
+from services.corrector.job_requests import begin_applying
+from services.corrector.job_work import SQL, JobWork, work_at
+from services.corrector.job_writing import Verdict, apply, judge, note
+from services.corrector.price_books import NotPublished, VersionBooks, VersionUnits
+from services.corrector.sweep import next_chunk
+from spendmeter.book.changed import TenantDay, day_of
+from spendmeter.book.reading import spent_in
+from spendmeter.contracts.terms import timeline_of
+from spendmeter.platform.telemetry import log
+from spendmeter.pricing.conditions import CatalogError
+
+WORKS_MAX = 4
+"""Jobs that are remembered with what they need; the eldest goes first."""
+
+
+@dataclass(kw_only=True)
+class Rerates:
+    """`await step(connection, standing)` until it has nothing more to do."""
+
+    log_ends: Callable[[], Awaitable[list[int]]]
+    """Where each partition of `usage.events` ends now."""
+    told: Callable[[Iterable[TenantDay]], object]
+    """Hears which days changed, after that is committed."""
+    books: VersionBooks = field(default_factory=VersionBooks)
+    units: VersionUnits = field(default_factory=VersionUnits)
+    _works: dict[tuple[str, str], JobWork] = field(default_factory=dict)
+
+    async def step(self, connection: Any, standing: Standing) -> tuple[Standing, bool]:
+        """A chunk of what was booked late, and one of the job whose turn it is; whether there is more to do
+        just now. Raises Overtaken, and CONNECTION_ERRORS."""
+        standing, had_late = await self._look_at_late(connection, standing)
+        job = await connection.fetchrow(SQL["running"])
+        if job is None:
+            return standing, had_late
+        work = await self._work_at(connection, job, job["phase"])
+        if work is None:
+            return standing, True
+        if not job["swept"] and (job["phase"] == "preview" or await self._has_begun(connection, job)):
+            return await self._sweep(connection, standing, job, work), True
+        if job["swept"] and await self._is_done(connection, job):
+            await self._end(connection, job)
+            return standing, True
+        await connection.execute(SQL["touch"], job["rerate_id"], job["phase"])
+        return standing, had_late
+
+    async def _work_at(self, connection: Any, job: Any, phase: str) -> JobWork | None:
+        """What the job needs; None = it cannot be done, and is refused."""
+        key = job["rerate_id"], phase
+        if key not in self._works:
+            try:
+                self._works[key] = await work_at(connection, job, self.books)
+            except (NotPublished, CatalogError) as error:
+                log().error("a re-rating job cannot be done", job=job["rerate_id"], reason=str(error))
+                await connection.execute(SQL["refuse"], job["rerate_id"], str(error))
+                return None
+            if len(self._works) > WORKS_MAX:
+                del self._works[next(iter(self._works))]
+        return self._works[key]
+
+    async def _has_begun(self, connection: Any, job: Any) -> bool:
+        """Whether an applying pass may go through the book: whoever books without knowing the job's version
+        lists it as late from here on, and what was accepted before lies below `log_ends`."""
+        if job["log_ends"] is not None:
+            return True
+        rerate_id = job["rerate_id"]
+        if job["barrier"] is None:
+            await connection.execute(SQL["set_barrier"], rerate_id)
+        if not await connection.fetchval(SQL["passed_barrier"], rerate_id):
+            return False
+        await connection.execute(SQL["set_log_ends"], rerate_id, await self.log_ends())
+        return True
+
+    async def _sweep(self, connection: Any, standing: Standing, job: Any, work: JobWork) -> Standing:
+        pass_key = job["rerate_id"], job["phase"]
+        if job["cursor_at"] is None:
+            await connection.execute(SQL["set_about"], *pass_key, await _about(connection, job, work))
+        chunk = await next_chunk(connection, job, work)
+        verdict = await judge(connection, work, chunk.entries, self.units)
+        applies = job["phase"] == "applied"
+        async with connection.transaction():
+            if applies:
+                standing = await apply(connection, standing, work, verdict, self.units)
+            await note(connection, work, job["phase"], verdict)
+            moved = await connection.execute(
+                SQL["go_on"],
+                *(*pass_key, job["cursor_at"], job["cursor_identity"], *chunk.cursor, chunk.is_last),
+                *(verdict.seen, len(verdict.changes), len(verdict.left), verdict.elsewhere),
+            )
+            if moved != "UPDATE 1":
+                raise Overtaken
+        if applies:
+            self._tell(verdict)
+        return standing
+
+    def _tell(self, verdict: Verdict) -> None:
+        self.told(day_of(each.entry.tenant, each.entry.occurred_at) for each, _ in verdict.changes)
+
+    async def _is_done(self, connection: Any, job: Any) -> bool:
+        """Whether all that was accepted before the job began is booked, and its late ones are seen to."""
+        if job["phase"] == "preview":
+            return True
+        return await connection.fetchval(SQL["waits_for"], job["log_ends"]) is None
+
+    async def _end(self, connection: Any, job: Any) -> None:
+        """The dry run has seen everything, and goes on where that was asked for; or all is applied."""
+        after = "applied" if job["phase"] == "applied" else "applying" if job["to_apply"] else "previewed"
+        async with connection.transaction():
+            ended = await connection.fetchval(
+                SQL["end_pass"], job["rerate_id"], job["phase"], job["state"], after
+            )
+            if ended and after == "applying":
+                await begin_applying(connection, job["rerate_id"])
+
+    async def _look_at_late(self, connection: Any, standing: Standing) -> tuple[Standing, bool]:
+        rows = await late.late_rows(connection)
+        if not rows:
+            return standing, False
+        for job in await late.jobs_of(connection, rows):
+            work = await self._work_at(connection, job, "late")
+            if work is not None and (entries := await late.entries_of_job(connection, work, rows)):
+                verdict = await judge(connection, work, entries, self.units)
+                async with connection.transaction():
+                    standing = await apply(connection, standing, work, verdict, self.units)
+                    await note(connection, work, "applied", verdict)
+                    counts = len(verdict.changes), len(verdict.left)
+                    await connection.execute(SQL["add_late"], work.rerate_id, *counts)
+                self._tell(verdict)
+        await late.mark(connection, rows)
+        return standing, True
+
+
+async def _about(connection: Any, job: Any, work: JobWork) -> int:
+    """How many events the pass will see, as far as rollups tell: they know no status."""
+    terms = await connection.fetch(SQL["terms"], work.tenant)
+    since, until = [at.replace(second=0, microsecond=0) for at in (job["since"], job["until"])]
+    coverage = await spent_in(connection, work.tenant, [since, until], timeline_of(terms))
+    series = await work.series(connection)
+    about: int = await connection.fetchval(SQL["events_of"], *coverage, series)
+    return about

@@ -1,0 +1,212 @@
+-- name: request
+-- A job as it was asked for; one that comes again changes nothing.
+INSERT INTO rerate_jobs (rerate_id, tenant, selection, version, reason, author, requested_at, state, why, applied_by,
+    apply_asked_at)
+VALUES ($1, $2, $3::jsonb, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING RETURNING rerate_id
+
+-- name: is_published
+-- Whether the catalog has a version.
+SELECT EXISTS (SELECT FROM catalog_publications WHERE version = $1)
+
+-- name: job
+-- Whose a job is, and at which version.
+SELECT tenant, version FROM rerate_jobs WHERE rerate_id = $1
+
+-- name: newest_applied
+-- The newest version of which a job has begun to apply for a tenant.
+SELECT max(j.version) FROM rerate_jobs j JOIN rerate_passes p USING (rerate_id)
+WHERE j.tenant = $1 AND p.phase = 'applied'
+
+-- name: ask_to_apply
+-- A job that has shown its difference goes on to apply it; one that is still at it does so after.
+UPDATE rerate_jobs SET applied_by = $3, apply_asked_at = $4,
+    state = CASE state WHEN 'previewed' THEN 'applying' ELSE state END
+WHERE rerate_id = $1 AND tenant = $2 AND state IN ('previewing', 'previewed') AND applied_by IS NULL
+RETURNING state
+
+-- name: cancel
+-- What is applied by then stays: another job goes on where this one stopped.
+UPDATE rerate_jobs SET state = 'cancelled', cancelled_by = $3, cancelled_at = $4
+WHERE rerate_id = $1 AND tenant = $2 AND state IN ('previewing', 'previewed', 'applying')
+
+-- name: begin_pass
+-- Over what the book has of the tenant now, within the time that is selected. It reaches past now: an event may be
+-- ahead of it.
+INSERT INTO rerate_passes (rerate_id, tenant, phase, since, until, about)
+SELECT j.rerate_id, j.tenant, $2,
+    greatest((j.selection ->> 'since')::timestamptz,
+        coalesce((SELECT min(bucket) FROM rollups_minute r WHERE r.tenant = j.tenant), now())),
+    least((j.selection ->> 'until')::timestamptz, now() + interval '2 hours'), 0
+FROM rerate_jobs j WHERE j.rerate_id = $1
+
+-- name: running
+-- The job whose turn it is: the one that has waited longest. A tenant's are applied in the order of their versions.
+SELECT j.rerate_id, j.tenant, j.selection::text AS selection, j.version, j.state, p.phase, p.since, p.until,
+    p.cursor_at, p.cursor_identity, p.swept, p.barrier::text AS barrier, p.log_ends,
+    j.applied_by IS NOT NULL AS to_apply
+FROM rerate_jobs j JOIN rerate_passes p
+    ON p.rerate_id = j.rerate_id AND p.phase = CASE j.state WHEN 'previewing' THEN 'preview' ELSE 'applied' END
+WHERE j.state = 'previewing' OR (j.state = 'applying' AND NOT EXISTS (
+    SELECT FROM rerate_jobs o JOIN rerate_passes op ON op.rerate_id = o.rerate_id AND op.phase = 'applied'
+    WHERE o.tenant = j.tenant AND o.state = 'applying' AND o.version < j.version AND NOT op.swept
+))
+ORDER BY p.worked_at, j.rerate_id LIMIT 1
+
+-- name: series
+-- Whose spend it is: every series of a tenant.
+SELECT series_id, team, provider, sku FROM series WHERE tenant = $1
+
+-- name: terms
+-- The stretches in which the tenant's calendar holds.
+SELECT nullif(effective_from, '-infinity') AS effective_from, currency, zone, first_weekday, fiscal_start_month
+FROM tenant_terms WHERE tenant = $1 ORDER BY effective_from
+
+-- name: set_about
+-- How many events the pass will see, as the rollups say.
+UPDATE rerate_passes SET about = $3 WHERE rerate_id = $1 AND phase = $2
+
+-- name: events_of
+-- How many events of these series ($5, null = all) the rollups name. See spendmeter/book.
+SELECT coalesce(sum(events), 0)::bigint FROM spent($1, $2, $3, $4)
+WHERE $5::bytea[] IS NULL OR series_id = ANY ($5)
+
+-- name: minutes
+-- The next minutes in which the selected series have events, and how many.
+SELECT bucket, sum(events)::bigint AS events FROM rollups_minute
+WHERE tenant = $1 AND bucket >= $2 AND bucket < $3 AND ($4::bytea[] IS NULL OR series_id = ANY ($4))
+    AND (NOT $5 OR unpriced_events <> 0 OR of_which_provisional <> 0)
+GROUP BY bucket ORDER BY bucket LIMIT $6
+
+-- part: columns
+-- Of an entry in force, all that a new price is worked out from.
+e.occurred_at, e.identity, e.seq, e.tenant, e.series_id, e.catalog_version, e.accounting_period, e.status, e.currency,
+    e.list, e.contracted, e.effective, e.event, e.lines, CASE WHEN e.seq = 0 THEN e.recorded_at ELSE (
+        SELECT f.recorded_at FROM entries f
+        WHERE f.occurred_at = e.occurred_at AND f.identity = e.identity AND f.seq = 0
+    ) END AS first_recorded_at
+
+-- part: amended_by_later
+-- Whether an amend was priced by a later version than $3, though it may have left no entry.
+SELECT FROM corrected_identities c WHERE c.identity = e.identity AND c.catalog_version > $3
+
+-- name: entries
+-- The entries in force of these stretches of time ($4, $5) after the cursor ($6, $7), in the order of their key.
+SELECT {columns}
+FROM unnest($4::timestamptz[], $5::timestamptz[]) AS stretch (since, until) CROSS JOIN LATERAL (
+    SELECT * FROM entries_in_force e
+    WHERE occurred_at >= greatest(stretch.since, $6) AND occurred_at < stretch.until
+        AND (occurred_at, identity) > ($6, $7)
+        AND tenant = $1 AND ($2::bytea[] IS NULL OR series_id = ANY ($2)) AND NOT EXISTS ({amended_by_later})
+    ORDER BY occurred_at, identity LIMIT $8
+) AS e
+ORDER BY e.occurred_at, e.identity LIMIT $8
+
+-- name: facts
+-- When these entries of the catalog came, and when they were withdrawn, up to a version.
+SELECT c.id, c.version, (
+    SELECT min(w.version) FROM catalog_entries w
+    WHERE w.type = 'spendmeter.catalog.withdrawal.v1' AND w.version <= $2 AND (w.body::jsonb -> 'entries') ? c.id
+) AS withdrawn
+FROM catalog_entries c WHERE c.id = ANY ($1::text[])
+
+-- name: go_on
+-- From the cursor that was read to the next one. No row: somebody else did, or the job was cancelled.
+UPDATE rerate_passes p SET cursor_at = $5, cursor_identity = $6, swept = $7, seen = seen + $8, changed = changed + $9,
+    left_alone = left_alone + $10, elsewhere = elsewhere + $11, worked_at = now()
+FROM rerate_jobs j
+WHERE p.rerate_id = $1 AND p.phase = $2 AND (p.cursor_at, p.cursor_identity) IS NOT DISTINCT FROM ($3, $4)
+    AND j.rerate_id = p.rerate_id AND j.state = CASE p.phase WHEN 'preview' THEN 'previewing' ELSE 'applying' END
+
+-- name: add_late
+-- What was booked behind the cursor of a job that is applying, or applied.
+UPDATE rerate_passes SET late = late + $2, changed = changed + $2, left_alone = left_alone + $3, worked_at = now()
+WHERE rerate_id = $1 AND phase = 'applied'
+
+-- name: add_differences
+-- By whose they are, and why.
+INSERT INTO rerate_differences AS d (rerate_id, tenant, phase, team, provider, sku, currency, cause, events,
+    list_before, list_after, contracted_before, contracted_after, effective_before, effective_after)
+SELECT $1, $2, $3, * FROM unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[],
+    $10::numeric[], $11::numeric[], $12::numeric[], $13::numeric[], $14::numeric[], $15::numeric[])
+ON CONFLICT (rerate_id, phase, team, provider, sku, currency, cause) DO UPDATE SET
+    events = d.events + excluded.events,
+    list_before = d.list_before + excluded.list_before,
+    list_after = d.list_after + excluded.list_after,
+    contracted_before = d.contracted_before + excluded.contracted_before,
+    contracted_after = d.contracted_after + excluded.contracted_after,
+    effective_before = d.effective_before + excluded.effective_before,
+    effective_after = d.effective_after + excluded.effective_after
+
+-- name: leave
+-- An entry that stays; of a job the first $9 are listed.
+INSERT INTO rerate_left (rerate_id, tenant, phase, occurred_at, identity, source, event_id, reason)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8
+WHERE (SELECT count(*) FROM rerate_left WHERE rerate_id = $1 AND phase = $3) < $9
+ON CONFLICT DO NOTHING
+
+-- name: end_pass
+-- The dry run has seen everything ($4 = previewed, or applying where that was asked for), or all is applied.
+WITH ended AS (
+    UPDATE rerate_jobs SET state = $4 WHERE rerate_id = $1 AND state = $3 RETURNING rerate_id
+)
+UPDATE rerate_passes p SET ended_at = now(), worked_at = now() FROM ended
+WHERE p.rerate_id = ended.rerate_id AND p.phase = $2 RETURNING p.rerate_id
+
+-- name: touch
+-- It waits, and others have their turn.
+UPDATE rerate_passes SET worked_at = now() WHERE rerate_id = $1 AND phase = $2
+
+-- name: refuse
+-- A job that cannot be done.
+UPDATE rerate_jobs SET state = 'refused', why = $2 WHERE rerate_id = $1 AND state IN ('previewing', 'applying')
+
+-- name: set_barrier
+-- A transaction of its own, after the one that says that the job is applied: whoever began to book before it may
+-- not know the job's version.
+UPDATE rerate_passes SET barrier = pg_snapshot_xmax(pg_current_snapshot())
+WHERE rerate_id = $1 AND phase = 'applied' AND barrier IS NULL
+
+-- name: passed_barrier
+-- Whether all who might not know it have committed, or have not and never will.
+SELECT pg_snapshot_xmin(pg_current_snapshot()) >= barrier FROM rerate_passes WHERE rerate_id = $1 AND phase = 'applied'
+
+-- name: set_log_ends
+-- Where each partition ended after the barrier.
+UPDATE rerate_passes SET log_ends = $2 WHERE rerate_id = $1 AND phase = 'applied' AND log_ends IS NULL
+
+-- name: waits_for
+-- The first partition that has not come to where it ended then, or whose late ones are not all looked at.
+SELECT (e.number - 1)::int FROM unnest($1::bigint[]) WITH ORDINALITY AS e (log_end, number)
+    LEFT JOIN positions p ON p.partition = e.number - 1 LEFT JOIN late_marks m ON m.partition = e.number - 1
+WHERE coalesce(p.next_origin, 0) < e.log_end OR EXISTS (
+    SELECT FROM late_rated l WHERE l.origin_partition = e.number - 1 AND l.origin_offset < e.log_end
+        AND l.origin_offset >= coalesce(m.next_offset, 0)
+)
+ORDER BY 1 LIMIT 1
+
+-- name: late
+-- What was booked late and nobody has looked at, of each partition in the order of its commits.
+SELECT l.identity, l.occurred_at, l.catalog_version, l.tenant, l.origin_partition, l.origin_offset
+FROM positions p LEFT JOIN late_marks m USING (partition) CROSS JOIN LATERAL (
+    SELECT * FROM late_rated WHERE origin_partition = p.partition
+        AND origin_offset >= least(coalesce(m.next_offset, 0), p.next_origin)
+    ORDER BY origin_offset LIMIT $1
+) AS l
+
+-- name: jobs_of_late
+-- The jobs that may concern them, the lowest version first.
+SELECT rerate_id, tenant, selection::text AS selection, version FROM rerate_jobs
+WHERE tenant = ANY ($1::text[]) AND version > $2 AND state IN ('applying', 'applied') ORDER BY version, rerate_id
+
+-- name: late_entries
+-- The entries in force of some events.
+SELECT {columns}
+FROM unnest($2::bytea[], $4::timestamptz[]) AS l (identity, occurred_at)
+    JOIN entries_in_force e USING (occurred_at, identity)
+WHERE e.tenant = $1 AND NOT EXISTS ({amended_by_later})
+
+-- name: mark_late
+-- They were looked at.
+INSERT INTO late_marks AS m (partition, next_offset)
+SELECT * FROM unnest($1::int[], $2::bigint[])
+ON CONFLICT (partition) DO UPDATE SET next_offset = excluded.next_offset
