@@ -17,6 +17,7 @@ from services.api.corrections import rerates
 from services.api.corrections import routes as corrections
 from services.api.corrections.asking import CorrectorAccess
 from services.api.database.transactions import Database
+from services.api.dimensions import routes as dimensions
 from services.api.events import routes as events
 from services.api.events import unbooked
 from services.api.events.waiting import Waiters
@@ -41,6 +42,7 @@ PARTS = (
     corrections,
     rerates,
     accounting,
+    dimensions,
     budgets,
     incidents,
     channels,

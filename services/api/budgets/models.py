@@ -11,7 +11,6 @@ from services.api.http.models import Complete, DecimalString, RequestBody, Text
 from spendmeter.contracts.gate import as_booked
 from spendmeter.contracts.money import parse_decimal
 from spendmeter.contracts.periods import Period
-from spendmeter.contracts.series import DIMENSIONS
 
 THRESHOLDS_MAX = 10
 
@@ -22,17 +21,12 @@ def _positive(text: str) -> str:
     return text
 
 
-def _in_known_dimensions(scope: dict[str, str]) -> dict[str, str]:
-    unknown = sorted(set(scope) - set(DIMENSIONS))
-    if unknown:
-        raise ValueError(f"{unknown[0]!r} is not one of {', '.join(DIMENSIONS)}")
+def _as_booked(scope: dict[str, str]) -> dict[str, str]:
     return {dimension: as_booked(dimension, value) for dimension, value in scope.items()}
 
 
 BudgetName = Annotated[Text, Field(min_length=1, max_length=200)]
-BudgetScope = Annotated[
-    dict[str, Annotated[Text, Field(max_length=256)]], AfterValidator(_in_known_dimensions)
-]
+BudgetScope = Annotated[dict[str, Annotated[Text, Field(max_length=256)]], AfterValidator(_as_booked)]
 PositiveAmount = Annotated[str, AfterValidator(_positive), Field(examples=["5000"])]
 Percent = Annotated[Decimal, Field(gt=0, le=1000, max_digits=8, decimal_places=4)]
 Percents = Annotated[list[Percent], Field(min_length=1, max_length=THRESHOLDS_MAX)]

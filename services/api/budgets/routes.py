@@ -14,6 +14,7 @@ from services.api.accounting.completeness import completeness
 from services.api.budgets.models import BudgetAnswer, BudgetChange, Budgets, NewBudget, NextAmount
 from services.api.database.tenant import Tenant, read_tenant
 from services.api.database.transactions import TenantConnection, database_of
+from services.api.dimensions.names import known_dimensions
 from services.api.http.openapi import answers
 from services.api.http.problems import invalid, not_found, too_many
 from services.api.http.representation import Negotiated
@@ -52,6 +53,7 @@ async def create_budget(
     """Set a budget. Alerts watches it within two seconds."""
     async with database_of(request).writing(caller.tenant) as connection:
         await connection.execute(SQL["hold"], caller.tenant)
+        await _check_filter(connection, body.filter)
         tenant = await read_tenant(connection, caller.tenant)
         if await connection.fetchval(SQL["count"]) >= BUDGETS_MAX:
             raise too_many("budgets", BUDGETS_MAX)
@@ -70,6 +72,7 @@ async def create_budget(
 async def change_budget(request: Request, caller: Writer, id: UUID, body: BudgetChange) -> BudgetAnswer:
     """Change a budget; its thresholds are armed again, unless only its name changed."""
     async with database_of(request).writing(caller.tenant) as connection:
+        await _check_filter(connection, body.filter or {})
         amount = None if body.amount is None else Decimal(body.amount)
         values = body.name, body.filter, amount, body.period, body.thresholds_percent
         changed = await connection.fetchval(SQL["change"], id, *values)
@@ -146,3 +149,10 @@ def _budget(
         remaining=EXACT.subtract(row["amount"], spent),
         percent=divided(EXACT.multiply(spent, Decimal(100)), row["amount"]),
     )
+
+
+async def _check_filter(connection: TenantConnection, scope: Mapping[str, str]) -> None:
+    """Raises HttpRefusal (422) for a dimension that the tenant does not have."""
+    known = await known_dimensions(connection, scope)
+    if unknown := sorted(scope.keys() - set(known)):
+        raise invalid("filter", f"{unknown[0][:64]!r} is not one of {', '.join(known)}")

@@ -8,7 +8,6 @@ from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from services.api.events.sums import EntryKind, signs_of
 from services.api.http.models import Complete, DecimalString
-from spendmeter.contracts.series import DIMENSIONS
 from spendmeter.pricing.explain import Contest
 
 UnbookedOutcome = Literal["duplicate", "conflict", "rejected", "stray"]
@@ -17,7 +16,7 @@ SupersededStatus = Literal["rejected", "conflict", "retracted", "booked", "unkno
 
 def _dimensions(series: Mapping[str, Any]) -> dict[str, str]:
     """The series' dimensions, those it has."""
-    return {name: series[name] for name in DIMENSIONS if series.get(name)}
+    return {name: value for name, value in series.items() if value}
 
 
 Dimensions = Annotated[dict[str, str], BeforeValidator(_dimensions)]

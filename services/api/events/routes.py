@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from services.api.access.auth import Reader
 from services.api.accounting.completeness import completeness
 from services.api.database.transactions import TenantConnection, database_of
+from services.api.dimensions.names import known_dimensions
 from services.api.events.models import (
     EventList,
     ListedEvent,
@@ -17,7 +18,7 @@ from services.api.events.read_receipt import SQL, read_receipt
 from services.api.events.waiting import WAIT_S_MAX, Waiters, wait_s
 from services.api.events.within import Limit, read_within
 from services.api.http.cursors import decode_cursor, page
-from services.api.http.filters import FILTER_PARAMETERS, filters_of
+from services.api.http.filters import FILTER_PARAMETERS, check_dimensions, filters_of
 from services.api.http.openapi import answers
 from services.api.http.problems import invalid
 from services.api.http.representation import Negotiated
@@ -73,6 +74,7 @@ async def get_events(
         waiting: Waiters = request.app.state.waiting
         await waiting.until_known(caller.tenant, identity(caller.tenant, source, id), wait_s(wait))
     async with database_of(request).reading(caller.tenant) as connection:
+        check_dimensions([], filters, await known_dimensions(connection, filters))
         if source is not None and id is not None:
             return await read_receipt(request, connection, caller.tenant, source, id)
         complete = await completeness(request, connection)

@@ -1,7 +1,7 @@
 """Dimensions to group by and to filter by, as parameters; checked before anything is read. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from services.api.http.pretty import PRETTY
@@ -22,21 +22,29 @@ FILTER_PARAMETERS: list[dict[str, Any]] = [
     }
     for dimension in DIMENSIONS
 ]
-"""As a route's description shows them: FastAPI knows no parameters by pattern."""
+"""As a route's description shows them: FastAPI knows no parameters by pattern. A tenant's own dimensions are
+asked for likewise."""
 
 
 def dimensions_of(group_by: str) -> list[str]:
-    """The dimensions of "team,sku". Raises HttpRefusal (422) naming the list."""
+    """The dimensions of "team,sku", whether there are such or not. Raises HttpRefusal (422)."""
     names = [name.strip() for name in group_by.split(",") if name.strip()]
-    for name in names:
-        _check_dimension("group_by", name)
     if len(set(names)) < len(names):
         raise invalid("group_by", "names a dimension twice")
     return names
 
 
+def check_dimensions(group_by: Iterable[str], filters: Iterable[str], known: Collection[str]) -> None:
+    """Raises HttpRefusal (422), naming the list, for one that is none of `known`."""
+    asked = [("group_by", name) for name in group_by] + [(FILTER + name, name) for name in filters]
+    for field, name in asked:
+        if name not in known:
+            raise invalid(field[:64], f"{name[:64]!r} is not one of {', '.join(known)}")
+
+
 def filters_of(parameters: Iterable[tuple[str, str]], known: Iterable[str]) -> dict[str, list[str]]:
-    """Dimension to the values of which an event must have one, from `filter.team=a&filter.team=b`.
+    """Dimension to the values of which an event must have one, from `filter.team=a&filter.team=b`, whether
+    there is such a dimension or not.
 
     `known` are the route's other parameters: anything else is a mistake, and answering the question without
     it would answer another question. Labels come out in the form that they are booked in, however they were
@@ -48,7 +56,6 @@ def filters_of(parameters: Iterable[tuple[str, str]], known: Iterable[str]) -> d
             raise invalid(name, "holds a NUL character")
         if name.startswith(FILTER):
             dimension = name.removeprefix(FILTER)
-            _check_dimension(name, dimension)
             filters[dimension].append(as_booked(dimension, value))
         elif name not in known and name != PRETTY:
             raise invalid(
@@ -57,8 +64,3 @@ def filters_of(parameters: Iterable[tuple[str, str]], known: Iterable[str]) -> d
     if any(len(values) > FILTER_VALUES_MAX for values in filters.values()):
         raise invalid("filter", f"at most {FILTER_VALUES_MAX} values a dimension")
     return dict(filters)
-
-
-def _check_dimension(field: str, name: str) -> None:
-    if name not in DIMENSIONS:
-        raise invalid(field[:64], f"{name[:64]!r} is not one of {', '.join(DIMENSIONS)}")

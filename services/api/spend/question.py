@@ -12,7 +12,6 @@ from services.api.http.cursors import decode_cursor, encode_cursor
 from services.api.http.problems import invalid
 from spendmeter.book.reading import Coverage
 from spendmeter.contracts.events import Instant
-from spendmeter.contracts.series import DIMENSIONS
 
 Measure = Literal["list", "contracted", "effective"]
 Filters = Mapping[str, Sequence[str]]
@@ -76,10 +75,5 @@ class SpendQuestion:
         return tuple(self.group_by), filters
 
     def parameters(self, spent: Coverage | None = None) -> list[Any]:
-        """The first sixteen of every statement but `series`; `spent`: of a part of the span."""
-        return [*allowed(self.filters), *(spent or self.spent), list(self.group_by)]
-
-
-def allowed(filters: Filters) -> list[Sequence[str] | None]:
-    """The values that each dimension may have, in the order of DIMENSIONS; None = any."""
-    return [filters.get(dimension) for dimension in DIMENSIONS]
+        """The first six of every statement but `series`; `spent`: of a part of the span."""
+        return [self.filters, *(spent or self.spent), list(self.group_by)]

@@ -10,8 +10,9 @@ from services.api.access.auth import Reader
 from services.api.accounting.completeness import completeness
 from services.api.database.tenant import read_tenant
 from services.api.database.transactions import TenantConnection, database_of
+from services.api.dimensions.names import known_dimensions
 from services.api.http.cursors import digest_of
-from services.api.http.filters import FILTER_PARAMETERS, dimensions_of, filters_of
+from services.api.http.filters import FILTER_PARAMETERS, check_dimensions, dimensions_of, filters_of
 from services.api.http.openapi import answers
 from services.api.http.pretty import PRETTY
 from services.api.http.representation import Negotiated
@@ -73,6 +74,7 @@ async def get_spend(
     digest = digest_of([*parameters, ("tenant", caller.tenant)], _SAME_QUESTION)
     now = datetime.now(UTC)
     async with database_of(request).reading(caller.tenant) as connection:
+        check_dimensions(dimensions, filters, await known_dimensions(connection, [*dimensions, *filters]))
         tenant = await read_tenant(connection, caller.tenant)
         calendar = tenant.calendar(span.tz)
         start, end = span_of(span, calendar, now)

@@ -1,13 +1,16 @@
--- part: allowed
--- What the filter lets through. $1 to $11 are the values that each dimension may have, in the order of DIMENSIONS
--- (null = any): planned with the values at hand, what is null costs nothing.
-($1::text[] IS NULL OR s.cost_class = ANY ($1)) AND ($2::text[] IS NULL OR s.provider = ANY ($2))
-    AND ($3::text[] IS NULL OR s.sku = ANY ($3)) AND ($4::text[] IS NULL OR s.team = ANY ($4))
-    AND ($5::text[] IS NULL OR s.project = ANY ($5)) AND ($6::text[] IS NULL OR s.feature = ANY ($6))
-    AND ($7::text[] IS NULL OR s.workflow = ANY ($7)) AND ($8::text[] IS NULL OR s.workflow_version = ANY ($8))
-    AND ($9::text[] IS NULL OR s.agent = ANY ($9)) AND ($10::text[] IS NULL OR s.environment = ANY ($10))
-    AND ($11::text[] IS NULL OR s.key_id = ANY ($11))
+-- part: grouped
+-- The series of `sums` that the filter lets through, each once, with the values of $6, the dimensions of the group.
+grouped AS MATERIALIZED (
+    SELECT s.series_id, ARRAY(SELECT dimension(s, name) FROM unnest($6::text[]) AS name) AS key
+    FROM (SELECT DISTINCT series_id FROM sums) AS met JOIN series s USING (series_id)
+    WHERE {allowed}
+)
 
+-- part: allowed
+-- What the filter lets through: $1 = the values that a dimension may have, by its name.
+NOT EXISTS (SELECT FROM jsonb_each($1::jsonb) AS f (name, values) WHERE NOT f.values ? dimension(s, f.name))
+
+<<<<<<< HEAD
 -- part: by_group
 -- Rollups with the place of their group, null for the others: $17 the groups that `totals` named.
 {of_group}
@@ -41,6 +44,13 @@ CROSS JOIN LATERAL (
         CASE WHEN 'environment' = ANY ($16) THEN s.environment ELSE '' END AS environment,
         CASE WHEN 'key_id' = ANY ($16) THEN s.key_id ELSE '' END AS key_id
 ) AS g
+=======
+-- part: placed
+-- `sums` with the place of their group, null for the others: $7 the groups that `totals` named.
+FROM sums r JOIN grouped g USING (series_id)
+    LEFT JOIN jsonb_to_recordset($7::jsonb) AS k (place int, currency text, key text[])
+        ON k.currency = r.currency AND k.key = g.key
+>>>>>>> 57f8339 (Spend, events and budgets are asked by a tenant's own dimensions, which it declares and retires by API)
 
 -- part: sums
 -- What is added up of every group; `usage` = a map, where there are quantities without a column of their own.
@@ -82,45 +92,47 @@ SELECT series_id FROM series s WHERE {allowed}
 SELECT set_config('enable_nestloop', 'off', true)
 
 -- name: totals
--- What was spent in the pieces $13 to $15 of tenant $12's time, by group and currency: a series that was ever seen
--- and spent nothing in the range costs nothing here. $16 the dimensions of the group, $17 what to rank by. Named are
--- each currency's groups $18 + 1 to $18 + $19; place = null sums up all others of it, and says how many these are.
-SELECT currency, place, CASE WHEN place IS NULL THEN count(*) ELSE 0 END AS others,
-    ARRAY[min(g1), min(g2), min(g3), min(g4), min(g5), min(g6), min(g7), min(g8), min(g9), min(g10), min(g11)]
-        AS key,
+-- What was spent in the pieces $3 to $5 of tenant $2's time, by group and currency, summed by series first: a series
+-- that was ever seen and spent nothing in the range costs nothing here, and one that spent is looked at once. $7 what
+-- to rank by. Named are each currency's groups $8 + 1 to $8 + $9; place = null sums up all others of it, and says how
+-- many these are.
+WITH sums AS MATERIALIZED (
+    SELECT series_id, currency, max(bucket) AS last_minute, {sums}
+    FROM spent($2, $3, $4, $5) GROUP BY series_id, currency
+), {grouped}
+SELECT currency, place, CASE WHEN place IS NULL THEN count(*) ELSE 0 END AS others, min(key) AS key,
     max(last_minute) AS last_minute, {sums}
 FROM (
-    SELECT *, CASE WHEN number > $18::int AND number <= $18 + $19::int THEN number - $18 END AS place
+    SELECT *, CASE WHEN number > $8::int AND number <= $8 + $9::int THEN number - $8 END AS place
     FROM (
         SELECT *, row_number() OVER (PARTITION BY currency ORDER BY
-            CASE $17::text WHEN 'list' THEN list WHEN 'contracted' THEN contracted ELSE effective END DESC,
-            events DESC, g1 COLLATE "C", g2 COLLATE "C", g3 COLLATE "C", g4 COLLATE "C", g5 COLLATE "C",
-            g6 COLLATE "C", g7 COLLATE "C", g8 COLLATE "C", g9 COLLATE "C", g10 COLLATE "C", g11 COLLATE "C"
-        ) AS number
+            CASE $7::text WHEN 'list' THEN list WHEN 'contracted' THEN contracted ELSE effective END DESC,
+            events DESC, key COLLATE "C") AS number
         FROM (
-            SELECT g.cost_class AS g1, g.provider AS g2, g.sku AS g3, g.team AS g4, g.project AS g5,
-            g.feature AS g6, g.workflow AS g7, g.workflow_version AS g8, g.agent AS g9, g.environment AS g10, g.key_id AS g11,
-            r.currency, max(r.bucket) AS last_minute, {sums}
-            {of_group}
-            WHERE {allowed}
-            GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
+            SELECT key, currency, max(last_minute) AS last_minute, {sums}
+            FROM sums JOIN grouped USING (series_id) GROUP BY key, currency
         ) AS groups
     ) AS numbered
 ) AS placed
 GROUP BY currency, place ORDER BY currency, place
 
 -- name: buckets
--- The same by bucket: $18 the starts of the buckets. What is not there is 0.
-SELECT r.currency, k.place, width_bucket(r.bucket, $18::timestamptz[]) AS n, {sums}
-{by_group}
-WHERE {allowed}
-GROUP BY 1, 2, 3
+-- The same by bucket: $8 the starts of the buckets. What is not there is 0.
+WITH sums AS MATERIALIZED (
+    SELECT series_id, currency, width_bucket(bucket, $8::timestamptz[]) AS n, {sums}
+    FROM spent($2, $3, $4, $5) GROUP BY series_id, currency, n
+), {grouped}
+SELECT r.currency, k.place, n, {sums}
+{placed}
+GROUP BY r.currency, k.place, n
 
 -- name: usage
 -- Quantities of the same groups and buckets that have no column of their own, by unit.
-SELECT r.currency, k.place, width_bucket(r.bucket, $18::timestamptz[]) AS n, u.key AS unit,
-    sum(u.value::numeric) AS quantity
-{by_group}
-CROSS JOIN jsonb_each(r.usage) AS u
-WHERE r.usage IS NOT NULL AND {allowed}
-GROUP BY 1, 2, 3, 4
+WITH sums AS MATERIALIZED (
+    SELECT series_id, currency, width_bucket(bucket, $8::timestamptz[]) AS n, u.key AS unit,
+        sum(u.value::numeric) AS quantity
+    FROM spent($2, $3, $4, $5), jsonb_each(usage) AS u WHERE usage IS NOT NULL GROUP BY series_id, currency, n, unit
+), {grouped}
+SELECT r.currency, k.place, n, unit, sum(quantity) AS quantity
+{placed}
+GROUP BY r.currency, k.place, n, unit

@@ -8,10 +8,9 @@ from typing import Any
 
 from services.api.database.transactions import TenantConnection
 from services.api.spend.pages import GroupTotal, Page
-from services.api.spend.question import Filters, SpendQuestion, allowed
+from services.api.spend.question import Filters, SpendQuestion
 from spendmeter.book.units import UNIT_COLUMNS, UNIT_PARTS
 from spendmeter.contracts.money import EXACT, ZERO
-from spendmeter.contracts.series import DIMENSIONS
 from spendmeter.platform.sql import load_sql
 
 SUMS = ("events", "unpriced_events", "list", "contracted", "effective", "of_which_provisional")
@@ -28,7 +27,7 @@ BucketSums = defaultdict[tuple[str, int | None, int], dict[str, Any]]
 
 async def read_series(connection: TenantConnection, filters: Filters) -> list[bytes]:
     """The ids of every series that the filter lets through."""
-    return [row["series_id"] for row in await connection.fetch(SQL["series"], *allowed(filters))]
+    return [row["series_id"] for row in await connection.fetch(SQL["series"], filters)]
 
 
 async def read_totals(
@@ -57,12 +56,12 @@ def in_order(totals: list[GroupTotal], question: SpendQuestion, own_currency: st
 
 
 def _total(row: Any, group_by: Sequence[str]) -> GroupTotal:
-    values = dict(zip(DIMENSIONS, row["key"], strict=True))
+    named = row["place"] is not None
     return GroupTotal(
         currency=row["currency"],
         place=row["place"],
         others=row["others"],
-        group={name: None if row["place"] is None else values[name] for name in group_by},
+        group=dict(zip(group_by, row["key"], strict=True)) if named else dict.fromkeys(group_by),
         last_minute=row["last_minute"],
         sums=sums_of(row),
         has_rest=row["usage"] is not None,
@@ -82,7 +81,7 @@ def no_sums() -> dict[str, Any]:
 def _named(totals: Sequence[GroupTotal]) -> list[dict[str, Any]]:
     """The page's groups, as the statements read them."""
     return [
-        {**dict.fromkeys(DIMENSIONS, ""), **each.group, "currency": each.currency, "place": each.place}
+        {"key": list(each.group.values()), "currency": each.currency, "place": each.place}
         for each in totals
         if each.place is not None
     ]
