@@ -27,6 +27,7 @@ export function updateSession(answer) {
 }
 
 export const mayChange = () => session.scopes.includes("admin");
+export const mayCorrect = () => mayChange() || session.scopes.includes("correct");
 
 // A body that is text is a file, sent as it is. `tenant`: whom an operator acts for.
 export async function call(method, path, body, tenant = session.tenant) {

@@ -54,7 +54,7 @@ function eventRow(event) {
       [team, workflow, agent].filter(Boolean).join(" · ") || valueLabel(""),
       el("small", ` ${provider}/${sku}`),
     ),
-    el("td", { className: "wide" }, statusBadge(event.status), event.seq ? ` correction ${event.seq}` : ""),
+    el("td", { className: "wide" }, statusBadge(event.status), event.seq ? " corrected" : ""),
     el("td", { className: "figure" }, event.effective, el("small", ` ${event.currency}`)),
   );
 }

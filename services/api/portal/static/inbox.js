@@ -9,6 +9,9 @@ import { link } from "./links.js";
 import { overviewLink, trail, zonedMoment } from "./pieces.js";
 import { catalogLink, modelLink, tenantOf, whoseChoice, whoseOf } from "./prices.js";
 import { SLOW_BEATS, everyNth } from "./refresh.js";
+import { rerateButton } from "./rerate-offer.js";
+
+const TENANTS_MAX = 5; // each has a re-rate of its own
 
 const ITEMS_MAX = 200; // as many as the API gives
 
@@ -81,9 +84,16 @@ function unknownUnits() {
 function bookedItems(query) {
   const heading = el("h2", { hidden: true }, "Has a price by now, and keeps what it was booked at");
   const list = el("ul", { className: "rows" });
-  const make = ({ provider, sku }) => {
+  const make = ({ provider, sku, tenants }) => {
     const stake = el("b", { "data-part": "stake" });
-    return el("li", modelLink(provider, sku, query), " ", stake, partLine("kept"), partLine("age"));
+    const again = {
+      providers: [provider],
+      skus: [sku],
+      statuses: ["provisional", "unpriced"],
+      reason: `${provider}/${sku} has a price by now`,
+    };
+    const buttons = tenants.slice(0, TENANTS_MAX).map((tenant) => rerateButton(again, tenant));
+    return el("li", modelLink(provider, sku, query), " ", stake, partLine("kept"), partLine("age"), buttons);
   };
 
   function show(items) {

@@ -3,6 +3,7 @@
 import { call, describeTrouble, get, isTrouble, session, updateSession } from "./api.js";
 import { catalogPage } from "./catalog.js";
 import { changesPage } from "./changes.js";
+import { correctionsPage } from "./corrections.js";
 import { el, setText } from "./dom.js";
 import { eventsPage } from "./events.js";
 import { completeness, inFlight } from "./format.js";
@@ -13,6 +14,7 @@ import { modelPage } from "./model.js";
 import { overviewPage } from "./overview.js";
 import { proposalPage } from "./proposal.js";
 import { receiptPage } from "./receipt.js";
+import { reratePage } from "./rerate.js";
 import { turns } from "./refresh.js";
 import { unbookedPage } from "./unbooked.js";
 
@@ -33,6 +35,8 @@ const pages = {
   changes: changesPage,
   inbox: inboxPage,
   proposal: proposalPage,
+  corrections: correctionsPage,
+  rerate: reratePage,
 };
 const RANGED = ["", "events"]; // the pages of a range
 

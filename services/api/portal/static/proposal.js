@@ -9,6 +9,7 @@ import { badge, overviewLink, trail, zonedMoment } from "./pieces.js";
 import { tenantOf, whoseOf } from "./prices.js";
 import { describeReview } from "./proposal-review.js";
 import { SLOW_BEATS } from "./refresh.js";
+import { offerList } from "./rerate-offer.js";
 
 export function proposalPage(query) {
   const id = query.get("id") ?? "";
@@ -20,6 +21,7 @@ export function proposalPage(query) {
     },
     draw: (proposal) => [
       ...describeState(proposal),
+      ...(proposal.rerates?.length ? [offerList(proposal.rerates)] : []),
       ...describeReview(proposal.review, query),
       ...(proposal.state === "open" ? [decisionForm(proposal.review, path, query, content.show)] : []),
     ],

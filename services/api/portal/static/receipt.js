@@ -1,22 +1,25 @@
 // What became of one event: received, rated, booked, and the arithmetic of its amount.
 
-import { get, session } from "./api.js";
+import { get } from "./api.js";
 import { el } from "./dom.js";
-import { count, momentOf, money } from "./format.js";
+import { entryHeading, voidForm } from "./entry-trail.js";
+import { count, money } from "./format.js";
 import { dimensionLabel, link } from "./links.js";
 import { lookup } from "./lookup.js";
-import { overviewLink, statusBadge, table, trail, zonedMoment } from "./pieces.js";
+import { badge, overviewLink, statusBadge, table, trail, zonedMoment } from "./pieces.js";
 import { RARE_BEATS } from "./refresh.js";
 
 export function receiptPage(query) {
   const [source, id] = [query.get("source") ?? "", query.get("id") ?? ""];
   const content = lookup({
     ask: () => get("/v1/events", { source, id }),
-    draw: (receipt) => (receipt.status === "booked" ? bookedReceipt(receipt) : rejectedReceipt(receipt)),
+    draw: (receipt) =>
+      receipt.status === "booked" ? bookedReceipt(receipt, look) : rejectedReceipt(receipt),
     beats: RARE_BEATS,
     waits: true,
     shownRefusals: [404],
   });
+  const look = async () => content.show(await get("/v1/events", { source, id }));
   const element = el(
     "section",
     { className: "card receipt" },
@@ -45,20 +48,26 @@ function linksOf(supersedes, successors) {
   return [...(earlier ? [earlier] : []), ...later];
 }
 
-function bookedReceipt(receipt) {
-  const { summary, entries, dimensions, copies } = receipt;
+// `look()`: at the receipt again, at once.
+function bookedReceipt(receipt, look) {
+  const { summary, entries, dimensions, copies, sums } = receipt;
   const [first] = entries;
+  const counts = entries.find((entry) => entry.in_force);
   return [
     el("p", { className: summary.startsWith("conflict") ? "bad" : "soft" }, summary),
     el(
       "p",
       { className: "verdict" },
-      el("strong", money(first.effective, first.currency)),
-      el("span", { className: "soft" }, ` ${first.effective} ${first.currency} `),
-      statusBadge(first.status),
+      sums.map(({ effective, currency }) => el("strong", money(effective, currency), " ")),
+      el(
+        "span",
+        { className: "soft" },
+        sums.map((each) => ` ${each.effective} ${each.currency} `),
+      ),
+      counts ? statusBadge(counts.status) : badge("retracted", "over"),
     ),
     ...linksOf(receipt.supersedes, receipt.superseded_by),
-    ...remarksOf(first),
+    ...remarksOf(counts ?? first),
     el("ol", { className: "steps" }, steps(receipt, first)),
     el(
       "p",
@@ -66,7 +75,8 @@ function bookedReceipt(receipt) {
       Object.entries(dimensions).map(dimensionChip),
       servedChips(receipt.event),
     ),
-    ...entries.flatMap((entry) => entryTable(entry, receipt.catalog)),
+    ...entries.flatMap((entry) => entryTable(entry, receipt.catalog, entries.length > 1)),
+    voidForm(receipt, look) ?? "",
     ...(copies.length ? [el("h2", "Other submissions of it"), copyList(copies)] : []),
     el("details", el("summary", "The event as booked"), el("pre", JSON.stringify(receipt.event, null, 2))),
   ];
@@ -118,10 +128,9 @@ const COLUMNS = [
   ["Effective", "figure"],
 ];
 
-function entryTable(entry, catalog) {
-  const title = entry.seq
-    ? `Correction ${entry.seq}, ${momentOf(entry.recorded_at, session.tz)}`
-    : "How the amount came about";
+function entryTable(entry, catalog, several) {
+  if (entry.sign < 0)
+    return [...entryHeading(entry, several), el("p", { className: "fine" }, entry.arithmetic)];
   const lines = table(
     COLUMNS,
     el(
@@ -134,7 +143,7 @@ function entryTable(entry, catalog) {
   );
   lines.append(el("tfoot", sumRow(entry)));
   return [
-    el("h2", title),
+    ...entryHeading(entry, several),
     ...entry.naming.map((text) => el("p", { className: "fine" }, text)),
     lines,
     el("p", { className: "fine" }, entry.arithmetic),

@@ -1,0 +1,61 @@
+// What was corrected, voided and priced anew, by whom and why, the newest first.
+
+import { get, session } from "./api.js";
+import { el } from "./dom.js";
+import { momentOf } from "./format.js";
+import { link } from "./links.js";
+import { lookup } from "./lookup.js";
+import { listPage } from "./paging.js";
+import { badge, overviewLink, trail } from "./pieces.js";
+import { SLOW_BEATS } from "./refresh.js";
+import { JOB_STATES } from "./rerate.js";
+
+const COLUMNS = [["Asked for"], ["Event"], ["What and why"], ["By", "wide"]];
+const STATES = { waiting: "warn", superseded: "warn", refused: "over", unknown: "over" };
+
+export function correctionsPage() {
+  const jobs = lookup({
+    ask: () => get("/v1/rerates", { limit: 20 }),
+    draw: ({ rerates }) => [
+      el("h2", "Re-rates"),
+      rerates.length
+        ? el("ul", { className: "rows" }, rerates.map(job))
+        : el("p", { className: "fine" }, "None."),
+      el("h2", "Events corrected"),
+    ],
+    beats: SLOW_BEATS,
+  });
+  const list = listPage({
+    heading: el("div", trail(overviewLink(), "Corrections"), el("h1", "Corrections and re-rates")),
+    words: jobs.element,
+    columns: COLUMNS,
+    question: () => ({ path: "/v1/corrections", parameters: {} }),
+    rowsOf: ({ corrections }) => corrections.map(correction),
+    none: "No event was corrected.",
+  });
+  return {
+    element: list.element,
+    refresh: async () => (await Promise.all([list.refresh(), jobs.refresh()]))[0],
+    timeless: true,
+  };
+}
+
+const job = ({ rerate_id: id, state, summary, reason, author, requested_at: at }) =>
+  el(
+    "li",
+    badge(state, JOB_STATES[state] ?? ""),
+    " ",
+    el("a", { href: link("rerate", { id }) }, reason),
+    ` ${summary}`,
+    el("small", { className: "line" }, `${momentOf(at, session.tz)} by ${author}`),
+  );
+
+function correction({ kind, state, source, id, reason, why, author, requested_at: at }) {
+  return el(
+    "tr",
+    el("td", { className: "nowrap" }, momentOf(at, session.tz)),
+    el("td", el("a", { href: link("event", { source, id }) }, id), el("small", ` ${source}`)),
+    el("td", badge(state, STATES[state] ?? ""), ` ${kind}: ${reason}`, why && el("small", ` ${why}`)),
+    el("td", { className: "wide" }, author),
+  );
+}

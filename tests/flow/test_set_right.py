@@ -1,0 +1,152 @@
+"""The book set right by the command line alone, on a running system: a wrong price approved, an amend and a void."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.flow.system import System, eventually
+from tests.flow.test_catalog import HEADER, change
+from tests.flow.test_terms import KEY_WITHIN_S
+
+MODEL = """
+[[provider]]
+provider = "{provider}"
+[[model]]
+provider = "{provider}"
+sku = "dynamo"
+[[model.rates]]
+per = {per}
+prices = {{ input_tokens = "10" }}
+"""
+"""10 USD a token, or a million of them."""
+
+
+class Newcomer:
+    """A tenant of its own, whose key the command line uses; an operator's key corrects for it."""
+
+    def __init__(self, system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.name, self.provider, self.system = f"new-{uuid4().hex[:8]}", f"v{uuid4().hex[:6]}", system
+        scopes = [part for scope in ("ingest", "read", "admin") for part in ("--scope", scope)]
+        key = system.cli("keys", "create", self.name, "--create-tenant", *scopes).stdout.strip()
+        self.api = httpx.Client(base_url=system.api, headers={"Authorization": f"Bearer {key}"}, timeout=30)
+        monkeypatch.setenv("SPENDMETER_API_KEY", key)
+
+    def cli(self, *arguments: str) -> Any:
+        """What a command that corrects answers, of this tenant."""
+        return json.loads(self.system.cli(*arguments, "--tenant", self.name, "--json", timeout=120).stdout)
+
+    def send(self, id: str) -> bool:
+        """1,000 tokens of dynamo."""
+        words = f"{self.provider}/dynamo", "input_tokens=1000", "--id", id, "--source", "story"
+        return self.system.cli("send", *words, "--label", "team=search", check=False).returncode == 0
+
+    def state_price(self, folder: Path, per: int, *said: str) -> int:
+        file = folder / f"{self.provider}-{per}.toml"
+        file.write_text(HEADER + MODEL.format(provider=self.provider, per=per))
+        return change(self.system, file, *said)
+
+    def spent(self) -> tuple[Decimal, int]:
+        """Amount in USD and events."""
+        rows = self.api.get("/v1/spend", params={"range": "today"}).raise_for_status().json()["totals"]
+        return Decimal(rows[0]["effective"]), rows[0]["events"]
+
+    def incident(self) -> dict[str, Any]:
+        found: list[dict[str, Any]] = self.api.get("/v1/incidents").raise_for_status().json()["incidents"]
+        return next((each for each in found if each["kind"] == "budget"), {})
+
+
+@pytest.fixture
+def newcomer(system: System, monkeypatch: pytest.MonkeyPatch) -> Iterator[Newcomer]:
+    made = Newcomer(system, monkeypatch)
+    yield made
+    made.api.close()
+
+
+def test_an_event_is_amended_and_one_voided_and_every_entry_stays_on_the_receipt(
+    system: System, newcomer: Newcomer, tmp_path: Path
+) -> None:
+    """At 10 USD a million, 1,000 tokens are 0.01 USD: two events, then one of 3,000 tokens, then that one alone."""
+    newcomer.state_price(tmp_path, 1_000_000)
+    eventually("ingest knows the key", lambda: newcomer.send("e1"), KEY_WITHIN_S, every_s=0.5)
+    assert newcomer.send("e2")
+    assert newcomer.spent() == (Decimal("0.02"), 2)
+    amended = newcomer.cli(
+        "correct", "story", "e1", "--set", "usage.input_tokens=3000", "--reason", "a third of it was counted"
+    )
+    assert (amended["state"], amended["summary"]) == ("applied", "amended: now 0.03 USD (was 0.01 USD)")
+    voided = newcomer.cli("retract", "story", "e2", "--reason", "a test")
+    assert (voided["state"], voided["summary"]) == ("applied", "retracted: now 0 USD (was 0.01 USD)")
+    assert newcomer.spent() == (Decimal("0.03"), 1)
+    told = system.cli("explain", "story", "e1").stdout
+    assert told.startswith("corrected: now 0.03 USD, priced (was 0.01 USD)")
+    assert "list: 3000 input_tokens x 0.00001 = 0.03 USD" in told
+    assert "a third of it was counted" in told
+    assert "all entries together: 0.03 USD" in told
+    events = newcomer.api.get("/v1/events", params={"entries": "all"}).json()["events"]
+    assert sum(Decimal(each["effective"]) for each in events) == Decimal("0.03")
+    assert sorted(each["kind"] for each in events) == [
+        "replacement",
+        "reversal",
+        "reversal",
+        "usage",
+        "usage",
+    ]
+    listed = newcomer.cli("corrections", "--state", "applied")["corrections"]
+    assert {each["correction_id"] for each in listed} == {amended["correction_id"], voided["correction_id"]}
+
+
+def test_a_wrong_price_that_was_approved_is_undone_to_the_last_digit_and_its_incident_resolves(
+    system: System, newcomer: Newcomer, tmp_path: Path
+) -> None:
+    """10 USD stated per 1 token, not per million: 3 events of 1,000 tokens are 30,000 USD, and should be 0.03."""
+    newcomer.state_price(tmp_path, 1)
+    asked = {"name": "All of it", "amount": "100", "period": "day", "thresholds_percent": ["100"]}
+    newcomer.api.post("/v1/budgets", json=asked).raise_for_status()
+    eventually("ingest knows the key", lambda: newcomer.send("e1"), KEY_WITHIN_S, every_s=0.5)
+    assert newcomer.send("e2") and newcomer.send("e3")
+    assert newcomer.spent() == (Decimal(30_000), 3)
+    opened = eventually("the budget's incident opens", newcomer.incident)
+    assert (opened["state"], opened["resolution"]) == ("open", "")
+
+    version = newcomer.state_price(tmp_path, 1_000_000, "--replace")
+    why = "stated per 1 instead of per million"
+    dry = newcomer.cli("rerate", "--publication", str(version), "--reason", why)
+    assert (dry["state"], dry["preview"]["changed"], dry["version"]) == ("previewed", 3, version)
+    [search] = dry["preview"]["differences"]
+    assert (search["team"], search["sku"], search["events"]) == ("search", "dynamo", 3)
+    assert (search["effective_before"], search["effective_after"], search["difference"]) == (
+        "30000", "0.03", "-29999.97",
+    )  # fmt: skip
+    assert [each["cause"] for each in dry["preview"]["causes"]] == ["price"]
+    assert newcomer.spent() == (Decimal(30_000), 3), "a dry run changes nothing"
+
+    applied = newcomer.cli("rerates", "apply", dry["rerate_id"], "--yes")
+    assert (applied["state"], applied["applied"]["changed"]) == ("applied", 3)
+    assert newcomer.spent() == (Decimal("0.03"), 3)
+    resolved = eventually("the incident resolves", lambda: _resolved(newcomer.incident()))
+    assert "correct" in resolved["resolution"].lower(), resolved["resolution"]
+    again = newcomer.cli("rerate", "--publication", str(version), "--reason", "once more", "--apply", "--yes")
+    assert (again["preview"]["changed"], newcomer.spent()) == (0, (Decimal("0.03"), 3))
+
+    told = system.cli("explain", "story", "e1").stdout
+    assert told.startswith("corrected: now 0.01 USD, priced (was 10000 USD)")
+    assert "list: 1000 input_tokens x 10 = 10000 USD" in told
+    assert "list: 1000 input_tokens x 0.00001 = 0.01 USD" in told
+    assert why in told
+    receipt = newcomer.api.get("/v1/events", params={"source": "story", "id": "e1"}).json()
+    assert [(each["kind"], each["effective"]) for each in receipt["entries"]] == [
+        ("usage", "10000"), ("reversal", "-10000"), ("replacement", "0.01"),
+    ]  # fmt: skip
+    assert receipt["entries"][2]["cause"]["id"] == dry["rerate_id"]
+
+
+def _resolved(incident: dict[str, Any]) -> dict[str, Any]:
+    return incident if incident["state"] == "resolved" else {}
