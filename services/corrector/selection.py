@@ -47,7 +47,9 @@ def _lacks_rate(line: Line, currency: str) -> bool:
 def entries_of(lines: Iterable[Line]) -> Iterator[str]:
     """The catalog entries that lines name."""
     for line in lines:
-        yield from (line.entry, line.contracted_entry, line.fx, line.contracted_fx)
+        yield line.entry
+        if line.contracted_entry or line.fx:
+            yield from (line.contracted_entry, line.fx, line.contracted_fx)
         for multiplier in line.multipliers:
             yield multiplier.entry
 

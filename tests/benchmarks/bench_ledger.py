@@ -3,6 +3,10 @@
 Method: records as rating encodes them (3 lines, 600 series in the current minute, 3 tenants, 1 % duplicates),
 rendered before the clock starts; four lanes, each a connection of the ledger's own role (row-level security
 on), fsync on; batches of 2,000. Counts CPU of this process and of Postgres, and reads the book afterwards.
+
+Then: jobs price all of it anew, every event at another amount, checked against quantities x prices
+(rerate_per_s, while applying). The same records by one worker and by three, each a process: the same money
+(workers_ratio). The same records into a book that holds --tall entries over 90 days (ratio_10m; 0 = left out).
 The last line is one JSON object.
 """
 
@@ -11,12 +15,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import multiprocessing
 import os
 import random
 import tempfile
 import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -28,10 +35,12 @@ from spendmeter.contracts.events import Labels
 from spendmeter.platform.migrate import migrate
 from spendmeter.platform.postgres import create_pool
 from spendmeter.platform.roles import role_url
+from tests.benchmarks.rerating import rerate_all
 from tests.ledger_records import RATED_TOPIC, TOPIC, on_topic, rated, usage_event
 from tests.stack import Stack
 
 SECRET = "bench"
+TENANTS = ["tenant0", "tenant1", "tenant2"]
 
 
 def render(partition: int, events: int, seed: int) -> list[tuple[int, bytes]]:
@@ -84,9 +93,75 @@ def cpu_of(pid: int) -> float:
     return sum(sum(p.cpu_times()[:2]) for p in [parent, *parent.children(recursive=True)])
 
 
-async def run(stack: Stack, events: int, lanes: int, size: int) -> dict[str, object]:
-    url = stack.owner_url.rsplit("/", 1)[0] + "/bench"
+async def book_share(url: str, partitions: list[int], events: int, size: int, ready: Any) -> None:
+    """What one worker does: book its partitions, all at once."""
+    work = {partition: render(partition, events, partition) for partition in partitions}
+    pool = await create_pool(
+        role_url(url, "ledger", SECRET), size_max=len(partitions), service="bench", init=prepare
+    )
+    ready.wait()
+    await asyncio.gather(*(lane(pool, partition, records, size) for partition, records in work.items()))
+    await pool.close()
+
+
+def worker(*share: Any) -> None:
+    asyncio.run(book_share(*share))
+
+
+async def by_workers(stack: Stack, workers: int, events: int, size: int) -> tuple[float, str]:
+    """Events a second of three partitions, shared among so many processes; and the money."""
+    url = f"{stack.owner_url.rsplit('/', 1)[0]}/bench_by_{workers}"
     await migrate(url, SECRET)
+    spawn = multiprocessing.get_context("spawn")
+    ready = spawn.Barrier(workers + 1)
+    shares = [list(range(3))[number::workers] for number in range(workers)]
+    processes = [
+        spawn.Process(target=worker, args=(url, share, events // 3, size, ready)) for share in shares
+    ]
+    for process in processes:
+        process.start()
+    ready.wait()
+    began = time.perf_counter()
+    for process in processes:
+        process.join()
+    took = time.perf_counter() - began
+    owner = await asyncpg.connect(url)
+    money = await owner.fetchval("SELECT sum(effective) FROM rollups_minute")
+    await owner.close()
+    return events // 3 * 3 / took, str(money)
+
+
+async def fill(url: str, entries: int) -> None:
+    """Entries of 90 days that look like the booked ones, each with its identity."""
+    owner = await asyncpg.connect(url)
+    for first in range(0, entries, 500_000):
+        await owner.execute(FILL, first, min(first + 500_000, entries) - 1, entries)
+    await owner.execute("VACUUM ANALYZE entries, identities")
+    await owner.execute("CHECKPOINT")
+    await owner.close()
+
+
+FILL = """
+WITH made AS (
+    SELECT decode(md5(n::text), 'hex') AS identity, now() - interval '91 days' + n * (interval '90 days' / $3::int) AS at, n
+    FROM generate_series($1::int, $2::int) AS n
+), claimed AS (
+    INSERT INTO identities SELECT identity, at, identity || identity, 99, n FROM made
+)
+INSERT INTO entries (occurred_at, origin_offset, origin_partition, catalog_version, accounting_period, identity, series_id,
+    tenant, status, currency, list, contracted, effective, event, lines)
+SELECT at, n, 99, 1, date_trunc('month', at), identity, decode(md5((n % 600)::text), 'hex'), 'tenant' || n % 3, 'priced',
+    'USD', 0.0035, 0.0035, 0.0035, repeat(md5(n::text), 14), repeat(md5((n % 600)::text), 6) FROM made
+"""
+
+
+async def run(
+    stack: Stack, name: str, events: int, lanes: int, size: int, tall: int = 0
+) -> dict[str, object]:
+    url = f"{stack.owner_url.rsplit('/', 1)[0]}/{name}"
+    await migrate(url, SECRET)
+    if tall:
+        await fill(url, tall)
     work = [render(partition, events // lanes, partition) for partition in range(lanes)]
     pool = await create_pool(role_url(url, "ledger", SECRET), size_max=lanes, service="bench", init=prepare)
     connections = [await pool.acquire() for _ in range(lanes)]
@@ -106,6 +181,8 @@ async def run(stack: Stack, events: int, lanes: int, size: int) -> dict[str, obj
     )
     await owner.close()
     await pool.close()
+    cpu = partial(cpu_of, stack.postgres_pid)
+    rerated = {} if tall else await rerate_all(url, SECRET, TENANTS, lanes, cpu)
     record_bytes = sum(len(value) for _, value in work[0][:1000]) / len(work[0][:1000])
     return {
         "events_per_s": round(events / took),
@@ -113,7 +190,23 @@ async def run(stack: Stack, events: int, lanes: int, size: int) -> dict[str, obj
         "postgres_us": round(postgres_us, 1),
         "record_bytes": round(record_bytes),
         **{name: int(value) for name, value in counts.items()},
+        **rerated,
     }
+
+
+async def run_all(stack: Stack, options: argparse.Namespace) -> dict[str, object]:
+    asked = options.events, options.lanes, options.batch
+    found = await run(stack, "bench", *asked)
+    (one, its), (three, theirs) = [
+        await by_workers(stack, workers, options.events, options.batch) for workers in (1, 3)
+    ]
+    assert its == theirs, f"one worker booked {its}, three booked {theirs}"
+    found |= {"workers_ratio": round(three / one, 2), "ratio_10m": None}
+    if options.tall:
+        tall = await run(stack, "bench_tall", *asked, options.tall)
+        ratio = float(str(tall["events_per_s"])) / float(str(found["events_per_s"]))
+        found |= {"tall_entries": options.tall, "ratio_10m": round(ratio, 2)}
+    return found
 
 
 def main() -> None:
@@ -121,10 +214,11 @@ def main() -> None:
     arguments.add_argument("--events", type=int, default=200_000)
     arguments.add_argument("--lanes", type=int, default=4)
     arguments.add_argument("--batch", type=int, default=2_000)
+    arguments.add_argument("--tall", type=int, default=10_000_000)
     options = arguments.parse_args()
     print(__doc__)
     with tempfile.TemporaryDirectory() as folder, Stack(Path(folder), ["postgres"]) as stack:
-        print(json.dumps(asyncio.run(run(stack, options.events, options.lanes, options.batch))))
+        print(json.dumps(asyncio.run(run_all(stack, options))))
 
 
 if __name__ == "__main__":

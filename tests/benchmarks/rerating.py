@@ -1,0 +1,79 @@
+"""How fast a job prices a tenant's booked events anew: every one of them changes, in every sum."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+
+from services.corrector.fence import move, read_standing
+from services.corrector.job_requests import take_request
+from services.corrector.rerates import Rerates
+from services.corrector.write import prepare
+from spendmeter.contracts.corrections import RerateRequest
+from spendmeter.platform.catalog_store import record
+from spendmeter.platform.roles import role_url
+from tests.ledger_records import TOPIC
+from tests.pricing.entries import price
+
+PRICES = {"input_tokens": "2.5", "cache_read_tokens": "1.25", "output_tokens": "10"}
+"""Of gpt-4o, in US dollars a million."""
+
+
+async def rerate_all(
+    url: str, secret: str, tenants: list[str], lanes: int, postgres_cpu: Callable[[], float]
+) -> dict[str, Any]:
+    """Publish prices, and apply a job for each tenant: events a second of going through the book to apply, and of
+    the dry run before. What comes of it is held against quantities x prices."""
+    owner = await asyncpg.connect(url)
+    await record(
+        owner, [price("gpt-4o", unit, amount) for unit, amount in PRICES.items()], by="bench", note="bench"
+    )
+    version = await owner.fetchval("SELECT max(version) FROM catalog_publications")
+    corrector = await asyncpg.connect(role_url(url, "corrector", secret))
+    await prepare(corrector)
+
+    async def log_ends() -> list[int]:
+        return [0] * lanes
+
+    rerates = Rerates(log_ends=log_ends, told=list)
+    standing = await read_standing(corrector, TOPIC)
+    for tenant in tenants:
+        request = RerateRequest(
+            id=f"bench {tenant}", tenant=tenant, version=version, reason="a benchmark", by="bench",
+            at=datetime.now(UTC), apply=True,
+        )  # fmt: skip
+        async with corrector.transaction():
+            standing = await move(corrector, standing, position=standing.position + 1)
+            await take_request(corrector, request)
+    spent = {"preview": 0.0, "applied": 0.0}
+    mine = theirs = 0.0
+    while job := await owner.fetchrow(
+        "SELECT state FROM rerate_jobs WHERE state IN ('previewing', 'applying') LIMIT 1"
+    ):
+        phase = "preview" if job["state"] == "previewing" else "applied"
+        began, cpu, its_cpu = time.perf_counter(), time.process_time(), postgres_cpu()
+        standing, _ = await rerates.step(corrector, standing)
+        spent[phase] += time.perf_counter() - began
+        if phase == "applied":
+            mine, theirs = mine + time.process_time() - cpu, theirs + postgres_cpu() - its_cpu
+    changed = await owner.fetchval("SELECT sum(changed) FROM rerate_passes WHERE phase = 'applied'")
+    money = await owner.fetchval("SELECT sum(effective) FROM entries")
+    worth = " + ".join(
+        f"(event::jsonb #>> '{{data,usage,{unit}}}')::numeric * {amount}" for unit, amount in PRICES.items()
+    )
+    due = await owner.fetchval(f"SELECT sum({worth}) / 1000000 FROM entries WHERE seq = 0")
+    rolled_up = await owner.fetchval("SELECT sum(effective) FROM rollups_minute")
+    assert money == due == rolled_up, (money, due, rolled_up)
+    await owner.close()
+    await corrector.close()
+    return {
+        "rerate_per_s": round(int(changed) / spent["applied"]),
+        "rerate_preview_per_s": round(int(changed) / spent["preview"]),
+        "rerate_python_us": round(mine / int(changed) * 1e6, 1),
+        "rerate_postgres_us": round(theirs / int(changed) * 1e6, 1),
+        "rerated": int(changed),
+    }
