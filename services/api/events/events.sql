@@ -19,15 +19,10 @@ coalesce(e.event, (
 -- it.
 SELECT e.occurred_at, e.recorded_at, e.origin_partition AS partition, e.origin_offset AS offset, e.catalog_version,
     e.accounting_period, e.seq, e.status, e.currency, e.list, e.contracted, e.effective, {event} AS event,
-<<<<<<< HEAD
-    e.event IS NOT NULL AS states_event, coalesce(e.lines, '[]') AS lines, to_jsonb(s) AS series, e.correction_id,
+    e.event IS NOT NULL AS states_event, coalesce(e.lines, '[]') AS lines, dimensions(s) AS series, e.correction_id,
     CASE WHEN j.rerate_id IS NULL THEN c.kind ELSE 'rerate' END AS cause_kind, coalesce(c.reason, j.reason) AS cause_reason,
     coalesce(c.author, j.author || CASE WHEN j.applied_by <> j.author THEN ', applied by ' || j.applied_by ELSE '' END)
         AS cause_author, coalesce(c.requested_at, j.requested_at) AS cause_at
-=======
-    e.event IS NOT NULL AS states_event, coalesce(e.lines, '[]') AS lines, dimensions(s) AS series, e.correction_id,
-    c.kind AS cause_kind, c.reason AS cause_reason, c.author AS cause_author, c.requested_at AS cause_at
->>>>>>> 57f8339 (Spend, events and budgets are asked by a tenant's own dimensions, which it declares and retires by API)
 FROM entries e JOIN series s USING (tenant, series_id) LEFT JOIN corrections c USING (correction_id)
     LEFT JOIN rerate_jobs j ON j.rerate_id = e.correction_id
 WHERE e.occurred_at = $1 AND e.identity = $2 ORDER BY e.seq

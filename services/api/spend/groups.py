@@ -17,7 +17,6 @@ from services.api.spend.sums import SQL, BucketSums, in_order, no_sums, sums_of
 from spendmeter.book.cover import Piece, cut
 from spendmeter.book.reading import generations
 from spendmeter.contracts.money import EXACT, ZERO
-from spendmeter.contracts.series import DIMENSIONS
 
 PIECES_MAX = 1_000
 
@@ -105,7 +104,7 @@ def _ranked(
 def _total(
     question: SpendQuestion, key: GroupKey, of: GroupSum, *, place: int | None = None, others: int = 0
 ) -> GroupTotal:
-    values = dict(zip(DIMENSIONS, key[1], strict=place is not None))
+    values = dict(zip(question.group_by, key[1], strict=place is not None))
     return GroupTotal(
         currency=key[0],
         place=place,
@@ -125,7 +124,7 @@ def cells_of(
     for each in totals:
         cells[each.currency, each.place, 0].update(each.sums)
         if each.place is not None:
-            values = tuple(each.group.get(name) or "" for name in DIMENSIONS)
+            values = tuple(each.group.get(name) or "" for name in question.group_by)
             places[each.currency, values] = each.place
     if page:
         summed = _added_up(

@@ -10,47 +10,11 @@ grouped AS MATERIALIZED (
 -- What the filter lets through: $1 = the values that a dimension may have, by its name.
 NOT EXISTS (SELECT FROM jsonb_each($1::jsonb) AS f (name, values) WHERE NOT f.values ? dimension(s, f.name))
 
-<<<<<<< HEAD
--- part: by_group
--- Rollups with the place of their group, null for the others: $17 the groups that `totals` named.
-{of_group}
-LEFT JOIN jsonb_to_recordset($17::jsonb) AS k (place int, currency text, cost_class text, provider text,
-    sku text, team text, project text, feature text, workflow text, workflow_version text, agent text,
-    environment text, key_id text)
-    ON (k.currency, k.cost_class, k.provider, k.sku, k.team, k.project,
-        k.feature, k.workflow, k.workflow_version, k.agent, k.environment, k.key_id)
-    = (r.currency, g.cost_class, g.provider, g.sku, g.team, g.project,
-        g.feature, g.workflow, g.workflow_version, g.agent, g.environment, g.key_id)
-
--- part: of_group
--- Rollups with their series and the dimensions of their group: $16 names these, the others are '' for all, and
--- planned away.
-FROM spent($12, $13, $14, $15) r JOIN series s USING (series_id)
-{group}
-
--- part: group
--- The dimensions of a series' group.
-CROSS JOIN LATERAL (
-    SELECT
-        CASE WHEN 'cost_class' = ANY ($16::text[]) THEN s.cost_class ELSE '' END AS cost_class,
-        CASE WHEN 'provider' = ANY ($16) THEN s.provider ELSE '' END AS provider,
-        CASE WHEN 'sku' = ANY ($16) THEN s.sku ELSE '' END AS sku,
-        CASE WHEN 'team' = ANY ($16) THEN s.team ELSE '' END AS team,
-        CASE WHEN 'project' = ANY ($16) THEN s.project ELSE '' END AS project,
-        CASE WHEN 'feature' = ANY ($16) THEN s.feature ELSE '' END AS feature,
-        CASE WHEN 'workflow' = ANY ($16) THEN s.workflow ELSE '' END AS workflow,
-        CASE WHEN 'workflow_version' = ANY ($16) THEN s.workflow_version ELSE '' END AS workflow_version,
-        CASE WHEN 'agent' = ANY ($16) THEN s.agent ELSE '' END AS agent,
-        CASE WHEN 'environment' = ANY ($16) THEN s.environment ELSE '' END AS environment,
-        CASE WHEN 'key_id' = ANY ($16) THEN s.key_id ELSE '' END AS key_id
-) AS g
-=======
 -- part: placed
 -- `sums` with the place of their group, null for the others: $7 the groups that `totals` named.
 FROM sums r JOIN grouped g USING (series_id)
     LEFT JOIN jsonb_to_recordset($7::jsonb) AS k (place int, currency text, key text[])
         ON k.currency = r.currency AND k.key = g.key
->>>>>>> 57f8339 (Spend, events and budgets are asked by a tenant's own dimensions, which it declares and retires by API)
 
 -- part: sums
 -- What is added up of every group; `usage` = a map, where there are quantities without a column of their own.
@@ -59,28 +23,24 @@ sum(events)::bigint AS events, sum(unpriced_events)::bigint AS unpriced_events, 
     any_value(usage) AS usage, {unit_sums}
 
 -- name: groups
--- What each group came to in each of the pieces $13 to $15, whose starts are $17; at most $18 rows. Summed by series
--- first, so that few rows meet their series and are sorted.
-WITH by_series AS (
-    SELECT width_bucket(bucket, $17::timestamptz[]) AS piece, series_id, currency, max(bucket) AS last_minute, {sums}
-    FROM spent($12, $13, $14, $15) GROUP BY 1, 2, 3
-)
-SELECT piece, currency, ARRAY[g.cost_class, g.provider, g.sku, g.team, g.project, g.feature, g.workflow,
-    g.workflow_version, g.agent, g.environment, g.key_id] AS key, max(last_minute) AS last_minute, {sums}
-FROM by_series r JOIN series s USING (series_id)
-{group}
-WHERE {allowed}
-GROUP BY 1, 2, 3 LIMIT $18
+-- What each group came to in each of the pieces $3 to $5, whose starts are $7; at most $8 rows.
+WITH sums AS MATERIALIZED (
+    SELECT width_bucket(bucket, $7::timestamptz[]) AS piece, series_id, currency, max(bucket) AS last_minute, {sums}
+    FROM spent($2, $3, $4, $5) GROUP BY piece, series_id, currency
+), {grouped}
+SELECT piece, currency, key, max(last_minute) AS last_minute, {sums}
+FROM sums JOIN grouped USING (series_id) GROUP BY piece, currency, key LIMIT $8
 
 -- name: groups_rest
 -- Their quantities that have no column of their own, by unit.
-SELECT width_bucket(r.bucket, $17::timestamptz[]) AS piece, r.currency, ARRAY[g.cost_class, g.provider, g.sku, g.team,
-    g.project, g.feature, g.workflow, g.workflow_version, g.agent, g.environment, g.key_id] AS key, u.key AS unit,
-    sum(u.value::numeric) AS quantity
-{of_group}
-CROSS JOIN jsonb_each(r.usage) AS u
-WHERE r.usage IS NOT NULL AND {allowed}
-GROUP BY 1, 2, 3, 4
+WITH sums AS MATERIALIZED (
+    SELECT width_bucket(bucket, $7::timestamptz[]) AS piece, series_id, currency, u.key AS unit,
+        sum(u.value::numeric) AS quantity
+    FROM spent($2, $3, $4, $5), jsonb_each(usage) AS u WHERE usage IS NOT NULL
+    GROUP BY piece, series_id, currency, unit
+), {grouped}
+SELECT piece, currency, key, unit, sum(quantity) AS quantity
+FROM sums JOIN grouped USING (series_id) GROUP BY piece, currency, key, unit
 
 -- name: series
 -- The series that the filter lets through.
