@@ -14,7 +14,6 @@ from spendmeter.verify.sums import HourSum, HourSums
 from spendmeter.verify.terms import TermsHistory
 from spendmeter.verify.usage import EventReading, Unreadable, decode, identity, read
 
-CORRECTION = "spendmeter.correction.v1"
 LATE = "entries that an older catalog priced, listed in late_rated, to be rated again"
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -46,11 +45,8 @@ class Entries:
     def judge(self, row: BookedEntry, event: EventReading, key: bytes, text: str) -> None:
         """An entry, held against the event whose bytes are `text`."""
         if row.seq > 0:
-            if _is_correction(row.event):
-                self.report.pass_over("I4", "corrections")
-            else:
-                named = _named_entry(row, event)
-                self.report.find("I1", "doubled: this identity has another entry", named)
+            named = _named_entry(row, event)
+            self.report.find("I1", "doubled: this identity has another entry", named)
             return
         if row.event != text:
             named = _named(row, event)
@@ -64,6 +60,18 @@ class Entries:
         self._add(row, event, total)
         if self.literals is not None:
             self._add_worth(event, row, bill, total)
+
+    def judge_replacement(self, row: BookedEntry) -> None:
+        """What an event costs after a correction: its figures must follow from the event and the lines, as
+        those of a first booking."""
+        try:
+            event = read(row.event)
+        except Unreadable as error:
+            self.report.find("I4", f"changed: the event {error}", f"identity {row.identity.hex()}")
+            return
+        if row.identity != identity(event.tenant, event.source, event.id):
+            self.report.find("I1", "changed: its event has another identity", _named_entry(row, event))
+        self._judge_figures(row, event)
 
     def _judge_terms(self, row: BookedEntry, event: EventReading) -> None:
         """Whether an entry is in the currency and the month of its tenant's terms at the event's time; or, if
@@ -173,13 +181,6 @@ def _as_priced(row: BookedEntry, bill: Bill | None, currency: str) -> Decimal | 
         alone = bill is None or not bill.priced.keys() - {currency}
         return Decimal(row.list) if alone else None
     return bill.priced[currency] if bill.priced.keys() == {currency} else None
-
-
-def _is_correction(event: str) -> bool:
-    try:
-        return bool(decode(event).get("type") == CORRECTION)
-    except (Unreadable, AttributeError):
-        return False
 
 
 def _named(row: BookedEntry, event: EventReading) -> str:

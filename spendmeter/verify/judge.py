@@ -173,16 +173,22 @@ class Judge:
             later = f"a later copy, at offset {row.won_offset}, was booked instead"
             self.report.find("I1", f"passed over: {later}", self._named(event, offset))
         else:
-            self._compare_copy(row.won_event, event, outcome, where)
+            self._compare_copy(row, row.won_event, event, where)
 
-    def _compare_copy(self, won: str, event: EventReading, outcome: str, where: str) -> None:
+    def _compare_copy(self, row: SetAside, won: str, event: EventReading, where: str) -> None:
+        """A duplicate says what the booked event said, or what an amend made of it; a conflict something
+        else: one that came before the amend may say the same as that."""
+        said = content_digest(event)
         try:
-            same = content_digest(read(won)) == content_digest(event)
+            same = content_digest(read(won)) == said
+            amended = row.outcome == "duplicate" and any(
+                content_digest(read(text)) == said for text in row.amended
+            )
         except Unreadable:
             return  # the entry itself is a finding
-        should = "duplicate" if same else "conflict"
-        if outcome != should:
-            self.report.find("I1", f"changed: is a {should}, was set aside as {outcome}", where)
+        should = "duplicate" if same or amended else "conflict"
+        if row.outcome != should:
+            self.report.find("I1", f"changed: is a {should}, was set aside as {row.outcome}", where)
 
     def _tally(self, tenant: str, name: str) -> None:
         self.tally[tenant, name] += 1

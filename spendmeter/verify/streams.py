@@ -1,7 +1,7 @@
 """Rows of the book in the order of the topic, a bounded number ahead, and the series that they name."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -50,6 +50,8 @@ class SetAside(NamedTuple):
     won_partition: int | None
     won_offset: int | None
     won_event: str | None
+    amended: Sequence[str] = ()
+    """What corrections made of it."""
 
 
 Placed = TypeVar("Placed", BookedEntry, SetAside)

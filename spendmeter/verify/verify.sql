@@ -8,12 +8,14 @@ SELECT e.identity, e.seq, e.occurred_at, e.origin_partition, e.origin_offset, e.
     e.currency, e.list::text AS list, e.contracted::text AS contracted, e.effective::text AS effective, e.event,
     e.lines, e.accounting_period, CASE WHEN l.identity IS NOT NULL THEN e.catalog_version END AS late_version
 FROM entries e LEFT JOIN late_rated l ON l.identity = e.identity AND e.seq = 0
-ORDER BY e.origin_partition, e.origin_offset, e.seq
+WHERE e.origin_partition >= 0 ORDER BY e.origin_partition, e.origin_offset, e.seq
 
 -- name: unbooked
 -- Every offset that was set aside, in the order of the topic, with the event that was booked in its stead.
 SELECT u.origin_topic, u.origin_partition, u.origin_offset, u.outcome, u.tenant, u.identity, u.source,
-    u.event_id, e.origin_partition AS won_partition, e.origin_offset AS won_offset, e.event AS won_event
+    u.event_id, e.origin_partition AS won_partition, e.origin_offset AS won_offset, e.event AS won_event,
+    ARRAY(SELECT a.event FROM entries a
+        WHERE a.occurred_at = e.occurred_at AND a.identity = e.identity AND a.seq > 0 AND a.event IS NOT NULL) AS amended
 FROM unbooked u
 LEFT JOIN identities i ON i.identity = u.identity AND u.outcome IN ('duplicate', 'conflict')
 LEFT JOIN entries e ON e.identity = i.identity AND e.occurred_at = i.occurred_at AND e.seq = 0
@@ -57,6 +59,43 @@ SELECT tenant, nullif(effective_from, '-infinity') AS effective_from, nullif(eff
     currency, zone, first_weekday, fiscal_start_month, entry, version
 FROM tenant_terms
 
+-- name: corrections
+-- Every entry that corrects, in the order in which they were written, beside the one before it (for a reversal: its
+-- target), and the number that it should have.
+SELECT e.identity, e.seq, e.occurred_at, e.origin_partition, e.origin_offset, e.tenant, e.series_id, e.status,
+    e.currency, e.list::text AS list, e.contracted::text AS contracted, e.effective::text AS effective,
+    {about} AS event, coalesce(e.lines, '[]') AS lines, e.accounting_period, NULL AS late_version,
+    row_number() OVER (ORDER BY e.origin_offset) - 1 AS number,
+    t.seq IS NOT NULL AS follows,
+    (e.tenant, e.accounting_period) IS NOT DISTINCT FROM (t.tenant, t.accounting_period) AS is_of_the_same,
+    (e.series_id, e.status, e.currency, e.catalog_version, e.list, e.contracted, e.effective)
+        IS NOT DISTINCT FROM
+        (t.series_id, t.status, t.currency, t.catalog_version, -t.list, -t.contracted, -t.effective) AS is_minus
+FROM entries e LEFT JOIN entries t ON t.occurred_at = e.occurred_at AND t.identity = e.identity AND t.seq = e.seq - 1
+WHERE e.origin_partition < 0 ORDER BY e.origin_offset
+
+-- name: corrector
+-- What the corrector has counted, beside the rows.
+SELECT coalesce(max(next_entry), 0) AS next_entry, (SELECT count(*) FROM entries WHERE origin_partition < 0) AS entries,
+    coalesce(max(accepted), 0) AS accepted, (SELECT count(*) FROM corrections) AS corrections
+FROM corrector
+
+-- name: corrections_unwritten
+-- Corrections that are called applied and have no such entries, and entries of corrections that are not.
+SELECT c.correction_id, c.tenant, c.source, c.event_id, c.state FROM corrections c
+WHERE (c.state = 'applied') IS DISTINCT FROM (cardinality(c.seqs) > 0) OR c.seqs IS DISTINCT FROM ARRAY(
+    SELECT e.seq FROM identities i JOIN entries e ON e.occurred_at = i.occurred_at AND e.identity = i.identity
+    WHERE i.identity = c.identity AND e.correction_id = c.correction_id ORDER BY e.seq)
+
+-- name: retracted
+-- Events that are called retracted and count, and events that do not count and are not called so.
+SELECT identity FROM (
+    SELECT DISTINCT ON (occurred_at, identity) identity, seq FROM entries
+    WHERE identity IN (SELECT identity FROM entries WHERE origin_partition < 0)
+    ORDER BY occurred_at, identity, seq DESC
+) AS i FULL JOIN (SELECT identity FROM corrected_identities WHERE retracted_at IS NOT NULL) AS r USING (identity)
+WHERE (r.identity IS NOT NULL) IS DISTINCT FROM (coalesce(i.seq, 0) % 2 = 1)
+
 -- name: rollups_count
 -- How many rollup rows are compared.
 SELECT count(*) FROM rollups_minute
@@ -67,8 +106,8 @@ WITH sums AS (
     SELECT tenant, date_trunc('minute', occurred_at) AS bucket, series_id,
         CASE seq WHEN 0 THEN origin_partition ELSE -1 END AS shard,
         (recorded_at AT TIME ZONE 'UTC')::date AS recorded_on, currency,
-        count(*) FILTER (WHERE seq = 0) AS events,
-        count(*) FILTER (WHERE seq = 0 AND status = 'unpriced') AS unpriced_events,
+        sum(1 - 2 * (seq % 2)) AS events,
+        coalesce(sum(1 - 2 * (seq % 2)) FILTER (WHERE status = 'unpriced'), 0) AS unpriced_events,
         sum(list) AS list, sum(contracted) AS contracted, sum(effective) AS effective,
         coalesce(sum(effective) FILTER (WHERE status = 'provisional'), 0) AS of_which_provisional
     FROM entries GROUP BY 1, 2, 3, 4, 5, 6
@@ -89,16 +128,28 @@ LATERAL (
         FROM jsonb_each(r.usage) AS map (unit, quantity)
     ) AS stated
 
+-- part: about
+-- The event that an entry e is about: its own, or the last that was stated before it.
+coalesce(e.event, (SELECT a.event FROM entries a
+            WHERE a.occurred_at = e.occurred_at AND a.identity = e.identity AND a.seq < e.seq AND a.event IS NOT NULL
+            ORDER BY a.seq DESC LIMIT 1))
+
 -- name: rollup_usage_faults
 -- Quantities of rollup rows that are not those of their entries' events. $1: the units of the registry. Of other
 -- names each event adds at least the first $3, where it was received since $2; a catalog's units are among the
--- rest, so what it adds beyond is anything up to all. A row that is missing altogether is left to rollup_faults.
+-- rest, so what it adds beyond is anything up to all. A reversal takes the same away. Of corrections what is taken away
+-- and added again may be left out. A row that is missing altogether is left to rollup_faults.
 WITH counted AS (
-    SELECT e.tenant, date_trunc('minute', e.occurred_at) AS bucket, e.series_id, e.origin_partition AS shard,
+    SELECT e.tenant, date_trunc('minute', e.occurred_at) AS bucket, e.series_id,
+        CASE e.seq WHEN 0 THEN e.origin_partition ELSE -1 END AS shard,
         (e.recorded_at AT TIME ZONE 'UTC')::date AS recorded_on, e.currency, stated.unit,
-        sum(read.quantity) AS quantity, sum(read.quantity) FILTER (WHERE read.surely) AS least
+        sum(CASE e.seq % 2 WHEN 0 THEN read.quantity ELSE -read.quantity END) AS quantity,
+        sum(CASE WHEN e.seq % 2 = 1 THEN -read.quantity WHEN read.surely THEN read.quantity ELSE 0 END) AS least,
+        sum(CASE WHEN e.seq % 2 = 0 THEN read.quantity WHEN read.surely THEN -read.quantity ELSE 0 END) AS most
     FROM entries e,
-        LATERAL (SELECT CASE WHEN pg_input_is_valid(e.event, 'jsonb') THEN e.event::jsonb END) AS whole (event),
+        LATERAL (SELECT {about}) AS said_by (event),
+        LATERAL (SELECT CASE WHEN pg_input_is_valid(said_by.event, 'jsonb') THEN said_by.event::jsonb END)
+            AS whole (event),
         LATERAL (SELECT whole.event #> '{data,usage}', whole.event ->> 'receivedat') AS said (usage, received),
         jsonb_each(CASE jsonb_typeof(said.usage) WHEN 'object' THEN said.usage ELSE '{}' END)
             AS stated (unit, quantity),
@@ -118,7 +169,7 @@ WITH counted AS (
                             AND other.unit COLLATE "C" < stated.unit COLLATE "C")
             END
         OFFSET 0) AS read (quantity, surely)
-    WHERE e.seq = 0 GROUP BY 1, 2, 3, 4, 5, 6, 7
+    GROUP BY 1, 2, 3, 4, 5, 6, 7
 ), rolled AS (
     SELECT r.tenant, r.bucket, r.series_id, r.shard, r.recorded_on, r.currency, stated.unit,
         sum(stated.quantity) AS quantity
@@ -128,8 +179,9 @@ SELECT tenant, bucket, series_id, shard, recorded_on, currency, unit,
     rolled.quantity AS said, counted.quantity AS should
 FROM counted FULL JOIN rolled USING (tenant, bucket, series_id, shard, recorded_on, currency, unit)
 WHERE counted.quantity IS DISTINCT FROM rolled.quantity
+    AND NOT (shard = -1 AND coalesce(counted.quantity, 0) = coalesce(rolled.quantity, 0))
     AND NOT (unit <> ALL ($1::text[])
-        AND coalesce(rolled.quantity, 0) BETWEEN coalesce(counted.least, 0) AND coalesce(counted.quantity, 0))
+        AND coalesce(rolled.quantity, 0) BETWEEN coalesce(counted.least, 0) AND coalesce(counted.most, 0))
     AND (rolled.unit IS NOT NULL OR EXISTS (
         SELECT FROM rollups_minute r
         WHERE (r.tenant, r.bucket, r.series_id, r.shard, r.recorded_on, r.currency)
@@ -138,50 +190,52 @@ WHERE counted.quantity IS DISTINCT FROM rolled.quantity
 
 -- name: larger_count
 -- How many rollups above the minute are compared.
-SELECT count(*) FROM rollups WHERE part = 0
+SELECT count(*) FROM rollups
 
 -- name: larger_faults
 -- Rollups above the minute that are not the sum of those a size below that lie in them, and such as are missing.
 -- What lies in a bucket is what begins after it and before the next of its size, so no calendar is needed. Buckets
--- that are marked to be made again are left out: nobody reads them.
+-- that are marked to be made again are left out: nobody reads them. Part -1 is made of what corrections added (shard -1),
+-- and is never marked.
 WITH parts AS (
-    SELECT 'five_minutes' AS size, tenant, bucket, series_id, currency, events, unpriced_events, list, contracted,
+    SELECT 'five_minutes' AS size, CASE WHEN shard < 0 THEN -1 ELSE 0 END AS part, tenant, bucket, series_id, currency, events, unpriced_events, list, contracted,
         effective, of_which_provisional, {usage_rest} AS usage, {units_whole}
-    FROM rollups_minute WHERE shard >= 0
+    FROM rollups_minute
     UNION ALL
-    SELECT CASE size WHEN 'five_minutes' THEN 'hour' ELSE 'day' END, tenant, bucket, series_id, currency, events,
+    SELECT CASE size WHEN 'five_minutes' THEN 'hour' ELSE 'day' END, part, tenant, bucket, series_id, currency, events,
         unpriced_events, list, contracted, effective, of_which_provisional, usage, {units}
-    FROM rollups WHERE part = 0 AND size <> 'day'
+    FROM rollups WHERE size <> 'day'
 ), starts AS (
-    SELECT size, tenant, bucket, bool_or(marked) AS marked FROM (
-        SELECT size, tenant, bucket, false AS marked FROM rollups WHERE part = 0
-        UNION ALL SELECT size, tenant, bucket, true FROM touched
-    ) AS every GROUP BY size, tenant, bucket
+    SELECT size, part, tenant, bucket, bool_or(marked) AS marked FROM (
+        SELECT size, part, tenant, bucket, false AS marked FROM rollups
+        UNION ALL SELECT size, 0, tenant, bucket, true FROM touched
+    ) AS every GROUP BY size, part, tenant, bucket
 ), lies_in AS (
-    SELECT size, tenant, at, max(start) OVER (PARTITION BY size, tenant ORDER BY at, start ROWS UNBOUNDED PRECEDING)
+    SELECT size, part, tenant, at, max(start) OVER (PARTITION BY size, part, tenant ORDER BY at, start ROWS UNBOUNDED PRECEDING)
         AS start
     FROM (
-        SELECT size, tenant, bucket AS at, NULL::timestamptz AS start FROM parts GROUP BY size, tenant, bucket
-        UNION ALL SELECT size, tenant, bucket, bucket FROM starts
+        SELECT size, part, tenant, bucket AS at, NULL::timestamptz AS start FROM parts
+        GROUP BY size, part, tenant, bucket
+        UNION ALL SELECT size, part, tenant, bucket, bucket FROM starts
     ) AS marks
 ), sums AS (
-    SELECT p.size, p.tenant, l.bucket, p.series_id, p.currency, min(at) AS first, sum(p.events) AS events,
+    SELECT p.size, p.part, p.tenant, l.bucket, p.series_id, p.currency, min(at) AS first, sum(p.events) AS events,
         sum(p.unpriced_events) AS unpriced_events, sum(p.list) AS list, sum(p.contracted) AS contracted,
         sum(p.effective) AS effective, sum(p.of_which_provisional) AS of_which_provisional,
         nullif(usage_total(p.usage) FILTER (WHERE p.usage IS NOT NULL), '{}') AS usage,
         {unit_sums}
     FROM parts p JOIN (
-        SELECT size, tenant, at, max(CASE WHEN at < start + CASE size WHEN 'five_minutes' THEN interval '5 minutes'
+        SELECT size, part, tenant, at, max(CASE WHEN at < start + CASE size WHEN 'five_minutes' THEN interval '5 minutes'
             WHEN 'hour' THEN interval '1 hour' ELSE interval '49 hours' END THEN start END) AS bucket
-        FROM lies_in GROUP BY size, tenant, at
-    ) AS l ON (l.size, l.tenant, l.at) = (p.size, p.tenant, p.bucket)
-    GROUP BY 1, 2, 3, 4, 5
+        FROM lies_in GROUP BY size, part, tenant, at
+    ) AS l ON (l.size, l.part, l.tenant, l.at) = (p.size, p.part, p.tenant, p.bucket)
+    GROUP BY 1, 2, 3, 4, 5, 6
 )
 SELECT size, tenant, coalesce(bucket, s.first) AS bucket, series_id, currency, r.events IS NULL AS missing,
     ARRAY[r.events, r.unpriced_events, r.list, r.contracted, r.effective, r.of_which_provisional] AS said,
     ARRAY[s.events, s.unpriced_events, s.list, s.contracted, s.effective, s.of_which_provisional] AS should
-FROM sums s FULL JOIN (SELECT * FROM rollups WHERE part = 0) AS r USING (size, tenant, bucket, series_id, currency)
-    LEFT JOIN (SELECT size, tenant, bucket FROM starts WHERE marked) AS x USING (size, tenant, bucket)
+FROM sums s FULL JOIN rollups r USING (size, part, tenant, bucket, series_id, currency)
+    LEFT JOIN (SELECT size, part, tenant, bucket FROM starts WHERE marked) AS x USING (size, part, tenant, bucket)
 WHERE x.bucket IS NULL
     AND (s.events, s.unpriced_events, s.list, s.contracted, s.effective, s.of_which_provisional, s.usage,
         {units_should})
@@ -191,20 +245,24 @@ WHERE x.bucket IS NULL
 
 -- name: remarks_count
 -- How many rows of money under remarks are compared.
-SELECT count(*) FROM remarks_daily WHERE shard >= 0
+SELECT count(*) FROM remarks_daily
 
 -- name: remark_faults
--- Rows of money under remarks that are not the sum of their entries, and sums that have no row; corrections left
--- out. What was remarked stands on the lines, what the event stated in the event (a batch in one of two fields), but
+-- Rows of money under remarks that are not the sum of their entries, and sums that have no row. What was remarked stands on the lines, what the event stated in the event (a batch in one of two fields), but
 -- for a region or a tier that its model's name says; a standard tier is not stated. Where a tenant, a day and a shard
 -- have $1 rows, the sums that have none are one sum of the provider '', by what is remarked.
 WITH sums AS (
-    SELECT e.tenant, (e.recorded_at AT TIME ZONE 'UTC')::date AS recorded_on, e.origin_partition AS shard,
-        stated.provider, stated.batch, stated.tier, stated.region, e.currency, count(*) AS events,
+    SELECT e.tenant, (e.recorded_at AT TIME ZONE 'UTC')::date AS recorded_on,
+        CASE e.seq WHEN 0 THEN e.origin_partition ELSE -1 END AS shard,
+        stated.provider, stated.batch, stated.tier, stated.region, e.currency, sum(1 - 2 * (e.seq % 2)) AS events,
         sum(e.effective) AS effective, min(e.occurred_at) AS first_at, max(e.occurred_at) AS last_at
     FROM entries e,
-        LATERAL (SELECT CASE WHEN pg_input_is_valid(e.event, 'jsonb') THEN e.event::jsonb -> 'data' END,
-            CASE WHEN pg_input_is_valid(e.lines, 'jsonb') THEN e.lines::jsonb END) AS read (data, lines),
+        -- a reversal takes back what is on the lines of the entry before it
+        LATERAL (SELECT coalesce(e.lines, (SELECT t.lines FROM entries t
+            WHERE t.occurred_at = e.occurred_at AND t.identity = e.identity AND t.seq = e.seq - 1))) AS priced (lines),
+        LATERAL (SELECT CASE WHEN strpos(priced.lines, '"remarks"') > 0 THEN {about} END) AS said_by (event),
+        LATERAL (SELECT CASE WHEN pg_input_is_valid(said_by.event, 'jsonb') THEN said_by.event::jsonb -> 'data' END,
+            CASE WHEN pg_input_is_valid(priced.lines, 'jsonb') THEN priced.lines::jsonb END) AS read (data, lines),
         LATERAL (
             SELECT bool_or(remark = 'batch'), bool_or(remark = 'tier'), bool_or(remark = 'region'),
                 max(line ->> 'region'), max(line ->> 'tier')
@@ -220,11 +278,11 @@ WITH sums AS (
                 THEN coalesce(remarks.named_tier, read.data #>> '{context,service_tier}') END, ''),
             coalesce(CASE WHEN remarks.region THEN coalesce(remarks.named, read.data #>> '{context,region}') END, '')
         OFFSET 0) AS stated (provider, batch, tier, region)
-    WHERE e.seq = 0 AND strpos(e.lines, '"remarks"') > 0
+    WHERE strpos(priced.lines, '"remarks"') > 0
         AND (stated.batch OR stated.tier <> '' OR stated.region <> '')
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
 ), said AS (
-    SELECT * FROM remarks_daily WHERE shard >= 0
+    SELECT * FROM remarks_daily
 ), full_days AS (
     SELECT tenant, recorded_on, shard FROM said WHERE provider <> '' GROUP BY 1, 2, 3 HAVING count(*) >= $1
 ), placed AS (
