@@ -33,7 +33,7 @@ INSERT INTO rollups AS r (tenant, size, bucket, series_id, part, currency, event
     effective, of_which_provisional, usage, {units})
 SELECT tenant, size, bucket, series_id, -1, currency, sum(events)::bigint, sum(unpriced_events)::bigint,
     sum(list::numeric), sum(contracted::numeric), sum(effective::numeric), sum(of_which_provisional::numeric),
-    usage_total(usage::jsonb) FILTER (WHERE usage IS NOT NULL), {unit_number_sums}
+    nullif(usage_total(usage::jsonb) FILTER (WHERE usage IS NOT NULL), '{}'), {unit_number_sums}
 FROM unnest($1::text[]) WITH ORDINALITY AS s (size, place)
     JOIN {added} WITH ORDINALITY AS n (bucket, tenant, series_id, currency, events, unpriced_events, list, contracted,
         effective, of_which_provisional, usage, {units}, place) USING (place)

@@ -17,7 +17,7 @@ async def outcomes(owner: asyncpg.Connection, source: str) -> Counter[str]:
     counted = Counter(
         {
             "booked": await owner.fetchval(
-                "SELECT count(*) FROM entries WHERE event::jsonb->>'source' = $1", source
+                "SELECT count(*) FROM entries WHERE seq = 0 AND event::jsonb->>'source' = $1", source
             )
         }
     )
@@ -49,9 +49,11 @@ async def folded(owner: asyncpg.Connection, within_s: float = BOOKED_WITHIN_S) -
 
 
 async def money(owner: asyncpg.Connection, source: str) -> Decimal:
-    """The sum of a source's effective amounts."""
+    """The sum of a source's effective amounts, corrections included."""
     total = await owner.fetchval(
-        "SELECT sum(effective) FROM entries WHERE event::jsonb->>'source' = $1", source
+        "SELECT sum(effective) FROM entries WHERE identity IN ("
+        "SELECT identity FROM entries WHERE seq = 0 AND event::jsonb->>'source' = $1)",
+        source,
     )
     assert isinstance(total, Decimal)
     return total
