@@ -1,6 +1,6 @@
 // Any figure taken apart: over time and by any dimension, down to the events it is made of.
 
-import { get, session } from "./api.js";
+import { get, isTrouble, session } from "./api.js";
 import { LARGEST } from "./chart.js";
 import { el, setText } from "./dom.js";
 import { drawSpend } from "./explorer-chart.js";
@@ -60,7 +60,7 @@ export function explorerCard(query) {
   );
   const refresh = cardRefresher([card], { ask, show, clear, question: () => query.toString() });
 
-  const dimension = () => (DIMENSIONS.includes(query.get("by")) ? query.get("by") : "team");
+  const dimension = () => query.get("by") || "team";
 
   // The same card with something else in its address.
   const here = ({ range = rangeOf(query), by: name = dimension(), filters = filtersOf(query) }) =>
@@ -152,7 +152,17 @@ export function explorerCard(query) {
     total.removeAttribute("href");
   }
 
+  // The tenant's own dimensions join the choice as soon as they are known.
+  async function offerOwn() {
+    const { own } = await get("/v1/dimensions");
+    by.append(...own.map(({ name }) => el("option", { value: name }, dimensionLabel(name))));
+    by.value = dimension();
+  }
+
   showQuestion();
+  offerOwn().catch((error) => {
+    if (!isTrouble(error)) throw error;
+  });
   return { card, refresh, accept };
 }
 

@@ -2,6 +2,7 @@
 
 import { daysBefore, iso, wholeMinute } from "./format.js";
 
+// Those that are built in; a tenant has its own besides.
 export const DIMENSIONS = [
   "team",
   "project",
@@ -26,7 +27,7 @@ const DAYS = { "24h": 1, "7d": 7, "30d": 30 };
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-export const dimensionLabel = (name) => name.replace("_", " ");
+export const dimensionLabel = (name) => name.replaceAll("_", " ");
 export const valueLabel = (value) => (value === "" ? "(none)" : value);
 
 // {range | from, to; by; filters: {team: ["a"]}; anything else} as an address.
@@ -50,8 +51,8 @@ export function unbookedLink({ key, ...rest } = {}) {
 
 export function filtersOf(query) {
   const filters = {};
-  for (const name of DIMENSIONS)
-    if (query.has(`filter.${name}`)) filters[name] = query.getAll(`filter.${name}`);
+  for (const key of query.keys())
+    if (key.startsWith("filter.")) filters[key.slice("filter.".length)] = query.getAll(key);
   return filters;
 }
 
