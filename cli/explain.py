@@ -66,5 +66,8 @@ def _print_heading(receipt: dict[str, Any], entry: dict[str, Any]) -> None:
     counts = " (counts)" if entry["in_force"] else ""
     at = f"recorded {entry['recorded_at']}, by catalog version {entry['catalog_version']}"
     typer.echo(f"\n{what}, {at}{counts}")
+    for each in entry.get("difference", ()):
+        amounts = f"{each['before']} -> {each['after']} {each['currency']} ({each['difference']})"
+        typer.echo(f"because of {each['cause']}: {amounts}")
     if cause := entry["cause"]:
         typer.echo(f"{cause['kind']} {cause['id']} by {cause['author']}: {cause['reason']}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from services.corrector.causes import CauseStep, EventAmounts
+from spendmeter.pricing.causes import CauseStep, EventAmounts
 
 ANY_CAUSE = ""
 """Of the row in which each event counts once, whatever its causes."""

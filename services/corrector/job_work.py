@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from services.corrector.causes import CauseStep, EntryFacts
 from services.corrector.differences import Spender
 from services.corrector.in_force import EntryInForce
 from services.corrector.price_books import VersionBooks
@@ -17,6 +16,7 @@ from services.corrector.rerating import RepricedEntry, concerned, entries_named
 from services.corrector.selection import PublicationReach, is_named
 from spendmeter.contracts.corrections import Selection
 from spendmeter.platform.sql import load_sql
+from spendmeter.pricing.causes import CauseStep, EntryFacts
 from spendmeter.pricing.price_book import PriceBook
 
 SQL = load_sql(Path(__file__).with_name("sql") / "rerates.sql")

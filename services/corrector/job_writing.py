@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 
-from services.corrector.causes import CauseStep
 from services.corrector.differences import Differences
 from services.corrector.fence import Standing
 from services.corrector.in_force import EntryInForce
@@ -17,6 +16,7 @@ from services.corrector.pairs import Change, Replacement, counts_the_same
 from services.corrector.price_books import VersionUnits
 from services.corrector.rerating import LeftAlone, RepricedEntry, reprice
 from services.corrector.write import units_then, write
+from spendmeter.pricing.causes import CauseStep
 
 LEFT_MAX = 1_000
 """Entries of a pass that are listed as left alone; all are counted."""

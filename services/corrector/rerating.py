@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from services.corrector.causes import CauseStep, EntryFacts, steps
 from services.corrector.in_force import EntryInForce
 from services.corrector.pairs import ALWAYS_UNITS
 from services.corrector.selection import PublicationReach, entries_of, may_concern
@@ -17,6 +16,7 @@ from spendmeter.contracts.corrections import Selection
 from spendmeter.contracts.event_reading import read_event
 from spendmeter.contracts.events import EventError, UsageEvent
 from spendmeter.contracts.rated import Line, encode_rated
+from spendmeter.pricing.causes import CauseStep, EntryFacts, steps
 from spendmeter.pricing.engine import Rating, rate
 from spendmeter.pricing.price_book import PriceBook
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from services.corrector.causes import EntryFacts
 from spendmeter.contracts.corrections import Selection
 from spendmeter.contracts.events import UsageEvent, event_time
 from spendmeter.contracts.rated import Line
+from spendmeter.pricing.causes import EntryFacts
 from spendmeter.pricing.engine import Rating
 from spendmeter.pricing.meaning import Meaning
 from spendmeter.pricing.price_book import PriceBook

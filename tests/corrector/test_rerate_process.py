@@ -15,9 +15,9 @@ import pytest
 from spendmeter.contracts.corrections import RerateRequest, Selection
 from spendmeter.platform.kafka_access import KafkaAccess
 from tests.corrector.rerate_world import NOON, RerateBook, use
-from tests.corrector.test_causes import withdrawn
 from tests.corrector.test_worker import System
 from tests.pricing.entries import price
+from tests.pricing.test_causes import withdrawn
 
 EVENTS = 6_000
 ARRIVING = 1_000

@@ -18,8 +18,8 @@ from services.ledger.book import prepare
 from spendmeter.contracts.events import UsageEvent
 from spendmeter.platform.roles import role_url
 from tests.corrector.rerate_world import NOON, SECRET, RerateBook, opened, use
-from tests.corrector.test_causes import fx, withdrawn
 from tests.pricing.entries import adjustment, model, price
+from tests.pricing.test_causes import fx, withdrawn
 
 PER_ONE = price("m", "input_tokens", "2", per=1)
 PER_MILLION = price("m", "input_tokens", "2")

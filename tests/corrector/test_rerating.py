@@ -20,8 +20,8 @@ from spendmeter.contracts.events import UsageEvent, encode_event, event_time
 from spendmeter.contracts.rated import encode_rated
 from spendmeter.pricing.engine import rate
 from spendmeter.pricing.price_book import PriceBook
-from tests.corrector.test_causes import History, fx, withdrawn
 from tests.pricing.entries import NOON, RECORDED, adjustment, model, price, terms, used
+from tests.pricing.test_causes import History, fx, withdrawn
 
 MILLION = {"input_tokens": 1_000_000}
 ANY = Selection()

@@ -145,7 +145,12 @@ def test_a_wrong_price_that_was_approved_is_undone_to_the_last_digit_and_its_inc
     assert [(each["kind"], each["effective"]) for each in receipt["entries"]] == [
         ("usage", "10000"), ("reversal", "-10000"), ("replacement", "0.01"),
     ]  # fmt: skip
-    assert receipt["entries"][2]["cause"]["id"] == dry["rerate_id"]
+    replacement = receipt["entries"][2]
+    assert replacement["cause"]["id"] == dry["rerate_id"]
+    assert [(each["cause"], each["difference"]) for each in replacement["difference"]] == [
+        ("price", "-9999.99")
+    ]
+    assert "because of price: 10000 -> 0.01 USD (-9999.99)" in told
 
 
 def _resolved(incident: dict[str, Any]) -> dict[str, Any]:

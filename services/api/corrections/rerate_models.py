@@ -11,11 +11,11 @@ from services.api.corrections.models import Reason
 from services.api.http.models import DecimalString, RequestBody, Text
 from spendmeter.contracts.corrections import Selection
 from spendmeter.contracts.rated import PriceStatus
+from spendmeter.pricing.causes import Cause
 
 JobState = Literal["sent", "previewing", "previewed", "applying", "applied", "cancelled", "refused"]
 """sent: the broker holds it, and the corrector has not come to it yet. previewed: what it would change is
 known, and nothing is changed."""
-CausedBy = Literal["price", "name", "multiplier", "contract", "fx", "terms", "engine"]
 NAMES_MAX = 50
 _Names = Annotated[list[Annotated[Text, Field(min_length=1, max_length=256)]], Field(max_length=NAMES_MAX)]
 _Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -68,7 +68,7 @@ class AmountsChange(BaseModel):
 class CauseChange(AmountsChange):
     """Of one cause: each begins with what the one before left, so they add up to the difference."""
 
-    cause: CausedBy
+    cause: Cause
 
 
 class SpenderChange(AmountsChange):

@@ -33,8 +33,12 @@ SELECT outcome, reason, recorded_at, key_id, origin_partition AS partition, orig
 WHERE identity = $1 ORDER BY recorded_at DESC LIMIT $2
 
 -- name: catalog_entries
--- The entries that decided prices, exactly as they were published.
-SELECT id, body FROM catalog_entries WHERE id = ANY ($1::text[])
+-- The entries that decided prices, exactly as they were published; and by which publication each was withdrawn.
+SELECT c.id, c.body, c.version, (
+    SELECT min(w.version) FROM catalog_entries w
+    WHERE w.type = 'spendmeter.catalog.withdrawal.v1' AND (w.body::jsonb -> 'entries') ? c.id
+) AS withdrawn
+FROM catalog_entries c WHERE c.id = ANY ($1::text[])
 
 -- name: catalog_candidates
 -- Of the book of version $1: entries of these types, sellers and skus; null = of any, '' = about no one sku.

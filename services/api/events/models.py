@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from services.api.events.sums import EntryKind, signs_of
 from services.api.http.models import Complete, DecimalString
+from spendmeter.pricing.causes import Cause
 from spendmeter.pricing.explain import Contest
 
 UnbookedOutcome = Literal["duplicate", "conflict", "rejected", "stray"]
@@ -126,6 +127,16 @@ class EntryCause(BaseModel):
     requested_at: datetime
 
 
+class CauseOfDifference(BaseModel):
+    """What one cause changed of an event's effective cost; each begins with what the one before left."""
+
+    cause: Cause
+    currency: str
+    before: DecimalString
+    after: DecimalString
+    difference: DecimalString
+
+
 class BookSum(BaseModel):
     """What all entries of an event come to, in one book currency."""
 
@@ -143,6 +154,7 @@ class PricedEntry(LedgerEntry):
     in_force: bool = Field(description="whether it counts: the last one, unless it is reversed")
     cause: EntryCause | None = Field(description="of what corrects; null: as first booked")
     event: dict[str, Any] | None = None
+    difference: list[CauseOfDifference] = Field([], description="of a re-rate: by cause")
     naming: list[str] = Field(default_factory=list)
     lines: list[ReceiptLine]
     arithmetic: str

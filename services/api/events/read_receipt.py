@@ -9,6 +9,7 @@ from fastapi import Request
 
 from services.api.accounting.completeness import completeness
 from services.api.database.transactions import TenantConnection
+from services.api.events.difference import difference_by_cause
 from services.api.events.models import (
     Copy,
     EntryCause,
@@ -52,6 +53,7 @@ from spendmeter.contracts.event_reading import decode_event
 from spendmeter.contracts.events import UsageEvent
 from spendmeter.contracts.money import plain
 from spendmeter.platform.sql import load_sql
+from spendmeter.pricing.causes import EntryFacts
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.explain import naming
 from spendmeter.pricing.price_book import PriceBook
@@ -86,9 +88,14 @@ async def _booked(
     connection: TenantConnection, rows: list[Any], others: list[Any], known: dict[str, Any]
 ) -> Receipt:
     ids = catalog_ids([row["lines"] for row in rows])
-    bodies = {row["id"]: row["body"] for row in await connection.fetch(SQL["catalog_entries"], ids)}
+    published = await connection.fetch(SQL["catalog_entries"], ids)
+    bodies = {row["id"]: row["body"] for row in published}
+    facts = {row["id"]: EntryFacts(row["version"], row["withdrawn"]) for row in published}
     catalog = {name: decode_catalog(body) for name, body in bodies.items()}
     entries = await _entries(connection, rows, catalog)
+    for row, entry in zip(rows, entries, strict=True):
+        if entry.sign > 0 and entry.cause and entry.cause.kind == "rerate":
+            entry.difference = difference_by_cause(rows[row["seq"] - 2], row, facts)
     first, event = rows[0], decode_event(rows[0]["event"])
     booked = InTheBook(
         recorded_at=first["recorded_at"],

@@ -13,8 +13,15 @@ export function entryHeading(entry, several) {
   if (!entry.seq) return [el("h2", "How the amount came about ", counts)];
   const at = momentOf(entry.recorded_at, session.tz);
   const what = entry.sign < 0 ? `Reversal of entry ${entry.reverses}, ${at} ` : `Replacement, ${at} `;
-  return [el("h2", what, counts), ...(entry.cause ? [causeOf(entry.cause)] : [])];
+  return [
+    el("h2", what, counts),
+    ...(entry.cause ? [causeOf(entry.cause)] : []),
+    ...entry.difference.map(differenceOf),
+  ];
 }
+
+const differenceOf = ({ cause, currency, before, after, difference }) =>
+  el("p", { className: "fine" }, `because of ${cause}: ${before} -> ${after} ${currency} (${difference})`);
 
 function causeOf({ kind, id, author, reason, requested_at: at }) {
   const name = kind === "rerate" ? el("a", { href: link("rerate", { id }) }, "re-rate") : kind;

@@ -8,11 +8,11 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-from services.corrector.causes import EntryFacts, EventAmounts, steps
 from spendmeter.contracts.catalog import CatalogEntry, FxRate, Withdrawal
 from spendmeter.contracts.entry_ids import identified, published
 from spendmeter.contracts.money import EXACT
 from spendmeter.contracts.rated import Line
+from spendmeter.pricing.causes import EntryFacts, EventAmounts, steps
 from spendmeter.pricing.engine import Rating, rate
 from spendmeter.pricing.price_book import PriceBook
 from tests.pricing.entries import NOON, RECORDED, adjustment, model, price, terms, used
