@@ -1,0 +1,170 @@
+"""Own dimensions in a real Postgres: which names count, and what ingest processes tell each other of a day's values."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+
+import asyncpg
+import pytest
+
+from services.ingest import admitted
+from services.ingest.admitted import AdmittedValues, AdmittedValuesWriter
+from services.ingest.keys import read_snapshot
+from spendmeter.platform.roles import role_url
+from spendmeter.platform.telemetry import Meters
+from tests.ingest.harness import SECRET, Ingest, records_of
+from tests.ingest.test_own_labels import labelled
+
+NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
+CUSTOMER = ("initech", "customer")
+KNOWN_S_MAX = 30
+
+
+@pytest.fixture
+async def owner(door: Ingest) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(door.database)
+    yield connection
+    await connection.execute("TRUNCATE dimension_acts, admitted_values")
+    await connection.close()
+
+
+@pytest.fixture
+async def by_ingest(door: Ingest) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(role_url(door.database, "ingest", SECRET))
+    yield connection
+    await connection.close()
+
+
+async def act(owner: asyncpg.Connection, tenant: str, name: str, what: str) -> None:
+    statement = "INSERT INTO dimension_acts (tenant, name, act, reason, by) VALUES ($1, $2, $3, 'x', 'key k')"
+    await owner.execute(statement, tenant, name, what)
+
+
+async def write(door: Ingest, values: AdmittedValues) -> None:
+    await AdmittedValuesWriter(role_url(door.database, "ingest", SECRET), values, Meters())._write()
+
+
+def admit(values: AdmittedValues, now: datetime, *customers: str) -> list[str]:
+    """Those of the customers for whom there was no room; the others came."""
+    request = values.of(now)
+    folded = [each for each in customers if request.folded(CUSTOMER[0], {CUSTOMER[1]: each})]
+    request.keep()
+    return folded
+
+
+async def days(owner: asyncpg.Connection) -> list[tuple[date, str]]:
+    rows = await owner.fetch(
+        "SELECT day, value FROM admitted_values WHERE tenant = 'initech' ORDER BY day, value"
+    )
+    return [tuple(row) for row in rows]
+
+
+async def test_the_last_act_of_a_name_says_whether_its_labels_are_kept(
+    owner: asyncpg.Connection, by_ingest: asyncpg.Connection
+) -> None:
+    for tenant, name, what in (
+        ("initech", "customer", "declared"),
+        ("initech", "region", "declared"),
+        ("initech", "region", "retired"),
+        ("initech", "cost_centre", "declared"),
+        ("initech", "cost_centre", "retired"),
+        ("initech", "cost_centre", "declared"),
+        ("hooli", "region", "declared"),
+        ("gone", "customer", "declared"),
+        ("gone", "customer", "retired"),
+    ):
+        await act(owner, tenant, name, what)
+    declared = (await read_snapshot(by_ingest)).dimensions
+    assert {tenant: set(names) for tenant, names in declared.items()} == {
+        "initech": {"customer", "cost_centre"},
+        "hooli": {"region"},
+    }
+
+
+async def test_a_process_knows_what_another_has_admitted_and_the_bound_is_of_both(
+    door: Ingest, owner: asyncpg.Connection, by_ingest: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admitted, "VALUES_PER_DAY_MAX", 3)
+    one, other = AdmittedValues(), AdmittedValues()
+    assert admit(one, NOON, "c1", "c2") == []
+    assert admit(other, NOON, "c2") == []
+    await write(door, one)
+    await write(door, other)  # c2 once more, which is there
+    assert await days(owner) == [(NOON.date(), "c1"), (NOON.date(), "c2")]
+    for each in (one, other):
+        await each.read(by_ingest, NOON)
+    assert admit(other, NOON, "c1", "c3", "c4") == ["c4"]
+    await write(door, other)
+    await one.read(by_ingest, NOON)
+    assert admit(one, NOON, "c4", "c3", "c2") == ["c4"]
+    assert one.take_unwritten() == [], "what was read need not be written"
+
+
+async def test_what_was_numbered_earlier_and_committed_later_is_read_too(
+    door: Ingest, owner: asyncpg.Connection, by_ingest: asyncpg.Connection
+) -> None:
+    late, quick, reader = AdmittedValues(), AdmittedValues(), AdmittedValues()
+    admit(late, NOON, "late")
+    admit(quick, NOON, "quick")
+    held = owner.transaction()
+    await held.start()
+    await owner.executemany(admitted.SQL["admit"], late.take_unwritten())
+    await write(door, quick)
+    await reader.read(by_ingest, NOON)
+    assert reader.values[CUSTOMER] == {"quick"}
+    await held.commit()
+    await reader.read(by_ingest, NOON)
+    assert reader.values[CUSTOMER] == {"quick", "late"}
+
+
+async def test_a_day_has_its_own_values_and_those_before_yesterday_are_forgotten(
+    door: Ingest, owner: asyncpg.Connection, by_ingest: asyncpg.Connection
+) -> None:
+    values, today = AdmittedValues(), NOON.date()
+    for ago in (2, 1, 0):
+        admit(values, NOON - timedelta(days=ago), f"c{ago}")
+    await write(door, values)
+    assert await days(owner) == [(today - timedelta(days=1), "c1"), (today, "c0")]
+    fresh = AdmittedValues()
+    await fresh.read(by_ingest, NOON)
+    assert fresh.values[CUSTOMER] == {"c0"}
+
+
+async def test_what_could_not_be_written_is_written_the_next_time(
+    door: Ingest, owner: asyncpg.Connection
+) -> None:
+    values = AdmittedValues()
+    admit(values, NOON, "c1")
+    nowhere = AdmittedValuesWriter(role_url(door.database, "ingest", "not this"), values, Meters())
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        await nowhere._write()
+    admit(values, NOON, "c2")
+    await write(door, values)
+    assert [value for _, value in await days(owner)] == ["c1", "c2"]
+
+
+async def test_a_running_door_keeps_what_is_declared_from_then_on_and_writes_its_values_down(
+    door: Ingest, owner: asyncpg.Connection
+) -> None:
+    sent = labelled("own-before", region="eu")
+    assert door.post(sent, key="globex").headers["Spendmeter-Dropped"] == "data.labels.region"
+    await act(owner, "globex", "region", "declared")
+    for number in range(KNOWN_S_MAX * 2):
+        sent = labelled(f"own-{number}", region="eu")
+        if "Spendmeter-Dropped" not in door.post(sent, key="globex").headers:
+            break
+        await asyncio.sleep(0.5)
+    assert door.post(labelled("own-acme", region="eu")).headers["Spendmeter-Dropped"] == "data.labels.region"
+    texts = [record.value.decode() for record in await records_of(door.kafka, door.topic)]
+    assert ['"own":{"region":"eu"}' in text for text in texts if f'"id":"own-{number}"' in text] == [True]
+    assert ["eu" in text for text in texts if '"id":"own-acme"' in text or '"id":"own-before"' in text] == [
+        False
+    ] * 2
+    find = "SELECT value FROM admitted_values WHERE tenant = 'globex' AND dimension = 'region'"
+    for _ in range(KNOWN_S_MAX * 10):
+        if await owner.fetchval(find) == "eu":
+            break
+        await asyncio.sleep(0.1)
+    assert await owner.fetchval(find) == "eu"
