@@ -12,6 +12,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from cli._running import NO_PRICE
 from tests.flow.system import System, eventually
 from tests.flow.test_catalog import HEADER, change
 from tests.flow.test_terms import KEY_WITHIN_S
@@ -29,6 +30,16 @@ prices = {{ input_tokens = "10" }}
 """10 USD a token, or a million of them."""
 
 
+KRONER = 'currency = "NOK"\nper ='
+RATE = """
+[[fx]]
+base = "NOK"
+quote = "USD"
+rate = "{rate}"
+effective_from = {since}T00:00:00Z
+"""
+
+
 class Newcomer:
     """A tenant of its own, whose key the command line uses; an operator's key corrects for it."""
 
@@ -44,9 +55,16 @@ class Newcomer:
         return json.loads(self.system.cli(*arguments, "--tenant", self.name, "--json", timeout=120).stdout)
 
     def send(self, id: str) -> bool:
-        """1,000 tokens of dynamo."""
+        """1,000 tokens of dynamo, booked with a price."""
+        return self.outcome(id) == 0
+
+    def sent(self, id: str) -> bool:
+        """The same, booked with a price or without."""
+        return self.outcome(id) in (0, NO_PRICE)
+
+    def outcome(self, id: str) -> int:
         words = f"{self.provider}/dynamo", "input_tokens=1000", "--id", id, "--source", "story"
-        return self.system.cli("send", *words, "--label", "team=search", check=False).returncode == 0
+        return self.system.cli("send", *words, "--label", "team=search", check=False).returncode
 
     def state_price(self, folder: Path, per: int, *said: str) -> int:
         file = folder / f"{self.provider}-{per}.toml"
@@ -151,6 +169,29 @@ def test_a_wrong_price_that_was_approved_is_undone_to_the_last_digit_and_its_inc
         ("price", "-9999.99")
     ]
     assert "because of price: 10000 -> 0.01 USD (-9999.99)" in told
+
+
+def test_an_exchange_rate_that_came_late_prices_what_waited_for_it_when_it_is_approved(
+    system: System, newcomer: Newcomer, tmp_path: Path
+) -> None:
+    """Two events of 0.01 NOK each have no amount; at 0.09 USD a krone they are 0.0009 USD each."""
+    file = tmp_path / f"{newcomer.provider}.toml"
+    model = MODEL.format(provider=newcomer.provider, per=1_000_000).replace("per =", KRONER)
+    file.write_text(HEADER + model + RATE.format(rate="0.1", since="2027-01-01"))
+    change(system, file)
+    eventually("ingest knows the key", lambda: newcomer.sent("e1"), KEY_WITHIN_S, every_s=0.5)
+    assert newcomer.sent("e2")
+    rate = tmp_path / f"{newcomer.provider}-rate.toml"
+    rate.write_text(HEADER + RATE.format(rate="0.09", since="2026-01-01"))
+    proposed = json.loads(system.cli("catalog", "propose", rate, "--json").stdout)
+    done = system.cli("catalog", "approve", str(proposed["id"]), "--confirm", "--rerate", "start", "--json")
+    offers = json.loads(done.stdout)["rerates"]
+    [mine] = [each for each in offers if each["tenant"] == newcomer.name]
+    assert (mine["unpriced_events"], bool(mine["rerate_id"])) == (2, True)
+    eventually("both are priced", lambda: newcomer.spent() == (Decimal("0.0018"), 2))
+    told = system.cli("explain", "story", "e1").stdout
+    assert told.startswith("corrected: now 0.0009 USD, priced (was 0 USD)")
+    assert newcomer.cli("rerates", "show", mine["rerate_id"])["reason"].startswith("proposal ")
 
 
 def _resolved(incident: dict[str, Any]) -> dict[str, Any]:
