@@ -10,12 +10,17 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from services.api.corrections import asking
-from spendmeter.contracts.corrections import CorrectionRequest, EventCorrection
+from services.api.corrections import asking, publish
+from services.api.corrections.publish import CorrectionLog
+from services.api.http.problems import HttpRefusal
+from spendmeter.contracts.corrections import CorrectionRequest, EventCorrection, RerateCancel
 from spendmeter.contracts.event_identity import identity
+from spendmeter.platform.kafka_access import KafkaAccess
+from spendmeter.platform.settings import Settings
 from tests.api.book import Book
 from tests.api.corrector import FakeCorrector, note
 from tests.api.test_events import ID, LINES, NOON, SOURCE, ask, event
+from tests.ports import free_port
 
 RETRACT = {"kind": "retract", "source": SOURCE, "id": ID, "reason": "a test run"}
 AMEND = {"kind": "amend", "source": SOURCE, "id": ID, "reason": "counted twice"}
@@ -224,3 +229,18 @@ async def test_corrections_are_listed_newest_first_by_state_and_page_by_page(
     assert [each["id"] for each in refused] == ["e1"]
     before = (NOON - timedelta(days=30)).strftime("%Y-%m-%d")
     assert (await acme.get("/v1/corrections", params={"to": before})).json()["corrections"] == []
+
+
+async def test_a_broker_that_is_away_is_503_in_time_and_asked_again_from_the_beginning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(publish, "DEADLINE_S", 1)
+    log = CorrectionLog(
+        Settings(kafka=KafkaAccess.of({"KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}"}))
+    )
+    wanted = RerateCancel(id="job", tenant="acme", by="key k1", at=NOON)
+    for _ in range(2):
+        with pytest.raises(HttpRefusal, match="under the id job") as refused:
+            await log.publish(wanted)
+        assert (refused.value.status, refused.value.members["id"]) == (503, "job")
+    await log.aclose()
