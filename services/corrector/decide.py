@@ -26,6 +26,9 @@ from spendmeter.pricing.price_book import PriceBook
 
 CorrectionOutcome = Literal["applied", "refused", "duplicate", "superseded"]
 REASON_CHARACTERS_MAX = 500
+AMENDED_SEQ_MAX = 1_000
+"""An entry above it is not amended any more: some room below what `seq` can count is for jobs, and for the
+retraction, which is always possible."""
 
 _decode_json = msgspec.json.Decoder(float_hook=Decimal).decode
 _encode_json = msgspec.json.Encoder(decimal_format="number").encode
@@ -52,9 +55,9 @@ def decide(correction: EventCorrection, state: EventState, book: PriceBook | Non
         return Settlement(outcome="refused", why="the event is another tenant's")
     if too_late := _too_late(correction, state):
         return too_late
-    if correction.kind == "retract":
-        return _retracted(correction, state)
     try:
+        if correction.kind == "retract":
+            return _retracted(correction, state)
         return _amended(correction, state, book)
     except EventError as error:
         return Settlement(outcome="refused", why=str(error)[:REASON_CHARACTERS_MAX])
@@ -70,9 +73,11 @@ def _too_late(correction: EventCorrection, state: EventState) -> Settlement | No
         when = f"the event was retracted on {corrected.retracted_at:%Y-%m-%dT%H:%M:%SZ}"
         return Settlement(outcome="duplicate" if correction.kind == "retract" else "superseded", why=when)
     if correction.kind == "amend" and corrected.revision is not None:
-        # Of two amends that call themselves the same revision the ids decide: some order that is one for all.
-        holds = corrected.revision, corrected.amend_id or ""
-        if (correction.revision, correction.id) <= holds:
+        # Two that were asked for while the corrector was behind call themselves the same revision: the later
+        # one holds, in whatever order they come.
+        assert corrected.amend_at and corrected.amend_id, "an amend is remembered whole"
+        holds = corrected.revision, corrected.amend_at, corrected.amend_id
+        if (correction.revision, correction.at, correction.id) <= holds:
             why = f"amended already, in revision {corrected.revision} ({corrected.amend_id})"
             return Settlement(outcome="superseded", why=why)
     return None
@@ -90,6 +95,8 @@ def _retracted(correction: EventCorrection, state: EventState) -> Settlement:
 def _amended(correction: EventCorrection, state: EventState, book: PriceBook | None) -> Settlement:
     entry = state.entry
     assert entry is not None, "what was not retracted is in force"
+    if entry.seq > AMENDED_SEQ_MAX:
+        raise EventError("was corrected too often: retract it, and send it anew with `supersedes`")
     event = amended_event(correction, state.first_event)
     if book is None:
         raise EventError("the price catalog of now cannot be read: ask again when it can")
@@ -99,6 +106,7 @@ def _amended(correction: EventCorrection, state: EventState, book: PriceBook | N
     corrected = replace(
         state.corrected,
         revision=correction.revision,
+        amend_at=correction.at,
         amend_id=correction.id,
         amended_hash=said,
         catalog_version=max(state.corrected.catalog_version, rating.catalog_version),

@@ -44,6 +44,8 @@ class CorrectedState(Struct, frozen=True, kw_only=True):
     """What corrections have made of an event so far, beside its entries: a row of corrected_identities."""
 
     revision: int | None = None
+    amend_at: datetime | None = None
+    """When it was asked for."""
     amend_id: str | None = None
     amended_hash: bytes | None = None
     """Of the amend that holds, though it may have changed nothing; None = there was none."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from spendmeter.contracts.corrections import (
+    CorrectionRequest,
     EventCorrection,
     RerateApply,
     RerateCancel,
@@ -19,7 +20,7 @@ JobRequest = RerateRequest | RerateApply | RerateCancel
 @dataclass(kw_only=True)
 class Intake:
     """Records of the topic in order; `position` is the offset after the last. Of each event there is one
-    correction at most: the next one finds what this one has left."""
+    correction at most, and each id is asked under once: the next one finds what this one has left."""
 
     position: int
     corrections: list[EventCorrection] = field(default_factory=list)
@@ -29,9 +30,9 @@ class Intake:
 
 
 def take_in(position: int, records: Iterable[tuple[int, bytes | None]]) -> Intake:
-    """Sort `records` ((offset, value), in order) out, up to the second correction of one event; what lies
-    before `position` is worked off already."""
-    intake, events = Intake(position=position), set()
+    """Sort `records` ((offset, value), in order) out, up to the second correction of one event, or the second
+    request under one id; what lies before `position` is worked off already."""
+    intake, met = Intake(position=position), set[object]()
     for offset, value in records:
         if offset < position:
             continue
@@ -40,12 +41,21 @@ def take_in(position: int, records: Iterable[tuple[int, bytes | None]]) -> Intak
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             intake.strays += 1
         else:
-            if not isinstance(request, EventCorrection):
-                intake.jobs.append(request)
-            elif request.identity in events:
+            keys = _keys(request)
+            if not met.isdisjoint(keys):
                 break
-            else:
-                events.add(request.identity)
+            met |= keys
+            if isinstance(request, EventCorrection):
                 intake.corrections.append(request)
+            else:
+                intake.jobs.append(request)
         intake.position = offset + 1
     return intake
+
+
+def _keys(request: CorrectionRequest) -> set[object]:
+    """What it alone may have in one transaction: its event, and its id where it is the first under it."""
+    named = request.tenant, request.id
+    if isinstance(request, EventCorrection):
+        return {request.identity, named}
+    return {named} if isinstance(request, RerateRequest) else set()

@@ -22,7 +22,7 @@ class EventCorrection(
     """One event is to say something else (amend), or to count no longer (retract).
 
     In whatever order corrections of one event arrive, it ends the same: retracted if one of them retracts,
-    else as the amend of the highest revision says."""
+    else as the amend of the highest revision says, of equal ones the one that was asked for last."""
 
     id: ShortName
     """The correction's own; one that comes again changes nothing."""

@@ -9,8 +9,9 @@ import asyncpg
 import pytest
 
 from services.corrector.fence import Overtaken, read_standing
-from services.corrector.intake import Intake
+from services.corrector.intake import Intake, take_in
 from services.corrector.write import prepare
+from spendmeter.contracts.corrections import encode_correction
 from spendmeter.contracts.events import Context, Labels
 from spendmeter.platform.roles import role_url
 from tests.corrector.written_book import ASKED, DOUBLED, SECRET, Book, correction, event
@@ -261,3 +262,28 @@ async def test_a_corrected_event_keeps_who_used_it(book: Book) -> None:
     text = await book.owner.fetchval("SELECT event FROM entries_in_force")
     assert '"user":"hmac:1"' in text
     assert ASKED > NOON
+
+
+async def test_two_events_under_one_id_in_one_poll_are_one_correction_and_one_that_came_again(
+    book: Book,
+) -> None:
+    await book.book_events(event("e1"), event("e2"))
+    two = [correction("e1", id="one"), correction("e2", id="one")]
+    polled = [(offset, encode_correction(each)) for offset, each in enumerate(two)]
+    standing = await read_standing(book.corrector, TOPIC)
+    while standing.position < len(polled):
+        standing = (
+            await book.applier.take(book.corrector, standing, take_in(standing.position, polled))
+        ).standing
+    assert await book.amounts("e2") == [(0, Decimal("0.0035"))]
+    row = await book.owner.fetchrow("SELECT accepted, repeated FROM corrector")
+    assert (tuple(row), await book.outcomes()) == ((1, 1), {"one": "applied"})
+
+
+async def test_of_two_amends_of_one_revision_the_later_one_holds(book: Book) -> None:
+    await book.book_events(event())
+    later = correction(patch=LESS, id="a", at=ASKED + timedelta(seconds=1))
+    await book.correct(later)
+    await book.correct(correction(patch='{"usage": {"input_tokens": 1}}', id="z"))
+    assert await book.outcomes() == {"a": "applied", "z": "superseded"}
+    assert (await book.amounts())[-1] == (2, Decimal("0.002"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from decimal import Decimal
 from itertools import permutations
 from typing import NamedTuple
@@ -134,6 +135,11 @@ AMENDS = [
         [*AMENDS[:2], correction(), Rerate(4)],
         [*AMENDS, Rerate(3)],
         [AMENDS[0], replace(AMENDS[1], revision=1), Rerate(2)],
+        [
+            replace(AMENDS[0], id="z"),
+            replace(AMENDS[1], revision=1, id="y", at=ASKED + timedelta(seconds=1)),
+            replace(AMENDS[2], revision=1, id="x", at=ASKED + timedelta(seconds=1)),
+        ],
         [Rerate(2), Rerate(4), AMENDS[2]],
         [correction(), correction(id="once more"), AMENDS[0]],
     ],
@@ -196,3 +202,28 @@ def test_an_amend_leaves_identity_time_tenant_and_what_ingest_stamped() -> None:
 def test_a_correction_that_names_another_tenants_event_is_refused() -> None:
     done = decide(correction(tenant="globex"), first_state(), None)
     assert (done.outcome, done.why, done.change) == ("refused", "the event is another tenant's", None)
+
+
+def test_of_two_amends_of_one_revision_the_later_one_holds_whatever_their_ids_are() -> None:
+    earlier = replace(AMENDS[0], id="z")
+    later = replace(AMENDS[1], revision=1, id="a", at=ASKED + timedelta(microseconds=1))
+    # 1000 x 2.5 + 300 x 10 a million = 0.0055 USD, three times that by the newest version
+    assert end_of([earlier, later])[0] == end_of([later, earlier])[0] == Decimal("0.0165")
+
+
+def test_an_event_that_was_amended_a_thousand_times_is_only_retracted() -> None:
+    state = first_state()
+    assert state.entry is not None
+    for seq, outcome in ((1_000, "applied"), (1_002, "refused")):
+        often = replace(state, entry=replace(state.entry, seq=seq))
+        assert decide(AMENDS[0], often, BOOKS[NEWEST]).outcome == outcome
+        assert decide(correction(), often, None).outcome == "applied"
+
+
+def test_a_retraction_of_an_event_that_is_no_longer_understood_is_refused_with_the_rule() -> None:
+    state = first_state()
+    assert state.entry is not None
+    spoilt = state.entry.event.replace('"input_tokens":1000', '"input_tokens":-1')
+    done = decide(correction(), replace(state, entry=replace(state.entry, event=spoilt)), None)
+    assert done.outcome == "refused"
+    assert "data.usage.input_tokens" in done.why

@@ -11,7 +11,7 @@ SELECT max(version) FROM catalog_publications
 SELECT i.identity, i.hash, i.occurred_at, f.event AS first_event, f.tenant AS first_tenant,
     f.recorded_at AS first_recorded_at, e.seq, e.tenant, e.series_id, e.catalog_version, e.accounting_period, e.status,
     e.currency, e.list, e.contracted, e.effective, e.event, e.lines, c.revision AS corrected_revision,
-    c.amend_id AS corrected_amend_id, c.amended_hash AS corrected_amended_hash,
+    c.amend_at AS corrected_amend_at, c.amend_id AS corrected_amend_id, c.amended_hash AS corrected_amended_hash,
     c.catalog_version AS corrected_catalog_version, c.retracted_at AS corrected_retracted_at
 FROM identities i
     JOIN entries f ON f.occurred_at = i.occurred_at AND f.identity = i.identity AND f.seq = 0
@@ -33,9 +33,9 @@ WHERE c.state = 'waiting'
 
 -- name: remember
 -- What corrections have made of an event, for the ledger to hold its copies against.
-INSERT INTO corrected_identities (identity, revision, amend_id, amended_hash, catalog_version, retracted_at)
-VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (identity) DO UPDATE SET revision = excluded.revision, amend_id = excluded.amend_id,
+INSERT INTO corrected_identities (identity, revision, amend_at, amend_id, amended_hash, catalog_version, retracted_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (identity) DO UPDATE SET revision = excluded.revision, amend_at = excluded.amend_at, amend_id = excluded.amend_id,
     amended_hash = excluded.amended_hash, catalog_version = excluded.catalog_version,
     retracted_at = excluded.retracted_at
 

@@ -88,11 +88,12 @@ CREATE INDEX corrections_waiting ON corrections (accepted_at) WHERE state = 'wai
 CREATE TABLE corrected_identities (
     identity bytea PRIMARY KEY,
     revision int,
+    amend_at timestamptz,
     amend_id text,
     amended_hash bytea,
     catalog_version int NOT NULL,
     retracted_at timestamptz,
-    CHECK ((revision IS NULL) = (amend_id IS NULL) AND (revision IS NULL) = (amended_hash IS NULL))
+    CHECK (num_nulls(revision, amend_at, amend_id, amended_hash) IN (0, 4))
 );
 
 -- What is asked of the book is asked of what is in force. Of a minute the shards are added up before it is asked whether
