@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli._http import access, problem_text, request
-from cli._running import fail
+from cli._correcting import OfTenantOption, ask
 
 app = typer.Typer(
     help="A tenant's own dimensions: labels of these names are kept, grouped and filtered by.",
@@ -16,38 +15,28 @@ app = typer.Typer(
 
 DimensionName = Annotated[str, typer.Argument(help="As senders write the label: cost_centre")]
 Why = Annotated[str, typer.Option(help="For whoever asks later.")]
-Whose = Annotated[str, typer.Option(help="Whose, with an operator's key.")]
 
 
 @app.command("list")
-def list_all(tenant: Whose = "") -> None:
+def list_all(tenant: OfTenantOption = "") -> None:
     """What the tenant has declared, and whether its labels are kept still."""
-    _show(_asked("GET", "", tenant))
+    _show(ask("GET", "dimensions", tenant))
 
 
 @app.command()
-def add(name: DimensionName, reason: Why, tenant: Whose = "") -> None:
-    """Declare a dimension, or a retired one again. Needs a key with the scope admin.
+def add(name: DimensionName, reason: Why, tenant: OfTenantOption = "") -> None:
+    """Declare a dimension, or a retired one again. It goes as SPENDMETER_ADMIN_KEY.
 
     \b
     Example: spendmeter dimensions add cost_centre --reason "finance books by it"
     """
-    _show(_asked("POST", "", tenant, json={"name": name, "reason": reason}))
+    _show(ask("POST", "dimensions", tenant, body={"name": name, "reason": reason}))
 
 
 @app.command()
-def retire(name: DimensionName, reason: Why, tenant: Whose = "") -> None:
+def retire(name: DimensionName, reason: Why, tenant: OfTenantOption = "") -> None:
     """Keep labels of that name no longer; what is booked can still be asked for by it."""
-    _show(_asked("POST", f"/{name}/retire", tenant, json={"reason": reason}))
-
-
-def _asked(method: str, path: str, tenant: str, **more: Any) -> dict[str, Any]:
-    system = access()
-    answer = request(method, f"{system.api_url}/v1/dimensions{path}", system.key, tenant=tenant, **more)
-    if not answer.is_success:
-        fail(problem_text(answer))
-    found: dict[str, Any] = answer.json()
-    return found
+    _show(ask("POST", f"dimensions/{name}/retire", tenant, body={"reason": reason}))
 
 
 def _show(answer: dict[str, Any]) -> None:

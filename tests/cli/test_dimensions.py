@@ -8,8 +8,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from cli import dimensions
-from cli._http import Access
+from cli import _correcting, dimensions
 
 OWN = {
     "name": "cost_centre",
@@ -25,11 +24,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     found: list[tuple[Any, ...]] = []
 
     def request(method: str, url: str, key: str, **more: Any) -> httpx.Response:
-        found.append((method, url, more.get("json")))
+        assert key == "k-admin", "the key that the system was started with may only send and read"
+        found.append((method, url, more["tenant"], more["json"]))
         return httpx.Response(200, json={"built_in": ["team"], "own": [OWN]})
 
-    monkeypatch.setattr(dimensions, "request", request)
-    monkeypatch.setattr(dimensions, "access", lambda: Access(ingest_url="", api_url="http://api", key="k"))
+    monkeypatch.setattr(_correcting, "request", request)
+    monkeypatch.setenv("SPENDMETER_API_URL", "http://api/")
+    monkeypatch.setenv("SPENDMETER_ADMIN_KEY", "k-admin")
     return found
 
 
@@ -37,12 +38,12 @@ def test_each_command_asks_for_what_it_says_and_prints_what_there_is(asked: list
     for command in (
         ["list"],
         ["add", "cost_centre", "--reason", "finance"],
-        ["retire", "cost_centre", "--reason", "over"],
+        ["retire", "cost_centre", "--reason", "over", "--tenant", "acme"],
     ):
         printed = CliRunner().invoke(dimensions.app, command).output
         assert printed.split() == "cost_centre active 2026-11-26T08:00 key k1: finance".split()
     assert asked == [
-        ("GET", "http://api/v1/dimensions", None),
-        ("POST", "http://api/v1/dimensions", {"name": "cost_centre", "reason": "finance"}),
-        ("POST", "http://api/v1/dimensions/cost_centre/retire", {"reason": "over"}),
+        ("GET", "http://api/v1/dimensions", "", None),
+        ("POST", "http://api/v1/dimensions", "", {"name": "cost_centre", "reason": "finance"}),
+        ("POST", "http://api/v1/dimensions/cost_centre/retire", "acme", {"reason": "over"}),
     ]
