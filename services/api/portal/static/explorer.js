@@ -1,6 +1,6 @@
 // Any figure taken apart: over time and by any dimension, down to the events it is made of.
 
-import { get, isTrouble, session } from "./api.js";
+import { get, session } from "./api.js";
 import { LARGEST } from "./chart.js";
 import { el, setText } from "./dom.js";
 import { drawSpend } from "./explorer-chart.js";
@@ -153,17 +153,15 @@ export function explorerCard(query) {
   }
 
   // The tenant's own dimensions join the choice as soon as they are known.
-  async function offerOwn() {
-    const { own } = await get("/v1/dimensions");
-    by.append(...own.map(({ name }) => el("option", { value: name }, dimensionLabel(name))));
+  function offer(own) {
+    const offered = [...by.options].map(({ value }) => value);
+    const names = own.map(({ name }) => name).filter((name) => !offered.includes(name));
+    by.append(...names.map((name) => el("option", { value: name }, dimensionLabel(name))));
     by.value = dimension();
   }
 
   showQuestion();
-  offerOwn().catch((error) => {
-    if (!isTrouble(error)) throw error;
-  });
-  return { card, refresh, accept };
+  return { card, refresh, accept, offer };
 }
 
 const isSpent = (row) => row.effective !== "0";

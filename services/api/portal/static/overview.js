@@ -1,7 +1,8 @@
-// The first page: today against yesterday, who spends now, budgets, incidents, accounting, and the explorer.
+// The first page: today against yesterday, who spends now, budgets, incidents, dimensions, and the explorer.
 
 import { accountingCard } from "./card-accounting.js";
 import { budgetCards } from "./card-budgets.js";
+import { dimensionsCard } from "./card-dimensions.js";
 import { incidentCards } from "./card-incidents.js";
 import { rateCards } from "./card-rates.js";
 import { todayCard } from "./card-today.js";
@@ -18,6 +19,7 @@ export function overviewPage(query) {
   const accounting = accountingCard();
   const unbooked = unbookedCard();
   const explorer = explorerCard(query);
+  const dimensions = dimensionsCard(explorer.offer);
   const element = el(
     "div",
     { className: "overview" },
@@ -26,7 +28,7 @@ export function overviewPage(query) {
       "div",
       { className: "columns" },
       explorer.card,
-      el("div", { className: "side" }, incidents.card, rates.card, budgets.card),
+      el("div", { className: "side" }, incidents.card, rates.card, budgets.card, dimensions.card),
     ),
     unbooked.card,
     accounting.card,
@@ -36,7 +38,7 @@ export function overviewPage(query) {
 
   // Each card shows its own answer or its own trouble; only when none was answered is it the page's.
   async function refresh() {
-    const slow = due() ? [budgets, incidents, accounting, unbooked] : [];
+    const slow = due() ? [budgets, incidents, accounting, unbooked, dimensions] : [];
     const results = await Promise.all([today, rates, explorer, ...slow].map((each) => each.refresh()));
     const errors = results.filter(({ error }) => error);
     if (errors.length === results.length) throw errors[0].error;
