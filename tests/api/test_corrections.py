@@ -136,6 +136,7 @@ async def test_a_quantity_arrives_digit_by_digit(
         ({"labels": {"user": "hmac:1"}}, "patch.labels.user", "is a pseudonym"),
         ({"labels": None}, "patch.labels", "null takes one away"),
         ({"labels": {"taem": "x"}}, "patch.labels.taem", "is not a field"),
+        ({"labels": {"own": {"region": "eu"}}}, "patch.labels.own.region", "ever declared"),
         ({"price": 5}, "patch", "no such field; it has provider, sku, usage"),
         ({"usage": {"input_tokens": -1}}, "patch.usage.input_tokens", "at least 0"),
         ({"usage": {"input_tokens": 1.5}}, "patch.usage.input_tokens", "whole number"),
@@ -155,6 +156,26 @@ async def test_what_no_event_could_say_is_refused_with_the_rule(
     assert error["field"] == field
     assert rule in error["reason"]
     assert corrector.asked == []
+
+
+async def test_an_amend_states_dimensions_that_the_tenant_declared_and_takes_any_away(
+    acme: httpx.AsyncClient, book: Book, corrector: FakeCorrector, soon: None
+) -> None:
+    for tenant, name, act in (
+        ("acme", "region", "declared"),
+        ("acme", "region", "retired"),
+        ("globex", "customer", "declared"),
+    ):
+        statement = (
+            "INSERT INTO dimension_acts (tenant, name, act, reason, by) VALUES ($1, $2, $3, 'x', 'key k')"
+        )
+        await book.connection.execute(statement, tenant, name, act)
+    patch: dict[str, Any] = {"labels": {"own": {"region": "eu", "customer": None}}}
+    assert (await acme.post("/v1/corrections", json=AMEND | {"patch": patch})).status_code == 202
+    patch["labels"]["own"]["customer"] = "c1"
+    answer = await acme.post("/v1/corrections", json=AMEND | {"patch": patch})
+    assert [each["field"] for each in answer.json()["errors"]] == ["patch.labels.own.customer"]
+    assert len(corrector.asked) == 1
 
 
 @pytest.mark.parametrize(

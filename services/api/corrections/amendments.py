@@ -42,6 +42,12 @@ def check_patch(patch: bytes) -> None:
     _check_amended(fields)
 
 
+def own_names(patch: bytes) -> frozenset[str]:
+    """The tenant's own dimensions of which a patch that was checked states a value."""
+    own = _decode(patch).get("labels", {}).get("own") or {}
+    return frozenset(name for name, value in own.items() if value is not None)
+
+
 _DATA = UsageData.__struct_fields__
 
 

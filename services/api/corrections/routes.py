@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from msgspec import UNSET, Raw, UnsetType
 
 from services.api.access.auth import Caller, Correcting, Reader
-from services.api.corrections.amendments import check_patch
+from services.api.corrections.amendments import check_patch, own_names
 from services.api.corrections.asking import SQL, author_of, corrector_of
 from services.api.corrections.models import (
     CorrectionAnswer,
@@ -20,6 +20,7 @@ from services.api.corrections.models import (
 )
 from services.api.corrections.within import asked_within
 from services.api.database.transactions import TenantConnection, database_of
+from services.api.dimensions.names import known_dimensions
 from services.api.events.models import LedgerEntry
 from services.api.events.sums import comes_to
 from services.api.http.cursors import decode_cursor, page
@@ -51,6 +52,7 @@ async def correct(
     patch = _patch_of(await request.body(), body)
     database = database_of(request)
     async with database.reading(caller.tenant) as connection:
+        await _check_declared(connection, patch)
         wanted = await _wanted(connection, caller, body, patch)
         known = await _known(connection, wanted)
     if known is None:
@@ -105,6 +107,15 @@ def _patch_of(raw: bytes, body: NewCorrection) -> Raw | UnsetType:
     assert isinstance(patch, Raw)
     check_patch(bytes(patch))
     return patch
+
+
+async def _check_declared(connection: TenantConnection, patch: Raw | UnsetType) -> None:
+    """What ingest would drop, no amend brings in; of a retired name there are events. Raises HttpRefusal
+    (422)."""
+    asked = frozenset[str]() if patch is UNSET else own_names(bytes(patch))
+    for name in sorted(asked.difference(await known_dimensions(connection, asked))):
+        reason = "is no dimension that the tenant ever declared: POST /v1/dimensions declares one"
+        raise invalid(f"patch.labels.own.{name}", reason)
 
 
 async def _wanted(
