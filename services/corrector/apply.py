@@ -46,10 +46,12 @@ class Applier:
 
     async def take(self, connection: Any, standing: Standing, intake: Intake) -> Applied:
         """Settle what has come, once. Raises Overtaken."""
-        ids = [correction.id for correction in intake.corrections]
-        known = {row[0] for row in await connection.fetch(SQL["known"], ids)}
-        new = [correction for correction in intake.corrections if correction.id not in known]
-        settled = await self._settle(connection, new)
+        asked = _columns_of(_name(correction) for correction in intake.corrections)
+        known = {tuple(row) for row in await connection.fetch(SQL["known"], *asked)}
+        jobs = {tuple(row) for row in await connection.fetch(SQL["named_as_jobs"], *asked)}
+        new = [correction for correction in intake.corrections if _name(correction) not in known]
+        settled = [_Settled(correction=each, decision=_NAMED_AS_JOB) for each in new if _name(each) in jobs]
+        settled += await self._settle(connection, [each for each in new if _name(each) not in jobs])
         moved = {
             "position": intake.position,
             "accepted": len(new),
@@ -68,15 +70,14 @@ class Applier:
         Overtaken."""
         if not await connection.fetchval(SQL["any_waiting"]):
             return Applied(standing=standing)
-        overdue = [row[0] for row in await connection.fetch(SQL["overdue"], WAITING_MAX)]
+        overdue = await connection.fetch(SQL["overdue"], WAITING_MAX)
         rows = await connection.fetch(SQL["booked_meanwhile"], WAITING_MAX)
-        first_of_each = {row["identity"]: row for row in reversed(rows)}
-        settled = await self._settle(connection, [_waiting(row) for row in first_of_each.values()])
+        settled = await self._settle(connection, [_waiting(row) for row in rows])
         if not (settled or overdue):
             return Applied(standing=standing)
         async with connection.transaction():
             after = await self._write(connection, standing, settled)
-            given_up = await connection.execute(SQL["give_up"], overdue)
+            given_up = await connection.execute(SQL["give_up"], *_columns_of(overdue))
         outcomes = Counter(each.outcome for each in settled) + Counter(unknown=int(given_up.split()[1]))
         return Applied(standing=after, outcomes=outcomes, changes=_changes(settled))
 
@@ -149,6 +150,20 @@ class _Settled(msgspec.Struct, frozen=True, kw_only=True):
             "there is something to remember"
         )
         return (self.correction.identity, *msgspec.structs.astuple(self.decision.corrected))
+
+
+_NAMED_AS_JOB = Settlement(outcome="refused", why="its id is that of a re-rate: send it under another one")
+
+
+def _name(correction: EventCorrection) -> tuple[str, str]:
+    """Under which nobody else asks: each tenant has ids of its own."""
+    return correction.tenant, correction.id
+
+
+def _columns_of(names: Iterable[Sequence[str]]) -> tuple[list[str], list[str]]:
+    """Tenants and ids, for Postgres to put together again."""
+    rows = list(map(tuple, names))
+    return [tenant for tenant, _ in rows], [named for _, named in rows]
 
 
 def _changes(settled: Iterable[_Settled]) -> list[Change]:

@@ -28,6 +28,8 @@ class Standing:
     """The next offset of it."""
     next_entry: int
     """The number of the next entry: all that were ever written are counted, without gaps."""
+    moves: int
+    """How often it was moved: what is settled without an entry leaves the others as they were."""
 
 
 async def read_standing(connection: Any, topic: str) -> Standing:
@@ -55,10 +57,11 @@ async def move(
         sought,
         position=sought.position if position is None else position,
         next_entry=sought.next_entry + entries,
+        moves=sought.moves + 1,
     )
     moved = await connection.execute(
         SQL["move"],
-        *(sought.topic, sought.position, sought.next_entry),
+        *(sought.topic, sought.position, sought.next_entry, sought.moves),
         *(after.position, after.next_entry, accepted, repeated, strays),
     )
     if moved != "UPDATE 1":

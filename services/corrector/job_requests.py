@@ -42,6 +42,8 @@ async def _outdated(connection: Any, tenant: str, version: int) -> str:
 
 async def _begin(connection: Any, request: RerateRequest) -> None:
     why = await _why_not(connection, request.version, request.selection)
+    if await connection.fetchval(SQL["is_correction"], request.id, request.tenant):
+        why = "its id is that of a correction: send it under another one"
     why = why or await _outdated(connection, request.tenant, request.version)
     new = await connection.fetchval(
         SQL["request"],

@@ -81,11 +81,14 @@ SELECT coalesce(max(next_entry), 0) AS next_entry, (SELECT count(*) FROM entries
 FROM corrector
 
 -- name: corrections_unwritten
--- Corrections that are called applied and have no such entries, and entries of corrections that are not.
+-- Corrections that are called applied and have no such entries, and entries of corrections that are not. What was
+-- asked for under the id of a re-rate was refused: those entries are the re-rate's.
 SELECT c.correction_id, c.tenant, c.source, c.event_id, c.state FROM corrections c
 WHERE (c.state = 'applied') IS DISTINCT FROM (cardinality(c.seqs) > 0) OR c.seqs IS DISTINCT FROM ARRAY(
     SELECT e.seq FROM identities i JOIN entries e ON e.occurred_at = i.occurred_at AND e.identity = i.identity
     WHERE i.identity = c.identity AND e.correction_id = c.correction_id ORDER BY e.seq)
+    AND NOT (c.state = 'refused' AND EXISTS (
+        SELECT FROM rerate_jobs j WHERE j.tenant = c.tenant AND j.rerate_id = c.correction_id))
 
 -- name: retracted
 -- Events that are called retracted and count, and events that do not count and are not called so.

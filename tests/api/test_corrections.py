@@ -117,6 +117,23 @@ async def test_each_amend_of_an_event_is_the_next_revision_unless_it_says_which(
     assert [each.revision for each in corrector.asked] == [0, 1, 7, 8]
 
 
+async def test_the_same_id_with_another_revision_is_refused_and_the_highest_revision_is_no_end(
+    acme: httpx.AsyncClient, book: Book, corrector: FakeCorrector
+) -> None:
+    async def settle(wanted: Any) -> None:
+        await note(book, wanted, "duplicate", why="the event says so already")
+
+    corrector.settle = settle
+    amend = AMEND | {"patch": {"usage": {"input_tokens": 5}}}
+    named = amend | {"correction_id": str(uuid4()), "revision": 2**31 - 1}
+    assert (await acme.post("/v1/corrections", json=named)).status_code == 200
+    assert (await acme.post("/v1/corrections", json=named | {"revision": 3})).status_code == 409
+    unrevised = {name: value for name, value in named.items() if name != "revision"}
+    assert (await acme.post("/v1/corrections", json=unrevised)).status_code == 200
+    assert (await acme.post("/v1/corrections", json=amend)).status_code == 200
+    assert [each.revision for each in corrector.asked] == [2**31 - 1, 2**31 - 1]
+
+
 async def test_a_quantity_arrives_digit_by_digit(
     acme: httpx.AsyncClient, corrector: FakeCorrector, soon: None
 ) -> None:

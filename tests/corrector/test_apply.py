@@ -8,10 +8,11 @@ from decimal import Decimal
 import asyncpg
 import pytest
 
+from services.corrector import apply
 from services.corrector.fence import Overtaken, read_standing
 from services.corrector.intake import Intake, take_in
 from services.corrector.write import prepare
-from spendmeter.contracts.corrections import encode_correction
+from spendmeter.contracts.corrections import RerateRequest, Selection, encode_correction
 from spendmeter.contracts.events import Context, Labels
 from spendmeter.platform.roles import role_url
 from tests.corrector.written_book import ASKED, DOUBLED, SECRET, Book, correction, event
@@ -287,3 +288,59 @@ async def test_of_two_amends_of_one_revision_the_later_one_holds(book: Book) -> 
     await book.correct(correction(patch='{"usage": {"input_tokens": 1}}', id="z"))
     assert await book.outcomes() == {"a": "applied", "z": "superseded"}
     assert (await book.amounts())[-1] == (2, Decimal("0.002"))
+
+
+async def test_each_tenant_has_ids_of_its_own(book: Book) -> None:
+    await book.book_events(event("e1"), event("e1", tenant="globex"))
+    await book.correct(correction("e1", id="one"))
+    await book.correct(correction("e1", id="one", tenant="globex"), correction("never", id="one", tenant="x"))
+    rows = await book.owner.fetch("SELECT tenant, correction_id, state FROM corrections ORDER BY tenant")
+    states = {"acme": "applied", "globex": "applied", "x": "waiting"}
+    assert [tuple(row) for row in rows] == [(whose, "one", state) for whose, state in states.items()]
+    await book.book_events(*(event(f"other{n}") for n in range(8)))  # all 10 that were there when it came
+    await book.look_again()
+    rows = await book.owner.fetch("SELECT tenant, state FROM corrections")
+    assert {tuple(row) for row in rows} == set((states | {"x": "unknown"}).items())
+
+
+async def test_an_id_is_that_of_a_correction_or_of_a_job(book: Book) -> None:
+    await book.book_events(event("e1"), event("e2"))
+
+    def job(id: str) -> RerateRequest:
+        return RerateRequest(
+            id=id, tenant="acme", selection=Selection(), version=1, reason="a test", by="k_1", at=ASKED,
+            apply=False,
+        )  # fmt: skip
+
+    standing = await read_standing(book.corrector, TOPIC)
+    await book.applier.take(book.corrector, standing, Intake(position=1, jobs=[job("job")]))
+    await book.correct(correction("e1", id="job"), correction("e2", id="fix"))
+    standing = await read_standing(book.corrector, TOPIC)
+    await book.applier.take(book.corrector, standing, Intake(position=4, jobs=[job("fix")]))
+    assert await book.outcomes() == {"job": "refused", "fix": "applied"}
+    assert await book.amounts("e1") == [(0, Decimal("0.0035"))]
+    jobs = await book.owner.fetch("SELECT rerate_id, state FROM rerate_jobs")
+    assert {tuple(row) for row in jobs} == {("job", "previewing"), ("fix", "refused")}
+
+
+async def test_many_corrections_of_one_event_do_not_keep_others_back(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        await book.correct(correction("e1", patch=LESS, revision=number))
+    await book.correct(correction("e2"))
+    await book.book_events(event("e1"), event("e2"))
+    monkeypatch.setattr(apply, "WAITING_MAX", 2)
+    await book.look_again()
+    assert (await book.outcomes())["retract-e2-0"] == "applied"
+
+
+async def test_what_settles_without_an_entry_keeps_a_second_corrector_out_too(book: Book) -> None:
+    await book.correct(correction(patch="{}"))
+    await book.book_events(event())
+    sought = await read_standing(book.corrector, TOPIC)
+    await book.look_again()
+    assert await book.outcomes() == {"amend-e1-0": "duplicate"}
+    with pytest.raises(Overtaken):
+        intake = Intake(position=sought.position + 1, corrections=[correction("e1", id="zombie")])
+        await book.applier.take(book.corrector, sought, intake)

@@ -13,8 +13,8 @@ WHERE ($1 = '' OR state = $1) AND requested_at >= $2 AND requested_at < $3 AND (
 ORDER BY requested_at DESC, correction_id DESC LIMIT $6
 
 -- name: next_revision
--- Of the amends of an event.
-SELECT coalesce(max(revision) + 1, 0) FROM corrections WHERE identity = $1 AND kind = 'amend'
+-- Of the amends of an event; after the highest that there can be the same again, of which the later amend holds.
+SELECT least(coalesce(max(revision)::bigint + 1, 0), 2147483647) FROM corrections WHERE identity = $1 AND kind = 'amend'
 
 -- name: settled
 -- Of these corrections, those of which it is known what became of them.

@@ -54,7 +54,7 @@ async def correct(
     async with database.reading(caller.tenant) as connection:
         await _check_declared(connection, patch)
         wanted = await _wanted(connection, caller, body, patch)
-        known = await _known(connection, wanted)
+        known = await _known(connection, wanted, revised=body.revision is not None)
     if known is None:
         corrector = corrector_of(request)
         await corrector.ask(wanted, corrector.settled)
@@ -139,14 +139,18 @@ async def _wanted(
     )
 
 
-async def _known(connection: TenantConnection, wanted: EventCorrection) -> CorrectionAnswer | None:
-    """What has become of it so far. Raises HttpRefusal (409) where its id is another's."""
+async def _known(
+    connection: TenantConnection, wanted: EventCorrection, *, revised: bool = False
+) -> CorrectionAnswer | None:
+    """What has become of it so far. Raises HttpRefusal (409) where its id is another's; `revised`: its
+    revision was stated, and is not merely the next one."""
     row = await connection.fetchrow(SQL["correction"], wanted.id)
     if row is None:
         return None
     patch = None if wanted.patch is UNSET else msgspec.json.decode(wanted.patch)
     stored = row["patch"] and msgspec.json.decode(row["patch"])
-    if (row["kind"], row["identity"], stored) != (wanted.kind, wanted.identity, patch):
+    other_revision = revised and row["revision"] != wanted.revision
+    if other_revision or (row["kind"], row["identity"], stored) != (wanted.kind, wanted.identity, patch):
         raise HttpRefusal(
             409, "Another one", f"correction {wanted.id} was sent before, and says something else"
         )

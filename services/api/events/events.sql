@@ -20,11 +20,12 @@ coalesce(e.event, (
 SELECT e.occurred_at, e.recorded_at, e.origin_partition AS partition, e.origin_offset AS offset, e.catalog_version,
     e.accounting_period, e.seq, e.status, e.currency, e.list, e.contracted, e.effective, {event} AS event,
     e.event IS NOT NULL AS states_event, coalesce(e.lines, '[]') AS lines, dimensions(s) AS series, e.correction_id,
-    CASE WHEN j.rerate_id IS NULL THEN c.kind ELSE 'rerate' END AS cause_kind, coalesce(c.reason, j.reason) AS cause_reason,
+    CASE WHEN c.kind IS NULL AND j.rerate_id IS NOT NULL THEN 'rerate' ELSE c.kind END AS cause_kind, coalesce(c.reason, j.reason) AS cause_reason,
     coalesce(c.author, j.author || CASE WHEN j.applied_by <> j.author THEN ', applied by ' || j.applied_by ELSE '' END)
         AS cause_author, coalesce(c.requested_at, j.requested_at) AS cause_at
-FROM entries e JOIN series s USING (tenant, series_id) LEFT JOIN corrections c USING (correction_id)
-    LEFT JOIN rerate_jobs j ON j.rerate_id = e.correction_id
+FROM entries e JOIN series s USING (tenant, series_id) LEFT JOIN corrections c
+        ON c.correction_id = e.correction_id AND c.tenant = e.tenant AND e.seq = ANY (c.seqs)
+    LEFT JOIN rerate_jobs j ON j.rerate_id = e.correction_id AND j.tenant = e.tenant
 WHERE e.occurred_at = $1 AND e.identity = $2 ORDER BY e.seq
 
 -- name: unbooked_copies

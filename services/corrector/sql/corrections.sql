@@ -1,6 +1,12 @@
 -- name: known
 -- Corrections that have come before.
-SELECT correction_id FROM corrections WHERE correction_id = ANY ($1::text[])
+SELECT tenant, correction_id FROM corrections
+    JOIN unnest($1::text[], $2::text[]) AS asked (tenant, correction_id) USING (tenant, correction_id)
+
+-- name: named_as_jobs
+-- Those that have the id of a re-rate: an entry says by one id what it is written for.
+SELECT j.tenant, j.rerate_id FROM rerate_jobs j
+    JOIN unnest($1::text[], $2::text[]) AS asked (tenant, id) ON asked.tenant = j.tenant AND asked.id = j.rerate_id
 
 -- name: newest
 -- The newest version of the catalog; null = nothing was ever published.
@@ -27,7 +33,7 @@ INSERT INTO corrections AS c (correction_id, tenant, identity, source, event_id,
     requested_at, state, why, seqs, applied_at, log_ends)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
     CASE WHEN $12 = 'applied' THEN now() END, $15::bigint[])
-ON CONFLICT (correction_id) DO UPDATE SET state = excluded.state, why = excluded.why, seqs = excluded.seqs,
+ON CONFLICT (correction_id, tenant) DO UPDATE SET state = excluded.state, why = excluded.why, seqs = excluded.seqs,
     applied_at = excluded.applied_at, log_ends = excluded.log_ends
 WHERE c.state = 'waiting'
 
@@ -45,7 +51,7 @@ SELECT EXISTS (SELECT FROM corrections WHERE state = 'waiting')
 
 -- name: overdue
 -- Waiting corrections whose partitions are all booked up to where they ended when the correction came.
-SELECT c.correction_id FROM corrections c
+SELECT c.tenant, c.correction_id FROM corrections c
 WHERE c.state = 'waiting' AND NOT EXISTS (
     SELECT FROM unnest(c.log_ends) WITH ORDINALITY AS l (log_end, place)
         LEFT JOIN positions p ON p.partition = l.place - 1
@@ -53,12 +59,15 @@ WHERE c.state = 'waiting' AND NOT EXISTS (
 LIMIT $1
 
 -- name: booked_meanwhile
--- Waiting corrections whose events are there by now, in the order in which they came.
-SELECT c.* FROM corrections c JOIN identities i USING (identity)
-WHERE c.state = 'waiting' ORDER BY c.accepted_at, c.correction_id LIMIT $1
+-- Waiting corrections whose events are there by now, in the order in which they came: of each event the first, so
+-- that no event's many keep those of others back.
+SELECT * FROM (
+    SELECT DISTINCT ON (c.identity) c.* FROM corrections c JOIN identities i USING (identity)
+    WHERE c.state = 'waiting' ORDER BY c.identity, c.accepted_at, c.correction_id
+) AS first_of_each ORDER BY accepted_at, correction_id LIMIT $1
 
 -- name: give_up
 -- Of corrections that were overdue before this statement: those of events that are not there even now.
 UPDATE corrections c SET state = 'unknown', log_ends = NULL, why = 'no event with this source and id was booked'
-WHERE c.correction_id = ANY ($1::text[]) AND c.state = 'waiting'
+WHERE (c.tenant, c.correction_id) IN (SELECT * FROM unnest($1::text[], $2::text[])) AND c.state = 'waiting'
     AND NOT EXISTS (SELECT FROM identities i WHERE i.identity = c.identity)

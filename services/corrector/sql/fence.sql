@@ -4,10 +4,10 @@ INSERT INTO corrector (topic) VALUES ($1) ON CONFLICT DO NOTHING
 
 -- name: standing
 -- How far the topic is worked off, and the number of the next entry.
-SELECT topic, position, next_entry FROM corrector
+SELECT topic, position, next_entry, moves FROM corrector
 
 -- name: move
 -- No row: somebody else has done what we are about to do, or something else first. A row: it is ours until COMMIT.
-UPDATE corrector SET position = $4, next_entry = $5, accepted = accepted + $6, repeated = repeated + $7,
-    stray = stray + $8
-WHERE topic = $1 AND position = $2 AND next_entry = $3
+UPDATE corrector SET position = $5, next_entry = $6, moves = moves + 1, accepted = accepted + $7,
+    repeated = repeated + $8, stray = stray + $9
+WHERE topic = $1 AND position = $2 AND next_entry = $3 AND moves = $4

@@ -8,6 +8,10 @@ VALUES ($1, $2, $3::jsonb, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTH
 -- Whether the catalog has a version.
 SELECT EXISTS (SELECT FROM catalog_publications WHERE version = $1)
 
+-- name: is_correction
+-- Whether the tenant has a correction of this id: an entry says by one id what it is written for.
+SELECT EXISTS (SELECT FROM corrections WHERE correction_id = $1 AND tenant = $2)
+
 -- name: job
 -- Whose a job is, and at which version.
 SELECT tenant, version FROM rerate_jobs WHERE rerate_id = $1

@@ -51,6 +51,7 @@ CREATE TABLE corrector (
     topic text NOT NULL,
     position bigint NOT NULL DEFAULT 0,
     next_entry bigint NOT NULL DEFAULT 0,
+    moves bigint NOT NULL DEFAULT 0,
     accepted bigint NOT NULL DEFAULT 0,
     repeated bigint NOT NULL DEFAULT 0,
     stray bigint NOT NULL DEFAULT 0
@@ -60,7 +61,7 @@ CREATE TABLE corrector (
 -- waiting + unknown. Waiting: its event is not booked yet; log_ends[p + 1] is where partition p ended when it came,
 -- and once all are booked up to there the event is unknown for good.
 CREATE TABLE corrections (
-    correction_id text PRIMARY KEY,
+    correction_id text NOT NULL,
     tenant text NOT NULL,
     identity bytea NOT NULL,
     source text NOT NULL,
@@ -77,7 +78,8 @@ CREATE TABLE corrections (
     seqs smallint[] NOT NULL DEFAULT '{}',
     accepted_at timestamptz NOT NULL DEFAULT now(),
     applied_at timestamptz,
-    log_ends bigint[] CHECK ((log_ends IS NOT NULL) = (state = 'waiting'))
+    log_ends bigint[] CHECK ((log_ends IS NOT NULL) = (state = 'waiting')),
+    PRIMARY KEY (correction_id, tenant)
 );
 CREATE INDEX corrections_identity ON corrections (identity);
 CREATE INDEX corrections_tenant ON corrections (tenant, requested_at);
