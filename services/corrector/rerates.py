@@ -50,8 +50,11 @@ class Rerates:
         work = await self._work_at(connection, job, job["phase"])
         if work is None:
             return standing, True
-        if not job["swept"] and (job["phase"] == "preview" or await self._has_begun(connection, job)):
-            return await self._sweep(connection, standing, job, work), True
+        if not job["swept"]:
+            if job["phase"] == "preview" or job["log_ends"] is not None:
+                return await self._sweep(connection, standing, job, work), True
+            if await self._begin(connection, job["rerate_id"], job["barrier"]):
+                return standing, True
         if job["swept"] and await self._is_done(connection, job):
             await self._end(connection, job)
             return standing, True
@@ -72,13 +75,10 @@ class Rerates:
                 del self._works[next(iter(self._works))]
         return self._works[key]
 
-    async def _has_begun(self, connection: Any, job: Any) -> bool:
-        """Whether an applying pass may go through the book: whoever books without knowing the job's version
-        lists it as late from here on, and what was accepted before lies below `log_ends`."""
-        if job["log_ends"] is not None:
-            return True
-        rerate_id = job["rerate_id"]
-        if job["barrier"] is None:
+    async def _begin(self, connection: Any, rerate_id: str, barrier: str | None) -> bool:
+        """Whether an applying pass may go through the book from now on: whoever books without knowing the
+        job's version lists it as late, and what was accepted before lies below `log_ends`."""
+        if barrier is None:
             await connection.execute(SQL["set_barrier"], rerate_id)
         if not await connection.fetchval(SQL["passed_barrier"], rerate_id):
             return False

@@ -6,7 +6,7 @@ the marks that this snapshot saw go with it. What books meanwhile leaves a mark 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -30,6 +30,13 @@ OVER = timedelta(seconds=30)
 """A bucket is made so long after its end: by then nearly all that belongs to it is booked."""
 BUCKETS_MAX = 500
 """Of a size at once, the newest first: more would be one long transaction."""
+LENGTHS: Mapping[Size, timedelta] = {
+    "five_minutes": timedelta(minutes=5),
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+}
+"""But where a clock is changed. What began later is not looked at: the days of 500 tenants that are not over
+would leave no room for one that is."""
 _tenant = itemgetter("tenant")
 
 
@@ -49,7 +56,7 @@ class Roller:
         before = (now or datetime.now(UTC)) - OVER
         made = 0
         for size in SIZES:
-            rows = await self.pool.fetch(SQL["due"], size, before, BUCKETS_MAX)
+            rows = await self.pool.fetch(SQL["due"], size, before - LENGTHS[size], BUCKETS_MAX)
             by_tenant = {
                 tenant: [row["bucket"] for row in of_tenant]
                 for tenant, of_tenant in groupby(sorted(rows, key=_tenant), key=_tenant)

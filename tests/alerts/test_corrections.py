@@ -17,7 +17,7 @@ from services.alerts.learning import Learner
 from services.alerts.minute_reader import MinuteReader
 from services.alerts.minutes import Recent
 from services.alerts.scopes import TENANT
-from services.alerts.store import TOPIC
+from services.alerts.store import TOPIC, Store
 from services.alerts.verdicts import AnomalyLook, BudgetLook, counter_key
 from services.alerts.words import Wording, corrected
 from spendmeter.book.sizes import BucketSpan
@@ -209,6 +209,10 @@ async def test_while_a_job_is_under_way_rises_are_told_and_falls_wait(book: Book
         "INSERT INTO rerate_jobs (rerate_id, tenant, selection, version, reason, author, requested_at, state) "
         "VALUES ('r1', 'acme', '{}', 1, 'a wrong price', 'ann', now(), 'applying')"
     )
+    await book.owner.execute(
+        "INSERT INTO rerate_passes (rerate_id, tenant, phase, since, until, about) "
+        "VALUES ('r1', 'acme', 'applied', now(), now(), 1)"
+    )
     await book.budget("10", period="day", percent=(80, 100))
     await book.spend("7")
     made = await watch()
@@ -227,6 +231,34 @@ async def test_while_a_job_is_under_way_rises_are_told_and_falls_wait(book: Book
     await made.look_at_budgets()
     (over,) = await book.incidents()
     assert over["resolution"] == "corrected: spend fell to 4.00 USD, below 80 % of 10.00 USD (from 9.00 USD)"
+
+
+@pytest.mark.parametrize(
+    "state, phase, swept, changes",
+    [
+        ("previewing", "preview", False, False),
+        ("previewed", "preview", True, False),
+        ("applying", "applied", False, True),
+        ("applying", "applied", True, False),  # it waits for a partition that stands still, for days perhaps
+        ("cancelled", "applied", False, False),
+    ],
+)
+async def test_falls_wait_for_a_job_that_changes_the_book_and_for_no_other(
+    book: Book, store: Store, state: str, phase: str, swept: bool, changes: bool
+) -> None:
+    await book.owner.execute(
+        "INSERT INTO rerate_jobs (rerate_id, tenant, selection, version, reason, author, requested_at, state) "
+        "VALUES ('r1', 'acme', '{}', 1, 'a wrong price', 'ann', now(), $1)",
+        state,
+    )
+    await book.owner.execute(
+        "INSERT INTO rerate_passes (rerate_id, tenant, phase, since, until, swept, about) "
+        "VALUES ('r1', 'acme', $1, now(), now(), $2, 1)",
+        phase,
+        swept,
+    )
+    assert await store.rerating("acme") is changes
+    assert not await store.rerating("globex")
 
 
 async def test_a_fall_that_the_book_does_not_confirm_is_none(book: Book, watch: Any) -> None:

@@ -134,6 +134,31 @@ async def test_a_job_that_takes_its_time_is_202_and_the_same_id_asks_for_no_othe
     assert (again.status_code, again.json()["state"], len(jobs.asked)) == (200, "previewed", 1)
 
 
+@pytest.mark.parametrize(
+    "other", [{"skus": ["n"]}, {"reason": "another"}, {"since": "2026-11-01T00:00:00Z"}, {"apply": True}]
+)
+async def test_an_id_that_was_sent_before_and_says_something_else_is_refused(
+    acme: httpx.AsyncClient, jobs: Jobs, other: dict[str, Any]
+) -> None:
+    """The same again is the same job; a dry run that was asked for is not applied under its id by mistake."""
+    named = WRONG | {"rerate_id": str(uuid4())}
+    first = await acme.post("/v1/rerates", json=named)
+    assert (await acme.post("/v1/rerates", json=named | {"version": 1})).json() == first.json()
+    answer = await acme.post("/v1/rerates", json=named | other)
+    assert (answer.status_code, answer.json()["title"]) == (409, "Another one")
+    assert len(jobs.asked) == 1
+
+
+async def test_what_was_booked_late_counts_among_the_events_that_a_job_has_changed(
+    acme: httpx.AsyncClient, jobs: Jobs, book: Book
+) -> None:
+    """1 of the sweep and 2 that came late are 3 of 3, and not 3 of 1."""
+    path = (await acme.post("/v1/rerates", json=WRONG)).headers["Location"]
+    await acme.post(f"{path}/apply")
+    await book.connection.execute("UPDATE rerate_passes SET seen = 1, late = 2 WHERE phase = 'applied'")
+    assert (await acme.get(path)).json()["summary"].startswith("changed 3 of 3 events: ")
+
+
 async def test_one_tenants_jobs_are_not_anothers(client: httpx.AsyncClient, book: Book, jobs: Jobs) -> None:
     client.headers["Authorization"] = f"Bearer {await book.key('acme', 'correct')}"
     path = (await client.post("/v1/rerates", json=WRONG)).headers["Location"]
@@ -157,6 +182,8 @@ async def test_one_tenants_jobs_are_not_anothers(client: httpx.AsyncClient, book
         ({"missing_rate_of": "euro"}, "missing_rate_of", "lacks its form"),
         ({"since": "2026-11-02T00:00:00Z", "until": "2026-11-01T00:00:00Z"}, "since", "before until"),
         ({"since": "2026-11-02T00:00:00"}, "since", "offset"),
+        ({"since": "9999-12-31T23:59:59-14:00"}, "since", "2200"),
+        ({"until": "0001-01-01T00:00:00+14:00"}, "until", "2000"),
         ({"reason": ""}, "reason", "at least 1 character"),
         ({"models": ["m"]}, "models", "these are: providers, skus"),
         ({"skus": ["m"] * 51}, "skus", "at most 50"),

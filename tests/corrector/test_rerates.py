@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from datetime import timedelta
+import re
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -21,6 +23,7 @@ from tests.corrector.rerate_world import NOON, SECRET, RerateBook, opened, use
 from tests.pricing.entries import adjustment, model, price
 from tests.pricing.test_causes import fx, withdrawn
 
+WEST, EAST = timezone(-timedelta(hours=14)), timezone(timedelta(hours=14))
 PER_ONE = price("m", "input_tokens", "2", per=1)
 PER_MILLION = price("m", "input_tokens", "2")
 
@@ -241,14 +244,16 @@ async def test_a_booking_that_began_before_the_price_was_known_is_waited_for(
     rerate_book: RerateBook, database: str
 ) -> None:
     """Another lane holds its position when the price is published: what it books it does not list as late, so the
-    job goes through the book after it has committed."""
+    job goes through the book after it has committed. It is older than all that the book had as the job began."""
     await rerate_book.publish(PER_ONE)
     await rerate_book.book(use("a"))
     await rerate_book.book(use("first"), partition=1)
     other = await asyncpg.connect(role_url(database, "ledger", SECRET))
     await prepare(other)
     resume, reached = asyncio.Event(), asyncio.Event()
-    booking = asyncio.create_task(book_slowly(rerate_book, other, use("b"), reached, resume))
+    booking = asyncio.create_task(
+        book_slowly(rerate_book, other, use("b", at=NOON - timedelta(hours=1)), reached, resume)
+    )
     await reached.wait()
     right = await rerate_book.publish(withdrawn(PER_ONE), PER_MILLION)
     job = await rerate_book.ask(right, apply=True)
@@ -260,6 +265,44 @@ async def test_a_booking_that_began_before_the_price_was_known_is_waited_for(
     assert await rerate_book.owner.fetchval("SELECT count(*) FROM late_rated") == 0
     await rerate_book.work()
     assert (await rerate_book.state(job), await rerate_book.money()) == ("applied", Decimal(6))
+
+
+@pytest.mark.parametrize(
+    "bound, seen",
+    [
+        ({"since": datetime.max.replace(tzinfo=WEST)}, 0),
+        ({"until": datetime.max.replace(tzinfo=WEST)}, 1),
+        ({"until": datetime.min.replace(tzinfo=EAST)}, 0),
+        ({"since": datetime.min.replace(tzinfo=EAST)}, 1),
+    ],
+)
+async def test_a_time_that_no_calendar_of_ours_has_ends_a_job_and_not_the_corrector(
+    rerate_book: RerateBook, bound: dict[str, datetime], seen: int
+) -> None:
+    """In UTC they are in the year 10000, and in the year before the first."""
+    right = await wrong_then_right(rerate_book, use("a"))
+    job = await rerate_book.rerate(right, **bound)
+    assert (await rerate_book.state(job), (await rerate_book.counts(job))["seen"]) == ("applied", seen)
+
+
+async def test_after_a_topic_was_created_anew_what_is_booked_late_is_rated_again(
+    rerate_book: RerateBook,
+) -> None:
+    """The old log's a and b were booked late, at offsets 1 and 2. A running job waits for offset 9 of it, which nobody
+    will ever book. The new log counts from 0: its c and d are late, too, and all four come to 2 each."""
+    await rerate_book.publish(PER_ONE)
+    await rerate_book.book(use("first"))
+    right = await rerate_book.publish(withdrawn(PER_ONE), PER_MILLION)
+    await rerate_book.rerate(right)
+    await rerate_book.book(use("a"), use("b"), version=1)
+    await rerate_book.work()
+    rerate_book.accepted = {0: 9}
+    job = await rerate_book.rerate(right)
+    assert (await rerate_book.state(job), await rerate_book.money()) == ("applying", Decimal(6))
+    await create_anew(rerate_book, partition=0)
+    await rerate_book.book(use("c"), use("d"), version=1)
+    await rerate_book.work()
+    assert (await rerate_book.state(job), await rerate_book.money()) == ("applied", Decimal(10))
 
 
 # -- interrupted ------------------------------------------------------------------------------------------------------
@@ -339,6 +382,17 @@ async def wrong_then_right(world: RerateBook, *events: UsageEvent) -> int:
     await world.publish(PER_ONE)
     await world.book(*events)
     return await world.publish(withdrawn(PER_ONE), PER_MILLION)
+
+
+async def create_anew(world: RerateBook, partition: int) -> None:
+    """As docs/stopped-line.md says, statement by statement."""
+    page = Path("docs/stopped-line.md").read_text("utf-8")
+    [procedure] = [
+        block for block in re.findall(r"```sql\n(.*?)```", page, re.DOTALL) if "closed_accounts" in block
+    ]
+    await world.owner.execute(procedure.replace(":partition", str(partition)))
+    world.positions.pop(partition)
+    world.accepted.pop(partition)
 
 
 async def book_slowly(

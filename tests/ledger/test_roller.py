@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import pytest
 
+from services.ledger import roller as roller_module
 from services.ledger.batch import BookPosition
 from services.ledger.book import book, prepare
 from services.ledger.roller import Roller
@@ -91,6 +92,26 @@ async def test_a_bucket_that_is_not_over_is_left_to_finer_rollups(
     await roll_all(roller, NOON + timedelta(minutes=6))
     assert set(await sizes(owner)) == {"five_minutes"}
     assert [tuple(row) for row in await owner.fetch("SELECT size, bucket FROM touched")] == [("hour", NOON)]
+
+
+async def test_buckets_that_are_not_over_take_the_place_of_none_that_is(
+    owner: asyncpg.Connection,
+    ledger: asyncpg.Connection,
+    roller: Roller,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two at once, newest first, and three tenants' days and hours are under way: yesterday is made all the same."""
+    monkeypatch.setattr(roller_module, "BUCKETS_MAX", 2)
+    now = NOON + timedelta(days=1, minutes=20)
+    events = [rated(usage_event("e0"), 0)]
+    for number, tenant in enumerate(["acme", "globex", "initech"], 1):
+        at = now - timedelta(minutes=10)
+        events.append(rated(usage_event(f"e{number}", tenant=tenant, time=at), number))
+    await book_all(ledger, await begin(owner), *events)
+    await roll_all(roller, now)
+    made = await sizes(owner)
+    assert ("hour" in made, "day" in made) == (True, True)
+    assert [row[0] for row in made["day"]] == [NOON.replace(hour=0)]
 
 
 async def test_what_is_booked_while_a_bucket_is_made_is_in_the_next(

@@ -27,8 +27,12 @@ UNION ALL
 SELECT * FROM incidents WHERE tenant = $1 AND kind = 'budget' AND state = 'resolved' AND period_end > $3
 
 -- name: rerating
--- Whether a job of the tenant's is under way.
-SELECT EXISTS (SELECT FROM rerate_jobs WHERE tenant = $1 AND state IN ('previewing', 'applying'))
+-- Whether a job of the tenant's is changing the book: a dry run does not, nor does one that has gone through and waits
+-- for what is not booked yet.
+SELECT EXISTS (
+    SELECT FROM rerate_jobs j JOIN rerate_passes p ON p.rerate_id = j.rerate_id AND p.phase = 'applied'
+    WHERE j.tenant = $1 AND j.state = 'applying' AND NOT p.swept
+)
 
 -- name: key_names
 -- The function sees api_keys, which holds what signs in: alerts sees names alone.

@@ -1,6 +1,6 @@
 """What is sent and answered about re-rates."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
@@ -18,6 +18,9 @@ JobState = Literal["sent", "previewing", "previewed", "applying", "applied", "ca
 known, and nothing is changed."""
 NAMES_MAX = 50
 _Names = Annotated[list[Annotated[Text, Field(min_length=1, max_length=256)]], Field(max_length=NAMES_MAX)]
+_BOOK_MIN, _BOOK_MAX = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+_BookTime = Annotated[AwareDatetime, Field(ge=_BOOK_MIN, le=_BOOK_MAX)]
+"""Years that every calendar and database has; the book begins and ends within them."""
 _Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
@@ -27,8 +30,8 @@ class NewRerate(RequestBody):
 
     providers: _Names = Field([])
     skus: _Names = Field([])
-    since: AwareDatetime | None = Field(None, description="by the events' own time, inclusive")
-    until: AwareDatetime | None = Field(None, description="exclusive")
+    since: _BookTime | None = Field(None, description="by the events' own time, inclusive")
+    until: _BookTime | None = Field(None, description="exclusive")
     statuses: list[PriceStatus] = Field([], description="which they have now")
     publication: _Version | None = Field(
         None, description="those alone that cost something else because of what this publication changed"

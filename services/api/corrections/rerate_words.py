@@ -37,7 +37,8 @@ def _seen(progress: PassProgress) -> str:
 
 def _changed(progress: PassProgress) -> str:
     amounts = ", ".join(map(change_line, progress.sums))
-    return f"{progress.changed:,} of {progress.seen:,} events: {amounts}{_left(progress)}"
+    events = progress.seen + progress.late
+    return f"{progress.changed:,} of {events:,} events: {amounts}{_left(progress)}"
 
 
 def _left(progress: PassProgress) -> str:

@@ -28,7 +28,7 @@ from services.api.http.openapi import answers
 from services.api.http.problems import HttpRefusal, invalid, not_found
 from services.api.http.representation import Negotiated
 from services.api.http.spans import SpanParameters
-from spendmeter.contracts.corrections import RerateApply, RerateCancel, RerateRequest
+from spendmeter.contracts.corrections import RerateApply, RerateCancel, RerateRequest, Selection
 from spendmeter.contracts.events import Instant
 from spendmeter.contracts.money import EXACT
 
@@ -47,6 +47,8 @@ async def rerate(request: Request, response: Response, caller: Correcting, body:
     async with database_of(request).reading(caller.tenant) as connection:
         wanted = await _wanted(connection, caller, body)
         known = await connection.fetchrow(SQL["job"], wanted.id)
+    if known is not None and not _is_asked_again(body, wanted, known):
+        raise HttpRefusal(409, "Another one", f"re-rate {wanted.id} was sent before, and says something else")
     if known is None:
         corrector = corrector_of(request)
         await corrector.ask(wanted, corrector.previewed)
@@ -130,6 +132,17 @@ async def _wanted(connection: TenantConnection, caller: Caller, body: NewRerate)
         by=await author_of(connection, caller),
         at=datetime.now(UTC),
         apply=body.apply,
+    )
+
+
+def _is_asked_again(body: NewRerate, wanted: RerateRequest, known: Any) -> bool:
+    """Whether a known job is the one that is wanted; without a version, that which was the newest then. That
+    a dry run was applied since makes it no other."""
+    return (
+        msgspec.convert(known["selection"], Selection) == wanted.selection
+        and known["version"] == (wanted.version if body.version is not None else known["version"])
+        and known["reason"] == wanted.reason
+        and (known["apply_asked_at"] is not None or not wanted.apply)
     )
 
 

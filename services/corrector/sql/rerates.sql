@@ -33,15 +33,18 @@ RETURNING state
 UPDATE rerate_jobs SET state = 'cancelled', cancelled_by = $3, cancelled_at = $4
 WHERE rerate_id = $1 AND tenant = $2 AND state IN ('previewing', 'previewed', 'applying')
 
+-- part: reach
+-- What the book has of the tenant now, within the time that is selected. It reaches past now: an event may be ahead of
+-- it. Whatever is selected, the bounds stay where the book may have something: Postgres knows years that Python does not.
+(SELECT least(now() + interval '2 hours', greatest((j.selection ->> 'since')::timestamptz,
+        coalesce((SELECT min(bucket) FROM rollups_minute r WHERE r.tenant = j.tenant), now()))) AS since,
+    least(now() + interval '2 hours', (j.selection ->> 'until')::timestamptz) AS until) AS reach
+
 -- name: begin_pass
--- Over what the book has of the tenant now, within the time that is selected. It reaches past now: an event may be
--- ahead of it.
+-- Over what the book has now.
 INSERT INTO rerate_passes (rerate_id, tenant, phase, since, until, about)
-SELECT j.rerate_id, j.tenant, $2,
-    greatest((j.selection ->> 'since')::timestamptz,
-        coalesce((SELECT min(bucket) FROM rollups_minute r WHERE r.tenant = j.tenant), now())),
-    least((j.selection ->> 'until')::timestamptz, now() + interval '2 hours'), 0
-FROM rerate_jobs j WHERE j.rerate_id = $1
+SELECT j.rerate_id, j.tenant, $2, reach.since, greatest(reach.since, reach.until), 0
+FROM rerate_jobs j CROSS JOIN LATERAL {reach} WHERE j.rerate_id = $1
 
 -- name: running
 -- The job whose turn it is: the one that has waited longest. A tenant's are applied in the order of their versions.
@@ -175,8 +178,10 @@ WHERE rerate_id = $1 AND phase = 'applied' AND barrier IS NULL
 SELECT pg_snapshot_xmin(pg_current_snapshot()) >= barrier FROM rerate_passes WHERE rerate_id = $1 AND phase = 'applied'
 
 -- name: set_log_ends
--- Where each partition ended after the barrier.
-UPDATE rerate_passes SET log_ends = $2 WHERE rerate_id = $1 AND phase = 'applied' AND log_ends IS NULL
+-- Where each partition ended after the barrier; and what was booked up to it may lie before all that the book had.
+UPDATE rerate_passes p SET log_ends = $2, since = reach.since, until = greatest(reach.since, reach.until)
+FROM rerate_jobs j CROSS JOIN LATERAL {reach}
+WHERE j.rerate_id = $1 AND p.rerate_id = $1 AND p.phase = 'applied' AND p.log_ends IS NULL
 
 -- name: waits_for
 -- The first partition that has not come to where it ended then, or whose late ones are not all looked at.

@@ -3,8 +3,8 @@
 SELECT pg_try_advisory_xact_lock(hashtext('spendmeter.rollups'))
 
 -- name: due
--- Touched buckets of a size that begin before $2, the newest first: people look at those.
-SELECT tenant, bucket FROM touched WHERE size = $1 AND bucket < $2
+-- Touched buckets of a size that begin by $2, the newest first: people look at those.
+SELECT tenant, bucket FROM touched WHERE size = $1 AND bucket <= $2
 GROUP BY tenant, bucket ORDER BY bucket DESC LIMIT $3
 
 -- part: taken
