@@ -182,14 +182,13 @@ def _stage_row(event: RatedUsage) -> tuple[Any, ...]:
 
 
 def _classified(batch: Batch, known: dict[str, KnownEvent]) -> list[tuple[RatedUsage, str]]:
-    """The copies, each with its outcome: a duplicate says what the winner said, or was amended to say, a
-    conflict something else."""
+    """The copies, each with its outcome."""
     again = [event for event in batch.usage.values() if event.identity in known] if known else []
     classified = []
     for event in (*again, *batch.copies):
         winner = known.get(event.identity)
-        said = winner.hashes if winner else (batch.usage[event.identity].hash,)
-        classified.append((event, "duplicate" if event.hash in said else "conflict"))
+        winner = winner or KnownEvent(hashes=frozenset({batch.usage[event.identity].hash}))
+        classified.append((event, winner.outcome_of(event)))
     return classified
 
 

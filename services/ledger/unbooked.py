@@ -35,6 +35,23 @@ class KnownEvent(msgspec.Struct, frozen=True, kw_only=True):
     """In hex: as first booked, and as last amended."""
     retracted_at: datetime | None = None
 
+    def outcome_of(self, copy: RatedUsage) -> str:
+        """A duplicate says what the event said, or was amended to say; a conflict something else. A copy that
+        came in after the retraction says that the usage was, which the book no longer does."""
+        if copy.hash not in self.hashes or self._denies(copy):
+            return "conflict"
+        return "duplicate"
+
+    def _denies(self, copy: RatedUsage) -> bool:
+        if self.retracted_at is None:
+            return False
+        received = msgspec.json.decode(copy.event, type=_Received).receivedat
+        return received is not None and received > self.retracted_at
+
+
+class _Received(msgspec.Struct, frozen=True):
+    receivedat: datetime | None = None
+
 
 class Sender(msgspec.Struct, frozen=True):
     """Of an event, who sent it."""

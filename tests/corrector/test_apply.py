@@ -15,6 +15,7 @@ from services.corrector.write import prepare
 from spendmeter.contracts.corrections import RerateRequest, Selection, encode_correction
 from spendmeter.contracts.events import Context, Labels
 from spendmeter.platform.roles import role_url
+from spendmeter.verify.sql import SQL as VERIFY_SQL
 from tests.corrector.written_book import ASKED, DOUBLED, SECRET, Book, correction, event
 from tests.ledger_records import NOON, TOPIC
 from tests.pricing.entries import unit
@@ -304,7 +305,7 @@ async def test_each_tenant_has_ids_of_its_own(book: Book) -> None:
 
 
 async def test_an_id_is_that_of_a_correction_or_of_a_job(book: Book) -> None:
-    await book.book_events(event("e1"), event("e2"))
+    await book.book_events(event("e1"))
 
     def job(id: str) -> RerateRequest:
         return RerateRequest(
@@ -314,13 +315,19 @@ async def test_an_id_is_that_of_a_correction_or_of_a_job(book: Book) -> None:
 
     standing = await read_standing(book.corrector, TOPIC)
     await book.applier.take(book.corrector, standing, Intake(position=1, jobs=[job("job")]))
-    await book.correct(correction("e1", id="job"), correction("e2", id="fix"))
+    await book.correct(correction("e1", id="job"))
+    await book.correct(correction("e1", id="fix"))
     standing = await read_standing(book.corrector, TOPIC)
     await book.applier.take(book.corrector, standing, Intake(position=4, jobs=[job("fix")]))
     assert await book.outcomes() == {"job": "refused", "fix": "applied"}
-    assert await book.amounts("e1") == [(0, Decimal("0.0035"))]
+    assert await book.amounts("e1") == [(0, Decimal("0.0035")), (1, Decimal("-0.0035"))]
     jobs = await book.owner.fetch("SELECT rerate_id, state FROM rerate_jobs")
     assert {tuple(row) for row in jobs} == {("job", "previewing"), ("fix", "refused")}
+    unwritten = VERIFY_SQL["corrections_unwritten"]
+    assert await book.owner.fetch(unwritten) == []
+    await book.owner.execute("UPDATE entries SET correction_id = 'job' WHERE seq > 0")
+    # what is written under the job's id is the job's; of the other one it is missed
+    assert [row["correction_id"] for row in await book.owner.fetch(unwritten)] == ["fix"]
 
 
 async def test_many_corrections_of_one_event_do_not_keep_others_back(
