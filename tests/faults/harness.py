@@ -19,6 +19,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -31,11 +32,26 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.local.home import CLONE
 from spendmeter.platform.kafka_admin import KafkaAdmin
+from tests.faults.correcting import Correcting
 from tests.flow.system import System, eventually
 
-VICTIMS = ("rating", "ledger before COMMIT", "ledger after COMMIT", "ingest", "alerts", "kafka", "postgres")
+VICTIMS = (
+    "rating",
+    "ledger before COMMIT",
+    "ledger after COMMIT",
+    "corrector",
+    "corrector before COMMIT",
+    "ingest",
+    "alerts",
+    "kafka",
+    "postgres",
+)
 PRICES = CLONE / "tests" / "flow" / "prices.toml"
 UNBOOKED_MIN = 1_000
+CORRECTED_S = 3.0
+"""How long the load lasts whose events are corrected while the corrector is killed."""
+CORRECTED_SEED = 1_000_000
+"""On top of the round's: its events are others."""
 MOMENT_S_MAX = 30.0
 """How long to look for the moment before the round counts as failed."""
 SETTLE_S_MAX = 90.0
@@ -88,24 +104,47 @@ class Harness:
         async with _watching(self.system) as watch:
             events_before, money_before = await watch.booked()
             name = victim.split()[0]
+            corrected = await self._corrected(watch, seed) if name == "corrector" else None
             done.pid_before = self.system.process(name).pid
-            # when the alert comes is the alerting service's affair: its load lasts until it has been struck
-            seconds = 2 * MOMENT_S_MAX if victim == "alerts" else self.load_s
+            # when the alert comes, or the job, is their service's affair: the load lasts until it has been struck
+            seconds = 2 * MOMENT_S_MAX if name in ("alerts", "corrector") else self.load_s
             with _load(self.system, log, seed, self.rate, seconds) as load:
+                if corrected:
+                    await corrected.ask(self.system, watch.owner)
                 await asyncio.sleep(Random(seed).uniform(0.5, self.load_s / 2))
                 await _strike(victim, self.system, watch, done, load)
+                if corrected:
+                    load.terminate()
                 done.pid_after = await asyncio.to_thread(self.system.restarted, name, done.pid_before)
                 report = await asyncio.to_thread(_report, load)
         done.accepted, done.retried = report["accepted"], report["retried_requests"]
         assert report["unknown"] == report["refused"] == 0, f"the load was not accepted: {report}"
         async with _watching(self.system) as watch:
             await watch.settle()
+            if corrected:
+                await corrected.settle(watch.owner)
             events, money = await watch.booked()
         done.booked, done.money = events - events_before, money - money_before
         sent, done.expected = worth(log)
+        if corrected:
+            sent, done.expected = (
+                sent + len(corrected.sent),
+                done.expected + corrected.worth(literal_prices()),
+            )
         assert done.booked == sent, f"{done.booked} booked of {sent} different events: {done}"
         assert done.money == done.expected, str(done)
         return done
+
+    async def _corrected(self, watch: _Watch, seed: int) -> Correcting:
+        """Events that are sent and booked, for the corrector to be asked about."""
+        log = self.folder / f"corrected-{seed}.jsonl"
+        self.logs.append(log)
+        since = datetime.now(UTC)
+        with _load(self.system, log, seed + CORRECTED_SEED, self.rate, CORRECTED_S) as load:
+            report = await asyncio.to_thread(_report, load)
+        assert report["unknown"] == report["refused"] == 0, f"the load was not accepted: {report}"
+        await watch.settle()
+        return Correcting.of(f"faults-{seed}", since, log)
 
     def verify(self) -> tuple[int, dict[str, Any]]:
         """verify's exit code and report over everything sent so far."""
@@ -115,9 +154,15 @@ class Harness:
         return done.returncode, json.loads(done.stdout)
 
 
+def literal_prices() -> dict[str, dict[str, str]]:
+    """By model, what one of each unit costs."""
+    prices: dict[str, dict[str, str]] = tomllib.loads(PRICES.read_text())["prices"]
+    return prices
+
+
 def worth(log: Path) -> tuple[int, Decimal]:
     """(different events, USD) of a sender's log, by literal prices: the generator's own account."""
-    prices = tomllib.loads(PRICES.read_text())["prices"]
+    prices = literal_prices()
     seen: dict[tuple[str, str], Decimal] = {}
     with log.open() as lines:
         for line in map(json.loads, lines):
@@ -178,12 +223,13 @@ class _Watch:
         passed = await self.owner.fetchval("SELECT coalesce(sum(next_origin), 0) FROM positions")
         return sum(ends.values()) - int(passed)
 
-    async def open_transactions(self) -> int:
-        """Bookings that have written and wait for their client to go on: before COMMIT."""
+    async def open_transactions(self, service: str) -> int:
+        """Of a service, those that have written and wait for their client to go on: before COMMIT."""
         return int(
             await self.owner.fetchval(
-                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'spendmeter-ledger' "
-                "AND state = 'idle in transaction' AND backend_xid IS NOT NULL"
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'spendmeter-' || $1 "
+                "AND state = 'idle in transaction' AND backend_xid IS NOT NULL",
+                service,
             )
         )
 
@@ -194,8 +240,19 @@ class _Watch:
         positions = {TopicPartition("usage.rated", p): position for p, position in rows}
         return sum(max(0, position - committed.get(p, 0)) for p, position in positions.items())
 
+    async def corrected(self) -> int:
+        """Entries that the corrector has written."""
+        return int(await self.owner.fetchval("SELECT coalesce(max(next_entry), 0) FROM corrector"))
+
+    async def is_rerating(self) -> bool:
+        """Whether a job is at work on the book."""
+        jobs = "SELECT EXISTS (SELECT FROM rerate_jobs WHERE state IN ('previewing', 'applying'))"
+        return bool(await self.owner.fetchval(jobs))
+
     async def booked(self) -> tuple[int, Decimal]:
-        row = await self.owner.fetchrow("SELECT count(*), coalesce(sum(effective), 0) FROM entries")
+        row = await self.owner.fetchrow(
+            "SELECT count(*) FILTER (WHERE seq = 0), coalesce(sum(effective), 0) FROM entries"
+        )
         assert row is not None
         return int(row[0]), Decimal(row[1])
 
@@ -235,12 +292,14 @@ async def _strike(
     assert process is not None, f"{name} does not run"
     deadline = time.monotonic() + MOMENT_S_MAX
     while True:
-        assert time.monotonic() < deadline, f"{victim}: the moment did not come within {MOMENT_S_MAX} s"
+        assert time.monotonic() < deadline, (
+            f"{victim}: the moment did not come within {MOMENT_S_MAX} s: {done.unbooked} unbooked, {done.seen}"
+        )
         if where:
             process.suspend()
             await asyncio.sleep(FREEZE_S)
         done.unbooked = await watch.unbooked()
-        standing = await _stands(where, watch, done) if done.unbooked >= UNBOOKED_MIN else False
+        standing = await _stands(name, where, watch, done) if done.unbooked >= UNBOOKED_MIN else False
         if standing:
             # what "immediate" means to Postgres; SIGKILL would leave its children in possession of its memory
             process.send_signal(signal.SIGQUIT if name == "postgres" else signal.SIGKILL)
@@ -250,15 +309,18 @@ async def _strike(
         await asyncio.sleep(0.005)
 
 
-async def _stands(where: str, watch: _Watch, done: Round) -> bool:
+async def _stands(name: str, where: str, watch: _Watch, done: Round) -> bool:
     if where == "before COMMIT":
-        opened = await watch.open_transactions()
-        done.seen = f"{opened} bookings written and not committed"
+        opened = await watch.open_transactions(name)
+        done.seen = f"{opened} transactions written and not committed"
         return opened > 0
     if where == "after COMMIT":
         ahead = await watch.ahead_of_kafka()
         done.seen = f"{ahead:,} records committed in Postgres, unknown to Kafka"
         return ahead > 0
+    if name == "corrector":
+        done.seen = f"{await watch.corrected():,} entries of corrections and jobs, and a job at work"
+        return await watch.is_rerating()
     return True
 
 
