@@ -25,8 +25,8 @@ class _Sum:
     def __init__(self) -> None:
         self.events, self.before, self.after = 0, EventAmounts(), EventAmounts()
 
-    def add(self, before: EventAmounts, after: EventAmounts) -> None:
-        self.events += 1
+    def add(self, events: int, before: EventAmounts, after: EventAmounts) -> None:
+        self.events += events
         self.before, self.after = self.before.plus(before), self.after.plus(after)
 
 
@@ -35,24 +35,42 @@ class Differences:
 
     def __init__(self) -> None:
         self._sums: dict[tuple[str, ...], _Sum] = {}
+        """By spender, currency and cause."""
+        self._of_one_cause: dict[tuple[str, ...], _Sum] = {}
+        """The same, of events that have one cause, which nearly all have: each is added up once."""
 
     def add(self, spender: Spender, steps: Sequence[CauseStep]) -> None:
         """One event's difference."""
+        if len(steps) == 1:
+            step = steps[0]
+            key = (*spender, step.currency, step.cause)
+            _of(self._of_one_cause, key).add(1, step.before, step.after)
+            return
         for step in steps:
-            self._of((*spender, step.currency, step.cause)).add(step.before, step.after)
+            _of(self._sums, (*spender, step.currency, step.cause)).add(1, step.before, step.after)
         for currency in dict.fromkeys(step.currency for step in steps):
             theirs = [step for step in steps if step.currency == currency]
-            self._of((*spender, currency, ANY_CAUSE)).add(theirs[0].before, theirs[-1].after)
-
-    def _of(self, key: tuple[str, ...]) -> _Sum:
-        if (found := self._sums.get(key)) is None:
-            found = self._sums[key] = _Sum()
-        return found
+            whole = _of(self._sums, (*spender, currency, ANY_CAUSE))
+            whole.add(1, theirs[0].before, theirs[-1].after)
 
     @property
     def rows(self) -> Iterable[tuple[Any, ...]]:
         """(team, provider, sku, currency, cause, events, list before and after, contracted before and after,
         effective before and after), in the order of their keys."""
-        for key, found in sorted(self._sums.items()):
+        for key, found in sorted(self._all().items()):
             pairs = zip(found.before, found.after, strict=True)
             yield (*key, found.events, *(amount for pair in pairs for amount in pair))
+
+    def _all(self) -> dict[tuple[str, ...], _Sum]:
+        found: dict[tuple[str, ...], _Sum] = {}
+        for key, some in (*self._sums.items(), *self._of_one_cause.items()):
+            _of(found, key).add(some.events, some.before, some.after)
+        for (*whose, _), some in self._of_one_cause.items():
+            _of(found, (*whose, ANY_CAUSE)).add(some.events, some.before, some.after)
+        return found
+
+
+def _of(sums: dict[tuple[str, ...], _Sum], key: tuple[str, ...]) -> _Sum:
+    if (found := sums.get(key)) is None:
+        found = sums[key] = _Sum()
+    return found

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -22,15 +22,22 @@ LEFT_MAX = 1_000
 """Entries of a pass that are listed as left alone; all are counted."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Verdict:
     """What a job makes of some entries."""
 
-    seen: int
-    changes: Sequence[tuple[RepricedEntry, list[CauseStep]]]
-    left: Sequence[LeftAlone]
-    elsewhere: int
+    seen: int = 0
+    changes: list[tuple[RepricedEntry, list[CauseStep]]] = field(default_factory=list)
+    left: list[LeftAlone] = field(default_factory=list)
+    elsewhere: int = 0
     """That would cost something else for a reason which the job is not about."""
+
+    def add(self, other: Verdict) -> None:
+        """That of further entries."""
+        self.seen += other.seen
+        self.changes += other.changes
+        self.left += other.left
+        self.elsewhere += other.elsewhere
 
     def pairs(self, rerate_id: str) -> list[Change]:
         """What is to be written."""

@@ -107,8 +107,8 @@ class CorrectionLine(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafk
         if records := [(record.offset, record.value) for record in polled.get(self.log, [])]:
             await self._take(records)
         if self._standing is not None:
-            async with self.pool.acquire() as connection:
-                standing, self._has_more = await self.rerates.step(connection, self._standing)
+            async with self.pool.acquire() as connection, self.pool.acquire() as beside:
+                standing, self._has_more = await self.rerates.step(connection, self._standing, beside)
             self._standing = self._standing and standing
 
     async def _open(self) -> Standing:

@@ -98,30 +98,37 @@ class Pairs:
 def pairs_of(changes: Iterable[Change], first: int, units: UnitsThen) -> Pairs:
     """The pairs, numbered from `first`; each identity once. `units`: of all `versions` of the changes."""
     made = Pairs()
+    gone: list[_Added] = []
+    come: list[_Added] = []
     for change in changes:
-        _add(made, change, first + made.entries, units)
+        taken, added = _add(made, change, first + made.entries, units)
+        gone.append(taken)
+        if added:
+            come.append(added)
+    rollup(gone, sign=-1, sums=made.sums)
+    rollup(come, sums=made.sums)
+    add_up_remarks(gone, sign=-1, sums=made.remarks)
+    add_up_remarks(come, sums=made.remarks)
     return made
 
 
-def _add(made: Pairs, change: Change, number: int, units: UnitsThen) -> None:
+def _add(made: Pairs, change: Change, number: int, units: UnitsThen) -> tuple[_Added, _Added | None]:
+    """The change's row and series; what it takes back and adds."""
     old, now = change.entry, change.replacement
     series = series_of(now.event) if now and now.event else None
     key = series_id(series) if series else old.series_id
     if series and key != old.series_id:
         made.series[old.tenant, key.hex()] = series
     gone, come = _contributions(change, key, units)
-    rollup([gone], sign=-1, sums=made.sums)
-    add_up_remarks([gone], sign=-1, sums=made.remarks)
     replaced = _NOTHING
     if now and come:
-        rollup([come], sums=made.sums)
-        add_up_remarks([come], sums=made.remarks)
         replaced = (
             now.rating.catalog_version, key, come.status, come.currency, str(come.list), str(come.contracted),
             str(come.effective), now.text, now.lines,
         )  # fmt: skip
     made.entries += len(change.seqs)
     made.rows.append((number, old.occurred_at, old.identity, old.seq, change.correction_id, *replaced))
+    return gone, come
 
 
 _NOTHING: tuple[Any, ...] = (None,) * 9

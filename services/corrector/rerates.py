@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.corrector import late
+from services.corrector.ahead import Ahead, JudgedChunk, judge_chunk
 from services.corrector.fence import Overtaken, Standing
 from services.corrector.job_requests import begin_applying
 from services.corrector.job_work import SQL, JobWork, work_at
 from services.corrector.job_writing import Verdict, apply, judge, note
 from services.corrector.price_books import NotPublished, VersionBooks, VersionUnits
-from services.corrector.sweep import next_chunk
 from spendmeter.book.changed import TenantDay, day_of
 from spendmeter.book.reading import spent_in
 from spendmeter.contracts.terms import timeline_of
@@ -39,10 +39,12 @@ class Rerates:
     books: VersionBooks = field(default_factory=VersionBooks)
     units: VersionUnits = field(default_factory=VersionUnits)
     _works: dict[tuple[str, str], JobWork] = field(default_factory=dict)
+    _ahead: Ahead = field(default_factory=Ahead)
 
-    async def step(self, connection: Any, standing: Standing) -> tuple[Standing, bool]:
+    async def step(self, connection: Any, standing: Standing, beside: Any = None) -> tuple[Standing, bool]:
         """A chunk of what was booked late, and one of the job whose turn it is; whether there is more to do
-        just now. Raises Overtaken, and CONNECTION_ERRORS."""
+        just now. `beside`: another connection, on which the next chunk is read meanwhile. Raises Overtaken,
+        and CONNECTION_ERRORS."""
         standing, had_late = await self._look_at_late(connection, standing)
         job = await connection.fetchrow(SQL["running"])
         if job is None:
@@ -52,13 +54,14 @@ class Rerates:
             return standing, True
         if not job["swept"]:
             if job["phase"] == "preview" or job["log_ends"] is not None:
-                return await self._sweep(connection, standing, job, work), True
+                return await self._sweep(connection, standing, job, work, beside), True
             if await self._begin(connection, job["rerate_id"], job["barrier"]):
                 return standing, True
-        if job["swept"] and await self._is_done(connection, job):
+        why = await _waits_for(connection, job)
+        if not why:
             await self._end(connection, job)
             return standing, True
-        await connection.execute(SQL["touch"], job["rerate_id"], job["phase"])
+        await connection.execute(SQL["wait"], job["rerate_id"], job["phase"], why)
         return standing, had_late
 
     async def _work_at(self, connection: Any, job: Any, phase: str) -> JobWork | None:
@@ -85,36 +88,40 @@ class Rerates:
         await connection.execute(SQL["set_log_ends"], rerate_id, await self.log_ends())
         return True
 
-    async def _sweep(self, connection: Any, standing: Standing, job: Any, work: JobWork) -> Standing:
-        pass_key = job["rerate_id"], job["phase"]
+    async def _sweep(
+        self, connection: Any, standing: Standing, job: Any, work: JobWork, beside: Any
+    ) -> Standing:
         if job["cursor_at"] is None:
-            await connection.execute(SQL["set_about"], *pass_key, await _about(connection, job, work))
-        chunk = await next_chunk(connection, job, work)
-        verdict = await judge(connection, work, chunk.entries, self.units)
-        applies = job["phase"] == "applied"
+            about = await _about(connection, job, work)
+            await connection.execute(SQL["set_about"], job["rerate_id"], job["phase"], about)
+        judged = self._ahead.take(job, standing) or await judge_chunk(connection, job, work, self.units)
+        async with self._ahead.during(beside, job, work, self.units, judged.chunk):
+            standing = await self._write(connection, standing, job, work, judged)
+            self._ahead.holds_from(standing)
+            if job["phase"] == "applied":
+                self._tell(judged.verdict)
+        return standing
+
+    async def _write(
+        self, connection: Any, standing: Standing, job: Any, work: JobWork, judged: JudgedChunk
+    ) -> Standing:
+        chunk, verdict = judged.chunk, judged.verdict
         async with connection.transaction():
-            if applies:
+            if job["phase"] == "applied":
                 standing = await apply(connection, standing, work, verdict, self.units)
             await note(connection, work, job["phase"], verdict)
             moved = await connection.execute(
                 SQL["go_on"],
-                *(*pass_key, job["cursor_at"], job["cursor_identity"], *chunk.cursor, chunk.is_last),
+                *(job["rerate_id"], job["phase"], job["cursor_at"], job["cursor_identity"]),
+                *(*chunk.cursor, chunk.is_last),
                 *(verdict.seen, len(verdict.changes), len(verdict.left), verdict.elsewhere),
             )
             if moved != "UPDATE 1":
                 raise Overtaken
-        if applies:
-            self._tell(verdict)
         return standing
 
     def _tell(self, verdict: Verdict) -> None:
         self.told(day_of(each.entry.tenant, each.entry.occurred_at) for each, _ in verdict.changes)
-
-    async def _is_done(self, connection: Any, job: Any) -> bool:
-        """Whether all that was accepted before the job began is booked, and its late ones are seen to."""
-        if job["phase"] == "preview":
-            return True
-        return await connection.fetchval(SQL["waits_for"], job["log_ends"]) is None
 
     async def _end(self, connection: Any, job: Any) -> None:
         """The dry run has seen everything, and goes on where that was asked for; or all is applied."""
@@ -152,3 +159,22 @@ async def _about(connection: Any, job: Any, work: JobWork) -> int:
     series = await work.series(connection)
     about: int = await connection.fetchval(SQL["events_of"], *coverage, series)
     return about
+
+
+async def _waits_for(connection: Any, job: Any) -> str:
+    """What keeps a job that has nothing to do from its end; "" = nothing: all that was accepted before it
+    began is booked, and its late ones are seen to."""
+    if not job["swept"]:
+        return "for transactions that began before the job was applied"
+    if job["phase"] == "preview":
+        return ""
+    row = await connection.fetchrow(SQL["waits_for"], job["log_ends"])
+    if row is None:
+        return ""
+    partition, booked, log_end = row
+    if booked < log_end:
+        return (
+            "for events that were accepted before it: "
+            f"partition {partition} is booked up to offset {booked:,} of {log_end:,}"
+        )
+    return f"for what was booked late of partition {partition}, below offset {log_end:,}"

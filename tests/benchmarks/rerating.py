@@ -34,6 +34,7 @@ async def rerate_all(
     )
     version = await owner.fetchval("SELECT max(version) FROM catalog_publications")
     corrector = await asyncpg.connect(role_url(url, "corrector", secret))
+    beside = await asyncpg.connect(role_url(url, "corrector", secret))
     await prepare(corrector)
 
     async def log_ends() -> list[int]:
@@ -56,7 +57,7 @@ async def rerate_all(
     ):
         phase = "preview" if job["state"] == "previewing" else "applied"
         began, cpu, its_cpu = time.perf_counter(), time.process_time(), postgres_cpu()
-        standing, _ = await rerates.step(corrector, standing)
+        standing, _ = await rerates.step(corrector, standing, beside)
         spent[phase] += time.perf_counter() - began
         if phase == "applied":
             mine, theirs = mine + time.process_time() - cpu, theirs + postgres_cpu() - its_cpu
@@ -70,6 +71,7 @@ async def rerate_all(
     assert money == due == rolled_up, (money, due, rolled_up)
     await owner.close()
     await corrector.close()
+    await beside.close()
     return {
         "rerate_per_s": round(int(changed) / spent["applied"]),
         "rerate_preview_per_s": round(int(changed) / spent["preview"]),

@@ -14,8 +14,9 @@ from uuid import uuid4
 
 import asyncpg
 
+from services.corrector.apply import Applier
 from services.corrector.fence import Standing, move, read_standing
-from services.corrector.intake import JobRequest
+from services.corrector.intake import JobRequest, take_in
 from services.corrector.job_requests import take_request
 from services.corrector.rerates import Rerates
 from services.corrector.write import prepare as prepare_corrector
@@ -24,7 +25,14 @@ from services.ledger.book import book, prepare
 from services.rating.rate import RecordRater
 from spendmeter.book.changed import TenantDay
 from spendmeter.contracts.catalog import CatalogEntry
-from spendmeter.contracts.corrections import RerateApply, RerateCancel, RerateRequest, Selection
+from spendmeter.contracts.corrections import (
+    EventCorrection,
+    RerateApply,
+    RerateCancel,
+    RerateRequest,
+    Selection,
+    encode_correction,
+)
 from spendmeter.contracts.events import Labels, UsageData, UsageEvent, encode_event
 from spendmeter.contracts.rated import Origin
 from spendmeter.platform.catalog_store import read_publication, record
@@ -59,6 +67,8 @@ class RerateBook:
     owner: asyncpg.Connection
     ledger: asyncpg.Connection
     corrector: asyncpg.Connection
+    beside: asyncpg.Connection
+    """A second one of the corrector's: it reads what comes next."""
     rerates: Rerates
     told: list[TenantDay]
     """Days that were told to have changed."""
@@ -134,6 +144,16 @@ class RerateBook:
         )  # fmt: skip
         return rerate_id
 
+    async def retract(self, event_id: str) -> None:
+        """As the corrector takes it from usage.corrections."""
+        standing = await self.standing()
+        retraction = EventCorrection(
+            id=f"c-{event_id}", tenant="acme", source="bot", event_id=event_id, kind="retract", reason="a test",
+            by="ada", at=NOON,
+        )  # fmt: skip
+        intake = take_in(standing.position, [(standing.position, encode_correction(retraction))])
+        await Applier(log_ends=self.log_ends).take(self.corrector, standing, intake)
+
     async def apply(self, rerate_id: str, tenant: str = "acme") -> None:
         await self.send(RerateApply(id=rerate_id, tenant=tenant, by="ada", at=NOON))
 
@@ -142,7 +162,7 @@ class RerateBook:
 
     async def step(self) -> bool:
         """One step of the corrector; whether there is more to do just now."""
-        _, busy = await self.rerates.step(self.corrector, await self.standing())
+        _, busy = await self.rerates.step(self.corrector, await self.standing(), self.beside)
         return busy
 
     async def work(self, barrier_s_max: float = 20.0) -> None:
@@ -205,7 +225,7 @@ class RerateBook:
 @asynccontextmanager
 async def opened(database: str, owner: asyncpg.Connection) -> AsyncIterator[RerateBook]:
     ledger = await asyncpg.connect(role_url(database, "ledger", SECRET))
-    corrector = await asyncpg.connect(role_url(database, "corrector", SECRET))
+    corrector, beside = [await asyncpg.connect(role_url(database, "corrector", SECRET)) for _ in range(2)]
     await prepare(ledger)
     await prepare_corrector(corrector)
 
@@ -214,9 +234,12 @@ async def opened(database: str, owner: asyncpg.Connection) -> AsyncIterator[Rera
 
     told: list[TenantDay] = []
     rerates = Rerates(log_ends=log_ends, told=told.extend)
-    world = RerateBook(owner=owner, ledger=ledger, corrector=corrector, rerates=rerates, told=told)
+    world = RerateBook(
+        owner=owner, ledger=ledger, corrector=corrector, beside=beside, rerates=rerates, told=told
+    )
     try:
         yield world
     finally:
         await ledger.close()
         await corrector.close()
+        await beside.close()

@@ -15,6 +15,7 @@ import pytest
 
 from services.corrector import sweep
 from services.corrector.fence import Overtaken
+from services.corrector.job_work import SQL
 from services.corrector.rerating import TOO_LONG
 from services.ledger.book import prepare
 from spendmeter.contracts.events import UsageEvent
@@ -232,12 +233,18 @@ async def test_a_job_ends_when_all_that_was_accepted_before_it_is_booked(rerate_
     rerate_book.accepted |= {0: 2, 1: 1}
     job = await rerate_book.rerate(right)
     assert (await rerate_book.state(job), await rerate_book.money()) == ("applying", Decimal(2))
+    why = "SELECT why FROM rerate_jobs"
+    assert await rerate_book.owner.fetchval(why) == (
+        "for events that were accepted before it: partition 0 is booked up to offset 1 of 2"
+    )
     await rerate_book.book(use("b"), version=1)
     await rerate_book.work()
     assert (await rerate_book.state(job), await rerate_book.money()) == ("applying", Decimal(4))
+    assert "partition 1 is booked up to offset 0 of 1" in await rerate_book.owner.fetchval(why)
     await rerate_book.book(use("c"), version=1, partition=1)
     await rerate_book.work()
     assert (await rerate_book.state(job), await rerate_book.money()) == ("applied", Decimal(6))
+    assert await rerate_book.owner.fetchval(why) == ""
 
 
 async def test_a_booking_that_began_before_the_price_was_known_is_waited_for(
@@ -259,6 +266,8 @@ async def test_a_booking_that_began_before_the_price_was_known_is_waited_for(
     job = await rerate_book.ask(right, apply=True)
     await rerate_book.work(barrier_s_max=1)
     assert (await rerate_book.state(job), await rerate_book.money()) == ("applying", Decimal(4_000_000))
+    why = "SELECT why FROM rerate_jobs"
+    assert await rerate_book.owner.fetchval(why) == "for transactions that began before the job was applied"
     resume.set()
     await booking
     await other.close()
@@ -337,6 +346,36 @@ async def test_chunks_of_any_size_meet_every_event_once_also_where_many_share_an
     assert await rerate_book.counts(job) == {"about": 10, "seen": 10, "changed": 10, "left_alone": 0, "elsewhere": 0, "late": 0}  # fmt: skip
 
 
+async def test_what_was_read_ahead_and_corrected_since_is_read_again(
+    rerate_book: RerateBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the first of three is written, the second is read; it is voided before its turn. Two at 2 are 4."""
+    monkeypatch.setattr(sweep, "CHUNK_ENTRIES", 1)
+    times = [NOON + timedelta(minutes=minute) for minute in range(3)]
+    right = await wrong_then_right(rerate_book, *(use(f"e{n}", at=at) for n, at in enumerate(times)))
+    job = await rerate_book.ask(right, apply=True)
+    while not await rerate_book.owner.fetchval("SELECT count(*) FROM entries WHERE seq = 2"):
+        await rerate_book.step()
+    await rerate_book.retract("e1")
+    await rerate_book.work()
+    assert (await rerate_book.state(job), await rerate_book.money()) == ("applied", Decimal(4))
+    assert await rerate_book.entries("e1") == [(0, 1, "2000000"), (1, 1, "-2000000")]
+    assert (await rerate_book.counts(job))["changed"] == 2
+
+
+async def test_while_a_chunk_is_written_the_next_one_is_read(
+    rerate_book: RerateBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of three chunks of a pass the first is read in its turn, the others and the empty end while one is written."""
+    monkeypatch.setattr(sweep, "CHUNK_ENTRIES", 1)
+    right = await wrong_then_right(rerate_book, *(use(f"e{n}") for n in range(3)))
+    await rerate_book.ask(right, apply=True)
+    noting = Noting(rerate_book.corrector)
+    for _ in range(20):
+        await rerate_book.rerates.step(noting, await rerate_book.standing(), rerate_book.beside)
+    assert noting.fetched.count(SQL["minutes"]) == 2  # once the dry run's, once that of the pass that applies
+
+
 async def test_of_two_correctors_at_one_job_one_writes_each_chunk(
     rerate_book: RerateBook, database: str
 ) -> None:
@@ -349,7 +388,9 @@ async def test_of_two_correctors_at_one_job_one_writes_each_chunk(
             if await rerate_book.state(job) == "applied":
                 break
             standing = await rerate_book.standing()
-            both = [world.rerates.step(world.corrector, standing) for world in (rerate_book, other)]
+            both = [
+                world.rerates.step(world.corrector, standing, world.beside) for world in (rerate_book, other)
+            ]
             for outcome in await asyncio.gather(*both, return_exceptions=True):
                 assert not isinstance(outcome, Exception) or isinstance(
                     outcome, (Overtaken, asyncpg.UniqueViolationError)
@@ -368,7 +409,7 @@ async def test_whatever_is_interrupted_was_never_begun(rerate_book: RerateBook) 
             break
         breaking = Breaking(rerate_book.corrector, broken_at % 40)
         with contextlib.suppress(ConnectionResetError):
-            await rerate_book.rerates.step(breaking, await rerate_book.standing())
+            await rerate_book.rerates.step(breaking, await rerate_book.standing(), rerate_book.beside)
     assert await rerate_book.money() == Decimal(4)
     assert await rerate_book.counts(job) == {"about": 2, "seen": 2, "changed": 2, "left_alone": 0, "elsewhere": 0, "late": 0}  # fmt: skip
     assert (await rerate_book.standing()).next_entry == 4
@@ -411,6 +452,21 @@ async def book_slowly(
     reached.set()
     await resume.wait()
     await transaction.commit()
+
+
+class Noting:
+    """A connection, and what was fetched by it."""
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self._connection = connection
+        self.fetched: list[str] = []
+
+    async def fetch(self, statement: str, *values: Any) -> Any:
+        self.fetched.append(statement)
+        return await self._connection.fetch(statement, *values)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
 
 
 class Breaking:

@@ -5,7 +5,7 @@ from spendmeter.contracts.money import plain
 
 
 def says(state: JobState, why: str, preview: PassProgress | None, applied: PassProgress | None) -> str:
-    """The line; `why`: what a refusal says."""
+    """The line; `why`: what a refusal says, or what the job waits for."""
     match state:
         case "previewing" if preview:
             return f"dry run: {_seen(preview)} seen so far"
@@ -14,7 +14,8 @@ def says(state: JobState, why: str, preview: PassProgress | None, applied: PassP
                 return f"nothing would change of {preview.seen:,} events{_left(preview)}"
             return f"would change {_changed(preview)}; nothing is changed until it is applied"
         case "applying" if applied:
-            return f"applying: {_seen(applied)} gone through, {applied.changed:,} changed"
+            waits = f"; waits {why}" if why else ""
+            return f"applying: {_seen(applied)} gone through, {applied.changed:,} changed{waits}"
         case "applied" if applied:
             return f"changed {_changed(applied)}" if applied.changed else "nothing changed"
         case "cancelled":

@@ -30,7 +30,7 @@ RETURNING state
 
 -- name: cancel
 -- What is applied by then stays: another job goes on where this one stopped.
-UPDATE rerate_jobs SET state = 'cancelled', cancelled_by = $3, cancelled_at = $4
+UPDATE rerate_jobs SET state = 'cancelled', why = '', cancelled_by = $3, cancelled_at = $4
 WHERE rerate_id = $1 AND tenant = $2 AND state IN ('previewing', 'previewed', 'applying')
 
 -- part: reach
@@ -154,13 +154,14 @@ ON CONFLICT DO NOTHING
 -- name: end_pass
 -- The dry run has seen everything ($4 = previewed, or applying where that was asked for), or all is applied.
 WITH ended AS (
-    UPDATE rerate_jobs SET state = $4 WHERE rerate_id = $1 AND state = $3 RETURNING rerate_id
+    UPDATE rerate_jobs SET state = $4, why = '' WHERE rerate_id = $1 AND state = $3 RETURNING rerate_id
 )
 UPDATE rerate_passes p SET ended_at = now(), worked_at = now() FROM ended
 WHERE p.rerate_id = ended.rerate_id AND p.phase = $2 RETURNING p.rerate_id
 
--- name: touch
--- It waits, and others have their turn.
+-- name: wait
+-- It waits, for what $3 says, and others have their turn.
+WITH said AS (UPDATE rerate_jobs SET why = $3 WHERE rerate_id = $1 AND why <> $3 AND state IN ('previewing', 'applying'))
 UPDATE rerate_passes SET worked_at = now() WHERE rerate_id = $1 AND phase = $2
 
 -- name: refuse
@@ -178,14 +179,18 @@ WHERE rerate_id = $1 AND phase = 'applied' AND barrier IS NULL
 SELECT pg_snapshot_xmin(pg_current_snapshot()) >= barrier FROM rerate_passes WHERE rerate_id = $1 AND phase = 'applied'
 
 -- name: set_log_ends
--- Where each partition ended after the barrier; and what was booked up to it may lie before all that the book had.
+-- Where each partition ended after the barrier, which is waited for no more; and what was booked up to it may lie before
+-- all that the book had.
+WITH gone_on AS (UPDATE rerate_jobs SET why = '' WHERE rerate_id = $1 AND state = 'applying' AND why <> '')
 UPDATE rerate_passes p SET log_ends = $2, since = reach.since, until = greatest(reach.since, reach.until)
 FROM rerate_jobs j CROSS JOIN LATERAL {reach}
 WHERE j.rerate_id = $1 AND p.rerate_id = $1 AND p.phase = 'applied' AND p.log_ends IS NULL
 
 -- name: waits_for
--- The first partition that has not come to where it ended then, or whose late ones are not all looked at.
-SELECT (e.number - 1)::int FROM unnest($1::bigint[]) WITH ORDINALITY AS e (log_end, number)
+-- The first partition that has not come to where it ended then, or whose late ones are not all looked at: where it is,
+-- and where it ended.
+SELECT (e.number - 1)::int AS partition, coalesce(p.next_origin, 0) AS booked, e.log_end
+FROM unnest($1::bigint[]) WITH ORDINALITY AS e (log_end, number)
     LEFT JOIN positions p ON p.partition = e.number - 1 LEFT JOIN late_marks m ON m.partition = e.number - 1
 WHERE coalesce(p.next_origin, 0) < e.log_end OR EXISTS (
     SELECT FROM late_rated l WHERE l.origin_partition = e.number - 1 AND l.origin_offset < e.log_end
