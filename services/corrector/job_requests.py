@@ -8,6 +8,9 @@ from services.corrector.intake import JobRequest
 from services.corrector.job_work import SQL
 from spendmeter.contracts.corrections import RerateApply, RerateCancel, RerateRequest, Selection
 
+UNDER_WAY_MAX = 20
+"""Jobs of one tenant; dry runs that wait for a person do not count."""
+
 
 async def take_request(connection: Any, request: JobRequest) -> None:
     """Note what is asked, in the transaction that moves the corrector's position. A request that comes again,
@@ -45,6 +48,8 @@ async def _begin(connection: Any, request: RerateRequest) -> None:
     if await connection.fetchval(SQL["is_correction"], request.id, request.tenant):
         why = "its id is that of a correction: send it under another one"
     why = why or await _outdated(connection, request.tenant, request.version)
+    if not why and await connection.fetchval(SQL["under_way"], request.tenant) >= UNDER_WAY_MAX:
+        why = f"a tenant has at most {UNDER_WAY_MAX} re-rates under way: let one end, or cancel one"
     new = await connection.fetchval(
         SQL["request"],
         *(request.id, request.tenant, msgspec.json.encode(request.selection).decode(), request.version),

@@ -7,7 +7,7 @@ job one writes. People's corrections come between two chunks.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,11 +40,15 @@ class Rerates:
     units: VersionUnits = field(default_factory=VersionUnits)
     _works: dict[tuple[str, str], JobWork] = field(default_factory=dict)
     _ahead: Ahead = field(default_factory=Ahead)
+    _late: tuple[Sequence[Any], Sequence[Any]] | None = None
+    """Rows of `late_rated`, and the jobs that they are still to be put through; None = to be read."""
+    _waiting: set[str] = field(default_factory=set)
+    """Jobs that could not go on at their turn, since one could."""
 
     async def step(self, connection: Any, standing: Standing, beside: Any = None) -> tuple[Standing, bool]:
-        """A chunk of what was booked late, and one of the job whose turn it is; whether there is more to do
-        just now. `beside`: another connection, on which the next chunk is read meanwhile. Raises Overtaken,
-        and CONNECTION_ERRORS."""
+        """One job's part of what was booked late, and a chunk of the job whose turn it is; whether there is
+        more to do just now. `beside`: another connection, on which the next chunk is read meanwhile. Raises
+        Overtaken, and CONNECTION_ERRORS."""
         standing, had_late = await self._look_at_late(connection, standing)
         job = await connection.fetchrow(SQL["running"])
         if job is None:
@@ -62,7 +66,15 @@ class Rerates:
             await self._end(connection, job)
             return standing, True
         await connection.execute(SQL["wait"], job["rerate_id"], job["phase"], why)
-        return standing, had_late
+        return standing, self._is_anybody_next(job["rerate_id"]) or had_late
+
+    def _is_anybody_next(self, waiting: str) -> bool:
+        """Whether, while this one waits, another may go on at once: until its turn has come round again."""
+        if waiting in self._waiting:
+            self._waiting.clear()
+            return False
+        self._waiting.add(waiting)
+        return True
 
     async def _work_at(self, connection: Any, job: Any, phase: str) -> JobWork | None:
         """What the job needs; None = it cannot be done, and is refused."""
@@ -91,6 +103,7 @@ class Rerates:
     async def _sweep(
         self, connection: Any, standing: Standing, job: Any, work: JobWork, beside: Any
     ) -> Standing:
+        self._waiting.clear()
         if job["cursor_at"] is None:
             about = await _about(connection, job, work)
             await connection.execute(SQL["set_about"], job["rerate_id"], job["phase"], about)
@@ -134,21 +147,31 @@ class Rerates:
                 await begin_applying(connection, job["rerate_id"])
 
     async def _look_at_late(self, connection: Any, standing: Standing) -> tuple[Standing, bool]:
-        rows = await late.late_rows(connection)
+        (rows, jobs), self._late = self._late or await late.read(connection), None  # after trouble read again
         if not rows:
             return standing, False
-        for job in await late.jobs_of(connection, rows):
-            work = await self._work_at(connection, job, "late")
-            if work is not None and (entries := await late.entries_of_job(connection, work, rows)):
-                verdict = await judge(connection, work, entries, self.units)
-                async with connection.transaction():
-                    standing = await apply(connection, standing, work, verdict, self.units)
-                    await note(connection, work, "applied", verdict)
-                    counts = len(verdict.changes), len(verdict.left)
-                    await connection.execute(SQL["add_late"], work.rerate_id, *counts)
-                self._tell(verdict)
-        await late.mark(connection, rows)
+        if jobs:
+            standing = await self._put_through(connection, standing, jobs[0], rows)
+        if len(jobs) > 1:
+            self._late = rows, jobs[1:]
+        else:
+            await late.mark(connection, rows)
         return standing, True
+
+    async def _put_through(
+        self, connection: Any, standing: Standing, job: Any, rows: Sequence[Any]
+    ) -> Standing:
+        work = await self._work_at(connection, job, "late")
+        if work is None or not (entries := await late.entries_of_job(connection, work, rows)):
+            return standing
+        verdict = await judge(connection, work, entries, self.units)
+        async with connection.transaction():
+            standing = await apply(connection, standing, work, verdict, self.units)
+            await note(connection, work, "applied", verdict)
+            counts = len(verdict.changes), len(verdict.left)
+            await connection.execute(SQL["add_late"], work.rerate_id, *counts)
+        self._tell(verdict)
+        return standing
 
 
 async def _about(connection: Any, job: Any, work: JobWork) -> int:

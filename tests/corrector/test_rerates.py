@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from services.corrector import sweep
+from services.corrector import job_requests, sweep
 from services.corrector.fence import Overtaken
 from services.corrector.job_work import SQL
 from services.corrector.rerating import TOO_LONG
@@ -312,6 +312,79 @@ async def test_after_a_topic_was_created_anew_what_is_booked_late_is_rated_again
     await rerate_book.book(use("c"), use("d"), version=1)
     await rerate_book.work()
     assert (await rerate_book.state(job), await rerate_book.money()) == ("applied", Decimal(10))
+
+
+# -- many jobs ----------------------------------------------------------------------------------------------------
+
+
+async def test_a_tenant_has_so_many_jobs_under_way_and_a_further_one_is_refused(
+    rerate_book: RerateBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_requests, "UNDER_WAY_MAX", 2)
+    right = await wrong_then_right(rerate_book, use("a"))
+    jobs = [await rerate_book.ask(right) for _ in range(3)]
+    others = await rerate_book.ask(right, tenant="globex")
+    assert [await rerate_book.state(job) for job in (*jobs, others)] == [
+        "previewing", "previewing", "refused", "previewing",
+    ]  # fmt: skip
+    await rerate_book.ask(right, id=jobs[0])  # the request came twice
+    await rerate_book.work()
+    assert await rerate_book.state(jobs[0]) == "previewed"
+    assert await rerate_book.state(await rerate_book.ask(right)) == "previewing"
+
+
+async def test_tenants_take_turns_however_many_jobs_one_of_them_has(
+    rerate_book: RerateBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each job needs five steps: two chunks of an entry, two looks for more, and its end. With every other turn globex
+    is done after ten; job by job it would wait for all of acme's."""
+    monkeypatch.setattr(sweep, "CHUNK_ENTRIES", 1)
+    events = [use(f"{tenant}{n}", tenant=tenant) for tenant in ("acme", "globex") for n in range(2)]
+    right = await wrong_then_right(rerate_book, *events)
+    for _ in range(3):
+        await rerate_book.ask(right)
+    job = await rerate_book.ask(right, tenant="globex")
+    steps = 0
+    while await rerate_book.state(job) != "previewed":
+        await rerate_book.step()
+        steps += 1
+    assert steps <= 10
+    assert (
+        await rerate_book.owner.fetchval("SELECT count(*) FROM rerate_jobs WHERE state = 'previewing'") >= 2
+    )
+
+
+async def test_a_job_that_waits_for_a_partition_does_not_slow_one_that_can_go_on(
+    rerate_book: RerateBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The step at which one waits says that there is more to do, for another may go on; alone it says there is not."""
+    right = await wrong_then_right(rerate_book, use("a"), use("b"))
+    rerate_book.accepted[1] = 1
+    waiting = await rerate_book.rerate(right)
+    assert await rerate_book.state(waiting) == "applying"
+    assert [await rerate_book.step() for _ in range(4)].count(False) == 2
+    monkeypatch.setattr(sweep, "CHUNK_ENTRIES", 1)
+    job = await rerate_book.ask(right)
+    said = []
+    while await rerate_book.state(job) != "previewed":
+        said.append(await rerate_book.step())
+    assert said.count(False) <= 1, said
+
+
+async def test_what_is_booked_late_goes_through_one_job_a_step(rerate_book: RerateBook) -> None:
+    """Two jobs have applied 2 and 3 a million; a late event at 2,000,000 becomes 2 in one step, and 3 in the next."""
+    right = await wrong_then_right(rerate_book, use("a"))
+    await rerate_book.rerate(right)
+    dearer = await rerate_book.publish(withdrawn(PER_MILLION), price("m", "input_tokens", "3"))
+    await rerate_book.rerate(dearer)
+    await rerate_book.book(use("b"), version=1)
+    amounts = []
+    while await rerate_book.step():
+        amounts.append(await rerate_book.money())
+    assert amounts == [Decimal(5), Decimal(6)]
+    assert await rerate_book.entries("b") == [
+        (0, 1, "2000000"), (1, 1, "-2000000"), (2, 2, "2"), (3, 2, "-2"), (4, 3, "3"),
+    ]  # fmt: skip
 
 
 # -- interrupted ------------------------------------------------------------------------------------------------------

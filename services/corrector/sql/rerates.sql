@@ -12,6 +12,10 @@ SELECT EXISTS (SELECT FROM catalog_publications WHERE version = $1)
 -- Whether the tenant has a correction of this id: an entry says by one id what it is written for.
 SELECT EXISTS (SELECT FROM corrections WHERE correction_id = $1 AND tenant = $2)
 
+-- name: under_way
+-- How many jobs of a tenant are at work, or wait for it.
+SELECT count(*) FROM rerate_jobs WHERE tenant = $1 AND state IN ('previewing', 'applying')
+
 -- name: job
 -- Whose a job is, and at which version.
 SELECT tenant, version FROM rerate_jobs WHERE rerate_id = $1
@@ -47,7 +51,8 @@ SELECT j.rerate_id, j.tenant, $2, reach.since, greatest(reach.since, reach.until
 FROM rerate_jobs j CROSS JOIN LATERAL {reach} WHERE j.rerate_id = $1
 
 -- name: running
--- The job whose turn it is: the one that has waited longest. A tenant's are applied in the order of their versions.
+-- The job whose turn it is: of the tenant who has waited longest the one that has. A tenant's are applied in the order
+-- of their versions.
 SELECT j.rerate_id, j.tenant, j.selection::text AS selection, j.version, j.state, p.phase, p.since, p.until,
     p.cursor_at, p.cursor_identity, p.swept, p.barrier::text AS barrier, p.log_ends,
     j.applied_by IS NOT NULL AS to_apply
@@ -57,7 +62,7 @@ WHERE j.state = 'previewing' OR (j.state = 'applying' AND NOT EXISTS (
     SELECT FROM rerate_jobs o JOIN rerate_passes op ON op.rerate_id = o.rerate_id AND op.phase = 'applied'
     WHERE o.tenant = j.tenant AND o.state = 'applying' AND o.version < j.version AND NOT op.swept
 ))
-ORDER BY p.worked_at, j.rerate_id LIMIT 1
+ORDER BY max(p.worked_at) OVER (PARTITION BY j.tenant), p.worked_at, j.rerate_id LIMIT 1
 
 -- name: series
 -- Whose spend it is: every series of a tenant.
