@@ -151,6 +151,8 @@ async def test_a_quantity_arrives_digit_by_digit(
         ({"tenant": "globex"}, "patch.tenant", "no amend changes it"),
         ({"id": "x"}, "patch.id", "retract the event"),
         ({"labels": {"user": "hmac:1"}}, "patch.labels.user", "is a pseudonym"),
+        ({"labels": {"folded": []}}, "patch.labels.folded", "ingest's word"),
+        ({"labels": {"folded": None}}, "patch.labels.folded", "ingest's word"),
         ({"labels": None}, "patch.labels", "null takes one away"),
         ({"labels": {"taem": "x"}}, "patch.labels.taem", "is not a field"),
         ({"labels": {"own": {"region": "eu"}}}, "patch.labels.own.region", "ever declared"),

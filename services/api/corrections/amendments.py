@@ -52,13 +52,16 @@ _DATA = UsageData.__struct_fields__
 
 
 def _check_labels(labels: Any) -> None:
-    """Whose event it is was made a pseudonym when it came in: nobody can say it again, or take it away."""
+    """Whose event it is was made a pseudonym when it came in: nobody can say it again, or take it away. Nor
+    is it anybody else's word which values were folded then."""
     if not isinstance(labels, Mapping):
         raise invalid(
             "patch.labels", "must be an object that names the labels that change; null takes one away"
         )
     if "user" in labels:
         raise invalid("patch.labels.user", f"is a pseudonym, and no amend changes it: {ELSEWHERE}")
+    if "folded" in labels:
+        raise invalid("patch.labels.folded", "is ingest's word of what a day had no room for; none amends it")
 
 
 def _check_amended(fields: Mapping[str, Any]) -> None:
