@@ -108,6 +108,8 @@ class Rerates:
             about = await _about(connection, job, work)
             await connection.execute(SQL["set_about"], job["rerate_id"], job["phase"], about)
         judged = self._ahead.take(job, standing) or await judge_chunk(connection, job, work, self.units)
+        if job["running"] > 1:
+            beside = None  # the next chunk is another job's, and moves the corrector
         async with self._ahead.during(beside, job, work, self.units, judged.chunk):
             standing = await self._write(connection, standing, job, work, judged)
             self._ahead.holds_from(standing)

@@ -55,7 +55,7 @@ FROM rerate_jobs j CROSS JOIN LATERAL {reach} WHERE j.rerate_id = $1
 -- of their versions.
 SELECT j.rerate_id, j.tenant, j.selection::text AS selection, j.version, j.state, p.phase, p.since, p.until,
     p.cursor_at, p.cursor_identity, p.swept, p.barrier::text AS barrier, p.log_ends,
-    j.applied_by IS NOT NULL AS to_apply
+    j.applied_by IS NOT NULL AS to_apply, count(*) OVER () AS running
 FROM rerate_jobs j JOIN rerate_passes p
     ON p.rerate_id = j.rerate_id AND p.phase = CASE j.state WHEN 'previewing' THEN 'preview' ELSE 'applied' END
 WHERE j.state = 'previewing' OR (j.state = 'applying' AND NOT EXISTS (
