@@ -51,6 +51,8 @@ class SetAside(NamedTuple):
     won_offset: int | None
     won_event: str | None
     amended: Sequence[str] = ()
+    retracted: bool = False
+    """It was by the time that this was set aside."""
     """What corrections made of it."""
 
 

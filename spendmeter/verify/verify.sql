@@ -15,7 +15,8 @@ WHERE e.origin_partition >= 0 ORDER BY e.origin_partition, e.origin_offset, e.se
 SELECT u.origin_topic, u.origin_partition, u.origin_offset, u.outcome, u.tenant, u.identity, u.source,
     u.event_id, e.origin_partition AS won_partition, e.origin_offset AS won_offset, e.event AS won_event,
     ARRAY(SELECT a.event FROM entries a
-        WHERE a.occurred_at = e.occurred_at AND a.identity = e.identity AND a.seq > 0 AND a.event IS NOT NULL) AS amended
+        WHERE a.occurred_at = e.occurred_at AND a.identity = e.identity AND a.seq > 0 AND a.event IS NOT NULL) AS amended,
+    EXISTS (SELECT FROM corrected_identities c WHERE c.identity = u.identity AND c.retracted_at < u.recorded_at) AS retracted
 FROM unbooked u
 LEFT JOIN identities i ON i.identity = u.identity AND u.outcome IN ('duplicate', 'conflict')
 LEFT JOIN entries e ON e.identity = i.identity AND e.occurred_at = i.occurred_at AND e.seq = 0
