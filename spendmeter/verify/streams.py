@@ -51,9 +51,9 @@ class SetAside(NamedTuple):
     won_offset: int | None
     won_event: str | None
     amended: Sequence[str] = ()
+    """What corrections made of it."""
     retracted: bool = False
     """It was by the time that this was set aside."""
-    """What corrections made of it."""
 
 
 Placed = TypeVar("Placed", BookedEntry, SetAside)
