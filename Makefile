@@ -8,7 +8,7 @@ SPENDMETER := ./bin/spendmeter
 WORKERS ?= 2
 PORTAL := services/api/portal
 
-.PHONY: help up down clean install install-test test lint format kill hardship bench-flow bench-ledger bench-rating bench-projections parity lock
+.PHONY: help up down clean install install-test test lint format kill hardship bench-flow bench-ledger bench-rating bench-projections bench-views parity lock
 
 help:
 	@echo 'make up       install, start everything, stream demo usage (Ctrl-C stops; data stays)'
@@ -16,7 +16,7 @@ help:
 	@echo 'make down     stop everything          make clean    remove the data'
 	@echo 'make install  set up without starting  make kill     crash every worker five times under load'
 	@echo 'make hardship  strangers, neighbours, frozen workers: how long others wait'
-	@echo 'make bench-flow, bench-ledger, bench-rating, bench-projections   measure'
+	@echo 'make bench-flow, bench-ledger, bench-rating, bench-projections, bench-views   measure'
 	@echo 'make parity   hold every price against two other pricers'
 
 up: install
@@ -71,7 +71,7 @@ kill: install-test
 hardship: install-test
 	@$(PY) -m tests.hardship $(ARGS)
 
-bench-flow bench-ledger bench-rating bench-projections: install-test
+bench-flow bench-ledger bench-rating bench-projections bench-views: install-test
 	@$(PY) -m tests.benchmarks.$(subst -,_,$@) $(ARGS)
 
 bench-rating: .venv/bench.stamp
