@@ -42,7 +42,11 @@ async def settled(
 async def folded(owner: asyncpg.Connection, within_s: float = BOOKED_WITHIN_S) -> None:
     """Once the projections have come to where the book stands now."""
     deadline = time.monotonic() + within_s
-    behind = "SELECT count(*) FROM projection_marks JOIN positions USING (partition) WHERE next_offset < next_origin"
+    behind = (
+        "SELECT count(*) FROM projection_marks JOIN (SELECT partition, next_origin FROM positions "
+        "UNION ALL SELECT -1, next_entry FROM corrector) AS stands (partition, reached) USING (partition) "
+        "WHERE next_offset < reached"
+    )
     while await owner.fetchval(behind):
         assert time.monotonic() < deadline, f"projections are behind after {within_s} s"
         await asyncio.sleep(0.1)
