@@ -9,10 +9,11 @@ import asyncpg
 import pytest
 
 from services.api.http.cursors import decode_cursor, digest_of, encode_cursor
-from services.api.http.filters import dimensions_of, filters_of
+from services.api.http.filters import check_dimensions, dimensions_of, filters_of
 from services.api.http.problems import HttpRefusal
 from services.api.http.spans import TenantCalendar, checked_range, zone_of
 from services.api.spend.buckets import BUCKETS_MAX, Bucket, bucket_edges
+from spendmeter.contracts.series import DIMENSIONS
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe",
          "Africa/Cairo", "America/St_Johns", "Pacific/Chatham")  # fmt: skip
@@ -104,11 +105,11 @@ def test_a_digest_tells_questions_apart_and_not_their_pages() -> None:
 def test_each_mistake_is_named_with_its_rule() -> None:
     day = datetime(2026, 1, 1, tzinfo=UTC)
     with pytest.raises(HttpRefusal, match=r"'user' is not one of cost_class, provider, sku, team"):
-        dimensions_of("team,user")
+        check_dimensions(dimensions_of("team,user"), (), DIMENSIONS)
     with pytest.raises(HttpRefusal, match="twice"):
         dimensions_of("team,team")
     with pytest.raises(HttpRefusal, match="'run' is not one of"):
-        filters_of([("filter.run", "r1")], ())
+        check_dimensions((), filters_of([("filter.run", "r1")], ()), DIMENSIONS)
     with pytest.raises(HttpRefusal, match="group_bye: is not a parameter here"):
         filters_of([("group_bye", "team")], ("group_by",))
     with pytest.raises(HttpRefusal, match="NUL"):
