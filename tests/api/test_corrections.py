@@ -269,6 +269,8 @@ async def test_corrections_are_listed_newest_first_by_state_and_page_by_page(
     assert [each["id"] for each in refused] == ["e1"]
     before = (NOON - timedelta(days=30)).strftime("%Y-%m-%d")
     assert (await acme.get("/v1/corrections", params={"to": before})).json()["corrections"] == []
+    for path in ("/v1/corrections", "/v1/rerates"):
+        assert (await acme.get(path, params={"to": "0001-06-01"})).status_code == 422
 
 
 async def test_a_broker_that_is_away_is_503_in_time_and_asked_again_from_the_beginning(

@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Any
 from uuid import uuid4
 
 import msgspec
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from services.api.access.auth import Caller, Correcting, Reader
 from services.api.corrections.asking import RERATE_SQL as SQL
@@ -21,8 +21,8 @@ from services.api.corrections.rerate_models import (
     RerateList,
 )
 from services.api.corrections.rerate_words import says
-from services.api.corrections.within import asked_within
 from services.api.database.transactions import TenantConnection, database_of
+from services.api.events.within import Limit, asked_within
 from services.api.http.cursors import decode_cursor, encode_cursor
 from services.api.http.openapi import answers
 from services.api.http.problems import HttpRefusal, invalid, not_found
@@ -61,7 +61,7 @@ async def list_rerates(
     caller: Reader,
     span: SpanParameters,
     state: JobState | None = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    limit: Limit = 50,
     cursor: str = "",
 ) -> RerateList:
     """Jobs that were asked for in `[from, to)`, newest first; without a range, of the last 400 days."""

@@ -1,11 +1,11 @@
 """Corrections of single events: asked for here, kept by the broker, done by the corrector."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import uuid4
 
 import msgspec
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from msgspec import UNSET, Raw, UnsetType
 
 from services.api.access.auth import Caller, Correcting, Reader
@@ -18,11 +18,11 @@ from services.api.corrections.models import (
     ListedCorrection,
     NewCorrection,
 )
-from services.api.corrections.within import asked_within
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.dimensions.names import known_dimensions
 from services.api.events.models import LedgerEntry
 from services.api.events.sums import comes_to
+from services.api.events.within import Limit, asked_within
 from services.api.http.cursors import decode_cursor, page
 from services.api.http.openapi import answers
 from services.api.http.problems import HttpRefusal, invalid, not_found
@@ -72,7 +72,7 @@ async def list_corrections(
     caller: Reader,
     span: SpanParameters,
     state: CorrectionProgress | None = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    limit: Limit = 50,
     cursor: str = "",
 ) -> CorrectionPage:
     """What was asked for in `[from, to)` and what became of it, newest first; without a range, of the last

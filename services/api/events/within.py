@@ -1,4 +1,4 @@
-"""The span that a list of events is about."""
+"""The span that a list is about: of events, or of what was asked to be done with them."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -7,11 +7,18 @@ from fastapi import Query
 
 from services.api.database.tenant import read_tenant
 from services.api.database.transactions import TenantConnection
-from services.api.http.spans import SpanQuestion, TenantCalendar, checked_range, span_of, zone_of
+from services.api.http.spans import (
+    RANGE_DAYS_MAX,
+    YEARS,
+    SpanQuestion,
+    TenantCalendar,
+    checked_range,
+    span_of,
+    zone_of,
+)
 
 EVENTS_MAX = 200
-RANGE_DAYS_MAX = 100
-DEFAULT_RANGE = timedelta(days=1)
+EVENT_DAYS_MAX = 100
 
 Limit = Annotated[int, Query(ge=1, le=EVENTS_MAX)]
 
@@ -21,6 +28,20 @@ async def read_within(
 ) -> tuple[datetime, datetime]:
     """[from, to) in UTC; without an end, until in an hour: an event may be dated so far ahead. Without a
     start, a day before the end. Days are the tenant's, and of UTC for nobody's ('')."""
+    return await _within(connection, tenant, span, days=1, days_max=EVENT_DAYS_MAX)
+
+
+async def asked_within(
+    connection: TenantConnection, tenant: str, span: SpanQuestion
+) -> tuple[datetime, datetime]:
+    """The same of corrections and jobs, of which there are few: without a start, RANGE_DAYS_MAX before the
+    end. Another process's clock may be ahead as an event may."""
+    return await _within(connection, tenant, span, days=RANGE_DAYS_MAX, days_max=RANGE_DAYS_MAX)
+
+
+async def _within(
+    connection: TenantConnection, tenant: str, span: SpanQuestion, *, days: int, days_max: int
+) -> tuple[datetime, datetime]:
     now = datetime.now(UTC)
     if tenant:
         calendar = (await read_tenant(connection, tenant)).calendar(span.tz)
@@ -29,5 +50,5 @@ async def read_within(
     start, end = span_of(span, calendar, now)
     end = now + timedelta(hours=1) if end is None else end
     if start is None:
-        start = end - DEFAULT_RANGE if end.year > 1 else end  # which checked_range refuses
-    return checked_range(start, end, RANGE_DAYS_MAX)
+        start = end - timedelta(days=days) if end.year >= YEARS[0] else end  # which checked_range refuses
+    return checked_range(start, end, days_max)
