@@ -1,12 +1,16 @@
+-- part: asked_for
+-- What arrived in [$1, $2) with one of the outcomes $3. Null = any key, source, reason; $7: whether something was booked
+-- instead (of a duplicate, the first copy was).
+recorded_at >= $1 AND recorded_at < $2 AND outcome = ANY ($3::text[])
+    AND ($4::text IS NULL OR key_id = $4) AND ($5::text IS NULL OR source = $5)
+    AND ($6::text IS NULL OR position(lower($6) IN lower(reason)) > 0 OR fault_of(reason) = $6)
+    AND ($7::boolean IS NULL OR $7 = ({resolved}))
+
 -- name: list
--- What arrived in [from, to) and was not booked, newest first, after ($8, $9, $10), and what was booked instead.
--- Null = any key, source, reason; $7: whether something was (of a duplicate, the first copy was).
+-- What was not booked, newest first, after ($8, $9, $10), and what was booked instead.
 WITH found AS (
     SELECT u AS row, u.* FROM unbooked u
-    WHERE recorded_at >= $1 AND recorded_at < $2 AND outcome = ANY ($3::text[])
-        AND ($4::text IS NULL OR key_id = $4) AND ($5::text IS NULL OR source = $5)
-        AND ($6::text IS NULL OR position(lower($6) IN lower(reason)) > 0 OR fault_of(reason) = $6)
-        AND ($7::boolean IS NULL OR $7 = ({resolved}))
+    WHERE {asked_for}
         AND (recorded_at, origin_partition, origin_offset) < ($8, $9, $10)
     ORDER BY recorded_at DESC, origin_partition DESC, origin_offset DESC LIMIT $11
 )
@@ -20,10 +24,7 @@ ORDER BY recorded_at DESC, origin_partition DESC, origin_offset DESC
 -- The same rows, the newest $8 of them, counted by key, and by key and fault: the most without remedy first.
 WITH newest AS MATERIALIZED (
     SELECT u.*, {resolved} AS resolved FROM unbooked u
-    WHERE recorded_at >= $1 AND recorded_at < $2 AND outcome = ANY ($3::text[])
-        AND ($4::text IS NULL OR key_id = $4) AND ($5::text IS NULL OR source = $5)
-        AND ($6::text IS NULL OR position(lower($6) IN lower(reason)) > 0 OR fault_of(reason) = $6)
-        AND ($7::boolean IS NULL OR $7 = ({resolved}))
+    WHERE {asked_for}
     ORDER BY recorded_at DESC LIMIT $8
 ), counted AS (
     SELECT outcome, key_id, fault_of(reason) AS fault, count(*) AS events,
