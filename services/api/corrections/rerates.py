@@ -23,7 +23,7 @@ from services.api.corrections.rerate_models import (
 from services.api.corrections.rerate_words import says
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.events.within import Limit, asked_within
-from services.api.http.cursors import decode_cursor, encode_cursor
+from services.api.http.cursors import decode_cursor, page
 from services.api.http.openapi import answers
 from services.api.http.problems import HttpRefusal, invalid, not_found
 from services.api.http.representation import Negotiated
@@ -70,9 +70,8 @@ async def list_rerates(
         after = decode_cursor(cursor, tuple[Instant, str]) if cursor else (beyond, "")
         rows = await connection.fetch(SQL["jobs"], state or "", first, beyond, *after, limit + 1)
         passes = await _passes(connection, [row["rerate_id"] for row in rows])
-    found = [_listed(row, passes.get(row["rerate_id"], {})) for row in rows[:limit]]
-    last = rows[limit - 1] if len(rows) > limit else None
-    more = encode_cursor((last["requested_at"], last["rerate_id"])) if last else None
+    jobs = [_told(row, PassProgress, passes.get(row["rerate_id"], {})) for row in rows]
+    found, more = page(ListedRerate, jobs, limit, lambda job: (job["requested_at"], job["rerate_id"]))
     return RerateList(rerates=found, next_cursor=more)
 
 
@@ -190,11 +189,12 @@ def _sent(wanted: RerateRequest) -> RerateAnswer:
     )
 
 
-def _listed(row: Any, passes: dict[str, dict[str, Any]]) -> ListedRerate:
-    found = {phase: PassProgress(**facts) for phase, facts in passes.items()}
+def _told(row: Any, model: type[PassProgress], passes: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """A job as it is answered, with its passes as `model` has them."""
+    found = {phase: model(**facts) for phase, facts in passes.items()}
     preview, applied = found.get("preview"), found.get("applied")
     line = says(row["state"], row["why"], preview, applied)
-    return ListedRerate(**row, summary=line, preview=preview, applied=applied)
+    return {**row, "summary": line, "preview": preview, "applied": applied}
 
 
 async def _passes(connection: TenantConnection, jobs: list[str]) -> dict[str, dict[str, dict[str, Any]]]:
@@ -216,10 +216,7 @@ async def _report(connection: TenantConnection, row: Any) -> RerateAnswer:
         passes[each["phase"]]["differences"].append(_change(each))
     for each in await connection.fetch(SQL["left"], row["rerate_id"], LEFT_MAX):
         passes[each["phase"]]["left"].append(dict(each))
-    found = {phase: PassReport(**facts) for phase, facts in passes.items()}
-    preview, applied = found.get("preview"), found.get("applied")
-    line = says(row["state"], row["why"], preview, applied)
-    return RerateAnswer(**row, summary=line, preview=preview, applied=applied)
+    return RerateAnswer(**_told(row, PassReport, passes))
 
 
 def _change(row: Any) -> dict[str, Any]:
