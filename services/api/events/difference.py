@@ -1,7 +1,6 @@
 """What a re-rate changed of an event, by cause, as its dry run split it. Pure."""
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 from services.api.events.models import CauseOfDifference
@@ -25,7 +24,7 @@ def difference_by_cause(old: Any, new: Any, facts: Mapping[str, EntryFacts]) -> 
             currency=step.currency,
             before=step.before.effective,
             after=step.after.effective,
-            difference=_less(step.after.effective, step.before.effective),
+            difference=EXACT.subtract(step.after.effective, step.before.effective),
         )
         for step in steps(_rating(old), _rating(new), known)
     ]
@@ -34,7 +33,3 @@ def difference_by_cause(old: Any, new: Any, facts: Mapping[str, EntryFacts]) -> 
 def _rating(row: Any) -> Rating:
     fields = ("status", "currency", "accounting_period", "list", "contracted", "effective", "catalog_version")
     return Rating(lines=tuple(decode_lines(row["lines"])), **{name: row[name] for name in fields})
-
-
-def _less(amount: Decimal, other: Decimal) -> Decimal:
-    return EXACT.subtract(amount, other)
