@@ -1,7 +1,8 @@
-"""Options and arguments that several commands have."""
+"""Options and arguments that several commands have, and an answer printed as one of them asks."""
 
+from json import dumps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -30,3 +31,10 @@ ReplaceOption = Annotated[
     bool, typer.Option("--replace", help="Withdraw whatever else is in force about what the file states.")
 ]
 ProposalArgument = Annotated[int, typer.Argument(help="The proposal's number.")]
+
+
+def printed_as_json(answer: Any, json: bool) -> bool:
+    """Whether the answer was wanted as JSON, and is printed."""
+    if json:
+        typer.echo(dumps(answer, indent=2))
+    return json

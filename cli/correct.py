@@ -9,7 +9,7 @@ import typer
 
 from cli._correcting import OfTenantOption, ReasonOption, ask, print_correction
 from cli._event import pairs
-from cli._options import JsonOption
+from cli._options import JsonOption, printed_as_json
 from cli._running import usage_error
 
 _AS_JSON = frozenset({"context.batch", "performance.latency_ms", "outcome.count"})
@@ -45,9 +45,7 @@ def command(
     body: dict[str, Any] = {"kind": "amend", "source": source, "id": id, "reason": reason, "patch": patch}
     body |= {"correction_id": str(uuid4())} | ({} if revision is None else {"revision": revision})
     answer = ask("POST", "corrections", tenant, body=body)
-    if as_json:
-        typer.echo(json.dumps(answer, indent=2))
-    else:
+    if not printed_as_json(answer, as_json):
         print_correction(answer)
 
 

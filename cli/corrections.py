@@ -1,12 +1,12 @@
 """spendmeter corrections."""
 
-import json
 from typing import Annotated, Any
 
 import typer
 
 from cli._correcting import OfTenantOption, ask, asked
-from cli._options import JsonOption
+from cli._instants import minute
+from cli._options import JsonOption, printed_as_json
 
 
 def command(
@@ -28,12 +28,10 @@ def command(
     """
     query: dict[str, Any] = {"state": state, "from": since, "to": until, "limit": limit}
     answer = ask("GET", "corrections", tenant, {name: value for name, value in query.items() if value})
-    if as_json:
-        typer.echo(json.dumps(answer, indent=2))
+    if printed_as_json(answer, as_json):
         return
     for each in answer["corrections"]:
-        at = f"{each['requested_at'][:16].replace('T', ' ')}Z"
-        why = f" ({each['why']})" if each["why"] else ""
+        at, why = minute(each["requested_at"]), f" ({each['why']})" if each["why"] else ""
         typer.echo(f"{at}  {each['state']}{why}  {each['source']}/{each['id']}: {asked(each)}")
     if not answer["corrections"]:
         typer.echo("none was asked for")

@@ -1,6 +1,5 @@
 """spendmeter rerate."""
 
-import json
 from collections.abc import Iterable
 from typing import Annotated, Any
 from uuid import uuid4
@@ -9,10 +8,10 @@ import typer
 
 from cli._correcting import OfTenantOption, ReasonOption, YesOption, ask, confirm
 from cli._event import provider_and_sku
-from cli._options import JsonOption
+from cli._instants import instant
+from cli._options import JsonOption, printed_as_json
 from cli._rerates import followed, print_job
 from cli._running import usage_error
-from cli.catalog._instants import instant
 
 
 def command(
@@ -63,9 +62,7 @@ def command(
         confirm("Book this difference?", yes)
         job = ask("POST", f"rerates/{job['rerate_id']}/apply", tenant)
         job = followed(job, tenant) if wait else job
-    if as_json:
-        typer.echo(json.dumps(job, indent=2))
-    else:
+    if not printed_as_json(job, as_json):
         print_job(job)
     if job["state"] == "refused":
         raise typer.Exit(1)

@@ -1,12 +1,12 @@
 """spendmeter rerates: jobs that price booked events anew."""
 
-import json as json_format
 from typing import Annotated, Any
 
 import typer
 
 from cli._correcting import OfTenantOption, YesOption, ask, confirm
-from cli._options import JsonOption
+from cli._instants import minute
+from cli._options import JsonOption, printed_as_json
 from cli._rerates import followed, print_job
 
 app = typer.Typer(help="Re-rates: list them, see one, apply or cancel it. `spendmeter rerate` asks for one.")
@@ -30,11 +30,10 @@ def list_jobs(
     if context.invoked_subcommand:
         return
     answer = ask("GET", "rerates", tenant, {"state": state} if state else {})
-    if json:
-        typer.echo(json_format.dumps(answer, indent=2))
+    if printed_as_json(answer, json):
         return
     for job in answer["rerates"]:
-        at = f"{job['requested_at'][:16].replace('T', ' ')}Z"
+        at = minute(job["requested_at"])
         typer.echo(f"{at}  {job['rerate_id']}  {job['state']}  {job['summary']}  {job['reason']}")
     if not answer["rerates"]:
         typer.echo("none was asked for")
@@ -78,7 +77,5 @@ def cancel(id: JobArgument, tenant: OfTenantOption = "", json: JsonOption = Fals
 
 
 def _print(job: Any, json: bool) -> None:
-    if json:
-        typer.echo(json_format.dumps(job, indent=2))
-    else:
+    if not printed_as_json(job, json):
         print_job(job)

@@ -1,13 +1,12 @@
 """spendmeter retract."""
 
-import json
 from typing import Annotated
 from uuid import uuid4
 
 import typer
 
 from cli._correcting import OfTenantOption, ReasonOption, YesOption, ask, confirm, print_correction
-from cli._options import JsonOption
+from cli._options import JsonOption, printed_as_json
 
 
 def command(
@@ -28,7 +27,5 @@ def command(
     confirm(f"Void {source}/{id}? It cannot be brought back under this id.", yes)
     body = {"kind": "retract", "source": source, "id": id, "reason": reason, "correction_id": str(uuid4())}
     answer = ask("POST", "corrections", tenant, body=body)
-    if as_json:
-        typer.echo(json.dumps(answer, indent=2))
-    else:
+    if not printed_as_json(answer, as_json):
         print_correction(answer)

@@ -1,12 +1,11 @@
 """spendmeter unbooked."""
 
-import json
 from typing import Annotated, Any
 
 import typer
 
 from cli._http import problem_text, request
-from cli._options import JsonOption
+from cli._options import JsonOption, printed_as_json
 from cli._running import environment_values, fail
 
 ROWS_MAX = 200
@@ -53,8 +52,6 @@ def command(
         "source": source,
         "reason": reason,
         "from": since,
-    }
-    asked |= {
         "resolved": None if resolved is None else str(resolved).lower(),
         "limit": limit if rows else None,
     }
@@ -66,12 +63,9 @@ def command(
     answer = request("GET", url, key_to_ask, params=parameters)
     if not answer.is_success:
         fail(problem_text(answer))
-    if as_json:
-        typer.echo(json.dumps(answer.json(), indent=2))
-    elif rows:
-        _print_rows(answer.json())
-    else:
-        _print_faults(answer.json())
+    found = answer.json()
+    if not printed_as_json(found, as_json):
+        _print_rows(found) if rows else _print_faults(found)
 
 
 def _print_faults(answer: dict[str, Any]) -> None:

@@ -1,22 +1,16 @@
 """Answers of the API as a terminal shows them."""
 
 from decimal import Decimal
-from json import dumps
 from typing import Any
 
 import typer
 
+from cli._instants import minute
+from cli._options import printed_as_json
 from spendmeter.contracts.money import plain
 
 LEFT_OUT_SHOWN = 3
 """Models beside a field; the JSON has more."""
-
-
-def printed_as_json(answer: Any, json: bool) -> bool:
-    """Whether the answer was wanted as JSON, and is printed."""
-    if json:
-        typer.echo(dumps(answer, indent=2))
-    return json
 
 
 def order(row: Any) -> tuple[str, int, str]:
@@ -28,10 +22,6 @@ def entry_line(row: Any) -> str:
     """What a recorded entry says, in a line."""
     entry = row["entry"]
     return f"{row['says'] or entry['type'].split('.')[-2]}, says {entry['source']}"
-
-
-def minute(instant: str) -> str:
-    return f"{instant[:16].replace('T', ' ')}Z"
 
 
 def print_review(proposal: Any, json: bool) -> None:

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from cli._options import JsonOption, TenantOption
+from cli._instants import minute, version
+from cli._options import JsonOption, TenantOption, printed_as_json
 from cli.catalog._api import ask, contents
-from cli.catalog._instants import version
-from cli.catalog._print import minute, print_changes, print_left_out, printed_as_json
+from cli.catalog._print import print_changes, print_left_out
 
 NAMES_SHOWN = 20
 

@@ -6,10 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from cli._options import JsonOption
+from cli._options import JsonOption, printed_as_json
 from cli._running import fail, usage_error
 from cli.catalog._api import contents
-from cli.catalog._print import printed_as_json
 
 
 def corrections(

@@ -4,10 +4,10 @@ from typing import Annotated, Any
 
 import typer
 
-from cli._options import JsonOption, ProposalArgument, TenantOption
+from cli._instants import minute
+from cli._options import JsonOption, ProposalArgument, TenantOption, printed_as_json
 from cli._running import usage_error
 from cli.catalog._api import ask
-from cli.catalog._print import minute, printed_as_json
 
 
 def approve(

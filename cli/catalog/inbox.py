@@ -6,11 +6,11 @@ from typing import Annotated, Any
 import typer
 
 from cli._event import provider_and_sku
-from cli._options import JsonOption, TenantOption
+from cli._instants import instant
+from cli._options import JsonOption, TenantOption, printed_as_json
 from cli._running import usage_error
 from cli.catalog._api import ask
-from cli.catalog._instants import instant
-from cli.catalog._print import print_review, printed_as_json
+from cli.catalog._print import print_review
 from spendmeter.platform.spoken import duration
 
 

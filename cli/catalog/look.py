@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from cli._options import JsonOption, ModelArgument, TenantOption
+from cli._instants import instant, minute
+from cli._options import JsonOption, ModelArgument, TenantOption, printed_as_json
 from cli.catalog._api import ask, ask_model
-from cli.catalog._instants import instant
-from cli.catalog._print import entry_line, minute, order, printed_as_json
+from cli.catalog._print import entry_line, order
 
 
 def list_models(

@@ -12,10 +12,11 @@ from cli._options import (
     ReplaceOption,
     TenantOption,
     WithdrawOption,
+    printed_as_json,
 )
 from cli._running import usage_error
 from cli.catalog._api import ask, send_file
-from cli.catalog._print import print_findings, print_left_out, print_review, printed_as_json
+from cli.catalog._print import print_findings, print_left_out, print_review
 
 
 def propose(

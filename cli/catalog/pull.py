@@ -4,10 +4,11 @@ from typing import Annotated, Any
 
 import typer
 
-from cli._options import JsonOption
+from cli._instants import minute
+from cli._options import JsonOption, printed_as_json
 from cli._running import usage_error
 from cli.catalog._api import ask
-from cli.catalog._print import amounts_line, minute, printed_as_json
+from cli.catalog._print import amounts_line
 
 MODELS_SHOWN = 20
 HASH_SHOWN = 12

@@ -1,4 +1,4 @@
-"""Instants and versions as arguments say them."""
+"""Instants and versions as arguments say them, and an instant as a table shows it."""
 
 from datetime import date
 
@@ -15,3 +15,7 @@ def instant(text: str) -> str:
 
 def version(text: str) -> str:
     return text if text.isdecimal() and len(text) < DAY_DIGITS else instant(text)
+
+
+def minute(instant: str) -> str:
+    return f"{instant[:16].replace('T', ' ')}Z"
