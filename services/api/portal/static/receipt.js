@@ -11,15 +11,16 @@ import { RARE_BEATS } from "./refresh.js";
 
 export function receiptPage(query) {
   const [source, id] = [query.get("source") ?? "", query.get("id") ?? ""];
+  const ask = () => get("/v1/events", { source, id });
   const content = lookup({
-    ask: () => get("/v1/events", { source, id }),
+    ask,
     draw: (receipt) =>
       receipt.status === "booked" ? bookedReceipt(receipt, look) : rejectedReceipt(receipt),
     beats: RARE_BEATS,
     waits: true,
     shownRefusals: [404],
   });
-  const look = async () => content.show(await get("/v1/events", { source, id }));
+  const look = async () => content.show(await ask());
   const element = el(
     "section",
     { className: "card receipt" },

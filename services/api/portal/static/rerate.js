@@ -3,7 +3,7 @@
 import { call, get, mayCorrect } from "./api.js";
 import { el } from "./dom.js";
 import { count } from "./format.js";
-import { link } from "./links.js";
+import { link, valueLabel } from "./links.js";
 import { lookup } from "./lookup.js";
 import { badge, overviewLink, pressOnce, table, trail, zonedMoment } from "./pieces.js";
 
@@ -73,7 +73,7 @@ const describeWay = ({ differences, causes, left }) => [
 const row = (each) =>
   el(
     "tr",
-    el("td", each.team || "(none)"),
+    el("td", valueLabel(each.team)),
     el("td", `${each.provider}/${each.sku}`),
     el("td", { className: "figure wide" }, count(each.events)),
     el("td", { className: "figure" }, each.effective_before),
