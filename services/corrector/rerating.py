@@ -11,11 +11,12 @@ import msgspec
 
 from services.corrector.in_force import EntryInForce
 from services.corrector.pairs import ALWAYS_UNITS
-from services.corrector.selection import PublicationReach, entries_of, may_concern
+from services.corrector.selection import PublicationReach, may_concern
 from spendmeter.contracts.corrections import Selection
 from spendmeter.contracts.event_reading import read_event
 from spendmeter.contracts.events import EventError, UsageEvent
 from spendmeter.contracts.rated import Line, encode_rated
+from spendmeter.pricing.arithmetic import entries_of
 from spendmeter.pricing.causes import CauseStep, EntryFacts, steps
 from spendmeter.pricing.engine import Rating, rate
 from spendmeter.pricing.price_book import PriceBook
@@ -112,7 +113,8 @@ def _sums(of: Rating | EntryInForce) -> tuple[Any, ...]:
 
 def entries_named(found: Collection[RepricedEntry]) -> set[str]:
     """The catalog entries by which the causes are told apart."""
-    return {name for each in found for name in entries_of((*each.old.lines, *each.new.lines))}
+    lines = (line for each in found for line in (*each.old.lines, *each.new.lines))
+    return {name for line in lines for name in entries_of(line)}
 
 
 def concerned(

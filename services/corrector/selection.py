@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from spendmeter.contracts.corrections import Selection
 from spendmeter.contracts.events import UsageEvent, event_time
 from spendmeter.contracts.rated import Line
+from spendmeter.pricing.arithmetic import entries_of
 from spendmeter.pricing.causes import EntryFacts
 from spendmeter.pricing.engine import Rating
 from spendmeter.pricing.meaning import Meaning
@@ -44,16 +45,6 @@ def _lacks_rate(line: Line, currency: str) -> bool:
     )
 
 
-def entries_of(lines: Iterable[Line]) -> Iterator[str]:
-    """The catalog entries that lines name."""
-    for line in lines:
-        yield line.entry
-        if line.contracted_entry or line.fx:
-            yield from (line.contracted_entry, line.fx, line.contracted_fx)
-        for multiplier in line.multipliers:
-            yield multiplier.entry
-
-
 @dataclass(frozen=True, kw_only=True)
 class PublicationReach:
     """What one publication changed: `before` and `after` are the tenant's books of the version before it and
@@ -67,10 +58,10 @@ class PublicationReach:
         """Whether the event costs something else because of it: a new line names an entry of it, an old one
         an entry that it withdrew, or it gave another meaning to the event's names, or its tenant other terms.
         Whatever else moved, the bound of another unknown model for one, is left as it is."""
-        named = (facts.get(entry) for entry in entries_of(new.lines))
+        named = (facts.get(entry) for line in new.lines for entry in entries_of(line))
         if any(each and each.version == self.version for each in named):
             return True
-        gone = (facts.get(entry) for entry in entries_of(old.lines))
+        gone = (facts.get(entry) for line in old.lines for entry in entries_of(line))
         if any(each and each.withdrawn == self.version for each in gone):
             return True
         return self._reads_otherwise(event)
