@@ -7,23 +7,19 @@ from dataclasses import dataclass, field
 from decimal import Inexact
 from typing import Any
 
-import msgspec
-
 from services.corrector.in_force import EntryInForce
 from services.corrector.pairs import ALWAYS_UNITS
 from services.corrector.selection import PublicationReach, may_concern
 from spendmeter.contracts.corrections import Selection
 from spendmeter.contracts.event_reading import read_event
 from spendmeter.contracts.events import EventError, UsageEvent
-from spendmeter.contracts.rated import Line, encode_rated
+from spendmeter.contracts.rated import decode_lines, encode_rated
 from spendmeter.pricing.arithmetic import entries_of
 from spendmeter.pricing.causes import CauseStep, EntryFacts, steps
 from spendmeter.pricing.engine import Rating, rate
 from spendmeter.pricing.price_book import PriceBook
 
 TOO_LONG = "at this version's prices the amounts have more digits than money holds"
-
-_decode_lines = msgspec.json.Decoder(tuple[Line, ...]).decode
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,7 +99,7 @@ def rating_of(entry: EntryInForce) -> Rating:
         contracted=entry.contracted,
         effective=entry.effective,
         catalog_version=entry.catalog_version,
-        lines=_decode_lines(entry.lines),
+        lines=tuple(decode_lines(entry.lines)),
     )
 
 
