@@ -20,7 +20,7 @@ from services.corrector.job_writing import Verdict, apply, judge, note
 from services.corrector.price_books import NotPublished, VersionBooks, VersionUnits
 from spendmeter.book.changed import TenantDay, day_of
 from spendmeter.book.reading import spent_in
-from spendmeter.contracts.terms import timeline_of
+from spendmeter.book.timelines import read_timelines
 from spendmeter.platform.telemetry import log
 from spendmeter.pricing.conditions import CatalogError
 
@@ -178,9 +178,9 @@ class Rerates:
 
 async def _about(connection: Any, job: Any, work: JobWork) -> int:
     """How many events the pass will see, as far as rollups tell: they know no status."""
-    terms = await connection.fetch(SQL["terms"], work.tenant)
+    timelines = await read_timelines(connection, [work.tenant])
     since, until = [at.replace(second=0, microsecond=0) for at in (job["since"], job["until"])]
-    coverage = await spent_in(connection, work.tenant, [since, until], timeline_of(terms))
+    coverage = await spent_in(connection, work.tenant, [since, until], timelines[work.tenant])
     series = await work.series(connection)
     about: int = await connection.fetchval(SQL["events_of"], *coverage, series)
     return about

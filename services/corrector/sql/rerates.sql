@@ -68,11 +68,6 @@ ORDER BY max(p.worked_at) OVER (PARTITION BY j.tenant), p.worked_at, j.rerate_id
 -- Whose spend it is: every series of a tenant.
 SELECT series_id, team, provider, sku FROM series WHERE tenant = $1
 
--- name: terms
--- The stretches in which the tenant's calendar holds.
-SELECT nullif(effective_from, '-infinity') AS effective_from, currency, zone, first_weekday, fiscal_start_month
-FROM tenant_terms WHERE tenant = $1 ORDER BY effective_from
-
 -- name: set_about
 -- How many events the pass will see, as the rollups say.
 UPDATE rerate_passes SET about = $3 WHERE rerate_id = $1 AND phase = $2
