@@ -37,9 +37,9 @@ class JobWork:
 
     async def series(self, connection: Any) -> list[bytes] | None:
         """Those that are selected by provider and model, as they are now; None = all."""
-        await self._read_series(connection)
         if not (self.selection.providers or self.selection.skus):
             return None
+        await self._read_series(connection)
         return [series_id for series_id in self._spenders if self._is_named(series_id)]
 
     async def takes(self, connection: Any, entry: EntryInForce) -> bool:
