@@ -83,6 +83,7 @@ class Applier:
 
     async def _settle(self, connection: Any, corrections: Collection[EventCorrection]) -> list["_Settled"]:
         states = await read_states(connection, {correction.identity for correction in corrections})
+        newest = await connection.fetchval(SQL["newest"]) or 0
         settled = []
         ends: list[int] | None = None
         for correction in corrections:
@@ -91,16 +92,15 @@ class Applier:
                 ends = ends if ends is not None else await self.log_ends()
                 settled.append(_Settled(correction=correction, log_ends=ends))
             else:
-                book = await self._book(connection, correction, state)
+                book = await self._book(connection, correction, state, newest)
                 settled.append(_Settled(correction=correction, decision=decide(correction, state, book)))
         return settled
 
     async def _book(
-        self, connection: Any, correction: EventCorrection, state: EventState
+        self, connection: Any, correction: EventCorrection, state: EventState, newest: int
     ) -> PriceBook | None:
         if not needs_book(correction, state) or state.entry is None:
             return None
-        newest = await connection.fetchval(SQL["newest"]) or 0
         try:
             return await self.books.at(
                 connection, correction.tenant, max(newest, state.entry.catalog_version)
