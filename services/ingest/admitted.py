@@ -1,30 +1,25 @@
 """Which values of tenants' own dimensions a day has room for: those that are too many are folded.
 
 Every value is a further series, whose rollups all tenants' lanes write. No request waits for Postgres: what
-was admitted is noted in memory, written down in the background, and read with the keys, before a process
-answers anybody and every few seconds. Between two readings several processes may admit more than the bound.
+was admitted is noted in memory, written down in the background (admitted_writer.py), and read with the keys,
+before a process answers anybody and every few seconds. Between two readings several processes may admit more
+than the bound.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from spendmeter.platform.postgres import CONNECTION_ERRORS, connect
-from spendmeter.platform.retry import keep_doing
 from spendmeter.platform.sql import load_sql
-from spendmeter.platform.telemetry import Meters
 
 VALUES_PER_DAY_MAX = 1_000
 """Of one dimension of one tenant, in a UTC day."""
 VALUES_MAX = 500_000
 """Of all of them, in memory (some 100 MB): beyond, what is new is folded."""
-WRITE_S = 2.0
-WRITE_S_MAX = 4.0
 READ_AGAIN = 1_000
 """Rows before the last one that are read again: a row that was numbered earlier may be committed later."""
 
@@ -112,37 +107,3 @@ class ValueAdmission:
         """The request was accepted: its values came."""
         for dimension, values in self._new.items():
             self._admitted.admit(dimension, values)
-
-
-class AdmittedValuesWriter:
-    """Run `keep_writing` beside the server."""
-
-    def __init__(self, url: str, admitted: AdmittedValues, meters: Meters) -> None:
-        self._url = url
-        self._admitted = admitted
-        self._meters = meters
-        self._forgotten = date.min
-
-    async def keep_writing(self) -> None:
-        """Write what was admitted every WRITE_S, for ever; while Postgres is away it waits in memory."""
-        await keep_doing(self._write, "admitted values not written", every_s=WRITE_S, away=CONNECTION_ERRORS)
-
-    async def _write(self) -> None:
-        taken = self._admitted.take_unwritten()
-        try:
-            if taken:
-                async with asyncio.timeout(WRITE_S_MAX):
-                    await self._write_down(taken)
-        except BaseException:
-            self._admitted.give_back(taken)
-            raise
-
-    async def _write_down(self, taken: list[tuple[str, date, str, str]]) -> None:
-        connection = await connect(self._url, service="ingest")
-        try:
-            await connection.executemany(SQL["admit"], sorted(taken))  # two processes never wait in a circle
-            if self._forgotten != self._admitted.day:
-                await connection.execute(SQL["forget"], self._admitted.day)
-                self._forgotten = self._admitted.day
-        finally:
-            connection.terminate()

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from services.ingest.admitted import AdmittedValues, AdmittedValuesWriter
+from services.ingest.admitted import AdmittedValues
+from services.ingest.admitted_writer import AdmittedValuesWriter
 from services.ingest.app import Door, create_app
 from services.ingest.dropped import DroppedNamesWriter
 from services.ingest.keys import IngestKeys
@@ -22,7 +23,7 @@ async def connected(settings: Settings) -> AsyncIterator[HttpService]:
     meters, url = Meters(), settings.database_url.get_secret_value()
     admitted = AdmittedValues()
     keys, dropped = IngestKeys(url, meters, admitted), DroppedNamesWriter(url, meters)
-    admissions = AdmittedValuesWriter(url, admitted, meters)
+    admissions = AdmittedValuesWriter(url, admitted)
     publisher = Publisher(
         settings.topic_prefix + USAGE_EVENTS.name, lambda: kafka.producer(settings, service="ingest")
     )

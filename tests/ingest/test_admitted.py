@@ -10,10 +10,10 @@ import asyncpg
 import pytest
 
 from services.ingest import admitted
-from services.ingest.admitted import AdmittedValues, AdmittedValuesWriter
+from services.ingest.admitted import AdmittedValues
+from services.ingest.admitted_writer import AdmittedValuesWriter
 from services.ingest.keys import read_snapshot
 from spendmeter.platform.roles import role_url
-from spendmeter.platform.telemetry import Meters
 from tests.ingest.harness import SECRET, Ingest, records_of
 from tests.ingest.test_own_labels import labelled
 
@@ -43,7 +43,7 @@ async def act(owner: asyncpg.Connection, tenant: str, name: str, what: str) -> N
 
 
 async def write(door: Ingest, values: AdmittedValues) -> None:
-    await AdmittedValuesWriter(role_url(door.database, "ingest", SECRET), values, Meters())._write()
+    await AdmittedValuesWriter(role_url(door.database, "ingest", SECRET), values)._write()
 
 
 def admit(values: AdmittedValues, now: datetime, *customers: str) -> list[str]:
@@ -137,12 +137,21 @@ async def test_what_could_not_be_written_is_written_the_next_time(
 ) -> None:
     values = AdmittedValues()
     admit(values, NOON, "c1")
-    nowhere = AdmittedValuesWriter(role_url(door.database, "ingest", "not this"), values, Meters())
+    nowhere = AdmittedValuesWriter(role_url(door.database, "ingest", "not this"), values)
     with pytest.raises(asyncpg.InvalidPasswordError):
         await nowhere._write()
     admit(values, NOON, "c2")
     await write(door, values)
     assert [value for _, value in await days(owner)] == ["c1", "c2"]
+
+
+async def test_a_door_that_may_not_write_goes_on_and_keeps_what_it_admitted(door: Ingest) -> None:
+    values = AdmittedValues()
+    admit(values, NOON, "c1")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(1):
+            await AdmittedValuesWriter(role_url(door.database, "ingest", "not this"), values).keep_writing()
+    assert [value for *_, value in values.take_unwritten()] == ["c1"]
 
 
 async def test_a_running_door_keeps_what_is_declared_from_then_on_and_writes_its_values_down(
