@@ -9,6 +9,7 @@ import hmac
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -57,7 +58,7 @@ class Submission:
         """The names of its own that the event's tenant sends."""
         return self.snapshot.dimensions.get(self.credential.tenant or event.tenant, ())
 
-    @property
+    @cached_property
     def readings(self) -> Readings:
         """How its events are read: those of tenants without dimensions of their own the faster way."""
         tenant, dimensions = self.credential.tenant, self.snapshot.dimensions
