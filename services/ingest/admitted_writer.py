@@ -1,4 +1,4 @@
-"""Writes down which values a day has admitted, in the background, for other processes and for the next one."""
+"""Writes down which values a day has admitted, in the background: for other processes and the next one."""
 
 import asyncio
 from datetime import date

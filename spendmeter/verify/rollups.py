@@ -84,7 +84,7 @@ def _find_larger(row: Any, report: Report) -> None:
         return
     wrong = [
         f"{name} is {_plain(said)}, what it is made of says {_plain(should)}"
-        for name, said, should in zip(COLUMNS, row["said"], row["should"] or (), strict=True)
+        for name, said, should in zip(COLUMNS, row["said"], row["should"], strict=True)
         if said != should
     ]
     report.find("I5", "; ".join(wrong) or "usage is not that of what it is made of", named)
