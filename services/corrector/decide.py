@@ -65,6 +65,8 @@ def decide(correction: EventCorrection, state: EventState, book: PriceBook | Non
         return Settlement(
             outcome="refused", why="the cost of these quantities has more digits than money holds"
         )
+    except RecursionError:
+        return Settlement(outcome="refused", why="the patch is nested too deep")
 
 
 def _too_late(correction: EventCorrection, state: EventState) -> Settlement | None:

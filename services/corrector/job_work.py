@@ -75,7 +75,8 @@ class JobWork:
 
 
 async def work_at(connection: Any, job: Any, books: VersionBooks) -> JobWork:
-    """What the job in a row of `rerate_jobs` needs. Raises NotPublished and CatalogError."""
+    """What the job in a row of `rerate_jobs` needs. Raises NotPublished, CatalogError, and
+    msgspec.ValidationError for what no job selects by."""
     tenant, version = job["tenant"], job["version"]
     selection = msgspec.json.decode(job["selection"], type=Selection)
     reach = None

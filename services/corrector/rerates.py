@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from services.corrector import late
 from services.corrector.ahead import Ahead, JudgedChunk, judge_chunk
 from services.corrector.fence import Overtaken, Standing
@@ -82,7 +84,7 @@ class Rerates:
         if key not in self._works:
             try:
                 self._works[key] = await work_at(connection, job, self.books)
-            except (NotPublished, CatalogError) as error:
+            except (NotPublished, CatalogError, msgspec.ValidationError) as error:
                 log().error("a re-rating job cannot be done", job=job["rerate_id"], reason=str(error))
                 await connection.execute(SQL["refuse"], job["rerate_id"], str(error))
                 return None

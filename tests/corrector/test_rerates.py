@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,13 @@ from services.corrector.fence import Overtaken
 from services.corrector.job_work import SQL
 from services.corrector.rerating import TOO_LONG
 from services.ledger.book import prepare
+from spendmeter.contracts.corrections import BOOK_MAX, BOOK_MIN
 from spendmeter.contracts.events import UsageEvent
 from spendmeter.platform.roles import role_url
 from tests.corrector.rerate_world import NOON, SECRET, RerateBook, opened, use
 from tests.pricing.entries import adjustment, model, price
 from tests.pricing.test_causes import fx, withdrawn
 
-WEST, EAST = timezone(-timedelta(hours=14)), timezone(timedelta(hours=14))
 PER_ONE = price("m", "input_tokens", "2", per=1)
 PER_MILLION = price("m", "input_tokens", "2")
 
@@ -278,12 +278,7 @@ async def test_a_booking_that_began_before_the_price_was_known_is_waited_for(
 
 @pytest.mark.parametrize(
     "bound, seen",
-    [
-        ({"since": datetime.max.replace(tzinfo=WEST)}, 0),
-        ({"until": datetime.max.replace(tzinfo=WEST)}, 1),
-        ({"until": datetime.min.replace(tzinfo=EAST)}, 0),
-        ({"since": datetime.min.replace(tzinfo=EAST)}, 1),
-    ],
+    [({"since": BOOK_MAX}, 0), ({"until": BOOK_MAX}, 1), ({"until": BOOK_MIN}, 0), ({"since": BOOK_MIN}, 1)],
 )
 async def test_a_time_that_no_calendar_of_ours_has_ends_a_job_and_not_the_corrector(
     rerate_book: RerateBook, bound: dict[str, datetime], seen: int

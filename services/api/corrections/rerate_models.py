@@ -1,6 +1,6 @@
 """What is sent and answered about re-rates."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
@@ -9,18 +9,15 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from services.api.corrections.models import Reason
 from services.api.http.models import DecimalString, RequestBody, Text
-from spendmeter.contracts.corrections import Selection
+from spendmeter.contracts.corrections import BOOK_MAX, BOOK_MIN, NAMES_MAX, Selection
 from spendmeter.contracts.rated import PriceStatus
 from spendmeter.pricing.causes import Cause
 
 JobState = Literal["sent", "previewing", "previewed", "applying", "applied", "cancelled", "refused"]
 """sent: the broker holds it, and the corrector has not come to it yet. previewed: what it would change is
 known, and nothing is changed."""
-NAMES_MAX = 50
 _Names = Annotated[list[Annotated[Text, Field(min_length=1, max_length=256)]], Field(max_length=NAMES_MAX)]
-_BOOK_MIN, _BOOK_MAX = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-_BookTime = Annotated[AwareDatetime, Field(ge=_BOOK_MIN, le=_BOOK_MAX)]
-"""Years that every calendar and database has; the book begins and ends within them."""
+_BookTime = Annotated[AwareDatetime, Field(ge=BOOK_MIN, le=BOOK_MAX)]
 _Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 

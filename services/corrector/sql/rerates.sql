@@ -39,7 +39,7 @@ WHERE rerate_id = $1 AND tenant = $2 AND state IN ('previewing', 'previewed', 'a
 
 -- part: reach
 -- What the book has of the tenant now, within the time that is selected. It reaches past now: an event may be ahead of
--- it. Whatever is selected, the bounds stay where the book may have something: Postgres knows years that Python does not.
+-- it. Whatever is selected, the bounds stay where the book may have something.
 (SELECT least(now() + interval '2 hours', greatest((j.selection ->> 'since')::timestamptz,
         coalesce((SELECT min(bucket) FROM rollups_minute r WHERE r.tenant = j.tenant), now()))) AS since,
     least(now() + interval '2 hours', (j.selection ->> 'until')::timestamptz) AS until) AS reach
