@@ -37,9 +37,12 @@ class JudgedChunk:
 
 
 async def judge_chunk(connection: Any, job: JobRow, work: JobWork, units: VersionUnits) -> JudgedChunk:
-    """The next chunk of the pass."""
+    """The next chunk of the pass. A dry run is about the book as it stood when it began."""
     chunk = await next_chunk(connection, job, work)
-    verdict = await judge_all(connection, work, chunk.entries, units)
+    entries = chunk.entries
+    if job["phase"] == "preview":
+        entries = [entry for entry in entries if not work.is_since_dry_run(entry)]
+    verdict = await judge_all(connection, work, entries, units)
     return JudgedChunk(chunk=chunk, verdict=verdict)
 
 
@@ -94,4 +97,4 @@ class Ahead:
 
 
 def _place(job: JobRow) -> tuple[Any, ...]:
-    return tuple(job[name] for name in ("rerate_id", "phase", "cursor_at", "cursor_identity"))
+    return tuple(job[name] for name in ("tenant", "rerate_id", "phase", "cursor_at", "cursor_identity"))

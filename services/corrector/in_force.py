@@ -13,6 +13,10 @@ from spendmeter.contracts.rated import PriceStatus
 from spendmeter.platform.sql import load_sql
 
 SQL = load_sql(Path(__file__).with_name("sql") / "corrections.sql")
+SEQ_MAX = 1_000
+"""An entry above it is neither amended nor priced anew: `seq` can count some more, and what is left is for
+the retraction, which is always possible."""
+TOO_OFTEN = "was corrected too often: retract it, and send it anew with `supersedes`"
 
 
 class EntryInForce(Struct, frozen=True, kw_only=True, gc=False):
@@ -21,6 +25,10 @@ class EntryInForce(Struct, frozen=True, kw_only=True, gc=False):
     occurred_at: datetime
     identity: bytes
     seq: int
+    origin_partition: int
+    origin_offset: int
+    correction_id: str | None
+    """What it was written for; None = it is as first booked."""
     tenant: str
     series_id: bytes
     catalog_version: int

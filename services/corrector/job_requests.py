@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from services.corrector.intake import JobRequest
-from services.corrector.job_work import SQL
+from services.corrector.job_work import SQL, JobName
 from spendmeter.contracts.corrections import RerateApply, RerateCancel, RerateRequest, Selection
 
 UNDER_WAY_MAX = 20
@@ -19,21 +19,21 @@ async def take_request(connection: Any, request: JobRequest) -> None:
         case RerateRequest():
             await _begin(connection, request)
         case RerateApply():
-            asked = request.id, request.tenant, request.by, request.at
+            asked = request.tenant, request.id, request.by, request.at
             if await connection.fetchval(SQL["ask_to_apply"], *asked) == "applying":
-                await begin_applying(connection, request.id)
+                await begin_applying(connection, (request.tenant, request.id))
         case RerateCancel():
-            await connection.execute(SQL["cancel"], request.id, request.tenant, request.by, request.at)
+            await connection.execute(SQL["cancel"], request.tenant, request.id, request.by, request.at)
 
 
-async def begin_applying(connection: Any, rerate_id: str) -> None:
+async def begin_applying(connection: Any, name: JobName) -> None:
     """Let a job go through the book to apply what it has shown. One that comes after a newer version is
     refused: where that version changed nothing, no entry says that it was there."""
-    job = await connection.fetchrow(SQL["job"], rerate_id)
-    if why := await _outdated(connection, job["tenant"], job["version"]):
-        await connection.execute(SQL["refuse"], rerate_id, why)
+    version = await connection.fetchval(SQL["version_of"], *name)
+    if why := await _outdated(connection, name[0], version):
+        await connection.execute(SQL["refuse"], *name, why)
     else:
-        await connection.execute(SQL["begin_pass"], rerate_id, "applied")
+        await connection.execute(SQL["begin_pass"], *name, "applied")
 
 
 async def _outdated(connection: Any, tenant: str, version: int) -> str:
@@ -44,20 +44,21 @@ async def _outdated(connection: Any, tenant: str, version: int) -> str:
 
 
 async def _begin(connection: Any, request: RerateRequest) -> None:
+    name = request.tenant, request.id
     why = await _why_not(connection, request.version, request.selection)
-    if await connection.fetchval(SQL["is_correction"], request.id, request.tenant):
+    if await connection.fetchval(SQL["is_correction"], *name):
         why = "its id is that of a correction: send it under another one"
     why = why or await _outdated(connection, request.tenant, request.version)
     if not why and await connection.fetchval(SQL["under_way"], request.tenant) >= UNDER_WAY_MAX:
         why = f"a tenant has at most {UNDER_WAY_MAX} re-rates under way: let one end, or cancel one"
     new = await connection.fetchval(
         SQL["request"],
-        *(request.id, request.tenant, msgspec.json.encode(request.selection).decode(), request.version),
+        *(*name, msgspec.json.encode(request.selection).decode(), request.version),
         *(request.reason, request.by, request.at, "refused" if why else "previewing", why),
         *((request.by, request.at) if request.apply else (None, None)),
     )
     if new is not None and not why:
-        await connection.execute(SQL["begin_pass"], request.id, "preview")
+        await connection.execute(SQL["begin_pass"], *name, "preview")
 
 
 async def _why_not(connection: Any, version: int, selection: Selection) -> str:

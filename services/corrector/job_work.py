@@ -21,6 +21,31 @@ from spendmeter.pricing.price_book import PriceBook
 
 SQL = load_sql(Path(__file__).with_name("sql") / "rerates.sql")
 
+JobName = tuple[str, str]
+"""(tenant, id): each tenant has ids of its own."""
+
+
+def name_of(job: Any) -> JobName:
+    """Of the job in a row."""
+    return job["tenant"], job["rerate_id"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DryRunPosition:
+    """Where the book stood when a dry run began."""
+
+    booked_to: Sequence[int]
+    """By partition, the next offset."""
+    corrected_to: int
+    """The number of the corrector's next entry."""
+
+    def has(self, entry: EntryInForce) -> bool:
+        """Whether the entry was there."""
+        partition = entry.origin_partition
+        if partition < 0:
+            return entry.origin_offset < self.corrected_to
+        return partition < len(self.booked_to) and entry.origin_offset < self.booked_to[partition]
+
 
 @dataclass(kw_only=True)
 class JobWork:
@@ -32,8 +57,21 @@ class JobWork:
     version: int
     book: PriceBook
     reach: PublicationReach | None
+    dry_run: DryRunPosition | None
+    """None = of before such positions were noted."""
     _spenders: dict[bytes, Spender] = field(default_factory=dict)
     _facts: dict[str, EntryFacts] = field(default_factory=dict)
+
+    @property
+    def name(self) -> JobName:
+        """Which job it is."""
+        return self.tenant, self.rerate_id
+
+    def is_since_dry_run(self, entry: EntryInForce) -> bool:
+        """Whether an entry was booked, or corrected by others, since the dry run began: it did not see it."""
+        if self.dry_run is None or entry.correction_id == self.rerate_id:
+            return False
+        return not self.dry_run.has(entry)
 
     async def series(self, connection: Any) -> list[bytes] | None:
         """Those that are selected by provider and model, as they are now; None = all."""
@@ -91,4 +129,7 @@ async def work_at(connection: Any, job: Any, books: VersionBooks) -> JobWork:
         version=version,
         book=await books.at(connection, tenant, version),
         reach=reach,
+        dry_run=None
+        if job["booked_to"] is None
+        else DryRunPosition(booked_to=job["booked_to"], corrected_to=job["corrected_to"]),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,7 @@ import msgspec
 
 from services.corrector.differences import Differences
 from services.corrector.fence import Standing
-from services.corrector.in_force import EntryInForce
+from services.corrector.in_force import SEQ_MAX, TOO_OFTEN, EntryInForce
 from services.corrector.job_work import SQL, JobWork
 from services.corrector.pairs import Change, Replacement, counts_the_same
 from services.corrector.price_books import VersionUnits
@@ -31,6 +31,9 @@ class Verdict:
     left: list[LeftAlone] = field(default_factory=list)
     elsewhere: int = 0
     """That would cost something else for a reason which the job is not about."""
+    since_dry_run: int = 0
+    """Of those seen: booked or corrected since the dry run, which knew nothing of them."""
+    since_dry_run_changed: int = 0
 
     def add(self, other: Verdict) -> None:
         """That of further entries."""
@@ -38,6 +41,8 @@ class Verdict:
         self.changes += other.changes
         self.left += other.left
         self.elsewhere += other.elsewhere
+        self.since_dry_run += other.since_dry_run
+        self.since_dry_run_changed += other.since_dry_run_changed
 
     def pairs(self, rerate_id: str) -> list[Change]:
         """What is to be written."""
@@ -50,7 +55,7 @@ def _change(each: RepricedEntry, rerate_id: str) -> Change:
 
 
 async def judge(
-    connection: Any, work: JobWork, entries: Iterable[EntryInForce], units: VersionUnits
+    connection: Any, work: JobWork, entries: Sequence[EntryInForce], units: VersionUnits
 ) -> Verdict:
     """Price entries anew, and decide which the job changes."""
     found = reprice(entries, work.book, work.selection)
@@ -58,8 +63,17 @@ async def judge(
     then = await units_then(connection, units, alike)
     same = {change.entry.identity for change in alike if counts_the_same(change, then)}
     differing = [each for each in found.changed if each.entry.identity not in same]
-    changes = await work.concerned(connection, differing)
-    return Verdict(seen=found.seen, changes=changes, left=found.left, elsewhere=len(differing) - len(changes))
+    concerned = await work.concerned(connection, differing)
+    changes = [change for change in concerned if change[0].entry.seq <= SEQ_MAX]
+    often = [each.entry for each, _ in concerned if each.entry.seq > SEQ_MAX]
+    return Verdict(
+        seen=found.seen,
+        changes=changes,
+        left=[*found.left, *(LeftAlone(entry=entry, reason=TOO_OFTEN) for entry in often)],
+        elsewhere=len(differing) - len(concerned),
+        since_dry_run=sum(map(work.is_since_dry_run, entries)),
+        since_dry_run_changed=sum(work.is_since_dry_run(each.entry) for each, _ in changes),
+    )
 
 
 async def apply(
@@ -77,7 +91,7 @@ async def note(connection: Any, work: JobWork, phase: str, verdict: Verdict) -> 
     differences = Differences()
     for each, steps in verdict.changes:
         differences.add(await work.spender(connection, each.entry.series_id), steps)
-    whose = work.rerate_id, work.tenant, phase
+    whose = *work.name, phase
     if rows := list(differences.rows):
         columns = map(list, zip(*rows, strict=True))
         await connection.execute(SQL["add_differences"], *whose, *columns)

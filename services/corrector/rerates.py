@@ -17,7 +17,7 @@ from services.corrector import late
 from services.corrector.ahead import Ahead, JudgedChunk, judge_chunk
 from services.corrector.fence import Overtaken, Standing
 from services.corrector.job_requests import begin_applying
-from services.corrector.job_work import SQL, JobWork, work_at
+from services.corrector.job_work import SQL, JobName, JobWork, name_of, work_at
 from services.corrector.job_writing import Verdict, apply, judge, note
 from services.corrector.price_books import NotPublished, VersionBooks, VersionUnits
 from spendmeter.book.changed import TenantDay, day_of
@@ -40,11 +40,11 @@ class Rerates:
     """Hears which days changed, after that is committed."""
     books: VersionBooks = field(default_factory=VersionBooks)
     units: VersionUnits = field(default_factory=VersionUnits)
-    _works: dict[tuple[str, str], JobWork] = field(default_factory=dict)
+    _works: dict[tuple[JobName, str], JobWork] = field(default_factory=dict)
     _ahead: Ahead = field(default_factory=Ahead)
     _late: tuple[Sequence[Any], Sequence[Any]] | None = None
     """Rows of `late_rated`, and the jobs that they are still to be put through; None = to be read."""
-    _waiting: set[str] = field(default_factory=set)
+    _waiting: set[JobName] = field(default_factory=set)
     """Jobs that could not go on at their turn, since one could."""
 
     async def step(self, connection: Any, standing: Standing, beside: Any = None) -> tuple[Standing, bool]:
@@ -61,16 +61,16 @@ class Rerates:
         if not job["swept"]:
             if job["phase"] == "preview" or job["log_ends"] is not None:
                 return await self._sweep(connection, standing, job, work, beside), True
-            if await self._begin(connection, job["rerate_id"], job["barrier"]):
+            if await self._begin(connection, job):
                 return standing, True
         why = await _waits_for(connection, job)
         if not why:
             await self._end(connection, job)
             return standing, True
-        await connection.execute(SQL["wait"], job["rerate_id"], job["phase"], why)
-        return standing, self._is_anybody_next(job["rerate_id"]) or had_late
+        await connection.execute(SQL["wait"], *name_of(job), job["phase"], why)
+        return standing, self._is_anybody_next(name_of(job)) or had_late
 
-    def _is_anybody_next(self, waiting: str) -> bool:
+    def _is_anybody_next(self, waiting: JobName) -> bool:
         """Whether, while this one waits, another may go on at once: until its turn has come round again."""
         if waiting in self._waiting:
             self._waiting.clear()
@@ -80,26 +80,26 @@ class Rerates:
 
     async def _work_at(self, connection: Any, job: Any, phase: str) -> JobWork | None:
         """What the job needs; None = it cannot be done, and is refused."""
-        key = job["rerate_id"], phase
+        key = name_of(job), phase
         if key not in self._works:
             try:
                 self._works[key] = await work_at(connection, job, self.books)
             except (NotPublished, CatalogError, msgspec.ValidationError) as error:
                 log().error("a re-rating job cannot be done", job=job["rerate_id"], reason=str(error))
-                await connection.execute(SQL["refuse"], job["rerate_id"], str(error))
+                await connection.execute(SQL["refuse"], *key[0], str(error))
                 return None
             if len(self._works) > WORKS_MAX:
                 del self._works[next(iter(self._works))]
         return self._works[key]
 
-    async def _begin(self, connection: Any, rerate_id: str, barrier: str | None) -> bool:
+    async def _begin(self, connection: Any, job: Any) -> bool:
         """Whether an applying pass may go through the book from now on: whoever books without knowing the
         job's version lists it as late, and what was accepted before lies below `log_ends`."""
-        if barrier is None:
-            await connection.execute(SQL["set_barrier"], rerate_id)
-        if not await connection.fetchval(SQL["passed_barrier"], rerate_id):
+        if job["barrier"] is None:
+            await connection.execute(SQL["set_barrier"], *name_of(job))
+        if not await connection.fetchval(SQL["passed_barrier"], *name_of(job)):
             return False
-        await connection.execute(SQL["set_log_ends"], rerate_id, await self.log_ends())
+        await connection.execute(SQL["set_log_ends"], *name_of(job), await self.log_ends())
         return True
 
     async def _sweep(
@@ -108,7 +108,7 @@ class Rerates:
         self._waiting.clear()
         if job["cursor_at"] is None:
             about = await _about(connection, job, work)
-            await connection.execute(SQL["set_about"], job["rerate_id"], job["phase"], about)
+            await connection.execute(SQL["set_about"], *name_of(job), job["phase"], about)
         judged = self._ahead.take(job, standing) or await judge_chunk(connection, job, work, self.units)
         if job["running"] > 1:
             beside = None  # the next chunk is another job's, and moves the corrector
@@ -129,9 +129,10 @@ class Rerates:
             await note(connection, work, job["phase"], verdict)
             moved = await connection.execute(
                 SQL["go_on"],
-                *(job["rerate_id"], job["phase"], job["cursor_at"], job["cursor_identity"]),
+                *(*name_of(job), job["phase"], job["cursor_at"], job["cursor_identity"]),
                 *(*chunk.cursor, chunk.is_last),
                 *(verdict.seen, len(verdict.changes), len(verdict.left), verdict.elsewhere),
+                *(verdict.since_dry_run, verdict.since_dry_run_changed),
             )
             if moved != "UPDATE 1":
                 raise Overtaken
@@ -145,10 +146,10 @@ class Rerates:
         after = "applied" if job["phase"] == "applied" else "applying" if job["to_apply"] else "previewed"
         async with connection.transaction():
             ended = await connection.fetchval(
-                SQL["end_pass"], job["rerate_id"], job["phase"], job["state"], after
+                SQL["end_pass"], *name_of(job), job["phase"], job["state"], after
             )
             if ended and after == "applying":
-                await begin_applying(connection, job["rerate_id"])
+                await begin_applying(connection, name_of(job))
 
     async def _look_at_late(self, connection: Any, standing: Standing) -> tuple[Standing, bool]:
         (rows, jobs), self._late = self._late or await late.read(connection), None  # after trouble read again
@@ -172,8 +173,8 @@ class Rerates:
         async with connection.transaction():
             standing = await apply(connection, standing, work, verdict, self.units)
             await note(connection, work, "applied", verdict)
-            counts = len(verdict.changes), len(verdict.left)
-            await connection.execute(SQL["add_late"], work.rerate_id, *counts)
+            counts = len(verdict.changes), len(verdict.left), verdict.since_dry_run_changed
+            await connection.execute(SQL["add_late"], *work.name, *counts)
         self._tell(verdict)
         return standing
 

@@ -185,8 +185,9 @@ class RerateBook:
 
     # -- what is in the book --
 
-    async def state(self, rerate_id: str) -> str:
-        return str(await self.owner.fetchval("SELECT state FROM rerate_jobs WHERE rerate_id = $1", rerate_id))
+    async def state(self, rerate_id: str, tenant: str = "%") -> str:
+        statement = "SELECT state FROM rerate_jobs WHERE rerate_id = $1 AND tenant LIKE $2"
+        return str(await self.owner.fetchval(statement, rerate_id, tenant))
 
     async def counts(self, rerate_id: str, phase: str = "applied") -> dict[str, int]:
         row = await self.owner.fetchrow(
@@ -194,6 +195,15 @@ class RerateBook:
             "WHERE rerate_id = $1 AND phase = $2", rerate_id, phase,
         )  # fmt: skip
         return dict(row)
+
+    async def since_dry_run(self, rerate_id: str) -> tuple[int, int]:
+        """Of what an applying pass saw, what was booked or corrected since the dry run; and of that what it
+        changed."""
+        row = await self.owner.fetchrow(
+            "SELECT since_dry_run, since_dry_run_changed FROM rerate_passes "
+            "WHERE rerate_id = $1 AND phase = 'applied'", rerate_id,
+        )  # fmt: skip
+        return tuple(row)
 
     async def money(self, tenant: str = "acme") -> Decimal:
         """What the tenant has spent: all entries, which rollups of the minute must equal."""
@@ -213,11 +223,12 @@ class RerateBook:
         )  # fmt: skip
         return [(seq, version, f"{amount.normalize():f}") for seq, version, amount in rows]
 
-    async def differences(self, rerate_id: str, phase: str) -> list[tuple[Any, ...]]:
+    async def differences(self, rerate_id: str, phase: str, tenant: str = "acme") -> list[tuple[Any, ...]]:
         """(team, sku, cause, events, effective before, effective after)."""
         rows = await self.owner.fetch(
             "SELECT team, sku, cause, events, effective_before, effective_after FROM rerate_differences "
-            "WHERE rerate_id = $1 AND phase = $2 ORDER BY team, sku, currency, cause", rerate_id, phase,
+            "WHERE rerate_id = $1 AND phase = $2 AND tenant = $3 ORDER BY team, sku, currency, cause",
+            rerate_id, phase, tenant,
         )  # fmt: skip
         return [(*row[:4], *(f"{amount.normalize():f}" for amount in row[4:])) for row in rows]
 

@@ -48,6 +48,7 @@ def booked(said: UsageEvent, version: int = 1, seq: int = 0) -> EntryInForce:
     rating = rate(said, BOOKS[version])
     return EntryInForce(
         occurred_at=said.time, identity=identity(said.tenant, said.source, said.id), seq=seq, tenant=said.tenant,
+        origin_partition=-1 if seq else 0, origin_offset=0, correction_id="c" if seq else None,
         series_id=series_id(series_of(said)), catalog_version=version, accounting_period=rating.accounting_period,
         status=rating.status, currency=rating.currency, list=rating.list, contracted=rating.contracted,
         effective=rating.effective, event=encode_event(said).decode(), lines=encode_rated(rating.lines).decode(),

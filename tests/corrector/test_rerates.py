@@ -96,6 +96,36 @@ async def test_a_job_is_of_one_tenant_and_sees_and_changes_nobody_elses(rerate_b
     assert await rerate_book.state(job) == "applied"
 
 
+async def test_two_tenants_may_ask_under_one_id_and_each_has_a_job_of_its_own(
+    rerate_book: RerateBook,
+) -> None:
+    """acme's a and b, and globex's c, which costs 3,000,000 tokens more: each at 2 a million."""
+    use_c = use("c", tenant="globex", usage={"input_tokens": 4_000_000}, team="search")
+    right = await wrong_then_right(rerate_book, use("a"), use("b"), use_c)
+    for tenant in ("acme", "globex"):
+        assert await rerate_book.ask(right, tenant=tenant, id="mine") == "mine"
+    await rerate_book.work()
+    assert [await rerate_book.state("mine", tenant) for tenant in ("acme", "globex")] == ["previewed"] * 2
+    await rerate_book.apply("mine", tenant="globex")
+    await rerate_book.work()
+    assert [await rerate_book.state("mine", tenant) for tenant in ("acme", "globex")] == [
+        "previewed",
+        "applied",
+    ]
+    assert (await rerate_book.money("acme"), await rerate_book.money("globex")) == (
+        Decimal(4_000_000),
+        Decimal(8),
+    )
+    await rerate_book.cancel("mine", tenant="globex")
+    await rerate_book.apply("mine")
+    await rerate_book.work()
+    assert [await rerate_book.state("mine", tenant) for tenant in ("acme", "globex")] == ["applied"] * 2
+    assert (await rerate_book.money("acme"), await rerate_book.money("globex")) == (Decimal(4), Decimal(8))
+    assert await rerate_book.differences("mine", "applied", "globex") == [
+        ("search", "m", "", 1, "8000000", "8"), ("search", "m", "price", 1, "8000000", "8"),
+    ]  # fmt: skip
+
+
 async def test_models_and_times_are_selected_and_the_rest_stays(rerate_book: RerateBook) -> None:
     """m goes from 2 to 3 and n from 4 to 5 a million: of four events, the m at noon alone becomes 3."""
     first = [price("m", "input_tokens", "2"), price("n", "input_tokens", "4")]
@@ -280,10 +310,9 @@ async def test_a_booking_that_began_before_the_price_was_known_is_waited_for(
     "bound, seen",
     [({"since": BOOK_MAX}, 0), ({"until": BOOK_MAX}, 1), ({"until": BOOK_MIN}, 0), ({"since": BOOK_MIN}, 1)],
 )
-async def test_a_time_that_no_calendar_of_ours_has_ends_a_job_and_not_the_corrector(
+async def test_a_time_far_from_all_that_is_booked_ends_a_job(
     rerate_book: RerateBook, bound: dict[str, datetime], seen: int
 ) -> None:
-    """In UTC they are in the year 10000, and in the year before the first."""
     right = await wrong_then_right(rerate_book, use("a"))
     job = await rerate_book.rerate(right, **bound)
     assert (await rerate_book.state(job), (await rerate_book.counts(job))["seen"]) == ("applied", seen)

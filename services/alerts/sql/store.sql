@@ -30,7 +30,8 @@ SELECT * FROM incidents WHERE tenant = $1 AND kind = 'budget' AND state = 'resol
 -- Whether a job of the tenant's is changing the book: a dry run does not, nor does one that has gone through and waits
 -- for what is not booked yet.
 SELECT EXISTS (
-    SELECT FROM rerate_jobs j JOIN rerate_passes p ON p.rerate_id = j.rerate_id AND p.phase = 'applied'
+    SELECT FROM rerate_jobs j JOIN rerate_passes p
+        ON p.tenant = j.tenant AND p.rerate_id = j.rerate_id AND p.phase = 'applied'
     WHERE j.tenant = $1 AND j.state = 'applying' AND NOT p.swept
 )
 

@@ -91,7 +91,8 @@ class LeftEvent(BaseModel):
 class PassProgress(BaseModel):
     """How far a job's way through the book is: `seen` of `about` so many events. `changed` of them;
     `left_alone`, for a reason; `elsewhere`: moved by what the job is not about, and left; `late`: booked
-    meanwhile."""
+    meanwhile. `since_dry_run`: booked or corrected since the dry run began, so not in it; of those
+    `since_dry_run_changed`."""
 
     about: int
     seen: int
@@ -99,6 +100,8 @@ class PassProgress(BaseModel):
     left_alone: int
     elsewhere: int
     late: int
+    since_dry_run: int
+    since_dry_run_changed: int
     started_at: datetime
     ended_at: datetime | None
     reached: datetime | None

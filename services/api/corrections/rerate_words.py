@@ -14,10 +14,11 @@ def says(state: JobState, why: str, preview: PassProgress | None, applied: PassP
                 return f"nothing would change of {preview.seen:,} events{_left(preview)}"
             return f"would change {_changed(preview)}; nothing is changed until it is applied"
         case "applying" if applied:
-            waits = f"; waits {why}" if why else ""
-            return f"applying: {_seen(applied)} gone through, {applied.changed:,} changed{waits}"
+            rest = _since(applied) + (f"; waits {why}" if why else "")
+            return f"applying: {_seen(applied)} gone through, {applied.changed:,} changed{rest}"
         case "applied" if applied:
-            return f"changed {_changed(applied)}" if applied.changed else "nothing changed"
+            what = f"changed {_changed(applied)}" if applied.changed else "nothing changed"
+            return what + _since(applied)
         case "cancelled":
             done = applied.changed if applied else 0
             return f"cancelled; {done:,} events were changed before, and stay so" if done else "cancelled"
@@ -40,6 +41,14 @@ def _changed(progress: PassProgress) -> str:
     amounts = ", ".join(map(change_line, progress.sums))
     events = progress.seen + progress.late
     return f"{progress.changed:,} of {events:,} events: {amounts}{_left(progress)}"
+
+
+def _since(progress: PassProgress) -> str:
+    """Why it is not what the dry run has shown."""
+    if not progress.since_dry_run:
+        return ""
+    changed = f"{progress.since_dry_run_changed:,} of them changed"
+    return f"; not in the dry run: {progress.since_dry_run:,} booked or corrected since, {changed}"
 
 
 def _left(progress: PassProgress) -> str:

@@ -15,7 +15,8 @@ ORDER BY j.requested_at DESC, j.rerate_id DESC LIMIT $6
 
 -- name: passes
 -- How far these jobs are.
-SELECT rerate_id, phase, about, seen, changed, left_alone, elsewhere, late, started_at, ended_at, cursor_at AS reached
+SELECT rerate_id, phase, about, seen, changed, left_alone, elsewhere, late, since_dry_run, since_dry_run_changed,
+    started_at, ended_at, cursor_at AS reached
 FROM rerate_passes WHERE rerate_id = ANY ($1::text[]) ORDER BY phase DESC
 
 -- part: amounts

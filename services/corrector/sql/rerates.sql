@@ -1,6 +1,6 @@
 -- name: request
--- A job as it was asked for; one that comes again changes nothing.
-INSERT INTO rerate_jobs (rerate_id, tenant, selection, version, reason, author, requested_at, state, why, applied_by,
+-- A job as it was asked for; one that comes again changes nothing. Each tenant has ids of its own.
+INSERT INTO rerate_jobs (tenant, rerate_id, selection, version, reason, author, requested_at, state, why, applied_by,
     apply_asked_at)
 VALUES ($1, $2, $3::jsonb, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING RETURNING rerate_id
 
@@ -10,32 +10,32 @@ SELECT EXISTS (SELECT FROM catalog_publications WHERE version = $1)
 
 -- name: is_correction
 -- Whether the tenant has a correction of this id: an entry says by one id what it is written for.
-SELECT EXISTS (SELECT FROM corrections WHERE correction_id = $1 AND tenant = $2)
+SELECT EXISTS (SELECT FROM corrections WHERE tenant = $1 AND correction_id = $2)
 
 -- name: under_way
 -- How many jobs of a tenant are at work, or wait for it.
 SELECT count(*) FROM rerate_jobs WHERE tenant = $1 AND state IN ('previewing', 'applying')
 
--- name: job
--- Whose a job is, and at which version.
-SELECT tenant, version FROM rerate_jobs WHERE rerate_id = $1
+-- name: version_of
+-- At which version a job prices.
+SELECT version FROM rerate_jobs WHERE tenant = $1 AND rerate_id = $2
 
 -- name: newest_applied
 -- The newest version of which a job has begun to apply for a tenant.
-SELECT max(j.version) FROM rerate_jobs j JOIN rerate_passes p USING (rerate_id)
+SELECT max(j.version) FROM rerate_jobs j JOIN rerate_passes p USING (tenant, rerate_id)
 WHERE j.tenant = $1 AND p.phase = 'applied'
 
 -- name: ask_to_apply
 -- A job that has shown its difference goes on to apply it; one that is still at it does so after.
 UPDATE rerate_jobs SET applied_by = $3, apply_asked_at = $4,
     state = CASE state WHEN 'previewed' THEN 'applying' ELSE state END
-WHERE rerate_id = $1 AND tenant = $2 AND state IN ('previewing', 'previewed') AND applied_by IS NULL
+WHERE tenant = $1 AND rerate_id = $2 AND state IN ('previewing', 'previewed') AND applied_by IS NULL
 RETURNING state
 
 -- name: cancel
 -- What is applied by then stays: another job goes on where this one stopped.
 UPDATE rerate_jobs SET state = 'cancelled', why = '', cancelled_by = $3, cancelled_at = $4
-WHERE rerate_id = $1 AND tenant = $2 AND state IN ('previewing', 'previewed', 'applying')
+WHERE tenant = $1 AND rerate_id = $2 AND state IN ('previewing', 'previewed', 'applying')
 
 -- part: reach
 -- What the book has of the tenant now, within the time that is selected. It reaches past now: an event may be ahead of
@@ -45,21 +45,30 @@ WHERE rerate_id = $1 AND tenant = $2 AND state IN ('previewing', 'previewed', 'a
     least(now() + interval '2 hours', (j.selection ->> 'until')::timestamptz) AS until) AS reach
 
 -- name: begin_pass
--- Over what the book has now.
-INSERT INTO rerate_passes (rerate_id, tenant, phase, since, until, about)
-SELECT j.rerate_id, j.tenant, $2, reach.since, greatest(reach.since, reach.until), 0
-FROM rerate_jobs j CROSS JOIN LATERAL {reach} WHERE j.rerate_id = $1
+-- Over what the book has now. A dry run notes where it stands.
+INSERT INTO rerate_passes (tenant, rerate_id, phase, since, until, about, booked_to, corrected_to)
+SELECT j.tenant, j.rerate_id, $3, reach.since, greatest(reach.since, reach.until), 0,
+    CASE WHEN $3 = 'preview' THEN ARRAY(
+        SELECT coalesce(p.next_origin, 0)
+        FROM generate_series(0, (SELECT max(partition) FROM positions)) AS n LEFT JOIN positions p ON p.partition = n
+        ORDER BY n
+    ) END,
+    CASE WHEN $3 = 'preview' THEN (SELECT next_entry FROM corrector) END
+FROM rerate_jobs j CROSS JOIN LATERAL {reach} WHERE j.tenant = $1 AND j.rerate_id = $2
 
 -- name: running
 -- The job whose turn it is: of the tenant who has waited longest the one that has. A tenant's are applied in the order
 -- of their versions.
 SELECT j.rerate_id, j.tenant, j.selection::text AS selection, j.version, j.state, p.phase, p.since, p.until,
-    p.cursor_at, p.cursor_identity, p.swept, p.barrier::text AS barrier, p.log_ends,
+    p.cursor_at, p.cursor_identity, p.swept, p.barrier::text AS barrier, p.log_ends, d.booked_to, d.corrected_to,
     j.applied_by IS NOT NULL AS to_apply, count(*) OVER () AS running
-FROM rerate_jobs j JOIN rerate_passes p
-    ON p.rerate_id = j.rerate_id AND p.phase = CASE j.state WHEN 'previewing' THEN 'preview' ELSE 'applied' END
+FROM rerate_jobs j
+    JOIN rerate_passes p ON p.tenant = j.tenant AND p.rerate_id = j.rerate_id
+        AND p.phase = CASE j.state WHEN 'previewing' THEN 'preview' ELSE 'applied' END
+    JOIN rerate_passes d ON d.tenant = j.tenant AND d.rerate_id = j.rerate_id AND d.phase = 'preview'
 WHERE j.state = 'previewing' OR (j.state = 'applying' AND NOT EXISTS (
-    SELECT FROM rerate_jobs o JOIN rerate_passes op ON op.rerate_id = o.rerate_id AND op.phase = 'applied'
+    SELECT FROM rerate_jobs o JOIN rerate_passes op
+        ON op.tenant = o.tenant AND op.rerate_id = o.rerate_id AND op.phase = 'applied'
     WHERE o.tenant = j.tenant AND o.state = 'applying' AND o.version < j.version AND NOT op.swept
 ))
 ORDER BY max(p.worked_at) OVER (PARTITION BY j.tenant), p.worked_at, j.rerate_id LIMIT 1
@@ -70,7 +79,7 @@ SELECT series_id, team, provider, sku FROM series WHERE tenant = $1
 
 -- name: set_about
 -- How many events the pass will see, as the rollups say.
-UPDATE rerate_passes SET about = $3 WHERE rerate_id = $1 AND phase = $2
+UPDATE rerate_passes SET about = $4 WHERE tenant = $1 AND rerate_id = $2 AND phase = $3
 
 -- name: events_of
 -- How many events of these series ($5, null = all) the rollups name. See spendmeter/book.
@@ -86,7 +95,7 @@ GROUP BY bucket ORDER BY bucket LIMIT $6
 
 -- part: columns
 -- Of an entry in force, all that a new price is worked out from.
-e.occurred_at, e.identity, e.seq, e.tenant, e.series_id, e.catalog_version, e.accounting_period, e.status, e.currency,
+e.occurred_at, e.identity, e.seq, e.origin_partition, e.origin_offset, e.correction_id, e.tenant, e.series_id, e.catalog_version, e.accounting_period, e.status, e.currency,
     e.list, e.contracted, e.effective, e.event, e.lines, CASE WHEN e.seq = 0 THEN e.recorded_at ELSE (
         SELECT f.recorded_at FROM entries f
         WHERE f.occurred_at = e.occurred_at AND f.identity = e.identity AND f.seq = 0
@@ -118,24 +127,28 @@ FROM catalog_entries c WHERE c.id = ANY ($1::text[])
 
 -- name: go_on
 -- From the cursor that was read to the next one. No row: somebody else did, or the job was cancelled.
-UPDATE rerate_passes p SET cursor_at = $5, cursor_identity = $6, swept = $7, seen = seen + $8, changed = changed + $9,
-    left_alone = left_alone + $10, elsewhere = elsewhere + $11, worked_at = now()
+UPDATE rerate_passes p SET cursor_at = $6, cursor_identity = $7, swept = $8, seen = seen + $9, changed = changed + $10,
+    left_alone = left_alone + $11, elsewhere = elsewhere + $12, since_dry_run = since_dry_run + $13,
+    since_dry_run_changed = since_dry_run_changed + $14, worked_at = now()
 FROM rerate_jobs j
-WHERE p.rerate_id = $1 AND p.phase = $2 AND (p.cursor_at, p.cursor_identity) IS NOT DISTINCT FROM ($3, $4)
-    AND j.rerate_id = p.rerate_id AND j.state = CASE p.phase WHEN 'preview' THEN 'previewing' ELSE 'applying' END
+WHERE p.tenant = $1 AND p.rerate_id = $2 AND p.phase = $3
+    AND (p.cursor_at, p.cursor_identity) IS NOT DISTINCT FROM ($4, $5)
+    AND j.tenant = p.tenant AND j.rerate_id = p.rerate_id
+    AND j.state = CASE p.phase WHEN 'preview' THEN 'previewing' ELSE 'applying' END
 
 -- name: add_late
 -- What was booked behind the cursor of a job that is applying, or applied.
-UPDATE rerate_passes SET late = late + $2, changed = changed + $2, left_alone = left_alone + $3, worked_at = now()
-WHERE rerate_id = $1 AND phase = 'applied'
+UPDATE rerate_passes SET late = late + $3, changed = changed + $3, left_alone = left_alone + $4,
+    since_dry_run = since_dry_run + $5, since_dry_run_changed = since_dry_run_changed + $5, worked_at = now()
+WHERE tenant = $1 AND rerate_id = $2 AND phase = 'applied'
 
 -- name: add_differences
 -- By whose they are, and why.
-INSERT INTO rerate_differences AS d (rerate_id, tenant, phase, team, provider, sku, currency, cause, events,
+INSERT INTO rerate_differences AS d (tenant, rerate_id, phase, team, provider, sku, currency, cause, events,
     list_before, list_after, contracted_before, contracted_after, effective_before, effective_after)
 SELECT $1, $2, $3, * FROM unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[],
     $10::numeric[], $11::numeric[], $12::numeric[], $13::numeric[], $14::numeric[], $15::numeric[])
-ON CONFLICT (rerate_id, phase, team, provider, sku, currency, cause) DO UPDATE SET
+ON CONFLICT (tenant, rerate_id, phase, team, provider, sku, currency, cause) DO UPDATE SET
     events = d.events + excluded.events,
     list_before = d.list_before + excluded.list_before,
     list_after = d.list_after + excluded.list_after,
@@ -146,45 +159,54 @@ ON CONFLICT (rerate_id, phase, team, provider, sku, currency, cause) DO UPDATE S
 
 -- name: leave
 -- An entry that stays; of a job the first $9 are listed.
-INSERT INTO rerate_left (rerate_id, tenant, phase, occurred_at, identity, source, event_id, reason)
+INSERT INTO rerate_left (tenant, rerate_id, phase, occurred_at, identity, source, event_id, reason)
 SELECT $1, $2, $3, $4, $5, $6, $7, $8
-WHERE (SELECT count(*) FROM rerate_left WHERE rerate_id = $1 AND phase = $3) < $9
+WHERE (SELECT count(*) FROM rerate_left WHERE tenant = $1 AND rerate_id = $2 AND phase = $3) < $9
 ON CONFLICT DO NOTHING
 
 -- name: end_pass
--- The dry run has seen everything ($4 = previewed, or applying where that was asked for), or all is applied.
+-- The dry run has seen everything ($5 = previewed, or applying where that was asked for), or all is applied.
 WITH ended AS (
-    UPDATE rerate_jobs SET state = $4, why = '' WHERE rerate_id = $1 AND state = $3 RETURNING rerate_id
+    UPDATE rerate_jobs SET state = $5, why = '' WHERE tenant = $1 AND rerate_id = $2 AND state = $4
+    RETURNING tenant, rerate_id
 )
 UPDATE rerate_passes p SET ended_at = now(), worked_at = now() FROM ended
-WHERE p.rerate_id = ended.rerate_id AND p.phase = $2 RETURNING p.rerate_id
+WHERE (p.tenant, p.rerate_id) = (ended.tenant, ended.rerate_id) AND p.phase = $3 RETURNING p.rerate_id
 
 -- name: wait
--- It waits, for what $3 says, and others have their turn.
-WITH said AS (UPDATE rerate_jobs SET why = $3 WHERE rerate_id = $1 AND why <> $3 AND state IN ('previewing', 'applying'))
-UPDATE rerate_passes SET worked_at = now() WHERE rerate_id = $1 AND phase = $2
+-- It waits, for what $4 says, and others have their turn.
+WITH said AS (
+    UPDATE rerate_jobs SET why = $4
+    WHERE tenant = $1 AND rerate_id = $2 AND why <> $4 AND state IN ('previewing', 'applying')
+)
+UPDATE rerate_passes SET worked_at = now() WHERE tenant = $1 AND rerate_id = $2 AND phase = $3
 
 -- name: refuse
 -- A job that cannot be done.
-UPDATE rerate_jobs SET state = 'refused', why = $2 WHERE rerate_id = $1 AND state IN ('previewing', 'applying')
+UPDATE rerate_jobs SET state = 'refused', why = $3
+WHERE tenant = $1 AND rerate_id = $2 AND state IN ('previewing', 'applying')
 
 -- name: set_barrier
 -- A transaction of its own, after the one that says that the job is applied: whoever began to book before it may
 -- not know the job's version.
 UPDATE rerate_passes SET barrier = pg_snapshot_xmax(pg_current_snapshot())
-WHERE rerate_id = $1 AND phase = 'applied' AND barrier IS NULL
+WHERE tenant = $1 AND rerate_id = $2 AND phase = 'applied' AND barrier IS NULL
 
 -- name: passed_barrier
 -- Whether all who might not know it have committed, or have not and never will.
-SELECT pg_snapshot_xmin(pg_current_snapshot()) >= barrier FROM rerate_passes WHERE rerate_id = $1 AND phase = 'applied'
+SELECT pg_snapshot_xmin(pg_current_snapshot()) >= barrier FROM rerate_passes
+WHERE tenant = $1 AND rerate_id = $2 AND phase = 'applied'
 
 -- name: set_log_ends
 -- Where each partition ended after the barrier, which is waited for no more; and what was booked up to it may lie before
 -- all that the book had.
-WITH gone_on AS (UPDATE rerate_jobs SET why = '' WHERE rerate_id = $1 AND state = 'applying' AND why <> '')
-UPDATE rerate_passes p SET log_ends = $2, since = reach.since, until = greatest(reach.since, reach.until)
+WITH gone_on AS (
+    UPDATE rerate_jobs SET why = '' WHERE tenant = $1 AND rerate_id = $2 AND state = 'applying' AND why <> ''
+)
+UPDATE rerate_passes p SET log_ends = $3, since = reach.since, until = greatest(reach.since, reach.until)
 FROM rerate_jobs j CROSS JOIN LATERAL {reach}
-WHERE j.rerate_id = $1 AND p.rerate_id = $1 AND p.phase = 'applied' AND p.log_ends IS NULL
+WHERE (j.tenant, j.rerate_id) = ($1, $2) AND (p.tenant, p.rerate_id) = ($1, $2) AND p.phase = 'applied'
+    AND p.log_ends IS NULL
 
 -- name: waits_for
 -- The first partition that has not come to where it ended then, or whose late ones are not all looked at: where it is,
@@ -209,8 +231,10 @@ FROM positions p LEFT JOIN late_marks m USING (partition) CROSS JOIN LATERAL (
 
 -- name: jobs_of_late
 -- The jobs that may concern them, the lowest version first.
-SELECT rerate_id, tenant, selection::text AS selection, version FROM rerate_jobs
-WHERE tenant = ANY ($1::text[]) AND version > $2 AND state IN ('applying', 'applied') ORDER BY version, rerate_id
+SELECT j.rerate_id, j.tenant, j.selection::text AS selection, j.version, d.booked_to, d.corrected_to
+FROM rerate_jobs j JOIN rerate_passes d USING (tenant, rerate_id)
+WHERE j.tenant = ANY ($1::text[]) AND j.version > $2 AND j.state IN ('applying', 'applied') AND d.phase = 'preview'
+ORDER BY j.version, j.rerate_id
 
 -- name: late_entries
 -- The entries in force of some events.

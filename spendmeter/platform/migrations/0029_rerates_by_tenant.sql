@@ -1,0 +1,54 @@
+-- Each tenant has ids of re-rates of its own; where the book stood at a dry run.
+-- depends: 0023_alerts_follow_corrections 0025_rolled
+
+-- migrate: apply
+
+ALTER TABLE rerate_left DROP CONSTRAINT rerate_left_rerate_id_phase_fkey, DROP CONSTRAINT rerate_left_pkey;
+ALTER TABLE rerate_differences
+    DROP CONSTRAINT rerate_differences_rerate_id_phase_fkey, DROP CONSTRAINT rerate_differences_pkey;
+ALTER TABLE rerate_passes DROP CONSTRAINT rerate_passes_rerate_id_fkey, DROP CONSTRAINT rerate_passes_pkey;
+ALTER TABLE rerate_jobs DROP CONSTRAINT rerate_jobs_pkey, ADD PRIMARY KEY (tenant, rerate_id);
+
+-- Of a dry run: where the book stood when it began. booked_to[p + 1] is the next offset of partition p, corrected_to
+-- the number of the corrector's next entry: it sees what lies before. Of an applying pass: how many entries it saw that
+-- do not, booked or corrected since, and how many of them it changed.
+ALTER TABLE rerate_passes
+    ADD PRIMARY KEY (tenant, rerate_id, phase),
+    ADD FOREIGN KEY (tenant, rerate_id) REFERENCES rerate_jobs,
+    ADD COLUMN booked_to bigint[],
+    ADD COLUMN corrected_to bigint,
+    ADD COLUMN since_dry_run bigint NOT NULL DEFAULT 0,
+    ADD COLUMN since_dry_run_changed bigint NOT NULL DEFAULT 0;
+ALTER TABLE rerate_differences
+    ADD PRIMARY KEY (tenant, rerate_id, phase, team, provider, sku, currency, cause),
+    ADD FOREIGN KEY (tenant, rerate_id, phase) REFERENCES rerate_passes;
+ALTER TABLE rerate_left
+    ADD PRIMARY KEY (tenant, rerate_id, phase, occurred_at, identity),
+    ADD FOREIGN KEY (tenant, rerate_id, phase) REFERENCES rerate_passes;
+
+DROP INDEX rerate_jobs_running;
+CREATE INDEX rerate_jobs_running ON rerate_jobs (tenant, rerate_id) WHERE state IN ('previewing', 'applying');
+
+-- migrate: rollback
+
+
+DROP INDEX rerate_jobs_running;
+ALTER TABLE rerate_left DROP CONSTRAINT rerate_left_tenant_rerate_id_phase_fkey, DROP CONSTRAINT rerate_left_pkey;
+ALTER TABLE rerate_differences
+    DROP CONSTRAINT rerate_differences_tenant_rerate_id_phase_fkey, DROP CONSTRAINT rerate_differences_pkey;
+ALTER TABLE rerate_passes
+    DROP CONSTRAINT rerate_passes_tenant_rerate_id_fkey,
+    DROP CONSTRAINT rerate_passes_pkey,
+    DROP COLUMN booked_to,
+    DROP COLUMN corrected_to,
+    DROP COLUMN since_dry_run,
+    DROP COLUMN since_dry_run_changed;
+ALTER TABLE rerate_jobs DROP CONSTRAINT rerate_jobs_pkey, ADD PRIMARY KEY (rerate_id);
+ALTER TABLE rerate_passes ADD PRIMARY KEY (rerate_id, phase), ADD FOREIGN KEY (rerate_id) REFERENCES rerate_jobs;
+ALTER TABLE rerate_differences
+    ADD PRIMARY KEY (rerate_id, phase, team, provider, sku, currency, cause),
+    ADD FOREIGN KEY (rerate_id, phase) REFERENCES rerate_passes;
+ALTER TABLE rerate_left
+    ADD PRIMARY KEY (rerate_id, phase, occurred_at, identity),
+    ADD FOREIGN KEY (rerate_id, phase) REFERENCES rerate_passes;
+CREATE INDEX rerate_jobs_running ON rerate_jobs (rerate_id) WHERE state IN ('previewing', 'applying');
