@@ -14,10 +14,13 @@ from services.corrector.fence import Standing
 from services.corrector.in_force import SQL, EventState, read_states
 from services.corrector.intake import Intake
 from services.corrector.job_requests import take_request
+from services.corrector.own_values import read_own_values
 from services.corrector.pairs import Change
 from services.corrector.price_books import NotPublished, VersionBooks, VersionUnits
 from services.corrector.write import units_then, write
 from spendmeter.contracts.corrections import EventCorrection
+from spendmeter.contracts.dimensions import VALUES_PER_DAY_MAX
+from spendmeter.contracts.events import UsageEvent
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.price_book import PriceBook
 
@@ -94,7 +97,7 @@ class Applier:
             else:
                 book = await self._book(connection, correction, state, newest)
                 settled.append(_Settled(correction=correction, decision=decide(correction, state, book)))
-        return settled
+        return await _with_room(connection, settled)
 
     async def _book(
         self, connection: Any, correction: EventCorrection, state: EventState, newest: int
@@ -133,6 +136,12 @@ class _Settled(msgspec.Struct, frozen=True, kw_only=True):
     def outcome(self) -> str:
         return "waiting" if self.decision is None else self.decision.outcome
 
+    @property
+    def amended(self) -> UsageEvent | None:
+        """What its event says from now on; None = what it said."""
+        change = self.decision.change if self.decision else None
+        return change.replacement.event if change and change.replacement else None
+
     def row(self) -> tuple[Any, ...]:
         """For `record`."""
         asked, done = self.correction, self.decision
@@ -150,6 +159,26 @@ class _Settled(msgspec.Struct, frozen=True, kw_only=True):
             "there is something to remember"
         )
         return (self.correction.identity, *msgspec.structs.astuple(self.decision.corrected))
+
+
+async def _with_room(connection: Any, settled: Sequence[_Settled]) -> list[_Settled]:
+    """The same; refused is what brings in a value of a dimension for which the day has no room."""
+    amended = [event for each in settled if (event := each.amended) is not None]
+    values = await read_own_values(connection, amended)
+    found = []
+    for each in settled:
+        if each.amended is not None and (dimension := values.no_room_for(each.amended)):
+            each = _Settled(correction=each.correction, decision=_no_room(dimension))
+        found.append(each)
+    return found
+
+
+def _no_room(dimension: str) -> Settlement:
+    why = (
+        f"data.labels.own.{dimension}: of a dimension {VALUES_PER_DAY_MAX:,} values may come first in a day "
+        "(UTC), and today's have: ask again tomorrow, or state a value that there is"
+    )
+    return Settlement(outcome="refused", why=why)
 
 
 _NAMED_AS_JOB = Settlement(outcome="refused", why="its id is that of a re-rate: send it under another one")

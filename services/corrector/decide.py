@@ -5,6 +5,7 @@ say, in whatever order these come (`tests/corrector/test_decide.py`, every order
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal, Inexact
 from typing import Any, Literal
 
@@ -12,9 +13,10 @@ import msgspec
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from services.corrector.in_force import CorrectedState, EventState
+from services.corrector.in_force import SEQ_MAX, TOO_OFTEN, CorrectedState, EventState
 from services.corrector.pairs import Change, Replacement
 from spendmeter.contracts.corrections import EventCorrection
+from spendmeter.contracts.dimensions import OWN_FROM
 from spendmeter.contracts.event_identity import content_hash
 from spendmeter.contracts.event_reading import read_event
 from spendmeter.contracts.events import EventError, UsageEvent, encode_event
@@ -26,9 +28,6 @@ from spendmeter.pricing.price_book import PriceBook
 
 CorrectionOutcome = Literal["applied", "refused", "duplicate", "superseded"]
 REASON_CHARACTERS_MAX = 500
-AMENDED_SEQ_MAX = 1_000
-"""An entry above it is not amended any more: some room below what `seq` can count is for jobs, and for the
-retraction, which is always possible."""
 
 _decode_json = msgspec.json.Decoder(float_hook=Decimal).decode
 _encode_json = msgspec.json.Encoder(decimal_format="number").encode
@@ -97,12 +96,13 @@ def _retracted(correction: EventCorrection, state: EventState) -> Settlement:
 def _amended(correction: EventCorrection, state: EventState, book: PriceBook | None) -> Settlement:
     entry = state.entry
     assert entry is not None, "what was not retracted is in force"
-    if entry.seq > AMENDED_SEQ_MAX:
-        raise EventError("was corrected too often: retract it, and send it anew with `supersedes`")
-    event = amended_event(correction, state.first_event)
+    if entry.seq > SEQ_MAX:
+        raise EventError(TOO_OFTEN)
+    received_at = entry.received_at(_read(state.first_event))
+    event = amended_event(correction, state.first_event, received_at)
     if book is None:
         raise EventError("the price catalog of now cannot be read: ask again when it can")
-    check_limits(event, book.event_limits)
+    check_limits(event, book.event_limits, received_at)
     rating = rate(event, book)
     lines, said = encode_rated(rating.lines).decode(), content_hash(event)
     corrected = replace(
@@ -127,8 +127,9 @@ def _amended(correction: EventCorrection, state: EventState, book: PriceBook | N
     return Settlement(outcome="applied", change=change, corrected=corrected)
 
 
-def amended_event(correction: EventCorrection, first_event: str) -> UsageEvent:
-    """What the event says after an amend, held against the gate as at the door. Raises EventError."""
+def amended_event(correction: EventCorrection, first_event: str, received_at: datetime) -> UsageEvent:
+    """What the event says after an amend, held against the gate as at the door when it was received. Raises
+    EventError."""
     if correction.patch is UNSET:
         raise EventError("is missing: an amend says what is to change", "patch")
     said = _decode_json(first_event)
@@ -141,15 +142,37 @@ def amended_event(correction: EventCorrection, first_event: str) -> UsageEvent:
     data = merged(said["data"], patch)
     if _user(data) != _user(said["data"]):
         raise EventError("cannot be amended: it is a pseudonym", "data.labels.user")
+    if "folded" in _labels(patch):
+        reason = "is ingest's word of what a day had no room for; none amends it"
+        raise EventError(reason, "data.labels.folded")
+    data = _still_folded(said["data"], data)
     raw = _encode_json({**said, "data": data})
     event = read_event(raw)
-    check_rules(event, is_plain(raw))
+    check_rules(event, is_plain(raw), received_at)
+    if _labels(patch).get("own") and received_at < OWN_FROM:
+        reason = f"the event was received before {OWN_FROM:%Y-%m-%dT%H:%MZ}, when tenants had no dimensions"
+        raise EventError(f"{reason} of their own", "data.labels.own")
     return event
 
 
+def _still_folded(first: Mapping[str, Any], data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`data` with ingest's word on the values that are as they were: of another value it says nothing."""
+    was, labels = _labels(first), _labels(data)
+    folded = labels.get("folded")
+    if not isinstance(folded, list):
+        return data  # of before there were any, or of what the gate refuses
+    own, own_now = [each if isinstance(each, Mapping) else {} for each in (was.get("own"), labels.get("own"))]
+    kept = [name for name in own_now if name in folded and own_now[name] == own.get(name)]
+    return {**data, "labels": {**labels, "folded": kept}}
+
+
 def _user(data: Mapping[str, Any]) -> object:
+    return _labels(data).get("user", "")
+
+
+def _labels(data: Mapping[str, Any]) -> Mapping[str, Any]:
     labels = data.get("labels")
-    return labels.get("user", "") if isinstance(labels, Mapping) else ""
+    return labels if isinstance(labels, Mapping) else {}
 
 
 def _read(text: str) -> UsageEvent:

@@ -14,10 +14,9 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from spendmeter.contracts.dimensions import VALUES_PER_DAY_MAX
 from spendmeter.platform.sql import load_sql
 
-VALUES_PER_DAY_MAX = 1_000
-"""Of one dimension of one tenant, in a UTC day."""
 VALUES_MAX = 500_000
 """Of all of them, in memory (some 100 MB): beyond, what is new is folded."""
 READ_AGAIN = 1_000

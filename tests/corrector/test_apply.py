@@ -134,7 +134,7 @@ async def test_an_amend_that_changes_nothing_writes_nothing_and_outdoes_lower_re
 async def test_an_amend_that_the_door_would_not_take_is_refused_with_the_rule(
     book: Book, patch: str, why: str
 ) -> None:
-    await book.book_events(event())
+    await book.book_events(event(time=datetime(2026, 11, 26, 9, tzinfo=UTC)))  # since when all rules hold
     await book.correct(correction(patch=patch, revision=9))
     row = await book.owner.fetchrow("SELECT state, why FROM corrections")
     assert row["state"] == "refused"

@@ -71,3 +71,16 @@ SELECT * FROM (
 UPDATE corrections c SET state = 'unknown', log_ends = NULL, why = 'no event with this source and id was booked'
 WHERE (c.tenant, c.correction_id) IN (SELECT * FROM unnest($1::text[], $2::text[])) AND c.state = 'waiting'
     AND NOT EXISTS (SELECT FROM identities i WHERE i.identity = c.identity)
+
+-- name: own_values
+-- Of these values of tenants' own dimensions those that a series has; and whichever came first today, of the same
+-- dimensions. What is folded is no value.
+WITH asked AS MATERIALIZED (
+    SELECT tenant, dimension, array_agg(value) AS wanted
+    FROM unnest($1::text[], $2::text[], $3::text[]) AS n (tenant, dimension, value) GROUP BY tenant, dimension
+)
+SELECT a.tenant, a.dimension, s.own ->> a.dimension AS value,
+    min(s.first_seen) >= date_trunc('day', now(), 'UTC') AS is_of_today
+FROM asked a JOIN series s ON s.tenant = a.tenant AND s.own ? a.dimension AND s.own ->> a.dimension <> '~other'
+GROUP BY a.tenant, a.dimension, a.wanted, s.own ->> a.dimension
+HAVING s.own ->> a.dimension = ANY (a.wanted) OR min(s.first_seen) >= date_trunc('day', now(), 'UTC')
