@@ -33,7 +33,7 @@ GRANT EXECUTE ON FUNCTION
     catalog_record(int, text[], text, text), catalog_used(), catalog_unknown(timestamptz),
     catalog_events(bytea[], timestamptz, timestamptz, int), catalog_events_count(text[], bytea[], timestamptz),
     dropped_names_seen(timestamptz, int), find_occurred_at(bytea), all_tenants(), budget_now(budgets),
-    booked_instead(unbooked), unattributable(timestamptz, timestamptz, int)
+    booked_instead(unbooked), was_retracted(bytea), unattributable(timestamptz, timestamptz, int)
 TO "{api}"
 
 -- name: grant

@@ -30,6 +30,7 @@ from spendmeter.verify.rollups import check_hours, check_in_database, check_wort
 from spendmeter.verify.sql import SQL
 from spendmeter.verify.streams import BookedEntry, KnownSeries, Rows, SetAside
 from spendmeter.verify.submissions import Submissions
+from spendmeter.verify.supersessions import check_supersessions
 from spendmeter.verify.topic import TopicReader
 from spendmeter.verify.walk import Walk
 
@@ -193,6 +194,7 @@ async def _look(
 
 async def _check_beside(connection: Any, report: Report) -> None:
     await check_in_database(connection, report)
+    await check_supersessions(connection, report)
     await check_projections(connection, report)
     await check_access(connection, report)
 

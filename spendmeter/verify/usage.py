@@ -181,6 +181,14 @@ def _sender(tenant: str, source: str) -> bytes:
     return _prefixed(tenant) + _prefixed(source)
 
 
+def superseded(event: EventReading) -> bytes | None:
+    """The identity of the submission whose place the event says to take; None = of none."""
+    named = event.body.get("supersedes")
+    if not named or _before(event.body, SUPERSEDES_FROM):
+        return None
+    return identity(event.tenant, event.body.get("supersedessource") or event.source, named)
+
+
 def _prefixed(text: str) -> bytes:
     raw = text.encode()
     return len(raw).to_bytes(4, "big") + raw

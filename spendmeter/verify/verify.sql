@@ -91,6 +91,14 @@ WHERE (c.state = 'applied') IS DISTINCT FROM (cardinality(c.seqs) > 0) OR c.seqs
     AND NOT (c.state = 'refused' AND EXISTS (
         SELECT FROM rerate_jobs j WHERE j.tenant = c.tenant AND j.rerate_id = c.correction_id))
 
+-- name: supersessions
+-- What was booked in the place of something else, beside what its event says; either side may be missing.
+SELECT identity, e.event, s.tenant, s.superseded, s.source, s.event_id
+FROM (
+    SELECT identity, event FROM entries
+    WHERE seq = 0 AND (strpos(event, '"supersedes"') > 0 OR identity IN (SELECT identity FROM supersessions))
+) AS e FULL JOIN supersessions s USING (identity)
+
 -- name: retracted
 -- Events that are called retracted and count, and events that do not count and are not called so.
 SELECT identity FROM (

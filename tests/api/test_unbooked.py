@@ -78,6 +78,26 @@ async def test_the_row_of_a_rejection_is_resolved_by_the_event_that_names_it(
     assert [row["id"] for row in await listed(acme, resolved=False)] == ["open"]
 
 
+async def test_what_was_booked_instead_and_is_retracted_leaves_the_unbooked_one_open_again(
+    acme: httpx.AsyncClient, book: Book
+) -> None:
+    """Of what was sent once more under another id, and of what was under its own."""
+    await book.unbooked("acme", "bot", "bad", "conflict", "another event was booked before")
+    await book.unbooked("acme", "bot", "again", "rejected", "time: is missing")
+    await book.supersession("acme", "bot", "bad", "good")
+    for name in ("good", "again"):
+        await book.entry(event(name, source="bot"), "0.01", LINES)
+    assert [row["id"] for row in await listed(acme, resolved=False)] == []
+    for name in ("good", "again"):
+        await book.entry(event(name, source="bot"), "-0.01", LINES, seq=1)
+    assert [row["id"] for row in await listed(acme, resolved=False)] == ["again", "bad"]
+    assert [row["booked_instead"] for row in await listed(acme)] == [None, None]
+    assert [each["unresolved"] for each in (await counted(acme))["faults"]] == [1, 1]
+    await book.supersession("acme", "bot", "bad", "better")
+    await book.entry(event("better", source="bot"), "0.01", LINES)
+    assert [row["id"] for row in await listed(acme, resolved=True)] == ["bad"]
+
+
 async def test_a_rejected_event_that_comes_again_under_its_id_is_resolved_and_a_later_rejection_is_not(
     acme: httpx.AsyncClient, book: Book
 ) -> None:

@@ -243,6 +243,24 @@ async def test_beyond_the_spellings_of_a_day_the_rest_is_one_sum_to_the_last_dig
     assert "money under remarks: 2 events of " in said(await book.check(), "I5")
 
 
+async def test_what_is_listed_as_booked_instead_is_held_against_what_the_events_say(
+    book: WrittenBook,
+) -> None:
+    """e1 names nobody and is listed; e5 names e3 and is not."""
+    await book.owner.execute(
+        "INSERT INTO supersessions SELECT tenant, '\\x00', identity, 'bot', 'e1' FROM entries WHERE strpos(event, '\"e1\"') > 0"
+    )
+    await book.owner.execute(
+        'UPDATE entries SET event = regexp_replace(event, \'"receivedat": "[^"]*"\', '
+        '\'"receivedat": "2026-11-27T00:00:00Z", "supersedes": "e3"\') WHERE strpos(event, \'"e5"\') > 0'
+    )
+    found = said(await book.check(), "I1")
+    assert (
+        "bot/e1: changed: in whose place it was booked is said of another, or not as the event says" in found
+    )
+    assert "bot/e5: changed: in whose place it was booked is not said" in found
+
+
 async def test_an_event_on_the_topic_that_is_not_booked_is_named(book: WrittenBook) -> None:
     await book.owner.execute("UPDATE positions SET next_origin = 29, booked = booked - 1 WHERE partition = 1")
     report = await book.check()

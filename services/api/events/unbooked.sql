@@ -45,11 +45,12 @@ FROM ranked r LEFT JOIN api_keys k USING (key_id) WHERE place <= $9 ORDER BY who
 -- part: resolved
 -- Whether booked_instead has a row, asked so that most rows are looked up once; a duplicate needs nothing.
 u.outcome = 'duplicate'
-    OR EXISTS (SELECT FROM supersessions s WHERE s.superseded = u.identity AND s.tenant = u.tenant)
+    OR EXISTS (SELECT FROM supersessions s
+        WHERE s.superseded = u.identity AND s.tenant = u.tenant AND NOT was_retracted(s.identity))
     OR u.outcome = 'rejected' AND EXISTS (
         SELECT FROM entries e
         WHERE e.occurred_at = find_occurred_at(u.identity) AND e.identity = u.identity AND e.seq = 0
-            AND (e.recorded_at, e.origin_offset) > (u.recorded_at, u.origin_offset))
+            AND (e.recorded_at, e.origin_offset) > (u.recorded_at, u.origin_offset) AND NOT was_retracted(u.identity))
 
 -- name: became
 -- What the submission with this identity became: the seq of its last entry, and why the last copy was not booked.

@@ -29,8 +29,38 @@ ALTER TABLE rerate_left
 DROP INDEX rerate_jobs_running;
 CREATE INDEX rerate_jobs_running ON rerate_jobs (tenant, rerate_id) WHERE state IN ('previewing', 'applying');
 
+-- What was booked in the place of another counts for it until it is retracted.
+CREATE FUNCTION was_retracted(booked bytea) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT coalesce((
+        SELECT seq % 2 = 1 FROM entries WHERE occurred_at = find_occurred_at(booked) AND identity = booked
+        ORDER BY seq DESC LIMIT 1
+    ), false)
+$$;
+CREATE OR REPLACE FUNCTION booked_instead(u unbooked) RETURNS TABLE (source text, id text, at timestamptz)
+LANGUAGE sql STABLE AS $$
+    SELECT s.source, s.event_id, s.recorded_at FROM supersessions s
+    WHERE s.superseded = u.identity AND s.tenant = u.tenant AND NOT was_retracted(s.identity)
+    UNION ALL
+    SELECT u.source, u.event_id, e.recorded_at FROM entries e
+    WHERE u.outcome = 'rejected' AND e.occurred_at = find_occurred_at(u.identity) AND e.identity = u.identity
+        AND e.seq = 0 AND (e.recorded_at, e.origin_offset) > (u.recorded_at, u.origin_offset)
+        AND NOT was_retracted(u.identity)
+    ORDER BY 3 LIMIT 1
+$$;
+
 -- migrate: rollback
 
+CREATE OR REPLACE FUNCTION booked_instead(u unbooked) RETURNS TABLE (source text, id text, at timestamptz)
+LANGUAGE sql STABLE AS $$
+    SELECT s.source, s.event_id, s.recorded_at FROM supersessions s
+    WHERE s.superseded = u.identity AND s.tenant = u.tenant
+    UNION ALL
+    SELECT u.source, u.event_id, e.recorded_at FROM entries e
+    WHERE u.outcome = 'rejected' AND e.occurred_at = find_occurred_at(u.identity) AND e.identity = u.identity
+        AND e.seq = 0 AND (e.recorded_at, e.origin_offset) > (u.recorded_at, u.origin_offset)
+    ORDER BY 3 LIMIT 1
+$$;
+DROP FUNCTION was_retracted(bytea);
 
 DROP INDEX rerate_jobs_running;
 ALTER TABLE rerate_left DROP CONSTRAINT rerate_left_tenant_rerate_id_phase_fkey, DROP CONSTRAINT rerate_left_pkey;
