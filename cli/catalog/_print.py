@@ -1,5 +1,6 @@
 """Answers of the API as a terminal shows them."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -22,6 +23,18 @@ def entry_line(row: Any) -> str:
     """What a recorded entry says, in a line."""
     entry = row["entry"]
     return f"{row['says'] or entry['type'].split('.')[-2]}, says {entry['source']}"
+
+
+def print_offers(offers: Iterable[Any]) -> None:
+    """What had waited for an approval, and what to type to have it priced anew."""
+    for offer in offers:
+        typer.echo(offer["says"])
+        if offer["rerate_id"]:
+            typer.echo(f"  see: spendmeter rerates show {offer['rerate_id']} --tenant {offer['tenant']}")
+        else:
+            command = f"spendmeter rerate --publication {offer['body']['publication']}"
+            statuses = " ".join(f"--status {status}" for status in offer["body"]["statuses"])
+            typer.echo(f"  next: {command} {statuses} --tenant {offer['tenant']}")
 
 
 def print_review(proposal: Any, json: bool) -> None:

@@ -1,6 +1,6 @@
 """Proposals and their decision."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -8,6 +8,7 @@ from cli._instants import minute
 from cli._options import JsonOption, ProposalArgument, TenantOption, printed_as_json
 from cli._running import usage_error
 from cli.catalog._api import ask
+from cli.catalog._print import print_offers
 
 
 def approve(
@@ -42,21 +43,9 @@ def approve(
     if not printed_as_json(answer, json):
         effect = answer["review"]["effect"]
         typer.echo(f"proposal {id} is in force as version {answer['version']}: {effect['says']}")
-        _print_offers(answer)
-
-
-def _print_offers(answer: Any) -> None:
-    """What had waited for it, and what to type to have it priced anew, or whatever else it concerns."""
-    command = f"spendmeter rerate --publication {answer['version']}"
-    for offer in answer["rerates"] or ():
-        typer.echo(offer["says"])
-        if offer["rerate_id"]:
-            typer.echo(f"  see: spendmeter rerates show {offer['rerate_id']} --tenant {offer['tenant']}")
-        else:
-            statuses = " ".join(f"--status {status}" for status in offer["body"]["statuses"])
-            typer.echo(f"  next: {command} {statuses} --tenant {offer['tenant']}")
-    if not answer["rerates"] and answer["review"]["effect"]["keep"]:
-        typer.echo(f"  to price what is booked anew: {command}")
+        print_offers(answer["rerates"] or ())
+        if not answer["rerates"] and effect["keep"]:
+            typer.echo(f"  to price what is booked anew: spendmeter rerate --publication {answer['version']}")
 
 
 def _budget(said: str) -> tuple[str, str | dict[str, str]]:

@@ -8,7 +8,7 @@ from cli._instants import minute
 from cli._options import JsonOption, printed_as_json
 from cli._running import usage_error
 from cli.catalog._api import ask
-from cli.catalog._print import amounts_line
+from cli.catalog._print import amounts_line, print_offers
 
 MODELS_SHOWN = 20
 HASH_SHOWN = 12
@@ -77,6 +77,7 @@ def _print_pull(pull: Any) -> None:
         typer.echo(f"  ... and {len(models) - MODELS_SHOWN:,} more new models")
     for note in report.get("notes", []):
         typer.echo(f"  {note}")
+    print_offers(report.get("rerates", []))
     if pull["withdrawn_version"]:
         typer.echo(f"  withdrawn by {pull['withdrawn_by']} in version {pull['withdrawn_version']}")
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from services.api.accounting.progress import BookProgress
 from services.api.app import create_app
@@ -23,9 +24,11 @@ from spendmeter.platform.settings import Settings
 from spendmeter.pricing.catalog.read import read_prices
 from tests.api.book import Book
 from tests.api.catalog_admin import headers, in_force, version
+from tests.api.corrector import FakeCorrector
 from tests.api.price_server import PriceServer, genai, litellm, price_server
 from tests.pricing.entries import RECORDED, used
 
+AN_HOUR_AGO = (datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=1)).isoformat()
 OLD = {"input_mtok": 1, "output_mtok": 4}
 NEW = {"input_mtok": 1.2, "output_mtok": 5}
 THEIRS = {"input_cost_per_token": 1.2, "output_cost_per_token": 5}
@@ -60,6 +63,10 @@ async def admin(database: Database, book: Book, server: PriceServer) -> AsyncIte
         await record(book.connection, known, by="test", note="")
     async with api_of(settings_of(server), database, await headers(book, "", "admin")) as client:
         yield client
+
+
+def schedule_of(settings: Settings, database: Database, app: FastAPI) -> PullSchedule:
+    return PullSchedule(settings, database, app.state.price_books, app.state.corrector)
 
 
 async def pull(client: httpx.AsyncClient, state: str) -> Any:
@@ -111,6 +118,32 @@ async def test_a_new_model_that_two_lists_have_is_approved_by_the_policy_and_tak
     server.files["/genai.json"] += b" "
     again = await pull(admin, "proposed")
     assert (again["report"]["approved"], verdicts(again)) == ([], {})
+
+
+@pytest.mark.parametrize("policy", ["offer", "start"])
+async def test_what_had_waited_for_a_model_that_a_pull_approves_is_offered_to_be_re_rated_or_that_begins(
+    admin: httpx.AsyncClient, server: PriceServer, book: Book, database: Database, policy: str
+) -> None:
+    """acme used gpt-9 three times at a bound."""
+    said = {"provider": "openai", "sku": "gpt-9", "usage": {"input_tokens": 1000}}
+    await book.spend("acme", AN_HOUR_AGO, "0.5", provisional="0.5", events=3, **said)
+    server.files["/genai.json"] = genai(gpt_8=OLD, gpt_7=OLD, gpt_9=NEW)
+    server.files["/litellm.json"] = litellm(gpt_9=THEIRS)
+    settings = settings_of(server, rerate_on_approval=policy)
+    async with api_of(settings, database, await headers(book, "", "admin")) as client:
+        corrector = FakeCorrector(client._transport.app)  # type: ignore[attr-defined]
+        done = await pull(client, "proposed")
+        listed = (await client.get("/v1/catalog/pulls")).json()["pulls"]
+    [offer] = done["report"]["rerates"]
+    assert (offer["tenant"], offer["events"]) == ("acme", 3)
+    assert offer["body"]["publication"] == done["report"]["versions"][0]
+    assert listed[0]["report"]["rerates"] == [offer]
+    if policy == "offer":
+        assert (offer["rerate_id"], corrector.asked) == (None, [])
+    else:
+        [wanted] = corrector.asked
+        assert (wanted.id, wanted.tenant, wanted.apply) == (offer["rerate_id"], "acme", True)
+        assert wanted.by.startswith("policy new-exact-two-sources, for key k")
 
 
 async def test_a_changed_price_is_proposed_and_never_approved(
@@ -287,10 +320,7 @@ async def test_one_of_several_processes_pulls_when_it_is_time(
     database: Database, admin: httpx.AsyncClient, book: Book, server: PriceServer
 ) -> None:
     app = admin._transport.app  # type: ignore[attr-defined]
-    schedules = [
-        PullSchedule(settings_of(server, catalog_pull_hours=6), database, app.state.price_books)
-        for _ in range(4)
-    ]
+    schedules = [schedule_of(settings_of(server, catalog_pull_hours=6), database, app) for _ in range(4)]
     assert sorted(await asyncio.gather(*(each.pull_if_due() for each in schedules))) == [False] * 3 + [True]
     assert await schedules[0].pull_if_due() is False
     await book.connection.execute(
@@ -310,7 +340,7 @@ def test_the_public_catalog_is_pulled_from_where_its_own_package_looks_for_news(
 
 async def test_the_schedule_is_off_by_default(database: Database, admin: httpx.AsyncClient) -> None:
     app = admin._transport.app  # type: ignore[attr-defined]
-    await PullSchedule(Settings(), database, app.state.price_books).run()
+    await schedule_of(Settings(), database, app).run()
     assert (await admin.get("/v1/catalog/pulls")).json()["pulls"] == []
 
 
@@ -321,7 +351,7 @@ async def test_a_schedule_whose_share_is_used_up_looks_again_later(
         raise TooMuch("ask again in 15 s", 15)
 
     app = admin._transport.app  # type: ignore[attr-defined]
-    schedule = PullSchedule(settings_of(server, catalog_pull_hours=6), database, app.state.price_books)
+    schedule = schedule_of(settings_of(server, catalog_pull_hours=6), database, app)
     with monkeypatch.context() as busy:
         busy.setattr(pull_schedule, "begin", refuse)
         assert await schedule.pull_if_due() is False

@@ -41,6 +41,10 @@ def test_what_waits_for_a_person_is_said_with_its_money_and_the_next_step(
     done = answer(
         "proposed", "2 proposals, 1 approved by the policy", file("genai-prices", "read"),
         models=[new, new | {"sku": "gpt-10", "why_not": "no second list has it"}], proposals=[1, 2], approved=[1],
+        rerates=[{
+            "tenant": "acme", "says": "up to 3 events of acme waited for this", "rerate_id": None,
+            "body": {"publication": 5, "statuses": ["unpriced"]},
+        }],
     )  # fmt: skip
     result = pulled(done, monkeypatch)
     assert result.exit_code == 0
@@ -49,6 +53,8 @@ def test_what_waits_for_a_person_is_said_with_its_money_and_the_next_step(
         "  genai-prices: read, 1,096,003 bytes, sha256 0123456789ab",
         "  new: openai/gpt-9: approved: genai-prices and litellm agree",
         "  new: openai/gpt-10: waits for a person: no second list has it",
+        "up to 3 events of acme waited for this",
+        "  next: spendmeter rerate --publication 5 --status unpriced --tenant acme",
         "proposal 2, genai-prices.0123456789ab.json: 1,085 changes, 4 findings; 58.5 -> 38 USD (-20.5). "
         "Next: spendmeter catalog diff 2",
     ]

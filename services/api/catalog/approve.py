@@ -24,7 +24,7 @@ from services.api.catalog.propose import refused
 from services.api.catalog.rerate_offer import RerateOffer, offers, start, waited_for
 from services.api.catalog.review import Review, review_of, terms_answer
 from services.api.catalog.seen_names import seen_names
-from services.api.corrections.asking import corrector_of
+from services.api.corrections.asking import author_of, corrector_of
 from services.api.http.models import RequestBody
 from services.api.http.openapi import answers
 from services.api.http.problems import HttpRefusal
@@ -72,8 +72,10 @@ async def approve_proposal(
     had waited for it."""
     done = await approve(access, id, approval)
     if (approval.rerate or request.app.state.settings.rerate_on_approval) == "start":
+        async with access.reading() as connection:
+            by = await author_of(connection, access.caller)
         for offer in done.rerates or ():
-            await start(access, corrector_of(request), offer)
+            await start(corrector_of(request), offer, by)
     return done
 
 

@@ -1,7 +1,8 @@
 """A pull: other people's price lists are fetched, read, judged by the policy, proposed, and recorded.
 
 What the policy approves (`spendmeter/pricing/proposals/pulled.py`) is a proposal of its own, approved at
-once; everything else waits for a person. Nothing that is booked is priced again.
+once; everything else waits for a person. The re-rates of what had waited for it are offered, or begun, as
+after an approval by a person.
 """
 
 import asyncio
@@ -18,7 +19,9 @@ from services.api.catalog.access import CatalogAccess
 from services.api.catalog.approve import Approval, approve
 from services.api.catalog.propose import NothingToPropose, ProposedFile, open_proposal, store_proposal
 from services.api.catalog.pull_files import PulledFile, PullFiles, SourceFile
+from services.api.catalog.rerate_offer import RerateOffer, start
 from services.api.catalog.sql import SQL
+from services.api.corrections.asking import CorrectorAccess
 from services.api.database.shares import AllBusy, TooMuch
 from services.api.http.problems import HttpRefusal
 from spendmeter.contracts.catalog import CatalogEntry
@@ -64,6 +67,7 @@ class PullOutcome:
     proposals: list[int] = field(default_factory=list)
     approved: list[int] = field(default_factory=list)
     versions: list[int] = field(default_factory=list)
+    rerates: list[RerateOffer] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def read(self) -> list[dict[str, Any]]:
@@ -78,6 +82,7 @@ class PullOutcome:
             "proposals": self.proposals,
             "approved": self.approved,
             "versions": self.versions,
+            "rerates": [each.model_dump(mode="json") for each in self.rerates],
             "notes": self.notes,
         }
 
@@ -92,12 +97,15 @@ async def begin(access: CatalogAccess, trigger: Trigger, every: timedelta | None
         return begun
 
 
-async def run(access: CatalogAccess, files: PullFiles, id: int) -> None:
+async def run(
+    access: CatalogAccess, files: PullFiles, id: int, rerates: CorrectorAccess | None = None
+) -> None:
     """All of a pull that has begun, and what became of it into its row: also of one that breaks off, for what
-    it approved until then is in force, and is taken back by what the row says."""
+    it approved until then is in force, and is taken back by what the row says. `rerates`: of whom re-rates
+    are asked; None = they are offered."""
     outcome = PullOutcome()
     try:
-        await _pull(access, files, id, outcome)
+        await _pull(access, files, id, outcome, rerates)
     finally:
         stopping = (task := asyncio.current_task()) is not None and task.cancelling()
         async with asyncio.timeout(STOPPING_S_MAX if stopping else RUNS_MAX.total_seconds()):
@@ -120,7 +128,9 @@ async def _record_so_far(access: CatalogAccess, id: int, outcome: PullOutcome) -
         await connection.execute(SQL["pull_so_far"], id, outcome.read(), outcome.report())
 
 
-async def _pull(access: CatalogAccess, files: PullFiles, id: int, outcome: PullOutcome) -> None:
+async def _pull(
+    access: CatalogAccess, files: PullFiles, id: int, outcome: PullOutcome, rerates: CorrectorAccess | None
+) -> None:
     now = datetime.now(UTC)
     async with access.reading() as connection:
         rows = await connection.fetch(SQL["pull_files"])
@@ -129,6 +139,9 @@ async def _pull(access: CatalogAccess, files: PullFiles, id: int, outcome: PullO
     outcome.files = [file.said for file in found]
     if lists := _lists(found, outcome):
         await _decide(access, id, lists, outcome, now)
+        if rerates is not None:
+            for offer in outcome.rerates:
+                await start(rerates, offer, _by_policy(access).key)
     outcome.state, outcome.says = _what_became(outcome)
 
 
@@ -207,7 +220,7 @@ async def _approve(
     access: CatalogAccess, id: int, approved: list[CatalogEntry], outcome: PullOutcome
 ) -> None:
     """A proposal of what the policy lets pass, approved at once unless lint asks for a person."""
-    by_policy = PolicyAccess(caller=access.caller, books=access.books, database=access.database)
+    by_policy = _by_policy(access)
     models = [model for model in outcome.models if not model.why_not]
     named = ", ".join(f"{m.provider}/{m.sku} ({m.source} and {m.second})" for m in models)
     file = ProposedFile(
@@ -227,8 +240,13 @@ async def _approve(
         outcome.approved.remove(made)
         outcome.notes.append(f"proposal {made} waits for a person: {refusal.detail}")
         return
+    outcome.rerates += done.rerates or ()
     if done.version is not None:
         outcome.versions.append(done.version)
+
+
+def _by_policy(access: CatalogAccess) -> PolicyAccess:
+    return PolicyAccess(caller=access.caller, books=access.books, database=access.database)
 
 
 async def _propose(access: CatalogAccess, id: int, file: SourceFile, outcome: PullOutcome) -> None:

@@ -8,6 +8,8 @@ from services.api.catalog.access import CatalogAccess
 from services.api.catalog.price_books import PriceBooks
 from services.api.catalog.pull import SCHEDULE, begin, run
 from services.api.catalog.pull_files import PullFiles
+from services.api.catalog.rerate_offer import starts
+from services.api.corrections.asking import CorrectorAccess
 from services.api.database.transactions import Database
 from services.api.http.problems import HttpRefusal
 from spendmeter.platform.postgres import CONNECTION_ERRORS
@@ -22,9 +24,12 @@ LOOK_INTERVAL_S = 60.0
 class PullSchedule:
     """`run` until cancelled; at once where the setting says never."""
 
-    def __init__(self, settings: Settings, database: Database, books: PriceBooks) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, books: PriceBooks, corrector: CorrectorAccess
+    ) -> None:
         self._every = timedelta(hours=settings.catalog_pull_hours)
         self._files = PullFiles(settings)
+        self._rerates = starts(settings, corrector)
         self._access = CatalogAccess(caller=SCHEDULE, books=books, database=database)
 
     async def run(self) -> None:
@@ -43,7 +48,7 @@ class PullSchedule:
         try:
             begun = await begin(self._access, "schedule", self._every)
             if begun is not None:
-                await run(self._access, self._files, begun)
+                await run(self._access, self._files, begun, self._rerates)
         except (HttpRefusal, asyncpg.QueryCanceledError) as error:
             log().warning("the price lists could not be pulled", reason=str(error))
             return False

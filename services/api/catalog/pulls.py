@@ -13,7 +13,9 @@ from services.api.catalog.proposals import ID_MAX, NoteText, read_proposal
 from services.api.catalog.propose import ProposedFile, store_proposal
 from services.api.catalog.pull import begin, run
 from services.api.catalog.pull_files import PulledFile, PullFiles
+from services.api.catalog.rerate_offer import starts
 from services.api.catalog.sql import SQL
+from services.api.corrections.asking import corrector_of
 from services.api.database.transactions import TenantConnection
 from services.api.http.models import RequestBody
 from services.api.http.openapi import answers
@@ -48,7 +50,8 @@ class Pull(BaseModel):
     files: list[PulledFile]
     report: dict[str, Any] = Field(
         description="`models`: the verdict on each that the catalog has not, with what keeps it from being "
-        "approved (`why_not`); `proposals`, `approved`, `versions`, `notes`"
+        "approved (`why_not`); `proposals`, `approved`, `versions`, `rerates` (of what had waited for what "
+        "was approved: offered, or begun), `notes`"
     )
     withdrawn_by: str | None = None
     withdrawn_version: int | None = None
@@ -77,7 +80,7 @@ async def pull_now(request: Request, access: AdminAccess) -> Pull:
     begun = await begin(access, "command")
     if begun is None:
         raise HttpRefusal(409, "Busy", "another pull is running: its outcome will be in the list")
-    await run(access, files, begun)
+    await run(access, files, begun, starts(request.app.state.settings, corrector_of(request)))
     async with access.reading() as connection:
         return await _read_pull(connection, begun)
 

@@ -13,12 +13,13 @@ from pydantic import BaseModel, Field
 from services.api.catalog.access import CatalogAccess
 from services.api.catalog.impact import Deadline
 from services.api.catalog.inbox_items import AtStake
-from services.api.corrections.asking import CorrectorAccess, author_of
+from services.api.corrections.asking import CorrectorAccess
 from services.api.corrections.rerate_models import NewRerate
 from services.api.corrections.rerates import PATH
 from services.api.http.problems import HttpRefusal
 from spendmeter.contracts.corrections import RerateRequest
 from spendmeter.contracts.money import plain, totals
+from spendmeter.platform.settings import Settings
 from spendmeter.pricing.proposals.check import CheckedChange
 from spendmeter.pricing.proposals.reach import concerned, reach_of
 
@@ -92,10 +93,13 @@ def _offer(tenant: str, rows: list[Any], version: int, reason: str) -> RerateOff
     )
 
 
-async def start(access: CatalogAccess, corrector: CorrectorAccess, offer: RerateOffer) -> None:
+def starts(settings: Settings, corrector: CorrectorAccess) -> CorrectorAccess | None:
+    """Whom to ask for the re-rates of what waited for an approval; None: by policy they are offered."""
+    return corrector if settings.rerate_on_approval == "start" else None
+
+
+async def start(corrector: CorrectorAccess, offer: RerateOffer, by: str) -> None:
     """Ask for the job and have it applied; where the broker does not take it, the offer says so."""
-    async with access.reading() as connection:
-        by = await author_of(connection, access.caller)
     asked = NewRerate.model_validate(offer.body)
     wanted = RerateRequest(
         id=str(uuid4()),
