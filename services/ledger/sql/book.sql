@@ -104,7 +104,8 @@ ON CONFLICT (partition, tenant) DO UPDATE SET
     holes = a.holes + excluded.holes
 
 -- name: move_position
--- The other half of hold_position: the row is locked, so exactly one row moves, or the transaction is undone.
-UPDATE positions SET position = $3, next_origin = $4, booked = booked + $5, duplicate = duplicate + $6,
+-- The other half of hold_position: the row is locked, so exactly one row moves, or the transaction is undone. Who does not
+-- count its bookings is of an older release, and is refused.
+UPDATE positions SET position = $3, next_origin = $4, bookings = bookings + 1, booked = booked + $5, duplicate = duplicate + $6,
     conflict = conflict + $7, rejected = rejected + $8, holes = holes + $9, stray = stray + $10
 WHERE partition = $1 AND position = $2

@@ -1,4 +1,4 @@
--- Each tenant has ids of re-rates of its own; where the book stood at a dry run.
+-- Each tenant has ids of re-rates of its own; where the book stood at a dry run; no ledger books that leaves no marks.
 -- depends: 0023_alerts_follow_corrections 0025_rolled
 
 -- migrate: apply
@@ -28,6 +28,20 @@ ALTER TABLE rerate_left
 
 DROP INDEX rerate_jobs_running;
 CREATE INDEX rerate_jobs_running ON rerate_jobs (tenant, rerate_id) WHERE state IN ('previewing', 'applying');
+
+-- A ledger of before 0016 does not count its bookings here, nor does it mark what they touch. It is stopped by an error
+-- of no record's: of one that is about data it would think that honest events are to blame. The owner may set a position.
+ALTER TABLE positions ADD COLUMN bookings bigint NOT NULL DEFAULT 0;
+CREATE FUNCTION refuse_old_ledger() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'this ledger is older than the schema: its bookings leave no marks, and would be missing from rollups'
+        USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Start the ledger of the release that migrated.';
+END
+$$;
+CREATE TRIGGER refuse_old_ledger BEFORE UPDATE OF position ON positions
+    FOR EACH ROW WHEN (NEW.position > OLD.position AND NEW.bookings = OLD.bookings
+        AND current_user = current_database() || '_ledger')
+    EXECUTE FUNCTION refuse_old_ledger();
 
 -- What was booked in the place of another counts for it until it is retracted.
 CREATE FUNCTION was_retracted(booked bytea) RETURNS boolean LANGUAGE sql STABLE AS $$
@@ -62,6 +76,9 @@ LANGUAGE sql STABLE AS $$
 $$;
 DROP FUNCTION was_retracted(bytea);
 
+DROP TRIGGER refuse_old_ledger ON positions;
+DROP FUNCTION refuse_old_ledger();
+ALTER TABLE positions DROP COLUMN bookings;
 DROP INDEX rerate_jobs_running;
 ALTER TABLE rerate_left DROP CONSTRAINT rerate_left_tenant_rerate_id_phase_fkey, DROP CONSTRAINT rerate_left_pkey;
 ALTER TABLE rerate_differences
