@@ -61,6 +61,8 @@ class CorrectionLine(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafk
         self.worked = Heartbeat("corrections were looked for", STEP_AGE_S_MAX)
         self._standing: Standing | None = None
         """None = to be read, and the consumer to be put there."""
+        self._topic = ""
+        """The id of the topic that was worked at here; '' = none yet."""
         self._looked = 0.0
         self._has_more = False
         """Whether a job has more to do just now."""
@@ -94,7 +96,7 @@ class CorrectionLine(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafk
     async def _step(self) -> None:
         """Poll, decide, write; at first, and after trouble, from where the corrector stands."""
         if self.log not in self.consumer.assignment():
-            await asyncio.sleep(POLL_MS / 1000)
+            await self._stand_by()
             return
         if self._standing is None:
             self._standing = await self._open()
@@ -111,12 +113,30 @@ class CorrectionLine(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafk
                 standing, self._has_more = await self.rerates.step(connection, self._standing, beside)
             self._standing = self._standing and standing
 
+    async def _stand_by(self) -> None:
+        """Somebody else has the topic; or nobody, for it was deleted, and the group hears of another one of
+        that name when it asks for metadata again, which is seldom."""
+        await asyncio.sleep(POLL_MS / 1000)
+        if self._topic and time.monotonic() - self._looked >= LOOK_S:
+            if other := await self._other_topic():
+                async with self.pool.acquire() as connection:
+                    standing = await read_standing(connection, other)
+                self.stopped = created_anew(self.log, standing.topic, other, _unread(standing))
+            self._looked = time.monotonic()
+
+    async def _other_topic(self) -> str:
+        """The id of another topic that has the name by now; '' = it is the same, or has no leader just now,
+        which is no loss."""
+        facts = (await self.admin.topics([self.log.topic])).get(self.log.topic)
+        return facts.id if facts is not None and facts.id != self._topic else ""
+
     async def _open(self) -> Standing:
         facts = (await self.admin.topics([self.log.topic])).get(self.log.topic)
         if facts is None:
             raise LeaderNotAvailableError
         async with self.pool.acquire() as connection:
             standing = await read_standing(connection, facts.id)
+        self._topic = standing.topic
         begins = await self.consumer.beginning_offsets([self.log])
         ends = await self.consumer.end_offsets([self.log])
         position = standing.position
@@ -131,10 +151,9 @@ class CorrectionLine(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafk
         now = time.monotonic()
         if now - self._looked < LOOK_S:
             return
-        facts = (await self.admin.topics([self.log.topic])).get(self.log.topic)
-        if facts is not None:  # without a leader just now: no loss
-            self.stopped = created_anew(self.log, standing.topic, facts.id, _unread(standing))
-        if not self.stopped:
+        if other := await self._other_topic():
+            self.stopped = created_anew(self.log, standing.topic, other, _unread(standing))
+        else:
             await self._look_again(standing)
         self._looked = now
 
