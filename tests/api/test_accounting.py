@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import httpx
+import pytest
 
 from services.api.accounting.progress import BookProgress
+from services.api.accounting.same_book import BookReplaced, SameBook
 from services.api.accounting.upkeep import Upkeep
 from services.api.database.transactions import Database
 from tests.api.book import Book
@@ -21,6 +23,24 @@ async def fill(book: Book) -> None:
     await book.accounts(0, "globex", reported=1, conflict=1)
     await book.accounts(1, "globex", free=1)
     await book.accounts(0, "", rejected=2, holes=4)
+
+
+async def test_a_database_that_is_another_one_or_went_back_ends_the_process(
+    database: Database, book: Book
+) -> None:
+    """What api remembers is of the book that it has read."""
+    await book.partition(0, log_end=9, read_at=datetime.now(UTC), booked=7)
+    upkeep = Upkeep(database, BookProgress())
+    await upkeep.look()
+    await book.connection.execute("UPDATE positions SET next_origin = 8, booked = 8")
+    await upkeep.look()
+    await book.connection.execute("UPDATE positions SET next_origin = 7, booked = 7")
+    with pytest.raises(BookReplaced, match="partition 0 was booked up to offset 8, and is up to 7 now"):
+        await upkeep.look()
+    same = SameBook()
+    same.observe((1, 1, 5), [])
+    with pytest.raises(BookReplaced, match="another database answers"):
+        same.observe((1, 2, 5), [])
 
 
 async def test_an_operator_sees_every_offset_by_partition_and_by_tenant(

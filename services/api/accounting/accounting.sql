@@ -3,6 +3,11 @@
 SELECT partition, next_origin, booked, duplicate, conflict, rejected, holes, stray, log_end, read_at, stopped
 FROM accounting_by_partition()
 
+-- name: database
+-- Which database this is: of which cluster, on which of its timelines, made when.
+SELECT s.system_identifier, c.timeline_id, d.oid
+FROM pg_control_system() AS s, pg_control_checkpoint() AS c, pg_database AS d WHERE d.datname = current_database()
+
 -- name: by_tenant
 -- The same offsets by tenant; tenant '' = unattributable.
 SELECT tenant, priced, free, reported, provisional, unpriced, duplicate, conflict, rejected, holes

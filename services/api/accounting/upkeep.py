@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from services.api.accounting.completeness import SQL as ACCOUNTING_SQL
 from services.api.accounting.progress import BookProgress
+from services.api.accounting.same_book import SameBook
 from services.api.database.tenant import SQL
 from services.api.database.transactions import Database
 from spendmeter.platform.heartbeat import Heartbeat
@@ -24,20 +25,25 @@ class Upkeep:
         self.looked = Heartbeat("the database answered", LOOK_AGE_S_MAX)
         self._database = database
         self._progress = progress
+        self._book = SameBook()
 
     async def keep_looking(self) -> None:
-        """Remember each log end as it was, so that a later backlog does not hide up to when all is booked."""
+        """Remember each log end as it was, so that a later backlog does not hide up to when all is booked.
+        Raises BookReplaced."""
         await keep_doing(
-            self._look,
+            self.look,
             "the accounting cannot be read",
             every_s=LOOK_INTERVAL_S,
             away=CONNECTION_ERRORS,
             beat=self.looked,
         )
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
+        """Once. Raises BookReplaced."""
         async with self._database.reading(OPERATOR) as connection:
+            database = tuple(await connection.fetchrow(ACCOUNTING_SQL["database"]))
             rows = await connection.fetch(ACCOUNTING_SQL["by_partition"])
+        self._book.observe(database, rows)
         self._progress.observe(rows, datetime.now(UTC))
 
     async def keep_pseudonym_keys(self) -> None:
