@@ -20,6 +20,7 @@ from services.api.database.transactions import Database
 from services.api.dimensions import routes as dimensions
 from services.api.events import routes as events
 from services.api.events import unbooked
+from services.api.events.past_books import PastBooks
 from services.api.events.waiting import Waiters
 from services.api.http import problems
 from services.api.http.edge import Edge
@@ -84,6 +85,7 @@ def create_app(
     app.state.waiting = Waiters(database)
     app.state.corrector = CorrectorAccess(settings, database)
     app.state.price_books = PriceBooks(database)
+    app.state.past_books = PastBooks()
     problems.install(app)
     app.router.routes.extend(probe_routes(not_ready))
     for module in (*PARTS, assets):

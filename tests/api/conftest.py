@@ -14,6 +14,7 @@ from services.api.accounting.progress import BookProgress
 from services.api.app import create_app
 from services.api.catalog.price_books import PriceBooks
 from services.api.database.transactions import Database, prepare
+from services.api.events.past_books import PastBooks
 from services.api.spend.closed import ClosedSums
 from spendmeter.platform.catalog_store import record
 from spendmeter.platform.migrate import migrate
@@ -72,6 +73,7 @@ async def client(api: FastAPI, database: Database, book: Book) -> AsyncIterator[
     api.state.progress = BookProgress()
     api.state.closed = ClosedSums()
     api.state.price_books = PriceBooks(database)
+    api.state.past_books = PastBooks()
     transport = httpx.ASGITransport(app=api, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://spend.test") as client:
         yield client

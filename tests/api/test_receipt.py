@@ -7,7 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from msgspec.structs import replace
 
+from services.api.events.past_books import KEPT_MAX
 from spendmeter.contracts.catalog import (
     Adjustment,
     Conditions,
@@ -127,3 +130,20 @@ async def test_what_no_candidate_decided_has_no_contests(
     await book.entry(event(), "0.006", [line], status=status)
     [entry] = (await ask(acme))["entries"]
     assert (entry["lines"][0]["contests"], entry["remark"]) == ([], "")
+
+
+async def test_the_books_of_the_last_receipts_are_kept_and_no_more(
+    acme: httpx.AsyncClient, book: Book, api: FastAPI
+) -> None:
+    """Shown by what is not read: models and providers are gone behind the back of all."""
+    await publish(book, *PRICES)
+    await book.entry(event(), "0.01", LINES)
+    told = await contest(acme)
+    await book.connection.execute("DELETE FROM catalog_entries WHERE type <> 'spendmeter.catalog.price.v1'")
+    assert await contest(acme) == told
+    for number in range(KEPT_MAX + 3):
+        other = event(f"other-{number}")
+        other = replace(other, data=replace(other.data, sku=f"other-{number}"))
+        await book.entry(other, "0.01", LINES)
+        await ask(acme, id=other.id)
+    assert api.state.past_books.size <= 2 * KEPT_MAX

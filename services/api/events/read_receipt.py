@@ -19,14 +19,13 @@ from services.api.events.models import (
     Successor,
     Superseded,
 )
+from services.api.events.past_books import PastBooks
 from services.api.events.receipt import (
     CatalogRecords,
     InTheBook,
     catalog_ids,
     describe_differences,
     expanded_lines,
-    possible_sellers,
-    possible_skus,
     sum_of,
     summarize,
 )
@@ -35,19 +34,7 @@ from services.api.events.sums import comes_to, sums_of
 from services.api.events.unbooked import SQL as UNBOOKED_SQL
 from services.api.http.models import Complete
 from services.api.http.problems import HttpRefusal
-from spendmeter.contracts.catalog import (
-    Adjustment,
-    Alias,
-    CalendarEntry,
-    Model,
-    NameRule,
-    Price,
-    Provider,
-    Spelling,
-    TenantTerms,
-    UnitEntry,
-    decode_catalog,
-)
+from spendmeter.contracts.catalog import decode_catalog
 from spendmeter.contracts.event_identity import identity
 from spendmeter.contracts.event_reading import decode_event
 from spendmeter.contracts.events import UsageEvent
@@ -57,7 +44,6 @@ from spendmeter.pricing.causes import EntryFacts
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.explain import naming
 from spendmeter.pricing.price_book import PriceBook
-from spendmeter.pricing.visibility import viewer
 
 COPIES_MAX = 50
 SUCCESSORS_MAX = 20
@@ -81,18 +67,18 @@ async def read_receipt(
     known["superseded_by"] = instead = [Successor(**row) for row in rows_instead]
     if not rows:
         return Receipt(summary=with_links(summarize(None, others), None, instead), status="rejected", **known)
-    return await _booked(connection, rows, others, known)
+    return await _booked(connection, request.app.state.past_books, rows, others, known)
 
 
 async def _booked(
-    connection: TenantConnection, rows: list[Any], others: list[Any], known: dict[str, Any]
+    connection: TenantConnection, books: PastBooks, rows: list[Any], others: list[Any], known: dict[str, Any]
 ) -> Receipt:
     ids = catalog_ids([row["lines"] for row in rows])
     published = await connection.fetch(SQL["catalog_entries"], ids)
     bodies = {row["id"]: row["body"] for row in published}
     facts = {row["id"]: EntryFacts(row["version"], row["withdrawn"]) for row in published}
     catalog = {name: decode_catalog(body) for name, body in bodies.items()}
-    entries = await _entries(connection, rows, catalog)
+    entries = await _entries(connection, books, rows, catalog)
     for row, entry in zip(rows, entries, strict=True):
         if entry.sign > 0 and entry.cause and entry.cause.kind == "rerate":
             entry.difference = difference_by_cause(rows[row["seq"] - 2], row, facts)
@@ -135,38 +121,15 @@ async def _superseded(connection: TenantConnection, event: UsageEvent) -> Supers
 
 
 async def _entries(
-    connection: TenantConnection, rows: list[Any], catalog: CatalogRecords
+    connection: TenantConnection, books: PastBooks, rows: list[Any], catalog: CatalogRecords
 ) -> list[PricedEntry]:
     """Each with its lines as its own version of the catalog decided them."""
-    books: dict[tuple[int, str], PriceBook | CatalogError] = {}
     entries = []
     for row in rows:
-        event, named = decode_event(row["event"]), (row["catalog_version"], row["event"])
-        if named not in books:
-            books[named] = await _book_of_then(connection, event, row["catalog_version"])
-        entries.append(_priced(row, event, catalog, books[named], in_force=row is rows[-1]))
+        event = decode_event(row["event"])
+        book = await books.of(connection, event, row["catalog_version"])
+        entries.append(_priced(row, event, catalog, book, in_force=row is rows[-1]))
     return entries
-
-
-async def _book_of_then(
-    connection: TenantConnection, event: UsageEvent, version: int
-) -> PriceBook | CatalogError:
-    """What the book of a version had for the event, as far as the tenant may see it."""
-
-    async def entries(*kinds: type[Any], of: tuple[str, ...] | None, skus: set[str] | None) -> list[Any]:
-        types = [kind.__struct_config__.tag for kind in kinds]
-        rows = await connection.fetch(SQL["catalog_candidates"], version, types, of, skus)
-        return [decode_catalog(row["body"]) for row in rows]
-
-    kinds = (Provider, UnitEntry, CalendarEntry, Spelling, NameRule, TenantTerms, Adjustment)
-    general = await entries(*kinds, of=None, skus={""})
-    sellers = possible_sellers(event, general)
-    models = await entries(Model, Alias, of=sellers, skus=None)
-    prices = await entries(Price, of=sellers, skus=possible_skus(event, [*general, *models]))
-    try:
-        return PriceBook(viewer(event.tenant, general).visible([*general, *models, *prices]), version)
-    except CatalogError as error:
-        return error
 
 
 def _priced(

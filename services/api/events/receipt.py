@@ -14,10 +14,8 @@ from msgspec import UNSET
 
 from services.api.events.models import ReceiptLine
 from spendmeter.contracts.catalog import (
-    Alias,
     CatalogEntry,
     CatalogRecord,
-    Model,
     NameRule,
     Provider,
 )
@@ -90,9 +88,8 @@ def possible_sellers(event: UsageEvent, general: Iterable[CatalogEntry]) -> tupl
     return book.sellers(provider) or (event.data.provider.lower(),)
 
 
-def possible_skus(event: UsageEvent, entries: Iterable[CatalogEntry]) -> set[str]:
-    """The skus that the event's name may mean; `entries`: all that name models and providers."""
-    book = PriceBook(each for each in entries if isinstance(each, Provider | Model | Alias | NameRule))
+def possible_skus(event: UsageEvent, book: PriceBook) -> set[str]:
+    """The skus that the event's name may mean; `book`: of all that names models and providers."""
     time = None if event.time is UNSET else event.time
     found = book.meaning(event.tenant, event.data.provider, event.data.sku, time)
     named = (found.model.owner if found.model else "", found.sold_as)
