@@ -2,12 +2,14 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from spendmeter.book.sizes import SIZES, BucketSpan, Size, bucket_at
 from spendmeter.contracts.terms import Timeline
+
+MINUTE = timedelta(minutes=1)
 
 AnySize = Size | Literal["minute"]
 
@@ -48,7 +50,7 @@ def cover(edges: Sequence[datetime], timeline: Timeline, touched: Marks) -> list
     return pieces
 
 
-def cut(pieces: Iterable[Piece], edges: Sequence[datetime]) -> list[tuple[int, Piece]]:
+def cut(pieces: Iterable[Piece], edges: Sequence[datetime]) -> Sequence[tuple[int, Piece]]:
     """Each part of a piece that lies between two neighbouring edges, with the place of these, from 1."""
     parts = []
     for size, start, end in pieces:
@@ -58,6 +60,19 @@ def cut(pieces: Iterable[Piece], edges: Sequence[datetime]) -> list[tuple[int, P
             parts.append((place, Piece(size, start, until)))
             start, place = until, place + 1
     return parts
+
+
+def in_minutes(parts: Sequence[tuple[int, Piece]], most: int) -> Sequence[tuple[int, Piece]]:
+    """Each minute a piece of its own; where these are more than `most`, the parts as they are."""
+    minutes = sum((piece.end - piece.start) // MINUTE for _, piece in parts if piece.size == "minute")
+    return parts if minutes > most else [each for part in parts for each in _in_minutes(*part)]
+
+
+def _in_minutes(place: int, piece: Piece) -> Iterator[tuple[int, Piece]]:
+    start, step = piece.start, MINUTE if piece.size == "minute" else piece.end - piece.start
+    while start < piece.end:
+        yield place, Piece(piece.size, start, start + step)
+        start += step
 
 
 def _cover(start: datetime, end: datetime, timeline: Timeline, touched: Marks) -> Iterator[Piece]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from spendmeter.book.cover import AnySize, Marks, Piece, cover
+from spendmeter.book.cover import MINUTE, AnySize, Marks, Piece, cover
 from spendmeter.book.sizes import Size
 from spendmeter.contracts.terms import Timeline
 from spendmeter.platform.sql import load_sql
@@ -57,22 +58,37 @@ async def spent_in(connection: Any, tenant: str, edges: Sequence[datetime], time
     return _coverage(tenant, cover(edges, timeline, Marks(touched)))
 
 
-async def generations(connection: Any, coverage: Coverage) -> Generations:
-    """How often the rollups of its time have changed, in the snapshot of `connection`."""
-    days = _days(min(coverage.since), max(coverage.until))
-    rows = await connection.fetch(SQL["rolled"], coverage.tenant, days[0], days[-1])
-    return Generations({row["day"]: row["generation"] for row in rows})
+async def generations(connection: Any, tenant: str, pieces: Sequence[Piece]) -> Generations:
+    """How often the rollups of these pieces have changed, in the snapshot of `connection`."""
+    larger = [piece for piece in pieces if piece.size != "minute"]
+    minutes = [piece.start for piece in pieces if _is_minute(piece)]
+    by_day, by_minute = {}, {}
+    if larger:
+        days = _days(larger[0].start, larger[-1].end)
+        rows = await connection.fetch(SQL["rolled"], tenant, days[0], days[-1])
+        by_day = {row["day"]: row["generation"] for row in rows}
+    if minutes:
+        rows = await connection.fetch(SQL["minute_versions"], tenant, minutes)
+        by_minute = {row["minute"]: row["version"] for row in rows}
+    return Generations(by_day, by_minute)
 
 
+@dataclass(frozen=True)
 class Generations:
-    """Two readings of one piece of larger rollups, in which it has the same number, read the same."""
+    """Two readings of one piece in which it has the same number read the same."""
 
-    def __init__(self, by_day: Mapping[date, int]) -> None:
-        self._by_day = by_day
+    by_day: Mapping[date, int]
+    by_minute: Mapping[datetime, int]
 
-    def of(self, piece: Piece) -> int:
-        """It only grows: so do all that it is the sum of."""
-        return sum(self._by_day.get(day, 0) for day in _days(piece.start, piece.end))
+    def of(self, piece: Piece) -> int | None:
+        """It only grows: so do all that it is the sum of. None = of several minutes nobody asks."""
+        if piece.size != "minute":
+            return sum(self.by_day.get(day, 0) for day in _days(piece.start, piece.end))
+        return self.by_minute.get(piece.start, 0) if _is_minute(piece) else None
+
+
+def _is_minute(piece: Piece) -> bool:
+    return piece.size == "minute" and piece.end - piece.start == MINUTE
 
 
 def _days(start: datetime, end: datetime) -> list[date]:

@@ -6,3 +6,9 @@ WHERE tenant = $1 AND bucket >= $2::timestamptz - interval '2 days' AND bucket <
 -- name: rolled
 -- How often rollups above the minute of tenant $1 have changed that begin on these days (UTC).
 SELECT day, sum(generation)::bigint AS generation FROM rolled WHERE tenant = $1 AND day BETWEEN $2 AND $3 GROUP BY day
+
+-- name: minute_versions
+-- How often what tenant $1 spent in each of the minutes $2 has changed: rows are never taken away, and none changes
+-- without its version.
+SELECT bucket AS minute, sum(version)::bigint AS version FROM rollups_minute
+WHERE tenant = $1 AND bucket = ANY ($2::timestamptz[]) GROUP BY bucket

@@ -73,8 +73,15 @@ def test_kinds_of_questions_with_too_many_groups_are_remembered_within_a_bound()
 
 def test_a_piece_has_the_generation_of_all_days_in_which_its_buckets_begin() -> None:
     day = NOON.date()
-    seen = Generations({day: 2, day + timedelta(days=1): 40})
+    seen = Generations({day: 2, day + timedelta(days=1): 40}, {NOON: 5})
     assert seen.of(piece(0)) == 2
     assert seen.of(Piece("hour", NOON, NOON + timedelta(hours=12))) == 2
     assert seen.of(Piece("hour", NOON, NOON + timedelta(hours=13))) == 42
     assert seen.of(Piece("day", NOON - timedelta(days=3), NOON - timedelta(days=2))) == 0
+
+
+def test_a_minute_has_the_version_of_its_rows_and_several_at_once_have_none() -> None:
+    seen = Generations({NOON.date(): 2}, {NOON: 5})
+    assert seen.of(Piece("minute", NOON, NOON + timedelta(minutes=1))) == 5
+    assert seen.of(Piece("minute", NOON + timedelta(minutes=1), NOON + timedelta(minutes=2))) == 0
+    assert seen.of(Piece("minute", NOON, NOON + timedelta(minutes=2))) is None

@@ -128,7 +128,7 @@ async def test_what_was_read_before_is_never_told_when_it_has_changed(
         api.state.closed = ClosedSums()
         assert said == await answers(globex)
         with monkeypatch.context() as by_postgres:
-            by_postgres.setattr(groups, "TENANT_GROUPS_MAX", 0)
+            by_postgres.setattr(groups, "READ_MAX", 0)
             api.state.closed = ClosedSums()
             assert said == await answers(globex)
     assert kept.size > 100

@@ -1,4 +1,4 @@
-"""What was read of larger rollups, kept until they change. Pure.
+"""What was read of rollups, kept until they change. Pure.
 
 A piece of them is kept for whom and by what it was summed up, with its generation (`book/reading.py`): who
 sees another one reads again. Bounded in all, and for each tenant, whose own oldest go first.
@@ -15,10 +15,12 @@ from typing import Any
 
 from spendmeter.book.cover import Piece
 
-GROUPS_MAX = 16_000
-"""Kept in all: some 25 MB."""
-TENANT_GROUPS_MAX = 4_000
-"""Kept of one tenant, and read at once: of more groups Postgres says the largest (`sums.py`)."""
+GROUPS_MAX = 32_000
+"""Kept in all: some 50 MB."""
+TENANT_GROUPS_MAX = 8_000
+"""Kept of one tenant: a dashboard of some questions with up to READ_MAX groups each."""
+READ_MAX = 4_000
+"""Read at once: of more groups Postgres says the largest (`sums.py`)."""
 WIDE_MAX = 1_000
 
 Grouping = tuple[Any, ...]
@@ -74,17 +76,21 @@ class ClosedSums:
         """Groups kept, and one for each piece."""
         return sum(tenant.size for tenant in self._tenants.values())
 
-    def get(self, tenant: str, grouping: Grouping, piece: Piece, generation: int) -> PieceSums | None:
-        """What was put there in the same generation."""
+    def get(self, tenant: str, grouping: Grouping, piece: Piece, generation: int | None) -> PieceSums | None:
+        """What was put there in the same generation; None = nothing that can be kept."""
         of = self._tenants.get(tenant)
         found = of.kept.get((grouping, piece)) if of else None
-        if of is None or found is None or found.generation != generation:
+        if of is None or found is None or generation is None or found.generation != generation:
             return None
         of.kept.move_to_end((grouping, piece))
         return found.groups
 
-    def put(self, tenant: str, grouping: Grouping, piece: Piece, generation: int, groups: PieceSums) -> None:
-        """Keep it, and forget what was not asked for longest."""
+    def put(
+        self, tenant: str, grouping: Grouping, piece: Piece, generation: int | None, groups: PieceSums
+    ) -> None:
+        """Keep it, unless it has no generation, and forget what was not asked for longest."""
+        if generation is None:
+            return
         of = self._tenants.setdefault(tenant, _Tenant())
         key, new = (grouping, piece), _Kept(generation, groups)
         of.drop(key)

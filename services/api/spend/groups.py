@@ -10,15 +10,17 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from services.api.database.transactions import TenantConnection
-from services.api.spend.closed import TENANT_GROUPS_MAX, ClosedSums, GroupKey, GroupSum, PieceSums
+from services.api.spend.closed import READ_MAX, ClosedSums, GroupKey, GroupSum, PieceSums
 from services.api.spend.pages import GroupTotal, Page
 from services.api.spend.question import SpendQuestion
 from services.api.spend.sums import SQL, BucketSums, in_order, no_sums, sums_of
-from spendmeter.book.cover import Piece, cut
+from spendmeter.book.cover import Piece, cut, in_minutes
 from spendmeter.book.reading import generations
 from spendmeter.contracts.money import EXACT, ZERO
 
 PIECES_MAX = 1_000
+MINUTES_MAX = 120
+"""Kept one by one: how often each has changed is read with every question."""
 
 K = TypeVar("K", bound=Hashable)
 PlacedSums = Sequence[tuple[int, PieceSums]]
@@ -30,24 +32,25 @@ async def read_groups(
 ) -> PlacedSums | None:
     """All that was spent; None = in too many groups. `connection` sees one instant."""
     tenant, grouping = question.spent.tenant, question.grouping
-    parts = cut(question.spent.pieces(), question.spans)
+    parts = in_minutes(cut(question.spent.pieces(), question.spans), MINUTES_MAX)
     if len(parts) > PIECES_MAX or closed.is_wide(tenant, grouping, len(question.edges)):
         return None
-    seen = await generations(connection, question.spent)
+    seen = await generations(connection, tenant, [piece for _, piece in parts])
     found: dict[Piece, PieceSums] = {}
+    missing = []
     for _, piece in parts:
-        kept = closed.get(tenant, grouping, piece, seen.of(piece)) if piece.size != "minute" else None
-        if kept is not None:
+        kept = closed.get(tenant, grouping, piece, seen.of(piece))
+        if kept is None:
+            missing.append(piece)
+        else:
             found[piece] = kept
-    missing = [piece for _, piece in parts if piece not in found]
     read = await _read(connection, question, missing)
     if read is None:
         closed.remember_wide(tenant, grouping, len(question.edges))
         return None
     for piece, groups in zip(missing, read, strict=True):
         found[piece] = groups
-        if piece.size != "minute":
-            closed.put(tenant, grouping, piece, seen.of(piece), groups)
+        closed.put(tenant, grouping, piece, seen.of(piece), groups)
     return [(place, found[piece]) for place, piece in parts]
 
 
@@ -63,8 +66,8 @@ async def _read(
         *question.parameters(question.spent.only(pieces)),
         [piece.start for piece in pieces],
     ]
-    rows = await connection.fetch(SQL["groups"], *parameters, TENANT_GROUPS_MAX + 1)
-    if len(rows) > TENANT_GROUPS_MAX:
+    rows = await connection.fetch(SQL["groups"], *parameters, READ_MAX + 1)
+    if len(rows) > READ_MAX:
         return None
     for row in rows:
         sums = sums_of(row)
