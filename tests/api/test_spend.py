@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from services.api.spend.models import Spend
 from spendmeter.contracts.series import DIMENSIONS
 from tests.api.book import Book
 
@@ -20,6 +21,7 @@ async def ask(client: httpx.AsyncClient, **parameters: Any) -> dict[str, Any]:
     )
     assert answer.status_code == 200, answer.text
     body: dict[str, Any] = answer.json()
+    assert Spend.model_validate(body).model_dump(mode="json", by_alias=True) == body, "as documented"
     return body
 
 

@@ -5,7 +5,7 @@ for what has changed since the last question. Where there are many, it says the 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -16,11 +16,13 @@ from services.api.spend.question import SpendQuestion
 from services.api.spend.sums import SQL, BucketSums, in_order, no_sums, sums_of
 from spendmeter.book.cover import Piece, cut, in_minutes
 from spendmeter.book.reading import generations
-from spendmeter.contracts.money import EXACT, ZERO
+from spendmeter.contracts.money import EXACT, ZERO, total, totals
 
 PIECES_MAX = 1_000
 MINUTES_MAX = 120
 """Kept one by one: how often each has changed is read with every question."""
+
+_ADD: Mapping[type, Callable[[Iterable[Any]], Any]] = {int: sum, Decimal: total}
 
 K = TypeVar("K", bound=Hashable)
 PlacedSums = Sequence[tuple[int, PieceSums]]
@@ -83,15 +85,15 @@ async def _read(
 
 def totals_of(placed: PlacedSums, question: SpendQuestion, own_currency: str) -> list[GroupTotal]:
     """As `sums.read_totals` has them."""
-    totals = []
+    rows = []
     groups = _added_up((key, each) for _, piece in placed for key, each in piece.items())
     for currency in {currency for currency, _ in groups}:
         named, others = _ranked(groups, currency, question)
-        totals += [_total(question, key, groups[key], place=place) for place, key in enumerate(named, 1)]
+        rows += [_total(question, key, groups[key], place=place) for place, key in enumerate(named, 1)]
         if others:
             rest = _added_up(((currency, ()), groups[key]) for key in others)
-            totals.append(_total(question, (currency, ()), rest[currency, ()], others=len(others)))
-    return in_order(totals, question, own_currency)
+            rows.append(_total(question, (currency, ()), rest[currency, ()], others=len(others)))
+    return in_order(rows, question, own_currency)
 
 
 def _ranked(
@@ -146,20 +148,13 @@ def _cell(of: GroupSum, question: SpendQuestion) -> dict[str, Any]:
 
 def _added_up(groups: Iterable[tuple[K, GroupSum]]) -> dict[K, GroupSum]:
     """What stands under the same key is added up; what was read stays as it was."""
-    found: dict[K, GroupSum] = {}
+    met: defaultdict[K, list[GroupSum]] = defaultdict(list)
     for key, each in groups:
-        found[key] = _plus(found[key], each) if key in found else each
-    return found
+        met[key].append(each)
+    return {key: of[0] if len(of) == 1 else _sum(of) for key, of in met.items()}
 
 
-def _plus(one: GroupSum, other: GroupSum) -> GroupSum:
-    usage = dict(one.usage)
-    for unit, quantity in other.usage.items():
-        usage[unit] = EXACT.add(usage[unit], quantity) if unit in usage else quantity
-    sums = {
-        name: EXACT.add(amount, other.sums[name])
-        if isinstance(amount, Decimal)
-        else amount + other.sums[name]
-        for name, amount in one.sums.items()
-    }
-    return GroupSum(max(one.last_minute, other.last_minute), sums, usage)
+def _sum(of: Sequence[GroupSum]) -> GroupSum:
+    sums = {name: _ADD[type(first)](each.sums[name] for each in of) for name, first in of[0].sums.items()}
+    usage = totals(quantity for each in of for quantity in each.usage.items())
+    return GroupSum(max(each.last_minute for each in of), sums, usage)

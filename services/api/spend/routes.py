@@ -1,9 +1,11 @@
 """`GET /v1/spend`: what was spent, by any dimensions and calendar buckets, from the rollups alone."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+import msgspec
+from fastapi import APIRouter, Query, Request, Response
 from msgspec.structs import replace
 
 from services.api.access.auth import Reader
@@ -15,7 +17,7 @@ from services.api.http.cursors import digest_of
 from services.api.http.filters import FILTER_PARAMETERS, check_dimensions, dimensions_of, filters_of
 from services.api.http.openapi import answers
 from services.api.http.pretty import PRETTY
-from services.api.http.representation import Negotiated
+from services.api.http.representation import JSON, Negotiated
 from services.api.http.spans import SpanParameters, span_of, whole_minutes
 from services.api.spend.buckets import Bucket, bucket_edges
 from services.api.spend.closed import ClosedSums
@@ -29,9 +31,9 @@ from services.api.spend.question import (
     SpendQuestion,
     read_spend_cursor,
 )
-from services.api.spend.sums import BucketSums, read_cells, read_totals
+from services.api.spend.sums import SUMS, BucketSums, read_cells, read_totals
 from spendmeter.book.reading import spent_in
-from spendmeter.contracts.money import total
+from spendmeter.contracts.money import plain, total
 
 TOP_MAX = 1_000
 PARAMETERS = "from to range bucket tz group_by measure top usage limit cursor".split()
@@ -44,6 +46,7 @@ router = APIRouter(tags=["spend"], route_class=Negotiated)
 @router.get(
     "/v1/spend",
     summary="What was spent, by any dimensions and over time",
+    response_model=Spend,
     responses=answers("spend"),
     openapi_extra={"parameters": FILTER_PARAMETERS},
 )
@@ -64,7 +67,7 @@ async def get_spend(
     usage: Annotated[bool, Query(description="false leaves quantities out, which is faster")] = True,
     limit: Annotated[int, Query(ge=1, le=SERIES_ROWS_MAX, description="rows of series a page")] = 1_000,
     cursor: Annotated[str, Query(description="`next_cursor` or `next_groups` of the page before")] = "",
-) -> Spend:
+) -> Response:
     """Spend in `[from, to)`, widened to whole minutes; without a range, today's. Totals are of the groups
     that spent in the range: the `top` largest by name, and all others in one row. With a bucket, a series of
     the same rows."""
@@ -102,7 +105,7 @@ async def get_spend(
 
 async def _answer(
     request: Request, connection: TenantConnection, question: SpendQuestion, currency: str, rows_max: int
-) -> Spend:
+) -> Response:
     cursor = question.cursor
     complete = await completeness(request, connection)
     closed: ClosedSums = request.app.state.closed
@@ -119,15 +122,15 @@ async def _answer(
     else:
         cells = cells_of(placed, question, totals, page)
     rows = page.cells(totals) if page else []
-    return Spend.model_validate(
-        {
-            **_heading(question, totals, currency),
-            "totals": [_row(question, each, 0, cells) for each in totals],
-            "series": [_series_row(question, each, n, cells) for n, each in rows],
-            "next_cursor": cursor.at(bucket=following[0], row=following[1]) if following else None,
-            **vars(complete),
-        }
-    )
+    spans = {n: _span(question, n) for n in {n for n, _ in rows}}
+    answer = {
+        **_heading(question, totals, currency),
+        "totals": [_row(question, each, 0, cells) for each in totals],
+        "series": [_row(question, each, n, cells) | spans[n] for n, each in rows],
+        "next_cursor": cursor.at(bucket=following[0], row=following[1]) if following else None,
+        **vars(complete),
+    }
+    return Response(msgspec.json.encode(answer), media_type=JSON)
 
 
 def _heading(question: SpendQuestion, totals: list[GroupTotal], currency: str) -> dict[str, Any]:
@@ -141,22 +144,27 @@ def _heading(question: SpendQuestion, totals: list[GroupTotal], currency: str) -
         "from": cursor.start.astimezone(question.zone),
         "to": cursor.end.astimezone(question.zone),
         "measure": question.measure,
-        "of_which_provisional": total(each.sums["of_which_provisional"] for each in own),
+        "of_which_provisional": plain(total(each.sums["of_which_provisional"] for each in own)),
         "unpriced_events": sum(each.sums["unpriced_events"] for each in totals),
         "next_groups": cursor.at(skip=cursor.skip + question.top, bucket=1, row=0) if has_more else None,
     }
 
 
 def _row(question: SpendQuestion, each: GroupTotal, n: int, cells: BucketSums) -> dict[str, Any]:
+    """One row of `models.SpendRow` as JSON has it: thousands of them are an answer, too many to validate."""
     cell = cells[each.currency, each.place, n]
-    group = {**each.group, "currency": each.currency, "others": each.others}
-    return group | cell | {"amount": cell[question.measure]}
+    row: dict[str, Any] = {**each.group, "currency": each.currency, "others": each.others}
+    for name in SUMS:
+        row[name] = plain(cell[name]) if isinstance(cell[name], Decimal) else cell[name]
+    row["amount"] = row[question.measure]
+    row["usage"] = {unit: plain(quantity) for unit, quantity in cell["usage"].items()}
+    return row
 
 
-def _series_row(question: SpendQuestion, each: GroupTotal, n: int, cells: BucketSums) -> dict[str, Any]:
+def _span(question: SpendQuestion, n: int) -> dict[str, Any]:
+    """What stands in each row of a bucket of a series."""
     first, beyond = question.edges[n - 1 : n + 1]
     return {
-        **_row(question, each, n, cells),
         "bucket_start": first.astimezone(question.zone),
         "bucket_end": beyond.astimezone(question.zone),
         "cut": _cuts(first, beyond, question),
