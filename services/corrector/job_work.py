@@ -61,6 +61,8 @@ class JobWork:
     """None = of before such positions were noted."""
     _spenders: dict[bytes, Spender] = field(default_factory=dict)
     _facts: dict[str, EntryFacts] = field(default_factory=dict)
+    _asked: set[str] = field(default_factory=set)
+    """Entries of which the facts were asked for, those too that the catalog does not know."""
 
     @property
     def name(self) -> JobName:
@@ -98,9 +100,10 @@ class JobWork:
         self, connection: Any, found: Sequence[RepricedEntry]
     ) -> list[tuple[RepricedEntry, list[CauseStep]]]:
         """Those of the repriced that the job is about, each with its difference by cause."""
-        if unknown := entries_named(found) - self._facts.keys():
+        if unknown := entries_named(found) - self._asked:
             for row in await connection.fetch(SQL["facts"], list(unknown), self.version):
                 self._facts[row["id"]] = EntryFacts(row["version"], row["withdrawn"])
+            self._asked |= unknown
         return list(concerned(found, self.reach, self._facts))
 
     async def _read_series(self, connection: Any) -> None:

@@ -473,6 +473,22 @@ async def test_while_a_chunk_is_written_the_next_one_is_read(
     assert noting.fetched.count(SQL["minutes"]) == 2  # once the dry run's, once that of the pass that applies
 
 
+async def test_an_entry_that_the_catalog_does_not_know_is_asked_for_once_a_pass(
+    rerate_book: RerateBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three chunks of an event, each priced by what is in no catalog: one question in the dry run, one after it."""
+    monkeypatch.setattr(sweep, "CHUNK_ENTRIES", 1)
+    right = await wrong_then_right(rerate_book, *(use(f"e{n}") for n in range(3)))
+    await rerate_book.owner.execute(
+        """UPDATE entries SET lines = regexp_replace(lines, '"entry":"[^"]*"', '"entry":"nobody"')"""
+    )
+    rerate_book.corrector, rerate_book.beside = Noting(rerate_book.corrector), Noting(rerate_book.beside)
+    fetched = rerate_book.corrector.fetched, rerate_book.beside.fetched
+    await rerate_book.rerate(right)
+    assert await rerate_book.money() == Decimal(6)
+    assert sum(each.count(SQL["facts"]) for each in fetched) == 2
+
+
 async def test_of_two_correctors_at_one_job_one_writes_each_chunk(
     rerate_book: RerateBook, database: str
 ) -> None:
