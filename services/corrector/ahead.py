@@ -1,8 +1,8 @@
-"""Reads and prices a job's next chunk while Postgres writes the one before.
+"""Reads and prices the chunk of the next turn while Postgres writes the one before.
 
 Another connection reads, and Python prices in slices between which the writing goes on. What comes of it is
 true as long as the corrector stands where the chunk before has brought it: entries above seq 0 are its own
-work, chunks have no entry in common, and whatever is booked meanwhile is seen to as what comes late.
+work, two chunks have no entry in common, and whatever is booked meanwhile is seen to as what comes late.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from services.corrector.job_writing import Verdict, judge
 from services.corrector.price_books import VersionUnits
 from services.corrector.sweep import Chunk, next_chunk
 
-SLICE_ENTRIES = 50
-"""Priced without a pause: some milliseconds, in which the writing may have to wait for Python."""
+SLICE_ENTRIES = 25
+"""Priced without a pause: a millisecond or so, in which the writing may have to wait for Python."""
 
 JobRow = Mapping[str, Any]
 """As `running` has it."""
@@ -57,8 +57,28 @@ async def judge_all(
     return verdict
 
 
+def next_turn(jobs: Sequence[JobRow], before: Chunk) -> JobRow | None:
+    """Whose chunk is next once the first of these jobs, in the order of their turns, has written `before`, so
+    that it may be read meanwhile; None = nobody's is known, or what is written may have changed it. Tenants
+    have no entry in common, the jobs of one may have."""
+    now, *others = [job for job in jobs if can_go_on(job)]
+    for job in others:
+        if job["tenant"] != now["tenant"]:
+            return job
+    if others:
+        return others[0] if now["phase"] == "preview" else None
+    if before.is_last:
+        return None
+    return {**now, "cursor_at": before.cursor[0], "cursor_identity": before.cursor[1]}
+
+
+def can_go_on(job: JobRow) -> bool:
+    """Whether there is a chunk for it: not before its barrier, nor after its end."""
+    return not job["swept"] and (job["phase"] == "preview" or job["log_ends"] is not None)
+
+
 class Ahead:
-    """`async with during(...)`: while its body writes a chunk, the next one is judged; `take` has it then."""
+    """`async with during(...)`: while its body writes a chunk, another one is judged; `take` has it then."""
 
     def __init__(self) -> None:
         self._pass: tuple[Any, ...] | None = None
@@ -76,19 +96,19 @@ class Ahead:
 
     @asynccontextmanager
     async def during(
-        self, connection: Any, job: JobRow, work: JobWork, units: VersionUnits, before: Chunk
+        self, connection: Any, following: tuple[JobRow, JobWork] | None, units: VersionUnits
     ) -> AsyncIterator[None]:
-        """Judge what comes after `before`. `connection`: one that the body does not use; None = not now."""
+        """Judge the chunk of the job that follows. `connection`: one that the body does not use; None = not
+        now."""
         self._pass = self._standing = self._judged = None
-        if connection is None or before.is_last:
+        if connection is None or following is None:
             yield
             return
-        following = {**job, "cursor_at": before.cursor[0], "cursor_identity": before.cursor[1]}
-        task = asyncio.create_task(judge_chunk(connection, following, work, units))
+        task = asyncio.create_task(judge_chunk(connection, *following, units))
         try:
             yield
             self._judged = await task
-            self._pass = _place(following)
+            self._pass = _place(following[0])
         finally:
             if not task.done():
                 task.cancel()

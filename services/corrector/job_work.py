@@ -11,6 +11,7 @@ import msgspec
 
 from services.corrector.differences import Spender
 from services.corrector.in_force import EntryInForce
+from services.corrector.minutes import MinutePlan
 from services.corrector.price_books import VersionBooks
 from services.corrector.rerating import RepricedEntry, concerned, entries_named
 from services.corrector.selection import PublicationReach, is_named
@@ -59,10 +60,12 @@ class JobWork:
     reach: PublicationReach | None
     dry_run: DryRunPosition | None
     """None = of before such positions were noted."""
+    minutes: MinutePlan = field(default_factory=MinutePlan)
     _spenders: dict[bytes, Spender] = field(default_factory=dict)
     _facts: dict[str, EntryFacts] = field(default_factory=dict)
     _asked: set[str] = field(default_factory=set)
     """Entries of which the facts were asked for, those too that the catalog does not know."""
+    _series: list[bytes] | None = None
 
     @property
     def name(self) -> JobName:
@@ -76,11 +79,14 @@ class JobWork:
         return not self.dry_run.has(entry)
 
     async def series(self, connection: Any) -> list[bytes] | None:
-        """Those that are selected by provider and model, as they are now; None = all."""
+        """Those that are selected by provider and model, as they were when it was first asked, after the
+        pass's barrier: what has others is booked late, or by no older version. None = all."""
         if not (self.selection.providers or self.selection.skus):
             return None
-        await self._read_series(connection)
-        return [series_id for series_id in self._spenders if self._is_named(series_id)]
+        if self._series is None:
+            await self._read_series(connection)
+            self._series = [series_id for series_id in self._spenders if self._is_named(series_id)]
+        return self._series
 
     async def takes(self, connection: Any, entry: EntryInForce) -> bool:
         """Whether a single entry is of a series and a time that are selected."""

@@ -142,18 +142,22 @@ def _contributions(change: Change, key: bytes, units: UnitsThen) -> tuple[_Added
     usage, usage_now = _counted(change, units)
     if now and (key, now.rating.currency, usage_now) == (old.series_id, old.currency, usage):
         usage, usage_now = {}, {}
-    remarked = '"remarks"' in old.lines
     gone = _Added(
         old.tenant, old.occurred_at, old.series_id.hex(), old.status, old.currency, old.list, old.contracted,
-        old.effective, usage, remarks_on(change.event, decode_lines(old.lines)) if remarked else UNSET,
+        old.effective, usage, _remarked(change.event, old.lines),
     )  # fmt: skip
     if now is None:
         return gone, None
     new = now.rating
     return gone, _Added(
         old.tenant, old.occurred_at, key.hex(), new.status, new.currency, new.list, new.contracted,
-        new.effective, usage_now, remarks_on(now.event or change.event, new.lines),
+        new.effective, usage_now, _remarked(now.event or change.event, now.lines),
     )  # fmt: skip
+
+
+def _remarked(event: UsageEvent, lines: str) -> Remarked | UnsetType:
+    """What lines remark, which nearly none does."""
+    return remarks_on(event, decode_lines(lines)) if '"remarks"' in lines else UNSET
 
 
 def counts_the_same(change: Change, units: UnitsThen) -> bool:

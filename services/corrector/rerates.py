@@ -14,18 +14,21 @@ from typing import Any
 import msgspec
 
 from services.corrector import late
-from services.corrector.ahead import Ahead, JudgedChunk, judge_chunk
+from services.corrector.ahead import Ahead, JobRow, JudgedChunk, can_go_on, judge_chunk, next_turn
 from services.corrector.fence import Overtaken, Standing
-from services.corrector.job_requests import begin_applying
+from services.corrector.job_requests import UNDER_WAY_MAX, begin_applying
 from services.corrector.job_work import SQL, JobName, JobWork, name_of, work_at
 from services.corrector.job_writing import Verdict, apply, judge, note
 from services.corrector.price_books import NotPublished, VersionBooks, VersionUnits
+from services.corrector.sweep import Chunk
 from spendmeter.book.changed import TenantDay, day_of
 from spendmeter.book.reading import spent_in
 from spendmeter.book.timelines import read_timelines
 from spendmeter.platform.telemetry import log
 from spendmeter.pricing.conditions import CatalogError
 
+TURNS_READ = UNDER_WAY_MAX + 1
+"""Of which one is another tenant's, where there is one."""
 WORKS_MAX = 4
 """Jobs that are remembered with what they need; the eldest goes first."""
 
@@ -49,20 +52,20 @@ class Rerates:
 
     async def step(self, connection: Any, standing: Standing, beside: Any = None) -> tuple[Standing, bool]:
         """One job's part of what was booked late, and a chunk of the job whose turn it is; whether there is
-        more to do just now. `beside`: another connection, on which the next chunk is read meanwhile. Raises
-        Overtaken, and CONNECTION_ERRORS."""
+        more to do just now. `beside`: another connection, on which the next turn's chunk is read meanwhile.
+        Raises Overtaken, and CONNECTION_ERRORS."""
         standing, had_late = await self._look_at_late(connection, standing)
-        job = await connection.fetchrow(SQL["running"])
-        if job is None:
+        jobs = await connection.fetch(SQL["running"], TURNS_READ)
+        if not jobs:
             return standing, had_late
+        job = jobs[0]
         work = await self._work_at(connection, job, job["phase"])
         if work is None:
             return standing, True
-        if not job["swept"]:
-            if job["phase"] == "preview" or job["log_ends"] is not None:
-                return await self._sweep(connection, standing, job, work, beside), True
-            if await self._begin(connection, job):
-                return standing, True
+        if can_go_on(job):
+            return await self._sweep(connection, standing, jobs, work, beside), True
+        if not job["swept"] and await self._begin(connection, job):
+            return standing, True
         why = await _waits_for(connection, job)
         if not why:
             await self._end(connection, job)
@@ -103,21 +106,28 @@ class Rerates:
         return True
 
     async def _sweep(
-        self, connection: Any, standing: Standing, job: Any, work: JobWork, beside: Any
+        self, connection: Any, standing: Standing, jobs: Sequence[JobRow], work: JobWork, beside: Any
     ) -> Standing:
+        job = jobs[0]
         self._waiting.clear()
         if job["cursor_at"] is None:
             about = await _about(connection, job, work)
             await connection.execute(SQL["set_about"], *name_of(job), job["phase"], about)
         judged = self._ahead.take(job, standing) or await judge_chunk(connection, job, work, self.units)
-        if job["running"] > 1:
-            beside = None  # the next chunk is another job's, and moves the corrector
-        async with self._ahead.during(beside, job, work, self.units, judged.chunk):
+        following = await self._following(connection, jobs, judged.chunk)
+        async with self._ahead.during(beside, following, self.units):
             standing = await self._write(connection, standing, job, work, judged)
             self._ahead.holds_from(standing)
             if job["phase"] == "applied":
                 self._tell(judged.verdict)
         return standing
+
+    async def _following(
+        self, connection: Any, jobs: Sequence[JobRow], before: Chunk
+    ) -> tuple[JobRow, JobWork] | None:
+        job = next_turn(jobs, before)
+        work = job and await self._work_at(connection, job, job["phase"])
+        return (job, work) if job and work else None
 
     async def _write(
         self, connection: Any, standing: Standing, job: Any, work: JobWork, judged: JudgedChunk

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from services.corrector.in_force import EntryInForce
 from services.corrector.job_work import SQL, JobWork
+from services.corrector.minutes import MINUTE, Minutes
+from spendmeter.contracts.corrections import Selection
 
 CHUNK_ENTRIES = 2_000
 """Read, priced and written at once: people's corrections wait so long."""
-CHUNK_MINUTES = 1_440
-MINUTE = timedelta(minutes=1)
+CHUNK_BYTES = 8 * 1024 * 1024
+"""Of their events and lines, and one more: two chunks are held at once."""
 _KNOWN_BY_ROLLUPS = {"unpriced", "provisional"}
 """The statuses that rollups tell from others."""
 
@@ -33,24 +35,39 @@ class Chunk:
 async def next_chunk(connection: Any, job: Any, work: JobWork) -> Chunk:
     """The next of the pass in a row of `running`."""
     series = await work.series(connection)
-    statuses = set(work.selection.statuses)
-    unknown_alone = bool(statuses and statuses <= _KNOWN_BY_ROLLUPS) or bool(work.selection.missing_rate_of)
     cursor: Cursor = (job["cursor_at"] or job["since"], job["cursor_identity"] or b"")
-    since = cursor[0].replace(second=0, microsecond=0)
-    rows = await connection.fetch(
-        SQL["minutes"], work.tenant, since, job["until"], series, unknown_alone, CHUNK_MINUTES
+    if cursor[0] >= job["until"]:
+        return Chunk(entries=(), cursor=cursor, is_last=True)
+    first = cursor[0].replace(second=0, microsecond=0)
+    planned = await work.minutes.since(
+        connection,
+        first,
+        tenant=work.tenant,
+        until=job["until"],
+        series=series,
+        unknown_alone=_unknown_alone(work.selection),
     )
-    minutes = list(_enough(rows))
-    if not minutes or cursor[0] >= job["until"]:
+    minutes = list(_enough(planned, cursor[0]))
+    if not minutes:
         return Chunk(entries=(), cursor=cursor, is_last=True)
     stretches = _stretches(minutes, max(cursor[0], job["since"]), job["until"])
     columns = map(list, zip(*stretches, strict=True))
-    selected = work.tenant, series, work.version, *columns, *cursor, CHUNK_ENTRIES
+    selected = work.tenant, series, work.version, *columns, *cursor, CHUNK_ENTRIES, CHUNK_BYTES
     entries = await read_entries(connection, SQL["entries"], *selected)
-    if len(entries) == CHUNK_ENTRIES:
+    if len(entries) == CHUNK_ENTRIES or sum(map(_size, entries)) >= CHUNK_BYTES:
         last = entries[-1]
         return Chunk(entries=entries, cursor=(last.occurred_at, last.identity), is_last=False)
     return Chunk(entries=entries, cursor=(stretches[-1][1], b""), is_last=False)
+
+
+def _unknown_alone(selection: Selection) -> bool:
+    statuses = set(selection.statuses)
+    return bool(statuses and statuses <= _KNOWN_BY_ROLLUPS) or bool(selection.missing_rate_of)
+
+
+def _size(entry: EntryInForce) -> int:
+    """In bytes, as the statement `entries` counts them."""
+    return len(entry.event.encode()) + len(entry.lines.encode())
 
 
 async def read_entries(connection: Any, statement: str, *values: Any) -> list[EntryInForce]:
@@ -58,14 +75,15 @@ async def read_entries(connection: Any, statement: str, *values: Any) -> list[En
     return [EntryInForce(**row) for row in await connection.fetch(statement, *values)]
 
 
-def _enough(rows: Iterable[Any]) -> Iterable[datetime]:
-    """The first minutes, until they hold a chunk."""
+def _enough(planned: Minutes, cursor: datetime) -> Iterable[datetime]:
+    """The first minutes, until they hold a chunk. Of the one in which the cursor stands nobody knows how much
+    is left."""
     events = 0
-    for row in rows:
+    for minute, named in planned:
         if events >= CHUNK_ENTRIES:
             return
-        yield row["bucket"]
-        events += row["events"]
+        yield minute
+        events += named if minute >= cursor else 0
 
 
 def _stretches(

@@ -10,6 +10,7 @@ from aiokafka.errors import LeaderNotAvailableError
 
 from services.corrector.apply import Applier
 from services.corrector.line import CorrectionLine
+from services.corrector.price_books import VersionBooks, VersionUnits
 from services.corrector.projections.projector import Projector
 from services.corrector.rerates import Rerates
 from services.corrector.write import prepare
@@ -73,13 +74,14 @@ class Corrector:
                 self._projector = Projector(pool=pool, meters=self._meters)
                 log_ends = partial(read_log_ends, admin, logs, events)
                 changed = ChangedDays(sender, settings.topic_prefix + SPEND_TOTALS.name)
+                books, units = VersionBooks(), VersionUnits()
                 self._line = CorrectionLine(
                     log=TopicPartition(settings.topic_prefix + USAGE_CORRECTIONS.name, 0),
                     consumer=consumer,
                     admin=admin,
                     pool=pool,
-                    applier=Applier(log_ends=log_ends),
-                    rerates=Rerates(log_ends=log_ends, told=changed.add),
+                    applier=Applier(log_ends=log_ends, books=books, units=units),
+                    rerates=Rerates(log_ends=log_ends, told=changed.add, books=books, units=units),
                     changed=changed,
                     meters=self._meters,
                 )

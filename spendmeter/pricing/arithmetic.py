@@ -10,6 +10,8 @@ from spendmeter.contracts.rated import Line
 
 def entries_of(line: Line) -> list[str]:
     """The ids of the entries that made the line, each once."""
+    if not (line.multipliers or line.contracted_entry or line.fx or line.contracted_fx):  # nearly every line
+        return [line.entry] if line.entry else []
     factors = [multiplier.entry for multiplier in line.multipliers]
     names = [line.entry, line.contracted_entry, *factors, line.fx, line.contracted_fx]
     return [name for name in dict.fromkeys(names) if name]

@@ -473,6 +473,39 @@ async def test_while_a_chunk_is_written_the_next_one_is_read(
     assert noting.fetched.count(SQL["minutes"]) == 2  # once the dry run's, once that of the pass that applies
 
 
+async def test_while_a_tenants_chunk_is_written_the_next_ones_is_read(
+    rerate_book: RerateBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two tenants' two events, an event a chunk, in the dry runs and in the passes that apply: each pass begins with
+    a chunk that may have to be read in its turn, as nobody wrote before; all others were read by then."""
+    monkeypatch.setattr(sweep, "CHUNK_ENTRIES", 1)
+    events = [use(f"{tenant}{n}", tenant=tenant) for tenant in ("acme", "globex") for n in range(2)]
+    right = await wrong_then_right(rerate_book, *events)
+    jobs = [await rerate_book.ask(right, tenant=tenant, apply=True) for tenant in ("acme", "globex")]
+    rerate_book.corrector = noting = Noting(rerate_book.corrector)
+    await rerate_book.work()
+    assert [await rerate_book.state(job) for job in jobs] == ["applied", "applied"]
+    assert (await rerate_book.money("acme"), await rerate_book.money("globex")) == (Decimal(4), Decimal(4))
+    assert noting.fetched.count(SQL["entries"]) <= 4
+
+
+async def test_large_events_are_read_a_few_at_a_time(
+    rerate_book: RerateBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a byte a chunk each of three events is one: three at 2 a million are 6."""
+    monkeypatch.setattr(sweep, "CHUNK_BYTES", 1)
+    right = await wrong_then_right(rerate_book, *(use(f"e{n}") for n in range(3)))
+    job = await rerate_book.ask(right)
+    seen = []
+    while await rerate_book.state(job) == "previewing":
+        await rerate_book.step()
+        seen.append((await rerate_book.counts(job, "preview"))["seen"])
+    assert list(dict.fromkeys(seen)) == [1, 2, 3]
+    await rerate_book.apply(job)
+    await rerate_book.work()
+    assert await rerate_book.money() == Decimal(6)
+
+
 async def test_an_entry_that_the_catalog_does_not_know_is_asked_for_once_a_pass(
     rerate_book: RerateBook, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,11 +57,11 @@ SELECT j.tenant, j.rerate_id, $3, reach.since, greatest(reach.since, reach.until
 FROM rerate_jobs j CROSS JOIN LATERAL {reach} WHERE j.tenant = $1 AND j.rerate_id = $2
 
 -- name: running
--- The job whose turn it is: of the tenant who has waited longest the one that has. A tenant's are applied in the order
--- of their versions.
+-- The next $1 jobs at work, in the order of their turns: of the tenant who has waited longest the one that has. A
+-- tenant's are applied in the order of their versions.
 SELECT j.rerate_id, j.tenant, j.selection::text AS selection, j.version, j.state, p.phase, p.since, p.until,
     p.cursor_at, p.cursor_identity, p.swept, p.barrier::text AS barrier, p.log_ends, d.booked_to, d.corrected_to,
-    j.applied_by IS NOT NULL AS to_apply, count(*) OVER () AS running
+    j.applied_by IS NOT NULL AS to_apply
 FROM rerate_jobs j
     JOIN rerate_passes p ON p.tenant = j.tenant AND p.rerate_id = j.rerate_id
         AND p.phase = CASE j.state WHEN 'previewing' THEN 'preview' ELSE 'applied' END
@@ -71,7 +71,7 @@ WHERE j.state = 'previewing' OR (j.state = 'applying' AND NOT EXISTS (
         ON op.tenant = o.tenant AND op.rerate_id = o.rerate_id AND op.phase = 'applied'
     WHERE o.tenant = j.tenant AND o.state = 'applying' AND o.version < j.version AND NOT op.swept
 ))
-ORDER BY max(p.worked_at) OVER (PARTITION BY j.tenant), p.worked_at, j.rerate_id LIMIT 1
+ORDER BY max(p.worked_at) OVER (PARTITION BY j.tenant), p.worked_at, j.rerate_id LIMIT $1
 
 -- name: series
 -- Whose spend it is: every series of a tenant.
@@ -106,16 +106,25 @@ e.occurred_at, e.identity, e.seq, e.origin_partition, e.origin_offset, e.correct
 SELECT FROM corrected_identities c WHERE c.identity = e.identity AND c.catalog_version > $3
 
 -- name: entries
--- The entries in force of these stretches of time ($4, $5) after the cursor ($6, $7), in the order of their key.
+-- The entries in force of these stretches of time ($4, $5) after the cursor ($6, $7), in the order of their key: at most
+-- $8, and fewer where they are large: none after the first $9 bytes.
 SELECT {columns}
-FROM unnest($4::timestamptz[], $5::timestamptz[]) AS stretch (since, until) CROSS JOIN LATERAL (
-    SELECT * FROM entries_in_force e
-    WHERE occurred_at >= greatest(stretch.since, $6) AND occurred_at < stretch.until
-        AND (occurred_at, identity) > ($6, $7)
-        AND tenant = $1 AND ($2::bytea[] IS NULL OR series_id = ANY ($2)) AND NOT EXISTS ({amended_by_later})
-    ORDER BY occurred_at, identity LIMIT $8
+FROM (
+    SELECT *, sum(octet_length(event) + octet_length(lines)) OVER (
+        ORDER BY occurred_at, identity ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+    FROM (
+        SELECT e.* FROM unnest($4::timestamptz[], $5::timestamptz[]) AS stretch (since, until) CROSS JOIN LATERAL (
+            SELECT * FROM entries_in_force e
+            WHERE occurred_at >= greatest(stretch.since, $6) AND occurred_at < stretch.until
+                AND (occurred_at, identity) > ($6, $7)
+                AND tenant = $1 AND ($2::bytea[] IS NULL OR series_id = ANY ($2)) AND NOT EXISTS ({amended_by_later})
+            ORDER BY occurred_at, identity LIMIT $8
+        ) AS e
+        ORDER BY e.occurred_at, e.identity LIMIT $8
+    ) AS next
 ) AS e
-ORDER BY e.occurred_at, e.identity LIMIT $8
+WHERE coalesce(bytes_before, 0) < $9
+ORDER BY e.occurred_at, e.identity
 
 -- name: facts
 -- When these entries of the catalog came, and when they were withdrawn, up to a version.
