@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,6 +15,8 @@ import asyncpg
 import msgspec
 from msgspec.structs import replace
 
+from services.corrector.projections.entry import BookEntry
+from services.corrector.projections.registered import Fold
 from spendmeter.contracts.events import Amount, Context, Labels, Outcome, UsageEvent, encode_event, series_of
 from spendmeter.contracts.rated import Line, Multiplier
 from spendmeter.contracts.series import series_id
@@ -183,3 +186,9 @@ def figures_of(line: Line) -> tuple[Decimal, Decimal, Decimal, Decimal]:
     if line.currency:
         return amount, amount / 2, amount * 2, amount
     return amount, amount, amount, amount
+
+
+def folded(fold: Fold, entries: Iterable[BookEntry]) -> list[Any]:
+    """The rows that entries add to the table of a fold that has just begun."""
+    fold.add(entries)
+    return list(fold.rows())

@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.corrector.projections.cells import NO_LINE, Cell, fold_cells
+from services.corrector.projections.cells import NO_LINE, Cell, CellFold
 from services.corrector.projections.entry import BookEntry, read_entry
 from spendmeter.contracts.events import Amount, Context, encode_event
 from spendmeter.contracts.rated import Line, Multiplier
+from tests.corrector.book_by_hand import folded
 from tests.ledger_records import NOON, usage_event
 
 FIGURES = "quantity list_priced contracted_priced effective_priced list contracted effective".split()
@@ -33,14 +34,14 @@ def entry(
 ) -> BookEntry:
     event = encode_event(usage_event(**data)).decode()
     return read_entry(
-        seq, NOON, "acme", b"s" * 16, status, currency, list(amounts), event,
+        seq, NOON, "acme", b"s" * 16, status, currency, *amounts, event,
         lines_text or msgspec.json.encode(lines).decode(),
     )  # fmt: skip
 
 
 def cells(*entries: BookEntry) -> dict[str, Cell]:
-    """By unit; a test with two cells of a unit asks fold_cells itself."""
-    rows = fold_cells(entries)
+    """By unit; a test with two cells of a unit asks for the rows itself."""
+    rows = folded(CellFold(), entries)
     found = {row.unit: row for row in rows}
     assert len(found) == len(rows)
     return found
@@ -124,11 +125,12 @@ def test_factors_tell_cells_of_one_price_apart() -> None:
         Multiplier(name="long", factor="2", entry="f2"),
     )
     dearer = Line(unit="input_tokens", entry="p1", price="0.0022", amount="2.2", multipliers=factors)
-    rows = fold_cells(
+    rows = folded(
+        CellFold(),
         [
             entry(plain, amounts=("1", "1", "1"), usage={"input_tokens": 1000}),
             entry(dearer, amounts=("2.2", "2.2", "2.2"), usage={"input_tokens": 1000}),
-        ]
+        ],
     )
     found = {row.factors: row.list for row in rows if row.unit}
     assert found == {"": 1, "f1 f2": Decimal("2.2")}
@@ -205,5 +207,5 @@ def test_what_cannot_be_read_counts_with_its_sums_alone(lines_text: str) -> None
 
 def test_the_way_of_serving_is_what_the_event_states() -> None:
     served = Context(service_tier="Priority", region="eu-west-1", batch=True)
-    (row,) = fold_cells([entry(context=served, usage={"input_tokens": 0}, lines_text="[]")][:1])[1:]
+    (row,) = folded(CellFold(), [entry(context=served, usage={"input_tokens": 0}, lines_text="[]")][:1])[1:]
     assert (row.tier, row.region, row.batch) == ("Priority", "eu-west-1", True)

@@ -19,7 +19,7 @@ import pytest
 from services.corrector.projections.entry import BookEntry
 from services.corrector.projections.projector import MarkMoved, Projector
 from services.corrector.projections.registered import PROJECTIONS, Projection
-from services.corrector.projections.runs import RunSum, fold_runs
+from services.corrector.projections.runs import RunFold, RunSum
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.roles import role_url
 from spendmeter.platform.telemetry import Meters
@@ -299,10 +299,11 @@ async def test_what_is_broken_off_before_its_commit_leaves_nothing_behind(
 ) -> None:
     await book_at_random(book, random.Random(5), 30)
 
-    def broken(entries: Iterable[BookEntry]) -> list[RunSum]:
-        return [msgspec.structs.replace(row, events=2**63) for row in fold_runs(entries)]
+    class Broken(RunFold):
+        def rows(self) -> list[RunSum]:
+            return [msgspec.structs.replace(row, events=2**63) for row in super().rows()]
 
-    runs_break = (PROJECTIONS[0], Projection(name="runs", fold=broken), PROJECTIONS[2])
+    runs_break = (PROJECTIONS[0], Projection(name="runs", fold=Broken), PROJECTIONS[2])
     with pytest.raises(asyncpg.DataError):
         await Projector(pool=pool, meters=Meters(), projections=runs_break).fold_next()
     assert await owner.fetchval("SELECT count(*) FROM cells") == 0
@@ -311,13 +312,48 @@ async def test_what_is_broken_off_before_its_commit_leaves_nothing_behind(
     await assert_equal_to_the_book(owner, book)
 
 
-async def test_large_events_are_folded_a_few_at_a_time(
+async def test_large_events_are_read_a_few_at_a_time_and_written_together(
+    owner: asyncpg.Connection, book: BookByHand, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = []
+
+    class Noting(RunFold):
+        def add(self, entries: Iterable[BookEntry]) -> None:
+            pages.append(len(list(entries)))
+
+    monkeypatch.setattr("services.corrector.projections.projector.PAGE_BYTES", 1)
+    await book.book(0, *(made_up(random.Random(n), f"e{n}") for n in range(3)))
+    only = (Projection(name="runs", fold=Noting),)
+    assert await Projector(pool=pool, meters=Meters(), projections=only).fold_next() == 3
+    assert pages == [1, 1, 1]
+
+
+async def test_a_batch_ends_with_the_page_that_has_filled_it_with_rows(
     owner: asyncpg.Connection, book: BookByHand, projector: Projector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.corrector.projections.projector.BYTES_MAX", 1)
+    monkeypatch.setattr("services.corrector.projections.projector.PAGE_BYTES", 1)
+    monkeypatch.setattr("services.corrector.projections.projector.ROWS_MAX", 2)
     await book.book(0, *(made_up(random.Random(n), f"e{n}") for n in range(3)))
-    assert await projector.fold_next() == len(PROJECTIONS)
+    assert await projector.fold_next() == len(
+        PROJECTIONS
+    )  # an event has a cell at least, and one of its unit
     await projector.catch_up()
+    await assert_equal_to_the_book(owner, book)
+
+
+async def test_while_much_is_booked_a_batch_is_waited_for_and_then_all_is_folded(
+    owner: asyncpg.Connection, book: BookByHand, pool: asyncpg.Pool
+) -> None:
+    """600 a second: at the first look and after one, two ... nine seconds they wait, after ten they are folded."""
+    seconds = iter(range(100))
+    projector = Projector(pool=pool, meters=Meters(), clock=lambda: float(next(seconds)))
+    for _ in range(10):
+        await book.book(0, made_up(random.Random(1), f"e{random.random()}"), holes=599)
+        await projector.look()
+        assert not await is_up_to_date(owner)
+    await book.book(1, made_up(random.Random(2), "last"), holes=599)
+    await projector.look()
+    assert await is_up_to_date(owner)
     await assert_equal_to_the_book(owner, book)
 
 

@@ -9,8 +9,9 @@ from typing import Any
 from msgspec.structs import astuple
 
 from services.corrector.projections.entry import BookEntry, read_entry
-from services.corrector.projections.runs import fold_run_outcomes, fold_runs
+from services.corrector.projections.runs import OutcomeFold, RunFold
 from spendmeter.contracts.events import Amount, Labels, Outcome, encode_event
+from tests.corrector.book_by_hand import folded
 from tests.ledger_records import NOON, usage_event
 
 
@@ -26,12 +27,13 @@ def entry(
 ) -> BookEntry:
     labels = Labels(run=run, workflow="refund", workflow_version=version)
     event = encode_event(usage_event(time=at, labels=labels, **data)).decode()
-    return read_entry(seq, at, "acme", b"s" * 16, status, "USD", [amount, amount, amount], event, "[]")
+    return read_entry(seq, at, "acme", b"s" * 16, status, "USD", amount, amount, amount, event, "[]")
 
 
 def test_a_run_is_added_up_by_workflow_version_and_class() -> None:
     later = NOON + timedelta(minutes=3)
-    rows = fold_runs(
+    rows = folded(
+        RunFold(),
         [
             entry("1.5", at=later),
             entry("0.25", status="provisional"),
@@ -39,7 +41,7 @@ def test_a_run_is_added_up_by_workflow_version_and_class() -> None:
             entry("2", cost_class="tool"),
             entry("4", version="v3"),
             entry("8", run=""),
-        ]
+        ],
     )
     assert [astuple(row) for row in rows] == [
         (
@@ -62,13 +64,16 @@ def test_a_run_is_added_up_by_workflow_version_and_class() -> None:
 
 
 def test_a_retraction_leaves_a_run_of_no_events_with_its_times() -> None:
-    (row,) = fold_runs([entry("1.5", status="provisional"), entry("-1.5", status="provisional", seq=1)])
+    (row,) = folded(
+        RunFold(), [entry("1.5", status="provisional"), entry("-1.5", status="provisional", seq=1)]
+    )
     assert astuple(row)[6:] == (NOON, NOON, 0, 0, 0, 0, 0, 0)
 
 
 def test_outcomes_are_counted_and_valued_by_name_and_currency() -> None:
     value = Amount(amount="999999999999999999.123456789012", currency="USD")
-    rows = fold_run_outcomes(
+    rows = folded(
+        OutcomeFold(),
         [
             entry(outcome=Outcome(name="refund_resolved", value=value)),
             entry(outcome=Outcome(name="refund_resolved", count=2, value=value)),
@@ -76,7 +81,7 @@ def test_outcomes_are_counted_and_valued_by_name_and_currency() -> None:
             entry("-1", outcome=Outcome(name="escalated", count=3), seq=1),
             entry(),
             entry(run="", outcome=Outcome(name="escalated")),
-        ]
+        ],
     )
     sum_of_values = Decimal("1999999999999999998.246913578024")
     assert [astuple(row)[3:] for row in rows] == [
@@ -88,6 +93,8 @@ def test_outcomes_are_counted_and_valued_by_name_and_currency() -> None:
 
 def test_an_event_that_cannot_be_read_is_part_of_no_run() -> None:
     assert (
-        fold_runs([read_entry(0, NOON, "acme", b"", "priced", "USD", ["1", "1", "1"], '{"data":7}', "[]")])
+        folded(
+            RunFold(), [read_entry(0, NOON, "acme", b"", "priced", "USD", "1", "1", "1", '{"data":7}', "[]")]
+        )
         == []
     )

@@ -67,29 +67,41 @@ class Cell(Struct, gc=False):
 
 @dataclass(slots=True)
 class CellSum:
-    """What a batch adds to one cell."""
+    """What is added to one cell."""
 
     events: int = 0
-    quantity: Decimal = ZERO
+    quantity: int | Decimal = 0
     each: Decimal = ZERO
     """To be added to all six amounts."""
     amounts: Amounts = _NONE
 
 
-def fold_cells(entries: Iterable[BookEntry]) -> list[Cell]:
-    """What entries add, in any order."""
-    found: dict[CellPlace, dict[CellPrice, CellSum]] = {}
-    for entry in entries:
-        context = entry.stated.context
-        place = (
-            entry.tenant, entry.occurred_at.date(), entry.series_id, context.service_tier, context.region,
-            context.batch, entry.currency,
-        )  # fmt: skip
-        cells = found.get(place)
-        if cells is None:
-            cells = found[place] = {}
-        _add_entry(cells, entry)
-    return [_row(place, price, cell) for place, cells in found.items() for price, cell in cells.items()]
+class CellFold:
+    """`add` entries, in any order; `rows` are what they add to the table."""
+
+    def __init__(self) -> None:
+        self._found: dict[CellPlace, dict[CellPrice, CellSum]] = {}
+
+    def add(self, entries: Iterable[BookEntry]) -> None:
+        """Count these too."""
+        for entry in entries:
+            context = entry.stated.context
+            place = (
+                entry.tenant, entry.occurred_at.date(), entry.series_id, context.service_tier, context.region,
+                context.batch, entry.currency,
+            )  # fmt: skip
+            cells = self._found.get(place)
+            if cells is None:
+                cells = self._found[place] = {}
+            _add_entry(cells, entry)
+
+    def rows(self) -> list[Cell]:
+        """A row a cell."""
+        found = self._found.items()
+        return [_row(place, price, cell) for place, cells in found for price, cell in cells.items()]
+
+    def __len__(self) -> int:
+        return sum(map(len, self._found.values()))
 
 
 def _add_entry(cells: dict[CellPrice, CellSum], entry: BookEntry) -> None:
@@ -104,8 +116,10 @@ def _add_entry(cells: dict[CellPrice, CellSum], entry: BookEntry) -> None:
         if cell is None:
             cell = cells[price] = CellSum()
         cell.events += sign
-        if quantity:
-            cell.quantity = plus(cell.quantity, quantity)
+        if type(quantity) is int and type(cell.quantity) is int:
+            cell.quantity += sign * quantity
+        else:
+            cell.quantity = plus(Decimal(cell.quantity), quantity)
         if isinstance(amounts, Decimal):
             cell.each = plus(cell.each, amounts)
         elif amounts is not _NONE:
@@ -193,6 +207,6 @@ def _row(place: CellPlace, price: CellPrice, cell: CellSum) -> Cell:
     amounts = [each] * 6 if amounts is _NONE else [_add(amount, each) for amount in amounts]
     cell_id = blake2b(_encode((*place[2:], *price)), digest_size=16).digest()
     return Cell(
-        tenant, day, hex_bytes(cell_id), hex_bytes(series_id), *place[3:], *price, cell.events, cell.quantity,
-        *amounts,
+        tenant, day, hex_bytes(cell_id), hex_bytes(series_id), *place[3:], *price, cell.events,
+        Decimal(cell.quantity), *amounts,
     )  # fmt: skip

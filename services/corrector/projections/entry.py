@@ -64,11 +64,13 @@ def read_entry(
     series_id: bytes,
     status: str,
     currency: str,
-    sums: Sequence[str],
+    listed: str,
+    contracted: str,
+    effective: str,
     event: str,
     lines: str,
 ) -> BookEntry:
-    """A row of the statement `entries`; `sums` are list, contracted and effective."""
+    """A row of the statement `entries`."""
     try:
         stated, priced = _decode_event(event).data, decode_lines(lines)
         _check(stated)
@@ -76,10 +78,11 @@ def read_entry(
             stated, priced = _NOTHING, []
     except (msgspec.MsgspecError, ArithmeticError, ValueError, RecursionError):
         stated, priced = _NOTHING, []
-    listed, contracted, effective = map(Decimal, sums)
+    amount = Decimal(effective)
     return BookEntry(
-        -1 if seq % 2 else 1, occurred_at, tenant, series_id, status, currency, listed, contracted, effective,
-        stated, priced,
+        -1 if seq % 2 else 1, occurred_at, tenant, series_id, status, currency,
+        amount if listed == effective else Decimal(listed),
+        amount if contracted == effective else Decimal(contracted), amount, stated, priced,
     )  # fmt: skip
 
 

@@ -2,27 +2,39 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from msgspec import Struct
 
-from services.corrector.projections.cells import fold_cells
+from services.corrector.projections.cells import CellFold
 from services.corrector.projections.entry import BookEntry
-from services.corrector.projections.runs import fold_run_outcomes, fold_runs
+from services.corrector.projections.runs import OutcomeFold, RunFold
 
-Fold = Callable[[Iterable[BookEntry]], Sequence[Struct]]
+
+class Fold(Protocol):
+    """Adds entries up, in any order. Pure: what it holds is bounded by who adds, by the count of rows."""
+
+    def add(self, entries: Iterable[BookEntry]) -> None:
+        """Count these too."""
+
+    def rows(self) -> Sequence[Struct]:
+        """What all of them add to the table."""
+
+    def __len__(self) -> int:
+        """How many rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Projection:
-    """`fold` makes of entries, in any order, rows to be added to the table of this name: the statement
-    `add_to_{name}` of projections.sql does, and takes them as JSON, a field a column."""
+    """`fold` begins a fold, whose rows are added to the table of this name: the statement `add_to_{name}` of
+    projections.sql does, and takes them as JSON, a field a column."""
 
     name: str
-    fold: Fold
+    fold: Callable[[], Fold]
 
 
 PROJECTIONS = (
-    Projection(name="cells", fold=fold_cells),
-    Projection(name="runs", fold=fold_runs),
-    Projection(name="run_outcomes", fold=fold_run_outcomes),
+    Projection(name="cells", fold=CellFold),
+    Projection(name="runs", fold=RunFold),
+    Projection(name="run_outcomes", fold=OutcomeFold),
 )

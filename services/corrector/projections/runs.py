@@ -4,7 +4,7 @@ An event that names no run is in neither. A reversal has the event of what it re
 that was added; first and last times are those of all entries, for none is ever unwritten.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from hashlib import blake2b
@@ -54,49 +54,69 @@ class RunOutcome(Struct, gc=False):
     value: Decimal = ZERO
 
 
-def fold_runs(entries: Iterable[BookEntry]) -> list[RunSum]:
-    """What entries add, in any order."""
-    runs: dict[tuple[str, ...], RunSum] = {}
-    for entry in _of_runs(entries):
-        stated, at = entry.stated, entry.occurred_at
-        labels = stated.labels
-        key = (
-            entry.tenant, labels.run, labels.workflow, labels.workflow_version, stated.cost_class,
-            entry.currency,
-        )  # fmt: skip
-        row = runs.get(key)
-        if row is None:
-            row = runs[key] = RunSum(*key, at, at)
-        row.first_at, row.last_at = min(row.first_at, at), max(row.last_at, at)
-        row.events += entry.sign
-        row.list, row.contracted = _add(row.list, entry.list), _add(row.contracted, entry.contracted)
-        row.effective = _add(row.effective, entry.effective)
-        if entry.status == "provisional":
-            row.of_which_provisional = _add(row.of_which_provisional, entry.effective)
-        elif entry.status == "unpriced":
-            row.unpriced_events += entry.sign
-    return list(runs.values())
+class RunFold:
+    """`add` entries, in any order; `rows` are what they add to `runs`."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, ...], RunSum] = {}
+
+    def add(self, entries: Iterable[BookEntry]) -> None:
+        """Count these too."""
+        for entry in entries:
+            stated, at = entry.stated, entry.occurred_at
+            labels = stated.labels
+            if not labels.run:
+                continue
+            key = (
+                entry.tenant, labels.run, labels.workflow, labels.workflow_version, stated.cost_class,
+                entry.currency,
+            )  # fmt: skip
+            row = self._found.get(key)
+            if row is None:
+                row = self._found[key] = RunSum(*key, at, at)
+            row.first_at, row.last_at = min(row.first_at, at), max(row.last_at, at)
+            row.events += entry.sign
+            row.list, row.contracted = _add(row.list, entry.list), _add(row.contracted, entry.contracted)
+            row.effective = _add(row.effective, entry.effective)
+            if entry.status == "provisional":
+                row.of_which_provisional = _add(row.of_which_provisional, entry.effective)
+            elif entry.status == "unpriced":
+                row.unpriced_events += entry.sign
+
+    def rows(self) -> list[RunSum]:
+        """A row a run, workflow, version, class and currency."""
+        return list(self._found.values())
+
+    def __len__(self) -> int:
+        return len(self._found)
 
 
-def fold_run_outcomes(entries: Iterable[BookEntry]) -> list[RunOutcome]:
-    """What entries add, in any order."""
-    outcomes: dict[tuple[str, ...], RunOutcome] = {}
-    for entry in _of_runs(entries):
-        outcome, labels = entry.stated.outcome, entry.stated.labels
-        if outcome is None:
-            continue
-        value, currency = (outcome.value.amount, outcome.value.currency) if outcome.value else ("0", "")
-        named = (labels.workflow, labels.workflow_version, outcome.name, currency)
-        key = (entry.tenant, labels.run, *named)
-        row = outcomes.get(key)
-        if row is None:
-            outcome_id = hex_bytes(blake2b(_encode(named), digest_size=16).digest())
-            row = outcomes[key] = RunOutcome(entry.tenant, labels.run, outcome_id, *named)
-        row.events += entry.sign
-        row.count += entry.sign * outcome.count
-        row.value = _add(row.value, _multiply(entry.sign, Decimal(value)))
-    return list(outcomes.values())
+class OutcomeFold:
+    """`add` entries, in any order; `rows` are what they add to `run_outcomes`."""
 
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, ...], RunOutcome] = {}
 
-def _of_runs(entries: Iterable[BookEntry]) -> Iterator[BookEntry]:
-    return (entry for entry in entries if entry.stated.labels.run)
+    def add(self, entries: Iterable[BookEntry]) -> None:
+        """Count these too."""
+        for entry in entries:
+            outcome, labels = entry.stated.outcome, entry.stated.labels
+            if outcome is None or not labels.run:
+                continue
+            value, currency = (outcome.value.amount, outcome.value.currency) if outcome.value else ("0", "")
+            named = (labels.workflow, labels.workflow_version, outcome.name, currency)
+            key = (entry.tenant, labels.run, *named)
+            row = self._found.get(key)
+            if row is None:
+                outcome_id = hex_bytes(blake2b(_encode(named), digest_size=16).digest())
+                row = self._found[key] = RunOutcome(entry.tenant, labels.run, outcome_id, *named)
+            row.events += entry.sign
+            row.count += entry.sign * outcome.count
+            row.value = _add(row.value, _multiply(entry.sign, Decimal(value)))
+
+    def rows(self) -> list[RunOutcome]:
+        """A row a run, workflow, version, name and currency."""
+        return list(self._found.values())
+
+    def __len__(self) -> int:
+        return len(self._found)

@@ -25,14 +25,15 @@ ON CONFLICT DO NOTHING
 -- Of each partition $1 and account [$2, $3) what lies in [$4, $5), at most $6 entries, and fewer where they are large:
 -- none after the first $7 bytes. A reversal has the event and the lines of what it reverses; a replacement without an
 -- event the last one stated.
-SELECT place, origin_offset, seq, occurred_at, tenant, series_id, status, currency, sums, event, lines
+SELECT place, origin_offset, seq, occurred_at, tenant, series_id, status, currency, list, contracted, effective, event,
+    lines
 FROM unnest($1::int[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::bigint[]) WITH ORDINALITY
     AS stretch (partition, begun_at, ended_at, since, until, place) CROSS JOIN LATERAL (
     SELECT *, sum(octet_length(event) + octet_length(lines)) OVER (
         ORDER BY origin_offset ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
     FROM (
         SELECT e.origin_offset, e.seq, e.occurred_at, e.tenant, e.series_id, e.status, e.currency,
-            ARRAY[e.list::text, e.contracted::text, e.effective::text] AS sums,
+            e.list::text, e.contracted::text, e.effective::text,
             coalesce(e.event, (
                 SELECT s.event FROM entries s
                 WHERE s.occurred_at = e.occurred_at AND s.identity = e.identity AND s.seq < e.seq AND s.event IS NOT NULL

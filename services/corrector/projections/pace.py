@@ -1,0 +1,34 @@
+"""When what was booked is worth folding. Pure.
+
+What many events have in common is one row, written once a batch: so where much comes, a batch is waited for.
+Where little comes there is nothing to be won, and it is folded at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MUCH = 500
+"""Offsets from one look to the next."""
+WAIT_S_MAX = 10.0
+"""What is booked is folded so much later at most, and a look and a batch after that."""
+
+
+@dataclass(kw_only=True)
+class Pace:
+    """Asked at every look, a second after the one before."""
+
+    full: int
+    """Offsets of a whole batch."""
+    _seen: int = 0
+    """How many were behind at the last look, and not folded then."""
+    _since: float | None = None
+    """Since when something is behind."""
+
+    def is_due(self, behind: int, now: float) -> bool:
+        """Whether to fold what is behind now, in offsets."""
+        came = behind - self._seen
+        since = now if self._since is None else self._since
+        waits = came >= MUCH and behind < self.full and now - since < WAIT_S_MAX
+        self._seen, self._since = (behind, since) if waits else (0, None)
+        return behind > 0 and not waits
