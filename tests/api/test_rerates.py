@@ -112,6 +112,24 @@ async def test_a_job_is_applied_once_and_then_cannot_be_cancelled(
     assert (late.status_code, late.json()["title"]) == (409, "Too late")
 
 
+async def test_what_the_dry_run_had_not_is_named_where_a_job_was_applied(
+    acme: httpx.AsyncClient, jobs: Jobs
+) -> None:
+    """A person sees why applying came to something else."""
+    path = (await acme.post("/v1/rerates", json=WRONG)).headers["Location"]
+    await acme.post(f"{path}/apply")
+    await jobs.book.connection.execute(
+        "UPDATE rerate_passes SET since_dry_run = 1200, since_dry_run_changed = 2 WHERE phase = 'applied'"
+    )
+    answer = (await acme.get(path)).json()
+    assert answer["summary"] == (
+        "changed 3 of 40 events: 30 -> 0.00003 USD (-29.99997); "
+        "not in the dry run: 1,200 booked or corrected since, 2 of them changed"
+    )
+    assert (answer["applied"]["since_dry_run"], answer["applied"]["since_dry_run_changed"]) == (1200, 2)
+    assert answer["preview"]["since_dry_run"] == 0
+
+
 async def test_a_cancelled_job_is_not_applied_any_more(acme: httpx.AsyncClient, jobs: Jobs) -> None:
     path = (await acme.post("/v1/rerates", json=WRONG)).headers["Location"]
     assert (await acme.post(f"{path}/cancel")).json()["summary"] == "cancelled"
