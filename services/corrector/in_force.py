@@ -40,6 +40,7 @@ class EntryInForce(Struct, frozen=True, kw_only=True, gc=False):
     effective: Decimal
     event: str
     lines: str
+    recorded_at: datetime
     first_recorded_at: datetime
     """When the event was booked."""
 

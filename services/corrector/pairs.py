@@ -6,14 +6,14 @@ A reversal takes back what the entry that it names once added; a replacement add
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
 from services.corrector.in_force import EntryInForce
-from spendmeter.book.remarks import RemarkSums, add_up_remarks
+from spendmeter.book.remarks import RemarkPlace, RemarkSums, add_up_remarks
 from spendmeter.book.rollup import RollupSum, RollupSums, rollup
 from spendmeter.book.series import SeriesKey
 from spendmeter.contracts.counted import Quantities, select_counted
@@ -91,6 +91,9 @@ class Pairs:
     """One a change: the columns of the staging table."""
     sums: RollupSums = field(default_factory=lambda: defaultdict(RollupSum))
     remarks: RemarkSums = field(default_factory=dict)
+    """What replacements add."""
+    taken_back: dict[RemarkPlace, RemarkSums] = field(default_factory=dict)
+    """And what reversals take back of it, by where it was added."""
     series: dict[SeriesKey, Series] = field(default_factory=dict)
     """Those that an amended event has."""
 
@@ -103,11 +106,13 @@ def pairs_of(changes: Iterable[Change], first: int, units: UnitsThen) -> Pairs:
     for change in changes:
         taken, added = _add(made, change, first + made.entries, units)
         gone.append(taken)
+        if taken.remarked is not UNSET:
+            place = change.entry.recorded_at.astimezone(UTC).date(), change.entry.origin_partition
+            add_up_remarks([taken], sign=-1, sums=made.taken_back.setdefault(place, {}))
         if added:
             come.append(added)
     rollup(gone, sign=-1, sums=made.sums)
     rollup(come, sums=made.sums)
-    add_up_remarks(gone, sign=-1, sums=made.remarks)
     add_up_remarks(come, sums=made.remarks)
     return made
 

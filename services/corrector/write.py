@@ -8,7 +8,7 @@ from services.corrector.fence import Standing, move
 from services.corrector.pairs import Change, Pairs, UnitsThen, pairs_of
 from services.corrector.price_books import VersionUnits
 from spendmeter.book.adding import CORRECTIONS, add_corrections
-from spendmeter.book.remarks import add_to_remarks
+from spendmeter.book.remarks import add_to_remarks, take_from_remarks
 from spendmeter.book.series import add_series
 from spendmeter.book.timelines import read_timelines
 from spendmeter.platform.sql import load_sql
@@ -54,3 +54,4 @@ async def _write(connection: Any, pairs: Pairs) -> None:
     timelines = await read_timelines(connection, {tenant for tenant, *_ in pairs.sums})
     await add_corrections(connection, pairs.sums, timelines)
     await add_to_remarks(connection, CORRECTIONS, pairs.remarks)
+    await take_from_remarks(connection, pairs.taken_back)

@@ -1,8 +1,8 @@
 """What events add to the money under remarks, and what taking them back takes away."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -49,6 +49,10 @@ class RemarkSum:
 
 
 RemarkSums = dict[RemarkKey, RemarkSum]
+RemarkPlace = tuple[date, int]
+"""(day of recording in UTC, shard): where an entry added to."""
+TAKEN_BACK = -2
+"""The shard from which all is subtracted."""
 
 
 def add_up_remarks(
@@ -79,9 +83,21 @@ def add_up_remarks(
     return sums
 
 
+async def take_from_remarks(connection: Any, taken: Mapping[RemarkPlace, RemarkSums]) -> None:
+    """Subtract each sum (it is negative) today, under the spelling or as one of the others, whichever it was
+    added to at its place. The caller holds TAKEN_BACK."""
+    rows = [(*place, *_columns(key, row)) for place, sums in taken.items() for key, row in sums.items()]
+    if rows:
+        await connection.execute(SQL["take_from_remarks"], TAKEN_BACK, *map(list, zip(*rows, strict=True)))
+
+
 async def add_to_remarks(connection: Any, shard: int, sums: RemarkSums) -> None:
     """Add each sum to its row of today and of this shard, which the caller holds."""
-    rows = [(*key, row.events, str(row.effective), row.first_at, row.last_at) for key, row in sums.items()]
+    rows = [_columns(key, row) for key, row in sums.items()]
     if rows:
         columns = map(list, zip(*rows, strict=True))
         await connection.execute(SQL["add_to_remarks"], shard, SPELLINGS_MAX, *columns)
+
+
+def _columns(key: RemarkKey, row: RemarkSum) -> tuple[Any, ...]:
+    return (*key, row.events, str(row.effective), row.first_at, row.last_at)

@@ -260,18 +260,25 @@ WHERE x.bucket IS NULL
 SELECT count(*) FROM remarks_daily
 
 -- name: remark_faults
--- Rows of money under remarks that are not the sum of their entries, and sums that have no row. What was remarked stands on the lines, what the event stated in the event (a batch in one of two fields), but
--- for a region or a tier that its model's name says; a standard tier is not stated. Where a tenant, a day and a shard
+-- Rows of money under remarks that are not the sum of their entries, and sums that have no row. What was remarked stands
+-- on the lines, what the event stated in the event (a batch in one of two fields), but for a region or a tier that its model's name says; a standard tier is not stated. Where a tenant, a day and a shard
 -- have $1 rows, the sums that have none are one sum of the provider '', by what is remarked.
 WITH sums AS (
     SELECT e.tenant, (e.recorded_at AT TIME ZONE 'UTC')::date AS recorded_on,
-        CASE e.seq WHEN 0 THEN e.origin_partition ELSE -1 END AS shard,
+        CASE WHEN e.seq % 2 = 1 THEN -2 ELSE e.origin_partition END AS shard,
+        (coalesce(t.recorded_at, e.recorded_at) AT TIME ZONE 'UTC')::date AS of_day,
+        coalesce(t.origin_partition, e.origin_partition) AS of_shard,
         stated.provider, stated.batch, stated.tier, stated.region, e.currency, sum(1 - 2 * (e.seq % 2)) AS events,
         sum(e.effective) AS effective, min(e.occurred_at) AS first_at, max(e.occurred_at) AS last_at
-    FROM entries e,
-        -- a reversal takes back what is on the lines of the entry before it
-        LATERAL (SELECT coalesce(e.lines, (SELECT t.lines FROM entries t
-            WHERE t.occurred_at = e.occurred_at AND t.identity = e.identity AND t.seq = e.seq - 1))) AS priced (lines),
+    FROM entries e
+        -- A reversal takes back what is on the lines of the entry before it, where that was added. OFFSET 0: of those
+        -- few alone it is looked up.
+        LEFT JOIN LATERAL (
+            SELECT t.lines, t.recorded_at, t.origin_partition FROM entries t
+            WHERE e.seq % 2 = 1 AND t.occurred_at = e.occurred_at AND t.identity = e.identity AND t.seq = e.seq - 1
+            OFFSET 0
+        ) AS t ON true,
+        LATERAL (SELECT coalesce(e.lines, t.lines)) AS priced (lines),
         LATERAL (SELECT CASE WHEN strpos(priced.lines, '"remarks"') > 0 THEN {about} END) AS said_by (event),
         LATERAL (SELECT CASE WHEN pg_input_is_valid(said_by.event, 'jsonb') THEN said_by.event::jsonb -> 'data' END,
             CASE WHEN pg_input_is_valid(priced.lines, 'jsonb') THEN priced.lines::jsonb END) AS read (data, lines),
@@ -292,15 +299,17 @@ WITH sums AS (
         OFFSET 0) AS stated (provider, batch, tier, region)
     WHERE strpos(priced.lines, '"remarks"') > 0
         AND (stated.batch OR stated.tier <> '' OR stated.region <> '')
-    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 ), said AS (
     SELECT * FROM remarks_daily
 ), full_days AS (
     SELECT tenant, recorded_on, shard FROM said WHERE provider <> '' GROUP BY 1, 2, 3 HAVING count(*) >= $1
 ), placed AS (
     SELECT s.*, f.tenant IS NOT NULL AND r.tenant IS NULL AS is_other
-    FROM sums s LEFT JOIN full_days f USING (tenant, recorded_on, shard)
-        LEFT JOIN said r USING (tenant, recorded_on, shard, provider, batch, tier, region, currency)
+    FROM sums s LEFT JOIN full_days f ON (f.tenant, f.recorded_on, f.shard) = (s.tenant, s.of_day, s.of_shard)
+        LEFT JOIN said r
+            ON (r.tenant, r.recorded_on, r.shard, r.provider, r.batch, r.tier, r.region, r.currency)
+                = (s.tenant, s.of_day, s.of_shard, s.provider, s.batch, s.tier, s.region, s.currency)
 ), should AS (
     SELECT tenant, recorded_on, shard, CASE WHEN is_other THEN '' ELSE provider END AS provider, batch,
         CASE WHEN is_other AND tier <> '' THEN 'other' ELSE tier END AS tier,

@@ -204,6 +204,34 @@ async def test_money_under_remarks_is_taken_back_and_added_anew(book: Book) -> N
     ]
 
 
+async def test_what_was_added_up_with_other_spellings_is_taken_back_from_them(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A day has room for one spelling here: e1's is it, those of e2 and e3 are others. Of what corrections add e1's new one
+    has the room, and e3's is another again. verify's own sums say the same."""
+    monkeypatch.setattr("spendmeter.book.remarks.SPELLINGS_MAX", 1)
+
+    async def said() -> dict[str, tuple[int, Decimal]]:
+        assert await book.owner.fetch(VERIFY_SQL["remark_faults"], 1) == []
+        rows = await book.owner.fetch(
+            "SELECT tier, sum(events)::int AS events, sum(effective) AS effective FROM remarks_daily GROUP BY 1"
+        )
+        return {row["tier"]: (row["events"], row["effective"].normalize()) for row in rows if row["events"]}
+
+    tiers = {"e1": "fast", "e2": "flex", "e3": "slow"}
+    await book.book_events(*(event(name, context=Context(service_tier=tier)) for name, tier in tiers.items()))
+    once, less = Decimal("0.0035"), Decimal("0.002")
+    assert await said() == {"fast": (1, once), "other": (2, 2 * once)}
+    await book.correct(correction("e2"))
+    assert await said() == {"fast": (1, once), "other": (1, once)}
+    await book.correct(correction("e1", patch='{"context": {"service_tier": "turbo"}}'))
+    assert await said() == {"turbo": (1, once), "other": (1, once)}
+    await book.correct(correction("e3", patch=LESS))
+    assert await said() == {"turbo": (1, once), "other": (1, less)}
+    await book.correct(correction("e1"), correction("e3"))
+    assert await said() == {}
+
+
 async def test_larger_buckets_are_those_of_the_tenants_calendar(book: Book) -> None:
     await counts_in(book.owner, "acme", zone="Asia/Kathmandu")
     await book.book_events(event())

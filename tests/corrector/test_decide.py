@@ -52,7 +52,7 @@ def booked(said: UsageEvent, version: int = 1, seq: int = 0) -> EntryInForce:
         series_id=series_id(series_of(said)), catalog_version=version, accounting_period=rating.accounting_period,
         status=rating.status, currency=rating.currency, list=rating.list, contracted=rating.contracted,
         effective=rating.effective, event=encode_event(said).decode(), lines=encode_rated(rating.lines).decode(),
-        first_recorded_at=ASKED,
+        recorded_at=ASKED, first_recorded_at=ASKED,
     )  # type: ignore[arg-type]  # fmt: skip
 
 

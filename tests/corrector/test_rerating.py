@@ -38,6 +38,7 @@ def booked(event: UsageEvent, book: PriceBook) -> EntryInForce:
         origin_offset=0,
         correction_id=None,
         tenant=event.tenant,
+        recorded_at=RECORDED,
         first_recorded_at=RECORDED,
         series_id=b"s" * 16,
         catalog_version=rating.catalog_version,
