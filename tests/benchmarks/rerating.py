@@ -12,6 +12,7 @@ import asyncpg
 from services.corrector.fence import move, read_standing
 from services.corrector.job_requests import take_request
 from services.corrector.rerates import Rerates
+from services.corrector.worker import collect_seldom
 from services.corrector.write import prepare
 from spendmeter.contracts.corrections import RerateRequest
 from spendmeter.platform.catalog_store import record
@@ -35,12 +36,14 @@ async def rerate_all(
     version = await owner.fetchval("SELECT max(version) FROM catalog_publications")
     corrector = await asyncpg.connect(role_url(url, "corrector", secret))
     beside = await asyncpg.connect(role_url(url, "corrector", secret))
-    await prepare(corrector)
+    for connection in (corrector, beside):
+        await prepare(connection)
 
     async def log_ends() -> list[int]:
         return [0] * lanes
 
     rerates = Rerates(log_ends=log_ends, told=list)
+    collect_seldom()  # as its process does
     standing = await read_standing(corrector, TOPIC)
     for tenant in tenants:
         request = RerateRequest(

@@ -6,6 +6,11 @@ CREATE TEMPORARY TABLE IF NOT EXISTS pairs (
     series_id bytea, status text, currency text, list text, contracted text, effective text, event text, lines text
 ) ON COMMIT DELETE ROWS
 
+-- name: read_in_order
+-- Entries are read in the order of an index, some at a time. Postgres, which knows little of what came lately, may think
+-- it better to fetch all that are left and to sort them, with every chunk.
+SET enable_bitmapscan = off
+
 -- name: insert_pairs
 -- A reversal is its entry with the signs turned, as the book has it; a replacement has its entry's month and tenant.
 -- How many entries that makes.
@@ -13,7 +18,9 @@ WITH target AS MATERIALIZED (
     SELECT p.*, e.accounting_period, e.tenant, e.catalog_version AS old_version, e.series_id AS old_series,
         e.status AS old_status, e.currency AS old_currency, e.list AS old_list, e.contracted AS old_contracted,
         e.effective AS old_effective
-    FROM pairs p JOIN entries e ON e.occurred_at = p.occurred_at AND e.identity = p.identity AND e.seq = p.seq
+    FROM pairs p CROSS JOIN LATERAL (
+        SELECT * FROM entries e WHERE e.occurred_at = p.occurred_at AND e.identity = p.identity AND e.seq = p.seq LIMIT 1
+    ) AS e  -- by the key, one by one: Postgres knows nothing of what is staged, and may read all entries instead
 ), written AS (
     INSERT INTO entries (identity, occurred_at, seq, origin_partition, origin_offset, catalog_version,
         accounting_period, series_id, tenant, status, currency, list, contracted, effective, event, lines,
