@@ -4,7 +4,9 @@
 
 FILE holds a JSON object of tenant to API key; the first `--tenants` of them send. What an event says follows
 from the seed and its number: 10 models of 5 providers, with caching; each team has one feature, so there are
-tenants x teams x models series. Every `1 / --duplicates`-th event repeats an earlier one to the byte.
+tenants x teams x models series. Every `1 / --duplicates`-th event repeats an earlier one to the byte. With
+`--late-days 30` they come late and in no order: each is of some second of the 30 days that ended yesterday. With
+`--provider x` all models are sold by x.
 
 A request that gets 503, another 5xx or no answer is sent again as it was, until it is accepted or refused, or
 `--patience` seconds have passed, or SIGTERM came: then its outcome is unknown.
@@ -32,7 +34,7 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import IO, Any
@@ -53,6 +55,9 @@ FEATURES = ("assistant", "search", "summaries", "triage", "extraction")
 SOURCE = "load"
 SAID_DIFFERENTLY = 2048
 """How many different things the events of one tenant say before they repeat themselves under new ids."""
+YESTERDAY = timedelta(days=1)
+LATE_STEP_S = 999_983
+"""Between two late events; a prime, so that they fall into every second before they meet one again."""
 ANSWER_S_MAX = 20.0
 RETRY_S = 0.25
 
@@ -83,6 +88,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--tenants", type=int, default=3)
     parser.add_argument("--teams", type=int, default=20)
     parser.add_argument("--models", type=int, default=len(MODELS))
+    parser.add_argument("--provider", default="")
+    parser.add_argument("--late-days", type=float, default=0)
     parser.add_argument("--duplicates", type=float, default=0.01)
     parser.add_argument("--request-events", type=int, default=100)
     parser.add_argument("--concurrency", type=int, default=16)
@@ -104,6 +111,7 @@ class Sender:
         self._number = 0
         self._repeat_every = round(1 / options.duplicates) if options.duplicates else 0
         self._earlier: deque[tuple[bytes, bytes]] = deque(maxlen=64)
+        self._late_s = round(options.late_days * 86_400)
         said = list(self._said(Random(f"{options.seed} {tenant}"), options))
         self._tails = [tail for tail, _ in said]
         self._log_tails = [tail for _, tail in said]
@@ -113,7 +121,7 @@ class Sender:
             team = random.randrange(options.teams)
             provider, sku = MODELS[random.randrange(options.models)]
             data = {
-                "provider": provider,
+                "provider": options.provider or provider,
                 "sku": sku,
                 "usage": usage(random, provider, sku),
                 "labels": {
@@ -135,21 +143,27 @@ class Sender:
 
     def request(self, events: int) -> Request:
         """The next request, complete with its head."""
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")[:-6].encode() + b"Z"
-        rendered, lines = [], []
+        now, rendered, lines = datetime.now(UTC), [], []
+        at = _written(now)
         for _ in range(events):
             number = self._number = self._number + 1
             if self._repeat_every and number % self._repeat_every == 0 and self._earlier:
                 event, line = self._earlier[number % len(self._earlier)]
             else:
-                start = b'{"id":"%b%d","time":"%b",' % (self._prefix, number, now)
-                at = number * 7919 % SAID_DIFFERENTLY
-                event, line = start + self._tails[at], start + b'"outcome":"%b",' + self._log_tails[at]
+                if self._late_s:
+                    at = _written(now - YESTERDAY - timedelta(seconds=number * LATE_STEP_S % self._late_s))
+                start = b'{"id":"%b%d","time":"%b",' % (self._prefix, number, at)
+                place = number * 7919 % SAID_DIFFERENTLY
+                event, line = start + self._tails[place], start + b'"outcome":"%b",' + self._log_tails[place]
             rendered.append(event)
             lines.append(line)
         self._earlier.append((rendered[0], lines[0]))
         body = b"[" + b",".join(rendered) + b"]"
         return Request(self._head + b"%d\r\n\r\n" % len(body) + body, b"".join(lines), events)
+
+
+def _written(at: datetime) -> bytes:
+    return at.isoformat(timespec="milliseconds")[:-6].encode() + b"Z"
 
 
 def usage(random: Random, provider: str, sku: str) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -61,3 +62,14 @@ def test_an_ingest_that_stays_away_leaves_an_unknown_outcome_and_a_refusal_is_on
         system.answers = [(403, {})] * 1000
         lines, summary = generated(tmp_path, system.url)
     assert {line["outcome"] for line in lines} == {"refused"}
+
+
+def test_late_events_are_of_any_second_of_the_days_before_in_no_order(tmp_path: Path) -> None:
+    with fake_system() as system:
+        lines, _ = generated(tmp_path, system.url, "--late-days", "2", "--provider", "elsewhere")
+    assert {line["provider"] for line in lines} == {"elsewhere"}
+    now = datetime.now(UTC)
+    ages = [now - datetime.fromisoformat(line["time"]) for line in lines]
+    assert timedelta(days=1) <= min(ages) < timedelta(days=1, hours=1)
+    assert timedelta(days=2, hours=23) < max(ages) <= timedelta(days=3, minutes=1)
+    assert ages not in (sorted(ages), sorted(ages, reverse=True))

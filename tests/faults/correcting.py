@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -26,6 +25,7 @@ from spendmeter.contracts.corrections import (
     encode_correction,
 )
 from spendmeter.platform.catalog_store import record
+from tests.faults.loading import Prices, sent, worth
 from tests.flow.system import System
 from tests.pricing.entries import adjustment
 
@@ -38,7 +38,7 @@ _SETTLED = """
 SELECT (SELECT count(*) FROM rerate_jobs WHERE rerate_id LIKE $1 || '%' AND state = 'applied') = $2
     AND (SELECT count(*) FROM corrections WHERE correction_id LIKE $1 || '%' AND state = 'applied') = $3
 """
-_TWICE = """
+TWICE = """
 SELECT count(*) FROM (
     SELECT FROM entries WHERE correction_id LIKE $1 || '%'
     GROUP BY identity, correction_id, seq % 2 HAVING count(*) > 1
@@ -60,9 +60,7 @@ class Correcting:
     @classmethod
     def of(cls, name: str, since: datetime, log: Path) -> Correcting:
         """Of the events of a log whose load began after `since` and has ended."""
-        with log.open() as lines:
-            events = {(line["tenant"], line["id"]): line for line in map(json.loads, lines)}
-        return cls(name=name, since=since, until=datetime.now(UTC), sent=list(events.values()))
+        return cls(name=name, since=since, until=datetime.now(UTC), sent=sent(log))
 
     async def ask(self, system: System, owner: asyncpg.Connection) -> None:
         """Agree a discount with each tenant after the fact; have it applied, and some of the events corrected."""
@@ -78,7 +76,7 @@ class Correcting:
         jobs = [self._job(tenant, version) for tenant in tenants]
         corrections = list(map(self._correction, range(0, len(self.sent), CORRECTED_EVERY)))
         half = len(corrections) // 2
-        await _send(system, [*corrections[:half], *jobs, *corrections[half:]])
+        await send_requests(system, [*corrections[:half], *jobs, *corrections[half:]])
 
     def _job(self, tenant: str, version: int) -> RerateRequest:
         return RerateRequest(
@@ -95,18 +93,17 @@ class Correcting:
             patch=UNSET if retract else Raw(b'{"usage":{"output_tokens":%d}}' % WRITTEN),
         )  # fmt: skip
 
-    def worth(self, prices: Mapping[str, Mapping[str, str]]) -> Decimal:
+    def worth(self, prices: Prices) -> Decimal:
         """What those events cost after all of that, by literal prices."""
         return sum((self._worth(number, prices) for number in range(len(self.sent))), Decimal(0))
 
-    def _worth(self, number: int, prices: Mapping[str, Mapping[str, str]]) -> Decimal:
-        line, usage = self.sent[number], self.sent[number]["usage"]
+    def _worth(self, number: int, prices: Prices) -> Decimal:
+        line = self.sent[number]
         if number % CORRECTED_EVERY == 0:
             if _is_retracted(number):
                 return Decimal(0)
-            usage = usage | {"output_tokens": WRITTEN}
-        price = prices[f"{line['provider']}/{line['sku']}"]
-        return DISCOUNT * sum((n * Decimal(price[unit]) for unit, n in usage.items()), Decimal(0))
+            line = line | {"usage": line["usage"] | {"output_tokens": WRITTEN}}
+        return DISCOUNT * worth(line, prices)
 
     async def settle(self, owner: asyncpg.Connection) -> None:
         """Wait until all of it is applied, and see that nothing is corrected twice by one request."""
@@ -116,14 +113,15 @@ class Correcting:
         while not await owner.fetchval(_SETTLED, self.name, tenants, corrected):
             assert time.monotonic() < deadline, f"not all is corrected after {SETTLE_S_MAX} s"
             await asyncio.sleep(0.2)
-        assert await owner.fetchval(_TWICE, self.name) == 0, "something is corrected twice"
+        assert await owner.fetchval(TWICE, self.name) == 0, "something is corrected twice"
 
 
 def _is_retracted(number: int) -> bool:
     return number // CORRECTED_EVERY % 2 == 0
 
 
-async def _send(system: System, requests: list[CorrectionRequest]) -> None:
+async def send_requests(system: System, requests: Iterable[CorrectionRequest]) -> None:
+    """As api puts them on usage.corrections, in this order."""
     producer = AIOKafkaProducer(**system.kafka.options())
     await producer.start()
     try:

@@ -25,6 +25,10 @@ async def test_a_crash_under_load_costs_and_adds_nothing(harness: Harness, victi
     print(done)
     assert done.unbooked >= UNBOOKED_MIN
     assert done.pid_after != done.pid_before
+
+
+async def test_after_all_of_these_crashes_verify_finds_nothing(harness: Harness) -> None:
+    """Once for all: nothing of the book is ever changed, so what a crash spoils stays to be found."""
     code, report = await asyncio.to_thread(harness.verify)
     found = {name: line["named"] for name, line in report["invariants"].items() if line["found"]}
     assert (code, found, report["verdict"]) == (0, {}, "clean"), report

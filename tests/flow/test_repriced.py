@@ -1,0 +1,32 @@
+"""Late events, corrections in any order, jobs and a price that changes meanwhile, on a running system; then all of its
+topics once more from their beginning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.faults.repriced import Repricing
+from tests.flow.replay import held, replay
+from tests.flow.system import System
+
+EVENTS, RATE = 6_000, 600
+
+
+async def test_jobs_while_events_arrive_and_prices_change_leave_what_the_last_prices_come_to(
+    second: System, tmp_path: Path
+) -> None:
+    """`python -m tests.faults.repriced` does it with a million events."""
+    figures = await Repricing(
+        system=second, folder=tmp_path, events=EVENTS, rate=RATE, days=1, seed=4_711
+    ).run()
+    assert figures["rerated"] > 0
+
+
+async def test_every_topic_once_more_from_its_beginning_leaves_every_table_as_it_was(second: System) -> None:
+    before = await held(second)
+    assert before["entries"] and before["corrections"] and before["rerate_jobs"]
+    again = await replay(second)
+    assert all(again.values()), again
+    assert await held(second) == before
+    verified = second.cli("verify", timeout=300, check=False)
+    assert verified.stdout.startswith("Nothing is wrong"), verified.stdout + verified.stderr
