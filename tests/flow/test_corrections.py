@@ -6,6 +6,7 @@ import asyncio
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
+from signal import SIGTERM
 from typing import Any
 from uuid import uuid4
 
@@ -81,7 +82,7 @@ async def test_a_corrector_that_is_killed_at_work_corrects_every_event_once(
     before = await owner.fetchrow(BOOK)
     position = await owner.fetchval("SELECT position FROM corrector")
     await owner.execute("UPDATE corrector SET position = 0")
-    system.restarted("corrector", system.kill("corrector"))
+    system.restarted("corrector", system.kill("corrector", SIGTERM))
     await until("the topic is read once more", owner, "SELECT position >= $1 FROM corrector", position)
     for start in range(0, EVENTS, 100):
         assert system.send(*events[start : start + 100]).status_code == 204

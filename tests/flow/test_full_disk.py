@@ -36,16 +36,10 @@ def disk(folder: Path, size: int) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A home's folder of logs."""
-    folder = tmp_path_factory.mktemp("full") / "home" / "logs"
-    with disk(folder, LOGS_BYTES):
-        yield folder
-
-
-@pytest.fixture(scope="module")
-def running(logs: Path) -> Iterator[System]:
-    with System(logs.parent) as system:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """A system whose logs and whose data are on small disks of their own."""
+    home = tmp_path_factory.mktemp("full") / "home"
+    with disk(home / "logs", LOGS_BYTES), disk(home / "data", DATA_BYTES), System(home) as system:
         yield system
 
 
@@ -69,9 +63,10 @@ def refused(system: System) -> None:
 
 
 async def test_services_go_on_with_a_full_disk_under_their_logs_and_the_last_line_says_so(
-    running: System, logs: Path
+    running: System,
 ) -> None:
     pids = {entry.name: entry.pid for entry in running.state.processes}
+    logs = running.folder / "logs"
     filler = fill(logs)
     refused(running)
     log = logs / "ingest.log"
@@ -93,22 +88,18 @@ async def test_services_go_on_with_a_full_disk_under_their_logs_and_the_last_lin
 
 
 async def test_a_full_disk_under_broker_and_database_is_said_and_all_resumes_by_itself(
-    tmp_path: Path,
+    running: System,
 ) -> None:
-    data = tmp_path / "home" / "data"
-    with disk(data, DATA_BYTES), System(data.parent) as system:
-        pids = {name: system.process(name).pid for name in SERVICES}
-        filler = fill(data)
-        events = [usage_event(f"data-{n}", source="full-data") for n in range(30)]
-        eventually("the door says 503", lambda: system.send(*events).status_code == 503, 90, 0.5)
-        eventually(
-            "status names it", lambda: "not ready" in system.cli("status", check=False).stdout, 90, 0.5
-        )
-        filler.unlink()
-        eventually("the door takes them", lambda: system.send(*events).status_code == 204, 120, 0.5)
-        owner = await system.database()
-        counted = await settled(owner, "full-data", 30)
-        await owner.close()
-        assert counted["booked"] == 30  # and any number of copies, for a 503 may have been too late
-        assert counted.keys() <= {"booked", "duplicate"}
-        assert {name: system.process(name).pid for name in SERVICES} == pids
+    pids = {name: running.process(name).pid for name in SERVICES}
+    filler = fill(running.folder / "data")
+    events = [usage_event(f"data-{n}", source="full-data") for n in range(30)]
+    eventually("the door says 503", lambda: running.send(*events).status_code == 503, 90, 0.5)
+    eventually("status names it", lambda: "not ready" in running.cli("status", check=False).stdout, 90, 0.5)
+    filler.unlink()
+    eventually("the door takes them", lambda: running.send(*events).status_code == 204, 120, 0.5)
+    owner = await running.database()
+    counted = await settled(owner, "full-data", 30)
+    await owner.close()
+    assert counted["booked"] == 30  # and any number of copies, for a 503 may have been too late
+    assert counted.keys() <= {"booked", "duplicate"}
+    assert {name: running.process(name).pid for name in SERVICES} == pids

@@ -62,17 +62,21 @@ def test_a_new_model_is_booked_at_no_less_than_it_costs_and_no_more_than_five_me
 
 def test_of_all_models_that_have_siblings_few_are_booked_below_theircost() -> None:
     """The dearest of a family cannot be bounded by the others: how often that happens, and by how much."""
-    shared: list[CatalogEntry] = []
+    common: list[CatalogEntry] = []
     families: dict[str, dict[tuple[str, str], list[CatalogEntry]]] = defaultdict(lambda: defaultdict(list))
     for entry in SHIPPED:
         if isinstance(entry, Price | Model):
             families[_family(entry.sku)][entry.provider, entry.sku].append(entry)
         elif not isinstance(entry, Provider):
-            shared.append(entry)
+            common.append(entry)
     fares: Counter[str] = Counter()
     for members in families.values():
+        if len(members) < 2:
+            continue
+        sellers = {"", *(provider for provider, _ in members)}
+        shared = [entry for entry in common if getattr(entry, "provider", "") in sellers]
         known = PriceBook([*shared, *chain(*members.values())])
-        for provider, sku in members if len(members) > 1 else ():
+        for provider, sku in members:
             siblings = chain(*(entries for name, entries in members.items() if name != (provider, sku)))
             true, status = cost(provider, sku, known)
             bound, bounded = cost(provider, sku, PriceBook([*shared, *siblings]))
