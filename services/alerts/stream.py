@@ -5,7 +5,7 @@ No tables, no sends, no typed topics: docs of the settings in services/alerts/RE
 
 import asyncio
 from collections.abc import Callable, Collection
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Any
 
 import faust
@@ -15,6 +15,7 @@ from faust.app.base import BootStrategy
 from services.alerts.scopes import MINUTE
 from spendmeter.book.sizes import BucketSpan
 from spendmeter.contracts.topics import SPEND_TOTALS
+from spendmeter.contracts.totals import SpendChanged
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.settings import Settings
 
@@ -25,24 +26,8 @@ class _TotalHead(msgspec.Struct, tag_field="type", tag="spendmeter.total.v1", fr
     tenant: str
     bucket_start: Annotated[datetime, msgspec.Meta(tz=True)]
 
-    def span(self) -> BucketSpan:
-        return BucketSpan(self.bucket_start, self.bucket_start + MINUTE)
 
-
-class _ChangedHead(
-    msgspec.Struct, tag_field="type", tag="spendmeter.spend.changed.v1", frozen=True, kw_only=True
-):
-    """A day of which something has changed."""
-
-    tenant: str
-    day: date
-
-    def span(self) -> BucketSpan:
-        midnight = datetime.combine(self.day, time(), UTC)
-        return BucketSpan(midnight, midnight + timedelta(days=1))
-
-
-_decode_head = msgspec.json.Decoder(_TotalHead | _ChangedHead).decode
+_decode_change = msgspec.json.Decoder(_TotalHead | SpendChanged).decode
 
 
 class _ConsumerOnly(BootStrategy):
@@ -99,8 +84,8 @@ def totals_app(
     async def wake(stream: Any) -> None:
         async for value in stream:
             try:
-                changed = _decode_head(value or b"")
-                span = changed.span()
+                changed = _decode_change(value or b"")
+                span = _span_of(changed)
             except (msgspec.MsgspecError, UnicodeDecodeError, OverflowError):
                 on_undecodable()
             else:
@@ -112,6 +97,14 @@ def totals_app(
     app.agent(topic, name="wake")(wake)
     app.on_partitions_assigned.connect(assigned)
     return app
+
+
+def _span_of(changed: _TotalHead | SpendChanged) -> BucketSpan:
+    """The time of which spend is to be read again."""
+    if isinstance(changed, _TotalHead):
+        return BucketSpan(changed.bucket_start, changed.bucket_start + MINUTE)
+    midnight = datetime.combine(changed.day, time(), UTC)
+    return BucketSpan(midnight, midnight + timedelta(days=1))
 
 
 def _credentials(kafka: KafkaAccess) -> Any:

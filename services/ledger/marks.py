@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from spendmeter.book.rollup import RollupKey
+from spendmeter.book.sizes import five_minutes_of
 
 LATE = timedelta(minutes=10)
 """What is booked so long after its minute comes alone, and not with all that the tenant does."""
@@ -16,6 +17,5 @@ def marks_of(sums: Iterable[RollupKey], now: datetime) -> set[tuple[str, datetim
     series that it has."""
     found = set()
     for tenant, minute, series_id, _ in sums:
-        start = minute - timedelta(minutes=minute.minute % 5)
-        found.add((tenant, start, series_id if now - minute > LATE else None))
+        found.add((tenant, five_minutes_of(minute), series_id if now - minute > LATE else None))
     return found

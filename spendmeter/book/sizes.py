@@ -29,7 +29,7 @@ class BucketSpan(NamedTuple):
 def bucket_at(size: Size, at: datetime, timeline: Timeline) -> BucketSpan:
     """The bucket of a size that holds an instant."""
     if size == "five_minutes":
-        start = at - (at - _EPOCH) % _FIVE_MINUTES
+        start = five_minutes_of(at)
         return BucketSpan(start, start + _FIVE_MINUTES)
     start, end = timeline.bounds("day", at)
     if size == "day":
@@ -37,6 +37,11 @@ def bucket_at(size: Size, at: datetime, timeline: Timeline) -> BucketSpan:
     edges = _hours(start, end, timeline.stretch(start).terms.zone)
     place = bisect_right(edges, at)
     return BucketSpan(edges[place - 1], edges[place])
+
+
+def five_minutes_of(at: datetime) -> datetime:
+    """The start of the five minutes that hold an instant: the same in every calendar."""
+    return at - (at - _EPOCH) % _FIVE_MINUTES
 
 
 @lru_cache(maxsize=4096)

@@ -32,13 +32,12 @@ class SpendTotal(Struct, frozen=True, kw_only=True):
     usage: dict[str, str]
 
 
-class SpendChanged(Struct, frozen=True, kw_only=True):
+class SpendChanged(Struct, frozen=True, kw_only=True, tag_field="type", tag="spendmeter.spend.changed.v1"):
     """What a tenant spent on this day of UTC has changed, and no total says where: read it again.
 
     For what is older than totals are told of (late events, corrections) and for what is too much to tell.
     """
 
-    type: Literal["spendmeter.spend.changed.v1"] = "spendmeter.spend.changed.v1"
     tenant: str
     day: date
 
