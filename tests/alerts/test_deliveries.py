@@ -21,6 +21,7 @@ from spendmeter.platform.public_addresses import ForbiddenAddressError, check_ad
 from spendmeter.platform.public_resolver import PublicResolver
 from spendmeter.platform.telemetry import Meters
 from tests.alerts.conftest import WEBHOOK_SECRET, Book, Listener
+from tests.waiting import until
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 
@@ -73,10 +74,11 @@ async def state(book: Book) -> list[tuple[str, int, str]]:
     return [tuple(row) for row in rows]
 
 
-async def until(book: Book, states: list[str], seconds: float = 5.0) -> None:
-    async with asyncio.timeout(seconds):
-        while [each[0] for each in await state(book)] != states:
-            await asyncio.sleep(0.05)
+async def until_all_are(book: Book, states: list[str], within_s: float = 5.0) -> None:
+    async def reached() -> bool:
+        return [each[0] for each in await state(book)] == states
+
+    await until(reached, f"deliveries {states}", within_s=within_s)
 
 
 async def test_a_failing_receiver_is_tried_five_times_with_one_id(
@@ -96,7 +98,7 @@ async def test_a_failing_receiver_is_tried_five_times_with_one_id(
                     await asyncio.sleep(0.05)
             waits.append(await book.owner.fetchval("SELECT next_attempt_at - now() FROM deliveries"))
             await book.owner.execute("UPDATE deliveries SET next_attempt_at = now(), last_error = ''")
-        await until(book, ["failed"])
+        await until_all_are(book, ["failed"])
     for waited, planned in zip(waits, RETRY_AFTER, strict=False):
         assert planned * 0.9 < waited < planned * 1.15
     assert len(listener.requests) == 5
@@ -110,7 +112,7 @@ async def test_gone_disables_the_channel(book: Book, pool: asyncpg.Pool, new_lis
     listener.answers = [web.Response(status=410)]
     await to_deliver(book, await book.channel(listener.url), ("opened", "resolved"))
     async with delivering(pool):
-        await until(book, ["failed", "failed"])
+        await until_all_are(book, ["failed", "failed"])
     assert len(listener.requests) == 1
     assert await book.owner.fetchval("SELECT disabled_reason FROM channels") == "HTTP 410"
 
@@ -158,7 +160,7 @@ async def test_an_incidents_end_is_told_after_its_beginning(
         await asyncio.sleep(1.2)
         assert len(listener.requests) == 1
         await book.owner.execute("UPDATE deliveries SET next_attempt_at = now()")
-        await until(book, ["delivered", "delivered"])
+        await until_all_are(book, ["delivered", "delivered"])
     types = [Webhook(WEBHOOK_SECRET).verify(body, headers)["type"] for headers, body in listener.requests]
     assert types == ["incident.opened", "incident.opened", "incident.resolved"]
 
@@ -169,7 +171,7 @@ async def test_two_workers_make_one_attempt(book: Book, pool: asyncpg.Pool, new_
     for _ in range(30):
         await to_deliver(book, channel)
     async with delivering(pool), delivering(pool):
-        await until(book, ["delivered"] * 30, seconds=15)
+        await until_all_are(book, ["delivered"] * 30, within_s=15)
     assert len(listener.requests) == 30
 
 

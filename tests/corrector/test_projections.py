@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -28,6 +28,7 @@ from spendmeter.verify.report import Report
 from tests.corrector.book_by_hand import BookByHand, Entry, figures_of, made_up
 from tests.corrector.conftest import SECRET
 from tests.corrector.test_worker import System
+from tests.waiting import until
 
 PARTITIONS = 3
 PATIENCE_S = 120
@@ -166,19 +167,13 @@ async def test_the_process_follows_the_book_and_survives_being_killed(
         await book.book(batch % PARTITIONS, *(made_up(chance, f"e{batch}.{n}") for n in range(700)))
     for _ in range(2):
         process = await system.corrector()
-        await until(is_begun, owner)
+        await until(lambda: is_begun(owner), "projections to begin")
         process.kill()
         await process.wait()
         await book.book(0, *(made_up(chance, f"late{chance.random()}") for _ in range(700)))
     await system.corrector()
-    await until(is_up_to_date, owner)
+    await until(lambda: is_up_to_date(owner), "projections to follow", within_s=PATIENCE_S)
     await assert_equal_to_the_book(owner, book)
-
-
-async def until(done: Callable[[asyncpg.Connection], Awaitable[bool]], owner: asyncpg.Connection) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not await done(owner):
-            await asyncio.sleep(0.05)
 
 
 async def is_begun(owner: asyncpg.Connection) -> bool:

@@ -18,6 +18,7 @@ from tests.corrector.rerate_world import NOON, RerateBook, use
 from tests.corrector.test_worker import System
 from tests.pricing.entries import price
 from tests.pricing.test_causes import withdrawn
+from tests.waiting import until
 
 EVENTS = 6_000
 ARRIVING = 1_000
@@ -71,7 +72,7 @@ async def test_kill_9_in_the_middle_of_a_job_while_events_arrive_changes_each_ev
         async def is_further(before: int = seen) -> bool:
             return await progress(system) > before or await state(system) == "applied"
 
-        await system.until(is_further)
+        await until(is_further, "the job to go on")
         await asyncio.sleep(chance.uniform(0, 0.15))
         killed += await state(system) != "applied"
         process.kill()
@@ -84,7 +85,7 @@ async def test_kill_9_in_the_middle_of_a_job_while_events_arrive_changes_each_ev
         late = "SELECT count(*) FROM late_rated WHERE origin_offset >= (SELECT coalesce(max(next_offset), 0) FROM late_marks)"
         return await state(system) == "applied" and await system.owner.fetchval(late) == 0
 
-    await system.until(is_done)
+    await until(is_done, "the job to be done")
     assert await rerate_book.money() == EVENTS * TOKENS * Decimal("0.000002") == Decimal("0.084")
     written = await system.owner.fetch("SELECT seq, count(*) FROM entries GROUP BY seq ORDER BY seq")
     assert [tuple(row) for row in written] == [(0, EVENTS), (1, EVENTS), (2, EVENTS)]

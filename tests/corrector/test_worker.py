@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -27,10 +27,10 @@ from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.roles import role_url
 from tests.corrector.conftest import SECRET
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 PARTITIONS = 2
-PATIENCE_S = 30
 CREATED_ANEW_S = 10
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -86,24 +86,13 @@ class System:
                 await self.producer.send(self.topic, encode_correction(request), key=correction_key(request))
         await self.producer.flush()
 
-    async def until(self, done: Callable[[], Awaitable[bool]]) -> None:
-        async with asyncio.timeout(PATIENCE_S):
-            while not await done():
-                await asyncio.sleep(0.05)
-
     async def until_at(self, position: int) -> None:
         """Until so many records of the topic are worked off."""
-
-        async def reached() -> bool:
-            return await self.owner.fetchval("SELECT position FROM corrector") == position
-
-        await self.until(reached)
+        reached = "SELECT position = $1 FROM corrector"
+        await until(lambda: self.owner.fetchval(reached, position), f"position {position}")
 
     async def until_said(self, words: str) -> None:
-        async def said() -> bool:
-            return words in self.log.read_text("utf-8")
-
-        await self.until(said)
+        await until(lambda: words in self.log.read_text("utf-8"), f"{words!r} in the log")
 
     async def close(self) -> None:
         for process in self._processes:
@@ -150,10 +139,8 @@ async def test_a_correction_is_of_an_unknown_event_once_all_is_booked_that_was_a
         "INSERT INTO positions (partition, rated_topic, origin_topic, next_origin, rejected) VALUES (1, '', '', 1, 1)"
     )
 
-    async def given_up() -> bool:
-        return await system.owner.fetchval("SELECT state FROM corrections") == "unknown"
-
-    await system.until(given_up)
+    given_up = "SELECT state = 'unknown' FROM corrections"
+    await until(lambda: system.owner.fetchval(given_up), "the correction to be given up")
 
 
 async def test_a_correction_that_comes_again_and_what_is_none_are_counted_and_change_nothing(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from signal import SIGTERM
-from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -17,6 +15,7 @@ from msgspec import UNSET, Raw
 from spendmeter.contracts.corrections import EventCorrection, correction_key, encode_correction
 from tests.flow.book import folded, money, settled
 from tests.flow.system import System, eventually, usage_event
+from tests.waiting import until
 
 EVENTS = 300
 BOOK = (
@@ -43,16 +42,6 @@ async def ask(raw: AIOKafkaProducer, corrections: list[EventCorrection]) -> None
     await raw.flush()
 
 
-async def until(what: str, owner: asyncpg.Connection, question: str, *said: Any) -> None:
-    async def holds() -> bool:
-        return bool(await owner.fetchval(question, *said))
-
-    async with asyncio.timeout(90):
-        while not await holds():
-            await asyncio.sleep(0.1)
-    assert what
-
-
 async def test_a_corrector_that_is_killed_at_work_corrects_every_event_once(
     system: System, raw: AIOKafkaProducer, owner: asyncpg.Connection
 ) -> None:
@@ -70,10 +59,8 @@ async def test_a_corrector_that_is_killed_at_work_corrects_every_event_once(
         pid = system.kill("corrector")
         await ask(raw, corrections)
         system.restarted("corrector", pid)
-    await until(
-        "all are applied", owner,
-        "SELECT count(*) = $2 FROM corrections WHERE source = $1 AND state = 'applied'", source, EVENTS,
-    )  # fmt: skip
+    applied = "SELECT count(*) = $2 FROM corrections WHERE source = $1 AND state = 'applied'"
+    await until(lambda: owner.fetchval(applied, source, EVENTS), "all to be applied", within_s=90)
     assert await money(owner, source) == Decimal("0.4")  # 100 retracted, 200 x 0.002
     entries = await owner.fetchval("SELECT count(*) FROM entries WHERE correction_id LIKE $1 || '-%'", source)
     assert entries == 100 + 2 * 200
@@ -83,7 +70,8 @@ async def test_a_corrector_that_is_killed_at_work_corrects_every_event_once(
     position = await owner.fetchval("SELECT position FROM corrector")
     await owner.execute("UPDATE corrector SET position = 0")
     system.restarted("corrector", system.kill("corrector", SIGTERM))
-    await until("the topic is read once more", owner, "SELECT position >= $1 FROM corrector", position)
+    reached = "SELECT position >= $1 FROM corrector"
+    await until(lambda: owner.fetchval(reached, position), "the topic to be read once more", within_s=90)
     for start in range(0, EVENTS, 100):
         assert system.send(*events[start : start + 100]).status_code == 204
     counted = await settled(owner, source, 2 * EVENTS)

@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.roles import role_url
 from tests.ledger.conftest import SECRET
 from tests.ledger_records import NOON, rated, usage_event
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 PARTITIONS = 2
@@ -99,30 +100,14 @@ class System:
     async def booked(self) -> int:
         return int(await self.owner.fetchval("SELECT count(*) FROM entries"))
 
-    async def until(self, done: Callable[[], Awaitable[bool]]) -> None:
-        async with asyncio.timeout(PATIENCE_S):
-            while not await done():
-                await asyncio.sleep(0.05)
-
     async def until_booked(self, count: int) -> None:
-        async def reached() -> bool:
-            return await self.booked() >= count
-
-        await self.until(reached)
+        reached = "SELECT count(*) >= $1 FROM entries"
+        await until(lambda: self.owner.fetchval(reached, count), f"{count} to be booked")
         assert await self.booked() == count
 
     async def stopped(self, partition: int = 0) -> str:
-        found: list[str] = []
-
-        async def has_stopped() -> bool:
-            found[:] = [
-                await self.owner.fetchval("SELECT stopped FROM log_ends WHERE partition = $1", partition)
-                or ""
-            ]
-            return bool(found[0])
-
-        await self.until(has_stopped)
-        return found[0]
+        why = "SELECT stopped FROM log_ends WHERE partition = $1"
+        return str(await until(lambda: self.owner.fetchval(why, partition), "the line to stop"))
 
     async def close(self) -> None:
         for process in self._processes:
@@ -154,13 +139,10 @@ async def test_records_are_booked_and_kafka_is_told(system: System) -> None:
             offsets = await admin.committed(system.prefix + "ledger")
         return offsets.get(TopicPartition(system.topic(USAGE_RATED.name), 0)) == 50
 
-    await system.until(committed)
+    await until(committed, "Kafka to be told")
 
-    async def in_flight_is_zero() -> bool:
-        row = await system.owner.fetchrow("SELECT log_end, stopped FROM log_ends WHERE partition = 0")
-        return row is not None and tuple(row) == (50, "")
-
-    await system.until(in_flight_is_zero)
+    none_in_flight = "SELECT log_end = 50 AND stopped = '' FROM log_ends WHERE partition = 0"
+    await until(lambda: system.owner.fetchval(none_in_flight), "nothing to be in flight")
 
 
 async def test_what_lies_behind_an_open_transaction_is_in_flight(system: System) -> None:
@@ -175,10 +157,8 @@ async def test_what_lies_behind_an_open_transaction_is_in_flight(system: System)
         await writer.send_and_wait(system.topic(USAGE_EVENTS.name), b"undecided", partition=0)
         await system.events(2)
 
-        async def seen() -> bool:
-            return bool(await system.owner.fetchval("SELECT log_end = 6 FROM log_ends WHERE partition = 0"))
-
-        await system.until(seen)
+        seen = "SELECT log_end = 6 FROM log_ends WHERE partition = 0"
+        await until(lambda: system.owner.fetchval(seen), "what lies behind it to be in flight")
         await writer.abort_transaction()
     finally:
         await writer.stop()
@@ -320,7 +300,7 @@ async def test_totals_say_what_the_rollup_says_with_corrections_and_of_late_even
     )
     await system.rate(system.rated(4, start=1, time=now))
     await system.until_booked(5)
-    told = await _told(system, until=lambda one: one.get("events") == 3)
+    told = await _told(system, enough=lambda one: one.get("events") == 3)
     changed = [one for one in told if one["type"] == "spendmeter.spend.changed.v1"]
     assert [(one["tenant"], one["day"]) for one in changed] == [
         ("acme", (now - timedelta(days=3)).date().isoformat())
@@ -331,8 +311,8 @@ async def test_totals_say_what_the_rollup_says_with_corrections_and_of_late_even
     assert total["dimensions"]["sku"] == "gpt-4o"
 
 
-async def _told(system: System, until: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
-    """Everything on spend.totals up to what `until` waits for."""
+async def _told(system: System, enough: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+    """Everything on spend.totals up to what is `enough`."""
     told: list[dict[str, Any]] = []
     reader = AIOKafkaConsumer(
         system.topic("spend.totals"), **system.kafka.options(), auto_offset_reset="earliest"
@@ -340,7 +320,7 @@ async def _told(system: System, until: Callable[[dict[str, Any]], bool]) -> list
     await reader.start()
     try:
         async with asyncio.timeout(PATIENCE_S):
-            while not told or not until(told[-1]):
+            while not told or not enough(told[-1]):
                 told.append(json.loads((await reader.getone()).value))
     finally:
         await reader.stop()

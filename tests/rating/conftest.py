@@ -22,9 +22,9 @@ from spendmeter.contracts.topics import TOPICS, USAGE_EVENTS, USAGE_RATED
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.settings import Settings
+from tests.waiting import WITHIN_S
 
 PARTITIONS = 2
-WAIT_S = 60.0
 
 
 def raw_event(number: int, **changes: Any) -> bytes:
@@ -85,7 +85,7 @@ class System:
             consumer.assign([TopicPartition(self.name(USAGE_RATED.name), number) for number in partitions])
             await consumer.seek_to_beginning()
             found: list[RatedUsage | RejectedUsage | PassedHoles] = []
-            async with asyncio.timeout(WAIT_S):
+            async with asyncio.timeout(WITHIN_S):
                 origins: set[tuple[int, int]] = set()
                 while (len(origins) if distinct else len(found)) < count:
                     for records in (await consumer.getmany(timeout_ms=200)).values():
@@ -127,13 +127,3 @@ async def rating(settings: Settings) -> AsyncIterator[Rater]:
         stop.set()
         async with asyncio.timeout(10):
             await running
-
-
-async def until(true: Any, what: str) -> None:
-    """Wait until `true()`."""
-    try:
-        async with asyncio.timeout(WAIT_S):
-            while not true():
-                await asyncio.sleep(0.05)
-    except TimeoutError:
-        raise AssertionError(f"waited {WAIT_S:g} s in vain for: {what}") from None

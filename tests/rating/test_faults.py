@@ -20,9 +20,10 @@ from services.rating.rate import RecordRater
 from services.rating.worker import Rater
 from spendmeter.contracts.rated import RatedUsage
 from spendmeter.platform.kafka import send_batches
-from tests.rating.conftest import PARTITIONS, System, new_system, rating, raw_event, until
+from tests.rating.conftest import PARTITIONS, System, new_system, rating, raw_event
 from tests.rating.test_worker import BOOK
 from tests.stack import Stack
+from tests.waiting import until
 
 EVENTS = 6_000
 

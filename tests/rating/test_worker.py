@@ -15,7 +15,8 @@ from spendmeter.contracts.topics import USAGE_EVENTS
 from spendmeter.platform.kafka import money_consumer
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from tests.pricing.entries import RECORDED, model, price
-from tests.rating.conftest import PARTITIONS, System, rating, raw_event, until
+from tests.rating.conftest import PARTITIONS, System, rating, raw_event
+from tests.waiting import until
 
 BOOK = [model("gpt-4o"), price("gpt-4o", "input_tokens", "2.5")]
 DEARER = [
