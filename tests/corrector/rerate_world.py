@@ -39,7 +39,8 @@ from spendmeter.platform.catalog_store import read_publication, record
 from spendmeter.platform.roles import role_url
 from spendmeter.pricing.price_book import PriceBook
 from tests.ledger_records import RATED_TOPIC, TOPIC
-from tests.pricing.entries import RECORDED
+from tests.pricing.entries import RECORDED, price
+from tests.pricing.test_causes import withdrawn
 
 SECRET = "test"
 NOON = datetime.fromisoformat("2026-11-20T12:00:00+00:00")
@@ -50,6 +51,8 @@ AT_BARRIER = (
     "WHERE state = 'applying' AND phase = 'applied' AND log_ends IS NULL)"
 )
 AGE_MAX = timedelta(days=400)
+PER_ONE = price("m", "input_tokens", "2", per=1)
+PER_MILLION = price("m", "input_tokens", "2")
 
 
 def use(id: str, sku: str = "m", usage: Mapping[str, Any] = MILLION, *, at: datetime = NOON, tenant: str = "acme",
@@ -254,3 +257,10 @@ async def opened(database: str, owner: asyncpg.Connection) -> AsyncIterator[Rera
         await ledger.close()
         await corrector.close()
         await beside.close()
+
+
+async def wrong_then_right(world: RerateBook, *events: UsageEvent) -> int:
+    """Events booked at 2 a token; the version by which it is 2 a million."""
+    await world.publish(PER_ONE)
+    await world.book(*events)
+    return await world.publish(withdrawn(PER_ONE), PER_MILLION)
