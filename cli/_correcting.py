@@ -1,31 +1,14 @@
-"""What commands that correct what is booked share: the api as a key that may, and a question before it is
-done."""
+"""What commands that correct what is booked share: the reason, a question before it is done, and what came of
+it."""
 
 import sys
 from typing import Annotated, Any
 
 import typer
 
-from cli._http import problem_of, problem_text, request
-from cli._running import environment_values, fail
-
 ReasonOption = Annotated[str, typer.Option(help="Why; it stays on the receipt.", prompt="Why")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")]
-OfTenantOption = Annotated[str, typer.Option("--tenant", help="For an operator's key: whose events.")]
-TIMEOUT_S = 30.0
-"""The api waits for the broker, and then for the corrector."""
 NOTHING_CHANGED = ("refused", "superseded", "unknown")
-
-
-def ask(method: str, path: str, tenant: str, query: Any = None, *, body: Any = None) -> Any:
-    """The api's answer, as SPENDMETER_ADMIN_KEY; ends the command with what it says when it refuses."""
-    url, key = environment_values("SPENDMETER_API_URL", "SPENDMETER_ADMIN_KEY")
-    url = f"{url.rstrip('/')}/v1/{path}"
-    answer = request(method, url, key, tenant=tenant, timeout_s=TIMEOUT_S, params=query, json=body)
-    if not answer.is_success:
-        hint = "\nadd --tenant TENANT" if problem_of(answer).get("title") == "No tenant" else ""
-        fail(problem_text(answer) + hint, problem_of(answer))
-    return answer.json()
 
 
 def confirm(question: str, yes: bool) -> None:

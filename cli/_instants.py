@@ -18,4 +18,7 @@ def version(text: str) -> str:
 
 
 def minute(instant: str) -> str:
-    return f"{instant[:16].replace('T', ' ')}Z"
+    """To the minute, with its offset where that is not UTC's."""
+    offset = instant[-len("+01:00") :]
+    stated = offset if offset[0] in "+-" and offset[1:] != "00:00" else "Z"
+    return f"{instant[:16].replace('T', ' ')}{stated}"

@@ -1,17 +1,16 @@
 """Re-rates as a terminal shows them: how far a job is, and what it changes."""
 
-import sys
 import time
 from typing import Any
 
 import typer
 
-from cli._correcting import ask
+from cli._asking import ask
+from cli._table import named, print_table
 
 POLL_S = 0.5
 PLAIN_LINE_S = 5.0
-PLAIN_WIDTH = 200
-"""Of a table that goes into a file: nothing of it is cut."""
+_COLUMNS = ("team", "model", "events", "before", "after", "difference", "")
 _AMOUNTS = ("effective_before", "effective_after", "difference", "currency")
 RUNNING = ("sent", "previewing", "applying")
 
@@ -42,21 +41,11 @@ def followed(job: Any, tenant: str) -> Any:
 
 def print_job(job: Any) -> None:
     """What it changes, or would, by team and model and by cause; what stays; and what comes next."""
-    from rich.console import Console
-    from rich.table import Table
-
     typer.echo(f"re-rate {job['rerate_id']} by catalog version {job['version']}: {job['summary']}")
     typer.echo(f"asked for by {job['author']}: {job['reason']}")
     way = job["applied"] or job["preview"]
     if way and way["differences"]:
-        table = Table(
-            "team", "model", "events", "before", "after", "difference", "", box=None, pad_edge=False
-        )
-        for each in way["differences"]:
-            of = each["team"] or "(none)", f"{each['provider']}/{each['sku']}", f"{each['events']:,}"
-            table.add_row(*of, *(each[name] for name in _AMOUNTS))
-        width = None if sys.stdout.isatty() else PLAIN_WIDTH
-        Console(markup=False, highlight=False, width=width).print(table)
+        print_table(_COLUMNS, map(_difference, way["differences"]))
     for each in way["causes"] if way else ():
         amounts = f"{each['effective_before']} -> {each['effective_after']} {each['currency']}"
         typer.echo(f"because of {each['cause']}: {each['events']:,} events, {amounts} ({each['difference']})")
@@ -64,3 +53,8 @@ def print_job(job: Any) -> None:
         typer.echo(f"stays: {each['source']}/{each['id']}: {each['reason']}")
     if job["state"] == "previewed" and way and way["changed"]:
         typer.echo(f"next: spendmeter rerates apply {job['rerate_id']}")
+
+
+def _difference(each: Any) -> list[str]:
+    model = f"{each['provider']}/{each['sku']}"
+    return [named(each["team"]), model, f"{each['events']:,}", *(each[name] for name in _AMOUNTS)]

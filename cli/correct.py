@@ -7,7 +7,8 @@ from uuid import uuid4
 
 import typer
 
-from cli._correcting import OfTenantOption, ReasonOption, ask, print_correction
+from cli._asking import OfTenantOption, ask
+from cli._correcting import ReasonOption, print_correction
 from cli._event import pairs
 from cli._options import JsonOption, printed_as_json
 from cli._running import usage_error

@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from cli._correcting import OfTenantOption, ask, asked
+from cli._asking import OfTenantOption, ask
+from cli._correcting import asked
 from cli._instants import minute
 from cli._options import JsonOption, printed_as_json
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli._correcting import OfTenantOption, ask
+from cli._asking import OfTenantOption, ask
 
 app = typer.Typer(
     help="A tenant's own dimensions: labels of these names are kept, grouped and filtered by.",

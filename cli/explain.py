@@ -5,34 +5,28 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from cli._http import access, problem_text, request
-from cli._options import JsonOption
-from cli._running import fail
+from cli._asking import OfTenantOption, read
+from cli._options import JsonOption, printed_as_json
 from spendmeter.pricing.explain import ExplainedLine, text
 
 
 def command(
     source: Annotated[str, typer.Argument(help="Who sent the event.")],
     id: Annotated[str, typer.Argument(help="The event's id.")],
+    tenant: OfTenantOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Explain what a booked event cost: which price decided each line, why the others lost, the arithmetic.
+    """Explain what a booked event cost: which price decided each line, why the others lost, the arithmetic;
+    of one that was corrected, every entry, with who asked for it and why.
 
     \b
     Examples:
       spendmeter explain cli cli-7d1c0a52
       spendmeter explain checkout-bot req/81 --json
     """
-    import json
-
-    system = access()
-    answer = request("GET", f"{system.api_url}/v1/events", system.key, params={"source": source, "id": id})
-    if not answer.is_success:
-        fail(problem_text(answer))
-    if as_json:
-        typer.echo(json.dumps(answer.json(), indent=2))
-    else:
-        _print(answer.json())
+    receipt = read("events", tenant, {"source": source, "id": id})
+    if not printed_as_json(receipt, as_json):
+        _print(receipt)
 
 
 def _print(receipt: dict[str, Any]) -> None:

@@ -6,7 +6,8 @@ from uuid import uuid4
 
 import typer
 
-from cli._correcting import OfTenantOption, ReasonOption, YesOption, ask, confirm
+from cli._asking import OfTenantOption, ask
+from cli._correcting import ReasonOption, YesOption, confirm
 from cli._event import provider_and_sku
 from cli._instants import instant
 from cli._options import JsonOption, printed_as_json

@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from cli._correcting import OfTenantOption, YesOption, ask, confirm
+from cli._asking import OfTenantOption, ask
+from cli._correcting import YesOption, confirm
 from cli._instants import minute
 from cli._options import JsonOption, printed_as_json
 from cli._rerates import followed, print_job

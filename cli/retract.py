@@ -5,7 +5,8 @@ from uuid import uuid4
 
 import typer
 
-from cli._correcting import OfTenantOption, ReasonOption, YesOption, ask, confirm, print_correction
+from cli._asking import OfTenantOption, ask
+from cli._correcting import ReasonOption, YesOption, confirm, print_correction
 from cli._options import JsonOption, printed_as_json
 
 

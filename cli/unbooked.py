@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from cli._http import problem_text, request
+from cli._asking import CHANGES, OfTenantOption, ask, read
 from cli._options import JsonOption, printed_as_json
-from cli._running import environment_values, fail
+from cli._running import usage_error
 
 ROWS_MAX = 200
 
@@ -35,17 +35,22 @@ def command(
             "--nobody", help="What names no tenant, for operators: what cannot be read as an event."
         ),
     ] = False,
+    tenant: OfTenantOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Show what was accepted and not booked: why, who sent it, what was booked instead, and what to do.
+    """Show what was accepted and not booked: why, who sent it, what was booked instead, and what to do. It
+    goes as SPENDMETER_API_KEY, or with --tenant or --nobody as SPENDMETER_ADMIN_KEY.
 
     \b
     Examples:
       spendmeter unbooked --unresolved
       spendmeter unbooked --rows --outcome conflict --source checkout-bot
+      spendmeter unbooked --tenant acme --key k7f3a0c91d2e4
       spendmeter unbooked --nobody --rows
       spendmeter unbooked --rows --reason "is more than one event may state" --since 2026-11-25 --json
     """
+    if nobody and tenant:
+        usage_error("--nobody: is what names no tenant, so --tenant is not asked for with it")
     asked: dict[str, Any] = {
         "outcome": outcome,
         "key": key,
@@ -56,14 +61,8 @@ def command(
         "limit": limit if rows else None,
     }
     parameters = {name: value for name, value in asked.items() if value is not None}
-    api, key_to_ask = environment_values(
-        "SPENDMETER_API_URL", f"SPENDMETER_{'ADMIN' if nobody else 'API'}_KEY"
-    )
-    url = f"{api.rstrip('/')}/v1/unbooked{'' if rows else '/faults'}"
-    answer = request("GET", url, key_to_ask, params=parameters)
-    if not answer.is_success:
-        fail(problem_text(answer))
-    found = answer.json()
+    path = "unbooked" if rows else "unbooked/faults"
+    found = ask("GET", path, "", parameters, key=CHANGES) if nobody else read(path, tenant, parameters)
     if not printed_as_json(found, as_json):
         _print_rows(found) if rows else _print_faults(found)
 

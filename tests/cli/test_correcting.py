@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
-import httpx
 import pytest
 from click.testing import Result
 from typer.testing import CliRunner
@@ -14,35 +12,15 @@ import cli._rerates
 from cli import _correcting
 from cli.app import build
 from services.api.http.openapi import EXAMPLES
+from tests.cli.conftest import Api
 
 JOB = EXAMPLES["rerate"]
 ID = JOB["rerate_id"]
 
 
-class Api:
-    """Answers from a list, one each, and then as it did last."""
-
-    def __init__(self) -> None:
-        self.answers: list[tuple[int, Any]] = []
-        self.asked: list[tuple[str, str, Any, Any]] = []
-
-    def request(self, method: str, url: str, key: str, **more: Any) -> httpx.Response:
-        path = url.removeprefix("http://api.test/v1/")
-        self.asked.append((method, path, more["params"], more["json"]))
-        assert key == "sm_admin"
-        self.tenant = more["tenant"]
-        status, body = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        return httpx.Response(status, json=body, request=httpx.Request(method, url))
-
-
-@pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Api:
-    fake = Api()
-    monkeypatch.setattr(_correcting, "request", fake.request)
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli._rerates, "POLL_S", 0)
-    monkeypatch.setenv("SPENDMETER_API_URL", "http://api.test/")
-    monkeypatch.setenv("SPENDMETER_ADMIN_KEY", "sm_admin")
-    return fake
 
 
 def run(*arguments: str, say: str | None = None) -> Result:
@@ -57,7 +35,7 @@ def test_fields_become_a_merge_patch_of_the_events_data(api: Api) -> None:
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     [(method, path, _, body)] = api.asked
-    assert (method, path, api.tenant) == ("POST", "corrections", "acme")
+    assert (method, path, api.tenant, api.key) == ("POST", "corrections", "acme", "sm_admin")
     assert body["patch"] == {
         "usage": {"input_tokens": "5"}, "labels": {"team": "a=b", "feature": None}, "context": {"batch": True},
     }  # fmt: skip

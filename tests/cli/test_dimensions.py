@@ -8,7 +8,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from cli import _correcting, dimensions
+from cli import _asking, dimensions
 
 OWN = {
     "name": "cost_centre",
@@ -28,7 +28,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
         found.append((method, url, more["tenant"], more["json"]))
         return httpx.Response(200, json={"built_in": ["team"], "own": [OWN]})
 
-    monkeypatch.setattr(_correcting, "request", request)
+    monkeypatch.setattr(_asking, "request", request)
     monkeypatch.setenv("SPENDMETER_API_URL", "http://api/")
     monkeypatch.setenv("SPENDMETER_ADMIN_KEY", "k-admin")
     return found

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 
 from cli._running import NO_PRICE
@@ -41,17 +39,16 @@ effective_from = {since}T00:00:00Z
 
 
 class Newcomer:
-    """A tenant of its own, whose key the command line uses; an operator's key corrects for it."""
+    """A tenant of its own, whose key sends; an operator's key governs, corrects and reads for it."""
 
     def __init__(self, system: System, monkeypatch: pytest.MonkeyPatch) -> None:
         self.name, self.provider, self.system = f"new-{uuid4().hex[:8]}", f"v{uuid4().hex[:6]}", system
         scopes = [part for scope in ("ingest", "read", "admin") for part in ("--scope", scope)]
         key = system.cli("keys", "create", self.name, "--create-tenant", *scopes).stdout.strip()
-        self.api = httpx.Client(base_url=system.api, headers={"Authorization": f"Bearer {key}"}, timeout=30)
         monkeypatch.setenv("SPENDMETER_API_KEY", key)
 
     def cli(self, *arguments: str) -> Any:
-        """What a command that corrects answers, of this tenant."""
+        """What a command answers, of this tenant."""
         return json.loads(self.system.cli(*arguments, "--tenant", self.name, "--json", timeout=120).stdout)
 
     def send(self, id: str) -> bool:
@@ -73,19 +70,24 @@ class Newcomer:
 
     def spent(self) -> tuple[Decimal, int]:
         """Amount in USD and events."""
-        rows = self.api.get("/v1/spend", params={"range": "today"}).raise_for_status().json()["totals"]
-        return Decimal(rows[0]["effective"]), rows[0]["events"]
+        [row] = self.cli("spend", "--range", "today")["totals"]
+        return Decimal(row["effective"]), row["events"]
 
-    def incident(self) -> dict[str, Any]:
-        found: list[dict[str, Any]] = self.api.get("/v1/incidents").raise_for_status().json()["incidents"]
+    def incident(self, *, is_resolved: bool = False) -> dict[str, Any]:
+        """The budget's; {} where it is not there, or not so yet."""
+        states = ("--state", "resolved") if is_resolved else ()
+        found: list[dict[str, Any]] = self.cli("incidents", *states)["incidents"]
         return next((each for each in found if each["kind"] == "budget"), {})
+
+    def receipt(self, id: str) -> tuple[dict[str, Any], str]:
+        """An event's receipt, for programs and for people."""
+        words = "explain", "story", id
+        return self.cli(*words), self.system.cli(*words, "--tenant", self.name).stdout
 
 
 @pytest.fixture
-def newcomer(system: System, monkeypatch: pytest.MonkeyPatch) -> Iterator[Newcomer]:
-    made = Newcomer(system, monkeypatch)
-    yield made
-    made.api.close()
+def newcomer(system: System, monkeypatch: pytest.MonkeyPatch) -> Newcomer:
+    return Newcomer(system, monkeypatch)
 
 
 def test_an_event_is_amended_and_one_voided_and_every_entry_stays_on_the_receipt(
@@ -103,20 +105,15 @@ def test_an_event_is_amended_and_one_voided_and_every_entry_stays_on_the_receipt
     voided = newcomer.cli("retract", "story", "e2", "--reason", "a test")
     assert (voided["state"], voided["summary"]) == ("applied", "retracted: now 0 USD (was 0.01 USD)")
     assert newcomer.spent() == (Decimal("0.03"), 1)
-    told = system.cli("explain", "story", "e1").stdout
+    first, told = newcomer.receipt("e1")
     assert told.startswith("corrected: now 0.03 USD, priced (was 0.01 USD)")
     assert "list: 3000 input_tokens x 0.00001 = 0.03 USD" in told
     assert "a third of it was counted" in told
     assert "all entries together: 0.03 USD" in told
-    events = newcomer.api.get("/v1/events", params={"entries": "all"}).json()["events"]
-    assert sum(Decimal(each["effective"]) for each in events) == Decimal("0.03")
-    assert sorted(each["kind"] for each in events) == [
-        "replacement",
-        "reversal",
-        "reversal",
-        "usage",
-        "usage",
-    ]
+    second, _ = newcomer.receipt("e2")
+    entries = [*first["entries"], *second["entries"]]
+    assert sum(Decimal(each["effective"]) for each in entries) == Decimal("0.03")
+    assert [each["kind"] for each in entries] == ["usage", "reversal", "replacement", "usage", "reversal"]
     listed = newcomer.cli("corrections", "--state", "applied")["corrections"]
     assert {each["correction_id"] for each in listed} == {amended["correction_id"], voided["correction_id"]}
 
@@ -126,12 +123,11 @@ def test_a_wrong_price_that_was_approved_is_undone_to_the_last_digit_and_its_inc
 ) -> None:
     """10 USD stated per 1 token, not per million: 3 events of 1,000 tokens are 30,000 USD, and should be 0.03."""
     newcomer.state_price(tmp_path, 1)
-    asked = {"name": "All of it", "amount": "100", "period": "day", "thresholds_percent": ["100"]}
-    newcomer.api.post("/v1/budgets", json=asked).raise_for_status()
+    budget = newcomer.cli("budget", "add", "All of it", "100", "--period", "day", "--threshold", "100")
     eventually("ingest knows the key", lambda: newcomer.send("e1"), KEY_WITHIN_S, every_s=0.5)
     assert newcomer.send("e2") and newcomer.send("e3")
     assert newcomer.spent() == (Decimal(30_000), 3)
-    opened = eventually("the budget's incident opens", newcomer.incident)
+    opened = eventually("the budget's incident opens", newcomer.incident, every_s=0.5)
     assert (opened["state"], opened["resolution"]) == ("open", "")
 
     version = newcomer.state_price(tmp_path, 1_000_000, "--replace")
@@ -149,17 +145,20 @@ def test_a_wrong_price_that_was_approved_is_undone_to_the_last_digit_and_its_inc
     applied = newcomer.cli("rerates", "apply", dry["rerate_id"], "--yes")
     assert (applied["state"], applied["applied"]["changed"]) == ("applied", 3)
     assert newcomer.spent() == (Decimal("0.03"), 3)
-    resolved = eventually("the incident resolves", lambda: _resolved(newcomer.incident()))
+    resolved = eventually("the incident resolves", lambda: newcomer.incident(is_resolved=True), every_s=0.5)
+    assert (resolved["id"], resolved["rule"]) == (opened["id"], budget["id"])
     assert "correct" in resolved["resolution"].lower(), resolved["resolution"]
+    shown = system.cli("incidents", resolved["id"], "--tenant", newcomer.name).stdout
+    assert shown.startswith("resolved: ") and f"resolved: {resolved['resolution']}" in shown
+    assert [each["spent"] for each in newcomer.cli("budget", "list")["budgets"]] == ["0.03"]
     again = newcomer.cli("rerate", "--publication", str(version), "--reason", "once more", "--apply", "--yes")
     assert (again["preview"]["changed"], newcomer.spent()) == (0, (Decimal("0.03"), 3))
 
-    told = system.cli("explain", "story", "e1").stdout
+    receipt, told = newcomer.receipt("e1")
     assert told.startswith("corrected: now 0.01 USD, priced (was 10000 USD)")
     assert "list: 1000 input_tokens x 10 = 10000 USD" in told
     assert "list: 1000 input_tokens x 0.00001 = 0.01 USD" in told
     assert why in told
-    receipt = newcomer.api.get("/v1/events", params={"source": "story", "id": "e1"}).json()
     assert [(each["kind"], each["effective"]) for each in receipt["entries"]] == [
         ("usage", "10000"), ("reversal", "-10000"), ("replacement", "0.01"),
     ]  # fmt: skip
@@ -188,11 +187,7 @@ def test_an_exchange_rate_that_came_late_prices_what_waited_for_it_when_it_is_ap
     offers = json.loads(done.stdout)["rerates"]
     [mine] = [each for each in offers if each["tenant"] == newcomer.name]
     assert (mine["unpriced_events"], bool(mine["rerate_id"])) == (2, True)
-    eventually("both are priced", lambda: newcomer.spent() == (Decimal("0.0018"), 2))
-    told = system.cli("explain", "story", "e1").stdout
+    eventually("both are priced", lambda: newcomer.spent() == (Decimal("0.0018"), 2), every_s=0.5)
+    _, told = newcomer.receipt("e1")
     assert told.startswith("corrected: now 0.0009 USD, priced (was 0 USD)")
     assert newcomer.cli("rerates", "show", mine["rerate_id"])["reason"].startswith("proposal ")
-
-
-def _resolved(incident: dict[str, Any]) -> dict[str, Any]:
-    return incident if incident["state"] == "resolved" else {}

@@ -1,0 +1,57 @@
+"""What commands that ask the api share: as which key, its answer, and its refusal in a command's words."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import httpx
+import typer
+
+from cli._http import problem_of, problem_text, request
+from cli._running import environment_values, fail
+
+OfTenantOption = Annotated[
+    str, typer.Option("--tenant", help="Whose; it goes as SPENDMETER_ADMIN_KEY, which is an operator's.")
+]
+TIMEOUT_S = 30.0
+"""The api waits for the broker, and then for the corrector."""
+CHANGES = "SPENDMETER_ADMIN_KEY"
+READS = "SPENDMETER_API_KEY"
+
+
+def ask(
+    method: str,
+    path: str,
+    tenant: str,
+    query: Any = None,
+    *,
+    body: Any = None,
+    key: str = CHANGES,
+    flags: Mapping[str, str] | None = None,
+) -> Any:
+    """The api's answer, as the key that the environment names so; ends the command with what it says when it
+    refuses. `flags`: field of the request to the argument that it was written in."""
+    url, secret = environment_values("SPENDMETER_API_URL", key)
+    url = f"{url.rstrip('/')}/v1/{path}"
+    answer = request(method, url, secret, tenant=tenant, timeout_s=TIMEOUT_S, params=query, json=body)
+    if not answer.is_success:
+        fail(_refusal(answer, flags or {}), problem_of(answer))
+    return answer.json()
+
+
+def read(path: str, tenant: str, query: Any = None, *, flags: Mapping[str, str] | None = None) -> Any:
+    """What a tenant's own key may read; that of another tenant, and of none, an operator's reads."""
+    return ask("GET", path, tenant, query, key=CHANGES if tenant else READS, flags=flags)
+
+
+def _refusal(answer: httpx.Response, flags: Mapping[str, str]) -> str:
+    problem = problem_of(answer)
+    errors = [each for each in problem.get("errors", ()) if each.get("field")]
+    if flags and errors:
+        return "\n".join(f"refused: {_flag(each['field'], flags)}: {each['reason']}" for each in errors)
+    hint = "\nadd --tenant TENANT" if problem.get("title") == "No tenant" else ""
+    return problem_text(answer) + hint
+
+
+def _flag(field: str, flags: Mapping[str, str]) -> str:
+    head, _, rest = field.partition(".")
+    return field if head not in flags else f"{flags[head]} {rest}" if rest else flags[head]

@@ -1,0 +1,93 @@
+"""spendmeter budget add and list."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from cli._asking import OfTenantOption, ask
+from cli._filters import FilterOption, filters
+from cli._instants import minute
+from cli._options import JsonOption, printed_as_json
+from cli._running import usage_error
+
+app = typer.Typer(
+    help="Budgets: what may be spent in a period, by whom; an incident opens where more is. It goes as "
+    "SPENDMETER_ADMIN_KEY.",
+    no_args_is_help=True,
+)
+_FLAGS = {
+    "name": "NAME",
+    "amount": "AMOUNT",
+    "period": "--period",
+    "filter": "--filter",
+    "thresholds_percent": "--threshold",
+    "next_amount": "--next-amount",
+}
+
+
+@app.command("list")
+def list_all(tenant: OfTenantOption = "", as_json: JsonOption = False) -> None:
+    """Show every budget in force, and what its open period has come to.
+
+    \b
+    Examples:
+      spendmeter budget list --tenant acme
+    """
+    answer = ask("GET", "budgets", tenant)
+    if printed_as_json(answer, as_json):
+        return
+    for budget in answer["budgets"]:
+        _print(budget)
+    if not answer["budgets"]:
+        typer.echo("no budgets")
+
+
+@app.command("add")
+def add(
+    name: Annotated[str, typer.Argument(help="What alerts call it.")],
+    amount: Annotated[str, typer.Argument(help="In the tenant's currency: 5000 or 12.50.")],
+    period: Annotated[str, typer.Option(help="day, week, month or quarter of the tenant.")] = "month",
+    only: FilterOption = None,
+    threshold: Annotated[
+        list[str] | None, typer.Option(help="Percent at which to tell. Repeatable. Default: 80 and 100.")
+    ] = None,
+    next_amount: Annotated[
+        str, typer.Option(help="Where the tenant's currency is about to change: the amount in it, or close.")
+    ] = "",
+    tenant: OfTenantOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Set a budget, of all that the tenant spends or of what the filters name. Alerts watches it within two
+    seconds.
+
+    \b
+    Examples:
+      spendmeter budget add "All of it" 5000 --tenant acme
+      spendmeter budget add "Search, daily" 120.50 --period day --filter team=search --threshold 100
+    """
+    pairs = filters(only or ())
+    scope = dict(pairs)
+    if len(scope) < len(pairs):
+        usage_error("--filter: a budget is of one value of a dimension, and one is named twice")
+    body: dict[str, Any] = {"name": name, "amount": amount, "period": period, "filter": scope}
+    body |= {"thresholds_percent": threshold} if threshold else {}
+    body |= {"next_amount": next_amount} if next_amount else {}
+    answer = ask("POST", "budgets", tenant, body=body, flags=_FLAGS)
+    if not printed_as_json(answer, as_json):
+        _print(answer)
+
+
+def _print(budget: Any) -> None:
+    amount, currency = budget["amount"], budget["currency"]
+    scope = ", ".join(f"{name}={value}" for name, value in budget["filter"].items()) or "all of it"
+    typer.echo(f"{budget['name']}: {amount} {currency} a {budget['period']}, {scope}")
+    bounds = f"{minute(budget['period_start'])} to {minute(budget['period_end'])}"
+    provisional = f", of which provisional {budget['of_which_provisional']}"
+    typer.echo(f"  spent {budget['spent']} {currency} ({budget['percent']} %){provisional}, {bounds}")
+    told = ", ".join(f"{each} %" for each in budget["thresholds_percent"])
+    typer.echo(f"  tells at {told}; {budget['id']}")
+    if later := budget["next"]:
+        becomes = f"{later['amount']} {later['currency']}" if later["amount"] else "closed"
+        typer.echo(f"  from {minute(later['effective_from'])} on: {becomes}")

@@ -1,0 +1,158 @@
+"""Commands that show spend, budgets and incidents, before an api that notes what it is asked."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from cli.app import build
+from services.api.http.openapi import EXAMPLES
+from tests.cli.conftest import Api
+
+INCIDENT = EXAMPLES["incident"]
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(build([arguments[0]]), arguments)
+
+
+def test_what_was_spent_is_a_table_with_its_bounds_and_what_has_no_amount(api: Api) -> None:
+    api.answers = [(200, EXAMPLES["spend"] | {"series": []})]
+    result = run("spend", "--range", "today", "--group", "team", "--filter", "sku=a", "--filter", "sku=")
+    assert result.exit_code == 0, result.output
+    heading, columns, payments, others = (" ".join(line.split()) for line in result.output.splitlines())
+    assert heading == (
+        "2026-11-23 00:00+01:00 to 2026-11-24 00:00+01:00 (Europe/Berlin), "
+        "complete through 2026-11-23T18:31:07.120Z"
+    )
+    assert columns == "team events list effective of which provisional unpriced events currency"
+    assert payments == "payments 3 0.075 0.06 0 0 USD"
+    assert others == "(19,997 others) 41,200 12.5 10 0 0 USD"
+    assert api.asked == [
+        (
+            "GET",
+            "spend",
+            [
+                ("range", "today"), ("group_by", "team"), ("top", "100"), ("usage", "false"),
+                ("filter.sku", "a"), ("filter.sku", ""),
+            ],
+            None,
+        )
+    ]  # fmt: skip
+
+
+def test_spend_over_time_is_a_row_a_bucket_and_one_of_all(api: Api) -> None:
+    api.answers = [(200, EXAMPLES["spend"])]
+    result = run(
+        "spend", "--since", "2026-11-23", "--until", "2026-11-24", "--bucket", "day", "--group", "team"
+    )
+    rows = [" ".join(line.split()) for line in result.output.splitlines()]
+    assert rows[2] == "2026-11-23 00:00+01:00 payments 3 0.075 0.06 0 0 USD"
+    assert rows[4] == "in all payments 3 0.075 0.06 0 0 USD"
+    assert api.asked[0][2][:3] == [("from", "2026-11-23"), ("to", "2026-11-24"), ("bucket", "day")]
+    assert ("limit", "5000") in api.asked[0][2]
+
+
+def test_what_is_no_dimension_is_refused_by_the_argument_with_those_that_are(api: Api) -> None:
+    reason = "'tem' is not one of cost_class, provider, sku, team"
+    for field, arguments, said in (
+        ("group_by", ("--group", "tem"), "--group"),
+        ("filter.tem", ("--filter", "tem=a"), "--filter tem"),
+    ):
+        problem = {
+            "title": "Invalid request",
+            "detail": "...",
+            "errors": [{"field": field, "reason": reason}],
+        }
+        api.answers = [(422, problem)]
+        result = run("spend", *arguments)
+        assert (result.exit_code, result.output.strip()) == (1, f"refused: {said}: {reason}")
+        assert json.loads(run("spend", *arguments, "--json").output) == problem
+
+
+def test_a_filter_without_a_name_is_not_asked_for(api: Api) -> None:
+    assert run("spend", "--filter", "=a").exit_code == run("spend", "--filter", "team").exit_code == 2
+    assert run("budget", "add", "x", "5", "--filter", "team=a", "--filter", "team=b").exit_code == 2
+    assert api.asked == []
+
+
+@pytest.mark.parametrize("command", ["spend", "incidents", "unbooked"])
+def test_a_tenants_own_key_reads_and_an_operators_where_a_tenant_is_named(api: Api, command: str) -> None:
+    name = "faults" if command == "unbooked" else command
+    api.answers = [(200, EXAMPLES[name])]
+    assert run(command, "--json").exit_code == 0
+    assert (api.key, api.tenant) == ("sm_reader", "")
+    assert json.loads(run(command, "--tenant", "acme", "--json").output) == EXAMPLES[name]
+    assert (api.key, api.tenant) == ("sm_admin", "acme")
+
+
+def test_a_refusal_of_what_was_not_booked_is_the_apis_problem_as_of_every_command(api: Api) -> None:
+    problem = {"title": "Invalid request", "status": 422, "detail": "from: names a day that no calendar has"}
+    api.answers = [(422, problem)]
+    result = run("unbooked", "--since", "2026-13-01", "--json")
+    assert (result.exit_code, json.loads(result.output)) == (1, problem)
+    assert run("unbooked", "--nobody", "--tenant", "acme").exit_code == 2
+
+
+def test_a_budget_is_set_with_what_it_is_of(api: Api) -> None:
+    api.answers = [(201, EXAMPLES["budget"])]
+    result = run(
+        "budget", "add", "Search, monthly", "5000", "--filter", "team=search", "--threshold", "80", "--threshold",
+        "100", "--tenant", "acme",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert result.output.splitlines() == [
+        "Search, monthly: 5000 USD a month, team=search",
+        "  spent 1200.5 USD (24.01 %), of which provisional 0, 2026-11-01 00:00+01:00 to 2026-12-01 00:00+01:00",
+        "  tells at 80 %, 100 %; 0b9c2f2e-6f0e-4c1e-9f5e-2d1a6f0c9b11",
+    ]
+    body = {"name": "Search, monthly", "amount": "5000", "period": "month", "filter": {"team": "search"}}
+    assert api.asked == [("POST", "budgets", None, body | {"thresholds_percent": ["80", "100"]})]
+    assert (api.key, api.tenant) == ("sm_admin", "acme")
+
+
+def test_budgets_are_listed_and_an_amount_that_is_none_is_refused_by_the_argument(api: Api) -> None:
+    api.answers = [(200, EXAMPLES["budgets"])]
+    assert "24.01 %" in run("budget", "list").output
+    assert json.loads(run("budget", "list", "--json").output) == EXAMPLES["budgets"]
+    problem = {
+        "title": "Invalid request",
+        "detail": "...",
+        "errors": [{"field": "amount", "reason": "is needed"}],
+    }
+    api.answers = [(422, problem)]
+    assert run("budget", "add", "x", "all").output.strip() == "refused: AMOUNT: is needed"
+
+
+def test_incidents_are_listed_with_why_they_were_resolved(api: Api) -> None:
+    ended = {"state": "resolved", "resolution": "corrected below its threshold"}
+    api.answers = [(200, {"incidents": [INCIDENT | ended], "next_cursor": "more"})]
+    first, more = run("incidents", "--state", "resolved", "--limit", "1").output.splitlines()
+    assert " ".join(first.split()) == (
+        f"2026-11-23 10:00Z resolved {INCIDENT['id']} {INCIDENT['title']} (corrected below its threshold)"
+    )
+    assert more == "There are older ones: --limit."
+    assert api.asked[0][2] == {"state": ["resolved"], "limit": 1}
+
+
+def test_an_incident_is_shown_with_its_trail_in_the_order_of_time(api: Api) -> None:
+    acknowledged = {"acknowledged_by": "key k1", "acknowledged_at": "2026-11-23T10:00:30Z", "note": "mine"}
+    ended = {"state": "resolved", "resolved_at": "2026-11-23T10:02:00Z", "resolution": "corrected"}
+    api.answers = [(200, INCIDENT | acknowledged | ended)]
+    lines = run("incidents", INCIDENT["id"]).output.splitlines()
+    assert api.asked[0][:2] == ("GET", f"incidents/{INCIDENT['id']}")
+    assert lines[0] == f"resolved: {INCIDENT['title']}"
+    assert "  budget: 5.00 USD (5)" in lines and "  spent in the period: 5.02 USD" in lines
+    assert lines[5:10] == [
+        "2026-11-23 00:00Z  began",
+        "2026-11-23 10:00Z  opened",
+        "2026-11-23 10:00Z  acknowledged by key k1: mine",
+        "2026-11-23 10:01Z  last told",
+        "2026-11-23 10:02Z  resolved: corrected",
+    ]
+    assert not any("to do" in line for line in lines), "nothing is left to do"
+    api.answers = [(200, INCIDENT)]
+    assert "to do: stop the agent" in run("incidents", INCIDENT["id"]).output
