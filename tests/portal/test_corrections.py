@@ -55,6 +55,8 @@ async def test_an_event_is_voided_with_a_reason_and_the_receipt_shows_the_trail(
     await page.get_by_role("link", name="Corrections").click()
     row = page.locator("tbody tr")
     await expect(row).to_contain_text("applied retract: a test")
+    await expect(page.locator(".list > .fine")).to_have_text("newest first, times in UTC")
+    await expect(page.locator(".jobs")).to_contain_text("Nothing was priced anew.")
     await row.get_by_role("link", name="run-7").click()
     await expect(receipt).to_contain_text("Reversal of entry 0")
     assert await page.title() != "1"

@@ -17,21 +17,26 @@ export function correctionsPage() {
   const jobs = lookup({
     ask: () => get("/v1/rerates", { limit: 20 }),
     draw: ({ rerates }) => [
-      el("h2", "Re-rates"),
+      el("h2", "Re-rates: booked events priced anew"),
       rerates.length
         ? el("ul", { className: "rows" }, rerates.map(job))
-        : el("p", { className: "fine" }, "None."),
-      el("h2", "Events corrected"),
+        : el("p", { className: "fine" }, "Nothing was priced anew."),
+      el("h2", "Events that somebody amended or voided"),
     ],
     beats: SLOW_BEATS,
   });
   const list = listPage({
-    heading: el("div", trail(overviewLink(), "Corrections"), el("h1", "Corrections and re-rates")),
-    words: jobs.element,
+    heading: el(
+      "div",
+      trail(overviewLink(), "Corrections"),
+      el("h1", "Corrections and re-rates"),
+      el("p", { className: "soft" }, "What was booked stays: each of these added entries that set it right."),
+    ),
+    words: el("div", { className: "jobs" }, jobs.element),
     columns: COLUMNS,
     question: () => ({ path: "/v1/corrections", parameters: {} }),
     rowsOf: ({ corrections }) => corrections.map(correction),
-    none: "No event was corrected.",
+    none: "Nobody amended or voided an event.",
   });
   return {
     element: list.element,

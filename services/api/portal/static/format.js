@@ -86,7 +86,7 @@ export function ago(at, now = Date.now()) {
 
 // How far an answer is complete, in words.
 export const completeness = (through, tz) =>
-  through ? `complete through ${timeOf(through, tz)}` : "not complete yet";
+  through ? `complete through ${timeOf(through, tz)}` : "not complete yet: the book is catching up";
 
 // How much is accepted and not booked yet; a figure that nobody measured just now is none.
 export function inFlight({ in_flight: events, in_flight_age_s: age }) {

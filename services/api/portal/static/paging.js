@@ -60,8 +60,9 @@ export function listPage({ heading, words, columns, question, rowsOf, none }) {
   const note = el("p", { className: "fine" });
 
   function show({ complete_through: through }, rows) {
-    const what = rows ? "newest first ·" : none;
-    setText(note, `${what} ${session.tz} · ${completeness(through, session.tz)}`);
+    const told = [rows ? `newest first, times in ${session.tz}` : none];
+    if (through !== undefined) told.push(completeness(through, session.tz)); // what people did is of no stream
+    setText(note, told.join(" · "));
   }
 
   const list = pagedTable({ columns, question, rowsOf, label: "Older", show });
