@@ -76,6 +76,7 @@ def service(
     partitions: int,
     demo: bool,
     portal_url: str = "",
+    ingest_url: str = "",
 ) -> Service:
     """The service with what it reads (spendmeter/platform/settings.py)."""
     environment = {
@@ -92,6 +93,8 @@ def service(
         environment["DATABASE_URL"] = database_url
     if name == "alerts":
         environment["SPENDMETER_PORTAL_URL"] = portal_url
+    if name == "api":
+        environment["SPENDMETER_INGEST_URL"] = ingest_url
     if name in ("alerts", "api") and demo:
         # The demo's sink is on 127.0.0.1; api takes exactly the channels that alerts delivers to.
         environment["SPENDMETER_WEBHOOK_ALLOW_PRIVATE"] = "true"

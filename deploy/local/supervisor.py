@@ -150,6 +150,7 @@ class Supervisor:
         from spendmeter.platform.roles import role_url
 
         role = services.DATABASE_ROLES.get(name)
+        urls = services.addresses(self._ports)
         return services.service(
             name,
             port=self._ports[name],
@@ -158,7 +159,8 @@ class Supervisor:
             topic_prefix=self._options.topic_prefix,
             partitions=self._options.partitions,
             demo=self._options.demo,
-            portal_url=services.addresses(self._ports)["SPENDMETER_PORTAL_URL"],
+            portal_url=urls["SPENDMETER_PORTAL_URL"],
+            ingest_url=urls["SPENDMETER_INGEST_URL"],
         )
 
     def _keep(self, what: str, programs: Sequence[Program]) -> None:

@@ -18,8 +18,9 @@ from services.api.corrections import routes as corrections
 from services.api.corrections.asking import CorrectorAccess
 from services.api.database.transactions import Database
 from services.api.dimensions import routes as dimensions
+from services.api.events import resubmit, unbooked
 from services.api.events import routes as events
-from services.api.events import unbooked
+from services.api.events.ingest_door import IngestDoor
 from services.api.events.past_books import PastBooks
 from services.api.events.waiting import Waiters
 from services.api.http import problems
@@ -40,6 +41,7 @@ PARTS = (
     spend,
     events,
     unbooked,
+    resubmit,
     corrections,
     rerates,
     accounting,
@@ -80,6 +82,7 @@ def create_app(
     app.state.settings = settings
     app.state.closed = ClosedSums()
     app.state.database = database
+    app.state.ingest_door = IngestDoor(settings.ingest_url)
     app.state.keys = ApiKeys(database)
     app.state.progress = progress
     app.state.waiting = Waiters(database)

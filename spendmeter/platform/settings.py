@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     OTEL_EXPORTER_OTLP_ENDPOINT (the OpenTelemetry SDK reads its own variables)."""
     event_age_max_days: int = Field(400, ge=1)
     """The dedupe horizon: an older event is refused."""
+    ingest_url: str = ""
+    """Where ingest is, for the portal's form that sends an event again; '' = it says what to type instead."""
     portal_url: str = ""
     """Where people open the portal, for the links in incidents; '' = they have none."""
     webhook_allow_private: bool = False

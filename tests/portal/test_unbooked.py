@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 from msgspec.structs import replace
 from playwright.async_api import BrowserContext, expect
 
+from spendmeter.contracts.events import Labels
 from tests.api.book import Book
 from tests.api.test_events import LINES, event
 from tests.portal.page import log_in
@@ -34,8 +37,7 @@ async def test_the_first_page_tells_whose_events_were_not_booked_and_leads_to_th
     await page.get_by_label("resolved").select_option("false")
     await page.get_by_role("button", name="Filter").click()
     await expect(rows).to_have_count(2)
-    await rows.filter(has_text="r1").get_by_text("Send it again", exact=True).click()
-    await expect(rows.filter(has_text="r1")).to_contain_text("--source 'bot' --id NEW --supersedes 'r1'")
+    await expect(rows.filter(has_text="r1").get_by_role("link", name="Send it again")).to_be_visible()
     await page.get_by_role("link", name="key: k1").click()
     await page.get_by_label("outcome").select_option("conflict")
     await page.get_by_role("button", name="Filter").click()
@@ -50,9 +52,31 @@ async def test_an_id_cannot_break_out_of_the_command(
     page = await context.new_page()
     await log_in(page, address, await book.key("acme", "read"))
     await page.goto(f"{address}/#/unbooked")
-    row = page.locator(".list > table tbody tr")
-    await row.get_by_text("Send it again", exact=True).click()
-    await expect(row).to_contain_text(r"--source '<b>bot</b>' --id NEW --supersedes ''\''; rm -rf / #'")
+    await page.get_by_role("link", name="Send it again").click()
+    await page.get_by_text("By hand").click()
+    by_hand = page.locator("details")
+    await expect(by_hand).to_contain_text(r"--source '<b>bot</b>' --id NEW --supersedes ''\''; rm -rf / #'")
+
+
+async def test_what_was_retracted_is_proposed_as_it_was_booked_without_what_ingest_put_in(
+    context: BrowserContext, address: str, book: Book
+) -> None:
+    labels = Labels(team="payments", user="hmac:1f", own={"cost_centre": "a"})
+    booked = event("wrong", source="bot")
+    await book.entry(replace(booked, data=replace(booked.data, labels=labels)), "0.01", LINES)
+    await book.entry(event("wrong", source="bot"), "-0.01", [], seq=1)
+    page = await context.new_page()
+    await log_in(page, address, await book.key("acme", "read"))
+    await page.goto(f"{address}/#/resubmit?source=bot&id=wrong")
+    await expect(page.locator("form")).to_contain_text("This is the event as it was booked")
+    proposed = json.loads(await page.get_by_label("The event, as JSON").input_value())
+    assert proposed.keys() == {"specversion", "type", "source", "subject", "time", "data"}
+    assert proposed["data"]["labels"] == {"team": "payments", "own": {"cost_centre": "a"}}
+    assert proposed["data"]["usage"] == {"input_tokens": 2000, "output_tokens": 500}
+    await page.get_by_label("may ingest").fill("sm_nonsense")
+    await page.get_by_role("button", name="Send").click()
+    refused = "send it with a live key of acme that has the scope ingest"
+    await expect(page.get_by_role("alert").filter(has_text=refused)).to_be_visible()
 
 
 async def test_receipts_of_both_lead_to_the_other(context: BrowserContext, address: str, book: Book) -> None:

@@ -1,4 +1,4 @@
-// The one place where a key is typed: it goes into the body of one request, and the answer sets the cookie.
+// Where a key is typed: it goes into the body of one request, and the answer sets the cookie.
 
 import { call } from "./api.js";
 import { el, setText } from "./dom.js";

@@ -15,6 +15,7 @@ import { overviewPage } from "./overview.js";
 import { proposalPage } from "./proposal.js";
 import { receiptPage } from "./receipt.js";
 import { reratePage } from "./rerate.js";
+import { resubmitPage } from "./resubmit.js";
 import { turns } from "./refresh.js";
 import { unbookedPage } from "./unbooked.js";
 
@@ -30,6 +31,7 @@ const pages = {
   events: eventsPage,
   event: receiptPage,
   unbooked: unbookedPage,
+  resubmit: resubmitPage,
   catalog: catalogPage,
   model: modelPage,
   changes: changesPage,

@@ -118,22 +118,12 @@ function unbookedRow(row) {
   );
 }
 
-function remedy({ booked_instead: instead, what_to_do: todo, outcome, source, id }) {
+function remedy({ booked_instead: instead, what_to_do: todo, outcome, source, id, recorded_at: at }) {
   if (instead) {
     const name = el("a", { href: link("event", instead) }, `${instead.source}/${instead.id}`);
     return el("small", " booked instead: ", name);
   }
-  if (outcome === "duplicate" || !id) return el("small", ` ${todo}`);
-  const names = `--source ${quoted(source)} --id NEW --supersedes ${quoted(id)}`;
-  const field = `"supersedes": ${JSON.stringify(id)}`;
-  return el(
-    "details",
-    el("summary", "Send it again"),
-    el("p", todo),
-    el("p", "The portal sends nothing. In the sender: ", el("code", field), ". By hand:"),
-    el("code", `spendmeter send --file fixed.json ${names}`),
-  );
+  const again =
+    id && outcome !== "duplicate" && el("a", { href: link("resubmit", { source, id, at }) }, "Send it again");
+  return el("small", ` ${todo} `, again);
 }
-
-// As a shell takes it, whatever a sender has put in.
-const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;

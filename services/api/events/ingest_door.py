@@ -1,0 +1,70 @@
+"""Ingest's door, for who stands at the portal: what goes through passes the same gate, by the same keys."""
+
+import aiohttp
+import msgspec
+
+from services.api.http.problems import RETRY_AFTER_S, HttpRefusal, forbidden, invalid, invalid_fields
+from spendmeter.platform.telemetry import log
+
+PATH = "/api/v1/events"
+DEADLINE_S = 20.0
+"""Longer than ingest waits for the broker."""
+ANSWER_BYTES_MAX = 64 * 1024
+
+
+class _BadEvent(msgspec.Struct):
+    field: str
+    reason: str
+
+
+class _Problem(msgspec.Struct):
+    """What ingest says when it does not take an event."""
+
+    detail: str = ""
+    errors: list[_BadEvent] = []
+
+
+class IngestDoor:
+    """`url`: where ingest is; '' = nobody has said so."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+
+    async def send(self, event: bytes, key: str) -> str:
+        """The names of the fields that were not kept ('' = all were), when the broker holds the event. Raises
+        HttpRefusal with what ingest says; 503 where the outcome is unknown."""
+        if not self._url:
+            raise _away("SPENDMETER_INGEST_URL does not say where ingest is: use `spendmeter send --file`")
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/cloudevents+json"}
+        try:
+            async with (
+                aiohttp.ClientSession(
+                    timeout=aiohttp.ClientTimeout(total=DEADLINE_S), cookie_jar=aiohttp.DummyCookieJar()
+                ) as session,
+                session.post(self._url + PATH, data=event, headers=headers, allow_redirects=False) as answer,
+            ):
+                if answer.status == 204:
+                    return answer.headers.get("Spendmeter-Dropped", "")
+                raise _refusal(answer.status, await answer.content.read(ANSWER_BYTES_MAX))
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            log().warning("ingest has not answered", error=type(error).__name__)
+            raise _away() from None
+
+
+def _refusal(status: int, body: bytes) -> HttpRefusal:
+    """As this API says it: with ingest's 401 the portal would end the session of who asks."""
+    try:
+        problem = msgspec.json.decode(body, type=_Problem)
+    except msgspec.MsgspecError:
+        problem = _Problem()
+    if status in (401, 403):
+        return forbidden(problem.detail)
+    if 400 <= status < 500 and status != 429:
+        if problem.errors:
+            return invalid_fields([{"field": each.field, "reason": each.reason} for each in problem.errors])
+        return invalid("event", problem.detail or f"was refused with {status}")
+    return _away()
+
+
+def _away(why: str = "whether ingest took it is unknown: send it again, under the same id") -> HttpRefusal:
+    return HttpRefusal(503, "Not available", why, retry_after_s=RETRY_AFTER_S)
