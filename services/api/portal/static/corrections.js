@@ -30,7 +30,11 @@ export function correctionsPage() {
       "div",
       trail(overviewLink(), "Corrections"),
       el("h1", "Corrections and re-rates"),
-      el("p", { className: "soft" }, "What was booked stays: each of these added entries that set it right."),
+      el(
+        "p",
+        { className: "soft" },
+        "What is booked stays as it is: a correction adds entries that set it right.",
+      ),
     ),
     words: el("div", { className: "jobs" }, jobs.element),
     columns: COLUMNS,

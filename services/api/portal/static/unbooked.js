@@ -81,8 +81,12 @@ function faultTable({ faults, counted_from: from }, asked) {
   const rows = faults.map((fault) =>
     el(
       "tr",
-      el("td", { className: "figure" }, count(fault.events)),
-      el("td", { className: "figure" }, fault.outcome === "duplicate" ? "—" : count(fault.unresolved)),
+      el("td", { className: "figure", "data-unit": "events" }, count(fault.events)),
+      el(
+        "td",
+        { className: "figure", "data-unit": "open" },
+        fault.outcome === "duplicate" ? "—" : count(fault.unresolved),
+      ),
       el("td", keyLink(fault, asked)),
       el("td", statusBadge(fault.outcome), " ", faultLink(fault, asked), el("small", ` ${fault.what_to_do}`)),
       el("td", { className: "nowrap wide" }, momentOf(fault.last_at, session.tz)),
