@@ -41,8 +41,6 @@ VICTIMS = (
     "postgres",
 )
 UNBOOKED_MIN = REQUEST_EVENTS
-CORRECTED_S = 3.0
-"""How long the load lasts whose events are corrected while the corrector is killed."""
 CORRECTED_SEED = 1_000_000
 """On top of the round's: its events are others."""
 MOMENT_S_MAX = 30.0
@@ -90,8 +88,9 @@ class Harness:
 
     system: System
     folder: Path
-    rate: str = "6000"
+    rate: int = 6_000
     load_s: float = 6.0
+    """Half as long lasts the load whose events are corrected while the corrector is killed."""
     logs: list[Path] = field(default_factory=list)
 
     async def round(self, victim: str, seed: int) -> Round:
@@ -106,8 +105,9 @@ class Harness:
             done.reached("prepared")
             done.pid_before = self.system.process(name).pid
             # when the alert comes, or the job, is their service's affair: the load lasts until it has been struck
-            seconds = 2 * MOMENT_S_MAX if name in ("alerts", "corrector") else self.load_s
-            with under_load(self.system, log, seed, self.rate, seconds) as load:
+            awaited = name in ("alerts", "corrector")
+            rate, seconds = (self.rate // 2, 2 * MOMENT_S_MAX) if awaited else (self.rate, self.load_s)
+            with under_load(self.system, log, seed, str(rate), seconds) as load:
                 if corrected:
                     await corrected.ask(self.system, watch.owner)
                 await asyncio.sleep(Random(seed).uniform(0.5, self.load_s / 2))
@@ -142,7 +142,7 @@ class Harness:
         log = self.folder / f"corrected-{seed}.jsonl"
         self.logs.append(log)
         since = datetime.now(UTC)
-        with under_load(self.system, log, seed + CORRECTED_SEED, self.rate, CORRECTED_S) as load:
+        with under_load(self.system, log, seed + CORRECTED_SEED, str(self.rate), self.load_s / 2) as load:
             await asyncio.to_thread(accepted, load)
         await watch.settle()
         return Correcting.of(f"faults-{seed}", since, log)

@@ -11,6 +11,9 @@ from tests.faults.harness import UNBOOKED_MIN, VICTIMS, Harness
 from tests.faults.kill import PRIVATE_WEBHOOKS
 from tests.flow.system import System
 
+VERIFIED_S_MAX = 900
+"""All that was sent in all rounds, beside whatever else runs."""
+
 
 @pytest.fixture(scope="module")
 def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
@@ -27,6 +30,7 @@ async def test_a_crash_under_load_costs_and_adds_nothing(harness: Harness, victi
     assert done.pid_after != done.pid_before
 
 
+@pytest.mark.timeout(VERIFIED_S_MAX)
 async def test_after_all_of_these_crashes_verify_finds_nothing(harness: Harness) -> None:
     """Once for all: nothing of the book is ever changed, so what a crash spoils stays to be found."""
     code, report = await asyncio.to_thread(harness.verify)
