@@ -14,6 +14,7 @@ from services.corrector.line import CorrectionLine
 from services.corrector.price_books import VersionBooks, VersionUnits
 from services.corrector.projections.projector import Projector
 from services.corrector.rerates import Rerates
+from services.corrector.sweep import READ_IN_ORDER
 from services.corrector.write import prepare
 from spendmeter.book.changed import ChangedDays
 from spendmeter.contracts.topics import SPEND_TOTALS, USAGE_CORRECTIONS, USAGE_EVENTS
@@ -73,7 +74,11 @@ class Corrector:
     async def _connected(self) -> AsyncIterator[CorrectionLine]:
         settings = self._settings
         pool = await create_pool(
-            settings.database_url.get_secret_value(), size_max=CONNECTIONS_MAX, service=SERVICE, init=prepare
+            settings.database_url.get_secret_value(),
+            size_max=CONNECTIONS_MAX,
+            service=SERVICE,
+            init=prepare,
+            session=READ_IN_ORDER,
         )
         admin, logs = KafkaAdmin(settings.kafka), log_reader(settings)
         consumer = money_consumer(settings, group=USAGE_CORRECTIONS.group)

@@ -21,9 +21,8 @@ _COLUMNS = (
 
 
 async def prepare(connection: Any) -> None:
-    """Make the connection's staging table, and let it read entries in their order; once a connection."""
+    """Make the connection's staging table; once a connection."""
     await connection.execute(SQL["stage"])
-    await connection.execute(SQL["read_in_order"])
 
 
 async def units_then(connection: Any, units: VersionUnits, changes: Iterable[Change]) -> UnitsThen:

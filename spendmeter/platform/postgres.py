@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import asyncpg
@@ -47,8 +48,11 @@ async def create_pool(
     size_max: int,
     service: str,
     init: Callable[[Any], Coroutine[Any, Any, None]] | None = None,
+    session: Mapping[str, str] = MappingProxyType({}),
 ) -> asyncpg.Pool[asyncpg.Record]:
-    """A pool whose every command has a deadline, at both ends; `init` runs once on each new connection."""
+    """A pool whose every command has a deadline, at both ends; `init` runs once on each new connection.
+    `session`: what its sessions ask of Postgres besides, for what `init` sets is reset whenever one comes
+    back."""
 
     async def prepare(connection: Any) -> None:
         _keep_alive(connection)
@@ -62,7 +66,7 @@ async def create_pool(
         command_timeout=COMMAND_TIMEOUT_S,
         timeout=CONNECT_TIMEOUT_S,
         init=prepare,
-        server_settings=session_settings(service),
+        server_settings={**session_settings(service), **session},
     )
 
 

@@ -25,6 +25,7 @@ from typing import Any
 import asyncpg
 
 from services.corrector.projections.projector import Projector
+from services.corrector.worker import collect_seldom
 from services.ledger.batch import BookPosition, collect
 from services.ledger.book import book, prepare
 from spendmeter.contracts.events import Labels
@@ -129,6 +130,7 @@ async def run(stack: Stack, events: int) -> dict[str, object]:
     booked = await opened(stack, "booked")
     indexed = await booked.cost(book_all(booked, work), events)
 
+    collect_seldom()  # as the corrector does
     seconds = 0
     projector = Projector(pool=booked.corrector, meters=Meters(), clock=lambda: float(seconds))
     catching_up = await booked.cost(projector.catch_up(), events)

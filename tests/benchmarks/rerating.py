@@ -12,6 +12,7 @@ import asyncpg
 from services.corrector.fence import move, read_standing
 from services.corrector.job_requests import take_request
 from services.corrector.rerates import Rerates
+from services.corrector.sweep import READ_IN_ORDER
 from services.corrector.worker import collect_seldom
 from services.corrector.write import prepare
 from spendmeter.contracts.corrections import RerateRequest
@@ -34,10 +35,9 @@ async def rerate_all(
         owner, [price("gpt-4o", unit, amount) for unit, amount in PRICES.items()], by="bench", note="bench"
     )
     version = await owner.fetchval("SELECT max(version) FROM catalog_publications")
-    corrector = await asyncpg.connect(role_url(url, "corrector", secret))
-    beside = await asyncpg.connect(role_url(url, "corrector", secret))
-    for connection in (corrector, beside):
-        await prepare(connection)
+    as_corrector = role_url(url, "corrector", secret)
+    corrector, beside = [await asyncpg.connect(as_corrector, server_settings=READ_IN_ORDER) for _ in range(2)]
+    await prepare(corrector)
 
     async def log_ends() -> list[int]:
         return [0] * lanes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,7 +15,9 @@ import pytest
 from services.corrector import job_requests, sweep
 from services.corrector.fence import Overtaken
 from services.corrector.job_work import SQL
-from tests.corrector.rerate_world import NOON, PER_MILLION, RerateBook, opened, use, wrong_then_right
+from spendmeter.platform.postgres import create_pool
+from spendmeter.platform.roles import role_url
+from tests.corrector.rerate_world import NOON, PER_MILLION, SECRET, RerateBook, opened, use, wrong_then_right
 from tests.pricing.entries import price
 from tests.pricing.test_causes import withdrawn
 
@@ -184,6 +187,29 @@ async def test_large_events_are_read_a_few_at_a_time(
     await rerate_book.apply(job)
     await rerate_book.work()
     assert await rerate_book.money() == Decimal(6)
+
+
+async def test_a_chunk_is_read_in_the_order_of_the_index_and_not_all_that_is_left_of_it(
+    rerate_book: RerateBook, database: str
+) -> None:
+    """20,000 entries of one instant, of which Postgres knows nothing: by a connection that was lent before."""
+    await rerate_book.publish(PER_MILLION)
+    await rerate_book.book(use("a"))
+    await rerate_book.owner.execute(
+        "INSERT INTO entries (occurred_at, origin_offset, origin_partition, catalog_version, accounting_period, "
+        "identity, series_id, tenant, status, currency, list, contracted, effective, event, lines) "
+        "SELECT occurred_at, n, 99, 1, accounting_period, decode(md5(n::text), 'hex'), series_id, tenant, status, "
+        "currency, list, contracted, effective, event, lines FROM entries, generate_series(1, 20000) AS n"
+    )
+    asked = "acme", None, 1, [NOON], [NOON + timedelta(hours=1)], NOON, b"", 100, 1_000_000
+    url = role_url(database, "corrector", SECRET)
+    pool = await create_pool(url, size_max=1, service="test", session=sweep.READ_IN_ORDER)
+    await pool.fetch("SELECT 1")
+    rows = await pool.fetch(f"EXPLAIN (ANALYZE) {SQL['entries']}", *asked)
+    await pool.close()
+    plan = "\n".join(row[0] for row in rows)
+    read = re.search(r"Scan using entries_pkey on entries e_1 .*actual time=\S+ rows=([\d.]+)", plan)
+    assert read and float(read[1]) <= 100, plan
 
 
 async def test_an_entry_that_the_catalog_does_not_know_is_asked_for_once_a_pass(

@@ -6,11 +6,6 @@ CREATE TEMPORARY TABLE IF NOT EXISTS pairs (
     series_id bytea, status text, currency text, list text, contracted text, effective text, event text, lines text
 ) ON COMMIT DELETE ROWS
 
--- name: read_in_order
--- Entries are read in the order of an index, some at a time. Postgres, which knows little of what came lately, may think
--- it better to fetch all that are left and to sort them, with every chunk.
-SET enable_bitmapscan = off
-
 -- name: insert_pairs
 -- A reversal is its entry with the signs turned, as the book has it; a replacement has its entry's month and tenant.
 -- How many entries that makes.
