@@ -26,8 +26,8 @@ from services.alerts.counters import (
     edges,
 )
 from services.alerts.scopes import MINUTE
-from spendmeter.book.reading import minutes_of, spent_in
-from spendmeter.book.sizes import BucketSpan
+from spendmeter.book.reading import hold_minutes, minutes_of, spent_in
+from spendmeter.book.sizes import BucketSpan, bucket_at
 from spendmeter.contracts.series import Series
 from spendmeter.contracts.terms import Timeline
 from spendmeter.platform.sql import load_sql
@@ -47,6 +47,7 @@ NAMED_MAX = 10_000
 SPAN_FIRST, SPAN_MAX = timedelta(hours=4), timedelta(days=31)
 STATEMENT_S_MIN, STATEMENT_S_MAX = 0.2, 1.0
 """A statement's span of time is doubled when it took less, halved when it took more."""
+CUT_FINELY_AGE_MAX = timedelta(days=2)
 SERIES_KEPT_MAX = 500
 FOREVER = datetime.max.replace(tzinfo=UTC)
 
@@ -193,8 +194,10 @@ class CounterReader:
             while left and room >= MINUTE:
                 part, start, end = left.popleft()
                 if end - start > room:
-                    left.appendleft((part, start + room, end))
-                    end = start + room
+                    cut = self._cut(start, room)
+                    if cut < end:
+                        left.appendleft((part, cut, end))
+                        end = cut
                 pieces.append((part, start, end))
                 room -= end - start
             read = await self._count([start for _, start, _ in pieces], pieces[-1][2], counted)
@@ -202,6 +205,14 @@ class CounterReader:
                 for each, amount in read.get(start, {}).items():
                     found[part][each] = found[part].get(each, NOTHING).plus(amount)
         return found
+
+    def _cut(self, start: datetime, room: timedelta) -> datetime:
+        """Where about so much time after `start` ends: of old days with an hour, for finer may be dropped."""
+        end = start + room
+        if datetime.now(UTC) - end < CUT_FINELY_AGE_MAX:
+            return end
+        hour = bucket_at("hour", end, self.calendar)
+        return hour.start if hour.start > start else hour.end
 
     async def _count(
         self,
@@ -219,6 +230,7 @@ class CounterReader:
                     self.pool.acquire() as connection,
                     connection.transaction(isolation="repeatable_read", readonly=True),
                 ):
+                    await hold_minutes(connection)
                     if by_minute:
                         read = minutes_of(self.tenant, starts[0], end)
                     else:

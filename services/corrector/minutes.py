@@ -6,9 +6,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from spendmeter.platform.sql import load_sql
 
@@ -16,10 +15,19 @@ SQL = load_sql(Path(__file__).with_name("sql") / "rerates.sql")
 
 MINUTES_MAX = 1_440
 """Read at once: a busy tenant's rollups of so many take longer than its chunk of entries."""
-MINUTE = timedelta(minutes=1)
+LONGEST = timedelta(hours=1)
 
-Minutes = Sequence[tuple[datetime, int]]
-"""Each with how many events the rollups name, in order."""
+
+class NamedTime(NamedTuple):
+    """A minute, or where minutes are dropped an hour, and how many events the rollups name in it."""
+
+    start: datetime
+    end: datetime
+    events: int
+
+
+Minutes = Sequence[NamedTime]
+"""In order. What comes late into an hour is named by its minute, too."""
 
 
 @dataclass(kw_only=True)
@@ -41,8 +49,9 @@ class MinutePlan:
             rows = await connection.fetch(
                 SQL["minutes"], tenant, minute, until, series, unknown_alone, MINUTES_MAX
             )
-            self._minutes, self._begins = [tuple(row) for row in rows], minute
+            self._minutes, self._begins = [NamedTime(*row) for row in rows], minute
         return self._rest(minute)
 
     def _rest(self, minute: datetime) -> Minutes:
-        return self._minutes[bisect_left(self._minutes, minute, key=itemgetter(0)) :]
+        place = bisect_left(self._minutes, minute - LONGEST, key=lambda named: named.start)
+        return [named for named in self._minutes[place:] if named.end > minute]

@@ -22,7 +22,9 @@ from services.corrector.job_writing import Verdict, apply, judge, note
 from services.corrector.price_books import NotPublished, VersionBooks, VersionUnits
 from services.corrector.sweep import Chunk
 from spendmeter.book.changed import TenantDay, day_of
+from spendmeter.book.cover import MinutesDropped
 from spendmeter.book.reading import spent_in
+from spendmeter.book.sizes import bucket_at
 from spendmeter.book.timelines import read_timelines
 from spendmeter.platform.telemetry import log
 from spendmeter.pricing.conditions import CatalogError
@@ -190,10 +192,15 @@ class Rerates:
 
 
 async def _about(connection: Any, job: Any, work: JobWork) -> int:
-    """How many events the pass will see, as far as rollups tell: they know no status."""
-    timelines = await read_timelines(connection, [work.tenant])
+    """How many events the pass will see, as far as rollups tell: they know no status, and of what is old no
+    minutes."""
+    timeline = (await read_timelines(connection, [work.tenant]))[work.tenant]
     since, until = [at.replace(second=0, microsecond=0) for at in (job["since"], job["until"])]
-    coverage = await spent_in(connection, work.tenant, [since, until], timelines[work.tenant])
+    try:
+        coverage = await spent_in(connection, work.tenant, [since, until], timeline)
+    except MinutesDropped:
+        hours = [bucket_at("hour", since, timeline).start, bucket_at("hour", until, timeline).end]
+        coverage = await spent_in(connection, work.tenant, hours, timeline)
     series = await work.series(connection)
     about: int = await connection.fetchval(SQL["events_of"], *coverage, series)
     return about

@@ -9,7 +9,7 @@ from typing import Any
 
 from services.corrector.in_force import EntryInForce
 from services.corrector.job_work import SQL, JobWork
-from services.corrector.minutes import MINUTE, Minutes
+from services.corrector.minutes import Minutes, NamedTime
 from spendmeter.contracts.corrections import Selection
 
 CHUNK_ENTRIES = 2_000
@@ -79,25 +79,27 @@ async def read_entries(connection: Any, statement: str, *values: Any) -> list[En
     return [EntryInForce(**row) for row in await connection.fetch(statement, *values)]
 
 
-def _enough(planned: Minutes, cursor: datetime) -> Iterable[datetime]:
+def _enough(planned: Minutes, cursor: datetime) -> Iterable[NamedTime]:
     """The first minutes, until they hold a chunk. Of the one in which the cursor stands nobody knows how much
     is left."""
     events = 0
-    for minute, named in planned:
+    for named in planned:
         if events >= CHUNK_ENTRIES:
             return
-        yield minute
-        events += named if minute >= cursor else 0
+        yield named
+        events += named.events if named.start >= cursor else 0
 
 
 def _stretches(
-    minutes: Sequence[datetime], since: datetime, until: datetime
+    named: Sequence[NamedTime], since: datetime, until: datetime
 ) -> list[tuple[datetime, datetime]]:
-    """The minutes' time from `since` to `until`, neighbours as one."""
+    """Their time from `since` to `until`, what touches or overlaps as one, so that no entry is in two."""
     found: list[tuple[datetime, datetime]] = []
-    for minute in minutes:
-        start, end = max(minute, since), min(minute + MINUTE, until)
-        if found and found[-1][1] == start:
-            start = found.pop()[0]
-        found.append((start, end))
+    for each in named:
+        start, end = max(each.start, since), min(each.end, until)
+        if found and found[-1][1] >= start:
+            start, before = found.pop()
+            end = max(end, before)
+        if start < end:
+            found.append((start, end))
     return found

@@ -89,11 +89,14 @@ class Totals:
         if not touched:
             return
         await self._learn_series({(tenant, series_id) for tenant, series_id, _ in touched})
+        buckets = [bucket for _, _, bucket in touched]
         rows = await self.pool.fetch(
             SQL["read_totals"],
             [tenant for tenant, _, _ in touched],
             [bytes.fromhex(series_id) for _, series_id, _ in touched],
-            [bucket for _, _, bucket in touched],
+            buckets,
+            min(buckets),
+            max(buckets),
         )
         await send_by_key(
             self.producer,

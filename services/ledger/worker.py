@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 
 from services.ledger.book import prepare
 from services.ledger.lane import Lane
+from services.ledger.minutes import MinuteDays
 from services.ledger.roller import Roller
 from services.ledger.totals import Totals
 from services.ledger.watch import Watch
@@ -85,6 +86,10 @@ class Ledger(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships 
                 self._tasks.create_task(watch.run())
                 self._tasks.create_task(self._totals.run())
                 self._tasks.create_task(Roller(pool=self._pool, meters=self._meters).run())
+                minutes = MinuteDays(
+                    pool=self._pool, meters=self._meters, kept_days=self._settings.minutes_kept_days
+                )
+                self._tasks.create_task(minutes.run())
                 self._tasks.create_task(
                     keep_doing(self._commit, "commit waits", every_s=COMMIT_INTERVAL_S, away=(KafkaError,))
                 )

@@ -11,7 +11,9 @@ from spendmeter.contracts.terms import Timeline
 
 MINUTE = timedelta(minutes=1)
 
-AnySize = Size | Literal["minute"]
+AnySize = Size | Literal["minute", "late_hour"]
+"""late_hour: an hour from before minutes begin, in which something late waits to be rolled up. What was
+dropped is read of the hour, what is late of its minutes."""
 
 
 class Piece(NamedTuple):
@@ -20,6 +22,14 @@ class Piece(NamedTuple):
     size: AnySize
     start: datetime
     end: datetime
+
+
+class MinutesDropped(ValueError):
+    """What is asked needs minutes, or five minutes, from before `kept_since`: there are hours and days."""
+
+    def __init__(self, kept_since: datetime) -> None:
+        super().__init__(f"finer than by hour there is nothing from before {kept_since:%Y-%m-%d %H:%MZ}")
+        self.kept_since = kept_since
 
 
 class Marks:
@@ -38,12 +48,15 @@ class Marks:
         return place < len(starts) and starts[place] < bucket.end
 
 
-def cover(edges: Sequence[datetime], timeline: Timeline, touched: Marks) -> list[Piece]:
+def cover(
+    edges: Sequence[datetime], timeline: Timeline, touched: Marks, kept_since: datetime | None = None
+) -> list[Piece]:
     """Pieces that together are [edges[0], edges[-1]), whole minutes, in order; none of them holds a bucket
-    that lies on both sides of an edge."""
+    that lies on both sides of an edge. Minutes are there from `kept_since` (None = all are): raises
+    MinutesDropped where an edge before lies within an hour."""
     pieces: list[Piece] = []
     for start, end in pairwise(edges):
-        for piece in _cover(start, end, timeline, touched):
+        for piece in _cover(start, end, timeline, touched, kept_since):
             if pieces and (pieces[-1].size, pieces[-1].end) == (piece.size, piece.start):
                 piece = Piece(piece.size, pieces.pop().start, piece.end)
             pieces.append(piece)
@@ -75,15 +88,29 @@ def _in_minutes(place: int, piece: Piece) -> Iterator[tuple[int, Piece]]:
         start += step
 
 
-def _cover(start: datetime, end: datetime, timeline: Timeline, touched: Marks) -> Iterator[Piece]:
+def _cover(
+    start: datetime, end: datetime, timeline: Timeline, touched: Marks, kept_since: datetime | None
+) -> Iterator[Piece]:
     while start < end:
-        for size in reversed(SIZES):
+        dropped = kept_since if kept_since is not None and start < kept_since else None
+        for size in reversed(SIZES[1:] if dropped else SIZES):
             bucket = bucket_at(size, start, timeline)
             if bucket.start == start and bucket.end <= end and not touched.concerns(size, bucket):
                 yield Piece(size, *bucket)
                 start = bucket.end
                 break
         else:
-            finest = min(bucket_at(SIZES[0], start, timeline).end, end)
-            yield Piece("minute", start, finest)
-            start = finest
+            piece = _late_hour(start, end, timeline, dropped) if dropped else _finest(start, end, timeline)
+            yield piece
+            start = piece.end
+
+
+def _finest(start: datetime, end: datetime, timeline: Timeline) -> Piece:
+    return Piece("minute", start, min(bucket_at(SIZES[0], start, timeline).end, end))
+
+
+def _late_hour(start: datetime, end: datetime, timeline: Timeline, kept_since: datetime) -> Piece:
+    hour = bucket_at("hour", start, timeline)
+    if hour.start != start or hour.end > end:
+        raise MinutesDropped(kept_since)
+    return Piece("late_hour", *hour)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from spendmeter.book.cover import MINUTE, AnySize, Marks, Piece, cover
-from spendmeter.book.sizes import Size
+from spendmeter.book.sizes import SIZES, Size
 from spendmeter.contracts.terms import Timeline
 from spendmeter.platform.sql import load_sql
 
@@ -48,19 +48,31 @@ def minutes_of(tenant: str, start: datetime, end: datetime) -> Coverage:
     return Coverage(tenant, ["minute"], [start], [end])
 
 
+async def hold_minutes(connection: Any) -> None:
+    """First in a REPEATABLE READ transaction that asks `spent_in`: until it ends no minutes are dropped that
+    its snapshot, which begins after this, says are there."""
+    await connection.execute(SQL["hold_minutes"])
+
+
 async def spent_in(connection: Any, tenant: str, edges: Sequence[datetime], timeline: Timeline) -> Coverage:
     """What to read for [edges[0], edges[-1]), whole minutes, so that no bucket lies on both sides of an edge.
 
-    It holds for the snapshot in which it is asked: ask, and read, in one REPEATABLE READ transaction."""
+    It holds for the snapshot in which it is asked: ask, and read, in one REPEATABLE READ transaction that
+    begins with `hold_minutes`. Raises MinutesDropped where hours are too coarse for these edges and there is
+    nothing finer."""
     touched: defaultdict[Size, list[datetime]] = defaultdict(list)
-    for row in await connection.fetch(SQL["touched"], tenant, edges[0], edges[-1]):
-        touched[row["size"]].append(row["bucket"])
-    return _coverage(tenant, cover(edges, timeline, Marks(touched)))
+    kept_since = None
+    for size, bucket in await connection.fetch(SQL["standing"], tenant, edges[0], edges[-1]):
+        if size is None:
+            kept_since = bucket
+        else:
+            touched[size].append(bucket)
+    return _coverage(tenant, cover(edges, timeline, Marks(touched), kept_since))
 
 
 async def generations(connection: Any, tenant: str, pieces: Sequence[Piece]) -> Generations:
     """How often the rollups of these pieces have changed, in the snapshot of `connection`."""
-    larger = [piece for piece in pieces if piece.size != "minute"]
+    larger = [piece for piece in pieces if piece.size in SIZES]
     minutes = [piece.start for piece in pieces if _is_minute(piece)]
     by_day, by_minute = {}, {}
     if larger:
@@ -81,8 +93,9 @@ class Generations:
     by_minute: Mapping[datetime, int]
 
     def of(self, piece: Piece) -> int | None:
-        """It only grows: so do all that it is the sum of. None = of several minutes nobody asks."""
-        if piece.size != "minute":
+        """It only grows: so do all that it is the sum of. None = of several minutes, and of an hour in which
+        something late waits, nobody asks."""
+        if piece.size in SIZES:
             return sum(self.by_day.get(day, 0) for day in _days(piece.start, piece.end))
         return self.by_minute.get(piece.start, 0) if _is_minute(piece) else None
 

@@ -3,18 +3,6 @@
 unnest($2::timestamptz[], $3::text[], $4::bytea[], $5::text[], $6::bigint[], $7::bigint[], $8::text[], $9::text[],
     $10::text[], $11::text[], $12::text[], {unit_arrays})
 
--- part: sums_added
--- The sums of a row r that there is already.
-events = r.events + excluded.events,
-    unpriced_events = r.unpriced_events + excluded.unpriced_events,
-    list = r.list + excluded.list,
-    contracted = r.contracted + excluded.contracted,
-    effective = r.effective + excluded.effective,
-    of_which_provisional = r.of_which_provisional + excluded.of_which_provisional,
-    {units_added},
-    usage = CASE WHEN r.usage IS NULL OR excluded.usage IS NULL THEN coalesce(r.usage, excluded.usage)
-        ELSE usage_sum(r.usage, excluded.usage) END
-
 -- name: add_to_minutes
 -- To shard $1; each row once.
 INSERT INTO rollups_minute AS r (bucket, recorded_on, shard, tenant, series_id, currency, events, unpriced_events, list,

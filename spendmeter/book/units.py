@@ -25,6 +25,8 @@ def _each(form: str) -> str:
     return ", ".join(form.format(unit) for unit in UNIT_COLUMNS)
 
 
+_UNITS_ADDED = _each("{0} = coalesce(r.{0} + excluded.{0}, r.{0}, excluded.{0})")
+
 UNIT_PARTS = {
     "units": _each("{0}"),
     "unit_numbers": _each("{0}::numeric"),
@@ -34,10 +36,18 @@ UNIT_PARTS = {
     "units_whole": _each("coalesce({0} + (usage ->> '{0}')::numeric, {0}, (usage ->> '{0}')::numeric)"),
     "usage_rest": "nullif(usage - string_to_array('" + ",".join(UNIT_COLUMNS) + "', ','), '{}')",
     "units_replaced": _each("{0} = excluded.{0}"),
-    "units_added": _each("{0} = coalesce(r.{0} + excluded.{0}, r.{0}, excluded.{0})"),
+    "sums_added": f"""events = r.events + excluded.events,
+    unpriced_events = r.unpriced_events + excluded.unpriced_events,
+    list = r.list + excluded.list,
+    contracted = r.contracted + excluded.contracted,
+    effective = r.effective + excluded.effective,
+    of_which_provisional = r.of_which_provisional + excluded.of_which_provisional,
+    {_UNITS_ADDED},
+    usage = CASE WHEN r.usage IS NULL OR excluded.usage IS NULL THEN coalesce(r.usage, excluded.usage)
+        ELSE usage_sum(r.usage, excluded.usage) END""",
 }
 """What SQL says of all these columns, by what stands for it in braces (`load_sql`). Arrays are the last
-parameters of `rollups.sql`, after twelve others."""
+parameters of `rollups.sql`, after twelve others; `sums_added`: what is added to the row r that there is."""
 
 
 def quantities_of(row: Mapping[str, Any]) -> dict[str, Decimal]:

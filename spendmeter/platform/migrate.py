@@ -12,17 +12,20 @@ from spendmeter.platform.sql import load_sql
 MIGRATIONS = Path(__file__).with_name("migrations")
 SQL = load_sql(Path(__file__).with_name("migrate.sql"))
 _LOCK = 0x5BE4D
+_STATEMENT_S_MAX = 4 * 3600
+"""A migration may write a large table anew."""
 
 
 async def migrate(owner_url: str, role_secret: str) -> None:
     """Create the database when it is missing, apply what it lacks, and set roles, grants and policies."""
     await _create_database(owner_url)
-    connection = await asyncpg.connect(owner_url, command_timeout=300)
+    connection = await asyncpg.connect(owner_url, command_timeout=_STATEMENT_S_MAX)
     try:
         await connection.execute(SQL["lock"], _LOCK)
         await apply(connection, MIGRATIONS, schema_name="public")
         async with connection.transaction():
             await apply_roles(connection, role_secret)
+            await connection.execute(SQL["make_minutes"])
     finally:
         await connection.close()
 

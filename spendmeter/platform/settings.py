@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     """The dedupe horizon: an older event is refused."""
     ingest_url: str = ""
     """Where ingest is, for the portal's form that sends an event again; '' = it says what to type instead."""
+    minutes_kept_days: int = Field(35, ge=32)
+    """How long what was spent is known by the minute; what is older, by the hour. Whatever looks at minutes
+    goes back 30 days at most."""
     portal_url: str = ""
     """Where people open the portal, for the links in incidents; '' = they have none."""
     webhook_allow_private: bool = False

@@ -124,6 +124,7 @@ async def _connected(database: str) -> AsyncIterator[Any]:
 async def _one_snapshot(first: Any, second: Any) -> AsyncIterator[None]:
     """Both connections see the book as it is at this moment, and only read it."""
     async with first.transaction(isolation="repeatable_read", readonly=True):
+        await first.execute(SQL["hold_minutes"])
         snapshot = await first.fetchval(SQL["export_snapshot"])
         async with second.transaction(isolation="repeatable_read", readonly=True):
             await second.execute(SQL["import_snapshot"].format(snapshot=snapshot))

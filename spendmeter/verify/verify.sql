@@ -108,12 +108,21 @@ SELECT identity FROM (
 ) AS i FULL JOIN (SELECT identity FROM corrected_identities WHERE retracted_at IS NOT NULL) AS r USING (identity)
 WHERE (r.identity IS NOT NULL) IS DISTINCT FROM (coalesce(i.seq, 0) % 2 = 1)
 
+-- name: minutes_kept
+-- From when on there are minutes; null where all are there.
+SELECT max(since) FROM minutes_kept
+
+-- name: hold_minutes
+-- Before the snapshot is taken: nobody drops minutes that it says are there, until all is compared.
+LOCK TABLE ONLY rollups_minute IN ACCESS SHARE MODE
+
 -- name: rollups_count
 -- How many rollup rows are compared.
-SELECT count(*) FROM rollups_minute
+SELECT (SELECT count(*) FROM rollups_minute WHERE bucket >= {kept_since})
+    + (SELECT count(*) FROM rollups WHERE size = 'hour' AND bucket < {kept_since})
 
 -- name: rollup_faults
--- Rollup rows that are not the sum of their entries, and sums that have no row; both sides of each.
+-- Rollup rows of minutes that are not the sum of their entries, and sums that have no row; both sides of each.
 WITH sums AS (
     SELECT tenant, date_trunc('minute', occurred_at) AS bucket, series_id,
         CASE seq WHEN 0 THEN origin_partition ELSE -1 END AS shard,
@@ -122,36 +131,68 @@ WITH sums AS (
         coalesce(sum(1 - 2 * (seq % 2)) FILTER (WHERE status = 'unpriced'), 0) AS unpriced_events,
         sum(list) AS list, sum(contracted) AS contracted, sum(effective) AS effective,
         coalesce(sum(effective) FILTER (WHERE status = 'provisional'), 0) AS of_which_provisional
-    FROM entries GROUP BY 1, 2, 3, 4, 5, 6
+    FROM entries WHERE occurred_at >= {kept_since} GROUP BY 1, 2, 3, 4, 5, 6
 )
 SELECT tenant, bucket, series_id, shard, recorded_on, currency, r.tenant IS NULL AS missing,
     ARRAY[r.events, r.unpriced_events, r.list, r.contracted, r.effective, r.of_which_provisional] AS said,
     ARRAY[s.events, s.unpriced_events, s.list, s.contracted, s.effective, s.of_which_provisional] AS should
-FROM sums s FULL JOIN rollups_minute r USING (tenant, bucket, series_id, shard, recorded_on, currency)
+FROM sums s FULL JOIN (SELECT * FROM rollups_minute WHERE bucket >= {kept_since}) AS r
+    USING (tenant, bucket, series_id, shard, recorded_on, currency)
 WHERE (s.events, s.unpriced_events, s.list, s.contracted, s.effective, s.of_which_provisional)
     IS DISTINCT FROM
     (r.events, r.unpriced_events, r.list, r.contracted, r.effective, r.of_which_provisional)
 
--- part: stated
--- The quantities of a rollup r, by unit: most have a column, the rest is a map.
-LATERAL (
-        SELECT unit, quantity FROM (VALUES {unit_pairs}) AS columns (unit, quantity) WHERE quantity IS NOT NULL
-        UNION ALL SELECT unit, CASE jsonb_typeof(quantity) WHEN 'number' THEN quantity::numeric END
-        FROM jsonb_each(r.usage) AS map (unit, quantity)
-    ) AS stated
+-- part: placed
+-- In which hour each minute lies that has entries and comes before minutes are kept, or in an hour that began before.
+-- An hour ends where the next one begins, or after an hour: so no calendar is needed. In none: the minute itself.
+lies_in AS (
+    SELECT tenant, at, max(start) OVER (PARTITION BY tenant ORDER BY at, start ROWS UNBOUNDED PRECEDING) AS start
+    FROM (
+        SELECT DISTINCT tenant, date_trunc('minute', occurred_at) AS at, NULL::timestamptz AS start FROM entries
+        WHERE occurred_at < {kept_since} + interval '1 hour'
+        UNION ALL
+        SELECT DISTINCT tenant, bucket, bucket FROM rollups
+        WHERE size = 'hour' AND bucket < {kept_since} + interval '1 hour'
+    ) AS every
+), placed AS (
+    SELECT tenant, at, coalesce(max(CASE WHEN at < start + interval '1 hour' THEN start END), at) AS hour
+    FROM lies_in GROUP BY tenant, at
+)
 
--- part: about
--- The event that an entry e is about: its own, or the last that was stated before it.
-coalesce(e.event, (SELECT a.event FROM entries a
-            WHERE a.occurred_at = e.occurred_at AND a.identity = e.identity AND a.seq < e.seq AND a.event IS NOT NULL
-            ORDER BY a.seq DESC LIMIT 1))
+-- part: waits_in_hour
+-- Whether something in the bucket waits to be rolled up: nobody believes it.
+EXISTS (SELECT FROM touched t WHERE t.tenant = r.tenant AND t.size <> 'day' AND t.bucket >= r.bucket
+        AND t.bucket < r.bucket + interval '1 hour')
 
--- name: rollup_usage_faults
--- Quantities of rollup rows that are not those of their entries' events. $1: the units of the registry. Of other
--- names each event adds at least the first $3, where it was received since $2; a catalog's units are among the
--- rest, so what it adds beyond is anything up to all. A reversal takes the same away. Of corrections what is taken away
--- and added again may be left out. A row that is missing altogether is left to rollup_faults.
-WITH counted AS (
+-- name: dropped_faults
+-- Where minutes are dropped: hours, with all their parts, that are not the sum of their entries, and sums that have
+-- none.
+WITH {placed}, sums AS (
+    SELECT e.tenant, p.hour AS bucket, e.series_id, e.currency, sum(1 - 2 * (e.seq % 2)) AS events,
+        coalesce(sum(1 - 2 * (e.seq % 2)) FILTER (WHERE e.status = 'unpriced'), 0) AS unpriced_events,
+        sum(e.list) AS list, sum(e.contracted) AS contracted, sum(e.effective) AS effective,
+        coalesce(sum(e.effective) FILTER (WHERE e.status = 'provisional'), 0) AS of_which_provisional
+    FROM entries e JOIN placed p ON (p.tenant, p.at) = (e.tenant, date_trunc('minute', e.occurred_at))
+    WHERE p.hour < {kept_since} AND e.occurred_at < {kept_since} + interval '1 hour' GROUP BY 1, 2, 3, 4
+), said AS (
+    SELECT tenant, bucket, series_id, currency, sum(events) AS events, sum(unpriced_events) AS unpriced_events,
+        sum(list) AS list, sum(contracted) AS contracted, sum(effective) AS effective,
+        sum(of_which_provisional) AS of_which_provisional
+    FROM rollups WHERE size = 'hour' AND bucket < {kept_since} GROUP BY 1, 2, 3, 4
+)
+SELECT * FROM (
+    SELECT 'hour' AS size, tenant, bucket, series_id, currency, r.tenant IS NULL AS missing,
+        ARRAY[r.events, r.unpriced_events, r.list, r.contracted, r.effective, r.of_which_provisional] AS said,
+        ARRAY[s.events, s.unpriced_events, s.list, s.contracted, s.effective, s.of_which_provisional] AS should
+    FROM sums s FULL JOIN said r USING (tenant, bucket, series_id, currency)
+    WHERE (s.events, s.unpriced_events, s.list, s.contracted, s.effective, s.of_which_provisional)
+        IS DISTINCT FROM
+        (r.events, r.unpriced_events, r.list, r.contracted, r.effective, r.of_which_provisional)
+) AS r WHERE NOT {waits_in_hour}
+
+-- part: counted
+-- Quantities that entries have added to their minute's rollup by the units of their events, and the least and the most
+-- that they may have.
     SELECT e.tenant, date_trunc('minute', e.occurred_at) AS bucket, e.series_id,
         CASE e.seq WHEN 0 THEN e.origin_partition ELSE -1 END AS shard,
         (e.recorded_at AT TIME ZONE 'UTC')::date AS recorded_on, e.currency, stated.unit,
@@ -182,10 +223,38 @@ WITH counted AS (
             END
         OFFSET 0) AS read (quantity, surely)
     GROUP BY 1, 2, 3, 4, 5, 6, 7
+
+-- part: stated
+-- The quantities of a rollup r, by unit: most have a column, the rest is a map.
+LATERAL (
+        SELECT unit, quantity FROM (VALUES {unit_pairs}) AS columns (unit, quantity) WHERE quantity IS NOT NULL
+        UNION ALL SELECT unit, CASE jsonb_typeof(quantity) WHEN 'number' THEN quantity::numeric END
+        FROM jsonb_each(r.usage) AS map (unit, quantity)
+    ) AS stated
+
+-- part: about
+-- The event that an entry e is about: its own, or the last that was stated before it.
+coalesce(e.event, (SELECT a.event FROM entries a
+            WHERE a.occurred_at = e.occurred_at AND a.identity = e.identity AND a.seq < e.seq AND a.event IS NOT NULL
+            ORDER BY a.seq DESC LIMIT 1))
+
+-- part: kept_since
+-- From when on there are minutes; of what is older, hours and days alone.
+(SELECT coalesce(max(since), '-infinity') FROM minutes_kept)
+
+-- name: rollup_usage_faults
+-- Quantities of rollup rows that are not those of their entries' events. $1: the units of the registry. Of other
+-- names each event adds at least the first $3, where it was received since $2; a catalog's units are among the
+-- rest, so what it adds beyond is anything up to all. A reversal takes the same away. Of corrections what is taken away
+-- and added again may be left out. A row that is missing altogether is left to rollup_faults.
+WITH by_minute AS (
+    {counted}
+), counted AS (
+    SELECT * FROM by_minute WHERE bucket >= {kept_since}
 ), rolled AS (
     SELECT r.tenant, r.bucket, r.series_id, r.shard, r.recorded_on, r.currency, stated.unit,
         sum(stated.quantity) AS quantity
-    FROM rollups_minute r, {stated} GROUP BY 1, 2, 3, 4, 5, 6, 7
+    FROM rollups_minute r, {stated} WHERE r.bucket >= {kept_since} GROUP BY 1, 2, 3, 4, 5, 6, 7
 )
 SELECT tenant, bucket, series_id, shard, recorded_on, currency, unit,
     rolled.quantity AS said, counted.quantity AS should
@@ -200,6 +269,30 @@ WHERE counted.quantity IS DISTINCT FROM rolled.quantity
             = (counted.tenant, counted.bucket, counted.series_id, counted.shard, counted.recorded_on,
                 counted.currency)))
 
+-- name: dropped_usage_faults
+-- The same of hours, where minutes are dropped.
+WITH {placed}, by_minute AS (
+    {counted}
+), counted AS (
+    SELECT c.tenant, p.hour AS bucket, c.series_id, c.currency, c.unit, sum(c.quantity) AS quantity,
+        sum(c.least) AS least, sum(c.most) AS most
+    FROM by_minute c JOIN placed p ON (p.tenant, p.at) = (c.tenant, c.bucket)
+    WHERE p.hour < {kept_since} AND c.bucket < {kept_since} + interval '1 hour' GROUP BY 1, 2, 3, 4, 5
+), rolled AS (
+    SELECT r.tenant, r.bucket, r.series_id, r.currency, stated.unit, sum(stated.quantity) AS quantity
+    FROM rollups r, {stated} WHERE r.size = 'hour' AND r.bucket < {kept_since} GROUP BY 1, 2, 3, 4, 5
+)
+SELECT * FROM (
+    SELECT 'hour' AS size, tenant, bucket, series_id, currency, unit, rolled.quantity AS said,
+        counted.quantity AS should
+    FROM counted FULL JOIN rolled USING (tenant, bucket, series_id, currency, unit)
+    WHERE coalesce(counted.quantity, 0) <> coalesce(rolled.quantity, 0)
+        AND NOT (unit <> ALL ($1::text[])
+            AND coalesce(rolled.quantity, 0) BETWEEN coalesce(counted.least, 0) AND coalesce(counted.most, 0))
+) AS r WHERE NOT {waits_in_hour} AND EXISTS (
+    SELECT FROM rollups h WHERE h.size = 'hour'
+        AND (h.tenant, h.bucket, h.series_id, h.currency) = (r.tenant, r.bucket, r.series_id, r.currency))
+
 -- name: larger_count
 -- How many rollups above the minute are compared.
 SELECT count(*) FROM rollups
@@ -208,7 +301,7 @@ SELECT count(*) FROM rollups
 -- Rollups above the minute that are not the sum of those a size below that lie in them, and such as are missing.
 -- What lies in a bucket is what begins after it and before the next of its size, so no calendar is needed. Buckets
 -- that are marked to be made again are left out: nobody reads them. Part -1 is made of what corrections added (shard -1),
--- and is never marked.
+-- and is never marked. Where minutes are dropped, hours are held against the entries (dropped_faults).
 WITH parts AS (
     SELECT 'five_minutes' AS size, CASE WHEN shard < 0 THEN -1 ELSE 0 END AS part, tenant, bucket, series_id, currency, events, unpriced_events, list, contracted,
         effective, of_which_provisional, {usage_rest} AS usage, {units_whole}
@@ -248,7 +341,7 @@ SELECT size, tenant, coalesce(bucket, s.first) AS bucket, series_id, currency, r
     ARRAY[s.events, s.unpriced_events, s.list, s.contracted, s.effective, s.of_which_provisional] AS should
 FROM sums s FULL JOIN rollups r USING (size, part, tenant, bucket, series_id, currency)
     LEFT JOIN (SELECT size, part, tenant, bucket FROM starts WHERE marked) AS x USING (size, part, tenant, bucket)
-WHERE x.bucket IS NULL
+WHERE x.bucket IS NULL AND NOT (size = 'hour' AND part < 0 AND coalesce(bucket, s.first) < {kept_since})
     AND (s.events, s.unpriced_events, s.list, s.contracted, s.effective, s.of_which_provisional, s.usage,
         {units_should})
         IS DISTINCT FROM
@@ -327,7 +420,7 @@ WHERE (s.events, s.effective, s.first_at, s.last_at) IS DISTINCT FROM (r.events,
 SELECT tenant, date_trunc('hour', bucket, 'UTC') AS hour, currency, sum(events)::bigint AS events,
     sum(unpriced_events)::bigint AS unpriced_events, sum(list) AS list, sum(contracted) AS contracted,
     sum(effective) AS effective, sum(of_which_provisional) AS of_which_provisional
-FROM rollups_minute WHERE shard >= 0 GROUP BY 1, 2, 3
+FROM rollups_minute WHERE shard >= 0 AND bucket >= {kept_since} GROUP BY 1, 2, 3
 
 -- name: accounting
 -- The counts by tenant that the book keeps beside the rows of a partition.
@@ -373,7 +466,7 @@ SELECT tenant FROM tenants ORDER BY tenant
 -- name: tables_with_tenant
 -- Where a row belongs to somebody.
 SELECT relname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
-WHERE attname = 'tenant' AND relnamespace = 'public'::regnamespace AND relkind = 'r'
+WHERE attname = 'tenant' AND relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
 
 -- name: act_as
 -- What is read from here on is what that role sees; an identifier is no parameter.

@@ -171,3 +171,34 @@ async def test_a_day_that_is_rolled_up_is_read_as_one(
         pass
     await book.connection.execute("DELETE FROM rollups_minute; DELETE FROM rollups WHERE size <> 'day'")
     assert (await ask(globex, **question))["totals"] == before["totals"]
+
+
+async def test_what_is_older_than_minutes_are_kept_is_answered_by_hours_and_refused_by_less(
+    globex: httpx.AsyncClient, book: Book, roller: Roller
+) -> None:
+    """In Berlin hours begin as everywhere, in Kathmandu at a quarter to: those cut through what there is."""
+    await spend_some(book, random.Random(3), 50)
+    while await roller.roll_up(FIRST + timedelta(days=90)):
+        pass
+    question = {"from": "2026-10-15", "to": "2026-11-20", "group_by": "team"}
+    before = await ask(globex, bucket="day", **question)
+    hours = {"from": "2026-10-20", "to": "2026-10-22", "bucket": "hour"}
+    by_hour = await ask(globex, **hours)
+    await book.connection.execute(
+        "DELETE FROM rollups_minute WHERE bucket < '2026-11-01Z'; "
+        "DELETE FROM rollups WHERE size = 'five_minutes' AND bucket < '2026-11-01Z'; "
+        "INSERT INTO minutes_kept (since) VALUES ('2026-11-01Z')"
+    )
+    assert await ask(globex, bucket="day", **question) == before
+    assert await ask(globex, **hours) == by_hour
+    for finer in (
+        {"from": "2026-10-20", "to": "2026-10-21", "bucket": "minute"},
+        {"from": "2026-10-20T12:30Z", "to": "2026-11-20"},
+        {"from": "2026-10-20", "to": "2026-11-20", "tz": "Asia/Kathmandu"},
+    ):
+        answer = await globex.get("/v1/spend", params=finer)
+        assert answer.status_code == 422
+        assert (
+            "minutes are kept since 2026-11-01T00:00Z; what is older is answered by hours of Europe/Berlin"
+            in (answer.json()["detail"])
+        )

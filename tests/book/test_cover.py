@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spendmeter.book.cover import Marks, Piece, cover
+from spendmeter.book.cover import Marks, MinutesDropped, Piece, cover
 from spendmeter.book.sizes import SIZES, bucket_at
 from spendmeter.contracts.terms import Terms, Timeline
 
@@ -73,6 +73,28 @@ def test_another_clock_reads_hours_where_its_offset_fits_and_five_minutes_where_
 def test_hours_of_a_series_by_the_hour_are_never_joined_into_days() -> None:
     edges = [at("2026-03-10T00:00") + n * timedelta(hours=1) for n in range(25)]
     assert cover(edges, timeline("UTC"), Marks({})) == [Piece("hour", edges[0], edges[-1])]
+
+
+def test_before_minutes_are_kept_an_hour_is_the_finest_and_is_read_with_its_late_minutes_where_these_wait() -> (
+    None
+):
+    """Kept from midnight in UTC, which in Kathmandu is within an hour: it counts as one of those before."""
+    kept_since = at("2026-03-10T00:00")
+    touched = Marks({"five_minutes": [at("2026-03-09T22:00"), at("2026-03-10T02:00")]})
+    edges = [at("2026-03-09T21:15"), at("2026-03-10T02:15")]
+    assert cover(edges, timeline("Asia/Kathmandu"), touched, kept_since) == [
+        Piece("late_hour", at("2026-03-09T21:15"), at("2026-03-09T22:15")),
+        Piece("hour", at("2026-03-09T22:15"), at("2026-03-10T01:15")),
+        Piece("five_minutes", at("2026-03-10T01:15"), at("2026-03-10T02:00")),
+        Piece("minute", at("2026-03-10T02:00"), at("2026-03-10T02:05")),
+        Piece("five_minutes", at("2026-03-10T02:05"), at("2026-03-10T02:15")),
+    ]
+
+
+@pytest.mark.parametrize("edges", ["2026-03-09T12:30 2026-03-11T00:00", "2026-03-09T12:00 2026-03-09T12:01"])
+def test_an_edge_within_an_hour_from_before_minutes_are_kept_is_refused(edges: str) -> None:
+    with pytest.raises(MinutesDropped, match="nothing from before 2026-03-10 00:00Z"):
+        cover([at(edge) for edge in edges.split()], timeline("UTC"), Marks({}), at("2026-03-10T00:00"))
 
 
 @pytest.mark.parametrize("zone", ZONES)

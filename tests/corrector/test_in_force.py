@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from spendmeter.contracts.events import Context
 from tests.corrector.written_book import Book, correction, event
+from tests.dropped import drop_minutes
 from tests.pricing.entries import price
 
 
@@ -32,6 +34,17 @@ async def test_what_is_corrected_leaves_the_inbox_and_what_is_not_stays(book: Bo
     # the retracted one is gone, and the amended one is in the same minute and has a price
     assert await rows(book, UNKNOWN) == [("gpt-4o", 2, 1, 1)]
     await book.correct(correction("e3"))
+    assert await rows(book, UNKNOWN) == []
+
+
+async def test_what_has_no_price_stays_in_the_inbox_when_its_minutes_are_dropped(book: Book) -> None:
+    """Then its hour says so, and what is corrected leaves it as before."""
+    await book.book_events(event("e1", usage={"made_up": 5}), event("e2", usage={"made_up": 7}))
+    await drop_minutes(book.owner, datetime(2027, 1, 1, tzinfo=UTC))
+    assert await rows(book, UNKNOWN) == [("gpt-4o", 2, 2, 2)]
+    await book.correct(correction("e1"))
+    assert await rows(book, UNKNOWN) == [("gpt-4o", 1, 1, 1)]
+    await book.correct(correction("e2"))
     assert await rows(book, UNKNOWN) == []
 
 

@@ -23,13 +23,14 @@ class Rollups:
 
     async def fetch(self, _: str, tenant: str, since: datetime, until: datetime, *rest: Any) -> list[Any]:
         self.asked.append(since)
-        return [(minute, 1) for minute in self._minutes if since <= minute < until][: rest[-1]]
+        named = [minute for minute in self._minutes if since <= minute < until][: rest[-1]]
+        return [(minute, minute + MINUTE, 1) for minute in named]
 
 
 async def read(plan: MinutePlan, rollups: Rollups, since: datetime) -> list[datetime]:
     until = NOON + timedelta(days=1)
     found = await plan.since(rollups, since, tenant="acme", until=until, series=None, unknown_alone=False)
-    return [minute for minute, _ in found]
+    return [named.start for named in found]
 
 
 async def test_one_reading_serves_until_its_last_minute_is_done() -> None:

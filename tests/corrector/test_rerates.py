@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from services.corrector.rerating import TOO_LONG
 from tests.corrector.rerate_world import NOON, PER_MILLION, PER_ONE, RerateBook, use, wrong_then_right
+from tests.dropped import drop_minutes
 from tests.pricing.entries import adjustment, model, price
 from tests.pricing.test_causes import fx, withdrawn
 
@@ -107,6 +108,26 @@ async def test_two_tenants_may_ask_under_one_id_and_each_has_a_job_of_its_own(
     assert await rerate_book.differences("mine", "applied", "globex") == [
         ("search", "m", "", 1, "8000000", "8"), ("search", "m", "price", 1, "8000000", "8"),
     ]  # fmt: skip
+
+
+async def test_events_whose_minutes_are_dropped_are_priced_anew_like_others(rerate_book: RerateBook) -> None:
+    """a, b and c are of a day that is gone, d is of one that is there: each goes from 2,000,000 to 2. Of the first
+    hour the second minute on is selected, which is b's; then all."""
+    yesterday = NOON - timedelta(days=1)
+    right = await wrong_then_right(
+        rerate_book,
+        use("a", at=yesterday),
+        use("b", at=yesterday + timedelta(minutes=7)),
+        use("c", at=yesterday + timedelta(hours=3)),
+        use("d"),
+    )
+    await drop_minutes(rerate_book.owner, NOON.replace(hour=0, minute=0, second=0, microsecond=0))
+    job = await rerate_book.rerate(right, since=yesterday + timedelta(minutes=1))
+    spent = "SELECT sum(effective) FROM rollups WHERE size = 'hour' AND bucket < $1"
+    assert await rerate_book.owner.fetchval(spent, NOON) == Decimal(2_000_000 + 2 + 2)
+    assert (await rerate_book.counts(job))["changed"] == 3
+    await rerate_book.rerate(right)
+    assert await rerate_book.owner.fetchval(spent, NOON) == Decimal(6)
 
 
 async def test_models_and_times_are_selected_and_the_rest_stays(rerate_book: RerateBook) -> None:

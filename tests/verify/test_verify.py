@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -111,6 +112,37 @@ async def rolled(book: WrittenBook) -> WrittenBook:
 
 async def test_larger_rollups_are_the_sum_of_those_below(rolled: WrittenBook) -> None:
     assert (await rolled.check()).found == {}
+
+
+@pytest.fixture
+async def dropped(rolled: WrittenBook) -> AsyncIterator[WrittenBook]:
+    """Its minutes are gone, and what they came to is frozen in hours and days."""
+    await rolled.owner.execute(
+        "DELETE FROM rollups_minute; DELETE FROM rollups WHERE size = 'five_minutes'; "
+        "UPDATE rollups SET part = -2; INSERT INTO minutes_kept (since) VALUES ('2026-11-25T00:00Z')"
+    )
+    yield rolled
+    await rolled.owner.execute("DELETE FROM minutes_kept")
+
+
+async def test_where_minutes_are_dropped_hours_are_held_against_the_entries(dropped: WrittenBook) -> None:
+    report = await dropped.check()
+    assert report.found == {}
+    assert report.checked["I5"] > 0
+
+
+async def test_what_is_off_in_an_hour_whose_minutes_are_dropped_is_named(dropped: WrittenBook) -> None:
+    await dropped.owner.execute(
+        "CREATE TEMP TABLE hours AS SELECT ctid AS place, row_number() OVER () AS n FROM rollups WHERE size = 'hour'; "
+        "UPDATE rollups SET effective = effective + 1 WHERE ctid = (SELECT place FROM hours WHERE n = 1); "
+        "UPDATE rollups SET output_tokens = 1 WHERE ctid = (SELECT place FROM hours WHERE n = 2); "
+        "DELETE FROM rollups WHERE ctid = (SELECT place FROM hours WHERE n = 3)"
+    )
+    found = said(await dropped.check(), "I5")
+    assert "hour from" in found
+    assert "effective is" in found
+    assert "usage of output_tokens is 1, its entries say" in found
+    assert "events have no such rollup" in found
 
 
 async def test_quantities_that_an_older_ledger_has_put_into_the_map_count_as_in_their_columns(

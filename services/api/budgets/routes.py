@@ -32,7 +32,7 @@ router = APIRouter(tags=["budgets"], route_class=Negotiated)
 @router.get("/v1/budgets", responses=answers("budgets"))
 async def list_budgets(request: Request, caller: Reader) -> Budgets:
     """Every budget in force, with what its open period has come to."""
-    async with database_of(request).reading(caller.tenant) as connection:
+    async with database_of(request).reading(caller.tenant, spend=True) as connection:
         tenant = await read_tenant(connection, caller.tenant)
         complete = await completeness(request, connection)
         budgets = await _read(connection, tenant, None)
@@ -42,7 +42,7 @@ async def list_budgets(request: Request, caller: Reader) -> Budgets:
 @router.get("/v1/budgets/{id}", responses=answers("budget", missing="no such budget"))
 async def get_budget(request: Request, caller: Reader, id: UUID) -> BudgetAnswer:
     """One budget."""
-    async with database_of(request).reading(caller.tenant) as connection:
+    async with database_of(request).reading(caller.tenant, spend=True) as connection:
         return await _read_one(connection, caller.tenant, id)
 
 
@@ -64,7 +64,7 @@ async def create_budget(
         )
     response.headers["Location"] = f"/v1/budgets/{created}"
     # In a transaction of its own: a period that takes too long to sum must not undo what was set.
-    async with database_of(request).reading(caller.tenant) as connection:
+    async with database_of(request).reading(caller.tenant, spend=True) as connection:
         return await _read_one(connection, caller.tenant, created)
 
 
@@ -78,7 +78,7 @@ async def change_budget(request: Request, caller: Writer, id: UUID, body: Budget
         changed = await connection.fetchval(SQL["change"], id, *values)
         if changed is None:
             raise not_found(f"there is no budget {id}")
-    async with database_of(request).reading(caller.tenant) as connection:
+    async with database_of(request).reading(caller.tenant, spend=True) as connection:
         return await _read_one(connection, caller.tenant, id)
 
 

@@ -12,6 +12,7 @@ import msgspec
 from fastapi import Request
 
 from services.api.database.shares import CONNECTIONS_MAX, Shares
+from spendmeter.book.reading import hold_minutes
 from spendmeter.platform.sql import load_sql
 
 OWN_CONNECTIONS = 2
@@ -43,9 +44,12 @@ class Database:
         self._shares = Shares()
 
     @asynccontextmanager
-    async def reading(self, tenant: str, share: str = "") -> AsyncIterator[TenantConnection]:
+    async def reading(
+        self, tenant: str, share: str = "", *, spend: bool = False
+    ) -> AsyncIterator[TenantConnection]:
         """Statements that all see the same instant, and of tenants' rows `tenant`'s alone. What a tenant asks
-        that is nobody's in particular is for '', and takes its turn in the `share` of who asks.
+        that is nobody's in particular is for '', and takes its turn in the `share` of who asks. `spend`: they
+        read what was spent (`spendmeter/book/reading.py`).
 
         Raises TooMuch and AllBusy; CONNECTION_ERRORS; QueryCanceledError for a statement over
         STATEMENT_TIMEOUT.
@@ -55,6 +59,8 @@ class Database:
             self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
+            if spend:
+                await hold_minutes(connection)
             await connection.execute(SQL["act_for"], tenant, STATEMENT_TIMEOUT)
             yield connection
 

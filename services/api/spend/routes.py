@@ -10,13 +10,14 @@ from msgspec.structs import replace
 
 from services.api.access.auth import Reader
 from services.api.accounting.completeness import completeness
-from services.api.database.tenant import read_tenant
+from services.api.database.tenant import Tenant, read_tenant
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.dimensions.names import known_dimensions
 from services.api.http.cursors import digest_of
 from services.api.http.filters import FILTER_PARAMETERS, check_dimensions, dimensions_of, filters_of
 from services.api.http.openapi import answers
 from services.api.http.pretty import PRETTY
+from services.api.http.problems import invalid
 from services.api.http.representation import JSON, Negotiated
 from services.api.http.spans import SpanParameters, span_of, whole_minutes
 from services.api.spend.buckets import Bucket, bucket_edges
@@ -32,7 +33,8 @@ from services.api.spend.question import (
     read_spend_cursor,
 )
 from services.api.spend.sums import SUMS, BucketSums, read_cells, read_totals
-from spendmeter.book.reading import spent_in
+from spendmeter.book.cover import MinutesDropped
+from spendmeter.book.reading import Coverage, spent_in
 from spendmeter.contracts.money import plain, total
 
 TOP_MAX = 1_000
@@ -70,13 +72,18 @@ async def get_spend(
 ) -> Response:
     """Spend in `[from, to)`, widened to whole minutes; without a range, today's. Totals are of the groups
     that spent in the range: the `top` largest by name, and all others in one row. With a bucket, a series of
-    the same rows."""
+    the same rows.
+
+    Minutes are kept for 35 days, unless the installation says otherwise. What is older is there by hours of
+    the tenant's time zone, to the last digit: a question that cuts through one (bucket=minute, a time such as
+    12:30, a `tz` whose hours begin at other minutes) is refused with 422, and says since when minutes are
+    there."""
     parameters = request.query_params.multi_items()
     filters = filters_of(parameters, PARAMETERS)
     dimensions = dimensions_of(group_by)
     digest = digest_of([*parameters, ("tenant", caller.tenant)], _SAME_QUESTION)
     now = datetime.now(UTC)
-    async with database_of(request).reading(caller.tenant) as connection:
+    async with database_of(request).reading(caller.tenant, spend=True) as connection:
         check_dimensions(dimensions, filters, await known_dimensions(connection, [*dimensions, *filters]))
         tenant = await read_tenant(connection, caller.tenant)
         calendar = tenant.calendar(span.tz)
@@ -89,7 +96,7 @@ async def get_spend(
         edges = bucket_edges(first, beyond, bucket, calendar) if bucket else [first, beyond]
         question = SpendQuestion(
             cursor=replace(place, start=first, end=beyond),
-            spent=await spent_in(connection, caller.tenant, [first, *edges[1:-1], beyond], tenant.timeline),
+            spent=await _spent_in(connection, tenant, [first, *edges[1:-1], beyond]),
             zone=calendar.zone,
             group_by=dimensions,
             filters=filters,
@@ -101,6 +108,18 @@ async def get_spend(
             now=now,
         )
         return await _answer(request, connection, question, tenant.currency, limit)
+
+
+async def _spent_in(connection: TenantConnection, tenant: Tenant, edges: list[datetime]) -> Coverage:
+    """Raises HttpRefusal (422) where hours are too coarse, and minutes are no longer kept."""
+    try:
+        return await spent_in(connection, tenant.tenant, edges, tenant.timeline)
+    except MinutesDropped as dropped:
+        raise invalid(
+            "bucket",
+            f"minutes are kept since {dropped.kept_since:%Y-%m-%dT%H:%MZ}; what is older is answered by "
+            f"hours of {tenant.zone}: let `from`, `to` and each bucket begin with one",
+        ) from dropped
 
 
 async def _answer(

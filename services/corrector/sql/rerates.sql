@@ -41,7 +41,8 @@ WHERE tenant = $1 AND rerate_id = $2 AND state IN ('previewing', 'previewed', 'a
 -- What the book has of the tenant now, within the time that is selected. It reaches past now: an event may be ahead of
 -- it. Whatever is selected, the bounds stay where the book may have something.
 (SELECT least(now() + interval '2 hours', greatest((j.selection ->> 'since')::timestamptz,
-        coalesce((SELECT min(bucket) FROM rollups_minute r WHERE r.tenant = j.tenant), now()))) AS since,
+        coalesce(least((SELECT min(bucket) FROM rollups_minute r WHERE r.tenant = j.tenant),
+            (SELECT min(bucket) FROM rollups r WHERE r.tenant = j.tenant AND r.size = 'day')), now()))) AS since,
     least(now() + interval '2 hours', (j.selection ->> 'until')::timestamptz) AS until) AS reach
 
 -- name: begin_pass
@@ -87,11 +88,20 @@ SELECT coalesce(sum(events), 0)::bigint FROM spent($1, $2, $3, $4)
 WHERE $5::bytea[] IS NULL OR series_id = ANY ($5)
 
 -- name: minutes
--- The next minutes in which the selected series have events, and how many.
-SELECT bucket, sum(events)::bigint AS events FROM rollups_minute
-WHERE tenant = $1 AND bucket >= $2 AND bucket < $3 AND ($4::bytea[] IS NULL OR series_id = ANY ($4))
+-- The next minutes in which the selected series have events, until when these last, and how many. Where minutes are
+-- dropped, hours; some of what is late has both.
+SELECT bucket, until, sum(events)::bigint AS events FROM (
+    SELECT bucket, bucket + interval '1 minute' AS until, series_id, events, unpriced_events, of_which_provisional
+    FROM rollups_minute WHERE tenant = $1 AND bucket >= $2 AND bucket < $3
+    UNION ALL
+    SELECT bucket, bucket + interval '1 hour', series_id, events, unpriced_events, of_which_provisional
+    FROM rollups
+    WHERE tenant = $1 AND size = 'hour' AND bucket > $2::timestamptz - interval '1 hour' AND bucket < $3
+        AND bucket < (SELECT max(since) FROM minutes_kept)
+) AS named
+WHERE ($4::bytea[] IS NULL OR series_id = ANY ($4))
     AND (NOT $5 OR unpriced_events <> 0 OR of_which_provisional <> 0)
-GROUP BY bucket ORDER BY bucket LIMIT $6
+GROUP BY bucket, until ORDER BY bucket, until LIMIT $6
 
 -- part: columns
 -- Of an entry in force, all that a new price is worked out from.

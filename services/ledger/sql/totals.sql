@@ -7,7 +7,8 @@ SELECT tenant, encode(series_id, 'hex') AS series_id, bucket FROM (
 ) AS open WHERE place <= $1
 
 -- name: read_totals
--- What the rollups say now, summed over shards and days of recording.
+-- What the rollups say now, summed over shards and days of recording. $4 and $5: the first and the last minute, so
+-- that their days alone are opened.
 SELECT r.tenant, encode(r.series_id, 'hex') AS series_id, r.bucket, r.currency,
     sum(r.version)::bigint AS version, sum(r.events)::bigint AS events,
     sum(r.unpriced_events)::bigint AS unpriced_events, sum(r.list)::text AS list,
@@ -15,7 +16,7 @@ SELECT r.tenant, encode(r.series_id, 'hex') AS series_id, r.bucket, r.currency,
     sum(r.of_which_provisional)::text AS of_which_provisional,
     (usage_total(r.usage) FILTER (WHERE r.usage IS NOT NULL))::text AS usage, {unit_sums}
 FROM unnest($1::text[], $2::bytea[], $3::timestamptz[]) AS wanted (tenant, series_id, bucket)
-JOIN rollups_minute r USING (tenant, series_id, bucket)
+JOIN rollups_minute r USING (tenant, series_id, bucket) WHERE r.bucket BETWEEN $4 AND $5
 GROUP BY r.tenant, r.series_id, r.bucket, r.currency
 
 -- name: read_series
