@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from services.corrector.rerates import Rerates
 from services.corrector.sweep import READ_IN_ORDER
 from services.corrector.worker import collect_seldom
 from services.corrector.write import prepare
-from spendmeter.contracts.corrections import RerateRequest
+from spendmeter.contracts.corrections import RerateApply, RerateRequest
 from spendmeter.platform.catalog_store import record
 from spendmeter.platform.roles import role_url
 from tests.ledger_records import TOPIC
@@ -28,8 +29,9 @@ PRICES = {"input_tokens": "2.5", "cache_read_tokens": "1.25", "output_tokens": "
 async def rerate_all(
     url: str, secret: str, tenants: list[str], lanes: int, postgres_cpu: Callable[[], float]
 ) -> dict[str, Any]:
-    """Publish prices, and apply a job for each tenant: events a second of going through the book to apply, and of
-    the dry run before. What comes of it is held against quantities x prices."""
+    """Publish prices, show what a job for each tenant would change, and apply them, all tenants at once: events a
+    second of going through the book to apply, and of the dry runs before, whose clocks run from the first chunk to
+    the last job's end. What comes of it is held against quantities x prices."""
     owner = await asyncpg.connect(url)
     await record(
         owner, [price("gpt-4o", unit, amount) for unit, amount in PRICES.items()], by="bench", note="bench"
@@ -44,26 +46,27 @@ async def rerate_all(
 
     rerates = Rerates(log_ends=log_ends, told=list)
     collect_seldom()  # as its process does
-    standing = await read_standing(corrector, TOPIC)
-    for tenant in tenants:
-        request = RerateRequest(
-            id=f"bench {tenant}", tenant=tenant, version=version, reason="a benchmark", by="bench",
-            at=datetime.now(UTC), apply=True,
-        )  # fmt: skip
-        async with corrector.transaction():
-            standing = await move(corrector, standing, position=standing.position + 1)
-            await take_request(corrector, request)
-    spent = {"preview": 0.0, "applied": 0.0}
-    mine = theirs = 0.0
-    while job := await owner.fetchrow(
-        "SELECT state FROM rerate_jobs WHERE state IN ('previewing', 'applying') LIMIT 1"
-    ):
-        phase = "preview" if job["state"] == "previewing" else "applied"
-        began, cpu, its_cpu = time.perf_counter(), time.process_time(), postgres_cpu()
-        standing, _ = await rerates.step(corrector, standing, beside)
-        spent[phase] += time.perf_counter() - began
-        if phase == "applied":
-            mine, theirs = mine + time.process_time() - cpu, theirs + postgres_cpu() - its_cpu
+    spent: dict[str, tuple[float, float, float]] = {}
+    at = datetime.now(UTC)
+    for phase, state in (("preview", "previewing"), ("applied", "applying")):
+        for tenant in tenants:
+            asked = {"id": f"bench {tenant}", "tenant": tenant, "by": "bench", "at": at}
+            request = (
+                RerateRequest(**asked, version=version, reason="a benchmark")
+                if phase == "preview"
+                else RerateApply(**asked)
+            )
+            async with corrector.transaction():
+                standing = await read_standing(corrector, TOPIC)
+                standing = await move(corrector, standing, position=standing.position + 1)
+                await take_request(corrector, request)
+        theirs, mine, began = postgres_cpu(), time.process_time(), time.perf_counter()
+        while await owner.fetchval("SELECT EXISTS (SELECT FROM rerate_jobs WHERE state = $1)", state):
+            standing, has_more = await rerates.step(corrector, standing, beside)
+            if not has_more:  # it waits for transactions that began before
+                await asyncio.sleep(0.005)
+        took, its = time.perf_counter() - began, time.process_time() - mine
+        spent[phase] = took, its, postgres_cpu() - theirs
     changed = await owner.fetchval("SELECT sum(changed) FROM rerate_passes WHERE phase = 'applied'")
     money = await owner.fetchval("SELECT sum(effective) FROM entries")
     worth = " + ".join(
@@ -75,9 +78,10 @@ async def rerate_all(
     await owner.close()
     await corrector.close()
     await beside.close()
+    took, mine, theirs = spent["applied"]
     return {
-        "rerate_per_s": round(int(changed) / spent["applied"]),
-        "rerate_preview_per_s": round(int(changed) / spent["preview"]),
+        "rerate_per_s": round(int(changed) / took),
+        "rerate_preview_per_s": round(int(changed) / spent["preview"][0]),
         "rerate_python_us": round(mine / int(changed) * 1e6, 1),
         "rerate_postgres_us": round(theirs / int(changed) * 1e6, 1),
         "rerated": int(changed),
