@@ -17,6 +17,8 @@ SELECT day, sum(generation)::bigint AS generation FROM rolled WHERE tenant = $1 
 
 -- name: minute_versions
 -- How often what tenant $1 spent in each of the minutes $2 has changed: rows are never taken away but with their day,
--- and none changes without its version.
+-- and none changes without its version. They lie in order, and the first and last are said apart: then the plan opens
+-- the days between them alone.
 SELECT bucket AS minute, sum(version)::bigint AS version FROM rollups_minute
-WHERE tenant = $1 AND bucket = ANY ($2::timestamptz[]) GROUP BY bucket
+WHERE tenant = $1 AND bucket = ANY ($2::timestamptz[]) AND bucket >= ($2)[1] AND bucket <= ($2)[cardinality($2)]
+GROUP BY bucket
