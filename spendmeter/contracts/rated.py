@@ -20,7 +20,7 @@ STATUSES: tuple[str, ...] = get_args(PriceStatus)
 """Worse from left to right: an event's status is its worst line's."""
 
 
-class Origin(Struct, frozen=True, kw_only=True):
+class Origin(Struct, frozen=True, kw_only=True, gc=False):
     """Where the usage event lies on `usage.events`; `topic` is the topic's id, new when it is re-created."""
 
     topic: str
@@ -96,7 +96,7 @@ class Remarked(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     region: str = ""
 
 
-class RatedUsage(Struct, frozen=True, kw_only=True, tag_field="type", tag="spendmeter.rated.v1"):
+class RatedUsage(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="spendmeter.rated.v1"):
     """One priced event. Sums are plain decimal strings in the tenant's book currency."""
 
     origin: Origin
@@ -128,7 +128,9 @@ class RatedUsage(Struct, frozen=True, kw_only=True, tag_field="type", tag="spend
     none, and in what older raters wrote."""
 
 
-class RejectedUsage(Struct, frozen=True, kw_only=True, tag_field="type", tag="spendmeter.rejected.v1"):
+class RejectedUsage(
+    Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="spendmeter.rejected.v1"
+):
     """One record that rating refused. What it says of the event is allow-listed: who sent it and why not."""
 
     origin: Origin
@@ -143,7 +145,7 @@ class RejectedUsage(Struct, frozen=True, kw_only=True, tag_field="type", tag="sp
     id: str = ""
 
 
-class PassedHoles(Struct, frozen=True, kw_only=True, tag_field="type", tag="spendmeter.passed.v1"):
+class PassedHoles(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="spendmeter.passed.v1"):
     """Rating has read to `origin.offset` (exclusive) and nothing lay there: control records or aborted
     transactions at the end of the log, which would otherwise look like events in flight for ever."""
 
