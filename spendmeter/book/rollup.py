@@ -3,11 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal, Protocol
 
 from spendmeter.contracts.money import EXACT, ZERO
+
+_MINUTE = timedelta(minutes=1)
 
 RollupKey = tuple[str, datetime, str, str]
 """(tenant, minute in UTC, series id in hex, currency)."""
@@ -59,27 +61,32 @@ def rollup(
     back that these events once added, their quantities and their being events too."""
     sums = defaultdict(RollupSum) if sums is None else sums
     add = EXACT.add if sign > 0 else EXACT.subtract
+    minute = over = datetime.min.replace(tzinfo=UTC)
     for event in booked:
-        minute = event.time.replace(second=0, microsecond=0)
+        if not minute <= event.time < over:  # nearly all are of one: a new one costs more than the sums
+            minute = event.time.replace(second=0, microsecond=0)
+            over = minute + _MINUTE
         row = sums[event.tenant, minute, event.series_id, event.currency]
         row.events += sign
-        effective = Decimal(event.effective)
-        row.effective = add(row.effective, effective)
-        # Where no contract applies the three are one figure, in one spelling.
+        effective, before = Decimal(event.effective), row.effective
+        row.effective = add(before, effective)
+        # Where no contract applies the three are one figure, in one spelling, and so are their sums.
         same = event.list == event.contracted == event.effective
-        row.list = add(row.list, effective if same else Decimal(event.list))
-        row.contracted = add(row.contracted, effective if same else Decimal(event.contracted))
+        if same and row.list is before and row.contracted is before:
+            row.list = row.contracted = row.effective
+        else:
+            row.list = add(row.list, effective if same else Decimal(event.list))
+            row.contracted = add(row.contracted, effective if same else Decimal(event.contracted))
         if event.status == "unpriced":
             row.unpriced_events += sign
         elif event.status == "provisional":
             row.of_which_provisional = add(row.of_which_provisional, effective)
         usage = row.usage
         for unit, stated in event.usage.items():
-            quantity = stated if type(stated) is int else Decimal(stated)
             so_far = usage.get(unit, 0)
             usage[unit] = (
-                so_far + sign * quantity
-                if type(so_far) is int and type(quantity) is int
-                else add(Decimal(so_far), Decimal(quantity))
+                so_far + sign * stated
+                if type(so_far) is int and type(stated) is int
+                else add(Decimal(so_far), Decimal(stated))
             )
     return sums
