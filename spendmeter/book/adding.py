@@ -1,6 +1,6 @@
 """Adds to the rollups, in the caller's transaction: the ledger to minutes, corrections to every size."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from spendmeter.book.rollup import RollupKey, RollupSum
 from spendmeter.book.sizes import SIZES, bucket_at
 from spendmeter.book.units import UNIT_COLUMNS, UNIT_PARTS
 from spendmeter.contracts.terms import Timeline
+from spendmeter.platform.arrays import array
 from spendmeter.platform.sql import load_sql
 
 CORRECTIONS = -1
@@ -25,7 +26,7 @@ async def add_to_minutes(connection: Any, shard: int, sums: Sums) -> None:
     """Add each sum to its minute's row of this shard."""
     if sums:
         rows = [_row(key, key[1], row) for key, row in sums.items()]
-        await connection.execute(SQL["add_to_minutes"], shard, *map(list, zip(*rows, strict=True)))
+        await connection.execute(SQL["add_to_minutes"], shard, *_columns(rows))
 
 
 async def add_corrections(connection: Any, sums: Sums, timelines: Mapping[str, Timeline]) -> None:
@@ -33,24 +34,28 @@ async def add_corrections(connection: Any, sums: Sums, timelines: Mapping[str, T
     nothing to be made again, and no mark."""
     await add_to_minutes(connection, CORRECTIONS, sums)
     rows = [
-        (size, *_row(key, bucket_at(size, key[1], timelines[key[0]]).start, row))
+        (*_row(key, bucket_at(size, key[1], timelines[key[0]]).start, row), size)
         for size in SIZES
         for key, row in sums.items()
     ]
     if rows:
-        columns = list(map(list, zip(*rows, strict=True)))
-        await connection.execute(SQL["add_to_larger"], *columns)
-        _, buckets, tenants, *_ = columns
+        *columns, sizes = _columns(rows)
+        buckets, tenants, *_ = columns
+        await connection.execute(SQL["add_to_larger"], sizes, *columns)
         await connection.execute(SQL["count_corrections"], tenants, buckets)
 
 
-def _row(key: RollupKey, bucket: datetime, row: RollupSum) -> tuple[Any, ...]:
+def _columns(rows: Iterable[tuple[str | None, ...]]) -> list[str]:
+    return [array(column) for column in zip(*rows, strict=True)]
+
+
+def _row(key: RollupKey, bucket: datetime, row: RollupSum) -> tuple[str | None, ...]:
     tenant, _, series_id, currency = key
     usage = row.usage
     rest = {unit: quantity for unit, quantity in usage.items() if unit not in UNIT_COLUMNS}
     return (
-        bucket, tenant, bytes.fromhex(series_id), currency, row.events, row.unpriced_events, str(row.list),
-        str(row.contracted), str(row.effective), str(row.of_which_provisional),
+        bucket.isoformat(), tenant, f"\\x{series_id}", currency, str(row.events), str(row.unpriced_events),
+        str(row.list), str(row.contracted), str(row.effective), str(row.of_which_provisional),
         _encode_usage(rest).decode() if rest else None,
-        *(str(usage[unit]) if unit in usage else None for unit in UNIT_COLUMNS),
+        *[str(usage[unit]) if unit in usage else None for unit in UNIT_COLUMNS],
     )  # fmt: skip

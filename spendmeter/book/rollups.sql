@@ -1,14 +1,15 @@
 -- part: added
--- What is added, row by row: $2 and what follows. Amounts and quantities come as texts, so that none loses a digit.
-unnest($2::timestamptz[], $3::text[], $4::bytea[], $5::text[], $6::bigint[], $7::bigint[], $8::text[], $9::text[],
-    $10::text[], $11::text[], $12::text[], {unit_arrays})
+-- What is added, row by row: $2 and what follows, each an array as text (platform/arrays.py).
+unnest($2::text::timestamptz[], $3::text::text[], $4::text::bytea[], $5::text::text[], $6::text::bigint[],
+    $7::text::bigint[], $8::text::numeric[], $9::text::numeric[], $10::text::numeric[], $11::text::numeric[],
+    $12::text::jsonb[], {unit_arrays})
 
 -- name: add_to_minutes
 -- To shard $1; each row once.
 INSERT INTO rollups_minute AS r (bucket, recorded_on, shard, tenant, series_id, currency, events, unpriced_events, list,
     contracted, effective, of_which_provisional, usage, {units})
 SELECT bucket, (now() AT TIME ZONE 'UTC')::date, $1, tenant, series_id, currency, events, unpriced_events,
-    list::numeric, contracted::numeric, effective::numeric, of_which_provisional::numeric, usage::jsonb, {unit_numbers}
+    list, contracted, effective, of_which_provisional, usage, {units}
 FROM {added} AS n (bucket, tenant, series_id, currency, events, unpriced_events, list, contracted, effective,
     of_which_provisional, usage, {units})
 ORDER BY tenant, bucket, series_id, currency
@@ -20,9 +21,9 @@ ON CONFLICT (tenant, bucket, series_id, shard, recorded_on, currency) DO UPDATE 
 INSERT INTO rollups AS r (tenant, size, bucket, series_id, part, currency, events, unpriced_events, list, contracted,
     effective, of_which_provisional, usage, {units})
 SELECT tenant, size, bucket, series_id, -1, currency, sum(events)::bigint, sum(unpriced_events)::bigint,
-    sum(list::numeric), sum(contracted::numeric), sum(effective::numeric), sum(of_which_provisional::numeric),
-    nullif(usage_total(usage::jsonb) FILTER (WHERE usage IS NOT NULL), '{}'), {unit_number_sums}
-FROM unnest($1::text[]) WITH ORDINALITY AS s (size, place)
+    sum(list), sum(contracted), sum(effective), sum(of_which_provisional),
+    nullif(usage_total(usage) FILTER (WHERE usage IS NOT NULL), '{}'), {unit_sums}
+FROM unnest($1::text::text[]) WITH ORDINALITY AS s (size, place)
     JOIN {added} WITH ORDINALITY AS n (bucket, tenant, series_id, currency, events, unpriced_events, list, contracted,
         effective, of_which_provisional, usage, {units}, place) USING (place)
 GROUP BY tenant, size, bucket, series_id, currency ORDER BY tenant, size, bucket, series_id, currency
@@ -32,5 +33,5 @@ ON CONFLICT (tenant, size, bucket, series_id, part, currency) DO UPDATE SET {sum
 -- What was read of these buckets before is read again.
 INSERT INTO rolled AS c (tenant, day, part, generation)
 SELECT DISTINCT tenant, (bucket AT TIME ZONE 'UTC')::date, -1, 1
-FROM unnest($1::text[], $2::timestamptz[]) AS n (tenant, bucket)
+FROM unnest($1::text::text[], $2::text::timestamptz[]) AS n (tenant, bucket)
 ON CONFLICT (tenant, day, part) DO UPDATE SET generation = c.generation + 1

@@ -29,10 +29,8 @@ _UNITS_ADDED = _each("{0} = coalesce(r.{0} + excluded.{0}, r.{0}, excluded.{0})"
 
 UNIT_PARTS = {
     "units": _each("{0}"),
-    "unit_numbers": _each("{0}::numeric"),
-    "unit_number_sums": _each("sum({0}::numeric)"),
     "unit_sums": _each("sum({0}) AS {0}"),
-    "unit_arrays": ", ".join(f"${n}::text[]" for n in range(13, 13 + len(UNIT_COLUMNS))),
+    "unit_arrays": ", ".join(f"${n}::text::numeric[]" for n in range(13, 13 + len(UNIT_COLUMNS))),
     "units_whole": _each("coalesce({0} + (usage ->> '{0}')::numeric, {0}, (usage ->> '{0}')::numeric)"),
     "usage_rest": "nullif(usage - string_to_array('" + ",".join(UNIT_COLUMNS) + "', ','), '{}')",
     "units_replaced": _each("{0} = excluded.{0}"),
