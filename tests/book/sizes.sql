@@ -71,7 +71,7 @@ WITH stated AS ({stated}), should AS (
     FROM stated WHERE strpos(lines, '"remarks"') > 0
     GROUP BY 1, 2, 3, 4, 5
 ), said AS (
-    SELECT tenant, provider, tier, currency, shard = -1 AS corrected, sum(events) AS events,
+    SELECT tenant, provider, tier, currency, shard < 0 AS corrected, sum(events) AS events,
         sum(effective) AS effective
     FROM remarks_daily GROUP BY 1, 2, 3, 4, 5
 )

@@ -216,9 +216,10 @@ class Repricing:
         """Requests in random order, each of an event that will have come in the end."""
         chance, requests = Random(self.seed), []
         numbers = range(1, self.events // REQUEST_EVENTS // len(self.tenants) * REQUEST_EVENTS)
-        for number in chance.sample(numbers, len(numbers) // CORRECTED_SHARE):
-            if number % 100:  # the hundredth repeats another one
-                requests += self._correct_event(chance, chance.choice(self.tenants), number)
+        for tenant in self.tenants:
+            for number in chance.sample(numbers, len(numbers) // CORRECTED_SHARE):
+                if number % 100:  # the hundredth repeats another one
+                    requests += self._correct_event(chance, tenant, number)
         requests += requests[::REPEATED_EVERY]
         chance.shuffle(requests)
         return requests
