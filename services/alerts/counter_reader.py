@@ -26,6 +26,7 @@ from services.alerts.counters import (
     edges,
 )
 from services.alerts.scopes import MINUTE
+from spendmeter.book.cover import MinutesDropped
 from spendmeter.book.reading import hold_minutes, minutes_of, spent_in
 from spendmeter.book.sizes import BucketSpan, bucket_at
 from spendmeter.contracts.series import Series
@@ -126,8 +127,12 @@ class CounterReader:
     async def since(self, counted: CounterKey, start: datetime, end: datetime) -> CounterSum:
         """What was counted in the minutes of [start, end)."""
         part = Part(start=start, end=end)
-        found = await self._read([part], (counted,))
-        return found[start].get(counted, NOTHING)
+        try:
+            found = await self._read([part], (counted,))
+        except MinutesDropped:  # of what began so long ago the hour is what there is
+            part = Part(start=bucket_at("hour", start, self.calendar).start, end=end)
+            found = await self._read([part], (counted,))
+        return found[part.start].get(counted, NOTHING)
 
     async def series(self, leaders: Iterable[Leader]) -> dict[bytes, Series]:
         """Who they are."""

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from services.corrector.differences import Differences
-from services.corrector.fence import Standing
+from services.corrector.fence import Standing, move
 from services.corrector.in_force import SEQ_MAX, TOO_OFTEN, EntryInForce
 from services.corrector.job_work import SQL, JobWork
 from services.corrector.pairs import Change, Replacement, counts_the_same
@@ -79,10 +79,11 @@ async def judge(
 async def apply(
     connection: Any, standing: Standing, work: JobWork, verdict: Verdict, units: VersionUnits
 ) -> Standing:
-    """Write the pairs of a verdict, in the caller's transaction. Raises Overtaken."""
+    """Write the pairs of a verdict, in the caller's transaction; where there are none the corrector moves all
+    the same, so that no other is at work. Raises Overtaken."""
     changes = verdict.pairs(work.rerate_id)
     if not changes:
-        return standing
+        return await move(connection, standing)
     return await write(connection, standing, changes, await units_then(connection, units, changes))
 
 

@@ -14,16 +14,19 @@ from services.corrector.job_work import SQL, JobWork
 from services.corrector.sweep import CHUNK_ENTRIES, read_entries
 
 
-async def read(connection: Any) -> tuple[Sequence[Any], Sequence[Any]]:
-    """Rows of `late_rated` that nobody has looked at, some of each partition; and the jobs that apply, or
-    have applied, a version that some of them were booked without: the lowest version first, so that they end
-    with the highest."""
-    rows = await connection.fetch(SQL["late"], CHUNK_ENTRIES)
-    if not rows:
-        return (), ()
+async def read(connection: Any) -> Sequence[Any]:
+    """Rows of `late_rated` that nobody has looked at, some of each partition."""
+    rows: Sequence[Any] = await connection.fetch(SQL["late"], CHUNK_ENTRIES)
+    return rows
+
+
+async def jobs(connection: Any, rows: Sequence[Any]) -> Sequence[Any]:
+    """The jobs that apply, or have applied, a version that some of the rows were booked without: the lowest
+    version first, so that they end with the highest."""
     tenants = sorted({row["tenant"] for row in rows})
     oldest = min(row["catalog_version"] for row in rows)
-    return rows, await connection.fetch(SQL["jobs_of_late"], tenants, oldest)
+    found: Sequence[Any] = await connection.fetch(SQL["jobs_of_late"], tenants, oldest)
+    return found
 
 
 async def entries_of_job(connection: Any, work: JobWork, rows: Sequence[Any]) -> list[EntryInForce]:

@@ -15,7 +15,7 @@ import msgspec
 
 from services.corrector import late
 from services.corrector.ahead import Ahead, JobRow, JudgedChunk, can_go_on, judge_chunk, next_turn
-from services.corrector.fence import Overtaken, Standing
+from services.corrector.fence import Overtaken, Standing, move
 from services.corrector.job_requests import UNDER_WAY_MAX, begin_applying
 from services.corrector.job_work import SQL, JobName, JobWork, name_of, work_at
 from services.corrector.job_writing import Verdict, apply, judge, note
@@ -47,8 +47,8 @@ class Rerates:
     units: VersionUnits = field(default_factory=VersionUnits)
     _works: dict[tuple[JobName, str], JobWork] = field(default_factory=dict)
     _ahead: Ahead = field(default_factory=Ahead)
-    _late: tuple[Sequence[Any], Sequence[Any]] | None = None
-    """Rows of `late_rated`, and the jobs that they are still to be put through; None = to be read."""
+    _late: tuple[Sequence[Any], set[JobName]] | None = None
+    """Rows of `late_rated`, and the jobs that they were put through; None = to be read."""
     _waiting: set[JobName] = field(default_factory=set)
     """Jobs that could not go on at their turn, since one could."""
 
@@ -70,8 +70,7 @@ class Rerates:
             return standing, True
         why = await _waits_for(connection, job)
         if not why:
-            await self._end(connection, job)
-            return standing, True
+            return await self._end(connection, standing, job), True
         await connection.execute(SQL["wait"], *name_of(job), job["phase"], why)
         return standing, self._is_anybody_next(name_of(job)) or had_late
 
@@ -153,24 +152,25 @@ class Rerates:
     def _tell(self, verdict: Verdict) -> None:
         self.told(day_of(each.entry.tenant, each.entry.occurred_at) for each, _ in verdict.changes)
 
-    async def _end(self, connection: Any, job: Any) -> None:
+    async def _end(self, connection: Any, standing: Standing, job: Any) -> Standing:
         """The dry run has seen everything, and goes on where that was asked for; or all is applied."""
-        after = "applied" if job["phase"] == "applied" else "applying" if job["to_apply"] else "previewed"
         async with connection.transaction():
-            ended = await connection.fetchval(
-                SQL["end_pass"], *name_of(job), job["phase"], job["state"], after
-            )
-            if ended and after == "applying":
+            standing = await move(connection, standing)
+            state = await connection.fetchval(SQL["end_pass"], *name_of(job), job["phase"], job["state"])
+            if state == "applying":
                 await begin_applying(connection, name_of(job))
+        return standing
 
     async def _look_at_late(self, connection: Any, standing: Standing) -> tuple[Standing, bool]:
-        (rows, jobs), self._late = self._late or await late.read(connection), None  # after trouble read again
+        (rows, done), self._late = self._late or (await late.read(connection), set()), None
         if not rows:
             return standing, False
-        if jobs:
-            standing = await self._put_through(connection, standing, jobs[0], rows)
-        if len(jobs) > 1:
-            self._late = rows, jobs[1:]
+        # A job may have begun, or been cancelled, since the last one had its part.
+        left = [job for job in await late.jobs(connection, rows) if name_of(job) not in done]
+        if left:
+            standing = await self._put_through(connection, standing, left[0], rows)
+        if len(left) > 1:
+            self._late = rows, done | {name_of(left[0])}  # after trouble they are read again
         else:
             await late.mark(connection, rows)
         return standing, True

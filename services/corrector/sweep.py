@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from services.corrector.in_force import EntryInForce
@@ -18,6 +18,8 @@ READ_IN_ORDER = {"enable_bitmapscan": "off"}
 """What whoever reads chunks asks of Postgres: entries in the order of their index, some at a time. It knows
 little of what came lately, and may think it better to fetch all that are left, and to sort them, with every
 chunk."""
+TIME_MAX = timedelta(days=1)
+"""Looked through at once, in all: in it lie the entries of other tenants, too."""
 CHUNK_BYTES = 8 * 1024 * 1024
 """Of their events and lines, and one more: two chunks are held at once."""
 _KNOWN_BY_ROLLUPS = {"unpriced", "provisional"}
@@ -80,13 +82,14 @@ async def read_entries(connection: Any, statement: str, *values: Any) -> list[En
 
 
 def _enough(planned: Minutes, cursor: datetime) -> Iterable[NamedTime]:
-    """The first minutes, until they hold a chunk. Of the one in which the cursor stands nobody knows how much
-    is left."""
-    events = 0
+    """The first of them, until they hold a chunk, or TIME_MAX: others' entries lie in it too. Of the one in
+    which the cursor stands nobody knows how much is left."""
+    events, time = 0, timedelta()
     for named in planned:
-        if events >= CHUNK_ENTRIES:
+        if events >= CHUNK_ENTRIES or time >= TIME_MAX:
             return
         yield named
+        time += named.end - named.start
         events += named.events if named.start >= cursor else 0
 
 

@@ -341,7 +341,7 @@ SELECT size, tenant, coalesce(bucket, s.first) AS bucket, series_id, currency, r
     ARRAY[s.events, s.unpriced_events, s.list, s.contracted, s.effective, s.of_which_provisional] AS should
 FROM sums s FULL JOIN rollups r USING (size, part, tenant, bucket, series_id, currency)
     LEFT JOIN (SELECT size, part, tenant, bucket FROM starts WHERE marked) AS x USING (size, part, tenant, bucket)
-WHERE x.bucket IS NULL AND NOT (size = 'hour' AND part < 0 AND coalesce(bucket, s.first) < {kept_since})
+WHERE x.bucket IS NULL AND NOT (size IN ('hour', 'five_minutes') AND part < 0 AND coalesce(bucket, s.first) < {kept_since})
     AND (s.events, s.unpriced_events, s.list, s.contracted, s.effective, s.of_which_provisional, s.usage,
         {units_should})
         IS DISTINCT FROM

@@ -75,7 +75,7 @@ def test_an_event_of_another_source_says_whose_place_it_takes() -> None:
     assert (source, json.loads(event)["source"]) == ("other", "other")
 
 
-@pytest.mark.parametrize("event", ["", "[]", "{", '{"source": 5}', "[" * 100_000])
+@pytest.mark.parametrize("event", ["", "[]", "{", '{"source": 5}', "[" * 100_000, '{"a": "\ud800"}'])
 def test_what_is_no_event_is_refused_before_ingest_is_asked(event: str) -> None:
     with pytest.raises(HttpRefusal) as refused:
         written(event)

@@ -170,3 +170,25 @@ async def book_slowly(
     reached.set()
     await resume.wait()
     await transaction.commit()
+
+
+async def test_a_job_that_begins_while_late_events_go_through_older_ones_has_the_last_word(
+    rerate_book: RerateBook,
+) -> None:
+    """1 a million, then 2 that goes before it, then 1 again. A late event of zeta at the first 1 waits for its turn behind eight other
+    tenants' jobs for 2, zeta's own job for 2 the last of them; meanwhile its job for the third price passes by, and
+    finds nothing to change. It comes to 1 all the same, and the others' to 2."""
+    two = price("m", "input_tokens", "2", layer="organisation")
+    first = await rerate_book.publish(price("m", "input_tokens", "1"))
+    second = await rerate_book.publish(two)
+    others = [f"t{number}" for number in range(8)]
+    for tenant in (*others, "zeta"):
+        await rerate_book.rerate(second, tenant=tenant, id=f"job-{tenant}")
+    late = [use(f"late-{tenant}", tenant=tenant) for tenant in (*others, "zeta")]
+    await rerate_book.book(*late, version=first)
+    assert await rerate_book.step()
+    third = await rerate_book.publish(withdrawn(two))
+    await rerate_book.ask(third, tenant="zeta", apply=True)
+    await rerate_book.work()
+    assert await rerate_book.money("zeta") == 1
+    assert [await rerate_book.money(tenant) for tenant in others] == [2] * 8

@@ -265,6 +265,19 @@ async def test_nothing_goes_while_something_of_it_waits_to_be_rolled_up(world: W
     assert await world.minutes.drop_day(TODAY)
 
 
+async def test_minutes_that_no_rollup_holds_are_marked_and_not_dropped(world: World) -> None:
+    """As a ledger booked that left no marks: 3 of 4 are in the minutes alone."""
+    noon = OLDEST + timedelta(hours=12)
+    await world.book(noon)
+    await world.roll_up()
+    await world.book(noon, amount="3")
+    await world.owner.execute("DELETE FROM touched")
+    assert not await world.minutes.drop_day(TODAY)
+    await world.drop()
+    assert await world.parts("day") == {(OLDEST, -2): 2}
+    assert await world.spent(OLDEST, OLDEST + DAY) == 4
+
+
 async def test_what_is_booked_while_a_day_is_frozen_keeps_it(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,8 +5,9 @@ FROM accounting_by_partition()
 
 -- name: database
 -- Which database this is: of which cluster, on which of its timelines, made when.
-SELECT s.system_identifier, c.timeline_id, d.oid
-FROM pg_control_system() AS s, pg_control_checkpoint() AS c, pg_database AS d WHERE d.datname = current_database()
+SELECT s.system_identifier, d.oid, CASE WHEN NOT pg_is_in_recovery()
+    THEN left(pg_walfile_name(pg_current_wal_lsn()), 8) END AS timeline
+FROM pg_control_system() AS s, pg_database AS d WHERE d.datname = current_database()
 
 -- name: by_tenant
 -- The same offsets by tenant; tenant '' = unattributable.

@@ -138,10 +138,7 @@ async def _pull(
     found = await files.get(known, now)
     outcome.files = [file.said for file in found]
     if lists := _lists(found, outcome):
-        await _decide(access, id, lists, outcome, now)
-        if rerates is not None:
-            for offer in outcome.rerates:
-                await start(rerates, offer, _by_policy(access).key)
+        await _decide(access, id, lists, outcome, now, rerates)
     outcome.state, outcome.says = _what_became(outcome)
 
 
@@ -176,7 +173,12 @@ def _what_became(outcome: PullOutcome) -> tuple[str, str]:
 
 
 async def _decide(
-    access: CatalogAccess, id: int, lists: dict[str, SourceFile], outcome: PullOutcome, now: datetime
+    access: CatalogAccess,
+    id: int,
+    lists: dict[str, SourceFile],
+    outcome: PullOutcome,
+    now: datetime,
+    rerates: CorrectorAccess | None,
 ) -> None:
     """Judge and propose: first what the policy lets pass, then the rest beside it."""
     snapshot = await access.books.newest()
@@ -200,7 +202,7 @@ async def _decide(
 
     outcome.models, approved, asked = await asyncio.to_thread(judge)
     if approved:
-        await _approve(access, id, approved, outcome)
+        await _approve(access, id, approved, outcome, rerates)
     if catalog := lists.get(CATALOG_SOURCE):
         await _propose(access, id, catalog, outcome)
     for source, rest in asked.items():
@@ -217,7 +219,11 @@ async def _decide(
 
 
 async def _approve(
-    access: CatalogAccess, id: int, approved: list[CatalogEntry], outcome: PullOutcome
+    access: CatalogAccess,
+    id: int,
+    approved: list[CatalogEntry],
+    outcome: PullOutcome,
+    rerates: CorrectorAccess | None,
 ) -> None:
     """A proposal of what the policy lets pass, approved at once unless lint asks for a person."""
     by_policy = _by_policy(access)
@@ -240,7 +246,11 @@ async def _approve(
         outcome.approved.remove(made)
         outcome.notes.append(f"proposal {made} waits for a person: {refusal.detail}")
         return
-    outcome.rerates += done.rerates or ()
+    offers = done.rerates or []
+    if rerates is not None:  # at once: what comes next may break off
+        for offer in offers:
+            await start(rerates, offer, by_policy.key)
+    outcome.rerates += offers
     if done.version is not None:
         outcome.versions.append(done.version)
 

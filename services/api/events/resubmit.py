@@ -64,7 +64,7 @@ def event_instead(body: Resubmission) -> tuple[str, bytes]:
     try:
         said = _read(body.event)
         source = msgspec.json.decode(said["source"], type=str) if "source" in said else body.source
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
         raise invalid("event", f"is no event in JSON: {error}") from None
     links: Mapping[str, str] = {"id": body.id, "source": source, "supersedes": body.supersedes}
     if source != body.source:

@@ -24,6 +24,8 @@ MINUTES_MAX = 120
 
 _ADD: Mapping[type, Callable[[Iterable[Any]], Any]] = {int: sum, Decimal: total}
 
+Parts = Sequence[tuple[int, Piece]]
+"""Each with the number of its bucket."""
 K = TypeVar("K", bound=Hashable)
 PlacedSums = Sequence[tuple[int, PieceSums]]
 """What was spent, piece by piece, each in the bucket of that number, from 1."""
@@ -34,9 +36,22 @@ async def read_groups(
 ) -> PlacedSums | None:
     """All that was spent; None = in too many groups. `connection` sees one instant."""
     tenant, grouping = question.spent.tenant, question.grouping
-    parts = in_minutes(cut(question.spent.pieces(), question.spans), MINUTES_MAX)
-    if len(parts) > PIECES_MAX or closed.is_wide(tenant, grouping, len(question.edges)):
+    whole = cut(question.spent.pieces(), question.spans)
+    if len(whole) > PIECES_MAX or closed.is_wide(tenant, grouping, len(question.edges)):
         return None
+    parts = in_minutes(whole, MINUTES_MAX)
+    placed = await _placed(connection, question, closed, parts)
+    if placed is None and parts is not whole:  # groups count once for each minute that is apart
+        placed = await _placed(connection, question, closed, whole)
+    if placed is None:
+        closed.remember_wide(tenant, grouping, len(question.edges))
+    return placed
+
+
+async def _placed(
+    connection: TenantConnection, question: SpendQuestion, closed: ClosedSums, parts: Parts
+) -> PlacedSums | None:
+    tenant, grouping = question.spent.tenant, question.grouping
     seen = await generations(connection, tenant, [piece for _, piece in parts])
     found: dict[Piece, PieceSums] = {}
     missing = []
@@ -48,7 +63,6 @@ async def read_groups(
             found[piece] = kept
     read = await _read(connection, question, missing)
     if read is None:
-        closed.remember_wide(tenant, grouping, len(question.edges))
         return None
     for piece, groups in zip(missing, read, strict=True):
         found[piece] = groups

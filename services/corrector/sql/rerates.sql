@@ -61,8 +61,7 @@ FROM rerate_jobs j CROSS JOIN LATERAL {reach} WHERE j.tenant = $1 AND j.rerate_i
 -- The next $1 jobs at work, in the order of their turns: of the tenant who has waited longest the one that has. A
 -- tenant's are applied in the order of their versions.
 SELECT j.rerate_id, j.tenant, j.selection::text AS selection, j.version, j.state, p.phase, p.since, p.until,
-    p.cursor_at, p.cursor_identity, p.swept, p.barrier::text AS barrier, p.log_ends, d.booked_to, d.corrected_to,
-    j.applied_by IS NOT NULL AS to_apply
+    p.cursor_at, p.cursor_identity, p.swept, p.barrier::text AS barrier, p.log_ends, d.booked_to, d.corrected_to
 FROM rerate_jobs j
     JOIN rerate_passes p ON p.tenant = j.tenant AND p.rerate_id = j.rerate_id
         AND p.phase = CASE j.state WHEN 'previewing' THEN 'preview' ELSE 'applied' END
@@ -184,13 +183,14 @@ WHERE (SELECT count(*) FROM rerate_left WHERE tenant = $1 AND rerate_id = $2 AND
 ON CONFLICT DO NOTHING
 
 -- name: end_pass
--- The dry run has seen everything ($5 = previewed, or applying where that was asked for), or all is applied.
+-- The dry run has seen everything, and is applied where that was asked for; or all is applied. The state after it.
 WITH ended AS (
-    UPDATE rerate_jobs SET state = $5, why = '' WHERE tenant = $1 AND rerate_id = $2 AND state = $4
-    RETURNING tenant, rerate_id
+    UPDATE rerate_jobs SET why = '', state = CASE WHEN $3 = 'applied' THEN 'applied'
+        WHEN applied_by IS NOT NULL THEN 'applying' ELSE 'previewed' END
+    WHERE tenant = $1 AND rerate_id = $2 AND state = $4 RETURNING tenant, rerate_id, state
 )
 UPDATE rerate_passes p SET ended_at = now(), worked_at = now() FROM ended
-WHERE (p.tenant, p.rerate_id) = (ended.tenant, ended.rerate_id) AND p.phase = $3 RETURNING p.rerate_id
+WHERE (p.tenant, p.rerate_id) = (ended.tenant, ended.rerate_id) AND p.phase = $3 RETURNING ended.state
 
 -- name: wait
 -- It waits, for what $4 says, and others have their turn.

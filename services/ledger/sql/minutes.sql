@@ -26,6 +26,23 @@ FROM (SELECT max(since) AS since FROM minutes_kept) AS kept WHERE kept.since < $
 -- Whether something before $1 is to be rolled up first.
 SELECT EXISTS (SELECT FROM touched WHERE bucket < $1)
 
+-- name: unlike
+-- Whose lanes' minutes before $1 do not come to what their five minutes do.
+SELECT m.tenant FROM (
+    SELECT tenant, currency, sum(events) AS events, sum(effective) AS effective
+    FROM rollups_minute WHERE bucket < $1 AND shard >= 0 GROUP BY tenant, currency
+) AS m CROSS JOIN LATERAL (
+    SELECT coalesce(sum(r.events), 0) AS events, coalesce(sum(r.effective), 0) AS effective FROM rollups r
+    WHERE r.tenant = m.tenant AND r.size = 'five_minutes' AND r.bucket < $1 AND r.part = 0 AND r.currency = m.currency
+) AS f
+WHERE (m.events, m.effective) <> (f.events, f.effective)
+
+-- name: mark
+-- All that the tenants $2 booked before $1 is to be rolled up again.
+INSERT INTO touched (tenant, size, bucket)
+SELECT DISTINCT tenant, 'five_minutes', date_bin('5 minutes', bucket, 'epoch') FROM rollups_minute
+WHERE bucket < $1 AND tenant = ANY ($2::text[]) AND shard >= 0
+
 -- name: tenants
 -- Whose five minutes there are before $1, hopping from tenant to tenant along the key.
 WITH RECURSIVE met AS (
@@ -44,8 +61,9 @@ SELECT tenant FROM met WHERE EXISTS (
 SELECT DISTINCT bucket FROM rollups WHERE tenant = $1 AND size = 'five_minutes' AND bucket < $2 AND part = 0
 
 -- name: take_away
--- Part 0 of these buckets of tenant $1 and size $2.
-DELETE FROM rollups WHERE tenant = $1 AND size = $2 AND part = 0 AND bucket = ANY ($3::timestamptz[])
+-- Part 0 of these buckets, [$3, $4), of tenant $1 and size $2: whatever calendar they were made in.
+DELETE FROM rollups r USING unnest($3::timestamptz[], $4::timestamptz[]) AS w (since, until)
+WHERE r.tenant = $1 AND r.size = $2 AND r.part = 0 AND r.bucket >= w.since AND r.bucket < w.until
 
 -- name: add
 -- To part $6 of each bucket in $3 what its five minutes from $4 to $5 come to.

@@ -69,18 +69,21 @@ BEGIN
     IF until <> date_trunc('day', until) OR until > now() - interval '31 days' THEN
         RAISE EXCEPTION 'minutes are dropped by whole days (UTC), and stay for 31, so not those before %', until;
     END IF;
-    -- These are all in `earlier`, and their bookings leave marks.
-    DELETE FROM rollups_minute WHERE bucket < least(until, oldest);
+    IF oldest >= until THEN
+        -- These are all in `earlier`, and their bookings leave marks.
+        DELETE FROM rollups_minute WHERE bucket < until;
+    END IF;
     -- Waits for those who have read or booked minutes, and keeps others waiting no longer than its lock_timeout.
     LOCK TABLE ONLY rollups_minute IN ACCESS EXCLUSIVE MODE;
     IF EXISTS (SELECT FROM touched t WHERE t.bucket < until) THEN
         RAISE EXCEPTION 'something before % was booked meanwhile', until USING ERRCODE = 'serialization_failure';
     END IF;
     IF oldest < until THEN
-        ALTER TABLE rollups_minute DETACH PARTITION minutes.earlier;
+        DROP TABLE minutes.earlier; -- all of it is older; an empty one is attached without being read
         FOR day IN SELECT d FROM minutes_days() AS d WHERE d::timestamptz < until LOOP
             EXECUTE format('DROP TABLE minutes.%I', 'day_' || to_char(day, 'YYYYMMDD'));
         END LOOP;
+        CREATE TABLE minutes.earlier (LIKE rollups_minute INCLUDING ALL) WITH (fillfactor = 60);
         EXECUTE format('ALTER TABLE rollups_minute ATTACH PARTITION minutes.earlier FOR VALUES FROM (MINVALUE) TO (%L)',
             until);
     END IF;
@@ -88,6 +91,8 @@ BEGIN
     ON CONFLICT (alone) DO UPDATE SET since = greatest(k.since, excluded.since);
 END
 $$;
+
+REVOKE ALL ON FUNCTION minutes_days(), make_minutes(date), drop_minutes(timestamptz) FROM PUBLIC;
 
 -- 35 days back, for what is booked late, and a week ahead. With what is there already.
 DO $$
@@ -199,12 +204,14 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     LEFT JOIN LATERAL (
         SELECT array_agg(e.event) AS samples, array_agg(e.lines) AS lines FROM (
             (SELECT e.event, e.lines FROM entries_in_force e JOIN series s USING (tenant, series_id)
-            WHERE e.occurred_at >= u.last_unpriced AND e.occurred_at < u.last_until
+            WHERE u.last_until - u.last_unpriced = interval '1 minute' -- an hour has everybody's entries
+                AND e.occurred_at >= u.last_unpriced AND e.occurred_at < u.last_until
                 AND e.status = 'unpriced' AND (e.tenant, s.provider, s.sku) = (u.tenant, u.provider, u.sku)
             ORDER BY e.occurred_at DESC LIMIT 5)
             UNION
             (SELECT e.event, e.lines FROM entries_in_force e JOIN series s USING (tenant, series_id)
-            WHERE e.occurred_at >= u.first_unpriced AND e.occurred_at < u.first_until
+            WHERE u.first_until - u.first_unpriced = interval '1 minute'
+                AND e.occurred_at >= u.first_unpriced AND e.occurred_at < u.first_until
                 AND e.status = 'unpriced' AND (e.tenant, s.provider, s.sku) = (u.tenant, u.provider, u.sku)
             ORDER BY e.occurred_at LIMIT 5)
         ) AS e
