@@ -370,7 +370,7 @@ async def test_a_database_that_is_away_is_a_503_with_a_time_to_come_back(
 ) -> None:
     await acme.get("/v1/session")  # the key is known now
 
-    def away(_tenant: str, share: str = "") -> None:
+    def away(_tenant: str, share: str = "", *, spend: bool = False) -> None:
         raise asyncpg.CannotConnectNowError("starting up on 10.0.0.7")
 
     monkeypatch.setattr(database, "reading", away)

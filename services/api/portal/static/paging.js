@@ -61,7 +61,7 @@ export function listPage({ heading, words, columns, question, rowsOf, none }) {
 
   function show({ complete_through: through }, rows) {
     const told = [rows ? `newest first, times in ${session.tz}` : none];
-    if (through !== undefined) told.push(completeness(through, session.tz)); // what people did is of no stream
+    if (through !== undefined) told.push(completeness(through, session.tz)); // what people did has none
     setText(note, told.join(" · "));
   }
 
