@@ -1,4 +1,4 @@
-// An event in place of one that was not booked, or was retracted: what is known of it, and the form that sends.
+// An event in place of one that is not booked, or is retracted: what is known of it, and the form that sends.
 
 import { call, get, session } from "./api.js";
 import { el } from "./dom.js";
@@ -10,7 +10,7 @@ import { RARE_BEATS } from "./refresh.js";
 const NOT_KEPT =
   "What was sent is not kept. Put in the event as its sender has it, with what the reason names put right.";
 const AS_BOOKED =
-  "This is the event as it was booked, but for its user, a pseudonym there. Put right what was wrong with it.";
+  "This is the event as it was booked, but for its user, a pseudonym there. Put right what was wrong.";
 const STAMPED = ["user", "folded"]; // labels of which ingest made something else
 
 export function resubmitPage(query) {
