@@ -203,16 +203,21 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
         usage, first_unpriced, first_until, last_unpriced, last_until)
     LEFT JOIN LATERAL (
         SELECT array_agg(e.event) AS samples, array_agg(e.lines) AS lines FROM (
-            (SELECT e.event, e.lines FROM entries_in_force e JOIN series s USING (tenant, series_id)
-            WHERE u.last_until - u.last_unpriced = interval '1 minute' -- an hour has everybody's entries
-                AND e.occurred_at >= u.last_unpriced AND e.occurred_at < u.last_until
-                AND e.status = 'unpriced' AND (e.tenant, s.provider, s.sku) = (u.tenant, u.provider, u.sku)
+            -- In an hour lie everybody's entries: of them some are looked at, and there may be no sample among them.
+            (SELECT e.event, e.lines FROM (
+                SELECT * FROM entries_in_force WHERE occurred_at >= u.last_unpriced AND occurred_at < u.last_until
+                ORDER BY occurred_at DESC
+                LIMIT CASE WHEN u.last_until - u.last_unpriced > interval '1 minute' THEN 5000 END
+            ) AS e JOIN series s USING (tenant, series_id)
+            WHERE e.status = 'unpriced' AND (e.tenant, s.provider, s.sku) = (u.tenant, u.provider, u.sku)
             ORDER BY e.occurred_at DESC LIMIT 5)
             UNION
-            (SELECT e.event, e.lines FROM entries_in_force e JOIN series s USING (tenant, series_id)
-            WHERE u.first_until - u.first_unpriced = interval '1 minute'
-                AND e.occurred_at >= u.first_unpriced AND e.occurred_at < u.first_until
-                AND e.status = 'unpriced' AND (e.tenant, s.provider, s.sku) = (u.tenant, u.provider, u.sku)
+            (SELECT e.event, e.lines FROM (
+                SELECT * FROM entries_in_force WHERE occurred_at >= u.first_unpriced AND occurred_at < u.first_until
+                ORDER BY occurred_at
+                LIMIT CASE WHEN u.first_until - u.first_unpriced > interval '1 minute' THEN 5000 END
+            ) AS e JOIN series s USING (tenant, series_id)
+            WHERE e.status = 'unpriced' AND (e.tenant, s.provider, s.sku) = (u.tenant, u.provider, u.sku)
             ORDER BY e.occurred_at LIMIT 5)
         ) AS e
     ) AS told ON u.unpriced_events > 0
