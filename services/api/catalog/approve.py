@@ -70,12 +70,13 @@ async def approve_proposal(
     """Bring a proposal into force, checked against what stands now; within 2 s every rating worker prices
     usage with it. What is booked keeps its price: `review.effect` says how much that is, and `rerates` what
     had waited for it."""
+    if (approval.rerate or request.app.state.settings.rerate_on_approval) != "start":
+        return await approve(access, id, approval)
     async with access.reading() as connection:  # before it: afterwards nothing may come between
         by = await author_of(connection, access.caller)
     done = await approve(access, id, approval)
-    if (approval.rerate or request.app.state.settings.rerate_on_approval) == "start":
-        for offer in done.rerates or ():
-            await start(corrector_of(request), offer, by)
+    for offer in done.rerates or ():
+        await start(corrector_of(request), offer, by)
     return done
 
 

@@ -226,7 +226,7 @@ async def _approve(
     rerates: CorrectorAccess | None,
 ) -> None:
     """A proposal of what the policy lets pass, approved at once unless lint asks for a person."""
-    by_policy = _by_policy(access)
+    by_policy = PolicyAccess(caller=access.caller, books=access.books, database=access.database)
     models = [model for model in outcome.models if not model.why_not]
     named = ", ".join(f"{m.provider}/{m.sku} ({m.source} and {m.second})" for m in models)
     file = ProposedFile(
@@ -253,10 +253,6 @@ async def _approve(
     outcome.rerates += offers
     if done.version is not None:
         outcome.versions.append(done.version)
-
-
-def _by_policy(access: CatalogAccess) -> PolicyAccess:
-    return PolicyAccess(caller=access.caller, books=access.books, database=access.database)
 
 
 async def _propose(access: CatalogAccess, id: int, file: SourceFile, outcome: PullOutcome) -> None:
