@@ -41,7 +41,7 @@ async def read_groups(
         return None
     parts = in_minutes(whole, MINUTES_MAX)
     placed = await _placed(connection, question, closed, parts)
-    if placed is None and parts is not whole:  # groups count once for each minute that is apart
+    if placed is None and parts != whole:  # groups count once for each minute that is apart
         placed = await _placed(connection, question, closed, whole)
     if placed is None:
         closed.remember_wide(tenant, grouping, len(question.edges))
