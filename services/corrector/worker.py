@@ -34,8 +34,7 @@ looking for cycles among them took a fifth of the time."""
 
 
 def collect_seldom() -> None:
-    """Let the collector of cycles look seldom, and never at what was imported: that stays."""
-    gc.freeze()
+    """Let the collector of cycles look seldom."""
     gc.set_threshold(COLLECT_EVERY)
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import random
@@ -130,7 +131,8 @@ async def run(stack: Stack, events: int) -> dict[str, object]:
     booked = await opened(stack, "booked")
     indexed = await booked.cost(book_all(booked, work), events)
 
-    collect_seldom()  # as the corrector does
+    gc.freeze()  # as the corrector does
+    collect_seldom()
     seconds = 0
     projector = Projector(pool=booked.corrector, meters=Meters(), clock=lambda: float(seconds))
     catching_up = await booked.cost(projector.catch_up(), events)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -45,7 +46,8 @@ async def rerate_all(
         return [0] * lanes
 
     rerates = Rerates(log_ends=log_ends, told=list)
-    collect_seldom()  # as its process does
+    gc.freeze()  # as its process does
+    collect_seldom()
     spent: dict[str, tuple[float, float, float]] = {}
     at = datetime.now(UTC)
     for phase, state in (("preview", "previewing"), ("applied", "applying")):

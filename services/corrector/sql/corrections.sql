@@ -15,7 +15,8 @@ SELECT max(version) FROM catalog_publications
 -- name: states
 -- What the book says of events: as first booked, in force, and what corrections have left.
 SELECT i.identity, i.hash, i.occurred_at, f.event AS first_event, f.tenant AS first_tenant,
-    f.recorded_at AS first_recorded_at, e.recorded_at, e.seq, e.origin_partition, e.origin_offset, e.correction_id, e.tenant, e.series_id, e.catalog_version, e.accounting_period, e.status,
+    f.recorded_at AS first_recorded_at, e.recorded_at, e.seq, e.origin_partition,
+    e.origin_offset, e.correction_id, e.tenant, e.series_id, e.catalog_version, e.accounting_period, e.status,
     e.currency, e.list, e.contracted, e.effective, e.event, e.lines, c.revision AS corrected_revision,
     c.amend_at AS corrected_amend_at, c.amend_id AS corrected_amend_id, c.amended_hash AS corrected_amended_hash,
     c.catalog_version AS corrected_catalog_version, c.retracted_at AS corrected_retracted_at

@@ -104,7 +104,8 @@ GROUP BY bucket, until ORDER BY bucket, until LIMIT $6
 
 -- part: columns
 -- Of an entry in force, all that a new price is worked out from.
-e.occurred_at, e.identity, e.recorded_at, e.seq, e.origin_partition, e.origin_offset, e.correction_id, e.tenant, e.series_id, e.catalog_version, e.accounting_period, e.status, e.currency,
+e.occurred_at, e.identity, e.recorded_at, e.seq, e.origin_partition, e.origin_offset, e.correction_id, e.tenant,
+    e.series_id, e.catalog_version, e.accounting_period, e.status, e.currency,
     e.list, e.contracted, e.effective, e.event, e.lines, CASE WHEN e.seq = 0 THEN e.recorded_at ELSE (
         SELECT f.recorded_at FROM entries f
         WHERE f.occurred_at = e.occurred_at AND f.identity = e.identity AND f.seq = 0
