@@ -128,7 +128,8 @@ def _event_errors(problem: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _bearer(key: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {key}"}
+    """Who types a command looks for what it has just done: no answer that somebody else was given."""
+    return {"Authorization": f"Bearer {key}", "Cache-Control": "no-cache"}
 
 
 def _may_be_accepted_later(error: Exception) -> bool:

@@ -26,6 +26,7 @@ from services.api.events.waiting import Waiters
 from services.api.http import problems
 from services.api.http.edge import Edge
 from services.api.http.openapi import DESCRIPTION, describe_problems
+from services.api.http.shared_answers import SharedAnswers
 from services.api.incidents import channels
 from services.api.incidents import routes as incidents
 from services.api.portal import assets
@@ -81,6 +82,7 @@ def create_app(
     )
     app.state.settings = settings
     app.state.closed = ClosedSums()
+    app.state.shared_answers = SharedAnswers()
     app.state.database = database
     app.state.ingest_door = IngestDoor(settings.ingest_url)
     app.state.keys = ApiKeys(database)
@@ -101,7 +103,13 @@ def create_app(
             CORSMiddleware,
             allow_origins=origins,
             allow_methods=["GET", "POST", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "If-None-Match", "X-Spendmeter-Tenant"],
+            allow_headers=[
+                "Authorization",
+                "Cache-Control",
+                "Content-Type",
+                "If-None-Match",
+                "X-Spendmeter-Tenant",
+            ],
             expose_headers=["ETag", "Link", "Location", "Retry-After", "X-Complete-Through"],
         )
     app.add_middleware(Edge, meters=Meters(), body_bytes_max=body_bytes_max)

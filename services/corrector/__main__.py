@@ -2,12 +2,11 @@
 
 import os
 
-from services.corrector.worker import Corrector, collect_seldom
+from services.corrector.worker import Corrector
 from spendmeter.platform.service import run_worker
 
 NICENESS = 10
 
 if __name__ == "__main__":
     os.nice(NICENESS)
-    collect_seldom()
     run_worker("corrector", Corrector)

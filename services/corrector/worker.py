@@ -1,7 +1,6 @@
 """The corrector's process: one line, which reads what people want corrected, and what follows the book."""
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -28,14 +27,6 @@ from spendmeter.platform.telemetry import Meters
 
 SERVICE = "corrector"
 CONNECTIONS_MAX = 4
-COLLECT_EVERY = 20_000
-"""Objects: a chunk of a job or a batch of a projection is some ten thousand, none of them in a cycle, and
-looking for cycles among them took a fifth of the time."""
-
-
-def collect_seldom() -> None:
-    """Let the collector of cycles look seldom."""
-    gc.set_threshold(COLLECT_EVERY)
 
 
 class Corrector:

@@ -15,6 +15,7 @@ from services.api.app import create_app
 from services.api.catalog.price_books import PriceBooks
 from services.api.database.transactions import Database, prepare
 from services.api.events.past_books import PastBooks
+from services.api.http.shared_answers import SharedAnswers
 from services.api.spend.closed import ClosedSums
 from spendmeter.platform.catalog_store import record
 from spendmeter.platform.migrate import migrate
@@ -68,14 +69,17 @@ def api(database: Database) -> FastAPI:
 
 @pytest.fixture
 async def client(api: FastAPI, database: Database, book: Book) -> AsyncIterator[httpx.AsyncClient]:
-    """Nobody's client: no key, no cookie. What the process remembered of other tests is gone."""
+    """Nobody's client: no key, no cookie, and no answer of a second ago. What the process remembered of other
+    tests is gone."""
     api.state.keys = ApiKeys(database, again_s=0)
     api.state.progress = BookProgress()
     api.state.closed = ClosedSums()
+    api.state.shared_answers = SharedAnswers()
     api.state.price_books = PriceBooks(database)
     api.state.past_books = PastBooks()
     transport = httpx.ASGITransport(app=api, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://spend.test") as client:
+    fresh = {"Cache-Control": "no-cache"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://spend.test", headers=fresh) as client:
         yield client
 
 

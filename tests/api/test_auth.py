@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,9 +13,12 @@ import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 
 from services.api.access.auth import COOKIE
 from services.api.access.keys import SESSIONS_OF_A_KEY_MAX, SNAPSHOT_S, ApiKeys
+from services.api.app import PARTS
 from services.api.database import shares
 from services.api.database.shares import TENANT_CONNECTIONS_MAX
 from services.api.database.transactions import Database
@@ -390,3 +394,17 @@ async def test_every_answer_may_be_read_by_nobody_else(acme: httpx.AsyncClient) 
         headers={"If-None-Match": (await acme.get("/library/plotly.js")).headers["etag"]},
     )
     assert (again.status_code, again.content) == (304, b"")
+
+
+def test_who_asks_and_what_is_found_out_without_a_thread_that_waits_for_its_turn() -> None:
+    def called(dependant: Dependant) -> list[object]:
+        return [dependant.call, *(call for each in dependant.dependencies for call in called(each))]
+
+    routes = [route for module in PARTS for route in module.router.routes if isinstance(route, APIRoute)]
+    calls = {call for route in routes for call in called(route.dependant)}
+    assert len(calls) > 30
+    assert [
+        call
+        for call in calls
+        if not inspect.iscoroutinefunction(call) and not inspect.iscoroutinefunction(type(call).__call__)
+    ] == []

@@ -12,6 +12,7 @@ from services.api.http.spans import (
     RANGES,
     SpanQuestion,
     TenantCalendar,
+    asked_alike,
     instant_of,
     named_span,
     span_of,
@@ -136,3 +137,26 @@ def test_a_range_is_widened_to_whole_minutes_and_a_whole_minute_stays_exclusive(
     assert whole_minutes(start, end, zone, end)[0].second == 0
     assert whole_minutes(start, end, zone, end)[1] == datetime(2026, 11, 23, 10, 6, tzinfo=UTC)
     assert whole_minutes(start, end.replace(microsecond=0), zone, end)[1] == end.replace(microsecond=0)
+
+
+def test_questions_that_are_widened_to_the_same_minutes_are_alike() -> None:
+    def asked(*parameters: tuple[str, str], now: datetime = NOW) -> tuple[object, ...]:
+        return asked_alike(parameters, now)
+
+    start, end = ("from", "2026-11-25T10:00:00Z"), ("to", "2026-11-25T10:05:00+00:00")
+    later = ("from", "2026-11-25T10:00:59.999Z")
+    assert asked(start, end) == asked(end, later)
+    assert asked(start, end) == asked(start, ("to", "2026-11-25T10:04:00.001Z"))
+    assert asked(start, end) != asked(start, ("to", "2026-11-25T10:05:00.001Z"))
+    assert asked(start) != asked(("from", "2026-11-25T10:01:00Z"))
+    assert asked(start) != asked(("from", "2026-11-25T10:00:00+01:00"))
+    assert asked(start) != asked(start, ("tz", "Europe/Berlin"))
+    assert asked(("range", "today")) == asked(("range", "today"), now=NOW + timedelta(seconds=44))
+    assert asked(("range", "today")) != asked(("range", "today"), now=NOW + timedelta(seconds=45))
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-02-30T10:00Z", "9999-12-31T23:59:59Z", "yesterday", "2026-11-25", "٣"]
+)
+def test_what_is_no_instant_is_alike_as_it_is_written(text: str) -> None:
+    assert asked_alike([("to", text)], NOW)[1] == ("to", text)

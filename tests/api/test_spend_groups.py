@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 
+from services.api.spend.closed import GroupSum
 from services.api.spend.pages import GroupTotal, page_of
-from services.api.spend.sums import NOTHING
 from tests.api.book import Book
 from tests.api.test_spend import DAY, ask
 
@@ -185,7 +185,7 @@ async def test_a_bucket_that_is_to_come_is_unknown_and_not_0_though_nothing_else
 def test_a_cursor_that_somebody_made_up_asks_for_no_more_rows_than_a_page_has() -> None:
     edges = [NOON + timedelta(minutes=minute) for minute in range(3_001)]
     totals = [
-        GroupTotal(currency="USD", place=place, others=0, group={}, last_minute=NOON, sums=NOTHING)
+        GroupTotal(currency="USD", place=place, others=0, group={}, spent=GroupSum(NOON, {}, {}))
         for place in range(1, 1_001)
     ]
     now = edges[-1] + timedelta(days=1)

@@ -136,7 +136,7 @@ async def probe_all(system: System, folder: Path, probes: int) -> list[float]:
 
 async def probe(system: System, client: httpx.AsyncClient, team: str) -> float:
     """Milliseconds until one event with this team can be seen."""
-    bearer = {"Authorization": f"Bearer {system.keys['acme']}"}
+    bearer = {"Authorization": f"Bearer {system.keys['acme']}", "Cache-Control": "no-cache"}
     api = system.api
     now = datetime.now(UTC)
     event = usage_event(team, source="probe", labels={"team": team}) | {"time": now.isoformat()}

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import json
 import os
 import random
@@ -26,13 +25,13 @@ from typing import Any
 import asyncpg
 
 from services.corrector.projections.projector import Projector
-from services.corrector.worker import collect_seldom
 from services.ledger.batch import BookPosition, collect
 from services.ledger.book import book, prepare
 from spendmeter.contracts.events import Labels
 from spendmeter.platform.migrate import migrate
 from spendmeter.platform.postgres import create_pool
 from spendmeter.platform.roles import role_url
+from spendmeter.platform.service import collect_seldom
 from spendmeter.platform.telemetry import Meters
 from tests.benchmarks.bench_ledger import SECRET, cpu_of
 from tests.ledger_records import RATED_TOPIC, TOPIC, on_topic, rated, usage_event
@@ -131,8 +130,7 @@ async def run(stack: Stack, events: int) -> dict[str, object]:
     booked = await opened(stack, "booked")
     indexed = await booked.cost(book_all(booked, work), events)
 
-    gc.freeze()  # as the corrector does
-    collect_seldom()
+    collect_seldom()  # as the corrector does
     seconds = 0
     projector = Projector(pool=booked.corrector, meters=Meters(), clock=lambda: float(seconds))
     catching_up = await booked.cost(projector.catch_up(), events)

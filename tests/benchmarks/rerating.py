@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,11 +14,11 @@ from services.corrector.fence import move, read_standing
 from services.corrector.job_requests import take_request
 from services.corrector.rerates import Rerates
 from services.corrector.sweep import READ_IN_ORDER
-from services.corrector.worker import collect_seldom
 from services.corrector.write import prepare
 from spendmeter.contracts.corrections import RerateApply, RerateRequest
 from spendmeter.platform.catalog_store import record
 from spendmeter.platform.roles import role_url
+from spendmeter.platform.service import collect_seldom
 from tests.ledger_records import TOPIC
 from tests.pricing.entries import price
 
@@ -46,8 +45,7 @@ async def rerate_all(
         return [0] * lanes
 
     rerates = Rerates(log_ends=log_ends, told=list)
-    gc.freeze()  # as its process does
-    collect_seldom()
+    collect_seldom()  # as its process does
     spent: dict[str, tuple[float, float, float]] = {}
     at = datetime.now(UTC)
     for phase, state in (("preview", "previewing"), ("applied", "applying")):

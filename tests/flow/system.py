@@ -121,7 +121,7 @@ class System:
 
     def get(self, path: str, *, tenant: str = "acme", **query: str) -> Any:
         """The api's answer to a tenant's GET. httpx.HTTPStatusError for another status than 200."""
-        headers = {"Authorization": f"Bearer {self.keys[tenant]}"}
+        headers = {"Authorization": f"Bearer {self.keys[tenant]}", "Cache-Control": "no-cache"}
         return httpx.get(self.api + path, params=query, headers=headers, timeout=30).raise_for_status().json()
 
     def send(self, *events: dict[str, Any], tenant: str = "acme") -> httpx.Response:

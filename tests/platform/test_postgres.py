@@ -14,7 +14,8 @@ import asyncpg
 import pytest
 
 import services
-from spendmeter.platform.postgres import CONNECTION_ERRORS, PEER_SILENT_S_MAX, connect
+import spendmeter
+from spendmeter.platform.postgres import CONNECTION_ERRORS, PEER_SILENT_S_MAX, connect, create_pool
 from spendmeter.platform.sql import load_sql
 
 FREED_S_MAX = 30
@@ -114,6 +115,41 @@ def test_no_service_opens_a_session_without_these_bounds() -> None:
     sources = [path.read_text("utf-8") for path in Path(services.__path__[0]).rglob("*.py")]
     assert len(sources) > 50
     assert not [source for source in sources if re.search(r"asyncpg\.(connect|create_pool)\(", source)]
+
+
+async def test_a_connection_comes_back_without_what_its_transaction_held_or_set(
+    owner_url: str, table: str
+) -> None:
+    pool = await create_pool(owner_url, size_max=1, service="test")
+    try:
+        async with pool.acquire() as connection, connection.transaction():
+            await connection.execute("SELECT set_config('work_mem', '77MB', true) FROM held FOR UPDATE")
+        with pytest.raises(asyncpg.DivisionByZeroError):
+            async with pool.acquire() as connection:
+                await connection.transaction().start()
+                await connection.execute("DELETE FROM held")
+                await connection.execute("SELECT 1 / 0")
+        async with pool.acquire() as connection:
+            assert not connection.is_in_transaction()
+            assert await connection.fetchval("SELECT count(*) FROM held") == 1
+            assert await connection.fetchval("SHOW work_mem") != "77MB"
+    finally:
+        await pool.close()
+
+
+def test_no_statement_sets_or_locks_anything_beyond_its_transaction() -> None:
+    beyond = re.compile(
+        r"pg_(try_)?advisory_lock|\bLISTEN\b|WITH HOLD|set_config\([^()]*, false\)|^\s*SET (?!LOCAL)\w+ (=|TO)",
+        re.MULTILINE,
+    )
+    files = [
+        path
+        for package in (services, spendmeter)
+        for path in Path(package.__path__[0]).rglob("*.sql")
+        if "migrations" not in path.parts and path.name != "migrate.sql"  # which has a connection of its own
+    ]
+    assert len(files) > 30
+    assert [path for path in files if beyond.search(path.read_text("utf-8"))] == []
 
 
 def test_what_statements_say_alike_is_written_once(tmp_path: Path) -> None:

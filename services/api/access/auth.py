@@ -100,7 +100,7 @@ def _for_tenant(caller: Caller, chosen: str | None) -> Caller:
     return Caller(key_id=caller.key_id, tenant=chosen or OPERATOR, operator=True, scopes=caller.scopes)
 
 
-def _with_tenant(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
+async def _with_tenant(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
     if not caller.tenant:
         raise HttpRefusal(
             400, "No tenant", "an operator key names the tenant to act for in the header X-Spendmeter-Tenant"
@@ -108,13 +108,13 @@ def _with_tenant(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
     return caller
 
 
-def _admin(caller: Annotated[Caller, Depends(_with_tenant)]) -> Caller:
+async def _admin(caller: Annotated[Caller, Depends(_with_tenant)]) -> Caller:
     if "admin" not in caller.scopes:
         raise forbidden(f"key {caller.key_id} lacks the scope admin, so it cannot change anything")
     return caller
 
 
-def _correcting(caller: Annotated[Caller, Depends(_with_tenant)]) -> Caller:
+async def _correcting(caller: Annotated[Caller, Depends(_with_tenant)]) -> Caller:
     if not {"correct", "admin"} & set(caller.scopes):
         raise forbidden(f"key {caller.key_id} lacks the scope correct, so it changes nothing that is booked")
     return caller

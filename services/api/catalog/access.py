@@ -40,11 +40,11 @@ class CatalogAccess:
         return self.database.writing(self.as_tenant)
 
 
-def _access(request: Request, caller: Anyone) -> CatalogAccess:
+async def _access(request: Request, caller: Anyone) -> CatalogAccess:
     return CatalogAccess(caller=caller, books=request.app.state.price_books, database=database_of(request))
 
 
-def _access_to_change(access: Annotated[CatalogAccess, Depends(_access)]) -> CatalogAccess:
+async def _access_to_change(access: Annotated[CatalogAccess, Depends(_access)]) -> CatalogAccess:
     caller = access.caller
     if "admin" not in caller.scopes:
         raise forbidden(f"key {caller.key_id} lacks the scope admin, so it changes no price")

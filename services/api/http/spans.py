@@ -1,7 +1,7 @@
 """The span that a question is about: instants and days as people write them, and ranges by name. Pure."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Literal, NamedTuple, get_args
@@ -59,7 +59,7 @@ class SpanQuestion(NamedTuple):
     tz: str | None = None
 
 
-def _span_parameters(
+async def _span_parameters(
     start: Annotated[
         str | None,
         Query(
@@ -200,6 +200,27 @@ def whole_minutes(
     floor = start.replace(second=0, microsecond=0)
     ceiling = end.replace(second=0, microsecond=0)
     return floor, ceiling + _MINUTE if ceiling < end else ceiling
+
+
+def asked_alike(parameters: Iterable[tuple[str, str]], now: datetime) -> tuple[object, ...]:
+    """The same for two questions that `whole_minutes` makes one of, and that are one in everything else:
+    dashboards ask for the last hour to the microsecond."""
+    return (
+        now.replace(second=0, microsecond=0),
+        *sorted((name, _minute_of(name, value)) for name, value in parameters),
+    )
+
+
+def _minute_of(edge: str, text: str) -> str:
+    """What `text` is widened to; as it is, if it is not an instant."""
+    if edge not in ("from", "to") or not _INSTANT.fullmatch(text):
+        return text
+    try:
+        at = datetime.fromisoformat(text.upper())
+        minute = at.replace(second=0, microsecond=0)
+        return (minute + _MINUTE if edge == "to" and minute < at else minute).isoformat()
+    except (ValueError, OverflowError):
+        return text
 
 
 def checked_range(

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from spendmeter.book.cover import Piece
+from spendmeter.contracts.money import plain
 
 GROUPS_MAX = 32_000
 """Kept in all: some 50 MB."""
@@ -29,13 +30,28 @@ GroupKey = tuple[str, tuple[str, ...]]
 """(currency, value of each dimension of `group_by`)."""
 
 
+class GroupTexts(NamedTuple):
+    """Sums and quantities as JSON has them."""
+
+    sums: Mapping[str, str | int]
+    usage: Mapping[str, str]
+
+
 @dataclass(slots=True)
 class GroupSum:
-    """What one group came to in one piece."""
+    """What one group came to, in one piece or in several; `last_minute` = the last in which it spent."""
 
     last_minute: datetime
     sums: Mapping[str, Any]
     usage: dict[str, Decimal]
+    _texts: GroupTexts | None = None
+
+    def texts(self) -> GroupTexts:
+        """Written once, for as long as it is kept; nothing is changed afterwards."""
+        if self._texts is None:
+            sums = {name: plain(of) if isinstance(of, Decimal) else of for name, of in self.sums.items()}
+            self._texts = GroupTexts(sums, {unit: plain(quantity) for unit, quantity in self.usage.items()})
+        return self._texts
 
 
 PieceSums = Mapping[GroupKey, GroupSum]

@@ -13,7 +13,7 @@ from services.api.database.transactions import TenantConnection
 from services.api.spend.closed import READ_MAX, ClosedSums, GroupKey, GroupSum, PieceSums
 from services.api.spend.pages import GroupTotal, Page
 from services.api.spend.question import SpendQuestion
-from services.api.spend.sums import SQL, BucketSums, in_order, no_sums, sums_of
+from services.api.spend.sums import SQL, BucketSums, in_order, nothing, spent_of
 from spendmeter.book.cover import Piece, cut, in_minutes
 from spendmeter.book.reading import generations
 from spendmeter.contracts.money import EXACT, ZERO, total, totals
@@ -86,10 +86,8 @@ async def _read(
     if len(rows) > READ_MAX:
         return None
     for row in rows:
-        sums = sums_of(row)
-        usage = sums.pop("usage")
         key = row["currency"], tuple(row["key"])
-        read[row["piece"] - 1][key] = GroupSum(row["last_minute"], sums, usage)
+        read[row["piece"] - 1][key] = spent_of(row, row["last_minute"])
     if any(row["usage"] is not None for row in rows):
         for row in await connection.fetch(SQL["groups_rest"], *parameters):
             usage = read[row["piece"] - 1][row["currency"], tuple(row["key"])].usage
@@ -129,8 +127,7 @@ def _total(
         place=place,
         others=others,
         group={name: values.get(name) for name in question.group_by},
-        last_minute=of.last_minute,
-        sums=_cell(of, question),
+        spent=of,
     )
 
 
@@ -138,10 +135,10 @@ def cells_of(
     placed: PlacedSums, question: SpendQuestion, totals: Iterable[GroupTotal], page: Page | None
 ) -> BucketSums:
     """As `sums.read_cells` has them."""
-    cells: BucketSums = defaultdict(no_sums)
+    cells: BucketSums = defaultdict(nothing)
     places = {}
     for each in totals:
-        cells[each.currency, each.place, 0].update(each.sums)
+        cells[each.currency, each.place, 0] = each.spent
         if each.place is not None:
             values = tuple(each.group.get(name) or "" for name in question.group_by)
             places[each.currency, values] = each.place
@@ -152,12 +149,8 @@ def cells_of(
             if page.first <= number <= page.last
             for key, each in piece.items()
         )
-        cells.update((where, _cell(each, question)) for where, each in summed.items())
+        cells.update(summed)
     return cells
-
-
-def _cell(of: GroupSum, question: SpendQuestion) -> dict[str, Any]:
-    return {**of.sums, "usage": of.usage if question.with_usage else {}}
 
 
 def _added_up(groups: Iterable[tuple[K, GroupSum]]) -> dict[K, GroupSum]:

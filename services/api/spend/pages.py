@@ -4,21 +4,21 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+
+from services.api.spend.closed import GroupSum
 
 
 @dataclass(frozen=True, kw_only=True)
 class GroupTotal:
     """One row: a group of one currency, or (place None) all the groups of that currency that the page does
-    not name, of which there are `others`. `last_minute` = the last in which any of them spent; `has_rest` =
-    some of its quantities are of units without a column."""
+    not name, of which there are `others`. `has_rest` = some of its quantities are of units without a column,
+    and are not there yet."""
 
     currency: str
     place: int | None
     others: int
     group: Mapping[str, str | None]
-    last_minute: datetime
-    sums: Mapping[str, Any]
+    spent: GroupSum
     has_rest: bool = False
 
 
@@ -53,7 +53,7 @@ def page_of(
     a_bucket = max(1, len(totals))
     first, row = place[0] + place[1] // a_bucket, place[1] % a_bucket
     started = bisect_right(edges, now, hi=len(edges) - 1)
-    spent = max((bisect_right(edges, each.last_minute) for each in totals), default=0)
+    spent = max((bisect_right(edges, each.spent.last_minute) for each in totals), default=0)
     buckets = max(started, spent)
     beyond = (first - 1) * a_bucket + row + rows_max
     page = Page(first=first, last=min(buckets, (beyond - 1) // a_bucket + 1), row=row, rows_max=rows_max)

@@ -1,7 +1,8 @@
 """`GET /v1/spend`: what was spent, by any dimensions and calendar buckets, from the rollups alone."""
 
+import asyncio
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
@@ -15,16 +16,18 @@ from services.api.database.transactions import TenantConnection, database_of
 from services.api.dimensions.names import known_dimensions
 from services.api.http.cursors import digest_of
 from services.api.http.filters import FILTER_PARAMETERS, check_dimensions, dimensions_of, filters_of
+from services.api.http.models import Complete
 from services.api.http.openapi import answers
 from services.api.http.pretty import PRETTY
 from services.api.http.problems import invalid
 from services.api.http.representation import JSON, Negotiated
-from services.api.http.spans import SpanParameters, span_of, whole_minutes
+from services.api.http.shared_answers import shared_answers_of, wants_fresh
+from services.api.http.spans import SpanParameters, asked_alike, span_of, whole_minutes
 from services.api.spend.buckets import Bucket, bucket_edges
 from services.api.spend.closed import ClosedSums
 from services.api.spend.groups import cells_of, read_groups, totals_of
 from services.api.spend.models import Cut, Spend
-from services.api.spend.pages import GroupTotal, page_of
+from services.api.spend.pages import GroupTotal, Page, page_of
 from services.api.spend.question import (
     SERIES_ROWS_MAX,
     Measure,
@@ -32,7 +35,7 @@ from services.api.spend.question import (
     SpendQuestion,
     read_spend_cursor,
 )
-from services.api.spend.sums import SUMS, BucketSums, read_cells, read_totals
+from services.api.spend.sums import BucketSums, read_cells, read_totals
 from spendmeter.book.cover import MinutesDropped
 from spendmeter.book.reading import Coverage, spent_in
 from spendmeter.contracts.money import plain, total
@@ -83,31 +86,38 @@ async def get_spend(
     dimensions = dimensions_of(group_by)
     digest = digest_of([*parameters, ("tenant", caller.tenant)], _SAME_QUESTION)
     now = datetime.now(UTC)
-    async with database_of(request).reading(caller.tenant, spend=True) as connection:
-        check_dimensions(dimensions, filters, await known_dimensions(connection, [*dimensions, *filters]))
-        tenant = await read_tenant(connection, caller.tenant)
-        calendar = tenant.calendar(span.tz)
-        start, end = span_of(span, calendar, now)
-        place = SpendCursor(question=digest, start=now, end=now)
-        if cursor:
-            place = read_spend_cursor(cursor, digest)
-            start, end = place.start, place.end
-        first, beyond = whole_minutes(start, end, calendar.zone, now)
-        edges = bucket_edges(first, beyond, bucket, calendar) if bucket else [first, beyond]
-        question = SpendQuestion(
-            cursor=replace(place, start=first, end=beyond),
-            spent=await _spent_in(connection, tenant, [first, *edges[1:-1], beyond]),
-            zone=calendar.zone,
-            group_by=dimensions,
-            filters=filters,
-            measure=measure,
-            top=top,
-            edges=edges,
-            with_series=bucket is not None,
-            with_usage=usage,
-            now=now,
-        )
-        return await _answer(request, connection, question, tenant.currency, limit)
+
+    async def answer() -> bytes:
+        async with database_of(request).reading(caller.tenant, spend=True) as connection:
+            check_dimensions(dimensions, filters, await known_dimensions(connection, [*dimensions, *filters]))
+            tenant = await read_tenant(connection, caller.tenant)
+            calendar = tenant.calendar(span.tz)
+            start, end = span_of(span, calendar, now)
+            place = SpendCursor(question=digest, start=now, end=now)
+            if cursor:
+                place = read_spend_cursor(cursor, digest)
+                start, end = place.start, place.end
+            first, beyond = whole_minutes(start, end, calendar.zone, now)
+            edges = bucket_edges(first, beyond, bucket, calendar) if bucket else [first, beyond]
+            question = SpendQuestion(
+                cursor=replace(place, start=first, end=beyond),
+                spent=await _spent_in(connection, tenant, [first, *edges[1:-1], beyond]),
+                zone=calendar.zone,
+                group_by=dimensions,
+                filters=filters,
+                measure=measure,
+                top=top,
+                edges=edges,
+                with_series=bucket is not None,
+                with_usage=usage,
+                now=now,
+            )
+            found = await _read(request, connection, question, tenant.currency, limit)
+        return _written(found)
+
+    key = caller.tenant, asked_alike(parameters, now)
+    content = await shared_answers_of(request).get(key, answer, fresh=wants_fresh(request))
+    return Response(content, media_type=JSON)
 
 
 async def _spent_in(connection: TenantConnection, tenant: Tenant, edges: list[datetime]) -> Coverage:
@@ -122,9 +132,22 @@ async def _spent_in(connection: TenantConnection, tenant: Tenant, edges: list[da
         ) from dropped
 
 
-async def _answer(
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """All that an answer is written from."""
+
+    question: SpendQuestion
+    currency: str
+    totals: list[GroupTotal]
+    page: Page | None
+    following: tuple[int, int] | None
+    cells: BucketSums
+    complete: Complete
+
+
+async def _read(
     request: Request, connection: TenantConnection, question: SpendQuestion, currency: str, rows_max: int
-) -> Response:
+) -> _Found:
     cursor = question.cursor
     complete = await completeness(request, connection)
     closed: ClosedSums = request.app.state.closed
@@ -133,6 +156,7 @@ async def _answer(
         totals = await read_totals(connection, question, currency)
     else:
         totals = totals_of(placed, question, currency)
+        await asyncio.sleep(0)  # some milliseconds of work, and as much to come: others first
     page, following = None, None
     if question.with_series:
         page, following = page_of(totals, question.edges, (cursor.bucket, cursor.row), rows_max, question.now)
@@ -140,16 +164,30 @@ async def _answer(
         cells = await read_cells(connection, question, totals, page)
     else:
         cells = cells_of(placed, question, totals, page)
-    rows = page.cells(totals) if page else []
+    return _Found(
+        question=question,
+        currency=currency,
+        totals=totals,
+        page=page,
+        following=following,
+        cells=cells,
+        complete=complete,
+    )
+
+
+def _written(found: _Found) -> bytes:
+    """`models.Spend` as JSON has it: thousands of rows are an answer, too many to validate."""
+    question, following = found.question, found.following
+    rows = found.page.cells(found.totals) if found.page else []
     spans = {n: _span(question, n) for n in {n for n, _ in rows}}
     answer = {
-        **_heading(question, totals, currency),
-        "totals": [_row(question, each, 0, cells) for each in totals],
-        "series": [_row(question, each, n, cells) | spans[n] for n, each in rows],
-        "next_cursor": cursor.at(bucket=following[0], row=following[1]) if following else None,
-        **vars(complete),
+        **_heading(question, found.totals, found.currency),
+        "totals": [_row(found, each, 0) for each in found.totals],
+        "series": [_row(found, each, n) | spans[n] for n, each in rows],
+        "next_cursor": question.cursor.at(bucket=following[0], row=following[1]) if following else None,
+        **vars(found.complete),
     }
-    return Response(msgspec.json.encode(answer), media_type=JSON)
+    return msgspec.json.encode(answer)
 
 
 def _heading(question: SpendQuestion, totals: list[GroupTotal], currency: str) -> dict[str, Any]:
@@ -163,21 +201,22 @@ def _heading(question: SpendQuestion, totals: list[GroupTotal], currency: str) -
         "from": cursor.start.astimezone(question.zone),
         "to": cursor.end.astimezone(question.zone),
         "measure": question.measure,
-        "of_which_provisional": plain(total(each.sums["of_which_provisional"] for each in own)),
-        "unpriced_events": sum(each.sums["unpriced_events"] for each in totals),
+        "of_which_provisional": plain(total(each.spent.sums["of_which_provisional"] for each in own)),
+        "unpriced_events": sum(each.spent.sums["unpriced_events"] for each in totals),
         "next_groups": cursor.at(skip=cursor.skip + question.top, bucket=1, row=0) if has_more else None,
     }
 
 
-def _row(question: SpendQuestion, each: GroupTotal, n: int, cells: BucketSums) -> dict[str, Any]:
-    """One row of `models.SpendRow` as JSON has it: thousands of them are an answer, too many to validate."""
-    cell = cells[each.currency, each.place, n]
-    row: dict[str, Any] = {**each.group, "currency": each.currency, "others": each.others}
-    for name in SUMS:
-        row[name] = plain(cell[name]) if isinstance(cell[name], Decimal) else cell[name]
-    row["amount"] = row[question.measure]
-    row["usage"] = {unit: plain(quantity) for unit, quantity in cell["usage"].items()}
-    return row
+def _row(found: _Found, each: GroupTotal, n: int) -> dict[str, Any]:
+    texts = found.cells[each.currency, each.place, n].texts()
+    return {
+        **each.group,
+        "currency": each.currency,
+        "others": each.others,
+        **texts.sums,
+        "amount": texts.sums[found.question.measure],
+        "usage": texts.usage if found.question.with_usage else {},
+    }
 
 
 def _span(question: SpendQuestion, n: int) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """Sums by group and bucket out of the rollups: the top groups, and all others in one row."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from services.api.database.transactions import TenantConnection
+from services.api.spend.closed import GroupSum
 from services.api.spend.pages import GroupTotal, Page
 from services.api.spend.question import Filters, SpendQuestion
 from spendmeter.book.units import UNIT_COLUMNS, UNIT_PARTS
@@ -14,15 +15,12 @@ from spendmeter.contracts.money import EXACT, ZERO
 from spendmeter.platform.sql import load_sql
 
 SUMS = ("events", "unpriced_events", "list", "contracted", "effective", "of_which_provisional")
-NOTHING: Mapping[str, Any] = {name: 0 if "events" in name else ZERO for name in SUMS}
-"""The sums of a bucket in which nothing was spent."""
-
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 SQL = load_sql(Path(__file__).with_name("spend.sql"), UNIT_PARTS)
 
-BucketSums = defaultdict[tuple[str, int | None, int], dict[str, Any]]
-"""By (currency, place, bucket): place None = the others; buckets count from 1."""
+BucketSums = defaultdict[tuple[str, int | None, int], GroupSum]
+"""By (currency, place, bucket): place None = the others; buckets count from 1, and 0 is all of them."""
 
 
 async def read_series(connection: TenantConnection, filters: Filters) -> list[bytes]:
@@ -46,9 +44,7 @@ def in_order(totals: list[GroupTotal], question: SpendQuestion, own_currency: st
     """The tenant's own currency first, in each the named groups by place, then the others. Of nothing, and by
     nothing, there is one row all the same."""
     if not totals and not question.group_by:
-        return [
-            GroupTotal(currency=own_currency, place=1, others=0, group={}, last_minute=_NEVER, sums=no_sums())
-        ]
+        return [GroupTotal(currency=own_currency, place=1, others=0, group={}, spent=nothing())]
     return sorted(
         totals,
         key=lambda each: (each.currency != own_currency, each.currency, each.place is None, each.place or 0),
@@ -62,20 +58,20 @@ def _total(row: Any, group_by: Sequence[str]) -> GroupTotal:
         place=row["place"],
         others=row["others"],
         group=dict(zip(group_by, row["key"], strict=True)) if named else dict.fromkeys(group_by),
-        last_minute=row["last_minute"],
-        sums=sums_of(row),
+        spent=spent_of(row, row["last_minute"]),
         has_rest=row["usage"] is not None,
     )
 
 
-def sums_of(row: Any) -> dict[str, Any]:
+def spent_of(row: Any, last_minute: datetime) -> GroupSum:
     """With the quantities that have a column of their own."""
-    sums: dict[str, Any] = {name: row[name] for name in SUMS}
-    return sums | {"usage": {unit: row[unit] for unit in UNIT_COLUMNS if row[unit] is not None}}
+    usage = {unit: row[unit] for unit in UNIT_COLUMNS if row[unit] is not None}
+    return GroupSum(last_minute, {name: row[name] for name in SUMS}, usage)
 
 
-def no_sums() -> dict[str, Any]:
-    return {**NOTHING, "usage": {}}
+def nothing() -> GroupSum:
+    """Of a bucket in which nothing was spent."""
+    return GroupSum(_NEVER, {name: 0 if "events" in name else ZERO for name in SUMS}, {})
 
 
 def _named(totals: Sequence[GroupTotal]) -> list[dict[str, Any]]:
@@ -90,17 +86,14 @@ def _named(totals: Sequence[GroupTotal]) -> list[dict[str, Any]]:
 async def read_cells(
     connection: TenantConnection, question: SpendQuestion, totals: Sequence[GroupTotal], page: Page | None
 ) -> BucketSums:
-    """The sums and, where they are asked for, the quantities of every total (bucket 0) and of the page's
-    buckets; of a bucket in which nothing was spent they are 0."""
-    cells: BucketSums = defaultdict(no_sums)
+    """Of every total and of the page's buckets; of a bucket in which nothing was spent the sums are 0. Where
+    quantities are not asked for, some may not be there."""
+    cells: BucketSums = defaultdict(nothing)
     for each in totals:
-        cells[each.currency, each.place, 0].update(each.sums)
+        cells[each.currency, each.place, 0] = each.spent
     if totals and page:
         await _add_buckets(connection, question, totals, page, cells)
-    if not question.with_usage:
-        for cell in cells.values():
-            cell["usage"] = {}
-    elif any(each.has_rest for each in totals):
+    if question.with_usage and any(each.has_rest for each in totals):
         await _add_rest(connection, question, totals, page, cells)
     return cells
 
@@ -117,8 +110,7 @@ async def _add_buckets(
         return
     parameters = question.parameters(question.spent.within(edges[0], edges[-1]))
     for row in await connection.fetch(SQL["buckets"], *parameters, _named(totals), list(edges[:-1])):
-        cell = cells[row["currency"], row["place"], page.first + row["n"] - 1]
-        cell.update(sums_of(row))
+        cells[row["currency"], row["place"], page.first + row["n"] - 1] = spent_of(row, _NEVER)
 
 
 async def _add_rest(
@@ -134,5 +126,5 @@ async def _add_rest(
         currency, place, unit, n = row["currency"], row["place"], row["unit"], row["n"]
         numbers = [0, page.first + n - 1] if page and 0 < n < len(edges) else [0]
         for number in numbers:
-            usage = cells[currency, place, number]["usage"]
+            usage = cells[currency, place, number].usage
             usage[unit] = EXACT.add(usage.get(unit, ZERO), row["quantity"])

@@ -1,0 +1,168 @@
+"""Equal questions are answered once, for a second at most; a refusal is nobody else's but theirs who waited for it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from services.api.http.problems import HttpRefusal, invalid
+from services.api.http.shared_answers import ANSWERS_MAX, BYTES_MAX, SharedAnswers
+from tests.api.book import Book
+
+
+class Asked:
+    """A question that counts how often it is asked, and is answered when the test says so."""
+
+    def __init__(self, *, size: int = 1) -> None:
+        self.times = 0
+        self.size = size
+        self.go_on = asyncio.Event()
+        self.refused = False
+
+    async def __call__(self) -> bytes:
+        self.times += 1
+        mine = self.times
+        await self.go_on.wait()
+        if self.refused:
+            raise invalid("bucket", "is no bucket")
+        return str(mine).encode() * self.size
+
+
+class Clock:
+    """Stands still until it is told to go on."""
+
+    now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def shared(clock: Clock) -> SharedAnswers:
+    return SharedAnswers(clock)
+
+
+async def test_all_who_ask_at_once_get_one_answer(shared: SharedAnswers) -> None:
+    ask = Asked()
+    waiting = [asyncio.create_task(shared.get("q", ask)) for _ in range(5)]
+    await asyncio.sleep(0)
+    ask.go_on.set()
+    assert await asyncio.gather(*waiting) == [b"1"] * 5
+
+
+async def test_another_key_is_another_question(shared: SharedAnswers) -> None:
+    ask = Asked()
+    ask.go_on.set()
+    assert [await shared.get(tenant, ask) for tenant in ("acme", "globex", "acme")] == [b"1", b"2", b"1"]
+
+
+async def test_an_answer_is_a_second_old_at_most_and_its_age_begins_when_it_is_asked(
+    shared: SharedAnswers, clock: Clock
+) -> None:
+    ask = Asked()
+    first = asyncio.create_task(shared.get("q", ask))
+    await asyncio.sleep(0)
+    clock.now_s = 0.9
+    ask.go_on.set()
+    assert (await first, await shared.get("q", ask)) == (b"1", b"1")
+    clock.now_s = 1.0
+    assert await shared.get("q", ask) == b"2"
+
+
+async def test_who_comes_a_second_after_a_slow_question_began_asks_again(
+    shared: SharedAnswers, clock: Clock
+) -> None:
+    ask = Asked()
+    slow = asyncio.create_task(shared.get("q", ask))
+    await asyncio.sleep(0)
+    clock.now_s = 1.5
+    second = asyncio.create_task(shared.get("q", ask))
+    await asyncio.sleep(0)
+    ask.go_on.set()
+    assert (await slow, await second) == (b"1", b"2")
+    assert await shared.get("q", ask) == b"2"
+
+
+async def test_who_wants_it_fresh_gets_its_own_and_those_after_it_get_that(shared: SharedAnswers) -> None:
+    ask = Asked()
+    ask.go_on.set()
+    assert await shared.get("q", ask) == b"1"
+    assert await shared.get("q", ask, fresh=True) == b"2"
+    assert await shared.get("q", ask) == b"2"
+
+
+async def test_a_refusal_goes_to_all_who_waited_and_is_not_kept(shared: SharedAnswers) -> None:
+    ask = Asked()
+    ask.refused = True
+    waiting = [asyncio.create_task(shared.get("q", ask)) for _ in range(2)]
+    await asyncio.sleep(0)
+    ask.go_on.set()
+    for each in waiting:
+        with pytest.raises(HttpRefusal, match="no bucket"):
+            await each
+    ask.refused = False
+    assert await shared.get("q", ask) == b"2"
+
+
+async def test_who_asked_first_and_went_away_takes_nobody_with_it(shared: SharedAnswers) -> None:
+    ask = Asked()
+    first, second = (asyncio.create_task(shared.get("q", ask)) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.sleep(0)
+    ask.go_on.set()
+    assert await second == b"1"
+
+
+async def test_of_large_answers_no_more_are_kept_than_there_is_room_for(shared: SharedAnswers) -> None:
+    ask = Asked(size=BYTES_MAX // 2)
+    ask.go_on.set()
+    for key in "abc":
+        await shared.get(key, ask)
+    assert [(await shared.get(key, ask))[:1] for key in "cb"] == [b"3", b"2"]
+    assert (await shared.get("a", ask))[:1] == b"4"
+    ask.size = BYTES_MAX + 1
+    assert [(await shared.get("huge", ask))[:1] for _ in range(2)] == [b"5", b"6"]
+
+
+async def test_of_many_questions_the_oldest_are_forgotten(shared: SharedAnswers) -> None:
+    ask = Asked()
+    ask.go_on.set()
+    for number in range(ANSWERS_MAX + 1):
+        await shared.get(number, ask)
+    assert await shared.get(1, ask) == b"2"
+    assert await shared.get(0, ask) == str(ANSWERS_MAX + 2).encode()
+
+
+async def test_spend_asked_twice_in_a_second_is_read_once_unless_the_caller_wants_it_fresh(
+    acme: httpx.AsyncClient, api: FastAPI, book: Book
+) -> None:
+    async def events(**headers: str) -> int:
+        answer = await acme.get("/v1/spend", params={"from": "2026-11-01"}, headers=headers)
+        return int(sum(row["events"] for row in answer.json()["totals"]))
+
+    shared = {"Cache-Control": "max-age=1"}
+    assert await events(**shared) == 0
+    await book.spend("acme", "2026-11-23T10:00Z", "0.01")
+    assert await events(**shared) == 0
+    assert await events(**{"Cache-Control": "no-cache"}) == 1
+    assert await events(**shared) == 1
+
+
+async def test_another_tenant_is_never_given_the_same_answer(acme: httpx.AsyncClient, book: Book) -> None:
+    await book.spend("acme", "2026-11-23T10:00Z", "0.01")
+    globex = {"Authorization": f"Bearer {await book.key('globex', 'read')}"}
+    counted = []
+    for headers in ({}, globex):
+        asked = headers | {"Cache-Control": "max-age=1"}
+        answer = await acme.get("/v1/spend", params={"from": "2026-11-01"}, headers=asked)
+        counted.append(sum(row["events"] for row in answer.json()["totals"]))
+    assert counted == [1, 0]
