@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from services.corrector.projections.pace import MUCH, WAIT_S_MAX, Pace
+from services.corrector.projections.pace import MUCH, TO_BOOK, WAIT_S_MAX, Pace
 
 FULL = 20 * MUCH
 
@@ -27,6 +27,14 @@ def test_a_batch_that_does_not_fill_is_waited_for_ten_seconds() -> None:
     looks = [(float(second), (second + 1) * MUCH) for second in range(11)]
     assert [pace.is_due(behind, now) for now, behind in looks] == [*[False] * 10, True]
     assert not pace.is_due(MUCH, 11.0)  # of what came after, the wait begins anew
+
+
+def test_while_events_wait_to_be_booked_it_yields_for_a_minute() -> None:
+    pace = Pace(full=FULL)
+    told = [pace.is_due(2 * FULL, float(second), to_book=TO_BOOK) for second in range(61)]
+    assert told == [*[False] * 60, True]
+    assert not pace.is_due(FULL, 61.0, to_book=TO_BOOK)
+    assert pace.is_due(FULL, 62.0, to_book=TO_BOOK - 1)
 
 
 def test_whatever_comes_nothing_waits_longer_than_the_bound_and_a_look() -> None:

@@ -71,7 +71,8 @@ class Projector:
     async def look(self) -> None:
         """Fold what is there, where it is time. Raises MarkMoved."""
         behind = sum(mark.behind for mark in await self._marks())
-        if not self._pace.is_due(-(-behind // len(self.projections)), self.clock()):
+        to_book = await self.pool.fetchval(SQL["to_book"]) if behind else 0
+        if not self._pace.is_due(-(-behind // len(self.projections)), self.clock(), to_book=to_book):
             return
         while behind > 0 and (passed := await self.fold_next()):
             behind -= passed

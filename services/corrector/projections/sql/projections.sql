@@ -15,6 +15,10 @@ SELECT projection, partition, account, begun_at, ended_at, m.next_offset, book_o
 FROM unnest($1::text[]) AS named (projection) CROSS JOIN book LEFT JOIN projection_marks m
     USING (projection, partition, account)
 
+-- name: to_book
+-- How many accepted events wait to be booked, as the ledgers saw a second ago.
+SELECT coalesce(sum(greatest(0, e.log_end - p.next_origin)), 0)::bigint FROM log_ends e JOIN positions p USING (partition)
+
 -- name: begin
 -- A new projection, or a new partition: from its beginning.
 INSERT INTO projection_marks (projection, partition, account, next_offset)
