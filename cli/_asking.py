@@ -8,6 +8,7 @@ import typer
 
 from cli._http import problem_of, problem_text, request
 from cli._running import environment_values, fail
+from cli._terminal import as_text
 
 OfTenantOption = Annotated[
     str, typer.Option("--tenant", help="Whose; it goes as SPENDMETER_ADMIN_KEY, which is an operator's.")
@@ -47,7 +48,7 @@ def _refusal(answer: httpx.Response, flags: Mapping[str, str]) -> str:
     problem = problem_of(answer)
     errors = [each for each in problem.get("errors", ()) if each.get("field")]
     if flags and errors:
-        return "\n".join(f"refused: {_flag(each['field'], flags)}: {each['reason']}" for each in errors)
+        return as_text(f"refused: {_flag(each['field'], flags)}: {each['reason']}" for each in errors)
     hint = "\nadd --tenant TENANT" if problem.get("title") == "No tenant" else ""
     return problem_text(answer) + hint
 

@@ -6,6 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from cli._terminal import say
+from spendmeter.contracts.visible import visible
+
 ReasonOption = Annotated[str, typer.Option(help="Why; it stays on the receipt.", prompt="Why")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")]
 NOTHING_CHANGED = ("refused", "superseded", "unknown")
@@ -14,7 +17,7 @@ NOTHING_CHANGED = ("refused", "superseded", "unknown")
 def confirm(question: str, yes: bool) -> None:
     """Ask, where somebody sits at a terminal; ends the command at a no."""
     if not yes and at_a_terminal():
-        typer.confirm(question, abort=True)
+        typer.confirm(visible(question), abort=True)
 
 
 def at_a_terminal() -> bool:
@@ -24,11 +27,11 @@ def at_a_terminal() -> bool:
 
 def print_correction(answer: Any) -> None:
     """What became of it, for people; ends the command with exit code 1 where nothing will."""
-    typer.echo(answer["summary"])
-    typer.echo(f"{answer['source']}/{answer['id']}: {asked(answer)}")
+    say(answer["summary"])
+    say(f"{answer['source']}/{answer['id']}: {asked(answer)}")
     for entry in answer["entries"]:
         amount = f"{entry['effective']} {entry['currency']}"
-        typer.echo(f"  {entry['seq']} {entry['kind']:<11}  {amount:>20}  {entry['status']}")
+        say(f"  {entry['seq']} {entry['kind']:<11}  {amount:>20}  {entry['status']}")
     if answer["state"] in NOTHING_CHANGED:
         raise typer.Exit(1)
 

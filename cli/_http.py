@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from cli._running import environment_values, fail
+from cli._terminal import as_text
 
 TIMEOUT_S = 20.0
 LOCAL_TIMEOUT_S = 5.0
@@ -119,7 +120,7 @@ def problem_text(answer: httpx.Response) -> str:
     lines += [f"  event {each['index']}: {each['field']} {each['reason']}" for each in shown]
     if more := len(errors) - len(shown):
         lines.append(f"  and {more} more")
-    return "\n".join(lines)
+    return as_text(lines)
 
 
 def _event_errors(problem: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -1,12 +1,12 @@
 """Options and arguments that several commands have, and an answer printed as one of them asks."""
 
-from json import dumps
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from cli._running import choose_json
+from cli._terminal import say_as_json
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print JSON for programs, refusals too.", callback=choose_json)
@@ -36,5 +36,5 @@ ProposalArgument = Annotated[int, typer.Argument(help="The proposal's number.")]
 def printed_as_json(answer: Any, json: bool) -> bool:
     """Whether the answer was wanted as JSON, and is printed."""
     if json:
-        typer.echo(dumps(answer, indent=2))
+        say_as_json(answer)
     return json

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-import typer
-
 from cli._running import NO_PRICE
+from cli._terminal import say
 from spendmeter.contracts.units import UNITS, nearest_unit
 
 SentOutcome = Literal["booked", "duplicate", "conflict", "rejected"]
@@ -51,27 +50,27 @@ def hints(receipt: ReceiptJson) -> list[str]:
 def print_receipt(outcome: SentOutcome, receipt: ReceiptJson) -> None:
     """For people: what became of it first, then what is in the book, then what else was sent under the id."""
     named = f"{receipt['source']}/{receipt['id']}"
-    typer.echo(f"{outcome}: {named}{_news(outcome, receipt)}")
+    say(f"{outcome}: {named}{_news(outcome, receipt)}")
     for entry in receipt["entries"]:
-        typer.echo(f"  at {receipt['time']}, recorded {entry['recorded_at']}")
+        say(f"  at {receipt['time']}, recorded {entry['recorded_at']}")
         for line in entry["lines"]:
             steps = line["arithmetic"] or [f"{line['unit']}: {line['status']}"]
             for step in steps:
-                typer.echo(f"    {step}")
+                say(f"    {step}")
             if line["reason"] and line["reason"] not in steps[-1]:
-                typer.echo(f"    {line['unit']}: {line['reason']}")
+                say(f"    {line['unit']}: {line['reason']}")
         for remark in dict.fromkeys(remark for line in entry["lines"] for remark in line["remarks"]):
-            typer.echo(f"  {remark}")
-        typer.echo(
+            say(f"  {remark}")
+        say(
             f"  {entry['status']}: {entry['effective']} {entry['currency']}"
             f" (catalog version {entry['catalog_version']})"
         )
     for hint in hints(receipt):
-        typer.echo(f"  {hint}")
+        say(f"  {hint}")
     for copy in receipt["copies"]:
-        typer.echo(f"  {copy['outcome']}: {copy['reason']} ({copy['recorded_at']})")
+        say(f"  {copy['outcome']}: {copy['reason']} ({copy['recorded_at']})")
     if earlier := receipt.get("supersedes"):
-        typer.echo(f"  supersedes {earlier['source']}/{earlier['id']}: {earlier['says']}")
+        say(f"  supersedes {earlier['source']}/{earlier['id']}: {earlier['says']}")
 
 
 def _news(outcome: SentOutcome, receipt: ReceiptJson) -> str:

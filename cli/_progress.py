@@ -12,6 +12,7 @@ from cli._http import NoAnswer
 from cli._running import fail
 from deploy.local.home import Home
 from deploy.local.state import SystemState, read_state
+from spendmeter.contracts.visible import visible
 
 REFRESH_S = 1.0
 PLAIN_LINE_S = 5.0
@@ -48,7 +49,7 @@ def table(shown: Shown) -> RenderableType:
     whole.add_row(counts)
     today = Table(box=None, pad_edge=False, show_header=False)
     for tenant, spent in shown.today.items():
-        today.add_row("today", tenant, spent)
+        today.add_row("today", visible(tenant), spent)
     whole.add_row(today)
     return whole
 
@@ -60,17 +61,17 @@ def line(shown: Shown) -> str:
         counts["booked"] += f" ({shown.rate})"
     events = ", ".join(f"{name} {count}" for name, count in counts.items())
     today = ", ".join(f"{tenant} {spent}" for tenant, spent in shown.today.items())
-    return f"{shown.at:%Y-%m-%dT%H:%M:%SZ} events {events}; today {today}"
+    return visible(f"{shown.at:%Y-%m-%dT%H:%M:%SZ} events {events}; today {today}")
 
 
 def happened(item: Item, *, terminal: bool) -> Text:
     """With its time: of the clock on the wall in a terminal, whole and in UTC in a pipe."""
     at = f"{item.at.astimezone():%H:%M:%S}" if terminal else f"{item.at:%Y-%m-%dT%H:%M:%SZ}"
-    return Text(f"{at} {item.text}", style=_STYLES[item.kind])
+    return Text(f"{at} {visible(item.text)}", style=_STYLES[item.kind])
 
 
 def _read(figures: LiveFigures, state: SystemState) -> Shown | Text:
     try:
         return figures.read(state.environment)
     except NoAnswer as why:
-        return Text(f"no figures: {why}")
+        return Text(visible(f"no figures: {why}"))

@@ -3,10 +3,9 @@
 import time
 from typing import Any
 
-import typer
-
 from cli._asking import ask
 from cli._table import named, print_table
+from cli._terminal import say
 
 POLL_S = 0.5
 PLAIN_LINE_S = 5.0
@@ -34,25 +33,25 @@ def followed(job: Any, tenant: str) -> Any:
             if way := job["applied"] or job["preview"]:
                 bar.update(task, description=job["state"], total=max(way["about"], 1), completed=way["seen"])
             if not console.is_terminal and time.monotonic() - printed > PLAIN_LINE_S:
-                typer.echo(job["summary"], err=True)
+                say(job["summary"], err=True)
                 printed = time.monotonic()
     return job
 
 
 def print_job(job: Any) -> None:
     """What it changes, or would, by team and model and by cause; what stays; and what comes next."""
-    typer.echo(f"re-rate {job['rerate_id']} by catalog version {job['version']}: {job['summary']}")
-    typer.echo(f"asked for by {job['author']}: {job['reason']}")
+    say(f"re-rate {job['rerate_id']} by catalog version {job['version']}: {job['summary']}")
+    say(f"asked for by {job['author']}: {job['reason']}")
     way = job["applied"] or job["preview"]
     if way and way["differences"]:
         print_table(_COLUMNS, map(_difference, way["differences"]))
     for each in way["causes"] if way else ():
         amounts = f"{each['effective_before']} -> {each['effective_after']} {each['currency']}"
-        typer.echo(f"because of {each['cause']}: {each['events']:,} events, {amounts} ({each['difference']})")
+        say(f"because of {each['cause']}: {each['events']:,} events, {amounts} ({each['difference']})")
     for each in way["left"] if way else ():
-        typer.echo(f"stays: {each['source']}/{each['id']}: {each['reason']}")
+        say(f"stays: {each['source']}/{each['id']}: {each['reason']}")
     if job["state"] == "previewed" and way and way["changed"]:
-        typer.echo(f"next: spendmeter rerates apply {job['rerate_id']}")
+        say(f"next: spendmeter rerates apply {job['rerate_id']}")
 
 
 def _difference(each: Any) -> list[str]:

@@ -1,6 +1,5 @@
 """What several commands need to know of the running system."""
 
-import json
 import os
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -8,6 +7,7 @@ from typing import Any, NoReturn
 
 import typer
 
+from cli._terminal import as_text, say, say_as_json
 from deploy.local.home import Home
 from deploy.local.state import SystemState, read_state
 from spendmeter.platform import settings
@@ -20,7 +20,7 @@ def fail(text: str, problem: Mapping[str, Any] | None = None) -> NoReturn:
     """Says what went wrong and ends the command with exit code 1. Where it was asked for JSON, whoever reads
     its output gets `problem`, or the text as one."""
     if not _printed_as_json(problem or {"detail": text}):
-        typer.echo(text, err=True)
+        say(*text.split("\n"), err=True)
     raise typer.Exit(1)
 
 
@@ -28,7 +28,7 @@ def usage_error(text: str) -> NoReturn:
     """Says which argument is wrong, ends the command with exit code 2; as JSON where that was asked for."""
     if _printed_as_json({"title": "Usage", "detail": text}):
         raise typer.Exit(2)
-    raise typer.BadParameter(text)
+    raise typer.BadParameter(as_text(text.split("\n")))
 
 
 _AS_JSON: ContextVar[bool] = ContextVar("as_json", default=False)
@@ -42,7 +42,7 @@ def choose_json(chosen: bool) -> bool:
 
 def _printed_as_json(problem: Mapping[str, Any]) -> bool:
     if _AS_JSON.get():
-        typer.echo(json.dumps(problem, indent=2))
+        say_as_json(problem)
     return _AS_JSON.get()
 
 

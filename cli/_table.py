@@ -3,6 +3,8 @@
 import sys
 from collections.abc import Collection, Iterable, Sequence
 
+from spendmeter.contracts.visible import visible
+
 PLAIN_WIDTH = 1_000
 """Of a table that goes into a file: nothing of it is cut."""
 
@@ -16,7 +18,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], figures: 
     for column in columns:
         table.add_column(column, justify="right" if column in figures else "left")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(visible, row))
     width = None if sys.stdout.isatty() else PLAIN_WIDTH
     Console(markup=False, highlight=False, width=width).print(table)
 

@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from spendmeter.contracts.visible import visible
 from spendmeter.platform.spoken import duration
 from spendmeter.verify.lines import STATUSES
 from spendmeter.verify.progress import Progress
@@ -74,7 +75,7 @@ def show(report: Report, console: Console) -> None:
     answer = report.as_json()
 
     def say(text: str, style: str | None = None) -> None:
-        console.print(text, style=style, markup=False, soft_wrap=True)
+        console.print(visible(text), style=style, markup=False, soft_wrap=True)
 
     for number, sentence in enumerate(sentences(report)):
         say(sentence, None if number else _STYLES[answer["verdict"]])

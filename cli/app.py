@@ -3,9 +3,10 @@
 A command's module has either a function `command`, which Typer runs under the module's name, or a Typer
 `app` with commands of its own (`keys create`). Its docstring is the help, with examples; a paragraph that
 begins with a line of only `\\b` keeps its line breaks. Modules are imported for `--help`, so they import what
-is heavy (aiokafka, asyncpg, rich, price catalogs) inside functions. Exit codes: 0 done, 1 failed
-(`_running.fail`), 2 usage, 3 done but without a price for some of it (`_running.NO_PRICE`). `verify` ends
-with 2 also where something could not be checked.
+is heavy (aiokafka, asyncpg, rich, price catalogs) inside functions. What they print goes through
+`_terminal.say`: a stranger's id or label steers no terminal. Exit codes: 0 done, 1 failed (`_running.fail`),
+2 usage, 3 done but without a price for some of it (`_running.NO_PRICE`). `verify` ends with 2 also where
+something could not be checked.
 """
 
 from __future__ import annotations

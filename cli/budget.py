@@ -11,6 +11,7 @@ from cli._filters import FilterOption, filters
 from cli._instants import minute
 from cli._options import JsonOption, printed_as_json
 from cli._running import usage_error
+from cli._terminal import say
 
 app = typer.Typer(
     help="Budgets: what may be spent in a period, by whom; an incident opens where more is. It goes as "
@@ -41,7 +42,7 @@ def list_all(tenant: OfTenantOption = "", as_json: JsonOption = False) -> None:
     for budget in answer["budgets"]:
         _print(budget)
     if not answer["budgets"]:
-        typer.echo("no budgets")
+        say("no budgets")
 
 
 @app.command("add")
@@ -82,12 +83,12 @@ def add(
 def _print(budget: Any) -> None:
     amount, currency = budget["amount"], budget["currency"]
     scope = ", ".join(f"{name}={value}" for name, value in budget["filter"].items()) or "all of it"
-    typer.echo(f"{budget['name']}: {amount} {currency} a {budget['period']}, {scope}")
+    say(f"{budget['name']}: {amount} {currency} a {budget['period']}, {scope}")
     bounds = f"{minute(budget['period_start'])} to {minute(budget['period_end'])}"
     provisional = f", of which provisional {budget['of_which_provisional']}"
-    typer.echo(f"  spent {budget['spent']} {currency} ({budget['percent']} %){provisional}, {bounds}")
+    say(f"  spent {budget['spent']} {currency} ({budget['percent']} %){provisional}, {bounds}")
     told = ", ".join(f"{each} %" for each in budget["thresholds_percent"])
-    typer.echo(f"  tells at {told}; {budget['id']}")
+    say(f"  tells at {told}; {budget['id']}")
     if later := budget["next"]:
         becomes = f"{later['amount']} {later['currency']}" if later["amount"] else "closed"
-        typer.echo(f"  from {minute(later['effective_from'])} on: {becomes}")
+        say(f"  from {minute(later['effective_from'])} on: {becomes}")

@@ -8,6 +8,7 @@ from cli._asking import OfTenantOption, ask
 from cli._correcting import asked
 from cli._instants import minute
 from cli._options import JsonOption, printed_as_json
+from cli._terminal import say
 
 
 def command(
@@ -33,6 +34,6 @@ def command(
         return
     for each in answer["corrections"]:
         at, why = minute(each["requested_at"]), f" ({each['why']})" if each["why"] else ""
-        typer.echo(f"{at}  {each['state']}{why}  {each['source']}/{each['id']}: {asked(each)}")
+        say(f"{at}  {each['state']}{why}  {each['source']}/{each['id']}: {asked(each)}")
     if not answer["corrections"]:
-        typer.echo("none was asked for")
+        say("none was asked for")

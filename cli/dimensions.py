@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from cli._asking import OfTenantOption, ask
+from cli._terminal import say
 
 app = typer.Typer(
     help="A tenant's own dimensions: labels of these names are kept, grouped and filtered by.",
@@ -42,6 +43,6 @@ def retire(name: DimensionName, reason: Why, tenant: OfTenantOption = "") -> Non
 def _show(answer: dict[str, Any]) -> None:
     for own in answer["own"]:
         state = "active" if own["active"] else "retired"
-        typer.echo(f"{own['name']:<32}  {state:<7}  {own['at'][:16]}  {own['by']}: {own['reason']}")
+        say(f"{own['name']:<32}  {state:<7}  {own['at'][:16]}  {own['by']}: {own['reason']}")
     if not answer["own"]:
-        typer.echo("no dimensions of its own")
+        say("no dimensions of its own")

@@ -1,8 +1,7 @@
 """spendmeter down."""
 
-import typer
-
 from cli._running import home
+from cli._terminal import say
 
 
 def command() -> None:
@@ -16,4 +15,4 @@ def command() -> None:
     from deploy.local import control
 
     stopped = control.stop(home())
-    typer.echo(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
+    say(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")

@@ -2,9 +2,8 @@
 
 import shlex
 
-import typer
-
 from cli._running import fail, running_state
+from cli._terminal import say
 from spendmeter.platform.kafka_access import KafkaAccess
 
 NAMES = (
@@ -30,4 +29,4 @@ def command() -> None:
     if missing := [name for name in NAMES if name not in environment]:
         fail(f"Spendmeter is still starting: {', '.join(missing)} not known yet. See: spendmeter status")
     for name in NAMES:
-        typer.echo(f"export {name}={shlex.quote(environment[name])}")
+        say(f"export {name}={shlex.quote(environment[name])}")

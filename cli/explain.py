@@ -7,6 +7,7 @@ import typer
 
 from cli._asking import OfTenantOption, read
 from cli._options import JsonOption, printed_as_json
+from cli._terminal import say
 from spendmeter.pricing.explain import ExplainedLine, text
 
 
@@ -30,38 +31,38 @@ def command(
 
 
 def _print(receipt: dict[str, Any]) -> None:
-    typer.echo(receipt["summary"])
-    typer.echo(f"{receipt['source']}/{receipt['id']}")
+    say(receipt["summary"])
+    say(f"{receipt['source']}/{receipt['id']}")
     for entry in receipt["entries"]:
         _print_heading(receipt, entry)
         for each in entry["naming"]:
-            typer.echo(each)
+            say(each)
         for line in entry["lines"]:
-            typer.echo()
-            typer.echo("\n".join(text(msgspec.convert(line, ExplainedLine))))
-        typer.echo()
-        typer.echo(f"{entry['status']}: {entry['arithmetic']}")
+            say()
+            say(*text(msgspec.convert(line, ExplainedLine)))
+        say()
+        say(f"{entry['status']}: {entry['arithmetic']}")
         if entry["remark"]:
-            typer.echo(entry["remark"])
+            say(entry["remark"])
     if len(receipt["entries"]) > 1:
         sums = " + ".join(f"{each['effective']} {each['currency']}" for each in receipt["sums"])
-        typer.echo(f"\nall entries together: {sums}")
+        say("", f"all entries together: {sums}")
     for copy in receipt["copies"]:
-        typer.echo(f"{copy['outcome']}: {copy['reason']} ({copy['recorded_at']})")
+        say(f"{copy['outcome']}: {copy['reason']} ({copy['recorded_at']})")
 
 
 def _print_heading(receipt: dict[str, Any], entry: dict[str, Any]) -> None:
     """What an entry is, which one counts, and who asked for it and why."""
     if not entry["seq"]:
         counts = "" if entry["in_force"] else " (counts no longer)"
-        typer.echo(f"booked, of {receipt['time']}, by catalog version {entry['catalog_version']}{counts}")
+        say(f"booked, of {receipt['time']}, by catalog version {entry['catalog_version']}{counts}")
         return
     what = f"reversal of entry {entry['reverses']}" if entry["sign"] < 0 else f"replacement {entry['seq']}"
     counts = " (counts)" if entry["in_force"] else ""
     at = f"recorded {entry['recorded_at']}, by catalog version {entry['catalog_version']}"
-    typer.echo(f"\n{what}, {at}{counts}")
+    say("", f"{what}, {at}{counts}")
     for each in entry.get("difference", ()):
         amounts = f"{each['before']} -> {each['after']} {each['currency']} ({each['difference']})"
-        typer.echo(f"because of {each['cause']}: {amounts}")
+        say(f"because of {each['cause']}: {amounts}")
     if cause := entry["cause"]:
-        typer.echo(f"{cause['kind']} {cause['id']} by {cause['author']}: {cause['reason']}")
+        say(f"{cause['kind']} {cause['id']} by {cause['author']}: {cause['reason']}")

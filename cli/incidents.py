@@ -7,6 +7,7 @@ import typer
 from cli._asking import OfTenantOption, read
 from cli._instants import minute
 from cli._options import JsonOption, printed_as_json
+from cli._terminal import say
 
 _FLAGS = {"state": "--state", "limit": "--limit", "id": "ID"}
 
@@ -43,25 +44,25 @@ def command(
 def _print_list(answer: Any) -> None:
     for each in answer["incidents"]:
         why = f" ({each['resolution']})" if each["resolution"] else ""
-        typer.echo(f"{minute(each['opened_at'])}  {each['state']:<12}  {each['id']}  {each['title']}{why}")
+        say(f"{minute(each['opened_at'])}  {each['state']:<12}  {each['id']}  {each['title']}{why}")
     if not answer["incidents"]:
-        typer.echo("no incidents")
+        say("no incidents")
     if answer["next_cursor"]:
-        typer.echo("There are older ones: --limit.")
+        say("There are older ones: --limit.")
 
 
 def _print(incident: Any) -> None:
-    typer.echo(f"{incident['state']}: {incident['title']}")
-    typer.echo(f"{incident['summary']}")
+    say(f"{incident['state']}: {incident['title']}")
+    say(f"{incident['summary']}")
     for each in incident["figures"]:
         exact = "" if each["text"] == f"{each['amount']} {each['unit']}" else f" ({each['amount']})"
-        typer.echo(f"  {each['label']}: {each['text']}{exact}")
+        say(f"  {each['label']}: {each['text']}{exact}")
     for what, at, more in _trail(incident):
-        typer.echo(f"{minute(at)}  {what}{more}")
+        say(f"{minute(at)}  {what}{more}")
     if incident["state"] != "resolved" and incident["suggested_action"]:
-        typer.echo(f"to do: {incident['suggested_action']}")
+        say(f"to do: {incident['suggested_action']}")
     if incident["link"]:
-        typer.echo(incident["link"])
+        say(incident["link"])
 
 
 def _trail(incident: Any) -> list[tuple[str, str, str]]:

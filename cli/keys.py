@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from cli._running import environment_values, fail
+from cli._terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -70,7 +71,7 @@ def create(
                 trust_reported_cost=trust_reported_cost,
             )
 
-    typer.echo(_run(work))
+    say(_run(work))
 
 
 @app.command("list")
@@ -92,7 +93,7 @@ def list_keys(tenant: Annotated[str, typer.Option(help="Only this tenant's.")] =
         if row["revoked_at"] is not None:
             state = "revoked"
         owner = row["tenant"] or "(operator)"
-        typer.echo(f"{row['key_id']}  {owner:<16}  {','.join(row['scopes']):<17}  {state:<10}  {row['name']}")
+        say(f"{row['key_id']}  {owner:<16}  {','.join(row['scopes']):<17}  {state:<10}  {row['name']}")
 
 
 @app.command("revoke")
@@ -109,7 +110,7 @@ def revoke(
 
     if not _run(lambda connection: keys.revoke_key(connection, key_id)):
         fail(f"no live key {key_id!r}. See: spendmeter keys list")
-    typer.echo(f"{key_id} is revoked; it stops working within 10 s")
+    say(f"{key_id} is revoked; it stops working within 10 s")
 
 
 def _run(work: Callable[[Any], Awaitable[Found]]) -> Found:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cli._running import fail, home, running_state
+from cli._terminal import say
 from deploy.local.home import recall
 from deploy.local.state import read_state
 from spendmeter.platform.kafka_access import KafkaAccess
@@ -72,6 +73,6 @@ def command(
         fail(trouble)
     if urls:
         for role in SERVICE_ROLES:
-            typer.echo(f"{role.upper()}_DATABASE_URL='{role_url(database, role, role_secret)}'")
+            say(f"{role.upper()}_DATABASE_URL='{role_url(database, role, role_secret)}'")
     else:
-        typer.echo("topics, schema, roles and catalog are those of this release")
+        say("topics, schema, roles and catalog are those of this release")

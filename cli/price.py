@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from json import dumps
 from typing import Annotated, Any
 
 import msgspec
@@ -12,6 +11,7 @@ from cli import _prices
 from cli._event import usage_event
 from cli._options import JsonOption, ModelArgument, RegionOption, TierOption, UsageArgument
 from cli._running import NO_PRICE, usage_error
+from cli._terminal import say, say_as_json
 from spendmeter.contracts.event_reading import read_event
 from spendmeter.contracts.events import EventError, UsageEvent, encode_event, event_time
 from spendmeter.contracts.foreign_units import explain_foreign_unit
@@ -84,7 +84,7 @@ def command(
         "naming": names,
         "lines": [_line_json(*both, event) for both in zip(rating.lines, lines, strict=True)],
     }
-    typer.echo(dumps(said, indent=2))
+    say_as_json(said)
     raise typer.Exit(code)
 
 
@@ -139,21 +139,21 @@ def _print(event: UsageEvent, rating: Rating, lines: tuple[ExplainedLine, ...], 
     data = event.data
     total = f"{plain(rating.effective)} {rating.currency}"
     place = f", region {data.context.region}" if data.context.region else ""
-    typer.echo(
+    say(
         f"{data.provider}/{data.sku} at {event_time(event):%Y-%m-%d %H:%M:%S} UTC, tier {_tier(event)}{place}"
     )
     for note in notes:
-        typer.echo(note)
+        say(note)
     rows = [_sum(line, event, rating.currency) for line in rating.lines]
     a, b, c, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
-    typer.echo()
+    say()
     for quantity, unit, price, amount in rows:
-        typer.echo(f"  {quantity:>{a}} {unit:<{b}}  x  {price:<{c}}  =  {amount}")
+        say(f"  {quantity:>{a}} {unit:<{b}}  x  {price:<{c}}  =  {amount}")
     least = "at least " if rating.status == "unpriced" else ""
-    typer.echo(f"  {'total':>{a + b + c + 6}}  =  {least}{total}, {rating.status}")
+    say(f"  {'total':>{a + b + c + 6}}  =  {least}{total}, {rating.status}")
     for line in lines:
-        typer.echo()
-        typer.echo("\n".join(text(line)))
+        say()
+        say(*text(line))
 
 
 def _sum(line: Line, event: UsageEvent, currency: str) -> tuple[str, str, str, str]:

@@ -20,6 +20,7 @@ from cli._event import usage_event
 from cli._http import Access, Refusal, access, client, post_events
 from cli._options import LabelOption
 from cli._running import fail
+from cli._terminal import say
 from spendmeter.contracts.event_reading import check_time
 from spendmeter.contracts.events import EventError
 from spendmeter.platform.settings import Settings
@@ -173,7 +174,7 @@ async def _replay(trace: Trace, access: Access) -> None:
 
             await asyncio.gather(*(send_batches() for _ in range(REQUESTS_AT_ONCE)))
         seconds = time.monotonic() - began
-        typer.echo(f"accepted {sent:,} events in {seconds:.1f} s ({sent / seconds:,.0f}/s)")
+        say(f"accepted {sent:,} events in {seconds:.1f} s ({sent / seconds:,.0f}/s)")
         await _report(http, access, before, datetime.now(UTC))
 
 
@@ -190,10 +191,10 @@ async def _report(
         await asyncio.sleep(POLL_S)
 
     if before is None or now is None:
-        typer.echo("the api does not answer, so what was booked is not known here")
+        say("the api does not answer, so what was booked is not known here")
         return
     grown = (f"{name} {now['total'][name] - before['total'][name]:,}" for name in OUTCOMES)
-    typer.echo(
+    say(
         f"since then, with whatever others sent for this tenant: {', '.join(grown)}; "
         f"in flight {in_flight_text(now['total'])}"
     )

@@ -9,6 +9,7 @@ from cli._correcting import YesOption, confirm
 from cli._instants import minute
 from cli._options import JsonOption, printed_as_json
 from cli._rerates import followed, print_job
+from cli._terminal import say
 
 app = typer.Typer(help="Re-rates: list them, see one, apply or cancel it. `spendmeter rerate` asks for one.")
 JobArgument = Annotated[str, typer.Argument(help="The job's id.")]
@@ -35,9 +36,9 @@ def list_jobs(
         return
     for job in answer["rerates"]:
         at = minute(job["requested_at"])
-        typer.echo(f"{at}  {job['rerate_id']}  {job['state']}  {job['summary']}  {job['reason']}")
+        say(f"{at}  {job['rerate_id']}  {job['state']}  {job['summary']}  {job['reason']}")
     if not answer["rerates"]:
-        typer.echo("none was asked for")
+        say("none was asked for")
 
 
 @app.command("show")

@@ -1,7 +1,6 @@
 """spendmeter send."""
 
 import asyncio
-import json
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +14,7 @@ from cli._http import Access, Refusal, access, client, post_events
 from cli._options import JsonOption, LabelOption, ModelArgument, RegionOption, TierOption
 from cli._outcome import exit_code, hints, outcome_of, print_receipt
 from cli._running import fail, usage_error
+from cli._terminal import as_text, say_as_json
 
 RECEIPT_S_MAX = 30.0
 POLL_S = 0.1
@@ -101,7 +101,7 @@ def command(
         fail(f"accepted, but not in the book after {RECEIPT_S_MAX:g} s. See: spendmeter status")
     outcome = outcome_of(earlier, receipt)
     if as_json:
-        typer.echo(json.dumps({"outcome": outcome, "hints": hints(receipt)} | receipt, indent=2))
+        say_as_json({"outcome": outcome, "hints": hints(receipt)} | receipt)
     else:
         print_receipt(outcome, receipt)
     raise typer.Exit(exit_code(outcome, receipt))
@@ -112,7 +112,7 @@ def _refusal_text(refusal: Refusal) -> str:
     if not refusal.errors:
         return str(refusal)
     errors = [_with_flag(error) for error in refusal.errors]
-    return "\n".join(f"refused: {error['flag']}: {error['reason']}" for error in errors)
+    return as_text(f"refused: {error['flag']}: {error['reason']}" for error in errors)
 
 
 def _with_flag(error: dict[str, Any]) -> dict[str, Any]:

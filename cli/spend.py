@@ -9,6 +9,7 @@ from cli._filters import FilterOption, filters
 from cli._instants import minute
 from cli._options import JsonOption, printed_as_json
 from cli._table import named, print_table
+from cli._terminal import say
 
 SERIES_ROWS = 5_000
 """As many as the api gives at once."""
@@ -62,7 +63,7 @@ def command(
 
 
 def _print(answer: Any, groups: list[str]) -> None:
-    typer.echo(f"{minute(answer['from'])} to {minute(answer['to'])} ({answer['tz']}), {_complete(answer)}")
+    say(f"{minute(answer['from'])} to {minute(answer['to'])} ({answer['tz']}), {_complete(answer)}")
     columns = [*groups, *_FIGURES, "currency"]
     rows = [_row(row, groups) for row in answer["totals"]]
     if series := answer["series"]:
@@ -71,7 +72,7 @@ def _print(answer: Any, groups: list[str]) -> None:
         rows = [*over_time, *(["in all", *row] for row in rows)]
     print_table(columns, rows, figures=_FIGURES)
     if answer["next_cursor"]:
-        typer.echo("There are later ones: a larger --bucket, or a shorter span.")
+        say("There are later ones: a larger --bucket, or a shorter span.")
 
 
 def _row(row: Any, groups: list[str]) -> list[str]:

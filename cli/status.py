@@ -1,7 +1,6 @@
 """spendmeter status."""
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import Iterator
@@ -9,13 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
-import typer
-
 from cli._counts import OUTCOMES, in_flight_text, read_counts
 from cli._http import NoAnswer
 from cli._options import JsonOption
 from cli._projections import behind_text, read_behind
 from cli._running import home, running_state
+from cli._terminal import say, say_as_json
 from deploy.local.services import PROBE_SECONDS_MAX, SILENT, why_not_ready
 from deploy.local.state import ProcessEntry, SystemState
 from spendmeter.platform.kafka_access import KafkaAccess
@@ -50,7 +48,7 @@ def command(
         report["groups"] = asyncio.run(_groups(state.environment))
     except (OSError, TimeoutError, LookupError) as why:
         report["problems"].append(f"no lag: Kafka cannot be asked ({str(why) or type(why).__name__})")
-    typer.echo(json.dumps(report, indent=2)) if as_json else _show(report)
+    say_as_json(report) if as_json else _show(report)
 
 
 def _processes(state: SystemState) -> list[dict[str, Any]]:
@@ -152,7 +150,7 @@ def _show(report: dict[str, Any]) -> None:
     from rich.table import Table
 
     console = Console(highlight=False)
-    typer.echo(f"Spendmeter: {_headline(report)} (home {report['home']})")
+    say(f"Spendmeter: {_headline(report)} (home {report['home']})")
     processes = Table("process", "pid", "state", "restarts", "memory", "port", box=None, pad_edge=False)
     for entry in report["processes"]:
         memory = f"{entry['memory_bytes'] / 1e6:.0f} MB"
@@ -167,12 +165,12 @@ def _show(report: dict[str, Any]) -> None:
         console.print(groups)
     if report["events"]:
         counts = report["events"]
-        typer.echo("events: " + ", ".join([*_figures(counts), f"in flight {in_flight_text(counts)}"]))
+        say("events: " + ", ".join([*_figures(counts), f"in flight {in_flight_text(counts)}"]))
         if counts["conflict"] or counts["rejected"]:
-            typer.echo("what was not booked, why, and what to do: spendmeter unbooked")
+            say("what was not booked, why, and what to do: spendmeter unbooked")
         for money in counts["remarks"]:
-            typer.echo(_remarked(money))
+            say(_remarked(money))
     if report["projections"]:
-        typer.echo(behind_text(report["projections"]))
+        say(behind_text(report["projections"]))
     for problem in report["problems"]:
-        typer.echo(problem)
+        say(problem)

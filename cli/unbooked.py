@@ -7,6 +7,7 @@ import typer
 from cli._asking import CHANGES, OfTenantOption, ask, read
 from cli._options import JsonOption, printed_as_json
 from cli._running import usage_error
+from cli._terminal import say
 
 ROWS_MAX = 200
 
@@ -70,29 +71,29 @@ def command(
 def _print_faults(answer: dict[str, Any]) -> None:
     for each in answer["faults"]:
         left = f", {each['unresolved']:,} without remedy" if each["outcome"] != "duplicate" else ""
-        typer.echo(f"{each['events']:,} {each['outcome']} of {_key(each)}{left}: {each['fault']}")
-        typer.echo(f"  last {each['last_at']}: {each['source']}/{each['id']}")
-        typer.echo(f"  to do: {each['what_to_do']}")
+        say(f"{each['events']:,} {each['outcome']} of {_key(each)}{left}: {each['fault']}")
+        say(f"  last {each['last_at']}: {each['source']}/{each['id']}")
+        say(f"  to do: {each['what_to_do']}")
     if not answer["faults"]:
-        typer.echo("none")
+        say("none")
     if answer["counted_from"]:
-        typer.echo(f"Only what came since {answer['counted_from']} is counted: there is more.")
+        say(f"Only what came since {answer['counted_from']} is counted: there is more.")
 
 
 def _print_rows(answer: dict[str, Any]) -> None:
     for each in answer["unbooked"]:
-        typer.echo(f"{each['outcome']}: {each['source']}/{each['id']}: {each['reason']}")
+        say(f"{each['outcome']}: {each['source']}/{each['id']}: {each['reason']}")
         place = f"partition {each['partition']}, offset {each['offset']}"
         facts = [each["recorded_at"], _key(each), place, f"{each['size']:,} bytes"]
-        typer.echo(f"  {', '.join([*facts, *_digest(each)])}")
+        say(f"  {', '.join([*facts, *_digest(each)])}")
         if instead := each["booked_instead"]:
-            typer.echo(f"  booked instead: {instead['source']}/{instead['id']} ({instead['at']})")
+            say(f"  booked instead: {instead['source']}/{instead['id']} ({instead['at']})")
         else:
-            typer.echo(f"  to do: {each['what_to_do']}")
+            say(f"  to do: {each['what_to_do']}")
     if not answer["unbooked"]:
-        typer.echo("none")
+        say("none")
     if answer["next_cursor"]:
-        typer.echo("There are older ones: --limit, or another --since.")
+        say("There are older ones: --limit, or another --since.")
 
 
 def _key(each: dict[str, Any]) -> str:

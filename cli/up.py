@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from cli._running import fail, home
+from cli._terminal import say
 from cli._welcome import welcome
 from deploy.local.home import Home
 from deploy.local.processes import gone
@@ -44,16 +45,16 @@ def command(
     state = read_state(place)
     try:
         if state is not None and state.running:
-            typer.echo(f"Spendmeter runs already (supervisor pid {state.supervisor_pid}).")
+            say(f"Spendmeter runs already (supervisor pid {state.supervisor_pid}).")
         else:
             mine = True
             state = _start(place, no_demo=no_demo, kafka=kafka, database=database)
         state = _follow(place, state)
-        typer.echo(welcome(state.environment, home=str(place.root)))
+        say(*welcome(state.environment, home=str(place.root)).splitlines())
         if not detach:
             from cli import _progress
 
-            typer.echo(f"\nCtrl-C {'stops everything' if mine else 'leaves it running'}.\n")
+            say("", f"Ctrl-C {'stops everything' if mine else 'leaves it running'}.", "")
             _progress.show(place, state)
     except KeyboardInterrupt:
         _leave(place, mine=mine)
@@ -92,7 +93,7 @@ def _follow(place: Home, state: SystemState) -> SystemState:
     shown = 0
     while True:
         for message in [message for message in state.messages if message.number > shown]:
-            typer.echo(f"  {message.text}")
+            say(f"  {message.text}")
             shown = message.number
         if state.phase == "ready":
             return state
@@ -107,15 +108,15 @@ def _follow(place: Home, state: SystemState) -> SystemState:
 def _leave(place: Home, *, mine: bool) -> None:
     """What Ctrl-C does: whoever started the system stops it, whoever only watched it leaves it running."""
     if not mine:
-        typer.echo("\nStill running. Stop it: make down, or spendmeter down")
+        say("", "Still running. Stop it: make down, or spendmeter down")
         return
     from deploy.local import control
 
-    typer.echo("\nStopping ...")
+    say("", "Stopping ...")
     control.stop(place)
-    typer.echo(
-        f"Stopped. What was booked survives in {place.data}\n"
-        "Start again: make up      Remove the data: make clean"
+    say(
+        f"Stopped. What was booked survives in {place.data}",
+        "Start again: make up      Remove the data: make clean",
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from cli._running import home
+from cli._terminal import say, say_as_json
 from deploy.local.state import read_state
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.verify.progress import Progress
@@ -84,7 +84,7 @@ def command(
     except (OSError, KeyError, ValueError, KafkaError, asyncpg.PostgresError) as trouble:
         _stop(f"nothing was checked: {type(trouble).__name__}: {trouble}")
     if as_json:
-        typer.echo(json.dumps(report.as_json(), indent=2))
+        say_as_json(report.as_json())
     else:
         show(report, Console(highlight=False))
     raise typer.Exit(report.exit_code)
@@ -102,5 +102,5 @@ async def _watched(request: Request) -> Report:
 
 
 def _stop(why: str) -> NoReturn:
-    typer.echo(why, err=True)
+    say(why, err=True)
     raise typer.Exit(_NOT_CHECKED)

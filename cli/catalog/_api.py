@@ -8,6 +8,7 @@ import httpx
 from cli._event import provider_and_sku
 from cli._http import problem_of, problem_text, request
 from cli._running import environment_values, fail
+from cli._terminal import as_text
 from cli.catalog._print import budget_line, finding_line
 
 TIMEOUT_S = 120.0
@@ -59,8 +60,8 @@ def refuse(answer: httpx.Response) -> NoReturn:
     flag = _FLAGS.get(problem.get("needs", ""))
     budgets = [budget_line(each) for each in problem.get("budgets", [])]
     findings = map(finding_line, problem.get("findings", []))
-    lines = [problem_text(answer), *findings, *budgets, *([flag] if flag else [])]
-    fail("\n".join(lines), problem | ({"flag": flag} if flag else {}))
+    lines = [*problem_text(answer).split("\n"), *findings, *budgets, *([flag] if flag else [])]
+    fail(as_text(lines), problem | ({"flag": flag} if flag else {}))
 
 
 def ask_model(model: str, tenant: str) -> Any:

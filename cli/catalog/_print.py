@@ -4,10 +4,9 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-import typer
-
 from cli._instants import minute
 from cli._options import printed_as_json
+from cli._terminal import say
 from spendmeter.contracts.money import plain
 
 LEFT_OUT_SHOWN = 3
@@ -28,13 +27,13 @@ def entry_line(row: Any) -> str:
 def print_offers(offers: Iterable[Any]) -> None:
     """What had waited for an approval, and what to type to have it priced anew."""
     for offer in offers:
-        typer.echo(offer["says"])
+        say(offer["says"])
         if offer["rerate_id"]:
-            typer.echo(f"  see: spendmeter rerates show {offer['rerate_id']} --tenant {offer['tenant']}")
+            say(f"  see: spendmeter rerates show {offer['rerate_id']} --tenant {offer['tenant']}")
         else:
             command = f"spendmeter rerate --publication {offer['body']['publication']}"
             statuses = " ".join(f"--status {status}" for status in offer["body"]["statuses"])
-            typer.echo(f"  next: {command} {statuses} --tenant {offer['tenant']}")
+            say(f"  next: {command} {statuses} --tenant {offer['tenant']}")
 
 
 def print_review(proposal: Any, json: bool) -> None:
@@ -44,27 +43,25 @@ def print_review(proposal: Any, json: bool) -> None:
     review = proposal["review"]
     print_changes(review)
     for name in review["names"]:
-        typer.echo(f"  {name}")
+        say(f"  {name}")
     print_findings(review["findings"])
     for change in review["terms"]:
         _print_terms_change(change)
     print_left_out(review["not_taken"])
     if effect := review["effect"]:
-        typer.echo(f"what it does: {effect['says']}")
+        say(f"what it does: {effect['says']}")
     if money := review["impact"]:
         known = "an unknown number" if money["events"] is None else f"{money['events']:,}"
-        typer.echo(
+        say(
             f"were they priced again: {money['repriced']:,} of {known} events since {minute(money['since'])} "
             "priced by both books, the newest first"
         )
         for each in money["amounts"]:
-            typer.echo(f"  {amounts_line(each)}")
+            say(f"  {amounts_line(each)}")
         if money["statuses_before"] != money["statuses_after"]:
-            typer.echo(
-                f"  by status: {_counts(money['statuses_before'])} -> {_counts(money['statuses_after'])}"
-            )
+            say(f"  by status: {_counts(money['statuses_before'])} -> {_counts(money['statuses_after'])}")
     if proposal["id"] is not None and proposal["state"] == "open":
-        typer.echo(f"proposal {proposal['id']} is open. Next: spendmeter catalog approve {proposal['id']}")
+        say(f"proposal {proposal['id']} is open. Next: spendmeter catalog approve {proposal['id']}")
 
 
 def amounts_line(each: Any) -> str:
@@ -75,11 +72,11 @@ def amounts_line(each: Any) -> str:
 def _print_terms_change(change: Any) -> None:
     """In what a tenant counts from an instant on, and what becomes of its budgets."""
     for sentence in change["says"]:
-        typer.echo(f"terms: {sentence}")
+        say(f"terms: {sentence}")
     for budget in change["budgets"]:
-        typer.echo(budget_line(budget))
+        say(budget_line(budget))
         if budget["needs_amount"] and not budget["becomes"]:
-            typer.echo(f"    approve with --budget {budget['id']}=AMOUNT (in {change['currency']}) or =close")
+            say(f"    approve with --budget {budget['id']}=AMOUNT (in {change['currency']}) or =close")
 
 
 def budget_line(budget: Any) -> str:
@@ -93,7 +90,7 @@ def print_left_out(fields: Any) -> None:
     for each in fields:
         names = ", ".join(each["of"][:LEFT_OUT_SHOWN])
         more = each["models"] - min(LEFT_OUT_SHOWN, len(each["of"]))
-        typer.echo(f"not taken over: {each['field']} of {names}{f' and {more:,} more' if more else ''}")
+        say(f"not taken over: {each['field']} of {names}{f' and {more:,} more' if more else ''}")
 
 
 def _counts(statuses: dict[str, int]) -> str:
@@ -106,9 +103,9 @@ def finding_line(finding: Any) -> str:
 
 def print_findings(findings: Any) -> None:
     for finding in findings:
-        typer.echo(finding_line(finding))
+        say(finding_line(finding))
     if not findings:
-        typer.echo("nothing looks wrong")
+        say("nothing looks wrong")
 
 
 def print_changes(report: Any) -> None:
@@ -116,13 +113,13 @@ def print_changes(report: Any) -> None:
         what = f"{change['provider']}/{change['sku']} {change['unit']}"
         ratio = f" (x {plain(Decimal(change['ratio']))})" if change.get("ratio") else ""
         amounts = f"{_amount(change, 'before')} -> {_amount(change, 'after')}"
-        typer.echo(f"  {change['change']}: {what}: {amounts}{ratio}")
+        say(f"  {change['change']}: {what}: {amounts}{ratio}")
         if change["conditions"]:
-            typer.echo(f"    {change['conditions']}")
+            say(f"    {change['conditions']}")
     if more := report["changes_total"] - len(report["changes"]):
-        typer.echo(f"  ... and {more:,} more")
+        say(f"  ... and {more:,} more")
     if not report["changes"]:
-        typer.echo("no price changes")
+        say("no price changes")
 
 
 def _amount(change: Any, side: str) -> str:

@@ -8,6 +8,7 @@ import typer
 
 from cli._instants import minute, version
 from cli._options import JsonOption, TenantOption, printed_as_json
+from cli._terminal import say
 from cli.catalog._api import ask, contents
 from cli.catalog._print import print_changes, print_left_out
 
@@ -32,7 +33,7 @@ def changes(
     answer = ask("GET", "changes", tenant, asked)
     if not printed_as_json(answer, json):
         answer["changes"] = answer["changes"][:limit]
-        typer.echo(f"after version {answer['since']}, up to {answer['until']}:")
+        say(f"after version {answer['since']}, up to {answer['until']}:")
         print_changes(answer)
 
 
@@ -56,14 +57,14 @@ def terms(
         span = f"from {minute(since) if since else 'the beginning'}"
         span += f" until {minute(until)}" if until else ""
         counts = f"{each.get('currency', 'USD')}, {each.get('time_zone', 'UTC')}"
-        typer.echo(f"{each['tenant']}: {counts}, {span} ({each['state']})")
+        say(f"{each['tenant']}: {counts}, {span} ({each['state']})")
         by = f" by {each['by']}" if each.get("by") else ""
         stated = f"stated {minute(each['recorded_at'])}{by}"
-        typer.echo(f"  entry {each['id']}, version {each['version']}, {stated}, says {each['source']}")
+        say(f"  entry {each['id']}, version {each['version']}, {stated}, says {each['source']}")
         if more := {name: value for name, value in each.items() if name not in _SHOWN_OF_TERMS}:
-            typer.echo(f"  {dumps(more)}")
+            say(f"  {dumps(more)}")
     if not answer["terms"]:
-        typer.echo("none: US dollars, UTC, no contracts")
+        say("none: US dollars, UTC, no contracts")
 
 
 _SHOWN_OF_TERMS = frozenset(
@@ -115,11 +116,11 @@ def _opinions(state: str, tenant: str, json: bool) -> None:
     report = ask("GET", "opinions", tenant, {"state": state} if state else {})
     if not printed_as_json(report, json):
         counted = ", ".join(f"{count:,} {name}" for name, count in report["states"].items()) or "they agree"
-        typer.echo(f"genai-prices and LiteLLM beside catalog version {report['version']}: {counted}")
+        say(f"genai-prices and LiteLLM beside catalog version {report['version']}: {counted}")
         for each in report["opinions"]:
             _print_opinion(each)
         if more := report["total"] - len(report["opinions"]):
-            typer.echo(f"  ... and {more:,} more")
+            say(f"  ... and {more:,} more")
     if report["states"].get("open"):
         raise typer.Exit(1)
 
@@ -129,13 +130,13 @@ def _print_opinion(opinion: Any) -> None:
     conditions = f" ({found['conditions']})" if found["conditions"] else ""
     charged = found["charged"] or "no price"
     apart = f" ({opinion['apart_percent']} %)" if opinion["apart_percent"] else ""
-    typer.echo(
+    say(
         f"  {opinion['state']}: {found['provider']}/{found['sku']} {found['unit']}{conditions}: "
         f"here {charged}, {found['catalog']} {found['theirs']} {found['currency']} "
         f"per {found['per']:,}{apart}{_as_called(found)}"
     )
     if opinion["rule"]:
-        typer.echo(f"    {opinion['right']}: {opinion['rule']} {opinion['source']}")
+        say(f"    {opinion['right']}: {opinion['rule']} {opinion['source']}")
 
 
 def _as_called(difference: Any) -> str:
@@ -144,18 +145,18 @@ def _as_called(difference: Any) -> str:
 
 def _print_consensus(name: str, report: Any) -> None:
     """Where one source differs."""
-    typer.echo(f"{name} and catalog version {report['version']}: {report['models']:,} models in both")
+    say(f"{name} and catalog version {report['version']}: {report['models']:,} models in both")
     for each in report["disagreements"]:
         conditions = f" ({each['conditions']})" if each["conditions"] else ""
         what = f"{each['provider']}/{each['sku']} {each['unit']}{conditions}"
         here = f"{each['ours']} {each['our_currency']}" if each["ours"] else "no price"
         per = f" per {each['per']:,}" if each["per"] > 1 else ""
-        typer.echo(f"  {what}: here {here}, there {each['theirs']} {each['currency']}{per}{_as_called(each)}")
+        say(f"  {what}: here {here}, there {each['theirs']} {each['currency']}{per}{_as_called(each)}")
     if more := report["disagreements_total"] - len(report["disagreements"]):
-        typer.echo(f"  ... and {more:,} more")
+        say(f"  ... and {more:,} more")
     if not report["disagreements"]:
-        typer.echo("  they agree")
+        say("  they agree")
     print_left_out(report["not_taken"])
     if alone := report["only_theirs"]:
         names = ", ".join(alone[:NAMES_SHOWN])
-        typer.echo(f"  {len(alone):,} there alone: {names}{' ...' if len(alone) > NAMES_SHOWN else ''}")
+        say(f"  {len(alone):,} there alone: {names}{' ...' if len(alone) > NAMES_SHOWN else ''}")

@@ -8,6 +8,7 @@ import typer
 
 from cli._options import JsonOption, printed_as_json
 from cli._running import fail, usage_error
+from cli._terminal import say
 from cli.catalog._api import contents
 
 
@@ -38,9 +39,9 @@ def corrections(
         for each in said["corrections"]:
             _print(each)
         counts = [f"{count} {state}" for state, count in said["counts"].items()]
-        typer.echo(f"{len(said['corrections'])} corrections of {said['of']}: {', '.join(counts)}")
+        say(f"{len(said['corrections'])} corrections of {said['of']}: {', '.join(counts)}")
         for each in said["hidden"]:
-            typer.echo(f"hides more than it says: {each}")
+            say(f"hides more than it says: {each}")
     if said["hidden"] or set(said["counts"]) > {"needed"}:
         raise typer.Exit(1)
 
@@ -97,8 +98,8 @@ def _one(rule: Any, state: Any, laid: Any) -> dict[str, Any]:
 
 def _print(each: dict[str, Any]) -> None:
     hand = ", second-hand" if each["second_hand"] else ""
-    typer.echo(f"{each['correction']}: {each['state']}")
-    typer.echo(f"  {each['rule']}")
-    typer.echo(f"  {each['source']}, read {each['read']}{hand}")
+    say(f"{each['correction']}: {each['state']}")
+    say(f"  {each['rule']}")
+    say(f"  {each['source']}, read {each['read']}{hand}")
     for reason in each["reasons"] if each["state"] != "needed" else ():
-        typer.echo(f"  {reason}")
+        say(f"  {reason}")

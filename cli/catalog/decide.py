@@ -7,6 +7,7 @@ import typer
 from cli._instants import minute
 from cli._options import JsonOption, ProposalArgument, TenantOption, printed_as_json
 from cli._running import usage_error
+from cli._terminal import say
 from cli.catalog._api import ask
 from cli.catalog._print import print_offers
 
@@ -42,10 +43,10 @@ def approve(
     answer = ask("POST", f"proposals/{id}/approve", tenant, body=body)
     if not printed_as_json(answer, json):
         effect = answer["review"]["effect"]
-        typer.echo(f"proposal {id} is in force as version {answer['version']}: {effect['says']}")
+        say(f"proposal {id} is in force as version {answer['version']}: {effect['says']}")
         print_offers(answer["rerates"] or ())
         if not answer["rerates"] and effect["keep"]:
-            typer.echo(f"  to price what is booked anew: spendmeter rerate --publication {answer['version']}")
+            say(f"  to price what is booked anew: spendmeter rerate --publication {answer['version']}")
 
 
 def _budget(said: str) -> tuple[str, str | dict[str, str]]:
@@ -70,7 +71,7 @@ def reject(
     """
     answer = ask("POST", f"proposals/{id}/reject", tenant, body={"reason": reason})
     if not printed_as_json(answer, json):
-        typer.echo(f"proposal {id} is rejected")
+        say(f"proposal {id} is rejected")
 
 
 def proposals(
@@ -89,7 +90,7 @@ def proposals(
         return
     for each in answer["proposals"]:
         decided = f" by {each['decided_by']}" if each["decided_by"] else ""
-        typer.echo(
+        say(
             f"{each['id']:>5}  {each['state']}{decided}  {minute(each['proposed_at'])} by "
             f"{each['proposed_by']}  {each['name']}  {each['note']}"
         )

@@ -9,6 +9,7 @@ from cli._event import provider_and_sku
 from cli._instants import instant
 from cli._options import JsonOption, TenantOption, printed_as_json
 from cli._running import usage_error
+from cli._terminal import say
 from cli.catalog._api import ask
 from cli.catalog._print import print_review
 from spendmeter.platform.spoken import duration
@@ -47,12 +48,12 @@ def inbox(
     if printed_as_json(answer, json):
         return
     for unit in answer["units"]:
-        typer.echo(f"{unit['says']} (sent for {', '.join(unit['of'])} by {', '.join(unit['tenants'])})")
+        say(f"{unit['says']} (sent for {', '.join(unit['of'])} by {', '.join(unit['tenants'])})")
     waiting = [item for item in answer["items"] if item["state"] == "open"]
     for item in waiting:
         _print_open(item)
     if not waiting:
-        typer.echo("everything that is used has a price")
+        say("everything that is used has a price")
     for item in answer["items"]:
         if item["state"] == "booked":
             _print_booked(item)
@@ -72,41 +73,39 @@ def _rate(text: str) -> dict[str, str]:
 
 def _print_open(item: Any) -> None:
     used = ", ".join(f"{quantity} {unit}" for unit, quantity in item["usage"].items())
-    typer.echo(f"{_name(item)}  first seen {duration(item['age_s'])} ago, {item['events']:,} events")
+    say(f"{_name(item)}  first seen {duration(item['age_s'])} ago, {item['events']:,} events")
     if used:
-        typer.echo(f"  used: {used}")
+        say(f"  used: {used}")
     for lack in item["lacks"]:
-        typer.echo(f"  {lack['unit'] + ': ' if lack['kind'] == 'model' else ''}{lack['says']}")
-    typer.echo(f"  at stake: {_stakes(item)}")
+        say(f"  {lack['unit'] + ': ' if lack['kind'] == 'model' else ''}{lack['says']}")
+    say(f"  at stake: {_stakes(item)}")
     for near in item["nearest"]:
-        typer.echo(f"  near: {near['provider']}/{near['sku']} ({near['reason']})")
+        say(f"  near: {near['provider']}/{near['sku']} ({near['reason']})")
     for way in _ways(item):
-        typer.echo(f"  next: {way}")
+        say(f"  next: {way}")
 
 
 def _print_booked(item: Any) -> None:
-    typer.echo(f"{_name(item)}  {item['kept']}")
-    typer.echo(f"  in the book: {_stakes(item)}")
+    say(f"{_name(item)}  {item['kept']}")
+    say(f"  in the book: {_stakes(item)}")
 
 
 def _print_remark(remark: Any) -> None:
     money = ", ".join(f"{each['effective']} {each['currency']}" for each in remark["money"])
-    typer.echo(f"{remark['provider'] or 'others'}  {remark['says']}")
-    typer.echo(
+    say(f"{remark['provider'] or 'others'}  {remark['says']}")
+    say(
         f"  in the book: {remark['events']:,} events, {money}, since {remark['since'][:10]}, "
         f"of {', '.join(remark['tenants'])}"
     )
-    typer.echo(f"  {remark['kept'] or 'next: ' + remark['advice']}")
+    say(f"  {remark['kept'] or 'next: ' + remark['advice']}")
 
 
 def _print_dropped(rows: Any) -> None:
-    typer.echo("\nfields of events that nobody knows, and that were not kept:")
+    say("", "fields of events that nobody knows, and that were not kept:")
     for row in rows:
         key = f"{row['key_id']} ({row['key_name']})" if row["key_name"] else row["key_id"]
         whose = row["tenant"] or "an operator"
-        typer.echo(
-            f"  {row['name']}  {row['requests']:,} requests of key {key} of {whose}, last {row['last_at']}"
-        )
+        say(f"  {row['name']}  {row['requests']:,} requests of key {key} of {whose}, last {row['last_at']}")
 
 
 def _name(item: Any) -> str:

@@ -6,6 +6,7 @@ import typer
 
 from cli._instants import instant, minute
 from cli._options import JsonOption, ModelArgument, TenantOption, printed_as_json
+from cli._terminal import say
 from cli.catalog._api import ask, ask_model
 from cli.catalog._print import entry_line, order
 
@@ -32,13 +33,13 @@ def list_models(
     if printed_as_json(answer, json):
         return
     if not answer["models"]:
-        typer.echo("nothing in the catalog has such a name")
+        say("nothing in the catalog has such a name")
     for model in answer["models"]:
-        typer.echo(f"{model['provider']}/{model['sku']}{'  (retired)' if model['retired'] else ''}")
+        say(f"{model['provider']}/{model['sku']}{'  (retired)' if model['retired'] else ''}")
         for price in sorted(model["prices"], key=order):
-            typer.echo(f"  {entry_line(price)}")
+            say(f"  {entry_line(price)}")
     if answer["next_cursor"]:
-        typer.echo(f"... and more: search for a longer part of the name, or --limit above {limit}")
+        say(f"... and more: search for a longer part of the name, or --limit above {limit}")
 
 
 def show(model: ModelArgument, tenant: TenantOption = "", json: JsonOption = False) -> None:
@@ -52,12 +53,12 @@ def show(model: ModelArgument, tenant: TenantOption = "", json: JsonOption = Fal
     if printed_as_json(answer, json):
         return
     for meant in answer["naming"]:
-        typer.echo(meant)
-    typer.echo(f"{answer['provider']}/{answer['sku']}")
+        say(meant)
+    say(f"{answer['provider']}/{answer['sku']}")
     if answer["aliases"]:
-        typer.echo(f"also: {', '.join(answer['aliases'])}")
+        say(f"also: {', '.join(answer['aliases'])}")
     for price in sorted(answer["prices"], key=order):
-        typer.echo(f"  {price['entry']['id']}  {entry_line(price)}")
+        say(f"  {price['entry']['id']}  {entry_line(price)}")
 
 
 def history(model: ModelArgument, tenant: TenantOption = "", json: JsonOption = False) -> None:
@@ -72,14 +73,14 @@ def history(model: ModelArgument, tenant: TenantOption = "", json: JsonOption = 
         return
     for row in answer["history"]:
         why = row["entry"].get("note", "")
-        typer.echo(f"{row['entry']['id']}  {entry_line(row)}")
-        typer.echo(
+        say(f"{row['entry']['id']}  {entry_line(row)}")
+        say(
             f"  stated {minute(row['recorded_at'])} in {row['version']} by {row['recorded_by']}"
             f"{why and ': ' + why}"
         )
         if row["withdrawn_version"]:
             why = row["withdrawn_why"]
-            typer.echo(
+            say(
                 f"  withdrawn {minute(row['withdrawn_at'])} in {row['withdrawn_version']} by "
                 f"{row['withdrawn_by']}{why and ': ' + why}"
             )

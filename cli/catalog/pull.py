@@ -7,6 +7,7 @@ import typer
 from cli._instants import minute
 from cli._options import JsonOption, printed_as_json
 from cli._running import usage_error
+from cli._terminal import say
 from cli.catalog._api import ask
 from cli.catalog._print import amounts_line, print_offers
 
@@ -46,10 +47,10 @@ def pull(
             usage_error("--withdraw: say why with --reason")
         done = ask("POST", f"pulls/{withdraw}/withdraw", "", body={"reason": reason})
         if not printed_as_json(done, json):
-            typer.echo(f"what pull {withdraw} approved is withdrawn as version {done['withdrawn_version']}")
+            say(f"what pull {withdraw} approved is withdrawn as version {done['withdrawn_version']}")
         return
     if not json:
-        typer.echo("fetching the public price lists and comparing them; some ten seconds ...", err=True)
+        say("fetching the public price lists and comparing them; some ten seconds ...", err=True)
     done = ask("POST", "pulls", "")
     if not printed_as_json(done, json):
         _print_pull(done)
@@ -63,23 +64,23 @@ def pull(
 
 
 def _print_pull(pull: Any) -> None:
-    typer.echo(f"pull {pull['id']}, {minute(pull['started_at'])} by {pull['started_by']}: {pull['says']}")
+    say(f"pull {pull['id']}, {minute(pull['started_at'])} by {pull['started_by']}: {pull['says']}")
     for file in pull["files"]:
         size = f"{file['bytes']:,} bytes, sha256 {file['sha256'][:HASH_SHOWN]}" if file["sha256"] else ""
-        typer.echo(f"  {file['source']}: {', '.join(filter(None, (file['state'], file['says'], size)))}")
+        say(f"  {file['source']}: {', '.join(filter(None, (file['state'], file['says'], size)))}")
     report = pull["report"]
     models = report.get("models", [])
     for model in models[:MODELS_SHOWN]:
         verdict = model["why_not"] and f"waits for a person: {model['why_not']}"
         verdict = verdict or f"approved: {model['source']} and {model['second']} agree"
-        typer.echo(f"  new: {model['provider']}/{model['sku']}: {verdict}")
+        say(f"  new: {model['provider']}/{model['sku']}: {verdict}")
     if len(models) > MODELS_SHOWN:
-        typer.echo(f"  ... and {len(models) - MODELS_SHOWN:,} more new models")
+        say(f"  ... and {len(models) - MODELS_SHOWN:,} more new models")
     for note in report.get("notes", []):
-        typer.echo(f"  {note}")
+        say(f"  {note}")
     print_offers(report.get("rerates", []))
     if pull["withdrawn_version"]:
-        typer.echo(f"  withdrawn by {pull['withdrawn_by']} in version {pull['withdrawn_version']}")
+        say(f"  withdrawn by {pull['withdrawn_by']} in version {pull['withdrawn_version']}")
 
 
 def _waiting(pull: Any) -> list[int]:
@@ -91,7 +92,7 @@ def _print_waiting(proposal: Any) -> None:
     """A proposal in a line, with its money."""
     review = proposal["review"]
     money = "; ".join(map(amounts_line, review["impact"]["amounts"])) or "no usage of the last 30 days"
-    typer.echo(
+    say(
         f"proposal {proposal['id']}, {proposal['name']}: {review['changes_total']:,} changes, "
         f"{review['findings_total']:,} findings; {money}. Next: spendmeter catalog diff {proposal['id']}"
     )

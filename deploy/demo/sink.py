@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from spendmeter.contracts.visible import visible
 from spendmeter.platform.serve import problem
 
 ALERTS_MAX = 200
@@ -53,4 +54,4 @@ class Sink:
         self._alerts.append({"delivery": delivery, "deliveries": 1, **alert})
         data = alert.get("data") or {}
         news = data.get("title") or data.get("summary") or json.dumps(data)
-        print("ALERT", alert.get("type"), news, data.get("link", ""), flush=True)
+        print("ALERT", visible(f"{alert.get('type')} {news} {data.get('link', '')}"), flush=True)

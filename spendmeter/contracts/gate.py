@@ -6,7 +6,6 @@ received from then on: a rebuild from the log takes, and says of, older events e
 were booked. What ingest refuses never reaches the log, so there every rule holds at once.
 """
 
-import re
 import unicodedata
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
@@ -27,6 +26,7 @@ from spendmeter.contracts.events import (
 from spendmeter.contracts.foreign_units import explain_foreign_unit, foreign_unit
 from spendmeter.contracts.series import DIMENSIONS, FOLDED
 from spendmeter.contracts.units import LATER_UNITS, PER_EVENT_MAX, UNITS
+from spendmeter.contracts.visible import INVISIBLE
 
 PER_EVENT_MAX_FROM = datetime(2026, 11, 25, 18, tzinfo=UTC)
 """A quantity has a bound, by its unit."""
@@ -37,14 +37,6 @@ SUPERSEDES_FROM = datetime(2026, 11, 26, 4, tzinfo=UTC)
 
 _BOUNDS = {name: unit.per_event_max for name, unit in UNITS.items() if name not in LATER_UNITS}
 """Of the units that every event is held against, whenever it was received."""
-_INVISIBLE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
-    "\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3"
-    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
-)
-"""Controls, line breaks, and what Unicode draws as nothing: zero-width, bidirectional, fillers, selectors.
-Written out, not asked of `unicodedata`: another release of it must not judge the same log otherwise."""
-
 _AS_SENT = frozenset(DIMENSIONS).difference(LABELS)
 """Dimensions that are no labels."""
 _TEXTS = ("provider", "sku", "context.service_tier", "context.region", "performance.status")
@@ -146,7 +138,7 @@ def _check_text(event: UsageEvent) -> None:
     joined = "".join((*labels, *texts, outcome, *data.usage))
     if joined.isascii() and joined.isprintable():
         return
-    if _INVISIBLE.search(joined) is None and unicodedata.is_normalized("NFC", joined):
+    if INVISIBLE.search(joined) is None and unicodedata.is_normalized("NFC", joined):
         return  # and so is each part of it
     for name, text in zip(LABELS, labels, strict=True):
         if (composed := _checked_label(text, name)) != text:
@@ -205,7 +197,7 @@ def _folded(stated: object, own: Collection[str]) -> tuple[str, ...]:
 
 
 def _check_visible(text: str, field: str) -> None:
-    if (found := _INVISIBLE.search(text)) is not None:
+    if (found := INVISIBLE.search(text)) is not None:
         raise EventError(f"holds {_named(found[0])}, which cannot be seen: leave it out", field)
 
 
