@@ -63,7 +63,9 @@ BODY_BYTES_MAX = 64 * 1024
 
 def body_bytes_max(path: str) -> int:
     """How large the body of a request to this path may be."""
-    return FILE_BYTES_MAX if path in catalog.FILE_PATHS else BODY_BYTES_MAX
+    if path in catalog.FILE_PATHS:
+        return FILE_BYTES_MAX
+    return resubmit.RESUBMIT_BYTES_MAX if path == resubmit.RESUBMIT_PATH else BODY_BYTES_MAX
 
 
 def create_app(

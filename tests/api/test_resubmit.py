@@ -14,10 +14,13 @@ from fastapi import FastAPI
 from services.api.events.ingest_door import PATH, IngestDoor
 from services.api.events.resubmit import Resubmission, event_instead
 from services.api.http.problems import HttpRefusal
+from spendmeter.contracts.event_reading import EVENT_BYTES_MAX
 from tests.api.book import Book
 from tests.ports import free_port
 
 EVENT = '{"specversion": "1.0", "source": "bot", "data": {"usage": {"seconds": 1.10, "tokens": 12345678901234567890}}}'
+
+DEEP = f'{{"a": {"[" * 100_000}{"]" * 100_000}}}'
 
 
 class Door:
@@ -53,6 +56,10 @@ async def send(client: httpx.AsyncClient, key: str, **said: str) -> httpx.Respon
     return await client.post("/v1/unbooked/resubmit", json=body)
 
 
+def filled(text: str) -> str:
+    return json.dumps({"a": text}, ensure_ascii=False)
+
+
 def written(event: str, source: str = "bot") -> tuple[str, bytes]:
     said = {"key": "", "event": event, "id": "new", "supersedes": "old", "source": source}
     return event_instead(Resubmission(**said))
@@ -62,7 +69,7 @@ def test_quantities_stay_digit_by_digit_and_the_links_are_those_of_the_form() ->
     claimed = EVENT.replace('"source"', '"id": "x", "supersedes": "y", "supersedessource": "z", "source"')
     source, event = written(claimed)
     assert source == "bot"
-    assert b'{"seconds": 1.10, "tokens": 12345678901234567890}' in event
+    assert b'{"seconds":1.10,"tokens":12345678901234567890}' in event
     said = json.loads(event)
     assert (said["id"], said["source"], said["supersedes"]) == ("new", "bot", "old")
     assert "supersedessource" not in said
@@ -75,7 +82,7 @@ def test_an_event_of_another_source_says_whose_place_it_takes() -> None:
     assert (source, json.loads(event)["source"]) == ("other", "other")
 
 
-@pytest.mark.parametrize("event", ["", "[]", "{", '{"source": 5}', "[" * 100_000, '{"a": "\ud800"}'])
+@pytest.mark.parametrize("event", ["", "[]", "{", '{"source": 5}', "[" * 100_000, DEEP, '{"a": "\ud800"}'])
 def test_what_is_no_event_is_refused_before_ingest_is_asked(event: str) -> None:
     with pytest.raises(HttpRefusal) as refused:
         written(event)
@@ -94,6 +101,37 @@ async def test_it_goes_to_ingest_by_the_key_that_came_with_it(
     [(authorization, kind, event)] = door.came
     assert (authorization, kind) == (f"Bearer {key}", "application/cloudevents+json")
     assert json.loads(event)["supersedes"] == "a"
+
+
+async def test_an_event_as_large_as_ingest_takes_is_sent_however_it_is_written(
+    acme: httpx.AsyncClient, book: Book, door: Door
+) -> None:
+    """262,144 bytes at the door. Of é a byte of the event is three of the request, indented lines are longer still."""
+    key = await book.key("acme", "ingest")
+    largest = filled("é" * 131_000)
+    said = {"key": key, "event": largest, "id": "a-again", "supersedes": "a", "source": "bot"}
+    body = json.dumps(said)  # é as an escape of six bytes
+    assert len(body) > 3 * 260_000
+    headers = {"Content-Type": "application/json"}
+    assert (await acme.post("/v1/unbooked/resubmit", content=body, headers=headers)).status_code == 200
+    indented = json.dumps({"data": {"usage": {f"unit_{n}": [n] for n in range(9_000)}}}, indent=8)
+    assert len(indented) > EVENT_BYTES_MAX
+    assert (await send(acme, key, event=indented)).status_code == 200
+    assert all(150_000 < len(event) <= EVENT_BYTES_MAX for _, _, event in door.came)
+
+
+async def test_a_larger_event_is_refused_with_the_bound_and_so_is_a_larger_request(
+    acme: httpx.AsyncClient, book: Book, door: Door
+) -> None:
+    key = await book.key("acme", "ingest")
+    answer = await send(acme, key, event=filled("x" * 262_144))
+    links = len('{"a":"","id":"a-again","source":"bot","supersedes":"a"}')
+    assert (answer.status_code, answer.json()["detail"]) == (
+        422, f"event: may have at most 262144 bytes, this one has {262_144 + links}",
+    )  # fmt: skip
+    answer = await send(acme, key, event=filled("x" * 1_048_576))
+    assert (answer.status_code, answer.json()["detail"]) == (413, "a body has at most 1048576 bytes")
+    assert door.came == []
 
 
 async def test_a_key_that_may_not_ingest_or_is_of_another_tenant_sends_nothing(

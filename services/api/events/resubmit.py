@@ -19,8 +19,14 @@ from services.api.http.models import RequestBody, Text
 from services.api.http.openapi import answers
 from services.api.http.problems import forbidden, invalid
 from services.api.http.representation import Negotiated
+from spendmeter.contracts.event_reading import EVENT_BYTES_MAX
 
 router = APIRouter(tags=["events"], route_class=Negotiated)
+RESUBMIT_PATH = "/v1/unbooked/resubmit"
+RESUBMIT_BYTES_MAX = 4 * EVENT_BYTES_MAX
+"""Of a body. Every event that ingest takes fits: a text in JSON is at most three times as long as the event,
+and it may be indented."""
+
 _read = msgspec.json.Decoder(dict[str, Raw]).decode
 _write = msgspec.json.Encoder().encode
 
@@ -46,7 +52,7 @@ class Resubmitted(BaseModel):
     dropped: str = Field(description="names of fields that nobody knows, and that were not kept")
 
 
-@router.post("/v1/unbooked/resubmit", responses=answers("resubmitted"))
+@router.post(RESUBMIT_PATH, responses=answers("resubmitted"))
 async def resubmit(request: Request, caller: Reader, body: Resubmission) -> Resubmitted:
     """Send an event in place of one that was not booked, or retracted. For the portal's form; a program posts
     it to ingest itself, with `supersedes`."""
@@ -60,7 +66,8 @@ async def resubmit(request: Request, caller: Reader, body: Resubmission) -> Resu
 
 
 def event_instead(body: Resubmission) -> tuple[str, bytes]:
-    """The event's source, and the event as it is sent. Raises HttpRefusal (422)."""
+    """The event's source, and the event as it is sent, without the spaces in which a person reads it. Raises
+    HttpRefusal (422)."""
     try:
         said = _read(body.event)
         source = msgspec.json.decode(said["source"], type=str) if "source" in said else body.source
@@ -70,4 +77,9 @@ def event_instead(body: Resubmission) -> tuple[str, bytes]:
     if source != body.source:
         links = {**links, "supersedessource": body.source}
     said.pop("supersedessource", None)
-    return source, _write(said | {name: Raw(_write(text)) for name, text in links.items()})
+    event = msgspec.json.format(
+        _write(said | {name: Raw(_write(text)) for name, text in links.items()}), indent=-1
+    )
+    if len(event) > EVENT_BYTES_MAX:
+        raise invalid("event", f"may have at most {EVENT_BYTES_MAX} bytes, this one has {len(event)}")
+    return source, event
