@@ -1,12 +1,14 @@
-"""spendmeter budget add and list."""
+"""spendmeter budget add, list and remove."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
 from cli._asking import OfTenantOption, ask
+from cli._correcting import YesOption, at_a_terminal, confirm
 from cli._filters import FilterOption, filters
 from cli._instants import minute
 from cli._options import JsonOption, printed_as_json
@@ -80,10 +82,42 @@ def add(
         _print(answer)
 
 
-def _print(budget: Any) -> None:
-    amount, currency = budget["amount"], budget["currency"]
+@app.command("remove")
+def remove(
+    id: Annotated[str, typer.Argument(help="The budget's id, as the list shows it.")],
+    yes: YesOption = False,
+    tenant: OfTenantOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Take a budget out of force, once: typed again, it says the same. Its incidents stay, and one that is
+    open is resolved.
+
+    \b
+    Examples:
+      spendmeter budget remove 0b9c2f2e-6f0e-4c1e-9f5e-2d1a6f0c9b11
+      spendmeter budget remove 0b9c2f2e-6f0e-4c1e-9f5e-2d1a6f0c9b11 --yes --tenant acme
+    """
+    if not yes and at_a_terminal():
+        listed = ask("GET", "budgets", tenant)["budgets"]
+        for budget in listed:
+            if budget["id"] == id.lower():
+                confirm(f"{_named(budget)}. Take it out of force?", yes)
+    answer = ask("DELETE", f"budgets/{quote(id, safe='')}", tenant, flags={"id": "ID"})
+    if not printed_as_json(answer, as_json):
+        say(f"removed: {_named(answer)}")
+        count = answer["incidents"]
+        stays = f"{count:,} incidents of it stay" if count != 1 else "1 incident of it stays"
+        say(f"  out of force since {minute(answer['removed_at'])}; {stays}")
+
+
+def _named(budget: Any) -> str:
     scope = ", ".join(f"{name}={value}" for name, value in budget["filter"].items()) or "all of it"
-    say(f"{budget['name']}: {amount} {currency} a {budget['period']}, {scope}")
+    return f"{budget['name']}: {budget['amount']} {budget['currency']} a {budget['period']}, {scope}"
+
+
+def _print(budget: Any) -> None:
+    currency = budget["currency"]
+    say(_named(budget))
     bounds = f"{minute(budget['period_start'])} to {minute(budget['period_end'])}"
     provisional = f", of which provisional {budget['of_which_provisional']}"
     say(f"  spent {budget['spent']} {currency} ({budget['percent']} %){provisional}, {bounds}")

@@ -41,13 +41,46 @@ async def test_a_budget_lives_from_its_making_to_its_deletion(acme: httpx.AsyncC
         assert same["revision"] == 2
     assert same["name"] == "Finding"
     assert (await acme.get("/v1/budgets")).json()["budgets"] == [same]
-    assert (await acme.delete(f"/v1/budgets/{made['id']}")).status_code == 204
+    assert (await acme.delete(f"/v1/budgets/{made['id']}")).status_code == 200
     assert (await acme.get("/v1/budgets")).json()["budgets"] == []
-    for method in ("GET", "PATCH", "DELETE"):
+    for method in ("GET", "PATCH"):
         answer = await acme.request(
             method, f"/v1/budgets/{made['id']}", json={} if method == "PATCH" else None
         )
         assert answer.status_code == 404
+
+
+async def test_a_budget_is_removed_once_and_the_answer_says_what_it_was_and_what_stays_of_it(
+    client: httpx.AsyncClient, acme: httpx.AsyncClient, book: Book
+) -> None:
+    made, other = await make(acme, name="Search", filter={"team": "search"}), await make(acme)
+    await incident(book, "acme", INCIDENT)
+    await book.connection.execute("UPDATE incidents SET rule_id = $1", made["id"])
+    removed = await acme.delete(f"/v1/budgets/{made['id']}")
+    assert removed.status_code == 200
+    said = removed.json()
+    assert (said["id"], said["name"], said["filter"]) == (made["id"], "Search", {"team": "search"})
+    assert (said["amount"], said["currency"], said["period"]) == ("100", "USD", "month")
+    assert said["incidents"] == 1
+    again = await acme.delete(f"/v1/budgets/{made['id']}")
+    assert (again.status_code, again.json()) == (200, said)  # when it was removed, too
+    assert [each["id"] for each in (await acme.get("/v1/budgets")).json()["budgets"]] == [other["id"]]
+    assert (await acme.get(f"/v1/incidents/{INCIDENT}")).status_code == 200
+    assert (await acme.delete(f"/v1/budgets/{UUID(int=9)}")).status_code == 404
+    client.headers["Authorization"] = f"Bearer {await book.key('globex', 'admin')}"
+    assert (await client.delete(f"/v1/budgets/{made['id']}")).status_code == 404
+
+
+async def test_a_budget_that_a_change_of_currency_has_closed_is_removed_since_then(
+    acme: httpx.AsyncClient, book: Book
+) -> None:
+    made = await make(acme)
+    await book.connection.execute(
+        "UPDATE budgets SET next_from = '2026-11-01T00:00Z', next_amount = NULL WHERE id = $1",
+        UUID(made["id"]),
+    )
+    said = (await acme.delete(f"/v1/budgets/{made['id']}")).json()
+    assert (said["removed_at"], said["incidents"]) == ("2026-11-01T00:00:00Z", 0)
 
 
 async def test_a_budget_watches_a_label_however_it_was_typed(acme: httpx.AsyncClient, book: Book) -> None:

@@ -8,6 +8,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from cli import _correcting
 from cli.app import build
 from services.api.http.openapi import EXAMPLES
 from tests.cli.conftest import Api
@@ -125,6 +126,36 @@ def test_budgets_are_listed_and_an_amount_that_is_none_is_refused_by_the_argumen
     }
     api.answers = [(422, problem)]
     assert run("budget", "add", "x", "all").output.strip() == "refused: AMOUNT: is needed"
+
+
+def test_a_budget_is_removed_with_what_it_was_and_what_stays_of_it(api: Api) -> None:
+    removed = EXAMPLES["removed_budget"]
+    api.answers = [(200, removed)]
+    for _ in range(2):
+        result = run("budget", "remove", removed["id"], "--tenant", "acme")
+        assert result.output.splitlines() == [
+            "removed: Search, monthly: 5000 USD a month, team=search",
+            "  out of force since 2026-11-23 18:31Z; 2 incidents of it stay",
+        ]
+    assert api.asked == [("DELETE", f"budgets/{removed['id']}", None, None)] * 2
+    assert (api.key, api.tenant) == ("sm_admin", "acme")
+    assert json.loads(run("budget", "remove", removed["id"], "--json").output) == removed
+    api.answers = [(404, {"title": "Not found", "detail": "there is no budget"})]
+    assert run("budget", "remove", removed["id"]).exit_code == 1
+
+
+def test_who_sits_at_a_terminal_is_asked_before_a_budget_goes(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budget = EXAMPLES["budget"]
+    api.answers = [(200, {"budgets": [budget]}), (200, EXAMPLES["removed_budget"])]
+    monkeypatch.setattr(_correcting, "at_a_terminal", lambda: True)
+    monkeypatch.setattr("cli.budget.at_a_terminal", lambda: True)
+    result = CliRunner().invoke(build(["budget"]), ["budget", "remove", budget["id"]], input="n\n")
+    assert "Search, monthly: 5000 USD a month, team=search. Take it out of force?" in result.output
+    assert [method for method, *_ in api.asked] == ["GET"]
+    assert run("budget", "remove", budget["id"], "--yes").exit_code == 0
+    assert [method for method, *_ in api.asked] == ["GET", "DELETE"]
 
 
 def test_incidents_are_listed_with_why_they_were_resolved(api: Api) -> None:

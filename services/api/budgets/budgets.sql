@@ -33,10 +33,16 @@ FROM (
 ) AS n
 WHERE b.id = n.id RETURNING b.id
 
--- name: delete
--- It stays for the incidents that name it.
+-- name: remove
+-- Out of force, once. The row stays for the incidents that name it.
 UPDATE budgets b SET deleted_at = now(), updated_at = now()
-WHERE id = $1 AND (budget_now(b)).deleted_at IS NULL RETURNING id
+WHERE id = $1 AND (budget_now(b)).deleted_at IS NULL
+
+-- name: removed
+-- One that is out of force, as it was last, and how many incidents name it.
+SELECT n.id, n.name, n.filter, n.amount, n.currency, n.period, n.thresholds_percent, n.created_at,
+    n.deleted_at AS removed_at, (SELECT count(*) FROM incidents WHERE rule_id = n.id::text) AS incidents
+FROM budgets b, budget_now(b) AS n WHERE b.id = $1
 
 -- name: spent
 -- What each of $6's filters, in $5's currency, came to in the pieces $2 to $4 of tenant $1's time; without a row:

@@ -86,6 +86,21 @@ class BudgetAnswer(BaseModel):
     next: NextAmount | None = None
 
 
+class RemovedBudget(BaseModel):
+    """A budget that is out of force, as it was last; `incidents`: how many name it, and stay."""
+
+    id: UUID
+    name: str
+    filter: dict[str, str]
+    amount: DecimalString
+    currency: str
+    period: Period
+    thresholds_percent: list[DecimalString]
+    created_at: datetime
+    removed_at: datetime
+    incidents: int
+
+
 class Budgets(Complete):
     """All of the tenant's."""
 

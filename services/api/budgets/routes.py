@@ -11,7 +11,14 @@ from fastapi import APIRouter, Request, Response
 
 from services.api.access.auth import Reader, Writer
 from services.api.accounting.completeness import completeness
-from services.api.budgets.models import BudgetAnswer, BudgetChange, Budgets, NewBudget, NextAmount
+from services.api.budgets.models import (
+    BudgetAnswer,
+    BudgetChange,
+    Budgets,
+    NewBudget,
+    NextAmount,
+    RemovedBudget,
+)
 from services.api.database.tenant import Tenant, read_tenant
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.dimensions.names import known_dimensions
@@ -82,12 +89,16 @@ async def change_budget(request: Request, caller: Writer, id: UUID, body: Budget
         return await _read_one(connection, caller.tenant, id)
 
 
-@router.delete("/v1/budgets/{id}", status_code=204, responses=answers("", missing="no such budget"))
-async def delete_budget(request: Request, caller: Writer, id: UUID) -> None:
-    """Take a budget out of force; its incidents stay."""
+@router.delete("/v1/budgets/{id}", responses=answers("removed_budget", missing="no such budget"))
+async def remove_budget(request: Request, caller: Writer, id: UUID) -> RemovedBudget:
+    """Take a budget out of force, once: asked again, the answer is the same. Its incidents stay; alerts
+    resolves those that are open within two seconds."""
     async with database_of(request).writing(caller.tenant) as connection:
-        if await connection.fetchval(SQL["delete"], id) is None:
-            raise not_found(f"there is no budget {id}")
+        await connection.execute(SQL["remove"], id)
+        removed = await connection.fetchrow(SQL["removed"], id)
+    if removed is None:
+        raise not_found(f"there is no budget {id}")
+    return RemovedBudget(**removed)
 
 
 def _after_currency_change(

@@ -1,10 +1,11 @@
 // Budgets: what is spent of each, how much of its period is over, and the tightest one.
 
-import { get } from "./api.js";
+import { call, get, mayChange } from "./api.js";
 import { card, tile } from "./cards.js";
 import { el, part, setText, updateChildren } from "./dom.js";
 import { completeness, dayOf, iso, money, parseDecimal, percent, ratio, widthOf } from "./format.js";
 import { link, scopeFilters } from "./links.js";
+import { pressOnce } from "./pieces.js";
 import { cardRefresher } from "./refresh.js";
 
 const AHEAD = 1.2; // spent this much faster than the period goes by, a budget is shown in another colour
@@ -12,14 +13,15 @@ const AHEAD = 1.2; // spent this much faster than the period goes by, a budget i
 export function budgetCards() {
   const tightest = tile("Tightest budget", "tight");
   const rows = el("ul", { className: "rows" });
-  const budgets = card("Budgets", "budgets", rows);
+  const outcome = el("p", { className: "fine", role: "status" });
+  const budgets = card("Budgets", "budgets", rows, outcome);
 
   function show({ budgets: list, tz, complete_through: through }) {
     updateChildren(
       rows,
       list,
       ({ id }) => id,
-      makeBudget,
+      (budget) => makeBudget(budget, remove),
       (item, budget) => showBudget(item, budget, tz),
     );
     const currencies = [...new Set(list.map(({ currency }) => currency))].join(", ");
@@ -29,12 +31,21 @@ export function budgetCards() {
   }
 
   const ask = () => get("/v1/budgets");
-  return { tile: tightest, card: budgets, refresh: cardRefresher([budgets, tightest], { ask, show }) };
+  const refresh = cardRefresher([budgets, tightest], { ask, show });
+
+  async function remove(id) {
+    const { name, amount, currency, period, incidents } = await call("DELETE", `/v1/budgets/${id}`);
+    const stay = incidents === 1 ? "1 incident of it stays" : `${incidents} incidents of it stay`;
+    setText(outcome, `Removed: ${name}, ${money(amount, currency)} a ${period}; ${stay}.`);
+    await refresh();
+  }
+
+  return { tile: tightest, card: budgets, refresh };
 }
 
 const NONE = "None yet: POST /v1/budgets sets one.";
 
-const makeBudget = () =>
+const makeBudget = ({ id }, remove) =>
   el(
     "li",
     el(
@@ -50,7 +61,17 @@ const makeBudget = () =>
       ),
       el("small", { "data-part": "words" }),
     ),
+    mayChange() && removal(() => remove(id)),
   );
+
+// Folded away: whoever takes a budget out of force opens it first, and presses then.
+function removal(remove) {
+  const refused = (error) =>
+    button.after(el("span", { className: "bad", role: "alert" }, ` ${error.message}`));
+  const button = el("button", { on: { click: () => pressOnce([button], remove, refused) } }, "Remove it");
+  const words = el("p", { className: "fine" }, "Nobody is told of it any more. Its incidents stay.");
+  return el("details", el("summary", "Remove"), words, button);
+}
 
 function showBudget(item, budget, tz) {
   const [start, end] = [new Date(budget.period_start), new Date(budget.period_end)];
