@@ -168,6 +168,7 @@ def _stamp(event: UsageEvent, submission: Submission) -> None:
     else:
         check_time(event.time, submission.now, submission.age_max)
     submission.units.check(tenant, event.data.usage)
+    submission.values.check_model(tenant, event.data.provider, event.data.sku)
     force_setattr(event, "tenant", tenant)
     force_setattr(event, "keyid", credential.key_id)
     force_setattr(event, "receivedat", submission.now)

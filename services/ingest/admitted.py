@@ -1,6 +1,7 @@
-"""Which values of tenants' own dimensions a day has room for: those that are too many are folded.
+"""Which values of tenants' own dimensions, and which models, a day has room for. Values that are too many are
+folded, a model that is one too many is refused (docs/decisions/models-of-a-day.md).
 
-Every value is a further series, whose rollups all tenants' lanes write. No request waits for Postgres: what
+Every one is a further series, whose rollups all tenants' lanes write. No request waits for Postgres: what
 was admitted is noted in memory, written down in the background (admitted_writer.py), and read with the keys,
 before a process answers anybody and every few seconds. Between two readings several processes may admit more
 than the bound.
@@ -14,11 +15,14 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from spendmeter.contracts.dimensions import VALUES_PER_DAY_MAX
+from spendmeter.contracts.dimensions import MODELS_PER_DAY_MAX, VALUES_PER_DAY_MAX
+from spendmeter.contracts.events import EventError
 from spendmeter.platform.sql import load_sql
 
 VALUES_MAX = 500_000
-"""Of all of them, in memory (some 100 MB): beyond, what is new is folded."""
+"""Of all of them, in memory (some 100 MB): beyond, a new value is folded, and a new model passes unnoted."""
+MODEL = "model"
+"""Stands where others have the name of a dimension; no dimension of a tenant's own can be called so."""
 READ_AGAIN = 1_000
 """Rows before the last one that are read again: a row that was numbered earlier may be committed later."""
 
@@ -92,6 +96,23 @@ class ValueAdmission:
         names = tuple(name for name, value in own.items() if not self._fits((tenant, name), value))
         self.folded_count += len(names)
         return names
+
+    def check_model(self, tenant: str, provider: str, sku: str) -> None:
+        """Raises EventError where the day has no room for another model; one that came already passes."""
+        name, models = f"{provider}/{sku}", (tenant, MODEL)
+        admitted = self._admitted.values.get(models, ())
+        if name in admitted:
+            return
+        new = self._new[models]
+        if name in new or self._admitted.count >= VALUES_MAX:
+            return
+        if len(admitted) + len(new) >= MODELS_PER_DAY_MAX:
+            raise EventError(
+                f"is another model, and {MODELS_PER_DAY_MAX:,} of this tenant came today (UTC), the most in a"
+                " day: send the model's own name, and put what varies in a label",
+                "data.sku",
+            )
+        new.add(name)
 
     def _fits(self, dimension: OwnDimension, value: str) -> bool:
         admitted, new = self._admitted.values.get(dimension, ()), self._new[dimension]

@@ -17,6 +17,8 @@ DECLARED_MAX = 64
 """Names that a tenant ever declared; none is given up."""
 VALUES_PER_DAY_MAX = 1_000
 """Of one dimension of one tenant, in a UTC day: so many values may come first."""
+MODELS_PER_DAY_MAX = 10_000
+"""Of one tenant, in a UTC day: so many models (provider and sku, as they are sent) may come first."""
 NAME_RULE = "2 to 32 small letters, digits and underscores, the first a letter"
 OWN_FROM = datetime(2026, 11, 26, 7, tzinfo=UTC)
 """What was received before has none, whatever its labels hold under that name."""

@@ -133,9 +133,41 @@ def test_values_beyond_the_days_bound_are_folded_and_stay_on_the_event(
     assert series("c1", "c2") == ["c1", "c2"]
     assert series("c3", "c2", "c1") == ["~other", "c2", "c1"]
     assert series("c3", "c4") == ["~other", "~other"]
-    assert [row[3] for row in day.take_unwritten()] in (["c1", "c2"], ["c2", "c1"])
+    assert sorted(row[3] for row in day.take_unwritten() if row[2] == "customer") == ["c1", "c2"]
     day.of(NOW + timedelta(days=1))
     assert series("c9") == ["c9"], "a new day has room"
+
+
+def test_a_model_beyond_the_days_bound_is_refused_with_the_rule_and_those_that_came_still_pass(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(admitted, "MODELS_PER_DAY_MAX", 2)
+    day = AdmittedValues()
+
+    def sent(*skus: str, by: IngestCredential | None = None) -> int:
+        values = day.of(NOW)
+        events = [labelled(str(n)) for n in range(len(skus))]
+        for each, sku in zip(events, skus, strict=True):
+            each["data"] |= {"provider": "openai", "sku": sku}
+        accepted = taken(*events, values=values, **({"by": by} if by else {}))
+        values.keep()
+        return len(accepted.events)
+
+    assert sent("a", "b", "a") == 3
+    with pytest.raises(RequestRefused) as caught:
+        sent("a", "c")
+    assert [(each["index"], each["field"]) for each in caught.value.errors] == [(1, "data.sku")]
+    assert caught.value.errors[0]["reason"] == (
+        "is another model, and 2 of this tenant came today (UTC), the most in a day: send the model's own name, "
+        "and put what varies in a label"
+    )
+    assert sent("b", "a") == 2
+    assert sorted(row[3] for row in day.take_unwritten()) == ["openai/a", "openai/b"], (
+        "what was refused used none"
+    )
+    assert sent("c", by=credential(tenant="globex")) == 1, "another tenant has its own"
+    day.of(NOW + timedelta(days=1))
+    assert sent("c") == 1, "a new day has room"
 
 
 def test_a_senders_own_word_on_what_is_folded_does_not_count() -> None:
