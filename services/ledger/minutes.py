@@ -1,38 +1,27 @@
 """Keeps the minutes: parts for the days ahead are made, and days that have been kept for long enough dropped.
 
-A day goes in one transaction: what its five minutes come to is frozen into hours and days (part -2, which
-only grows), then the minutes are dropped. Whatever interrupts it, all of that has happened or nothing.
+A day goes in three steps, and whatever interrupts them, the next try goes on: it is let go, so that readers
+ask hours and days; its minutes are frozen into these (`freezing.py`), and with them what came late for days
+before; then its part is dropped. What is booked late meanwhile stays, as a minute.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import asyncpg
 
-from spendmeter.book.sizes import SIZES, BucketSpan, Size, bucket_at
-from spendmeter.book.timelines import read_timelines
-from spendmeter.book.units import UNIT_PARTS
-from spendmeter.contracts.terms import Timeline
+from services.ledger.freezing import SQL, STATEMENT_S_MAX, freeze
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.retry import keep_doing
-from spendmeter.platform.sql import load_sql
 from spendmeter.platform.telemetry import Meters, log
 
-SQL = load_sql(Path(__file__).with_name("sql") / "minutes.sql", UNIT_PARTS)
 AHEAD_DAYS = 7
 INTERVAL_S = 60.0
 DROP_INTERVAL_S = 600.0
-"""A try takes seconds of a busy tenant's day, and keeps readers and bookings waiting for 200 ms at most."""
-STATEMENT_S_MAX = 600.0
-MADE = 0
-FROZEN = -2
-"""Parts of larger rollups: made of those a size below; and what these came to when they were dropped."""
+"""A try takes minutes of a busy day, and keeps readers and bookings waiting for 200 ms at most."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -55,7 +44,7 @@ class MinuteDays:
         await self.make_ahead(now)
         if time.monotonic() >= self._drop_at_s:
             self._drop_at_s = time.monotonic() + DROP_INTERVAL_S  # however this ends
-            if await self.drop_day(now):  # the next look may drop another: rollups are made in between
+            if await self.drop_day(now):  # the next look may drop another
                 self._drop_at_s = time.monotonic()
 
     async def make_ahead(self, now: datetime) -> None:
@@ -68,61 +57,21 @@ class MinuteDays:
 
     async def drop_day(self, now: datetime) -> bool:
         """Drop the oldest day if it is due; whether it was. Raises CONNECTION_ERRORS, also where somebody
-        reads minutes, or books something as old meanwhile: then nothing has changed."""
-        async with self.pool.acquire() as connection, connection.transaction():
-            await connection.execute(SQL["time_limit"])
-            await connection.execute(SQL["alone"])
-            until = await connection.fetchval(SQL["next"], self._kept_from(now), timeout=STATEMENT_S_MAX)
-            if until is None or await connection.fetchval(SQL["waits"], until):
-                return False
-            if await self._is_unlike(connection, until):
-                return False
-            tenants = [
-                row["tenant"]
-                for row in await connection.fetch(SQL["tenants"], until, timeout=STATEMENT_S_MAX)
-            ]
-            timelines = await read_timelines(connection, tenants)
-            for tenant in tenants:
-                await freeze(connection, tenant, until, timelines[tenant])
-            await connection.execute(SQL["drop"], until, timeout=STATEMENT_S_MAX)
+        reads minutes meanwhile: what is frozen by then stays so, and the next try goes on."""
+        until = await self.pool.fetchval(SQL["next"], self._kept_from(now))
+        if until is None:
+            return False
+        await self._alone("let_go", until)
+        await freeze(self.pool, until)
+        await self._alone("drop", until)
         log().info("minutes dropped", before=until.isoformat())
         return True
 
-    async def _is_unlike(self, connection: Any, until: datetime) -> bool:
-        """Whether some minutes were never rolled up, as of a ledger that left no marks; they get theirs."""
-        rows = await connection.fetch(SQL["unlike"], until, timeout=STATEMENT_S_MAX)
-        tenants = sorted({row["tenant"] for row in rows})
-        if tenants:
-            log().warning("minutes are not dropped: rollups do not hold them all", tenants=tenants)
-            await connection.execute(SQL["mark"], until, tenants, timeout=STATEMENT_S_MAX)
-        return bool(tenants)
+    async def _alone(self, step: str, until: datetime) -> None:
+        async with self.pool.acquire() as connection, connection.transaction():
+            await connection.execute(SQL["time_limit"])
+            await connection.execute(SQL["alone"], timeout=STATEMENT_S_MAX)
+            await connection.execute(SQL[step], until, timeout=STATEMENT_S_MAX)
 
     def _kept_from(self, now: datetime) -> datetime:
         return now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=self.kept_days)
-
-
-async def freeze(connection: Any, tenant: str, until: datetime, timeline: Timeline) -> None:
-    """Let the tenant's hours and days hold by themselves what came before `until`, and drop its five minutes.
-
-    A bucket that reaches beyond keeps in part 0 what its five minutes from then on come to."""
-    rows = await connection.fetch(SQL["buckets"], tenant, until, timeout=STATEMENT_S_MAX)
-    for size in SIZES[1:]:
-        buckets = sorted({bucket_at(size, row["bucket"], timeline) for row in rows})
-        await _freeze(connection, tenant, size, buckets, until)
-    await connection.execute(SQL["drop_five_minutes"], tenant, until, timeout=STATEMENT_S_MAX)
-
-
-async def _freeze(
-    connection: Any, tenant: str, size: Size, buckets: Sequence[BucketSpan], until: datetime
-) -> None:
-    starts = [bucket.start for bucket in buckets]
-    ends = [min(bucket.end, until) for bucket in buckets]
-    await connection.execute(SQL["add"], tenant, size, starts, starts, ends, FROZEN, timeout=STATEMENT_S_MAX)
-    await connection.execute(
-        SQL["take_away"], tenant, size, starts, [bucket.end for bucket in buckets], timeout=STATEMENT_S_MAX
-    )
-    for start, end in buckets:
-        if end > until:
-            await connection.execute(
-                SQL["add"], tenant, size, [start], [until], [end], MADE, timeout=STATEMENT_S_MAX
-            )

@@ -24,7 +24,9 @@ GRANT EXECUTE ON FUNCTION usage_sum(jsonb, jsonb), usage_total(jsonb), dimension
 TO {everyone};
 GRANT EXECUTE ON FUNCTION spent(text, text[], timestamptz[], timestamptz[]), series_within(text, bytea[], jsonb[])
 TO "{alerts}", "{api}", "{corrector}";
-GRANT EXECUTE ON FUNCTION minutes_days(), make_minutes(date), drop_minutes(timestamptz) TO "{ledger}";
+GRANT EXECUTE ON FUNCTION minutes_days(), make_minutes(date), let_minutes_go(timestamptz),
+    take_minutes(text, timestamptz, timestamptz), drop_minutes(timestamptz)
+TO "{ledger}";
 GRANT EXECUTE ON FUNCTION key_names(text, text[]) TO "{alerts}";
 GRANT EXECUTE ON FUNCTION fault_of(text) TO "{alerts}", "{api}";
 GRANT EXECUTE ON FUNCTION

@@ -34,7 +34,7 @@ async def test_every_row_of_a_filled_table_is_there_after_the_migration_and_afte
     await server.execute(f"CREATE DATABASE {url.rpartition('/')[2]}")
     await server.close()
     for migration in MIGRATIONS.glob("*.sql"):
-        if migration != BY_DAY:
+        if migration != BY_DAY and BY_DAY.stem not in migration.read_text("utf-8"):  # nor what needs it
             copy(migration, tmp_path)
     owner = await asyncpg.connect(url)
     try:

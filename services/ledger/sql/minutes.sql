@@ -1,9 +1,9 @@
 -- name: time_limit
--- For the rest of the transaction: a day of a busy tenant takes seconds.
+-- For the rest of the transaction: an hour of a busy tenant may take seconds.
 SELECT set_config('statement_timeout', '10min', true)
 
 -- name: alone
--- Waits until nobody else drops minutes or makes rollups, and keeps them from it: so part 0 holds still.
+-- Waits until nobody else freezes minutes or makes rollups, and keeps them from it: so part 0 holds still.
 SELECT pg_advisory_xact_lock(hashtext('spendmeter.rollups'))
 
 -- name: make
@@ -11,77 +11,68 @@ SELECT pg_advisory_xact_lock(hashtext('spendmeter.rollups'))
 SELECT make_minutes((now() AT TIME ZONE 'UTC')::date + $1::int)
 
 -- name: standing
--- How many days ahead have a part, and how many more days than they should be minutes before $1 have been kept.
-SELECT (SELECT max(d) FROM minutes_days() AS d) - (now() AT TIME ZONE 'UTC')::date AS ahead,
-    coalesce((SELECT greatest(0, extract(day FROM $1 - since)) FROM minutes_kept), 0)::int AS over
+-- How many days ahead have a part, and of how many days there is one though their minutes are before $1.
+SELECT max(d) - (now() AT TIME ZONE 'UTC')::date AS ahead,
+    greatest(0, ($1::timestamptz AT TIME ZONE 'UTC')::date - min(d)) AS over
+FROM minutes_days() AS d
 
 -- name: next
--- Up to where the next day ends that is to be dropped: what is before $1 is, a day at a time. null = there is none.
-SELECT least($1, date_trunc('day', coalesce(kept.since, (
-        SELECT min(bucket) FROM rollups_minute WHERE bucket < $1
-    )), 'UTC') + interval '1 day')
-FROM (SELECT max(since) AS since FROM minutes_kept) AS kept WHERE kept.since < $1 OR kept.since IS NULL
+-- Where the oldest day ends, if that is to be dropped: what is before $1 is.
+SELECT until FROM (SELECT (min(d) + 1)::timestamp AT TIME ZONE 'UTC' AS until FROM minutes_days() AS d) AS oldest
+WHERE until <= $1
 
--- name: waits
--- Whether something before $1 is to be rolled up first.
-SELECT EXISTS (SELECT FROM touched WHERE bucket < $1)
+-- name: let_go
+-- Nobody reads minutes before $1 any more, but for what waits to be rolled up.
+SELECT let_minutes_go($1)
 
--- name: unlike
--- Whose lanes' minutes before $1 do not come to what their five minutes do.
-SELECT m.tenant FROM (
-    SELECT tenant, currency, sum(events) AS events, sum(effective) AS effective
-    FROM rollups_minute WHERE bucket < $1 AND shard >= 0 GROUP BY tenant, currency
-) AS m CROSS JOIN LATERAL (
-    SELECT coalesce(sum(r.events), 0) AS events, coalesce(sum(r.effective), 0) AS effective FROM rollups r
-    WHERE r.tenant = m.tenant AND r.size = 'five_minutes' AND r.bucket < $1 AND r.part = 0 AND r.currency = m.currency
-) AS f
-WHERE (m.events, m.effective) <> (f.events, f.effective)
+-- name: next_minutes
+-- Whose minutes before $1 come next, from tenant $2's minute $3 on, along the key.
+SELECT tenant, bucket FROM rollups_minute
+WHERE bucket < $1 AND (tenant, bucket) >= ($2::text, $3::timestamptz) ORDER BY tenant, bucket LIMIT 1
 
--- name: mark
--- All that the tenants $2 booked before $1 is to be rolled up again.
-INSERT INTO touched (tenant, size, bucket)
-SELECT DISTINCT tenant, 'five_minutes', date_bin('5 minutes', bucket, 'epoch') FROM rollups_minute
-WHERE bucket < $1 AND tenant = ANY ($2::text[]) AND shard >= 0
+-- name: full_at
+-- In which minute those of tenant $1 in [$2, $3) come to more than $4 rows; null = in none.
+SELECT bucket FROM rollups_minute WHERE tenant = $1 AND bucket >= $2 AND bucket < $3 ORDER BY bucket OFFSET $4 LIMIT 1
 
--- name: tenants
--- Whose five minutes there are before $1, hopping from tenant to tenant along the key.
-WITH RECURSIVE met AS (
-    (SELECT tenant FROM rollups ORDER BY tenant LIMIT 1)
-    UNION ALL
-    SELECT (SELECT r.tenant FROM rollups r WHERE r.tenant > met.tenant ORDER BY r.tenant LIMIT 1)
-    FROM met WHERE met.tenant IS NOT NULL
+-- name: freeze
+-- Takes the minutes of tenant $1 in [$2, $3) away, and adds what lanes booked in them to part -2 of the buckets that they
+-- lie in: of size $4, from $5 to $6.
+WITH summed AS (
+    SELECT w.size, w.bucket, t.series_id, t.currency, sum(t.events)::bigint AS events,
+        sum(t.unpriced_events)::bigint AS unpriced_events, sum(t.list) AS list, sum(t.contracted) AS contracted,
+        sum(t.effective) AS effective, sum(t.of_which_provisional) AS of_which_provisional,
+        usage_total(t.usage) FILTER (WHERE t.usage IS NOT NULL) AS usage, {unit_sums}
+    FROM take_minutes($1, $2, $3) AS t
+        JOIN unnest($4::text[], $5::timestamptz[], $6::timestamptz[]) AS w (size, bucket, until)
+        ON t.bucket >= w.bucket AND t.bucket < w.until
+    GROUP BY w.size, w.bucket, t.series_id, t.currency
 )
-SELECT tenant FROM met WHERE EXISTS (
-    SELECT FROM rollups r WHERE r.tenant = met.tenant AND r.size = 'five_minutes' AND r.bucket < $1
-)
-
--- name: buckets
--- The five minutes of tenant $1 before $2 that are not frozen yet: the day that goes, and what came late for those
--- before.
-SELECT DISTINCT bucket FROM rollups WHERE tenant = $1 AND size = 'five_minutes' AND bucket < $2 AND part = 0
-
--- name: take_away
--- Part 0 of these buckets, [$3, $4), of tenant $1 and size $2: whatever calendar they were made in.
-DELETE FROM rollups r USING unnest($3::timestamptz[], $4::timestamptz[]) AS w (since, until)
-WHERE r.tenant = $1 AND r.size = $2 AND r.part = 0 AND r.bucket >= w.since AND r.bucket < w.until
-
--- name: add
--- To part $6 of each bucket in $3 what its five minutes from $4 to $5 come to.
 INSERT INTO rollups AS r (tenant, size, bucket, series_id, part, currency, events, unpriced_events, list, contracted,
     effective, of_which_provisional, usage, {units})
-SELECT $1::text, $2::text, w.bucket, f.series_id, $6::smallint, f.currency, sum(f.events)::bigint, sum(f.unpriced_events)::bigint,
-    sum(f.list), sum(f.contracted), sum(f.effective), sum(f.of_which_provisional),
-    usage_total(f.usage) FILTER (WHERE f.usage IS NOT NULL), {unit_sums}
-FROM unnest($3::timestamptz[], $4::timestamptz[], $5::timestamptz[]) AS w (bucket, since, until) JOIN rollups f
-    ON f.tenant = $1 AND f.size = 'five_minutes' AND f.part = 0 AND f.bucket >= w.since AND f.bucket < w.until
-GROUP BY w.bucket, f.series_id, f.currency ORDER BY w.bucket, f.series_id, f.currency
+SELECT $1, size, bucket, series_id, -2, currency, events, unpriced_events, list, contracted, effective,
+    of_which_provisional, {usage_rest}, {units_whole}
+FROM summed ORDER BY size, bucket, series_id, currency
 ON CONFLICT (tenant, size, bucket, series_id, part, currency) DO UPDATE SET {sums_added}
 
--- name: drop_five_minutes
--- With the minutes that they are made of: those of tenant $1 before $2. What corrections added to them they added to
--- hours and days, too.
-DELETE FROM rollups WHERE tenant = $1 AND size = 'five_minutes' AND bucket < $2
+-- name: drop_made
+-- What was made of these minutes of tenant $1, [$2, $3), in whatever calendar, and of the day that they are part of,
+-- [$4, $5). What corrections added to five minutes they added to hours and days, too.
+DELETE FROM rollups r USING (
+    VALUES ('five_minutes', $2::timestamptz, $3::timestamptz), ('hour', $2, $3), ('day', $4::timestamptz, $5::timestamptz)
+) AS w (size, since, until)
+WHERE r.tenant = $1 AND r.size = w.size AND r.bucket >= w.since AND r.bucket < w.until
+    AND (r.part = 0 OR r.size = 'five_minutes')
+
+-- name: make_again
+-- Part 0 of tenant $1's bucket $3 of size $2: what is left of it, as rollups of size $4 that begin in [$5, $6) say.
+INSERT INTO rollups (tenant, size, bucket, series_id, part, currency, events, unpriced_events, list, contracted,
+    effective, of_which_provisional, usage, {units})
+SELECT $1, $2, $3, series_id, 0, currency, sum(events)::bigint, sum(unpriced_events)::bigint, sum(list),
+    sum(contracted), sum(effective), sum(of_which_provisional),
+    usage_total(usage) FILTER (WHERE usage IS NOT NULL), {unit_sums}
+FROM rollups WHERE tenant = $1 AND size = $4 AND part = 0 AND bucket >= $5 AND bucket < $6
+GROUP BY series_id, currency
 
 -- name: drop
--- The minutes before $1, for good; nothing of this transaction has happened where that cannot be.
+-- The parts of the days before $1, for good; nothing of this transaction has happened where that cannot be.
 SELECT drop_minutes($1)
