@@ -1,8 +1,11 @@
-"""What a job needs to be worked at: its book, the series it selects, what became of catalog entries."""
+"""What a job needs to be worked at: its book, the series it selects, what became of catalog entries.
+
+A tenant may have a million series: those of a chunk are looked up with it, and some are remembered.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,13 @@ from spendmeter.pricing.causes import CauseStep, EntryFacts
 from spendmeter.pricing.price_book import PriceBook
 
 SQL = load_sql(Path(__file__).with_name("sql") / "rerates.sql")
+
+SPENDERS_MAX = 10_000
+"""Series that are remembered with whose spend they are: some 4 MB."""
+SERIES_MAX = 10_000
+"""Selected by provider and model, and named to Postgres. Where more are, it is asked for all of the tenant's
+entries, and those of a chunk are looked at one by one."""
+SERIES_READ = 10_000
 
 JobName = tuple[str, str]
 """(tenant, id): each tenant has ids of its own."""
@@ -66,6 +76,7 @@ class JobWork:
     _asked: set[str] = field(default_factory=set)
     """Entries of which the facts were asked for, those too that the catalog does not know."""
     _series: list[bytes] | None = None
+    _knows_series: bool = False
 
     @property
     def name(self) -> JobName:
@@ -80,27 +91,38 @@ class JobWork:
 
     async def series(self, connection: Any) -> list[bytes] | None:
         """Those that are selected by provider and model, as they were when it was first asked, after the
-        pass's barrier: what has others is booked late, or by no older version. None = all."""
-        if not (self.selection.providers or self.selection.skus):
-            return None
-        if self._series is None:
-            await self._read_series(connection)
-            self._series = [series_id for series_id in self._spenders if self._is_named(series_id)]
+        pass's barrier: what has others is booked late, or by no older version. None = all, or so many that
+        `selected` is to be asked."""
+        if not self._knows_series:
+            self._series = await self._named_series(connection) if self._is_by_name else None
+            self._knows_series = True
         return self._series
 
-    async def takes(self, connection: Any, entry: EntryInForce) -> bool:
-        """Whether a single entry is of a series and a time that are selected."""
+    async def selected(self, connection: Any, entries: Sequence[EntryInForce]) -> Sequence[EntryInForce]:
+        """Those of a series and of a time that are selected."""
         since, until = self.selection.since, self.selection.until
-        if (since and entry.occurred_at < since) or (until and entry.occurred_at >= until):
-            return False
-        await self.spender(connection, entry.series_id)
-        return self._is_named(entry.series_id)
+        entries = [
+            entry
+            for entry in entries
+            if not (since and entry.occurred_at < since) and not (until and entry.occurred_at >= until)
+        ]
+        if not self._is_by_name:
+            return entries
+        spenders = await self.spenders(connection, {entry.series_id for entry in entries})
+        named = {key for key, spender in spenders.items() if self._is_named(spender.provider, spender.sku)}
+        return [entry for entry in entries if entry.series_id in named]
 
-    async def spender(self, connection: Any, series_id: bytes) -> Spender:
-        """Whose spend a series is; one that came meanwhile is read."""
-        if series_id not in self._spenders:
-            await self._read_series(connection)
-        return self._spenders[series_id]
+    async def spenders(self, connection: Any, series: Set[bytes]) -> Mapping[bytes, Spender]:
+        """Whose spend each of these series is: a chunk's, at most."""
+        found = {key: self._spenders[key] for key in series if key in self._spenders}
+        if missing := series - found.keys():
+            rows = await connection.fetch(SQL["spenders"], self.tenant, list(missing))
+            read = {row["series_id"]: Spender(row["team"], row["provider"], row["sku"]) for row in rows}
+            if len(self._spenders) + len(read) > SPENDERS_MAX:
+                self._spenders.clear()
+            self._spenders |= read
+            found |= read
+        return found
 
     async def concerned(
         self, connection: Any, found: Sequence[RepricedEntry]
@@ -112,12 +134,24 @@ class JobWork:
             self._asked |= unknown
         return list(concerned(found, self.reach, self._facts))
 
-    async def _read_series(self, connection: Any) -> None:
-        rows = await connection.fetch(SQL["series"], self.tenant)
-        self._spenders = {row["series_id"]: Spender(row["team"], row["provider"], row["sku"]) for row in rows}
+    async def _named_series(self, connection: Any) -> list[bytes] | None:
+        named: list[bytes] = []
+        last = b""
+        while len(named) <= SERIES_MAX:
+            rows = await connection.fetch(SQL["series"], self.tenant, last, SERIES_READ)
+            names = {(row["provider"], row["sku"]) for row in rows}
+            wanted = {name for name in names if self._is_named(*name)}
+            named += [row["series_id"] for row in rows if (row["provider"], row["sku"]) in wanted]
+            if len(rows) < SERIES_READ:
+                return named if len(named) <= SERIES_MAX else None
+            last = rows[-1]["series_id"]
+        return None
 
-    def _is_named(self, series_id: bytes) -> bool:
-        _, provider, sku = self._spenders[series_id]
+    @property
+    def _is_by_name(self) -> bool:
+        return bool(self.selection.providers or self.selection.skus)
+
+    def _is_named(self, provider: str, sku: str) -> bool:
         return is_named(self.selection, self.tenant, provider, sku, self.book)
 
 

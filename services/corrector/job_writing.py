@@ -90,8 +90,9 @@ async def apply(
 async def note(connection: Any, work: JobWork, phase: str, verdict: Verdict) -> None:
     """Write down what a verdict changes, or would, and what it leaves alone."""
     differences = Differences()
+    spenders = await work.spenders(connection, {each.entry.series_id for each, _ in verdict.changes})
     for each, steps in verdict.changes:
-        differences.add(await work.spender(connection, each.entry.series_id), steps)
+        differences.add(spenders[each.entry.series_id], steps)
     whose = *work.name, phase
     if rows := list(differences.rows):
         columns = map(list, zip(*rows, strict=True))

@@ -1,7 +1,8 @@
 """What was booked by an older catalog than there was, put through the jobs that concern it, as it comes.
 
 A job's sweep sees what is booked before its cursor comes by; this sees what is booked behind it, during the
-job or after. Jobs write nothing twice, so a mark may stand behind what was done.
+job or after. So many at a time as a chunk has, however many partitions there are. Jobs write nothing twice,
+so a mark may stand behind what was done.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from typing import Any
 
 from services.corrector.in_force import EntryInForce
 from services.corrector.job_work import SQL, JobWork
-from services.corrector.sweep import CHUNK_ENTRIES, read_entries
+from services.corrector.sweep import CHUNK_BYTES, CHUNK_ENTRIES, read_entries
 
 
 async def read(connection: Any) -> Sequence[Any]:
-    """Rows of `late_rated` that nobody has looked at, some of each partition."""
-    rows: Sequence[Any] = await connection.fetch(SQL["late"], CHUNK_ENTRIES)
+    """Rows of `late_rated` that nobody has looked at, some of each partition: a chunk's in all."""
+    rows: Sequence[Any] = await connection.fetch(SQL["late"], CHUNK_ENTRIES, CHUNK_BYTES)
     return rows
 
 
@@ -29,14 +30,14 @@ async def jobs(connection: Any, rows: Sequence[Any]) -> Sequence[Any]:
     return found
 
 
-async def entries_of_job(connection: Any, work: JobWork, rows: Sequence[Any]) -> list[EntryInForce]:
+async def entries_of_job(connection: Any, work: JobWork, rows: Sequence[Any]) -> Sequence[EntryInForce]:
     """The entries in force of those rows that a job selects."""
     theirs = [row for row in rows if row["tenant"] == work.tenant and row["catalog_version"] < work.version]
     times, identities = [row["occurred_at"] for row in theirs], [row["identity"] for row in theirs]
     entries = await read_entries(
         connection, SQL["late_entries"], work.tenant, identities, work.version, times
     )
-    return [entry for entry in entries if await work.takes(connection, entry)]
+    return await work.selected(connection, entries)
 
 
 async def mark(connection: Any, rows: Sequence[Any]) -> None:

@@ -14,11 +14,11 @@ from typing import Any
 import msgspec
 
 from services.corrector import late
-from services.corrector.ahead import Ahead, JobRow, JudgedChunk, can_go_on, judge_chunk, next_turn
+from services.corrector.ahead import Ahead, JobRow, JudgedChunk, can_go_on, judge_all, judge_chunk, next_turn
 from services.corrector.fence import Overtaken, Standing, move
 from services.corrector.job_requests import UNDER_WAY_MAX, begin_applying
 from services.corrector.job_work import SQL, JobName, JobWork, name_of, work_at
-from services.corrector.job_writing import Verdict, apply, judge, note
+from services.corrector.job_writing import Verdict, apply, note
 from services.corrector.price_books import NotPublished, VersionBooks, VersionUnits
 from services.corrector.sweep import Chunk
 from spendmeter.book.changed import TenantDay, day_of
@@ -181,7 +181,7 @@ class Rerates:
         work = await self._work_at(connection, job, "late")
         if work is None or not (entries := await late.entries_of_job(connection, work, rows)):
             return standing
-        verdict = await judge(connection, work, entries, self.units)
+        verdict = await judge_all(connection, work, entries, self.units)
         async with connection.transaction():
             standing = await apply(connection, standing, work, verdict, self.units)
             await note(connection, work, "applied", verdict)

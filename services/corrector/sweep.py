@@ -59,10 +59,10 @@ async def next_chunk(connection: Any, job: Any, work: JobWork) -> Chunk:
     stretches = _stretches(minutes, max(cursor[0], job["since"]), job["until"])
     columns = map(list, zip(*stretches, strict=True))
     selected = work.tenant, series, work.version, *columns, *cursor, CHUNK_ENTRIES, CHUNK_BYTES
-    entries = await read_entries(connection, SQL["entries"], *selected)
-    if len(entries) == CHUNK_ENTRIES or sum(map(_size, entries)) >= CHUNK_BYTES:
-        last = entries[-1]
-        return Chunk(entries=entries, cursor=(last.occurred_at, last.identity), is_last=False)
+    read = await read_entries(connection, SQL["entries"], *selected)
+    entries = read if series is not None else await work.selected(connection, read)
+    if len(read) == CHUNK_ENTRIES or sum(map(_size, read)) >= CHUNK_BYTES:
+        return Chunk(entries=entries, cursor=(read[-1].occurred_at, read[-1].identity), is_last=False)
     return Chunk(entries=entries, cursor=(stretches[-1][1], b""), is_last=False)
 
 

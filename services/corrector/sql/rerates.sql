@@ -74,8 +74,12 @@ WHERE j.state = 'previewing' OR (j.state = 'applying' AND NOT EXISTS (
 ORDER BY max(p.worked_at) OVER (PARTITION BY j.tenant), p.worked_at, j.rerate_id LIMIT $1
 
 -- name: series
--- Whose spend it is: every series of a tenant.
-SELECT series_id, team, provider, sku FROM series WHERE tenant = $1
+-- The next $3 series of a tenant after $2.
+SELECT series_id, provider, sku FROM series WHERE tenant = $1 AND series_id > $2 ORDER BY series_id LIMIT $3
+
+-- name: spenders
+-- Whose spend these series of a tenant are.
+SELECT series_id, team, provider, sku FROM series WHERE tenant = $1 AND series_id = ANY ($2::bytea[])
 
 -- name: set_about
 -- How many events the pass will see, as the rollups say.
@@ -240,14 +244,35 @@ WHERE coalesce(p.next_origin, 0) < e.log_end OR EXISTS (
 )
 ORDER BY 1 LIMIT 1
 
+-- part: late_from
+-- From which offset of a position's partition on nobody has looked at what was booked late.
+SELECT p.partition, least(coalesce(m.next_offset, 0), p.next_origin) AS since
+    FROM positions p LEFT JOIN late_marks m USING (partition)
+
 -- name: late
--- What was booked late and nobody has looked at, of each partition in the order of its commits.
-SELECT l.identity, l.occurred_at, l.catalog_version, l.tenant, l.origin_partition, l.origin_offset
-FROM positions p LEFT JOIN late_marks m USING (partition) CROSS JOIN LATERAL (
-    SELECT * FROM late_rated WHERE origin_partition = p.partition
-        AND origin_offset >= least(coalesce(m.next_offset, 0), p.next_origin)
-    ORDER BY origin_offset LIMIT $1
-) AS l
+-- What was booked late and nobody has looked at, of each partition in the order of its commits. Partitions that have
+-- some share $1 rows, and their entries $2 bytes, by turns: none comes after these.
+WITH behind AS (
+    SELECT * FROM ({late_from}) AS f
+    WHERE EXISTS (SELECT FROM late_rated WHERE origin_partition = f.partition AND origin_offset >= f.since)
+), next AS (
+    SELECT l.*, row_number() OVER (PARTITION BY b.partition ORDER BY l.origin_offset) AS turn
+    FROM behind b CROSS JOIN LATERAL (
+        SELECT * FROM late_rated WHERE origin_partition = b.partition AND origin_offset >= b.since
+        ORDER BY origin_offset LIMIT (SELECT ceil($1::numeric / count(*))::bigint FROM behind)
+    ) AS l
+)
+SELECT identity, occurred_at, catalog_version, tenant, origin_partition, origin_offset
+FROM (
+    SELECT n.*, sum(e.bytes) OVER (
+        ORDER BY turn, origin_partition ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+    FROM next n LEFT JOIN LATERAL (
+        SELECT octet_length(event) + octet_length(lines) AS bytes FROM entries_in_force
+        WHERE occurred_at = n.occurred_at AND identity = n.identity
+    ) AS e ON true
+) AS in_turn
+WHERE coalesce(bytes_before, 0) < $2
+ORDER BY turn, origin_partition
 
 -- name: jobs_of_late
 -- The jobs that may concern them, the lowest version first.
