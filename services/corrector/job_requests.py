@@ -6,10 +6,16 @@ import msgspec
 
 from services.corrector.intake import JobRequest
 from services.corrector.job_work import SQL, JobName
-from spendmeter.contracts.corrections import RerateApply, RerateCancel, RerateRequest, Selection
+from spendmeter.contracts.corrections import (
+    RERATES_UNDER_WAY_MAX,
+    TOO_MANY_RERATES,
+    RerateApply,
+    RerateCancel,
+    RerateRequest,
+    Selection,
+)
 
-UNDER_WAY_MAX = 20
-"""Jobs of one tenant; dry runs that wait for a person do not count."""
+UNDER_WAY_MAX = RERATES_UNDER_WAY_MAX
 
 
 async def take_request(connection: Any, request: JobRequest) -> None:
@@ -19,11 +25,26 @@ async def take_request(connection: Any, request: JobRequest) -> None:
         case RerateRequest():
             await _begin(connection, request)
         case RerateApply():
-            asked = request.tenant, request.id, request.by, request.at
-            if await connection.fetchval(SQL["ask_to_apply"], *asked) == "applying":
-                await begin_applying(connection, (request.tenant, request.id))
+            await _apply(connection, request)
         case RerateCancel():
             await connection.execute(SQL["cancel"], request.tenant, request.id, request.by, request.at)
+
+
+async def _apply(connection: Any, request: RerateApply) -> None:
+    """A dry run that has ended is one more job under way; where that is too many it stays as it is, and says
+    so."""
+    name = request.tenant, request.id
+    if await _are_too_many(connection, request.tenant) and await connection.fetchval(
+        SQL["put_off"], *name, TOO_MANY_RERATES
+    ):
+        return
+    if await connection.fetchval(SQL["ask_to_apply"], *name, request.by, request.at) == "applying":
+        await begin_applying(connection, name)
+
+
+async def _are_too_many(connection: Any, tenant: str) -> bool:
+    under_way: int = await connection.fetchval(SQL["under_way"], tenant)
+    return under_way >= UNDER_WAY_MAX
 
 
 async def begin_applying(connection: Any, name: JobName) -> None:
@@ -49,8 +70,8 @@ async def _begin(connection: Any, request: RerateRequest) -> None:
     if await connection.fetchval(SQL["is_correction"], *name):
         why = "its id is that of a correction: send it under another one"
     why = why or await _outdated(connection, request.tenant, request.version)
-    if not why and await connection.fetchval(SQL["under_way"], request.tenant) >= UNDER_WAY_MAX:
-        why = f"a tenant has at most {UNDER_WAY_MAX} re-rates under way: let one end, or cancel one"
+    if not why and await _are_too_many(connection, request.tenant):
+        why = TOO_MANY_RERATES
     new = await connection.fetchval(
         SQL["request"],
         *(*name, msgspec.json.encode(request.selection).decode(), request.version),

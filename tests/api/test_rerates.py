@@ -11,7 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from services.api.corrections import asking
+from services.api.corrections import asking, rerates
 from spendmeter.contracts.corrections import RerateApply, RerateCancel, RerateRequest
 from spendmeter.platform.catalog_store import record
 from tests.api.book import Book
@@ -110,6 +110,31 @@ async def test_a_job_is_applied_once_and_then_cannot_be_cancelled(
     assert [type(each) for each in jobs.asked] == [RerateRequest, RerateApply]
     late = await acme.post(f"{path}/cancel")
     assert (late.status_code, late.json()["title"]) == (409, "Too late")
+
+
+async def test_a_job_is_not_applied_where_too_many_of_the_tenant_are_under_way(
+    acme: httpx.AsyncClient, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """409 says how many, and the corrector is not asked; one that has ended makes room."""
+    monkeypatch.setattr(rerates, "UNDER_WAY_MAX", 1)
+    paths = [(await acme.post("/v1/rerates", json=WRONG)).headers["Location"] for _ in range(2)]
+    execute = jobs.book.connection.execute
+    await execute(
+        "UPDATE rerate_jobs SET state = 'applying' WHERE rerate_id = $1", paths[0].rpartition("/")[2]
+    )
+    refused = await acme.post(f"{paths[1]}/apply")
+    assert (refused.status_code, refused.json()["title"]) == (409, "Too many")
+    assert refused.json()["detail"] == (
+        "a tenant has at most 20 re-rates under way: let one end, or cancel one"
+    )
+    assert [type(each) for each in jobs.asked] == [RerateRequest] * 2
+    await execute("UPDATE rerate_jobs SET why = 'too many' WHERE rerate_id = $1", paths[1].rpartition("/")[2])
+    summary = (await acme.get(paths[1])).json()["summary"]
+    assert summary.endswith("nothing is changed until it is applied; it was put off: too many")
+    await execute(
+        "UPDATE rerate_jobs SET state = 'applied' WHERE rerate_id = $1", paths[0].rpartition("/")[2]
+    )
+    assert (await acme.post(f"{paths[1]}/apply")).status_code == 200
 
 
 async def test_what_the_dry_run_had_not_is_named_where_a_job_was_applied(

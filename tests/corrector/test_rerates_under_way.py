@@ -40,6 +40,31 @@ async def test_a_tenant_has_so_many_jobs_under_way_and_a_further_one_is_refused(
     assert await rerate_book.state(await rerate_book.ask(right)) == "previewing"
 
 
+async def test_a_dry_run_that_is_to_be_applied_waits_where_too_many_are_under_way(
+    rerate_book: RerateBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three dry runs have ended, and two may be under way: the third stays as it is and says why, and may be asked
+    for again when one of the others has ended. Another tenant's is its own affair."""
+    right = await wrong_then_right(rerate_book, use("a"))
+    jobs = [await rerate_book.ask(right) for _ in range(3)]
+    others = await rerate_book.ask(right, tenant="globex")
+    await rerate_book.work()
+    monkeypatch.setattr(job_requests, "UNDER_WAY_MAX", 2)
+    for job in jobs:
+        await rerate_book.apply(job)
+    await rerate_book.apply(others, "globex")
+    assert [await rerate_book.state(job) for job in (*jobs, others)] == [
+        "applying", "applying", "previewed", "applying",
+    ]  # fmt: skip
+    why = "SELECT why FROM rerate_jobs WHERE rerate_id = $1"
+    assert "at most 20 re-rates under way" in await rerate_book.owner.fetchval(why, jobs[2])
+    await rerate_book.work()
+    await rerate_book.apply(jobs[2])
+    assert await rerate_book.owner.fetchval(why, jobs[2]) == ""
+    await rerate_book.work()
+    assert await rerate_book.state(jobs[2]) == "applied"
+
+
 async def test_tenants_take_turns_however_many_jobs_one_of_them_has(
     rerate_book: RerateBook, monkeypatch: pytest.MonkeyPatch
 ) -> None:

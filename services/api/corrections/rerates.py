@@ -28,11 +28,19 @@ from services.api.http.openapi import answers
 from services.api.http.problems import HttpRefusal, invalid, not_found
 from services.api.http.representation import Negotiated
 from services.api.http.spans import SpanParameters
-from spendmeter.contracts.corrections import RerateApply, RerateCancel, RerateRequest, Selection
+from spendmeter.contracts.corrections import (
+    RERATES_UNDER_WAY_MAX,
+    TOO_MANY_RERATES,
+    RerateApply,
+    RerateCancel,
+    RerateRequest,
+    Selection,
+)
 from spendmeter.contracts.events import Instant
 from spendmeter.contracts.money import EXACT
 
 PATH = "/v1/rerates"
+UNDER_WAY_MAX = RERATES_UNDER_WAY_MAX
 DIFFERENCES_MAX = 500
 LEFT_MAX = 100
 RUNNING = frozenset({"sent", "previewing", "applying"})
@@ -84,10 +92,13 @@ async def get_rerate(request: Request, caller: Reader, id: str) -> RerateAnswer:
 
 @router.post(f"{PATH}/{{id}}/apply", responses=answers("rerate", missing="no such job"))
 async def apply(request: Request, response: Response, caller: Correcting, id: str) -> RerateAnswer:
-    """Book the difference that the dry run has shown, or will. A job that is applied already stays so."""
+    """Book the difference that the dry run has shown, or will. A job that is applied already stays so. 409
+    where too many of the tenant's are under way."""
     async with database_of(request).reading(caller.tenant) as connection:
         job = await _job(connection, id)
         _refuse_if(job, {"cancelled", "refused"}, "it can no longer be applied: ask for another one")
+        if job["state"] == "previewed" and await connection.fetchval(SQL["under_way"]) >= UNDER_WAY_MAX:
+            raise HttpRefusal(409, "Too many", TOO_MANY_RERATES)
         wanted = RerateApply(
             id=id, tenant=caller.tenant, by=await author_of(connection, caller), at=datetime.now(UTC)
         )

@@ -51,6 +51,10 @@ SELECT rerate_id FROM rerate_jobs WHERE rerate_id = ANY ($1::text[]) AND state N
 SELECT rerate_id FROM rerate_jobs
 WHERE rerate_id = ANY ($1::text[]) AND state IN ('applied', 'cancelled', 'refused')
 
+-- name: under_way
+-- How many jobs of the tenant are at work, or wait for it.
+SELECT count(*) FROM rerate_jobs WHERE state IN ('previewing', 'applying')
+
 -- name: newest_version
 -- Of the catalog.
 SELECT version FROM catalog_published()
