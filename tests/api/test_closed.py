@@ -8,6 +8,7 @@ from decimal import Decimal
 from services.api.spend.closed import (
     GROUPS_MAX,
     TENANT_GROUPS_MAX,
+    WIDE_FOR,
     WIDE_MAX,
     ClosedSums,
     GroupSum,
@@ -66,9 +67,21 @@ def test_who_has_most_gives_way_and_nobody_has_more_than_a_share() -> None:
 def test_kinds_of_questions_with_too_many_groups_are_remembered_within_a_bound() -> None:
     closed = ClosedSums()
     for buckets in range(WIDE_MAX + 1):
-        closed.remember_wide("acme", BY_TEAM, buckets)
-    assert not closed.is_wide("acme", BY_TEAM, 0)
-    assert closed.is_wide("acme", BY_TEAM, 1)
+        closed.remember_wide("acme", BY_TEAM, buckets, NOON)
+    assert not closed.is_wide("acme", BY_TEAM, 0, NOON)
+    assert closed.is_wide("acme", BY_TEAM, 1, NOON)
+
+
+def test_a_question_that_had_too_many_groups_is_asked_for_all_of_them_again_after_a_while() -> None:
+    """Its tenant may have fewer by then; one that had too many again is left for as long again."""
+    closed = ClosedSums()
+    closed.remember_wide("acme", BY_TEAM, 1, NOON)
+    closed.remember_wide("acme", BY_TEAM, 2, NOON)
+    closed.remember_wide("acme", BY_TEAM, 1, NOON + WIDE_FOR / 2)
+    assert closed.is_wide("acme", BY_TEAM, 2, NOON + WIDE_FOR * 0.99)
+    assert not closed.is_wide("acme", BY_TEAM, 2, NOON + WIDE_FOR)
+    assert closed.is_wide("acme", BY_TEAM, 1, NOON + WIDE_FOR)
+    assert not closed.is_wide("acme", BY_TEAM, 1, NOON + WIDE_FOR * 1.5)
 
 
 def test_a_piece_has_the_generation_of_all_days_in_which_its_buckets_begin() -> None:

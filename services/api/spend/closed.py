@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -23,6 +23,8 @@ TENANT_GROUPS_MAX = 8_000
 READ_MAX = 4_000
 """Read at once: of more groups Postgres says the largest (`sums.py`)."""
 WIDE_MAX = 1_000
+WIDE_FOR = timedelta(minutes=10)
+"""So long a question that had too many groups is not asked for all of them: then it may have fewer."""
 
 Grouping = tuple[Any, ...]
 """By which dimensions, with which filter."""
@@ -85,7 +87,8 @@ class ClosedSums:
 
     def __init__(self) -> None:
         self._tenants: dict[str, _Tenant] = {}
-        self._wide: OrderedDict[tuple[str, Grouping, int], None] = OrderedDict()
+        self._wide: OrderedDict[tuple[str, Grouping, int], datetime] = OrderedDict()
+        """Since when, the oldest first."""
 
     @property
     def size(self) -> int:
@@ -119,12 +122,15 @@ class ClosedSums:
         while self.size > GROUPS_MAX:
             max(self._tenants.values(), key=lambda each: each.size).drop_oldest()
 
-    def is_wide(self, tenant: str, grouping: Grouping, buckets: int) -> bool:
+    def is_wide(self, tenant: str, grouping: Grouping, buckets: int, now: datetime) -> bool:
         """Whether a question of this kind had too many groups not long ago."""
+        while self._wide and next(iter(self._wide.values())) <= now - WIDE_FOR:
+            self._wide.popitem(last=False)
         return (tenant, grouping, buckets) in self._wide
 
-    def remember_wide(self, tenant: str, grouping: Grouping, buckets: int) -> None:
+    def remember_wide(self, tenant: str, grouping: Grouping, buckets: int, now: datetime) -> None:
         """It had."""
-        self._wide[tenant, grouping, buckets] = None
+        self._wide[tenant, grouping, buckets] = now
+        self._wide.move_to_end((tenant, grouping, buckets))
         if len(self._wide) > WIDE_MAX:
             self._wide.popitem(last=False)

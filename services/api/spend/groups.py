@@ -37,14 +37,14 @@ async def read_groups(
     """All that was spent; None = in too many groups. `connection` sees one instant."""
     tenant, grouping = question.spent.tenant, question.grouping
     whole = cut(question.spent.pieces(), question.spans)
-    if len(whole) > PIECES_MAX or closed.is_wide(tenant, grouping, len(question.edges)):
+    if len(whole) > PIECES_MAX or closed.is_wide(tenant, grouping, len(question.edges), question.now):
         return None
     parts = in_minutes(whole, MINUTES_MAX)
     placed = await _placed(connection, question, closed, parts)
     if placed is None and parts != whole:  # groups count once for each minute that is apart
         placed = await _placed(connection, question, closed, whole)
     if placed is None:
-        closed.remember_wide(tenant, grouping, len(question.edges))
+        closed.remember_wide(tenant, grouping, len(question.edges), question.now)
     return placed
 
 
