@@ -25,11 +25,12 @@ class Piece(NamedTuple):
 
 
 class MinutesDropped(ValueError):
-    """What is asked needs minutes, or five minutes, from before `kept_since`: there are hours and days."""
+    """What is asked needs minutes, or five minutes, from before `kept_since`: there are hours and days, and
+    `edge` lies within `hour`."""
 
-    def __init__(self, kept_since: datetime) -> None:
+    def __init__(self, kept_since: datetime, edge: datetime, hour: BucketSpan) -> None:
         super().__init__(f"finer than by hour there is nothing from before {kept_since:%Y-%m-%d %H:%MZ}")
-        self.kept_since = kept_since
+        self.kept_since, self.edge, self.hour = kept_since, edge, hour
 
 
 class Marks:
@@ -112,5 +113,5 @@ def _finest(start: datetime, end: datetime, timeline: Timeline) -> Piece:
 def _late_hour(start: datetime, end: datetime, timeline: Timeline, kept_since: datetime) -> Piece:
     hour = bucket_at("hour", start, timeline)
     if hour.start != start or hour.end > end:
-        raise MinutesDropped(kept_since)
+        raise MinutesDropped(kept_since, start if start > hour.start else end, hour)
     return Piece("late_hour", *hour)

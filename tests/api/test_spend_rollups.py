@@ -23,6 +23,7 @@ from spendmeter.contracts.terms import Terms, Timeline
 from spendmeter.platform.telemetry import Meters
 from tests.api.book import Book
 from tests.api.test_spend import ask
+from tests.terms import counts_in
 
 FIRST = datetime(2026, 10, 15, tzinfo=UTC)
 QUESTIONS: list[dict[str, Any]] = [
@@ -202,3 +203,38 @@ async def test_what_is_older_than_minutes_are_kept_is_answered_by_hours_and_refu
             "minutes are kept since 2026-11-01T00:00Z; what is older is answered by hours of Europe/Berlin"
             in (answer.json()["detail"])
         )
+
+
+async def test_a_tenant_that_moved_between_hours_that_begin_otherwise_is_told_what_to_ask(
+    globex: httpx.AsyncClient, book: Book, roller: Roller
+) -> None:
+    """In Kolkata until November, where hours begin at half past, then in UTC: no range over both suits the hours
+    that are kept of October, and what the answer says instead adds up to all that was spent."""
+    moved = datetime(2026, 10, 31, 18, 30, tzinfo=UTC)
+    await book.connection.execute("DELETE FROM tenant_terms WHERE tenant = 'globex'")
+    await counts_in(book.connection, "globex", "EUR", "Asia/Kolkata", until=moved)
+    await counts_in(book.connection, "globex", "EUR", "UTC", since=moved)
+    await spend_some(book, random.Random(3), 50)
+    while await roller.roll_up(FIRST + timedelta(days=90)):
+        pass
+
+    async def euros(**question: str) -> Decimal:
+        totals = (await ask(globex, **question))["totals"]
+        return sum((Decimal(each["effective"]) for each in totals if each["currency"] == "EUR"), Decimal(0))
+
+    whole = await euros(**{"from": "2026-10-10", "to": "2026-11-20"})
+    await book.connection.execute(
+        "DELETE FROM rollups_minute WHERE bucket < '2026-11-05Z'; "
+        "DELETE FROM rollups WHERE size = 'five_minutes' AND bucket < '2026-11-05Z'; "
+        "INSERT INTO minutes_kept (since) VALUES ('2026-11-05Z')"
+    )
+    answer = await globex.get("/v1/spend", params={"from": "2026-10-10", "to": "2026-11-20", "bucket": "day"})
+    assert answer.status_code == 422
+    assert answer.json()["detail"].endswith(
+        "minutes are kept since 2026-11-05T00:00Z; what is older is answered by hours of Asia/Kolkata, and "
+        "2026-10-10T00:00Z lies within the one from 23:30Z to 00:30Z: the tenant counted by that zone until "
+        "2026-10-31T18:30Z, so ask up to then with tz=Asia/Kolkata, and from then on by itself"
+    )
+    before = {"from": "2026-10-10", "to": "2026-10-31T18:30Z", "bucket": "day", "tz": "Asia/Kolkata"}
+    after = {"from": "2026-10-31T18:30Z", "to": "2026-11-20", "bucket": "day"}
+    assert await euros(**before) + await euros(**after) == whole > 0

@@ -6,7 +6,9 @@ from zoneinfo import ZoneInfo
 
 from services.api.http.problems import invalid
 from services.api.http.spans import TenantCalendar, week_of
+from spendmeter.book.cover import MinutesDropped
 from spendmeter.contracts.periods import add_months, day_start
+from spendmeter.contracts.terms import FOR_EVER, Timeline
 
 Bucket = Literal["minute", "hour", "day", "week", "month"]
 
@@ -51,3 +53,24 @@ def _bucket_end(start: datetime, bucket: Bucket, zone: ZoneInfo) -> datetime:
     if bucket == "month":
         return day_start(add_months(day, 1), zone)
     return day_start(day + timedelta(days=7 if bucket == "week" else 1), zone)
+
+
+def too_fine(dropped: MinutesDropped, timeline: Timeline) -> str:
+    """Why a question about what is old cannot be answered, and what can be asked instead. Where the tenant
+    has moved since, no range over the move has hours that suit both zones."""
+    then = timeline.stretch(dropped.hour.start)
+    start, end = (f"{at:%H:%MZ}" for at in dropped.hour)
+    line = (
+        f"minutes are kept since {_stamp(dropped.kept_since)}; what is older is answered by hours of "
+        f"{then.terms.zone}, and {_stamp(dropped.edge)} lies within the one from {start} to {end}"
+    )
+    if then.end == FOR_EVER:
+        return f"{line}: let `from`, `to` and each bucket begin with one"
+    return (
+        f"{line}: the tenant counted by that zone until {_stamp(then.end)}, so ask up to then with "
+        f"tz={then.terms.zone}, and from then on by itself"
+    )
+
+
+def _stamp(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%MZ}"

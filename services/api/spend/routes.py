@@ -23,7 +23,7 @@ from services.api.http.problems import invalid
 from services.api.http.representation import JSON, Negotiated
 from services.api.http.shared_answers import shared_answers_of, wants_fresh
 from services.api.http.spans import SpanParameters, asked_alike, span_of, whole_minutes
-from services.api.spend.buckets import Bucket, bucket_edges
+from services.api.spend.buckets import Bucket, bucket_edges, too_fine
 from services.api.spend.closed import ClosedSums
 from services.api.spend.groups import cells_of, read_groups, totals_of
 from services.api.spend.models import Cut, Spend
@@ -125,11 +125,7 @@ async def _spent_in(connection: TenantConnection, tenant: Tenant, edges: list[da
     try:
         return await spent_in(connection, tenant.tenant, edges, tenant.timeline)
     except MinutesDropped as dropped:
-        raise invalid(
-            "bucket",
-            f"minutes are kept since {dropped.kept_since:%Y-%m-%dT%H:%MZ}; what is older is answered by "
-            f"hours of {tenant.zone}: let `from`, `to` and each bucket begin with one",
-        ) from dropped
+        raise invalid("bucket", too_fine(dropped, tenant.timeline)) from dropped
 
 
 @dataclass(frozen=True, kw_only=True)
