@@ -9,6 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from services.api.catalog import approve as approving
 from spendmeter.contracts.catalog import Conditions, Provider
 from spendmeter.contracts.entry_ids import identified
 from spendmeter.contracts.rated import Line
@@ -198,8 +199,14 @@ async def test_an_approval_offers_the_re_rate_of_what_had_waited_for_it_or_begin
     )
     assert offer["body"] == {
         "publication": done["version"], "statuses": ["provisional", "unpriced"], "reason": offer["body"]["reason"],
-        "since": (NOW - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:00Z"),
+        "since": offer["body"]["since"],
     }  # fmt: skip
+    as_of = datetime.fromisoformat(offer["as_of"])
+    assert (
+        timedelta(days=90)
+        <= as_of - datetime.fromisoformat(offer["body"]["since"])
+        < timedelta(days=90, seconds=1)
+    )
     assert corrector.asked == []
     headers = {"X-Spendmeter-Tenant": "acme"}
     sent = await operator.post(offer["path"], json=offer["body"], headers=headers)
@@ -213,6 +220,30 @@ async def test_an_approval_offers_the_re_rate_of_what_had_waited_for_it_or_begin
     assert [each["rerate_id"] for each in begun["rerates"]] == [each.id for each in corrector.asked[1:]]
     assert all(each.apply and each.selection.publication == begun["version"] for each in corrector.asked[1:])
     assert begun["rerates"][0]["says"].endswith("re-rated, which has begun")
+
+
+async def test_what_is_booked_while_a_proposal_is_approved_has_waited_for_it_too(
+    operator: httpx.AsyncClient, book: Book, api: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """acme's event came before; while the approval is under way another one comes, a month late, and globex's
+    first: the job of each goes back so far."""
+    corrector = FakeCorrector(api)
+    said = {"provider": "openai", "sku": "gpt-6-mini"}
+    await book.spend("acme", AN_HOUR_AGO, "0.5", provisional="0.5", **said)
+    made = (await operator.post("/v1/catalog/inbox", json=said)).json()
+    put_in_force = approving._put_in_force
+    late = NOW - timedelta(days=30)
+
+    async def meanwhile(*asked: Any) -> Any:
+        await book.spend("acme", late.isoformat(), "0.25", provisional="0.25", **said)
+        await book.spend("globex", AN_HOUR_AGO, "2", provisional="2", currency="EUR", **said)
+        return await put_in_force(*asked)
+
+    monkeypatch.setattr(approving, "_put_in_force", meanwhile)
+    done = await approve(operator, made["id"], rerate="start")
+    assert [(each["tenant"], each["events"]) for each in done["rerates"]] == [("acme", 2), ("globex", 1)]
+    assert [each.tenant for each in corrector.asked] == ["acme", "globex"]
+    assert all(each.selection.since <= late for each in corrector.asked)
 
 
 async def test_where_the_broker_is_away_an_approval_stands_and_says_that_no_re_rate_began(

@@ -1,6 +1,7 @@
 """Approving a proposal: checked again with what stands now, brought into force, and budgets with it."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -31,6 +32,7 @@ from services.api.http.problems import HttpRefusal
 from services.api.http.representation import Negotiated
 from spendmeter.contracts.catalog import CatalogEntry
 from spendmeter.platform.catalog_store import Outdated, record
+from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.proposals.additions import additions, attributed
 from spendmeter.pricing.proposals.check import CheckedChange, check
@@ -58,7 +60,7 @@ class Approval(RequestBody):
 
 
 class ApprovedProposal(Proposal):
-    """In force, and the re-rates of what had waited for it; null: too much to look through in time."""
+    """In force, and the re-rates of what had waited for it; null: it could not be looked through in time."""
 
     rerates: list[RerateOffer] | None
 
@@ -90,20 +92,23 @@ async def approve(access: CatalogAccess, id: int, approval: Approval) -> Approve
         change, review, terms = await _review_again(access, row, now)
         _check_confirmed(review, approval)
         review.effect = await effect_of(access, change, now)
-        waited = await waited_for(access, change, now)
         try:
             done = await _put_in_force(access, row, change, terms, review, approval)
         except Outdated:
             continue
         finally:
             access.books.recorded.set()
-        return _with_offers(done, waited)
+        return await _with_offers(access, done, change)
     raise HttpRefusal(409, "Busy", "other publications came first each time: try again")
 
 
-def _with_offers(done: Proposal, waited: list[Any] | None) -> ApprovedProposal:
+async def _with_offers(access: CatalogAccess, done: Proposal, change: CheckedChange) -> ApprovedProposal:
+    """Looked for now that it is in force: what was booked at a bound while it was checked has waited, too."""
     assert done.version is not None, "it was published"
-    offered = waited and offers(waited, done.version, f"proposal {done.id}: {done.name}")
+    as_of, waited = datetime.now(UTC), None
+    with contextlib.suppress(HttpRefusal, *CONNECTION_ERRORS):  # what is in force stays so
+        waited = await waited_for(access, change, as_of)
+    offered = waited and offers(waited, done.version, f"proposal {done.id}: {done.name}", as_of)
     return ApprovedProposal(**dict(done), rerates=offered)
 
 

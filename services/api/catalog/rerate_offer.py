@@ -30,10 +30,13 @@ STATUSES = ["provisional", "unpriced"]
 
 class RerateOffer(BaseModel):
     """What of a tenant waited for a publication, as the inbox counts it, and the request that prices it anew.
-    `events` are at most so many: those that the same minutes saw with a price count too."""
+    `events` are at most so many: those that the same minutes saw with a price count too. What was booked at a
+    bound after `as_of` is not counted, and the job prices it all the same: it goes through the book when it
+    is asked for, and through what lagging raters book behind it."""
 
     tenant: str
     says: str
+    as_of: datetime = Field(description="the publication was in force")
     events: int
     unpriced_events: int
     at_stake: list[AtStake]
@@ -63,24 +66,26 @@ async def waited_for(access: CatalogAccess, change: CheckedChange, now: datetime
     return await asyncio.to_thread(look)
 
 
-def offers(rows: Iterable[Any], version: int, reason: str) -> list[RerateOffer]:
-    """One a tenant."""
+def offers(rows: Iterable[Any], version: int, reason: str, as_of: datetime) -> list[RerateOffer]:
+    """One a tenant, of what was there then, over all the time that the inbox looks at: what comes late may be
+    older than all that waits now."""
     by_tenant = defaultdict(list)
     for row in rows:
         by_tenant[row["tenant"]].append(row)
-    return [_offer(tenant, found, version, reason) for tenant, found in sorted(by_tenant.items())]
+    return [_offer(tenant, found, version, reason, as_of) for tenant, found in sorted(by_tenant.items())]
 
 
-def _offer(tenant: str, rows: list[Any], version: int, reason: str) -> RerateOffer:
+def _offer(tenant: str, rows: list[Any], version: int, reason: str, as_of: datetime) -> RerateOffer:
     events, unpriced = sum(row["events"] for row in rows), sum(row["unpriced_events"] for row in rows)
     amounts = sorted(totals((row["currency"], row["provisional"]) for row in rows).items())
     stakes = [f"{plain(amount)} {currency} at a bound" for currency, amount in amounts if amount]
     stakes += [f"{unpriced:,} without an amount"] if unpriced else []
-    since = min(row["earliest"] for row in rows).astimezone(UTC)
+    since = (as_of - timedelta(days=WAITED_DAYS)).astimezone(UTC)
     return RerateOffer(
         tenant=tenant,
         says=f"up to {events:,} events of {tenant} waited for this ({', '.join(stakes)}) and keep what they "
         "were booked at until they are re-rated",
+        as_of=as_of,
         events=events,
         unpriced_events=unpriced,
         at_stake=[AtStake(currency=currency, provisional=amount) for currency, amount in amounts],
