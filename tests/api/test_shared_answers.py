@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 
 import httpx
 import pytest
@@ -142,6 +144,24 @@ async def test_of_many_questions_the_oldest_are_forgotten(shared: SharedAnswers)
     assert await shared.get(0, ask) == str(ANSWERS_MAX + 2).encode()
 
 
+async def test_what_was_replaced_is_not_held_until_its_second_is_over(shared: SharedAnswers) -> None:
+    class Content(bytearray):
+        """Can be referred to weakly."""
+
+    alive = []
+
+    async def ask() -> bytes:
+        content = Content(b"1")
+        alive.append(weakref.ref(content))
+        return content  # type: ignore[return-value]
+
+    for _ in range(3):
+        await shared.get("q", ask, fresh=True)
+    await asyncio.sleep(0)
+    gc.collect()
+    assert [each() is not None for each in alive] == [False, False, True]
+
+
 async def test_spend_asked_twice_in_a_second_is_read_once_unless_the_caller_wants_it_fresh(
     acme: httpx.AsyncClient, api: FastAPI, book: Book
 ) -> None:
@@ -166,3 +186,27 @@ async def test_another_tenant_is_never_given_the_same_answer(acme: httpx.AsyncCl
         answer = await acme.get("/v1/spend", params={"from": "2026-11-01"}, headers=asked)
         counted.append(sum(row["events"] for row in answer.json()["totals"]))
     assert counted == [1, 0]
+
+
+async def test_the_next_page_of_an_answer_that_was_shared_is_there_for_both(
+    acme: httpx.AsyncClient, book: Book
+) -> None:
+    for team in ("a", "b"):
+        await book.spend("acme", "2026-11-23T10:00Z", "0.01", team=team)
+    shared = {"Cache-Control": "max-age=1"}
+    cursors = []
+    for second in ("00.1", "59.9"):
+        asked = {"from": f"2026-11-23T09:00:{second}Z", "to": "2026-11-24", "group_by": "team", "top": "1"}
+        first = await acme.get("/v1/spend", params=asked, headers=shared)
+        cursors.append(first.json()["next_groups"])
+        following = await acme.get("/v1/spend", params=asked | {"cursor": cursors[-1]}, headers=shared)
+        assert [row["team"] for row in following.json()["totals"] if row["team"]] == ["b"]
+    assert cursors[0] == cursors[1]
+
+
+async def test_a_parameter_that_is_given_twice_is_refused_for_one_of_them_would_be_ignored(
+    acme: httpx.AsyncClient,
+) -> None:
+    answer = await acme.get("/v1/spend?measure=list&measure=effective")
+    assert (answer.status_code, answer.json()["detail"]) == (422, "measure: is given twice")
+    assert (await acme.get("/v1/spend?filter.team=a&filter.team=b")).status_code == 200

@@ -46,11 +46,12 @@ def filters_of(parameters: Iterable[tuple[str, str]], known: Iterable[str]) -> d
     """Dimension to the values of which an event must have one, from `filter.team=a&filter.team=b`, whether
     there is such a dimension or not.
 
-    `known` are the route's other parameters: anything else is a mistake, and answering the question without
-    it would answer another question. Labels come out in the form that they are booked in, however they were
-    typed. Raises HttpRefusal (422).
+    `known` are the route's other parameters, each at most once: anything else is a mistake, and answering the
+    question without it would answer another question. Labels come out in the form that they are booked in,
+    however they were typed. Raises HttpRefusal (422).
     """
     filters: defaultdict[str, list[str]] = defaultdict(list)
+    met = set()
     for name, value in parameters:
         if "\0" in value:
             raise invalid(name, "holds a NUL character")
@@ -61,6 +62,9 @@ def filters_of(parameters: Iterable[tuple[str, str]], known: Iterable[str]) -> d
             raise invalid(
                 name[:64], f"is not a parameter here; these are: {', '.join(known)}, {FILTER}DIMENSION"
             )
+        elif name in met:
+            raise invalid(name, "is given twice")
+        met.add(name)
     if any(len(values) > FILTER_VALUES_MAX for values in filters.values()):
         raise invalid("filter", f"at most {FILTER_VALUES_MAX} values a dimension")
     return dict(filters)

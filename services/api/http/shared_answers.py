@@ -24,6 +24,7 @@ class _Answer:
     content: asyncio.Task[bytes]
     size: int = 0
     """0 = not there yet."""
+    end: asyncio.TimerHandle | None = None
 
 
 class SharedAnswers:
@@ -62,13 +63,9 @@ class SharedAnswers:
             return
         answer.size = len(content.result())
         self._bytes += answer.size
+        answer.end = asyncio.get_running_loop().call_later(left_s, self._drop, key)
         while self._bytes > BYTES_MAX:
             self._drop_oldest()
-        asyncio.get_running_loop().call_later(left_s, self._forget, key, answer)
-
-    def _forget(self, key: Hashable, answer: _Answer) -> None:
-        if self._answers.get(key) is answer:
-            self._drop(key)
 
     def _drop_oldest(self) -> None:
         self._drop(next(iter(self._answers)))
@@ -76,6 +73,8 @@ class SharedAnswers:
     def _drop(self, key: Hashable) -> None:
         if answer := self._answers.pop(key, None):
             self._bytes -= answer.size
+            if answer.end:
+                answer.end.cancel()  # it holds the answer
 
 
 def shared_answers_of(request: Request) -> SharedAnswers:

@@ -202,23 +202,20 @@ def whole_minutes(
     return floor, ceiling + _MINUTE if ceiling < end else ceiling
 
 
-def asked_alike(parameters: Iterable[tuple[str, str]], now: datetime) -> tuple[object, ...]:
-    """The same for two questions that `whole_minutes` makes one of, and that are one in everything else:
-    dashboards ask for the last hour to the microsecond."""
-    return (
-        now.replace(second=0, microsecond=0),
-        *sorted((name, _minute_of(name, value)) for name, value in parameters),
-    )
+def in_whole_minutes(parameters: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The same question of instants that are widened as `whole_minutes` does: dashboards ask for the last
+    hour to the microsecond, and all of a minute ask for one thing."""
+    return [(name, _minute_of(name, value)) for name, value in parameters]
 
 
-def _minute_of(edge: str, text: str) -> str:
-    """What `text` is widened to; as it is, if it is not an instant."""
-    if edge not in ("from", "to") or not _INSTANT.fullmatch(text):
+def _minute_of(name: str, text: str) -> str:
+    """As it is, if it is not an instant: who reads it says so."""
+    if name not in ("from", "to") or not _INSTANT.fullmatch(text):
         return text
     try:
         at = datetime.fromisoformat(text.upper())
         minute = at.replace(second=0, microsecond=0)
-        return (minute + _MINUTE if edge == "to" and minute < at else minute).isoformat()
+        return (minute + _MINUTE if name == "to" and minute < at else minute).isoformat()
     except (ValueError, OverflowError):
         return text
 

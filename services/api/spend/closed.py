@@ -17,7 +17,7 @@ from spendmeter.book.cover import Piece
 from spendmeter.contracts.money import plain
 
 GROUPS_MAX = 32_000
-"""Kept in all: some 50 MB."""
+"""Kept in all: some 110 MB, with their texts."""
 TENANT_GROUPS_MAX = 8_000
 """Kept of one tenant: a dashboard of some questions with up to READ_MAX groups each."""
 READ_MAX = 4_000

@@ -22,7 +22,7 @@ from services.api.http.pretty import PRETTY
 from services.api.http.problems import invalid
 from services.api.http.representation import JSON, Negotiated
 from services.api.http.shared_answers import shared_answers_of, wants_fresh
-from services.api.http.spans import SpanParameters, asked_alike, span_of, whole_minutes
+from services.api.http.spans import SpanParameters, in_whole_minutes, span_of, whole_minutes
 from services.api.spend.buckets import Bucket, bucket_edges, too_fine
 from services.api.spend.closed import ClosedSums
 from services.api.spend.groups import cells_of, read_groups, totals_of
@@ -81,11 +81,13 @@ async def get_spend(
     the tenant's time zone, to the last digit: a question that cuts through one (bucket=minute, a time such as
     12:30, a `tz` whose hours begin at other minutes) is refused with 422, and says since when minutes are
     there."""
-    parameters = request.query_params.multi_items()
+    parameters = in_whole_minutes(request.query_params.multi_items())
     filters = filters_of(parameters, PARAMETERS)
     dimensions = dimensions_of(group_by)
     digest = digest_of([*parameters, ("tenant", caller.tenant)], _SAME_QUESTION)
     now = datetime.now(UTC)
+    minutes = dict(parameters)
+    span = span._replace(start=minutes.get("from"), end=minutes.get("to"))
 
     async def answer() -> bytes:
         async with database_of(request).reading(caller.tenant, spend=True) as connection:
@@ -115,7 +117,7 @@ async def get_spend(
             found = await _read(request, connection, question, tenant.currency, limit)
         return _written(found)
 
-    key = caller.tenant, asked_alike(parameters, now)
+    key = caller.tenant, now.replace(second=0, microsecond=0), *sorted(parameters)
     content = await shared_answers_of(request).get(key, answer, fresh=wants_fresh(request))
     return Response(content, media_type=JSON)
 

@@ -17,7 +17,9 @@ FROM unnest($1::text[]) AS named (projection) CROSS JOIN book LEFT JOIN projecti
 
 -- name: to_book
 -- How many accepted events wait to be booked, as the ledgers saw a second ago.
+-- Those of a line that stands still, or that nobody reads, wait for something else.
 SELECT coalesce(sum(greatest(0, e.log_end - p.next_origin)), 0)::bigint FROM log_ends e JOIN positions p USING (partition)
+WHERE e.stopped = '' AND e.read_at > now() - interval '10 s'
 
 -- name: begin
 -- A new projection, or a new partition: from its beginning.
