@@ -63,7 +63,7 @@ def command(
     async def migrate(owner_url: str, secret: str) -> str:
         if access:
             await prepare_kafka(access, topic_prefix=topic_prefix, partitions=partitions)
-        return await prepare_database(owner_url, secret)
+        return await prepare_database(owner_url, secret, access, topic_prefix=topic_prefix)
 
     try:
         trouble = asyncio.run(migrate(database, role_secret))

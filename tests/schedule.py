@@ -12,7 +12,7 @@ SECOND = (
     "test_frozen", "test_how_fast_verify_is", "test_neighbour_alerts", "test_repriced", "test_twenty_thousand_labels",
 )  # fmt: skip
 """Files of tests/flow that share its second running system."""
-OWN = ("test_demo", "test_full_disk", "test_line_stops")
+OWN = ("test_demo", "test_full_disk", "test_line_stops", "test_restored")
 """Those that share none: all others share the first."""
 LONGEST_FIRST = (
     "tests/flow on the first system",
@@ -21,6 +21,7 @@ LONGEST_FIRST = (
     "tests/flow/test_full_disk.py",
     "tests/portal/*",
     "tests/deploy/test_supervisor.py",
+    "tests/flow/test_restored.py",
     "tests/flow/test_line_stops.py",
     "tests/faults/test_mutants.py",
     "tests/verify/test_verify.py",

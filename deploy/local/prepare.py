@@ -27,7 +27,7 @@ async def prepare(
     """Bring both servers to this release, and make the first tenants; returns the environment that people ask
     for. `webhook_url` is where the demo's sink listens; '' = no demo, and then no budgets and no channel."""
     await prepare_kafka(kafka, topic_prefix=topic_prefix, partitions=partitions)
-    if trouble := await prepare_database(owner_url, role_secret):
+    if trouble := await prepare_database(owner_url, role_secret, kafka, topic_prefix=topic_prefix):
         say(trouble)
     connection = await asyncpg.connect(owner_url, command_timeout=60)
     try:

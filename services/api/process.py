@@ -30,6 +30,7 @@ async def connected(settings: Settings) -> AsyncIterator[HttpService]:
         upkeep = Upkeep(database, progress)
         app = create_app(settings, database, progress, upkeep.looked.trouble)
         publisher = CatalogPublisher(settings, database, app.state.price_books.recorded)
+        app.state.price_books.topic = publisher
         schedule = PullSchedule(settings, database, app.state.price_books, app.state.corrector)
         async with aclosing(app.state.corrector):
             yield HttpService(

@@ -23,6 +23,7 @@ from aiokafka.errors import (
 )
 
 from services.corrector.apply import Applied, Applier
+from services.corrector.catalog_wait import CatalogWait
 from services.corrector.fence import Overtaken, Standing, read_standing
 from services.corrector.intake import take_in
 from services.corrector.rerates import Rerates
@@ -53,6 +54,7 @@ class CorrectionLine(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafk
     pool: asyncpg.Pool[asyncpg.Record]
     applier: Applier
     rerates: Rerates
+    catalog: CatalogWait
     changed: ChangedDays
     meters: Meters
     stopped: str = ""
@@ -64,6 +66,8 @@ class CorrectionLine(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafk
         self._topic = ""
         """The id of the topic that was worked at here; '' = none yet."""
         self._looked = 0.0
+        self._knows_catalog = False
+        """Whether the database was seen to have all that is published."""
         self._has_more = False
         """Whether a job has more to do just now."""
 
@@ -100,6 +104,8 @@ class CorrectionLine(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafk
             return
         if self._standing is None:
             self._standing = await self._open()
+        if not (self.stopped or self._knows_catalog or await self._has_catalog(self._standing)):
+            return
         if not self.stopped:
             await self._look(self._standing)
         if self.stopped:
@@ -112,6 +118,19 @@ class CorrectionLine(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafk
             async with self.pool.acquire() as connection, self.pool.acquire() as beside:
                 standing, self._has_more = await self.rerates.step(connection, self._standing, beside)
             self._standing = self._standing and standing
+
+    async def _has_catalog(self, standing: Standing) -> bool:
+        """Whether the database has all that is published. Where it has not, the group hears of us meanwhile,
+        and nothing is taken."""
+        async with self.pool.acquire() as connection:
+            self._knows_catalog = await self.catalog.is_over(connection)
+        if self._knows_catalog:
+            self.consumer.resume(self.log)
+            self.consumer.seek(self.log, standing.position)
+        else:
+            self.consumer.pause(self.log)
+            await self.consumer.getmany(self.log, timeout_ms=POLL_MS, max_records=1)
+        return self._knows_catalog
 
     async def _stand_by(self) -> None:
         """Somebody else has the topic; or nobody, for it was deleted, and the group hears of another one of
@@ -136,7 +155,7 @@ class CorrectionLine(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafk
             raise LeaderNotAvailableError
         async with self.pool.acquire() as connection:
             standing = await read_standing(connection, facts.id)
-        self._topic = standing.topic
+        self._topic, self._knows_catalog = standing.topic, False
         begins = await self.consumer.beginning_offsets([self.log])
         ends = await self.consumer.end_offsets([self.log])
         position = standing.position

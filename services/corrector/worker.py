@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import LeaderNotAvailableError
 
 from services.corrector.apply import Applier
+from services.corrector.catalog_wait import CatalogWait
 from services.corrector.line import CorrectionLine
 from services.corrector.price_books import VersionBooks, VersionUnits
 from services.corrector.projections.projector import Projector
@@ -16,7 +17,8 @@ from services.corrector.rerates import Rerates
 from services.corrector.sweep import READ_IN_ORDER
 from services.corrector.write import prepare
 from spendmeter.book.changed import ChangedDays
-from spendmeter.contracts.topics import SPEND_TOTALS, USAGE_CORRECTIONS, USAGE_EVENTS
+from spendmeter.contracts.topics import CATALOG, SPEND_TOTALS, USAGE_CORRECTIONS, USAGE_EVENTS
+from spendmeter.platform.catalog_topic import last_marker
 from spendmeter.platform.kafka import log_reader, money_consumer, producer, running
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.postgres import create_pool
@@ -43,7 +45,8 @@ class Corrector:
         """Why nothing is corrected; '' = all is well, or another one does it."""
         if self._line is None:
             return "waiting for Kafka and Postgres"
-        troubles = (self._line.stopped, self._line.worked.trouble(), self._projector.worked.trouble())
+        line = self._line
+        troubles = (line.stopped, line.catalog.why, line.worked.trouble(), self._projector.worked.trouble())
         return "; ".join(filter(None, troubles))
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -87,12 +90,26 @@ class Corrector:
                     pool=pool,
                     applier=Applier(log_ends=log_ends, books=books, units=units),
                     rerates=Rerates(log_ends=log_ends, told=changed.add, books=books, units=units),
+                    catalog=CatalogWait(
+                        published=partial(read_published, admin, settings), meters=self._meters
+                    ),
                     changed=changed,
                     meters=self._meters,
                 )
                 yield self._line
         finally:
             pool.terminate()
+
+
+async def read_published(admin: KafkaAdmin, settings: Settings) -> int:
+    """The version of the catalog topic's last marker; 0 = nothing was ever published there."""
+    topic = settings.topic_prefix + CATALOG.name
+    if topic not in await admin.topics([topic]):
+        return 0
+    consumer = money_consumer(settings, group=None)
+    async with running(consumer):
+        marker = await last_marker(consumer, TopicPartition(topic, 0))
+    return marker.version if marker else 0
 
 
 async def read_log_ends(admin: KafkaAdmin, logs: AIOKafkaConsumer, events: str) -> list[int]:

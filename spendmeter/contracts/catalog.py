@@ -24,6 +24,8 @@ from spendmeter.contracts.units import PER_EVENT_MAX
 
 PUBLICATION_KEY = b"publication"
 """The Kafka key of every marker (entries have their id): compaction keeps the last."""
+PUBLISHED_HEADER = "publication"
+"""The Kafka header of an entry's record that holds `PublishedAs`. Workers that price do not look at it."""
 MATCH_STARS_MAX = 3
 
 PlainDecimal = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,17})(\.[0-9]{0,17}[1-9])?\Z")]
@@ -354,6 +356,16 @@ class Publication(Struct, frozen=True, kw_only=True, tag_field="type", tag="spen
     version: int
     entries: int
     published_at: Instant
+
+
+class PublishedAs(Struct, frozen=True, kw_only=True):
+    """How the publication of an entry was recorded: markers are compacted away, and this stays with it."""
+
+    by: str
+    note: str
+    at: Instant
+    entries: int
+    """As its marker counts them."""
 
 
 PriceEntry = Price | Adjustment

@@ -33,7 +33,8 @@ GRANT EXECUTE ON FUNCTION
     live_keys(), live_sessions(), open_session(bytea, text, interval, int), close_session(bytea),
     accounting_by_partition(), accounting_by_tenant(), accounting_by_key(int), remarks_money(), remarks_seen(int),
     catalog_to_publish(int), catalog_published(), catalog_next(), catalog_standing(),
-    catalog_record(int, text[], text, text), catalog_used(), catalog_unknown(timestamptz),
+    catalog_record(int, text[], text, text), catalog_publications_after(int),
+    catalog_bring_back(int, text[], text, text, timestamptz), catalog_used(), catalog_unknown(timestamptz),
     catalog_events(bytea[], timestamptz, timestamptz, int), catalog_events_count(text[], bytea[], timestamptz),
     dropped_names_seen(timestamptz, int), find_occurred_at(bytea), all_tenants(), budget_now(budgets),
     booked_instead(unbooked), was_retracted(bytea), unattributable(timestamptz, timestamptz, int)

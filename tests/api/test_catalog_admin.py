@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import msgspec
 import pytest
+from fastapi import FastAPI
 
+from services.api.catalog.price_books import NoTopic
 from spendmeter.contracts.catalog import Withdrawal
 from spendmeter.contracts.entry_ids import identified
 from spendmeter.contracts.rated import Line
@@ -74,6 +76,24 @@ async def test_what_was_decided_stays_decided(operator: httpx.AsyncClient) -> No
     listed = (await operator.get("/v1/catalog/proposals", params={"state": "rejected"})).json()["proposals"]
     assert [each["id"] for each in listed] == [first["id"]]
     assert await version(operator) == 1
+
+
+async def test_nothing_is_approved_while_the_catalog_topic_may_have_that_version_already(
+    operator: httpx.AsyncClient, api: FastAPI
+) -> None:
+    """After the database was restored; the proposal stays open, and is approved when the two are even."""
+    made = await propose(operator, prices("n"))
+
+    class Ahead(NoTopic):
+        def refuses_after(self, version: int) -> str:
+            return f"the database went back to version {version}"
+
+    api.state.price_books.topic = Ahead()
+    refused = await approve(operator, made["id"], 503)
+    assert refused["detail"] == "nothing is approved: the database went back to version 1"
+    assert await version(operator) == 1
+    api.state.price_books.topic = NoTopic()
+    assert (await approve(operator, made["id"]))["version"] == 2
 
 
 async def test_approvals_at_once_are_one_publication_each(operator: httpx.AsyncClient) -> None:

@@ -16,17 +16,22 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
+from spendmeter.contracts.catalog import PUBLICATION_KEY, Publication, encode_catalog
 from spendmeter.contracts.corrections import (
     CorrectionRequest,
     EventCorrection,
+    RerateRequest,
+    Selection,
     correction_key,
     encode_correction,
 )
-from spendmeter.contracts.topics import TOPICS, USAGE_CORRECTIONS, USAGE_EVENTS
+from spendmeter.contracts.topics import CATALOG, TOPICS, USAGE_CORRECTIONS, USAGE_EVENTS
+from spendmeter.platform.catalog_store import record
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.roles import role_url
 from tests.corrector.conftest import SECRET
+from tests.pricing.entries import price
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -165,6 +170,34 @@ async def test_a_topic_read_from_its_beginning_once_more_changes_nothing(system:
     await system.until_at(2)
     assert await counts(system) == (2, 2, 2, 0)
     assert await system.owner.fetch("SELECT * FROM corrections ORDER BY correction_id") == before
+
+
+async def test_nothing_is_corrected_before_a_restored_database_has_the_catalog_that_the_topic_has(
+    system: System,
+) -> None:
+    """Version 2 is on its way back; a job of it came before, and is not refused for that."""
+    marker = encode_catalog(Publication(version=2, entries=2, published_at=NOON))
+    await system.producer.send_and_wait(system.prefix + CATALOG.name, marker, key=PUBLICATION_KEY)
+    await record(system.owner, [price("m", "input_tokens", "1")], by="test", note="")
+    job = RerateRequest(
+        id="j1",
+        tenant="acme",
+        selection=Selection(),
+        version=2,
+        reason="a test",
+        by="ada",
+        at=NOON,
+        apply=False,
+    )
+    await system.ask(retract("e1"), job)
+    await system.corrector()
+    await system.until_said("waiting for version 2 of the catalog")
+    assert await counts(system) == (0, 0, 0, 0)
+    await record(system.owner, [price("m", "output_tokens", "2")], by="test", note="")
+    await system.until_at(2)
+    assert await system.owner.fetchval("SELECT state FROM corrections") == "waiting", "for its event"
+    previewed = "SELECT state = 'previewed' AND why = '' FROM rerate_jobs"
+    await until(lambda: system.owner.fetchval(previewed), "the dry run to end")
 
 
 async def test_of_two_correctors_one_reads_and_the_other_takes_over(system: System) -> None:

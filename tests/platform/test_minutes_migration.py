@@ -13,7 +13,14 @@ from pogo_core.util.migrate import apply
 from spendmeter.platform.migrate import MIGRATIONS, migrate
 from tests.stack import own_database
 
-BY_DAY = MIGRATIONS / "0028_minutes_by_day.sql"
+BY_DAY, AFTER = MIGRATIONS / "0028_minutes_by_day.sql", MIGRATIONS / "0030_after_a_restore.sql"
+FROZEN = """
+INSERT INTO rollups (tenant, size, bucket, series_id, part, currency, events, unpriced_events, list, contracted, effective,
+    of_which_provisional)
+SELECT 'acme', size, bucket::timestamptz, '\\x01', -2, 'USD', 1, 0, 1, 1, 1, 0
+FROM (VALUES ('hour', '2026-09-29T10:00Z'), ('hour', '2026-09-30T23:45Z'), ('day', '2026-09-30T18:15Z')) AS r (size, bucket)
+"""
+"""In Nepal an hour begins at a quarter to: the last one before midnight (UTC) of the 30th."""
 FILL = """
 INSERT INTO rollups_minute (bucket, recorded_on, shard, tenant, series_id, currency, version, events, unpriced_events,
     list, contracted, effective, of_which_provisional, usage, input_tokens)
@@ -58,6 +65,34 @@ async def test_every_row_of_a_filled_table_is_there_after_the_migration_and_afte
         await _is_by_day(owner)
     finally:
         await owner.close()
+
+
+async def test_since_when_minutes_are_there_is_known_again_after_the_way_back_and_forth(
+    owner_url: str,
+) -> None:
+    """Of what was frozen; where nothing was, all minutes are there."""
+    url = own_database(owner_url, "by_day_again")
+    await migrate(url, "test")
+    owner = await asyncpg.connect(url)
+    try:
+        await _back_and_forth(owner)
+        assert await owner.fetchval("SELECT count(*) FROM minutes_kept") == 0
+        await owner.execute(FROZEN)
+        await owner.execute("INSERT INTO minutes_kept (since) VALUES ('2026-10-01T00:00Z')")
+        await owner.execute("SET timezone = 'America/New_York'")
+        await _back_and_forth(owner)
+        assert await owner.fetchval("SELECT since = '2026-10-01T00:00Z' FROM minutes_kept")
+    finally:
+        await owner.close()
+
+
+async def _back_and_forth(owner: Any) -> None:
+    ways = [read_sql_migration(migration) for migration in (AFTER, BY_DAY)]
+    async with owner.transaction():
+        for _, _, _, back, *_ in ways:
+            await back(owner)
+        for _, _, forth, *_ in reversed(ways):
+            await forth(owner)
 
 
 async def _is_by_day(owner: Any) -> None:

@@ -28,7 +28,7 @@ from services.api.catalog.seen_names import seen_names
 from services.api.corrections.asking import author_of, corrector_of
 from services.api.http.models import RequestBody
 from services.api.http.openapi import answers
-from services.api.http.problems import HttpRefusal
+from services.api.http.problems import RETRY_AFTER_S, HttpRefusal
 from services.api.http.representation import Negotiated
 from spendmeter.contracts.catalog import CatalogEntry
 from spendmeter.platform.catalog_store import Outdated, record
@@ -84,6 +84,7 @@ async def approve_proposal(
 
 async def approve(access: CatalogAccess, id: int, approval: Approval) -> ApprovedProposal:
     """The same, and no re-rate begins. Raises HttpRefusal."""
+    await access.books.topic.looked()
     for _ in range(ATTEMPTS_MAX):
         now = datetime.now(UTC)
         async with access.reading() as connection:
@@ -146,12 +147,15 @@ async def _put_in_force(
     review: Review,
     approval: Approval,
 ) -> Proposal:
-    """Raises Outdated; HttpRefusal where a budget needs a decision."""
+    """Raises Outdated; HttpRefusal where a budget needs a decision, or the topic has that version already."""
     # A publication's note is read by every tenant: whose price changed and why is none of others' business.
     note, by = f"proposal {row['id']}", access.key
     async with access.writing() as connection:
         version = await record(connection, change.added, by=by, note=note, base=change.snapshot.version)
         assert version is not None, "additions refuses what adds nothing"
+        # The snapshot is of the newest version: `record` has seen to that.
+        if why := access.books.topic.refuses_after(change.snapshot.version):
+            raise HttpRefusal(503, "Not now", f"nothing is approved: {why}", retry_after_s=RETRY_AFTER_S)
         now = datetime.now(UTC)
         settled = await settle_budgets(connection, terms, approval.budgets, version=version, by=by, now=now)
         review.terms = [terms_answer(each, settled[each.tenant]) for each in terms]

@@ -4,7 +4,7 @@ SELECT version, entries, published_at, note FROM catalog_published()
 
 -- name: entries
 -- Every entry after a publication and up to another, as it goes to the topic.
-SELECT id, body FROM catalog_to_publish($1) WHERE version <= $2
+SELECT id, body, version FROM catalog_to_publish($1) WHERE version <= $2
 
 -- name: models
 -- Skus after ($2, $3) whose name, or an alias of theirs, holds $1.

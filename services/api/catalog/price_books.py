@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from services.api.catalog.sql import SQL
 from services.api.database.transactions import Database
@@ -14,12 +14,34 @@ from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.proposals.snapshot import CatalogSnapshot
 
 
+class CatalogTopic(Protocol):
+    """What a recorder must know of the topic: after a restore it has versions that the database lacks."""
+
+    async def looked(self) -> None:
+        """Back when it was looked at, or after a while."""
+
+    def refuses_after(self, version: int) -> str:
+        """Why nothing may be recorded on top of this version; '' = it may."""
+
+
+class NoTopic:
+    """Nobody publishes here."""
+
+    async def looked(self) -> None:
+        """At once."""
+
+    def refuses_after(self, version: int) -> str:
+        """Nothing is refused."""
+        return ""
+
+
 class PriceBooks:
     """Follows Postgres: `newest` reads what is new. `recorded` is set by who records a publication, and wakes
-    the publisher."""
+    the publisher, who knows the `topic`."""
 
     def __init__(self, database: Database) -> None:
         self.recorded = asyncio.Event()
+        self.topic: CatalogTopic = NoTopic()
         self._database = database
         self._snapshot = CatalogSnapshot(version=0, entries={}, book=PriceBook([]))
         self._lock = asyncio.Lock()
