@@ -8,6 +8,7 @@ killed left behind.
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import fcntl
 import os
@@ -16,10 +17,12 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
+import asyncpg
 import msgspec
 import psutil
 
@@ -124,6 +127,8 @@ def _start(folder: Path) -> Servers:
     stack = Stack(folder)
     try:
         stack.start()
+        with ThreadPoolExecutor(1) as elsewhere:  # here a loop of the tests may be the thread's
+            elsewhere.submit(asyncio.run, _let_go(stack.owner_url)).result()
         return Servers(
             root=str(stack.home.root),
             kafka=stack.kafka,
@@ -135,6 +140,17 @@ def _start(folder: Path) -> Servers:
     except BaseException:
         stack.stop()
         raise
+
+
+async def _let_go(owner_url: str) -> None:
+    """Nothing of the run outlives it, so its Postgres waits for no disk. A test of a crash has servers of its own."""
+    owner = await asyncpg.connect(owner_url)
+    try:
+        await owner.execute("ALTER SYSTEM SET fsync = off")
+        await owner.execute("ALTER SYSTEM SET full_page_writes = off")
+        await owner.execute("SELECT pg_reload_conf()")
+    finally:
+        await owner.close()
 
 
 def _stop_descendants() -> list[str]:

@@ -8,6 +8,7 @@ seller), `{region}` (a cloud's region), `#` (a digit) and `*` (anything). What i
 import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
 
@@ -15,6 +16,9 @@ from spendmeter.contracts.catalog import MATCH_STARS_MAX, NameRule
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.dates import holds, one_at_a_time
 from spendmeter.pricing.names import matcher
+
+PATTERNS_MAX = 1_024
+"""Compiled patterns that are remembered: each publication makes its books of mostly the same rules."""
 
 _SIGN = re.compile(r"\{[^}]*\}|#|\*")
 _MEANS = {
@@ -51,7 +55,7 @@ class CompiledRule:
         self.rule = rule
         self._providers = frozenset(map(str.lower, rule.providers))
         self._unless = tuple(map(matcher, rule.unless))
-        self._patterns = tuple(_pattern(rule, match) for match in rule.match)
+        self._patterns = tuple(_pattern(rule.name, match, rule.becomes) for match in rule.match)
 
     @property
     def says_region(self) -> bool:
@@ -117,22 +121,21 @@ def _both(one: NameRule, other: NameRule) -> CatalogError:
     return CatalogError(f"entries {one.id} and {other.id} are both the rule {other.name!r} of one time")
 
 
-def _pattern(rule: NameRule, match: str) -> tuple[str, str, re.Pattern[str]]:
+@lru_cache(PATTERNS_MAX)
+def _pattern(rule: str, match: str, becomes: str) -> tuple[str, str, re.Pattern[str]]:
     """What a name begins and ends with, which is quickly asked, and all that it must be."""
     signs = _SIGN.findall(match)
-    if unknown := [sign for sign in chain(signs, _SIGN.findall(rule.becomes)) if sign not in _MEANS]:
-        raise CatalogError(f"rule {rule.name!r}: {unknown[0]} is none of {', '.join(_MEANS)}")
-    if match != match.lower() or rule.becomes != rule.becomes.lower() or signs.count("*") > MATCH_STARS_MAX:
+    if unknown := [sign for sign in chain(signs, _SIGN.findall(becomes)) if sign not in _MEANS]:
+        raise CatalogError(f"rule {rule!r}: {unknown[0]} is none of {', '.join(_MEANS)}")
+    if match != match.lower() or becomes != becomes.lower() or signs.count("*") > MATCH_STARS_MAX:
         raise CatalogError(
-            f"rule {rule.name!r}: {match!r} must be lower case, with at most {MATCH_STARS_MAX} stars"
+            f"rule {rule!r}: {match!r} must be lower case, with at most {MATCH_STARS_MAX} stars"
         )
-    for sign in dict.fromkeys(_SIGN.findall(rule.becomes)):
-        if sign not in _REPEATED or rule.becomes.count(sign) > signs.count(sign):
-            raise CatalogError(
-                f"rule {rule.name!r}: {rule.becomes!r} repeats a {sign} that {match!r} has not"
-            )
+    for sign in dict.fromkeys(_SIGN.findall(becomes)):
+        if sign not in _REPEATED or becomes.count(sign) > signs.count(sign):
+            raise CatalogError(f"rule {rule!r}: {becomes!r} repeats a {sign} that {match!r} has not")
     if any(signs.count(sign) > 1 for sign in ("{name}", "{rest}", "{provider}", "{region}")):
-        raise CatalogError(f"rule {rule.name!r}: {match!r} has a placeholder twice")
+        raise CatalogError(f"rule {rule!r}: {match!r} has a placeholder twice")
     parts = _SIGN.split(match)
     source = "".join(
         re.escape(text) + (_MEANS[sign] if sign else "")

@@ -30,16 +30,14 @@ from spendmeter.contracts.terms import Terms, Timeline
 from spendmeter.contracts.topics import ALERTS_EVENTS, SPEND_TOTALS
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.kafka_admin import KafkaAdmin
-from spendmeter.platform.migrate import migrate
 from spendmeter.platform.roles import role_url
 from spendmeter.platform.telemetry import Meters
+from tests.databases import SECRET, empty, migrated_database
 from tests.ports import free_port
 from tests.series import add_series
-from tests.stack import own_database
 from tests.terms import counts_in
 
 ROOT = Path(__file__).parents[2]
-SECRET = "test"
 WEBHOOK_SECRET = "whsec_" + "c3BlbmRtZXRlciBzaWducyB3aGF0IGl0IHNheXM="
 READY_S_MAX = 90.0
 
@@ -47,9 +45,7 @@ READY_S_MAX = 90.0
 @pytest.fixture(scope="session")
 async def database(owner_url: str) -> str:
     """The owner's URL of a migrated database of this session's."""
-    url = own_database(owner_url, "alerts")
-    await migrate(url, SECRET)
-    return url
+    return await migrated_database(owner_url, "alerts")
 
 
 class Book:
@@ -155,9 +151,9 @@ async def book(database: str) -> AsyncIterator[Book]:
     """The book, emptied, with tenant acme in it."""
     owner = await asyncpg.connect(database)
     await prepare(owner)
-    await owner.execute(
-        "TRUNCATE rollups_minute, rollups, touched, rolled, series, tenants, tenant_terms, budgets, channels, incidents, acknowledgements, deliveries, rerate_jobs "
-        "CASCADE"
+    await empty(
+        owner,
+        "rollups_minute, rollups, touched, rolled, series, tenants, tenant_terms, budgets, channels, incidents, acknowledgements, deliveries, rerate_jobs",
     )
     book = Book(owner)
     await book.tenant()

@@ -18,33 +18,29 @@ from services.api.events.past_books import PastBooks
 from services.api.http.shared_answers import SharedAnswers
 from services.api.spend.closed import ClosedSums
 from spendmeter.platform.catalog_store import record
-from spendmeter.platform.migrate import migrate
 from spendmeter.platform.postgres import create_pool
 from spendmeter.platform.roles import role_url
 from spendmeter.platform.settings import Settings
 from tests.api.book import Book
 from tests.api.catalog_admin import IN, NAMED, OUT
-from tests.stack import own_database
-
-SECRET = "test"
+from tests.databases import SECRET, empty, migrated_database
 
 
 @pytest.fixture(scope="session")
 async def database_url(owner_url: str) -> str:
     """The owner's URL."""
-    url = own_database(owner_url, "api")
-    await migrate(url, SECRET)
-    return url
+    return await migrated_database(owner_url, "api")
 
 
 @pytest.fixture
 async def book(database_url: str) -> AsyncIterator[Book]:
     """An empty book with the tenants acme (UTC) and globex (Europe/Berlin)."""
     connection = await asyncpg.connect(database_url)
-    await connection.execute(
-        "TRUNCATE dimension_acts, catalog_pulls, corrections, rerate_jobs, entries, identities, unbooked, supersessions, positions, log_ends, accounting, accounting_keys, dropped_names, rollups_minute, minutes_kept, rollups, touched, rolled, remarks_daily, series, tenants, tenant_terms, "
+    await empty(
+        connection,
+        "dimension_acts, catalog_pulls, corrections, rerate_jobs, entries, identities, unbooked, supersessions, positions, log_ends, accounting, accounting_keys, dropped_names, rollups_minute, minutes_kept, rollups, touched, rolled, remarks_daily, series, tenants, tenant_terms, "
         "api_keys, pseudonym_keys, catalog_entries, catalog_publications, catalog_proposals, budgets, channels, incidents, "
-        "acknowledgements, deliveries CASCADE"
+        "acknowledgements, deliveries",
     )
     book = Book(connection)
     await book.tenant("acme")

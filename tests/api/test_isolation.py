@@ -16,8 +16,8 @@ from services.api.database.transactions import Database, prepare
 from spendmeter.platform.postgres import create_pool
 from spendmeter.platform.roles import role_url
 from tests.api.book import Book
-from tests.api.conftest import SECRET
 from tests.api.test_events import LINES, event
+from tests.databases import SECRET
 
 REQUESTS = 1_000
 TABLES = (

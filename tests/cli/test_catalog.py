@@ -25,15 +25,14 @@ from services.api.database.transactions import Database, prepare
 from spendmeter.contracts.units import UNITS
 from spendmeter.platform.catalog_store import record
 from spendmeter.platform.keys import create_key, create_tenant
-from spendmeter.platform.migrate import migrate
 from spendmeter.platform.postgres import create_pool
 from spendmeter.platform.roles import role_url
 from spendmeter.platform.settings import Settings
 from spendmeter.pricing.engine import rate
 from spendmeter.pricing.price_book import PriceBook
 from tests.api.book import Book
+from tests.databases import migrated_database
 from tests.pricing.entries import model, price, terms, used
-from tests.stack import own_database
 
 OLD = price("m", "input_tokens", "1")
 FILE = """
@@ -47,14 +46,13 @@ prices = { input_tokens = "1.25" }
 
 
 @pytest.fixture(scope="module")
-def owner(owner_url: str) -> str:
-    return own_database(owner_url, "cli")
+async def owner(owner_url: str) -> str:
+    return await migrated_database(owner_url, "cli")
 
 
 @pytest.fixture(scope="module")
 async def api(owner: str) -> AsyncIterator[tuple[str, str]]:
     """Its address and an operator's key."""
-    await migrate(owner, "test")
     connection = await asyncpg.connect(owner)
     await create_tenant(connection, "acme")
     await create_tenant(connection, "newco")

@@ -9,16 +9,13 @@ from typer.testing import CliRunner
 
 from cli.app import build
 from spendmeter.platform.keys import parse_key
-from spendmeter.platform.migrate import migrate
-from tests.stack import own_database
+from tests.databases import migrated_database
 
 
 @pytest.fixture(scope="module")
 async def database(owner_url: str) -> str:
     """The owner's URL of an empty, migrated database."""
-    url = own_database(owner_url, "cli")
-    await migrate(url, "test")
-    return url
+    return await migrated_database(owner_url, "cli")
 
 
 @pytest.fixture(autouse=True)

@@ -7,32 +7,28 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from spendmeter.platform.migrate import migrate
 from spendmeter.platform.roles import role_url
 from tests.corrector.rerate_world import RerateBook, opened
 from tests.corrector.written_book import Book, open_book
-from tests.stack import own_database
-
-SECRET = "test"
+from tests.databases import SECRET, empty, migrated_database
 
 
 @pytest.fixture(scope="session")
 async def database(owner_url: str) -> str:
     """The owner's URL of a migrated database of this session's."""
-    url = own_database(owner_url, "corrector")
-    await migrate(url, SECRET)
-    return url
+    return await migrated_database(owner_url, "corrector")
 
 
 @pytest.fixture
 async def owner(database: str) -> AsyncIterator[asyncpg.Connection]:
     """The owner's connection to an empty book."""
     connection = await asyncpg.connect(database)
-    await connection.execute(
-        "TRUNCATE entries, identities, unbooked, positions, log_ends, accounting, accounting_keys, rollups_minute, minutes_kept, "
+    await empty(
+        connection,
+        "entries, identities, unbooked, positions, log_ends, accounting, accounting_keys, rollups_minute, minutes_kept, "
         "rollups, touched, series, remarks_daily, tenants, tenant_terms, late_rated, corrector, corrections, "
         "corrected_identities, catalog_entries, catalog_publications, "
-        "projection_marks, closed_accounts, cells, runs, run_outcomes, rerate_jobs, late_marks CASCADE"
+        "projection_marks, closed_accounts, cells, runs, run_outcomes, rerate_jobs, late_marks",
     )
     yield connection
     await connection.close()

@@ -38,11 +38,11 @@ from spendmeter.contracts.rated import Origin
 from spendmeter.platform.catalog_store import read_publication, record
 from spendmeter.platform.roles import role_url
 from spendmeter.pricing.price_book import PriceBook
+from tests.databases import SECRET
 from tests.ledger_records import RATED_TOPIC, TOPIC
 from tests.pricing.entries import RECORDED, price
 from tests.pricing.test_causes import withdrawn
 
-SECRET = "test"
 NOON = datetime.fromisoformat("2026-11-20T12:00:00+00:00")
 MILLION = {"input_tokens": 1_000_000}
 STEPS_MAX = 1000

@@ -34,7 +34,8 @@ from spendmeter.platform.roles import role_url
 from spendmeter.platform.telemetry import Meters
 from spendmeter.pricing.price_book import PriceBook
 from tests.book.sizes import wrong_sums
-from tests.corrector.rerate_world import SECRET, RerateBook, use
+from tests.corrector.rerate_world import RerateBook, use
+from tests.databases import SECRET
 from tests.ledger.test_book import begin
 from tests.ledger_records import TOPIC
 from tests.pricing.entries import RECORDED, adjustment, price

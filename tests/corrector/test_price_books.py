@@ -14,12 +14,11 @@ from spendmeter.contracts.catalog import CatalogEntry, Conditions, Price, Withdr
 from spendmeter.contracts.entry_ids import identified, published
 from spendmeter.contracts.events import UsageEvent
 from spendmeter.platform.catalog_store import record
-from spendmeter.platform.migrate import migrate
 from spendmeter.pricing.catalog import load_snapshot
 from spendmeter.pricing.engine import rate
 from spendmeter.pricing.price_book import PriceBook
+from tests.databases import migrated_database
 from tests.pricing.entries import NOON, RECORDED, adjustment, model, price, terms, used
-from tests.stack import own_database
 
 EVERY_NTH_SKU = 9
 OWN: list[CatalogEntry] = [
@@ -70,9 +69,7 @@ def test_a_tenants_book_prices_its_usage_as_the_book_of_all_entries_does(tenant:
 async def catalog(owner_url: str) -> AsyncIterator[asyncpg.Connection]:
     """A database with three publications: a price; acme's own of the same; the first price withdrawn, another in its
     place."""
-    url = own_database(owner_url, "price_books")
-    await migrate(url, "test")
-    connection = await asyncpg.connect(url)
+    connection = await asyncpg.connect(await migrated_database(owner_url, "price_books"))
     first = price("m", "input_tokens", "2")
     for entries in (
         [first],

@@ -26,8 +26,8 @@ from spendmeter.platform.telemetry import Meters
 from spendmeter.verify.projections import check_projections
 from spendmeter.verify.report import Report
 from tests.corrector.book_by_hand import BookByHand, Entry, figures_of, made_up
-from tests.corrector.conftest import SECRET
 from tests.corrector.test_worker import System
+from tests.databases import SECRET
 from tests.waiting import until
 
 PARTITIONS = 3

@@ -30,7 +30,7 @@ from spendmeter.platform.catalog_store import record
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.roles import role_url
-from tests.corrector.conftest import SECRET
+from tests.databases import SECRET
 from tests.pricing.entries import price
 from tests.waiting import until
 

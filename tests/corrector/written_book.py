@@ -28,10 +28,10 @@ from spendmeter.contracts.rated import Origin
 from spendmeter.platform.catalog_store import read_publication, record
 from spendmeter.platform.roles import role_url
 from spendmeter.pricing.price_book import PriceBook
+from tests.databases import SECRET
 from tests.ledger_records import NOON, RATED_TOPIC, TOPIC, usage_event
 from tests.pricing.entries import adjustment, price
 
-SECRET = "test"
 ASKED = datetime(2026, 11, 25, 12, tzinfo=UTC)
 LOG_END = 10
 """Where partition 0 of usage.events ends, as the corrector is told."""

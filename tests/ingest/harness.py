@@ -23,12 +23,10 @@ from spendmeter.contracts.topics import USAGE_EVENTS
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.keys import create_key, create_tenant
-from spendmeter.platform.migrate import migrate
 from spendmeter.platform.roles import role_url
+from tests.databases import SECRET, migrated_database
 from tests.ports import free_port
-from tests.stack import own_database
 
-SECRET = "test"
 PATH = "/api/v1/events"
 READY_S_MAX = 30
 PARTITIONS = 4
@@ -53,8 +51,7 @@ async def prepare_kafka(kafka: KafkaAccess, prefix: str, partitions: int = PARTI
 
 async def prepare_postgres(owner_url: str) -> tuple[str, dict[str, str]]:
     """A migrated database with tenants acme and globex; the owner's URL, and keys by what they may do."""
-    url = own_database(owner_url, "ingest")
-    await migrate(url, SECRET)
+    url = await migrated_database(owner_url, "ingest")
     connection = await asyncpg.connect(url)
     try:
         for tenant in ("acme", "globex"):

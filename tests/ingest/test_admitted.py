@@ -14,7 +14,8 @@ from services.ingest.admitted import AdmittedValues
 from services.ingest.admitted_writer import AdmittedValuesWriter
 from services.ingest.keys import read_snapshot
 from spendmeter.platform.roles import role_url
-from tests.ingest.harness import SECRET, Ingest, records_of
+from tests.databases import SECRET
+from tests.ingest.harness import Ingest, records_of
 from tests.ingest.test_own_labels import labelled
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)

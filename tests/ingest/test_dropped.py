@@ -12,7 +12,8 @@ import pytest
 from services.ingest.dropped import NAMES_PER_KEY_MAX, PENDING_MAX, DroppedNamesWriter
 from spendmeter.platform.roles import role_url
 from spendmeter.platform.telemetry import Meters
-from tests.ingest.harness import SECRET, Ingest, event
+from tests.databases import SECRET
+from tests.ingest.harness import Ingest, event
 from tests.ingest.test_accept import credential
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)

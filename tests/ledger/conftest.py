@@ -8,28 +8,24 @@ import asyncpg
 import pytest
 
 from services.ledger.book import prepare
-from spendmeter.platform.migrate import migrate
 from spendmeter.platform.roles import role_url
-from tests.stack import own_database
-
-SECRET = "test"
+from tests.databases import SECRET, empty, migrated_database
 
 
 @pytest.fixture(scope="session")
 async def database(owner_url: str) -> str:
     """The owner's URL of a migrated database of this session's."""
-    url = own_database(owner_url, "ledger")
-    await migrate(url, SECRET)
-    return url
+    return await migrated_database(owner_url, "ledger")
 
 
 @pytest.fixture
 async def owner(database: str) -> AsyncIterator[asyncpg.Connection]:
     """The owner's connection to an empty book."""
     connection = await asyncpg.connect(database)
-    await connection.execute(
-        "TRUNCATE entries, identities, unbooked, supersessions, positions, log_ends, accounting, accounting_keys, rollups_minute, rollups, touched, rolled, series, remarks_daily, "
-        "tenants, tenant_terms, late_rated, budgets, channels, incidents, acknowledgements, deliveries CASCADE"
+    await empty(
+        connection,
+        "entries, identities, unbooked, supersessions, positions, log_ends, accounting, accounting_keys, rollups_minute, rollups, touched, rolled, series, remarks_daily, "
+        "tenants, tenant_terms, late_rated, budgets, channels, incidents, acknowledgements, deliveries",
     )
     yield connection
     await connection.close()

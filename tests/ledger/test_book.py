@@ -23,7 +23,7 @@ from spendmeter.contracts.event_identity import identity
 from spendmeter.contracts.events import Labels, encode_event
 from spendmeter.contracts.rated import RatedUsage
 from spendmeter.platform.roles import role_url
-from tests.ledger.conftest import SECRET
+from tests.databases import SECRET
 from tests.ledger.test_batch import rejection
 from tests.ledger_records import NOON, RATED_TOPIC, TOPIC, on_topic, rated, usage_event
 from tests.terms import counts_in

@@ -29,10 +29,9 @@ from spendmeter.book.sizes import BucketSpan, bucket_at
 from spendmeter.book.units import quantities_of
 from spendmeter.contracts.events import Labels
 from spendmeter.contracts.terms import Terms, Timeline
-from spendmeter.platform.migrate import migrate
 from spendmeter.platform.roles import role_url
 from spendmeter.platform.telemetry import Meters
-from tests.ledger.conftest import SECRET
+from tests.databases import SECRET, migrated_database
 from tests.ledger.test_book import begin, book_all
 from tests.ledger_records import rated, usage_event
 from tests.stack import own_database
@@ -125,9 +124,7 @@ class World:
 @pytest.fixture(scope="module")
 async def template(owner_url: str) -> str:
     """A migrated database that the tests' are copies of, with its roles."""
-    url = own_database(owner_url, "minutes")
-    await migrate(url, SECRET)
-    return url
+    return await migrated_database(owner_url, "minutes")
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from spendmeter.contracts.events import Labels
 from spendmeter.contracts.terms import Terms, Timeline
 from spendmeter.platform.roles import role_url
 from spendmeter.platform.telemetry import Meters
-from tests.ledger.conftest import SECRET
+from tests.databases import SECRET
 from tests.ledger.test_book import begin, book_all
 from tests.ledger_records import NOON, rated, usage_event
 from tests.terms import counts_in

@@ -9,7 +9,7 @@ import asyncpg
 
 from services.ledger.watch import SQL
 from spendmeter.platform.roles import role_url
-from tests.ledger.conftest import SECRET
+from tests.databases import SECRET
 
 LOCK = 4711
 FREED_S_MAX = 30

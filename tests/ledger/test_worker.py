@@ -23,7 +23,7 @@ from spendmeter.contracts.topics import TOPICS, USAGE_EVENTS, USAGE_RATED
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.roles import role_url
-from tests.ledger.conftest import SECRET
+from tests.databases import SECRET
 from tests.ledger_records import NOON, rated, usage_event
 from tests.waiting import until
 

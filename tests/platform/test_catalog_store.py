@@ -12,12 +12,11 @@ from deploy.release import prepare_database
 from spendmeter.contracts.catalog import Withdrawal, decode_catalog
 from spendmeter.contracts.entry_ids import identified
 from spendmeter.platform.catalog_store import Outdated, read_publication, record
-from spendmeter.platform.migrate import migrate
 from spendmeter.platform.roles import role_url
 from spendmeter.pricing.catalog import load_own, load_public, load_snapshot
 from spendmeter.pricing.price_book import PriceBook
+from tests.databases import migrated_database
 from tests.pricing.entries import RECORDED, price
-from tests.stack import own_database
 
 OURS, THEIRS = price("m", "input_tokens", "1"), price("m", "output_tokens", "2")
 RIVAL = price("m", "input_tokens", "3")
@@ -25,9 +24,7 @@ RIVAL = price("m", "input_tokens", "3")
 
 @pytest.fixture
 async def database(owner_url: str) -> str:
-    url = own_database(owner_url, "store")
-    await migrate(url, "test")
-    return url
+    return await migrated_database(owner_url, "store")
 
 
 @pytest.fixture

@@ -17,11 +17,11 @@ from spendmeter.contracts.catalog import TenantTerms, Withdrawal
 from spendmeter.contracts.entry_ids import identified
 from spendmeter.contracts.terms import Timeline, timeline_of
 from spendmeter.platform.catalog_store import record
-from spendmeter.platform.migrate import MIGRATIONS, migrate
+from spendmeter.platform.migrate import MIGRATIONS
 from spendmeter.platform.roles import role_url
+from tests.databases import SECRET, migrated_database
 from tests.stack import own_database
 
-SECRET = "test"
 SAID: dict[str, Any] = {"source": "test", "recorded_at": datetime(2026, 11, 23, tzinfo=UTC)}
 DECEMBER = datetime(2026, 12, 1, tzinfo=UTC)
 STRETCHES = (
@@ -32,12 +32,11 @@ STRETCHES = (
 
 @pytest.fixture
 async def url(owner_url: str) -> str:
-    return own_database(owner_url, "terms")
+    return await migrated_database(owner_url, "terms")
 
 
 @pytest.fixture
 async def owner(url: str) -> AsyncIterator[asyncpg.Connection]:
-    await migrate(url, SECRET)
     connection = await asyncpg.connect(url)
     yield connection
     await connection.close()
@@ -92,12 +91,13 @@ async def test_nobody_else_writes_them(owner: asyncpg.Connection, url: str, role
 
 
 async def test_what_the_table_tenants_said_of_zones_is_stated_in_the_catalog_once(
-    url: str, tmp_path: Path
+    owner_url: str, tmp_path: Path
 ) -> None:
     """As an earlier release left it: acme has terms in the catalog, which rating obeyed; globex has bookings, so
     in dollars; initech has none; hooli counts as everybody does."""
     for file in MIGRATIONS.glob("000[1-5]*.sql"):
         shutil.copy(file, tmp_path)
+    url = own_database(owner_url, "terms")
     name = url.rpartition("/")[2]
     maintenance = await asyncpg.connect(f"{url.rsplit('/', 1)[0]}/postgres")
     await maintenance.execute(f'CREATE DATABASE "{name}"')

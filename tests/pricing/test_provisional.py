@@ -36,9 +36,15 @@ MODELS = [
 """Of ten families."""
 
 
+@pytest.fixture(scope="module")
+def as_sold() -> PriceBook:
+    """Without what a name has become."""
+    return PriceBook(entry for entry in SHIPPED if not isinstance(entry, Alias))
+
+
 @pytest.mark.parametrize(("provider", "sku"), MODELS)
 def test_a_new_model_is_booked_at_no_less_than_it_costs_and_no_more_than_five_medians(
-    book: PriceBook, provider: str, sku: str
+    book: PriceBook, as_sold: PriceBook, provider: str, sku: str
 ) -> None:
     others = [  # of other families at other sellers nothing can matter
         entry
@@ -52,9 +58,6 @@ def test_a_new_model_is_booked_at_no_less_than_it_costs_and_no_more_than_five_me
     siblings = [name for seller, name in PriceBook(others).prices if seller == provider]
     true, _ = cost(provider, sku, book)
     bound, status = cost(provider, sku, PriceBook(others))
-    as_sold = PriceBook(
-        entry for entry in SHIPPED if not isinstance(entry, Alias)
-    )  # not what a name has become
     costs = [cost(provider, name, as_sold)[0] for name in siblings if family(name) == family(sku)]
     assert status == "provisional"
     assert true <= bound <= 5 * median(costs)

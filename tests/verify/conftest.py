@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -22,10 +21,10 @@ from spendmeter.contracts.entry_ids import identified, published
 from spendmeter.contracts.topics import TOPICS
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.kafka_admin import KafkaAdmin
-from spendmeter.platform.migrate import migrate
 from spendmeter.verify import literals
 from spendmeter.verify.report import Report
 from spendmeter.verify.run import Request, verify
+from tests.databases import empty, migrated_database
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, 123_000, tzinfo=UTC)
 PRICES = """
@@ -87,7 +86,7 @@ class WrittenBook:
 
     async def recount(self) -> None:
         """Make all that is counted and summed from the entries anew."""
-        await self.owner.execute("TRUNCATE positions, accounting, rollups_minute, rollups, touched, rolled")
+        await empty(self.owner, "positions, accounting, rollups_minute, rollups, touched, rolled")
         await self.writer.finish()
 
     async def rebook(
@@ -150,14 +149,13 @@ def identity(body: dict[str, Any]) -> bytes:
 
 @pytest.fixture
 async def book(kafka_access: KafkaAccess, owner_url: str, tmp_path: Path) -> AsyncIterator[WrittenBook]:
-    name = f"verify_{uuid4().hex[:8]}"
-    prefix, url = f"{name}.", f"{owner_url.rsplit('/', 1)[0]}/{name}"
+    url = await migrated_database(owner_url, "verify")
+    prefix = f"{url.rpartition('/')[2]}."
     async with KafkaAdmin(kafka_access) as admin:
         await admin.ensure_topics(list(TOPICS.values()), prefix=prefix, partitions=PARTITIONS)
         names = [f"{prefix}usage.events", f"{prefix}usage.rated"]
         while len(facts := await admin.topics(names)) < len(names):
             await asyncio.sleep(0.05)  # a topic just created is not in the broker's metadata at once
-    await migrate(url, "test")
     owner = await asyncpg.connect(url)
     producer = AIOKafkaProducer(**kafka_access.options())
     await producer.start()
