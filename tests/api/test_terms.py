@@ -195,8 +195,12 @@ async def test_a_change_of_currency_says_what_becomes_of_budgets_and_needs_an_an
         3,
         None,
     ]
-    gone = await operator.delete(f"/v1/budgets/{closed['id']}", headers=who)
-    assert gone.status_code == 404
+    assert (await operator.get(f"/v1/budgets/{closed['id']}", headers=who)).status_code == 404
+    gone = (await operator.delete(f"/v1/budgets/{closed['id']}", headers=who)).json()
+    assert (gone["name"], gone["currency"]) == (closed["name"], closed["currency"])
+    assert datetime.fromisoformat(gone["removed_at"]) < datetime.now(UTC) - timedelta(seconds=30), (
+        "since then"
+    )
 
 
 async def test_a_change_that_was_decided_can_be_taken_back_and_budgets_stay(

@@ -32,7 +32,10 @@ async def test_what_it_writes_is_the_answer_and_nothing_of_our_environment_is_th
     [
         ("text = bytearray(2**30)", "more time or memory than a file may"),
         ("sys.stdout.write('x' * 5000)", "more than 1,024 bytes"),
-        ("f = open('reader.out', 'w'); f.write('x' * 5000); f.close()", "ended with code 1"),
+        (
+            "import tempfile as t; f = t.TemporaryFile('w'); f.write('x' * 5000); f.close()",
+            "ended with code 1",
+        ),
         ("import os; os.kill(os.getpid(), 11)", "ended with code -11"),
         ("sys.exit(3)", "ended with code 3"),
     ],
