@@ -1,4 +1,8 @@
-"""What people ask of jobs, as it came on `usage.corrections`: begin one, apply it, end it."""
+"""What people ask of jobs, as it came on `usage.corrections`: begin one, apply it, end it.
+
+How many are under way decides nothing here: api has said yes to them, and read again after a restore they
+come all at once.
+"""
 
 from typing import Any
 
@@ -6,16 +10,7 @@ import msgspec
 
 from services.corrector.intake import JobRequest
 from services.corrector.job_work import SQL, JobName
-from spendmeter.contracts.corrections import (
-    RERATES_UNDER_WAY_MAX,
-    TOO_MANY_RERATES,
-    RerateApply,
-    RerateCancel,
-    RerateRequest,
-    Selection,
-)
-
-UNDER_WAY_MAX = RERATES_UNDER_WAY_MAX
+from spendmeter.contracts.corrections import RerateApply, RerateCancel, RerateRequest, Selection
 
 
 async def take_request(connection: Any, request: JobRequest) -> None:
@@ -25,26 +20,11 @@ async def take_request(connection: Any, request: JobRequest) -> None:
         case RerateRequest():
             await _begin(connection, request)
         case RerateApply():
-            await _apply(connection, request)
+            asked = request.tenant, request.id, request.by, request.at
+            if await connection.fetchval(SQL["ask_to_apply"], *asked) == "applying":
+                await begin_applying(connection, (request.tenant, request.id))
         case RerateCancel():
             await connection.execute(SQL["cancel"], request.tenant, request.id, request.by, request.at)
-
-
-async def _apply(connection: Any, request: RerateApply) -> None:
-    """A dry run that has ended is one more job under way; where that is too many it stays as it is, and says
-    so."""
-    name = request.tenant, request.id
-    if await _are_too_many(connection, request.tenant) and await connection.fetchval(
-        SQL["put_off"], *name, TOO_MANY_RERATES
-    ):
-        return
-    if await connection.fetchval(SQL["ask_to_apply"], *name, request.by, request.at) == "applying":
-        await begin_applying(connection, name)
-
-
-async def _are_too_many(connection: Any, tenant: str) -> bool:
-    under_way: int = await connection.fetchval(SQL["under_way"], tenant)
-    return under_way >= UNDER_WAY_MAX
 
 
 async def begin_applying(connection: Any, name: JobName) -> None:
@@ -70,8 +50,6 @@ async def _begin(connection: Any, request: RerateRequest) -> None:
     if await connection.fetchval(SQL["is_correction"], *name):
         why = "its id is that of a correction: send it under another one"
     why = why or await _outdated(connection, request.tenant, request.version)
-    if not why and await _are_too_many(connection, request.tenant):
-        why = TOO_MANY_RERATES
     new = await connection.fetchval(
         SQL["request"],
         *(*name, msgspec.json.encode(request.selection).decode(), request.version),

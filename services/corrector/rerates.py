@@ -16,7 +16,7 @@ import msgspec
 from services.corrector import late
 from services.corrector.ahead import Ahead, JobRow, JudgedChunk, can_go_on, judge_all, judge_chunk, next_turn
 from services.corrector.fence import Overtaken, Standing, move
-from services.corrector.job_requests import UNDER_WAY_MAX, begin_applying
+from services.corrector.job_requests import begin_applying
 from services.corrector.job_work import SQL, JobName, JobWork, name_of, work_at
 from services.corrector.job_writing import Verdict, apply, note
 from services.corrector.price_books import NotPublished, VersionBooks, VersionUnits
@@ -29,8 +29,8 @@ from spendmeter.book.timelines import read_timelines
 from spendmeter.platform.telemetry import log
 from spendmeter.pricing.conditions import CatalogError
 
-TURNS_READ = UNDER_WAY_MAX + 1
-"""Of which one is another tenant's, where there is one."""
+TURNS_READ = 21
+"""Of which one is another tenant's, where there is one, unless more are under way than api allows."""
 WORKS_MAX = 4
 """Jobs that are remembered with what they need; the eldest goes first."""
 

@@ -20,11 +20,6 @@ _NO_NUL = r"^[^\x00]*\Z"
 Said = Annotated[str, Meta(min_length=1, max_length=500, pattern=_NO_NUL)]
 ShortName = Annotated[str, Meta(min_length=1, max_length=64, pattern=_NO_NUL)]
 SentText = Annotated[str, Meta(min_length=1, max_length=NAME_CHARACTERS_MAX, pattern=_NO_NUL)]
-RERATES_UNDER_WAY_MAX = 20
-"""Jobs of one tenant that are at work, or wait for it; dry runs that wait for a person do not count."""
-TOO_MANY_RERATES = (
-    f"a tenant has at most {RERATES_UNDER_WAY_MAX} re-rates under way: let one end, or cancel one"
-)
 NAMES_MAX = 50
 SelectedNames = Annotated[tuple[SentText, ...], Meta(max_length=NAMES_MAX)]
 CatalogVersion = Annotated[int, Meta(ge=1, le=2**31 - 1)]

@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from services.corrector import job_requests, sweep
+from services.corrector import sweep
 from services.corrector.fence import Overtaken
 from services.corrector.job_work import SQL
 from spendmeter.platform.postgres import create_pool
@@ -24,45 +24,17 @@ from tests.pricing.test_causes import withdrawn
 # -- many jobs ----------------------------------------------------------------------------------------------------
 
 
-async def test_a_tenant_has_so_many_jobs_under_way_and_a_further_one_is_refused(
-    rerate_book: RerateBook, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(job_requests, "UNDER_WAY_MAX", 2)
-    right = await wrong_then_right(rerate_book, use("a"))
-    jobs = [await rerate_book.ask(right) for _ in range(3)]
-    others = await rerate_book.ask(right, tenant="globex")
-    assert [await rerate_book.state(job) for job in (*jobs, others)] == [
-        "previewing", "previewing", "refused", "previewing",
-    ]  # fmt: skip
+async def test_what_was_accepted_is_taken_however_many_it_is(rerate_book: RerateBook) -> None:
+    """After a restore all requests come again at once: 25 dry runs, and each is applied. Three events at 2 a million are
+    6, whoever of the 25 was first."""
+    right = await wrong_then_right(rerate_book, *(use(f"e{n}") for n in range(3)))
+    jobs = [await rerate_book.ask(right) for _ in range(25)]
     await rerate_book.ask(right, id=jobs[0])  # the request came twice
-    await rerate_book.work()
-    assert await rerate_book.state(jobs[0]) == "previewed"
-    assert await rerate_book.state(await rerate_book.ask(right)) == "previewing"
-
-
-async def test_a_dry_run_that_is_to_be_applied_waits_where_too_many_are_under_way(
-    rerate_book: RerateBook, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Three dry runs have ended, and two may be under way: the third stays as it is and says why, and may be asked
-    for again when one of the others has ended. Another tenant's is its own affair."""
-    right = await wrong_then_right(rerate_book, use("a"))
-    jobs = [await rerate_book.ask(right) for _ in range(3)]
-    others = await rerate_book.ask(right, tenant="globex")
-    await rerate_book.work()
-    monkeypatch.setattr(job_requests, "UNDER_WAY_MAX", 2)
     for job in jobs:
         await rerate_book.apply(job)
-    await rerate_book.apply(others, "globex")
-    assert [await rerate_book.state(job) for job in (*jobs, others)] == [
-        "applying", "applying", "previewed", "applying",
-    ]  # fmt: skip
-    why = "SELECT why FROM rerate_jobs WHERE rerate_id = $1"
-    assert "at most 20 re-rates under way" in await rerate_book.owner.fetchval(why, jobs[2])
     await rerate_book.work()
-    await rerate_book.apply(jobs[2])
-    assert await rerate_book.owner.fetchval(why, jobs[2]) == ""
-    await rerate_book.work()
-    assert await rerate_book.state(jobs[2]) == "applied"
+    assert {await rerate_book.state(job) for job in jobs} == {"applied"}
+    assert await rerate_book.money() == Decimal(6)
 
 
 async def test_tenants_take_turns_however_many_jobs_one_of_them_has(
@@ -174,9 +146,9 @@ async def test_while_a_chunk_is_written_the_next_one_is_read(
     """Of three chunks of a pass the first is read in its turn, the others and the empty end while one is written."""
     monkeypatch.setattr(sweep, "CHUNK_ENTRIES", 1)
     right = await wrong_then_right(rerate_book, *(use(f"e{n}") for n in range(3)))
-    await rerate_book.ask(right, apply=True)
+    job = await rerate_book.ask(right, apply=True)
     noting = Noting(rerate_book.corrector)
-    for _ in range(20):
+    while await rerate_book.state(job) != "applied":
         await rerate_book.rerates.step(noting, await rerate_book.standing(), rerate_book.beside)
     assert noting.fetched.count(SQL["minutes"]) == 2  # once the dry run's, once that of the pass that applies
 

@@ -12,8 +12,7 @@ def says(state: JobState, why: str, preview: PassProgress | None, applied: PassP
         case "previewed" if preview:
             if not preview.changed:
                 return f"nothing would change of {preview.seen:,} events{_left(preview)}"
-            line = f"would change {_changed(preview)}; nothing is changed until it is applied"
-            return f"{line}; it was put off: {why}" if why else line
+            return f"would change {_changed(preview)}; nothing is changed until it is applied"
         case "applying" if applied:
             rest = _since(applied) + (f"; waits {why}" if why else "")
             return f"applying: {_seen(applied)} gone through, {applied.changed:,} changed{rest}"

@@ -28,19 +28,14 @@ from services.api.http.openapi import answers
 from services.api.http.problems import HttpRefusal, invalid, not_found
 from services.api.http.representation import Negotiated
 from services.api.http.spans import SpanParameters
-from spendmeter.contracts.corrections import (
-    RERATES_UNDER_WAY_MAX,
-    TOO_MANY_RERATES,
-    RerateApply,
-    RerateCancel,
-    RerateRequest,
-    Selection,
-)
+from spendmeter.contracts.corrections import RerateApply, RerateCancel, RerateRequest, Selection
 from spendmeter.contracts.events import Instant
 from spendmeter.contracts.money import EXACT
 
 PATH = "/v1/rerates"
-UNDER_WAY_MAX = RERATES_UNDER_WAY_MAX
+UNDER_WAY_MAX = 20
+"""Jobs of one tenant that are at work, or wait for it; dry runs that wait for a person do not count, nor what
+the corrector has not come to yet: it takes whatever was accepted."""
 DIFFERENCES_MAX = 500
 LEFT_MAX = 100
 RUNNING = frozenset({"sent", "previewing", "applying"})
@@ -51,10 +46,12 @@ router = APIRouter(tags=["rerates"], route_class=Negotiated)
 @router.post(PATH, responses=answers("rerate"))
 async def rerate(request: Request, response: Response, caller: Correcting, body: NewRerate) -> RerateAnswer:
     """Price booked events of the tenant anew. 200: the dry run (or with `apply` the change) is done; 202: it
-    is under way, and `Location` says how far."""
+    is under way, and `Location` says how far. 409 where too many of the tenant's are."""
     async with database_of(request).reading(caller.tenant) as connection:
         wanted = await _wanted(connection, caller, body)
         known = await connection.fetchrow(SQL["job"], wanted.id)
+        if known is None:
+            await _refuse_if_too_many(connection)
     if known is not None and not _is_asked_again(body, wanted, known):
         raise HttpRefusal(409, "Another one", f"re-rate {wanted.id} was sent before, and says something else")
     if known is None:
@@ -97,15 +94,18 @@ async def apply(request: Request, response: Response, caller: Correcting, id: st
     async with database_of(request).reading(caller.tenant) as connection:
         job = await _job(connection, id)
         _refuse_if(job, {"cancelled", "refused"}, "it can no longer be applied: ask for another one")
-        if job["state"] == "previewed" and await connection.fetchval(SQL["under_way"]) >= UNDER_WAY_MAX:
-            raise HttpRefusal(409, "Too many", TOO_MANY_RERATES)
+        if job["state"] == "previewed":
+            await _refuse_if_too_many(connection)
         wanted = RerateApply(
             id=id, tenant=caller.tenant, by=await author_of(connection, caller), at=datetime.now(UTC)
         )
     if job["apply_asked_at"] is None:
         corrector = corrector_of(request)
         await corrector.ask(wanted, corrector.ended)
-    return await _answered(request, response, caller, id)
+    answer = await _answered(request, response, caller, id)
+    if answer.state == "previewed":
+        response.status_code = 202  # the corrector has not come to it yet
+    return answer
 
 
 @router.post(f"{PATH}/{{id}}/cancel", responses=answers("rerate", missing="no such job"))
@@ -161,6 +161,15 @@ async def _job(connection: TenantConnection, id: str) -> Any:
     if row is None:
         raise not_found(f"the corrector knows of no re-rate {id[:64]!r}, or has not come to it yet")
     return row
+
+
+async def _refuse_if_too_many(connection: TenantConnection) -> None:
+    if await connection.fetchval(SQL["under_way"]) >= UNDER_WAY_MAX:
+        raise HttpRefusal(
+            409,
+            "Too many",
+            f"a tenant has at most {UNDER_WAY_MAX} re-rates under way: let one end, or cancel one",
+        )
 
 
 def _refuse_if(job: Any, states: set[str], rule: str) -> None:

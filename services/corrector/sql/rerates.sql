@@ -12,10 +12,6 @@ SELECT EXISTS (SELECT FROM catalog_publications WHERE version = $1)
 -- Whether the tenant has a correction of this id: an entry says by one id what it is written for.
 SELECT EXISTS (SELECT FROM corrections WHERE tenant = $1 AND correction_id = $2)
 
--- name: under_way
--- How many jobs of a tenant are at work, or wait for it.
-SELECT count(*) FROM rerate_jobs WHERE tenant = $1 AND state IN ('previewing', 'applying')
-
 -- name: version_of
 -- At which version a job prices.
 SELECT version FROM rerate_jobs WHERE tenant = $1 AND rerate_id = $2
@@ -27,15 +23,10 @@ WHERE j.tenant = $1 AND p.phase = 'applied'
 
 -- name: ask_to_apply
 -- A job that has shown its difference goes on to apply it; one that is still at it does so after.
-UPDATE rerate_jobs SET applied_by = $3, apply_asked_at = $4, why = '',
+UPDATE rerate_jobs SET applied_by = $3, apply_asked_at = $4,
     state = CASE state WHEN 'previewed' THEN 'applying' ELSE state END
 WHERE tenant = $1 AND rerate_id = $2 AND state IN ('previewing', 'previewed') AND applied_by IS NULL
 RETURNING state
-
--- name: put_off
--- A job that has shown its difference is not applied now, for what $3 says.
-UPDATE rerate_jobs SET why = $3
-WHERE tenant = $1 AND rerate_id = $2 AND state = 'previewed' AND applied_by IS NULL RETURNING rerate_id
 
 -- name: cancel
 -- What is applied by then stays: another job goes on where this one stopped.
