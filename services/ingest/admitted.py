@@ -19,8 +19,13 @@ from spendmeter.contracts.dimensions import MODELS_PER_DAY_MAX, VALUES_PER_DAY_M
 from spendmeter.contracts.events import EventError
 from spendmeter.platform.sql import load_sql
 
-VALUES_MAX = 500_000
-"""Of all of them, in memory (some 100 MB): beyond, a new value is folded, and a new model passes unnoted."""
+VALUES_MAX = 300_000
+"""Of all tenants' dimensions, in memory (some 60 MB): beyond, a new value is folded."""
+MODELS_MAX = 200_000
+"""Of all tenants, in memory (some 40 MB): beyond, a new model passes unnoted. They have a room of their own:
+many models of some tenants fold no label of another."""
+WRITTEN_AT_ONCE = 5_000
+"""Rows. After Postgres was away more may wait than one time is enough for."""
 MODEL = "model"
 """Stands where others have the name of a dimension; no dimension of a tenant's own can be called so."""
 READ_AGAIN = 1_000
@@ -38,7 +43,7 @@ class AdmittedValues:
     def __init__(self) -> None:
         self.day = date.min
         self.values: defaultdict[OwnDimension, set[str]] = defaultdict(set)
-        self.count = 0
+        self.values_count = self.models_count = 0
         self._unwritten: list[tuple[str, date, str, str]] = []
         self._last = 0
 
@@ -61,8 +66,8 @@ class AdmittedValues:
                 self._unwritten.append((dimension[0], self.day, dimension[1], value))
 
     def take_unwritten(self) -> list[tuple[str, date, str, str]]:
-        """What is to be written down; the caller gives back what was not."""
-        taken, self._unwritten = self._unwritten, []
+        """What is to be written down next; the caller gives back what was not."""
+        taken, self._unwritten = self._unwritten[:WRITTEN_AT_ONCE], self._unwritten[WRITTEN_AT_ONCE:]
         return taken
 
     def give_back(self, taken: list[tuple[str, date, str, str]]) -> None:
@@ -71,7 +76,8 @@ class AdmittedValues:
 
     def _begin(self, day: date) -> None:
         if day != self.day:
-            self.day, self.count, self._last = day, 0, 0
+            self.day, self._last = day, 0
+            self.values_count = self.models_count = 0
             self.values.clear()
 
     def _add(self, dimension: OwnDimension, value: str) -> bool:
@@ -79,7 +85,10 @@ class AdmittedValues:
         if value in values:
             return False
         values.add(value)
-        self.count += 1
+        if dimension[1] == MODEL:
+            self.models_count += 1
+        else:
+            self.values_count += 1
         return True
 
 
@@ -104,7 +113,7 @@ class ValueAdmission:
         if name in admitted:
             return
         new = self._new[models]
-        if name in new or self._admitted.count >= VALUES_MAX:
+        if name in new or self._admitted.models_count >= MODELS_MAX:
             return
         if len(admitted) + len(new) >= MODELS_PER_DAY_MAX:
             raise EventError(
@@ -118,7 +127,7 @@ class ValueAdmission:
         admitted, new = self._admitted.values.get(dimension, ()), self._new[dimension]
         if value in admitted or value in new:
             return True
-        if len(admitted) + len(new) >= VALUES_PER_DAY_MAX or self._admitted.count >= VALUES_MAX:
+        if len(admitted) + len(new) >= VALUES_PER_DAY_MAX or self._admitted.values_count >= VALUES_MAX:
             return False
         new.add(value)
         return True

@@ -10,6 +10,7 @@ from spendmeter.platform.retry import keep_doing
 
 WRITE_S = 2.0
 WRITE_S_MAX = 4.0
+"""For what is written at once: what was written before stays so."""
 
 
 class AdmittedValuesWriter:
@@ -25,14 +26,13 @@ class AdmittedValuesWriter:
         await keep_doing(self._write, "admitted values not written", every_s=WRITE_S, away=AWAY)
 
     async def _write(self) -> None:
-        taken = self._admitted.take_unwritten()
-        try:
-            if taken:
+        while taken := self._admitted.take_unwritten():
+            try:
                 async with asyncio.timeout(WRITE_S_MAX):
                     await self._write_down(taken)
-        except BaseException:
-            self._admitted.give_back(taken)
-            raise
+            except BaseException:
+                self._admitted.give_back(taken)
+                raise
 
     async def _write_down(self, taken: list[tuple[str, date, str, str]]) -> None:
         connection = await connect(self._url, service="ingest")

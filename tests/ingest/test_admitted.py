@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 import asyncpg
 import pytest
 
-from services.ingest import admitted
+from services.ingest import admitted, admitted_writer
 from services.ingest.admitted import AdmittedValues
 from services.ingest.admitted_writer import AdmittedValuesWriter
 from services.ingest.keys import read_snapshot
@@ -144,6 +144,26 @@ async def test_what_could_not_be_written_is_written_the_next_time(
     admit(values, NOON, "c2")
     await write(door, values)
     assert [value for _, value in await days(owner)] == ["c1", "c2"]
+
+
+async def test_what_is_too_much_for_one_time_is_written_part_by_part_and_a_part_that_was_stays(
+    door: Ingest, owner: asyncpg.Connection, by_ingest: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three values, two at a time; for the third the writer waits in vain."""
+    monkeypatch.setattr(admitted, "WRITTEN_AT_ONCE", 2)
+    monkeypatch.setattr(admitted_writer, "WRITE_S_MAX", 1.0)
+    values = AdmittedValues()
+    for each in ("c1", "c2", "c3"):
+        admit(values, NOON, each)
+    held = owner.transaction()
+    await held.start()
+    await owner.execute(admitted.SQL["admit"], CUSTOMER[0], NOON.date(), CUSTOMER[1], "c3")
+    with pytest.raises(TimeoutError):
+        await write(door, values)
+    assert [value for _, value in await days(by_ingest)] == ["c1", "c2"]
+    await held.rollback()
+    await write(door, values)
+    assert [value for _, value in await days(owner)] == ["c1", "c2", "c3"]
 
 
 async def test_a_door_that_may_not_write_goes_on_and_keeps_what_it_admitted(door: Ingest) -> None:

@@ -170,6 +170,26 @@ def test_a_model_beyond_the_days_bound_is_refused_with_the_rule_and_those_that_c
     assert sent("c") == 1, "a new day has room"
 
 
+def test_models_and_labels_use_up_no_room_of_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all tenants together the day has room for two values and for two models."""
+    monkeypatch.setattr(admitted, "VALUES_MAX", 2)
+    monkeypatch.setattr(admitted, "MODELS_MAX", 2)
+    request = AdmittedValues().of(NOW)
+
+    def came() -> list[str]:
+        request.keep()
+        return sorted(row[3] for row in request._admitted.take_unwritten())
+
+    for sku in ("a", "b"):
+        request.check_model("globex", "openai", sku)
+    assert came() == ["openai/a", "openai/b"]
+    request.check_model("acme", "openai", "c")
+    assert request.folded("acme", {"customer": "c1"}) == ()
+    assert request.folded("acme", {"customer": "c2"}) == ()
+    assert came() == ["c1", "c2"], "a model that is too many passes, and is not noted"
+    assert request.folded("acme", {"customer": "c3"}) == ("customer",)
+
+
 def test_a_senders_own_word_on_what_is_folded_does_not_count() -> None:
     (kept,) = taken(labelled(customer="c1", folded=["customer"])).events
     assert series_of(kept).own == {"customer": "c1"}
