@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -34,20 +35,56 @@ Place = tuple[str, datetime]
 """A tenant, and the minute from which on its minutes are looked at: what comes after it is next."""
 FIRST: Place = ("", SINCE_EVER)
 
+LOCK_TRIES_MAX = 60
+"""In a row at one place, while others have what is to be locked: some minutes, since one try waits for
+seconds at most. Whoever is in the way is through, or ended by Postgres, long before."""
+LOCK_REST_S = 1.0
 
-async def freeze(pool: asyncpg.Pool[asyncpg.Record], until: datetime) -> None:
-    """All minutes before `until`, which were let go. Raises CONNECTION_ERRORS; what is frozen stays so."""
-    place: Place | None = FIRST
+
+@dataclass(kw_only=True)
+class Reached:
+    """How far a process has frozen: who was interrupted begins there, and not with all that is gone."""
+
+    until: datetime = SINCE_EVER
+    place: Place = FIRST
+
+    def begin(self, until: datetime) -> Place:
+        """Where what is before `until` is to be frozen from."""
+        if until != self.until:
+            self.until, self.place = until, FIRST
+        return self.place
+
+
+async def freeze(pool: asyncpg.Pool[asyncpg.Record], until: datetime, reached: Reached) -> None:
+    """All minutes before `until`, which were let go. Raises CONNECTION_ERRORS; what is frozen stays so, and
+    what came late behind the place that was reached is left to the next freezing."""
+    place: Place | None = reached.begin(until)
     while place is not None:
+        reached.place = place
         began_s = time.monotonic()
-        place = await freeze_next(pool, until, place)
+        place = await _freeze_patiently(pool, until, place)
         await asyncio.sleep(REST * (time.monotonic() - began_s))
+    reached.place = FIRST
+
+
+async def _freeze_patiently(
+    pool: asyncpg.Pool[asyncpg.Record], until: datetime, place: Place
+) -> Place | None:
+    """As `freeze_next`, also where a minute is booked, or rollups are made, for longer than a lock waits."""
+    for tries_left in reversed(range(LOCK_TRIES_MAX)):
+        try:
+            return await freeze_next(pool, until, place)
+        except asyncpg.LockNotAvailableError:
+            if not tries_left:
+                raise
+            await asyncio.sleep(LOCK_REST_S)
+    raise AssertionError("the last try returns or raises")
 
 
 async def freeze_next(pool: asyncpg.Pool[asyncpg.Record], until: datetime, place: Place) -> Place | None:
     """Those hours of a local day that come next; where the ones after them are, None = there are none."""
     async with pool.acquire() as connection:
-        found = await connection.fetchrow(SQL["next_minutes"], until, *place, timeout=STATEMENT_S_MAX)
+        found = await _next_minutes(connection, until, place)
         if found is None:
             return None
         tenant, minute = found
@@ -58,6 +95,14 @@ async def freeze_next(pool: asyncpg.Pool[asyncpg.Record], until: datetime, place
             hours = await _hours(connection, tenant, minute, until, timeline)
             await _freeze(connection, tenant, hours, until, timeline)
     return tenant, min(hours[-1].end, until)
+
+
+async def _next_minutes(connection: Any, until: datetime, place: Place) -> Any:
+    """Whose, and from when: it may walk a day's rows that are gone. In a transaction of its own, so that
+    nobody who drops minutes waits for it."""
+    async with connection.transaction():
+        await connection.execute(SQL["time_limit"])
+        return await connection.fetchrow(SQL["next_minutes"], until, *place, timeout=STATEMENT_S_MAX)
 
 
 async def _hours(

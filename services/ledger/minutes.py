@@ -8,12 +8,12 @@ before; then its part is dropped. What is booked late meanwhile stays, as a minu
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
-from services.ledger.freezing import SQL, STATEMENT_S_MAX, freeze
+from services.ledger.freezing import SQL, STATEMENT_S_MAX, Reached, freeze
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.retry import keep_doing
 from spendmeter.platform.telemetry import Meters, log
@@ -22,6 +22,8 @@ AHEAD_DAYS = 7
 INTERVAL_S = 60.0
 DROP_INTERVAL_S = 600.0
 """A try takes minutes of a busy day, and keeps readers and bookings waiting for 200 ms at most."""
+FREEZINGS_MAX = 3
+"""Of a day in one try: so often more may have come meanwhile than is moved."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -31,6 +33,7 @@ class MinuteDays:
     pool: asyncpg.Pool[asyncpg.Record]
     meters: Meters
     kept_days: int
+    _reached: Reached = field(default_factory=Reached)
 
     def __post_init__(self) -> None:
         self._drop_at_s = time.monotonic() + DROP_INTERVAL_S
@@ -62,10 +65,19 @@ class MinuteDays:
         if until is None:
             return False
         await self._alone("let_go", until)
-        await freeze(self.pool, until)
-        await self._alone("drop", until)
+        await self._freeze_and_drop(until)
         log().info("minutes dropped", before=until.isoformat())
         return True
+
+    async def _freeze_and_drop(self, until: datetime) -> None:
+        for freezings_left in reversed(range(FREEZINGS_MAX)):
+            await freeze(self.pool, until, self._reached)
+            try:
+                await self._alone("drop", until)
+                return
+            except asyncpg.SerializationError:  # too much was booked meanwhile
+                if not freezings_left:
+                    raise
 
     async def _alone(self, step: str, until: datetime) -> None:
         async with self.pool.acquire() as connection, connection.transaction():

@@ -396,35 +396,109 @@ async def test_what_is_booked_between_freezing_and_dropping_stays_a_minute(
     assert await world.spent(OLDEST, OLDEST + DAY) == 11
 
 
-async def test_where_much_was_booked_meanwhile_it_is_frozen_first(
-    world: World, monkeypatch: pytest.MonkeyPatch
+async def book_much(world: World) -> None:
+    """10,001 rows of the oldest day, which wait to be rolled up."""
+    await world.owner.execute(
+        "INSERT INTO rollups_minute (bucket, recorded_on, shard, tenant, series_id, currency, events, "
+        "unpriced_events, list, contracted, effective, of_which_provisional) "
+        "SELECT $1::timestamptz + n % 1440 * interval '1 minute', '2026-11-26', 0, 'acme', "
+        "decode(lpad(to_hex(n), 4, '0'), 'hex'), 'USD', 1, 0, 1, 1, 1, 0 FROM generate_series(0, 10000) n",
+        OLDEST,
+    )
+    await world.owner.execute(
+        "INSERT INTO touched (tenant, size, bucket) SELECT 'acme', 'five_minutes', "
+        "$1::timestamptz + n * interval '5 minutes' FROM generate_series(0, 287) n ON CONFLICT DO NOTHING",
+        OLDEST,
+    )
+
+
+@pytest.mark.parametrize(("times", "goes"), [(1, True), (2, True), (3, False)])
+async def test_where_much_was_booked_meanwhile_it_is_frozen_again_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch, times: int, goes: bool
 ) -> None:
-    """Readers and bookings wait while what is left is moved: 10,000 rows at most."""
+    """Readers and bookings wait while what is left is moved: 10,000 rows at most. Three freezings, then a rest."""
     await world.book(OLDEST + timedelta(hours=12))
     freeze = minutes_module.freeze
+    left = times
 
     async def interrupted(*asked: Any) -> None:
+        nonlocal left
         await freeze(*asked)
-        await world.owner.execute(
-            "INSERT INTO rollups_minute (bucket, recorded_on, shard, tenant, series_id, currency, events, "
-            "unpriced_events, list, contracted, effective, of_which_provisional) "
-            "SELECT $1::timestamptz + n % 1440 * interval '1 minute', '2026-11-26', 0, 'acme', "
-            "decode(lpad(to_hex(n), 4, '0'), 'hex'), 'USD', 1, 0, 1, 1, 1, 0 FROM generate_series(0, 10000) n",
-            OLDEST,
-        )
-        await world.owner.execute(
-            "INSERT INTO touched (tenant, size, bucket) SELECT 'acme', 'five_minutes', "
-            "$1::timestamptz + n * interval '5 minutes' FROM generate_series(0, 287) n",
-            OLDEST,
-        )
+        if left:
+            left -= 1
+            await book_much(world)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(minutes_module, "freeze", interrupted)
+    monkeypatch.setattr(minutes_module, "freeze", interrupted)
+    monkeypatch.setattr(freezing, "REST", 0)
+    if not goes:
         with pytest.raises(asyncpg.SerializationError, match="too much"):
             await world.minutes.drop_day(TODAY)
-    assert await world.spent(OLDEST, OLDEST + DAY) == 10_002
+        assert await world.spent(OLDEST, OLDEST + DAY) == 1 + times * 10_001
     assert await world.minutes.drop_day(TODAY)
-    assert await world.spent(OLDEST, OLDEST + DAY) == 10_002
+    assert await world.spent(OLDEST, OLDEST + DAY) == 1 + times * 10_001
+
+
+async def test_a_minute_that_is_booked_for_longer_than_a_lock_is_awaited_is_frozen_after_that(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(freezing, "LOCK_REST_S", 0.1)
+    monkeypatch.setattr(freezing, "LOCK_TRIES_MAX", 2)
+    await world.book(OLDEST + timedelta(hours=12))
+    await world.roll_up()
+    lane = world.owner.transaction()
+    await lane.start()
+    await world.owner.execute("SELECT FROM rollups_minute FOR UPDATE")
+    with pytest.raises(asyncpg.LockNotAvailableError):
+        await world.minutes.drop_day(TODAY)
+    monkeypatch.setattr(freezing, "LOCK_TRIES_MAX", 60)
+    dropping = asyncio.create_task(world.minutes.drop_day(TODAY))
+    await asyncio.sleep(0.5)
+    await lane.rollback()
+    assert await dropping
+    assert await world.parts("day") == {(OLDEST, -2): 1}
+
+
+async def test_who_was_interrupted_goes_on_at_the_place_that_was_reached(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three hours, one at a time; the third fails once. The day after begins at the beginning."""
+    hours = [OLDEST + timedelta(hours=hour) for hour in (1, 2, 3)]
+    await world.book(*hours)
+    await world.roll_up()
+    places: list[freezing.Place] = []
+    freeze_next = freezing.freeze_next
+
+    async def failing(pool: Any, until: datetime, place: freezing.Place) -> freezing.Place | None:
+        places.append(place)
+        if len(places) == 3:
+            raise KilledError
+        return await freeze_next(pool, until, place)
+
+    monkeypatch.setattr(freezing, "freeze_next", failing)
+    monkeypatch.setattr(freezing, "ROWS_MAX", 1)
+    with pytest.raises(KilledError):
+        await world.minutes.drop_day(TODAY)
+    assert await world.minutes.drop_day(TODAY)
+    third = ("acme", hours[2])
+    assert places == [freezing.FIRST, ("acme", hours[1]), third, third, ("acme", OLDEST + DAY)]
+    places.clear()
+    assert await world.minutes.drop_day(TODAY)
+    assert places == [freezing.FIRST]
+
+
+async def test_looking_for_the_next_minutes_has_the_time_that_freezing_has(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind a day's rows that are gone it takes longer than a session's statements may."""
+    await world.book(OLDEST + timedelta(hours=12))
+    await world.roll_up()
+    name = await world.owner.fetchval("SELECT current_database()")
+    await world.owner.execute(f"ALTER DATABASE {name} SET statement_timeout = '500ms'")
+    await world.pool.expire_connections()
+    slowly = freezing.SQL["next_minutes"].replace("FROM ", "FROM pg_sleep(0.7), ")
+    monkeypatch.setitem(freezing.SQL, "next_minutes", slowly)
+    assert await world.minutes.drop_day(TODAY)
+    assert await world.parts("day") == {(OLDEST, -2): 1}
 
 
 async def test_two_who_drop_at_once_drop_each_day_once(world: World) -> None:
