@@ -94,7 +94,7 @@ class JobWork:
         pass's barrier: what has others is booked late, or by no older version. None = all, or so many that
         `selected` is to be asked."""
         if not self._knows_series:
-            self._series = await self._named_series(connection) if self._is_by_name else None
+            self._series = await self._named_series(connection) if self.is_by_name else None
             self._knows_series = True
         return self._series
 
@@ -106,7 +106,7 @@ class JobWork:
             for entry in entries
             if not (since and entry.occurred_at < since) and not (until and entry.occurred_at >= until)
         ]
-        if not self._is_by_name:
+        if not self.is_by_name:
             return entries
         spenders = await self.spenders(connection, {entry.series_id for entry in entries})
         named = {key for key, spender in spenders.items() if self._is_named(spender.provider, spender.sku)}
@@ -148,7 +148,8 @@ class JobWork:
         return None
 
     @property
-    def _is_by_name(self) -> bool:
+    def is_by_name(self) -> bool:
+        """Whether providers or models are selected."""
         return bool(self.selection.providers or self.selection.skus)
 
     def _is_named(self, provider: str, sku: str) -> bool:

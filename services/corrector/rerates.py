@@ -193,7 +193,10 @@ class Rerates:
 
 async def _about(connection: Any, job: Any, work: JobWork) -> int:
     """How many events the pass will see, as far as rollups tell: they know no status, and of what is old no
-    minutes."""
+    minutes. 0 = not known: of more series than are named all of the tenant's would be counted."""
+    series = await work.series(connection)
+    if series is None and work.is_by_name:
+        return 0
     timeline = (await read_timelines(connection, [work.tenant]))[work.tenant]
     since, until = [at.replace(second=0, microsecond=0) for at in (job["since"], job["until"])]
     try:
@@ -201,7 +204,6 @@ async def _about(connection: Any, job: Any, work: JobWork) -> int:
     except MinutesDropped:
         hours = [bucket_at("hour", since, timeline).start, bucket_at("hour", until, timeline).end]
         coverage = await spent_in(connection, work.tenant, hours, timeline)
-    series = await work.series(connection)
     about: int = await connection.fetchval(SQL["events_of"], *coverage, series)
     return about
 

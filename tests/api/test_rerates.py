@@ -254,3 +254,16 @@ async def test_a_whole_selection_arrives_as_it_was_sent(acme: httpx.AsyncClient,
         datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 1, 23, tzinfo=UTC),
     )  # fmt: skip
     assert jobs.asked[0].apply
+
+
+@pytest.mark.parametrize(("about", "seen"), [(16, "8 of about 16 events"), (0, "8 events")])
+async def test_a_pass_says_of_how_many_events_only_where_that_is_known(
+    acme: httpx.AsyncClient, jobs: Jobs, about: int, seen: str
+) -> None:
+    """0 in the book stands for not known, as where models of too many series are selected."""
+    path = (await acme.post("/v1/rerates", json=WRONG)).headers["Location"]
+    await jobs._execute("UPDATE rerate_jobs SET state = 'previewing'")
+    await jobs._execute("UPDATE rerate_passes SET about = $1, seen = 8", about)
+    job = (await acme.get(path)).json()
+    assert job["summary"] == f"dry run: {seen} seen so far"
+    assert job["preview"]["about"] == (about or None)

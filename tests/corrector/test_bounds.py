@@ -75,7 +75,8 @@ async def test_large_entries_that_are_late_are_taken_one_by_one_and_each_is_pric
 async def test_a_job_remembers_some_series_alone_and_changes_those_that_are_selected(
     rerate_book: RerateBook, monkeypatch: pytest.MonkeyPatch, series_max: int
 ) -> None:
-    """8 teams use m and n, 2 and 4 a million: m is 3 now. 8 x 3 + 8 x 4 = 56, and one that is late makes 59."""
+    """8 teams use m and n, 2 and 4 a million: m is 3 now. 8 x 3 + 8 x 4 = 56, and one that is late makes 59. Of
+    more series than are named nobody knows how many events there are: not 16, which are all of the tenant's."""
     monkeypatch.setattr(job_work, "SERIES_MAX", series_max)
     monkeypatch.setattr(job_work, "SERIES_READ", 3)
     monkeypatch.setattr(sweep, "CHUNK_ENTRIES", 3)
@@ -91,7 +92,7 @@ async def test_a_job_remembers_some_series_alone_and_changes_those_that_are_sele
     await rerate_book.work()
     assert await rerate_book.money() == Decimal(56 + 3 + 4)
     assert await rerate_book.counts(job) == {
-        "about": 8 if series_max > 8 else 16, "seen": 8, "changed": 9, "left_alone": 0, "elsewhere": 0, "late": 1,
+        "about": 8 if series_max > 8 else 0, "seen": 8, "changed": 9, "left_alone": 0, "elsewhere": 0, "late": 1,
     }  # fmt: skip
     found = await rerate_book.differences(job, "applied")
     assert {team for team, *_ in found} == {*teams, "others"}

@@ -89,12 +89,13 @@ class LeftEvent(BaseModel):
 
 
 class PassProgress(BaseModel):
-    """How far a job's way through the book is: `seen` of `about` so many events. `changed` of them;
+    """How far a job's way through the book is: `seen` of `about` so many events (null: not known,
+    where there are none, or models of more series are selected than can be counted). `changed` of them;
     `left_alone`, for a reason; `elsewhere`: moved by what the job is not about, and left; `late`: booked
     meanwhile. `since_dry_run`: booked or corrected since the dry run began, so not in it; of those
     `since_dry_run_changed`."""
 
-    about: int
+    about: int | None
     seen: int
     changed: int
     left_alone: int

@@ -34,7 +34,8 @@ def change_line(change: AmountsChange) -> str:
 
 
 def _seen(progress: PassProgress) -> str:
-    return f"{progress.seen:,} of about {progress.about:,} events"
+    about = "" if progress.about is None else f" of about {progress.about:,}"
+    return f"{progress.seen:,}{about} events"
 
 
 def _changed(progress: PassProgress) -> str:

@@ -14,8 +14,8 @@ WHERE ($1 = '' OR j.state = $1) AND j.requested_at >= $2 AND j.requested_at < $3
 ORDER BY j.requested_at DESC, j.rerate_id DESC LIMIT $6
 
 -- name: passes
--- How far these jobs are.
-SELECT rerate_id, phase, about, seen, changed, left_alone, elsewhere, late, since_dry_run, since_dry_run_changed,
+-- How far these jobs are. about: null where it is not known of how many, or not yet.
+SELECT rerate_id, phase, nullif(about, 0) AS about, seen, changed, left_alone, elsewhere, late, since_dry_run, since_dry_run_changed,
     started_at, ended_at, cursor_at AS reached
 FROM rerate_passes WHERE rerate_id = ANY ($1::text[]) ORDER BY phase DESC
 

@@ -78,7 +78,7 @@ SELECT series_id, provider, sku FROM series WHERE tenant = $1 AND series_id > $2
 SELECT series_id, team, provider, sku FROM series WHERE tenant = $1 AND series_id = ANY ($2::bytea[])
 
 -- name: set_about
--- How many events the pass will see, as the rollups say.
+-- How many events the pass will see, as the rollups say; 0 = not known.
 UPDATE rerate_passes SET about = $4 WHERE tenant = $1 AND rerate_id = $2 AND phase = $3
 
 -- name: events_of

@@ -49,7 +49,9 @@ function describeJob(job, path, show) {
   const asked = `asked for ${zonedMoment(job.requested_at)} by ${job.author}: ${job.reason}`;
   return [
     el("p", badge(job.state, JOB_STATES[job.state] ?? ""), ` ${job.summary}`),
-    ...(way && !way.ended_at ? [el("progress", { max: Math.max(way.about, 1), value: way.seen })] : []),
+    ...(way && !way.ended_at
+      ? [el("progress", way.about === null ? {} : { max: way.about, value: way.seen })]
+      : []),
     el("p", { className: "fine" }, `${asked} · by catalog version ${job.version} · ${selectionOf(job)}`),
     ...(job.applied_by ? [el("p", { className: "fine" }, `applied by ${job.applied_by}`)] : []),
     ...(way ? describeWay(way) : []),
