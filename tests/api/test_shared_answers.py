@@ -79,6 +79,37 @@ async def test_an_answer_is_a_second_old_at_most_and_its_age_begins_when_it_is_a
     assert await shared.get("q", ask) == b"2"
 
 
+async def test_what_is_asked_for_all_the_time_is_asked_anew_before_its_second_is_over(
+    shared: SharedAnswers, clock: Clock
+) -> None:
+    ask = Asked()
+    ask.go_on.set()
+    given = []
+    for tenth in range(0, 25, 2):
+        clock.now_s = tenth / 10
+        given.append(await shared.get("q", ask))
+        await asyncio.sleep(0.01)
+    # 0 0.2 0.4 0.6 0.8 | 1.0 1.2 1.4 1.6 | 1.8 2.0 2.2 2.4: the second is asked at 0.8, the third at 1.6
+    assert given == [b"1"] * 5 + [b"2"] * 4 + [b"3"] * 4
+
+
+async def test_while_it_is_asked_anew_the_old_one_is_given_and_for_its_second_alone(
+    shared: SharedAnswers, clock: Clock
+) -> None:
+    ask = Asked()
+    ask.go_on.set()
+    assert await shared.get("q", ask) == b"1"
+    ask.go_on.clear()
+    clock.now_s = 0.9
+    assert [await shared.get("q", ask) for _ in range(3)] == [b"1"] * 3
+    clock.now_s = 1.0
+    waiting = asyncio.create_task(shared.get("q", ask))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    ask.go_on.set()
+    assert (await waiting, ask.times) == (b"2", 2)
+
+
 async def test_who_comes_a_second_after_a_slow_question_began_asks_again(
     shared: SharedAnswers, clock: Clock
 ) -> None:

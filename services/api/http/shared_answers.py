@@ -1,5 +1,7 @@
 """Equal questions are answered once: dashboards that look at the same numbers cost what one of them does."""
 
+from __future__ import annotations
+
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Hashable
@@ -11,6 +13,9 @@ from fastapi import Request
 
 AGE_S_MAX = 1.0
 """Since it was asked of the book. What an answer is of, it says itself (`complete_through`)."""
+AHEAD_S = 0.7
+"""Who asks for one of this age has it asked anew meanwhile, for those who come next: what is asked for all
+the time is waited for by nobody."""
 ANSWERS_MAX = 200
 BYTES_MAX = 32_000_000
 """Kept in all; beyond either, what was asked first is forgotten first."""
@@ -25,6 +30,8 @@ class _Answer:
     size: int = 0
     """0 = not there yet."""
     end: asyncio.TimerHandle | None = None
+    before: _Answer | None = None
+    """Given instead until it is there."""
 
 
 class SharedAnswers:
@@ -39,21 +46,27 @@ class SharedAnswers:
         """What `ask` answers, or answered at most AGE_S_MAX ago to somebody else; `fresh`: now, for this one.
 
         Raises what `ask` raises: a refusal goes to all who wait for it, and is kept for nobody."""
-        answer = self._answers.get(key)
-        if answer is None or fresh or self._clock() - answer.asked_s >= AGE_S_MAX:
-            # A task of its own: who asked first may go away, and others wait for it still.
-            answer = _Answer(self._clock(), asyncio.create_task(ask()))
-            self._put(key, answer)
+        answer, now_s = self._answers.get(key), self._clock()
+        if answer is None or fresh or now_s - answer.asked_s >= AGE_S_MAX:
+            answer = self._ask(key, ask)
+        elif answer.size and now_s - answer.asked_s >= AHEAD_S:
+            answer = self._ask(key, ask, before=answer)
+        if (before := answer.before) and now_s - before.asked_s < AGE_S_MAX:
+            return before.content.result()
         return await asyncio.shield(answer.content)
 
-    def _put(self, key: Hashable, answer: _Answer) -> None:
+    def _ask(self, key: Hashable, ask: Ask, before: _Answer | None = None) -> _Answer:
+        # A task of its own: who asked first may go away, and others wait for it still.
+        answer = _Answer(self._clock(), asyncio.create_task(ask()), before=before)
         self._drop(key)
         if len(self._answers) >= ANSWERS_MAX:
             self._drop_oldest()
         self._answers[key] = answer
         answer.content.add_done_callback(partial(self._done, key, answer))
+        return answer
 
     def _done(self, key: Hashable, answer: _Answer, content: asyncio.Task[bytes]) -> None:
+        answer.before = None
         failed = content.cancelled() or content.exception() is not None
         if self._answers.get(key) is not answer:
             return
