@@ -90,7 +90,12 @@ async def approve(access: CatalogAccess, id: int, approval: Approval) -> Approve
         async with access.reading() as connection:
             row = await read_proposal(connection, id)
         check_is_open(row)
-        change, review, terms = await _review_again(access, row, now)
+        try:
+            change, review, terms = await _review_again(access, row, now)
+        except HttpRefusal:  # it changes nothing, say, for somebody has approved it meanwhile
+            async with access.reading() as connection:
+                check_is_open(await read_proposal(connection, id))
+            raise
         _check_confirmed(review, approval)
         review.effect = await effect_of(access, change, now)
         try:
