@@ -23,15 +23,17 @@ def followed(job: Any, tenant: str) -> Any:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f}"),
+        TextColumn("{task.fields[events]}"),
     )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(job["state"], total=1)
+        task = bar.add_task(job["state"], total=None, events="")
         while job["state"] in RUNNING:
             time.sleep(POLL_S)
             job = ask("GET", f"rerates/{job['rerate_id']}", tenant)
             if way := job["applied"] or job["preview"]:
-                bar.update(task, description=job["state"], total=max(way["about"], 1), completed=way["seen"])
+                about, seen = way["about"], way["seen"]
+                events = f"{seen:,}" if about is None else f"{seen:,} of {about:,}"
+                bar.update(task, description=job["state"], total=about, completed=seen, events=events)
             if not console.is_terminal and time.monotonic() - printed > PLAIN_LINE_S:
                 say(job["summary"], err=True)
                 printed = time.monotonic()
