@@ -64,9 +64,7 @@ class NextAmount(BaseModel):
     currency: str | None
 
 
-class BudgetAnswer(BaseModel):
-    """A budget and its open period: `spent` so far, in effective cost; `remaining` may be below 0."""
-
+class _StatedBudget(BaseModel):
     id: UUID
     name: str
     filter: dict[str, str]
@@ -74,6 +72,11 @@ class BudgetAnswer(BaseModel):
     currency: str
     period: Period
     thresholds_percent: list[DecimalString]
+
+
+class BudgetAnswer(_StatedBudget):
+    """A budget and its open period: `spent` so far, in effective cost; `remaining` may be below 0."""
+
     revision: int
     created_at: datetime
     updated_at: datetime
@@ -86,16 +89,9 @@ class BudgetAnswer(BaseModel):
     next: NextAmount | None = None
 
 
-class RemovedBudget(BaseModel):
+class RemovedBudget(_StatedBudget):
     """A budget that is out of force, as it was last; `incidents`: how many name it, and stay."""
 
-    id: UUID
-    name: str
-    filter: dict[str, str]
-    amount: DecimalString
-    currency: str
-    period: Period
-    thresholds_percent: list[DecimalString]
     created_at: datetime
     removed_at: datetime
     incidents: int
