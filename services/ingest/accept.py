@@ -6,8 +6,9 @@ What is dropped on the way is named.
 
 import hashlib
 import hmac
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 
@@ -18,6 +19,7 @@ from msgspec.structs import force_setattr
 from services.ingest.admitted import ValueAdmission
 from services.ingest.content_type import Form
 from services.ingest.credentials import IngestCredential, Snapshot
+from services.ingest.dialects.translated import SentEvent, Translated
 from services.ingest.own_labels import drop_own, keep_declared
 from services.ingest.refused import BadEvent, RequestRefused, bad_request, forbidden, too_large, unavailable
 from services.ingest.unknown_units import Admission
@@ -38,6 +40,7 @@ WHOLE_BYTES_MAX = EVENT_BYTES_MAX
 """A body up to this size is decoded in one go: no event in it can be too large, and what little it can blow
 up to in memory is bounded. A larger one is decoded event by event."""
 PSEUDONYM_BYTES = 16
+LATE = "its time could not be right: taken at the time of receipt"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +56,8 @@ class Submission:
     """Of names that are no registered unit; it notes what this request adds."""
     values: ValueAdmission
     """Of values of tenants' own dimensions, likewise."""
+    keeps_late: bool = False
+    """Whether an event whose time cannot be right is stamped with the time of receipt; else it is refused."""
 
     def declared(self, event: UsageEvent) -> Collection[str]:
         """The names of its own that the event's tenant sends."""
@@ -74,6 +79,14 @@ class AcceptedEvents:
     """Checked and stamped."""
     dropped: Sequence[str] = ()
     """Paths of fields that the contract does not have, and that therefore went no further."""
+    places: Sequence[int] = ()
+    """Of each event its place in the request; () = as they stand."""
+    refused: Sequence[BadEvent] = ()
+    """What was refused beside good events that were taken."""
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    """How much was no event at all, by why."""
+    noted: Mapping[str, int] = field(default_factory=dict)
+    """How many of the events were taken with a remark, by the remark."""
 
 
 def accept(body: bytes, form: Form, submission: Submission) -> AcceptedEvents:
@@ -82,13 +95,13 @@ def accept(body: bytes, form: Form, submission: Submission) -> AcceptedEvents:
     Raises RequestRefused: 400 naming every bad event, 403 for another's tenant, 413 for too many, 503 when a
     user cannot be pseudonymised yet.
     """
-    single = _is_single(body, form)
+    single = is_single(body, form)
     if not single and len(body) <= WHOLE_BYTES_MAX:
         try:
             return _whole(body, submission)
         except EventError:
             pass  # one by one then, to name them all
-    return _one_by_one([body] if single else _split(body), submission)
+    return _one_by_one([body] if single else split(body), submission)
 
 
 def pseudonym(secret: bytes, user: str) -> str:
@@ -114,11 +127,21 @@ def _whole(body: bytes, submission: Submission) -> AcceptedEvents:
 
 
 def _one_by_one(parts: Sequence[bytes | Raw], submission: Submission) -> AcceptedEvents:
+    accepted = accept_each(enumerate(parts), submission)
+    if accepted.refused:
+        raise _all_or_none(accepted.refused, len(parts))
+    return accepted
+
+
+def accept_each(parts: Iterable[tuple[int, bytes | Raw]], submission: Submission) -> AcceptedEvents:
+    """Each event that is good, and each that is not, by its place in the request. Raises RequestRefused where
+    the whole request is to be sent again, or by somebody else."""
     accepted: list[UsageEvent] = []
-    errors: list[BadEvent] = []
+    places: list[int] = []
+    refused: list[BadEvent] = []
     dropped: dict[str, None] = {}
     readings = submission.readings
-    for index, part in enumerate(parts):
+    for index, part in parts:
         raw = bytes(part)
         try:
             try:
@@ -128,11 +151,46 @@ def _one_by_one(parts: Sequence[bytes | Raw], submission: Submission) -> Accepte
                 dropped |= dict.fromkeys(readings.unknown(b"[" + raw + b"]"))
             _check(event, submission, is_plain(raw), dropped)
             accepted.append(event)
+            places.append(index)
         except EventError as error:
-            errors.append(BadEvent(index=index, field=error.field, reason=error.reason))
-    if errors:
-        raise bad_request(f"{len(errors)} of {len(parts)} events are bad, so none was taken", errors)
-    return AcceptedEvents(events=accepted, dropped=list(dropped)[:NAMES_MAX])
+            refused.append(BadEvent(index=index, field=error.field, reason=error.reason))
+    late = sum(1 for event in accepted if event.claimedtime)
+    return AcceptedEvents(
+        events=accepted,
+        places=places,
+        refused=refused,
+        dropped=list(dropped)[:NAMES_MAX],
+        noted={LATE: late} if late else {},
+    )
+
+
+def accept_translated(
+    found: Translated, submission: Submission, *, partly: bool = False, events_max: int = EVENTS_MAX
+) -> AcceptedEvents:
+    """The events of a dialect, through the very same gate. `partly`: bad ones are named beside good ones;
+    else one bad event refuses the request. Raises RequestRefused."""
+    if len(found.events) > events_max:
+        raise too_large(f"a request may have at most {events_max} events")
+    accepted = accept_each(map(_written, found.events), submission)
+    refused = sorted([*found.refused, *accepted.refused], key=lambda bad: bad["index"] or 0)
+    if refused and not partly:
+        raise _all_or_none(refused, len(found.events) + len(found.refused))
+    noted = found.noted + Counter(accepted.noted)
+    return replace(
+        accepted,
+        refused=refused,
+        skipped=found.skipped,
+        noted=noted,
+        dropped=[*accepted.dropped, *sorted(found.dropped)][:NAMES_MAX],
+    )
+
+
+def _written(sent: SentEvent) -> tuple[int, bytes]:
+    return sent.index, _encode(sent.said)
+
+
+def _all_or_none(refused: Sequence[BadEvent], count: int) -> RequestRefused:
+    return bad_request(f"{len(refused)} of {count} events are bad, so none was taken", refused)
 
 
 def _check(event: UsageEvent, submission: Submission, plain: bool, dropped: dict[str, None]) -> None:
@@ -163,10 +221,12 @@ def _stamp(event: UsageEvent, submission: Submission) -> None:
         raise forbidden(
             f"an event names tenant {event.tenant!r}, and key {credential.key_id} belongs to {tenant!r}"
         )
+    if event.claimedtime:  # ingest's word alone
+        force_setattr(event, "claimedtime", "")
     if event.time is UNSET:
         force_setattr(event, "time", submission.now)
     else:
-        check_time(event.time, submission.now, submission.age_max)
+        _check_time(event, submission)
     submission.units.check(tenant, event.data.usage)
     submission.values.check_model(tenant, event.data.provider, event.data.sku)
     force_setattr(event, "tenant", tenant)
@@ -180,6 +240,18 @@ def _stamp(event: UsageEvent, submission: Submission) -> None:
         force_setattr(labels, "user", pseudonym(_month_key(tenant, submission), labels.user))
 
 
+def _check_time(event: UsageEvent, submission: Submission) -> None:
+    """Raises EventError for a time that cannot be right, unless it is replaced."""
+    assert event.time is not UNSET
+    try:
+        check_time(event.time, submission.now, submission.age_max)
+    except EventError:
+        if not submission.keeps_late:
+            raise
+        force_setattr(event, "claimedtime", event.time.isoformat())
+        force_setattr(event, "time", submission.now)
+
+
 def _month_key(tenant: str, submission: Submission) -> bytes:
     month = date(submission.now.year, submission.now.month, 1)
     secret = submission.snapshot.pseudonym_keys.get((tenant, month))
@@ -188,7 +260,7 @@ def _month_key(tenant: str, submission: Submission) -> bytes:
     return secret
 
 
-def _is_single(body: bytes, form: Form) -> bool:
+def is_single(body: bytes, form: Form) -> bool:
     """Whether the body is one event. Raises RequestRefused when its content type announces something else."""
     single = body.lstrip()[:1] != b"["
     if single and form == "many":
@@ -196,6 +268,9 @@ def _is_single(body: bytes, form: Form) -> bool:
     if not single and form == "one":
         raise _bad_body("application/cloudevents+json is one event; a batch is cloudevents-batch+json")
     return single
+
+
+_encode = msgspec.json.Encoder(decimal_format="string").encode
 
 
 # An array decoded into a struct of so many fields: what comes after them is skipped, not stored, so that a
@@ -206,7 +281,7 @@ _Elements = msgspec.defstruct(
 _decode_elements = msgspec.json.Decoder(_Elements).decode
 
 
-def _split(body: bytes) -> list[Raw]:
+def split(body: bytes) -> list[Raw]:
     """The elements of a JSON array, undecoded. Raises RequestRefused 400 or 413."""
     try:
         found = msgspec.structs.astuple(_decode_elements(body))

@@ -1,10 +1,11 @@
-"""The HTTP door: `POST /api/v1/events`, and the probes."""
+"""The HTTP door: its entrances, and the probes."""
 
+import asyncio
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi_offline import FastAPIOffline
@@ -14,23 +15,27 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse
 
-from services.ingest.accept import AcceptedEvents, Submission, accept
+from services.ingest.accept import AcceptedEvents, Submission
 from services.ingest.admitted import AdmittedValues
 from services.ingest.body import Hold, InFlight, read_body
-from services.ingest.content_type import form_of
+from services.ingest.content_type import media_type_of
 from services.ingest.credentials import IngestCredential, authenticate
 from services.ingest.dropped import DroppedNamesWriter
+from services.ingest.entrances import Entrance, Incoming
 from services.ingest.keys import IngestKeys
-from services.ingest.openapi import DESCRIPTION, PATH, POST_EVENTS, with_schemas
+from services.ingest.openapi import DESCRIPTION, operation, with_schemas
+from services.ingest.own_events import OWN_EVENTS, PATH
 from services.ingest.publish import Publisher
 from services.ingest.refused import RequestRefused
 from services.ingest.unknown_units import UnknownUnits
-from spendmeter.contracts.known_fields import join_names
 from spendmeter.platform.serve import probe_routes, problem
 from spendmeter.platform.telemetry import TRACEPARENT, Meters, log, traceparent_headers, tracer
 
-DROPPED = "Spendmeter-Dropped"
-"""The header of an answer that names the fields of which nothing was kept."""
+ENTRANCES = (OWN_EVENTS,)
+LOOP_BYTES_MAX = 256 * 1024
+"""A larger body is read in a thread: everybody else is answered meanwhile."""
+LARGE_AT_ONCE_MAX = 2
+"""Larger bodies are read so many at a time: each takes many times its size while it is."""
 
 _trace_context = TraceContextTextMapPropagator()
 
@@ -47,32 +52,44 @@ class Door:
     admitted: AdmittedValues
     in_flight: InFlight = field(default_factory=InFlight)
     unknown_units: UnknownUnits = field(default_factory=UnknownUnits)
+    large: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LARGE_AT_ONCE_MAX))
 
     def trouble(self) -> str:
         """Why nothing can be accepted; '' = it can."""
         return self.keys.trouble() or self.publisher.trouble()
 
-    async def take(self, request: Request) -> AcceptedEvents:
-        """Authenticate, read, check, publish; returns what was taken. Raises RequestRefused."""
+    async def take(self, request: Request, entrance: Entrance) -> tuple[Incoming, AcceptedEvents]:
+        """Authenticate, read, check, publish; returns what came and what was taken. Raises RequestRefused."""
         now = datetime.now(UTC)
         snapshot = self.keys.current()
         credential = authenticate(snapshot, request.headers.get("authorization", ""), now)
         try:
             with Hold(self.in_flight) as hold:
-                accepted = await self._read(request, credential, hold)
+                incoming, accepted = await self._read(request, entrance, credential, hold)
                 await self.publisher.publish(accepted.events, traceparent_headers())
         except RequestRefused as refused:
             _log_refusal(refused, credential)
             raise
         if accepted.dropped:
             self.dropped.note(credential, accepted.dropped, now)
-        return accepted
+        return incoming, accepted
 
-    async def _read(self, request: Request, credential: IngestCredential, hold: Hold) -> AcceptedEvents:
-        form = form_of(request.headers.get("content-type", ""))
-        body = await read_body(request.headers, request.stream(), hold)
+    async def _read(
+        self, request: Request, entrance: Entrance, credential: IngestCredential, hold: Hold
+    ) -> tuple[Incoming, AcceptedEvents]:
+        media_type = media_type_of(request.headers.get("content-type", ""), entrance.media_types)
+        body = await read_body(request.headers, request.stream(), hold, entrance.bounds)
         now = datetime.now(UTC)
         units, values = self.unknown_units.of(now), self.admitted.of(now)
+        incoming = Incoming(
+            body=body,
+            media_type=media_type,
+            headers=request.headers,
+            query=request.query_params,
+            path=request.path_params,
+            url=request.url.path,
+            now=now,
+        )
         submission = Submission(
             credential=credential,
             snapshot=self.keys.current(),
@@ -80,17 +97,32 @@ class Door:
             age_max=self.age_max,
             units=units,
             values=values,
+            keeps_late=entrance.keeps_late,
         )
-        accepted = accept(body, form, submission)
+        if len(body) <= LOOP_BYTES_MAX:
+            accepted = entrance.read(incoming, submission)
+        else:
+            async with self.large:
+                accepted = await asyncio.to_thread(entrance.read, incoming, submission)
         units.keep()
         values.keep()
         if values.folded_count:
             self.meters.add("spendmeter.ingest.folded", values.folded_count)
         hold.add(len(body))  # what is published is about as large again
-        return accepted
+        return incoming, accepted
+
+    def count(self, accepted: AcceptedEvents) -> None:
+        """What became of a request's events, and of what was none."""
+        self.meters.add("spendmeter.ingest.events", len(accepted.events), outcome="accepted")
+        if accepted.refused:
+            self.meters.add("spendmeter.ingest.events", len(accepted.refused), outcome="refused")
+        for why, count in accepted.skipped.items():
+            self.meters.add("spendmeter.ingest.skipped", count, why=why)
+        for what, count in accepted.noted.items():
+            self.meters.add("spendmeter.ingest.noted", count, what=what)
 
 
-def create_app(door: Door) -> FastAPI:
+def create_app(door: Door, entrances: Iterable[Entrance] = ENTRANCES) -> FastAPI:
     """The service's HTTP application."""
     app = FastAPIOffline(  # its /docs needs no other host
         title="Spendmeter ingest",
@@ -101,10 +133,8 @@ def create_app(door: Door) -> FastAPI:
     )
     app.router.routes.extend(probe_routes(door.trouble))
 
-    @app.post(PATH, status_code=204, response_class=Response, openapi_extra=POST_EVENTS)
-    async def post_events(request: Request) -> Response:
-        """Send usage events; 204 means that the log holds every one of them."""
-        return await _answer(door, request)
+    for entrance in entrances:
+        _open(app, door, entrance)
 
     @app.get("/", include_in_schema=False)
     async def root() -> Response:
@@ -123,37 +153,43 @@ def create_app(door: Door) -> FastAPI:
     return app
 
 
-async def _answer(door: Door, request: Request) -> Response:
+def _open(app: FastAPI, door: Door, entrance: Entrance) -> None:
+    async def post(request: Request) -> Response:
+        return await _answer(door, request, entrance)
+
+    app.add_api_route(
+        entrance.path,
+        post,
+        methods=["POST"],
+        status_code=204,
+        response_class=Response,
+        name=entrance.name,
+        operation_id=entrance.name,
+        openapi_extra=operation(entrance),
+    )
+
+
+async def _answer(door: Door, request: Request, entrance: Entrance) -> Response:
     began = time.perf_counter()
     carrier = {TRACEPARENT: request.headers.get(TRACEPARENT, "")}
     parent = _trace_context.extract(carrier) if carrier[TRACEPARENT] else None
-    with tracer().start_as_current_span(f"POST {PATH}", context=parent, kind=SpanKind.SERVER) as span:
+    with tracer().start_as_current_span(
+        f"POST {entrance.path}", context=parent, kind=SpanKind.SERVER
+    ) as span:
         response: Response
         try:
-            accepted = await door.take(request)
-            door.meters.add("spendmeter.ingest.events", len(accepted.events), outcome="accepted")
-            dropped = {DROPPED: join_names(accepted.dropped)} if accepted.dropped else None
-            response = Response(status_code=204, headers=dropped)
+            incoming, accepted = await door.take(request, entrance)
+            door.count(accepted)
+            response = entrance.answer(incoming, accepted)
         except RequestRefused as refused:
             door.meters.add("spendmeter.ingest.events", max(1, len(refused.errors)), outcome="refused")
-            response = _problem(refused)
+            media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+            response = entrance.refuse(request.url.path, media_type, refused)
         except ClientDisconnect:
             response = Response(status_code=499)  # nobody is left to read it
         span.set_attribute("http.response.status_code", response.status_code)
     door.meters.record("spendmeter.ingest.request.duration", time.perf_counter() - began)
     return response
-
-
-def _problem(refused: RequestRefused) -> Response:
-    more: dict[str, Any] = {"errors": refused.errors} if refused.errors else {}
-    return problem(
-        refused.status,
-        refused.status.phrase,
-        refused.detail,
-        instance=PATH,
-        headers=refused.headers,
-        **more,
-    )
 
 
 def _log_refusal(refused: RequestRefused, credential: IngestCredential) -> None:

@@ -6,15 +6,35 @@ import zlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
+import zstandard
+
 from services.ingest.refused import RequestRefused, bad_request, too_large, unavailable, unsupported
 
 WIRE_BYTES_MAX = 1024 * 1024
 BODY_BYTES_MAX = 10 * 1024 * 1024
 """After decompression."""
+ENCODINGS = ("gzip", "zstd")
+"""In which a body may be packed."""
 IN_FLIGHT_BYTES_MAX = 64 * 1024 * 1024
 IN_FLIGHT_REQUESTS_MAX = 1000
 
 _GZIP = 16 + zlib.MAX_WBITS
+_ZSTD_WINDOW_MAX = 8 * 1024 * 1024
+"""What a frame may ask to be kept for unpacking it: what every encoder of RFC 8878 keeps to."""
+_ZSTD_PIECE = 512
+"""Bytes unpacked at a time: they become 16 MiB at the worst."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BodyBounds:
+    """How large a request of one entrance may be."""
+
+    wire_bytes_max: int = WIRE_BYTES_MAX
+    body_bytes_max: int = BODY_BYTES_MAX
+    """After decompression."""
+
+
+BOUNDS = BodyBounds()
 
 
 @dataclass
@@ -50,43 +70,66 @@ class Hold:
             raise unavailable(f"{IN_FLIGHT_BYTES_MAX} bytes are in flight; send again")
 
 
-async def read_body(headers: Mapping[str, str], stream: AsyncIterator[bytes], hold: Hold) -> bytes:
+async def read_body(
+    headers: Mapping[str, str], stream: AsyncIterator[bytes], hold: Hold, bounds: BodyBounds = BOUNDS
+) -> bytes:
     """The whole body, unpacked. Raises RequestRefused 400, 413, 415 or 503; stops reading at a bound.
     How long it may take is the connection's own bound."""
-    encoding = headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in {"gzip", "identity", ""}:
-        raise unsupported(f"content encoding {encoding[:80]!r}; send gzip or none")
+    encoding = headers.get("content-encoding", "").strip().lower() or "identity"
+    if encoding != "identity" and encoding not in ENCODINGS:
+        raise unsupported(f"content encoding {encoding[:80]!r}; send {', '.join(ENCODINGS)} or none")
     announced = headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > WIRE_BYTES_MAX:
-        raise _too_large_on_wire()
+    if announced.isdecimal() and int(announced) > bounds.wire_bytes_max:
+        raise _too_large_on_wire(bounds)
     wire = bytearray()
     async for chunk in stream:
         hold.add(len(chunk))
         wire += chunk
-        if len(wire) > WIRE_BYTES_MAX:
-            raise _too_large_on_wire()
-    if encoding != "gzip":
+        if len(wire) > bounds.wire_bytes_max:
+            raise _too_large_on_wire(bounds)
+    if encoding == "identity":
         return bytes(wire)
-    body = gunzip(bytes(wire))
+    unpack = gunzip if encoding == "gzip" else unzstd
+    body = unpack(bytes(wire), bounds.body_bytes_max)
     hold.add(len(body))
     return body
 
 
-def gunzip(packed: bytes) -> bytes:
-    """Unpack gzip, never beyond BODY_BYTES_MAX. Raises RequestRefused 400 or 413."""
+def gunzip(packed: bytes, bytes_max: int = BODY_BYTES_MAX) -> bytes:
+    """Unpack gzip, never beyond `bytes_max`. Raises RequestRefused 400 or 413."""
     unpacker = zlib.decompressobj(_GZIP)
     try:
-        body = unpacker.decompress(packed, BODY_BYTES_MAX + 1)
+        body = unpacker.decompress(packed, bytes_max + 1)
     except zlib.error:
         raise bad_request("the body is not gzip, as content-encoding says") from None
-    if len(body) > BODY_BYTES_MAX:
-        raise too_large(f"a request may have at most {BODY_BYTES_MAX} bytes after decompression")
-    if not unpacker.eof:
-        raise bad_request("the gzip stream ends early")
-    if unpacker.unused_data:
-        raise bad_request("something follows the gzip stream")
+    return _unpacked(body, unpacker.eof, unpacker.unused_data, "gzip", bytes_max)
+
+
+def unzstd(packed: bytes, bytes_max: int = BODY_BYTES_MAX) -> bytes:
+    """Unpack one zstd frame, never beyond `bytes_max`. Raises RequestRefused 400 or 413."""
+    unpacker = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_MAX).decompressobj()
+    body, read = bytearray(), 0
+    try:
+        # In small pieces: what one unpacks to is known only when it has.
+        while read < len(packed) and not unpacker.eof and len(body) <= bytes_max:
+            body += unpacker.decompress(packed[read : read + _ZSTD_PIECE])
+            read += _ZSTD_PIECE
+    except zstandard.ZstdError:
+        raise bad_request("the body is not zstd, as content-encoding says") from None
+    return _unpacked(bytes(body), unpacker.eof, unpacker.unused_data + packed[read:], "zstd", bytes_max)
+
+
+def _unpacked(body: bytes, ended: bool, after: bytes, name: str, bytes_max: int) -> bytes:
+    if len(body) > bytes_max:
+        raise too_large(f"a request may have at most {bytes_max} bytes after decompression")
+    if not ended:
+        raise bad_request(f"the {name} stream ends early")
+    if after:
+        raise bad_request(f"something follows the {name} stream")
     return body
 
 
-def _too_large_on_wire() -> RequestRefused:
-    return too_large(f"a request may have at most {WIRE_BYTES_MAX} bytes (as sent, before decompression)")
+def _too_large_on_wire(bounds: BodyBounds) -> RequestRefused:
+    return too_large(
+        f"a request may have at most {bounds.wire_bytes_max} bytes (as sent, before decompression)"
+    )

@@ -1,6 +1,6 @@
 """What a request's content type says of its body."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 from services.ingest.refused import unsupported
@@ -11,16 +11,16 @@ FORMS: Mapping[str, Form] = {
     "application/cloudevents-batch+json": "many",
     "application/json": "either",
 }
+"""How many events a content type announces."""
 
 
-def form_of(content_type: str) -> Form:
-    """How many events a content type announces. Raises RequestRefused 415."""
+def media_type_of(content_type: str, media_types: Collection[str]) -> str:
+    """The media type of a `Content-Type` header, if it is one of those. Raises RequestRefused 415."""
     media_type, *parameters = (part.strip().lower() for part in content_type.split(";"))
-    form = FORMS.get(media_type)
-    if form is None:
-        raise unsupported(f"content type {media_type[:80]!r}; this endpoint takes {', '.join(FORMS)}")
+    if media_type not in media_types:
+        raise unsupported(f"content type {media_type[:80]!r}; this endpoint takes {', '.join(media_types)}")
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name == "charset" and value.strip('"') not in {"utf-8", "utf8"}:
             raise unsupported(f"charset {value[:80]!r}; events are UTF-8")
-    return form
+    return media_type

@@ -28,7 +28,7 @@ def superseded_identity(event: UsageEvent) -> bytes | None:
 def content_hash(event: UsageEvent) -> bytes:
     """BLAKE2b-128 over what the event says, whatever way it was written.
 
-    Defaults are filled, numbers normal, keys sorted; time, receivedat, keyid, trace, unknown fields, the user
+    Defaults are filled, numbers normal, keys sorted; times, keyid, trace, unknown fields, the user
     label and what is folded stay out: a retry may carry others, or come on a day on which more is folded.
     """
     data = event.data
@@ -48,6 +48,12 @@ def content_hash(event: UsageEvent) -> bytes:
         content += ("own", labels.own)
     if event.supersedes:
         content += ("supersedes", event.supersedessource or event.source, event.supersedes)
+    if data.estimated:
+        content += ("estimated", sorted(data.estimated))
+    if data.normalised != "stated":
+        content += ("normalised", data.normalised)
+    if data.cadence != "live":
+        content += ("cadence", data.cadence)
     return blake2b(_canonical(content), digest_size=16).digest()
 
 

@@ -38,6 +38,14 @@ Instant = Annotated[datetime, Meta(tz=True)]
 LaterName = Annotated[Any, Meta(extra_json_schema={"type": "string", "maxLength": NAME_CHARACTERS_MAX})]
 """A name that joined the contract when events were booked already, of which any may hold anything there:
 `gate` checks it, from its own first instant on."""
+LaterWord = Annotated[Any, Meta(extra_json_schema={"type": "string", "maxLength": 32})]
+LaterUnits = Annotated[
+    Any, Meta(extra_json_schema={"type": "array", "items": {"type": "string"}, "maxItems": 64})
+]
+LaterTime = Annotated[Any, Meta(extra_json_schema={"type": "string", "format": "date-time"})]
+"""Likewise: a word out of a few, names of units, an instant."""
+NORMALISED = ("stated", "assumed")
+CADENCES = ("live", "accrual", "bill")
 
 
 class EventError(ValueError):
@@ -116,6 +124,13 @@ class UsageData(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False)
     performance: Performance = Performance()
     outcome: Outcome | None = None
     reported_cost: Amount | None = None
+    estimated: LaterUnits = ()
+    """Units whose quantity the sender could only estimate, as of a stream that broke off: their lines are
+    provisional, until the call itself says more."""
+    normalised: LaterWord = "stated"
+    """`assumed`: the quantities follow from a guess at how the vendor counts."""
+    cadence: LaterWord = "live"
+    """How spend of this kind arrives: as it is made, `accrual` by the hour, as a `bill` afterwards."""
 
 
 class UsageEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -136,6 +151,9 @@ class UsageEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False
     tenant: Annotated[str, Meta(max_length=64)] = ""
     keyid: Label = ""
     receivedat: Instant | UnsetType = UNSET
+    claimedtime: LaterTime = ""
+    """When the sender says that it happened, where its clock cannot be right and the time of receipt stands
+    instead."""
     trustreportedcost: bool = False
     """Ingest's word that the credential's reported costs are booked instead of compared."""
 

@@ -16,9 +16,11 @@ from msgspec.structs import force_setattr
 
 from spendmeter.contracts.dimensions import ACTIVE_MAX, NAME_RULE, OWN_FROM, is_name
 from spendmeter.contracts.events import (
+    CADENCES,
     LABEL_CHARACTERS_MAX,
     LABELS,
     NAME_CHARACTERS_MAX,
+    NORMALISED,
     EventError,
     Labels,
     UsageEvent,
@@ -35,8 +37,13 @@ VISIBLE_TEXT_FROM = datetime(2026, 11, 25, 18, tzinfo=UTC)
 SUPERSEDES_FROM = datetime(2026, 11, 26, 4, tzinfo=UTC)
 """`supersedes` names another event; before, it was a field that nobody knew, and is read over as then."""
 
+HOW_IT_CAME_FROM = datetime(2026, 11, 26, 18, tzinfo=UTC)
+"""Events say what of them is estimated or assumed, and how spend of their kind arrives; before, these were
+fields that nobody knew."""
+
 _BOUNDS = {name: unit.per_event_max for name, unit in UNITS.items() if name not in LATER_UNITS}
 """Of the units that every event is held against, whenever it was received."""
+CLAIMED_CHARACTERS_MAX = 40
 _AS_SENT = frozenset(DIMENSIONS).difference(LABELS)
 """Dimensions that are no labels."""
 _TEXTS = ("provider", "sku", "context.service_tier", "context.region", "performance.status")
@@ -58,6 +65,9 @@ def check_rules(event: UsageEvent, plain: bool, received_at: datetime | None = N
         _check_text(event)
     if event.supersedes != "" or event.supersedessource != "":
         _check_superseded(event, received_at)
+    data = event.data
+    if data.estimated != () or data.normalised != "stated" or data.cadence != "live" or event.claimedtime:
+        _check_how_it_came(event, received_at)
 
 
 def is_plain(raw: bytes) -> bool:
@@ -215,6 +225,23 @@ def _check_superseded(event: UsageEvent, received_at: datetime | None) -> None:
         raise EventError("is missing: supersedessource names a source, and this the id", "supersedes")
     if event.supersedes == event.id and event.supersedessource in ("", event.source):
         raise EventError("names the event itself: name another one, or leave it out", "supersedes")
+
+
+def _check_how_it_came(event: UsageEvent, received_at: datetime | None) -> None:
+    data = event.data
+    if not _holds(HOW_IT_CAME_FROM, received_at):
+        for name, unsaid in (("estimated", ()), ("normalised", "stated"), ("cadence", "live")):
+            force_setattr(data, name, unsaid)
+        force_setattr(event, "claimedtime", "")
+        return
+    if not isinstance(data.estimated, list | tuple) or not data.usage.keys() >= set(map(str, data.estimated)):
+        raise EventError("names units of data.usage, and no others", "data.estimated")
+    force_setattr(data, "estimated", tuple(sorted(set(map(str, data.estimated)))))
+    for name, words in (("normalised", NORMALISED), ("cadence", CADENCES)):
+        if getattr(data, name) not in words:
+            raise EventError(f"must be one of {', '.join(words)}", f"data.{name}")
+    if not isinstance(event.claimedtime, str) or len(event.claimedtime) > CLAIMED_CHARACTERS_MAX:
+        raise EventError("must be a time as a text", "claimedtime")
 
 
 def _named(character: str) -> str:

@@ -7,11 +7,12 @@ price falls back to its parent's and says so, an unknown model is booked at an u
 can bound is a line without an amount.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from spendmeter.contracts.catalog import TenantTerms
 from spendmeter.contracts.events import Amount, EventError, UsageData, UsageEvent
@@ -28,6 +29,7 @@ from spendmeter.pricing.decision import Decision
 from spendmeter.pricing.plan import Plan
 from spendmeter.pricing.price_book import Planned, PriceBook
 
+ESTIMATED = "the quantity is the sender's estimate"
 Quantity = int | Decimal
 PricedLine = tuple[Line, Decimal, Decimal]
 """A line, and its list and contracted amounts in book currency."""
@@ -69,6 +71,8 @@ def rate(event: UsageEvent, book: PriceBook) -> Rating:
         else:
             for priced in bill.bound_unknown(planned.plan):
                 bill.add(priced)
+    if data.estimated:
+        bill.mark_estimated(data.estimated)
     contracted = _add(bill.listed, bill.difference) if bill.difference else bill.listed
     return Rating(
         status=bill.status,
@@ -121,6 +125,16 @@ class _EventBill:
             self.difference = _add(self.difference, EXACT.subtract(contracted, listed))
         if _SEVERITY[line.status] > _SEVERITY[self.status]:
             self.status = line.status
+
+    def mark_estimated(self, units: Collection[str]) -> None:
+        """What lines of estimated quantities come to may change: they are provisional at best. Of a reported
+        cost the sender's word counts, whatever of the quantities it could only guess."""
+        for place, line in enumerate(self.lines):
+            if line.unit in units and _SEVERITY[line.status] < _SEVERITY["provisional"]:
+                reason = f"{line.reason}; {ESTIMATED}" if line.reason else ESTIMATED
+                self.lines[place] = replace(line, status="provisional", reason=reason)
+                if _SEVERITY[self.status] < _SEVERITY["provisional"]:
+                    self.status = "provisional"
 
     def price_known(self, planned: Planned) -> None:
         """A line for each unit of a known sku."""

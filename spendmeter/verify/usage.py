@@ -20,6 +20,8 @@ SUPERSEDES_FROM = datetime(2026, 11, 26, 4, tzinfo=UTC)
 """Earlier it was a field that nobody knew."""
 OWN_FROM = datetime(2026, 11, 26, 7, tzinfo=UTC)
 """Earlier events have no dimensions of their tenant's own."""
+HOW_IT_CAME_FROM = datetime(2026, 11, 26, 18, tzinfo=UTC)
+"""Earlier, what is estimated or assumed were fields that nobody knew."""
 FOLDED = "~other"
 """What stands for the values of a dimension that ingest says are folded."""
 SENDERS_MAX = 1_000
@@ -213,8 +215,22 @@ def content_digest(event: EventReading) -> bytes:
     }
     if body.get("supersedes") and not _before(body, SUPERSEDES_FROM):
         content["supersedes"] = [body.get("supersedessource") or event.source, body["supersedes"]]
+    content |= _how_it_came(body)
     whole = json.dumps(content, sort_keys=True).encode("utf-8", "surrogatepass")
     return blake2b(whole, digest_size=8).digest()
+
+
+def _how_it_came(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What of it is estimated or assumed, and how spend of its kind arrives, where it says so."""
+    data = body["data"]
+    if _before(body, HOW_IT_CAME_FROM):
+        return {}
+    said = {
+        "estimated": sorted(data.get("estimated") or ()),
+        "normalised": data.get("normalised", "stated"),
+        "cadence": data.get("cadence", "live"),
+    }
+    return {} if said == {"estimated": [], "normalised": "stated", "cadence": "live"} else {"came": said}
 
 
 def metered_digest(

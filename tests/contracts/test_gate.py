@@ -337,3 +337,21 @@ def test_the_content_hash_covers_supersedes_and_stays_what_it_was_where_nothing_
     }  # fmt: skip
     assert len(hashes) == 4
     assert content_hash(checked(naming(supersedes="0", supersedessource="bot"))) in hashes
+
+
+# -- how it came ----------------------------------------------------------------------------------------------
+
+
+def test_before_they_were_fields_anything_could_stand_there() -> None:
+    sent = raw(estimated={"of": "mine"}, normalised=5, cadence=["odd"])
+    event = checked(sent, gate.HOW_IT_CAME_FROM - timedelta(microseconds=1))
+    assert (event.data.estimated, event.data.normalised, event.data.cadence) == ((), "stated", "live")
+    assert refusal(sent).field == "data.estimated"
+
+
+@pytest.mark.parametrize(
+    "said", [{"estimated": ["input_tokens"]}, {"normalised": "assumed"}, {"cadence": "accrual"}], ids=str
+)
+def test_what_is_estimated_or_assumed_is_part_of_what_an_event_says(said: dict[str, Any]) -> None:
+    usage = {"input_tokens": 5}
+    assert content_hash(checked(raw(usage=usage, **said))) != content_hash(checked(raw(usage=usage)))

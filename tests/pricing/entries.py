@@ -69,6 +69,7 @@ def used(
     tenant: str = "acme",
     reported: Amount | None = None,
     trusted: bool = False,
+    estimated: tuple[str, ...] = (),
     **context: Any,
 ) -> UsageEvent:
     """A usage event as `read_event` would have returned it."""
@@ -82,7 +83,12 @@ def used(
         tenant=tenant,
         trustreportedcost=trusted,
         data=UsageData(
-            provider=provider, sku=sku, usage=dict(usage), context=Context(**context), reported_cost=reported
+            provider=provider,
+            sku=sku,
+            usage=dict(usage),
+            context=Context(**context),
+            reported_cost=reported,
+            estimated=estimated,
         ),
     )
 

@@ -333,3 +333,21 @@ def test_a_tier_that_no_price_is_for_is_priced_as_any_and_the_line_says_so() -> 
     ):
         rating = rated(entries, MILLION, service_tier=tier)
         assert (rating.list, rating.status, rating.lines[0].remarks) == (amount, "priced", remarks)
+
+
+def test_an_estimated_quantity_is_priced_and_its_line_provisional() -> None:
+    rating = rated(
+        [INPUT, OUTPUT], {"input_tokens": 1_000_000, "output_tokens": 500_000}, estimated=("output_tokens",)
+    )
+    said, guessed = rating.lines
+    assert (said.status, guessed.status, guessed.reason) == (
+        "priced",
+        "provisional",
+        "the quantity is the sender's estimate",
+    )
+    assert (rating.status, rating.list) == ("provisional", 6)  # 1 M at 2, and half a million at 8 the million
+
+
+def test_an_estimate_of_what_has_no_price_is_unpriced_still() -> None:
+    rating = rated([INPUT], {"input_tokens": 1, "output_tokens": 5}, estimated=("output_tokens",))
+    assert [line.status for line in rating.lines] == ["priced", "unpriced"]

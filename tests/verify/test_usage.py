@@ -134,3 +134,15 @@ def test_own_dimensions_are_read_as_the_event_states_them_since_there_are_any(
     assert (content_digest(event) == content_digest(plain)) == (own == ())
     sent = {"team": "a", "customer": "c1", "cost_centre": "4711"}
     assert stated_labels(event.body) == (sent if own else {"team": "a"})
+
+
+def test_what_is_estimated_or_assumed_makes_another_event_of_it() -> None:
+    def digest(received: str = "2026-11-27T00:00:00Z", **changes: Any) -> bytes:
+        return content_digest(read(json.dumps(json.loads(said(**changes)) | {"receivedat": received})))
+
+    for changes in ({"estimated": ["input_tokens"]}, {"normalised": "assumed"}, {"cadence": "bill"}):
+        assert digest(**changes) != digest()
+        earlier = "2026-11-26T00:00:00Z"  # fields that nobody knew
+        assert digest(earlier, **changes) == digest(earlier)
+    for changes in ({"estimated": []}, {"normalised": "stated"}, {"cadence": "live"}):
+        assert digest(**changes) == digest()

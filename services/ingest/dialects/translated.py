@@ -1,0 +1,97 @@
+"""What a dialect makes of a request: events in the shape of our own contract, and what became of the rest.
+
+A translation is pure. What it returns passes the same reading, gate and stamping as what comes in our own
+format: a dialect decides what was said, never what is allowed.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from services.ingest.refused import BadEvent
+from spendmeter.contracts.events import EVENT_TYPE
+
+Said = dict[str, Any]
+"""An event as a client would write it in JSON; Decimals and datetimes may stand in it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SentEvent:
+    """One event, and its place in the request, from 0."""
+
+    index: int
+    said: Said
+
+
+@dataclass(kw_only=True)
+class Translated:
+    """A request's events, and what of it is none."""
+
+    events: list[SentEvent] = field(default_factory=list)
+    refused: list[BadEvent] = field(default_factory=list)
+    """What should have been an event and breaks a rule for good. A reason names the field and the rule, never
+    what was sent."""
+    skipped: Counter[str] = field(default_factory=Counter)
+    """What costs nothing, by why."""
+    noted: Counter[str] = field(default_factory=Counter)
+    """What was taken with a remark, by the remark."""
+    dropped: set[str] = field(default_factory=set)
+    """Paths of fields of ours that nobody knows. Of foreign formats most fields are not ours to name."""
+
+    def take(self, index: int, said: Said) -> None:
+        """One event more."""
+        self.events.append(SentEvent(index=index, said=said))
+
+    def refuse(self, index: int | None, reason: str, at: str = "") -> None:
+        """One event less; `at` is the field."""
+        self.refused.append(BadEvent(index=index, field=at, reason=reason))
+
+
+def usage_event(
+    *,
+    id: str,
+    source: str,
+    provider: str,
+    sku: str,
+    usage: Mapping[str, int | Decimal],
+    time: datetime | str | None = None,
+    subject: str = "",
+    cost_class: str = "model",
+    context: Mapping[str, Any] | None = None,
+    labels: Mapping[str, str] | None = None,
+    performance: Mapping[str, Any] | None = None,
+    outcome: Mapping[str, Any] | None = None,
+    reported_cost: Mapping[str, Any] | None = None,
+    estimated: Collection[str] = (),
+    normalised: str = "stated",
+    cadence: str = "live",
+) -> Said:
+    """An event of the contract; what is empty is left out. `subject` is the source where none is given."""
+    data = {
+        "provider": provider,
+        "sku": sku,
+        "usage": dict(usage),
+        "cost_class": cost_class,
+        "context": context,
+        "labels": labels,
+        "performance": performance,
+        "outcome": outcome,
+        "reported_cost": reported_cost,
+        "estimated": list(estimated),
+        "normalised": normalised,
+        "cadence": cadence,
+    }
+    said: Said = {
+        "specversion": "1.0",
+        "type": EVENT_TYPE,
+        "id": id,
+        "source": source,
+        "subject": subject or source,
+        "data": {name: value for name, value in data.items() if value or name == "usage"},
+    }
+    if time is not None:
+        said["time"] = time
+    return said

@@ -1,0 +1,105 @@
+"""Entrances: under which path what may come, how it is read, and how it is answered.
+
+One `Entrance` is all that tells one format from another; who sends, how much, publishing and counting are the
+same for all of them (`app.py`).
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from starlette.responses import Response
+
+from services.ingest.accept import EVENTS_MAX, AcceptedEvents, Submission, accept_translated
+from services.ingest.body import BOUNDS, BodyBounds
+from services.ingest.dialects.translated import Translated
+from services.ingest.refused import RequestRefused, bad_request
+from spendmeter.contracts.known_fields import join_names
+from spendmeter.platform.problem import problem
+
+DROPPED = "Spendmeter-Dropped"
+"""The header of an answer that names the fields of which nothing was kept."""
+LABELS_HEADER = "spendmeter-labels"
+QUERY_LABEL = "label."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Incoming:
+    """One request, read and unpacked."""
+
+    body: bytes
+    media_type: str
+    """In small letters, without parameters."""
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    path: Mapping[str, str]
+    """What stands in the variable parts of the path, by their names."""
+    url: str
+    """The path as it was asked for."""
+    now: datetime
+
+
+Translate = Callable[[Incoming], Translated]
+Reading = Callable[[Incoming, Submission], AcceptedEvents]
+
+
+def answer_empty(_incoming: Incoming, accepted: AcceptedEvents) -> Response:
+    """204: the log holds every event."""
+    return Response(status_code=204, headers=dropped_header(accepted))
+
+
+def refuse_with_problem(url: str, _media_type: str, refused: RequestRefused) -> Response:
+    """A problem document that names everything bad."""
+    more: dict[str, Any] = {"errors": refused.errors} if refused.errors else {}
+    return problem(
+        refused.status, refused.status.phrase, refused.detail, instance=url, headers=refused.headers, **more
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entrance:
+    """What may be posted to one path, and what becomes of it."""
+
+    path: str
+    name: str
+    """As metrics and the operation's id have it."""
+    read: Reading
+    media_types: Collection[str] = ("application/json",)
+    bounds: BodyBounds = BOUNDS
+    answer: Callable[[Incoming, AcceptedEvents], Response] = answer_empty
+    refuse: Callable[[str, str, RequestRefused], Response] = refuse_with_problem
+    """From the path as asked for, the media type of the request ('' = none that was read) and why."""
+    keeps_late: bool = False
+    """Whether an event whose time cannot be right is taken at the time of its receipt; else it is refused."""
+    openapi: Mapping[str, Any] = field(default_factory=dict)
+
+
+def translated(translate: Translate, *, partly: bool = False, events_max: int = EVENTS_MAX) -> Reading:
+    """A reading through a translation. `partly`: bad events are named beside good ones that are taken; else
+    one bad event refuses the request."""
+
+    def read(incoming: Incoming, submission: Submission) -> AcceptedEvents:
+        return accept_translated(translate(incoming), submission, partly=partly, events_max=events_max)
+
+    return read
+
+
+def stated_labels(incoming: Incoming) -> dict[str, str]:
+    """What the request says of whose all its events are, beside its body: `?label.team=search`, or the header
+    `Spendmeter-Labels: team=search,feature=x`; the query wins. Raises RequestRefused 400."""
+    labels = {}
+    for pair in filter(None, (part.strip() for part in incoming.headers.get(LABELS_HEADER, "").split(","))):
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise bad_request("the header Spendmeter-Labels is a list of name=value, separated by commas")
+        labels[name.strip()] = value.strip()
+    for name, value in incoming.query.items():
+        if name.startswith(QUERY_LABEL):
+            labels[name.removeprefix(QUERY_LABEL)] = value
+    return {name: value for name, value in labels.items() if value}
+
+
+def dropped_header(accepted: AcceptedEvents) -> dict[str, str]:
+    """The header that names what was dropped; none where nothing was."""
+    return {DROPPED: join_names(accepted.dropped)} if accepted.dropped else {}

@@ -1,0 +1,195 @@
+"""The entrance of our own events: `POST /api/v1/events`, CloudEvents one or many."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Raw, Struct
+from starlette.responses import Response
+
+from services.ingest.accept import (
+    EVENTS_MAX,
+    AcceptedEvents,
+    Submission,
+    accept,
+    accept_each,
+    is_single,
+    split,
+)
+from services.ingest.content_type import FORMS
+from services.ingest.entrances import DROPPED, Entrance, Incoming, answer_empty, dropped_header
+from services.ingest.refused import BadEvent
+from spendmeter.contracts.event_identity import content_hash
+from spendmeter.contracts.events import EVENT_TYPE, UsageEvent
+
+PATH = "/api/v1/events"
+PREFER = "prefer"
+REPRESENTATION = "return=representation"
+
+
+class SubmissionReceipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of one event at the door. Whether it is a duplicate, only the ledger can know."""
+
+    index: int
+    """Its place in the request, from 0."""
+    id: str | None = None
+    source: str | None = None
+    """Not there where what was sent does not name them."""
+    status: Literal["accepted", "rejected"]
+    field: str = ""
+    """Of a rejected one: what of it breaks the rule."""
+    reason: str = ""
+    hash: str = ""
+    """Of an accepted one: 32 hex digits, the same for the same content."""
+
+
+class _Named(Struct, frozen=True):
+    id: Any = None
+    source: Any = None
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_named: Callable[[bytes], _Named] = msgspec.json.Decoder(_Named).decode
+
+
+def read_own(incoming: Incoming, submission: Submission) -> AcceptedEvents:
+    """The events of the request, all of them or none; with `Prefer: return=representation`, those that are
+    good. Raises RequestRefused."""
+    form = FORMS[incoming.media_type]
+    if not wants_receipts(incoming.headers):
+        return accept(incoming.body, form, submission)
+    return accept_each(enumerate(_parts(incoming)), submission)
+
+
+def answer_own(incoming: Incoming, accepted: AcceptedEvents) -> Response:
+    """204, or 200 with a receipt for each event, in the order of the request."""
+    if not wants_receipts(incoming.headers):
+        return answer_empty(incoming, accepted)
+    receipts = sorted(
+        [
+            *map(_of_accepted, accepted.places, accepted.events),
+            *_of_refused(_parts(incoming), accepted.refused),
+        ],
+        key=lambda receipt: receipt.index,
+    )
+    headers = {"Preference-Applied": REPRESENTATION, **dropped_header(accepted)}
+    return Response(_encode(receipts), media_type="application/json", headers=headers)
+
+
+def wants_receipts(headers: Mapping[str, str]) -> bool:
+    """Whether the sender asks for a receipt of each event (RFC 7240)."""
+    asked = headers.get(PREFER, "").lower().replace(" ", "").split(",")
+    return REPRESENTATION in {preference.partition(";")[0] for preference in asked}
+
+
+def _parts(incoming: Incoming) -> list[bytes | Raw]:
+    if is_single(incoming.body, FORMS[incoming.media_type]):
+        return [incoming.body]
+    return list(split(incoming.body))
+
+
+def _of_accepted(index: int, event: UsageEvent) -> SubmissionReceipt:
+    return SubmissionReceipt(
+        index=index, id=event.id, source=event.source, status="accepted", hash=content_hash(event).hex()
+    )
+
+
+def _of_refused(parts: Sequence[bytes | Raw], refused: Iterable[BadEvent]) -> Iterator[SubmissionReceipt]:
+    for bad in refused:
+        index = bad["index"] or 0
+        named = _named(bytes(parts[index]))
+        yield SubmissionReceipt(
+            index=index,
+            id=_text(named.id),
+            source=_text(named.source),
+            status="rejected",
+            field=bad["field"],
+            reason=bad["reason"],
+        )
+
+
+def _named(raw: bytes) -> _Named:
+    """Id and source, so far as what was sent names them."""
+    try:
+        return _decode_named(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _Named()
+
+
+def _text(said: object) -> str | None:
+    return said if isinstance(said, str) else None
+
+
+_EXAMPLE: dict[str, Any] = {
+    "specversion": "1.0",
+    "type": EVENT_TYPE,
+    "id": "req-8f14e45f",
+    "source": "checkout-bot",
+    "subject": "acme/checkout",
+    "data": {
+        "provider": "openai",
+        "sku": "gpt-4o",
+        "usage": {"input_tokens": 2000, "cache_read_tokens": 8000, "output_tokens": 1000},
+        "labels": {"team": "payments", "feature": "assistant"},
+    },
+}
+_ONE = {"$ref": "#/components/schemas/UsageEvent"}
+_MANY = {"type": "array", "items": _ONE, "maxItems": EVENTS_MAX}
+_RECEIPTS = {"type": "array", "items": {"$ref": "#/components/schemas/SubmissionReceipt"}}
+_DROPPED_HEADER = {
+    "description": "Paths of fields that nobody knows, and that were not kept; absent: none",
+    "schema": {"type": "string", "example": "data.labels.costcenter, data.cost"},
+}
+
+OWN_EVENTS = Entrance(
+    path=PATH,
+    name="own",
+    read=read_own,
+    answer=answer_own,
+    media_types=tuple(FORMS),
+    openapi={
+        "summary": "Send usage events",
+        "description": "204 means that the log holds every one of them. With `Prefer: return=representation`,"
+        " 200 and a receipt for each: then one bad event does not refuse the others.",
+        "parameters": [
+            {
+                "name": "Prefer",
+                "in": "header",
+                "required": False,
+                "schema": {"type": "string", "example": REPRESENTATION},
+                "description": "Ask for a receipt of each event",
+            }
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/cloudevents+json": {"schema": _ONE, "example": _EXAMPLE},
+                "application/cloudevents-batch+json": {"schema": _MANY, "example": [_EXAMPLE]},
+                "application/json": {"schema": {"anyOf": [_ONE, _MANY]}, "example": _EXAMPLE},
+            },
+        },
+        "responses": {
+            "200": {
+                "description": "What became of each event, where a receipt was asked for",
+                "content": {
+                    "application/json": {
+                        "schema": _RECEIPTS,
+                        "example": [
+                            {
+                                "index": 0,
+                                "id": "req-8f14e45f",
+                                "source": "checkout-bot",
+                                "status": "accepted",
+                                "hash": "5b0b7b8e0f1d4c0f8a4a6e6d1f2c3b4a",
+                            }
+                        ],
+                    }
+                },
+            },
+            "204": {
+                "description": "Accepted: the log holds every event",
+                "headers": {DROPPED: _DROPPED_HEADER},
+            },
+        },
+    },
+)
