@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 
 from services.ingest.accept import LATE, AcceptedEvents, accept_translated
-from services.ingest.dialects.translated import Said, Translated, usage_event
+from services.ingest.dialects.translated import SaidEvent, Translated, usage_event
 from services.ingest.refused import RequestRefused
 from spendmeter.contracts.event_identity import content_hash
 from tests.ingest.test_accept import NOW, submission
 
 
-def call(id: str = "c1", **said: Any) -> Said:
+def call(id: str = "c1", **said: Any) -> SaidEvent:
     facts = {"source": "otlp", "provider": "openai", "sku": "gpt-4o", "usage": {"input_tokens": 7}}
     return usage_event(id=id, **facts | said)
 
 
-def accepted(*calls: Said, partly: bool = False, events_max: int = 1000, **how: Any) -> AcceptedEvents:
+def accepted(*calls: SaidEvent, partly: bool = False, events_max: int = 1000, **how: Any) -> AcceptedEvents:
     found = Translated()
     for index, said in enumerate(calls):
         found.take(index, said)

@@ -14,7 +14,7 @@ from typing import Any
 from services.ingest.refused import BadEvent
 from spendmeter.contracts.events import EVENT_TYPE
 
-Said = dict[str, Any]
+SaidEvent = dict[str, Any]
 """An event as a client would write it in JSON; Decimals and datetimes may stand in it."""
 
 
@@ -23,7 +23,7 @@ class SentEvent:
     """One event, and its place in the request, from 0."""
 
     index: int
-    said: Said
+    said: SaidEvent
 
 
 @dataclass(kw_only=True)
@@ -41,7 +41,7 @@ class Translated:
     dropped: set[str] = field(default_factory=set)
     """Paths of fields of ours that nobody knows. Of foreign formats most fields are not ours to name."""
 
-    def take(self, index: int, said: Said) -> None:
+    def take(self, index: int, said: SaidEvent) -> None:
         """One event more."""
         self.events.append(SentEvent(index=index, said=said))
 
@@ -68,7 +68,7 @@ def usage_event(
     estimated: Collection[str] = (),
     normalised: str = "stated",
     cadence: str = "live",
-) -> Said:
+) -> SaidEvent:
     """An event of the contract; what is empty is left out. `subject` is the source where none is given."""
     data = {
         "provider": provider,
@@ -84,7 +84,7 @@ def usage_event(
         "normalised": normalised,
         "cadence": cadence,
     }
-    said: Said = {
+    said: SaidEvent = {
         "specversion": "1.0",
         "type": EVENT_TYPE,
         "id": id,
