@@ -29,6 +29,7 @@ from services.api.http.openapi import DESCRIPTION, describe_problems
 from services.api.http.shared_answers import SharedAnswers
 from services.api.incidents import channels
 from services.api.incidents import routes as incidents
+from services.api.label_maps import routes as label_maps
 from services.api.portal import assets
 from services.api.spend import routes as spend
 from services.api.spend.closed import ClosedSums
@@ -47,6 +48,7 @@ PARTS = (
     rerates,
     accounting,
     dimensions,
+    label_maps,
     budgets,
     incidents,
     channels,
@@ -104,7 +106,7 @@ def create_app(
         app.add_middleware(
             CORSMiddleware,
             allow_origins=origins,
-            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=[
                 "Authorization",
                 "Cache-Control",

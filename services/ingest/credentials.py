@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from services.ingest.refused import forbidden, unauthorized
+from spendmeter.contracts.label_maps import TenantMaps
 from spendmeter.platform.keys import is_live, parse_key
 
 
@@ -21,6 +22,14 @@ class IngestCredential:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NumberedMaps:
+    """A tenant's label maps as stored: they are read again where the number is another."""
+
+    number: int
+    maps: TenantMaps
+
+
+@dataclass(frozen=True, kw_only=True)
 class Snapshot:
     """Everything that decides who may send what, as of `read_at` (monotonic seconds)."""
 
@@ -32,6 +41,8 @@ class Snapshot:
     read_at: float
     dimensions: Mapping[str, Collection[str]] = field(default_factory=dict)
     """By tenant, the names of its own that it sends."""
+    maps: Mapping[str, NumberedMaps] = field(default_factory=dict)
+    """By tenant, what it has set about attributes that others send."""
 
 
 def authenticate(snapshot: Snapshot, authorization: str, now: datetime) -> IngestCredential:

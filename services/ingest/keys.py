@@ -6,17 +6,19 @@ No request waits for Postgres. A revoked key stops working with the next snapsho
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import asyncpg
+import msgspec
 
 from services.ingest.admitted import AdmittedValues
-from services.ingest.credentials import IngestCredential, Snapshot
+from services.ingest.credentials import IngestCredential, NumberedMaps, Snapshot
 from services.ingest.refused import unavailable
+from spendmeter.contracts.label_maps import TenantMaps
 from spendmeter.platform.postgres import CONNECTION_ERRORS, connect
 from spendmeter.platform.retry import keep_doing
 from spendmeter.platform.sql import load_sql
@@ -69,7 +71,7 @@ class IngestKeys:
                 if self._connection is None:
                     self._connection = await connect(self._url, service="ingest")
                 await self._admitted.read(self._connection, datetime.now(UTC))
-                self._snapshot = await read_snapshot(self._connection)
+                self._snapshot = await read_snapshot(self._connection, self._snapshot)
         except AWAY:
             self._meters.add("spendmeter.database.retries", service="ingest")
             if self._connection is not None:
@@ -78,9 +80,9 @@ class IngestKeys:
             raise
 
 
-async def read_snapshot(connection: Any) -> Snapshot:
-    """Read all keys, and the names of tenants' own dimensions, as the ingest role. What asyncpg raises
-    passes through."""
+async def read_snapshot(connection: Any, before: Snapshot | None = None) -> Snapshot:
+    """Read all keys, the names of tenants' own dimensions, and of their label maps those that are not those
+    of `before`, as the ingest role. What asyncpg raises passes through."""
     read_at = time.monotonic()  # before the question: the answer is at least as young
     keys = await connection.fetch(SQL["live_keys"])
     secrets = await connection.fetch(SQL["pseudonym_keys"])
@@ -94,7 +96,22 @@ async def read_snapshot(connection: Any) -> Snapshot:
         tenants=frozenset(row["tenant"] for row in tenants),
         read_at=read_at,
         dimensions=MappingProxyType(dict(dimensions)),
+        maps=MappingProxyType(await _maps(connection, before.maps if before else {})),
     )
+
+
+async def _maps(connection: Any, before: Mapping[str, NumberedMaps]) -> dict[str, NumberedMaps]:
+    numbers = {row["tenant"]: row["number"] for row in await connection.fetch(SQL["map_numbers"])}
+    maps = {
+        tenant: before[tenant]
+        for tenant, number in numbers.items()
+        if tenant in before and before[tenant].number == number
+    }
+    if others := list(numbers.keys() - maps.keys()):
+        for row in await connection.fetch(SQL["maps"], others):
+            kept = msgspec.json.decode(row["maps"], type=TenantMaps)
+            maps[row["tenant"]] = NumberedMaps(number=row["number"], maps=kept)
+    return maps
 
 
 async def _credentials(rows: Sequence[Any]) -> dict[str, IngestCredential]:

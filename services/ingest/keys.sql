@@ -15,3 +15,11 @@ SELECT tenant FROM tenants
 -- name: dimensions
 -- Which labels of their own tenants' senders may use.
 SELECT tenant, name FROM own_dimensions WHERE active
+
+-- name: map_numbers
+-- Which label maps are in force; those that were read before are not read again.
+SELECT tenant, number FROM label_maps_in_force
+
+-- name: maps
+-- What is in force by now of these.
+SELECT tenant, number, maps FROM label_maps_in_force WHERE tenant = ANY($1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 from services.ingest.keys import KEYS_AT_ONCE, SQL, read_snapshot
@@ -27,3 +28,36 @@ async def test_senders_are_answered_while_a_hundred_thousand_keys_are_taken_in()
         answered += 1
     assert answered >= len(keys) // KEYS_AT_ONCE
     assert len((await reading).credentials) == len(keys)
+
+
+async def test_label_maps_are_read_again_where_they_changed_and_only_those() -> None:
+    team = {"labels": [{"attribute": "team.id", "label": "team"}]}
+
+    class Maps:
+        def __init__(self) -> None:
+            self.stored: dict[str, tuple[int, Any]] = {"acme": (1, team), "globex": (2, {})}
+            self.read: list[str] = []
+
+        async def fetch(self, statement: str, *asked: list[str]) -> list[dict[str, Any]]:
+            if statement == SQL["map_numbers"]:
+                return [{"tenant": of, "number": number} for of, (number, _) in self.stored.items()]
+            if statement != SQL["maps"]:
+                return []
+            self.read += asked[0]
+            return [
+                {"tenant": of, "number": number, "maps": json.dumps(maps)}
+                for of, (number, maps) in self.stored.items()
+                if of in asked[0]
+            ]
+
+    rows = Maps()
+    first = await read_snapshot(rows)
+    assert first.maps["acme"].maps.labels_of({}, {"team.id": "search"}) == {"team": "search"}
+    rows.stored["globex"] = (3, {"signals": {"codex": "traces"}})
+    del rows.read[:]
+    second = await read_snapshot(rows, first)
+    assert rows.read == ["globex"]
+    assert second.maps["globex"].maps.signal_of("codex") == "traces"
+    assert second.maps["acme"] is first.maps["acme"]
+    del rows.stored["acme"]
+    assert set((await read_snapshot(rows, second)).maps) == {"globex"}
