@@ -27,6 +27,7 @@ from services.ingest.openapi import DESCRIPTION, operation, with_schemas
 from services.ingest.own_events import OWN_EVENTS, PATH
 from services.ingest.publish import Publisher
 from services.ingest.refused import RequestRefused
+from services.ingest.request_maps import TENANT_HEADER, acting_for, maps_for
 from services.ingest.unknown_units import UnknownUnits
 from spendmeter.platform.serve import probe_routes, problem
 from spendmeter.platform.telemetry import TRACEPARENT, Meters, log, traceparent_headers, tracer
@@ -63,6 +64,7 @@ class Door:
         now = datetime.now(UTC)
         snapshot = self.keys.current()
         credential = authenticate(snapshot, request.headers.get("authorization", ""), now)
+        credential = acting_for(credential, request.headers.get(TENANT_HEADER), snapshot)
         try:
             with Hold(self.in_flight) as hold:
                 incoming, accepted = await self._read(request, entrance, credential, hold)
@@ -81,6 +83,7 @@ class Door:
         body = await read_body(request.headers, request.stream(), hold, entrance.bounds)
         now = datetime.now(UTC)
         units, values = self.unknown_units.of(now), self.admitted.of(now)
+        snapshot = self.keys.current()
         incoming = Incoming(
             body=body,
             media_type=media_type,
@@ -89,10 +92,11 @@ class Door:
             path=request.path_params,
             url=request.url.path,
             now=now,
+            maps=maps_for(credential, snapshot),
         )
         submission = Submission(
             credential=credential,
-            snapshot=self.keys.current(),
+            snapshot=snapshot,
             now=now,
             age_max=self.age_max,
             units=units,

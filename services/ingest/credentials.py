@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cached_property
 
 from services.ingest.refused import forbidden, unauthorized
 from spendmeter.contracts.label_maps import TenantMaps
@@ -43,6 +44,11 @@ class Snapshot:
     """By tenant, the names of its own that it sends."""
     maps: Mapping[str, NumberedMaps] = field(default_factory=dict)
     """By tenant, what it has set about attributes that others send."""
+
+    @cached_property
+    def mapped_attributes(self) -> frozenset[str]:
+        """All that anybody's maps look at."""
+        return frozenset[str]().union(*(numbered.maps.attributes for numbered in self.maps.values()))
 
 
 def authenticate(snapshot: Snapshot, authorization: str, now: datetime) -> IngestCredential:

@@ -15,6 +15,7 @@ from services.ingest.accept import EVENTS_MAX, AcceptedEvents, Submission, accep
 from services.ingest.body import BOUNDS, BodyBounds
 from services.ingest.dialects.translated import Translated
 from services.ingest.refused import RequestRefused, bad_request
+from services.ingest.request_maps import RequestMaps
 from spendmeter.contracts.known_fields import join_names
 from spendmeter.platform.problem import problem
 
@@ -38,6 +39,8 @@ class Incoming:
     url: str
     """The path as it was asked for."""
     now: datetime
+    maps: RequestMaps = field(default_factory=RequestMaps)
+    """Whose each item is, and what that tenant has set about attributes that others send."""
 
 
 Translate = Callable[[Incoming], Translated]

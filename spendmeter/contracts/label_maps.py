@@ -27,11 +27,10 @@ OPERATORS = "*"
 TENANT = "tenant"
 """What such a rule finds, in the place of a label."""
 
-Signal = Literal["logs", "traces"]
-SIGNALS: tuple[Signal, ...] = ("logs", "traces")
+PricedSignal = Literal["logs", "traces"]
 AGENT_TOOLS = ("claude-code", "codex")
 """Coding agents that tell of the same calls by several signals."""
-DEFAULT_SIGNAL: Signal = "logs"
+DEFAULT_SIGNAL: PricedSignal = "logs"
 
 MAPPED_LABELS = frozenset(LABELS) - {"user", "run"}
 """Not a person, and not what each call has another of."""
@@ -67,7 +66,7 @@ class TenantMaps(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All that a tenant has set about what others send."""
 
     labels: tuple[LabelRule, ...] = ()
-    signals: dict[str, Signal] = {}
+    signals: dict[str, PricedSignal] = {}
 
     @property
     def attributes(self) -> frozenset[str]:
@@ -84,7 +83,7 @@ class TenantMaps(Struct, frozen=True, kw_only=True, omit_defaults=True):
                 found[rule.label] = value
         return found
 
-    def signal_of(self, tool: str) -> Signal:
+    def signal_of(self, tool: str) -> PricedSignal:
         """By which signal a tool's calls are priced; all others repeat them."""
         return self.signals.get(tool, DEFAULT_SIGNAL)
 

@@ -19,7 +19,7 @@ from spendmeter.contracts.label_maps import (
     AGENT_TOOLS,
     NO_MAPS,
     OPERATORS,
-    Signal,
+    PricedSignal,
     TenantMaps,
     troubles_with_maps,
 )
@@ -46,7 +46,7 @@ class NewLabelMaps(RequestBody):
     labels: list[MappedAttribute] = Field(
         default=[], description="for each label the first that finds something counts"
     )
-    signals: dict[Text, Signal] = Field(
+    signals: dict[Text, PricedSignal] = Field(
         default={}, description="by which of its signals a coding agent is priced; logs unless set"
     )
     reason: Annotated[Text, Field(min_length=1, max_length=500)]
@@ -59,7 +59,7 @@ class LabelMaps(BaseModel):
     """What is in force, and by whom, when and why it was set; of none that was ever set, revision 0."""
 
     labels: list[MappedAttribute]
-    signals: dict[str, Signal]
+    signals: dict[str, PricedSignal]
     revision: int
     reason: str
     by: str
