@@ -9,8 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from spendmeter.contracts.dialects import search_context, tables
-from spendmeter.contracts.units import snake_case
+from spendmeter.contracts.dialect_parts import search_context, snake, tables, without_zeros
 
 SEARCH_CONTEXT_DEFAULT = "medium"
 """OpenAI's, where a request asks for a search and says no size."""
@@ -36,11 +35,11 @@ def _of_gemini(answer: Mapping[str, Any]) -> dict[str, int]:
     counts once: the answer does not say how often the map was asked."""
     queries, by_map = set(), False
     for candidate in tables(answer, "candidates"):
-        grounding = _snake(_snake(candidate).get("grounding_metadata"))
+        grounding = snake(snake(candidate).get("grounding_metadata"))
         found = grounding.get("web_search_queries")
         queries |= {query for query in found or () if isinstance(query, str) and query}
         by_map |= any("maps" in chunk for chunk in tables(grounding, "grounding_chunks"))
-    return _without_zeros({"searches": len(queries), "maps_grounded_prompts": int(by_map)})
+    return without_zeros({"searches": len(queries), "maps_grounded_prompts": int(by_map)})
 
 
 def _of_openai(answer: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, int]:
@@ -50,7 +49,7 @@ def _of_openai(answer: Mapping[str, Any], request: Mapping[str, Any]) -> dict[st
     containers = set()
     for item in tables(answer, "output"):
         kind = item.get("type")
-        if kind == "web_search_call" and _snake(item.get("action")).get("type", "search") == "search":
+        if kind == "web_search_call" and snake(item.get("action")).get("type", "search") == "search":
             fees[_search_unit(_searching_tool(answer))] += 1
         elif kind == "file_search_call":
             fees["file_searches"] += 1
@@ -58,7 +57,7 @@ def _of_openai(answer: Mapping[str, Any], request: Mapping[str, Any]) -> dict[st
             containers.add(item.get("container_id"))
     if isinstance(options := request.get("web_search_options"), Mapping):
         fees[_search_unit({"search_context_size": SEARCH_CONTEXT_DEFAULT, **options})] += 1
-    return _without_zeros({**fees, "sessions": len(containers)})
+    return without_zeros({**fees, "sessions": len(containers)})
 
 
 def _searching_tool(answer: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -70,12 +69,3 @@ def _searching_tool(answer: Mapping[str, Any]) -> Mapping[str, Any]:
 def _search_unit(said: Mapping[str, Any]) -> str:
     size = search_context(said)
     return "searches" if size is None else f"{size}_context_searches"
-
-
-def _snake(table: Any) -> dict[str, Any]:
-    """A table with its names in lower case, as the Python clients spell them; of nothing, nothing."""
-    return {snake_case(name): value for name, value in table.items()} if isinstance(table, Mapping) else {}
-
-
-def _without_zeros(quantities: Mapping[str, int]) -> dict[str, int]:
-    return {unit: quantity for unit, quantity in quantities.items() if quantity}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from spendmeter.contracts.dialects import DialectError
+from spendmeter.contracts.dialect_parts import DialectError
 from spendmeter.contracts.tool_fees import tool_fees
 from spendmeter.contracts.units import UNITS
 

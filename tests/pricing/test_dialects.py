@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from genai_prices import data
 
-from spendmeter.contracts.dialects import DialectError, disjoint, reported_cost
+from spendmeter.contracts.dialect_parts import DialectError
+from spendmeter.contracts.dialects import disjoint
+from spendmeter.contracts.dialects_openai import reported_cost
 from spendmeter.pricing.engine import rate
 from spendmeter.pricing.price_book import PriceBook
 from tests.pricing.entries import used
@@ -48,8 +50,37 @@ STATED: list[tuple[str, dict[str, Any], dict[str, int]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("dialect", "usage", "quantities"), STATED)
-def test_quantities_are_disjoint(dialect: str, usage: dict[str, Any], quantities: dict[str, int]) -> None:
+BEYOND: list[tuple[str, dict[str, Any], dict[str, int | Decimal]]] = [
+    # What genai-prices does not read, or reads otherwise.
+    ("deepseek", {"prompt_tokens": 1_000_000, "prompt_cache_hit_tokens": 400_000, "prompt_cache_miss_tokens": 600_000, "completion_tokens": 100_000, "completion_tokens_details": {"reasoning_tokens": 90_000}, "prompt_tokens_details": {"cached_tokens": 400_000}}, {"input_tokens": 600_000, "cache_read_tokens": 400_000, "output_tokens": 10_000, "reasoning_tokens": 90_000}),
+    ("deepseek", {"prompt_cache_hit_tokens": 3, "prompt_cache_miss_tokens": 4}, {"input_tokens": 4, "cache_read_tokens": 3}),
+    ("mistral", {"prompt_audio_seconds": 203, "prompt_tokens": 4, "total_tokens": 3_264, "completion_tokens": 635}, {"input_tokens": 4, "audio_seconds": 203, "output_tokens": 635}),
+    ("mistral", {"prompt_tokens": 20, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 16}}, {"input_tokens": 4, "cache_read_tokens": 16, "output_tokens": 5}),
+    ("mistral", {"prompt_tokens": 143, "completion_tokens": 1_199, "total_tokens": 8_435, "connector_tokens": 7_093, "connectors": {"web_search": 2, "code_interpreter": 1}}, {"input_tokens": 7_236, "output_tokens": 1_199, "searches": 2, "code_executions": 1}),
+    ("mistral", {"pages_processed": 29, "doc_size_bytes": 2_048}, {"pages": 29}),
+    ("cohere", {"billed_units": {"input_tokens": 5, "output_tokens": 418}, "tokens": {"input_tokens": 71, "output_tokens": 418}, "cached_tokens": 64}, {"input_tokens": 5, "output_tokens": 418}),
+    ("cohere", {"tokens": {"input_tokens": 71.0, "output_tokens": Decimal("418.0")}, "cached_tokens": 64}, {"input_tokens": 7, "cache_read_tokens": 64, "output_tokens": 418}),
+    ("cohere", {"billed_units": {"search_units": 1}}, {"reranks": 1}),
+    ("cohere", {"billed_units": {"images": 1, "image_tokens": 258, "text_tokens": 4}}, {"input_tokens": 4, "input_image_tokens": 258}),
+    ("cohere", {"billed_units": {"images": 3}}, {"images": 3}),
+    # 60 of the 80 image tokens came from the cache: what it left of the prompt is 40, and no more is taken
+    ("xai-chat", {"prompt_tokens": 100, "completion_tokens": 9, "prompt_tokens_details": {"text_tokens": 20, "image_tokens": 80, "audio_tokens": 0, "cached_tokens": 60}}, {"input_tokens": 0, "input_image_tokens": 40, "cache_read_tokens": 60, "output_tokens": 9}),
+    ("perplexity", {"input_tokens": 500, "output_tokens": 40, "total_tokens": 540, "input_tokens_details": {"cache_read_input_tokens": 100, "cache_creation_input_tokens": 50}, "tool_calls_details": {"search_web": {"invocation": 3}, "fetch_url": {"invocation": 1}}}, {"input_tokens": 350, "cache_read_tokens": 100, "cache_write_5m_tokens": 50, "output_tokens": 40, "searches": 3, "web_fetches": 1}),
+    ("openrouter", {"prompt_tokens": 50, "completion_tokens": 5, "prompt_tokens_details": {"video_tokens": 30, "file_tokens": 5}, "server_tool_use": {"web_search_requests": 2}}, {"input_tokens": 20, "input_video_tokens": 30, "output_tokens": 5, "searches": 2}),
+    ("openai", {"input_tokens": 100, "input_tokens_details": {"cache_write_tokens_details": {"ttl_30m_tokens": 20, "ttl_12h_tokens": 30}}, "output_tokens": 4}, {"input_tokens": 50, "cache_write_5m_tokens": 20, "cache_write_12h_tokens": 30, "output_tokens": 4}),
+    ("openai", {"input_tokens": 50, "input_tokens_details": {"text_tokens": 10, "image_tokens": 40}, "output_tokens": 1_056, "output_tokens_details": {"image_tokens": 1_056, "text_tokens": 0}}, {"input_tokens": 10, "input_image_tokens": 40, "output_tokens": 0, "output_image_tokens": 1_056}),
+    ("openai", {"type": "duration", "seconds": 12.5}, {"audio_seconds": Decimal("12.5")}),
+    ("gemini", {"promptTokenCount": 10, "responseTokenCount": 7, "responseTokensDetails": [{"modality": "AUDIO", "tokenCount": 7}]}, {"input_tokens": 10, "output_tokens": 0, "output_audio_tokens": 7}),
+    # the tokens of a compaction lie beside the totals; those of the turns of a tool's loop inside them
+    ("anthropic", {"input_tokens": 100, "output_tokens": 50, "iterations": [{"type": "compaction", "input_tokens": 1_000, "output_tokens": 200, "cache_creation_input_tokens": 10, "cache_read_input_tokens": 3}, {"type": "message", "input_tokens": 100, "output_tokens": 50}]}, {"input_tokens": 1_100, "cache_read_tokens": 3, "cache_write_5m_tokens": 10, "output_tokens": 250}),
+    ("anthropic", {"input_tokens": 1, "output_tokens": 1, "server_tool_use": {"web_search_requests": 0, "web_fetch_requests": 2}}, {"input_tokens": 1, "output_tokens": 1, "web_fetches": 2}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("dialect", "usage", "quantities"), [*STATED, *BEYOND])
+def test_quantities_are_disjoint(
+    dialect: str, usage: dict[str, Any], quantities: dict[str, int | Decimal]
+) -> None:
     assert disjoint(dialect, usage) == (quantities, "stated")
 
 
@@ -71,15 +102,21 @@ def test_a_sender_that_must_have_been_exclusive_is_taken_so_and_it_is_said(
 @pytest.mark.parametrize(
     ("dialect", "usage", "reason"),
     [
-        ("openai", {"prompt_tokens": 10, "prompt_tokens_details": {"audio_tokens": 11}}, "input_tokens would be -1"),
-        ("openai", {"prompt_tokens": 1, "completion_tokens": 5, "completion_tokens_details": {"reasoning_tokens": 6}}, "output_tokens would be -1"),
-        ("openai", {"input_tokens": 9, "input_token_details": {"cached_tokens": 2, "cached_tokens_details": {"audio_tokens": 3}, "audio_tokens": 3}}, "cache_read_tokens would be -1"),
-        ("anthropic", {"input_tokens": 1, "cache_creation_input_tokens": 5, "cache_creation": {"ephemeral_5m_input_tokens": 6}}, "cache_creation_input_tokens is 1 less than its parts"),
-        ("bedrock", {"inputTokens": 1, "cacheWriteInputTokens": 5, "cacheDetails": [{"ttl": "1h", "inputTokens": 6}]}, "cacheWriteInputTokens is 1 less than its parts"),
-        ("openai", {"prompt_tokens": -1}, "prompt_tokens must be a whole number of at least 0, not -1"),
+        ("openai", {"prompt_tokens": 10, "prompt_tokens_details": {"audio_tokens": 11}}, "input_tokens would be below 0"),
+        ("openai", {"prompt_tokens": 1, "completion_tokens": 5, "completion_tokens_details": {"reasoning_tokens": 6}}, "output_tokens would be below 0"),
+        ("openai", {"input_tokens": 9, "input_token_details": {"cached_tokens": 2, "cached_tokens_details": {"audio_tokens": 3}, "audio_tokens": 3}}, "cache_read_tokens would be below 0"),
+        ("anthropic", {"input_tokens": 1, "cache_creation_input_tokens": 5, "cache_creation": {"ephemeral_5m_input_tokens": 6}}, "cache_creation_input_tokens is less than its parts"),
+        ("bedrock", {"inputTokens": 1, "cacheWriteInputTokens": 5, "cacheDetails": [{"ttl": "1h", "inputTokens": 6}]}, "cacheWriteInputTokens is less than its parts"),
+        ("openai", {"prompt_tokens": -1}, "prompt_tokens must be a whole number of at least 0"),
         ("openai", {"prompt_tokens": 1.5}, "must be a whole number"),
         ("openai", {"prompt_tokens": True}, "must be a whole number"),
         ("openai", {"prompt_tokens": "12"}, "must be a whole number"),
+        ("openai", {"prompt_tokens": 2**63}, "must be a whole number"),
+        ("openai", {"prompt_tokens": Decimal("1E+999999")}, "must be a whole number"),
+        ("openai", {"prompt_tokens": float("nan")}, "must be a whole number"),
+        ("openai", {"prompt_tokens": Decimal("NaN")}, "must be a whole number"),
+        ("openai", {"seconds": "12"}, "seconds must be a number of at least 0"),
+        ("deepseek", {"prompt_tokens": 5, "prompt_cache_hit_tokens": 3, "prompt_cache_miss_tokens": 4}, "prompt_tokens is less than its parts"),
         ("openai", {}, "no usage: openai states neither input nor output"),
         ("gemini", {"totalTokenCount": 5}, "no usage"),
         ("esperanto", {"prompt_tokens": 1}, "unknown dialect 'esperanto'; known are anthropic"),
@@ -90,9 +127,34 @@ def test_nothing_is_clamped(dialect: str, usage: dict[str, Any], reason: str) ->
         disjoint(dialect, usage)
 
 
+CANARY = "what somebody wrote"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "usage"),
+    [
+        ("openai", {"prompt_tokens": CANARY}),
+        ("openai", {"seconds": CANARY}),
+        ("gemini", {"promptTokensDetails": [{"modality": CANARY, "tokenCount": CANARY}]}),
+        ("perplexity", {"search_context_size": CANARY}),
+        ("cohere", {"billed_units": {"input_tokens": CANARY}}),
+    ],
+)
+def test_a_reason_names_the_field_and_the_rule_and_nothing_that_was_sent(
+    dialect: str, usage: dict[str, Any]
+) -> None:
+    with pytest.raises(DialectError) as raised:
+        disjoint(dialect, usage)
+    assert CANARY not in str(raised.value)
+    with pytest.raises(DialectError, match=r"^cost must be a decimal of at least 0$"):
+        reported_cost({"cost": CANARY})
+
+
 @pytest.mark.parametrize(
     ("usage", "cost"),
     [
+        ({"cost_in_usd_ticks": 37_756_000}, "0.0037756"),
+        ({"cost": {"input_tokens_cost": Decimal("0.001"), "request_cost": Decimal("0.005"), "total_cost": Decimal("0.006")}}, "0.006"),
         ({"cost": 0, "cost_details": {"upstream_inference_cost": Decimal("0.0360795")}}, "0.0360795"),
         ({"cost": Decimal("0.002"), "is_byok": True, "cost_details": {"upstream_inference_cost": "0.03"}}, "0.032"),
         ({"cost": Decimal("0.03"), "is_byok": False, "cost_details": {"upstream_inference_cost": "0.03"}}, "0.03"),
