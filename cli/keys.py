@@ -1,4 +1,4 @@
-"""spendmeter keys create, list and revoke."""
+"""spendmeter keys create, list, rotate and revoke."""
 
 from __future__ import annotations
 
@@ -40,6 +40,9 @@ def create(
     trust_reported_cost: Annotated[
         bool, typer.Option("--trust-reported-cost", help="Book the costs that its events report.")
     ] = False,
+    events_per_minute: Annotated[
+        int | None, typer.Option(min=1, help="The most it may send. Default: as ingest is set.")
+    ] = None,
 ) -> None:
     """Make a key and print it: this is the only time that anybody sees it. Ingest takes it within 10 seconds.
 
@@ -69,6 +72,7 @@ def create(
                 name=name or "cli",
                 expires_at=expires_at,
                 trust_reported_cost=trust_reported_cost,
+                events_per_minute=events_per_minute,
             )
 
     say(_run(work))
@@ -93,7 +97,35 @@ def list_keys(tenant: Annotated[str, typer.Option(help="Only this tenant's.")] =
         if row["revoked_at"] is not None:
             state = "revoked"
         owner = row["tenant"] or "(operator)"
-        say(f"{row['key_id']}  {owner:<16}  {','.join(row['scopes']):<17}  {state:<10}  {row['name']}")
+        if row["former_until"] is not None and row["former_until"] > now and state.startswith("live"):
+            state += f", its former secret until {row['former_until']:%Y-%m-%d %H:%M}Z"
+        used = f"used {row['last_used_at']:%Y-%m-%d %H:%M}Z" if row["last_used_at"] else "never used"
+        scopes = ",".join(row["scopes"])
+        say(f"{row['key_id']}  {owner:<16}  {scopes:<17}  {state:<10}  {used:<22}  {row['name']}")
+
+
+@app.command("rotate")
+def rotate(
+    key_id: Annotated[str, typer.Argument(help="The id, as the list shows it: k and 12 digits.")],
+    grace_hours: Annotated[
+        int, typer.Option(min=0, max=24 * 90, help="Hours for which the former secret still opens.")
+    ] = 24,
+) -> None:
+    """Give a key a new secret and print it. Its id stays, and with it budgets, rules and what it has spent.
+
+    Both secrets open until the grace is over; then the former one never does again.
+
+    \b
+    Examples:
+      spendmeter keys rotate k7f3a0c91d2e4
+      spendmeter keys rotate k7f3a0c91d2e4 --grace-hours 0     # it leaked: within 10 seconds
+    """
+    from spendmeter.platform import keys
+
+    made = _run(lambda connection: keys.rotate_key(connection, key_id, grace=timedelta(hours=grace_hours)))
+    if made is None:
+        fail(f"no live key {key_id!r}. See: spendmeter keys list")
+    say(made)
 
 
 @app.command("revoke")

@@ -10,6 +10,7 @@ from services.api.app import create_app
 from services.api.catalog.publisher import CatalogPublisher
 from services.api.catalog.pull_schedule import PullSchedule
 from services.api.database.transactions import POOL_CONNECTIONS_MAX, Database, prepare
+from spendmeter.platform.key_uses import KeyUses
 from spendmeter.platform.postgres import CONNECTION_ERRORS, create_pool
 from spendmeter.platform.retry import until_done
 from spendmeter.platform.service import HttpService
@@ -29,6 +30,7 @@ async def connected(settings: Settings) -> AsyncIterator[HttpService]:
         database, progress = Database(pool), BookProgress()
         upkeep = Upkeep(database, progress)
         app = create_app(settings, database, progress, upkeep.looked.trouble)
+        uses = app.state.keys.uses = KeyUses(url, "api")
         publisher = CatalogPublisher(settings, database, app.state.price_books.recorded)
         app.state.price_books.topic = publisher
         schedule = PullSchedule(settings, database, app.state.price_books, app.state.corrector)
@@ -41,6 +43,7 @@ async def connected(settings: Settings) -> AsyncIterator[HttpService]:
                     LogEnds(settings, progress).run(),
                     publisher.run(),
                     schedule.run(),
+                    uses.keep_writing(),
                 ),
             )
     finally:

@@ -26,9 +26,11 @@ from services.ingest.keys import IngestKeys
 from services.ingest.openapi import DESCRIPTION, operation, with_schemas
 from services.ingest.own_events import OWN_EVENTS, PATH
 from services.ingest.publish import Publisher
+from services.ingest.rates import KeyRates
 from services.ingest.refused import RequestRefused
 from services.ingest.request_maps import TENANT_HEADER, acting_for, maps_for
 from services.ingest.unknown_units import UnknownUnits
+from spendmeter.platform.key_uses import KeyUses
 from spendmeter.platform.serve import probe_routes, problem
 from spendmeter.platform.telemetry import TRACEPARENT, Meters, log, traceparent_headers, tracer
 
@@ -51,6 +53,8 @@ class Door:
     dropped: DroppedNamesWriter
     age_max: timedelta
     admitted: AdmittedValues
+    rates: KeyRates
+    uses: KeyUses
     in_flight: InFlight = field(default_factory=InFlight)
     unknown_units: UnknownUnits = field(default_factory=UnknownUnits)
     large: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LARGE_AT_ONCE_MAX))
@@ -65,9 +69,12 @@ class Door:
         snapshot = self.keys.current()
         credential = authenticate(snapshot, request.headers.get("authorization", ""), now)
         credential = acting_for(credential, request.headers.get(TENANT_HEADER), snapshot)
+        self.uses.note(credential.key_id, now)
         try:
+            self.rates.admit(credential)
             with Hold(self.in_flight) as hold:
                 incoming, accepted = await self._read(request, entrance, credential, hold)
+                self.rates.count(credential, len(accepted.events))
                 await self.publisher.publish(accepted.events, traceparent_headers())
         except RequestRefused as refused:
             _log_refusal(refused, credential)

@@ -7,19 +7,17 @@ from functools import cached_property
 
 from services.ingest.refused import forbidden, unauthorized
 from spendmeter.contracts.label_maps import TenantMaps
-from spendmeter.platform.keys import is_live, parse_key
+from spendmeter.platform.keys import StoredKey, parse_key
 
 
 @dataclass(frozen=True, kw_only=True)
-class IngestCredential:
-    """A key as stored. tenant '' = an operator's, who names the tenant in each event."""
+class IngestCredential(StoredKey):
+    """A key that may send. An operator's names the tenant in each event."""
 
-    key_id: str
-    tenant: str
-    secret_sha256: bytes = field(repr=False)
     scopes: frozenset[str]
     trust_reported_cost: bool
-    expires_at: datetime | None
+    events_per_minute: int | None = None
+    """None = as the process's settings say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,11 +56,7 @@ def authenticate(snapshot: Snapshot, authorization: str, now: datetime) -> Inges
         raise unauthorized("send an API key: Authorization: Bearer sm_...")
     presented = parse_key(text.strip())
     stored = snapshot.credentials.get(presented.key_id) if presented else None
-    if (
-        presented is None
-        or stored is None
-        or not is_live(presented, stored.secret_sha256, stored.expires_at, None, now)
-    ):
+    if presented is None or stored is None or not stored.opens(presented, now):
         raise unauthorized("this API key is unknown, expired or revoked")
     if "ingest" not in stored.scopes:
         raise forbidden(f"key {stored.key_id} has not the scope 'ingest'")

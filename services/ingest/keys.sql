@@ -1,6 +1,7 @@
 -- name: live_keys
 -- A key that is not here does not open anything; expiry is checked when a key is used.
-SELECT key_id, tenant, secret_sha256, scopes, trust_reported_cost, expires_at
+SELECT key_id, tenant, secret_sha256, scopes, trust_reported_cost, expires_at, former_sha256, former_until,
+    events_per_minute
 FROM api_keys WHERE revoked_at IS NULL
 
 -- name: pseudonym_keys

@@ -10,8 +10,10 @@ from services.ingest.app import Door, create_app
 from services.ingest.dropped import DroppedNamesWriter
 from services.ingest.keys import IngestKeys
 from services.ingest.publish import Publisher
+from services.ingest.rates import KeyRates
 from spendmeter.contracts.topics import USAGE_EVENTS
 from spendmeter.platform import kafka
+from spendmeter.platform.key_uses import KeyUses
 from spendmeter.platform.service import HttpService
 from spendmeter.platform.settings import Settings
 from spendmeter.platform.telemetry import Meters
@@ -27,12 +29,15 @@ async def connected(settings: Settings) -> AsyncIterator[HttpService]:
     publisher = Publisher(
         settings.topic_prefix + USAGE_EVENTS.name, lambda: kafka.producer(settings, service="ingest")
     )
+    uses = KeyUses(url, "ingest")
     door = Door(
         keys=keys,
         publisher=publisher,
         meters=meters,
         dropped=dropped,
         admitted=admitted,
+        rates=KeyRates(settings.key_requests_per_minute, settings.key_events_per_minute),
+        uses=uses,
         age_max=timedelta(days=settings.event_age_max_days),
     )
     yield HttpService(
@@ -42,6 +47,7 @@ async def connected(settings: Settings) -> AsyncIterator[HttpService]:
             publisher.keep_publishing(),
             dropped.keep_writing(),
             admissions.keep_writing(),
+            uses.keep_writing(),
         ),
         options={"proxy_headers": False},
     )

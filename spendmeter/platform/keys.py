@@ -5,8 +5,8 @@ import hmac
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,16 +38,26 @@ def parse_key(text: str) -> ParsedKey | None:
     return ParsedKey(key_id=match[1], secret_sha256=hashlib.sha256(match[2].encode()).digest())
 
 
-def is_live(
-    presented: ParsedKey,
-    stored_sha256: bytes,
-    expires_at: datetime | None,
-    revoked_at: datetime | None,
-    now: datetime,
-) -> bool:
-    """Whether the presented key is the stored one and neither expired nor revoked."""
-    same = hmac.compare_digest(presented.secret_sha256, stored_sha256)
-    return same and revoked_at is None and (expires_at is None or now < expires_at)
+@dataclass(frozen=True, kw_only=True)
+class StoredKey:
+    """A key that is not revoked, as stored; tenant '' = an operator's. While it is rotated it has two
+    secrets."""
+
+    key_id: str
+    tenant: str
+    secret_sha256: bytes = field(repr=False)
+    expires_at: datetime | None
+    former_sha256: bytes | None = field(default=None, repr=False)
+    former_until: datetime | None = None
+
+    def opens(self, presented: ParsedKey, now: datetime) -> bool:
+        """Whether the presented key is this one, by either secret, and has not expired."""
+        same = hmac.compare_digest(presented.secret_sha256, self.secret_sha256)
+        if not same and self.former_sha256 is not None and self.former_until is not None:
+            same = now < self.former_until and hmac.compare_digest(
+                presented.secret_sha256, self.former_sha256
+            )
+        return same and (self.expires_at is None or now < self.expires_at)
 
 
 async def create_tenant(connection: Any, tenant: str, *, name: str = "") -> None:
@@ -82,24 +92,43 @@ async def create_key(
     environment: str = "live",
     expires_at: datetime | None = None,
     trust_reported_cost: bool = False,
+    events_per_minute: int | None = None,
 ) -> str:
     """Make a key and return its text: the only time that anybody sees it. tenant '' = an operator's."""
     unknown = set(scopes) - set(SCOPES)
     if unknown or not scopes:
         raise ValueError(f"scopes are one or more of {', '.join(SCOPES)}; not {', '.join(sorted(unknown))!r}")
     key_id = "k" + secrets.token_hex(6)
-    secret = secrets.token_urlsafe(SECRET_BYTES)
+    secret, digest = _new_secret()
     await connection.execute(
         SQL["add_key"],
         key_id,
         tenant,
         name,
-        hashlib.sha256(secret.encode()).digest(),
+        digest,
         list(scopes),
         trust_reported_cost,
         expires_at,
+        events_per_minute,
     )
     return f"sm_{environment}_{key_id}_{secret}"
+
+
+async def rotate_key(
+    connection: Any, key_id: str, *, grace: timedelta, environment: str = "live"
+) -> str | None:
+    """Give a live key a second secret and return its text; the one that it had opens for `grace` still. The
+    id stays, and with it all that names it. None when there is no such live key."""
+    secret, digest = _new_secret()
+    if await connection.fetchval(SQL["rotate_key"], key_id, digest, grace) is None:
+        return None
+    return f"sm_{environment}_{key_id}_{secret}"
+
+
+def _new_secret() -> tuple[str, bytes]:
+    """A secret, and what is stored of it."""
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    return secret, hashlib.sha256(secret.encode()).digest()
 
 
 async def revoke_key(connection: Any, key_id: str) -> bool:
@@ -108,5 +137,6 @@ async def revoke_key(connection: Any, key_id: str) -> bool:
 
 
 async def list_keys(connection: Any, tenant: str = "") -> list[Any]:
-    """{key_id, tenant, name, scopes, created_at, expires_at, revoked_at} of one tenant's keys, or of all."""
+    """{key_id, tenant, name, scopes, created_at, expires_at, revoked_at, former_until, events_per_minute,
+    last_used_at} of one tenant's keys, or of all."""
     return list(await connection.fetch(SQL["keys"], tenant))

@@ -12,13 +12,25 @@ INSERT INTO pseudonym_keys (tenant, month, secret) VALUES ($1, $2, $3) ON CONFLI
 
 -- name: add_key
 -- A key, of whose secret the hash alone is kept.
-INSERT INTO api_keys (key_id, tenant, name, secret_sha256, scopes, trust_reported_cost, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO api_keys
+    (key_id, tenant, name, secret_sha256, scopes, trust_reported_cost, expires_at, events_per_minute)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+
+-- name: rotate_key
+-- $2 = hash of the new secret, $3 = how long the one that it had still opens. A third one never does.
+UPDATE api_keys SET
+    secret_sha256 = $2, former_sha256 = secret_sha256, former_until = now() + $3::interval, rotated_at = now()
+WHERE key_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) RETURNING key_id
+
+-- name: note_uses
+-- $1 = service, $2 = keys, $3 = when each was last used.
+SELECT note_key_uses($1, $2, $3)
 
 -- name: keys
 -- One tenant's keys, or with '' all; never what they are compared with.
-SELECT key_id, tenant, name, scopes, created_at, expires_at, revoked_at FROM api_keys
-WHERE $1 = '' OR tenant = $1 ORDER BY tenant, created_at
+SELECT key_id, tenant, name, scopes, created_at, expires_at, revoked_at, former_until, events_per_minute,
+    (SELECT max(u.last_used_at) FROM key_uses u WHERE u.key_id = k.key_id) AS last_used_at
+FROM api_keys k WHERE $1 = '' OR tenant = $1 ORDER BY tenant, created_at
 
 -- name: revoke_key
 -- Once: the time of the first revocation stays.

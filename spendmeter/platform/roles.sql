@@ -38,7 +38,8 @@ GRANT EXECUTE ON FUNCTION
     catalog_events(bytea[], timestamptz, timestamptz, int), catalog_events_count(text[], bytea[], timestamptz),
     dropped_names_seen(timestamptz, int), find_occurred_at(bytea), all_tenants(), budget_now(budgets),
     booked_instead(unbooked), was_retracted(bytea), unattributable(timestamptz, timestamptz, int)
-TO "{api}"
+TO "{api}";
+GRANT EXECUTE ON FUNCTION note_key_uses(text, text[], timestamptz[]) TO "{api}", "{ingest}"
 
 -- name: grant
 -- What tables.md grants one role on one table.

@@ -84,3 +84,22 @@ async def test_a_database_that_does_not_answer_is_said(monkeypatch: pytest.Monke
     monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1:9/x")
     result = await run("list")
     assert (result.exit_code, "database" in result.output) == (1, True)
+
+
+async def test_a_rotated_key_has_a_new_secret_under_its_old_id(database: str) -> None:
+    created = (await run("create", "initech", "--create-tenant", "--events-per-minute", "600")).output.strip()
+    former = parse_key(created)
+    assert former is not None
+    new = parse_key((await run("rotate", former.key_id, "--grace-hours", "2")).output.strip())
+    assert new is not None
+    assert (new.key_id, new.secret_sha256 == former.secret_sha256) == (former.key_id, False)
+    listed = (await run("list", "--tenant", "initech")).output
+    assert "its former secret until" in listed
+    assert "never used" in listed
+    connection = await asyncpg.connect(database)
+    row = await connection.fetchrow("SELECT * FROM api_keys WHERE key_id = $1", former.key_id)
+    await connection.close()
+    assert (row["secret_sha256"], row["former_sha256"]) == (new.secret_sha256, former.secret_sha256)
+    assert row["events_per_minute"] == 600
+    assert (row["former_until"] - row["rotated_at"]).total_seconds() == 7_200
+    assert (await run("rotate", "k000000000000")).exit_code == 1

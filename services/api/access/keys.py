@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from services.api.database.transactions import Database
-from spendmeter.platform.keys import OPERATOR, is_live, parse_key
+from spendmeter.platform.key_uses import KeyUses
+from spendmeter.platform.keys import OPERATOR, StoredKey, parse_key
 from spendmeter.platform.sql import load_sql
 
 SQL = load_sql(Path(__file__).with_name("keys.sql"))
@@ -30,14 +31,10 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ApiCredential:
-    """A live key as stored; tenant '' = an operator's."""
+class ApiCredential(StoredKey):
+    """A live key, and what it may do."""
 
-    key_id: str
-    tenant: str
-    secret_sha256: bytes = field(repr=False)
     scopes: tuple[str, ...]
-    expires_at: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +59,7 @@ class ApiKeys:
         self._database = database
         self._clock = clock
         self._again_s = again_s
+        self.uses: KeyUses | None = None
         self._snapshot: _Snapshot | None = None
         self._reading: asyncio.Task[None] | None = None
 
@@ -74,8 +72,10 @@ class ApiKeys:
         if presented.key_id not in snapshot.keys:
             snapshot = await self._newer(snapshot)
         stored = snapshot.credential(presented.key_id)
-        if stored is None or not is_live(presented, stored.secret_sha256, stored.expires_at, None, now):
+        if stored is None or not stored.opens(presented, now):
             return None
+        if self.uses is not None:
+            self.uses.note(stored.key_id, now)
         return stored
 
     async def by_session(self, token: str, now: datetime) -> ApiCredential | None:

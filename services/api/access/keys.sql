@@ -1,6 +1,6 @@
 -- name: live_keys
 -- The stored halves of all keys that open anything.
-SELECT key_id, tenant, secret_sha256, scopes, expires_at FROM live_keys()
+SELECT key_id, tenant, secret_sha256, scopes, expires_at, former_sha256, former_until FROM live_keys()
 
 -- name: live_sessions
 -- Those of the portal that are not over.
