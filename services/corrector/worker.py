@@ -1,4 +1,4 @@
-"""The corrector's process: one line, which reads what people want corrected, and what follows the book."""
+"""The corrector's process: lines for what people want corrected and for outcomes; what follows the book."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,13 +11,20 @@ from aiokafka.errors import LeaderNotAvailableError
 from services.corrector.apply import Applier
 from services.corrector.catalog_wait import CatalogWait
 from services.corrector.line import CorrectionLine
+from services.corrector.outcomes.line import OutcomeLine
 from services.corrector.price_books import VersionBooks, VersionUnits
 from services.corrector.projections.projector import Projector
 from services.corrector.rerates import Rerates
 from services.corrector.sweep import READ_IN_ORDER
 from services.corrector.write import prepare
 from spendmeter.book.changed import ChangedDays
-from spendmeter.contracts.topics import CATALOG, SPEND_TOTALS, USAGE_CORRECTIONS, USAGE_EVENTS
+from spendmeter.contracts.topics import (
+    CATALOG,
+    SPEND_TOTALS,
+    USAGE_CORRECTIONS,
+    USAGE_EVENTS,
+    USAGE_OUTCOMES,
+)
 from spendmeter.platform.catalog_topic import last_marker
 from spendmeter.platform.kafka import log_reader, money_consumer, producer, running
 from spendmeter.platform.kafka_admin import KafkaAdmin
@@ -28,7 +35,7 @@ from spendmeter.platform.settings import Settings
 from spendmeter.platform.telemetry import Meters
 
 SERVICE = "corrector"
-CONNECTIONS_MAX = 4
+CONNECTIONS_MAX = 5
 
 
 class Corrector:
@@ -40,13 +47,17 @@ class Corrector:
         self._line: CorrectionLine | None = None
         """None until there are connections; with it comes what stands below."""
         self._projector: Projector
+        self._outcomes: OutcomeLine
 
     def not_ready(self) -> str:
         """Why nothing is corrected; '' = all is well, or another one does it."""
         if self._line is None:
             return "waiting for Kafka and Postgres"
-        line = self._line
-        troubles = (line.stopped, line.catalog.why, line.worked.trouble(), self._projector.worked.trouble())
+        line, outcomes = self._line, self._outcomes
+        troubles = (
+            *(line.stopped, line.catalog.why, line.worked.trouble(), self._projector.worked.trouble()),
+            *(outcomes.stopped, outcomes.worked.trouble()),
+        )
         return "; ".join(filter(None, troubles))
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -61,6 +72,7 @@ class Corrector:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(line.changed.run())
                 tasks.create_task(line.run())
+                tasks.create_task(self._outcomes.run())
                 tasks.create_task(self._projector.run())
 
     @asynccontextmanager
@@ -75,11 +87,19 @@ class Corrector:
         )
         admin, logs = KafkaAdmin(settings.kafka), log_reader(settings)
         consumer = money_consumer(settings, group=USAGE_CORRECTIONS.group)
+        outcomes = money_consumer(settings, group=USAGE_OUTCOMES.group)
         sender = producer(settings, service=SERVICE)
         events = settings.topic_prefix + USAGE_EVENTS.name
         try:
-            async with running(admin, logs, sender, consumer):
+            async with running(admin, logs, sender, consumer, outcomes):
                 self._projector = Projector(pool=pool, meters=self._meters)
+                self._outcomes = OutcomeLine(
+                    log=TopicPartition(settings.topic_prefix + USAGE_OUTCOMES.name, 0),
+                    consumer=outcomes,
+                    admin=admin,
+                    pool=pool,
+                    meters=self._meters,
+                )
                 log_ends = partial(read_log_ends, admin, logs, events)
                 changed = ChangedDays(sender, settings.topic_prefix + SPEND_TOTALS.name)
                 books, units = VersionBooks(), VersionUnits()

@@ -32,7 +32,7 @@ def read_event(raw: bytes, decode: Callable[[bytes], UsageEvent] = decode_event)
     stricter: `known_fields` has one."""
     if len(raw) > EVENT_BYTES_MAX:
         raise EventError(f"an event may have at most {EVENT_BYTES_MAX} bytes, this one has {len(raw)}")
-    event: UsageEvent = _decoded(decode, raw)
+    event: UsageEvent = decoded(decode, raw)
     _check(event, _may_hold_nul(raw))
     return event
 
@@ -42,14 +42,15 @@ def read_batch(
 ) -> Sequence[UsageEvent]:
     """The fast way through a JSON array of events. Raises EventError for the first bad one, without its
     index: a caller that must name them all reads them one by one."""
-    events: Sequence[UsageEvent] = _decoded(decode, raw)
+    events: Sequence[UsageEvent] = decoded(decode, raw)
     nul = _may_hold_nul(raw)
     for event in events:
         _check(event, nul)
     return events
 
 
-def _decoded(decode: Any, raw: bytes) -> Any:
+def decoded(decode: Any, raw: bytes) -> Any:
+    """What `decode` makes of `raw`. Raises EventError."""
     try:
         return decode(raw)
     except msgspec.ValidationError as error:
@@ -93,14 +94,15 @@ def _check(event: UsageEvent, may_have_nul: bool) -> None:
                 raise EventError("must be a whole number", f"data.usage.{unit}")
     data = event.data
     if data.reported_cost is not None:
-        _check_amount(data.reported_cost, "data.reported_cost.amount")
+        check_amount(data.reported_cost, "data.reported_cost.amount")
     if data.outcome is not None and data.outcome.value is not None:
-        _check_amount(data.outcome.value, "data.outcome.value.amount")
+        check_amount(data.outcome.value, "data.outcome.value.amount")
     if may_have_nul and holds_nul(encode_event(event)):
         raise EventError("holds a NUL character (U+0000)")
 
 
-def _check_amount(amount: Amount, field: str) -> None:
+def check_amount(amount: Amount, field: str) -> None:
+    """Raises EventError where it is not written plainly."""
     try:
         parse_decimal(amount.amount)
     except ValueError as error:

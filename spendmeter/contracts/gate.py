@@ -75,6 +75,16 @@ def is_plain(raw: bytes) -> bool:
     return raw.isascii() and 0x5C not in raw and 0x7F not in raw
 
 
+def check_labels(labels: Labels) -> None:
+    """Hold labels of what is no usage event against every rule, and put them into normal form C; they were
+    decoded, so nobody shares them. Raises EventError."""
+    if labels.own or labels.folded:
+        _check_own(labels, None)
+    for name, text in zip(LABELS, _read_labels(labels), strict=True):
+        if (composed := _checked_label(text, name)) != text:
+            force_setattr(labels, name, composed)
+
+
 def check_bound(unit: str, quantity: int | Decimal, bound: int) -> None:
     """Raises EventError where the quantity is above the unit's bound, with both and the rule."""
     if quantity > bound:
@@ -154,9 +164,9 @@ def _check_text(event: UsageEvent) -> None:
         if (composed := _checked_label(text, name)) != text:
             force_setattr(data.labels, name, composed)  # it was decoded, so nobody shares the struct
     for name, text in zip((*_TEXTS, "outcome.name"), (*texts, outcome), strict=True):
-        _check_visible(text, f"data.{name}")
+        check_visible(text, f"data.{name}")
     for unit in data.usage:
-        _check_visible(unit, "data.usage")
+        check_visible(unit, "data.usage")
 
 
 def _checked_label(text: str, name: str) -> str:
@@ -167,7 +177,7 @@ def _checked_label(text: str, name: str) -> str:
             f"has {len(composed)} characters in Unicode's normal form C, at most {LABEL_CHARACTERS_MAX}",
             f"data.labels.{name}",
         )
-    _check_visible(text, f"data.labels.{name}")
+    check_visible(text, f"data.labels.{name}")
     return composed
 
 
@@ -206,7 +216,8 @@ def _folded(stated: object, own: Collection[str]) -> tuple[str, ...]:
     return tuple(sorted(set(map(str, stated))))
 
 
-def _check_visible(text: str, field: str) -> None:
+def check_visible(text: str, field: str) -> None:
+    """Raises EventError where a character cannot be seen."""
     if (found := INVISIBLE.search(text)) is not None:
         raise EventError(f"holds {_named(found[0])}, which cannot be seen: leave it out", field)
 

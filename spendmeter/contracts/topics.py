@@ -46,6 +46,7 @@ CATALOG = TOPICS["catalog"]
 SPEND_TOTALS = TOPICS["spend.totals"]
 ALERTS_EVENTS = TOPICS["alerts.events"]
 USAGE_CORRECTIONS = TOPICS["usage.corrections"]
+USAGE_OUTCOMES = TOPICS["usage.outcomes"]
 
 
 def partition_of(key: bytes, partitions: int) -> int:

@@ -17,7 +17,10 @@ from spendmeter.verify.streams import ROWS_AT_ONCE
 SQL = load_sql(Path(__file__).with_name("projections.sql"))
 POLL_S = 0.2
 _CELL = "events quantity list_priced contracted_priced effective_priced list contracted effective".split()
-_RUN = "events unpriced_events list contracted effective of_which_provisional".split()
+_RUN = (
+    "events unpriced_events list contracted effective of_which_provisional timed_events latency_ms "
+    "latency_ms_max"
+).split()
 _OUTCOME = "events count value".split()
 
 
@@ -53,7 +56,7 @@ async def check_projections(connection: Any, report: Report) -> None:
         named = f"{row['tenant']} {row['day']} series {row['series_id'].hex()} {row['currency']}: {unit}"
         _find(row, _CELL, f"cell of {named}", report)
     async for row in connection.cursor(SQL["run_faults"], "runs", prefetch=ROWS_AT_ONCE):
-        _find(row, _RUN, _of_run(row, "cost_class"), report)
+        _find(row, _RUN, _of_run(row, "cost_class", "agent", "provider", "sku", "call_status"), report)
     async for row in connection.cursor(SQL["outcome_faults"], "run_outcomes", prefetch=ROWS_AT_ONCE):
         _find(row, _OUTCOME, f"outcome {row['name']!r} of {_of_run(row)}", report)
 

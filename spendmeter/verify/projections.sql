@@ -2,7 +2,8 @@
 -- The entries that projection $1 says to have folded. A reversal is about the event and the lines of the entry before
 -- it; a replacement without an event about the last one stated.
 folded AS (
-    SELECT e.tenant, e.occurred_at, (e.occurred_at AT TIME ZONE 'UTC')::date AS day, e.series_id, e.status, e.currency,
+    SELECT e.tenant, e.identity, e.occurred_at, (e.occurred_at AT TIME ZONE 'UTC')::date AS day, e.series_id, e.status,
+        e.currency,
         CASE e.seq % 2 WHEN 0 THEN 1 ELSE -1 END AS sign, e.list, e.contracted, e.effective,
         CASE WHEN e.seq = 0 THEN e.event ELSE (
             SELECT s.event FROM entries s
@@ -119,37 +120,46 @@ WITH {folded}, of_runs AS (
     SELECT tenant, labels ->> 'run' AS run, coalesce(labels ->> 'workflow', '') AS workflow,
         coalesce(labels ->> 'workflow_version', '') AS workflow_version,
         coalesce(event #>> '{data,cost_class}', 'model') AS cost_class, currency,
+        coalesce(labels ->> 'agent', '') AS agent, event #>> '{data,provider}' AS provider, event #>> '{data,sku}' AS sku,
+        coalesce(event #>> '{data,performance,status}', '') AS call_status,
         ARRAY[sum(sign), coalesce(sum(sign) FILTER (WHERE status = 'unpriced'), 0), sum(list), sum(contracted),
-            sum(effective), coalesce(sum(effective) FILTER (WHERE status = 'provisional'), 0)] AS figures,
+            sum(effective), coalesce(sum(effective) FILTER (WHERE status = 'provisional'), 0),
+            coalesce(sum(sign) FILTER (WHERE event #>> '{data,performance,latency_ms}' IS NOT NULL), 0),
+            coalesce(sum(sign * (event #>> '{data,performance,latency_ms}')::numeric), 0),
+            coalesce(max((event #>> '{data,performance,latency_ms}')::numeric), 0)] AS figures,
         min(occurred_at) AS first_at, max(occurred_at) AS last_at
-    FROM of_runs GROUP BY 1, 2, 3, 4, 5, 6
+    FROM of_runs GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 ), has AS (
-    SELECT tenant, run, workflow, workflow_version, cost_class, currency, ARRAY[events, unpriced_events, list, contracted,
-        effective, of_which_provisional] AS figures, first_at, last_at
+    SELECT tenant, run, workflow, workflow_version, cost_class, currency, agent, provider, sku, call_status,
+        ARRAY[events, unpriced_events, list, contracted, effective, of_which_provisional, timed_events, latency_ms,
+            latency_ms_max] AS figures, first_at, last_at
     FROM runs
 )
-SELECT tenant, run, workflow, workflow_version, cost_class, currency, has.figures AS said, should.figures AS should
-FROM should FULL JOIN has USING (tenant, run, workflow, workflow_version, cost_class, currency)
+SELECT tenant, run, workflow, workflow_version, cost_class, currency, agent, provider, sku, call_status,
+    has.figures AS said, should.figures AS should
+FROM should FULL JOIN has USING (tenant, run, workflow, workflow_version, cost_class, currency, agent, provider, sku,
+    call_status)
 WHERE (has.figures, has.first_at, has.last_at) IS DISTINCT FROM (should.figures, should.first_at, should.last_at)
 
 -- name: outcome_faults
 -- The same of what runs achieved.
 WITH {folded}, of_runs AS (
-    SELECT tenant, sign, event #> '{data,labels}' AS labels, event #> '{data,outcome}' AS outcome FROM (
-        SELECT tenant, sign, CASE WHEN pg_input_is_valid(event, 'jsonb') THEN event::jsonb END AS event
+    SELECT tenant, identity, sign, event #> '{data,labels}' AS labels, event #> '{data,outcome}' AS outcome FROM (
+        SELECT tenant, identity, sign, CASE WHEN pg_input_is_valid(event, 'jsonb') THEN event::jsonb END AS event
         FROM folded WHERE strpos(event, '"outcome"') > 0 OR strpos(event, '\u') > 0 OFFSET 0
     ) AS read
     WHERE event #>> '{data,labels,run}' <> '' AND jsonb_typeof(event #> '{data,outcome}') = 'object'
 ), should AS (
     SELECT tenant, labels ->> 'run' AS run, coalesce(labels ->> 'workflow', '') AS workflow,
         coalesce(labels ->> 'workflow_version', '') AS workflow_version, outcome ->> 'name' AS name,
-        coalesce(outcome #>> '{value,currency}', '') AS currency,
+        coalesce(outcome #>> '{value,currency}', '') AS currency, identity,
         ARRAY[sum(sign), sum(sign * coalesce((outcome ->> 'count')::numeric, 1)),
             sum(sign * coalesce(outcome #>> '{value,amount}', '0')::numeric)] AS figures
-    FROM of_runs GROUP BY 1, 2, 3, 4, 5, 6
+    FROM of_runs GROUP BY 1, 2, 3, 4, 5, 6, 7
 ), has AS (
-    SELECT tenant, run, workflow, workflow_version, name, currency, ARRAY[events, count, value] AS figures FROM run_outcomes
+    SELECT tenant, run, workflow, workflow_version, name, currency, identity, ARRAY[events, count, value] AS figures
+    FROM run_outcomes
 )
 SELECT tenant, run, workflow, workflow_version, name, currency, has.figures AS said, should.figures AS should
-FROM should FULL JOIN has USING (tenant, run, workflow, workflow_version, name, currency)
+FROM should FULL JOIN has USING (tenant, run, workflow, workflow_version, name, currency, identity)
 WHERE has.figures IS DISTINCT FROM should.figures

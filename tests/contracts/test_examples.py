@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 
 from spendmeter import contracts
-from spendmeter.contracts import catalog, corrections, event_reading, events, incidents, rated, totals
+from spendmeter.contracts import (
+    catalog,
+    corrections,
+    event_reading,
+    events,
+    incidents,
+    outcomes,
+    rated,
+    totals,
+)
 from spendmeter.contracts.topics import TOPICS
 
 EXAMPLES = sorted(Path(contracts.__path__[0], "examples").glob("*.json"))
@@ -20,12 +29,14 @@ CONTRACTS: dict[str, tuple[Any, Any]] = {
     "total": (totals.decode_total, totals.encode_total),
     "correction": (corrections.decode_correction, corrections.encode_correction),
     "changed": (totals.decode_changed, totals.encode_changed),
+    "outcome": (outcomes.read_outcome, outcomes.encode_outcome),
     "incident": (incidents.decode_incident, incidents.encode_incident),
 }
 """How a contract is read and written, by the first part of its examples' names."""
 TYPES = {
     "UsageEvent", "RatedUsage", "RejectedUsage", "PassedHoles", "CatalogEntry", "Publication", "SpendTotal",
     "SpendChanged", "IncidentEvent", "EventCorrection", "RerateRequest", "RerateApply", "RerateCancel",
+    "OutcomeEvent",
 }  # fmt: skip
 
 

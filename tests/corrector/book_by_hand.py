@@ -17,7 +17,16 @@ from msgspec.structs import replace
 
 from services.corrector.projections.entry import BookEntry
 from services.corrector.projections.registered import Fold
-from spendmeter.contracts.events import Amount, Context, Labels, Outcome, UsageEvent, encode_event, series_of
+from spendmeter.contracts.events import (
+    Amount,
+    Context,
+    Labels,
+    Outcome,
+    Performance,
+    UsageEvent,
+    encode_event,
+    series_of,
+)
 from spendmeter.contracts.rated import Line, Multiplier
 from spendmeter.contracts.series import series_id
 from tests.ledger_records import NOON, RATED_TOPIC, TOPIC, usage_event
@@ -148,7 +157,14 @@ def made_up(chance: random.Random, id: str, time: datetime | None = None) -> Ent
         usage=usage,
         cost_class=chance.choice(["model", "tool"]),
         context=Context(service_tier=chance.choice(["standard", "flex"]), region=chance.choice(["", "eu"])),
-        labels=Labels(run=chance.choice(["", "run1", "run2"]), workflow=chance.choice(["", "refund"])),
+        labels=Labels(
+            run=chance.choice(["", "run1", "run2"]),
+            workflow=chance.choice(["", "refund"]),
+            agent=chance.choice(["", "triage"]),
+        ),
+        performance=chance.choice(
+            [Performance(), Performance(latency_ms=chance.randrange(900), status="ok")]
+        ),
         outcome=chance.choice(
             [None, Outcome(name="done"), Outcome(name="done", value=Amount(amount="1.5", currency="EUR"))]
         ),

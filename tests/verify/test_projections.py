@@ -53,7 +53,10 @@ async def test_projections_that_are_right_are_clean(book: WrittenBook) -> None:
             "UPDATE cells SET entry = 'y' WHERE cell_id = (SELECT min(cell_id) FROM cells)",
             "there, and no entry is in it",
         ),
-        ("UPDATE runs SET events = events + 1", "run 'run-1' of acme model USD: events is"),
+        (
+            "UPDATE runs SET events = events + 1",
+            "run 'run-1' of acme model anthropic claude-sonnet-4-5 USD: events is",
+        ),
         ("UPDATE runs SET last_at = last_at + interval '1 second'", "its times are not those of its entries"),
         (
             "UPDATE run_outcomes SET count = 7",

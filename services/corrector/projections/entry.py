@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from spendmeter.contracts.events import Context, Labels, Outcome
+from spendmeter.contracts.events import Context, Labels, Outcome, Performance
 from spendmeter.contracts.money import normal_quantity, parse_decimal
 from spendmeter.contracts.rated import Line, decode_lines
 
@@ -26,9 +26,12 @@ class StatedUsage(Struct, frozen=True, gc=False):
     """What projections read of an event's data."""
 
     usage: dict[str, Any] = {}
+    provider: str = ""
+    sku: str = ""
     cost_class: str = "model"
     context: Context = Context()
     labels: Labels = Labels()
+    performance: Performance = Performance()
     outcome: Outcome | None = None
 
 
@@ -51,6 +54,7 @@ class BookEntry(Struct, frozen=True, gc=False):
     effective: Decimal
     stated: StatedUsage
     lines: Sequence[Line]
+    identity: bytes = b""
 
 
 _NOTHING = StatedUsage(context=Context(service_tier=""))
@@ -69,6 +73,7 @@ def read_entry(
     effective: str,
     event: str,
     lines: str,
+    identity: bytes = b"",
 ) -> BookEntry:
     """A row of the statement `entries`."""
     try:
@@ -82,7 +87,7 @@ def read_entry(
     return BookEntry(
         -1 if seq % 2 else 1, occurred_at, tenant, series_id, status, currency,
         amount if listed == effective else Decimal(listed),
-        amount if contracted == effective else Decimal(contracted), amount, stated, priced,
+        amount if contracted == effective else Decimal(contracted), amount, stated, priced, identity,
     )  # fmt: skip
 
 

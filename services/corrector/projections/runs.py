@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from hashlib import blake2b
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -28,6 +29,11 @@ class RunSum(Struct, gc=False):
     workflow_version: str
     cost_class: str
     currency: str
+    agent: str
+    provider: str
+    sku: str
+    call_status: str
+    """How calls ended, as events state it; '' = they do not."""
     first_at: datetime
     last_at: datetime
     events: int = 0
@@ -36,14 +42,21 @@ class RunSum(Struct, gc=False):
     contracted: Decimal = ZERO
     effective: Decimal = ZERO
     of_which_provisional: Decimal = ZERO
+    timed_events: int = 0
+    """Those that state a latency."""
+    latency_ms: int = 0
+    latency_ms_max: int = 0
+    """Of all entries, like the times."""
 
 
 class RunOutcome(Struct, gc=False):
-    """A row of the table `run_outcomes`, or what is to be added to it."""
+    """A row of the table `run_outcomes`, or what is to be added to it: of one event."""
 
     tenant: str
     run: str
+    identity: str
     outcome_id: str
+    at: datetime
     workflow: str
     workflow_version: str
     name: str
@@ -69,7 +82,7 @@ class RunFold:
                 continue
             key = (
                 entry.tenant, labels.run, labels.workflow, labels.workflow_version, stated.cost_class,
-                entry.currency,
+                entry.currency, labels.agent, stated.provider, stated.sku, stated.performance.status,
             )  # fmt: skip
             row = self._found.get(key)
             if row is None:
@@ -82,9 +95,13 @@ class RunFold:
                 row.of_which_provisional = _add(row.of_which_provisional, entry.effective)
             elif entry.status == "unpriced":
                 row.unpriced_events += entry.sign
+            if (latency_ms := stated.performance.latency_ms) is not None:
+                row.timed_events += entry.sign
+                row.latency_ms += entry.sign * latency_ms
+                row.latency_ms_max = max(row.latency_ms_max, latency_ms)
 
     def rows(self) -> list[RunSum]:
-        """A row a run, workflow, version, class and currency."""
+        """A row a run, workflow, version, class, currency, agent, model and end of a call."""
         return list(self._found.values())
 
     def __len__(self) -> int:
@@ -95,7 +112,7 @@ class OutcomeFold:
     """`add` entries, in any order; `rows` are what they add to `run_outcomes`."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, ...], RunOutcome] = {}
+        self._found: dict[tuple[Any, ...], RunOutcome] = {}
 
     def add(self, entries: Iterable[BookEntry]) -> None:
         """Count these too."""
@@ -105,17 +122,20 @@ class OutcomeFold:
                 continue
             value, currency = (outcome.value.amount, outcome.value.currency) if outcome.value else ("0", "")
             named = (labels.workflow, labels.workflow_version, outcome.name, currency)
-            key = (entry.tenant, labels.run, *named)
+            key = (entry.tenant, labels.run, entry.identity, *named)
             row = self._found.get(key)
             if row is None:
                 outcome_id = hex_bytes(blake2b(_encode(named), digest_size=16).digest())
-                row = self._found[key] = RunOutcome(entry.tenant, labels.run, outcome_id, *named)
+                row = self._found[key] = RunOutcome(
+                    *(entry.tenant, labels.run, hex_bytes(entry.identity), outcome_id, entry.occurred_at),
+                    *named,
+                )
             row.events += entry.sign
             row.count += entry.sign * outcome.count
             row.value = _add(row.value, _multiply(entry.sign, Decimal(value)))
 
     def rows(self) -> list[RunOutcome]:
-        """A row a run, workflow, version, name and currency."""
+        """A row an event, workflow, version, name and currency."""
         return list(self._found.values())
 
     def __len__(self) -> int:

@@ -32,13 +32,13 @@ ON CONFLICT DO NOTHING
 -- none after the first $7 bytes. A reversal has the event and the lines of what it reverses; a replacement without an
 -- event the last one stated.
 SELECT place, origin_offset, seq, occurred_at, tenant, series_id, status, currency, list, contracted, effective, event,
-    lines
+    lines, identity
 FROM unnest($1::int[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::bigint[]) WITH ORDINALITY
     AS stretch (partition, begun_at, ended_at, since, until, place) CROSS JOIN LATERAL (
     SELECT *, sum(octet_length(event) + octet_length(lines)) OVER (
         ORDER BY origin_offset ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
     FROM (
-        SELECT e.origin_offset, e.seq, e.occurred_at, e.tenant, e.series_id, e.status, e.currency,
+        SELECT e.origin_offset, e.seq, e.occurred_at, e.identity, e.tenant, e.series_id, e.status, e.currency,
             e.list::text, e.contracted::text, e.effective::text,
             coalesce(e.event, (
                 SELECT s.event FROM entries s
@@ -92,13 +92,16 @@ ON CONFLICT (tenant, day, cell_id) DO UPDATE SET
 
 -- name: add_to_runs
 -- Amounts are added, times only grow apart.
-INSERT INTO runs AS r (tenant, run, workflow, workflow_version, cost_class, currency, events, unpriced_events, list,
-    contracted, effective, of_which_provisional, first_at, last_at)
-SELECT tenant, run, workflow, workflow_version, cost_class, currency, events, unpriced_events, list, contracted,
-    effective, of_which_provisional, first_at, last_at
+INSERT INTO runs AS r (tenant, run, workflow, workflow_version, cost_class, currency, agent, provider, sku, call_status,
+    events, unpriced_events, list, contracted, effective, of_which_provisional, first_at, last_at, timed_events,
+    latency_ms, latency_ms_max)
+SELECT tenant, run, workflow, workflow_version, cost_class, currency, agent, provider, sku, call_status, events,
+    unpriced_events, list, contracted, effective, of_which_provisional, first_at, last_at, timed_events, latency_ms,
+    latency_ms_max
 FROM json_populate_recordset(NULL::runs, $1::json)
-ORDER BY tenant, run, workflow, workflow_version, cost_class, currency
-ON CONFLICT (tenant, run, workflow, workflow_version, cost_class, currency) DO UPDATE SET
+ORDER BY tenant, run, workflow, workflow_version, cost_class, currency, agent, provider, sku, call_status
+ON CONFLICT (tenant, run, workflow, workflow_version, cost_class, currency, agent, provider, sku, call_status)
+DO UPDATE SET
     events = r.events + excluded.events,
     unpriced_events = r.unpriced_events + excluded.unpriced_events,
     list = r.list + excluded.list,
@@ -106,14 +109,18 @@ ON CONFLICT (tenant, run, workflow, workflow_version, cost_class, currency) DO U
     effective = r.effective + excluded.effective,
     of_which_provisional = r.of_which_provisional + excluded.of_which_provisional,
     first_at = least(r.first_at, excluded.first_at),
-    last_at = greatest(r.last_at, excluded.last_at)
+    last_at = greatest(r.last_at, excluded.last_at),
+    timed_events = r.timed_events + excluded.timed_events,
+    latency_ms = r.latency_ms + excluded.latency_ms,
+    latency_ms_max = greatest(r.latency_ms_max, excluded.latency_ms_max)
 
 -- name: add_to_run_outcomes
 -- What events state; that of a reversed one is taken away.
-INSERT INTO run_outcomes AS o (tenant, run, outcome_id, workflow, workflow_version, name, currency, events, count, value)
-SELECT tenant, run, outcome_id, workflow, workflow_version, name, currency, events, count, value
-FROM json_populate_recordset(NULL::run_outcomes, $1::json) ORDER BY tenant, run, outcome_id
-ON CONFLICT (tenant, run, outcome_id) DO UPDATE SET
+INSERT INTO run_outcomes AS o (tenant, run, identity, outcome_id, at, workflow, workflow_version, name, currency, events,
+    count, value)
+SELECT tenant, run, identity, outcome_id, at, workflow, workflow_version, name, currency, events, count, value
+FROM json_populate_recordset(NULL::run_outcomes, $1::json) ORDER BY tenant, run, identity, outcome_id
+ON CONFLICT (tenant, run, identity, outcome_id) DO UPDATE SET
     events = o.events + excluded.events,
     count = o.count + excluded.count,
     value = o.value + excluded.value
