@@ -24,6 +24,7 @@ from services.ingest.dropped import DroppedNamesWriter
 from services.ingest.entrances import Entrance, Incoming
 from services.ingest.keys import IngestKeys
 from services.ingest.openapi import DESCRIPTION, operation, with_schemas
+from services.ingest.otlp_logs_entrance import OTLP_LOGS
 from services.ingest.own_events import OWN_EVENTS, PATH
 from services.ingest.publish import Publisher
 from services.ingest.rates import KeyRates
@@ -34,7 +35,7 @@ from spendmeter.platform.key_uses import KeyUses
 from spendmeter.platform.serve import probe_routes, problem
 from spendmeter.platform.telemetry import TRACEPARENT, Meters, log, traceparent_headers, tracer
 
-ENTRANCES = (OWN_EVENTS,)
+ENTRANCES = (OWN_EVENTS, OTLP_LOGS)
 LOOP_BYTES_MAX = 256 * 1024
 """A larger body is read in a thread: everybody else is answered meanwhile."""
 LARGE_AT_ONCE_MAX = 2

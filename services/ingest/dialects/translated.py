@@ -81,8 +81,8 @@ def usage_event(
         "outcome": outcome,
         "reported_cost": reported_cost,
         "estimated": list(estimated),
-        "normalised": normalised,
-        "cadence": cadence,
+        "normalised": "" if normalised == "stated" else normalised,
+        "cadence": "" if cadence == "live" else cadence,
     }
     said: SaidEvent = {
         "specversion": "1.0",

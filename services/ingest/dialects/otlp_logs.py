@@ -1,0 +1,113 @@
+"""OTLP log records that tell of a call: Claude Code's, Codex', and GenAI events that carry usage.
+
+Every other record is accepted and skipped: a Collector sends what there is. Of a record only attributes that
+are asked for are looked at; prompts and answers are never decoded.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from services.ingest.dialects.coding_agents import (
+    ATTRIBUTES,
+    CLAUDE,
+    CODEX,
+    UnreadableCall,
+    agent_labels,
+    claude_call,
+    codex_call,
+    codex_identity,
+    fitting,
+    text,
+)
+from services.ingest.dialects.otlp_items import SentLog
+from services.ingest.dialects.translated import SaidEvent, Translated
+from services.ingest.request_maps import RequestMaps
+from spendmeter.contracts.label_maps import TenantMaps
+
+NO_USAGE = "no usage"
+FAILED = "a call that failed"
+OTHER_SIGNAL = "a coding agent's other signal"
+ASSUMED = "quantities assumed"
+
+_CLAUDE_EVENTS = "claude_code."
+_CLAUDE_SCOPE = "com.anthropic.claude_code"
+_CODEX_EVENTS = "codex."
+
+
+class LogReader:
+    """Reads the records of one request, in their order."""
+
+    def __init__(self, maps: RequestMaps, labels: Mapping[str, str]) -> None:
+        """`labels`: what the request says beside its records; what they say themselves goes before it."""
+        self._maps = maps
+        self._labels = labels
+        self._codex: Counter[str] = Counter()
+        self.found = Translated()
+
+    def read(self, record: SentLog) -> None:
+        """Take a record, skip it, or refuse it."""
+        tenant, maps = self._maps.of(record.resource)
+        try:
+            said = self._said(record, maps)
+        except UnreadableCall as error:
+            self.found.refuse(record.index, error.reason, error.field)
+            return
+        if isinstance(said, str):
+            self.found.skipped[said] += 1
+            return
+        if tenant and not self._maps.tenant:
+            said["tenant"] = tenant
+        if said["data"].get("normalised") == "assumed":
+            self.found.noted[ASSUMED] += 1
+        self.found.take(record.index, said)
+
+    def _said(self, record: SentLog, maps: TenantMaps) -> SaidEvent | str:
+        """The event, or why there is none."""
+        event = text(record.attributes, "event.name") or record.name
+        if event.startswith(_CODEX_EVENTS):
+            return self._codex_said(event, record, maps)
+        if _is_claudes(event, record):
+            return self._claude_said(event.removeprefix(_CLAUDE_EVENTS), record, maps)
+        return NO_USAGE
+
+    def _claude_said(self, event: str, record: SentLog, maps: TenantMaps) -> SaidEvent | str:
+        if event not in ("api_request", "api_error"):
+            return NO_USAGE
+        failed = event == "api_error"
+        labels = self._labels_of(CLAUDE, record, maps)
+        said = claude_call(record.attributes, labels, record.time_ns, "error" if failed else "ok")
+        if said is None:
+            return FAILED if failed else NO_USAGE
+        return said if maps.signal_of(CLAUDE) == "logs" else OTHER_SIGNAL
+
+    def _codex_said(self, event: str, record: SentLog, maps: TenantMaps) -> SaidEvent | str:
+        call = record.attributes
+        if event != "codex.sse_event" or call.get("event.kind") != "response.completed":
+            return NO_USAGE
+        identity = codex_identity(call, record.time_ns)
+        ordinal = self._codex[identity] + 1
+        said = codex_call(call, self._labels_of(CODEX, record, maps), record.time_ns, ordinal)
+        if said is None:
+            return FAILED if "error.message" in call else NO_USAGE
+        self._codex[identity] = ordinal
+        return said if maps.signal_of(CODEX) == "logs" else OTHER_SIGNAL
+
+    def _labels_of(self, tool: str, record: SentLog, maps: TenantMaps) -> dict[str, str]:
+        item, resource = record.attributes, record.resource
+        mapped = maps.labels_of(item, resource)
+        return {**fitting(self._labels), **agent_labels(tool, item, resource), **mapped}
+
+
+def kept(maps: RequestMaps) -> frozenset[str]:
+    """The attributes that are to be decoded: nothing else is ever looked at."""
+    return ATTRIBUTES | maps.attributes
+
+
+def _is_claudes(event: str, record: SentLog) -> bool:
+    """The name of the event itself may lack the tool's; then the library's or the service's has it."""
+    return (
+        event.startswith(_CLAUDE_EVENTS)
+        or record.name.startswith(_CLAUDE_EVENTS)
+        or record.scope.startswith(_CLAUDE_SCOPE)
+        or record.resource.get("service.name") == CLAUDE
+    )

@@ -1,0 +1,99 @@
+"""What the three entrances of OTLP over HTTP have in common: bounds, answers and refusals as OTLP has them.
+
+An exporter sends again what is answered 503, and gives up what is answered otherwise; so items are rejected
+one by one only for what will never be right, and whatever may pass later is 503 for the whole request.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from starlette.responses import Response
+
+from services.ingest.accept import AcceptedEvents
+from services.ingest.body import BodyBounds
+from services.ingest.dialects.otlp_answers import Signal, encode_answer, encode_status
+from services.ingest.dialects.otlp_items import ITEMS_MAX, TooManyItems, WireError
+from services.ingest.dialects.otlp_wire import ENCODINGS, JSON, PROTOBUF
+from services.ingest.dialects.translated import Translated
+from services.ingest.entrances import Entrance, Incoming, translated
+from services.ingest.refused import BadEvent, RequestRefused, bad_request, too_large
+
+OTLP_BOUNDS = BodyBounds(wire_bytes_max=16 * 1024 * 1024, body_bytes_max=32 * 1024 * 1024)
+"""A Collector's batch has 8,192 items unless set, and a call with what it holds of prompts is kilobytes."""
+REASONS_SHOWN_MAX = 5
+
+
+def otlp_entrance(
+    signal: Signal, translate: Callable[[Incoming], Translated], *, about: str, example: dict[str, Any]
+) -> Entrance:
+    """The entrance of a signal. `about`: what is taken of it, for the description."""
+    message = {"type": "object", "description": "an OTLP request; see opentelemetry-proto"}
+    return Entrance(
+        path=f"/v1/{signal}",
+        name=f"otlp_{signal}",
+        read=translated(partial(_translated, translate), partly=True, events_max=ITEMS_MAX),
+        media_types=ENCODINGS,
+        bounds=OTLP_BOUNDS,
+        answer=partial(_answer, signal),
+        refuse=_refuse,
+        keeps_late=True,
+        openapi={
+            "summary": f"Send {signal} in OTLP",
+            "description": about,
+            "requestBody": {
+                "required": True,
+                "content": {
+                    JSON: {"schema": message, "example": example},
+                    PROTOBUF: {"schema": {"type": "string"}},
+                },
+            },
+            "responses": {
+                "200": {
+                    "description": "Taken; `partialSuccess` says how many items never can be, and why",
+                    "content": {JSON: {"schema": {"type": "object"}, "example": {}}, PROTOBUF: {}},
+                }
+            },
+        },
+    )
+
+
+def _translated(translate: Callable[[Incoming], Translated], incoming: Incoming) -> Translated:
+    try:
+        return translate(incoming)
+    except TooManyItems as error:
+        raise too_large(str(error)) from None
+    except WireError as error:
+        raise bad_request("the body is no request of OTLP", [_of_body(str(error))]) from None
+
+
+def _of_body(reason: str) -> BadEvent:
+    return BadEvent(index=None, field="", reason=reason)
+
+
+def _answer(signal: Signal, incoming: Incoming, accepted: AcceptedEvents) -> Response:
+    said = encode_answer(
+        signal, incoming.media_type, rejected=len(accepted.refused), message=told(accepted.refused)
+    )
+    return Response(said, media_type=incoming.media_type)
+
+
+def told(refused: Sequence[BadEvent]) -> str:
+    """Why items were rejected: each reason once, with the place of the first that it is about."""
+    reasons: dict[str, int | None] = {}
+    for bad in refused:
+        reasons.setdefault(f"{bad['field']} {bad['reason']}".strip(), bad["index"])
+    shown = [f"item {index}: {reason}" for reason, index in list(reasons.items())[:REASONS_SHOWN_MAX]]
+    more = len(reasons) - len(shown)
+    return "; ".join(shown + ([f"and {more} more reasons"] if more > 0 else []))
+
+
+def _refuse(_url: str, media_type: str, refused: RequestRefused) -> Response:
+    encoding = media_type if media_type in ENCODINGS else JSON
+    said = "; ".join([refused.detail, told(refused.errors)] if refused.errors else [refused.detail])
+    return Response(
+        encode_status(encoding, refused.status, said),
+        status_code=refused.status,
+        media_type=encoding,
+        headers=refused.headers,
+    )
