@@ -22,6 +22,7 @@ from services.ingest.content_type import media_type_of
 from services.ingest.credentials import IngestCredential, authenticate
 from services.ingest.dropped import DroppedNamesWriter
 from services.ingest.entrances import Entrance, Incoming
+from services.ingest.gateway_entrances import GATEWAYS
 from services.ingest.keys import IngestKeys
 from services.ingest.openapi import DESCRIPTION, operation, with_schemas
 from services.ingest.otlp_logs_entrance import OTLP_LOGS
@@ -35,7 +36,11 @@ from spendmeter.platform.key_uses import KeyUses
 from spendmeter.platform.serve import probe_routes, problem
 from spendmeter.platform.telemetry import TRACEPARENT, Meters, log, traceparent_headers, tracer
 
-ENTRANCES = (OWN_EVENTS, OTLP_LOGS)
+ENTRANCES = (
+    OWN_EVENTS,
+    OTLP_LOGS,
+    *GATEWAYS,
+)
 LOOP_BYTES_MAX = 256 * 1024
 """A larger body is read in a thread: everybody else is answered meanwhile."""
 LARGE_AT_ONCE_MAX = 2
