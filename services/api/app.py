@@ -31,6 +31,7 @@ from services.api.incidents import channels
 from services.api.incidents import routes as incidents
 from services.api.label_maps import routes as label_maps
 from services.api.portal import assets
+from services.api.runs import routes as runs
 from services.api.spend import routes as spend
 from services.api.spend.closed import ClosedSums
 from spendmeter.platform.openapi import problem_responses
@@ -44,6 +45,7 @@ PARTS = (
     events,
     unbooked,
     resubmit,
+    runs,
     corrections,
     rerates,
     accounting,
