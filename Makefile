@@ -7,8 +7,9 @@ SPENDMETER := ./bin/spendmeter
 # tests wait more than they compute, yet each worker may run a whole system beside the other's (docs/testing.md)
 WORKERS ?= 2
 PORTAL := services/api/portal
+CLIENT := clients/python/src
 
-.PHONY: help up down clean install install-test test lint format kill hardship bench-flow bench-ledger bench-rating bench-projections bench-views parity lock
+.PHONY: help up down clean install install-test test lint format kill hardship bench-flow bench-ledger bench-rating bench-projections bench-views bench-client parity lock
 
 help:
 	@echo 'make up       install, start everything, stream demo usage (Ctrl-C stops; data stays)'
@@ -16,7 +17,7 @@ help:
 	@echo 'make down     stop everything          make clean    remove the data'
 	@echo 'make install  set up without starting  make kill     crash every worker five times under load'
 	@echo 'make hardship  strangers, neighbours, frozen workers: how long others wait'
-	@echo 'make bench-flow, bench-ledger, bench-rating, bench-projections, bench-views   measure'
+	@echo 'make bench-flow, bench-ledger, bench-rating, bench-projections, bench-views, bench-client   measure'
 	@echo 'make parity   hold every price against two other pricers'
 
 up: install
@@ -71,8 +72,8 @@ kill: install-test
 hardship: install-test
 	@$(PY) -m tests.hardship $(ARGS)
 
-bench-flow bench-ledger bench-rating bench-projections bench-views: install-test
-	@$(PY) -m tests.benchmarks.$(subst -,_,$@) $(ARGS)
+bench-flow bench-ledger bench-rating bench-projections bench-views bench-client: install-test
+	@PYTHONPATH=$(CLIENT) $(PY) -m tests.benchmarks.$(subst -,_,$@) $(ARGS)
 
 bench-rating: .venv/bench.stamp
 
@@ -83,6 +84,7 @@ lint: install-test
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
+	@cd clients/python && ../../$(PY) -m mypy
 	@.venv/bin/lint-imports --no-logo
 	@.venv/bin/oxfmt --check $(PORTAL)
 	@.venv/bin/oxlint $(PORTAL)
