@@ -26,6 +26,7 @@ from services.ingest.gateway_entrances import GATEWAYS
 from services.ingest.keys import IngestKeys
 from services.ingest.openapi import DESCRIPTION, operation, with_schemas
 from services.ingest.otlp_logs_entrance import OTLP_LOGS
+from services.ingest.otlp_metrics_entrance import OTLP_METRICS
 from services.ingest.own_events import OWN_EVENTS, PATH
 from services.ingest.publish import Publisher
 from services.ingest.rates import KeyRates
@@ -39,6 +40,7 @@ from spendmeter.platform.telemetry import TRACEPARENT, Meters, log, traceparent_
 ENTRANCES = (
     OWN_EVENTS,
     OTLP_LOGS,
+    OTLP_METRICS,
     *GATEWAYS,
 )
 LOOP_BYTES_MAX = 256 * 1024

@@ -68,8 +68,8 @@ class SentPoint(Sent, kw_only=True):
     metric: str
     unit: str
     value: int | Decimal | None
-    """Of a gauge or a sum; None = of a distribution, or it says that it has none."""
+    """Of a gauge or a sum, and what the values of a histogram add up to; None = of another, or not said."""
     temporality: Temporality
-    """Of a sum; '' = it is none."""
+    """Of a sum or a histogram; '' = it is neither."""
     start_ns: int
     end_ns: int

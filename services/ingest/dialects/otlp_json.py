@@ -116,6 +116,7 @@ class _Point(_Camel):
     time_unix_nano: int | None = None
     as_int: int | None = None
     as_double: Decimal | None = None
+    sum: Decimal | None = None
     flags: int | None = None
 
 
@@ -203,8 +204,8 @@ def points(body: bytes, keep: Container[str] | None) -> list[SentPoint]:
     found: list[SentPoint] = []
     for sender, raw in _items(body, "resource_metrics", "scope_metrics", "metrics", keep):
         metric: _Metric = _decode_metric(raw)
-        counted = metric.sum or metric.gauge
-        data = counted or metric.histogram or metric.exponential_histogram or metric.summary
+        added_up = metric.sum or metric.histogram
+        data = added_up or metric.gauge or metric.exponential_histogram or metric.summary
         for each in (data and data.data_points) or ():
             if len(found) >= ITEMS_MAX:
                 raise TooManyItems(f"a request may have at most {ITEMS_MAX} data points")
@@ -217,9 +218,9 @@ def points(body: bytes, keep: Container[str] | None) -> list[SentPoint]:
                     scope=sender.scope,
                     metric=metric.name or "",
                     unit=metric.unit or "",
-                    value=_number(point) if counted else None,
-                    temporality=_TEMPORALITIES.get(metric.sum.aggregation_temporality or 0, "")
-                    if metric.sum
+                    value=_number(point) if added_up or metric.gauge else None,
+                    temporality=_TEMPORALITIES.get(added_up.aggregation_temporality or 0, "")
+                    if added_up
                     else "",
                     start_ns=point.start_time_unix_nano or 0,
                     end_ns=point.time_unix_nano or 0,
@@ -267,7 +268,7 @@ def _value(raw: Raw) -> AttributeValue:
 def _number(point: _Point) -> int | Decimal | None:
     if (point.flags or 0) & _NO_VALUE:
         return None
-    return point.as_int if point.as_int is not None else point.as_double
+    return next((each for each in (point.as_int, point.as_double, point.sum) if each is not None), None)
 
 
 def _hex(said: str | None, size: int) -> str:

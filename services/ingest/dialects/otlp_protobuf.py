@@ -88,7 +88,8 @@ def points(body: bytes, keep: Container[str] | None) -> list[SentPoint]:
         if kind not in _KINDS:
             continue
         data = getattr(metric, kind)
-        temporality = _TEMPORALITIES.get(data.aggregation_temporality, "") if kind == "sum" else ""
+        adds_up = kind in ("sum", "histogram")
+        temporality = _TEMPORALITIES.get(data.aggregation_temporality, "") if adds_up else ""
         for point in data.data_points:
             if len(found) >= ITEMS_MAX:
                 raise TooManyItems(f"a request may have at most {ITEMS_MAX} data points")
@@ -100,7 +101,7 @@ def points(body: bytes, keep: Container[str] | None) -> list[SentPoint]:
                     scope=sender.scope,
                     metric=metric.name,
                     unit=metric.unit,
-                    value=_number(point) if kind in ("sum", "gauge") else None,
+                    value=_number(point, kind) if adds_up or kind == "gauge" else None,
                     temporality=temporality,
                     start_ns=point.start_time_unix_nano,
                     end_ns=point.time_unix_nano,
@@ -205,11 +206,11 @@ def _value(value: AnyValue) -> AttributeValue:
     return None
 
 
-def _number(point: Any) -> int | Decimal | None:
-    kind = point.WhichOneof("value")
-    if kind is None or point.flags & _NO_VALUE:
+def _number(point: Any, kind: str) -> int | Decimal | None:
+    if point.flags & _NO_VALUE:
         return None
-    number: int | float = getattr(point, kind)
+    field = point.WhichOneof("value") if kind != "histogram" else "sum" if point.HasField("sum") else None
+    number: int | float | None = getattr(point, field) if field else None
     return Decimal(repr(number)) if isinstance(number, float) else number
 
 

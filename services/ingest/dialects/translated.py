@@ -13,6 +13,8 @@ from typing import Any
 
 from services.ingest.refused import BadEvent
 from spendmeter.contracts.events import EVENT_TYPE
+from spendmeter.contracts.money import plain
+from spendmeter.contracts.outcomes import OUTCOME_TYPE
 
 SaidEvent = dict[str, Any]
 """An event as a client would write it in JSON; Decimals and datetimes may stand in it."""
@@ -31,6 +33,8 @@ class Translated:
     """A request's events, and what of it is none."""
 
     events: list[SentEvent] = field(default_factory=list)
+    outcomes: list[SentEvent] = field(default_factory=list)
+    """Outcome events, which have no price."""
     refused: list[BadEvent] = field(default_factory=list)
     """What should have been an event and breaks a rule for good. A reason names the field and the rule, never
     what was sent."""
@@ -44,6 +48,10 @@ class Translated:
     def take(self, index: int, said: SaidEvent) -> None:
         """One event more."""
         self.events.append(SentEvent(index=index, said=said))
+
+    def outcome(self, index: int, said: SaidEvent) -> None:
+        """One outcome more."""
+        self.outcomes.append(SentEvent(index=index, said=said))
 
     def refuse(self, index: int | None, reason: str, at: str = "") -> None:
         """One event less; `at` is the field."""
@@ -73,7 +81,7 @@ def usage_event(
     data = {
         "provider": provider,
         "sku": sku,
-        "usage": dict(usage),
+        "usage": {unit: plain(of) if isinstance(of, Decimal) else of for unit, of in usage.items()},
         "cost_class": cost_class,
         "context": context,
         "labels": labels,
@@ -91,6 +99,45 @@ def usage_event(
         "source": source,
         "subject": subject or source,
         "data": {name: value for name, value in data.items() if value or name == "usage"},
+    }
+    if time is not None:
+        said["time"] = time
+    return said
+
+
+def outcome_event(
+    *,
+    id: str,
+    source: str,
+    name: str = "",
+    count: int = 1,
+    value: Mapping[str, Any] | None = None,
+    accepted: bool | None = None,
+    verdict_on: str = "",
+    reverses: str = "",
+    target_source: str = "",
+    time: datetime | str | None = None,
+    subject: str = "",
+    labels: Mapping[str, str] | None = None,
+) -> SaidEvent:
+    """An outcome event of the contract (`contracts/outcomes.py`); what is empty is left out."""
+    data = {
+        "name": name,
+        "count": count if name else None,
+        "value": value,
+        "accepted": accepted,
+        "verdict_on": verdict_on,
+        "reverses": reverses,
+        "target_source": target_source,
+        "labels": labels,
+    }
+    said: SaidEvent = {
+        "specversion": "1.0",
+        "type": OUTCOME_TYPE,
+        "id": id,
+        "source": source,
+        "subject": subject or source,
+        "data": {key: each for key, each in data.items() if each or each in (False, 0)},
     }
     if time is not None:
         said["time"] = time

@@ -98,7 +98,9 @@ def test_a_data_point_is_read_from_either_encoding(media_type: str, encoded: Cal
             {**point, "as_int": 2, "attributes": pairs({"type": "merge"})}, {**point, "as_double": 2.5}]}},
         {"name": "resent", "sum": {"aggregation_temporality": 2, "data_points": [{**point, "as_int": 9}]}},
         {"name": "level", "gauge": {"data_points": [{**point, "as_double": 1.5}, {**point, "flags": 1, "as_int": 1}]}},
-        {"name": "sizes", "histogram": {"aggregation_temporality": 1, "data_points": [{**point, "count": 4}]}},
+        {"name": "sizes", "histogram": {"aggregation_temporality": 1, "data_points": [
+            {**point, "count": 4}, {**point, "count": 4, "sum": 0.1}]}},
+        {"name": "shares", "exponential_histogram": {"aggregation_temporality": 1, "data_points": [{**point, "sum": 3}]}},
         {"name": "empty"},
     )  # fmt: skip
     found = read_points(encoded(sent), media_type)
@@ -108,7 +110,8 @@ def test_a_data_point_is_read_from_either_encoding(media_type: str, encoded: Cal
     )  # fmt: skip
     assert [(each.index, each.metric, each.value, each.temporality) for each in found[1:]] == [
         (1, "commits", Decimal("2.5"), "delta"), (2, "resent", 9, "cumulative"), (3, "level", Decimal("1.5"), ""),
-        (4, "level", None, ""), (5, "sizes", None, ""),
+        (4, "level", None, ""), (5, "sizes", None, "delta"),
+        (6, "sizes", Decimal("0.1"), "delta"), (7, "shares", None, ""),
     ]  # fmt: skip
 
 
