@@ -27,6 +27,7 @@ from services.ingest.keys import IngestKeys
 from services.ingest.openapi import DESCRIPTION, operation, with_schemas
 from services.ingest.otlp_logs_entrance import OTLP_LOGS
 from services.ingest.otlp_metrics_entrance import OTLP_METRICS
+from services.ingest.otlp_traces_entrance import OTLP_TRACES
 from services.ingest.own_events import OWN_EVENTS, PATH
 from services.ingest.publish import Publisher
 from services.ingest.rates import KeyRates
@@ -41,6 +42,7 @@ ENTRANCES = (
     OWN_EVENTS,
     OTLP_LOGS,
     OTLP_METRICS,
+    OTLP_TRACES,
     *GATEWAYS,
 )
 LOOP_BYTES_MAX = 256 * 1024

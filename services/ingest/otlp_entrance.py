@@ -4,8 +4,9 @@ An exporter sends again what is answered 503, and gives up what is answered othe
 one by one only for what will never be right, and whatever may pass later is 503 for the whole request.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from starlette.responses import Response
@@ -14,6 +15,7 @@ from services.ingest.accept import AcceptedEvents
 from services.ingest.body import BodyBounds
 from services.ingest.dialects.otlp_answers import Signal, encode_answer, encode_status
 from services.ingest.dialects.otlp_items import ITEMS_MAX, TooManyItems, WireError
+from services.ingest.dialects.otlp_spans import UNMETERED
 from services.ingest.dialects.otlp_wire import ENCODINGS, JSON, PROTOBUF
 from services.ingest.dialects.translated import Translated
 from services.ingest.entrances import Entrance, Incoming, translated
@@ -72,10 +74,15 @@ def _of_body(reason: str) -> BadEvent:
 
 
 def _answer(signal: Signal, incoming: Incoming, accepted: AcceptedEvents) -> Response:
-    said = encode_answer(
-        signal, incoming.media_type, rejected=len(accepted.refused), message=told(accepted.refused)
-    )
+    message = told(accepted.refused) or _remark(accepted.skipped)
+    said = encode_answer(signal, incoming.media_type, rejected=len(accepted.refused), message=message)
     return Response(said, media_type=incoming.media_type)
+
+
+def _remark(skipped: Mapping[str, int]) -> str:
+    """What a sender should change although all that it sent was taken."""
+    count = skipped.get(UNMETERED, 0)
+    return f"not metered: {count} x {UNMETERED}" if count else ""
 
 
 def told(refused: Sequence[BadEvent]) -> str:
@@ -89,11 +96,13 @@ def told(refused: Sequence[BadEvent]) -> str:
 
 
 def _refuse(_url: str, media_type: str, refused: RequestRefused) -> Response:
+    """As a google.rpc.Status. Whatever passes later is 503, also what came too often: some exporters send
+    again after no other answer."""
     encoding = media_type if media_type in ENCODINGS else JSON
     said = "; ".join([refused.detail, told(refused.errors)] if refused.errors else [refused.detail])
     return Response(
         encode_status(encoding, refused.status, said),
-        status_code=refused.status,
+        status_code=HTTPStatus.SERVICE_UNAVAILABLE if refused.comes_again else refused.status,
         media_type=encoding,
         headers=refused.headers,
     )

@@ -11,15 +11,13 @@ raises.
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from spendmeter.contracts import dialects_openai, dialects_own
+from spendmeter.contracts import dialects_openai, dialects_otel, dialects_own
 from spendmeter.contracts.dialect_parts import (
     DialectError,
     UsageParts,
     UsedQuantity,
     VendorUsage,
 )
-from spendmeter.contracts.dialect_parts import count as _count
-from spendmeter.contracts.dialect_parts import part as _part
 
 Normalised = Literal["stated", "assumed"]
 """Whether the quantities follow from what the vendor states, or from a guess at how it counts."""
@@ -54,22 +52,6 @@ def disjoint(dialect: str, usage: VendorUsage) -> tuple[dict[str, UsedQuantity],
     return quantities, "assumed" if assumed or parts.assumed else "stated"
 
 
-def _otel(usage: VendorUsage) -> UsageParts:
-    """`gen_ai.usage.*`: inclusive, whoever the vendor is; older spellings of the names are read too."""
-    usage = {name.removeprefix("gen_ai.usage."): value for name, value in usage.items()}
-    return UsageParts(
-        input=_count(usage, ("input_tokens", "prompt_tokens")),
-        cached={
-            "cache_read_tokens": _part(usage, ("cache_read.input_tokens", "cache_read_input_tokens")),
-            "cache_write_5m_tokens": _part(
-                usage, ("cache_creation.input_tokens", "cache_creation_input_tokens")
-            ),
-        },
-        output=_count(usage, ("output_tokens", "completion_tokens")),
-        outputs={"reasoning_tokens": _part(usage, "reasoning.output_tokens")},
-    )
-
-
 _DIALECTS: Mapping[str, Callable[[VendorUsage], UsageParts]] = {
     "anthropic": dialects_own.anthropic,
     "azure": dialects_openai.openai,
@@ -80,7 +62,7 @@ _DIALECTS: Mapping[str, Callable[[VendorUsage], UsageParts]] = {
     "mistral": dialects_openai.mistral,
     "openai": dialects_openai.openai,
     "openrouter": dialects_openai.openrouter,
-    "otel": _otel,
+    "otel": dialects_otel.otel,
     "perplexity": dialects_openai.perplexity,
     "vertex": dialects_own.gemini,
     "xai-chat": dialects_openai.xai_chat,

@@ -47,6 +47,7 @@ class SentSpan(Sent, kw_only=True):
     trace_id: str
     """32 hex digits, lower case; '' = none that is valid. `span_id` the same, with 16."""
     span_id: str
+    parent_id: str
     name: str
     start_ns: int
     """Since the epoch; 0 = not stated."""

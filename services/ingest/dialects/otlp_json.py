@@ -93,6 +93,7 @@ class _Status(_Camel):
 class _Span(_Camel):
     trace_id: str | None = None
     span_id: str | None = None
+    parent_span_id: str | None = None
     name: str | None = None
     start_time_unix_nano: int | None = None
     end_time_unix_nano: int | None = None
@@ -171,6 +172,7 @@ def spans(body: bytes, keep: Container[str] | None) -> list[SentSpan]:
                 scope=sender.scope,
                 trace_id=_hex(span.trace_id, 16),
                 span_id=_hex(span.span_id, 8),
+                parent_id=_hex(span.parent_span_id, 8),
                 name=span.name or "",
                 start_ns=span.start_time_unix_nano or 0,
                 end_ns=span.end_time_unix_nano or 0,

@@ -52,6 +52,7 @@ def spans(body: bytes, keep: Container[str] | None) -> list[SentSpan]:
                 scope=sender.scope,
                 trace_id=_hex(span.trace_id, 16),
                 span_id=_hex(span.span_id, 8),
+                parent_id=_hex(span.parent_span_id, 8),
                 name=span.name,
                 start_ns=span.start_time_unix_nano,
                 end_ns=span.end_time_unix_nano,

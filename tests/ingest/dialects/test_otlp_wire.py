@@ -45,13 +45,16 @@ both = pytest.mark.parametrize(("media_type", "encoded"), ENCODINGS, ids=["proto
 @both
 def test_a_span_is_read_from_either_encoding(media_type: str, encoded: Callable[[Any], bytes]) -> None:
     sent = traces(
-        span(7, attributes=VALUES, status={"code": 2, "message": "a secret"}), span(8, trace_id=b"\x00" * 16)
+        span(
+            7, attributes=VALUES, status={"code": 2, "message": "a secret"}, parent_span_id=bytes(7) + b"\x06"
+        ),
+        span(8, trace_id=b"\x00" * 16),
     )
     resource = {"service.name": "checkout"}
     first, second = read_spans(encoded(sent), media_type)
     assert first == SentSpan(
         index=0, attributes=READ, resource=resource, scope="an.instrumentation", trace_id=TRACE,
-        span_id="0000000000000007", name="chat gpt-4o", start_ns=START_NS, end_ns=START_NS + 830_000_000, failed=True,
+        span_id="0000000000000007", parent_id="0000000000000006", name="chat gpt-4o", start_ns=START_NS, end_ns=START_NS + 830_000_000, failed=True,
     )  # fmt: skip
     assert (second.index, second.trace_id, second.failed, second.attributes) == (1, "", False, {})
     assert type(first.attributes["yes"]) is bool

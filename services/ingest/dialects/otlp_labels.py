@@ -1,0 +1,49 @@
+"""Whose spend an item of OTLP is, by its attributes, those of its process, and the tenant's map. Pure."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from services.ingest.dialects.otlp_items import Attributes, Sent
+from services.ingest.dialects.translated import Translated
+from spendmeter.contracts.events import LABEL_CHARACTERS_MAX
+from spendmeter.contracts.label_maps import TenantMaps
+from spendmeter.contracts.otel_names import OTEL
+from spendmeter.contracts.visible import INVISIBLE
+
+NO_LABELS: Mapping[str, str] = MappingProxyType({})
+LEFT_OUT = "a label is too long, or holds what cannot be seen: left out"
+_NAMELESS = "unknown_service"
+"""How the name of a process begins to which nobody gave one."""
+
+
+def labels_of(
+    item: Sent, maps: TenantMaps, found: Translated, of_all: Mapping[str, str] = NO_LABELS
+) -> dict[str, str]:
+    """By label; what the tenant's map finds goes before what the sender says, an item's own attributes before
+    those of its process, and `of_all`, what the request says beside its body, comes last. What no label can
+    hold is left out, and noted: its money counts for nobody."""
+    labels = dict(of_all)
+    for label, names in OTEL.labels.items():
+        if value := _stated(names, item.attributes, item.resource):
+            if _fits(value):
+                labels[label] = value
+            else:
+                found.noted[LEFT_OUT] += 1
+    if maps.labels:
+        labels |= maps.labels_of(item.attributes, item.resource)
+    return labels
+
+
+def _stated(names: tuple[str, ...], *attributes: Attributes) -> str:
+    for each in attributes:
+        for name in names:
+            value = each.get(name)
+            if type(value) in (str, int) and value != "" and not str(value).startswith(_NAMELESS):
+                return str(value)
+    return ""
+
+
+def _fits(value: str) -> bool:
+    if len(value) > LABEL_CHARACTERS_MAX:
+        return False
+    return (value.isascii() and value.isprintable()) or INVISIBLE.search(value) is None
