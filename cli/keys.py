@@ -27,7 +27,7 @@ def create(
     tenant: Annotated[str, typer.Argument(help="Whose usage the key sends and reads.")] = "",
     scope: Annotated[
         list[str] | None,
-        typer.Option(help="ingest, read, correct or admin. Repeatable. Default: ingest and read."),
+        typer.Option(help="ingest, read, correct, admin or import. Repeatable. Default: ingest and read."),
     ] = None,
     name: Annotated[str, typer.Option(help="What it is for, as the list shows it.")] = "",
     expires_days: Annotated[
@@ -51,6 +51,7 @@ def create(
       spendmeter keys create acme --scope ingest --name checkout-bot --expires-days 90
       spendmeter keys create newcomer --create-tenant
       spendmeter keys create acme --scope correct --name finops
+      spendmeter keys create acme --scope import --scope correct --name bills
       KEY=$(spendmeter keys create acme --scope read)
     """
     from spendmeter.platform import keys

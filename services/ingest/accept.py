@@ -18,11 +18,12 @@ from msgspec.structs import force_setattr
 
 from services.ingest.admitted import ValueAdmission
 from services.ingest.content_type import Form
-from services.ingest.credentials import IngestCredential, Snapshot
+from services.ingest.credentials import IngestCredential, Snapshot, check_may_send
 from services.ingest.dialects.translated import SentEvent, Translated
 from services.ingest.own_labels import drop_own, keep_declared
 from services.ingest.refused import BadEvent, RequestRefused, bad_request, forbidden, too_large, unavailable
 from services.ingest.unknown_units import Admission
+from spendmeter.contracts.charges import age_max_of, is_charge
 from spendmeter.contracts.event_reading import EVENT_BYTES_MAX, check_time, read_batch, read_event
 from spendmeter.contracts.events import EventError, UsageEvent
 from spendmeter.contracts.gate import check_rules, is_plain
@@ -203,6 +204,7 @@ def _check(event: UsageEvent, submission: Submission, plain: bool, dropped: dict
     if names:
         dropped |= dict.fromkeys(map(printable_path, names))
     check_rules(event, plain)
+    check_may_send(event, submission.credential)
     _stamp(event, submission)
 
 
@@ -244,9 +246,9 @@ def _check_time(event: UsageEvent, submission: Submission) -> None:
     """Raises EventError for a time that cannot be right, unless it is replaced."""
     assert event.time is not UNSET
     try:
-        check_time(event.time, submission.now, submission.age_max)
+        check_time(event.time, submission.now, age_max_of(event, submission.age_max))
     except EventError:
-        if not submission.keeps_late:
+        if not submission.keeps_late or is_charge(event):
             raise
         force_setattr(event, "claimedtime", event.time.isoformat())
         force_setattr(event, "time", submission.now)

@@ -6,8 +6,14 @@ from datetime import date, datetime
 from functools import cached_property
 
 from services.ingest.refused import forbidden, unauthorized
+from spendmeter.contracts.charges import is_charge
+from spendmeter.contracts.events import UsageEvent
 from spendmeter.contracts.label_maps import TenantMaps
 from spendmeter.platform.keys import StoredKey, parse_key
+
+INGEST, IMPORT = "ingest", "import"
+SENDING = frozenset({INGEST, IMPORT})
+"""The scopes of keys that may send anything at all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +64,19 @@ def authenticate(snapshot: Snapshot, authorization: str, now: datetime) -> Inges
     stored = snapshot.credentials.get(presented.key_id) if presented else None
     if presented is None or stored is None or not stored.opens(presented, now):
         raise unauthorized("this API key is unknown, expired or revoked")
-    if "ingest" not in stored.scopes:
-        raise forbidden(f"key {stored.key_id} has not the scope 'ingest'")
+    if SENDING.isdisjoint(stored.scopes):
+        raise forbidden(f"key {stored.key_id} has not the scope {INGEST!r}")
     return stored
+
+
+def check_may_send(event: UsageEvent, credential: IngestCredential) -> None:
+    """A key sends usage or bills, never both: so a series tells by its key how its spend arrives, and nobody
+    but who may import credits himself. Raises RequestRefused 403."""
+    if is_charge(event):
+        if IMPORT not in credential.scopes:
+            raise forbidden(
+                f"charges are signed, so only keys with the scope {IMPORT!r} send them; "
+                f"key {credential.key_id} has it not"
+            )
+    elif INGEST not in credential.scopes:
+        raise forbidden(f"key {credential.key_id} has the scope {IMPORT!r}: it sends charges, and no usage")

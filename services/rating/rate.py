@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from spendmeter.contracts.charges import age_max_of
 from spendmeter.contracts.counted import Quantities, select_counted
 from spendmeter.contracts.event_identity import content_hash, identity, superseded_identity
 from spendmeter.contracts.event_reading import check_time, holds_nul, read_event
@@ -62,7 +63,7 @@ class RecordRater:
         try:
             event = _read(raw, now)
             time = event_time(event)
-            check_time(time, now, self._age_max)
+            check_time(time, now, age_max_of(event, self._age_max))
             if book.event_limits:
                 check_limits(event, book.event_limits, _received_at(event, now))
             rating = rate(event, book)

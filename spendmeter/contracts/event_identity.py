@@ -5,6 +5,7 @@ from hashlib import blake2b
 
 import msgspec
 
+from spendmeter.contracts.charges import charge_of
 from spendmeter.contracts.events import Amount, Outcome, UsageEvent
 from spendmeter.contracts.money import normal_quantity
 
@@ -54,6 +55,8 @@ def content_hash(event: UsageEvent) -> bytes:
         content += ("normalised", data.normalised)
     if data.cadence != "live":
         content += ("cadence", data.cadence)
+    if charge := charge_of(event):
+        content += ("charge", charge)
     return blake2b(_canonical(content), digest_size=16).digest()
 
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from spendmeter.contracts.events import EVENT_TYPE, Amount, EventError, UsageEvent, encode_event
+from spendmeter.contracts.charges import read_charge
+from spendmeter.contracts.events import CHARGE_TYPE, EVENT_TYPE, Amount, EventError, UsageEvent, encode_event
 from spendmeter.contracts.foreign_units import explain_foreign_unit
 from spendmeter.contracts.money import normal_quantity, parse_decimal
 from spendmeter.contracts.units import WHOLE_UNITS
@@ -75,10 +76,12 @@ def _may_hold_nul(raw: bytes) -> bool:
 
 
 def _check(event: UsageEvent, may_have_nul: bool) -> None:
-    if event.type != EVENT_TYPE:
-        raise EventError(f"unknown type {event.type[:80]!r}; this endpoint takes {EVENT_TYPE!r}", "type")
     usage = event.data.usage
-    if not usage:
+    if event.type == CHARGE_TYPE:
+        read_charge(event)
+    elif event.type != EVENT_TYPE:
+        raise EventError(f"unknown type {event.type[:80]!r}; this endpoint takes {EVENT_TYPE!r}", "type")
+    elif not usage:
         raise EventError("no usage: name at least one unit and its quantity", "data.usage")
     if len(usage) > UNITS_MAX:
         raise EventError(f"at most {UNITS_MAX} units an event, this one has {len(usage)}", "data.usage")

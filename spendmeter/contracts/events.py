@@ -12,6 +12,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from spendmeter.contracts.series import DIMENSIONS, FOLDED, Series
 
 EVENT_TYPE = "spendmeter.usage.v1"
+CHARGE_TYPE = "spendmeter.charge.v1"
+"""A row of somebody's bill: `charges` has what it says in `data.charge`."""
 LABEL_CHARACTERS_MAX = 128
 NAME_CHARACTERS_MAX = 256
 
@@ -46,6 +48,9 @@ LaterTime = Annotated[Any, Meta(extra_json_schema={"type": "string", "format": "
 """Likewise: a word out of a few, names of units, an instant."""
 NORMALISED = ("stated", "assumed")
 CADENCES = ("live", "accrual", "bill")
+
+LaterCharge = Annotated[Any, Meta(extra_json_schema={"type": "object"})]
+"""Likewise; of usage, in which it has no place, it is never looked into."""
 
 
 class EventError(ValueError):
@@ -131,6 +136,8 @@ class UsageData(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False)
     """`assumed`: the quantities follow from a guess at how the vendor counts."""
     cadence: LaterWord = "live"
     """How spend of this kind arrives: as it is made, `accrual` by the hour, as a `bill` afterwards."""
+    charge: LaterCharge = None
+    """Of type CHARGE_TYPE alone: a `charges.Charge`, once it was read."""
 
 
 class UsageEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

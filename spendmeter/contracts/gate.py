@@ -14,9 +14,11 @@ from operator import attrgetter
 
 from msgspec.structs import force_setattr
 
+from spendmeter.contracts.charges import charge_of
 from spendmeter.contracts.dimensions import ACTIVE_MAX, NAME_RULE, OWN_FROM, is_name
 from spendmeter.contracts.events import (
     CADENCES,
+    CHARGE_TYPE,
     LABEL_CHARACTERS_MAX,
     LABELS,
     NAME_CHARACTERS_MAX,
@@ -36,6 +38,8 @@ VISIBLE_TEXT_FROM = datetime(2026, 11, 25, 18, tzinfo=UTC)
 """Labels are in Unicode's normal form C, and no name holds a character that cannot be seen."""
 SUPERSEDES_FROM = datetime(2026, 11, 26, 4, tzinfo=UTC)
 """`supersedes` names another event; before, it was a field that nobody knew, and is read over as then."""
+CHARGES_FROM = datetime(2026, 11, 26, 18, tzinfo=UTC)
+"""There are charges; before, nobody knew their type, and `data.charge` was a field like any other unknown."""
 
 HOW_IT_CAME_FROM = datetime(2026, 11, 26, 18, tzinfo=UTC)
 """Events say what of them is estimated or assumed, and how spend of their kind arrives; before, these were
@@ -68,6 +72,8 @@ def check_rules(event: UsageEvent, plain: bool, received_at: datetime | None = N
     data = event.data
     if data.estimated != () or data.normalised != "stated" or data.cadence != "live" or event.claimedtime:
         _check_how_it_came(event, received_at)
+    if data.charge is not None:
+        _check_charge(event, plain, received_at)
 
 
 def is_plain(raw: bytes) -> bool:
@@ -253,6 +259,21 @@ def _check_how_it_came(event: UsageEvent, received_at: datetime | None) -> None:
             raise EventError(f"must be one of {', '.join(words)}", f"data.{name}")
     if not isinstance(event.claimedtime, str) or len(event.claimedtime) > CLAIMED_CHARACTERS_MAX:
         raise EventError("must be a time as a text", "claimedtime")
+
+
+def _check_charge(event: UsageEvent, plain: bool, received_at: datetime | None) -> None:
+    """It was read already, where the event is one."""
+    holds, charge = _holds(CHARGES_FROM, received_at), charge_of(event)
+    if charge is None:
+        if holds:
+            raise EventError(f"is what an event of type {CHARGE_TYPE!r} says, and no other", "data.charge")
+        force_setattr(event.data, "charge", None)
+        return
+    if not holds:
+        raise EventError(f"unknown type {event.type!r}", "type")
+    if not plain:
+        for text in (charge.unit, charge.description, *charge.details, *charge.details.values()):
+            check_visible(text, "data.charge")
 
 
 def _named(character: str) -> str:

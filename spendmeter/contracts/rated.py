@@ -66,6 +66,8 @@ class Line(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     contracted_currency: str = ""
     contracted_fx: str = ""
     """Where the contract is in another currency than the list price."""
+    effective_amount: str | None = None
+    """Of a charge alone: what its bill says, in `currency`. None = as contracted."""
     multipliers: tuple[Multiplier, ...] = ()
     currency: str = ""
     """The currency as priced; '' = the tenant's book currency."""
@@ -73,6 +75,7 @@ class Line(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Id of the dated exchange rate entry, and the amounts in book currency; '' = no conversion."""
     book_list: str | None = None
     book_contracted: str | None = None
+    book_effective: str | None = None
     status: PriceStatus = "priced"
     parent: str = ""
     """The unit whose price was used because this one has none; '' = its own."""

@@ -15,8 +15,9 @@ from spendmeter.platform.sql import load_sql
 SQL = load_sql(Path(__file__).with_name("keys.sql"))
 OPERATOR = ""
 """The tenant of a key that may act for every tenant."""
-SCOPES = ("ingest", "read", "correct", "admin")
-"""What a key may do. Who may change prices may correct too (admin); who sends usage may not."""
+SCOPES = ("ingest", "read", "correct", "admin", "import")
+"""What a key may do. Who may change prices may correct too (admin); who sends usage may not. A key sends
+usage (ingest) or bills (import), not both."""
 SECRET_BYTES = 32
 TENANT_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _KEY = re.compile(r"sm_[a-z]{1,16}_(k[0-9a-f]{12})_([A-Za-z0-9_-]{43})")
@@ -98,6 +99,8 @@ async def create_key(
     unknown = set(scopes) - set(SCOPES)
     if unknown or not scopes:
         raise ValueError(f"scopes are one or more of {', '.join(SCOPES)}; not {', '.join(sorted(unknown))!r}")
+    if {"ingest", "import"} <= set(scopes):
+        raise ValueError("a key sends usage (ingest) or bills (import): make two")
     key_id = "k" + secrets.token_hex(6)
     secret, digest = _new_secret()
     await connection.execute(

@@ -50,6 +50,12 @@ def arithmetic(
         if line.book_contracted is not None:
             rate = catalog.get(line.contracted_fx or line.fx)
             yield _converted(line.contracted_amount, agreed_in, rate, line.book_contracted, currency)
+    if line.effective_amount is not None:
+        spread = "with what was paid in advance spread over its use"
+        yield f"effective: {line.effective_amount} {priced_in}, {spread}"
+        if line.book_effective is not None:
+            rate = catalog.get(line.fx)
+            yield _converted(line.effective_amount, priced_in, rate, line.book_effective, currency)
 
 
 def _digits(quantity: object) -> str:

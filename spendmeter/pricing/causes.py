@@ -116,10 +116,15 @@ def _parts(old: Rating, new: Rating, known: _Known) -> dict[Cause, EventAmounts]
             continue
         for cause, amount in _split(_list_side(was), _list_side(now), known):
             found[cause] = found.get(cause, EventAmounts()).plus(EventAmounts(list=amount))
+        is_effective = was.effective_amount is None and now.effective_amount is None
         for cause, amount in _split(_contracted_side(was), _contracted_side(now), known):
+            effective = amount if is_effective else ZERO
             found[cause] = found.get(cause, EventAmounts()).plus(
-                EventAmounts(contracted=amount, effective=amount)
+                EventAmounts(contracted=amount, effective=effective)
             )
+        if not is_effective:
+            for cause, amount in _split(_effective_side(was), _effective_side(now), known):
+                found[cause] = found.get(cause, EventAmounts()).plus(EventAmounts(effective=amount))
     return found
 
 
@@ -174,6 +179,16 @@ def _contracted_side(line: Line) -> _Side:
         priced,
         ZERO if line.status == "unpriced" else booked,
     )
+
+
+def _effective_side(line: Line) -> _Side:
+    """Of a charge; of all else what is contracted is effective."""
+    agreed = _contracted_side(line)
+    if line.effective_amount is None:
+        return agreed
+    priced = Decimal(line.effective_amount)
+    booked = Decimal(line.book_effective) if line.book_effective is not None else priced
+    return agreed._replace(priced=priced, booked=ZERO if line.status == "unpriced" else booked)
 
 
 class _Known(NamedTuple):

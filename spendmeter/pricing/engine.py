@@ -15,6 +15,7 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from spendmeter.contracts.catalog import TenantTerms
+from spendmeter.contracts.charges import Charge, charge_of
 from spendmeter.contracts.events import Amount, EventError, UsageData, UsageEvent
 from spendmeter.contracts.money import (
     EXACT,
@@ -25,6 +26,7 @@ from spendmeter.contracts.money import (
     quantised,
 )
 from spendmeter.contracts.rated import STATUSES, Line, PriceStatus
+from spendmeter.pricing.charged import charged
 from spendmeter.pricing.decision import Decision
 from spendmeter.pricing.plan import Plan
 from spendmeter.pricing.price_book import Planned, PriceBook
@@ -61,6 +63,8 @@ def rate(event: UsageEvent, book: PriceBook) -> Rating:
         raise EventError("is missing", "time")
     agreement = book.agreement(event.tenant)
     terms, scope = agreement.at(time)
+    if (charge := charge_of(event)) is not None:
+        return _as_billed(charge, time, terms.currency, agreement.month(time), book)
     bill = _EventBill(book, terms, time, data)
     if (reported := reported_cost(event)) is not None:
         bill.add(bill.reported(reported))
@@ -84,6 +88,26 @@ def rate(event: UsageEvent, book: PriceBook) -> Rating:
         catalog_version=book.version,
         lines=tuple(bill.lines),
     )
+
+
+def _as_billed(charge: Charge, time: datetime, currency: str, month: date, book: PriceBook) -> Rating:
+    """A charge costs what its bill says."""
+    line, listed, contracted, effective = charged(charge, time, currency, book)
+    return Rating(
+        status=line.status,
+        currency=currency,
+        accounting_period=month,
+        list=listed,
+        contracted=contracted,
+        effective=effective,
+        catalog_version=book.version,
+        lines=(line,),
+    )
+
+
+def states_cost(event: UsageEvent) -> bool:
+    """Whether it says itself what it cost, so that no price is asked."""
+    return reported_cost(event) is not None or charge_of(event) is not None
 
 
 def reported_cost(event: UsageEvent) -> Amount | None:

@@ -16,7 +16,7 @@ from spendmeter.contracts.events import Context, EventError, UsageData, UsageEve
 from spendmeter.pricing.arithmetic import arithmetic, entries_of
 from spendmeter.pricing.conditions import STANDARD, Served, admits
 from spendmeter.pricing.decision import spares
-from spendmeter.pricing.engine import Rating, rate, reported_cost
+from spendmeter.pricing.engine import Rating, rate, states_cost
 from spendmeter.pricing.name_rules import NameStep
 from spendmeter.pricing.names import Claim
 from spendmeter.pricing.plan import Candidate, Plan
@@ -162,7 +162,7 @@ def contests(event: UsageEvent, book: PriceBook, unit: str) -> tuple[Contest, ..
     plan = book.plan(event.tenant, event.data, event.time)
     if plan.provider is None or plan.sku is None:
         return ()
-    if reported_cost(event) is not None:
+    if states_cost(event):
         return ()
     case = _Case(
         plan=plan,

@@ -13,7 +13,7 @@ from spendmeter.contracts.catalog import Price
 from spendmeter.contracts.events import UsageEvent
 from spendmeter.contracts.rated import Line
 from spendmeter.contracts.units import nearest_unit
-from spendmeter.pricing.engine import rate, reported_cost
+from spendmeter.pricing.engine import rate, states_cost
 from spendmeter.pricing.plan import Plan
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.words import in_words
@@ -55,7 +55,7 @@ def missing(event: UsageEvent, book: PriceBook) -> list[Missing]:
 def _of_line(
     event: UsageEvent, time: datetime, book: PriceBook, plan: Plan, line: Line, currency: str
 ) -> Iterator[Missing]:
-    known = reported_cost(event) is not None or plan.sku is not None
+    known = states_cost(event) or plan.sku is not None
     if line.amount is not None and line.status == "unpriced":  # priced, and not converted
         listed = line.currency or currency
         for base in dict.fromkeys((listed, line.contracted_currency or listed)):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from spendmeter.verify.lines import Bill, ExchangeRate, add_up
+from spendmeter.verify.lines import Bill, ExchangeRate, add_up, charge_faults
 from spendmeter.verify.literals import Literals
 from spendmeter.verify.report import Report
 from spendmeter.verify.streams import BookedEntry
@@ -110,9 +110,10 @@ class Entries:
         if self.series.get((row.tenant, row.series_id)) != event.dimensions:
             faults.append("its series has other dimensions than the event")
         try:
-            bill = add_up(
-                decode(row.lines), event.usage, currency=row.currency, time=event.time, rates=self.rates
-            )
+            lines = decode(row.lines)
+            bill = add_up(lines, event.usage, currency=row.currency, time=event.time, rates=self.rates)
+            if event.charge is not None:
+                faults += charge_faults(event.charge, lines, row.currency)
         except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
             faults.append(f"its lines cannot be added up: {type(error).__name__} {error}")
         else:

@@ -17,6 +17,8 @@ STATUSES = ("priced", "free", "reported", "provisional", "unpriced")
 _SEVERITY = {status: severity for severity, status in enumerate(STATUSES)}
 _WHOLE_EVENT = {"reported_cost", "events"}
 """What a line is about that stands for units which have no line of their own."""
+CHARGE_LINE = "charge"
+"""What the one line of a bill's row is about."""
 _BARE = 4
 """Fields of a line that says unit, entry, price and amount alone."""
 _WIDE = Context(prec=120, rounding=ROUND_HALF_EVEN)
@@ -56,6 +58,28 @@ def read_rate(body: str) -> ExchangeRate:
     )
 
 
+def charge_faults(charge: Mapping[str, Any], lines: Sequence[Mapping[str, Any]], currency: str) -> list[str]:
+    """In what the lines of a bill's row, in a book in `currency`, do not say what it says."""
+    if len(lines) != 1 or lines[0]["unit"] != CHARGE_LINE:
+        return ["a charge has one line, of its own"]
+    line = lines[0]
+    listed = line.get("amount")
+    agreed = line.get("contracted_amount", listed)
+    stated = {
+        "list": listed,
+        "contracted": agreed,
+        "effective": line.get("effective_amount", agreed),
+    }
+    faults = [
+        f"its line says {name} {amount}, and its bill {charge[name]}"
+        for name, amount in stated.items()
+        if amount is None or Decimal(amount) != Decimal(charge[name])
+    ]
+    if (line.get("currency") or currency) != charge["currency"]:
+        faults.append(f"its line is not in {charge['currency']}, as its bill is")
+    return faults
+
+
 def add_up(
     lines: Iterable[dict[str, Any]],
     usage: Mapping[str, UsageQuantity],
@@ -82,6 +106,8 @@ class _Adding:
     rates: Mapping[str, ExchangeRate]
     listed: Decimal = _ZERO
     contracted: Decimal = _ZERO
+    spread: Decimal = _ZERO
+    """How much more, or less, is effective than contracted: a bill says so, and no price does."""
     bare: Decimal = _ZERO
     """Of lines in book currency that say no more: one amount for all three."""
     worst: int = 0
@@ -132,8 +158,14 @@ class _Adding:
             own, fx = get("contracted_currency") or own, get("contracted_fx") or fx
             if agreed is not None:
                 contracted = self._booked(unit, agreed, own, fx, get("book_contracted"), unpriced)
+        effective = contracted
+        if "effective_amount" in line:
+            spread = Decimal(line["effective_amount"])
+            own, fx = get("currency") or self.currency, get("fx", "")
+            effective = self._booked(unit, spread, own, fx, get("book_effective"), unpriced)
         self.listed += listed
         self.contracted += contracted
+        self.spread += effective - contracted
 
     def _amount(self, line: dict[str, Any], kind: str, quantity: UsageQuantity) -> Decimal | None:
         """The amount as priced, held against quantity x price / per."""
@@ -191,5 +223,5 @@ class _Adding:
         if bare:
             priced[self.currency] = priced.get(self.currency, _ZERO) + bare
         contracted = self.contracted + bare
-        effective = contracted  # a line has no effective amount of its own until true-ups are booked
+        effective = contracted + self.spread
         return Bill(self.listed + bare, contracted, effective, STATUSES[self.worst], priced, self.faults)

@@ -32,6 +32,8 @@ class Literals:
         if event.reported is not None:
             own = event.reported["currency"] == self.currency
             return Decimal(event.reported["amount"]) if own else None
+        if event.charge is not None:
+            return Decimal(event.charge["list"]) if event.charge["currency"] == self.currency else None
         if not event.plain_terms:
             return None
         prices = self.prices.get(f"{event.provider}/{event.sku}", {})

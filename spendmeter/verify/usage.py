@@ -26,6 +26,10 @@ FOLDED = "~other"
 """What stands for the values of a dimension that ingest says are folded."""
 SENDERS_MAX = 1_000
 """Pairs of tenant and source whose part of an identity is remembered: most senders send many events."""
+CHARGE = "spendmeter.charge.v1"
+"""The type of what is no usage: a row of a bill, in `data.charge`, with amounts that have a sign."""
+_SIGNED = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,24})?", re.ASCII)
+_FIGURES = ("list", "contracted", "effective", "billed", "quantity")
 _WRITTEN = re.compile(r"[0-9]{1,18}(\.[0-9]{1,12})?", re.ASCII)
 
 UsageQuantity = int | Decimal
@@ -64,6 +68,14 @@ class EventReading(NamedTuple):
         cost: Mapping[str, str] | None = self.body["data"].get("reported_cost")
         return cost if self.body.get("trustreportedcost") else None
 
+    @property
+    def charge(self) -> Mapping[str, Any] | None:
+        """What its bill says, where it is a row of one: {list, contracted, effective, currency, ...}."""
+        if self.body.get("type") != CHARGE:
+            return None
+        charge: Mapping[str, Any] = self.body["data"]["charge"]
+        return charge
+
     def __str__(self) -> str:
         return f"{self.tenant} {self.source}/{self.id}"
 
@@ -100,6 +112,8 @@ def read(raw: bytes | str | None) -> EventReading:
         for name in names:
             if not (name and name.isascii()):
                 _check_name(name)
+        if body.get("type") == CHARGE:
+            _check_charge(body)
         event = EventReading(
             *names,
             datetime.fromisoformat(body["time"]).astimezone(UTC),
@@ -109,9 +123,19 @@ def read(raw: bytes | str | None) -> EventReading:
         )
     except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         raise Unreadable(f"is no usage event: {type(error).__name__} {error}") from None
-    if not usage:
+    if not usage and event.charge is None:
         raise Unreadable("names no usage")
     return event
+
+
+def _check_charge(body: Mapping[str, Any]) -> None:
+    """Raises ValueError for a row of a bill that is none."""
+    charge = body["data"]["charge"]
+    if body["data"]["usage"] or not re.fullmatch("[A-Z]{3}", charge["currency"], re.ASCII):
+        raise ValueError("a charge in a currency, and no usage")
+    for name in ("list", "contracted", "effective"):
+        if not _SIGNED.fullmatch(charge[name]):
+            raise ValueError(f"{name} is no amount")
 
 
 def _labels(body: Mapping[str, Any]) -> dict[str, str]:
@@ -216,6 +240,12 @@ def content_digest(event: EventReading) -> bytes:
     if body.get("supersedes") and not _before(body, SUPERSEDES_FROM):
         content["supersedes"] = [body.get("supersedessource") or event.source, body["supersedes"]]
     content |= _how_it_came(body)
+    if event.charge is not None:
+        content["charge"] = {
+            name: _plain(Decimal(said)) if name in _FIGURES and said else said
+            for name, said in event.charge.items()
+            if said not in ("", {}, False)
+        }
     whole = json.dumps(content, sort_keys=True).encode("utf-8", "surrogatepass")
     return blake2b(whole, digest_size=8).digest()
 

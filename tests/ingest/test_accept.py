@@ -26,6 +26,7 @@ from spendmeter.contracts.event_identity import identity
 from spendmeter.contracts.event_reading import read_event
 from spendmeter.contracts.events import encode_event
 from spendmeter.contracts.topics import partition_of
+from tests.charges import RECEIVED, charge_body
 from tests.ingest.harness import event
 
 NOW = datetime(2026, 11, 23, 10, 0, 0, 391000, tzinfo=UTC)
@@ -327,3 +328,24 @@ def test_a_tenant_that_makes_up_names_of_units_is_refused_the_201st_of_a_day_and
     sent(using("job_7", "job_200", "input_tokens"), using("output_tokens"))
     sent(using("job_201"), by=credential("globex"))
     sent(using("job_201"), at=NOW + timedelta(hours=14))  # the next day
+
+
+def test_a_charge_is_sent_by_keys_that_import_and_usage_by_keys_that_ingest() -> None:
+    importer, old = credential(scopes=frozenset({"import"})), "2024-09-01T00:00:00Z"
+    bill = [charge_body("-1.50") | {"time": old, "receivedat": None, "tenant": ""}]
+    del bill[0]["receivedat"]
+    (event_of_bill,) = taken(bill, by=importer, now=RECEIVED)
+    assert (event_of_bill.data.charge.list, event_of_bill.keyid) == ("-1.5", "k7f3a00000000")
+    refusal = refused(bill, now=RECEIVED)
+    assert refusal.status == HTTPStatus.FORBIDDEN
+    assert "only keys with the scope 'import'" in refusal.detail
+    refusal = refused([event()], by=importer)
+    assert refusal.status == HTTPStatus.FORBIDDEN
+    assert "sends charges, and no usage" in refusal.detail
+
+
+def test_a_charge_keeps_its_time_where_usage_would_get_that_of_receipt() -> None:
+    importer = credential(scopes=frozenset({"import"}))
+    bill = [charge_body() | {"time": "2014-09-01T00:00:00Z"}]
+    refusal = refused(bill, by=importer, keeps_late=True, now=RECEIVED)
+    assert refusal.errors[0]["field"] == "time"

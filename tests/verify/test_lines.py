@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from spendmeter.verify.lines import Bill, ExchangeRate, add_up
+from spendmeter.verify.lines import Bill, ExchangeRate, add_up, charge_faults
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 RATES = {
@@ -105,3 +105,27 @@ def test_a_unit_that_has_no_line_is_said_unless_one_stands_for_the_whole_event()
     assert bill(line, calls=1, tokens=2).faults == ["there is no line for tokens"]
     whole = {"unit": "reported_cost", "quantity": 1, "price": "3", "amount": "3", "status": "reported"}
     assert sums(bill(whole, calls=1, tokens=2)) == ("3", "3", "3", "reported")
+
+
+BILLED = {"list": "-3.10", "contracted": "-2", "effective": "0", "currency": "USD"}
+
+
+def charge_line(**said: Any) -> dict[str, Any]:
+    line = {
+        "unit": "charge", "quantity": 1, "price": "-3.1", "amount": "-3.1", "contracted_price": "-2",
+        "contracted_amount": "-2", "effective_amount": "0", "status": "reported",
+    }  # fmt: skip
+    return line | said
+
+
+def test_a_charges_line_may_have_an_effective_amount_of_its_own_and_signs() -> None:
+    assert bill(charge_line(), currency="USD")[:4] == (Decimal("-3.1"), Decimal(-2), Decimal(0), "reported")
+
+
+def test_a_charges_line_says_what_its_bill_says() -> None:
+    assert charge_faults(BILLED, [charge_line()], "USD") == []
+    assert charge_faults(BILLED, [charge_line(effective_amount="-2")], "USD") == [
+        "its line says effective -2, and its bill 0"
+    ]
+    assert charge_faults(BILLED, [charge_line()], "EUR") == ["its line is not in USD, as its bill is"]
+    assert charge_faults(BILLED, [], "USD") == ["a charge has one line, of its own"]

@@ -78,8 +78,8 @@ async def _caller(
 
 def caller_of(credential: ApiCredential) -> Caller:
     """Whose key this is. Raises HttpRefusal (403) for one that may not read."""
-    if not {"read", "correct", "admin"} & set(credential.scopes):
-        raise forbidden(f"key {credential.key_id} has none of the scopes read, correct and admin")
+    if not {"read", "correct", "admin", "import"} & set(credential.scopes):
+        raise forbidden(f"key {credential.key_id} has none of the scopes read, correct, admin and import")
     return Caller(
         key_id=credential.key_id,
         tenant=credential.tenant,

@@ -134,6 +134,10 @@ def _expanded(
         book_contracted = book_list
     price = line.contracted_price or line.price
     amount = line.contracted_amount or line.amount
+    effective = amount if line.effective_amount is None else line.effective_amount
+    book_effective = line.effective_amount if priced_in == currency else line.book_effective
+    if line.effective_amount is None:
+        book_effective = book_contracted
     full = msgspec.structs.asdict(line) | {
         "quantity": quantity,
         "currency": priced_in,
@@ -142,9 +146,10 @@ def _expanded(
         "contracted_currency": agreed_in,
         "book_list": book_list,
         "book_contracted": book_contracted,
-        "effective_price": price,  # as contracted, until true-ups are booked
-        "effective_amount": amount,
-        "book_effective": book_contracted,
+        # As contracted, until true-ups are booked: but a bill says so itself.
+        "effective_price": price if line.effective_amount is None else line.effective_amount,
+        "effective_amount": effective,
+        "book_effective": book_effective,
         "multipliers": [msgspec.to_builtins(multiplier) for multiplier in line.multipliers],
         "remarks": remarks_in_words(line, event.data.context),
         "entries": entries_of(line),
