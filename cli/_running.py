@@ -1,9 +1,10 @@
 """What several commands need to know of the running system."""
 
+import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import typer
 
@@ -12,6 +13,7 @@ from deploy.local.home import Home
 from deploy.local.state import SystemState, read_state
 from spendmeter.platform import settings
 
+Worked = TypeVar("Worked")
 NO_PRICE = 3
 """Exit code of what prices: for some of it there is none, so it is bounded, or counted."""
 
@@ -44,6 +46,30 @@ def _printed_as_json(problem: Mapping[str, Any]) -> bool:
     if _AS_JSON.get():
         say_as_json(problem)
     return _AS_JSON.get()
+
+
+def work_on_database(work: Callable[[Any], Awaitable[Worked]]) -> Worked:
+    """Do the work on a connection to the database: DATABASE_URL, or the running system's. Ends the command
+    when it cannot be done."""
+
+    async def connected(url: str) -> Worked:
+        from spendmeter.platform.postgres import connect
+
+        connection = await connect(url, service="cli")
+        try:
+            return await work(connection)
+        finally:
+            await connection.close()
+
+    [url] = environment_values("DATABASE_URL")
+    import asyncpg
+
+    try:
+        return asyncio.run(connected(url))
+    except ValueError as error:
+        fail(str(error))
+    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        fail(f"the database cannot be used: {error}")
 
 
 def home() -> Home:

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
-from cli._running import environment_values, fail
+from cli._running import fail, work_on_database
 from cli._terminal import say
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-Found = TypeVar("Found")
 
 app = typer.Typer(
     help="Create, list and revoke API keys. Works on the database: DATABASE_URL, or the running system's.",
@@ -76,7 +70,7 @@ def create(
                 events_per_minute=events_per_minute,
             )
 
-    say(_run(work))
+    say(work_on_database(work))
 
 
 @app.command("list")
@@ -91,7 +85,7 @@ def list_keys(tenant: Annotated[str, typer.Option(help="Only this tenant's.")] =
     from spendmeter.platform import keys
 
     now = datetime.now(UTC)
-    for row in _run(lambda connection: keys.list_keys(connection, tenant)):
+    for row in work_on_database(lambda connection: keys.list_keys(connection, tenant)):
         state = "live" if row["expires_at"] is None else f"live until {row['expires_at']:%Y-%m-%d %H:%M}Z"
         if row["expires_at"] is not None and row["expires_at"] <= now:
             state = "expired"
@@ -123,7 +117,8 @@ def rotate(
     """
     from spendmeter.platform import keys
 
-    made = _run(lambda connection: keys.rotate_key(connection, key_id, grace=timedelta(hours=grace_hours)))
+    grace = timedelta(hours=grace_hours)
+    made = work_on_database(lambda connection: keys.rotate_key(connection, key_id, grace=grace))
     if made is None:
         fail(f"no live key {key_id!r}. See: spendmeter keys list")
     say(made)
@@ -141,29 +136,6 @@ def revoke(
     """
     from spendmeter.platform import keys
 
-    if not _run(lambda connection: keys.revoke_key(connection, key_id)):
+    if not work_on_database(lambda connection: keys.revoke_key(connection, key_id)):
         fail(f"no live key {key_id!r}. See: spendmeter keys list")
     say(f"{key_id} is revoked; it stops working within 10 s")
-
-
-def _run(work: Callable[[Any], Awaitable[Found]]) -> Found:
-    """Do the work on a connection to the database. Ends the command when it cannot be done."""
-
-    async def connected(url: str) -> Found:
-        from spendmeter.platform.postgres import connect
-
-        connection = await connect(url, service="cli")
-        try:
-            return await work(connection)
-        finally:
-            await connection.close()
-
-    [url] = environment_values("DATABASE_URL")
-    import asyncpg
-
-    try:
-        return asyncio.run(connected(url))
-    except ValueError as error:
-        fail(str(error))
-    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
-        fail(f"the database cannot be used: {error}")

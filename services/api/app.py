@@ -31,6 +31,7 @@ from services.api.incidents import channels
 from services.api.incidents import routes as incidents
 from services.api.label_maps import routes as label_maps
 from services.api.portal import assets
+from services.api.privacy import routes as privacy
 from services.api.runs import routes as runs
 from services.api.spend import routes as spend
 from services.api.spend.closed import ClosedSums
@@ -51,6 +52,7 @@ PARTS = (
     accounting,
     dimensions,
     label_maps,
+    privacy,
     budgets,
     incidents,
     channels,

@@ -10,6 +10,7 @@ from services.api.app import create_app
 from services.api.catalog.publisher import CatalogPublisher
 from services.api.catalog.pull_schedule import PullSchedule
 from services.api.database.transactions import POOL_CONNECTIONS_MAX, Database, prepare
+from services.api.privacy.forgetting import keep_forgetting
 from spendmeter.platform.key_uses import KeyUses
 from spendmeter.platform.postgres import CONNECTION_ERRORS, create_pool
 from spendmeter.platform.retry import until_done
@@ -40,6 +41,7 @@ async def connected(settings: Settings) -> AsyncIterator[HttpService]:
                 background=(
                     upkeep.keep_looking(),
                     upkeep.keep_pseudonym_keys(),
+                    keep_forgetting(database),
                     LogEnds(settings, progress).run(),
                     publisher.run(),
                     schedule.run(),

@@ -4,8 +4,6 @@ Only known fields survive: what goes to Kafka is the decoded event written anew,
 What is dropped on the way is named.
 """
 
-import hashlib
-import hmac
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +19,7 @@ from services.ingest.content_type import Form
 from services.ingest.credentials import IngestCredential, Snapshot, check_may_send
 from services.ingest.dialects.translated import SentEvent, Translated
 from services.ingest.own_labels import drop_own, keep_declared
+from services.ingest.pseudonyms import UserNames, keyed
 from services.ingest.refused import BadEvent, RequestRefused, bad_request, forbidden, too_large, unavailable
 from services.ingest.unknown_units import Admission
 from spendmeter.contracts.charges import age_max_of, is_charge
@@ -40,7 +39,6 @@ EVENTS_MAX = 1000
 WHOLE_BYTES_MAX = EVENT_BYTES_MAX
 """A body up to this size is decoded in one go: no event in it can be too large, and what little it can blow
 up to in memory is bounded. A larger one is decoded event by event."""
-PSEUDONYM_BYTES = 16
 LATE = "its time could not be right: taken at the time of receipt"
 
 
@@ -57,6 +55,10 @@ class Submission:
     """Of names that are no registered unit; it notes what this request adds."""
     values: ValueAdmission
     """Of values of tenants' own dimensions, likewise."""
+    users: UserNames
+    """What users are called."""
+    region: str = ""
+    """Of this system."""
     keeps_late: bool = False
     """Whether an event whose time cannot be right is stamped with the time of receipt; else it is refused."""
 
@@ -103,11 +105,6 @@ def accept(body: bytes, form: Form, submission: Submission) -> AcceptedEvents:
         except EventError:
             pass  # one by one then, to name them all
     return _one_by_one([body] if single else split(body), submission)
-
-
-def pseudonym(secret: bytes, user: str) -> str:
-    """The user under this tenant's key of the month: `hmac:` and 32 hex digits of an HMAC-SHA256."""
-    return "hmac:" + hmac.digest(secret, user.encode(), hashlib.sha256)[:PSEUDONYM_BYTES].hex()
 
 
 def _whole(body: bytes, submission: Submission) -> AcceptedEvents:
@@ -223,6 +220,7 @@ def _stamp(event: UsageEvent, submission: Submission) -> None:
         raise forbidden(
             f"an event names tenant {event.tenant!r}, and key {credential.key_id} belongs to {tenant!r}"
         )
+    _check_region(tenant, submission)
     if event.claimedtime:  # ingest's word alone
         force_setattr(event, "claimedtime", "")
     if event.time is UNSET:
@@ -239,7 +237,16 @@ def _stamp(event: UsageEvent, submission: Submission) -> None:
     if labels.own:
         force_setattr(labels, "folded", submission.values.folded(tenant, labels.own))
     if labels.user:  # so it was decoded: the shared default has none
-        force_setattr(labels, "user", pseudonym(_month_key(tenant, submission), labels.user))
+        month, secret = _month_key(tenant, submission)
+        submission.users.replace(labels, (tenant, month, keyed(secret, labels.user)))
+
+
+def _check_region(tenant: str, submission: Submission) -> None:
+    """Raises RequestRefused 403 where the tenant's usage may not come here."""
+    pinned = submission.snapshot.regions.get(tenant)
+    if pinned is not None and pinned != submission.region:
+        here = f"of region {submission.region!r}" if submission.region else "of no region"
+        raise forbidden(f"tenant {tenant!r} is pinned to region {pinned!r}, and this system is {here}")
 
 
 def _check_time(event: UsageEvent, submission: Submission) -> None:
@@ -254,12 +261,12 @@ def _check_time(event: UsageEvent, submission: Submission) -> None:
         force_setattr(event, "time", submission.now)
 
 
-def _month_key(tenant: str, submission: Submission) -> bytes:
+def _month_key(tenant: str, submission: Submission) -> tuple[date, bytes]:
     month = date(submission.now.year, submission.now.month, 1)
     secret = submission.snapshot.pseudonym_keys.get((tenant, month))
     if secret is None:
         raise unavailable(f"tenant {tenant!r} has no key yet to pseudonymise users of {month:%Y-%m}")
-    return secret
+    return month, secret
 
 
 def is_single(body: bytes, form: Form) -> bool:

@@ -29,6 +29,7 @@ from services.ingest.otlp_logs_entrance import OTLP_LOGS
 from services.ingest.otlp_metrics_entrance import OTLP_METRICS
 from services.ingest.otlp_traces_entrance import OTLP_TRACES
 from services.ingest.own_events import OWN_EVENTS, PATH
+from services.ingest.pseudonyms import Pseudonyms
 from services.ingest.publish import Publisher
 from services.ingest.rates import KeyRates
 from services.ingest.refused import RequestRefused
@@ -64,6 +65,8 @@ class Door:
     age_max: timedelta
     admitted: AdmittedValues
     rates: KeyRates
+    pseudonyms: Pseudonyms
+    region: str
     uses: KeyUses
     in_flight: InFlight = field(default_factory=InFlight)
     unknown_units: UnknownUnits = field(default_factory=UnknownUnits)
@@ -118,6 +121,8 @@ class Door:
             age_max=self.age_max,
             units=units,
             values=values,
+            users=self.pseudonyms.of_request(snapshot.erasures),
+            region=self.region,
             keeps_late=entrance.keeps_late,
         )
         if len(body) <= LOOP_BYTES_MAX:
@@ -125,6 +130,7 @@ class Door:
         else:
             async with self.large:
                 accepted = await asyncio.to_thread(entrance.read, incoming, submission)
+        await self.pseudonyms.settle(submission.users)
         units.keep()
         values.keep()
         if values.folded_count:

@@ -43,6 +43,10 @@ class Snapshot:
     pseudonym_keys: Mapping[tuple[str, date], bytes] = field(repr=False)
     """By tenant and first day of the month."""
     tenants: frozenset[str]
+    regions: Mapping[str, str] = field(default_factory=dict)
+    """By tenant that is pinned to one, the only region whose system may take its usage."""
+    erasures: Mapping[str, int] = field(default_factory=dict)
+    """By tenant, the number of the last time that somebody was forgotten."""
     read_at: float
     dimensions: Mapping[str, Collection[str]] = field(default_factory=dict)
     """By tenant, the names of its own that it sends."""

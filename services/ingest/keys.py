@@ -87,6 +87,7 @@ async def read_snapshot(connection: Any, before: Snapshot | None = None) -> Snap
     keys = await connection.fetch(SQL["live_keys"])
     secrets = await connection.fetch(SQL["pseudonym_keys"])
     tenants = await connection.fetch(SQL["tenants"])
+    erasures = await connection.fetch(SQL["erasures"])
     dimensions: defaultdict[str, set[str]] = defaultdict(set)
     for row in await connection.fetch(SQL["dimensions"]):
         dimensions[row["tenant"]].add(row["name"])
@@ -94,6 +95,8 @@ async def read_snapshot(connection: Any, before: Snapshot | None = None) -> Snap
         credentials=MappingProxyType(await _credentials(keys)),
         pseudonym_keys=MappingProxyType({(row["tenant"], row["month"]): row["secret"] for row in secrets}),
         tenants=frozenset(row["tenant"] for row in tenants),
+        regions=MappingProxyType({row["tenant"]: row["region"] for row in tenants if row["region"]}),
+        erasures=MappingProxyType({row["tenant"]: row["number"] for row in erasures}),
         read_at=read_at,
         dimensions=MappingProxyType(dict(dimensions)),
         maps=MappingProxyType(await _maps(connection, before.maps if before else {})),

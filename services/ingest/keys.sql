@@ -10,8 +10,12 @@ SELECT tenant, month, secret FROM pseudonym_keys
 WHERE month >= date_trunc('month', (now() - interval '1 day') AT TIME ZONE 'UTC')
 
 -- name: tenants
--- Whom an operator's key may speak for.
-SELECT tenant FROM tenants
+-- Whom an operator's key may speak for, and where their usage may go.
+SELECT tenant, region FROM tenants
+
+-- name: erasures
+-- In which tenants somebody was forgotten last.
+SELECT tenant, max(number) AS number FROM erasures GROUP BY tenant
 
 -- name: dimensions
 -- Which labels of their own tenants' senders may use.

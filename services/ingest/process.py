@@ -9,6 +9,7 @@ from services.ingest.admitted_writer import AdmittedValuesWriter
 from services.ingest.app import Door, create_app
 from services.ingest.dropped import DroppedNamesWriter
 from services.ingest.keys import IngestKeys
+from services.ingest.pseudonyms import Pseudonyms
 from services.ingest.publish import Publisher
 from services.ingest.rates import KeyRates
 from spendmeter.contracts.topics import USAGE_EVENTS
@@ -36,6 +37,8 @@ async def connected(settings: Settings) -> AsyncIterator[HttpService]:
         meters=meters,
         dropped=dropped,
         admitted=admitted,
+        pseudonyms=Pseudonyms(url),
+        region=settings.region,
         rates=KeyRates(settings.key_requests_per_minute, settings.key_events_per_minute),
         uses=uses,
         age_max=timedelta(days=settings.event_age_max_days),

@@ -20,6 +20,7 @@ SCOPES = ("ingest", "read", "correct", "admin", "import")
 usage (ingest) or bills (import), not both."""
 SECRET_BYTES = 32
 TENANT_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+REGION_PATTERN = re.compile(r"[a-z0-9-]{0,32}")
 _KEY = re.compile(r"sm_[a-z]{1,16}_(k[0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 
 
@@ -77,6 +78,14 @@ async def create_pseudonym_keys(connection: Any, tenants: Sequence[str], today: 
         year, month = divmod(today.year * 12 + today.month - 1 + ahead, 12)
         rows += [(tenant, date(year, month + 1, 1), secrets.token_bytes(SECRET_BYTES)) for tenant in tenants]
     await connection.executemany(SQL["add_pseudonym_key"], rows)
+
+
+async def pin_tenant(connection: Any, tenant: str, region: str) -> bool:
+    """Let the tenant's usage go to systems of this region alone; '' = any. False when there is no such
+    tenant."""
+    if not REGION_PATTERN.fullmatch(region):
+        raise ValueError(f"region {region!r}: lower-case letters, digits and hyphens, at most 32")
+    return await connection.fetchval(SQL["pin_tenant"], tenant, region) is not None
 
 
 async def tenant_exists(connection: Any, tenant: str) -> bool:

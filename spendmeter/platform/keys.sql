@@ -6,6 +6,10 @@ INSERT INTO tenants (tenant, name) VALUES ($1, $2) ON CONFLICT DO NOTHING
 -- Whether there is such a tenant.
 SELECT 1 FROM tenants WHERE tenant = $1
 
+-- name: pin_tenant
+-- Where its usage may go; '' = anywhere.
+UPDATE tenants SET region = $2 WHERE tenant = $1 RETURNING tenant
+
 -- name: add_pseudonym_key
 -- What a month's user labels are replaced by follows from its key, so none is ever changed.
 INSERT INTO pseudonym_keys (tenant, month, secret) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING

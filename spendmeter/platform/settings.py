@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     trace_ratio: float = Field(0.01, ge=0, le=1)
     """Share of traces sampled where the caller did not decide. Nothing is exported without
     OTEL_EXPORTER_OTLP_ENDPOINT (the OpenTelemetry SDK reads its own variables)."""
+    region: str = Field("", pattern=r"^[a-z0-9-]{0,32}$")
+    """Where this system is: it takes usage of tenants that are pinned to no region, or to this one."""
     key_requests_per_minute: int = Field(200_000, ge=1)
     key_events_per_minute: int = Field(3_000_000, ge=1)
     """What one key may send to one process of ingest, unless the key says otherwise of its events."""

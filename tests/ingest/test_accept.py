@@ -18,6 +18,7 @@ from services.ingest.admitted import AdmittedValues
 from services.ingest.body import BODY_BYTES_MAX, gunzip
 from services.ingest.content_type import FORMS, media_type_of
 from services.ingest.credentials import IngestCredential, Snapshot, authenticate
+from services.ingest.pseudonyms import UserNames, keyed
 from services.ingest.publish import by_partition
 from services.ingest.refused import RequestRefused
 from services.ingest.unknown_units import NAMES_PER_DAY_MAX, Admission, UnknownUnits
@@ -53,6 +54,7 @@ def submission(by: IngestCredential | None = None, **more: Any) -> Submission:
     facts = {
         "credential": by, "snapshot": snapshot, "now": NOW, "age_max": timedelta(days=400),
         "units": UnknownUnits().of(NOW), "values": AdmittedValues().of(NOW),
+        "users": UserNames(known={}, unsettled={}),
     }  # fmt: skip
     return Submission(**facts | more)
 
@@ -70,7 +72,10 @@ def refused(sent: Any, **more: Any) -> RequestRefused:
 
 def test_what_a_client_sends_becomes_the_golden_event() -> None:
     sent = (EXAMPLES / "usage_event.sent.json").read_bytes()
-    [found] = accept(sent, "one", submission()).events
+    user = ("acme", date(2026, 11, 1), keyed(SECRET, json.loads(sent)["data"]["labels"]["user"]))
+    stored = json.loads((EXAMPLES / "usage_event.model.json").read_bytes())["data"]["labels"]["user"]
+    known = UserNames(known={user: stored}, unsettled={})
+    [found] = accept(sent, "one", submission(users=known)).events
     assert msgspec.json.format(encode_event(found), indent=2) + b"\n" == (
         (EXAMPLES / "usage_event.model.json").read_bytes()
     )
@@ -99,9 +104,15 @@ def test_the_keys_trust_in_reported_costs_is_stamped() -> None:
 def test_a_user_leaves_ingest_as_a_pseudonym_of_the_tenant_and_month() -> None:
     sent = event()
     sent["data"]["labels"]["user"] = "maria"
-    [found] = taken(sent)
-    by_hand = hmac.new(SECRET, b"maria", hashlib.sha256).hexdigest()[:32]
-    assert found.data.labels.user == "hmac:" + by_hand
+    maria = ("acme", date(2026, 11, 1), hmac.new(SECRET, b"maria", hashlib.sha256).digest())
+    [found] = taken(sent, users=UserNames(known={maria: "user:1f"}, unsettled={}))
+    assert found.data.labels.user == "user:1f"
+    new = UserNames(known={}, unsettled={})
+    [found] = taken(sent, users=new)
+    assert found.data.labels.user == "", "until it is settled, nothing is there"
+    assert list(new.unsettled) == [maria]
+    [labels] = new.unsettled[maria]
+    assert labels is found.data.labels
 
 
 def test_a_user_without_a_key_of_the_month_is_a_503_and_others_are_taken() -> None:

@@ -37,7 +37,7 @@ def test_it_is_stamped_like_an_event_of_ours() -> None:
         )
     ).events
     assert (event.tenant, event.keyid, event.receivedat, event.time) == ("acme", "k7f3a00000000", NOW, NOW)
-    assert event.data.labels.user.startswith("hmac:")
+    assert event.data.labels.user == ""  # until it is settled: test_privacy.py
     assert event.data.reported_cost.amount == "0.10"
     assert event.subject == "otlp"
 
