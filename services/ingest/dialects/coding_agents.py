@@ -27,6 +27,8 @@ DIGITS_MAX = 19
 WHOLE_MAX = 10**18
 REPORTED_USD_MAX = 10**9
 """Of one call: no price list says more, and a number that is written short may be endless in full."""
+LONG_CONTEXT = "[1m]"
+"""What Claude Code puts behind a model's name where it has opened its window: no other model, nor price."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _STATED = {
@@ -41,6 +43,8 @@ _STATED = {
 }
 """A label, and the attributes that state it, of the call itself or of its process: the first one present
 counts. A user leaves the door as a pseudonym, so the attribute that all tools have of a person goes first."""
+REQUEST_IDS = ("request_id", "gen_ai.response.id")
+"""By logs, and by spans of earlier releases."""
 _CLAUDE_COUNTS = {
     "input_tokens": "input_tokens",
     "output_tokens": "output_tokens",
@@ -60,8 +64,9 @@ ATTRIBUTES = frozenset(
         *(name for names in _STATED.values() for name in names),
         *_CLAUDE_COUNTS,
         *_CODEX_COUNTS,
+        *REQUEST_IDS,
         *"event.name event.kind event.timestamp event.sequence service.name".split(),
-        *"request_id client_request_id model speed service_tier".split(),
+        *"client_request_id model speed service_tier".split(),
         *"cost_usd cost_usd_micros duration_ms error.message".split(),
     ]
 )
@@ -84,7 +89,7 @@ def claude_call(call: Attributes, labels: Mapping[str, str], time_ns: int, statu
         return None
     quantities, normalised = _disjoint("anthropic", counts)
     source, call_id = claude_identity(call, time_ns)
-    model = text(call, "model")
+    model = text(call, "model").removesuffix(LONG_CONTEXT)
     return usage_event(
         id=call_id,
         source=source,
@@ -134,7 +139,7 @@ def claude_identity(call: Attributes, time_ns: int) -> tuple[str, str]:
     """The source and the id of a request of Claude Code's: its request id, at whatever door and by whatever
     signal it comes; else the client's, else session, sequence and moment, for a session that is resumed may
     count from the start again."""
-    request = text(call, "request_id")
+    request = first_text(REQUEST_IDS, call)
     if vendors := call_identity("anthropic", request):
         return vendors
     if known := request or text(call, "client_request_id"):

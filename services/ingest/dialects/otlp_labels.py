@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from services.ingest.dialects.coding_agents import agent_labels, fitting
 from services.ingest.dialects.otlp_items import Attributes, Sent
 from services.ingest.dialects.translated import Translated
 from spendmeter.contracts.events import LABEL_CHARACTERS_MAX
@@ -32,6 +33,14 @@ def labels_of(
     if maps.labels:
         labels |= maps.labels_of(item.attributes, item.resource)
     return labels
+
+
+def labels_of_agent(
+    tool: str, item: Sent, maps: TenantMaps, of_all: Mapping[str, str] = NO_LABELS
+) -> dict[str, str]:
+    """The same of a coding agent's, whose makers have names of their own: alike in all of its signals."""
+    mapped = maps.labels_of(item.attributes, item.resource)
+    return {**fitting(of_all), **agent_labels(tool, item.attributes, item.resource), **mapped}
 
 
 def _stated(names: tuple[str, ...], *attributes: Attributes) -> str:

@@ -6,23 +6,27 @@ are asked for are looked at; prompts and answers are never decoded.
 
 from collections import Counter
 from collections.abc import Mapping
+from hashlib import blake2b
+
+import msgspec
 
 from services.ingest.dialects.coding_agents import (
     ATTRIBUTES,
     CLAUDE,
     CODEX,
     UnreadableCall,
-    agent_labels,
     claude_call,
     codex_call,
     codex_identity,
-    fitting,
     text,
 )
-from services.ingest.dialects.otlp_items import SentLog
+from services.ingest.dialects.otlp_items import SentLog, SentSpan
+from services.ingest.dialects.otlp_labels import labels_of, labels_of_agent
+from services.ingest.dialects.otlp_spans import call_of
 from services.ingest.dialects.translated import SaidEvent, Translated
 from services.ingest.request_maps import RequestMaps
 from spendmeter.contracts.label_maps import TenantMaps
+from spendmeter.contracts.otel_names import OTEL
 
 NO_USAGE = "no usage"
 FAILED = "a call that failed"
@@ -32,6 +36,9 @@ ASSUMED = "quantities assumed"
 _CLAUDE_EVENTS = "claude_code."
 _CLAUDE_SCOPE = "com.anthropic.claude_code"
 _CODEX_EVENTS = "codex."
+_GENAI_EVENT = "gen_ai.client.inference.operation.details"
+_GENAI_ATTRIBUTES = (OTEL.attributes() | {"error.type"}) - set(OTEL.call.answer)
+_canonical = msgspec.json.Encoder(order="sorted", decimal_format="string").encode
 
 
 class LogReader:
@@ -68,13 +75,13 @@ class LogReader:
             return self._codex_said(event, record, maps)
         if _is_claudes(event, record):
             return self._claude_said(event.removeprefix(_CLAUDE_EVENTS), record, maps)
-        return NO_USAGE
+        return self._genai_said(record, maps) if event == _GENAI_EVENT else NO_USAGE
 
     def _claude_said(self, event: str, record: SentLog, maps: TenantMaps) -> SaidEvent | str:
         if event not in ("api_request", "api_error"):
             return NO_USAGE
         failed = event == "api_error"
-        labels = self._labels_of(CLAUDE, record, maps)
+        labels = labels_of_agent(CLAUDE, record, maps, self._labels)
         said = claude_call(record.attributes, labels, record.time_ns, "error" if failed else "ok")
         if said is None:
             return FAILED if failed else NO_USAGE
@@ -86,21 +93,45 @@ class LogReader:
             return NO_USAGE
         identity = codex_identity(call, record.time_ns)
         ordinal = self._codex[identity] + 1
-        said = codex_call(call, self._labels_of(CODEX, record, maps), record.time_ns, ordinal)
+        said = codex_call(call, labels_of_agent(CODEX, record, maps, self._labels), record.time_ns, ordinal)
         if said is None:
             return FAILED if "error.message" in call else NO_USAGE
         self._codex[identity] = ordinal
         return said if maps.signal_of(CODEX) == "logs" else OTHER_SIGNAL
 
-    def _labels_of(self, tool: str, record: SentLog, maps: TenantMaps) -> dict[str, str]:
-        item, resource = record.attributes, record.resource
-        mapped = maps.labels_of(item, resource)
-        return {**fitting(self._labels), **agent_labels(tool, item, resource), **mapped}
+    def _genai_said(self, record: SentLog, maps: TenantMaps) -> SaidEvent | str:
+        """Of anybody else's call: what its span says too, under the span's identity."""
+        found = Translated()
+        labels = labels_of(record, maps, found, self._labels)
+        call = call_of(_as_span(record), labels, found)
+        self.found.noted += found.noted
+        if found.refused:
+            raise UnreadableCall(found.refused[0]["field"], found.refused[0]["reason"])
+        return call.said if call else next(iter(found.skipped), NO_USAGE)
 
 
 def kept(maps: RequestMaps) -> frozenset[str]:
     """The attributes that are to be decoded: nothing else is ever looked at."""
-    return ATTRIBUTES | maps.attributes
+    return ATTRIBUTES | _GENAI_ATTRIBUTES | maps.attributes
+
+
+def _as_span(record: SentLog) -> SentSpan:
+    """The span that the record is of; of none, one that only this record has."""
+    said = (record.time_ns, record.scope, record.attributes)
+    digest = blake2b(_canonical(said), digest_size=24).hexdigest()
+    return SentSpan(
+        index=record.index,
+        attributes=record.attributes,
+        resource=record.resource,
+        scope=record.scope,
+        trace_id=record.trace_id or digest[:32],
+        span_id=record.span_id or digest[32:],
+        parent_id="",
+        name=record.name,
+        start_ns=0,
+        end_ns=record.time_ns,
+        failed="error.type" in record.attributes,
+    )
 
 
 def _is_claudes(event: str, record: SentLog) -> bool:

@@ -16,12 +16,11 @@ from services.ingest.dialects.coding_agents import (
     CLAUDE,
     CODEX,
     OTLP,
-    agent_labels,
-    fitting,
     happened,
     text,
 )
 from services.ingest.dialects.otlp_items import SentPoint
+from services.ingest.dialects.otlp_labels import labels_of_agent
 from services.ingest.dialects.translated import SaidEvent, Translated, outcome_event, usage_event
 from services.ingest.request_maps import RequestMaps
 from spendmeter.contracts.label_maps import TenantMaps
@@ -101,7 +100,7 @@ class PointReader:
             name=f"{name}_{kind}" if kind in LINE_TYPES else name,
             count=count,
             time=happened({}, point.end_ns),
-            labels=self._labels_of(CLAUDE, point, maps),
+            labels=labels_of_agent(CLAUDE, point, maps, self._labels),
         )
 
     def _active(self, point: SentPoint, value: Decimal, maps: TenantMaps) -> SaidEvent:
@@ -114,13 +113,8 @@ class PointReader:
             cost_class="labour",
             usage={"active_seconds": divided(value, Decimal(per_second))},
             time=happened({}, point.end_ns),
-            labels=self._labels_of(tool, point, maps),
+            labels=labels_of_agent(tool, point, maps, self._labels),
         )
-
-    def _labels_of(self, tool: str, point: SentPoint, maps: TenantMaps) -> dict[str, str]:
-        item, resource = point.attributes, point.resource
-        mapped = maps.labels_of(item, resource)
-        return {**fitting(self._labels), **agent_labels(tool, item, resource), **mapped}
 
 
 def point_identity(point: SentPoint) -> str:

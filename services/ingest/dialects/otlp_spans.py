@@ -13,9 +13,9 @@ from typing import Any
 
 from services.ingest.dialects.call_ids import call_identity
 from services.ingest.dialects.coding_agents import ATTRIBUTES as AGENT_ATTRIBUTES
-from services.ingest.dialects.coding_agents import CLAUDE, UnreadableCall, agent_labels, claude_call
+from services.ingest.dialects.coding_agents import CLAUDE, UnreadableCall, claude_call
 from services.ingest.dialects.otlp_items import Attributes, SentSpan
-from services.ingest.dialects.otlp_labels import NO_LABELS, labels_of
+from services.ingest.dialects.otlp_labels import NO_LABELS, labels_of, labels_of_agent
 from services.ingest.dialects.translated import SaidEvent, Translated, usage_event
 from services.ingest.request_maps import RequestMaps
 from spendmeter.contracts.dialect_parts import DialectError
@@ -70,8 +70,11 @@ def span_call(
     if why := "" if agent and span.name in OTEL.agents[agent].calls else _is_no_call(span.attributes):
         found.skipped[why] += 1
         return None
-    whose = labels_of(span, own_maps, found, labels)
-    call = _claudes(span, whose, found) if agent == CLAUDE else _call(span, whose, found)
+    if agent:
+        whose = labels_of_agent(agent, span, own_maps, labels)
+    else:
+        whose = labels_of(span, own_maps, found, labels)
+    call = _claudes(span, whose, found) if agent == CLAUDE else call_of(span, whose, found)
     if call and not maps.tenant and tenant:
         call.said["tenant"] = tenant
     return call
@@ -80,8 +83,7 @@ def span_call(
 def _claudes(span: SentSpan, labels: Mapping[str, str], found: Translated) -> SpanCall | None:
     """Of Claude Code, which counts in words of its own, and as its vendor does."""
     try:
-        whose = {**agent_labels(CLAUDE, span.attributes, span.resource), **labels}
-        said = claude_call(span.attributes, whose, span.end_ns, "error" if span.failed else "ok")
+        said = claude_call(span.attributes, labels, span.end_ns, "error" if span.failed else "ok")
     except UnreadableCall as error:
         found.refuse(span.index, error.reason, error.field)
         return None
@@ -93,8 +95,8 @@ def _claudes(span: SentSpan, labels: Mapping[str, str], found: Translated) -> Sp
     return SpanCall(span=span, said=said, response_id=said["id"], model=model, states=(True, 0))
 
 
-def _call(span: SentSpan, labels: Mapping[str, str], found: Translated) -> SpanCall | None:
-    """Of everybody else."""
+def call_of(span: SentSpan, labels: Mapping[str, str], found: Translated) -> SpanCall | None:
+    """The call that a span is of which no more is known than what its attributes say."""
     attributes = span.attributes
     response_id = _response_id(attributes)
     try:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from services.ingest.otlp_logs_entrance import OTLP_LOGS
+from services.ingest.otlp_traces_entrance import OTLP_TRACES
 from services.ingest.refused import RequestRefused
 from spendmeter.contracts.event_identity import content_hash, identity
 from spendmeter.contracts.events import UsageEvent, encode_event
@@ -26,7 +27,7 @@ from tests.ingest.dialects.agents import (
     sent,
     sse_event,
 )
-from tests.ingest.dialects.otlp import START_NS, logs
+from tests.ingest.dialects.otlp import START_NS, TRACE, logs, span, traces
 
 BOOK = PriceBook([*load_public(), *load_own()])
 
@@ -237,6 +238,67 @@ def test_models_of_other_sellers_are_theirs() -> None:
     names = ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "claude-sonnet-4-5@20250929", "claude-opus-4-5")
     found = claude(*(api_request(request_id=f"r{model}", model=model) for model in names))
     assert [event.data.provider for event in found] == ["aws", "vertex_ai", "anthropic"]
+
+
+def test_by_spans_the_same_call_has_the_same_identity_and_labels() -> None:
+    """So a tenant that changes the signal counts no call twice."""
+    said = {
+        name: value for name, value in api_request()["attributes"].items() if not name.startswith("event.")
+    }
+    request = traces(
+        span(
+            1, name="claude_code.llm_request", attributes=said | {"model": "claude-sonnet-4-5-20250929[1m]"}
+        ),
+        resource=CLAUDE_RESOURCE,
+    )
+    (by_span,) = sent(OTLP_TRACES, request, maps={"signals": {"claude-code": "traces"}}).events
+    (by_log,) = claude(api_request())
+    assert identities([by_span]) == identities([by_log])
+    assert by_span.data.labels == by_log.data.labels
+    assert (by_span.data.sku, by_span.data.usage) == (by_log.data.sku, by_log.data.usage)
+    assert not sent(OTLP_TRACES, request).events, "unless the tenant says so, its spans are repeats"
+
+
+GENAI = {
+    "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.response.model": "gpt-4o-2024-08-06",
+    "gen_ai.usage.input_tokens": 1_000, "gen_ai.usage.cache_read.input_tokens": 400, "gen_ai.usage.output_tokens": 50,
+    "gen_ai.response.finish_reasons": ["stop"], "gen_ai.input.messages": "secret",
+}  # fmt: skip
+
+
+def genai(**more: Any) -> dict[str, Any]:
+    return {
+        "event_name": "gen_ai.client.inference.operation.details",
+        "time_unix_nano": START_NS,
+        "attributes": GENAI | more.pop("attributes", {}),
+    } | more
+
+
+def test_a_genai_event_that_carries_usage_is_the_call_that_its_span_is() -> None:
+    of_span = {"trace_id": bytes.fromhex(TRACE), "span_id": (1).to_bytes(8, "big")}
+    (by_log,) = sent(OTLP_LOGS, logs(genai(**of_span), resource={"service.name": "checkout"})).events
+    (by_span,) = sent(OTLP_TRACES, traces(span(1, attributes=GENAI))).events
+    assert identities([by_log]) == identities([by_span])
+    assert by_log.data.usage == {"input_tokens": 600, "cache_read_tokens": 400, "output_tokens": 50}
+    assert by_log.data.labels == by_span.data.labels
+    assert b"secret" not in encode_event(by_log)
+
+
+def test_a_genai_event_of_no_span_is_a_call_of_its_own_by_its_responses_id_or_its_moment() -> None:
+    known = {"attributes": {"gen_ai.response.id": "chatcmpl-B9MHDbslfkBeAs8l4bebGdFOJ6PeG"}}
+    records = [genai(), genai(time_unix_nano=START_NS + 1), genai(**known)]
+    first, again = (list(sent(OTLP_LOGS, logs(*records)).events) for _ in range(2))
+    assert identities(first) == identities(again)
+    assert len(set(identities(first))) == 3
+    assert first[2].source == "call:openai"
+
+
+def test_a_genai_event_without_usage_or_with_one_that_is_none_is_no_call() -> None:
+    none = {name: None for name in GENAI if name.startswith("gen_ai.usage")}
+    bad = {"gen_ai.usage.input_tokens": "many"}
+    found = sent(OTLP_LOGS, logs(genai(attributes=none), genai(attributes=bad), genai()))
+    assert len(found.events) == 1 and [each["index"] for each in found.refused] == [1]
+    assert found.skipped == {"no usage": 1}
 
 
 CANARY = "canary-7c1e"

@@ -505,7 +505,7 @@ def test_by_spans_claude_code_counts_what_is_cached_beside_its_input() -> None:
         "cache_read_tokens": 128_955,
         "cache_write_5m_tokens": 1_253,
     }
-    assert event.said["data"]["labels"] == {"agent": "claude-code", "project": "claude-code", "run": "s-1"}
+    assert event.said["data"]["labels"] == {"agent": "claude-code", "run": "s-1"}
     assert (event.said["data"]["performance"]["latency_ms"], found.skipped) == (830, {NO_CALL: 1})
     accepted(found)
 
