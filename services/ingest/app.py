@@ -29,6 +29,7 @@ from services.ingest.otlp_logs_entrance import OTLP_LOGS
 from services.ingest.otlp_metrics_entrance import OTLP_METRICS
 from services.ingest.otlp_traces_entrance import OTLP_TRACES
 from services.ingest.own_events import OWN_EVENTS, PATH
+from services.ingest.provider_entrance import PROVIDER_RESPONSES
 from services.ingest.pseudonyms import Pseudonyms
 from services.ingest.publish import Publisher
 from services.ingest.rates import KeyRates
@@ -45,6 +46,7 @@ ENTRANCES = (
     OTLP_METRICS,
     OTLP_TRACES,
     *GATEWAYS,
+    PROVIDER_RESPONSES,
 )
 LOOP_BYTES_MAX = 256 * 1024
 """A larger body is read in a thread: everybody else is answered meanwhile."""

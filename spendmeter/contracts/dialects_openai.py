@@ -84,6 +84,7 @@ def mistral(usage: VendorUsage) -> UsageParts:
         others={
             "audio_seconds": measure(usage, "prompt_audio_seconds"),
             "pages": part(usage, "pages_processed"),
+            "annotated_pages": part(usage, "annotated_pages"),
         }
         | {unit: part(calls or {}, name) for name, unit in _MISTRAL_FEES.items()},
     )
@@ -137,7 +138,7 @@ def xai(usage: VendorUsage) -> UsageParts:
     calls, _ = at(usage, "server_side_tool_usage_details")
     fees = {unit: part(calls or {}, name) for name, unit in _XAI_FEES.items()}
     fees["search_results"] = 0 if any(fees.values()) else part(usage, "num_sources_used")
-    return replace(parts, inputs=inputs, others=fees)
+    return replace(parts, inputs=inputs, others=fees | {"images": part(usage, "images")})
 
 
 def xai_chat(usage: VendorUsage) -> UsageParts:
@@ -167,7 +168,11 @@ def _openai(usage: VendorUsage) -> UsageParts:
         output=count(usage, ("completion_tokens", "output_tokens")),
         outputs={"reasoning_tokens": part(within, "reasoning_tokens")}
         | {f"output_{kind}_tokens": part(within, f"{kind}_tokens") for kind in ("audio", "image")},
-        others={"audio_seconds": measure(usage, "seconds")},
+        others={
+            "audio_seconds": measure(usage, "seconds"),
+            "characters": part(usage, "characters"),
+            "images": part(usage, "images"),
+        },
     )
 
 

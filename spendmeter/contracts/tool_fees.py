@@ -31,15 +31,22 @@ def tool_fees(
 
 
 def _of_gemini(answer: Mapping[str, Any]) -> dict[str, int]:
-    """Queries count once each and empty ones not at all, as Google bills them. A prompt that a map grounded
-    counts once: the answer does not say how often the map was asked."""
-    queries, by_map = set(), False
+    """Queries count once each and blank ones not at all, as Google bills them from Gemini 3 on; of older
+    models it bills the prompt, which is the price's affair. What was found without a query being named was
+    one. A prompt that a map, or one's own data, grounded counts once: the answer does not say how often."""
+    queries, kinds = set(), set()
     for candidate in tables(answer, "candidates"):
         grounding = snake(snake(candidate).get("grounding_metadata"))
         found = grounding.get("web_search_queries")
-        queries |= {query for query in found or () if isinstance(query, str) and query}
-        by_map |= any("maps" in chunk for chunk in tables(grounding, "grounding_chunks"))
-    return without_zeros({"searches": len(queries), "maps_grounded_prompts": int(by_map)})
+        queries |= {query for query in found or () if isinstance(query, str) and query.strip()}
+        kinds |= {kind for chunk in tables(grounding, "grounding_chunks") for kind in snake(chunk)}
+    return without_zeros(
+        {
+            "searches": len(queries) or int("web" in kinds),
+            "maps_grounded_prompts": int("maps" in kinds),
+            "data_grounded_prompts": int("retrieved_context" in kinds),
+        }
+    )
 
 
 def _of_openai(answer: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, int]:

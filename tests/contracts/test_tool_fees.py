@@ -15,7 +15,7 @@ GROUNDED = {
     "candidates": [
         {
             "groundingMetadata": {
-                "webSearchQueries": ["rain", "", "sun", "rain"],
+                "webSearchQueries": ["rain", "", " ", "sun", "rain"],
                 "groundingChunks": [{"web": {}}],
             }
         }
@@ -29,6 +29,8 @@ GROUNDED = {
         ("gemini", GROUNDED, {"searches": 2}),
         ("vertex", {"candidates": [{"grounding_metadata": {"web_search_queries": ["rain"]}}]}, {"searches": 1}),
         ("gemini", {"candidates": [{"groundingMetadata": {"groundingChunks": [{"maps": {}}, {"maps": {}}]}}]}, {"maps_grounded_prompts": 1}),
+        ("gemini", {"candidates": [{"groundingMetadata": {"groundingChunks": [{"web": {}}, {"web": {}}]}}]}, {"searches": 1}),
+        ("vertex", {"candidates": [{"groundingMetadata": {"groundingChunks": [{"retrievedContext": {}}]}}]}, {"data_grounded_prompts": 1}),
         ("gemini", {"candidates": [{"content": {}}]}, {}),
         ("gemini", {}, {}),
         ("openai", {"output": [SEARCH, SEARCH, {"type": "message"}], "tools": [{"type": "web_search", "search_context_size": "high"}]}, {"high_context_searches": 2}),
