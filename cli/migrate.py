@@ -47,6 +47,7 @@ def command(
 
     from deploy.release import prepare_database, prepare_kafka
     from spendmeter.platform.roles import SERVICE_ROLES, role_url
+    from spendmeter.platform.service_keys import ACCRUALS, service_key
 
     state, access = read_state(home()), None
     if kafka:
@@ -74,5 +75,6 @@ def command(
     if urls:
         for role in SERVICE_ROLES:
             say(f"{role.upper()}_DATABASE_URL='{role_url(database, role, role_secret)}'")
+        say(f"SPENDMETER_ACCRUAL_KEY='{service_key(role_secret, ACCRUALS)}'")
     else:
         say("topics, schema, roles and catalog are those of this release")

@@ -18,6 +18,7 @@ from spendmeter.platform.kafka import money_consumer, running
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.migrate import migrate
+from spendmeter.platform.service_keys import apply_service_keys
 from spendmeter.platform.settings import Settings
 from spendmeter.platform.sql import load_sql
 from spendmeter.pricing.catalog import load_snapshot
@@ -36,12 +37,13 @@ async def prepare_kafka(kafka: KafkaAccess, *, topic_prefix: str, partitions: in
 async def prepare_database(
     owner_url: str, role_secret: str, kafka: KafkaAccess | None = None, *, topic_prefix: str = ""
 ) -> str:
-    """Migrate, set roles, and record the shipped price catalog; before that, bring back what a restored
-    database lacks of the catalog topic, for its next version may be another one there. Without `kafka` nobody
-    looks. Returns what people should be told: mostly nothing."""
+    """Migrate, set roles and our services' keys, and record the shipped price catalog; before that, bring
+    back what a restored database lacks of the catalog topic, for its next version may be another one there.
+    Without `kafka` nobody looks. Returns what people should be told: mostly nothing."""
     await migrate(owner_url, role_secret)
     connection = await asyncpg.connect(owner_url, command_timeout=120)
     try:
+        await apply_service_keys(connection, role_secret)
         if kafka and (parted := await _bring_back(connection, kafka, topic_prefix)):
             return f"the catalog of this release was not recorded: {parted} (docs/stopped-line.md)"
         trouble = await _record_catalog(connection)

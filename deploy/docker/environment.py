@@ -10,6 +10,7 @@ import secrets
 
 from deploy.local.services import DATABASE_ROLES
 from spendmeter.platform.roles import role_url
+from spendmeter.platform.service_keys import ACCRUALS, service_key
 
 
 def environment(*, postgres_password: str, role_secret: str) -> dict[str, str]:
@@ -24,6 +25,7 @@ def environment(*, postgres_password: str, role_secret: str) -> dict[str, str]:
         "SPENDMETER_ROLE_SECRET": role_secret,
         "OWNER_DATABASE_URL": owner,
         **roles,
+        "ACCRUAL_KEY": service_key(role_secret, ACCRUALS),
     }
 
 

@@ -77,6 +77,7 @@ def service(
     demo: bool,
     portal_url: str = "",
     ingest_url: str = "",
+    accrual_key: str = "",
 ) -> Service:
     """The service with what it reads (spendmeter/platform/settings.py)."""
     environment = {
@@ -95,6 +96,7 @@ def service(
         environment["SPENDMETER_PORTAL_URL"] = portal_url
     if name == "api":
         environment["SPENDMETER_INGEST_URL"] = ingest_url
+        environment["SPENDMETER_ACCRUAL_KEY"] = accrual_key
     if name in ("alerts", "api") and demo:
         # The demo's sink is on 127.0.0.1; api takes exactly the channels that alerts delivers to.
         environment["SPENDMETER_WEBHOOK_ALLOW_PRIVATE"] = "true"

@@ -148,6 +148,7 @@ class Supervisor:
 
     def _service(self, name: str, kafka: KafkaAccess, database: str) -> Program:
         from spendmeter.platform.roles import role_url
+        from spendmeter.platform.service_keys import ACCRUALS, service_key
 
         role = services.DATABASE_ROLES.get(name)
         urls = services.addresses(self._ports)
@@ -161,6 +162,7 @@ class Supervisor:
             demo=self._options.demo,
             portal_url=urls["SPENDMETER_PORTAL_URL"],
             ingest_url=urls["SPENDMETER_INGEST_URL"],
+            accrual_key=service_key(self._facts.role_secret, ACCRUALS),
         )
 
     def _keep(self, what: str, programs: Sequence[Program]) -> None:

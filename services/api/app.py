@@ -10,6 +10,9 @@ from services.api.access import session
 from services.api.access.keys import ApiKeys
 from services.api.accounting import routes as accounting
 from services.api.accounting.progress import BookProgress
+from services.api.assets import entries as asset_entries
+from services.api.assets import routes as registered_assets
+from services.api.assets.door import AccrualDoor
 from services.api.budgets import routes as budgets
 from services.api.catalog import routes as catalog
 from services.api.catalog.price_books import PriceBooks
@@ -54,6 +57,8 @@ PARTS = (
     label_maps,
     privacy,
     budgets,
+    registered_assets,
+    asset_entries,
     incidents,
     channels,
     catalog,
@@ -93,6 +98,7 @@ def create_app(
     app.state.shared_answers = SharedAnswers()
     app.state.database = database
     app.state.ingest_door = IngestDoor(settings.ingest_url)
+    app.state.accrual_door = AccrualDoor(settings.ingest_url, settings.accrual_key.get_secret_value())
     app.state.keys = ApiKeys(database)
     app.state.progress = progress
     app.state.waiting = Waiters(database)

@@ -7,6 +7,7 @@ from services.api.accounting.log_ends import LogEnds
 from services.api.accounting.progress import BookProgress
 from services.api.accounting.upkeep import Upkeep
 from services.api.app import create_app
+from services.api.assets.accruing import Accruing
 from services.api.catalog.publisher import CatalogPublisher
 from services.api.catalog.pull_schedule import PullSchedule
 from services.api.database.transactions import POOL_CONNECTIONS_MAX, Database, prepare
@@ -35,6 +36,7 @@ async def connected(settings: Settings) -> AsyncIterator[HttpService]:
         publisher = CatalogPublisher(settings, database, app.state.price_books.recorded)
         app.state.price_books.topic = publisher
         schedule = PullSchedule(settings, database, app.state.price_books, app.state.corrector)
+        accruing = Accruing(database, app.state.accrual_door, app.state.corrector.log)
         async with aclosing(app.state.corrector):
             yield HttpService(
                 app=app,
@@ -46,6 +48,7 @@ async def connected(settings: Settings) -> AsyncIterator[HttpService]:
                     publisher.run(),
                     schedule.run(),
                     uses.keep_writing(),
+                    accruing.run(),
                 ),
             )
     finally:

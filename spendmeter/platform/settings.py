@@ -54,7 +54,11 @@ class Settings(BaseSettings):
     event_age_max_days: int = Field(400, ge=1)
     """The dedupe horizon: an older event is refused."""
     ingest_url: str = ""
-    """Where ingest is, for the portal's form that sends an event again; '' = it says what to type instead."""
+    """Where ingest is, for what accrues and for the portal's form that sends an event again; '' = nothing
+    accrues here, and the form says what to type instead."""
+    accrual_key: SecretStr = SecretStr("")
+    """The key that api sends with what accrues by the hour (`spendmeter/platform/service_keys.py`); '' = this
+    process sends none."""
     minutes_kept_days: int = Field(35, ge=32)
     """How long what was spent is known by the minute; what is older, by the hour. Whatever looks at minutes
     goes back 30 days at most."""

@@ -17,7 +17,7 @@ from spendmeter.contracts.merge_patch import merged
 from spendmeter.pricing.accruals.asset import HOUR, Asset, AssetKind, AssetRevision, standings
 from spendmeter.pricing.accruals.checks import troubles
 from spendmeter.pricing.accruals.hours import AccrualPart, AssetHours, hours_within, split
-from spendmeter.pricing.accruals.sent import AssetEvents, at, hours_due
+from spendmeter.pricing.accruals.sent import AssetEvents, at, hours_due, slots_of
 
 D = Decimal
 LAPTOP = {"cost": "2400", "months": 36}
@@ -336,9 +336,7 @@ class TestSent:
         hours = list(hours_within(licence, _at("2026-01-01"), _at("2026-01-11")))
         new, amends = events.amended(licence.revisions[1], hours)
         assert (len(new), len(amends)) == (240, 240)  # search's part is new, the idle one is smaller
-        assert {"2026-01-01T00:00Z", "2026-01-01T00:00Z/idle"} == {
-            name for _, name in events.ids(_at("2026-01-01"))
-        }
+        assert slots_of(licence) == ["0", "idle"]
         assert booked(licence, _at("2026-02-01")) == {"it": D(300), "search": D(0)}
 
 

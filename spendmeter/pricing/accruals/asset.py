@@ -123,20 +123,20 @@ class Asset(Struct, frozen=True, kw_only=True):
         return self.starts_at + hours * HOUR
 
 
-class Standing(Struct, frozen=True, kw_only=True):
+class AssetStanding(Struct, frozen=True, kw_only=True):
     """What holds from `since` until the next standing."""
 
     since: datetime
     terms: AssetTerms
 
 
-def standings(revisions: Iterable[AssetRevision]) -> list[Standing]:
+def standings(revisions: Iterable[AssetRevision]) -> list[AssetStanding]:
     """What holds when, by all of these. Raises msgspec.ValidationError for a change of a field that there
     is none of."""
-    found, said = list[Standing](), dict[str, Any]()
+    found, said = list[AssetStanding](), dict[str, Any]()
     ordered = sorted(revisions, key=attrgetter("effective_from", "number"))
     for since, at_once in groupby(ordered, attrgetter("effective_from")):
         for revision in at_once:
             said |= revision.change
-        found.append(Standing(since=since, terms=msgspec.convert(said, AssetTerms)))
+        found.append(AssetStanding(since=since, terms=msgspec.convert(said, AssetTerms)))
     return found

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from spendmeter.contracts.money import parse_decimal, plain
-from spendmeter.pricing.accruals.asset import PURCHASES, Asset, AssetKind, AssetTerms, Standing
+from spendmeter.pricing.accruals.asset import PURCHASES, Asset, AssetKind, AssetStanding, AssetTerms
 from spendmeter.pricing.accruals.schedule import ScheduleError, end_of, purchase_schedule
 
 FieldTrouble = tuple[str, str]
@@ -27,7 +27,7 @@ SHARES_MAX = 100
 WEEK_HOURS_MAX = 168
 
 
-def troubles(asset: Asset, said: Sequence[Standing]) -> list[FieldTrouble]:
+def troubles(asset: Asset, said: Sequence[AssetStanding]) -> list[FieldTrouble]:
     """All that is wrong with what holds of an asset, from its first day on; empty = nothing."""
     found = dict[FieldTrouble, None]()
     for standing in said:

@@ -108,6 +108,37 @@ class AssetHours:
             if amount
         ]
 
+    def by_owner(self, since: datetime, until: datetime) -> list[tuple[Mapping[str, str], bool, Decimal]]:
+        """What accrues in [since, until), both hours of the asset: of whom, whether of idle seats, and how
+        much, in the order in which each came first."""
+        found = dict[tuple[frozenset[tuple[str, str]], bool], tuple[Mapping[str, str], Decimal]]()
+        for place, standing in enumerate(self.standings):
+            beyond = self.standings[place + 1].since if place + 1 < len(self.standings) else until
+            start, end = max(since, standing.since), min(until, beyond)
+            for slot, labels, amount in self._amounts(start, end) if start < end else ():
+                key = frozenset(labels.items()), slot == IDLE
+                before = found[key][1] if key in found else Decimal(0)
+                found[key] = labels, EXACT.add(before, amount)
+        return [(labels, idle, amount) for (_, idle), (labels, amount) in found.items() if amount]
+
+    def _amounts(self, since: datetime, until: datetime) -> Iterator[tuple[str, Mapping[str, str], Decimal]]:
+        """The same while one standing holds, by slot."""
+        terms = self.terms_at(since)
+        owners = [
+            (slot, {**terms.labels, **share.labels}, share.weight)
+            for slot, share in _owners(self._asset, terms)
+        ]
+        for slot, labels, _ in owners:
+            if self._asset.kind == "licence":
+                yield slot, labels, self._seats[slot].within(since, until)
+            elif len(owners) == 1:
+                yield slot, labels, self.money.within(since, until)
+        if self._asset.kind != "licence" and len(owners) > 1:
+            for hour in hours_within(self._asset, since, until):
+                amounts = split(self.money.within(hour, hour + HOUR), [weight for *_, weight in owners])
+                for (slot, labels, _), amount in zip(owners, amounts, strict=True):
+                    yield slot, labels, amount
+
     def _quantity(self, terms: AssetTerms, hour: datetime) -> Decimal:
         """Of the whole hour. In the hour in which the rest of it is written off, it is there no longer."""
         if self._asset.kind == "labour":

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from spendmeter.contracts.money import EXACT, ZERO, divided, total
 from spendmeter.contracts.periods import day_start, period_bounds
-from spendmeter.pricing.accruals.asset import HOUR, PURCHASES, Asset, AssetTerms, Standing
+from spendmeter.pricing.accruals.asset import HOUR, PURCHASES, Asset, AssetStanding, AssetTerms
 
 IDLE = "idle"
 """The part of seats that nobody has."""
@@ -27,7 +27,7 @@ class ScheduleError(ValueError):
     """More has accrued than there is to accrue."""
 
 
-class Stretch(Struct, frozen=True, kw_only=True):
+class AccrualStretch(Struct, frozen=True, kw_only=True):
     """From `start` to `end` accrues `whole` for each `span` of time."""
 
     start: datetime
@@ -47,7 +47,7 @@ class Stretch(Struct, frozen=True, kw_only=True):
 class AccrualSchedule:
     """What has accrued by when."""
 
-    def __init__(self, stretches: Sequence[Stretch]) -> None:
+    def __init__(self, stretches: Sequence[AccrualStretch]) -> None:
         self._stretches = stretches
         self._starts = [each.start for each in stretches]
 
@@ -88,7 +88,7 @@ def end_of(asset: Asset, terms: AssetTerms) -> datetime | None:
     return None
 
 
-def over_at(asset: Asset, said: Sequence[Standing]) -> datetime | None:
+def over_at(asset: Asset, said: Sequence[AssetStanding]) -> datetime | None:
     """When nothing more will accrue; None = it goes on."""
     retired = next((each.since for each in said if each.terms.retired), None)
     end = end_of(asset, said[-1].terms)
@@ -98,12 +98,14 @@ def over_at(asset: Asset, said: Sequence[Standing]) -> datetime | None:
     return end
 
 
-def purchase_schedule(asset: Asset, said: Sequence[Standing]) -> AccrualSchedule:
+def purchase_schedule(asset: Asset, said: Sequence[AssetStanding]) -> AccrualSchedule:
     """The amounts of what was bought. Raises ScheduleError."""
     return AccrualSchedule(list(_worn_off(asset, said)))
 
 
-def seat_schedules(asset: Asset, said: Sequence[Standing], until: datetime) -> dict[str, AccrualSchedule]:
+def seat_schedules(
+    asset: Asset, said: Sequence[AssetStanding], until: datetime
+) -> dict[str, AccrualSchedule]:
     """The amounts of a licence up to `until`: of each share of its seats by its place, and of idle ones. Each
     is exact for itself: four seats cost four times the price in every month that they have whole."""
     places = range(max(len(each.terms.assigned) for each in said))
@@ -117,7 +119,7 @@ def seat_schedules(asset: Asset, said: Sequence[Standing], until: datetime) -> d
     return {slot: schedule(seats) for slot, seats in slots.items()}
 
 
-def wage_schedule(asset: Asset, said: Sequence[Standing], until: datetime) -> AccrualSchedule:
+def wage_schedule(asset: Asset, said: Sequence[AssetStanding], until: datetime) -> AccrualSchedule:
     """The amounts of a person's work up to `until`."""
     return AccrualSchedule(list(_by_window(asset, said, until, _week, _week_price)))
 
@@ -128,7 +130,7 @@ def idle_seats(terms: AssetTerms) -> int:
     return terms.seats - sum(share.weight for share in terms.assigned)
 
 
-def work_schedule(asset: Asset, said: Sequence[Standing], until: datetime) -> AccrualSchedule:
+def work_schedule(asset: Asset, said: Sequence[AssetStanding], until: datetime) -> AccrualSchedule:
     """Hours of a person's work."""
     return AccrualSchedule(list(_by_window(asset, said, until, _week, lambda terms: terms.hours_per_week)))
 
@@ -142,7 +144,7 @@ def to_accrue(terms: AssetTerms) -> Decimal:
     return EXACT.subtract(terms.cost, left)
 
 
-def _worn_off(asset: Asset, said: Sequence[Standing]) -> Iterator[Stretch]:
+def _worn_off(asset: Asset, said: Sequence[AssetStanding]) -> Iterator[AccrualStretch]:
     """What is left is spread over what is left of its life; whoever retires it writes the rest off."""
     before = ZERO
     for place, standing in enumerate(said):
@@ -155,21 +157,21 @@ def _worn_off(asset: Asset, said: Sequence[Standing]) -> Iterator[Stretch]:
         if rest < 0:
             raise ScheduleError("more has accrued by then than it is to cost in all")
         if terms.retired:
-            yield Stretch(start=start, end=start + HOUR, before=before, whole=rest, span=HOUR)
+            yield AccrualStretch(start=start, end=start + HOUR, before=before, whole=rest, span=HOUR)
             return
         until = min(end, said[place + 1].since) if place + 1 < len(said) else end
-        stretch = Stretch(start=start, end=until, before=before, whole=rest, span=end - start)
+        stretch = AccrualStretch(start=start, end=until, before=before, whole=rest, span=end - start)
         yield stretch
         before = stretch.by(until)
 
 
 def _by_window(
     asset: Asset,
-    said: Sequence[Standing],
+    said: Sequence[AssetStanding],
     until: datetime,
     window: Callable[[datetime, ZoneInfo], tuple[datetime, datetime]],
     price: Callable[[AssetTerms], Decimal],
-) -> Iterator[Stretch]:
+) -> Iterator[AccrualStretch]:
     """So much a month or a week, by the share of it that has passed."""
     before = ZERO
     for place, standing in enumerate(said):
@@ -180,7 +182,7 @@ def _by_window(
         end = min(beyond, end_of(asset, terms) or beyond)
         while start < end:
             opens, closes = window(start, asset.zone)
-            stretch = Stretch(
+            stretch = AccrualStretch(
                 start=start,
                 end=min(end, closes),
                 before=before,

@@ -19,8 +19,10 @@ from spendmeter.contracts.events import EVENT_TYPE, LABELS
 from spendmeter.contracts.money import plain
 from spendmeter.pricing.accruals.asset import HOUR, Asset, AssetRevision
 from spendmeter.pricing.accruals.hours import AccrualPart, AssetHours
+from spendmeter.pricing.accruals.schedule import IDLE
 
 CADENCE = "accrual"
+REASON_CHARACTERS_MAX = 500
 _AMENDS = UUID("8d1f63a5-9d0c-4e0a-9f0d-6f7a9b0c41d2")
 """Names the ids of amends: an amend that is sent twice is the same one."""
 
@@ -60,11 +62,6 @@ class AssetEvents:
                     amends.append(self._amend(revision, hour, part, after))
         return events, amends
 
-    def ids(self, hour: datetime) -> list[tuple[str, str]]:
-        """(source, id) of every event that this hour ever had."""
-        slots = {slot for parts in self._history(hour, len(self._asset.revisions)) for slot in parts}
-        return [(self._asset.source, event_id(hour, slot)) for slot in sorted(slots)]
-
     def _history(self, hour: datetime, last: int) -> list[dict[str, AccrualPart]]:
         """The hour's parts as they were first sent, and after each revision up to `last` that came later."""
         revisions = self._asset.revisions[:last]
@@ -86,40 +83,74 @@ class AssetEvents:
         return AssetHours(self._asset, [self._asset.revisions[number - 1] for number in numbers], self._until)
 
     def _event(self, hour: datetime, part: AccrualPart) -> dict[str, Any]:
-        return {
-            "specversion": "1.0",
-            "type": EVENT_TYPE,
-            "id": event_id(hour, part.slot),
-            "source": self._asset.source,
-            "subject": self._asset.id,
-            "time": at(self._asset, hour).isoformat(),
-            "tenant": self._asset.tenant,
-            "data": _data(self._asset, part) | {"cadence": CADENCE, "labels": _labels(part.labels)},
-        }
+        return event_of(self._asset, event_id(hour, part.slot), at(self._asset, hour), part)
 
     def _amend(
         self, revision: AssetRevision, hour: datetime, first: AccrualPart, after: AccrualPart
     ) -> EventCorrection:
-        event = event_id(hour, first.slot)
-        name = f"{self._asset.tenant}/{self._asset.id}/{event}/{revision.number}"
-        patch = _data(self._asset, after) | {"labels": _labels_patch(first.labels, after.labels)}
-        return EventCorrection(
-            id=str(uuid5(_AMENDS, name)),
-            tenant=self._asset.tenant,
-            source=self._asset.source,
-            event_id=event,
-            kind="amend",
-            revision=revision.number,
-            patch=Raw(msgspec.json.encode(patch)),
-            reason=f"asset {self._asset.id}, revision {revision.number}: {revision.reason}"[:500],
-            by=revision.author,
+        return amend_of(
+            self._asset,
+            event_id(hour, first.slot),
+            after,
+            first.labels,
+            number=revision.number,
+            author=revision.author,
+            reason=f"asset {self._asset.id}, revision {revision.number}: {revision.reason}",
             at=revision.recorded_at,
         )
+
+
+def event_of(asset: Asset, id: str, time: datetime, part: AccrualPart) -> dict[str, Any]:
+    """An event as a client would send it."""
+    return {
+        "specversion": "1.0",
+        "type": EVENT_TYPE,
+        "id": id,
+        "source": asset.source,
+        "subject": asset.id,
+        "time": time.isoformat(),
+        "tenant": asset.tenant,
+        "data": _data(asset, part) | {"cadence": CADENCE, "labels": _labels(part.labels)},
+    }
+
+
+def amend_of(
+    asset: Asset,
+    id: str,
+    after: AccrualPart,
+    first_labels: Mapping[str, str],
+    *,
+    number: int,
+    author: str,
+    reason: str,
+    at: datetime,
+) -> EventCorrection:
+    """What is to be said by event `id` instead, which first had `first_labels`."""
+    patch = _data(asset, after) | {"labels": _labels_patch(first_labels, after.labels)}
+    return EventCorrection(
+        id=str(uuid5(_AMENDS, f"{asset.tenant}/{asset.id}/{id}/{number}")),
+        tenant=asset.tenant,
+        source=asset.source,
+        event_id=id,
+        kind="amend",
+        revision=number,
+        patch=Raw(msgspec.json.encode(patch)),
+        reason=reason[:REASON_CHARACTERS_MAX],
+        by=author,
+        at=at,
+    )
 
 
 def at(asset: Asset, hour: datetime) -> datetime:
     """When an hour accrues: its event's time, and from when on it is sent."""
     return (hour + asset.minute).astimezone(UTC)
+
+
+def slots_of(asset: Asset) -> list[str]:
+    """Every part that an hour of the asset may ever have had."""
+    shares = max(len(revision.change.get("assigned") or ()) for revision in asset.revisions)
+    slots = [str(place) for place in range(max(shares, 1))]
+    return [*slots, IDLE] if asset.kind == "licence" else slots
 
 
 def event_id(hour: datetime, slot: str) -> str:
