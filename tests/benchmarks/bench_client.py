@@ -21,9 +21,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from spendmeter_client import Meter
-
 from deploy.local.home import CLONE
+from spendmeter_client import Meter
 from tests.ports import free_port
 
 USAGE = {"input_tokens": 1200, "cache_read_tokens": 8000, "output_tokens": 80}

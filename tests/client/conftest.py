@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from spendmeter_client import Drop, Meter
 
+from spendmeter_client import Drop, Meter
 from tests.client.stand_in import StandIn, standing_in
 
 

@@ -10,9 +10,9 @@ from email.utils import formatdate
 from typing import Any
 
 import pytest
+
 from spendmeter_client import Drop, Meter, Stats
 from spendmeter_client import delivery as delivery_module
-
 from tests.client.stand_in import Got, Rule, Said, StandIn, standing_in
 from tests.ports import free_port
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from spendmeter_client import Meter
 
+from spendmeter_client import Meter
 from tests.client.stand_in import StandIn
 from tests.house.sources import ROOT
 from tests.ports import free_port

@@ -12,11 +12,11 @@ from enum import StrEnum
 from typing import Any
 
 import pytest
-from spendmeter_client import Drop, Meter, Stats
-from spendmeter_client.events import Circumstances, usage_event
 
 from spendmeter.contracts.event_reading import read_event
 from spendmeter.contracts.gate import check_rules
+from spendmeter_client import Drop, Meter, Stats
+from spendmeter_client.events import Circumstances, usage_event
 from tests.client.stand_in import StandIn
 
 USAGE = {"input_tokens": 5}

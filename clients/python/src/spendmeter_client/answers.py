@@ -20,52 +20,27 @@ WORD_CHARACTERS_MAX = 256
 TIER_CHARACTERS_MAX = 64
 USAGE_DEPTH_MAX = 6
 ITEMS_MAX = 1000
-INNER = ("response", "message", "data", "delta", "metadata")
-"""Where an event of a stream has what an answer has: OpenAI, Anthropic, Mistral, Cohere, Bedrock."""
 
 
 def skeleton(answer: Any) -> dict[str, Any]:
     """{} where it says nothing of this."""
-    said = _fields(answer)
+    said = fields_of(answer)
     kept = {name: value for name in HEAD if _is_word(value := said.get(name))}
     for name in USAGE:
         if (value := said.get(name)) is not None and (counts := _counts(value, USAGE_DEPTH_MAX)):
             kept[name] = counts
     for name, rule in ITEMS:
-        items = [each for each in map(rule, _list(said.get(name))) if each]
+        items = [each for each in map(rule, listed(said.get(name))) if each]
         if items:
             kept[name] = items
     return _numbered_queries(kept) if "candidates" in kept else kept
 
 
-class Seen:
-    """What a stream has said so far: of each field the last, of usage each count's last."""
-
-    def __init__(self) -> None:
-        self._said: dict[str, Any] = {}
-
-    def add(self, chunk: Any) -> None:
-        """One chunk or event more."""
-        fields = _fields(chunk)
-        for part in (fields, *(fields.get(name) for name in INNER)):
-            said = {} if part is None or isinstance(part, str) else skeleton(part)
-            said.pop("type", None)  # the event's
-            for name in USAGE:
-                before, now = self._said.get(name), said.get(name)
-                if isinstance(before, dict) and isinstance(now, dict):
-                    said[name] = before | now
-            self._said |= said
-
-    def answer(self) -> dict[str, Any]:
-        """As one answer."""
-        return dict(self._said)
+def of(said: Any, name: str) -> Any:
+    return None if said is None else fields_of(said).get(name)
 
 
-def _of(said: Any, name: str) -> Any:
-    return None if said is None else _fields(said).get(name)
-
-
-def _fields(said: Any) -> Mapping[str, Any]:
+def fields_of(said: Any) -> Mapping[str, Any]:
     """The fields of a table or of an object of any SDK, as they are. Asking a pydantic model for an attribute
     that it has not costs as much as all the rest."""
     if isinstance(said, Mapping):
@@ -75,7 +50,7 @@ def _fields(said: Any) -> Mapping[str, Any]:
     return {name: found for name in KNOWN if (found := getattr(said, name, None)) is not None}
 
 
-def _list(said: Any) -> Iterable[Any]:
+def listed(said: Any) -> Iterable[Any]:
     return said[:ITEMS_MAX] if isinstance(said, (list, tuple)) else ()
 
 
@@ -97,7 +72,7 @@ def _counts(said: Any, depth: int) -> Any:
         return [_counts(each, depth - 1) for each in said[:ITEMS_MAX]]
     table = _table(said)
     counted = {str(name): _counts(value, depth - 1) for name, value in table.items()}
-    return {name: value for name, value in counted.items() if value is not None}
+    return {name: value for name, value in counted.items() if value not in (None, {})}
 
 
 def _table(said: Any) -> Mapping[str, Any]:
@@ -115,19 +90,19 @@ def _table(said: Any) -> Mapping[str, Any]:
 
 def _call(item: Any) -> dict[str, Any] | None:
     """A tool that the vendor ran and charges for; what was searched for is content."""
-    kind = _of(item, "type")
+    kind = of(item, "type")
     if not _is_word(kind) or not kind.endswith("_call"):
         return None
     said = {"type": kind}
-    if _is_word(container := _of(item, "container_id")):
+    if _is_word(container := of(item, "container_id")):
         said["container_id"] = container
-    action = _of(_of(item, "action"), "type")
+    action = of(of(item, "action"), "type")
     return said | ({"action": {"type": action}} if _is_word(action) else {})
 
 
 def _tool(item: Any) -> dict[str, Any] | None:
     """A search that was offered, for the fee goes by its size."""
-    kind, size = _of(item, "type"), _of(item, "search_context_size")
+    kind, size = of(item, "type"), of(item, "search_context_size")
     if not _is_word(kind) or not kind.startswith("web_search"):
         return None
     return {"type": kind} | ({"search_context_size": size} if _is_word(size) else {})
@@ -136,18 +111,18 @@ def _tool(item: Any) -> dict[str, Any] | None:
 def _candidate(item: Any) -> dict[str, Any] | None:
     """What Gemini's answer was grounded on: how many different queries, and whether a map."""
     grounding = _either(item, "grounding_metadata", "groundingMetadata")
-    queries = _list(_either(grounding, "web_search_queries", "webSearchQueries"))
-    chunks = _list(_either(grounding, "grounding_chunks", "groundingChunks"))
+    queries = listed(_either(grounding, "web_search_queries", "webSearchQueries"))
+    chunks = listed(_either(grounding, "grounding_chunks", "groundingChunks"))
     said: dict[str, Any] = {}
     if queries:
         said["webSearchQueries"] = list(queries)
-    if any(_of(chunk, "maps") is not None for chunk in chunks):
+    if any(of(chunk, "maps") is not None for chunk in chunks):
         said["groundingChunks"] = [{"maps": {}}]
     return {"groundingMetadata": said} if said else None
 
 
 def _either(said: Any, *names: str) -> Any:
-    return next((found for name in names if (found := _of(said, name)) is not None), None)
+    return next((found for name in names if (found := of(said, name)) is not None), None)
 
 
 def _numbered_queries(kept: dict[str, Any]) -> dict[str, Any]:
@@ -166,8 +141,9 @@ def _numbered_queries(kept: dict[str, Any]) -> dict[str, Any]:
 ITEMS = (("output", _call), ("tools", _tool), ("candidates", _candidate))
 """Lists of what is charged for beside tokens, and what of an item is kept."""
 KNOWN = (
-    *HEAD, *USAGE, *INNER, *(name for name, _ in ITEMS),
-    "container_id", "action", "search_context_size", "maps",
+    *HEAD, *USAGE, *(name for name, _ in ITEMS), "container_id", "action", "search_context_size", "maps",
     "grounding_metadata", "web_search_queries", "grounding_chunks",
+    "response", "message", "data", "delta", "metadata", "choices", "finish_reason", "content", "parts",
+    "text",
 )  # fmt: skip
-"""All names that are looked for in objects that are no tables."""
+"""All names that are looked for in objects that are neither tables nor pydantic's."""

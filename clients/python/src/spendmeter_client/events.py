@@ -14,7 +14,7 @@ from uuid import UUID
 EVENT_TYPE = "spendmeter.usage.v1"
 EVENT_BYTES_MAX = 256 * 1024
 OF_DATA = frozenset({"cost_class", "context", "reported_cost"})
-OF_ANSWER = frozenset({"model", "interrupted"})
+OF_ANSWER = frozenset({"model", "input_tokens", "interrupted", "sent_bytes", "sent_pieces"})
 OF_EVENT = frozenset({"source", "subject"})
 
 

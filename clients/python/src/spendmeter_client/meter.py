@@ -9,11 +9,12 @@ from functools import partial
 from types import TracebackType
 from typing import Any
 
-from spendmeter_client.answers import Seen, skeleton
+from spendmeter_client.answers import skeleton
 from spendmeter_client.buffer import Buffer, Waiting
 from spendmeter_client.delivery import Delivery
 from spendmeter_client.events import BadCall, Circumstances, answer_event, new_id, usage_event
 from spendmeter_client.processes import closed_at_exit, forget, renewed_in_children
+from spendmeter_client.seen import Seen
 from spendmeter_client.stats import CLOSED, INVALID, UNCONFIGURED, Drop, Drops, OnDrop, Stats
 from spendmeter_client.streams import MeteredStream
 from spendmeter_client.wire import Wire
@@ -122,13 +123,15 @@ class Meter:
         id: str | None = None,
         **more: Any,
     ) -> MeteredStream:
-        """The same stream, metered when it ends; where it is left or breaks before, by what it said last.
+        """The same stream, metered when it ends.
 
-        `for`, `async for`, `with` and the stream's own attributes work as before.
+        Where it is left or breaks before, or never says what it used: by what it said last and the length of
+        what it sent, as an estimate; `input_tokens` is what was sent to the model, if you know. `for`,
+        `async for`, `with` and the stream's own attributes work as before.
         """
 
-        def ended(seen: Seen, interrupted: bool, latency_ms: float) -> None:
-            said = {"latency_ms": latency_ms} | _given(interrupted=interrupted or None) | more
+        def ended(seen: Seen, left: bool, latency_ms: float) -> None:
+            said = {"latency_ms": latency_ms} | _left_open(seen, left) | more
             self.response(provider, seen.answer(), model=model, labels=labels, id=id, **said)
 
         return MeteredStream(stream, ended)
@@ -208,3 +211,10 @@ class Meter:
 
 def _given(**arguments: Any) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if value is not None}
+
+
+def _left_open(seen: Seen, left: bool) -> dict[str, Any]:
+    """What tells the server that a stream used more than it said."""
+    if seen.complete or (seen.has_usage and not left):
+        return {}
+    return {"interrupted": True, "sent_pieces": seen.pieces, "sent_bytes": seen.bytes}

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterable, Callable, Iterable
 from types import TracebackType
 from typing import Any
 
-from spendmeter_client.answers import Seen
+from spendmeter_client.seen import Seen
 from spendmeter_client.stats import log
 
 Ended = Callable[[Seen, bool, float], None]
