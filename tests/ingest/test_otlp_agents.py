@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 
+from services.ingest.pseudonyms import PREFIX
 from spendmeter.contracts.event_reading import read_event
 from spendmeter.contracts.events import UsageEvent
 from tests.ingest.dialects.agents import CLAUDE_RESOURCE, CODEX_RESOURCE, PROTOBUF, api_request, sse_event
@@ -87,7 +88,7 @@ async def test_calls_of_both_tools_are_taken_in_both_encodings_and_answered_as_t
     assert found.keys() == {"claude-code", "codex"}
     assert {event.tenant for event in found.values()} == {"acme"}
     assert found["codex"].data.usage["cache_read_tokens"] == 8192
-    assert found["claude-code"].data.labels.user.startswith("hmac:")
+    assert found["claude-code"].data.labels.user.startswith(PREFIX)
 
 
 async def test_what_an_exporter_sends_again_is_under_the_same_identity(door: Ingest) -> None:

@@ -7,10 +7,12 @@ from typing import Any
 
 import msgspec
 from google.protobuf.message import Message
+from msgspec.structs import force_setattr
 
 from services.ingest.accept import AcceptedEvents
 from services.ingest.credentials import NumberedMaps, Snapshot
 from services.ingest.entrances import Entrance, Incoming
+from services.ingest.pseudonyms import PREFIX, UserNames
 from services.ingest.request_maps import maps_for
 from spendmeter.contracts.label_maps import TenantMaps
 from tests.ingest.dialects.otlp import START_NS, in_json
@@ -81,23 +83,28 @@ def sent(
     *,
     maps: dict[str, Any] | None = None,
     headers: dict[str, str] | None = None,
+    media_type: str = PROTOBUF,
 ) -> AcceptedEvents:
-    """What the door makes of a request, which says the same in both encodings."""
+    """What the door makes of a request, which says the same in both encodings; bytes are of `media_type`."""
     snapshot = of_tenant(maps)
     found = []
-    for body, media_type in _encodings(request):
-        by = submission(snapshot=snapshot, keeps_late=entrance.keeps_late, now=NOW)
+    for body, encoding in _encodings(request, media_type):
+        users = UserNames(known={}, unsettled={})
+        by = submission(snapshot=snapshot, keeps_late=entrance.keeps_late, now=NOW, users=users)
         incoming = Incoming(
-            body=body, media_type=media_type, headers=headers or {}, query={}, path={}, url=entrance.path, now=NOW,
+            body=body, media_type=encoding, headers=headers or {}, query={}, path={}, url=entrance.path, now=NOW,
             maps=maps_for(by.credential, snapshot),
         )  # fmt: skip
         found.append(entrance.read(incoming, by))
+        for (_tenant, _month, keyed), waiting in users.unsettled.items():
+            for labels in waiting:
+                force_setattr(labels, "user", PREFIX + keyed.hex()[:32])
     first, *others = found
     assert all(list(each.events) == list(first.events) and each.refused == first.refused for each in others)
     return first
 
 
-def _encodings(request: Message | bytes) -> list[tuple[bytes, str]]:
+def _encodings(request: Message | bytes, media_type: str) -> list[tuple[bytes, str]]:
     if isinstance(request, bytes):
-        return [(request, PROTOBUF)]
+        return [(request, media_type)]
     return [(request.SerializeToString(), PROTOBUF), (in_json(request), "application/json")]

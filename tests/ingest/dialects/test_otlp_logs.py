@@ -11,6 +11,7 @@ import pytest
 
 from services.ingest.otlp_logs_entrance import OTLP_LOGS
 from services.ingest.otlp_traces_entrance import OTLP_TRACES
+from services.ingest.pseudonyms import PREFIX
 from services.ingest.refused import RequestRefused
 from spendmeter.contracts.event_identity import content_hash, identity
 from spendmeter.contracts.events import UsageEvent, encode_event
@@ -51,7 +52,7 @@ def identities(events: list[UsageEvent]) -> list[bytes]:
 def test_a_request_of_claude_codes_is_a_call_with_what_it_says() -> None:
     (event,) = claude(api_request())
     said = json.loads(encode_event(event))
-    assert said["data"]["labels"].pop("user").startswith("hmac:")
+    assert said["data"]["labels"].pop("user").startswith(PREFIX)
     assert (said["source"], said["id"], said["time"]) == (
         "call:anthropic",
         REQUEST,
@@ -91,7 +92,7 @@ def test_codex_counts_what_is_cached_inside_the_input_and_reasoning_inside_the_o
     assert said["data"]["usage"] == {
         "input_tokens": 808, "cache_read_tokens": 8192, "output_tokens": 152, "reasoning_tokens": 448,
     }  # fmt: skip
-    assert said["data"]["labels"].pop("user").startswith("hmac:")
+    assert said["data"]["labels"].pop("user").startswith(PREFIX)
     assert said["data"]["labels"] == {"agent": "codex", "run": CONVERSATION, "environment": "dev"}
     assert (said["source"], said["time"]) == ("otlp", "2026-11-26T10:00:00.123000Z")
     # gpt-5.1: 808 x 1.25 + 8,192 x 0.125 + 600 x 10

@@ -14,6 +14,7 @@ from services.ingest.dialects.translated import Translated
 from services.ingest.entrances import Incoming
 from services.ingest.otlp_entrance import told
 from services.ingest.otlp_metrics_entrance import OTLP_METRICS, translate_metrics
+from services.ingest.pseudonyms import PREFIX
 from spendmeter.contracts.event_identity import content_hash
 from spendmeter.contracts.events import encode_event
 from spendmeter.contracts.outcomes import read_outcome
@@ -219,6 +220,6 @@ def test_a_tenants_map_says_whose_it_is() -> None:
 def test_no_name_of_a_person_leaves_the_door() -> None:
     request = claude(counted("claude_code.active_time.total", point(9.5, prompt="canary")))
     (event,) = sent(OTLP_METRICS, request).events
-    assert event.data.labels.user.startswith("hmac:")
+    assert event.data.labels.user.startswith(PREFIX)
     raw = encode_event(event).lower()
     assert b"example.com" not in raw and b"canary" not in raw and b"user_01" not in raw
