@@ -8,7 +8,9 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
+from tempfile import NamedTemporaryFile, mkdtemp
 from types import MappingProxyType
 
 import aiohttp
@@ -91,6 +93,37 @@ def by_node(url: str, body: bytes) -> Answer:
 def by_java(url: str, body: bytes, folder: Path) -> Answer:
     (folder / "Post.java").write_text(JAVA)
     return by_command("java", str(folder / "Post.java"), url, str(len(body)))
+
+
+def by_curl(url: str, body: bytes, headers: Mapping[str, str] = NONE) -> Answer:
+    sent = [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
+    with NamedTemporaryFile() as file:
+        Path(file.name).write_bytes(body)
+        shown = ("-w", "%{stderr}%{http_code}")
+        command = ["curl", "-sS", *shown, *sent, "--data-binary", f"@{file.name}", url]
+        done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return int(done.stderr), done.stdout.decode()
+
+
+@lru_cache
+def _go_client() -> Path:
+    """Built once a process; skips where there is no Go."""
+    go = shutil.which("go") or "/usr/local/go/bin/go"
+    if not Path(go).exists():
+        pytest.skip("no go on the PATH")
+    built = Path(mkdtemp(prefix="spendmeter-go-")) / "post"
+    source = Path(__file__).with_name("post.go")
+    done = subprocess.run([go, "build", "-o", built, source], capture_output=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return built
+
+
+def by_go(url: str, body: bytes, headers: Mapping[str, str] = NONE) -> Answer:
+    with NamedTemporaryFile() as file:
+        Path(file.name).write_bytes(body)
+        sent = [f"{name}={value}" for name, value in headers.items()]
+        return by_command(str(_go_client()), url, file.name, *sent)
 
 
 CLIENTS: list[Client] = [by_urllib, by_httpx, by_httpx_in_chunks, by_requests, by_aiohttp]
