@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
+from itertools import chain
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -16,7 +18,7 @@ from msgspec.structs import force_setattr
 
 from services.ingest.admitted import ValueAdmission
 from services.ingest.content_type import Form
-from services.ingest.credentials import IngestCredential, Snapshot, check_may_send
+from services.ingest.credentials import INGEST, IngestCredential, Snapshot, check_may_send
 from services.ingest.dialects.translated import SentEvent, Translated
 from services.ingest.own_labels import drop_own, keep_declared
 from services.ingest.pseudonyms import UserNames, keyed
@@ -24,15 +26,19 @@ from services.ingest.refused import BadEvent, RequestRefused, bad_request, forbi
 from services.ingest.unknown_units import Admission
 from spendmeter.contracts.charges import age_max_of, is_charge
 from spendmeter.contracts.event_reading import EVENT_BYTES_MAX, check_time, read_batch, read_event
-from spendmeter.contracts.events import EventError, UsageEvent
+from spendmeter.contracts.events import EventError, Labels, UsageEvent
 from spendmeter.contracts.gate import check_rules, is_plain
 from spendmeter.contracts.known_fields import (
     NAMES_MAX,
     OPEN_READINGS,
     READINGS,
     Readings,
+    decode_any_outcome,
+    decode_known_outcome,
     printable_path,
+    unknown_outcome_fields,
 )
+from spendmeter.contracts.outcomes import OUTCOME_TYPE, OutcomeEvent, check_outcome_rules, read_outcome
 from spendmeter.platform.keys import OPERATOR
 
 EVENTS_MAX = 1000
@@ -62,7 +68,7 @@ class Submission:
     keeps_late: bool = False
     """Whether an event whose time cannot be right is stamped with the time of receipt; else it is refused."""
 
-    def declared(self, event: UsageEvent) -> Collection[str]:
+    def declared(self, event: UsageEvent | OutcomeEvent) -> Collection[str]:
         """The names of its own that the event's tenant sends."""
         return self.snapshot.dimensions.get(self.credential.tenant or event.tenant, ())
 
@@ -90,6 +96,15 @@ class AcceptedEvents:
     """How much was no event at all, by why."""
     noted: Mapping[str, int] = field(default_factory=dict)
     """How many of the events were taken with a remark, by the remark."""
+    outcomes: Sequence[OutcomeEvent] = ()
+    """Checked and stamped likewise."""
+    outcome_places: Sequence[int] = ()
+    """Of each of these its place in the request."""
+
+    @property
+    def count(self) -> int:
+        """Events and outcomes."""
+        return len(self.events) + len(self.outcomes)
 
 
 def accept(body: bytes, form: Form, submission: Submission) -> AcceptedEvents:
@@ -136,12 +151,18 @@ def accept_each(parts: Iterable[tuple[int, bytes | Raw]], submission: Submission
     the whole request is to be sent again, or by somebody else."""
     accepted: list[UsageEvent] = []
     places: list[int] = []
+    outcomes: list[OutcomeEvent] = []
+    outcome_places: list[int] = []
     refused: list[BadEvent] = []
     dropped: dict[str, None] = {}
     readings = submission.readings
     for index, part in parts:
         raw = bytes(part)
         try:
+            if is_outcome(raw):
+                outcomes.append(_read_outcome(raw, submission, dropped))
+                outcome_places.append(index)
+                continue
             try:
                 event = read_event(raw, readings.known_event)
             except EventError:
@@ -159,6 +180,8 @@ def accept_each(parts: Iterable[tuple[int, bytes | Raw]], submission: Submission
         refused=refused,
         dropped=list(dropped)[:NAMES_MAX],
         noted={LATE: late} if late else {},
+        outcomes=outcomes,
+        outcome_places=outcome_places,
     )
 
 
@@ -167,12 +190,13 @@ def accept_translated(
 ) -> AcceptedEvents:
     """The events of a dialect, through the very same gate. `partly`: bad ones are named beside good ones;
     else one bad event refuses the request. Raises RequestRefused."""
-    if len(found.events) > events_max:
+    count = len(found.events) + len(found.outcomes)
+    if count > events_max:
         raise too_large(f"a request may have at most {events_max} events")
-    accepted = accept_each(map(_written, found.events), submission)
+    accepted = accept_each(map(_written, chain(found.events, found.outcomes)), submission)
     refused = sorted([*found.refused, *accepted.refused], key=lambda bad: bad["index"] or 0)
     if refused and not partly:
-        raise _all_or_none(refused, len(found.events) + len(found.refused))
+        raise _all_or_none(refused, count + len(found.refused))
     noted = found.noted + Counter(accepted.noted)
     return replace(
         accepted,
@@ -205,22 +229,38 @@ def _check(event: UsageEvent, submission: Submission, plain: bool, dropped: dict
     _stamp(event, submission)
 
 
+def _read_outcome(raw: bytes, submission: Submission, dropped: dict[str, None]) -> OutcomeEvent:
+    """The outcome, checked and stamped, adding to the names of what is dropped. Raises EventError, or
+    RequestRefused for the whole request."""
+    if INGEST not in submission.credential.scopes:
+        raise forbidden(f"key {submission.credential.key_id} has not the scope {INGEST!r}: it sends charges")
+    try:
+        event = read_outcome(raw, decode_known_outcome)
+    except EventError:
+        event = read_outcome(raw, decode_any_outcome)
+        dropped |= dict.fromkeys(unknown_outcome_fields(raw))
+    names = keep_declared(event, submission.declared(event))
+    dropped |= dict.fromkeys(map(printable_path, names))
+    check_outcome_rules(event)
+    tenant = _tenant_of(event, submission)
+    if event.time is UNSET:
+        force_setattr(event, "time", submission.now)
+    else:
+        _check_time(event, submission)
+    force_setattr(event, "tenant", tenant)
+    force_setattr(event, "keyid", submission.credential.key_id)
+    force_setattr(event, "receivedat", submission.now)
+    _hide_user(event.data.labels, tenant, submission)
+    return event
+
+
 def _stamp(event: UsageEvent, submission: Submission) -> None:
     """Put in what only ingest may say. Raises EventError, or RequestRefused for the whole request.
 
     The event was decoded a moment ago and nobody else holds it: setting fields beats copying three structs.
     """
     credential = submission.credential
-    tenant = credential.tenant
-    if tenant == OPERATOR:
-        tenant = event.tenant
-        if tenant not in submission.snapshot.tenants:
-            raise EventError("an operator's key must name an existing tenant in each event", "tenant")
-    elif event.tenant not in ("", tenant):
-        raise forbidden(
-            f"an event names tenant {event.tenant!r}, and key {credential.key_id} belongs to {tenant!r}"
-        )
-    _check_region(tenant, submission)
+    tenant = _tenant_of(event, submission)
     if event.claimedtime:  # ingest's word alone
         force_setattr(event, "claimedtime", "")
     if event.time is UNSET:
@@ -236,6 +276,11 @@ def _stamp(event: UsageEvent, submission: Submission) -> None:
     labels = event.data.labels
     if labels.own:
         force_setattr(labels, "folded", submission.values.folded(tenant, labels.own))
+    _hide_user(labels, tenant, submission)
+
+
+def _hide_user(labels: Labels, tenant: str, submission: Submission) -> None:
+    """What is published is a pseudonym. Raises RequestRefused for the whole request."""
     if labels.user:  # so it was decoded: the shared default has none
         month, secret = _month_key(tenant, submission)
         submission.users.replace(labels, (tenant, month, keyed(secret, labels.user)))
@@ -249,15 +294,34 @@ def _check_region(tenant: str, submission: Submission) -> None:
         raise forbidden(f"tenant {tenant!r} is pinned to region {pinned!r}, and this system is {here}")
 
 
-def _check_time(event: UsageEvent, submission: Submission) -> None:
+def _tenant_of(event: UsageEvent | OutcomeEvent, submission: Submission) -> str:
+    """Whose it is. Raises EventError, or RequestRefused for the whole request."""
+    credential = submission.credential
+    tenant = credential.tenant
+    if tenant == OPERATOR:
+        tenant = event.tenant
+        if tenant not in submission.snapshot.tenants:
+            raise EventError("an operator's key must name an existing tenant in each event", "tenant")
+    elif event.tenant not in ("", tenant):
+        raise forbidden(
+            f"an event names tenant {event.tenant!r}, and key {credential.key_id} belongs to {tenant!r}"
+        )
+    _check_region(tenant, submission)
+    return tenant
+
+
+def _check_time(event: UsageEvent | OutcomeEvent, submission: Submission) -> None:
     """Raises EventError for a time that cannot be right, unless it is replaced."""
     assert event.time is not UNSET
+    usage = event if isinstance(event, UsageEvent) else None
     try:
-        check_time(event.time, submission.now, age_max_of(event, submission.age_max))
+        age_max = age_max_of(usage, submission.age_max) if usage else submission.age_max
+        check_time(event.time, submission.now, age_max)
     except EventError:
-        if not submission.keeps_late or is_charge(event):
+        if not submission.keeps_late or (usage and is_charge(usage)):
             raise
-        force_setattr(event, "claimedtime", event.time.isoformat())
+        if usage:
+            force_setattr(usage, "claimedtime", event.time.isoformat())
         force_setattr(event, "time", submission.now)
 
 
@@ -279,6 +343,24 @@ def is_single(body: bytes, form: Form) -> bool:
     return single
 
 
+class _Typed(msgspec.Struct, frozen=True):
+    type: Any = None
+
+
+_decode_typed = msgspec.json.Decoder(_Typed).decode
+
+
+def is_outcome(raw: bytes) -> bool:
+    """Whether it calls itself one; what cannot be read is no outcome."""
+    if _OUTCOME_TYPE not in raw:
+        return False
+    try:
+        return bool(_decode_typed(raw).type == OUTCOME_TYPE)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+
+
+_OUTCOME_TYPE = OUTCOME_TYPE.encode()
 _encode = msgspec.json.Encoder(decimal_format="string").encode
 
 

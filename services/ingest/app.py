@@ -89,8 +89,8 @@ class Door:
             self.rates.admit(credential)
             with Hold(self.in_flight) as hold:
                 incoming, accepted = await self._read(request, entrance, credential, hold)
-                self.rates.count(credential, len(accepted.events))
-                await self.publisher.publish(accepted.events, traceparent_headers())
+                self.rates.count(credential, accepted.count)
+                await self.publisher.publish(accepted.events, traceparent_headers(), accepted.outcomes)
         except RequestRefused as refused:
             _log_refusal(refused, credential)
             raise
@@ -143,6 +143,8 @@ class Door:
     def count(self, accepted: AcceptedEvents) -> None:
         """What became of a request's events, and of what was none."""
         self.meters.add("spendmeter.ingest.events", len(accepted.events), outcome="accepted")
+        if accepted.outcomes:
+            self.meters.add("spendmeter.ingest.outcomes", len(accepted.outcomes))
         if accepted.refused:
             self.meters.add("spendmeter.ingest.events", len(accepted.refused), outcome="refused")
         for why, count in accepted.skipped.items():

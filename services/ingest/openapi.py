@@ -16,6 +16,7 @@ from services.ingest.publish import DEADLINE_S, UNKNOWN
 from services.ingest.unknown_units import NAMES_PER_DAY_MAX
 from spendmeter.contracts.event_reading import EVENT_BYTES_MAX
 from spendmeter.contracts.events import UsageEvent
+from spendmeter.contracts.outcomes import OutcomeEvent
 from spendmeter.platform.openapi import extend_description, problem_responses, problem_schema, read_texts
 
 BOUNDS = {
@@ -50,7 +51,7 @@ def with_schemas(app: FastAPI) -> None:
     """Add what the operations refer to."""
 
     def extend(description: dict[str, Any]) -> None:
-        structs = [UsageEvent, SubmissionReceipt]
+        structs = [UsageEvent, OutcomeEvent, SubmissionReceipt]
         _, schemas = msgspec.json.schema_components(structs, ref_template="#/components/schemas/{name}")
         description["components"] = {
             "schemas": {**schemas, "Problem": problem_schema({"index": _INDEX})},

@@ -21,6 +21,7 @@ from services.ingest.entrances import DROPPED, Entrance, Incoming, answer_empty,
 from services.ingest.refused import BadEvent
 from spendmeter.contracts.event_identity import content_hash
 from spendmeter.contracts.events import EVENT_TYPE, UsageEvent
+from spendmeter.contracts.outcomes import OUTCOME_TYPE, OutcomeEvent, outcome_hash
 
 PATH = "/api/v1/events"
 PREFER = "prefer"
@@ -67,7 +68,10 @@ def answer_own(incoming: Incoming, accepted: AcceptedEvents) -> Response:
         return answer_empty(incoming, accepted)
     receipts = sorted(
         [
-            *map(_of_accepted, accepted.places, accepted.events),
+            *map(_of_accepted, accepted.places, accepted.events, map(content_hash, accepted.events)),
+            *map(
+                _of_accepted, accepted.outcome_places, accepted.outcomes, map(outcome_hash, accepted.outcomes)
+            ),
             *_of_refused(_parts(incoming), accepted.refused),
         ],
         key=lambda receipt: receipt.index,
@@ -88,9 +92,9 @@ def _parts(incoming: Incoming) -> list[bytes | Raw]:
     return list(split(incoming.body))
 
 
-def _of_accepted(index: int, event: UsageEvent) -> SubmissionReceipt:
+def _of_accepted(index: int, event: UsageEvent | OutcomeEvent, digest: bytes) -> SubmissionReceipt:
     return SubmissionReceipt(
-        index=index, id=event.id, source=event.source, status="accepted", hash=content_hash(event).hex()
+        index=index, id=event.id, source=event.source, status="accepted", hash=digest.hex()
     )
 
 
@@ -133,7 +137,15 @@ _EXAMPLE: dict[str, Any] = {
         "labels": {"team": "payments", "feature": "assistant"},
     },
 }
-_ONE = {"$ref": "#/components/schemas/UsageEvent"}
+_OUTCOME: dict[str, Any] = {
+    "specversion": "1.0",
+    "type": OUTCOME_TYPE,
+    "id": "refund-4711",
+    "source": "helpdesk",
+    "subject": "acme/helpdesk",
+    "data": {"name": "refund_resolved", "accepted": True, "labels": {"workflow": "refund", "run": "run-81"}},
+}
+_ONE = {"anyOf": [{"$ref": "#/components/schemas/UsageEvent"}, {"$ref": "#/components/schemas/OutcomeEvent"}]}
 _MANY = {"type": "array", "items": _ONE, "maxItems": EVENTS_MAX}
 _RECEIPTS = {"type": "array", "items": {"$ref": "#/components/schemas/SubmissionReceipt"}}
 _DROPPED_HEADER = {
@@ -148,7 +160,7 @@ OWN_EVENTS = Entrance(
     answer=answer_own,
     media_types=tuple(FORMS),
     openapi={
-        "summary": "Send usage events",
+        "summary": "Send usage events and outcomes",
         "description": "204 means that the log holds every one of them. With `Prefer: return=representation`,"
         " 200 and a receipt for each: then one bad event does not refuse the others.",
         "parameters": [
@@ -164,7 +176,7 @@ OWN_EVENTS = Entrance(
             "required": True,
             "content": {
                 "application/cloudevents+json": {"schema": _ONE, "example": _EXAMPLE},
-                "application/cloudevents-batch+json": {"schema": _MANY, "example": [_EXAMPLE]},
+                "application/cloudevents-batch+json": {"schema": _MANY, "example": [_EXAMPLE, _OUTCOME]},
                 "application/json": {"schema": {"anyOf": [_ONE, _MANY]}, "example": _EXAMPLE},
             },
         },

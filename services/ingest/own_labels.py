@@ -11,12 +11,13 @@ import msgspec
 from msgspec.structs import force_setattr
 
 from spendmeter.contracts.events import LABELS, EventError, Labels, UsageEvent
+from spendmeter.contracts.outcomes import OutcomeEvent
 
 PATH = "data.labels."
 _EVERYBODYS = frozenset(LABELS)
 
 
-def keep_declared(event: UsageEvent, declared: Collection[str]) -> list[str]:
+def keep_declared(event: UsageEvent | OutcomeEvent, declared: Collection[str]) -> list[str]:
     """Put the event's labels, which were decoded as they came, into their form; returns the paths of those
     that were dropped. Raises EventError."""
     labels: Mapping[str, Any] = event.data.labels  # type: ignore[assignment]  # an open reading

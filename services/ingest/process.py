@@ -12,7 +12,7 @@ from services.ingest.keys import IngestKeys
 from services.ingest.pseudonyms import Pseudonyms
 from services.ingest.publish import Publisher
 from services.ingest.rates import KeyRates
-from spendmeter.contracts.topics import USAGE_EVENTS
+from spendmeter.contracts.topics import USAGE_EVENTS, USAGE_OUTCOMES
 from spendmeter.platform import kafka
 from spendmeter.platform.key_uses import KeyUses
 from spendmeter.platform.service import HttpService
@@ -28,7 +28,9 @@ async def connected(settings: Settings) -> AsyncIterator[HttpService]:
     keys, dropped = IngestKeys(url, meters, admitted), DroppedNamesWriter(url, meters)
     admissions = AdmittedValuesWriter(url, admitted)
     publisher = Publisher(
-        settings.topic_prefix + USAGE_EVENTS.name, lambda: kafka.producer(settings, service="ingest")
+        settings.topic_prefix + USAGE_EVENTS.name,
+        settings.topic_prefix + USAGE_OUTCOMES.name,
+        lambda: kafka.producer(settings, service="ingest"),
     )
     uses = KeyUses(url, "ingest")
     door = Door(

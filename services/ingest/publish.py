@@ -1,4 +1,5 @@
-"""Puts events on `usage.events` and answers each request only when the broker holds all of its events.
+"""Puts events on `usage.events`, and outcomes on `usage.outcomes`; a request is answered only when the broker
+holds all of its events.
 
 Concurrent requests are gathered for a few milliseconds and sent as one batch a partition. One such flush is
 under way at a time; what arrives meanwhile is the next one, so batches grow with the load.
@@ -15,6 +16,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from services.ingest.refused import unavailable
 from spendmeter.contracts.event_identity import identity
 from spendmeter.contracts.events import UsageEvent, encode_event
+from spendmeter.contracts.outcomes import OutcomeEvent
 from spendmeter.contracts.topics import partition_of
 from spendmeter.platform.heartbeat import Heartbeat
 from spendmeter.platform.kafka import Headers, Record, let_go, send_batches
@@ -42,19 +44,23 @@ answer nothing is taken, and a new producer looks for it."""
 UNKNOWN = "the outcome is unknown: send the request again with the same ids, duplicates are booked once"
 
 ByPartition = dict[int, list[Record]]
+ByLog = dict[tuple[str, int], list[Record]]
+"""By topic and partition."""
 
 
 @dataclass(eq=False)
 class _WaitingRequest:
     """One request: its records, and whether the broker acknowledged them all."""
 
-    records: ByPartition
+    records: ByLog
     acknowledged: asyncio.Future[bool] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 
 
-def by_partition(events: Iterable[UsageEvent], partitions: int, headers: Headers) -> ByPartition:
+def by_partition(
+    events: Iterable[UsageEvent | OutcomeEvent], partitions: int, headers: Headers
+) -> ByPartition:
     """The events as Kafka records by partition: keyed by identity, in the order given."""
     found: ByPartition = {}
     for event in events:
@@ -67,11 +73,11 @@ def by_partition(events: Iterable[UsageEvent], partitions: int, headers: Headers
 class Publisher:
     """Run `keep_publishing` beside the server; call `publish` from any number of requests."""
 
-    def __init__(self, topic: str, make_producer: Callable[[], AIOKafkaProducer]) -> None:
-        self._topic = topic
+    def __init__(self, topic: str, outcome_topic: str, make_producer: Callable[[], AIOKafkaProducer]) -> None:
+        self._topic, self._outcome_topic = topic, outcome_topic
         self._make_producer = make_producer
         self._trouble = "not connected to Kafka yet"
-        self._partitions = 0
+        self._partitions: dict[str, int] = {}
         self._queue: list[_WaitingRequest] = []
         self._queued_events = 0
         self._wanted = asyncio.Event()
@@ -87,12 +93,20 @@ class Publisher:
                 return f"the broker has acknowledged nothing for {waited:.0f} s"
         return self._trouble or self._answered.trouble()
 
-    async def publish(self, events: Iterable[UsageEvent], headers: Headers) -> None:
-        """Return when the broker has acknowledged every event. Raises RequestRefused 503; the outcome is then
-        unknown, unless nothing was sent because the broker was away to begin with."""
+    async def publish(
+        self, events: Iterable[UsageEvent], headers: Headers, outcomes: Iterable[OutcomeEvent] = ()
+    ) -> None:
+        """Return when the broker has acknowledged every event and every outcome. Raises RequestRefused 503;
+        whether it has them is then unknown, unless nothing was sent because it was away to begin with."""
         if trouble := self.trouble():
             raise unavailable(f"{trouble}; nothing was sent")
-        waiting = _WaitingRequest(by_partition(events, self._partitions, headers))
+        waiting = _WaitingRequest(
+            {
+                (topic, partition): records
+                for topic, of_topic in ((self._topic, events), (self._outcome_topic, outcomes))
+                for partition, records in by_partition(of_topic, self._partitions[topic], headers).items()
+            }
+        )
         if not waiting.records:
             return
         self._queue.append(waiting)
@@ -136,10 +150,13 @@ class Publisher:
     async def _connect(self, producer: AIOKafkaProducer) -> None:
         async with asyncio.timeout(CONNECT_S_MAX):
             await producer.start()
-            self._partitions = len(await producer.partitions_for(self._topic))
+            self._partitions = {
+                topic: len(await producer.partitions_for(topic))
+                for topic in (self._topic, self._outcome_topic)
+            }
         self._trouble = ""
         self._answered.beat()
-        log().info("publishing", topic=self._topic, count=self._partitions)
+        log().info("publishing", topic=self._topic, count=self._partitions[self._topic])
 
     async def _serve(self, producer: AIOKafkaProducer) -> None:
         """Flush, and keep asking whether the broker is there, until either fails."""
@@ -206,20 +223,20 @@ class Publisher:
 
     async def _flush(self, producer: AIOKafkaProducer, taken: list[_WaitingRequest]) -> BaseException | None:
         """Send it all, tell every request how its own batches fared, and return the first failure."""
-        merged: ByPartition = {}
+        merged: ByLog = {}
         for waiting in taken:
-            for partition, records in waiting.records.items():
-                merged.setdefault(partition, []).extend(records)
+            for place, records in waiting.records.items():
+                merged.setdefault(place, []).extend(records)
         sent = {
-            partition: await send_batches(producer, self._topic, partition, records)
-            for partition, records in merged.items()
+            (topic, partition): await send_batches(producer, topic, partition, records)
+            for (topic, partition), records in merged.items()
         }
-        batches = [batch for of_partition in sent.values() for batch in of_partition]
+        batches = [batch for of_log in sent.values() for batch in of_log]
         await asyncio.wait(batches)
         failures = {
-            partition: error
-            for partition, of_partition in sent.items()
-            for batch in of_partition
+            place: error
+            for place, of_log in sent.items()
+            for batch in of_log
             if (error := batch.exception()) is not None
         }
         for waiting in taken:

@@ -6,7 +6,7 @@ is unknown. Only then is it worth finding out which: `unknown_fields`.
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any, NamedTuple, get_args
@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from spendmeter.contracts.events import UsageData, UsageEvent
+from spendmeter.contracts.outcomes import OutcomeData, OutcomeEvent
 
 CLOUDEVENTS_FIELDS = frozenset(
     {"datacontenttype", "dataschema", "traceparent", "tracestate", "partitionkey", "sequence"}
@@ -97,10 +98,12 @@ def _readings(known: Any, event: Any, unknown: Callable[[bytes], list[str]]) -> 
     return Readings(one, many, any_one, any_many, unknown)
 
 
-def unknown_fields(events: bytes, but: str | None = None) -> list[str]:
+def unknown_fields(
+    events: bytes, but: str | None = None, known: Mapping[str, Collection[str]] = _KNOWN
+) -> list[str]:
     """Paths of the fields that events of a JSON array have and the contract has not ("data.cost"): names
     alone, sorted, at most NAMES_MAX. The array was decoded as events before, so their shape is right. Fields
-    of the object at the path `but` are left out.
+    of the object at the path `but` are left out. `known`: of each path of the contract its fields.
 
     Of many events LOOKED_AT are looked at, evenly spread, and all of them only where those know nothing: some
     name is always listed, and of a sender whose events are alike, as they are, every one."""
@@ -109,7 +112,7 @@ def unknown_fields(events: bytes, but: str | None = None) -> list[str]:
     except UnicodeDecodeError:  # somewhere in what is not kept; such a name is listed all the same
         events = events.decode(errors="replace").encode()
     parts = _decode_parts(events)
-    return _names(parts[:: -(-len(parts) // LOOKED_AT) or 1], but) or _names(parts, but)
+    return _names(parts[:: -(-len(parts) // LOOKED_AT) or 1], but, known) or _names(parts, but, known)
 
 
 def join_names(names: Collection[str]) -> str:
@@ -117,23 +120,27 @@ def join_names(names: Collection[str]) -> str:
     return ", ".join(names) + (", ..." if len(names) >= NAMES_MAX else "")
 
 
-def _names(events: Sequence[Raw], but: str | None) -> list[str]:
+def _names(events: Sequence[Raw], but: str | None, known: Mapping[str, Collection[str]]) -> list[str]:
     seen: defaultdict[str, set[str]] = defaultdict(set)
     for event in events:
-        _collect(event, "", seen)
+        _collect(event, "", seen, known)
     if but is not None:
         seen.pop(but, None)
-    names = sorted(path + _printable(name) for path, found in seen.items() for name in found - _KNOWN[path])
+    names = sorted(
+        path + _printable(name) for path, found in seen.items() for name in found.difference(known[path])
+    )
     return names[:NAMES_MAX]
 
 
-def _collect(raw: Raw, path: str, seen: defaultdict[str, set[str]]) -> None:
+def _collect(
+    raw: Raw, path: str, seen: defaultdict[str, set[str]], known: Mapping[str, Collection[str]]
+) -> None:
     """Add the fields of the object at `path`, and those of the objects of the contract inside it."""
     table = _decode_table(raw) or {}
     seen[path].update(table)
     for name in table:
-        if (inner := f"{path}{name}.") in _KNOWN:
-            _collect(table[name], inner, seen)
+        if (inner := f"{path}{name}.") in known:
+            _collect(table[name], inner, seen, known)
 
 
 def _printable(name: str) -> str:
@@ -155,3 +162,20 @@ OPEN_READINGS = _readings(
     partial(unknown_fields, but=_LABELS),
 )
 """Of events whose tenants may have declared labels of their own."""
+
+_StrictOutcome = _strict(OutcomeEvent)
+_outcome_data = {field.name: field.type for field in msgspec.structs.fields(_StrictOutcome)}["data"]
+_KNOWN_OUTCOME = dict(_fields_by_path(OutcomeEvent))
+_KNOWN_OUTCOME[""] |= CLOUDEVENTS_FIELDS
+decode_known_outcome: Callable[[bytes], OutcomeEvent] = msgspec.json.Decoder(
+    _open(_StrictOutcome, _outcome_data, strict=True), float_hook=Decimal
+).decode
+decode_any_outcome: Callable[[bytes], OutcomeEvent] = msgspec.json.Decoder(
+    _open(OutcomeEvent, OutcomeData, strict=False), float_hook=Decimal
+).decode
+"""Outcomes with labels as they come, where every field but of these is known, and where some are not."""
+
+
+def unknown_outcome_fields(event: bytes) -> list[str]:
+    """Paths of the fields that an outcome has and its contract has not, but for labels."""
+    return unknown_fields(b"[" + event + b"]", _LABELS, _KNOWN_OUTCOME)

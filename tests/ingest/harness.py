@@ -19,7 +19,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
 from deploy.local.home import CLONE
-from spendmeter.contracts.topics import USAGE_EVENTS
+from spendmeter.contracts.topics import USAGE_EVENTS, USAGE_OUTCOMES
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.keys import create_key, create_tenant
@@ -46,7 +46,7 @@ def event(id: str = "1", **fields: Any) -> dict[str, Any]:
 
 async def prepare_kafka(kafka: KafkaAccess, prefix: str, partitions: int = PARTITIONS) -> None:
     async with KafkaAdmin(kafka) as admin:
-        await admin.ensure_topics([USAGE_EVENTS], prefix=prefix, partitions=partitions)
+        await admin.ensure_topics([USAGE_EVENTS, USAGE_OUTCOMES], prefix=prefix, partitions=partitions)
 
 
 async def prepare_postgres(owner_url: str) -> tuple[str, dict[str, str]]:
@@ -151,12 +151,12 @@ class Ingest:
         return httpx.post(self.url + PATH, content=content, headers=sent, timeout=timeout)
 
 
-async def records_of(kafka: KafkaAccess, topic: str) -> list[ConsumerRecord]:
+async def records_of(kafka: KafkaAccess, topic: str, partitions: int = PARTITIONS) -> list[ConsumerRecord]:
     """Every record on the topic now."""
     consumer = AIOKafkaConsumer(**kafka.options(), auto_offset_reset="earliest")
     await consumer.start()
     try:
-        places = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
+        places = [TopicPartition(topic, partition) for partition in range(partitions)]
         consumer.assign(places)
         ends = await consumer.end_offsets(places)
         await consumer.seek_to_beginning(*places)
