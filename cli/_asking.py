@@ -31,12 +31,19 @@ def ask(
 ) -> Any:
     """The api's answer, as the key that the environment names so; ends the command with what it says when it
     refuses. `flags`: field of the request to the argument that it was written in."""
-    url, secret = environment_values("SPENDMETER_API_URL", key)
-    url = f"{url.rstrip('/')}/v1/{path}"
-    answer = request(method, url, secret, tenant=tenant, timeout_s=TIMEOUT_S, params=query, json=body)
+    answer = answered(method, path, tenant, query, body=body, key=key)
     if not answer.is_success:
         fail(_refusal(answer, flags or {}), problem_of(answer))
     return answer.json()
+
+
+def answered(
+    method: str, path: str, tenant: str, query: Any = None, *, body: Any = None, key: str = CHANGES
+) -> httpx.Response:
+    """The same, refused or not, for a command that goes on all the same."""
+    url, secret = environment_values("SPENDMETER_API_URL", key)
+    url = f"{url.rstrip('/')}/v1/{path}"
+    return request(method, url, secret, tenant=tenant, timeout_s=TIMEOUT_S, params=query, json=body)
 
 
 def read(path: str, tenant: str, query: Any = None, *, flags: Mapping[str, str] | None = None) -> Any:

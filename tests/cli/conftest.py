@@ -24,7 +24,8 @@ class Api:
         self.asked.append((method, path, more["params"], more["json"]))
         self.key, self.tenant = key, more["tenant"]
         status, body = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        return httpx.Response(status, json=body, request=httpx.Request(method, url))
+        place = {"Location": f"/v1/{path}"} if method == "POST" and more["params"] is None else {}
+        return httpx.Response(status, json=body, headers=place, request=httpx.Request(method, url))
 
 
 @pytest.fixture
