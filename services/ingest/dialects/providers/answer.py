@@ -27,7 +27,10 @@ TEXT_BYTES_MAX = 2048
 _NAMES = """
     action amazon-bedrock-invocationMetrics arguments b64_json billed_units body bytes
     bytesBase64Encoded candidates candidates_token_count candidatesTokenCount characters choices
-    chunk completion_tokens container_id content content_block contentBlockDelta create_time created
+    chunk completion_tokens container_id content content_block contentBlockDelta
+    contentBlockStart contentBlockStop
+    internalServerException modelStreamErrorException serviceUnavailableException throttlingException
+    validationException create_time created
     created_at createTime custom_id data delta document_annotation duration embeddings error
     event_type finish_reason finishReason function generated_images generatedImages generation_id
     generation_token_count grounding_chunks grounding_metadata groundingChunks groundingMetadata

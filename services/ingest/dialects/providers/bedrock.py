@@ -33,13 +33,19 @@ _METRICS = {
 }
 """As streams of InvokeModel and Amazon's own models spell them."""
 _OPTIMIZED = "optimized"
+_EVENTS = (
+    "messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop",
+    "internalServerException",
+    "modelStreamErrorException", "serviceUnavailableException", "throttlingException", "validationException",
+)  # fmt: skip
+"""Of Converse's stream, beside its last one, which holds the usage."""
 
 
 def read(answer: Answer) -> Iterator[CallPiece]:
     """The pieces that one object states, whichever maker's model it is of."""
     if (packed := _packed(answer)) is not None:
         yield from read(packed)
-    elif answer.has("contentBlockDelta", "messageStart", "messageStop"):
+    elif answer.has(*_EVENTS):
         yield CallPiece(stream=True, content=tuple(_content(answer)))
     elif (end := answer.inner("metadata")) is not None and end.has("usage"):
         yield _converse(end, stream=True)

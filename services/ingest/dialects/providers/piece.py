@@ -153,9 +153,10 @@ _OUTPUTS = frozenset({"output_tokens", "reasoning_tokens", "output_audio_tokens"
 
 
 def _counted(call: ProviderCall, input_tokens: int | None) -> Metered:
-    if not call.stream or not (call.content or input_tokens):
+    sent = tokens_sent(call) if call.stream else 0
+    if not sent and not (call.stream and input_tokens):
         raise DialectError("no usage: the answer states none")
-    used: dict[str, UsedQuantity] = {"input_tokens": input_tokens or 0, "output_tokens": tokens_sent(call)}
+    used: dict[str, UsedQuantity] = {"input_tokens": input_tokens or 0, "output_tokens": sent}
     used.update(call.fees)
     estimated = ("output_tokens",) if input_tokens is not None else ("input_tokens", "output_tokens")
     return Metered(usage=used, normalised="assumed", estimated=estimated)
