@@ -15,7 +15,7 @@ from services.ingest.accept import EVENTS_MAX
 from services.ingest.body import BODY_BYTES_MAX, WIRE_BYTES_MAX
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.keys import create_key
-from tests.ingest.harness import BATCH, ONE, PATH, Ingest, event
+from tests.ingest.harness import BATCH, ONE, PATH, READY_S_MAX, Ingest, event
 from tests.platform.clients import Client, by_curl, by_go, by_httpx, by_requests, by_urllib
 
 MB = 1_000_000
@@ -59,6 +59,10 @@ async def doors(door: Ingest, tmp_path_factory: pytest.TempPathFactory) -> Async
     brokerless = Ingest(kafka=nowhere, database=door.database, prefix="door.", log=log, keys=door.keys)
     brokerless.start()
     try:
+        deadline = time.monotonic() + READY_S_MAX
+        while not brokerless.not_ready().startswith("not connected to Kafka"):
+            assert time.monotonic() < deadline, brokerless.not_ready()
+            time.sleep(0.1)
         yield {503: brokerless}
     finally:
         brokerless.stop()
