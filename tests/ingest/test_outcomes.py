@@ -187,7 +187,7 @@ async def test_acknowledged_outcomes_are_on_their_topic_and_receipts_name_both(d
     records = await records_of(door.kafka, door.prefix + USAGE_OUTCOMES.name, partitions=1)
     [record] = [each for each in records if b'"of-door"' in each.value]
     kept = read_outcome(record.value)
-    assert kept.data.labels.user.startswith("hmac:")
+    assert kept.data.labels.user.startswith("user:")
     assert record.key == kept.identity == identity("acme", "helpdesk", "of-door")
     assert receipts[1]["hash"] == outcome_hash(kept).hex()
     assert [r for r in await records_of(door.kafka, door.topic) if b"of-door" in r.value] == []
