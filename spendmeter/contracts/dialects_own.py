@@ -116,4 +116,5 @@ def gemini(usage: VendorUsage) -> UsageParts:
         output=None if answer is None and not thoughts else (answer or 0) + thoughts,
         outputs={"reasoning_tokens": thoughts}
         | {f"output_{kind}_tokens": in_answer.get(kind, 0) for kind in kinds},
+        others={"images": part(usage, "images")},
     )

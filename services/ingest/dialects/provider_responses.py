@@ -217,7 +217,7 @@ def _model(call: ProviderCall, asked: _Asked) -> str:
     stated = asked.stated.transcription_model if call.heard else asked.stated.model
     first, second = (stated, call.model) if asked.facts.model == "request" else (call.model, stated)
     if found := first or second:
-        return found
+        return f"{found}/{call.variant}" if call.variant else found
     name = "transcription_model" if call.heard else "model"
     raise EventError(f"the answer names none: add ?{name}=", name)
 

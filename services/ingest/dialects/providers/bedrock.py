@@ -114,7 +114,7 @@ def _converse(answer: Answer, *, stream: bool) -> CallPiece:
         if tier
         else "",
         dialect="bedrock",
-        usage=answer.usage("usage") or beside.usage,
+        usage=_spelled(answer.usage("usage")) or beside.usage,
         latency_ms=int(took) if took is not None else beside.latency_ms,
         stream=stream,
         ends=True,
@@ -143,15 +143,22 @@ def _makers(answer: Answer) -> CallPiece:
     """Amazon's, Meta's and other makers' bodies; '' of them all: what the headers say."""
     metrics = answer.usage("amazon-bedrock-invocationMetrics")
     stream = metrics is not None
-    usage = metrics or answer.usage("usage")
-    if usage is not None:
-        usage = {_METRICS.get(name, name): said for name, said in usage.items()}
-    elif (read := answer.number("prompt_token_count")) is not None:
-        usage = {"inputTokens": read, "outputTokens": answer.number("generation_token_count") or 0}
-    elif (read := answer.number("inputTextTokenCount")) is not None:
-        made = sum(int(each.number("tokenCount") or 0) for each in answer.each("results"))
-        usage = {"inputTokens": read, "outputTokens": made}
+    usage = _spelled(metrics or answer.usage("usage")) or _counted(answer)
     return CallPiece(dialect="bedrock", usage=usage, stream=stream, ends=True)
+
+
+def _counted(answer: Answer) -> dict[str, Any] | None:
+    """The counts of makers that have no usage object: Meta's, and Amazon's older ones."""
+    if (read := answer.number("prompt_token_count")) is not None:
+        return {"inputTokens": read, "outputTokens": answer.number("generation_token_count") or 0}
+    if (read := answer.number("inputTextTokenCount")) is not None:
+        made = sum(int(each.number("tokenCount") or 0) for each in answer.each("results"))
+        return {"inputTokens": read, "outputTokens": made}
+    return None
+
+
+def _spelled(usage: dict[str, Any] | None) -> dict[str, Any] | None:
+    return None if usage is None else {_METRICS.get(name, name): said for name, said in usage.items()}
 
 
 def _content(answer: Answer) -> Iterator[Raw]:

@@ -116,6 +116,8 @@ def _of_dialect(facts: AnswerProvider, shape: Shape, piece: CallPiece) -> CallPi
     dialect = facts.usage if shape == facts.shapes[0] else _DIALECTS[shape]
     if shape == "bedrock" and "input_tokens" in piece.usage:
         dialect = "anthropic"
+    elif shape == "bedrock" and "prompt_tokens" in piece.usage:
+        dialect = "openai"
     elif dialect == "xai":
         dialect = "xai-chat" if "prompt_tokens" in piece.usage else "xai-responses"
     return msgspec.structs.replace(piece, dialect=dialect)

@@ -203,7 +203,7 @@ def _typed(answer: Answer, kind: str) -> Iterator[CallPiece]:
 
 def _plain(answer: Answer) -> CallPiece:
     """Embeddings, images, transcriptions, pages read, or a usage object alone."""
-    model = answer.text("model")
+    variant = ""
     usage = answer.usage("usage", "usage_info")
     if usage is None and (seconds := answer.number("duration")) is not None:
         usage = {"seconds": seconds}
@@ -211,11 +211,12 @@ def _plain(answer: Answer) -> CallPiece:
         if usage and ("input_tokens" in usage or "output_tokens" in usage):
             usage = _of_images(usage)
         else:
-            model = "/".join(filter(None, (model, answer.text("quality"), answer.text("size"))))
+            variant = "/".join(filter(None, (answer.text("quality"), answer.text("size"))))
             usage = (usage or {}) | {"images": len(images)}
     return CallPiece(
         id=answer.text("id"),
-        model=model,
+        model=answer.text("model"),
+        variant=variant,
         time=answer.number("created", "created_at"),
         tier=answer.text("service_tier") or _text(usage, "service_tier"),
         usage=_annotated(answer, usage),

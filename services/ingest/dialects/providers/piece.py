@@ -35,6 +35,8 @@ class CallPiece(Struct, frozen=True, kw_only=True):
     id: str = ""
     """Of the response. Of a piece without one: of the same call as the piece before."""
     model: str = ""
+    variant: str = ""
+    """What of a model has a price of its own: the quality and size of images."""
     model_later: str = ""
     """Of the calls that follow in the same body: a session says it once."""
     time: Decimal | int | str | None = None
@@ -67,6 +69,7 @@ class ProviderCall:
 
     id: str = ""
     model: str = ""
+    variant: str = ""
     time: Decimal | int | str | None = None
     tier: str = ""
     region: str = ""
@@ -89,7 +92,7 @@ class ProviderCall:
 
     def add(self, piece: CallPiece) -> None:
         """Take in what one more piece says."""
-        for name in ("id", "model", "tier", "region", "dialect", "sides"):
+        for name in ("id", "model", "variant", "tier", "region", "dialect", "sides"):
             if said := getattr(piece, name):
                 setattr(self, name, said)
         self.time = piece.time if self.time is None else self.time
