@@ -12,8 +12,9 @@ def otel(usage: VendorUsage) -> UsageParts:
     names = OTEL.usage
     written, hour = part(usage, names.cache_write), part(usage, names.cache_write_1h)
     audio, image = part(usage, names.cache_read_audio), part(usage, names.cache_read_image)
+    beside_input, beside_output = part(usage, names.beside_input), part(usage, names.beside_output)
     return UsageParts(
-        input=count(usage, names.input),
+        input=_with(count(usage, names.input), beside_input),
         cached={
             "cache_read_tokens": part(usage, names.cache_read) - audio - image,
             "cache_read_audio_tokens": audio,
@@ -26,11 +27,16 @@ def otel(usage: VendorUsage) -> UsageParts:
             "input_image_tokens": part(usage, names.input_image) - image,
             "input_video_tokens": part(usage, names.input_video),
         },
-        output=count(usage, names.output),
+        output=_with(count(usage, names.output), beside_output),
         outputs={
             "reasoning_tokens": part(usage, names.reasoning),
             "output_audio_tokens": part(usage, names.output_audio),
             "output_image_tokens": part(usage, names.output_image),
         },
         others={"searches": part(usage, names.searches)},
+        assumed=beside_input > 0,
     )
+
+
+def _with(total: int | None, beside: int) -> int | None:
+    return (total or 0) + beside if beside else total

@@ -28,6 +28,8 @@ class UsageNames(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     output_image: AttributeNames
     reasoning: AttributeNames
     searches: AttributeNames
+    beside_input: AttributeNames
+    beside_output: AttributeNames
 
 
 class CallNames(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

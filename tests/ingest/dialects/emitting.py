@@ -29,7 +29,7 @@ INSTRUMENTORS = {
 }
 ASKED = {
     "openai": ["chat", "stream", "tools", "embeddings", "responses", "audio", "cut"],
-    "anthropic": ["chat", "stream", "tools", "cut"],
+    "anthropic": ["chat", "stream", "tools", "compacted", "cut"],
 }
 """What is called, in this order."""
 
@@ -46,7 +46,7 @@ def call_openai(url: str) -> None:
         pass
     client.chat.completions.create(model="gpt-4o", messages=messages, tools=TOOLS)
     client.embeddings.create(model="text-embedding-3-small", input=PROMPT)
-    client.responses.create(model="gpt-5.4", input=PROMPT)
+    client.responses.create(model="gpt-5.6-sol", input=PROMPT)
     client.chat.completions.create(model="gpt-4o-audio-preview", messages=messages)
     for _ in client.chat.completions.create(
         model="gpt-4o", messages=messages, stream=True, max_completion_tokens=500
@@ -67,6 +67,7 @@ def call_anthropic(url: str) -> None:
     for _ in client.messages.create(**asked, stream=True):
         pass
     client.messages.create(**asked, tools=[{"name": "look_up", "input_schema": {"type": "object"}}])
+    client.beta.messages.create(**asked, betas=["compact-2026-01-12"])
     with client.messages.stream(**asked) as stream:
         for event in stream:
             if event.type == "content_block_delta":
@@ -75,7 +76,12 @@ def call_anthropic(url: str) -> None:
 
 def main(instrumentation: str, vendor: str, vendors_url: str, traces_url: str, *headers: str) -> None:
     resource = Resource.create(
-        {"service.name": "checkout", "deployment.environment.name": "prod", "team": "payments"}
+        {
+            "service.name": "checkout",
+            "deployment.environment.name": "prod",
+            "team": "payments",
+            "host.name": "canary-7f21-host",
+        }
     )
     provider = TracerProvider(resource=resource)
     sent = dict(header.split("=", 1) for header in headers)

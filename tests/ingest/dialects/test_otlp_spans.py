@@ -107,6 +107,8 @@ SPELLED = [
     ("input_video", 7, {"input_video_tokens": 7, "input_tokens": 9_993, "output_tokens": 1_000}),
     ("output_audio", 7, {"output_audio_tokens": 7, "input_tokens": 10_000, "output_tokens": 993}),
     ("output_image", 7, {"output_image_tokens": 7, "input_tokens": 10_000, "output_tokens": 993}),
+    ("beside_input", 7, {"input_tokens": 10_007, "output_tokens": 1_000}),
+    ("beside_output", 7, {"input_tokens": 10_000, "output_tokens": 1_007}),
     ("searches", 7, {"searches": 7, "input_tokens": 10_000, "output_tokens": 1_000}),
 ]  # fmt: skip
 

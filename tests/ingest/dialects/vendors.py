@@ -31,6 +31,18 @@ MESSAGES_USAGE = {
     "cache_creation": {"ephemeral_5m_input_tokens": 1_000, "ephemeral_1h_input_tokens": 253},
     "output_tokens": 10, "service_tier": "standard",
 }  # fmt: skip
+COMPACTED_USAGE = MESSAGES_USAGE | {
+    "iterations": [
+        {"type": "compaction", "input_tokens": 1_000, "cache_read_input_tokens": 3_000, "cache_creation_input_tokens": 0, "output_tokens": 500},
+        {"type": "message"} | {name: MESSAGES_USAGE[name] for name in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens")},
+    ]
+}  # fmt: skip
+"""Of a conversation that was shortened first: the totals are those of the message alone."""
+SNAPSHOTS = {
+    "gpt-4o": "gpt-4o-2024-08-06", "gpt-4o-audio-preview": "gpt-4o-audio-preview-2024-12-17", "gpt-5.6-sol": "gpt-5.6-sol",
+    "claude-sonnet-4-5": "claude-sonnet-4-5-20250929",
+}  # fmt: skip
+"""What serves, where a model is asked for."""
 TOOL_CALL = {
     "id": "call_1",
     "type": "function",
@@ -41,14 +53,14 @@ TOOL_CALL = {
 def chat(model: str, id: str, usage: dict[str, Any], tools: bool) -> dict[str, Any]:
     message = {"role": "assistant", "content": None if tools else CONTENT}
     return {
-        "id": id, "object": "chat.completion", "created": 1_795_687_200, "model": f"{model}-2024-08-06", "service_tier": "default",
+        "id": id, "object": "chat.completion", "created": 1_795_687_200, "model": SNAPSHOTS[model], "service_tier": "default",
         "choices": [{"index": 0, "message": message | ({"tool_calls": [TOOL_CALL]} if tools else {}), "finish_reason": "tool_calls" if tools else "stop", "logprobs": None}],
         "usage": usage,
     }  # fmt: skip
 
 
 def chat_chunks(model: str, id: str, with_usage: bool) -> Iterator[dict[str, Any]]:
-    head = {"id": id, "object": "chat.completion.chunk", "created": 1_795_687_200, "model": f"{model}-2024-08-06", "service_tier": "default"}  # fmt: skip
+    head = {"id": id, "object": "chat.completion.chunk", "created": 1_795_687_200, "model": SNAPSHOTS[model], "service_tier": "default"}  # fmt: skip
     yield head | {
         "choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}]
     }
@@ -60,7 +72,7 @@ def chat_chunks(model: str, id: str, with_usage: bool) -> Iterator[dict[str, Any
 
 def response(model: str, id: str) -> dict[str, Any]:
     return {
-        "id": id, "object": "response", "created_at": 1_795_687_200, "status": "completed", "model": f"{model}-2026-03-05", "service_tier": "default",
+        "id": id, "object": "response", "created_at": 1_795_687_200, "status": "completed", "model": SNAPSHOTS[model], "service_tier": "default",
         "output": [{"id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": [{"type": "output_text", "text": CONTENT, "annotations": []}]}],
         "usage": RESPONSES_USAGE, "error": None, "incomplete_details": None, "instructions": None, "metadata": {}, "parallel_tool_calls": True,
         "temperature": 1.0, "tool_choice": "auto", "tools": [], "top_p": 1.0, "text": {"format": {"type": "text"}}, "truncation": "disabled",
@@ -71,7 +83,7 @@ def message(model: str, id: str, tools: bool) -> dict[str, Any]:
     text = {"type": "text", "text": CONTENT}
     tool = {"type": "tool_use", "id": "toolu_1", "name": "look_up", "input": {"q": CONTENT}}
     return {
-        "id": id, "type": "message", "role": "assistant", "model": f"{model}-20250929", "content": [tool if tools else text],
+        "id": id, "type": "message", "role": "assistant", "model": SNAPSHOTS[model], "content": [tool if tools else text],
         "stop_reason": "tool_use" if tools else "end_turn", "stop_sequence": None, "usage": MESSAGES_USAGE,
     }  # fmt: skip
 
@@ -119,7 +131,10 @@ class _Vendor(BaseHTTPRequestHandler):
             case "/messages" if stream:
                 self._stream(list(message_events(model, message_id)), named=True)
             case "/messages":
-                self._answer(message(model, message_id, tools))
+                usage = (
+                    COMPACTED_USAGE if "compact" in self.headers.get("anthropic-beta", "") else MESSAGES_USAGE
+                )
+                self._answer(message(model, message_id, tools) | {"usage": usage})
             case path:
                 self._answer({"error": {"message": f"no such path: {path}", "type": "x"}}, 404)
 
@@ -150,7 +165,7 @@ class _Vendor(BaseHTTPRequestHandler):
 class _Collector(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.taken.append((dict(self.headers), body))  # type: ignore[attr-defined]
+        self.server.taken.append(({name.lower(): value for name, value in self.headers.items()}, body))  # type: ignore[attr-defined]
         self.send_response(200)
         self.send_header("Content-Type", "application/x-protobuf")
         self.send_header("Content-Length", "0")
