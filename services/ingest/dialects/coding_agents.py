@@ -27,6 +27,8 @@ DIGITS_MAX = 19
 WHOLE_MAX = 10**18
 REPORTED_USD_MAX = 10**9
 """Of one call: no price list says more, and a number that is written short may be endless in full."""
+UNKNOWN = "unknown"
+"""The model of a call that names none: seen, and priced as unknown things are."""
 LONG_CONTEXT = "[1m]"
 """What Claude Code puts behind a model's name where it has opened its window: no other model, nor price."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -89,7 +91,7 @@ def claude_call(call: Attributes, labels: Mapping[str, str], time_ns: int, statu
         return None
     quantities, normalised = _disjoint("anthropic", counts)
     source, call_id = claude_identity(call, time_ns)
-    model = text(call, "model").removesuffix(LONG_CONTEXT)
+    model = text(call, "model").removesuffix(LONG_CONTEXT) or UNKNOWN
     return usage_event(
         id=call_id,
         source=source,
@@ -125,7 +127,7 @@ def codex_call(call: Attributes, labels: Mapping[str, str], time_ns: int, ordina
         id=codex_identity(call, time_ns) + (f"#{ordinal}" if ordinal > 1 else ""),
         source=OTLP,
         provider="openai",
-        sku=text(call, "model"),
+        sku=text(call, "model") or UNKNOWN,
         usage=quantities,
         time=happened(call, time_ns),
         context={"service_tier": tier} if tier else None,
