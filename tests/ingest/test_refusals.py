@@ -44,7 +44,7 @@ REFUSALS: dict[str, Callable[[], Refusal]] = {
     "another content type": lambda: (415, "'text/csv'", "acme", LARGE, {"Content-Type": "text/csv"}),
     "another encoding": lambda: (415, "send gzip, zstd or none", "acme", LARGE, {"Content-Encoding": "br"}),
     "too often": lambda: (429, "may send 1 events a minute", "spent", LARGE, {}),
-    "no broker": lambda: (503, "not connected to Kafka", "acme", _json(event()), {}),
+    "no broker": lambda: (503, "Kafka", "acme", _json(event()), {}),
 }  # fmt: skip
 
 
@@ -60,7 +60,7 @@ async def doors(door: Ingest, tmp_path_factory: pytest.TempPathFactory) -> Async
     brokerless.start()
     try:
         deadline = time.monotonic() + READY_S_MAX
-        while not brokerless.not_ready().startswith("not connected to Kafka"):
+        while "Kafka" not in brokerless.not_ready():
             assert time.monotonic() < deadline, brokerless.not_ready()
             time.sleep(0.1)
         yield {503: brokerless}
