@@ -49,6 +49,7 @@ async def connected(settings: Settings) -> AsyncIterator[HttpService]:
                     schedule.run(),
                     uses.keep_writing(),
                     accruing.run(),
+                    accruing.keep_watching(),
                 ),
             )
     finally:

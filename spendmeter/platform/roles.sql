@@ -36,7 +36,7 @@ GRANT EXECUTE ON FUNCTION
     catalog_record(int, text[], text, text), catalog_publications_after(int),
     catalog_bring_back(int, text[], text, text, timestamptz), catalog_used(), catalog_unknown(timestamptz),
     catalog_events(bytea[], timestamptz, timestamptz, int), catalog_events_count(text[], bytea[], timestamptz),
-    dropped_names_seen(timestamptz, int), find_occurred_at(bytea), all_tenants(), assets_due(int), budget_now(budgets),
+    dropped_names_seen(timestamptz, int), find_occurred_at(bytea), all_tenants(), assets_due(int), assets_late(), budget_now(budgets),
     booked_instead(unbooked), was_retracted(bytea), unattributable(timestamptz, timestamptz, int)
 TO "{api}";
 GRANT EXECUTE ON FUNCTION note_key_uses(text, text[], timestamptz[]) TO "{api}", "{ingest}"

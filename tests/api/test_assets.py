@@ -344,12 +344,14 @@ async def test_an_outage_is_caught_up_oldest_first_under_the_same_ids(
     assert await accruing.turn() == 0  # put off, and nobody else begins it meanwhile
     report = (await acme.get("/v1/assets/laptop-1")).json()
     assert report["accrued"] == "0"
+    assert await book.connection.fetchval("SELECT assets_late()") > 47 * 3600
     door.away = False
     await book.connection.execute("UPDATE assets SET due_at = now()")  # the time is over
     await settle(accruing)
     times = [event["time"] for event in door.events.values()]
     assert times == sorted(times)
     assert len(times) >= 48
+    assert await book.connection.fetchval("SELECT assets_late()") == 0
 
 
 async def test_a_clock_that_stands_three_hours_back_sends_nothing_until_it_is_where_it_was(

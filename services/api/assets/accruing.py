@@ -22,13 +22,14 @@ from services.api.http.problems import HttpRefusal
 from spendmeter.contracts.corrections import EventCorrection
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.retry import keep_doing
-from spendmeter.platform.telemetry import log
+from spendmeter.platform.telemetry import Meters, log
 from spendmeter.pricing.accruals.asset import HOUR, Asset
 from spendmeter.pricing.accruals.hours import AssetHours, hours_within
 from spendmeter.pricing.accruals.sent import AssetEvents, at, hours_due, next_hour
 from spendmeter.pricing.accruals.timesheets import Timesheet, timesheet_amend, timesheet_event
 
 LOOK_INTERVAL_S = 2.0
+WATCH_INTERVAL_S = 30.0
 LEASE = timedelta(seconds=40)
 """Longer than a batch takes: ingest has 20 s to answer, and the broker 10 s to take amends."""
 REFUSED_AGAIN = timedelta(minutes=10)
@@ -61,6 +62,7 @@ class Accruing:
         self._database = database
         self._door = door
         self._corrections = corrections
+        self._meters = Meters()
 
     async def run(self) -> None:
         """Look, again and again; at once where there is more."""
@@ -73,6 +75,20 @@ class Accruing:
             every_s=LOOK_INTERVAL_S,
             away=(*CONNECTION_ERRORS, IngestAway),
         )
+
+    async def keep_watching(self) -> None:
+        """Say how far behind they are, whoever sends them."""
+        await keep_doing(
+            self._watch,
+            "how late accruals are cannot be read",
+            every_s=WATCH_INTERVAL_S,
+            away=CONNECTION_ERRORS,
+        )
+
+    async def _watch(self) -> None:
+        async with self._database.reading("") as connection:
+            late_s = await connection.fetchval(SQL["late"])
+        self._meters.set("spendmeter.api.accruals.late", late_s)
 
     async def _until_idle(self) -> None:
         while await self.turn():
@@ -109,6 +125,7 @@ class Accruing:
             await self._send([work])
         except EventsRefused as refusal:
             log().error("ingest refuses what an asset accrues", asset=work.asset.id, reason=str(refusal))
+            self._meters.add("spendmeter.api.accruals", max(len(work.events), 1), outcome="refused")
             async with self._database.writing(work.asset.tenant) as connection:
                 await connection.execute(SQL["refused"], work.asset.id, str(refusal), REFUSED_AGAIN)
 
@@ -116,6 +133,7 @@ class Accruing:
         """Events before amends, for an amend of what is nowhere is lost; and both before it says so."""
         if events := [event for work in works for event in work.events]:
             await self._door.send(events)
+            self._meters.add("spendmeter.api.accruals", len(events), outcome="sent")
         await asyncio.gather(*(self._corrections.publish(amend) for work in works for amend in work.amends))
         if works:
             async with self._database.writing(works[0].asset.tenant) as connection:
@@ -130,14 +148,18 @@ async def _claim(connection: TenantConnection, tenant: str, ids: Sequence[str]) 
     for row, asset in zip(rows, await with_revisions(connection, tenant, rows), strict=True):
         if room <= 0:
             break
-        work = await _work(connection, row, asset, room)
+        sheets = list[Timesheet]()
+        if row["unsent_timesheets"]:
+            unsent = await connection.fetch(SQL["unsent"], asset.id, EVENTS_MAX)
+            sheets = [msgspec.convert(dict(each), Timesheet) for each in unsent]
+        work = await asyncio.to_thread(_work, row, asset, sheets, room)
         await connection.execute(SQL["claimed"], asset.id, work.sent_until, LEASE)
         works.append(work)
         room -= len(work.events) + len(work.amends)
     return works
 
 
-async def _work(connection: TenantConnection, row: Any, asset: Asset, room: int) -> AccrualWork:
+def _work(row: Any, asset: Asset, sheets: Sequence[Timesheet], room: int) -> AccrualWork:
     now: datetime = row["at"]
     work = AccrualWork(
         asset=asset,
@@ -160,10 +182,10 @@ async def _work(connection: TenantConnection, row: Any, asset: Asset, room: int)
                 break
     elif row["amended"] < row["revision"]:
         _amend(work)
-    elif row["unsent_timesheets"]:
-        await _sheets(connection, work)
+    else:
+        _write_down(work, sheets)
     following = next_hour(asset, work.sent_until, over)
-    if work.amended == row["revision"] and not row["unsent_timesheets"]:
+    if work.amended == row["revision"] and not sheets:
         work.due_at = None if following is None else max(at(asset, following), now)
     return work
 
@@ -183,10 +205,9 @@ def _amend(work: AccrualWork) -> None:
         work.amended, work.amended_until = revision.number, None
 
 
-async def _sheets(connection: TenantConnection, work: AccrualWork) -> None:
-    rows = await connection.fetch(SQL["unsent"], work.asset.id, EVENTS_MAX)
-    work.sheets = [msgspec.convert(dict(row), Timesheet) for row in rows]
-    for sheet in work.sheets:
+def _write_down(work: AccrualWork, sheets: Sequence[Timesheet]) -> None:
+    work.sheets = list(sheets)
+    for sheet in sheets:
         if sheet.revision == 1:
             work.events.append(timesheet_event(work.asset, sheet))
         else:

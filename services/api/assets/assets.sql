@@ -43,6 +43,10 @@ UPDATE assets SET revision = $2, due_at = now() WHERE asset_id = $1
 -- What has something to do, of whichever tenant.
 SELECT tenant, asset_id FROM assets_due($1)
 
+-- name: late
+-- By how many seconds the one that is furthest behind is.
+SELECT coalesce(assets_late(), 0)
+
 -- name: claim
 -- Of these the ones that are due still and that nobody works at, and what the time is.
 SELECT {columns}, now() AS at,

@@ -6,6 +6,8 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from spendmeter.platform.telemetry import log
+
 PATH = "/api/v1/events"
 DEADLINE_S = 20.0
 """Longer than ingest waits for the broker."""
@@ -65,8 +67,9 @@ class AccrualDoor:
             ):
                 if answer.status == 204:
                     return
-                if 400 <= answer.status < 500 and answer.status not in (401, 403, 408, 429):
+                if 400 <= answer.status < 500 and answer.status not in (401, 408, 429):
                     raise EventsRefused(_why(answer.status, await answer.content.read(ANSWER_BYTES_MAX)))
+                log().warning("ingest does not take what accrues", status=answer.status)
                 raise IngestAway(f"ingest answered {answer.status}")
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise IngestAway(type(error).__name__) from None

@@ -103,7 +103,8 @@ async def list_assets(
     async with database_of(request).reading(caller.tenant) as connection:
         rows = await connection.fetch(SQL["assets"], *after, kind or "", limit + 1)
         assets = await with_revisions(connection, caller.tenant, rows[:limit])
-    found = [AssetAnswer(**answer_of(row, asset, now)) for row, asset in zip(rows, assets, strict=False)]
+    pairs = list(zip(rows, assets, strict=False))
+    found = await asyncio.to_thread(lambda: [AssetAnswer(**answer_of(*pair, now)) for pair in pairs])
     last = rows[limit - 1] if len(rows) > limit else None
     return AssetList(
         assets=found,

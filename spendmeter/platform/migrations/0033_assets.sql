@@ -80,7 +80,15 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT a.tenant, a.asset_id FROM assets a WHERE a.due_at <= now() ORDER BY a.due_at LIMIT most
 $$;
 
+-- How far the one that is furthest behind is behind, in seconds; an hour is sent within itself.
+CREATE FUNCTION assets_late() RETURNS float8
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT greatest(extract(epoch FROM now() - interval '1 hour' - min(a.sent_until)), 0)::float8 FROM assets a
+    WHERE a.due_at IS NOT NULL
+$$;
+
 -- migrate: rollback
 
+DROP FUNCTION assets_late();
 DROP FUNCTION assets_due(int);
 DROP TABLE timesheets, seat_activity, asset_revisions, assets;
