@@ -18,6 +18,7 @@ from starlette.responses import RedirectResponse
 from services.ingest.accept import AcceptedEvents, Submission
 from services.ingest.admitted import AdmittedValues
 from services.ingest.body import Hold, InFlight, read_body
+from services.ingest.client_entrance import CLIENT_CALLS
 from services.ingest.content_type import media_type_of
 from services.ingest.credentials import IngestCredential, authenticate
 from services.ingest.dropped import DroppedNamesWriter
@@ -45,6 +46,7 @@ ENTRANCES = (
     OTLP_LOGS,
     OTLP_METRICS,
     OTLP_TRACES,
+    CLIENT_CALLS,
     *GATEWAYS,
     PROVIDER_RESPONSES,
 )

@@ -72,6 +72,9 @@ _QUERY = {
     "region": "Where it was served, where the answer does not say",
     "batch": "true: in a batch",
     "input_tokens": "What was sent, for a stream that broke off before it said so",
+    "interrupted": "true: the answer is what a stream had said when it broke off",
+    "sent_bytes": "How long the text was that the stream had sent, in UTF-8, where the answer leaves it out",
+    "sent_pieces": "In how many pieces it had sent that",
     "transcription_model": "Of a realtime session: which model wrote down what was heard",
     "search_context_size": "What a chat completion asked for in its web_search_options",
 }

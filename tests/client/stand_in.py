@@ -32,6 +32,8 @@ class Said:
     status: int = 204
     headers: dict[str, str] = field(default_factory=dict)
     problem: dict[str, Any] | None = None
+    answered: bool = True
+    """Whether the client ever hears of it."""
 
 
 Rule = Callable[[Got], Said]
@@ -77,6 +79,9 @@ class _Handler(BaseHTTPRequestHandler):
         said = self.server.rule(got)
         if said.status < 300:
             self.server.taken += got.events
+        if not said.answered:
+            self.close_connection = True
+            return
         self._say(said)
 
     def _say(self, said: Said) -> None:

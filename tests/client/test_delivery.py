@@ -87,6 +87,16 @@ def test_a_batch_waits_longer_each_time(monkeypatch: pytest.MonkeyPatch) -> None
     assert all(low == high / 2 for low, high in drawn)
 
 
+def test_what_was_taken_and_never_answered_is_sent_again_with_the_same_ids(
+    server: StandIn, meter: Meter
+) -> None:
+    server.rule = in_turn([Said(answered=False)] * 3)
+    ids = record(meter, 3)
+    assert meter.flush()
+    assert server.ids() == ids * 4
+    assert meter.stats == Stats(3, 3, 0, 0, {})
+
+
 def test_bad_events_are_dropped_by_their_place_and_the_others_sent(
     server: StandIn, meter: Meter, drops: list[Drop]
 ) -> None:

@@ -150,6 +150,8 @@ def _lines(sent: SentResponses, asked: _Asked, found: Translated) -> None:
 
 def _take(call: ProviderCall, asked: _Asked, found: Translated, index: int, ordinal: int | None) -> None:
     """The events of a call: its own, and one for each model that was asked on its behalf."""
+    if asked.stated.interrupted:
+        call.break_off(asked.stated.sent_bytes or 0, asked.stated.sent_pieces or 0)
     if call.failed and call.usage is None and not call.content:
         found.skipped[NO_ANSWER] += 1
         return

@@ -1,6 +1,7 @@
 """What the sender of a provider's answer says beside it, in query and headers: `?model=&id=`. Pure."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from msgspec import Struct
 
@@ -10,8 +11,10 @@ from spendmeter.contracts.events import EventError
 IDEMPOTENCY = "idempotency-key"
 _NAMES = frozenset(
     {"model", "id", "source", "time", "service_tier", "region", "batch", "input_tokens",
-     "transcription_model", "search_context_size"}
+     "transcription_model", "search_context_size", "interrupted", "sent_bytes", "sent_pieces"}
 )  # fmt: skip
+_FLAGS = ("batch", "interrupted")
+_COUNTS = ("input_tokens", "sent_bytes", "sent_pieces")
 _LABEL = "label."
 _NO_IDS = frozenset({"", "null", "none", "undefined", "nil", "0"})
 _COUNT_DIGITS_MAX = 12
@@ -35,6 +38,12 @@ class StatedBeside(Struct, frozen=True, kw_only=True):
     """What was sent to the model, for a stream that broke off before it said so."""
     transcription_model: str = ""
     """Which model wrote down what was heard in a realtime session."""
+    interrupted: bool = False
+    """Whether the answer is what a stream had said when it broke off, or that never says what it used."""
+    sent_bytes: int | None = None
+    """How long the text was that it had sent by then, in UTF-8, where the answer leaves the text out."""
+    sent_pieces: int | None = None
+    """In how many pieces."""
     search_context_size: str = ""
     """What a chat completion asked for by its `web_search_options`."""
     unknown: tuple[str, ...] = ()
@@ -43,17 +52,24 @@ class StatedBeside(Struct, frozen=True, kw_only=True):
 
 def stated_beside(query: Mapping[str, str], headers: Mapping[str, str]) -> StatedBeside:
     """Raises EventError where something stated cannot be."""
-    said = {name: query[name].strip() for name in _NAMES & query.keys()}
-    batch, count = said.pop("batch", ""), said.pop("input_tokens", "")
-    if batch not in ("", "true", "false"):
-        raise EventError("must be true or false", "query.batch")
-    if count and not (count.isascii() and count.isdecimal() and len(count) <= _COUNT_DIGITS_MAX):
-        raise EventError("must be a whole number of at least 0", "query.input_tokens")
+    said: dict[str, Any] = {name: query[name].strip() for name in _NAMES & query.keys()}
+    said |= {name: _flag(name, said.get(name, "")) for name in _FLAGS}
+    said |= {name: _count(name, said.get(name, "")) for name in _COUNTS}
     said["id"] = said.get("id") or headers.get(IDEMPOTENCY, "").strip()
     unknown = sorted(name for name in query if name not in _NAMES and not name.startswith(_LABEL))
-    return StatedBeside(
-        **said, batch=batch == "true", input_tokens=int(count) if count else None, unknown=tuple(unknown)
-    )
+    return StatedBeside(**said, unknown=tuple(unknown))
+
+
+def _flag(name: str, said: str) -> bool:
+    if said not in ("", "true", "false"):
+        raise EventError("must be true or false", f"query.{name}")
+    return said == "true"
+
+
+def _count(name: str, said: str) -> int | None:
+    if said and not (said.isascii() and said.isdecimal() and len(said) <= _COUNT_DIGITS_MAX):
+        raise EventError("must be a whole number of at least 0", f"query.{name}")
+    return int(said) if said else None
 
 
 def identity_of(

@@ -29,6 +29,8 @@ def skeleton(answer: Any) -> dict[str, Any]:
     for name in USAGE:
         if (value := said.get(name)) is not None and (counts := _counts(value, USAGE_DEPTH_MAX)):
             kept[name] = counts
+    if _is_word(request_id := of(said.get("ResponseMetadata"), "RequestId")):
+        kept["ResponseMetadata"] = {"RequestId": request_id}  # Bedrock's, by which its answers are known, too
     for name, rule in ITEMS:
         items = [each for each in map(rule, listed(said.get(name))) if each]
         if items:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 EVENT_TYPE = "spendmeter.usage.v1"
+ANSWER_TYPE = "spendmeter.answer.v1"
 EVENT_BYTES_MAX = 256 * 1024
 OF_DATA = frozenset({"cost_class", "context", "reported_cost"})
 OF_ANSWER = frozenset({"model", "input_tokens", "interrupted", "sent_bytes", "sent_pieces"})
@@ -54,14 +55,14 @@ def answer_event(provider: str, said: Mapping[str, Any], around: Circumstances) 
     """One of `POST /api/v1/usage`: what a vendor answered, to be translated there. Raises BadCall."""
     if not said:
         raise BadCall("response: says neither id, model nor usage")
-    return _encoded({"provider": _name(provider, "provider"), "response": said}, around)
+    return _encoded({"provider": _name(provider, "provider"), "response": said}, around, ANSWER_TYPE)
 
 
-def _encoded(data: dict[str, Any], around: Circumstances) -> bytes:
+def _encoded(data: dict[str, Any], around: Circumstances, kind: str = EVENT_TYPE) -> bytes:
     event_id, source, labels, time, latency_ms, outcome, more = around
     head = {
         "specversion": "1.0",
-        "type": EVENT_TYPE,
+        "type": kind,
         "id": _name(event_id, "id"),
         "source": source,
         "subject": source,

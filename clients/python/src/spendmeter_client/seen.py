@@ -24,6 +24,8 @@ ENDS = frozenset(
     }
 )
 """Types of the events after which nothing more is used."""
+MESSAGE = "message"
+"""The type of Anthropic's answers, by which they are known where others answer as well."""
 REASONS = ("finish_reason", "finishReason", "stop_reason", "stopReason")
 TEXTS = (
     "content", "text", "thinking", "partial_json", "reasoning_content", "reasoning", "refusal", "arguments",
@@ -72,7 +74,8 @@ class Seen:
         return dict(self._said)
 
     def _add(self, said: dict[str, Any]) -> None:
-        said.pop("type", None)  # the event's
+        if said.get("type") != MESSAGE:
+            said.pop("type", None)  # the event's
         for name in USAGE:
             before, now = self._said.get(name), said.get(name)
             if isinstance(before, dict) and isinstance(now, dict):

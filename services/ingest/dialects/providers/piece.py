@@ -82,6 +82,9 @@ class ProviderCall:
     latency_ms: int | None = None
     stream: bool = False
     content: list[Raw] = field(default_factory=list)
+    sent_bytes: int = 0
+    """Of text that somebody else measured, and left out."""
+    sent_pieces: int = 0
     ends: bool = False
     failed: bool = False
 
@@ -89,6 +92,11 @@ class ProviderCall:
     def interrupted(self) -> bool:
         """Whether more was used than its pieces can say."""
         return self.stream and not self.ends
+
+    def break_off(self, sent_bytes: int, sent_pieces: int) -> None:
+        """Its sender says that it is what a stream said that went on, and how much text that had sent."""
+        self.stream, self.ends = True, False
+        self.sent_bytes, self.sent_pieces = sent_bytes, sent_pieces
 
     def add(self, piece: CallPiece) -> None:
         """Take in what one more piece says."""
@@ -168,7 +176,8 @@ def _counted(call: ProviderCall, input_tokens: int | None) -> Metered:
 def tokens_sent(call: ProviderCall) -> int:
     """How many tokens the text that a stream sent has, by its length; a piece with text has one at least."""
     sizes = [size for each in call.content if (size := bytes_said(each))]
-    return max(len(sizes), -(-sum(sizes) // BYTES_A_TOKEN))
+    pieces, size = len(sizes) + call.sent_pieces, sum(sizes) + call.sent_bytes
+    return max(pieces, -(-size // BYTES_A_TOKEN))
 
 
 PiecesOf = Callable[[Answer], Iterable[CallPiece]]
