@@ -24,7 +24,7 @@ ELEMENTS_MAX = 20_000
 """Of a list: chunks of a stream, items of an output."""
 TEXT_BYTES_MAX = 2048
 """Of a name that is asked for."""
-_NAMES = """
+NAMES = """
     action amazon-bedrock-invocationMetrics arguments b64_json billed_units body bytes
     bytesBase64Encoded candidates candidates_token_count candidatesTokenCount characters choices
     chunk completion_tokens container_id content content_block contentBlockDelta
@@ -48,7 +48,7 @@ _NAMES = """
 """.split()
 """Every field that any provider's reading asks for."""
 
-_FIELDS = {name: f"f{place}" for place, name in enumerate(_NAMES)}
+_FIELDS = {name: f"f{place}" for place, name in enumerate(NAMES)}
 _Looked = msgspec.defstruct(
     "_Looked",
     [(field, Raw | UnsetType, UNSET) for field in _FIELDS.values()],
