@@ -287,7 +287,9 @@ class Load:
                         made = asyncio.get_running_loop().create_connection(Connection, host, port)
                         connection = (await made)[1]
                     status = await connection.post(request.wire)
-                    outcome = "accepted" if status == 204 else "unknown" if status >= 500 else "refused"
+                    outcome = (
+                        "accepted" if status in (200, 204) else "unknown" if status >= 500 else "refused"
+                    )
                 except (OSError, TimeoutError):
                     connection = None
                 if outcome == "unknown":
