@@ -99,10 +99,11 @@ def _refuse(_url: str, media_type: str, refused: RequestRefused) -> Response:
     """As a google.rpc.Status. Whatever passes later is 503, also what came too often: some exporters send
     again after no other answer."""
     encoding = media_type if media_type in ENCODINGS else JSON
+    status = HTTPStatus.SERVICE_UNAVAILABLE if refused.comes_again else refused.status
     said = "; ".join([refused.detail, told(refused.errors)] if refused.errors else [refused.detail])
     return Response(
-        encode_status(encoding, refused.status, said),
-        status_code=HTTPStatus.SERVICE_UNAVAILABLE if refused.comes_again else refused.status,
+        encode_status(encoding, status, said),
+        status_code=status,
         media_type=encoding,
         headers=refused.headers,
     )
