@@ -29,7 +29,7 @@ LABEL = "label."
 ASSIGNED = "assigned"
 
 
-class BadFile(ValueError):
+class BadAssetFile(ValueError):
     """The file is no table of assets; the text says why."""
 
 
@@ -46,7 +46,7 @@ def share(text: str) -> dict[str, Any]:
 
 def read_assets(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, Any] | str]]:
     """Of each row its line in the file, and what is to be registered, or why it cannot be read. Raises
-    BadFile."""
+    BadAssetFile."""
     text = iter(lines)
     head = next(text, "")
     delimiter = ";" if ";" in head and "," not in head else ","
@@ -60,13 +60,13 @@ def read_assets(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, Any] | st
 
 def _check(columns: list[str]) -> None:
     if "id" not in columns:
-        raise BadFile("the first line names the columns, and id is one of them")
+        raise BadAssetFile("the first line names the columns, and id is one of them")
     for name in columns:
         if name not in COLUMNS and name != ASSIGNED and not name.startswith(LABEL):
             known = ", ".join((*COLUMNS, ASSIGNED, f"{LABEL}team"))
-            raise BadFile(f"column {name!r} is none of {known}")
+            raise BadAssetFile(f"column {name!r} is none of {known}")
     if len(set(columns)) < len(columns):
-        raise BadFile("a column is there twice")
+        raise BadAssetFile("a column is there twice")
 
 
 def _asset(columns: list[str], cells: list[str]) -> dict[str, Any] | str:

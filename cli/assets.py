@@ -10,7 +10,7 @@ import httpx
 import typer
 
 from cli._asking import OfTenantOption, answered, ask, read
-from cli._assets import BadFile, read_assets, share
+from cli._assets import BadAssetFile, read_assets, share
 from cli._correcting import ReasonOption
 from cli._filters import filters
 from cli._http import problem_of
@@ -31,7 +31,6 @@ AssignedOption = Annotated[
     list[str] | None,
     typer.Option(help="NAME=VALUE:SEATS, as in team=search:4. Repeatable.", metavar="SHARE"),
 ]
-Figure = Annotated[str, typer.Option()]
 KINDS = "hardware, licence, labour or commitment"
 REFUSALS_SHOWN_MAX = 20
 
@@ -227,7 +226,7 @@ def import_file(
                 why = row if isinstance(row, str) else _registered(row, dry_run, tenant, done)
                 if why:
                     refused.append({"line": line, "reason": why})
-        except (BadFile, UnicodeDecodeError) as error:
+        except (BadAssetFile, UnicodeDecodeError) as error:
             usage_error(f"{file.name}: {error}")
     if not printed_as_json({**done, "dry_run": dry_run, "refused": refused}, as_json):
         for each in refused[:REFUSALS_SHOWN_MAX]:

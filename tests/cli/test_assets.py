@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli import assets
-from cli._assets import BadFile, read_assets, share
+from cli._assets import BadAssetFile, read_assets, share
 from services.api.http.openapi import EXAMPLES
 from tests.cli.conftest import Api
 
@@ -127,7 +127,7 @@ def test_a_dry_run_asks_for_nothing_to_be_registered(api: Api, tmp_path: Path) -
 
 @pytest.mark.parametrize("head", ["", "name,kind", "id,colour", "id,id"])
 def test_a_file_that_is_no_table_of_assets_is_refused_whole(head: str) -> None:
-    with pytest.raises(BadFile):
+    with pytest.raises(BadAssetFile):
         list(read_assets([head, "1,2"]))
 
 
