@@ -19,6 +19,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from services.ingest.pseudonyms import PREFIX
 from spendmeter.contracts.event_reading import read_event
 from spendmeter.contracts.events import UsageEvent
+from spendmeter.contracts.outcomes import read_outcome
+from spendmeter.contracts.topics import USAGE_OUTCOMES
 from tests.ingest.dialects.agents import CLAUDE_RESOURCE, CODEX_RESOURCE, PROTOBUF, api_request, sse_event
 from tests.ingest.dialects.otlp import in_json, logs, metrics
 from tests.ingest.dialects.test_otlp_metrics import CUMULATIVE, counted, point
@@ -101,14 +103,18 @@ async def test_what_an_exporter_sends_again_is_under_the_same_identity(door: Ing
     assert len(ids) == 4 and len(set(ids)) == 2
 
 
-async def test_a_cumulative_count_is_rejected_in_the_answer_and_time_at_work_is_taken(door: Ingest) -> None:
+async def test_outcomes_and_time_at_work_are_taken_and_a_count_from_the_beginning_is_rejected(
+    door: Ingest,
+) -> None:
     session = f"s-{uuid4()}"
+    of_session = {"session.id": session}
     answer = post(
         door,
         "metrics",
         metrics(
-            counted("claude_code.commit.count", point(5), temporality=CUMULATIVE),
-            counted("claude_code.active_time.total", point(9.5, type="user", **{"session.id": session})),
+            counted("claude_code.commit.count", point(5, **of_session), temporality=CUMULATIVE),
+            counted("claude_code.active_time.total", point(9.5, type="user", **of_session)),
+            counted("claude_code.pull_request.count", point(1, **of_session)),
             resource=CLAUDE_RESOURCE,
         ),
     )
@@ -117,6 +123,14 @@ async def test_a_cumulative_count_is_rejected_in_the_answer_and_time_at_work_is_
     assert "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=delta" in said.error_message
     (event,) = await events(door, session)
     assert (event.data.cost_class, event.data.sku) == ("labour", "active-time-person")
+    kept = [
+        read_outcome(each.value)
+        for each in await records_of(door.kafka, door.prefix + USAGE_OUTCOMES.name, partitions=1)
+    ]
+    (outcome,) = [each for each in kept if each.data.labels.run == session]
+    assert (outcome.tenant, outcome.data.name, outcome.data.count) == ("acme", "pull_request", 1)
+    assert outcome.data.labels.user == event.data.labels.user
+    assert outcome.data.labels.user.startswith(PREFIX)
 
 
 async def test_a_tenants_map_counts_within_seconds_and_an_operators_key_sends_for_whom_it_names(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +18,7 @@ from services.ingest.otlp_metrics_entrance import OTLP_METRICS, translate_metric
 from services.ingest.pseudonyms import PREFIX
 from spendmeter.contracts.event_identity import content_hash
 from spendmeter.contracts.events import encode_event
-from spendmeter.contracts.outcomes import read_outcome
+from spendmeter.contracts.outcomes import encode_outcome, read_outcome
 from spendmeter.pricing.catalog import load_own
 from spendmeter.pricing.catalog.read import read_prices
 from spendmeter.pricing.engine import rate
@@ -223,3 +224,22 @@ def test_no_name_of_a_person_leaves_the_door() -> None:
     assert event.data.labels.user.startswith(PREFIX)
     raw = encode_event(event).lower()
     assert b"example.com" not in raw and b"canary" not in raw and b"user_01" not in raw
+
+
+def test_outcomes_pass_the_door_with_a_pseudonym_and_whatever_the_laptops_clock_says() -> None:
+    """Of a minute a year ahead the time of receipt stands, as for a call."""
+    ahead = 365 * 24 * 60
+    found = sent(
+        OTLP_METRICS,
+        claude(
+            counted("claude_code.commit.count", point(1), point(1, ahead)),
+            counted("claude_code.active_time.total", point(9, ahead)),
+        ),
+    )
+    assert not found.refused
+    kept, late = found.outcomes
+    assert (kept.tenant, kept.data.name, kept.data.labels.run) == ("acme", "commit", SESSION)
+    assert kept.data.labels.user.startswith(PREFIX)
+    assert (kept.time, late.time) == (datetime(2026, 11, 26, 10, tzinfo=UTC), NOW)
+    assert b"example.com" not in encode_outcome(kept).lower()
+    assert found.events[0].time == NOW and found.events[0].claimedtime
