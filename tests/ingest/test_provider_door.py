@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from typing import Any
 
 import httpx
 
+from deploy.local.home import CLONE
 from services.ingest.provider_entrance import BOUNDS
 from tests.ingest.dialects.provider_calls import JSONL, SSE, jsonl, sse
 from tests.ingest.dialects.test_provider_money import chat, message
@@ -130,3 +132,13 @@ async def test_nothing_of_what_was_said_is_on_the_topic_or_in_the_log(door: Inge
     for record in await records_of(door.kafka, door.topic):
         assert CANARY.encode() not in (record.value or b"")
     assert CANARY not in door.log.read_text()
+
+
+def test_every_command_of_the_page_is_taken(door: Ingest) -> None:
+    """docs/raw-responses.md, as it stands but for the address and the key."""
+    page = (CLONE / "docs/raw-responses.md").read_text("utf-8")
+    script = page.split("```sh\n")[1].split("```")[0]
+    script = script.replace("https://ingest.example.com", door.url).replace("sm_YOUR_KEY", door.keys["acme"])
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["204"] * script.count("echo ")
+    assert done.stderr == ""
