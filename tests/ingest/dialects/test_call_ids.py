@@ -69,6 +69,12 @@ def test_googles_ids_hold_the_microsecond_and_64_bits_more() -> None:
     assert google.bits == 20 + 32 + 32
 
 
+def test_random_ids_are_never_taken_for_counters() -> None:
+    for _ in range(10_000):
+        assert call_identity("mistral", str(uuid4())) is not None
+        assert call_identity("mistral", uuid4().hex) is not None
+
+
 def test_no_name_of_a_provider_belongs_to_two() -> None:
     names = [other for others in CALL_IDS.names.values() for other in others]
     assert len(names) == len(set(names))
