@@ -33,6 +33,7 @@ from services.api.http.shared_answers import SharedAnswers
 from services.api.incidents import channels
 from services.api.incidents import routes as incidents
 from services.api.label_maps import routes as label_maps
+from services.api.meters import routes as meters
 from services.api.portal import assets
 from services.api.privacy import routes as privacy
 from services.api.runs import routes as runs
@@ -56,6 +57,7 @@ PARTS = (
     dimensions,
     label_maps,
     privacy,
+    meters,
     budgets,
     registered_assets,
     asset_entries,

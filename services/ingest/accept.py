@@ -4,6 +4,7 @@ Only known fields survive: what goes to Kafka is the decoded event written anew,
 What is dropped on the way is named.
 """
 
+import heapq
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -186,14 +187,21 @@ def accept_each(parts: Iterable[tuple[int, bytes | Raw]], submission: Submission
 
 
 def accept_translated(
-    found: Translated, submission: Submission, *, partly: bool = False, events_max: int = EVENTS_MAX
+    found: Translated,
+    submission: Submission,
+    *,
+    partly: bool = False,
+    events_max: int = EVENTS_MAX,
+    own: Sequence[tuple[int, bytes]] = (),
 ) -> AcceptedEvents:
-    """The events of a dialect, through the very same gate. `partly`: bad ones are named beside good ones;
-    else one bad event refuses the request. Raises RequestRefused."""
-    count = len(found.events) + len(found.outcomes)
+    """The events of a dialect, through the very same gate, with those of our own that came with them.
+    `partly`: bad ones are named beside good ones; else one bad event refuses the request. Raises
+    RequestRefused."""
+    count = len(found.events) + len(found.outcomes) + len(own)
     if count > events_max:
         raise too_large(f"a request may have at most {events_max} events")
-    accepted = accept_each(map(_written, chain(found.events, found.outcomes)), submission)
+    parts = heapq.merge(own, map(_written, chain(found.events, found.outcomes)))
+    accepted = accept_each(parts, submission)
     refused = sorted([*found.refused, *accepted.refused], key=lambda bad: bad["index"] or 0)
     if refused and not partly:
         raise _all_or_none(refused, count + len(found.refused))

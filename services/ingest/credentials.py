@@ -9,6 +9,7 @@ from services.ingest.refused import forbidden, unauthorized
 from spendmeter.contracts.charges import is_charge
 from spendmeter.contracts.events import UsageEvent
 from spendmeter.contracts.label_maps import TenantMaps
+from spendmeter.contracts.meters import UsageMeter
 from spendmeter.platform.keys import StoredKey, parse_key
 
 INGEST, IMPORT = "ingest", "import"
@@ -35,6 +36,14 @@ class NumberedMaps:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NumberedMeters:
+    """A tenant's meters as stored, likewise; by event type."""
+
+    number: int
+    meters: Mapping[str, UsageMeter]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Snapshot:
     """Everything that decides who may send what, as of `read_at` (monotonic seconds)."""
 
@@ -52,6 +61,8 @@ class Snapshot:
     """By tenant, the names of its own that it sends."""
     maps: Mapping[str, NumberedMaps] = field(default_factory=dict)
     """By tenant, what it has set about attributes that others send."""
+    meters: Mapping[str, NumberedMeters] = field(default_factory=dict)
+    """By tenant, what it has set about events of types that are not ours."""
 
     @cached_property
     def mapped_attributes(self) -> frozenset[str]:

@@ -1,11 +1,13 @@
 """The entrances of gateways and of other meters' clients: LiteLLM, OpenMeter and Kong, Lago."""
 
+from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from starlette.responses import Response
 
-from services.ingest.accept import AcceptedEvents
+from services.ingest.accept import AcceptedEvents, Submission
 from services.ingest.body import BodyBounds
 from services.ingest.dialects.litellm import PAYLOADS_MAX, translate_litellm
 from services.ingest.dialects.translated import Translated
@@ -18,7 +20,9 @@ from services.ingest.entrances import (
     stated_labels,
     translated,
 )
-from services.ingest.refused import bad_request
+from services.ingest.foreign_events import LagoRefused, accept_lago, refuse_lago
+from services.ingest.own_events import OWN_EVENTS, answer_own
+from services.ingest.refused import BadEvent, bad_request
 
 LITELLM_PATH = "/api/v1/litellm"
 LITELLM_BOUNDS = BodyBounds(wire_bytes_max=16 * 1024 * 1024, body_bytes_max=24 * 1024 * 1024)
@@ -118,4 +122,97 @@ LITELLM = Entrance(
         },
     },
 )
-GATEWAYS = (LITELLM,)
+_ACCEPTED = {"description": "Accepted: the log holds every event that cost something"}
+
+
+def _openmeter(path: str, name: str) -> Entrance:
+    """OpenMeter's newer path: the same events as ours, any type of which a meter knows, and 202."""
+    openapi = dict(OWN_EVENTS.openapi)
+    responses = {status: said for status, said in openapi["responses"].items() if status != "204"}
+    openapi |= {
+        "summary": "Send events as an OpenMeter client does",
+        "description": "CloudEvents of ours, and of any type that a meter knows (/v1/meters).",
+        "responses": responses | {"202": _ACCEPTED},
+    }
+    return replace(OWN_EVENTS, path=path, name=name, answer=answer_openmeter, openapi=openapi)
+
+
+def answer_openmeter(incoming: Incoming, accepted: AcceptedEvents) -> Response:
+    """202, as OpenMeter answers under its newer paths; the older one is 204, as ours."""
+    answer = answer_own(incoming, accepted)
+    if answer.status_code == HTTPStatus.NO_CONTENT:
+        return Response(status_code=HTTPStatus.ACCEPTED, headers=dropped_header(accepted))
+    return answer
+
+
+def _read_lago(incoming: Incoming, submission: Submission) -> AcceptedEvents:
+    accepted = accept_lago(incoming.body, submission)
+    if accepted is None:
+        missing = BadEvent(index=None, field="events", reason="value_is_mandatory")
+        raise LagoRefused(bad_request("the body has no `events`", [missing]), many=False)
+    return accepted
+
+
+_LAGO_EVENT = {
+    "type": "object",
+    "required": ["transaction_id", "external_subscription_id", "code"],
+    "properties": {
+        "transaction_id": {"type": "string"},
+        "external_subscription_id": {"type": "string"},
+        "code": {"type": "string", "description": "the event type of a meter"},
+        "timestamp": {"type": ["integer", "number", "string", "null"]},
+        "properties": {"type": ["object", "null"]},
+    },
+}
+_LAGO_EVENTS = {
+    "type": "object",
+    "required": ["events"],
+    "properties": {"events": {"type": "array", "items": _LAGO_EVENT}},
+}
+_LAGO_EXAMPLE = {
+    "transaction_id": "7a3e6f0c",
+    "external_subscription_id": "acme",
+    "code": "litellm_tokens",
+    "timestamp": 1795717422,
+    "properties": {"model": "gpt-4o-mini", "prompt_tokens": 1200, "completion_tokens": 50},
+}
+
+_IN_LAGOS_SHAPE = {
+    "description": "Refused as a whole: the status, and why, in Lago's shape",
+    "content": {"application/json": {"schema": {"type": "object"}}},
+}
+
+LAGO_BATCH = Entrance(
+    path="/api/v1/events/batch",
+    name="lago_batch",
+    read=_read_lago,
+    answer=answer_own,
+    refuse=lambda _url, _media_type, refused: refuse_lago(refused),
+    openapi={
+        "summary": "Send events as a Lago client does",
+        "description": "All of them or none. What each means, the meter of its code says (/v1/meters).",
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": _LAGO_EVENTS, "example": {"events": [_LAGO_EXAMPLE]}}},
+        },
+        "responses": {
+            **dict.fromkeys(("400", "401", "403", "413", "415", "429", "503"), _IN_LAGOS_SHAPE),
+            "200": {
+                "description": "The log holds every event that cost something",
+                "content": {"application/json": {"schema": {"type": "object"}}},
+            },
+            "422": {
+                "description": "What is wrong with which field of which event, in Lago's shape",
+                "content": {"application/json": {"schema": {"type": "object"}}},
+            },
+        },
+    },
+)
+
+GATEWAYS = (
+    LITELLM,
+    _openmeter("/openmeter/events", "openmeter"),
+    _openmeter("/v3/openmeter/events", "openmeter_konnect"),
+    _openmeter("/api/v3/openmeter/events", "openmeter_v3"),
+    LAGO_BATCH,
+)

@@ -16,9 +16,10 @@ import asyncpg
 import msgspec
 
 from services.ingest.admitted import AdmittedValues
-from services.ingest.credentials import IngestCredential, NumberedMaps, Snapshot
+from services.ingest.credentials import IngestCredential, NumberedMaps, NumberedMeters, Snapshot
 from services.ingest.refused import unavailable
 from spendmeter.contracts.label_maps import TenantMaps
+from spendmeter.contracts.meters import UsageMeter
 from spendmeter.platform.postgres import CONNECTION_ERRORS, connect
 from spendmeter.platform.retry import keep_doing
 from spendmeter.platform.sql import load_sql
@@ -81,8 +82,8 @@ class IngestKeys:
 
 
 async def read_snapshot(connection: Any, before: Snapshot | None = None) -> Snapshot:
-    """Read all keys, the names of tenants' own dimensions, and of their label maps those that are not those
-    of `before`, as the ingest role. What asyncpg raises passes through."""
+    """Read all keys, the names of tenants' own dimensions, and of their label maps and meters those that are
+    not those of `before`, as the ingest role. What asyncpg raises passes through."""
     read_at = time.monotonic()  # before the question: the answer is at least as young
     keys = await connection.fetch(SQL["live_keys"])
     secrets = await connection.fetch(SQL["pseudonym_keys"])
@@ -100,6 +101,7 @@ async def read_snapshot(connection: Any, before: Snapshot | None = None) -> Snap
         read_at=read_at,
         dimensions=MappingProxyType(dict(dimensions)),
         maps=MappingProxyType(await _maps(connection, before.maps if before else {})),
+        meters=MappingProxyType(await _meters(connection, before.meters if before else {})),
     )
 
 
@@ -115,6 +117,21 @@ async def _maps(connection: Any, before: Mapping[str, NumberedMaps]) -> dict[str
             kept = msgspec.json.decode(row["maps"], type=TenantMaps)
             maps[row["tenant"]] = NumberedMaps(number=row["number"], maps=kept)
     return maps
+
+
+async def _meters(connection: Any, before: Mapping[str, NumberedMeters]) -> dict[str, NumberedMeters]:
+    numbers = {row["tenant"]: row["number"] for row in await connection.fetch(SQL["meter_numbers"])}
+    meters = {
+        tenant: before[tenant]
+        for tenant, number in numbers.items()
+        if tenant in before and before[tenant].number == number
+    }
+    if others := list(numbers.keys() - meters.keys()):
+        for row in await connection.fetch(SQL["meters"], others):
+            kept = msgspec.json.decode(row["meters"], type=tuple[UsageMeter, ...])
+            by_type = {meter.event_type: meter for meter in kept}
+            meters[row["tenant"]] = NumberedMeters(number=row["number"], meters=by_type)
+    return meters
 
 
 async def _credentials(rows: Sequence[Any]) -> dict[str, IngestCredential]:

@@ -28,3 +28,11 @@ SELECT tenant, number FROM label_maps_in_force
 -- name: maps
 -- What is in force by now of these.
 SELECT tenant, number, maps FROM label_maps_in_force WHERE tenant = ANY($1)
+
+-- name: meter_numbers
+-- Which meters are in force; those that were read before are not read again.
+SELECT tenant, number FROM meters_in_force
+
+-- name: meters
+-- What is in force by now of these.
+SELECT tenant, number, meters FROM meters_in_force WHERE tenant = ANY($1)

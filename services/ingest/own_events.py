@@ -1,6 +1,7 @@
 """The entrance of our own events: `POST /api/v1/events`, CloudEvents one or many."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, Literal
 
 import msgspec
@@ -17,8 +18,24 @@ from services.ingest.accept import (
     split,
 )
 from services.ingest.content_type import FORMS
-from services.ingest.entrances import DROPPED, Entrance, Incoming, answer_empty, dropped_header
-from services.ingest.refused import BadEvent
+from services.ingest.entrances import (
+    DROPPED,
+    Entrance,
+    Incoming,
+    answer_empty,
+    dropped_header,
+    refuse_with_problem,
+)
+from services.ingest.foreign_events import (
+    LagoAccepted,
+    LagoRefused,
+    accept_foreign,
+    accept_lago,
+    answer_lago,
+    as_structured,
+    refuse_lago,
+)
+from services.ingest.refused import BadEvent, RequestRefused
 from spendmeter.contracts.event_identity import content_hash
 from spendmeter.contracts.events import EVENT_TYPE, UsageEvent
 from spendmeter.contracts.outcomes import OUTCOME_TYPE, OutcomeEvent, outcome_hash
@@ -56,28 +73,45 @@ _decode_named: Callable[[bytes], _Named] = msgspec.json.Decoder(_Named).decode
 def read_own(incoming: Incoming, submission: Submission) -> AcceptedEvents:
     """The events of the request, all of them or none; with `Prefer: return=representation`, those that are
     good. Raises RequestRefused."""
-    form = FORMS[incoming.media_type]
-    if not wants_receipts(incoming.headers):
-        return accept(incoming.body, form, submission)
-    return accept_each(enumerate(_parts(incoming)), submission)
+    incoming = as_structured(incoming)
+    if wants_receipts(incoming.headers):
+        parts = _parts(incoming)
+        mixed = accept_foreign(parts, submission, partly=True)
+        return accept_each(enumerate(parts), submission) if mixed is None else mixed
+    try:
+        return accept(incoming.body, FORMS[incoming.media_type], submission)
+    except RequestRefused as refused:
+        if refused.status is not HTTPStatus.BAD_REQUEST:
+            raise
+        if (others := _of_others(incoming, submission)) is None:
+            raise
+        return others
 
 
 def answer_own(incoming: Incoming, accepted: AcceptedEvents) -> Response:
-    """204, or 200 with a receipt for each event, in the order of the request."""
+    """204, or 200 with a receipt for each event, in the order of the request. Lago's clients are answered in
+    Lago's shape."""
+    if isinstance(accepted, LagoAccepted):
+        return answer_lago(accepted)
     if not wants_receipts(incoming.headers):
         return answer_empty(incoming, accepted)
-    receipts = sorted(
-        [
-            *map(_of_accepted, accepted.places, accepted.events, map(content_hash, accepted.events)),
-            *map(
-                _of_accepted, accepted.outcome_places, accepted.outcomes, map(outcome_hash, accepted.outcomes)
-            ),
-            *_of_refused(_parts(incoming), accepted.refused),
-        ],
-        key=lambda receipt: receipt.index,
-    )
+    parts = _parts(as_structured(incoming))
+    told = [
+        *map(_of_accepted, accepted.places, accepted.events, map(content_hash, accepted.events)),
+        *map(_of_accepted, accepted.outcome_places, accepted.outcomes, map(outcome_hash, accepted.outcomes)),
+        *_of_refused(parts, accepted.refused),
+    ]
+    told += _of_nothing(parts, {receipt.index for receipt in told})
+    receipts = sorted(told, key=lambda receipt: receipt.index)
     headers = {"Preference-Applied": REPRESENTATION, **dropped_header(accepted)}
     return Response(_encode(receipts), media_type="application/json", headers=headers)
+
+
+def refuse_own(url: str, media_type: str, refused: RequestRefused) -> Response:
+    """A problem document; Lago's clients are refused in Lago's shape."""
+    if isinstance(refused, LagoRefused):
+        return refuse_lago(refused)
+    return refuse_with_problem(url, media_type, refused)
 
 
 def wants_receipts(headers: Mapping[str, str]) -> bool:
@@ -90,6 +124,25 @@ def _parts(incoming: Incoming) -> list[bytes | Raw]:
     if is_single(incoming.body, FORMS[incoming.media_type]):
         return [incoming.body]
     return list(split(incoming.body))
+
+
+def _of_others(incoming: Incoming, submission: Submission) -> AcceptedEvents | None:
+    """What of a request that is not all ours goes on, by meters; None where all of it should be ours."""
+    lago = accept_lago(incoming.body, submission)
+    return accept_foreign(_parts(incoming), submission) if lago is None else lago
+
+
+def _of_nothing(parts: Sequence[bytes | Raw], told: Collection[int]) -> Iterator[SubmissionReceipt]:
+    """Of what neither is an event nor was refused: it costs nothing."""
+    for index in set(range(len(parts))).difference(told):
+        named = _named(bytes(parts[index]))
+        yield SubmissionReceipt(
+            index=index,
+            id=_text(named.id),
+            source=_text(named.source),
+            status="accepted",
+            reason="costs nothing",
+        )
 
 
 def _of_accepted(index: int, event: UsageEvent | OutcomeEvent, digest: bytes) -> SubmissionReceipt:
@@ -158,11 +211,14 @@ OWN_EVENTS = Entrance(
     name="own",
     read=read_own,
     answer=answer_own,
+    refuse=refuse_own,
     media_types=tuple(FORMS),
     openapi={
         "summary": "Send usage events and outcomes",
         "description": "204 means that the log holds every one of them. With `Prefer: return=representation`,"
-        " 200 and a receipt for each: then one bad event does not refuse the others.",
+        " 200 and a receipt for each: then one bad event does not refuse the others. CloudEvents of other"
+        " types are taken where a meter knows them (/v1/meters), in structured or binary mode; so is a body"
+        " of Lago's with `event` or `events`, which is answered in Lago's shape.",
         "parameters": [
             {
                 "name": "Prefer",
@@ -197,6 +253,10 @@ OWN_EVENTS = Entrance(
                         ],
                     }
                 },
+            },
+            "422": {
+                "description": "A body of Lago's: what is wrong with which field, in Lago's shape",
+                "content": {"application/json": {"schema": {"type": "object"}}},
             },
             "204": {
                 "description": "Accepted: the log holds every event",

@@ -68,3 +68,5 @@ _DIALECTS: Mapping[str, Callable[[VendorUsage], UsageParts]] = {
     "xai-chat": dialects_openai.xai_chat,
     "xai-responses": dialects_openai.xai,
 }
+DIALECTS = tuple(_DIALECTS)
+"""Their names."""

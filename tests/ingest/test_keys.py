@@ -61,3 +61,29 @@ async def test_label_maps_are_read_again_where_they_changed_and_only_those() -> 
     assert second.maps["acme"] is first.maps["acme"]
     del rows.stored["acme"]
     assert set((await read_snapshot(rows, second)).maps) == {"globex"}
+
+
+async def test_meters_are_read_again_where_they_changed_and_only_those() -> None:
+    ping = [{"event_type": "ping", "ignored": "a heartbeat"}]
+
+    class Stored:
+        def __init__(self) -> None:
+            self.numbers = {"acme": 1, "globex": 2}
+            self.read: list[str] = []
+
+        async def fetch(self, statement: str, *asked: list[str]) -> list[dict[str, Any]]:
+            if statement == SQL["meter_numbers"]:
+                return [{"tenant": of, "number": number} for of, number in self.numbers.items()]
+            if statement != SQL["meters"]:
+                return []
+            self.read += asked[0]
+            return [{"tenant": of, "number": self.numbers[of], "meters": json.dumps(ping)} for of in asked[0]]
+
+    rows = Stored()
+    first = await read_snapshot(rows)
+    assert first.meters["acme"].meters["ping"].ignored == "a heartbeat"
+    rows.numbers["globex"] = 3
+    del rows.read[:]
+    second = await read_snapshot(rows, first)
+    assert rows.read == ["globex"]
+    assert second.meters["acme"] is first.meters["acme"]

@@ -8,7 +8,7 @@ and is no event; neither is a call that failed before it used anything, nor a re
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,12 @@ from msgspec import Raw, Struct
 from services.ingest.dialects.call_ids import call_identity, vendor_name
 from services.ingest.dialects.elements import elements_of
 from services.ingest.dialects.litellm_payload import KeyAndCaller, Payload, answer_of, decode_payload
+from services.ingest.dialects.stated import Unusable, cost_of, text_of
 from services.ingest.dialects.translated import SaidEvent, Translated, usage_event
-from spendmeter.contracts.dialect_parts import DialectError, UsedQuantity
+from spendmeter.contracts.dialect_parts import DialectError, UsedQuantity, part
 from spendmeter.contracts.dialects import Normalised, disjoint
 from spendmeter.contracts.dimensions import is_name
 from spendmeter.contracts.events import LABELS, NAME_CHARACTERS_MAX
-from spendmeter.contracts.money import plain
 from spendmeter.contracts.tool_fees import tool_fees
 
 SOURCE = "litellm-proxy"
@@ -39,10 +39,6 @@ NO_PAYLOAD = "no payload"
 ONE_REQUEST = "a cost without quantities, counted as one request"
 ASSUMED = "quantities assumed"
 
-_EXACT_DIGITS = Context(prec=15)
-"""What a float holds of any decimal: digits beyond these are how LiteLLM multiplied, not money."""
-_COST_MAX = 1_000_000_000
-_SMALLEST = Decimal("1e-18")
 _LABEL_TAG = re.compile(r"([^:=]{1,64})[:=](.+)", re.DOTALL)
 _NO_USAGE_OF = ("embedding", "rerank")
 """Calls that have no output, of which LiteLLM says that it was 0."""
@@ -58,15 +54,6 @@ class _Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 _RULES = msgspec.toml.decode(Path(__file__).with_suffix(".toml").read_bytes(), type=_Rules)
 
 
-class _Unusable(ValueError):
-    """A payload that cannot be an event: the field, and the rule."""
-
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(f"{field}: {reason}")
-        self.field = field
-        self.reason = reason
-
-
 def translate_litellm(body: bytes, labels: Mapping[str, str] | None = None) -> Translated:
     """The calls of a request. `labels` are what the request says beside its body: a payload's own win.
     Raises RequestRefused for a body that is neither JSON nor lines of it."""
@@ -74,7 +61,7 @@ def translate_litellm(body: bytes, labels: Mapping[str, str] | None = None) -> T
     for index, element in enumerate(elements_of(body, PAYLOADS_MAX)):
         try:
             _read(index, element, labels or {}, found)
-        except _Unusable as error:
+        except Unusable as error:
             found.refuse(index, error.reason, error.field)
         except DialectError as error:
             found.refuse(index, str(error), "metadata.usage_object")
@@ -84,23 +71,6 @@ def translate_litellm(body: bytes, labels: Mapping[str, str] | None = None) -> T
 def provider_of(name: str) -> str:
     """Ours of a provider's name in LiteLLM."""
     return _RULES.providers.get(name) or vendor_name(name)
-
-
-def cost_of(amount: object, field: str = "response_cost") -> dict[str, str] | None:
-    """What LiteLLM says a call cost, as it would stand in an event; None = it does not say, or 0, which it
-    also says of what it knows no price for. Raises ValueError."""
-    if amount is None:
-        return None
-    if isinstance(amount, bool) or not isinstance(amount, int | Decimal | str):
-        raise _Unusable(field, "must be an amount of US dollars")
-    try:
-        exact = _EXACT_DIGITS.create_decimal(amount)
-    except InvalidOperation:
-        exact = Decimal("NaN")
-    if not exact.is_finite() or not 0 <= exact < _COST_MAX:
-        raise _Unusable(field, f"must be an amount of US dollars of at least 0 and below {_COST_MAX}")
-    amount = plain(exact.quantize(_SMALLEST))
-    return None if amount == "0" else {"amount": amount, "currency": "USD"}
 
 
 def _read(index: int, element: bytes | Raw, labels: Mapping[str, str], found: Translated) -> None:
@@ -120,22 +90,22 @@ def _decoded(element: bytes | Raw) -> Payload | None:
         return decode_payload(element)
     except msgspec.ValidationError as error:
         _, _, path = str(error).partition(" - at `$")
-        raise _Unusable(
+        raise Unusable(
             path.rstrip("`").lstrip("."),
             "is not what LiteLLM's standard payload has there (generic_api_use_v1 must be off)",
         ) from None
     except InvalidOperation:
-        raise _Unusable("", "holds a number out of range") from None
+        raise Unusable("", "holds a number out of range") from None
     except RecursionError:
-        raise _Unusable("", "is nested too deep") from None
+        raise Unusable("", "is nested too deep") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise _Unusable("", "is not JSON") from None
+        raise Unusable("", "is not JSON") from None
 
 
 def _event(payload: Payload, labels: Mapping[str, str], found: Translated) -> SaidEvent | str:
     """The event of a call, or why it is none."""
-    kind = _text(payload.call_type)
-    cost, failed = cost_of(payload.response_cost), payload.status == "failure"
+    kind = text_of(payload.call_type)
+    cost, failed = cost_of(payload.response_cost, "response_cost"), payload.status == "failure"
     if cost is None and not _RULES.no_inference.isdisjoint((kind, kind.removeprefix("a"))):
         return A_READ
     metadata = payload.metadata or KeyAndCaller()
@@ -156,13 +126,13 @@ def _event(payload: Payload, labels: Mapping[str, str], found: Translated) -> Sa
     elif normalised == "assumed":
         found.noted[ASSUMED] += 1
     if not provider or not sku:
-        raise _Unusable("model" if provider else "custom_llm_provider", "is missing")
+        raise Unusable("model" if provider else "custom_llm_provider", "is missing")
     source, call_id = _identity(payload, provider)
     whose = {**labels, **_labels(payload, metadata)}
     return usage_event(
         id=call_id,
         source=source,
-        subject=_text(metadata.user_api_key_alias)[:NAME_CHARACTERS_MAX] or SOURCE,
+        subject=text_of(metadata.user_api_key_alias)[:NAME_CHARACTERS_MAX] or SOURCE,
         time=_started(payload.startTime),
         provider=provider,
         sku=sku,
@@ -188,8 +158,8 @@ def _served(payload: Payload, metadata: KeyAndCaller, is_tool: bool) -> tuple[st
     """Provider, sku and cost class; '' where it is not said."""
     tool = metadata.mcp_tool_call_metadata
     if is_tool and isinstance(tool, Mapping):
-        return _text(tool.get("mcp_server_name")) or "mcp", _text(tool.get("name")), "tool"
-    return provider_of(_text(payload.custom_llm_provider)), _text(payload.model), "model"
+        return text_of(tool.get("mcp_server_name")) or "mcp", text_of(tool.get("name")), "tool"
+    return provider_of(text_of(payload.custom_llm_provider)), text_of(payload.model), "model"
 
 
 def _counted(**quantities: UsedQuantity) -> tuple[dict[str, UsedQuantity], Normalised]:
@@ -215,9 +185,9 @@ def _quantities(
         _move(quantities, "cache_write_5m_tokens", "cache_write_12h_tokens", written, name)
     _move(quantities, "output_tokens", "output_video_tokens", within, "video_tokens")
     fees = {
-        "searches": _whole(inside, "web_search_requests")
+        "searches": part(inside, "web_search_requests")
         or _at(usage, "server_tool_use", "web_search_requests"),
-        "maps_grounded_prompts": min(1, _whole(inside, "google_maps_grounding_requests")),
+        "maps_grounded_prompts": min(1, part(inside, "google_maps_grounding_requests")),
     }
     if provider in ("openai", "azure"):
         tools = payload.standard_built_in_tools_params
@@ -229,14 +199,14 @@ def _quantities(
 
 
 def _move(
-    quantities: dict[str, UsedQuantity], whole: str, part: str, stated: Mapping[str, Any], name: str
+    quantities: dict[str, UsedQuantity], whole: str, share: str, stated: Mapping[str, Any], name: str
 ) -> None:
-    """Take what is stated as a part of a quantity out of it, into its own unit."""
-    if quantity := _whole(stated, name):
-        quantities[part] = quantity
+    """Take what is stated as a share of a quantity out of it, into its own unit."""
+    if quantity := part(stated, name):
+        quantities[share] = quantity
         quantities[whole] = quantities.get(whole, 0) - quantity
         if quantities[whole] < 0:
-            raise DialectError(f"{name} is more than the {whole} that it is a part of")
+            raise DialectError(f"{name} is more than the {whole} that it is part of")
 
 
 def _context(
@@ -258,15 +228,15 @@ def _labels(payload: Payload, metadata: KeyAndCaller) -> dict[str, str]:
     """Whose call it was: by the key it came with, then by what the caller says of it."""
     labels = {
         "team": _first(metadata.user_api_key_team_alias, metadata.team_alias, metadata.user_api_key_team_id)
-        or _text(metadata.team_id),
+        or text_of(metadata.team_id),
         "project": _first(metadata.user_api_key_project_alias, metadata.user_api_key_project_id),
-        "agent": _text(metadata.user_api_key_alias),
-        "run": _text(payload.session_id),
+        "agent": text_of(metadata.user_api_key_alias),
+        "run": text_of(payload.session_id),
         "user": _first(payload.end_user, metadata.user_api_key_end_user_id, metadata.user_api_key_user_id),
     }
     for stated in (metadata.requester_metadata, metadata.spend_logs_metadata):
         if isinstance(stated, Mapping):
-            labels |= {name: _text(stated[name]) for name in LABELS if _text(stated.get(name))}
+            labels |= {name: text_of(stated[name]) for name in LABELS if text_of(stated.get(name))}
     labels |= dict(_tagged(payload.request_tags))
     return {name: value for name, value in labels.items() if value}
 
@@ -291,7 +261,7 @@ def _performance(payload: Payload, failed: bool) -> dict[str, Any]:
 def _identity(payload: Payload, provider: str) -> tuple[str, str]:
     call_id = _first(payload.id, payload.litellm_call_id)
     if not call_id:
-        raise _Unusable("id", "is missing")
+        raise Unusable("id", "is missing")
     return call_identity(provider, call_id) or (SOURCE, call_id)
 
 
@@ -302,15 +272,11 @@ def _started(seconds: object) -> datetime | None:
     try:
         return datetime.fromtimestamp(float(seconds), UTC)
     except (OverflowError, OSError, ValueError):
-        raise _Unusable("startTime", "must be seconds since 1970") from None
-
-
-def _text(said: object) -> str:
-    return said.strip() if isinstance(said, str) else ""
+        raise Unusable("startTime", "must be seconds since 1970") from None
 
 
 def _first(*said: object) -> str:
-    return next(filter(None, map(_text, said)), "")
+    return next(filter(None, map(text_of, said)), "")
 
 
 def _table(said: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -322,14 +288,4 @@ def _at(said: Mapping[str, Any], *path: str) -> int:
     *tables, name = path
     for table in tables:
         said = _table(said, table)
-    return _whole(said, name)
-
-
-def _whole(said: Mapping[str, Any], name: str) -> int:
-    """A whole number, 0 where it is not stated. Raises DialectError."""
-    value = said.get(name)
-    if isinstance(value, Decimal) and value == value.to_integral_value() and abs(value) < 2**63:
-        value = int(value)
-    if value is not None and (type(value) is not int or value < 0):
-        raise DialectError(f"{name} must be a whole number of at least 0")
-    return value or 0
+    return part(said, name)

@@ -108,10 +108,9 @@ def test_what_the_installed_litellm_posts_costs_what_the_vendors_charge(
 
 
 def test_nothing_that_was_said_or_who_by_name_leaves_the_door(posted: dict[str, list[bytes]]) -> None:
-    (body,) = posted["json_array"]
-    assert all(secret.encode() in body for secret in SECRETS), "it was there"
-    events = accept_translated(translate_litellm(body), submission(keeps_late=True), partly=True).events
-    written = b"".join(map(encode_event, events))
+    bodies = posted["json_array"]
+    assert all(secret.encode() in b"".join(bodies) for secret in SECRETS), "it was there"
+    written = b"".join(encode_event(event) for body in bodies for event in accepted_from(body))
     for secret in (*SECRETS, "jo@example.com", "sk-x", "end-1", "u-7"):
         assert secret.encode() not in written, secret
 
@@ -124,7 +123,7 @@ def test_a_call_is_the_one_that_openai_would_tell_of(posted: dict[str, list[byte
     }  # fmt: skip
     labels = first.data.labels
     assert (labels.team, labels.agent, labels.feature) == ("search", "search-prod", "answers")
-    assert labels.user.startswith("hmac:")
+    assert labels.user != "u-7"
     assert first.data.context.service_tier == "default"
     assert (first.data.performance.status, first.subject) == ("ok", "search-prod")
 
@@ -159,7 +158,7 @@ def test_a_cost_of_nothing_is_not_reported_so_that_the_price_decides() -> None:
 def test_a_cost_that_is_none_is_refused_by_its_field(bad: Any) -> None:
     field, reason = refusal(response_cost=bad)
     assert field == "response_cost"
-    assert "US dollars" in reason
+    assert reason.startswith("must be an amount of at least 0")
 
 
 def test_what_costs_nothing_at_the_vendor_is_no_event() -> None:
