@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -375,6 +376,10 @@ def _print_report(asset: Any) -> None:
         used = "" if use["active"] is None else f", {use['active']:,} used on {use['day']}"
         say(f"  {use['assigned']:,} of {use['seats']:,} seats assigned, {use['idle']:,} idle{used}")
     for said in asset["revisions"]:
-        what = ", ".join(f"{name}={value}" for name, value in said["change"].items())
+        what = ", ".join(f"{name}={_in_short(value)}" for name, value in sorted(said["change"].items()))
         say(f"  {said['revision']} from {said['effective_from'][:16]} by {said['author']}: {said['reason']}")
         say(f"    {what}")
+
+
+def _in_short(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
