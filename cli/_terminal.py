@@ -19,6 +19,11 @@ def say_as_json(answer: Any) -> None:
     typer.echo(json.dumps(answer, indent=2))
 
 
+def say_as_json_line(answer: Any) -> None:
+    """The same on one line, for a program that reads many."""
+    typer.echo(json.dumps(answer, default=str))
+
+
 def as_text(lines: Iterable[str]) -> str:
     """These lines, and no more than these."""
     return "\n".join(map(visible, lines))

@@ -6,7 +6,6 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from spendmeter_client.stats import FULL, Drop, Stats
 
@@ -14,11 +13,9 @@ BATCH_EVENTS_MAX = 1000
 BATCH_BYTES_MAX = 1024 * 1024
 
 
-class Waiting(NamedTuple):
-    """One event as it will be sent, and the path that takes it."""
-
-    path: str
-    body: bytes
+Waiting = tuple[str, bytes]
+"""The path that takes an event, and the event as it is sent. Of plain tuples of these the collector of cycles
+lets go, so that a hundred thousand that wait cost it nothing."""
 
 
 class Buffer:
@@ -149,7 +146,7 @@ class Buffer:
 
     def _add(self, event: Waiting) -> bool:
         self._recorded += 1
-        count, size = len(self._waiting), self._bytes + len(event.body)
+        count, size = len(self._waiting), self._bytes + len(event[1])
         if count >= self._events_max or size > self._bytes_max:
             self._dropped[FULL] += 1
             self._overflowed += 1
@@ -175,9 +172,9 @@ class Buffer:
         batch: list[Waiting] = []
         size = 2  # the brackets
         while self._waiting and len(batch) < BATCH_EVENTS_MAX:
-            size += len(self._waiting[0].body) + 1
+            size += len(self._waiting[0][1]) + 1
             if batch and size > BATCH_BYTES_MAX:
                 break
             batch.append(self._waiting.popleft())
-            self._bytes -= len(batch[-1].body)
+            self._bytes -= len(batch[-1][1])
         return batch

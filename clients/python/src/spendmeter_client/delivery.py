@@ -88,7 +88,7 @@ class Delivery:
         """Until each of them is sent or dropped."""
         by_path: dict[str, list[Waiting]] = {}
         for event in batch:
-            by_path.setdefault(event.path, []).append(event)
+            by_path.setdefault(event[0], []).append(event)
         groups = [Group(path, events, 0) for path, events in by_path.items()]
         while groups:
             group = groups.pop(0)
@@ -132,7 +132,7 @@ class Delivery:
 
     def _attempt(self, path: str, events: Sequence[Waiting]) -> Answer | None:
         try:
-            return self._wire.post(path, b"[" + b",".join(event.body for event in events) + b"]")
+            return self._wire.post(path, b"[" + b",".join(body for _, body in events) + b"]")
         except Unreachable as trouble:
             log.debug("the server does not answer: %s", trouble)
             return None

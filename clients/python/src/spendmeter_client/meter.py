@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from spendmeter_client.answers import skeleton
-from spendmeter_client.buffer import Buffer, Waiting
+from spendmeter_client.buffer import Buffer
 from spendmeter_client.delivery import Delivery
 from spendmeter_client.events import BadCall, Circumstances, answer_event, new_id, usage_event
 from spendmeter_client.processes import closed_at_exit, forget, renewed_in_children
@@ -187,7 +187,7 @@ class Meter:
         if not delivery.started:
             closed_at_exit(self)
             delivery.ensure_running()
-        return id if self._buffer.put(Waiting(path, body)) else ""
+        return id if self._buffer.put((path, body)) else ""
 
     def _invalid(self, error: Exception) -> str:
         self._buffer.refuse(INVALID)
