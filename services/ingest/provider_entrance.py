@@ -9,13 +9,13 @@ from services.ingest.accept import AcceptedEvents, Submission, accept_translated
 from services.ingest.body import BodyBounds
 from services.ingest.dialects.provider_responses import SentResponses, translate_responses
 from services.ingest.dialects.providers.facts import PROVIDERS
-from services.ingest.dialects.providers.transcripts import EVENTS, LINES
+from services.ingest.dialects.providers.transcripts import EVENTS, LINES, LINES_MAX
 from services.ingest.entrances import Entrance, Incoming, dropped_header, stated_labels
 from services.ingest.refused import bad_request
 
 PATH = "/api/v1/usage/{provider}"
-ROWS_MAX = 10_000
-"""Calls of one request: the rows of a batch's result."""
+CALLS_MAX = 2 * LINES_MAX
+"""Of one request: a row may have asked another model on its behalf."""
 BOUNDS = BodyBounds(wire_bytes_max=8 * 1024 * 1024, body_bytes_max=16 * 1024 * 1024)
 """Answers hold images, and results of batches many answers."""
 
@@ -31,7 +31,7 @@ def read_responses(incoming: Incoming, submission: Submission) -> AcceptedEvents
         headers=incoming.headers,
         labels=stated_labels(incoming),
     )
-    accepted = accept_translated(translate_responses(sent), submission, partly=True, events_max=ROWS_MAX)
+    accepted = accept_translated(translate_responses(sent), submission, partly=True, events_max=CALLS_MAX)
     if accepted.refused and not accepted.events and not accepted.skipped:
         raise bad_request("nothing of the body could be metered", accepted.refused)
     return accepted

@@ -41,6 +41,7 @@ NO_ANSWER = "an error instead of an answer"
 ESTIMATED = "quantities estimated"
 ASSUMED = "quantities assumed"
 NO_INPUT = "input unknown: send ?input_tokens="
+CUT = "an event cut off in its middle"
 _TIME_MAX = 4_102_444_800
 """The year 2100, in seconds."""
 
@@ -89,20 +90,27 @@ def translate_responses(sent: SentResponses) -> Translated:
 
 def _one_body(sent: SentResponses, asked: _Asked, found: Translated) -> None:
     """Pieces of one call or of a few, in their order."""
-    pieces: list[CallPiece] = []
     try:
-        for _, raw in objects(sent.body, sent.media_type):
-            pieces += _pieces(asked.facts, raw, found)
-        if asked.facts.usage == "bedrock":
-            pieces = list(_with_headers(pieces, bedrock.of_headers(sent.headers)))
+        calls = calls_of(_all_pieces(sent, asked, found))
+        if len(calls) == 1 and asked.facts.usage == "bedrock":
+            calls[0].fill_in(bedrock.of_headers(sent.headers))
     except DialectError as error:
         found.refuse(None, str(error), "body")
         return
-    calls = calls_of(pieces)
     for ordinal, call in enumerate(calls):
         _take(call, asked, found, ordinal, ordinal if len(calls) > 1 else None)
     if not calls and not found.skipped:
         found.refuse(None, "no usage: the body holds no answer of this provider", "body")
+
+
+def _all_pieces(sent: SentResponses, asked: _Asked, found: Translated) -> Iterator[CallPiece]:
+    for each in objects(sent.body, sent.media_type):
+        try:
+            yield from _pieces(asked.facts, each.raw, found)
+        except DialectError:
+            if not each.cut:
+                raise
+            found.noted[CUT] += 1  # a stream that broke off in the middle of an event: the rest stands
 
 
 def _pieces(facts: AnswerProvider, raw: bytes | Raw, found: Translated) -> Iterable[CallPiece]:
@@ -121,31 +129,16 @@ def _of_batch(piece: CallPiece, row_id: str) -> CallPiece:
     return replace(piece, batch=True, id=piece.id or row_id)
 
 
-def _with_headers(pieces: list[CallPiece], said: CallPiece) -> Iterator[CallPiece]:
-    """What the answer's headers say, below what its body says."""
-    for piece in pieces:
-        if len(pieces) > 1 or piece.failed:
-            yield piece
-            continue
-        usage = {"usage": said.usage, "dialect": said.dialect} if piece.usage is None and said.usage else {}
-        yield replace(
-            piece,
-            tier=piece.tier or said.tier,
-            latency_ms=said.latency_ms if piece.latency_ms is None else piece.latency_ms,
-            **usage,
-        )
-
-
 def _lines(sent: SentResponses, asked: _Asked, found: Translated) -> None:
     """Each line for itself: a bad one is named by its number, and the others go on."""
-    for number, line in objects(sent.body, sent.media_type):
+    for line in objects(sent.body, sent.media_type):
         try:
-            calls = calls_of(_pieces(asked.facts, line, found))
+            calls = calls_of(_pieces(asked.facts, line.raw, found))
         except DialectError as error:
-            found.refuse(number, str(error), f"line {number + 1}")
+            found.refuse(line.place, str(error), f"line {line.place + 1}")
             continue
         for call in calls:
-            _take(call, asked, found, number, number)
+            _take(call, asked, found, line.place, line.place)
 
 
 def _take(call: ProviderCall, asked: _Asked, found: Translated, index: int, ordinal: int | None) -> None:

@@ -315,6 +315,13 @@ def test_an_unknown_provider_is_told_which_are_known() -> None:
     assert refused.value.status == 404
 
 
+def test_the_id_of_a_request_to_aws_may_stand_in_a_header() -> None:
+    """Converse over HTTP, without boto3: the body has none."""
+    body = {"usage": {"inputTokens": 5, "outputTokens": 2}, "stopReason": "end_turn"}
+    event = said("bedrock", body, query={"model": "m"}, headers={"x-amzn-requestid": UUID})
+    assert (event["source"], event["id"]) == ("call:aws", UUID)
+
+
 def test_headers_of_bedrock_that_are_no_numbers_are_refused() -> None:
     headers = {"x-amzn-bedrock-input-token-count": "many"}
     reason = "the header x-amzn-bedrock-input-token-count must be a whole number of at least 0"

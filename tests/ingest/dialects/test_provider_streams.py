@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from services.ingest.refused import RequestRefused
 from spendmeter.pricing.price_book import PriceBook
 from tests.ingest.dialects.provider_calls import (
     JSONL,
@@ -202,6 +203,29 @@ def test_what_broke_off_is_provisional_and_the_whole_message_has_the_same_identi
     assert status["input_tokens"] == "priced"
     assert rated(late, book).status == "priced"
     assert all(late["data"]["usage"][unit] >= quantity for unit, quantity in early["data"]["usage"].items())
+
+
+@pytest.mark.parametrize("left", [10, 60, 120])
+def test_a_stream_may_break_off_in_the_middle_of_an_event(left: int) -> None:
+    body = sse(*CLAUDE_STREAM[:4]) + sse(CLAUDE_STREAM[4])[:left]
+    found = translated("anthropic", body, SSE)
+    (event,) = [sent.said["data"] for sent in found.events]
+    assert event["usage"]["input_tokens"] == 25
+    assert event["estimated"] == ["output_tokens"]
+    assert not found.refused
+
+
+def test_a_piece_of_audio_is_a_token_at_least_and_not_its_length() -> None:
+    sound = {"type": "response.output_audio.delta", "delta": "UklGRg==" * 10_000}
+    event, _ = broken("openai", [RESPONSES[0], sound, sound])
+    assert event["usage"]["output_tokens"] == 2
+
+
+def test_a_body_has_bounds_of_lines_and_of_events() -> None:
+    for media, line, most in ((JSONL, b"{}\n", 10_000), (SSE, b"data: {}\n\n", 100_000)):
+        with pytest.raises(RequestRefused, match=f"at most {most} ") as refused:
+            translated("openai", line * (most + 1), media)
+        assert refused.value.status == 413
 
 
 def test_a_stream_that_sent_nothing_says_nothing() -> None:

@@ -19,6 +19,8 @@ from services.ingest.dialects.providers.piece import CallPiece
 from spendmeter.contracts.dialect_parts import DialectError
 
 _HEADER = "x-amzn-bedrock-"
+_REQUEST = "x-amzn-requestid"
+"""Which AWS alone sets, on answers: no proxy of ours gives a retry another one."""
 _COUNTS = {
     "input-token-count": "inputTokens",
     "output-token-count": "outputTokens",
@@ -68,6 +70,7 @@ def of_headers(headers: Mapping[str, Any]) -> CallPiece:
     latency = headers.get(f"{_HEADER}performanceconfig-latency", "")
     took = _number(headers, "invocation-latency")
     return CallPiece(
+        id=str(headers.get(_REQUEST, "")),
         dialect="bedrock",
         usage=usage or None,
         tier=_OPTIMIZED if latency == _OPTIMIZED else tier,
@@ -106,7 +109,7 @@ def _converse(answer: Answer, *, stream: bool) -> CallPiece:
     config, tier = answer.inner("performanceConfig"), answer.inner("serviceTier")
     took = metrics.number("latencyMs") if metrics else None
     return CallPiece(
-        id=meta.text("RequestId") if meta else "",
+        id=(meta.text("RequestId") if meta else "") or beside.id,
         model=_routed(answer),
         tier=_OPTIMIZED
         if config and config.text("latency") == _OPTIMIZED

@@ -19,6 +19,8 @@ _TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
 _CLOSED = ("completed", "incomplete", "failed", "cancelled")
 """States of a response after which it uses nothing more."""
 _AUDIO_DONE = "speech.audio.done"
+_SOUND = Raw(b'"."')
+"""For a piece of audio, whose bytes say nothing of tokens: one token at least."""
 _DONE = (_AUDIO_DONE, "transcript.text.done", "image_generation.completed", "image_edit.completed")
 
 
@@ -195,7 +197,9 @@ def _typed(answer: Answer, kind: str) -> Iterator[CallPiece]:
         usage = usage | {"output_tokens_details": {"audio_tokens": usage.get("output_tokens")}}
     elif kind.startswith("image_") and usage:
         usage = _of_images(usage)
-    if kind.endswith(".delta"):
+    if kind.endswith("audio.delta"):
+        yield CallPiece(stream=True, content=(_SOUND,))
+    elif kind.endswith(".delta"):
         yield CallPiece(stream=True, content=tuple(_content(answer, "delta")))
     elif usage is not None or kind in _DONE:
         yield CallPiece(usage=usage, stream=True, ends=True, time=answer.number("created_at"))

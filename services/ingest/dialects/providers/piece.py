@@ -98,6 +98,13 @@ class ProviderCall:
         self.stream, self.ends = True, False
         self.sent_bytes, self.sent_pieces = sent_bytes, sent_pieces
 
+    def fill_in(self, piece: CallPiece) -> None:
+        """Take what the piece says where nothing else does."""
+        if self.usage is None and piece.usage is not None and not self.failed:
+            self.usage, self.dialect = dict(piece.usage), piece.dialect
+        self.id, self.tier = self.id or piece.id, self.tier or piece.tier
+        self.latency_ms = piece.latency_ms if self.latency_ms is None else self.latency_ms
+
     def add(self, piece: CallPiece) -> None:
         """Take in what one more piece says."""
         for name in ("id", "model", "variant", "tier", "region", "dialect", "sides"):
@@ -170,7 +177,7 @@ def _counted(call: ProviderCall, input_tokens: int | None) -> Metered:
     used: dict[str, UsedQuantity] = {"input_tokens": input_tokens or 0, "output_tokens": sent}
     used.update(call.fees)
     estimated = ("output_tokens",) if input_tokens is not None else ("input_tokens", "output_tokens")
-    return Metered(usage=used, normalised="assumed", estimated=estimated)
+    return Metered(usage=used, normalised="stated", estimated=estimated)
 
 
 def tokens_sent(call: ProviderCall) -> int:
