@@ -9,7 +9,7 @@ from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
 SECOND = (
-    "test_frozen", "test_how_fast_verify_is", "test_neighbour_alerts", "test_repriced", "test_twenty_thousand_labels",
+    "test_assets", "test_frozen", "test_how_fast_verify_is", "test_neighbour_alerts", "test_repriced", "test_twenty_thousand_labels",
 )  # fmt: skip
 """Files of tests/flow that share its second running system."""
 OWN = ("test_demo", "test_full_disk", "test_line_stops", "test_restored")
