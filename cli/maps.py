@@ -76,7 +76,7 @@ def drop(
 
 @app.command()
 def signal(
-    tool: Annotated[str, typer.Argument(help="claude-code or codex")],
+    tool: Annotated[str, typer.Argument(help="claude-code, codex or gemini-cli")],
     by: Annotated[str, typer.Argument(help="logs or traces", metavar="SIGNAL")],
     reason: WhyOption,
     tenant: OfTenantOption = "",

@@ -28,7 +28,7 @@ TENANT = "tenant"
 """What such a rule finds, in the place of a label."""
 
 PricedSignal = Literal["logs", "traces"]
-AGENT_TOOLS = ("claude-code", "codex")
+AGENT_TOOLS = ("claude-code", "codex", "gemini-cli")
 """Coding agents that tell of the same calls by several signals."""
 DEFAULT_SIGNAL: PricedSignal = "logs"
 
@@ -111,7 +111,7 @@ def troubles_with_maps(maps: TenantMaps, *, operators: bool = False) -> Iterator
             yield f"{at}.values", f"are texts of 1 to {LABEL_CHARACTERS_MAX} characters that can be seen"
     for tool in maps.signals:
         if tool not in AGENT_TOOLS or operators:
-            yield "signals", f"are set by a tenant, for {' and '.join(AGENT_TOOLS)}"
+            yield "signals", f"are set by a tenant, for {', '.join(AGENT_TOOLS)}"
             break
 
 

@@ -22,12 +22,12 @@ async def put(client: httpx.AsyncClient, status: int = 200, **body: Any) -> Any:
 async def test_what_is_set_is_in_force_whole_with_who_when_and_why(acme: httpx.AsyncClient) -> None:
     none = (await acme.get("/v1/label-maps")).json()
     assert (none["labels"], none["revision"], none["at"]) == ([], 0, None)
-    assert none["signals"] == {"claude-code": "logs", "codex": "logs"}
+    assert none["signals"] == {"claude-code": "logs", "codex": "logs", "gemini-cli": "logs"}
     first = await put(acme, labels=[TEAM, OWN])
     assert first["labels"] == [TEAM, OWN]
     assert (first["reason"], first["by"][:5]) == ("one team an organisation", "key k")
     second = await put(acme, signals={"codex": "traces"}, revision=first["revision"])
-    assert (second["labels"], second["signals"]) == ([], {"claude-code": "logs", "codex": "traces"})
+    assert (second["labels"], second["signals"]) == ([], {**none["signals"], "codex": "traces"})
     assert (await acme.get("/v1/label-maps")).json() == second
 
 

@@ -1,7 +1,7 @@
-"""What coding agents, Claude Code and Codex, say of a call and of whose it is; the same in all their signals.
+"""What coding agents (Claude Code, Codex, Gemini CLI) say of a call and of whose it is, alike in all signals.
 
 Each tells of the same calls by several signals, so one of them is priced (`TenantMaps.signal_of`) and the
-others are repeats. A call has one identity, whichever it comes by: `claude_identity`, `codex_identity`.
+others are repeats. A call has one identity, whichever it comes by: `claude_identity`, `moment_identity`.
 Which attributes these tools send is documented by their makers (docs/coding-agents.md). Pure.
 """
 
@@ -17,10 +17,14 @@ from services.ingest.dialects.translated import SaidEvent, usage_event
 from spendmeter.contracts.dialect_parts import DialectError, UsedQuantity
 from spendmeter.contracts.dialects import Normalised, disjoint
 from spendmeter.contracts.events import LABEL_CHARACTERS_MAX, NAME_CHARACTERS_MAX
+from spendmeter.contracts.label_maps import AGENT_TOOLS
 from spendmeter.contracts.money import divided, plain
+from spendmeter.contracts.otel_names import OTEL
 from spendmeter.contracts.visible import INVISIBLE
 
-CLAUDE, CODEX = "claude-code", "codex"
+CLAUDE, CODEX, GEMINI = AGENT_TOOLS
+COWORK = "claude-cowork"
+"""Claude Code inside the desktop application: told apart by its label alone."""
 OTLP = "otlp"
 """The source of everything that has no identity of its vendor's: a Collector may rename the service."""
 DIGITS_MAX = 19
@@ -41,7 +45,7 @@ _STATED = {
     "workflow_version": ("cost.workflow_version",),
     "run": ("session.id", "conversation.id"),
     "environment": ("deployment.environment.name", "deployment.environment", "env"),
-    "user": ("user.email", "user.account_uuid", "user.account_id", "user.id"),
+    "user": ("user.email", "enduser.id", "user.account_uuid", "user.account_id", "user.id"),
 }
 """A label, and the attributes that state it, of the call itself or of its process: the first one present
 counts. A user leaves the door as a pseudonym, so the attribute that all tools have of a person goes first."""
@@ -61,14 +65,25 @@ _CODEX_COUNTS = (
     "cache_write_token_count",
     "reasoning_token_count",
 )
+_GEMINI_COUNTS = {
+    "input_token_count": "prompt_token_count",
+    "output_token_count": "candidates_token_count",
+    "cached_content_token_count": "cached_content_token_count",
+    "thoughts_token_count": "thoughts_token_count",
+    "tool_token_count": "tool_use_prompt_token_count",
+}
+"""An attribute, and what Gemini calls the same count: thoughts lie beside the answer."""
+_OF_A_MOMENT = {CODEX: ("model", *_CODEX_COUNTS), GEMINI: ("model", "prompt_id", *_GEMINI_COUNTS)}
+"""What a call says that states no id."""
 ATTRIBUTES = frozenset(
     [
         *(name for names in _STATED.values() for name in names),
         *_CLAUDE_COUNTS,
         *_CODEX_COUNTS,
+        *_GEMINI_COUNTS,
         *REQUEST_IDS,
         *"event.name event.kind event.timestamp event.sequence service.name".split(),
-        *"client_request_id model speed service_tier".split(),
+        *"client_request_id prompt_id model speed service_tier".split(),
         *"cost_usd cost_usd_micros duration_ms error.message".split(),
     ]
 )
@@ -121,16 +136,48 @@ def codex_call(call: Attributes, labels: Mapping[str, str], time_ns: int, ordina
         "output_tokens": counts["output_token_count"],
         "output_tokens_details": {"reasoning_tokens": counts["reasoning_token_count"]},
     }
-    quantities, normalised = _disjoint("openai", said)
     tier = text(call, "service_tier")
-    return usage_event(
-        id=codex_identity(call, time_ns) + (f"#{ordinal}" if ordinal > 1 else ""),
-        source=OTLP,
+    return _call_of_a_moment(
+        CODEX,
+        call,
+        labels,
+        time_ns,
+        ordinal,
+        used=_disjoint("openai", said),
         provider="openai",
+        context={"service_tier": tier} if tier else None,
+    )
+
+
+def gemini_call(call: Attributes, labels: Mapping[str, str], time_ns: int, ordinal: int) -> SaidEvent | None:
+    """The same of a response of Gemini CLI's."""
+    counts = {ours: whole(call, name) for name, ours in _GEMINI_COUNTS.items()}
+    if counts["prompt_token_count"] is None and counts["candidates_token_count"] is None:
+        return None
+    used = _disjoint("gemini", counts)
+    return _call_of_a_moment(GEMINI, call, labels, time_ns, ordinal, used=used, provider="google")
+
+
+def _call_of_a_moment(
+    tool: str,
+    call: Attributes,
+    labels: Mapping[str, str],
+    time_ns: int,
+    ordinal: int,
+    *,
+    used: tuple[dict[str, UsedQuantity], Normalised],
+    provider: str,
+    context: Mapping[str, Any] | None = None,
+) -> SaidEvent:
+    quantities, normalised = used
+    return usage_event(
+        id=moment_identity(tool, call, time_ns) + (f"#{ordinal}" if ordinal > 1 else ""),
+        source=OTLP,
+        provider=provider,
         sku=text(call, "model") or UNKNOWN,
         usage=quantities,
         time=happened(call, time_ns),
-        context={"service_tier": tier} if tier else None,
+        context=context,
         labels=labels,
         performance={"latency_ms": duration_ms(call), "status": "ok"},
         normalised=normalised,
@@ -150,11 +197,18 @@ def claude_identity(call: Attributes, time_ns: int) -> tuple[str, str]:
     return OTLP, _short(f"{CLAUDE}:{session}:{sequence}:{_moment(call, time_ns)}")
 
 
-def codex_identity(call: Attributes, time_ns: int) -> str:
-    """The id of a response of Codex', which states none: its conversation, its moment, and what it says."""
-    said = [text(call, name) for name in ("model", *_CODEX_COUNTS)]
+def moment_identity(tool: str, call: Attributes, time_ns: int) -> str:
+    """The id of a call that states none: its conversation, its moment, and what it says."""
+    said = [text(call, name) for name in _OF_A_MOMENT[tool]]
     digest = blake2b("\0".join(said).encode(), digest_size=8).hexdigest()
-    return _short(f"{CODEX}:{text(call, 'conversation.id')}:{_moment(call, time_ns)}:{digest}")
+    conversation = first_text(("conversation.id", "session.id"), call)
+    return _short(f"{tool}:{conversation}:{_moment(call, time_ns)}:{digest}")
+
+
+def agent_of(resource: Attributes) -> str:
+    """The coding agent that a process is, by how its service calls itself; '' = none."""
+    service = text(resource, "service.name")
+    return next((tool for tool, names in OTEL.agents.items() if service.startswith(names.services)), "")
 
 
 def agent_labels(tool: str, item: Attributes, resource: Attributes) -> dict[str, str]:

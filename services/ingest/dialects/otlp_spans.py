@@ -13,7 +13,7 @@ from typing import Any
 
 from services.ingest.dialects.call_ids import call_identity
 from services.ingest.dialects.coding_agents import ATTRIBUTES as AGENT_ATTRIBUTES
-from services.ingest.dialects.coding_agents import CLAUDE, UnreadableCall, claude_call
+from services.ingest.dialects.coding_agents import CLAUDE, UnreadableCall, agent_of, claude_call
 from services.ingest.dialects.otlp_items import Attributes, SentSpan
 from services.ingest.dialects.otlp_labels import NO_LABELS, labels_of, labels_of_agent
 from services.ingest.dialects.translated import SaidEvent, Translated, usage_event
@@ -63,7 +63,7 @@ def span_call(
 ) -> SpanCall | None:
     """The call that a span tells of; None = none, and `found` says why. `labels`: of the whole request."""
     tenant, own_maps = maps.of(span.resource)
-    agent = _agent(span.resource)
+    agent = agent_of(span.resource)
     if agent and own_maps.signal_of(agent) != "traces":
         found.skipped[OTHER_SIGNAL] += 1
         return None
@@ -149,16 +149,6 @@ def _is_no_call(attributes: Attributes) -> str:
     if operation in kinds.calls or span_kind in kinds.calls:
         return ""
     return "" if first_stated(attributes, OTEL.call.response_id) else NO_CALL
-
-
-def _agent(resource: Attributes) -> str:
-    """The coding agent that a process is; '' = none."""
-    service = resource.get("service.name")
-    if isinstance(service, str):
-        for tool, names in OTEL.agents.items():
-            if service.startswith(names.services):
-                return tool
-    return ""
 
 
 def _response_id(attributes: Attributes) -> str:

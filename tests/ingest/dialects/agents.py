@@ -25,6 +25,7 @@ REQUEST = "req_011CSHoEeqs5C35K2UUqR7Fy"
 CONVERSATION = "019a9775-ef93-7c41-ae1f-a37beed9aaf2"
 MOMENT = "2026-11-26T10:00:00.123Z"
 CLAUDE_RESOURCE = {"service.name": "claude-code", "service.version": "2.1.289", "host.arch": "arm64"}
+GEMINI_RESOURCE = {"service.name": "gemini-cli", "service.version": "0.34.0"}
 CODEX_RESOURCE = {"service.name": "codex_exec", "service.version": "0.159.3", "env": "dev"}
 PERSON = {
     "user.id": "f3a9c1", "user.email": "Jo@Example.com", "user.account_uuid": "3c9d1f52-0000-4000-8000-5a5a5a5a5a5a",
@@ -59,6 +60,21 @@ def sse_event(**attributes: Any) -> dict[str, Any]:
     } | attributes  # fmt: skip
     return {
         "observed_time_unix_nano": START_NS + 5,
+        "attributes": {name: value for name, value in said.items() if value is not None},
+    }
+
+
+def api_response(**attributes: Any) -> dict[str, Any]:
+    """`gemini_cli.api_response`."""
+    said = {
+        "event.name": "gemini_cli.api_response", "event.timestamp": MOMENT, "session.id": SESSION,
+        "installation.id": "i-1", "user.email": "Jo@Example.com", "model": "gemini-2.5-pro", "duration_ms": 2100,
+        "status_code": 200, "prompt_id": "p-1########0", "auth_type": "gemini-api-key", "input_token_count": 12_000,
+        "cached_content_token_count": 8_000, "output_token_count": 350, "thoughts_token_count": 420,
+        "tool_token_count": 0, "total_token_count": 12_770,
+    } | attributes  # fmt: skip
+    return {
+        "time_unix_nano": START_NS,
         "attributes": {name: value for name, value in said.items() if value is not None},
     }
 

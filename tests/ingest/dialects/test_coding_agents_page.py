@@ -24,7 +24,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_request_to_try_is_taken_and_costs_what_the_page_says() -> None:
-    settings, request = map(json.loads, blocks("json"))
+    settings, _gemini, request = map(json.loads, blocks("json"))
     assert settings["env"]["OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"] == "delta"
     assert settings["env"]["OTEL_EXPORTER_OTLP_PROTOCOL"] == "http/protobuf"
     (event,) = sent(OTLP_LOGS, json.dumps(request).encode(), media_type="application/json").events

@@ -22,9 +22,11 @@ from tests.ingest.dialects.agents import (
     CLAUDE_RESOURCE,
     CODEX_RESOURCE,
     CONVERSATION,
+    GEMINI_RESOURCE,
     REQUEST,
     SESSION,
     api_request,
+    api_response,
     sent,
     sse_event,
 )
@@ -258,6 +260,35 @@ def test_by_spans_the_same_call_has_the_same_identity_and_labels() -> None:
     assert by_span.data.labels == by_log.data.labels
     assert (by_span.data.sku, by_span.data.usage) == (by_log.data.sku, by_log.data.usage)
     assert not sent(OTLP_TRACES, request).events, "unless the tenant says so, its spans are repeats"
+
+
+def test_gemini_clis_thoughts_lie_beside_its_answer_and_its_genai_event_is_a_repeat_that_lacks_them() -> None:
+    counts = {"gen_ai.usage.input_tokens": 12_000, "gen_ai.usage.output_tokens": 350}
+    repeat = {"event_name": "gen_ai.client.inference.operation.details", "attributes": GENAI | counts}
+    found = sent(OTLP_LOGS, logs(api_response(), repeat, api_response(), resource=GEMINI_RESOURCE))
+    assert found.skipped == {"a coding agent's second event of a call": 1}
+    event, second = found.events
+    assert event.data.usage == {
+        "input_tokens": 4_000, "cache_read_tokens": 8_000, "output_tokens": 350, "reasoning_tokens": 420,
+    }  # fmt: skip
+    # gemini-2.5-pro: 4,000 x 1.25 + 8,000 x 0.125 + 770 x 10
+    assert cost(event) == Decimal("0.0137")
+    assert (event.data.provider, event.data.labels.agent, event.data.labels.run) == (
+        "google",
+        "gemini-cli",
+        SESSION,
+    )
+    assert event.data.performance.latency_ms == 2100
+    assert second.id == event.id + "#2"
+
+
+def test_cowork_is_claude_code_in_the_desktop_under_a_label_of_its_own() -> None:
+    """Its events lack the tool's name, and a person may be known by the process alone."""
+    record = api_request(**{"user.email": None}) | {"body": {}, "event_name": "api_request"}
+    (event,) = claude(record, resource={"service.name": "cowork", "enduser.id": "jo@example.com"})
+    assert event.data.labels.agent == "claude-cowork"
+    assert event.id == REQUEST
+    assert event.data.labels.user == claude(api_request())[0].data.labels.user
 
 
 GENAI = {
