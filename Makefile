@@ -9,7 +9,7 @@ WORKERS ?= 2
 PORTAL := services/api/portal
 CLIENT := clients/python/src
 
-.PHONY: help up down clean install install-test test lint format kill hardship outage bench-flow bench-ingest bench-ledger bench-rating bench-projections bench-views bench-client parity lock
+.PHONY: help up down clean install install-test test lint format kill hardship outage bench-flow bench-ingest bench-ledger bench-rating bench-projections bench-views bench-client collector parity lock
 
 help:
 	@echo 'make up       install, start everything, stream demo usage (Ctrl-C stops; data stays)'
@@ -19,6 +19,7 @@ help:
 	@echo 'make hardship  strangers, neighbours, frozen workers: how long others wait'
 	@echo 'make outage   a hundred thousand records of the client through a server that is killed ten times'
 	@echo 'make bench-flow, bench-ingest, bench-ledger, bench-rating, bench-projections, bench-views, bench-client   measure'
+	@echo 'make collector  build an OpenTelemetry Collector for deploy/otel/collector.yaml, with Go'
 	@echo 'make parity   hold every price against two other pricers'
 
 up: install
@@ -80,6 +81,14 @@ bench-flow bench-ingest bench-ledger bench-rating bench-projections bench-views 
 	@PYTHONPATH=$(CLIENT) $(PY) -m tests.benchmarks.$(subst -,_,$@) $(ARGS)
 
 bench-rating: .venv/bench.stamp
+
+COLLECTOR := $${SPENDMETER_HOME:-.spendmeter}/collector
+BUILDER := go.opentelemetry.io/collector/cmd/builder@v0.165.0
+
+collector:
+	@command -v go >/dev/null || { echo 'make collector needs Go: https://go.dev/dl'; exit 1; }
+	@mkdir -p $(COLLECTOR) && cp deploy/otel/builder.yaml $(COLLECTOR) && cd $(COLLECTOR) \
+	  && go run $(BUILDER) --config builder.yaml && cp build/spendmeter-collector . && echo "$$PWD/spendmeter-collector"
 
 parity: install-test
 	@$(PY) -m tests.pricing.parity
