@@ -19,7 +19,7 @@ from services.ingest.accept import AcceptedEvents, Submission
 from services.ingest.admitted import AdmittedValues
 from services.ingest.body import Hold, InFlight, read_body
 from services.ingest.client_entrance import CLIENT_CALLS
-from services.ingest.content_type import media_type_of
+from services.ingest.content_type import media_type_of, stated_type
 from services.ingest.credentials import IngestCredential, authenticate
 from services.ingest.dropped import DroppedNamesWriter
 from services.ingest.entrances import Entrance, Incoming
@@ -103,7 +103,7 @@ class Door:
     async def _read(
         self, request: Request, entrance: Entrance, credential: IngestCredential, hold: Hold
     ) -> tuple[Incoming, AcceptedEvents]:
-        media_type = media_type_of(request.headers.get("content-type", ""), entrance.media_types)
+        media_type = media_type_of(stated_type(request.headers), entrance.media_types)
         body = await read_body(request.headers, request.stream(), hold, entrance.bounds)
         now = datetime.now(UTC)
         units, values = self.unknown_units.of(now), self.admitted.of(now)

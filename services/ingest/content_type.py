@@ -14,6 +14,16 @@ FORMS: Mapping[str, Form] = {
 """How many events a content type announces."""
 
 
+BINARY = "ce-specversion"
+"""The header that every CloudEvent in binary mode has: its attributes are headers, its data the body."""
+
+
+def stated_type(headers: Mapping[str, str]) -> str:
+    """What a request says its body is. The data of a CloudEvent in binary mode that says nothing is JSON."""
+    stated = headers.get("content-type", "")
+    return "application/json" if not stated and BINARY in headers else stated
+
+
 def media_type_of(content_type: str, media_types: Collection[str]) -> str:
     """The media type of a `Content-Type` header, if it is one of those. Raises RequestRefused 415."""
     media_type, *parameters = (part.strip().lower() for part in content_type.split(";"))

@@ -14,7 +14,8 @@ from msgspec import Raw
 from starlette.responses import Response
 
 from services.ingest.accept import EVENTS_MAX, AcceptedEvents, Submission, accept_translated
-from services.ingest.dialects.cloud_events import BINARY, foreign_event, is_foreign, structured
+from services.ingest.content_type import BINARY
+from services.ingest.dialects.cloud_events import foreign_event, is_foreign, structured
 from services.ingest.dialects.lago import LagoEvent, event_of_lago, happened_at, lago_events, read_lago
 from services.ingest.dialects.metered import ForeignEvent, metered
 from services.ingest.dialects.stated import Unusable

@@ -16,8 +16,6 @@ from services.ingest.dialects.metered import ForeignEvent
 from services.ingest.dialects.stated import Unusable, text_of
 from spendmeter.contracts.meters import OWN_TYPES
 
-BINARY = "ce-specversion"
-"""The header that every event in binary mode has."""
 _HEADER = "ce-"
 
 
