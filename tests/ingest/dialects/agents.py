@@ -100,9 +100,10 @@ def sent(
     maps: dict[str, Any] | None = None,
     headers: dict[str, str] | None = None,
     media_type: str = PROTOBUF,
+    dimensions: dict[str, Any] | None = None,
 ) -> AcceptedEvents:
     """What the door makes of a request, which says the same in both encodings; bytes are of `media_type`."""
-    snapshot = of_tenant(maps)
+    snapshot = of_tenant(maps, dimensions=dimensions or {})
     found = []
     for body, encoding in _encodings(request, media_type):
         users = UserNames(known={}, unsettled={})

@@ -229,6 +229,15 @@ def test_labels_are_what_the_request_says_then_what_the_tool_says_then_what_the_
     assert (mapped.data.labels.team, mapped.data.labels.feature) == ("platform", "repl_main_thread")
 
 
+def test_an_attribute_may_mean_a_dimension_of_the_tenants_own_once_that_is_declared() -> None:
+    rules = {"labels": [{"attribute": "cost.center", "label": "cost_centre"}]}
+    request = logs(api_request(), resource=CLAUDE_RESOURCE | {"cost.center": "4711"})
+    declared = sent(OTLP_LOGS, request, maps=rules, dimensions={"acme": {"cost_centre"}})
+    assert declared.events[0].data.labels.own == {"cost_centre": "4711"}
+    found = sent(OTLP_LOGS, request, maps=rules)
+    assert (found.events[0].data.labels.own, found.dropped) == ({}, ["data.labels.cost_centre"])
+
+
 def test_a_person_is_one_pseudonym_in_all_tools_and_never_a_name() -> None:
     (one,), (other,) = claude(api_request()), codex(sse_event(**{"user.email": "JO@example.com"}))
     assert one.data.labels.user == other.data.labels.user
