@@ -38,6 +38,7 @@ def print_correction(answer: Any) -> None:
 
 def asked(correction: Any) -> str:
     """What was asked for, by whom and why."""
-    revision = f", revision {correction['revision']}" if correction["kind"] == "amend" else ""
+    stated = correction["kind"] == "amend" and correction["revision"] >= 0  # below: the sender's own word
+    revision = f", revision {correction['revision']}" if stated else ""
     named = f"{correction['kind']}{revision} {correction['correction_id']}"
     return f"{named} by {correction['author']}: {correction['reason']}"

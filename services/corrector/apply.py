@@ -1,7 +1,7 @@
 """Applies corrections: reads what the book says of their events, decides, and writes, in one transaction."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from services.corrector.job_requests import take_request
 from services.corrector.own_values import read_own_values
 from services.corrector.pairs import Change
 from services.corrector.price_books import NotPublished, VersionBooks, VersionUnits
+from services.corrector.raising import raise_id, raised
 from services.corrector.write import units_then, write
 from spendmeter.contracts.corrections import EventCorrection
 from spendmeter.contracts.dimensions import VALUES_PER_DAY_MAX
@@ -26,6 +27,8 @@ from spendmeter.pricing.price_book import PriceBook
 
 WAITING_MAX = 500
 """Looked at in one transaction."""
+LATER_MAX = 500
+"""Of conflicts likewise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,8 @@ class Applied:
     outcomes: Counter[str] = field(default_factory=Counter)
     """Corrections by what became of them; those that came again are `repeated`."""
     changes: Sequence[Change] = ()
+    more: bool = False
+    """Whether there may be more of the same just now."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -83,6 +88,22 @@ class Applier:
             given_up = await connection.execute(SQL["give_up"], *_columns_of(overdue))
         outcomes = Counter(each.outcome for each in settled) + Counter(unknown=int(given_up.split()[1]))
         return Applied(standing=after, outcomes=outcomes, changes=_changes(settled))
+
+    async def raise_booked(self, connection: Any, standing: Standing) -> Applied:
+        """Amend what is booked by what senders have said of it since, in conflicts that nobody has looked at.
+        Raises Overtaken."""
+        rows = await connection.fetch(SQL["later_messages"], LATER_MAX)
+        if not rows:
+            return Applied(standing=standing)
+        states = await read_states(connection, {row["identity"] for row in rows})
+        asked = [_raise(row, states) for row in rows]
+        settled = await self._settle(connection, [each for each in asked if each is not None])
+        places = [(row["origin_topic"], row["origin_partition"], row["origin_offset"]) for row in rows]
+        async with connection.transaction():
+            after = await self._write(connection, standing, settled, accepted=len(settled))
+            await connection.execute(SQL["looked_at"], *map(list, zip(*places, strict=True)))
+        outcomes = Counter(each.outcome for each in settled)
+        return Applied(standing=after, outcomes=outcomes, changes=_changes(settled), more=True)
 
     async def _settle(self, connection: Any, corrections: Collection[EventCorrection]) -> list["_Settled"]:
         states = await read_states(connection, {correction.identity for correction in corrections})
@@ -197,6 +218,13 @@ def _columns_of(names: Iterable[Sequence[str]]) -> tuple[list[str], list[str]]:
 
 def _changes(settled: Iterable[_Settled]) -> list[Change]:
     return [each.decision.change for each in settled if each.decision and each.decision.change]
+
+
+def _raise(row: asyncpg.Record, states: Mapping[bytes, EventState]) -> EventCorrection | None:
+    """What a conflict amends; None = nothing."""
+    state = states.get(row["identity"])
+    named = raise_id(row["origin_topic"], row["origin_partition"], row["origin_offset"])
+    return raised(state, row["event"], named) if state else None
 
 
 def _waiting(row: asyncpg.Record) -> EventCorrection:

@@ -99,7 +99,7 @@ def _amended(correction: EventCorrection, state: EventState, book: PriceBook | N
     if entry.seq > SEQ_MAX:
         raise EventError(TOO_OFTEN)
     received_at = entry.received_at(_read(state.first_event))
-    event = amended_event(correction, state.first_event, received_at)
+    event = amended_event(correction, state.first_event, received_at, state.raised_by)
     if book is None:
         raise EventError("the price catalog of now cannot be read: ask again when it can")
     check_limits(event, book.event_limits, received_at)
@@ -127,12 +127,16 @@ def _amended(correction: EventCorrection, state: EventState, book: PriceBook | N
     return Settlement(outcome="applied", change=change, corrected=corrected)
 
 
-def amended_event(correction: EventCorrection, first_event: str, received_at: datetime) -> UsageEvent:
-    """What the event says after an amend, held against the gate as at the door when it was received. Raises
-    EventError."""
+def amended_event(
+    correction: EventCorrection, first_event: str, received_at: datetime, raised_by: str | None = None
+) -> UsageEvent:
+    """What the event says after an amend, held against the gate as at the door when it was received. A
+    person's is laid on what the sender's own later word (`raised_by`) has made of it. Raises EventError."""
     if correction.patch is UNSET:
         raise EventError("is missing: an amend says what is to change", "patch")
     said = _decode_json(first_event)
+    if raised_by is not None:
+        said = {**said, "data": merged(said["data"], _decode_json(raised_by))}
     try:
         patch = _decode_json(correction.patch)
     except (msgspec.DecodeError, RecursionError, ArithmeticError):

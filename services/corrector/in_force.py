@@ -73,6 +73,8 @@ class EventState(Struct, frozen=True, kw_only=True):
     """As it was first booked."""
     first_hash: bytes
     corrected: CorrectedState = CorrectedState()
+    raised_by: str | None = None
+    """The patch of the sender's own later word, where that was applied: people amend what it has made."""
 
     @property
     def hash(self) -> bytes:
@@ -99,4 +101,5 @@ def _state(row: Any) -> EventState:
         corrected=CorrectedState(**corrected)
         if corrected["catalog_version"] is not None
         else CorrectedState(),
+        raised_by=row["raised_by"],
     )

@@ -37,6 +37,8 @@ from spendmeter.platform.telemetry import Meters, log
 BATCH_MAX = 500
 POLL_MS = 500
 LOOK_S = 1.0
+RAISES_MAX = 10
+"""Transactions for conflicts at one look."""
 STEP_AGE_S_MAX = 10.0
 """A step polls for half a second and writes for some tenths: longer is worth telling."""
 _REPLACED = (IllegalStateError, NoOffsetForPartitionError, OffsetOutOfRangeError)
@@ -189,6 +191,12 @@ class CorrectionLine(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafk
     async def _look_again(self, standing: Standing) -> None:
         async with self.pool.acquire() as connection:
             self._note(await self.applier.look_again(connection, standing))
+            for _ in range(RAISES_MAX):
+                if self._standing is None:
+                    return
+                self._note(applied := await self.applier.raise_booked(connection, self._standing))
+                if not applied.more:
+                    return
 
     def _note(self, applied: Applied) -> None:
         """What is committed: where we stand, and what others are told."""

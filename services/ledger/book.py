@@ -24,6 +24,7 @@ from services.ledger.unbooked import (
     Sender,
     by_key,
     from_hex,
+    later_rows,
     unbooked_rows,
 )
 from spendmeter.book.adding import add_to_minutes
@@ -111,6 +112,8 @@ async def book(
         if unbooked := unbooked_rows(batch, classified, known, differences):
             await connection.executemany(SQL["insert_unbooked"], unbooked)
             await connection.executemany(SQL["add_to_accounting_keys"], by_key(unbooked))
+        if later := later_rows(batch, classified, known):
+            await connection.execute(SQL["insert_later"], *map(list, zip(*later, strict=True)))
         outcomes = await _account(connection, batch, booked, classified)
         moved = await connection.execute(
             SQL["move_position"],

@@ -35,6 +35,11 @@ class KnownEvent(msgspec.Struct, frozen=True, kw_only=True):
     """In hex: as first booked, and as last amended."""
     retracted_at: datetime | None = None
 
+    @property
+    def is_as_first_booked(self) -> bool:
+        """Whether nothing has corrected it."""
+        return self.retracted_at is None and len(self.hashes) < 2
+
     def outcome_of(self, copy: RatedUsage) -> str:
         """A duplicate says what the event said, or was amended to say; a conflict something else. A copy that
         came in after the retraction says that the usage was, which the book no longer does."""
@@ -47,6 +52,10 @@ class KnownEvent(msgspec.Struct, frozen=True, kw_only=True):
             return False
         received = msgspec.json.decode(copy.event, type=_Received).receivedat
         return received is not None and received > self.retracted_at
+
+
+_NEW = KnownEvent(hashes=frozenset())
+"""Of what is booked by the same batch."""
 
 
 class _Received(msgspec.Struct, frozen=True):
@@ -96,6 +105,20 @@ def unbooked_rows(
         for stray in batch.strays
     ]  # fmt: skip
     return rows
+
+
+def later_rows(
+    batch: Batch, classified: list[tuple[RatedUsage, str]], known: Mapping[str, KnownEvent]
+) -> list[tuple[Any, ...]]:
+    """As the table `later_messages` has them: the conflicts that may say more of what is booked, which was
+    neither retracted nor amended yet."""
+    before = batch.before
+    return [
+        (before.origin_topic, before.partition, event.origin.offset, event.tenant,
+         bytes.fromhex(event.identity), str(event.event, "utf-8"))
+        for event, outcome in classified
+        if outcome == "conflict" and known.get(event.identity, _NEW).is_as_first_booked
+    ]  # fmt: skip
 
 
 def by_key(unbooked: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

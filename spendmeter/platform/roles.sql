@@ -28,7 +28,7 @@ GRANT EXECUTE ON FUNCTION minutes_days(), make_minutes(date), let_minutes_go(tim
     take_minutes(text, timestamptz, timestamptz), drop_minutes(timestamptz)
 TO "{ledger}";
 GRANT EXECUTE ON FUNCTION key_names(text, text[]) TO "{alerts}";
-GRANT EXECUTE ON FUNCTION fault_of(text) TO "{alerts}", "{api}";
+GRANT EXECUTE ON FUNCTION fault_of(text), raise_id(text, int, bigint) TO "{alerts}", "{api}";
 GRANT EXECUTE ON FUNCTION
     live_keys(), live_sessions(), open_session(bytea, text, interval, int), close_session(bytea),
     accounting_by_partition(), accounting_by_tenant(), accounting_by_key(int), remarks_money(), remarks_seen(int),
@@ -37,7 +37,7 @@ GRANT EXECUTE ON FUNCTION
     catalog_bring_back(int, text[], text, text, timestamptz), catalog_used(), catalog_unknown(timestamptz),
     catalog_events(bytea[], timestamptz, timestamptz, int), catalog_events_count(text[], bytea[], timestamptz),
     dropped_names_seen(timestamptz, int), find_occurred_at(bytea), all_tenants(), assets_due(int), assets_late(), budget_now(budgets),
-    booked_instead(unbooked), was_retracted(bytea), unattributable(timestamptz, timestamptz, int)
+    booked_instead(unbooked), was_raised(unbooked), was_retracted(bytea), unattributable(timestamptz, timestamptz, int)
 TO "{api}";
 GRANT EXECUTE ON FUNCTION note_key_uses(text, text[], timestamptz[]) TO "{api}", "{ingest}"
 

@@ -217,3 +217,37 @@ async def test_what_names_no_tenant_is_an_operators_to_see_and_no_tenants(
     assert "ask whoever wrote it to the topic" in (await listed(acme, outcome="rejected"))[0]["what_to_do"]
     acme.headers["X-Spendmeter-Tenant"] = "acme"
     assert [row["id"] for row in await listed(acme)] == ["a"]
+
+
+async def test_a_conflict_by_which_what_is_booked_was_amended_asks_nobody_for_anything(
+    acme: httpx.AsyncClient, book: Book
+) -> None:
+    """Two conflicts of one event; the first amended it. Once it is retracted, both are open again."""
+    booked = event("e1", source="bot")
+    await book.entry(booked, "1", LINES)
+    for _ in range(2):
+        await book.unbooked(
+            "acme", "bot", "e1", "conflict", "another event was booked before; that one stays"
+        )
+    await book.connection.execute(
+        "INSERT INTO corrections (correction_id, tenant, identity, source, event_id, kind, revision, patch, reason, author, "
+        "requested_at, state, seqs, applied_at) SELECT raise_id(origin_topic, origin_partition, origin_offset), tenant, "
+        "identity, source, event_id, 'amend', -1, '{}', 'more', 'key k', now(), 'applied', '{1,2}', now() FROM unbooked "
+        "ORDER BY origin_offset LIMIT 1"
+    )
+    open_one, done = await listed(acme)
+    assert (done["amended"], done["booked_instead"]["id"]) == (True, "e1")
+    assert (
+        done["what_to_do"]
+        == "nothing: it says more of the same use, and what is booked was amended to say so"
+    )
+    assert (open_one["amended"], open_one["booked_instead"]) == (False, None)
+    assert "compare what was sent" in open_one["what_to_do"]
+    assert [len(await listed(acme, resolved=which)) for which in (True, False)] == [1, 1]
+    [fault] = (await counted(acme))["faults"]
+    assert (fault["events"], fault["unresolved"]) == (2, 1)
+    receipt = (await acme.get("/v1/events", params={"source": "bot", "id": "e1"})).json()
+    assert receipt["summary"].startswith("conflict") and "nor were" not in receipt["summary"]
+    assert sorted(copy["amended"] for copy in receipt["copies"]) == [False, True]
+    await book.entry(booked, "-1", [], seq=1)
+    assert [row["amended"] for row in await listed(acme)] == [False, False]

@@ -24,8 +24,8 @@ async def owner(database: str) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(database)
     await empty(
         connection,
-        "entries, identities, unbooked, supersessions, positions, log_ends, accounting, accounting_keys, rollups_minute, rollups, touched, rolled, series, remarks_daily, "
-        "tenants, tenant_terms, late_rated, budgets, channels, incidents, acknowledgements, deliveries",
+        "entries, identities, unbooked, later_messages, supersessions, positions, log_ends, accounting, accounting_keys, rollups_minute, rollups, touched, rolled, series, remarks_daily, "
+        "tenants, tenant_terms, late_rated, budgets, channels, incidents, acknowledgements, deliveries, corrections, corrected_identities",
     )
     yield connection
     await connection.close()

@@ -179,6 +179,32 @@ async def test_a_conflict_names_the_fields_that_differ_whether_the_winner_is_old
     assert reasons[0]["sha256"] == sha256(encode_event(other)).digest()
 
 
+async def test_conflicts_are_handed_to_the_corrector_as_they_were_sent_but_those_of_what_was_corrected(
+    owner: asyncpg.Connection, ledger: asyncpg.Connection
+) -> None:
+    """Of three events: one with a conflict in its own batch, one amended since, one retracted since."""
+    events = list(map(usage_event, "abc"))
+    other = usage_event("a", usage={"input_tokens": 9})
+    records = [*(rated(each, n) for n, each in enumerate(events)), rated(other, 3), rated(other, 4)]
+    first = await book_all(ledger, await begin(owner), *records)
+    amended, retracted = (identity("acme", "bot", each) for each in "bc")
+    await owner.execute(
+        "INSERT INTO corrected_identities VALUES ($1, 0, now(), 'c', '\\x00', 1, NULL), ($2, NULL, NULL, NULL, NULL, 0, "
+        "now())",
+        amended,
+        retracted,
+    )
+    later = [usage_event(each, usage={"input_tokens": 9}) for each in "bca"]
+    await book_all(ledger, first.progress, *(rated(each, n) for n, each in enumerate(later, 5)))
+    rows = await owner.fetch(
+        "SELECT origin_offset, identity, event FROM later_messages ORDER BY origin_offset"
+    )
+    raw = encode_event(other).decode()
+    assert [tuple(row) for row in rows] == [(n, identity("acme", "bot", "a"), raw) for n in (3, 4, 7)]
+    assert len(await unbooked(owner)) == 5
+    assert await balanced(owner)
+
+
 async def test_of_many_conflicts_the_first_say_in_what_they_differ(
     owner: asyncpg.Connection, ledger: asyncpg.Connection
 ) -> None:

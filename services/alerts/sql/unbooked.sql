@@ -1,10 +1,14 @@
 -- name: unbooked
 -- Keys of tenant $1 of whose events at least $3 were rejected or in conflict since $2, the most first, with the fault
 -- that most of these have. Of more than $4 rows the newest count. What was booked beside them is read for such keys
--- alone, of the minutes that events were dated in.
+-- alone, of the minutes that events were dated in. A conflict by which what is booked was amended is none.
 WITH newest AS MATERIALIZED (
-    SELECT key_id, outcome, reason, recorded_at FROM unbooked
+    SELECT key_id, outcome, reason, recorded_at FROM unbooked u
     WHERE tenant = $1 AND recorded_at >= $2 AND outcome <> 'duplicate'
+        AND NOT (outcome = 'conflict' AND EXISTS (
+            SELECT FROM corrections c
+            WHERE c.correction_id = raise_id(u.origin_topic, u.origin_partition, u.origin_offset)
+                AND c.tenant = u.tenant AND c.state = 'applied'))
     ORDER BY recorded_at DESC LIMIT $4
 ), many AS (
     SELECT key_id, count(*) AS unbooked, min(recorded_at) AS first_at FROM newest

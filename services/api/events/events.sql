@@ -30,8 +30,9 @@ WHERE e.occurred_at = $1 AND e.identity = $2 ORDER BY e.seq
 
 -- name: unbooked_copies
 -- What became of the other submissions of the same identity.
-SELECT outcome, reason, recorded_at, key_id, origin_partition AS partition, origin_offset AS offset, size FROM unbooked
-WHERE identity = $1 ORDER BY recorded_at DESC LIMIT $2
+SELECT outcome, reason, recorded_at, key_id, origin_partition AS partition, origin_offset AS offset, size,
+    was_raised(u) AS amended
+FROM unbooked u WHERE identity = $1 ORDER BY recorded_at DESC LIMIT $2
 
 -- name: catalog_entries
 -- The entries that decided prices, exactly as they were published; and by which publication each was withdrawn.

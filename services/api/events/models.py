@@ -33,6 +33,9 @@ class Copy(BaseModel):
     partition: int
     offset: int
     size: int
+    amended: bool = Field(
+        False, description="of a conflict: what is booked was amended to say what this one says"
+    )
 
 
 class Successor(BaseModel):
@@ -202,8 +205,8 @@ class EventList(Complete):
 
 
 class UnbookedEvent(Copy):
-    """Something that arrived and was not booked. `booked_instead`: an event that names it in `supersedes`, or
-    one that came later under the same id; null = none."""
+    """Something that arrived and was not booked. `booked_instead`: an event that names it in `supersedes`,
+    one that came later under the same id, or the one that was amended by it; null = none."""
 
     source: str
     id: str

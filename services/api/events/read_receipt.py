@@ -62,7 +62,7 @@ async def read_receipt(
     known: dict[str, Any] = {"source": source, "id": id, "identity": key.hex(), "copies": copies}
     if not rows and not copies:
         raise _not_in_the_book(await completeness(request, connection), source, id)
-    others = [(copy.outcome, copy.reason, copy.recorded_at) for copy in copies]
+    others = [(copy.outcome, copy.reason, copy.recorded_at) for copy in copies if not copy.amended]
     rows_instead = await connection.fetch(UNBOOKED_SQL["booked_instead"], key, SUCCESSORS_MAX)
     known["superseded_by"] = instead = [Successor(**row) for row in rows_instead]
     if not rows:

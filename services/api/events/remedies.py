@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from services.api.events.models import Successor, Superseded, SupersededStatus
 
 _NOTHING = "nothing: another event was booked instead"
+_AMENDED = "nothing: it says more of the same use, and what is booked was amended to say so"
 _REMEDIES = {
     "duplicate": "nothing: it is in the book once",
     "conflict": "compare what was sent with the receipt of what is booked; if it is another use, send it "
@@ -23,10 +24,10 @@ _NAMELESS = (
 )
 
 
-def remedy(outcome: str, reason: str, id: str, *, resolved: bool) -> str:
-    """What to do first about one that was not booked."""
+def remedy(outcome: str, reason: str, id: str, *, resolved: bool, amended: bool = False) -> str:
+    """What to do first about one that was not booked; `amended`: what is booked, by this one."""
     if resolved:
-        return _NOTHING
+        return _AMENDED if amended else _NOTHING
     if "was retracted on" in reason:  # the ledger's words, of a copy that says the same too
         return _RETRACTED
     return _REMEDIES[outcome] if id or outcome != "rejected" else _NAMELESS

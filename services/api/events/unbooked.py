@@ -131,7 +131,7 @@ def _filters(
 def _event(row: Mapping[str, Any]) -> dict[str, Any]:
     at = row["instead_at"]
     instead = at and {"source": row["instead_source"], "id": row["instead_id"], "at": at}
-    advice = remedy(row["outcome"], row["reason"], row["id"], resolved=at is not None)
+    advice = remedy(row["outcome"], row["reason"], row["id"], resolved=at is not None, amended=row["amended"])
     return {**row, "booked_instead": instead, "what_to_do": advice}
 
 

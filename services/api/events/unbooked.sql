@@ -16,7 +16,7 @@ WITH found AS (
 )
 SELECT outcome, reason, f.source, event_id AS id, size, encode(sha256, 'hex') AS sha256, recorded_at, f.key_id,
     coalesce(k.name, '') AS key_name, origin_partition AS partition, origin_offset AS offset,
-    i.source AS instead_source, i.id AS instead_id, i.at AS instead_at
+    i.source AS instead_source, i.id AS instead_id, i.at AS instead_at, was_raised(f.row) AS amended
 FROM found f LEFT JOIN api_keys k USING (key_id) LEFT JOIN LATERAL booked_instead(f.row) i ON true
 ORDER BY recorded_at DESC, origin_partition DESC, origin_offset DESC
 
@@ -44,7 +44,7 @@ FROM ranked r LEFT JOIN api_keys k USING (key_id) WHERE place <= $9 ORDER BY who
 
 -- part: resolved
 -- Whether booked_instead has a row, asked so that most rows are looked up once; a duplicate needs nothing.
-u.outcome = 'duplicate'
+u.outcome = 'duplicate' OR was_raised(u)
     OR EXISTS (SELECT FROM supersessions s
         WHERE s.superseded = u.identity AND s.tenant = u.tenant AND NOT was_retracted(s.identity))
     OR u.outcome = 'rejected' AND EXISTS (

@@ -19,7 +19,11 @@ SELECT i.identity, i.hash, i.occurred_at, f.event AS first_event, f.tenant AS fi
     e.origin_offset, e.correction_id, e.tenant, e.series_id, e.catalog_version, e.accounting_period, e.status,
     e.currency, e.list, e.contracted, e.effective, e.event, e.lines, c.revision AS corrected_revision,
     c.amend_at AS corrected_amend_at, c.amend_id AS corrected_amend_id, c.amended_hash AS corrected_amended_hash,
-    c.catalog_version AS corrected_catalog_version, c.retracted_at AS corrected_retracted_at
+    c.catalog_version AS corrected_catalog_version, c.retracted_at AS corrected_retracted_at,
+    CASE WHEN c.revision IS NOT NULL THEN (
+        SELECT r.patch FROM corrections r
+        WHERE r.identity = i.identity AND r.kind = 'amend' AND r.revision < 0 AND r.state = 'applied'
+    ) END AS raised_by
 FROM identities i
     JOIN entries f ON f.occurred_at = i.occurred_at AND f.identity = i.identity AND f.seq = 0
     LEFT JOIN LATERAL (
@@ -66,6 +70,20 @@ SELECT * FROM (
     SELECT DISTINCT ON (c.identity) c.* FROM corrections c JOIN identities i USING (identity)
     WHERE c.state = 'waiting' ORDER BY c.identity, c.accepted_at, c.correction_id
 ) AS first_of_each ORDER BY accepted_at, correction_id LIMIT $1
+
+-- name: later_messages
+-- Conflicts that nobody has looked at, of each partition in their order; of each event the first.
+SELECT * FROM (
+    SELECT DISTINCT ON (identity) * FROM (
+        SELECT origin_topic, origin_partition, origin_offset, identity, event FROM later_messages
+        ORDER BY origin_partition, origin_offset LIMIT $1
+    ) AS next ORDER BY identity, origin_partition, origin_offset
+) AS first_of_each ORDER BY origin_partition, origin_offset
+
+-- name: looked_at
+-- The same are done with, whatever was made of them.
+DELETE FROM later_messages WHERE (origin_topic, origin_partition, origin_offset)
+    IN (SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[]))
 
 -- name: give_up
 -- Of corrections that were overdue before this statement: those of events that are not there even now.

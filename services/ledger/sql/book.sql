@@ -74,6 +74,11 @@ INSERT INTO unbooked (origin_topic, origin_partition, origin_offset, outcome, te
     event_id, reason, size, sha256)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 
+-- name: insert_later
+-- Conflicts as they were sent: the corrector looks whether they say more of the same use.
+INSERT INTO later_messages (origin_topic, origin_partition, origin_offset, tenant, identity, event)
+SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[], $4::text[], $5::bytea[], $6::text[])
+
 -- name: booked_events
 -- What is booked under these identities, as it was sent.
 SELECT identity, event FROM identities JOIN entries USING (identity, occurred_at)
