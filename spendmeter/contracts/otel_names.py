@@ -64,6 +64,7 @@ class SpanValues(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     calls: frozenset[str]
     repeats: frozenset[str]
     pending: frozenset[str]
+    provider_endings: AttributeNames
 
 
 class AgentNames(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

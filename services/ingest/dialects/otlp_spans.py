@@ -162,7 +162,10 @@ def _response_id(attributes: Attributes) -> str:
 
 
 def _provider(attributes: Attributes) -> str:
-    return _text(attributes, OTEL.call.provider).lower() or _UNKNOWN
+    name = _text(attributes, OTEL.call.provider).lower()
+    if name.endswith(OTEL.spans.provider_endings):
+        name = name.rpartition(".")[0]
+    return name or _UNKNOWN
 
 
 def _says_usage(attributes: Attributes) -> bool:

@@ -170,7 +170,7 @@ def test_every_spelling_of_a_label_is_read_and_a_spans_own_goes_first() -> None:
             assert found[label] == "own", name
 
 
-@pytest.mark.parametrize("spelled", ["openai", "OpenAI", " OPENAI "])
+@pytest.mark.parametrize("spelled", ["openai", "OpenAI", " OPENAI ", "openai.chat", "openai.responses"])
 def test_a_provider_may_be_written_in_any_case(spelled: str) -> None:
     assert data(USED | {"gen_ai.provider.name": spelled})["provider"] == "openai"
 
