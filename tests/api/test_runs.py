@@ -93,6 +93,17 @@ async def receipt(client: httpx.AsyncClient, run: str = RUN, status: int = 200) 
     return body
 
 
+async def test_time_that_somebody_worked_is_part_of_a_run_and_no_call(
+    acme: httpx.AsyncClient, made: Made
+) -> None:
+    await made.event("0.05", performance=Performance(latency_ms=100, status="ok"))
+    await made.event("1.5", cost_class="labour", provider="claude-code", sku="active-time-person")
+    await made.fold()
+    found = await receipt(acme)
+    assert [(each["effective"], each["events"]) for each in found["costs"]] == [("1.55", 2)]
+    assert (found["calls"]["attempts"], found["calls"]["statuses"]) == (1, [{"status": "ok", "events": 1}])
+
+
 async def test_a_run_is_added_up_over_all_its_cost_classes(acme: httpx.AsyncClient, made: Made) -> None:
     """0.05 + 0.07 + 0.03 of a model, 0.015 of a database: 0.165. Latency (100 + 830 + 570) / 3 = 500 ms."""
     await made.event("0.05", performance=Performance(latency_ms=100, status="ok"))

@@ -54,7 +54,8 @@ class CallStatusCount(BaseModel):
 
 
 class RunCalls(BaseModel):
-    """How a run's calls went: every attempt that was metered is one, also one that failed."""
+    """How a run's calls went: every attempt that was metered is one, also one that failed; hours of people,
+    hardware and seats are none."""
 
     attempts: int
     statuses: list[CallStatusCount]

@@ -61,8 +61,10 @@ def receipt_of(
 
 
 def _calls(everything: Mapping[str, Any] | None, statuses: Iterable[Mapping[str, Any]]) -> RunCalls:
-    counts = [CallStatusCount(status=row["call_status"], events=row["events"]) for row in statuses]
-    attempts = everything["events"] if everything else 0
+    counts = [
+        CallStatusCount(status=row["call_status"], events=row["calls"]) for row in statuses if row["calls"]
+    ]
+    attempts = everything["calls"] if everything else 0
     timed = everything["timed_events"] if everything else 0
     if not everything or not timed:
         return RunCalls(

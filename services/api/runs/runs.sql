@@ -1,12 +1,14 @@
 -- name: sums
 -- What the run $1 cost and how its calls went, in seven ways at once; of each the first $2 groups, and how many there
--- are. `way` 'all' has no currency: it is for counts and times alone.
+-- are. `way` 'all' has no currency: it is for counts and times alone. What accrues or is measured by the hour is no call.
 SELECT * FROM (
     SELECT CASE GROUPING(currency, cost_class, sku, agent, workflow, call_status)
             WHEN 63 THEN 'all' WHEN 31 THEN 'currency' WHEN 15 THEN 'class' WHEN 7 THEN 'model' WHEN 27 THEN 'agent'
             WHEN 29 THEN 'workflow' WHEN 62 THEN 'status' END AS way,
         currency, cost_class, provider, sku, agent, workflow, workflow_version, call_status,
-        sum(events)::bigint AS events, sum(unpriced_events)::bigint AS unpriced_events, sum(list) AS list,
+        sum(events)::bigint AS events,
+        coalesce(sum(events) FILTER (WHERE cost_class NOT IN ('labour', 'hardware', 'licence')), 0)::bigint AS calls,
+        sum(unpriced_events)::bigint AS unpriced_events, sum(list) AS list,
         sum(contracted) AS contracted, sum(effective) AS effective, sum(of_which_provisional) AS of_which_provisional,
         min(first_at) AS first_at, max(last_at) AS last_at, sum(timed_events)::bigint AS timed_events,
         sum(latency_ms) AS latency_ms, max(latency_ms_max) AS latency_ms_max,
