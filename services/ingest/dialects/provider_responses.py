@@ -116,13 +116,14 @@ def _all_pieces(sent: SentResponses, asked: _Asked, found: Translated) -> Iterat
 def _pieces(facts: AnswerProvider, raw: bytes | Raw, found: Translated) -> Iterable[CallPiece]:
     if bytes(raw).strip() == DONE:
         return [CallPiece(stream=True, ends=True)]
-    row = row_of(Answer.read(raw), google=facts.shapes[0] == "google")
+    answer = Answer.read(raw)
+    row = row_of(answer, google=facts.shapes[0] == "google")
     if row is None:
-        return pieces_of(facts, raw)
+        return pieces_of(facts, raw, answer)
     if row.answer is None:
         found.skipped[FAILED] += 1
         return []
-    return [_of_batch(piece, row.id) for piece in pieces_of(facts, row.answer)]
+    return [_of_batch(piece, row.id) for piece in pieces_of(facts, row.answer, Answer.read(row.answer))]
 
 
 def _of_batch(piece: CallPiece, row_id: str) -> CallPiece:

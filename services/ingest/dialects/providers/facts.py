@@ -79,10 +79,9 @@ def provider_named(name: str) -> AnswerProvider | None:
     return _BY_NAME.get(name.lower())
 
 
-def pieces_of(facts: AnswerProvider, raw: bytes | Raw) -> Iterable[CallPiece]:
-    """What one object of a provider's says: an answer, an event of a stream, or a usage object alone. Raises
-    DialectError."""
-    answer = Answer.read(raw)
+def pieces_of(facts: AnswerProvider, raw: bytes | Raw, answer: Answer) -> Iterable[CallPiece]:
+    """What one object of a provider's says: an answer, an event of a stream, or a usage object alone, which
+    `raw` is then. Raises DialectError."""
     for shape in facts.shapes:
         if not answer.has(*_WHOLE) and answer.has(*_USAGE_NAMES[shape]):
             usage = table_of(raw)

@@ -8,6 +8,7 @@ from msgspec import Raw
 
 from services.ingest.dialects.providers.answer import elements
 from services.ingest.refused import too_large
+from spendmeter.contracts.dialect_parts import DialectError
 
 DONE = b"[DONE]"
 """What OpenAI's streams end with, which is no JSON."""
@@ -17,7 +18,9 @@ LINES_MAX = 10_000
 """Rows of the result of a batch; a larger one is sent in parts."""
 EVENTS_MAX = 100_000
 """Of the transcript of a stream: one for each token of the longest answers."""
-_LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\n|\r|$)")
+EVENT_LINES_MAX = 1_000
+_TRANSCRIPT_LINES_MAX = 5 * EVENTS_MAX
+_LINE = re.compile(rb"[^\r\n]+")
 
 
 class SentObject(NamedTuple):
@@ -36,32 +39,46 @@ def objects(body: bytes, media_type: str) -> Iterator[SentObject]:
     if media_type == EVENTS:
         yield from _bounded(_events(body), EVENTS_MAX, "events")
     elif media_type in LINES:
-        rows = (SentObject(line, place) for place, line in _lines(body) if line.strip())
-        yield from _bounded(rows, LINES_MAX, "lines")
+        yield from _bounded(_rows(body), LINES_MAX, "lines")
     elif body.lstrip()[:1] == b"[":
         yield from (SentObject(raw, place) for place, raw in enumerate(elements(body)))
     else:
         yield SentObject(body, 0)
 
 
-def _lines(body: bytes) -> Iterator[tuple[int, bytes]]:
-    for place, found in enumerate(_LINE.finditer(body)):
-        if found[0]:  # else it is what is left behind the last line: nothing
-            yield place, found[1]
+def _rows(body: bytes) -> Iterator[SentObject]:
+    place = end = 0
+    for found in _LINE.finditer(body):
+        place += body.count(b"\n", end, found.start())
+        end = found.start()
+        if found[0].strip():
+            yield SentObject(found[0], place)
 
 
 def _events(body: bytes) -> Iterator[SentObject]:
-    """The data of server-sent events, as the standard has them: lines of one event belong together. One that
-    no empty line ends was cut off, perhaps in its middle."""
+    """The data of server-sent events, as the standard has them: the lines up to an empty one belong together.
+    One that no empty line ends was cut off, perhaps in its middle."""
+    body = body.removeprefix(b"\xef\xbb\xbf")
     data: list[bytes] = []
-    for place, line in _lines(body.removeprefix(b"\xef\xbb\xbf")):
-        if line.startswith(b"data:"):
-            data.append(line[5:].removeprefix(b" "))
-        elif not line and data:
-            yield SentObject(b"\n".join(data), place)
+    end = 0
+    for number, found in enumerate(_LINE.finditer(body)):
+        if number == _TRANSCRIPT_LINES_MAX:
+            raise too_large(f"a transcript may have at most {_TRANSCRIPT_LINES_MAX} lines")
+        if data and _is_empty_line(body[end : found.start()]):
+            yield SentObject(b"\n".join(data), 0)
             data = []
+        if found[0].startswith(b"data:"):
+            data.append(found[0][5:].removeprefix(b" "))
+            if len(data) > EVENT_LINES_MAX:
+                raise DialectError(f"an event may have at most {EVENT_LINES_MAX} lines")
+        end = found.end()
     if data:
-        yield SentObject(b"\n".join(data), 0, cut=True)
+        yield SentObject(b"\n".join(data), 0, cut=not _is_empty_line(body[end:]))
+
+
+def _is_empty_line(between: bytes) -> bool:
+    """Whether what stands between two lines is more than the end of the first."""
+    return between not in (b"\r\n", b"\n", b"\r", b"")
 
 
 def _bounded(found: Iterator[SentObject], most: int, what: str) -> Iterator[SentObject]:
