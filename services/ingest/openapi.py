@@ -42,7 +42,10 @@ def operation(entrance: Entrance) -> dict[str, Any]:
     """What is said of an entrance: its own words, and what every one of them may answer. One that refuses in
     a form of its own says that itself."""
     own = dict(entrance.openapi)
+    unlike = own.pop("refusals", {})  # the server's own refusals are problems all the same
     problems = problem_responses(_PROBLEMS, instance=entrance.path)
+    for status in _PROBLEMS:
+        problems[status]["content"] |= unlike
     answers = {str(status): said for status, said in problems.items()} | own.pop("responses", {})
     return {"security": [{"key": []}], **own, "responses": answers}
 

@@ -24,6 +24,13 @@ from services.ingest.refused import BadEvent, RequestRefused, bad_request, too_l
 OTLP_BOUNDS = BodyBounds(wire_bytes_max=16 * 1024 * 1024, body_bytes_max=32 * 1024 * 1024)
 """A Collector's batch has 8,192 items unless set, and a call with what it holds of prompts is kilobytes."""
 REASONS_SHOWN_MAX = 5
+_STATUS = {
+    "type": "object",
+    "required": ["code", "message"],
+    "properties": {"code": {"type": "integer"}, "message": {"type": "string"}},
+}
+"""google.rpc.Status."""
+_REFUSAL = {"code": 16, "message": "this API key is unknown, expired or revoked"}
 
 
 def otlp_entrance(
@@ -56,6 +63,7 @@ def otlp_entrance(
                     "content": {JSON: {"schema": {"type": "object"}, "example": {}}, PROTOBUF: {}},
                 }
             },
+            "refusals": {JSON: {"schema": _STATUS, "example": _REFUSAL}, PROTOBUF: {}},
         },
     )
 

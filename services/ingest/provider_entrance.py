@@ -12,8 +12,12 @@ from services.ingest.dialects.providers.facts import PROVIDERS
 from services.ingest.dialects.providers.transcripts import EVENTS, LINES, LINES_MAX
 from services.ingest.entrances import Entrance, Incoming, dropped_header, stated_labels
 from services.ingest.refused import bad_request
+from spendmeter.platform.openapi import Problem, problem_response
 
 PATH = "/api/v1/usage/{provider}"
+_NO_SUCH_PROVIDER = Problem(
+    "No such provider", "Not Found", f"no such provider; answers are read of {', '.join(sorted(PROVIDERS))}"
+)
 CALLS_MAX = 2 * LINES_MAX
 """Of one request: a row may have asked another model on its behalf."""
 BOUNDS = BodyBounds(wire_bytes_max=8 * 1024 * 1024, body_bytes_max=16 * 1024 * 1024)
@@ -152,6 +156,7 @@ PROVIDER_RESPONSES = Entrance(
                 },
             },
             "204": {"description": "Accepted: the log holds every call"},
+            "404": problem_response(404, _NO_SUCH_PROVIDER, "/api/v1/usage/acme"),
         },
     },
 )

@@ -32,6 +32,9 @@ _UNKNOWN = "no such asset"
 Activity = Annotated[list[ActivityBody], Field(min_length=1, max_length=DAYS_MAX)]
 
 
+_AS_BEFORE = {200: "the same entry as before: nothing was changed"}
+
+
 @router.get(f"{PATH}/{{id}}/activity", responses=answers("seat_activity", missing=_UNKNOWN))
 async def list_activity(request: Request, caller: Reader, id: AssetPath) -> ActivityAnswer:
     """How many seats of a licence were used, by day."""
@@ -54,7 +57,9 @@ async def put_activity(request: Request, caller: Writer, id: AssetPath, body: Ac
 
 
 @router.post(
-    f"{PATH}/{{id}}/timesheets", status_code=201, responses=answers("timesheet", status=201, missing=_UNKNOWN)
+    f"{PATH}/{{id}}/timesheets",
+    status_code=201,
+    responses=answers("timesheet", status=201, missing=_UNKNOWN, also=_AS_BEFORE),
 )
 async def enter_timesheet(
     request: Request, response: Response, caller: Writer, id: AssetPath, body: TimesheetBody

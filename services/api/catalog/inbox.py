@@ -19,7 +19,7 @@ from services.api.catalog.inbox_items import (
     newest_first,
     unknown_units,
 )
-from services.api.catalog.proposals import NoteText, Proposal
+from services.api.catalog.proposals import NOT_NEW, NoteText, Proposal
 from services.api.catalog.propose import ProposedFile, open_proposal, record_proposal
 from services.api.catalog.remarks import RemarkItem, remark_items
 from services.api.catalog.sql import SQL
@@ -90,7 +90,9 @@ async def get_inbox(access: AnyAccess, limit: Annotated[int, Query(ge=1, le=200)
 
 
 @router.post(
-    "/v1/catalog/inbox", status_code=201, responses=answers("proposal", status=201, missing="no such item")
+    "/v1/catalog/inbox",
+    status_code=201,
+    responses=answers("proposal", status=201, also=NOT_NEW, missing="no such item"),
 )
 async def accept(response: Response, access: AdminAccess, body: DraftRequest) -> Proposal:
     """Make an item's ready proposal a proposal, if it is not one already; it is approved like any other."""
@@ -109,7 +111,9 @@ async def accept(response: Response, access: AdminAccess, body: DraftRequest) ->
     return await record_proposal(access, response, file)
 
 
-@router.post("/v1/catalog/inbox/rates", status_code=201, responses=answers("proposal", status=201))
+@router.post(
+    "/v1/catalog/inbox/rates", status_code=201, responses=answers("proposal", status=201, also=NOT_NEW)
+)
 async def state_rate(response: Response, access: AdminAccess, body: RateRequest) -> Proposal:
     """Propose an exchange rate that usage waits for; it is approved like any other. Rates are everybody's."""
     since = body.effective_from or await _needed_since(access, body)

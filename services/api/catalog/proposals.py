@@ -15,6 +15,7 @@ from services.api.http.problems import HttpRefusal, not_found
 from services.api.http.representation import Negotiated
 
 PROPOSALS_PATH = "/v1/catalog/proposals"
+NOT_NEW = {200: "nothing was recorded: it was a dry run, or is proposed already"}
 ID_MAX = 2**31 - 1
 
 router = APIRouter(tags=["catalog"], route_class=Negotiated)

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from services.api.catalog.access import AdminAccess, CatalogAccess
 from services.api.catalog.impact import impact_of
-from services.api.catalog.proposals import PROPOSALS_PATH, Proposal
+from services.api.catalog.proposals import NOT_NEW, PROPOSALS_PATH, Proposal
 from services.api.catalog.review import review_of
 from services.api.catalog.seen_names import seen_names
 from services.api.catalog.sql import SQL
@@ -54,7 +54,7 @@ class ProposedFile:
 @router.post(
     PROPOSALS_PATH,
     status_code=201,
-    responses=answers("proposal", status=201),
+    responses=answers("proposal", status=201, also=NOT_NEW),
     openapi_extra={"requestBody": {"content": {"application/octet-stream": {}}, "required": True}},
 )
 async def propose(

@@ -43,7 +43,10 @@ RUNNING = frozenset({"sent", "previewing", "applying"})
 router = APIRouter(tags=["rerates"], route_class=Negotiated)
 
 
-@router.post(PATH, responses=answers("rerate"))
+_UNDER_WAY = {202: "it is under way; `Location` says how far"}
+
+
+@router.post(PATH, responses=answers("rerate", also=_UNDER_WAY))
 async def rerate(request: Request, response: Response, caller: Correcting, body: NewRerate) -> RerateAnswer:
     """Price booked events of the tenant anew. 200: the dry run (or with `apply` the change) is done; 202: it
     is under way, and `Location` says how far. 409 where too many of the tenant's are."""
@@ -87,7 +90,7 @@ async def get_rerate(request: Request, caller: Reader, id: str) -> RerateAnswer:
         return await _report(connection, await _job(connection, id))
 
 
-@router.post(f"{PATH}/{{id}}/apply", responses=answers("rerate", missing="no such job"))
+@router.post(f"{PATH}/{{id}}/apply", responses=answers("rerate", missing="no such job", also=_UNDER_WAY))
 async def apply(request: Request, response: Response, caller: Correcting, id: str) -> RerateAnswer:
     """Book the difference that the dry run has shown, or will. A job that is applied already stays so. 409
     where too many of the tenant's are under way."""
@@ -108,7 +111,7 @@ async def apply(request: Request, response: Response, caller: Correcting, id: st
     return answer
 
 
-@router.post(f"{PATH}/{{id}}/cancel", responses=answers("rerate", missing="no such job"))
+@router.post(f"{PATH}/{{id}}/cancel", responses=answers("rerate", missing="no such job", also=_UNDER_WAY))
 async def cancel(request: Request, response: Response, caller: Correcting, id: str) -> RerateAnswer:
     """End a job where it stands. What it has changed by then stays; another job takes it back or goes on."""
     async with database_of(request).reading(caller.tenant) as connection:

@@ -42,7 +42,9 @@ class _PatchAsSent(msgspec.Struct):
     patch: Raw | UnsetType = UNSET
 
 
-@router.post(PATH, responses=answers("correction"))
+@router.post(
+    PATH, responses=answers("correction", also={202: "the broker holds it; `Location` will say more"})
+)
 async def correct(
     request: Request, response: Response, caller: Correcting, body: NewCorrection
 ) -> CorrectionAnswer:

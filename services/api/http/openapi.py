@@ -1,7 +1,8 @@
 """What the routes' descriptions share: examples of answers, and the problems that any of them may answer."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,21 @@ from spendmeter.platform.openapi import (
 
 DESCRIPTION, _PROBLEMS = read_texts(Path(__file__).with_name("openapi.toml"), {})
 
+_CHANGING = frozenset({"post", "put", "patch", "delete"})
+_CONFLICT = Problem(
+    "it is not what it was, is something else already, or there are too many",
+    "Conflict",
+    "in force is revision 3: read it first",
+)
 EXAMPLES: dict[str, Any] = json.loads(Path(__file__).with_name("examples.json").read_text("utf-8"))
 """By the name that a route calls it; a test holds each against the route's model."""
 
 
-def answers(example: str, *, status: int = 200, missing: str = "") -> dict[int | str, dict[str, Any]]:
-    """A route's `responses`: an example of its answer ('' = no body), and the problems it may answer."""
+def answers(
+    example: str, *, status: int = 200, missing: str = "", also: Mapping[int, str] | None = None
+) -> dict[int | str, dict[str, Any]]:
+    """A route's `responses`: an example of its answer ('' = no body), and the problems it may answer. `also`:
+    other statuses under which it gives the same answer, and what they mean."""
     problems = dict(_PROBLEMS)
     if missing:
         problems[404] = Problem(missing, "Not found", missing)
@@ -31,8 +41,27 @@ def answers(example: str, *, status: int = 200, missing: str = "") -> dict[int |
         del problems[406]
     responses = problem_responses(problems, instance="/v1/spend")
     if example:
-        responses[status] = {"content": {"application/json": {"example": EXAMPLES[example]}}}
+        content = {"application/json": {"example": EXAMPLES[example]}}
+        responses[status] = {"content": content}
+        for other, meaning in (also or {}).items():
+            responses[other] = {"description": meaning, "content": deepcopy(content)}
     return responses
+
+
+def _describe_change(operation: dict[str, Any], path: str) -> None:
+    """What only an operation that changes something may answer; and the shape of its other good answers,
+    which is that of the one that FastAPI knows."""
+    answers = operation["responses"]
+    answers.setdefault("409", problem_response(409, _CONFLICT, path))
+    good = [
+        answers[status].get("content", {}).get("application/json")
+        for status in sorted(answers)
+        if status < "3"
+    ]
+    shapes = [content["schema"] for content in good if content and content.get("schema")]
+    for content in good:
+        if content is not None and shapes:
+            content.setdefault("schema", shapes[0])
 
 
 def describe_problems(app: FastAPI, body_bytes_max: Callable[[str], int]) -> None:
@@ -46,5 +75,7 @@ def describe_problems(app: FastAPI, body_bytes_max: Callable[[str], int]) -> Non
             for operation in operations.values():
                 if "requestBody" in operation:
                     operation["responses"]["413"] = too_large
+            for method in operations.keys() & _CHANGING:
+                _describe_change(operations[method], path)
 
     extend_description(app, extend)
