@@ -74,9 +74,9 @@ def _print_calls(calls: dict[str, Any]) -> None:
 def _print_outcome(each: dict[str, Any]) -> None:
     counts = ", ".join(f"{each[name]:,} {name}" for name in ("accepted", "refused", "open", "reversed"))
     say(f"{each['name']}: {each['stated']:,} stated ({counts})")
-    if each["value"] is not None:
-        worth = f"{each['value']} {each['currency']}"
-        say(f"  worth {worth}, of which accepted {each['value_accepted']} {each['currency']}")
+    for worth in each["values"]:
+        currency = worth["currency"]
+        say(f"  worth {worth['value']} {currency}, of which accepted {worth['accepted']} {currency}")
     for name, count in (("cost_per_outcome", "outcome"), ("cost_per_accepted", "accepted outcome")):
         if each[name] is not None:
             say(f"  {each[name]} {each['cost_currency']} per {count}")

@@ -175,12 +175,32 @@ async def test_outcomes_of_both_kinds_are_joined_with_their_verdicts_and_the_rev
     found = await receipt(acme)
     resolved, escalated = found["outcomes"]
     counts = {"stated": 7, "accepted": 3, "refused": 1, "open": 0, "reversed": 3}
-    worths = {"currency": "USD", "value": "12.6", "value_accepted": "8.4"}
+    worths = {"values": [{"currency": "USD", "value": "12.6", "accepted": "8.4"}]}
     costs = {"cost_per_outcome": "0.15", "cost_per_accepted": "0.2", "cost_currency": "USD"}
     assert resolved == {"name": "refund_resolved"} | counts | worths | costs
-    assert (escalated["name"], escalated["open"], escalated["value"]) == ("escalated", 1, None)
+    assert (escalated["name"], escalated["open"], escalated["values"]) == ("escalated", 1, [])
     assert (escalated["cost_per_outcome"], escalated["cost_per_accepted"]) == ("0.6", None)
     assert "4 refund_resolved (3 accepted, 1 refused, 0 open, 3 reversed beside)" in found["summary"]
+
+
+async def test_outcomes_of_one_name_are_one_count_whatever_they_say_of_their_value(
+    acme: httpx.AsyncClient, made: Made
+) -> None:
+    """One without a value, one in dollars, two in euro of which one is reversed: 0.9 / 3 each."""
+    await made.event("0.9")
+    await made.fold()
+    of_run = {"name": "done", "labels": {"run": RUN}}
+    await made.outcome("a", **of_run)
+    await made.outcome("b", value={"amount": "4", "currency": "USD"}, accepted=True, **of_run)
+    await made.outcome("c", value={"amount": "3", "currency": "EUR"}, **of_run)
+    await made.outcome("d", value={"amount": "2", "currency": "EUR"}, **of_run)
+    await made.outcome("r", reverses="d")
+    [done] = (await receipt(acme))["outcomes"]
+    assert (done["stated"], done["reversed"], done["cost_per_outcome"]) == (4, 1, "0.3")
+    assert done["values"] == [
+        {"currency": "EUR", "value": "3", "accepted": "0"},
+        {"currency": "USD", "value": "4", "accepted": "4"},
+    ]
 
 
 async def test_a_verdict_that_comes_before_its_outcome_waits_for_it_and_is_named(

@@ -66,10 +66,18 @@ class RunCalls(BaseModel):
     )
 
 
+class OutcomeValue(BaseModel):
+    """What outcomes that state a value in one currency are worth."""
+
+    currency: str
+    value: DecimalString = Field(description="of what was not reversed")
+    accepted: DecimalString = Field(description="of that, what was accepted")
+
+
 class OutcomeSum(BaseModel):
-    """Outcomes of one name whose values are in one currency. stated = accepted + refused + open + reversed.
-    What a cost is divided by: all that was not reversed, and the accepted alone; the cost is that of the
-    whole run, with all that failed. Null: there is none, nothing to divide by, or several currencies."""
+    """Outcomes of one name. stated = accepted + refused + open + reversed. What a cost is divided by: all
+    that was not reversed, and the accepted alone; the cost is that of the whole run, with all that failed.
+    Null: there is nothing to divide by, or the run has amounts in several currencies."""
 
     name: str
     stated: int
@@ -77,9 +85,7 @@ class OutcomeSum(BaseModel):
     refused: int
     open: int = Field(description="nobody has said yet whether it is accepted")
     reversed: int = Field(description="they count no longer: it turned out that there was none")
-    currency: str = Field(description="of the values; empty: none is stated")
-    value: DecimalString | None = Field(description="of what was not reversed; null: none is stated")
-    value_accepted: DecimalString | None
+    values: list[OutcomeValue]
     cost_per_outcome: DecimalString | None
     cost_per_accepted: DecimalString | None
     cost_currency: str

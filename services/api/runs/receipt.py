@@ -10,6 +10,7 @@ from services.api.runs.models import (
     ClassCost,
     ModelCost,
     OutcomeSum,
+    OutcomeValue,
     RunCalls,
     RunCost,
     WorkflowCost,
@@ -81,14 +82,12 @@ def _calls(everything: Mapping[str, Any] | None, statuses: Iterable[Mapping[str,
 
 def _outcome(row: Mapping[str, Any], costs: Sequence[RunCost]) -> OutcomeSum:
     counts = {name: int(row[name]) for name in ("stated", "accepted", "refused", "open", "reversed")}
-    has_value = bool(row["currency"])
+    worth = zip(row["currencies"], row["values"], row["values_accepted"], strict=True)
     [cost] = costs if len(costs) == 1 else [None]
     return OutcomeSum(
         **counts,
         name=row["name"],
-        currency=row["currency"],
-        value=row["value"] if has_value else None,
-        value_accepted=row["value_accepted"] if has_value else None,
+        values=[OutcomeValue(currency=one, value=value, accepted=part) for one, value, part in worth],
         cost_per_outcome=_each(cost, counts["stated"] - counts["reversed"]),
         cost_per_accepted=_each(cost, counts["accepted"]),
         cost_currency=cost.currency if cost else "",

@@ -45,15 +45,24 @@ stated AS (
 )
 
 -- name: outcomes
--- The same added up by name and currency, the first $2, and how many there are. What was reversed is in no other count.
+-- The same added up by name, the first $2, and how many there are, with what they are worth by currency. What was reversed
+-- is in no other count.
 WITH {stated}
-SELECT name, currency, sum(count) AS stated, coalesce(sum(count) FILTER (WHERE reversed), 0) AS reversed,
-    coalesce(sum(count) FILTER (WHERE NOT reversed AND verdict), 0) AS accepted,
-    coalesce(sum(count) FILTER (WHERE NOT reversed AND NOT verdict), 0) AS refused,
-    coalesce(sum(count) FILTER (WHERE NOT reversed AND verdict IS NULL), 0) AS open,
-    coalesce(sum(value) FILTER (WHERE NOT reversed), 0) AS value,
-    coalesce(sum(value) FILTER (WHERE NOT reversed AND verdict), 0) AS value_accepted, count(*) OVER () AS groups
-FROM stated GROUP BY name, currency ORDER BY sum(count) DESC, name, currency LIMIT $2
+SELECT name, sum(stated) AS stated, sum(reversed) AS reversed, sum(accepted) AS accepted, sum(refused) AS refused,
+    sum(open) AS open, count(*) OVER () AS groups,
+    coalesce(array_agg(currency ORDER BY currency) FILTER (WHERE currency <> ''), '{}') AS currencies,
+    coalesce(array_agg(value ORDER BY currency) FILTER (WHERE currency <> ''), '{}') AS values,
+    coalesce(array_agg(value_accepted ORDER BY currency) FILTER (WHERE currency <> ''), '{}') AS values_accepted
+FROM (
+    SELECT name, currency, sum(count) AS stated, coalesce(sum(count) FILTER (WHERE reversed), 0) AS reversed,
+        coalesce(sum(count) FILTER (WHERE NOT reversed AND verdict), 0) AS accepted,
+        coalesce(sum(count) FILTER (WHERE NOT reversed AND NOT verdict), 0) AS refused,
+        coalesce(sum(count) FILTER (WHERE NOT reversed AND verdict IS NULL), 0) AS open,
+        coalesce(sum(value) FILTER (WHERE NOT reversed), 0) AS value,
+        coalesce(sum(value) FILTER (WHERE NOT reversed AND verdict), 0) AS value_accepted
+    FROM stated GROUP BY name, currency
+) AS by_currency
+GROUP BY name ORDER BY sum(stated) DESC, name LIMIT $2
 
 -- name: dangling
 -- Verdicts and reversals that say to be of the run $1, about outcomes that nobody has heard of.
