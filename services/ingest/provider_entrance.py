@@ -71,6 +71,7 @@ _QUERY = {
     "model": "The model, where the answer names none; of Bedrock always",
     "id": "What tells the call from all others, where the answer's id does not: the same again for a retry",
     "source": "Who counts the answer's ids",
+    "subject": "What it was for; the source where nothing is said",
     "time": "When it was, where the answer does not say",
     "service_tier": "As it was served, where the answer does not say",
     "region": "Where it was served, where the answer does not say",

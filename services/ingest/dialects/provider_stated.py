@@ -10,7 +10,7 @@ from spendmeter.contracts.events import EventError
 
 IDEMPOTENCY = "idempotency-key"
 _NAMES = frozenset(
-    {"model", "id", "source", "time", "service_tier", "region", "batch", "input_tokens",
+    {"model", "id", "source", "subject", "time", "service_tier", "region", "batch", "input_tokens",
      "transcription_model", "search_context_size", "interrupted", "sent_bytes", "sent_pieces"}
 )  # fmt: skip
 _FLAGS = ("batch", "interrupted")
@@ -30,6 +30,8 @@ class StatedBeside(Struct, frozen=True, kw_only=True):
     model: str = ""
     id: str = ""
     source: str = ""
+    subject: str = ""
+    """What it was for; '' = the source."""
     time: str = ""
     service_tier: str = ""
     region: str = ""

@@ -154,6 +154,30 @@ def test_usage_of_zero_is_an_event_and_missing_usage_is_refused() -> None:
     assert refusals("openai", missing) == [("usage", "no usage: the answer states none")]
 
 
+def test_a_sender_that_must_have_counted_the_cache_beside_the_input_is_taken_so_and_marked() -> None:
+    usage = {"prompt_tokens": 10, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": 11}}
+    found = translated("openai", chat(usage))
+    (event,) = [sent.said["data"] for sent in found.events]
+    assert event["usage"] == {"input_tokens": 10, "cache_read_tokens": 11, "output_tokens": 1}
+    assert event["normalised"] == "assumed"
+    assert found.noted == {"quantities assumed": 1}
+
+
+def test_what_openrouter_was_paid_is_not_added_to_what_it_paid() -> None:
+    usage = {
+        "prompt_tokens": 12,
+        "completion_tokens": 5,
+        "cost": 0.00014,
+        "is_byok": False,
+        "cost_details": {"upstream_inference_cost": 0.00014},
+    }
+    event = said(
+        "openrouter", chat(usage, id="gen-1734028800-qLk3vT9xZmWc2RbYpN7d"), query={"subject": "acme/bot"}
+    )
+    assert event["data"]["reported_cost"] == {"amount": "0.00014", "currency": "USD"}
+    assert event["subject"] == "acme/bot"
+
+
 def test_reasoning_of_xais_chat_lies_beside_the_completion(book: PriceBook) -> None:
     """grok-4.3 at 1.25 in and 2.50 out: 20 x 1.25 + 108 x 2.50; the cost that xAI says is kept beside."""
     usage = {

@@ -205,6 +205,17 @@ def test_what_broke_off_is_provisional_and_the_whole_message_has_the_same_identi
     assert all(late["data"]["usage"][unit] >= quantity for unit, quantity in early["data"]["usage"].items())
 
 
+def test_a_zero_that_a_proxy_adds_takes_nothing_away() -> None:
+    """Anthropic's counts only grow; some who pass its streams on say 0 of the input at the end."""
+    end = {
+        "type": "message_delta",
+        "delta": {"stop_reason": "end_turn"},
+        "usage": {"input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 15},
+    }
+    event = said("anthropic", [*CLAUDE_STREAM[:6], end])
+    assert event["data"]["usage"] == {"input_tokens": 25, "cache_read_tokens": 100, "output_tokens": 15}
+
+
 @pytest.mark.parametrize("left", [10, 60, 120])
 def test_a_stream_may_break_off_in_the_middle_of_an_event(left: int) -> None:
     body = sse(*CLAUDE_STREAM[:4]) + sse(CLAUDE_STREAM[4])[:left]

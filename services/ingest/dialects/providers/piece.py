@@ -115,11 +115,22 @@ class ProviderCall:
         for name in ("batch", "stream", "ends", "failed", "heard"):
             setattr(self, name, getattr(self, name) or getattr(piece, name))
         if piece.usage is not None:
-            before = self.usage if piece.adds and self.usage else {}
-            self.usage = before | {name: said for name, said in piece.usage.items() if said is not None}
+            stated = {name: said for name, said in piece.usage.items() if said is not None}
+            self.usage = _later(self.usage, stated) if piece.adds and self.usage else stated
         for unit, quantity in piece.fees.items():
             self.fees[unit] = max(self.fees.get(unit, 0), quantity)
         self.content += piece.content
+
+
+def _later(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """What was said so far with what is said now laid over it. Counts only grow: a 0 that a proxy puts where
+    the vendor says nothing takes none away."""
+    grown = {
+        name: max(said, earlier)
+        for name, said in now.items()
+        if type(said) is int and type(earlier := before.get(name)) is int
+    }
+    return before | now | grown
 
 
 def calls_of(pieces: Iterable[CallPiece]) -> list[ProviderCall]:
