@@ -159,7 +159,17 @@ def _served(payload: Payload, metadata: KeyAndCaller, is_tool: bool) -> tuple[st
     tool = metadata.mcp_tool_call_metadata
     if is_tool and isinstance(tool, Mapping):
         return text_of(tool.get("mcp_server_name")) or "mcp", text_of(tool.get("name")), "tool"
-    return provider_of(text_of(payload.custom_llm_provider)), text_of(payload.model), "model"
+    return provider_of(text_of(payload.custom_llm_provider)), _model(payload), "model"
+
+
+def _model(payload: Payload) -> str:
+    """The model's name, without its provider, which LiteLLM's proxy writes before it. A deployment at Azure
+    has a name of its own: where LiteLLM knows whose price it has, that model is meant."""
+    provider, name = text_of(payload.custom_llm_provider), text_of(payload.model)
+    priced = payload.model_map_information
+    if provider.startswith("azure") and priced and bytes(priced.model_map_value) != b"null":
+        name = text_of(priced.model_map_key) or name
+    return name.removeprefix(f"{provider}/")
 
 
 def _counted(**quantities: UsedQuantity) -> tuple[dict[str, UsedQuantity], Normalised]:
@@ -226,15 +236,16 @@ def _context(
 
 def _labels(payload: Payload, metadata: KeyAndCaller) -> dict[str, str]:
     """Whose call it was: by the key it came with, then by what the caller says of it."""
+    asked = metadata.requester_metadata if isinstance(metadata.requester_metadata, Mapping) else {}
     labels = {
         "team": _first(metadata.user_api_key_team_alias, metadata.team_alias, metadata.user_api_key_team_id)
         or text_of(metadata.team_id),
         "project": _first(metadata.user_api_key_project_alias, metadata.user_api_key_project_id),
         "agent": text_of(metadata.user_api_key_alias),
-        "run": text_of(payload.session_id),
+        "run": _first(payload.session_id, asked.get("session_id")),
         "user": _first(payload.end_user, metadata.user_api_key_end_user_id, metadata.user_api_key_user_id),
     }
-    for stated in (metadata.requester_metadata, metadata.spend_logs_metadata):
+    for stated in (asked, metadata.spend_logs_metadata):
         if isinstance(stated, Mapping):
             labels |= {name: text_of(stated[name]) for name in LABELS if text_of(stated.get(name))}
     labels |= dict(_tagged(payload.request_tags))

@@ -38,6 +38,13 @@ class CostBreakdown(Struct, frozen=True, kw_only=True, gc=False):
     vertex_location: Any = None
 
 
+class PricedModel(Struct, frozen=True, kw_only=True, gc=False):
+    """By which name LiteLLM found a price: of a deployment with a name of its own, that of its model."""
+
+    model_map_key: Any = None
+    model_map_value: Raw = Raw(b"null")
+
+
 class BuiltInTools(Struct, frozen=True, kw_only=True, gc=False):
     """Tools of the vendor's that were asked for."""
 
@@ -64,6 +71,7 @@ class Payload(Struct, frozen=True, kw_only=True, gc=False):
     end_user: Any = None
     metadata: KeyAndCaller | None = None
     cost_breakdown: CostBreakdown | None = None
+    model_map_information: PricedModel | None = None
     standard_built_in_tools_params: BuiltInTools | None = None
     response: Raw = Raw(b"null")
 

@@ -246,6 +246,22 @@ def test_providers_have_one_name(name: str, ours: str) -> None:
     assert said(custom_llm_provider=name)["data"]["provider"] == ours
 
 
+@pytest.mark.parametrize(
+    ("provider", "model", "priced", "sku"),
+    [
+        # as LiteLLM's proxy writes them: openai/ is the provider, and prod-eu a deployment of gpt-4o-mini
+        ("openai", "openai/gpt-4o-mini", "openai/gpt-4o-mini", "gpt-4o-mini"),
+        ("azure", "azure/prod-eu", "azure/gpt-4o-mini", "gpt-4o-mini"),
+        ("azure", "azure/prod-eu", None, "prod-eu"),
+        ("openrouter", "openrouter/anthropic/claude-sonnet-4.5", None, "anthropic/claude-sonnet-4.5"),
+    ],
+)
+def test_a_model_has_its_vendors_name(provider: str, model: str, priced: str | None, sku: str) -> None:
+    known = {"model_map_key": priced or model, "model_map_value": {"mode": "chat"} if priced else None}
+    data = said(custom_llm_provider=provider, model=model, model_map_information=known)["data"]
+    assert data["sku"] == sku
+
+
 def test_how_it_was_served_is_said() -> None:
     served = {"service_tier": "flex", "data_residency": "eu", "vertex_location": None}
     assert said(cost_breakdown=served)["data"]["context"] == {"service_tier": "flex", "region": "eu"}
@@ -262,6 +278,7 @@ def test_what_the_caller_says_wins_over_its_key_and_tags_over_both() -> None:
     }  # fmt: skip
     tags = ["team:x", "cost_centre=42", "User-Agent: litellm/1", "plain", "run : 7"]
     labels = said(metadata=key, request_tags=tags, session_id="s1")["data"]["labels"]
+    assert said(metadata={"requester_metadata": {"session_id": "s9"}})["data"]["labels"] == {"run": "s9"}
     assert labels == {
         "team": "x", "project": "web", "agent": "k", "user": "e", "feature": "g", "environment": "prod", "run": "7",
         "cost_centre": "42",
