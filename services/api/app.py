@@ -30,6 +30,8 @@ from services.api.http import problems
 from services.api.http.edge import Edge
 from services.api.http.openapi import DESCRIPTION, describe_problems
 from services.api.http.shared_answers import SharedAnswers
+from services.api.imports import routes as imports
+from services.api.imports.running import RunningImports
 from services.api.incidents import channels
 from services.api.incidents import routes as incidents
 from services.api.label_maps import routes as label_maps
@@ -54,6 +56,7 @@ PARTS = (
     corrections,
     rerates,
     accounting,
+    imports,
     dimensions,
     label_maps,
     privacy,
@@ -78,6 +81,8 @@ def body_bytes_max(path: str) -> int:
     """How large the body of a request to this path may be."""
     if path in catalog.FILE_PATHS:
         return FILE_BYTES_MAX
+    if path in imports.FILE_PATHS:
+        return imports.BILL_BYTES_MAX
     return resubmit.RESUBMIT_BYTES_MAX if path == resubmit.RESUBMIT_PATH else BODY_BYTES_MAX
 
 
@@ -105,6 +110,7 @@ def create_app(
     app.state.progress = progress
     app.state.waiting = Waiters(database)
     app.state.corrector = CorrectorAccess(settings, database)
+    app.state.imports = RunningImports()
     app.state.price_books = PriceBooks(database)
     app.state.past_books = PastBooks()
     problems.install(app)

@@ -37,7 +37,7 @@ async def connected(settings: Settings) -> AsyncIterator[HttpService]:
         app.state.price_books.topic = publisher
         schedule = PullSchedule(settings, database, app.state.price_books, app.state.corrector)
         accruing = Accruing(database, app.state.accrual_door, app.state.corrector.log)
-        async with aclosing(app.state.corrector):
+        async with aclosing(app.state.corrector), aclosing(app.state.imports):
             yield HttpService(
                 app=app,
                 background=(

@@ -4,11 +4,15 @@ what a hostile file does to its reader, it does to that process alone."""
 import asyncio
 import contextlib
 import sys
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 CHILD = "spendmeter.platform.bounded_child"
 """Takes the limits upon itself, then becomes the module. Code between fork and exec (preexec_fn) could wait
 for ever, in a process with threads, for a lock that one of them held."""
+
+
+LINES_BYTES = 256 * 1024
 
 
 class BoundError(Exception):
@@ -27,12 +31,7 @@ class ProcessBounds:
 async def run_module(module: str, *arguments: str, stdin: bytes, bounds: ProcessBounds) -> bytes:
     """What `python -m module arguments` writes for these bytes. It gets nothing of our environment but where
     Python is. Raises BoundError."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", CHILD, _limits(bounds), module, *arguments,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-        env={"PYTHONPATH": ":".join(path for path in sys.path if path), "PYTHONDONTWRITEBYTECODE": "1"},
-        start_new_session=True,
-    )  # fmt: skip
+    process = await _start(module, arguments, bounds)
     try:
         async with asyncio.timeout(bounds.seconds_max):
             output, _ = await asyncio.gather(_output(process, bounds), _feed(process, stdin))
@@ -46,6 +45,42 @@ async def run_module(module: str, *arguments: str, stdin: bytes, bounds: Process
     if code:
         raise BoundError(f"reading it ended with code {code}: it takes more time or memory than a file may")
     return output
+
+
+async def module_lines(
+    module: str, *arguments: str, bounds: ProcessBounds
+) -> AsyncGenerator[list[bytes], None]:
+    """What it writes, as many whole lines at a time as there are: it waits while its reader does. Of the
+    output a line alone is bounded, and of the time what it computes in. Raises BoundError."""
+    process = await _start(module, arguments, bounds)
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.close()
+    rest = b""
+    try:
+        while chunk := await process.stdout.read(LINES_BYTES):
+            *lines, rest = (rest + chunk).split(b"\n")
+            if len(rest) > bounds.output_bytes_max:
+                raise BoundError(f"a line of what it says has more than {bounds.output_bytes_max:,} bytes")
+            if lines:
+                yield lines
+        code = await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if code:
+        raise BoundError(f"reading it ended with code {code}: it takes more time or memory than a file may")
+
+
+async def _start(
+    module: str, arguments: tuple[str, ...], bounds: ProcessBounds
+) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", CHILD, _limits(bounds), module, *arguments,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        env={"PYTHONPATH": ":".join(path for path in sys.path if path), "PYTHONDONTWRITEBYTECODE": "1"},
+        start_new_session=True,
+    )  # fmt: skip
 
 
 def _limits(bounds: ProcessBounds) -> str:

@@ -1,8 +1,8 @@
 """Who asks: a key in `Authorization: Bearer`, or the session in the portal's cookie; what it may do, and for
 which tenant.
 
-Routes declare what they need as a dependency (Reader, Correcting, Writer, Anyone); nothing is decided by a
-path.
+Routes declare what they need as a dependency (Reader, Correcting, Importing, Writer, Anyone); nothing is
+decided by a path.
 """
 
 from dataclasses import dataclass
@@ -120,6 +120,12 @@ async def _correcting(caller: Annotated[Caller, Depends(_with_tenant)]) -> Calle
     return caller
 
 
+async def _importing(caller: Annotated[Caller, Depends(_with_tenant)]) -> Caller:
+    if "import" not in caller.scopes:
+        raise forbidden(f"key {caller.key_id} lacks the scope import, so it sends no bills")
+    return caller
+
+
 def keys_of(request: Request) -> ApiKeys:
     """The process's keys."""
     keys: ApiKeys = request.app.state.keys
@@ -132,5 +138,7 @@ Reader = Annotated[Caller, Depends(_with_tenant)]
 """A key that may read one tenant's."""
 Correcting = Annotated[Caller, Depends(_correcting)]
 """A key that may correct what is booked of one tenant."""
+Importing = Annotated[Caller, Depends(_importing)]
+"""A key that may import bills of one tenant."""
 Writer = Annotated[Caller, Depends(_admin)]
 """A key that may change one tenant's."""

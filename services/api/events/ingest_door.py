@@ -1,5 +1,8 @@
 """Ingest's door, for who stands at the portal: what goes through passes the same gate, by the same keys."""
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 import aiohttp
 import msgspec
 
@@ -9,7 +12,17 @@ from spendmeter.platform.telemetry import log
 PATH = "/api/v1/events"
 DEADLINE_S = 20.0
 """Longer than ingest waits for the broker."""
-ANSWER_BYTES_MAX = 64 * 1024
+ANSWER_BYTES_MAX = 1024 * 1024
+"""Of receipts of a thousand events."""
+
+
+class DoorReceipt(msgspec.Struct):
+    """What became of one event at ingest's door."""
+
+    index: int
+    status: str
+    field: str = ""
+    reason: str = ""
 
 
 class _BadEvent(msgspec.Struct):
@@ -24,6 +37,12 @@ class _Problem(msgspec.Struct):
     errors: list[_BadEvent] = []
 
 
+class _Answered(NamedTuple):
+    status: int
+    body: bytes
+    dropped: str
+
+
 class IngestDoor:
     """`url`: where ingest is; '' = nobody has said so."""
 
@@ -33,28 +52,48 @@ class IngestDoor:
     async def send(self, event: bytes, key: str) -> str:
         """The names of the fields that were not kept ('' = all were), when the broker holds the event. Raises
         HttpRefusal with what ingest says; 503 where the outcome is unknown."""
+        answered = await self._post(event, key, {"Content-Type": "application/cloudevents+json"})
+        if answered.status == 204:
+            return answered.dropped
+        raise _refusal(answered)
+
+    async def offer(self, events: bytes, key: str) -> list[DoorReceipt]:
+        """What becomes of each event of a JSON array, when the broker holds those that are accepted. Raises
+        HttpRefusal likewise; one with 503 may be asked again, and the same events are the same."""
+        headers = {
+            "Content-Type": "application/cloudevents-batch+json",
+            "Prefer": "return=representation",
+        }
+        answered = await self._post(events, key, headers)
+        if answered.status != 200:
+            raise _refusal(answered)
+        return msgspec.json.decode(answered.body, type=list[DoorReceipt])
+
+    async def _post(self, body: bytes, key: str, headers: Mapping[str, str]) -> _Answered:
         if not self._url:
             raise _away("SPENDMETER_INGEST_URL does not say where ingest is: use `spendmeter send --file`")
-        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/cloudevents+json"}
+        headers = {"Authorization": f"Bearer {key}", **headers}
         try:
             async with (
                 aiohttp.ClientSession(
                     timeout=aiohttp.ClientTimeout(total=DEADLINE_S), cookie_jar=aiohttp.DummyCookieJar()
                 ) as session,
-                session.post(self._url + PATH, data=event, headers=headers, allow_redirects=False) as answer,
+                session.post(self._url + PATH, data=body, headers=headers, allow_redirects=False) as answer,
             ):
-                if answer.status == 204:
-                    return answer.headers.get("Spendmeter-Dropped", "")
-                raise _refusal(answer.status, await answer.content.read(ANSWER_BYTES_MAX))
+                said = bytearray()
+                while len(said) < ANSWER_BYTES_MAX and (piece := await answer.content.read(ANSWER_BYTES_MAX)):
+                    said += piece
+                return _Answered(answer.status, bytes(said), answer.headers.get("Spendmeter-Dropped", ""))
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             log().warning("ingest has not answered", error=type(error).__name__)
             raise _away() from None
 
 
-def _refusal(status: int, body: bytes) -> HttpRefusal:
+def _refusal(answered: _Answered) -> HttpRefusal:
     """As this API says it: with ingest's 401 the portal would end the session of who asks."""
+    status = answered.status
     try:
-        problem = msgspec.json.decode(body, type=_Problem)
+        problem = msgspec.json.decode(answered.body, type=_Problem)
     except msgspec.MsgspecError:
         problem = _Problem()
     if status in (401, 403):

@@ -1,0 +1,1 @@
+"""Bills: read, held against what earlier imports of them said, and sent on as charges."""

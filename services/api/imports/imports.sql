@@ -1,0 +1,75 @@
+-- part: columns
+-- An import as it is answered. Nobody has heard of one for two minutes: its process is gone, and it ends when it is run again.
+import_id, file_name AS file, is_complete AS complete, mapping, author, why, report, requested_at, ended_at,
+    CASE WHEN state = 'running' AND seen_at < now() - interval '2 minutes' THEN 'interrupted' ELSE state END AS state
+
+-- name: begin
+-- Nothing where one of the tenant's is under way.
+INSERT INTO imports (tenant, import_id, file_name, is_complete, mapping, author, state)
+SELECT $1, $2, $3, $4, $5, $6, 'running'
+WHERE NOT EXISTS (
+    SELECT FROM imports WHERE tenant = $1 AND state = 'running' AND seen_at >= now() - interval '2 minutes'
+)
+RETURNING import_id
+
+-- name: hold
+-- Until the transaction's end nobody begins an import of this tenant.
+SELECT pg_advisory_xact_lock(hashtextextended($1, 1718580083))
+
+-- name: report
+-- How far it is.
+UPDATE imports SET report = $2, seen_at = now() WHERE import_id = $1 AND state = 'running'
+
+-- name: end
+-- It is over.
+UPDATE imports SET state = $2, why = $3, report = $4, seen_at = now(), ended_at = now() WHERE import_id = $1
+
+-- name: import
+SELECT {columns} FROM imports WHERE import_id = $1
+
+-- name: imports
+-- Newest first, after ($1, $2).
+SELECT {columns} FROM imports WHERE (requested_at, import_id) < ($1, $2)
+ORDER BY requested_at DESC, import_id DESC LIMIT $3
+
+-- name: metered
+-- Providers of which usage is metered: by keys that send no bills.
+SELECT DISTINCT provider FROM series WHERE cost_class = 'model' AND key_id NOT IN (
+    SELECT key_id FROM api_keys WHERE 'import' = ANY (scopes)
+)
+
+-- name: own_names
+-- All dimensions of the tenant's own, and whether they are in use.
+SELECT name, active FROM own_dimensions
+
+-- name: known
+-- What the book was told of these rows.
+SELECT encode(row_id, 'hex') AS row_id, source, event_id, generation, revision, encode(hash, 'hex') AS hash, is_told,
+    is_retracted
+FROM billed_rows WHERE row_id = ANY ($1::bytea[])
+
+-- name: tell
+-- What these are told is written down before anybody is told it.
+INSERT INTO billed_rows AS b (tenant, row_id, snapshot, source, event_id, generation, revision, hash, is_told, import_id)
+SELECT $1, t.row_id, t.snapshot, t.source, t.event_id, t.generation, t.revision, t.hash, false, $9
+FROM unnest($2::bytea[], $3::bytea[], $4::text[], $5::text[], $6::int[], $7::int[], $8::bytea[])
+    AS t (row_id, snapshot, source, event_id, generation, revision, hash)
+ON CONFLICT (tenant, row_id) DO UPDATE SET event_id = excluded.event_id, generation = excluded.generation,
+    revision = excluded.revision, hash = excluded.hash, is_told = false, is_retracted = false, import_id = excluded.import_id
+
+-- name: met
+-- These were in the file, and stay as they are.
+UPDATE billed_rows SET import_id = $2 WHERE row_id = ANY ($1::bytea[])
+
+-- name: told
+-- The broker holds what is to be said of these.
+UPDATE billed_rows SET is_told = true WHERE row_id = ANY ($1::bytea[])
+
+-- name: missing
+-- Rows of these bills that this import has not met, in the order of their ids, after $3.
+SELECT encode(row_id, 'hex') AS row_id, source, event_id, generation FROM billed_rows
+WHERE snapshot = ANY ($1::bytea[]) AND NOT is_retracted AND import_id <> $2 AND row_id > $3
+ORDER BY row_id LIMIT $4
+
+-- name: retracted
+UPDATE billed_rows SET is_retracted = true, import_id = $2 WHERE row_id = ANY ($1::bytea[])

@@ -1,0 +1,85 @@
+"""What each row of a bill makes necessary, by what the book was told of it before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.api.imports.told import KnownRow, ToldRow, correction_id, event_of, patch_of, to_tell
+from spendmeter.contracts.merge_patch import merged
+from tests.api.test_bill_rows import data_of, taken
+
+
+def known(row: Any, **said: Any) -> KnownRow:
+    facts: dict[str, Any] = {
+        "row_id": row.row_id, "source": row.source, "event_id": row.event_id, "generation": 0, "revision": 0,
+        "hash": row.hash, "is_told": True, "is_retracted": False,
+    }  # fmt: skip
+    return KnownRow(**facts | said)
+
+
+def told(may_correct: bool = True, **said: Any) -> ToldRow:
+    row = taken()
+    return to_tell(row, known(row, **said), may_correct=may_correct)
+
+
+def test_what_nobody_knows_is_sent_and_what_stands_is_not() -> None:
+    new = to_tell(taken(), None, may_correct=False)
+    assert (new.outcome, new.sends, new.amends) == ("new", True, False)
+    assert (told().outcome, told().is_told) == ("same", True)
+
+
+def test_what_is_restated_is_amended_one_revision_on_by_who_may_correct() -> None:
+    restated = told(hash="ff", revision=4)
+    assert (restated.outcome, restated.revision, restated.sends, restated.amends) == (
+        "amended",
+        5,
+        False,
+        True,
+    )
+    left = told(hash="ff", may_correct=False)
+    assert (left.outcome, left.is_told) == ("left", True)
+
+
+@pytest.mark.parametrize(
+    ("said", "sends", "amends", "revision"),
+    [
+        ({}, True, False, 0),  # the same as nobody acknowledged: once more
+        ({"hash": "ff"}, True, True, 1),  # the broker may hold what was said then: so it is sent, and amended
+        ({"revision": 2}, False, True, 2),  # the same amend, under its id
+        ({"revision": 2, "hash": "ff"}, False, True, 3),
+    ],
+)
+def test_what_was_not_acknowledged_is_told_so_that_either_way_it_ends_the_same(
+    said: dict[str, Any], sends: bool, amends: bool, revision: int
+) -> None:
+    again = told(is_told=False, **said)
+    assert (again.sends, again.amends, again.revision) == (sends, amends, revision)
+
+
+def test_what_was_retracted_comes_back_as_another_event_in_its_place() -> None:
+    back = told(is_retracted=True, generation=1, event_id="2026-10/x/0/1")
+    event = event_of(back, "acme")
+    assert event["id"] == f"{back.row.event_id}/2"
+    assert event["supersedes"] == "2026-10/x/0/1"
+    assert (event["tenant"], event["type"]) == ("acme", "spendmeter.charge.v1")
+
+
+def test_an_amend_says_all_of_the_row_and_takes_away_what_it_no_longer_says() -> None:
+    before = taken(["team=tag:CostCenter"], InvoiceId="I-1")
+    first = data_of(before) | {"labels": {"team": "4711", "own": {"customer": "c1"}}}
+    after = taken(["feature=ServiceCategory"], Tags="{}", ConsumedQuantity="NULL", EffectiveCost="9")
+    patch = msgspec.json.decode(patch_of(after, ["customer"]))
+    amended = merged(first, patch)
+    assert amended.pop("labels") == {"feature": "Databases", "own": {}}
+    expected = data_of(after)
+    del expected["labels"]
+    assert amended == expected
+
+
+def test_a_correction_has_the_id_that_follows_from_what_it_says() -> None:
+    assert correction_id("amend", "aa", 0, "1") == correction_id("amend", "aa", 0, "1")
+    assert correction_id("amend", "aa", 0, "1") != correction_id("amend", "aa", 0, "2")
+    assert len(correction_id("retract", "a" * 32, 10)) <= 64

@@ -1,0 +1,218 @@
+"""A real bill through the whole system: in to the last digit, once, restated, and found right by `verify`."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import defaultdict
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from tests.charges import charge_body
+from tests.flow.system import System, eventually, usage_event
+
+SAMPLE = Path("/work/shared/data/focus/focus_1.0_sample.csv")
+COSTS = {"list": "ListCost", "contracted": "ContractedCost", "effective": "EffectiveCost"}
+MONTH = {"from": "2024-09-01", "to": "2024-10-01", "tz": "UTC"}
+pytestmark = pytest.mark.skipif(not SAMPLE.exists(), reason="the FOCUS sample is not here (tests/README)")
+
+
+def bill() -> list[dict[str, str]]:
+    with SAMPLE.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def written(rows: list[dict[str, str]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0], quoting=csv.QUOTE_ALL)
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def by_service(rows: list[dict[str, str]]) -> dict[tuple[str, str, str], Decimal]:
+    """By category, currency and column: added up by nobody's code but this."""
+    sums: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
+    for row in rows:
+        for name, column in COSTS.items():
+            said = row[column] if row[column] != "NULL" else row["EffectiveCost"]
+            sums[row["ServiceCategory"], row["BillingCurrency"], name] += Decimal(said)
+    return dict(sums)
+
+
+class Importer:
+    """A tenant of its own, with a key that imports and corrects."""
+
+    def __init__(self, system: System, tenant: str, *scopes: str) -> None:
+        self.system, self.tenant = system, tenant
+        wanted = [part for scope in scopes or ("import", "correct") for part in ("--scope", scope)]
+        self.key = system.cli("keys", "create", tenant, "--create-tenant", *wanted).stdout.split()[-1]
+        self.headers = {"Authorization": f"Bearer {self.key}", "Cache-Control": "no-cache"}
+        eventually("the api knows the key", lambda: self.get("/v1/imports", check=False).status_code == 200)
+
+    def get(self, path: str, *, check: bool = True, **query: Any) -> httpx.Response:
+        answer = httpx.get(self.system.api + path, params=query, headers=self.headers, timeout=30)
+        return answer.raise_for_status() if check else answer
+
+    def post(self, body: bytes, **query: Any) -> httpx.Response:
+        url = self.system.api + "/v1/imports/focus"
+        return httpx.post(url, params=query, content=body, headers=self.headers, timeout=60)
+
+    def imported(self, body: bytes, **query: Any) -> Any:
+        begun = self.post(body, **query)
+        assert begun.status_code == 202, begun.text
+        place = begun.headers["location"]
+        done: Any = eventually(
+            "the import is over", lambda: (found := self.get(place).json())["state"] != "running" and found
+        )
+        assert done["state"] == "done", done["why"]
+        return done
+
+    def spent(self) -> dict[tuple[str, str, str], Decimal]:
+        """As `by_service`, by what the api says: the category is mapped to the label feature."""
+        answer = self.get("/v1/spend", **MONTH, group_by="feature", bucket="month", limit="50").json()
+        return {
+            (row["feature"], answer["currency"], name): Decimal(row[name])
+            for row in answer["totals"]
+            for name in COSTS
+        }
+
+
+@pytest.fixture(scope="module")
+def importer(system: System) -> Importer:
+    return Importer(system, "bills")
+
+
+MAPPED = {"map": ["feature=ServiceCategory", "team=tag:business_unit", "project=SubAccountName"]}
+
+
+def test_a_bill_is_in_the_book_to_the_last_digit_credits_too(importer: Importer) -> None:
+    rows = bill()
+    assert sum(row["EffectiveCost"].startswith("-") for row in rows) == 13
+    done = importer.imported(SAMPLE.read_bytes(), file="focus_1.0_sample.csv", **MAPPED)
+    assert (done["rows"], done["new"], done["bad"], done["held"]) == (1000, 1000, 0, 0)
+    said = {
+        (each["service_category"], each["currency"], name): Decimal(each[name])
+        for each in done["sums"]
+        for name in COSTS
+    }
+    assert said == by_service(rows)
+    eventually("the book says so", lambda: importer.spent() == by_service(rows))
+    answer = importer.get("/v1/spend", **MONTH, bucket="month").json()
+    assert answer["totals"][0]["events"] == 1000
+
+
+def test_the_same_bill_again_changes_nothing(importer: Importer) -> None:
+    before = importer.spent()
+    again = importer.imported(SAMPLE.read_bytes(), **MAPPED)
+    assert (again["same"], again["new"], again["amended"]) == (1000, 0, 0)
+    assert importer.spent() == before
+
+
+def test_a_restated_row_changes_the_book_by_the_difference(importer: Importer) -> None:
+    rows = bill()
+    credit = next(row for row in rows if row["ChargeCategory"] == "Credit")
+    credit |= {"BilledCost": "-2", "ListCost": "-2", "ContractedCost": "-2.5", "EffectiveCost": "-2.5"}
+    done = importer.imported(written(rows), **MAPPED)
+    assert (done["same"], done["amended"], done["new"]) == (999, 1, 0)
+    # the effective cost was -3: the book grows by 0.5
+    eventually("the difference is booked", lambda: importer.spent() == by_service(rows))
+
+
+def test_only_a_complete_bill_takes_away_what_it_lacks_and_what_comes_back_is_booked_again(
+    importer: Importer,
+) -> None:
+    rows = bill()
+    azure = [row for row in rows if row["InvoiceIssuerName"] == "Microsoft"]
+    other_issuer = [row for row in rows if row["InvoiceIssuerName"] == "Oracle"]
+    kept = [row for row in rows if row not in (*azure[:6], *other_issuer)]
+    part = importer.imported(written(kept), **MAPPED)
+    assert (part["amended"], part["retracted"]) == (1, 0), "the credit is as it was; nothing else is said"
+    whole = importer.imported(written(kept), complete=True, **MAPPED)
+    assert (whole["same"], whole["retracted"]) == (1000 - 6 - 7, 6), (
+        "of the other issuer there is no bill in it"
+    )
+    in_force = [*kept, *other_issuer]
+    eventually("they are retracted", lambda: importer.spent() == by_service(in_force))
+    back = importer.imported(written(rows), **MAPPED)
+    assert (back["same"], back["returned"]) == (994, 6)
+    eventually("they are back", lambda: importer.spent() == by_service(rows))
+
+
+@pytest.fixture(scope="module")
+def small(system: System) -> Importer:
+    """Of another tenant, that has metered a call of a model that Bedrock serves."""
+    importer = Importer(system, "badbills")
+    key = system.cli("keys", "create", "badbills", "--scope", "ingest").stdout.split()[-1]
+    event = usage_event("call-1", source="bot")
+    event["data"] |= {"provider": "aws.bedrock"}
+    url, headers = f"{system.ingest}/api/v1/events", {"Authorization": f"Bearer {key}"}
+    eventually(
+        "the call is taken",
+        lambda: httpx.post(url, json=event, headers=headers, timeout=30).status_code == 204,
+    )
+    eventually(
+        "the call is booked",
+        lambda: importer.get("/v1/events", source="bot", id="call-1", check=False).status_code == 200,
+    )
+    return importer
+
+
+def test_a_bad_row_is_said_by_its_line_and_the_rest_goes_in(small: Importer, tmp_path: Path) -> None:
+    rows = bill()[:20]
+    rows[3]["EffectiveCost"] = "1,5"
+    rows[7]["ChargePeriodStart"] = "yesterday"
+    (file := tmp_path / "2024-09.csv").write_bytes(written(rows))
+    small.system.environment["SPENDMETER_IMPORT_KEY"] = small.key
+    done = small.system.cli(
+        "import", "focus", file, "--complete", "--map", "team=tag:application", check=False
+    )
+    assert done.returncode == 1
+    assert "20 rows: 18 new, 2 bad; nothing was retracted" in done.stdout
+    assert "bad: line 5: EffectiveCost must be a number" in done.stdout
+    assert "bad: line 9: ChargePeriodStart must be a date and time" in done.stdout
+    assert "1,5" not in done.stdout + done.stderr
+    listed = small.get("/v1/imports").json()["imports"][0]
+    assert (listed["file"], listed["rows"], listed["new"], listed["bad"]) == ("2024-09.csv", 20, 18, 2)
+    assert listed["author"].startswith("key k")
+
+
+def test_rows_of_what_the_tenant_meters_are_held_back_with_their_sum(small: Importer) -> None:
+    rows = [row | {"ServiceName": "Amazon Bedrock", "EffectiveCost": "0.25"} for row in bill()[:4]]
+    held = small.imported(written(rows), dry_run=True)
+    assert (held["new"], held["held"]) == (0, 4)
+    (group,) = held["held_back"]
+    # 4 x 0.25
+    assert (group["rule"], group["rows"], group["effective"]) == ("bedrock", 4, "1")
+    assert held["sums"] == []
+    in_the_book = small.imported(written(rows), not_metered="bedrock")
+    assert (in_the_book["new"], in_the_book["held"]) == (4, 0)
+
+
+def test_only_a_key_that_imports_sends_bills_and_it_sends_nothing_else(small: Importer) -> None:
+    system = small.system
+    ordinary = {"Authorization": f"Bearer {system.keys['acme']}"}
+    refused = httpx.post(f"{system.api}/v1/imports/focus", content=b"x", headers=ordinary, timeout=30)
+    assert (refused.status_code, "scope import" in refused.json()["detail"]) == (403, True)
+    sent = system.send(charge_body() | {"tenant": "acme"})
+    assert (sent.status_code, "'import'" in sent.json()["detail"]) == (403, True)
+    usage = httpx.post(
+        f"{system.ingest}/api/v1/events",
+        json=usage_event("x", source="bot"),
+        headers=small.headers,
+        timeout=30,
+    )
+    assert (usage.status_code, "no usage" in usage.json()["detail"]) == (403, True)
+    both = system.cli("keys", "create", "acme", "--scope", "import", "--scope", "ingest", check=False)
+    assert both.returncode == 1
+
+
+async def test_verify_finds_nothing(system: System, owner: asyncpg.Connection) -> None:
+    assert await owner.fetchval("SELECT count(*) FROM entries WHERE tenant = 'bills'") > 1000
+    done = system.cli("verify", check=False, timeout=120)
+    assert done.stdout.startswith("Nothing is wrong"), done.stdout + done.stderr
