@@ -23,6 +23,11 @@ def test_its_text_is_a_keys_and_follows_the_secret_while_its_id_does_not() -> No
     assert service_key("a", ACCRUALS) == service_key("a", ACCRUALS) != service_key("a", "another")
 
 
+async def test_series_of_accruals_are_told_by_the_same_id(owner: asyncpg.Connection) -> None:
+    said = await owner.fetchval("SELECT pg_get_functiondef('accrual_series(text)'::regprocedure)")
+    assert f"'{key_id(ACCRUALS)}'" in said
+
+
 async def test_migrate_puts_it_there_once_with_todays_secret_and_leaves_a_revoked_one_revoked(
     owner: asyncpg.Connection,
 ) -> None:

@@ -28,15 +28,20 @@ SELECT series_id, dimensions(s) AS dimensions FROM series s WHERE tenant = $1 AN
 -- When the tenant's first series was met: tells how much of its very first minute was seen.
 SELECT min(first_seen) FROM series WHERE tenant = $1
 
+-- part: live
+-- What is spent as it happens. Hourly accruals look like bursts at their minutes, and are none; budgets have them.
+series_id <> ALL ((SELECT accrual_series($1))::bytea[])
+
 -- name: active_minutes
--- The tenant's last $4 minutes with spend before $2 (none before $3), hopping from minute to minute along the key.
+-- The tenant's last $4 minutes with spend before $2 (none before $3), hopping from minute to minute along the key. What
+-- accrues by the hour is no activity: between its minutes a sleeping tenant would look awake, and spend nothing.
 WITH RECURSIVE active AS (
     (SELECT bucket, 1 AS place FROM rollups_minute
-     WHERE tenant = $1 AND bucket < $2 AND bucket >= $3 ORDER BY bucket DESC LIMIT 1)
+     WHERE tenant = $1 AND bucket < $2 AND bucket >= $3 AND {live} ORDER BY bucket DESC LIMIT 1)
     UNION ALL
     SELECT earlier.bucket, active.place + 1 FROM active, LATERAL (
         SELECT bucket FROM rollups_minute
-        WHERE tenant = $1 AND bucket < active.bucket AND bucket >= $3 ORDER BY bucket DESC LIMIT 1
+        WHERE tenant = $1 AND bucket < active.bucket AND bucket >= $3 AND {live} ORDER BY bucket DESC LIMIT 1
     ) AS earlier
     WHERE active.place < $4
 )
@@ -51,7 +56,7 @@ SELECT bucket FROM active ORDER BY bucket
 WITH booked AS (
     SELECT bucket, series_id, sum(effective) AS effective, sum(of_which_provisional) AS provisional,
         sum(events) AS events, coalesce(sum(effective) FILTER (WHERE shard >= 0), 0) AS uncorrected
-    FROM rollups_minute WHERE tenant = $1 AND currency = $2 AND bucket = ANY ($3::timestamptz[])
+    FROM rollups_minute WHERE tenant = $1 AND currency = $2 AND bucket = ANY ($3::timestamptz[]) AND {live}
     GROUP BY bucket, series_id
 ), sums AS (
     SELECT bucket, series_id, provisional, events, CASE WHEN bucket >= $6 THEN least(effective, uncorrected)
