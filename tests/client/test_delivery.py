@@ -97,6 +97,19 @@ def test_what_was_taken_and_never_answered_is_sent_again_with_the_same_ids(
     assert meter.stats == Stats(3, 3, 0, 0, {})
 
 
+def test_fields_that_the_server_does_not_know_are_logged_once(
+    server: StandIn, meter: Meter, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.rule = lambda _got: Said(headers={"Spendmeter-Dropped": "data.labels.tema"})
+    for _ in range(3):
+        record(meter, labels={"tema": "search"})
+        assert meter.flush()
+    assert [each.getMessage() for each in caplog.records] == [
+        "the server does not know, and did not keep: data.labels.tema"
+    ]
+    assert meter.stats == Stats(3, 3, 0, 0, {})
+
+
 def test_bad_events_are_dropped_by_their_place_and_the_others_sent(
     server: StandIn, meter: Meter, drops: list[Drop]
 ) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
+from tests.client.stand_in import standing_in
 from tests.house.sources import ROOT, trees
+from tests.ingest.dialects.vendors import vendor
 
 CLIENT = ROOT / "clients" / "python"
 NAME = "spendmeter_client"
@@ -47,6 +51,20 @@ def test_it_says_that_it_needs_nothing_and_that_it_is_typed() -> None:
     project = tomllib.loads((CLIENT / "pyproject.toml").read_text("utf-8"))["project"]
     assert (project["name"], project["dependencies"]) == ("spendmeter-client", [])
     assert (CLIENT / "src" / NAME / "py.typed").exists()
+
+
+def test_the_example_of_its_page_works_as_pasted(tmp_path: Path) -> None:
+    example = (CLIENT / "README.md").read_text("utf-8").partition("```python\n")[2].partition("```")[0]
+    (tmp_path / "example.py").write_text(example)
+    with vendor() as vendor_url, standing_in() as server:
+        environment = os.environ | {
+            "OPENAI_BASE_URL": f"{vendor_url}/v1", "OPENAI_API_KEY": "k", "PYTHONPATH": str(CLIENT / "src"),
+            "SPENDMETER_URL": server.url, "SPENDMETER_KEY": "k",
+        }  # fmt: skip
+        subprocess.run([sys.executable, tmp_path / "example.py"], env=environment, check=True, timeout=60)
+        models = [event["data"].get("sku") or event["data"]["response"]["model"] for event in server.taken]
+        assert sorted(models) == ["cloud-2", "gpt-4o-2024-08-06", "gpt-4o-2024-08-06"]
+        assert {event["source"] for event in server.taken} == {"checkout-bot"}
 
 
 def test_its_files_can_be_read_at_once() -> None:

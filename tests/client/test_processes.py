@@ -125,6 +125,31 @@ assert not failed, failed
     assert {name for name in ids if name.startswith("child")} == {f"child {n}" for n in range(20)}
 
 
+def test_workers_of_celery_which_leave_by_their_signal_and_without_atexit_send_what_they_recorded(
+    server: StandIn,
+) -> None:
+    ran(
+        server,
+        """
+import types
+class Signal:  # of celery's what is used of it
+    def __init__(self): self.receivers = []
+    def connect(self, receiver, weak=True): self.receivers.append(receiver)
+    def send(self, **said): [receiver(signal=self, **said) for receiver in self.receivers]
+shutdown = Signal()
+sys.modules["celery.signals"] = types.SimpleNamespace(worker_process_shutdown=shutdown)
+record("parent")
+child = os.fork()
+if child == 0:
+    record("task")
+    shutdown.send(pid=os.getpid(), exitcode=0)
+    os._exit(0)
+os.waitpid(child, 0)
+""",
+    )
+    assert sorted(server.ids()) == ["parent", "task"]
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_processes_of_multiprocessing_send_what_they_recorded_when_they_end(
     server: StandIn, tmp_path: Path, method: str

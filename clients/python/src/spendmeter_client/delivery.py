@@ -102,6 +102,8 @@ class Delivery:
         path, events, attempt = group
         answer = self._attempt(path, events)
         if answer is not None and answer.status < 300:
+            if answer.unknown:
+                self._drops.log_once(f"the server does not know, and did not keep: {answer.unknown}")
             self._buffer.settle(sent=len(events))
             return []
         if answer is None or answer.status in LATER or answer.status >= 500:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import sys
 import threading
 import weakref
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 
 class Lasting(Protocol):
@@ -34,19 +34,14 @@ def renewed_in_children(meter: Lasting) -> None:
 
 
 def closed_at_exit(meter: Lasting) -> None:
-    """Have it closed when this process ends. Processes of multiprocessing, and of celery's billiard, leave
-    without atexit: they have lists of their own."""
+    """Have it closed when this process ends. Processes of multiprocessing and workers of celery leave without
+    atexit: they have ways of their own to tell."""
     with _changing:
         _open.add(meter)
-        for name in ("atexit", "multiprocessing.util", "billiard.util"):
-            module = sys.modules.get(name)
-            if module is None or name in _exits:
-                continue
-            _exits.add(name)
-            if module is atexit:
-                atexit.register(_close_all)
-            else:
-                module.Finalize(None, _close_all, exitpriority=100)
+        for name, tell in _TELLING.items():
+            if name in sys.modules and name not in _exits:
+                _exits.add(name)
+                tell(sys.modules[name])
 
 
 def forget(meter: Lasting) -> None:
@@ -58,6 +53,18 @@ def forget(meter: Lasting) -> None:
 def _close_all() -> None:
     for meter in list(_open):
         meter.close()
+
+
+_TELLING: dict[str, Callable[[Any], object]] = {
+    "atexit": lambda module: module.register(_close_all),
+    "multiprocessing.util": lambda module: module.Finalize(None, _close_all, exitpriority=100),
+    "celery.signals": lambda module: module.worker_process_shutdown.connect(_close_on_signal, weak=False),
+}
+"""By module, where it is loaded: how it is asked to close all when a process of its ends."""
+
+
+def _close_on_signal(**_said: object) -> None:
+    _close_all()
 
 
 def _renew_in_child() -> None:

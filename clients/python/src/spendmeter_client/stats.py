@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -48,16 +47,20 @@ class Drops:
 
     def __init__(self, on_drop: OnDrop | None) -> None:
         self._on_drop = on_drop
-        self._told: Counter[str] = Counter()
+        self._logged: set[str] = set()
 
     def tell(self, drop: Drop) -> None:
         """Never raises."""
-        known = f"{drop.why}: {drop.reason}"
-        if known not in self._told and len(self._told) < REASONS_TOLD_MAX:
-            self._told[known] += 1
-            log.warning("dropped %s event(s), %s (logged once; Meter.stats counts on)", drop.count, known)
+        said = f"{drop.why}: {drop.reason}"
+        self.log_once(said, f"dropped {drop.count} event(s), {said} (logged once; Meter.stats counts on)")
         if self._on_drop is not None and drop.count:
             try:
                 self._on_drop(drop)
             except Exception as error:  # noqa: BLE001 a callback may not end the delivery
                 log.error("on_drop raised %s", type(error).__name__)  # noqa: TRY400 its text may hold anything
+
+    def log_once(self, said: str, line: str = "") -> None:
+        """Log it, or the line for it, where it was not said before."""
+        if said not in self._logged and len(self._logged) < REASONS_TOLD_MAX:
+            self._logged.add(said)
+            log.warning("%s", line or said)

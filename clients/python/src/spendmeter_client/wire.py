@@ -26,6 +26,8 @@ class Answer(NamedTuple):
     status: int
     retry_after: str
     body: bytes
+    unknown: str = ""
+    """Names of fields that the server does not know, and of which it kept nothing."""
 
 
 class Unreachable(Exception):
@@ -79,7 +81,8 @@ class Wire:
             said = answer.read(ANSWER_BYTES_MAX)
             if not answer.isclosed():
                 self.close()  # it says more than anybody reads
-            return Answer(answer.status, answer.getheader("Retry-After") or "", said)
+            retry_after, unknown = answer.getheader("Retry-After"), answer.getheader("Spendmeter-Dropped")
+            return Answer(answer.status, retry_after or "", said, unknown or "")
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise Unreachable(type(error).__name__) from error
