@@ -568,3 +568,13 @@ def test_nothing_outside_the_list_reaches_an_event() -> None:
 
 def _id(number: int) -> bytes:
     return number.to_bytes(8, "big")
+
+
+def test_no_attribute_means_two_things() -> None:
+    tables = [
+        getattr(table, field)
+        for table in (OTEL.usage, OTEL.call, OTEL.reported)
+        for field in table.__struct_fields__
+    ]
+    names = [name for spellings in (*tables, *OTEL.labels.values()) for name in spellings]
+    assert sorted(names) == sorted({*names, *OTEL.known.names} - OTEL.known.names)
