@@ -171,7 +171,7 @@ def _event(call: ProviderCall, asked: _Asked, ordinal: int | None) -> tuple[Said
         for remark, holds in (
             (ESTIMATED, used.estimated),
             (ASSUMED, used.normalised == "assumed"),
-            (NO_INPUT, "input_tokens" in used.estimated),
+            (NO_INPUT, "input_tokens" in used.estimated and stated.input_tokens is None),
         )
         if holds
     )

@@ -134,10 +134,8 @@ def test_a_message_that_broke_off_is_its_start_and_an_estimate_of_the_rest() -> 
 def test_a_chat_that_never_said_its_usage_is_an_estimate_of_what_it_sent() -> None:
     said, mark = seen(chat_chunks("gpt-4o", GPT, False))
     data = event_of(told("openai", said, **mark, input_tokens=2006))["data"]
-    assert (data["usage"], data["estimated"]) == (
-        {"input_tokens": 2006, "output_tokens": 5},
-        ["output_tokens"],
-    )
+    assert data["usage"] == {"input_tokens": 2006, "output_tokens": 5}
+    assert sorted(data["estimated"]) == ["input_tokens", "output_tokens"]  # a cache may have had some of it
     data = event_of(told("openai", said, **mark))["data"]
     assert sorted(data["estimated"]) == ["input_tokens", "output_tokens"]
 

@@ -175,7 +175,8 @@ def test_a_stream_without_any_count_is_counted_and_says_that_its_input_is_unknow
         assert noted["input unknown: send ?input_tokens="] == 1
         event, noted = broken("openai", events, input_tokens="120")
         assert event["usage"] == {"input_tokens": 120, "output_tokens": 5}
-        assert event["estimated"] == ["output_tokens"]
+        assert event["estimated"] == ["input_tokens", "output_tokens"]
+        assert noted == {"quantities estimated": 1}
 
 
 def test_arguments_of_tools_and_thoughts_are_counted_like_text() -> None:
@@ -203,6 +204,26 @@ def test_what_broke_off_is_provisional_and_the_whole_message_has_the_same_identi
     assert status["input_tokens"] == "priced"
     assert rated(late, book).status == "priced"
     assert all(late["data"]["usage"][unit] >= quantity for unit, quantity in early["data"]["usage"].items())
+
+
+@pytest.mark.parametrize(("provider", "events", "done", "query", "id", "usage"), WHOLE, ids=[f"{row[0]}-{place}" for place, row in enumerate(WHOLE)])  # fmt: skip
+def test_wherever_a_stream_breaks_off_the_whole_message_amends_what_was_booked(
+    provider: str, events: list[Any], done: bool, query: dict[str, str], id: str, usage: dict[str, int]
+) -> None:
+    """What the corrector asks of a later message (`raising.py`): the same identity, and of quantities that are no
+    estimates no less."""
+    broken_off = 0
+    for count in range(1, len(events)):
+        found = translated(provider, sse(*events[:count]), SSE, query={"input_tokens": "9", **query})
+        for early in (sent.said for sent in found.events):
+            assert early["id"] == id
+            estimated = early["data"].get("estimated", ())
+            counted = {
+                unit: quantity for unit, quantity in early["data"]["usage"].items() if unit not in estimated
+            }
+            assert all(usage.get(unit, 0) >= quantity for unit, quantity in counted.items())
+            broken_off += bool(estimated)
+    assert broken_off or id == "k"
 
 
 def test_a_zero_that_a_proxy_adds_takes_nothing_away() -> None:

@@ -39,7 +39,7 @@ COMPACTED_USAGE = MESSAGES_USAGE | {
 }  # fmt: skip
 """Of a conversation that was shortened first: the totals are those of the message alone."""
 SNAPSHOTS = {
-    "gpt-4o": "gpt-4o-2024-08-06", "gpt-4o-audio-preview": "gpt-4o-audio-preview-2024-12-17", "gpt-5.6-sol": "gpt-5.6-sol",
+    "gpt-4o": "gpt-4o-2024-08-06", "gpt-4o-audio-preview": "gpt-4o-audio-preview-2024-12-17", "gpt-5.4": "gpt-5.4", "gpt-5.6-sol": "gpt-5.6-sol",
     "claude-sonnet-4-5": "claude-sonnet-4-5-20250929",
 }  # fmt: skip
 """What serves, where a model is asked for."""

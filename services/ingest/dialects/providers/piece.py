@@ -166,7 +166,8 @@ class Metered:
 def metered(call: ProviderCall, input_tokens: int | None = None) -> Metered:
     """What a call used. Where its stream broke off: the last usage that it stated, and for what it went on to
     send the text's length, marked as an estimate. `input_tokens`: what the sender says it sent, where the
-    stream says nothing of it. Raises DialectError where nothing is said of usage."""
+    stream says nothing of it; an estimate too, for how much of it a cache had, only the vendor knows. Raises
+    DialectError where nothing is said of usage."""
     if call.usage is None:
         return _counted(call, input_tokens)
     used, normalised = disjoint(call.dialect, call.usage)
@@ -187,8 +188,7 @@ def _counted(call: ProviderCall, input_tokens: int | None) -> Metered:
         raise DialectError("no usage: the answer states none")
     used: dict[str, UsedQuantity] = {"input_tokens": input_tokens or 0, "output_tokens": sent}
     used.update(call.fees)
-    estimated = ("output_tokens",) if input_tokens is not None else ("input_tokens", "output_tokens")
-    return Metered(usage=used, normalised="stated", estimated=estimated)
+    return Metered(usage=used, normalised="stated", estimated=("input_tokens", "output_tokens"))
 
 
 def tokens_sent(call: ProviderCall) -> int:
