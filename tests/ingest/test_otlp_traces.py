@@ -22,11 +22,13 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, Sp
 from deploy.local.home import CLONE
 from services.ingest.dialects.otlp_items import ITEMS_MAX
 from services.ingest.dialects.otlp_spans import UNMETERED
+from services.ingest.otlp_traces_entrance import OTLP_TRACES
+from services.ingest.refused import too_often, unavailable
 from spendmeter.contracts.event_reading import read_event
 from spendmeter.contracts.events import UsageEvent
 from spendmeter.platform.keys import create_key
 from tests.ingest.dialects.otlp import in_json, span, traces
-from tests.ingest.dialects.vendors import vendor
+from tests.ingest.dialects.vendors import collector, vendor
 from tests.ingest.harness import Ingest, records_of
 from tests.ingest.test_otlp_agents import PROTOBUF, post
 
@@ -78,6 +80,20 @@ async def test_a_real_exporter_is_understood(door: Ingest, compression: Compress
         {"input_tokens": 10, "output_tokens": 3},
         "checkout",
     )
+
+
+def test_a_real_exporter_sends_again_after_what_is_said_of_later() -> None:
+    for refused in (unavailable("the log is away"), too_often("3 events a minute", 1)):
+        response = OTLP_TRACES.refuse("/v1/traces", PROTOBUF, refused)
+        assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+        with collector(bytes(response.body)) as (url, taken):
+            provider = TracerProvider()
+            exports = Exports(OTLPSpanExporter(f"{url}/v1/traces"))
+            provider.add_span_processor(SimpleSpanProcessor(exports))
+            provider.get_tracer("mine").start_span("chat gpt-4o").end()
+        assert exports.results == [SpanExportResult.SUCCESS]
+        assert len(taken) == 2
+        assert taken[0][1] == taken[1][1], "the same spans by the same ids"
 
 
 async def test_an_instrumented_application_is_metered_by_a_url_and_a_key(door: Ingest) -> None:

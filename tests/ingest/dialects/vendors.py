@@ -166,10 +166,15 @@ class _Collector(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.taken.append(({name.lower(): value for name, value in self.headers.items()}, body))  # type: ignore[attr-defined]
-        self.send_response(200)
+        later = self.server.later  # type: ignore[attr-defined]
+        said = later.pop(0) if later else b""
+        self.send_response(503 if said else 200)
         self.send_header("Content-Type", "application/x-protobuf")
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", str(len(said)))
+        if said:
+            self.send_header("Retry-After", "1")
         self.end_headers()
+        self.wfile.write(said)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -198,8 +203,9 @@ def vendor() -> Iterator[str]:
 
 
 @contextmanager
-def collector() -> Iterator[tuple[str, list[tuple[dict[str, str], bytes]]]]:
-    """The URL of a stub that takes every export, and what was sent to it: headers and body."""
+def collector(*later: bytes) -> Iterator[tuple[str, list[tuple[dict[str, str], bytes]]]]:
+    """The URL of a stub that takes every export, and what was sent to it: headers and body. To the first ones it says
+    503 and this."""
     taken: list[tuple[dict[str, str], bytes]] = []
-    with _serving(_Collector, taken=taken) as server:
+    with _serving(_Collector, taken=taken, later=list(later)) as server:
         yield f"http://127.0.0.1:{server.server_port}", taken
