@@ -25,6 +25,7 @@ from spendmeter.contracts.series import series_id
 from spendmeter.pricing.engine import Rating, rate
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.remarks import remarks_on
+from spendmeter.pricing.reported import reports_little
 
 SERIES_MAX = 50_000
 """Series whose id is remembered; senders choose their labels."""
@@ -39,6 +40,8 @@ class RatedRecord(Struct, frozen=True, gc=False):
     key: bytes | None
     value: bytes
     outcome: str
+    reports_little: tuple[str, str] | None = None
+    """Tenant and key of an event whose trusted cost is less than half of what the catalog says."""
 
 
 class RecordRater:
@@ -76,7 +79,10 @@ class RecordRater:
         name = identity(event.tenant, event.source, event.id)
         usage = select_counted(event.data.usage, book.parents, _received_at(event, now))
         return RatedRecord(
-            name, self._rated(raw, event, time, name, rating, origin, prev, usage), rating.status
+            name,
+            self._rated(raw, event, time, name, rating, origin, prev, usage),
+            rating.status,
+            (event.tenant, event.keyid) if reports_little(event, rating, book) else None,
         )
 
     def _rated(

@@ -44,6 +44,7 @@ ACKNOWLEDGE_S_MAX = 30.0
 """A round unacknowledged for so long: the producer is discarded, and the round begins again."""
 ROUND_AGE_S_MAX = 10.0
 """A round is a poll of 0.2 s, pricing of some tenths of a second, and an acknowledgement."""
+KEYS_TOLD_OF_MAX = 1_000
 TIMESTAMP_MS_MAX = 253_370_764_800_000  # the year 9999, whose last month ends in no date
 
 _Polled: TypeAlias = "dict[TopicPartition, list[ConsumerRecord[Any, Any]]]"
@@ -63,6 +64,8 @@ class Rounds:
     consumer: AIOKafkaConsumer
     sender: ReplaceableProducer
     meters: Meters
+    told_of: set[tuple[str, str]] = field(default_factory=set)
+    """Tenants and keys that were named in the log: those of which trusted costs are too small."""
     trouble: str = ""
     acknowledged: Heartbeat = field(
         default_factory=lambda: Heartbeat("answers of a round were acknowledged", ROUND_AGE_S_MAX)
@@ -159,6 +162,7 @@ class Rounds:
     ) -> list[Record]:
         assert self.catalog.book is not None, "no partition is opened before there is a book"
         outcomes: Counter[str] = Counter()
+        little: Counter[tuple[str, str]] = Counter()
         answers: list[Record] = []
         for record in records:
             answer = self.rater.answer(
@@ -171,10 +175,25 @@ class Rounds:
             )
             state.prev = record.offset
             outcomes[answer.outcome] += 1
+            if answer.reports_little is not None:
+                little[answer.reports_little] += 1
             answers.append((answer.key, answer.value, _headers(record) if record.headers else []))
         for outcome, count in outcomes.items():
             self.meters.add("spendmeter.rating.events", count, status=outcome)
+        if little:
+            self._tell_of_little(little)
         return answers
+
+    def _tell_of_little(self, little: Counter[tuple[str, str]]) -> None:
+        """Count the events that trusted keys report little of; name each such key once."""
+        self.meters.add("spendmeter.rating.reported.low", little.total())
+        if len(self.told_of) >= KEYS_TOLD_OF_MAX:
+            self.told_of.clear()
+        for tenant, key_id in little.keys() - self.told_of:
+            self.told_of.add((tenant, key_id))
+            log().warning(
+                "a trusted key reports less than half of what the catalog says", tenant=tenant, key_id=key_id
+            )
 
     async def _send(self, answers: dict[TopicPartition, list[Record]]) -> None:
         """Return when the broker has acknowledged all of it. Raises the first failure."""

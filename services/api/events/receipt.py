@@ -26,6 +26,7 @@ from spendmeter.pricing.arithmetic import arithmetic, entries_of
 from spendmeter.pricing.explain import contests
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.remarks import remarks_in_words
+from spendmeter.pricing.reported import reported_in_words
 
 CatalogRecords = Mapping[str, CatalogRecord]
 """By id."""
@@ -138,6 +139,9 @@ def _expanded(
     book_effective = line.effective_amount if priced_in == currency else line.book_effective
     if line.effective_amount is None:
         book_effective = book_contracted
+    little: list[str] = []
+    if book and line.unit == "reported_cost" and book_contracted is not None:
+        little = reported_in_words(event, Decimal(book_contracted), currency, book)
     full = msgspec.structs.asdict(line) | {
         "quantity": quantity,
         "currency": priced_in,
@@ -151,7 +155,7 @@ def _expanded(
         "effective_amount": effective,
         "book_effective": book_effective,
         "multipliers": [msgspec.to_builtins(multiplier) for multiplier in line.multipliers],
-        "remarks": remarks_in_words(line, event.data.context),
+        "remarks": [*remarks_in_words(line, event.data.context), *little],
         "entries": entries_of(line),
         "arithmetic": list(arithmetic(line, used, currency, catalog)),
         "contests": contests(event, book, line.unit) if book else (),
