@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cli._trace_rows import BadRow, BadTrace, SampleRow, text_of
+from cli._trace_rows import BadSample, BadTrace, SampleRow, text_of
 
 LABEL = "label."
 OF_DATA = {
@@ -33,7 +33,7 @@ MILLISECONDS_MIN = 100_000_000_000
 CURRENCY = "USD"
 
 
-def mapped_rows(file: Path, columns: Mapping[str, str]) -> Iterator[SampleRow | BadRow]:
+def mapped_rows(file: Path, columns: Mapping[str, str]) -> Iterator[SampleRow | BadSample]:
     """The file's rows by `columns`: name to column. Raises BadTrace."""
     with text_of(file) as opened:
         first = opened.readline()
@@ -43,12 +43,12 @@ def mapped_rows(file: Path, columns: Mapping[str, str]) -> Iterator[SampleRow | 
         )
         for line, table in tables:
             if table is None:
-                yield BadRow(line=line, reason="is no JSON object")
+                yield BadSample(line=line, reason="is no JSON object")
                 continue
             try:
                 yield _row(line, {name: _cell(table, column) for name, column in columns.items()})
             except ValueError as error:
-                yield BadRow(line=line, reason=str(error))
+                yield BadSample(line=line, reason=str(error))
 
 
 def _csv_tables(

@@ -13,14 +13,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from cli._trace_rows import BadRow, BadTrace, SampleRow
+from cli._trace_rows import BadSample, BadTrace, SampleRow
 from spendmeter.contracts.event_reading import check_time, read_event
 from spendmeter.contracts.events import EventError, UsageEvent
 from spendmeter.contracts.gate import check_rules
 
 BAD_SHOWN_MAX = 10
 TOO_OLD = "with --keep-time"
-RowsAgain = Callable[[], Iterator[SampleRow | BadRow]]
+RowsAgain = Callable[[], Iterator[SampleRow | BadSample]]
 
 
 @dataclass(kw_only=True)
@@ -31,7 +31,7 @@ class Summary:
     usage: dict[str, Decimal] = field(default_factory=dict)
     models: Counter[str] = field(default_factory=Counter)
     first: list[dict[str, Any]] = field(default_factory=list)
-    bad: list[BadRow] = field(default_factory=list)
+    bad: list[BadSample] = field(default_factory=list)
     """The first BAD_SHOWN_MAX."""
     bad_count: int = 0
     begin: datetime | None = None
@@ -58,10 +58,12 @@ class Trace:
         found = Summary()
         for row in self._rows():
             event = self._event(row) if isinstance(row, SampleRow) else None
-            reason = row.reason if isinstance(row, BadRow) else self._fault(row, event or {}, now, found)
+            reason = row.reason if isinstance(row, BadSample) else self._fault(row, event or {}, now, found)
             if reason:
                 found.bad_count += 1
-                found.bad += [BadRow(line=row.line, reason=reason)] if len(found.bad) < BAD_SHOWN_MAX else []
+                found.bad += (
+                    [BadSample(line=row.line, reason=reason)] if len(found.bad) < BAD_SHOWN_MAX else []
+                )
             elif event is not None and len(found.first) < shown:
                 found.first.append(event)
         return found
@@ -70,7 +72,7 @@ class Trace:
         """Each with its seconds after the first. Bad rows are looked for only where they are skipped."""
         began: float | None = None
         for row in self._rows():
-            if isinstance(row, BadRow):
+            if isinstance(row, BadSample):
                 continue
             event = self._event(row)
             if skip_bad and self._fault(row, event, now, Summary()):

@@ -40,14 +40,14 @@ class SampleRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BadRow:
+class BadSample:
     """One that is no call, and why not."""
 
     line: int
     reason: str
 
 
-def trace_rows(file: Path) -> Iterator[SampleRow | BadRow]:
+def trace_rows(file: Path) -> Iterator[SampleRow | BadSample]:
     """The rows of a trace of either format. Raises BadTrace."""
     with text_of(file) as opened:
         first = opened.readline()
@@ -68,7 +68,7 @@ def text_of(file: Path) -> Iterator[Any]:
         raise BadTrace(f"{file} is no CSV file: {error}") from None
 
 
-def mooncake_rows(lines: Iterable[str]) -> Iterator[SampleRow | BadRow]:
+def mooncake_rows(lines: Iterable[str]) -> Iterator[SampleRow | BadSample]:
     """Blocks are chained: one that was seen is read from the cache where all before it are."""
     seen: set[int] = set()
     for number, line in enumerate(lines, 1):
@@ -76,7 +76,7 @@ def mooncake_rows(lines: Iterable[str]) -> Iterator[SampleRow | BadRow]:
             continue
         at, given, answered, blocks = _mooncake(line)
         if blocks is None:
-            yield BadRow(line=number, reason=f"is no object with {', '.join(MOONCAKE)}")
+            yield BadSample(line=number, reason=f"is no object with {', '.join(MOONCAKE)}")
             continue
         known = next((place for place, block in enumerate(blocks) if block not in seen), len(blocks))
         seen.update(blocks)
@@ -103,7 +103,7 @@ def _mooncake(line: str) -> tuple[int, int, int, list[int] | None]:
     return (at, given, answered, blocks) if good else (0, 0, 0, None)
 
 
-def _azure_rows(file: Path, opened: Iterable[str]) -> Iterator[SampleRow | BadRow]:
+def _azure_rows(file: Path, opened: Iterable[str]) -> Iterator[SampleRow | BadSample]:
     reader = csv.reader(opened)
     if (heading := next(reader, [])) != AZURE:
         raise BadTrace(
@@ -114,7 +114,7 @@ def _azure_rows(file: Path, opened: Iterable[str]) -> Iterator[SampleRow | BadRo
             continue  # a blank line, as at the end
         line, at = reader.line_num, _instant(cells[0])
         if len(cells) != len(AZURE) or not all(map(_is_count, cells[1:])) or at is None:
-            yield BadRow(line=line, reason=f"{cells} is not a time and two counts")
+            yield BadSample(line=line, reason=f"{cells} is not a time and two counts")
             continue
         usage = {"input_tokens": int(cells[1]), "output_tokens": int(cells[2])}
         yield SampleRow(line=line, usage=usage, at=at, offset_s=at.timestamp())

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from cli._mapped_rows import mapped_rows
 from cli._trace import due_batches
-from cli._trace_rows import BadRow, SampleRow, mooncake_rows
+from cli._trace_rows import BadSample, SampleRow, mooncake_rows
 from cli.app import build
 from tests.cli.fake import Fake, fake_system
 
@@ -62,7 +62,7 @@ def test_blocks_that_prompts_began_with_before_are_read_from_the_cache() -> None
 @pytest.mark.parametrize("bad", ["{", "[]", "{}", mooncake(0, -1, 1), mooncake(0, 1, 1, True)])
 def test_a_row_that_is_none_of_mooncakes_is_named(bad: str) -> None:
     *_, last = mooncake_rows([MOONCAKE[0], bad])
-    assert isinstance(last, BadRow)
+    assert isinstance(last, BadSample)
     assert last.line == 2
 
 

@@ -72,11 +72,11 @@ def test_a_chat_completion_of_openai(server: StandIn, meter: Meter, openai_clien
 
 
 def test_a_response_of_openai(server: StandIn, meter: Meter, openai_client: openai.OpenAI) -> None:
-    meter.response("openai", openai_client.responses.create(model="gpt-5.4", input=CONTENT))
+    meter.response("openai", openai_client.responses.create(model="gpt-5.6-sol", input=CONTENT))
     said = metered(server, meter)["response"]
     assert (said["object"], said["model"], said["usage"]) == (
         "response",
-        "gpt-5.4-2026-03-05",
+        "gpt-5.6-sol",
         RESPONSES_USAGE,
     )
 
@@ -97,7 +97,7 @@ def test_a_message_of_anthropic(server: StandIn, meter: Meter, anthropic_client:
 
 
 def test_of_tools_that_the_vendor_ran_their_kinds_leave_and_not_what_they_were_asked() -> None:
-    answer = response("gpt-5.4", "resp_1") | {
+    answer = response("gpt-5.6-sol", "resp_1") | {
         "output": [
             {"id": "ws_1", "type": "web_search_call", "status": "completed", "action": {"type": "search", "query": CONTENT}},
             {"id": "ws_2", "type": "web_search_call", "status": "completed", "action": {"type": "open_page", "url": CONTENT}},

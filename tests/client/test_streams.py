@@ -213,10 +213,10 @@ def test_a_metered_stream_has_what_the_stream_has(meter: Meter, chat: Any) -> No
 
 SAID = {
     "openai's responses": ([
-        {"type": "response.created", "response": response("gpt-5.4", "resp_1") | {"usage": None, "status": "in_progress"}},
+        {"type": "response.created", "response": response("gpt-5.6-sol", "resp_1") | {"usage": None, "status": "in_progress"}},
         {"type": "response.output_text.delta", "delta": "four", "item_id": "msg_1"},
         {"type": "response.output_text.done", "text": "four"},
-        {"type": "response.completed", "response": response("gpt-5.4", "resp_1")},
+        {"type": "response.completed", "response": response("gpt-5.6-sol", "resp_1")},
     ], RESPONSES_USAGE, 4),
     "google's": ([
         {"responseId": "r", "modelVersion": "gemini-3-pro", "candidates": [{"content": {"parts": [{"text": "fo"}]}}], "usageMetadata": {"promptTokenCount": 7, "candidatesTokenCount": 1}},

@@ -90,7 +90,7 @@ def test_spoken_tokens_keep_their_unit() -> None:
 
 
 def test_searches_are_counted_by_their_size() -> None:
-    answer = response("gpt-5.4", "resp_67ccd2bed1ec8190b14f964abc0542670bb6a6b452d3795b") | {
+    answer = response("gpt-5.6-sol", "resp_67ccd2bed1ec8190b14f964abc0542670bb6a6b452d3795b") | {
         "output": [{"type": "web_search_call", "action": {"type": "search", "query": "?"}}] * 2,
         "tools": [{"type": "web_search", "search_context_size": "high"}],
     }
