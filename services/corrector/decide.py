@@ -19,7 +19,7 @@ from spendmeter.contracts.corrections import EventCorrection
 from spendmeter.contracts.dimensions import OWN_FROM
 from spendmeter.contracts.event_identity import content_hash
 from spendmeter.contracts.event_reading import read_event
-from spendmeter.contracts.events import EventError, UsageEvent, encode_event
+from spendmeter.contracts.events import FOLDABLE, EventError, UsageEvent, encode_event
 from spendmeter.contracts.gate import check_limits, check_rules, is_plain
 from spendmeter.contracts.merge_patch import merged
 from spendmeter.contracts.rated import encode_rated
@@ -167,6 +167,7 @@ def _still_folded(first: Mapping[str, Any], data: Mapping[str, Any]) -> Mapping[
         return data  # of before there were any, or of what the gate refuses
     own, own_now = [each if isinstance(each, Mapping) else {} for each in (was.get("own"), labels.get("own"))]
     kept = [name for name in own_now if name in folded and own_now[name] == own.get(name)]
+    kept += [name for name in FOLDABLE if name in folded and labels.get(name) == was.get(name)]
     return {**data, "labels": {**labels, "folded": kept}}
 
 

@@ -282,8 +282,8 @@ def _stamp(event: UsageEvent, submission: Submission) -> None:
     force_setattr(event, "receivedat", submission.now)
     force_setattr(event, "trustreportedcost", credential.trust_reported_cost)
     labels = event.data.labels
-    if labels.own:
-        force_setattr(labels, "folded", submission.values.folded(tenant, labels.own))
+    if folded := submission.values.folded(tenant, labels):
+        force_setattr(labels, "folded", folded)
     _hide_user(labels, tenant, submission)
 
 

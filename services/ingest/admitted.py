@@ -1,5 +1,5 @@
-"""Which values of tenants' own dimensions, and which models, a day has room for. Values that are too many are
-folded, a model that is one too many is refused (docs/decisions/models-of-a-day.md).
+"""Which values of labels, and which models, a day has room for. Values that are too many are folded, a model
+that is one too many is refused (docs/decisions/models-of-a-day.md).
 
 Every one is a further series, whose rollups all tenants' lanes write. No request waits for Postgres: what
 was admitted is noted in memory, written down in the background (admitted_writer.py), and read with the keys,
@@ -10,17 +10,25 @@ than the bound.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date, datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from spendmeter.contracts.dimensions import MODELS_PER_DAY_MAX, VALUES_PER_DAY_MAX
-from spendmeter.contracts.events import EventError
+from spendmeter.contracts.dimensions import (
+    LABEL_VALUES_PER_DAY_MAX,
+    MODELS_PER_DAY_MAX,
+    VALUES_PER_DAY_MAX,
+)
+from spendmeter.contracts.events import FOLDABLE, EventError, Labels
+from spendmeter.contracts.series import FOLDED
 from spendmeter.platform.sql import load_sql
 
 VALUES_MAX = 300_000
 """Of all tenants' dimensions, in memory (some 60 MB): beyond, a new value is folded."""
+LABELS_MAX = 300_000
+"""Of all tenants' labels that everybody has, likewise: beyond, a new value passes unnoted."""
 MODELS_MAX = 200_000
 """Of all tenants, in memory (some 40 MB): beyond, a new model passes unnoted. They have a room of their own:
 many models of some tenants fold no label of another."""
@@ -31,6 +39,7 @@ MODEL = "model"
 READ_AGAIN = 1_000
 """Rows before the last one that are read again: a row that was numbered earlier may be committed later."""
 
+_read_foldable = attrgetter(*FOLDABLE)
 SQL = load_sql(Path(__file__).with_name("admitted.sql"))
 
 OwnDimension = tuple[str, str]
@@ -43,7 +52,7 @@ class AdmittedValues:
     def __init__(self) -> None:
         self.day = date.min
         self.values: defaultdict[OwnDimension, set[str]] = defaultdict(set)
-        self.values_count = self.models_count = 0
+        self.values_count = self.models_count = self.labels_count = 0
         self._unwritten: list[tuple[str, date, str, str]] = []
         self._last = 0
 
@@ -77,7 +86,7 @@ class AdmittedValues:
     def _begin(self, day: date) -> None:
         if day != self.day:
             self.day, self._last = day, 0
-            self.values_count = self.models_count = 0
+            self.values_count = self.models_count = self.labels_count = 0
             self.values.clear()
 
     def _add(self, dimension: OwnDimension, value: str) -> bool:
@@ -87,6 +96,8 @@ class AdmittedValues:
         values.add(value)
         if dimension[1] == MODEL:
             self.models_count += 1
+        elif dimension[1] in FOLDABLE:
+            self.labels_count += 1
         else:
             self.values_count += 1
         return True
@@ -98,13 +109,26 @@ class ValueAdmission:
     def __init__(self, admitted: AdmittedValues) -> None:
         self._admitted = admitted
         self._new: defaultdict[OwnDimension, set[str]] = defaultdict(set)
+        self._fit: set[tuple[str, tuple[str, ...]]] = set()
+        """Labels of a tenant that had room, all of them: most events of a request say the same."""
         self.folded_count = 0
 
-    def folded(self, tenant: str, own: Mapping[str, str]) -> tuple[str, ...]:
-        """Those of an event's own dimensions for whose value there is no room, in the order of the names."""
-        names = tuple(name for name, value in own.items() if not self._fits((tenant, name), value))
+    def folded(self, tenant: str, labels: Labels) -> tuple[str, ...]:
+        """Those of an event's dimensions for whose value there is no room, in the order of the names. Raises
+        EventError where a label says what stands for those."""
+        stated = _read_foldable(labels)
+        names: list[str] = []
+        if any(stated) and (tenant, stated) not in self._fit:
+            names = [
+                name
+                for name, value in zip(FOLDABLE, stated, strict=True)
+                if not self._has_room(tenant, name, value)
+            ]
+            if not names:
+                self._fit.add((tenant, stated))
+        names += [name for name, value in labels.own.items() if not self._fits((tenant, name), value)]
         self.folded_count += len(names)
-        return names
+        return tuple(sorted(names))
 
     def check_model(self, tenant: str, provider: str, sku: str) -> None:
         """Raises EventError where the day has no room for another model; one that came already passes."""
@@ -122,6 +146,19 @@ class ValueAdmission:
                 "data.sku",
             )
         new.add(name)
+
+    def _has_room(self, tenant: str, name: str, value: str) -> bool:
+        """Of a label that everybody has."""
+        if value == FOLDED:
+            raise EventError(f"{FOLDED!r} stands for what is folded", f"data.labels.{name}")
+        admitted, new = self._admitted.values.get((tenant, name), ()), self._new[tenant, name]
+        if not value or value in admitted or value in new:
+            return True
+        if len(admitted) + len(new) >= LABEL_VALUES_PER_DAY_MAX:
+            return False
+        if self._admitted.labels_count < LABELS_MAX:
+            new.add(value)
+        return True
 
     def _fits(self, dimension: OwnDimension, value: str) -> bool:
         admitted, new = self._admitted.values.get(dimension, ()), self._new[dimension]

@@ -17,6 +17,8 @@ DECLARED_MAX = 64
 """Names that a tenant ever declared; none is given up."""
 VALUES_PER_DAY_MAX = 1_000
 """Of one dimension of one tenant, in a UTC day: so many values may come first."""
+LABEL_VALUES_PER_DAY_MAX = 25_000
+"""Of a label that everybody has, of a tenant in a UTC day; what is beyond is folded."""
 MODELS_PER_DAY_MAX = 10_000
 """Of one tenant, in a UTC day: so many models (provider and sku, as they are sent) may come first."""
 NAME_RULE = "2 to 32 small letters, digits and underscores, the first a letter"

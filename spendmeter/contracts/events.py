@@ -81,9 +81,9 @@ class Context(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 class Labels(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Whose spend it is; '' = not given. `user` is pseudonymised before it reaches Kafka.
 
-    `own` are the values of the tenant's own dimensions by name, `folded` the names of those that are added up
-    under one value (FOLDED), because the tenant's day has too many; both are ingest's word. The gate sees to
-    their types: before they were fields, anything could stand there."""
+    `own` are the values of the tenant's own dimensions by name, `folded` the names of those, and of labels
+    that everybody has, that are added up under one value (FOLDED), because their day has too many; both
+    are ingest's word. The gate sees to their types: before they were fields, anything could stand there."""
 
     team: Label = ""
     project: Label = ""
@@ -100,6 +100,8 @@ class Labels(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
 LABELS = tuple(name for name in Labels.__struct_fields__ if name not in ("own", "folded"))
 """The labels that everybody has."""
+FOLDABLE = tuple(name for name in LABELS if name in DIMENSIONS)
+"""Those of them that make series."""
 
 
 class Performance(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -182,6 +184,8 @@ def series_values(event: UsageEvent) -> tuple[Any, ...]:
     """What tells the event's series from others, as fast as it can be had: the values of DIMENSIONS, and of
     the tenant's own (name, value) in the order of the names."""
     data, labels = event.data, event.data.labels
+    if labels.folded:
+        return _folded_values(event)
     return (
         data.cost_class,
         data.provider,
@@ -196,6 +200,13 @@ def series_values(event: UsageEvent) -> tuple[Any, ...]:
         event.keyid,
         _own_values(labels) if labels.own else (),
     )
+
+
+def _folded_values(event: UsageEvent) -> tuple[Any, ...]:
+    """The same of an event of which some label is added up with others."""
+    data, labels, folded = event.data, event.data.labels, event.data.labels.folded
+    said = (FOLDED if name in folded else getattr(labels, name) for name in FOLDABLE)
+    return (data.cost_class, data.provider, data.sku, *said, event.keyid, _own_values(labels))
 
 
 def _own_values(labels: Labels) -> tuple[tuple[str, str], ...]:

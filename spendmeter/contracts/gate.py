@@ -19,6 +19,7 @@ from spendmeter.contracts.dimensions import ACTIVE_MAX, NAME_RULE, OWN_FROM, is_
 from spendmeter.contracts.events import (
     CADENCES,
     CHARGE_TYPE,
+    FOLDABLE,
     LABEL_CHARACTERS_MAX,
     LABELS,
     NAME_CHARACTERS_MAX,
@@ -41,6 +42,8 @@ SUPERSEDES_FROM = datetime(2026, 11, 26, 4, tzinfo=UTC)
 CHARGES_FROM = datetime(2026, 11, 26, 18, tzinfo=UTC)
 """There are charges; before, nobody knew their type, and `data.charge` was a field like any other unknown."""
 
+FOLDED_LABELS_FROM = datetime(2026, 11, 26, 19, tzinfo=UTC)
+"""Labels that everybody has may be folded; before, a tenant's own alone."""
 HOW_IT_CAME_FROM = datetime(2026, 11, 26, 18, tzinfo=UTC)
 """Events say what of them is estimated or assumed, and how spend of their kind arrives; before, these were
 fields that nobody knew."""
@@ -193,7 +196,8 @@ def _check_own(labels: Labels, received_at: datetime | None) -> None:
     folded: tuple[str, ...] = ()
     if _holds(OWN_FROM, received_at):
         own = _own_values(labels.own)
-        folded = _folded(labels.folded, own)
+        everybodys = _everybodys(labels) if _holds(FOLDED_LABELS_FROM, received_at) else ()
+        folded = _folded(labels.folded, {*own, *everybodys})
     force_setattr(labels, "own", own)
     force_setattr(labels, "folded", folded)
 
@@ -216,9 +220,14 @@ def _own_values(stated: object) -> dict[str, str]:
     return own
 
 
-def _folded(stated: object, own: Collection[str]) -> tuple[str, ...]:
-    if not isinstance(stated, list | tuple) or not set(own).issuperset(map(str, stated)):
-        raise EventError("names dimensions of data.labels.own, and no others", "data.labels.folded")
+def _everybodys(labels: Labels) -> Collection[str]:
+    """The labels that everybody has, of those that are stated."""
+    return [name for name in FOLDABLE if getattr(labels, name)]
+
+
+def _folded(stated: object, labels: Collection[str]) -> tuple[str, ...]:
+    if not isinstance(stated, list | tuple) or not set(labels).issuperset(map(str, stated)):
+        raise EventError("names dimensions that the event has, and no others", "data.labels.folded")
     return tuple(sorted(set(map(str, stated))))
 
 

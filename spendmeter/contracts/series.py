@@ -8,7 +8,7 @@ from hashlib import blake2b
 import msgspec
 
 FOLDED = "~other"
-"""What a dimension of a tenant's own says where its values of the day were too many (`Labels.folded`)."""
+"""What a label says in the series where its values of the day were too many (`Labels.folded`)."""
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

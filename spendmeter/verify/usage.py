@@ -22,6 +22,8 @@ OWN_FROM = datetime(2026, 11, 26, 7, tzinfo=UTC)
 """Earlier events have no dimensions of their tenant's own."""
 HOW_IT_CAME_FROM = datetime(2026, 11, 26, 18, tzinfo=UTC)
 """Earlier, what is estimated or assumed were fields that nobody knew."""
+FOLDED_LABELS_FROM = datetime(2026, 11, 26, 19, tzinfo=UTC)
+"""Earlier a tenant's own dimensions alone were folded."""
 FOLDED = "~other"
 """What stands for the values of a dimension that ingest says are folded."""
 SENDERS_MAX = 1_000
@@ -105,7 +107,7 @@ def read(raw: bytes | str | None) -> EventReading:
     body = decode(raw or b"")
     try:
         data = body["data"]
-        labels = map(_labels(body).get, LABELS, _NO_LABELS)
+        labels = _told_labels(body)
         usage, sold = quantities(data["usage"]), data.get("cost_class", "model")
         provider, sku = data["provider"], data["sku"]
         names = (body["tenant"], body["source"], body["id"], provider, sku)
@@ -151,6 +153,16 @@ def _labels(body: Mapping[str, Any]) -> dict[str, str]:
     if _before(body, NORMAL_FORM_C_FROM):
         return labels
     return {name: unicodedata.normalize("NFC", label) for name, label in labels.items()}
+
+
+def _told_labels(body: Mapping[str, Any]) -> list[str]:
+    """What the series says of the labels that everybody has."""
+    labels = _labels(body)
+    told = [labels.get(name, "") for name in LABELS]
+    folded = (body["data"].get("labels") or {}).get("folded")
+    if not folded or _before(body, FOLDED_LABELS_FROM):
+        return told
+    return [FOLDED if name in folded else value for name, value in zip(LABELS, told, strict=True)]
 
 
 def _before(body: Mapping[str, Any], rule: datetime) -> bool:

@@ -14,7 +14,7 @@ from spendmeter.contracts.dimensions import OWN_FROM, trouble_with_name
 from spendmeter.contracts.event_identity import content_hash
 from spendmeter.contracts.event_reading import read_event
 from spendmeter.contracts.events import EventError, UsageEvent, encode_event, series_of, series_values
-from spendmeter.contracts.gate import as_booked, check_rules
+from spendmeter.contracts.gate import FOLDED_LABELS_FROM, as_booked, check_rules
 from spendmeter.contracts.series import DIMENSIONS, Series, series_id
 
 BEFORE, AFTER = OWN_FROM - timedelta(microseconds=1), OWN_FROM
@@ -144,3 +144,20 @@ def test_what_people_call_theirs_is_a_name() -> None:
 
 def test_the_first_instant_is_past() -> None:
     assert datetime.now(UTC) > OWN_FROM
+
+
+def test_a_label_that_everybody_has_is_folded_alike_and_says_in_the_event_what_it_was() -> None:
+    one = event({"team": "t-30001", "workflow": "refund", "folded": ["team"]}, FOLDED_LABELS_FROM)
+    two = event({"team": "t-30002", "workflow": "refund", "folded": ["team"]}, FOLDED_LABELS_FROM)
+    assert (series_of(one).team, series_of(one).workflow) == ("~other", "refund")
+    assert series_of(one) == series_of(two)
+    assert one.data.labels.team == "t-30001"
+    whole = event({"team": "t-30001", "workflow": "refund"}, FOLDED_LABELS_FROM)
+    assert content_hash(one) == content_hash(whole)
+    with pytest.raises(EventError):
+        event({"folded": ["team"]}, FOLDED_LABELS_FROM)  # a label that it has not
+
+
+def test_before_labels_that_everybody_has_were_folded_nobody_could_say_so() -> None:
+    with pytest.raises(EventError):
+        event({"team": "a", "folded": ["team"]}, FOLDED_LABELS_FROM - timedelta(seconds=1))

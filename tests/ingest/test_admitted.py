@@ -13,6 +13,7 @@ from services.ingest import admitted, admitted_writer
 from services.ingest.admitted import AdmittedValues
 from services.ingest.admitted_writer import AdmittedValuesWriter
 from services.ingest.keys import read_snapshot
+from spendmeter.contracts.events import EventError, Labels
 from spendmeter.platform.roles import role_url
 from tests.databases import SECRET
 from tests.ingest.harness import Ingest, records_of
@@ -50,7 +51,7 @@ async def write(door: Ingest, values: AdmittedValues) -> None:
 def admit(values: AdmittedValues, now: datetime, *customers: str) -> list[str]:
     """Those of the customers for whom there was no room; the others came."""
     request = values.of(now)
-    folded = [each for each in customers if request.folded(CUSTOMER[0], {CUSTOMER[1]: each})]
+    folded = [each for each in customers if request.folded(CUSTOMER[0], Labels(own={CUSTOMER[1]: each}))]
     request.keep()
     return folded
 
@@ -198,3 +199,39 @@ async def test_a_running_door_keeps_what_is_declared_from_then_on_and_writes_its
             break
         await asyncio.sleep(0.1)
     assert await owner.fetchval(find) == "eu"
+
+
+def test_values_of_a_label_beyond_the_days_room_are_folded_and_nobody_elses_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(admitted, "LABEL_VALUES_PER_DAY_MAX", 2)
+    values = AdmittedValues()
+    request = values.of(NOON)
+    assert request.folded("acme", Labels(team="a", agent="x")) == ()
+    assert request.folded("acme", Labels(team="b", agent="x")) == ()
+    assert request.folded("acme", Labels(team="c", agent="y")) == ("team",)
+    assert request.folded("acme", Labels(team="c", agent="z")) == ("agent", "team")
+    assert request.folded("globex", Labels(team="c")) == ()
+    assert request.folded("acme", Labels(run="r1", user="u1")) == (), "they make no series"
+    assert request.folded_count == 3
+    request.keep()
+    later = values.of(NOON + timedelta(hours=1))
+    assert later.folded("acme", Labels(team="a")) == (), "what came already has its place"
+    assert later.folded("acme", Labels(team="c")) == ("team",)
+    assert values.of(NOON + timedelta(days=1)).folded("acme", Labels(team="c")) == ()
+
+
+def test_what_stands_for_folded_values_is_no_label() -> None:
+    with pytest.raises(EventError) as caught:
+        AdmittedValues().of(NOON).folded("acme", Labels(workflow="~other"))
+    assert caught.value.field == "data.labels.workflow"
+
+
+def test_where_the_memory_of_labels_is_full_money_and_labels_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admitted, "LABELS_MAX", 1)
+    values = AdmittedValues()
+    for team in ("a", "b", "c"):
+        request = values.of(NOON)
+        assert request.folded("acme", Labels(team=team)) == ()
+        request.keep()
+    assert values.labels_count == 1

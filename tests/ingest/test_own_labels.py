@@ -13,7 +13,7 @@ from services.ingest.accept import AcceptedEvents, Submission, accept
 from services.ingest.admitted import AdmittedValues, ValueAdmission
 from services.ingest.credentials import IngestCredential, Snapshot
 from services.ingest.refused import RequestRefused
-from spendmeter.contracts.events import encode_event, series_of
+from spendmeter.contracts.events import Labels, encode_event, series_of
 from tests.ingest.harness import event
 from tests.ingest.test_accept import NOW, credential, submission
 
@@ -184,10 +184,10 @@ def test_models_and_labels_use_up_no_room_of_each_other(monkeypatch: pytest.Monk
         request.check_model("globex", "openai", sku)
     assert came() == ["openai/a", "openai/b"]
     request.check_model("acme", "openai", "c")
-    assert request.folded("acme", {"customer": "c1"}) == ()
-    assert request.folded("acme", {"customer": "c2"}) == ()
+    assert request.folded("acme", Labels(own={"customer": "c1"})) == ()
+    assert request.folded("acme", Labels(own={"customer": "c2"})) == ()
     assert came() == ["c1", "c2"], "a model that is too many passes, and is not noted"
-    assert request.folded("acme", {"customer": "c3"}) == ("customer",)
+    assert request.folded("acme", Labels(own={"customer": "c3"})) == ("customer",)
 
 
 def test_a_senders_own_word_on_what_is_folded_does_not_count() -> None:

@@ -146,3 +146,13 @@ def test_what_is_estimated_or_assumed_makes_another_event_of_it() -> None:
         assert digest(earlier, **changes) == digest(earlier)
     for changes in ({"estimated": []}, {"normalised": "stated"}, {"cadence": "live"}):
         assert digest(**changes) == digest()
+
+
+def test_a_folded_label_is_told_apart_by_nothing_but_the_event() -> None:
+    def told(received: str, **labels: Any) -> tuple[str, ...]:
+        return read(json.dumps(json.loads(said(labels=labels)) | {"receivedat": received})).dimensions
+
+    at = "2026-11-27T00:00:00Z"
+    assert told(at, team="a", agent="x", folded=["team"]) == told(at, team="b", agent="x", folded=["team"])
+    assert "~other" in told(at, team="a", folded=["team"])
+    assert "a" in told("2026-11-26T18:00:00Z", team="a", folded=["team"])
