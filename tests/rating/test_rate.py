@@ -363,14 +363,19 @@ def test_the_head_names_what_the_event_supersedes_and_nothing_where_it_names_not
 def test_a_trusted_cost_of_less_than_half_is_booked_and_its_key_named() -> None:
     def little(amount: str, trusted: bool = True) -> tuple[str, tuple[str, str] | None]:
         cost = {"amount": amount, "currency": "USD"}
-        data = {"provider": "openai", "sku": "gpt-4o", "usage": {"input_tokens": 4}, "reported_cost": cost}
+        data = {
+            "provider": "openai",
+            "sku": "gpt-4o",
+            "usage": {"input_tokens": 4_000_000},
+            "reported_cost": cost,
+        }
         raw = at_noon(data=data, trustreportedcost=trusted, keyid="k1")
         found = RecordRater(timedelta(days=400)).answer(None, raw, origin=ORIGIN, prev=0, book=BOOK, now=NOW)
         read = decode_rated(found.value)
         assert isinstance(read, RatedUsage)
         return read.effective, found.reports_little
 
-    # 4 x 2.5 = 10 by the catalog
+    # 4,000,000 x 2.50/M = 10 by the catalog
     assert little("4.99") == ("4.99", ("acme", "k1"))
     assert little("5") == ("5", None)
     assert little("0", trusted=False) == ("10", None)
