@@ -130,6 +130,38 @@ def test_whoever_says_less_than_has_accrued_already_is_told() -> None:
     assert [field for field, _ in troubles(cheap, standings(cheap.revisions))] == ["cost"]
 
 
+def test_whoever_shortens_a_life_that_is_over_by_then_is_told() -> None:
+    short = asset("hardware", LAPTOP, {"from": "2027-01-01", "months": 10})
+    assert [reason.split(":")[0] for _, reason in troubles(short, standings(short.revisions))] == [
+        "its life is over by then, and not all of it has accrued"
+    ]
+    earlier = asset("hardware", LAPTOP, {"from": "2026-02-01", "months": 10})
+    assert troubles(earlier, standings(earlier.revisions)) == []
+    assert by_label(earlier, "2026-01-01", "2029-01-01") == {"": D(2400)}
+
+
+def test_what_is_retired_without_a_word_of_its_proceeds_is_worth_what_it_was_thought_to_be() -> None:
+    gone = asset("hardware", LAPTOP | {"salvage": "300"}, {"from": "2027-01-01", "retired": True})
+    assert by_label(gone, "2026-01-01", "2029-01-01") == {"": D(2100)}
+
+
+@pytest.mark.parametrize("kind", ["hardware", "licence", "labour"])
+def test_what_is_shown_of_owners_is_what_their_hours_come_to(kind: AssetKind) -> None:
+    terms = {
+        "hardware": {"cost": "100", "months": 1},
+        "licence": SEATS,
+        "labour": {"rate_per_hour": "33.33", "hours_per_week": "7"},
+    }[kind]
+    shares = [{"labels": {"team": "a"}, "weight": 1}, {"labels": {"team": "b"}, "weight": 2}]
+    found = asset(kind, terms | {"assigned": shares}, {"from": "2026-01-09", "assigned": shares[1:]})
+    shown = AssetHours(found, found.revisions, _at("2026-01-20")).by_owner(
+        _at("2026-01-02"), _at("2026-01-20")
+    )
+    sums = {labels.get("team", ""): amount for labels, _, amount in shown}
+    assert sums == by_label(found, "2026-01-02", "2026-01-20")
+    assert {idle for _, idle, _ in shown} == ({False, True} if kind == "licence" else {False})
+
+
 @pytest.mark.parametrize(
     ("starts", "ends"),
     [
@@ -368,3 +400,79 @@ def test_an_emptied_part_says_nothing_of_money() -> None:
     licence = asset("licence", SEATS)
     part: AccrualPart = AssetHours(licence, licence.revisions, _at("2026-02-01")).parts(_at("2026-01-01"))[0]
     assert (part.emptied().amount, part.emptied().quantity) == (D(0), D(0))
+
+
+CHANGES = st.sampled_from(
+    [
+        {"labels": {"team": "a"}},
+        {"labels": {"team": "b", "cost_centre": "7"}},
+        {"labels": {}},
+        {"cost": "150"},
+        {"cost": "90.01"},
+        {"assigned": [{"labels": {"team": "c"}, "weight": 1}, {"labels": {"team": "d"}, "weight": 2}]},
+        {"assigned": []},
+        {"sku": "other"},
+        {"retired": True, "proceeds": "10"},
+    ]
+)
+LIFE_HOURS = 48
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("send"), st.integers(1, 20), st.booleans()),
+        st.tuples(st.just("say"), st.integers(0, LIFE_HOURS - 1), CHANGES),
+    ),
+    max_size=12,
+)
+
+
+@given(steps=STEPS)
+def test_whatever_is_said_when_and_whoever_dies_the_book_ends_as_the_register_says(
+    steps: list[tuple[str, int, Any]],
+) -> None:
+    """Hours are claimed, sent (and sometimes the sender dies before it says so) while changes of any date come in."""
+    found = asset("commitment", {"cost": "100", "ends_on": "2026-01-03"})
+    start, book = found.starts_at, dict[str, dict[str, Any]]()
+    sent = claimed = 0
+
+    def send(hours: int) -> None:
+        until = min(sent + hours, LIFE_HOURS)
+        events = AssetEvents(found, start + LIFE_HOURS * HOUR)
+        for event in events.first(start + place * HOUR for place in range(sent, until)):
+            assert book.setdefault(event["id"], event["data"]) == event["data"], "one id, two contents"
+
+    for kind, number, more in steps:
+        if kind == "send":
+            send(number)
+            claimed = max(claimed, min(sent + number, LIFE_HOURS))
+            sent = sent if more else min(sent + number, LIFE_HOURS)
+        else:
+            said = _revision(
+                len(found.revisions) + 1, start + number * HOUR, start + claimed * HOUR, dict(more)
+            )
+            after = msgspec.structs.replace(found, revisions=(*found.revisions, said))
+            over = AssetHours(found, found.revisions, start).over_at
+            if (
+                over is not None
+                and said.effective_from < over
+                and not troubles(after, standings(after.revisions))
+            ):
+                found = after
+    send(LIFE_HOURS)
+    now, events = dict(book), AssetEvents(found, start + LIFE_HOURS * HOUR)
+    for said in found.revisions:
+        if said.back_dated:
+            new, amends = events.amended(said, hours_within(found, said.effective_from, said.first_hour))
+            for event in new:
+                assert event["id"] not in book
+                book[event["id"]] = now[event["id"]] = event["data"]
+            for amend in amends:
+                now[amend.event_id] = merged(book[amend.event_id], patch_of(amend))
+    sums: dict[str, Decimal] = {}
+    for data in now.values():
+        team = data["labels"].get("team", "")
+        sums[team] = sums.get(team, D(0)) + D(data["reported_cost"]["amount"])
+    assert {team: amount for team, amount in sums.items() if amount} == by_label(
+        found, "2026-01-01", "2026-01-04"
+    )
+    last = AssetHours(found, found.revisions, start).standings[-1].terms
+    assert sum(sums.values()) == D(last.cost or 0) - (D(10) if last.retired else 0)

@@ -24,7 +24,7 @@ IDLE = "idle"
 
 
 class ScheduleError(ValueError):
-    """More has accrued than there is to accrue."""
+    """More has accrued than there is to accrue, or less, and there is no time left."""
 
 
 class AccrualStretch(Struct, frozen=True, kw_only=True):
@@ -152,10 +152,12 @@ def _worn_off(asset: Asset, said: Sequence[AssetStanding]) -> Iterator[AccrualSt
         end = end_of(asset, terms)
         assert end is not None, "what is bought has an end"
         rest = EXACT.subtract(to_accrue(terms), before)
-        if start >= end:
-            return
+        if start >= end and rest > 0:
+            raise ScheduleError("its life is over by then, and not all of it has accrued")
         if rest < 0:
             raise ScheduleError("more has accrued by then than it is to cost in all")
+        if start >= end:
+            return
         if terms.retired:
             yield AccrualStretch(start=start, end=start + HOUR, before=before, whole=rest, span=HOUR)
             return
