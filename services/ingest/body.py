@@ -63,10 +63,11 @@ class Hold:
         self._all.bytes -= self._bytes
 
     def add(self, size: int) -> None:
-        """Count `size` bytes more. Raises RequestRefused 503 when all requests together hold too many."""
+        """Count `size` bytes more. Raises RequestRefused 503 when all requests together hold too many. One
+        alone is never told to come later, for later it would be as large: its entrance bounds it."""
         self._bytes += size
         self._all.bytes += size
-        if self._all.bytes > IN_FLIGHT_BYTES_MAX:
+        if self._all.bytes > IN_FLIGHT_BYTES_MAX and self._all.bytes > self._bytes:
             raise unavailable(f"{IN_FLIGHT_BYTES_MAX} bytes are in flight; send again")
 
 

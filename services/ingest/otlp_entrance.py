@@ -21,8 +21,9 @@ from services.ingest.dialects.translated import Translated
 from services.ingest.entrances import Entrance, Incoming, translated
 from services.ingest.refused import BadEvent, RequestRefused, bad_request, too_large
 
-OTLP_BOUNDS = BodyBounds(wire_bytes_max=16 * 1024 * 1024, body_bytes_max=32 * 1024 * 1024)
-"""A Collector's batch has 8,192 items unless set, and a call with what it holds of prompts is kilobytes."""
+OTLP_BOUNDS = BodyBounds(wire_bytes_max=16 * 1024 * 1024, body_bytes_max=64 * 1024 * 1024)
+"""A Collector's batch has 8,192 items unless set, and a call with what it holds of prompts is kilobytes. What
+is too large is lost: no exporter sends it in parts."""
 REASONS_SHOWN_MAX = 5
 _STATUS = {
     "type": "object",

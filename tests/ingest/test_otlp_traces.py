@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -20,10 +21,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 
 from deploy.local.home import CLONE
+from services.ingest.body import IN_FLIGHT_BYTES_MAX, Hold, InFlight
 from services.ingest.dialects.otlp_items import ITEMS_MAX
 from services.ingest.dialects.otlp_spans import UNMETERED
 from services.ingest.otlp_traces_entrance import OTLP_TRACES
-from services.ingest.refused import too_often, unavailable
+from services.ingest.refused import RequestRefused, too_often, unavailable
 from spendmeter.contracts.event_reading import read_event
 from spendmeter.contracts.events import UsageEvent
 from spendmeter.platform.keys import create_key
@@ -34,6 +36,7 @@ from tests.ingest.test_otlp_agents import PROTOBUF, post
 
 USED = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o", "gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 3}  # fmt: skip
 CANARY = "canary-7f21"
+MIB = 2**20
 
 
 async def of_run(door: Ingest, run: str) -> list[UsageEvent]:
@@ -190,6 +193,28 @@ def test_a_collectors_whole_batch_is_taken_at_once_and_more_is_too_large(door: I
     many = [span(n, attributes=USED) for n in range(1, 10_001)]
     assert post(door, "traces", traces(*many)).status_code == 200
     assert "at most" in refusal(post(door, "traces", traces(*[{"name": "x"}] * (ITEMS_MAX + 1))), 413)
+
+
+async def test_a_batch_with_content_up_to_its_bounds_is_taken(door: Ingest) -> None:
+    run = a_run()
+    said = os.urandom(900).hex() * 12
+    many = [span(n, attributes=USED | {"cost.run": run, "gen_ai.prompt": said}) for n in range(1, 2_049)]
+    request = traces(*many)
+    whole = request.SerializeToString()
+    assert 40 * MIB < len(whole) < 64 * MIB
+    assert post(door, "traces", request).status_code == 200
+    assert len(await of_run(door, run)) == 2_048
+    answer = post(door, "traces", whole + whole, **{"Content-Type": PROTOBUF, "Content-Encoding": "identity"})
+    assert "16777216 bytes" in refusal(answer, 413)
+
+
+def test_a_request_is_never_told_to_come_later_for_its_own_size() -> None:
+    everybody = InFlight()
+    with Hold(everybody) as alone:
+        alone.add(2 * IN_FLIGHT_BYTES_MAX)
+        with Hold(everybody) as another, pytest.raises(RequestRefused, match="in flight"):
+            another.add(1)
+    assert everybody == InFlight()
 
 
 async def test_later_is_503_for_whoever_sends_too_often(door: Ingest) -> None:
