@@ -216,9 +216,19 @@ async def test_a_topic_that_was_created_anew_stops_the_line_and_is_named(
     topic = system.prefix + USAGE_OUTCOMES.name
     await system.producer.send_and_wait(topic, outcome("o1"))
     await owner.execute("INSERT INTO outcome_position (topic, position, kept) VALUES ('another', 1, 1)")
-    await system.corrector()
+    process = await system.corrector()
     await system.until_said("outcomes are lost")
-    assert "created anew" in system.log.read_text("utf-8")
+    said = system.log.read_text("utf-8")
+    assert "created anew" in said
+    # as docs/stopped-line.md says
+    process.terminate()
+    await process.wait()
+    topic_id = said.split("another became ")[1].split(")")[0]
+    await owner.execute("DELETE FROM outcome_position")
+    values = f"('{topic_id}', 0, 0)"
+    await owner.execute(f"INSERT INTO outcome_position (topic, position, holes) VALUES {values}")
+    await system.corrector()
+    await until(lambda: is_past(owner, 0), "the outcome to be kept", within_s=PATIENCE_S)
 
 
 async def is_past(owner: asyncpg.Connection, position: int) -> bool:
