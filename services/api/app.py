@@ -38,6 +38,7 @@ from services.api.label_maps import routes as label_maps
 from services.api.meters import routes as meters
 from services.api.portal import assets
 from services.api.privacy import routes as privacy
+from services.api.runs import outcomes
 from services.api.runs import routes as runs
 from services.api.spend import routes as spend
 from services.api.spend.closed import ClosedSums
@@ -53,6 +54,7 @@ PARTS = (
     unbooked,
     resubmit,
     runs,
+    outcomes,
     corrections,
     rerates,
     accounting,

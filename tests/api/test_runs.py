@@ -296,3 +296,54 @@ async def test_of_many_groups_the_dearest_are_shown_and_the_rest_counted(
     found = await receipt(acme)
     assert [each["agent"] for each in found["by_agent"]] == ["a4", "a3"]
     assert (found["beyond"], found["costs"][0]["effective"]) == ({"by_agent": 3}, "15")
+
+
+async def test_outcomes_are_listed_with_what_became_of_each_and_who_says_so(
+    acme: httpx.AsyncClient, made: Made
+) -> None:
+    for n, more in enumerate(({}, {"accepted": True}, {"accepted": True}, {"accepted": False}, {})):
+        labels = {"run": RUN, "workflow": "refund", "workflow_version": f"v{n % 2}", "team": "payments"}
+        at = NOON + timedelta(minutes=n)
+        await made.outcome(f"o{n}", at=at, name="done", labels=labels, **more)
+    await made.outcome("v", verdict_on="o2", accepted=False, at=NOON + timedelta(days=1))
+    await made.outcome("r", reverses="o3", at=NOON + timedelta(days=2))
+    await made.outcome("theirs", "globex", name="done")
+    asked = {"from": "2026-11-23", "to": "2026-11-24"}
+    answer = (await acme.get("/v1/outcomes", params=asked)).json()
+    assert [
+        (each["id"], each["state"], each["said_by"] and each["said_by"]["id"]) for each in answer["outcomes"]
+    ] == [
+        ("o4", "open", None),
+        ("o3", "reversed", "r"),
+        ("o2", "refused", "v"),
+        ("o1", "accepted", None),
+        ("o0", "open", None),
+    ]
+    assert (answer["outcomes"][0]["labels"], answer["outcomes"][0]["value"]) == ({"team": "payments"}, None)
+    for more, ids in (
+        ({"state": "open"}, ["o4", "o0"]), ({"workflow_version": "v1"}, ["o3", "o1"]), ({"run": "another"}, []),
+        ({"name": "done", "workflow": "refund", "state": "refused"}, ["o2"]), ({"from": "2026-11-24", "to": "2026-11-25"}, []),
+    ):  # fmt: skip
+        found = (await acme.get("/v1/outcomes", params=asked | more)).json()
+        assert [each["id"] for each in found["outcomes"]] == ids, more
+    first = (await acme.get("/v1/outcomes", params=asked | {"limit": 3})).json()
+    rest = (
+        await acme.get("/v1/outcomes", params=asked | {"limit": 3, "cursor": first["next_cursor"]})
+    ).json()
+    assert ([each["id"] for each in rest["outcomes"]], rest["next_cursor"]) == (["o1", "o0"], None)
+    assert (await acme.get("/v1/outcomes", params=asked | {"cursor": "x"})).status_code == 422
+    assert (await acme.get("/v1/outcomes", params=asked | {"state": "x"})).status_code == 422
+    table = await acme.get("/v1/outcomes", params=asked, headers={"Accept": "text/csv"})
+    assert table.text.splitlines()[1].startswith("bot,o4,")
+
+
+async def test_what_is_not_kept_of_outcomes_is_listed_with_why(acme: httpx.AsyncClient, made: Made) -> None:
+    await made.book.connection.execute(
+        "INSERT INTO outcome_faults (topic, origin_offset, fault, tenant, source, event_id, key_id, reason) VALUES "
+        "('t', 1, 'conflict', 'acme', 'bot', 'o1', 'k1', 'another came before'), "
+        "('t', 2, 'conflict', 'globex', 'bot', 'o1', 'k2', 'another came before')"
+    )
+    answer = (await acme.get("/v1/outcomes/faults")).json()
+    assert [(each["fault"], each["id"], each["key_id"], each["offset"]) for each in answer["faults"]] == [
+        ("conflict", "o1", "k1", 1)
+    ]

@@ -1,4 +1,4 @@
-"""`spendmeter run`, against a system that is faked behind HTTP."""
+"""`spendmeter run` and `spendmeter outcomes`, against a system that is faked behind HTTP."""
 
 from __future__ import annotations
 
@@ -61,3 +61,23 @@ def test_what_is_not_in_it_is_printed_and_json_is_the_answer(system: Fake) -> No
     assert lines[lines.index("not in it:") + 1] == "  2 events (USD) have no price"
     assert lines[lines.index("by agent:") + 2] == "  and 7 more"
     assert json.loads(run("run", "run-81", "--json").output) == lacking
+
+
+def test_outcomes_are_listed_with_what_became_of_them(system: Fake) -> None:
+    system.unbooked = {
+        "/v1/outcomes": EXAMPLES["outcomes"],
+        "/v1/outcomes/faults": EXAMPLES["outcome_faults"],
+    }
+    result = run("outcomes", "--state", "accepted", "--workflow", "refund")
+    assert result.output.splitlines() == [
+        "2026-11-23T10:04:05Z 1 refund_resolved, worth 4.2 USD: accepted by helpdesk/case-17-kept "
+        "(2026-11-26T09:12:00Z)",
+        "  helpdesk/case-17, run agents/refund/81, workflow refund v2",
+    ]
+    assert system.asked == ["/v1/outcomes?limit=50&workflow=refund&state=accepted"]
+    assert run("outcomes", "--faults").output.splitlines() == [
+        "2026-11-23T10:07:06.120Z conflict: helpdesk/case-17 of key k7f3a00000000",
+        "  another outcome with the same tenant, source and id came before; that one stays",
+    ]
+    system.unbooked["/v1/outcomes"] = {"outcomes": [], "next_cursor": None}
+    assert run("outcomes").output.splitlines() == ["none"]

@@ -1,6 +1,7 @@
-"""What is answered about a run."""
+"""What is answered about runs and outcomes."""
 
 from datetime import datetime
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
@@ -109,3 +110,61 @@ class RunReceipt(Complete):
     not_in_it: list[str]
     beyond: dict[str, int] = Field(description="list to the number of groups that are left out of it")
     events: list[ListedEvent] = Field(description="the newest 50 of its last ten minutes, as they count now")
+
+
+class SaidBy(BaseModel):
+    """The event that says what became of an outcome: its last verdict, or its reversal."""
+
+    source: str
+    id: str
+    at: datetime
+
+
+class ListedOutcome(BaseModel):
+    """An outcome event, and what became of it."""
+
+    source: str
+    id: str
+    time: datetime
+    recorded_at: datetime
+    key_id: str
+    name: str
+    count: int
+    value: DecimalString | None = Field(description="null: none is stated")
+    currency: str
+    state: Literal["open", "accepted", "refused", "reversed"]
+    said_by: SaidBy | None = Field(description="null: nobody but the outcome itself")
+    run: str
+    workflow: str
+    workflow_version: str
+    labels: dict[str, Any] = Field(description="the others; `own`: of the tenant's own dimensions")
+
+
+class OutcomeList(BaseModel):
+    """Newest first; `next_cursor` is null on the last page."""
+
+    TABLES: ClassVar = ("outcomes",)
+
+    outcomes: list[ListedOutcome]
+    next_cursor: str | None
+
+
+class UnkeptOutcome(BaseModel):
+    """An outcome event that was accepted and is not kept; what of it cannot be read is empty."""
+
+    fault: Literal["conflict", "rejected"]
+    reason: str
+    source: str
+    id: str
+    key_id: str
+    recorded_at: datetime
+    offset: int = Field(description="its place on usage.outcomes")
+
+
+class OutcomeFaultList(BaseModel):
+    """Newest first; `next_cursor` is null on the last page."""
+
+    TABLES: ClassVar = ("faults",)
+
+    faults: list[UnkeptOutcome]
+    next_cursor: str | None
