@@ -38,6 +38,7 @@ from services.ingest.foreign_events import (
 from services.ingest.refused import BadEvent, RequestRefused
 from spendmeter.contracts.event_identity import content_hash
 from spendmeter.contracts.events import EVENT_TYPE, UsageEvent
+from spendmeter.contracts.meters import OWN_TYPES
 from spendmeter.contracts.outcomes import OUTCOME_TYPE, OutcomeEvent, outcome_hash
 
 PATH = "/api/v1/events"
@@ -66,6 +67,8 @@ class _Named(Struct, frozen=True):
     source: Any = None
 
 
+_OWN_MARK = OWN_TYPES.encode()
+"""What a body with events of our own has, however early; without it, all of it may be others'."""
 _encode = msgspec.json.Encoder().encode
 _decode_named: Callable[[bytes], _Named] = msgspec.json.Decoder(_Named).decode
 
@@ -78,6 +81,8 @@ def read_own(incoming: Incoming, submission: Submission) -> AcceptedEvents:
         parts = _parts(incoming)
         mixed = accept_foreign(parts, submission, partly=True)
         return accept_each(enumerate(parts), submission) if mixed is None else mixed
+    if _OWN_MARK not in incoming.body and (others := _of_others(incoming, submission)) is not None:
+        return others
     try:
         return accept(incoming.body, FORMS[incoming.media_type], submission)
     except RequestRefused as refused:
