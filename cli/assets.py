@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,6 +35,9 @@ AssignedOption = Annotated[
 ]
 KINDS = "hardware, licence, labour or commitment"
 REFUSALS_SHOWN_MAX = 20
+LATER = (429, 503)
+"""A long file uses up its tenant's share of the database now and then."""
+TRIES_MAX, WAIT_S_MAX = 10, 10.0
 
 
 @app.command("add")
@@ -327,6 +331,11 @@ def _registered(row: dict[str, Any], dry_run: bool, tenant: str, done: dict[str,
     """Register it and count it, or say why not."""
     query = {"dry_run": "true"} if dry_run else None
     answer = answered("POST", "assets", tenant, query, body=row)
+    for _ in range(TRIES_MAX):
+        if answer.status_code not in LATER:
+            break
+        time.sleep(min(float(answer.headers.get("Retry-After", 1)), WAIT_S_MAX))
+        answer = answered("POST", "assets", tenant, query, body=row)
     if not answer.is_success:
         return _why(answer)
     known = answer.status_code == httpx.codes.OK and "Location" in answer.headers

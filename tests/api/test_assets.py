@@ -269,6 +269,13 @@ async def test_hours_of_work_are_booked_as_they_are_written_down_and_amended_as_
     assert corrections.by_team() == {"hr": Decimal(483)}
     report = (await acme.get("/v1/assets/laptop-1")).json()
     assert (report["timesheet_hours"], report["timesheet_amount"]) == ("6", "483")
+    weekly = {"hours_per_week": "20", "reason": "x"}
+    early = await acme.patch("/v1/assets/laptop-1", json=weekly | {"effective_from": days_ago(4)})
+    assert (early.status_code, early.json()["errors"][0]["field"]) == (422, "hours_per_week")
+    later = await acme.patch("/v1/assets/laptop-1", json=weekly | {"effective_from": days_ago(1)})
+    assert later.status_code == 200
+    twice = await acme.post("/v1/assets/laptop-1/timesheets", json=sheet | {"id": "w-3", "day": days_ago(1)})
+    assert (twice.status_code, twice.json()["errors"][0]["field"]) == (422, "day")
     for wrong, field in (
         ({"day": "2999-01-01"}, "day"),
         ({"hours": "200"}, "hours"),

@@ -125,6 +125,18 @@ def test_a_dry_run_asks_for_nothing_to_be_registered(api: Api, tmp_path: Path) -
     assert api.asked[0][2] == {"dry_run": "true"}
 
 
+def test_a_row_that_is_to_come_later_comes_later(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(assets.time, "sleep", waited.append)
+    file = tmp_path / "one.csv"
+    file.write_text("id,kind,name,starts_on,cost,months\nl-1,hardware,One,2026-11-01,2400,36\n")
+    api.answers = [(429, {"title": "Too much", "detail": "x"}), (503, {}), (201, ASSET)]
+    assert run("import", str(file)) == (0, "1 registered, 0 there already, 0 refused\n")
+    assert waited == [1, 1]
+
+
 @pytest.mark.parametrize("head", ["", "name,kind", "id,colour", "id,id"])
 def test_a_file_that_is_no_table_of_assets_is_refused_whole(head: str) -> None:
     with pytest.raises(BadAssetFile):

@@ -108,6 +108,8 @@ def _check_entry(asset: Asset, body: TimesheetBody, now: datetime) -> None:
         raise invalid("hours", f"must be 0 to {WEEK_HOURS_MAX}")
     if body.day < asset.starts_on:
         raise invalid("day", f"is before {asset.starts_on}, when it began")
+    if terms_of(asset, body.day).hours_per_week:
+        raise invalid("day", "its hours accrue by the week then: they would be counted twice")
     if body.day > now.astimezone(asset.zone).date():
         raise invalid("day", "is to come")
     if worked_at(asset, body.day) < now - BACK_MAX:

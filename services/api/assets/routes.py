@@ -34,14 +34,14 @@ from services.api.dimensions.names import SQL as DIMENSIONS
 from services.api.events.within import Limit
 from services.api.http.cursors import decode_cursor, encode_cursor
 from services.api.http.openapi import answers
-from services.api.http.problems import HttpRefusal, too_many
+from services.api.http.problems import HttpRefusal, invalid, too_many
 from services.api.http.representation import Negotiated
 from spendmeter.contracts.event_identity import identity
 from spendmeter.contracts.events import Instant
-from spendmeter.pricing.accruals.asset import Asset, AssetKind
+from spendmeter.pricing.accruals.asset import Asset, AssetKind, AssetRevision
 from spendmeter.pricing.accruals.hours import AssetHours, hours_within
 from spendmeter.pricing.accruals.sent import at, event_id, slots_of
-from spendmeter.pricing.accruals.timesheets import timesheet_id, worked_at
+from spendmeter.pricing.accruals.timesheets import terms_of, timesheet_id, worked_at
 
 PATH = "/v1/assets"
 ASSETS_MAX = 50_000
@@ -138,6 +138,7 @@ async def change_asset(request: Request, caller: Writer, id: AssetPath, body: As
         _refuse_if_over(asset, revision.effective_from)
         changed = revised(asset, revision)
         check_asset(changed, await own_labels(connection), now)
+        await _refuse_hours_twice(connection, changed, revision)
         await add_revision(connection, asset, revision)
         await connection.execute(SQL["revised"], id, revision.number)
         return await _report(connection, caller.tenant, id)
@@ -152,6 +153,15 @@ def _refuse_if_over(asset: Asset, since: datetime) -> None:
     over = AssetHours(asset, asset.revisions, since).over_at
     if over is not None and since >= over:
         raise HttpRefusal(409, "Too late", f"asset {asset.id} is over since {over.isoformat()}")
+
+
+async def _refuse_hours_twice(connection: TenantConnection, asset: Asset, revision: AssetRevision) -> None:
+    """Raises HttpRefusal (422) where hours of days that somebody wrote down would accrue by the week, too."""
+    if asset.kind == "labour" and "hours_per_week" in revision.change:
+        days = [row["day"] for row in await connection.fetch(SQL["timesheets"], asset.id)]
+        if any(terms_of(asset, day).hours_per_week for day in days):
+            reason = f"of {max(days)} hours were written down: state it from a later day on"
+            raise invalid("hours_per_week", reason)
 
 
 async def _register(connection: TenantConnection, asset: Asset) -> None:
