@@ -6,6 +6,7 @@ from collections.abc import Collection
 import asyncpg
 from aiokafka.errors import KafkaError
 
+from services.alerts.bill_keys import BillKeys
 from services.alerts.deliveries import Deliveries
 from services.alerts.learning import Learner
 from services.alerts.notify.topic import TopicSender
@@ -97,6 +98,7 @@ class Alerts:
                 learner=learner,
                 meters=self._meters,
                 portal_url=settings.portal_url,
+                bill_keys=BillKeys(pool),
             )
             for work in (
                 self._follow_rules(store),

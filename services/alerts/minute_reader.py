@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import asyncpg
 
+from services.alerts.bill_keys import BillKeys
 from services.alerts.counter_reader import NAMED_MAX, STATEMENT_S_MAX, STATEMENT_S_MIN, Turn
 from services.alerts.expectations import HISTORY_MINUTES, Learned
 from services.alerts.learning import Explained, History, Learner
@@ -43,6 +44,8 @@ class MinuteReader:
     """What it reads; minutes in another one teach nothing of this one."""
     turn: Turn
     learner: Learner
+    bill_keys: BillKeys | None = None
+    """By which keys bills come, in which it looks for no bursts; None = by none."""
 
     def __post_init__(self) -> None:
         self.recent = Recent()
@@ -53,6 +56,7 @@ class MinuteReader:
         self._learned_in: datetime | None = None
         self._rerating = False
         self._tested_since: datetime
+        self._bill_keys: Collection[str] = ()
 
     def changed(self, span: BucketSpan) -> None:
         """A message says that what was spent in this time has changed."""
@@ -70,6 +74,8 @@ class MinuteReader:
                 read.at_s = float("-inf")
         self._tested_since = open_minute - MINUTE
         if self._learned_in != open_minute:
+            if self.bill_keys is not None:
+                self._bill_keys = sorted(await self.bill_keys.keys_of(self.tenant))
             await self._learn(now, open_minute)
         just_over = self._known.get(self._tested_since)
         if just_over is None or time.monotonic() - just_over.at_s >= RE_READ_AGE_S:
@@ -94,6 +100,7 @@ class MinuteReader:
                 open_minute,
                 open_minute - HISTORY_AGE_MAX,
                 HISTORY_MINUTES + 2,
+                self._bill_keys,
             )
         active = [row["bucket"] for row in rows]
         self._known = {minute: self._known[minute] for minute in active if minute in self._known}
@@ -125,7 +132,7 @@ class MinuteReader:
                 try:
                     rows = await self.pool.fetch(
                         SQL["fold"], self.tenant, self.currency, chunk, COMBINATIONS_MAX, VALUES_MAX,
-                        self._tested_since, self._rerating,
+                        self._tested_since, self._rerating, self._bill_keys,
                     )  # fmt: skip
                 except (TimeoutError, asyncpg.QueryCanceledError):
                     self._at_once = 1

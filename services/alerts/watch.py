@@ -16,6 +16,7 @@ from typing import get_args
 
 import asyncpg
 
+from services.alerts.bill_keys import BillKeys
 from services.alerts.budgets import trouble
 from services.alerts.counter_reader import CounterReader
 from services.alerts.incidents import Incident, resolved, with_figures
@@ -57,6 +58,7 @@ class Shared:
     learner: Learner
     meters: Meters
     portal_url: str
+    bill_keys: BillKeys | None = None
 
 
 class TenantWatch:
@@ -282,4 +284,4 @@ class TenantWatch:
     def _new_minutes(self) -> MinuteReader:
         shared, currency = self._shared, self._rules.calendar.at(datetime.now(UTC)).currency
         turn = partial(shared.turns.turn, self._tenant, "anomalies")
-        return MinuteReader(shared.pool, self._tenant, currency, turn, shared.learner)
+        return MinuteReader(shared.pool, self._tenant, currency, turn, shared.learner, shared.bill_keys)

@@ -19,6 +19,7 @@ import httpx
 import pytest
 from aiohttp import web
 
+from services.alerts.bill_keys import BillKeys
 from services.alerts.learning import Learner
 from services.alerts.store import Store, prepare
 from services.alerts.turns import Turns
@@ -186,7 +187,7 @@ async def watch(
         async def make() -> TenantWatch:
             shared = Shared(
                 pool=pool, store=store, turns=Turns(), learner=learner, meters=Meters(),
-                portal_url="https://spend.example.org/",
+                portal_url="https://spend.example.org/", bill_keys=BillKeys(pool),
             )  # fmt: skip
             return TenantWatch(tenant="acme", rules=(await store.rules())["acme"], shared=shared)
 

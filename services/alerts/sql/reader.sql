@@ -28,20 +28,29 @@ SELECT series_id, dimensions(s) AS dimensions FROM series s WHERE tenant = $1 AN
 -- When the tenant's first series was met: tells how much of its very first minute was seen.
 SELECT min(first_seen) FROM series WHERE tenant = $1
 
+-- name: bill_keys
+-- Keys of all tenants that send bills.
+SELECT tenant, key_id FROM bill_keys()
+
 -- part: live
 -- What is spent as it happens. Hourly accruals look like bursts at their minutes, and are none; budgets have them.
 series_id <> ALL ((SELECT accrual_series($1))::bytea[])
 
 -- name: active_minutes
 -- The tenant's last $4 minutes with spend before $2 (none before $3), hopping from minute to minute along the key. What
--- accrues by the hour is no activity: between its minutes a sleeping tenant would look awake, and spend nothing.
+-- accrues by the hour is no activity: between its minutes a sleeping tenant would look awake, and spend nothing. Nor are
+-- bills, which come by keys of $5: a row's key is looked up, so that nothing but the order of the minutes is followed.
 WITH RECURSIVE active AS (
-    (SELECT bucket, 1 AS place FROM rollups_minute
-     WHERE tenant = $1 AND bucket < $2 AND bucket >= $3 AND {live} ORDER BY bucket DESC LIMIT 1)
+    (SELECT bucket, 1 AS place FROM rollups_minute r
+     WHERE tenant = $1 AND bucket < $2 AND bucket >= $3 AND {live} AND (
+         SELECT key_id FROM series s WHERE s.tenant = $1 AND s.series_id = r.series_id) <> ALL ($5::text[])
+     ORDER BY bucket DESC LIMIT 1)
     UNION ALL
     SELECT earlier.bucket, active.place + 1 FROM active, LATERAL (
-        SELECT bucket FROM rollups_minute
-        WHERE tenant = $1 AND bucket < active.bucket AND bucket >= $3 AND {live} ORDER BY bucket DESC LIMIT 1
+        SELECT bucket FROM rollups_minute r
+        WHERE tenant = $1 AND bucket < active.bucket AND bucket >= $3 AND {live} AND (
+            SELECT key_id FROM series s WHERE s.tenant = $1 AND s.series_id = r.series_id) <> ALL ($5::text[])
+        ORDER BY bucket DESC LIMIT 1
     ) AS earlier
     WHERE active.place < $4
 )
@@ -52,7 +61,7 @@ SELECT bucket FROM active ORDER BY bucket
 -- than $4 combinations each dimension keeps its $5 largest values, and of what then are still too many the
 -- largest stay: the rest keeps its money, and '' in place of what was folded. A correction counts, but adds nothing
 -- to a minute from $6 on, which is under test, and while corrections are under way ($7) takes nothing from those
--- before, which teach: of what is half corrected nothing looks like a burst.
+-- before, which teach: of what is half corrected nothing looks like a burst. Keys of $8 send bills.
 WITH booked AS (
     SELECT bucket, series_id, sum(effective) AS effective, sum(of_which_provisional) AS provisional,
         sum(events) AS events, coalesce(sum(effective) FILTER (WHERE shard >= 0), 0) AS uncorrected
@@ -65,7 +74,7 @@ WITH booked AS (
 ), named AS MATERIALIZED (
     SELECT bucket, agent, workflow, feature, key_id, team, sku, provider, sum(effective) AS effective,
         sum(provisional) AS provisional, sum(events) AS events
-    FROM sums JOIN series s ON s.tenant = $1 AND s.series_id = sums.series_id
+    FROM sums JOIN series s ON s.tenant = $1 AND s.series_id = sums.series_id AND s.key_id <> ALL ($8::text[])
     GROUP BY bucket, agent, workflow, feature, key_id, team, sku, provider
 ), many AS MATERIALIZED (
     SELECT count(*) > $4 AS so FROM named
