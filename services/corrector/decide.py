@@ -73,7 +73,7 @@ def _too_late(correction: EventCorrection, state: EventState) -> Settlement | No
     if corrected.retracted_at is not None:
         when = f"the event was retracted on {corrected.retracted_at:%Y-%m-%dT%H:%M:%SZ}"
         return Settlement(outcome="duplicate" if correction.kind == "retract" else "superseded", why=when)
-    if correction.kind == "amend" and corrected.revision is not None:
+    if correction.kind == "amend" and corrected.revision is not None and correction.revision >= 0:
         # Two that were asked for while the corrector was behind call themselves the same revision: the later
         # one holds, in whatever order they come.
         assert corrected.amend_at and corrected.amend_id, "an amend is remembered whole"
@@ -99,7 +99,14 @@ def _amended(correction: EventCorrection, state: EventState, book: PriceBook | N
     if entry.seq > SEQ_MAX:
         raise EventError(TOO_OFTEN)
     received_at = entry.received_at(_read(state.first_event))
-    event = amended_event(correction, state.first_event, received_at, state.raised_by)
+    raises = correction.revision < 0
+    event = amended_event(
+        correction,
+        state.first_event,
+        received_at,
+        below=None if raises else state.raised_by,
+        above=state.held if raises else None,
+    )
     if book is None:
         raise EventError("the price catalog of now cannot be read: ask again when it can")
     check_limits(event, book.event_limits, received_at)
@@ -107,12 +114,13 @@ def _amended(correction: EventCorrection, state: EventState, book: PriceBook | N
     lines, said = encode_rated(rating.lines).decode(), content_hash(event)
     corrected = replace(
         state.corrected,
-        revision=correction.revision,
-        amend_at=correction.at,
-        amend_id=correction.id,
         amended_hash=said,
         catalog_version=max(state.corrected.catalog_version, rating.catalog_version),
     )
+    if not raises or state.corrected.revision is None:
+        corrected = replace(
+            corrected, revision=correction.revision, amend_at=correction.at, amend_id=correction.id
+        )
     sums = rating.status, rating.currency, rating.list, rating.contracted, rating.effective
     if (said, lines, sums) == (
         state.hash,
@@ -128,28 +136,32 @@ def _amended(correction: EventCorrection, state: EventState, book: PriceBook | N
 
 
 def amended_event(
-    correction: EventCorrection, first_event: str, received_at: datetime, raised_by: str | None = None
+    correction: EventCorrection,
+    first_event: str,
+    received_at: datetime,
+    *,
+    below: str | None = None,
+    above: str | None = None,
 ) -> UsageEvent:
-    """What the event says after an amend, held against the gate as at the door when it was received. A
-    person's is laid on what the sender's own later word (`raised_by`) has made of it. Raises EventError."""
+    """What the event says after an amend, held against the gate as at the door when it was received. Below a
+    person's amend lies the patch of the sender's own later word, above that one's the person's that holds, in
+    whatever order they came. Raises EventError."""
     if correction.patch is UNSET:
         raise EventError("is missing: an amend says what is to change", "patch")
     said = _decode_json(first_event)
-    if raised_by is not None:
-        said = {**said, "data": merged(said["data"], _decode_json(raised_by))}
     try:
         patch = _decode_json(correction.patch)
     except (msgspec.DecodeError, RecursionError, ArithmeticError):
         raise EventError("is not JSON that can be read", "patch") from None
     if not isinstance(patch, Mapping):
         raise EventError("must be a JSON object: a merge patch on the event's data", "patch")
-    data = merged(said["data"], patch)
+    data = merged(_laid(said["data"], below), patch)
     if _user(data) != _user(said["data"]):
         raise EventError("cannot be amended: it is a pseudonym", "data.labels.user")
     if "folded" in _labels(patch):
         reason = "is ingest's word of what a day had no room for; none amends it"
         raise EventError(reason, "data.labels.folded")
-    data = _still_folded(said["data"], data)
+    data = _still_folded(said["data"], _laid(data, above))
     raw = _encode_json({**said, "data": data})
     event = read_event(raw)
     check_rules(event, is_plain(raw), received_at)
@@ -157,6 +169,11 @@ def amended_event(
         reason = f"the event was received before {OWN_FROM:%Y-%m-%dT%H:%MZ}, when tenants had no dimensions"
         raise EventError(f"{reason} of their own", "data.labels.own")
     return event
+
+
+def _laid(data: Mapping[str, Any], patch: str | None) -> Mapping[str, Any]:
+    """`data` with a patch that was checked before laid on it."""
+    return data if patch is None else merged(data, _decode_json(patch))
 
 
 def _still_folded(first: Mapping[str, Any], data: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -74,7 +74,9 @@ class EventState(Struct, frozen=True, kw_only=True):
     first_hash: bytes
     corrected: CorrectedState = CorrectedState()
     raised_by: str | None = None
-    """The patch of the sender's own later word, where that was applied: people amend what it has made."""
+    """The patch of the sender's own later word: people's amends are laid on what it makes of the event."""
+    held: str | None = None
+    """The patch of the person's amend that holds."""
 
     @property
     def hash(self) -> bytes:
@@ -102,4 +104,5 @@ def _state(row: Any) -> EventState:
         if corrected["catalog_version"] is not None
         else CorrectedState(),
         raised_by=row["raised_by"],
+        held=row["held"],
     )

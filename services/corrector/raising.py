@@ -22,7 +22,7 @@ from spendmeter.contracts.gate import check_rules
 WITHIN = timedelta(hours=24)
 """Of the receipt of what is booked."""
 RAISE_REVISION = -1
-"""Below every revision that people's amends have: theirs hold, whichever comes first."""
+"""Below every revision that people's amends have: theirs are laid on it, whichever comes first."""
 REASON = "a later message with the same id, from the same key, says more of the same use"
 _FIXED = ("cost_class", "provider", "sku", "cadence", "labels")
 """Of an event's data, what a later message of one use has in common with the first."""
@@ -37,8 +37,8 @@ def raise_id(topic: str, partition: int, offset: int) -> str:
 
 def raised(state: EventState, sent: str, id: str) -> EventCorrection | None:
     """The amend that a conflict, as it was sent, makes of what is booked; None = it stays a conflict."""
-    if state.entry is None or state.corrected.revision is not None:
-        return None  # retracted; or amended, by a person or by an earlier message
+    if state.entry is None or state.raised_by is not None:
+        return None  # retracted; or amended by an earlier message
     try:
         booked, later = _read(state.first_event), _read(sent)
     except EventError:

@@ -35,11 +35,6 @@ class KnownEvent(msgspec.Struct, frozen=True, kw_only=True):
     """In hex: as first booked, and as last amended."""
     retracted_at: datetime | None = None
 
-    @property
-    def is_as_first_booked(self) -> bool:
-        """Whether nothing has corrected it."""
-        return self.retracted_at is None and len(self.hashes) < 2
-
     def outcome_of(self, copy: RatedUsage) -> str:
         """A duplicate says what the event said, or was amended to say; a conflict something else. A copy that
         came in after the retraction says that the usage was, which the book no longer does."""
@@ -110,14 +105,14 @@ def unbooked_rows(
 def later_rows(
     batch: Batch, classified: list[tuple[RatedUsage, str]], known: Mapping[str, KnownEvent]
 ) -> list[tuple[Any, ...]]:
-    """As the table `later_messages` has them: the conflicts that may say more of what is booked, which was
-    neither retracted nor amended yet."""
+    """As the table `later_messages` has them: the conflicts that may say more of what is booked, and was not
+    retracted."""
     before = batch.before
     return [
         (before.origin_topic, before.partition, event.origin.offset, event.tenant,
          bytes.fromhex(event.identity), str(event.event, "utf-8"))
         for event, outcome in classified
-        if outcome == "conflict" and known.get(event.identity, _NEW).is_as_first_booked
+        if outcome == "conflict" and known.get(event.identity, _NEW).retracted_at is None
     ]  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +102,9 @@ async def test_once(book: Book) -> None:
     await book.book_events(estimate(), full(output=120), full(output=700))
     assert await raise_all(book) == {"applied": 1}
     await book.book_events(full(output=120), full(output=900))
-    assert await waiting(book) == 0, "of what was amended nothing is looked at again"
+    assert await waiting(book) == 1
     assert await raise_all(book) == {}
+    assert await waiting(book) == 0
     assert (await book.amounts())[-1] == (2, FULL)
     assert await accounts(book) == (5, 1, 1, 3, 1, 1)
 
@@ -135,17 +137,49 @@ async def test_a_retracted_event_stays_retracted_whichever_comes_first(book: Boo
     assert list(map(tuple, raised)) == [("a", False), ("b", False), ("c", False)], "nothing of it counts"
 
 
-async def test_a_persons_amend_holds_and_is_laid_on_what_the_message_said(book: Book) -> None:
-    """Before the message: 400 input and 4,096 output, 0.001 + 0.04096. After it: 400 and 120, 0.001 + 0.0012."""
-    less = '{"usage": {"input_tokens": 400}}'
+ORDERS = list(permutations(["told again", "amended", "amended later"]))
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=", ".join)
+async def test_a_persons_amend_is_laid_on_what_the_message_said_whichever_comes_first(
+    book: Book, order: tuple[str, ...]
+) -> None:
+    """A person says 400 input tokens of mini, and later 600 of mini, which holds: at 0.15 and 0.6 a million. With
+    the 120 output tokens of the message: 0.00009 + 0.000072."""
+    patches = {
+        "amended": ('{"sku": "gpt-4o-mini", "usage": {"input_tokens": 400}}', 0),
+        "amended later": ('{"sku": "gpt-4o-mini", "usage": {"input_tokens": 600}}', 1),
+    }
+    await book.book_events(estimate())
+    for what in order:
+        if what == "told again":
+            await book.book_events(full())
+            assert await raise_all(book) == {"applied": 1}
+        else:
+            patch, revision = patches[what]
+            await book.correct(correction(patch=patch, revision=revision))
+    assert (await book.amounts())[-1][1] == Decimal("0.000162")
+    assert (await book.spent())["minute"][-1] == (1, 0, Decimal("0.000162"), Decimal(0))
+    row = await book.owner.fetchrow("SELECT revision, amend_id FROM corrected_identities")
+    assert tuple(row) == (1, "amend-e1-1")
+    await book.book_events(full())
+    assert (await accounts(book))[3] == 2, "it says something else than the person does"
+
+
+async def test_what_a_person_has_said_of_the_quantities_holds_whichever_comes_first(book: Book) -> None:
+    """500 output tokens: 0.0025 + 0.005. The message changes nothing by itself, and its mark goes."""
+    said = '{"usage": {"output_tokens": 500}, "estimated": null}'
     await book.book_events(estimate("before"), estimate("after"))
-    await book.correct(correction("before", patch=less))
+    await book.correct(correction("before", patch=said))
     await book.book_events(full("before"), full("after"))
-    assert await raise_all(book) == {"applied": 1}
-    await book.correct(correction("after", patch=less))
-    assert (await book.amounts("before"))[-1] == (2, Decimal("0.04196"))
-    assert (await book.amounts("after"))[-1] == (4, Decimal("0.0022"))
-    assert (await book.outcomes())["amend-after-0"] == "applied"
+    assert await raise_all(book) == {"duplicate": 1, "applied": 1}
+    await book.correct(correction("after", patch=said))
+    for each in ("before", "after"):
+        assert (await book.amounts(each))[-1][1] == Decimal("0.0075")
+    less = '{"usage": {"input_tokens": 400}}'  # 0.001 + 0.0012
+    await book.correct(*(correction(each, patch=less, revision=1) for each in ("before", "after")))
+    for each in ("before", "after"):
+        assert (await book.amounts(each))[-1][1] == Decimal("0.0022")
 
 
 async def test_looking_again_at_what_was_looked_at_changes_nothing(book: Book) -> None:

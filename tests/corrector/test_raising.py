@@ -151,15 +151,13 @@ def test_what_is_of_another_key_time_or_use_stays_a_conflict(other: UsageEvent) 
     assert patch_of(said(), other) is None
 
 
-def test_a_retracted_event_and_one_that_was_amended_before_are_left_alone() -> None:
+def test_a_retracted_event_and_one_that_was_told_again_before_are_left_alone() -> None:
     more = said(usage=MORE)
     assert patch_of(said(), more, retracted=True) is None
-    for revision in (0, RAISE_REVISION):
-        done = CorrectedState(revision=revision, amend_at=NOON, amend_id="c", amended_hash=b"h")
-        assert patch_of(said(), more, corrected=done) is None
-    assert patch_of(said(), more, corrected=CorrectedState(catalog_version=7)) is not None, (
-        "it was re-rated alone"
-    )
+    assert raised(replace(state(said()), raised_by="{}"), encode_event(more).decode(), "r") is None
+    by_a_person = CorrectedState(revision=0, amend_at=NOON, amend_id="c", amended_hash=b"h")
+    assert patch_of(said(), more, corrected=by_a_person) is not None, "it lies below that"
+    assert patch_of(said(), more, corrected=CorrectedState(catalog_version=7)) is not None, "it was re-rated"
 
 
 def test_a_stated_cost_is_never_lowered_but_that_of_an_estimate() -> None:

@@ -17,7 +17,7 @@ from tests.flow.system import System, eventually
 REPLAYED_S_MAX = 120
 REST_S_MAX = 120
 TABLES = (
-    "entries identities series unbooked supersessions accounting accounting_keys rollups_minute rollups rolled touched "
+    "entries identities series unbooked later_messages supersessions accounting accounting_keys rollups_minute rollups rolled touched "
     "remarks_daily late_rated corrections corrected_identities rerate_jobs rerate_passes rerate_differences rerate_left "
     "late_marks closed_accounts projection_marks cells runs run_outcomes"
 ).split()
@@ -27,7 +27,7 @@ COUNTED = {
 }
 """Of these the rest says how far a topic was read, and how often a request came again."""
 IN_FLIGHT = """
-SELECT EXISTS (SELECT FROM touched) OR EXISTS (SELECT FROM corrections WHERE state = 'waiting')
+SELECT EXISTS (SELECT FROM touched) OR EXISTS (SELECT FROM later_messages) OR EXISTS (SELECT FROM corrections WHERE state = 'waiting')
     OR EXISTS (SELECT FROM rerate_jobs WHERE state IN ('previewing', 'applying'))
 """
 

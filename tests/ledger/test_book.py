@@ -179,7 +179,7 @@ async def test_a_conflict_names_the_fields_that_differ_whether_the_winner_is_old
     assert reasons[0]["sha256"] == sha256(encode_event(other)).digest()
 
 
-async def test_conflicts_are_handed_to_the_corrector_as_they_were_sent_but_those_of_what_was_corrected(
+async def test_conflicts_are_handed_to_the_corrector_as_they_were_sent_but_those_of_what_was_retracted(
     owner: asyncpg.Connection, ledger: asyncpg.Connection
 ) -> None:
     """Of three events: one with a conflict in its own batch, one amended since, one retracted since."""
@@ -200,7 +200,8 @@ async def test_conflicts_are_handed_to_the_corrector_as_they_were_sent_but_those
         "SELECT origin_offset, identity, event FROM later_messages ORDER BY origin_offset"
     )
     raw = encode_event(other).decode()
-    assert [tuple(row) for row in rows] == [(n, identity("acme", "bot", "a"), raw) for n in (3, 4, 7)]
+    handed = [(3, "a", raw), (4, "a", raw), (5, "b", encode_event(later[0]).decode()), (7, "a", raw)]
+    assert [tuple(row) for row in rows] == [(n, identity("acme", "bot", of), raw) for n, of, raw in handed]
     assert len(await unbooked(owner)) == 5
     assert await balanced(owner)
 

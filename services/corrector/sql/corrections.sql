@@ -22,8 +22,11 @@ SELECT i.identity, i.hash, i.occurred_at, f.event AS first_event, f.tenant AS fi
     c.catalog_version AS corrected_catalog_version, c.retracted_at AS corrected_retracted_at,
     CASE WHEN c.revision IS NOT NULL THEN (
         SELECT r.patch FROM corrections r
-        WHERE r.identity = i.identity AND r.kind = 'amend' AND r.revision < 0 AND r.state = 'applied'
-    ) END AS raised_by
+        WHERE r.identity = i.identity AND r.kind = 'amend' AND r.revision < 0 AND r.state IN ('applied', 'duplicate')
+    ) END AS raised_by,
+    CASE WHEN c.revision >= 0 THEN (
+        SELECT h.patch FROM corrections h WHERE h.correction_id = c.amend_id AND h.tenant = f.tenant
+    ) END AS held
 FROM identities i
     JOIN entries f ON f.occurred_at = i.occurred_at AND f.identity = i.identity AND f.seq = 0
     LEFT JOIN LATERAL (
