@@ -86,7 +86,8 @@ def main(instrumentation: str, vendor: str, vendors_url: str, traces_url: str, *
     provider = TracerProvider(resource=resource)
     sent = dict(header.split("=", 1) for header in headers)
     exporter = OTLPSpanExporter(endpoint=traces_url, headers=sent, compression=Compression.Gzip)
-    provider.add_span_processor(BatchSpanProcessor(exporter))
+    # all in one batch, at the end, however slow the machine is
+    provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=600_000))
     trace.set_tracer_provider(provider)
     module, name = INSTRUMENTORS[instrumentation, vendor]
     getattr(importlib.import_module(module), name)().instrument(tracer_provider=provider)
