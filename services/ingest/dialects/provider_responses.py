@@ -8,7 +8,7 @@ counted, and dropped.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from http import HTTPStatus
@@ -180,7 +180,7 @@ def _event(call: ProviderCall, asked: _Asked, ordinal: int | None) -> tuple[Said
         source=source,
         provider=facts.provider,
         sku=_model(call, asked),
-        usage=used.usage | _asked_fees(asked),
+        usage=used.usage | _asked_fees(asked, used.usage),
         time=stated.time or _instant(call.time),
         subject=stated.subject,
         context=_context(call, stated),
@@ -230,10 +230,12 @@ def _context(call: ProviderCall, stated: StatedBeside) -> dict[str, Any]:
     return {name: said for name, said in context.items() if said}
 
 
-def _asked_fees(asked: _Asked) -> dict[str, int]:
-    """A search that the request asked for, which OpenAI's chat completions do not repeat."""
+def _asked_fees(asked: _Asked, used: Collection[str]) -> dict[str, int]:
+    """A search that the request asked for, which OpenAI's chat completions do not repeat; where the answer
+    counts its searches itself, there is none."""
     size = asked.stated.search_context_size
-    if not size or asked.facts.usage not in ("openai", "azure"):
+    counted = any(unit.endswith("searches") and unit != "file_searches" for unit in used)
+    if not size or counted or asked.facts.usage not in ("openai", "azure"):
         return {}
     return tool_fees("openai", {}, {"web_search_options": {"search_context_size": size}})
 

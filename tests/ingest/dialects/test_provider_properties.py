@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deploy.local.home import CLONE
 from services.ingest.dialects.providers.answer import NAMES
 from services.ingest.dialects.providers.facts import PROVIDERS
 from spendmeter.contracts.dialect_parts import DialectError
@@ -112,14 +114,33 @@ def test_quantities_are_never_more_than_what_was_sent(dialect: str, shape: str, 
     assert sum(tokens) <= sent_tokens(dialect, usage, normalised)
 
 
+OF_USAGE = sorted(
+    {
+        name
+        for file in ("dialects_openai", "dialects_own")
+        for name in re.findall(r'"(\w+)"', (CLONE / f"spendmeter/contracts/{file}.py").read_text("utf-8"))
+    }
+    | {
+        "cached_tokens_details",
+        "cached_image_tokens",
+        "usage",
+        "tool_usage",
+        "image_gen",
+        "data",
+        "b64_json",
+        "iterations",
+        "cost",
+    }
+)
+"""Names that some vendor's usage has."""
 LEAVES = st.one_of(
-    st.none(), st.booleans(), st.integers(-5, 2**70), st.text(max_size=8), st.just(CANARY), st.floats(allow_nan=False, allow_infinity=False)
+    st.none(), st.booleans(), st.integers(-5, 2**70), st.text(max_size=8), st.just(CANARY), st.floats(allow_nan=False, allow_infinity=False), st.just(10**400)
 )  # fmt: skip
 THINGS = st.recursive(
     LEAVES,
     lambda inner: st.one_of(
         st.lists(inner, max_size=3),
-        st.dictionaries(st.sampled_from(sorted({*NAMES, "usage", "prompt_tokens", "details", "webSearchQueries"})), inner, max_size=5),
+        st.dictionaries(st.sampled_from(sorted({*NAMES, *OF_USAGE, "usage"})), inner, max_size=5),
     ),
     max_leaves=20,
 )  # fmt: skip
@@ -136,6 +157,39 @@ def test_nothing_that_comes_as_an_answer_is_a_crash(provider: str, body: Any, me
         assert all(isinstance(quantity, int | Decimal) and quantity >= 0 for quantity in quantities)
     for bad in found.refused:
         assert CANARY not in bad["reason"] + bad["field"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    provider=st.sampled_from(sorted(PROVIDERS)),
+    usage=st.dictionaries(st.sampled_from(OF_USAGE), THINGS, max_size=6),
+    around=st.sampled_from(["usage", "usageMetadata", "usage_info", "meta", ""]),
+    more=st.dictionaries(
+        st.sampled_from(
+            ["data", "tools", "output", "candidates", "iterations", "tool_usage", "choices", "type"]
+        ),
+        THINGS,
+        max_size=3,
+    ),
+)
+def test_a_usage_object_of_any_shape_is_no_crash(
+    provider: str, usage: dict[str, Any], around: str, more: dict[str, Any]
+) -> None:
+    body = {around: usage, **more} if around else usage
+    found = translated(provider, json.dumps(body).encode(), query={"model": "m", "id": "k"})
+    assert CANARY not in repr([bad["reason"] for bad in found.refused])
+
+
+def test_numbers_too_large_to_write_down_are_no_work() -> None:
+    for name in ("duration", "created", "prompt_token_count", "inputTextTokenCount"):
+        body = (
+            b'{"%s": 1E+999999999, "results": [{"tokenCount": 1E+99999999}], "usage": {"prompt_tokens": 1}}'
+            % name.encode()
+        )
+        for provider in ("openai", "bedrock"):
+            translated(provider, body, query={"model": "m", "id": "k"})
+    many = json.dumps({"usage": {"prompt_tokens": 10**400}}).encode()
+    assert translated("openai", many, query={"model": "m", "id": "k"}).events == []
 
 
 @settings(max_examples=200, deadline=None)

@@ -92,6 +92,8 @@ ALONE: list[tuple[str, dict[str, Any], dict[str, int]]] = [
     ("anthropic", {"input_tokens": 5, "cache_read_input_tokens": 7, "output_tokens": 1}, {"input_tokens": 5, "cache_read_tokens": 7, "output_tokens": 1}),
     ("vertex", {"input_tokens": 5, "cache_read_input_tokens": 7, "output_tokens": 1}, {"input_tokens": 5, "cache_read_tokens": 7, "output_tokens": 1}),
     ("vertex", {"promptTokenCount": 5, "cachedContentTokenCount": 2, "candidatesTokenCount": 1}, {"input_tokens": 3, "cache_read_tokens": 2, "output_tokens": 1}),
+    ("azure", {"input_tokens": 5, "cache_read_input_tokens": 7, "output_tokens": 1}, {"input_tokens": 5, "cache_read_tokens": 7, "output_tokens": 1}),
+    ("openrouter", {"usage": {"input_tokens": 5, "cache_read_input_tokens": 7, "output_tokens": 1}}, {"input_tokens": 5, "cache_read_tokens": 7, "output_tokens": 1}),
     ("bedrock", {"inputTokens": 5, "cacheReadInputTokens": 7, "outputTokens": 1}, {"input_tokens": 5, "cache_read_tokens": 7, "output_tokens": 1}),
     ("bedrock", {"input_tokens": 5, "cache_read_input_tokens": 7, "output_tokens": 1}, {"input_tokens": 5, "cache_read_tokens": 7, "output_tokens": 1}),
     ("cohere", {"billed_units": {"input_tokens": 5, "output_tokens": 1}}, {"input_tokens": 5, "output_tokens": 1}),

@@ -226,6 +226,23 @@ def test_wherever_a_stream_breaks_off_the_whole_message_amends_what_was_booked(
     assert broken_off or id == "k"
 
 
+def test_chunks_of_a_text_completion_look_like_the_whole() -> None:
+    head = {
+        "id": "cmpl-uqkvlQyYK7bGYrRHQ0eXlWi7Yq3Xd",
+        "object": "text_completion",
+        "model": "gpt-3.5-turbo-instruct",
+    }
+    chunks = [
+        head | {"choices": [{"text": "Take an ", "finish_reason": None}]},
+        head | {"choices": [{"text": "umbrella", "finish_reason": "stop"}]},
+    ]
+    event, _ = broken("openai", chunks[:1])
+    assert event["usage"] == {"input_tokens": 0, "output_tokens": 2}
+    whole = said("openai", sse(*chunks, head | {"choices": [], "usage": USAGE}, done=True), SSE)
+    assert whole["data"]["usage"] == {"input_tokens": 19, "output_tokens": 10}
+    assert "estimated" not in whole["data"]
+
+
 def test_a_zero_that_a_proxy_adds_takes_nothing_away() -> None:
     """Anthropic's counts only grow; some who pass its streams on say 0 of the input at the end."""
     end = {

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from spendmeter.contracts.dialect_parts import DialectError
+from spendmeter.contracts.dialect_parts import COUNT_MAX, DialectError
 
 USAGE_BYTES_MAX = 64 * 1024
 """Of a usage object: the longest that vendors send has a few thousand."""
@@ -100,8 +100,9 @@ class Answer:
         return found if isinstance(found, str) else ""
 
     def number(self, *names: str) -> int | Decimal | None:
+        """A number of at least 0; None = not stated, or none that could be counted."""
         found = self._small(*names)
-        return found if type(found) in (int, Decimal) else None
+        return found if type(found) in (int, Decimal) and 0 <= found <= COUNT_MAX else None
 
     def flag(self, *names: str) -> bool:
         return self._small(*names) is True

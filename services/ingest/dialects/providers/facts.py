@@ -51,6 +51,8 @@ _OF_ANTHROPIC = frozenset(
     {"message", "message_start", "message_delta", "message_stop", "ping",
      "content_block_start", "content_block_delta", "content_block_stop"}
 )  # fmt: skip
+_ANTHROPIC_COUNTS = frozenset({"cache_creation_input_tokens", "cache_read_input_tokens"})
+"""Of a cache beside the input: nobody else's words."""
 _WHOLE = (
     "usage",
     "usageMetadata",
@@ -85,7 +87,8 @@ def pieces_of(facts: AnswerProvider, raw: bytes | Raw, answer: Answer) -> Iterab
     for shape in facts.shapes:
         if not answer.has(*_WHOLE) and answer.has(*_USAGE_NAMES[shape]):
             usage = table_of(raw)
-            return [_of_dialect(facts, shape, CallPiece(usage=usage, ends=True))]
+            own = "anthropic" if "anthropic" in facts.shapes and _ANTHROPIC_COUNTS & usage.keys() else shape
+            return [_of_dialect(facts, own, CallPiece(usage=usage, ends=True))]
     shape = _shape_of(answer, facts)
     return [_of_dialect(facts, shape, piece) for piece in _READINGS[shape](answer)]
 
@@ -98,7 +101,11 @@ def _shape_of(answer: Answer, facts: AnswerProvider) -> Shape:
 
 
 def _is_anthropic(answer: Answer) -> bool:
-    return answer.text("type") in _OF_ANTHROPIC and not answer.has("choices", "event_type")
+    if answer.has("choices", "event_type", "object"):
+        return False
+    if answer.text("type") in _OF_ANTHROPIC or answer.text("id").startswith("msg_"):
+        return True
+    return bool(_ANTHROPIC_COUNTS & (answer.usage("usage") or {}).keys())
 
 
 def _is_openai(answer: Answer) -> bool:

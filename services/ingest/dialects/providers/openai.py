@@ -11,6 +11,7 @@ from msgspec import Raw
 
 from services.ingest.dialects.providers.answer import Answer
 from services.ingest.dialects.providers.piece import CallPiece, SideCall
+from spendmeter.contracts.dialect_parts import snake
 from spendmeter.contracts.tool_fees import tool_fees
 
 IMAGE_MODEL = "gpt-image-1"
@@ -50,11 +51,9 @@ def _chat(answer: Answer) -> CallPiece:
     choices = answer.each("choices")
     groq = answer.inner("x_groq")
     usage = answer.usage("usage") or (groq.usage("usage") if groq else None)
-    stream = (
-        answer.text("object").endswith(".chunk")
-        or any(choice.has("delta") for choice in choices)
-        or not choices
-    )
+    kind = answer.text("object")
+    stream = kind.endswith(".chunk") or any(choice.has("delta") for choice in choices) or not choices
+    stream |= kind == "text_completion" and usage is None  # whose chunks look like the whole
     finished = any(choice.has("finish_reason") for choice in choices)
     named = answer.text("model")
     sides = _breakdown(answer)
@@ -167,9 +166,9 @@ def _painted(response: Answer, tools: Answer | None) -> Iterator[SideCall]:
 def _of_images(usage: dict[str, Any]) -> dict[str, Any]:
     """An image model's usage: what it makes is images, where it does not say otherwise; what it read from its
     cache lies beside the details of its input."""
-    inside = dict(usage.get("input_tokens_details") or {})
+    inside = snake(usage.get("input_tokens_details"))
     if usage.get("cached_tokens"):
-        kinds = usage.get("cached_tokens_details") or {}
+        kinds = snake(usage.get("cached_tokens_details"))
         inside["cached_tokens"] = usage["cached_tokens"]
         inside["cached_tokens_details"] = {"image_tokens": kinds.get("cached_image_tokens")}
     made = usage.get("output_tokens_details") or {"image_tokens": usage.get("output_tokens")}
