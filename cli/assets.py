@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +11,7 @@ import httpx
 import typer
 
 from cli._asking import OfTenantOption, answered, ask, read
+from cli._asset_report import print_asset, print_report
 from cli._assets import BadAssetFile, read_assets, share
 from cli._correcting import ReasonOption
 from cli._filters import filters
@@ -97,7 +97,7 @@ def add(
     body |= _whose(label, assigned)
     answer = ask("POST", "assets", tenant, {"dry_run": "true"} if dry_run else None, body=body, flags=_FLAGS)
     if not printed_as_json(answer, as_json):
-        _print(answer)
+        print_asset(answer)
 
 
 @app.command("list")
@@ -116,7 +116,7 @@ def list_all(
     if printed_as_json(answer | {"assets": found}, as_json):
         return
     for each in found:
-        _print(each)
+        print_asset(each)
     if not found:
         say("no assets")
     elif not answer["accruing"]:
@@ -128,7 +128,7 @@ def show(id: IdArgument, tenant: OfTenantOption = "", as_json: JsonOption = Fals
     """Show one: whose it was, what the book says, and all that was ever said of it."""
     answer = read(f"assets/{id}", tenant)
     if not printed_as_json(answer, as_json):
-        _print_report(answer)
+        print_report(answer)
 
 
 @app.command("assign")
@@ -357,38 +357,3 @@ def _changed(id: str, change: dict[str, Any], reason: str, since: str, tenant: s
     said = answer["revisions"][-1]
     amended = "; what was booked of hours before is amended" if said["back_dated"] else ""
     say(f"{id}: revision {said['revision']}, in force from {said['effective_from']}{amended}")
-
-
-def _print(asset: Any) -> None:
-    currency = asset["currency"]
-    rest = "" if asset["remaining"] is None else f", {asset['remaining']} to come"
-    ends = f" to {asset['ends_at'][:10]}" if asset["ends_at"] else ""
-    say(f"{asset['id']}: {asset['name']} ({asset['kind']}), {asset['starts_on']}{ends}, {asset['state']}")
-    say(f"  accrued {asset['accrued']} {currency} by {asset['accrued_until'][:16]}{rest}")
-    for name, value in asset["labels"].items():
-        say(f"  {name}={value}")
-    for part in asset["assigned"]:
-        labels = ",".join(f"{name}={value}" for name, value in part["labels"].items())
-        say(f"  {part['weight']:,} of {labels}")
-    if asset["trouble"]:
-        say(f"  ingest refuses it: {asset['trouble']}")
-
-
-def _print_report(asset: Any) -> None:
-    _print(asset)
-    for each in asset["by_label"]:
-        labels = ",".join(f"{name}={value}" for name, value in each["labels"].items()) or "nobody's"
-        say(f"  {each['amount']:>24} {asset['currency']}  {labels}{' (idle)' if each['idle'] else ''}")
-    for each in asset["booked"] or ():
-        say(f"  booked {each['amount']} {each['currency']} in {each['events']:,} events")
-    if use := asset["seat_use"]:
-        used = "" if use["active"] is None else f", {use['active']:,} used on {use['day']}"
-        say(f"  {use['assigned']:,} of {use['seats']:,} seats assigned, {use['idle']:,} idle{used}")
-    for said in asset["revisions"]:
-        what = ", ".join(f"{name}={_in_short(value)}" for name, value in sorted(said["change"].items()))
-        say(f"  {said['revision']} from {said['effective_from'][:16]} by {said['author']}: {said['reason']}")
-        say(f"    {what}")
-
-
-def _in_short(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)

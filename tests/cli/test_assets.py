@@ -60,7 +60,9 @@ def test_other_commands_ask_for_what_they_say(api: Api) -> None:
         in run("retire", "l", "--proceeds", "5", "--reason", "sold")[1]
     )
     assert run("change", "l", "--seats", "12", "--reason", "two more")[0] == 0
-    assert "was forgotten" in run("show", "l")[1]
+    api.answers = [(200, REPORT | {"timesheet_hours": "7.5", "timesheet_amount": "603.75"})]
+    said = run("show", "l")[1]
+    assert "was forgotten" in said and "603.75 USD for 7.5 h that were written down" in said
     api.answers = [(201, EXAMPLES["timesheet"])]
     assert "7.5 h on 2026-11-20, 603.75 USD, revision 1" in run("hours", "l", "e", "2026-11-20", "7.5")[1]
     api.answers = [(200, EXAMPLES["seat_activity"])]
