@@ -8,6 +8,7 @@ the others are duplicates, or conflicts that people can see. Which ids those are
 """
 
 import re
+from base64 import b64decode, b64encode
 from pathlib import Path
 from types import MappingProxyType
 
@@ -17,6 +18,10 @@ from msgspec import Struct
 BITS_MIN = 64
 _FILLED = re.compile(r"(.)\1{7}")
 """One character eight times in a row: a counter in a random id's clothes."""
+_PACKED = "resp_" + b64encode(b"litellm:").decode().rstrip("=")[:-1]
+_INSIDE = re.compile(
+    r"litellm:custom_llm_provider:(?P<vendor>[^;]*);model_id:[^;]*;response_id:(?P<id>[^;]+)"
+)
 _UUID = ("[0-9a-f]{8}", "[0-9a-f]{4}", "[47][0-9a-f]{3}", "[89ab][0-9a-f]{3}", "[0-9a-f]{12}")
 """Of version 4, random, or 7, random after a time."""
 
@@ -48,12 +53,25 @@ _PATTERNS = tuple((_compiled(pattern), pattern) for pattern in CALL_IDS.pattern)
 
 def call_identity(provider: str, response_id: str) -> tuple[str, str] | None:
     """The source and the id of the event of a call; None = the id is not one that this call alone has."""
+    provider, response_id = _unpacked(provider, response_id)
     vendor = vendor_name(provider)
     for shape, pattern in _PATTERNS:
         if (not pattern.of or vendor in pattern.of) and shape.fullmatch(response_id):
             filled = _FILLED.search(response_id) is not None
             return None if filled else (f"call:{pattern.call or vendor}", response_id)
     return None
+
+
+def _unpacked(provider: str, response_id: str) -> tuple[str, str]:
+    """The vendor's name and id inside the id that a LiteLLM gateway gives its clients; else what they are."""
+    if not response_id.startswith(_PACKED):
+        return provider, response_id
+    try:
+        inside = b64decode(response_id.removeprefix("resp_"), validate=True).decode()
+    except ValueError:
+        return provider, response_id
+    found = _INSIDE.fullmatch(inside)
+    return (found["vendor"], found["id"]) if found else (provider, response_id)
 
 
 def vendor_name(provider: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import NAMESPACE_DNS, uuid1, uuid4, uuid5
 
 import pytest
+from litellm.responses.utils import ResponsesAPIRequestUtils
 
 from services.ingest.dialects.call_ids import BITS_MIN, CALL_IDS, call_identity, vendor_name
 
@@ -67,6 +68,17 @@ def test_googles_ids_hold_the_microsecond_and_64_bits_more() -> None:
     """Why they count though not all of their bits are random: 20 + 32 + 32, after the second."""
     (google,) = [pattern for pattern in CALL_IDS.pattern if pattern.call == "google"]
     assert google.bits == 20 + 32 + 32
+
+
+@pytest.mark.parametrize("vendor", ["openai", "azure"])
+def test_the_id_that_a_gateway_gives_its_clients_holds_the_vendors(vendor: str) -> None:
+    """As the installed LiteLLM packs it, for its responses API."""
+    own = "resp_67ccd2bed1ec8190b14f964abc0542670bb6a6b452d3795b"
+    packed = ResponsesAPIRequestUtils._build_responses_api_response_id(vendor, "model-1", own)
+    assert call_identity("openai", packed) == ("call:openai", own)
+    assert call_identity("litellm", packed) == ("call:openai", own)
+    counted = ResponsesAPIRequestUtils._build_responses_api_response_id(vendor, None, "resp_213")
+    assert call_identity("openai", counted) is None
 
 
 def test_random_ids_are_never_taken_for_counters() -> None:
