@@ -97,6 +97,8 @@ def explain(event: UsageEvent, book: PriceBook) -> tuple[Rating, tuple[Explained
 def naming(tenant: str, data: UsageData, book: PriceBook, time: datetime | None = None) -> tuple[str, ...]:
     """What the names of an event mean, where they are not the catalog's own, and who says so; None = by the
     tenant's last terms."""
+    if data.charge is not None:
+        return ()  # a bill's words, by which nothing is looked up
     found = book.meaning(tenant, data.provider, data.sku, time)
     provider, model, seller = found.provider, found.model, found.seller
     words = [_claim_in_words("provider", data.provider, provider, found.provider_steps)]

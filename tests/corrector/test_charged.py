@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import pytest
-
 from tests.charges import charge
+from tests.corrector.rerate_world import RerateBook
+from tests.corrector.test_rerates import fx
 from tests.corrector.written_book import Book, correction
-
-pytestmark = pytest.mark.usefixtures("book")
+from tests.pricing.entries import price
 
 
 async def test_a_credit_is_booked_and_lowers_every_sum(book: Book) -> None:
@@ -51,3 +50,22 @@ async def test_the_same_charge_again_is_a_duplicate_and_another_amount_a_conflic
     await book.book_events(charge("-1.25"), charge("-1.250"), charge("-1.3"))
     rows = await book.owner.fetch("SELECT outcome FROM unbooked ORDER BY origin_offset")
     assert [row["outcome"] for row in rows] == ["duplicate", "conflict"]
+
+
+async def test_a_charge_in_a_foreign_currency_waits_for_its_rate_and_is_then_priced_anew(
+    rerate_book: RerateBook,
+) -> None:
+    await rerate_book.publish(price("Amazon DynamoDB", "requests", "9", provider="aws"))
+    await rerate_book.book(charge("-10", contracted="-8", effective="0.5", currency="EUR"))
+    row = await rerate_book.owner.fetchrow("SELECT status, list, effective FROM entries")
+    assert tuple(row) == ("unpriced", 0, 0)
+    stated = await rerate_book.publish(fx("EUR", "1.25"))
+    await rerate_book.rerate(stated, missing_rate_of="EUR")
+    row = await rerate_book.owner.fetchrow("SELECT status, list, contracted, effective FROM entries_in_force")
+    # -10, -8 and 0.5 euros at 1.25
+    assert tuple(row) == ("reported", Decimal("-12.5"), Decimal("-10"), Decimal("0.625"))
+    assert await rerate_book.money() == Decimal("0.625")
+    await rerate_book.rerate(await rerate_book.publish(price("x", "requests", "1")))
+    assert await rerate_book.owner.fetchval("SELECT count(*) FROM entries") == 3, (
+        "no price is asked of a bill"
+    )

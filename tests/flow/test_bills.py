@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections import defaultdict
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import httpx
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from tests.charges import charge_body
 from tests.flow.system import System, eventually, usage_event
@@ -112,6 +116,53 @@ def test_the_same_bill_again_changes_nothing(importer: Importer) -> None:
     again = importer.imported(SAMPLE.read_bytes(), **MAPPED)
     assert (again["same"], again["new"], again["amended"]) == (1000, 0, 0)
     assert importer.spent() == before
+
+
+def test_the_same_bill_as_parquet_of_several_files_changes_nothing(
+    importer: Importer, tmp_path: Path
+) -> None:
+    table = pyarrow.Table.from_pylist([_typed(row) for row in bill()])
+    for number, part in enumerate((table.slice(0, 400), table.slice(400))):
+        parquet.write_table(part, tmp_path / f"{number}.parquet")
+    before, system = importer.spent(), importer.system
+    system.environment["SPENDMETER_IMPORT_KEY"] = importer.key
+    mapped = [part for each in MAPPED["map"] for part in ("--map", each)]
+    done = system.cli("import", "focus", *sorted(tmp_path.glob("*.parquet")), *mapped, "--json")
+    said = json.loads(done.stdout)
+    assert (said["same"], said["new"], said["amended"]) == (1000, 0, 0)
+    assert "floating-point" in said["notes"][-1]["note"] or "floating-point" in said["notes"][0]["note"]
+    assert importer.spent() == before
+
+
+def _typed(row: dict[str, str]) -> dict[str, Any]:
+    """As clouds write Parquet: amounts as floating-point numbers, times as such, nothing as null."""
+    typed: dict[str, Any] = {name: None if value == "NULL" else value for name, value in row.items()}
+    for name in ("BilledCost", *COSTS.values()):
+        typed[name] = None if typed[name] is None else float(typed[name])
+    for name in ("ChargePeriodStart", "ChargePeriodEnd", "BillingPeriodStart", "BillingPeriodEnd"):
+        typed[name] = datetime.fromisoformat(typed[name])
+    return typed
+
+
+def test_a_receipt_shows_what_the_bill_says(importer: Importer) -> None:
+    credit = next(row for row in bill() if row["ChargeCategory"] == "Credit")
+    query = {
+        "from": "2024-09-24",
+        "to": "2024-09-25",
+        "limit": "200",
+        "filter.feature": credit["ServiceCategory"],
+    }
+    found = importer.get("/v1/events", **query).json()["events"]
+    (event,) = [each for each in found if each["effective"] == "-3"]
+    receipt = importer.get("/v1/events", source=event["source"], id=event["id"]).json()
+    assert receipt["summary"] == "booked: -3 USD, reported"
+    (entry,) = receipt["entries"]
+    assert (entry["naming"], entry["arithmetic"]) == ([], "-3 = -3 USD")
+    (line,) = entry["lines"]
+    assert (line["unit"], line["book_list"], line["book_contracted"], line["book_effective"]) == (
+        "charge", "-2.6137", "-3", "-3",
+    )  # fmt: skip
+    assert receipt["event"]["data"]["charge"]["billed"] == "-2.6137"
 
 
 def test_a_restated_row_changes_the_book_by_the_difference(importer: Importer) -> None:

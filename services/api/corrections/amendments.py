@@ -13,7 +13,7 @@ import msgspec
 
 from services.api.http.problems import HttpRefusal, invalid
 from spendmeter.contracts.event_reading import decode_event, read_event
-from spendmeter.contracts.events import EVENT_TYPE, EventError, UsageData, UsageEvent
+from spendmeter.contracts.events import CHARGE_TYPE, EVENT_TYPE, EventError, UsageData, UsageEvent
 from spendmeter.contracts.gate import check_rules
 from spendmeter.contracts.known_fields import unknown_fields
 from spendmeter.contracts.merge_patch import merged
@@ -22,6 +22,9 @@ FIXED = frozenset(UsageEvent.__struct_fields__) - {"data"}
 """What makes it the event that it is: a merge patch of `data` has no word for it."""
 ELSEWHERE = "retract the event, and send it anew under an id of its own with `supersedes`"
 _SAMPLE = {"provider": "sample", "sku": "sample", "usage": {"sample": 1}}
+_BILLED = {"currency": "USD", "list": "1", "contracted": "1", "effective": "1"}
+_SAMPLE_CHARGE = _SAMPLE | {"usage": {}, "cadence": "bill", "charge": _BILLED}
+"""What a patch of a charge is laid on: it is about a row of a bill, and of nothing else."""
 _AT = datetime(2026, 1, 1, tzinfo=UTC).isoformat()
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
@@ -65,14 +68,16 @@ def _check_labels(labels: Any) -> None:
 
 
 def _check_amended(fields: Mapping[str, Any]) -> None:
+    of_a_bill = "charge" in fields
     event = {
         "specversion": "1.0",
-        "type": EVENT_TYPE,
+        "type": CHARGE_TYPE if of_a_bill else EVENT_TYPE,
         "id": "sample",
         "source": "sample",
         "subject": "sample",
     }
-    amended = msgspec.json.encode(event | {"time": _AT, "data": merged(_SAMPLE, fields)})
+    sample = _SAMPLE_CHARGE if of_a_bill else _SAMPLE
+    amended = msgspec.json.encode(event | {"time": _AT, "data": merged(sample, fields)})
     try:
         check_rules(read_event(amended, decode_event), plain=False)
     except EventError as error:
