@@ -106,12 +106,12 @@ class Accruing:
         for tenant, ids in of_tenants.items():
             try:
                 worked += await self._turn_of(tenant, ids)
-            except HttpRefusal as refusal:  # its share of the database is used up, or the broker is away
+            except HttpRefusal as refusal:  # the broker does not take its amends
                 log().warning("a tenant's assets accrue later", tenant=tenant, reason=refusal.detail)
         return worked
 
     async def _turn_of(self, tenant: str, ids: Sequence[str]) -> int:
-        async with self._database.writing(tenant) as connection:
+        async with self._database.writing(tenant, unasked=True) as connection:
             works = await _claim(connection, tenant, ids)
         try:
             await self._send(works)
@@ -126,7 +126,7 @@ class Accruing:
         except EventsRefused as refusal:
             log().error("ingest refuses what an asset accrues", asset=work.asset.id, reason=str(refusal))
             self._meters.add("spendmeter.api.accruals", max(len(work.events), 1), outcome="refused")
-            async with self._database.writing(work.asset.tenant) as connection:
+            async with self._database.writing(work.asset.tenant, unasked=True) as connection:
                 await connection.execute(SQL["refused"], work.asset.id, str(refusal), REFUSED_AGAIN)
 
     async def _send(self, works: Sequence[AccrualWork]) -> None:
@@ -136,7 +136,7 @@ class Accruing:
             self._meters.add("spendmeter.api.accruals", len(events), outcome="sent")
         await asyncio.gather(*(self._corrections.publish(amend) for work in works for amend in work.amends))
         if works:
-            async with self._database.writing(works[0].asset.tenant) as connection:
+            async with self._database.writing(works[0].asset.tenant, unasked=True) as connection:
                 for work in works:
                     await _settle(connection, work)
 

@@ -65,10 +65,13 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def writing(self, tenant: str, share: str = "") -> AsyncIterator[TenantConnection]:
-        """The same for changes, which see what others have committed meanwhile."""
+    async def writing(
+        self, tenant: str, share: str = "", *, unasked: bool = False
+    ) -> AsyncIterator[TenantConnection]:
+        """The same for changes, which see what others have committed meanwhile. `unasked`: nobody of the
+        tenant asks for it just now, so it takes none of its share."""
         async with (
-            self._turn(tenant or share),
+            nullcontext() if unasked else self._turn(tenant or share),
             self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection,
             connection.transaction(),
         ):
