@@ -162,3 +162,21 @@ async def test_a_small_share_of_what_a_key_sends_is_not_told(book: Book, watch: 
     await refuse(book, 1, "k1")
     await watch.look(datetime.now(UTC), ZoneInfo("UTC"))
     assert [incident["expected"] for incident in await book.incidents()] == [21]  # 5 % of 402
+
+
+async def test_conflicts_by_which_what_is_booked_was_amended_are_not_told(
+    book: Book, watch: UnbookedWatch
+) -> None:
+    """Of 25 conflicts 6 amended what is booked: 19 are left, one too few."""
+    await book.owner.execute("TRUNCATE corrections")
+    await refuse(book, 25, "k1", "conflict")
+    await book.owner.execute(
+        "INSERT INTO corrections (correction_id, tenant, identity, source, event_id, kind, revision, reason, author, "
+        "requested_at, state, applied_at) SELECT raise_id(origin_topic, origin_partition, origin_offset), tenant, '', "
+        "'', '', 'amend', -1, 'more', 'key k1', now(), 'applied', now() FROM unbooked ORDER BY origin_offset LIMIT 6"
+    )
+    await watch.look(datetime.now(UTC), ZoneInfo("UTC"))
+    assert await book.incidents() == []
+    await refuse(book, 1, "k1", "conflict")
+    await watch.look(datetime.now(UTC), ZoneInfo("UTC"))
+    assert [incident["amount"] for incident in await book.incidents()] == [20]
