@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from functools import partial
@@ -12,10 +14,13 @@ from typing import Any
 import asyncpg
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from services.corrector.outcomes.intake import collect
+from services.corrector.outcomes.intake import collect, encode_rows, row_of
 from services.corrector.outcomes.keep import OutcomePosition, OutcomesMoved, keep, read_position
 from spendmeter.contracts.event_identity import identity
+from spendmeter.contracts.events import EventError
 from spendmeter.contracts.outcomes import OUTCOME_TYPE
 from spendmeter.contracts.topics import USAGE_OUTCOMES
 from spendmeter.platform.kafka_access import KafkaAccess
@@ -152,6 +157,60 @@ async def test_of_two_that_keep_the_same_one_is_told_and_writes_nothing(
     await other.close()
     assert sorted(type(each).__name__ for each in done) == ["OutcomesMoved", "tuple"]
     assert await counts(owner) == (100, 100, 0, 0, 0, 0)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=8,
+)
+FIELDS = (
+    "id",
+    "source",
+    "time",
+    "receivedat",
+    "tenant",
+    "keyid",
+    "data",
+    "name",
+    "count",
+    "value",
+    "accepted",
+    "labels",
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.binary(max_size=200) | st.tuples(st.sampled_from(FIELDS), json_values))
+def test_whatever_lies_on_the_topic_is_a_row_or_is_refused(made_up: bytes | tuple[str, Any]) -> None:
+    with contextlib.suppress(EventError):
+        encode_rows([row_of(made_up if isinstance(made_up, bytes) else spoiled(*made_up))])
+
+
+def spoiled(field: str, value: Any, id: str = "o1") -> bytes:
+    said = json.loads(outcome(id))
+    (said if field in said else said["data"])[field] = value
+    return json.dumps(said).encode()
+
+
+async def test_the_database_holds_whatever_passes(
+    owner: asyncpg.Connection, corrector: asyncpg.Connection, start: OutcomePosition
+) -> None:
+    """The most, the oldest and the longest that a record may state."""
+    most = {"amount": "9" * 18 + "." + "9" * 12, "currency": "USD"}
+    own = {f"d{n}": "\U0001f600" * 128 for n in range(8)}
+    labels = dict.fromkeys(("run", "workflow", "workflow_version", "team", "user"), "ü" * 128) | {"own": own}
+    said = [
+        outcome("a", count=2**63 - 1, value=most, labels=labels),
+        spoiled("time", "0001-01-01T00:00:00Z", "first"),
+        spoiled("time", "9999-12-31T23:59:59.999999Z", "last"),
+        spoiled("id", "\ud83d\ude00" + "\\" * 200),
+        spoiled("receivedat", "0001-01-01T00:00:00+14:00", "before"),
+        spoiled("labels", {"own": {"x": "\u0085"}}),
+        outcome("b", name="'; DROP TABLE outcomes; --"),
+    ]
+    await keep(corrector, start, collect(0, numbered(*said)))
+    assert await counts(owner) == (7, 6, 0, 0, 1, 0)
 
 
 async def test_offsets_that_kafka_itself_took_are_counted(

@@ -194,6 +194,14 @@ def test_what_an_event_of_before_had_in_the_place_of_the_mark_says_nothing() -> 
     assert patch_of(replace(early, data=replace(early.data, estimated=7)), fewer) is None
 
 
+@pytest.mark.parametrize("year", [1, 1999, 2200, 9999])
+def test_a_receipt_outside_the_books_years_stays_a_conflict(year: int) -> None:
+    booked, more = (
+        replace(each, receivedat=RECEIVED.replace(year=year)) for each in (said(), said(usage=MORE))
+    )
+    assert patch_of(booked, more) is None
+
+
 def test_what_cannot_be_read_stays_a_conflict_and_an_amend_without_a_catalog_is_refused() -> None:
     assert raised(state(said()), "{", "r") is None
     amend = raised(state(said()), encode_event(said(usage=MORE)).decode(), "r")
