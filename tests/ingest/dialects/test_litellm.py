@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from services.ingest.accept import accept_translated
+from services.ingest.dialects.elements import finite
 from services.ingest.dialects.litellm import (
     A_READ,
     FAILED,
@@ -317,6 +318,17 @@ def test_one_bad_payload_refuses_no_other_and_is_named_without_what_it_says() ->
     ]  # fmt: skip
     assert "SECRETPROMPT" not in str(found.refused)
     assert "generic_api_use_v1" in found.refused[2]["reason"]
+
+
+def test_what_is_no_number_in_an_answer_costs_no_batch() -> None:
+    """As Python writes the logarithm of a probability of nothing."""
+    odd = payload(id="a", response={"logprobs": [float("-inf"), float("nan")], "text": 'Infinity "NaN" \\'})
+    whole = [odd, payload(id="b", response_time=float("nan"))]
+    for body in (json.dumps(whole), "\n".join(map(json.dumps, whole)), json.dumps(whole, indent=1)):
+        assert "Infinity" in body
+        found = translate_litellm(body.encode())
+        assert [event.said["id"] for event in found.events] == ["a", "b"]
+    assert finite(b'["NaN \\" NaN", -Infinity]') == b'["NaN \\" NaN", null]'
 
 
 @pytest.mark.parametrize("bad", [{"prompt_tokens": -1}, {"prompt_tokens": "7"}, {"prompt_tokens": 1.5}])
