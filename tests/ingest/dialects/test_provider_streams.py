@@ -320,6 +320,20 @@ def test_a_realtime_session_is_a_call_for_each_response_and_one_for_each_thing_h
     ]
 
 
+def test_a_live_session_is_a_call_for_each_turn() -> None:
+    turn = {"serverContent": {"modelTurn": {"parts": [{"text": "x"}]}}}
+    ends = [
+        turn | {"usageMetadata": {"promptTokenCount": count, "responseTokenCount": 3}} for count in (7, 9)
+    ]
+    found = translated(
+        "gemini", [turn, ends[0], turn, ends[1]], query={"model": "gemini-live-2.5-flash", "id": "k"}
+    )
+    assert [(sent.said["id"], sent.said["data"]["usage"]["input_tokens"]) for sent in found.events] == [
+        ("k#0", 7),
+        ("k#1", 9),
+    ]
+
+
 def test_several_calls_in_one_body_are_told_apart_by_their_ids_and_without_by_their_place() -> None:
     ids = [GPT, GPT.replace("B9M", "C9M")]
     found = translated(

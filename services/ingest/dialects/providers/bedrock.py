@@ -137,9 +137,9 @@ def _routed(answer: Answer) -> str:
 
 
 def _anthropic(answer: Answer) -> Iterator[CallPiece]:
-    """The price follows the model's id at Bedrock, which the body does not have."""
+    """The price follows the model's id at Bedrock, its region too, which the body does not have."""
     for piece in anthropic.read(answer):
-        yield msgspec.structs.replace(piece, model="")
+        yield msgspec.structs.replace(piece, model="", region="")
 
 
 def _makers(answer: Answer) -> CallPiece:

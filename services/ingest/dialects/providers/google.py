@@ -1,4 +1,4 @@
-"""Google's answers: generateContent and its stream, embeddings, images; on Gemini's API and Vertex AI. Pure.
+"""Google's answers: generateContent and its stream, live turns, embeddings, images; also on Vertex AI. Pure.
 
 Each chunk of a stream repeats the counts so far: the last one stands.
 """
@@ -23,6 +23,8 @@ def read(answer: Answer) -> Iterator[CallPiece]:
         return
     candidates = answer.each("candidates")
     usage = _usage(answer)
+    if usage is None and answer.has("serverContent"):
+        return  # of a live session: what a turn used, a message at its end says
     finished = any(each.text("finishReason", "finish_reason") for each in candidates)
     yield CallPiece(
         id=answer.text("responseId", "response_id"),
@@ -32,7 +34,7 @@ def read(answer: Answer) -> Iterator[CallPiece]:
         dialect="gemini",
         usage=usage,
         fees=_fees(candidates),
-        stream=answer.has("candidates") or answer.has("serverContent"),
+        stream=answer.has("candidates"),
         content=tuple(_content(candidates)),
         ends=finished or not candidates,
     )
