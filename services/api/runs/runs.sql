@@ -26,22 +26,21 @@ WHERE place <= $2 ORDER BY way, place
 
 -- part: stated
 -- What the run $1 achieved, by outcome events and by usage events that state it, each with what became of it since: the
--- latest verdict holds, and a reversal is for good. An id that both have is the outcome event's.
-stated AS (
-    SELECT s.name, s.currency, s.count, s.value,
-        EXISTS (SELECT FROM outcomes x WHERE x.target = s.about AND x.kind = 'reversal') AS reversed,
-        coalesce((
-            SELECT v.accepted FROM outcomes v WHERE v.target = s.about AND v.kind = 'verdict'
-            ORDER BY v.occurred_at DESC, v.identity DESC LIMIT 1
-        ), s.accepted) AS verdict
-    FROM (
-        SELECT name, currency, count, value, accepted, identity AS about
-        FROM outcomes WHERE run = $1 AND kind = 'outcome'
-        UNION ALL
-        SELECT r.name, r.currency, r.count, r.value, NULL, CASE WHEN NOT EXISTS (
-            SELECT FROM outcomes o WHERE o.identity = r.identity AND o.kind = 'outcome') THEN r.identity END
-        FROM run_outcomes r WHERE r.run = $1 AND r.events <> 0
-    ) AS s
+-- latest verdict holds, and a reversal is for good. An id that both have is the outcome event's. What is about them is
+-- read at once: a run may have any number.
+said AS MATERIALIZED (
+    SELECT name, currency, count, value, accepted, identity AS about FROM outcomes WHERE run = $1 AND kind = 'outcome'
+    UNION ALL
+    SELECT r.name, r.currency, r.count, r.value, NULL, CASE WHEN o.identity IS NULL THEN r.identity END
+    FROM run_outcomes r LEFT JOIN outcomes o ON o.identity = r.identity AND o.kind = 'outcome'
+    WHERE r.run = $1 AND r.events <> 0
+), became AS (
+    SELECT target, bool_or(kind = 'reversal') AS reversed,
+        (array_agg(accepted ORDER BY occurred_at DESC, identity DESC) FILTER (WHERE kind = 'verdict'))[1] AS verdict
+    FROM outcomes WHERE target IN (SELECT about FROM said) GROUP BY target
+), stated AS (
+    SELECT name, currency, count, value, coalesce(reversed, false) AS reversed, coalesce(verdict, accepted) AS verdict
+    FROM said LEFT JOIN became ON target = about
 )
 
 -- name: outcomes
