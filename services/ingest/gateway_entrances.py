@@ -22,7 +22,7 @@ from services.ingest.entrances import (
 )
 from services.ingest.foreign_events import LagoRefused, accept_lago, refuse_lago
 from services.ingest.own_events import OWN_EVENTS, answer_own
-from services.ingest.refused import BadEvent, bad_request
+from services.ingest.refused import BadEvent, RequestRefused, bad_request
 
 LITELLM_PATH = "/api/v1/litellm"
 LITELLM_BOUNDS = BodyBounds(wire_bytes_max=16 * 1024 * 1024, body_bytes_max=24 * 1024 * 1024)
@@ -44,6 +44,14 @@ def answer_partly(incoming: Incoming, accepted: AcceptedEvents) -> Response:
         return refuse_with_problem(incoming.url, incoming.media_type, refused)
     said = {"accepted": len(accepted.events), "errors": accepted.refused}
     return Response(_encode(said), media_type="application/json", headers=dropped_header(accepted))
+
+
+def refuse_litellm(url: str, media_type: str, refused: RequestRefused) -> Response:
+    """A problem document; what may be sent again is 503, for LiteLLM repeats nothing that is answered 429."""
+    if refused.comes_again:
+        later = refused.retry_after_s
+        refused = RequestRefused(HTTPStatus.SERVICE_UNAVAILABLE, refused.detail, retry_after_s=later)
+    return refuse_with_problem(url, media_type, refused)
 
 
 def _litellm(incoming: Incoming) -> Translated:
@@ -88,6 +96,7 @@ LITELLM = Entrance(
     media_types=("application/json", "application/x-ndjson", "application/ndjson"),
     bounds=LITELLM_BOUNDS,
     answer=answer_partly,
+    refuse=refuse_litellm,
     keeps_late=True,
     openapi={
         "summary": "Send calls that a LiteLLM gateway logged",

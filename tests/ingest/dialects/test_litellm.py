@@ -23,7 +23,8 @@ from services.ingest.dialects.litellm import (
     translate_litellm,
 )
 from services.ingest.dialects.translated import SaidEvent
-from services.ingest.refused import RequestRefused
+from services.ingest.gateway_entrances import refuse_litellm
+from services.ingest.refused import RequestRefused, bad_request, too_often
 from spendmeter.contracts.events import UsageEvent, encode_event
 from spendmeter.pricing.catalog import load_snapshot
 from spendmeter.pricing.engine import rate
@@ -358,3 +359,10 @@ def test_more_than_so_many_are_too_large_a_request() -> None:
         with pytest.raises(RequestRefused) as caught:
             translate_litellm(body)
         assert caught.value.status == 413
+
+
+def test_a_gateway_that_comes_too_often_is_told_to_repeat() -> None:
+    """LiteLLM repeats what is answered with 500 and more, and nothing else."""
+    answer = refuse_litellm("/api/v1/litellm", "application/json", too_often("the rate of this key", 7))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
+    assert refuse_litellm("/api/v1/litellm", "", bad_request("no JSON")).status_code == 400
