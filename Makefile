@@ -9,7 +9,7 @@ WORKERS ?= 2
 PORTAL := services/api/portal
 CLIENT := clients/python/src
 
-.PHONY: help up down clean install install-test test lint format kill hardship outage bench-flow bench-ingest bench-ledger bench-rating bench-projections bench-views bench-client collector parity lock
+.PHONY: help up down clean install install-test test lint format kill hardship outage fuzz bench-flow bench-ingest bench-ledger bench-rating bench-projections bench-views bench-client collector parity lock
 
 help:
 	@echo 'make up       install, start everything, stream demo usage (Ctrl-C stops; data stays)'
@@ -18,6 +18,7 @@ help:
 	@echo 'make install  set up without starting  make kill     crash every worker five times under load'
 	@echo 'make hardship  strangers, neighbours, frozen workers: how long others wait'
 	@echo 'make outage   a hundred thousand records of the client through a server that is killed ten times'
+	@echo 'make fuzz     whatever may come, at every entrance of ingest, for five minutes (SECONDS=300)'
 	@echo 'make bench-flow, bench-ingest, bench-ledger, bench-rating, bench-projections, bench-views, bench-client   measure'
 	@echo 'make collector  build an OpenTelemetry Collector for deploy/otel/collector.yaml, with Go'
 	@echo 'make parity   hold every price against two other pricers'
@@ -76,6 +77,11 @@ hardship: install-test
 
 outage: install-test
 	@PYTHONPATH=$(CLIENT) $(PY) -m tests.client.outage $(ARGS)
+
+SECONDS ?= 300
+
+fuzz: install-test
+	@PYTHONPATH=$(CLIENT) $(PY) -m tests.ingest.fuzz --seconds $(SECONDS) $(ARGS)
 
 bench-flow bench-ingest bench-ledger bench-rating bench-projections bench-views bench-client: install-test
 	@PYTHONPATH=$(CLIENT) $(PY) -m tests.benchmarks.$(subst -,_,$@) $(ARGS)

@@ -311,9 +311,7 @@ def _tenant_of(event: UsageEvent | OutcomeEvent, submission: Submission) -> str:
         if tenant not in submission.snapshot.tenants:
             raise EventError("an operator's key must name an existing tenant in each event", "tenant")
     elif event.tenant not in ("", tenant):
-        raise forbidden(
-            f"an event names tenant {event.tenant!r}, and key {credential.key_id} belongs to {tenant!r}"
-        )
+        raise forbidden(f"an event names another tenant, and key {credential.key_id} belongs to {tenant!r}")
     _check_region(tenant, submission)
     return tenant
 

@@ -78,7 +78,7 @@ async def read_body(
     How long it may take is the connection's own bound."""
     encoding = headers.get("content-encoding", "").strip().lower() or "identity"
     if encoding != "identity" and encoding not in ENCODINGS:
-        raise unsupported(f"content encoding {encoding[:80]!r}; send {', '.join(ENCODINGS)} or none")
+        raise unsupported(f"of an unknown content encoding; send {', '.join(ENCODINGS)} or none")
     announced = headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > bounds.wire_bytes_max:
         raise _too_large_on_wire(bounds)

@@ -28,9 +28,9 @@ def media_type_of(content_type: str, media_types: Collection[str]) -> str:
     """The media type of a `Content-Type` header, if it is one of those. Raises RequestRefused 415."""
     media_type, *parameters = (part.strip().lower() for part in content_type.split(";"))
     if media_type not in media_types:
-        raise unsupported(f"content type {media_type[:80]!r}; this endpoint takes {', '.join(media_types)}")
+        raise unsupported(f"of another content type than this endpoint takes: {', '.join(media_types)}")
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name == "charset" and value.strip('"') not in {"utf-8", "utf8"}:
-            raise unsupported(f"charset {value[:80]!r}; events are UTF-8")
+            raise unsupported("of another charset than UTF-8")
     return media_type

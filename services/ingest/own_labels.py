@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import force_setattr
 
-from spendmeter.contracts.events import LABELS, EventError, Labels, UsageEvent
+from spendmeter.contracts.events import LABELS, EventError, Labels, UsageEvent, broken_rule
 from spendmeter.contracts.outcomes import OutcomeEvent
 
 PATH = "data.labels."
@@ -50,5 +50,4 @@ def _labels(said: Mapping[str, Any]) -> Labels:
     try:
         return msgspec.convert(said, Labels)
     except msgspec.ValidationError as error:
-        reason, _, path = str(error).partition(" - at `$.")
-        raise EventError(reason, PATH + path.rstrip("`")) from None
+        raise broken_rule(error, PATH.rstrip(".")) from None

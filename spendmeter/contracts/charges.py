@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import force_setattr
 
-from spendmeter.contracts.events import CHARGE_TYPE, Currency, EventError, Instant, UsageEvent
+from spendmeter.contracts.events import CHARGE_TYPE, Currency, EventError, Instant, UsageEvent, broken_rule
 from spendmeter.contracts.money import WHOLE_DIGITS_MAX, plain
 
 CHARGE_AGE_MAX = timedelta(days=3660)
@@ -65,8 +65,7 @@ def read_charge(event: UsageEvent) -> None:
     try:
         charge = msgspec.convert(data.charge, Charge)
     except msgspec.ValidationError as error:
-        reason, _, path = str(error).partition(" - at `$")
-        raise EventError(reason, f"data.charge{path.rstrip('`')}") from None
+        raise broken_rule(error, "data.charge") from None
     for name in _FIGURES:
         text = getattr(charge, name)
         if text or name in _AMOUNTS:

@@ -62,6 +62,16 @@ class EventError(ValueError):
         self.field = field
 
 
+def broken_rule(error: msgspec.ValidationError, inside: str = "") -> EventError:
+    """Where a value breaks the contract, and which rule of it: the value is not repeated. `inside`: the path
+    of what was decoded."""
+    said, at, path = str(error).rpartition(" - at `$")
+    reason = said if at else path
+    if reason.startswith("Invalid enum value"):
+        reason = "is none of the words that may stand here"
+    return EventError(reason, (inside + path.rstrip("`")).lstrip(".") if at else inside)
+
+
 # The structs are gc=False: they hold no cycles, and tracking them cost ingest a fifth of its time.
 class Amount(Struct, frozen=True, kw_only=True, gc=False):
     """Money as a sender states it; `amount` is a plain decimal string."""

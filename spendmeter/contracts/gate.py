@@ -279,7 +279,7 @@ def _check_charge(event: UsageEvent, plain: bool, received_at: datetime | None) 
         force_setattr(event.data, "charge", None)
         return
     if not holds:
-        raise EventError(f"unknown type {event.type!r}", "type")
+        raise EventError("unknown type", "type")
     if not plain:
         for text in (charge.unit, charge.description, *charge.details, *charge.details.values()):
             check_visible(text, "data.charge")

@@ -41,7 +41,7 @@ REFUSALS: dict[str, Callable[[], Refusal]] = {
     "too many events": lambda: (
         413, f"at most {EVENTS_MAX} events", "acme", _json([event(str(n)) for n in range(EVENTS_MAX + 1)]), {"Content-Type": BATCH},
     ),
-    "another content type": lambda: (415, "'text/csv'", "acme", LARGE, {"Content-Type": "text/csv"}),
+    "another content type": lambda: (415, "another content type", "acme", LARGE, {"Content-Type": "text/csv"}),
     "another encoding": lambda: (415, "send gzip, zstd or none", "acme", LARGE, {"Content-Encoding": "br"}),
     "too often": lambda: (429, "may send 1 events a minute", "spent", LARGE, {}),
     "no broker": lambda: (503, "Kafka", "acme", _json(event()), {}),

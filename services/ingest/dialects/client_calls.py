@@ -17,7 +17,7 @@ from msgspec import Raw, Struct
 from services.ingest.dialects.provider_responses import SentResponses, translate_responses
 from services.ingest.dialects.translated import SaidEvent, SentEvent, Translated
 from services.ingest.refused import RequestRefused
-from spendmeter.contracts.events import EventError
+from spendmeter.contracts.events import EventError, broken_rule
 
 ANSWER_TYPE = "spendmeter.answer.v1"
 JSON = "application/json"
@@ -77,8 +77,7 @@ def _read(part: bytes | Raw) -> ClientCall:
     try:
         call = _decode_call(part)
     except msgspec.ValidationError as error:
-        reason, _, path = str(error).partition(" - at `$")
-        raise EventError(reason, path.rstrip("`").lstrip(".")) from None
+        raise broken_rule(error) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise EventError("is no JSON") from None
     if call.type != ANSWER_TYPE:

@@ -5,9 +5,10 @@ others are repeats. A call has one identity, whichever it comes by: `claude_iden
 Which attributes these tools send is documented by their makers (docs/coding-agents.md). Pure.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 
@@ -33,6 +34,8 @@ REPORTED_USD_MAX = 10**9
 """Of one call: no price list says more, and a number that is written short may be endless in full."""
 UNKNOWN = "unknown"
 """The model of a call that names none: seen, and priced as unknown things are."""
+_AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,18})?([eE][-+]?[0-9]{1,2})?")
+"""Of money in a text: Decimal itself takes more than that."""
 LONG_CONTEXT = "[1m]"
 """What Claude Code puts behind a model's name where it has opened its window: no other model, nor price."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -286,10 +289,11 @@ def _claude_cost(call: Attributes) -> dict[str, str] | None:
     """What Claude Code holds it to have cost, by its list of prices: compared with what we make of it."""
     for name, per_usd in (("cost_usd", 1), ("cost_usd_micros", 1_000_000)):
         value = call.get(name)
-        try:
-            amount = Decimal(value) if isinstance(value, str | int | Decimal) else Decimal("NaN")
-        except InvalidOperation:
+        if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
             continue
+        if isinstance(value, str) and not _AMOUNT.fullmatch(value):
+            continue
+        amount = Decimal(value)
         if amount.is_finite() and 0 <= amount < REPORTED_USD_MAX:
             return {"amount": plain(divided(amount, Decimal(per_usd))), "currency": "USD"}
     return None

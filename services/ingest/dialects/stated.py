@@ -1,5 +1,6 @@
 """Reading what foreign senders state: a text, a quantity, what something cost. Pure."""
 
+import re
 from decimal import Context, Decimal, InvalidOperation
 
 from spendmeter.contracts.money import plain
@@ -8,6 +9,7 @@ COST_MAX = 1_000_000_000
 _EXACT_DIGITS = Context(prec=15)
 """What a float holds of any decimal: digits beyond these are how a sender multiplied, not money."""
 _SMALLEST = Decimal("1e-18")
+_NUMBER = re.compile(r"[-+]?[0-9]{1,40}(\.[0-9]{1,40})?([eE][-+]?[0-9]{1,3})?")
 
 
 class Unusable(ValueError):
@@ -45,7 +47,10 @@ def cost_of(amount: object, field: str, currency: str = "USD") -> dict[str, str]
 
 
 def _decimal(said: object) -> Decimal | None:
+    """Decimal itself takes "1_000", "NaN" and digits of all scripts: none of them is a number in a text."""
     if isinstance(said, bool) or not isinstance(said, int | Decimal | str):
+        return None
+    if isinstance(said, str) and not _NUMBER.fullmatch(said.strip()):
         return None
     try:
         return Decimal(said)

@@ -104,6 +104,12 @@ def test_litellms_callback_for_openmeter_is_the_call_that_it_names(book: PriceBo
     assert (rate(trusted, book).status, rate(trusted, book).list) == ("reported", Decimal("0.0001332"))
 
 
+@pytest.mark.parametrize("cost", ["\uff11\uff12", "1_000", "NaN", "Infinity", "-1", True, "9" * 5_000, [1]])
+def test_a_cost_is_a_number_or_one_in_plain_digits(cost: Any) -> None:
+    ((_, field, reason),) = refused(LITELLM | {"data": LITELLM["data"] | {"cost": cost}})
+    assert (field, reason[:17]) == ("data.cost", "must be an amount")
+
+
 def test_what_litellm_says_cost_nothing_is_no_event() -> None:
     found = taken(LITELLM | {"data": LITELLM["data"] | {"cost": 0.0}})
     assert (list(found.events), dict(found.skipped)) == ([], {"costs nothing, as its sender says": 1})

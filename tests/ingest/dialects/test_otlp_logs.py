@@ -126,6 +126,10 @@ def test_a_cost_that_cannot_be_read_is_no_reason_to_lose_the_call() -> None:
     for bad, amount in (
         ("NaN", None),
         ("1e999999", None),
+        (True, None),
+        ("\uff11\uff12", None),
+        ("1_000", None),
+        ("5e-05", "0.00005"),
         (-1, None),
         (0.1 + 0.2, "0.3"),
         (1e-7, "0.0000001"),
