@@ -210,6 +210,21 @@ def test_a_server_that_comes_back_gets_everything_once(drops: list[Drop]) -> Non
     assert drops == []
 
 
+def test_what_has_no_room_is_told_while_the_server_is_away(
+    drops: list[Drop], caplog: pytest.LogCaptureFixture
+) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    with Meter(url, "k", buffer_events_max=10, linger_s=0.01, exit_s=0, on_drop=drops.append) as meter:
+        record(meter, 1)
+        until = time.monotonic() + 20
+        while not drops:
+            record(meter, 20)
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert drops[0].why == "buffer full"
+        assert "the server does not answer (ConnectionRefusedError)" in caplog.text
+
+
 def test_close_takes_no_longer_than_it_may_and_counts_what_is_left(drops: list[Drop]) -> None:
     meter = Meter(f"http://127.0.0.1:{free_port()}", "k", linger_s=0.01, on_drop=drops.append)
     record(meter, 2500)

@@ -22,7 +22,7 @@ CLIENT = ROOT / "clients" / "python" / "src"
 AT_ONCE = """
 import os, sys
 from spendmeter_client import Meter
-meter = Meter(linger_s=60)
+meter = Meter(linger_s=60, exit_s=30)
 def record(name):
     meter.record(provider="openai", model="gpt-4o", usage={"input_tokens": 5}, id=name)
 """
@@ -163,14 +163,19 @@ if __name__ == "__main__":
     children = [context.Process(target=record, args=(f"child {{n}}",)) for n in range(3)]
     for child in children: child.start()
     for child in children: child.join()
+    sys.exit(any(child.exitcode for child in children))
 """)
     environment = os.environ | {
         "SPENDMETER_URL": server.url,
         "SPENDMETER_KEY": "k",
         "PYTHONPATH": str(CLIENT),
     }
-    subprocess.run([sys.executable, program], env=environment, check=True, timeout=60)
-    assert sorted(server.ids()) == ["child 0", "child 1", "child 2", "parent"]
+    done = subprocess.run(
+        [sys.executable, program], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert (sorted(server.ids()), done.returncode, done.stderr) == (
+        ["child 0", "child 1", "child 2", "parent"], 0, "",
+    )  # fmt: skip
 
 
 def test_the_workers_of_a_gunicorn_send_what_they_recorded_when_it_is_stopped(

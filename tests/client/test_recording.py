@@ -255,7 +255,7 @@ def test_a_signal_handler_may_record_while_its_thread_records(server: StandIn, m
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     assert meter.flush()
-    assert handled > 50
+    assert handled > 5
     stats = meter.stats
     assert (stats.recorded, stats.sent, stats.waiting) == (recorded + handled, recorded + handled, 0)
     assert len(set(server.ids())) == len(server.taken) == recorded + handled

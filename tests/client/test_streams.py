@@ -142,6 +142,47 @@ def test_a_message_that_is_left_has_the_usage_of_its_start(
     assert (data["interrupted"], data["sent_pieces"], data["sent_bytes"]) == (True, 1, SENT)
 
 
+@pytest.mark.parametrize("way", ["text_stream", "events"])
+def test_a_message_that_is_read_with_the_sdks_helpers_is_metered(
+    server: StandIn, meter: Meter, vendor_url: str, way: str
+) -> None:
+    with anthropic.Anthropic(api_key="k", base_url=vendor_url, max_retries=0) as client:
+        manager = client.messages.stream(model="claude-sonnet-4-5", messages=ASKED, max_tokens=9)
+        with meter.stream("anthropic", manager) as stream:
+            said = list(stream.text_stream if way == "text_stream" else stream)
+    assert said[0] == CONTENT if way == "text_stream" else said[-1].type == "message_stop"
+    data = metered(server, meter)
+    assert (data["response"]["usage"], "interrupted" in data) == (MESSAGES_USAGE, False)
+
+
+def test_a_message_that_is_left_with_the_sdks_helpers_counts_its_text_once(
+    server: StandIn, meter: Meter, vendor_url: str
+) -> None:
+    with anthropic.Anthropic(api_key="k", base_url=vendor_url, max_retries=0) as client:
+        manager = client.messages.stream(model="claude-sonnet-4-5", messages=ASKED, max_tokens=9)
+        with meter.stream("anthropic", manager) as stream:
+            for event in stream:
+                if event.type == "text":
+                    break
+    data = metered(server, meter)
+    assert (data["interrupted"], data["sent_pieces"], data["sent_bytes"]) == (True, 1, SENT)
+
+
+@pytest.mark.parametrize("way", ["events", "until done"])
+def test_a_chat_that_is_read_with_the_sdks_helpers_is_metered(
+    server: StandIn, meter: Meter, vendor_url: str, way: str
+) -> None:
+    with openai.OpenAI(api_key="k", base_url=vendor_url + "/v1", max_retries=0) as client:
+        manager = client.chat.completions.stream(model="gpt-4o", messages=ASKED, **WITH_USAGE)
+        with meter.stream("openai", manager) as stream:
+            if way == "events":
+                list(stream)
+            else:
+                stream.until_done()
+    data = metered(server, meter)
+    assert (data["response"]["usage"], "interrupted" in data) == (CHAT_USAGE, False)
+
+
 async def test_an_async_chat_is_metered(server: StandIn, meter: Meter, vendor_url: str) -> None:
     async with openai.AsyncOpenAI(api_key="k", base_url=vendor_url + "/v1", max_retries=0) as client:
         stream = await client.chat.completions.create(

@@ -145,7 +145,8 @@ ITEMS = (("output", _call), ("tools", _tool), ("candidates", _candidate))
 KNOWN = (
     *HEAD, *USAGE, *(name for name, _ in ITEMS), "container_id", "action", "search_context_size", "maps",
     "grounding_metadata", "web_search_queries", "grounding_chunks",
-    "response", "message", "data", "delta", "metadata", "choices", "finish_reason", "content", "parts",
+    "response", "message", "chunk",
+    "data", "delta", "metadata", "choices", "finish_reason", "content", "parts",
     "text",
 )  # fmt: skip
 """All names that are looked for in objects that are neither tables nor pydantic's."""

@@ -78,8 +78,7 @@ class Delivery:
     def _run(self) -> None:
         while (batch := self._buffer.take()) and time.monotonic() < self._deadline:
             self._deliver(batch)
-            if overflow := self._buffer.overflow():
-                self._drops.tell(overflow)
+            self._tell_overflow()
         if batch:
             self._drop(batch, UNDELIVERED, "the process ended before")
         self._wire.close()
@@ -107,6 +106,7 @@ class Delivery:
             self._buffer.settle(sent=len(events))
             return []
         if answer is None or answer.status in LATER or answer.status >= 500:
+            self._tell_overflow()
             if self._wait(attempt, answer.retry_after if answer else ""):
                 return [Group(path, events, attempt + 1)]
             self._drop(events, UNDELIVERED, "the process ended before")
@@ -136,7 +136,7 @@ class Delivery:
         try:
             return self._wire.post(path, b"[" + b",".join(body for _, body in events) + b"]")
         except Unreachable as trouble:
-            log.debug("the server does not answer: %s", trouble)
+            self._drops.log_once(f"the server does not answer ({trouble}); it is asked again until it does")
             return None
 
     def _without_refused(self, events: list[Waiting], answer: Answer) -> list[Waiting]:
@@ -153,6 +153,10 @@ class Delivery:
         for reason, count in counts.items():
             self._drop(events[:count], REFUSED, reason)
         return [event for index, event in enumerate(events) if index not in bad]
+
+    def _tell_overflow(self) -> None:
+        if overflow := self._buffer.overflow():
+            self._drops.tell(overflow)
 
     def _drop(self, events: Sequence[Waiting], why: str, reason: str) -> None:
         self._drops.tell(Drop(len(events), why, reason))

@@ -11,8 +11,10 @@ from typing import Any
 
 from spendmeter_client.answers import USAGE, fields_of, listed, of, skeleton
 
-INNER = ("response", "message", "data", "delta", "metadata", "messageStop")
+INNER = ("response", "message", "chunk", "data", "delta", "metadata", "messageStop")
 """Where a chunk has what an answer has: OpenAI's responses, Anthropic, Mistral, Cohere, Bedrock."""
+REPEATS = frozenset({"text", "thinking", "input_json", "citation", "signature", "message_stop"})
+"""Types of the events that Anthropic's SDK makes of others: their text was sent before."""
 ENDS = frozenset(
     {
         "message_stop",
@@ -95,6 +97,8 @@ def _is_plain(said: Any) -> bool:
 
 def _size(chunk: Mapping[str, Any], kind: Any) -> int:
     """Bytes for the reader. Of events with dots in their type only the deltas: the others repeat them."""
+    if kind in REPEATS:
+        return 0
     if isinstance(kind, str) and "." in kind:
         delta = chunk.get("delta")
         return len(delta.encode("utf-8", "replace")) if isinstance(delta, str) else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import AsyncIterable, Callable, Iterable
 from types import TracebackType
@@ -10,6 +11,8 @@ from typing import Any
 from spendmeter_client.seen import Seen
 from spendmeter_client.stats import log
 
+SNAPSHOTS = ("current_message_snapshot", "current_completion_snapshot")
+"""Of Anthropic's and OpenAI's streams with helpers."""
 Ended = Callable[[Seen, bool, float], None]
 """What was seen, whether it ended before its end, and after how many milliseconds."""
 
@@ -96,6 +99,14 @@ class MeteredStream:
         if self.__dict__.get("_ended"):
             self._end(interrupted=True)
 
+    def _note_snapshot(self) -> None:
+        """Of a stream that was read by another way than its chunks (`text_stream`): what its SDK gathered."""
+        for name in SNAPSHOTS:
+            with contextlib.suppress(Exception):  # there is none yet
+                if (snapshot := getattr(self._source, name, None)) is not None:
+                    self._note(snapshot)
+                    return
+
     def _note(self, chunk: Any) -> None:
         self._chunks += 1
         try:
@@ -105,5 +116,7 @@ class MeteredStream:
 
     def _end(self, *, interrupted: bool) -> None:
         ended, self._ended = self._ended, None
+        if ended and not self._chunks:
+            self._note_snapshot()
         if ended and (self._chunks or not interrupted):
             ended(self._seen, interrupted, (time.monotonic() - self._began) * 1000)
