@@ -82,9 +82,8 @@ def print_import(found: Any) -> None:
     """What came of it: counts, sums by service, what was held back, bad rows by where they stand."""
     say(f"import {found['import_id']} {found['state']}: {found['summary']}")
     columns = ("service", "currency", *_AMOUNTS)
-    print_table(
-        columns, ([each["service_category"], each["currency"], *_figures(each)] for each in found["sums"])
-    )
+    if found["sums"]:
+        print_table(columns, map(_row, found["sums"]))
     for each in found["held_back"]:
         amounts = f"{each['rows']:,} rows, {each['effective']} {each['currency']}"
         say(
@@ -98,5 +97,6 @@ def print_import(found: Any) -> None:
         say(f"bad: and {more:,} more")
 
 
-def _figures(sums: Any) -> list[str]:
-    return [f"{sums['rows']:,}", *(sums[name] for name in _AMOUNTS[1:])]
+def _row(sums: Any) -> list[str]:
+    amounts = (sums[name] for name in _AMOUNTS[1:])
+    return [sums["service_category"], sums["currency"], f"{sums['rows']:,}", *amounts]

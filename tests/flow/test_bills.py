@@ -57,7 +57,14 @@ class Importer:
         wanted = [part for scope in scopes or ("import", "correct") for part in ("--scope", scope)]
         self.key = system.cli("keys", "create", tenant, "--create-tenant", *wanted).stdout.split()[-1]
         self.headers = {"Authorization": f"Bearer {self.key}", "Cache-Control": "no-cache"}
-        eventually("the api knows the key", lambda: self.get("/v1/imports", check=False).status_code == 200)
+        eventually("the api knows the key", self.is_known)
+
+    def is_known(self) -> bool:
+        """Whether the api is there, and knows the key."""
+        try:
+            return self.get("/v1/imports", check=False).status_code == 200
+        except httpx.TransportError:
+            return False
 
     def get(self, path: str, *, check: bool = True, **query: Any) -> httpx.Response:
         answer = httpx.get(self.system.api + path, params=query, headers=self.headers, timeout=30)
@@ -261,6 +268,27 @@ def test_only_a_key_that_imports_sends_bills_and_it_sends_nothing_else(small: Im
     assert (usage.status_code, "no usage" in usage.json()["detail"]) == (403, True)
     both = system.cli("keys", "create", "acme", "--scope", "import", "--scope", "ingest", check=False)
     assert both.returncode == 1
+
+
+async def test_an_import_whose_api_is_killed_is_ended_by_running_it_again(
+    system: System, owner: asyncpg.Connection
+) -> None:
+    importer = Importer(system, "killedbills")
+    rows = [row | {"ResourceId": f"{row['ResourceId']}/{n}"} for n in range(6) for row in bill()]
+    begun = importer.post(written(rows), **MAPPED)
+    place = begun.headers["location"]
+    eventually("some of it is told", lambda: importer.get(place).json()["rows"] >= 800, every_s=0.02)
+    system.kill("api")
+    eventually("the api is there again", importer.is_known)
+    broken = importer.get(place).json()
+    assert (broken["state"], broken["rows"] < 6000) == ("running", True)
+    assert importer.post(written(rows), **MAPPED).status_code == 409, "it may be under way elsewhere"
+    await owner.execute("UPDATE imports SET seen_at = seen_at - interval '1 minute' WHERE state = 'running'")
+    assert importer.get(place).json()["state"] == "interrupted"
+    again = importer.imported(written(rows), **MAPPED)
+    assert (again["rows"], again["bad"], again["new"] + again["same"]) == (6000, 0, 6000)
+    assert again["same"] >= 800
+    eventually("all of it is booked once", lambda: importer.spent() == by_service(rows))
 
 
 async def test_verify_finds_nothing(system: System, owner: asyncpg.Connection) -> None:

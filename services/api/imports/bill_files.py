@@ -17,6 +17,8 @@ from services.api.imports.rows import BadRow, Value
 CELL_CHARACTERS_MAX = 1024 * 1024
 ROWS_AT_ONCE = 1_000
 PARTS_MAX = 1_000
+NAMED_MAX = 3
+"""Of the columns that a file lacks."""
 _GZIP, _PARQUET, _ZIP = b"\x1f\x8b", b"PAR1", b"PK\x03\x04"
 
 Cells = dict[str, Value]
@@ -129,5 +131,6 @@ def _checked(header: Sequence[str]) -> dict[str, str]:
     """By FOCUS' name of a column the file's. Raises FileError."""
     columns = columns_of(header)
     if missing := [name for name in NEEDED if name not in columns]:
-        raise FileError(f"has no column {', '.join(missing)}: it is no FOCUS bill (1.0 to 1.4)")
+        some = ", ".join(missing[:NAMED_MAX]) + (", ..." if len(missing) > NAMED_MAX else "")
+        raise FileError(f"has no column {some}: it is no FOCUS bill (1.0 to 1.4)")
     return columns

@@ -1,14 +1,14 @@
 -- part: columns
--- An import as it is answered. Nobody has heard of one for two minutes: its process is gone, and it ends when it is run again.
+-- An import as it is answered. Of one that nobody has heard of for a minute the process is gone; it ends by being run again.
 import_id, file_name AS file, is_complete AS complete, mapping, author, why, report, requested_at, ended_at,
-    CASE WHEN state = 'running' AND seen_at < now() - interval '2 minutes' THEN 'interrupted' ELSE state END AS state
+    CASE WHEN state = 'running' AND seen_at < now() - interval '1 minute' THEN 'interrupted' ELSE state END AS state
 
 -- name: begin
 -- Nothing where one of the tenant's is under way.
 INSERT INTO imports (tenant, import_id, file_name, is_complete, mapping, author, state)
 SELECT $1, $2, $3, $4, $5, $6, 'running'
 WHERE NOT EXISTS (
-    SELECT FROM imports WHERE tenant = $1 AND state = 'running' AND seen_at >= now() - interval '2 minutes'
+    SELECT FROM imports WHERE tenant = $1 AND state = 'running' AND seen_at >= now() - interval '1 minute'
 )
 RETURNING import_id
 

@@ -92,6 +92,9 @@ class ImportJob:
             why = str(error)
         except CONNECTION_ERRORS:
             why = "the database was away: import it again, nothing is told twice"
+        except asyncio.CancelledError:
+            await self._end(state, "the api was stopped: import it again, nothing is told twice")
+            raise
         finally:
             self.wanted.path.unlink(missing_ok=True)
         await self._end(state, why)

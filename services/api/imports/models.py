@@ -84,9 +84,7 @@ class ImportProgress(BaseModel):
     bad: int = 0
 
 
-class ListedImport(ImportProgress):
-    """An import: by whom, of what, and how far it is."""
-
+class _Import(BaseModel):
     import_id: str
     file: str
     complete: bool
@@ -96,6 +94,10 @@ class ListedImport(ImportProgress):
     requested_at: datetime
     ended_at: datetime | None
     summary: str
+
+
+class ListedImport(ImportProgress, _Import):
+    """An import: by whom, of what, and how far it is."""
 
 
 class ImportAnswer(ListedImport):

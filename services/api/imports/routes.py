@@ -195,5 +195,7 @@ async def _begun(request: Request, caller: Caller, wanted: Wanted, settings: Imp
             wanted.author,
         )
         if begun is None:
-            raise HttpRefusal(409, "Under way", f"an import of the tenant is under way: see {PATH}")
+            raise HttpRefusal(
+                409, "Under way", f"an import is under way, or broke off within a minute: see {PATH}"
+            )
         return answer_of(await connection.fetchrow(SQL["import"], wanted.import_id))
