@@ -26,6 +26,7 @@ LONGEST_FIRST = (
     "tests/faults/test_mutants.py",
     "tests/verify/test_verify.py",
     "tests/*/test_faults.py",
+    "tests/client/test_outage.py",
     "tests/*/test_worker.py",
     "tests/faults/*",
     "tests/deploy/*",
