@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
 import pytest
 
-from spendmeter.platform.bounded_process import BoundError, ProcessBounds, run_module
+from spendmeter.platform.bounded_process import BoundError, ProcessBounds, module_lines, run_module
 
 BOUNDS = ProcessBounds(seconds_max=5.0, memory_bytes_max=512 * 1024**2, output_bytes_max=1024)
 READS = "import sys; text = sys.stdin.buffer.read()"
@@ -61,3 +62,34 @@ async def test_the_limits_hold_before_the_module_is_loaded(module: Path) -> None
         "print(r.getrlimit(r.RLIMIT_AS)[1], r.getrlimit(r.RLIMIT_CPU)[1], r.getrlimit(r.RLIMIT_FSIZE)[1])"
     )
     assert await run_module("reader", stdin=b"", bounds=BOUNDS) == b"536870912 6 0\n"
+
+
+async def test_lines_come_as_they_are_written_and_the_process_waits_for_its_reader(module: Path) -> None:
+    module.write_text("import sys\nfor n in range(200_000): print(n)")
+    lines = module_lines("reader", bounds=BOUNDS)
+    some = await anext(lines)
+    assert some[:2] == [b"0", b"1"]
+    assert len(some) < 100_000, "what nobody has asked for is not written yet"
+    rest = [line async for more in lines for line in more]
+    assert [*some, *rest] == [str(n).encode() for n in range(200_000)]
+
+
+@pytest.mark.parametrize(
+    ("does", "says"),
+    [("print('x' * 400_000)", "a line of what it says has more than 1,024 bytes"), ("sys.exit(3)", "code 3")],
+)
+async def test_a_line_that_is_too_long_or_an_early_end_is_an_error(
+    module: Path, does: str, says: str
+) -> None:
+    module.write_text(f"import sys; print(1); {does}")
+    with pytest.raises(BoundError, match=says):
+        [line async for more in module_lines("reader", bounds=BOUNDS) for line in more]
+
+
+async def test_whose_lines_nobody_reads_any_more_is_killed(module: Path, tmp_path: Path) -> None:
+    module.write_text("import os, time; print(os.getpid(), flush=True); time.sleep(60)")
+    lines = module_lines("reader", bounds=BOUNDS)
+    pid = int((await anext(lines))[0])
+    await lines.aclose()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
