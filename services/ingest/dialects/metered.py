@@ -59,7 +59,8 @@ def metered(event: ForeignEvent, own: Mapping[str, UsageMeter]) -> SaidEvent | s
     said = usage_event(
         id=id_,
         source=source,
-        subject=event.subject,
+        # a person is a label, which leaves as a pseudonym, and nothing else
+        subject=event.source if meter.labels.get("user") == SUBJECT else event.subject,
         time=event.time,
         provider=provider,
         sku=sku,

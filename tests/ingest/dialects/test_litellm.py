@@ -366,3 +366,28 @@ def test_a_gateway_that_comes_too_often_is_told_to_repeat() -> None:
     answer = refuse_litellm("/api/v1/litellm", "application/json", too_often("the rate of this key", 7))
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
     assert refuse_litellm("/api/v1/litellm", "", bad_request("no JSON")).status_code == 400
+
+
+UNKNOWN = """
+import asyncio, os, litellm
+from litellm.integrations.generic_api.generic_api_callback import GenericAPILogger
+
+async def main():
+    log = GenericAPILogger(endpoint=os.environ["VENDORS"] + "/log", headers={})
+    litellm.callbacks = ["openmeter", log]
+    asked = [{"role": "user", "content": "x"}]
+    await litellm.acompletion(model="openai/unheard-of", messages=asked, mock_response="y", user="u", metadata={})
+    await asyncio.sleep(1)
+    await log.flush_queue()
+
+asyncio.run(main())
+"""
+
+
+def test_litellm_says_0_in_its_log_of_what_it_has_no_price_for_and_nothing_in_its_callback() -> None:
+    """On which it rests that a cost of 0 is no event there, and no cost here."""
+    with vendors() as stand_in:
+        run_litellm(UNKNOWN, stand_in, OPENMETER_API_ENDPOINT=stand_in.url, OPENMETER_API_KEY="k")
+    (called_back,) = map(json.loads, stand_in.posts("/api/v1/events"))
+    ((logged,),) = map(json.loads, stand_in.posts("/log"))
+    assert (called_back["data"]["cost"], logged["response_cost"]) == (None, 0.0)
