@@ -191,6 +191,8 @@ def test_only_a_complete_bill_takes_away_what_it_lacks_and_what_comes_back_is_bo
     kept = [row for row in rows if row not in (*azure[:6], *other_issuer)]
     part = importer.imported(written(kept), **MAPPED)
     assert (part["amended"], part["retracted"]) == (1, 0), "the credit is as it was; nothing else is said"
+    shown = importer.imported(written(kept), complete=True, dry_run=True, **MAPPED)
+    assert (shown["same"], shown["retracted"]) == (1000 - 6 - 7, 6), "and nothing is done"
     whole = importer.imported(written(kept), complete=True, **MAPPED)
     assert (whole["same"], whole["retracted"]) == (1000 - 6 - 7, 6), (
         "of the other issuer there is no bill in it"

@@ -71,5 +71,9 @@ SELECT encode(row_id, 'hex') AS row_id, source, event_id, generation FROM billed
 WHERE snapshot = ANY ($1::bytea[]) AND NOT is_retracted AND import_id <> $2 AND row_id > $3
 ORDER BY row_id LIMIT $4
 
+-- name: there
+-- How many rows of these bills count.
+SELECT count(*) FROM billed_rows WHERE snapshot = ANY ($1::bytea[]) AND NOT is_retracted
+
 -- name: retracted
 UPDATE billed_rows SET is_retracted = true, import_id = $2 WHERE row_id = ANY ($1::bytea[])

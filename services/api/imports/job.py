@@ -13,7 +13,6 @@ import msgspec
 from msgspec import UNSET
 
 from services.api.corrections.publish import CorrectionLog
-from services.api.database.transactions import Database
 from services.api.events.ingest_door import DoorReceipt, IngestDoor
 from services.api.http.problems import HttpRefusal
 from services.api.imports.focus import rules_in_force
@@ -21,6 +20,7 @@ from services.api.imports.reader import HowToRead, NoBill, decode_row
 from services.api.imports.report import ImportReport
 from services.api.imports.rows import BadRow, BilledRow, SnapshotSeen
 from services.api.imports.told import KnownRow, ToldRow, correction_id, event_of, patch_of, to_tell
+from services.api.imports.turns import PatientDatabase
 from spendmeter.contracts.corrections import EventCorrection
 from spendmeter.platform.bounded_process import BoundError, ProcessBounds, module_lines
 from spendmeter.platform.postgres import CONNECTION_ERRORS
@@ -75,12 +75,14 @@ class ImportJob:
     """`run` once."""
 
     wanted: Wanted
-    database: Database
+    database: PatientDatabase
     door: IngestDoor
     log: CorrectionLog
     report: ImportReport = field(default_factory=ImportReport)
     own: Sequence[str] = ()
     bills: list[bytes] = field(default_factory=list)
+    met: int = 0
+    """Rows so far that earlier imports had, and that count."""
 
     async def run(self) -> None:
         """Import, and say how it ended."""
@@ -102,7 +104,7 @@ class ImportJob:
     async def _end(self, state: str, why: str) -> None:
         wanted = self.wanted
         try:
-            async with self.database.writing(wanted.tenant) as connection:
+            async with self.database.writing() as connection:
                 await connection.execute(SQL["end"], wanted.import_id, state, why[:500], self.report.said())
         except NOT_WRITTEN as error:
             log().warning("the end of an import was not written down", error=type(error).__name__)
@@ -110,7 +112,7 @@ class ImportJob:
     async def _import(self) -> str:
         """Returns what is to be said of its end."""
         wanted = self.wanted
-        async with self.database.reading(wanted.tenant) as connection:
+        async with self.database.reading() as connection:
             metered = [row["provider"] for row in await connection.fetch(SQL["metered"])]
             self.own = [row["name"] for row in await connection.fetch(SQL["own_names"])]
         rules = rules_in_force(metered, wanted.not_metered)
@@ -156,16 +158,17 @@ class ImportJob:
         for each in told:
             self.report.outcomes[each.outcome] += 1
             self.report.take(each.row)
-        async with self.database.writing(wanted.tenant) as connection:
+        async with self.database.writing() as connection:
             if not wanted.dry_run:
                 await connection.execute(SQL["told"], _ids(done))
             await connection.execute(SQL["report"], wanted.import_id, self.report.said())
 
     async def _compared(self, rows: Sequence[BilledRow]) -> list[ToldRow]:
         wanted = self.wanted
-        async with self.database.reading(wanted.tenant) as connection:
+        async with self.database.reading() as connection:
             found = await connection.fetch(SQL["known"], _ids(row.row_id for row in rows))
         known = {row["row_id"]: KnownRow(**row) for row in found}
+        self.met += sum(not row.is_retracted for row in known.values())
         return [to_tell(row, known.get(row.row_id), may_correct=wanted.may_correct) for row in rows]
 
     async def _write_down(self, told: Sequence[ToldRow]) -> None:
@@ -180,7 +183,7 @@ class ImportJob:
             [each.revision for each in new],
             _ids(each.row.hash for each in new),
         )
-        async with self.database.writing(wanted.tenant) as connection:
+        async with self.database.writing() as connection:
             await connection.execute(SQL["tell"], wanted.tenant, *columns, wanted.import_id)
             met = _ids(each.row.row_id for each in told if each.is_told)
             await connection.execute(SQL["met"], met, wanted.import_id)
@@ -213,7 +216,7 @@ class ImportJob:
             await self._still_here()
 
     async def _still_here(self) -> None:
-        async with self.database.writing(self.wanted.tenant) as connection:
+        async with self.database.writing() as connection:
             await connection.execute(SQL["report"], self.wanted.import_id, self.report.said())
 
     async def _amend(self, told: Sequence[ToldRow]) -> None:
@@ -244,9 +247,14 @@ class ImportJob:
         wanted = self.wanted
         if bad := self.report.outcomes["bad"]:
             return f"nothing was retracted: with {bad:,} bad rows nobody knows what the bill lacks"
+        if wanted.dry_run:
+            async with self.database.reading() as connection:
+                there = await connection.fetchval(SQL["there"], self.bills)
+            self.report.outcomes["retracted"] = there - self.met
+            return ""
         after = _FIRST
         while True:
-            async with self.database.reading(wanted.tenant) as connection:
+            async with self.database.reading() as connection:
                 rows = await connection.fetch(
                     SQL["missing"], self.bills, wanted.import_id, after, ROWS_AT_ONCE
                 )
@@ -254,12 +262,11 @@ class ImportJob:
                 return ""
             after = bytes.fromhex(rows[-1]["row_id"])
             self.report.outcomes["retracted"] += len(rows)
-            if not wanted.dry_run:
-                await self._ask_for(map(self._retraction, rows))
-                async with self.database.writing(wanted.tenant) as connection:
-                    ids = _ids(row["row_id"] for row in rows)
-                    await connection.execute(SQL["retracted"], ids, wanted.import_id)
-                    await connection.execute(SQL["report"], wanted.import_id, self.report.said())
+            await self._ask_for(map(self._retraction, rows))
+            async with self.database.writing() as connection:
+                ids = _ids(row["row_id"] for row in rows)
+                await connection.execute(SQL["retracted"], ids, wanted.import_id)
+                await connection.execute(SQL["report"], wanted.import_id, self.report.said())
 
     def _retraction(self, row: Any) -> EventCorrection:
         return EventCorrection(

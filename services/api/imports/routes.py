@@ -24,6 +24,7 @@ from services.api.imports.job import SQL, ImportJob, Wanted
 from services.api.imports.label_sources import SourceError, label_sources, own_labels
 from services.api.imports.models import ImportAnswer, ImportPage, ImportSettings, ListedImport, answer_of
 from services.api.imports.running import RunningImports
+from services.api.imports.turns import PatientDatabase
 from spendmeter.contracts.events import Instant
 
 PATH = "/v1/imports"
@@ -103,7 +104,7 @@ async def import_focus(
     running.start(
         ImportJob(
             wanted=wanted,
-            database=database,
+            database=PatientDatabase(database, caller.tenant),
             door=request.app.state.ingest_door,
             log=corrector_of(request).log,
         )
