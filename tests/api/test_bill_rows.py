@@ -16,6 +16,7 @@ import pyarrow as arrow
 import pytest
 from pyarrow import parquet
 
+from services.api.imports import bill_files
 from services.api.imports.bill_files import FileError, read_bill
 from services.api.imports.focus import RULES, cost_class, rules_in_force
 from services.api.imports.label_sources import SourceError, label_sources
@@ -250,6 +251,17 @@ def test_a_row_is_found_by_the_line_on_which_it_begins() -> None:
 def test_a_file_that_is_no_bill_is_refused_whole(file: bytes) -> None:
     with pytest.raises(FileError):
         rows_of(file)
+
+
+def test_packed_parquet_has_a_bound_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bill_files, "PACKED_PARQUET_BYTES_MAX", 100)
+    columnar, archive = io.BytesIO(), io.BytesIO()
+    parquet.write_table(arrow.Table.from_pylist([ROW]), columnar)
+    with zipfile.ZipFile(archive, "w") as zipped:
+        zipped.writestr("1.parquet", columnar.getvalue())
+    with pytest.raises(FileError, match="by itself"):
+        rows_of(archive.getvalue())
+    assert len(rows_of(columnar.getvalue())) == 1
 
 
 def test_the_reader_says_where_a_file_ends_early(tmp_path: Path) -> None:

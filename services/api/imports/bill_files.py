@@ -17,6 +17,7 @@ from services.api.imports.rows import BadRow, Value
 CELL_CHARACTERS_MAX = 1024 * 1024
 ROWS_AT_ONCE = 1_000
 PARTS_MAX = 1_000
+PACKED_PARQUET_BYTES_MAX = 256 * 1024 * 1024
 NAMED_MAX = 3
 """Of the columns that a file lacks."""
 _GZIP, _PARQUET, _ZIP = b"\x1f\x8b", b"PAR1", b"PK\x03\x04"
@@ -51,9 +52,23 @@ def _zipped(file: IO[bytes]) -> Iterator[PlacedRow]:
                 raise FileError(f"a zip has 1 to {PARTS_MAX} files")
             for number, part in enumerate(parts, 1):
                 with archive.open(part) as opened:
-                    yield from _rows(opened, f"file {number}, " if len(parts) > 1 else "")
+                    where = f"file {number}, " if len(parts) > 1 else ""
+                    yield from _rows(_whole(opened, where) if _is_parquet(opened) else opened, where)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         raise FileError(f"is no zip that can be read: {type(error).__name__}") from None
+
+
+def _is_parquet(file: IO[bytes]) -> bool:
+    return _head(file).startswith(_PARQUET)
+
+
+def _whole(file: IO[bytes], where: str) -> IO[bytes]:
+    """In memory: Parquet is read from here and from there, and what is packed from its beginning alone."""
+    read = file.read(PACKED_PARQUET_BYTES_MAX + 1)
+    if len(read) > PACKED_PARQUET_BYTES_MAX:
+        size = f"{PACKED_PARQUET_BYTES_MAX // 1024**2} MiB"
+        raise FileError(f"{where}has Parquet of more than {size} in a zip: send that file by itself")
+    return io.BytesIO(read)
 
 
 def _rows(file: IO[bytes], where: str) -> Iterator[PlacedRow]:
