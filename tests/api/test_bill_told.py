@@ -7,7 +7,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.api.imports.told import KnownRow, ToldRow, correction_id, event_of, patch_of, to_tell
+from services.api.imports.told import (
+    KnownRow,
+    ToldRow,
+    amend_id,
+    correction_id,
+    event_of,
+    patch_of,
+    to_tell,
+)
 from spendmeter.contracts.merge_patch import merged
 from tests.api.test_bill_rows import data_of, taken
 
@@ -48,8 +56,9 @@ def test_what_is_restated_is_amended_one_revision_on_by_who_may_correct() -> Non
     [
         ({}, True, False, 0),  # the same as nobody acknowledged: once more
         ({"hash": "ff"}, True, True, 1),  # the broker may hold what was said then: so it is sent, and amended
-        ({"revision": 2}, False, True, 2),  # the same amend, under its id
-        ({"revision": 2, "hash": "ff"}, False, True, 3),
+        # Of imports that broke off one after the other none may have come as far as the event.
+        ({"revision": 2}, True, True, 2),  # the same amend, under its id
+        ({"revision": 2, "hash": "ff"}, True, True, 3),
     ],
 )
 def test_what_was_not_acknowledged_is_told_so_that_either_way_it_ends_the_same(
@@ -77,6 +86,16 @@ def test_an_amend_says_all_of_the_row_and_takes_away_what_it_no_longer_says() ->
     expected = data_of(after)
     del expected["labels"]
     assert amended == expected
+
+
+def test_what_a_bill_said_before_and_says_again_is_an_amend_of_its_own() -> None:
+    """A, B, A, B: under the id of the first B the second one would be taken for it, and A would stay booked."""
+    row = taken()
+    first, third = told(hash="aa", revision=0), told(hash="aa", revision=2)
+    assert (first.revision, third.revision) == (1, 3)
+    assert amend_id(first) != amend_id(third)
+    interrupted = to_tell(row, known(row, is_told=False, revision=3), may_correct=True)
+    assert amend_id(interrupted) == amend_id(third), "run again it is the same one"
 
 
 def test_a_correction_has_the_id_that_follows_from_what_it_says() -> None:

@@ -19,7 +19,15 @@ from services.api.imports.focus import rules_in_force
 from services.api.imports.reader import HowToRead, NoBill, decode_row
 from services.api.imports.report import ImportReport
 from services.api.imports.rows import BadRow, BilledRow, SnapshotSeen
-from services.api.imports.told import KnownRow, ToldRow, correction_id, event_of, patch_of, to_tell
+from services.api.imports.told import (
+    KnownRow,
+    ToldRow,
+    amend_id,
+    correction_id,
+    event_of,
+    patch_of,
+    to_tell,
+)
 from services.api.imports.turns import PatientDatabase
 from spendmeter.contracts.corrections import EventCorrection
 from spendmeter.platform.bounded_process import BoundError, ProcessBounds, module_lines
@@ -222,7 +230,7 @@ class ImportJob:
     async def _amend(self, told: Sequence[ToldRow]) -> None:
         await self._ask_for(
             EventCorrection(
-                id=correction_id("amend", each.row.row_id, each.generation, each.row.hash),
+                id=amend_id(each),
                 tenant=self.wanted.tenant,
                 source=each.row.source,
                 event_id=each.event_id,

@@ -80,12 +80,12 @@ def to_tell(row: BilledRow, known: KnownRow | None, *, may_correct: bool) -> Tol
         return stands
     if not same and not may_correct:
         return replace(stands, outcome="left")
-    # What was not acknowledged the broker may hold or not: the event is sent again, and an amend beside it.
+    # What was not acknowledged the broker may hold or not, event and amend alike: both are sent again.
     return replace(
         stands,
         outcome="new" if same and not known.revision else "amended",
         revision=known.revision + (not same),
-        sends=not known.is_told and not known.revision,
+        sends=not known.is_told,
         amends=not same or known.revision > 0,
     )
 
@@ -119,6 +119,11 @@ def patch_of(row: BilledRow, own: Sequence[str]) -> Raw:
     charge |= {name: charge.get(name) for name in _OPTIONAL}
     charge["details"] = {name: details.get(name) for name in DETAILS}
     return Raw(_encode(data | {"labels": patched}))
+
+
+def amend_id(told: ToldRow) -> str:
+    """Of the amend of a row. What a bill said before it may say again: so its revision counts as well."""
+    return correction_id("amend", told.row.row_id, told.generation, f"{told.revision}/{told.row.hash}")
 
 
 def correction_id(kind: str, row_id: str, generation: int, said: str = "") -> str:
