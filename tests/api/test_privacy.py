@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import AsyncExitStack
 from datetime import date
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import asyncpg
 import httpx
 import pytest
 
+from services.api.accounting.progress import BookProgress
+from services.api.accounting.upkeep import Upkeep
+from services.api.database.shares import TENANT_CONNECTIONS_MAX
 from services.api.database.transactions import Database
 from services.api.privacy.forgetting import first_month, forget_old
 from services.api.privacy.routes import STORED
@@ -62,6 +66,31 @@ async def test_a_person_is_forgotten_in_every_month_and_nobody_else_is(
     assert [each["pseudonyms"] for each in told["erasures"]] == [0, 2]
     assert told["people"] == [{"month": "2026-10-01", "people": 1}, {"month": "2026-11-01", "people": 1}]
     assert "maria" not in str(await people.fetch("SELECT * FROM erasures"))
+
+
+async def test_a_person_is_found_however_their_name_is_composed(
+    acme: httpx.AsyncClient, people: asyncpg.Connection
+) -> None:
+    """Ingest writes labels in normal form C; who types the name may not."""
+    for month, secret in KEYS.items():
+        await people.execute(
+            "INSERT INTO pseudonyms VALUES ('acme', $1, $2, $3)",
+            month, keyed(secret, "Jos\u00e9"), f"user:acme-{month:%m}-jose",
+        )  # fmt: skip
+    body = {"user": "Jose\u0301", "reason": "asked for"}
+    assert (await acme.post("/v1/privacy/erasures", json=body)).json()["pseudonyms"] == 2
+
+
+async def test_a_tenant_that_has_used_up_its_share_keeps_nobody_from_forgetting(
+    people: asyncpg.Connection, database: Database
+) -> None:
+    """What is refused to it would end the api: nobody of the tenant asks for this."""
+    async with AsyncExitStack() as stack:
+        for _ in range(TENANT_CONNECTIONS_MAX):
+            await stack.enter_async_context(database.reading("acme"))
+        await forget_old(database, date(2028, 1, 26))
+        await Upkeep(database, BookProgress()).make_pseudonym_keys()
+    assert await pseudonyms(people) == set()
 
 
 async def test_only_an_admin_forgets_or_says_how_long(

@@ -60,5 +60,5 @@ class Upkeep:
         async with self._database.reading(OPERATOR) as connection:
             tenants = [row["tenant"] for row in await connection.fetch(SQL["tenants"])]
         for tenant in tenants:
-            async with self._database.writing(tenant) as connection:
+            async with self._database.writing(tenant, unasked=True) as connection:
                 await create_pseudonym_keys(connection, [tenant], datetime.now(UTC).date())

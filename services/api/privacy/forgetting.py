@@ -33,7 +33,7 @@ async def forget_old(database: Database, today: date) -> None:
     async with database.reading(OPERATOR) as connection:
         tenants = [row["tenant"] for row in await connection.fetch(TENANT_SQL["tenants"])]
     for tenant in tenants:
-        async with database.writing(tenant) as connection:
+        async with database.writing(tenant, unasked=True) as connection:
             kept = (await retention_of(connection))["pseudonyms_months"]
             since = first_month(today, kept)
             await connection.execute(SQL["forget_pseudonyms"], since)

@@ -16,6 +16,7 @@ from services.api.http.models import RequestBody, Text
 from services.api.http.openapi import answers
 from services.api.http.representation import Negotiated
 from services.api.privacy.forgetting import SQL, retention_of
+from spendmeter.contracts.gate import as_booked
 
 router = APIRouter(tags=["privacy"], route_class=Negotiated)
 STORED: dict[str, Any] = tomllib.loads(Path(__file__).with_name("stored.toml").read_text("utf-8"))
@@ -107,9 +108,10 @@ async def set_retention(request: Request, caller: Writer, body: NewRetention) ->
 async def erase_person(request: Request, caller: Writer, body: NewErasure) -> Erasure:
     """Forget a person: what was booked under their pseudonyms stays, in every total, and is nobody's. Ingest
     forgets within 10 s; what they send afterwards has new pseudonyms. Once more, it finds nothing."""
+    user = as_booked("user", body.user).encode()
     async with database_of(request).writing(caller.tenant) as connection:
         keys = await connection.fetch(SQL["month_keys"])
-        named = [hmac.digest(row["secret"], body.user.encode(), hashlib.sha256) for row in keys]
+        named = [hmac.digest(row["secret"], user, hashlib.sha256) for row in keys]
         erased = len(await connection.fetch(SQL["erase"], [row["month"] for row in keys], named))
         by = f"key {caller.key_id}"
         noted = await connection.fetchrow(SQL["note_erasure"], caller.tenant, erased, by, body.reason)
