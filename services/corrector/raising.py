@@ -43,7 +43,9 @@ def raised(state: EventState, sent: str, id: str) -> EventCorrection | None:
         booked, later = _read(state.first_event), _read(sent)
     except EventError:
         return None  # it passed an older gate
-    if not _is_of_the_same_use(booked, later) or not _says_more(booked.data, later.data):
+    if not _is_of_the_same_use(booked, later) or not _says_more(
+        booked.data, later.data, trusted=booked.trustreportedcost
+    ):
         return None
     assert later.receivedat is not UNSET, "it was compared"
     return EventCorrection(
@@ -88,24 +90,25 @@ def _same(name: str, booked: UsageData, later: UsageData) -> bool:
     return bool(one == other)
 
 
-def _says_more(booked: UsageData, later: UsageData) -> bool:
+def _says_more(booked: UsageData, later: UsageData, *, trusted: bool) -> bool:
     was, now = set(booked.estimated), set(later.estimated)
     if not now <= was:
         return False  # an estimate after what was counted
     for unit, quantity in booked.usage.items():
         if unit not in was and later.usage.get(unit, 0) < quantity:
             return False
-    if not was and not _costs_no_less(booked, later):
+    if not was and not _costs_no_less(booked, later, trusted=trusted):
         return False
     more = any(quantity > booked.usage.get(unit, 0) for unit, quantity in later.usage.items())
     return more or now < was
 
 
-def _costs_no_less(booked: UsageData, later: UsageData) -> bool:
-    """Of what senders say that it cost, which is booked where they are trusted."""
-    if booked.reported_cost is None:
-        return True
+def _costs_no_less(booked: UsageData, later: UsageData, *, trusted: bool) -> bool:
+    """Of what senders say that it cost, which is booked where they are trusted. What prices made is not
+    brought down by a word that comes later either."""
     one, other = booked.reported_cost, later.reported_cost
+    if one is None:
+        return other is None or not trusted
     return (
         other is not None and other.currency == one.currency and Decimal(other.amount) >= Decimal(one.amount)
     )

@@ -171,6 +171,19 @@ def test_a_stated_cost_is_never_lowered_but_that_of_an_estimate() -> None:
     assert patch_of(costing("2", estimated=("output_tokens",)), costing("1", usage=MORE)) is not None
 
 
+def test_what_prices_made_is_not_brought_down_by_a_trusted_cost_that_is_stated_later() -> None:
+    """A key that may state costs could take back by it what is booked, without the scope `correct`."""
+
+    def of(trusted: bool, **data: Any) -> UsageEvent:
+        return replace(said(**data), trustreportedcost=trusted)
+
+    free = {"usage": MORE, "reported_cost": Amount(amount="0", currency="USD")}
+    assert patch_of(of(True), of(True, **free)) is None
+    assert patch_of(of(True), of(True, usage=MORE)) is not None
+    assert patch_of(of(True, estimated=("output_tokens",)), of(True, **free)) is not None
+    assert patch_of(of(False), of(False, **free)) is not None, "a cost that is not trusted is in no sum"
+
+
 def test_how_it_went_and_where_it_was_served_are_taken_from_the_message_that_knows() -> None:
     booked = said(estimated=("output_tokens",), performance=Performance(latency_ms=90, status="interrupted"))
     later = said(
