@@ -76,6 +76,20 @@ def test_what_was_retracted_comes_back_as_another_event_in_its_place() -> None:
     assert (event["tenant"], event["type"]) == ("acme", "spendmeter.charge.v1")
 
 
+@pytest.mark.parametrize(
+    ("generation", "event_id", "supersedes"),
+    [(1, "2026-10/x/0/1", "2026-10/x/0"), (2, "2026-10/x/0/2", "2026-10/x/0/1")],
+)
+def test_what_came_back_and_was_not_acknowledged_is_sent_as_it_was(
+    generation: int, event_id: str, supersedes: str
+) -> None:
+    """Without `supersedes` it would say something else than what the broker may hold: a conflict."""
+    again = told(is_told=False, generation=generation, event_id=event_id)
+    event = event_of(again, "acme")
+    assert (event["id"], event["supersedes"]) == (event_id, supersedes)
+    assert "supersedes" not in event_of(told(is_told=False), "acme")
+
+
 def test_an_amend_says_all_of_the_row_and_takes_away_what_it_no_longer_says() -> None:
     before = taken(["team=tag:CostCenter"], InvoiceId="I-1")
     first = data_of(before) | {"labels": {"team": "4711", "own": {"customer": "c1"}}}

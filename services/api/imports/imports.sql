@@ -17,8 +17,12 @@ RETURNING import_id
 SELECT pg_advisory_xact_lock(hashtextextended($1, 1718580083))
 
 -- name: report
--- How far it is.
-UPDATE imports SET report = $2, seen_at = now() WHERE import_id = $1 AND state = 'running'
+-- How far it is. Nothing where another one has begun since: that happens where this one was held for gone.
+UPDATE imports i SET report = $2, seen_at = now()
+WHERE i.import_id = $1 AND i.state = 'running' AND NOT EXISTS (
+    SELECT FROM imports n WHERE n.tenant = i.tenant AND n.requested_at > i.requested_at
+)
+RETURNING i.import_id
 
 -- name: end
 -- It is over.

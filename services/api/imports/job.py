@@ -2,6 +2,7 @@
 of them before, and told: new ones to ingest, by the caller's key, restated ones to the corrector."""
 
 import asyncio
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import msgspec
 from msgspec import UNSET
 
 from services.api.corrections.publish import CorrectionLog
+from services.api.database.transactions import TenantConnection
 from services.api.events.ingest_door import DoorReceipt, IngestDoor
 from services.api.http.problems import HttpRefusal
 from services.api.imports.focus import rules_in_force
@@ -46,6 +48,10 @@ PATIENCE_S = {429: 300.0, 503: 300.0, 403: 12.0}
 """By what ingest answers: how long it may be away, or busy with others; how long until it knows a key that
 api knows."""
 AGAIN_WAIT_S = 2.0
+SAID_S = 10.0
+"""Of one that is not heard of for a minute the process is held for gone: a file's rows may be held back, or
+bad, for longer."""
+STAYS = "held back now, and booked by an earlier import: stays booked"
 NOT_WRITTEN: tuple[type[BaseException], ...] = (HttpRefusal, *CONNECTION_ERRORS)
 _FIRST = b""
 _encode = msgspec.json.Encoder(decimal_format="string").encode
@@ -91,6 +97,8 @@ class ImportJob:
     bills: list[bytes] = field(default_factory=list)
     met: int = 0
     """Rows so far that earlier imports had, and that count."""
+    said_at_s: float = field(default_factory=time.monotonic)
+    """When it was last heard of."""
 
     async def run(self) -> None:
         """Import, and say how it ended."""
@@ -128,22 +136,30 @@ class ImportJob:
             path=str(wanted.path), labels=tuple(wanted.labels), rules=tuple(rule.name for rule in rules)
         )
         rows: list[BilledRow] = []
+        held: list[BilledRow] = []
         lines = module_lines(READER, _encode(how).decode(), bounds=BOUNDS)
         async with aclosing(lines):
             async for some in lines:
                 for line in some:
-                    self._sort(line, rows)
+                    self._sort(line, rows, held)
                     if len(rows) >= ROWS_AT_ONCE:
                         await self._tell(rows)
                         rows.clear()
+                    if len(held) >= ROWS_AT_ONCE:
+                        await self._pass_over(held)
+                        held.clear()
+                if time.monotonic() - self.said_at_s >= SAID_S:
+                    await self._still_here()
         await self._tell(rows)
+        await self._pass_over(held)
         return await self._retract() if wanted.complete else ""
 
-    def _sort(self, line: bytes, rows: list[BilledRow]) -> None:
+    def _sort(self, line: bytes, rows: list[BilledRow], held: list[BilledRow]) -> None:
         match decode_row(line):
             case BilledRow() as row:
                 if row.held:
                     self.report.hold(row)
+                    held.append(row)
                 else:
                     rows.append(row)
             case BadRow() as bad:
@@ -169,7 +185,18 @@ class ImportJob:
         async with self.database.writing() as connection:
             if not wanted.dry_run:
                 await connection.execute(SQL["told"], _ids(done))
-            await connection.execute(SQL["report"], wanted.import_id, self.report.said())
+            await self._say(connection)
+
+    async def _pass_over(self, held: Sequence[BilledRow]) -> None:
+        """What is held back, and was booked before it was metered, stays as it is: the bill has it."""
+        ids = _ids(row.row_id for row in held)
+        async with self.database.writing() as connection:
+            known = await connection.fetch(SQL["known"], ids)
+            if not self.wanted.dry_run:
+                await connection.execute(SQL["met"], ids, self.wanted.import_id)
+        if booked := sum(not row["is_retracted"] for row in known):
+            self.met += booked
+            self.report.notes[STAYS] += booked
 
     async def _compared(self, rows: Sequence[BilledRow]) -> list[ToldRow]:
         wanted = self.wanted
@@ -192,6 +219,7 @@ class ImportJob:
             _ids(each.row.hash for each in new),
         )
         async with self.database.writing() as connection:
+            await self._say(connection)
             await connection.execute(SQL["tell"], wanted.tenant, *columns, wanted.import_id)
             met = _ids(each.row.row_id for each in told if each.is_told)
             await connection.execute(SQL["met"], met, wanted.import_id)
@@ -225,7 +253,14 @@ class ImportJob:
 
     async def _still_here(self) -> None:
         async with self.database.writing() as connection:
-            await connection.execute(SQL["report"], self.wanted.import_id, self.report.said())
+            await self._say(connection)
+
+    async def _say(self, connection: TenantConnection) -> None:
+        """How far it is. Raises ImportStopped where it was held for gone, and another one began: each would
+        take what the other has met for what the bill lacks."""
+        if await connection.fetchval(SQL["report"], self.wanted.import_id, self.report.said()) is None:
+            raise ImportStopped("another import began after this one had not been heard of for a minute")
+        self.said_at_s = time.monotonic()
 
     async def _amend(self, told: Sequence[ToldRow]) -> None:
         await self._ask_for(
@@ -268,13 +303,14 @@ class ImportJob:
                 )
             if not rows:
                 return ""
+            await self._still_here()
             after = bytes.fromhex(rows[-1]["row_id"])
             self.report.outcomes["retracted"] += len(rows)
             await self._ask_for(map(self._retraction, rows))
             async with self.database.writing() as connection:
                 ids = _ids(row["row_id"] for row in rows)
                 await connection.execute(SQL["retracted"], ids, wanted.import_id)
-                await connection.execute(SQL["report"], wanted.import_id, self.report.said())
+                await self._say(connection)
 
     def _retraction(self, row: Any) -> EventCorrection:
         return EventCorrection(

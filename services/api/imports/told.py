@@ -74,6 +74,7 @@ def to_tell(row: BilledRow, known: KnownRow | None, *, may_correct: bool) -> Tol
         event_id=known.event_id,
         generation=known.generation,
         revision=known.revision,
+        supersedes=_before(known),
     )
     same = known.hash == row.hash
     if same and known.is_told:
@@ -88,6 +89,14 @@ def to_tell(row: BilledRow, known: KnownRow | None, *, may_correct: bool) -> Tol
         sends=not known.is_told,
         amends=not same or known.revision > 0,
     )
+
+
+def _before(known: KnownRow) -> str:
+    """Whose place the event of a row took that came back; '' = it is the first of its row."""
+    if not known.generation:
+        return ""
+    first, _, _ = known.event_id.rpartition("/")
+    return first if known.generation == 1 else f"{first}/{known.generation - 1}"
 
 
 def event_of(told: ToldRow, tenant: str) -> dict[str, Any]:
