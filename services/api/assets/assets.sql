@@ -79,8 +79,8 @@ GROUP BY e.currency ORDER BY e.currency
 -- name: put_activity
 -- The last word of a day holds.
 INSERT INTO seat_activity (tenant, asset_id, day, active, author) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (tenant, asset_id, day) DO UPDATE
-SET active = excluded.active, author = excluded.author, recorded_at = now()
+ON CONFLICT (tenant, asset_id, day) DO UPDATE SET
+    active = excluded.active, author = excluded.author, recorded_at = now()
 
 -- name: activity
 -- The last days of which anybody has said how many seats were used, newest first.

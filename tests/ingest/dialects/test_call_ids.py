@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import NAMESPACE_DNS, uuid1, uuid4, uuid5
+from uuid import NAMESPACE_DNS, uuid4, uuid5
 
 import pytest
 from litellm.responses.utils import ResponsesAPIRequestUtils
@@ -33,7 +33,7 @@ def test_each_pattern_has_the_bits_that_make_a_repeat_impossible() -> None:
         "gen-1734028800-1",
         "chatcmpl-B9MHDbslfkBeAs8l4bebGdFOJ6PeG\n",
         "xchatcmpl-B9MHDbslfkBeAs8l4bebGdFOJ6PeG",
-        str(uuid1()),  # a time and a machine
+        "cad62aee-e9d1-11f1-a7da-02fc00000001",  # a time and a machine
         str(uuid5(NAMESPACE_DNS, "example.com")),  # whatever it was made of
     ],
 )  # fmt: skip
