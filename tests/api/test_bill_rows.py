@@ -14,6 +14,8 @@ from typing import Any
 import msgspec
 import pyarrow as arrow
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pyarrow import parquet
 
 from services.api.imports import bill_files
@@ -33,6 +35,8 @@ from services.api.imports.rows import (
     RowReader,
 )
 from spendmeter.contracts.event_reading import read_event
+from spendmeter.contracts.events import EventError
+from spendmeter.contracts.gate import check_rules
 
 ROW: dict[str, Any] = {
     "BilledCost": "1.50", "EffectiveCost": "-0.000022", "ListCost": "2", "ContractedCost": "1.75",
@@ -251,6 +255,31 @@ def test_a_row_is_found_by_the_line_on_which_it_begins() -> None:
 def test_a_file_that_is_no_bill_is_refused_whole(file: bytes) -> None:
     with pytest.raises(FileError):
         rows_of(file)
+
+
+_CELLS = st.one_of(
+    st.none(), st.text(max_size=40), st.floats(), st.integers(), st.decimals(allow_nan=True), st.datetimes(),
+    st.sampled_from(["NULL", "-0.1e-30", "9" * 19, "\u0000", "2026-10-05T10:00:00+14:00", "0001-01-01", '{"a": [1]}']),
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.dictionaries(st.sampled_from([*ROW, "ResourceId", "ChargeClass"]), _CELLS, max_size=4))
+def test_whatever_stands_in_a_bill_is_a_charge_that_the_gate_takes_or_is_bad_by_its_column(
+    cells: dict[str, Any],
+) -> None:
+    row = one(["team=tag:CostCenter", "feature=ResourceId"], **cells)
+    if isinstance(row, BadRow):
+        assert row.field in ROW or row.field == "ResourceId"
+        return
+    event = {
+        "specversion": "1.0", "type": "spendmeter.charge.v1", "id": row.event_id, "source": row.source,
+        "subject": "AWS", "time": row.time, "data": row.data,
+    }  # fmt: skip
+    try:
+        check_rules(read_event(msgspec.json.encode(event)), plain=False)
+    except EventError as error:  # a name of which nothing is left that can be seen
+        assert error.field in ("data.provider", "data.sku")
 
 
 def test_packed_parquet_has_a_bound_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
