@@ -93,7 +93,9 @@ def amount(usage: VendorUsage, *path: str) -> Decimal | None:
         stated = None if value is None else Decimal(value)
     except (InvalidOperation, TypeError, ValueError):
         stated = Decimal("NaN")
-    if stated is not None and (isinstance(value, float) or not stated.is_finite() or stated < 0):
+    if stated is not None and (
+        isinstance(value, float) or not stated.is_finite() or not 0 <= stated <= COUNT_MAX
+    ):
         raise DialectError(f"{name} must be a decimal of at least 0")
     return stated
 

@@ -12,11 +12,14 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 
 class Otlp:
-    """`spans` as (service, span), `metrics` as names, as they arrive; `url` is the exporters' endpoint."""
+    """`spans` as (service, span), `metrics` as names, as they arrive; `url` is the exporters' endpoint.
+    `seen`: by path, which of the watched texts were in anything that came."""
 
     def __init__(self) -> None:
         self.spans: list[tuple[str, Span]] = []
         self.metrics: set[str] = set()
+        self.seen: dict[str, set[bytes]] = {}
+        self._watched: set[bytes] = set()
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -36,7 +39,13 @@ class Otlp:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
+    def watch(self, text: bytes) -> None:
+        """Look for a text in all that comes from now on."""
+        self._watched.add(text)
+
     def _take(self, path: str, body: bytes) -> None:
+        if found := {text for text in self._watched if text in body}:
+            self.seen.setdefault(path, set()).update(found)
         if path == "/v1/traces":
             for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
                 names = {a.key: a.value.string_value for a in resource.resource.attributes}

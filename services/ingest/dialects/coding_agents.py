@@ -39,6 +39,8 @@ _AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,18})?([eE][-+]?[0-9]{1,2})?")
 LONG_CONTEXT = "[1m]"
 """What Claude Code puts behind a model's name where it has opened its window: no other model, nor price."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NS_MAX = 2**63
+"""What exporters can count of: JSON has larger numbers, of which none is a time."""
 
 _STATED = {
     "team": ("cost.team", "team", "team.id"),
@@ -267,7 +269,7 @@ def happened(attributes: Attributes, time_ns: int) -> datetime | None:
         said = EPOCH
     if said.tzinfo is not None and said > EPOCH:
         return said
-    return EPOCH + timedelta(microseconds=time_ns // 1000) if time_ns else None
+    return EPOCH + timedelta(microseconds=time_ns // 1000) if 0 < time_ns < NS_MAX else None
 
 
 def duration_ms(attributes: Attributes) -> int | None:

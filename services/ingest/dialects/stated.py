@@ -3,12 +3,11 @@
 import re
 from decimal import Context, Decimal, InvalidOperation
 
-from spendmeter.contracts.money import plain
+from spendmeter.contracts.money import plain, quantised
 
 COST_MAX = 1_000_000_000
 _EXACT_DIGITS = Context(prec=15)
 """What a float holds of any decimal: digits beyond these are how a sender multiplied, not money."""
-_SMALLEST = Decimal("1e-18")
 _NUMBER = re.compile(r"[-+]?[0-9]{1,40}(\.[0-9]{1,40})?([eE][-+]?[0-9]{1,3})?")
 
 
@@ -42,7 +41,7 @@ def cost_of(amount: object, field: str, currency: str = "USD") -> dict[str, str]
     exact = _decimal(amount)
     if exact is None or not exact.is_finite() or not 0 <= exact < COST_MAX:
         raise Unusable(field, f"must be an amount of at least 0 and below {COST_MAX}")
-    said = plain(_EXACT_DIGITS.plus(exact).quantize(_SMALLEST))
+    said = plain(quantised(_EXACT_DIGITS.plus(exact)))
     return None if said == "0" else {"amount": said, "currency": currency}
 
 

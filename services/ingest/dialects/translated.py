@@ -13,7 +13,7 @@ from typing import Any
 
 from services.ingest.refused import BadEvent
 from spendmeter.contracts.events import EVENT_TYPE
-from spendmeter.contracts.money import plain
+from spendmeter.contracts.money import plain, quantised
 from spendmeter.contracts.outcomes import OUTCOME_TYPE
 
 SaidEvent = dict[str, Any]
@@ -77,11 +77,15 @@ def usage_event(
     normalised: str = "stated",
     cadence: str = "live",
 ) -> SaidEvent:
-    """An event of the contract; what is empty is left out. `subject` is the source where none is given."""
+    """An event of the contract; what is empty is left out, and a quantity has the 12 places that an event can
+    state: vendors write more where a float stood (8.470000267028809 s of sound). `subject` is the source
+    where none is given."""
     data = {
         "provider": provider,
         "sku": sku,
-        "usage": {unit: plain(of) if isinstance(of, Decimal) else of for unit, of in usage.items()},
+        "usage": {
+            unit: plain(quantised(of)) if isinstance(of, Decimal) else of for unit, of in usage.items()
+        },
         "cost_class": cost_class,
         "context": context,
         "labels": labels,
