@@ -191,7 +191,7 @@ def test_every_refusal_reaches_a_client_that_is_still_sending(door: Ingest, clie
 
 async def test_another_tenants_name_is_403_and_nothing_is_taken(door: Ingest) -> None:
     sent = [event("mine"), event("theirs", tenant="globex")]
-    assert "globex" in problem(door.post(sent, BATCH), 403)["detail"]
+    assert "belongs to 'acme'" in problem(door.post(sent, BATCH), 403)["detail"]
     assert await on_topic(door, "mine", "theirs") == []
 
 
