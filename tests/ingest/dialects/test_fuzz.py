@@ -90,6 +90,7 @@ def crashing(accepted: AcceptedEvents) -> AcceptedEvents:
     ("change", "rule"),
     [
         (with_usage(input_tokens=10**9), "tokens of"),
+        (with_usage(input_tokens=1_200, cache_read_tokens=1_024, output_tokens=50), "tokens of"),
         (with_usage(input_tokens=-5), "at least 0"),
         (with_usage(input_tokens=float("nan")), "number or a decimal"),
         (with_usage(input_tokens=2**63), "below 2\\^63"),
