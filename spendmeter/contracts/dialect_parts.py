@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from spendmeter.contracts.money import quantised
 from spendmeter.contracts.units import snake_case
 
 VendorUsage = Mapping[str, Any]
@@ -77,7 +78,8 @@ def measure(usage: VendorUsage, *path: UsageStep) -> UsedQuantity:
         raise DialectError(f"{name} must be a number of at least 0")
     if value == int(value):
         return int(value)
-    return value if isinstance(value, Decimal) else Decimal(repr(value))  # as it was written
+    written = value if isinstance(value, Decimal) else Decimal(repr(value))
+    return quantised(written)  # a double has more digits than any event
 
 
 def _is_quantity(value: Any) -> bool:
@@ -87,17 +89,18 @@ def _is_quantity(value: Any) -> bool:
 
 
 def amount(usage: VendorUsage, *path: str) -> Decimal | None:
-    """Money at `path`: a decimal string, a whole number or a Decimal, never a float; None = not stated."""
+    """Money at `path`: a decimal string, a whole number or a Decimal, never a float; None = not stated. Of a
+    double's digits as many are kept as an event can have: a price has no more."""
     value, name = at(usage, *path)
+    if value is None:
+        return None
     try:
-        stated = None if value is None else Decimal(value)
-    except (InvalidOperation, TypeError, ValueError):
+        stated = Decimal(value) if type(value) in (str, int, Decimal) else Decimal("NaN")
+    except InvalidOperation:
         stated = Decimal("NaN")
-    if stated is not None and (
-        isinstance(value, float) or not stated.is_finite() or not 0 <= stated <= COUNT_MAX
-    ):
+    if not stated.is_finite() or not 0 <= stated <= COUNT_MAX:
         raise DialectError(f"{name} must be a decimal of at least 0")
-    return stated
+    return quantised(stated)
 
 
 def rest(left: int, name: str) -> int:

@@ -59,6 +59,7 @@ _DIALECTS: Mapping[str, Callable[[VendorUsage], UsageParts]] = {
     "cohere": dialects_own.cohere,
     "deepseek": dialects_openai.deepseek,
     "gemini": dialects_own.gemini,
+    "gemini-openai": dialects_openai.gemini,
     "mistral": dialects_openai.mistral,
     "openai": dialects_openai.openai,
     "openrouter": dialects_openai.openrouter,

@@ -52,8 +52,26 @@ def reported_cost(usage: VendorUsage) -> Decimal | None:
 
 
 def openai(usage: VendorUsage) -> UsageParts:
-    """Chat, responses, realtime, images, embeddings, transcriptions; Azure and Groq speak it too."""
-    return _openai(usage)
+    """Chat, responses, realtime, images, embeddings, transcriptions; Azure and Groq speak it too. Of a
+    Grok at Azure the reasoning lies beside the completion, as its total says."""
+    parts = _openai(usage)
+    reasoning, output = parts.outputs["reasoning_tokens"], parts.output or 0
+    if reasoning and count(usage, "total_tokens") == (parts.input or 0) + output + reasoning:
+        return replace(parts, output=output + reasoning)
+    return parts
+
+
+def gemini(usage: VendorUsage) -> UsageParts:
+    """Gemini's in OpenAI's protocol, where thoughts lie in the total alone."""
+    parts = _openai(usage)
+    unsaid = (count(usage, "total_tokens") or 0) - (parts.input or 0) - (parts.output or 0)
+    if parts.output is None or unsaid <= 0:
+        return parts
+    return replace(
+        parts,
+        output=parts.output + unsaid,
+        outputs=parts.outputs | {"reasoning_tokens": unsaid},
+    )
 
 
 def openrouter(usage: VendorUsage) -> UsageParts:
@@ -152,18 +170,17 @@ def xai_chat(usage: VendorUsage) -> UsageParts:
 def _openai(usage: VendorUsage) -> UsageParts:
     inside, _ = at(usage, ("prompt_tokens_details", "input_tokens_details", "input_token_details"))
     within, _ = at(usage, ("completion_tokens_details", "output_tokens_details", "output_token_details"))
+    read = part(inside, "cached_tokens") or part(usage, "cached_tokens")  # Moonshot's lie beside
     cached = {kind: part(inside, "cached_tokens_details", f"{kind}_tokens") for kind in ("audio", "image")}
     return UsageParts(
         input=count(usage, ("prompt_tokens", "input_tokens")),
         cached={
-            "cache_read_tokens": part(inside, "cached_tokens") - sum(cached.values()),
+            "cache_read_tokens": read - sum(cached.values()),
             "cache_read_audio_tokens": cached["audio"],
             "cache_read_image_tokens": cached["image"],
             **_written(inside),
         },
-        inputs={
-            f"input_{kind}_tokens": part(inside, f"{kind}_tokens") - read for kind, read in cached.items()
-        }
+        inputs={f"input_{kind}_tokens": part(inside, f"{kind}_tokens") - of for kind, of in cached.items()}
         | {"input_video_tokens": part(inside, "video_tokens")},
         output=count(usage, ("completion_tokens", "output_tokens")),
         outputs={"reasoning_tokens": part(within, "reasoning_tokens")}
@@ -181,7 +198,7 @@ def _written(inside: VendorUsage) -> dict[str, int]:
     short, long = (
         part(inside, "cache_write_tokens_details", f"ttl_{life}_tokens") for life in ("30m", "12h")
     )
-    stated = count(inside, "cache_write_tokens")
+    stated = count(inside, ("cache_write_tokens", "cache_creation_input_tokens"))  # the latter is Alibaba's
     written = short + long if stated is None else stated
     return {
         "cache_write_5m_tokens": rest(written - long, "cache_write_tokens"),

@@ -32,12 +32,12 @@ NAMES = """
     internalServerException modelStreamErrorException serviceUnavailableException throttlingException
     validationException create_time created
     created_at createTime custom_id data delta document_annotation duration embeddings error
-    event_type finish_reason finishReason function generated_images generatedImages generation_id
-    generation_token_count grounding_chunks grounding_metadata groundingChunks groundingMetadata
+    event_type finish_reason finishReason function generated_images generatedImages generation
+    generation_id generation_token_count grounding_chunks grounding_metadata groundingChunks groundingMetadata
     HTTPHeaders id image image_gen input input_tokens inputTextTokenCount inputTokens invokedModelId
     item_id key latency latencyMs maps message messageStart messageStop meta metadata metrics model
     model_version modelOutput models modelVersion num_requests object output output_tokens
-    outputTokens pages_processed partial_json parts performanceConfig predictions
+    outputs outputText outputTokens pages_processed partial_json parts performanceConfig predictions
     prompt_cache_hit_tokens prompt_token_count prompt_tokens promptRouter promptTokenCount quality
     reasoning reasoning_content reasoningContent recordId refusal RequestId response response_id
     responseId ResponseMetadata result results retrieved_context retrievedContext

@@ -36,4 +36,6 @@ def _body(row: Answer) -> Raw | None:
     if response is None:
         return None
     status = response.number("status_code")
+    if status is None and not response.has("body", "error"):
+        return row.raw("response")  # Vertex and Fireworks put nothing around it
     return None if status is not None and status >= 400 else response.raw("body")

@@ -35,6 +35,7 @@ _METRICS = {
 }
 """As streams of InvokeModel and Amazon's own models spell them."""
 _OPTIMIZED = "optimized"
+_STREAM_METRICS = "amazon-bedrock-invocationMetrics"
 _EVENTS = (
     "messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop",
     "internalServerException",
@@ -59,6 +60,8 @@ def read(answer: Answer) -> Iterator[CallPiece]:
         yield from _anthropic(answer)
     elif answer.has("choices"):
         yield from openai.read(answer)
+        if (metrics := answer.usage(_STREAM_METRICS)) is not None and not answer.has("usage"):
+            yield CallPiece(dialect="bedrock", usage=_spelled(metrics), stream=True, ends=True)
     else:
         yield _makers(answer)
 
@@ -144,16 +147,41 @@ def _anthropic(answer: Answer) -> Iterator[CallPiece]:
 
 def _makers(answer: Answer) -> CallPiece:
     """Amazon's, Meta's and other makers' bodies; '' of them all: what the headers say."""
-    metrics = answer.usage("amazon-bedrock-invocationMetrics")
-    stream = metrics is not None
-    usage = _spelled(metrics or answer.usage("usage")) or _counted(answer)
-    return CallPiece(dialect="bedrock", usage=usage, stream=stream, ends=True)
+    metrics = answer.usage(_STREAM_METRICS)
+    if metrics is None and not _is_chunk(answer):
+        usage = _spelled(answer.usage("usage")) or _counted(answer)
+        return CallPiece(dialect="bedrock", usage=usage, ends=True)
+    return CallPiece(
+        dialect="bedrock",
+        usage=_spelled(metrics) or _counted(answer),
+        adds=True,
+        stream=True,
+        content=tuple(_made(answer)),
+        ends=metrics is not None,
+    )
+
+
+def _is_chunk(answer: Answer) -> bool:
+    """Whether it is a piece of what Meta's, Mistral's or Amazon's older models stream: the whole says why it
+    stopped, or has results."""
+    if answer.has("outputText"):
+        return True
+    made = answer.each("outputs") or ([answer] if answer.has("generation") else [])
+    return bool(made) and not any(each.has("stop_reason") for each in made)
+
+
+def _made(answer: Answer) -> Iterator[Raw]:
+    for each in (answer, *answer.each("outputs")):
+        if (found := each.raw("generation", "outputText", "text")) is not None:
+            yield found
 
 
 def _counted(answer: Answer) -> dict[str, Any] | None:
     """The counts of makers that have no usage object: Meta's, and Amazon's older ones."""
     if (read := answer.number("prompt_token_count")) is not None:
         return {"inputTokens": read, "outputTokens": answer.number("generation_token_count") or 0}
+    if (made := answer.number("generation_token_count")) is not None:
+        return {"outputTokens": made}
     if (read := answer.number("inputTextTokenCount")) is not None:
         made = sum(int(each.number("tokenCount") or 0) for each in answer.each("results"))
         return {"inputTokens": read, "outputTokens": made}

@@ -52,6 +52,8 @@ _OF_ANTHROPIC = frozenset(
     {"message", "message_start", "message_delta", "message_stop", "ping",
      "content_block_start", "content_block_delta", "content_block_stop"}
 )  # fmt: skip
+_TIERS_INSIDE: Mapping[Shape, bytes] = {"anthropic": b"usage", "google": b"usageMetadata"}
+"""Whose usage object says how it was served, and by what name their answers have it."""
 _ANTHROPIC_COUNTS = frozenset({"cache_creation_input_tokens", "cache_read_input_tokens"})
 """Of a cache beside the input: nobody else's words."""
 _WHOLE = (
@@ -89,7 +91,10 @@ def pieces_of(facts: AnswerProvider, raw: bytes | Raw, answer: Answer) -> Iterab
         if not answer.has(*_WHOLE) and answer.has(*_USAGE_NAMES[shape]):
             usage = table_of(raw)
             own = "anthropic" if "anthropic" in facts.shapes and _ANTHROPIC_COUNTS & usage.keys() else shape
-            return [_of_dialect(facts, own, CallPiece(usage=usage, ends=True))]
+            if (name := _TIERS_INSIDE.get(own)) is None:
+                return [_of_dialect(facts, own, CallPiece(usage=usage, ends=True))]
+            whole = Answer.read(b'{"%b":%b}' % (name, bytes(raw)))
+            return [_of_dialect(facts, own, piece) for piece in _READINGS[own](whole)]
     shape = _shape_of(answer, facts)
     return [_of_dialect(facts, shape, piece) for piece in _READINGS[shape](answer)]
 
@@ -121,6 +126,8 @@ def _of_dialect(facts: AnswerProvider, shape: Shape, piece: CallPiece) -> CallPi
     if piece.usage is None or piece.dialect:
         return piece
     dialect = facts.usage if shape == facts.shapes[0] else _DIALECTS[shape]
+    if shape == "openai" and facts.shapes[0] == "google":
+        dialect = "gemini-openai"
     if shape == "bedrock" and "input_tokens" in piece.usage:
         dialect = "anthropic"
     elif shape == "bedrock" and "prompt_tokens" in piece.usage:

@@ -50,7 +50,7 @@ def _chat(answer: Answer) -> CallPiece:
     """A chat completion, a text completion, or a chunk of one."""
     choices = answer.each("choices")
     groq = answer.inner("x_groq")
-    usage = answer.usage("usage") or (groq.usage("usage") if groq else None)
+    usage = answer.usage("usage") or (groq.usage("usage") if groq else None) or _of_choice(choices)
     kind = answer.text("object")
     stream = kind.endswith(".chunk") or any(choice.has("delta") for choice in choices) or not choices
     stream |= kind == "text_completion" and usage is None  # whose chunks look like the whole
@@ -69,6 +69,11 @@ def _chat(answer: Answer) -> CallPiece:
         ends=finished or (usage is not None and not choices) or not stream,
         failed=answer.has("error") and usage is None,
     )
+
+
+def _of_choice(choices: list[Answer]) -> dict[str, Any] | None:
+    """Moonshot's streams state their usage inside the last choice."""
+    return next((usage for choice in choices if (usage := choice.usage("usage"))), None)
 
 
 def _chat_content(choices: list[Answer]) -> Iterator[Raw]:

@@ -5,7 +5,7 @@ A whole response is one piece; a stream is many, of which each repeats, adds or 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -101,7 +101,7 @@ class ProviderCall:
     def fill_in(self, piece: CallPiece) -> None:
         """Take what the piece says where nothing else does."""
         if self.usage is None and piece.usage is not None and not self.failed:
-            self.usage, self.dialect = dict(piece.usage), piece.dialect
+            self.usage, self.dialect, self.ends = dict(piece.usage), piece.dialect, True
         self.id, self.tier = self.id or piece.id, self.tier or piece.tier
         self.latency_ms = piece.latency_ms if self.latency_ms is None else self.latency_ms
 
@@ -116,10 +116,21 @@ class ProviderCall:
             setattr(self, name, getattr(self, name) or getattr(piece, name))
         if piece.usage is not None:
             stated = {name: said for name, said in piece.usage.items() if said is not None}
-            self.usage = _later(self.usage, stated) if piece.adds and self.usage else stated
+            if piece.adds and self.usage:
+                self.usage = _later(self.usage, stated)
+            elif not self.usage or any(_counts(stated)):  # else a proxy's zeros after the vendor's counts
+                self.usage = stated
         for unit, quantity in piece.fees.items():
             self.fees[unit] = max(self.fees.get(unit, 0), quantity)
         self.content += piece.content
+
+
+def _counts(usage: Mapping[str, Any]) -> Iterator[int | Decimal]:
+    """What a usage object counts, in itself and in the tables that it holds."""
+    tables = [usage, *(said for said in usage.values() if isinstance(said, Mapping))]
+    for said in (said for table in tables for said in table.values()):
+        if type(said) in (int, Decimal):
+            yield said
 
 
 def _later(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
@@ -168,7 +179,7 @@ def metered(call: ProviderCall, input_tokens: int | None = None) -> Metered:
     send the text's length, marked as an estimate. `input_tokens`: what the sender says it sent, where the
     stream says nothing of it; an estimate too, for how much of it a cache had, only the vendor knows. Raises
     DialectError where nothing is said of usage."""
-    if call.usage is None:
+    if call.usage is None or _is_uncounted(call):
         return _counted(call, input_tokens)
     used, normalised = disjoint(call.dialect, call.usage)
     used = dict(used) | {unit: quantity for unit, quantity in call.fees.items() if quantity}
@@ -180,6 +191,12 @@ def metered(call: ProviderCall, input_tokens: int | None = None) -> Metered:
 
 
 _OUTPUTS = frozenset({"output_tokens", "reasoning_tokens", "output_audio_tokens", "output_image_tokens"})
+
+
+def _is_uncounted(call: ProviderCall) -> bool:
+    """Whether a server that speaks OpenAI's protocol puts zeros where it counts nothing: it sent text."""
+    imitates = call.stream and call.dialect == "openai" and call.usage is not None
+    return imitates and not any(_counts(call.usage or {})) and tokens_sent(call) > 0
 
 
 def _counted(call: ProviderCall, input_tokens: int | None) -> Metered:
