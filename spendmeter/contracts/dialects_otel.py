@@ -26,11 +26,13 @@ _PLACES: Mapping[str, _Place] = {
 
 
 def otel(usage: VendorUsage) -> UsageParts:
-    """From all attributes of a span; those of otel_usage.toml are looked at."""
+    """From all attributes of a span; those of otel_usage.toml are looked at. Reasoning lies inside the
+    output; where there is more of it, its sender counts as Gemini and Grok do, and it lies beside."""
     said = _stated(usage)
     part = said.get
     written, hour = part("cache_write", 0), part("cache_write_1h", 0)
     audio, image = part("cache_read_audio", 0), part("cache_read_image", 0)
+    thought_beside = part("reasoning", 0) if part("reasoning", 0) > part("output", 0) else 0
     beside_input, beside_output = part("beside_input", 0), part("beside_output", 0)
     return UsageParts(
         input=_with(part("input"), beside_input),
@@ -46,14 +48,14 @@ def otel(usage: VendorUsage) -> UsageParts:
             "input_image_tokens": part("input_image", 0) - image,
             "input_video_tokens": part("input_video", 0),
         },
-        output=_with(part("output"), beside_output),
+        output=_with(part("output"), beside_output + thought_beside),
         outputs={
             "reasoning_tokens": part("reasoning", 0),
             "output_audio_tokens": part("output_audio", 0),
             "output_image_tokens": part("output_image", 0),
         },
         others={"searches": part("searches", 0)},
-        assumed=beside_input > 0,
+        assumed=beside_input > 0 or thought_beside > 0,
     )
 
 

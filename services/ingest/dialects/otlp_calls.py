@@ -5,6 +5,7 @@ Where both say the response's id, they are one call by that. Where the outer one
 span inside it of the same model.
 """
 
+import re
 from collections.abc import Mapping
 
 from services.ingest.dialects.otlp_labels import NO_LABELS
@@ -13,6 +14,7 @@ from services.ingest.dialects.otlp_wire import read_spans
 from services.ingest.dialects.translated import Translated
 from services.ingest.request_maps import RequestMaps
 
+_DATE = re.compile(r"[-@]20[0-9]{2}-?[0-9]{2}-?[0-9]{2}")
 SECOND_SPAN = "a second span of one call"
 SECOND_OF_ID = "a second span with one response's id in a trace, which may be another call"
 
@@ -56,8 +58,18 @@ def _each_once(calls: list[SpanCall], found: Translated) -> list[SpanCall]:
 
 
 def _repeats(outer: SpanCall, inner: SpanCall) -> bool:
-    """Whether a span without an id says again what the one inside it says."""
-    return not outer.response_id and outer.model == inner.model
+    """Whether a span without an id says again what the one inside it says: it may know the model by the name
+    that was asked for, which has no date."""
+    if outer.response_id:
+        return False
+    return outer.model == _DATE.sub("", inner.model) or outer.model == inner.model or _same(outer, inner)
+
+
+def _same(outer: SpanCall, inner: SpanCall) -> bool:
+    """Whether both state one usage, of both sides."""
+    used: dict[str, object] = outer.said["data"]["usage"]
+    both = bool(used.get("input_tokens") and used.get("output_tokens"))
+    return both and used == inner.said["data"]["usage"]
 
 
 def _complete(call: SpanCall, other: SpanCall) -> None:

@@ -314,8 +314,14 @@ def test_an_outer_span_without_the_responses_id_is_one_with_the_call_inside() ->
         ["call:openai"],
         {SECOND_SPAN: 1},
     )
-    # around a call of another model it is a call of its own
-    found = translate(inner, span(1, attributes=outer | {"llm.model_name": "o3"}))
+    # it may know the model by the name that was asked for, and if all it counts is the same, by any
+    dated = USED | {"gen_ai.response.id": ID, "gen_ai.response.model": "gpt-4o-2024-08-06"}
+    counts_otherwise = outer | {"llm.token_count.prompt": 9_999}
+    for around in (counts_otherwise, outer | {"llm.model_name": "my-deployment"}):
+        found = translate(span(2, attributes=dated, parent_span_id=_id(1)), span(1, attributes=around))
+        assert [event.said["source"] for event in found.events] == ["call:openai"]
+    # around a call of another model that used something else it is a call of its own
+    found = translate(inner, span(1, attributes=counts_otherwise | {"llm.model_name": "o3"}))
     assert len(found.events) == 2
     # and so it is where it has a response of its own
     found = translate(inner, span(1, attributes=outer | {"gen_ai.response.id": "chatcmpl-213"}))
@@ -367,6 +373,18 @@ def test_an_explicit_zero_of_a_finished_call_is_zero() -> None:
     assert data(zero)["usage"] == {"input_tokens": 0, "output_tokens": 0}
 
 
+def test_reasoning_beyond_the_output_lies_beside_it_and_loses_no_call() -> None:
+    # as Gemini and Grok count, whose instrumentations hand on what they say
+    found = data(CALL | {"gen_ai.usage.output_tokens": 20, "gen_ai.usage.reasoning.output_tokens": 500})
+    assert found["usage"] == {"output_tokens": 20, "reasoning_tokens": 500}
+    assert found["normalised"] == "assumed"
+
+
+@pytest.mark.parametrize("service", ["coworking-booking", "coworker", "codexa-search"])
+def test_a_service_whose_name_merely_begins_like_a_coding_agents_is_none(service: str) -> None:
+    assert len(translate(span(attributes=USED), resource={"service.name": service}).events) == 1
+
+
 def test_an_interrupted_call_is_estimated_at_the_most_that_it_may_have_had() -> None:
     cut = CALL | {
         "gen_ai.response.id": ID,
@@ -413,7 +431,7 @@ def test_a_failed_call_that_used_something_is_metered_with_its_status() -> None:
         ({"gen_ai.usage.input_tokens": -5}, "gen_ai.usage.input_tokens must be a whole number of at least 0"),
         ({"gen_ai.usage.input_tokens": 1.5}, "gen_ai.usage.input_tokens must be a whole number of at least 0"),
         ({"gen_ai.usage.input_tokens": "canary"}, "gen_ai.usage.input_tokens must be a whole number of at least 0"),
-        ({"gen_ai.usage.reasoning_tokens": 2_000}, "output_tokens would be below 0: the parts of this otel usage exceed their total"),
+        ({"gen_ai.usage.audio.output_tokens": 2_000}, "output_tokens would be below 0: the parts of this otel usage exceed their total"),
         ({"gen_ai.usage.audio.input_tokens": 20_000}, "input_tokens would be below 0: the parts of this otel usage exceed their total"),
     ],
 )  # fmt: skip
