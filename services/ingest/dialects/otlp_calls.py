@@ -2,19 +2,24 @@
 
 Since vendors' SDKs have spans of their own, an instrumentation around one makes a second span of each call.
 Where both say the response's id, they are one call by that. Where the outer one does not, it is one with the
-span inside it of the same model.
+call inside it of the same model, whatever other spans stand between them.
 """
 
 import re
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
+from services.ingest.dialects.otlp_items import SentSpan
 from services.ingest.dialects.otlp_labels import NO_LABELS
-from services.ingest.dialects.otlp_spans import ATTRIBUTES, SOURCE, SpanCall, span_call
+from services.ingest.dialects.otlp_spans import ATTRIBUTES, SOURCE, SpanCall, is_repeat, span_call
 from services.ingest.dialects.otlp_wire import read_spans
 from services.ingest.dialects.translated import Translated
 from services.ingest.request_maps import RequestMaps
 
 _DATE = re.compile(r"[-@]20[0-9]{2}-?[0-9]{2}-?[0-9]{2}")
+SpanKey = tuple[str, str]
+"""The trace, and the span in it."""
 SECOND_SPAN = "a second span of one call"
 SECOND_OF_ID = "a second span with one response's id in a trace, which may be another call"
 
@@ -26,20 +31,30 @@ def translate_spans(
     found = Translated()
     spans = read_spans(body, media_type, ATTRIBUTES | maps.attributes)
     calls = [call for span in spans if (call := span_call(span, maps, found, labels)) is not None]
-    for call in _each_once(calls, found):
+    for call in _each_once(calls, spans, found):
         found.take(call.span.index, call.said)
     return found
 
 
-def _each_once(calls: list[SpanCall], found: Translated) -> list[SpanCall]:
+class _Above(NamedTuple):
+    """The nearest call around a span; `direct`: no span of an agent or a tool stands between the two, which
+    may have made a call of its own."""
+
+    call: SpanKey
+    direct: bool
+
+
+def _each_once(calls: list[SpanCall], spans: Sequence[SentSpan], found: Translated) -> list[SpanCall]:
     """The calls in their order: of each the span that states most, with what its others alone say beside."""
     kept: dict[tuple[str, str], SpanCall] = {}
-    inner = {(call.span.trace_id, call.span.parent_id): call for call in calls if call.span.parent_id}
+    inside = _calls_inside(calls, spans)
     seen: set[tuple[str, str]] = set()
     for call in calls:
         identity = (call.said["source"], call.said["id"])
-        within = inner.get((call.span.trace_id, call.span.span_id))
-        if within is not None and _repeats(call, within):
+        within = next(
+            (each for each, direct in inside[_key(call.span)] if _repeats(call, each, direct)), None
+        )
+        if within is not None:
             found.skipped[SECOND_SPAN] += 1
             _complete(within, call)
             continue
@@ -57,11 +72,68 @@ def _each_once(calls: list[SpanCall], found: Translated) -> list[SpanCall]:
     return list(kept.values())
 
 
-def _repeats(outer: SpanCall, inner: SpanCall) -> bool:
+def _calls_inside(
+    calls: list[SpanCall], spans: Sequence[SentSpan]
+) -> Mapping[SpanKey, list[tuple[SpanCall, bool]]]:
+    """By call: those that it is the nearest call around, and whether directly."""
+    inside: defaultdict[SpanKey, list[tuple[SpanCall, bool]]] = defaultdict(list)
+    if len(calls) < 2:
+        return inside
+    by_key = {_key(span): span for span in spans}
+    are_calls = {_key(call.span) for call in calls}
+    known: dict[SpanKey, _Above | None] = {}
+    for call in calls:
+        above = _call_above(call.span, by_key, are_calls, known)
+        if above is not None and above.call != _key(call.span):
+            inside[above.call].append((call, above.direct))
+    return inside
+
+
+def _call_above(
+    span: SentSpan,
+    by_key: Mapping[SpanKey, SentSpan],
+    are_calls: set[SpanKey],
+    known: dict[SpanKey, _Above | None],
+) -> _Above | None:
+    """The nearest call around a span, as far as the request has what stands between. `known` grows by what
+    was walked past, so that each span is walked past once."""
+    walked: list[SentSpan] = []
+    above: _Above | None = None
+    here = span
+    while here.parent_id:
+        key = (here.trace_id, here.parent_id)
+        if key in are_calls:
+            above = _Above(key, direct=True)
+            break
+        if key in known:
+            above = known[key]
+            if above is not None and is_repeat(by_key[key].attributes):
+                above = _Above(above.call, direct=False)
+            break
+        if key not in by_key:
+            break
+        known[key] = None  # so that spans around each other in a ring end the walk
+        here = by_key[key]
+        walked.append(here)
+    for passed in reversed(walked):
+        known[_key(passed)] = above
+        if above is not None and is_repeat(passed.attributes):
+            above = _Above(above.call, direct=False)
+    return above
+
+
+def _key(span: SentSpan) -> SpanKey:
+    return span.trace_id, span.span_id
+
+
+def _repeats(outer: SpanCall, inner: SpanCall, direct: bool) -> bool:
     """Whether a span without an id says again what the one inside it says: it may know the model by the name
-    that was asked for, which has no date."""
+    that was asked for, which has no date. Around an agent's or a tool's span it does only where all that it
+    counts is the same."""
     if outer.response_id:
         return False
+    if not direct:
+        return _same(outer, inner)
     return outer.model == _DATE.sub("", inner.model) or outer.model == inner.model or _same(outer, inner)
 
 

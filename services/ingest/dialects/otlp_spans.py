@@ -137,6 +137,11 @@ def call_of(span: SentSpan, labels: Mapping[str, str], found: Translated) -> Spa
     return SpanCall(span=span, said=said, response_id=response_id, model=model, states=states)
 
 
+def is_repeat(attributes: Attributes) -> bool:
+    """Whether a span is an agent's, a tool's or another kind's that repeats the calls inside it."""
+    return _is_no_call(attributes) == AGENTS_REPEAT
+
+
 def _is_no_call(attributes: Attributes) -> str:
     """Why a span is not the call of a model itself; '' = it is."""
     kinds = OTEL.spans

@@ -328,6 +328,59 @@ def test_an_outer_span_without_the_responses_id_is_one_with_the_call_inside() ->
     assert len(found.events) == 2
 
 
+OUTER = {
+    "openinference.span.kind": "LLM", "llm.provider": "openai", "llm.model_name": "gpt-4o", "llm.token_count.prompt": 10_000,
+    "llm.token_count.completion": 1_000,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("between", [1, 2, 40])
+def test_other_spans_may_stand_between_an_outer_span_and_the_call_inside(between: int) -> None:
+    spans = [span(1, attributes=OUTER | {"cost.team": "search"})]
+    spans += [span(2 + n, name="POST", attributes={}, parent_span_id=_id(1 + n)) for n in range(between)]
+    inner = USED | {"gen_ai.response.id": ID}
+    spans.append(span(2 + between, attributes=inner, parent_span_id=_id(1 + between)))
+    for sent in (spans, spans[::-1]):
+        found = translate(*sent)
+        assert [event.said["source"] for event in found.events] == ["call:openai"]
+        assert found.skipped == {NO_CALL: between, SECOND_SPAN: 1}
+        assert found.events[0].said["data"]["labels"]["team"] == "search"
+
+
+def test_two_calls_under_one_span_between_are_both_looked_at() -> None:
+    # the nearest call around is found for both, also where the first walked past the span between already
+    def sent(*models: str) -> list[dict[str, Any]]:
+        return [
+            span(1, attributes=OUTER),
+            span(2, attributes={}, parent_span_id=_id(1)),
+            *(
+                span(3 + n, attributes=USED | {"gen_ai.request.model": model, "gen_ai.usage.input_tokens": 10 + n}, parent_span_id=_id(2))
+                for n, model in enumerate(models)
+            ),
+        ]  # fmt: skip
+
+    assert len(translate(*sent("gpt-4o", "o3")).events) == 2
+    assert len(translate(*sent("o3", "gpt-4o")).events) == 2
+    assert len(translate(*sent("o3", "o3")).events) == 3
+
+
+def test_around_a_tool_that_asks_a_model_itself_a_call_is_one_of_its_own_unless_it_counts_the_same() -> None:
+    def events(asked: dict[str, Any]) -> int:
+        tool = span(2, attributes={"gen_ai.operation.name": "execute_tool"}, parent_span_id=_id(1))
+        inner = span(3, attributes=asked | {"gen_ai.response.id": ID}, parent_span_id=_id(2))
+        return len(translate(span(1, attributes=OUTER), tool, inner).events)
+
+    assert events(USED | {"gen_ai.usage.input_tokens": 70}) == 2
+    assert events(USED) == 1
+
+
+def test_spans_around_each_other_in_a_ring_end_nowhere() -> None:
+    ring = [span(n, attributes={}, parent_span_id=_id(3 - n)) for n in (1, 2)]
+    calls = [span(n, attributes=OUTER, parent_span_id=_id(1)) for n in (3, 4)]
+    calls.append(span(5, attributes=OUTER, parent_span_id=_id(5)))
+    assert len(translate(*ring, *calls).events) == 3
+
+
 @pytest.mark.parametrize("answer", ['{"id":"%s","choices":[]}', '{ "id": "%s" }'])
 def test_a_vendors_id_is_read_off_the_answer_where_no_attribute_has_it(answer: str) -> None:
     spoken = {
