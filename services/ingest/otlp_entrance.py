@@ -15,7 +15,7 @@ from services.ingest.accept import AcceptedEvents
 from services.ingest.body import BodyBounds
 from services.ingest.dialects.otlp_answers import Signal, encode_answer, encode_status
 from services.ingest.dialects.otlp_items import ITEMS_MAX, TooManyItems, WireError
-from services.ingest.dialects.otlp_spans import UNMETERED
+from services.ingest.dialects.otlp_spans import OTHER_SIGNAL, UNMETERED
 from services.ingest.dialects.otlp_wire import ENCODINGS, JSON, PROTOBUF
 from services.ingest.dialects.translated import Translated
 from services.ingest.entrances import Entrance, Incoming, translated
@@ -31,6 +31,8 @@ _STATUS = {
     "properties": {"code": {"type": "integer"}, "message": {"type": "string"}},
 }
 """google.rpc.Status."""
+_REMARKED = {UNMETERED: "not metered", OTHER_SIGNAL: "passed over"}
+"""What of all that was skipped is told, and under what word."""
 _REFUSAL = {"code": 16, "message": "this API key is unknown, expired or revoked"}
 
 
@@ -83,15 +85,15 @@ def _of_body(reason: str) -> BadEvent:
 
 
 def _answer(signal: Signal, incoming: Incoming, accepted: AcceptedEvents) -> Response:
-    message = told(accepted.refused) or _remark(accepted.skipped)
+    message = "; ".join(filter(None, (told(accepted.refused), _remark(accepted.skipped))))
     said = encode_answer(signal, incoming.media_type, rejected=len(accepted.refused), message=message)
     return Response(said, media_type=incoming.media_type)
 
 
 def _remark(skipped: Mapping[str, int]) -> str:
-    """What a sender should change although all that it sent was taken."""
-    count = skipped.get(UNMETERED, 0)
-    return f"not metered: {count} x {UNMETERED}" if count else ""
+    """What a sender should change, or should know, although all that it sent was taken."""
+    told = [f"{what}: {skipped[why]} x {why}" for why, what in _REMARKED.items() if skipped.get(why)]
+    return "; ".join(told)
 
 
 def told(refused: Sequence[BadEvent]) -> str:

@@ -68,9 +68,9 @@ class SpanValues(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class AgentNames(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A coding agent: how the name of its service begins, and what its spans are called that are calls."""
+    """A coding agent: the names of its services, and what its spans are called that are calls."""
 
-    services: AttributeNames
+    services: frozenset[str]
     calls: frozenset[str]
 
 

@@ -32,7 +32,6 @@ DIGITS_MAX = 19
 WHOLE_MAX = 10**18
 REPORTED_USD_MAX = 10**9
 """Of one call: no price list says more, and a number that is written short may be endless in full."""
-_WORD_ENDS = re.compile(r"[^0-9A-Za-z]")
 UNKNOWN = "unknown"
 """The model of a call that names none: seen, and priced as unknown things are."""
 _AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,18})?([eE][-+]?[0-9]{1,2})?")
@@ -212,13 +211,9 @@ def moment_identity(tool: str, call: Attributes, time_ns: int) -> str:
 
 
 def agent_of(resource: Attributes) -> str:
-    """The coding agent that a process is, by how its service calls itself; '' = none. Its name is whole
-    words of that: a "coworking-app" is none."""
+    """The coding agent that a process is, by the name of its service; '' = none."""
     service = text(resource, "service.name")
-    begins = (service, *(service[: mark.start()] for mark in _WORD_ENDS.finditer(service)))
-    return next(
-        (tool for tool, names in OTEL.agents.items() if not set(names.services).isdisjoint(begins)), ""
-    )
+    return next((tool for tool, names in OTEL.agents.items() if service in names.services), "")
 
 
 def agent_labels(tool: str, item: Attributes, resource: Attributes) -> dict[str, str]:

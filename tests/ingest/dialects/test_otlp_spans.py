@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from services.ingest.accept import accept_translated
+from services.ingest.accept import AcceptedEvents, accept_translated
 from services.ingest.credentials import NumberedMaps
 from services.ingest.dialects.otlp_calls import SECOND_OF_ID, SECOND_SPAN, translate_spans
 from services.ingest.dialects.otlp_labels import LEFT_OUT
@@ -26,8 +26,10 @@ from services.ingest.dialects.otlp_spans import (
     UNBOUNDED,
     UNMETERED,
 )
-from services.ingest.dialects.otlp_wire import PROTOBUF
+from services.ingest.dialects.otlp_wire import JSON, PROTOBUF
 from services.ingest.dialects.translated import Translated
+from services.ingest.entrances import Incoming
+from services.ingest.otlp_traces_entrance import OTLP_TRACES
 from services.ingest.request_maps import RequestMaps
 from spendmeter.contracts.events import UsageEvent
 from spendmeter.contracts.label_maps import LabelRule, TenantMaps
@@ -433,7 +435,13 @@ def test_reasoning_beyond_the_output_lies_beside_it_and_loses_no_call() -> None:
     assert found["normalised"] == "assumed"
 
 
-@pytest.mark.parametrize("service", ["coworking-booking", "coworker", "codexa-search"])
+@pytest.mark.parametrize(
+    "service",
+    [
+        "coworking-booking", "coworker", "codexa-search", "codex-review-bot", "claude-code-reviewer", "codex", "gemini-cli-proxy", "my-claude-code",
+        "Claude-Code", "cowork.booking",
+    ],
+)  # fmt: skip
 def test_a_service_whose_name_merely_begins_like_a_coding_agents_is_none(service: str) -> None:
     assert len(translate(span(attributes=USED), resource={"service.name": service}).events) == 1
 
@@ -550,13 +558,39 @@ def test_an_operators_map_says_which_tenant_a_process_is_of() -> None:
     )
 
 
-@pytest.mark.parametrize("service", ["claude-code", "codex_exec", "codex_tui"])
+@pytest.mark.parametrize(
+    "service",
+    [
+        "claude-code", "cowork", "gemini-cli", "codex_cli_rs", "codex_exec", "codex_tui", "codex_mcp_server", "codex-app-server", "codex_vscode",
+        "Codex Desktop",
+    ],
+)  # fmt: skip
 def test_a_coding_agents_spans_are_priced_only_where_its_tenant_says_so(service: str) -> None:
     spans = (
         span(1, attributes=CLAUDES, name="claude_code.llm_request"),
         span(2, attributes=USED, name="handle_responses"),
     )
     assert translate(*spans, resource={"service.name": service}).skipped == {OTHER_SIGNAL: 2}
+
+
+def answered(found: Translated) -> str:
+    """What the answer to an exporter says of a request of which nothing was rejected."""
+    accepted = AcceptedEvents(events=[], refused=found.refused, skipped=found.skipped, noted=found.noted)
+    incoming = Incoming(body=b"", media_type=JSON, headers={}, query={}, path={}, url="", now=NOW)
+    said: dict[str, Any] = json.loads(OTLP_TRACES.answer(incoming, accepted).body)
+    message: str = said.get("partialSuccess", {}).get("errorMessage", "")
+    return message
+
+
+def test_a_coding_agents_spans_that_are_passed_over_are_told_of() -> None:
+    found = translate(span(attributes=CLAUDES), resource={"service.name": "claude-code"})
+    assert answered(found) == f"passed over: 1 x {OTHER_SIGNAL}"
+    found = translate(
+        span(attributes=CALL | {"gen_ai.response.id": ID}), span(2, attributes=USED, trace_id=b"")
+    )
+    refused = "item 1: trace_id, span_id must be 16 and 8 bytes that are not all zero"
+    assert answered(found) == f"{refused}; not metered: 1 x {UNMETERED}"
+    assert answered(translate(span(attributes=USED), span(2, attributes={}))) == ""
 
 
 CLAUDES = {
