@@ -15,7 +15,7 @@ from services.ingest.accept import AcceptedEvents
 from services.ingest.body import BodyBounds
 from services.ingest.dialects.otlp_answers import Signal, encode_answer, encode_status
 from services.ingest.dialects.otlp_items import ITEMS_MAX, TooManyItems, WireError
-from services.ingest.dialects.otlp_spans import OTHER_SIGNAL, UNMETERED
+from services.ingest.dialects.otlp_spans import OTHER_SIGNAL, UNMETERED, USAGE_OF_NO_CALL
 from services.ingest.dialects.otlp_wire import ENCODINGS, JSON, PROTOBUF
 from services.ingest.dialects.translated import Translated
 from services.ingest.entrances import Entrance, Incoming, translated
@@ -31,7 +31,7 @@ _STATUS = {
     "properties": {"code": {"type": "integer"}, "message": {"type": "string"}},
 }
 """google.rpc.Status."""
-_REMARKED = {UNMETERED: "not metered", OTHER_SIGNAL: "passed over"}
+_REMARKED = {UNMETERED: "not metered", USAGE_OF_NO_CALL: "not metered", OTHER_SIGNAL: "passed over"}
 """What of all that was skipped is told, and under what word."""
 _REFUSAL = {"code": 16, "message": "this API key is unknown, expired or revoked"}
 

@@ -63,6 +63,7 @@ class SpanValues(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     calls: frozenset[str]
     repeats: frozenset[str]
+    vague: frozenset[str]
     pending: frozenset[str]
     provider_endings: AttributeNames
 

@@ -6,7 +6,7 @@ call inside it of the same model, whatever other spans stand between them.
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -51,9 +51,10 @@ def _each_once(calls: list[SpanCall], spans: Sequence[SentSpan], found: Translat
     seen: set[tuple[str, str]] = set()
     for call in calls:
         identity = (call.said["source"], call.said["id"])
-        within = next(
-            (each for each, direct in inside[_key(call.span)] if _repeats(call, each, direct)), None
-        )
+        ours = inside[_key(call.span)]
+        within = next((each for each, direct in ours if _repeats(call, each, direct)), None)
+        if within is None and _adds_up(call, ours):
+            within = ours[0][0]
         if within is not None:
             found.skipped[SECOND_SPAN] += 1
             _complete(within, call)
@@ -129,12 +130,22 @@ def _key(span: SentSpan) -> SpanKey:
 def _repeats(outer: SpanCall, inner: SpanCall, direct: bool) -> bool:
     """Whether a span without an id says again what the one inside it says: it may know the model by the name
     that was asked for, which has no date. Around an agent's or a tool's span it does only where all that it
-    counts is the same."""
+    counts is the same; and so it is where nothing says of either what it is."""
     if outer.response_id:
         return False
-    if not direct:
+    if not direct or (outer.by_usage and inner.by_usage):
         return _same(outer, inner)
     return outer.model == _DATE.sub("", inner.model) or outer.model == inner.model or _same(outer, inner)
+
+
+def _adds_up(outer: SpanCall, inside: Sequence[tuple[SpanCall, bool]]) -> bool:
+    """Whether what may be no call states the sum of the calls inside it."""
+    if not outer.by_usage or not inside:
+        return False
+    used: Counter[str] = Counter()
+    for call, _ in inside:
+        used.update(call.said["data"]["usage"])
+    return +used == +Counter(outer.said["data"]["usage"])
 
 
 def _same(outer: SpanCall, inner: SpanCall) -> bool:

@@ -6,7 +6,7 @@ tenant's maps is never read. A call that several spans tell of is one event (`ot
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -28,6 +28,7 @@ SOURCE = "otlp"
 ATTRIBUTES = OTEL.attributes() | (AGENT_ATTRIBUTES - {"error.message"})
 AGENTS_REPEAT = "an agent's or a tool's: its calls have spans of their own"
 NO_CALL = "no call of a model"
+USAGE_OF_NO_CALL = "usage, and nothing that says of what: let the span say gen_ai.operation.name"
 PENDING = "not ended yet"
 NO_USAGE = "no usage"
 UNMETERED = "a call that was answered, and no usage: let the instrumentation ask for it (include_usage)"
@@ -56,6 +57,8 @@ class SpanCall:
     states: tuple[bool, int]
     """How much of the call: its output too, and so many quantities. Of several spans of one that which states
     most counts."""
+    by_usage: bool = False
+    """Whether it is a call by its model and its usage alone: nothing says what kind of span it is."""
 
 
 def span_call(
@@ -67,7 +70,9 @@ def span_call(
     if agent and own_maps.signal_of(agent) != "traces":
         found.skipped[OTHER_SIGNAL] += 1
         return None
-    if why := "" if agent and span.name in OTEL.agents[agent].calls else _is_no_call(span.attributes):
+    why = "" if agent and span.name in OTEL.agents[agent].calls else _is_no_call(span.attributes)
+    by_usage = why == USAGE_OF_NO_CALL and not agent and span.name not in _AGENTS_CALLS and _names_call(span)
+    if why and not by_usage:
         found.skipped[why] += 1
         return None
     if agent:
@@ -77,7 +82,7 @@ def span_call(
     call = _claudes(span, whose, found) if agent == CLAUDE else call_of(span, whose, found)
     if call and not maps.tenant and tenant:
         call.said["tenant"] = tenant
-    return call
+    return replace(call, by_usage=True) if call and by_usage else call
 
 
 def _claudes(span: SentSpan, labels: Mapping[str, str], found: Translated) -> SpanCall | None:
@@ -149,11 +154,27 @@ def _is_no_call(attributes: Attributes) -> str:
     span_kind = _text(attributes, OTEL.call.span_kind).lower()
     if _text(attributes, OTEL.call.pending) in kinds.pending:
         return PENDING
+    if operation in kinds.calls and span_kind in kinds.vague:
+        return ""
     if operation in kinds.repeats or span_kind in kinds.repeats:
         return AGENTS_REPEAT
     if operation in kinds.calls or span_kind in kinds.calls:
         return ""
-    return "" if first_stated(attributes, OTEL.call.response_id) else NO_CALL
+    if first_stated(attributes, OTEL.call.response_id):
+        return ""
+    counted = (first_stated(attributes, names) for names in (OTEL.usage.input, OTEL.usage.output))
+    return NO_CALL if all(tokens in (None, 0) for tokens in counted) else USAGE_OF_NO_CALL
+
+
+_AGENTS_CALLS = frozenset().union(*(names.calls for names in OTEL.agents.values()))
+
+
+def _names_call(span: SentSpan) -> bool:
+    """Whether a span that states usage is to be taken for a call: it says of which model and whose, as that
+    of Google's ADK did (`call_llm`), and no operation or kind, of which an unknown one may repeat others."""
+    call = OTEL.call
+    stated = all(_text(span.attributes, names) for names in (call.provider, call.model))
+    return stated and not any(_text(span.attributes, names) for names in (call.operation, call.span_kind))
 
 
 def _response_id(attributes: Attributes) -> str:

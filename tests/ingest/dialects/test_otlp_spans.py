@@ -25,6 +25,7 @@ from services.ingest.dialects.otlp_spans import (
     PENDING,
     UNBOUNDED,
     UNMETERED,
+    USAGE_OF_NO_CALL,
 )
 from services.ingest.dialects.otlp_wire import JSON, PROTOBUF
 from services.ingest.dialects.translated import Translated
@@ -261,7 +262,56 @@ def test_usage_without_a_call_is_none() -> None:
         span(attributes={"gen_ai.usage.input_tokens": 10}),
         span(2, attributes={"gen_ai.operation.name": "reticulate", "gen_ai.usage.input_tokens": 10}),
     )
-    assert found.skipped == {NO_CALL: 2}
+    assert found.skipped == {USAGE_OF_NO_CALL: 2}
+    assert answered(found) == f"not metered: 2 x {USAGE_OF_NO_CALL}"
+    # an operation that nobody knows may be one that repeats others
+    found = translate(span(attributes=ADK | {"gen_ai.operation.name": "reticulate"}))
+    assert (found.events, found.skipped) == ([], {USAGE_OF_NO_CALL: 1})
+
+
+ADK = {
+    "gen_ai.system": "gcp.vertex.agent", "gen_ai.request.model": "gemini-2.5-pro", "gen_ai.usage.input_tokens": 100,
+    "gen_ai.usage.output_tokens": 20,
+}  # fmt: skip
+
+
+def test_a_span_that_says_model_and_usage_and_nothing_else_is_a_call() -> None:
+    event = said(ADK, name="call_llm")
+    assert (event["source"], event["data"]["sku"]) == ("otlp", "gemini-2.5-pro")
+    assert event["data"]["usage"] == {"input_tokens": 100, "output_tokens": 20}
+    for repeat in ("execute_tool", "invoke_agent"):
+        assert translate(span(attributes=ADK | {"gen_ai.operation.name": repeat})).skipped == {
+            AGENTS_REPEAT: 1
+        }
+    # Codex' own, under whatever name its service goes: priced by its logs
+    assert translate(span(attributes=ADK, name="handle_responses")).events == []
+
+
+def test_a_call_by_its_usage_alone_that_says_again_what_is_inside_it_is_a_repeat() -> None:
+    def events(*inside: dict[str, Any], model: str = "gemini-2.5-pro", **used: int) -> list[int]:
+        usage = {f"gen_ai.usage.{side}_tokens": quantity for side, quantity in used.items()}
+        outer = span(1, name="call_llm", attributes=ADK | usage)
+        between = span(2, name="agent_run", attributes={}, parent_span_id=_id(1))
+        inner = [span(3 + n, attributes=each, parent_span_id=_id(2)) for n, each in enumerate(inside)]
+        return [event.index for event in translate(outer, between, *inner).events]
+
+    chat = ADK | {"gen_ai.operation.name": "generate_content"}
+    assert events(chat) == [2]
+    assert events(chat, input=103) == [2], "of the model that was asked, however it is counted"
+    # the sum of two calls of 100 in and 20 out
+    other = chat | {"gen_ai.request.model": "gemini-2.5-flash"}
+    assert events(other, other, input=200, output=40) == [2, 3]
+    assert events(other, input=103) == [0, 2], "another call"
+    # an agent that hands over to another: each asked the model, and nothing says more of either
+    assert events(ADK, input=103) == [0, 2]
+    assert events(ADK) == [2]
+
+
+def test_a_kind_that_is_unknown_says_nothing_beside_an_operation() -> None:
+    assert data(USED | {"openinference.span.kind": "UNKNOWN"})["usage"]["input_tokens"] == 10_000
+    for attributes in (ADK, USED | {"gen_ai.operation.name": "invoke_agent"}):
+        found = translate(span(attributes=attributes | {"openinference.span.kind": "UNKNOWN"}))
+        assert found.skipped == {AGENTS_REPEAT: 1}
 
 
 def test_what_stands_in_repeats_of_usage_is_ignored() -> None:
