@@ -114,8 +114,9 @@ def call_of(span: SentSpan, labels: Mapping[str, str], found: Translated) -> Spa
     ended = bool(quantities.get("output_tokens"))
     estimated = _complete(quantities, attributes, response_id, found)
     filled = bool(estimated) and not ended
-    if not any(quantities.values()) and not _states_zero(quantities, attributes):
-        found.skipped[UNMETERED if response_id and not span.failed else NO_USAGE] += 1
+    if not any(quantities.values()) and not _states_zero(quantities, span):
+        was_answered = not span.failed and bool(response_id or _finished(attributes))
+        found.skipped[UNMETERED if was_answered else NO_USAGE] += 1
         return None
     provider, model = _provider(attributes), _text(attributes, OTEL.call.model) or _UNKNOWN
     identity = call_identity(provider, response_id) if response_id else None
@@ -233,10 +234,11 @@ def _finished(attributes: Attributes) -> bool:
     return first_stated(attributes, OTEL.call.finish) is not None
 
 
-def _states_zero(quantities: Mapping[str, Any], attributes: Attributes) -> bool:
-    """Whether nothing was used, and the span says so of a call that came to its end: some instrumentations
-    write zeros before they know."""
-    return bool(quantities) and _finished(attributes)
+def _states_zero(quantities: Mapping[str, Any], span: SentSpan) -> bool:
+    """Whether nothing was used, and the span says so of a call that came to its end in an error. Of one that
+    was answered no zero is believed: instrumentations write it where a stream was not asked for its usage,
+    and booked it would hold the call's identity against the span that knows."""
+    return bool(quantities) and span.failed and _finished(span.attributes)
 
 
 def _context(attributes: Attributes) -> dict[str, Any]:

@@ -473,9 +473,22 @@ def test_a_call_that_never_said_its_usage_is_not_booked_as_zero() -> None:
     assert (found.events, found.skipped) == ([], {UNMETERED: 1, NO_USAGE: 2, PENDING: 1})
 
 
-def test_an_explicit_zero_of_a_finished_call_is_zero() -> None:
+def test_an_explicit_zero_is_believed_only_of_a_call_that_failed() -> None:
+    # no answered call reads and writes nothing: the zeros are an instrumentation's that was never told (a stream without
+    # include_usage), and booked they would take the identity of the call from the span that knows
     zero = CALL | DONE | {"gen_ai.usage.input_tokens": 0, "gen_ai.usage.output_tokens": 0}
-    assert data(zero)["usage"] == {"input_tokens": 0, "output_tokens": 0}
+    found = translate(span(1, attributes=zero), span(2, attributes=zero | {"gen_ai.response.id": ID}))
+    assert (found.events, found.skipped) == ([], {UNMETERED: 2})
+    assert answered(found) == f"not metered: 2 x {UNMETERED}"
+    failed = {"status": {"code": 2}}
+    assert data(zero, **failed)["usage"] == {"input_tokens": 0, "output_tokens": 0}
+    # beside the span that knows, in either order, the zeros change nothing
+    knows = span(3, attributes=USED | {"gen_ai.response.id": ID})
+    for sent in (
+        [span(2, attributes=zero | {"gen_ai.response.id": ID}), knows],
+        [knows, span(2, attributes=zero)],
+    ):
+        assert [event.said["data"]["usage"]["input_tokens"] for event in translate(*sent).events] == [10_000]
 
 
 def test_reasoning_beyond_the_output_lies_beside_it_and_loses_no_call() -> None:
