@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from services.ingest.accept import accept_translated
-from tests.ingest.dialects.provider_calls import JSON, JSONL, said, translated
+from services.ingest.dialects.provider_responses import CUT
+from tests.ingest.dialects.provider_calls import JSON, JSONL, refusals, said, translated
 from tests.ingest.test_accept import submission
 
 MODEL = {"id": "r1", "model": "some-model"}
@@ -44,6 +45,54 @@ def test_a_row_of_a_batch_may_hold_its_answer_without_a_wrapping(
     assert event["data"]["context"] == {"batch": True}
     failed = json.dumps({"custom_id": "request-1", "response": {"error": {"code": 429}}, "status": ""})
     assert translated(provider, failed.encode(), JSONL).events == []
+
+
+GEMINI = [
+    {"responseId": "fJQtaKSLHYq7vdIP_8T_uAw", "modelVersion": "gemini-2.5-pro", "candidates": [{"content": {"parts": [{"text": 'say "[{" \\'}]}}],
+     "usageMetadata": {"promptTokenCount": 100}},
+    {"responseId": "fJQtaKSLHYq7vdIP_8T_uAw", "modelVersion": "gemini-2.5-pro", "candidates": [{"content": {"parts": [{"text": "more"}]}}],
+     "usageMetadata": {"promptTokenCount": 100, "candidatesTokenCount": 7}},
+]  # fmt: skip
+
+
+def _cut_lists() -> list[bytes]:
+    """Of a list of chunks that never closes: between two of them, behind a comma, and at every byte of the second."""
+    first, second = (json.dumps(chunk).encode() for chunk in GEMINI)
+    return [
+        b"[" + first,
+        b" [" + first + b"\r\n",
+        *(b"[" + first + b"\n,\r\n" + second[:n] for n in range(len(second))),
+    ]
+
+
+def test_a_list_of_chunks_that_is_cut_off_is_what_came_of_it() -> None:
+    for body in _cut_lists():
+        found = translated("gemini", body)
+        assert (found.refused, len(found.events)) == ([], 1), body
+        made = found.events[0].said["data"]
+        # 100 in; the text 'say "[{" \\' has 10 bytes in UTF-8, of which four are a token: 3
+        assert (made["usage"], made["estimated"]) == (
+            {"input_tokens": 100, "output_tokens": 3},
+            ["output_tokens"],
+        )
+        assert found.noted[CUT] == 1
+    both = b"[" + b",".join(json.dumps(chunk).encode() for chunk in GEMINI)
+    made = translated("gemini", both).events[0].said["data"]
+    assert (made["usage"]["output_tokens"], made["estimated"]) == (7, ["output_tokens"])
+
+
+@pytest.mark.parametrize(
+    "body", [b"[", b'[{"cand', b"[{}}", b"[{}] [{}", b'[{"a": 1} {"b": 2}]', b'["a', b"[[{}", b"[{}, nul}"]
+)
+def test_a_list_that_is_none_is_refused(body: bytes) -> None:
+    assert [field for field, _ in refusals("gemini", body)] == ["body"]
+
+
+def test_a_list_that_is_cut_off_is_looked_through_once() -> None:
+    deep = b'[{"a":1},' + b"[" * 1_000_000
+    quoted = b'[{"a":1},"' + b'\\"[{' * 1_000_000
+    for body in (deep, quoted):
+        assert len(refusals("gemini", body)) == 1
 
 
 def _metrics(read: int, made: int) -> dict[str, Any]:

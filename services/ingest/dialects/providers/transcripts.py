@@ -21,6 +21,10 @@ EVENTS_MAX = 100_000
 EVENT_LINES_MAX = 1_000
 _TRANSCRIPT_LINES_MAX = 5 * EVENTS_MAX
 _LINE = re.compile(rb"[^\r\n]+")
+_MARKS = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
+"""What opens and closes in JSON; a text is one mark, also where it was cut off."""
+_MARKS_MAX = 1_000_000
+_BRACE = ord("}")
 
 
 class SentObject(NamedTuple):
@@ -41,9 +45,42 @@ def objects(body: bytes, media_type: str) -> Iterator[SentObject]:
     elif media_type in LINES:
         yield from _bounded(_rows(body), LINES_MAX, "lines")
     elif body.lstrip()[:1] == b"[":
-        yield from (SentObject(raw, place) for place, raw in enumerate(elements(body)))
+        yield from _elements(body)
     else:
         yield SentObject(body, 0)
+
+
+def _elements(body: bytes) -> Iterator[SentObject]:
+    """Those of a list, as Gemini streams where nobody asks for events. Of one that never closes those that
+    are whole, and what is left of the next."""
+    try:
+        whole, rest = elements(body), None
+    except DialectError:
+        if (end := _end_of_whole(body)) == 0:
+            raise
+        whole, rest = elements(body[:end] + b"]"), body[end:]
+    yield from (SentObject(raw, place) for place, raw in enumerate(whole))
+    if rest is not None:
+        yield SentObject(rest.lstrip(b", \t\r\n"), len(whole), cut=True)
+
+
+def _end_of_whole(body: bytes) -> int:
+    """Where the last whole object ends of a list that was cut off; 0 = it has none, or it was not cut off, or
+    it is too long to be looked through."""
+    depth = end = 0
+    for number, mark in enumerate(_MARKS.finditer(body)):
+        if number == _MARKS_MAX:
+            return 0
+        sign = body[mark.start()]
+        if sign in b"[{":
+            depth += 1
+        elif sign in b"]}":
+            depth -= 1
+            if depth == 1 and sign == _BRACE:
+                end = mark.end()
+            elif depth == 0:
+                return 0
+    return end
 
 
 def _rows(body: bytes) -> Iterator[SentObject]:
