@@ -4,7 +4,7 @@ One `Entrance` is all that tells one format from another; who sends, how much, p
 same for all of them (`app.py`).
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,9 +14,11 @@ from starlette.responses import Response
 from services.ingest.accept import EVENTS_MAX, AcceptedEvents, Submission, accept_translated
 from services.ingest.body import BOUNDS, BodyBounds
 from services.ingest.dialects.translated import Translated
-from services.ingest.refused import RequestRefused, bad_request
+from services.ingest.refused import BadEvent, RequestRefused, bad_request
 from services.ingest.request_maps import RequestMaps
+from spendmeter.contracts.events import LABEL_CHARACTERS_MAX, LABELS
 from spendmeter.contracts.known_fields import join_names
+from spendmeter.contracts.visible import INVISIBLE
 from spendmeter.platform.problem import problem
 
 DROPPED = "Spendmeter-Dropped"
@@ -90,17 +92,46 @@ def translated(translate: Translate, *, partly: bool = False, events_max: int = 
 
 def stated_labels(incoming: Incoming) -> dict[str, str]:
     """What the request says of whose all its events are, beside its body: `?label.team=search`, or the header
-    `Spendmeter-Labels: team=search,feature=x`; the query wins. Raises RequestRefused 400."""
-    labels = {}
+    `Spendmeter-Labels: team=search,feature=x`; the query wins. Raises RequestRefused 400 for what no label
+    can be: else it would refuse each event, and by a field that the sender did not write."""
+    labels, unfit = labels_that_fit(incoming)
+    if unfit:
+        raise bad_request("what is said of all events cannot be", unfit)
+    return labels
+
+
+def labels_that_fit(incoming: Incoming) -> tuple[dict[str, str], list[BadEvent]]:
+    """The same for senders who drop what is refused, and never mend it: the labels that can be, and what of
+    the others is wrong."""
+    labels: dict[str, str] = {}
+    unfit: list[BadEvent] = []
+    for at, name, value in _pairs(incoming):
+        if broken := _broken_rule(value):
+            labels.pop(name, None)
+            unfit.append(BadEvent(index=None, field=at, reason=broken))
+        else:
+            labels[name] = value or ""
+    return {name: value for name, value in labels.items() if value}, unfit
+
+
+def _pairs(incoming: Incoming) -> Iterator[tuple[str, str, str | None]]:
+    """Where it is said, the label, and its value; None = it has none."""
     for pair in filter(None, (part.strip() for part in incoming.headers.get(LABELS_HEADER, "").split(","))):
         name, equals, value = pair.partition("=")
-        if not equals:
-            raise bad_request("the header Spendmeter-Labels is a list of name=value, separated by commas")
-        labels[name.strip()] = value.strip()
+        yield "header Spendmeter-Labels", name.strip(), value.strip() if equals else None
     for name, value in incoming.query.items():
         if name.startswith(QUERY_LABEL):
-            labels[name.removeprefix(QUERY_LABEL)] = value
-    return {name: value for name, value in labels.items() if value}
+            label = name.removeprefix(QUERY_LABEL)
+            yield f"query {QUERY_LABEL}{label if label in LABELS else '*'}", label, value
+
+
+def _broken_rule(value: str | None) -> str:
+    """What a label's value breaks; '' = nothing."""
+    if value is None:
+        return "is a list of name=value, separated by commas"
+    if len(value) > LABEL_CHARACTERS_MAX:
+        return f"a label has at most {LABEL_CHARACTERS_MAX} characters"
+    return "a label has a character that cannot be seen" if INVISIBLE.search(value) else ""
 
 
 def dropped_header(accepted: AcceptedEvents) -> dict[str, str]:

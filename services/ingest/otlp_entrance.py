@@ -18,26 +18,37 @@ from services.ingest.dialects.otlp_items import ITEMS_MAX, TooManyItems, WireErr
 from services.ingest.dialects.otlp_spans import OTHER_SIGNAL, UNMETERED, USAGE_OF_NO_CALL
 from services.ingest.dialects.otlp_wire import ENCODINGS, JSON, PROTOBUF
 from services.ingest.dialects.translated import Translated
-from services.ingest.entrances import Entrance, Incoming, translated
+from services.ingest.entrances import Entrance, Incoming, labels_that_fit, translated
 from services.ingest.refused import BadEvent, RequestRefused, bad_request, too_large
 
 OTLP_BOUNDS = BodyBounds(wire_bytes_max=16 * 1024 * 1024, body_bytes_max=64 * 1024 * 1024)
 """A Collector's batch has 8,192 items unless set, and a call with what it holds of prompts is kilobytes. What
 is too large is lost: no exporter sends it in parts."""
 REASONS_SHOWN_MAX = 5
+TranslateOtlp = Callable[[Incoming, Mapping[str, str]], Translated]
+"""The second are the labels that the request says of all its items."""
 _STATUS = {
     "type": "object",
     "required": ["code", "message"],
     "properties": {"code": {"type": "integer"}, "message": {"type": "string"}},
 }
 """google.rpc.Status."""
-_REMARKED = {UNMETERED: "not metered", USAGE_OF_NO_CALL: "not metered", OTHER_SIGNAL: "passed over"}
-"""What of all that was skipped is told, and under what word."""
+LABEL_OF_ALL = (
+    "a label of Spendmeter-Labels or ?label. that is no name=value, has over 128 characters, or one that "
+    "cannot be seen"
+)
+_REMARKED = {
+    UNMETERED: "not metered",
+    USAGE_OF_NO_CALL: "not metered",
+    OTHER_SIGNAL: "passed over",
+    LABEL_OF_ALL: "left out",
+}
+"""What is told although nothing was rejected, and under what word."""
 _REFUSAL = {"code": 16, "message": "this API key is unknown, expired or revoked"}
 
 
 def otlp_entrance(
-    signal: Signal, translate: Callable[[Incoming], Translated], *, about: str, example: dict[str, Any]
+    signal: Signal, translate: TranslateOtlp, *, about: str, example: dict[str, Any]
 ) -> Entrance:
     """The entrance of a signal. `about`: what is taken of it, for the description."""
     message = {"type": "object", "description": "an OTLP request; see opentelemetry-proto"}
@@ -71,13 +82,17 @@ def otlp_entrance(
     )
 
 
-def _translated(translate: Callable[[Incoming], Translated], incoming: Incoming) -> Translated:
+def _translated(translate: TranslateOtlp, incoming: Incoming) -> Translated:
+    labels, unfit = labels_that_fit(incoming)
     try:
-        return translate(incoming)
+        found = translate(incoming, labels)
     except TooManyItems as error:
         raise too_large(str(error)) from None
     except WireError as error:
         raise bad_request("the body is no request of OTLP", [_of_body(str(error))]) from None
+    if unfit:
+        found.noted[LABEL_OF_ALL] += len(unfit)
+    return found
 
 
 def _of_body(reason: str) -> BadEvent:
@@ -85,14 +100,16 @@ def _of_body(reason: str) -> BadEvent:
 
 
 def _answer(signal: Signal, incoming: Incoming, accepted: AcceptedEvents) -> Response:
-    message = "; ".join(filter(None, (told(accepted.refused), _remark(accepted.skipped))))
+    message = "; ".join(
+        filter(None, (told(accepted.refused), _remark({**accepted.skipped, **accepted.noted})))
+    )
     said = encode_answer(signal, incoming.media_type, rejected=len(accepted.refused), message=message)
     return Response(said, media_type=incoming.media_type)
 
 
-def _remark(skipped: Mapping[str, int]) -> str:
+def _remark(counted: Mapping[str, int]) -> str:
     """What a sender should change, or should know, although all that it sent was taken."""
-    told = [f"{what}: {skipped[why]} x {why}" for why, what in _REMARKED.items() if skipped.get(why)]
+    told = [f"{what}: {counted[why]} x {why}" for why, what in _REMARKED.items() if counted.get(why)]
     return "; ".join(told)
 
 

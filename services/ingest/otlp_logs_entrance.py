@@ -1,16 +1,17 @@
 """The entrance of OTLP logs: `POST /v1/logs`, by which coding agents tell what they used."""
 
+from collections.abc import Mapping
+
 from services.ingest.dialects.otlp_logs import LogReader, kept
 from services.ingest.dialects.otlp_wire import read_logs
 from services.ingest.dialects.translated import Translated
-from services.ingest.entrances import Incoming, stated_labels
+from services.ingest.entrances import Incoming
 from services.ingest.otlp_entrance import otlp_entrance
 
 
-def translate_logs(incoming: Incoming) -> Translated:
-    """The calls that a request's records tell of. Raises WireError, and RequestRefused for labels that are
-    none."""
-    reader = LogReader(incoming.maps, stated_labels(incoming))
+def translate_logs(incoming: Incoming, labels: Mapping[str, str]) -> Translated:
+    """The calls that a request's records tell of. Raises WireError."""
+    reader = LogReader(incoming.maps, labels)
     for record in read_logs(incoming.body, incoming.media_type, kept(incoming.maps)):
         reader.read(record)
     return reader.found

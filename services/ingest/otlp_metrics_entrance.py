@@ -1,16 +1,17 @@
 """The entrance of OTLP metrics: `POST /v1/metrics`, of which outcomes and time at work are taken."""
 
+from collections.abc import Mapping
+
 from services.ingest.dialects.otlp_metrics import PointReader
 from services.ingest.dialects.otlp_wire import read_points
 from services.ingest.dialects.translated import Translated
-from services.ingest.entrances import Incoming, stated_labels
+from services.ingest.entrances import Incoming
 from services.ingest.otlp_entrance import otlp_entrance
 
 
-def translate_metrics(incoming: Incoming) -> Translated:
-    """The outcomes and the time at work that a request's points tell of. Raises WireError, and RequestRefused
-    for labels that are none."""
-    reader = PointReader(incoming.maps, stated_labels(incoming))
+def translate_metrics(incoming: Incoming, labels: Mapping[str, str]) -> Translated:
+    """The outcomes and the time at work that a request's points tell of. Raises WireError."""
+    reader = PointReader(incoming.maps, labels)
     for point in read_points(incoming.body, incoming.media_type):
         reader.read(point)
     return reader.found

@@ -1,15 +1,16 @@
 """The entrance of OTLP traces: `POST /v1/traces`, by which instrumented applications tell what they used."""
 
+from collections.abc import Mapping
+
 from services.ingest.dialects.otlp_calls import translate_spans
 from services.ingest.dialects.translated import Translated
-from services.ingest.entrances import Incoming, stated_labels
+from services.ingest.entrances import Incoming
 from services.ingest.otlp_entrance import otlp_entrance
 
 
-def translate_traces(incoming: Incoming) -> Translated:
-    """The calls that a request's spans tell of. Raises WireError, and RequestRefused for labels that are
-    none."""
-    return translate_spans(incoming.body, incoming.media_type, incoming.maps, stated_labels(incoming))
+def translate_traces(incoming: Incoming, labels: Mapping[str, str]) -> Translated:
+    """The calls that a request's spans tell of. Raises WireError."""
+    return translate_spans(incoming.body, incoming.media_type, incoming.maps, labels)
 
 
 def _attribute(key: str, **value: str) -> dict[str, object]:

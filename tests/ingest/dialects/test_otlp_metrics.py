@@ -65,7 +65,8 @@ def read(request: Message) -> Translated:
             path={},
             url="",
             now=NOW,
-        )
+        ),
+        {},
     )
 
 

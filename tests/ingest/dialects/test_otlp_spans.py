@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from services.ingest.accept import AcceptedEvents, accept_translated
 from services.ingest.credentials import NumberedMaps
@@ -30,6 +31,7 @@ from services.ingest.dialects.otlp_spans import (
 from services.ingest.dialects.otlp_wire import JSON, PROTOBUF
 from services.ingest.dialects.translated import Translated
 from services.ingest.entrances import Incoming
+from services.ingest.otlp_entrance import LABEL_OF_ALL
 from services.ingest.otlp_traces_entrance import OTLP_TRACES
 from services.ingest.request_maps import RequestMaps
 from spendmeter.contracts.events import UsageEvent
@@ -709,6 +711,28 @@ def test_what_the_request_says_of_all_its_spans_goes_under_what_they_say() -> No
     body = traces(span(attributes=USED | {"cost.team": "search"}))
     found = translate_spans(body.SerializeToString(), PROTOBUF, ACME, {"team": "x", "feature": "f"})
     assert found.events[0].said["data"]["labels"] == {"team": "search", "feature": "f", "project": "checkout"}
+
+
+@pytest.mark.parametrize("unfit", ["x" * 129, "a\u202eb"])
+def test_a_label_of_the_whole_request_that_cannot_be_is_left_out_and_told_and_the_money_kept(
+    unfit: str,
+) -> None:
+    # an exporter drops what is refused, and would drop all that it ever sends
+    for headers, query in (
+        ({"spendmeter-labels": f"team={unfit},feature=f"}, {}),
+        ({"spendmeter-labels": "feature=f,team=ok"}, {"label.team": unfit}),
+        ({"spendmeter-labels": "feature=f,team"}, {}),
+    ):
+        incoming = Incoming(
+            body=traces(span(attributes=USED)).SerializeToString(), media_type=PROTOBUF, headers=headers, query=query, path={}, url="", now=NOW,
+            maps=ACME,
+        )  # fmt: skip
+        found = OTLP_TRACES.read(incoming, submission(now=NOW, keeps_late=True))
+        assert (found.refused, found.noted) == ([], {LABEL_OF_ALL: 1})
+        (event,) = found.events
+        assert (event.data.labels.team, event.data.labels.feature) == ("", "f")
+        said = ExportTraceServiceResponse.FromString(OTLP_TRACES.answer(incoming, found).body).partial_success
+        assert (said.rejected_spans, said.error_message) == (0, f"left out: 1 x {LABEL_OF_ALL}")
 
 
 def test_nothing_outside_the_list_reaches_an_event() -> None:

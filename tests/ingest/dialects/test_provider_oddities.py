@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import Any
 
 import pytest
 
 from services.ingest.accept import accept_translated
 from services.ingest.dialects.provider_responses import CUT
+from services.ingest.entrances import Incoming
+from services.ingest.provider_entrance import PROVIDER_RESPONSES
+from services.ingest.refused import RequestRefused
 from tests.ingest.dialects.provider_calls import JSON, JSONL, refusals, said, translated
-from tests.ingest.test_accept import submission
+from tests.ingest.test_accept import NOW, submission
 
 MODEL = {"id": "r1", "model": "some-model"}
 DONE = [{"message": {}, "finish_reason": "stop"}]
@@ -93,6 +97,28 @@ def test_a_list_that_is_cut_off_is_looked_through_once() -> None:
     quoted = b'[{"a":1},"' + b'\\"[{' * 1_000_000
     for body in (deep, quoted):
         assert len(refusals("gemini", body)) == 1
+
+
+@pytest.mark.parametrize(
+    ("headers", "query", "field", "reason"),
+    [
+        ({"spendmeter-labels": "team=" + "x" * 129}, {}, "header Spendmeter-Labels", "a label has at most 128 characters"),
+        ({}, {"label.team": "x" * 129}, "query label.team", "a label has at most 128 characters"),
+        ({}, {"label.canary": "a\u202eb"}, "query label.*", "a label has a character that cannot be seen"),
+        ({"spendmeter-labels": "canary"}, {}, "header Spendmeter-Labels", "is a list of name=value, separated by commas"),
+    ],
+)  # fmt: skip
+def test_a_label_of_all_calls_that_cannot_be_refuses_the_request_by_where_it_is_said(
+    headers: dict[str, str], query: dict[str, str], field: str, reason: str
+) -> None:
+    incoming = Incoming(
+        body=json.dumps(GEMINI).encode(), media_type=JSON, headers=headers, query=query, path={"provider": "gemini"}, url="", now=NOW
+    )  # fmt: skip
+    with pytest.raises(RequestRefused) as caught:
+        PROVIDER_RESPONSES.read(incoming, submission(now=NOW))
+    assert caught.value.status == HTTPStatus.BAD_REQUEST
+    assert caught.value.errors == [{"index": None, "field": field, "reason": reason}]
+    assert "canary" not in str(caught.value)
 
 
 def _metrics(read: int, made: int) -> dict[str, Any]:
