@@ -83,6 +83,7 @@ class Pseudonyms:
         RequestRefused 503 where it does not answer: nothing was taken."""
         if not names.unsettled:
             return
+        erased = self._erased
         try:
             async with asyncio.timeout(SETTLE_S_MAX), self._one_at_a_time:
                 found = await self._look_up(names.unsettled)
@@ -96,7 +97,8 @@ class Pseudonyms:
         if len(self._known) + len(found) > REMEMBERED_MAX:
             self._known = {}
         for who, labels in names.unsettled.items():
-            if (pseudonym := found.get(who)) is not None:
+            pseudonym = found.get(who)
+            if pseudonym is not None and self._erased == erased:  # else it may be a forgotten one
                 self._known[who] = pseudonym
             for each in labels:
                 force_setattr(each, "user", pseudonym or FOLDED)
