@@ -277,8 +277,11 @@ ADK = {
 }  # fmt: skip
 
 
-def test_a_span_that_says_model_and_usage_and_nothing_else_is_a_call() -> None:
+def test_a_span_that_says_model_and_usage_and_nothing_else_is_a_call(book: PriceBook) -> None:
     event = said(ADK, name="call_llm")
+    (priced,) = accepted(translate(span(attributes=ADK, name="call_llm")))
+    # 100 x 1.25 + 20 x 10 dollars by the million
+    assert rate(priced, book).list == Decimal("0.000325")
     assert (event["source"], event["data"]["sku"]) == ("otlp", "gemini-2.5-pro")
     assert event["data"]["usage"] == {"input_tokens": 100, "output_tokens": 20}
     for repeat in ("execute_tool", "invoke_agent"):
