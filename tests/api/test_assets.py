@@ -280,9 +280,39 @@ async def test_hours_of_work_are_booked_as_they_are_written_down_and_amended_as_
         ({"day": "2999-01-01"}, "day"),
         ({"hours": "200"}, "hours"),
         ({"day": days_ago(30)}, "day"),
+        ({"labels": {"team": "a\u200bb"}}, "labels.team"),  # else it stood in the way of all that comes later
+        ({"labels": {"team": "~other"}}, "labels"),
     ):
         refused = await acme.post("/v1/assets/laptop-1/timesheets", json=sheet | {"id": "w-2"} | wrong)
         assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, field)
+
+
+async def test_hours_that_are_written_down_while_others_are_sent_are_sent_as_well(
+    acme: httpx.AsyncClient, accruing: Accruing, corrections: FakeLog, door: FakeDoor, monkeypatch: Any
+) -> None:
+    """Of an asset that is over nobody would look again."""
+    ended = {
+        "starts_on": days_ago(10),
+        "ends_on": days_ago(3),
+        "rate_per_hour": "80",
+        "labels": {"team": "x"},
+    }
+    await registered(acme, kind="labour", cost=None, months=None, **ended)
+    await settle(accruing)
+    sheet = {"id": "w-1", "day": days_ago(5), "hours": "1"}
+    sending = door.send
+
+    async def send(events: list[dict[str, Any]]) -> None:
+        await sending(events)
+        monkeypatch.setattr(door, "send", sending)
+        later = await acme.post("/v1/assets/laptop-1/timesheets", json=sheet | {"id": "w-2", "hours": "2"})
+        assert later.status_code == 201
+
+    monkeypatch.setattr(door, "send", send)
+    assert (await acme.post("/v1/assets/laptop-1/timesheets", json=sheet)).status_code == 201
+    await settle(accruing)
+    # 3 x 80
+    assert corrections.by_team() == {"x": Decimal(240)}
 
 
 async def test_what_is_sold_writes_the_rest_off_and_then_is_over(

@@ -26,7 +26,12 @@ from spendmeter.platform.telemetry import Meters, log
 from spendmeter.pricing.accruals.asset import HOUR, Asset
 from spendmeter.pricing.accruals.hours import AssetHours, hours_within
 from spendmeter.pricing.accruals.sent import AssetEvents, at, hours_due, next_hour
-from spendmeter.pricing.accruals.timesheets import Timesheet, timesheet_amend, timesheet_event
+from spendmeter.pricing.accruals.timesheets import (
+    Timesheet,
+    timesheet_amend,
+    timesheet_event,
+    worked_at,
+)
 
 LOOK_INTERVAL_S = 2.0
 WATCH_INTERVAL_S = 30.0
@@ -172,6 +177,7 @@ def _work(row: Any, asset: Asset, sheets: Sequence[Timesheet], room: int) -> Acc
     over = AssetHours(asset, asset.revisions, now).over_at
     if over is not None:
         over = max(over, row["claimed_until"])  # what may have been sent by one who died is sent
+    ready = [sheet for sheet in sheets if worked_at(asset, sheet.day) <= now]  # of today from noon on
     if hours := hours_due(asset, row["sent_until"], over, now, room):
         work.sent_until = hours[-1] + HOUR
         events = AssetEvents(asset, work.sent_until)
@@ -183,10 +189,12 @@ def _work(row: Any, asset: Asset, sheets: Sequence[Timesheet], room: int) -> Acc
     elif row["amended"] < row["revision"]:
         _amend(work)
     else:
-        _write_down(work, sheets)
+        _write_down(work, ready)
     following = next_hour(asset, work.sent_until, over)
-    if work.amended == row["revision"] and not sheets:
-        work.due_at = None if following is None else max(at(asset, following), now)
+    if work.amended == row["revision"] and not ready:
+        times = [worked_at(asset, sheet.day) for sheet in sheets]
+        times += [] if following is None else [max(at(asset, following), now)]
+        work.due_at = min(times, default=None)
     return work
 
 
@@ -230,4 +238,5 @@ async def _settle(connection: TenantConnection, work: AccrualWork) -> None:
         row["amended"],
         row["amended_until"],
         work.due_at,
+        row["at"] + LEASE,
     )

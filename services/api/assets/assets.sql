@@ -59,10 +59,10 @@ ORDER BY a.due_at, a.asset_id FOR UPDATE SKIP LOCKED
 UPDATE assets SET claimed_until = greatest(claimed_until, $2), due_at = now() + $3 WHERE asset_id = $1
 
 -- name: settle
--- How far it has come, unless somebody else was here; $3 to $5 were $6 to $8. What was said of it meanwhile is to be
--- looked at at once.
+-- How far it has come, unless somebody else was here; $3 to $5 were $6 to $8. What was said of it meanwhile, or written
+-- down, is to be looked at at once: whoever did so has moved `due_at` from where it was put off to, $10.
 UPDATE assets SET sent_until = $3, amended = $4, amended_until = $5, trouble = '',
-    due_at = CASE WHEN revision = $2 THEN $9 ELSE now() END
+    due_at = CASE WHEN revision = $2 AND due_at = $10 THEN $9 ELSE now() END
 WHERE asset_id = $1 AND sent_until = $6 AND amended = $7 AND amended_until IS NOT DISTINCT FROM $8
 
 -- name: refused

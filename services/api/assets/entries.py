@@ -1,6 +1,6 @@
 """What is said of an asset day by day: how many seats were used, and hours of work that were written down."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ from services.api.assets.models import (
     TimesheetAnswer,
     TimesheetBody,
 )
-from services.api.assets.registering import BACK_MAX, check_labels
+from services.api.assets.registering import BACK_MAX, check_event, check_labels
 from services.api.assets.routes import PATH, AssetPath, own_labels
 from services.api.assets.store import SQL, read_asset
 from services.api.corrections.asking import author_of
@@ -24,7 +24,7 @@ from services.api.http.problems import HttpRefusal, invalid
 from services.api.http.representation import Negotiated
 from spendmeter.pricing.accruals.asset import Asset, AssetKind
 from spendmeter.pricing.accruals.checks import WEEK_HOURS_MAX
-from spendmeter.pricing.accruals.timesheets import terms_of, wage, worked_at
+from spendmeter.pricing.accruals.timesheets import Timesheet, terms_of, timesheet_event, wage, worked_at
 
 DAYS_MAX = 400
 router = APIRouter(tags=["assets"], route_class=Negotiated)
@@ -32,6 +32,8 @@ _UNKNOWN = "no such asset"
 Activity = Annotated[list[ActivityBody], Field(min_length=1, max_length=DAYS_MAX)]
 
 
+Entered = tuple[int, date, Decimal, Decimal, dict[str, str]]
+"""Revision, day, hours, amount and labels."""
 _AS_BEFORE = {200: "the same entry as before: nothing was changed"}
 
 
@@ -78,6 +80,7 @@ async def enter_timesheet(
             response.status_code = 200
         else:
             author = await author_of(connection, caller)
+            check_event(timesheet_event(asset, _sheet(body, wanted, author, now)), now)
             await connection.execute(
                 SQL["put_timesheet"], caller.tenant, id, body.id, *wanted, author, body.reason
             )
@@ -92,8 +95,8 @@ async def enter_timesheet(
 
 async def _entered(
     connection: TenantConnection, asset: Asset, body: TimesheetBody, known: Any
-) -> tuple[int, Any, Decimal, Decimal, dict[str, str]] | None:
-    """Revision, day, hours, amount and labels that are to be written down; None = they are."""
+) -> Entered | None:
+    """What is to be written down; None = it is."""
     hours = Decimal(body.hours)
     if known is not None and known["day"] != body.day:
         raise HttpRefusal(409, "Another one", f"entry {body.id} is of another day; an entry keeps its day")
@@ -101,6 +104,23 @@ async def _entered(
         return None
     revision = known["revision"] + 1 if known is not None else 1
     return revision, body.day, hours, wage(terms_of(asset, body.day), hours), body.labels
+
+
+def _sheet(body: TimesheetBody, wanted: Entered, author: str, now: datetime) -> Timesheet:
+    """As it would be sent if it were the first of its entry."""
+    revision, day, hours, amount, labels = wanted
+    return Timesheet(
+        entry_id=body.id,
+        revision=revision,
+        day=day,
+        hours=hours,
+        amount=amount,
+        labels=labels,
+        first_labels=labels,
+        author=author,
+        reason=body.reason,
+        recorded_at=now,
+    )
 
 
 def _check_entry(asset: Asset, body: TimesheetBody, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -13,6 +14,7 @@ from spendmeter.contracts.event_reading import read_event
 from spendmeter.contracts.events import LABELS, EventError
 from spendmeter.contracts.gate import check_rules, is_plain
 from spendmeter.contracts.periods import day_start
+from spendmeter.contracts.series import FOLDED
 from spendmeter.pricing.accruals.asset import CLASS_OF, HOUR, Asset, AssetRevision, standings
 from spendmeter.pricing.accruals.checks import troubles
 from spendmeter.pricing.accruals.sent import AssetEvents
@@ -107,17 +109,25 @@ def check_labels(field: str, labels: Mapping[str, str], own_labels: Collection[s
     known = (frozenset(LABELS) - PERSONS) | frozenset(own_labels)
     for name in labels.keys() - known:
         raise invalid(field, f"{name[:64]!r} is no label of an asset; it has {', '.join(sorted(known))}")
+    if FOLDED in labels.values():
+        raise invalid(field, f"{FOLDED!r} stands for what is folded")
 
 
 def _check_events(asset: Asset, hours: list[datetime], now: datetime) -> None:
     """Whether ingest will take what it sends."""
     events = AssetEvents(asset, hours[-1] + HOUR)
     for event in events.first([asset.hour_from(each) for each in hours]):
-        raw = msgspec.json.encode(event)
-        try:
-            check_rules(read_event(raw), is_plain(raw), now)
-        except EventError as error:
-            raise invalid(error.field.removeprefix("data.") or "body", error.reason) from None
+        check_event(event, now)
+
+
+def check_event(event: Mapping[str, Any], now: datetime) -> None:
+    """Whether ingest will take it: what it refuses stands in the way of all that the asset sends later.
+    Raises HttpRefusal (422)."""
+    raw = msgspec.json.encode(event)
+    try:
+        check_rules(read_event(raw), is_plain(raw), now)
+    except EventError as error:
+        raise invalid(error.field.removeprefix("data.") or "body", error.reason) from None
 
 
 def _instant(text: str, zone: ZoneInfo) -> datetime:
