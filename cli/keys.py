@@ -108,12 +108,13 @@ def rotate(
 ) -> None:
     """Give a key a new secret and print it. Its id stays, and with it budgets, rules and what it has spent.
 
-    Both secrets open until the grace is over; then the former one never does again.
+    Both secrets open until the grace is over; then the former one never does again. Until then a second
+    rotation is refused: it would end the one that is in use.
 
     \b
     Examples:
       spendmeter keys rotate k7f3a0c91d2e4
-      spendmeter keys rotate k7f3a0c91d2e4 --grace-hours 0     # it leaked: within 10 seconds
+      spendmeter keys rotate k7f3a0c91d2e4 --grace-hours 0     # it leaked: the new one alone, in 10 s
     """
     from spendmeter.platform import keys
 

@@ -130,9 +130,16 @@ async def rotate_key(
     connection: Any, key_id: str, *, grace: timedelta, environment: str = "live"
 ) -> str | None:
     """Give a live key a second secret and return its text; the one that it had opens for `grace` still. The
-    id stays, and with it all that names it. None when there is no such live key."""
+    id stays, and with it all that names it. None when there is no such live key. Raises ValueError where the
+    former one is in its grace still: with a third it would end before it was said to; without `grace` both
+    do."""
     secret, digest = _new_secret()
     if await connection.fetchval(SQL["rotate_key"], key_id, digest, grace) is None:
+        if (until := await connection.fetchval(SQL["rotating"], key_id)) is not None:
+            raise ValueError(
+                f"key {key_id} is being rotated: its former secret opens until {until:%Y-%m-%d %H:%M}Z, and "
+                "would no longer. Wait until then, or end both with --grace-hours 0"
+            )
         return None
     return f"sm_{environment}_{key_id}_{secret}"
 

@@ -21,10 +21,17 @@ INSERT INTO api_keys
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 
 -- name: rotate_key
--- $2 = hash of the new secret, $3 = how long the one that it had still opens. A third one never does.
+-- $2 = hash of the new secret, $3 = how long the one that it had still opens. A third one never does: so while one is in
+-- its grace none is made but to end it.
 UPDATE api_keys SET
     secret_sha256 = $2, former_sha256 = secret_sha256, former_until = now() + $3::interval, rotated_at = now()
-WHERE key_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) RETURNING key_id
+WHERE key_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+    AND (former_until IS NULL OR former_until <= now() OR $3::interval = interval '0') RETURNING key_id
+
+-- name: rotating
+-- Until when the former secret of a live key opens.
+SELECT former_until FROM api_keys
+WHERE key_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) AND former_until > now()
 
 -- name: note_uses
 -- $1 = service, $2 = keys, $3 = when each was last used.

@@ -103,3 +103,19 @@ async def test_a_rotated_key_has_a_new_secret_under_its_old_id(database: str) ->
     assert row["events_per_minute"] == 600
     assert (row["former_until"] - row["rotated_at"]).total_seconds() == 7_200
     assert (await run("rotate", "k000000000000")).exit_code == 1
+
+
+async def test_rotated_twice_a_key_keeps_the_secret_that_is_in_use(database: str) -> None:
+    """Typed again, as when the first one's output was lost, it would end the secret that everybody has."""
+    created = (await run("create", "hooli", "--create-tenant")).output.strip()
+    former = parse_key(created)
+    assert former is not None
+    assert parse_key((await run("rotate", former.key_id)).output.strip()) is not None
+    again = await run("rotate", former.key_id)
+    assert (again.exit_code, "its former secret opens until" in again.output) == (1, True)
+    connection = await asyncpg.connect(database)
+    kept = "SELECT former_sha256 FROM api_keys WHERE key_id = $1"
+    assert await connection.fetchval(kept, former.key_id) == former.secret_sha256
+    assert parse_key((await run("rotate", former.key_id, "--grace-hours", "0")).output.strip()) is not None
+    assert await connection.fetchval(kept, former.key_id) != former.secret_sha256
+    await connection.close()
