@@ -9,6 +9,8 @@ from typing import Any
 
 from services.api.imports import job
 from services.api.imports.job import SQL, STAYS, ImportJob, Wanted
+from spendmeter.contracts.corrections import EventCorrection
+from spendmeter.contracts.event_identity import identity
 from tests.api.test_bill_rows import ROW, csv_of, taken
 
 CELLS = {**ROW, "ServiceName": "Amazon Bedrock"}
@@ -20,10 +22,13 @@ class Connection:
     def __init__(self, booked: list[dict[str, Any]], metered: str, heard: bool) -> None:
         self.booked, self.metered, self.heard = booked, metered, heard
         self.done: list[tuple[str, tuple[Any, ...]]] = []
+        self.amended: list[dict[str, Any]] = []
 
     async def fetch(self, statement: str, *values: Any) -> list[dict[str, Any]]:
         if statement == SQL["metered"]:
             return [{"provider": self.metered}]
+        if statement == SQL["amended"]:
+            return self.amended
         if statement == SQL["known"]:
             return [row for row in self.booked if bytes.fromhex(row["row_id"]) in values[0]]
         return []
@@ -45,6 +50,13 @@ class Connection:
     writing = reading
 
 
+class Corrections:
+    """The topic, which takes everything."""
+
+    async def publish(self, correction: EventCorrection) -> None:
+        """It is held."""
+
+
 async def run(path: Path, connection: Connection) -> ImportJob:
     path.write_bytes(csv_of(CELLS))
     wanted = Wanted(
@@ -53,7 +65,8 @@ async def run(path: Path, connection: Connection) -> ImportJob:
     )  # fmt: skip
     nothing: Any = None
     database: Any = connection
-    under_way = ImportJob(wanted=wanted, database=database, door=nothing, log=nothing)
+    corrections: Any = Corrections()
+    under_way = ImportJob(wanted=wanted, database=database, door=nothing, log=corrections)
     await under_way.run()
     return under_way
 
@@ -77,6 +90,18 @@ async def test_what_was_booked_before_it_was_metered_is_met_by_a_whole_bill_that
     assert ([bytes.fromhex(row["row_id"])], "i1") in connection.values_of("met")
     ((_, state, _, _),) = connection.values_of("end")
     assert state == "done"
+
+
+async def test_of_a_restated_row_the_amends_of_its_event_are_looked_at(tmp_path: Path) -> None:
+    restated = booked() | {"hash": "ff" * 16}
+    connection = Connection([restated], "nothing-of-the-bill", heard=True)
+    connection.amended = [
+        {"identity": identity("acme", restated["source"], restated["event_id"]), "revision": 3}
+    ]
+    done = await run(tmp_path / "b.csv", connection)
+    assert done.report.outcomes["amended"] == 1
+    ((_, _, _, _, _, _, revisions, _, _),) = connection.values_of("tell")
+    assert revisions == [4]
 
 
 async def test_an_import_after_which_another_one_began_tells_nothing_more(tmp_path: Path) -> None:

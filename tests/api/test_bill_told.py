@@ -51,6 +51,13 @@ def test_what_is_restated_is_amended_one_revision_on_by_who_may_correct() -> Non
     assert (left.outcome, left.is_told) == ("left", True)
 
 
+def test_a_restated_row_holds_against_what_people_have_amended_before() -> None:
+    """Their revisions go on from the highest: below it the bill's word would be superseded, and called told."""
+    assert told(hash="ff", revision=1, amended=4).revision == 5
+    assert told(hash="ff", revision=6, amended=4).revision == 7
+    assert told(is_told=False, revision=2, amended=4).revision == 2, "what was written down is told as it was"
+
+
 @pytest.mark.parametrize(
     ("said", "sends", "amends", "revision"),
     [

@@ -52,6 +52,11 @@ SELECT encode(row_id, 'hex') AS row_id, source, event_id, generation, revision, 
     is_retracted
 FROM billed_rows WHERE row_id = ANY ($1::bytea[])
 
+-- name: amended
+-- Of these events that were amended, the highest revision.
+SELECT identity, max(revision) AS revision FROM corrections WHERE identity = ANY ($1::bytea[]) AND kind = 'amend'
+GROUP BY identity
+
 -- name: tell
 -- What these are told is written down before anybody is told it.
 INSERT INTO billed_rows AS b (tenant, row_id, snapshot, source, event_id, generation, revision, hash, is_told, import_id)

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from services.api.corrections.publish import CorrectionLog
 from services.api.database.transactions import TenantConnection
@@ -32,6 +33,7 @@ from services.api.imports.told import (
 )
 from services.api.imports.turns import PatientDatabase
 from spendmeter.contracts.corrections import EventCorrection
+from spendmeter.contracts.event_identity import identity
 from spendmeter.platform.bounded_process import BoundError, ProcessBounds, module_lines
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.sql import load_sql
@@ -202,9 +204,26 @@ class ImportJob:
         wanted = self.wanted
         async with self.database.reading() as connection:
             found = await connection.fetch(SQL["known"], _ids(row.row_id for row in rows))
-        known = {row["row_id"]: KnownRow(**row) for row in found}
+            known = {row["row_id"]: KnownRow(**row) for row in found}
+            await self._look_at_amends(connection, known, rows)
         self.met += sum(not row.is_retracted for row in known.values())
         return [to_tell(row, known.get(row.row_id), may_correct=wanted.may_correct) for row in rows]
+
+    async def _look_at_amends(
+        self, connection: TenantConnection, known: dict[str, KnownRow], rows: Sequence[BilledRow]
+    ) -> None:
+        """Of rows that are restated: what people have amended since stands above what an import would say."""
+        hashes = {row.row_id: row.hash for row in rows}
+        tenant = self.wanted.tenant
+        restated = {
+            identity(tenant, row.source, row.event_id): row_id
+            for row_id, row in known.items()
+            if row.hash != hashes[row_id]
+        }
+        if restated:
+            for row in await connection.fetch(SQL["amended"], list(restated)):
+                row_id = restated[row["identity"]]
+                known[row_id] = replace(known[row_id], amended=row["revision"])
 
     async def _write_down(self, told: Sequence[ToldRow]) -> None:
         wanted = self.wanted

@@ -33,6 +33,8 @@ class KnownRow(Struct, frozen=True, kw_only=True):
     hash: str
     is_told: bool
     is_retracted: bool
+    amended: int = -1
+    """The highest revision of any amend of its event, a person's too; -1 = there is none."""
 
 
 class ToldRow(Struct, frozen=True, kw_only=True):
@@ -85,7 +87,7 @@ def to_tell(row: BilledRow, known: KnownRow | None, *, may_correct: bool) -> Tol
     return replace(
         stands,
         outcome="new" if same and not known.revision else "amended",
-        revision=known.revision + (not same),
+        revision=known.revision if same else max(known.revision, known.amended) + 1,
         sends=not known.is_told,
         amends=not same or known.revision > 0,
     )
