@@ -82,7 +82,7 @@ async def test_what_is_polled_after_a_rebalance_during_a_failed_attempt_is_answe
 
     def answer(key: object, value: object, *, origin: Any, prev: int, **_: object) -> SimpleNamespace:
         answered.append((origin.offset, prev))
-        return SimpleNamespace(key=b"", value=b"", outcome="priced")
+        return SimpleNamespace(key=b"", value=b"", outcome="priced", reports_little=None)
 
     async def send_batches(*_: object) -> list[asyncio.Future[None]]:
         sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
