@@ -179,7 +179,7 @@ async def recent_book(owner: asyncpg.Connection) -> tuple[int, ...]:
     """Entries of the last two days by their signs, events in their rollups; all that was ever booked, and
     rejected. Of one instant."""
     row = await owner.fetchrow(
-        """SELECT (SELECT coalesce(sum(sign), 0) FROM entries WHERE occurred_at >= since),
+        """SELECT (SELECT coalesce(sum(1 - 2 * (seq % 2)), 0) FROM entries WHERE occurred_at >= since),
             (SELECT coalesce(sum(events), 0) FROM rollups_minute WHERE bucket >= since),
             (SELECT sum(booked) FROM positions), (SELECT count(*) FROM unbooked WHERE outcome = 'rejected')
         FROM date_trunc('minute', now() - interval '2 days') AS since"""
