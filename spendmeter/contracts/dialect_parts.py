@@ -70,7 +70,7 @@ def part(usage: VendorUsage, *path: UsageStep) -> int:
 
 
 def measure(usage: VendorUsage, *path: UsageStep) -> UsedQuantity:
-    """The number at `path`, whole or not: seconds; not stated = 0."""
+    """The number at `path`, whole or not and as it was written: seconds; not stated = 0."""
     value, name = at(usage, *path)
     if value is None:
         return 0
@@ -78,8 +78,7 @@ def measure(usage: VendorUsage, *path: UsageStep) -> UsedQuantity:
         raise DialectError(f"{name} must be a number of at least 0")
     if value == int(value):
         return int(value)
-    written = value if isinstance(value, Decimal) else Decimal(repr(value))
-    return quantised(written)  # a double has more digits than any event
+    return value if isinstance(value, Decimal) else Decimal(repr(value))
 
 
 def _is_quantity(value: Any) -> bool:

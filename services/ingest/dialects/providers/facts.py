@@ -12,7 +12,7 @@ from services.ingest.dialects.providers import anthropic, bedrock, cohere, googl
 from services.ingest.dialects.providers.answer import Answer, table_of
 from services.ingest.dialects.providers.piece import CallPiece, PiecesOf
 from spendmeter.contracts.dialects_openai import reported_cost
-from spendmeter.contracts.money import plain, quantised
+from spendmeter.contracts.money import plain
 
 Shape = Literal["openai", "anthropic", "google", "bedrock", "cohere"]
 
@@ -140,4 +140,4 @@ def _of_dialect(facts: AnswerProvider, shape: Shape, piece: CallPiece) -> CallPi
 def stated_cost(facts: AnswerProvider, usage: Mapping[str, Any] | None) -> dict[str, str] | None:
     """What the provider says that a call cost; None = it does not say. Raises DialectError."""
     cost = reported_cost(usage) if usage and facts.costs else None
-    return None if cost is None else {"amount": plain(quantised(cost)), "currency": "USD"}
+    return None if cost is None else {"amount": plain(cost), "currency": "USD"}
