@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from cli._asking import OfTenantOption, ask
+from cli._in_force import said_in, say_revision
 from cli._options import JsonOption, printed_as_json
 from cli._running import usage_error
 from cli._terminal import say
@@ -94,11 +94,7 @@ def set_all(
     tenant: OfTenantOption = "",
 ) -> None:
     """Set all of it anew, as a file says."""
-    try:
-        said = tomllib.loads(file.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        usage_error(f"{file} is no TOML: {error}")
-    _show(ask("PUT", _PATH, tenant, body=said | {"reason": reason}))
+    _show(ask("PUT", _PATH, tenant, body=said_in(file) | {"reason": reason}))
 
 
 def _values(said: Sequence[str]) -> dict[str, str]:
@@ -124,5 +120,4 @@ def _show(answer: dict[str, Any]) -> None:
         say("no attribute means a label")
     for tool, by in answer["signals"].items():
         say(f"{tool} is priced by its {by}")
-    if answer["at"]:
-        say(f"revision {answer['revision']}, {answer['at'][:16]}, {answer['by']}: {answer['reason']}")
+    say_revision(answer)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from cli._asking import OfTenantOption, ask
+from cli._in_force import said_in, say_revision
 from cli._options import JsonOption, printed_as_json
-from cli._running import usage_error
 from cli._terminal import say
 
 app = typer.Typer(
@@ -46,11 +45,7 @@ def set_all(
       counted = true
       unit = "images"
     """
-    try:
-        said = tomllib.loads(file.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        usage_error(f"{file} is no TOML: {error}")
-    _show(ask("PUT", _PATH, tenant, body=said | {"reason": reason}))
+    _show(ask("PUT", _PATH, tenant, body=said_in(file) | {"reason": reason}))
 
 
 def _show(answer: dict[str, Any]) -> None:
@@ -59,8 +54,7 @@ def _show(answer: dict[str, Any]) -> None:
     if not answer["meters"]:
         say("no meters of its own")
     say(f"everybody's: {', '.join(answer['built_in'])}")
-    if answer["at"]:
-        say(f"revision {answer['revision']}, {answer['at'][:16]}, {answer['by']}: {answer['reason']}")
+    say_revision(answer)
 
 
 def _told(meter: dict[str, Any]) -> str:

@@ -6,11 +6,11 @@ No request waits for Postgres. A revoked key stops working with the next snapsho
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 import msgspec
@@ -35,6 +35,9 @@ KEYS_AT_ONCE = 1_000
 AWAY: tuple[type[BaseException], ...] = (*CONNECTION_ERRORS, asyncpg.PostgresError)
 """PostgresError: started before the schema and its roles were there."""
 SQL = load_sql(Path(__file__).with_name("keys.sql"))
+
+
+Setting = TypeVar("Setting", NumberedMaps, NumberedMeters)
 
 
 class IngestKeys:
@@ -92,6 +95,7 @@ async def read_snapshot(connection: Any, before: Snapshot | None = None) -> Snap
     dimensions: defaultdict[str, set[str]] = defaultdict(set)
     for row in await connection.fetch(SQL["dimensions"]):
         dimensions[row["tenant"]].add(row["name"])
+    maps, meters = (before.maps, before.meters) if before else ({}, {})
     return Snapshot(
         credentials=MappingProxyType(await _credentials(keys)),
         pseudonym_keys=MappingProxyType({(row["tenant"], row["month"]): row["secret"] for row in secrets}),
@@ -100,38 +104,39 @@ async def read_snapshot(connection: Any, before: Snapshot | None = None) -> Snap
         erasures=MappingProxyType({row["tenant"]: row["number"] for row in erasures}),
         read_at=read_at,
         dimensions=MappingProxyType(dict(dimensions)),
-        maps=MappingProxyType(await _maps(connection, before.maps if before else {})),
-        meters=MappingProxyType(await _meters(connection, before.meters if before else {})),
+        maps=MappingProxyType(await _in_force(connection, "map_numbers", "maps", maps, _maps)),
+        meters=MappingProxyType(await _in_force(connection, "meter_numbers", "meters", meters, _meters)),
     )
 
 
-async def _maps(connection: Any, before: Mapping[str, NumberedMaps]) -> dict[str, NumberedMaps]:
-    numbers = {row["tenant"]: row["number"] for row in await connection.fetch(SQL["map_numbers"])}
-    maps = {
+async def _in_force(
+    connection: Any,
+    numbers_of: str,
+    rows_of: str,
+    before: Mapping[str, Setting],
+    made: Callable[[Any], Setting],
+) -> dict[str, Setting]:
+    """What each tenant has set last, by tenant: its number by one statement, and by another the rows, of
+    which `made` makes it. What `before` has under that number is not read again."""
+    numbers = {row["tenant"]: row["number"] for row in await connection.fetch(SQL[numbers_of])}
+    found = {
         tenant: before[tenant]
         for tenant, number in numbers.items()
         if tenant in before and before[tenant].number == number
     }
-    if others := list(numbers.keys() - maps.keys()):
-        for row in await connection.fetch(SQL["maps"], others):
-            kept = msgspec.json.decode(row["maps"], type=TenantMaps)
-            maps[row["tenant"]] = NumberedMaps(number=row["number"], maps=kept)
-    return maps
+    if others := list(numbers.keys() - found.keys()):
+        for row in await connection.fetch(SQL[rows_of], others):
+            found[row["tenant"]] = made(row)
+    return found
 
 
-async def _meters(connection: Any, before: Mapping[str, NumberedMeters]) -> dict[str, NumberedMeters]:
-    numbers = {row["tenant"]: row["number"] for row in await connection.fetch(SQL["meter_numbers"])}
-    meters = {
-        tenant: before[tenant]
-        for tenant, number in numbers.items()
-        if tenant in before and before[tenant].number == number
-    }
-    if others := list(numbers.keys() - meters.keys()):
-        for row in await connection.fetch(SQL["meters"], others):
-            kept = msgspec.json.decode(row["meters"], type=tuple[UsageMeter, ...])
-            by_type = {meter.event_type: meter for meter in kept}
-            meters[row["tenant"]] = NumberedMeters(number=row["number"], meters=by_type)
-    return meters
+def _maps(row: Any) -> NumberedMaps:
+    return NumberedMaps(number=row["number"], maps=msgspec.json.decode(row["maps"], type=TenantMaps))
+
+
+def _meters(row: Any) -> NumberedMeters:
+    kept = msgspec.json.decode(row["meters"], type=tuple[UsageMeter, ...])
+    return NumberedMeters(number=row["number"], meters={meter.event_type: meter for meter in kept})
 
 
 async def _credentials(rows: Sequence[Any]) -> dict[str, IngestCredential]:

@@ -13,8 +13,9 @@ from services.api.access.auth import Anyone, Caller
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.http.models import RequestBody, Text
 from services.api.http.openapi import answers
-from services.api.http.problems import HttpRefusal, forbidden, invalid_fields
+from services.api.http.problems import forbidden, invalid_fields
 from services.api.http.representation import Negotiated
+from services.api.http.revisions import act_in_force, refuse_if_changed
 from spendmeter.contracts.label_maps import (
     AGENT_TOOLS,
     NO_MAPS,
@@ -88,8 +89,7 @@ async def set_label_maps(request: Request, caller: Anyone, body: NewLabelMaps) -
     async with database_of(request).writing(tenant) as connection:
         await connection.execute(SQL["hold"], tenant)
         now = await _read(connection, tenant)
-        if body.revision not in (None, now.revision):
-            raise HttpRefusal(409, "Changed meanwhile", f"in force is revision {now.revision}: read it first")
+        refuse_if_changed(body.revision, now.revision)
         kept = msgspec.to_builtins(maps)
         await connection.execute(SQL["act"], tenant, kept, body.reason, f"key {caller.key_id}")
         return await _read(connection, tenant)
@@ -106,8 +106,5 @@ async def _read(connection: TenantConnection, tenant: str) -> LabelMaps:
     return LabelMaps(
         labels=[MappedAttribute(**msgspec.structs.asdict(rule)) for rule in maps.labels],
         signals=signals,
-        revision=row["number"] if row else 0,
-        reason=row["reason"] if row else "",
-        by=row["by"] if row else "",
-        at=row["at"] if row else None,
+        **act_in_force(row),
     )

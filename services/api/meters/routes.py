@@ -13,8 +13,9 @@ from services.api.access.auth import Reader, Writer
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.http.models import RequestBody, Text
 from services.api.http.openapi import answers
-from services.api.http.problems import HttpRefusal, invalid_fields
+from services.api.http.problems import invalid_fields
 from services.api.http.representation import Negotiated
+from services.api.http.revisions import act_in_force, refuse_if_changed
 from spendmeter.contracts.events import CostClass
 from spendmeter.contracts.meters import BUILT_IN_METERS, METERS_MAX, UsageMeter, troubles_with_meters
 from spendmeter.platform.sql import load_sql
@@ -94,8 +95,7 @@ async def set_meters(request: Request, caller: Writer, body: NewMeters) -> Meter
     async with database_of(request).writing(caller.tenant) as connection:
         await connection.execute(SQL["hold"], caller.tenant)
         now = await _read(connection, caller.tenant)
-        if body.revision not in (None, now.revision):
-            raise HttpRefusal(409, "Changed meanwhile", f"in force is revision {now.revision}: read it first")
+        refuse_if_changed(body.revision, now.revision)
         kept: Any = msgspec.to_builtins(meters)
         await connection.execute(SQL["act"], caller.tenant, kept, body.reason, f"key {caller.key_id}")
         return await _read(connection, caller.tenant)
@@ -106,8 +106,5 @@ async def _read(connection: TenantConnection, tenant: str) -> MeterSet:
     return MeterSet(
         meters=[EventMeter(**meter) for meter in row["meters"]] if row else [],
         built_in=sorted(BUILT_IN_METERS),
-        revision=row["number"] if row else 0,
-        reason=row["reason"] if row else "",
-        by=row["by"] if row else "",
-        at=row["at"] if row else None,
+        **act_in_force(row),
     )

@@ -14,6 +14,10 @@ AttributeValue = str | bool | int | Decimal | list[Any] | dict[str, Any] | None
 Attributes = Mapping[str, AttributeValue]
 
 Temporality = Literal["", "delta", "cumulative"]
+TEMPORALITIES: dict[int, Temporality] = {1: "delta", 2: "cumulative"}
+STATUS_ERROR = 2
+NO_VALUE = 1
+"""A bit of a point's flags. These are OTLP's own numbers, in either encoding."""
 
 
 class WireError(ValueError):

@@ -12,21 +12,20 @@ from msgspec import Raw, Struct
 
 from services.ingest.dialects.otlp_items import (
     ITEMS_MAX,
+    NO_VALUE,
+    STATUS_ERROR,
+    TEMPORALITIES,
     AttributeValue,
     SentBy,
     SentLog,
     SentPoint,
     SentSpan,
-    Temporality,
     TooManyItems,
     WireError,
 )
 
 COMMAS_MAX = 3_000_000
 """An array of a million nothings is short, and large in memory; it has a million commas."""
-_ERROR = 2
-_TEMPORALITIES: dict[int, Temporality] = {1: "delta", 2: "cumulative"}
-_NO_VALUE = 1
 
 
 NOTHING = Raw(b"null")
@@ -176,7 +175,7 @@ def spans(body: bytes, keep: Container[str] | None) -> list[SentSpan]:
                 name=span.name or "",
                 start_ns=span.start_time_unix_nano or 0,
                 end_ns=span.end_time_unix_nano or 0,
-                failed=span.status is not None and span.status.code == _ERROR,
+                failed=span.status is not None and span.status.code == STATUS_ERROR,
             )
         )
     return found
@@ -221,7 +220,7 @@ def points(body: bytes, keep: Container[str] | None) -> list[SentPoint]:
                     metric=metric.name or "",
                     unit=metric.unit or "",
                     value=_number(point) if added_up or metric.gauge else None,
-                    temporality=_TEMPORALITIES.get(added_up.aggregation_temporality or 0, "")
+                    temporality=TEMPORALITIES.get(added_up.aggregation_temporality or 0, "")
                     if added_up
                     else "",
                     start_ns=point.start_time_unix_nano or 0,
@@ -268,7 +267,7 @@ def _value(raw: Raw) -> AttributeValue:
 
 
 def _number(point: _Point) -> int | Decimal | None:
-    if (point.flags or 0) & _NO_VALUE:
+    if (point.flags or 0) & NO_VALUE:
         return None
     return next((each for each in (point.as_int, point.as_double, point.sum) if each is not None), None)
 

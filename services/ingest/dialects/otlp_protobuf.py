@@ -17,20 +17,19 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from services.ingest.dialects.otlp_items import (
     ITEMS_MAX,
+    NO_VALUE,
+    STATUS_ERROR,
+    TEMPORALITIES,
     AttributeValue,
     SentBy,
     SentLog,
     SentPoint,
     SentSpan,
-    Temporality,
     TooManyItems,
     WireError,
 )
 
 FIELDS_MAX = 3 * ITEMS_MAX
-_ERROR = 2
-_TEMPORALITIES: dict[int, Temporality] = {1: "delta", 2: "cumulative"}
-_NO_VALUE = 1
 _KINDS = ("sum", "gauge", "histogram", "exponential_histogram", "summary")
 _GROUP, _RESOURCE, _SCOPES, _SCOPE, _ITEMS = 1, 1, 2, 1, 2
 """Field numbers, of all three requests alike: request > group (by resource) > scoped > items."""
@@ -56,7 +55,7 @@ def spans(body: bytes, keep: Container[str] | None) -> list[SentSpan]:
                 name=span.name,
                 start_ns=span.start_time_unix_nano,
                 end_ns=span.end_time_unix_nano,
-                failed=span.status.code == _ERROR,
+                failed=span.status.code == STATUS_ERROR,
             )
         )
     return found
@@ -90,7 +89,7 @@ def points(body: bytes, keep: Container[str] | None) -> list[SentPoint]:
             continue
         data = getattr(metric, kind)
         adds_up = kind in ("sum", "histogram")
-        temporality = _TEMPORALITIES.get(data.aggregation_temporality, "") if adds_up else ""
+        temporality = TEMPORALITIES.get(data.aggregation_temporality, "") if adds_up else ""
         for point in data.data_points:
             if len(found) >= ITEMS_MAX:
                 raise TooManyItems(f"a request may have at most {ITEMS_MAX} data points")
@@ -208,7 +207,7 @@ def _value(value: AnyValue) -> AttributeValue:
 
 
 def _number(point: Any, kind: str) -> int | Decimal | None:
-    if point.flags & _NO_VALUE:
+    if point.flags & NO_VALUE:
         return None
     field = point.WhichOneof("value") if kind != "histogram" else "sum" if point.HasField("sum") else None
     number: int | float | None = getattr(point, field) if field else None
