@@ -14,35 +14,32 @@ from dataclasses import dataclass
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import (
-    IllegalStateError,
-    KafkaError,
-    LeaderNotAvailableError,
-    NoOffsetForPartitionError,
-    OffsetOutOfRangeError,
-)
+from aiokafka.errors import KafkaError, LeaderNotAvailableError
 
 from services.corrector.apply import Applied, Applier
 from services.corrector.catalog_wait import CatalogWait
 from services.corrector.fence import Overtaken, Standing, read_standing
 from services.corrector.intake import take_in
+from services.corrector.one_topic import (
+    LOOK_S,
+    POLL_MS,
+    REPLACED,
+    STEP_AGE_S_MAX,
+    lost_before,
+    lost_with,
+    topic_id,
+)
 from services.corrector.rerates import Rerates
 from spendmeter.book.changed import ChangedDays, day_of
 from spendmeter.platform.heartbeat import Heartbeat
 from spendmeter.platform.kafka_admin import KafkaAdmin
-from spendmeter.platform.log_fit import created_anew, misfit
 from spendmeter.platform.retry import passes, retrying
 from spendmeter.platform.telemetry import Meters, log
 
 BATCH_MAX = 500
-POLL_MS = 500
-LOOK_S = 1.0
+DONE = "applied"
 RAISES_MAX = 10
 """Transactions for conflicts at one look."""
-STEP_AGE_S_MAX = 10.0
-"""A step polls for half a second and writes for some tenths: longer is worth telling."""
-_REPLACED = (IllegalStateError, NoOffsetForPartitionError, OffsetOutOfRangeError)
-"""What a poll says while the group hands the topic on: we look again where the corrector stands."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -97,7 +94,7 @@ class CorrectionLine(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafk
         if isinstance(error, Overtaken):
             log().info("another corrector was at work: looking again where it stands")
             return True
-        return passes(error) or isinstance(error, _REPLACED)
+        return passes(error) or isinstance(error, REPLACED)
 
     async def _step(self) -> None:
         """Poll, decide, write; at first, and after trouble, from where the corrector stands."""
@@ -142,28 +139,24 @@ class CorrectionLine(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafk
             if other := await self._other_topic():
                 async with self.pool.acquire() as connection:
                     standing = await read_standing(connection, other)
-                self.stopped = created_anew(self.log, standing.topic, other, _unread(standing))
+                self.stopped = lost_with(self.log, standing.topic, other, standing.position, done=DONE)
             self._looked = time.monotonic()
 
     async def _other_topic(self) -> str:
         """The id of another topic that has the name by now; '' = it is the same, or has no leader just now,
         which is no loss."""
-        facts = (await self.admin.topics([self.log.topic])).get(self.log.topic)
-        return facts.id if facts is not None and facts.id != self._topic else ""
+        found = await topic_id(self.admin, self.log)
+        return found if found is not None and found != self._topic else ""
 
     async def _open(self) -> Standing:
-        facts = (await self.admin.topics([self.log.topic])).get(self.log.topic)
-        if facts is None:
+        topic = await topic_id(self.admin, self.log)
+        if topic is None:
             raise LeaderNotAvailableError
         async with self.pool.acquire() as connection:
-            standing = await read_standing(connection, facts.id)
+            standing = await read_standing(connection, topic)
         self._topic, self._knows_catalog = standing.topic, False
-        begins = await self.consumer.beginning_offsets([self.log])
-        ends = await self.consumer.end_offsets([self.log])
         position = standing.position
-        self.stopped = created_anew(self.log, standing.topic, facts.id, _unread(standing)) or misfit(
-            self.log, position, begins[self.log], ends[self.log], done="applied"
-        )
+        self.stopped = await lost_before(self.consumer, self.log, standing.topic, topic, position, done=DONE)
         self.consumer.seek(self.log, position)
         return standing
 
@@ -173,7 +166,7 @@ class CorrectionLine(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafk
         if now - self._looked < LOOK_S:
             return
         if other := await self._other_topic():
-            self.stopped = created_anew(self.log, standing.topic, other, _unread(standing))
+            self.stopped = lost_with(self.log, standing.topic, other, standing.position, done=DONE)
         else:
             await self._look_again(standing)
         self._looked = now
@@ -204,7 +197,3 @@ class CorrectionLine(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafk
         for outcome, count in applied.outcomes.items():
             self.meters.add("spendmeter.corrector.corrections", count, outcome=outcome)
         self.changed.add(day_of(change.entry.tenant, change.entry.occurred_at) for change in applied.changes)
-
-
-def _unread(standing: Standing) -> str:
-    return f"everything from offset {standing.position} on was never applied"

@@ -13,28 +13,26 @@ from dataclasses import dataclass
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import (
-    IllegalStateError,
-    KafkaError,
-    LeaderNotAvailableError,
-    NoOffsetForPartitionError,
-    OffsetOutOfRangeError,
-)
+from aiokafka.errors import KafkaError, LeaderNotAvailableError
 
+from services.corrector.one_topic import (
+    LOOK_S,
+    POLL_MS,
+    REPLACED,
+    STEP_AGE_S_MAX,
+    lost_before,
+    lost_with,
+    topic_id,
+)
 from services.corrector.outcomes.intake import collect
 from services.corrector.outcomes.keep import OutcomePosition, OutcomesMoved, keep, read_position
 from spendmeter.platform.heartbeat import Heartbeat
 from spendmeter.platform.kafka_admin import KafkaAdmin
-from spendmeter.platform.log_fit import created_anew, misfit
 from spendmeter.platform.retry import passes, retrying
 from spendmeter.platform.telemetry import Meters, log
 
 BATCH_MAX = 2_000
-POLL_MS = 500
-LOOK_S = 1.0
-STEP_AGE_S_MAX = 10.0
-_REPLACED = (IllegalStateError, NoOffsetForPartitionError, OffsetOutOfRangeError)
-"""What a poll says while the group hands the topic on: we look again where outcomes stand."""
+DONE = "kept"
 
 
 @dataclass(kw_only=True, eq=False)
@@ -78,7 +76,7 @@ class OutcomeLine(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka s
 
     def _passes(self, error: Exception) -> bool:
         self._position = None
-        return passes(error) or isinstance(error, (OutcomesMoved, *_REPLACED))
+        return passes(error) or isinstance(error, (OutcomesMoved, *REPLACED))
 
     async def _step(self) -> None:
         """Poll and keep; at first, and after trouble, from where outcomes stand."""
@@ -108,30 +106,19 @@ class OutcomeLine(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka s
             await self.consumer.commit({self.log: after.position})
 
     async def _open(self) -> OutcomePosition:
-        topic = await self._topic_id()
+        topic = await topic_id(self.admin, self.log)
         if topic is None:
             raise LeaderNotAvailableError
         async with self.pool.acquire() as connection:
             position = await read_position(connection, topic)
-        begins = await self.consumer.beginning_offsets([self.log])
-        ends = await self.consumer.end_offsets([self.log])
-        self.stopped = created_anew(self.log, position.topic, topic, _unread(position)) or misfit(
-            self.log, position.position, begins[self.log], ends[self.log], done="kept"
+        self.stopped = await lost_before(
+            self.consumer, self.log, position.topic, topic, position.position, done=DONE
         )
         self.consumer.seek(self.log, position.position)
         return position
 
     async def _look(self, position: OutcomePosition) -> None:
         """Once a second: is it still the same topic?"""
-        topic = await self._topic_id()
-        self.stopped = created_anew(self.log, position.topic, topic or position.topic, _unread(position))
+        topic = await topic_id(self.admin, self.log) or position.topic
+        self.stopped = lost_with(self.log, position.topic, topic, position.position, done=DONE)
         self._looked = time.monotonic()
-
-    async def _topic_id(self) -> str | None:
-        """None = it has no leader just now, which is no loss."""
-        facts = (await self.admin.topics([self.log.topic])).get(self.log.topic)
-        return None if facts is None else facts.id
-
-
-def _unread(position: OutcomePosition) -> str:
-    return f"everything from offset {position.position} on was never kept"
