@@ -50,6 +50,12 @@ TIMESTAMP_MS_MAX = 253_370_764_800_000  # the year 9999, whose last month ends i
 _Polled: TypeAlias = "dict[TopicPartition, list[ConsumerRecord[Any, Any]]]"
 
 
+class ConsumerBroken(RuntimeError):
+    """aiokafka says a plain KafkaError, and goes on saying it, when a task of its own has died of something
+    that it did not expect: of a broker that had not joined its cluster yet, for one. Only a new process
+    helps."""
+
+
 @dataclass(kw_only=True, eq=False)
 class Rounds:
     """`run` goes round until cancelled; `not_ready()` says what keeps it from doing so."""
@@ -76,7 +82,7 @@ class Rounds:
         return self.trouble or self.acknowledged.trouble()
 
     async def run(self) -> None:
-        """Raises KafkaTimeoutError where the consumer stays deaf."""
+        """Raises KafkaTimeoutError where the consumer stays deaf, and ConsumerBroken."""
         while True:
             assignment = self.partitions.assignment
             polled = await until_done(
@@ -95,12 +101,20 @@ class Rounds:
         """Nothing that comes after this may fail and go on: what was polled would be passed over."""
         try:
             await self.partitions.open()
-            polled: _Polled = await self.consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS_MAX)
+            return await self._getmany()
         except NoOffsetForPartitionError:
             return {}  # a first start: the partition is about to be opened at its beginning
         except OffsetOutOfRangeError as error:
             self.partitions.forget(error.args[0])  # opened again, it finds out what is missing
             return {}
+
+    async def _getmany(self) -> _Polled:
+        try:
+            polled: _Polled = await self.consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS_MAX)
+        except KafkaError as error:
+            if type(error) is KafkaError:
+                raise ConsumerBroken("a task of the Kafka consumer has ended for good") from error
+            raise
         return polled
 
     def _passes(self, error: Exception) -> bool:

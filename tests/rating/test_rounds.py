@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 
 from services.rating import rounds as rounds_module
 from services.rating.partitions import Partitions
-from services.rating.rounds import Rounds
+from services.rating.rounds import ConsumerBroken, Rounds
 from spendmeter.platform.telemetry import Meters
 from spendmeter.platform.topic_ids import TopicFacts
 
@@ -115,3 +115,29 @@ async def test_what_is_polled_after_a_rebalance_during_a_failed_attempt_is_answe
 
     assert answered == [(offset, offset - 1) for offset in range(COMMITTED, END)]
     assert consumer.committed_to == [END]
+
+
+async def test_a_consumer_whose_group_task_has_died_ends_the_process_instead_of_being_asked_for_ever() -> (
+    None
+):
+    """As aiokafka's does where it meets a broker that knows of no broker yet."""
+
+    async def getmany(**_: object) -> None:
+        raise KafkaError("Unexpected error during coordination AssertionError()")
+
+    async def opened() -> None:
+        return None
+
+    rounds = Rounds(
+        topic="usage.rated",
+        rater=SimpleNamespace(),
+        catalog=SimpleNamespace(),
+        partitions=SimpleNamespace(assignment=0, open=opened),
+        under_way=asyncio.Lock(),
+        consumer=SimpleNamespace(getmany=getmany),
+        sender=SimpleNamespace(),
+        meters=Meters(),
+    )
+    async with asyncio.timeout(10):
+        with pytest.raises(ConsumerBroken):
+            await rounds.run()
