@@ -234,7 +234,9 @@ def test_a_stream_that_broke_before_it_said_anything_is_no_call(server: StandIn,
     assert meter.stats.recorded == 0
 
 
-def test_chunks_that_nobody_can_read_pass_through(meter: Meter) -> None:
+def test_chunks_that_nobody_can_read_pass_through_and_are_told_of(
+    meter: Meter, caplog: pytest.LogCaptureFixture
+) -> None:
     class Odd:
         def __getattr__(self, name: str) -> Any:
             raise RuntimeError(name)
@@ -242,6 +244,7 @@ def test_chunks_that_nobody_can_read_pass_through(meter: Meter) -> None:
     chunks = [Odd(), None, 7, "text", b"bytes", []]
     assert list(meter.stream("openai", chunks)) == chunks
     assert meter.stats.dropped_by == {"invalid": 1}
+    assert "chunks of a stream could not be read, and are not metered: RuntimeError" in caplog.text
 
 
 def test_a_metered_stream_has_what_the_stream_has(meter: Meter, chat: Any) -> None:

@@ -22,6 +22,8 @@ from spendmeter_client.wire import Wire
 EVENTS_PATH = "/api/v1/events"
 ANSWERS_PATH = "/api/v1/usage"
 
+UNREAD_CHUNKS = "chunks of a stream could not be read, and are not metered"
+
 
 class Meter:
     """One for a process; threads, tasks and forked children share it.
@@ -131,6 +133,8 @@ class Meter:
         """
 
         def ended(seen: Seen, left: bool, latency_ms: float) -> None:
+            if seen.unread:
+                self._drops.log_once(f"{UNREAD_CHUNKS}: {seen.unread}")
             said = {"latency_ms": latency_ms} | _left_open(seen, left) | more
             self.response(provider, seen.answer(), model=model, labels=labels, id=id, **said)
 

@@ -49,6 +49,8 @@ class Seen:
         self._finished = False
         self.pieces = self.bytes = 0
         """Chunks with something for the reader, and its length."""
+        self.unread = ""
+        """Of what kind the last trouble was with a chunk that could not be read; '' = all could."""
 
     @property
     def complete(self) -> bool:

@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import Any
 
 from spendmeter_client.seen import Seen
-from spendmeter_client.stats import log
 
 SNAPSHOTS = ("current_message_snapshot", "current_completion_snapshot")
 """Of Anthropic's and OpenAI's streams with helpers."""
@@ -112,7 +111,7 @@ class MeteredStream:
         try:
             self._seen.add(chunk)
         except Exception as error:  # noqa: BLE001 whatever it is made of
-            log.debug("a chunk could not be read: %s", type(error).__name__)
+            self._seen.unread = type(error).__name__
 
     def _end(self, *, interrupted: bool) -> None:
         ended, self._ended = self._ended, None
