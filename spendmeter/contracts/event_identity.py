@@ -9,7 +9,8 @@ from spendmeter.contracts.charges import charge_of
 from spendmeter.contracts.events import Amount, Outcome, UsageEvent
 from spendmeter.contracts.money import normal_quantity
 
-_canonical = msgspec.json.Encoder(order="sorted").encode
+canonical = msgspec.json.Encoder(order="sorted").encode
+"""As what is hashed is written."""
 
 
 def identity(tenant: str, source: str, id: str) -> bytes:
@@ -43,7 +44,7 @@ def content_hash(event: UsageEvent) -> bytes:
         *(labels.run, labels.agent, labels.environment),
         *(performance.latency_ms, performance.status),
         _outcome(data.outcome),
-        _amount(data.reported_cost),
+        canonical_amount(data.reported_cost),
     )
     if labels.own:  # only where they are stated: see above
         content += ("own", labels.own)
@@ -57,12 +58,13 @@ def content_hash(event: UsageEvent) -> bytes:
         content += ("cadence", data.cadence)
     if charge := charge_of(event):
         content += ("charge", charge)
-    return blake2b(_canonical(content), digest_size=16).digest()
+    return blake2b(canonical(content), digest_size=16).digest()
 
 
-def _amount(amount: Amount | None) -> tuple[Decimal, str] | None:
+def canonical_amount(amount: Amount | None) -> tuple[Decimal, str] | None:
+    """Money as it is hashed, in whatever way it was written."""
     return None if amount is None else (Decimal(normal_quantity(amount.amount)), amount.currency)
 
 
 def _outcome(outcome: Outcome | None) -> tuple[str, int, tuple[Decimal, str] | None] | None:
-    return None if outcome is None else (outcome.name, outcome.count, _amount(outcome.value))
+    return None if outcome is None else (outcome.name, outcome.count, canonical_amount(outcome.value))

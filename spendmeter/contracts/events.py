@@ -182,10 +182,15 @@ encode_event = msgspec.json.Encoder().encode
 
 def event_time(event: UsageEvent) -> datetime:
     """When it happened, in UTC; ingest has filled it in where the caller left it out. Raises EventError."""
-    if event.time is UNSET:
+    return time_in_utc(event.time)
+
+
+def time_in_utc(stated: datetime | UnsetType) -> datetime:
+    """The `time` of an event, or of an outcome. Raises EventError."""
+    if stated is UNSET:
         raise EventError("is missing", "time")
     try:
-        return event.time.astimezone(UTC)
+        return stated.astimezone(UTC)
     except OverflowError:
         raise EventError("is outside the years 1 to 9999 in UTC", "time") from None
 

@@ -5,15 +5,15 @@ earlier one, or its reversal. `read_outcome` is how one is read, at the door and
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from hashlib import blake2b
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from spendmeter.contracts.event_identity import identity
+from spendmeter.contracts.event_identity import canonical, canonical_amount, identity
 from spendmeter.contracts.event_reading import check_amount, decoded, holds_nul
 from spendmeter.contracts.events import (
     NAME_CHARACTERS_MAX,
@@ -23,9 +23,9 @@ from spendmeter.contracts.events import (
     Label,
     Labels,
     Name,
+    time_in_utc,
 )
 from spendmeter.contracts.gate import check_labels, check_visible
-from spendmeter.contracts.money import normal_quantity
 
 OUTCOME_TYPE = "spendmeter.outcome.v1"
 OUTCOME_BYTES_MAX = 16 * 1024
@@ -113,12 +113,7 @@ def check_outcome_rules(event: OutcomeEvent) -> None:
 
 def outcome_time(event: OutcomeEvent) -> datetime:
     """When it happened, in UTC. Raises EventError."""
-    if event.time is UNSET:
-        raise EventError("is missing", "time")
-    try:
-        return event.time.astimezone(UTC)
-    except OverflowError:
-        raise EventError("is outside the years 1 to 9999 in UTC", "time") from None
+    return time_in_utc(event.time)
 
 
 def outcome_hash(event: OutcomeEvent) -> bytes:
@@ -128,19 +123,12 @@ def outcome_hash(event: OutcomeEvent) -> bytes:
     # In this order for ever: a field that joins must not change the hash of what is kept.
     content: tuple[object, ...] = (
         *(event.type, event.tenant, event.source, event.id, event.subject),
-        *(data.name, data.count, _amount(data.value), data.accepted),
+        *(data.name, data.count, canonical_amount(data.value), data.accepted),
         *(data.verdict_on, data.reverses, data.target_source or event.source),
         *(labels.team, labels.project, labels.feature, labels.workflow, labels.workflow_version),
         *(labels.run, labels.agent, labels.environment, labels.own),
     )
-    return blake2b(_canonical(content), digest_size=16).digest()
-
-
-_canonical = msgspec.json.Encoder(order="sorted").encode
-
-
-def _amount(amount: Amount | None) -> tuple[Any, str] | None:
-    return None if amount is None else (Decimal(normal_quantity(amount.amount)), amount.currency)
+    return blake2b(canonical(content), digest_size=16).digest()
 
 
 def _check(event: OutcomeEvent) -> None:

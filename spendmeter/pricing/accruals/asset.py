@@ -5,7 +5,8 @@ then, in the order in which it does: a price that is set right from the beginnin
 reassignment that was recorded before.
 """
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from hashlib import blake2b
@@ -140,3 +141,8 @@ def standings(revisions: Iterable[AssetRevision]) -> list[AssetStanding]:
             said |= revision.change
         found.append(AssetStanding(since=since, terms=msgspec.convert(said, AssetTerms)))
     return found
+
+
+def terms_at(said: Sequence[AssetStanding], at: datetime) -> AssetTerms:
+    """What holds then, by these standings; before the first what holds from that on."""
+    return said[max(bisect_right(said, at, key=attrgetter("since")) - 1, 0)].terms

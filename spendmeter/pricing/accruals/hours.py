@@ -1,15 +1,23 @@
 """One hour of an asset: what accrues in it, and whose it is. Pure."""
 
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from spendmeter.contracts.events import CostClass
 from spendmeter.contracts.money import EXACT, FRACTION_DIGITS_MAX, divided
-from spendmeter.pricing.accruals.asset import HOUR, PURCHASES, Asset, AssetRevision, AssetShare, AssetTerms
+from spendmeter.pricing.accruals.asset import (
+    HOUR,
+    PURCHASES,
+    Asset,
+    AssetRevision,
+    AssetShare,
+    AssetTerms,
+    terms_at,
+)
 from spendmeter.pricing.accruals.asset import standings as standings_of
 from spendmeter.pricing.accruals.schedule import (
     IDLE,
@@ -46,16 +54,7 @@ class AccrualPart(Struct, frozen=True, kw_only=True):
 
     def emptied(self) -> "AccrualPart":
         """What is left of it where the hour has it no longer."""
-        return AccrualPart(
-            slot=self.slot,
-            provider=self.provider,
-            sku=self.sku,
-            cost_class=self.cost_class,
-            labels=self.labels,
-            unit=self.unit,
-            quantity=Decimal(0),
-            amount=Decimal(0),
-        )
+        return replace(self, quantity=Decimal(0), amount=Decimal(0))
 
 
 class AssetHours:
@@ -64,7 +63,6 @@ class AssetHours:
     def __init__(self, asset: Asset, revisions: Iterable[AssetRevision], until: datetime) -> None:
         self._asset = asset
         self.standings = said = standings_of(revisions)
-        self._starts = [each.since for each in said]
         self._seats = dict[str, AccrualSchedule]()
         if asset.kind == "licence":
             self._seats = seat_schedules(asset, said, until)
@@ -77,7 +75,7 @@ class AssetHours:
 
     def terms_at(self, at: datetime) -> AssetTerms:
         """What holds then; before its first day what holds on that."""
-        return self.standings[max(bisect_right(self._starts, at) - 1, 0)].terms
+        return terms_at(self.standings, at)
 
     def parts(self, hour: datetime) -> list[AccrualPart]:
         """What accrues from `hour` to the next, none of it 0. A sku of their own tells idle seats in every

@@ -10,8 +10,8 @@ from msgspec import Struct
 from spendmeter.contracts.corrections import EventCorrection
 from spendmeter.contracts.money import EXACT, quantised
 from spendmeter.contracts.periods import day_start
-from spendmeter.pricing.accruals.asset import Asset, AssetTerms
-from spendmeter.pricing.accruals.hours import AccrualPart, AssetHours
+from spendmeter.pricing.accruals.asset import Asset, AssetTerms, standings, terms_at
+from spendmeter.pricing.accruals.hours import AccrualPart
 from spendmeter.pricing.accruals.sent import amend_of, event_of
 
 NOON = timedelta(hours=12)
@@ -41,8 +41,7 @@ def worked_at(asset: Asset, day: date) -> datetime:
 
 def terms_of(asset: Asset, day: date) -> AssetTerms:
     """What holds on the day."""
-    at = worked_at(asset, day)
-    return AssetHours(asset, asset.revisions, at).terms_at(at)
+    return terms_at(standings(asset.revisions), worked_at(asset, day))
 
 
 def wage(terms: AssetTerms, hours: Decimal) -> Decimal:
@@ -63,7 +62,7 @@ def timesheet_amend(asset: Asset, sheet: Timesheet) -> EventCorrection:
         asset,
         timesheet_id(sheet.entry_id),
         _part(asset, sheet),
-        _labels(asset, sheet.day, sheet.first_labels),
+        _labels(terms_of(asset, sheet.day), sheet.first_labels),
         number=sheet.revision,
         author=sheet.author,
         reason=f"timesheet {sheet.entry_id} of {asset.id}: {sheet.reason}",
@@ -83,12 +82,12 @@ def _part(asset: Asset, sheet: Timesheet) -> AccrualPart:
         provider=terms.provider,
         sku=terms.sku,
         cost_class=terms.cost_class,
-        labels=_labels(asset, sheet.day, sheet.labels),
+        labels=_labels(terms, sheet.labels),
         unit="labour_hours",
         quantity=sheet.hours,
         amount=sheet.amount,
     )
 
 
-def _labels(asset: Asset, day: date, stated: Mapping[str, str]) -> Mapping[str, str]:
-    return {**terms_of(asset, day).labels, **stated}
+def _labels(terms: AssetTerms, stated: Mapping[str, str]) -> Mapping[str, str]:
+    return {**terms.labels, **stated}
