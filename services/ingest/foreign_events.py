@@ -19,7 +19,7 @@ from services.ingest.dialects.cloud_events import foreign_event, is_foreign, str
 from services.ingest.dialects.lago import LagoEvent, event_of_lago, happened_at, lago_events, read_lago
 from services.ingest.dialects.metered import ForeignEvent, metered
 from services.ingest.dialects.stated import Unusable
-from services.ingest.dialects.translated import Translated
+from services.ingest.dialects.translated import ASSUMED, Translated
 from services.ingest.entrances import Incoming
 from services.ingest.refused import RequestRefused, too_large
 from spendmeter.contracts.event_identity import identity
@@ -131,7 +131,7 @@ def _take(index: int, event: ForeignEvent, submission: Submission, found: Transl
     else:
         found.take(index, said)
         if said["data"].get("normalised") == "assumed":
-            found.noted["quantities assumed"] += 1
+            found.noted[ASSUMED] += 1
 
 
 def _meters(submission: Submission, named: str) -> Mapping[str, UsageMeter]:

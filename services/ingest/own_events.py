@@ -81,12 +81,13 @@ def read_own(incoming: Incoming, submission: Submission) -> AcceptedEvents:
         parts = _parts(incoming)
         mixed = accept_foreign(parts, submission, partly=True)
         return accept_each(enumerate(parts), submission) if mixed is None else mixed
-    if _OWN_MARK not in incoming.body and (others := _of_others(incoming, submission)) is not None:
+    marked = _OWN_MARK in incoming.body
+    if not marked and (others := _of_others(incoming, submission)) is not None:
         return others
     try:
         return accept(incoming.body, FORMS[incoming.media_type], submission)
     except RequestRefused as refused:
-        if refused.status is not HTTPStatus.BAD_REQUEST:
+        if not marked or refused.status is not HTTPStatus.BAD_REQUEST:
             raise
         if (others := _of_others(incoming, submission)) is None:
             raise

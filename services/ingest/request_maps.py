@@ -33,6 +33,11 @@ class RequestMaps:
         numbered = self.by_tenant.get(tenant)
         return numbered.maps if numbered else NO_MAPS
 
+    def name_in(self, said: dict[str, Any], tenant: str) -> None:
+        """Have an event say whose it is, where the request does not."""
+        if tenant and not self.tenant:
+            said["tenant"] = tenant
+
 
 def acting_for(credential: IngestCredential, chosen: str | None, snapshot: Snapshot) -> IngestCredential:
     """The credential, of the tenant that the request names in its header, if an operator's names one. Raises

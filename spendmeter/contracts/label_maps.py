@@ -58,7 +58,7 @@ class LabelRule(Struct, frozen=True, kw_only=True, omit_defaults=True):
         """What it makes of these, of which the first that has the attribute counts; '' = nothing."""
         for each in attributes:
             if value := _as_text(each.get(self.attribute)):
-                return self.values.get(value, "") if self.values else _as_label(value)
+                return self.values.get(value, "") if self.values else value if can_be_label(value) else ""
         return ""
 
 
@@ -76,6 +76,8 @@ class TenantMaps(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def labels_of(self, item: Mapping[str, Any], resource: Mapping[str, Any]) -> dict[str, str]:
         """The labels of an item: what its rules find in those of its own attributes that may be looked at,
         and in those of its process."""
+        if not self.labels:
+            return {}
         own = {name: value for name, value in item.items() if name in ITEM_ATTRIBUTES}
         found: dict[str, str] = {}
         for rule in self.labels:
@@ -107,7 +109,7 @@ def troubles_with_maps(maps: TenantMaps, *, operators: bool = False) -> Iterator
             yield f"{at}.label", f"must be one of {named}, or a dimension of the tenant's own"
         if len(rule.values) > VALUES_MAX:
             yield f"{at}.values", f"has at most {VALUES_MAX}"
-        if not all(_as_label(value) for value in rule.values.values()):
+        if not all(value and can_be_label(value) for value in rule.values.values()):
             yield f"{at}.values", f"are texts of 1 to {LABEL_CHARACTERS_MAX} characters that can be seen"
     for tool in maps.signals:
         if tool not in AGENT_TOOLS or operators:
@@ -130,6 +132,9 @@ def _as_text(value: Any) -> str:
     return str(value) if isinstance(value, str | int) else ""
 
 
-def _as_label(text: str) -> str:
-    """What a label can hold of a text; '' = nothing: the money is kept, and counts for nobody."""
-    return text if len(text) <= LABEL_CHARACTERS_MAX and not INVISIBLE.search(text) else ""
+def can_be_label(text: str) -> bool:
+    """Whether a label can hold the text. What cannot be is left out of what others send: the money is kept,
+    and counts for nobody."""
+    if len(text) > LABEL_CHARACTERS_MAX:
+        return False
+    return (text.isascii() and text.isprintable()) or INVISIBLE.search(text) is None

@@ -17,11 +17,10 @@ from services.ingest.dialects.otlp_items import Attributes
 from services.ingest.dialects.translated import SaidEvent, usage_event
 from spendmeter.contracts.dialect_parts import DialectError, UsedQuantity
 from spendmeter.contracts.dialects import Normalised, disjoint
-from spendmeter.contracts.events import LABEL_CHARACTERS_MAX, NAME_CHARACTERS_MAX
-from spendmeter.contracts.label_maps import AGENT_TOOLS
+from spendmeter.contracts.events import NAME_CHARACTERS_MAX
+from spendmeter.contracts.label_maps import AGENT_TOOLS, can_be_label
 from spendmeter.contracts.money import divided, plain
 from spendmeter.contracts.otel_names import OTEL
-from spendmeter.contracts.visible import INVISIBLE
 
 CLAUDE, CODEX, GEMINI = AGENT_TOOLS
 COWORK = "claude-cowork"
@@ -222,16 +221,8 @@ def agent_labels(tool: str, item: Attributes, resource: Attributes) -> dict[str,
     for label, names in _STATED.items():
         if found := first_text(names, item, resource):
             labels[label] = found.lower() if label == "user" else found
-    return fitting(labels)
-
-
-def fitting(labels: Mapping[str, str]) -> dict[str, str]:
-    """Those that an event may have: the money of an exporter's event is worth more than a strange label."""
-    return {
-        label: value
-        for label, value in labels.items()
-        if len(value) <= LABEL_CHARACTERS_MAX and not INVISIBLE.search(value)
-    }
+    # the money of an exporter's event is worth more than a strange label
+    return {label: value for label, value in labels.items() if can_be_label(value)}
 
 
 def whole(attributes: Attributes, name: str) -> int | None:

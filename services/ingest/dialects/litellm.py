@@ -19,11 +19,11 @@ from services.ingest.dialects.call_ids import call_identity, vendor_name
 from services.ingest.dialects.elements import elements_of
 from services.ingest.dialects.litellm_payload import KeyAndCaller, Payload, answer_of, decode_payload
 from services.ingest.dialects.stated import Unusable, cost_of, text_of
-from services.ingest.dialects.translated import SaidEvent, Translated, usage_event
+from services.ingest.dialects.translated import ASSUMED, SaidEvent, Translated, usage_event
 from spendmeter.contracts.dialect_parts import DialectError, UsedQuantity, part
 from spendmeter.contracts.dialects import Normalised, disjoint
 from spendmeter.contracts.dimensions import is_name
-from spendmeter.contracts.events import LABELS, NAME_CHARACTERS_MAX
+from spendmeter.contracts.events import LABELS, NAME_CHARACTERS_MAX, broken_rule
 from spendmeter.contracts.tool_fees import tool_fees
 
 SOURCE = "litellm-proxy"
@@ -37,7 +37,6 @@ A_READ = "a read of an earlier answer"
 NO_USAGE = "no usage and no cost"
 NO_PAYLOAD = "no payload"
 ONE_REQUEST = "a cost without quantities, counted as one request"
-ASSUMED = "quantities assumed"
 
 _LABEL_TAG = re.compile(r"([^:=]{1,64})[:=](.+)", re.DOTALL)
 _NO_USAGE_OF = ("embedding", "rerank")
@@ -89,9 +88,8 @@ def _decoded(element: bytes | Raw) -> Payload | None:
     try:
         return decode_payload(element)
     except msgspec.ValidationError as error:
-        _, _, path = str(error).partition(" - at `$")
         raise Unusable(
-            path.rstrip("`").lstrip("."),
+            broken_rule(error).field,
             "is not what LiteLLM's standard payload has there (generic_api_use_v1 must be off)",
         ) from None
     except InvalidOperation:

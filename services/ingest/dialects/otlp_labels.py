@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from services.ingest.dialects.coding_agents import agent_labels, fitting
+from services.ingest.dialects.coding_agents import agent_labels
 from services.ingest.dialects.otlp_items import Attributes, Sent
 from services.ingest.dialects.translated import Translated
-from spendmeter.contracts.events import LABEL_CHARACTERS_MAX
-from spendmeter.contracts.label_maps import TenantMaps
+from spendmeter.contracts.label_maps import TenantMaps, can_be_label
 from spendmeter.contracts.otel_names import OTEL
-from spendmeter.contracts.visible import INVISIBLE
 
 NO_LABELS: Mapping[str, str] = MappingProxyType({})
 LEFT_OUT = "a label is too long, or holds what cannot be seen: left out"
@@ -26,13 +24,11 @@ def labels_of(
     labels = dict(of_all)
     for label, names in OTEL.labels.items():
         if value := _stated(names, item.attributes, item.resource):
-            if _fits(value):
+            if can_be_label(value):
                 labels[label] = value
             else:
                 found.noted[LEFT_OUT] += 1
-    if maps.labels:
-        labels |= maps.labels_of(item.attributes, item.resource)
-    return labels
+    return labels | maps.labels_of(item.attributes, item.resource)
 
 
 def labels_of_agent(
@@ -40,7 +36,7 @@ def labels_of_agent(
 ) -> dict[str, str]:
     """The same of a coding agent's, whose makers have names of their own: alike in all of its signals."""
     mapped = maps.labels_of(item.attributes, item.resource)
-    return {**fitting(of_all), **agent_labels(tool, item.attributes, item.resource), **mapped}
+    return {**of_all, **agent_labels(tool, item.attributes, item.resource), **mapped}
 
 
 def _stated(names: tuple[str, ...], *attributes: Attributes) -> str:
@@ -50,9 +46,3 @@ def _stated(names: tuple[str, ...], *attributes: Attributes) -> str:
             if type(value) in (str, int) and value != "" and not str(value).startswith(_NAMELESS):
                 return str(value)
     return ""
-
-
-def _fits(value: str) -> bool:
-    if len(value) > LABEL_CHARACTERS_MAX:
-        return False
-    return (value.isascii() and value.isprintable()) or INVISIBLE.search(value) is None

@@ -27,7 +27,7 @@ from services.ingest.dialects.coding_agents import (
 from services.ingest.dialects.otlp_items import Attributes, SentLog, SentSpan
 from services.ingest.dialects.otlp_labels import labels_of, labels_of_agent
 from services.ingest.dialects.otlp_spans import call_of
-from services.ingest.dialects.translated import SaidEvent, Translated
+from services.ingest.dialects.translated import ASSUMED, SaidEvent, Translated
 from services.ingest.request_maps import RequestMaps
 from spendmeter.contracts.label_maps import TenantMaps
 from spendmeter.contracts.otel_names import OTEL
@@ -36,7 +36,6 @@ NO_USAGE = "no usage"
 FAILED = "a call that failed"
 OTHER_SIGNAL = "a coding agent's other signal"
 REPEAT = "a coding agent's second event of a call"
-ASSUMED = "quantities assumed"
 
 _CLAUDE_EVENTS = "claude_code."
 _CLAUDE_SCOPE = "com.anthropic.claude_code"
@@ -71,8 +70,7 @@ class LogReader:
         if isinstance(said, str):
             self.found.skipped[said] += 1
             return
-        if tenant and not self._maps.tenant:
-            said["tenant"] = tenant
+        self._maps.name_in(said, tenant)
         if said["data"].get("normalised") == "assumed":
             self.found.noted[ASSUMED] += 1
         self.found.take(record.index, said)

@@ -87,8 +87,7 @@ class PointReader:
         else:
             tenant, maps = self._maps.of(point.resource)
             said = self._outcome(point, int(value), maps) if counts else self._active(point, value, maps)
-            if tenant and not self._maps.tenant:
-                said["tenant"] = tenant
+            self._maps.name_in(said, tenant)
             (self.found.outcome if counts else self.found.take)(point.index, said)
 
     def _outcome(self, point: SentPoint, count: int, maps: TenantMaps) -> SaidEvent:

@@ -7,13 +7,13 @@ tenant's maps is never read. A call that several spans tell of is one event (`ot
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from services.ingest.dialects.call_ids import call_identity
 from services.ingest.dialects.coding_agents import ATTRIBUTES as AGENT_ATTRIBUTES
-from services.ingest.dialects.coding_agents import CLAUDE, UnreadableCall, agent_of, claude_call
+from services.ingest.dialects.coding_agents import CLAUDE, EPOCH, OTLP, UnreadableCall, agent_of, claude_call
 from services.ingest.dialects.otlp_items import Attributes, SentSpan
 from services.ingest.dialects.otlp_labels import NO_LABELS, labels_of, labels_of_agent
 from services.ingest.dialects.translated import SaidEvent, Translated, usage_event
@@ -23,7 +23,7 @@ from spendmeter.contracts.dialects import disjoint
 from spendmeter.contracts.money import parse_decimal, plain
 from spendmeter.contracts.otel_names import OTEL, first_stated
 
-SOURCE = "otlp"
+SOURCE = OTLP
 """Of every span's event whose call has no identity of its own: a Collector may rename `service.name`."""
 ATTRIBUTES = OTEL.attributes() | (AGENT_ATTRIBUTES - {"error.message"})
 AGENTS_REPEAT = "an agent's or a tool's: its calls have spans of their own"
@@ -38,7 +38,6 @@ UNBOUNDED = "interrupted, and how much output it had at most is not said"
 INTERRUPTED = "interrupted: what was last said, or may have come at most"
 _UNKNOWN = "unknown"
 """What a call is booked under that names no provider or model: seen, and priced as unknown things are."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NS_MAX = 2**62
 _ANSWER_ID = re.compile(r'\{\s*"id"\s*:\s*"([A-Za-z0-9_-]{8,80})"')
 _CURRENCY = re.compile("[A-Z]{3}")
@@ -80,9 +79,10 @@ def span_call(
     else:
         whose = labels_of(span, own_maps, found, labels)
     call = _claudes(span, whose, found) if agent == CLAUDE else call_of(span, whose, found)
-    if call and not maps.tenant and tenant:
-        call.said["tenant"] = tenant
-    return replace(call, by_usage=True) if call and by_usage else call
+    if call is None:
+        return None
+    maps.name_in(call.said, tenant)
+    return replace(call, by_usage=True) if by_usage else call
 
 
 def _claudes(span: SentSpan, labels: Mapping[str, str], found: Translated) -> SpanCall | None:
@@ -297,4 +297,4 @@ def _text(attributes: Attributes, names: tuple[str, ...]) -> str:
 
 def _instant(ns: int) -> datetime | None:
     """None = not stated, or no time at all."""
-    return _EPOCH + timedelta(microseconds=ns // 1000) if 0 < ns < _NS_MAX else None
+    return EPOCH + timedelta(microseconds=ns // 1000) if 0 < ns < _NS_MAX else None

@@ -30,7 +30,7 @@ from services.ingest.dialects.providers.facts import (
 )
 from services.ingest.dialects.providers.piece import CallPiece, ProviderCall, SideCall, calls_of, metered
 from services.ingest.dialects.providers.transcripts import DONE, LINES, objects
-from services.ingest.dialects.translated import SaidEvent, Translated, usage_event
+from services.ingest.dialects.translated import ASSUMED, SaidEvent, Translated, usage_event
 from services.ingest.refused import BadEvent, RequestRefused, bad_request
 from spendmeter.contracts.dialect_parts import DialectError
 from spendmeter.contracts.dialects import disjoint
@@ -39,7 +39,6 @@ from spendmeter.contracts.tool_fees import tool_fees
 
 NO_ANSWER = "an error instead of an answer"
 ESTIMATED = "quantities estimated"
-ASSUMED = "quantities assumed"
 NO_INPUT = "input unknown: send ?input_tokens="
 CUT = "an event cut off in its middle"
 _TIME_MAX = 4_102_444_800

@@ -18,6 +18,8 @@ from spendmeter.contracts.outcomes import OUTCOME_TYPE
 
 SaidEvent = dict[str, Any]
 """An event as a client would write it in JSON; Decimals and datetimes may stand in it."""
+ASSUMED = "quantities assumed"
+"""What is noted of an event whose quantities follow from a guess at how its vendor counts."""
 
 
 @dataclass(frozen=True, kw_only=True)

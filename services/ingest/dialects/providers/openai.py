@@ -33,7 +33,7 @@ def read(answer: Answer) -> Iterator[CallPiece]:
     elif answer.has("session"):
         yield from _session(answer)
     elif (response := answer.inner("response")) is not None:
-        yield from _event(answer, response)
+        yield _response(response, stream=True)  # an event of the responses API or of a realtime session
     elif answer.has("choices"):
         yield _chat(answer)
     elif answer.has("output") or answer.text("object") == "response":
@@ -103,11 +103,6 @@ def _breakdown(answer: Answer) -> list[SideCall]:
         )
         for place, each in enumerate(found.each("models") if found else [])
     ]
-
-
-def _event(answer: Answer, response: Answer) -> Iterator[CallPiece]:
-    """An event of the responses API or of a realtime session, which holds the response so far."""
-    yield _response(response, stream=True)
 
 
 def _response(response: Answer, *, stream: bool) -> CallPiece:
