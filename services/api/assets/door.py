@@ -6,11 +6,9 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from services.api.events.ingest_door import post_events
 from spendmeter.platform.telemetry import log
 
-PATH = "/api/v1/events"
-DEADLINE_S = 20.0
-"""Longer than ingest waits for the broker."""
 ANSWER_BYTES_MAX = 256 * 1024
 
 
@@ -49,30 +47,17 @@ class AccrualDoor:
 
     async def send(self, events: Sequence[dict[str, Any]]) -> None:
         """Return when the broker holds all of them. Raises EventsRefused, and IngestAway."""
-        headers = {
-            "Authorization": f"Bearer {self._key}",
-            "Content-Type": "application/cloudevents-batch+json",
-        }
+        body, headers = msgspec.json.encode(events), {"Content-Type": "application/cloudevents-batch+json"}
         try:
-            async with (
-                aiohttp.ClientSession(
-                    timeout=aiohttp.ClientTimeout(total=DEADLINE_S), cookie_jar=aiohttp.DummyCookieJar()
-                ) as session,
-                session.post(
-                    self._url + PATH,
-                    data=msgspec.json.encode(events),
-                    headers=headers,
-                    allow_redirects=False,
-                ) as answer,
-            ):
-                if answer.status == 204:
-                    return
-                if 400 <= answer.status < 500 and answer.status not in (401, 408, 429):
-                    raise EventsRefused(_why(answer.status, await answer.content.read(ANSWER_BYTES_MAX)))
-                log().warning("ingest does not take what accrues", status=answer.status)
-                raise IngestAway(f"ingest answered {answer.status}")
+            answer = await post_events(self._url, self._key, body, headers, ANSWER_BYTES_MAX)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise IngestAway(type(error).__name__) from None
+        if answer.status == 204:
+            return
+        if 400 <= answer.status < 500 and answer.status not in (401, 408, 429):
+            raise EventsRefused(_why(answer.status, answer.body))
+        log().warning("ingest does not take what accrues", status=answer.status)
+        raise IngestAway(f"ingest answered {answer.status}")
 
 
 def _why(status: int, body: bytes) -> str:

@@ -37,7 +37,9 @@ class _Problem(msgspec.Struct):
     errors: list[_BadEvent] = []
 
 
-class _Answered(NamedTuple):
+class IngestAnswer(NamedTuple):
+    """What ingest answered, whatever it says."""
+
     status: int
     body: bytes
     dropped: str
@@ -69,27 +71,35 @@ class IngestDoor:
             raise _refusal(answered)
         return msgspec.json.decode(answered.body, type=list[DoorReceipt])
 
-    async def _post(self, body: bytes, key: str, headers: Mapping[str, str]) -> _Answered:
+    async def _post(self, body: bytes, key: str, headers: Mapping[str, str]) -> IngestAnswer:
         if not self._url:
             raise _away("SPENDMETER_INGEST_URL does not say where ingest is: use `spendmeter send --file`")
-        headers = {"Authorization": f"Bearer {key}", **headers}
         try:
-            async with (
-                aiohttp.ClientSession(
-                    timeout=aiohttp.ClientTimeout(total=DEADLINE_S), cookie_jar=aiohttp.DummyCookieJar()
-                ) as session,
-                session.post(self._url + PATH, data=body, headers=headers, allow_redirects=False) as answer,
-            ):
-                said = bytearray()
-                while len(said) < ANSWER_BYTES_MAX and (piece := await answer.content.read(ANSWER_BYTES_MAX)):
-                    said += piece
-                return _Answered(answer.status, bytes(said), answer.headers.get("Spendmeter-Dropped", ""))
+            return await post_events(self._url, key, body, headers, ANSWER_BYTES_MAX)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             log().warning("ingest has not answered", error=type(error).__name__)
             raise _away() from None
 
 
-def _refusal(answered: _Answered) -> HttpRefusal:
+async def post_events(
+    url: str, key: str, body: bytes, headers: Mapping[str, str], answer_bytes_max: int
+) -> IngestAnswer:
+    """Once, to ingest at `url`. Raises aiohttp.ClientError, OSError and TimeoutError: whether it was taken is
+    unknown then."""
+    headers = {"Authorization": f"Bearer {key}", **headers}
+    async with (
+        aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=DEADLINE_S), cookie_jar=aiohttp.DummyCookieJar()
+        ) as session,
+        session.post(url + PATH, data=body, headers=headers, allow_redirects=False) as answer,
+    ):
+        said = bytearray()
+        while len(said) < answer_bytes_max and (piece := await answer.content.read(answer_bytes_max)):
+            said += piece
+        return IngestAnswer(answer.status, bytes(said), answer.headers.get("Spendmeter-Dropped", ""))
+
+
+def _refusal(answered: IngestAnswer) -> HttpRefusal:
     """As this API says it: with ingest's 401 the portal would end the session of who asks."""
     status = answered.status
     try:
