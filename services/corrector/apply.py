@@ -97,7 +97,7 @@ class Applier:
             return Applied(standing=standing)
         states = await read_states(connection, {row["identity"] for row in rows})
         asked = [_raise(row, states) for row in rows]
-        settled = await self._settle(connection, [each for each in asked if each is not None])
+        settled = await self._settle(connection, [each for each in asked if each is not None], states)
         places = [(row["origin_topic"], row["origin_partition"], row["origin_offset"]) for row in rows]
         async with connection.transaction():
             after = await self._write(connection, standing, settled, accepted=len(settled))
@@ -105,8 +105,15 @@ class Applier:
         outcomes = Counter(each.outcome for each in settled)
         return Applied(standing=after, outcomes=outcomes, changes=_changes(settled), more=True)
 
-    async def _settle(self, connection: Any, corrections: Collection[EventCorrection]) -> list["_Settled"]:
-        states = await read_states(connection, {correction.identity for correction in corrections})
+    async def _settle(
+        self,
+        connection: Any,
+        corrections: Collection[EventCorrection],
+        states: Mapping[bytes, EventState] | None = None,
+    ) -> list["_Settled"]:
+        """What becomes of each. `states`: of their events, where they were read already."""
+        if states is None:
+            states = await read_states(connection, {correction.identity for correction in corrections})
         newest = await connection.fetchval(SQL["newest"]) or 0
         settled = []
         ends: list[int] | None = None

@@ -23,8 +23,9 @@ from spendmeter.contracts.corrections import EventCorrection
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.retry import keep_doing
 from spendmeter.platform.telemetry import Meters, log
-from spendmeter.pricing.accruals.asset import HOUR, Asset
-from spendmeter.pricing.accruals.hours import AssetHours, hours_within
+from spendmeter.pricing.accruals.asset import HOUR, Asset, standings
+from spendmeter.pricing.accruals.hours import hours_within
+from spendmeter.pricing.accruals.schedule import over_at
 from spendmeter.pricing.accruals.sent import AssetEvents, at, hours_due, next_hour
 from spendmeter.pricing.accruals.timesheets import (
     Timesheet,
@@ -174,7 +175,7 @@ def _work(row: Any, asset: Asset, sheets: Sequence[Timesheet], room: int) -> Acc
         amended_until=row["amended_until"],
         due_at=now,
     )
-    over = AssetHours(asset, asset.revisions, now).over_at
+    over = over_at(asset, standings(asset.revisions))
     if over is not None:
         over = max(over, row["claimed_until"])  # what may have been sent by one who died is sent
     ready = [sheet for sheet in sheets if worked_at(asset, sheet.day) <= now]  # of today from noon on

@@ -28,10 +28,12 @@ _TERMS = (
 )
 
 
-def answer_of(row: Mapping[str, Any], asset: Asset, now: datetime) -> dict[str, Any]:
-    """The fields of an AssetAnswer."""
+def answer_of(
+    row: Mapping[str, Any], asset: Asset, now: datetime, hours: AssetHours | None = None
+) -> dict[str, Any]:
+    """The fields of an AssetAnswer. `hours`: the asset's up to the last one sent, where somebody has them."""
     sent_until = row["sent_until"]
-    hours = AssetHours(asset, asset.revisions, sent_until)
+    hours = hours or AssetHours(asset, asset.revisions, sent_until)
     terms, since = hours.terms_at(now), asset.hour_from(asset.accrue_from)
     before = hours.money.by(since)
     rest = EXACT.subtract(_whole(hours), hours.money.by(sent_until)) if asset.kind in PURCHASES else None
@@ -57,9 +59,8 @@ def answer_of(row: Mapping[str, Any], asset: Asset, now: datetime) -> dict[str, 
     }
 
 
-def accrued_by_label(row: Mapping[str, Any], asset: Asset) -> list[AccruedOf]:
+def accrued_by_label(row: Mapping[str, Any], asset: Asset, hours: AssetHours) -> list[AccruedOf]:
     """Of whom it was, from the first hour that is booked to the last one sent."""
-    hours = AssetHours(asset, asset.revisions, row["sent_until"])
     owners = hours.by_owner(asset.hour_from(asset.accrue_from), row["sent_until"])
     return [AccruedOf(labels=dict(labels), idle=idle, amount=amount) for labels, idle, amount in owners]
 

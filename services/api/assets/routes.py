@@ -38,8 +38,9 @@ from services.api.http.problems import HttpRefusal, invalid, too_many
 from services.api.http.representation import Negotiated
 from spendmeter.contracts.event_identity import identity
 from spendmeter.contracts.events import Instant
-from spendmeter.pricing.accruals.asset import Asset, AssetKind, AssetRevision
+from spendmeter.pricing.accruals.asset import Asset, AssetKind, AssetRevision, standings
 from spendmeter.pricing.accruals.hours import AssetHours, hours_within
+from spendmeter.pricing.accruals.schedule import over_at
 from spendmeter.pricing.accruals.sent import at, event_id, slots_of
 from spendmeter.pricing.accruals.timesheets import terms_of, timesheet_id, worked_at
 
@@ -150,7 +151,7 @@ async def own_labels(connection: TenantConnection) -> frozenset[str]:
 
 
 def _refuse_if_over(asset: Asset, since: datetime) -> None:
-    over = AssetHours(asset, asset.revisions, since).over_at
+    over = over_at(asset, standings(asset.revisions))
     if over is not None and since >= over:
         raise HttpRefusal(409, "Too late", f"asset {asset.id} is over since {over.isoformat()}")
 
@@ -190,15 +191,15 @@ def _as_row(asset: Asset, now: datetime) -> dict[str, Any]:
 async def _report(connection: TenantConnection, tenant: str, id: str) -> AssetReport:
     now = datetime.now(UTC)
     row, asset = await read_asset(connection, tenant, id)
+    hours = AssetHours(asset, asset.revisions, row["sent_until"])
     use = None
     if asset.kind == "licence":
         activity = await connection.fetch(SQL["activity"], id, ACTIVITY_DAYS)
-        terms = AssetHours(asset, asset.revisions, now).terms_at(now)
-        use = seat_use(terms, [(each["day"], each["active"]) for each in activity])
+        use = seat_use(hours.terms_at(now), [(each["day"], each["active"]) for each in activity])
     sheets = await connection.fetch(SQL["timesheets"], id)
     return AssetReport(
-        **answer_of(row, asset, now),
-        by_label=await asyncio.to_thread(accrued_by_label, row, asset),
+        **answer_of(row, asset, now, hours),
+        by_label=await asyncio.to_thread(accrued_by_label, row, asset, hours),
         seat_use=use,
         timesheet_hours=sum((each["hours"] for each in sheets), Decimal(0)),
         timesheet_amount=sum((each["amount"] for each in sheets), Decimal(0)),

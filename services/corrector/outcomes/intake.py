@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from services.corrector.projections.entry import hex_bytes
 from spendmeter.contracts.events import LABELS, EventError
 from spendmeter.contracts.outcomes import (
     OutcomeEvent,
@@ -110,11 +111,11 @@ def row_of(raw: bytes) -> OutcomeRow:
     data, labels = event.data, event.data.labels
     target = event.target
     return OutcomeRow(
-        _hex(event.identity), event.tenant, event.source, event.id, event.keyid, event.kind,
-        None if target is None else _hex(target), data.name, data.count,
+        hex_bytes(event.identity), event.tenant, event.source, event.id, event.keyid, event.kind,
+        None if target is None else hex_bytes(target), data.name, data.count,
         Decimal(data.value.amount) if data.value else Decimal(0), data.value.currency if data.value else "",
         data.accepted, labels.run, labels.workflow, labels.workflow_version, _other_labels(event),
-        _hex(outcome_hash(event)), outcome_time(event), event.receivedat or None,
+        hex_bytes(outcome_hash(event)), outcome_time(event), event.receivedat or None,
     )  # fmt: skip
 
 
@@ -137,10 +138,6 @@ def _other_labels(event: OutcomeEvent) -> dict[str, Any]:
     named = {name: getattr(labels, name) for name in LABELS if name not in _IN_COLUMNS}
     found: dict[str, Any] = {name: text for name, text in named.items() if text}
     return {**found, "own": labels.own} if labels.own else found
-
-
-def _hex(value: bytes) -> str:
-    return "\\x" + value.hex()
 
 
 encode_rows = msgspec.json.Encoder().encode

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from services.corrector.outcomes.intake import OutcomeBatch, OutcomeFault, OutcomeRow, conflict, encode_rows
+from services.corrector.projections.entry import hex_bytes
 from spendmeter.platform.sql import load_sql
 
 SQL = load_sql(Path(__file__).with_name("sql") / "outcomes.sql")
@@ -60,16 +61,12 @@ async def _insert(connection: Any, batch: OutcomeBatch) -> tuple[list[OutcomeFau
     if not batch.first:
         return [], 0
     kept = await connection.fetch(SQL["insert"], encode_rows(list(batch.first.values())).decode())
-    new = {_text(row["identity"]) for row in kept}
+    new = {hex_bytes(row["identity"]) for row in kept}
     again = [(batch.offsets[key], row) for key, row in batch.first.items() if key not in new]
     hashes = {key: row.hash for key, row in batch.first.items() if key in new}
     if again:
         known = await connection.fetch(SQL["known"], [bytes.fromhex(row.identity[2:]) for _, row in again])
-        hashes |= {_text(row["identity"]): _text(row["hash"]) for row in known}
+        hashes |= {hex_bytes(row["identity"]): hex_bytes(row["hash"]) for row in known}
     copies: list[tuple[int, OutcomeRow]] = [*again, *batch.copies]
     faults = [conflict(offset, row) for offset, row in copies if row.hash != hashes[row.identity]]
     return faults, len(copies) - len(faults)
-
-
-def _text(value: bytes) -> str:
-    return "\\x" + value.hex()
