@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from services.api.accounting.completeness import SQL as ACCOUNTING_SQL
 from services.api.accounting.progress import BookProgress
 from services.api.accounting.same_book import SameBook
-from services.api.database.tenant import SQL
+from services.api.database.tenant import all_tenants
 from services.api.database.transactions import Database
 from spendmeter.platform.heartbeat import Heartbeat
 from spendmeter.platform.keys import OPERATOR, create_pseudonym_keys
@@ -57,8 +57,6 @@ class Upkeep:
 
     async def make_pseudonym_keys(self) -> None:
         """Once; what is there already stays."""
-        async with self._database.reading(OPERATOR) as connection:
-            tenants = [row["tenant"] for row in await connection.fetch(SQL["tenants"])]
-        for tenant in tenants:
+        for tenant in await all_tenants(self._database):
             async with self._database.writing(tenant, unasked=True) as connection:
                 await create_pseudonym_keys(connection, [tenant], datetime.now(UTC).date())

@@ -53,9 +53,10 @@ ACTIVITY_DAYS = 1
 router = APIRouter(tags=["assets"], route_class=Negotiated)
 AssetPath = Annotated[str, Path(pattern=ID_PATTERN)]
 _UNKNOWN = "no such asset"
+_NOT_NEW = {200: "nothing was registered: it was a dry run, or is registered so already"}
 
 
-@router.post(PATH, status_code=201, responses={**answers("asset"), **answers("asset", status=201)})
+@router.post(PATH, status_code=201, responses=answers("asset", status=201, also=_NOT_NEW))
 async def register_asset(
     request: Request,
     response: Response,

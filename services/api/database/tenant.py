@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from services.api.database.transactions import TenantConnection
+from services.api.database.transactions import Database, TenantConnection
 from services.api.http.problems import not_found
 from services.api.http.spans import TenantCalendar, zone_of
 from spendmeter.contracts.terms import Terms, Timeline, timeline_of
+from spendmeter.platform.keys import OPERATOR
 from spendmeter.platform.sql import load_sql
 
 SQL = load_sql(Path(__file__).with_name("tenant.sql"))
@@ -48,3 +49,9 @@ async def read_tenant(connection: TenantConnection, tenant: str) -> Tenant:
     timeline = timeline_of(rows)
     now = timeline.at(datetime.now(UTC))
     return Tenant(tenant=tenant, name=rows[0]["name"], terms=now, timeline=timeline)
+
+
+async def all_tenants(database: Database) -> list[str]:
+    """The names of all tenants."""
+    async with database.reading(OPERATOR) as connection:
+        return [row["tenant"] for row in await connection.fetch(SQL["tenants"])]

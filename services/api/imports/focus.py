@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -74,4 +75,11 @@ def cost_class(category: str, subcategory: str) -> str:
 
 
 def _begins(name: str, words: Iterable[str]) -> bool:
-    return any(alike(name).startswith(alike(word)) for word in words)
+    said = alike(name)
+    return any(said.startswith(_rule_word(word)) for word in words)
+
+
+@cache
+def _rule_word(word: str) -> str:
+    """The same of a rule's own words, which are few. A file's names may be long: none is remembered."""
+    return alike(word)

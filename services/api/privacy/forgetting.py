@@ -4,9 +4,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from services.api.database.tenant import SQL as TENANT_SQL
+from services.api.database.tenant import all_tenants
 from services.api.database.transactions import Database, TenantConnection
-from spendmeter.platform.keys import OPERATOR
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.retry import keep_doing
 from spendmeter.platform.sql import load_sql
@@ -30,9 +29,7 @@ async def keep_forgetting(database: Database) -> None:
 
 async def forget_old(database: Database, today: date) -> None:
     """Once: pseudonyms and keys of months before those that each tenant keeps."""
-    async with database.reading(OPERATOR) as connection:
-        tenants = [row["tenant"] for row in await connection.fetch(TENANT_SQL["tenants"])]
-    for tenant in tenants:
+    for tenant in await all_tenants(database):
         async with database.writing(tenant, unasked=True) as connection:
             kept = (await retention_of(connection))["pseudonyms_months"]
             since = first_month(today, kept)
