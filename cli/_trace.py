@@ -46,7 +46,7 @@ class Trace:
     def __init__(
         self, file: Path, rows: RowsAgain, template: dict[str, Any], *, keep_time: bool, horizon: timedelta
     ) -> None:
-        self.file, self._rows, self._template, self._keep_time = file, rows, template, keep_time
+        self._rows, self._template, self._keep_time = rows, template, keep_time
         self._horizon = horizon
         with file.open("rb") as opened:
             content = hashlib.file_digest(opened, "sha256").hexdigest()

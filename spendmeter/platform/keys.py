@@ -126,9 +126,7 @@ async def create_key(
     return f"sm_{environment}_{key_id}_{secret}"
 
 
-async def rotate_key(
-    connection: Any, key_id: str, *, grace: timedelta, environment: str = "live"
-) -> str | None:
+async def rotate_key(connection: Any, key_id: str, *, grace: timedelta) -> str | None:
     """Give a live key a second secret and return its text; the one that it had opens for `grace` still. The
     id stays, and with it all that names it. None when there is no such live key. Raises ValueError where the
     former one is in its grace still: with a third it would end before it was said to; without `grace` both
@@ -141,7 +139,7 @@ async def rotate_key(
                 "would no longer. Wait until then, or end both with --grace-hours 0"
             )
         return None
-    return f"sm_{environment}_{key_id}_{secret}"
+    return f"sm_live_{key_id}_{secret}"
 
 
 def _new_secret() -> tuple[str, bytes]:

@@ -12,7 +12,6 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 LABELS = ("team", "project", "feature", "workflow", "workflow_version", "agent", "environment")
-_NO_LABELS = ("",) * len(LABELS)
 QUANTITY_LIMIT = 2**63
 NORMAL_FORM_C_FROM = datetime(2026, 11, 25, 18, tzinfo=UTC)
 """Earlier labels stayed as they were sent."""

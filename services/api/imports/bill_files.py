@@ -9,6 +9,7 @@ import io
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from itertools import chain
 from typing import IO, Any
 
 from services.api.imports.focus import NEEDED, columns_of
@@ -81,15 +82,15 @@ def _rows(file: IO[bytes], where: str) -> Iterator[PlacedRow]:
         text = io.TextIOWrapper(unpacked, encoding="utf-8-sig", errors="surrogateescape", newline="")
         try:
             yield from _csv(text, where)
-        except (EOFError, OSError, gzip.BadGzipFile) as error:
+        except (EOFError, OSError) as error:
             raise FileError(f"ends early, or is no gzip: {type(error).__name__}") from None
 
 
 def _csv(text: IO[str], where: str) -> Iterator[PlacedRow]:
     csv.field_size_limit(CELL_CHARACTERS_MAX)
     first = text.readline()
-    rows = csv.reader(_lines(first, text), delimiter=_delimiter(first), strict=True)
-    header, before = _next(rows), 0
+    rows = csv.reader(chain([first], text), delimiter=_delimiter(first), strict=True)
+    header = _next(rows)
     if isinstance(header, str) or header is None:
         raise FileError("has no header: the first line names the columns")
     columns = _checked(header)
@@ -105,11 +106,6 @@ def _csv(text: IO[str], where: str) -> Iterator[PlacedRow]:
                 yield BadRow(place=place, field="", reason=reason)
         else:
             yield place, {name: row[at] for name, at in places.items()}
-
-
-def _lines(first: str, rest: IO[str]) -> Iterator[str]:
-    yield first
-    yield from rest
 
 
 def _next(rows: Any) -> list[str] | str | None:

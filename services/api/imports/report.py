@@ -1,7 +1,6 @@
 """What an import has done so far: counts, sums by service and currency, what was held back or bad. Pure."""
 
 from collections import Counter
-from datetime import date
 from decimal import Decimal
 
 from msgspec import Struct, field
@@ -101,13 +100,9 @@ class ImportReport(Struct, kw_only=True):
             ],
             "bad_rows": [{"place": row.place, "field": row.field, "reason": row.reason} for row in self.bad],
             "bills": [
-                {"issuer": bill.issuer, "account": bill.account, "period": _month(bill.period)}
+                {"issuer": bill.issuer, "account": bill.account, "period": bill.period.isoformat()}
                 for bill in self.bills
             ],
             "bills_count": self.bills_count,
             "notes": [{"note": note, "rows": count} for note, count in sorted(self.notes.items())],
         }
-
-
-def _month(period: date) -> str:
-    return period.isoformat()

@@ -15,7 +15,7 @@ class RunningImports:
     """`start` a job; the process ends them when it ends, and the same import once more goes on from there."""
 
     def __init__(self) -> None:
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def check_room(self) -> None:
         """Raises HttpRefusal (503) where so many run that another has to wait."""
@@ -25,18 +25,18 @@ class RunningImports:
 
     def start(self, job: ImportJob) -> None:
         """Let it run."""
-        name = job.wanted.import_id
-        task = self._tasks[name] = asyncio.create_task(job.run(), name=f"import {name}")
+        task = asyncio.create_task(job.run(), name=f"import {job.wanted.import_id}")
+        self._tasks.add(task)
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks = {name: each for name, each in self._tasks.items() if each is not task}
+        self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log().error("an import broke", error=type(error).__name__, exc_info=error)
 
     async def aclose(self) -> None:
         """Break them off."""
-        for task in list(self._tasks.values()):
+        for task in list(self._tasks):
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task

@@ -72,4 +72,4 @@ async def get_outcome_faults(
 def _outcome(row: Mapping[str, Any]) -> dict[str, Any]:
     at = row["by_at"]
     said_by = at and {"source": row["by_source"], "id": row["by_id"], "at": at}
-    return {**row, "labels": row["labels"], "said_by": said_by}
+    return {**row, "said_by": said_by}
