@@ -19,6 +19,8 @@ AZURE = ["TIMESTAMP", "ContextTokens", "GeneratedTokens"]
 MOONCAKE = ("timestamp", "input_length", "output_length", "hash_ids")
 BLOCK_TOKENS = 512
 """Of a prompt, for each of its hashes; the last one may be of fewer."""
+CELL_CHARACTERS_MAX = 131_072
+"""What is longer is no cell of a trace: a quotation mark that nothing closes. One bound a process."""
 
 
 class BadTrace(Exception):
@@ -61,6 +63,7 @@ def trace_rows(file: Path) -> Iterator[SampleRow | BadSample]:
 @contextmanager
 def text_of(file: Path) -> Iterator[Any]:
     """Raises BadTrace where it turns out to be no text, or no CSV."""
+    csv.field_size_limit(CELL_CHARACTERS_MAX)
     try:
         with file.open(encoding="utf-8-sig", newline="") as opened:
             yield opened

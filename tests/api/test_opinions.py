@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import httpx
+import pytest
 
 from services.api.catalog import opinions as route
 from spendmeter.platform.catalog_store import record
@@ -11,8 +14,9 @@ from tests.api.book import Book
 
 
 async def test_a_models_page_has_other_lists_prices_with_the_rule_that_decides(
-    operator: httpx.AsyncClient, book: Book
+    operator: httpx.AsyncClient, book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(route, "_KNOWN", WeakKeyDictionary())  # no other test's book
     async with book.connection.transaction():
         await record(book.connection, load_snapshot("openai"), by="shipped", note="")
     answer = await operator.get("/v1/catalog/model", params={"provider": "openai", "sku": "gpt-4o-mini-tts"})

@@ -9,7 +9,8 @@ tenants x teams x models series. Every `1 / --duplicates`-th event repeats an ea
 `--provider x` all models are sold by x.
 
 A request that gets 503, another 5xx or no answer is sent again as it was, until it is accepted or refused, or
-`--patience` seconds have passed, or SIGTERM came: then its outcome is unknown.
+`--patience` seconds have passed: then its outcome is unknown. SIGTERM ends the load as its time does: what is
+under way gets its answer.
 
 `--out` gets one JSON object per submitted event (so a repeated event has several), in the form that
 `spendmeter verify --submissions` reads; a name ending in .gz is compressed, `--log none` writes nothing:
@@ -293,8 +294,6 @@ class Load:
                 except (OSError, TimeoutError):
                     connection = None
                 if outcome == "unknown":
-                    if self.stopped:
-                        break
                     self.retries += 1
                     await asyncio.sleep(RETRY_S)
             self.latencies_s.append(time.monotonic() - due)

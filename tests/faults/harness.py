@@ -99,6 +99,7 @@ class Harness:
         log = self.folder / f"sent-{seed}.jsonl"
         self.logs.append(log)
         async with watching(self.system) as watch:
+            await watch.settle()  # a round that failed may have left some, which are not this one's
             events_before, money_before = await watch.booked()
             name = victim.split()[0]
             corrected = await self._corrected(watch, seed) if name == "corrector" else None
