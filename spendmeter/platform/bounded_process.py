@@ -6,6 +6,7 @@ import contextlib
 import sys
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from typing import IO
 
 CHILD = "spendmeter.platform.bounded_child"
 """Takes the limits upon itself, then becomes the module. Code between fork and exec (preexec_fn) could wait
@@ -31,7 +32,7 @@ class ProcessBounds:
 async def run_module(module: str, *arguments: str, stdin: bytes, bounds: ProcessBounds) -> bytes:
     """What `python -m module arguments` writes for these bytes. It gets nothing of our environment but where
     Python is. Raises BoundError."""
-    process = await _start(module, arguments, bounds)
+    process = await _start(module, arguments, bounds, asyncio.subprocess.PIPE)
     try:
         async with asyncio.timeout(bounds.seconds_max):
             output, _ = await asyncio.gather(_output(process, bounds), _feed(process, stdin))
@@ -48,13 +49,13 @@ async def run_module(module: str, *arguments: str, stdin: bytes, bounds: Process
 
 
 async def module_lines(
-    module: str, *arguments: str, bounds: ProcessBounds
+    module: str, *arguments: str, bounds: ProcessBounds, stdin: IO[bytes] | None = None
 ) -> AsyncGenerator[list[bytes], None]:
-    """What it writes, as many whole lines at a time as there are: it waits while its reader does. Of the
-    output a line alone is bounded, and of the time what it computes in. Raises BoundError."""
-    process = await _start(module, arguments, bounds)
-    assert process.stdin is not None and process.stdout is not None
-    process.stdin.close()
+    """What it writes, as many whole lines at a time as there are: it waits while its reader does. `stdin`: a
+    file, which it reads from where that stands. Of the output a line alone is bounded, and of the time what
+    it computes in. Raises BoundError."""
+    process = await _start(module, arguments, bounds, stdin or asyncio.subprocess.DEVNULL)
+    assert process.stdout is not None
     rest = b""
     try:
         while chunk := await process.stdout.read(LINES_BYTES):
@@ -73,11 +74,11 @@ async def module_lines(
 
 
 async def _start(
-    module: str, arguments: tuple[str, ...], bounds: ProcessBounds
+    module: str, arguments: tuple[str, ...], bounds: ProcessBounds, stdin: IO[bytes] | int
 ) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", CHILD, _limits(bounds), module, *arguments,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        stdin=stdin, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
         env={"PYTHONPATH": ":".join(path for path in sys.path if path), "PYTHONDONTWRITEBYTECODE": "1"},
         start_new_session=True,
     )  # fmt: skip

@@ -27,8 +27,8 @@ TO "{alerts}", "{api}", "{corrector}";
 GRANT EXECUTE ON FUNCTION minutes_days(), make_minutes(date), let_minutes_go(timestamptz),
     take_minutes(text, timestamptz, timestamptz), drop_minutes(timestamptz)
 TO "{ledger}";
-GRANT EXECUTE ON FUNCTION key_names(text, text[]), accrual_series(text), bill_keys() TO "{alerts}";
-GRANT EXECUTE ON FUNCTION fault_of(text), raise_id(text, int, bigint) TO "{alerts}", "{api}";
+GRANT EXECUTE ON FUNCTION key_names(text, text[]), accrual_series(text) TO "{alerts}";
+GRANT EXECUTE ON FUNCTION fault_of(text), raise_id(text, int, bigint), bill_keys() TO "{alerts}", "{api}";
 GRANT EXECUTE ON FUNCTION
     live_keys(), live_sessions(), open_session(bytea, text, interval, int), close_session(bytea),
     accounting_by_partition(), accounting_by_tenant(), accounting_by_key(int), remarks_money(), remarks_seen(int),

@@ -83,6 +83,16 @@ def test_what_was_retracted_comes_back_as_another_event_in_its_place() -> None:
     assert (event["tenant"], event["type"]) == ("acme", "spendmeter.charge.v1")
 
 
+def test_what_ingest_refused_is_sent_as_if_nobody_had_said_it() -> None:
+    """By any key: nothing is booked that it could change."""
+    refused = {"hash": "ff", "is_told": False, "is_retracted": True}
+    new = told(may_correct=False, **refused)
+    assert (new.outcome, new.event_id, new.sends, new.amends) == ("new", new.row.event_id, True, False)
+    back = told(may_correct=False, generation=2, event_id="2026-10/x/0/2", **refused)
+    assert (back.outcome, back.generation) == ("returned", 2)
+    assert (back.event_id, back.supersedes) == ("2026-10/x/0/2", "2026-10/x/0/1")
+
+
 @pytest.mark.parametrize(
     ("generation", "event_id", "supersedes"),
     [(1, "2026-10/x/0/1", "2026-10/x/0"), (2, "2026-10/x/0/2", "2026-10/x/0/1")],

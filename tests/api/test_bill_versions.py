@@ -30,7 +30,8 @@ def toolkit(*arguments: str | Path) -> None:
 
 
 def rows_of(path: Path) -> list[BilledRow]:
-    found = list(read(HowToRead(path=str(path), labels=("feature=ServiceCategory",))))
+    with path.open("rb") as file:
+        found = list(read(file, HowToRead(labels=("feature=ServiceCategory",))))
     rows = [each for each in found if isinstance(each, BilledRow)]
     assert len(rows) + sum(isinstance(each, SnapshotSeen) for each in found) == len(found), "no row is bad"
     return rows

@@ -275,6 +275,19 @@ def test_only_a_key_that_imports_sends_bills_and_it_sends_nothing_else(small: Im
     assert both.returncode == 1
 
 
+def test_what_ingest_refused_is_mended_and_imported_again_by_a_key_that_may_correct_nothing(
+    system: System,
+) -> None:
+    importer = Importer(system, "mendedbills", "import")
+    rows = bill()[:3]
+    nameless = [rows[0] | {"ProviderName": "\u200b", "EffectiveCost": "7"}, *rows[1:]]
+    bad = importer.imported(written(nameless), **MAPPED)
+    assert (bad["new"], bad["bad"], bad["bad_rows"][0]["place"]) == (2, 1, "line 2")
+    mended = importer.imported(written(rows), **MAPPED)
+    assert (mended["same"], mended["new"], mended["left"]) == (2, 1, 0)
+    eventually("the book says so", lambda: importer.spent() == by_service(rows))
+
+
 async def test_an_import_whose_api_is_killed_is_ended_by_running_it_again(
     system: System, owner: asyncpg.Connection
 ) -> None:

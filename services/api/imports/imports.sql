@@ -37,9 +37,10 @@ SELECT {columns} FROM imports WHERE (requested_at, import_id) < ($1, $2)
 ORDER BY requested_at DESC, import_id DESC LIMIT $3
 
 -- name: metered
--- Providers of which usage is metered: by keys that send no bills.
-SELECT DISTINCT provider FROM series WHERE cost_class = 'model' AND key_id NOT IN (
-    SELECT key_id FROM api_keys WHERE 'import' = ANY (scopes)
+-- Providers of which usage is metered: by keys that send no bills, an operator's neither. What accrues of a commitment is
+-- bought and not metered: $1 is the key by which that comes.
+SELECT DISTINCT provider FROM series WHERE cost_class = 'model' AND key_id <> $1 AND key_id NOT IN (
+    SELECT key_id FROM bill_keys()
 )
 
 -- name: own_names
@@ -74,6 +75,10 @@ UPDATE billed_rows SET import_id = $2 WHERE row_id = ANY ($1::bytea[])
 -- The broker holds what is to be said of these.
 UPDATE billed_rows SET is_told = true WHERE row_id = ANY ($1::bytea[])
 
+-- name: refused
+-- Ingest took nothing of these: they count no longer, and nobody is told so.
+UPDATE billed_rows SET is_retracted = true WHERE row_id = ANY ($1::bytea[])
+
 -- name: missing
 -- Rows of these bills that this import has not met, in the order of their ids, after $3.
 SELECT encode(row_id, 'hex') AS row_id, source, event_id, generation FROM billed_rows
@@ -85,4 +90,5 @@ ORDER BY row_id LIMIT $4
 SELECT count(*) FROM billed_rows WHERE snapshot = ANY ($1::bytea[]) AND NOT is_retracted
 
 -- name: retracted
-UPDATE billed_rows SET is_retracted = true, import_id = $2 WHERE row_id = ANY ($1::bytea[])
+-- The broker holds it that these count no longer.
+UPDATE billed_rows SET is_retracted = true, is_told = true, import_id = $2 WHERE row_id = ANY ($1::bytea[])

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 from msgspec import UNSET
@@ -36,6 +36,7 @@ from spendmeter.contracts.corrections import EventCorrection
 from spendmeter.contracts.event_identity import identity
 from spendmeter.platform.bounded_process import BoundError, ProcessBounds, module_lines
 from spendmeter.platform.postgres import CONNECTION_ERRORS
+from spendmeter.platform.service_keys import ACCRUALS, key_id
 from spendmeter.platform.sql import load_sql
 from spendmeter.platform.telemetry import log
 
@@ -69,7 +70,7 @@ class Wanted:
     """The caller's, by which ingest takes the charges."""
     author: str
     may_correct: bool
-    path: Path
+    file: IO[bytes] = field(repr=False)
     file_name: str
     complete: bool
     labels: Sequence[str]
@@ -116,7 +117,7 @@ class ImportJob:
             await self._end(state, "the api was stopped: import it again, nothing is told twice")
             raise
         finally:
-            self.wanted.path.unlink(missing_ok=True)
+            self.wanted.file.close()
         await self._end(state, why)
 
     async def _end(self, state: str, why: str) -> None:
@@ -131,15 +132,13 @@ class ImportJob:
         """Returns what is to be said of its end."""
         wanted = self.wanted
         async with self.database.reading() as connection:
-            metered = [row["provider"] for row in await connection.fetch(SQL["metered"])]
+            metered = [row["provider"] for row in await connection.fetch(SQL["metered"], key_id(ACCRUALS))]
             self.own = [row["name"] for row in await connection.fetch(SQL["own_names"])]
         rules = rules_in_force(metered, wanted.not_metered)
-        how = HowToRead(
-            path=str(wanted.path), labels=tuple(wanted.labels), rules=tuple(rule.name for rule in rules)
-        )
+        how = HowToRead(labels=tuple(wanted.labels), rules=tuple(rule.name for rule in rules))
         rows: list[BilledRow] = []
         held: list[BilledRow] = []
-        lines = module_lines(READER, _encode(how).decode(), bounds=BOUNDS)
+        lines = module_lines(READER, _encode(how).decode(), bounds=BOUNDS, stdin=wanted.file)
         async with aclosing(lines):
             async for some in lines:
                 for line in some:
@@ -178,15 +177,17 @@ class ImportJob:
         if not wanted.dry_run:
             await self._write_down(told)
             refused = await self._send([each for each in told if each.sends])
-            await self._amend([each for each in told if each.amends])
-            done = [each.row.row_id for each in told if not each.is_told and each.row.row_id not in refused]
+            nowhere = [each.row.row_id for each in told if each.row.row_id in refused and not each.amends]
             told = [each for each in told if each.row.row_id not in refused]
+            await self._amend([each for each in told if each.amends])
+            done = [each.row.row_id for each in told if not each.is_told]
         for each in told:
             self.report.outcomes[each.outcome] += 1
             self.report.take(each.row)
         async with self.database.writing() as connection:
             if not wanted.dry_run:
                 await connection.execute(SQL["told"], _ids(done))
+                await connection.execute(SQL["refused"], _ids(nowhere))
             await self._say(connection)
 
     async def _pass_over(self, held: Sequence[BilledRow]) -> None:

@@ -1,9 +1,9 @@
-"""What the api starts to read a bill (`python -m`, bounded): the file's path and how to read it, as JSON,
+"""What the api starts to read a bill (`python -m`, bounded): the file on standard input and how to read it
 in; a line of JSON for each row out. Whatever is in the file, it happens to this process alone."""
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+from typing import IO
 
 import msgspec
 from msgspec import Struct
@@ -20,7 +20,6 @@ ROWS_MAX = 2_000_000
 class HowToRead(Struct, frozen=True, kw_only=True):
     """Of one file."""
 
-    path: str
     labels: tuple[str, ...] = ()
     """As people write them: LABEL=tag:KEY, LABEL=COLUMN."""
     rules: tuple[str, ...] = ()
@@ -38,16 +37,15 @@ decode_row = msgspec.json.Decoder(ReadRow).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def read(how: HowToRead) -> Iterator[ReadRow]:
+def read(file: IO[bytes], how: HowToRead) -> Iterator[ReadRow]:
     """All that is said of the file's rows."""
     rows = RowReader(label_sources(how.labels), [rule for rule in RULES if rule.name in how.rules])
     try:
-        with Path(how.path).open("rb") as file:
-            for found in _bounded(read_bill(file)):
-                if isinstance(found, BadRow):
-                    yield found
-                else:
-                    yield from rows.read(*found)
+        for found in _bounded(read_bill(file)):
+            if isinstance(found, BadRow):
+                yield found
+            else:
+                yield from rows.read(*found)
     except FileError as error:
         yield NoBill(reason=str(error))
 
@@ -60,9 +58,9 @@ def _bounded(rows: Iterator[PlacedRow]) -> Iterator[PlacedRow]:
 
 
 def main() -> None:
-    """From argument to standard output."""
+    """From standard input and argument to standard output."""
     out = sys.stdout.buffer
-    for row in read(msgspec.json.decode(sys.argv[1], type=HowToRead)):
+    for row in read(sys.stdin.buffer, msgspec.json.decode(sys.argv[1], type=HowToRead)):
         out.write(_encode(row) + b"\n")
     out.flush()
 

@@ -1,11 +1,10 @@
 """`POST /v1/imports/focus`: a bill in, as charges; `GET /v1/imports`: what became of it."""
 
-import os
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 from uuid import uuid4
 
 from fastapi import APIRouter, Query, Request, Response
@@ -14,7 +13,7 @@ from services.api.access.auth import Caller, Importing, Reader
 from services.api.corrections.asking import author_of, corrector_of
 from services.api.database.transactions import database_of
 from services.api.events.within import Limit
-from services.api.http.cursors import decode_cursor, encode_cursor
+from services.api.http.cursors import decode_cursor, page
 from services.api.http.models import Text
 from services.api.http.openapi import answers
 from services.api.http.problems import HttpRefusal, forbidden, invalid, not_found
@@ -82,7 +81,7 @@ async def import_focus(
     async with database.reading(caller.tenant) as connection:
         _check_settings(settings, await connection.fetch(SQL["own_names"]))
         author = await author_of(connection, caller)
-    path = await _stored(request)
+    stored = await _stored(request)
     try:
         wanted = Wanted(
             import_id=str(uuid4()),
@@ -90,7 +89,7 @@ async def import_focus(
             key=key,
             author=author,
             may_correct=may_correct,
-            path=path,
+            file=stored,
             file_name=file,
             complete=complete,
             labels=mapped,
@@ -99,7 +98,7 @@ async def import_focus(
         )
         answer = await _begun(request, caller, wanted, settings)
     except BaseException:
-        _remove(path)
+        stored.close()
         raise
     running.start(
         ImportJob(
@@ -120,9 +119,8 @@ async def list_imports(request: Request, caller: Reader, limit: Limit = 50, curs
     after = decode_cursor(cursor, tuple[Instant, str]) if cursor else (tomorrow, "")
     async with database_of(request).reading(caller.tenant) as connection:
         rows = await connection.fetch(SQL["imports"], *after, limit + 1)
-    listed = [ListedImport.model_validate(answer_of(row).model_dump()) for row in rows[:limit]]
-    last = rows[limit - 1] if len(rows) > limit else None
-    more = encode_cursor((last["requested_at"], last["import_id"])) if last else None
+    shown = [answer_of(row).model_dump() for row in rows]
+    listed, more = page(ListedImport, shown, limit, lambda row: (row["requested_at"], row["import_id"]))
     return ImportPage(imports=listed, next_cursor=more)
 
 
@@ -160,26 +158,18 @@ def _check_settings(settings: ImportSettings, own: Sequence[Any]) -> None:
         raise invalid("not_metered", f"must be one of {', '.join(sorted(names))}")
 
 
-async def _stored(request: Request) -> Path:
-    """The body in a file of ours, byte by byte: memory holds a piece of it. The caller removes it."""
-    handle, name = tempfile.mkstemp(prefix="spendmeter-bill-")
-    path, size = Path(name), 0
-    try:
-        with os.fdopen(handle, "wb") as file:
-            async for piece in request.stream():
-                file.write(piece)
-                size += len(piece)
-    except BaseException:
-        _remove(path)
-        raise
-    if not size:
-        _remove(path)
-        raise invalid("body", "is empty: send the file itself")
-    return path
-
-
-def _remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
+async def _stored(request: Request) -> IO[bytes]:
+    """The body in a file without a name, which is gone with whoever holds it: memory has a piece of it. The
+    caller closes it."""
+    with ExitStack() as stack:
+        file = stack.enter_context(tempfile.TemporaryFile())
+        async for piece in request.stream():
+            file.write(piece)
+        if not file.tell():
+            raise invalid("body", "is empty: send the file itself")
+        file.seek(0)
+        stack.pop_all()
+    return file
 
 
 async def _begun(request: Request, caller: Caller, wanted: Wanted, settings: ImportSettings) -> ImportAnswer:

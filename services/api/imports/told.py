@@ -36,6 +36,11 @@ class KnownRow(Struct, frozen=True, kw_only=True):
     amended: int = -1
     """The highest revision of any amend of its event, a person's too; -1 = there is none."""
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether ingest did not take it, so that nobody has it."""
+        return self.is_retracted and not self.is_told
+
 
 class ToldRow(Struct, frozen=True, kw_only=True):
     """What is to be written of a row, and told of it: as an event, as an amend of one, or both."""
@@ -60,6 +65,16 @@ def to_tell(row: BilledRow, known: KnownRow | None, *, may_correct: bool) -> Tol
     """`may_correct`: whether the caller may change what is booked; a row that is restated is left else."""
     if known is None:
         return ToldRow(row=row, outcome="new", event_id=row.event_id, sends=True)
+    stands = ToldRow(
+        row=row,
+        outcome="same",
+        event_id=known.event_id,
+        generation=known.generation,
+        revision=known.revision,
+        supersedes=_before(known),
+    )
+    if known.is_refused:
+        return replace(stands, outcome="returned" if known.generation else "new", sends=True)
     if known.is_retracted:
         generation = known.generation + 1
         return ToldRow(
@@ -70,14 +85,6 @@ def to_tell(row: BilledRow, known: KnownRow | None, *, may_correct: bool) -> Tol
             sends=True,
             supersedes=known.event_id,
         )
-    stands = ToldRow(
-        row=row,
-        outcome="same",
-        event_id=known.event_id,
-        generation=known.generation,
-        revision=known.revision,
-        supersedes=_before(known),
-    )
     same = known.hash == row.hash
     if same and known.is_told:
         return stands
