@@ -1,7 +1,7 @@
 """What commands that ask the api share: as which key, its answer, and its refusal in a command's words."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import httpx
 import typer
@@ -15,6 +15,7 @@ OfTenantOption = Annotated[
 ]
 TIMEOUT_S = 30.0
 """The api waits for the broker, and then for the corrector."""
+FILE_TIMEOUT_S = 120.0
 CHANGES = "SPENDMETER_ADMIN_KEY"
 READS = "SPENDMETER_API_KEY"
 
@@ -26,24 +27,35 @@ def ask(
     query: Any = None,
     *,
     body: Any = None,
+    file: IO[bytes] | None = None,
     key: str = CHANGES,
     flags: Mapping[str, str] | None = None,
 ) -> Any:
     """The api's answer, as the key that the environment names so; ends the command with what it says when it
-    refuses. `flags`: field of the request to the argument that it was written in."""
-    answer = answered(method, path, tenant, query, body=body, key=key)
+    refuses. `body` goes as JSON, a `file` as it is. `flags`: field of the request to the argument that it was
+    written in."""
+    answer = answered(method, path, tenant, query, body=body, file=file, key=key)
     if not answer.is_success:
         fail(_refusal(answer, flags or {}), problem_of(answer))
     return answer.json()
 
 
 def answered(
-    method: str, path: str, tenant: str, query: Any = None, *, body: Any = None, key: str = CHANGES
+    method: str,
+    path: str,
+    tenant: str,
+    query: Any = None,
+    *,
+    body: Any = None,
+    file: IO[bytes] | None = None,
+    key: str = CHANGES,
 ) -> httpx.Response:
     """The same, refused or not, for a command that goes on all the same."""
     url, secret = environment_values("SPENDMETER_API_URL", key)
     url = f"{url.rstrip('/')}/v1/{path}"
-    return request(method, url, secret, tenant=tenant, timeout_s=TIMEOUT_S, params=query, json=body)
+    timeout_s = TIMEOUT_S if file is None else FILE_TIMEOUT_S
+    more = {"params": query, "json": body, "content": file}
+    return request(method, url, secret, tenant=tenant, timeout_s=timeout_s, **more)
 
 
 def read(path: str, tenant: str, query: Any = None, *, flags: Mapping[str, str] | None = None) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,15 +10,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from cli._asking import ask
-from cli._http import problem_of, problem_text, request
-from cli._running import environment_values, fail
+from cli._following import until_it_rests
+from cli._running import fail
 from cli._table import print_table
 from cli._terminal import say
 
 KEY = "SPENDMETER_IMPORT_KEY"
-SEND_S_MAX = 120.0
-POLL_S = 0.3
-PLAIN_LINE_S = 5.0
 BAD_SHOWN_MAX = 10
 _AMOUNTS = ("rows", "billed", "list", "contracted", "effective")
 
@@ -44,38 +40,17 @@ def packed(files: Sequence[Path]) -> Iterator[IO[bytes]]:
 
 def sent(file: IO[bytes], query: Mapping[str, Any], tenant: str) -> Any:
     """The import that has begun. Ends the command with what the api says where it has not."""
-    url, key = environment_values("SPENDMETER_API_URL", KEY)
-    answer = request(
-        "POST",
-        f"{url.rstrip('/')}/v1/imports/focus",
-        key,
-        tenant=tenant,
-        timeout_s=SEND_S_MAX,
-        params=dict(query),
-        content=file,
-    )
-    if not answer.is_success:
-        fail(problem_text(answer), problem_of(answer))
-    return answer.json()
+    return ask("POST", "imports/focus", tenant, query, key=KEY, file=file)
 
 
 def followed(found: Any, tenant: str) -> Any:
-    """The import once it rests; meanwhile a bar on a terminal, elsewhere a line every few seconds."""
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn
+    """The import once it rests."""
+    path = f"imports/{found['import_id']}"
+    return until_it_rests(found, path, tenant, running=("running",), shown=_shown, key=KEY)
 
-    console, printed = Console(stderr=True), time.monotonic()
-    columns = (SpinnerColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("reading", total=None)
-        while found["state"] == "running":
-            time.sleep(POLL_S)
-            found = ask("GET", f"imports/{found['import_id']}", tenant, key=KEY)
-            bar.update(task, description=found["summary"])
-            if not console.is_terminal and time.monotonic() - printed > PLAIN_LINE_S:
-                say(found["summary"], err=True)
-                printed = time.monotonic()
-    return found
+
+def _shown(found: Any) -> dict[str, Any]:
+    return {"description": found["summary"]}
 
 
 def print_import(found: Any) -> None:

@@ -1,43 +1,28 @@
 """Re-rates as a terminal shows them: how far a job is, and what it changes."""
 
-import time
 from typing import Any
 
-from cli._asking import ask
+from cli._following import until_it_rests
 from cli._table import named, print_table
 from cli._terminal import say
 
-POLL_S = 0.5
-PLAIN_LINE_S = 5.0
 _COLUMNS = ("team", "model", "events", "before", "after", "difference", "")
 _AMOUNTS = ("effective_before", "effective_after", "difference", "currency")
 RUNNING = ("sent", "previewing", "applying")
 
 
 def followed(job: Any, tenant: str) -> Any:
-    """The job once it rests; meanwhile a bar on a terminal, elsewhere a line every few seconds."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
+    """The job once it rests."""
+    return until_it_rests(job, f"rerates/{job['rerate_id']}", tenant, running=RUNNING, shown=_shown)
 
-    console, printed = Console(stderr=True), time.monotonic()
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[events]}"),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(job["state"], total=None, events="")
-        while job["state"] in RUNNING:
-            time.sleep(POLL_S)
-            job = ask("GET", f"rerates/{job['rerate_id']}", tenant)
-            if way := job["applied"] or job["preview"]:
-                about, seen = way["about"], way["seen"]
-                events = f"{seen:,}" if about is None else f"{seen:,} of {about:,}"
-                bar.update(task, description=job["state"], total=about, completed=seen, events=events)
-            if not console.is_terminal and time.monotonic() - printed > PLAIN_LINE_S:
-                say(job["summary"], err=True)
-                printed = time.monotonic()
-    return job
+
+def _shown(job: Any) -> dict[str, Any]:
+    way = job["applied"] or job["preview"]
+    if not way:
+        return {"description": job["state"]}
+    about, seen = way["about"], way["seen"]
+    events = f"{seen:,}" if about is None else f"{seen:,} of {about:,}"
+    return {"description": job["state"], "total": about, "completed": seen, "more": events}
 
 
 def print_job(job: Any) -> None:

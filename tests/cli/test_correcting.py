@@ -8,7 +8,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-import cli._rerates
+import cli._following
 from cli import _correcting
 from cli.app import build
 from services.api.http.openapi import EXAMPLES
@@ -20,7 +20,7 @@ ID = JOB["rerate_id"]
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli._rerates, "POLL_S", 0)
+    monkeypatch.setattr(cli._following, "POLL_S", 0)
 
 
 def run(*arguments: str, say: str | None = None) -> Result:

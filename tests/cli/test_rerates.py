@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cli import _rerates
+from cli import _following, _rerates
 
 
 @pytest.mark.parametrize("terminal", [True, False])
@@ -18,9 +18,9 @@ def test_a_job_is_followed_while_it_is_not_known_how_much_there_is(
         return {"rerate_id": "r", "state": state, "summary": state, "preview": way, "applied": None}
 
     answers = iter([job("previewing", None, 0), job("previewing", 1_200, 8), job("previewed", 1_200, 1_200)])
-    monkeypatch.setattr(_rerates, "ask", lambda *_: next(answers))
-    monkeypatch.setattr(_rerates, "POLL_S", 0)
-    monkeypatch.setattr(_rerates, "PLAIN_LINE_S", 0)
+    monkeypatch.setattr(_following, "ask", lambda *_, key: next(answers))
+    monkeypatch.setattr(_following, "POLL_S", 0)
+    monkeypatch.setattr(_following, "PLAIN_LINE_S", 0)
     monkeypatch.setattr("rich.console.Console.is_terminal", terminal)
     first = {"rerate_id": "r", "state": "sent", "preview": None, "applied": None}
     assert _rerates.followed(first, "acme")["state"] == "previewed"
