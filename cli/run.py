@@ -73,7 +73,7 @@ def _print_calls(calls: dict[str, Any]) -> None:
 
 def _print_outcome(each: dict[str, Any]) -> None:
     counts = ", ".join(f"{each[name]:,} {name}" for name in ("accepted", "refused", "open", "reversed"))
-    say(f"{each['name']}: {each['stated']:,} stated ({counts})")
+    say(f"{each['name']}: {each['stated']:,} stated ({counts}), the last at {each['last_at']}")
     for worth in each["values"]:
         currency = worth["currency"]
         say(f"  worth {worth['value']} {currency}, of which accepted {worth['accepted']} {currency}")

@@ -144,8 +144,9 @@ WHERE (has.figures, has.first_at, has.last_at) IS DISTINCT FROM (should.figures,
 -- name: outcome_faults
 -- The same of what runs achieved.
 WITH {folded}, of_runs AS (
-    SELECT tenant, identity, sign, event #> '{data,labels}' AS labels, event #> '{data,outcome}' AS outcome FROM (
-        SELECT tenant, identity, sign, CASE WHEN pg_input_is_valid(event, 'jsonb') THEN event::jsonb END AS event
+    SELECT tenant, identity, occurred_at, sign, event #> '{data,labels}' AS labels, event #> '{data,outcome}' AS outcome
+    FROM (
+        SELECT tenant, identity, occurred_at, sign, CASE WHEN pg_input_is_valid(event, 'jsonb') THEN event::jsonb END AS event
         FROM folded WHERE strpos(event, '"outcome"') > 0 OR strpos(event, '\u') > 0 OFFSET 0
     ) AS read
     WHERE event #>> '{data,labels,run}' <> '' AND jsonb_typeof(event #> '{data,outcome}') = 'object'
@@ -154,12 +155,13 @@ WITH {folded}, of_runs AS (
         coalesce(labels ->> 'workflow_version', '') AS workflow_version, outcome ->> 'name' AS name,
         coalesce(outcome #>> '{value,currency}', '') AS currency, identity,
         ARRAY[sum(sign), sum(sign * coalesce((outcome ->> 'count')::numeric, 1)),
-            sum(sign * coalesce(outcome #>> '{value,amount}', '0')::numeric)] AS figures
+            sum(sign * coalesce(outcome #>> '{value,amount}', '0')::numeric)] AS figures, min(occurred_at) AS at
     FROM of_runs GROUP BY 1, 2, 3, 4, 5, 6, 7
 ), has AS (
-    SELECT tenant, run, workflow, workflow_version, name, currency, identity, ARRAY[events, count, value] AS figures
+    SELECT tenant, run, workflow, workflow_version, name, currency, identity, ARRAY[events, count, value] AS figures,
+        at
     FROM run_outcomes
 )
 SELECT tenant, run, workflow, workflow_version, name, currency, has.figures AS said, should.figures AS should
 FROM should FULL JOIN has USING (tenant, run, workflow, workflow_version, name, currency, identity)
-WHERE has.figures IS DISTINCT FROM should.figures
+WHERE (has.figures, has.at) IS DISTINCT FROM (should.figures, should.at)

@@ -158,13 +158,14 @@ async def test_outcomes_of_both_kinds_are_joined_with_their_verdicts_and_the_rev
     accepted and then refused, 3 reversed after ten days. 0.60 / (7 - 3) = 0.15 each; 0.60 / (2 + 1) = 0.20 accepted."""
     value = Amount(amount="4.20", currency="USD")
     worth = {"amount": "4.20", "currency": "USD"}
-    await made.event("0.35", id="call-1", outcome=Outcome(name="refund_resolved", value=value))
+    soon, late = NOON + timedelta(minutes=1), NOON + timedelta(hours=2)
+    await made.event("0.35", id="call-1", at=late, outcome=Outcome(name="refund_resolved", value=value))
     await made.event("0.25", id="call-2", outcome=Outcome(name="refund_resolved", count=3, value=value))
     await made.fold()
     of_run = {"labels": {"run": RUN}}
     await made.outcome("o1", name="refund_resolved", count=2, value=worth, accepted=True, **of_run)
-    await made.outcome("o2", name="refund_resolved", value=worth, **of_run)
-    await made.outcome("o3", name="escalated", **of_run)
+    await made.outcome("o2", name="refund_resolved", at=soon, value=worth, **of_run)
+    await made.outcome("o3", name="escalated", at=soon, **of_run)
     await made.outcome("v-late", verdict_on="o2", accepted=False, at=NOON + timedelta(days=9))
     await made.outcome("v-early", verdict_on="o2", accepted=True, at=NOON + timedelta(days=1))
     await made.outcome("v-call", verdict_on="call-1", accepted=True, at=NOON + timedelta(days=3))
@@ -177,8 +178,10 @@ async def test_outcomes_of_both_kinds_are_joined_with_their_verdicts_and_the_rev
     counts = {"stated": 7, "accepted": 3, "refused": 1, "open": 0, "reversed": 3}
     worths = {"values": [{"currency": "USD", "value": "12.6", "accepted": "8.4"}]}
     costs = {"cost_per_outcome": "0.15", "cost_per_accepted": "0.2", "cost_currency": "USD"}
-    assert resolved == {"name": "refund_resolved"} | counts | worths | costs
+    times = {"first_at": "2026-11-23T12:00:00Z", "last_at": "2026-11-23T14:00:00Z"}
+    assert resolved == {"name": "refund_resolved"} | times | counts | worths | costs
     assert (escalated["name"], escalated["open"], escalated["values"]) == ("escalated", 1, [])
+    assert (escalated["first_at"], escalated["last_at"]) == ("2026-11-23T12:01:00Z",) * 2
     assert (escalated["cost_per_outcome"], escalated["cost_per_accepted"]) == ("0.6", None)
     assert "4 refund_resolved (3 accepted, 1 refused, 0 open, 3 reversed beside)" in found["summary"]
 

@@ -44,7 +44,7 @@ def test_a_run_is_printed_as_a_receipt(system: Fake) -> None:
         "  refund v2: 0.165 USD, 4 events",
         "",
         "calls: 4 (3 ok, 1 error); 500 ms each on average, 830 ms the longest",
-        "refund_resolved: 4 stated (2 accepted, 0 refused, 1 open, 1 reversed)",
+        "refund_resolved: 4 stated (2 accepted, 0 refused, 1 open, 1 reversed), the last at 2026-11-23T10:04:05Z",
         "  worth 12.6 USD, of which accepted 8.4 USD",
         "  0.055 USD per outcome",
         "  0.0825 USD per accepted outcome",

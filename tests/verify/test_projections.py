@@ -62,6 +62,10 @@ async def test_projections_that_are_right_are_clean(book: WrittenBook) -> None:
             "UPDATE run_outcomes SET count = 7",
             "outcome 'done' of run 'run-1' of acme: count is 7, its entries say",
         ),
+        (
+            "UPDATE run_outcomes SET at = at + interval '1 second'",
+            "outcome 'done' of run 'run-1' of acme: its times are not those of its entries",
+        ),
     ],
 )
 async def test_a_row_that_is_not_the_sum_of_its_entries_is_named(

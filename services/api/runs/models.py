@@ -81,6 +81,8 @@ class OutcomeSum(BaseModel):
     Null: there is nothing to divide by, or the run has amounts in several currencies."""
 
     name: str
+    first_at: datetime = Field(description="when the first of all that are stated happened")
+    last_at: datetime
     stated: int
     accepted: int
     refused: int

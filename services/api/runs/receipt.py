@@ -87,6 +87,8 @@ def _outcome(row: Mapping[str, Any], costs: Sequence[RunCost]) -> OutcomeSum:
     return OutcomeSum(
         **counts,
         name=row["name"],
+        first_at=row["first_at"],
+        last_at=row["last_at"],
         values=[OutcomeValue(currency=one, value=value, accepted=part) for one, value, part in worth],
         cost_per_outcome=_each(cost, counts["stated"] - counts["reversed"]),
         cost_per_accepted=_each(cost, counts["accepted"]),

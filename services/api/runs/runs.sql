@@ -29,9 +29,10 @@ WHERE place <= $2 ORDER BY way, place
 -- latest verdict holds, and a reversal is for good. An id that both have is the outcome event's. What is about them is
 -- read at once: a run may have any number.
 said AS MATERIALIZED (
-    SELECT name, currency, count, value, accepted, identity AS about FROM outcomes WHERE run = $1 AND kind = 'outcome'
+    SELECT name, currency, count, value, occurred_at AS at, accepted, identity AS about FROM outcomes
+    WHERE run = $1 AND kind = 'outcome'
     UNION ALL
-    SELECT r.name, r.currency, r.count, r.value, NULL, CASE WHEN o.identity IS NULL THEN r.identity END
+    SELECT r.name, r.currency, r.count, r.value, r.at, NULL, CASE WHEN o.identity IS NULL THEN r.identity END
     FROM run_outcomes r LEFT JOIN outcomes o ON o.identity = r.identity AND o.kind = 'outcome'
     WHERE r.run = $1 AND r.events <> 0
 ), became AS (
@@ -39,7 +40,7 @@ said AS MATERIALIZED (
         (array_agg(accepted ORDER BY occurred_at DESC, identity DESC) FILTER (WHERE kind = 'verdict'))[1] AS verdict
     FROM outcomes WHERE target IN (SELECT about FROM said) GROUP BY target
 ), stated AS (
-    SELECT name, currency, count, value, coalesce(reversed, false) AS reversed, coalesce(verdict, accepted) AS verdict
+    SELECT name, currency, count, value, at, coalesce(reversed, false) AS reversed, coalesce(verdict, accepted) AS verdict
     FROM said LEFT JOIN became ON target = about
 )
 
@@ -48,7 +49,7 @@ said AS MATERIALIZED (
 -- is in no other count.
 WITH {stated}
 SELECT name, sum(stated) AS stated, sum(reversed) AS reversed, sum(accepted) AS accepted, sum(refused) AS refused,
-    sum(open) AS open, count(*) OVER () AS groups,
+    sum(open) AS open, min(first_at) AS first_at, max(last_at) AS last_at, count(*) OVER () AS groups,
     coalesce(array_agg(currency ORDER BY currency) FILTER (WHERE currency <> ''), '{}') AS currencies,
     coalesce(array_agg(value ORDER BY currency) FILTER (WHERE currency <> ''), '{}') AS values,
     coalesce(array_agg(value_accepted ORDER BY currency) FILTER (WHERE currency <> ''), '{}') AS values_accepted
@@ -58,7 +59,8 @@ FROM (
         coalesce(sum(count) FILTER (WHERE NOT reversed AND NOT verdict), 0) AS refused,
         coalesce(sum(count) FILTER (WHERE NOT reversed AND verdict IS NULL), 0) AS open,
         coalesce(sum(value) FILTER (WHERE NOT reversed), 0) AS value,
-        coalesce(sum(value) FILTER (WHERE NOT reversed AND verdict), 0) AS value_accepted
+        coalesce(sum(value) FILTER (WHERE NOT reversed AND verdict), 0) AS value_accepted,
+        min(at) AS first_at, max(at) AS last_at
     FROM stated GROUP BY name, currency
 ) AS by_currency
 GROUP BY name ORDER BY sum(stated) DESC, name LIMIT $2
