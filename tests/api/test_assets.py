@@ -65,7 +65,7 @@ class FakeLog:
         import msgspec
 
         found = {key[1:]: event["data"] for key, event in self.door.events.items()}
-        for amend in sorted(self.amends.values(), key=lambda each: each.revision):
+        for amend in sorted(self.amends.values(), key=lambda each: (each.revision, each.at, each.id)):
             first = self.door.events[amend.tenant, amend.source, amend.event_id]["data"]
             found[amend.source, amend.event_id] = merged(first, msgspec.json.decode(bytes(amend.patch)))  # type: ignore[arg-type]
         return found

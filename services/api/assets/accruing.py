@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from services.api.assets.door import AccrualDoor, EventsRefused, IngestAway
 from services.api.assets.store import SQL, with_revisions
@@ -159,10 +160,21 @@ async def _claim(connection: TenantConnection, tenant: str, ids: Sequence[str]) 
             unsent = await connection.fetch(SQL["unsent"], asset.id, EVENTS_MAX)
             sheets = [msgspec.convert(dict(each), Timesheet) for each in unsent]
         work = await asyncio.to_thread(_work, row, asset, sheets, room)
+        work.amends = await _last_words(connection, work.amends)
         await connection.execute(SQL["claimed"], asset.id, work.sent_until, LEASE)
         works.append(work)
         room -= len(work.events) + len(work.amends)
     return works
+
+
+async def _last_words(
+    connection: TenantConnection, amends: Sequence[EventCorrection]
+) -> list[EventCorrection]:
+    """Each above what was asked for of its event before: whoever said something last holds, a person or the
+    register."""
+    said = [each.identity for each in amends], [each.at for each in amends]
+    rows = await connection.fetch(SQL["next_revisions"], *said) if amends else []
+    return [replace(each, revision=row["revision"]) for each, row in zip(amends, rows, strict=True)]
 
 
 def _work(row: Any, asset: Asset, sheets: Sequence[Timesheet], room: int) -> AccrualWork:

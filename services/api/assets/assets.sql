@@ -58,6 +58,13 @@ ORDER BY a.due_at, a.asset_id FOR UPDATE SKIP LOCKED
 -- Hours before $2 may be sent from now on; it comes back after $3 if whoever sends them dies.
 UPDATE assets SET claimed_until = greatest(claimed_until, $2), due_at = now() + $3 WHERE asset_id = $1
 
+-- name: next_revisions
+-- Of these events ($1) the revision above all amends that were asked for before then ($2).
+SELECT least(coalesce(max(c.revision)::bigint + 1, 0), 2147483647)::int AS revision
+FROM unnest($1::bytea[], $2::timestamptz[]) WITH ORDINALITY AS n (identity, at, place)
+    LEFT JOIN corrections c ON c.identity = n.identity AND c.kind = 'amend' AND c.requested_at < n.at
+GROUP BY n.place ORDER BY n.place
+
 -- name: settle
 -- How far it has come, unless somebody else was here; $3 to $5 were $6 to $8. What was said of it meanwhile, or written
 -- down, is to be looked at at once: whoever did so has moved `due_at` from where it was put off to, $10.

@@ -1,16 +1,22 @@
-"""What an asset has come to, from what was said of it. Pure."""
+"""What an asset has come to, from what was said of it. Pure, and of many hours: no work for a transaction."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from services.api.assets.models import AccruedOf, SeatUse, ShareAnswer
-from spendmeter.contracts.money import EXACT, divided
+from services.api.assets.models import AccruedOf, SaidOfAsset, SeatUse, ShareAnswer
+from services.api.assets.store import KnownAsset
+from spendmeter.contracts.event_identity import identity
+from spendmeter.contracts.money import EXACT, divided, total
 from spendmeter.pricing.accruals.asset import HOUR, PURCHASES, Asset, AssetTerms
-from spendmeter.pricing.accruals.hours import AssetHours
+from spendmeter.pricing.accruals.hours import AssetHours, hours_within
 from spendmeter.pricing.accruals.schedule import idle_seats, to_accrue
+from spendmeter.pricing.accruals.sent import at, event_id, slots_of
+from spendmeter.pricing.accruals.timesheets import timesheet_id, worked_at
 
+LOOKED_UP_MAX = 60_000
+"""Events of one asset that are looked up in the book: three years of hours, of two parts each."""
 _TERMS = (
     "name",
     "provider",
@@ -59,17 +65,51 @@ def answer_of(
     }
 
 
-def accrued_by_label(row: Mapping[str, Any], asset: Asset, hours: AssetHours) -> list[AccruedOf]:
-    """Of whom it was, from the first hour that is booked to the last one sent."""
+def report_of(known: KnownAsset, now: datetime) -> dict[str, Any]:
+    """The fields of an AssetReport, but for what the book says."""
+    row, asset, sheets = known.row, known.asset, known.timesheets
+    hours = AssetHours(asset, asset.revisions, row["sent_until"])
     owners = hours.by_owner(asset.hour_from(asset.accrue_from), row["sent_until"])
-    return [AccruedOf(labels=dict(labels), idle=idle, amount=amount) for labels, idle, amount in owners]
+    return answer_of(row, asset, now, hours) | {
+        "by_label": [
+            AccruedOf(labels=dict(labels), idle=idle, amount=amount) for labels, idle, amount in owners
+        ],
+        "seat_use": _seat_use(hours.terms_at(now), known.activity) if asset.kind == "licence" else None,
+        "timesheet_hours": total(each["hours"] for each in sheets),
+        "timesheet_amount": total(each["amount"] for each in sheets),
+        "revisions": [
+            SaidOfAsset(
+                revision=each.number,
+                effective_from=each.effective_from,
+                recorded_at=each.recorded_at,
+                back_dated=each.back_dated,
+                change=each.change,
+                author=each.author,
+                reason=each.reason,
+            )
+            for each in asset.revisions
+        ],
+    }
 
 
-def seat_use(terms: AssetTerms, activity: Sequence[tuple[date, int]]) -> SeatUse:
+def events_of(known: KnownAsset) -> tuple[list[datetime], list[bytes]] | None:
+    """The times and identities of all that was sent; None where they are too many to be looked up."""
+    asset = known.asset
+    hours = list(hours_within(asset, asset.hour_from(asset.accrue_from), known.row["sent_until"]))
+    slots = slots_of(asset)
+    if len(hours) * len(slots) > LOOKED_UP_MAX:
+        return None
+    named = [(at(asset, hour), event_id(hour, slot)) for hour in hours for slot in slots]
+    named += [(worked_at(asset, each["day"]), timesheet_id(each["entry_id"])) for each in known.timesheets]
+    times = [time for time, _ in named]
+    return times, [identity(asset.tenant, asset.source, name) for _, name in named]
+
+
+def _seat_use(terms: AssetTerms, activity: Sequence[Any]) -> SeatUse:
     """Of a licence: who has its seats, and who used them on the last day that is known."""
     assert terms.seats is not None, "a licence has seats"
     idle = idle_seats(terms)
-    day, active = activity[0] if activity else (None, None)
+    day, active = (activity[0]["day"], activity[0]["active"]) if activity else (None, None)
     unused = None if active is None else _share(max(terms.seats - active, 0), terms.seats)
     return SeatUse(
         seats=terms.seats,

@@ -2,13 +2,12 @@
 
 import asyncio
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from services.api.access.auth import Reader, Writer
-from services.api.assets.figures import accrued_by_label, answer_of, seat_use
+from services.api.assets.figures import answer_of, events_of, report_of
 from services.api.assets.models import (
     ID_PATTERN,
     AssetAnswer,
@@ -17,7 +16,6 @@ from services.api.assets.models import (
     AssetReport,
     BookedOf,
     NewAsset,
-    SaidOfAsset,
 )
 from services.api.assets.registering import (
     another_one,
@@ -26,29 +24,31 @@ from services.api.assets.registering import (
     new_revision,
     says_the_same,
 )
-from services.api.assets.store import SQL, add_revision, read_asset, revised, with_revisions
+from services.api.assets.store import (
+    SQL,
+    KnownAsset,
+    add_revision,
+    read_asset,
+    read_known,
+    revised,
+    with_revisions,
+)
 from services.api.corrections.asking import author_of
 from services.api.database.tenant import read_tenant
-from services.api.database.transactions import TenantConnection, database_of
+from services.api.database.transactions import Database, TenantConnection, database_of
 from services.api.dimensions.names import SQL as DIMENSIONS
 from services.api.events.within import Limit
-from services.api.http.cursors import decode_cursor, encode_cursor
+from services.api.http.cursors import decode_cursor, page
 from services.api.http.openapi import answers
 from services.api.http.problems import HttpRefusal, invalid, too_many
 from services.api.http.representation import Negotiated
-from spendmeter.contracts.event_identity import identity
 from spendmeter.contracts.events import Instant
 from spendmeter.pricing.accruals.asset import Asset, AssetKind, AssetRevision, standings
-from spendmeter.pricing.accruals.hours import AssetHours, hours_within
 from spendmeter.pricing.accruals.schedule import over_at
-from spendmeter.pricing.accruals.sent import at, event_id, slots_of
-from spendmeter.pricing.accruals.timesheets import terms_of, timesheet_id, worked_at
+from spendmeter.pricing.accruals.timesheets import terms_of
 
 PATH = "/v1/assets"
 ASSETS_MAX = 50_000
-LOOKED_UP_MAX = 60_000
-"""Events of one asset that are looked up in the book: three years of hours, of two parts each."""
-ACTIVITY_DAYS = 1
 
 router = APIRouter(tags=["assets"], route_class=Negotiated)
 AssetPath = Annotated[str, Path(pattern=ID_PATTERN)]
@@ -104,31 +104,30 @@ async def list_assets(
     after = decode_cursor(cursor, tuple[Instant, str]) if cursor else (datetime(2000, 1, 1, tzinfo=UTC), "")
     async with database_of(request).reading(caller.tenant) as connection:
         rows = await connection.fetch(SQL["assets"], *after, kind or "", limit + 1)
-        assets = await with_revisions(connection, caller.tenant, rows[:limit])
-    pairs = list(zip(rows, assets, strict=False))
-    found = await asyncio.to_thread(lambda: [AssetAnswer(**answer_of(*pair, now)) for pair in pairs])
-    last = rows[limit - 1] if len(rows) > limit else None
-    return AssetList(
-        assets=found,
-        accruing=bool(request.app.state.accrual_door.there),
-        next_cursor=last and encode_cursor((last["registered_at"], last["asset_id"])),
-    )
+        assets = await with_revisions(connection, caller.tenant, rows)
+    pairs = list(zip(rows, assets, strict=True))
+    said = await asyncio.to_thread(lambda: [answer_of(*pair, now) for pair in pairs])
+    found, more = page(AssetAnswer, said, limit, lambda asset: (asset["registered_at"], asset["id"]))
+    accruing = bool(request.app.state.accrual_door.there)
+    return AssetList(assets=found, accruing=accruing, next_cursor=more)
 
 
 @router.get(f"{PATH}/{{id}}", responses=answers("asset_report", missing=_UNKNOWN))
 async def get_asset(request: Request, caller: Reader, id: AssetPath) -> AssetReport:
     """One asset: what has accrued and of whom, what is still to come, what the book says of it, and all that
     was ever said of it."""
-    async with database_of(request).reading(caller.tenant) as connection:
-        return await _report(connection, caller.tenant, id)
+    database = database_of(request)
+    async with database.reading(caller.tenant) as connection:
+        known = await read_known(connection, caller.tenant, id)
+    return await _report(database, known)
 
 
 @router.patch(f"{PATH}/{{id}}", responses=answers("asset_report", missing=_UNKNOWN))
 async def change_asset(request: Request, caller: Writer, id: AssetPath, body: AssetPatch) -> AssetReport:
     """Reassign it, change what it costs, or retire it: from the next hour on, or from when it says. What was
     booked of hours before is amended; nothing that was said is lost."""
-    now = datetime.now(UTC)
-    async with database_of(request).writing(caller.tenant) as connection:
+    now, database = datetime.now(UTC), database_of(request)
+    async with database.writing(caller.tenant) as connection:
         row, asset = await read_asset(connection, caller.tenant, id, hold=True)
         revision = new_revision(
             asset,
@@ -143,7 +142,8 @@ async def change_asset(request: Request, caller: Writer, id: AssetPath, body: As
         await _refuse_hours_twice(connection, changed, revision)
         await add_revision(connection, asset, revision)
         await connection.execute(SQL["revised"], id, revision.number)
-        return await _report(connection, caller.tenant, id)
+        known = await read_known(connection, caller.tenant, id)
+    return await _report(database, known)
 
 
 async def own_labels(connection: TenantConnection) -> frozenset[str]:
@@ -189,47 +189,12 @@ def _as_row(asset: Asset, now: datetime) -> dict[str, Any]:
     return {"sent_until": asset.hour_from(asset.accrue_from), "trouble": "", "registered_at": now}
 
 
-async def _report(connection: TenantConnection, tenant: str, id: str) -> AssetReport:
+async def _report(database: Database, known: KnownAsset) -> AssetReport:
+    """Worked out while no transaction waits for it."""
     now = datetime.now(UTC)
-    row, asset = await read_asset(connection, tenant, id)
-    hours = AssetHours(asset, asset.revisions, row["sent_until"])
-    use = None
-    if asset.kind == "licence":
-        activity = await connection.fetch(SQL["activity"], id, ACTIVITY_DAYS)
-        use = seat_use(hours.terms_at(now), [(each["day"], each["active"]) for each in activity])
-    sheets = await connection.fetch(SQL["timesheets"], id)
-    return AssetReport(
-        **answer_of(row, asset, now, hours),
-        by_label=await asyncio.to_thread(accrued_by_label, row, asset, hours),
-        seat_use=use,
-        timesheet_hours=sum((each["hours"] for each in sheets), Decimal(0)),
-        timesheet_amount=sum((each["amount"] for each in sheets), Decimal(0)),
-        booked=await _booked(connection, row, asset, sheets),
-        revisions=[
-            SaidOfAsset(
-                revision=each.number,
-                effective_from=each.effective_from,
-                recorded_at=each.recorded_at,
-                back_dated=each.back_dated,
-                change=each.change,
-                author=each.author,
-                reason=each.reason,
-            )
-            for each in asset.revisions
-        ],
-    )
-
-
-async def _booked(
-    connection: TenantConnection, row: Any, asset: Asset, entries: list[Any]
-) -> list[BookedOf] | None:
-    """What the book says of all that was sent; None where that is too much to look up."""
-    hours = list(hours_within(asset, asset.hour_from(asset.accrue_from), row["sent_until"]))
-    slots = slots_of(asset)
-    if len(hours) * len(slots) > LOOKED_UP_MAX:
-        return None
-    events = [(at(asset, hour), event_id(hour, slot)) for hour in hours for slot in slots]
-    events += [(worked_at(asset, each["day"]), timesheet_id(each["entry_id"])) for each in entries]
-    identities = [identity(asset.tenant, asset.source, name) for _, name in events]
-    rows = await connection.fetch(SQL["booked"], [when for when, _ in events], identities)
-    return [BookedOf(**each) for each in rows]
+    fields, events = await asyncio.to_thread(lambda: (report_of(known, now), events_of(known)))
+    booked = None
+    if events is not None:
+        async with database.reading(known.asset.tenant) as connection:
+            booked = [BookedOf(**row) for row in await connection.fetch(SQL["booked"], *events)]
+    return AssetReport(**fields, booked=booked)

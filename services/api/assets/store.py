@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +15,17 @@ from spendmeter.platform.sql import load_sql
 from spendmeter.pricing.accruals.asset import Asset, AssetRevision
 
 SQL = load_sql(Path(__file__).with_name("assets.sql"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownAsset:
+    """All that is known of one, but for what the book says."""
+
+    row: Any
+    asset: Asset
+    activity: Sequence[Any]
+    """Of the last day of which anybody has said how many seats were used."""
+    timesheets: Sequence[Any]
 
 
 async def with_revisions(connection: TenantConnection, tenant: str, rows: Sequence[Any]) -> list[Asset]:
@@ -33,6 +45,17 @@ async def read_asset(
         raise not_found(f"there is no asset {id[:64]!r}")
     (asset,) = await with_revisions(connection, tenant, [row])
     return row, asset
+
+
+async def read_known(connection: TenantConnection, tenant: str, id: str) -> KnownAsset:
+    """Raises HttpRefusal (404)."""
+    row, asset = await read_asset(connection, tenant, id)
+    return KnownAsset(
+        row=row,
+        asset=asset,
+        activity=await connection.fetch(SQL["activity"], id, 1),
+        timesheets=await connection.fetch(SQL["timesheets"], id),
+    )
 
 
 async def add_revision(connection: TenantConnection, asset: Asset, revision: AssetRevision) -> None:

@@ -1,8 +1,10 @@
 """One hour of an asset: what accrues in it, and whose it is. Pure."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -132,10 +134,15 @@ class AssetHours:
             elif len(owners) == 1:
                 yield slot, labels, self.money.within(since, until)
         if self._asset.kind != "licence" and len(owners) > 1:
-            for hour in hours_within(self._asset, since, until):
-                amounts = split(self.money.within(hour, hour + HOUR), [weight for *_, weight in owners])
-                for (slot, labels, _), amount in zip(owners, amounts, strict=True):
-                    yield slot, labels, amount
+            weights = [weight for *_, weight in owners]
+            for whole, hours in self._in_hours(since, until).items():
+                for (slot, labels, _), amount in zip(owners, split(whole, weights), strict=True):
+                    yield slot, labels, EXACT.multiply(amount, Decimal(hours))
+
+    def _in_hours(self, since: datetime, until: datetime) -> Counter[Decimal]:
+        """How many hours have the same amount: it differs by the last digit, so of years there are few."""
+        by = [self.money.by(hour) for hour in hours_within(self._asset, since, until + HOUR)]
+        return Counter(EXACT.subtract(after, before) for before, after in pairwise(by))
 
     def _quantity(self, terms: AssetTerms, hour: datetime) -> Decimal:
         """Of the whole hour. In the hour in which the rest of it is written off, it is there no longer."""

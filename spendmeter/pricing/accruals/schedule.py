@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from spendmeter.contracts.money import EXACT, ZERO, divided, total
-from spendmeter.contracts.periods import day_start, period_bounds
+from spendmeter.contracts.periods import add_months, day_start, period_bounds
 from spendmeter.pricing.accruals.asset import HOUR, PURCHASES, Asset, AssetStanding, AssetTerms
 
 IDLE = "idle"
@@ -74,9 +74,8 @@ class AccrualSum(AccrualSchedule):
 
 def last_day_after(day: date, months: int) -> date:
     """The day so many months later; of a shorter month its last."""
-    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    beyond = date(year + (month == 11), (month + 1) % 12 + 1, 1)
-    return min(date(year, month + 1, 1) + timedelta(days=day.day - 1), beyond - timedelta(days=1))
+    first, beyond = add_months(day, months), add_months(day, months + 1)
+    return min(first + timedelta(days=day.day - 1), beyond - timedelta(days=1))
 
 
 def end_of(asset: Asset, terms: AssetTerms) -> datetime | None:

@@ -125,7 +125,8 @@ def amend_of(
     reason: str,
     at: datetime,
 ) -> EventCorrection:
-    """What is to be said by event `id` instead, which first had `first_labels`."""
+    """What is to be said by event `id` instead, which first had `first_labels`. `number`: which of its
+    amends this is. Its revision says who sends it, and knows what others have amended."""
     patch = _data(asset, after) | {"labels": _labels_patch(first_labels, after.labels)}
     return EventCorrection(
         id=str(uuid5(_AMENDS, f"{asset.tenant}/{asset.id}/{id}/{number}")),
@@ -133,7 +134,6 @@ def amend_of(
         source=asset.source,
         event_id=id,
         kind="amend",
-        revision=number,
         patch=Raw(msgspec.json.encode(patch)),
         reason=reason[:REASON_CHARACTERS_MAX],
         by=author,
