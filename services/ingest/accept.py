@@ -14,10 +14,11 @@ from itertools import chain
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, Raw
 from msgspec.structs import force_setattr
 
 from services.ingest.admitted import ValueAdmission
+from services.ingest.arrays import array_of
 from services.ingest.content_type import Form
 from services.ingest.credentials import INGEST, IngestCredential, Snapshot, check_may_send
 from services.ingest.dialects.translated import SentEvent, Translated
@@ -370,25 +371,9 @@ _OUTCOME_TYPE = OUTCOME_TYPE.encode()
 _encode = msgspec.json.Encoder(decimal_format="string").encode
 
 
-# An array decoded into a struct of so many fields: what comes after them is skipped, not stored, so that a
-# body of a million elements takes no more memory than one of EVENTS_MAX.
-_Elements = msgspec.defstruct(
-    "_Elements", [(f"element_{n}", Raw | UnsetType, UNSET) for n in range(EVENTS_MAX + 1)], array_like=True
-)
-_decode_elements = msgspec.json.Decoder(_Elements).decode
-
-
 def split(body: bytes) -> list[Raw]:
     """The elements of a JSON array, undecoded. Raises RequestRefused 400 or 413."""
-    try:
-        found = msgspec.structs.astuple(_decode_elements(body))
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        reason = "is nested too deep" if isinstance(error, RecursionError) else f"is not JSON: {error}"
-        raise _bad_body(reason) from None
-    elements = [element for element in found if element is not UNSET]
-    if len(elements) > EVENTS_MAX:
-        raise too_large(f"a request may have at most {EVENTS_MAX} events")
-    return elements
+    return array_of(body, EVENTS_MAX, "events")
 
 
 def _bad_body(reason: str) -> RequestRefused:

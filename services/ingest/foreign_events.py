@@ -129,8 +129,10 @@ def _take(index: int, event: ForeignEvent, submission: Submission, found: Transl
     if isinstance(said, str):
         found.skipped[said] += 1
     else:
+        data = said["data"]
+        data["labels"] = found.fitting(data.get("labels", {}))
         found.take(index, said)
-        if said["data"].get("normalised") == "assumed":
+        if data.get("normalised") == "assumed":
             found.noted[ASSUMED] += 1
 
 

@@ -10,14 +10,14 @@ from starlette.responses import Response
 from services.ingest.accept import AcceptedEvents, Submission
 from services.ingest.body import BodyBounds
 from services.ingest.dialects.litellm import PAYLOADS_MAX, translate_litellm
-from services.ingest.dialects.translated import Translated
+from services.ingest.dialects.translated import LEFT_OUT, Translated
 from services.ingest.entrances import (
     Entrance,
     Incoming,
     answer_empty,
     dropped_header,
+    labels_that_fit,
     refuse_with_problem,
-    stated_labels,
     translated,
 )
 from services.ingest.foreign_events import LagoRefused, accept_lago, refuse_lago
@@ -55,7 +55,12 @@ def refuse_litellm(url: str, media_type: str, refused: RequestRefused) -> Respon
 
 
 def _litellm(incoming: Incoming) -> Translated:
-    return translate_litellm(incoming.body, stated_labels(incoming))
+    """A label of the endpoint's that cannot be costs none of the calls: LiteLLM drops what is refused."""
+    labels, unfit = labels_that_fit(incoming)
+    found = translate_litellm(incoming.body, labels)
+    if unfit:
+        found.noted[LEFT_OUT] += len(unfit)
+    return found
 
 
 _PAYLOAD: dict[str, Any] = {

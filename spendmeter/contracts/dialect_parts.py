@@ -123,12 +123,13 @@ def tables(usage: VendorUsage, name: str) -> Iterable[VendorUsage]:
     return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list | tuple) else []
 
 
-def modes(usage: VendorUsage, name: str) -> dict[str, int]:
-    """Tokens by modality, lower case; a document is billed as the images of its pages."""
+def modes(usage: VendorUsage, *names: str) -> dict[str, int]:
+    """Tokens by modality, lower case, in the first of these lists that has any; a document is billed as the
+    images of its pages."""
     counts: dict[str, int] = {}
-    for each in tables(usage, name):
+    for each in next(filter(None, (tables(usage, name) for name in names)), ()):
         mode = str(each.get("modality", "")).lower().replace("document", "image")
-        counts[mode] = counts.get(mode, 0) + part(each, ("tokenCount", "token_count"))
+        counts[mode] = counts.get(mode, 0) + part(each, ("tokenCount", "token_count", "tokens"))
     return counts
 
 

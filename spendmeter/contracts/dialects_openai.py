@@ -27,6 +27,9 @@ _XAI_FEES = {
     "code_interpreter_calls": "code_executions",
     "file_search_calls": "file_searches",
 }
+_ANTHROPICS = frozenset({"cache_read_input_tokens", "cache_creation_input_tokens"})
+_WRITTEN = ("cache_write_tokens", "cache_creation_input_tokens", "cache_creation_tokens")
+"""As OpenAI, Alibaba and LiteLLM call it."""
 _MISTRAL_FEES = {
     "web_search": "searches",
     "code_interpreter": "code_executions",
@@ -170,7 +173,7 @@ def xai_chat(usage: VendorUsage) -> UsageParts:
 def _openai(usage: VendorUsage) -> UsageParts:
     inside, _ = at(usage, ("prompt_tokens_details", "input_tokens_details", "input_token_details"))
     within, _ = at(usage, ("completion_tokens_details", "output_tokens_details", "output_token_details"))
-    read = part(inside, "cached_tokens") or part(usage, "cached_tokens")  # Moonshot's lie beside
+    read = part(inside, "cached_tokens") or part(usage, ("cached_tokens", "cache_read_input_tokens"))
     cached = {kind: part(inside, "cached_tokens_details", f"{kind}_tokens") for kind in ("audio", "image")}
     return UsageParts(
         input=count(usage, ("prompt_tokens", "input_tokens")),
@@ -178,7 +181,7 @@ def _openai(usage: VendorUsage) -> UsageParts:
             "cache_read_tokens": read - sum(cached.values()),
             "cache_read_audio_tokens": cached["audio"],
             "cache_read_image_tokens": cached["image"],
-            **_written(inside),
+            **_written(inside, usage),
         },
         inputs={f"input_{kind}_tokens": part(inside, f"{kind}_tokens") - of for kind, of in cached.items()}
         | {"input_video_tokens": part(inside, "video_tokens")},
@@ -190,15 +193,23 @@ def _openai(usage: VendorUsage) -> UsageParts:
             "characters": part(usage, "characters"),
             "images": part(usage, "images"),
         },
+        exclusive=_is_anthropics(usage),
     )
 
 
-def _written(inside: VendorUsage) -> dict[str, int]:
-    """Writes to caches by how long they live: half an hour, or half a day."""
+def _is_anthropics(usage: VendorUsage) -> bool:
+    """Whether all its words are Anthropic's, whose input leaves the cache out. A gateway that speaks OpenAI's
+    protocol puts these words beside its own, and counts the cache inside."""
+    return "prompt_tokens" not in usage and not _ANTHROPICS.isdisjoint(usage)
+
+
+def _written(inside: VendorUsage, usage: VendorUsage) -> dict[str, int]:
+    """Writes to caches by how long they live: half an hour, or half a day. Gateways name them in Anthropic's
+    words, inside the details or beside them."""
     short, long = (
         part(inside, "cache_write_tokens_details", f"ttl_{life}_tokens") for life in ("30m", "12h")
     )
-    stated = count(inside, ("cache_write_tokens", "cache_creation_input_tokens"))  # the latter is Alibaba's
+    stated = count(inside, _WRITTEN) or count(usage, "cache_creation_input_tokens")
     written = short + long if stated is None else stated
     return {
         "cache_write_5m_tokens": rest(written - long, "cache_write_tokens"),

@@ -62,6 +62,7 @@ def bedrock(usage: VendorUsage) -> UsageParts:
             "cache_write_1h_tokens": hour,
         },
         output=count(usage, "outputTokens"),
+        others={"images": part(usage, "images")},
         exclusive=True,
     )
 
@@ -92,21 +93,26 @@ def cohere(usage: VendorUsage) -> UsageParts:
 
 
 def gemini(usage: VendorUsage) -> UsageParts:
-    """Gemini's and Vertex's, in camelCase or as the Python client spells it."""
+    """Gemini's and Vertex's, in camelCase or as the Python client spells it; and as interactions have it."""
     usage = {snake_case(name): value for name, value in usage.items()}
-    prompt, tools = count(usage, "prompt_token_count"), count(usage, "tool_use_prompt_token_count")
-    answer = count(usage, ("candidates_token_count", "response_token_count"))
-    thoughts = part(usage, "thoughts_token_count")
-    in_prompt = modes(usage, "prompt_tokens_details")
-    in_tools = modes(usage, "tool_use_prompt_tokens_details")
-    cached = modes(usage, "cache_tokens_details")
-    in_answer = modes(usage, "candidates_tokens_details") or modes(usage, "response_tokens_details")
+    prompt = count(usage, ("prompt_token_count", "total_input_tokens"))
+    tools = count(usage, ("tool_use_prompt_token_count", "total_tool_use_tokens"))
+    answer = count(usage, ("candidates_token_count", "response_token_count", "total_output_tokens"))
+    thoughts = part(usage, ("thoughts_token_count", "total_thought_tokens"))
+    in_prompt = modes(usage, "prompt_tokens_details", "input_tokens_by_modality")
+    in_tools = modes(usage, "tool_use_prompt_tokens_details", "tool_use_tokens_by_modality")
+    cached = modes(usage, "cache_tokens_details", "cached_tokens_by_modality")
+    in_answer = modes(
+        usage, "candidates_tokens_details", "response_tokens_details", "output_tokens_by_modality"
+    )
+    grounded = {str(each.get("type")): part(each, "count") for each in tables(usage, "grounding_tool_count")}
     read = {kind: cached.get(kind, 0) for kind in ("audio", "image")}
     kinds = ("audio", "image", "video")
     return UsageParts(
         input=None if prompt is None and tools is None else (prompt or 0) + (tools or 0),
         cached={
-            "cache_read_tokens": part(usage, "cached_content_token_count") - sum(read.values()),
+            "cache_read_tokens": part(usage, ("cached_content_token_count", "total_cached_tokens"))
+            - sum(read.values()),
             **{f"cache_read_{kind}_tokens": quantity for kind, quantity in read.items()},
         },
         inputs={
@@ -116,5 +122,10 @@ def gemini(usage: VendorUsage) -> UsageParts:
         output=None if answer is None and not thoughts else (answer or 0) + thoughts,
         outputs={"reasoning_tokens": thoughts}
         | {f"output_{kind}_tokens": in_answer.get(kind, 0) for kind in kinds},
-        others={"images": part(usage, "images")},
+        others={
+            "images": part(usage, "images"),
+            "searches": grounded.get("google_search", 0),
+            "maps_grounded_prompts": min(1, grounded.get("google_maps", 0)),
+            "data_grounded_prompts": min(1, grounded.get("retrieval", 0)),
+        },
     )

@@ -11,11 +11,13 @@ map is written by the tenant's administrators, an attribute by whoever owns the 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
+from unicodedata import normalize
 
 from msgspec import Struct
 
 from spendmeter.contracts.dimensions import trouble_with_name
 from spendmeter.contracts.events import LABEL_CHARACTERS_MAX, LABELS
+from spendmeter.contracts.series import FOLDED
 from spendmeter.contracts.visible import INVISIBLE
 
 RULES_MAX = 50
@@ -135,6 +137,8 @@ def _as_text(value: Any) -> str:
 def can_be_label(text: str) -> bool:
     """Whether a label can hold the text. What cannot be is left out of what others send: the money is kept,
     and counts for nobody."""
-    if len(text) > LABEL_CHARACTERS_MAX:
+    if len(text) > LABEL_CHARACTERS_MAX or text == FOLDED:
         return False
-    return (text.isascii() and text.isprintable()) or INVISIBLE.search(text) is None
+    if text.isascii():
+        return text.isprintable()
+    return INVISIBLE.search(text) is None and len(normalize("NFC", text)) <= LABEL_CHARACTERS_MAX

@@ -52,9 +52,20 @@ class ClientCall(Struct, frozen=True, kw_only=True):
     specversion: str = "1.0"
 
 
+class KnownClientData(ClientData, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One that has no fields beside these."""
+
+
+class KnownClientCall(ClientCall, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One that has no fields beside these."""
+
+    data: KnownClientData
+
+
 _KNOWN = frozenset(ClientCall.__struct_fields__)
 _KNOWN_DATA = frozenset(ClientData.__struct_fields__)
-_decode_call = msgspec.json.Decoder(ClientCall).decode
+_decode_known = msgspec.json.Decoder(KnownClientCall).decode
+_decode_any = msgspec.json.Decoder(ClientCall).decode
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
@@ -63,23 +74,36 @@ def translate_calls(parts: list[bytes | Raw]) -> Translated:
     found = Translated()
     for index, part in enumerate(parts):
         try:
-            call = _read(part)
+            call = _read(part, found)
         except EventError as error:
             found.refuse(index, error.reason, error.field)
-            continue
-        found.dropped |= _unknown(part)
-        _take(index, call, found)
+        else:
+            _take(index, call, found)
     return found
 
 
-def _read(part: bytes | Raw) -> ClientCall:
+def _read(part: bytes | Raw, found: Translated) -> ClientCall:
+    """One that holds what nobody knows is read a second time, for the names of it. Raises EventError."""
+    try:
+        return _of_its_type(_decode_known(part))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        call = _of_its_type(_read_any(part))
+    found.dropped |= _unknown(part)
+    return call
+
+
+def _read_any(part: bytes | Raw) -> ClientCall:
     """Raises EventError."""
     try:
-        call = _decode_call(part)
+        return _decode_any(part)
     except msgspec.ValidationError as error:
         raise broken_rule(error) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise EventError("is no JSON") from None
+
+
+def _of_its_type(call: ClientCall) -> ClientCall:
+    """Raises EventError for another's."""
     if call.type != ANSWER_TYPE:
         raise EventError(f"must be {ANSWER_TYPE} here", "type")
     return call

@@ -14,10 +14,9 @@ from typing import Any
 
 from services.ingest.dialects.call_ids import call_identity
 from services.ingest.dialects.otlp_items import Attributes
-from services.ingest.dialects.translated import SaidEvent, usage_event
+from services.ingest.dialects.translated import SaidEvent, short_id, usage_event
 from spendmeter.contracts.dialect_parts import DialectError, UsedQuantity
 from spendmeter.contracts.dialects import Normalised, disjoint
-from spendmeter.contracts.events import NAME_CHARACTERS_MAX
 from spendmeter.contracts.label_maps import AGENT_TOOLS, can_be_label
 from spendmeter.contracts.money import divided, plain
 from spendmeter.contracts.otel_names import OTEL
@@ -196,9 +195,9 @@ def claude_identity(call: Attributes, time_ns: int) -> tuple[str, str]:
     if vendors := call_identity("anthropic", request):
         return vendors
     if known := request or text(call, "client_request_id"):
-        return OTLP, _short(f"{CLAUDE}:{known}")
+        return OTLP, short_id(f"{CLAUDE}:{known}")
     session, sequence = text(call, "session.id"), text(call, "event.sequence")
-    return OTLP, _short(f"{CLAUDE}:{session}:{sequence}:{_moment(call, time_ns)}")
+    return OTLP, short_id(f"{CLAUDE}:{session}:{sequence}:{_moment(call, time_ns)}")
 
 
 def moment_identity(tool: str, call: Attributes, time_ns: int) -> str:
@@ -206,7 +205,7 @@ def moment_identity(tool: str, call: Attributes, time_ns: int) -> str:
     said = [text(call, name) for name in _OF_A_MOMENT[tool]]
     digest = blake2b("\0".join(said).encode(), digest_size=8).hexdigest()
     conversation = first_text(("conversation.id", "session.id"), call)
-    return _short(f"{tool}:{conversation}:{_moment(call, time_ns)}:{digest}")
+    return short_id(f"{tool}:{conversation}:{_moment(call, time_ns)}:{digest}")
 
 
 def agent_of(resource: Attributes) -> str:
@@ -301,8 +300,3 @@ def _claude_seller(model: str) -> str:
 
 def _moment(attributes: Attributes, time_ns: int) -> str:
     return text(attributes, "event.timestamp") or str(time_ns)
-
-
-def _short(id: str) -> str:
-    """Itself, or its digest where no event may have so long an id."""
-    return id if len(id) <= NAME_CHARACTERS_MAX else blake2b(id.encode(), digest_size=16).hexdigest()

@@ -17,12 +17,12 @@ from msgspec import Raw, Struct
 
 from services.ingest.dialects.call_ids import call_identity, vendor_name
 from services.ingest.dialects.elements import elements_of
-from services.ingest.dialects.litellm_payload import KeyAndCaller, Payload, answer_of, decode_payload
+from services.ingest.dialects.litellm_payload import KeyAndCaller, Payload, answer_of, decode_payload, painted
 from services.ingest.dialects.stated import Unusable, cost_of, text_of
-from services.ingest.dialects.translated import ASSUMED, SaidEvent, Translated, usage_event
+from services.ingest.dialects.translated import ASSUMED, SaidEvent, Translated, short_id, usage_event
 from spendmeter.contracts.dialect_parts import DialectError, UsedQuantity, part
 from spendmeter.contracts.dialects import Normalised, disjoint
-from spendmeter.contracts.dimensions import is_name
+from spendmeter.contracts.dimensions import trouble_with_name
 from spendmeter.contracts.events import LABELS, NAME_CHARACTERS_MAX, broken_rule
 from spendmeter.contracts.tool_fees import tool_fees
 
@@ -45,6 +45,7 @@ _NO_USAGE_OF = ("embedding", "rerank")
 
 class _Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     no_inference: frozenset[str]
+    images: frozenset[str]
     tools: frozenset[str]
     dialects: dict[str, str]
     providers: dict[str, str]
@@ -116,6 +117,8 @@ def _event(payload: Payload, labels: Mapping[str, str], found: Translated) -> Sa
         quantities, normalised = _quantities(provider, usage, answer, payload)
         if kind.endswith(_NO_USAGE_OF):
             quantities = {unit: quantity for unit, quantity in quantities.items() if unit != "output_tokens"}
+        if not failed and kind.removeprefix("a") in _RULES.images:
+            quantities, sku = _images(quantities, sku, payload)
     if not any(quantities.values()):
         if cost is None:
             return FAILED if failed else NO_USAGE
@@ -126,7 +129,6 @@ def _event(payload: Payload, labels: Mapping[str, str], found: Translated) -> Sa
     if not provider or not sku:
         raise Unusable("model" if provider else "custom_llm_provider", "is missing")
     source, call_id = _identity(payload, provider)
-    whose = {**labels, **_labels(payload, metadata)}
     return usage_event(
         id=call_id,
         source=source,
@@ -138,7 +140,7 @@ def _event(payload: Payload, labels: Mapping[str, str], found: Translated) -> Sa
         usage=quantities,
         normalised=normalised,
         context=_context(payload, usage, answer, kind),
-        labels=whose,
+        labels={**labels, **_labels(payload, metadata, found)},
         performance=_performance(payload, failed),
         reported_cost=cost,
     )
@@ -206,6 +208,19 @@ def _quantities(
     return quantities | {unit: quantity for unit, quantity in fees.items() if quantity}, normalised
 
 
+def _images(
+    quantities: dict[str, UsedQuantity], sku: str, payload: Payload
+) -> tuple[dict[str, UsedQuantity], str]:
+    """Of a call for images: what it put out is images, where no part of it is said to be; of one without
+    tokens each image has the price of its quality and size."""
+    if not any(quantities.values()):
+        made = painted(payload)
+        return {"images": made.count}, "/".join(filter(None, (sku, made.variant)))
+    if "output_image_tokens" not in quantities:
+        quantities["output_image_tokens"] = quantities.pop("output_tokens", 0)
+    return quantities, sku
+
+
 def _move(
     quantities: dict[str, UsedQuantity], whole: str, share: str, stated: Mapping[str, Any], name: str
 ) -> None:
@@ -232,10 +247,11 @@ def _context(
     return {name: value for name, value in stated.items() if value}
 
 
-def _labels(payload: Payload, metadata: KeyAndCaller) -> dict[str, str]:
-    """Whose call it was: by the key it came with, then by what the caller says of it."""
+def _labels(payload: Payload, metadata: KeyAndCaller, found: Translated) -> dict[str, str]:
+    """Whose call it was: by the key it came with, then by what the caller says of it. What no label can hold
+    goes before nothing."""
     asked = metadata.requester_metadata if isinstance(metadata.requester_metadata, Mapping) else {}
-    labels = {
+    of_key = {
         "team": _first(metadata.user_api_key_team_alias, metadata.team_alias, metadata.user_api_key_team_id)
         or text_of(metadata.team_id),
         "project": _first(metadata.user_api_key_project_alias, metadata.user_api_key_project_id),
@@ -243,11 +259,15 @@ def _labels(payload: Payload, metadata: KeyAndCaller) -> dict[str, str]:
         "run": _first(payload.session_id, asked.get("session_id")),
         "user": _first(payload.end_user, metadata.user_api_key_end_user_id, metadata.user_api_key_user_id),
     }
-    for stated in (asked, metadata.spend_logs_metadata):
-        if isinstance(stated, Mapping):
-            labels |= {name: text_of(stated[name]) for name in LABELS if text_of(stated.get(name))}
-    labels |= dict(_tagged(payload.request_tags))
-    return {name: value for name, value in labels.items() if value}
+    of_caller = (
+        {name: text_of(stated.get(name)) for name in LABELS}
+        for stated in (asked, metadata.spend_logs_metadata)
+        if isinstance(stated, Mapping)
+    )
+    labels: dict[str, str] = {}
+    for stated in (of_key, *of_caller, dict(_tagged(payload.request_tags))):
+        labels |= found.fitting({name: value for name, value in stated.items() if value})
+    return labels
 
 
 def _tagged(tags: object) -> Iterator[tuple[str, str]]:
@@ -255,7 +275,7 @@ def _tagged(tags: object) -> Iterator[tuple[str, str]]:
     for tag in tags if isinstance(tags, list) else ():
         if isinstance(tag, str) and (pair := _LABEL_TAG.fullmatch(tag)):
             name, value = pair[1].strip(), pair[2].strip()
-            if name in LABELS or is_name(name):
+            if name in LABELS or not trouble_with_name(name):
                 yield name, value
 
 
@@ -271,7 +291,7 @@ def _identity(payload: Payload, provider: str) -> tuple[str, str]:
     call_id = _first(payload.id, payload.litellm_call_id)
     if not call_id:
         raise Unusable("id", "is missing")
-    return call_identity(provider, call_id) or (SOURCE, call_id)
+    return call_identity(provider, call_id) or (SOURCE, short_id(call_id))
 
 
 def _started(seconds: object) -> datetime | None:

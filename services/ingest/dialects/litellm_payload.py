@@ -73,7 +73,16 @@ class Payload(Struct, frozen=True, kw_only=True, gc=False):
     cost_breakdown: CostBreakdown | None = None
     model_map_information: PricedModel | None = None
     standard_built_in_tools_params: BuiltInTools | None = None
+    model_parameters: Raw = Raw(b"null")
     response: Raw = Raw(b"null")
+
+
+class _ImageParameters(Struct, frozen=True, kw_only=True, gc=False):
+    """What was asked for, of which the price of an image without tokens depends."""
+
+    n: Any = None
+    quality: Any = None
+    size: Any = None
 
 
 class _FoundOutput(Struct, frozen=True, kw_only=True, gc=False):
@@ -105,6 +114,18 @@ class _Answer(Struct, frozen=True, kw_only=True, gc=False):
     meta: _RerankMeta | None = None
 
 
+class _ImageAnswer(Struct, frozen=True, kw_only=True, gc=False):
+    data: list[Raw] | None = None
+
+
+class Painted(Struct, frozen=True, kw_only=True):
+    """Images that a call made, as far as it says."""
+
+    count: int
+    variant: str
+    """Their quality and size."""
+
+
 decode_payload: Callable[[bytes | Raw], Payload | None] = msgspec.json.Decoder(
     Payload | None, float_hook=Decimal
 ).decode
@@ -121,3 +142,20 @@ def answer_of(payload: Payload) -> Mapping[str, Any]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     return {name: value for name, value in found.items() if value is not None}
+
+
+def painted(payload: Payload) -> Painted:
+    """What a call for images made: as many as its answer holds, else as many as were asked for."""
+    made: list[Raw] | None = _said(_ImageAnswer, payload.response).data
+    asked: _ImageParameters = _said(_ImageParameters, payload.model_parameters)
+    count = len(made) if made else asked.n
+    texts = (text for text in (asked.quality, asked.size) if isinstance(text, str) and text)
+    return Painted(count=count if type(count) is int and count > 0 else 1, variant="/".join(texts))
+
+
+def _said(what: type[Struct], raw: Raw) -> Any:
+    """Nothing of it, where it has another form."""
+    try:
+        return msgspec.json.decode(raw, type=what)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return what()

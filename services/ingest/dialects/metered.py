@@ -13,6 +13,7 @@ from services.ingest.dialects.stated import Unusable, cost_of, quantity_of, text
 from services.ingest.dialects.translated import SaidEvent, usage_event
 from spendmeter.contracts.dialect_parts import DialectError, UsedQuantity
 from spendmeter.contracts.dialects import disjoint
+from spendmeter.contracts.events import NAME_CHARACTERS_MAX
 from spendmeter.contracts.meters import BUILT_IN_METERS, MAKER, SOURCE, SUBJECT, TYPE, UsageMeter, maker_of
 from spendmeter.contracts.money import plain
 
@@ -56,11 +57,12 @@ def metered(event: ForeignEvent, own: Mapping[str, UsageMeter]) -> SaidEvent | s
     if meter.is_call:
         source, id_ = call_identity(provider, id_) or (source, id_)
     labels = {label: _named(event, said) for label, said in meter.labels.items()}
+    # a person is a label, which leaves as a pseudonym, and nothing else
+    subject = event.source if meter.labels.get("user") == SUBJECT else event.subject
     said = usage_event(
         id=id_,
         source=source,
-        # a person is a label, which leaves as a pseudonym, and nothing else
-        subject=event.source if meter.labels.get("user") == SUBJECT else event.subject,
+        subject=subject[:NAME_CHARACTERS_MAX],
         time=event.time,
         provider=provider,
         sku=sku,

@@ -6,11 +6,10 @@ from types import MappingProxyType
 from services.ingest.dialects.coding_agents import agent_labels
 from services.ingest.dialects.otlp_items import Attributes, Sent
 from services.ingest.dialects.translated import Translated
-from spendmeter.contracts.label_maps import TenantMaps, can_be_label
+from spendmeter.contracts.label_maps import TenantMaps
 from spendmeter.contracts.otel_names import OTEL
 
 NO_LABELS: Mapping[str, str] = MappingProxyType({})
-LEFT_OUT = "a label is too long, or holds what cannot be seen: left out"
 _NAMELESS = "unknown_service"
 """How the name of a process begins to which nobody gave one."""
 
@@ -21,14 +20,12 @@ def labels_of(
     """By label; what the tenant's map finds goes before what the sender says, an item's own attributes before
     those of its process, and `of_all`, what the request says beside its body, comes last. What no label can
     hold is left out, and noted: its money counts for nobody."""
-    labels = dict(of_all)
-    for label, names in OTEL.labels.items():
-        if value := _stated(names, item.attributes, item.resource):
-            if can_be_label(value):
-                labels[label] = value
-            else:
-                found.noted[LEFT_OUT] += 1
-    return labels | maps.labels_of(item.attributes, item.resource)
+    said = {
+        label: value
+        for label, names in OTEL.labels.items()
+        if (value := _stated(names, item.attributes, item.resource))
+    }
+    return {**of_all, **found.fitting(said), **maps.labels_of(item.attributes, item.resource)}
 
 
 def labels_of_agent(

@@ -38,6 +38,7 @@ from spendmeter.contracts.events import EventError
 from spendmeter.contracts.tool_fees import tool_fees
 
 NO_ANSWER = "an error instead of an answer"
+FREE_REFUSAL = "refused before any output, which its vendor does not bill"
 ESTIMATED = "quantities estimated"
 NO_INPUT = "input unknown: send ?input_tokens="
 CUT = "an event cut off in its middle"
@@ -147,6 +148,9 @@ def _take(call: ProviderCall, asked: _Asked, found: Translated, index: int, ordi
         call.break_off(asked.stated.sent_bytes or 0, asked.stated.sent_pieces or 0)
     if call.failed and call.usage is None and not call.content:
         found.skipped[NO_ANSWER] += 1
+        return
+    if asked.facts.free_refusals and call.refused and not call.content:
+        found.skipped[FREE_REFUSAL] += 1
         return
     try:
         event, remarks = _event(call, asked, ordinal)

@@ -9,10 +9,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from hashlib import blake2b
 from typing import Any
 
 from services.ingest.refused import BadEvent
-from spendmeter.contracts.events import EVENT_TYPE
+from spendmeter.contracts.events import EVENT_TYPE, NAME_CHARACTERS_MAX
+from spendmeter.contracts.label_maps import can_be_label
 from spendmeter.contracts.money import plain, quantised
 from spendmeter.contracts.outcomes import OUTCOME_TYPE
 
@@ -20,6 +22,8 @@ SaidEvent = dict[str, Any]
 """An event as a client would write it in JSON; Decimals and datetimes may stand in it."""
 ASSUMED = "quantities assumed"
 """What is noted of an event whose quantities follow from a guess at how its vendor counts."""
+LEFT_OUT = "a label is too long, or holds what cannot be seen: left out"
+"""What is noted of an event without a label that its sender stated."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +59,22 @@ class Translated:
         """One outcome more."""
         self.outcomes.append(SentEvent(index=index, said=said))
 
+    def fitting(self, labels: Mapping[str, str]) -> dict[str, str]:
+        """The labels that can be such; what of them cannot is left out, and noted: senders of foreign formats
+        drop what is refused, and the money of their events is worth more than a strange label."""
+        fitting = {name: value for name, value in labels.items() if can_be_label(value)}
+        if left_out := len(labels) - len(fitting):
+            self.noted[LEFT_OUT] += left_out
+        return fitting
+
     def refuse(self, index: int | None, reason: str, at: str = "") -> None:
         """One event less; `at` is the field."""
         self.refused.append(BadEvent(index=index, field=at, reason=reason))
+
+
+def short_id(id: str) -> str:
+    """Itself, or its digest where no event may have so long an id."""
+    return id if len(id) <= NAME_CHARACTERS_MAX else blake2b(id.encode(), digest_size=16).hexdigest()
 
 
 def usage_event(

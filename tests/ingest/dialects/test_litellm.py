@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from services.ingest.accept import accept_translated
-from services.ingest.dialects.elements import finite
 from services.ingest.dialects.litellm import (
     A_READ,
     FAILED,
@@ -180,8 +179,8 @@ def test_a_read_that_litellm_puts_a_cost_on_is_booked() -> None:
 
 
 def test_a_cost_without_quantities_counts_as_one_request() -> None:
-    nothing = {"prompt_tokens": 0, "completion_tokens": 0, "response_cost": 0.04, "model": "dall-e-3"}
-    found = translate_litellm(json.dumps(payload(call_type="aimage_generation", **nothing)).encode())
+    nothing = {"prompt_tokens": 0, "completion_tokens": 0, "response_cost": 0.04, "model": "tts-1"}
+    found = translate_litellm(json.dumps(payload(call_type="aspeech", **nothing)).encode())
     (event,) = found.events
     assert event.said["data"]["usage"] == {"requests": 1}
     assert event.said["data"]["reported_cost"] == {"amount": "0.04", "currency": "USD"}
@@ -329,7 +328,6 @@ def test_what_is_no_number_in_an_answer_costs_no_batch() -> None:
         assert "Infinity" in body
         found = translate_litellm(body.encode())
         assert [event.said["id"] for event in found.events] == ["a", "b"]
-    assert finite(b'["NaN \\" NaN", -Infinity]') == b'["NaN \\" NaN", null]'
 
 
 @pytest.mark.parametrize("bad", [{"prompt_tokens": -1}, {"prompt_tokens": "7"}, {"prompt_tokens": 1.5}])

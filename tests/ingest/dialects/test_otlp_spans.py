@@ -14,7 +14,6 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from services.ingest.accept import AcceptedEvents, accept_translated
 from services.ingest.credentials import NumberedMaps
 from services.ingest.dialects.otlp_calls import SECOND_OF_ID, SECOND_SPAN, translate_spans
-from services.ingest.dialects.otlp_labels import LEFT_OUT
 from services.ingest.dialects.otlp_spans import (
     AGENTS_REPEAT,
     ATTRIBUTES,
@@ -29,7 +28,7 @@ from services.ingest.dialects.otlp_spans import (
     USAGE_OF_NO_CALL,
 )
 from services.ingest.dialects.otlp_wire import JSON, PROTOBUF
-from services.ingest.dialects.translated import Translated
+from services.ingest.dialects.translated import LEFT_OUT, Translated
 from services.ingest.entrances import Incoming
 from services.ingest.otlp_entrance import LABEL_OF_ALL
 from services.ingest.otlp_traces_entrance import OTLP_TRACES

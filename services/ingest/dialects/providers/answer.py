@@ -16,6 +16,8 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+from services.ingest.arrays import splitter
+from services.ingest.dialects.mended import mended
 from spendmeter.contracts.dialect_parts import COUNT_MAX, DialectError
 
 USAGE_BYTES_MAX = 64 * 1024
@@ -25,26 +27,25 @@ ELEMENTS_MAX = 20_000
 TEXT_BYTES_MAX = 2048
 """Of a name that is asked for."""
 NAMES = """
-    action amazon-bedrock-invocationMetrics arguments b64_json billed_units body bytes
-    bytesBase64Encoded candidates candidates_token_count candidatesTokenCount characters choices
-    chunk completion_tokens container_id content content_block contentBlockDelta
-    contentBlockStart contentBlockStop
-    internalServerException modelStreamErrorException serviceUnavailableException throttlingException
-    validationException create_time created
-    created_at createTime custom_id data delta document_annotation duration embeddings error
+    action amazon-bedrock-invocationMetrics arguments b64_json billed_units body bytes bytesBase64Encoded
+    candidates candidates_token_count candidatesTokenCount characters choices chunk completion_tokens
+    container_id content content_block contentBlockDelta contentBlockStart contentBlockStop create_time
+    created created_at createTime custom_id data delta document_annotation duration embeddings error event
     event_type finish_reason finishReason function generated_images generatedImages generation
-    generation_id generation_token_count grounding_chunks grounding_metadata groundingChunks groundingMetadata
-    HTTPHeaders id image image_gen input input_tokens inputTextTokenCount inputTokens invokedModelId
-    item_id key latency latencyMs maps message messageStart messageStop meta metadata metrics model
-    model_version modelOutput models modelVersion num_requests object output output_tokens
+    generation_id generation_token_count grounding_chunks grounding_metadata groundingChunks
+    groundingMetadata HTTPHeaders id image image_gen images input input_tokens inputTextTokenCount
+    inputTokens interaction internalServerException invokedModelId item_id key latency latencyMs maps
+    message messageStart messageStop meta metadata metrics model model_version modelOutput models
+    modelStreamErrorException modelTimeoutException modelVersion num_requests object output output_tokens
     outputs outputText outputTokens pages_processed partial_json parts performanceConfig predictions
     prompt_cache_hit_tokens prompt_token_count prompt_tokens promptRouter promptTokenCount quality
     reasoning reasoning_content reasoningContent recordId refusal RequestId response response_id
-    responseId ResponseMetadata result results retrieved_context retrievedContext
-    search_context_size seconds serverContent service_tier serviceTier session size statistics
-    status status_code stop_reason stopReason text thinking token_count tokenCount tokens tool_calls
-    tool_plan tool_usage tools toolUse trace type url usage usage_breakdown usage_info
-    usage_metadata usageMetadata web web_search web_search_queries webSearchQueries x_groq
+    responseId ResponseMetadata result results retrieved_context retrievedContext search_context_size
+    seconds serverContent service_tier serviceTier serviceUnavailableException session size statistics
+    status status_code stop_reason stopReason svg_usage text thinking throttlingException token_count
+    tokenCount tokens tool_calls tool_plan tool_usage tools toolUse total_input_tokens total_output_tokens
+    trace type url usage usage_breakdown usage_info usage_metadata usageMetadata validationException web
+    web_search web_search_queries webSearchQueries x_groq
 """.split()
 """Every field that any provider's reading asks for."""
 
@@ -57,15 +58,7 @@ _Looked = msgspec.defstruct(
 )
 
 
-def _splitter(count: int) -> Callable[[bytes | Raw], Any]:
-    """Of an array into its first elements; what comes after them is skipped, and takes no memory."""
-    places = [(f"e{place}", Raw | UnsetType, UNSET) for place in range(count)]
-    return msgspec.json.Decoder(msgspec.defstruct("_Elements", places, array_like=True, gc=False)).decode
-
-
-FEW = 32
-"""Elements that most lists stay below, and that are split off faster."""
-_split_few, _split_many = _splitter(FEW), _splitter(ELEMENTS_MAX + 1)
+_split = splitter(ELEMENTS_MAX)
 _look: Callable[[bytes | Raw], Any] = msgspec.json.Decoder(_Looked).decode
 _decode_any: Callable[[bytes | Raw], Any] = msgspec.json.Decoder(float_hook=Decimal).decode
 
@@ -117,19 +110,19 @@ class Answer:
         found = self.raw(*names)
         return Answer.read(found) if found is not None and _opens(found, "{") else None
 
-    def each(self, *names: str) -> list[Answer]:
-        """The objects in the list that a field holds. Raises DialectError where they are too many."""
+    def listed(self, *names: str) -> Sequence[Raw]:
+        """What the list has that a field holds. Raises DialectError where it is too much."""
         found = self.raw(*names)
-        if found is None or not _opens(found, "["):
-            return []
-        return [Answer.read(each) for each in elements(found) if _opens(each, "{")]
+        return elements(found) if found is not None and _opens(found, "[") else ()
+
+    def each(self, *names: str) -> list[Answer]:
+        """The objects in the list that a field holds."""
+        return [Answer.read(each) for each in self.listed(*names) if _opens(each, "{")]
 
     def texts(self, *names: str) -> list[str]:
         """The texts in the list that a field holds."""
-        found = self.raw(*names)
-        if found is None or not _opens(found, "["):
-            return []
-        return [text for each in elements(found) if isinstance(text := _decoded(_decode_any, each), str)]
+        said = (_decoded(_decode_any, each) for each in self.listed(*names))
+        return [text for text in said if isinstance(text, str)]
 
     def _small(self, *names: str) -> Any:
         found = self.raw(*names)
@@ -140,16 +133,10 @@ class Answer:
 
 def elements(raw: bytes | Raw) -> Sequence[Raw]:
     """The elements of a JSON array, each as its bytes. Raises DialectError."""
-    found = _stated(_decoded(_split_few, raw))
-    if len(found) == FEW:
-        found = _stated(_decoded(_split_many, raw))
+    found: list[Raw] = _decoded(_split, raw)
     if len(found) > ELEMENTS_MAX:
         raise DialectError(f"a list may have at most {ELEMENTS_MAX} elements")
     return found
-
-
-def _stated(split: Any) -> list[Raw]:
-    return [each for each in msgspec.structs.astuple(split) if each is not UNSET]
 
 
 def table_of(raw: bytes | Raw) -> dict[str, Any]:
@@ -179,10 +166,20 @@ def _is_null(raw: Raw) -> bool:
 
 def _decoded(decode: Callable[[bytes | Raw], Any], raw: bytes | Raw, otherwise: str = "is not JSON") -> Any:
     try:
+        return _strictly(decode, raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        if (again := mended(bytes(raw))) == bytes(raw):
+            raise DialectError(otherwise) from None
+    try:
+        return _strictly(decode, again)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise DialectError(otherwise) from None
+
+
+def _strictly(decode: Callable[[bytes | Raw], Any], raw: bytes | Raw) -> Any:
+    try:
         return decode(raw)
     except RecursionError:
         raise DialectError("is nested too deep") from None
     except InvalidOperation:  # what Decimal makes of an exponent that it cannot hold
         raise DialectError("holds a number out of range") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise DialectError(otherwise) from None

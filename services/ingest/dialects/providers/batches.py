@@ -26,7 +26,7 @@ def row_of(answer: Answer, *, google: bool = False) -> BatchRow | None:
         return BatchRow(answer=answer.raw("modelOutput"))
     if answer.has("custom_id"):  # OpenAI's, and of those who follow it
         return BatchRow(answer=_body(answer), id=answer.text("id"))
-    if google and answer.has("response", "key", "status"):
+    if google and answer.has("response", "key", "status") and not answer.has("object", "usage"):
         return BatchRow(answer=None if answer.text("status") else answer.raw("response"))
     return None
 

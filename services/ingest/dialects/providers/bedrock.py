@@ -36,18 +36,21 @@ _METRICS = {
 """As streams of InvokeModel and Amazon's own models spell them."""
 _OPTIMIZED = "optimized"
 _STREAM_METRICS = "amazon-bedrock-invocationMetrics"
-_EVENTS = (
-    "messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop",
-    "internalServerException",
-    "modelStreamErrorException", "serviceUnavailableException", "throttlingException", "validationException",
-)  # fmt: skip
+_EVENTS = ("messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop")
 """Of Converse's stream, beside its last one, which holds the usage."""
+_ERRORS = (
+    "internalServerException", "modelStreamErrorException", "modelTimeoutException",
+    "serviceUnavailableException", "throttlingException", "validationException",
+)  # fmt: skip
+"""With which a stream may end instead."""
 
 
 def read(answer: Answer) -> Iterator[CallPiece]:
     """The pieces that one object states, whichever maker's model it is of."""
     if (packed := _packed(answer)) is not None:
         yield from read(packed)
+    elif answer.has(*_ERRORS):
+        yield CallPiece(stream=True, failed=True)
     elif answer.has(*_EVENTS):
         yield CallPiece(stream=True, content=tuple(_content(answer)))
     elif (end := answer.inner("metadata")) is not None and end.has("usage"):
@@ -177,7 +180,9 @@ def _made(answer: Answer) -> Iterator[Raw]:
 
 
 def _counted(answer: Answer) -> dict[str, Any] | None:
-    """The counts of makers that have no usage object: Meta's, and Amazon's older ones."""
+    """The counts of makers that have no usage object: Meta's, Amazon's older ones, and images."""
+    if images := len(answer.listed("images")):
+        return {"images": images}
     if (read := answer.number("prompt_token_count")) is not None:
         return {"inputTokens": read, "outputTokens": answer.number("generation_token_count") or 0}
     if (made := answer.number("generation_token_count")) is not None:

@@ -26,6 +26,7 @@ class AnswerProvider(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     names: tuple[str, ...] = ()
     model: Literal["response", "request"] = "response"
     costs: bool = False
+    free_refusals: bool = False
 
 
 PROVIDERS: Mapping[str, AnswerProvider] = MappingProxyType(
@@ -72,7 +73,8 @@ _USAGE_NAMES: Mapping[Shape, tuple[str, ...]] = {
     "anthropic": ("input_tokens", "output_tokens"),
     "bedrock": ("inputTokens", "outputTokens", "input_tokens"),
     "cohere": ("billed_units", "tokens"),
-    "google": ("promptTokenCount", "candidatesTokenCount", "prompt_token_count", "candidates_token_count"),
+    "google": ("promptTokenCount", "candidatesTokenCount", "prompt_token_count", "candidates_token_count",
+               "total_input_tokens", "total_output_tokens"),
     "openai": ("prompt_tokens", "completion_tokens", "input_tokens", "output_tokens", "seconds", "characters",
                "pages_processed", "prompt_cache_hit_tokens"),
 }  # fmt: skip
@@ -118,7 +120,11 @@ def _is_openai(answer: Answer) -> bool:
     return answer.has("choices", "object")
 
 
-_LOOKS: Mapping[Shape, Callable[[Answer], bool]] = {"anthropic": _is_anthropic, "openai": _is_openai}
+_LOOKS: Mapping[Shape, Callable[[Answer], bool]] = {
+    "anthropic": _is_anthropic,
+    "google": google.is_interaction,
+    "openai": _is_openai,
+}
 
 
 def _of_dialect(facts: AnswerProvider, shape: Shape, piece: CallPiece) -> CallPiece:

@@ -1,4 +1,5 @@
-"""Google's answers: generateContent and its stream, live turns, embeddings, images; also on Vertex AI. Pure.
+"""Google's answers: generateContent and its stream, interactions, live turns, embeddings, images; also on
+Vertex AI. Pure.
 
 Each chunk of a stream repeats the counts so far: the last one stands.
 """
@@ -18,8 +19,12 @@ _ANY_TIER = ("", "unspecified", "traffic_type_unspecified")
 
 def read(answer: Answer) -> Iterator[CallPiece]:
     """The piece that one object states: an answer, a chunk of a stream, or an error."""
-    if answer.has("error"):
+    if answer.has("error") and not answer.has("usage"):
         yield CallPiece(failed=True)
+        return
+    held, event = answer.inner("interaction"), answer.text("event_type")
+    if held is not None or event or is_interaction(answer):
+        yield _interaction(answer, held or answer, stream=bool(event))
         return
     candidates = answer.each("candidates")
     usage = _usage(answer)
@@ -37,6 +42,28 @@ def read(answer: Answer) -> Iterator[CallPiece]:
         stream=answer.has("candidates"),
         content=tuple(_content(candidates)),
         ends=finished or not candidates,
+    )
+
+
+def is_interaction(answer: Answer) -> bool:
+    """Whether it is an answer, or an event, of the interactions API."""
+    return answer.text("object") == "interaction" or answer.has("interaction")
+
+
+def _interaction(answer: Answer, held: Answer, *, stream: bool) -> CallPiece:
+    """One, or an event of its stream, whose last one holds it with what it used."""
+    usage, delta = held.usage("usage") if held is not answer or not stream else None, answer.inner("delta")
+    return CallPiece(
+        id=held.text("id"),
+        model=held.text("model").removeprefix("models/"),
+        time=held.text("created") or None,
+        tier=held.text("service_tier"),
+        dialect="gemini",
+        usage=usage,
+        stream=stream,
+        content=tuple(filter(None, (delta.raw("text") if delta else None,))),
+        ends=usage is not None,
+        failed=usage is None and held.text("status") in ("failed", "cancelled"),
     )
 
 

@@ -1,4 +1,4 @@
-"""Answers in OpenAI's protocol: chat, responses, embeddings, audio, images, realtime. Pure.
+"""Answers in OpenAI's protocol: chat, responses, embeddings, audio, images, realtime and live. Pure.
 
 Azure, Mistral, xAI, OpenRouter, DeepSeek, Perplexity, Groq and many others answer in it too, with fields of
 their own between. `sides` are what the models of hosted tools used, at their own prices.
@@ -19,6 +19,9 @@ IMAGE_MODEL = "gpt-image-1"
 _TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
 _CLOSED = ("completed", "incomplete", "failed", "cancelled")
 """States of a response after which it uses nothing more."""
+_CLOSED_LIVE = "session.closed"
+_LIVE = ("session.started", "session.usage.updated", _CLOSED_LIVE)
+"""Of a live session, which costs by the second: each says how many it were so far."""
 _AUDIO_DONE = "speech.audio.done"
 _SOUND = Raw(b'"."')
 """For a piece of audio, whose bytes say nothing of tokens: one token at least."""
@@ -30,6 +33,10 @@ def read(answer: Answer) -> Iterator[CallPiece]:
     kind = answer.text("type")
     if kind == _TRANSCRIBED:
         yield _transcribed(answer)
+    elif kind in _LIVE:
+        yield _live(answer, closed=kind == _CLOSED_LIVE)
+    elif kind == "response.event" and (event := answer.inner("event")) is not None:
+        yield from read(event)  # of a response that a live session delegated to
     elif answer.has("session"):
         yield from _session(answer)
     elif (response := answer.inner("response")) is not None:
@@ -182,6 +189,19 @@ def _session(answer: Answer) -> Iterator[CallPiece]:
         yield CallPiece(model_later=model, stream=True)
 
 
+def _live(answer: Answer, *, closed: bool) -> CallPiece:
+    """A live session, so far; the responses that it delegates to are calls of their own."""
+    session = answer.inner("session")
+    return CallPiece(
+        key="live",
+        id=session.text("id") if session else "",
+        model=session.text("model") if session else "",
+        usage=answer.usage("usage"),
+        stream=True,
+        ends=closed,
+    )
+
+
 def _transcribed(answer: Answer) -> CallPiece:
     """What was heard in a realtime session, by a model of its own."""
     return CallPiece(
@@ -207,7 +227,7 @@ def _typed(answer: Answer, kind: str) -> Iterator[CallPiece]:
 def _plain(answer: Answer) -> CallPiece:
     """Embeddings, images, transcriptions, pages read, or a usage object alone."""
     variant = ""
-    usage = answer.usage("usage", "usage_info")
+    usage, svg = answer.usage("usage", "usage_info"), answer.usage("svg_usage")
     if usage is None and (seconds := answer.number("duration")) is not None:
         usage = {"seconds": seconds}
     if images := [each for each in answer.each("data") if each.has("b64_json", "url")]:
@@ -223,8 +243,16 @@ def _plain(answer: Answer) -> CallPiece:
         time=answer.number("created", "created_at"),
         tier=answer.text("service_tier") or _text(usage, "service_tier"),
         usage=_annotated(answer, usage),
+        batch=answer.text("object") == "batch",
+        sides=() if svg is None else (_drawn(svg),),
         ends=True,
     )
+
+
+def _drawn(usage: dict[str, Any]) -> SideCall:
+    """What the model used that wrote a drawing, which the usage of the image leaves out."""
+    made = {"output_tokens_details": {"reasoning_tokens": usage.get("reasoning_tokens")}}
+    return SideCall(name="svg", model=_text(usage, "model"), dialect="openai", usage=usage | made)
 
 
 def _annotated(answer: Answer, usage: dict[str, Any] | None) -> dict[str, Any] | None:

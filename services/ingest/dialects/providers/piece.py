@@ -34,6 +34,8 @@ class CallPiece(Struct, frozen=True, kw_only=True):
 
     id: str = ""
     """Of the response. Of a piece without one: of the same call as the piece before."""
+    key: str = ""
+    """Of which call of the body, where no response has an id for it."""
     model: str = ""
     variant: str = ""
     """What of a model has a price of its own: the quality and size of images."""
@@ -61,6 +63,8 @@ class CallPiece(Struct, frozen=True, kw_only=True):
     """Whether the vendor says that the answer is complete."""
     failed: bool = False
     """Whether the vendor says that there was an error instead of an answer."""
+    refused: bool = False
+    """Whether the model declined to answer: before it said anything, where nothing else was sent."""
 
 
 @dataclass(kw_only=True)
@@ -87,6 +91,7 @@ class ProviderCall:
     sent_pieces: int = 0
     ends: bool = False
     failed: bool = False
+    refused: bool = False
 
     @property
     def interrupted(self) -> bool:
@@ -112,7 +117,7 @@ class ProviderCall:
                 setattr(self, name, said)
         self.time = piece.time if self.time is None else self.time
         self.latency_ms = piece.latency_ms if self.latency_ms is None else self.latency_ms
-        for name in ("batch", "stream", "ends", "failed", "heard"):
+        for name in ("batch", "stream", "ends", "failed", "refused", "heard"):
             setattr(self, name, getattr(self, name) or getattr(piece, name))
         if piece.usage is not None:
             stated = {name: said for name, said in piece.usage.items() if said is not None}
@@ -153,15 +158,16 @@ def calls_of(pieces: Iterable[CallPiece]) -> list[ProviderCall]:
         model = piece.model_later or model
         if piece.model_later and piece == CallPiece(model_later=piece.model_later, stream=True):
             continue
-        call = by_id.get(piece.id) if piece.id else (calls[-1] if calls and piece.stream else None)
-        if call is None and piece.id and calls and piece.stream and not calls[-1].id:
+        name = piece.key or piece.id
+        call = by_id.get(name) if name else (calls[-1] if calls and piece.stream else None)
+        if call is None and piece.id and not piece.key and calls and piece.stream and not calls[-1].id:
             call = calls[-1]  # its id comes late
         if call is None:
             call = ProviderCall(model="" if piece.heard else model)
             calls.append(call)
         call.add(piece)
-        if piece.id:
-            by_id[piece.id] = call
+        if name:
+            by_id[name] = call
     return calls
 
 
@@ -185,6 +191,8 @@ def metered(call: ProviderCall, input_tokens: int | None = None) -> Metered:
     used = dict(used) | {unit: quantity for unit, quantity in call.fees.items() if quantity}
     if not call.interrupted:
         return Metered(usage=used, normalised=normalised)
+    if "audio_seconds" in used and not tokens_sent(call):
+        return Metered(usage=used, normalised=normalised, estimated=("audio_seconds",))
     stated = sum(quantity for unit, quantity in used.items() if unit in _OUTPUTS)
     used["output_tokens"] = used.get("output_tokens", 0) + max(0, tokens_sent(call) - int(stated))
     return Metered(usage=used, normalised=normalised, estimated=("output_tokens",))
