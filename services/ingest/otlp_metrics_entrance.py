@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from services.ingest.dialects.otlp_metrics import PointReader
+from services.ingest.dialects.otlp_metrics import TAKEN, PointReader
 from services.ingest.dialects.otlp_wire import read_points
 from services.ingest.dialects.translated import Translated
 from services.ingest.entrances import Incoming
@@ -12,7 +12,7 @@ from services.ingest.otlp_entrance import otlp_entrance
 def translate_metrics(incoming: Incoming, labels: Mapping[str, str]) -> Translated:
     """The outcomes and the time at work that a request's points tell of. Raises WireError."""
     reader = PointReader(incoming.maps, labels)
-    for point in read_points(incoming.body, incoming.media_type):
+    for point in read_points(incoming.body, incoming.media_type, TAKEN):
         reader.read(point)
     return reader.found
 

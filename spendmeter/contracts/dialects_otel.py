@@ -1,14 +1,15 @@
 """What attributes of OpenTelemetry spans say of usage, whichever instrumentation spells them. Pure.
 
-Input is all of it, also of a vendor that counts what it reads from a cache beside its input. An exporter
-sends spans by the thousand, so their attributes are gone through once, and not once for each spelling.
+Input is all of it by every convention, also of a vendor that counts what is cached beside its input; but some
+senders hand on what such a vendor counts. Which it is the numbers tell, where they can: `_counts_beside`. An
+exporter sends spans by the thousand, so their attributes are gone through once, and not for each spelling.
 """
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from spendmeter.contracts.dialect_parts import COUNT_MAX, UsageParts, VendorUsage, count, rest
-from spendmeter.contracts.otel_names import OTEL
+from spendmeter.contracts.otel_names import OTEL, SCOPE, first_stated, is_nan
 
 
 class _Place(NamedTuple):
@@ -20,57 +21,107 @@ class _Place(NamedTuple):
 
 _PLACES: Mapping[str, _Place] = {
     name: _Place(meaning, rank)
-    for meaning in OTEL.usage.__struct_fields__
-    for rank, name in enumerate(getattr(OTEL.usage, meaning))
+    for meaning, names in (
+        *((field, getattr(OTEL.usage, field)) for field in OTEL.usage.__struct_fields__),
+        ("fresh", OTEL.counting.fresh),
+        ("total", OTEL.counting.total),
+    )
+    for rank, name in enumerate(names)
 }
 
 
+class _Stated(NamedTuple):
+    counts: dict[str, int]
+    """Quantities by what they mean; what is not stated is not there."""
+    names: dict[str, str]
+    """What each is called."""
+
+    def of(self, meaning: str) -> int:
+        return self.counts.get(meaning, 0)
+
+
 def otel(usage: VendorUsage) -> UsageParts:
-    """From all attributes of a span; those of otel_usage.toml are looked at. Reasoning lies inside the
-    output; where there is more of it, its sender counts as Gemini and Grok do, and it lies beside."""
+    """From all attributes of a span, and its library's name under `SCOPE`; those of otel_usage.toml are
+    looked at. Reasoning lies inside the output, unless there is more of it, or the total says otherwise."""
     said = _stated(usage)
-    part = said.get
-    written, hour = part("cache_write", 0), part("cache_write_1h", 0)
-    audio, image = part("cache_read_audio", 0), part("cache_read_image", 0)
-    thought_beside = part("reasoning", 0) if part("reasoning", 0) > part("output", 0) else 0
-    beside_input, beside_output = part("beside_input", 0), part("beside_output", 0)
+    of = said.of
+    hour = of("cache_write_1h")
+    written = of("cache_write") or of("cache_write_5m") + hour
+    audio, image = of("cache_read_audio"), of("cache_read_image")
+    cached = of("cache_read") + written
+    beside, assumed = _counts_beside(usage, said, cached)
+    thought, more = of("reasoning"), of("reasoning") > of("output")
+    thought_beside = (
+        thought if thought and (more or _adds_up(said, thought + (cached if beside else 0))) else 0
+    )
+    beside_input, beside_output = of("beside_input"), of("beside_output")
     return UsageParts(
-        input=_with(part("input"), beside_input),
+        input=_with(said.counts.get("input"), beside_input),
         cached={
-            "cache_read_tokens": part("cache_read", 0) - audio - image,
+            "cache_read_tokens": of("cache_read") - audio - image,
             "cache_read_audio_tokens": audio,
             "cache_read_image_tokens": image,
-            "cache_write_5m_tokens": rest(written - hour, OTEL.usage.cache_write[0]) if written else 0,
+            "cache_write_5m_tokens": rest(written - hour, OTEL.usage.cache_write[0]),
             "cache_write_1h_tokens": hour,
         },
         inputs={
-            "input_audio_tokens": part("input_audio", 0) - audio,
-            "input_image_tokens": part("input_image", 0) - image,
-            "input_video_tokens": part("input_video", 0),
+            "input_audio_tokens": of("input_audio") - audio,
+            "input_image_tokens": of("input_image") - image,
+            "input_video_tokens": of("input_video"),
         },
-        output=_with(part("output"), beside_output + thought_beside),
+        output=_with(said.counts.get("output"), beside_output + thought_beside),
         outputs={
-            "reasoning_tokens": part("reasoning", 0),
-            "output_audio_tokens": part("output_audio", 0),
-            "output_image_tokens": part("output_image", 0),
+            "reasoning_tokens": thought,
+            "output_audio_tokens": of("output_audio"),
+            "output_image_tokens": of("output_image"),
         },
-        others={"searches": part("searches", 0)},
-        assumed=beside_input > 0 or thought_beside > 0,
+        others={"searches": of("searches")},
+        exclusive=beside,
+        assumed=assumed or beside_input > 0 or (more and thought_beside > 0),
     )
 
 
-def _stated(usage: VendorUsage) -> dict[str, int]:
-    """Quantities by what they mean; what is not stated is not there. Raises DialectError."""
-    found: dict[str, int] = {}
+def _counts_beside(usage: VendorUsage, said: _Stated, cached: int) -> tuple[bool, bool]:
+    """Whether what is cached is counted beside the input, and whether that is assumed."""
+    if not cached:
+        return False, False
+    stated, fresh = said.of("input"), said.counts.get("fresh")
+    if fresh is not None and stated in (fresh, fresh + cached):
+        return stated == fresh, False
+    if _adds_up(said, cached) or _adds_up(said, cached + said.of("reasoning")):
+        return True, False
+    counting = OTEL.counting
+    spelled = {said.names.get("cache_read", ""), said.names.get("cache_write", "")}
+    handed_on = str(usage.get(SCOPE, "")).startswith(counting.scopes) or not spelled.isdisjoint(
+        counting.beside
+    )
+    if not handed_on and spelled.isdisjoint(counting.unsure):
+        return False, False
+    whose = " ".join(
+        str(first_stated(usage, names)) for names in (OTEL.call.provider, OTEL.call.model)
+    ).lower()
+    counts_beside = any(vendor in whose for vendor in counting.vendors)
+    return handed_on and counts_beside, counts_beside
+
+
+def _adds_up(said: _Stated, beside: int) -> bool:
+    """Whether the stated total has so much beside input and output."""
+    return said.counts.get("total") == said.of("input") + said.of("output") + beside
+
+
+def _stated(usage: VendorUsage) -> _Stated:
+    """Raises DialectError."""
+    found = _Stated({}, {})
     ranks: dict[str, int] = {}
     for name, value in usage.items():
-        if (place := _PLACES.get(name)) is None or value is None:
+        if (place := _PLACES.get(name)) is None or value is None or is_nan(value):
             continue
         meaning, rank = place
         if ranks.get(meaning, rank) >= rank:
             ranks[meaning] = rank
             plain = type(value) is int and 0 <= value <= COUNT_MAX
-            found[meaning] = value if plain else _counted(name, value)
+            found.counts[meaning] = value if plain else _counted(name, value)
+            found.names[meaning] = name
     return found
 
 

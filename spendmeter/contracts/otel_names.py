@@ -1,6 +1,8 @@
 """Names of attributes by what they mean, of all instrumentations: otel_usage.toml. Pure."""
 
+from collections import defaultdict
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ class UsageNames(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cache_read_audio: AttributeNames
     cache_read_image: AttributeNames
     cache_write: AttributeNames
+    cache_write_5m: AttributeNames
     cache_write_1h: AttributeNames
     input_audio: AttributeNames
     input_image: AttributeNames
@@ -32,6 +35,23 @@ class UsageNames(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     beside_output: AttributeNames
 
 
+class CountingNames(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What tells whether a part lies inside the total that is stated, or beside it."""
+
+    fresh: AttributeNames
+    """Input without what is cached."""
+    total: AttributeNames
+    """Input and output, as the sender adds them up."""
+    vendors: AttributeNames
+    """What names of providers and models have in them whose vendors count what is cached beside the input."""
+    scopes: AttributeNames
+    """How the names of libraries begin that hand on what those count."""
+    beside: frozenset[str]
+    """Names of what is cached, of senders that hand on what those count."""
+    unsure: frozenset[str]
+    """Names of what is cached, of senders of either kind."""
+
+
 class CallNames(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What was called, and how."""
 
@@ -42,6 +62,7 @@ class CallNames(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     response_id: AttributeNames
     answer: AttributeNames
     pending: AttributeNames
+    from_cache: AttributeNames
     stream: AttributeNames
     finish: AttributeNames
     output_max: AttributeNames
@@ -86,6 +107,9 @@ class OtelNames(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
     usage: UsageNames
+    counting: CountingNames
+    texts: AttributeNames
+    """Attributes that hold tables as texts. What a table says is called by its path: attribute.key.key"""
     call: CallNames
     reported: ReportedNames
     labels: dict[str, AttributeNames]
@@ -95,20 +119,72 @@ class OtelNames(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def attributes(self) -> frozenset[str]:
         """Every attribute that is ever looked at."""
-        found: set[str] = set()
+        found: set[str] = set(self.texts)
         for table in (self.usage, self.call, self.reported):
             for names in msgspec.structs.astuple(table):
                 found.update(names)
+        found.update(self.counting.fresh, self.counting.total)
         return frozenset(found.union(*self.labels.values()))
 
 
 OTEL = msgspec.toml.decode(Path(__file__).with_name("otel_usage.toml").read_bytes(), type=OtelNames)
 
 
+SCOPE = "otel.scope.name"
+"""What OpenTelemetry calls the library's name where it stands among attributes."""
+_NONE_OF_PYTHON = (("'", '"'), ("None", "null"))
+
+
 def first_stated(attributes: Mapping[str, Any], names: AttributeNames) -> Any:
     """What the first of these names says that says anything; None = none does."""
     for name in names:
         value = attributes.get(name)
-        if value is not None and value != "":
+        if value is not None and value != "" and not is_nan(value):
             return value
     return None
+
+
+def is_nan(value: Any) -> bool:
+    """Whether it is no number, as JavaScript's senders write of what was not said."""
+    return isinstance(value, Decimal) and value.is_nan()
+
+
+def opened(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The attributes, and what the tables among them say that anybody looks at."""
+    found = {}
+    for name in OTEL.texts:
+        if isinstance(text := attributes.get(name), str):
+            table = _table(text)
+            for path in _PATHS[name]:
+                if type(value := _at(table, path)) in (int, str):
+                    found[".".join((name, *path))] = value
+    return {**attributes, **found} if found else attributes
+
+
+def _table(text: str) -> Any:
+    """Of JSON, or as Python prints a table of numbers; anything else is none."""
+    for old, new in (("", ""), *_NONE_OF_PYTHON):
+        text = text.replace(old, new) if old else text
+        try:
+            return msgspec.json.decode(text)
+        except (msgspec.DecodeError, RecursionError, UnicodeError):
+            continue
+    return None
+
+
+def _at(table: Any, path: tuple[str, ...]) -> Any:
+    for key in path:
+        table = table.get(key) if isinstance(table, dict) else None
+    return table
+
+
+def _paths() -> Mapping[str, list[tuple[str, ...]]]:
+    found: defaultdict[str, list[tuple[str, ...]]] = defaultdict(list)
+    for name in OTEL.attributes():
+        for text in OTEL.texts:
+            if name.startswith(f"{text}."):
+                found[text].append(tuple(name.removeprefix(f"{text}.").split(".")))
+    return found
+
+
+_PATHS = _paths()

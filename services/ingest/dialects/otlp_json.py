@@ -201,10 +201,11 @@ def logs(body: bytes, keep: Container[str] | None) -> list[SentLog]:
     return found
 
 
-def points(body: bytes, keep: Container[str] | None) -> list[SentPoint]:
+def points(body: bytes, of: Container[str] | None) -> list[SentPoint]:
     found: list[SentPoint] = []
-    for sender, raw in _items(body, "resource_metrics", "scope_metrics", "metrics", keep):
+    for sender, raw in _items(body, "resource_metrics", "scope_metrics", "metrics", None):
         metric: _Metric = _decode_metric(raw)
+        looked_at = of is None or metric.name in of
         added_up = metric.sum or metric.histogram
         data = added_up or metric.gauge or metric.exponential_histogram or metric.summary
         for each in (data and data.data_points) or ():
@@ -214,7 +215,7 @@ def points(body: bytes, keep: Container[str] | None) -> list[SentPoint]:
             found.append(
                 SentPoint(
                     index=len(found),
-                    attributes=_attributes(point.attributes, keep),
+                    attributes=_attributes(point.attributes, None) if looked_at else {},
                     resource=sender.resource,
                     scope=sender.scope,
                     metric=metric.name or "",

@@ -46,6 +46,8 @@ OUTCOMES = {
 LINE_TYPES = ("added", "removed")
 ACTIVE = {"claude_code.active_time.total": (CLAUDE, 1), "codex.turn.e2e_duration_ms": (CODEX, 1_000)}
 """Time at work: whose tool says it, and how many of its units a second has."""
+TAKEN = OUTCOMES.keys() | ACTIVE.keys()
+"""The attributes of no other metric's points are looked at."""
 PERSON, AGENT = "active-time-person", "active-time-agent"
 REPEATS = (
     "claude_code.cost.",
@@ -70,7 +72,7 @@ class PointReader:
 
     def read(self, point: SentPoint) -> None:
         """Take a point, skip it, or refuse it."""
-        if point.metric not in OUTCOMES and point.metric not in ACTIVE:
+        if point.metric not in TAKEN:
             self.found.skipped[REPEAT if point.metric.startswith(REPEATS) else OTHER] += 1
         elif point.temporality != "delta":
             self.found.refuse(point.index, CUMULATIVE, point.metric)

@@ -80,10 +80,11 @@ def logs(body: bytes, keep: Container[str] | None) -> list[SentLog]:
     return found
 
 
-def points(body: bytes, keep: Container[str] | None) -> list[SentPoint]:
+def points(body: bytes, of: Container[str] | None) -> list[SentPoint]:
     found: list[SentPoint] = []
-    for sender, raw in _items(body, keep):
+    for sender, raw in _items(body, None):
         metric = _decoded(Metric.FromString, raw)
+        looked_at = of is None or metric.name in of
         kind = metric.WhichOneof("data")
         if kind not in _KINDS:
             continue
@@ -96,7 +97,7 @@ def points(body: bytes, keep: Container[str] | None) -> list[SentPoint]:
             found.append(
                 SentPoint(
                     index=len(found),
-                    attributes=_attributes(point.attributes, keep),
+                    attributes=_attributes(point.attributes, None) if looked_at else {},
                     resource=sender.resource,
                     scope=sender.scope,
                     metric=metric.name,

@@ -21,7 +21,7 @@ from services.ingest.request_maps import RequestMaps
 from spendmeter.contracts.dialect_parts import DialectError
 from spendmeter.contracts.dialects import disjoint
 from spendmeter.contracts.money import parse_decimal, plain
-from spendmeter.contracts.otel_names import OTEL, first_stated
+from spendmeter.contracts.otel_names import OTEL, SCOPE, first_stated, opened
 
 SOURCE = OTLP
 """Of every span's event whose call has no identity of its own: a Collector may rename `service.name`."""
@@ -30,6 +30,7 @@ AGENTS_REPEAT = "an agent's or a tool's: its calls have spans of their own"
 NO_CALL = "no call of a model"
 USAGE_OF_NO_CALL = "usage, and nothing that says of what: let the span say gen_ai.operation.name"
 PENDING = "not ended yet"
+FROM_CACHE = "answered out of a gateway's own cache: no vendor was asked"
 NO_USAGE = "no usage"
 UNMETERED = "a call that was answered, and no usage: let the instrumentation ask for it (include_usage)"
 OTHER_SIGNAL = "a coding agent's: priced by its log records"
@@ -102,10 +103,10 @@ def _claudes(span: SentSpan, labels: Mapping[str, str], found: Translated) -> Sp
 
 def call_of(span: SentSpan, labels: Mapping[str, str], found: Translated) -> SpanCall | None:
     """The call that a span is of which no more is known than what its attributes say."""
-    attributes = span.attributes
+    attributes = opened(span.attributes)
     response_id = _response_id(attributes)
     try:
-        quantities, normalised = disjoint("otel", attributes)
+        quantities, normalised = disjoint("otel", {**attributes, SCOPE: span.scope})
     except DialectError as error:
         if _says_usage(attributes):
             found.refuse(span.index, str(error), "attributes")
@@ -155,6 +156,8 @@ def _is_no_call(attributes: Attributes) -> str:
     span_kind = _text(attributes, OTEL.call.span_kind).lower()
     if _text(attributes, OTEL.call.pending) in kinds.pending:
         return PENDING
+    if str(first_stated(attributes, OTEL.call.from_cache)).lower() == "true":
+        return FROM_CACHE
     if operation in kinds.calls and span_kind in kinds.vague:
         return ""
     if operation in kinds.repeats or span_kind in kinds.repeats:

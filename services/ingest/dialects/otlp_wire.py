@@ -26,6 +26,7 @@ def read_logs(body: bytes, media_type: str, keep: Container[str] | None = None) 
     return otlp_json.logs(body, keep) if media_type == JSON else otlp_protobuf.logs(body, keep)
 
 
-def read_points(body: bytes, media_type: str, keep: Container[str] | None = None) -> list[SentPoint]:
-    """Of an ExportMetricsServiceRequest; a metric's description and exemplars are not read."""
-    return otlp_json.points(body, keep) if media_type == JSON else otlp_protobuf.points(body, keep)
+def read_points(body: bytes, media_type: str, of: Container[str] | None = None) -> list[SentPoint]:
+    """Of an ExportMetricsServiceRequest; a metric's description and exemplars are not read. `of` names the
+    metrics whose points' attributes anybody will look at (None = all)."""
+    return otlp_json.points(body, of) if media_type == JSON else otlp_protobuf.points(body, of)
