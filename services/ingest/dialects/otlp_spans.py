@@ -54,9 +54,9 @@ class SpanCall:
     said: SaidEvent
     response_id: str
     model: str
-    states: tuple[bool, int]
-    """How much of the call: its output too, and so many quantities. Of several spans of one that which states
-    most counts."""
+    states: tuple[bool, int, bool]
+    """How much of the call: its output too, so many quantities, and whether nothing of them is assumed. Of
+    several spans of one that which states most counts."""
     by_usage: bool = False
     """Whether it is a call by its model and its usage alone: nothing says what kind of span it is."""
 
@@ -98,7 +98,7 @@ def _claudes(span: SentSpan, labels: Mapping[str, str], found: Translated) -> Sp
         return None
     said["data"]["performance"] = _performance(span)
     model = said["data"]["sku"]
-    return SpanCall(span=span, said=said, response_id=said["id"], model=model, states=(True, 0))
+    return SpanCall(span=span, said=said, response_id=said["id"], model=model, states=(True, 0, True))
 
 
 def call_of(span: SentSpan, labels: Mapping[str, str], found: Translated) -> SpanCall | None:
@@ -140,7 +140,8 @@ def call_of(span: SentSpan, labels: Mapping[str, str], found: Translated) -> Spa
         estimated=estimated,
         normalised=normalised,
     )
-    states = (not filled, sum(1 for quantity in quantities.values() if quantity))
+    counted = sum(1 for quantity in quantities.values() if quantity)
+    states = (not filled, counted, normalised == "stated")
     return SpanCall(span=span, said=said, response_id=response_id, model=model, states=states)
 
 

@@ -32,13 +32,17 @@ from tests.ingest.dialects.test_otlp_spans import CALL, DONE, ID, USED, accepted
 ACME = RequestMaps(tenant="acme")
 MESSAGE_ID = "msg_01XFDUDYJgAACzvnptvVoYEL"
 MODEL = "claude-sonnet-4-5-20250929"
-CLAUDE = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "anthropic", "gen_ai.request.model": MODEL}
-ON_BEDROCK = CLAUDE | {
+CLAUDE: dict[str, Any] = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.provider.name": "anthropic",
+    "gen_ai.request.model": MODEL,
+}
+ON_BEDROCK: dict[str, Any] = CLAUDE | {
     "gen_ai.provider.name": "aws.bedrock", "gen_ai.request.model": "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
 }  # fmt: skip
-FRESH = {"gen_ai.usage.input_tokens": 5_000, "gen_ai.usage.output_tokens": 100}
-ALL_IN = {"gen_ai.usage.input_tokens": 9_500, "gen_ai.usage.output_tokens": 100}
-BY_CONVENTION = {
+FRESH: dict[str, Any] = {"gen_ai.usage.input_tokens": 5_000, "gen_ai.usage.output_tokens": 100}
+ALL_IN: dict[str, Any] = {"gen_ai.usage.input_tokens": 9_500, "gen_ai.usage.output_tokens": 100}
+BY_CONVENTION: dict[str, Any] = {
     "gen_ai.usage.cache_read.input_tokens": 4_000,
     "gen_ai.usage.cache_creation.input_tokens": 500,
 }
@@ -72,7 +76,7 @@ def counted(attributes: dict[str, Any], scope: str = "a.library") -> tuple[dict[
 # Vercel's AI SDK, npm `ai`: gen_ai.usage.input_tokens of versions 4 and 5 is what the provider package calls inputTokens:
 # of @ai-sdk/anthropic 1.2.12 and 2.0.112 (dist/index.js, doGenerate: `inputTokens = response.usage.input_tokens`) and of
 # @ai-sdk/amazon-bedrock 3.0.137 what no cache had; of @ai-sdk/anthropic 3.0.140 all (convertAnthropicMessagesUsage: `total`).
-RAW = {
+RAW: dict[str, Any] = {
     "input_tokens": 5_000, "cache_read_input_tokens": 4_000, "cache_creation_input_tokens": 500, "output_tokens": 100,
     "cache_creation": {"ephemeral_5m_input_tokens": 300, "ephemeral_1h_input_tokens": 200}, "service_tier": "standard",
 }  # fmt: skip
@@ -88,21 +92,25 @@ def ai_sdk(operation: str, metadata: dict[str, Any] | None = None, **said: Any) 
     } | told | said  # fmt: skip
 
 
-OF_5 = {
+OF_5: dict[str, Any] = {
     "anthropic": {"usage": RAW, "cacheCreationInputTokens": 500, "stopSequence": None, "iterations": None}
 }
-OF_4 = {"anthropic": {"cacheCreationInputTokens": 500, "cacheReadInputTokens": 4_000}}
-DETAILS = {
+OF_4: dict[str, Any] = {"anthropic": {"cacheCreationInputTokens": 500, "cacheReadInputTokens": 4_000}}
+DETAILS: dict[str, Any] = {
     "ai.usage.inputTokens": 9_500, "ai.usage.inputTokenDetails.noCacheTokens": 5_000, "ai.usage.inputTokenDetails.cacheReadTokens": 4_000,
     "ai.usage.inputTokenDetails.cacheWriteTokens": 500, "ai.usage.outputTokens": 100, "ai.usage.totalTokens": 9_600,
     "ai.usage.cachedInputTokens": 4_000,
 }  # fmt: skip
-STREAMED = {"ai.usage.inputTokens": 5_000, "ai.usage.cachedInputTokens": 4_000, "ai.usage.totalTokens": 5_100}
-BEDROCK_5 = {
+STREAMED: dict[str, Any] = {
+    "ai.usage.inputTokens": 5_000,
+    "ai.usage.cachedInputTokens": 4_000,
+    "ai.usage.totalTokens": 5_100,
+}
+BEDROCK_5: dict[str, Any] = {
     "gen_ai.system": "amazon-bedrock",
     "gen_ai.response.model": "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
 }
-AI_SDK = {
+AI_SDK: dict[str, tuple[dict[str, Any], dict[str, int], str]] = {
     "ai 5.0.277, generateText": (ai_sdk("ai.generateText.doGenerate", OF_5) | FRESH, EXACT, "stated"),
     "ai 5.0.277, streamText": (ai_sdk("ai.streamText.doStream", OF_5) | FRESH | STREAMED, EXACT, "stated"),
     # behind a Collector that strips what may hold content
@@ -250,7 +258,7 @@ def test_nothing_else_of_a_providers_metadata_is_kept() -> None:
     assert secret not in repr(found)
 
 
-HANDED_ON = {
+HANDED_ON: dict[str, Any] = {
     # opentelemetry-instrumentation-bedrock 0.62.4, span_utils.py, converse_usage_record: inputTokens as it is, total its own sum
     "opentelemetry.instrumentation.bedrock": ON_BEDROCK | {"gen_ai.usage.total_tokens": 5_100},
     # opentelemetry-instrumentation-botocore 0.66b2, extensions/bedrock.py, _converse_on_success
@@ -294,7 +302,7 @@ def test_names_older_than_any_convention_are_taken_by_it_and_that_is_assumed_whe
     assert counted(CALL | older) == (WITHOUT_HOUR, "stated")
 
 
-OTHERS = {
+OTHERS: dict[str, Any] = {
     # langsmith 0.15.1, wrappers/_anthropic.py (_create_usage_metadata) and _internal/otel/_otel_exporter.py: a dict as Python prints it
     "langsmith 0.15.1": CLAUDE | ALL_IN | {
         "gen_ai.usage.total_tokens": 9_600,
@@ -347,6 +355,16 @@ def test_of_two_spans_of_one_call_that_which_says_more_counts_whichever_way_each
         [EXACT],
         {SECOND_SPAN: 1},
     )
+
+
+def test_of_two_spans_that_say_as_much_that_counts_of_which_nothing_is_assumed() -> None:
+    bare = CLAUDE | {"gen_ai.response.id": MESSAGE_ID}
+    unsure = {"gen_ai.usage.cache_read_input_tokens": 4_000, "gen_ai.usage.cache_creation_input_tokens": 500}
+    # by the older names 5,000 - 4,500 might be 500; the other span knows that they lie beside
+    older, newer = bare | FRESH | unsure, bare | ALL_IN | BY_CONVENTION
+    for pair in ((older, newer), (newer, older)):
+        found = translate(*(span(n, attributes=each) for n, each in enumerate(pair, 1)))
+        assert [event.said["data"]["usage"] for event in found.events] == [WITHOUT_HOUR]
 
 
 def test_the_dialect_reads_what_is_opened_for_it() -> None:
