@@ -90,18 +90,20 @@ def _counts_beside(usage: VendorUsage, said: _Stated, cached: int) -> tuple[bool
         return stated == fresh, False
     if _adds_up(said, cached) or _adds_up(said, cached + said.of("reasoning")):
         return True, False
-    counting = OTEL.counting
-    spelled = {said.names.get("cache_read", ""), said.names.get("cache_write", "")}
-    handed_on = str(usage.get(SCOPE, "")).startswith(counting.scopes) or not spelled.isdisjoint(
-        counting.beside
-    )
-    if not handed_on and spelled.isdisjoint(counting.unsure):
+    handed_on = _hands_on(usage)
+    spelled = {said.names.get("cache_read"), said.names.get("cache_write")}
+    if not handed_on and spelled.isdisjoint(OTEL.counting.unsure):
         return False, False
-    whose = " ".join(
-        str(first_stated(usage, names)) for names in (OTEL.call.provider, OTEL.call.model)
-    ).lower()
-    counts_beside = any(vendor in whose for vendor in counting.vendors)
+    whose = " ".join(str(first_stated(usage, names)) for names in (OTEL.call.provider, OTEL.call.model))
+    counts_beside = any(vendor in whose.lower() for vendor in OTEL.counting.vendors)
     return handed_on and counts_beside, counts_beside
+
+
+def _hands_on(usage: VendorUsage) -> bool:
+    """Whether the sender is one that is known to hand on what the vendor counts."""
+    scope = f"{usage.get(SCOPE, '')}."
+    known = any(scope.startswith(f"{each}.") for each in OTEL.counting.scopes)
+    return known or first_stated(usage, OTEL.counting.marks) is not None
 
 
 def _adds_up(said: _Stated, beside: int) -> bool:

@@ -45,9 +45,9 @@ class CountingNames(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     vendors: AttributeNames
     """What names of providers and models have in them whose vendors count what is cached beside the input."""
     scopes: AttributeNames
-    """How the names of libraries begin that hand on what those count."""
-    beside: frozenset[str]
-    """Names of what is cached, of senders that hand on what those count."""
+    """Libraries that hand on what those count, and all whose names begin so before a dot."""
+    marks: AttributeNames
+    """Attributes of senders that do, and of nobody else."""
     unsure: frozenset[str]
     """Names of what is cached, of senders of either kind."""
 

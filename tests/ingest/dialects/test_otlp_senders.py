@@ -131,7 +131,11 @@ AI_SDK: dict[str, tuple[dict[str, Any], dict[str, int], str]] = {
         ai_sdk("ai.streamObject.doStream", OF_5) | ALL_IN | {"ai.usage.cachedInputTokens": 4_000, "ai.usage.totalTokens": 9_600},
         EXACT, "stated",
     ),
-    # @ai-sdk/otel 1.0.173, src/open-telemetry.ts, with the option providerMetadata
+    # @ai-sdk/otel 1.0.173, src/open-telemetry.ts, with the option providerMetadata; on Bedrock the metadata has no fresh input
+    "ai 7.0.173, chat, Bedrock": (
+        ON_BEDROCK | ALL_IN | BY_CONVENTION | {"ai.response.providerMetadata": '{"bedrock": {"usage": {"cacheWriteInputTokens": 500}}}'},
+        WITHOUT_HOUR, "stated",
+    ),
     "ai 7.0.173, chat": (CLAUDE | ALL_IN | BY_CONVENTION | {"ai.response.providerMetadata": json.dumps(OF_5)}, EXACT, "stated"),
 }  # fmt: skip
 
@@ -204,6 +208,23 @@ def test_the_ai_sdks_outer_spans_repeat_and_its_embeddings_are_calls() -> None:
         {"input_tokens": 8},
     )
     assert (event.index, found.skipped) == (1, {AGENTS_REPEAT: 2})
+
+
+def test_what_is_all_called_chat_is_told_apart_by_what_the_ai_sdk_calls_it() -> None:
+    # @traceloop/node-server-sdk 0.27.0, dist/index.js, transformLLMSpans: every span of the AI SDK becomes a chat with usage, the
+    # outer one, which ends in a later export, with the sum of its steps; the metadata is gone but for what was written
+    chat = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "anthropic",
+        "gen_ai.usage.total_tokens": 5_100,
+    }
+    written = {"gen_ai.usage.cache_creation.input_tokens": 500}
+    outer = chat | FRESH | written | {"ai.operationId": "ai.generateText", "gen_ai.request.model": MODEL}
+    found = translate(span(attributes=outer), scope="ai")
+    assert (found.events, found.skipped) == ([], {AGENTS_REPEAT: 1})
+    inner = ai_sdk("ai.generateText.doGenerate") | chat | FRESH | written
+    want = {"input_tokens": 5_000, "cache_write_5m_tokens": 500, "output_tokens": 100}
+    assert counted(inner, "ai") == (want, "assumed")
 
 
 def test_a_nan_is_not_said_in_either_encoding() -> None:
