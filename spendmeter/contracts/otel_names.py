@@ -1,5 +1,6 @@
 """Names of attributes by what they mean, of all instrumentations: otel_usage.toml. Pure."""
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from decimal import Decimal
@@ -150,14 +151,18 @@ def is_nan(value: Any) -> bool:
 
 
 def opened(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The attributes, and what the tables among them say that anybody looks at."""
-    found = {}
-    for name in OTEL.texts:
-        if isinstance(text := attributes.get(name), str):
-            table = _table(text)
-            for path in _PATHS[name]:
-                if type(value := _at(table, path)) in (int, str):
-                    found[".".join((name, *path))] = value
+    """The attributes, with the counts that stand in texts: in tables of which anybody looks at a part, and in
+    digits, as Micrometer writes every number."""
+    found: dict[str, Any] = {}
+    for name, value in attributes.items():
+        if type(value) is not str:
+            continue
+        if name in _COUNTS and _DIGITS.fullmatch(value):
+            found[name] = int(value)
+        elif name in _PATHS:
+            table = _table(value)
+            said = {".".join((name, *path)): _at(table, path) for path in _PATHS[name]}
+            found |= {key: part for key, part in said.items() if type(part) in (int, str)}
     return {**attributes, **found} if found else attributes
 
 
@@ -188,3 +193,10 @@ def _paths() -> Mapping[str, list[tuple[str, ...]]]:
 
 
 _PATHS = _paths()
+_COUNTS = frozenset().union(
+    *(getattr(OTEL.usage, meaning) for meaning in OTEL.usage.__struct_fields__),
+    OTEL.counting.fresh,
+    OTEL.counting.total,
+    OTEL.call.output_max,
+)
+_DIGITS = re.compile("[0-9]{1,18}")

@@ -168,7 +168,7 @@ def _is_no_call(attributes: Attributes) -> str:
     if first_stated(attributes, OTEL.call.response_id):
         return ""
     counted = (first_stated(attributes, names) for names in (OTEL.usage.input, OTEL.usage.output))
-    return NO_CALL if all(tokens in (None, 0) for tokens in counted) else USAGE_OF_NO_CALL
+    return NO_CALL if all(tokens in (None, 0, "0") for tokens in counted) else USAGE_OF_NO_CALL
 
 
 _AGENTS_CALLS = frozenset().union(*(names.calls for names in OTEL.agents.values()))

@@ -16,6 +16,7 @@ from services.ingest.dialects.otlp_calls import SECOND_SPAN, translate_spans
 from services.ingest.dialects.otlp_spans import (
     AGENTS_REPEAT,
     FROM_CACHE,
+    NO_CALL,
     NO_USAGE,
     UNMETERED,
 )
@@ -299,6 +300,33 @@ def test_who_is_known_to_hand_on_what_the_vendor_counts_counts_so(scope: str) ->
         {"input_tokens": 5_000, "output_tokens": 100},
         "stated",
     )
+
+
+SPRING: dict[str, Any] = {
+    "gen_ai.operation.name": "chat", "gen_ai.system": "anthropic", "gen_ai.request.model": MODEL, "gen_ai.response.id": MESSAGE_ID,
+    "gen_ai.usage.input_tokens": "5000", "gen_ai.usage.output_tokens": "100", "gen_ai.usage.total_tokens": "5100",
+    "gen_ai.usage.cache_read.input_tokens": "4000", "gen_ai.usage.cache_creation.input_tokens": "500",
+    "gen_ai.request.max_tokens": "512", "gen_ai.response.finish_reasons": '["end_turn"]',
+}  # fmt: skip
+
+
+def test_a_count_may_be_written_in_digits() -> None:
+    # spring-ai 2.0.0, DefaultChatModelObservationConvention.java: String.valueOf of each; AnthropicChatModel.java, getDefaultUsage:
+    # inputTokens as Anthropic says it. The tracer is Spring Boot's
+    assert counted(SPRING, "org.springframework.boot") == (WITHOUT_HOUR, "assumed")
+    cut = {key: value for key, value in SPRING.items() if "output_tokens" not in key and "finish" not in key}
+    (event,) = translate(span(attributes=cut), scope="org.springframework.boot").events
+    assert (event.said["data"]["usage"]["output_tokens"], event.said["data"]["estimated"]) == (
+        512,
+        ["output_tokens"],
+    )
+    for no_count in ("-5", "5.5", "1e3", "5" * 19, "\u0665", "5 "):
+        found = translate(span(attributes=SPRING | {"gen_ai.usage.input_tokens": no_count}))
+        assert [bad["reason"] for bad in found.refused] == [
+            "gen_ai.usage.input_tokens must be a whole number of at least 0"
+        ]
+    zeros = {"gen_ai.usage.input_tokens": "0", "gen_ai.usage.output_tokens": "0"}
+    assert translate(span(attributes=zeros), span(2, attributes=SPRING | zeros | {"gen_ai.usage.cache_read.input_tokens": "0", "gen_ai.usage.cache_creation.input_tokens": "0"})).skipped == {NO_CALL: 1, UNMETERED: 1}  # fmt: skip
 
 
 def test_a_total_says_where_what_is_cached_lies() -> None:
