@@ -133,7 +133,6 @@ OTEL = msgspec.toml.decode(Path(__file__).with_name("otel_usage.toml").read_byte
 
 SCOPE = "otel.scope.name"
 """What OpenTelemetry calls the library's name where it stands among attributes."""
-_NONE_OF_PYTHON = (("'", '"'), ("None", "null"))
 
 
 def first_stated(attributes: Mapping[str, Any], names: AttributeNames) -> Any:
@@ -168,11 +167,10 @@ def opened(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _table(text: str) -> Any:
     """Of JSON, or as Python prints a table of numbers; anything else is none."""
-    for old, new in (("", ""), *_NONE_OF_PYTHON):
-        text = text.replace(old, new) if old else text
+    for spelled in (text, text.replace("'", '"').replace("None", "null")):
         try:
-            return msgspec.json.decode(text)
-        except (msgspec.DecodeError, RecursionError, UnicodeError):
+            return msgspec.json.decode(spelled)
+        except (msgspec.DecodeError, RecursionError):
             continue
     return None
 

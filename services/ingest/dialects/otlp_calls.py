@@ -14,7 +14,7 @@ from services.ingest.dialects.otlp_items import SentSpan
 from services.ingest.dialects.otlp_labels import NO_LABELS
 from services.ingest.dialects.otlp_spans import ATTRIBUTES, SOURCE, SpanCall, is_repeat, span_call
 from services.ingest.dialects.otlp_wire import read_spans
-from services.ingest.dialects.translated import Translated
+from services.ingest.dialects.translated import ASSUMED, Translated
 from services.ingest.request_maps import RequestMaps
 
 _DATE = re.compile(r"[-@]20[0-9]{2}-?[0-9]{2}-?[0-9]{2}")
@@ -32,6 +32,8 @@ def translate_spans(
     spans = read_spans(body, media_type, ATTRIBUTES | maps.attributes)
     calls = [call for span in spans if (call := span_call(span, maps, found, labels)) is not None]
     for call in _each_once(calls, spans, found):
+        if call.said["data"].get("normalised") == "assumed":
+            found.noted[ASSUMED] += 1
         found.take(call.span.index, call.said)
     return found
 

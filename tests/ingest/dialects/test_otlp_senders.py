@@ -21,7 +21,7 @@ from services.ingest.dialects.otlp_spans import (
     UNMETERED,
 )
 from services.ingest.dialects.otlp_wire import JSON, PROTOBUF
-from services.ingest.dialects.translated import Translated
+from services.ingest.dialects.translated import ASSUMED, Translated
 from services.ingest.request_maps import RequestMaps
 from spendmeter.contracts.dialects import disjoint
 from spendmeter.contracts.otel_names import opened
@@ -70,8 +70,11 @@ def translate(*spans: dict[str, Any], scope: str = "a.library") -> Translated:
 
 def counted(attributes: dict[str, Any], scope: str = "a.library") -> tuple[dict[str, int], str]:
     """The quantities of the one call that a span tells of, and whether they are assumed."""
-    (event,) = translate(span(attributes=attributes), scope=scope).events
-    return event.said["data"]["usage"], event.said["data"].get("normalised", "stated")
+    found = translate(span(attributes=attributes), scope=scope)
+    (event,) = found.events
+    normalised = event.said["data"].get("normalised", "stated")
+    assert found.noted[ASSUMED] == (normalised == "assumed")
+    return event.said["data"]["usage"], normalised
 
 
 # Vercel's AI SDK, npm `ai`: gen_ai.usage.input_tokens of versions 4 and 5 is what the provider package calls inputTokens:

@@ -118,6 +118,21 @@ def test_a_data_point_is_read_from_either_encoding(media_type: str, encoded: Cal
     ]  # fmt: skip
 
 
+@both
+def test_of_metrics_that_nobody_looks_at_the_points_are_counted_and_their_attributes_not_read(
+    media_type: str, encoded: Callable[[Any], bytes]
+) -> None:
+    points = {"aggregation_temporality": 1, "data_points": [{"as_int": n, "attributes": pairs({"n": n})} for n in (1, 2)]}  # fmt: skip
+    sent = metrics(
+        {"name": "tokens", "sum": points}, {"name": "commits", "sum": points}, resource={"host": "h"}
+    )
+    found = read_points(encoded(sent), media_type, {"commits"})
+    assert [(each.index, each.metric, each.value, each.attributes) for each in found] == [
+        (0, "tokens", 1, {}), (1, "tokens", 2, {}), (2, "commits", 1, {"n": 1}), (3, "commits", 2, {"n": 2}),
+    ]  # fmt: skip
+    assert all(each.resource == {"host": "h"} for each in found)
+
+
 def test_json_may_leave_out_anything_and_say_more() -> None:
     sent = {
         "resourceSpans": [
