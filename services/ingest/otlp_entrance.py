@@ -15,7 +15,7 @@ from services.ingest.accept import AcceptedEvents
 from services.ingest.body import BodyBounds
 from services.ingest.dialects.otlp_answers import Signal, encode_answer, encode_status
 from services.ingest.dialects.otlp_items import ITEMS_MAX, TooManyItems, WireError
-from services.ingest.dialects.otlp_spans import OTHER_SIGNAL, UNMETERED, USAGE_OF_NO_CALL
+from services.ingest.dialects.otlp_spans import OTHER_SIGNAL, UNMETERED, UNREAD, USAGE_OF_NO_CALL
 from services.ingest.dialects.otlp_wire import ENCODINGS, JSON, PROTOBUF
 from services.ingest.dialects.translated import Translated
 from services.ingest.entrances import Entrance, Incoming, labels_that_fit, translated
@@ -40,6 +40,7 @@ LABEL_OF_ALL = (
 _REMARKED = {
     UNMETERED: "not metered",
     USAGE_OF_NO_CALL: "not metered",
+    UNREAD: "not metered",
     OTHER_SIGNAL: "passed over",
     LABEL_OF_ALL: "left out",
 }

@@ -64,6 +64,7 @@ class CallNames(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     answer: AttributeNames
     pending: AttributeNames
     from_cache: AttributeNames
+    unread: AttributeNames
     stream: AttributeNames
     finish: AttributeNames
     output_max: AttributeNames

@@ -29,6 +29,7 @@ ATTRIBUTES = OTEL.attributes() | (AGENT_ATTRIBUTES - {"error.message"})
 AGENTS_REPEAT = "an agent's or a tool's: its calls have spans of their own"
 NO_CALL = "no call of a model"
 USAGE_OF_NO_CALL = "usage, and nothing that says of what: let the span say gen_ai.operation.name"
+UNREAD = "usage in a form of a tool's own: let the instrumentation say gen_ai.usage"
 PENDING = "not ended yet"
 FROM_CACHE = "answered out of a gateway's own cache: no vendor was asked"
 NO_USAGE = "no usage"
@@ -168,7 +169,9 @@ def _is_no_call(attributes: Attributes) -> str:
     if first_stated(attributes, OTEL.call.response_id):
         return ""
     counted = (first_stated(attributes, names) for names in (OTEL.usage.input, OTEL.usage.output))
-    return NO_CALL if all(tokens in (None, 0, "0") for tokens in counted) else USAGE_OF_NO_CALL
+    if any(tokens not in (None, 0, "0") for tokens in counted):
+        return USAGE_OF_NO_CALL
+    return UNREAD if first_stated(attributes, OTEL.call.unread) else NO_CALL
 
 
 _AGENTS_CALLS = frozenset().union(*(names.calls for names in OTEL.agents.values()))

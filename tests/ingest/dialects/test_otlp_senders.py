@@ -19,6 +19,7 @@ from services.ingest.dialects.otlp_spans import (
     NO_CALL,
     NO_USAGE,
     UNMETERED,
+    UNREAD,
 )
 from services.ingest.dialects.otlp_wire import JSON, PROTOBUF
 from services.ingest.dialects.translated import ASSUMED, Translated
@@ -28,7 +29,7 @@ from spendmeter.contracts.otel_names import opened
 from spendmeter.pricing.engine import rate
 from spendmeter.pricing.price_book import PriceBook
 from tests.ingest.dialects.otlp import in_json, span, traces
-from tests.ingest.dialects.test_otlp_spans import CALL, DONE, ID, USED, accepted
+from tests.ingest.dialects.test_otlp_spans import CALL, DONE, ID, USED, accepted, answered
 
 ACME = RequestMaps(tenant="acme")
 MESSAGE_ID = "msg_01XFDUDYJgAACzvnptvVoYEL"
@@ -389,6 +390,19 @@ def test_what_a_gateway_answers_out_of_a_cache_of_its_own_costs_nothing(hit: obj
     found = translate(span(attributes=USED | {"litellm.cache_hit": hit}))
     assert (found.events, found.skipped) == ([], {FROM_CACHE: 1})
     assert len(translate(span(attributes=USED | {"litellm.cache_hit": False})).events) == 1
+
+
+def test_usage_in_a_form_that_is_not_read_is_told_of() -> None:
+    # langfuse 5.0.4, _client/attributes.py: usage_details as JSON, in keys that an application chooses
+    langfuse = {
+        "langfuse.observation.type": "generation", "langfuse.observation.model.name": MODEL,
+        "langfuse.observation.usage_details": '{"input": 5000, "output": 100}',
+    }  # fmt: skip
+    found = translate(span(attributes=langfuse), span(2, attributes={"langfuse.observation.type": "span"}))
+    assert (found.events, found.skipped) == ([], {UNREAD: 1, NO_CALL: 1})
+    assert answered(found) == f"not metered: 1 x {UNREAD}"
+    # and where the conventions' names stand beside it, those are read
+    assert counted(CLAUDE | FRESH | langfuse) == ({"input_tokens": 5_000, "output_tokens": 100}, "stated")
 
 
 def test_a_stream_that_says_why_it_ended_in_openllmetrys_old_name_was_not_interrupted() -> None:
