@@ -212,7 +212,7 @@ def accept_translated(
         refused=refused,
         skipped=found.skipped,
         noted=noted,
-        dropped=[*accepted.dropped, *sorted(found.dropped)][:NAMES_MAX],
+        dropped=[*accepted.dropped, *sorted(set(map(printable_path, found.dropped)))][:NAMES_MAX],
     )
 
 

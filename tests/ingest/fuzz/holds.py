@@ -100,7 +100,7 @@ def bounded(seconds: float = SECONDS_MAX) -> Iterator[None]:
         signal.signal(signal.SIGPROF, before)
 
 
-def _asked(place: int, entrance: Entrance) -> Submission:
+def submission_at(place: int, entrance: Entrance) -> Submission:
     asked = submission(by=CREDENTIALS[place % len(CREDENTIALS)], keeps_late=entrance.keeps_late)
     months = {(tenant, date(2026, 11, 1)): b"s" * 32 for tenant in ("acme", "globex")}
     meters = {"acme": NumberedMeters(number=1, meters=_METERS)}
@@ -111,7 +111,7 @@ def _asked(place: int, entrance: Entrance) -> Submission:
 
 def _read(entrance: Entrance, incoming: Incoming, place: int) -> tuple[AcceptedEvents | None, str]:
     """What was taken (None = it was refused), and all that is said of it to its sender, in metrics and logs."""
-    asked = _asked(place, entrance)
+    asked = submission_at(place, entrance)
     try:
         accepted = entrance.read(incoming, asked)
     except RequestRefused as refused:
