@@ -128,4 +128,4 @@ async def run_app(app: Any) -> None:
         await app.wait()
     finally:
         await app.stop()
-    raise RuntimeError(f"Faust stopped by itself: {app.crash_reason!r}") from app.crash_reason
+    raise RuntimeError("Faust stopped by itself") from app.crash_reason

@@ -39,7 +39,7 @@ from services.ingest.request_maps import TENANT_HEADER, acting_for, maps_for
 from services.ingest.unknown_units import UnknownUnits
 from spendmeter.platform.key_uses import KeyUses
 from spendmeter.platform.serve import probe_routes, problem
-from spendmeter.platform.telemetry import TRACEPARENT, Meters, log, traceparent_headers, tracer
+from spendmeter.platform.telemetry import TRACEPARENT, Meters, current_span, log, traceparent_headers
 
 ENTRANCES = (
     OWN_EVENTS,
@@ -206,9 +206,7 @@ async def _answer(door: Door, request: Request, entrance: Entrance) -> Response:
     began = time.perf_counter()
     carrier = {TRACEPARENT: request.headers.get(TRACEPARENT, "")}
     parent = _trace_context.extract(carrier) if carrier[TRACEPARENT] else None
-    with tracer().start_as_current_span(
-        f"POST {entrance.path}", context=parent, kind=SpanKind.SERVER
-    ) as span:
+    with current_span(f"POST {entrance.path}", context=parent, kind=SpanKind.SERVER) as span:
         response: Response
         try:
             incoming, accepted = await door.take(request, entrance)

@@ -26,7 +26,7 @@ from spendmeter.contracts.rated import RatedUsage, decode_rated, encode_rated
 from spendmeter.platform.heartbeat import Heartbeat
 from spendmeter.platform.log_fit import created_anew, misfit
 from spendmeter.platform.retry import passes, retrying
-from spendmeter.platform.telemetry import Meters, links, log, sampled_spans, tracer, under
+from spendmeter.platform.telemetry import Meters, current_span, links, log, sampled_spans, tracer, under
 from spendmeter.platform.topic_ids import TopicFacts
 
 BATCH_EVENTS_MAX = 2_000
@@ -161,7 +161,7 @@ class Lane:
 
     async def _book_traced(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
         contexts = sampled_spans(records)
-        with tracer().start_as_current_span("ledger book", links=links(contexts)) as span:
+        with current_span("ledger book", links=links(contexts)) as span:
             span.set_attribute("messaging.batch.message_count", len(records))
             began = time.time_ns()
             await self._book([(record.offset, record.value) for record in records])

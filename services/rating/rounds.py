@@ -29,12 +29,12 @@ from spendmeter.platform.kafka import Record, ReplaceableProducer, send_batches
 from spendmeter.platform.retry import TIMEOUTS_MAX, until_done
 from spendmeter.platform.telemetry import (
     Meters,
+    current_span,
     links,
     log,
     sampled_spans,
     span_context,
     traceparent_headers,
-    tracer,
     under,
 )
 
@@ -133,7 +133,7 @@ class Rounds:
         if not reached or assignment != self.partitions.assignment:
             return
         records = [record for of_partition in polled.values() for record in of_partition]
-        with tracer().start_as_current_span("rating answer", links=links(sampled_spans(records))) as span:
+        with current_span("rating answer", links=links(sampled_spans(records))) as span:
             answers = self._rate(polled, reached)
             span.set_attribute("messaging.batch.message_count", sum(map(len, answers.values())))
             try:
@@ -251,5 +251,5 @@ def _headers(record: ConsumerRecord[Any, Any]) -> list[tuple[str, bytes]]:
     context = span_context(record.headers)
     if context is None:
         return []
-    with tracer().start_as_current_span("rating event", context=under(context)):
+    with current_span("rating event", context=under(context)):
         return traceparent_headers()

@@ -7,7 +7,8 @@ import logging
 import os
 import sys
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -23,11 +24,12 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import Decision, ParentBased, SamplingResult, TraceIdRatioBased
-from opentelemetry.trace import Link, SpanContext, SpanKind, TraceState
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, TraceState
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import Attributes
 
 from spendmeter.platform.lines import Lines
+from spendmeter.platform.raised import kind_of, told
 from spendmeter.platform.settings import Settings
 
 TRACEPARENT = "traceparent"
@@ -63,6 +65,7 @@ def start_telemetry(service: str, settings: Settings) -> None:
     trace.set_tracer_provider(tracers)
     metrics.set_meter_provider(MeterProvider(resource=resource, metric_readers=readers))
     _start_logging(service, settings.log_level)
+    sys.excepthook = lambda *exc_info: log().critical("ended by a bug", exc_info=exc_info)
     stamina.instrumentation.set_on_retry_hooks([])  # platform/retry.py says it in words of ours
 
 
@@ -88,10 +91,13 @@ def _start_logging(service: str, level: str) -> None:
     def only_allowed(_logger: Any, _name: str, line: Any) -> Any:
         return {"service": service} | {name: value for name, value in line.items() if name in LOG_FIELDS}
 
+    def first_line(_logger: Any, _name: str, line: Any) -> Any:
+        return line | {"event": str(line["event"]).partition("\n")[0]}  # asyncio writes values behind it
+
     shared: list[Any] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(told),
         only_allowed,
     ]
     lines = Lines(sys.stdout.fileno(), service)
@@ -107,6 +113,7 @@ def _start_logging(service: str, level: str) -> None:
         structlog.stdlib.ProcessorFormatter(
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                first_line,
                 *shared,
                 structlog.processors.JSONRenderer(),
             ]
@@ -152,6 +159,25 @@ class Meters:
 def tracer() -> trace.Tracer:
     """The process's tracer."""
     return trace.get_tracer("spendmeter")
+
+
+@contextmanager
+def current_span(
+    name: str,
+    *,
+    context: Context | None = None,
+    kind: SpanKind = SpanKind.INTERNAL,
+    links: Sequence[Link] = (),
+) -> Iterator[Span]:
+    """A span around what is inside; of what that raises it has the kind, never the words."""
+    with tracer().start_as_current_span(
+        name, context, kind, links=links, record_exception=False, set_status_on_exception=False
+    ) as span:
+        try:
+            yield span
+        except Exception as error:
+            span.set_status(Status(StatusCode.ERROR, kind_of(error)))
+            raise
 
 
 def traceparent_headers() -> list[tuple[str, bytes]]:
