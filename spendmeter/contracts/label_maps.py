@@ -18,6 +18,7 @@ from msgspec import Struct
 from spendmeter.contracts.dimensions import trouble_with_name
 from spendmeter.contracts.events import LABEL_CHARACTERS_MAX, LABELS
 from spendmeter.contracts.series import FOLDED
+from spendmeter.contracts.units import snake_case
 from spendmeter.contracts.visible import INVISIBLE
 
 RULES_MAX = 50
@@ -42,8 +43,10 @@ ITEM_ATTRIBUTES = frozenset(
 )
 """Attributes of a record, a point or a span itself that may be mapped, beside any of its process: none that
 holds what somebody wrote."""
-PERSONAL = ("user.", "enduser.", "process.", "host.user")
-"""How attributes begin that name a person, or hold what one typed."""
+PERSONAL = ("process.", "host.user")
+"""How attributes begin that hold what a person typed, or name one."""
+PERSONAL_WORDS = frozenset("user users enduser username userid login mail email person employee".split())
+"""Of which an attribute's name has none: it would bring a person's name in as a team's."""
 
 _ATTRIBUTE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]*")
 
@@ -122,7 +125,8 @@ def troubles_with_maps(maps: TenantMaps, *, operators: bool = False) -> Iterator
 def _trouble_with_attribute(name: str) -> str:
     if len(name) > ATTRIBUTE_CHARACTERS_MAX or not _ATTRIBUTE.fullmatch(name):
         return f"must be an attribute's name: 1 to {ATTRIBUTE_CHARACTERS_MAX} letters, digits, and . _ : / -"
-    if name.startswith(PERSONAL):
+    words = re.split("[^a-z]+", snake_case(name))
+    if name.startswith(PERSONAL) or not PERSONAL_WORDS.isdisjoint(words):
         return "names a person: map what their process says of their team (OTEL_RESOURCE_ATTRIBUTES)"
     return ""
 

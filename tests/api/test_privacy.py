@@ -81,6 +81,20 @@ async def test_a_person_is_found_however_their_name_is_composed(
     assert (await acme.post("/v1/privacy/erasures", json=body)).json()["pseudonyms"] == 2
 
 
+async def test_a_person_is_found_as_the_door_of_a_coding_agent_writes_them(
+    acme: httpx.AsyncClient, people: asyncpg.Connection
+) -> None:
+    """In small letters; who asks to be forgotten writes it as on the card."""
+    for name in ("jo@example.com", "Jo@Example.com"):
+        await people.execute(
+            "INSERT INTO pseudonyms VALUES ('acme', $1, $2, $3)",
+            MONTHS[1], keyed(KEYS[MONTHS[1]], name), f"user:acme-11-{name}",
+        )  # fmt: skip
+    body = {"user": "Jo@Example.com", "reason": "asked for"}
+    assert (await acme.post("/v1/privacy/erasures", json=body)).json()["pseudonyms"] == 2
+    assert len(await pseudonyms(people)) == 6
+
+
 async def test_a_tenant_that_has_used_up_its_share_keeps_nobody_from_forgetting(
     people: asyncpg.Connection, database: Database
 ) -> None:
@@ -140,6 +154,13 @@ async def test_the_answer_says_where_usage_may_go(
     assert (await acme.get("/v1/privacy")).json()["region"] == ""
     await pin_tenant(people, "acme", "eu")
     assert (await acme.get("/v1/privacy")).json()["region"] == "eu"
+
+
+def test_how_long_a_topic_keeps_is_as_it_is_declared() -> None:
+    for kind in STORED["kept"]:
+        for name in kind.get("topics", ()):
+            days = TOPICS[name].retention_days
+            assert (f"{days} days" if days else "for good") in kind["how_long"], name
 
 
 def test_every_topic_and_every_table_of_tenants_rows_is_on_the_list() -> None:

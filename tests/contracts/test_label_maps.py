@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from spendmeter.contracts.label_maps import NO_MAPS, TenantMaps, troubles_with_maps
 
@@ -50,3 +51,14 @@ def test_a_tenants_own_dimension_can_be_mapped_and_a_persons_name_cannot() -> No
     assert not list(troubles_with_maps(maps(("cost.center", "cost_centre", {"a": "b"}))))
     troubles = dict(troubles_with_maps(maps(("enduser.id", "team", {}), ("a", "user", {}))))
     assert troubles.keys() == {"labels.0.attribute", "labels.1.label"}
+
+
+@pytest.mark.parametrize(
+    ("attribute", "personal"),
+    [
+        *((name, True) for name in ("user", "user.email", "userEmail", "service.user_name", "git.email", "process.owner", "EMPLOYEE_ID")),
+        *((name, False) for name in ("department", "service.namespace", "superuser.group", "mailing.list", "organization.id")),
+    ],
+)  # fmt: skip
+def test_however_an_attribute_is_spelled_a_persons_name_is_no_team(attribute: str, personal: bool) -> None:
+    assert bool(list(troubles_with_maps(maps((attribute, "team", {}))))) is personal

@@ -11,7 +11,7 @@ from services.api.assets.models import AssetPatch, NewAsset, as_change
 from services.api.http.problems import HttpRefusal, invalid, invalid_fields
 from spendmeter.contracts.corrections import BOOK_MAX, BOOK_MIN
 from spendmeter.contracts.event_reading import read_event
-from spendmeter.contracts.events import LABELS, EventError
+from spendmeter.contracts.events import LABELS, EventError, broken_rule
 from spendmeter.contracts.gate import check_rules, is_plain
 from spendmeter.contracts.periods import day_start
 from spendmeter.contracts.series import FOLDED
@@ -98,7 +98,8 @@ def check_asset(asset: Asset, own_labels: Collection[str], now: datetime) -> Non
     try:
         said = standings(asset.revisions)
     except msgspec.ValidationError as error:
-        raise invalid("body", str(error)) from None
+        broken = broken_rule(error)
+        raise invalid(broken.field or "body", broken.reason) from None
     if found := troubles(asset, said):
         raise invalid_fields([{"field": field, "reason": reason} for field, reason in found])
     _check_events(asset, [each.since for each in said], now)

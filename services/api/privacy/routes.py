@@ -72,7 +72,8 @@ class Privacy(BaseModel):
 
 
 class NewErasure(RequestBody):
-    """Whose pseudonyms are to be nobody's; the name is kept nowhere."""
+    """Whose pseudonyms are to be nobody's; the name is kept nowhere. It is looked for as it is written, and
+    in small letters, as the doors of coding agents write it."""
 
     user: Annotated[Text, Field(min_length=1, max_length=128, examples=["jo@example.com"])]
     reason: PrivacyReason
@@ -108,11 +109,13 @@ async def set_retention(request: Request, caller: Writer, body: NewRetention) ->
 async def erase_person(request: Request, caller: Writer, body: NewErasure) -> Erasure:
     """Forget a person: what was booked under their pseudonyms stays, in every total, and is nobody's. Ingest
     forgets within 10 s; what they send afterwards has new pseudonyms. Once more, it finds nothing."""
-    user = as_booked("user", body.user).encode()
+    users = {as_booked("user", name).encode() for name in (body.user, body.user.lower())}
     async with database_of(request).writing(caller.tenant) as connection:
         keys = await connection.fetch(SQL["month_keys"])
-        named = [hmac.digest(row["secret"], user, hashlib.sha256) for row in keys]
-        erased = len(await connection.fetch(SQL["erase"], [row["month"] for row in keys], named))
+        named = [
+            (row["month"], hmac.digest(row["secret"], user, hashlib.sha256)) for row in keys for user in users
+        ]
+        erased = len(await connection.fetch(SQL["erase"], *zip(*named, strict=True))) if named else 0
         by = f"key {caller.key_id}"
         noted = await connection.fetchrow(SQL["note_erasure"], caller.tenant, erased, by, body.reason)
     return Erasure(pseudonyms=erased, by=by, reason=body.reason, **dict(noted))
