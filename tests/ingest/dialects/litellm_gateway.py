@@ -102,7 +102,7 @@ def run_litellm(program: str, stand_in: StandIn, *arguments: str, **environment:
         [sys.executable, "-c", program, *arguments],
         env=os.environ | settings | environment,
         capture_output=True,
-        timeout=120,
+        timeout=240,
         check=False,
         cwd=Path(__file__).parents[3],
     )
