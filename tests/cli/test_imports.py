@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from cli import _following, _imports
+from cli.app import build
 
 
 @pytest.mark.parametrize("terminal", [True, False])
@@ -29,3 +32,14 @@ def test_an_import_is_followed_until_it_rests(
     assert _imports.followed(found("running", 0), "acme") == found("done", 500)
     assert asked == [("GET", "imports/i1", "acme", "SPENDMETER_IMPORT_KEY")] * 2
     assert ("400 rows\n500 rows\n" in capsys.readouterr().err) is not terminal
+
+
+def test_without_a_key_that_imports_it_says_how_to_make_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("SPENDMETER_IMPORT_KEY", raising=False)
+    bill = tmp_path / "bill.csv"
+    bill.touch()
+    result = CliRunner().invoke(build(["import"]), ["import", "focus", str(bill)])
+    assert result.exit_code == 1
+    assert "export SPENDMETER_IMPORT_KEY=$(spendmeter keys create TENANT --scope import" in result.output
