@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from spendmeter.contracts.dialect_parts import COUNT_MAX, UsageParts, VendorUsage, count, rest
-from spendmeter.contracts.otel_names import OTEL, SCOPE, first_stated, is_nan
+from spendmeter.contracts.otel_names import OTEL, SCOPE, first_stated
 
 
 class _Place(NamedTuple):
@@ -36,46 +36,43 @@ class _Stated(NamedTuple):
     names: dict[str, str]
     """What each is called."""
 
-    def of(self, meaning: str) -> int:
-        return self.counts.get(meaning, 0)
-
 
 def otel(usage: VendorUsage) -> UsageParts:
     """From all attributes of a span, and its library's name under `SCOPE`; those of otel_usage.toml are
     looked at. Reasoning lies inside the output, unless there is more of it, or the total says otherwise."""
     said = _stated(usage)
-    of = said.of
-    hour = of("cache_write_1h")
-    written = of("cache_write") or of("cache_write_5m") + hour
-    audio, image = of("cache_read_audio"), of("cache_read_image")
-    cached = of("cache_read") + written
+    part = said.counts.get
+    hour = part("cache_write_1h", 0)
+    written = part("cache_write", 0) or part("cache_write_5m", 0) + hour
+    audio, image = part("cache_read_audio", 0), part("cache_read_image", 0)
+    cached = part("cache_read", 0) + written
     beside, assumed = _counts_beside(usage, said, cached)
-    thought, more = of("reasoning"), of("reasoning") > of("output")
+    thought, more = part("reasoning", 0), part("reasoning", 0) > part("output", 0)
     thought_beside = (
         thought if thought and (more or _adds_up(said, thought + (cached if beside else 0))) else 0
     )
-    beside_input, beside_output = of("beside_input"), of("beside_output")
+    beside_input, beside_output = part("beside_input", 0), part("beside_output", 0)
     return UsageParts(
-        input=_with(said.counts.get("input"), beside_input),
+        input=_with(part("input"), beside_input),
         cached={
-            "cache_read_tokens": of("cache_read") - audio - image,
+            "cache_read_tokens": part("cache_read", 0) - audio - image,
             "cache_read_audio_tokens": audio,
             "cache_read_image_tokens": image,
             "cache_write_5m_tokens": rest(written - hour, OTEL.usage.cache_write[0]),
             "cache_write_1h_tokens": hour,
         },
         inputs={
-            "input_audio_tokens": of("input_audio") - audio,
-            "input_image_tokens": of("input_image") - image,
-            "input_video_tokens": of("input_video"),
+            "input_audio_tokens": part("input_audio", 0) - audio,
+            "input_image_tokens": part("input_image", 0) - image,
+            "input_video_tokens": part("input_video", 0),
         },
-        output=_with(said.counts.get("output"), beside_output + thought_beside),
+        output=_with(part("output"), beside_output + thought_beside),
         outputs={
             "reasoning_tokens": thought,
-            "output_audio_tokens": of("output_audio"),
-            "output_image_tokens": of("output_image"),
+            "output_audio_tokens": part("output_audio", 0),
+            "output_image_tokens": part("output_image", 0),
         },
-        others={"searches": of("searches")},
+        others={"searches": part("searches", 0)},
         exclusive=beside,
         assumed=assumed or beside_input > 0 or (more and thought_beside > 0),
     )
@@ -85,10 +82,10 @@ def _counts_beside(usage: VendorUsage, said: _Stated, cached: int) -> tuple[bool
     """Whether what is cached is counted beside the input, and whether that is assumed."""
     if not cached:
         return False, False
-    stated, fresh = said.of("input"), said.counts.get("fresh")
+    stated, fresh = said.counts.get("input", 0), said.counts.get("fresh")
     if fresh is not None and stated in (fresh, fresh + cached):
         return stated == fresh, False
-    if _adds_up(said, cached) or _adds_up(said, cached + said.of("reasoning")):
+    if _adds_up(said, cached) or _adds_up(said, cached + said.counts.get("reasoning", 0)):
         return True, False
     handed_on = _hands_on(usage)
     spelled = {said.names.get("cache_read"), said.names.get("cache_write")}
@@ -108,7 +105,8 @@ def _hands_on(usage: VendorUsage) -> bool:
 
 def _adds_up(said: _Stated, beside: int) -> bool:
     """Whether the stated total has so much beside input and output."""
-    return said.counts.get("total") == said.of("input") + said.of("output") + beside
+    part = said.counts.get
+    return part("total") == part("input", 0) + part("output", 0) + beside
 
 
 def _stated(usage: VendorUsage) -> _Stated:
@@ -116,12 +114,14 @@ def _stated(usage: VendorUsage) -> _Stated:
     found = _Stated({}, {})
     ranks: dict[str, int] = {}
     for name, value in usage.items():
-        if (place := _PLACES.get(name)) is None or value is None or is_nan(value):
+        if (place := _PLACES.get(name)) is None:
+            continue
+        plain = type(value) is int and 0 <= value <= COUNT_MAX
+        if not plain and first_stated(usage, (name,)) is None:
             continue
         meaning, rank = place
         if ranks.get(meaning, rank) >= rank:
             ranks[meaning] = rank
-            plain = type(value) is int and 0 <= value <= COUNT_MAX
             found.counts[meaning] = value if plain else _counted(name, value)
             found.names[meaning] = name
     return found

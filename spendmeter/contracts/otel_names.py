@@ -137,17 +137,13 @@ SCOPE = "otel.scope.name"
 
 
 def first_stated(attributes: Mapping[str, Any], names: AttributeNames) -> Any:
-    """What the first of these names says that says anything; None = none does."""
+    """What the first of these names says that says anything; None = none does. A NaN says nothing: senders in
+    JavaScript write it of what was not said."""
     for name in names:
         value = attributes.get(name)
-        if value is not None and value != "" and not is_nan(value):
+        if value is not None and value != "" and (type(value) is not Decimal or not value.is_nan()):
             return value
     return None
-
-
-def is_nan(value: Any) -> bool:
-    """Whether it is no number, as JavaScript's senders write of what was not said."""
-    return isinstance(value, Decimal) and value.is_nan()
 
 
 def opened(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
