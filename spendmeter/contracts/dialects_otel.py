@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from spendmeter.contracts.dialect_parts import COUNT_MAX, UsageParts, VendorUsage, count, rest
-from spendmeter.contracts.otel_names import OTEL, SCOPE, first_stated
+from spendmeter.contracts.otel_names import OTEL, SCOPE, AttributeNames, first_stated
 
 
 class _Place(NamedTuple):
@@ -39,7 +39,8 @@ class _Stated(NamedTuple):
 
 def otel(usage: VendorUsage) -> UsageParts:
     """From all attributes of a span, and its library's name under `SCOPE`; those of otel_usage.toml are
-    looked at. Reasoning lies inside the output, unless there is more of it, or the total says otherwise."""
+    looked at. Reasoning lies inside the output, unless there is more of it, or the total says otherwise;
+    what of the total nobody names is that of models that think, and of others nobody knows what."""
     said = _stated(usage)
     part = said.counts.get
     hour = part("cache_write_1h", 0)
@@ -48,9 +49,11 @@ def otel(usage: VendorUsage) -> UsageParts:
     cached = part("cache_read", 0) + written
     beside, assumed = _counts_beside(usage, said, cached)
     thought, more = part("reasoning", 0), part("reasoning", 0) > part("output", 0)
-    thought_beside = (
-        thought if thought and (more or _adds_up(said, thought + (cached if beside else 0))) else 0
-    )
+    lies_beside = thought and (more or _left(said) == thought + (cached if beside else 0))
+    thought_beside = thought if lies_beside else 0
+    unsaid = max(_left(said) - (cached if beside else 0) - thought_beside, 0)
+    if unsaid and not thought and _named(usage, OTEL.counting.thinking, OTEL.call.model):
+        thought = thought_beside = unsaid
     beside_input, beside_output = part("beside_input", 0), part("beside_output", 0)
     return UsageParts(
         input=_with(part("input"), beside_input),
@@ -74,7 +77,7 @@ def otel(usage: VendorUsage) -> UsageParts:
         },
         others={"searches": part("searches", 0)},
         exclusive=beside,
-        assumed=assumed or beside_input > 0 or (more and thought_beside > 0),
+        assumed=assumed or beside_input > 0 or more or unsaid > 0,
     )
 
 
@@ -85,14 +88,13 @@ def _counts_beside(usage: VendorUsage, said: _Stated, cached: int) -> tuple[bool
     stated, fresh = said.counts.get("input", 0), said.counts.get("fresh")
     if fresh is not None and stated in (fresh, fresh + cached):
         return stated == fresh, False
-    if _adds_up(said, cached) or _adds_up(said, cached + said.counts.get("reasoning", 0)):
+    if _left(said) in (cached, cached + said.counts.get("reasoning", 0)):
         return True, False
     handed_on = _hands_on(usage)
     spelled = {said.names.get("cache_read"), said.names.get("cache_write")}
     if not handed_on and spelled.isdisjoint(OTEL.counting.unsure):
         return False, False
-    whose = " ".join(str(first_stated(usage, names)) for names in (OTEL.call.provider, OTEL.call.model))
-    counts_beside = any(vendor in whose.lower() for vendor in OTEL.counting.vendors)
+    counts_beside = _named(usage, OTEL.counting.vendors, OTEL.call.provider, OTEL.call.model)
     return handed_on and counts_beside, counts_beside
 
 
@@ -103,10 +105,18 @@ def _hands_on(usage: VendorUsage) -> bool:
     return known or first_stated(usage, OTEL.counting.marks) is not None
 
 
-def _adds_up(said: _Stated, beside: int) -> bool:
-    """Whether the stated total has so much beside input and output."""
+def _named(usage: VendorUsage, parts: AttributeNames, *of: AttributeNames) -> bool:
+    """Whether what these attributes name has any of the parts in it."""
+    whose = " ".join(str(first_stated(usage, names)) for names in of).lower()
+    return any(part in whose for part in parts)
+
+
+def _left(said: _Stated) -> int:
+    """What the stated total has beside the stated input and output."""
     part = said.counts.get
-    return part("total") == part("input", 0) + part("output", 0) + beside
+    if part("input") is None or part("output") is None:
+        return 0
+    return part("total", 0) - part("input", 0) - part("output", 0)
 
 
 def _stated(usage: VendorUsage) -> _Stated:

@@ -43,6 +43,8 @@ class CountingNames(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Input without what is cached."""
     total: AttributeNames
     """Input and output, as the sender adds them up."""
+    thinking: AttributeNames
+    """What names of models have in them whose thoughts a total has beside input and output."""
     vendors: AttributeNames
     """What names of providers and models have in them whose vendors count what is cached beside the input."""
     scopes: AttributeNames

@@ -188,6 +188,30 @@ def test_thoughts_lie_beside_an_output_where_the_total_says_so(thought: int) -> 
         assert counted(ai_sdk("ai.streamText.doStream") | google | used | inside)[0]["output_tokens"] == 50
 
 
+def test_thoughts_that_only_the_total_holds_are_priced_as_thoughts(book: PriceBook) -> None:
+    # opentelemetry-instrumentation-google-generativeai and -vertexai 0.62.4, span_utils.py: output is candidates_token_count,
+    # total the vendor's, thoughts nowhere: 1,700 - 1,000 - 200
+    gemini = {"gen_ai.operation.name": "generate_content", "gen_ai.provider.name": "gcp.gemini", "gen_ai.request.model": "gemini-2.5-pro"}  # fmt: skip
+    used = {
+        "gen_ai.usage.input_tokens": 1_000,
+        "gen_ai.usage.output_tokens": 200,
+        "gen_ai.usage.total_tokens": 1_700,
+    }
+    want = {"input_tokens": 1_000, "output_tokens": 200, "reasoning_tokens": 500}
+    assert counted(gemini | used) == (want, "assumed")
+    (event,) = accepted(translate(span(attributes=gemini | used)))
+    # 1,000 x 1.25 + 700 x 10 dollars by the million
+    assert rate(event, book).list == Decimal("0.00825")
+    assert counted(gemini | used | {"gen_ai.usage.total_tokens": 1_200})[0] == {"input_tokens": 1_000, "output_tokens": 200}  # fmt: skip
+
+
+def test_what_a_total_holds_and_nobody_names_makes_the_quantities_assumed() -> None:
+    # openinference-instrumentation-bedrock 0.1.61, Converse: Bedrock's totalTokens has what is cached, and no attribute does
+    converse = ON_BEDROCK | FRESH | {"gen_ai.usage.total_tokens": 9_600}
+    assert counted(converse) == ({"input_tokens": 5_000, "output_tokens": 100}, "assumed")
+    assert counted(ON_BEDROCK | FRESH | {"gen_ai.usage.total_tokens": 5_100})[1] == "stated"
+
+
 def test_the_ai_sdks_outer_spans_repeat_and_its_embeddings_are_calls() -> None:
     # ai 5.0.277, dist/index.js: recordSpan "ai.embed" and "ai.embed.doEmbed", each with ai.usage.tokens and nothing of gen_ai
     model = {
