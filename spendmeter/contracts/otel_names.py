@@ -166,7 +166,7 @@ def opened(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _table(text: str) -> Any:
     """Of JSON, or as Python prints a table of numbers; anything else is none."""
-    for spelled in (text, text.replace("'", '"').replace("None", "null")):
+    for spelled in (text, _OF_PYTHON.sub(lambda found: _IN_JSON[found[0]], text)):
         try:
             return msgspec.json.decode(spelled)
         except (msgspec.DecodeError, RecursionError):
@@ -196,4 +196,6 @@ _COUNTS = frozenset().union(
     OTEL.counting.total,
     OTEL.call.output_max,
 )
+_IN_JSON = {"'": '"', "None": "null", "True": "true", "False": "false"}
+_OF_PYTHON = re.compile("|".join(_IN_JSON))
 _DIGITS = re.compile("[0-9]{1,18}")

@@ -393,6 +393,32 @@ OTHERS: dict[str, Any] = {
 }  # fmt: skip
 
 
+# litellm 1.110.2, its callback "otel" around a call of Anthropic's, as it exports it: the input is all of it, and what was
+# cached stands in a dict as Python prints it
+LITELLM: dict[str, Any] = {
+    "gen_ai.operation.name": "chat", "gen_ai.system": "anthropic", "gen_ai.request.model": MODEL, "gen_ai.response.model": MODEL,
+    "gen_ai.response.id": MESSAGE_ID, "gen_ai.response.finish_reasons": '["stop"]', "llm.is_streaming": "False",
+    "gen_ai.usage.input_tokens": 9_500, "gen_ai.usage.output_tokens": 100, "gen_ai.usage.total_tokens": 9_600,
+    "gen_ai.cost.input_cost": 0.018075, "gen_ai.cost.total_cost": 0.019575000000000006, "litellm.cache_hit": False,
+    "metadata.usage_object": "{'completion_tokens': 100, 'prompt_tokens': 9500, 'total_tokens': 9600, 'completion_tokens_details': None, "
+    "'prompt_tokens_details': {'audio_tokens': None, 'cache_write_tokens': 500, 'cached_tokens': 4000, 'image_tokens': None, 'text_tokens': None, "
+    "'video_tokens': None, 'initial_prompt_tokens': None, 'cache_creation_tokens': 500}, 'cache_read_input_tokens': 4000, "
+    "'cache_creation_input_tokens': 500, 'more': False}",
+}  # fmt: skip
+
+
+def test_what_litellm_says_of_caches_is_read_off_its_usage_object(book: PriceBook) -> None:
+    assert counted(LITELLM, "litellm") == (WITHOUT_HOUR, "stated")
+    (event,) = accepted(translate(span(attributes=LITELLM)))
+    # 5,000 x 3 + 4,000 x 0.30 + 500 x 3.75 + 100 x 15 dollars by the million: what LiteLLM makes of it
+    assert rate(event, book).list == Decimal("0.019575")
+    assert event.data.reported_cost is not None
+    assert event.data.reported_cost.amount == "0.019575"
+    hour = "'cached_tokens': 4000, 'cache_creation_token_details': {'ephemeral_5m_input_tokens': 300, 'ephemeral_1h_input_tokens': 200}"
+    told = LITELLM["metadata.usage_object"].replace("'cached_tokens': 4000", hour)
+    assert counted(LITELLM | {"metadata.usage_object": told}) == (EXACT, "stated")
+
+
 @pytest.mark.parametrize("sender", OTHERS)
 def test_other_senders_names_are_read(sender: str) -> None:
     assert counted(OTHERS[sender]) == (EXACT, "stated")
