@@ -20,6 +20,8 @@ from spendmeter.contracts.money import plain
 WHERE_TO_DECLARE = "declare one: PUT /v1/meters, or `spendmeter meters set`"
 NOTHING_USED = "no usage"
 FREE = "costs nothing, as its sender says"
+TENANTS_WORD = "costs nothing, as a meter of its tenant's says"
+"""In the place of the meter's reason: metrics are everybody's, and hold no tenant's text."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +47,7 @@ def metered(event: ForeignEvent, own: Mapping[str, UsageMeter]) -> SaidEvent | s
     if meter is None:
         raise Unusable(event.type_at, f"no meter knows this event type; {WHERE_TO_DECLARE}")
     if meter.ignored:
-        return meter.ignored
+        return TENANTS_WORD if event.type in own else meter.ignored
     if _is_free(meter, event):
         return FREE
     usage, normalised = _usage(meter, event)

@@ -14,6 +14,7 @@ import pytest
 from services.ingest.accept import AcceptedEvents, Submission
 from services.ingest.credentials import NumberedMeters
 from services.ingest.dialects.cloud_events import structured
+from services.ingest.dialects.metered import TENANTS_WORD
 from services.ingest.entrances import Incoming
 from services.ingest.foreign_events import LagoAccepted, LagoRefused, refuse_lago
 from services.ingest.own_events import read_own
@@ -210,9 +211,10 @@ def test_a_tenants_meter_goes_before_everybodys() -> None:
     mine = {"event_type": "prompt", "provider": "groq", "sku": "$.m", "counted": True, "unit": "requests"}
     found = one(cloud_event("prompt", data={"m": "llama"}), mine)
     assert (found.data.provider, found.data.usage) == ("groq", {"requests": 1})
-    assert not taken(
-        cloud_event("prompt"), {"event_type": "prompt", "ignored": "ours are counted elsewhere"}
-    ).events
+    ignored = taken(cloud_event("prompt"), {"event_type": "prompt", "ignored": "ours are counted elsewhere"})
+    assert (ignored.events, ignored.skipped) == ([], {TENANTS_WORD: 1}), (
+        "its reason would be in everybody's metrics"
+    )
 
 
 def test_a_meter_may_read_a_vendors_own_usage() -> None:
