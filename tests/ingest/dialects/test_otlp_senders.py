@@ -313,6 +313,9 @@ HANDED_ON: dict[str, Any] = {
     "opentelemetry.instrumentation.bedrock": ON_BEDROCK | {"gen_ai.usage.total_tokens": 5_100},
     # opentelemetry-instrumentation-botocore 0.66b2, extensions/bedrock.py, _converse_on_success
     "opentelemetry.instrumentation.botocore.bedrock-runtime": ON_BEDROCK,
+    # openlit 1.45.0, instrumentation/anthropic/utils.py (process_chat_response: input_tokens) and bedrock/utils.py (inputTokens)
+    "openlit.instrumentation.anthropic": CLAUDE | {"gen_ai.client.token.usage": 5_100},
+    "openlit.instrumentation.bedrock": ON_BEDROCK | {"gen_ai.client.token.usage": 5_100},
     # @traceloop/instrumentation-anthropic 0.27.0, dist/index.js, _endSpan
     "@traceloop/instrumentation-anthropic": CLAUDE | {"gen_ai.usage.total_tokens": 5_100},
 }
