@@ -20,7 +20,7 @@ from services.ingest.dialects.elements import elements_of
 from services.ingest.dialects.litellm_payload import KeyAndCaller, Payload, answer_of, decode_payload, painted
 from services.ingest.dialects.stated import Unusable, cost_of, text_of
 from services.ingest.dialects.translated import ASSUMED, SaidEvent, Translated, short_id, usage_event
-from spendmeter.contracts.dialect_parts import DialectError, UsedQuantity, part
+from spendmeter.contracts.dialect_parts import DialectError, UsedQuantity, measure, part
 from spendmeter.contracts.dialects import Normalised, disjoint
 from spendmeter.contracts.dimensions import trouble_with_name
 from spendmeter.contracts.events import LABELS, NAME_CHARACTERS_MAX, broken_rule
@@ -28,6 +28,8 @@ from spendmeter.contracts.tool_fees import tool_fees
 
 SOURCE = "litellm-proxy"
 """Of calls whose id is nobody else's; LiteLLM's callback for OpenMeter calls itself so too."""
+GATEWAY = "litellm"
+"""Who served, where it has a cost and does not say."""
 PAYLOADS_MAX = 5_000
 """A LiteLLM under load sends what gathered while it sent before, more than its batch size of 512."""
 
@@ -46,7 +48,9 @@ _NO_USAGE_OF = ("embedding", "rerank")
 class _Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     no_inference: frozenset[str]
     images: frozenset[str]
+    routes: frozenset[str]
     tools: frozenset[str]
+    counted: dict[str, str]
     dialects: dict[str, str]
     providers: dict[str, str]
 
@@ -126,6 +130,8 @@ def _event(payload: Payload, labels: Mapping[str, str], found: Translated) -> Sa
         found.noted[ONE_REQUEST] += 1
     elif normalised == "assumed":
         found.noted[ASSUMED] += 1
+    if cost is not None:  # of an endpoint with a price of its own, or a search: neither has a model
+        provider, sku = provider or GATEWAY, sku or kind
     if not provider or not sku:
         raise Unusable("model" if provider else "custom_llm_provider", "is missing")
     source, call_id = _identity(payload, provider)
@@ -169,7 +175,9 @@ def _model(payload: Payload) -> str:
     priced = payload.model_map_information
     if provider.startswith("azure") and priced and bytes(priced.model_map_value) != b"null":
         name = text_of(priced.model_map_key) or name
-    return name.removeprefix(f"{provider}/")
+    name = name.removeprefix(f"{provider}/")
+    route, _, rest = name.partition("/")
+    return rest if rest and route in _RULES.routes else name
 
 
 def _counted(**quantities: UsedQuantity) -> tuple[dict[str, UsedQuantity], Normalised]:
@@ -186,6 +194,8 @@ def _quantities(
         return _counted(reranks=reranked)
     if not any(usage.values()):
         return _counted()
+    if counted := {unit: many for unit, name in _RULES.counted.items() if (many := measure(usage, name))}:
+        return counted, "stated"
     quantities, normalised = disjoint(_RULES.dialects.get(provider, "openai"), usage)
     inside, within = _table(usage, "prompt_tokens_details"), _table(usage, "completion_tokens_details")
     written = _table(inside, "cache_creation_token_details")

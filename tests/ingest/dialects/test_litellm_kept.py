@@ -161,3 +161,36 @@ def test_images_without_tokens_are_counted_also_where_litellm_knows_no_price(
 def test_images_that_were_not_made_are_no_images() -> None:
     nothing = {"prompt_tokens": 0, "completion_tokens": 0, "response_cost": 0}
     assert translated(call_type="aimage_generation", status="failure", **nothing).events == []
+
+
+NOTHING = {"prompt_tokens": 0, "completion_tokens": 0}
+
+
+@pytest.mark.parametrize(
+    ("more", "provider", "sku", "usage"),
+    [
+        ({"call_type": "aocr", "custom_llm_provider": "mistral", "model": "mistral/mistral-ocr-latest",
+          "metadata": {"usage_object": {"pages_processed": 2, "doc_size_bytes": 3002}}}, "mistral", "mistral-ocr-latest", {"pages": 2}),
+        ({"call_type": "avideo_generation", "model": "sora-2", "metadata": {"usage_object": {"duration_seconds": 4.0}}},
+         "openai", "sora-2", {"video_seconds": 4}),
+        # an endpoint that is passed through, with `cost_per_request` set; a search of a store
+        ({"call_type": "pass_through_endpoint", "custom_llm_provider": None, "model": "unknown"}, "litellm", "unknown", {"requests": 1}),
+        ({"call_type": "avector_store_search", "model": ""}, "openai", "avector_store_search", {"requests": 1}),
+    ],
+)  # fmt: skip
+def test_a_call_without_tokens_or_a_model_keeps_its_cost(
+    more: dict[str, Any], provider: str, sku: str, usage: dict[str, int]
+) -> None:
+    data = taken(translated(**NOTHING, **more)).data
+    assert (data.provider, data.sku, data.usage) == (provider, sku, usage)
+    assert data.reported_cost is not None
+    assert data.reported_cost.amount == "0.00035"
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "sku"),
+    [("openai", "responses/gpt-5", "gpt-5"), ("bedrock", "bedrock/converse/us.meta.llama", "us.meta.llama"),
+     ("openrouter", "openrouter/openai/gpt-5", "openai/gpt-5"), ("openai", "responses", "responses")],
+)  # fmt: skip
+def test_how_a_model_was_asked_is_not_its_name(provider: str, model: str, sku: str) -> None:
+    assert taken(translated(custom_llm_provider=provider, model=model)).data.sku == sku

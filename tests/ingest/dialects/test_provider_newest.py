@@ -242,3 +242,28 @@ def test_images_of_amazons_are_counted() -> None:
         "bedrock", {"images": ["aGk=", "aGk="]}, query={"model": "amazon.nova-canvas-v1:0", "id": "k"}
     )
     assert event["data"]["usage"] == {"images": 2}
+
+
+def test_what_a_live_session_of_googles_says_beside_its_turns_is_no_call() -> None:
+    turn = {
+        "serverContent": {"turnComplete": True},
+        "usageMetadata": {"promptTokenCount": 100, "responseTokenCount": 20},
+    }
+    said_beside = [
+        {"setupComplete": {}},
+        {"serverContent": {"modelTurn": {}}},
+        {"goAway": {"timeLeft": "1s"}},
+    ]
+    found = translated("gemini", [*said_beside[:2], turn, said_beside[2]], query={"model": "m", "id": "k"})
+    assert (found.refused, [sent.said["data"]["usage"] for sent in found.events]) == (
+        [],
+        [{"input_tokens": 100, "output_tokens": 20}],
+    )
+
+
+def test_a_transcription_that_is_streamed_names_its_model_at_the_end() -> None:
+    done = {"type": "transcription.done", "model": "voxtral-mini-2507", "text": "...", "language": "en",
+            "usage": {"prompt_audio_seconds": 30, "prompt_tokens": 4, "completion_tokens": 30}}  # fmt: skip
+    event = said("mistral", [{"type": "transcription.text.delta", "text": "."}, done], query={"id": "k"})
+    assert event["data"]["sku"] == "voxtral-mini-2507"
+    assert event["data"]["usage"] == {"audio_seconds": 30, "input_tokens": 4, "output_tokens": 30}

@@ -32,20 +32,22 @@ NAMES = """
     container_id content content_block contentBlockDelta contentBlockStart contentBlockStop create_time
     created created_at createTime custom_id data delta document_annotation duration embeddings error event
     event_type finish_reason finishReason function generated_images generatedImages generation
-    generation_id generation_token_count grounding_chunks grounding_metadata groundingChunks
-    groundingMetadata HTTPHeaders id image image_gen images input input_tokens inputTextTokenCount
-    inputTokens interaction internalServerException invokedModelId item_id key latency latencyMs maps
-    message messageStart messageStop meta metadata metrics model model_version modelOutput models
-    modelStreamErrorException modelTimeoutException modelVersion num_requests object output output_tokens
-    outputs outputText outputTokens pages_processed partial_json parts performanceConfig predictions
-    prompt_cache_hit_tokens prompt_token_count prompt_tokens promptRouter promptTokenCount quality
-    reasoning reasoning_content reasoningContent recordId refusal RequestId response response_id
+    generation_id generation_token_count go_away goAway grounding_chunks grounding_metadata
+    groundingChunks groundingMetadata HTTPHeaders id image image_gen images input input_tokens
+    inputTextTokenCount inputTokens interaction internalServerException invokedModelId item_id key latency
+    latencyMs maps message messageStart messageStop meta metadata metrics model model_version modelOutput
+    models modelStreamErrorException modelTimeoutException modelVersion num_requests object output
+    output_tokens outputs outputText outputTokens pages_processed partial_json parts performanceConfig
+    predictions prompt_cache_hit_tokens prompt_token_count prompt_tokens promptRouter promptTokenCount
+    quality reasoning reasoning_content reasoningContent recordId refusal RequestId response response_id
     responseId ResponseMetadata result results retrieved_context retrievedContext search_context_size
-    seconds serverContent service_tier serviceTier serviceUnavailableException session size statistics
-    status status_code stop_reason stopReason svg_usage text thinking throttlingException token_count
-    tokenCount tokens tool_calls tool_plan tool_usage tools toolUse total_input_tokens total_output_tokens
-    trace type url usage usage_breakdown usage_info usage_metadata usageMetadata validationException web
-    web_search web_search_queries webSearchQueries x_groq
+    seconds server_content serverContent service_tier serviceTier serviceUnavailableException session
+    session_resumption_update sessionResumptionUpdate setup_complete setupComplete size statistics status
+    status_code stop_reason stopReason svg_usage text thinking throttlingException token_count tokenCount
+    tokens tool_call tool_call_cancellation tool_calls tool_plan tool_usage toolCall toolCallCancellation
+    tools toolUse total_input_tokens total_output_tokens trace type url usage usage_breakdown usage_info
+    usage_metadata usageMetadata validationException web web_search web_search_queries webSearchQueries
+    x_groq
 """.split()
 """Every field that any provider's reading asks for."""
 

@@ -14,6 +14,11 @@ from services.ingest.dialects.providers.piece import CallPiece
 from spendmeter.contracts.dialect_parts import snake
 from spendmeter.contracts.tool_fees import tool_fees
 
+_LIVE = (
+    "serverContent", "server_content", "setupComplete", "setup_complete", "toolCall", "tool_call",
+    "toolCallCancellation", "tool_call_cancellation", "goAway", "go_away",
+    "sessionResumptionUpdate", "session_resumption_update",
+)  # fmt: skip
 _ANY_TIER = ("", "unspecified", "traffic_type_unspecified")
 
 
@@ -28,7 +33,7 @@ def read(answer: Answer) -> Iterator[CallPiece]:
         return
     candidates = answer.each("candidates")
     usage = _usage(answer)
-    if usage is None and answer.has("serverContent"):
+    if usage is None and answer.has(*_LIVE):
         return  # of a live session: what a turn used, a message at its end says
     finished = any(each.text("finishReason", "finish_reason") for each in candidates)
     yield CallPiece(

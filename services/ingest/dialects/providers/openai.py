@@ -221,7 +221,13 @@ def _typed(answer: Answer, kind: str) -> Iterator[CallPiece]:
     elif kind.endswith(".delta"):
         yield CallPiece(stream=True, content=tuple(_content(answer, "delta")))
     elif usage is not None or kind in _DONE:
-        yield CallPiece(usage=usage, stream=True, ends=True, time=answer.number("created_at"))
+        yield CallPiece(
+            model=answer.text("model"),
+            usage=usage,
+            stream=True,
+            ends=True,
+            time=answer.number("created_at"),
+        )
 
 
 def _plain(answer: Answer) -> CallPiece:
