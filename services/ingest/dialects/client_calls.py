@@ -162,6 +162,10 @@ def _with_rest(said: SaidEvent, call: ClientCall, *, first: bool) -> SaidEvent:
 
 
 def _unknown(part: bytes | Raw) -> set[str]:
-    fields = _decode_fields(part)
-    data = _decode_fields(fields["data"])
+    """Raises EventError for a name that is no text, which is read over where it means nothing."""
+    try:
+        fields = _decode_fields(part)
+        data = _decode_fields(fields["data"])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise EventError("is no JSON") from None
     return {*(fields.keys() - _KNOWN), *(f"data.{name}" for name in data.keys() - _KNOWN_DATA)}

@@ -161,6 +161,8 @@ def with_data(**more: Any) -> dict[str, Any]:
     ("bad", "field"),
     [
         (b"{", ""),
+        (json.dumps(GOOD).encode().replace(b'"data"', b'"\xff":1,"data"'), ""),
+        (json.dumps(GOOD).encode().replace(b'"provider"', b'"\xff":1,"provider"'), ""),
         ([], ""),
         ({}, ""),
         (GOOD | {"type": "spendmeter.usage.v1"}, "type"),
