@@ -1,4 +1,5 @@
-"""Names of fields that senders choose, at every entrance: told as a header, a log and a table can hold them. Pure."""
+"""Names of fields that senders choose, at every entrance: told as a header, a log and a table can hold them; and a name
+that stands twice. Pure."""
 
 from __future__ import annotations
 
@@ -10,12 +11,14 @@ from typing import Any
 import pytest
 from starlette.responses import Response
 
-from services.ingest.accept import AcceptedEvents
+from services.ingest.accept import AcceptedEvents, accept
 from services.ingest.entrances import DROPPED, Incoming
 from services.ingest.refused import RequestRefused
+from spendmeter.contracts.events import encode_event
 from tests.ingest.fuzz.dialects import FuzzedDialect, GoodRequest, fuzzed
 from tests.ingest.fuzz.holds import submission_at
-from tests.ingest.test_accept import NOW
+from tests.ingest.harness import event
+from tests.ingest.test_accept import NOW, submission
 
 NAMES = {
     "a line of its own": "a\r\nSet-Cookie: b",
@@ -82,3 +85,21 @@ def test_a_name_of_a_field_is_told_so_that_it_breaks_no_header_and_no_row(
         assert header.isascii() and header.isprintable() and len(header) < 2_100
         told |= set(dropped)
     assert told or dialect.name not in ("own", "client")
+
+
+@pytest.mark.parametrize(
+    ("once", "twice"),
+    [
+        ('"id": "1"', '"id": "0", "id": "1"'),
+        ('"input_tokens": 5', '"input_tokens": 9, "input_tokens": 5'),
+        ('"team": "search"', '"team": "core", "team": "search"'),
+        ('"specversion"', '"tenant": "globex", "tenant": "acme", "specversion"'),
+    ],
+)  # fmt: skip
+def test_of_a_field_that_stands_twice_the_last_counts_and_leaves_alone(once: str, twice: str) -> None:
+    """So nobody behind the door can read the event another way."""
+    sent = json.dumps(event("1"))
+    assert once in sent
+    (left,) = accept(sent.replace(once, twice).encode(), "either", submission()).events
+    (plain,) = accept(sent.encode(), "either", submission()).events
+    assert encode_event(left) == encode_event(plain)
