@@ -160,8 +160,13 @@ def opened(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
         elif name in _PATHS:
             table = _table(value)
             said = {".".join((name, *path)): _at(table, path) for path in _PATHS[name]}
-            found |= {key: part for key, part in said.items() if type(part) in (int, str)}
+            found |= {key: part for key, part in said.items() if _can_be(key, part)}
     return {**attributes, **found} if found else attributes
+
+
+def _can_be(name: str, part: Any) -> bool:
+    """Whether a part of a table is what its name says: no call is refused for what stands beside it."""
+    return part >= 0 if type(part) is int else type(part) is str and name not in _COUNTS
 
 
 def _table(text: str) -> Any:

@@ -289,6 +289,7 @@ def test_how_it_was_served_and_what_was_searched_is_read_off_the_providers_metad
     "text",
     [
         "{", "[]", "null", '"x"', "{'a': b}", '{"anthropic": 5}', '{"anthropic": {"usage": [1]}}', "[" * 100_000,
+        '{"anthropic": {"cacheCreationInputTokens": -5, "usage": {"input_tokens": "5", "cache_read_input_tokens": "x"}}}',
         '{"anthropic": {"cacheCreationInputTokens": null, "usage": {"input_tokens": true, "cache_read_input_tokens": 1.5}}}',
     ],
 )  # fmt: skip
