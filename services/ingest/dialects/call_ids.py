@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 BITS_MIN = 64
+_NO_IDS = frozenset({"", "null", "none", "undefined", "nil", "0"})
 _FILLED = re.compile(r"(.)\1{7}")
 """One character eight times in a row: a counter in a random id's clothes."""
 _PACKED = "resp_" + b64encode(b"litellm:").decode().rstrip("=")[:-1]
@@ -72,6 +73,12 @@ def _unpacked(provider: str, response_id: str) -> tuple[str, str]:
         return provider, response_id
     found = _INSIDE.fullmatch(inside)
     return (found["vendor"], found["id"]) if found else (provider, response_id)
+
+
+def is_id(said: str) -> bool:
+    """Whether it can be an id, and not how a program writes that it has none: of all such calls the first
+    alone would be booked."""
+    return said.strip().lower() not in _NO_IDS
 
 
 def vendor_name(provider: str) -> str:

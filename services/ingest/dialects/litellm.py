@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from services.ingest.dialects.call_ids import call_identity, vendor_name
+from services.ingest.dialects.call_ids import call_identity, is_id, vendor_name
 from services.ingest.dialects.elements import elements_of
 from services.ingest.dialects.litellm_payload import KeyAndCaller, Payload, answer_of, decode_payload, painted
 from services.ingest.dialects.stated import Unusable, cost_of, text_of
@@ -24,6 +24,7 @@ from spendmeter.contracts.dialect_parts import DialectError, UsedQuantity, measu
 from spendmeter.contracts.dialects import Normalised, disjoint
 from spendmeter.contracts.dimensions import trouble_with_name
 from spendmeter.contracts.events import LABELS, NAME_CHARACTERS_MAX, broken_rule
+from spendmeter.contracts.meters import maker_of
 from spendmeter.contracts.tool_fees import tool_fees
 
 SOURCE = "litellm-proxy"
@@ -40,6 +41,8 @@ NO_USAGE = "no usage and no cost"
 NO_PAYLOAD = "no payload"
 ONE_REQUEST = "a cost without quantities, counted as one request"
 
+_CACHED = re.compile(r"_cache_hit[0-9.]+$")
+"""How the id of a call ends that its cache answered: LiteLLM makes it another one than the call's own."""
 _LABEL_TAG = re.compile(r"([^:=]{1,64})[:=](.+)", re.DOTALL)
 _NO_USAGE_OF = ("embedding", "rerank")
 """Calls that have no output, of which LiteLLM says that it was 0."""
@@ -50,6 +53,7 @@ class _Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     images: frozenset[str]
     routes: frozenset[str]
     tools: frozenset[str]
+    tokens: frozenset[str]
     counted: dict[str, str]
     dialects: dict[str, str]
     providers: dict[str, str]
@@ -81,7 +85,7 @@ def _read(index: int, element: bytes | Raw, labels: Mapping[str, str], found: Tr
     payload = _decoded(element)
     if payload is None:
         found.skipped[NO_PAYLOAD] += 1
-    elif payload.cache_hit is True:
+    elif payload.cache_hit is True or _CACHED.search(text_of(payload.id)):
         found.skipped[FROM_CACHE] += 1
     elif isinstance(said := _event(payload, labels, found), str):
         found.skipped[said] += 1
@@ -131,7 +135,7 @@ def _event(payload: Payload, labels: Mapping[str, str], found: Translated) -> Sa
     elif normalised == "assumed":
         found.noted[ASSUMED] += 1
     if cost is not None:  # of an endpoint with a price of its own, or a search: neither has a model
-        provider, sku = provider or GATEWAY, sku or kind
+        provider, sku = provider or maker_of(sku) or GATEWAY, sku or kind
     if not provider or not sku:
         raise Unusable("model" if provider else "custom_llm_provider", "is missing")
     source, call_id = _identity(payload, provider)
@@ -192,10 +196,10 @@ def _quantities(
     reranked = _at(answer, "meta", "billed_units", "search_units")
     if reranked:
         return _counted(reranks=reranked)
-    if not any(usage.values()):
-        return _counted()
-    if counted := {unit: many for unit, name in _RULES.counted.items() if (many := measure(usage, name))}:
-        return counted, "stated"
+    if not any(usage.get(name) for name in _RULES.tokens):
+        counted = {unit: measure(usage, name) for unit, name in _RULES.counted.items()}
+        if any(counted.values()) or not any(usage.values()):
+            return {unit: quantity for unit, quantity in counted.items() if quantity}, "stated"
     quantities, normalised = disjoint(_RULES.dialects.get(provider, "openai"), usage)
     inside, within = _table(usage, "prompt_tokens_details"), _table(usage, "completion_tokens_details")
     written = _table(inside, "cache_creation_token_details")
@@ -223,9 +227,9 @@ def _images(
 ) -> tuple[dict[str, UsedQuantity], str]:
     """Of a call for images: what it put out is images, where no part of it is said to be; of one without
     tokens each image has the price of its quality and size."""
-    if not any(quantities.values()):
+    if "images" in quantities or not any(quantities.values()):
         made = painted(payload)
-        return {"images": made.count}, "/".join(filter(None, (sku, made.variant)))
+        return {"images": quantities.get("images") or made.count}, "/".join(filter(None, (sku, made.variant)))
     if "output_image_tokens" not in quantities:
         quantities["output_image_tokens"] = quantities.pop("output_tokens", 0)
     return quantities, sku
@@ -298,7 +302,7 @@ def _performance(payload: Payload, failed: bool) -> dict[str, Any]:
 
 
 def _identity(payload: Payload, provider: str) -> tuple[str, str]:
-    call_id = _first(payload.id, payload.litellm_call_id)
+    call_id = next(filter(is_id, map(text_of, (payload.id, payload.litellm_call_id))), "")
     if not call_id:
         raise Unusable("id", "is missing")
     return call_identity(provider, call_id) or (SOURCE, short_id(call_id))

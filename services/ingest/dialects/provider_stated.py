@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from services.ingest.dialects.call_ids import call_identity
+from services.ingest.dialects.call_ids import call_identity, is_id
 from spendmeter.contracts.events import EventError
 
 IDEMPOTENCY = "idempotency-key"
@@ -16,7 +16,6 @@ _NAMES = frozenset(
 _FLAGS = ("batch", "interrupted")
 _COUNTS = ("input_tokens", "sent_bytes", "sent_pieces")
 _LABEL = "label."
-_NO_IDS = frozenset({"", "null", "none", "undefined", "nil", "0"})
 _COUNT_DIGITS_MAX = 12
 ID_RULE = (
     "the answer has no id that this call alone has: send the header Idempotency-Key or ?id= (the same again"
@@ -83,6 +82,6 @@ def identity_of(
         return own
     if stated.id:
         return stated.source or f"raw:{provider}", stated.id if ordinal is None else f"{stated.id}#{ordinal}"
-    if stated.source and response_id.strip().lower() not in _NO_IDS:
+    if stated.source and is_id(response_id):
         return stated.source, response_id
     raise EventError(ID_RULE, "id")

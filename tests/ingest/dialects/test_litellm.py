@@ -306,7 +306,7 @@ def test_one_bad_payload_refuses_no_other_and_is_named_without_what_it_says() ->
     lines = [
         payload(),
         payload(id=None),
-        payload(custom_llm_provider=None),
+        payload(custom_llm_provider=None, response_cost=0),
         payload(metadata="SECRETPROMPT"),
         5,
     ]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from services.ingest.accept import accept_translated
-from services.ingest.dialects.litellm import translate_litellm
+from services.ingest.dialects.litellm import FROM_CACHE, translate_litellm
 from services.ingest.dialects.translated import LEFT_OUT, Translated
 from services.ingest.entrances import Incoming
 from services.ingest.gateway_entrances import LITELLM
@@ -93,6 +93,19 @@ def test_an_id_that_no_event_can_have_is_its_digest_the_same_each_time() -> None
     assert taken(translated(id=long + "c")).id != first.id
 
 
+@pytest.mark.parametrize("none", ["None", "null", " ", None])
+def test_a_call_whose_answer_has_no_id_has_the_gateways_own(none: Any) -> None:
+    """Older versions wrote the text None: of all such calls one would be booked, and the others be its repeats."""
+    event = taken(translated(id=none, litellm_call_id="2c9c4b0e-6f1a-4c55-8a6e-0f4d3f7a1b2c"))
+    assert (event.source, event.id) == ("call:openai", "2c9c4b0e-6f1a-4c55-8a6e-0f4d3f7a1b2c")
+    (refused,) = translated(id=none).refused
+    assert (refused["field"], refused["reason"]) == ("id", "is missing")
+
+
+def test_what_a_cache_answered_is_known_by_its_id_too() -> None:
+    assert translated(id="chatcmpl-1_cache_hit1795717422.25").skipped == {FROM_CACHE: 1}
+
+
 def test_a_text_that_was_cut_in_an_emoji_costs_no_batch() -> None:
     """As Python writes what a browser sent: of 512 payloads one such refused them all."""
     cut = {"messages": [{"role": "user", "content": "\ud83d"}], "response": {"choices": [{"text": "\ude00"}]}}
@@ -146,6 +159,17 @@ def test_what_a_painter_put_out_is_images(book: PriceBook) -> None:
         ({"response": {"data": [{"url": "u"}] * 3}, "model_parameters": {"n": 2}}, "dall-e-3", 3),
         ({"response": "redacted-by-litellm", "model_parameters": "x"}, "dall-e-3", 1),
         ({"model_parameters": {"n": True, "size": 7}}, "dall-e-3", 1),
+        # as LiteLLM 1.110 counts them itself, beside an image model's tokens of 0
+        (
+            {
+                "metadata": {
+                    "usage_object": {"prompt_tokens": 0, "completion_tokens": 0, "output_image_count": 2}
+                },
+                "model_parameters": {"n": 1, "size": "1024x1024"},
+            },
+            "dall-e-3/1024x1024",
+            2,
+        ),
     ],
 )
 @pytest.mark.parametrize("cost", [0, 0.08])
@@ -175,13 +199,14 @@ NOTHING = {"prompt_tokens": 0, "completion_tokens": 0}
          "openai", "sora-2", {"video_seconds": 4}),
         # an endpoint that is passed through, with `cost_per_request` set; a search of a store
         ({"call_type": "pass_through_endpoint", "custom_llm_provider": None, "model": "unknown"}, "litellm", "unknown", {"requests": 1}),
+        ({"custom_llm_provider": None, "prompt_tokens": 7}, "openai", "gpt-4o", {"input_tokens": 7, "output_tokens": 0}),
         ({"call_type": "avector_store_search", "model": ""}, "openai", "avector_store_search", {"requests": 1}),
     ],
 )  # fmt: skip
 def test_a_call_without_tokens_or_a_model_keeps_its_cost(
     more: dict[str, Any], provider: str, sku: str, usage: dict[str, int]
 ) -> None:
-    data = taken(translated(**NOTHING, **more)).data
+    data = taken(translated(**NOTHING | more)).data
     assert (data.provider, data.sku, data.usage) == (provider, sku, usage)
     assert data.reported_cost is not None
     assert data.reported_cost.amount == "0.00035"
