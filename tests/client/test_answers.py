@@ -92,7 +92,8 @@ def test_a_message_of_anthropic(server: StandIn, meter: Meter, anthropic_client:
     answer = anthropic_client.messages.create(model="claude-sonnet-4-5", messages=ASKED, max_tokens=9)
     meter.response("anthropic", answer)
     assert metered(server, meter)["response"] == {
-        "id": answer.id, "type": "message", "model": "claude-sonnet-4-5-20250929", "usage": MESSAGES_USAGE,
+        "id": answer.id, "type": "message", "model": "claude-sonnet-4-5-20250929", "stop_reason": "end_turn",
+        "usage": MESSAGES_USAGE,
     }  # fmt: skip
 
 

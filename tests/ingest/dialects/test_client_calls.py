@@ -187,3 +187,43 @@ def test_what_is_bad_is_named_by_its_place_beside_the_others(bad: Any, field: st
 def test_fields_of_ours_that_nobody_knows_are_named() -> None:
     odd = with_data(colour="red") | {"shape": "round"}
     assert translated(json.dumps(odd).encode()).dropped == {"shape", "data.colour"}
+
+
+def test_what_other_models_used_on_its_behalf_is_told(book: PriceBook) -> None:
+    """Of gpt-image-1.5 20 x 5 of text and 1,000 x 32 of image, for a million; of gpt-5.4, a drawing's writer, 100 x 2.50
+    + 50 x 15; and two pages."""
+    painted = {
+        "id": "resp_67ccd2bed1ec8190b14f964abc0542670bb6a6b452d3795b", "object": "response", "model": "gpt-5.4", "status": "completed",
+        "output": [{"type": "image_generation_call", "result": "SECRETANSWER"}], "usage": {"input_tokens": 100, "output_tokens": 0},
+        "tools": [{"type": "image_generation", "model": "gpt-image-1.5", "background": "auto"}],
+        "tool_usage": {"image_gen": {"input_tokens": 20, "output_tokens": 1_000, "total_tokens": 1_020}, "web_search": {"num_requests": 0}},
+    }  # fmt: skip
+    drawn = {
+        "created": 1_795_694_400, "data": [{"b64_json": "SECRETANSWER"}], "usage": {"input_tokens": 10, "output_tokens": 20},
+        "svg_usage": {"model": "gpt-5.4", "input_tokens": 100, "output_tokens": 50, "reasoning_tokens": 20, "total_tokens": 150},
+    }  # fmt: skip
+    read = {
+        "pages": [{"markdown": "SECRETANSWER"}],
+        "model": "mistral-ocr-latest",
+        "usage_info": {"pages_processed": 2},
+    }
+    parts = [
+        told("openai", skeleton(painted)),
+        told("openai", skeleton(drawn), model="gpt-image-1.5"),
+        told("mistral", skeleton(read)),
+    ]
+    assert not any(b"SECRET" in part for part in parts)
+    found = translated(*parts)
+    assert found.refused == []
+    events = {event.said["id"].rpartition("/")[2]: event.said for event in found.events}
+    assert events["image_generation"]["data"]["sku"] == "gpt-image-1.5"
+    assert list_price(events["image_generation"], book) == Decimal("0.0321")
+    assert list_price(events["svg"], book) == Decimal("0.001")
+    assert found.events[-1].said["data"]["usage"] == {"pages": 2}
+
+
+def test_a_refusal_before_any_output_is_known_by_what_the_client_tells() -> None:
+    refused = {"id": CLAUDE, "type": "message", "model": "claude-fable-5", "content": [], "stop_reason": "refusal",
+               "usage": {"input_tokens": 106, "output_tokens": 0}}  # fmt: skip
+    found = translated(told("anthropic", skeleton(refused)))
+    assert (found.events, sum(found.skipped.values())) == ([], 1)

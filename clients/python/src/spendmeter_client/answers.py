@@ -12,10 +12,13 @@ from typing import Any
 
 HEAD = (
     "id", "response_id", "responseId", "generation_id", "object", "type",
-    "model", "model_version", "modelVersion", "service_tier", "speed", "provider",
+    "model", "model_version", "modelVersion", "service_tier", "speed", "provider", "stop_reason",
 )  # fmt: skip
 """Words that say which call it was, and what served it."""
-USAGE = ("usage", "usage_metadata", "usageMetadata", "meta", "duration")
+USAGE = (
+    "usage", "usage_metadata", "usageMetadata", "usage_info", "tool_usage", "svg_usage", "meta", "duration",
+)  # fmt: skip
+"""What the model used, and other models on its behalf."""
 WORD_CHARACTERS_MAX = 256
 TIER_CHARACTERS_MAX = 64
 USAGE_DEPTH_MAX = 6
@@ -103,11 +106,12 @@ def _call(item: Any) -> dict[str, Any] | None:
 
 
 def _tool(item: Any) -> dict[str, Any] | None:
-    """A search that was offered, for the fee goes by its size."""
-    kind, size = of(item, "type"), of(item, "search_context_size")
-    if not _is_word(kind) or not kind.startswith("web_search"):
+    """A search that was offered, for the fee goes by its size; a painter, whose price goes by its model."""
+    kind = of(item, "type")
+    if not _is_word(kind) or not kind.startswith(_PRICED_BY):
         return None
-    return {"type": kind} | ({"search_context_size": size} if _is_word(size) else {})
+    said = {name: found for name in ("search_context_size", "model") if _is_word(found := of(item, name))}
+    return {"type": kind} | said
 
 
 def _candidate(item: Any) -> dict[str, Any] | None:
@@ -139,6 +143,8 @@ def _numbered_queries(kept: dict[str, Any]) -> dict[str, Any]:
         ]
     return kept
 
+
+_PRICED_BY = ("web_search", "image_generation")
 
 ITEMS = (("output", _call), ("tools", _tool), ("candidates", _candidate))
 """Lists of what is charged for beside tokens, and what of an item is kept."""
