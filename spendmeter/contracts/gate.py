@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from operator import attrgetter
+from typing import Any
 
 from msgspec.structs import force_setattr
 
@@ -44,6 +45,8 @@ CHARGES_FROM = datetime(2026, 11, 26, 18, tzinfo=UTC)
 
 FOLDED_LABELS_FROM = datetime(2026, 11, 26, 19, tzinfo=UTC)
 """Labels that everybody has may be folded; before, a tenant's own alone."""
+TOLD_APART_FROM = datetime(2026, 11, 26, 23, 30, tzinfo=UTC)
+"""What rows are told apart by fits into an index."""
 HOW_IT_CAME_FROM = datetime(2026, 11, 26, 18, tzinfo=UTC)
 """Events say what of them is estimated or assumed, and how spend of their kind arrives; before, these were
 fields that nobody knew."""
@@ -57,6 +60,13 @@ _TEXTS = ("provider", "sku", "context.service_tier", "context.region", "performa
 """Fields of `data` that people will read in a list, besides labels, the outcome's name and those of units."""
 _read_texts = attrgetter(*_TEXTS)
 _read_labels = attrgetter(*LABELS)
+TOLD_APART_BYTES_MAX = 2_400
+"""In UTF-8, of all of the following: with a tenant, a class and a currency beside them they are an entry of
+an index, which has 2,704 bytes at most. In ASCII they have 1,280 if each is as long as it may be."""
+TOLD_APART = ("team", "run", "workflow", "workflow_version", "agent", "provider", "sku", "status")
+_read_told_apart = attrgetter(
+    *(f"labels.{name}" for name in TOLD_APART[:5]), "provider", "sku", "performance.status"
+)
 
 
 def check_rules(event: UsageEvent, plain: bool, received_at: datetime | None = None) -> None:
@@ -70,6 +80,8 @@ def check_rules(event: UsageEvent, plain: bool, received_at: datetime | None = N
             _check_quantity(event, unit, quantity, received_at)
     if not plain and _holds(VISIBLE_TEXT_FROM, received_at):
         _check_text(event)
+    if not plain and _holds(TOLD_APART_FROM, received_at):
+        check_told_apart(event.data)
     if event.supersedes != "" or event.supersedessource != "":
         _check_superseded(event, received_at)
     data = event.data
@@ -113,6 +125,15 @@ def check_limits(
         limit = limits.get(unit)
         if limit is not None and _holds(limit[1], received_at):
             check_bound(unit, quantity, limit[0])
+
+
+def check_told_apart(data: Any) -> None:
+    """Raises EventError where what rows are told apart by does not fit into an index. `data`: whatever has
+    labels, provider, sku and performance."""
+    size = len("".join(_read_told_apart(data)).encode())
+    if size > TOLD_APART_BYTES_MAX:
+        names = f"{', '.join(TOLD_APART[:-1])} and {TOLD_APART[-1]}"
+        raise EventError(f"{names} have {size} bytes together, at most {TOLD_APART_BYTES_MAX}", "data")
 
 
 def check_counted_once(unit: str, usage: Collection[str]) -> None:

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from spendmeter.contracts.events import Context, Labels, Outcome, Performance
+from spendmeter.contracts.gate import check_told_apart
 from spendmeter.contracts.money import normal_quantity, parse_decimal
 from spendmeter.contracts.rated import Line, decode_lines
 
@@ -79,6 +80,8 @@ def read_entry(
     try:
         stated, priced = _decode_event(event).data, decode_lines(lines)
         _check(stated)
+        if not event.isascii() or "\\u" in event:
+            check_told_apart(stated)  # more text than an index holds
         if _NUL in event or _NUL in lines:  # no column can hold what this may be
             stated, priced = _NOTHING, []
     except (msgspec.MsgspecError, ArithmeticError, ValueError, RecursionError):
