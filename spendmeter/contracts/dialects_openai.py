@@ -193,13 +193,13 @@ def _openai(usage: VendorUsage) -> UsageParts:
             "characters": part(usage, "characters"),
             "images": part(usage, "images"),
         },
-        exclusive=_is_anthropics(usage),
+        exclusive=inside is None and _is_anthropics(usage),
     )
 
 
 def _is_anthropics(usage: VendorUsage) -> bool:
-    """Whether all its words are Anthropic's, whose input leaves the cache out. A gateway that speaks OpenAI's
-    protocol puts these words beside its own, and counts the cache inside."""
+    """Whether its words are Anthropic's, whose input leaves the cache out. A gateway that speaks OpenAI's
+    protocol puts these words beside its own (`prompt_tokens`, details), and counts the cache inside."""
     return "prompt_tokens" not in usage and not _ANTHROPICS.isdisjoint(usage)
 
 

@@ -63,6 +63,10 @@ BEYOND: list[tuple[str, dict[str, Any], dict[str, int | Decimal]]] = [
     ("cohere", {"billed_units": {"search_units": 1}}, {"reranks": 1}),
     ("cohere", {"billed_units": {"images": 1, "image_tokens": 258, "text_tokens": 4}}, {"input_tokens": 4, "input_image_tokens": 258}),
     ("cohere", {"billed_units": {"images": 3}}, {"images": 3}),
+    # Anthropic's words alone leave the cache out; beside OpenAI's they repeat what is inside
+    ("openai", {"input_tokens": 3, "output_tokens": 5, "cache_creation_input_tokens": 40, "cache_read_input_tokens": 60}, {"input_tokens": 3, "cache_write_5m_tokens": 40, "cache_read_tokens": 60, "output_tokens": 5}),
+    ("openai", {"prompt_tokens": 103, "completion_tokens": 5, "cache_creation_input_tokens": 40, "cache_read_input_tokens": 60}, {"input_tokens": 3, "cache_write_5m_tokens": 40, "cache_read_tokens": 60, "output_tokens": 5}),
+    ("openai", {"input_tokens": 103, "output_tokens": 5, "input_tokens_details": {"cached_tokens": 60, "cache_write_tokens": 40}, "cache_creation_input_tokens": 40}, {"input_tokens": 3, "cache_write_5m_tokens": 40, "cache_read_tokens": 60, "output_tokens": 5}),
     # 60 of the 80 image tokens came from the cache: what it left of the prompt is 40, and no more is taken
     ("xai-chat", {"prompt_tokens": 100, "completion_tokens": 9, "prompt_tokens_details": {"text_tokens": 20, "image_tokens": 80, "audio_tokens": 0, "cached_tokens": 60}}, {"input_tokens": 0, "input_image_tokens": 40, "cache_read_tokens": 60, "output_tokens": 9}),
     ("perplexity", {"input_tokens": 500, "output_tokens": 40, "total_tokens": 540, "input_tokens_details": {"cache_read_input_tokens": 100, "cache_creation_input_tokens": 50}, "tool_calls_details": {"search_web": {"invocation": 3}, "fetch_url": {"invocation": 1}}}, {"input_tokens": 350, "cache_read_tokens": 100, "cache_write_5m_tokens": 50, "output_tokens": 40, "searches": 3, "web_fetches": 1}),
