@@ -135,7 +135,7 @@ class Meter:
         def ended(seen: Seen, left: bool, latency_ms: float) -> None:
             if seen.unread:
                 self._drops.log_once(f"{UNREAD_CHUNKS}: {seen.unread}")
-            said = {"latency_ms": latency_ms} | _left_open(seen, left) | more
+            said = {"latency_ms": latency_ms} | seen.left_open(left) | more
             self.response(provider, seen.answer(), model=model, labels=labels, id=id, **said)
 
         return MeteredStream(stream, ended)
@@ -215,10 +215,3 @@ class Meter:
 
 def _given(**arguments: Any) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if value is not None}
-
-
-def _left_open(seen: Seen, left: bool) -> dict[str, Any]:
-    """What tells the server that a stream used more than it said."""
-    if seen.complete or (seen.has_usage and not left):
-        return {}
-    return {"interrupted": True, "sent_pieces": seen.pieces, "sent_bytes": seen.bytes}

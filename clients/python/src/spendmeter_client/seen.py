@@ -77,6 +77,12 @@ class Seen:
         """As one answer."""
         return dict(self._said)
 
+    def left_open(self, left: bool) -> dict[str, Any]:
+        """What tells the server that it used more than it said. `left`: left before its end."""
+        if self.complete or (self.has_usage and not left):
+            return {}
+        return {"interrupted": True, "sent_pieces": self.pieces, "sent_bytes": self.bytes}
+
     def _add(self, said: dict[str, Any]) -> None:
         if said.get("type") != MESSAGE:
             said.pop("type", None)  # the event's
