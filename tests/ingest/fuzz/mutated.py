@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from itertools import chain
 from random import Random
 from typing import Any
 
@@ -213,6 +214,7 @@ _CHANGES = (
 
 _TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(:?)|(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)|([{}\[\],])', re.DOTALL)
 _NUMBER = re.compile(r"\s*[-+]?\d+(\.\d+)?([eE][-+]?\d{1,3})?\s*")
+_LINE_END = re.compile(r"[\r\n]+")
 _VALUES = frozenset({"value", "intValue", "doubleValue", "stringValue", "boolValue", "arrayValue", "values"})
 
 
@@ -220,7 +222,8 @@ def numbers_in(body: bytes) -> list[tuple[str, str]]:
     """Every number that a body states, whatever it is, also in a text: with the name that stands before it. Of
     OTLP's attributes that is their key."""
     found, name = [], ""
-    for text, colon, number, _ in _TOKEN.findall(body.decode("utf-8", "replace")):
+    lines = _LINE_END.split(body.decode("utf-8", "replace"))  # no text of JSON goes on in the next one
+    for text, colon, number, _ in chain.from_iterable(map(_TOKEN.findall, lines)):
         if colon:
             name = name if text in _VALUES and name not in _VALUES else text
         elif number:
