@@ -47,6 +47,8 @@ _INSIDE = re.compile(
     r"cached_tokens|[cC]ached_?[cC]ontent|cache_read\.|cached_token_count|cache_write_tokens"
 )
 """Names of parts of what stands beside them: unless it is assumed that they are none, they are no further tokens."""
+_JOINED = re.compile(rb"[A-Za-z0-9]" + CONTENT.encode())
+"""What people wrote, joined by a cut to the end of a value that is kept: it is that sender's value then."""
 _SCALES = (Decimal(1), Decimal("1e-6"), Decimal("1e-10"))
 """In which a cost is stated: dollars, millionths of them, xAI's ticks."""
 
@@ -72,12 +74,13 @@ def check(dialect: FuzzedDialect, request: FuzzedRequest, place: int) -> str:
     _require(
         _identities(accepted) == _identities(repeated), "the same bytes are another event the second time"
     )
+    hidden = CONTENT.encode() if _JOINED.search(request.incoming.body) is None else SECRET.encode()
     for event in accepted.events:
-        _good(event)
+        _good(event, hidden)
     for outcome in accepted.outcomes:
         raw = encode_outcome(outcome)
         check_outcome_rules(read_outcome(raw))
-        _require(CONTENT.encode() not in raw, "an outcome holds what people wrote")
+        _require(hidden not in raw, "an outcome holds what people wrote")
     if request.known:
         _no_more_than_sent(accepted, request)
         _costs_as_stated(accepted.events, request)
@@ -147,11 +150,11 @@ def _identities(accepted: AcceptedEvents) -> Any:
     )
 
 
-def _good(event: UsageEvent) -> None:
-    """As rating will find it on the topic."""
+def _good(event: UsageEvent, hidden: bytes) -> None:
+    """As rating will find it on the topic; `hidden` is nowhere in it."""
     raw = encode_event(event)
     check_rules(read_event(raw), plain=False)
-    _require(CONTENT.encode() not in raw, "an event holds what people wrote")
+    _require(hidden not in raw, "an event holds what people wrote")
     for unit, quantity in event.data.usage.items():
         number = Decimal(quantity)
         _require(number.is_finite() and 0 <= number < 2**63, f"{unit} is no quantity")
