@@ -40,7 +40,7 @@ CREDENTIALS = (
 )
 _METERS = {kind["event_type"]: msgspec.convert(kind, UsageMeter) for kind in METERS}
 _NO_COUNT = re.compile(
-    r"(?i)time|created|nano|_at$|expires|duration|latency|cost|price|seconds|sequence|index|timestamp|^total|^id$|^ce-"
+    r"(?i)time|created|nano|_at$|expires|duration|latency|cost|price|seconds|sequence|index|timestamp|^total(?!_\w+_tokens)|^id$|^ce-"
 )
 """Names of numbers that count nothing that was used."""
 _INSIDE = re.compile(
