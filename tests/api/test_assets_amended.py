@@ -25,15 +25,21 @@ async def amended_by_hand(book: Book, revision: int, at: datetime) -> None:
     )  # fmt: skip
 
 
-async def test_what_the_register_says_after_three_amends_by_hand_holds_against_them(
-    acme: httpx.AsyncClient, database: Database, book: Book
-) -> None:
-    """Revisions by hand count from 0: the asset's own second revision would be below the third of them for good."""
+async def accrued(acme: httpx.AsyncClient, database: Database) -> tuple[Accruing, FakeLog]:
+    """A commitment of search's whose hours are sent; what sends them, and what is asked for of them."""
     door = FakeDoor()
     corrections = FakeLog(door)
     accruing = Accruing(database, door, corrections)  # type: ignore[arg-type]
     await registered(acme, kind="commitment", months=None, ends_on=days_ago(9), labels={"team": "search"})
     await settle(accruing)
+    return accruing, corrections
+
+
+async def test_what_the_register_says_after_three_amends_by_hand_holds_against_them(
+    acme: httpx.AsyncClient, database: Database, book: Book
+) -> None:
+    """Revisions by hand count from 0: the asset's own second revision would be below the third of them for good."""
+    accruing, corrections = await accrued(acme, database)
     for revision in range(3):
         await amended_by_hand(book, revision, datetime.now(UTC))
     assert (await acme.patch("/v1/assets/laptop-1", json=MOVED)).status_code == 200
@@ -45,11 +51,7 @@ async def test_what_the_register_says_after_three_amends_by_hand_holds_against_t
 async def test_what_is_said_by_hand_after_the_register_holds_whichever_is_sent_first(
     acme: httpx.AsyncClient, database: Database, book: Book
 ) -> None:
-    door = FakeDoor()
-    corrections = FakeLog(door)
-    accruing = Accruing(database, door, corrections)  # type: ignore[arg-type]
-    await registered(acme, kind="commitment", months=None, ends_on=days_ago(9), labels={"team": "search"})
-    await settle(accruing)
+    accruing, corrections = await accrued(acme, database)
     assert (await acme.patch("/v1/assets/laptop-1", json=MOVED)).status_code == 200
     later = datetime.now(UTC)
     await amended_by_hand(book, 0, later)
