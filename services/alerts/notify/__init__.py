@@ -47,6 +47,8 @@ class DeliveryOutcome:
 class ChannelSender(Protocol):
     """What sends to channels of one kind; may be used by any number of attempts at once."""
 
-    async def send(self, settings: Any, message: IncidentMessage, remembered: Mapping[str, str]) -> DeliveryOutcome:
+    async def send(
+        self, settings: Any, message: IncidentMessage, remembered: Mapping[str, str]
+    ) -> DeliveryOutcome:
         """One attempt, bounded in time. `settings`: the struct of contracts/channels.py of its kind."""
         ...
