@@ -1,20 +1,24 @@
 """The alerts process: a watch for each tenant that is ours, the stream that wakes them, and deliveries."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Collection
 
 import asyncpg
 from aiokafka.errors import KafkaError
 
-from services.alerts.bill_keys import BillKeys
-from services.alerts.deliveries import Deliveries
-from services.alerts.learning import Learner
+from services.alerts.bursts.bill_keys import BillKeys
+from services.alerts.bursts.learning import Learner
+from services.alerts.incidents.store import Store, prepare
+from services.alerts.notify.deliveries import Deliveries
 from services.alerts.notify.topic import TopicSender
 from services.alerts.notify.webhook import WebhookSender
-from services.alerts.store import Store, TenantRules, prepare
+from services.alerts.rules import TenantRules, read_rules
 from services.alerts.stream import run_app, totals_app
 from services.alerts.turns import Turns
-from services.alerts.watch import Shared, TenantWatch
+from services.alerts.watch import TenantWatch
+from services.alerts.watches.look import Shared
 from spendmeter.book.sizes import BucketSpan
 from spendmeter.contracts.topics import SPEND_TOTALS, partition_of
 from spendmeter.platform.heartbeat import Heartbeat
@@ -101,19 +105,19 @@ class Alerts:
                 bill_keys=BillKeys(pool),
             )
             for work in (
-                self._follow_rules(store),
+                self._follow_rules(pool, store),
                 self._follow_totals(),
                 self._ask_broker(),
                 Deliveries(pool, webhooks, topic, self._meters).run(),
             ):
                 self._tasks.create_task(work)
 
-    async def _follow_rules(self, store: Store) -> None:
+    async def _follow_rules(self, pool: asyncpg.Pool[asyncpg.Record], store: Store) -> None:
         """Once a second: budgets as they are now, acknowledgements, and which tenants are ours."""
 
         async def follow() -> None:
             try:
-                self._rules = await store.rules()
+                self._rules = await read_rules(pool)
                 await store.acknowledge()
             except CONNECTION_ERRORS:
                 self._update_watches()

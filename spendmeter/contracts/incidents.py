@@ -1,15 +1,25 @@
 """What happened to an incident, on `alerts.events` and in every notification."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
-IncidentKind = Literal["budget", "anomaly", "unbooked"]
-"""unbooked: events of a key that were accepted and not booked. Its amounts are no money."""
+IncidentKind = Literal[
+    "budget", "anomaly", "unbooked", "forecast", "burn", "shift", "loop", "first", "drift", "silence"
+]
+"""budget: spend passed a threshold; forecast: it is expected to; burn: it goes so fast that the budget runs
+out early. anomaly: a burst; shift: a lasting rise or a slow one; loop: one run or key that goes round and
+round; first: a model, provider or key never seen, or one that wakes; drift: the same work became dearer.
+unbooked: events of a key that were accepted and not booked; silence: something that should be heard of is
+not. The amounts of these two are no money."""
+IncidentSeverity = Literal["info", "warning", "critical"]
+"""critical: somebody is to act now; warning: today; info: to know."""
 IncidentState = Literal["open", "acknowledged", "resolved"]
-Transition = Literal["opened", "updated", "acknowledged", "resolved"]
+Transition = Literal["opened", "updated", "grew", "repeated", "acknowledged", "resolved"]
+"""grew: money that was not told yet, enough to be news; repeated: it was over and began again. `updated` goes
+to the topic alone, and to channels that show an incident in one place."""
 EVENTS = "events"
 """What an incident says in place of a currency where its amounts are numbers of events."""
 
@@ -52,6 +62,11 @@ class IncidentEvent(Struct, frozen=True, kw_only=True):
     """The budget's id, or the name of the anomaly rule."""
     rule_name: str
     rule_revision: int
+    severity: IncidentSeverity = "warning"
+    number: int = 0
+    """Of the message, from 0; one that says more has a higher one."""
+    repeats: int = 0
+    """How often it was over and began again."""
     threshold_percent: str | None = None
     """Of a budget: the threshold that was crossed."""
     scope: dict[str, str]
@@ -76,6 +91,8 @@ class IncidentEvent(Struct, frozen=True, kw_only=True):
     """Where the portal shows the spend; '' = the installation has not said where its portal is."""
     summary: str
     suggested_action: str
+    details: dict[str, Any] = {}
+    """What its kind knows beyond the figures; amounts are plain decimal strings."""
     resolution: str = ""
     """Why it is over; '' = it is not."""
 

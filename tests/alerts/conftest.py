@@ -19,11 +19,13 @@ import httpx
 import pytest
 from aiohttp import web
 
-from services.alerts.bill_keys import BillKeys
-from services.alerts.learning import Learner
-from services.alerts.store import Store, prepare
+from services.alerts.bursts.bill_keys import BillKeys
+from services.alerts.bursts.learning import Learner
+from services.alerts.incidents.store import Store, prepare
+from services.alerts.rules import read_rules
 from services.alerts.turns import Turns
-from services.alerts.watch import Shared, TenantWatch
+from services.alerts.watch import TenantWatch
+from services.alerts.watches.look import Shared
 from spendmeter.book.adding import add_corrections
 from spendmeter.book.rollup import RollupSum
 from spendmeter.contracts.series import Series, series_id
@@ -189,7 +191,7 @@ async def watch(
                 pool=pool, store=store, turns=Turns(), learner=learner, meters=Meters(),
                 portal_url="https://spend.example.org/", bill_keys=BillKeys(pool),
             )  # fmt: skip
-            return TenantWatch(tenant="acme", rules=(await store.rules())["acme"], shared=shared)
+            return TenantWatch(tenant="acme", rules=(await read_rules(pool))["acme"], shared=shared)
 
         yield make
 

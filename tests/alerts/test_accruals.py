@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
-from services.alerts.counter_reader import CounterReader
-from services.alerts.counters import CounterKey
-from services.alerts.learning import Learner
-from services.alerts.minute_reader import MinuteReader
+from services.alerts.bursts.learning import Learner
+from services.alerts.bursts.minute_reader import MinuteReader
+from services.alerts.counting.counter_reader import CounterReader
+from services.alerts.counting.counters import CounterKey
 from spendmeter.contracts.terms import Timeline
 from spendmeter.platform.service_keys import ACCRUALS, key_id
 from tests.alerts.conftest import Book

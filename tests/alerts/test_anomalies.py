@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from services.alerts.anomalies import Anomaly, detect, is_hot
-from services.alerts.expectations import learn
+from services.alerts.bursts.anomalies import Anomaly, detect, is_hot
+from services.alerts.bursts.expectations import learn
 from services.alerts.scopes import MINUTE, TENANT, DetectorScope, Spent, Tally
 from spendmeter.contracts.series import Series
 

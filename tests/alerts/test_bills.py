@@ -9,9 +9,9 @@ from decimal import Decimal
 import asyncpg
 import pytest
 
-from services.alerts.bill_keys import BillKeys
-from services.alerts.learning import Learner
-from services.alerts.minute_reader import MinuteReader
+from services.alerts.bursts.bill_keys import BillKeys
+from services.alerts.bursts.learning import Learner
+from services.alerts.bursts.minute_reader import MinuteReader
 from services.alerts.watch import TenantWatch
 from spendmeter.platform.keys import create_key, create_tenant
 from tests.alerts.conftest import Book
@@ -60,13 +60,13 @@ async def test_a_credit_opens_nothing_and_a_bill_opens_the_budgets_threshold_onc
     now = datetime.now(UTC)
     await book.spend("-5000", now, key_id=bills_key)
     made = await watch()
-    await made.look_at_budgets()
-    await made.look_at_anomalies()
+    await made.look("budgets")
+    await made.look("anomalies")
     assert await book.incidents() == []
     await book.spend("5150", now, key_id=bills_key)
     for _ in range(2):
-        await made.look_at_budgets()
-        await made.look_at_anomalies()
+        await made.look("budgets")
+        await made.look("anomalies")
     (incident,) = await book.incidents()
     # 5150 - 5000 of 100
     assert (incident["kind"], incident["amount"]) == ("budget", Decimal(150))

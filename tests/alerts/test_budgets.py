@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.alerts.budgets import Budget, highest_breach, trouble
-from services.alerts.counters import Counters, CounterSum, edges
-from services.alerts.incidents import IncidentFigures, budget_incident
-from services.alerts.verdicts import BudgetLook, counter_key
-from services.alerts.words import Wording
+from services.alerts.budgets.breaches import BudgetLook, budget_incident
+from services.alerts.budgets.budgets import Budget, highest_breach, trouble
+from services.alerts.counting.counters import Counters, CounterSum, counter_key, edges
+from services.alerts.incidents.incident import IncidentFigures
+from services.alerts.incidents.words import Wording
 from spendmeter.contracts.incidents import TopContributor
 from spendmeter.contracts.terms import Terms, Timeline
 

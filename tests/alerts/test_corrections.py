@@ -10,16 +10,17 @@ from typing import Any
 import asyncpg
 import pytest
 
-from services.alerts.counters import Counters, CounterSum, edges
-from services.alerts.expectations import Learned
-from services.alerts.incidents import Incident, resolved, with_figures
-from services.alerts.learning import Learner
-from services.alerts.minute_reader import MinuteReader
-from services.alerts.minutes import Recent
+from services.alerts.budgets.breaches import BudgetLook
+from services.alerts.bursts.bursts import AnomalyLook
+from services.alerts.bursts.expectations import Learned
+from services.alerts.bursts.learning import Learner
+from services.alerts.bursts.minute_reader import MinuteReader
+from services.alerts.bursts.minutes import Recent
+from services.alerts.counting.counters import Counters, CounterSum, counter_key, edges
+from services.alerts.incidents.incident import Incident, resolved, with_figures
+from services.alerts.incidents.store import TOPIC, Store
+from services.alerts.incidents.words import Wording, corrected
 from services.alerts.scopes import TENANT
-from services.alerts.store import TOPIC, Store
-from services.alerts.verdicts import AnomalyLook, BudgetLook, counter_key
-from services.alerts.words import Wording, corrected
 from spendmeter.book.sizes import BucketSpan
 from tests.alerts.conftest import Book, transitions
 from tests.alerts.test_budgets import BERLIN, BUDGET, NOW
@@ -165,17 +166,17 @@ async def test_a_correction_ends_a_budgets_incident_and_the_next_rise_opens_anot
     await book.budget("10", period="day", percent=(80,))
     await book.spend("12")
     made = await watch()
-    await made.look_at_budgets()
+    await made.look("budgets")
     await book.correct("-9")
-    await made.look_at_budgets()
+    await made.look("budgets")
     (over,) = await book.incidents()
     assert (over["state"], over["resolution"]) == (
         "resolved", "corrected: spend fell to 3.00 USD, below 80 % of 10.00 USD (from 12.00 USD)",
     )  # fmt: skip
     assert (over["amount"], over["corrected"]) == (3, -9)
-    await made.look_at_budgets()
+    await made.look("budgets")
     await book.spend("6")
-    await made.look_at_budgets()
+    await made.look("budgets")
     _, again = await book.incidents()
     assert (again["episode"], again["state"], again["amount"]) == (1, "open", 9)
     assert "passed 80 % again" in again["title"]
@@ -190,9 +191,9 @@ async def test_a_lower_threshold_that_is_left_is_open_and_told_to_the_topic_alon
     await book.spend("12")
     made = await watch()
     for correction in ("-3.5", "-4"):
-        await made.look_at_budgets()
+        await made.look("budgets")
         await book.correct(correction)
-        await made.look_at_budgets()
+        await made.look("budgets")
     states = [(row["threshold_percent"], row["state"], row["told"]) for row in await book.incidents()]
     assert states == [(100, "resolved", True), (80, "resolved", False)]
     told = await book.owner.fetch(
@@ -216,19 +217,19 @@ async def test_while_a_job_is_under_way_rises_are_told_and_falls_wait(book: Book
     await book.budget("10", period="day", percent=(80, 100))
     await book.spend("7")
     made = await watch()
-    await made.look_at_budgets()
+    await made.look("budgets")
     await book.correct("2")
-    await made.look_at_budgets()
+    await made.look("budgets")
     (opened,) = await book.incidents()
     assert (opened["threshold_percent"], opened["amount"], opened["corrected"]) == (80, 9, 2)
     assert "Corrections raised it by 2.00 USD." in opened["summary"]
     await book.correct("-5")
     await book.owner.execute("UPDATE incidents SET updated_at = now() - interval '1 minute'")
-    await made.look_at_budgets()
+    await made.look("budgets")
     (half,) = await book.incidents()
     assert (half["state"], half["amount"]) == ("open", 9)
     await book.owner.execute("UPDATE rerate_jobs SET state = 'applied'")
-    await made.look_at_budgets()
+    await made.look("budgets")
     (over,) = await book.incidents()
     assert over["resolution"] == "corrected: spend fell to 4.00 USD, below 80 % of 10.00 USD (from 9.00 USD)"
 
@@ -267,14 +268,14 @@ async def test_a_fall_that_the_book_does_not_confirm_is_none(book: Book, watch: 
     await book.budget("10", period="month")
     await book.spend("12")
     made = await watch()
-    await made.look_at_budgets()
+    await made.look("budgets")
     await book.correct("-5")
     await book.spend("6", now - timedelta(minutes=30))
-    await made.look_at_budgets()
+    await made.look("budgets")
     (incident,) = await book.incidents()
     assert incident["state"] == "open"
     await book.owner.execute("UPDATE incidents SET updated_at = now() - interval '1 minute'")
-    await made.look_at_budgets()
+    await made.look("budgets")
     assert (await book.incidents())[0]["amount"] == 13
 
 
@@ -284,16 +285,16 @@ async def test_an_anomaly_that_was_no_more_than_a_wrong_price_ends_corrected(boo
         await book.spend("1", now - timedelta(minutes=minute), agent="a")
     await book.spend("40", agent="a")
     made = await watch()
-    await made.look_at_anomalies()
+    await made.look("anomalies")
     assert [row["state"] for row in await book.incidents()] == ["open"]
     await book.correct("-39.5", now, agent="a")
     await book.owner.execute("UPDATE incidents SET updated_at = now() - interval '16 seconds'")
     made.wake(BucketSpan(now.replace(hour=0, minute=0), now + timedelta(hours=24)))
-    await made.look_at_anomalies()
+    await made.look("anomalies")
     (incident,) = await book.incidents()
     assert incident["state"] == "resolved"
     assert incident["resolution"].startswith("corrected: spend fell to ")
-    await made.look_at_anomalies()
+    await made.look("anomalies")
     assert len(await book.incidents()) == 1
 
 

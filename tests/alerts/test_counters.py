@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.alerts.counters import MINUTES_KEPT, CounterKey, Counters, CounterSum, Leader, edges
+from services.alerts.counting.counters import MINUTES_KEPT, CounterKey, Counters, CounterSum, Leader, edges
 from spendmeter.book.sizes import BucketSpan
 from spendmeter.contracts.terms import Terms, Timeline
 

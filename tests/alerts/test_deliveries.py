@@ -14,8 +14,8 @@ import pytest
 from aiohttp import web
 from standardwebhooks import Webhook
 
-from services.alerts.deliveries import PER_TENANT_MAX, RETRY_AFTER, Deliveries
 from services.alerts.notify import DeliveryOutcome
+from services.alerts.notify.deliveries import PER_TENANT_MAX, RETRY_AFTER, Deliveries
 from services.alerts.notify.webhook import Endpoint, WebhookSender
 from spendmeter.platform.public_addresses import ForbiddenAddressError, check_address
 from spendmeter.platform.public_resolver import PublicResolver
@@ -59,13 +59,14 @@ async def to_deliver(
     )
     for place, transition in enumerate(transitions):
         await book.owner.execute(
-            "INSERT INTO deliveries (tenant, incident_id, transition, channel_id, body, created_at) "
-            "VALUES ($5, $1, $2, $3, '{\"n\":1}', now() + $4::interval)",
+            "INSERT INTO deliveries (tenant, incident_id, transition, channel_id, body, created_at, number) "
+            "VALUES ($5, $1, $2, $3, '{\"n\":1}', now() + $4::interval, $6)",
             incident,
             transition,
             channel,
             timedelta(milliseconds=place),
             tenant,
+            place,
         )
 
 

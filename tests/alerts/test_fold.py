@@ -11,11 +11,11 @@ from typing import Any
 import asyncpg
 import pytest
 
-from services.alerts.counter_reader import CounterReader
-from services.alerts.counters import CounterKey
-from services.alerts.learning import Learner
-from services.alerts.minute_reader import MinuteReader
-from services.alerts.minutes import COMBINATIONS_MAX, VALUES_MAX
+from services.alerts.bursts.learning import Learner
+from services.alerts.bursts.minute_reader import MinuteReader
+from services.alerts.bursts.minutes import COMBINATIONS_MAX, VALUES_MAX
+from services.alerts.counting.counter_reader import CounterReader
+from services.alerts.counting.counters import CounterKey
 from spendmeter.contracts.series import DIMENSIONS
 from spendmeter.contracts.terms import Timeline
 from tests.alerts.conftest import Book

@@ -10,20 +10,20 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.alerts.anomalies import Anomaly
-from services.alerts.incidents import (
+from services.alerts.budgets.breaches import budget_incident
+from services.alerts.bursts.anomalies import Anomaly
+from services.alerts.bursts.bursts import anomaly_incident
+from services.alerts.incidents.incident import (
     IncidentFigures,
-    anomaly_incident,
-    budget_incident,
     event_of,
-    per_hour,
     resolved,
     scope_of,
     top_contributor,
     with_figures,
 )
+from services.alerts.incidents.words import Wording, title
+from services.alerts.rates import per_hour
 from services.alerts.scopes import TENANT
-from services.alerts.words import Wording, title
 from spendmeter import contracts
 from spendmeter.contracts.incidents import TopContributor, decode_incident, encode_incident
 from spendmeter.contracts.series import Series

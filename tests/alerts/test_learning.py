@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.alerts.learning import Explained, History, Learner, learned_from, serve
+from services.alerts.bursts.learning import Explained, History, Learner, learned_from, serve
 
 NOW = datetime(2026, 11, 23, 10, 3, 8, tzinfo=UTC)
 

@@ -9,19 +9,21 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
 
-from services.alerts.budgets import Budget
-from services.alerts.counter_reader import Allowance, CounterReader
-from services.alerts.incidents import budget_incident
+from services.alerts.budgets.breaches import budget_incident, counters_needed
+from services.alerts.budgets.budgets import Budget
+from services.alerts.counting.counter_reader import Allowance, CounterReader
+from services.alerts.counting.counters import counter_key
+from services.alerts.incidents.store import Store
+from services.alerts.incidents.words import Wording
+from services.alerts.rules import read_rules
 from services.alerts.scopes import MINUTE
-from services.alerts.store import Store
-from services.alerts.verdicts import counter_key, counters_needed
-from services.alerts.words import Wording
 from spendmeter.book.sizes import BucketSpan
 from spendmeter.contracts.incidents import decode_incident
 from spendmeter.contracts.terms import Terms, Timeline
@@ -71,16 +73,16 @@ async def test_an_update_of_a_stale_copy_changes_nothing(book: Book, store: Stor
 
 
 async def test_a_period_that_is_over_ends_its_incident_with_what_it_came_to(
-    book: Book, store: Store, watch: Any
+    book: Book, pool: asyncpg.Pool, store: Store, watch: Any
 ) -> None:
     budget = await book.budget("10", period="day", team="search")
     earlier = datetime.now(UTC) - timedelta(days=2)  # yesterday may be closing still
     await book.spend("12.5", earlier, team="search", provisional="2.5")
     await book.spend("3", earlier, team="other")
     await book.spend("4", team="search")
-    rules = (await store.rules())["acme"]
+    rules = (await read_rules(pool))["acme"]
     await store.open("acme", earlier, lambda _: [opened(earlier, rules.budgets[0])])
-    await (await watch()).look_at_budgets()
+    await (await watch()).look("budgets")
     (incident,) = await book.incidents()
     assert (incident["state"], incident["resolution"]) == ("resolved", "its period is over")
     assert (incident["amount"], incident["of_which_provisional"]) == (Decimal("12.5"), Decimal("2.5"))
@@ -90,16 +92,16 @@ async def test_a_period_that_is_over_ends_its_incident_with_what_it_came_to(
 
 
 async def test_terms_that_change_while_anomalies_are_looked_at_are_those_of_the_next_look(
-    book: Book, store: Store, watch: Any
+    book: Book, pool: asyncpg.Pool, watch: Any
 ) -> None:
     made = await watch()
     await counts_in(book.owner, "acme", zone="Asia/Tokyo")
-    rules = (await store.rules())["acme"]
-    looking = asyncio.create_task(made.look_at_anomalies())
+    rules = (await read_rules(pool))["acme"]
+    looking = asyncio.create_task(made.look("anomalies"))
     await asyncio.sleep(0)  # it has asked the book and waits for the answer
     made.apply_rules(rules)
     await looking
-    await made.look_at_anomalies()
+    await made.look("anomalies")
 
 
 async def test_an_anomaly_cools_down_before_its_scope_may_page_again(book: Book, watch: Any) -> None:
@@ -108,7 +110,7 @@ async def test_an_anomaly_cools_down_before_its_scope_may_page_again(book: Book,
         await book.spend("1", now - timedelta(minutes=minute), agent="a")
     await book.spend("40", agent="a")
     made = await watch()
-    look = made.look_at_anomalies
+    look = partial(made.look, "anomalies")
     await look()
     (incident,) = await book.incidents()
     assert (incident["kind"], incident["scope"]) == ("anomaly", {"agent": "a"})
@@ -136,10 +138,10 @@ async def test_an_anomaly_cools_down_before_its_scope_may_page_again(book: Book,
     assert [each["state"] for each in await book.incidents()] == ["resolved", "open"]
 
 
-async def test_one_tenants_unknown_zone_blinds_no_other(book: Book, store: Store) -> None:
+async def test_one_tenants_unknown_zone_blinds_no_other(book: Book, pool: asyncpg.Pool) -> None:
     await book.tenant("broken", zone="Mars/Olympus")
     await book.tenant("huge", zone="../../etc/passwd")
-    rules = await store.rules()
+    rules = await read_rules(pool)
     assert rules["broken"].calendar == rules["huge"].calendar == Timeline()
 
 

@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import pytest
 
-from services.alerts.budgets import trouble
-from services.alerts.counter_reader import CounterReader
-from services.alerts.counters import edges
-from services.alerts.store import Store
-from services.alerts.verdicts import counter_key, counters_needed, periods
+from services.alerts.budgets.breaches import counters_needed, periods
+from services.alerts.budgets.budgets import trouble
+from services.alerts.counting.counter_reader import CounterReader
+from services.alerts.counting.counters import counter_key, edges
+from services.alerts.rules import read_rules
 from spendmeter.contracts.terms import Terms, Timeline
 from tests.alerts.conftest import Book
 from tests.alerts.test_budgets import BUDGET
@@ -68,7 +68,7 @@ def test_the_period_that_ends_with_the_change_is_still_watched_while_it_closes()
 
 
 async def test_a_budget_that_follows_a_change_of_currency_is_two_until_the_old_period_is_closed(
-    book: Book, store: Store
+    book: Book, pool: asyncpg.Pool
 ) -> None:
     """1000 dollars until December, 900 euros from it on; another ends with the dollars."""
     await counts_in(book.owner, "acme", until=DECEMBER)
@@ -77,7 +77,7 @@ async def test_a_budget_that_follows_a_change_of_currency_is_two_until_the_old_p
     follow = "UPDATE budgets SET next_from = $2, next_amount = $3, next_currency = $4 WHERE id = $1"
     await book.owner.execute(follow, kept, DECEMBER, Decimal(900), "EUR")
     await book.owner.execute(follow, closed, DECEMBER, None, None)
-    rules = (await store.rules())["acme"]
+    rules = (await read_rules(pool))["acme"]
 
     def watched(now: datetime) -> list[tuple[str, str, int, datetime]]:
         found = [

@@ -11,13 +11,17 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import pytest
 
-from services.alerts.incidents import Incident, event_of, resolved
-from services.alerts.store import Store
+from services.alerts.bursts.learning import Learner
+from services.alerts.incidents.incident import Incident, event_of, resolved
+from services.alerts.incidents.store import Store
+from services.alerts.rules import read_rules
 from services.alerts.turns import Turns
-from services.alerts.unbooked import OPEN_MAX, KeyCount, UnbookedLook
-from services.alerts.unbooked_watch import UnbookedWatch
-from services.alerts.unbooked_words import UnbookedWording
+from services.alerts.unbooked.unbooked import OPEN_MAX, KeyCount, UnbookedLook
+from services.alerts.unbooked.words import UnbookedWording
+from services.alerts.watches.look import Shared
+from services.alerts.watches.unbooked import UnbookedWatch
 from spendmeter.contracts.incidents import decode_incident, encode_incident
+from spendmeter.platform.telemetry import Meters
 from tests.alerts.conftest import Book
 from tests.alerts.test_incidents import EXAMPLES
 
@@ -104,14 +108,15 @@ def test_the_example_of_the_contract_is_what_is_sent() -> None:
 
 @pytest.fixture
 async def watch(book: Book, pool: asyncpg.Pool, store: Store) -> AsyncIterator[UnbookedWatch]:
-    turns = Turns()
     await book.owner.execute("TRUNCATE unbooked, api_keys CASCADE")
     await book.owner.execute(
         "INSERT INTO api_keys VALUES ('k1', 'acme', 'checkout', '\\x00', '{ingest}', false)"
     )
-    yield UnbookedWatch(
-        tenant="acme", pool=pool, store=store, turn=lambda: turns.turn("acme", "unbooked"), portal_url=""
-    )
+    async with Learner() as learner:
+        shared = Shared(
+            pool=pool, store=store, turns=Turns(), learner=learner, meters=Meters(), portal_url=""
+        )
+        yield UnbookedWatch(tenant="acme", rules=(await read_rules(pool))["acme"], shared=shared)
 
 
 async def refuse(
@@ -128,26 +133,26 @@ async def refuse(
 async def test_it_opens_above_the_rate_is_told_once_and_resolves_when_it_is_quiet(
     book: Book, watch: UnbookedWatch
 ) -> None:
-    utc, now = ZoneInfo("UTC"), datetime.now(UTC)
+    now = datetime.now(UTC)
     await book.channel("https://example.com/a")
     await refuse(book, 19, "k1")
     await refuse(book, 30, "k1", "duplicate")
     await refuse(book, 30, "k1", tenant="globex")
-    await watch.look(now, utc)
+    await watch.look(now)
     assert await book.incidents() == []
     await refuse(book, 1, "k1", "conflict")
-    await watch.look(now, utc)
-    await watch.look(now + timedelta(seconds=20), utc)
+    await watch.look(now)
+    await watch.look(now + timedelta(seconds=20))
     [incident] = await book.incidents()
     assert (incident["kind"], incident["state"], incident["amount"]) == ("unbooked", "open", 20)
     assert incident["title"] == "20 events of key checkout (k1) in 5 minutes are not booked"
     assert "95 % of them: rejected, quantity … is too much." in incident["summary"]
     await book.owner.execute("UPDATE unbooked SET recorded_at = recorded_at - interval '6 minutes'")
-    await watch.look(now + timedelta(seconds=40), utc)
+    await watch.look(now + timedelta(seconds=40))
     [incident] = await book.incidents()
     assert (incident["state"], incident["amount"]) == ("resolved", Decimal(20))
     await refuse(book, 20, "k1")
-    await watch.look(now + timedelta(seconds=50), utc)
+    await watch.look(now + timedelta(seconds=50))
     assert len(await book.incidents()) == 1  # it cools down
     told = await book.owner.fetch("SELECT transition, count(*) FROM deliveries GROUP BY 1 ORDER BY 1")
     assert [tuple(row) for row in told] == [("opened", 2), ("resolved", 2), ("updated", 1)]
@@ -157,10 +162,10 @@ async def test_a_small_share_of_what_a_key_sends_is_not_told(book: Book, watch: 
     await refuse(book, 20, "k1")
     await book.spend("1", key_id="k1")
     await book.owner.execute("UPDATE rollups_minute SET events = 381")
-    await watch.look(datetime.now(UTC), ZoneInfo("UTC"))
+    await watch.look(datetime.now(UTC))
     assert await book.incidents() == []
     await refuse(book, 1, "k1")
-    await watch.look(datetime.now(UTC), ZoneInfo("UTC"))
+    await watch.look(datetime.now(UTC))
     assert [incident["expected"] for incident in await book.incidents()] == [21]  # 5 % of 402
 
 
@@ -175,8 +180,8 @@ async def test_conflicts_by_which_what_is_booked_was_amended_are_not_told(
         "requested_at, state, applied_at) SELECT raise_id(origin_topic, origin_partition, origin_offset), tenant, '', "
         "'', '', 'amend', -1, 'more', 'key k1', now(), 'applied', now() FROM unbooked ORDER BY origin_offset LIMIT 6"
     )
-    await watch.look(datetime.now(UTC), ZoneInfo("UTC"))
+    await watch.look(datetime.now(UTC))
     assert await book.incidents() == []
     await refuse(book, 1, "k1", "conflict")
-    await watch.look(datetime.now(UTC), ZoneInfo("UTC"))
+    await watch.look(datetime.now(UTC))
     assert [incident["amount"] for incident in await book.incidents()] == [20]

@@ -12,7 +12,7 @@ import asyncpg
 import httpx
 from aiokafka import AIOKafkaProducer
 
-from services.alerts.unbooked import EVENTS_MIN
+from services.alerts.unbooked.unbooked import EVENTS_MIN
 from spendmeter.contracts.event_identity import identity
 from tests.flow.book import money, settled
 from tests.flow.system import System, eventually, usage_event

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import asyncpg
 
-from services.alerts.counters import (
+from services.alerts.counting.counters import (
     LEADERS_MAX,
     NOTHING,
     CounterKey,
@@ -33,7 +33,7 @@ from spendmeter.contracts.series import Series
 from spendmeter.contracts.terms import Timeline
 from spendmeter.platform.sql import load_sql
 
-SQL = load_sql(Path(__file__).with_name("sql") / "reader.sql")
+SQL = load_sql(Path(__file__).with_name("counters.sql"))
 RE_READ_AGE_MIN_S = 5.0
 RE_READ_SHARE = 60
 """Late events land in old parts. One that no total names is read again when its reading is older than 1/60 of

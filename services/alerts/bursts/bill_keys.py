@@ -14,7 +14,7 @@ import asyncpg
 from spendmeter.platform.keys import OPERATOR
 from spendmeter.platform.sql import load_sql
 
-SQL = load_sql(Path(__file__).with_name("sql") / "reader.sql")
+SQL = load_sql(Path(__file__).with_name("minutes.sql"))
 READ_EVERY_S = 30.0
 """A key is made before its first import, and a bill is hardly ever about the minute in which it comes."""
 

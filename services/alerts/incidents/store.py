@@ -1,10 +1,10 @@
-"""Rules and incidents in Postgres: every transition and its deliveries in one transaction."""
+"""Incidents in Postgres: every transition and its deliveries in one transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, fields, replace
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,32 +13,17 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from services.alerts.budgets import Budget
-from services.alerts.incidents import Incident, event_of
-from services.alerts.verdicts import CLOSING
+from services.alerts.incidents.incident import CLOSING, COOL_DOWN, Incident, event_of
 from spendmeter.contracts.incidents import Transition, encode_incident
 from spendmeter.contracts.money import plain
-from spendmeter.contracts.terms import NO_TERMS, Timeline, timeline_of
 from spendmeter.platform.sql import load_sql
 from spendmeter.platform.telemetry import Meters, log
 
-SQL = load_sql(Path(__file__).with_name("sql") / "store.sql")
-TENANTS_MAX = 10_000
-BUDGETS_MAX = 100_000
+SQL = load_sql(Path(__file__).with_name("store.sql"))
 CHANNELS_MAX = 20
 """Of one tenant: each transition is sent to so many."""
-COOL_DOWN = timedelta(minutes=5)
-"""After an anomaly, or what was not booked, is over, its scope opens no new one for so long."""
 TOPIC = UUID(int=0)
 """The channel of deliveries to the topic alerts.events."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TenantRules:
-    """In what a tenant counts, and the budgets in force."""
-
-    calendar: Timeline
-    budgets: tuple[Budget, ...]
 
 
 async def prepare(connection: Any) -> None:
@@ -58,22 +43,6 @@ class Store:
         self._pool = pool
         self._meters = meters
 
-    async def rules(self) -> dict[str, TenantRules]:
-        """Every tenant's rules as of now."""
-        budgets: dict[str, list[Budget]] = {}
-        for row in await self._limited("budgets", BUDGETS_MAX):
-            budgets.setdefault(row["tenant"], []).extend(_budgets(row))
-        stated: dict[str, list[Mapping[str, Any]]] = {}
-        for row in await self._pool.fetch(SQL["terms"]):
-            stated.setdefault(row["tenant"], []).append(dict(row))
-        tenants = [row["tenant"] for row in await self._limited("tenants", TENANTS_MAX)]
-        return {
-            tenant: TenantRules(
-                calendar=_calendar(tenant, stated.get(tenant, ())), budgets=tuple(budgets.get(tenant, ()))
-            )
-            for tenant in tenants
-        }
-
     async def current(self, tenant: str, now: datetime) -> list[Incident]:
         """The tenant's incidents that are not over, or are for less than COOL_DOWN, and budgets' of periods
         that are watched still."""
@@ -91,13 +60,25 @@ class Store:
     async def open(
         self, tenant: str, now: datetime, propose: Callable[[Sequence[Incident]], Iterable[Incident]]
     ) -> None:
-        """Open what `propose` says, given what is open at this moment: no other worker can come between."""
+        """Open or tell what `propose` says, given what is known now: no other worker can come between.
+
+        An incident that is not known is opened. One that is known and is proposed with the next number is
+        told again: as repeated where it was over, else as grown.
+        """
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(SQL["hold_tenant"], tenant)
             current = await _current(connection, tenant, now)
+            known = {incident.id: incident for incident in current}
             for incident in propose(current):
-                if await connection.fetchval(SQL["insert"], _record(incident)) is not None:
-                    await self._notify(connection, incident, "opened", now)
+                before = known.get(incident.id)
+                if before is None:
+                    if await connection.fetchval(SQL["insert"], _record(incident)) is not None:
+                        await self._notify(connection, incident, "opened", now)
+                elif incident.number == before.number + 1 and await self._replace(
+                    connection, before, incident
+                ):
+                    again: Transition = "repeated" if before.state == "resolved" else "grew"
+                    await self._notify(connection, incident, again, now)
 
     async def touch(self, incident: Incident, now: datetime) -> None:
         """An anomaly is still hot; a light write of its own, for its figures are renewed ever more seldom."""
@@ -108,11 +89,14 @@ class Store:
         async with self._pool.acquire() as connection, connection.transaction():
             if await self._replace(connection, before, after):
                 body = encode_incident(event_of(after, "updated", after.updated_at)).decode()
-                await connection.execute(SQL["notify_topic"], after.tenant, after.id, TOPIC, body)
+                await connection.execute(
+                    SQL["notify_topic"], after.tenant, after.id, after.number, TOPIC, body
+                )
 
     async def resolve(self, before: Incident, after: Incident) -> None:
         """End an incident, unless another worker has changed it meanwhile."""
         async with self._pool.acquire() as connection, connection.transaction():
+            after = replace(after, number=before.number + 1)
             if await self._replace(connection, before, after):
                 await self._notify(connection, after, "resolved", after.updated_at)
 
@@ -121,12 +105,6 @@ class Store:
         async with self._pool.acquire() as connection, connection.transaction():
             for incident in _incidents(await connection.fetch(SQL["acknowledge"])):
                 await self._notify(connection, incident, "acknowledged", incident.updated_at)
-
-    async def _limited(self, name: str, rows_max: int) -> list[asyncpg.Record]:
-        rows = await self._pool.fetch(SQL[name], rows_max + 1)
-        if len(rows) > rows_max:
-            log().error("more than can be watched", rule=name, limit=rows_max)
-        return rows[:rows_max]
 
     async def _replace(self, connection: Any, before: Incident, after: Incident) -> bool:
         found = await connection.fetchval(SQL["update"], _record(after), before.state, before.updated_at)
@@ -137,7 +115,7 @@ class Store:
     ) -> None:
         body = encode_incident(event_of(incident, transition, at)).decode()
         await connection.execute(
-            SQL["notify"], incident.tenant, incident.id, transition, body, TOPIC,
+            SQL["notify"], incident.tenant, incident.id, incident.number, transition, body, TOPIC,
             CHANNELS_MAX if incident.told else 0,
         )  # fmt: skip
         self._meters.add("spendmeter.alerts.incidents", transition=transition, kind=incident.kind)
@@ -148,27 +126,6 @@ class Store:
             transition=transition,
             rule=incident.rule_id,
         )
-
-
-def _budgets(row: asyncpg.Record) -> list[Budget]:
-    """The budget; where it follows a change of currency, what it is before and what it is from then on."""
-    columns = dict(row) | {"id": str(row["id"]), "thresholds_percent": tuple(row["thresholds_percent"])}
-    columns["own"] = frozenset(row["own"])
-    since, amount, currency = (columns.pop(f"next_{name}") for name in ("from", "amount", "currency"))
-    before = Budget(**columns, ends=since)
-    if amount is None:
-        return [before]
-    changes = {"amount": amount, "currency": currency, "revision": before.revision + 1}
-    return [before, replace(before, ends=None, begins=since, updated_at=since, **changes)]
-
-
-def _calendar(tenant: str, rows: Sequence[Mapping[str, Any]]) -> Timeline:
-    try:
-        return timeline_of(rows)
-    except (KeyError, ValueError, OSError):
-        # One tenant's typo must not blind the others; UTC watches it, if with other midnights.
-        log().error("unknown zone, counting in UTC", tenant=tenant)
-        return timeline_of({**row, "zone": NO_TERMS.time_zone} for row in rows)
 
 
 _FIELDS = tuple(field.name for field in fields(Incident))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from services.alerts.expectations import Expectation, Learned
+from services.alerts.bursts.expectations import Expectation, Learned
 from services.alerts.scopes import NAMING_ORDER, TENANT, DetectorScope, Spent, minutes_of, scopes_of, within
 from spendmeter.contracts.money import ZERO
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.alerts.incidents import HOUR, per_hour
+from services.alerts.rates import HOUR, per_hour
 from services.alerts.scopes import MINUTE
 from spendmeter.book.sizes import BucketSpan
 from spendmeter.contracts.money import EXACT, ZERO, total
@@ -34,6 +34,11 @@ class CounterKey(NamedTuple):
 
     currency: str
     scope: tuple[tuple[str, str], ...]
+
+
+def counter_key(scope: Mapping[str, str], currency: str) -> CounterKey:
+    """The counter of a budget's filter or an incident's scope."""
+    return CounterKey(currency, tuple(sorted(scope.items())))
 
 
 class Leader(NamedTuple):

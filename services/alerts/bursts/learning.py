@@ -15,9 +15,9 @@ from typing import BinaryIO, Self
 
 import msgspec
 
-from services.alerts.budgets import matches
-from services.alerts.expectations import Learned, learn
-from services.alerts.minutes import tallies_in
+from services.alerts.budgets.budgets import matches
+from services.alerts.bursts.expectations import Learned, learn
+from services.alerts.bursts.minutes import tallies_in
 
 _HEAD_BYTES = 4
 END_S_MAX = 2.0

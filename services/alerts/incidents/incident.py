@@ -9,28 +9,30 @@ from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
-from services.alerts.anomalies import RULE, RULE_NAME, RULE_REVISION, Anomaly
-from services.alerts.budgets import Budget
-from services.alerts.scopes import MINUTE, TENANT, DetectorScope
+from services.alerts.scopes import TENANT, DetectorScope
 from spendmeter.contracts.incidents import (
-    EVENTS,
     Figure,
     IncidentEvent,
     IncidentKind,
+    IncidentSeverity,
     IncidentState,
     TopContributor,
     Transition,
 )
-from spendmeter.contracts.money import EXACT, ZERO, divided, plain, quantised
+from spendmeter.contracts.money import ZERO, divided, plain
 from spendmeter.contracts.series import Series
 
-HOUR = timedelta(hours=1)
-MICROSECOND = timedelta(microseconds=1)
-UNBOOKED_RULE = "unbooked-rate"
-UNBOOKED_RULE_NAME = "Events that are not booked"
 CORRECTED = "corrected: "
 """Begins the resolution of an incident whose money corrections have taken away: it may open again."""
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+UPDATE_AGE_MIN = timedelta(seconds=15)
+UPDATE_AGE_MAX = timedelta(minutes=5)
+UPDATE_SHARE = 100
+"""Figures are renewed after 1/100 of an incident's age, within these bounds: an old one changes slowly."""
+COOL_DOWN = timedelta(minutes=5)
+"""After an incident that is no budget's is over, its scope opens no new one for so long."""
+CLOSING = timedelta(minutes=5)
+"""A budget's period is watched for so long after its end: its last events are booked after they are over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +94,13 @@ class Incident:
     resolution: str = ""
     told: bool = True
     """Whether people are: not of a threshold that a correction has brought the spend down to."""
+    severity: IncidentSeverity = "warning"
+    number: int = 0
+    """Of its last message: 0 = that it opened. A message is one delivery a channel."""
+    repeats: int = 0
+    """How often it was over and began again."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """What its kind knows beyond the figures, as JSON: amounts are plain decimal strings."""
 
 
 def is_corrected(incident: Incident) -> bool:
@@ -104,6 +113,12 @@ def scope_of(incident: Incident) -> DetectorScope:
     return next(iter(incident.scope.items()), TENANT)
 
 
+def is_due(incident: Incident, now: datetime) -> bool:
+    """Whether its figures are to be renewed."""
+    age = now - incident.opened_at
+    return now - incident.updated_at >= min(max(UPDATE_AGE_MIN, age / UPDATE_SHARE), UPDATE_AGE_MAX)
+
+
 def top_contributor(by_series: Mapping[Series, Decimal], amount: Decimal) -> TopContributor:
     """The series with the largest part of `amount`, with its share."""
     if not by_series or amount <= 0:
@@ -112,80 +127,17 @@ def top_contributor(by_series: Mapping[Series, Decimal], amount: Decimal) -> Top
     return TopContributor(dimensions=series.named(), amount=plain(part), share=plain(divided(part, amount)))
 
 
-def per_hour(amount: Decimal, duration: timedelta) -> Decimal:
-    """`amount` in `duration` as an hourly rate; 0 for no time at all."""
-    if duration <= timedelta():
-        return ZERO
-    return divided(EXACT.multiply(amount, Decimal(HOUR // MICROSECOND)), Decimal(duration // MICROSECOND))
-
-
-def budget_incident(
-    budget: Budget,
-    bounds: tuple[datetime, datetime],
-    threshold: Decimal,
-    figures: IncidentFigures,
-    now: datetime,
-    *,
-    episode: int | None = None,
-    told: bool = True,
-) -> Incident:
-    """A threshold of a budget that was crossed in the period `bounds`; `episode`: if before, how often."""
-    return _opened(
-        now,
-        figures,
-        tenant=budget.tenant,
-        kind="budget",
-        rule_id=budget.id,
-        rule_revision=budget.revision,
-        rule_name=budget.name,
-        scope=dict(budget.filter),
-        period_start=bounds[0],
-        period_end=bounds[1],
-        episode=episode,
-        threshold_percent=threshold,
-        told=told,
-        began_at=bounds[0],
-        currency=budget.currency,
-    )
-
-
-def anomaly_incident(
-    tenant: str, anomaly: Anomaly, currency: str, figures: IncidentFigures, now: datetime
-) -> Incident:
-    """A scope far over its expectation; its episode is the minute in which that began."""
-    return _opened(
-        now,
-        figures,
-        tenant=tenant,
-        kind="anomaly",
-        rule_id=RULE,
-        rule_revision=RULE_REVISION,
-        rule_name=RULE_NAME,
-        scope={} if anomaly.scope == TENANT else dict([anomaly.scope]),
-        episode=(anomaly.began_at - EPOCH) // MINUTE,
-        began_at=anomaly.began_at,
-        currency=currency,
-        hot_per_hour=quantised(anomaly.hot_per_minute * 60),
-    )
-
-
-def unbooked_incident(
-    tenant: str, key_id: str, began_at: datetime, figures: IncidentFigures, now: datetime
-) -> Incident:
-    """A key of whose events too many are not booked; its episode is the minute in which that began."""
-    return _opened(
-        now,
-        figures,
-        tenant=tenant,
-        kind="unbooked",
-        rule_id=UNBOOKED_RULE,
-        rule_revision=1,
-        rule_name=UNBOOKED_RULE_NAME,
-        scope={"key_id": key_id},
-        episode=(began_at - EPOCH) // MINUTE,
-        began_at=began_at,
-        currency=EVENTS,
-    )
+def opened(now: datetime, figures: IncidentFigures, **columns: Any) -> Incident:
+    """An incident that opens at `now`; its id is the digest of tenant, rule and revision, scope, and of the
+    period's start, the episode and the threshold, as far as its kind has them."""
+    digest = _digest(sorted(columns["scope"].items()))
+    start, threshold = columns.get("period_start"), columns.get("threshold_percent")
+    key = [columns["tenant"], columns["rule_id"], columns["rule_revision"], digest.hex()]
+    key += [start and start.isoformat(), columns.get("episode"), threshold and plain(threshold)]
+    return Incident(
+        id=UUID(bytes=_digest(key)), scope_digest=digest, opened_at=now, updated_at=now, hot_at=now,
+        peak_per_hour=figures.rate_per_hour, **columns, **_columns(figures),
+    )  # fmt: skip
 
 
 def with_figures(incident: Incident, figures: IncidentFigures, now: datetime) -> Incident:
@@ -201,7 +153,7 @@ def resolved(incident: Incident, resolution: str, now: datetime) -> Incident:
 
 _AMOUNTS = "amount expected rate_per_hour peak_per_hour expected_per_hour of_which_provisional".split()
 _AS_THEY_ARE = """tenant state kind rule_name rule_revision scope began_at currency title summary
-    suggested_action resolution key_names link""".split()
+    suggested_action resolution key_names link severity number repeats details""".split()
 
 
 def event_of(incident: Incident, transition: Transition, at: datetime) -> IncidentEvent:
@@ -219,17 +171,6 @@ def event_of(incident: Incident, transition: Transition, at: datetime) -> Incide
         figures=[Figure(**figure) for figure in incident.figures],
         **columns,
     )
-
-
-def _opened(now: datetime, figures: IncidentFigures, **columns: Any) -> Incident:
-    digest = _digest(sorted(columns["scope"].items()))
-    start, threshold = columns.get("period_start"), columns.get("threshold_percent")
-    key = [columns["tenant"], columns["rule_id"], columns["rule_revision"], digest.hex()]
-    key += [start and start.isoformat(), columns.get("episode"), threshold and plain(threshold)]
-    return Incident(
-        id=UUID(bytes=_digest(key)), scope_digest=digest, opened_at=now, updated_at=now, hot_at=now,
-        peak_per_hour=figures.rate_per_hour, **columns, **_columns(figures),
-    )  # fmt: skip
 
 
 def _columns(figures: IncidentFigures) -> dict[str, Any]:

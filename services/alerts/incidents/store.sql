@@ -1,22 +1,3 @@
--- name: tenants
--- Who is watched.
-SELECT tenant FROM tenants ORDER BY tenant LIMIT $1
-
--- name: terms
--- In what each tenant counts, a row a stretch of time; few, for nobody changes that often.
-SELECT tenant, nullif(effective_from, '-infinity') AS effective_from, currency, zone, first_weekday,
-    fiscal_start_month
-FROM tenant_terms
-
--- name: budgets
--- Every budget that is in force: read whole each second, so that a change takes effect within two.
--- One that follows a change of currency is read as both, the old and the new. `own`: what its filter names of the
--- tenant's own dimensions.
-SELECT tenant, id, name, filter, amount, currency, period, thresholds_percent, revision, updated_at, next_from,
-    next_amount, next_currency,
-    ARRAY(SELECT d.name FROM own_dimensions d WHERE d.tenant = b.tenant AND b.filter ? d.name) AS own
-FROM budgets b WHERE deleted_at IS NULL ORDER BY created_at LIMIT $1
-
 -- name: current
 -- What is not over; what was over a moment ago, but for budgets: such scopes are cooling down; and what of a budget was
 -- over before the end of its period: it is told of no more, or it may open again.
@@ -57,7 +38,8 @@ UPDATE incidents i SET amount = n.amount, expected = n.expected, rate_per_hour =
     title = n.title, summary = n.summary, suggested_action = n.suggested_action, figures = n.figures,
     key_names = n.key_names, link = n.link,
     updated_at = n.updated_at, state = n.state, resolved_at = n.resolved_at,
-    resolution = n.resolution
+    resolution = n.resolution, severity = n.severity, number = n.number, repeats = n.repeats, details = n.details,
+    hot_at = greatest(i.hot_at, n.hot_at)
 FROM jsonb_populate_record(NULL::incidents, $1) n
 WHERE i.tenant = n.tenant AND i.id = n.id AND i.state = $2 AND i.updated_at = $3
 RETURNING i.id
@@ -68,25 +50,26 @@ UPDATE incidents SET hot_at = greatest(hot_at, $3) WHERE tenant = $1 AND id = $2
 
 -- name: acknowledge
 -- Incidents that somebody has acknowledged since, in any tenant.
-UPDATE incidents i SET state = 'acknowledged', updated_at = now()
+UPDATE incidents i SET state = 'acknowledged', number = number + 1, updated_at = now()
 FROM acknowledgements a
 WHERE i.tenant = a.tenant AND i.id = a.incident_id AND i.state = 'open'
 RETURNING i.*
 
 -- name: notify
--- One delivery for each of the tenant's channels, and one for the topic ($5, the nil channel).
-INSERT INTO deliveries (tenant, incident_id, transition, channel_id, body)
-SELECT $1, $2, $3, c.id, $4 FROM (
-    SELECT $5::uuid AS id
+-- Message $3 of the incident: one delivery for each of the tenant's channels, and one for the topic ($6, the nil channel).
+INSERT INTO deliveries (tenant, incident_id, number, transition, channel_id, body)
+SELECT $1, $2, $3, $4, c.id, $5 FROM (
+    SELECT $6::uuid AS id
     UNION ALL
     (SELECT id FROM channels WHERE tenant = $1 AND disabled_at IS NULL AND deleted_at IS NULL
-     ORDER BY created_at LIMIT $6)
+     ORDER BY created_at LIMIT $7)
 ) AS c
 ON CONFLICT DO NOTHING
 
 -- name: notify_topic
 -- An update goes to the topic alone, and a newer one takes the place of one that waits.
-INSERT INTO deliveries (tenant, incident_id, transition, channel_id, body) VALUES ($1, $2, 'updated', $3, $4)
-ON CONFLICT (tenant, incident_id, transition, channel_id) DO UPDATE SET
-    id = gen_random_uuid(), body = excluded.body, state = 'pending', attempts = 0, next_attempt_at = now(),
-    claimed_until = '-infinity', last_error = '', created_at = now(), finished_at = NULL
+INSERT INTO deliveries (tenant, incident_id, number, transition, channel_id, body)
+VALUES ($1, $2, $3, 'updated', $4, $5)
+ON CONFLICT (tenant, incident_id, channel_id) WHERE transition = 'updated' DO UPDATE SET
+    id = gen_random_uuid(), number = excluded.number, body = excluded.body, state = 'pending', attempts = 0,
+    next_attempt_at = now(), claimed_until = '-infinity', last_error = '', created_at = now(), finished_at = NULL

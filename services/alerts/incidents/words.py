@@ -2,12 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from services.alerts.incidents import CORRECTED, Incident, is_corrected
+from services.alerts.incidents.incident import CORRECTED, Incident, is_corrected
+from services.alerts.incidents.phrases import (
+    about,
+    lasting,
+    money,
+    percent,
+    places,
+    rounded,
+    since,
+    to_the_minute,
+    value_of,
+)
 from services.alerts.scopes import MINUTE, NAMING_ORDER
 from spendmeter.contracts.money import divided, plain, presented
 
@@ -32,12 +43,34 @@ class Wording:
         incident = replace(incident, key_names=known)
         return replace(
             incident,
-            title=title(incident),
-            summary=summary(incident, self.zone),
-            suggested_action=suggested_action(incident),
-            figures=figures(incident),
-            link=link(incident, self.portal_url),
+            title=self.title(incident),
+            summary=self.summary(incident),
+            suggested_action=self.action(incident),
+            figures=self.figures(incident),
+            link=self.link(incident),
         )
+
+    # What the words of a kind say otherwise they override.
+
+    def title(self, incident: Incident) -> str:
+        """The news in one line, with rounded amounts."""
+        return title(incident)
+
+    def summary(self, incident: Incident) -> str:
+        """What happened, where, since when, how much: a few sentences."""
+        return summary(incident, self.zone)
+
+    def action(self, incident: Incident) -> str:
+        """One thing to do first."""
+        return suggested_action(incident)
+
+    def figures(self, incident: Incident) -> list[dict[str, str]]:
+        """What it says in numbers, each with its label, the most telling first."""
+        return figures(incident)
+
+    def link(self, incident: Incident) -> str:
+        """Where the portal shows it; '' without a portal's address."""
+        return link(incident, self.portal_url)
 
 
 def key_ids(incident: Incident) -> set[str]:
@@ -50,14 +83,14 @@ def title(incident: Incident) -> str:
     """The news in one line, with rounded amounts."""
     if incident.kind == "budget":
         assert incident.threshold_percent is not None
-        spent, limit = (_rounded(amount) for amount in (incident.amount, incident.expected))
+        spent, limit = (rounded(amount) for amount in (incident.amount, incident.expected))
         threshold, again = plain(incident.threshold_percent), " again" if incident.episode else ""
         news = f"budget {incident.rule_name} passed {threshold} %{again}"
         if is_corrected(incident):
             news = f"budget {incident.rule_name} is below {threshold} %"
         return f"{_how_it_ended(incident)}{news}: {spent} of {limit} {incident.currency} spent"
-    usual = _about(incident.expected_per_hour) if incident.expected_per_hour > 0 else "nothing"
-    peak = f"{_about(incident.peak_per_hour)} {incident.currency}/h"
+    usual = about(incident.expected_per_hour) if incident.expected_per_hour > 0 else "nothing"
+    peak = f"{about(incident.peak_per_hour)} {incident.currency}/h"
     verb = "spent up to" if incident.state == "resolved" else "spends"
     if is_corrected(incident):
         verb = "seemed to spend up to"
@@ -67,7 +100,7 @@ def title(incident: Incident) -> str:
 def corrected(incident: Incident, before: Decimal) -> str:
     """The resolution of an incident whose amount corrections have brought down from `before`."""
     amount, expected, before_it = (
-        _money(incident, each) for each in (incident.amount, incident.expected, before)
+        money(incident, each) for each in (incident.amount, incident.expected, before)
     )
     limit = f"where {expected} was expected"
     if incident.threshold_percent is not None:
@@ -94,7 +127,7 @@ def figures(incident: Incident) -> list[dict[str, str]]:
     if not anomaly:
         told = [*told[2:4], *told[:2], *told[4:]]
     return [
-        {"label": label, "amount": plain(amount), "unit": unit, "text": f"{_places(amount)} {unit}"}
+        {"label": label, "amount": plain(amount), "unit": unit, "text": f"{places(amount)} {unit}"}
         for label, amount, unit in told
     ]
 
@@ -107,7 +140,7 @@ def link(incident: Incident, portal_url: str) -> str:
         start, end = incident.period_start, incident.period_end
     else:
         start, end = incident.began_at - AROUND, max(incident.hot_at, incident.began_at) + AROUND
-    query = {"from": _minute(start), "to": _minute(end), "by": "sku"}
+    query = {"from": to_the_minute(start), "to": to_the_minute(end), "by": "sku"}
     query |= {f"filter.{name}": value for name, value in sorted(incident.scope.items())}
     return f"{portal_url.rstrip('/')}/#/?{urlencode(query)}"
 
@@ -117,7 +150,7 @@ def summary(incident: Incident, zone: ZoneInfo) -> str:
     sentences = [_ended(incident, zone) if incident.state == "resolved" else _goes_on(incident, zone)]
     if incident.corrected:
         verb = "raised" if incident.corrected > 0 else "lowered"
-        sentences.append(f"Corrections {verb} it by {_money(incident, abs(incident.corrected))}.")
+        sentences.append(f"Corrections {verb} it by {money(incident, abs(incident.corrected))}.")
     top = incident.top_contributor
     where = {name: top["dimensions"].get(name, "") for name in NAMING_ORDER if name not in incident.scope}
     if any(where.values()):
@@ -154,10 +187,10 @@ def _how_it_ended(incident: Incident) -> str:
 
 
 def _goes_on(incident: Incident, zone: ZoneInfo) -> str:
-    amount, expected = _money(incident, incident.amount), _money(incident, incident.expected)
+    amount, expected = money(incident, incident.amount), money(incident, incident.expected)
     if incident.kind == "budget":
         share = percent(divided(incident.amount, incident.expected))
-        rate = _money(incident, incident.rate_per_hour) + " per hour now"
+        rate = money(incident, incident.rate_per_hour) + " per hour now"
         return (
             f"{_what(incident)} has spent {amount} of {expected} ({share}) {since(incident, zone)}; {rate}."
         )
@@ -168,7 +201,7 @@ def _goes_on(incident: Incident, zone: ZoneInfo) -> str:
 
 
 def _ended(incident: Incident, zone: ZoneInfo) -> str:
-    amount, expected = _money(incident, incident.amount), _money(incident, incident.expected)
+    amount, expected = money(incident, incident.amount), money(incident, incident.expected)
     lasted = lasting((incident.resolved_at or incident.updated_at) - incident.opened_at)
     if incident.kind == "budget":
         came = f"{_what(incident)} came to {amount} of {expected} {since(incident, zone)}"
@@ -199,17 +232,6 @@ def _named(incident: Incident, dimension: str, value: str) -> str:
     return f"{dimension}={value_of(incident, dimension, value)}"
 
 
-def value_of(incident: Incident, dimension: str, value: str) -> str:
-    """A key's name is beside its id: people know the one, revoking takes the other."""
-    name = incident.key_names.get(value, "") if dimension == "key_id" else ""
-    return f"{name} ({value})" if name else value
-
-
-def since(incident: Incident, zone: ZoneInfo) -> str:
-    """Since when, in the tenant's zone."""
-    return f"since {incident.began_at.astimezone(zone):%Y-%m-%d %H:%M} {zone.key}"
-
-
 def _span(incident: Incident, zone: ZoneInfo) -> str:
     """From when to when it was unusual, by the minute."""
     began, until = incident.began_at.astimezone(zone), incident.hot_at.astimezone(zone)
@@ -221,50 +243,10 @@ def _span(incident: Incident, zone: ZoneInfo) -> str:
 def _rates(incident: Incident) -> str:
     """The highest rate of an anomaly, and how it compares with the usual one."""
     peak, usual = (
-        f"{_money(incident, rate)} per hour" for rate in (incident.peak_per_hour, incident.expected_per_hour)
+        f"{money(incident, rate)} per hour" for rate in (incident.peak_per_hour, incident.expected_per_hour)
     )
     if incident.expected_per_hour <= 0:
         return f"{peak}, where nothing was expected ({usual})"
     ratio = divided(incident.peak_per_hour, incident.expected_per_hour)
     times = presented(ratio, 0 if ratio >= 10 else 1)
     return f"{peak}, {times} times what was expected ({usual})"
-
-
-def _about(amount: Decimal) -> str:
-    """A rate for a title: what matters of it."""
-    places = 0 if amount >= 10 else 1 if amount >= 1 else 4
-    return _short(presented(amount, places))
-
-
-def _rounded(amount: Decimal) -> str:
-    """An amount for a title: cents where they can matter."""
-    return _short(presented(amount, 0 if amount >= 10_000 else 2 if amount >= 1 else 4))
-
-
-def _short(digits: str) -> str:
-    return digits.rstrip("0").rstrip(".") if "." in digits else digits
-
-
-def _places(amount: Decimal) -> str:
-    return presented(amount, 2 if abs(amount) >= 1 or not amount else 4)
-
-
-def _money(incident: Incident, amount: Decimal) -> str:
-    return f"{_places(amount)} {incident.currency}"
-
-
-def percent(share: Decimal) -> str:
-    """A share of 1, rounded to a whole percent."""
-    return f"{presented(share * 100, 0)} %"
-
-
-def _minute(at: datetime) -> str:
-    return at.replace(second=0, microsecond=0).isoformat().replace("+00:00", "Z")
-
-
-def lasting(duration: timedelta) -> str:
-    """How long, in the unit that says it shortest."""
-    minutes = duration // MINUTE
-    if minutes < 60:
-        return f"{minutes} min" if minutes else f"{duration.seconds} s"
-    return f"{minutes // 60} h {minutes % 60} min" if minutes < 48 * 60 else f"{minutes // 1440} days"

@@ -14,16 +14,16 @@ from pathlib import Path
 
 import asyncpg
 
+from services.alerts.incidents.store import TOPIC
 from services.alerts.notify import DeliveryOutcome
 from services.alerts.notify.topic import TopicSender
 from services.alerts.notify.webhook import ATTEMPT_S_MAX, Endpoint, WebhookSender
-from services.alerts.store import TOPIC
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.retry import keep_doing
 from spendmeter.platform.sql import load_sql
 from spendmeter.platform.telemetry import Meters, log
 
-SQL = load_sql(Path(__file__).with_name("sql") / "deliveries.sql")
+SQL = load_sql(Path(__file__).with_name("deliveries.sql"))
 POLL_S = 0.5
 IN_FLIGHT_MAX = 32
 PER_TENANT_MAX = 8

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from services.alerts.incidents import Incident, IncidentFigures, unbooked_incident, with_figures
-from services.alerts.unbooked_words import MINUTES, PER_HOUR, UnbookedWording
-from spendmeter.contracts.incidents import TopContributor
+from services.alerts.incidents.incident import EPOCH, Incident, IncidentFigures, opened, with_figures
+from services.alerts.scopes import MINUTE
+from services.alerts.unbooked.words import MINUTES, PER_HOUR, UnbookedWording
+from spendmeter.contracts.incidents import EVENTS, TopContributor
 from spendmeter.contracts.money import ZERO, divided, plain
 
+RULE = "unbooked-rate"
+RULE_NAME = "Events that are not booked"
 EVENTS_MIN = 20
 ONE_IN = 20
 """And one in so many of the key's events at least: 5 %."""
@@ -94,4 +97,23 @@ def figures_of(count: KeyCount) -> IncidentFigures:
             amount=plain(leading),
             share=plain(divided(leading, unbooked)),
         ),
+    )
+
+
+def unbooked_incident(
+    tenant: str, key_id: str, began_at: datetime, figures: IncidentFigures, now: datetime
+) -> Incident:
+    """A key of whose events too many are not booked; its episode is the minute in which that began."""
+    return opened(
+        now,
+        figures,
+        tenant=tenant,
+        kind="unbooked",
+        rule_id=RULE,
+        rule_revision=1,
+        rule_name=RULE_NAME,
+        scope={"key_id": key_id},
+        episode=(began_at - EPOCH) // MINUTE,
+        began_at=began_at,
+        currency=EVENTS,
     )

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import asyncpg
 
-from services.alerts.bill_keys import BillKeys
-from services.alerts.counter_reader import NAMED_MAX, STATEMENT_S_MAX, STATEMENT_S_MIN, Turn
-from services.alerts.expectations import HISTORY_MINUTES, Learned
-from services.alerts.learning import Explained, History, Learner
-from services.alerts.minutes import COMBINATIONS_MAX, VALUES_MAX, Recent, spent_in
+from services.alerts.bursts.bill_keys import BillKeys
+from services.alerts.bursts.expectations import HISTORY_MINUTES, Learned
+from services.alerts.bursts.learning import Explained, History, Learner
+from services.alerts.bursts.minutes import COMBINATIONS_MAX, VALUES_MAX, Recent, spent_in
+from services.alerts.counting.counter_reader import NAMED_MAX, STATEMENT_S_MAX, STATEMENT_S_MIN, Turn
 from services.alerts.scopes import MINUTE
 from spendmeter.book.sizes import BucketSpan
 from spendmeter.platform.sql import load_sql
 
-SQL = load_sql(Path(__file__).with_name("sql") / "reader.sql")
+SQL = load_sql(Path(__file__).with_name("minutes.sql"))
 HISTORY_AGE_MAX = timedelta(days=7)
 RE_READ_AGE_S = 5.0
 """The minute that is just over is read again this often, and at once when a total names it."""

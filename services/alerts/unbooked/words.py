@@ -5,8 +5,9 @@ from datetime import timedelta
 from decimal import Decimal
 from urllib.parse import urlencode
 
-from services.alerts.incidents import Incident
-from services.alerts.words import Wording, lasting, percent, since, value_of
+from services.alerts.incidents.incident import Incident
+from services.alerts.incidents.phrases import lasting, percent, since, value_of
+from services.alerts.incidents.words import Wording
 from spendmeter.contracts.money import plain
 
 WINDOW = timedelta(minutes=5)

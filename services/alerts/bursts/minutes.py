@@ -11,8 +11,8 @@ from functools import lru_cache
 
 import msgspec
 
-from services.alerts.counters import BURST_SPAN, BURST_SPAN_MIN
-from services.alerts.incidents import per_hour
+from services.alerts.counting.counters import BURST_SPAN, BURST_SPAN_MIN
+from services.alerts.rates import per_hour
 from services.alerts.scopes import (
     MINUTE,
     NAMING_ORDER,

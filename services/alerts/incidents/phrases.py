@@ -1,0 +1,63 @@
+"""The pieces of what people read: amounts with their currency, times in the tenant's zone, shares. Pure."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from services.alerts.incidents.incident import Incident
+from services.alerts.scopes import MINUTE
+from spendmeter.contracts.money import presented
+
+
+def value_of(incident: Incident, dimension: str, value: str) -> str:
+    """A key's name is beside its id: people know the one, revoking takes the other."""
+    name = incident.key_names.get(value, "") if dimension == "key_id" else ""
+    return f"{name} ({value})" if name else value
+
+
+def since(incident: Incident, zone: ZoneInfo) -> str:
+    """Since when, in the tenant's zone."""
+    return f"since {incident.began_at.astimezone(zone):%Y-%m-%d %H:%M} {zone.key}"
+
+
+def about(amount: Decimal) -> str:
+    """A rate for a title: what matters of it."""
+    digits = 0 if amount >= 10 else 1 if amount >= 1 else 4
+    return _short(presented(amount, digits))
+
+
+def rounded(amount: Decimal) -> str:
+    """An amount for a title: cents where they can matter."""
+    return _short(presented(amount, 0 if amount >= 10_000 else 2 if amount >= 1 else 4))
+
+
+def _short(digits: str) -> str:
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits
+
+
+def places(amount: Decimal) -> str:
+    """An amount with two places, with four where it is small."""
+    return presented(amount, 2 if abs(amount) >= 1 or not amount else 4)
+
+
+def money(incident: Incident, amount: Decimal) -> str:
+    """An amount in the incident's currency."""
+    return f"{places(amount)} {incident.currency}"
+
+
+def percent(share: Decimal) -> str:
+    """A share of 1, rounded to a whole percent."""
+    return f"{presented(share * 100, 0)} %"
+
+
+def to_the_minute(at: datetime) -> str:
+    """A time for a link, in UTC."""
+    return at.replace(second=0, microsecond=0).isoformat().replace("+00:00", "Z")
+
+
+def lasting(duration: timedelta) -> str:
+    """How long, in the unit that says it shortest."""
+    minutes = duration // MINUTE
+    if minutes < 60:
+        return f"{minutes} min" if minutes else f"{duration.seconds} s"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes < 48 * 60 else f"{minutes // 1440} days"

@@ -1,0 +1,122 @@
+"""Looks at one tenant's budgets, and acts on what was crossed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from services.alerts.budgets.breaches import BudgetLook, counters_needed
+from services.alerts.budgets.budgets import trouble
+from services.alerts.counting.counter_reader import CounterReader
+from services.alerts.counting.counters import counter_key
+from services.alerts.counting.figures import figures_of
+from services.alerts.incidents.following import named, renew
+from services.alerts.incidents.incident import Incident, is_due, with_figures
+from services.alerts.incidents.words import Wording, corrected
+from services.alerts.rules import TenantRules
+from services.alerts.turns import Pass
+from services.alerts.watches.look import Rhythm, Shared
+from spendmeter.book.sizes import BucketSpan
+from spendmeter.contracts.money import ZERO
+from spendmeter.platform.telemetry import log
+
+
+class BudgetWatch:
+    """A `Look` at the thresholds that spend has passed."""
+
+    of: Pass = "budgets"
+    rhythm = Rhythm(rest_s_max=4.0)
+
+    def __init__(self, *, tenant: str, rules: TenantRules, shared: Shared) -> None:
+        self._tenant = tenant
+        self._rules = rules
+        self._shared = shared
+        self._store = shared.store
+        self._counters = self._new_counters()
+        self._name_troubles()
+
+    def apply_rules(self, rules: TenantRules) -> None:
+        """From the next look on, by these rules."""
+        other_calendar = rules.calendar != self._rules.calendar
+        self._rules = rules
+        if other_calendar:
+            self._counters = self._new_counters()  # its days began at other midnights, or in another currency
+        self._name_troubles()
+
+    def changed(self, span: BucketSpan) -> None:
+        """What was spent in this time has changed."""
+        self._counters.changed(span)
+
+    async def look(self, now: datetime) -> None:
+        """Open what was crossed, renew what is open, end what is over."""
+        rules, reader = self._rules, self._counters
+        terms = rules.calendar.at(now)
+        watched = [
+            budget for budget in rules.budgets if not trouble(budget, budget.currency_of(rules.calendar, now))
+        ]
+        await reader.look(now, counters_needed(watched, now, rules.calendar))
+        current = await self._store.current(self._tenant, now)
+        look = BudgetLook(
+            now=now,
+            calendar=rules.calendar,
+            budgets=watched,
+            counters=reader.counters,
+            wording=Wording(zone=terms.zone, portal_url=self._shared.portal_url),
+        )
+        self._shared.meters.add("spendmeter.alerts.evaluations", len(watched), kind="budget")
+        if crossed := look.breached(current):
+            await reader.read_leaders(
+                (counter_key(each.budget.filter, each.budget.currency) for each in crossed), now
+            )
+            leaders = [leader for each in look.breached(current) for leader in each.spent.leaders]
+            look = replace(look, series=await reader.series(leaders))
+            look = replace(look, wording=await named(self._store, look.wording, look.proposals(current)))
+            # Again under the tenant's lock: what another worker opened meanwhile counts as open.
+            await self._store.open(self._tenant, now, look.proposals)
+        for incident in current:
+            if incident.kind == "budget" and incident.state != "resolved":
+                await self._follow(look, incident)
+
+    async def _follow(self, look: BudgetLook, incident: Incident) -> None:
+        """Bring one open incident up to date, or end it."""
+        ending, budget = look.ending(incident), look.budget_of(incident)
+        fell = not ending and look.has_fallen(incident)
+        if fell and await self._store.rerating(self._tenant):
+            return  # what is half corrected says nothing, and its figures stay what they were
+        if not (ending or fell or is_due(incident, look.now)):
+            return
+        assert incident.period_start is not None
+        assert incident.period_end is not None
+        reader, bounds = self._counters, BucketSpan(incident.period_start, incident.period_end)
+        counter = counter_key(incident.scope, incident.currency)
+        if fell:
+            await reader.read_whole(counter, bounds, look.now)
+            if not look.has_fallen(incident):
+                return  # some of the period was not known as it is
+        elif not ending:
+            await reader.read_leaders([counter], look.now)
+        if ending:  # nothing counts for it any more
+            spent = await reader.since(counter, bounds.start, min(bounds.end, look.now + timedelta(hours=1)))
+        else:
+            spent = look.counters.of(counter, *bounds)
+        series = await reader.series(spent.leaders)
+        if budget is not None and not ending:
+            figures = replace(look, series=series).figures(budget, bounds, spent)
+        else:
+            figures = figures_of(
+                spent, series, expected=incident.expected, usual=incident.expected_per_hour, rate=ZERO
+            )
+        renewed = with_figures(incident, figures, look.now)
+        ending = corrected(renewed, incident.amount) if fell else ending
+        await renew(self._store, look.wording, incident, renewed, ending)
+
+    def _new_counters(self) -> CounterReader:
+        turn = partial(self._shared.turns.turn, self._tenant, self.of)
+        return CounterReader(self._shared.pool, self._tenant, self._rules.calendar, turn)
+
+    def _name_troubles(self) -> None:
+        now, rules = datetime.now(UTC), self._rules
+        for budget in rules.budgets:
+            if reason := trouble(budget, budget.currency_of(rules.calendar, now)):
+                log().error("a budget is not watched", tenant=self._tenant, rule=budget.id, reason=reason)

@@ -1,0 +1,101 @@
+"""Looks at one tenant's last minutes for bursts, and acts on what is far over its expectation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from services.alerts.bursts.bursts import AnomalyLook
+from services.alerts.bursts.minute_reader import MinuteReader
+from services.alerts.counting.counter_reader import CounterReader
+from services.alerts.counting.counters import counter_key
+from services.alerts.incidents.following import named, renew
+from services.alerts.incidents.incident import Incident, is_due, with_figures
+from services.alerts.incidents.words import Wording, corrected
+from services.alerts.rules import TenantRules
+from services.alerts.scopes import MINUTE
+from services.alerts.turns import Pass
+from services.alerts.watches.look import Rhythm, Shared
+from spendmeter.book.sizes import BucketSpan
+from spendmeter.contracts.money import EXACT
+
+HOT_AGE_MAX = timedelta(seconds=15)
+
+
+class BurstWatch:
+    """A `Look` at what suddenly spends far more than usual."""
+
+    of: Pass = "anomalies"
+    rhythm = Rhythm()
+
+    def __init__(self, *, tenant: str, rules: TenantRules, shared: Shared) -> None:
+        self._tenant = tenant
+        self._rules = rules
+        self._shared = shared
+        self._store = shared.store
+        self._minutes: MinuteReader
+        self._remember_nothing()
+
+    def apply_rules(self, rules: TenantRules) -> None:
+        """From the next look on, by these rules."""
+        other_calendar = rules.calendar != self._rules.calendar
+        self._rules = rules
+        if other_calendar:
+            self._remember_nothing()
+
+    def changed(self, span: BucketSpan) -> None:
+        """What was spent in this time has changed."""
+        self._minutes.changed(span)
+
+    async def look(self, now: datetime) -> None:
+        """Open what is far over its expectation, renew what goes on, end what is over."""
+        terms = self._rules.calendar.at(now)
+        if self._minutes.currency != terms.currency:
+            self._minutes = self._new_minutes()
+        reader = self._minutes  # other rules may put another in its place meanwhile
+        await reader.look(now, rerating=await self._store.rerating(self._tenant))
+        current = await self._store.current(self._tenant, now)
+        look = AnomalyLook(
+            tenant=self._tenant,
+            now=now,
+            currency=terms.currency,
+            recent=reader.recent,
+            learned=reader.learned,
+            wording=Wording(zone=terms.zone, portal_url=self._shared.portal_url),
+        )
+        self._shared.meters.add("spendmeter.alerts.evaluations", kind="anomaly")
+        if proposed := look.proposals(current):
+            look = replace(look, wording=await named(self._store, look.wording, proposed))
+            await self._store.open(self._tenant, now, look.proposals)
+        for incident in current:
+            if incident.kind == "anomaly" and incident.state != "resolved":
+                await self._follow(look, incident)
+
+    async def _follow(self, look: AnomalyLook, incident: Incident) -> None:
+        hot = look.is_hot(incident)
+        if hot and look.now - incident.hot_at >= HOT_AGE_MAX:
+            await self._store.touch(incident, look.now)
+        ending = look.ending(incident, hot)
+        if not ending and not is_due(incident, look.now):
+            return
+        until = look.until(incident, hot)
+        after = until.replace(second=0, microsecond=0) + MINUTE
+        counter = counter_key(incident.scope, incident.currency)
+        spent = await self._episodes.since(counter, incident.began_at.replace(second=0, microsecond=0), after)
+        series = await self._episodes.series(spent.leaders)
+        figures = look.figures(incident, spent, series, until)
+        renewed = with_figures(incident, figures, look.now)
+        if look.is_corrected(figures) and not await self._store.rerating(self._tenant):
+            ending = corrected(renewed, EXACT.subtract(figures.amount, figures.corrected))
+        await renew(self._store, look.wording, incident, renewed, ending)
+
+    def _remember_nothing(self) -> None:
+        turn = partial(self._shared.turns.turn, self._tenant, self.of)
+        self._episodes = CounterReader(self._shared.pool, self._tenant, self._rules.calendar, turn)
+        self._minutes = self._new_minutes()
+
+    def _new_minutes(self) -> MinuteReader:
+        shared, currency = self._shared, self._rules.calendar.at(datetime.now(UTC)).currency
+        turn = partial(shared.turns.turn, self._tenant, self.of)
+        return MinuteReader(shared.pool, self._tenant, currency, turn, shared.learner, shared.bill_keys)
