@@ -1,0 +1,79 @@
+"""The event of a call that nobody else sends: its id is the reservation's. Pure."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from services.reservations.values import Reservation
+from spendmeter.contracts.event_identity import identity
+from spendmeter.contracts.events import (
+    EVENT_TYPE,
+    LABELS,
+    Amount,
+    Context,
+    Labels,
+    UsageData,
+    UsageEvent,
+    encode_event,
+)
+from spendmeter.contracts.money import plain
+from spendmeter.contracts.series import DIMENSIONS
+
+SOURCE = "spendmeter/reservations"
+NO_MODEL = "unknown"
+"""Provider and sku of a call of which only the cost was stated."""
+
+
+def own_identity(tenant: str, reservation: UUID) -> bytes:
+    """Of the event that books a reservation whose caller names none."""
+    return identity(tenant, SOURCE, str(reservation))
+
+
+def own_event(
+    tenant: str,
+    reservation: Reservation,
+    usage: Mapping[str, Any],
+    actual: Decimal | None,
+    currency: str,
+    now: datetime,
+) -> str:
+    """As JSON. Where the caller says what was used, the catalog prices it; of a cost alone there is nothing
+    else to go by, and it is booked as reported."""
+    details, dimensions = reservation.details, reservation.dimensions
+    event = UsageEvent(
+        specversion="1.0",
+        type=EVENT_TYPE,
+        id=str(reservation.id),
+        source=SOURCE,
+        subject=SOURCE,
+        time=now,
+        tenant=tenant,
+        keyid=reservation.key_id,
+        receivedat=now,
+        trustreportedcost=not usage,
+        data=UsageData(
+            cost_class=dimensions.get("cost_class") or "model",  # type: ignore[arg-type]
+            provider=dimensions.get("provider") or NO_MODEL,
+            sku=dimensions.get("sku") or NO_MODEL,
+            usage=dict(usage) or {"requests": 1},
+            context=msgspec.convert(details.get("context", {}), Context),
+            labels=_labels(dimensions, details.get("labels", {})),
+            reported_cost=None if actual is None else Amount(amount=plain(actual), currency=currency),
+        ),
+    )
+    return encode_event(event).decode()
+
+
+def _labels(dimensions: Mapping[str, str], more: Mapping[str, str]) -> Labels:
+    """Dimensions that everybody has, what else the caller said (its run), and the tenant's own."""
+    stated = {**more, **dimensions}
+    own = {
+        name: value
+        for name, value in stated.items()
+        if value and name not in LABELS and name not in DIMENSIONS
+    }
+    return Labels(**{name: stated[name] for name in LABELS if name in stated}, own=own)
