@@ -36,6 +36,7 @@ from spendmeter.contracts.events import UsageData
 from spendmeter.contracts.terms import FOR_EVER, SINCE_EVER
 from spendmeter.pricing import checks
 from spendmeter.pricing.agreements import ANYBODY, Agreement, agreements
+from spendmeter.pricing.ceilings import Ceilings
 from spendmeter.pricing.conditions import STANDARD, CatalogError, Served
 from spendmeter.pricing.directory import Directory
 from spendmeter.pricing.meaning import LATEST, Meaning, meaning
@@ -97,6 +98,7 @@ class PriceBook:
         self._tiers = {tier for entry in self.lists.entries() for tier in entry.when.tiers} | {STANDARD}
         self._regions = {region for entry in self.lists.entries() for region in entry.when.regions}
         self.provisional = Provisional(self.lists)
+        self.ceilings = Ceilings(self.lists, self.unconfirmed)
         self._forget()
 
     def _forget(self) -> None:
