@@ -15,7 +15,7 @@ from spendmeter.platform.sql import load_sql
 SQL = load_sql(Path(__file__).with_name("keys.sql"))
 OPERATOR = ""
 """The tenant of a key that may act for every tenant."""
-SCOPES = ("ingest", "read", "correct", "admin", "import")
+SCOPES = ("ingest", "read", "correct", "admin", "import", "reserve")
 """What a key may do. Who may change prices may correct too (admin); who sends usage may not. A key sends
 usage (ingest) or bills (import), not both."""
 SECRET_BYTES = 32

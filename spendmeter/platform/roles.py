@@ -12,7 +12,7 @@ import asyncpg
 from spendmeter import contracts
 from spendmeter.platform.sql import load_sql
 
-SERVICE_ROLES = ("ledger", "corrector", "alerts", "api", "ingest", "reconciler")
+SERVICE_ROLES = ("ledger", "corrector", "alerts", "api", "ingest", "reconciler", "reservations")
 SQL = load_sql(Path(__file__).with_name("roles.sql"))
 _PRIVILEGES = {"S": "SELECT", "I": "INSERT", "U": "UPDATE", "D": "DELETE"}
 

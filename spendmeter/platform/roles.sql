@@ -23,7 +23,8 @@ GRANT USAGE ON SCHEMA public TO {everyone};
 GRANT EXECUTE ON FUNCTION usage_sum(jsonb, jsonb), usage_total(jsonb), dimension(series, text), dimensions(series)
 TO {everyone};
 GRANT EXECUTE ON FUNCTION spent(text, text[], timestamptz[], timestamptz[]), series_within(text, bytea[], jsonb[])
-TO "{alerts}", "{api}", "{corrector}";
+TO "{alerts}", "{api}", "{corrector}", "{reservations}";
+GRANT EXECUTE ON FUNCTION budget_now(budgets), catalog_to_publish(int) TO "{reservations}";
 GRANT EXECUTE ON FUNCTION minutes_days(), make_minutes(date), let_minutes_go(timestamptz),
     take_minutes(text, timestamptz, timestamptz), drop_minutes(timestamptz)
 TO "{ledger}";
@@ -39,7 +40,7 @@ GRANT EXECUTE ON FUNCTION
     dropped_names_seen(timestamptz, int), find_occurred_at(bytea), all_tenants(), assets_due(int), assets_late(), budget_now(budgets),
     booked_instead(unbooked), was_raised(unbooked), was_retracted(bytea), unattributable(timestamptz, timestamptz, int)
 TO "{api}";
-GRANT EXECUTE ON FUNCTION note_key_uses(text, text[], timestamptz[]) TO "{api}", "{ingest}"
+GRANT EXECUTE ON FUNCTION note_key_uses(text, text[], timestamptz[]) TO "{api}", "{ingest}", "{reservations}"
 
 -- name: grant
 -- What tables.md grants one role on one table.

@@ -1,0 +1,140 @@
+"""A tenant's hard budgets as a transaction sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from services.reservations.operations import Commit, Extend, Operation, Release
+from services.reservations.rows import budget_of, counter_of, reservation_of
+from services.reservations.values import (
+    GRACE,
+    TTL_MAX,
+    BudgetCounter,
+    HardBudget,
+    HoldPlace,
+    StoredAnswer,
+    TenantState,
+)
+from spendmeter.book.timelines import read_timelines
+from spendmeter.contracts.periods import Period
+from spendmeter.contracts.terms import Timeline
+from spendmeter.platform.sql import load_sql
+
+SQL = load_sql(Path(__file__).with_name("sql") / "turn.sql")
+DUE_MAX = 1_000
+"""Freed in one turn; the rest in the next ones."""
+
+
+class CountersOutdated(Exception):
+    """Budgets or their periods are others than the counters are of: they have to be made anew first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetsInForce:
+    """A tenant's hard budgets, their revisions, and the periods that a reservation made now may touch."""
+
+    timeline: Timeline
+    currency: str
+    budgets: Mapping[UUID, HardBudget]
+    kinds: Mapping[UUID, Period]
+    """Of their periods."""
+    revisions: Mapping[UUID, int]
+    periods: Mapping[HoldPlace, datetime]
+    """Their ends."""
+
+
+async def prepare(connection: Any) -> None:
+    """jsonb as what it holds; once a connection."""
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: msgspec.json.encode(value).decode(),
+        decoder=msgspec.json.decode,
+    )
+
+
+async def lock(connection: Any, tenant: str) -> datetime:
+    """Wait until the tenant is ours, until COMMIT; the time by which is decided. Raises LockNotAvailable."""
+    await connection.execute(SQL["begin"], tenant)
+    now: datetime = await connection.fetchval(SQL["now"])
+    return now
+
+
+async def budgets_in_force(connection: Any, tenant: str, now: datetime) -> BudgetsInForce:
+    """As of now. A budget in another currency than the book's is not in force yet, or no more."""
+    timeline = (await read_timelines(connection, [tenant]))[tenant]
+    currency = timeline.at(now).currency
+    rows = [row for row in await connection.fetch(SQL["budgets"], tenant) if row["currency"] == currency]
+    periods = {
+        (row["id"], start): end
+        for row in rows
+        for at in (now, now + TTL_MAX + GRACE)
+        for start, end in (timeline.bounds(row["period"], at),)
+        if timeline.at(start).currency == currency
+    }
+    return BudgetsInForce(
+        timeline=timeline,
+        currency=currency,
+        budgets={row["id"]: budget_of(row) for row in rows},
+        kinds={row["id"]: row["period"] for row in rows},
+        revisions={row["id"]: row["revision"] for row in rows},
+        periods=periods,
+    )
+
+
+async def counters_of(connection: Any, tenant: str, force: BudgetsInForce) -> dict[HoldPlace, BudgetCounter]:
+    """The tenant's counters. Raises CountersOutdated."""
+    rows = await connection.fetch(SQL["counters"], tenant)
+    known = {(row["budget_id"], row["period_start"]): row for row in rows}
+    for place, end in force.periods.items():
+        row = known.get(place)
+        if row is None or row["period_end"] != end or row["revision"] != force.revisions[place[0]]:
+            raise CountersOutdated(tenant)
+    if any(budget not in force.budgets for budget, _ in known):
+        raise CountersOutdated(tenant)
+    return {place: counter_of(row, force.budgets[place[0]]) for place, row in known.items()}
+
+
+async def state_for(
+    connection: Any, tenant: str, operations: Sequence[Operation], now: datetime
+) -> TenantState:
+    """All that deciding these operations takes. Raises CountersOutdated."""
+    force = await budgets_in_force(connection, tenant, now)
+    counters = await counters_of(connection, tenant, force)
+    named = [each.reservation for each in operations if isinstance(each, Commit | Release | Extend)]
+    reservations = await connection.fetch(SQL["reservations"], tenant, named, now, DUE_MAX)
+    state = TenantState(
+        tenant=tenant,
+        currency=force.currency,
+        counters=counters,
+        reservations={row["id"]: reservation_of(row) for row in reservations},
+    )
+    if not operations:
+        return state
+    endpoints, keys = [each.endpoint for each in operations], [each.idempotency_key for each in operations]
+    for row in await connection.fetch(SQL["answers"], tenant, endpoints, keys):
+        answer = StoredAnswer(payload=row["payload"], decision=row["decision"].encode())
+        state.answers[row["endpoint"], row["idempotency_key"]] = answer
+    await _read_shares(connection, state, operations)
+    if stated := [each.identity for each in operations if isinstance(each, Commit) and each.identity]:
+        stated += [each.identity for each in state.reservations.values()]
+        rows = await connection.fetch(SQL["booked"], tenant, stated)
+        state.booked = frozenset(row["identity"] for row in rows)
+    return state
+
+
+async def _read_shares(connection: Any, state: TenantState, operations: Sequence[Operation]) -> None:
+    """What the keys hold that ask, or whose reservations have run out."""
+    keys = {each.key_id for each in operations} | {each.key_id for each in state.reservations.values()}
+    for row in await connection.fetch(SQL["held_by_key"], state.tenant, list(keys)):
+        if row["open"] is not None:
+            state.open_by_key[row["key_id"]] = row["open"]
+        else:
+            state.held_by_key[row["key_id"], (row["budget_id"], row["period_start"])] = row["held"]

@@ -1,0 +1,148 @@
+"""Counts what was booked since: adds it to `booked`, frees its reservations, and moves the mark, all at once.
+
+An entry is read once for all tenants whose marks stand at the same place; each tenant that it is of counts it
+in a transaction of its own, under its lock. Who finds a mark elsewhere than it was sought has been overtaken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from services.reservations.read import SQL as TURN
+from services.reservations.read import CountersOutdated, budgets_in_force, counters_of, lock
+from services.reservations.recount import SQL, recount
+from services.reservations.rows import counter_rows, reservation_of, reservation_rows
+from services.reservations.settle import PassedEntry, Settled, settle
+from services.reservations.turns import AWAY, Pool, take_turn
+from services.reservations.values import TenantState
+from spendmeter.platform.heartbeat import Heartbeat
+from spendmeter.platform.retry import keep_doing
+from spendmeter.platform.telemetry import Meters, log
+
+INTERVAL_S = 0.5
+PAGE = 2_000
+"""Entries read at once."""
+FORGET_S = 3_600.0
+DUE_TENANTS_MAX = 100
+SILENT_S_MAX = 15.0
+
+
+class Settler:
+    """Run `keep_settling` beside the desk; any number of processes may."""
+
+    def __init__(self, pool: Pool, meters: Meters) -> None:
+        self._pool = pool
+        self._meters = meters
+        self._forget_at = 0.0
+        self.worked = Heartbeat("the book was counted", SILENT_S_MAX)
+
+    async def keep_settling(self) -> None:
+        """Look again and again, until cancelled."""
+        await keep_doing(self.look, "book not counted", every_s=INTERVAL_S, away=AWAY, beat=self.worked)
+
+    async def look(self) -> None:
+        """Make counters that are missing, count what is new, and free what has run out."""
+        for row in await self._pool.fetch(TURN["hard_tenants"]):
+            await self._see_to_counters(row["tenant"])
+        while await self.settle_once():
+            self.worked.beat()
+        for row in await self._pool.fetch(TURN["tenants_with_due"], DUE_TENANTS_MAX):
+            turn = await take_turn(self._pool, row["tenant"], ())
+            self._meters.add("spendmeter.reservations.expired", turn.expired)
+        now = asyncio.get_running_loop().time()
+        if now >= self._forget_at:
+            await self._pool.execute(TURN["forget_answers"])
+            self._forget_at = now + FORGET_S
+
+    async def _see_to_counters(self, tenant: str) -> None:
+        async with self._pool.acquire() as connection:
+            now = await connection.fetchval(TURN["now"])
+            try:
+                await counters_of(connection, tenant, await budgets_in_force(connection, tenant, now))
+                return
+            except CountersOutdated:
+                pass  # the connection goes back first: making them anew takes two
+        await recount(self._pool, tenant)
+
+    async def settle_once(self) -> bool:
+        """One page of each stretch that is behind; whether there was any."""
+        stretches = await self._pool.fetch(SQL["behind"])
+        for stretch in stretches:
+            await self._settle(stretch)
+        behind = sum(stretch["until"] - stretch["since"] for stretch in stretches)
+        self._meters.set("spendmeter.reservations.behind", behind)
+        return bool(stretches)
+
+    async def _settle(self, stretch: Any) -> None:
+        bounds = [stretch[name] for name in ("partition", "begun_at", "ended_at", "since", "until")]
+        rows = await self._pool.fetch(SQL["entries"], *bounds, PAGE)
+        end = rows[-1]["origin_offset"] + 1 if len(rows) == PAGE else stretch["until"]
+        of: defaultdict[str, list[Any]] = defaultdict(list)
+        for row in rows:
+            of[row["tenant"]].append(row)
+        move = stretch["partition"], stretch["account"], stretch["since"], end
+        if idle := [tenant for tenant in stretch["tenants"] if tenant not in of]:
+            await self._pool.fetchval(SQL["move_marks"], idle, *move)
+        for tenant in stretch["tenants"]:
+            if tenant in of:
+                await self._settle_tenant(tenant, of[tenant], move)
+
+    async def _settle_tenant(self, tenant: str, rows: Sequence[Any], move: tuple[int, int, int, int]) -> None:
+        try:
+            async with self._pool.acquire() as connection, connection.transaction():
+                now = await lock(connection, tenant)
+                if await connection.fetchval(SQL["move_marks"], [tenant], *move) != 1:
+                    return  # overtaken: the other one has counted it
+                force = await budgets_in_force(connection, tenant, now)
+                counters = await counters_of(connection, tenant, force)
+                entries = await _read(connection, tenant, rows)
+                known = await connection.fetch(
+                    TURN["of_identities"], tenant, [each.identity for each in entries]
+                )
+                reservations = {row["id"]: reservation_of(row) for row in known}
+                state = TenantState(
+                    tenant=tenant, currency=force.currency, counters=counters, reservations=reservations
+                )
+                settled = settle(state, entries)
+                await _write(connection, tenant, settled)
+        except CountersOutdated:
+            await recount(self._pool, tenant)
+            return
+        self._tell(tenant, settled)
+
+    def _tell(self, tenant: str, settled: Settled) -> None:
+        self._meters.add("spendmeter.reservations.settled", len(settled.reservations))
+        for what, numbers in (("mismatch", settled.mismatches), ("above_bound", settled.above)):
+            for key_id, number in numbers.items():
+                self._meters.add("spendmeter.reservations.unlike", number, what=what)
+                log().warning(
+                    "booked unlike reserved", reason=what, tenant=tenant, key_id=key_id, count=number
+                )
+
+
+async def _read(connection: Any, tenant: str, rows: Sequence[Any]) -> list[PassedEntry]:
+    ids = list({row["series_id"] for row in rows})
+    series = {
+        row["series_id"]: row["dimensions"] for row in await connection.fetch(SQL["series"], tenant, ids)
+    }
+    return [
+        PassedEntry(
+            identity=row["identity"],
+            seq=row["seq"],
+            dimensions=series[row["series_id"]],
+            occurred_at=row["occurred_at"],
+            currency=row["currency"],
+            effective=row["effective"],
+        )
+        for row in rows
+    ]
+
+
+async def _write(connection: Any, tenant: str, settled: Settled) -> None:
+    if settled.reservations:
+        await connection.execute(TURN["write_reservations"], tenant, reservation_rows(settled.reservations))
+    if settled.counters:
+        await connection.execute(TURN["write_counters"], tenant, counter_rows(settled.counters))
