@@ -12,8 +12,8 @@ from services.alerts.bursts.bill_keys import BillKeys
 from services.alerts.bursts.learning import Learner
 from services.alerts.incidents.store import Store, prepare
 from services.alerts.notify.deliveries import Deliveries
+from services.alerts.notify.senders import Senders
 from services.alerts.notify.topic import TopicSender
-from services.alerts.notify.webhook import WebhookSender
 from services.alerts.rules import TenantRules, read_rules
 from services.alerts.stream import run_app, totals_app
 from services.alerts.turns import Turns
@@ -91,7 +91,7 @@ class Alerts:
         store, topic = Store(pool, self._meters), TopicSender(settings)
         async with (
             Learner() as learner,
-            WebhookSender(allow_private=settings.webhook_allow_private) as webhooks,
+            Senders(allow_private=settings.webhook_allow_private) as senders,
             running(topic),
             asyncio.TaskGroup() as self._tasks,
         ):
@@ -108,7 +108,7 @@ class Alerts:
                 self._follow_rules(pool, store),
                 self._follow_totals(),
                 self._ask_broker(),
-                Deliveries(pool, webhooks, topic, self._meters).run(),
+                Deliveries(pool, senders, topic, self._meters).run(),
             ):
                 self._tasks.create_task(work)
 

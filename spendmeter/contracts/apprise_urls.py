@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 CHARACTERS_MAX = 2000
 SCHEMAS = frozenset(
-    "mailtos workflows msteams discord ntfys gotifys mmosts rockets matrixs tgram gchat wxteams zulip pover "
+    "mailtos workflows discord ntfys gotifys mmosts rockets matrixs tgram gchat wxteams zulip pover "
     "opsgenie pagertree".split()
 )
 """Encrypted on their way, by Apprise's names: email, Teams, Discord, ntfy, Gotify, Mattermost, Rocket.Chat,

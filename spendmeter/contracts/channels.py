@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from spendmeter.contracts.apprise_urls import check_apprise_url
+from spendmeter.contracts.incidents import IncidentSeverity
 
 URL_CHARACTERS_MAX = 2000
 LABELS_MAX = 20
@@ -99,7 +100,7 @@ class PagerDutySettings(
 
     routing_key: str
     url: str = PAGERDUTY_URL
-    severities: dict[Literal["info", "warning", "critical"], PagerDutySeverity] = {}
+    severities: dict[IncidentSeverity, PagerDutySeverity] = {}
 
     def __post_init__(self) -> None:
         _check_url("url", self.url)

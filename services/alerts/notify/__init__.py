@@ -20,8 +20,6 @@ class IncidentMessage:
     event: IncidentEvent
     delivery: UUID
     """The same over all attempts: receivers tell repetitions by it."""
-    number: int
-    """Of the incident's messages, 0 = the first."""
     created_at: datetime
 
 

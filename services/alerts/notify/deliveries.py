@@ -15,9 +15,12 @@ from pathlib import Path
 import asyncpg
 
 from services.alerts.incidents.store import TOPIC
-from services.alerts.notify import DeliveryOutcome
+from services.alerts.notify import DeliveryOutcome, IncidentMessage
+from services.alerts.notify.http import ATTEMPT_S_MAX
+from services.alerts.notify.senders import Senders
 from services.alerts.notify.topic import TopicSender
-from services.alerts.notify.webhook import ATTEMPT_S_MAX, Endpoint, WebhookSender
+from spendmeter.contracts.channels import WebhookSettings
+from spendmeter.contracts.incidents import decode_incident
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.retry import keep_doing
 from spendmeter.platform.sql import load_sql
@@ -41,7 +44,7 @@ class Deliveries:
     """`run` delivers until cancelled."""
 
     pool: asyncpg.Pool[asyncpg.Record]
-    webhooks: WebhookSender
+    senders: Senders
     topic: TopicSender
     meters: Meters
     busy: Counter[tuple[str, object]] = field(default_factory=Counter)
@@ -88,13 +91,10 @@ class Deliveries:
         endpoint = await self.pool.fetchrow(SQL["endpoint"], row["tenant"], row["channel_id"])
         if endpoint is None:
             return DeliveryOutcome(final=True, error="the channel is disabled or deleted")
-        return await self.webhooks.send(
-            Endpoint(**endpoint),
-            delivery=row["id"],
-            transition=row["transition"],
-            at=row["created_at"],
-            body=row["body"],
+        message = IncidentMessage(
+            event=decode_incident(row["body"]), delivery=row["id"], created_at=row["created_at"]
         )
+        return await self.senders.send(WebhookSettings(**endpoint), message, {})
 
     async def _write_down(self, row: asyncpg.Record, answer: DeliveryOutcome) -> None:
         tenant, delivery, attempt = row["tenant"], row["id"], row["attempts"]
