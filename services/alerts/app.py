@@ -14,7 +14,7 @@ from services.alerts.incidents.store import Store, prepare
 from services.alerts.notify.deliveries import Deliveries
 from services.alerts.notify.senders import Senders
 from services.alerts.notify.topic import TopicSender
-from services.alerts.rules import TenantRules, read_rules
+from services.alerts.rules import Rules, TenantRules
 from services.alerts.stream import run_app, totals_app
 from services.alerts.turns import Turns
 from services.alerts.watch import TenantWatch
@@ -105,19 +105,19 @@ class Alerts:
                 bill_keys=BillKeys(pool),
             )
             for work in (
-                self._follow_rules(pool, store),
+                self._follow_rules(Rules(pool), store),
                 self._follow_totals(),
                 self._ask_broker(),
                 Deliveries(pool, senders, topic, self._meters).run(),
             ):
                 self._tasks.create_task(work)
 
-    async def _follow_rules(self, pool: asyncpg.Pool[asyncpg.Record], store: Store) -> None:
+    async def _follow_rules(self, rules: Rules, store: Store) -> None:
         """Once a second: budgets as they are now, acknowledgements, and which tenants are ours."""
 
         async def follow() -> None:
             try:
-                self._rules = await read_rules(pool)
+                self._rules = await rules.read()
                 await store.acknowledge()
             except CONNECTION_ERRORS:
                 self._update_watches()

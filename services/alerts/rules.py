@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import asyncpg
 
 from services.alerts.budgets.budgets import Budget
+from spendmeter.contracts.alert_rules import RULE_KINDS, AlertRule, default_rule
 from spendmeter.contracts.terms import NO_TERMS, Timeline, timeline_of
 from spendmeter.platform.sql import load_sql
 from spendmeter.platform.telemetry import log
@@ -17,31 +19,66 @@ from spendmeter.platform.telemetry import log
 SQL = load_sql(Path(__file__).with_name("rules.sql"))
 TENANTS_MAX = 10_000
 BUDGETS_MAX = 100_000
+CHANGED_RULES_MAX = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class TenantRules:
-    """In what a tenant counts, and the budgets in force."""
+    """In what a tenant counts, and the budgets and rules in force."""
 
     calendar: Timeline
     budgets: tuple[Budget, ...]
+    rules: tuple[AlertRule, ...]
+
+    def of(self, kind: str) -> list[AlertRule]:
+        """The rules of a kind (burst, shift, ...) that are switched on, the one that everybody has first."""
+        return [rule for rule in self.rules if rule.of == kind and rule.enabled]
+
+
+EVERYBODYS = MappingProxyType({kind.rule: default_rule(of) for of, kind in RULE_KINDS.items()})
+
+
+class Rules:
+    """`read()` says what is in force for every tenant. Raises CONNECTION_ERRORS."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self._pool = pool
+        self._acts: asyncpg.Record | None = None
+        self._changed: Mapping[str, Mapping[str, AlertRule]] = {}
+
+    async def read(self) -> dict[str, TenantRules]:
+        """As of now; what tenants have changed of rules is read again when any has."""
+        pool = self._pool
+        budgets: dict[str, list[Budget]] = {}
+        for row in await _limited(pool, "budgets", BUDGETS_MAX):
+            budgets.setdefault(row["tenant"], []).extend(_budgets(row))
+        stated: dict[str, list[Mapping[str, Any]]] = {}
+        for row in await pool.fetch(SQL["terms"]):
+            stated.setdefault(row["tenant"], []).append(dict(row))
+        await self._follow_changes()
+        tenants = [row["tenant"] for row in await _limited(pool, "tenants", TENANTS_MAX)]
+        return {
+            tenant: TenantRules(
+                calendar=_calendar(tenant, stated.get(tenant, ())),
+                budgets=tuple(budgets.get(tenant, ())),
+                rules=tuple({**EVERYBODYS, **self._changed.get(tenant, {})}.values()),
+            )
+            for tenant in tenants
+        }
+
+    async def _follow_changes(self) -> None:
+        acts = await self._pool.fetchrow(SQL["alert_rules_changed"])
+        if acts == self._acts:
+            return
+        changed: dict[str, dict[str, AlertRule]] = {}
+        for row in await _limited(self._pool, "alert_rules", CHANGED_RULES_MAX):
+            changed.setdefault(row["tenant"], {})[row["rule_id"]] = _rule(row)
+        self._changed, self._acts = changed, acts
 
 
 async def read_rules(pool: asyncpg.Pool[asyncpg.Record]) -> dict[str, TenantRules]:
-    """Every tenant's rules as of now."""
-    budgets: dict[str, list[Budget]] = {}
-    for row in await _limited(pool, "budgets", BUDGETS_MAX):
-        budgets.setdefault(row["tenant"], []).extend(_budgets(row))
-    stated: dict[str, list[Mapping[str, Any]]] = {}
-    for row in await pool.fetch(SQL["terms"]):
-        stated.setdefault(row["tenant"], []).append(dict(row))
-    tenants = [row["tenant"] for row in await _limited(pool, "tenants", TENANTS_MAX)]
-    return {
-        tenant: TenantRules(
-            calendar=_calendar(tenant, stated.get(tenant, ())), budgets=tuple(budgets.get(tenant, ()))
-        )
-        for tenant in tenants
-    }
+    """Every tenant's, once."""
+    return await Rules(pool).read()
 
 
 async def _limited(pool: asyncpg.Pool[asyncpg.Record], name: str, rows_max: int) -> list[asyncpg.Record]:
@@ -49,6 +86,19 @@ async def _limited(pool: asyncpg.Pool[asyncpg.Record], name: str, rows_max: int)
     if len(rows) > rows_max:
         log().error("more than can be watched", rule=name, limit=rows_max)
     return rows[:rows_max]
+
+
+def _rule(row: asyncpg.Record) -> AlertRule:
+    return AlertRule(
+        id=row["rule_id"],
+        of=row["of"],
+        name=row["name"],
+        filter=row["filter"],
+        severity=row["severity"],
+        enabled=row["enabled"],
+        revision=row["number"],
+        changed=row["settings"],
+    )
 
 
 def _budgets(row: asyncpg.Record) -> list[Budget]:

@@ -38,6 +38,7 @@ from services.api.label_maps import routes as label_maps
 from services.api.meters import routes as meters
 from services.api.portal import assets
 from services.api.privacy import routes as privacy
+from services.api.rules import routes as rules
 from services.api.runs import outcomes
 from services.api.runs import routes as runs
 from services.api.spend import routes as spend
@@ -61,6 +62,7 @@ PARTS = (
     imports,
     dimensions,
     label_maps,
+    rules,
     privacy,
     meters,
     budgets,
