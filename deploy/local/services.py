@@ -1,4 +1,4 @@
-"""The six services and the demo as processes: their commands, and the environment that is their contract.
+"""The seven services and the demo as processes: their commands, and the environment that is their contract.
 
 docker-compose.yml states the same contract for containers; a test holds the two together.
 """
@@ -28,10 +28,11 @@ PORTS = {
     "alerts": 8404,
     "demo": 8405,
     "corrector": 8406,
+    "reservations": 8407,
 }
-DATABASE_ROLES = {name: name for name in ("ingest", "ledger", "corrector", "alerts", "api")}
+DATABASE_ROLES = {name: name for name in ("ingest", "ledger", "corrector", "alerts", "api", "reservations")}
 """The services that have the database, and as whom. Rating is stateless and gets no URL."""
-SERVICES = ("ingest", "rating", "ledger", "corrector", "alerts", "api")
+SERVICES = ("ingest", "rating", "ledger", "corrector", "alerts", "api", "reservations")
 PROBE_SECONDS_MAX = 1.0
 SILENT = "does not answer"
 
@@ -116,11 +117,14 @@ def webhook_url(port: int) -> str:
 
 def addresses(ports: Mapping[str, int]) -> dict[str, str]:
     """The URLs that people and programs use."""
-    ingest, api = (f"http://{LOOPBACK}:{ports[name]}" for name in ("ingest", "api"))
+    ingest, api, reservations = (
+        f"http://{LOOPBACK}:{ports[name]}" for name in ("ingest", "api", "reservations")
+    )
     return {
         "SPENDMETER_INGEST_URL": ingest,
         "SPENDMETER_API_URL": api,
         "SPENDMETER_PORTAL_URL": f"{api}/",
+        "SPENDMETER_RESERVATIONS_URL": reservations,
     }
 
 
