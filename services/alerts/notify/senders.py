@@ -6,6 +6,7 @@ from typing import Self
 
 from services.alerts.notify import ChannelSender, DeliveryOutcome, IncidentMessage
 from services.alerts.notify.alertmanager_sender import AlertmanagerSender
+from services.alerts.notify.apprise_sender import AppriseSender
 from services.alerts.notify.http import HttpDoor
 from services.alerts.notify.pagerduty_sender import PagerDutySender
 from services.alerts.notify.slack_sender import SlackSender
@@ -23,6 +24,7 @@ class Senders:
             "alertmanager": AlertmanagerSender(self._door),
             "pagerduty": PagerDutySender(self._door),
             "slack": SlackSender(self._door),
+            "apprise": AppriseSender(allow_private=allow_private),
         }
 
     async def __aenter__(self) -> Self:
