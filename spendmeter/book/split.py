@@ -80,8 +80,8 @@ _NONE = SkuUse(calls=ZERO)
 
 
 def split_change(before: Mapping[str, SkuUse], now: Mapping[str, SkuUse]) -> ChangeSplit:
-    """How what `now` costs comes from what it cost `before`, by sku. Both are of spans of one length, or one
-    is brought to the other's (`scaled`)."""
+    """How what `now` costs comes from what it cost `before`, by sku. Both are of as much time: the
+    caller brings one to the other's."""
     pairs = {sku: (before.get(sku, _NONE), now.get(sku, _NONE)) for sku in sorted({*before, *now})}
     settled = [pair for pair in pairs.values() if not (pair[0].unsettled or pair[1].unsettled)]
     unsettled = [pair for pair in pairs.values() if pair[0].unsettled or pair[1].unsettled]
@@ -96,20 +96,6 @@ def split_change(before: Mapping[str, SkuUse], now: Mapping[str, SkuUse]) -> Cha
         of_mix_new=total(now.amount for was, now in settled if _is_new(was)),
         of_mix_gone=_rounded(gone),
     )  # fmt: skip
-
-
-def scaled(use: SkuUse, by: Decimal, over: Decimal) -> SkuUse:
-    """What it is in `by` where it was this in `over`: minutes of two spans. All is rounded to 12 places."""
-
-    def bring(amount: Decimal) -> Decimal:
-        return divided(EXACT.multiply(amount, by), over)
-
-    return SkuUse(
-        calls=bring(use.calls),
-        quantities={unit: bring(quantity) for unit, quantity in use.quantities.items()},
-        amounts={unit: bring(amount) for unit, amount in use.amounts.items()},
-        unsettled=use.unsettled,
-    )
 
 
 _Pair = tuple[SkuUse, SkuUse]

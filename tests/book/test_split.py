@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spendmeter.book.split import ChangeSplit, SkuUse, scaled, split_change
+from spendmeter.book.split import ChangeSplit, SkuUse, split_change
 from spendmeter.contracts.money import EXACT, ZERO, total
 
 PARTS = ("volume", "mix", "tokens_per_call", "cache", "price", "unsplit")
@@ -120,12 +120,6 @@ def test_a_unit_that_was_not_used_before_has_no_other_price() -> None:
     # Searches came in: 5 x 0.01, more use in each call.
     now = use(1, requests=(1, "2"), searches=(5, "0.01"))
     assert parts(split_change({"a": use(1, requests=(1, "2"))}, {"a": now})) == {"tokens_per_call": "0.05"}
-
-
-def test_what_was_is_brought_to_the_length_of_what_is() -> None:
-    # 357 in 60 minutes are 35.7 in six.
-    brought = scaled(USUAL, Decimal(6), Decimal(60))
-    assert (brought.calls, brought.amount) == (10, Decimal("35.7"))
 
 
 AMOUNTS = st.decimals(0, 10**6, places=12)
