@@ -108,7 +108,7 @@ class Alerts:
                 self._follow_rules(Rules(pool), store),
                 self._follow_totals(),
                 self._ask_broker(),
-                Deliveries(pool, senders, topic, self._meters).run(),
+                Deliveries(pool, senders, topic, self._meters, settings.portal_url).run(),
             ):
                 self._tasks.create_task(work)
 

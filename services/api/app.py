@@ -16,6 +16,8 @@ from services.api.assets.door import AccrualDoor
 from services.api.budgets import routes as budgets
 from services.api.catalog import routes as catalog
 from services.api.catalog.price_books import PriceBooks
+from services.api.channels import deliveries as channel_deliveries
+from services.api.channels import routes as channels
 from services.api.corrections import rerates
 from services.api.corrections import routes as corrections
 from services.api.corrections.asking import CorrectorAccess
@@ -32,7 +34,6 @@ from services.api.http.openapi import DESCRIPTION, describe_problems
 from services.api.http.shared_answers import SharedAnswers
 from services.api.imports import routes as imports
 from services.api.imports.running import RunningImports
-from services.api.incidents import channels
 from services.api.incidents import routes as incidents
 from services.api.label_maps import routes as label_maps
 from services.api.meters import routes as meters
@@ -70,6 +71,7 @@ PARTS = (
     asset_entries,
     incidents,
     channels,
+    channel_deliveries,
     catalog,
     session,
 )

@@ -6,7 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -123,12 +123,18 @@ class Book:
             [Decimal(each) for each in percent],
         )
 
-    async def channel(self, url: str, tenant: str = "acme") -> UUID:
+    async def channel(
+        self, url: str, tenant: str = "acme", *, settings: Mapping[str, Any] | None = None, **columns: Any
+    ) -> UUID:
+        """A webhook's, unless `settings` says otherwise; `columns`: match, quiet, digest_minutes, position."""
+        webhook = {"kind": "webhook", "url": url, "secret": WEBHOOK_SECRET}
+        values = {"match": {}, "quiet": [], "digest_minutes": 0, "position": 0} | columns
         return await self.owner.fetchval(
-            "INSERT INTO channels (tenant, name, url, secret) VALUES ($1, 'ops', $2, $3) RETURNING id",
+            "INSERT INTO channels (tenant, name, settings, match, quiet, digest_minutes, position) "
+            "VALUES ($1, 'ops', $2, $3, $4, $5, $6) RETURNING id",
             tenant,
-            url,
-            WEBHOOK_SECRET,
+            settings or webhook,
+            *values.values(),
         )
 
     async def incidents(self, kind: str = "") -> list[asyncpg.Record]:

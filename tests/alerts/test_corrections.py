@@ -18,8 +18,9 @@ from services.alerts.bursts.minute_reader import MinuteReader
 from services.alerts.bursts.minutes import Recent
 from services.alerts.counting.counters import Counters, CounterSum, counter_key, edges
 from services.alerts.incidents.incident import Incident, resolved, with_figures
-from services.alerts.incidents.store import TOPIC, Store
+from services.alerts.incidents.store import Store
 from services.alerts.incidents.words import Wording, corrected
+from services.alerts.notify.queue import TOPIC
 from services.alerts.scopes import TENANT
 from spendmeter.book.sizes import BucketSpan
 from tests.alerts.conftest import Book, transitions

@@ -18,12 +18,12 @@ from services.alerts.notify import DeliveryOutcome, IncidentMessage
 from services.alerts.notify.deliveries import PER_TENANT_MAX, RETRY_AFTER, Deliveries
 from services.alerts.notify.senders import Senders
 from spendmeter.contracts.channels import WebhookSettings
-from spendmeter.contracts.incidents import encode_incident
+from spendmeter.contracts.incidents import IncidentEvent, encode_incident
 from spendmeter.platform.public_addresses import ForbiddenAddressError, check_address
 from spendmeter.platform.public_resolver import PublicResolver
 from spendmeter.platform.telemetry import Meters
 from tests.alerts.conftest import WEBHOOK_SECRET, Book, Listener
-from tests.alerts.notifying import SUMMARY, incident_event
+from tests.alerts.notifying import incident_event
 from tests.waiting import until
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -47,9 +47,20 @@ async def delivering(pool: asyncpg.Pool) -> AsyncIterator[None]:
             await asyncio.gather(work, return_exceptions=True)
 
 
+def an_event(incident: UUID, transition: str = "opened", number: int = 0, **fields: Any) -> IncidentEvent:
+    said = {"severity": "warning", "title": f"agent triage {transition}", "summary": "It spends.", "at": NOW}
+    return incident_event(
+        incident_id=str(incident), transition=transition, number=number, **{**said, **fields}
+    )
+
+
 async def to_deliver(
-    book: Book, channel: UUID, transitions: tuple[str, ...] = ("opened",), tenant: str = "acme"
-) -> None:
+    book: Book,
+    channel: UUID,
+    transitions: tuple[str, ...] = ("opened",),
+    tenant: str = "acme",
+    held: str = "",
+) -> UUID:
     incident = uuid4()
     await book.owner.execute(
         "INSERT INTO incidents (tenant, id, kind, rule_id, rule_revision, rule_name, scope, scope_digest, episode, "
@@ -62,18 +73,18 @@ async def to_deliver(
     )
     for place, transition in enumerate(transitions):
         await book.owner.execute(
-            "INSERT INTO deliveries (tenant, incident_id, transition, channel_id, body, created_at, number) "
-            "VALUES ($5, $1, $2, $3, $6, now() + $4::interval, $7)",
+            "INSERT INTO deliveries (tenant, incident_id, transition, channel_id, body, created_at, number, held) "
+            "VALUES ($5, $1, $2, $3, $7, now() + $4::interval, $6, $8)",
             incident,
             transition,
             channel,
             timedelta(milliseconds=place),
             tenant,
-            encode_incident(
-                incident_event(tenant=tenant, incident_id=str(incident), transition=transition)
-            ).decode(),
             place,
+            encode_incident(an_event(incident, transition, place)).decode(),
+            held,
         )
+    return incident
 
 
 async def state(book: Book) -> list[tuple[str, int, str]]:
@@ -88,19 +99,19 @@ async def until_all_are(book: Book, states: list[str], within_s: float = 5.0) ->
     await until(reached, f"deliveries {states}", within_s=within_s)
 
 
-async def test_a_failing_receiver_is_tried_five_times_with_one_id(
+async def test_a_failing_receiver_is_tried_seven_times_with_one_id(
     book: Book, pool: asyncpg.Pool, new_listener: Any
 ) -> None:
     listener: Listener = await new_listener()
-    listener.answers = [web.Response(status=status) for status in (500, 302, 404, 503, 500)]
+    listener.answers = [web.Response(status=status) for status in (500, 302, 404, 503, 500, 400, 500)]
     await to_deliver(book, await book.channel(listener.url))
     waits = []
     async with delivering(pool):
-        for attempt in range(1, 6):
+        for attempt in range(1, 8):
             await listener.wait_for(attempt)
             async with asyncio.timeout(5):
                 while (await state(book))[0][2] == "" or (
-                    attempt == 5 and (await state(book))[0][0] == "pending"
+                    attempt == 7 and (await state(book))[0][0] == "pending"
                 ):
                     await asyncio.sleep(0.05)
             waits.append(await book.owner.fetchval("SELECT next_attempt_at - now() FROM deliveries"))
@@ -108,10 +119,10 @@ async def test_a_failing_receiver_is_tried_five_times_with_one_id(
         await until_all_are(book, ["failed"])
     for waited, planned in zip(waits, RETRY_AFTER, strict=False):
         assert planned * 0.9 < waited < planned * 1.15
-    assert len(listener.requests) == 5
+    assert len(listener.requests) == 7
     assert len({headers["webhook-id"] for headers, _ in listener.requests}) == 1
     for headers, body in listener.requests:
-        assert Webhook(WEBHOOK_SECRET).verify(body, headers)["data"]["summary"] == SUMMARY
+        assert Webhook(WEBHOOK_SECRET).verify(body, headers)["data"]["title"] == "agent triage opened"
 
 
 async def test_gone_disables_the_channel(book: Book, pool: asyncpg.Pool, new_listener: Any) -> None:
@@ -119,7 +130,7 @@ async def test_gone_disables_the_channel(book: Book, pool: asyncpg.Pool, new_lis
     listener.answers = [web.Response(status=410)]
     await to_deliver(book, await book.channel(listener.url), ("opened", "resolved"))
     async with delivering(pool):
-        await until_all_are(book, ["failed", "failed"])
+        await until_all_are(book, ["merged", "failed"])
     assert len(listener.requests) == 1
     assert await book.owner.fetchval("SELECT disabled_reason FROM channels") == "HTTP 410"
 
@@ -156,20 +167,181 @@ async def test_a_tenant_whose_receivers_all_hang_silences_no_other_tenant(
         assert len(slow.requests) <= 16
 
 
-async def test_an_incidents_end_is_told_after_its_beginning(
+async def test_what_was_not_delivered_is_told_by_the_newest_message_with_what_it_replaces(
     book: Book, pool: asyncpg.Pool, new_listener: Any
 ) -> None:
     listener: Listener = await new_listener()
     listener.answers = [web.Response(status=500)]
-    await to_deliver(book, await book.channel(listener.url), ("opened", "resolved"))
+    channel = await book.channel(listener.url)
+    incident = await to_deliver(book, channel)
     async with delivering(pool):
         await listener.wait_for(1)
         await asyncio.sleep(1.2)
+        assert len(listener.requests) == 1  # the next attempt is five seconds away
+        await book.owner.execute(
+            "INSERT INTO deliveries (tenant, incident_id, transition, channel_id, body, number) "
+            "VALUES ('acme', $1, 'resolved', $2, $3, 1)",
+            incident, channel, encode_incident(an_event(incident, "resolved", 1)).decode(),
+        )  # fmt: skip
+        await until_all_are(book, ["merged", "delivered"])
+    messages = [Webhook(WEBHOOK_SECRET).verify(body, headers) for headers, body in listener.requests]
+    assert [message["type"] for message in messages] == ["incident.opened", "incident.resolved"]
+    assert messages[1]["data"]["summary"] == (
+        "It spends. Not told here before: 2026-11-23 10:00 it opened (UTC)."
+    )
+    assert [each["transition"] for each in messages[1]["data"]["details"]["replaces"]] == ["opened"]
+    first, second = await book.owner.fetch("SELECT id, merged_into FROM deliveries ORDER BY created_at")
+    assert (first["merged_into"], second["merged_into"]) == (second["id"], None)
+
+
+async def test_nothing_of_an_incident_goes_out_while_another_of_its_messages_is_under_way(
+    book: Book, pool: asyncpg.Pool, new_listener: Any
+) -> None:
+    listener: Listener = await new_listener()
+    listener.delay_s = 1.5
+    channel = await book.channel(listener.url)
+    incident = await to_deliver(book, channel)
+    async with delivering(pool), delivering(pool):
+        await listener.wait_for(1)
+        await book.owner.execute(
+            "INSERT INTO deliveries (tenant, incident_id, transition, channel_id, body, number) "
+            "VALUES ('acme', $1, 'resolved', $2, $3, 1)",
+            incident, channel, encode_incident(an_event(incident, "resolved", 1)).decode(),
+        )  # fmt: skip
+        await asyncio.sleep(1)
         assert len(listener.requests) == 1
-        await book.owner.execute("UPDATE deliveries SET next_attempt_at = now()")
-        await until_all_are(book, ["delivered", "delivered"])
+        await until_all_are(book, ["delivered", "delivered"], within_s=8)
     types = [Webhook(WEBHOOK_SECRET).verify(body, headers)["type"] for headers, body in listener.requests]
-    assert types == ["incident.opened", "incident.opened", "incident.resolved"]
+    assert types == ["incident.opened", "incident.resolved"]
+
+
+async def test_a_digest_is_held_and_goes_out_once_with_all_that_waited(
+    book: Book, pool: asyncpg.Pool, new_listener: Any
+) -> None:
+    listener: Listener = await new_listener()
+    channel = await book.channel(listener.url, digest_minutes=60)
+    await to_deliver(book, channel, ("opened", "resolved"), held="digest")
+    for _ in range(2):
+        await to_deliver(book, channel, held="digest")
+    await book.owner.execute("UPDATE deliveries SET next_attempt_at = now() + interval '2 seconds'")
+    async with delivering(pool), delivering(pool):
+        await asyncio.sleep(1)
+        assert listener.requests == []
+        await listener.wait_for(1)
+        await asyncio.sleep(1.5)
+    [(headers, body)] = listener.requests
+    message = Webhook(WEBHOOK_SECRET).verify(body, headers)
+    assert message["type"] == "incident.digest"
+    assert message["data"]["title"].startswith("3 incidents, 1 of them over: ")
+    assert sorted(each["state"] for each in message["data"]["details"]["incidents"]) == [
+        "open", "open", "resolved"
+    ]  # fmt: skip
+    states = [each[0] for each in await state(book)]
+    assert sorted(states) == ["delivered", "merged", "merged", "merged"]
+    assert await book.owner.fetchval("SELECT count(*) FROM channel_memory") == 0  # it shows no incident
+
+
+class Recording:
+    """A sender that answers as it is told, and keeps what it was given."""
+
+    def __init__(self, *answers: DeliveryOutcome) -> None:
+        self.answers = list(answers)
+        self.given: list[tuple[Any, IncidentMessage, dict[str, str]]] = []
+
+    async def send(self, settings: Any, message: IncidentMessage, remembered: Any) -> DeliveryOutcome:
+        self.given.append((settings, message, dict(remembered)))
+        return self.answers.pop(0) if self.answers else DeliveryOutcome(delivered=True)
+
+
+SLACK = {"kind": "slack", "token": "xoxb-1234567890-abcdef", "channel": "C0123ABCD"}
+
+
+@asynccontextmanager
+async def recording(pool: asyncpg.Pool, sender: Recording) -> AsyncIterator[None]:
+    deliveries = Deliveries(pool, sender, FakeTopic(), Meters())  # type: ignore[arg-type]
+    work = asyncio.create_task(deliveries.run())
+    try:
+        yield
+    finally:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+
+
+async def test_what_a_channel_answered_is_given_to_its_next_message(book: Book, pool: asyncpg.Pool) -> None:
+    sender = Recording(
+        DeliveryOutcome(error="HTTP 500", remember={"half": "1"}),
+        DeliveryOutcome(delivered=True, remember={"ts": "17.5"}),
+    )
+    await to_deliver(book, await book.channel("", settings=SLACK))
+    async with recording(pool, sender):
+        await until(lambda: answered(sender, 1), "one attempt", within_s=5)
+        await asyncio.sleep(0.3)
+        await book.owner.execute("UPDATE deliveries SET next_attempt_at = now()")
+        await until_all_are(book, ["delivered"])
+    assert [remembered for _, _, remembered in sender.given] == [{}, {"half": "1"}]
+    memory = await book.owner.fetchrow("SELECT * FROM channel_memory")
+    assert memory["remembered"] == {"half": "1", "ts": "17.5"}
+    assert memory["told_at"] is not None
+    assert memory["resend_at"] is None  # an Alertmanager's alone
+
+
+async def answered(sender: Recording, number: int) -> bool:
+    return len(sender.given) >= number
+
+
+async def test_a_receiver_that_says_when_to_come_again_uses_up_no_attempt(
+    book: Book, pool: asyncpg.Pool
+) -> None:
+    sender = Recording(DeliveryOutcome(error="HTTP 429", retry_after=timedelta(seconds=600)))
+    await to_deliver(book, await book.channel("", settings=SLACK))
+    async with recording(pool, sender):
+        await until(lambda: answered(sender, 1), "one attempt", within_s=5)
+        await asyncio.sleep(0.3)
+        waits = await book.owner.fetchrow("SELECT attempts, next_attempt_at - now() AS wait FROM deliveries")
+        assert waits["attempts"] == 0
+        assert timedelta(seconds=590) < waits["wait"] <= timedelta(seconds=600)
+        channel = await book.owner.fetchrow("SELECT failing_since, failures FROM channels")
+        assert tuple(channel) == (None, 0)  # to be asked to wait is no failure
+        await book.owner.execute("UPDATE deliveries SET next_attempt_at = now()")
+        await until_all_are(book, ["delivered"])
+
+
+async def test_a_channel_that_delivers_again_has_what_waits_for_it_at_once(
+    book: Book, pool: asyncpg.Pool
+) -> None:
+    sender, channel = Recording(), await book.channel("", settings=SLACK)
+    await book.owner.execute(
+        "UPDATE channels SET failing_since = now() - interval '1 hour', last_error = 'x'"
+    )
+    await to_deliver(book, channel)
+    await book.owner.execute(
+        "UPDATE deliveries SET attempts = 4, next_attempt_at = now() + interval '2 hours'"
+    )
+    await to_deliver(book, channel)
+    async with recording(pool, sender):
+        await until_all_are(book, ["delivered", "delivered"], within_s=8)
+    fares = await book.owner.fetchrow("SELECT last_success_at, failing_since, last_error FROM channels")
+    assert fares["last_success_at"] is not None
+    assert (fares["failing_since"], fares["last_error"]) == (None, "")
+
+
+async def test_a_test_goes_the_way_of_every_message_once_and_ends_where_it_would_stay_open(
+    book: Book, pool: asyncpg.Pool
+) -> None:
+    pagerduty = {"kind": "pagerduty", "routing_key": "a" * 32}
+    channel = await book.channel("", settings=pagerduty)
+    sender = Recording()
+    insert = "INSERT INTO deliveries (tenant, transition, channel_id, body) VALUES ('acme', 'test', $1, '')"
+    await book.owner.execute(insert, channel)
+    async with recording(pool, sender):
+        await until_all_are(book, ["delivered"])
+        assert [message.event.transition for _, message, _ in sender.given] == ["opened", "resolved"]
+        assert sender.given[0][1].event.details == {"test": True}
+        sender.answers = [DeliveryOutcome(error="HTTP 500")]
+        await book.owner.execute(insert, channel)
+        await until_all_are(book, ["delivered", "failed"])
+    fares = await book.owner.fetchrow("SELECT last_error, failing_since FROM channels")
+    assert tuple(fares) == ("HTTP 500", None)
 
 
 async def test_two_workers_make_one_attempt(book: Book, pool: asyncpg.Pool, new_listener: Any) -> None:
@@ -217,8 +389,8 @@ async def test_a_name_that_leads_to_a_private_address_is_refused() -> None:
     ],
 )
 async def test_a_forbidden_url_is_never_called(url: str, reason: str) -> None:
-    message = IncidentMessage(event=incident_event(), delivery=uuid4(), created_at=NOW)
-    async with Senders(allow_private=False) as senders:
-        answer = await senders.send(WebhookSettings(url=url, secret=WEBHOOK_SECRET), message, {})
+    message = IncidentMessage(event=an_event(uuid4()), delivery=uuid4(), created_at=NOW)
+    async with Senders(allow_private=False) as sender:
+        answer = await sender.send(WebhookSettings(url=url, secret=WEBHOOK_SECRET), message, {})
     assert not answer.delivered
     assert reason in answer.error

@@ -64,6 +64,8 @@ async def test_a_key_that_may_only_read_changes_nothing(client: httpx.AsyncClien
         ("POST", "/v1/budgets", BUDGET), ("PATCH", f"/v1/budgets/{nobody}", {"name": "x"}),
         ("DELETE", f"/v1/budgets/{nobody}", None), ("POST", f"/v1/incidents/{nobody}/acknowledge", {}),
         ("POST", "/v1/channels", {"name": "c", "url": "https://a.example"}), ("DELETE", f"/v1/channels/{nobody}", None),
+        ("PATCH", f"/v1/channels/{nobody}", {"name": "x"}), ("POST", f"/v1/channels/{nobody}/test", None),
+        ("POST", f"/v1/channels/{nobody}/rotate-secret", None),
     ):  # fmt: skip
         answer = await client.request(method, path, headers=headers, json=body)
         assert (answer.status_code, answer.json()["title"]) == (403, "Forbidden")

@@ -254,7 +254,8 @@ async def _strike_alerts(system: System, watch: Watch, done: Round, load: subpro
     with _receiving() as receiver:
         url = f"http://127.0.0.1:{receiver.server_address[1]}/"
         await watch.owner.execute(
-            "INSERT INTO channels (tenant, id, name, url, secret) VALUES ('acme', $1, $2, $3, $4)",
+            "INSERT INTO channels (tenant, id, name, settings) VALUES "
+            "('acme', $1, $2, jsonb_build_object('kind', 'webhook', 'url', $3::text, 'secret', $4::text))",
             channel, f"faults {done.seed}", url, SECRET,
         )  # fmt: skip
         await watch.owner.execute(

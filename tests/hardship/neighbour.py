@@ -193,7 +193,8 @@ def _run(ask: Any, system: System, *arguments: Any) -> Any:
 
 async def _add_channel(owner: asyncpg.Connection, tenant: str, url: str) -> None:
     await owner.execute(
-        "INSERT INTO channels (tenant, name, url, secret) VALUES ($1, 'neighbour', $2, $3)",
+        "INSERT INTO channels (tenant, name, settings) VALUES "
+        "($1, 'neighbour', jsonb_build_object('kind', 'webhook', 'url', $2::text, 'secret', $3::text))",
         tenant,
         url,
         SECRET,

@@ -8,22 +8,18 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 import msgspec
 
 from services.alerts.incidents.incident import CLOSING, COOL_DOWN, Incident, event_of
-from spendmeter.contracts.incidents import Transition, encode_incident
+from services.alerts.notify.queue import queue_message, queue_update
+from spendmeter.contracts.incidents import Transition
 from spendmeter.contracts.money import plain
 from spendmeter.platform.sql import load_sql
 from spendmeter.platform.telemetry import Meters, log
 
 SQL = load_sql(Path(__file__).with_name("store.sql"))
-CHANNELS_MAX = 20
-"""Of one tenant: each transition is sent to so many."""
-TOPIC = UUID(int=0)
-"""The channel of deliveries to the topic alerts.events."""
 
 
 async def prepare(connection: Any) -> None:
@@ -85,13 +81,10 @@ class Store:
         await self._pool.execute(SQL["touch"], incident.tenant, incident.id, now)
 
     async def update(self, before: Incident, after: Incident) -> None:
-        """Put new figures in, unless another worker has; the topic alone is told."""
+        """Put new figures in, unless another worker has; for the topic, and for who shows them in place."""
         async with self._pool.acquire() as connection, connection.transaction():
             if await self._replace(connection, before, after):
-                body = encode_incident(event_of(after, "updated", after.updated_at)).decode()
-                await connection.execute(
-                    SQL["notify_topic"], after.tenant, after.id, after.number, TOPIC, body
-                )
+                await queue_update(connection, event_of(after, "updated", after.updated_at))
 
     async def resolve(self, before: Incident, after: Incident) -> None:
         """End an incident, unless another worker has changed it meanwhile."""
@@ -113,11 +106,7 @@ class Store:
     async def _notify(
         self, connection: Any, incident: Incident, transition: Transition, at: datetime
     ) -> None:
-        body = encode_incident(event_of(incident, transition, at)).decode()
-        await connection.execute(
-            SQL["notify"], incident.tenant, incident.id, incident.number, transition, body, TOPIC,
-            CHANNELS_MAX if incident.told else 0,
-        )  # fmt: skip
+        await queue_message(connection, event_of(incident, transition, at), at, told=incident.told)
         self._meters.add("spendmeter.alerts.incidents", transition=transition, kind=incident.kind)
         log().info(
             "incident",

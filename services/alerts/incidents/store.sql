@@ -54,22 +54,3 @@ UPDATE incidents i SET state = 'acknowledged', number = number + 1, updated_at =
 FROM acknowledgements a
 WHERE i.tenant = a.tenant AND i.id = a.incident_id AND i.state = 'open'
 RETURNING i.*
-
--- name: notify
--- Message $3 of the incident: one delivery for each of the tenant's channels, and one for the topic ($6, the nil channel).
-INSERT INTO deliveries (tenant, incident_id, number, transition, channel_id, body)
-SELECT $1, $2, $3, $4, c.id, $5 FROM (
-    SELECT $6::uuid AS id
-    UNION ALL
-    (SELECT id FROM channels WHERE tenant = $1 AND disabled_at IS NULL AND deleted_at IS NULL
-     ORDER BY created_at LIMIT $7)
-) AS c
-ON CONFLICT DO NOTHING
-
--- name: notify_topic
--- An update goes to the topic alone, and a newer one takes the place of one that waits.
-INSERT INTO deliveries (tenant, incident_id, number, transition, channel_id, body)
-VALUES ($1, $2, $3, 'updated', $4, $5)
-ON CONFLICT (tenant, incident_id, channel_id) WHERE transition = 'updated' DO UPDATE SET
-    id = gen_random_uuid(), number = excluded.number, body = excluded.body, state = 'pending', attempts = 0,
-    next_attempt_at = now(), claimed_until = '-infinity', last_error = '', created_at = now(), finished_at = NULL
