@@ -16,13 +16,14 @@ from services.alerts.rules import TenantRules
 from services.alerts.turns import Pass
 from services.alerts.watches.budgets import BudgetWatch
 from services.alerts.watches.bursts import BurstWatch
+from services.alerts.watches.firsts import FirstWatch
 from services.alerts.watches.look import Look, Shared
 from services.alerts.watches.unbooked import UnbookedWatch
 from spendmeter.book.sizes import BucketSpan
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.retry import keep_doing
 
-SUBJECTS: Sequence[Callable[..., Look]] = (BudgetWatch, BurstWatch, UnbookedWatch)
+SUBJECTS: Sequence[Callable[..., Look]] = (BudgetWatch, BurstWatch, FirstWatch, UnbookedWatch)
 """What every tenant is looked at for; made with `tenant`, `rules` and `shared`."""
 LOOK_INTERVAL_S = 1.0
 """However many messages arrive, a tenant is looked at once in so long."""

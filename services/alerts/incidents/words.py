@@ -151,15 +151,20 @@ def summary(incident: Incident, zone: ZoneInfo) -> str:
     if incident.corrected:
         verb = "raised" if incident.corrected > 0 else "lowered"
         sentences.append(f"Corrections {verb} it by {money(incident, abs(incident.corrected))}.")
-    top = incident.top_contributor
-    where = {name: top["dimensions"].get(name, "") for name in NAMING_ORDER if name not in incident.scope}
-    if any(where.values()):
-        named = ", ".join(_named(incident, name, value) for name, value in where.items() if value)
-        sentences.append(f"{percent(Decimal(top['share']))} of it is {named}.")
+    if where := summary_of_where(incident):
+        sentences.append(where)
     if incident.of_which_provisional > 0 and incident.amount > 0:
         share = divided(incident.of_which_provisional, incident.amount)
         sentences.append(f"{percent(share)} of it is provisional: priced by an upper bound.")
     return " ".join(sentences)
+
+
+def summary_of_where(incident: Incident) -> str:
+    """A sentence on the top contributor, by what the scope does not say already; '' = nothing is known."""
+    top = incident.top_contributor
+    where = {name: top["dimensions"].get(name, "") for name in NAMING_ORDER if name not in incident.scope}
+    named = ", ".join(_named(incident, name, value) for name, value in where.items() if value)
+    return f"{percent(Decimal(top['share']))} of it is {named}." if named else ""
 
 
 def suggested_action(incident: Incident) -> str:
