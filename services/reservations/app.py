@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from services.reservations import answers, requests
 from services.reservations.callers import ADMIN, READ, RESERVE, Callers, NotAdmitted, ReservingCaller
@@ -189,8 +189,8 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
 )
 
 
-def create_app(door: ReservationDoor) -> Starlette:
-    """The service's HTTP application."""
+def create_app(door: ReservationDoor, *mounts: Mount) -> Starlette:
+    """The service's HTTP application; `mounts`: other protocols."""
     routes = [_route(door, method, path, handler) for method, path, handler in ROUTES]
 
     async def no_such_route(request: Request, error: Exception) -> Response:
@@ -199,7 +199,8 @@ def create_app(door: ReservationDoor) -> Starlette:
         return problem(status, detail, f"{request.method} {request.url.path}", instance=request.url.path)
 
     return Starlette(
-        routes=[*probe_routes(door.trouble), *routes], exception_handlers={HTTPException: no_such_route}
+        routes=[*probe_routes(door.trouble), *routes, *mounts],
+        exception_handlers={HTTPException: no_such_route},
     )
 
 

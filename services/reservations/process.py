@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 
 from services.reservations.app import ReservationDoor, create_app
 from services.reservations.callers import Callers
+from services.reservations.cycles.maps import LevelMaps
+from services.reservations.cycles.routes import cycles_routes
 from services.reservations.desk import Desk
 from services.reservations.memory import CounterMemory
 from services.reservations.price_book import PriceBookFollower
@@ -39,7 +41,7 @@ async def connected(settings: Settings) -> AsyncIterator[HttpService]:
         away=AWAY,
     )
     memory, settler, uses = CounterMemory(pool), Settler(pool, meters), KeyUses(url, SERVICE)
-    callers, prices = Callers(pool), PriceBookFollower(pool)
+    callers, prices, maps = Callers(pool), PriceBookFollower(pool), LevelMaps(pool)
     sender = EventSender(
         pool,
         settings.topic_prefix + USAGE_EVENTS.name,
@@ -58,9 +60,10 @@ async def connected(settings: Settings) -> AsyncIterator[HttpService]:
     )
     try:
         yield HttpService(
-            app=create_app(door),
+            app=create_app(door, cycles_routes(door, maps)),
             background=(
                 callers.keep_fresh(),
+                maps.keep_fresh(),
                 prices.keep_following(),
                 memory.keep_fresh(),
                 settler.keep_settling(),
