@@ -24,6 +24,7 @@ from spendmeter.contracts.money import normal_quantity, parse_decimal
 from spendmeter.contracts.series import DIMENSIONS
 from spendmeter.pricing.bound import Bound, BoundRefused, bound
 from spendmeter.pricing.engine import rate
+from spendmeter.pricing.output_limits import shipped_output_limits
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.ways import AnyWay
 
@@ -113,6 +114,7 @@ def bound_of(asked: CallAsked, book: PriceBook | None, tenant: str, currency: st
         way=asked.context,
         since=now,
         until=now + LIFE_MAX,
+        most_output=shipped_output_limits(),
     )
     if isinstance(found, BoundRefused):
         raise RequestFault(found.field or "sku", found.reason)
@@ -146,7 +148,7 @@ def reserve_of(
         key_id=key_id,
         endpoint="reserve",
         idempotency_key=idempotency_key,
-        payload=digest(asked),
+        payload=digest(asked, key_id),
         id=id,
         dimensions=dimensions_of(asked),
         bound=bound.amount,
@@ -170,7 +172,7 @@ def commit_of(
         key_id=key_id,
         endpoint="commit",
         idempotency_key=asked.idempotency_key or str(reservation),
-        payload=digest(asked, reservation),
+        payload=digest(asked, key_id, reservation),
         reservation=reservation,
         actual=actual,
         usage=usage,
@@ -184,7 +186,7 @@ def release_of(asked: ReleaseAsked, key_id: str, reservation: UUID) -> Release:
         key_id=key_id,
         endpoint="release",
         idempotency_key=asked.idempotency_key or str(reservation),
-        payload=digest(asked, reservation),
+        payload=digest(asked, key_id, reservation),
         reservation=reservation,
     )
 
@@ -195,17 +197,17 @@ def extend_of(asked: ExtendAsked, key_id: str, reservation: UUID, idempotency_ke
         key_id=key_id,
         endpoint="extend",
         idempotency_key=idempotency_key,
-        payload=digest(asked, reservation),
+        payload=digest(asked, key_id, reservation),
         reservation=reservation,
         by=timedelta(seconds=asked.by_s),
     )
 
 
-def digest(asked: Struct, about: UUID | None = None) -> bytes:
-    """Of what is asked, however it was written, and without the key that it is asked under."""
+def digest(asked: Struct, key_id: str, about: UUID | None = None) -> bytes:
+    """Of what is asked and by whom, however it was written, and without the key that it is asked under."""
     said = msgspec.to_builtins(asked)
     said.pop("idempotency_key", None)
-    return hashlib.sha256(canonical([said, about])).digest()
+    return hashlib.sha256(canonical([said, key_id, about])).digest()
 
 
 def money(text: str) -> Decimal:

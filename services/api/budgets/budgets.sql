@@ -2,8 +2,11 @@
 -- Budgets in force, oldest first; $1 null = all, else the one of that id. `next`: what a change of the tenant's
 -- currency makes of it, and when; an amount of null = it is closed then.
 SELECT n.id, n.name, n.filter, n.amount, n.currency, n.period, n.thresholds_percent, n.revision, n.created_at,
-    n.updated_at, n.next_from, n.next_amount, n.next_currency
-FROM budgets b, budget_now(b) AS n
+    n.updated_at, n.next_from, n.next_amount, n.next_currency, CASE WHEN n.hard THEN jsonb_build_object(
+        'unreserved', n.unreserved, 'when_away', n.when_away, 'key_share', n.key_share::text,
+        'held', coalesce(c.held, 0)::text, 'debt', coalesce(c.debt, 0)::text) END AS hard
+FROM budgets b CROSS JOIN LATERAL budget_now(b) AS n LEFT JOIN budget_counters c
+    ON c.tenant = b.tenant AND c.budget_id = b.id AND c.period_start <= now() AND now() < c.period_end
 WHERE n.deleted_at IS NULL AND ($1::uuid IS NULL OR n.id = $1) ORDER BY n.created_at, n.id
 
 -- name: count
@@ -32,6 +35,10 @@ FROM (
     FROM budgets held, budget_now(held) AS s WHERE held.id = $1 AND s.deleted_at IS NULL FOR UPDATE OF held
 ) AS n
 WHERE b.id = n.id RETURNING b.id
+
+-- name: harden
+-- Whether it refuses what is not left, and how. No revision: what it watches stays what it is.
+UPDATE budgets SET hard = $2, unreserved = $3, when_away = $4, key_share = $5, updated_at = now() WHERE id = $1
 
 -- name: remove
 -- Out of force, once. The row stays for the incidents that name it.

@@ -32,6 +32,16 @@ Percent = Annotated[Decimal, Field(gt=0, le=1000, max_digits=8, decimal_places=4
 Percents = Annotated[list[Percent], Field(min_length=1, max_length=THRESHOLDS_MAX)]
 
 
+class HardTerms(RequestBody):
+    """How a budget refuses (docs/hard-budgets.md). `unreserved`: what of spend that nobody reserved;
+    `when_away`: what becomes of requests while Postgres is away; `key_share`: how much of it one key may hold
+    at once, of 1."""
+
+    unreserved: Literal["reserved_only", "headroom"] = "reserved_only"
+    when_away: Literal["refuse"] = "refuse"
+    key_share: Annotated[Decimal, Field(gt=0, le=1, max_digits=5, decimal_places=4)] = Decimal("0.5")
+
+
 class NewBudget(RequestBody):
     """A budget to be set; `amount` is a decimal string in the tenant's currency. Where that is about to
     change, `next_amount` is what the budget is in the new one, or "close"."""
@@ -44,6 +54,7 @@ class NewBudget(RequestBody):
     period: Period = "month"
     thresholds_percent: Percents = Field(default=[Decimal(80), Decimal(100)])
     next_amount: PositiveAmount | Literal["close"] | None = None
+    hard: HardTerms | None = Field(None, description="set: it refuses what is not left")
 
 
 class BudgetChange(RequestBody):
@@ -54,6 +65,7 @@ class BudgetChange(RequestBody):
     amount: PositiveAmount | None = None
     period: Period | None = None
     thresholds_percent: Percents | None = None
+    hard: HardTerms | Literal[False] | None = Field(None, description="false: it refuses no more")
 
 
 class NextAmount(BaseModel):
@@ -74,6 +86,17 @@ class _StatedBudget(BaseModel):
     thresholds_percent: list[DecimalString]
 
 
+class HardState(BaseModel):
+    """How a hard budget refuses; `held` of its open period by reservations; of what is booked, `debt` is what
+    nothing was held for."""
+
+    unreserved: str
+    when_away: str
+    key_share: DecimalString
+    held: DecimalString
+    debt: DecimalString
+
+
 class BudgetAnswer(_StatedBudget):
     """A budget and its open period: `spent` so far, in effective cost; `remaining` may be below 0."""
 
@@ -87,6 +110,7 @@ class BudgetAnswer(_StatedBudget):
     remaining: DecimalString
     percent: DecimalString
     next: NextAmount | None = None
+    hard: HardState | None = None
 
 
 class RemovedBudget(_StatedBudget):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -15,6 +15,7 @@ from services.api.budgets.models import (
     BudgetAnswer,
     BudgetChange,
     Budgets,
+    HardTerms,
     NewBudget,
     NextAmount,
     RemovedBudget,
@@ -69,6 +70,7 @@ async def create_budget(
         created = await connection.fetchval(
             SQL["create"], caller.tenant, *values, body.thresholds_percent, *later
         )
+        await _harden(connection, created, body.hard)
     response.headers["Location"] = f"/v1/budgets/{created}"
     # In a transaction of its own: a period that takes too long to sum must not undo what was set.
     async with database_of(request).reading(caller.tenant, spend=True) as connection:
@@ -85,6 +87,7 @@ async def change_budget(request: Request, caller: Writer, id: UUID, body: Budget
         changed = await connection.fetchval(SQL["change"], id, *values)
         if changed is None:
             raise not_found(f"there is no budget {id}")
+        await _harden(connection, id, body.hard)
     async with database_of(request).reading(caller.tenant, spend=True) as connection:
         return await _read_one(connection, caller.tenant, id)
 
@@ -99,6 +102,13 @@ async def remove_budget(request: Request, caller: Writer, id: UUID) -> RemovedBu
     if removed is None:
         raise not_found(f"there is no budget {id}")
     return RemovedBudget(**removed)
+
+
+async def _harden(connection: TenantConnection, id: UUID, terms: HardTerms | Literal[False] | None) -> None:
+    if terms is not None:
+        said = terms or HardTerms()
+        hard = isinstance(terms, HardTerms)
+        await connection.execute(SQL["harden"], id, hard, said.unreserved, said.when_away, said.key_share)
 
 
 def _after_currency_change(
