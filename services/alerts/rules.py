@@ -104,6 +104,7 @@ def _rule(row: asyncpg.Record) -> AlertRule:
 def _budgets(row: asyncpg.Record) -> list[Budget]:
     """The budget; where it follows a change of currency, what it is before and what it is from then on."""
     columns = dict(row) | {"id": str(row["id"]), "thresholds_percent": tuple(row["thresholds_percent"])}
+    columns["forecast_thresholds_percent"] = tuple(row["forecast_thresholds_percent"])
     columns["own"] = frozenset(row["own"])
     since, amount, currency = (columns.pop(f"next_{name}") for name in ("from", "amount", "currency"))
     before = Budget(**columns, ends=since)

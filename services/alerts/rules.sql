@@ -21,7 +21,7 @@ WHERE NOT removed ORDER BY number LIMIT $1
 -- Every budget that is in force: read whole each second, so that a change takes effect within two.
 -- One that follows a change of currency is read as both, the old and the new. `own`: what its filter names of the
 -- tenant's own dimensions.
-SELECT tenant, id, name, filter, amount, currency, period, thresholds_percent, revision, updated_at, next_from,
-    next_amount, next_currency,
+SELECT tenant, id, name, filter, amount, currency, period, thresholds_percent, forecast_thresholds_percent,
+    revision, updated_at, next_from, next_amount, next_currency,
     ARRAY(SELECT d.name FROM own_dimensions d WHERE d.tenant = b.tenant AND b.filter ? d.name) AS own
 FROM budgets b WHERE deleted_at IS NULL ORDER BY created_at LIMIT $1

@@ -17,13 +17,20 @@ from services.alerts.turns import Pass
 from services.alerts.watches.budgets import BudgetWatch
 from services.alerts.watches.bursts import BurstWatch
 from services.alerts.watches.firsts import FirstWatch
+from services.alerts.watches.forecasts import ForecastWatch
 from services.alerts.watches.look import Look, Shared
 from services.alerts.watches.unbooked import UnbookedWatch
 from spendmeter.book.sizes import BucketSpan
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.retry import keep_doing
 
-SUBJECTS: Sequence[Callable[..., Look]] = (BudgetWatch, BurstWatch, FirstWatch, UnbookedWatch)
+SUBJECTS: Sequence[Callable[..., Look]] = (
+    BudgetWatch,
+    BurstWatch,
+    FirstWatch,
+    UnbookedWatch,
+    ForecastWatch,
+)
 """What every tenant is looked at for; made with `tenant`, `rules` and `shared`."""
 LOOK_INTERVAL_S = 1.0
 """However many messages arrive, a tenant is looked at once in so long."""
@@ -48,7 +55,7 @@ class TenantWatch:
     @property
     def looked(self) -> bool:
         """Whether the last look at each of its subjects succeeded."""
-        return all(self._seen.values())
+        return all(self._seen[look.of] for look in self._looks if look.rhythm.awaited)
 
     def apply_rules(self, rules: TenantRules) -> None:
         """From the next look on, by these rules."""

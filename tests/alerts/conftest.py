@@ -162,7 +162,7 @@ async def book(database: str) -> AsyncIterator[Book]:
     await prepare(owner)
     await empty(
         owner,
-        "rollups_minute, rollups, touched, rolled, series, tenants, tenant_terms, budgets, alert_rules, channels, incidents, acknowledgements, deliveries, rerate_jobs",
+        "rollups_minute, rollups, touched, rolled, series, tenants, tenant_terms, budgets, alert_rules, channels, incidents, acknowledgements, deliveries, rerate_jobs, forecasts, latest_forecasts",
     )
     book = Book(owner)
     await book.tenant()

@@ -28,6 +28,8 @@ class Budget:
     currency: str
     period: Period
     thresholds_percent: tuple[Decimal, ...]
+    forecast_thresholds_percent: tuple[Decimal, ...] = ()
+    """Told once the period is expected to reach them."""
     revision: int
     updated_at: datetime
     """When it was made or last changed."""

@@ -83,6 +83,8 @@ class CounterReader:
     tenant: str
     calendar: Timeline
     turn: Turn
+    leaders: bool = True
+    """Whether it remembers who the largest series of each part are; without, it takes half the memory."""
 
     def __post_init__(self) -> None:
         self.counters = Counters()
@@ -205,7 +207,9 @@ class CounterReader:
                         end = cut
                 pieces.append((part, start, end))
                 room -= end - start
-            read = await self._count([start for _, start, _ in pieces], pieces[-1][2], counted)
+            read = await self._count(
+                [start for _, start, _ in pieces], pieces[-1][2], counted, leaders=self.leaders
+            )
             for part, start, _ in pieces:
                 for each, amount in read.get(start, {}).items():
                     found[part][each] = found[part].get(each, NOTHING).plus(amount)

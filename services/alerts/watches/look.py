@@ -40,6 +40,8 @@ class Rhythm:
     """However dear a look is, the next one comes after so long: a large tenant, too, is told in seconds."""
     woken: bool = True
     """Whether totals make it look at once."""
+    awaited: bool = True
+    """Whether its worker is ready only once it has looked: not where that reads months."""
 
 
 class Look(Protocol):

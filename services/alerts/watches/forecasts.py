@@ -1,0 +1,194 @@
+"""Forecasts one tenant's budgets, each once an hour, keeps what was said, and acts on what is expected."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from services.alerts.budgets.budgets import Budget, trouble
+from services.alerts.counting.counter_reader import CounterReader
+from services.alerts.counting.counters import counter_key
+from services.alerts.forecasts.forecast import DAY, exhausted_at, forecast
+from services.alerts.forecasts.paces import HISTORY_DAYS_MAX
+from services.alerts.forecasts.thresholds import (
+    EVERY,
+    Evaluated,
+    Told,
+    days_before,
+    ending,
+    excess_of,
+    excesses_in,
+    renewed,
+    to_open,
+    without_excess,
+)
+from services.alerts.forecasts.words import ForecastWording
+from services.alerts.incidents.following import renew
+from services.alerts.incidents.incident import Incident
+from services.alerts.rules import TenantRules
+from services.alerts.turns import Pass
+from services.alerts.watches.look import Rhythm, Shared
+from spendmeter.book.sizes import BucketSpan
+from spendmeter.contracts.money import plain
+from spendmeter.platform.sql import load_sql
+
+SQL = load_sql(Path(__file__).parents[1] / "forecasts" / "forecasts.sql")
+ForecastOf = tuple[str, int, datetime]
+"""A budget's id and revision, and the start of its period."""
+
+
+class ForecastWatch:
+    """A `Look` at what budgets' periods will have come to. A budget that is new is forecast within a minute.
+
+    It remembers how often in a row a threshold was expected. A worker that takes over asks twice anew.
+    """
+
+    of: Pass = "forecasts"
+    rhythm = Rhythm(every_s=60.0, rest_s_max=60.0, woken=False, awaited=False)
+
+    def __init__(self, *, tenant: str, rules: TenantRules, shared: Shared) -> None:
+        self._tenant = tenant
+        self._rules = rules
+        self._shared = shared
+        self._last: dict[ForecastOf, Evaluated] = {}
+        self._counters = self._new_counters()
+
+    def apply_rules(self, rules: TenantRules) -> None:
+        """From the next look on, by these rules."""
+        if rules.calendar != self._rules.calendar:
+            self._counters = self._new_counters()
+        self._rules = rules
+
+    def changed(self, span: BucketSpan) -> None:
+        """What was spent in this time has changed."""
+        self._counters.changed(span)
+
+    async def look(self, now: datetime) -> None:
+        """Forecast what is due, keep it, open and renew incidents, and end what is over."""
+        calendar = self._rules.calendar
+        watched = {
+            (budget.id, budget.revision, bounds[0]): (budget, bounds)
+            for budget in self._rules.budgets
+            if not trouble(budget, budget.currency_of(calendar, now))
+            and budget.has(bounds := budget.bounds(now, calendar))
+        }
+        self._last = {of: each for of, each in self._last.items() if of in watched}
+        due = [of for of in watched if of not in self._last or now - self._last[of].at >= EVERY]
+        current = await self._shared.store.current(self._tenant, now)
+        evaluated: list[Evaluated] = []
+        if due:
+            await self._read((budget for budget, _ in watched.values()), now)
+            evaluated = await self._evaluate([watched[of] for of in due], current, now)
+        self._last |= zip(due, evaluated, strict=True)
+        wording = ForecastWording(zone=calendar.at(now).zone, portal_url=self._shared.portal_url)
+        if evaluated:
+            await self._tell(evaluated, wording, now)
+        by_rule = {(each.budget.id, each.budget.revision): each for each in evaluated}
+        for incident in current:
+            if incident.kind == "forecast" and incident.state != "resolved":
+                await self._follow(incident, by_rule, wording, now)
+
+    async def _read(self, watched: Iterable[Budget], now: datetime) -> None:
+        """Bring the counters of all budgets up to now: reading one alone would forget the others'."""
+        oldest, _ = self._rules.calendar.bounds("day", now - HISTORY_DAYS_MAX * DAY)
+        counted = {counter_key(budget.filter, budget.currency) for budget in watched}
+        await self._counters.look(now, dict.fromkeys(counted, oldest))
+
+    async def _evaluate(
+        self,
+        asked: Sequence[tuple[Budget, tuple[datetime, datetime]]],
+        current: Sequence[Incident],
+        now: datetime,
+    ) -> list[Evaluated]:
+        found = []
+        for budget, bounds in asked:
+            found.append(self._evaluated(budget, bounds, current, now))
+            await asyncio.sleep(0)  # each takes milliseconds, and there may be hundreds
+        self._shared.meters.add("spendmeter.alerts.evaluations", len(found), kind="forecast")
+        return found
+
+    def _evaluated(
+        self, budget: Budget, bounds: tuple[datetime, datetime], current: Sequence[Incident], now: datetime
+    ) -> Evaluated:
+        start, end = bounds
+        zone = self._rules.calendar.at(now).zone
+        counted = counter_key(budget.filter, budget.currency)
+        spent = self._counters.counters.of(counted, start, end)
+        days = days_before(self._counters.counters, counted, zone, now.astimezone(zone).date())
+        since = days[0].day if days else now.date()
+        begun = datetime.combine(since, datetime.min.time(), zone)
+        seen = forecast(
+            without_excess(days, excesses_in(budget.filter, budget.currency, begun, current), zone),
+            start=start,
+            end=end,
+            now=now,
+            zone=zone,
+            spent=spent.effective,
+        )
+        before = self._last.get((budget.id, budget.revision, start))
+        return Evaluated(
+            budget=budget,
+            bounds=bounds,
+            at=now,
+            seen=seen,
+            provisional=spent.provisional,
+            excess=excess_of(excesses_in(budget.filter, budget.currency, start, current)),
+            exhausted_at=exhausted_at(seen, budget.amount, end=end, now=now, zone=zone),
+        ).after(before.streaks if before else {})
+
+    async def _tell(self, evaluated: Sequence[Evaluated], wording: ForecastWording, now: datetime) -> None:
+        zone = self._rules.calendar.at(now).zone
+        rows = [_row(each, now.astimezone(zone).date().isoformat()) for each in evaluated]
+        async with self._shared.turns.turn(self._tenant, self.of), self._shared.pool.acquire() as connection:
+            await connection.executemany(SQL["keep"], [(row,) for row in rows])
+            await connection.executemany(SQL["show"], [(row,) for row in rows])
+            told = [Told(**row) for row in await connection.fetch(SQL["told"], self._tenant, now)]
+        if proposed := [wording.with_words(each) for each in to_open(evaluated, told)]:
+            await self._shared.store.open(self._tenant, now, lambda _: proposed)
+
+    async def _follow(
+        self,
+        incident: Incident,
+        by_rule: Mapping[tuple[str, int], Evaluated],
+        wording: ForecastWording,
+        now: datetime,
+    ) -> None:
+        each = by_rule.get((incident.details["budget"], incident.rule_revision))
+        why = ending(incident, self._rules.budgets, each, now)
+        if why or each is not None:
+            goes_on = each is not None and each.bounds[0] == incident.period_start
+            after = renewed(incident, each) if each is not None and goes_on else incident
+            await renew(self._shared.store, wording, incident, replace(after, updated_at=now), why)
+
+    def _new_counters(self) -> CounterReader:
+        turn = partial(self._shared.turns.turn, self._tenant, self.of)
+        return CounterReader(self._shared.pool, self._tenant, self._rules.calendar, turn, leaders=False)
+
+
+def _row(each: Evaluated, day: str) -> dict[str, Any]:
+    """As `forecasts` has it; amounts as plain text."""
+    seen, budget = each.seen, each.budget
+    amounts: dict[str, Decimal | None] = {
+        "amount": budget.amount, "spent": seen.spent, "run_rate": seen.run_rate,
+        "p10": seen.p10, "p50": seen.p50, "p90": seen.p90,
+    }  # fmt: skip
+    return {name: None if amount is None else plain(amount) for name, amount in amounts.items()} | {
+        "tenant": budget.tenant,
+        "budget_id": budget.id,
+        "revision": budget.revision,
+        "period_start": each.bounds[0],
+        "period_end": each.bounds[1],
+        "day": day,
+        "cut_off": each.at,
+        "filter": dict(budget.filter),
+        "currency": budget.currency,
+        "armed": seen.armed,
+        "why": seen.why_not,
+        "exhausted_at": each.exhausted_at,
+    }
