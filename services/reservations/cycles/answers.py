@@ -14,7 +14,7 @@ from services.reservations.operations import BudgetSaid, HoldDecision, RefusalRe
 from services.reservations.values import BudgetCounter, Reservation
 from spendmeter.contracts.money import EXACT
 
-Answer = dict[str, Any]
+CyclesAnswer = dict[str, Any]
 STATUSES: Mapping[RefusalReason, tuple[int, str]] = {
     "budget_exceeded": (409, "BUDGET_EXCEEDED"),
     "key_share": (409, "BUDGET_EXCEEDED"),
@@ -38,7 +38,7 @@ STATES = {
 _INT64 = 2**63 - 1
 
 
-def microcents(amount: Decimal, *, left: bool = False) -> Answer:
+def microcents(amount: Decimal, *, left: bool = False) -> CyclesAnswer:
     """What was spent or is held is rounded up, what is left down."""
     scaled = amount.scaleb(PLACES).to_integral_value(ROUND_FLOOR if left else ROUND_CEILING)
     return {"unit": UNIT, "amount": max(-_INT64, min(int(scaled), _INT64))}
@@ -56,7 +56,7 @@ def refuse(decision: HoldDecision) -> CyclesFault:
 
 def created(
     decision: HoldDecision, caller: CyclesCaller, subject: CyclesSubject, grace: timedelta, now: datetime
-) -> Answer:
+) -> CyclesAnswer:
     """200, of a reservation."""
     made = decision.reservation
     assert made is not None, "it is done"
@@ -72,25 +72,27 @@ def created(
     }
 
 
-def decided(refused: str, caller: CyclesCaller, subject: CyclesSubject, *, dry_run: bool = False) -> Answer:
+def decided(
+    refused: str, caller: CyclesCaller, subject: CyclesSubject, *, dry_run: bool = False
+) -> CyclesAnswer:
     """200, of what would be decided now; `refused`: the code of why not."""
     scopes = scopes_of(caller.tenant, subject)
-    said: Answer = {"decision": "DENY" if refused else "ALLOW", "affected_scopes": scopes}
+    said: CyclesAnswer = {"decision": "DENY" if refused else "ALLOW", "affected_scopes": scopes}
     said |= {"reason_code": refused} if refused else {}
     return said | ({"scope_path": scopes[-1]} if dry_run else {})
 
 
-def committed(decision: HoldDecision, caller: CyclesCaller) -> Answer:
+def committed(decision: HoldDecision, caller: CyclesCaller) -> CyclesAnswer:
     """200, of a commit; what was held beyond the cost is free again."""
     made = decision.reservation
     assert made is not None and made.actual is not None, "it is done"
-    said: Answer = {"status": "COMMITTED", "charged": microcents(made.actual)}
+    said: CyclesAnswer = {"status": "COMMITTED", "charged": microcents(made.actual)}
     if made.bound > made.actual:
         said["released"] = microcents(EXACT.subtract(made.bound, made.actual), left=True)
     return said | {"balances": balances_said(decision.budgets, caller)}
 
 
-def released(decision: HoldDecision, caller: CyclesCaller) -> Answer:
+def released(decision: HoldDecision, caller: CyclesCaller) -> CyclesAnswer:
     """200, of a release."""
     assert decision.reservation is not None, "it is done"
     return {
@@ -100,7 +102,7 @@ def released(decision: HoldDecision, caller: CyclesCaller) -> Answer:
     }
 
 
-def extended(decision: HoldDecision, caller: CyclesCaller, grace: timedelta, now: datetime) -> Answer:
+def extended(decision: HoldDecision, caller: CyclesCaller, grace: timedelta, now: datetime) -> CyclesAnswer:
     """200, of a longer lease."""
     assert decision.reservation is not None, "it is done"
     return {
@@ -110,7 +112,7 @@ def extended(decision: HoldDecision, caller: CyclesCaller, grace: timedelta, now
     }
 
 
-def applied(decision: HoldDecision, caller: CyclesCaller) -> Answer:
+def applied(decision: HoldDecision, caller: CyclesCaller) -> CyclesAnswer:
     """201, of an event."""
     assert decision.reservation is not None, "it is done"
     return {
@@ -121,7 +123,7 @@ def applied(decision: HoldDecision, caller: CyclesCaller) -> Answer:
     }
 
 
-def balances_said(budgets: Iterable[BudgetSaid], caller: CyclesCaller) -> list[Answer]:
+def balances_said(budgets: Iterable[BudgetSaid], caller: CyclesCaller) -> list[CyclesAnswer]:
     """Of the budgets that a decision is about: by their names, for it does not say what they filter by."""
     return [
         _balance(f"budget:{each.name}", f"tenant:{caller.tenant}/budget:{each.name}", each)
@@ -129,7 +131,7 @@ def balances_said(budgets: Iterable[BudgetSaid], caller: CyclesCaller) -> list[A
     ]
 
 
-def balances_of(counters: Iterable[BudgetCounter], caller: CyclesCaller) -> list[Answer]:
+def balances_of(counters: Iterable[BudgetCounter], caller: CyclesCaller) -> list[CyclesAnswer]:
     """Of counters, by their scopes."""
     found = []
     for each in counters:
@@ -138,7 +140,7 @@ def balances_of(counters: Iterable[BudgetCounter], caller: CyclesCaller) -> list
     return sorted(found, key=lambda said: str(said["scope_path"]))
 
 
-def _balance(scope: str, path: str, of: BudgetSaid | BudgetCounter) -> Answer:
+def _balance(scope: str, path: str, of: BudgetSaid | BudgetCounter) -> CyclesAnswer:
     amount = of.amount if isinstance(of, BudgetSaid) else of.budget.amount
     return {
         "scope": scope,
@@ -152,13 +154,13 @@ def _balance(scope: str, path: str, of: BudgetSaid | BudgetCounter) -> Answer:
     }
 
 
-def listed(of: Reservation, caller: CyclesCaller, now: datetime, *, whole: bool = False) -> Answer:
+def listed(of: Reservation, caller: CyclesCaller, now: datetime, *, whole: bool = False) -> CyclesAnswer:
     """One of a list; `whole`: all that is known of it."""
     said, grace = said_of(of), grace_of(of)
     subject = said.get("subject") or {"tenant": caller.tenant}
     scopes = scopes_of(caller.tenant, CyclesSubject(**subject))
     run_out = of.state == "held" and of.expires_at <= now
-    found: Answer = {
+    found: CyclesAnswer = {
         "reservation_id": str(of.id),
         "status": "EXPIRED" if run_out else STATES[of.state],
         "subject": subject,
@@ -183,7 +185,7 @@ def grace_of(reservation: Reservation | None) -> timedelta:
     return timedelta(milliseconds=said_of(reservation).get("grace_period_ms", 0))
 
 
-def _lease(until: datetime, now: datetime) -> Answer:
+def _lease(until: datetime, now: datetime) -> CyclesAnswer:
     return {
         "expires_at_ms": _ms(until),
         "remaining_ttl_ms": max(0, int((until - now) / timedelta(milliseconds=1))),

@@ -194,8 +194,8 @@ async def balances(call: _Call) -> Response:
 _LEVELS = frozenset(CyclesSubject.__struct_fields__) - {"dimensions"}
 _WAY = "/v1/reservations"
 _LATER: tuple[type[BaseException], ...] = (Undecided, NotSent, *AWAY)
-Handler = Callable[[_Call], Awaitable[Response]]
-ROUTES: tuple[tuple[str, str, Handler, frozenset[str]], ...] = (
+CyclesHandler = Callable[[_Call], Awaitable[Response]]
+ROUTES: tuple[tuple[str, str, CyclesHandler, frozenset[str]], ...] = (
     ("POST", _WAY, create, WRITING),
     ("GET", _WAY, get_many, READING),
     ("GET", _WAY + "/{id}", get_one, READING),
@@ -223,7 +223,12 @@ def _would_be(call: _Call, asked: CyclesDecide) -> str:
 
 
 def _route(
-    door: ReservationDoor, maps: LevelMaps, method: str, path: str, handler: Handler, scopes: frozenset[str]
+    door: ReservationDoor,
+    maps: LevelMaps,
+    method: str,
+    path: str,
+    handler: CyclesHandler,
+    scopes: frozenset[str],
 ) -> Route:
     async def endpoint(request: Request) -> Response:
         try:
