@@ -58,18 +58,15 @@ def alerts_of(
 
 def labels_of(settings: AlertmanagerSettings, event: IncidentEvent) -> dict[str, str]:
     """What tells it from others: it has the incident's id, and for routes its scope, severity and kind."""
-    scope = {
-        _name(name): one_line(value, LABEL_CHARACTERS_MAX) for name, value in event.scope.items() if value
-    }
-    return {
-        **scope,
-        **settings.labels,
+    labels = {_name(name): value for name, value in event.scope.items()} | settings.labels
+    labels |= {
         "alertname": _ALERT_NAMES.get(event.kind, "Spend"),
         "incident": event.incident_id,
         "kind": event.kind,
         "severity": event.severity,
-        "tenant": one_line(event.tenant, LABEL_CHARACTERS_MAX),
+        "tenant": event.tenant,
     }
+    return {name: one_line(value, LABEL_CHARACTERS_MAX) for name, value in labels.items() if value}
 
 
 def remembered_labels(settings: AlertmanagerSettings, event: IncidentEvent) -> dict[str, str]:

@@ -62,7 +62,7 @@ def _payload(settings: PagerDutySettings, event: IncidentEvent) -> dict[str, Any
     }
     return {
         "summary": headline(event, SUMMARY_CHARACTERS_MAX),
-        "source": one_line(f"{event.tenant}: {where}" if where else event.tenant, FIELD_CHARACTERS_MAX),
+        "source": one_line(f"{event.tenant}: {where or 'everything'}", FIELD_CHARACTERS_MAX),
         "severity": settings.severities.get(event.severity, event.severity),
         "timestamp": event.at.isoformat(),
         **{name: one_line(value, FIELD_CHARACTERS_MAX) for name, value in parts.items() if value},

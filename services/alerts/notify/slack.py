@@ -6,12 +6,13 @@ https://docs.slack.dev/reference/block-kit/blocks, https://docs.slack.dev/messag
 """
 
 from collections.abc import Mapping
+from html import escape
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
-from services.alerts.notify.texts import CUT, account, facts, headline, shortened
+from services.alerts.notify.texts import account, facts, headline, shortened, utf16_units
 from spendmeter.contracts.channels import SlackSettings
 from spendmeter.contracts.incidents import IncidentEvent
 
@@ -29,7 +30,6 @@ REPLIES = frozenset({"grew", "repeated"})
 """News that are told by a reply, too: whoever was told is not disturbed by a message that merely changes."""
 
 _SIGNS = {"critical": "🔴", "warning": "🟠", "info": "🔵"}
-_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
 def content(event: IncidentEvent) -> dict[str, Any]:
@@ -99,17 +99,12 @@ def encode_body(said: Mapping[str, Any]) -> bytes:
 
 def escaped(text: str, characters_max: int) -> str:
     """Text for mrkdwn; cut so that no escape is halved."""
-    whole = "".join(_ESCAPES.get(character, character) for character in text)
-    if len(whole) <= characters_max:
-        return whole
-    kept, room = [], characters_max - len(CUT)
-    for character in text:
-        part = _ESCAPES.get(character, character)
-        room -= len(part)
-        if room < 0:
-            break
-        kept.append(part)
-    return "".join(kept) + CUT
+    whole = escape(text, quote=False)
+    room = characters_max
+    while utf16_units(whole) > characters_max:
+        room = room * 3 // 4
+        whole = escape(shortened(text, room), quote=False)
+    return whole
 
 
 def _plain(text: str, characters_max: int) -> dict[str, Any]:

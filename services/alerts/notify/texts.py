@@ -12,6 +12,7 @@ CUT = "…"
 TITLE_CHARACTERS_MAX = 1024
 TEXT_CHARACTERS_MAX = 4000
 FACT_CHARACTERS_MAX = 500
+LABEL_CHARACTERS_MAX = 100
 FACTS_MAX = 16
 
 _HEADS = {
@@ -35,6 +36,11 @@ def shortened(text: str, characters_max: int) -> str:
     return units[: 2 * (characters_max - len(CUT))].decode("utf-16-le", errors="ignore") + CUT
 
 
+def utf16_units(text: str) -> int:
+    """How long it is, for those who count so."""
+    return len(text.encode("utf-16-le")) // 2
+
+
 def one_line(text: str, characters_max: int) -> str:
     """Text as one visible line of at most so many characters."""
     return shortened(visible(text[: characters_max + 1]), characters_max)
@@ -42,14 +48,15 @@ def one_line(text: str, characters_max: int) -> str:
 
 def headline(event: IncidentEvent, characters_max: int = TITLE_CHARACTERS_MAX) -> str:
     """The news in one line, with what has become of it."""
-    news = event.title or event.summary or event.rule_name or "incident"
+    said = (event.title, event.summary, event.rule_name)
+    news = next((text for text in said if text.strip()), "an incident")
     return one_line(_HEADS.get(event.transition, "") + news, characters_max)
 
 
 def account(event: IncidentEvent, characters_max: int = TEXT_CHARACTERS_MAX) -> str:
-    """What happened in a few sentences, and what to do first."""
+    """What happened in a few sentences, and what to do first; the headline where nothing is said."""
     said = " ".join(part for part in (event.summary, _action(event)) if part)
-    return one_line(said, characters_max)
+    return one_line(said, characters_max) if said.strip() else headline(event, characters_max)
 
 
 def facts(event: IncidentEvent, characters_max: int = FACT_CHARACTERS_MAX) -> list[tuple[str, str]]:
@@ -60,9 +67,10 @@ def facts(event: IncidentEvent, characters_max: int = FACT_CHARACTERS_MAX) -> li
     found += [("severity", event.severity), ("tenant", event.tenant), ("rule", event.rule_name)]
     if event.repeats:
         found.append(("times before", str(event.repeats)))
-    return [(one_line(label, 100), one_line(value, characters_max)) for label, value in found if value][
-        :FACTS_MAX
+    lines = [
+        (one_line(label, LABEL_CHARACTERS_MAX), one_line(value, characters_max)) for label, value in found
     ]
+    return [(name, value) for name, value in lines if name.strip() and value.strip()][:FACTS_MAX]
 
 
 def named(event: IncidentEvent, dimension: str, value: str) -> str:
