@@ -16,6 +16,7 @@ from services.alerts.rules import TenantRules
 from services.alerts.turns import Pass
 from services.alerts.watches.budgets import BudgetWatch
 from services.alerts.watches.bursts import BurstWatch
+from services.alerts.watches.channels import ChannelWatch
 from services.alerts.watches.firsts import FirstWatch
 from services.alerts.watches.forecasts import ForecastWatch
 from services.alerts.watches.look import Look, Shared
@@ -30,6 +31,7 @@ SUBJECTS: Sequence[Callable[..., Look]] = (
     FirstWatch,
     UnbookedWatch,
     ForecastWatch,
+    ChannelWatch,
 )
 """What every tenant is looked at for; made with `tenant`, `rules` and `shared`."""
 LOOK_INTERVAL_S = 1.0

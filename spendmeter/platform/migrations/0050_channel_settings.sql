@@ -1,5 +1,5 @@
 -- Channels of every kind, what goes to which and when, and how each fares; a delivery may wait, or be told with another.
--- depends: 0042_channels
+-- depends: 0047_alert_rules
 
 -- migrate: apply
 
