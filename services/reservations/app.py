@@ -83,7 +83,7 @@ class ReservationDoor:
         return decision
 
 
-Handler = Callable[[ReservationDoor, Request], Awaitable[Response]]
+DoorHandler = Callable[[ReservationDoor, Request], Awaitable[Response]]
 
 
 async def read_asked(request: Request, kind: type[AskedBody]) -> AskedBody:
@@ -178,7 +178,7 @@ async def check(door: ReservationDoor, request: Request) -> Response:
     return answers.checked(door.memory, counters, missing, bound)
 
 
-ROUTES: tuple[tuple[str, str, Handler], ...] = (
+ROUTES: tuple[tuple[str, str, DoorHandler], ...] = (
     ("POST", "/v1/reservations", reserve),
     ("GET", "/v1/reservations", get_many),
     ("GET", "/v1/reservations/{id}", get_one),
@@ -204,7 +204,7 @@ def create_app(door: ReservationDoor, *mounts: Mount) -> Starlette:
     )
 
 
-def _route(door: ReservationDoor, method: str, path: str, handler: Handler) -> Route:
+def _route(door: ReservationDoor, method: str, path: str, handler: DoorHandler) -> Route:
     async def endpoint(request: Request) -> Response:
         at, later = request.url.path, {"Retry-After": str(RETRY_AFTER_S)}
         try:
