@@ -11,7 +11,8 @@ import asyncpg
 import pytest
 
 from services.alerts.cause import reader
-from services.alerts.cause.explaining import Explanation, explained
+from services.alerts.cause.explaining import explained
+from services.alerts.cause.explanation import Explanation
 from services.alerts.cause.finding import CauseFinder
 from services.alerts.cause.reader import CauseQuestion, read_series
 from services.alerts.cause.references import references

@@ -5,7 +5,7 @@ that nothing was tuned on. A case counts where the first causes, as many as ther
 the same dimensions and values (of tenants: the same leaves, for an agent and its only feature are one). Beside it
 the rule that alerts had and an Adtributor of our own, which can name no combination.
 
-`python -m tests.benchmarks.causes FILE.csv`: causes of somebody else's case. Columns `real` and `predict`, or `actual`
+`python -m tests.benchmarks.causes FILE.csv [DEPTH]`: causes of somebody else's case, up to DEPTH dimensions each (2). Columns `real` and `predict`, or `actual`
 and `expected`; every other one is a dimension. Prints a cause a line, largest first; where less was spent than
 expected, causes of that.
 """
@@ -32,7 +32,7 @@ HELD_OUT = 20_000
 """Seeds below 100 were looked at while this was made."""
 NUMBER = 10
 """Of each kind, and each move."""
-CAUSES_MAX = 6
+CAUSES_MAX = 10
 
 Named = Sequence[Mapping[str, str]]
 
@@ -114,7 +114,8 @@ def _amount(text: str) -> Decimal:
 def main() -> None:
     """Print shares, and one JSON object last; or the causes of a file."""
     if len(sys.argv) > 1:
-        for cause in find_causes(*read(Path(sys.argv[1])), causes_max=CAUSES_MAX):
+        depth = int(sys.argv[2]) if len(sys.argv) > 2 else 2
+        for cause in find_causes(*read(Path(sys.argv[1])), causes_max=CAUSES_MAX, depth_max=depth):
             scope = "&".join(f"{name}={value}" for name, value in sorted(cause.scope.items()))
             print(f"{scope}\texcess {cause.excess:.2f}\tshare {cause.share}")
         return

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import asyncpg
 
-from services.alerts.cause.contributors import Contributor, contributors
+from services.alerts.cause.contributors import contributors
+from services.alerts.cause.explanation import Explanation
 from services.alerts.cause.finding import CauseFinder, CauseRequest
-from services.alerts.cause.leaves import ScopeSums, summed
+from services.alerts.cause.leaves import summed
 from services.alerts.cause.reader import CauseQuestion, read_series
 from services.alerts.cause.search import ExcessCause
 from services.alerts.cause.weighing import WeighedSeries, dimensions_of, leaves_of, uses_of, weighed
-from spendmeter.book.split import ChangeSplit, split_change
+from spendmeter.book.split import split_change
 
 CONTRIBUTORS_MAX = 4
-
-
-@dataclass(frozen=True, kw_only=True)
-class Explanation:
-    """Of an incident as it opens. Amounts are in its currency, and about its minutes up to then."""
-
-    whole: ScopeSums
-    """What its scope cost, and was expected to."""
-    causes: Sequence[ExcessCause]
-    """The largest share first; none where nothing rose. Scopes lie within the incident's."""
-    contributors: Sequence[Contributor]
-    """Of the first cause (of all, without one), by series: who holds its excess."""
-    split: ChangeSplit
-    """Of all in the scope of the first cause (of all, without one): why it costs more than expected."""
 
 
 async def explained(

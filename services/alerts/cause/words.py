@@ -1,0 +1,68 @@
+"""How people read what explains an incident: where its excess is, and why. Pure."""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from services.alerts.incidents.phrases import percent, places
+
+ValueName = Callable[[str, str], str]
+"""How a value of a dimension is called: a key by its name."""
+
+NAMED_SHARE_MIN = Decimal("0.05")
+"""Of the excess: a further cause with less is in the details, and not in the sentence."""
+TOLD_SHARE_MIN = Decimal("0.01")
+"""Of the change: what is less is 'the rest'."""
+
+_MORE = {
+    "volume": ("more calls", "fewer calls"),
+    "tokens_per_call": ("more use in each call", "less use in each call"),
+    "mix": ("calls on dearer models", "calls on cheaper models"),
+    "cache": ("less from the cache", "more from the cache"),
+    "price": ("dearer prices", "lower prices"),
+    "unsplit": ("models whose price is not settled", "models whose price is not settled"),
+}
+"""What raises the cost, and what lowers it."""
+
+
+def sentence_of_causes(details: Mapping[str, Any], currency: str, name_of: ValueName) -> str:
+    """Where the excess is, of an explanation's details; '' = nothing narrows it."""
+    told = [
+        _cause(cause, currency, name_of)
+        for place, cause in enumerate(details.get("causes", ()))
+        if cause["scope"] and (not place or Decimal(cause["share"]) >= NAMED_SHARE_MIN)
+    ]
+    if not told:
+        return ""
+    narrowed = "" if details["narrowed"] else " Combinations were not looked at."
+    return f"Of the excess {_listed(told)}.{narrowed}"
+
+
+def sentence_of_split(details: Mapping[str, Any], currency: str) -> str:
+    """Why it costs more, of an explanation's details; '' = it does not."""
+    split = {name: Decimal(amount) for name, amount in details.get("split", {}).items()}
+    change = split.pop("change", Decimal(0))
+    if change <= 0:
+        return ""
+    largest = sorted(split.items(), key=lambda part: -abs(part[1]))
+    told = [(name, amount) for name, amount in largest if abs(amount) >= TOLD_SHARE_MIN * change]
+    rest = change - sum(amount for _, amount in told)
+    parts = [f"{places(amount)} {_MORE[name][amount < 0]}" for name, amount in told]
+    if rest:
+        parts.append(f"{places(rest)} the rest")
+    return f"Why it costs {places(change)} {currency} more: {_listed(parts)}."
+
+
+def _cause(cause: Mapping[str, Any], currency: str, name_of: ValueName) -> str:
+    scope = " with ".join(
+        f"{_DIMENSIONS.get(name, name)} {name_of(name, value)}" for name, value in cause["scope"].items()
+    )
+    amount, expected = (places(Decimal(cause[name])) for name in ("amount", "expected"))
+    return f"{percent(Decimal(cause['share']))} is {scope} ({amount} {currency}, expected {expected})"
+
+
+_DIMENSIONS = {"key_id": "key", "sku": "model"}
+
+
+def _listed(parts: list[str]) -> str:
+    return ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else parts[0]
