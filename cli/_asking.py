@@ -37,7 +37,7 @@ def ask(
     answer = answered(method, path, tenant, query, body=body, file=file, key=key)
     if not answer.is_success:
         fail(_refusal(answer, flags or {}), problem_of(answer))
-    return answer.json()
+    return answer.json() if answer.content else None  # what was removed has nothing to say
 
 
 def answered(

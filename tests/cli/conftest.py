@@ -25,7 +25,8 @@ class Api:
         self.key, self.tenant = key, more["tenant"]
         status, body = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         place = {"Location": f"/v1/{path}"} if method == "POST" and more["params"] is None else {}
-        return httpx.Response(status, json=body, headers=place, request=httpx.Request(method, url))
+        content = {} if status == 204 else {"json": body}
+        return httpx.Response(status, **content, headers=place, request=httpx.Request(method, url))
 
 
 @pytest.fixture
