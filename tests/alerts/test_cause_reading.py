@@ -19,6 +19,7 @@ from services.alerts.cause.references import references
 from spendmeter.contracts.series import Series, series_id
 from spendmeter.contracts.terms import Terms, Timeline
 from tests.alerts.conftest import Book
+from tests.alerts.test_fold import at_once
 
 UTC_CALENDAR = Timeline()
 BEGAN = datetime(2026, 11, 20, 10, 40, tzinfo=UTC)
@@ -98,7 +99,7 @@ def question(now: datetime, **scope: str) -> CauseQuestion:
 
 
 async def test_an_incident_is_explained_from_the_book(week: datetime, pool: asyncpg.Pool) -> None:
-    told = await explained(pool, CauseFinder(), question(week))
+    told = await explained(pool, at_once, CauseFinder(), question(week))
     # Eight were expected, 2 of each; 26 were spent.
     assert (told.whole.actual, told.whole.expected, told.whole.excess) == (26, 8, 18)
     (cause,) = told.causes
@@ -111,14 +112,14 @@ async def test_an_incident_is_explained_from_the_book(week: datetime, pool: asyn
 
 
 async def test_within_a_scope_only_that_is_looked_at(week: datetime, pool: asyncpg.Pool) -> None:
-    told = await explained(pool, CauseFinder(), question(week, agent="a"))
+    told = await explained(pool, at_once, CauseFinder(), question(week, agent="a"))
     assert (told.whole.actual, told.whole.expected) == (22, 4)
     assert [cause.scope for cause in told.causes] == [{"sku": "s1"}]
 
 
 async def test_what_has_no_price_by_unit_is_not_split(week: datetime, book: Book, pool: asyncpg.Pool) -> None:
     await book.owner.execute("DELETE FROM cells")
-    told = await explained(pool, CauseFinder(), question(week))
+    told = await explained(pool, at_once, CauseFinder(), question(week))
     assert parts(told)["unsplit"] == told.split.change == 18
 
 
@@ -136,7 +137,9 @@ async def test_bills_and_corrections_of_another_currency_are_not_looked_at(
         now=week,
         bill_keys=["bills"],
     )
-    assert sum(series.spans["now"].amount for series in (await read_series(pool, asked)).series) == 26
+    assert (
+        sum(series.spans["now"].amount for series in (await read_series(pool, at_once, asked)).series) == 26
+    )
 
 
 async def test_beyond_the_bound_the_rest_is_one_leaf_without_names(
@@ -144,9 +147,9 @@ async def test_beyond_the_bound_the_rest_is_one_leaf_without_names(
 ) -> None:
     monkeypatch.setattr(reader, "LARGEST_EXCESS", 1)
     monkeypatch.setattr(reader, "SERIES_MAX", 2)
-    reading = await read_series(pool, question(week))
+    reading = await read_series(pool, at_once, question(week))
     assert sorted(len(series.dimensions) for series in reading.series) == [0, 3, 3]
-    told = await explained(pool, CauseFinder(), question(week))
+    told = await explained(pool, at_once, CauseFinder(), question(week))
     assert (told.whole.actual, told.whole.expected) == (26, 8)
 
 
@@ -155,7 +158,7 @@ async def test_the_hour_before_counts_where_more_was_spent_in_it(
 ) -> None:
     # For an hour a on s1 has cost 8 a minute already: 480 in all, so 16 of the 20 were expected.
     await book.spend("480", week - timedelta(minutes=30), agent="a", sku="s1")
-    told = await explained(pool, CauseFinder(), question(week))
+    told = await explained(pool, at_once, CauseFinder(), question(week))
     assert (told.whole.actual, told.whole.expected) == (26, 22)
 
 

@@ -9,7 +9,7 @@ from services.alerts.cause.contributors import Contributor
 from services.alerts.cause.explanation import Explanation
 from services.alerts.cause.leaves import ScopeSums
 from services.alerts.cause.search import ExcessCause
-from services.alerts.cause.words import sentence_of_causes, sentence_of_split
+from services.alerts.incidents.causes import sentence_of_causes, sentence_of_split
 from spendmeter.book.split import ChangeSplit
 from spendmeter.contracts.money import ZERO
 

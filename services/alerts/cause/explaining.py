@@ -11,17 +11,23 @@ from services.alerts.cause.leaves import summed
 from services.alerts.cause.reader import CauseQuestion, read_series
 from services.alerts.cause.search import ExcessCause
 from services.alerts.cause.weighing import WeighedSeries, dimensions_of, leaves_of, uses_of, weighed
+from services.alerts.counting.counter_reader import Turn
 from spendmeter.book.split import split_change
 
 CONTRIBUTORS_MAX = 4
 
 
 async def explained(
-    pool: asyncpg.Pool[asyncpg.Record], finder: CauseFinder, question: CauseQuestion, *, depth_max: int = 2
+    pool: asyncpg.Pool[asyncpg.Record],
+    turn: Turn,
+    finder: CauseFinder,
+    question: CauseQuestion,
+    *,
+    depth_max: int = 2,
 ) -> Explanation:
     """Reads a bounded number of series, and searches them in another process. Raises CONNECTION_ERRORS of the
     reading; a search that takes too long only narrows less."""
-    reading = await read_series(pool, question)
+    reading = await read_series(pool, turn, question)
     series = weighed(reading.series, reading.weights)
     dimensions = [name for name in dimensions_of(series) if name not in question.scope]
     leaves = leaves_of(series, dimensions)

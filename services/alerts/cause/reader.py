@@ -14,6 +14,7 @@ import asyncpg
 
 from services.alerts.cause.references import References, references
 from services.alerts.cause.weighing import SeriesUse, SpanName, SpanUse, UnitPrices, Weights
+from services.alerts.counting.counter_reader import Turn
 from services.alerts.scopes import MINUTE
 from spendmeter.book.reading import Coverage, hold_minutes, spent_in
 from spendmeter.book.units import UNIT_COLUMNS, UNIT_PARTS
@@ -53,13 +54,16 @@ class CauseReading(NamedTuple):
     prices_now: UnitPrices
 
 
-async def read_series(pool: asyncpg.Pool[asyncpg.Record], question: CauseQuestion) -> CauseReading:
-    """At one instant of the book. Raises CONNECTION_ERRORS, TimeoutError too."""
+async def read_series(
+    pool: asyncpg.Pool[asyncpg.Record], turn: Turn, question: CauseQuestion
+) -> CauseReading:
+    """At one instant of the book, in the tenant's turn. Raises CONNECTION_ERRORS, TimeoutError too."""
     first_seen = await pool.fetchval(SQL["first_seen"], question.tenant)
     against = references(question.began, first_seen, question.calendar)
     lasts = max(question.now - against.began, timedelta(seconds=1))
     weights = Weights(now=lasts, before=against.length_before, days=against.length_of_days)
     async with (
+        turn(),
         pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):

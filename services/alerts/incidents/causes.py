@@ -1,4 +1,4 @@
-"""How people read what explains an incident: where its excess is, and why. Pure."""
+"""How people read what explains an incident: where its excess is, and why. Of its details alone. Pure."""
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
