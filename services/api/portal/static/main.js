@@ -3,6 +3,7 @@
 import { call, describeTrouble, get, isTrouble, session, updateSession } from "./api.js";
 import { catalogPage } from "./catalog.js";
 import { changesPage } from "./changes.js";
+import { channelPage, channelsPage } from "./channels.js";
 import { correctionsPage } from "./corrections.js";
 import { el, setText } from "./dom.js";
 import { eventsPage } from "./events.js";
@@ -38,6 +39,8 @@ const pages = {
   inbox: inboxPage,
   proposal: proposalPage,
   corrections: correctionsPage,
+  channels: channelsPage,
+  channel: channelPage,
   rerate: reratePage,
 };
 const RANGED = ["", "events"]; // the pages of a range
