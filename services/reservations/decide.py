@@ -14,15 +14,18 @@ from msgspec import structs
 from services.reservations.finishing import commit, extend, release
 from services.reservations.operations import (
     Commit,
+    Draw,
     Extend,
     HoldDecision,
     Operation,
+    Redeem,
     Release,
     Reserve,
     decode_decision,
     encode_decision,
 )
 from services.reservations.reserving import reserve
+from services.reservations.tranche import draw, give_back
 from services.reservations.values import AnswerKey, BudgetCounter, Reservation, StoredAnswer, TenantState
 from services.reservations.work import HoldWork
 
@@ -69,8 +72,13 @@ def _decide(work: HoldWork, operation: Operation, now: datetime) -> HoldDecision
 
 
 def _of(work: HoldWork, operation: Operation, now: datetime) -> tuple[HoldDecision, UUID | None]:
+    if isinstance(operation, Draw):
+        return draw(work, operation, now), None
     if isinstance(operation, Reserve):
-        return reserve(work, operation, now), operation.id
+        decision = reserve(work, operation, now)
+        if isinstance(operation, Redeem) and decision.done:
+            give_back(work, operation, work.state.reservations[operation.id].places)
+        return decision, operation.id
     found = work.state.reservations.get(operation.reservation)
     if found is None or found.key_id != operation.key_id:
         detail = f"this key has no reservation {operation.reservation}"

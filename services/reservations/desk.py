@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from services.reservations.operations import HoldDecision, Operation
@@ -25,6 +25,13 @@ DEADLINE_S = 5.0
 
 class Undecided(Exception):
     """Postgres is away, or too slow: what was asked may be decided or not; the same key will say."""
+
+
+WhenUndecided = Callable[[str, Operation], Awaitable[HoldDecision | None]]
+
+
+async def _refuse(_tenant: str, _operation: Operation) -> None:
+    return None
 
 
 @dataclass(eq=False)
@@ -48,12 +55,24 @@ class Desk:
         self._pool = pool
         self._meters = meters
         self._noted = noted
+        self.when_away: WhenUndecided = _refuse
+        """What is decided without Postgres; None = nothing."""
         self._queues: dict[str, list[_Waiting]] = {}
         """By tenant that has a turn under way, what waits for the next one."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def ask(self, tenant: str, operation: Operation) -> HoldDecision:
-        """The decision, once it is committed. Raises Undecided."""
+        """The decision, once it is committed; or that of `when_away`, once that is kept. Raises Undecided."""
+        try:
+            return await self._ask(tenant, operation)
+        except Undecided:
+            decision = await self.when_away(tenant, operation)
+            if decision is None:
+                raise
+            self._meters.add("spendmeter.reservations.decisions", outcome="tranche")
+            return decision
+
+    async def _ask(self, tenant: str, operation: Operation) -> HoldDecision:
         began = time.perf_counter()
         waiting = _Waiting(operation)
         queue = self._queues.get(tenant)

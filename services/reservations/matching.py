@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from services.reservations.tranche import MARK
 from services.reservations.values import GRACE, HardBudget, HoldPlace, Reservation
 from spendmeter.contracts.money import EXACT, ZERO
 
@@ -22,6 +23,9 @@ def matched(
     for each in reservations:
         if each.identity in in_book:
             found.append(replace(each, state="settled", held=ZERO))
+            continue
+        if MARK in each.details:
+            found.append(replace(each, places=tuple(place for place in each.places if place in periods)))
             continue
         places = [
             (budget, start)

@@ -23,6 +23,10 @@ class CounterMemory:
         self._pool = pool
         self._of: dict[str, dict[HoldPlace, BudgetCounter]] = {}
 
+    def tenants(self) -> list[str]:
+        """Who has any."""
+        return list(self._of)
+
     def counters(self, tenant: str) -> Iterable[BudgetCounter]:
         """All of the tenant's, in any order."""
         return self._of.get(tenant, {}).values()

@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from services.reservations.values import TTL_MAX, ReservationState
+from services.reservations.values import TTL_MAX, HoldPlace, ReservationState
 
 Overage = Literal["reject", "if_available", "overdraft"]
 """What becomes of a call that cost more than was held: the commit is refused; or only where the difference is
@@ -79,7 +79,24 @@ class Debit(Reserve):
     overage: Overage = "overdraft"
 
 
-Operation = Reserve | Commit | Release | Extend
+@dataclass(frozen=True, kw_only=True)
+class Redeem(Reserve):
+    """What a worker let through from its tranche while Postgres was away: from now on it is held as any
+    other, and the tranche holds so much less."""
+
+    worker: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draw(Asked):
+    """Let a worker's tranche hold `amount` in one place, so that it can go on while Postgres is away."""
+
+    worker: UUID
+    place: HoldPlace
+    amount: Decimal
+
+
+Operation = Reserve | Commit | Release | Extend | Draw
 
 RefusalReason = Literal[
     "",

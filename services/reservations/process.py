@@ -15,6 +15,7 @@ from services.reservations.price_book import PriceBookFollower
 from services.reservations.read import prepare
 from services.reservations.sender import EventSender
 from services.reservations.settler import Settler
+from services.reservations.tranches import Tranches
 from services.reservations.turns import AWAY
 from spendmeter.contracts.topics import USAGE_EVENTS
 from spendmeter.platform import kafka
@@ -22,7 +23,7 @@ from spendmeter.platform.key_uses import KeyUses
 from spendmeter.platform.postgres import create_pool
 from spendmeter.platform.retry import until_done
 from spendmeter.platform.service import HttpService
-from spendmeter.platform.settings import Settings
+from spendmeter.platform.settings import Settings, home
 from spendmeter.platform.telemetry import Meters
 
 SERVICE = "reservations"
@@ -48,9 +49,12 @@ async def connected(settings: Settings) -> AsyncIterator[HttpService]:
         lambda: kafka.producer(settings, service=SERVICE),
         meters,
     )
+    desk = Desk(lambda: pool, meters, memory.note)
+    tranches = Tranches(desk, memory, home() / "reservations" / str(settings.port))
+    desk.when_away = tranches.decide
     door = ReservationDoor(
         pool=pool,
-        desk=Desk(lambda: pool, meters, memory.note),
+        desk=desk,
         callers=callers,
         memory=memory,
         prices=prices,
@@ -69,6 +73,7 @@ async def connected(settings: Settings) -> AsyncIterator[HttpService]:
                 settler.keep_settling(),
                 sender.keep_sending(),
                 uses.keep_writing(),
+                tranches.keep(),
             ),
             options={"proxy_headers": False},
         )

@@ -11,8 +11,9 @@ from uuid import UUID
 
 import msgspec
 
-from services.reservations.operations import Commit, Extend, Operation, Release
+from services.reservations.operations import Commit, Draw, Extend, Operation, Redeem, Release
 from services.reservations.rows import budget_of, counter_of, reservation_of
+from services.reservations.tranche import tranche_id
 from services.reservations.values import (
     GRACE,
     TTL_MAX,
@@ -109,6 +110,7 @@ async def state_for(
     force = await budgets_in_force(connection, tenant, now)
     counters = await counters_of(connection, tenant, force)
     named = [each.reservation for each in operations if isinstance(each, Commit | Release | Extend)]
+    named += _tranches(operations, counters)
     reservations = await connection.fetch(SQL["reservations"], tenant, named, now, DUE_MAX)
     state = TenantState(
         tenant=tenant,
@@ -128,6 +130,13 @@ async def state_for(
         rows = await connection.fetch(SQL["booked"], tenant, stated)
         state.booked = frozenset(row["identity"] for row in rows)
     return state
+
+
+def _tranches(operations: Sequence[Operation], counters: Mapping[HoldPlace, BudgetCounter]) -> list[UUID]:
+    """Reservations of workers' tranches that are drawn, or spent from."""
+    drawn = [tranche_id(each.worker, each.place) for each in operations if isinstance(each, Draw)]
+    workers = {each.worker for each in operations if isinstance(each, Redeem)}
+    return drawn + [tranche_id(worker, place) for worker in workers for place in counters]
 
 
 async def _read_shares(connection: Any, state: TenantState, operations: Sequence[Operation]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from services.reservations.operations import Debit, HoldDecision, Reserve
+from services.reservations.operations import Debit, HoldDecision, Redeem, Reserve
 from services.reservations.own_event import own_event, own_identity
 from services.reservations.values import (
     GRACE,
@@ -22,7 +22,7 @@ def reserve(work: HoldWork, asked: Reserve, now: datetime) -> HoldDecision:
     """Hold the bound, or say which budget has not enough. A Debit is held to nothing but its overage: it was
     spent."""
     dimensions = {**asked.dimensions, "key_id": asked.key_id}
-    if missing := _missing(work, dimensions):
+    if not isinstance(asked, Redeem) and (missing := _missing(work, dimensions)):
         detail = (
             f"hard budgets of this tenant filter by {', '.join(missing)}: state it, '' where there is none"
         )
@@ -30,7 +30,7 @@ def reserve(work: HoldWork, asked: Reserve, now: datetime) -> HoldDecision:
     ttl = min(asked.ttl, TTL_MAX)
     within = work.matching(dimensions, now, now + ttl + GRACE)
     spent = isinstance(asked, Debit)
-    in_any_case = isinstance(asked, Debit) and asked.overage == "overdraft"
+    in_any_case = isinstance(asked, Redeem) or (isinstance(asked, Debit) and asked.overage == "overdraft")
     if not in_any_case and (refusal := _refusal(work, asked, within, counts_open=not spent)):
         return refusal
     made = Reservation(

@@ -38,7 +38,7 @@ class HardTerms(RequestBody):
     at once, of 1."""
 
     unreserved: Literal["reserved_only", "headroom"] = "reserved_only"
-    when_away: Literal["refuse"] = "refuse"
+    when_away: Literal["refuse", "tranche"] = "refuse"
     key_share: Annotated[Decimal, Field(gt=0, le=1, max_digits=5, decimal_places=4)] = Decimal("0.5")
 
 
