@@ -26,6 +26,7 @@ _FLAGS = {
     "period": "--period",
     "filter": "--filter",
     "thresholds_percent": "--threshold",
+    "forecast_thresholds_percent": "--forecast-threshold",
     "next_amount": "--next-amount",
 }
 
@@ -56,6 +57,10 @@ def add(
     threshold: Annotated[
         list[str] | None, typer.Option(help="Percent at which to tell. Repeatable. Default: 80 and 100.")
     ] = None,
+    forecast_threshold: Annotated[
+        list[str] | None,
+        typer.Option(help="Percent that the period is expected to reach. Repeatable. Default: 100; none: 0."),
+    ] = None,
     next_amount: Annotated[
         str, typer.Option(help="Where the tenant's currency is about to change: the amount in it, or close.")
     ] = "",
@@ -76,6 +81,8 @@ def add(
         usage_error("--filter: a budget is of one value of a dimension, and one is named twice")
     body: dict[str, Any] = {"name": name, "amount": amount, "period": period, "filter": scope}
     body |= {"thresholds_percent": threshold} if threshold else {}
+    if forecast_threshold:
+        body["forecast_thresholds_percent"] = [each for each in forecast_threshold if each != "0"]
     body |= {"next_amount": next_amount} if next_amount else {}
     answer = ask("POST", "budgets", tenant, body=body, flags=_FLAGS)
     if not printed_as_json(answer, as_json):
@@ -122,7 +129,24 @@ def _print(budget: Any) -> None:
     provisional = f", of which provisional {budget['of_which_provisional']}"
     say(f"  spent {budget['spent']} {currency} ({budget['percent']} %){provisional}, {bounds}")
     told = ", ".join(f"{each} %" for each in budget["thresholds_percent"])
+    if expected := ", ".join(f"{each} %" for each in budget["forecast_thresholds_percent"]):
+        told += f", and when {expected} is expected"
+    _print_forecast(budget["forecast"], currency)
     say(f"  tells at {told}; {budget['id']}")
     if later := budget["next"]:
         becomes = f"{later['amount']} {later['currency']}" if later["amount"] else "closed"
         say(f"  from {minute(later['effective_from'])} on: {becomes}")
+
+
+def _print_forecast(forecast: Any, currency: str) -> None:
+    if forecast is None:
+        return
+    if forecast["p50"] is None:
+        rate = forecast["run_rate"] or "unknown"
+        say(f"  as it goes {rate} {currency} by its end, but it is {forecast['why_not']}")
+        return
+    span = f"{forecast['p10']} to {forecast['p90']}"
+    early = f", but it is {forecast['why_not']}" if forecast["why_not"] else ""
+    say(f"  expected by its end {forecast['p50']} {currency} ({span}){early}")
+    if forecast["exhausted_at"]:
+        say(f"  used up about {minute(forecast['exhausted_at'])}")

@@ -13,6 +13,7 @@ from services.api.accounting.progress import BookProgress
 from services.api.assets import entries as asset_entries
 from services.api.assets import routes as registered_assets
 from services.api.assets.door import AccrualDoor
+from services.api.budgets import forecast_routes
 from services.api.budgets import routes as budgets
 from services.api.catalog import routes as catalog
 from services.api.catalog.price_books import PriceBooks
@@ -67,6 +68,7 @@ PARTS = (
     privacy,
     meters,
     budgets,
+    forecast_routes,
     registered_assets,
     asset_entries,
     incidents,

@@ -108,11 +108,29 @@ def test_a_budget_is_set_with_what_it_is_of(api: Api) -> None:
     assert result.output.splitlines() == [
         "Search, monthly: 5000 USD a month, team=search",
         "  spent 1200.5 USD (24.01 %), of which provisional 0, 2026-11-01 00:00+01:00 to 2026-12-01 00:00+01:00",
-        "  tells at 80 %, 100 %; 0b9c2f2e-6f0e-4c1e-9f5e-2d1a6f0c9b11",
+        "  expected by its end 1570.75 USD (1455.2 to 1702.4)",
+        "  tells at 80 %, 100 %, and when 100 % is expected; 0b9c2f2e-6f0e-4c1e-9f5e-2d1a6f0c9b11",
     ]
     body = {"name": "Search, monthly", "amount": "5000", "period": "month", "filter": {"team": "search"}}
     assert api.asked == [("POST", "budgets", None, body | {"thresholds_percent": ["80", "100"]})]
     assert (api.key, api.tenant) == ("sm_admin", "acme")
+
+
+def test_a_budgets_forecast_is_told_of_as_it_is_set_or_not_at_all(api: Api) -> None:
+    early = {
+        "p10": None,
+        "p50": None,
+        "p90": None,
+        "armed": False,
+        "why_not": "too early: 5 of 14 days of history",
+    }
+    answer = EXAMPLES["budget"] | {"forecast": EXAMPLES["budget"]["forecast"] | early}
+    api.answers = [(201, answer), (201, answer)]
+    output = run("budget", "add", "x", "5", "--forecast-threshold", "80").output
+    assert "as it goes 1592.25 USD by its end, but it is too early: 5 of 14 days of history" in output
+    assert run("budget", "add", "x", "5", "--forecast-threshold", "0").exit_code == 0
+    bodies = [body["forecast_thresholds_percent"] for *_, body in api.asked]
+    assert bodies == [["80"], []]
 
 
 def test_budgets_are_listed_and_an_amount_that_is_none_is_refused_by_the_argument(api: Api) -> None:

@@ -1,8 +1,8 @@
 -- name: list
 -- Budgets in force, oldest first; $1 null = all, else the one of that id. `next`: what a change of the tenant's
 -- currency makes of it, and when; an amount of null = it is closed then.
-SELECT n.id, n.name, n.filter, n.amount, n.currency, n.period, n.thresholds_percent, n.revision, n.created_at,
-    n.updated_at, n.next_from, n.next_amount, n.next_currency, CASE WHEN n.hard THEN jsonb_build_object(
+SELECT n.id, n.name, n.filter, n.amount, n.currency, n.period, n.thresholds_percent, n.forecast_thresholds_percent,
+    n.revision, n.created_at, n.updated_at, n.next_from, n.next_amount, n.next_currency, CASE WHEN n.hard THEN jsonb_build_object(
         'unreserved', n.unreserved, 'when_away', n.when_away, 'key_share', n.key_share::text,
         'held', coalesce(c.held, 0)::text, 'debt', coalesce(c.debt, 0)::text) END AS hard
 FROM budgets b CROSS JOIN LATERAL budget_now(b) AS n LEFT JOIN budget_counters c
@@ -16,14 +16,15 @@ SELECT count(*) FROM budgets b, budget_now(b) AS n WHERE n.deleted_at IS NULL
 -- name: create
 -- The tenant is the transaction's. $8 to $10: from when it is what in the currency that begins then, if one does.
 INSERT INTO budgets (tenant, name, filter, amount, currency, period, thresholds_percent, next_from, next_amount,
-    next_currency)
-VALUES ($1, $2, $3::jsonb, $4, $5, $6, $7, $8, $9, $10) RETURNING id
+    next_currency, forecast_thresholds_percent)
+VALUES ($1, $2, $3::jsonb, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id
 
 -- name: change
 -- Null = as it was. A change of what is watched raises the revision, which arms the thresholds again; another
--- name, or the same values once more, must not page anybody a second time.
+-- name, or the same values once more, must not page anybody a second time; nor do other thresholds of the forecast.
 UPDATE budgets b SET name = n.name, filter = n.filter, amount = n.amount, currency = n.currency,
-    period = n.period, thresholds_percent = n.thresholds_percent, updated_at = now(), next_from = n.next_from,
+    period = n.period, thresholds_percent = n.thresholds_percent, updated_at = now(),
+    forecast_thresholds_percent = coalesce($7::numeric[], b.forecast_thresholds_percent), next_from = n.next_from,
     next_amount = n.next_amount, next_currency = n.next_currency,
     revision = n.revision + ((n.filter, n.amount, n.period, n.thresholds_percent)
         IS DISTINCT FROM (n.old_filter, n.old_amount, n.old_period, n.old_percents))::int
@@ -47,8 +48,8 @@ WHERE id = $1 AND (budget_now(b)).deleted_at IS NULL
 
 -- name: removed
 -- One that is out of force, as it was last, and how many incidents name it.
-SELECT n.id, n.name, n.filter, n.amount, n.currency, n.period, n.thresholds_percent, n.created_at,
-    n.deleted_at AS removed_at, (SELECT count(*) FROM incidents WHERE rule_id = n.id::text) AS incidents
+SELECT n.id, n.name, n.filter, n.amount, n.currency, n.period, n.thresholds_percent, n.forecast_thresholds_percent,
+    n.created_at, n.deleted_at AS removed_at, (SELECT count(*) FROM incidents WHERE rule_id = n.id::text) AS incidents
 FROM budgets b, budget_now(b) AS n WHERE b.id = $1
 
 -- name: spent

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, Field
 
+from services.api.budgets.forecasts import ForecastAnswer
 from services.api.http.models import Complete, DecimalString, RequestBody, Text
 from spendmeter.contracts.gate import as_booked
 from spendmeter.contracts.money import parse_decimal
@@ -30,6 +31,7 @@ BudgetScope = Annotated[dict[str, Annotated[Text, Field(max_length=256)]], After
 PositiveAmount = Annotated[str, AfterValidator(_positive), Field(examples=["5000"])]
 Percent = Annotated[Decimal, Field(gt=0, le=1000, max_digits=8, decimal_places=4)]
 Percents = Annotated[list[Percent], Field(min_length=1, max_length=THRESHOLDS_MAX)]
+ForecastPercents = Annotated[list[Percent], Field(max_length=THRESHOLDS_MAX)]
 
 
 class HardTerms(RequestBody):
@@ -53,6 +55,10 @@ class NewBudget(RequestBody):
     amount: PositiveAmount
     period: Period = "month"
     thresholds_percent: Percents = Field(default=[Decimal(80), Decimal(100)])
+    forecast_thresholds_percent: ForecastPercents = Field(
+        default=[Decimal(100)],
+        description="told once the period is expected to reach one; empty = of no forecast",
+    )
     next_amount: PositiveAmount | Literal["close"] | None = None
     hard: HardTerms | None = Field(None, description="set: it refuses what is not left")
 
@@ -65,6 +71,7 @@ class BudgetChange(RequestBody):
     amount: PositiveAmount | None = None
     period: Period | None = None
     thresholds_percent: Percents | None = None
+    forecast_thresholds_percent: ForecastPercents | None = None
     hard: HardTerms | Literal[False] | None = Field(None, description="false: it refuses no more")
 
 
@@ -84,6 +91,7 @@ class _StatedBudget(BaseModel):
     currency: str
     period: Period
     thresholds_percent: list[DecimalString]
+    forecast_thresholds_percent: list[DecimalString]
 
 
 class HardState(BaseModel):
@@ -111,6 +119,7 @@ class BudgetAnswer(_StatedBudget):
     percent: DecimalString
     next: NextAmount | None = None
     hard: HardState | None = None
+    forecast: ForecastAnswer | None = Field(None, description="null: there is none yet")
 
 
 class RemovedBudget(_StatedBudget):

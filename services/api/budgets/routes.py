@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 
 from services.api.access.auth import Reader, Writer
 from services.api.accounting.completeness import completeness
+from services.api.budgets.forecasts import ForecastAnswer, forecast_of
 from services.api.budgets.models import (
     BudgetAnswer,
     BudgetChange,
@@ -34,6 +35,7 @@ BUDGETS_MAX = 500
 _NOTHING: Mapping[str, Decimal] = {"effective": ZERO, "provisional": ZERO}
 
 SQL = load_sql(Path(__file__).with_name("budgets.sql"))
+FORECASTS = load_sql(Path(__file__).with_name("forecasts.sql"))
 router = APIRouter(tags=["budgets"], route_class=Negotiated)
 
 
@@ -68,8 +70,9 @@ async def create_budget(
         values = body.name, body.filter, Decimal(body.amount), tenant.currency, body.period
         later = _after_currency_change(tenant, body.next_amount)
         created = await connection.fetchval(
-            SQL["create"], caller.tenant, *values, body.thresholds_percent, *later
-        )
+            SQL["create"], caller.tenant, *values, body.thresholds_percent, *later,
+            body.forecast_thresholds_percent,
+        )  # fmt: skip
         await _harden(connection, created, body.hard)
     response.headers["Location"] = f"/v1/budgets/{created}"
     # In a transaction of its own: a period that takes too long to sum must not undo what was set.
@@ -84,7 +87,7 @@ async def change_budget(request: Request, caller: Writer, id: UUID, body: Budget
         await _check_filter(connection, body.filter or {})
         amount = None if body.amount is None else Decimal(body.amount)
         values = body.name, body.filter, amount, body.period, body.thresholds_percent
-        changed = await connection.fetchval(SQL["change"], id, *values)
+        changed = await connection.fetchval(SQL["change"], id, *values, body.forecast_thresholds_percent)
         if changed is None:
             raise not_found(f"there is no budget {id}")
         await _harden(connection, id, body.hard)
@@ -150,11 +153,28 @@ async def _read(connection: TenantConnection, tenant: Tenant, id: UUID | None) -
         read = await spent_in(connection, tenant.tenant, within, tenant.timeline)
         found = await connection.fetch(SQL["spent"], *read, *scopes)
         spent |= {of[each["place"] - 1]["id"]: each for each in found}
-    return [_budget(row, tenant, bounds[row["period"]], spent.get(row["id"], _NOTHING)) for row in rows]
+    forecasts = {
+        (each["budget_id"], each["revision"]): forecast_of(each)
+        for each in await connection.fetch(FORECASTS["latest"], id)
+    }
+    return [
+        _budget(
+            row,
+            tenant,
+            bounds[row["period"]],
+            spent.get(row["id"], _NOTHING),
+            forecasts.get((row["id"], row["revision"])),
+        )
+        for row in rows
+    ]
 
 
 def _budget(
-    row: Any, tenant: Tenant, bounds: tuple[datetime, datetime], sums: Mapping[str, Decimal]
+    row: Any,
+    tenant: Tenant,
+    bounds: tuple[datetime, datetime],
+    sums: Mapping[str, Decimal],
+    forecast: ForecastAnswer | None,
 ) -> BudgetAnswer:
     spent = sums["effective"]
     columns = dict(row)
@@ -168,6 +188,7 @@ def _budget(
         spent=spent,
         of_which_provisional=sums["provisional"],
         remaining=EXACT.subtract(row["amount"], spent),
+        forecast=forecast,
         percent=divided(EXACT.multiply(spent, Decimal(100)), row["amount"]),
     )
 

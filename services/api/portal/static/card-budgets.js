@@ -86,6 +86,7 @@ function showBudget(item, budget, tz) {
   part(item, "clock").style.left = widthOf(gone);
   part(item, "clock").title = `${over} is over`;
   const words = [spentOf(budget), describeRest(budget), `${over} over, until ${dayOf(end - 1, tz)}`];
+  if (budget.forecast) words.push(describeForecast(budget.forecast, budget.currency));
   setText(part(item, "words"), words.join(" · "));
 }
 
@@ -105,6 +106,14 @@ const spentOf = ({ spent, amount, currency }) => `${money(spent, currency)} of $
 function describeRest({ remaining, currency }) {
   const left = parseDecimal(remaining);
   return left < 0n ? `${money(-left, currency)} over` : `${money(left, currency)} left`;
+}
+
+// Too early to say: only what it would come to at this rate.
+function describeForecast({ p10, p50, p90, run_rate: rate, armed }, currency) {
+  if (armed) return `${money(p50, currency)} expected (${money(p10, currency)} to ${money(p90, currency)})`;
+  return rate === null
+    ? "too early to forecast"
+    : `${money(rate, currency)} at this rate, too early to forecast`;
 }
 
 const spendLink = ({ period_start: start, period_end: end, filter }) =>
