@@ -47,7 +47,7 @@ def pushed(notification: bytes, event: IncidentEvent, delivery: UUID) -> bytes:
     message = {
         "attributes": {
             "billingAccountId": event.tenant,
-            "budgetId": event.rule,
+            "budgetId": event.details.get("budget", event.rule),
             "schemaVersion": SCHEMA_VERSION,
         },
         "data": b64encode(notification).decode(),
