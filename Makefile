@@ -9,7 +9,7 @@ WORKERS ?= 2
 PORTAL := services/api/portal
 CLIENT := clients/python/src
 
-.PHONY: help up down clean install install-test test lint format kill hardship outage fuzz bench-flow bench-ingest bench-ledger bench-rating bench-projections bench-views bench-client bench-forecast collector parity lock
+.PHONY: help up down clean install install-test test lint format kill hardship outage fuzz bench-flow bench-ingest bench-ledger bench-rating bench-projections bench-views bench-client bench-forecast collector alertmanager parity lock
 
 help:
 	@echo 'make up       install, start everything, stream demo usage (Ctrl-C stops; data stays)'
@@ -21,6 +21,7 @@ help:
 	@echo 'make fuzz     whatever may come, at every entrance of ingest, for five minutes (SECONDS=300)'
 	@echo 'make bench-flow, bench-ingest, bench-ledger, bench-rating, bench-projections, bench-views, bench-client, bench-forecast   measure'
 	@echo 'make collector  build an OpenTelemetry Collector for deploy/otel/collector.yaml, with Go'
+	@echo 'make alertmanager  build the Alertmanager that a test tells of incidents, with Go'
 	@echo 'make parity   hold every price against two other pricers'
 
 up: install
@@ -103,6 +104,13 @@ collector:
 	@command -v go >/dev/null || { echo 'make collector needs Go: https://go.dev/dl'; exit 1; }
 	@mkdir -p $(COLLECTOR) && cp deploy/otel/builder.yaml $(COLLECTOR) && cd $(COLLECTOR) \
 	  && go run $(BUILDER) --config builder.yaml && cp build/spendmeter-collector . && echo "$$PWD/spendmeter-collector"
+
+ALERTMANAGER := github.com/prometheus/alertmanager/cmd/alertmanager@v0.28.1
+
+alertmanager:
+	@command -v go >/dev/null || { echo 'make alertmanager needs Go: https://go.dev/dl, or install prometheus-alertmanager'; exit 1; }
+	@mkdir -p $${SPENDMETER_HOME:-.spendmeter}/alertmanager && cd $${SPENDMETER_HOME:-.spendmeter}/alertmanager \
+	  && GOBIN="$$PWD" go install $(ALERTMANAGER) && echo "$$PWD/alertmanager"
 
 parity: install-test
 	@$(PY) -m tests.pricing.parity

@@ -12,6 +12,7 @@ from services.alerts.bursts.bill_keys import BillKeys
 from services.alerts.bursts.learning import Learner
 from services.alerts.incidents.store import Store, prepare
 from services.alerts.notify.deliveries import Deliveries
+from services.alerts.notify.resend import Resend
 from services.alerts.notify.senders import Senders
 from services.alerts.notify.topic import TopicSender
 from services.alerts.rules import Rules, TenantRules
@@ -109,6 +110,7 @@ class Alerts:
                 self._follow_totals(),
                 self._ask_broker(),
                 Deliveries(pool, senders, topic, self._meters, settings.portal_url).run(),
+                Resend(pool, senders, self._meters).run(),
             ):
                 self._tasks.create_task(work)
 
