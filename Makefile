@@ -9,7 +9,7 @@ WORKERS ?= 2
 PORTAL := services/api/portal
 CLIENT := clients/python/src
 
-.PHONY: help up down clean install install-test test lint format kill hardship outage fuzz bench-flow bench-ingest bench-ledger bench-rating bench-projections bench-views bench-client bench-forecast collector alertmanager parity lock
+.PHONY: help up down clean install install-test test lint format kill hardship outage fuzz bench-flow bench-ingest bench-ledger bench-rating bench-projections bench-views bench-client bench-forecast bench-detection bench-scopes collector alertmanager parity lock
 
 help:
 	@echo 'make up       install, start everything, stream demo usage (Ctrl-C stops; data stays)'
@@ -20,6 +20,7 @@ help:
 	@echo 'make outage   a hundred thousand records of the client through a server that is killed ten times'
 	@echo 'make fuzz     whatever may come, at every entrance of ingest, for five minutes (SECONDS=300)'
 	@echo 'make bench-flow, bench-ingest, bench-ledger, bench-rating, bench-projections, bench-views, bench-client, bench-forecast   measure'
+	@echo 'make bench-detection, bench-scopes   what the detectors find beside others, and what 100,000 scopes cost'
 	@echo 'make collector  build an OpenTelemetry Collector for deploy/otel/collector.yaml, with Go'
 	@echo 'make alertmanager  build the Alertmanager that a test tells of incidents, with Go'
 	@echo 'make parity   hold every price against two other pricers'
@@ -58,7 +59,7 @@ install-test: install .venv/test.stamp
 	@touch $@
 
 .venv/bench.stamp: .venv/bin/uv requirements-bench.lock
-	@echo 'installing what rating and forecasts are compared with'
+	@echo 'installing what rating, forecasts and detectors are compared with'
 	@$(PY) -m uv venv -q --allow-existing --python $(PY) .venv/bench
 	@$(PY) -m uv pip install -q --python .venv/bench/bin/python --require-hashes -r requirements-bench.lock \
 	  && touch $@ || echo 'they cannot be installed here: their figures will be null'
@@ -90,10 +91,10 @@ SECONDS ?= 300
 fuzz: install-test
 	@PYTHONPATH=$(CLIENT) $(PY) -m tests.ingest.fuzz --seconds $(SECONDS) $(ARGS)
 
-bench-flow bench-ingest bench-ledger bench-rating bench-projections bench-views bench-client bench-forecast: install-test
+bench-flow bench-ingest bench-ledger bench-rating bench-projections bench-views bench-client bench-forecast bench-detection bench-scopes: install-test
 	@PYTHONPATH=$(CLIENT) $(PY) -m tests.benchmarks.$(subst -,_,$@) $(ARGS)
 
-bench-rating bench-forecast: .venv/bench.stamp
+bench-rating bench-forecast bench-detection: .venv/bench.stamp
 
 bench-forecast: .venv/bench-data.stamp
 
