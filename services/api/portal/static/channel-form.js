@@ -16,8 +16,8 @@ const KINDS = {
     ["url", "Its address, without /api/v2/alerts"],
     ["authorization", "Authorization header, if it asks for one", true],
   ],
-  webhook: [["url", "Address, https://..."]],
-  apprise: [["url", "Apprise URL (mailtos://...)", true]],
+  webhook: [["url", "Address (https)"]],
+  apprise: [["url", "Apprise URL, such as mailtos", true]],
 };
 const SEVERITIES = { info: "every incident", warning: "warning and critical", critical: "critical alone" };
 
