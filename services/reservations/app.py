@@ -29,6 +29,8 @@ from services.reservations.sender import EventSender, NotSent
 from services.reservations.settler import Settler
 from services.reservations.turns import AWAY, Pool
 from services.reservations.values import Reservation
+from spendmeter.contracts.events import EventError
+from spendmeter.contracts.gate import check_visible
 from spendmeter.contracts.terms import NO_TERMS
 from spendmeter.platform.key_uses import KeyUses
 from spendmeter.platform.serve import probe_routes, problem
@@ -235,6 +237,10 @@ def _idempotency_key(request: Request, stated: str | None) -> str:
         raise RequestFault(
             "idempotency_key", "is needed, at most 256 characters, or the header Idempotency-Key"
         )
+    try:
+        check_visible(key, "idempotency_key")
+    except EventError as error:
+        raise RequestFault("idempotency_key", error.reason) from None
     return key
 
 

@@ -11,6 +11,8 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+import asyncpg
+
 from services.reservations.operations import HoldDecision, Operation
 from services.reservations.turns import AWAY, Pool, take_turn
 from services.reservations.values import BudgetCounter
@@ -113,6 +115,10 @@ class Desk:
                 raise OSError("not connected yet")
             turn = await take_turn(pool, tenant, [each.operation for each in taken])
         except AWAY as error:
+            if isinstance(error, asyncpg.DataError | asyncpg.IntegrityConstraintViolationError) and taken[1:]:
+                for each in taken:  # what one asks breaks a rule of Postgres': the others are not to suffer
+                    await self._turn(tenant, [each])
+                return
             log().warning(
                 "a turn was not decided", tenant=tenant, error=type(error).__name__, count=len(taken)
             )

@@ -29,13 +29,15 @@ from spendmeter.platform.telemetry import log
 SQL = load_sql(Path(__file__).with_name("sql") / "settle.sql")
 KEPT_AFTER_END = timedelta(days=1)
 """Counters of periods that are over: events of their last minutes come later."""
+ACQUIRE_S = 2.0
+"""It takes two connections: where many do so at once, some give theirs back and come again."""
 IDLE_MAX = "30s"
 """Of the transaction that holds the lock, while another one reads."""
 
 
 async def recount(pool: asyncpg.Pool[asyncpg.Record], tenant: str) -> None:
     """Do it. Raises CONNECTION_ERRORS."""
-    async with pool.acquire() as connection, connection.transaction():
+    async with pool.acquire(timeout=ACQUIRE_S) as connection, connection.transaction():
         await connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_MAX}'")
         now = await lock(connection, tenant)
         force = await budgets_in_force(connection, tenant, now)
@@ -45,7 +47,7 @@ async def recount(pool: asyncpg.Pool[asyncpg.Record], tenant: str) -> None:
         }
         open_now = [reservation_of(row) for row in await connection.fetch(TURN["open"], tenant)]
         async with (
-            pool.acquire() as reader,
+            pool.acquire(timeout=ACQUIRE_S) as reader,
             reader.transaction(isolation="repeatable_read", readonly=True),
         ):
             await hold_minutes(reader)

@@ -50,6 +50,14 @@ class NamedEvent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     id: Word
 
 
+class CallContext(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the call will be served, as far as that is known (`pricing/ways.py`)."""
+
+    service_tier: Annotated[str, Meta(pattern="^[!-~]{0,64}$")] | None = None
+    region: Annotated[str, Meta(pattern="^[!-~]{0,64}$")] | None = None
+    batch: bool | None = None
+
+
 class CallAsked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is about to be spent: a model's call, or an amount in the tenant's currency."""
 
@@ -58,7 +66,7 @@ class CallAsked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cost_class: StatedValue = "model"
     quantities: Few = {}
     max_output_tokens: Annotated[int, Meta(ge=0, lt=2**53)] | None = None
-    context: AnyWay = AnyWay()
+    context: CallContext = CallContext()
     amount: Money | None = None
     dimensions: Annotated[dict[StatedValue, StatedValue], Meta(max_length=32)] = {}
 
@@ -111,7 +119,7 @@ def bound_of(asked: CallAsked, book: PriceBook | None, tenant: str, currency: st
         sku=asked.sku,
         quantities=quantities_of(asked.quantities, "quantities"),
         max_output_tokens=asked.max_output_tokens,
-        way=asked.context,
+        way=AnyWay(**msgspec.to_builtins(asked.context)),
         since=now,
         until=now + LIFE_MAX,
         most_output=shipped_output_limits(),

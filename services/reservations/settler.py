@@ -26,6 +26,8 @@ INTERVAL_S = 0.5
 PAGE = 2_000
 """Entries read at once."""
 FORGET_S = 3_600.0
+COUNTERS_S = 2.0
+"""How often it looks for counters that are missing; a turn that needs one makes it at once."""
 DUE_TENANTS_MAX = 100
 SILENT_S_MAX = 15.0
 
@@ -36,7 +38,7 @@ class Settler:
     def __init__(self, pool: Pool, meters: Meters) -> None:
         self._pool = pool
         self._meters = meters
-        self._forget_at = 0.0
+        self._forget_at = self._counters_at = 0.0
         self.worked = Heartbeat("the book was counted", SILENT_S_MAX)
 
     async def keep_settling(self) -> None:
@@ -45,16 +47,19 @@ class Settler:
 
     async def look(self) -> None:
         """Make counters that are missing, count what is new, and free what has run out."""
-        for row in await self._pool.fetch(TURN["hard_tenants"]):
-            await self._see_to_counters(row["tenant"])
+        now = asyncio.get_running_loop().time()
+        if now >= self._counters_at:
+            for row in await self._pool.fetch(TURN["hard_tenants"]):
+                await self._see_to_counters(row["tenant"])
+            self._counters_at = now + COUNTERS_S
         while await self.settle_once():
             self.worked.beat()
         for row in await self._pool.fetch(TURN["tenants_with_due"], DUE_TENANTS_MAX):
             turn = await take_turn(self._pool, row["tenant"], ())
             self._meters.add("spendmeter.reservations.expired", turn.expired)
-        now = asyncio.get_running_loop().time()
         if now >= self._forget_at:
             await self._pool.execute(TURN["forget_answers"])
+            await self._pool.execute(TURN["forget_reservations"])
             self._forget_at = now + FORGET_S
 
     async def _see_to_counters(self, tenant: str) -> None:

@@ -14,6 +14,7 @@ from services.reservations.recount import recount
 from services.reservations.rows import counter_rows, reservation_rows
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 
+ACQUIRE_S = 3.0
 RECOUNTS_MAX = 3
 """In a row, of one turn: more often nobody changes a tenant's budgets."""
 
@@ -29,7 +30,7 @@ async def take_turn(pool: Pool, tenant: str, operations: Sequence[Operation]) ->
     Raises CONNECTION_ERRORS: whether anything was decided is then unknown, but for the idempotency keys."""
     for _ in range(RECOUNTS_MAX):
         try:
-            async with pool.acquire() as connection, connection.transaction():
+            async with pool.acquire(timeout=ACQUIRE_S) as connection, connection.transaction():
                 return await _turn(connection, tenant, operations)
         except CountersOutdated:
             await recount(pool, tenant)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID, uuid4
 
-from services.reservations.desk import Desk
+from services.reservations.desk import Desk, Undecided
 from spendmeter.contracts.event_identity import identity
 from spendmeter.platform.telemetry import Meters
 from tests.corrector.written_book import event
@@ -133,3 +133,13 @@ async def test_a_reservation_keeps_what_its_caller_said(world: World) -> None:
     await world.ask(replace(reserve(1, "4", team="a"), details={"cycles": {"subject": {"agent": "x"}}}))
     row = await world.owner.fetchrow("SELECT * FROM reservations WHERE id = $1", UUID(int=1))
     assert row["details"] == '{"cycles": {"subject": {"agent": "x"}}}'
+
+
+async def test_what_postgres_cannot_hold_harms_nobody_else_in_its_turn(world: World) -> None:
+    await world.budget("100")
+    await world.ask(reserve(1, "1"))
+    asked = [reserve(number, "1") for number in range(2, 30)]
+    asked[10] = replace(asked[10], details={"text": "\0"})
+    decided = await asyncio.gather(*map(world.ask, asked), return_exceptions=True)
+    assert [isinstance(each, Undecided) for each in decided].count(True) == 1
+    assert isinstance(decided[10], Undecided)

@@ -98,6 +98,11 @@ SELECT $1, * FROM unnest($2::text[], $3::text[], $4::bytea[], $5::text[], $6::uu
 -- Nobody asks again after 30 days.
 DELETE FROM reservation_answers WHERE at < now() - interval '30 days'
 
+-- name: forget_reservations
+-- What was over 90 days ago; of what was committed and never booked, 400: its period is over.
+DELETE FROM reservations WHERE created_at < now() - CASE WHEN state = 'committed' THEN interval '400 days'
+    ELSE interval '90 days' END AND state <> 'held' AND (event = '' OR sent_at IS NOT NULL)
+
 -- name: tenants_with_due
 -- Whose reservations have run out and are not freed.
 SELECT DISTINCT tenant FROM reservations WHERE state = 'held' AND expires_at <= now() LIMIT $1
