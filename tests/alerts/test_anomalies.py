@@ -7,6 +7,7 @@ import gzip
 import random
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from services.alerts.bursts.anomalies import Anomaly, detect, is_hot
+from services.alerts.bursts.anomalies import Anomaly, Known, detect, is_hot
 from services.alerts.bursts.expectations import learn
 from services.alerts.scopes import MINUTE, TENANT, DetectorScope, Spent, Tally
 from spendmeter.contracts.series import Series
@@ -37,7 +38,8 @@ class Replay:
         self._first_seen = first_seen
         self._minutes: dict[datetime, dict[Series, Tally]] = defaultdict(dict)
         self._learned_in: datetime | None = None
-        self.named: list[DetectorScope] = []
+        self.known: list[Known] = []
+        self.grown: list[tuple[datetime, DetectorScope]] = []
 
     def spend(self, series: Series, amount: Decimal) -> None:
         minute = self.now.replace(second=0)
@@ -55,7 +57,13 @@ class Replay:
             if at >= self._learned.until
             for series, tally in tallies.items()
         ]
-        return detect(spent, self._learned, self.now, self.named)
+        found = detect(spent, self._learned, self.now, self.known)
+        for place, growth in found.grown.items():
+            known = self.known[place]
+            if known.told.at and self.now - known.told.at >= MINUTE:
+                self.grown.append((self.now, growth.scope or next(iter(known.scope.items()), TENANT)))
+                self.known[place] = replace(known, told=growth.told.with_highest(known.told))
+        return list(found.new)
 
     def run(self, seconds: int, each: Callable[[Replay], None]) -> list[tuple[int, Anomaly]]:
         found = []
@@ -64,8 +72,15 @@ class Replay:
             self.now += timedelta(seconds=1)
             for anomaly in self.look():
                 found.append((second + 1, anomaly))
-                self.named.append(anomaly.scope)
+                self.known.append(known_of(anomaly))
         return found
+
+
+def known_of(anomaly: Anomaly) -> Known:
+    """What is known when it was told."""
+    scope = {} if anomaly.scope == TENANT else dict([anomaly.scope])
+    told = {"began_at": anomaly.began_at, "told": anomaly.told}
+    return Known(scope=scope, expected_per_minute=anomaly.expected_per_minute, **told)  # type: ignore[arg-type]
 
 
 def traffic(chance: random.Random, **cents_a_minute: float) -> Callable[[Replay], None]:
@@ -154,8 +169,9 @@ def test_a_surge_of_a_whole_provider_is_one_page_and_named_after_it() -> None:
 def test_a_known_cause_is_not_named_again() -> None:
     replay = Replay()
     replay.run(30 * 60, usual())
-    replay.named.append(("team", "devtools"))  # what is open, or was a moment ago
-    assert replay.run(120, usual(review=24_000)) == []
+    (found,) = replay.run(60, usual(review=24_000))
+    assert found[1].scope == ("agent", "reviewer")
+    assert replay.run(180, usual(review=24_000)) == []
 
 
 def test_a_night_switched_off_is_no_history_of_zeros() -> None:
@@ -207,12 +223,12 @@ def test_real_customers_page_seldom_and_their_bursts_always() -> None:
                 Spent(at, TRIAGE, rows[0][1].amount) for at, rows in window.items() if at >= learned.until
             ]
             spent = [*before, Spent(NOON + place * MINUTE, TRIAGE, amounts[place])]
-            if place >= quiet_until and detect(spent, learned, now, []):
+            if place >= quiet_until and detect(spent, learned, now, []).new:
                 pages += 1
                 quiet_until = place + 10
             if place % 100 == 0 and amounts[place] > 1:
                 burst = Spent(NOON + place * MINUTE, TRIAGE, 10 * max(amounts[place - 60 : place + 1]))
-                bursts += bool(detect([*before, burst], learned, now, [])) - 1
+                bursts += bool(detect([*before, burst], learned, now, []).new) - 1
     print(f"{pages} pages in {days} scope-days of 144 minutes, {-bursts} bursts missed")
     assert pages <= 0.5 * days
     assert bursts == 0

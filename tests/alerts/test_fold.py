@@ -63,7 +63,7 @@ async def test_the_detectors_minutes_are_bounded_and_lose_no_money(
         minute = crowd.replace(second=0, microsecond=0)
 
         def spent(dimension: str, value: str) -> Any:
-            return sum(row.amount for row in recent.of((dimension, value), minute, minute))
+            return sum(row.amount for row in recent.of({dimension: value} if value else {}, minute, minute))
 
         assert spent("tenant", "") == a_minute
         assert spent("agent", "agent7") == 40

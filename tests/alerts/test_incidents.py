@@ -17,7 +17,6 @@ from services.alerts.incidents.incident import (
     IncidentFigures,
     event_of,
     resolved,
-    scope_of,
     top_contributor,
     with_figures,
 )
@@ -124,7 +123,7 @@ def test_an_episode_is_the_minute_it_began_in() -> None:
     assert INCIDENT.episode == 29_923_803  # 2026-11-23 10:03 in minutes since 1970
     others = {opened(scope=TENANT).id, opened(began_at=NOW.replace(minute=4, second=0)).id}  # type: ignore[attr-defined]
     assert len(others | {INCIDENT.id}) == 3
-    assert scope_of(opened(scope=TENANT)) == TENANT  # type: ignore[arg-type]
+    assert opened(scope=TENANT).scope == {}  # type: ignore[attr-defined]
 
 
 def test_a_rate_is_exact_to_twelve_places() -> None:

@@ -104,7 +104,9 @@ async def test_terms_that_change_while_anomalies_are_looked_at_are_those_of_the_
     await made.look("anomalies")
 
 
-async def test_an_anomaly_cools_down_before_its_scope_may_page_again(book: Book, watch: Any) -> None:
+async def test_an_anomaly_ends_when_it_is_quiet_and_what_its_scope_does_then_is_told_as_a_repeat(
+    book: Book, watch: Any
+) -> None:
     now = datetime.now(UTC)
     for minute in range(1, 12):
         await book.spend("1", now - timedelta(minutes=minute), agent="a")
@@ -128,11 +130,13 @@ async def test_an_anomaly_cools_down_before_its_scope_may_page_again(book: Book,
     assert (incident["state"], incident["resolution"]) == ("resolved", "nothing unusual for 5 minutes")
     await book.spend("40", agent="a")
     await look()
-    assert len(await book.incidents()) == 1
+    assert [(each["state"], each["repeats"]) for each in await book.incidents()] == [("open", 1)]
+    assert await transitions(book) == ["opened", "resolved", "repeated"]
     await book.owner.execute("DELETE FROM deliveries")
-    await book.owner.execute(  # the same, six minutes longer ago
-        "UPDATE incidents SET resolved_at = now() - interval '6 minutes', episode = episode - 20, "
-        "began_at = began_at - interval '20 minutes', id = gen_random_uuid()"
+    await book.owner.execute(  # the same, but it was over yesterday
+        "UPDATE incidents SET state = 'resolved', resolved_at = now() - interval '25 hours', "
+        "hot_at = hot_at - interval '25 hours', episode = episode - 20, "
+        "began_at = began_at - interval '25 hours', id = gen_random_uuid()"
     )
     await look()
     assert [each["state"] for each in await book.incidents()] == ["resolved", "open"]

@@ -1,31 +1,52 @@
 """What follows from one look at a tenant's last minutes: what to open, what goes on, what is over. Pure."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
 
-from services.alerts.bursts.anomalies import RULE, RULE_NAME, RULE_REVISION, Anomaly, detect, is_hot
-from services.alerts.bursts.expectations import Learned
+from services.alerts.bursts.anomalies import (
+    RULE,
+    RULE_NAME,
+    RULE_REVISION,
+    Anomaly,
+    Growth,
+    Known,
+    detect,
+    is_hot,
+    owners,
+)
+from services.alerts.bursts.expectations import MATERIAL_AMOUNT, Learned
 from services.alerts.bursts.minutes import Recent, by_series
+from services.alerts.bursts.told import told_in
 from services.alerts.counting.counters import CounterSum
 from services.alerts.counting.figures import figures_of
 from services.alerts.incidents.incident import (
+    COOL_DOWN,
     EPOCH,
+    UPDATE_AGE_MIN,
     Incident,
     IncidentFigures,
     opened,
-    scope_of,
     top_contributor,
 )
 from services.alerts.incidents.words import Wording
 from services.alerts.rates import over
 from services.alerts.scopes import MINUTE, TENANT
-from spendmeter.contracts.money import EXACT, ZERO, quantised, total
+from spendmeter.contracts.money import EXACT, ZERO, divided, plain, quantised, total
 from spendmeter.contracts.series import Series
 
 QUIET = timedelta(minutes=5)
-"""An anomaly is over when its scope was not hot for so long."""
+"""An anomaly is over when its scope was not hot for so long; with each repeat after twice as long."""
+QUIET_MAX = timedelta(minutes=40)
 LASTING = timedelta(days=1)
+GREW_APART = timedelta(minutes=1)
+"""That an anomaly has grown is told at most so often."""
+GOES_ON = timedelta(minutes=5)
+"""At the pace that was told money doubles by itself: that is told after so long at the earliest."""
+BURSTS_KEPT_MAX = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,39 +61,84 @@ class AnomalyLook:
     wording: Wording
 
     def proposals(self, current: Sequence[Incident]) -> list[Incident]:
-        """Incidents to open, given those that are open or cooling down."""
-        named = [scope_of(incident) for incident in current if incident.kind == "anomaly"]
+        """What to tell, given the anomalies that are open or were: new ones, repeats, and what has grown."""
+        ours = [incident for incident in current if incident.kind == "anomaly"]
+        known = [each for each in ours if self._is_known(each)]
+        found = detect(self.recent.spent, self.learned, self.now, [_known(each) for each in known])
         proposed = []
-        for anomaly in detect(self.recent.spent, self.learned, self.now, named):
-            usual = quantised(anomaly.expected_per_minute * 60)
-            rows = self.recent.of(anomaly.scope, anomaly.began_at, self.now)
-            amounts = by_series(rows)
-            amount = total(amounts.values())
-            figures = IncidentFigures(
-                amount=amount,
-                expected=over(usual, self.now - anomaly.began_at),
-                rate_per_hour=self.recent.rate_per_hour(anomaly.scope, self.now),
-                expected_per_hour=usual,
-                of_which_provisional=total(row.provisional for row in rows),
-                top_contributor=top_contributor(amounts, amount),
-            )
+        for anomaly in found.new:
+            figures = self._first_figures(anomaly)
             incident = anomaly_incident(self.tenant, anomaly, self.currency, figures, self.now)
-            proposed.append(self.wording.with_words(incident))
-        return proposed
+            over = [each for each in ours if each.scope == incident.scope and each not in known]
+            last = max(over, key=lambda each: each.hot_at, default=None)
+            proposed.append(incident if last is None else repeated(last, incident, self.now))
+        for place, incident in enumerate(known):
+            growth = found.grown.get(place)
+            if growth is None and self._goes_on(incident):
+                growth = Growth(scope=None, told=told_in(incident.details))
+            if growth is not None and incident.state != "resolved" and self._may_grow(incident):
+                rate = self.recent.rate_per_hour(incident.scope, self.now)
+                proposed.append(grown(incident, growth, rate, self.now))
+        return [self.wording.with_words(incident) for incident in proposed]
 
-    def is_hot(self, incident: Incident) -> bool:
-        """Whether an anomaly goes on."""
-        rows = self.recent.of(scope_of(incident), self.learned.until, self.now)
-        tested = self.now - self.learned.until
-        expected, hot = (over(rate, tested) for rate in (incident.expected_per_hour, incident.hot_per_hour))
-        return is_hot(total(row.amount for row in rows), expected, hot)
+    def _is_known(self, incident: Incident) -> bool:
+        """Whether its money is its own: it is open, or ended while it was spending on."""
+        return incident.state != "resolved" or self.now - incident.hot_at < COOL_DOWN
+
+    def _may_grow(self, incident: Incident) -> bool:
+        told = told_in(incident.details)
+        return told.at is not None and self.now - told.at >= GREW_APART
+
+    def _goes_on(self, incident: Incident) -> bool:
+        """Whether at the pace that was told its money has come to more than twice of what was told."""
+        told = told_in(incident.details)
+        if told.at is None or self.now - told.at < GOES_ON or self.now - incident.hot_at > MINUTE:
+            return False
+        untold = EXACT.subtract(EXACT.subtract(incident.amount, incident.expected), told.amount)
+        return untold > max(MATERIAL_AMOUNT, told.amount)
+
+    def _first_figures(self, anomaly: Anomaly) -> IncidentFigures:
+        usual = quantised(anomaly.expected_per_minute * 60)
+        scope = {} if anomaly.scope == TENANT else dict([anomaly.scope])
+        rows = self.recent.of(scope, anomaly.began_at, self.now)
+        amounts = by_series(rows)
+        amount = total(amounts.values())
+        return IncidentFigures(
+            amount=amount,
+            expected=over(usual, self.now - anomaly.began_at),
+            rate_per_hour=self.recent.rate_per_hour(scope, self.now),
+            expected_per_hour=usual,
+            of_which_provisional=total(row.provisional for row in rows),
+            top_contributor=top_contributor(amounts, amount),
+        )
+
+    def hot(self, current: Sequence[Incident]) -> set[UUID]:
+        """Of the open anomalies those that go on: what belongs to a smaller one keeps no other going."""
+        known = [each for each in current if each.kind == "anomaly" and each.state != "resolved"]
+        owner = owners(self.recent.spent, [each.scope for each in known])
+        amounts: defaultdict[int | None, Decimal] = defaultdict(Decimal)
+        for row in self.recent.spent:
+            if self.learned.until <= row.minute <= self.now:
+                amounts[owner[row.series]] += row.amount
+        tested, hot = self.now - self.learned.until, set()
+        for place, incident in enumerate(known):
+            rates = (incident.expected_per_hour, incident.hot_per_hour)
+            if is_hot(amounts[place], *(over(rate, tested) for rate in rates)):
+                hot.add(incident.id)
+        return hot
 
     def ending(self, incident: Incident, hot: bool) -> str:
         """Why an incident is over; '' = it is not."""
         if self.now - incident.began_at >= LASTING:
             return "it has lasted a day and is the new level"
-        quiet = not hot and self.now - incident.hot_at >= QUIET
-        return f"nothing unusual for {QUIET.seconds // 60} minutes" if quiet else ""
+        quiet = min(QUIET * 2 ** min(incident.repeats, 10), QUIET_MAX)
+        is_over = not hot and self.now - incident.hot_at >= quiet
+        return f"nothing unusual for {quiet // MINUTE} minutes" if is_over else ""
+
+    def has_stopped(self, incident: Incident, hot: bool) -> bool:
+        """Whether its figures say that it goes on, and it does not."""
+        said = incident.rate_per_hour > max(incident.hot_per_hour, incident.expected_per_hour)
+        return said and not hot and self.now - incident.updated_at >= UPDATE_AGE_MIN
 
     def is_corrected(self, figures: IncidentFigures) -> bool:
         """Whether but for corrections its money would be above what was expected."""
@@ -89,7 +155,7 @@ class AnomalyLook:
         """Its figures; `spent`: what its scope spent from its beginning to `until`."""
         usual = incident.expected_per_hour
         expected = over(usual, until - incident.began_at)
-        rate = self.recent.rate_per_hour(scope_of(incident), self.now)
+        rate = self.recent.rate_per_hour(incident.scope, self.now)
         return figures_of(spent, series, expected=expected, usual=usual, rate=rate)
 
 
@@ -106,9 +172,62 @@ def anomaly_incident(
         rule_revision=RULE_REVISION,
         rule_name=RULE_NAME,
         scope={} if anomaly.scope == TENANT else dict([anomaly.scope]),
+        details={"told": anomaly.told.details()},
         episode=(anomaly.began_at - EPOCH) // MINUTE,
         began_at=anomaly.began_at,
         currency=currency,
         severity="critical",
         hot_per_hour=quantised(anomaly.hot_per_minute * 60),
+    )
+
+
+def repeated(before: Incident, again: Incident, now: datetime) -> Incident:
+    """An anomaly that was over, and is again: its figures are those of the new burst, and the earlier ones
+    are kept beside it with what they cost in all."""
+    earlier = dict(before.details.get("earlier", {}))
+    burst = [before.began_at.isoformat(), before.hot_at.isoformat()]
+    details = {
+        "told": again.details["told"],
+        "repeated_at": now.isoformat(),
+        "earlier": {
+            "since": earlier.get("since", burst[0]),
+            "amount": plain(EXACT.add(Decimal(earlier.get("amount", "0")), before.amount)),
+            "bursts": [*(earlier.get("bursts") or []), burst][-BURSTS_KEPT_MAX:],
+        },
+    }
+    return replace(
+        again, id=before.id, rule_revision=before.rule_revision, episode=before.episode,
+        opened_at=before.opened_at, number=before.number + 1, repeats=before.repeats + 1, details=details,
+        peak_per_hour=max(before.peak_per_hour, again.peak_per_hour),
+    )  # fmt: skip
+
+
+def grown(incident: Incident, growth: Growth, rate_per_hour: Decimal, now: datetime) -> Incident:
+    """An anomaly that is told again, for it has come to more than twice of what people know."""
+    before = told_in(incident.details)
+    amount = max(ZERO, EXACT.subtract(incident.amount, incident.expected), growth.told.amount)
+    told = replace(growth.told, amount=amount, at=now).with_highest(before)
+    news = {"from": plain(before.amount), "to": plain(told.amount)}
+    if growth.scope is not None:
+        dimension, value = growth.scope
+        per_hour = {"from": before.of(growth.scope), "to": told.of(growth.scope)}
+        news = {name: plain(quantised(pace * 60)) for name, pace in per_hour.items()}
+        news |= {"dimension": dimension, "value": value}
+    details = dict(incident.details) | {"told": told.details(), "grew": news}
+    return replace(
+        incident,
+        number=incident.number + 1,
+        details=details,
+        updated_at=now,
+        rate_per_hour=rate_per_hour,
+        peak_per_hour=max(incident.peak_per_hour, rate_per_hour),
+    )
+
+
+def _known(incident: Incident) -> Known:
+    return Known(
+        scope=incident.scope,
+        began_at=incident.began_at,
+        expected_per_minute=quantised(divided(incident.expected_per_hour, Decimal(60))),
+        told=told_in(incident.details),
     )

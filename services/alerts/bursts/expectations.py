@@ -11,6 +11,8 @@ from services.alerts.scopes import MINUTE, TENANT, DetectorScope, Tally, minutes
 from spendmeter.contracts.money import ZERO
 from spendmeter.contracts.series import Series
 
+MATERIAL_AMOUNT = Decimal(1)
+"""In the tenant's currency: what an excess must come to before anybody is woken."""
 HISTORY_MINUTES = 60
 GAP_MINUTES = 10
 """A longer silence of the whole tenant is no history: the system was off, and its next minute is partial."""
@@ -26,6 +28,8 @@ HIGH_MINUTES = 20
 SHARE_FLOOR = Decimal("0.5")
 ROOT_FACTOR = Decimal(2)
 SCORE_MIN = Decimal(2)
+SHIFT_MINUTES = 10
+"""Minutes of a burst teach nothing; so many in a row are the new level."""
 YOUTH_MINUTES = Decimal(2)
 """With n minutes of history the gate is (1 + YOUTH_MINUTES / n) times as high."""
 
@@ -95,18 +99,45 @@ def learn(
 
 
 def expectation(history: Sequence[Tally]) -> Expectation:
-    """From a scope's minutes, at least one, oldest first: the higher of their median and recent level."""
-    amounts = [tally.amount for tally in history]
+    """From a scope's minutes, at least one, oldest first: the higher of their median and recent level.
+
+    What was a burst teaches nothing, whether anybody was told of it or not.
+    """
+    events = sum(tally.events for tally in history)
+    amounts = _without_bursts([tally.amount for tally in history], events)
+    return _expectation(amounts, events)
+
+
+def _without_bursts(amounts: Sequence[Decimal], events: int) -> Sequence[Decimal]:
+    """Minutes that would have been news count as what was expected, unless SHIFT_MINUTES in a row were."""
+    if max(amounts) < 2 * median(amounts) + MATERIAL_AMOUNT:
+        return amounts
+    kept: list[Decimal] = []
+    burst = 0
+    for place, amount in enumerate(amounts):
+        if place >= MATURE_MINUTES and amount >= MATERIAL_AMOUNT:
+            known = _expectation(kept, events)
+            if amount - known.per_minute >= max(known.gate, MATERIAL_AMOUNT):
+                burst += 1
+                if burst < SHIFT_MINUTES:
+                    kept.append(known.per_minute)
+                    continue
+                kept[-burst + 1 :] = amounts[place - burst + 1 : place]
+        burst = 0
+        kept.append(amount)
+    return kept
+
+
+def _expectation(amounts: Sequence[Decimal], events: int) -> Expectation:
     level = amounts[0]
     for amount in amounts[1:]:
         level += LEVEL_WEIGHT * (amount - level)
     per_minute = max(median(amounts), level, ZERO)
-    events = sum(tally.events for tally in history)
     an_event = max(sum(amounts, ZERO), ZERO) / events if events else ZERO
     high = sorted(amounts)[-2 if len(amounts) >= HIGH_MINUTES else -1]
     scale = max(high, SHARE_FLOOR * per_minute, ROOT_FACTOR * (per_minute * an_event).sqrt())
-    gate = SCORE_MIN * (1 + YOUTH_MINUTES / len(history)) * scale
-    return Expectation(per_minute=per_minute, scale=scale, gate=gate, minutes=len(history))
+    gate = SCORE_MIN * (1 + YOUTH_MINUTES / len(amounts)) * scale
+    return Expectation(per_minute=per_minute, scale=scale, gate=gate, minutes=len(amounts))
 
 
 def _siblings(scopes: Mapping[DetectorScope, Expectation]) -> dict[str, Expectation]:

@@ -7,9 +7,10 @@ import asyncio
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from decimal import Decimal
 from types import TracebackType
 from typing import BinaryIO, Self
 
@@ -18,6 +19,9 @@ import msgspec
 from services.alerts.budgets.budgets import matches
 from services.alerts.bursts.expectations import Learned, learn
 from services.alerts.bursts.minutes import tallies_in
+from services.alerts.scopes import Tally
+from spendmeter.contracts.money import ZERO, divided, total
+from spendmeter.contracts.series import Series
 
 _HEAD_BYTES = 4
 END_S_MAX = 2.0
@@ -25,11 +29,13 @@ LEARN_S_MAX = 60.0
 
 
 class Explained(msgspec.Struct, frozen=True, kw_only=True):
-    """An anomaly's scope, and its minutes: they teach nothing."""
+    """An anomaly's scope, and its minutes: what it spent in them over what was usual teaches nothing."""
 
     scope: Mapping[str, str]
     first: datetime
     last: datetime
+    usual: Decimal = ZERO
+    """In a minute."""
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,13 +56,27 @@ def learned_from(history: History) -> Learned:
     """Expectations of every scope, without what anomalies explain."""
     minutes = {}
     for minute, folded in history.minutes:
-        explained = [each.scope for each in history.explained if each.first <= minute <= each.last]
-        minutes[minute] = [
-            (series, tally)
-            for series, tally in tallies_in(folded)
-            if not any(matches(series, scope) for scope in explained)
-        ]
-    return learn({minute: rows for minute, rows in minutes.items() if rows}, history.now, history.first_seen)
+        minutes[minute] = tallies_in(folded)
+        for each in history.explained:
+            if each.first <= minute <= each.last:
+                minutes[minute] = _without(each, minutes[minute])
+    return learn(minutes, history.now, history.first_seen)
+
+
+def _without(explained: Explained, rows: Sequence[tuple[Series, Tally]]) -> list[tuple[Series, Tally]]:
+    """A minute's rows, those of the anomaly made smaller until they come to what was usual.
+
+    Its parents and siblings learn from the rest, and it does not look as if it had been switched off.
+    """
+    inside = {series for series, _ in rows if matches(series, explained.scope)}
+    amount = total(tally.amount for series, tally in rows if series in inside)
+    if amount <= explained.usual:
+        return list(rows)
+    share = divided(explained.usual, amount)
+    return [
+        (series, Tally(tally.amount * share, round(tally.events * share)) if series in inside else tally)
+        for series, tally in rows
+    ]
 
 
 class Learner:

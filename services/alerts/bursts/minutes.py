@@ -4,23 +4,22 @@ A minute has at most COMBINATIONS_MAX + 1 rows, whatever labels a sender invents
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 
 import msgspec
 
+from services.alerts.budgets.budgets import matches
 from services.alerts.counting.counters import BURST_SPAN, BURST_SPAN_MIN
 from services.alerts.rates import per_hour
 from services.alerts.scopes import (
     MINUTE,
     NAMING_ORDER,
     SERIES_REMEMBERED_MAX,
-    DetectorScope,
     Spent,
     Tally,
-    within,
 )
 from spendmeter.contracts.money import EXACT, ZERO, total
 from spendmeter.contracts.series import Series
@@ -66,11 +65,11 @@ class Recent:
         if not self._looks or not timedelta() <= now - self._looks[-1][0] < LOOKS_APART:
             self._looks.append((now, {(row.minute, row.series): row.amount for row in spent}))
 
-    def of(self, scope: DetectorScope, since: datetime, until: datetime) -> list[Spent]:
+    def of(self, scope: Mapping[str, str], since: datetime, until: datetime) -> list[Spent]:
         """A scope's rows in the minutes from `since` to `until`."""
-        return [row for row in self.spent if since <= row.minute <= until and within(row.series, scope)]
+        return [row for row in self.spent if since <= row.minute <= until and matches(row.series, scope)]
 
-    def rate_per_hour(self, scope: DetectorScope, now: datetime) -> Decimal:
+    def rate_per_hour(self, scope: Mapping[str, str], now: datetime) -> Decimal:
         """How fast it goes now: over the last ten seconds, or the last two minutes where that is more."""
         since = now.replace(second=0, microsecond=0) - MINUTE
         rows = self.of(scope, since, now)

@@ -88,6 +88,13 @@ SELECT bucket, json_agg(json_build_array(names, effective::text, provisional::te
 FROM whole GROUP BY bucket
 
 -- name: explained
--- What anomalies explain teaches nothing: their scopes, and the minutes in which they were hot.
-SELECT scope, date_trunc('minute', began_at) AS first, hot_at AS last FROM incidents
-WHERE tenant = $1 AND kind = 'anomaly' AND hot_at >= $2
+-- What anomalies explain teaches nothing: their scopes, the minutes in which they were hot, this time and before, with one
+-- on either side, for a burst seldom begins with a minute; and what was usual in them.
+SELECT scope, date_trunc('minute', b.began) - interval '1 minute' AS first, b.ended + interval '1 minute' AS last,
+    expected_per_hour / 60 AS usual
+FROM incidents i CROSS JOIN LATERAL (
+    SELECT i.began_at AS began, i.hot_at AS ended
+    UNION ALL
+    SELECT (e ->> 0)::timestamptz, (e ->> 1)::timestamptz FROM jsonb_path_query(i.details, '$.earlier.bursts[*]') e
+) AS b
+WHERE tenant = $1 AND kind = 'anomaly' AND hot_at >= $2 AND b.ended >= $2

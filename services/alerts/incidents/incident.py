@@ -9,7 +9,6 @@ from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
-from services.alerts.scopes import TENANT, DetectorScope
 from spendmeter.contracts.incidents import (
     Figure,
     IncidentEvent,
@@ -30,7 +29,10 @@ UPDATE_AGE_MAX = timedelta(minutes=5)
 UPDATE_SHARE = 100
 """Figures are renewed after 1/100 of an incident's age, within these bounds: an old one changes slowly."""
 COOL_DOWN = timedelta(minutes=5)
-"""After an incident that is no budget's is over, its scope opens no new one for so long."""
+"""After an incident that is no budget's is over, its scope opens no new one for so long; of anomalies this
+goes for those that ended while their money went on."""
+REPEAT_AGE_MAX = timedelta(days=1)
+"""An anomaly of the same scope within so long after one's end is that one again."""
 CLOSING = timedelta(minutes=5)
 """A budget's period is watched for so long after its end: its last events are booked after they are over."""
 
@@ -108,14 +110,9 @@ def is_corrected(incident: Incident) -> bool:
     return incident.state == "resolved" and incident.resolution.startswith(CORRECTED)
 
 
-def scope_of(incident: Incident) -> DetectorScope:
-    """An anomaly's scope as (dimension, value)."""
-    return next(iter(incident.scope.items()), TENANT)
-
-
 def is_due(incident: Incident, now: datetime) -> bool:
     """Whether its figures are to be renewed."""
-    age = now - incident.opened_at
+    age = now - max(incident.opened_at, incident.began_at)
     return now - incident.updated_at >= min(max(UPDATE_AGE_MIN, age / UPDATE_SHARE), UPDATE_AGE_MAX)
 
 

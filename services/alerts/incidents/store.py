@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from services.alerts.incidents.incident import CLOSING, COOL_DOWN, Incident, event_of
+from services.alerts.incidents.incident import CLOSING, COOL_DOWN, REPEAT_AGE_MAX, Incident, event_of
 from services.alerts.notify.queue import queue_message, queue_update
 from spendmeter.contracts.incidents import Transition
 from spendmeter.contracts.money import plain
@@ -40,8 +40,8 @@ class Store:
         self._meters = meters
 
     async def current(self, tenant: str, now: datetime) -> list[Incident]:
-        """The tenant's incidents that are not over, or are for less than COOL_DOWN, and budgets' of periods
-        that are watched still."""
+        """The tenant's incidents that are not over, or are for less than COOL_DOWN, anomalies for less than
+        REPEAT_AGE_MAX, and budgets' of periods that are watched still."""
         return await _current(self._pool, tenant, now)
 
     async def rerating(self, tenant: str) -> bool:
@@ -121,7 +121,9 @@ _FIELDS = tuple(field.name for field in fields(Incident))
 
 
 async def _current(source: Any, tenant: str, now: datetime) -> list[Incident]:
-    return _incidents(await source.fetch(SQL["current"], tenant, now - COOL_DOWN, now - CLOSING))
+    return _incidents(
+        await source.fetch(SQL["current"], tenant, now - REPEAT_AGE_MAX, now - CLOSING, now - COOL_DOWN)
+    )
 
 
 def _incidents(rows: Iterable[asyncpg.Record]) -> list[Incident]:

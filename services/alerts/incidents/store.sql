@@ -1,9 +1,11 @@
 -- name: current
--- What is not over; what was over a moment ago, but for budgets: such scopes are cooling down; and what of a budget was
--- over before the end of its period: it is told of no more, or it may open again.
+-- What is not over; what was over a moment ago, but for budgets: such scopes are cooling down; anomalies of the last
+-- day, which may repeat; and what of a budget was over before the end of its period: it is told of no more, or it may
+-- open again.
 SELECT * FROM incidents WHERE tenant = $1 AND state <> 'resolved'
 UNION ALL
 SELECT * FROM incidents WHERE tenant = $1 AND kind <> 'budget' AND resolved_at > $2
+    AND (kind = 'anomaly' OR resolved_at > $4)
 UNION ALL
 SELECT * FROM incidents WHERE tenant = $1 AND kind = 'budget' AND state = 'resolved' AND period_end > $3
 
@@ -31,9 +33,10 @@ ON CONFLICT DO NOTHING RETURNING id
 
 -- name: update
 -- Figures and words; only as they were when they were read, so that two workers do not take turns.
-UPDATE incidents i SET amount = n.amount, expected = n.expected, rate_per_hour = n.rate_per_hour,
+UPDATE incidents i SET began_at = n.began_at, amount = n.amount, expected = n.expected,
+    rate_per_hour = n.rate_per_hour,
     expected_per_hour = n.expected_per_hour, of_which_provisional = n.of_which_provisional,
-    corrected = n.corrected,
+    corrected = n.corrected, hot_per_hour = n.hot_per_hour, told = n.told,
     peak_per_hour = greatest(i.peak_per_hour, n.peak_per_hour), top_contributor = n.top_contributor,
     title = n.title, summary = n.summary, suggested_action = n.suggested_action, figures = n.figures,
     key_names = n.key_names, link = n.link,
@@ -49,8 +52,9 @@ RETURNING i.id
 UPDATE incidents SET hot_at = greatest(hot_at, $3) WHERE tenant = $1 AND id = $2 AND state <> 'resolved'
 
 -- name: acknowledge
--- Incidents that somebody has acknowledged since, in any tenant.
+-- Incidents that somebody has acknowledged since, in any tenant; what was acknowledged before it repeated was not.
 UPDATE incidents i SET state = 'acknowledged', number = number + 1, updated_at = now()
 FROM acknowledgements a
 WHERE i.tenant = a.tenant AND i.id = a.incident_id AND i.state = 'open'
+    AND a.acknowledged_at >= coalesce((i.details ->> 'repeated_at')::timestamptz, '-infinity')
 RETURNING i.*

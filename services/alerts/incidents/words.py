@@ -19,6 +19,7 @@ from services.alerts.incidents.phrases import (
     to_the_minute,
     value_of,
 )
+from services.alerts.incidents.repeats import growth, growth_in_full, in_all, times
 from services.alerts.scopes import MINUTE, NAMING_ORDER
 from spendmeter.contracts.money import divided, plain, presented
 
@@ -91,10 +92,14 @@ def title(incident: Incident) -> str:
         return f"{_how_it_ended(incident)}{news}: {spent} of {limit} {incident.currency} spent"
     usual = about(incident.expected_per_hour) if incident.expected_per_hour > 0 else "nothing"
     peak = f"{about(incident.peak_per_hour)} {incident.currency}/h"
-    verb = "spent up to" if incident.state == "resolved" else "spends"
+    over = incident.state == "resolved"
+    ended = not over and incident.rate_per_hour <= incident.expected_per_hour
+    verb = "spent up to" if over or ended else "spends"
     if is_corrected(incident):
         verb = "seemed to spend up to"
-    return f"{_how_it_ended(incident)}{_scope(incident)} {verb} {peak}, usually {usual}"
+    now = f", {about(incident.rate_per_hour)} now" if ended else ""
+    began = _how_it_ended(incident) or times(incident)
+    return f"{began}{_scope(incident)} {verb} {peak}{now}, usually {usual}{growth(incident)}"
 
 
 def corrected(incident: Incident, before: Decimal) -> str:
@@ -148,6 +153,7 @@ def link(incident: Incident, portal_url: str) -> str:
 def summary(incident: Incident, zone: ZoneInfo) -> str:
     """What changed, how fast, against what, how much in all, where, since when: a few sentences."""
     sentences = [_ended(incident, zone) if incident.state == "resolved" else _goes_on(incident, zone)]
+    sentences += [each for each in (in_all(incident), growth_in_full(incident)) if each]
     if incident.corrected:
         verb = "raised" if incident.corrected > 0 else "lowered"
         sentences.append(f"Corrections {verb} it by {money(incident, abs(incident.corrected))}.")
@@ -199,15 +205,20 @@ def _goes_on(incident: Incident, zone: ZoneInfo) -> str:
         return (
             f"{_what(incident)} has spent {amount} of {expected} ({share}) {since(incident, zone)}; {rate}."
         )
+    ended = incident.rate_per_hour <= incident.expected_per_hour
+    now = f" {money(incident, incident.rate_per_hour)} per hour now;" if ended else ""
+    verb = "spent" if ended else "spends"
     return (
-        f"{_what(incident)} spends up to {_rates(incident)}, {since(incident, zone)}; "
-        f"{amount} so far, {expected} expected."
+        f"{_what(incident)} {verb} up to {_rates(incident)}, {since(incident, zone)};{now} {amount} so far, "
+        f"{expected} expected."
     )
 
 
 def _ended(incident: Incident, zone: ZoneInfo) -> str:
     amount, expected = money(incident, incident.amount), money(incident, incident.expected)
-    lasted = lasting((incident.resolved_at or incident.updated_at) - incident.opened_at)
+    lasted = lasting(
+        (incident.resolved_at or incident.updated_at) - max(incident.opened_at, incident.began_at)
+    )
     if incident.kind == "budget":
         came = f"{_what(incident)} came to {amount} of {expected} {since(incident, zone)}"
     else:

@@ -68,16 +68,16 @@ class BurstWatch:
         if proposed := look.proposals(current):
             look = replace(look, wording=await named(self._store, look.wording, proposed))
             await self._store.open(self._tenant, now, look.proposals)
+        hot = look.hot(current)
         for incident in current:
             if incident.kind == "anomaly" and incident.state != "resolved":
-                await self._follow(look, incident)
+                await self._follow(look, incident, hot=incident.id in hot)
 
-    async def _follow(self, look: AnomalyLook, incident: Incident) -> None:
-        hot = look.is_hot(incident)
+    async def _follow(self, look: AnomalyLook, incident: Incident, *, hot: bool) -> None:
         if hot and look.now - incident.hot_at >= HOT_AGE_MAX:
             await self._store.touch(incident, look.now)
         ending = look.ending(incident, hot)
-        if not ending and not is_due(incident, look.now):
+        if not ending and not is_due(incident, look.now) and not look.has_stopped(incident, hot):
             return
         until = look.until(incident, hot)
         after = until.replace(second=0, microsecond=0) + MINUTE

@@ -7,6 +7,7 @@ FROM (
     SELECT i.*, a.acknowledged_by, a.acknowledged_at, a.note,
         CASE WHEN i.state = 'open' AND a.acknowledged_at IS NOT NULL THEN 'acknowledged' ELSE i.state END AS shown
     FROM incidents i LEFT JOIN acknowledgements a ON a.tenant = i.tenant AND a.incident_id = i.id
+        AND a.acknowledged_at >= coalesce((i.details ->> 'repeated_at')::timestamptz, '-infinity')
 ) AS known
 WHERE ($1::uuid IS NULL OR id = $1) AND ($2::text[] IS NULL OR shown = ANY ($2)) AND (opened_at, id) < ($3, $4)
 ORDER BY opened_at DESC, id DESC LIMIT $5
