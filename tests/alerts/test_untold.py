@@ -111,10 +111,10 @@ def test_bursts_after_an_end_are_told_as_repeats_with_their_count() -> None:
     assert [each[1] for each in episodes.told] == ["opened", "resolved", *["repeated", "resolved"] * 3]
     (incident,) = episodes.incidents
     assert (incident.repeats, incident.number) == (3, 7)
-    assert [title.split(":")[0] for title in episodes.titles[2::2]] == [
-        "Again (2nd time in 10 min)",
-        "Again (3rd time in 28 min)",
-        "Again (4th time in 1 h 1 min)",
+    assert [title.split(" (")[1] for title in episodes.titles[2::2]] == [
+        "2nd time in 10 min)",
+        "3rd time in 28 min)",
+        "4th time in 1 h 1 min)",
     ]
 
 

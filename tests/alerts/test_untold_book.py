@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from services.alerts.incidents.store import TOPIC
+from services.alerts.notify.queue import TOPIC
 from services.alerts.scopes import MINUTE
 from services.alerts.watch import TenantWatch
 from tests.alerts.conftest import Book
@@ -87,7 +87,8 @@ async def test_what_was_over_and_begins_again_is_the_same_incident_told_as_a_rep
     (again,) = await book.incidents()
     assert (again["id"], again["state"], again["repeats"]) == (first["id"], "open", 1)
     assert (again["resolved_at"], again["resolution"]) == (None, "")
-    assert again["title"].startswith("Again (2nd time in 10 min): key k1 spends ")
+    assert again["title"].startswith("key k1 spends ")
+    assert again["title"].endswith(", usually 120 (2nd time in 10 min)")
     assert again["amount"] == 40  # of this time; the first's 40 had a minute of what is usual beside it
     assert "It is the 2nd time: 82.00 USD in all." in again["summary"]
     await made._shared.store.acknowledge()

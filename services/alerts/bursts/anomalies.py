@@ -16,7 +16,7 @@ from decimal import Decimal
 
 from services.alerts.budgets.budgets import matches
 from services.alerts.bursts.expectations import MATERIAL_AMOUNT, Learned
-from services.alerts.bursts.told import ACTIVE_MIN, SAME_SHARE, WHOLE_SHARE, Told, told_of
+from services.alerts.bursts.told import ACTIVE_MIN, SAME_SHARE, WHOLE_SHARE, ToldPaces, told_of
 from services.alerts.scopes import NAMING_ORDER, TENANT, DetectorScope, Spent, minutes_of, scopes_of, within
 from spendmeter.contracts.money import ZERO
 from spendmeter.contracts.series import Series
@@ -41,7 +41,7 @@ class Known:
     scope: Mapping[str, str]
     began_at: datetime
     expected_per_minute: Decimal
-    told: Told
+    told: ToldPaces
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class Anomaly:
     """What the scope itself used to spend; where it is new, what its siblings do."""
     hot_per_minute: Decimal
     """It goes on for as long as the scope spends this much."""
-    told: Told = field(default_factory=Told)
+    told: ToldPaces = field(default_factory=ToldPaces)
     """What people will know when they are told of it."""
 
 
@@ -64,7 +64,7 @@ class Growth:
 
     scope: DetectorScope | None
     """None = all of it."""
-    told: Told
+    told: ToldPaces
     """What people will know when they are told of it."""
 
 
@@ -206,7 +206,7 @@ class _Test:
                     return place
         return None
 
-    def told(self, place: int) -> Told:
+    def told(self, place: int) -> ToldPaces:
         """What people know of a known anomaly when they are told of it now."""
         known = self._known[place]
         rows = [row for row in self._spent if self._owner[row.series] == place]

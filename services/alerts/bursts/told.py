@@ -29,7 +29,7 @@ ACTIVE_MIN = Decimal(1) / 60
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class ToldPaces:
     """What the last message said; paces are money a minute over what is usual."""
 
     own: Decimal = ZERO
@@ -43,12 +43,12 @@ class Told:
         least = min(self.scopes.values()) if len(self.scopes) >= SCOPES_MAX else ZERO
         return self.own if scope == TENANT else self.scopes.get(scope, least)
 
-    def with_highest(self, earlier: Told) -> Told:
+    def with_highest(self, earlier: ToldPaces) -> ToldPaces:
         """What people know after both."""
         scopes = dict(earlier.scopes)
         for scope, pace in self.scopes.items():
             scopes[scope] = max(pace, scopes.get(scope, ZERO))
-        return Told(
+        return ToldPaces(
             own=max(self.own, earlier.own),
             scopes=_largest(scopes),
             amount=max(self.amount, earlier.amount),
@@ -68,12 +68,12 @@ class Told:
         }
 
 
-def told_in(details: Mapping[str, Any]) -> Told:
+def told_in(details: Mapping[str, Any]) -> ToldPaces:
     """What an incident's details say of it; nothing, where they are of before anything was remembered."""
     told = details.get("told")
     if not told:
-        return Told()
-    return Told(
+        return ToldPaces()
+    return ToldPaces(
         own=Decimal(told["per_minute"]),
         scopes={
             (dimension, value): Decimal(pace)
@@ -93,7 +93,7 @@ def told_of(
     usual: Decimal,
     began: datetime,
     now: datetime,
-) -> Told:
+) -> ToldPaces:
     """What a message about `scope` tells; `rows`: minutes under test, `usual`: what it spends in a minute."""
     own = [row for row in rows if matches(row.series, scope)]
     since = max(began, learned.until)
@@ -104,7 +104,9 @@ def told_of(
     return told
 
 
-def _paces(rows: Iterable[Spent], learned: Learned, usual: Decimal, since: datetime, now: datetime) -> Told:
+def _paces(
+    rows: Iterable[Spent], learned: Learned, usual: Decimal, since: datetime, now: datetime
+) -> ToldPaces:
     active = max(ACTIVE_MIN, minutes_of(now - since))
     sums: defaultdict[DetectorScope, Decimal] = defaultdict(Decimal)
     for row in rows:
@@ -117,7 +119,7 @@ def _paces(rows: Iterable[Spent], learned: Learned, usual: Decimal, since: datet
         expected = learned.of(each)
         usual_of_it = min(usual, expected.per_minute if expected else ZERO)
         paces[each] = quantised(max(ZERO, amount / active - usual_of_it))
-    return Told(own=own, scopes=_largest(paces), amount=quantised(own * active), at=now)
+    return ToldPaces(own=own, scopes=_largest(paces), amount=quantised(own * active), at=now)
 
 
 def _largest(paces: Mapping[DetectorScope, Decimal]) -> dict[DetectorScope, Decimal]:

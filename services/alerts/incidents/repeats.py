@@ -14,7 +14,7 @@ def times(incident: Incident) -> str:
         return ""
     earlier = incident.details.get("earlier")
     within = f" in {lasting(incident.began_at - datetime.fromisoformat(earlier['since']))}" if earlier else ""
-    return f"Again ({_ordinal(incident.repeats + 1)} time{within}): "
+    return f" ({_ordinal(incident.repeats + 1)} time{within})"
 
 
 def in_all(incident: Incident) -> str:

@@ -98,8 +98,8 @@ def title(incident: Incident) -> str:
     if is_corrected(incident):
         verb = "seemed to spend up to"
     now = f", {about(incident.rate_per_hour)} now" if ended else ""
-    began = _how_it_ended(incident) or times(incident)
-    return f"{began}{_scope(incident)} {verb} {peak}{now}, usually {usual}{growth(incident)}"
+    news = f"{_scope(incident)} {verb} {peak}{now}, usually {usual}"
+    return f"{_how_it_ended(incident)}{news}{times(incident)}{growth(incident)}"
 
 
 def corrected(incident: Incident, before: Decimal) -> str:

@@ -13,7 +13,11 @@ WHERE ($1::uuid IS NULL OR id = $1) AND ($2::text[] IS NULL OR shown = ANY ($2))
 ORDER BY opened_at DESC, id DESC LIMIT $5
 
 -- name: acknowledge
--- The first one stays.
+-- The first one stays, until the incident repeats.
 INSERT INTO acknowledgements (tenant, incident_id, acknowledged_by, note)
 SELECT tenant, id, $2, $3 FROM incidents WHERE id = $1
-ON CONFLICT DO NOTHING
+ON CONFLICT (tenant, incident_id) DO UPDATE SET acknowledged_by = excluded.acknowledged_by, note = excluded.note,
+    acknowledged_at = excluded.acknowledged_at
+WHERE acknowledgements.acknowledged_at < (
+    SELECT (i.details ->> 'repeated_at')::timestamptz FROM incidents i
+    WHERE i.tenant = acknowledgements.tenant AND i.id = acknowledgements.incident_id)

@@ -53,7 +53,7 @@ async def get_incident(request: Request, caller: Reader, id: UUID) -> IncidentAn
 async def acknowledge_incident(
     request: Request, caller: Writer, id: UUID, body: Acknowledgement
 ) -> IncidentAnswer:
-    """Say that somebody has it in hand. A second acknowledgement changes nothing."""
+    """Say that somebody has it in hand. A second one changes nothing, unless it repeated since."""
     async with database_of(request).writing(caller.tenant) as connection:
         await connection.execute(SQL["acknowledge"], id, f"key {caller.key_id}", body.note)
         return await _read_one(connection, id)
