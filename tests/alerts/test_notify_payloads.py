@@ -8,17 +8,27 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import cloudevents.kafka
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.alerts.notify.alertmanager import alerts_of, encode_alerts, next_resend, remembered_labels
+from services.alerts.notify.collapse import digest
 from services.alerts.notify.google_budget import budget_notification, pushed
 from services.alerts.notify.pagerduty import encode_event, enqueued
 from services.alerts.notify.slack import blocks, content, encode_body, escaped, posted, replied, updated
 from services.alerts.notify.texts import facts, plain_text, shortened
+from services.alerts.notify.topic import headers_of
+from services.alerts.notify.trial import trial_event
 from spendmeter.contracts.channels import AlertmanagerSettings, PagerDutySettings, SlackSettings
-from spendmeter.contracts.incidents import Figure, IncidentEvent, TopContributor
+from spendmeter.contracts.incidents import (
+    Figure,
+    IncidentEvent,
+    TopContributor,
+    decode_incident,
+    encode_incident,
+)
 from spendmeter.contracts.visible import INVISIBLE
 from tests.alerts.notifying import DELIVERY, LINK, NOW, incident_event
 
@@ -222,6 +232,24 @@ def test_googles_notification_has_the_documented_fields_and_exact_amounts() -> N
     assert json.loads(notification, parse_float=Decimal)["costAmount"] == Decimal("812.345678901234567")
 
 
+def test_a_test_message_in_googles_format_switches_nothing_off() -> None:
+    notification = budget_notification(trial_event("acme", "t-1", NOW, ""))
+    assert notification is not None
+    said = json.loads(notification)
+    assert (said["costAmount"], said["budgetAmount"], said["currencyCode"]) == (0.0, 1.0, "XTS")
+    assert not [name for name in said if name.endswith("ThresholdExceeded")]
+
+
+def test_several_incidents_in_one_message_are_said_to_people_and_not_in_googles_format() -> None:
+    events = [incident_event(kind="budget", incident_id=f"i-{number}") for number in range(30)]
+    together = digest(events, id="d-1", now=NOW)
+    assert budget_notification(together) is None
+    assert enqueued(PAGERDUTY, together)["event_action"] == "trigger"
+    for block in blocks(together):
+        check_block(block)
+    assert "30 incidents, 0 of them over" in plain_text(together) + content(together)["text"]
+
+
 def test_alertmanager_hears_for_15_minutes_of_what_fires_and_the_end_of_what_is_over() -> None:
     (firing,) = alerts_of(ALERTMANAGER, incident_event(), {}, NOW)
     assert firing["startsAt"] == "2026-11-23T10:03:00.000Z"
@@ -253,6 +281,19 @@ def test_an_alert_whose_labels_changed_is_ended_under_its_old_ones() -> None:
     )
     assert (firing["labels"]["severity"], firing["endsAt"]) == ("critical", "2026-11-23T10:19:00.000Z")
     assert (ended["labels"]["severity"], ended["endsAt"]) == ("warning", "2026-11-23T10:04:00.000Z")
+
+
+def test_a_record_on_the_topic_is_a_cloud_event() -> None:
+    headers = dict(headers_of(DELIVERY, incident_event()))
+    event = cloudevents.kafka.from_binary(
+        cloudevents.kafka.KafkaMessage(headers=headers, key=b"i", value=encode_incident(incident_event())),
+        data_unmarshaller=decode_incident,
+    )
+    assert (event["id"], event["type"], event["subject"]) == (
+        str(DELIVERY), "spendmeter.incident.v1", incident_event().incident_id,
+    )  # fmt: skip
+    assert event["time"] == "2026-11-23T10:03:08+00:00"
+    assert event["severity"] == "critical"
 
 
 def test_all_messages_of_an_incident_are_one_incident_in_pagerduty() -> None:

@@ -18,21 +18,15 @@ EVENT_BYTES_MAX = 512 * 1024
 FIELD_CHARACTERS_MAX = 255
 """Of what its lists show: source, component, group, class."""
 
-_ACTIONS = {
-    "opened": "trigger",
-    "grew": "trigger",
-    "repeated": "trigger",
-    "updated": "trigger",
-    "acknowledged": "acknowledge",
-    "resolved": "resolve",
-}
+_ACTIONS = {"acknowledged": "acknowledge", "resolved": "resolve"}
+"""Whatever else is news triggers."""
 
 
 def enqueued(settings: PagerDutySettings, event: IncidentEvent) -> dict[str, Any]:
     """The request's body. All of an incident's messages have one dedup_key: it is one there, too."""
     said: dict[str, Any] = {
         "routing_key": settings.routing_key,
-        "event_action": _ACTIONS[event.transition],
+        "event_action": _ACTIONS.get(event.transition, "trigger"),
         "dedup_key": one_line(f"spendmeter:{event.incident_id}", DEDUP_KEY_CHARACTERS_MAX),
     }
     if said["event_action"] != "trigger":

@@ -6,12 +6,30 @@ from uuid import UUID
 from aiokafka.errors import KafkaError
 
 from services.alerts.notify import DeliveryOutcome
+from spendmeter.contracts.incidents import IncidentEvent, decode_incident
 from spendmeter.contracts.topics import ALERTS_EVENTS, partition_of
 from spendmeter.platform.kafka import ReplaceableProducer, producer
 from spendmeter.platform.settings import Settings
 
 SEND_S_MAX = 10
 """The producer's own batches never expire; the record may still arrive later, and then twice."""
+
+
+def headers_of(delivery: UUID, event: IncidentEvent) -> list[tuple[str, bytes]]:
+    """CloudEvents 1.0 in Kafka's binary mode, so that any reader of those can route it unread."""
+    said = {
+        "content-type": "application/json",
+        "ce_specversion": "1.0",
+        "ce_id": str(delivery),
+        "ce_source": "/spendmeter/alerts",
+        "ce_type": event.type,
+        "ce_subject": event.incident_id,
+        "ce_time": event.at.isoformat(),
+        "ce_transition": event.transition,
+        "ce_severity": event.severity,
+        "delivery": str(delivery),
+    }
+    return [(name, value.encode()) for name, value in said.items()]
 
 
 class TopicSender:
@@ -40,7 +58,7 @@ class TopicSender:
                     body.encode(),
                     key=key,
                     partition=partition_of(key, len(partitions)),
-                    headers=[("delivery", str(delivery).encode())],
+                    headers=headers_of(delivery, decode_incident(body)),
                 )
         except TimeoutError:
             return DeliveryOutcome(error=f"the broker did not answer within {SEND_S_MAX} s")
