@@ -37,14 +37,15 @@ def main() -> None:
 
 def answer(model, amounts, days):
     try:
-        middle = float(model.forecast(y=amounts, h=days)["mean"].clip(0).sum())
+        model = model.new().fit(amounts)
+        middle = float(model.predict(h=days)["mean"].clip(0).sum())
         if not math.isfinite(middle):
             return None
     except Exception as error:  # noqa: BLE001 - a library's fault on one series is counted
         print(type(model).__name__, error, file=sys.stderr)
         return None
     try:
-        sums = model.simulate(h=days, n_paths=PATHS, y=amounts, seed=1).clip(0).sum(axis=1)
+        sums = model.simulate(h=days, n_paths=PATHS, seed=1).clip(0).sum(axis=1)
         low, high = sorted(sums)[PATHS // 10], sorted(sums)[PATHS - PATHS // 10]
     except Exception as error:  # noqa: BLE001
         print(type(model).__name__, error, file=sys.stderr)
