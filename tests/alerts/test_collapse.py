@@ -29,6 +29,15 @@ def test_an_incident_that_was_over_before_it_was_told_is_told_once_with_its_end(
     ]
 
 
+def test_what_was_replaced_before_is_not_lost_when_it_is_replaced_again() -> None:
+    grew = collapsed([an_event(ONE), an_event(ONE, "grew", 1)], BERLIN)
+    said = collapsed([grew, an_event(ONE, "resolved", 2)], BERLIN)
+    assert [each["number"] for each in said.details["replaces"]] == [0, 1]
+    assert said.summary == (
+        "It spends. Not told here before: 2026-11-23 11:00 it opened, 2026-11-23 11:00 it grew (Europe/Berlin)."
+    )
+
+
 def test_news_hide_behind_no_update() -> None:
     said = collapsed([an_event(ONE, "grew", 1), an_event(ONE, "updated", 1, amount="9")], BERLIN)
     assert (said.transition, said.amount) == ("grew", "9")

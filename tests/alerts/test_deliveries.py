@@ -306,6 +306,28 @@ async def test_a_receiver_that_says_when_to_come_again_uses_up_no_attempt(
         await until_all_are(book, ["delivered"])
 
 
+async def test_a_digest_that_was_asked_to_wait_is_sent_as_it_is_and_takes_nothing_more_in(
+    book: Book, pool: asyncpg.Pool
+) -> None:
+    sender = Recording(DeliveryOutcome(error="HTTP 429", retry_after=timedelta(seconds=1)))
+    channel = await book.channel("", settings=SLACK, digest_minutes=60)
+    one, _ = [await to_deliver(book, channel, held="digest") for _ in range(2)]
+    async with recording(pool, sender):
+        await until(lambda: answered(sender, 1), "one attempt", within_s=5)
+        await to_deliver(book, channel, held="digest")
+        await book.owner.execute(  # critical by now, so not held
+            "INSERT INTO deliveries (tenant, incident_id, transition, channel_id, body, number) "
+            "VALUES ('acme', $1, 'grew', $2, $3, 1)",
+            one, channel, encode_incident(an_event(one, "grew", 1)).decode(),
+        )  # fmt: skip
+        await until_all_are(book, ["delivered", "merged", "delivered", "delivered"])
+    said = [message.event for _, message, _ in sender.given]
+    digests = [event for event in said if event.transition == "digest"]
+    assert [len(event.details["incidents"]) for event in digests] == [2, 2]
+    assert digests[0] == digests[1]
+    assert sorted(event.transition for event in said if event.transition != "digest") == ["grew", "opened"]
+
+
 async def test_a_channel_that_delivers_again_has_what_waits_for_it_at_once(
     book: Book, pool: asyncpg.Pool
 ) -> None:

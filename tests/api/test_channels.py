@@ -135,6 +135,15 @@ async def test_a_rotated_secret_is_shown_once(acme: httpx.AsyncClient) -> None:
     assert (await acme.post(f"/v1/channels/{other['id']}/rotate-secret")).status_code == 422
 
 
+async def test_channels_and_deliveries_are_tables_too(acme: httpx.AsyncClient) -> None:
+    made = await added(acme, match={"severity": "warning"})
+    for path in ("", f"/{made['id']}/deliveries"):
+        answer = await acme.get(f"/v1/channels{path}", headers={"Accept": "text/csv"})
+        assert answer.status_code == 200
+        assert answer.text.startswith("id,")
+        assert WEBHOOK["secret"] not in answer.text
+
+
 async def test_a_removed_channel_is_forgotten_but_for_its_deliveries(
     acme: httpx.AsyncClient, book: Book
 ) -> None:

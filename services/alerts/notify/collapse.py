@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -29,14 +30,12 @@ def collapsed(events: Sequence[IncidentEvent], zone: ZoneInfo) -> IncidentEvent:
     """
     newest, before = events[-1], events[:-1]
     told = [each.transition for each in events if each.transition != "updated"]
-    news = [each for each in before if each.transition != "updated"][-REPLACED_MAX:]
+    news = [each for each in before if each.transition != "updated"]
     if not news:
         return newest
-    replaced = [
-        {"transition": each.transition, "number": each.number, "at": each.at.isoformat(), "title": each.title}
-        for each in news
-    ]
-    steps = ", ".join(f"{_at(each.at, zone)} {_VERBS[each.transition]}" for each in news)
+    replaced = [step for each in news for step in (*each.details.get("replaces", ()), _step(each))]
+    replaced = replaced[-REPLACED_MAX:]
+    steps = ", ".join(f"{_at(step['at'], zone)} {_VERBS[step['transition']]}" for step in replaced)
     return msgspec.structs.replace(
         newest,
         transition=told[-1],
@@ -81,5 +80,14 @@ def _line(event: IncidentEvent) -> dict[str, str]:
     return {name: getattr(event, name) for name in names}
 
 
-def _at(at: datetime, zone: ZoneInfo) -> str:
-    return f"{at.astimezone(zone):%Y-%m-%d %H:%M}"
+def _step(event: IncidentEvent) -> dict[str, Any]:
+    return {
+        "transition": event.transition,
+        "number": event.number,
+        "at": event.at.isoformat(),
+        "title": event.title,
+    }
+
+
+def _at(at: str, zone: ZoneInfo) -> str:
+    return f"{datetime.fromisoformat(at).astimezone(zone):%Y-%m-%d %H:%M}"

@@ -41,14 +41,14 @@ WHERE due.turn <= $6 AND d.tenant = due.tenant AND d.id = due.id
 RETURNING d.tenant, d.id, d.incident_id, d.number, d.transition, d.channel_id, d.body, d.attempts, d.held, d.created_at
 
 -- name: same_incident
--- What the channel has not had of the incident before this message ($2); of that no digest that was tried, for it tells of
--- others too. They are held until this transaction ends.
+-- What the channel has not had of the incident before this message ($2); of that no digest, for it tells of others too.
+-- They are held until this transaction ends.
 SELECT older.id, older.body, older.claimed_until > now() AS under_way
 FROM deliveries mine JOIN deliveries older
     ON older.tenant = mine.tenant AND older.incident_id = mine.incident_id AND older.channel_id = mine.channel_id
 WHERE mine.tenant = $1 AND mine.id = $2 AND older.id <> mine.id AND older.state = 'pending'
     AND (older.created_at, older.number) < (mine.created_at, mine.number)
-    AND NOT (older.held = 'digest' AND older.attempts > 0)
+    AND CASE WHEN older.held = 'digest' THEN older.body::jsonb ->> 'transition' <> 'digest' ELSE true END
 ORDER BY older.created_at, older.number FOR UPDATE OF older
 
 -- name: same_digest
@@ -56,7 +56,8 @@ ORDER BY older.created_at, older.number FOR UPDATE OF older
 SELECT later.id, later.body, later.claimed_until > now() AS under_way
 FROM deliveries mine JOIN deliveries later ON later.tenant = mine.tenant AND later.channel_id = mine.channel_id
 WHERE mine.tenant = $1 AND mine.id = $2 AND later.id <> mine.id AND later.state = 'pending'
-    AND later.held = 'digest' AND later.attempts = 0 AND later.next_attempt_at <= now()
+    AND later.attempts = 0 AND later.next_attempt_at <= now()
+    AND CASE WHEN later.held = 'digest' THEN later.body::jsonb ->> 'transition' <> 'digest' ELSE false END
 ORDER BY later.created_at, later.number FOR UPDATE OF later
 
 -- name: merge
@@ -121,8 +122,11 @@ WHERE c.tenant = before.tenant AND c.id = before.id RETURNING before.failing_sin
 
 -- name: hasten
 -- The channel delivers again: what was tried in vain need not wait any longer.
-UPDATE deliveries SET next_attempt_at = now()
-WHERE tenant = $1 AND channel_id = $2 AND state = 'pending' AND attempts > 0 AND claimed_until <= now()
+UPDATE deliveries SET next_attempt_at = now() WHERE tenant = $1 AND id IN (
+    SELECT id FROM deliveries
+    WHERE tenant = $1 AND channel_id = $2 AND state = 'pending' AND attempts > 0 AND claimed_until <= now()
+    FOR UPDATE SKIP LOCKED
+)
 
 -- name: channel_fails
 -- An attempt failed, for good ($4) or not. A test ($5) says nothing of what was to be told.

@@ -25,7 +25,7 @@ async def merge_others(
     seen its id has seen them.
     """
     own = decode_incident(row["body"])
-    if row["attempts"] > 1:
+    if row["attempts"] > 1 or own.transition == "digest":
         return own
     is_digest = row["held"] == "digest"
     async with pool.acquire() as connection, connection.transaction():
