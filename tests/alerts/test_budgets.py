@@ -12,7 +12,7 @@ import pytest
 from services.alerts.budgets.breaches import BudgetLook, budget_incident
 from services.alerts.budgets.budgets import Budget, highest_breach, trouble
 from services.alerts.counting.counters import Counters, CounterSum, counter_key, edges
-from services.alerts.incidents.incident import IncidentFigures
+from services.alerts.incidents.incident import Incident, IncidentFigures
 from services.alerts.incidents.words import Wording
 from spendmeter.contracts.incidents import TopContributor
 from spendmeter.contracts.terms import Terms, Timeline
@@ -115,3 +115,36 @@ def test_what_breaks_a_budget_in_its_last_second_is_told_after_its_period(after_
     assert [incident.amount for incident in opened] == [Decimal(60)] * len(periods)
     assert look.proposals(opened) == []
     assert [look.ending(incident) for incident in opened] == [""] * len(periods)
+
+
+def test_above_its_highest_threshold_a_budget_is_told_of_each_doubling_once() -> None:
+    """50 USD: told at 100 %, then from 100 USD (200 %) on, from 200 (400 %), and of one jump to 2,851 once."""
+    incidents: list[Incident] = []
+    told: list[tuple[int, str]] = []
+    for spent in ("52", "99.99", "100", "150", "199", "201", "390", "2851", "2900"):
+        for incident in _look(spent).proposals(incidents):
+            incidents = [incident]
+            told.append((incident.number, incident.title.split(": ", 1)[0]))
+    assert told == [
+        (0, "budget Research passed 100 %"),
+        (1, "budget Research passed 200 %"),
+        (2, "budget Research passed 400 %"),
+        (3, "budget Research passed 3200 %"),
+    ]
+    assert incidents[0].amount == 2851
+
+
+def test_what_a_first_jump_has_passed_is_told_with_it() -> None:
+    (incident,) = _look("2851").proposals([])
+    assert incident.details == {"doublings": 5}
+    assert _look("3100").proposals([incident]) == []
+    (grown,) = _look("3200").proposals([incident])
+    assert grown.id == incident.id
+
+
+def _look(spent: str) -> BudgetLook:
+    counters, key = Counters(), counter_key(BUDGET.filter, "USD")
+    counters.lay_out(edges(BUDGET.bounds(NOW, BERLIN)[0], NOW, BERLIN))
+    counters.take_open({NOW: {key: CounterSum(Decimal(spent), Decimal(0))}}, NOW)
+    wording = Wording(zone=ZoneInfo("Europe/Berlin"))
+    return BudgetLook(now=NOW, calendar=BERLIN, budgets=[BUDGET], counters=counters, wording=wording)

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -10,7 +10,14 @@ from typing import NamedTuple
 from services.alerts.budgets.budgets import Budget, highest_breach, reaches
 from services.alerts.counting.counters import CounterKey, Counters, CounterSum, counter_key
 from services.alerts.counting.figures import figures_of
-from services.alerts.incidents.incident import CLOSING, Incident, IncidentFigures, is_corrected, opened
+from services.alerts.incidents.incident import (
+    CLOSING,
+    Incident,
+    IncidentFigures,
+    is_corrected,
+    opened,
+    with_figures,
+)
 from services.alerts.incidents.words import Wording
 from services.alerts.rates import per_hour
 from spendmeter.contracts.series import Series
@@ -18,6 +25,7 @@ from spendmeter.contracts.terms import Timeline
 
 WHOLE = Decimal(100)
 """In percent of a budget: from there on it is overspent."""
+DOUBLINGS_MAX = 40
 
 
 def periods(budget: Budget, now: datetime, calendar: Timeline) -> list[tuple[datetime, datetime]]:
@@ -74,7 +82,34 @@ class BudgetLook:
                 budget, bounds, threshold, figures, self.now, episode=episode, told=not fell
             )
             proposed.append(self.wording.with_words(incident))
+        for incident, spent in self.outgrown(current):
+            known = self.budget_of(incident)
+            assert known is not None
+            assert incident.period_start is not None
+            assert incident.period_end is not None
+            figures = self.figures(known, (incident.period_start, incident.period_end), spent)
+            times = doublings(figures.amount, known, incident.threshold_percent)
+            grown = with_figures(incident, figures, self.now)
+            details = dict(incident.details) | {"doublings": times, "doubled": True}
+            grown = replace(grown, number=incident.number + 1, details=details, told=True)
+            proposed.append(self.wording.with_words(grown))
         return proposed
+
+    def outgrown(self, current: Sequence[Incident]) -> list[tuple[Incident, CounterSum]]:
+        """Open incidents of a budget's highest threshold whose spend has doubled since it was told."""
+        found = []
+        for incident in current:
+            budget, bounds = self.budget_of(incident), (incident.period_start, incident.period_end)
+            if incident.kind != "budget" or incident.state == "resolved" or budget is None:
+                continue
+            threshold = incident.threshold_percent
+            highest = threshold == max(budget.thresholds_percent)
+            if highest and bounds in periods(budget, self.now, self.calendar):
+                spent = self.counters.of(counter_key(budget.filter, budget.currency), *bounds)
+                told = incident.details.get("doublings", doublings(incident.amount, budget, threshold))
+                if doublings(spent.effective, budget, threshold) > told:
+                    found.append((incident, spent))
+        return found
 
     def breached(self, current: Sequence[Incident]) -> list[_Breach]:
         """Thresholds that were crossed and nobody was told of."""
@@ -139,6 +174,15 @@ def _again(budget: Budget, threshold: Decimal, ended: Sequence[Incident]) -> tup
     return times or None, last is not None and reaches(last.amount, budget, threshold)
 
 
+def doublings(spent: Decimal, budget: Budget, threshold: Decimal | None) -> int:
+    """How often `spent` has doubled since it was the threshold in percent of the budget."""
+    assert threshold is not None
+    times = 0
+    while times < DOUBLINGS_MAX and reaches(spent, budget, threshold * 2 ** (times + 1)):
+        times += 1
+    return times
+
+
 def budget_incident(
     budget: Budget,
     bounds: tuple[datetime, datetime],
@@ -167,4 +211,5 @@ def budget_incident(
         severity="critical" if threshold >= WHOLE else "warning",
         began_at=bounds[0],
         currency=budget.currency,
+        details={"doublings": doublings(figures.amount, budget, threshold)},
     )

@@ -85,7 +85,10 @@ def title(incident: Incident) -> str:
     if incident.kind == "budget":
         assert incident.threshold_percent is not None
         spent, limit = (rounded(amount) for amount in (incident.amount, incident.expected))
-        threshold, again = plain(incident.threshold_percent), " again" if incident.episode else ""
+        reached = incident.threshold_percent
+        if incident.details.get("doubled") and not is_corrected(incident):
+            reached *= 2 ** incident.details["doublings"]
+        threshold, again = plain(reached), " again" if incident.episode else ""
         news = f"budget {incident.rule_name} passed {threshold} %{again}"
         if is_corrected(incident):
             news = f"budget {incident.rule_name} is below {threshold} %"

@@ -65,11 +65,13 @@ class BudgetWatch:
             wording=Wording(zone=terms.zone, portal_url=self._shared.portal_url),
         )
         self._shared.meters.add("spendmeter.alerts.evaluations", len(watched), kind="budget")
-        if crossed := look.breached(current):
-            await reader.read_leaders(
-                (counter_key(each.budget.filter, each.budget.currency) for each in crossed), now
-            )
-            leaders = [leader for each in look.breached(current) for leader in each.spent.leaders]
+        if (crossed := look.breached(current)) or look.outgrown(current):
+            counted = [counter_key(each.budget.filter, each.budget.currency) for each in crossed]
+            counted += [counter_key(each.scope, each.currency) for each, _ in look.outgrown(current)]
+            await reader.read_leaders(counted, now)
+            sums = [each.spent for each in look.breached(current)]
+            sums += [spent for _, spent in look.outgrown(current)]
+            leaders = [leader for spent in sums for leader in spent.leaders]
             look = replace(look, series=await reader.series(leaders))
             look = replace(look, wording=await named(self._store, look.wording, look.proposals(current)))
             # Again under the tenant's lock: what another worker opened meanwhile counts as open.
