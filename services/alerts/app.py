@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 
 from services.alerts.bursts.bill_keys import BillKeys
 from services.alerts.bursts.learning import Learner
+from services.alerts.complete import CompletenessReader
 from services.alerts.incidents.store import Store, prepare
 from services.alerts.notify.deliveries import Deliveries
 from services.alerts.notify.resend import Resend
@@ -103,6 +104,7 @@ class Alerts:
                 learner=learner,
                 meters=self._meters,
                 portal_url=settings.portal_url,
+                complete=CompletenessReader(pool),
                 bill_keys=BillKeys(pool),
             )
             for work in (

@@ -14,7 +14,7 @@ from typing import Literal, get_args
 AT_ONCE_MAX = 4
 """Statements of looks at a time: leaves connections for deliveries, neither waits for the other."""
 
-Pass = Literal["budgets", "anomalies", "unbooked", "channels", "firsts", "forecasts"]
+Pass = Literal["budgets", "anomalies", "unbooked", "channels", "firsts", "forecasts", "loops"]
 _TurnOrder = tuple[bool, float, int]
 
 

@@ -20,6 +20,7 @@ from services.alerts.watches.channels import ChannelWatch
 from services.alerts.watches.firsts import FirstWatch
 from services.alerts.watches.forecasts import ForecastWatch
 from services.alerts.watches.look import Look, Shared
+from services.alerts.watches.loops import LoopWatch
 from services.alerts.watches.unbooked import UnbookedWatch
 from spendmeter.book.sizes import BucketSpan
 from spendmeter.platform.postgres import CONNECTION_ERRORS
@@ -28,6 +29,7 @@ from spendmeter.platform.retry import keep_doing
 SUBJECTS: Sequence[Callable[..., Look]] = (
     BudgetWatch,
     BurstWatch,
+    LoopWatch,
     FirstWatch,
     UnbookedWatch,
     ForecastWatch,

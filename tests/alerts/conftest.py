@@ -21,6 +21,7 @@ from aiohttp import web
 
 from services.alerts.bursts.bill_keys import BillKeys
 from services.alerts.bursts.learning import Learner
+from services.alerts.complete import CompletenessReader
 from services.alerts.incidents.store import Store, prepare
 from services.alerts.rules import read_rules
 from services.alerts.turns import Turns
@@ -162,7 +163,7 @@ async def book(database: str) -> AsyncIterator[Book]:
     await prepare(owner)
     await empty(
         owner,
-        "rollups_minute, rollups, touched, rolled, series, tenants, tenant_terms, budgets, alert_rules, channels, incidents, acknowledgements, deliveries, rerate_jobs, forecasts, latest_forecasts",
+        "rollups_minute, rollups, touched, rolled, series, tenants, tenant_terms, budgets, alert_rules, channels, incidents, acknowledgements, deliveries, runs, run_outcomes, log_ends, rerate_jobs, forecasts, latest_forecasts",
     )
     book = Book(owner)
     await book.tenant()
@@ -194,7 +195,7 @@ async def watch(
 
         async def make() -> TenantWatch:
             shared = Shared(
-                pool=pool, store=store, turns=Turns(), learner=learner, meters=Meters(),
+                pool=pool, complete=CompletenessReader(pool), store=store, turns=Turns(), learner=learner, meters=Meters(),
                 portal_url="https://spend.example.org/", bill_keys=BillKeys(pool),
             )  # fmt: skip
             return TenantWatch(tenant="acme", rules=(await read_rules(pool))["acme"], shared=shared)

@@ -11,6 +11,7 @@ import pytest
 
 from services.alerts.bursts.learning import Learner
 from services.alerts.channels.failing import ChannelHealth
+from services.alerts.complete import CompletenessReader
 from services.alerts.incidents.store import Store
 from services.alerts.rules import Rules
 from services.alerts.turns import Turns
@@ -47,7 +48,7 @@ def test_three_deliveries_given_up_or_a_quarter_of_an_hour_are_news() -> None:
 async def watch(pool: asyncpg.Pool, store: Store, book: Book) -> AsyncIterator[ChannelWatch]:
     async with Learner() as learner:
         shared = Shared(
-            pool=pool, store=store, turns=Turns(), learner=learner, meters=Meters(),
+            pool=pool, complete=CompletenessReader(pool), store=store, turns=Turns(), learner=learner, meters=Meters(),
             portal_url="https://spend.example.org",
         )  # fmt: skip
         yield ChannelWatch(tenant="acme", rules=(await Rules(pool).read())["acme"], shared=shared)

@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 
 from services.alerts.bursts.learning import Learner
+from services.alerts.complete import CompletenessReader
 from services.alerts.incidents.incident import Incident, event_of, resolved
 from services.alerts.incidents.store import Store
 from services.alerts.rules import read_rules
@@ -114,7 +115,13 @@ async def watch(book: Book, pool: asyncpg.Pool, store: Store) -> AsyncIterator[U
     )
     async with Learner() as learner:
         shared = Shared(
-            pool=pool, store=store, turns=Turns(), learner=learner, meters=Meters(), portal_url=""
+            pool=pool,
+            complete=CompletenessReader(pool),
+            store=store,
+            turns=Turns(),
+            learner=learner,
+            meters=Meters(),
+            portal_url="",
         )
         yield UnbookedWatch(tenant="acme", rules=(await read_rules(pool))["acme"], shared=shared)
 

@@ -10,6 +10,7 @@ import asyncpg
 
 from services.alerts.bursts.bill_keys import BillKeys
 from services.alerts.bursts.learning import Learner
+from services.alerts.complete import CompletenessReader
 from services.alerts.incidents.store import Store
 from services.alerts.rules import TenantRules
 from services.alerts.turns import Pass, Turns
@@ -27,6 +28,7 @@ class Shared:
     learner: Learner
     meters: Meters
     portal_url: str
+    complete: CompletenessReader
     bill_keys: BillKeys | None = None
 
 
