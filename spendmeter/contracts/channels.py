@@ -5,6 +5,7 @@ Whether an address may be called is `spendmeter/platform/webhooks.py`: here is o
 """
 
 import re
+from collections.abc import Collection
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
@@ -41,6 +42,8 @@ class WebhookSettings(
     """A POST to `url`, signed with `secret` (`whsec_` and base64) as Standard Webhooks says."""
 
     SECRETS: ClassVar = ("secret",)
+    SENT: ClassVar = ()
+    """Of the secrets, what `url` is sent."""
 
     url: str
     secret: str
@@ -62,6 +65,7 @@ class AlertmanagerSettings(
     """Prometheus' Alertmanager, or what takes its API (Mimir, Grafana): `url` without `/api/v2/alerts`."""
 
     SECRETS: ClassVar = ("authorization",)
+    SENT: ClassVar = ("authorization",)
 
     url: str
     labels: dict[str, str] = {}
@@ -97,6 +101,7 @@ class PagerDutySettings(
     """A service's Events API v2 integration; `severities`: where PagerDuty's word is another than ours."""
 
     SECRETS: ClassVar = ("routing_key",)
+    SENT: ClassVar = ("routing_key",)
 
     routing_key: str
     url: str = PAGERDUTY_URL
@@ -123,6 +128,7 @@ class SlackSettings(
     messages are renewed in place."""
 
     SECRETS: ClassVar = ("webhook_url", "token")
+    SENT: ClassVar = ("token",)
 
     webhook_url: str = ""
     token: str = ""
@@ -157,6 +163,7 @@ class AppriseSettings(
     """
 
     SECRETS: ClassVar = ("url",)
+    SENT: ClassVar = ()
 
     url: str
 
@@ -202,6 +209,16 @@ def shown(settings: ChannelSettings) -> dict[str, Any]:
     """What may be shown of it: everything but the secrets."""
     columns: dict[str, Any] = msgspec.to_builtins(settings)
     return {name: value for name, value in columns.items() if name not in settings.SECRETS}
+
+
+def carried_off(before: ChannelSettings, after: ChannelSettings, stated: Collection[str]) -> str:
+    """The secret that this change would send to another address without stating it again; '' = none.
+
+    Who may change a channel may not learn its secrets, and would, from a receiver of his own.
+    """
+    if before.url == after.url:
+        return ""
+    return next((name for name in after.SENT if getattr(after, name) and name not in stated), "")
 
 
 def renews(settings: ChannelSettings) -> bool:

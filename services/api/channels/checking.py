@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +16,7 @@ from spendmeter.contracts.channels import (
     ChannelKind,
     ChannelSettings,
     ChannelSettingsError,
+    carried_off,
     decode_settings,
     encode_settings,
 )
@@ -50,6 +51,13 @@ async def checked_settings(
         raise invalid(field, str(error)) from None
     columns: dict[str, Any] = msgspec.json.decode(encode_settings(settings))
     return columns
+
+
+def check_secrets_stay(before: Mapping[str, Any], after: Mapping[str, Any], stated: Collection[str]) -> None:
+    """Raises HttpRefusal (422) for another url that a secret would be sent to without being stated again."""
+    old, new = (decode_settings(msgspec.json.encode(each)) for each in (before, after))
+    if name := carried_off(old, new, stated):
+        raise invalid(f"settings.{name}", "must be stated again with another url: it would be sent there")
 
 
 async def check_routes(

@@ -8,7 +8,7 @@ import msgspec
 from fastapi import APIRouter, Request
 
 from services.api.access.auth import Caller, Reader, Writer
-from services.api.channels.checking import check_routes, checked_settings, new_secret
+from services.api.channels.checking import check_routes, check_secrets_stay, checked_settings, new_secret
 from services.api.channels.models import Channel, ChannelChange, Channels, CreatedChannel, NewChannel
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.http.openapi import answers
@@ -75,6 +75,7 @@ async def change_channel(request: Request, caller: Writer, id: UUID, body: Chann
     if body.settings is not None:
         merged = {**before, **body.settings}
         settings = await checked_settings(before["kind"], merged, allow_private=_private(request))
+        check_secrets_stay(before, settings, body.settings)
     async with database_of(request).writing(caller.tenant) as connection:
         held = await connection.fetchval(SQL["hold_one"], id)
         if held is None:
