@@ -1,4 +1,4 @@
-"""spendmeter budget add, list and remove."""
+"""spendmeter budget add, list and remove; requests, approve and refuse."""
 
 from __future__ import annotations
 
@@ -115,6 +115,84 @@ def remove(
         count = answer["incidents"]
         stays = f"{count:,} incidents of it stay" if count != 1 else "1 incident of it stays"
         say(f"  out of force since {minute(answer['removed_at'])}; {stays}")
+
+
+@app.command("requests")
+def list_requests(
+    state: Annotated[str, typer.Option(help="open, approved or refused; empty: all.")] = "open",
+    tenant: OfTenantOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Show who asks for more of a budget, and why; the newest first.
+
+    \b
+    Examples:
+      spendmeter budget requests --tenant acme
+      spendmeter budget requests --state ""
+    """
+    answer = ask("GET", "budget-requests", tenant, query={"state": state} if state else {})
+    if printed_as_json(answer, as_json):
+        return
+    for request in answer["requests"]:
+        _print_request(request)
+    if not answer["requests"]:
+        say("no requests")
+
+
+@app.command("approve")
+def approve(
+    id: Annotated[str, typer.Argument(help="The request's id, as the list shows it.")],
+    reason: Annotated[str, typer.Option(help="Why, for whoever reads it later.")],
+    amount: Annotated[str, typer.Option(help="How much more, where it is not what was asked for.")] = "",
+    for_good: Annotated[bool, typer.Option("--for-good", help="Not only until the period ends.")] = False,
+    tenant: OfTenantOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Give more of a budget, at once: until its period ends, or for good.
+
+    \b
+    Examples:
+      spendmeter budget approve 5b0b7f6e-8f2f-4d2e-9d0c-3f1f8a5c2e10 --reason "until the release"
+      spendmeter budget approve 5b0b7f6e-8f2f-4d2e-9d0c-3f1f8a5c2e10 --reason grew --amount 300 --for-good
+    """
+    body = {"reason": reason, "lasts": "for_good" if for_good else "period"}
+    if amount:
+        body["amount"] = amount
+    _decide("approve", id, body, tenant, as_json)
+
+
+@app.command("refuse")
+def refuse(
+    id: Annotated[str, typer.Argument(help="The request's id, as the list shows it.")],
+    reason: Annotated[str, typer.Option(help="Why not, for whoever asked.")],
+    tenant: OfTenantOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Give no more of a budget, and say why.
+
+    \b
+    Examples:
+      spendmeter budget refuse 5b0b7f6e-8f2f-4d2e-9d0c-3f1f8a5c2e10 --reason "it loops: see the run"
+    """
+    _decide("refuse", id, {"reason": reason}, tenant, as_json)
+
+
+def _decide(how: str, id: str, body: dict[str, str], tenant: str, as_json: bool) -> None:
+    flags = {"id": "ID", "amount": "--amount", "reason": "--reason"}
+    answer = ask("POST", f"budget-requests/{quote(id, safe='')}/{how}", tenant, body=body, flags=flags)
+    if not printed_as_json(answer, as_json):
+        _print_request(answer)
+
+
+def _print_request(request: Any) -> None:
+    currency = request["currency"]
+    say(f"{request['state']}: {request['amount']} {currency} more of {request['budget_id']}; {request['id']}")
+    say(f"  asked {minute(request['requested_at'])} by {request['requested_by']}: {request['reason']}")
+    if request["decided_at"]:
+        given = f"{request['granted']} {currency}, " if request["granted"] else ""
+        lasts = {"period": "until its period ends, ", "for_good": "for good, ", None: ""}[request["lasts"]]
+        by = f"by {request['decided_by']}: {request['decision_reason']}"
+        say(f"  {given}{lasts}{minute(request['decided_at'])} {by}")
 
 
 def _named(budget: Any) -> str:

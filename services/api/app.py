@@ -14,6 +14,7 @@ from services.api.assets import entries as asset_entries
 from services.api.assets import routes as registered_assets
 from services.api.assets.door import AccrualDoor
 from services.api.budgets import forecast_routes
+from services.api.budgets import requests as budget_requests
 from services.api.budgets import routes as budgets
 from services.api.catalog import routes as catalog
 from services.api.catalog.price_books import PriceBooks
@@ -69,6 +70,7 @@ PARTS = (
     meters,
     budgets,
     forecast_routes,
+    budget_requests,
     registered_assets,
     asset_entries,
     incidents,

@@ -109,6 +109,8 @@ async def reserve(door: ReservationDoor, request: Request) -> Response:
     asked = await read_asked(request, requests.ReserveAsked)
     key = _idempotency_key(request, asked.idempotency_key)
     now = datetime.now(UTC)
+    if asked.amount is None and door.prices.book is None:
+        raise Undecided("no catalog has been read yet")
     bound = requests.bound_of(asked, door.prices.book, caller.tenant, door.currency(caller.tenant), now)
     operation = requests.reserve_of(asked, bound, caller.tenant, caller.key_id, key, uuid4())
     decision = await door.desk.ask(caller.tenant, operation)

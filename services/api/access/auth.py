@@ -48,15 +48,11 @@ def same_origin(request: Request) -> bool:
         return False
 
 
-async def _caller(
+async def _credential(
     request: Request,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     cookie: Annotated[str | None, Depends(_cookie)],
-    chosen: Annotated[
-        str | None,
-        Header(alias="X-Spendmeter-Tenant", description="for operator keys: the tenant to act for"),
-    ] = None,
-) -> Caller:
+) -> ApiCredential:
     if (
         bearer is None
         and cookie is not None
@@ -73,13 +69,34 @@ async def _caller(
         credential, detail = None, "send Authorization: Bearer sm_..."
     if credential is None:
         raise HttpRefusal(401, "Unauthorized", detail, headers={"WWW-Authenticate": "Bearer"})
+    return credential
+
+
+Presented = Annotated[ApiCredential, Depends(_credential)]
+Chosen = Annotated[
+    str | None, Header(alias="X-Spendmeter-Tenant", description="for operator keys: the tenant to act for")
+]
+
+
+async def _caller(credential: Presented, chosen: Chosen = None) -> Caller:
     return _for_tenant(caller_of(credential), chosen)
+
+
+async def _asking(credential: Presented, chosen: Chosen = None) -> Caller:
+    """An agent's key reads nothing, but it may ask for more of a budget."""
+    if not {"reserve", "admin"} & set(credential.scopes):
+        raise forbidden(f"key {credential.key_id} lacks the scope reserve, so it asks for nothing")
+    return await _with_tenant(_for_tenant(_as_caller(credential), chosen))
 
 
 def caller_of(credential: ApiCredential) -> Caller:
     """Whose key this is. Raises HttpRefusal (403) for one that may not read."""
     if not {"read", "correct", "admin", "import"} & set(credential.scopes):
         raise forbidden(f"key {credential.key_id} has none of the scopes read, correct, admin and import")
+    return _as_caller(credential)
+
+
+def _as_caller(credential: ApiCredential) -> Caller:
     return Caller(
         key_id=credential.key_id,
         tenant=credential.tenant,
@@ -140,5 +157,7 @@ Correcting = Annotated[Caller, Depends(_correcting)]
 """A key that may correct what is booked of one tenant."""
 Importing = Annotated[Caller, Depends(_importing)]
 """A key that may import bills of one tenant."""
+Asking = Annotated[Caller, Depends(_asking)]
+"""A key that may ask for more of one tenant's budgets."""
 Writer = Annotated[Caller, Depends(_admin)]
 """A key that may change one tenant's."""

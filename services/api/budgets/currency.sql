@@ -26,7 +26,7 @@ UPDATE budgets SET amount = coalesce($2, amount), currency = coalesce($3, curren
 WHERE id = $1
 
 -- name: take_back
--- What was decided for later is not to be.
+-- What was decided for later is not to be; a budget that is raised for a period still becomes what it was.
 UPDATE budgets SET next_from = NULL, next_amount = NULL, next_currency = NULL, terms_version = $2, terms_by = $3,
     terms_at = now()
-WHERE id = $1 AND next_from > now()
+WHERE id = $1 AND next_from > now() AND next_currency IS DISTINCT FROM currency
