@@ -68,7 +68,7 @@ def test_causes_are_a_sentence_and_small_ones_are_left_out() -> None:
         cause("0.2", "0.01", agent="c"),
     )
     assert sentence_of_causes(told.details(), "USD", named) == (
-        "Of the excess 65 % is key crawler (k1) with model s1 (14.00 USD, expected 2.00) and "
+        "Of its excess as it opened 65 % is key crawler (k1) with model s1 (14.00 USD, expected 2.00) and "
         "33 % is agent b (8.00 USD, expected 2.00)."
     )
 
@@ -87,7 +87,7 @@ def test_parts_are_told_the_largest_first_and_sum_to_the_change() -> None:
     told = explanation(volume="10", cache="6", price="-2", tokens_per_call="0.05")
     # 14.05 in all; of that 0.05 is less than a hundredth.
     assert sentence_of_split(told.details(), "USD") == (
-        "Why it costs 14.05 USD more: 10.00 more calls, 6.00 less from the cache, -2.00 lower prices and 0.0500 the rest."
+        "Why it cost 14.05 USD more by then: 10.00 more calls, 6.00 less from the cache, -2.00 lower prices and 0.0500 the rest."
     )
 
 

@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from services.alerts.bursts.anomalies import (
@@ -59,6 +60,8 @@ class AnomalyLook:
     recent: Recent
     learned: Learned
     wording: Wording
+    explanations: Mapping[UUID, Mapping[str, Any]] = field(default_factory=dict)
+    """Of incidents that it proposes, by id: what the book says explains them."""
 
     def proposals(self, current: Sequence[Incident]) -> list[Incident]:
         """What to tell, given the anomalies that are open or were: new ones, repeats, and what has grown."""
@@ -79,7 +82,12 @@ class AnomalyLook:
             if growth is not None and incident.state != "resolved" and self._may_grow(incident):
                 rate = self.recent.rate_per_hour(incident.scope, self.now)
                 proposed.append(grown(incident, growth, rate, self.now))
-        return [self.wording.with_words(incident) for incident in proposed]
+        return [self.wording.with_words(self._explained(incident)) for incident in proposed]
+
+    def _explained(self, incident: Incident) -> Incident:
+        if (explanation := self.explanations.get(incident.id)) is None:
+            return incident
+        return replace(incident, details={**incident.details, "explanation": explanation})
 
     def _is_known(self, incident: Incident) -> bool:
         """Whether its money is its own: it is open, or ended while it was spending on."""

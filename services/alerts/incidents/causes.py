@@ -35,7 +35,7 @@ def sentence_of_causes(details: Mapping[str, Any], currency: str, name_of: Value
     if not told:
         return ""
     narrowed = "" if details["narrowed"] else " Combinations were not looked at."
-    return f"Of the excess {_listed(told)}.{narrowed}"
+    return f"Of its excess as it opened {_listed(told)}.{narrowed}"
 
 
 def sentence_of_split(details: Mapping[str, Any], currency: str) -> str:
@@ -50,7 +50,7 @@ def sentence_of_split(details: Mapping[str, Any], currency: str) -> str:
     parts = [f"{places(amount)} {_MORE[name][amount < 0]}" for name, amount in told]
     if rest:
         parts.append(f"{places(rest)} the rest")
-    return f"Why it costs {places(change)} {currency} more: {_listed(parts)}."
+    return f"Why it cost {places(change)} {currency} more by then: {_listed(parts)}."
 
 
 def _cause(cause: Mapping[str, Any], currency: str, name_of: ValueName) -> str:

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from services.alerts.incidents.causes import sentence_of_causes, sentence_of_split
 from services.alerts.incidents.incident import CORRECTED, Incident, is_corrected
 from services.alerts.incidents.phrases import (
     about,
@@ -76,8 +78,9 @@ class Wording:
 
 def key_ids(incident: Incident) -> set[str]:
     """The keys that the incident speaks of."""
-    named = {incident.scope.get("key_id", ""), incident.top_contributor["dimensions"].get("key_id", "")}
-    return named - {""}
+    causes = [cause["scope"] for cause in incident.details.get("explanation", {}).get("causes", ())]
+    scopes = [incident.scope, incident.top_contributor["dimensions"], *causes]
+    return {scope["key_id"] for scope in scopes if scope.get("key_id")}
 
 
 def title(incident: Incident) -> str:
@@ -160,12 +163,19 @@ def summary(incident: Incident, zone: ZoneInfo) -> str:
     if incident.corrected:
         verb = "raised" if incident.corrected > 0 else "lowered"
         sentences.append(f"Corrections {verb} it by {money(incident, abs(incident.corrected))}.")
-    if where := summary_of_where(incident):
-        sentences.append(where)
+    sentences += where_and_why(incident)
     if incident.of_which_provisional > 0 and incident.amount > 0:
         share = divided(incident.of_which_provisional, incident.amount)
         sentences.append(f"{percent(share)} of it is provisional: priced by an upper bound.")
     return " ".join(sentences)
+
+
+def where_and_why(incident: Incident) -> list[str]:
+    """Sentences on the causes, or else the top contributor, and on the parts of the change, if known."""
+    explanation = incident.details.get("explanation", {})
+    causes = sentence_of_causes(explanation, incident.currency, partial(value_of, incident))
+    told = (causes or summary_of_where(incident), sentence_of_split(explanation, incident.currency))
+    return [sentence for sentence in told if sentence]
 
 
 def summary_of_where(incident: Incident) -> str:

@@ -16,6 +16,7 @@ from services.alerts.incidents.words import Wording, corrected
 from services.alerts.rules import TenantRules
 from services.alerts.scopes import MINUTE
 from services.alerts.turns import Pass
+from services.alerts.watches.explanations import explanations
 from services.alerts.watches.look import Rhythm, Shared
 from spendmeter.book.sizes import BucketSpan
 from spendmeter.contracts.money import EXACT
@@ -66,7 +67,10 @@ class BurstWatch:
         )
         self._shared.meters.add("spendmeter.alerts.evaluations", kind="anomaly")
         if proposed := look.proposals(current):
-            look = replace(look, wording=await named(self._store, look.wording, proposed))
+            turn = partial(self._shared.turns.turn, self._tenant, self.of)
+            causes = await explanations(self._shared, turn, self._rules, proposed, now)
+            look = replace(look, explanations=causes)
+            look = replace(look, wording=await named(self._store, look.wording, look.proposals(current)))
             await self._store.open(self._tenant, now, look.proposals)
         hot = look.hot(current)
         for incident in current:

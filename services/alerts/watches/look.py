@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -10,6 +10,7 @@ import asyncpg
 
 from services.alerts.bursts.bill_keys import BillKeys
 from services.alerts.bursts.learning import Learner
+from services.alerts.cause.finding import CauseFinder
 from services.alerts.complete import CompletenessReader
 from services.alerts.incidents.store import Store
 from services.alerts.rules import TenantRules
@@ -30,6 +31,7 @@ class Shared:
     portal_url: str
     complete: CompletenessReader
     bill_keys: BillKeys | None = None
+    finder: CauseFinder = field(default_factory=CauseFinder)
 
 
 @dataclass(frozen=True, kw_only=True)
