@@ -220,7 +220,7 @@ class _Bounding:
             if plan.name:  # of an embedding or the like, which anybody's bound
                 booked = self.book.provisional.bound(plan, unit, self.calls.since, self.calls.length)
                 yield from [Dearest(booked, _ONE, ())] if booked else []
-        if fallback := self.terms.fallback.get(unit):
+        if self.unknown and (fallback := self.terms.fallback.get(unit)):
             yield Dearest(_by_terms(self.terms, fallback), _ONE, ())
 
     def _cost(self, price: Dearest, quantity: Quantity, kinds: Sequence[str]) -> Decimal:

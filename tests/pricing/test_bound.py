@@ -70,6 +70,13 @@ def test_output_is_counted_as_the_dearest_that_the_model_puts_out_unless_that_is
     assert amount(draws, {"input_tokens": 0, "output_image_tokens": 100}) == Decimal("0.012")
 
 
+def test_a_tenants_own_fallback_is_for_models_that_nobody_knows_and_makes_no_known_one_dearer() -> None:
+    own = [*M, terms("acme", fallback={"input_tokens": "0.000015", "output_tokens": "0.000075"})]
+    assert amount(own, {"input_tokens": 9000}) == Decimal("0.026")
+    # 9,000 x 15 / 1e6 + 1,000 x 75 / 1e6 = 0.135 + 0.075: dearer than all that the provider sells
+    assert amount(own, {"input_tokens": 9000}, sku="n") == Decimal("0.21")
+
+
 def test_what_is_not_stated_of_how_it_is_served_is_the_dearest() -> None:
     fast = [*M, price("m", "output_tokens", "16", when=Conditions(tiers=("priority",)))]
     fast += [adjustment("residency", "1.1", when=Conditions(regions=("eu",)))]
