@@ -58,6 +58,8 @@ from tests.ports import free_port
 TENANT, SOURCE = "acme", "bench"
 PLAIN = {"service_tier": "standard", "region": "", "batch": False}
 INPUT, OUTPUT_MAX = 8_000, 1_000
+UNKNOWN_SHARE = 20
+"""So much smaller are calls of an unknown model: else one of them would hold the whole budget."""
 TTL_S = 12
 PATIENCE_S = 60.0
 LEVELS: tuple[dict[str, str], ...] = (
@@ -125,11 +127,12 @@ class Run:
 async def call(run: Run, number: str) -> None:
     """One call of one agent."""
     unknown, fate = run.random.random() < 0.05, run.random.random()
+    size = UNKNOWN_SHARE if unknown else 1
     body: dict[str, Any] = {
         "provider": "openai",
         "sku": "gpt-next-preview" if unknown else "gpt-4o",
-        "quantities": {"input_tokens": INPUT},
-        "max_output_tokens": OUTPUT_MAX,
+        "quantities": {"input_tokens": INPUT // size},
+        "max_output_tokens": OUTPUT_MAX // size,
         "context": PLAIN,
         "dimensions": LABELS,
         "ttl_s": TTL_S,
@@ -173,7 +176,8 @@ async def call(run: Run, number: str) -> None:
 
 async def finish(run: Run, seen: Asked, path: str, number: str, asked: dict[str, Any], *, own: bool) -> None:
     """Commit: with what was used, or with the name of an event that the agent sends itself."""
-    usage = {"input_tokens": INPUT, "output_tokens": run.random.randint(1, OUTPUT_MAX)}
+    most = asked["max_output_tokens"]
+    usage = asked["quantities"] | {"output_tokens": run.random.randint(1, most)}
     body: dict[str, Any] = {"idempotency_key": number}
     if own:
         body["usage"] = usage
@@ -230,13 +234,14 @@ def false_refusals(asked: list[Asked], amount: Decimal) -> int:
 
 
 def check_then_act(asked: list[Asked], amount: Decimal, agents: int, seed: int) -> Decimal:
-    """What the same calls come to where each looks at what is spent, goes if that is less, and adds its cost
-    when it is over: as many at once as there are agents."""
+    """How far as many calls come beyond the budget where each looks at what is spent, goes if that is less,
+    and adds its cost when it is over: as many at once as there are agents. What a call would have cost that
+    was refused, or that committed without saying, is drawn from the others."""
     chosen, spent, waiting = random.Random(seed), Decimal(0), list[Decimal]()
-    costs = [each.cost or each.bound for each in asked]
-    for cost in costs:
+    known = [each.cost for each in asked if each.cost is not None] or [Decimal(0)]
+    for each in asked:
         if spent < amount:
-            waiting.append(cost)
+            waiting.append(chosen.choice(known) if each.cost is None else each.cost)
         while len(waiting) >= agents or (waiting and spent >= amount):
             spent += waiting.pop(chosen.randrange(len(waiting)))
     return max(Decimal(0), spent + sum(waiting) - amount)
