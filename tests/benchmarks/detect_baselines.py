@@ -48,18 +48,20 @@ def ewma(_: Sequence[datetime], values: Sequence[float]) -> list[float]:
 
 
 def hour_of_day_mad(times: Sequence[datetime], values: Sequence[float]) -> list[float]:
-    """Distance from the median of the same hour of 14 days, in median absolute deviations floored by a tenth."""
+    """Distance from the median of the same hour of 14 days, in median absolute deviations. Their floor is a
+    tenth of that median and of all that came: without one, hours of nothing alarm at anything."""
     hours: dict[int, deque[float]] = defaultdict(lambda: deque(maxlen=14 * 12))
     known: dict[int, tuple[float, float]] = {}
-    scores, last = [], None
-    for at, value in zip(times, values, strict=True):
+    scores, last, size = [], None, 0.0
+    for row, (at, value) in enumerate(zip(times, values, strict=True), start=1):
+        size += abs(value)
         hour = at.hour
         if hour != last and len(hours[hour]) >= 12:
             middle = median(hours[hour])
             known[hour] = (middle, median(abs(each - middle) for each in hours[hour]))
         last = hour
         middle, spread = known.get(hour, (value, 1.0))
-        scores.append(abs(value - middle) / max(spread, 0.1 * abs(middle), EPSILON))
+        scores.append(abs(value - middle) / max(spread, 0.1 * abs(middle), 0.1 * size / row, EPSILON))
         hours[hour].append(value)
     return cooled(scores)
 

@@ -31,6 +31,8 @@ class Injection:
     amounts: list[float]
     begin: int
     end: int
+    extra_hours: float
+    """What it costs until `end`, in mean hours of the scope."""
 
 
 def scopes(path: Path) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
@@ -118,10 +120,12 @@ def injections(
             starts = range(WARM_UP, len(amounts) - rows + 1)
             at_work = [row for row in starts if amounts[row] > 0]
             begin = draw.choice(at_work if at_work and kind in KINDS else starts)
+            changed, end = change(amounts, begin), begin + rows
+            extra = (sum(changed[begin:end]) - sum(amounts[begin:end])) / (
+                sum(amounts) / len(amounts) * A_DAY / 24
+            )
             found.append(
-                Injection(
-                    kind=kind, scope=name, amounts=change(amounts, begin), begin=begin, end=begin + rows
-                )
+                Injection(kind=kind, scope=name, amounts=changed, begin=begin, end=end, extra_hours=extra)
             )
     return found
 
