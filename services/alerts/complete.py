@@ -49,6 +49,13 @@ class Completeness:
         while len(known) > 1 and self._readings[0].at < min(known):
             self._readings.popleft()
 
+    def booked_by(self, now: datetime) -> datetime | None:
+        """Up to when what is not in the book was not spent; None = nobody can say.
+
+        Where no log's end is known at all, by the clock.
+        """
+        return self.booked if self._readings else now
+
     def _through(self, passed: Mapping[int, int]) -> datetime | None:
         for reading in reversed(self._readings):
             if all(passed.get(partition, 0) >= end for partition, end in reading.ends.items()):

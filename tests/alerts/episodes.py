@@ -31,6 +31,8 @@ class Episodes:
         self.told: list[tuple[int, str, str]] = []
         self.titles: list[str] = []
         self.incidents: list[Incident] = []
+        self.booked_until: datetime | None = None
+        """Up to when the book is whole; None = up to now."""
         self._every = look_every
         self._minutes: dict[datetime, dict[tuple[str, ...], tuple[Decimal, int]]] = defaultdict(dict)
         self._folded: dict[datetime, str] = {}
@@ -66,6 +68,7 @@ class Episodes:
         self._recent.look([row for at in tested for row in spent_in(at, self._fold(at))], self.now)
         look = AnomalyLook(
             tenant="acme", now=self.now, currency="USD", recent=self._recent, learned=self._learned,
+            complete_through=self.now if self.booked_until is None else min(self.now, self.booked_until),
             wording=Wording(zone=ZoneInfo("UTC")),
         )  # fmt: skip
         for incident in look.proposals(self.incidents):

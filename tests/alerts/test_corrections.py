@@ -126,7 +126,7 @@ def test_words_say_that_a_correction_ended_it_and_what_it_changed() -> None:
 def anomaly_look() -> AnomalyLook:
     nothing = Learned(until=NOW, minutes=0, scopes={}, siblings={})
     return AnomalyLook(
-        tenant="acme", now=NOW, currency="USD", recent=Recent(), learned=nothing,
+        tenant="acme", now=NOW, currency="USD", recent=Recent(), learned=nothing, complete_through=NOW,
         wording=Wording(zone=BERLIN.at(NOW).zone),
     )  # fmt: skip
 

@@ -147,3 +147,14 @@ def test_a_burst_teaches_nothing_whether_it_was_told_or_not(told: bool) -> None:
     episodes.told.clear()
     episodes.pass_time(1, with_amounts(triage="42"))
     assert [each[1] for each in episodes.told] == ["repeated" if told else "opened"]
+
+
+def test_where_the_ledger_stands_still_nothing_is_quiet() -> None:
+    episodes = usual_for_half_an_hour()
+    episodes.pass_time(2, with_amounts(triage="42"))
+    episodes.booked_until = episodes.now
+    episodes.pass_time(10)
+    assert [each[1] for each in episodes.told] == ["opened"]
+    episodes.booked_until = None
+    episodes.pass_time(1, USUAL)
+    assert [each[1] for each in episodes.told] == ["opened", "resolved"]

@@ -59,6 +59,8 @@ class AnomalyLook:
     currency: str
     recent: Recent
     learned: Learned
+    complete_through: datetime | None
+    """Up to when the book is whole: by that alone is something quiet. None = nobody can say."""
     wording: Wording
     explanations: Mapping[UUID, Mapping[str, Any]] = field(default_factory=dict)
     """Of incidents that it proposes, by id: what the book says explains them."""
@@ -140,13 +142,18 @@ class AnomalyLook:
         if self.now - incident.began_at >= LASTING:
             return "it has lasted a day and is the new level"
         quiet = min(QUIET * 2 ** min(incident.repeats, 10), QUIET_MAX)
-        is_over = not hot and self.now - incident.hot_at >= quiet
+        through = self.complete_through
+        is_over = not hot and through is not None and through - incident.hot_at >= quiet
         return f"nothing unusual for {quiet // MINUTE} minutes" if is_over else ""
 
     def has_stopped(self, incident: Incident, hot: bool) -> bool:
         """Whether its figures say that it goes on, and it does not."""
         said = incident.rate_per_hour > max(incident.hot_per_hour, incident.expected_per_hour)
-        return said and not hot and self.now - incident.updated_at >= UPDATE_AGE_MIN
+        known = self._is_up_to_date() and self.now - incident.updated_at >= UPDATE_AGE_MIN
+        return said and not hot and known
+
+    def _is_up_to_date(self) -> bool:
+        return self.complete_through is not None and self.now - self.complete_through <= MINUTE
 
     def is_corrected(self, figures: IncidentFigures) -> bool:
         """Whether but for corrections its money would be above what was expected."""
@@ -164,6 +171,8 @@ class AnomalyLook:
         usual = incident.expected_per_hour
         expected = over(usual, until - incident.began_at)
         rate = self.recent.rate_per_hour(incident.scope, self.now)
+        if not self._is_up_to_date():  # less is no news
+            rate = max(rate, incident.rate_per_hour)
         return figures_of(spent, series, expected=expected, usual=usual, rate=rate)
 
 

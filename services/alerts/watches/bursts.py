@@ -55,6 +55,7 @@ class BurstWatch:
         if self._minutes.currency != terms.currency:
             self._minutes = self._new_minutes()
         reader = self._minutes  # other rules may put another in its place meanwhile
+        through = (await self._shared.complete.read()).booked_by(now)
         await reader.look(now, rerating=await self._store.rerating(self._tenant))
         current = await self._store.current(self._tenant, now)
         look = AnomalyLook(
@@ -63,6 +64,7 @@ class BurstWatch:
             currency=terms.currency,
             recent=reader.recent,
             learned=reader.learned,
+            complete_through=through,
             wording=Wording(zone=terms.zone, portal_url=self._shared.portal_url),
         )
         self._shared.meters.add("spendmeter.alerts.evaluations", kind="anomaly")
