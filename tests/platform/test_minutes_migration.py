@@ -67,15 +67,16 @@ async def test_every_row_of_a_filled_table_is_there_after_the_migration_and_afte
 
 
 def _but(left_out: Path) -> list[Path]:
-    """All migrations but this one, and what needs it, be it by a detour."""
-    out, kept = {left_out.stem}, []
-    for migration in sorted(MIGRATIONS.glob("*.sql")):
-        needs = migration.read_text("utf-8").partition("-- depends:")[2].partition("\n")[0].split()
-        if migration.stem in out or not out.isdisjoint(needs):
-            out.add(migration.stem)
-        else:
-            kept.append(migration)
-    return kept
+    """All migrations but this one, and what needs it, be it by a detour; a number says nothing of that."""
+    needs = {
+        migration: set(migration.read_text("utf-8").partition("-- depends:")[2].partition("\n")[0].split())
+        for migration in sorted(MIGRATIONS.glob("*.sql"))
+    }
+    out, more = set[str](), {left_out.stem}
+    while more:
+        out |= more
+        more = {each.stem for each, of in needs.items() if not out.isdisjoint(of)} - out
+    return [each for each in needs if each.stem not in out]
 
 
 async def test_since_when_minutes_are_there_is_known_again_after_the_way_back_and_forth(
