@@ -59,6 +59,11 @@ class Episodes:
             self.now += self._every
             self.look()
 
+    def forget(self) -> None:
+        """What was spent hours ago, when nothing is open that counts it."""
+        for minute in sorted(self._minutes)[: -2 * FOLDED_MAX]:
+            del self._minutes[minute]
+
     def look(self) -> None:
         """As the watch does."""
         minute = self.now.replace(second=0)
