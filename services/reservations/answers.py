@@ -29,6 +29,8 @@ _STATUS: dict[RefusalReason, tuple[int, str]] = {
     "extensions": (409, "Extended too often"),
     "overage": (409, "Dearer than what was held"),
     "nothing_to_book": (422, "Nothing to book"),
+    "already_booked": (409, "Already booked"),
+    "event_reserved": (409, "Another reservation is of this event"),
     "idempotency_mismatch": (409, "Idempotency key used otherwise"),
 }
 

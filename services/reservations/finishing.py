@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from services.reservations.operations import Commit, Extend, HoldDecision
 from services.reservations.own_event import own_event
-from services.reservations.reserving import say, too_little
+from services.reservations.reserving import event_refusal, say, too_little
 from services.reservations.values import EXTENSIONS_MAX, GRACE, TTL_MAX, Reservation
 from services.reservations.work import HoldWork
 from spendmeter.contracts.money import EXACT, ZERO, plain
@@ -27,9 +27,11 @@ def commit(work: HoldWork, asked: Commit, found: Reservation, now: datetime) -> 
         detail = "state what was used, or what it cost, or which event books it"
         return HoldDecision(reason="nothing_to_book", detail=detail)
     held = found.bound if asked.actual is None else asked.actual
+    state = work.state
+    if identity not in state.booked and (refusal := event_refusal(work, asked.identity, found.id)):
+        return refusal
     if refusal := _too_dear(work, asked, found, held):
         return refusal
-    state = work.state
     event = "" if stated else own_event(state.tenant, found, asked.usage, asked.actual, state.currency, now)
     done = replace(
         found, identity=identity, stated=stated, held=held, actual=asked.actual, state="committed",

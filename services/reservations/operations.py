@@ -110,6 +110,8 @@ RefusalReason = Literal[
     "extensions",
     "overage",
     "nothing_to_book",
+    "already_booked",
+    "event_reserved",
     "idempotency_mismatch",
 ]
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.reservations.operations import Commit, Draw, Extend, Operation, Redeem, Release
+from services.reservations.operations import Commit, Draw, Extend, Operation, Redeem, Release, Reserve
 from services.reservations.rows import budget_of, counter_of, reservation_of
 from services.reservations.tranche import tranche_id
 from services.reservations.values import (
@@ -125,11 +125,20 @@ async def state_for(
         answer = StoredAnswer(payload=row["payload"], decision=row["decision"].encode())
         state.answers[row["endpoint"], row["idempotency_key"]] = answer
     await _read_shares(connection, state, operations)
-    if stated := [each.identity for each in operations if isinstance(each, Commit) and each.identity]:
-        stated += [each.identity for each in state.reservations.values()]
-        rows = await connection.fetch(SQL["booked"], tenant, stated)
-        state.booked = frozenset(row["identity"] for row in rows)
+    await _read_identities(connection, state, operations)
     return state
+
+
+async def _read_identities(connection: Any, state: TenantState, operations: Sequence[Operation]) -> None:
+    """Which of the events that operations are about are booked already, or another reservation's."""
+    stated = [each.identity for each in operations if isinstance(each, Reserve | Commit) and each.identity]
+    stated += [each.identity for each in state.reservations.values() if each.stated and each.is_open]
+    if not stated:
+        return
+    rows = await connection.fetch(SQL["booked"], state.tenant, stated)
+    state.booked = frozenset(row["identity"] for row in rows)
+    rows = await connection.fetch(SQL["reserved"], state.tenant, stated)
+    state.reserved = {row["identity"]: row["id"] for row in rows}
 
 
 def _tranches(operations: Sequence[Operation], counters: Mapping[HoldPlace, BudgetCounter]) -> list[UUID]:

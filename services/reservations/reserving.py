@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
 from services.reservations.operations import Debit, HoldDecision, Redeem, Reserve
 from services.reservations.own_event import own_event, own_identity
@@ -27,6 +28,8 @@ def reserve(work: HoldWork, asked: Reserve, now: datetime) -> HoldDecision:
             f"hard budgets of this tenant filter by {', '.join(missing)}: state it, '' where there is none"
         )
         return HoldDecision(reason="dimensions_missing", detail=detail)
+    if not isinstance(asked, Debit | Redeem) and (refusal := event_refusal(work, asked.identity, asked.id)):
+        return refusal
     ttl = min(asked.ttl, TTL_MAX)
     within = work.matching(dimensions, now, now + ttl + GRACE)
     spent = isinstance(asked, Debit)
@@ -50,6 +53,9 @@ def reserve(work: HoldWork, asked: Reserve, now: datetime) -> HoldDecision:
     )
     if isinstance(asked, Debit):
         made = _spent(work, asked, made, now)
+    if made.stated and (made.identity in work.state.booked or made.identity in work.state.reserved):
+        # It was spent, and the book or another reservation counts it.
+        made = replace(made, state="settled", held=ZERO)
     work.open(made)
     return say(work, made)
 
@@ -62,6 +68,20 @@ def say(work: HoldWork, reservation: Reservation) -> HoldDecision:
         reservation=say_reservation(reservation),
         budgets=tuple(map(say_budget, counters)),
     )
+
+
+def event_refusal(work: HoldWork, identity: bytes | None, reservation: UUID) -> HoldDecision | None:
+    """Why no call that this event books may be held by the reservation: it is booked, or held already."""
+    if identity is None:
+        return None
+    if identity in work.state.booked:
+        detail = "the event that is to book this call is booked already: there is nothing left to hold"
+        return HoldDecision(reason="already_booked", detail=detail)
+    holder = work.state.reserved.get(identity, reservation)
+    if holder == reservation:
+        return None
+    detail = f"reservation {holder} is of the event that is to book this call: a call of its own has another"
+    return HoldDecision(reason="event_reserved", detail=detail)
 
 
 def too_little(counters: Sequence[BudgetCounter], asked: Decimal) -> HoldDecision | None:

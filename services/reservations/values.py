@@ -140,4 +140,7 @@ class TenantState:
     held_by_key: dict[tuple[str, HoldPlace], Decimal] = field(default_factory=dict)
     """Both of reservations that are not committed yet."""
     booked: frozenset[bytes] = frozenset()
-    """Of the identities that operations name, those that lie in the book before the mark."""
+    """Of the identities that operations name, those that lie in the book before the mark: no entry of theirs
+    will come any more, so nothing may be held until one does."""
+    reserved: dict[bytes, UUID] = field(default_factory=dict)
+    """Of the same identities, those of open reservations, and whose: one event books one call."""

@@ -83,6 +83,11 @@ class HoldWork:
         ]
 
     def _put(self, reservation: Reservation) -> None:
+        before = self.state.reservations.get(reservation.id, reservation)
+        if self.state.reserved.get(before.identity) == before.id:
+            del self.state.reserved[before.identity]
+        if reservation.is_open:
+            self.state.reserved[reservation.identity] = reservation.id
         self.state.reservations[reservation.id] = reservation
         self.reservations.add(reservation.id)
 

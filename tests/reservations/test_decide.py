@@ -18,6 +18,7 @@ from tests.reservations.turns import (
     NOON,
     budget,
     commit,
+    debit,
     extend,
     reasons,
     release,
@@ -76,6 +77,42 @@ def test_a_commit_of_what_the_book_has_already_holds_nothing() -> None:
     acme = state(budget("10"), booked="1")
     acme.booked = frozenset({b"i" * 16})
     turn(acme, reserve(1, "5"), commit(1, "1", identity=b"i" * 16))
+    assert (left(acme), acme.reservations[UUID(int=1)].state) == (D(9), "settled")
+
+
+def test_a_commit_that_names_no_event_finds_its_reservations_own_in_the_book() -> None:
+    """It was booked before the mark that the counters stand at: no entry of it will come any more."""
+    acme = state(budget("10"))
+    turn(acme, reserve(1, "5", identity=b"i" * 16))
+    acme = replace(acme, booked=frozenset({b"i" * 16}))
+    turn(acme, commit(1, "1"))
+    assert (left(acme), acme.reservations[UUID(int=1)].state) == (D(10), "settled")
+
+
+def test_a_call_that_is_booked_already_is_not_held() -> None:
+    acme = state(budget("10"), booked="1")
+    acme.booked = frozenset({b"i" * 16})
+    assert reasons(turn(acme, reserve(1, "5", identity=b"i" * 16)).decisions) == ["already_booked"]
+    assert left(acme) == D(9)
+
+
+def test_one_event_books_one_reservation() -> None:
+    """Of two, the event would free both, and one call would be nobody's."""
+    acme = state(budget("10"))
+    decided = turn(acme, reserve(1, "2", identity=b"i" * 16), reserve(2, "2", identity=b"i" * 16)).decisions
+    assert reasons(decided) == ["", "event_reserved"]
+    assert str(UUID(int=1)) in decided[1].detail
+    assert reasons(turn(acme, reserve(3, "2"), commit(3, "1", identity=b"i" * 16)).decisions) == [
+        "",
+        "event_reserved",
+    ]
+    assert left(acme) == D(6)
+
+
+def test_what_was_spent_and_is_counted_elsewhere_holds_nothing() -> None:
+    acme = state(budget("10"), booked="1")
+    acme.booked = frozenset({b"i" * 16})
+    turn(acme, debit(1, "1", identity=b"i" * 16))
     assert (left(acme), acme.reservations[UUID(int=1)].state) == (D(9), "settled")
 
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from services.reservations.decide import DecidedTurn, decide
-from services.reservations.operations import Commit, Extend, HoldDecision, Operation, Release, Reserve
+from services.reservations.operations import Commit, Debit, Extend, HoldDecision, Operation, Release, Reserve
 from services.reservations.values import BudgetCounter, HardBudget, TenantState
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -35,7 +35,14 @@ def state(*budgets: HardBudget, booked: str = "0") -> TenantState:
     return TenantState(tenant="acme", currency="USD", counters={each.place: each for each in counters})
 
 
-def reserve(number: int, bound: str, key: str = "k1", ttl_s: int = 60, **dimensions: str) -> Reserve:
+def reserve(
+    number: int,
+    bound: str,
+    key: str = "k1",
+    ttl_s: int = 60,
+    identity: bytes | None = None,
+    **dimensions: str,
+) -> Reserve:
     """Its id and its idempotency key are its number."""
     return Reserve(
         **_asked("reserve", f"r{number}", f"{bound}{dimensions}", key),
@@ -43,6 +50,7 @@ def reserve(number: int, bound: str, key: str = "k1", ttl_s: int = 60, **dimensi
         dimensions=MODEL | dimensions,
         bound=Decimal(bound),
         ttl=timedelta(seconds=ttl_s),
+        identity=identity,
     )
 
 
@@ -66,6 +74,17 @@ def extend(number: int, by_s: int, turn: int = 1, key: str = "k1") -> Extend:
     """Likewise."""
     asked = _asked("extend", f"e{number}.{turn}", f"{by_s}", key)
     return Extend(**asked, reservation=UUID(int=number), by=timedelta(seconds=by_s))
+
+
+def debit(
+    number: int, amount: str, *, identity: bytes | None = None, key: str = "k1", **dimensions: str
+) -> Debit:
+    """Likewise."""
+    asked = _asked("debit", f"d{number}", amount, key)
+    return Debit(
+        **asked, id=UUID(int=number), dimensions=dimensions, bound=Decimal(amount), identity=identity,
+        usage={"requests": 1},
+    )  # fmt: skip
 
 
 def turn(of: TenantState, *operations: Operation, now: datetime = NOON) -> DecidedTurn:

@@ -22,6 +22,8 @@ STATUSES: Mapping[RefusalReason, tuple[int, str]] = {
     "too_many_open": (429, "LIMIT_EXCEEDED"),
     "dimensions_missing": (400, "INVALID_REQUEST"),
     "nothing_to_book": (400, "INVALID_REQUEST"),
+    "already_booked": (409, "RESERVATION_FINALIZED"),
+    "event_reserved": (409, "IDEMPOTENCY_MISMATCH"),
     "not_found": (404, "NOT_FOUND"),
     "expired": (410, "RESERVATION_EXPIRED"),
     "finalized": (409, "RESERVATION_FINALIZED"),

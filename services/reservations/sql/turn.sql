@@ -41,6 +41,11 @@ SELECT {reservation} FROM reservations WHERE tenant = $1 AND state IN ('held', '
 -- Whose events these are.
 SELECT {reservation} FROM reservations WHERE tenant = $1 AND identity = ANY ($2)
 
+-- name: reserved
+-- Whose open reservations are of these events.
+SELECT identity, id FROM reservations
+WHERE tenant = $1 AND identity = ANY ($2) AND state IN ('held', 'committed')
+
 -- name: answers
 -- What was answered to these keys.
 SELECT endpoint, idempotency_key, payload, decision FROM reservation_answers
