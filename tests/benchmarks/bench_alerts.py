@@ -7,8 +7,9 @@
 2. Six minutes of it are history. Then, spread over --minutes minutes and at times drawn with a fixed seed:
    - breaches: a budget each, made before; one event passes it. The clock starts with the 204 of that event and stops
      when the receiver has the message of that budget.
-   - bursts: an agent each that never spent before: 20 events of 1 USD within a second. From the first 204 to the
-     message of an anomaly that names the agent, in its scope or as its top contributor.
+   - bursts: an agent each that never spent before: 20 events within a second that cost three times what the tenant
+     spends in a minute (read when the history is over; printed). From the first 204 to the message of an anomaly that
+     names the agent, in its scope or as its top contributor.
    - loops: a run each, which calls once a second for 0.03 USD and more. From the first 204 to the message of a loop.
 3. A probe that nobody was told of within 120 s is missed: it counts as 120 s, and `missed` says how many.
 
@@ -26,7 +27,8 @@ import random
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +42,10 @@ from tests.flow.system import System
 HISTORY_S = 360.0
 TOLD_S_MAX = 120.0
 TENANT = "acme"
-BURST_TOKENS, CALL_TOKENS = 400_000, 12_000
-"""gpt-4o: 2.50 USD for a million input tokens. A call of a burst costs 1 USD, one of a loop 0.03 USD."""
+USD_A_TOKEN = Decimal("0.0000025")
+"""Of gpt-4o's input: a call of a loop costs 0.03 USD."""
+CALL_TOKENS = 12_000
+BURST_EVENTS, BURST_MINUTES = 20, 3
 
 
 class Receiver:
@@ -122,11 +126,24 @@ class Probes:
         accepted = await self.call(f"breach-{number}", 1_000, team=f"breach-{number}")
         return self._took(accepted, await self._receiver.told(lambda data: data["rule"] == budget))
 
-    async def burst(self, number: int) -> float:
+    async def a_minute(self) -> Decimal:
+        """What acme spends in one, in USD: the mean of three that are over."""
+        until = datetime.now(UTC).replace(second=0, microsecond=0)
+        query = {
+            "from": (until - timedelta(minutes=3)).isoformat(),
+            "to": until.isoformat(),
+            "bucket": "minute",
+        }
+        headers = {"Authorization": f"Bearer {self._system.keys[TENANT]}"}
+        answer = await self._client.get(f"{self._system.api}/v1/spend", params=query, headers=headers)
+        return Decimal(answer.raise_for_status().json()["totals"][0]["effective"]) / 3
+
+    async def burst(self, number: int, usd: Decimal) -> float:
         """Seconds."""
-        agent = f"burst-{number}"
-        first = await self.call(f"{agent}-0", BURST_TOKENS, agent=agent, team="bursts")
-        calls = [self.call(f"{agent}-{n}", BURST_TOKENS, agent=agent, team="bursts") for n in range(1, 20)]
+        agent, tokens = f"burst-{number}", int(usd / BURST_EVENTS / USD_A_TOKEN)
+        first = await self.call(f"{agent}-0", tokens, agent=agent, team="bursts")
+        others = range(1, BURST_EVENTS)
+        calls = [self.call(f"{agent}-{n}", tokens, agent=agent, team="bursts") for n in others]
         await asyncio.gather(*calls)
 
         def names(data: dict[str, Any]) -> bool:
@@ -187,22 +204,25 @@ async def measured(system: System, options: argparse.Namespace, folder: Path) ->
             await probes.post("/v1/channels", {"name": "bench", "url": f"http://127.0.0.1:{port}/"})
             budgets = [await probes.budget(number) for number in range(options.breaches)]
             await asyncio.sleep(options.history)
+            usd = BURST_MINUTES * await probes.a_minute()
+            print(f"a burst costs {usd:.2f} USD", flush=True)
             breaches, bursts, loops = await asyncio.gather(
                 spread(
                     [lambda n=n, b=b: probes.breach(n, b) for n, b in enumerate(budgets)], seconds, "breach"
                 ),
-                spread([lambda n=n: probes.burst(n) for n in range(options.bursts)], seconds, "burst"),
+                spread([lambda n=n: probes.burst(n, usd) for n in range(options.bursts)], seconds, "burst"),
                 spread([lambda n=n: probes.loop(n) for n in range(options.loops)], seconds, "loop"),
             )
     finally:
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
+        await asyncio.sleep(1)  # the load generator that was killed is waited for
         await runner.cleanup()
     figures: dict[str, Any] = {}
     for name, taken in (("breach", breaches), ("burst", bursts), ("loop", loops)):
         figures[f"{name}_p50_s"] = round(taken[len(taken) // 2], 2)
         figures[f"{name}_p99_s"] = round(taken[min(len(taken) - 1, len(taken) * 99 // 100)], 2)
-        figures[f"{name}s"] = len(taken)
+        figures[f"of_{name}"] = len(taken)
     messages: dict[str, int] = {}
     for _, data in receiver.came:
         messages[data["kind"]] = messages.get(data["kind"], 0) + 1
