@@ -10,9 +10,11 @@ WHERE NOT EXISTS (SELECT 1 FROM budgets WHERE tenant = $1 AND name = $2)
 
 -- name: move_channel
 -- The sink listens on the port of this start.
-UPDATE channels SET url = $2, disabled_at = NULL WHERE tenant = $1 AND name = 'demo sink'
+UPDATE channels SET settings = settings || jsonb_build_object('url', $2::text), disabled_at = NULL
+WHERE tenant = $1 AND name = 'demo sink'
 
 -- name: add_channel
 -- The way to the sink, once a tenant.
-INSERT INTO channels (tenant, name, url, secret) SELECT $1, 'demo sink', $2, $3
+INSERT INTO channels (tenant, name, settings)
+SELECT $1, 'demo sink', jsonb_build_object('kind', 'webhook', 'url', $2::text, 'secret', $3::text)
 WHERE NOT EXISTS (SELECT 1 FROM channels WHERE tenant = $1 AND name = 'demo sink')

@@ -12,14 +12,16 @@ from deploy.demo.workload import RUNAWAY_FIRST_S
 from tests.flow.system import System, eventually
 
 FOUND_WITHIN_S = 10
+KINDS = {"anomaly", "budget"}
+"""It is a loop, too, which is seen once its calls are folded."""
 
 
 async def test_the_runaway_of_the_demo_raises_one_incident_of_each_kind_within_ten_seconds(
     demo: System,
 ) -> None:
     def opened() -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = demo.get("/v1/incidents")["incidents"]
-        return found if {incident["kind"] for incident in found} == {"anomaly", "budget"} else []
+        found = [each for each in demo.get("/v1/incidents")["incidents"] if each["kind"] in KINDS]
+        return found if {incident["kind"] for incident in found} == KINDS else []
 
     incidents = eventually("an incident of each kind", opened, RUNAWAY_FIRST_S + 60, every_s=0.5)
     owner = await demo.database()
@@ -51,6 +53,6 @@ async def test_the_runaway_of_the_demo_raises_one_incident_of_each_kind_within_t
 
     def received() -> bool:
         alerts = httpx.get(f"http://127.0.0.1:{demo.process('demo').port}/alerts").json()["alerts"]
-        return {alert["data"]["kind"] for alert in alerts} == {"anomaly", "budget"}
+        return {alert["data"]["kind"] for alert in alerts} >= KINDS
 
     eventually("both alerts at the demo's sink", received, FOUND_WITHIN_S)
