@@ -60,7 +60,9 @@ async def test_what_people_wrote_and_who_they_are_is_found_nowhere(
     for entry in system.state.processes:
         if entry.port:
             assert canary.found(metrics_of(entry.port)) == set(), entry.name
-    assert otlp.seen == {"/v1/traces": {bytes.fromhex(TRACE)}}
+    # A trace is named in its spans, and by metrics as an example of what they count; metrics come once a minute.
+    assert otlp.seen.pop("/v1/traces") == {bytes.fromhex(TRACE)}
+    assert set().union(*otlp.seen.values()) <= {bytes.fromhex(TRACE)}
 
 
 def send_everything(system: System, admin: Importer, canary: Canary) -> None:
