@@ -10,6 +10,7 @@ NAMES = (
     "SPENDMETER_INGEST_URL",
     "SPENDMETER_API_URL",
     "SPENDMETER_PORTAL_URL",
+    "SPENDMETER_RESERVATIONS_URL",
     "SPENDMETER_API_KEY",
     "SPENDMETER_ADMIN_KEY",
     *KafkaAccess(servers="").environment(),

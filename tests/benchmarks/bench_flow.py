@@ -1,4 +1,4 @@
-"""Everything on this one machine, as fast as it goes: broker, database, six services, load generator.
+"""Everything on this one machine, as fast as it goes: broker, database, seven services, load generator.
 
     python -m tests.benchmarks.bench_flow [--seconds 60] [--probes 240] [--partitions 4]
 

@@ -1,1 +1,1 @@
-"""Stand-ins for the six services."""
+"""Stand-ins for the seven services."""
