@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 
 from services.alerts.budgets.budgets import Budget
-from spendmeter.contracts.alert_rules import RULE_KINDS, AlertRule, default_rule
+from spendmeter.contracts.alert_rules import RULE_KINDS, AlertRule, default_rule, rule_of
 from spendmeter.contracts.terms import NO_TERMS, Timeline, timeline_of
 from spendmeter.platform.sql import load_sql
 from spendmeter.platform.telemetry import log
@@ -72,7 +72,7 @@ class Rules:
             return
         changed: dict[str, dict[str, AlertRule]] = {}
         for row in await _limited(self._pool, "alert_rules", CHANGED_RULES_MAX):
-            changed.setdefault(row["tenant"], {})[row["rule_id"]] = _rule(row)
+            changed.setdefault(row["tenant"], {})[row["rule_id"]] = rule_of(dict(row))
         self._changed, self._acts = changed, acts
 
 
@@ -86,19 +86,6 @@ async def _limited(pool: asyncpg.Pool[asyncpg.Record], name: str, rows_max: int)
     if len(rows) > rows_max:
         log().error("more than can be watched", rule=name, limit=rows_max)
     return rows[:rows_max]
-
-
-def _rule(row: asyncpg.Record) -> AlertRule:
-    return AlertRule(
-        id=row["rule_id"],
-        of=row["of"],
-        name=row["name"],
-        filter=row["filter"],
-        severity=row["severity"],
-        enabled=row["enabled"],
-        revision=row["number"],
-        changed=row["settings"],
-    )
 
 
 def _budgets(row: asyncpg.Record) -> list[Budget]:

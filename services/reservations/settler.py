@@ -18,6 +18,7 @@ from services.reservations.rows import counter_rows, reservation_of, reservation
 from services.reservations.settle import PassedEntry, Settled, settle
 from services.reservations.turns import AWAY, Pool, take_turn
 from services.reservations.values import TenantState
+from spendmeter.book.series import dimensions_of
 from spendmeter.platform.heartbeat import Heartbeat
 from spendmeter.platform.retry import keep_doing
 from spendmeter.platform.telemetry import Meters, log
@@ -130,9 +131,7 @@ class Settler:
 
 async def _read(connection: Any, tenant: str, rows: Sequence[Any]) -> list[PassedEntry]:
     ids = list({row["series_id"] for row in rows})
-    series = {
-        row["series_id"]: row["dimensions"] for row in await connection.fetch(SQL["series"], tenant, ids)
-    }
+    series = await dimensions_of(connection, tenant, ids)
     return [
         PassedEntry(
             identity=row["identity"],

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -52,6 +53,18 @@ async def hold_minutes(connection: Any) -> None:
     """First in a REPEATABLE READ transaction that asks `spent_in`: until it ends no minutes are dropped that
     its snapshot, which begins after this, says are there."""
     await connection.execute(SQL["hold_minutes"])
+
+
+@asynccontextmanager
+async def one_instant(pool: Any) -> AsyncIterator[Any]:
+    """A connection of `pool` that sees one instant of the book, in which no minutes are dropped: what
+    `spent_in` asks for."""
+    async with (
+        pool.acquire() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        await hold_minutes(connection)
+        yield connection
 
 
 async def spent_in(connection: Any, tenant: str, edges: Sequence[datetime], timeline: Timeline) -> Coverage:

@@ -1,6 +1,6 @@
-"""Writes down what series stand for, in the caller's transaction."""
+"""Writes down what series stand for, in the caller's transaction, and reads it again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,3 +23,10 @@ async def add_series(connection: Any, series: Mapping[SeriesKey, Series]) -> Non
     ]
     if rows:
         await connection.executemany(SQL["insert_series"], rows)
+
+
+async def dimensions_of(connection: Any, tenant: str, ids: Sequence[bytes]) -> dict[bytes, dict[str, str]]:
+    """The dimensions of these series of the tenant, by id: those that have a value. `connection` (or a pool)
+    decodes jsonb."""
+    rows = await connection.fetch(SQL["dimensions_of"], tenant, ids)
+    return {row["series_id"]: row["dimensions"] for row in rows}

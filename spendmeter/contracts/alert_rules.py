@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -121,6 +121,14 @@ class AlertRule:
         value = self.settings[name]
         assert isinstance(value, list)
         return tuple(value)
+
+
+def rule_of(row: Mapping[str, Any]) -> AlertRule:
+    """The rule that a row of `alert_rules` says, the last act of its rule."""
+    return AlertRule(
+        id=row["rule_id"], of=row["of"], name=row["name"], filter=row["filter"], severity=row["severity"],
+        enabled=row["enabled"], revision=row["number"], changed=row["settings"],
+    )  # fmt: skip
 
 
 def default_rule(of: str) -> AlertRule:

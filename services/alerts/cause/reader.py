@@ -16,7 +16,7 @@ from services.alerts.cause.references import References, references
 from services.alerts.cause.weighing import SeriesUse, SpanName, SpanUse, UnitPrices, Weights
 from services.alerts.counting.counter_reader import Turn
 from services.alerts.scopes import MINUTE
-from spendmeter.book.reading import Coverage, hold_minutes, spent_in
+from spendmeter.book.reading import Coverage, one_instant, spent_in
 from spendmeter.book.units import UNIT_COLUMNS, UNIT_PARTS
 from spendmeter.contracts.money import divided
 from spendmeter.contracts.terms import Timeline
@@ -62,12 +62,7 @@ async def read_series(
     against = references(question.began, first_seen, question.calendar)
     lasts = max(question.now - against.began, timedelta(seconds=1))
     weights = Weights(now=lasts, before=against.length_before, days=against.length_of_days)
-    async with (
-        turn(),
-        pool.acquire() as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
-    ):
-        await hold_minutes(connection)
+    async with turn(), one_instant(pool) as connection:
         rows = await connection.fetch(
             SQL["leaves"], *await _pieces(connection, question, against),
             question.currency, dict(question.scope), against.began, against.before[0],

@@ -27,7 +27,8 @@ from services.alerts.counting.counters import (
 )
 from services.alerts.scopes import MINUTE
 from spendmeter.book.cover import MinutesDropped
-from spendmeter.book.reading import hold_minutes, minutes_of, spent_in
+from spendmeter.book.reading import minutes_of, one_instant, spent_in
+from spendmeter.book.series import dimensions_of
 from spendmeter.book.sizes import BucketSpan, bucket_at
 from spendmeter.contracts.series import Series
 from spendmeter.contracts.terms import Timeline
@@ -143,8 +144,8 @@ class CounterReader:
             if len(self._series) > SERIES_KEPT_MAX:
                 self._series.clear()
                 missing = sorted(wanted)
-            for row in await self.pool.fetch(SQL["read_series"], self.tenant, missing):
-                self._series[row["series_id"]] = Series.of(row["dimensions"])
+            for series_id, dimensions in (await dimensions_of(self.pool, self.tenant, missing)).items():
+                self._series[series_id] = Series.of(dimensions)
         return {series_id: self._series[series_id] for series_id in wanted}
 
     async def _fill(self, wanted: Mapping[CounterKey, datetime]) -> None:
@@ -235,11 +236,7 @@ class CounterReader:
         async with self.turn():
             began = time.monotonic()
             try:
-                async with (
-                    self.pool.acquire() as connection,
-                    connection.transaction(isolation="repeatable_read", readonly=True),
-                ):
-                    await hold_minutes(connection)
+                async with one_instant(self.pool) as connection:
                     if by_minute:
                         read = minutes_of(self.tenant, starts[0], end)
                     else:

@@ -19,7 +19,3 @@ SELECT place::int, at, sum(effective) AS effective, sum(provisional) AS provisio
     (array_agg(series_id ORDER BY effective DESC) FILTER (WHERE $9))[:$10] AS leaders,
     (array_agg(effective ORDER BY effective DESC) FILTER (WHERE $9))[:$10] AS amounts
 FROM counted GROUP BY place, at
-
--- name: read_series
--- The dimensions of some series.
-SELECT series_id, dimensions(s) AS dimensions FROM series s WHERE tenant = $1 AND series_id = ANY ($2)

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 from services.alerts.incidents.incident import Incident
-from services.alerts.incidents.phrases import money, places, rounded, since, value_of
+from services.alerts.incidents.phrases import figures_of, money, rounded, since, value_of
 from services.alerts.incidents.words import Wording, summary_of_where
-from spendmeter.contracts.money import plain
 
 _NAMES = {"sku": "model", "provider": "provider", "key_id": "key", "agent": "agent"}
 _ACTIONS = {
@@ -61,13 +60,9 @@ class FirstWording(Wording):
         ]
         if incident.details["subject"] == "unpriced":
             told = told[2:]
-        figures = [
-            {"label": label, "amount": plain(amount), "unit": unit, "text": f"{places(amount)} {unit}"}
-            for label, amount, unit in told
-        ]
         lacking = incident.details["unpriced_events"]
         events = [("events", incident.details["events"]), ("events without a price", lacking)]
-        return figures + [
+        return figures_of(told) + [
             {"label": label, "amount": count, "unit": "events", "text": f"{int(count):,} events"}
             for label, count in events
             if count != "0"

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from services.alerts.incidents.incident import Incident
-from services.alerts.incidents.phrases import lasting, money, percent, places, rounded
+from services.alerts.incidents.phrases import figures_of, lasting, money, percent, rounded
 from services.alerts.incidents.words import Wording
 from spendmeter.contracts.money import divided, plain
 
@@ -62,11 +62,7 @@ class ForecastWording(Wording):
             ("spent in the period", incident.amount),
             ("budget", incident.expected),
         ]
-        return [
-            {"label": label, "amount": plain(amount), "unit": incident.currency,
-             "text": f"{places(amount)} {incident.currency}"}
-            for label, amount in told
-        ]  # fmt: skip
+        return figures_of((label, amount, incident.currency) for label, amount in told)
 
     def _last_day(self, incident: Incident) -> str:
         assert incident.period_end is not None

@@ -1,12 +1,13 @@
 """The pieces of what people read: amounts with their currency, times in the tenant's zone, shares. Pure."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from services.alerts.incidents.incident import Incident
 from services.alerts.scopes import MINUTE
-from spendmeter.contracts.money import presented
+from spendmeter.contracts.money import plain, presented
 
 
 def value_of(incident: Incident, dimension: str, value: str) -> str:
@@ -43,6 +44,14 @@ def places(amount: Decimal) -> str:
 def money(incident: Incident, amount: Decimal) -> str:
     """An amount in the incident's currency."""
     return f"{places(amount)} {incident.currency}"
+
+
+def figures_of(told: Iterable[tuple[str, Decimal, str]]) -> list[dict[str, str]]:
+    """Amounts as an incident's figures; each is a label, an amount, and its unit (USD, USD/h)."""
+    return [
+        {"label": label, "amount": plain(amount), "unit": unit, "text": f"{places(amount)} {unit}"}
+        for label, amount, unit in told
+    ]
 
 
 def percent(share: Decimal) -> str:

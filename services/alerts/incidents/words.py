@@ -12,10 +12,10 @@ from services.alerts.incidents.causes import sentence_of_causes, sentence_of_spl
 from services.alerts.incidents.incident import CORRECTED, Incident, is_corrected
 from services.alerts.incidents.phrases import (
     about,
+    figures_of,
     lasting,
     money,
     percent,
-    places,
     rounded,
     since,
     to_the_minute,
@@ -137,10 +137,7 @@ def figures(incident: Incident) -> list[dict[str, str]]:
         told.append(("of it changed by corrections", incident.corrected, incident.currency))
     if not anomaly:
         told = [*told[2:4], *told[:2], *told[4:]]
-    return [
-        {"label": label, "amount": plain(amount), "unit": unit, "text": f"{places(amount)} {unit}"}
-        for label, amount, unit in told
-    ]
+    return figures_of(told)
 
 
 def link(incident: Incident, portal_url: str) -> str:

@@ -181,7 +181,7 @@ class LoopLook:
         """The incident with the figures of now; of a run that is gone, with those it had and a rate of 0."""
         run = self.runs.get(_place(incident))
         if run is None:
-            return with_figures(incident, _still(incident), self.now)
+            return replace(incident, updated_at=self.now, rate_per_hour=ZERO)
         details = {**incident.details, "calls": str(run.now.calls)}
         return with_figures(replace(incident, details=details), self._figures(run), self.now)
 
@@ -232,14 +232,3 @@ class LoopLook:
 
 def _place(incident: Incident) -> tuple[str, str]:
     return incident.scope.get("workflow", ""), incident.scope["run"]
-
-
-def _still(incident: Incident) -> IncidentFigures:
-    return IncidentFigures(
-        amount=incident.amount,
-        expected=incident.expected,
-        rate_per_hour=ZERO,
-        expected_per_hour=incident.expected_per_hour,
-        of_which_provisional=incident.of_which_provisional,
-        top_contributor=TopContributor(),
-    )

@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from services.alerts.incidents.incident import Incident
-from services.alerts.incidents.phrases import about, lasting, money, places, since
+from services.alerts.incidents.phrases import about, figures_of, lasting, money, since
 from services.alerts.incidents.words import Wording
-from spendmeter.contracts.money import plain, presented
+from spendmeter.contracts.money import presented
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,12 +58,11 @@ class LoopWording(Wording):
             told.append(("rate at the last look", incident.rate_per_hour, rate))
         if incident.of_which_provisional > 0:
             told.append(("of it priced by an upper bound", incident.of_which_provisional, incident.currency))
-        figures = [
-            {"label": label, "amount": plain(amount), "unit": unit, "text": f"{places(amount)} {unit}"}
-            for label, amount, unit in told
-        ]
         calls = incident.details["calls"]
-        return [*figures, {"label": "calls", "amount": calls, "unit": "events", "text": f"{int(calls):,}"}]
+        return [
+            *figures_of(told),
+            {"label": "calls", "amount": calls, "unit": "events", "text": f"{int(calls):,}"},
+        ]
 
     def link(self, incident: Incident) -> str:
         """What its workflow spent around it: runs are no dimension of the portal's explorer."""

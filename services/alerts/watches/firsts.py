@@ -19,7 +19,8 @@ from services.alerts.incidents.incident import is_due
 from services.alerts.rules import TenantRules
 from services.alerts.turns import Pass
 from services.alerts.watches.look import Rhythm, Shared
-from spendmeter.book.reading import hold_minutes, spent_in
+from spendmeter.book.reading import one_instant, spent_in
+from spendmeter.book.series import dimensions_of
 from spendmeter.book.sizes import BucketSpan
 from spendmeter.contracts.series import Series
 from spendmeter.contracts.terms import Timeline
@@ -149,18 +150,13 @@ class FirstWatch:
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[Any]:
-        """A connection in its turn, in one snapshot in which no minutes are dropped."""
-        async with (
-            self.shared.turns.turn(self.tenant, self.of),
-            self.shared.pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            await hold_minutes(connection)
+        """A connection in its turn."""
+        async with self.shared.turns.turn(self.tenant, self.of), one_instant(self.shared.pool) as connection:
             yield connection
 
     async def _series(self, leaders: Sequence[bytes]) -> Mapping[bytes, Series]:
-        rows = await self.shared.pool.fetch(SQL["dimensions"], self.tenant, leaders)
-        return {row["series_id"]: Series.of(row["dimensions"]) for row in rows}
+        found = await dimensions_of(self.shared.pool, self.tenant, leaders)
+        return {series_id: Series.of(dimensions) for series_id, dimensions in found.items()}
 
 
 def _yesterday(now: datetime, calendar: Timeline) -> datetime:

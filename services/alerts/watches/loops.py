@@ -14,7 +14,6 @@ from services.alerts.incidents.following import renew
 from services.alerts.incidents.incident import Incident, is_due
 from services.alerts.loops.loops import (
     RUNS_MAX,
-    USUAL_RUNS_MIN,
     WINDOW,
     LoopLook,
     RunningRun,
@@ -134,11 +133,9 @@ class LoopWatch:
                 with_outcome=row["with_outcome"],
             )
             for row in rows
-            if row["runs"] >= USUAL_RUNS_MIN
         }
-        self._usual_at_s = {each: self._usual_at_s.get(each, at_s) for each in asked} | dict.fromkeys(
-            stale, at_s
-        )
+        read_at_s = self._usual_at_s | dict.fromkeys(stale, at_s)
+        self._usual_at_s = {workflow: read_at_s[workflow] for workflow in asked}
 
     async def _with_outcome(self) -> frozenset[str]:
         if not self._runs:

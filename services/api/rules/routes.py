@@ -31,6 +31,7 @@ from spendmeter.contracts.alert_rules import (
     AlertRule,
     canonical,
     default_rule,
+    rule_of,
 )
 from spendmeter.contracts.series import DIMENSIONS
 from spendmeter.platform.sql import load_sql
@@ -123,10 +124,7 @@ def _in_force(acts: _Acts) -> dict[str, AlertRule]:
     rules = {rule_id: default_rule(of) for rule_id, of in DEFAULT_RULES.items()}
     for rule_id, row in acts.items():
         if not row["removed"] and row["of"] in RULE_KINDS:
-            rules[rule_id] = AlertRule(
-                id=rule_id, of=row["of"], name=row["name"], filter=row["filter"], severity=row["severity"],
-                enabled=row["enabled"], revision=row["number"], changed=row["settings"],
-            )  # fmt: skip
+            rules[rule_id] = rule_of(row)
     return rules
 
 

@@ -24,10 +24,6 @@ SELECT origin_offset, tenant, identity, seq, occurred_at, currency, effective, s
 WHERE origin_partition = $1 AND recorded_at >= $2 AND recorded_at < $3 AND origin_offset >= $4 AND origin_offset < $5
 ORDER BY origin_offset LIMIT $6
 
--- name: series
--- What these series say.
-SELECT series_id, dimensions(s) AS dimensions FROM series s WHERE tenant = $1 AND series_id = ANY ($2)
-
 -- name: move_marks
 -- From where they were sought, and no others: how many moved.
 WITH moved AS (
