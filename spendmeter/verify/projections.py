@@ -1,4 +1,4 @@
-"""I5 of the projections: every cell, run and outcome is the sum of the entries that it was folded from.
+"""I5 of the projections: every cell, run, outcome and person's month is the sum of its entries.
 
 Postgres adds up what lines and events say, beside the walk; nothing is asked of who folded them.
 """
@@ -22,6 +22,7 @@ _RUN = (
     "latency_ms_max"
 ).split()
 _OUTCOME = "events count value".split()
+_USER = "events effective of_which_provisional".split()
 
 
 async def wait_until_folded(connection: Any, seconds_max: float, report: Report) -> None:
@@ -59,6 +60,9 @@ async def check_projections(connection: Any, report: Report) -> None:
         _find(row, _RUN, _of_run(row, "cost_class", "agent", "provider", "sku", "call_status"), report)
     async for row in connection.cursor(SQL["outcome_faults"], "run_outcomes", prefetch=ROWS_AT_ONCE):
         _find(row, _OUTCOME, f"outcome {row['name']!r} of {_of_run(row)}", report)
+    async for row in connection.cursor(SQL["user_faults"], "user_months", prefetch=ROWS_AT_ONCE):
+        named = f"{row['tenant']} {row['person']} in {row['month']:%Y-%m}, {row['currency']}"
+        _find(row, _USER, f"month of {named}", report)
 
 
 def _of_run(row: Any, *more: str) -> str:

@@ -29,7 +29,8 @@ FROM (
 
 -- name: counts
 -- How many rows are compared.
-SELECT (SELECT count(*) FROM cells), (SELECT count(*) FROM runs), (SELECT count(*) FROM run_outcomes)
+SELECT (SELECT count(*) FROM cells), (SELECT count(*) FROM runs), (SELECT count(*) FROM run_outcomes),
+    (SELECT count(*) FROM user_months)
 
 -- name: cell_faults
 -- Cells that are not the sum of the lines of their entries, and sums that have no cell; both sides of each. What lines
@@ -165,3 +166,25 @@ WITH {folded}, of_runs AS (
 SELECT tenant, run, workflow, workflow_version, name, currency, has.figures AS said, should.figures AS should
 FROM should FULL JOIN has USING (tenant, run, workflow, workflow_version, name, currency, identity)
 WHERE (has.figures, has.at) IS DISTINCT FROM (should.figures, should.at)
+
+-- name: user_faults
+-- The same of what people's months came to. Those that a month had no room for share a name, and are in no row.
+WITH {folded}, of_users AS (
+    SELECT tenant, date_trunc('month', occurred_at, 'UTC')::timestamptz AS month, status, currency, sign, effective,
+        event #>> '{data,labels,user}' AS person
+    FROM (
+        SELECT tenant, occurred_at, status, currency, sign, effective,
+            CASE WHEN pg_input_is_valid(event, 'jsonb') THEN event::jsonb END AS event
+        FROM folded WHERE strpos(event, '"user"') > 0 OR strpos(event, '\u') > 0 OFFSET 0
+    ) AS read
+), should AS (
+    SELECT tenant, (month AT TIME ZONE 'UTC')::date AS month, person, currency,
+        ARRAY[sum(sign), sum(effective), coalesce(sum(effective) FILTER (WHERE status = 'provisional'), 0)] AS figures
+    FROM of_users WHERE person NOT IN ('', '~other') GROUP BY 1, 2, 3, 4
+), has AS (
+    SELECT tenant, month, "user" AS person, currency, ARRAY[events, effective, of_which_provisional] AS figures
+    FROM user_months
+)
+SELECT tenant, month, person, currency, has.figures AS said, should.figures AS should
+FROM should FULL JOIN has USING (tenant, month, person, currency)
+WHERE has.figures IS DISTINCT FROM should.figures

@@ -159,6 +159,7 @@ def made_up(chance: random.Random, id: str, time: datetime | None = None) -> Ent
         context=Context(service_tier=chance.choice(["standard", "flex"]), region=chance.choice(["", "eu"])),
         labels=Labels(
             run=chance.choice(["", "run1", "run2"]),
+            user=["", "user:1", "user:2", "~other"][len(id) % 4],
             workflow=chance.choice(["", "refund"]),
             agent=chance.choice(["", "triage"]),
         ),

@@ -66,6 +66,7 @@ async def test_projections_that_are_right_are_clean(book: WrittenBook) -> None:
             "UPDATE run_outcomes SET at = at + interval '1 second'",
             "outcome 'done' of run 'run-1' of acme: its times are not those of its entries",
         ),
+        ("UPDATE user_months SET effective = effective + 1", "month of acme hmac:00 in "),
     ],
 )
 async def test_a_row_that_is_not_the_sum_of_its_entries_is_named(
@@ -86,7 +87,7 @@ async def test_what_is_not_folded_in_time_is_said_and_the_rest_is_checked(book: 
     assert report.exit_code == INCOMPLETE
     assert report.unchecked["I5"] == {
         f"projection {name}: offsets that it has not folded yet": 50
-        for name in ("cells", "runs", "run_outcomes")
+        for name in ("cells", "runs", "run_outcomes", "user_months")
     }
     await book.owner.execute("UPDATE cells SET events = events + 1")
     assert (await book.check()).exit_code == FOUND

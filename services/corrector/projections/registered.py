@@ -9,6 +9,7 @@ from msgspec import Struct
 from services.corrector.projections.cells import CellFold
 from services.corrector.projections.entry import BookEntry
 from services.corrector.projections.runs import OutcomeFold, RunFold
+from services.corrector.projections.user_months import UserMonthFold
 
 
 class Fold(Protocol):
@@ -37,4 +38,5 @@ PROJECTIONS = (
     Projection(name="cells", fold=CellFold),
     Projection(name="runs", fold=RunFold),
     Projection(name="run_outcomes", fold=OutcomeFold),
+    Projection(name="user_months", fold=UserMonthFold),
 )

@@ -124,3 +124,13 @@ ON CONFLICT (tenant, run, identity, outcome_id) DO UPDATE SET
     events = o.events + excluded.events,
     count = o.count + excluded.count,
     value = o.value + excluded.value
+
+-- name: add_to_user_months
+-- Amounts are added.
+INSERT INTO user_months AS u (tenant, month, "user", currency, events, effective, of_which_provisional)
+SELECT tenant, month, "user", currency, events, effective, of_which_provisional
+FROM json_populate_recordset(NULL::user_months, $1::json) ORDER BY tenant, month, "user", currency
+ON CONFLICT (tenant, month, "user", currency) DO UPDATE SET
+    events = u.events + excluded.events,
+    effective = u.effective + excluded.effective,
+    of_which_provisional = u.of_which_provisional + excluded.of_which_provisional
