@@ -24,6 +24,10 @@ _FLAGS = {
     "name": "NAME",
     "amount": "AMOUNT",
     "period": "--period",
+    "starts_on": "--from",
+    "ends_on": "--to",
+    "last_hours": "--last",
+    "each": "--each",
     "filter": "--filter",
     "thresholds_percent": "--threshold",
     "forecast_thresholds_percent": "--forecast-threshold",
@@ -52,7 +56,15 @@ def list_all(tenant: OfTenantOption = "", as_json: JsonOption = False) -> None:
 def add(
     name: Annotated[str, typer.Argument(help="What alerts call it.")],
     amount: Annotated[str, typer.Argument(help="In the tenant's currency: 5000 or 12.50.")],
-    period: Annotated[str, typer.Option(help="day, week, month or quarter of the tenant.")] = "month",
+    period: Annotated[str, typer.Option(help="day, week, month, quarter or year of the tenant.")] = "month",
+    since: Annotated[
+        str, typer.Option("--from", help="With --to: for these days alone, once. The first of them.")
+    ] = "",
+    until: Annotated[str, typer.Option("--to", help="The day after the last one.")] = "",
+    last: Annotated[str, typer.Option(help="Of the last hours or days, as they go by: 24h or 7d.")] = "",
+    each: Annotated[
+        str, typer.Option(help="One for every value: key_id, agent, run, user or another dimension.")
+    ] = "",
     only: FilterOption = None,
     threshold: Annotated[
         list[str] | None, typer.Option(help="Percent at which to tell. Repeatable. Default: 80 and 100.")
@@ -74,12 +86,17 @@ def add(
     Examples:
       spendmeter budget add "All of it" 5000 --tenant acme
       spendmeter budget add "Search, daily" 120.50 --period day --filter team=search --threshold 100
+      spendmeter budget add "Launch" 9000 --from 2026-12-01 --to 2026-12-15
+      spendmeter budget add "Any day" 400 --last 24h
+      spendmeter budget add "Each agent" 50 --period day --each agent
     """
     pairs = filters(only or ())
     scope = dict(pairs)
     if len(scope) < len(pairs):
         usage_error("--filter: a budget is of one value of a dimension, and one is named twice")
-    body: dict[str, Any] = {"name": name, "amount": amount, "period": period, "filter": scope}
+    body: dict[str, Any] = {"name": name, "amount": amount, "filter": scope}
+    body |= _time(period, since, until, last)
+    body |= {"each": each} if each else {}
     body |= {"thresholds_percent": threshold} if threshold else {}
     if forecast_threshold:
         body["forecast_thresholds_percent"] = [each for each in forecast_threshold if each != "0"]
@@ -195,17 +212,48 @@ def _print_request(request: Any) -> None:
         say(f"  {given}{lasts}{minute(request['decided_at'])} {by}")
 
 
+def _time(period: str, since: str, until: str, last: str) -> dict[str, Any]:
+    """What the body says of when it is for."""
+    if last:
+        number, unit = last[:-1], {"h": 1, "d": 24}.get(last[-1])
+        if since or until or unit is None or not number.isdecimal():
+            usage_error("--last: a number of hours or days, 24h or 7d, without --from and --to")
+        return {"period": "rolling", "last_hours": int(number) * unit}
+    if since or until:
+        return {"period": "custom", "starts_on": since or None, "ends_on": until or None}
+    return {"period": period}
+
+
 def _named(budget: Any) -> str:
     scope = ", ".join(f"{name}={value}" for name, value in budget["filter"].items()) or "all of it"
-    return f"{budget['name']}: {budget['amount']} {budget['currency']} a {budget['period']}, {scope}"
+    each = f", for each {budget['each']}" if budget["each"] else ""
+    return f"{budget['name']}: {budget['amount']} {budget['currency']} {_for_what(budget)}{each}, {scope}"
+
+
+def _for_what(budget: Any) -> str:
+    if budget["period"] == "rolling":
+        days, hours = divmod(budget["last_hours"], 24)
+        return f"in any {days} days" if days > 1 and not hours else f"in any {budget['last_hours']} hours"
+    if budget["period"] == "custom":
+        return f"from {budget['starts_on']} until before {budget['ends_on']}"
+    return f"a {budget['period']}"
 
 
 def _print(budget: Any) -> None:
     currency = budget["currency"]
     say(_named(budget))
     bounds = f"{minute(budget['period_start'])} to {minute(budget['period_end'])}"
-    provisional = f", of which provisional {budget['of_which_provisional']}"
-    say(f"  spent {budget['spent']} {currency} ({budget['percent']} %){provisional}, {bounds}")
+    if budget["spent"] is None:
+        say(f"  of each {budget['each']} by itself, {bounds}")
+    else:
+        provisional = f", of which provisional {budget['of_which_provisional']}"
+        say(f"  spent {budget['spent']} {currency} ({budget['percent']} %){provisional}, {bounds}")
+    if allocated := budget["allocated"]:
+        overlap = "; some of it counts in two of them" if allocated["overlap"] else ""
+        number = f"{allocated['budgets']} budgets" if allocated["budgets"] != 1 else "1 budget"
+        say(f"  {allocated['amount']} {currency} of it are promised to {number} below it{overlap}")
+    if budget["parents"]:
+        say(f"  lies within {', '.join(budget['parents'])}")
     told = ", ".join(f"{each} %" for each in budget["thresholds_percent"])
     if expected := ", ".join(f"{each} %" for each in budget["forecast_thresholds_percent"]):
         told += f", and when {expected} is expected"

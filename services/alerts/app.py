@@ -52,6 +52,8 @@ class Alerts:
         self._turns = Turns()
         self._watches: dict[str, tuple[TenantWatch, asyncio.Task[None]]] = {}
         self._rules: dict[str, TenantRules] = {}
+        self._not_watched = ""
+        self._read_for: frozenset[int] | None = None
         self._rules_read = Heartbeat("the rules were read from Postgres", ANSWER_AGE_S_MAX)
         self._answered = Heartbeat("the broker answered", ANSWER_AGE_S_MAX)
         self._assigned: frozenset[int] | None = None
@@ -67,6 +69,10 @@ class Alerts:
             return trouble
         if self._assigned is None:
             return "waiting for Kafka to say which tenants are ours"
+        if self._read_for != self._assigned:
+            return "rules of tenants that have become ours are not read yet"
+        if self._not_watched:
+            return self._not_watched
         blind = sorted(tenant for tenant, (watch, _) in self._watches.items() if not watch.looked)
         if blind:
             return f"not looked at: {', '.join(blind[:3])}"
@@ -108,7 +114,7 @@ class Alerts:
                 bill_keys=BillKeys(pool),
             )
             for work in (
-                self._follow_rules(Rules(pool), store),
+                self._follow_rules(Rules(pool, self._is_ours), store),
                 self._follow_totals(),
                 self._ask_broker(),
                 Deliveries(pool, senders, topic, self._meters, settings.portal_url).run(),
@@ -117,11 +123,14 @@ class Alerts:
                 self._tasks.create_task(work)
 
     async def _follow_rules(self, rules: Rules, store: Store) -> None:
-        """Once a second: budgets as they are now, acknowledgements, and which tenants are ours."""
+        """Once a second: rules of our tenants that have changed, acknowledgements, and which tenants are
+        ours."""
 
         async def follow() -> None:
+            assigned = self._assigned
             try:
                 self._rules = await rules.read()
+                self._read_for, self._not_watched = assigned, rules.not_watched()
                 await store.acknowledge()
             except CONNECTION_ERRORS:
                 self._update_watches()

@@ -14,7 +14,18 @@ from typing import Literal, get_args
 AT_ONCE_MAX = 4
 """Statements of looks at a time: leaves connections for deliveries, neither waits for the other."""
 
-Pass = Literal["budgets", "anomalies", "unbooked", "channels", "firsts", "forecasts", "loops"]
+Pass = Literal[
+    "budgets",
+    "last hours",
+    "each value",
+    "late budgets",
+    "anomalies",
+    "unbooked",
+    "channels",
+    "firsts",
+    "forecasts",
+    "loops",
+]
 _TurnOrder = tuple[bool, float, int]
 
 
@@ -85,7 +96,7 @@ class Turns:
 
     def _place(self, waiter: tuple[str, Pass, int, asyncio.Future[None]]) -> _TurnOrder:
         tenant, of, came, _ = waiter
-        return of != "budgets", self._level_of(tenant), came
+        return of not in {"budgets", "last hours"}, self._level_of(tenant), came
 
     def _level_of(self, tenant: str) -> float:
         return max(self._served_s.get(tenant, 0.0), self._level_s)

@@ -14,13 +14,15 @@ from functools import partial
 
 from services.alerts.rules import TenantRules
 from services.alerts.turns import Pass
-from services.alerts.watches.budgets import BudgetWatch
+from services.alerts.watches.budgets import BudgetWatch, RollingBudgetWatch
 from services.alerts.watches.bursts import BurstWatch
 from services.alerts.watches.channels import ChannelWatch
 from services.alerts.watches.firsts import FirstWatch
 from services.alerts.watches.forecasts import ForecastWatch
+from services.alerts.watches.late_budgets import LateBudgetWatch
 from services.alerts.watches.look import Look, Shared
 from services.alerts.watches.loops import LoopWatch
+from services.alerts.watches.templates import TemplateWatch
 from services.alerts.watches.unbooked import UnbookedWatch
 from spendmeter.book.sizes import BucketSpan
 from spendmeter.platform.postgres import CONNECTION_ERRORS
@@ -28,6 +30,9 @@ from spendmeter.platform.retry import keep_doing
 
 SUBJECTS: Sequence[Callable[..., Look]] = (
     BudgetWatch,
+    RollingBudgetWatch,
+    TemplateWatch,
+    LateBudgetWatch,
     BurstWatch,
     LoopWatch,
     FirstWatch,

@@ -23,8 +23,8 @@ from services.reservations.values import (
     StoredAnswer,
     TenantState,
 )
+from spendmeter.book.budget_periods import BudgetPeriod
 from spendmeter.book.timelines import read_timelines
-from spendmeter.contracts.periods import Period
 from spendmeter.contracts.terms import Timeline
 from spendmeter.platform.sql import load_sql
 
@@ -44,7 +44,7 @@ class BudgetsInForce:
     timeline: Timeline
     currency: str
     budgets: Mapping[UUID, HardBudget]
-    kinds: Mapping[UUID, Period]
+    kinds: Mapping[UUID, BudgetPeriod]
     """Of their periods."""
     revisions: Mapping[UUID, int]
     periods: Mapping[HoldPlace, datetime]
@@ -73,18 +73,24 @@ async def budgets_in_force(connection: Any, tenant: str, now: datetime) -> Budge
     timeline = (await read_timelines(connection, [tenant]))[tenant]
     currency = timeline.at(now).currency
     rows = [row for row in await connection.fetch(SQL["budgets"], tenant) if row["currency"] == currency]
+    kinds = {
+        row["id"]: BudgetPeriod(row["period"], row["starts_on"], row["ends_on"], row["last_hours"])
+        for row in rows
+    }
     periods = {
         (row["id"], start): end
         for row in rows
         for at in (now, now + TTL_MAX + GRACE)
-        for start, end in (timeline.bounds(row["period"], at),)
+        for bounds in (kinds[row["id"]].bounds(at, timeline),)
+        if bounds  # stated days are over, or to come
+        for start, end in (bounds,)
         if timeline.at(start).currency == currency
     }
     return BudgetsInForce(
         timeline=timeline,
         currency=currency,
         budgets={row["id"]: budget_of(row) for row in rows},
-        kinds={row["id"]: row["period"] for row in rows},
+        kinds=kinds,
         revisions={row["id"]: row["revision"] for row in rows},
         periods=periods,
     )

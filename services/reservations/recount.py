@@ -73,9 +73,9 @@ def _periods(force: BudgetsInForce, now: datetime) -> dict[HoldPlace, datetime]:
     """Those that run or are near, and those that ended a moment ago; with their ends."""
     periods = dict(force.periods)
     for budget, kind in force.kinds.items():
-        start, end = force.timeline.bounds(kind, now - KEPT_AFTER_END)
-        if force.timeline.at(start).currency == force.currency:
-            periods[budget, start] = end
+        bounds = kind.bounds(now - KEPT_AFTER_END, force.timeline)
+        if bounds and force.timeline.at(bounds[0]).currency == force.currency:
+            periods[budget, bounds[0]] = bounds[1]
     return periods
 
 

@@ -34,7 +34,7 @@ def bucket_at(size: Size, at: datetime, timeline: Timeline) -> BucketSpan:
     start, end = timeline.bounds("day", at)
     if size == "day":
         return BucketSpan(start, end)
-    edges = _hours(start, end, timeline.stretch(start).terms.zone)
+    edges = hours_of(start, end, timeline.stretch(start).terms.zone)
     place = bisect_right(edges, at)
     return BucketSpan(edges[place - 1], edges[place])
 
@@ -45,7 +45,7 @@ def five_minutes_of(at: datetime) -> datetime:
 
 
 @lru_cache(maxsize=4096)
-def _hours(start: datetime, end: datetime, zone: ZoneInfo) -> list[datetime]:
+def hours_of(start: datetime, end: datetime, zone: ZoneInfo) -> list[datetime]:
     """The starts of the hours of a local day and the end of the last: full by the clock on the wall, so
     shorter where that jumps by half an hour, or where the day begins or ends between two full hours."""
     edges = [start]

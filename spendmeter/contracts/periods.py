@@ -5,8 +5,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
-Period = Literal["day", "week", "month", "quarter"]
+Period = Literal["day", "week", "month", "quarter", "year"]
 PERIODS: tuple[str, ...] = get_args(Period)
+_MONTHS: dict[Period, int] = {"month": 1, "quarter": 3, "year": 12}
 
 
 def period_bounds(
@@ -14,8 +15,8 @@ def period_bounds(
 ) -> tuple[datetime, datetime]:
     """[start, end) in UTC of the period that holds the instant `at`.
 
-    Weeks begin on `first_weekday` (ISO), quarters count from the fiscal year's first month; a day has 23, 24
-    or 25 hours.
+    Weeks begin on `first_weekday` (ISO), quarters and years count from the fiscal year's first month; a day
+    has 23, 24 or 25 hours.
     """
     return period_of_day(period, at.astimezone(zone).date(), zone, fiscal_start_month, first_weekday)
 
@@ -30,8 +31,8 @@ def period_of_day(
         first = day - timedelta(days=(day.isoweekday() - first_weekday) % 7)
         beyond = first + timedelta(days=7)
     else:
-        months = 1 if period == "month" else 3
-        into = (day.month - (fiscal_start_month if period == "quarter" else 1)) % months
+        months = _MONTHS[period]
+        into = (day.month - (1 if period == "month" else fiscal_start_month)) % months
         first = add_months(day, -into)
         beyond = add_months(first, months)
     return day_start(first, zone), day_start(beyond, zone)

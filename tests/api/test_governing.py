@@ -122,14 +122,14 @@ async def test_a_budget_counts_what_its_filter_covers_in_the_open_period_and_its
         ({"amount": "NaN"}, "plain non-negative decimal"),
         ({"amount": 5}, "a text, in quotes"),
         ({"filter": {"user": "x"}}, "'user' is not one of cost_class"),
-        ({"period": "year"}, "period: must be one of day, week, month, quarter"),
+        ({"period": "decade"}, "period: must be one of day, week, month, quarter, year, custom, rolling"),
         ({"thresholds_percent": []}, "at least 1 item"),
         ({"thresholds_percent": ["NaN"]}, "finite number"),
         ({"thresholds_percent": [1001]}, "at most 1000"),
         ({"name": ""}, "at least 1 character"),
         (
             {"spent": "1"},
-            "spent: is not a field here; these are: name, filter, amount, period, thresholds_percent",
+            "spent: is not a field here; these are: name, filter, amount, period, starts_on, ends_on",
         ),
     ],
 )

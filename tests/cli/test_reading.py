@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from click.testing import Result
@@ -108,12 +109,52 @@ def test_a_budget_is_set_with_what_it_is_of(api: Api) -> None:
     assert result.output.splitlines() == [
         "Search, monthly: 5000 USD a month, team=search",
         "  spent 1200.5 USD (24.01 %), of which provisional 0, 2026-11-01 00:00+01:00 to 2026-12-01 00:00+01:00",
+        "  3500 USD of it are promised to 2 budgets below it",
+        "  lies within 3c1b7a52-94f1-4f1e-8a39-9a1b1c1d1e1f",
         "  expected by its end 1570.75 USD (1455.2 to 1702.4)",
         "  tells at 80 %, 100 %, and when 100 % is expected; 0b9c2f2e-6f0e-4c1e-9f5e-2d1a6f0c9b11",
     ]
     body = {"name": "Search, monthly", "amount": "5000", "period": "month", "filter": {"team": "search"}}
     assert api.asked == [("POST", "budgets", None, body | {"thresholds_percent": ["80", "100"]})]
     assert (api.key, api.tenant) == ("sm_admin", "acme")
+
+
+@pytest.mark.parametrize(
+    ("options", "body"),
+    [
+        ("--period year", {"period": "year"}),
+        (
+            "--from 2026-12-01 --to 2026-12-15",
+            {"period": "custom", "starts_on": "2026-12-01", "ends_on": "2026-12-15"},
+        ),
+        ("--last 24h", {"period": "rolling", "last_hours": 24}),
+        ("--last 7d", {"period": "rolling", "last_hours": 168}),
+        ("--each user", {"period": "month", "each": "user"}),
+    ],
+)
+def test_a_budget_is_set_for_a_time_and_for_whom(api: Api, options: str, body: dict[str, Any]) -> None:
+    api.answers = [(201, EXAMPLES["budget"])]
+    assert run("budget", "add", "x", "5", *options.split()).exit_code == 0
+    assert api.asked == [("POST", "budgets", None, {"name": "x", "amount": "5", "filter": {}} | body)]
+
+
+@pytest.mark.parametrize("options", ["--last 7w", "--last h", "--last 7d --from 2026-12-01"])
+def test_last_hours_that_are_none_are_refused(api: Api, options: str) -> None:
+    assert run("budget", "add", "x", "5", *options.split()).exit_code == 2
+    assert api.asked == []
+
+
+def test_a_budget_says_for_what_time_and_for_whom_it_is(api: Api) -> None:
+    rolling = EXAMPLES["budget"] | {"period": "rolling", "last_hours": 168, "forecast": None}
+    custom = {"period": "custom", "starts_on": "2026-12-01", "ends_on": "2026-12-15"}
+    nothing = dict.fromkeys(("spent", "of_which_provisional", "remaining", "percent"))
+    each = EXAMPLES["budget"] | {"each": "agent", "period": "day", "forecast": None} | nothing
+    api.answers = [(200, {"budgets": [rolling, EXAMPLES["budget"] | custom, each]})]
+    lines = run("budget", "list").output.splitlines()
+    assert "Search, monthly: 5000 USD in any 7 days, team=search" in lines
+    assert "Search, monthly: 5000 USD from 2026-12-01 until before 2026-12-15, team=search" in lines
+    assert "Search, monthly: 5000 USD a day, for each agent, team=search" in lines
+    assert any(line.startswith("  of each agent by itself, 2026-11-01") for line in lines)
 
 
 def test_a_budgets_forecast_is_told_of_as_it_is_set_or_not_at_all(api: Api) -> None:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+from spendmeter.book.budget_periods import BudgetPeriod, BudgetPeriodKind
+from spendmeter.contracts.budget_tree import TreeBudget
 from spendmeter.contracts.money import EXACT
-from spendmeter.contracts.periods import Period
 from spendmeter.contracts.series import DIMENSIONS, Series
 from spendmeter.contracts.terms import Timeline
 
@@ -26,7 +27,14 @@ class Budget:
     """Which of these dimensions are the tenant's own."""
     amount: Decimal
     currency: str
-    period: Period
+    period: BudgetPeriodKind
+    starts_on: date | None = None
+    ends_on: date | None = None
+    last_hours: int | None = None
+    each: str = ""
+    """Set: it is a template, a budget of this amount for every value of this dimension."""
+    value_of: str = ""
+    """Set: it is one of a template's, of a value of this dimension."""
     thresholds_percent: tuple[Decimal, ...]
     forecast_thresholds_percent: tuple[Decimal, ...] = ()
     """Told once the period is expected to reach them."""
@@ -37,9 +45,21 @@ class Budget:
     ends: datetime | None = None
     """Where its tenant's currency changes: periods before `begins`, or from `ends` on, are not its."""
 
-    def bounds(self, at: datetime, calendar: Timeline) -> tuple[datetime, datetime]:
-        """[start, end) in UTC of the period that holds `at`."""
-        return calendar.bounds(self.period, at)
+    @property
+    def rolls(self) -> bool:
+        """Whether it is of the last hours: its time has no end, so a breach is an episode."""
+        return self.period == "rolling"
+
+    @property
+    def node(self) -> TreeBudget:
+        """Its place among budgets that lie within each other."""
+        period = (self.period, self.starts_on, self.ends_on, self.last_hours)
+        return TreeBudget(self.id, self.filter, self.currency, period, self.amount, self.each)
+
+    def bounds(self, at: datetime, calendar: Timeline) -> tuple[datetime, datetime] | None:
+        """[start, end) in UTC of the period that holds `at`; None = its days are over, or to come."""
+        period = BudgetPeriod(self.period, self.starts_on, self.ends_on, self.last_hours)
+        return period.bounds(at, calendar)
 
     def has(self, bounds: tuple[datetime, datetime]) -> bool:
         """Whether a period [start, end) is the budget's."""
@@ -62,7 +82,8 @@ def matches(series: Series, scope: Mapping[str, str]) -> bool:
 
 def trouble(budget: Budget, currency: str) -> str:
     """Why the budget cannot be watched where its tenant counts in `currency`; '' = it can."""
-    unknown = sorted(set(budget.filter) - set(DIMENSIONS) - budget.own)
+    known = {*DIMENSIONS, *budget.own, *(("run", "user") if budget.each else ())}
+    unknown = sorted({*budget.filter, *filter(None, [budget.each])} - known)
     if unknown:
         return f"budget {budget.name!r} filters by {', '.join(unknown)}: not a dimension"
     if budget.currency != currency:

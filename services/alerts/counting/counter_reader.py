@@ -99,13 +99,16 @@ class CounterReader:
         if len(self._named) < NAMED_MAX:
             self._named.add(span)
 
-    async def look(self, now: datetime, wanted: Mapping[CounterKey, datetime]) -> None:
-        """Bring every counter up to `now`; `wanted`: each with the local midnight from which it is needed."""
+    async def look(
+        self, now: datetime, wanted: Mapping[CounterKey, datetime], hours_since: datetime | None = None
+    ) -> None:
+        """Bring every counter up to `now`; `wanted`: each with the instant from which it is needed. Of what
+        is younger than `hours_since` hours stay apart."""
         named, self._named = self._named, set()
         if not wanted:
             return
         counters = self.counters
-        counters.lay_out(edges(min(wanted.values()), now, self.calendar))
+        counters.lay_out(edges(min(wanted.values()), now, self.calendar, hours_since))
         counters.changed(named)
         await self._fill(wanted)
         await self._read_again(wanted)

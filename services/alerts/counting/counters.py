@@ -6,6 +6,7 @@ vanish at any instant: the reader fills it from the rollups before anything is e
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,9 +14,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.alerts.rates import HOUR, per_hour
+from services.alerts.rates import per_hour
 from services.alerts.scopes import MINUTE
-from spendmeter.book.sizes import BucketSpan
+from spendmeter.book.sizes import BucketSpan, hours_of
 from spendmeter.contracts.money import EXACT, ZERO, total
 from spendmeter.contracts.terms import Timeline
 
@@ -96,21 +97,25 @@ class Part:
         self.read_at_s, self.dirty = at_s, False
 
 
-def edges(since: datetime, now: datetime, calendar: Timeline) -> list[tuple[datetime, datetime]]:
+def edges(
+    since: datetime, now: datetime, calendar: Timeline, hours_since: datetime | None = None
+) -> list[tuple[datetime, datetime]]:
     """[since, the open minute) cut at the tenant's midnights into days, hours and minutes, oldest first.
 
-    `since` is the beginning of one of its days. Whatever is younger than MINUTES_KEPT is cut into minutes.
+    It begins with the day that holds `since`. Whatever is younger than MINUTES_KEPT is cut into minutes, and
+    days that reach beyond `hours_since` into hours: a window that rolls begins within one.
     """
     open_minute = now.replace(second=0, microsecond=0)
     old = open_minute - MINUTES_KEPT
     cut: list[tuple[datetime, datetime]] = []
     start, end = calendar.bounds("day", since)
     while start < open_minute:
-        if end <= old:
+        if end <= old and (hours_since is None or end <= hours_since):
             cut.append((start, end))
             start = end
+        hours = hours_of(start, end, calendar.stretch(start).terms.zone) if start < end else []
         while start < min(end, open_minute):
-            hour = min(start + HOUR, end)
+            hour = hours[bisect_right(hours, start)]
             after = hour if hour <= old else start + MINUTE
             cut.append((start, after))
             start = after

@@ -28,6 +28,9 @@ from spendmeter.contracts.money import divided, plain, presented
 AROUND = timedelta(minutes=30)
 """The link to an anomaly shows so much before and after it: what is usual is seen beside it."""
 
+_NO_FILTERS = frozenset({"run", "user"})
+"""No dimensions of series: of what somebody spent in all there is no page."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Wording:
@@ -86,16 +89,7 @@ def key_ids(incident: Incident) -> set[str]:
 def title(incident: Incident) -> str:
     """The news in one line, with rounded amounts."""
     if incident.kind == "budget":
-        assert incident.threshold_percent is not None
-        spent, limit = (rounded(amount) for amount in (incident.amount, incident.expected))
-        reached = incident.threshold_percent
-        if incident.details.get("doubled") and not is_corrected(incident):
-            reached *= 2 ** incident.details["doublings"]
-        threshold, again = plain(reached), " again" if incident.episode else ""
-        news = f"budget {incident.rule_name} passed {threshold} %{again}"
-        if is_corrected(incident):
-            news = f"budget {incident.rule_name} is below {threshold} %"
-        return f"{_how_it_ended(incident)}{news}: {spent} of {limit} {incident.currency} spent"
+        return _title_of_budget(incident)
     usual = about(incident.expected_per_hour) if incident.expected_per_hour > 0 else "nothing"
     peak = f"{about(incident.peak_per_hour)} {incident.currency}/h"
     over = incident.state == "resolved"
@@ -108,6 +102,35 @@ def title(incident: Incident) -> str:
     return f"{_how_it_ended(incident)}{news}{times(incident)}{growth(incident)}"
 
 
+def _title_of_budget(incident: Incident) -> str:
+    details, reached = incident.details, incident.threshold_percent
+    assert reached is not None
+    if details.get("doubled") and not is_corrected(incident):
+        reached *= 2 ** details["doublings"]
+    hours = details.get("last_hours")
+    threshold, again = plain(reached), " again" if incident.episode and not hours else ""
+    passed = f"passed {threshold} %{again}"
+    news = f"budget {incident.rule_name}{_of_value(incident)} {passed}"
+    if is_corrected(incident):
+        news = f"budget {incident.rule_name}{_of_value(incident)} is below {threshold} %"
+    elif beyond := details.get("values_beyond"):
+        news = f"budget {incident.rule_name}: {beyond} more values of {details['each']} {passed}"
+    elif details.get("late"):
+        news += " after its period was over"
+    spent, limit = (rounded(amount) for amount in (incident.amount, incident.expected))
+    within = f" in {hours} hours" if hours else ""
+    spoken = f"{spent} of {limit} {incident.currency} spent{within}{with_others(incident)}"
+    return f"{_how_it_ended(incident)}{news}: {spoken}"
+
+
+def _of_value(incident: Incident) -> str:
+    """Of a template's incident whose it is."""
+    each = incident.details.get("each", "")
+    if each not in incident.scope:
+        return ""
+    return f" of {each.removesuffix('_id')} {value_of(incident, each, incident.scope[each])}"
+
+
 def corrected(incident: Incident, before: Decimal) -> str:
     """The resolution of an incident whose amount corrections have brought down from `before`."""
     amount, expected, before_it = (
@@ -117,6 +140,36 @@ def corrected(incident: Incident, before: Decimal) -> str:
     if incident.threshold_percent is not None:
         limit = f"below {plain(incident.threshold_percent)} % of {expected}"
     return f"{CORRECTED}spend fell to {amount}, {limit} (from {before_it})"
+
+
+def with_others(incident: Incident) -> str:
+    """Behind the amount: the budgets around this one that the same money broke."""
+    others = incident.details.get("with", ())
+    if not others or incident.state == "resolved":
+        return ""
+    first = f"{others[0]['name']} passed {others[0]['threshold_percent']} %"
+    return f"; with it {first}" + (f" and {len(others) - 1} more" if others[1:] else "")
+
+
+def others_in_full(incident: Incident) -> str:
+    """A sentence on budgets that are told with this one, or with which it is told."""
+    if told_with := incident.details.get("told_with"):
+        return f"It was told with budget {told_with!r}, which lies within it."
+    others = [
+        f"budget {other['name']!r} passed {other['threshold_percent']} % "
+        f"({places(Decimal(other['amount']))} of {places(Decimal(other['expected']))} {incident.currency})"
+        for other in incident.details.get("with", ())
+    ]
+    return f"With it {', '.join(others)}." if others else ""
+
+
+def rolled_out(incident: Incident) -> str:
+    """The resolution of an incident of a budget that rolls, whose last hours came to less."""
+    assert incident.threshold_percent is not None
+    amount, expected = money(incident, incident.amount), money(incident, incident.expected)
+    threshold = plain(incident.threshold_percent)
+    hours = incident.details["last_hours"]
+    return f"the last {hours} hours came to {amount}, well below {threshold} % of {expected}"
 
 
 def figures(incident: Incident) -> list[dict[str, str]]:
@@ -149,14 +202,16 @@ def link(incident: Incident, portal_url: str) -> str:
     else:
         start, end = incident.began_at - AROUND, max(incident.hot_at, incident.began_at) + AROUND
     query = {"from": to_the_minute(start), "to": to_the_minute(end), "by": "sku"}
-    query |= {f"filter.{name}": value for name, value in sorted(incident.scope.items())}
+    filters = {name: value for name, value in sorted(incident.scope.items()) if name not in _NO_FILTERS}
+    query |= {f"filter.{name}": value for name, value in filters.items()}
     return f"{portal_url.rstrip('/')}/#/?{urlencode(query)}"
 
 
 def summary(incident: Incident, zone: ZoneInfo) -> str:
     """What changed, how fast, against what, how much in all, where, since when: a few sentences."""
     sentences = [_ended(incident, zone) if incident.state == "resolved" else _goes_on(incident, zone)]
-    sentences += [each for each in (in_all(incident), growth_in_full(incident)) if each]
+    more = (in_all(incident), growth_in_full(incident), others_in_full(incident))
+    sentences += [each for each in more if each]
     if incident.corrected:
         verb = "raised" if incident.corrected > 0 else "lowered"
         sentences.append(f"Corrections {verb} it by {money(incident, abs(incident.corrected))}.")

@@ -6,14 +6,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from services.alerts.budgets.breaches import BudgetLook, counters_needed
+from services.alerts.budgets.breaches import BudgetLook, counters_needed, hours_needed
 from services.alerts.budgets.budgets import trouble
+from services.alerts.budgets.late import is_late
 from services.alerts.counting.counter_reader import CounterReader
 from services.alerts.counting.counters import counter_key
 from services.alerts.counting.figures import figures_of
 from services.alerts.incidents.following import named, renew
 from services.alerts.incidents.incident import Incident, is_due, with_figures
-from services.alerts.incidents.words import Wording, corrected
+from services.alerts.incidents.words import Wording, corrected, rolled_out
 from services.alerts.rules import TenantRules
 from services.alerts.turns import Pass
 from services.alerts.watches.look import Rhythm, Shared
@@ -27,6 +28,8 @@ class BudgetWatch:
 
     of: Pass = "budgets"
     rhythm = Rhythm(rest_s_max=4.0)
+    rolls = False
+    """Whether it looks at those of the last hours, or at all others."""
 
     def __init__(self, *, tenant: str, rules: TenantRules, shared: Shared) -> None:
         self._tenant = tenant
@@ -53,16 +56,22 @@ class BudgetWatch:
         rules, reader = self._rules, self._counters
         terms = rules.calendar.at(now)
         watched = [
-            budget for budget in rules.budgets if not trouble(budget, budget.currency_of(rules.calendar, now))
+            budget
+            for budget in rules.budgets
+            if budget.rolls == self.rolls and not budget.each
+            if not trouble(budget, budget.currency_of(rules.calendar, now))
         ]
-        await reader.look(now, counters_needed(watched, now, rules.calendar))
+        needed = counters_needed(watched, now, rules.calendar)
+        await reader.look(now, needed, hours_needed(watched, now, rules.calendar))
         current = await self._store.current(self._tenant, now)
+        complete = await self._shared.complete.read() if self.rolls else None
         look = BudgetLook(
             now=now,
             calendar=rules.calendar,
             budgets=watched,
             counters=reader.counters,
             wording=Wording(zone=terms.zone, portal_url=self._shared.portal_url),
+            complete_through=complete.booked if complete else None,
         )
         self._shared.meters.add("spendmeter.alerts.evaluations", len(watched), kind="budget")
         if (crossed := look.breached(current)) or look.outgrown(current):
@@ -77,8 +86,15 @@ class BudgetWatch:
             # Again under the tenant's lock: what another worker opened meanwhile counts as open.
             await self._store.open(self._tenant, now, look.proposals)
         for incident in current:
-            if incident.kind == "budget" and incident.state != "resolved":
+            if incident.kind == "budget" and incident.state != "resolved" and self._follows(incident):
                 await self._follow(look, incident)
+
+    def _follows(self, incident: Incident) -> bool:
+        """What came late, and templates, have looks of their own; what has no budget any more is not of the
+        last hours."""
+        key = (incident.rule_id, incident.rule_revision)
+        rolls = any(each.rolls and (each.id, each.revision) == key for each in self._rules.budgets)
+        return rolls == self.rolls and not is_late(incident) and "each" not in incident.details
 
     async def _follow(self, look: BudgetLook, incident: Incident) -> None:
         """Bring one open incident up to date, or end it."""
@@ -91,6 +107,8 @@ class BudgetWatch:
         assert incident.period_start is not None
         assert incident.period_end is not None
         reader, bounds = self._counters, BucketSpan(incident.period_start, incident.period_end)
+        if budget is not None:
+            bounds = BucketSpan(*look.bounds_of(incident, budget))
         counter = counter_key(incident.scope, incident.currency)
         if fell:
             await reader.read_whole(counter, bounds, look.now)
@@ -110,7 +128,11 @@ class BudgetWatch:
                 spent, series, expected=incident.expected, usual=incident.expected_per_hour, rate=ZERO
             )
         renewed = with_figures(incident, figures, look.now)
-        ending = corrected(renewed, incident.amount) if fell else ending
+        if budget is not None and budget.rolls:
+            renewed = replace(renewed, began_at=bounds.start)
+            ending = rolled_out(renewed) if fell else ending
+        elif fell:
+            ending = corrected(renewed, incident.amount)
         await renew(self._store, look.wording, incident, renewed, ending)
 
     def _new_counters(self) -> CounterReader:
@@ -120,5 +142,19 @@ class BudgetWatch:
     def _name_troubles(self) -> None:
         now, rules = datetime.now(UTC), self._rules
         for budget in rules.budgets:
-            if reason := trouble(budget, budget.currency_of(rules.calendar, now)):
+            reason = trouble(budget, budget.currency_of(rules.calendar, now))
+            if reason and budget.rolls == self.rolls:
                 log().error("a budget is not watched", tenant=self._tenant, rule=budget.id, reason=reason)
+
+
+class RollingBudgetWatch(BudgetWatch):
+    """The same of budgets of the last hours. Their counters keep hours of a month apart, from which nobody
+    else's should have to be added up."""
+
+    of: Pass = "last hours"
+    rolls = True
+
+    async def look(self, now: datetime) -> None:
+        """Most tenants have none."""
+        if any(budget.rolls for budget in self._rules.budgets):
+            await super().look(now)

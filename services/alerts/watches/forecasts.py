@@ -13,7 +13,7 @@ from typing import Any
 
 from services.alerts.budgets.budgets import Budget, trouble
 from services.alerts.counting.counter_reader import CounterReader
-from services.alerts.counting.counters import counter_key
+from services.alerts.counting.counters import CounterKey, counter_key
 from services.alerts.forecasts.forecast import DAY, exhausted_at, forecast
 from services.alerts.forecasts.paces import HISTORY_DAYS_MAX
 from services.alerts.forecasts.thresholds import (
@@ -75,15 +75,17 @@ class ForecastWatch:
         watched = {
             (budget.id, budget.revision, bounds[0]): (budget, bounds)
             for budget in self._rules.budgets
-            if not trouble(budget, budget.currency_of(calendar, now))
-            and budget.has(bounds := budget.bounds(now, calendar))
+            if not (budget.rolls or budget.each)
+            and not trouble(budget, budget.currency_of(calendar, now))
+            and (bounds := budget.bounds(now, calendar))
+            and budget.has(bounds)
         }
         self._last = {of: each for of, each in self._last.items() if of in watched}
         due = [of for of in watched if of not in self._last or now - self._last[of].at >= EVERY]
         current = await self._shared.store.current(self._tenant, now)
         evaluated: list[Evaluated] = []
         if due:
-            await self._read((budget for budget, _ in watched.values()), now)
+            await self._read(watched.values(), now)
             evaluated = await self._evaluate([watched[of] for of in due], current, now)
         self._last |= zip(due, evaluated, strict=True)
         wording = ForecastWording(zone=calendar.at(now).zone, portal_url=self._shared.portal_url)
@@ -94,11 +96,14 @@ class ForecastWatch:
             if incident.kind == "forecast" and incident.state != "resolved":
                 await self._follow(incident, by_rule, wording, now)
 
-    async def _read(self, watched: Iterable[Budget], now: datetime) -> None:
+    async def _read(self, watched: Iterable[tuple[Budget, tuple[datetime, datetime]]], now: datetime) -> None:
         """Bring the counters of all budgets up to now: reading one alone would forget the others'."""
         oldest, _ = self._rules.calendar.bounds("day", now - HISTORY_DAYS_MAX * DAY)
-        counted = {counter_key(budget.filter, budget.currency) for budget in watched}
-        await self._counters.look(now, dict.fromkeys(counted, oldest))
+        since: dict[CounterKey, datetime] = {}
+        for budget, (start, _) in watched:  # a year began before its history does
+            counted = counter_key(budget.filter, budget.currency)
+            since[counted] = min(since.get(counted, oldest), start)
+        await self._counters.look(now, since)
 
     async def _evaluate(
         self,

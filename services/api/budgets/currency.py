@@ -16,8 +16,9 @@ from services.api.budgets.routes import SQL as BUDGETS
 from services.api.database.transactions import TenantConnection
 from services.api.http.models import DecimalString, RequestBody
 from services.api.http.problems import HttpRefusal, invalid
+from spendmeter.book.budget_periods import BudgetPeriod, BudgetPeriodKind
 from spendmeter.contracts.money import plain
-from spendmeter.contracts.periods import Period
+from spendmeter.contracts.periods import PERIODS
 from spendmeter.platform.sql import load_sql
 from spendmeter.pricing.proposals.terms_change import TermsChange, describe_budget
 
@@ -42,7 +43,7 @@ class BudgetUnderTerms(BaseModel):
     name: str
     amount: DecimalString
     currency: str
-    period: Period
+    period: BudgetPeriodKind
     says: str
     needs_amount: bool
     becomes: str = ""
@@ -54,12 +55,22 @@ async def budgets_under(
     """The budgets of the tenant for which the transaction acts, and what becomes of them."""
     return [
         BudgetUnderTerms(
-            **row,
-            says=describe_budget(change, row["period"], plain(row["amount"]), row["currency"], now),
+            **{name: row[name] for name in ("id", "name", "amount", "currency", "period")},
+            says=_says(change, row, now),
             needs_amount=change.currency_at is not None and row["currency"] != change.currency,
         )
         for row in await connection.fetch(SQL["budgets"])
     ]
+
+
+def _says(change: TermsChange, row: Any, now: datetime) -> str:
+    amount, currency = plain(row["amount"]), row["currency"]
+    if row["period"] in PERIODS:
+        return describe_budget(change, row["period"], amount, currency, now)
+    stated = BudgetPeriod(row["period"], row["starts_on"], row["ends_on"], row["last_hours"]).says()
+    if change.currency_at is None:
+        return f"{amount} {currency} {stated}: stays as it is"
+    return f"{amount} {currency} {stated}: it is cut where the currency changes"
 
 
 async def settle_budgets(

@@ -1,6 +1,6 @@
 -- name: budgets
 -- The tenant's budgets as they are now, oldest first.
-SELECT n.id, n.name, n.amount, n.currency, n.period FROM budgets b, budget_now(b) AS n
+SELECT n.id, n.name, n.amount, n.currency, n.period, n.starts_on, n.ends_on, n.last_hours FROM budgets b, budget_now(b) AS n
 WHERE n.deleted_at IS NULL ORDER BY n.created_at, n.id
 
 -- name: current_tenant

@@ -1,17 +1,17 @@
 """What is sent and answered about budgets."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, Field
 
 from services.api.budgets.forecasts import ForecastAnswer
 from services.api.http.models import Complete, DecimalString, RequestBody, Text
+from spendmeter.book.budget_periods import BudgetPeriodKind
 from spendmeter.contracts.gate import as_booked
 from spendmeter.contracts.money import parse_decimal
-from spendmeter.contracts.periods import Period
 
 THRESHOLDS_MAX = 10
 
@@ -33,6 +33,10 @@ Percent = Annotated[Decimal, Field(gt=0, le=1000, max_digits=8, decimal_places=4
 Percents = Annotated[list[Percent], Field(min_length=1, max_length=THRESHOLDS_MAX)]
 ForecastPercents = Annotated[list[Percent], Field(max_length=THRESHOLDS_MAX)]
 
+StartsOn: Any = Field(None, description="of a custom period: its first day, in the tenant's zone")
+EndsOn: Any = Field(None, description="of a custom period: the day after its last one")
+LastHours: Any = Field(None, description="of a rolling period: how many hours, the one that runs among them")
+
 
 class HardTerms(RequestBody):
     """How a budget refuses (docs/hard-budgets.md). `unreserved`: what of spend that nobody reserved;
@@ -53,11 +57,18 @@ class NewBudget(RequestBody):
         {}, description="dimension to value; empty = everything that the tenant spends"
     )
     amount: PositiveAmount
-    period: Period = "month"
+    period: BudgetPeriodKind = "month"
+    starts_on: date | None = StartsOn
+    ends_on: date | None = EndsOn
+    last_hours: int | None = LastHours
+    each: Annotated[Text, Field(max_length=32)] = Field(
+        "", description="set: a budget of this amount for every value of this dimension, or each run or user"
+    )
     thresholds_percent: Percents = Field(default=[Decimal(80), Decimal(100)])
-    forecast_thresholds_percent: ForecastPercents = Field(
-        default=[Decimal(100)],
-        description="told once the period is expected to reach one; empty = of no forecast",
+    forecast_thresholds_percent: ForecastPercents | None = Field(
+        None,
+        description="told once the period is expected to reach one; empty = of no forecast. Without it "
+        "100; none for what rolls and for each value, which are not forecast",
     )
     next_amount: PositiveAmount | Literal["close"] | None = None
     hard: HardTerms | None = Field(None, description="set: it refuses what is not left")
@@ -69,7 +80,10 @@ class BudgetChange(RequestBody):
     name: BudgetName | None = None
     filter: BudgetScope | None = None
     amount: PositiveAmount | None = None
-    period: Period | None = None
+    period: BudgetPeriodKind | None = None
+    starts_on: date | None = StartsOn
+    ends_on: date | None = EndsOn
+    last_hours: int | None = LastHours
     thresholds_percent: Percents | None = None
     forecast_thresholds_percent: ForecastPercents | None = None
     hard: HardTerms | Literal[False] | None = Field(None, description="false: it refuses no more")
@@ -89,7 +103,11 @@ class _StatedBudget(BaseModel):
     filter: dict[str, str]
     amount: DecimalString
     currency: str
-    period: Period
+    period: BudgetPeriodKind
+    starts_on: date | None
+    ends_on: date | None
+    last_hours: int | None
+    each: str
     thresholds_percent: list[DecimalString]
     forecast_thresholds_percent: list[DecimalString]
 
@@ -105,18 +123,31 @@ class HardState(BaseModel):
     debt: DecimalString
 
 
+class AllocatedAmount(BaseModel):
+    """What of a budget is promised to those right below it that are of the same time. `overlap`: some money
+    may count in two of them, so that their sum is more than what they can spend."""
+
+    budgets: int
+    amount: DecimalString
+    overlap: bool
+
+
 class BudgetAnswer(_StatedBudget):
-    """A budget and its open period: `spent` so far, in effective cost; `remaining` may be below 0."""
+    """A budget and its open period: `spent` so far, in effective cost; `remaining` may be below 0. Of stated
+    days, those, also when they are over or to come; of what rolls, the last hours. Of each value nothing is
+    said here: null."""
 
     revision: int
     created_at: datetime
     updated_at: datetime
     period_start: datetime
     period_end: datetime
-    spent: DecimalString
-    of_which_provisional: DecimalString
-    remaining: DecimalString
-    percent: DecimalString
+    spent: DecimalString | None
+    of_which_provisional: DecimalString | None
+    remaining: DecimalString | None
+    percent: DecimalString | None
+    parents: list[UUID] = Field(description="budgets right above it: all that counts in it counts there, too")
+    allocated: AllocatedAmount | None = Field(None, description="null: no budget of its time lies below it")
     next: NextAmount | None = None
     hard: HardState | None = None
     forecast: ForecastAnswer | None = Field(None, description="null: there is none yet")

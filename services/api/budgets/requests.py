@@ -19,6 +19,7 @@ from services.api.http.models import DecimalString, RequestBody, Text
 from services.api.http.openapi import answers
 from services.api.http.problems import HttpRefusal, not_found
 from services.api.http.representation import Negotiated
+from spendmeter.book.budget_periods import BudgetPeriod
 from spendmeter.platform.sql import load_sql
 
 SHOWN_MAX = 200
@@ -143,7 +144,11 @@ async def _raise(
             f"the budget is in {budget['currency']} by now, and {asked['currency']} was asked for"
         )
     tenant = await read_tenant(connection, caller.tenant)
-    _, end = tenant.timeline.bounds(budget["period"], datetime.now(UTC))
+    period = BudgetPeriod(budget["period"], budget["starts_on"], budget["ends_on"], budget["last_hours"])
+    bounds = period.bounds(datetime.now(UTC), tenant.timeline)
+    if bounds is None or (lasts == "period" and not period.ends):
+        raise _conflict("it has no period that runs and ends: raise it for good")
+    _, end = bounds
     names = "amount", "currency", "next_from", "next_amount", "next_currency"
     found = raised(BudgetAmounts(*(budget[name] for name in names)), more, lasts, end)
     if found is None:

@@ -1,6 +1,6 @@
 -- name: budget
 -- The budget that more is asked of, held until the transaction's end: two approvals add up.
-SELECT n.id, n.name, n.amount, n.currency, n.period, n.next_from, n.next_amount, n.next_currency
+SELECT n.id, n.name, n.amount, n.currency, n.period, n.starts_on, n.ends_on, n.last_hours, n.each, n.next_from, n.next_amount, n.next_currency
 FROM budgets b, budget_now(b) AS n WHERE b.id = $1 AND n.deleted_at IS NULL FOR UPDATE OF b
 
 -- name: ask

@@ -13,6 +13,7 @@ from services.api.access.auth import Reader, Writer
 from services.api.accounting.completeness import completeness
 from services.api.budgets.forecasts import ForecastAnswer, forecast_of
 from services.api.budgets.models import (
+    AllocatedAmount,
     BudgetAnswer,
     BudgetChange,
     Budgets,
@@ -27,11 +28,17 @@ from services.api.dimensions.names import known_dimensions
 from services.api.http.openapi import answers
 from services.api.http.problems import invalid, not_found, too_many
 from services.api.http.representation import Negotiated
+from spendmeter.book.budget_periods import BudgetPeriod, PeriodBounds, period_trouble, rolling_refusal
 from spendmeter.book.reading import spent_in
+from spendmeter.contracts.budget_templates import OF_RUNS, OF_USERS, template_trouble
+from spendmeter.contracts.budget_tree import BudgetTree, TreeBudget
 from spendmeter.contracts.money import EXACT, ZERO, divided
+from spendmeter.contracts.terms import Terms, Timeline
 from spendmeter.platform.sql import load_sql
 
 BUDGETS_MAX = 500
+FORECAST_PERCENTS = [Decimal(100)]
+"""Of whoever states none."""
 _NOTHING: Mapping[str, Decimal] = {"effective": ZERO, "provisional": ZERO}
 
 SQL = load_sql(Path(__file__).with_name("budgets.sql"))
@@ -63,7 +70,18 @@ async def create_budget(
     """Set a budget. Alerts watches it within two seconds."""
     async with database_of(request).writing(caller.tenant) as connection:
         await connection.execute(SQL["hold"], caller.tenant)
-        await _check_filter(connection, body.filter)
+        period = BudgetPeriod(body.period, body.starts_on, body.ends_on, body.last_hours)
+        forecast = body.forecast_thresholds_percent
+        if forecast is None:
+            forecast = [] if body.period == "rolling" or body.each else FORECAST_PERCENTS
+        await _check(
+            connection,
+            body.filter,
+            period,
+            each=body.each,
+            hard=body.hard is not None,
+            forecast=bool(forecast),
+        )
         tenant = await read_tenant(connection, caller.tenant)
         if await connection.fetchval(SQL["count"]) >= BUDGETS_MAX:
             raise too_many("budgets", BUDGETS_MAX)
@@ -71,7 +89,7 @@ async def create_budget(
         later = _after_currency_change(tenant, body.next_amount)
         created = await connection.fetchval(
             SQL["create"], caller.tenant, *values, body.thresholds_percent, *later,
-            body.forecast_thresholds_percent,
+            forecast, *period[1:], body.each,
         )  # fmt: skip
         await _harden(connection, created, body.hard)
     response.headers["Location"] = f"/v1/budgets/{created}"
@@ -84,13 +102,23 @@ async def create_budget(
 async def change_budget(request: Request, caller: Writer, id: UUID, body: BudgetChange) -> BudgetAnswer:
     """Change a budget; its thresholds are armed again, unless only its name changed."""
     async with database_of(request).writing(caller.tenant) as connection:
-        await _check_filter(connection, body.filter or {})
-        amount = None if body.amount is None else Decimal(body.amount)
-        values = body.name, body.filter, amount, body.period, body.thresholds_percent
-        changed = await connection.fetchval(SQL["change"], id, *values, body.forecast_thresholds_percent)
-        if changed is None:
+        stated = await connection.fetchrow(SQL["stated"], id)
+        if stated is None:
             raise not_found(f"there is no budget {id}")
-        await _harden(connection, id, body.hard)
+        period = _period_after(stated, body)
+        forecast = body.forecast_thresholds_percent
+        if forecast is None:
+            forecast = stated["forecast_thresholds_percent"]
+        scope = stated["filter"] if body.filter is None else body.filter
+        hard = stated["hard"] if body.hard is None else isinstance(body.hard, HardTerms)
+        await _check(connection, scope, period, each=stated["each"], hard=hard, forecast=bool(forecast))
+        amount = None if body.amount is None else Decimal(body.amount)
+        values = body.name, body.filter, amount, period.kind, body.thresholds_percent
+        if not hard:  # first: a budget that rolls is never hard, not for an instant
+            await _harden(connection, id, body.hard)
+        await connection.fetchval(SQL["change"], id, *values, body.forecast_thresholds_percent, *period[1:])
+        if hard:
+            await _harden(connection, id, body.hard)
     async with database_of(request).reading(caller.tenant, spend=True) as connection:
         return await _read_one(connection, caller.tenant, id)
 
@@ -143,27 +171,29 @@ async def _read_one(connection: TenantConnection, tenant: str, id: UUID) -> Budg
 async def _read(connection: TenantConnection, tenant: Tenant, id: UUID | None) -> list[BudgetAnswer]:
     rows = await connection.fetch(SQL["list"], id)
     now = datetime.now(UTC)
-    bounds: dict[str, tuple[datetime, datetime]] = {
-        period: tenant.timeline.bounds(period, now) for period in {row["period"] for row in rows}
-    }
+    bounds = {row["id"]: _period_of(row).shown(now, _calendar_of(row, tenant)) for row in rows}
     spent: dict[UUID, Any] = {}
-    for period, within in bounds.items():
-        of = [row for row in rows if row["period"] == period]
+    for within in dict.fromkeys(bounds.values()):
+        of = [row for row in rows if bounds[row["id"]] == within and not row["each"]]
+        if not of:
+            continue
         scopes = [row["currency"] for row in of], [row["filter"] for row in of]
         read = await spent_in(connection, tenant.tenant, within, tenant.timeline)
         found = await connection.fetch(SQL["spent"], *read, *scopes)
-        spent |= {of[each["place"] - 1]["id"]: each for each in found}
+        spent |= {row["id"]: _NOTHING for row in of} | {of[each["place"] - 1]["id"]: each for each in found}
     forecasts = {
         (each["budget_id"], each["revision"]): forecast_of(each)
         for each in await connection.fetch(FORECASTS["latest"], id)
     }
+    tree = BudgetTree(_node(row) for row in await connection.fetch(SQL["tree"]))
     return [
         _budget(
             row,
             tenant,
-            bounds[row["period"]],
-            spent.get(row["id"], _NOTHING),
+            bounds[row["id"]],
+            spent.get(row["id"]),
             forecasts.get((row["id"], row["revision"])),
+            tree,
         )
         for row in rows
     ]
@@ -172,29 +202,78 @@ async def _read(connection: TenantConnection, tenant: Tenant, id: UUID | None) -
 def _budget(
     row: Any,
     tenant: Tenant,
-    bounds: tuple[datetime, datetime],
-    sums: Mapping[str, Decimal],
+    bounds: PeriodBounds,
+    sums: Mapping[str, Decimal] | None,
     forecast: ForecastAnswer | None,
+    tree: BudgetTree,
 ) -> BudgetAnswer:
-    spent = sums["effective"]
     columns = dict(row)
     later = {name.removeprefix("next_"): columns.pop(name) for name in ("next_amount", "next_currency")}
-    since = columns.pop("next_from")
+    since, node = columns.pop("next_from"), _node(row)
+    spent = None if sums is None else sums["effective"]
+    allocated = tree.allocation(node)
     return BudgetAnswer(
         **columns,
         next=NextAmount(effective_from=since, **later) if since else None,
         period_start=bounds[0].astimezone(tenant.zone),
         period_end=bounds[1].astimezone(tenant.zone),
         spent=spent,
-        of_which_provisional=sums["provisional"],
-        remaining=EXACT.subtract(row["amount"], spent),
+        of_which_provisional=None if sums is None else sums["provisional"],
+        remaining=None if spent is None else EXACT.subtract(row["amount"], spent),
         forecast=forecast,
-        percent=divided(EXACT.multiply(spent, Decimal(100)), row["amount"]),
+        percent=None if spent is None else divided(EXACT.multiply(spent, Decimal(100)), row["amount"]),
+        parents=[parent.id for parent in tree.parents(node)],
+        allocated=allocated and AllocatedAmount(**allocated._asdict()),
     )
 
 
-async def _check_filter(connection: TenantConnection, scope: Mapping[str, str]) -> None:
-    """Raises HttpRefusal (422) for a dimension that the tenant does not have."""
-    known = await known_dimensions(connection, scope)
+def _node(row: Any) -> TreeBudget:
+    return TreeBudget(
+        row["id"], row["filter"], row["currency"], tuple(_period_of(row)), row["amount"], row["each"]
+    )
+
+
+def _period_of(row: Any) -> BudgetPeriod:
+    return BudgetPeriod(row["period"], row["starts_on"], row["ends_on"], row["last_hours"])
+
+
+def _calendar_of(row: Any, tenant: Tenant) -> Timeline:
+    """Of users a month is that of UTC."""
+    return Timeline([(None, Terms(currency=row["currency"]))]) if row["each"] == OF_USERS else tenant.timeline
+
+
+def _period_after(stated: Any, body: BudgetChange) -> BudgetPeriod:
+    """The period that a change leaves: what it does not name stays, as long as the kind does."""
+    asked = BudgetPeriod(body.period or stated["period"], body.starts_on, body.ends_on, body.last_hours)
+    if asked.kind != stated["period"]:
+        return asked
+    kept = _period_of(stated)
+    return BudgetPeriod(
+        asked.kind,
+        asked.starts_on or kept.starts_on,
+        asked.ends_on or kept.ends_on,
+        asked.last_hours or kept.last_hours,
+    )
+
+
+async def _check(
+    connection: TenantConnection,
+    scope: Mapping[str, str],
+    period: BudgetPeriod,
+    *,
+    each: str,
+    hard: bool,
+    forecast: bool,
+) -> None:
+    """Raises HttpRefusal (422) for a dimension that the tenant does not have, and for what cannot be
+    together."""
+    named = {*scope, *filter(None, [each])} - {OF_RUNS, OF_USERS}
+    known = await known_dimensions(connection, named)
     if unknown := sorted(scope.keys() - set(known)):
         raise invalid("filter", f"{unknown[0][:64]!r} is not one of {', '.join(known)}")
+    trouble = template_trouble(each, scope, period.kind, hard=hard, forecast=forecast, known=known)
+    trouble = trouble or period_trouble(period)
+    if period.kind == "rolling":
+        trouble = trouble or rolling_refusal(hard=hard, forecast=forecast)
+    if trouble:
+        raise invalid(*trouble)

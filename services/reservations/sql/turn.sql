@@ -8,7 +8,7 @@ SELECT clock_timestamp()
 
 -- name: budgets
 -- Hard budgets in force, as they are now.
-SELECT n.id, n.name, n.filter, n.amount, n.currency, n.period, n.revision, b.unreserved, b.when_away, b.key_share
+SELECT n.id, n.name, n.filter, n.amount, n.currency, n.period, n.starts_on, n.ends_on, n.last_hours, n.revision, b.unreserved, b.when_away, b.key_share
 FROM budgets b, budget_now(b) AS n
 WHERE b.tenant = $1 AND b.hard AND b.deleted_at IS NULL AND n.deleted_at IS NULL ORDER BY n.id
 

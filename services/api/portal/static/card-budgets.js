@@ -34,9 +34,10 @@ export function budgetCards() {
   const refresh = cardRefresher([budgets, tightest], { ask, show });
 
   async function remove(id) {
-    const { name, amount, currency, period, incidents } = await call("DELETE", `/v1/budgets/${id}`);
+    const removed = await call("DELETE", `/v1/budgets/${id}`);
+    const { name, amount, currency, incidents } = removed;
     const stay = incidents === 1 ? "1 incident of it stays" : `${incidents} incidents of it stay`;
-    setText(outcome, `Removed: ${name}, ${money(amount, currency)} a ${period}; ${stay}.`);
+    setText(outcome, `Removed: ${name}, ${money(amount, currency)} ${forWhat(removed)}; ${stay}.`);
     await refresh();
   }
 
@@ -75,23 +76,32 @@ function removal(remove) {
 
 function showBudget(item, budget, tz) {
   const [start, end] = [new Date(budget.period_start), new Date(budget.period_end)];
-  const gone = (Date.now() - start) / (end - start);
+  const gone = goneOf(budget, start, end);
   const share = shareOf(budget);
-  const over = `${percent(gone, 0)} of the ${budget.period}`;
+  const over = overOf(budget, gone, end, tz);
   item.firstChild.href = spendLink(budget);
   item.firstChild.dataset.state = stateOf(budget, share, gone);
   setText(part(item, "name"), budget.name);
-  setText(part(item, "percent"), percent(share, share < 0.1 ? 1 : 0));
-  part(item, "fill").style.width = widthOf(share);
+  setText(
+    part(item, "percent"),
+    share === null ? `each ${budget.each}` : percent(share, share < 0.1 ? 1 : 0),
+  );
+  part(item, "fill").style.width = widthOf(share ?? 0);
   part(item, "clock").style.left = widthOf(gone);
-  part(item, "clock").title = `${over} is over`;
-  const words = [spentOf(budget), describeRest(budget), `${over} over, until ${dayOf(end - 1, tz)}`];
+  part(item, "clock").title = over;
+  const words =
+    share === null
+      ? [`${money(budget.amount, budget.currency)} ${forWhat(budget)}`]
+      : [spentOf(budget), describeRest(budget)];
+  words.push(over);
+  if (budget.allocated) words.push(describeAllocated(budget.allocated, budget.currency));
   if (budget.forecast) words.push(describeForecast(budget.forecast, budget.currency));
   setText(part(item, "words"), words.join(" · "));
 }
 
 function showTightest(tightest, list, tz) {
-  const [budget] = [...list].sort((a, b) => Number(b.percent) - Number(a.percent));
+  const known = list.filter(({ spent }) => spent !== null);
+  const [budget] = known.sort((a, b) => Number(b.percent) - Number(a.percent));
   setText(part(tightest, "figure"), budget ? percent(shareOf(budget), 0) : "—");
   setText(part(tightest, "note"), budget ? budget.name : "no budgets");
   setText(part(tightest, "fine"), budget ? `${spentOf(budget)} ${budget.currency} · ${tz}` : "");
@@ -99,7 +109,29 @@ function showTightest(tightest, list, tz) {
   tightest.dataset.state = budget ? stateOf(budget, shareOf(budget), 1) : "";
 }
 
-const shareOf = ({ spent, amount }) => ratio(parseDecimal(spent), parseDecimal(amount));
+// Of a budget of each value nothing is said here: null.
+const shareOf = ({ spent, amount }) =>
+  spent === null ? null : ratio(parseDecimal(spent), parseDecimal(amount));
+
+// Stated days may be over, or to come; what rolls is always whole.
+const goneOf = ({ period }, start, end) =>
+  period === "rolling" ? 1 : Math.min(1, Math.max(0, (Date.now() - start) / (end - start)));
+
+function overOf({ period, last_hours: hours }, gone, end, tz) {
+  if (period === "rolling") return `the last ${hours} hours`;
+  const whole = period === "custom" ? "its days" : `the ${period}`;
+  return `${percent(gone, 0)} of ${whole} over, until ${dayOf(end - 1, tz)}`;
+}
+
+function forWhat({ period, starts_on: start, ends_on: end, last_hours: hours, each }) {
+  const time = { custom: `from ${start} until before ${end}`, rolling: `in any ${hours} hours` };
+  return (time[period] ?? `a ${period}`) + (each ? ` for each ${each}` : "");
+}
+
+function describeAllocated({ amount, budgets, overlap }, currency) {
+  const below = budgets === 1 ? "1 budget" : `${budgets} budgets`;
+  return `${money(amount, currency)} promised to ${below} below it${overlap ? ", which overlap" : ""}`;
+}
 
 const spentOf = ({ spent, amount, currency }) => `${money(spent, currency)} of ${money(amount, currency)}`;
 
@@ -125,6 +157,7 @@ const spendLink = ({ period_start: start, period_end: end, filter }) =>
   });
 
 function stateOf(budget, share, gone) {
+  if (share === null) return "";
   if (share >= 1) return "over";
   const first = Math.min(...budget.thresholds_percent.map(Number)) / 100;
   return share >= first || (share > 0.5 && share > gone * AHEAD) ? "warn" : "";

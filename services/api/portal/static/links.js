@@ -56,9 +56,13 @@ export function filtersOf(query) {
   return filters;
 }
 
-// Of a budget or an incident, which give one value for a dimension.
+// Of a budget or an incident, which give one value for a dimension. Runs and users are none of spend.
 export const scopeFilters = (scope) =>
-  Object.fromEntries(Object.entries(scope).map(([name, value]) => [name, [value]]));
+  Object.fromEntries(
+    Object.entries(scope)
+      .filter(([name]) => name !== "run" && name !== "user")
+      .map(([name, value]) => [name, [value]]),
+  );
 
 export const filterParameters = (filters) =>
   Object.fromEntries(Object.entries(filters).map(([name, values]) => [`filter.${name}`, values]));
