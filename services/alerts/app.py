@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from datetime import UTC, datetime
 
 import asyncpg
 from aiokafka.errors import KafkaError
@@ -11,6 +12,7 @@ from aiokafka.errors import KafkaError
 from services.alerts.bursts.bill_keys import BillKeys
 from services.alerts.bursts.learning import Learner
 from services.alerts.complete import CompletenessReader
+from services.alerts.incidents.acts import obey
 from services.alerts.incidents.store import Store, prepare
 from services.alerts.notify.deliveries import Deliveries
 from services.alerts.notify.resend import Resend
@@ -123,15 +125,15 @@ class Alerts:
                 self._tasks.create_task(work)
 
     async def _follow_rules(self, rules: Rules, store: Store) -> None:
-        """Once a second: rules of our tenants that have changed, acknowledgements, and which tenants are
-        ours."""
+        """Once a second: rules of our tenants that have changed, what people do about incidents, and which
+        tenants are ours."""
 
         async def follow() -> None:
             assigned = self._assigned
             try:
                 self._rules = await rules.read()
                 self._read_for, self._not_watched = assigned, rules.not_watched()
-                await store.acknowledge()
+                await obey(store, datetime.now(UTC))
             except CONNECTION_ERRORS:
                 self._update_watches()
                 raise

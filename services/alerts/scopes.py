@@ -6,13 +6,13 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from spendmeter.contracts.money import ZERO
-from spendmeter.contracts.series import Series
+from spendmeter.contracts.series import WATCHED_DIMENSIONS, Series
 
 DetectorScope = tuple[str, str]
 """(dimension, value)."""
 TENANT: DetectorScope = ("tenant", "")
-NAMING_ORDER = ("agent", "workflow", "feature", "key_id", "team", "sku", "provider")
-"""Watched dimensions, the most telling first: an incident is named after the first that explains it."""
+NAMING_ORDER = WATCHED_DIMENSIONS
+"""The most telling first: an incident is named after the first that explains it."""
 MINUTE = timedelta(minutes=1)
 SERIES_REMEMBERED_MAX = 5_000
 

@@ -36,6 +36,8 @@ from services.api.http.openapi import DESCRIPTION, describe_problems
 from services.api.http.shared_answers import SharedAnswers
 from services.api.imports import routes as imports
 from services.api.imports.running import RunningImports
+from services.api.incidents import acts as incident_acts
+from services.api.incidents import planned
 from services.api.incidents import routes as incidents
 from services.api.label_maps import routes as label_maps
 from services.api.meters import routes as meters
@@ -74,6 +76,8 @@ PARTS = (
     registered_assets,
     asset_entries,
     incidents,
+    incident_acts,
+    planned,
     channels,
     channel_deliveries,
     catalog,

@@ -11,6 +11,10 @@ FOLDED = "~other"
 """What a label says in the series where its values of the day were too many (`Labels.folded`)."""
 
 
+WATCHED_DIMENSIONS = ("agent", "workflow", "feature", "key_id", "team", "sku", "provider")
+"""In which bursts are looked for, the most telling first: what people plan is said in these."""
+
+
 class Series(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One combination of dimensions; '' = the event does not have it.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from services.alerts.incidents.acts import obey
 from services.alerts.notify.queue import TOPIC
 from services.alerts.scopes import MINUTE
 from services.alerts.watch import TenantWatch
@@ -71,7 +72,9 @@ async def test_what_was_over_and_begins_again_is_the_same_incident_told_as_a_rep
     made, now = await key_bursts(book, watch)
     (first,) = await book.incidents()
     await book.owner.execute(
-        "INSERT INTO acknowledgements VALUES ('acme', $1, 'ann', '', now() - interval '1 hour')", first["id"]
+        "INSERT INTO incident_acts (tenant, incident_id, act, by, at) "
+        "VALUES ('acme', $1, 'acknowledge', 'ann', now() - interval '1 hour')",
+        first["id"],
     )
     for minute in range(1, 10):
         for agent in ("triage", "search"):
@@ -92,5 +95,5 @@ async def test_what_was_over_and_begins_again_is_the_same_incident_told_as_a_rep
     assert again["title"].endswith(", usually 120 (2nd time in 10 min)")
     assert again["amount"] == 40  # of this time; the first's 40 had a minute of what is usual beside it
     assert "It is the 2nd time: 82.00 USD in all." in again["summary"]
-    await made._shared.store.acknowledge()
+    await obey(made._shared.store, datetime.now(UTC))
     assert (await book.incidents())[0]["state"] == "open"

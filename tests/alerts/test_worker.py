@@ -186,7 +186,7 @@ async def test_new_budgets_changes_and_acknowledgements_take_effect_within_two_s
     budget = await book.budget("10")
     (incident,) = await book.wait_for_incidents(1, seconds=3)
     await book.owner.execute(
-        "INSERT INTO acknowledgements (tenant, incident_id, acknowledged_by) VALUES ('acme', $1, 'ann')",
+        "INSERT INTO incident_acts (tenant, incident_id, act, by) VALUES ('acme', $1, 'acknowledge', 'ann')",
         incident["id"],
     )
     await listener.wait_for(2, seconds=4)

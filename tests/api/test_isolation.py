@@ -22,7 +22,7 @@ from tests.databases import SECRET
 REQUESTS = 1_000
 TABLES = (
     "tenants", "api_keys", "pseudonym_keys", "series", "entries", "unbooked", "accounting", "rollups_minute",
-    "remarks_daily", "budgets", "channels", "incidents", "acknowledgements", "deliveries",
+    "remarks_daily", "budgets", "channels", "incidents", "incident_acts", "deliveries",
 )  # fmt: skip
 
 

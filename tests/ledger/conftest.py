@@ -25,7 +25,7 @@ async def owner(database: str) -> AsyncIterator[asyncpg.Connection]:
     await empty(
         connection,
         "entries, identities, unbooked, later_messages, supersessions, positions, log_ends, accounting, accounting_keys, rollups_minute, rollups, touched, rolled, series, remarks_daily, "
-        "tenants, tenant_terms, late_rated, budgets, channels, incidents, acknowledgements, deliveries, corrections, corrected_identities",
+        "tenants, tenant_terms, late_rated, budgets, channels, incidents, incident_acts, planned_windows, rule_dry_runs, deliveries, corrections, corrected_identities",
     )
     yield connection
     await connection.close()

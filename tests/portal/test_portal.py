@@ -127,7 +127,7 @@ async def test_an_operator_chooses_a_tenant_and_acknowledges_its_incident(
     await page.get_by_label("Tenant").select_option("globex")
     await page.get_by_role("button", name="Acknowledge").click()
     await expect(page.locator(".incidents .badge")).to_have_text("acknowledged")
-    assert await book.connection.fetchval("SELECT tenant FROM acknowledgements") == "globex"
+    assert await book.connection.fetchval("SELECT tenant FROM incident_acts") == "globex"
 
 
 async def test_when_the_server_fails_the_page_says_so_and_recovers(

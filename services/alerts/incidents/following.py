@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from services.alerts.incidents.incident import Incident, resolved
+from services.alerts.incidents.snoozing import told_again
 from services.alerts.incidents.store import Store
 from services.alerts.incidents.words import Wording, key_ids
 
@@ -20,8 +21,8 @@ async def named(store: Store, wording: AnyWording, incidents: Iterable[Incident]
 
 
 async def renew(store: Store, wording: Wording, before: Incident, after: Incident, ending: str) -> None:
-    """Put the new figures in, with the words that they deserve; `ending`: why it is over, '' = it is not."""
-    if ending:
-        after = resolved(after, ending, after.updated_at)
+    """Put the new figures in, with the words that they deserve; `ending`: why it is over, '' = it is not.
+    Money beyond what a snooze was for is a message."""
+    after = resolved(after, ending, after.updated_at) if ending else told_again(after, after.updated_at)
     worded = (await named(store, wording, [after])).with_words(after)
     await (store.resolve if ending else store.update)(before, worded)

@@ -101,6 +101,15 @@ class Incident:
     """Of its last message: 0 = that it opened. A message is one delivery a channel."""
     repeats: int = 0
     """How often it was over and began again."""
+    snoozed_until: datetime | None = None
+    snoozed_amount: Decimal | None = None
+    """What people knew of when they snoozed it, or were told since."""
+    planned: UUID | None = None
+    """The window of planned spend in which it lies."""
+    parent: UUID | None = None
+    """The incident of whose money its own is a part."""
+    expected_until: datetime | None = None
+    """It is over, and until then people expect its scope to spend so."""
     details: Mapping[str, Any] = field(default_factory=dict)
     """What its kind knows beyond the figures, as JSON: amounts are plain decimal strings."""
 

@@ -13,6 +13,8 @@ import asyncpg
 import msgspec
 
 from services.alerts.incidents.incident import CLOSING, COOL_DOWN, REPEAT_AGE_MAX, Incident, event_of
+from services.alerts.incidents.snoozing import at_stake, has_outgrown, held_until, is_snoozed
+from services.alerts.incidents.withheld import PlannedWindow, withheld
 from services.alerts.notify.queue import queue_message, queue_update
 from spendmeter.contracts.incidents import Transition
 from spendmeter.contracts.money import plain
@@ -36,21 +38,21 @@ class Store:
     """What alerts knows and decides, in Postgres. Every method raises CONNECTION_ERRORS when that is away."""
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record], meters: Meters) -> None:
-        self._pool = pool
+        self.pool = pool
         self._meters = meters
 
     async def current(self, tenant: str, now: datetime) -> list[Incident]:
         """The tenant's incidents that are not over, or are for less than COOL_DOWN, anomalies for less than
         REPEAT_AGE_MAX, and budgets' of periods that are watched still."""
-        return await _current(self._pool, tenant, now)
+        return await _current(self.pool, tenant, now)
 
     async def rerating(self, tenant: str) -> bool:
         """Whether a job is correcting what the tenant has spent: half of that is no news."""
-        return bool(await self._pool.fetchval(SQL["rerating"], tenant))
+        return bool(await self.pool.fetchval(SQL["rerating"], tenant))
 
     async def key_names(self, tenant: str, ids: Sequence[str]) -> dict[str, str]:
         """What people call these keys, by id: the tenant's and operators', no others."""
-        rows = await self._pool.fetch(SQL["key_names"], tenant, ids)
+        rows = await self.pool.fetch(SQL["key_names"], tenant, ids)
         return {row["key_id"]: row["name"] for row in rows}
 
     async def open(
@@ -59,54 +61,76 @@ class Store:
         """Open or tell what `propose` says, given what is known now: no other worker can come between.
 
         An incident that is not known is opened. One that is known and is proposed with the next number is
-        told again: as repeated where it was over, else as grown.
+        told again: as repeated where it was over, else as grown. What is planned, or a part of what was told,
+        is kept and not told.
         """
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with self.pool.acquire() as connection, connection.transaction():
             await connection.execute(SQL["hold_tenant"], tenant)
             current = await _current(connection, tenant, now)
             known = {incident.id: incident for incident in current}
+            windows = [PlannedWindow(**row) for row in await connection.fetch(SQL["windows"], tenant, now)]
             for incident in propose(current):
                 before = known.get(incident.id)
-                if before is None:
-                    if await connection.fetchval(SQL["insert"], _record(incident)) is not None:
-                        await self._notify(connection, incident, "opened", now)
-                elif incident.number == before.number + 1 and await self._replace(
-                    connection, before, incident
-                ):
-                    again: Transition = "repeated" if before.state == "resolved" else "grew"
-                    await self._notify(connection, incident, again, now)
+                if before is None or before.state == "resolved":
+                    incident = withheld(incident, current, windows, now)
+                if before is not None:
+                    await self._tell_again(connection, before, incident, now)
+                elif await connection.fetchval(SQL["insert"], _record(incident)) is not None:
+                    await self.notify(connection, incident, "opened", now)
+
+    async def _tell_again(self, connection: Any, before: Incident, after: Incident, now: datetime) -> None:
+        if after.number != before.number + 1:
+            return
+        after = replace(after, snoozed_until=before.snoozed_until, snoozed_amount=before.snoozed_amount)
+        if outgrown := has_outgrown(after, now):
+            after = replace(after, snoozed_amount=at_stake(after))
+        if await self.replace_row(connection, before, after):
+            again: Transition = "repeated" if before.state == "resolved" else "grew"
+            await self.notify(connection, after, again, now, outgrown=outgrown)
 
     async def touch(self, incident: Incident, now: datetime) -> None:
         """An anomaly is still hot; a light write of its own, for its figures are renewed ever more seldom."""
-        await self._pool.execute(SQL["touch"], incident.tenant, incident.id, now)
+        await self.pool.execute(SQL["touch"], incident.tenant, incident.id, now)
 
     async def update(self, before: Incident, after: Incident) -> None:
-        """Put new figures in, unless another worker has; for the topic, and for who shows them in place."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            if await self._replace(connection, before, after):
+        """Put new figures in, unless another worker has; for the topic, and for who shows them in place. With
+        the next number they are a message: it is snoozed, and has come to more than people knew."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            if not await self.replace_row(connection, before, after):
+                return
+            if after.number > before.number:
+                await self.notify(connection, after, "grew", after.updated_at, outgrown=True)
+            else:
                 await queue_update(connection, event_of(after, "updated", after.updated_at))
 
     async def resolve(self, before: Incident, after: Incident) -> None:
         """End an incident, unless another worker has changed it meanwhile."""
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with self.pool.acquire() as connection, connection.transaction():
             after = replace(after, number=before.number + 1)
-            if await self._replace(connection, before, after):
-                await self._notify(connection, after, "resolved", after.updated_at)
+            if await self.replace_row(connection, before, after):
+                await self.notify(connection, after, "resolved", after.updated_at)
 
-    async def acknowledge(self) -> None:
-        """Move every incident on that somebody has acknowledged."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            for incident in _incidents(await connection.fetch(SQL["acknowledge"])):
-                await self._notify(connection, incident, "acknowledged", incident.updated_at)
-
-    async def _replace(self, connection: Any, before: Incident, after: Incident) -> bool:
+    async def replace_row(self, connection: Any, before: Incident, after: Incident) -> bool:
+        """Write an incident, unless another worker has changed it meanwhile: whether it was written."""
         found = await connection.fetchval(SQL["update"], _record(after), before.state, before.updated_at)
         return found is not None
 
-    async def _notify(
-        self, connection: Any, incident: Incident, transition: Transition, at: datetime
+    async def notify(
+        self,
+        connection: Any,
+        incident: Incident,
+        transition: Transition,
+        at: datetime,
+        *,
+        outgrown: bool = False,
     ) -> None:
-        await queue_message(connection, event_of(incident, transition, at), at, told=incident.told)
+        """Queue its message, in the transaction that wrote it; a snooze that is not outgrown holds it."""
+        unheard = is_snoozed(incident, at) and await connection.fetchval(
+            SQL["unheard"], incident.tenant, incident.id
+        )
+        held = held_until(incident, transition, at, outgrown=outgrown, unheard=bool(unheard))
+        event = event_of(incident, transition, at)
+        await queue_message(connection, event, at, told=incident.told, snoozed_until=held)
         self._meters.add("spendmeter.alerts.incidents", transition=transition, kind=incident.kind)
         log().info(
             "incident",
@@ -121,12 +145,13 @@ _FIELDS = tuple(field.name for field in fields(Incident))
 
 
 async def _current(source: Any, tenant: str, now: datetime) -> list[Incident]:
-    return _incidents(
+    return incidents_of(
         await source.fetch(SQL["current"], tenant, now - REPEAT_AGE_MAX, now - CLOSING, now - COOL_DOWN)
     )
 
 
-def _incidents(rows: Iterable[asyncpg.Record]) -> list[Incident]:
+def incidents_of(rows: Iterable[asyncpg.Record]) -> list[Incident]:
+    """Rows of `incidents`, with whatever else is in them."""
     return [Incident(**{name: row[name] for name in _FIELDS}) for row in rows]
 
 

@@ -43,6 +43,7 @@ UPDATE incidents i SET began_at = n.began_at, amount = n.amount, expected = n.ex
     key_names = n.key_names, link = n.link,
     updated_at = n.updated_at, state = n.state, resolved_at = n.resolved_at,
     resolution = n.resolution, severity = n.severity, number = n.number, repeats = n.repeats, details = n.details,
+    snoozed_until = n.snoozed_until, snoozed_amount = n.snoozed_amount, planned = n.planned, parent = n.parent,
     hot_at = greatest(i.hot_at, n.hot_at)
 FROM jsonb_populate_record(NULL::incidents, $1) n
 WHERE i.tenant = n.tenant AND i.id = n.id AND i.state = $2 AND i.updated_at = $3
@@ -52,10 +53,14 @@ RETURNING i.id
 -- When an anomaly was last seen over its expectation.
 UPDATE incidents SET hot_at = greatest(hot_at, $3) WHERE tenant = $1 AND id = $2 AND state <> 'resolved'
 
--- name: acknowledge
--- Incidents that somebody has acknowledged since, in any tenant; what was acknowledged before it repeated was not.
-UPDATE incidents i SET state = 'acknowledged', number = number + 1, updated_at = now()
-FROM acknowledgements a
-WHERE i.tenant = a.tenant AND i.id = a.incident_id AND i.state = 'open'
-    AND a.acknowledged_at >= coalesce((i.details ->> 'repeated_at')::timestamptz, '-infinity')
-RETURNING i.*
+-- name: windows
+-- What is planned now.
+SELECT id, filter, starts_at, least(ends_at, cancelled_at) AS ends_at FROM planned_windows
+WHERE tenant = $1 AND starts_at <= $2 AND ends_at > $2 AND (cancelled_at IS NULL OR cancelled_at > $2)
+
+-- name: unheard
+-- Whether a snooze holds back that it is open.
+SELECT EXISTS (
+    SELECT FROM deliveries WHERE tenant = $1 AND incident_id = $2 AND state = 'pending' AND held = 'snooze'
+        AND transition IN ('opened', 'repeated')
+)

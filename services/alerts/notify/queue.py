@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import msgspec
 
-from services.alerts.notify.routing import Passage, Route, passages
+from services.alerts.notify.routing import Passage, Route, not_before, passages
 from spendmeter.contracts.channels import ChannelSettingsError, decode_settings, renews
 from spendmeter.contracts.incidents import IncidentEvent, encode_incident
 from spendmeter.contracts.routes import RouteError, match_of, quiet_of
@@ -30,14 +30,24 @@ FALLBACK_WORDS = (
 )
 
 
-async def queue_message(connection: Any, event: IncidentEvent, now: datetime, *, told: bool) -> None:
-    """One delivery for each channel that it goes to, and one for the topic; not `told`: for that alone."""
+async def queue_message(
+    connection: Any,
+    event: IncidentEvent,
+    now: datetime,
+    *,
+    told: bool,
+    snoozed_until: datetime | None = None,
+) -> None:
+    """One delivery for each channel that it goes to, and one for the topic; not `told`: for that alone.
+    `snoozed_until`: channels are not told before."""
     incident = UUID(event.incident_id)
     ways = [Passage(channel=TOPIC, at=now)]
     if told:
         rows = await connection.fetch(SQL["routes"], event.tenant, incident, CHANNELS_MAX)
         zone = zone_of(rows[0]["zone"] if rows else "UTC")
         ways += passages([_route(row) for row in rows], event, now, zone)
+    if snoozed_until is not None:
+        ways = [way if way.channel == TOPIC else not_before(way, snoozed_until) for way in ways]
     await connection.execute(
         SQL["queue"], event.tenant, incident, event.number, event.transition,
         [way.channel for way in ways], [_body(event, way) for way in ways],

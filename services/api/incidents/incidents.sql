@@ -1,23 +1,59 @@
 -- name: list
--- Newest first, after ($3, $4). An acknowledgement counts from the moment it was made, before alerts sees it.
-SELECT id, shown AS state, kind, rule_id AS rule, rule_name, title, scope, key_names, period_start, period_end,
+-- Newest first, after ($3, $4). What people have done counts from the moment they did it, before alerts sees it; an
+-- acknowledgement, until the incident repeats.
+SELECT id, shown AS state, kind, severity, rule_id AS rule, rule_name, title, scope, key_names, period_start, period_end,
     threshold_percent, currency, amount, expected, rate_per_hour, peak_per_hour, expected_per_hour,
-    of_which_provisional, top_contributor, figures, summary, suggested_action, link, began_at, opened_at, updated_at, resolved_at, resolution, acknowledged_by, acknowledged_at, note
+    of_which_provisional, top_contributor, figures, summary, suggested_action, link, began_at, opened_at, updated_at,
+    resolved_at, resolution, acknowledged_by, acknowledged_at, note, number, repeats, details, told, parent, expected_until,
+    CASE WHEN until > now() THEN until END AS snoozed_until,
+    CASE WHEN planned IS NOT NULL THEN jsonb_build_object('id', planned, 'name', window_name) END AS planned,
+    CASE WHEN says IN ('expected', 'false_alarm')
+        THEN jsonb_build_object('says', says, 'note', says_note, 'by', says_by, 'at', says_at) END AS feedback
 FROM (
-    SELECT i.*, a.acknowledged_by, a.acknowledged_at, a.note,
-        CASE WHEN i.state = 'open' AND a.acknowledged_at IS NOT NULL THEN 'acknowledged' ELSE i.state END AS shown
-    FROM incidents i LEFT JOIN acknowledgements a ON a.tenant = i.tenant AND a.incident_id = i.id
-        AND a.acknowledged_at >= coalesce((i.details ->> 'repeated_at')::timestamptz, '-infinity')
+    SELECT i.*, a.by AS acknowledged_by, a.at AS acknowledged_at, a.note, s.until, w.name AS window_name,
+        f.act AS says, f.note AS says_note, f.by AS says_by, f.at AS says_at,
+        CASE WHEN i.state = 'open' AND a.at IS NOT NULL THEN 'acknowledged' ELSE i.state END AS shown
+    FROM incidents i
+        LEFT JOIN planned_windows w ON w.tenant = i.tenant AND w.id = i.planned
+        LEFT JOIN LATERAL (
+            SELECT by, at, note FROM incident_acts
+            WHERE tenant = i.tenant AND incident_id = i.id AND act = 'acknowledge'
+                AND at >= coalesce((i.details ->> 'repeated_at')::timestamptz, '-infinity')
+            ORDER BY number LIMIT 1
+        ) AS a ON true
+        LEFT JOIN LATERAL (
+            SELECT until FROM incident_acts
+            WHERE tenant = i.tenant AND incident_id = i.id AND act IN ('snooze', 'unsnooze')
+            ORDER BY number DESC LIMIT 1
+        ) AS s ON true
+        LEFT JOIN LATERAL (
+            SELECT act, note, by, at FROM incident_acts
+            WHERE tenant = i.tenant AND incident_id = i.id AND act IN ('expected', 'false_alarm', 'no_feedback')
+            ORDER BY number DESC LIMIT 1
+        ) AS f ON true
 ) AS known
 WHERE ($1::uuid IS NULL OR id = $1) AND ($2::text[] IS NULL OR shown = ANY ($2)) AND (opened_at, id) < ($3, $4)
-ORDER BY opened_at DESC, id DESC LIMIT $5
+    AND ($5::uuid IS NULL OR parent = $5)
+ORDER BY opened_at DESC, id DESC LIMIT $6
+
+-- name: exists
+-- Whether the tenant has it.
+SELECT EXISTS (SELECT FROM incidents WHERE id = $1)
 
 -- name: acknowledge
 -- The first one stays, until the incident repeats.
-INSERT INTO acknowledgements (tenant, incident_id, acknowledged_by, note)
-SELECT tenant, id, $2, $3 FROM incidents WHERE id = $1
-ON CONFLICT (tenant, incident_id) DO UPDATE SET acknowledged_by = excluded.acknowledged_by, note = excluded.note,
-    acknowledged_at = excluded.acknowledged_at
-WHERE acknowledgements.acknowledged_at < (
-    SELECT (i.details ->> 'repeated_at')::timestamptz FROM incidents i
-    WHERE i.tenant = acknowledgements.tenant AND i.id = acknowledgements.incident_id)
+INSERT INTO incident_acts (tenant, incident_id, act, by, note)
+SELECT i.tenant, i.id, 'acknowledge', $2, $3 FROM incidents i
+WHERE i.id = $1 AND NOT EXISTS (
+    SELECT FROM incident_acts a WHERE a.tenant = i.tenant AND a.incident_id = i.id AND a.act = 'acknowledge'
+        AND a.at >= coalesce((i.details ->> 'repeated_at')::timestamptz, '-infinity')
+)
+
+-- name: act
+-- Anything else that somebody does.
+INSERT INTO incident_acts (tenant, incident_id, act, until, by, note)
+SELECT tenant, id, $2, $3, $4, $5 FROM incidents WHERE id = $1
+
+-- name: acts
+-- What people did about it, the newest first.
+SELECT act, until, note, by, at FROM incident_acts WHERE incident_id = $1 ORDER BY number DESC LIMIT $2

@@ -1,13 +1,13 @@
 """What is sent and answered about incidents."""
 
 from datetime import datetime
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from services.api.http.models import DecimalString, RequestBody, Text
-from spendmeter.contracts.incidents import IncidentKind, IncidentState
+from spendmeter.contracts.incidents import IncidentKind, IncidentSeverity, IncidentState
 
 
 class FigureAnswer(BaseModel):
@@ -19,15 +19,36 @@ class FigureAnswer(BaseModel):
     text: str
 
 
+class FeedbackAnswer(BaseModel):
+    """What somebody said of it: that it was expected, or a false alarm."""
+
+    says: Literal["expected", "false_alarm"]
+    note: str
+    by: str
+    at: datetime
+
+
+class PlanAnswer(BaseModel):
+    """The window of planned spend in which it lies."""
+
+    id: UUID
+    name: str
+
+
 class IncidentAnswer(BaseModel):
     """Something that went beyond its budget, its expectation or a rate. Amounts in `currency`: `amount` since
     `began_at`, against `expected` (a budget's amount; what the scope would have spent meanwhile). Those of an
     anomaly are its burst's: they and `peak_per_hour` stay when it is over. `title` and `text` are rounded. Of
-    kind `unbooked` amounts are events, and `currency` is "events"."""
+    kind `unbooked` amounts are events, and `currency` is "events".
+
+    `number`: of its last message; `repeats`: how often it was over and began again. Not `told`: it is
+    `planned`, or a part of `parent`, or was reached from above. `details`: what its kind knows beyond the
+    figures. `expected_until`: until then its scope may spend so."""
 
     id: UUID
     state: IncidentState
     kind: IncidentKind
+    severity: IncidentSeverity
     rule: str
     rule_name: str
     title: str
@@ -58,6 +79,15 @@ class IncidentAnswer(BaseModel):
     acknowledged_by: str | None
     acknowledged_at: datetime | None
     note: str | None
+    number: int
+    repeats: int
+    told: bool
+    snoozed_until: datetime | None
+    planned: PlanAnswer | None
+    parent: UUID | None
+    feedback: FeedbackAnswer | None
+    expected_until: datetime | None
+    details: dict[str, Any]
 
 
 class Incidents(BaseModel):

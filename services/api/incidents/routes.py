@@ -1,4 +1,4 @@
-"""Incidents, as alerts opened them; people acknowledge them here."""
+"""Incidents, as alerts opened them; what people do about them is in acts.py."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -7,18 +7,19 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 
-from services.api.access.auth import Reader, Writer
+from services.api.access.auth import Reader
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.http.cursors import decode_cursor, page
 from services.api.http.openapi import answers
 from services.api.http.problems import not_found
 from services.api.http.representation import Negotiated
-from services.api.incidents.models import Acknowledgement, IncidentAnswer, Incidents
+from services.api.incidents.models import IncidentAnswer, Incidents
 from spendmeter.contracts.events import Instant
 from spendmeter.contracts.incidents import IncidentState
 from spendmeter.platform.sql import load_sql
 
 INCIDENTS_MAX = 200
+MISSING = "no such incident"
 _LAST_ID = UUID(int=2**128 - 1)
 
 SQL = load_sql(Path(__file__).with_name("incidents.sql"))
@@ -30,6 +31,7 @@ async def list_incidents(
     request: Request,
     caller: Reader,
     state: Annotated[list[IncidentState] | None, Query(description="default: all")] = None,
+    parent: Annotated[UUID | None, Query(description="those that were folded into this one")] = None,
     limit: Annotated[int, Query(ge=1, le=INCIDENTS_MAX)] = 50,
     cursor: str = "",
 ) -> Incidents:
@@ -37,31 +39,22 @@ async def list_incidents(
     in_a_minute = datetime.now(UTC) + timedelta(minutes=1)
     after = decode_cursor(cursor, tuple[Instant, UUID]) if cursor else (in_a_minute, _LAST_ID)
     async with database_of(request).reading(caller.tenant) as connection:
-        rows = await connection.fetch(SQL["list"], None, state, *after, limit + 1)
+        rows = await connection.fetch(SQL["list"], None, state, *after, parent, limit + 1)
     incidents, more = page(IncidentAnswer, rows, limit, lambda row: (row["opened_at"], str(row["id"])))
     return Incidents(incidents=incidents, next_cursor=more)
 
 
-@router.get("/v1/incidents/{id}", responses=answers("incident", missing="no such incident"))
+@router.get("/v1/incidents/{id}", responses=answers("incident", missing=MISSING))
 async def get_incident(request: Request, caller: Reader, id: UUID) -> IncidentAnswer:
     """One incident."""
     async with database_of(request).reading(caller.tenant) as connection:
-        return await _read_one(connection, id)
+        return await read_one(connection, id)
 
 
-@router.post("/v1/incidents/{id}/acknowledge", responses=answers("incident", missing="no such incident"))
-async def acknowledge_incident(
-    request: Request, caller: Writer, id: UUID, body: Acknowledgement
-) -> IncidentAnswer:
-    """Say that somebody has it in hand. A second one changes nothing, unless it repeated since."""
-    async with database_of(request).writing(caller.tenant) as connection:
-        await connection.execute(SQL["acknowledge"], id, f"key {caller.key_id}", body.note)
-        return await _read_one(connection, id)
-
-
-async def _read_one(connection: TenantConnection, id: UUID) -> IncidentAnswer:
+async def read_one(connection: TenantConnection, id: UUID) -> IncidentAnswer:
+    """One incident as it is now. Raises HttpRefusal (404)."""
     ever = datetime.max.replace(tzinfo=UTC)
-    row = await connection.fetchrow(SQL["list"], id, None, ever, _LAST_ID, 1)
+    row = await connection.fetchrow(SQL["list"], id, None, ever, _LAST_ID, None, 1)
     if row is None:
         raise not_found(f"there is no incident {id}")
     return IncidentAnswer(**row)

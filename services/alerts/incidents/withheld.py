@@ -1,0 +1,89 @@
+"""Which incidents are kept and not told: what is planned, and what is a part of one that was told. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from services.alerts.incidents.incident import Incident
+from spendmeter.contracts.incidents import IncidentKind
+from spendmeter.contracts.money import EXACT
+
+PLANNABLE: frozenset[IncidentKind] = frozenset({"anomaly", "shift", "loop", "first", "drift"})
+"""Kinds that plans explain. Budgets are told always."""
+PARTS: frozenset[IncidentKind] = frozenset({"anomaly", "loop", "drift"})
+MOSTLY = Decimal("0.8")
+"""A label of the top contributor counts from this share of the money on; so much of it is all of it."""
+EARLY = timedelta(minutes=2)
+"""A burst is dated to the minute in which it began, which may be older than the window."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedWindow:
+    """A stretch of time in which what the filter leaves of the spend is planned."""
+
+    id: UUID
+    filter: Mapping[str, str]
+    starts_at: datetime
+    ends_at: datetime
+
+
+def lies_in(incident: Incident, scope: Mapping[str, str]) -> bool:
+    """Whether the incident's money is the scope's, by what is known of it."""
+    top = incident.top_contributor
+    mostly = top["dimensions"] if Decimal(top["share"]) >= MOSTLY else {}
+    return all((incident.scope.get(name) or mostly.get(name)) == value for name, value in scope.items())
+
+
+def withheld(
+    incident: Incident, current: Sequence[Incident], windows: Sequence[PlannedWindow], now: datetime
+) -> Incident:
+    """An incident that is about to be told, not told where a plan or an open incident says the same."""
+    window = window_of(incident, windows, now)
+    if window is not None:
+        return replace(incident, told=False, planned=window.id)
+    parent = parent_of(incident, current)
+    if parent is not None:
+        return replace(incident, told=False, parent=parent.id)
+    return replace(incident, planned=None, parent=None)
+
+
+def window_of(incident: Incident, windows: Sequence[PlannedWindow], now: datetime) -> PlannedWindow | None:
+    """The window in which it lies; None = nobody has planned it."""
+    if incident.kind not in PLANNABLE:
+        return None
+    lying = [
+        window
+        for window in windows
+        if window.starts_at <= now < window.ends_at
+        and incident.began_at >= window.starts_at - EARLY
+        and lies_in(incident, window.filter)
+    ]
+    return min(lying, key=lambda window: (-len(window.filter), window.id), default=None)
+
+
+def parent_of(incident: Incident, current: Sequence[Incident]) -> Incident | None:
+    """The incident that people were told of and that has this one's money; None = there is none.
+
+    A loop within a burst that is as large, or a burst that is nearly all one loop. Bursts among each other
+    are told apart by what was told of them (`bursts/told.py`).
+    """
+    if incident.kind not in PARTS:
+        return None
+    open_ones = [
+        each for each in current if each.told and each.state != "resolved" and each.id != incident.id
+    ]
+    around = [each for each in open_ones if _has_all_of(each, incident)]
+    return max(around, key=lambda each: (each.peak_per_hour, each.id), default=None)
+
+
+def _has_all_of(parent: Incident, incident: Incident) -> bool:
+    if parent.currency != incident.currency:
+        return False
+    if parent.kind == "anomaly" and incident.kind != "anomaly":
+        return incident.peak_per_hour <= parent.peak_per_hour and lies_in(incident, parent.scope)
+    if parent.kind == "loop" and incident.kind == "anomaly":
+        nearly = EXACT.multiply(MOSTLY, incident.peak_per_hour)
+        return parent.peak_per_hour >= nearly and lies_in(parent, incident.scope)
+    return False
