@@ -36,12 +36,14 @@ HOT_SHARE = Decimal("0.5")
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """An anomaly that is open, and what was told of it."""
+    """An anomaly that is open, or that people expect, and what they know of it."""
 
     scope: Mapping[str, str]
     began_at: datetime
     expected_per_minute: Decimal
     told: ToldPaces
+    expected: bool = False
+    """It is over, and people have said that it was expected: they know that its scope may spend so."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,8 +84,8 @@ def detect(spent: Sequence[Spent], learned: Learned, now: datetime, known: Seque
     `spent`: the minutes from `learned.until` on.
     """
     test = _Test(spent, learned, now, known)
-    found: list[DetectorScope] = []
     grown: dict[int, DetectorScope | None] = dict.fromkeys(test.outgrown())
+    found = [test.scope_of(place) for place in list(grown) if known[place].expected]
     for scope in test.crossing():
         cause = test.cause(scope)
         if test.is_known(cause) or any(
@@ -91,13 +93,17 @@ def detect(spent: Sequence[Spent], learned: Learned, now: datetime, known: Seque
         ):
             continue
         place = test.part_of(cause)
-        if place is None:
+        if place is None or known[place].expected:
             found.append(cause)
         else:
             grown.setdefault(place, cause)
     return Found(
         new=[test.anomaly(cause) for cause in found],
-        grown={place: Growth(scope=scope, told=test.told(place)) for place, scope in grown.items()},
+        grown={
+            place: Growth(scope=scope, told=test.told(place))
+            for place, scope in grown.items()
+            if not known[place].expected
+        },
     )
 
 
@@ -187,6 +193,10 @@ class _Test:
             and self._own(self._all, place) - (told := known.told.own * self._all.active(known.began_at))
             > max(self._material, told)
         ]
+
+    def scope_of(self, place: int) -> DetectorScope:
+        """The scope of a known anomaly."""
+        return next(iter(self._known[place].scope.items()), TENANT)
 
     def is_known(self, scope: DetectorScope) -> bool:
         """Whether it is the very scope of a known anomaly: `outgrown` says whether that is news."""

@@ -27,6 +27,7 @@ from services.alerts.counting.figures import figures_of
 from services.alerts.incidents.incident import (
     COOL_DOWN,
     EPOCH,
+    REPEAT_AGE_MAX,
     UPDATE_AGE_MIN,
     Incident,
     IncidentFigures,
@@ -35,7 +36,7 @@ from services.alerts.incidents.incident import (
 )
 from services.alerts.incidents.words import Wording
 from services.alerts.rates import over
-from services.alerts.scopes import MINUTE, TENANT
+from services.alerts.scopes import MINUTE, TENANT, minutes_of
 from spendmeter.contracts.money import EXACT, ZERO, divided, plain, quantised, total
 from spendmeter.contracts.series import Series
 
@@ -69,12 +70,13 @@ class AnomalyLook:
         """What to tell, given the anomalies that are open or were: new ones, repeats, and what has grown."""
         ours = [incident for incident in current if incident.kind == "anomaly"]
         known = [each for each in ours if self._is_known(each)]
-        found = detect(self.recent.spent, self.learned, self.now, [_known(each) for each in known])
+        known += [each for each in self._expected(ours) if each not in known]
+        found = detect(self.recent.spent, self.learned, self.now, [_known(each, self.now) for each in known])
         proposed = []
         for anomaly in found.new:
             figures = self._first_figures(anomaly)
             incident = anomaly_incident(self.tenant, anomaly, self.currency, figures, self.now)
-            over = [each for each in ours if each.scope == incident.scope and each not in known]
+            over = [each for each in ours if each.scope == incident.scope and self._may_repeat(each, known)]
             last = max(over, key=lambda each: each.hot_at, default=None)
             proposed.append(incident if last is None else repeated(last, incident, self.now))
         for place, incident in enumerate(known):
@@ -94,6 +96,21 @@ class AnomalyLook:
     def _is_known(self, incident: Incident) -> bool:
         """Whether its money is its own: it is open, or ended while it was spending on."""
         return incident.state != "resolved" or self.now - incident.hot_at < COOL_DOWN
+
+    def _expected(self, ours: Sequence[Incident]) -> list[Incident]:
+        """Of each scope the last that is over and was expected, unless another is open."""
+        scopes = [each.scope for each in ours if each.state != "resolved"]
+        last = {
+            each.scope_digest: each
+            for each in sorted(ours, key=lambda each: each.hot_at)
+            if is_expected(each, self.now) and each.scope not in scopes
+        }
+        return list(last.values())
+
+    def _may_repeat(self, incident: Incident, known: Sequence[Incident]) -> bool:
+        """Whether what its scope spends again is that once more."""
+        at = incident.resolved_at
+        return incident not in known and at is not None and self.now - at <= REPEAT_AGE_MAX
 
     def _may_grow(self, incident: Incident) -> bool:
         told = told_in(incident.details)
@@ -241,10 +258,22 @@ def grown(incident: Incident, growth: Growth, rate_per_hour: Decimal, now: datet
     )
 
 
-def _known(incident: Incident) -> Known:
+def is_expected(incident: Incident, now: datetime) -> bool:
+    """Whether it is over, and people have said that its scope may spend so."""
+    until = incident.expected_until
+    return incident.state == "resolved" and until is not None and now < until
+
+
+def _known(incident: Incident, now: datetime) -> Known:
+    told, expected = told_in(incident.details), is_expected(incident, now)
+    if expected:
+        excess = max(ZERO, EXACT.subtract(incident.amount, incident.expected))
+        minutes = max(Decimal(1), minutes_of(incident.hot_at - incident.began_at))
+        told = told.at_least(divided(excess, minutes))
     return Known(
         scope=incident.scope,
         began_at=incident.began_at,
         expected_per_minute=quantised(divided(incident.expected_per_hour, Decimal(60))),
-        told=told_in(incident.details),
+        told=told,
+        expected=expected,
     )

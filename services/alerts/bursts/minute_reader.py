@@ -110,7 +110,7 @@ class MinuteReader:
         async with self.turn():
             first_seen = await self.pool.fetchval(SQL["first_seen"], self.tenant)
             explained = await self.pool.fetch(
-                SQL["explained"], self.tenant, active[0] if active else open_minute
+                SQL["explained"], self.tenant, active[0] if active else open_minute, self.currency
             )
         self.learned = await self.learner.learn(
             History(

@@ -55,6 +55,14 @@ class ToldPaces:
             at=self.at,
         )
 
+    def at_least(self, own: Decimal) -> ToldPaces:
+        """What people know who know of such a pace; its parts had the same shares."""
+        if own <= self.own:
+            return self
+        share = own / self.own if self.own > 0 else ZERO
+        scopes = {scope: quantised(pace * share) for scope, pace in self.scopes.items()}
+        return ToldPaces(own=quantised(own), scopes=scopes, amount=self.amount, at=self.at)
+
     def details(self) -> dict[str, Any]:
         """As an incident keeps it: amounts are plain decimal strings."""
         scopes: defaultdict[str, dict[str, str]] = defaultdict(dict)

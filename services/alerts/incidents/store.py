@@ -146,7 +146,7 @@ _FIELDS = tuple(field.name for field in fields(Incident))
 
 async def _current(source: Any, tenant: str, now: datetime) -> list[Incident]:
     return incidents_of(
-        await source.fetch(SQL["current"], tenant, now - REPEAT_AGE_MAX, now - CLOSING, now - COOL_DOWN)
+        await source.fetch(SQL["current"], tenant, now - REPEAT_AGE_MAX, now - CLOSING, now - COOL_DOWN, now)
     )
 
 

@@ -1,11 +1,14 @@
 -- name: current
 -- What is not over; what was over a moment ago, but for budgets: such scopes are cooling down; anomalies of the last
--- day, which may repeat; and what of a budget was over before the end of its period: it is told of no more, or it may
--- open again; or a moment ago, for of one that rolls lower thresholds are then reached from above.
+-- day, which may repeat, and of the last month those that people expected; and what of a budget was over before the end of
+-- its period: it is told of no more, or it may open again; or a moment ago, for of one that rolls lower thresholds are then
+-- reached from above.
 SELECT * FROM incidents WHERE tenant = $1 AND state <> 'resolved'
 UNION ALL
 SELECT * FROM incidents WHERE tenant = $1 AND kind <> 'budget' AND resolved_at > $2
     AND (kind = 'anomaly' OR resolved_at > $4)
+UNION ALL
+SELECT * FROM incidents WHERE tenant = $1 AND kind = 'anomaly' AND resolved_at <= $2 AND expected_until > $5
 UNION ALL
 SELECT * FROM incidents WHERE tenant = $1 AND kind = 'budget' AND state = 'resolved'
     AND (period_end > $3 OR resolved_at > $4)

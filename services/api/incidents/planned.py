@@ -1,4 +1,4 @@
-"""Windows of planned spend: what is unusual in them is kept and shown, and nobody is told; budgets are told."""
+"""Windows of planned spend: what is unusual in them is kept and shown, and told nobody; budgets are told."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -40,9 +40,9 @@ class NewPlannedWindow(RequestBody):
     """What is planned: of which part of the spend ({} = all of it), from when to when, and why."""
 
     name: Annotated[Text, Field(min_length=1, max_length=200)]
-    filter: Annotated[dict[str, Annotated[Text, Field(max_length=256)]], AfterValidator(_watched)] = Field(
-        default={}, examples=[{"team": "data"}]
-    )
+    filter: Annotated[
+        dict[str, Annotated[Text, Field(min_length=1, max_length=256)]], AfterValidator(_watched)
+    ] = Field(default={}, examples=[{"team": "data"}])
     starts_at: AwareDatetime
     ends_at: AwareDatetime
     reason: PlanReason
@@ -95,11 +95,11 @@ async def add_window(request: Request, caller: Writer, body: NewPlannedWindow) -
         await connection.execute(SQL["hold"], caller.tenant)
         if await connection.fetchval(SQL["count"]) >= WINDOWS_MAX:
             raise too_many("planned windows", WINDOWS_MAX)
-        id = await connection.fetchval(
+        added = await connection.fetchval(
             SQL["add"], caller.tenant, body.name, body.filter, body.starts_at, body.ends_at, body.reason,
             f"key {caller.key_id}",
         )  # fmt: skip
-        return await _read_one(connection, id)
+        return await _read_one(connection, added)
 
 
 @router.delete("/v1/planned-windows/{id}", responses=answers("planned_window", missing=MISSING))
