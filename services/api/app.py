@@ -43,6 +43,7 @@ from services.api.label_maps import routes as label_maps
 from services.api.meters import routes as meters
 from services.api.portal import assets
 from services.api.privacy import routes as privacy
+from services.api.rules import quality
 from services.api.rules import routes as rules
 from services.api.runs import outcomes
 from services.api.runs import routes as runs
@@ -68,6 +69,7 @@ PARTS = (
     dimensions,
     label_maps,
     rules,
+    quality,
     privacy,
     meters,
     budgets,

@@ -116,6 +116,11 @@ async def remove_rule(
     return await get_history(request, caller, id)
 
 
+async def rule_in_force(connection: TenantConnection, id: str) -> AlertRule:
+    """One rule as it is. Raises HttpRefusal (404)."""
+    return _one(await _acts(connection), id)
+
+
 async def _acts(connection: TenantConnection) -> _Acts:
     return {row["rule_id"]: row for row in await connection.fetch(SQL["in_force"])}
 
