@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from services.alerts.bursts.anomalies import EVERYBODYS
 from services.alerts.bursts.bursts import AnomalyLook
 from services.alerts.bursts.expectations import Learned
 from services.alerts.bursts.learning import Explained, History, learned_from
@@ -18,6 +19,7 @@ from services.alerts.incidents.incident import Incident, resolved
 from services.alerts.incidents.words import Wording
 from services.alerts.rates import over
 from services.alerts.scopes import MINUTE, NAMING_ORDER
+from spendmeter.contracts.alert_rules import AlertRule
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 FOLDED_MAX = 64
@@ -26,7 +28,13 @@ FOLDED_MAX = 64
 class Episodes:
     """`spend` and `pass_time`; `told` has each message as (minutes since the start, transition, scope)."""
 
-    def __init__(self, start: datetime = START, look_every: timedelta = timedelta(seconds=10)) -> None:
+    def __init__(
+        self,
+        start: datetime = START,
+        look_every: timedelta = timedelta(seconds=10),
+        rules: Sequence[AlertRule] = EVERYBODYS,
+    ) -> None:
+        self.rules = rules
         self.start = self.now = start
         self.told: list[tuple[int, str, str]] = []
         self.titles: list[str] = []
@@ -73,6 +81,7 @@ class Episodes:
         self._recent.look([row for at in tested for row in spent_in(at, self._fold(at))], self.now)
         look = AnomalyLook(
             tenant="acme", now=self.now, currency="USD", recent=self._recent, learned=self._learned,
+            rules=self.rules,
             complete_through=self.now if self.booked_until is None else min(self.now, self.booked_until),
             wording=Wording(zone=ZoneInfo("UTC")),
         )  # fmt: skip

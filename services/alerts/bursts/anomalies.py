@@ -15,17 +15,16 @@ from datetime import datetime
 from decimal import Decimal
 
 from services.alerts.budgets.budgets import matches
-from services.alerts.bursts.expectations import MATERIAL_AMOUNT, Learned
+from services.alerts.bursts.expectations import MATERIAL_AMOUNT, Expectation, Learned
+from services.alerts.bursts.gates import RuleGate
 from services.alerts.bursts.told import ACTIVE_MIN, SAME_SHARE, WHOLE_SHARE, ToldPaces, told_of
 from services.alerts.scopes import NAMING_ORDER, TENANT, DetectorScope, Spent, minutes_of, scopes_of, within
+from spendmeter.contracts.alert_rules import AlertRule, default_rule
 from spendmeter.contracts.money import ZERO
 from spendmeter.contracts.series import Series
 
-RULE = "minute-burst"
-RULE_NAME = "Spend far over expectation"
-RULE_REVISION = 1
-MATERIAL_SHARE = Decimal("0.05")
-"""Of what the whole tenant spends in a minute."""
+EVERYBODYS = (default_rule("burst"),)
+"""The rules of a tenant that has changed none."""
 FOLD_SHARE = Decimal("0.5")
 """A scope of whose excess this much lies within an anomaly of the same look is that anomaly."""
 NAME_SHARE = Decimal("0.8")
@@ -51,6 +50,7 @@ class Anomaly:
     """A scope that spends far more than expected; it began in the minute `began_at`."""
 
     scope: DetectorScope
+    rule: AlertRule
     began_at: datetime
     expected_per_minute: Decimal
     """What the scope itself used to spend; where it is new, what its siblings do."""
@@ -78,15 +78,21 @@ class Found:
     grown: Mapping[int, Growth] = field(default_factory=dict)
 
 
-def detect(spent: Sequence[Spent], learned: Learned, now: datetime, known: Sequence[Known]) -> Found:
+def detect(
+    spent: Sequence[Spent],
+    learned: Learned,
+    now: datetime,
+    known: Sequence[Known],
+    rules: Sequence[AlertRule] = EVERYBODYS,
+) -> Found:
     """The scopes that are far over their expectation now, and over what was told, one for each cause.
 
-    `spent`: the minutes from `learned.until` on.
+    `spent`: the minutes from `learned.until` on. `rules`: those of bursts; without any, nothing is new.
     """
-    test = _Test(spent, learned, now, known)
+    test = _Test(spent, learned, now, known, rules)
     grown: dict[int, DetectorScope | None] = dict.fromkeys(test.outgrown())
-    found = [test.scope_of(place) for place in list(grown) if known[place].expected]
-    for scope in test.crossing():
+    found = {test.scope_of(place): rules[0] for place in list(grown) if rules and known[place].expected}
+    for scope, rule in test.crossing():
         cause = test.cause(scope)
         if test.is_known(cause) or any(
             test.explains(each, scope) or test.explains(each, cause) for each in found
@@ -94,11 +100,11 @@ def detect(spent: Sequence[Spent], learned: Learned, now: datetime, known: Seque
             continue
         place = test.part_of(cause)
         if place is None or known[place].expected:
-            found.append(cause)
+            found[cause] = rule
         else:
             grown.setdefault(place, cause)
     return Found(
-        new=[test.anomaly(cause) for cause in found],
+        new=[test.anomaly(cause, rule) for cause, rule in found.items()],
         grown={
             place: Growth(scope=scope, told=test.told(place))
             for place, scope in grown.items()
@@ -153,7 +159,12 @@ class _Test:
     """One look at the minutes under test."""
 
     def __init__(
-        self, spent: Sequence[Spent], learned: Learned, now: datetime, known: Sequence[Known]
+        self,
+        spent: Sequence[Spent],
+        learned: Learned,
+        now: datetime,
+        known: Sequence[Known],
+        rules: Sequence[AlertRule],
     ) -> None:
         self._learned, self._now, self._known = learned, now, known
         self._open = now.replace(second=0, microsecond=0)
@@ -165,11 +176,11 @@ class _Test:
             self._all.add(row, self._owner[row.series])
             if row.minute == self._open:
                 self._last.add(row, self._owner[row.series])
-        tenant = learned.scopes.get(TENANT)
-        self._material = max(MATERIAL_AMOUNT, MATERIAL_SHARE * tenant.per_minute if tenant else ZERO)
+        self._gates = [RuleGate(rule, learned, self._spent) for rule in rules]
+        self._material = min((gate.amount for gate in self._gates), default=MATERIAL_AMOUNT)
 
-    def crossing(self) -> list[DetectorScope]:
-        """Scopes whose untold excess is past both gates, the largest first."""
+    def crossing(self) -> list[tuple[DetectorScope, AlertRule]]:
+        """Scopes whose untold excess is past both gates of a rule, the largest first."""
         if TENANT not in self._learned.scopes:
             return []  # nothing is known yet, so nothing is unexpected
         crossing = []
@@ -177,12 +188,19 @@ class _Test:
             expected = self._learned.of(scope)
             if expected is None:
                 continue
-            needed = max(self._material, expected.gate)
-            if self._over(scope, expected.per_minute) < needed:
+            if self._rule(scope, expected, self._over(scope, expected.per_minute)) is None:
                 continue  # most scopes: what is told need not be looked at
-            if (untold := self._untold(scope, expected.per_minute)) >= needed:
-                crossing.append((-untold, _rank(scope), scope))
-        return [scope for *_, scope in sorted(crossing)]
+            untold = self._untold(scope, expected.per_minute)
+            if (rule := self._rule(scope, expected, untold)) is not None:
+                crossing.append((-untold, _rank(scope), scope, rule))
+        return [(scope, rule) for *_, scope, rule in sorted(crossing, key=lambda each: each[:2])]
+
+    def _rule(self, scope: DetectorScope, expected: Expectation, excess: Decimal) -> AlertRule | None:
+        """The first rule by which such an excess of the scope is news; None = by none."""
+        all_of_it = self._all.sums[scope]
+        return next(
+            (gate.rule for gate in self._gates if gate.passes(scope, expected, excess, all_of_it)), None
+        )
 
     def outgrown(self) -> list[int]:
         """Places of known anomalies that, without what others hold, spend more than twice what was told."""
@@ -247,7 +265,7 @@ class _Test:
         )
         return shared >= FOLD_SHARE * self._untold(scope, self._usual(scope))
 
-    def anomaly(self, scope: DetectorScope) -> Anomaly:
+    def anomaly(self, scope: DetectorScope, rule: AlertRule) -> Anomaly:
         expected = self._learned.of(scope)
         own = self._learned.scopes.get(scope, expected)
         per_minute = own.per_minute if own else ZERO
@@ -258,6 +276,7 @@ class _Test:
         named = {} if scope == TENANT else dict([scope])
         return Anomaly(
             scope=scope,
+            rule=rule,
             began_at=began,
             expected_per_minute=per_minute,
             hot_per_minute=HOT_FACTOR * expected.per_minute if expected else ZERO,

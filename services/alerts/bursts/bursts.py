@@ -9,9 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from services.alerts.bursts.anomalies import (
-    RULE,
-    RULE_NAME,
-    RULE_REVISION,
+    EVERYBODYS,
     Anomaly,
     Growth,
     Known,
@@ -37,6 +35,7 @@ from services.alerts.incidents.incident import (
 from services.alerts.incidents.words import Wording
 from services.alerts.rates import over
 from services.alerts.scopes import MINUTE, TENANT, minutes_of
+from spendmeter.contracts.alert_rules import AlertRule
 from spendmeter.contracts.money import EXACT, ZERO, divided, plain, quantised, total
 from spendmeter.contracts.series import Series
 
@@ -63,6 +62,8 @@ class AnomalyLook:
     complete_through: datetime | None
     """Up to when the book is whole: by that alone is something quiet. None = nobody can say."""
     wording: Wording
+    rules: Sequence[AlertRule] = EVERYBODYS
+    """Those of bursts that are on; what is open goes on without them."""
     explanations: Mapping[UUID, Mapping[str, Any]] = field(default_factory=dict)
     """Of incidents that it proposes, by id: what the book says explains them."""
 
@@ -71,7 +72,8 @@ class AnomalyLook:
         ours = [incident for incident in current if incident.kind == "anomaly"]
         known = [each for each in ours if self._is_known(each)]
         known += [each for each in self._expected(ours) if each not in known]
-        found = detect(self.recent.spent, self.learned, self.now, [_known(each, self.now) for each in known])
+        told = [_known(each, self.now) for each in known]
+        found = detect(self.recent.spent, self.learned, self.now, told, self.rules)
         proposed = []
         for anomaly in found.new:
             figures = self._first_figures(anomaly)
@@ -202,15 +204,15 @@ def anomaly_incident(
         figures,
         tenant=tenant,
         kind="anomaly",
-        rule_id=RULE,
-        rule_revision=RULE_REVISION,
-        rule_name=RULE_NAME,
+        rule_id=anomaly.rule.id,
+        rule_revision=anomaly.rule.revision,
+        rule_name=anomaly.rule.name,
         scope={} if anomaly.scope == TENANT else dict([anomaly.scope]),
         details={"told": anomaly.told.details()},
         episode=(anomaly.began_at - EPOCH) // MINUTE,
         began_at=anomaly.began_at,
         currency=currency,
-        severity="critical",
+        severity=anomaly.rule.severity,
         hot_per_hour=quantised(anomaly.hot_per_minute * 60),
     )
 

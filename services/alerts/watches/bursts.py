@@ -64,6 +64,7 @@ class BurstWatch:
             currency=terms.currency,
             recent=reader.recent,
             learned=reader.learned,
+            rules=self._rules.of("burst"),
             complete_through=through,
             wording=Wording(zone=terms.zone, portal_url=self._shared.portal_url),
         )
