@@ -31,7 +31,7 @@ app = typer.Typer(cls=_OrOne, invoke_without_command=True)
 IncidentArgument = Annotated[
     str, typer.Argument(metavar="ID", help="The incident's id, as the list shows it.")
 ]
-NoteOption = Annotated[str, typer.Option(help="For those who come after.")]
+ActNoteOption = Annotated[str, typer.Option(help="For those who come after.")]
 
 
 @app.callback()
@@ -70,7 +70,7 @@ def show(id: IncidentArgument, tenant: OfTenantOption = "", as_json: JsonOption 
 
 @app.command()
 def acknowledge(
-    id: IncidentArgument, note: NoteOption = "", tenant: OfTenantOption = "", as_json: JsonOption = False
+    id: IncidentArgument, note: ActNoteOption = "", tenant: OfTenantOption = "", as_json: JsonOption = False
 ) -> None:
     """Say that you have it in hand; whoever was told of it is told so. It goes as SPENDMETER_ADMIN_KEY."""
     _act(id, "acknowledge", {"note": note}, tenant, as_json)
@@ -81,7 +81,7 @@ def snooze(
     id: IncidentArgument,
     lasting: Annotated[str, typer.Option("--for", help="30m, 4h or 2d from now.")] = "",
     until: Annotated[str, typer.Option(help="Or until then: a day or an instant.")] = "",
-    note: NoteOption = "",
+    note: ActNoteOption = "",
     tenant: OfTenantOption = "",
     as_json: JsonOption = False,
 ) -> None:
@@ -100,7 +100,7 @@ def snooze(
 
 @app.command()
 def unsnooze(
-    id: IncidentArgument, note: NoteOption = "", tenant: OfTenantOption = "", as_json: JsonOption = False
+    id: IncidentArgument, note: ActNoteOption = "", tenant: OfTenantOption = "", as_json: JsonOption = False
 ) -> None:
     """Tell channels of it again; what waited goes out now."""
     _act(id, "unsnooze", {"note": note}, tenant, as_json)
@@ -110,7 +110,7 @@ def unsnooze(
 def feedback(
     id: IncidentArgument,
     says: Annotated[str, typer.Argument(metavar="WHAT", help="expected, false_alarm or no_feedback.")],
-    note: NoteOption = "",
+    note: ActNoteOption = "",
     tenant: OfTenantOption = "",
     as_json: JsonOption = False,
 ) -> None:

@@ -26,7 +26,7 @@ _FLAGS = {
     "id": "ID",
 }
 _STATES = {"ahead": "ahead", "under_way": "under way", "over": "over", "cancelled": "cancelled"}
-WhyOption = Annotated[str, typer.Option(help="For whoever asks later.", prompt="Why")]
+PlanReasonOption = Annotated[str, typer.Option(help="For whoever asks later.", prompt="Why")]
 
 
 @app.command("list")
@@ -46,7 +46,7 @@ def add(
     name: Annotated[str, typer.Argument(help="What people call it.")],
     start: Annotated[str, typer.Option("--from", help="A day or an instant.")],
     end: Annotated[str, typer.Option("--until", help="The same; within 31 days.")],
-    reason: WhyOption,
+    reason: PlanReasonOption,
     only: FilterOption = None,
     tenant: OfTenantOption = "",
     as_json: JsonOption = False,
@@ -74,7 +74,7 @@ def add(
 @app.command()
 def cancel(
     id: Annotated[str, typer.Argument(metavar="ID", help="The window's id, as the list shows it.")],
-    reason: WhyOption,
+    reason: PlanReasonOption,
     tenant: OfTenantOption = "",
     as_json: JsonOption = False,
 ) -> None:
