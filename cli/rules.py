@@ -1,16 +1,18 @@
-"""spendmeter rules list, show, set, on, off, history and quality."""
+"""spendmeter rules list, show, set, on, off, try, history and quality."""
 
 from __future__ import annotations
 
+import time
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
 
 from cli._asking import CHANGES, OfTenantOption, ask, read
+from cli._filters import FilterOption, filters
 from cli._instants import minute
 from cli._options import JsonOption, printed_as_json
-from cli._running import usage_error
+from cli._running import fail, usage_error
 from cli._terminal import say
 from spendmeter.platform.spoken import duration
 
@@ -25,9 +27,19 @@ _FLAGS = {
     "name": "--name",
     "reason": "--reason",
     "days": "--days",
+    "filter": "--filter",
 }
 RuleArgument = Annotated[str, typer.Argument(metavar="ID", help="The rule's id, as the list shows it.")]
 RuleReasonOption = Annotated[str, typer.Option("--reason", help="For whoever asks later.", prompt="Why")]
+
+SettingsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="SETTING",
+        help="NAME=VALUE, as in amount_min=25 or subjects=model,key; amount_min= is its default again.",
+    ),
+]
+_ASK_AGAIN_S = 1.0
 
 
 @app.command("list")
@@ -56,13 +68,7 @@ def show(id: RuleArgument, tenant: OfTenantOption = "", as_json: JsonOption = Fa
 def set_(
     id: RuleArgument,
     reason: RuleReasonOption,
-    settings: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="SETTING",
-            help="NAME=VALUE, as in amount_min=25 or subjects=model,key; amount_min= is its default again.",
-        ),
-    ] = None,
+    settings: SettingsArgument = None,
     severity: Annotated[str, typer.Option(help="info, warning or critical.")] = "",
     name: Annotated[str, typer.Option(help="What people call it.")] = "",
     tenant: OfTenantOption = "",
@@ -95,6 +101,36 @@ def off(
 ) -> None:
     """Switch a rule off. What is open by it stays open until it is over."""
     _change(_as_it_is(id, tenant), {"enabled": False}, reason, tenant, as_json)
+
+
+@app.command("try")
+def try_(
+    id: RuleArgument,
+    settings: SettingsArgument = None,
+    only: FilterOption = None,
+    days: Annotated[int, typer.Option(min=1, max=30, help="How many of the past; 7 at most for bursts.")] = 7,
+    tenant: OfTenantOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Try a rule on what was spent, with other settings: alerts a day, money caught, what would have fired.
+    Nobody is told of it, and the rule stays as it is.
+
+    \b
+    Examples:
+      spendmeter rules try minute-burst amount_min=25
+      spendmeter rules try loop --days 30 --tenant acme
+    """
+    rule = _as_it_is(id, tenant)
+    body: dict[str, Any] = {"settings": _changes(rule, settings or ()), "days": days}
+    body |= {"filter": dict(filters(only))} if only else {}
+    answer = ask("POST", f"{_path(id)}/dry-run", tenant, body=body, flags=_FLAGS)
+    while answer["state"] in ("waiting", "running"):
+        time.sleep(_ASK_AGAIN_S)
+        answer = ask("GET", f"{_path(id)}/dry-run/{answer['id']}", tenant, key=CHANGES)
+    if answer["state"] == "failed":
+        fail(f"not tried: {answer['error']}")
+    if not printed_as_json(answer, as_json):
+        _print_trial(answer["result"])
 
 
 @app.command()
@@ -130,6 +166,21 @@ def quality(
         return
     for each in sorted(found, key=_worst_first):
         _print_quality(each)
+
+
+def _print_trial(result: Any) -> None:
+    currency = result["currency"]
+    say(
+        f"{result['incidents']} incidents in {minute(result['since'])} to {minute(result['until'])}: "
+        f"{result['per_day']} a day, {result['messages']} messages, {result['caught']} {currency} caught"
+    )
+    for each in result["fired"]:
+        scope = ", ".join(f"{name}={value}" for name, value in each["scope"].items()) or "everything"
+        say(f"  {minute(each['at'])}  {each['amount']} {currency}  {scope}")
+    if len(result["fired"]) < result["incidents"]:
+        say(f"  and {result['incidents'] - len(result['fired'])} more")
+    for note in result["notes"]:
+        say(f"  {note}")
 
 
 def _path(id: str) -> str:

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 from services.alerts.bursts.bill_keys import BillKeys
 from services.alerts.bursts.learning import Learner
 from services.alerts.complete import CompletenessReader
+from services.alerts.dry_runs.running import DryRunWorker
 from services.alerts.incidents.acts import obey
 from services.alerts.incidents.store import Store, prepare
 from services.alerts.notify.deliveries import Deliveries
@@ -24,6 +25,7 @@ from services.alerts.turns import Turns
 from services.alerts.watch import TenantWatch
 from services.alerts.watches.look import Shared
 from spendmeter.book.sizes import BucketSpan
+from spendmeter.contracts.terms import Timeline
 from spendmeter.contracts.topics import SPEND_TOTALS, partition_of
 from spendmeter.platform.heartbeat import Heartbeat
 from spendmeter.platform.kafka import running
@@ -105,6 +107,7 @@ class Alerts:
             running(topic),
             asyncio.TaskGroup() as self._tasks,
         ):
+            bill_keys = BillKeys(pool)
             self._shared = Shared(
                 pool=pool,
                 store=store,
@@ -113,7 +116,7 @@ class Alerts:
                 meters=self._meters,
                 portal_url=settings.portal_url,
                 complete=CompletenessReader(pool),
-                bill_keys=BillKeys(pool),
+                bill_keys=bill_keys,
             )
             for work in (
                 self._follow_rules(Rules(pool, self._is_ours), store),
@@ -121,6 +124,7 @@ class Alerts:
                 self._ask_broker(),
                 Deliveries(pool, senders, topic, self._meters, settings.portal_url).run(),
                 Resend(pool, senders, self._meters).run(),
+                DryRunWorker(pool, self._turns, bill_keys, self._calendar_of).run(),
             ):
                 self._tasks.create_task(work)
 
@@ -146,6 +150,10 @@ class Alerts:
             away=CONNECTION_ERRORS,
             beat=self._rules_read,
         )
+
+    def _calendar_of(self, tenant: str) -> Timeline | None:
+        rules = self._rules.get(tenant)
+        return rules.calendar if rules is not None else None
 
     async def _follow_totals(self) -> None:
         """Wait for the topic, then run Faust for as long as the process lives."""

@@ -25,6 +25,7 @@ Pass = Literal[
     "firsts",
     "forecasts",
     "loops",
+    "dry_runs",
 ]
 _TurnOrder = tuple[bool, float, int]
 

@@ -43,7 +43,7 @@ from services.api.label_maps import routes as label_maps
 from services.api.meters import routes as meters
 from services.api.portal import assets
 from services.api.privacy import routes as privacy
-from services.api.rules import quality
+from services.api.rules import dry_runs, quality
 from services.api.rules import routes as rules
 from services.api.runs import outcomes
 from services.api.runs import routes as runs
@@ -70,6 +70,7 @@ PARTS = (
     label_maps,
     rules,
     quality,
+    dry_runs,
     privacy,
     meters,
     budgets,

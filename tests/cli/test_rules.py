@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
@@ -101,3 +102,32 @@ def test_quality_is_said_of_one_rule_and_of_all_the_worst_first(api: Api) -> Non
         "Spend far over expectation (minute-burst)",
         "Loop (loop), off",
     ]
+
+
+def test_a_rule_is_tried_and_what_would_have_fired_is_listed(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.rules._ASK_AGAIN_S", 0)
+    trial = EXAMPLES["dry_run"]
+    waiting = trial | {"state": "waiting", "result": None}
+    rule = RULE | {"settings": {"amount_min": {"type": "amount"}}}
+    api.answers = [(200, rule), (202, waiting), (200, waiting), (200, trial)]
+    result = run("try", "minute-burst", "amount_min=25", "--days", "7")
+    assert [(method, path) for method, path, *_ in api.asked] == [
+        ("GET", "rules/minute-burst"),
+        ("POST", "rules/minute-burst/dry-run"),
+        *[("GET", f"rules/minute-burst/dry-run/{trial['id']}")] * 2,
+    ]
+    assert api.asked[1][3] == {"settings": {"amount_min": "25"}, "days": 7}
+    assert result.output.splitlines() == [
+        "3 incidents in 2026-11-16 10:04Z to 2026-11-23 10:04Z: 0.43 a day, 4 messages, 412.5 USD caught",
+        "  2026-11-19 02:11Z  300 USD  agent=deep-research",
+        "  and 2 more",
+        "  each minute is judged once, at its end",
+    ]
+    api.answers = [
+        (200, rule),
+        (202, trial | {"state": "failed", "result": None, "error": "it took too long"}),
+    ]
+    failed = run("try", "minute-burst")
+    assert (failed.exit_code, "it took too long" in failed.output + failed.stderr) == (1, True)

@@ -116,6 +116,16 @@ async def remove_rule(
     return await get_history(request, caller, id)
 
 
+async def refuse_troubles(connection: TenantConnection, rule: AlertRule) -> None:
+    """Raises HttpRefusal (422) for settings and filters that cannot be."""
+    own = {row["name"] for row in await connection.fetch(SQL["own_dimensions"])}
+    troubles = {f"settings.{name}": why for name, why in RULE_KINDS[rule.of].troubles(rule.changed).items()}
+    unknown = set(rule.filter) - set(DIMENSIONS) - own
+    troubles |= {f"filter.{name}": "is no dimension" for name in sorted(unknown)}
+    if troubles:
+        raise invalid_fields([{"field": field, "reason": reason} for field, reason in troubles.items()])
+
+
 async def rule_in_force(connection: TenantConnection, id: str) -> AlertRule:
     """One rule as it is. Raises HttpRefusal (404)."""
     return _one(await _acts(connection), id)
@@ -149,12 +159,7 @@ async def _act(
     *,
     removed: bool = False,
 ) -> RuleAnswer:
-    own = {row["name"] for row in await connection.fetch(SQL["own_dimensions"])}
-    troubles = {f"settings.{name}": why for name, why in RULE_KINDS[rule.of].troubles(rule.changed).items()}
-    unknown = set(rule.filter) - set(DIMENSIONS) - own
-    troubles |= {f"filter.{name}": "is no dimension" for name in sorted(unknown)}
-    if troubles:
-        raise invalid_fields([{"field": field, "reason": reason} for field, reason in troubles.items()])
+    await refuse_troubles(connection, rule)
     await connection.execute(
         SQL["act"], tenant, rule.id, rule.of, rule.name, dict(rule.filter), canonical(rule.changed, rule.of),
         rule.severity, rule.enabled, removed, reason, f"key {key_id}",

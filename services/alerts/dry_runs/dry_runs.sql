@@ -1,0 +1,58 @@
+-- name: claim
+-- The one that was asked for first and that nobody has in hand; a claim runs out, and a worker that died had it.
+UPDATE rule_dry_runs d SET state = 'running', attempts = attempts + 1, claimed_until = now() + $1::interval
+FROM (
+    SELECT tenant, id FROM rule_dry_runs
+    WHERE state IN ('waiting', 'running') AND claimed_until <= now() ORDER BY asked_at LIMIT 1 FOR UPDATE SKIP LOCKED
+) AS due
+WHERE d.tenant = due.tenant AND d.id = due.id
+RETURNING d.tenant, d.id, d.rule_id, d.of, d.filter, d.settings, d.days, d.attempts, d.asked_at
+
+-- name: advance
+-- How far it is; it stays ours for as long again. Only while it is ours ($5 = its attempt).
+UPDATE rule_dry_runs SET progress = greatest(progress, $3), claimed_until = now() + $4::interval
+WHERE tenant = $1 AND id = $2 AND state = 'running' AND attempts = $5
+
+-- name: finish
+-- What came of it; under the same condition.
+UPDATE rule_dry_runs SET state = 'done', progress = 1, result = $3, finished_at = now()
+WHERE tenant = $1 AND id = $2 AND state = 'running' AND attempts = $4
+
+-- name: give_up
+-- Why nothing came of it.
+UPDATE rule_dry_runs SET state = 'failed', error = $3, finished_at = now()
+WHERE tenant = $1 AND id = $2 AND state = 'running' AND attempts = $4
+
+-- name: ended_runs
+-- Runs of tenant $1 in currency $2 that called last between $3 and $4, with $5 calls and $6 of money at least: the $7
+-- dearest.
+SELECT run, workflow, sum(events)::bigint AS calls, sum(effective) AS effective, min(first_at) AS first_at,
+    max(last_at) AS last_at,
+    EXISTS (SELECT FROM run_outcomes o WHERE o.tenant = $1 AND o.run = r.run AND o.count > 0)
+        OR EXISTS (SELECT FROM outcomes o WHERE o.tenant = $1 AND o.run = r.run AND o.kind = 'outcome') AS has_outcome
+FROM runs r WHERE tenant = $1 AND currency = $2 AND last_at >= $3 AND last_at < $4
+GROUP BY run, workflow
+HAVING sum(events) >= $5 AND sum(effective) >= $6
+ORDER BY sum(effective) DESC, run LIMIT $7
+
+-- name: new_values
+-- What each value that was met first since $7 spent in its first two days, by the days of the pieces $2 to $4, in currency
+-- $5, live alone (keys of $6 send bills, or accrue). The $8 dearest.
+WITH sums AS MATERIALIZED (
+    SELECT series_id, bucket, sum(effective) AS effective FROM spent($1, $2, $3, $4) WHERE currency = $5
+    GROUP BY series_id, bucket
+), named AS MATERIALIZED (
+    SELECT dimension, value, s.series_id, s.provider, s.first_seen
+    FROM series s CROSS JOIN LATERAL (
+        VALUES ('sku', s.sku), ('provider', s.provider), ('key_id', s.key_id), ('agent', s.agent)
+    ) AS n (dimension, value)
+    WHERE s.tenant = $1 AND value <> '' AND s.key_id <> ALL ($6::text[])
+), met AS MATERIALIZED (
+    SELECT dimension, value, min(provider) AS provider, min(first_seen) AS first_seen FROM named
+    GROUP BY dimension, value HAVING min(first_seen) >= $7
+)
+SELECT dimension, value, met.provider, met.first_seen, sum(effective) AS effective
+FROM met JOIN named USING (dimension, value) JOIN sums USING (series_id)
+WHERE bucket < met.first_seen + interval '2 days'
+GROUP BY dimension, value, met.provider, met.first_seen
+ORDER BY sum(effective) DESC, dimension, value LIMIT $8

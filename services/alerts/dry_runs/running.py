@@ -1,0 +1,217 @@
+"""Carries dry runs of rules out, one at a time, in slices between which everybody else has a turn."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from services.alerts.bursts.bill_keys import BillKeys
+from services.alerts.bursts.minutes import COMBINATIONS_MAX, VALUES_MAX
+from services.alerts.dry_runs.fired import WouldHaveFired, dry_run_result
+from services.alerts.dry_runs.firsts import NewValue, firsts_among
+from services.alerts.dry_runs.loops import EndedRun, loops_among
+from services.alerts.dry_runs.replaying import ReplayError, Replaying, ReplayRequest
+from services.alerts.loops.loops import UsualRuns
+from services.alerts.turns import Turns
+from spendmeter.book.reading import hold_minutes, spent_in
+from spendmeter.contracts.alert_rules import AlertRule
+from spendmeter.contracts.terms import Timeline
+from spendmeter.platform.postgres import CONNECTION_ERRORS
+from spendmeter.platform.retry import keep_doing
+from spendmeter.platform.service_keys import ACCRUALS, key_id
+from spendmeter.platform.sql import load_sql
+from spendmeter.platform.telemetry import log
+
+_ROOM = Path(__file__).parents[1]
+SQL = load_sql(Path(__file__).with_name("dry_runs.sql"))
+FOLD = load_sql(_ROOM / "bursts" / "minutes.sql")["fold"]
+USUAL = load_sql(_ROOM / "loops" / "loops.sql")["usual"]
+KNOWN_SINCE = load_sql(_ROOM / "firsts" / "firsts.sql")["known_since"]
+POLL_S = 1.0
+CLAIM = timedelta(seconds=60)
+ATTEMPTS_MAX = 3
+WARM_UP = timedelta(hours=3)
+"""Before the days that are asked for: what is usual is learned from it."""
+MINUTE = timedelta(minutes=1)
+MINUTES_AT_ONCE_MAX = 60
+SLICE_S = 0.3
+"""A statement covers as many minutes as are folded in about so long."""
+ADVANCED_S = 2.0
+RUNS_MAX = 5_000
+USUAL_BEFORE = timedelta(days=7)
+USUAL_ROWS_MAX = 20_000
+VALUES_TRIED_MAX = 2_000
+_NOTES = {
+    "burst": (
+        "each minute is judged once, at its end",
+        "plans, snoozes and feedback are left out",
+    ),
+    "loop": (
+        "each run is judged by its whole, as if it had called evenly",
+        "what is usual is of these days and the week before",
+    ),
+    "first": ("what woke after a long while, and what has no price, is not tried",),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _DryRun:
+    tenant: str
+    id: Any
+    attempt: int
+    rule: AlertRule
+    since: datetime
+    until: datetime
+    calendar: Timeline
+
+    @property
+    def currency(self) -> str:
+        return self.calendar.at(self.until).currency
+
+
+@dataclass(eq=False)
+class DryRunWorker:
+    """`run` looks for one that is due, for as long as the worker lives. `calendar_of`: in what a tenant
+    counts; None = nobody has said yet."""
+
+    pool: asyncpg.Pool[asyncpg.Record]
+    turns: Turns
+    bill_keys: BillKeys
+    calendar_of: Callable[[str], Timeline | None]
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        await keep_doing(self.once, "dry runs wait", every_s=POLL_S, away=CONNECTION_ERRORS)
+
+    async def once(self) -> None:
+        """Carry out one that is due, if there is one. Raises CONNECTION_ERRORS; then it is tried again."""
+        row = await self.pool.fetchrow(SQL["claim"], CLAIM)
+        if row is None:
+            return
+        key = (row["tenant"], row["id"])
+        calendar = self.calendar_of(row["tenant"])
+        if row["attempts"] > ATTEMPTS_MAX or calendar is None:
+            await self.pool.execute(SQL["give_up"], *key, "it could not be carried out", row["attempts"])
+            return
+        job = _job(row, calendar)
+        try:
+            fired, notes = await self._tried(job)
+        except ReplayError as error:
+            log().warning("a dry run ended early", tenant=job.tenant, error=str(error))
+            await self.pool.execute(SQL["give_up"], *key, "it took more than it may", job.attempt)
+            return
+        result = dry_run_result(fired, job.since, job.until, job.currency, notes)
+        await self.pool.execute(SQL["finish"], *key, result, job.attempt)
+
+    async def _tried(self, job: _DryRun) -> tuple[list[WouldHaveFired], list[str]]:
+        notes = list(_NOTES[job.rule.of])
+        if job.rule.of == "loop":
+            return await self._loops(job), notes
+        if job.rule.of == "first":
+            return await self._firsts(job), notes
+        return await self._bursts(job, notes), notes
+
+    async def _bursts(self, job: _DryRun, notes: list[str]) -> list[WouldHaveFired]:
+        start = job.since - WARM_UP
+        request = ReplayRequest(
+            rule_id=job.rule.id, filter=job.rule.filter, settings=job.rule.changed, currency=job.currency,
+            counted_from=job.since, minutes=(job.until - start) // MINUTE,
+        )  # fmt: skip
+        advanced_s = time.monotonic()
+        async with Replaying(request) as replaying:
+            async for at, folded in self._minutes(job, start):
+                await replaying.feed(at, folded)
+                if time.monotonic() - advanced_s >= ADVANCED_S:
+                    advanced_s = time.monotonic()
+                    await self._advance(job, Decimal((at - start) // MINUTE) / request.minutes)
+            finishing = asyncio.create_task(replaying.fired())
+            while not (await asyncio.wait([finishing], timeout=CLAIM.total_seconds() / 3))[0]:
+                await self._advance(job, Decimal(0))
+            answer = await finishing
+        if answer.learned_every > 1:
+            notes.append(f"what is usual was learned again every {answer.learned_every} minutes")
+        return answer.fired
+
+    async def _minutes(self, job: _DryRun, start: datetime) -> AsyncIterator[tuple[datetime, str]]:
+        """Those with spend, in their order, read a slice at a time; between slices as long a rest."""
+        bill_keys = sorted(await self.bill_keys.keys_of(job.tenant))
+        at_once, at = 4, start
+        while at < job.until:
+            asked = [at + number * MINUTE for number in range(at_once) if at + number * MINUTE < job.until]
+            async with self.turns.turn(job.tenant, "dry_runs"):
+                began_s = time.monotonic()
+                rows = await self.pool.fetch(
+                    FOLD, job.tenant, job.currency, asked, COMBINATIONS_MAX, VALUES_MAX, job.until, False,
+                    bill_keys,
+                )  # fmt: skip
+                took_s = time.monotonic() - began_s
+            for row in sorted(rows, key=lambda row: row["bucket"]):
+                yield row["bucket"], row["spent"]
+            at = asked[-1] + MINUTE
+            at_once = min(MINUTES_AT_ONCE_MAX, at_once * 2) if took_s < SLICE_S else max(1, at_once // 2)
+            await self._advance(job, Decimal(0))
+            await asyncio.sleep(took_s)
+
+    async def _loops(self, job: _DryRun) -> list[WouldHaveFired]:
+        calls, amount = int(job.rule.number("calls_min")), job.rule.number("amount_min")
+        async with self.turns.turn(job.tenant, "dry_runs"):
+            rows = await self.pool.fetch(
+                SQL["ended_runs"], job.tenant, job.currency, job.since, job.until, calls, amount, RUNS_MAX
+            )
+        runs = [EndedRun(**row) for row in rows]
+        workflows = sorted({run.workflow for run in runs})
+        async with self.turns.turn(job.tenant, "dry_runs"):
+            known = await self.pool.fetch(
+                USUAL, job.tenant, workflows, job.since - USUAL_BEFORE, job.until, USUAL_ROWS_MAX
+            )
+        return loops_among(job.rule, runs, {row["workflow"]: _usual(row) for row in known})
+
+    async def _firsts(self, job: _DryRun) -> list[WouldHaveFired]:
+        unlike = [key_id(ACCRUALS), *await self.bill_keys.keys_of(job.tenant)]
+        days = [job.calendar.bounds("day", job.since)[0]]
+        while days[-1] < job.until:
+            days.append(job.calendar.bounds("day", days[-1])[1])
+        async with (
+            self.turns.turn(job.tenant, "dry_runs"),
+            self.pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            await hold_minutes(connection)
+            read = await spent_in(connection, job.tenant, days, job.calendar)
+            rows = await connection.fetch(
+                SQL["new_values"], *read, job.currency, unlike, job.since, VALUES_TRIED_MAX
+            )
+            known_since = await connection.fetchval(KNOWN_SINCE, job.tenant)
+        return firsts_among(job.rule, [_new(row) for row in rows], known_since)
+
+    async def _advance(self, job: _DryRun, progress: Decimal) -> None:
+        await self.pool.execute(SQL["advance"], job.tenant, job.id, progress, CLAIM, job.attempt)
+
+
+def _job(row: asyncpg.Record, calendar: Timeline) -> _DryRun:
+    until = row["asked_at"].replace(second=0, microsecond=0)
+    rule = AlertRule(
+        id=row["rule_id"], of=row["of"], name="", filter=row["filter"], severity="info", enabled=True,
+        revision=0, changed=row["settings"],
+    )  # fmt: skip
+    return _DryRun(
+        tenant=row["tenant"], id=row["id"], attempt=row["attempts"], rule=rule, calendar=calendar,
+        since=until - timedelta(days=row["days"]), until=until,
+    )  # fmt: skip
+
+
+def _usual(row: asyncpg.Record) -> UsualRuns:
+    return UsualRuns(**{name: row[name] for name in ("runs", "calls", "calls_a_minute", "with_outcome")})
+
+
+def _new(row: asyncpg.Record) -> NewValue:
+    provider = row["provider"] if row["dimension"] in ("sku", "provider") else ""
+    return NewValue(**{**row, "provider": provider})

@@ -1,0 +1,91 @@
+"""Dry runs that were asked for are carried out on the book, and leave nothing but their result."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+
+from services.alerts.bursts.bill_keys import BillKeys
+from services.alerts.dry_runs.running import DryRunWorker
+from services.alerts.scopes import MINUTE
+from services.alerts.turns import Turns
+from spendmeter.contracts.terms import Timeline
+from tests.alerts.conftest import Book
+from tests.alerts.test_loops import called
+
+
+@pytest.fixture
+def worker(pool: asyncpg.Pool) -> DryRunWorker:
+    return DryRunWorker(pool, Turns(), BillKeys(pool), lambda _: Timeline())
+
+
+async def ask(book: Book, of: str, *, days: int = 1, **settings: Any) -> None:
+    await book.owner.execute(
+        "INSERT INTO rule_dry_runs (tenant, rule_id, of, filter, settings, days, asked_by) "
+        "VALUES ('acme', $1, $1, '{}', $2, $3, 'ann')",
+        of, settings, days,
+    )  # fmt: skip
+
+
+async def outcome(book: Book) -> dict[str, Any]:
+    row = await book.owner.fetchrow("SELECT * FROM rule_dry_runs")
+    assert row is not None
+    return dict(row)
+
+
+async def test_a_burst_of_this_morning_is_found_in_the_book_and_nobody_is_told(
+    book: Book, worker: DryRunWorker
+) -> None:
+    """Forty minutes of 2 each, one of them 42: 40 over what is usual; the run asks for a day."""
+    now = datetime.now(UTC)
+    for minute in range(2, 42):
+        await book.spend("42" if minute == 5 else "2", now - minute * MINUTE, agent="batch")
+    await book.channel("https://example.com/a")
+    await ask(book, "burst")
+    await worker.once()
+    done = await outcome(book)
+    assert (done["state"], done["progress"], done["error"]) == ("done", 1, "")
+    result = done["result"]
+    assert (result["incidents"], result["messages"], result["per_day"]) == (1, 1, "1")
+    [fired] = result["fired"]
+    assert fired["scope"] == {"agent": "batch"}
+    assert await book.incidents() == []
+    assert await book.owner.fetchval("SELECT count(*) FROM deliveries") == 0
+    await ask(book, "burst", amount_min="50")
+    await worker.once()
+    assert await book.owner.fetchval("SELECT min((result ->> 'incidents')::int) FROM rule_dry_runs") == 0
+
+
+async def test_what_was_new_is_found_in_the_book(book: Book, worker: DryRunWorker) -> None:
+    now = datetime.now(UTC)
+    await book.spend("5", now - timedelta(days=20), agent="old")
+    await book.owner.execute("UPDATE series SET first_seen = now() - interval '20 days'")
+    await book.spend("7", now - timedelta(hours=1), agent="new")
+    await ask(book, "first", days=7)
+    await worker.once()
+    result = (await outcome(book))["result"]
+    assert [(each["scope"], each["amount"]) for each in result["fired"]] == [({"agent": "new"}, "7")]
+
+
+async def test_a_run_that_looped_is_found_in_the_book(book: Book, worker: DryRunWorker) -> None:
+    """100 calls and 50.00 in a minute, of a workflow that has no other runs: 3,000 an hour."""
+    await called(book, "r1", 100, "50", 60, ago_s=7200)
+    await ask(book, "loop", days=30)
+    await worker.once()
+    result = (await outcome(book))["result"]
+    assert [(each["scope"], each["amount"]) for each in result["fired"]] == [
+        ({"run": "r1", "workflow": "refund"}, "50")
+    ]
+
+
+async def test_what_three_workers_could_not_finish_is_given_up(book: Book, worker: DryRunWorker) -> None:
+    await ask(book, "burst")
+    await book.owner.execute("UPDATE rule_dry_runs SET state = 'running', attempts = 3")
+    await worker.once()
+    done = await outcome(book)
+    assert (done["state"], done["error"]) == ("failed", "it could not be carried out")
+    await worker.once()
+    assert (await outcome(book))["attempts"] == 4
