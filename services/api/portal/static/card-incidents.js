@@ -1,11 +1,12 @@
 // Incidents: what is wrong, in figures and words, and whether somebody has taken it on.
 
-import { call, get, mayChange, session } from "./api.js";
+import { get, mayChange, session } from "./api.js";
 import { card, tile } from "./cards.js";
 import { el, part, setText, updateChildren } from "./dom.js";
 import { ago, count, iso, momentOf, wholeMinute } from "./format.js";
+import { actsInWords, showActs } from "./incident-acts.js";
 import { dimensionLabel, link, scopeFilters, unbookedLink, valueLabel } from "./links.js";
-import { logInToChange, pressOnce } from "./pieces.js";
+import { logInToChange } from "./pieces.js";
 import { cardRefresher } from "./refresh.js";
 
 const ASKED = 20;
@@ -23,16 +24,13 @@ export function incidentCards() {
   function show({ incidents: list }) {
     const live = list.filter(({ state }) => state !== "resolved");
     const shown = [...live, ...list.filter(({ state }) => state === "resolved")].slice(0, SHOWN);
-    const acknowledgeThenShow = async (id) => {
-      await call("POST", `/v1/incidents/${id}/acknowledge`, {});
-      show(await ask());
-    };
+    const again = async () => show(await ask());
     updateChildren(
       rows,
       shown,
       ({ id }) => id,
       makeIncident,
-      (item, incident) => showIncident(item, incident, acknowledgeThenShow),
+      (item, incident) => showIncident(item, incident, again),
     );
     const needsKey = live.some(({ state }) => state === "open") && !mayChange();
     const key = needsKey ? `${logInToChange("To acknowledge")} ` : "";
@@ -63,7 +61,7 @@ const makeIncident = () =>
     ),
   );
 
-function showIncident(item, incident, acknowledge) {
+function showIncident(item, incident, again) {
   item.firstChild.dataset.state = incident.state;
   setText(part(item, "state"), incident.state);
   setText(part(item, "name"), incident.title || incident.rule_name);
@@ -72,10 +70,7 @@ function showIncident(item, incident, acknowledge) {
   setText(part(item, "action"), incident.suggested_action);
   part(item, "figures").replaceChildren(...figuresOf(incident));
   setText(part(item, "words"), describe(incident));
-  const act = part(item, "act");
-  const mayAcknowledge = incident.state === "open" && mayChange();
-  if (mayAcknowledge !== Boolean(act.firstChild))
-    act.replaceChildren(...(mayAcknowledge ? [acknowledgeButton(() => acknowledge(incident.id))] : []));
+  showActs(part(item, "act"), incident, again);
 }
 
 const figuresOf = ({ figures }) =>
@@ -87,9 +82,10 @@ const figuresOf = ({ figures }) =>
     ]);
 
 function describe(incident) {
-  const taken = incident.acknowledged_by ? [`acknowledged by ${incident.acknowledged_by}`] : [];
   const opened = `opened ${momentOf(incident.opened_at, session.tz)} (${ago(incident.opened_at)})`;
-  return [...scopeOf(incident), incident.rule_name, incident.kind, opened, ...taken].join(" · ");
+  return [...scopeOf(incident), incident.rule_name, incident.kind, opened, ...actsInWords(incident)].join(
+    " · ",
+  );
 }
 
 const scopeOf = ({ scope, key_names: names }) =>
@@ -109,13 +105,6 @@ const spendLink = ({ began_at: began, resolved_at: resolved, scope }) =>
     by: "sku",
     filters: scopeFilters(scope),
   });
-
-function acknowledgeButton(acknowledge) {
-  const refused = (error) => button.after(el("span", { className: "bad" }, ` ${error.message}`));
-  const click = () => pressOnce([button], acknowledge, refused);
-  const button = el("button", { on: { click } }, "Acknowledge");
-  return button;
-}
 
 function showCount(alarm, live) {
   const open = live.filter(({ state }) => state === "open").length;

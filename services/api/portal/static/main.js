@@ -17,6 +17,8 @@ import { proposalPage } from "./proposal.js";
 import { receiptPage } from "./receipt.js";
 import { reratePage } from "./rerate.js";
 import { resubmitPage } from "./resubmit.js";
+import { rulePage } from "./rule.js";
+import { rulesPage } from "./rules.js";
 import { turns } from "./refresh.js";
 import { unbookedPage } from "./unbooked.js";
 
@@ -41,6 +43,8 @@ const pages = {
   corrections: correctionsPage,
   channels: channelsPage,
   channel: channelPage,
+  rules: rulesPage,
+  rule: rulePage,
   rerate: reratePage,
 };
 const RANGED = ["", "events"]; // the pages of a range
@@ -102,7 +106,9 @@ async function beat(overtaken) {
 }
 
 function beatOnceVisible(overtaken) {
-  document.addEventListener("visibilitychange", () => overtaken() || beat(overtaken), { once: true });
+  document.addEventListener("visibilitychange", () => overtaken() || beat(overtaken), {
+    once: true,
+  });
 }
 
 function showTrouble(text) {
