@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from services.alerts.budgets.breaches import budget_incident
-from services.alerts.bursts.anomalies import Anomaly
+from services.alerts.bursts.anomalies import EVERYBODYS, Anomaly
 from services.alerts.bursts.bursts import anomaly_incident
 from services.alerts.incidents.incident import (
     IncidentFigures,
@@ -39,6 +39,7 @@ FIGURES = IncidentFigures(
     top_contributor=TopContributor(dimensions={"project": "p", "agent": "researcher", "sku": "gpt-4o", "key_id": "k1"}, amount="6.6", share="0.96"),
 )  # fmt: skip
 ANOMALY = Anomaly(
+    rule=EVERYBODYS[0],
     scope=("agent", "researcher"),
     began_at=NOW.replace(second=0),
     expected_per_minute=Decimal("0.18"),

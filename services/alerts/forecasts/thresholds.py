@@ -162,10 +162,12 @@ def excesses_in(
     scope: Mapping[str, str], currency: str, since: datetime, incidents: Iterable[Incident]
 ) -> list[tuple[datetime, datetime, Decimal]]:
     """What open bursts and shifts explain of the spend in `scope`, with its span: those that surely lie in
-    it, by their scope and the one who spends most."""
+    it, by their scope and the one who spends most. A part of one that goes on is in that one."""
     found = []
-    for incident in incidents:
-        if incident.kind not in {"anomaly", "shift", "loop"} or incident.state == "resolved":
+    going_on = [each for each in incidents if each.state != "resolved"]
+    ids = {each.id for each in going_on}
+    for incident in going_on:
+        if incident.kind not in {"anomaly", "shift", "loop"} or incident.parent in ids:
             continue
         within = dict(incident.top_contributor["dimensions"]) | dict(incident.scope)
         inside = all(within.get(name) == value for name, value in scope.items())

@@ -56,4 +56,11 @@ async def _release(store: Store, now: datetime) -> None:
 
 
 def _told_after_all(incident: Incident, now: datetime) -> Incident:
-    return replace(incident, told=True, number=incident.number + 1, updated_at=now)
+    why = (
+        "It was planned, and goes on after its window."
+        if incident.planned
+        else ("It was a part of another incident, and is told now that it outlasts or outgrows that.")
+    )
+    return replace(
+        incident, told=True, number=incident.number + 1, updated_at=now, summary=f"{incident.summary} {why}"
+    )

@@ -167,6 +167,7 @@ def event_of(incident: Incident, transition: Transition, at: datetime) -> Incide
     threshold = incident.threshold_percent
     columns: dict[str, Any] = {name: plain(getattr(incident, name)) for name in _AMOUNTS}
     columns |= {name: getattr(incident, name) for name in _AS_THEY_ARE}
+    columns["details"] = {**incident.details, **_standing(incident)}
     return IncidentEvent(
         incident_id=str(incident.id),
         transition=transition,
@@ -177,6 +178,13 @@ def event_of(incident: Incident, transition: Transition, at: datetime) -> Incide
         figures=[Figure(**figure) for figure in incident.figures],
         **columns,
     )
+
+
+def _standing(incident: Incident) -> dict[str, str]:
+    """Why less is told of it than there is to tell, for who reads the topic."""
+    until, reasons = incident.snoozed_until, {"planned": incident.planned, "parent": incident.parent}
+    said = {name: str(reason) for name, reason in reasons.items() if reason is not None}
+    return said if until is None else {**said, "snoozed_until": until.isoformat()}
 
 
 def _columns(figures: IncidentFigures) -> dict[str, Any]:
