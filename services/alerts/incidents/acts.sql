@@ -34,8 +34,7 @@ UPDATE incidents i SET expected_until = said.until FROM (
     SELECT DISTINCT ON (a.tenant, a.incident_id) a.tenant, a.incident_id,
         CASE WHEN a.act = 'expected' AND i.state = 'resolved' THEN i.resolved_at + $1::interval END AS until
     FROM incident_acts a JOIN incidents i ON i.tenant = a.tenant AND i.id = a.incident_id
-    WHERE i.kind = 'anomaly' AND a.act IN ('expected', 'false_alarm', 'no_feedback')
-        AND (a.at > now() - 2 * $1::interval OR i.expected_until IS NOT NULL)
+    WHERE i.kind = 'anomaly' AND a.act IN ('expected', 'false_alarm', 'no_feedback') AND a.at > now() - 2 * $1::interval
     ORDER BY a.tenant, a.incident_id, a.number DESC
 ) AS said
 WHERE i.tenant = said.tenant AND i.id = said.incident_id AND i.expected_until IS DISTINCT FROM said.until

@@ -17,6 +17,8 @@ MOSTLY = Decimal("0.8")
 """A label of the top contributor counts from this share of the money on; so much of it is all of it."""
 EARLY = timedelta(minutes=2)
 """A burst is dated to the minute in which it began, which may be older than the window."""
+BY_DAY: frozenset[IncidentKind] = frozenset({"shift", "drift"})
+"""Kinds that are dated to a day."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +59,7 @@ def window_of(incident: Incident, windows: Sequence[PlannedWindow], now: datetim
         window
         for window in windows
         if window.starts_at <= now < window.ends_at
-        and incident.began_at >= window.starts_at - EARLY
+        and incident.began_at >= window.starts_at - (timedelta(days=1) if incident.kind in BY_DAY else EARLY)
         and lies_in(incident, window.filter)
     ]
     return min(lying, key=lambda window: (-len(window.filter), window.id), default=None)

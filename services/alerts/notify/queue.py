@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import msgspec
 
-from services.alerts.notify.routing import Passage, Route, not_before, passages
+from services.alerts.notify.routing import Passage, Route, passages
 from spendmeter.contracts.channels import ChannelSettingsError, decode_settings, renews
 from spendmeter.contracts.incidents import IncidentEvent, encode_incident
 from spendmeter.contracts.routes import RouteError, match_of, quiet_of
@@ -45,9 +45,10 @@ async def queue_message(
     if told:
         rows = await connection.fetch(SQL["routes"], event.tenant, incident, CHANNELS_MAX)
         zone = zone_of(rows[0]["zone"] if rows else "UTC")
-        ways += passages([_route(row) for row in rows], event, now, zone)
-    if snoozed_until is not None:
-        ways = [way if way.channel == TOPIC else not_before(way, snoozed_until) for way in ways]
+        found = passages([_route(row) for row in rows], event, snoozed_until or now, zone)
+        if snoozed_until is not None:
+            found = [replace(way, held=way.held or "snooze") for way in found]
+        ways += found
     await connection.execute(
         SQL["queue"], event.tenant, incident, event.number, event.transition,
         [way.channel for way in ways], [_body(event, way) for way in ways],

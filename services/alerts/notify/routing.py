@@ -5,7 +5,7 @@ nobody closes is worse than one too many.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Literal
@@ -71,12 +71,6 @@ def passages(routes: Sequence[Route], event: IncidentEvent, now: datetime, zone:
     if fallback:
         taken = sorted(routes, key=lambda each: each.failing)[:1]
     return [_passage(each, event, now, zone, fallback=fallback) for each in taken]
-
-
-def not_before(passage: Passage, until: datetime) -> Passage:
-    """A passage of an incident that is snoozed until then."""
-    later = max(passage.at, until)
-    return replace(passage, at=later, held=passage.held or "snooze")
 
 
 def takes(match: ChannelMatch, event: IncidentEvent) -> bool:
