@@ -66,6 +66,7 @@ class RuleKind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: str
     means: str
     severity: IncidentSeverity
+    watches: list[str] | None = None
     settings: dict[str, RuleSetting]
 
     def troubles(self, settings: Mapping[str, object]) -> dict[str, str]:

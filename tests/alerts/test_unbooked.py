@@ -21,6 +21,7 @@ from services.alerts.unbooked.unbooked import OPEN_MAX, KeyCount, UnbookedLook
 from services.alerts.unbooked.words import UnbookedWording
 from services.alerts.watches.look import Shared
 from services.alerts.watches.unbooked import UnbookedWatch
+from spendmeter.contracts.alert_rules import default_rule
 from spendmeter.contracts.incidents import decode_incident, encode_incident
 from spendmeter.platform.telemetry import Meters
 from tests.alerts.conftest import Book
@@ -192,3 +193,18 @@ async def test_conflicts_by_which_what_is_booked_was_amended_are_not_told(
     await refuse(book, 1, "k1", "conflict")
     await watch.look(datetime.now(UTC))
     assert [incident["amount"] for incident in await book.incidents()] == [20]
+
+
+def test_a_tenants_own_rule_says_from_how_many_on_and_whether_at_all() -> None:
+    """25 of 400 are 6.25 %."""
+    strict = replace(
+        default_rule("unbooked"), revision=7, severity="critical", changed={"share_min": "0.0625"}
+    )
+    [incident] = replace(look(COUNT), rules=[strict]).proposals([])
+    assert (incident.rule_id, incident.rule_revision, incident.severity) == ("unbooked-rate", 7, "critical")
+    lax = replace(strict, changed={"share_min": "0.063"})
+    assert replace(look(COUNT), rules=[lax]).proposals([]) == []
+    others = replace(strict, filter={"key_id": "k2"})
+    assert replace(look(COUNT), rules=[others]).proposals([]) == []
+    assert replace(look(COUNT), rules=[]).proposals([]) == []
+    assert replace(look(COUNT), rules=[]).ending(incident) == ""

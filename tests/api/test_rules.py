@@ -123,3 +123,19 @@ async def test_there_are_as_many_rules_as_there_is_room_for(acme: httpx.AsyncCli
     )
     answer = await acme.post("/v1/rules", json={"of": "burst", "name": "one more", "reason": WHY})
     assert (answer.status_code, answer.json()["title"]) == (409, "Too many")
+
+
+@pytest.mark.parametrize(
+    ("of", "name", "says"),
+    [
+        ("first", "team", "all of the spend"),
+        ("loop", "team", "is for workflow"),
+        ("burst", "project", "is for agent"),
+    ],
+)
+async def test_a_rule_is_not_added_for_a_part_that_it_cannot_tell(
+    acme: httpx.AsyncClient, of: str, name: str, says: str
+) -> None:
+    body = {"of": of, "name": "Mine", "filter": {name: "x"}, "reason": WHY}
+    refused = await acme.post("/v1/rules", json=body)
+    assert (refused.status_code, says in refused.text) == (422, True), refused.text

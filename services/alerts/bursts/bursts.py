@@ -205,7 +205,7 @@ def anomaly_incident(
         tenant=tenant,
         kind="anomaly",
         rule_id=anomaly.rule.id,
-        rule_revision=anomaly.rule.revision,
+        rule_revision=anomaly.rule.revision or 1,  # as it was before anybody could change it
         rule_name=anomaly.rule.name,
         scope={} if anomaly.scope == TENANT else dict([anomaly.scope]),
         details={"told": anomaly.told.details()},

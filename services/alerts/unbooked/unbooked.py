@@ -1,5 +1,6 @@
 """The rule on what is not booked: a key of whose events too many are rejected or in conflict. Pure."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,16 +9,13 @@ from decimal import Decimal
 from services.alerts.incidents.incident import EPOCH, Incident, IncidentFigures, opened, with_figures
 from services.alerts.scopes import MINUTE
 from services.alerts.unbooked.words import MINUTES, PER_HOUR, UnbookedWording
+from spendmeter.contracts.alert_rules import AlertRule, default_rule
 from spendmeter.contracts.incidents import EVENTS, TopContributor
 from spendmeter.contracts.money import ZERO, divided, plain
 
-RULE = "unbooked-rate"
-RULE_NAME = "Events that are not booked"
-EVENTS_MIN = 20
-ONE_IN = 20
-"""And one in so many of the key's events at least: 5 %."""
+EVERYBODYS = default_rule("unbooked")
 CALM = 2
-"""It is over below half of either, so that a rate at its edge opens one incident, not many."""
+"""It is over below half of either gate, so that a rate at its edge opens one incident, not many."""
 OPEN_MAX = 20
 """Incidents of a tenant at once, the worst keys first: what hits every key is told soon enough."""
 
@@ -38,10 +36,10 @@ class KeyCount:
     """What most of them have: an outcome, and a reason without its figures."""
     with_fault: int
 
-    @property
-    def limit(self) -> int:
+    def limit(self, rule: AlertRule) -> int:
         """From how many on it is told."""
-        return max(EVENTS_MIN, -(-(self.unbooked + self.booked) // ONE_IN))
+        share = rule.number("share_min") * (self.unbooked + self.booked)
+        return max(int(rule.number("events_min")), math.ceil(share))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,45 +50,58 @@ class UnbookedLook:
     now: datetime
     counts: Sequence[KeyCount]
     wording: UnbookedWording
+    rules: Sequence[AlertRule] = (EVERYBODYS,)
+    """Those that are on; without any nothing is opened, and what is open ends as everybody's does."""
 
     def proposals(self, current: Sequence[Incident]) -> list[Incident]:
         """Incidents to open, given those that are open or cooling down."""
         ours = [incident for incident in current if incident.kind == "unbooked"]
         known = {incident.scope["key_id"] for incident in ours}
         room = OPEN_MAX - sum(incident.state != "resolved" for incident in ours)
-        crossed = [each for each in self.counts if each.unbooked >= each.limit and each.key_id not in known]
-        crossed.sort(key=lambda each: (-each.unbooked, each.key_id))
+        crossed = [
+            (each, rule)
+            for each in self.counts
+            if each.key_id not in known
+            and (rule := self._rule(each)) is not None
+            and each.unbooked >= each.limit(rule)
+        ]
+        crossed.sort(key=lambda found: (-found[0].unbooked, found[0].key_id))
         return [
-            self.wording.with_words(
-                unbooked_incident(self.tenant, each.key_id, each.first_at, figures_of(each), self.now)
-            )
-            for each in crossed[: max(0, room)]
+            self.wording.with_words(unbooked_incident(self.tenant, each, rule, self.now))
+            for each, rule in crossed[: max(0, room)]
         ]
 
     def ending(self, incident: Incident) -> str:
         """Why an incident is over; '' = it is not."""
         count = self._of(incident)
-        if count is not None and CALM * count.unbooked >= count.limit:
+        if count is not None and CALM * count.unbooked >= count.limit(self._rule(count) or EVERYBODYS):
             return ""
         return f"less than half of that was not booked in the last {MINUTES} minutes"
 
     def renewed(self, incident: Incident) -> Incident:
         """The incident with the figures of now; where little is left to count, with those it had."""
         count = self._of(incident)
-        return incident if count is None else with_figures(incident, figures_of(count), self.now)
+        if count is None:
+            return incident
+        return with_figures(incident, figures_of(count, self._rule(count) or EVERYBODYS), self.now)
+
+    def _rule(self, count: KeyCount) -> AlertRule | None:
+        """The rule of the key's that tells soonest; None = none is on."""
+        its = [rule for rule in self.rules if rule.filter.get("key_id") in (None, count.key_id)]
+        return min(its, key=count.limit, default=None)
 
     def _of(self, incident: Incident) -> KeyCount | None:
         return next((each for each in self.counts if each.key_id == incident.scope["key_id"]), None)
 
 
-def figures_of(count: KeyCount) -> IncidentFigures:
+def figures_of(count: KeyCount, rule: AlertRule) -> IncidentFigures:
     """The same fields as of money, in events."""
     leading, unbooked = Decimal(count.with_fault), Decimal(count.unbooked)
     return IncidentFigures(
         amount=unbooked,
-        expected=Decimal(count.limit),
+        expected=Decimal(count.limit(rule)),
         rate_per_hour=unbooked * PER_HOUR,
-        expected_per_hour=Decimal(count.limit * PER_HOUR),
+        expected_per_hour=Decimal(count.limit(rule) * PER_HOUR),
         of_which_provisional=ZERO,
         top_contributor=TopContributor(
             dimensions={"outcome": count.outcome, "fault": count.fault},
@@ -100,20 +111,19 @@ def figures_of(count: KeyCount) -> IncidentFigures:
     )
 
 
-def unbooked_incident(
-    tenant: str, key_id: str, began_at: datetime, figures: IncidentFigures, now: datetime
-) -> Incident:
+def unbooked_incident(tenant: str, count: KeyCount, rule: AlertRule, now: datetime) -> Incident:
     """A key of whose events too many are not booked; its episode is the minute in which that began."""
     return opened(
         now,
-        figures,
+        figures_of(count, rule),
         tenant=tenant,
         kind="unbooked",
-        rule_id=RULE,
-        rule_revision=1,
-        rule_name=RULE_NAME,
-        scope={"key_id": key_id},
-        episode=(began_at - EPOCH) // MINUTE,
-        began_at=began_at,
+        rule_id=rule.id,
+        rule_revision=rule.revision or 1,  # as it was before anybody could change it
+        rule_name=rule.name,
+        severity=rule.severity,
+        scope={"key_id": count.key_id},
+        episode=(count.first_at - EPOCH) // MINUTE,
+        began_at=count.first_at,
         currency=EVENTS,
     )

@@ -10,7 +10,7 @@ from services.alerts.incidents.following import named, renew
 from services.alerts.incidents.incident import Incident, is_due
 from services.alerts.rules import TenantRules
 from services.alerts.turns import Pass
-from services.alerts.unbooked.unbooked import CALM, EVENTS_MIN, KeyCount, UnbookedLook
+from services.alerts.unbooked.unbooked import CALM, EVERYBODYS, KeyCount, UnbookedLook
 from services.alerts.unbooked.words import WINDOW, UnbookedWording
 from services.alerts.watches.look import Rhythm, Shared
 from spendmeter.book.sizes import BucketSpan
@@ -36,7 +36,7 @@ class UnbookedWatch:
         self._store = shared.store
 
     def apply_rules(self, rules: TenantRules) -> None:
-        """From the next look on, in this zone."""
+        """From the next look on, by these rules."""
         self._rules = rules
 
     def changed(self, span: BucketSpan) -> None:
@@ -47,7 +47,9 @@ class UnbookedWatch:
         counts = await self._counts(now)
         current = await self._store.current(self._tenant, now)
         wording = UnbookedWording(zone=self._rules.calendar.at(now).zone, portal_url=self._shared.portal_url)
-        look = UnbookedLook(tenant=self._tenant, now=now, counts=counts, wording=wording)
+        look = UnbookedLook(
+            tenant=self._tenant, now=now, counts=counts, wording=wording, rules=self._rules.of("unbooked")
+        )
         if proposed := look.proposals(current):
             named_look = replace(look, wording=await named(self._store, wording, proposed))
             await self._store.open(self._tenant, now, named_look.proposals)
@@ -57,9 +59,11 @@ class UnbookedWatch:
         self._shared.meters.add("spendmeter.alerts.evaluations", kind="unbooked")
 
     async def _counts(self, now: datetime) -> list[KeyCount]:
+        rules = (EVERYBODYS, *self._rules.of("unbooked"))
+        least = min(int(rule.number("events_min")) for rule in rules) // CALM
         async with self._shared.turns.turn(self._tenant, self.of):
             rows = await self._shared.pool.fetch(
-                SQL["unbooked"], self._tenant, now - WINDOW, EVENTS_MIN // CALM, COUNTED_MAX, KEYS_MAX
+                SQL["unbooked"], self._tenant, now - WINDOW, least, COUNTED_MAX, KEYS_MAX
             )
         return [KeyCount(**row) for row in rows]
 

@@ -122,6 +122,14 @@ async def refuse_troubles(connection: TenantConnection, rule: AlertRule) -> None
     troubles = {f"settings.{name}": why for name, why in RULE_KINDS[rule.of].troubles(rule.changed).items()}
     unknown = set(rule.filter) - set(DIMENSIONS) - own
     troubles |= {f"filter.{name}": "is no dimension" for name in sorted(unknown)}
+    watches = RULE_KINDS[rule.of].watches
+    if watches is not None and not unknown:
+        known = (
+            f"a rule of kind {rule.of} is for {', '.join(watches)}"
+            if watches
+            else "it watches all of the spend"
+        )
+        troubles |= {f"filter.{name}": known for name in sorted(set(rule.filter) - set(watches))}
     if troubles:
         raise invalid_fields([{"field": field, "reason": reason} for field, reason in troubles.items()])
 
