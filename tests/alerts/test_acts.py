@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from services.alerts.incidents.incident import Incident
 from services.alerts.incidents.store import Store
 from services.alerts.incidents.words import Wording
 from services.alerts.notify.queue import TOPIC
+from spendmeter import platform
 from tests.alerts.conftest import Book
 from tests.alerts.test_snoozing import incident
 from tests.alerts.test_store import UTC_ZONE
@@ -179,3 +181,25 @@ async def test_what_was_expected_may_be_spent_for_thirty_days_after_its_end_and_
     await say(book, one, "false_alarm")
     await obey(store, now())
     assert await store.current("acme", now()) == []
+
+
+async def test_what_was_acknowledged_before_is_kept_and_comes_back_with_a_rollback(
+    book: Book, store: Store
+) -> None:
+    text = (Path(platform.__path__[0]) / "migrations" / "0051_incident_acts.sql").read_text("utf-8")
+    _, _, steps = text.partition("-- migrate: apply")
+    apply, _, rollback = steps.partition("-- migrate: rollback")
+    one = await open_one(book, store)
+    await say(book, one, "acknowledge")
+    await say(book, one, "snooze", now() + timedelta(hours=1))
+    undo = book.owner.transaction()
+    await undo.start()
+    try:
+        await book.owner.execute(rollback)
+        before = await book.owner.fetch("SELECT incident_id, acknowledged_by FROM acknowledgements")
+        assert [tuple(row) for row in before] == [(one.id, "ann")]
+        await book.owner.execute(apply)
+        after = await book.owner.fetch("SELECT incident_id, act, by FROM incident_acts")
+        assert [tuple(row) for row in after] == [(one.id, "acknowledge", "ann")]
+    finally:
+        await undo.rollback()

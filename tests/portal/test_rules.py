@@ -26,7 +26,7 @@ async def test_a_rule_is_looked_at_changed_and_tried(
     await form.get_by_label("amount_min").fill("-1")
     await form.get_by_label("Why").fill("cents wake nobody")
     await form.get_by_role("button", name="Save").click()
-    await expect(form.get_by_role("alert")).to_contain_text("amount_min: is at least")
+    await expect(form.get_by_role("alert")).to_contain_text("amount_min: must be a plain")
     await form.get_by_label("amount_min").fill("25")
     await form.get_by_role("button", name="Save").click()
     history = page.get_by_label("History")
