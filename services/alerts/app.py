@@ -124,7 +124,7 @@ class Alerts:
                 self._ask_broker(),
                 Deliveries(pool, senders, topic, self._meters, settings.portal_url).run(),
                 Resend(pool, senders, self._meters).run(),
-                DryRunWorker(pool, self._turns, bill_keys, self._calendar_of).run(),
+                DryRunWorker(pool, self._turns, bill_keys, self._calendars).run(),
             ):
                 self._tasks.create_task(work)
 
@@ -151,9 +151,8 @@ class Alerts:
             beat=self._rules_read,
         )
 
-    def _calendar_of(self, tenant: str) -> Timeline | None:
-        rules = self._rules.get(tenant)
-        return rules.calendar if rules is not None else None
+    def _calendars(self) -> dict[str, Timeline]:
+        return {tenant: rules.calendar for tenant, rules in self._rules.items() if self._is_ours(tenant)}
 
     async def _follow_totals(self) -> None:
         """Wait for the topic, then run Faust for as long as the process lives."""

@@ -19,7 +19,7 @@ from tests.alerts.test_loops import called
 
 @pytest.fixture
 def worker(pool: asyncpg.Pool) -> DryRunWorker:
-    return DryRunWorker(pool, Turns(), BillKeys(pool), lambda _: Timeline())
+    return DryRunWorker(pool, Turns(), BillKeys(pool), lambda: {"acme": Timeline()})
 
 
 async def ask(book: Book, of: str, *, days: int = 1, **settings: Any) -> None:

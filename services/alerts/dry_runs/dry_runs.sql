@@ -1,9 +1,10 @@
 -- name: claim
--- The one that was asked for first and that nobody has in hand; a claim runs out, and a worker that died had it.
+-- The one of tenants $2 that was asked for first and that nobody has in hand; a claim runs out, and a worker that died had
+-- it.
 UPDATE rule_dry_runs d SET state = 'running', attempts = attempts + 1, claimed_until = now() + $1::interval
 FROM (
     SELECT tenant, id FROM rule_dry_runs
-    WHERE state IN ('waiting', 'running') AND claimed_until <= now() ORDER BY asked_at LIMIT 1 FOR UPDATE SKIP LOCKED
+    WHERE state IN ('waiting', 'running') AND claimed_until <= now() AND tenant = ANY ($2::text[]) ORDER BY asked_at LIMIT 1 FOR UPDATE SKIP LOCKED
 ) AS due
 WHERE d.tenant = due.tenant AND d.id = due.id
 RETURNING d.tenant, d.id, d.rule_id, d.of, d.filter, d.settings, d.days, d.attempts, d.asked_at

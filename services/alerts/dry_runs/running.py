@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -79,13 +79,13 @@ class _DryRun:
 
 @dataclass(eq=False)
 class DryRunWorker:
-    """`run` looks for one that is due, for as long as the worker lives. `calendar_of`: in what a tenant
-    counts; None = nobody has said yet."""
+    """`run` looks for one that is due, for as long as the worker lives. `calendars`: in what each of its
+    tenants counts."""
 
     pool: asyncpg.Pool[asyncpg.Record]
     turns: Turns
     bill_keys: BillKeys
-    calendar_of: Callable[[str], Timeline | None]
+    calendars: Callable[[], Mapping[str, Timeline]]
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -93,15 +93,15 @@ class DryRunWorker:
 
     async def once(self) -> None:
         """Carry out one that is due, if there is one. Raises CONNECTION_ERRORS; then it is tried again."""
-        row = await self.pool.fetchrow(SQL["claim"], CLAIM)
+        calendars = self.calendars()
+        row = await self.pool.fetchrow(SQL["claim"], CLAIM, list(calendars))
         if row is None:
             return
         key = (row["tenant"], row["id"])
-        calendar = self.calendar_of(row["tenant"])
-        if row["attempts"] > ATTEMPTS_MAX or calendar is None:
+        if row["attempts"] > ATTEMPTS_MAX:
             await self.pool.execute(SQL["give_up"], *key, "it could not be carried out", row["attempts"])
             return
-        job = _job(row, calendar)
+        job = _job(row, calendars[row["tenant"]])
         try:
             fired, notes = await self._tried(job)
         except ReplayError as error:
