@@ -154,6 +154,7 @@ def _from_now(text: str) -> str:
 def _print_list(answer: Any) -> None:
     for each in answer["incidents"]:
         why = f" ({each['resolution']})" if each["resolution"] else ""
+        why += "" if each["told"] else " (not told)"
         say(f"{minute(each['opened_at'])}  {each['state']:<12}  {each['id']}  {each['title']}{why}")
     if not answer["incidents"]:
         say("no incidents")

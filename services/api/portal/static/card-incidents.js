@@ -107,8 +107,10 @@ const spendLink = ({ began_at: began, resolved_at: resolved, scope }) =>
   });
 
 function showCount(alarm, live) {
-  const open = live.filter(({ state }) => state === "open").length;
-  const rest = live.length ? `${live.length} acknowledged` : "all quiet";
+  const open = live.filter(({ state, told }) => state === "open" && told).length;
+  const withheld = live.filter(({ told }) => !told).length;
+  const inHand = `${live.length - withheld} acknowledged${withheld ? `, ${withheld} not told` : ""}`;
+  const rest = live.length ? inHand : "all quiet";
   setText(part(alarm, "figure"), count(open));
   setText(part(alarm, "note"), open ? "open, nobody has acknowledged" : rest);
   setText(part(alarm, "fine"), live[0] ? live[0].title : "");
