@@ -12,7 +12,7 @@ import asyncpg
 import httpx
 from aiokafka import AIOKafkaProducer
 
-from services.alerts.unbooked.unbooked import EVENTS_MIN
+from services.alerts.unbooked.unbooked import EVERYBODYS
 from spendmeter.contracts.event_identity import identity
 from tests.flow.book import money, settled
 from tests.flow.system import System, eventually, usage_event
@@ -104,7 +104,7 @@ async def test_a_key_of_whose_events_too_many_are_not_booked_is_told_until_it_is
     system: System, raw: AIOKafkaProducer, owner: asyncpg.Connection
 ) -> None:
     source = f"many-{uuid4().hex[:6]}"
-    for number in range(EVENTS_MIN):
+    for number in range(int(EVERYBODYS.number("events_min"))):
         event = usage_event(f"e{number}", source=source, usage={"output_tokens": 2_000_000_000 + number})
         sent = json.loads(stamped(event)) | {"keyid": source}
         await raw.send("usage.events", json.dumps(sent).encode(), key=key_of(event))
