@@ -13,6 +13,7 @@ from services.ledger.book import prepare
 from services.ledger.lane import Lane
 from services.ledger.minutes import MinuteDays
 from services.ledger.roller import Roller
+from services.ledger.scopes import ScopeHours
 from services.ledger.totals import Totals
 from services.ledger.watch import Watch
 from spendmeter.contracts.topics import SPEND_TOTALS, USAGE_EVENTS, USAGE_RATED
@@ -86,6 +87,7 @@ class Ledger(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships 
                 self._tasks.create_task(watch.run())
                 self._tasks.create_task(self._totals.run())
                 self._tasks.create_task(Roller(pool=self._pool, meters=self._meters).run())
+                self._tasks.create_task(ScopeHours(pool=self._pool, meters=self._meters).run())
                 minutes = MinuteDays(
                     pool=self._pool, meters=self._meters, kept_days=self._settings.minutes_kept_days
                 )

@@ -31,7 +31,7 @@ async def add_to_minutes(connection: Any, shard: int, sums: Sums) -> None:
 
 async def add_corrections(connection: Any, sums: Sums, timelines: Mapping[str, Timeline]) -> None:
     """Add each sum to its minute and to the larger buckets around it, by its tenant's calendar: so there is
-    nothing to be made again, and no mark."""
+    nothing to be made again, and no mark but on the scopes of its hour."""
     await add_to_minutes(connection, CORRECTIONS, sums)
     rows = [
         (*_row(key, bucket_at(size, key[1], timelines[key[0]]).start, row), size)
@@ -43,6 +43,7 @@ async def add_corrections(connection: Any, sums: Sums, timelines: Mapping[str, T
         buckets, tenants, *_ = columns
         await connection.execute(SQL["add_to_larger"], sizes, *columns)
         await connection.execute(SQL["count_corrections"], tenants, buckets)
+        await connection.execute(SQL["mark_scopes"], tenants, buckets, sizes)
 
 
 def _columns(rows: Iterable[tuple[str | None, ...]]) -> list[str]:

@@ -35,3 +35,9 @@ INSERT INTO rolled AS c (tenant, day, part, generation)
 SELECT DISTINCT tenant, (bucket AT TIME ZONE 'UTC')::date, -1, 1
 FROM unnest($1::text::text[], $2::text::timestamptz[]) AS n (tenant, bucket)
 ON CONFLICT (tenant, day, part) DO UPDATE SET generation = c.generation + 1
+
+-- name: mark_scopes
+-- What scopes came to in these hours is added up again: of buckets $2 of tenants $1, those whose size ($3) is an hour.
+INSERT INTO scope_hours_due (tenant, bucket)
+SELECT DISTINCT tenant, bucket FROM unnest($1::text::text[], $2::text::timestamptz[], $3::text::text[])
+    AS n (tenant, bucket, size) WHERE size = 'hour'

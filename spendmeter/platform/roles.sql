@@ -30,6 +30,7 @@ GRANT EXECUTE ON FUNCTION minutes_days(), make_minutes(date), let_minutes_go(tim
 TO "{ledger}";
 GRANT EXECUTE ON FUNCTION key_names(text, text[]), accrual_series(text), progress_of_book(text)
     TO "{alerts}";
+GRANT EXECUTE ON FUNCTION accrual_series(text), bill_keys() TO "{ledger}";
 GRANT EXECUTE ON FUNCTION fault_of(text), raise_id(text, int, bigint), bill_keys() TO "{alerts}", "{api}";
 GRANT EXECUTE ON FUNCTION
     live_keys(), live_sessions(), open_session(bytea, text, interval, int), close_session(bytea),

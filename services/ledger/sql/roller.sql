@@ -23,7 +23,7 @@ WITH taken AS (
 
 -- part: made
 -- Their sums, absolute, into the rollups; of what older minutes have in their map, too, the commonest units go into
--- columns. And marks on the larger ones of size $6 (null = there are none).
+-- columns. And marks on the larger ones of size $6 (null = there are none), and on the scopes of an hour.
 made AS (
     SELECT m.bucket, series_id, currency, sum(events)::bigint AS events,
         sum(unpriced_events)::bigint AS unpriced_events, sum(list) AS list, sum(contracted) AS contracted,
@@ -53,6 +53,8 @@ made AS (
     INSERT INTO touched (tenant, size, bucket, series_id)
     SELECT DISTINCT $1, $6::text, larger, s
     FROM marked, unnest(CASE WHEN whole THEN ARRAY[NULL::bytea] ELSE series END) AS s WHERE $6 IS NOT NULL
+), scopes_due AS (
+    INSERT INTO scope_hours_due (tenant, bucket) SELECT $1, bucket FROM marked WHERE $2 = 'hour'
 )
 SELECT count(*) FROM marked
 
