@@ -25,6 +25,8 @@ Pass = Literal[
     "firsts",
     "forecasts",
     "loops",
+    "levels",
+    "burns",
     "dry_runs",
 ]
 _TurnOrder = tuple[bool, float, int]

@@ -15,11 +15,13 @@ from functools import partial
 from services.alerts.rules import TenantRules
 from services.alerts.turns import Pass
 from services.alerts.watches.budgets import BudgetWatch, RollingBudgetWatch
+from services.alerts.watches.burns import BurnWatch
 from services.alerts.watches.bursts import BurstWatch
 from services.alerts.watches.channels import ChannelWatch
 from services.alerts.watches.firsts import FirstWatch
 from services.alerts.watches.forecasts import ForecastWatch
 from services.alerts.watches.late_budgets import LateBudgetWatch
+from services.alerts.watches.levels import LevelWatch
 from services.alerts.watches.look import Look, Shared
 from services.alerts.watches.loops import LoopWatch
 from services.alerts.watches.templates import TemplateWatch
@@ -38,6 +40,8 @@ SUBJECTS: Sequence[Callable[..., Look]] = (
     FirstWatch,
     UnbookedWatch,
     ForecastWatch,
+    BurnWatch,
+    LevelWatch,
     ChannelWatch,
 )
 """What every tenant is looked at for; made with `tenant`, `rules` and `shared`."""

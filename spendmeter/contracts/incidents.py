@@ -39,7 +39,7 @@ class Figure(Struct, frozen=True, kw_only=True):
     label: str
     amount: str
     unit: str
-    """A currency, a currency per hour ("USD/h"), or "events"."""
+    """A currency, a currency per hour ("USD/h"), per "day" or "call", or "events"."""
     text: str
 
 
@@ -69,7 +69,7 @@ class IncidentEvent(Struct, frozen=True, kw_only=True):
     repeats: int = 0
     """How often it was over and began again."""
     threshold_percent: str | None = None
-    """Of a budget: the threshold that was crossed."""
+    """Of a budget: the threshold that was crossed; of a burn: how many times its pace, in percent."""
     scope: dict[str, str]
     """Dimension to value; empty = the whole tenant."""
     at: datetime

@@ -115,9 +115,9 @@ def uses_of(
         if each.span in spans:
             ours = before if each.span == "days" else now
             past = _brought(spans[each.span], each, weights)
-            sides[0][sku].append(_sku_use(past, ours.get(sku) or now.get(sku) or before.get(sku)))
+            sides[0][sku].append(sku_use(past, ours.get(sku) or now.get(sku) or before.get(sku)))
         if "now" in spans:
-            sides[1][sku].append(_sku_use(spans["now"], now.get(sku) or before.get(sku)))
+            sides[1][sku].append(sku_use(spans["now"], now.get(sku) or before.get(sku)))
     earlier, later = ({"/".join(sku): _added(uses) for sku, uses in side.items()} for side in sides)
     return earlier, later
 
@@ -131,7 +131,7 @@ def _brought(span: SpanUse, series: WeighedSeries, weights: Weights) -> SpanUse:
     )  # fmt: skip
 
 
-def _sku_use(span: SpanUse, prices: Mapping[str, Decimal] | None) -> SkuUse:
+def sku_use(span: SpanUse, prices: Mapping[str, Decimal] | None) -> SkuUse:
     """Its amount goes to its units as their quantities at these prices do: they say how units differ, and the
     amount what was paid."""
     worth = {

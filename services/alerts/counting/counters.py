@@ -183,6 +183,12 @@ class Counters:
                 result = result.plus(sums[counted])
         return result
 
+    def since_at_most(self, counted: CounterKey, start: datetime) -> Decimal:
+        """What was spent since `start`, or more: parts count whole that it cuts."""
+        parts = [part.sums.get(counted, NOTHING) for part in self.parts if part.end > start]
+        parts += [sums[counted] for sums in self._open.values() if counted in sums]
+        return total(max(part.effective, ZERO) for part in parts)
+
     def rate_per_hour(self, counted: CounterKey, now: datetime) -> Decimal:
         """How fast it goes now: over the last ten seconds, or the last two minutes where that is more.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -32,6 +33,8 @@ class Shared:
     complete: CompletenessReader
     bill_keys: BillKeys | None = None
     finder: CauseFinder = field(default_factory=CauseFinder)
+    judging: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by whose complete days are in memory: weeks of thousands of scopes, after everybody's midnight."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,230 @@
+"""What follows from a tenant's complete days by the rule `shift`: incidents to open, renew and end. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from services.alerts.incidents.incident import EPOCH, Incident, IncidentFigures, opened, with_figures
+from services.alerts.incidents.words import Wording
+from services.alerts.levels.changes import LevelChange, ToldLevel
+from services.alerts.levels.days import DAY, LevelDays, all_of, named, scope_of
+from services.alerts.levels.folding import ToldCause
+from services.alerts.levels.lasting import WEEK, Lasting, held_against
+from services.alerts.rates import per_hour
+from services.alerts.scopes import MINUTE, DetectorScope
+from spendmeter.contracts.alert_rules import AlertRule
+from spendmeter.contracts.incidents import TopContributor
+from spendmeter.contracts.money import EXACT, ZERO, divided, plain, total
+from spendmeter.contracts.periods import day_start
+
+NEW_LEVEL_AFTER = timedelta(days=14)
+"""What goes on for so long is how it is now: people were told, and nobody has changed it."""
+PAGES_A_DAY = 3
+"""Of a tenant, by this rule: the dearest. What is left is there tomorrow, too."""
+FOLDED_MAX = 50
+BACK_DAYS = 2
+GROWS = 2
+"""So many times the excess that was told is told again."""
+BACK = "it is back at its usual level"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShiftLook:
+    """One tenant's complete days, at one moment."""
+
+    tenant: str
+    now: datetime
+    zone: ZoneInfo
+    currency: str
+    rule: AlertRule
+    days: LevelDays
+    causes: Sequence[ToldCause[LevelChange]]
+    """What rose and is news, the largest first."""
+    splits: Mapping[DetectorScope, Mapping[str, str]] = field(default_factory=dict)
+    """Why it costs more a day, of scopes that are told."""
+    wording: Wording
+
+    def proposals(self, current: Sequence[Incident]) -> list[Incident]:
+        """Incidents to open, and those that have grown, given those that are open."""
+        ours = {
+            scope_of(one.scope): one
+            for one in current
+            if one.kind == "shift" and one.state != "resolved" and one.rule_id == self.rule.id
+        }
+        fresh = [cause for cause in self.causes if cause.told.scope not in ours][:PAGES_A_DAY]
+        known = [(ours[each.told.scope], each) for each in self.causes if each.told.scope in ours]
+        grown = [self._grown(*each) for each in known]
+        proposed = [self._incident(cause) for cause in fresh] + [one for one in grown if one is not None]
+        return [self.wording.with_words(one) for one in proposed]
+
+    def ending(self, incident: Incident) -> str:
+        """Why an incident is over; '' = it is not."""
+        return why_over(incident, self.rule, self.now, is_back=self._is_back(incident))
+
+    def renewed(self, incident: Incident) -> Incident:
+        """The incident with what its scope has come to by the last complete day."""
+        scope, began = scope_of(incident.scope), date.fromisoformat(incident.details["since"])
+        days = self.days.since(scope, began)
+        usual = Decimal(incident.details["usual_per_day"])
+        held = held_against(self.days.worth_of(scope), len(days))
+        per_day = held.per_day if held is not None else Decimal(incident.details["per_day"])
+        if len(days) >= WEEK:  # what it is by now, which may be more or less than since it began
+            per_day = divided(all_of(days[-WEEK:], "worth"), Decimal(WEEK))
+        figures = IncidentFigures(
+            amount=all_of(days, "effective"),
+            expected=_expected(held, usual, len(days)),
+            rate_per_hour=per_hour(days[-1].worth if days else ZERO, DAY),
+            expected_per_hour=per_hour(usual, DAY),
+            of_which_provisional=all_of(days, "provisional"),
+            top_contributor=TopContributor(),
+        )
+        details = dict(incident.details) | {
+            "per_day": plain(per_day), "through": self.days.last.isoformat(), "days": len(days),
+            "back": self._is_back(incident),
+        }  # fmt: skip
+        return with_figures(replace(incident, details=details, hot_at=self.now), figures, self.now)
+
+    def _incident(self, cause: ToldCause[LevelChange]) -> Incident:
+        change = cause.told
+        began = day_start(change.since, self.zone)
+        return opened(
+            self.now,
+            self._figures(change),
+            tenant=self.tenant,
+            kind="shift",
+            rule_id=self.rule.id,
+            rule_revision=self.rule.revision,
+            rule_name=self.rule.name,
+            scope=named(change.scope),
+            episode=(began - EPOCH) // MINUTE,
+            severity=self.rule.severity,
+            began_at=began,
+            currency=self.currency,
+            details=self._details(cause),
+        )
+
+    def _grown(self, incident: Incident, cause: ToldCause[LevelChange]) -> Incident | None:
+        """The open incident with what it has grown by; None = not enough to be told."""
+        told = Decimal(incident.details["excess_per_day"])
+        whole = EXACT.add(cause.told.excess, told)  # its excess is over the level that was told
+        if incident.kind != "shift" or whole < GROWS * told:
+            return None
+        grown = self.renewed(incident)
+        details = dict(grown.details) | {
+            "per_day": plain(cause.told.lasting.per_day), "excess_per_day": plain(whole),
+            "told_before": incident.details["per_day"],
+        }  # fmt: skip
+        return replace(grown, details=details, number=incident.number + 1)
+
+    def _figures(self, change: LevelChange) -> IncidentFigures:
+        days = self.days.since(change.scope, change.since)
+        return IncidentFigures(
+            amount=all_of(days, "effective"),
+            expected=_expected(change.lasting, change.usual, len(days)),
+            rate_per_hour=per_hour(change.lasting.per_day, DAY),
+            expected_per_hour=per_hour(change.usual, DAY),
+            of_which_provisional=all_of(days, "provisional"),
+            top_contributor=TopContributor(),
+        )
+
+    def _details(self, cause: ToldCause[LevelChange]) -> dict[str, Any]:
+        change = cause.told
+        details: dict[str, Any] = {
+            "since": change.since.isoformat(),
+            "through": self.days.last.isoformat(),
+            "days": change.lasting.days,
+            "per_day": plain(change.lasting.per_day),
+            "usual_per_day": plain(change.usual),
+            "excess_per_day": plain(change.excess),
+            "slow": change.lasting.slow,
+            "prices": plain(self._prices(change)),
+            "chance": f"{change.lasting.chance:.2e}",
+            "folded": [_folded(each) for each in cause.folded[:FOLDED_MAX]],
+        }
+        if change.ratio is not None:
+            details["ratio"] = plain(change.ratio)
+        if split := self.splits.get(change.scope):
+            details["explanation"] = {"causes": [], "narrowed": True, "split": dict(split)}
+        return details
+
+    def _prices(self, change: LevelChange) -> Decimal:
+        """What the days before would cost more, a day, at today's prices: that is no part of the rise."""
+        before = self.days.of(change.scope)[: -change.lasting.days][-4 * WEEK :]
+        more = EXACT.subtract(all_of(before, "worth"), all_of(before, "effective"))
+        return divided(more, Decimal(max(1, len(before))))
+
+    def _is_back(self, incident: Incident) -> bool:
+        """Whether its last days are nearer to the level before than to the one that was told. As many are
+        looked at as usually bring the money of two days: on days off there is none to tell it by."""
+        scope = scope_of(incident.scope)
+        lasts = (self.days.last - date.fromisoformat(incident.details["since"])).days + 1
+        held = held_against(self.days.worth_of(scope), lasts)
+        usual_per_day = Decimal(incident.details["usual_per_day"])
+        half = EXACT.add(usual_per_day, divided(Decimal(incident.details["excess_per_day"]), Decimal(2)))
+        if held is None or held.usual_per_day <= 0 or usual_per_day <= 0:
+            lately = self.days.worth_of(scope)[-WEEK:]
+            return lasts > WEEK and total(lately) < EXACT.multiply(half, Decimal(WEEK))
+        scale = divided(half, usual_per_day)
+        seen = known = ZERO
+        for number, (amount, usual) in enumerate(
+            zip(reversed(held.after), reversed(held.usual), strict=True), 1
+        ):
+            seen, known = EXACT.add(seen, amount), EXACT.add(known, usual)
+            if number >= BACK_DAYS and known >= BACK_DAYS * held.usual_per_day:
+                return lasts > number and seen < EXACT.multiply(scale, known)
+        return False
+
+
+def why_over(incident: Incident, rule: AlertRule, now: datetime, *, is_back: bool) -> str:
+    """Why an incident about a level is over; '' = it is not."""
+    if (incident.rule_id, incident.rule_revision) != (rule.id, rule.revision):
+        return "the rule was changed"
+    if incident.state == "acknowledged":
+        return "somebody has seen it: it is the new level"
+    if is_back:
+        return BACK
+    if now - incident.opened_at >= NEW_LEVEL_AFTER:
+        return f"it is the new level, for {NEW_LEVEL_AFTER.days} days now"
+    return ""
+
+
+def _folded(change: LevelChange) -> dict[str, Any]:
+    per_day, usual = plain(change.lasting.per_day), plain(change.usual)
+    return {
+        "scope": list(change.scope),
+        "per_day": per_day,
+        "usual_per_day": usual,
+        "excess": plain(change.excess),
+    }
+
+
+def _expected(held: Lasting | None, usual_per_day: Decimal, days: int) -> Decimal:
+    """What these weekdays usually come to, where the usual day is `usual_per_day`."""
+    if held is None or held.usual_per_day <= 0:
+        return EXACT.multiply(usual_per_day, Decimal(days))
+    return divided(EXACT.multiply(held.expected, usual_per_day), held.usual_per_day)
+
+
+def told_levels(incidents: Sequence[Mapping[str, Any]]) -> dict[DetectorScope, ToldLevel]:
+    """What people know of, by scope: of incidents (kind, state, scope, details, opened_at), newest first, and
+    what was told with them. One that was back at its usual level says nothing of what is usual now."""
+    found: dict[DetectorScope, ToldLevel] = {}
+    for row in incidents:
+        details, is_open = row["details"], row["state"] != "resolved"
+        if details.get("back"):
+            continue
+        since = date.fromisoformat(details["since"])
+        levels = [(scope_of(row["scope"]), details, "excess_per_day", True)]
+        levels += [((one["scope"][0], one["scope"][1]), one, "excess", False) for one in details["folded"]]
+        for scope, told, excess, leads in levels:
+            usual, per_day = Decimal(told["usual_per_day"]), Decimal(told["per_day"])
+            level = ToldLevel(scope, since, usual, per_day, Decimal(told[excess]), is_open, leads)
+            known = found.setdefault(scope, level)
+            if level.per_day > known.per_day:
+                found[scope] = level
+    return found
