@@ -6,10 +6,9 @@ Where the ledger stands still nothing comes in either, and that is no silence of
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,8 +19,11 @@ from spendmeter.platform.sql import load_sql
 SQL = load_sql(Path(__file__).with_name("complete.sql"))
 RUNS = "runs"
 READ_EVERY_S = 1.0
-READINGS_MAX = 600
-"""A second apart: what is folded may be a minute behind, and the book ten."""
+SECOND = timedelta(milliseconds=900)
+READINGS_MAX = 1_000
+AGE_PARTS = 100
+"""A second apart; when there are more, a hundredth of their age: of a book that is hours behind it is known
+to two parts in a hundred how far."""
 
 
 class LogReading(NamedTuple):
@@ -37,7 +39,7 @@ class Completeness:
 
     booked: datetime | None = None
     folded: datetime | None = None
-    _readings: deque[LogReading] = field(default_factory=lambda: deque(maxlen=READINGS_MAX))
+    _readings: list[LogReading] = field(default_factory=list)
 
     def observe(self, reading: LogReading, booked: Mapping[int, int], folded: Mapping[int, int]) -> None:
         """Take over how far the logs reach, and up to where they are booked and folded, by partition."""
@@ -46,8 +48,18 @@ class Completeness:
         self.booked = self._through(booked) or self.booked
         self.folded = self._through(folded) or self.folded
         known = [at for at in (self.booked, self.folded) if at is not None]
-        while len(known) > 1 and self._readings[0].at < min(known):
-            self._readings.popleft()
+        if len(known) > 1:
+            self._readings = [each for each in self._readings if each.at >= min(known)]
+        if len(self._readings) > READINGS_MAX:
+            self._thin_out()
+
+    def _thin_out(self) -> None:
+        newest = self._readings[-1]
+        kept = [newest]
+        for reading in reversed(self._readings):
+            if kept[-1].at - reading.at >= max(SECOND, (newest.at - reading.at) / AGE_PARTS):
+                kept.append(reading)
+        self._readings = kept[:READINGS_MAX][::-1]
 
     def booked_by(self, now: datetime) -> datetime | None:
         """Up to when what is not in the book was not spent; None = nobody can say.
