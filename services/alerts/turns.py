@@ -27,6 +27,7 @@ Pass = Literal[
     "loops",
     "levels",
     "burns",
+    "silence",
     "dry_runs",
 ]
 _TurnOrder = tuple[bool, float, int]

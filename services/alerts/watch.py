@@ -24,6 +24,7 @@ from services.alerts.watches.late_budgets import LateBudgetWatch
 from services.alerts.watches.levels import LevelWatch
 from services.alerts.watches.look import Look, Shared
 from services.alerts.watches.loops import LoopWatch
+from services.alerts.watches.silence import SilenceWatch
 from services.alerts.watches.templates import TemplateWatch
 from services.alerts.watches.unbooked import UnbookedWatch
 from spendmeter.book.sizes import BucketSpan
@@ -43,6 +44,7 @@ SUBJECTS: Sequence[Callable[..., Look]] = (
     BurnWatch,
     LevelWatch,
     ChannelWatch,
+    SilenceWatch,
 )
 """What every tenant is looked at for; made with `tenant`, `rules` and `shared`."""
 LOOK_INTERVAL_S = 1.0

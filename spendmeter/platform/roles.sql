@@ -28,7 +28,8 @@ GRANT EXECUTE ON FUNCTION budget_now(budgets), catalog_to_publish(int) TO "{rese
 GRANT EXECUTE ON FUNCTION minutes_days(), make_minutes(date), let_minutes_go(timestamptz),
     take_minutes(text, timestamptz, timestamptz), drop_minutes(timestamptz)
 TO "{ledger}";
-GRANT EXECUTE ON FUNCTION key_names(text, text[]), accrual_series(text), progress_of_book(text)
+GRANT EXECUTE ON FUNCTION key_names(text, text[]), accrual_series(text), progress_of_book(text), keys_gone(text, text[]),
+    first_recorded(text, text, timestamptz), catalog_renewed(text)
     TO "{alerts}";
 GRANT EXECUTE ON FUNCTION accrual_series(text), bill_keys() TO "{ledger}";
 GRANT EXECUTE ON FUNCTION fault_of(text), raise_id(text, int, bigint), bill_keys() TO "{alerts}", "{api}";

@@ -83,6 +83,7 @@ def key_ids(incident: Incident) -> set[str]:
     """The keys that the incident speaks of."""
     causes = [cause["scope"] for cause in incident.details.get("explanation", {}).get("causes", ())]
     scopes = [incident.scope, incident.top_contributor["dimensions"], *causes]
+    scopes += incident.details.get("sources", ())
     return {scope["key_id"] for scope in scopes if scope.get("key_id")}
 
 
