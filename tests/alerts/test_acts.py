@@ -186,7 +186,7 @@ async def test_what_was_expected_may_be_spent_for_thirty_days_after_its_end_and_
 async def test_what_was_acknowledged_before_is_kept_and_comes_back_with_a_rollback(
     book: Book, store: Store
 ) -> None:
-    text = (Path(platform.__path__[0]) / "migrations" / "0051_incident_acts.sql").read_text("utf-8")
+    text = (Path(platform.__path__[0]) / "migrations" / "0052_incident_acts.sql").read_text("utf-8")
     _, _, steps = text.partition("-- migrate: apply")
     apply, _, rollback = steps.partition("-- migrate: rollback")
     one = await open_one(book, store)

@@ -16,6 +16,7 @@ from services.alerts.incidents.phrases import (
     lasting,
     money,
     percent,
+    places,
     rounded,
     since,
     to_the_minute,

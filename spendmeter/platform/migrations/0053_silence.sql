@@ -1,5 +1,5 @@
 -- What alerts needs to know that a source, or the catalog, is silent: no more than that of tables it may not read.
--- depends: 0051_incident_acts
+-- depends: 0052_incident_acts
 
 -- migrate: apply
 

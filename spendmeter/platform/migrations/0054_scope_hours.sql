@@ -1,5 +1,5 @@
 -- What each watched scope of a tenant came to in each hour: what a level's watch reads, however many series there are.
--- depends: 0045_budget_requests 0051_incident_acts
+-- depends: 0045_budget_requests 0053_silence
 
 -- migrate: apply
 

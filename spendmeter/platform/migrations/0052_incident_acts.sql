@@ -1,5 +1,5 @@
 -- What people do about incidents, act by act; windows in which spend is planned; rules that are tried on what was.
--- depends: 0052_budgets
+-- depends: 0051_budgets
 
 -- migrate: apply
 
