@@ -85,8 +85,8 @@ function acknowledged({ acknowledged: number, acknowledged_after_s: seconds }) {
 }
 
 const proposalWords = ({ setting, now, value, noise, spares, keeps }) =>
-  `It is wrong more often than right: ${setting} of ${value} (now ${now}) would spare ${spares} of ${noise}; ` +
-  `${keeps} that were worth it cost more. Try it first.`;
+  `It is wrong more often than right: ${setting} of ${value} (now ${now}) would spare ` +
+  `${spares} of ${noise}; ${keeps} that were worth it cost more. Try it first.`;
 
 function trialOf(run) {
   if (!run) return [el("p", { className: "fine" }, "It was not tried yet.")];
