@@ -67,6 +67,7 @@ class RuleKind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     means: str
     severity: IncidentSeverity
     watches: list[str] | None = None
+    watches_at_once: int | None = None
     settings: dict[str, RuleSetting]
 
     def troubles(self, settings: Mapping[str, object]) -> dict[str, str]:

@@ -139,3 +139,14 @@ async def test_a_rule_is_not_added_for_a_part_that_it_cannot_tell(
     body = {"of": of, "name": "Mine", "filter": {name: "x"}, "reason": WHY}
     refused = await acme.post("/v1/rules", json=body)
     assert (refused.status_code, says in refused.text) == (422, True), refused.text
+
+
+@pytest.mark.parametrize(("of", "names"), [("shift", ("team", "agent")), ("drift", ("agent", "sku"))])
+async def test_a_rule_of_days_that_would_watch_nothing_is_refused_with_the_reason(
+    acme: httpx.AsyncClient, of: str, names: tuple[str, str]
+) -> None:
+    body = {"of": of, "name": "Mine", "filter": dict.fromkeys(names, "x"), "reason": WHY}
+    refused = await acme.post("/v1/rules", json=body)
+    assert (refused.status_code, "one dimension each" in refused.text) == (422, True), refused.text
+    body["filter"] = {names[0]: "x"}
+    assert (await acme.post("/v1/rules", json=body)).status_code == 201

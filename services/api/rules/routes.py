@@ -37,6 +37,7 @@ from spendmeter.contracts.series import DIMENSIONS
 from spendmeter.platform.sql import load_sql
 
 ACTS_MAX = 200
+WATCHES_ONE = "whole days are added up by one dimension each, so it would watch nothing"
 
 SQL = load_sql(Path(__file__).with_name("rules.sql"))
 router = APIRouter(tags=["rules"], route_class=Negotiated)
@@ -122,7 +123,9 @@ async def refuse_troubles(connection: TenantConnection, rule: AlertRule) -> None
     troubles = {f"settings.{name}": why for name, why in RULE_KINDS[rule.of].troubles(rule.changed).items()}
     unknown = set(rule.filter) - set(DIMENSIONS) - own
     troubles |= {f"filter.{name}": "is no dimension" for name in sorted(unknown)}
-    watches = RULE_KINDS[rule.of].watches
+    watches, at_once = RULE_KINDS[rule.of].watches, RULE_KINDS[rule.of].watches_at_once
+    if at_once is not None and len(rule.filter) > at_once:
+        troubles["filter"] = f"{WATCHES_ONE}: a rule of kind {rule.of} names {at_once} at most"
     if watches is not None and not unknown:
         known = (
             f"a rule of kind {rule.of} is for {', '.join(watches)}"
@@ -167,7 +170,8 @@ async def _act(
     *,
     removed: bool = False,
 ) -> RuleAnswer:
-    await refuse_troubles(connection, rule)
+    if not removed:  # what was set before it was refused can go
+        await refuse_troubles(connection, rule)
     await connection.execute(
         SQL["act"], tenant, rule.id, rule.of, rule.name, dict(rule.filter), canonical(rule.changed, rule.of),
         rule.severity, rule.enabled, removed, reason, f"key {key_id}",
