@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -15,6 +15,7 @@ from services.alerts.bursts.bursts import AnomalyLook
 from services.alerts.bursts.expectations import Learned
 from services.alerts.bursts.learning import Explained, History, learned_from
 from services.alerts.bursts.minutes import Recent, spent_in
+from services.alerts.bursts.seasons import Season
 from services.alerts.incidents.incident import Incident, resolved
 from services.alerts.incidents.words import Wording
 from services.alerts.rates import over
@@ -33,7 +34,9 @@ class Episodes:
         start: datetime = START,
         look_every: timedelta = timedelta(seconds=10),
         rules: Sequence[AlertRule] = EVERYBODYS,
+        season: Callable[[datetime], Season | None] = lambda now: None,
     ) -> None:
+        self._season = season
         self.rules = rules
         self.start = self.now = start
         self.told: list[tuple[int, str, str]] = []
@@ -143,7 +146,13 @@ class Episodes:
                 for began, ended in bursts
             ]  # fmt: skip
         self._learned = learned_from(
-            History(minutes=list(self._folded.items()), explained=explained, first_seen=None, now=self.now)
+            History(
+                minutes=list(self._folded.items()),
+                explained=explained,
+                first_seen=None,
+                now=self.now,
+                season=self._season(self.now),
+            )
         )
         self._learned_in = minute
 

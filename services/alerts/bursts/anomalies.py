@@ -94,8 +94,10 @@ def detect(
     found = {test.scope_of(place): rules[0] for place in list(grown) if rules and known[place].expected}
     for scope, rule in test.crossing():
         cause = test.cause(scope)
-        if test.is_known(cause) or any(
-            test.explains(each, scope) or test.explains(each, cause) for each in found
+        if (
+            test.is_usual(cause)
+            or test.is_known(cause)
+            or any(test.explains(each, scope) or test.explains(each, cause) for each in found)
         ):
             continue
         place = test.part_of(cause)
@@ -219,6 +221,11 @@ class _Test:
     def is_known(self, scope: DetectorScope) -> bool:
         """Whether it is the very scope of a known anomaly: `outgrown` says whether that is news."""
         return scope in self._scopes
+
+    def is_usual(self, scope: DetectorScope) -> bool:
+        """Whether all that it spends now it usually does at this hour."""
+        expected = self._learned.of(scope)
+        return expected is not None and ZERO < self._untold(scope, expected.per_minute) <= expected.room
 
     def part_of(self, scope: DetectorScope) -> int | None:
         """The known anomaly of which the scope was a part when it was told: it is the same cause."""

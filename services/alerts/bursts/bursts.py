@@ -80,6 +80,9 @@ class AnomalyLook:
             incident = anomaly_incident(self.tenant, anomaly, self.currency, figures, self.now)
             over = [each for each in ours if each.scope == incident.scope and self._may_repeat(each, known)]
             last = max(over, key=lambda each: each.hot_at, default=None)
+            if self.learned.young_days is not None:
+                known_days = {"history_days": self.learned.young_days}
+                incident = replace(incident, details=dict(incident.details) | known_days)
             proposed.append(incident if last is None else repeated(last, incident, self.now))
         for place, incident in enumerate(known):
             growth = found.grown.get(place)
@@ -222,8 +225,7 @@ def repeated(before: Incident, again: Incident, now: datetime) -> Incident:
     are kept beside it with what they cost in all."""
     earlier = dict(before.details.get("earlier", {}))
     burst = [before.began_at.isoformat(), before.hot_at.isoformat()]
-    details = {
-        "told": again.details["told"],
+    details = dict(again.details) | {
         "repeated_at": now.isoformat(),
         "earlier": {
             "since": earlier.get("since", burst[0]),

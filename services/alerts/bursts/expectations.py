@@ -1,7 +1,7 @@
 """What a scope is expected to spend in a minute, learned from the minutes before. Pure, and replayable."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -42,6 +42,8 @@ class Expectation:
     scale: Decimal
     gate: Decimal
     minutes: int
+    room: Decimal = ZERO
+    """So much more is no news, for this hour usually brings it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,8 @@ class Learned:
     scopes: Mapping[DetectorScope, Expectation]
     siblings: Mapping[str, Expectation]
     """By dimension: what its median value does."""
+    young_days: int | None = None
+    """Since when the tenant is known, where that says nothing of a weekly rhythm yet."""
 
     def of(self, scope: DetectorScope) -> Expectation | None:
         """A scope's expectation; a young one's is at least its siblings'. None = nothing is known."""
@@ -72,11 +76,15 @@ class Learned:
 
 
 def learn(
-    minutes: Mapping[datetime, Sequence[tuple[Series, Tally]]], now: datetime, first_seen: datetime | None
+    minutes: Mapping[datetime, Sequence[tuple[Series, Tally]]],
+    now: datetime,
+    first_seen: datetime | None,
+    of_old: Collection[DetectorScope] = (),
 ) -> Learned:
     """Expectations of every scope from closed minutes, by what each series did in them.
 
     `first_seen`: when the tenant's first series was met; it tells how much of its very first minute was seen.
+    `of_old`: scopes that are not new when they begin to spend; they were silent before.
     """
     until = now.replace(second=0, microsecond=0)
     history = _timeline(minutes, until, first_seen)
@@ -88,7 +96,7 @@ def learn(
     amounts: defaultdict[DetectorScope, Decimal] = defaultdict(Decimal)
     for position, (_, tallies) in enumerate(history):
         for scope, tally in tallies.items():
-            begins.setdefault(scope, position)
+            begins.setdefault(scope, 0 if scope in of_old else position)
             amounts[scope] += tally.amount
     silence = Tally(ZERO, 0)
     scopes = {

@@ -12,6 +12,8 @@ from spendmeter.contracts.money import ZERO
 
 WATCHED_SHARE = Decimal("0.8")
 """A scope of whose money a rule watches this much is the rule's."""
+YOUNG_FACTOR = 2
+"""Of a tenant whose weekly rhythm nobody knows yet, an excess must come to so many times as much."""
 
 
 class RuleGate:
@@ -20,7 +22,8 @@ class RuleGate:
     def __init__(self, rule: AlertRule, learned: Learned, spent: Sequence[Spent]) -> None:
         tenant, self.rule = learned.scopes.get(TENANT), rule
         least, share = rule.number("amount_min"), rule.number("share_min")
-        self.amount = max(least, share * tenant.per_minute if tenant else ZERO)
+        young = 1 if learned.young_days is None else YOUNG_FACTOR
+        self.amount = max(young * least, share * tenant.per_minute if tenant else ZERO)
         self._score = rule.number("score_min") / SCORE_MIN
         self._watched: defaultdict[DetectorScope, Decimal] | None = None
         if rule.filter:
@@ -34,6 +37,6 @@ class RuleGate:
         self, scope: DetectorScope, expected: Expectation, excess: Decimal, all_of_it: Decimal
     ) -> bool:
         """Whether such an excess of the scope, which has spent `all_of_it`, is news by the rule."""
-        if excess < max(self.amount, self._score * expected.gate):
+        if excess - expected.room < max(self.amount, self._score * expected.gate):
             return False
         return self._watched is None or self._watched[scope] >= WATCHED_SHARE * all_of_it

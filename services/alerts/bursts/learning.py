@@ -19,6 +19,7 @@ import msgspec
 from services.alerts.budgets.budgets import matches
 from services.alerts.bursts.expectations import Learned, learn
 from services.alerts.bursts.minutes import tallies_in
+from services.alerts.bursts.seasons import Season, in_season
 from services.alerts.scopes import Tally
 from spendmeter.contracts.money import ZERO, divided, total
 from spendmeter.contracts.series import Series
@@ -45,6 +46,8 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     explained: list[Explained]
     first_seen: datetime | None
     now: datetime
+    season: Season | None = None
+    """What is usual at this hour; None = nobody asked."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -60,7 +63,12 @@ def learned_from(history: History) -> Learned:
         for each in history.explained:
             if each.first <= minute <= each.last:
                 minutes[minute] = _without(each, minutes[minute])
-    return learn(minutes, history.now, history.first_seen)
+    season = history.season
+    if season is None:
+        return learn(minutes, history.now, history.first_seen)
+    of_old = {(each.dimension, each.value) for each in season.scopes}
+    learned = learn(minutes, history.now, history.first_seen, of_old)
+    return in_season(learned, season, minutes, history.now)
 
 
 def _without(explained: Explained, rows: Sequence[tuple[Series, Tally]]) -> list[tuple[Series, Tally]]:

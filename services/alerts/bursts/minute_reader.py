@@ -14,6 +14,7 @@ from services.alerts.bursts.bill_keys import BillKeys
 from services.alerts.bursts.expectations import HISTORY_MINUTES, Learned
 from services.alerts.bursts.learning import Explained, History, Learner
 from services.alerts.bursts.minutes import COMBINATIONS_MAX, VALUES_MAX, Recent, spent_in
+from services.alerts.bursts.season_reader import SeasonReader
 from services.alerts.counting.counter_reader import NAMED_MAX, STATEMENT_S_MAX, STATEMENT_S_MIN, Turn
 from services.alerts.scopes import MINUTE
 from spendmeter.book.sizes import BucketSpan
@@ -46,6 +47,8 @@ class MinuteReader:
     learner: Learner
     bill_keys: BillKeys | None = None
     """By which keys bills come, in which it looks for no bursts; None = by none."""
+    seasons: SeasonReader | None = None
+    """Says what is usual at this hour; None = minutes alone are asked."""
 
     def __post_init__(self) -> None:
         self.recent = Recent()
@@ -112,12 +115,14 @@ class MinuteReader:
             explained = await self.pool.fetch(
                 SQL["explained"], self.tenant, active[0] if active else open_minute, self.currency
             )
+        season = await self.seasons.read(now) if self.seasons is not None else None
         self.learned = await self.learner.learn(
             History(
                 minutes=[(minute, self._known[minute].folded) for minute in active if minute in self._known],
                 explained=[Explained(**row) for row in explained],
                 first_seen=first_seen,
                 now=now,
+                season=season,
             )
         )
         self._learned_in = open_minute

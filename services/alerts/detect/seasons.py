@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from statistics import median
@@ -19,16 +19,23 @@ SLOT_S = 3_600
 """A slot is an hour of the local day, or one bucket where a series has longer ones."""
 
 
-def expectation(days: Sequence[Measured], weeks: Sequence[Measured], level: Measured) -> Measured:
+def expectation(
+    days: Sequence[Measured],
+    weeks: Sequence[Measured],
+    level: Measured,
+    *,
+    middle: Callable[[Sequence[Measured]], Measured] = median,
+) -> Measured:
     """The highest of the same hour's median over 7 days, over 4 weeks of the same weekday, and the level.
 
-    `days`, `weeks`: what is known of these hours, in any order; too few of them say nothing.
+    `days`, `weeks`: what is known of these hours, in any order; too few of them say nothing. `middle`: which
+    of two middle ones their median is.
     """
     expected = level
     if len(days) >= DAYS_MIN:
-        expected = max(expected, median(days))
+        expected = max(expected, middle(days))
     if len(weeks) >= WEEKS_MIN:
-        expected = max(expected, median(weeks))
+        expected = max(expected, middle(weeks))
     return expected
 
 

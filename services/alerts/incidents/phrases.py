@@ -21,6 +21,15 @@ def since(incident: Incident, zone: ZoneInfo) -> str:
     return f"since {incident.began_at.astimezone(zone):%Y-%m-%d %H:%M} {zone.key}"
 
 
+def little_known(incident: Incident) -> str:
+    """That what is usual is known of a few days only; '' where it is known better, or nobody asked."""
+    days = incident.details.get("history_days")
+    if days is None:
+        return ""
+    known = "less than a day" if not days else "one day" if days == 1 else f"{days} days"
+    return f"Of this tenant {known} is known: what its weeks usually bring is not."
+
+
 def about(amount: Decimal) -> str:
     """A rate for a title: what matters of it."""
     digits = 0 if amount >= 10 else 1 if amount >= 1 else 4

@@ -14,6 +14,7 @@ from services.alerts.incidents.phrases import (
     about,
     figures_of,
     lasting,
+    little_known,
     money,
     percent,
     places,
@@ -212,7 +213,7 @@ def link(incident: Incident, portal_url: str) -> str:
 def summary(incident: Incident, zone: ZoneInfo) -> str:
     """What changed, how fast, against what, how much in all, where, since when: a few sentences."""
     sentences = [_ended(incident, zone) if incident.state == "resolved" else _goes_on(incident, zone)]
-    more = (in_all(incident), growth_in_full(incident), others_in_full(incident))
+    more = (in_all(incident), growth_in_full(incident), others_in_full(incident), little_known(incident))
     sentences += [each for each in more if each]
     if incident.corrected:
         verb = "raised" if incident.corrected > 0 else "lowered"

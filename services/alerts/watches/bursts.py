@@ -8,6 +8,7 @@ from functools import partial
 
 from services.alerts.bursts.bursts import AnomalyLook
 from services.alerts.bursts.minute_reader import MinuteReader
+from services.alerts.bursts.season_reader import SeasonReader
 from services.alerts.counting.counter_reader import CounterReader
 from services.alerts.counting.counters import counter_key
 from services.alerts.incidents.following import named, renew
@@ -103,6 +104,9 @@ class BurstWatch:
         self._minutes = self._new_minutes()
 
     def _new_minutes(self) -> MinuteReader:
-        shared, currency = self._shared, self._rules.calendar.at(datetime.now(UTC)).currency
+        shared, terms = self._shared, self._rules.calendar.at(datetime.now(UTC))
         turn = partial(shared.turns.turn, self._tenant, self.of)
-        return MinuteReader(shared.pool, self._tenant, currency, turn, shared.learner, shared.bill_keys)
+        seasons = SeasonReader(shared.pool, self._tenant, terms.currency, terms.zone, turn)
+        return MinuteReader(
+            shared.pool, self._tenant, terms.currency, turn, shared.learner, shared.bill_keys, seasons
+        )

@@ -1,0 +1,63 @@
+"""Reads what is usual at this hour, once an hour for each tenant: some forty hours of its scopes, no more."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from decimal import Decimal
+from pathlib import Path
+
+import asyncpg
+
+from services.alerts.bursts.expectations import SCOPES_MAX
+from services.alerts.bursts.seasons import HOUR, YOUNG_DAYS, Samples, ScopeSeason, Season, local_hour
+from services.alerts.counting.counter_reader import Turn
+from spendmeter.platform.sql import load_sql
+
+SQL = load_sql(Path(__file__).with_name("seasons.sql"))
+READ_AGAIN = timedelta(minutes=20)
+"""The hour before this one is added up while this one runs, and what was missing may be there by then."""
+SLICE = 100
+
+
+@dataclass(eq=False)
+class SeasonReader:
+    """`read` says what is usual now. It is rebuilt from `scope_hours` alone. Raises CONNECTION_ERRORS."""
+
+    pool: asyncpg.Pool[asyncpg.Record]
+    tenant: str
+    currency: str
+    zone: tzinfo
+    turn: Turn
+
+    def __post_init__(self) -> None:
+        self._season: Season | None = None
+        self._read_at: datetime
+
+    async def read(self, now: datetime) -> Season:
+        """Of the local hour that holds `now`."""
+        hour = local_hour(now, self.zone)
+        if self._season is None or self._season.hour != hour or now - self._read_at >= READ_AGAIN:
+            self._season, self._read_at = await self._read(hour), now
+        return self._season
+
+    async def _read(self, hour: datetime) -> Season:
+        three = [Samples(hour + number * HOUR, self.zone) for number in (-1, 0, 1)]
+        hours = sorted({each for samples in three for each in samples.hours if each < hour})
+        async with self.turn():
+            since = await self.pool.fetchval(SQL["known_since"], self.tenant)
+        if since is None or since > hour:
+            return Season(hour=hour, history_days=0, scopes=[])
+        async with self.turn():
+            rows = await self.pool.fetch(SQL["hours"], self.tenant, self.currency, hours, SCOPES_MAX)
+        found = []
+        for number, row in enumerate(rows):
+            amounts: dict[datetime, Decimal] = dict(zip(row["hours"], row["amounts"], strict=True))
+            usual = [samples.usual(amounts, since) for samples in three]
+            if any(usual):
+                found.append(ScopeSeason(row["dimension"], row["value"], *usual))
+            if number % SLICE == SLICE - 1:
+                await asyncio.sleep(0)  # others have the processor in between
+        days = min((hour - since).days, YOUNG_DAYS)
+        return Season(hour=hour, history_days=days, scopes=found)

@@ -1,0 +1,17 @@
+-- name: known_since
+-- From when on all hours of tenant $1 are added up by scope: those before its first one, or before those that wait since
+-- there was no table for them, are no zeros. NULL: none is.
+SELECT nullif(greatest(
+    (SELECT min(bucket) FROM scope_hours WHERE tenant = $1),
+    (SELECT until FROM scope_hours_missing WHERE tenant = $1)), 'infinity')
+
+-- name: hours
+-- What the $4 scopes of tenant $1 with the most money in the hours $3 came to in each of them, in currency $2. Values
+-- beyond an hour's largest have no name there, and are left out.
+SELECT dimension, value, array_agg(bucket) AS hours, array_agg(amount) AS amounts FROM (
+    SELECT dimension, value, bucket, sum(effective) AS amount FROM scope_hours
+    WHERE tenant = $1 AND currency = $2 AND bucket = ANY ($3::timestamptz[])
+        AND (value <> '' OR dimension = 'tenant')
+    GROUP BY dimension, value, bucket
+) AS summed
+GROUP BY dimension, value ORDER BY sum(amount) DESC, dimension, value LIMIT $4

@@ -1,0 +1,105 @@
+"""What is usual at an hour is rebuilt from the hours of scopes alone, and a burst is held against it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import asyncpg
+
+from services.alerts.bursts.anomalies import detect
+from services.alerts.bursts.learning import Learner
+from services.alerts.bursts.minute_reader import MinuteReader
+from services.alerts.bursts.season_reader import SeasonReader
+from services.alerts.bursts.seasons import ScopeSeason, Season, local_hour
+from tests.alerts.conftest import Book
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+KOLKATA = ZoneInfo("Asia/Kolkata")
+"""Half an hour beside UTC: its hours begin at :30."""
+NOW = datetime(2026, 11, 20, 3, 40, tzinfo=UTC)
+
+
+@asynccontextmanager
+async def at_once() -> AsyncIterator[None]:
+    yield
+
+
+async def came_to(
+    book: Book, at: datetime, amount: str, dimension: str = "tenant", value: str = "", sku: str = "m"
+) -> None:
+    await book.owner.execute(
+        "INSERT INTO scope_hours (tenant, bucket, dimension, value, provider, sku, currency, events, unpriced_events, "
+        "effective, of_which_provisional) VALUES ('acme', $1, $2, $3, 'openai', $4, 'USD', 1, 0, $5, 0)",
+        at, dimension, value, sku, Decimal(amount),
+    )  # fmt: skip
+
+
+async def test_any_reader_says_the_same_of_an_hour_from_what_is_added_up(
+    book: Book, pool: asyncpg.Pool
+) -> None:
+    """Eight nights ago the tenant began; batch costs 40 and 20 of two models each night, the tenant 70."""
+    await book.owner.execute("DELETE FROM scope_hours_missing")
+    hour = local_hour(NOW, KOLKATA)
+    assert hour == datetime(2026, 11, 20, 3, 30, tzinfo=UTC)
+    for night in range(1, 9):
+        await came_to(book, hour - night * DAY, "40", "agent", "batch", "m")
+        await came_to(book, hour - night * DAY, "20", "agent", "batch", "n")
+        await came_to(book, hour - night * DAY, "70")
+        await came_to(book, hour - night * DAY, "9", "agent", "")  # the values beyond the largest
+    await came_to(book, hour - DAY, "500", "agent", "once")
+    told = [
+        await SeasonReader(pool, "acme", "USD", KOLKATA, at_once).read(NOW + number * MINUTE)
+        for number in (0, 9)
+    ]
+    zero = Decimal(0)
+    assert told[0] == told[1] == Season(
+        hour=hour,
+        history_days=8,
+        scopes=[
+            ScopeSeason("tenant", "", zero, Decimal(70), zero),
+            ScopeSeason("agent", "batch", zero, Decimal(60), zero),
+        ],
+    )  # fmt: skip
+    euros = await SeasonReader(pool, "acme", "EUR", KOLKATA, at_once).read(NOW)
+    assert (euros.history_days, euros.scopes) == (8, [])
+
+
+async def test_hours_that_are_not_added_up_yet_are_no_zeros(book: Book, pool: asyncpg.Pool) -> None:
+    """Before the day before yesterday nothing is added up yet, and that is no history."""
+    hour = local_hour(NOW, UTC)
+    await book.owner.execute("DELETE FROM scope_hours_missing")
+    await book.owner.execute("INSERT INTO scope_hours_missing VALUES ('acme', $1)", hour - 2 * DAY)
+    for day in (1, 2):
+        await came_to(book, hour - day * DAY, "70")
+    season = await SeasonReader(pool, "acme", "USD", UTC, at_once).read(NOW)
+    assert (season.history_days, [each.this for each in season.scopes]) == (2, [70])
+    await book.owner.execute("UPDATE scope_hours_missing SET until = 'infinity'")
+    nothing = await SeasonReader(pool, "acme", "USD", UTC, at_once).read(NOW)
+    assert (nothing.history_days, nothing.scopes) == (0, [])
+
+
+async def test_what_a_batch_spends_each_night_is_found_unusual_only_without_its_nights(
+    book: Book, pool: asyncpg.Pool
+) -> None:
+    """0.50 a minute are usual, and the batch has just begun with 8; each day at this hour it came to 60."""
+    now = datetime.now(UTC).replace(second=50, microsecond=0)
+    hour = local_hour(now, UTC)
+    await book.owner.execute("DELETE FROM scope_hours_missing")
+    for minutes in range(20):
+        await book.spend("0.5", now - minutes * MINUTE, agent="triage")
+    await book.spend("8", now, agent="batch")
+    for day in range(1, 20):
+        for near in (-1, 0, 1):
+            await came_to(book, hour + near * HOUR - day * DAY, "60", "agent", "batch")
+            await came_to(book, hour + near * HOUR - day * DAY, "90")
+    found = {}
+    async with Learner() as learner:
+        for name, seasons in (("with", SeasonReader(pool, "acme", "USD", UTC, at_once)), ("without", None)):
+            reader = MinuteReader(pool, "acme", "USD", at_once, learner, seasons=seasons)
+            await reader.look(now)
+            found[name] = [each.scope for each in detect(reader.recent.spent, reader.learned, now, []).new]
+    assert found == {"with": [], "without": [("agent", "batch")]}
