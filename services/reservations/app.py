@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
@@ -39,6 +39,8 @@ BODY_BYTES_MAX = 64 * 1024
 PAGE = 100
 RETRY_AFTER_S = 1
 IDEMPOTENCY_HEADER = "idempotency-key"
+DIGITS_MAX = 18
+"""Of a number in a query: Python reads no text of thousands of digits."""
 WRITING, READING = frozenset({RESERVE}), frozenset({RESERVE, READ, ADMIN})
 AskedBody = TypeVar("AskedBody", bound=msgspec.Struct)
 
@@ -99,7 +101,7 @@ async def read_asked(request: Request, kind: type[AskedBody]) -> AskedBody:
         return msgspec.json.Decoder(kind, float_hook=Decimal).decode(bytes(body) or b"{}")
     except msgspec.ValidationError as error:
         raise RequestFault("body", str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidOperation):
         raise RequestFault("body", "is no JSON") from None
 
 
@@ -259,7 +261,7 @@ def _after(text: str) -> tuple[datetime | None, UUID | None]:
     try:
         at, _, last = text.partition("~")
         return datetime.fromisoformat(at).astimezone(UTC), UUID(last)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise RequestFault("after", "is what an earlier page said") from None
 
 
@@ -270,7 +272,7 @@ def _call_of(query: Mapping[str, str]) -> requests.CallAsked:
         if name in ("provider", "sku", "cost_class", "amount"):
             said[name] = value
         elif name == "max_output_tokens":
-            said[name] = int(value) if value.isdecimal() else value
+            said[name] = int(value) if value.isdecimal() and len(value) <= DIGITS_MAX else value
         elif name.endswith("_tokens") or name.startswith("quantity."):
             said["quantities"][name.removeprefix("quantity.")] = value
         else:

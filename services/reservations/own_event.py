@@ -1,7 +1,7 @@
 """The event of a call that nobody else sends: its id is the reservation's. Pure."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,7 @@ import msgspec
 
 from services.reservations.values import Reservation
 from spendmeter.contracts.event_identity import identity
+from spendmeter.contracts.event_reading import read_event
 from spendmeter.contracts.events import (
     EVENT_TYPE,
     LABELS,
@@ -20,12 +21,14 @@ from spendmeter.contracts.events import (
     UsageEvent,
     encode_event,
 )
-from spendmeter.contracts.money import plain
+from spendmeter.contracts.gate import check_rules
+from spendmeter.contracts.money import ZERO, plain
 from spendmeter.contracts.series import DIMENSIONS
 
 SOURCE = "spendmeter/reservations"
 NO_MODEL = "unknown"
 """Provider and sku of a call of which only the cost was stated."""
+_SOME_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def own_identity(tenant: str, reservation: UUID) -> bytes:
@@ -66,6 +69,17 @@ def own_event(
         ),
     )
     return encode_event(event).decode()
+
+
+def check_bookable(dimensions: Mapping[str, str]) -> None:
+    """Raises EventError where our own event of such a call would be refused: it would be committed, and never
+    booked."""
+    call = Reservation(
+        id=UUID(int=0), key_id="", identity=b"", stated=False, dimensions=dimensions, places=(), bound=ZERO,
+        held=ZERO, state="held", created_at=_SOME_TIME, expires_at=_SOME_TIME,
+    )  # fmt: skip
+    event = read_event(own_event("", call, {}, ZERO, "USD", _SOME_TIME).encode())
+    check_rules(event, plain=False)
 
 
 def _labels(dimensions: Mapping[str, str], more: Mapping[str, str]) -> Labels:

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from services.reservations.operations import Commit, Extend, Release, Reserve
-from services.reservations.own_event import own_event
+from services.reservations.own_event import check_bookable, own_event
 from services.reservations.values import LIFE_MAX, TTL_MAX, Reservation
 from spendmeter.contracts.dimensions import is_name
 from spendmeter.contracts.event_identity import canonical, identity
@@ -137,11 +137,14 @@ def dimensions_of(asked: CallAsked) -> dict[str, str]:
         known = name in DIMENSIONS or name in LABELS or is_name(name)
         if not known or name in FROM_ELSEWHERE:
             raise RequestFault("dimensions", f"{name[:40]!r} is no dimension that is stated here")
+        if name == "user" and value:
+            raise RequestFault("dimensions", "user becomes a pseudonym at the gate alone: leave it out here")
         found[name] = value
     try:
         for name, value in found.items():
             check_visible(value, name)
             found[name] = as_booked(name, value)
+        check_bookable(found)
     except EventError as error:
         raise RequestFault("dimensions", str(error)) from None
     return found

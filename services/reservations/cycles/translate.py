@@ -8,7 +8,7 @@ one that books the call.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -145,14 +145,29 @@ def _asked(
     caller: CyclesCaller, about: UUID | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     said = msgspec.to_builtins(asked)
+    if any("\0" in text for text in _texts(said)):  # Postgres keeps none of those, however often they come
+        raise CyclesFault(400, "INVALID_REQUEST", "holds U+0000, which no text may hold")
     key = said.pop("idempotency_key")
-    payload = hashlib.sha256(canonical([said, None if about is None else str(about)])).digest()
+    # Another key that happens to say the same under the same idempotency key makes a call of its own.
+    payload = hashlib.sha256(canonical([said, caller.key_id, about and str(about)])).digest()
     return {
         "key_id": caller.key_id,
         "endpoint": f"cycles:{endpoint}",
         "idempotency_key": key,
         "payload": payload,
     }
+
+
+def _texts(said: object) -> Iterator[str]:
+    if isinstance(said, str):
+        yield said
+    elif isinstance(said, dict):
+        for name, value in said.items():
+            yield name
+            yield from _texts(value)
+    elif isinstance(said, list | tuple):
+        for value in said:
+            yield from _texts(value)
 
 
 def _details(asked: CyclesDecide | CyclesEvent) -> dict[str, Any]:
