@@ -20,7 +20,9 @@ PAGERDUTY = PagerDutySettings(routing_key="R" * 32)
 ALERTMANAGER = AlertmanagerSettings(url="https://alerts.example.org")
 
 
-@pytest.mark.parametrize("plain_address", ["https://spend.example.org", "https://" + "long." * 600 + "example"])
+@pytest.mark.parametrize(
+    "plain_address", ["https://spend.example.org", "https://" + "long." * 600 + "example"]
+)
 def test_names_too_long_for_a_link_cost_the_filters_and_not_the_message(plain_address: str) -> None:
     # 128 characters of Chinese are 1,152 of a URL: three such labels are beyond what Slack takes
     filters = urlencode({f"filter.{name}": "费" * 128 for name in ("team", "agent", "feature")})
@@ -43,7 +45,9 @@ def test_a_dimension_of_the_tenants_own_takes_the_place_of_nothing_that_is_said(
 
 
 def test_what_a_receiver_answers_is_kept_as_text_that_postgres_takes() -> None:
-    answer = DeliveryOutcome(error="bad \x00 line\n" + "x" * 1000, remember={"ts": "1\x00", "channel": "\ud800"})
+    answer = DeliveryOutcome(
+        error="bad \x00 line\n" + "x" * 1000, remember={"ts": "1\x00", "channel": "\ud800"}
+    )
     kept = storable(answer)
     assert kept.error.startswith("bad \\x00 line\\nx") and len(kept.error) == 300
     assert kept.remember == {"ts": "1\\x00", "channel": "\\ud800"}

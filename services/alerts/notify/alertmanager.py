@@ -88,8 +88,11 @@ def encode_alerts(alerts: list[dict[str, Any]]) -> bytes:
 def _alert(
     event: IncidentEvent, labels: Mapping[str, str], starts: datetime, ends: datetime
 ) -> dict[str, Any]:
-    annotations = {"summary": headline(event), "description": account(event)}
-    annotations |= {_name(label): value for label, value in facts(event)}
+    annotations = {_name(label): value for label, value in facts(event)}
+    annotations |= {
+        "summary": headline(event),
+        "description": account(event),
+    }  # whatever a dimension's name is
     link = {"generatorURL": event.link} if event.link else {}
     if event.link:
         annotations["link"] = event.link

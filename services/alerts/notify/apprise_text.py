@@ -4,7 +4,7 @@ Chats act on what they read: @everyone calls a whole server, [text](address) hid
 of no width goes between the signs that would make it so; mail is text and stays as it is.
 """
 
-from services.alerts.notify.texts import headline, plain_text, shortened
+from services.alerts.notify.texts import headline, plain_lines, plain_text, with_link
 from spendmeter.contracts.incidents import IncidentEvent
 
 TITLE_CHARACTERS_MAX = 200
@@ -22,9 +22,7 @@ def title_and_body(
     room = min(body_characters_max - taken, BODY_CHARACTERS_MAX)
     if schema in MAIL_SCHEMAS:
         return title, plain_text(event, room)
-    link = f"\n\n{event.link}" if event.link else ""
-    words = disarmed(plain_text(event).removesuffix(link))
-    return disarmed(title), shortened(words, room - len(link)) + link
+    return disarmed(title), with_link(disarmed(plain_lines(event)), event, room)
 
 
 def disarmed(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import asyncpg
@@ -9,7 +10,11 @@ import asyncpg
 from services.alerts.notify import DeliveryOutcome
 from services.alerts.notify.merging import SQL
 from services.alerts.notify.queue import TOPIC
+from services.alerts.notify.texts import one_line
 from spendmeter.contracts.incidents import IncidentEvent, encode_incident
+
+ERROR_CHARACTERS_MAX = 300
+REMEMBERED_CHARACTERS_MAX = 64 * 1024
 
 
 async def write_down(
@@ -26,6 +31,7 @@ async def write_down(
     `delay`: when it is tried again, and whether this attempt counts; None = it is not. `event`: what the
     channel was told of one incident, None = something else.
     """
+    answer = storable(answer)
     done = answer.delivered or bool(answer.skipped)
     async with pool.acquire() as connection, connection.transaction():
         if event is not None and (done or answer.remember):
@@ -47,6 +53,13 @@ async def write_down(
             SQL["postpone"], row["tenant"], row["id"], wait, row["attempts"], answer.error, counts
         )
         return "postponed"
+
+
+def storable(answer: DeliveryOutcome) -> DeliveryOutcome:
+    """The outcome in texts that Postgres takes. Receivers have a say in them, and one of a tenant's own that
+    answers with U+0000 must not end the process in which everybody's are told."""
+    remember = {name: one_line(value, REMEMBERED_CHARACTERS_MAX) for name, value in answer.remember.items()}
+    return replace(answer, error=one_line(answer.error, ERROR_CHARACTERS_MAX), remember=remember)
 
 
 async def _of_channel(

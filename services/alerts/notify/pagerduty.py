@@ -60,5 +60,5 @@ def _payload(settings: PagerDutySettings, event: IncidentEvent) -> dict[str, Any
         "severity": settings.severities.get(event.severity, event.severity),
         "timestamp": event.at.isoformat(),
         **{name: one_line(value, FIELD_CHARACTERS_MAX) for name, value in parts.items() if value},
-        "custom_details": {"what": account(event), **dict(facts(event))},
+        "custom_details": dict(facts(event)) | {"what": account(event)},
     }

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from services.alerts.notify.texts import account, facts, headline, shortened, utf16_units
+from services.alerts.notify.texts import account, facts, headline, link_within, shortened, utf16_units
 from spendmeter.contracts.channels import SlackSettings
 from spendmeter.contracts.incidents import IncidentEvent
 
@@ -57,8 +57,7 @@ def blocks(event: IncidentEvent) -> list[dict[str, Any]]:
         built.append({"type": "section", "fields": fields})
     if event.link:
         # A button would ask Slack's app for an answer that we have no door for.
-        link = {"type": "mrkdwn", "text": f"<{_url(event.link)}|Open the spend in the portal>"}
-        built.append({"type": "section", "text": link})
+        built.append({"type": "section", "text": {"type": "mrkdwn", "text": _link(event)}})
     built.append({"type": "context", "elements": [_plain(_state(event), SECTION_CHARACTERS_MAX)]})
     return built
 
@@ -117,6 +116,15 @@ def _sign(event: IncidentEvent) -> str:
 
 def _state(event: IncidentEvent) -> str:
     return f"{event.state}, message {event.number + 1}, {event.at:%Y-%m-%d %H:%M:%S} UTC, {event.incident_id}"
+
+
+def _link(event: IncidentEvent) -> str:
+    """One that does not fit would have Slack refuse the whole message: then it is the portal's page alone."""
+    for link in (event.link, link_within(event, SECTION_CHARACTERS_MAX // 3)):
+        said = f"<{_url(link)}|Open the spend in the portal>"
+        if link and len(said) <= SECTION_CHARACTERS_MAX:
+            return said
+    return "The portal shows the spend."
 
 
 def _url(link: str) -> str:

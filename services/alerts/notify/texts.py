@@ -33,7 +33,7 @@ def shortened(text: str, characters_max: int) -> str:
     units = text.encode("utf-16-le")
     if len(units) <= 2 * characters_max:
         return text
-    return units[: 2 * (characters_max - len(CUT))].decode("utf-16-le", errors="ignore") + CUT
+    return units[: 2 * max(characters_max - len(CUT), 0)].decode("utf-16-le", errors="ignore") + CUT
 
 
 def utf16_units(text: str) -> int:
@@ -81,9 +81,26 @@ def named(event: IncidentEvent, dimension: str, value: str) -> str:
 
 def plain_text(event: IncidentEvent, characters_max: int = TEXT_CHARACTERS_MAX) -> str:
     """All of it as lines, the link last and whole."""
-    link = f"\n\n{event.link}" if event.link else ""
-    lines = [account(event), "", *(f"{label}: {value}" for label, value in facts(event))]
-    return shortened("\n".join(lines), characters_max - len(link)) + link
+    return with_link(plain_lines(event), event, characters_max)
+
+
+def plain_lines(event: IncidentEvent) -> str:
+    """All of it but the link."""
+    return "\n".join([account(event), "", *(f"{label}: {value}" for label, value in facts(event))])
+
+
+def with_link(text: str, event: IncidentEvent, characters_max: int) -> str:
+    """The text, cut where it must be, and behind it the link, which has half of the room at most."""
+    link = link_within(event, characters_max // 2)
+    link = f"\n\n{link}" if link else ""
+    return shortened(text, characters_max - len(link)) + link
+
+
+def link_within(event: IncidentEvent, characters_max: int) -> str:
+    """The link; where names that somebody chose make it too long, the portal's page without its filters; ''
+    where that does not fit either. Half a link leads nowhere."""
+    page = event.link.partition("?")[0]
+    return next((link for link in (event.link, page) if utf16_units(link) <= characters_max), "")
 
 
 def _action(event: IncidentEvent) -> str:
