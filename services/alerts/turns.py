@@ -21,6 +21,7 @@ Pass = Literal[
     "late budgets",
     "anomalies",
     "unbooked",
+    "unreserved",
     "channels",
     "firsts",
     "forecasts",

@@ -27,6 +27,7 @@ from services.alerts.watches.loops import LoopWatch
 from services.alerts.watches.silence import SilenceWatch
 from services.alerts.watches.templates import TemplateWatch
 from services.alerts.watches.unbooked import UnbookedWatch
+from services.alerts.watches.unreserved import UnreservedWatch
 from spendmeter.book.sizes import BucketSpan
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.retry import keep_doing
@@ -40,6 +41,7 @@ SUBJECTS: Sequence[Callable[..., Look]] = (
     LoopWatch,
     FirstWatch,
     UnbookedWatch,
+    UnreservedWatch,
     ForecastWatch,
     BurnWatch,
     LevelWatch,

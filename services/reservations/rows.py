@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from services.reservations.settle import PastReservation
 from services.reservations.values import BudgetCounter, HardBudget, HoldPlace, Reservation
 
 _encode = msgspec.json.Encoder().encode
@@ -72,6 +73,11 @@ def counter_rows(counters: Iterable[BudgetCounter], revisions: Mapping[HoldPlace
             for each in counters
         ]
     ).decode()
+
+
+def past_rows(past: Iterable[PastReservation]) -> str:
+    """As JSON for json_populate_recordset."""
+    return _encode([vars(each) | {"identity": "\\x" + each.identity.hex()} for each in past]).decode()
 
 
 _RESERVATION = (

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from services.reservations.read import SQL as TURN
 from services.reservations.read import CountersOutdated, budgets_in_force, counters_of, lock
 from services.reservations.recount import SQL, recount
-from services.reservations.rows import counter_rows, reservation_of, reservation_rows
+from services.reservations.rows import counter_rows, past_rows, reservation_of, reservation_rows
 from services.reservations.settle import PassedEntry, Settled, settle
 from services.reservations.turns import AWAY, Pool, take_turn
 from services.reservations.values import TenantState
@@ -31,6 +32,8 @@ COUNTERS_S = 2.0
 """How often it looks for counters that are missing; a turn that needs one makes it at once."""
 DUE_TENANTS_MAX = 100
 SILENT_S_MAX = 15.0
+COMMITS_WITHIN = timedelta(minutes=1)
+"""A commit may name an event that is booked already: until then nobody knows that a call was not reserved."""
 
 
 class Settler:
@@ -55,12 +58,14 @@ class Settler:
             self._counters_at = now + COUNTERS_S
         while await self.settle_once():
             self.worked.beat()
+        await self._pool.execute(SQL["add_up_past"], COMMITS_WITHIN)
         for row in await self._pool.fetch(TURN["tenants_with_due"], DUE_TENANTS_MAX):
             turn = await take_turn(self._pool, row["tenant"], ())
             self._meters.add("spendmeter.reservations.expired", turn.expired)
         if now >= self._forget_at:
             await self._pool.execute(TURN["forget_answers"])
             await self._pool.execute(TURN["forget_reservations"])
+            await self._pool.execute(SQL["forget_past"])
             self._forget_at = now + FORGET_S
 
     async def _see_to_counters(self, tenant: str) -> None:
@@ -150,3 +155,5 @@ async def _write(connection: Any, tenant: str, settled: Settled) -> None:
         await connection.execute(TURN["write_reservations"], tenant, reservation_rows(settled.reservations))
     if settled.counters:
         await connection.execute(TURN["write_counters"], tenant, counter_rows(settled.counters))
+    if settled.past:
+        await connection.execute(SQL["write_past"], tenant, past_rows(settled.past))

@@ -7,13 +7,23 @@ import msgspec
 from msgspec import Struct
 
 IncidentKind = Literal[
-    "budget", "anomaly", "unbooked", "forecast", "burn", "shift", "loop", "first", "drift", "silence"
+    "budget",
+    "anomaly",
+    "unbooked",
+    "forecast",
+    "burn",
+    "shift",
+    "loop",
+    "first",
+    "drift",
+    "silence",
+    "unreserved",
 ]
 """budget: spend passed a threshold; forecast: it is expected to; burn: it goes so fast that the budget runs
 out early. anomaly: a burst; shift: a lasting rise or a slow one; loop: one run or key that goes round and
 round; first: a model, provider or key never seen, or one that wakes; drift: the same work became dearer.
 unbooked: events of a key that were accepted and not booked; silence: something that should be heard of is
-not. The amounts of these two are no money."""
+not. The amounts of these two are no money. unreserved: a key spends past what it reserved of hard budgets."""
 IncidentSeverity = Literal["info", "warning", "critical"]
 """critical: somebody is to act now; warning: today; info: to know."""
 IncidentState = Literal["open", "acknowledged", "resolved"]

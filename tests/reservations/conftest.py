@@ -15,7 +15,8 @@ TABLES = (
     "entries, identities, unbooked, later_messages, positions, log_ends, accounting, accounting_keys, rollups_minute, "
     "minutes_kept, rollups, touched, series, remarks_daily, tenants, tenant_terms, late_rated, corrector, corrections, "
     "corrected_identities, catalog_entries, catalog_publications, closed_accounts, budgets, reservations, "
-    "budget_counters, reservation_marks, reservation_answers, reservation_acts, api_keys"
+    "unreserved, unreserved_waiting, budget_counters, reservation_marks, reservation_answers, reservation_acts, "
+    "api_keys"
 )
 
 

@@ -143,3 +143,28 @@ async def test_what_postgres_cannot_hold_harms_nobody_else_in_its_turn(world: Wo
     decided = await asyncio.gather(*map(world.ask, asked), return_exceptions=True)
     assert [isinstance(each, Undecided) for each in decided].count(True) == 1
     assert isinstance(decided[10], Undecided)
+
+
+async def test_what_no_commit_names_in_time_is_added_up_as_unreserved_by_key_and_hour(world: World) -> None:
+    """e1 was reserved before, e2 is named by a commit after it was booked, e3 and e4 by nobody: 2 x 0.0035 USD."""
+    budget = await world.budget("1")
+    await world.ask(replace(reserve(1, "0.01"), identity=identity("acme", "bot", "e1")))
+    await world.ask(reserve(2, "0.01"))
+    await world.book.book_events(*(event(f"e{number}", time=now()) for number in range(1, 5)))
+    await world.settle()
+    await world.ask(commit(2, None, identity=identity("acme", "bot", "e2")))
+    assert await world.owner.fetchval("SELECT count(*) FROM unreserved_waiting") == 3
+    assert await world.owner.fetchval("SELECT count(*) FROM unreserved") == 0
+    await world.owner.execute("UPDATE unreserved_waiting SET counted_at = counted_at - interval '61 seconds'")
+    await world.settle()
+    await world.settle()
+    [row] = await world.owner.fetch("SELECT * FROM unreserved")
+    assert (row["subject"], row["budget_id"], row["events"], row["amount"]) == (
+        "unreserved", budget, 2, D("0.0070"),
+    )  # fmt: skip
+    assert await world.owner.fetchval("SELECT count(*) FROM unreserved_waiting") == 0
+    await world.book.book_events(event("e5", time=now()))
+    await world.settle()
+    await world.owner.execute("UPDATE unreserved_waiting SET counted_at = counted_at - interval '61 seconds'")
+    await world.settle()
+    assert await world.owner.fetchval("SELECT sum(amount) FROM unreserved") == D("0.0105")

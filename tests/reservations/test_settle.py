@@ -52,6 +52,38 @@ def test_what_cost_more_than_its_bound_is_counted() -> None:
     assert settle(acme, [entry(b"a", "1.01")]).above == {"k1": 1}
 
 
+def test_what_no_reservation_kept_within_its_budgets_is_told_once_and_of_the_innermost() -> None:
+    acme = state(budget("10"), budget("5", 2, team="a"), replace(budget("9", 3), unreserved="headroom"))
+    turn(acme, reserve(1, "1", team="a"), commit(1, "1", identity=b"reserved"))
+    turn(acme, reserve(2, "1", team="a"), commit(2, "1", identity=b"unlike"))
+    turn(acme, reserve(3, "1", team="a"), release(3))
+    late = acme.reservations[UUID(int=3)].identity
+    said = {"team": "a"}
+    past = settle(
+        acme,
+        [
+            entry(b"reserved", "1", **said),
+            entry(b"unlike", "0.75", team="b"),
+            entry(late, "0.5", **said),
+            entry(b"nobody's", "2", **said),
+            entry(b"nobody's", "3", seq=1, **said),  # a correction is no spend
+            entry(b"free", "0", **said),
+            entry(b"other", "4", team="c"),
+        ],
+    ).past
+    assert [(each.subject, each.amount, each.budget_id.int, each.differs) for each in past] == [
+        ("unlike", D("0.75"), 2, {"team": ("a", "b")}),
+        ("debt", D("0.5"), 2, {}),
+        ("unreserved", D(2), 2, {}),
+        ("unreserved", D(4), 1, {}),
+    ]
+
+
+def test_where_room_is_kept_for_what_nobody_reserves_nothing_is_told() -> None:
+    acme = state(replace(budget("10"), unreserved="headroom"))
+    assert settle(acme, [entry(b"1", "1")]).past == []
+
+
 def test_headroom_is_the_dearest_minute_that_nobody_reserved() -> None:
 
     acme = state(replace(budget("10"), unreserved="headroom"))

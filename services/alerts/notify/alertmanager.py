@@ -39,6 +39,7 @@ _ALERT_NAMES = {
     "drift": "SpendDrift",
     "unbooked": "SpendUnbooked",
     "silence": "SpendSilence",
+    "unreserved": "SpendUnreserved",
 }
 
 

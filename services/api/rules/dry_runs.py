@@ -30,6 +30,7 @@ WHY_NOT = {
     "drift": "it is judged by weeks of whole days, so a change shows on the days that come",
     "silence": "it listens for what does not come, and of that nothing is kept",
     "burn": "it is judged by forecasts as they were at the time, and those are not made again",
+    "unreserved": "it is about what agents did not reserve, and who does changes with them",
     "unbooked": "it is about what senders did, and that changes with them",
 }
 MISSING = "no such dry run"

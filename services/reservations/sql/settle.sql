@@ -74,3 +74,29 @@ ON CONFLICT (tenant, partition, account) DO UPDATE SET next_offset = excluded.ne
 -- name: record_act
 -- What became another, and why.
 INSERT INTO reservation_acts (tenant, why, before, after) VALUES ($1, $2, $3, $4)
+
+-- name: write_past
+-- What was spent past reservations, with the mark.
+INSERT INTO unreserved_waiting (tenant, identity, key_id, subject, budget_id, currency, amount, occurred_at, differs)
+SELECT $1, identity, key_id, subject, budget_id, currency, amount, occurred_at, differs
+FROM json_populate_recordset(NULL::unreserved_waiting, $2::json)
+ON CONFLICT (tenant, identity) DO NOTHING
+
+-- name: add_up_past
+-- By key and hour, once its commit has had the time $1. What a commit named meanwhile was reserved after all.
+WITH ripe AS (
+    DELETE FROM unreserved_waiting WHERE counted_at < now() - $1::interval RETURNING *
+)
+INSERT INTO unreserved AS u (tenant, hour, key_id, subject, budget_id, currency, events, amount, first_at, counted_at, differs)
+SELECT tenant, date_trunc('hour', counted_at, 'UTC'), key_id, subject, budget_id, currency, count(*), sum(amount),
+    min(occurred_at), max(counted_at), (array_agg(differs ORDER BY counted_at DESC))[1]
+FROM ripe WHERE subject <> 'unreserved'
+    OR NOT EXISTS (SELECT FROM reservations r WHERE r.identity = ripe.identity AND r.tenant = ripe.tenant)
+GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
+ON CONFLICT (tenant, hour, key_id, subject, budget_id, currency) DO UPDATE SET events = u.events + excluded.events,
+    amount = u.amount + excluded.amount, first_at = least(u.first_at, excluded.first_at),
+    counted_at = greatest(u.counted_at, excluded.counted_at), differs = excluded.differs
+
+-- name: forget_past
+-- As long as what was committed and never booked is kept.
+DELETE FROM unreserved WHERE hour < now() - interval '400 days'
