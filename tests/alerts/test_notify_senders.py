@@ -266,3 +266,17 @@ async def test_no_channel_leads_to_a_private_address_and_each_says_how_it_may(
     assert not answer.final  # an operator may allow it meanwhile
     assert "SPENDMETER_WEBHOOK_ALLOW_PRIVATE=true" in answer.error
     assert "sesame" not in answer.error
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "LOCALHOST"])
+async def test_no_error_repeats_an_address_that_is_a_secret_however_it_is_spelt(host: str) -> None:
+    async def garbled(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 10_000 + b"\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(garbled, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        outcome = await sent(SlackSettings(webhook_url=f"http://{host}:{port}/services/T0/B0/%7Esecret"))
+    assert outcome.error and "secret" not in outcome.error and "T0" not in outcome.error

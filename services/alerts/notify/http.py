@@ -1,6 +1,7 @@
 """The one way out over HTTP, for every channel that has a URL: public addresses alone, and nothing kept."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -8,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 import aiohttp
+from yarl import URL
 
 from services.alerts.notify import DeliveryOutcome
 from spendmeter.platform.public_addresses import checked_url
@@ -134,4 +136,11 @@ def _retry_after(response: aiohttp.ClientResponse) -> timedelta | None:
 
 
 def _without(secret: str, text: str) -> str:
-    return text.replace(secret, "...") if secret else text
+    """Errors quote the URL as it is called, which may be spelt otherwise than what was set."""
+    if not secret:
+        return text
+    with suppress(ValueError):
+        called = URL(secret)
+        for spelling in (str(called), called.raw_path_qs, called.path_qs):
+            text = text.replace(spelling, "...") if len(spelling) > 1 else text
+    return text.replace(secret, "...")
