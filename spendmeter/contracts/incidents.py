@@ -28,9 +28,10 @@ IncidentSeverity = Literal["info", "warning", "critical"]
 """critical: somebody is to act now; warning: today; info: to know."""
 IncidentState = Literal["open", "acknowledged", "resolved"]
 Transition = Literal["opened", "updated", "grew", "repeated", "acknowledged", "resolved", "digest"]
-"""grew: money that was not told yet, enough to be news; repeated: it was over and began again. `updated` goes
-to the topic alone, and to channels that show an incident in one place. digest: several incidents in one
-message, which are in `details.incidents`; it has its own id and no amounts, and never comes to the topic."""
+"""grew: money that was not told yet, enough to be news, or another incident of the same cause, which is in
+`details.parts`; repeated: it was over and began again. `updated` goes to the topic alone, and to channels
+that show an incident in one place. digest: several incidents in one message, which are in
+`details.incidents`; it has its own id and no amounts, and never comes to the topic."""
 EVENTS = "events"
 """What an incident says in place of a currency where its amounts are numbers of events."""
 

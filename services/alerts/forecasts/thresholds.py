@@ -13,6 +13,7 @@ from services.alerts.budgets.budgets import Budget, reaches
 from services.alerts.counting.counters import CounterKey, Counters
 from services.alerts.forecasts.forecast import DAY, DaySpend, Forecast
 from services.alerts.incidents.incident import Incident, IncidentFigures, opened, with_figures
+from services.alerts.incidents.joining import SPENDING
 from services.alerts.rates import per_hour
 from spendmeter.contracts.incidents import TopContributor
 from spendmeter.contracts.money import EXACT, ZERO, divided, plain, total
@@ -165,9 +166,10 @@ def excesses_in(
     it, by their scope and the one who spends most. A part of one that goes on is in that one."""
     found = []
     going_on = [each for each in incidents if each.state != "resolved"]
-    ids = {each.id for each in going_on}
-    for incident in going_on:
-        if incident.kind not in {"anomaly", "shift", "loop"} or incident.parent in ids:
+    spending = [each for each in going_on if each.kind in SPENDING]
+    ids = {each.id for each in spending}
+    for incident in spending:
+        if incident.parent in ids:
             continue
         within = dict(incident.top_contributor["dimensions"]) | dict(incident.scope)
         inside = all(within.get(name) == value for name, value in scope.items())

@@ -13,9 +13,11 @@ import asyncpg
 import msgspec
 
 from services.alerts.incidents.incident import CLOSING, COOL_DOWN, REPEAT_AGE_MAX, Incident, event_of
+from services.alerts.incidents.joining import NEWS, are_pair, end_by_part, ends_whole, tells_of, with_part
+from services.alerts.incidents.shares import told_with
 from services.alerts.incidents.snoozing import at_stake, has_outgrown, held_until, is_snoozed
 from services.alerts.incidents.withheld import PlannedWindow, withheld
-from services.alerts.notify.queue import queue_message, queue_update
+from services.alerts.notify.queue import Whole, queue_message, queue_update
 from spendmeter.contracts.incidents import Transition
 from spendmeter.contracts.money import plain
 from spendmeter.platform.sql import load_sql
@@ -62,7 +64,7 @@ class Store:
 
         An incident that is not known is opened. One that is known and is proposed with the next number is
         told again: as repeated where it was over, else as grown. What is planned, or a part of what was told,
-        is kept and not told.
+        is kept and not told; a budget and what spends it are told together.
         """
         async with self.pool.acquire() as connection, connection.transaction():
             await connection.execute(SQL["hold_tenant"], tenant)
@@ -73,6 +75,7 @@ class Store:
                 before = known.get(incident.id)
                 if before is None or before.state == "resolved":
                     incident = withheld(incident, current, windows, now)
+                    incident = await told_with(connection, incident, current, now)
                 if before is not None:
                     await self._tell_again(connection, before, incident, now)
                 elif await connection.fetchval(SQL["insert"], _record(incident)) is not None:
@@ -96,6 +99,8 @@ class Store:
         """Put new figures in, unless another worker has; for the topic, and for who shows them in place. With
         the next number they are a message: it is snoozed, and has come to more than people knew."""
         async with self.pool.acquire() as connection, connection.transaction():
+            if after.number > before.number:
+                await connection.execute(SQL["hold_tenant"], before.tenant)  # before any row, as `open` does
             if not await self.replace_row(connection, before, after):
                 return
             if after.number > before.number:
@@ -106,6 +111,7 @@ class Store:
     async def resolve(self, before: Incident, after: Incident) -> None:
         """End an incident, unless another worker has changed it meanwhile."""
         async with self.pool.acquire() as connection, connection.transaction():
+            await connection.execute(SQL["hold_tenant"], before.tenant)  # one of two ends is the last
             after = replace(after, number=before.number + 1)
             if await self.replace_row(connection, before, after):
                 await self.notify(connection, after, "resolved", after.updated_at)
@@ -130,7 +136,8 @@ class Store:
         )
         held = held_until(incident, transition, at, outgrown=outgrown, unheard=bool(unheard))
         event = event_of(incident, transition, at)
-        await queue_message(connection, event, at, told=incident.told, snoozed_until=held)
+        whole = await self._whole(connection, incident, transition, at)
+        await queue_message(connection, event, at, told=incident.told, snoozed_until=held, whole=whole)
         self._meters.add("spendmeter.alerts.incidents", transition=transition, kind=incident.kind)
         log().info(
             "incident",
@@ -139,6 +146,30 @@ class Store:
             transition=transition,
             rule=incident.rule_id,
         )
+
+    async def _whole(
+        self, connection: Any, part: Incident, transition: Transition, at: datetime
+    ) -> Whole | None:
+        """With what it is told, whose next message says so; None = it is told by itself."""
+        if part.parent is None or not part.told:
+            return None
+        (whole,) = incidents_of(await connection.fetch(SQL["whole"], part.tenant, part.parent)) or (None,)
+        if whole is None or not are_pair(whole, part):
+            return None
+        if transition in NEWS:
+            if not tells_of(whole, part, at):
+                return None
+            after = with_part(whole, part, at)
+            message = event_of(after, "grew", at)
+        else:
+            rows = await connection.fetch(SQL["parts_open"], part.tenant, whole.id, part.id)
+            if transition != "resolved" or not ends_whole(whole, part, [row["kind"] for row in rows]):
+                return Whole(incident=whole.id, event=None)
+            after = replace(whole, number=whole.number + 1, updated_at=max(at, whole.updated_at))
+            message = end_by_part(after, part)
+        if not await self.replace_row(connection, whole, after):
+            raise RuntimeError(f"incident {whole.id} changed while its row was held")
+        return Whole(incident=whole.id, event=message)
 
 
 _FIELDS = tuple(field.name for field in fields(Incident))

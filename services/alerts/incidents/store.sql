@@ -67,3 +67,11 @@ SELECT EXISTS (
     SELECT FROM deliveries WHERE tenant = $1 AND incident_id = $2 AND state = 'pending' AND held = 'snooze'
         AND transition IN ('opened', 'repeated')
 )
+
+-- name: whole
+-- The incident that others are told with; nobody changes it meanwhile.
+SELECT * FROM incidents WHERE tenant = $1 AND id = $2 FOR UPDATE
+
+-- name: parts_open
+-- Which kinds of what is told with $2 are open, but for $3.
+SELECT DISTINCT kind FROM incidents WHERE tenant = $1 AND parent = $2 AND told AND state <> 'resolved' AND id <> $3

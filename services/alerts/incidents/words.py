@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from services.alerts.incidents.causes import sentence_of_causes, sentence_of_split
 from services.alerts.incidents.incident import CORRECTED, Incident, is_corrected
+from services.alerts.incidents.joining import parts_in_title
 from services.alerts.incidents.phrases import (
     about,
     figures_of,
@@ -51,7 +52,7 @@ class Wording:
         incident = replace(incident, key_names=known)
         return replace(
             incident,
-            title=self.title(incident),
+            title=self.title(incident) + parts_in_title(incident.details),
             summary=self.summary(incident),
             suggested_action=self.action(incident),
             figures=self.figures(incident),

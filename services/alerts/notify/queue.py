@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,15 @@ FALLBACK_WORDS = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Whole:
+    """What an incident is told with: channels that have heard of that are told of the incident by it."""
+
+    incident: UUID
+    event: IncidentEvent | None
+    """Its message that says so; None = there is nothing to say."""
+
+
 async def queue_message(
     connection: Any,
     event: IncidentEvent,
@@ -37,20 +46,38 @@ async def queue_message(
     *,
     told: bool,
     snoozed_until: datetime | None = None,
+    whole: Whole | None = None,
 ) -> None:
     """One delivery for each channel that it goes to, and one for the topic; not `told`: for that alone.
-    `snoozed_until`: channels are not told before."""
-    incident = UUID(event.incident_id)
+    `snoozed_until`: channels are not told before. `whole`: what it is told with, where that was heard."""
     ways = [Passage(channel=TOPIC, at=now)]
     if told:
-        rows = await connection.fetch(SQL["routes"], event.tenant, incident, CHANNELS_MAX)
+        incident, around = UUID(event.incident_id), whole and whole.incident
+        rows = await connection.fetch(SQL["routes"], event.tenant, incident, CHANNELS_MAX, around)
         zone = zone_of(rows[0]["zone"] if rows else "UTC")
-        found = passages([_route(row) for row in rows], event, snoozed_until or now, zone)
-        if snoozed_until is not None:
-            found = [replace(way, held=way.held or "snooze") for way in found]
-        ways += found
+        routes = [_route(row) for row in rows]
+        alone = [each for each in routes if not each.within]
+        found = _ways(routes, event, snoozed_until, now, zone)
+        ways += [way for way in found if any(way.channel == each.channel for each in alone)]
+        if whole is not None and whole.event is not None:
+            takers = {way.channel for way in found} - {way.channel for way in ways}
+            heard = [replace(each, heard=True, over=False) for each in routes if each.channel in takers]
+            await _put(connection, whole.event, _ways(heard, whole.event, snoozed_until, now, zone), now)
+    await _put(connection, event, ways, now)
+
+
+def _ways(
+    routes: list[Route], event: IncidentEvent, snoozed_until: datetime | None, now: datetime, zone: ZoneInfo
+) -> list[Passage]:
+    found = passages(routes, event, snoozed_until or now, zone)
+    if snoozed_until is None:
+        return found
+    return [replace(way, held=way.held or "snooze") for way in found]
+
+
+async def _put(connection: Any, event: IncidentEvent, ways: list[Passage], now: datetime) -> None:
     await connection.execute(
-        SQL["queue"], event.tenant, incident, event.number, event.transition,
+        SQL["queue"], event.tenant, UUID(event.incident_id), event.number, event.transition,
         [way.channel for way in ways], [_body(event, way) for way in ways],
         [None if way.at <= now else way.at for way in ways], [way.held for way in ways],
     )  # fmt: skip
@@ -59,8 +86,9 @@ async def queue_message(
 async def queue_update(connection: Any, event: IncidentEvent) -> None:
     """New figures, for the topic and for channels that were told of the incident and renew what they show."""
     incident = UUID(event.incident_id)
-    rows = await connection.fetch(SQL["routes"], event.tenant, incident, CHANNELS_MAX)
-    shown = [row["id"] for row in rows if row["told"] and not row["failing"] and _renews(row["settings"])]
+    rows = await connection.fetch(SQL["routes"], event.tenant, incident, CHANNELS_MAX, None)
+    shown = [row for row in rows if row["told"] and not (row["failing"] or row["ended"])]
+    shown = [row["id"] for row in shown if _renews(row["settings"])]
     await connection.execute(
         SQL["queue_update"], event.tenant, incident, event.number, [TOPIC, *shown],
         encode_incident(event).decode(),
@@ -77,8 +105,13 @@ def zone_of(name: str) -> ZoneInfo:
 
 def _route(row: asyncpg.Record) -> Route:
     """What cannot be read lets everything through at once: an incident must not fail on how it is told."""
-    settings, route = row["settings"], Route(channel=row["id"], kind=row["kind"], heard=row["heard"])
+    settings = row["settings"]
     single = settings["kind"] == "webhook" and settings.get("format", "spendmeter") != "spendmeter"
+    within = row["whole_heard"] and not (row["heard"] or single)  # such a format has words for budgets alone
+    route = Route(
+        channel=row["id"], kind=row["kind"], heard=row["heard"], over=row["ended"],
+        within=within, part_heard=row["part_heard"],
+    )  # fmt: skip
     try:
         return replace(
             route, match=match_of(row["match"]), quiet=quiet_of(row["quiet"]), single=single,

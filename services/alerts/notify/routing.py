@@ -45,6 +45,12 @@ class Route:
     failing: bool = False
     heard: bool = False
     """Whether it was sent a message of this incident before."""
+    over: bool = False
+    """Whether the last of them said that it was over."""
+    within: bool = False
+    """Whether it has heard of what this incident is told with, and not of the incident itself."""
+    part_heard: bool = False
+    """Whether it has heard of one that is told with this one, by itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +76,15 @@ def passages(routes: Sequence[Route], event: IncidentEvent, now: datetime, zone:
     fallback = not taken and event.severity == "critical"
     if fallback:
         taken = sorted(routes, key=lambda each: each.failing)[:1]
-    return [_passage(each, event, now, zone, fallback=fallback) for each in taken]
+    told = [each for each in taken if not _has_had(each, event)]
+    return [_passage(each, event, now, zone, fallback=fallback) for each in told]
+
+
+def _has_had(route: Route, event: IncidentEvent) -> bool:
+    """Whether the channel knows: that it is over, or of the same money by a part of it."""
+    if route.heard:
+        return route.over and event.transition in _CALMING
+    return route.part_heard
 
 
 def takes(match: ChannelMatch, event: IncidentEvent) -> bool:

@@ -1,0 +1,379 @@
+"""One cause is one message: of a budget and of what spends it, each channel hears once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from services.alerts.forecasts.thresholds import excesses_in
+from services.alerts.incidents.acts import obey
+from services.alerts.incidents.incident import Incident, IncidentFigures, opened, resolved
+from services.alerts.incidents.joining import (
+    BEFORE_MAX,
+    Pair,
+    ends_whole,
+    pairs,
+    tells_of,
+    whole_of,
+    with_part,
+)
+from services.alerts.incidents.store import Store
+from services.alerts.notify.queue import TOPIC
+from services.alerts.watch import TenantWatch
+from spendmeter.contracts.incidents import TopContributor, decode_incident
+from tests.alerts.conftest import Book
+
+NOW = datetime(2026, 11, 23, 10, 4, 20, tzinfo=UTC)
+BURST = {"key_id": "k1"}
+
+
+def incident(
+    kind: Any, scope: dict[str, str], now: datetime = NOW, *, began: int = 3, **changed: Any
+) -> Incident:
+    """Of 40.00 USD where 5.00 was expected; `began`: minutes ago, of what is no budget's."""
+    figures = IncidentFigures(
+        amount=Decimal(40), expected=Decimal(5), rate_per_hour=Decimal(800), expected_per_hour=Decimal(100),
+        of_which_provisional=Decimal(0), top_contributor=TopContributor(),
+    )  # fmt: skip
+    columns: dict[str, Any] = {"episode": 1, "began_at": now - timedelta(minutes=began)}
+    if kind in ("budget", "forecast", "burn"):
+        start = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        columns = {"period_start": start, "period_end": start + timedelta(days=1), "began_at": start}
+        columns["threshold_percent"] = changed.pop("percent", Decimal(80))
+    one = opened(
+        now, figures, tenant="acme", kind=kind, rule_id=changed.pop("rule", kind), rule_revision=1, rule_name=kind,
+        scope=scope, currency="USD", title=f"{kind} {scope}", summary=f"{kind} is told.", **columns,
+    )  # fmt: skip
+    return replace(one, **changed)
+
+
+def test_a_budget_is_held_against_what_spends_in_it_and_the_other_way_round() -> None:
+    budget, burst = incident("budget", {"team": "a"}), incident("anomaly", {"team": "a"})
+    assert [pair.spending for pair in pairs(budget, [burst])] == [burst]
+    assert [pair.budget for pair in pairs(burst, [budget])] == [budget]
+    assert not pairs(budget, [incident("budget", {})])
+    assert not pairs(burst, [incident("shift", {})])
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"told": False}, {"state": "resolved"}, {"currency": "EUR"}, {"scope": {"team": "b"}},
+        {"scope": {"user": "ann"}}, {"details": {"late": True}},
+        {"opened_at": NOW - timedelta(minutes=3) - BEFORE_MAX - timedelta(seconds=1)},
+    ],
+)  # fmt: skip
+def test_what_cannot_have_one_cause_is_not_compared(changed: dict[str, Any]) -> None:
+    budget = replace(incident("budget", {"team": "a"}), **changed)
+    assert not pairs(incident("anomaly", {"team": "a"}), [budget])
+
+
+def test_half_of_the_budgets_money_since_the_burst_began_makes_it_one_cause() -> None:
+    pair = Pair(
+        other=incident("budget", {}), budget=incident("budget", {}), spending=incident("anomaly", BURST)
+    )
+    assert pair.is_one_cause(Decimal("80.02"), Decimal("40.01"))
+    assert not pair.is_one_cause(Decimal("80.02"), Decimal("40.00"))
+    assert not pair.is_one_cause(Decimal(0), Decimal(0))
+    assert pair.since(NOW) == datetime(2026, 11, 23, 10, 1, tzinfo=UTC)
+
+
+def test_of_a_run_no_more_counts_than_the_run_spent() -> None:
+    """Its workflow spent 90 of 100 meanwhile, the run 40: not half of it."""
+    loop = incident("loop", {"run": "r1", "workflow": "w"})
+    pair = Pair(other=loop, budget=incident("budget", {}), spending=loop)
+    assert pair.scopes() == ({}, {"workflow": "w"})
+    assert not pair.is_one_cause(Decimal(100), Decimal(90))
+    assert pair.is_one_cause(Decimal(80), Decimal(70))
+
+
+def test_what_is_critical_is_never_told_by_what_people_have_put_aside() -> None:
+    burst = incident("anomaly", BURST)
+    critical = incident("budget", {}, severity="critical")
+    assert tells_of(burst, critical, NOW)
+    aside = replace(burst, state="acknowledged")
+    assert not tells_of(aside, critical, NOW)
+    assert tells_of(aside, incident("budget", {}), NOW)
+    assert not tells_of(replace(burst, snoozed_until=NOW + timedelta(hours=1)), critical, NOW)
+    assert not tells_of(replace(burst, state="resolved"), critical, NOW)
+
+
+def test_a_second_burst_is_told_by_itself_where_the_budget_has_its_cause() -> None:
+    first = incident("anomaly", BURST)
+    budget = incident("budget", {}, parent=first.id)
+    assert not pairs(incident("anomaly", {"key_id": "k2"}), [first, budget])
+
+
+def test_a_burn_of_a_budget_that_has_its_burst_is_told_with_what_was_told_first() -> None:
+    budget = incident("budget", {})
+    burst = incident("anomaly", BURST, parent=budget.id)
+    burn = incident("burn", {})
+    known = [budget, burst]
+    assert whole_of(burn, pairs(burn, known), known, NOW) == budget
+    over = [replace(budget, state="resolved"), burst]
+    assert whole_of(burn, pairs(burn, over), over, NOW) == burst
+
+
+def test_the_whole_names_its_parts_and_is_as_severe_as_the_severest() -> None:
+    burst, budget = (
+        incident("anomaly", BURST),
+        incident("budget", {}, severity="critical", percent=Decimal(100)),
+    )
+    told = with_part(burst, budget, NOW)
+    assert (told.number, told.severity) == (1, "critical")
+    assert told.title == "anomaly {'key_id': 'k1'}; with it budget {}"
+    assert told.summary == "anomaly is told. With it: budget is told."
+    again = with_part(told, incident("burn", {}), NOW)
+    assert again.title == "anomaly {'key_id': 'k1'}; with it burn {} and 1 more"
+    assert again.severity == "critical"
+
+
+def test_the_whole_of_a_budget_ends_with_the_last_that_spent() -> None:
+    budget, burst = incident("budget", {}), incident("anomaly", BURST)
+    assert ends_whole(budget, burst, ["burn"])
+    assert not ends_whole(budget, burst, ["loop", "burn"])
+    assert not ends_whole(burst, budget, [])  # a burst ends by itself
+
+
+def test_what_a_burst_explains_is_taken_off_a_forecast_whatever_it_is_told_with() -> None:
+    """40.00 where 5.00 was expected: 35.00, once, though a loop of it is a part of it."""
+    budget = incident("budget", {})
+    burst = incident("anomaly", BURST, parent=budget.id)
+    loop = incident("loop", {"run": "r1"}, parent=burst.id, told=False)
+    [(_, _, excess)] = excesses_in({}, "USD", NOW - timedelta(hours=1), [budget, burst, loop])
+    assert excess == 35
+
+
+async def told(book: Book) -> dict[str, list[tuple[str, str, int, str]]]:
+    """By channel: the incident's kind, transition, number and severity, in their order."""
+    rows = await book.owner.fetch(
+        "SELECT c.name, i.kind, d.transition, d.number, d.body FROM deliveries d "
+        "JOIN incidents i ON i.tenant = d.tenant AND i.id = d.incident_id "
+        "JOIN channels c ON c.tenant = d.tenant AND c.id = d.channel_id ORDER BY d.created_at, d.number"
+    )
+    found: dict[str, list[tuple[str, str, int, str]]] = {}
+    for row in rows:
+        event = decode_incident(row["body"])
+        found.setdefault(row["name"], []).append(
+            (row["kind"], row["transition"], row["number"], event.severity)
+        )
+    return found
+
+
+async def channels(book: Book, **matches: dict[str, Any]) -> None:
+    for name, match in matches.items():
+        channel = await book.channel(f"https://{name}.example", match=match)
+        await book.owner.execute("UPDATE channels SET name = $2 WHERE id = $1", channel, name)
+
+
+async def both_spent(book: Book, now: datetime, *, burst: str = "40", others: str = "10") -> None:
+    await book.spend(burst, now - timedelta(minutes=2), key_id="k1")
+    await book.spend(others, now - timedelta(minutes=1), key_id="k2")
+
+
+async def open_each(store: Store, now: datetime, incidents: Sequence[Incident]) -> None:
+    for one in incidents:
+        await store.open("acme", now, lambda _, one=one: [one])  # type: ignore[misc]
+
+
+async def known(store: Store, now: datetime, kind: str) -> Incident:
+    return next(each for each in await store.current("acme", now) if each.kind == kind)
+
+
+async def end(store: Store, kind: str, now: datetime) -> None:
+    one = await known(store, now, kind)
+    await store.resolve(one, resolved(one, f"{kind} is over", now))
+
+
+ALL, BUDGETS = {}, {"kinds": ["budget", "burn", "forecast"]}  # type: ignore[var-annotated]
+
+
+async def test_each_of_three_channels_hears_of_a_burst_and_its_budget_once(book: Book, store: Store) -> None:
+    """50.00 since the burst began, 40.00 of it the key's: the budget of all passed for the burst."""
+    now = datetime.now(UTC)
+    await channels(book, everything=ALL, budgets=BUDGETS, bursts={"kinds": ["anomaly"]})
+    await both_spent(book, now)
+    burst, budget = incident("anomaly", BURST, now), incident("budget", {}, now, severity="critical")
+    await open_each(store, now, [burst, budget, budget])
+    assert await told(book) == {
+        "everything": [("anomaly", "opened", 0, "warning"), ("anomaly", "grew", 1, "critical")],
+        "budgets": [("budget", "opened", 0, "critical")],
+        "bursts": [("anomaly", "opened", 0, "warning")],
+    }
+    assert (await known(store, now, "budget")).parent == burst.id
+    await end(store, "anomaly", now + timedelta(minutes=9))
+    await end(store, "budget", now + timedelta(hours=9))
+    after = await told(book)
+    assert after["everything"][2:] == [("anomaly", "resolved", 2, "critical")]
+    assert after["budgets"][1:] == [("budget", "resolved", 1, "critical")]
+    assert after["bursts"][1:] == [("anomaly", "resolved", 2, "critical")]
+    topic = await book.owner.fetch(
+        "SELECT i.kind, d.transition FROM deliveries d JOIN incidents i ON i.id = d.incident_id "
+        "WHERE d.channel_id = $1 ORDER BY d.created_at",
+        TOPIC,
+    )
+    assert [tuple(row) for row in topic] == [
+        ("anomaly", "opened"), ("budget", "opened"), ("anomaly", "resolved"), ("budget", "resolved"),
+    ]  # fmt: skip
+
+
+async def test_where_the_budget_came_first_the_burst_is_told_with_it_and_its_end_is_the_end(
+    book: Book, store: Store
+) -> None:
+    now = datetime.now(UTC)
+    await channels(book, everything=ALL, budgets=BUDGETS)
+    await both_spent(book, now)
+    later = now + timedelta(seconds=3)
+    await open_each(store, now, [incident("budget", {}, now)])
+    await open_each(
+        store, later, [incident("anomaly", BURST, later), incident("burn", {}, later, rule="burn")]
+    )
+    await end(store, "anomaly", now + timedelta(minutes=9))
+    await end(store, "budget", now + timedelta(hours=9))
+    found = await told(book)
+    assert found["everything"] == [
+        ("budget", "opened", 0, "warning"), ("budget", "grew", 1, "warning"), ("budget", "grew", 2, "warning"),
+        ("budget", "resolved", 3, "warning"),
+    ]  # fmt: skip
+    assert found["budgets"] == [
+        ("budget", "opened", 0, "warning"), ("budget", "grew", 2, "warning"), ("budget", "resolved", 4, "warning"),
+    ]  # fmt: skip
+    body = await book.owner.fetchval(
+        "SELECT body FROM deliveries WHERE transition = 'resolved' AND number = 3"
+    )
+    over = decode_incident(body)
+    assert over.state == "resolved"  # began 2:57 min before, over 9 min after
+    assert "In all it cost 40.00 USD within 11 min" in over.summary
+    assert over.title == "anomaly {'key_id': 'k1'}; with it budget {} (that stays so)"
+
+
+async def test_a_burst_that_is_less_than_half_of_the_budgets_money_is_told_apart(
+    book: Book, store: Store
+) -> None:
+    now = datetime.now(UTC)
+    await channels(book, everything=ALL)
+    await both_spent(book, now, burst="40", others="40.01")
+    await open_each(store, now, [incident("anomaly", BURST, now), incident("budget", {}, now)])
+    assert [each[:2] for each in (await told(book))["everything"]] == [
+        ("anomaly", "opened"),
+        ("budget", "opened"),
+    ]
+
+
+async def test_two_workers_that_see_both_at_once_tell_each_channel_once(book: Book, store: Store) -> None:
+    now = datetime.now(UTC)
+    await channels(book, everything=ALL, budgets=BUDGETS)
+    await both_spent(book, now)
+    both = [incident("anomaly", BURST, now), incident("budget", {}, now)]
+    await asyncio.gather(*(open_each(store, now, order) for order in (both, both[::-1], both, both[::-1])))
+    found = await told(book)
+    first = found["everything"][0][0]
+    assert [each[:3] for each in found["everything"]] == [(first, "opened", 0), (first, "grew", 1)]
+    assert [each[:3] for each in found["budgets"]] == [("budget", "opened", 0)]
+
+
+async def test_a_worker_killed_before_it_wrote_is_followed_by_one_that_tells_it_once(
+    book: Book, store: Store
+) -> None:
+    """The budget's transaction dies after its message was queued: nothing of it is left, then all of it."""
+    now = datetime.now(UTC)
+    await channels(book, everything=ALL, budgets=BUDGETS)
+    await both_spent(book, now)
+    await open_each(store, now, [incident("anomaly", BURST, now)])
+
+    def dies(_: Sequence[Incident]) -> Any:
+        yield incident("budget", {}, now)
+        raise SystemExit
+
+    with pytest.raises(SystemExit):
+        await store.open("acme", now, dies)
+    assert (await known(store, now, "anomaly")).number == 0
+    again = Store(store.pool, store._meters)
+    await open_each(again, now, [incident("budget", {}, now), incident("budget", {}, now)])
+    found = await told(book)
+    assert [each[:3] for each in found["everything"]] == [("anomaly", "opened", 0), ("anomaly", "grew", 1)]
+    assert [each[:3] for each in found["budgets"]] == [("budget", "opened", 0)]
+
+
+async def test_a_critical_budget_wakes_whom_the_burst_let_sleep(book: Book, store: Store) -> None:
+    now = datetime.now(UTC)
+    quiet = [{"from": "00:00", "until": "12:00"}, {"from": "12:01", "until": "00:00"}]
+    await book.channel("https://a.example", quiet=quiet)
+    await both_spent(book, now)
+    await open_each(
+        store, now, [incident("anomaly", BURST, now), incident("budget", {}, now, severity="critical")]
+    )
+    rows = await book.owner.fetch(
+        "SELECT transition, held FROM deliveries WHERE channel_id <> $1 ORDER BY number", TOPIC
+    )
+    assert tuple(rows[1]) == ("grew", "")
+    if (now.hour, now.minute) != (12, 0):
+        assert tuple(rows[0]) == ("opened", "quiet")
+
+
+async def test_a_critical_budget_of_a_burst_that_is_acknowledged_is_told_by_itself(
+    book: Book, store: Store
+) -> None:
+    now = datetime.now(UTC)
+    await channels(book, everything=ALL)
+    await both_spent(book, now)
+    burst = incident("anomaly", BURST, now)
+    await open_each(store, now, [burst])
+    await book.owner.execute(
+        "INSERT INTO incident_acts (tenant, incident_id, act, by) VALUES ('acme', $1, 'acknowledge', 'ann')",
+        burst.id,
+    )
+    await obey(store, now)
+    await open_each(store, now, [incident("budget", {}, now, severity="critical")])
+    assert [each[:2] for each in (await told(book))["everything"]] == [
+        ("anomaly", "opened"), ("anomaly", "acknowledged"), ("budget", "opened"),
+    ]  # fmt: skip
+
+
+async def test_a_consumer_of_googles_notifications_is_told_of_its_budget_by_itself(
+    book: Book, store: Store
+) -> None:
+    """Its format has no words for a burst, so nothing that is told with one would arrive."""
+    now = datetime.now(UTC)
+    settings = {"kind": "webhook", "url": "https://g.example", "format": "google_budget"}
+    await book.channel("", settings=settings)
+    await both_spent(book, now)
+    await open_each(store, now, [incident("anomaly", BURST, now), incident("budget", {}, now)])
+    assert [each[:2] for each in (await told(book))["ops"]] == [("anomaly", "opened"), ("budget", "opened")]
+
+
+async def look(watch: TenantWatch, subject: str, now: datetime) -> None:
+    await next(each for each in watch._looks if each.of == subject).look(now)
+
+
+@pytest.mark.parametrize("order", [("anomalies", "budgets"), ("budgets", "anomalies")])
+async def test_a_key_that_bursts_through_a_budget_is_one_message_whoever_looks_first(
+    book: Book, watch: Any, order: tuple[str, str]
+) -> None:
+    """Usual are 1.00 a minute for twelve minutes; then 40.00 at once, of a budget of 50.00 for the month."""
+    now = datetime.now(UTC).replace(second=30, microsecond=0)
+    await channels(book, everything=ALL, budgets=BUDGETS)
+    await book.budget("50", percent=(80,))
+    for minute in range(1, 13):
+        await book.spend("0.5", now - timedelta(minutes=minute), key_id="k1")
+        await book.spend("0.5", now - timedelta(minutes=minute), key_id="k2")
+    made = await watch()
+    await look(made, "budgets", now)
+    await look(made, "anomalies", now)
+    assert await told(book) == {}
+    await book.spend("40", now, key_id="k1")
+    for subject in (*order, *order):
+        await look(made, subject, now + timedelta(seconds=1))
+    found = await told(book)
+    assert [each[1:3] for each in found["everything"]] == [("opened", 0), ("grew", 1)]
+    assert [each[:3] for each in found["budgets"]][:1] == [("budget", "opened", 0)]
+    body = await book.owner.fetchval("SELECT body FROM deliveries WHERE transition = 'grew'")
+    title = decode_incident(body).title
+    assert "budget A budget passed 80 %: 52 of 50 USD spent" in title
+    assert "key k1 spends" in title
