@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from decimal import Decimal
+from types import MappingProxyType
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -32,6 +35,7 @@ _FLAGS = {
     "thresholds_percent": "--threshold",
     "forecast_thresholds_percent": "--forecast-threshold",
     "next_amount": "--next-amount",
+    "hard": "--hard",
 }
 
 
@@ -46,8 +50,9 @@ def list_all(tenant: OfTenantOption = "", as_json: JsonOption = False) -> None:
     answer = ask("GET", "budgets", tenant)
     if printed_as_json(answer, as_json):
         return
+    names = {budget["id"]: budget["name"] for budget in answer["budgets"]}
     for budget in answer["budgets"]:
-        _print(budget)
+        _print(budget, names)
     if not answer["budgets"]:
         say("no budgets")
 
@@ -73,6 +78,9 @@ def add(
         list[str] | None,
         typer.Option(help="Percent that the period is expected to reach. Repeatable. Default: 100; none: 0."),
     ] = None,
+    hard: Annotated[
+        bool, typer.Option("--hard", help="It refuses, too, what is not left of it: docs/hard-budgets.md.")
+    ] = False,
     next_amount: Annotated[
         str, typer.Option(help="Where the tenant's currency is about to change: the amount in it, or close.")
     ] = "",
@@ -89,6 +97,7 @@ def add(
       spendmeter budget add "Launch" 9000 --from 2026-12-01 --to 2026-12-15
       spendmeter budget add "Any day" 400 --last 24h
       spendmeter budget add "Each agent" 50 --period day --each agent
+      spendmeter budget add "Triage" 50 --period day --filter agent=triage --hard
     """
     pairs = filters(only or ())
     scope = dict(pairs)
@@ -100,6 +109,7 @@ def add(
     body |= {"thresholds_percent": threshold} if threshold else {}
     if forecast_threshold:
         body["forecast_thresholds_percent"] = [each for each in forecast_threshold if each != "0"]
+    body |= {"hard": {}} if hard else {}
     body |= {"next_amount": next_amount} if next_amount else {}
     answer = ask("POST", "budgets", tenant, body=body, flags=_FLAGS)
     if not printed_as_json(answer, as_json):
@@ -239,7 +249,7 @@ def _for_what(budget: Any) -> str:
     return f"a {budget['period']}"
 
 
-def _print(budget: Any) -> None:
+def _print(budget: Any, names: Mapping[str, str] = MappingProxyType({})) -> None:
     currency = budget["currency"]
     say(_named(budget))
     bounds = f"{minute(budget['period_start'])} to {minute(budget['period_end'])}"
@@ -253,19 +263,26 @@ def _print(budget: Any) -> None:
         number = f"{allocated['budgets']} budgets" if allocated["budgets"] != 1 else "1 budget"
         say(f"  {allocated['amount']} {currency} of it are promised to {number} below it{overlap}")
     if budget["parents"]:
-        say(f"  lies within {', '.join(budget['parents'])}")
+        say(f"  lies within {', '.join(names.get(each, each) for each in budget['parents'])}")
     told = ", ".join(f"{each} %" for each in budget["thresholds_percent"])
     if expected := ", ".join(f"{each} %" for each in budget["forecast_thresholds_percent"]):
         told += f", and when {expected} is expected"
-    _print_forecast(budget["forecast"], currency)
+    if hard := budget.get("hard"):
+        say(f"  refuses what is not left: {hard['held']} {currency} are held, {hard['debt']} are debt")
+    _print_forecast(budget["forecast"], currency, budget["spent"])
     say(f"  tells at {told}; {budget['id']}")
     if later := budget["next"]:
         becomes = f"{later['amount']} {later['currency']}" if later["amount"] else "closed"
         say(f"  from {minute(later['effective_from'])} on: {becomes}")
 
 
-def _print_forecast(forecast: Any, currency: str) -> None:
+def _print_forecast(forecast: Any, currency: str, spent: str | None) -> None:
+    """What is below the spend of now is no forecast any more: it is up to an hour old."""
     if forecast is None:
+        return
+    middle = forecast["p50"] or forecast["run_rate"]
+    if middle and spent and Decimal(middle) < Decimal(spent):
+        say(f"  more than was expected by its end at {minute(forecast['as_of'])}")
         return
     if forecast["p50"] is None:
         rate = forecast["run_rate"] or "unknown"

@@ -21,7 +21,9 @@ def create(
     tenant: Annotated[str, typer.Argument(help="Whose usage the key sends and reads.")] = "",
     scope: Annotated[
         list[str] | None,
-        typer.Option(help="ingest, read, correct, admin or import. Repeatable. Default: ingest and read."),
+        typer.Option(
+            help="ingest, read, correct, admin, import or reserve. Repeatable. Default: ingest and read."
+        ),
     ] = None,
     name: Annotated[str, typer.Option(help="What it is for, as the list shows it.")] = "",
     expires_days: Annotated[
@@ -46,6 +48,7 @@ def create(
       spendmeter keys create newcomer --create-tenant
       spendmeter keys create acme --scope correct --name finops
       spendmeter keys create acme --scope import --scope correct --name bills
+      spendmeter keys create acme --scope reserve --scope ingest --name agents
       KEY=$(spendmeter keys create acme --scope read)
     """
     from spendmeter.platform import keys

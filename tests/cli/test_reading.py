@@ -157,6 +157,39 @@ def test_a_budget_says_for_what_time_and_for_whom_it_is(api: Api) -> None:
     assert any(line.startswith("  of each agent by itself, 2026-11-01") for line in lines)
 
 
+def test_a_budget_is_listed_with_the_name_of_what_it_lies_within(api: Api) -> None:
+    outer = EXAMPLES["budget"] | {"id": EXAMPLES["budget"]["parents"][0], "name": "All of it", "parents": []}
+    api.answers = [(200, {"budgets": [EXAMPLES["budget"], outer]})]
+    assert "  lies within All of it" in run("budget", "list").output.splitlines()
+
+
+@pytest.mark.parametrize("early", [{}, {"p10": None, "p50": None, "p90": None, "run_rate": "0"}])
+def test_a_forecast_below_what_is_spent_by_now_is_none(api: Api, early: dict[str, Any]) -> None:
+    forecast = EXAMPLES["budget"]["forecast"] | early
+    passed = EXAMPLES["budget"] | {
+        "spent": "1570.76",
+        "forecast": forecast,
+    }  # a cent beyond the middle, 1570.75
+    api.answers = [(200, {"budgets": [passed]})]
+    output = run("budget", "list").output
+    assert "  more than was expected by its end at " in output
+    assert "expected by its end 1570.75" not in output and "as it goes" not in output
+
+
+def test_a_hard_budget_is_set_and_says_what_is_held(api: Api) -> None:
+    hard = {
+        "unreserved": "reserved_only",
+        "when_away": "refuse",
+        "key_share": "0.5",
+        "held": "7",
+        "debt": "0",
+    }
+    api.answers = [(201, EXAMPLES["budget"] | {"hard": hard})]
+    output = run("budget", "add", "x", "5", "--hard").output
+    assert "  refuses what is not left: 7 USD are held, 0 are debt" in output.splitlines()
+    assert [body["hard"] for *_, body in api.asked] == [{}]
+
+
 def test_a_budgets_forecast_is_told_of_as_it_is_set_or_not_at_all(api: Api) -> None:
     early = {
         "p10": None,
