@@ -14,6 +14,7 @@ from services.alerts.scopes import MINUTE
 from services.alerts.turns import Turns
 from spendmeter.contracts.terms import Timeline
 from tests.alerts.conftest import Book
+from tests.alerts.test_level_watch import spent
 from tests.alerts.test_loops import called
 
 
@@ -89,3 +90,16 @@ async def test_what_three_workers_could_not_finish_is_given_up(book: Book, worke
     assert (done["state"], done["error"]) == ("failed", "it could not be carried out")
     await worker.once()
     assert (await outcome(book))["attempts"] == 4
+
+
+async def test_a_rule_of_days_is_tried_on_each_of_them(book: Book, worker: DryRunWorker) -> None:
+    """60 days of 100, the last five of them 250: told while it went on, in the end 5 x 150 over what was usual."""
+    for number in range(1, 61):
+        await spent(book, number, "250" if number <= 5 else "100")
+    await ask(book, "shift", days=10)
+    await worker.once()
+    done = await outcome(book)
+    assert (done["state"], done["error"]) == ("done", "")
+    [fired] = done["result"]["fired"]
+    assert (fired["scope"], fired["amount"], fired["messages"]) == ({"agent": "a1"}, "750", 1)
+    assert (done["result"]["per_day"], await book.incidents()) == ("0.1", [])

@@ -14,12 +14,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from services.alerts.incidents.incident import Incident, resolved
-from services.alerts.levels.changes import LevelChange, changes_of, whole_excess
+from services.alerts.levels.changes import LevelChange, changes_of
 from services.alerts.levels.days import LevelDay, LevelDays
 from services.alerts.levels.folding import causes_of
 from services.alerts.levels.lasting import most_lasting
 from services.alerts.levels.prices import PricedUse, ServedUnit, at_todays_prices
-from services.alerts.levels.shifts import ShiftLook, told_levels
+from services.alerts.levels.shifts import ShiftLook, causes_among, told_levels
 from services.alerts.levels.words import ShiftWording
 from services.alerts.scopes import TENANT, DetectorScope
 from spendmeter.contracts.alert_rules import AlertRule, default_rule
@@ -65,12 +65,9 @@ def look_at(
 ) -> ShiftLook:
     days, levels = days_of(by_scope, last), told_levels(told)
     rose = [change for change in changes_of(rule, days, levels) if change is not None]
-    largest = max(rose, key=lambda change: change.excess, default=None)
-    whole = whole_excess(days, largest.lasting.days) if largest else Decimal(0)
-    open_now = [(level.scope, level.excess) for level in levels.values() if level.is_open and level.leads]
     return ShiftLook(
         tenant="acme", now=NOW + (last - LAST), zone=BERLIN, currency="USD", rule=rule, days=days,
-        causes=causes_of(rose, whole, open_now), wording=ShiftWording(zone=BERLIN),
+        causes=causes_among(rose, days, levels), wording=ShiftWording(zone=BERLIN),
     )  # fmt: skip
 
 

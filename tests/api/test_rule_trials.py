@@ -82,7 +82,8 @@ async def test_a_dry_run_is_asked_for_with_other_settings_and_shows_what_came_of
 @pytest.mark.parametrize(
     ("rule", "body", "status", "says"),
     [
-        ("lasting-shift", {}, 409, "weeks of whole days"),
+        ("lasting-shift", {"days": 29}, 422, "is at most 28"),
+        ("unreserved", {}, 409, "changes with them"),
         ("silence", {}, 409, "nothing is kept"),
         ("burn", {}, 409, "as they were at the time"),
         ("minute-burst", {"days": 8}, 422, "is at most 7"),

@@ -116,3 +116,38 @@ def test_a_killed_worker_forgets_nothing_that_it_has_answered(agent: Agent, syst
     told = eventually("it answers again", again, 30)
     assert (told["replayed"], told["reservation"]) == (True, first)
     assert Decimal(agent.budgets()["hard"]["held"]) == Decimal(first["held"])
+
+
+async def test_what_nobody_reserved_is_told_with_its_key(agent: Agent, system: System) -> None:
+    headers = {"Authorization": f"Bearer {agent.admin}"}
+    rule = {
+        "of": "unreserved",
+        "name": "any",
+        "filter": {},
+        "settings": {"amount_min": "0.003"},
+        "reason": "r",
+    }
+    rules = f"{system.api}/v1/rules"
+    made = httpx.post(rules, json=rule, headers=headers, timeout=30)
+    assert made.status_code == 201, made.text
+    assert system.send(usage_event(secrets.token_hex(8), labels={"agent": agent.name})).status_code == 204
+    eventually("booked", lambda: agent.has("0.0035", "0"), 30)
+    owner = await system.database()
+    # A commit may name it for a minute: that minute is over.
+    await owner.execute("UPDATE unreserved_waiting SET counted_at = counted_at - interval '1 minute'")
+    await owner.close()
+
+    def told() -> dict[str, Any] | None:
+        answer = (
+            httpx.get(f"{system.api}/v1/incidents", headers=headers, timeout=30).raise_for_status().json()
+        )
+        its = [one for one in answer["incidents"] if one["kind"] == "unreserved"]
+        parts = [budget["id"] for one in its for budget in one["details"]["past"]["unreserved"]["budgets"]]
+        return its[0] if agent.budget in parts else None
+
+    incident = eventually("it is told", told, 30)
+    assert (incident["state"], list(incident["scope"])) == ("open", ["key_id"])
+    removed = httpx.delete(
+        f"{rules}/{made.json()['id']}", params={"reason": "r"}, headers=headers, timeout=30
+    )
+    assert removed.status_code == 200, removed.text

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,14 @@ from services.alerts.bursts.bill_keys import BillKeys
 from services.alerts.bursts.minutes import COMBINATIONS_MAX, VALUES_MAX
 from services.alerts.dry_runs.fired import WouldHaveFired, dry_run_result
 from services.alerts.dry_runs.firsts import NewValue, firsts_among
+from services.alerts.dry_runs.levels import LevelReplay
 from services.alerts.dry_runs.loops import EndedRun, loops_among
 from services.alerts.dry_runs.replaying import ReplayError, Replaying, ReplayRequest
+from services.alerts.levels.lasting import DAYS_MAX
+from services.alerts.levels.level_reader import LevelReader
 from services.alerts.loops.loops import UsualRuns
 from services.alerts.turns import Turns
+from services.alerts.watches.levels import SETTLING, WORDINGS, news
 from spendmeter.book.reading import hold_minutes, spent_in
 from spendmeter.contracts.alert_rules import AlertRule
 from spendmeter.contracts.terms import Timeline
@@ -49,6 +55,7 @@ RUNS_MAX = 5_000
 USUAL_BEFORE = timedelta(days=7)
 USUAL_ROWS_MAX = 20_000
 VALUES_TRIED_MAX = 2_000
+LEVELS_TRIED_MAX = 500
 _NOTES = {
     "burst": (
         "each minute is judged once, at its end",
@@ -57,6 +64,14 @@ _NOTES = {
     "loop": (
         "each run is judged by its whole, as if it had called evenly",
         "what is usual is of these days and the week before",
+    ),
+    "shift": (
+        "days are judged as they are known today, of the 500 scopes with the most money now",
+        "plans, snoozes and acknowledgements are left out",
+    ),
+    "drift": (
+        "days are judged as they are known today, of the 500 scopes with the most money now",
+        "what the rule of shifts would have told first is told here as well",
     ),
     "first": ("what woke after a long while, and what has no price, is not tried",),
 }
@@ -117,6 +132,8 @@ class DryRunWorker:
             return await self._loops(job), notes
         if job.rule.of == "first":
             return await self._firsts(job), notes
+        if job.rule.of in WORDINGS:
+            return await self._levels(job), notes
         return await self._bursts(job, notes), notes
 
     async def _bursts(self, job: _DryRun, notes: list[str]) -> list[WouldHaveFired]:
@@ -191,6 +208,27 @@ class DryRunWorker:
             )
             known_since = await connection.fetchval(KNOWN_SINCE, job.tenant)
         return firsts_among(job.rule, [_new(row) for row in rows], known_since)
+
+    async def _levels(self, job: _DryRun) -> list[WouldHaveFired]:
+        """Day by day, as after each midnight; some scopes at a time, so that others have the processor."""
+        zone, tried = job.calendar.at(job.until).zone, (job.until - job.since).days
+        last = job.until.astimezone(zone).date() - timedelta(days=1)
+        turn = partial(self.turns.turn, job.tenant, "dry_runs")
+        weeks = math.ceil(tried / 7)
+        reader = LevelReader(self.pool, job.tenant, job.calendar, last, turn, further=weeks)
+        scopes = (await reader.scopes())[:LEVELS_TRIED_MAX]
+        if len(job.rule.filter) == 1:
+            scopes = list(dict.fromkeys([*scopes, *job.rule.filter.items()]))
+        prices = await reader.prices()
+        await self._advance(job, Decimal("0.1"))
+        days = await reader.days(scopes, prices)
+        replay = LevelReplay(job.rule, zone, job.currency)
+        for number in range(tried):
+            view = days.until(last - timedelta(days=tried - 1 - number), DAYS_MAX)
+            found = await news(replay.candidates(view))
+            replay.look(view, found, reader.midnight(view.last + timedelta(days=1)) + SETTLING)
+            await self._advance(job, Decimal("0.2") + Decimal("0.8") * (number + 1) / tried)
+        return replay.fired()
 
     async def _advance(self, job: _DryRun, progress: Decimal) -> None:
         await self.pool.execute(SQL["advance"], job.tenant, job.id, progress, CLAIM, job.attempt)

@@ -57,6 +57,20 @@ class LevelDays:
         """From a day on."""
         return self.of(scope)[max(0, (day - self.first).days) :]
 
+    def until(self, last: date, number: int) -> LevelDays:
+        """So many days of these, up to one of them."""
+        first = last - (number - 1) * DAY
+        shift = (first - self.first).days
+        places = range(shift, shift + number)
+        return LevelDays(
+            first=first,
+            number=number,
+            by_scope={
+                scope: {place - shift: day for place, day in days.items() if place in places}
+                for scope, days in self.by_scope.items()
+            },
+        )
+
     def worth_of(self, scope: DetectorScope) -> list[Decimal]:
         """Of each day from the first on that it spent."""
         amounts = [day.worth for day in self.of(scope)]

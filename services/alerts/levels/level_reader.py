@@ -43,10 +43,16 @@ class LevelReader:
     calendar: Timeline
     last: date
     turn: Turn
+    further: int = 0
+    """Whole weeks of days that are read beyond those that one day is judged by."""
+
+    @property
+    def number(self) -> int:
+        return DAYS_MAX + self.further * WEEK
 
     @property
     def first(self) -> date:
-        return self.last - (DAYS_MAX - 1) * DAY
+        return self.last - (self.number - 1) * DAY
 
     def midnight(self, day: date) -> datetime:
         """With which a local day begins: by the zone of now, where the tenant has moved meanwhile."""
@@ -105,7 +111,7 @@ class LevelReader:
             offset = (week[0] - self.first).days
             for row in rows:
                 found[_scope(row)][offset + row["place"]] = _day(row)
-        return LevelDays(first=self.first, number=DAYS_MAX, by_scope=found)
+        return LevelDays(first=self.first, number=self.number, by_scope=found)
 
     async def uses(self, scope: DetectorScope, since: date, before_days: int) -> list[LevelUse]:
         """What a scope used of each sku since a day, and in so many days before."""
@@ -121,8 +127,8 @@ class LevelReader:
         return [dict(row) for row in await self.pool.fetch(SQL["told"], self.tenant, since, TOLD_MAX)]
 
     def _weeks(self) -> Iterator[list[date]]:
-        days = [self.first + number * DAY for number in range(DAYS_MAX + 1)]
-        for start, end in pairwise(range(0, DAYS_MAX + 1, WEEK)):
+        days = [self.first + number * DAY for number in range(self.number + 1)]
+        for start, end in pairwise(range(0, self.number + 1, WEEK)):
             yield days[start:end]
 
 

@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 from services.alerts.incidents.incident import EPOCH, Incident, IncidentFigures, opened, with_figures
 from services.alerts.incidents.words import Wording
-from services.alerts.levels.changes import LevelChange, ToldLevel
+from services.alerts.levels.changes import LevelChange, ToldLevel, whole_excess
 from services.alerts.levels.days import DAY, LevelDays, all_of, named, scope_of
-from services.alerts.levels.folding import ToldCause
+from services.alerts.levels.folding import ToldCause, causes_of
 from services.alerts.levels.lasting import WEEK, Lasting, held_against
 from services.alerts.rates import per_hour
 from services.alerts.scopes import MINUTE, DetectorScope
@@ -178,6 +178,16 @@ class ShiftLook:
             if number >= BACK_DAYS and known >= BACK_DAYS * held.usual_per_day:
                 return lasts > number and seen < EXACT.multiply(scale, known)
         return False
+
+
+def causes_among(
+    rose: Sequence[LevelChange], days: LevelDays, levels: Mapping[DetectorScope, ToldLevel]
+) -> list[ToldCause[LevelChange]]:
+    """What of these rises is told, and with what, given the levels that people know of."""
+    largest = max(rose, key=lambda change: change.excess, default=None)
+    whole = whole_excess(days, largest.lasting.days) if largest is not None else ZERO
+    open_now = [(level.scope, level.excess) for level in levels.values() if level.is_open and level.leads]
+    return causes_of(rose, whole, open_now)
 
 
 def why_over(incident: Incident, rule: AlertRule, now: datetime, *, is_back: bool) -> str:

@@ -12,14 +12,14 @@ from typing import Any, TypeVar
 
 from services.alerts.incidents.following import named, renew
 from services.alerts.incidents.incident import Incident
-from services.alerts.levels.changes import changes_of, whole_excess
+from services.alerts.levels.changes import changes_of
 from services.alerts.levels.days import DAY, LevelDays, all_of
 from services.alerts.levels.drifts import DriftLook, drifts_of
 from services.alerts.levels.folding import causes_of
 from services.alerts.levels.lasting import WEEK, WEEKS
 from services.alerts.levels.level_reader import LevelReader
 from services.alerts.levels.prices import PricedUse, unit_prices
-from services.alerts.levels.shifts import PAGES_A_DAY, ShiftLook, told_levels
+from services.alerts.levels.shifts import PAGES_A_DAY, ShiftLook, causes_among, told_levels
 from services.alerts.levels.splits import split_of
 from services.alerts.levels.words import DriftWording, LevelWording, ShiftWording
 from services.alerts.rules import TenantRules
@@ -149,11 +149,8 @@ class LevelWatch:
 
     async def _shift_look(self, rule: AlertRule, reader: LevelReader, seen: SeenDays) -> ShiftLook:
         levels = told_levels(seen.told)
-        rose = await _news(changes_of(rule, seen.days, levels))
-        largest = max(rose, key=lambda change: change.excess, default=None)
-        whole = whole_excess(seen.days, largest.lasting.days) if largest is not None else ZERO
-        open_now = [(level.scope, level.excess) for level in levels.values() if level.is_open and level.leads]
-        causes = causes_of(rose, whole, open_now)
+        rose = await news(changes_of(rule, seen.days, levels))
+        causes = causes_among(rose, seen.days, levels)
         splits = {
             each.scope: await self._split(each.scope, each.since, each.lasting.expected, reader, seen)
             for each in (cause.told for cause in causes[:PAGES_A_DAY])
@@ -164,7 +161,7 @@ class LevelWatch:
         self, rule: AlertRule, reader: LevelReader, seen: SeenDays, told: Collection[DetectorScope]
     ) -> DriftLook:
         """`told`: scopes whose rise is told already, or just now."""
-        dearer = await _news(drifts_of(rule, seen.days, told_levels(seen.told)))
+        dearer = await news(drifts_of(rule, seen.days, told_levels(seen.told)))
         causes = causes_of([drift for drift in dearer if drift.scope not in told], ZERO)
         splits = {}
         for drift in (cause.told for cause in causes[:PAGES_A_DAY]):
@@ -196,12 +193,12 @@ class LevelWatch:
         return split_of(uses, expected, worth, then, now)
 
 
-async def _news(found: Iterable[Newsworthy | None]) -> list[Newsworthy]:
+async def news(found: Iterable[Newsworthy | None]) -> list[Newsworthy]:
     """What is news among scopes, some at a time: others have the processor in between."""
-    news = []
+    told = []
     for number, each in enumerate(found):
         if each is not None:
-            news.append(each)
+            told.append(each)
         if number % SLICE == SLICE - 1:
             await asyncio.sleep(0)
-    return news
+    return told

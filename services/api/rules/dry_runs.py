@@ -23,11 +23,9 @@ from spendmeter.platform.sql import load_sql
 UNDER_WAY_MAX = 2
 SHOWN_MAX = 20
 DAYS_DEFAULT = 7
-DAYS_MAX = {"burst": 7, "loop": 30, "first": 30}
+DAYS_MAX = {"burst": 7, "loop": 30, "first": 30, "shift": 28, "drift": 28}
 """Of the kinds that can be tried; minutes are many."""
 WHY_NOT = {
-    "shift": "it is judged by weeks of whole days, so a change shows on the days that come",
-    "drift": "it is judged by weeks of whole days, so a change shows on the days that come",
     "silence": "it listens for what does not come, and of that nothing is kept",
     "burn": "it is judged by forecasts as they were at the time, and those are not made again",
     "unreserved": "it is about what agents did not reserve, and who does changes with them",
