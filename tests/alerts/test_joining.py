@@ -266,6 +266,22 @@ async def test_a_burst_that_is_less_than_half_of_the_budgets_money_is_told_apart
     ]
 
 
+async def test_of_two_bursts_the_budget_is_told_with_the_one_that_broke_it(book: Book, store: Store) -> None:
+    """45.00 since both began: 40.00 of k1, 5.00 of k2, which opened last."""
+    now = datetime.now(UTC)
+    await channels(book, everything=ALL)
+    await both_spent(book, now, others="5")
+    later = now + timedelta(seconds=1)
+    other = incident("anomaly", {"key_id": "k2"}, later)
+    await open_each(store, later, [incident("anomaly", BURST, now), other, incident("budget", {}, later)])
+    grew = await book.owner.fetchval(
+        "SELECT i.scope FROM deliveries d JOIN incidents i ON i.id = d.incident_id "
+        "WHERE d.transition = 'grew'"
+    )
+    assert grew == BURST
+    assert len((await told(book))["everything"]) == 3
+
+
 async def test_two_workers_that_see_both_at_once_tell_each_channel_once(book: Book, store: Store) -> None:
     now = datetime.now(UTC)
     await channels(book, everything=ALL, budgets=BUDGETS)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
@@ -36,7 +38,7 @@ async def told_with(
             asyncio.timeout(READ_S_MAX),
             connection.transaction(),
         ):  # a savepoint
-            same = [pair for pair in found if await _is_one_cause(connection, pair, now)]
+            same = await _of_one_cause(connection, found, now)
     except (TimeoutError, asyncpg.QueryCanceledError):
         log().warning("told apart: what it has in common is not known in time", incident=str(incident.id))
         return incident
@@ -44,9 +46,18 @@ async def told_with(
     return incident if whole is None else replace(incident, parent=whole.id)
 
 
-async def _is_one_cause(connection: Any, pair: Pair, now: datetime) -> bool:
-    read = minutes_of(pair.budget.tenant, pair.since(now), now + MINUTE)
-    scopes = [dict(scope) for scope in pair.scopes()]
-    rows = await connection.fetch(SQL["spent_in_scopes"], *read, pair.budget.currency, scopes)
-    sums = {row["place"]: row["effective"] for row in rows}
-    return pair.is_one_cause(*(sums.get(place, ZERO) for place in (1, 2)))
+async def _of_one_cause(connection: Any, found: Sequence[Pair], now: datetime) -> list[Pair]:
+    """One statement for all whose money is compared from the same minute on."""
+    together: defaultdict[datetime, list[Pair]] = defaultdict(list)
+    for pair in found:
+        together[pair.since(now)].append(pair)
+    same: set[UUID] = set()
+    for since, compared in together.items():
+        read = minutes_of(compared[0].budget.tenant, since, now + MINUTE)
+        scopes = [dict(scope) for pair in compared for scope in pair.scopes()]
+        rows = await connection.fetch(SQL["spent_in_scopes"], *read, compared[0].budget.currency, scopes)
+        sums = {row["place"]: row["effective"] for row in rows}
+        for place, pair in enumerate(compared):
+            if pair.is_one_cause(*(sums.get(2 * place + which, ZERO) for which in (1, 2))):
+                same.add(pair.other.id)
+    return [pair for pair in found if pair.other.id in same]
