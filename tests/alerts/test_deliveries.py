@@ -306,6 +306,19 @@ async def test_a_receiver_that_says_when_to_come_again_uses_up_no_attempt(
         await until_all_are(book, ["delivered"])
 
 
+async def test_a_receiver_that_asks_for_no_wait_at_all_is_not_called_each_second_for_days(
+    book: Book, pool: asyncpg.Pool
+) -> None:
+    sender = Recording(DeliveryOutcome(error="HTTP 503", retry_after=timedelta(0)))
+    await to_deliver(book, await book.channel("", settings=SLACK))
+    await book.owner.execute("UPDATE deliveries SET created_at = now() - interval '1 hour'")
+    async with recording(pool, sender):
+        await until(lambda: answered(sender, 1), "one attempt", within_s=5)
+        await asyncio.sleep(0.3)
+        wait = await book.owner.fetchval("SELECT next_attempt_at - now() FROM deliveries")
+        assert timedelta(seconds=290) < wait <= timedelta(minutes=5)
+
+
 async def test_a_digest_that_was_asked_to_wait_is_sent_as_it_is_and_takes_nothing_more_in(
     book: Book, pool: asyncpg.Pool
 ) -> None:

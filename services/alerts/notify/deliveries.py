@@ -43,6 +43,8 @@ JITTER_SHARE = 0.1
 ASKED_TO_WAIT_MAX = timedelta(hours=1)
 """Where a receiver says when to come again, and it says so for as long as PATIENCE: then attempts count."""
 PATIENCE = timedelta(days=2)
+UNCOUNTED_WAIT = timedelta(minutes=5)
+"""Who has asked for no wait at all, again and again, is asked this rarely in the end."""
 TOPIC_RETRY_AFTER = timedelta(seconds=5)
 """The topic is ours: it is tried until the broker takes it."""
 SHOWS_OPEN: frozenset[ChannelKind] = frozenset({"alertmanager", "pagerduty"})
@@ -178,9 +180,9 @@ def _delay(row: asyncpg.Record, answer: DeliveryOutcome, now: datetime) -> tuple
         return TOPIC_RETRY_AFTER, True
     if row["incident_id"] is None or answer.final:
         return None
-    asked = min(answer.retry_after or timedelta(0), ASKED_TO_WAIT_MAX)
-    if answer.retry_after is not None and now - row["created_at"] < PATIENCE:
-        return max(asked, timedelta(seconds=1)), False
+    asked, age = min(answer.retry_after or timedelta(0), ASKED_TO_WAIT_MAX), now - row["created_at"]
+    if answer.retry_after is not None and age < PATIENCE:
+        return max(asked, timedelta(seconds=1), min(age / 10, UNCOUNTED_WAIT)), False
     if attempts > len(RETRY_AFTER):
         return None
     planned = RETRY_AFTER[attempts - 1] * (1 + random.uniform(0, JITTER_SHARE))  # noqa: S311 - no secret
