@@ -63,6 +63,7 @@ async def test_any_reader_says_the_same_of_an_hour_from_what_is_added_up(
             ScopeSeason("tenant", "", zero, Decimal(70), zero),
             ScopeSeason("agent", "batch", zero, Decimal(60), zero),
         ],
+        month=Decimal(560),
     )  # fmt: skip
     euros = await SeasonReader(pool, "acme", "EUR", KOLKATA, at_once).read(NOW)
     assert (euros.history_days, euros.scopes) == (8, [])

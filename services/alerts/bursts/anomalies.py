@@ -58,6 +58,8 @@ class Anomaly:
     """It goes on for as long as the scope spends this much."""
     told: ToldPaces = field(default_factory=ToldPaces)
     """What people will know when they are told of it."""
+    sure: bool = True
+    """Among so many scopes chance hardly makes as much, or it is too much money to ask."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -288,6 +290,7 @@ class _Test:
             expected_per_minute=per_minute,
             hot_per_minute=HOT_FACTOR * expected.per_minute if expected else ZERO,
             told=told_of(named, self._spent, self._learned, usual=per_minute, began=began, now=self._now),
+            sure=self._learned.is_sure(scope, over),
         )
 
     def _usual(self, scope: DetectorScope) -> Decimal:

@@ -48,6 +48,9 @@ GREW_APART = timedelta(minutes=1)
 GOES_ON = timedelta(minutes=5)
 """At the pace that was told money doubles by itself: that is told after so long at the earliest."""
 BURSTS_KEPT_MAX = 30
+PAGES_A_DAY = 10
+"""Of a tenant; beyond them only what is dearer than one of the day's ten dearest is another."""
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +83,8 @@ class AnomalyLook:
             incident = anomaly_incident(self.tenant, anomaly, self.currency, figures, self.now)
             over = [each for each in ours if each.scope == incident.scope and self._may_repeat(each, known)]
             last = max(over, key=lambda each: each.hot_at, default=None)
+            if not (anomaly.sure and self._is_dear(ours, anomaly.told.amount)):
+                incident = by_chance(incident)
             if self.learned.young_days is not None:
                 known_days = {"history_days": self.learned.young_days}
                 incident = replace(incident, details=dict(incident.details) | known_days)
@@ -90,13 +95,32 @@ class AnomalyLook:
                 growth = Growth(scope=None, told=told_in(incident.details))
             if growth is not None and incident.state != "resolved" and self._may_grow(incident):
                 rate = self.recent.rate_per_hour(incident.scope, self.now)
-                proposed.append(grown(incident, growth, rate, self.now))
+                proposed.append(grown(self._judged(incident, growth), growth, rate, self.now))
         return [self.wording.with_words(self._explained(incident)) for incident in proposed]
 
     def _explained(self, incident: Incident) -> Incident:
         if (explanation := self.explanations.get(incident.id)) is None:
             return incident
         return replace(incident, details={**incident.details, "explanation": explanation})
+
+    def _is_dear(self, ours: Sequence[Incident], excess: Decimal) -> bool:
+        """Whether it is among the day's pages, which the dearest are."""
+        pages = [each for each in ours if "by_chance" not in each.details and self.now - each.opened_at < DAY]
+        dearest = sorted((told_in(each.details).amount for each in pages), reverse=True)[:PAGES_A_DAY]
+        always = self.learned.always is not None and excess >= self.learned.always
+        return always or len(dearest) < PAGES_A_DAY or excess > dearest[-1]
+
+    def _judged(self, incident: Incident, growth: Growth) -> Incident:
+        """What looked like chance, and has come to more than chance makes, is a page by now."""
+        if (severity := incident.details.get("by_chance")) is None:
+            return incident
+        scope = next(iter(incident.scope.items()), TENANT)
+        excess = EXACT.subtract(incident.amount, incident.expected)
+        large = self.learned.always is not None and excess >= self.learned.always
+        if not large and not self.learned.is_sure(scope, growth.told.own):
+            return incident
+        details = {name: value for name, value in incident.details.items() if name != "by_chance"}
+        return replace(incident, severity=severity, details=details)
 
     def _is_known(self, incident: Incident) -> bool:
         """Whether its money is its own: it is open, or ended while it was spending on."""
@@ -218,6 +242,12 @@ def anomaly_incident(
         severity=anomaly.rule.severity,
         hot_per_hour=quantised(anomaly.hot_per_minute * 60),
     )
+
+
+def by_chance(incident: Incident) -> Incident:
+    """One that may be chance: it is told with the day's others; how grave it would be stays known."""
+    details = dict(incident.details) | {"by_chance": incident.severity}
+    return replace(incident, severity="info", details=details)
 
 
 def repeated(before: Incident, again: Incident, now: datetime) -> Incident:

@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from statistics import median
 
+from services.alerts.bursts.chance import page_score, scores_of
 from services.alerts.scopes import MINUTE, TENANT, DetectorScope, Tally, minutes_of, scopes_of
 from spendmeter.contracts.money import ZERO
 from spendmeter.contracts.series import Series
@@ -57,6 +58,18 @@ class Learned:
     """By dimension: what its median value does."""
     young_days: int | None = None
     """Since when the tenant is known, where that says nothing of a weekly rhythm yet."""
+    page_score: Decimal | None = None
+    """In high minutes of a scope: what is less comes by chance, of so many scopes; None = nobody knows."""
+    always: Decimal | None = None
+    """An excess that matters, chance or not."""
+
+    def is_sure(self, scope: DetectorScope, excess: Decimal) -> bool:
+        """Whether such an excess is a page: chance hardly makes it, or it is too much money to ask."""
+        expected = self.of(scope)
+        if self.page_score is None or expected is None:
+            return True
+        large = self.always is not None and excess >= self.always
+        return large or excess - expected.room >= self.page_score * expected.scale
 
     def of(self, scope: DetectorScope) -> Expectation | None:
         """A scope's expectation; a young one's is at least its siblings'. None = nothing is known."""
@@ -99,25 +112,27 @@ def learn(
             begins.setdefault(scope, 0 if scope in of_old else position)
             amounts[scope] += tally.amount
     silence = Tally(ZERO, 0)
-    scopes = {
-        scope: expectation([tallies.get(scope, silence) for _, tallies in history[begins[scope] :]])
-        for scope in sorted(amounts, key=lambda scope: (-amounts[scope], scope))[:SCOPES_MAX]
-    }
-    return Learned(until=until, minutes=len(history), scopes=scopes, siblings=_siblings(scopes))
-
-
-def expectation(history: Sequence[Tally]) -> Expectation:
-    """From a scope's minutes, at least one, oldest first: the higher of their median and recent level.
-
-    What was a burst teaches nothing, whether anybody was told of it or not.
-    """
-    events = sum(tally.events for tally in history)
-    amounts = _without_bursts([tally.amount for tally in history], events)
-    return _expectation(amounts, events)
+    scopes: dict[DetectorScope, Expectation] = {}
+    scores: dict[tuple[Decimal, ...], list[float]] = {}  # scopes of the same money are one
+    for scope in sorted(amounts, key=lambda scope: (-amounts[scope], scope))[:SCOPES_MAX]:
+        known = [tallies.get(scope, silence) for _, tallies in history[begins[scope] :]]
+        events = sum(tally.events for tally in known)
+        kept = tuple(_without_bursts([tally.amount for tally in known], events))
+        scopes[scope] = usual = _expectation(kept, events)
+        if kept not in scores:
+            scores[kept] = scores_of(kept, usual.per_minute, usual.scale)
+    return Learned(
+        until=until,
+        minutes=len(history),
+        scopes=scopes,
+        siblings=_siblings(scopes),
+        page_score=page_score(scores.values(), sum(map(len, scores))),
+    )
 
 
 def _without_bursts(amounts: Sequence[Decimal], events: int) -> Sequence[Decimal]:
-    """Minutes that would have been news count as what was expected, unless SHIFT_MINUTES in a row were."""
+    """Minutes that would have been news count as what was expected, whether anybody was told or not, unless
+    SHIFT_MINUTES in a row were."""
     if max(amounts) < 2 * median(amounts) + MATERIAL_AMOUNT:
         return amounts
     kept: list[Decimal] = []

@@ -59,5 +59,7 @@ class SeasonReader:
                 found.append(ScopeSeason(row["dimension"], row["value"], *usual))
             if number % SLICE == SLICE - 1:
                 await asyncio.sleep(0)  # others have the processor in between
+        async with self.turn():
+            month = await self.pool.fetchval(SQL["month"], self.tenant, self.currency, hour)
         days = min((hour - since).days, YOUNG_DAYS)
-        return Season(hour=hour, history_days=days, scopes=found)
+        return Season(hour=hour, history_days=days, scopes=found, month=month)

@@ -27,6 +27,8 @@ EDGE = timedelta(minutes=15)
 """What usually comes in an hour may come so long before or after it."""
 ROOM = Decimal("1.5")
 """A job takes half as much again now and then."""
+ALWAYS_SHARE = Decimal("0.01")
+"""Of what the tenant spends in four weeks: an excess of so much is a page, whatever chance says."""
 YOUNG_DAYS = 14
 """Before that many days of history nobody knows a weekly rhythm: then an excess takes twice the money."""
 
@@ -48,6 +50,8 @@ class Season(msgspec.Struct, frozen=True, kw_only=True):
     history_days: int
     """So many days the tenant is known; past YOUNG_DAYS it does not matter how many."""
     scopes: list[ScopeSeason]
+    month: Decimal = ZERO
+    """What the tenant spent in the last four weeks."""
 
 
 class Samples:
@@ -107,7 +111,7 @@ def in_season(
         if known is not None:
             scopes[scope] = _in_season(known, each, now - season.hour, spent[scope], passed)
     young = season.history_days if season.history_days < YOUNG_DAYS else None
-    return replace(learned, scopes=scopes, young_days=young)
+    return replace(learned, scopes=scopes, young_days=young, always=ALWAYS_SHARE * season.month)
 
 
 def _in_season(

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from spendmeter.contracts.channels import ChannelKind
 from spendmeter.contracts.incidents import IncidentEvent, IncidentSeverity
-from spendmeter.contracts.routes import ChannelMatch, QuietHours, quiet_until
+from spendmeter.contracts.routes import DIGEST_MINUTES_MAX, ChannelMatch, QuietHours, quiet_until
 
 Held = Literal["", "quiet", "digest", "snooze"]
 """Why a message waits; '' = it does not."""
@@ -73,6 +73,8 @@ def passages(routes: Sequence[Route], event: IncidentEvent, now: datetime, zone:
     if event.rule.startswith(CHANNEL_FAILING):
         return [_passage(each, event, now, zone) for each in _beside(routes, event)]
     taken = [each for each in routes if each.heard or takes(each.match, event)]
+    if event.details.get("by_chance"):  # a pager knows no digest
+        taken = [each for each in taken if each.heard or not (each.single or each.kind in _ONE_BY_ONE)]
     fallback = not taken and event.severity == "critical"
     if fallback:
         taken = sorted(routes, key=lambda each: each.failing)[:1]
@@ -120,8 +122,10 @@ def _passage(
     at, held = now, ""
     calms = route.kind in _ONE_BY_ONE and route.heard and event.transition in _CALMING
     if not (bypasses(event) or calms):
-        if route.digest_minutes and not single:
-            at, held = digest_at(route.digest_minutes, now, zone), "digest"
+        # What may be chance is told once a day by who is to tell the rest at once.
+        minutes = route.digest_minutes or (DIGEST_MINUTES_MAX if event.details.get("by_chance") else 0)
+        if minutes and not single:
+            at, held = digest_at(minutes, now, zone), "digest"
         quiet = quiet_until(route.quiet, at, zone)
         if quiet > at:
             at, held = quiet, held or "quiet"
