@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from services.alerts.forecasts.thresholds import excesses_in
+from services.alerts.incidents import shares
 from services.alerts.incidents.acts import obey
 from services.alerts.incidents.incident import Incident, IncidentFigures, opened, resolved
 from services.alerts.incidents.joining import (
@@ -280,6 +281,24 @@ async def test_of_two_bursts_the_budget_is_told_with_the_one_that_broke_it(book:
     )
     assert grew == BURST
     assert len((await told(book))["everything"]) == 3
+
+
+async def test_what_cannot_be_compared_in_time_is_told_apart_and_not_later(
+    book: Book, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The statement is given up half way, and the transaction around it goes on."""
+    now = datetime.now(UTC)
+    await channels(book, everything=ALL)
+    await both_spent(book, now)
+    slow = shares.SQL["spent_in_scopes"].replace("SELECT place::int", "SELECT pg_sleep(20), place::int")
+    monkeypatch.setattr(shares, "SQL", {"spent_in_scopes": slow})
+    monkeypatch.setattr(shares, "READ_S_MAX", 0.3)
+    await open_each(store, now, [incident("anomaly", BURST, now), incident("budget", {}, now)])
+    assert [each[:2] for each in (await told(book))["everything"]] == [
+        ("anomaly", "opened"),
+        ("budget", "opened"),
+    ]
+    assert datetime.now(UTC) - now < timedelta(seconds=10)
 
 
 async def test_two_workers_that_see_both_at_once_tell_each_channel_once(book: Book, store: Store) -> None:

@@ -34,10 +34,7 @@ async def told_with(
     if not found:
         return incident
     try:
-        async with (
-            asyncio.timeout(READ_S_MAX),
-            connection.transaction(),
-        ):  # a savepoint
+        async with asyncio.timeout(READ_S_MAX), connection.transaction():
             same = await _of_one_cause(connection, found, now)
     except (TimeoutError, asyncpg.QueryCanceledError):
         log().warning("told apart: what it has in common is not known in time", incident=str(incident.id))
