@@ -72,6 +72,41 @@ def test_what_cannot_be_read_is_named_by_its_line(text: str, error: str) -> None
     assert done.stderr.strip() == f"-: {error}"
 
 
+@pytest.mark.parametrize("turned", ["reversed", "shuffled"])
+def test_rows_in_another_order_are_judged_as_if_they_had_come_by_time(turned: str) -> None:
+    rows = series(400)
+    rows[350] = rows[350].split(",")[0] + ",99999"
+    other = rows[::-1] if turned == "reversed" else random.Random(3).sample(rows, len(rows))
+    sorted_, mixed = (detected("\n".join(["timestamp,value", *each])) for each in (rows, other))
+    assert ",10,1\n" in sorted_.stdout and sorted_.stderr == ""
+    lines = mixed.stdout.splitlines()[1:]
+    assert [line.split(",")[0] for line in lines] == [row.split(",")[0] for row in other]
+    assert sorted(lines) == sorted(sorted_.stdout.splitlines()[1:])
+    assert "not in the order of their times" in mixed.stderr
+
+
+@pytest.mark.parametrize(
+    ("stamp", "meant"),
+    [
+        ("1767225600", "2026-01-01T00:00:00+00:00"),
+        ("1767225600.5", "2026-01-01T00:00:00.500000+00:00"),
+        ("1767225600000", "2026-01-01T00:00:00+00:00"),
+        ("1767225600000000000", "2026-01-01T00:00:00+00:00"),
+        ("49", "1970-01-03T01:00:00+00:00"),
+        ("20260101", "2026-01-01T00:00:00+00:00"),
+    ],
+)
+def test_numbers_are_times_too(stamp: str, meant: str) -> None:
+    [(_, at, _)] = read_rows(["timestamp,value", f"{stamp},1"])
+    assert at.isoformat() == meant
+
+
+@pytest.mark.parametrize("stamp", ["nan", "inf", "-1e99", "01/02/2026", ""])
+def test_what_is_no_time_is_refused(stamp: str) -> None:
+    with pytest.raises(ValueError, match=r"line 2: .* is no time"):
+        list(read_rows(["timestamp,value", f"{stamp},1"]))
+
+
 def test_a_header_alone_is_a_series_without_rows() -> None:
     done = detected("timestamp,value\n")
     assert (done.returncode, done.stdout) == (0, "timestamp,score,alarm\n")

@@ -1,9 +1,11 @@
 """The detector of services/alerts/detect on any series: `python -m tests.benchmarks.detect FILE.csv`.
 
-FILE has the columns timestamp and value (`-` = standard input), oldest first, times as ISO 8601 or "YYYY-MM-DD HH:MM:SS"
-(no offset = UTC). Prints timestamp,score,alarm, a row for each that came, from what came until then: score is 0 for what is
-usual and for repeats of what was told. Both what is too high and what is too low counts. A gap is
-unknown, not silence; a row without a value scores 0. The bucket is the median step of the first rows, which score 0.
+FILE has the columns timestamp and value (`-` = standard input), times as ISO 8601, "YYYY-MM-DD HH:MM:SS" (no offset = UTC) or
+seconds since 1970 (or their thousandths, millionths, billionths); smaller whole numbers count rows, an hour each. Prints
+timestamp,score,alarm, a row for each that came and in that order, each judged by the rows of earlier times alone: score is 0 for
+what is usual and for repeats of what was told. Both what is too high and what is too low counts. A gap is unknown, not
+silence; a row without a value scores 0. The bucket is the median step of the first rows, which score 0 (as does all of
+the first 24 hours that are known, or buckets where these are longer).
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import csv
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import pairwise
 from math import isfinite
 from pathlib import Path
@@ -24,6 +26,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from services.alerts.detect.scope import QUIET, Surprise, observe
 from services.alerts.detect.state import ScopeState
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+ROWS_COUNTED_MAX, SECONDS_MAX = 1e8, 1e11
+"""Seconds since 1970 are more than that from 1973 on, and fewer than that until the year 5138."""
 STEPS = 24
 """Steps from which the bucket is told; a shorter series has no history to judge by anyway."""
 
@@ -42,12 +47,32 @@ def read_rows(lines: Iterable[str]) -> Iterator[tuple[str, datetime, float | Non
             continue
         if len(row) <= when:
             raise ValueError(f"line {rows.line_num}: no timestamp")
-        try:
-            at = datetime.fromisoformat(row[when].strip())
-        except ValueError:
-            raise ValueError(f"line {rows.line_num}: {row[when]!r} is no time") from None
+        at = _time(row[when].strip())
+        if at is None:
+            raise ValueError(f"line {rows.line_num}: {row[when]!r} is no time")
         cell = row[what].strip() if len(row) > what else ""
-        yield row[when], at if at.tzinfo else at.replace(tzinfo=UTC), _number(cell, rows.line_num)
+        yield row[when], at, _number(cell, rows.line_num)
+
+
+def _time(cell: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(cell)
+    except ValueError:
+        return _counted(cell)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _counted(cell: str) -> datetime | None:
+    """A number's time: of rows, seconds or parts of seconds, told apart by size. None = it is no number, or beyond any year."""
+    try:
+        number = float(cell)
+        if abs(number) < ROWS_COUNTED_MAX:
+            return EPOCH + timedelta(hours=number)
+        for _ in range(3):
+            number = number / 1_000 if abs(number) >= SECONDS_MAX else number
+        return EPOCH + timedelta(seconds=number)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _number(cell: str, line: int) -> float | None:
@@ -107,15 +132,17 @@ def _opened(name: str) -> AbstractContextManager[TextIO]:
 
 
 def _write(out, lines, zone, *, both) -> None:
-    stamps: list[str] = []
-
-    def times() -> Iterator[tuple[datetime, float | None]]:
-        for stamp, at, value in read_rows(lines):
-            stamps.append(stamp)
-            yield at, value
-
-    for verdict in verdicts(times(), zone=zone, both=both):
-        out.writerow([stamps.pop(), f"{verdict.fresh:.6g}", int(verdict.alarms)])
+    rows = list(read_rows(lines))
+    by_time = sorted(range(len(rows)), key=lambda row: rows[row][1])
+    if by_time != list(range(len(rows))):
+        print(
+            "The rows are not in the order of their times; each is judged by earlier times.", file=sys.stderr
+        )
+    found = dict(
+        zip(by_time, verdicts((rows[row][1:] for row in by_time), zone=zone, both=both), strict=True)
+    )
+    for row, (stamp, _, _) in enumerate(rows):
+        out.writerow([stamp, f"{found[row].fresh:.6g}", int(found[row].alarms)])
 
 
 if __name__ == "__main__":

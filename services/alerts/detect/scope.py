@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from math import isnan, log2, sqrt
 
-from services.alerts.detect.seasons import slot_of
+from services.alerts.detect.seasons import SLOT_S, slot_of
 from services.alerts.detect.state import AMOUNT, RESIDUAL, SMOOTH, TAIL_BINS, ScopeState
 
 ALARM = 0.33
@@ -22,8 +22,8 @@ RIPE_SLOTS = 24
 RANGE_SHARE, LONG_SHARE, ROOT_FACTOR = 0.25, 0.5, 2.0
 """Floors of the scale: shares of the high hour and of four weeks' range, a factor of the root term."""
 SEASON_WEIGHT = 0.7
-SMOOTH_S, LEVEL_S = 7_200, 14_400
-"""Half-lives of the smoothed amount and of the level, in seconds."""
+SMOOTH_BUCKETS, LEVEL_BUCKETS = 2, 4
+"""Half-lives of the smoothed amount and of the level: an hour, or so many buckets (of an hour at most)."""
 REFRACTORY_S, REFRACTORY_BUCKETS = 43_200, 24
 LASTING_WEIGHT, LASTING_FLOOR = 0.5, 6.0
 LASTING_KEEP, LASTING_SHARE, LASTING_ALLOWED = 0.99, 1.1, 0.03
@@ -162,8 +162,8 @@ def _burst(state: ScopeState, amount: float, share: float, unit: float, both: bo
 
 
 def _smoothed(state: ScopeState, amount: float) -> tuple[float, float]:
-    """Two hours' level of amounts and of expectations, this bucket included."""
-    weight = _weight(SMOOTH_S, state.bucket_s)
+    """An hour's level (of hours: two) of amounts and of expectations, this bucket included."""
+    weight = _weight(SMOOTH_BUCKETS, state.bucket_s)
     usual = state.smooth_expected + weight * (expected(state) - state.smooth_expected)
     return state.smooth + weight * (amount - state.smooth), usual
 
@@ -207,7 +207,7 @@ def _learn(state: ScopeState, amount: float, score: float) -> None:
         scale = _scale(state.bounds[AMOUNT], 0.0)
         clipped = min(max(amount, low - scale), high + scale)
     state.smooth, state.smooth_expected = _smoothed(state, amount)
-    state.level += _weight(LEVEL_S, state.bucket_s) * (clipped - state.level)
+    state.level += _weight(LEVEL_BUCKETS, state.bucket_s) * (clipped - state.level)
     measured = (amount, state.smooth) if isnan(state.season) else (amount, state.smooth, residual)
     for measure, value in enumerate(measured):
         state.highs[measure] = max(state.highs[measure], value)
@@ -222,5 +222,6 @@ def _bin(score: float) -> int:
     return 0 if score <= 0 else max(0, min(TAIL_BINS - 1, int(2 * log2(score)) + 8))
 
 
-def _weight(half_life_s: int, bucket_s: int) -> float:
+def _weight(buckets: int, bucket_s: int) -> float:
+    half_life_s = max(SLOT_S, buckets * min(bucket_s, SLOT_S))
     return 1.0 - math.pow(0.5, bucket_s / half_life_s)

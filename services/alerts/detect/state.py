@@ -10,7 +10,7 @@ from math import inf, isnan, nan
 from services.alerts.detect.seasons import DAYS, DAYS_KEPT, SLOT_S, WEEKS, expectation, slots_a_day
 
 AMOUNT, SMOOTH, RESIDUAL = range(3)
-"""What extremes are kept of: a bucket's amount, the level of two hours, the amount less its expectation."""
+"""What extremes are kept of: a bucket's amount, the smoothed amount, the amount less its expectation."""
 MEASURES = 3
 EXTREMES = 4
 """Highest, second highest, second lowest, lowest: one outlier must not blind."""
