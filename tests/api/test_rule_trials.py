@@ -85,7 +85,7 @@ async def test_a_dry_run_is_asked_for_with_other_settings_and_shows_what_came_of
         ("lasting-shift", {"days": 29}, 422, "is at most 28"),
         ("unreserved", {}, 409, "changes with them"),
         ("silence", {}, 409, "nothing is kept"),
-        ("burn", {}, 409, "as they were at the time"),
+        ("burn", {}, 409, "no dry run does yet"),
         ("minute-burst", {"days": 8}, 422, "is at most 7"),
         ("loop", {"days": 31}, 422, "days"),
         ("loop", {"settings": {"calls_min": "1"}}, 422, "is at least 5"),

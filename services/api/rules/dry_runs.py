@@ -27,7 +27,7 @@ DAYS_MAX = {"burst": 7, "loop": 30, "first": 30, "shift": 28, "drift": 28}
 """Of the kinds that can be tried; minutes are many."""
 WHY_NOT = {
     "silence": "it listens for what does not come, and of that nothing is kept",
-    "burn": "it is judged by forecasts as they were at the time, and those are not made again",
+    "burn": "every budget's windows of minutes would have to be added up again, which no dry run does yet",
     "unreserved": "it is about what agents did not reserve, and who does changes with them",
     "unbooked": "it is about what senders did, and that changes with them",
 }
