@@ -1,11 +1,16 @@
-"""Budgets on the overview in a real Chromium: one is removed, with what it was and what stays of it."""
+"""Budgets on the overview in a real Chromium: one is removed, with what it was and what stays of it;
+no forecast stands there that is below what was spent since."""
 
 from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
 
 import httpx
 from playwright.async_api import BrowserContext, expect
 
 from tests.api.book import Book
+from tests.api.test_forecasts import forecast
 from tests.portal.page import log_in
 
 
@@ -37,3 +42,22 @@ async def test_a_budget_is_removed_by_who_may_change_and_by_nobody_else(
         assert [each["name"] for each in (await client.get("/v1/budgets")).json()["budgets"]] == [
             "Everything"
         ]
+
+
+async def test_what_was_forecast_below_the_spend_of_now_is_no_forecast(
+    context: BrowserContext, address: str, book: Book
+) -> None:
+    admin = await book.key("acme", "read", "admin")
+    async with httpx.AsyncClient(base_url=address, headers={"Authorization": f"Bearer {admin}"}) as client:
+        early = (await client.post("/v1/budgets", json={"name": "Early", "amount": "500"})).json()
+        armed = (await client.post("/v1/budgets", json={"name": "Armed", "amount": "500"})).json()
+    unknown = {"p10": None, "p50": None, "p90": None, "armed": False, "why": "too early"}
+    await forecast(book, early, "latest_forecasts", run_rate=Decimal(0), **unknown)
+    await forecast(book, armed, "latest_forecasts")  # 90 in the middle
+    await book.spend("acme", datetime.now(UTC).isoformat(), "95")
+    page = await context.new_page()
+    await log_in(page, address, admin)
+    card = page.get_by_label("Budgets", exact=True)
+    await expect(card.locator("li", has_text="Early")).to_contain_text("too early to forecast")
+    await expect(card.locator("li", has_text="Early")).not_to_contain_text("at this rate")
+    await expect(card.locator("li", has_text="Armed")).to_contain_text("$90.00 was expected by its end")

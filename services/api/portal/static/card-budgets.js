@@ -95,7 +95,7 @@ function showBudget(item, budget, tz) {
       : [spentOf(budget), describeRest(budget)];
   words.push(over);
   if (budget.allocated) words.push(describeAllocated(budget.allocated, budget.currency));
-  if (budget.forecast) words.push(describeForecast(budget.forecast, budget.currency));
+  if (budget.forecast) words.push(describeForecast(budget.forecast, budget));
   setText(part(item, "words"), words.join(" · "));
 }
 
@@ -140,10 +140,13 @@ function describeRest({ remaining, currency }) {
   return left < 0n ? `${money(-left, currency)} over` : `${money(left, currency)} left`;
 }
 
-// Too early to say: only what it would come to at this rate.
-function describeForecast({ p10, p50, p90, run_rate: rate, armed }, currency) {
+// Too early to say: only what it would come to at this rate. A forecast is up to an hour old, and what is
+// below the spend of now is none any more.
+function describeForecast({ p10, p50, p90, run_rate: rate, armed }, { spent, currency }) {
+  const passed = (amount) => parseDecimal(spent) > parseDecimal(amount);
+  if (armed && passed(p50)) return `${money(p50, currency)} was expected by its end`;
   if (armed) return `${money(p50, currency)} expected (${money(p10, currency)} to ${money(p90, currency)})`;
-  return rate === null
+  return rate === null || passed(rate)
     ? "too early to forecast"
     : `${money(rate, currency)} at this rate, too early to forecast`;
 }

@@ -111,7 +111,7 @@ function trialOf(run) {
   return [
     el("p", asked),
     el("p", { "data-part": "result" }, words),
-    table([["When"], ["What"], ["Money"]], el("tbody", rows)),
+    rows.length ? table([["When"], ["What"], ["Money"]], el("tbody", rows)) : "",
     el("p", { className: "fine" }, `${notes.join("; ")}.`),
   ];
 }
