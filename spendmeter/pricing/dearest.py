@@ -58,12 +58,12 @@ def dearest(plans: Iterable[Plan], unit: str, calls: CallsWithin) -> list[Deares
 
 def of_each_currency(found: Iterable[Dearest]) -> list[Dearest]:
     """The dearest of each."""
-    best: dict[str, Dearest] = {}
+    best: dict[str, tuple[Decimal, Dearest]] = {}
     for each in found:
-        before = best.get(each.decision.currency)
-        if before is None or each.per_unit > before.per_unit:
-            best[each.decision.currency] = each
-    return list(best.values())
+        per_unit, before = each.per_unit, best.get(each.decision.currency)
+        if before is None or per_unit > before[0]:
+            best[each.decision.currency] = per_unit, each
+    return [each for _, each in best.values()]
 
 
 def _by_plan(plan: Plan, unit: str, calls: CallsWithin) -> Iterator[Dearest]:

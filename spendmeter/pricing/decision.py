@@ -59,7 +59,7 @@ class Decision:
     @property
     def per_unit(self) -> Decimal:
         """For comparing: the price of one unit, whatever it is stated for."""
-        return divided(self.price, Decimal(self.per))
+        return self.price if self.per == 1 else divided(self.price, Decimal(self.per))
 
 
 def decide_by(price: Price, unit: str, reason: str = "", least: bool = False) -> Decision:
