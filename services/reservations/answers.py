@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from services.reservations.memory import CounterMemory
 from services.reservations.operations import HoldDecision, RefusalReason
 from services.reservations.values import BudgetCounter, Reservation
 from services.reservations.work import say_budget, say_reservation
@@ -22,6 +21,7 @@ _STATUS: dict[RefusalReason, tuple[int, str]] = {
     "budget_exceeded": (409, "Budget exceeded"),
     "key_share": (409, "One key's share exceeded"),
     "too_many_open": (409, "Too many reservations are open"),
+    "currency": (409, "A hard budget in another currency"),
     "dimensions_missing": (422, "Dimensions missing"),
     "not_found": (404, "No such reservation"),
     "expired": (410, "The reservation has run out"),
@@ -63,20 +63,25 @@ def found(reservation: Reservation, currency: str) -> dict[str, Any]:
 
 
 def checked(
-    memory: CounterMemory, counters: list[BudgetCounter], missing: list[str], bound: Bound | None
+    as_of: datetime | None,
+    counters: list[BudgetCounter],
+    missing: list[str],
+    elsewhere: list[str],
+    bound: Bound | None,
 ) -> Response:
     """Whether it would be let through, as of a moment ago."""
     needed = ZERO if bound is None else bound.amount
     short = [each for each in counters if each.left < needed or (bound is None and each.left <= 0)]
     return _json(
         {
-            "allowed": not short and not missing,
+            "allowed": not (short or missing or elsewhere),
             "advisory": True,
-            "as_of": memory.as_of,
+            "as_of": as_of,
             "bound": None if bound is None else plain(bound.amount),
             "currency": bound.currency if bound else counters[0].currency if counters else "",
             "provisional": bound is not None and bound.provisional,
             "dimensions_missing": missing,
+            "other_currency": elsewhere,
             "budgets": [_budget(each) for each in counters],
         },
         200,

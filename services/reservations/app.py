@@ -181,7 +181,8 @@ async def check(door: ReservationDoor, request: Request) -> Response:
     bound = requests.bound_of(asked, door.prices.book, caller.tenant, currency, now) if stated else None
     counters = door.memory.covering(caller.tenant, dimensions, now)
     missing = door.memory.missing(caller.tenant, dimensions) if stated else []
-    return answers.checked(door.memory, counters, missing, bound)
+    elsewhere = door.memory.elsewhere(caller.tenant, dimensions, currency)
+    return answers.checked(door.memory.as_of, counters, missing, elsewhere, bound)
 
 
 ROUTES: tuple[tuple[str, str, DoorHandler], ...] = (

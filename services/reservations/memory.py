@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from services.reservations.read import SQL
 from services.reservations.rows import budget_of, counter_of
 from services.reservations.turns import AWAY, Pool
-from services.reservations.values import BudgetCounter, HoldPlace
+from services.reservations.values import BudgetCounter, HardBudget, HoldPlace
 from spendmeter.platform.retry import keep_doing
 
 REFRESH_S = 1.0
@@ -22,6 +22,7 @@ class CounterMemory:
         self.as_of: datetime | None = None
         self._pool = pool
         self._of: dict[str, dict[HoldPlace, BudgetCounter]] = {}
+        self._uncounted: dict[str, list[tuple[HardBudget, str]]] = {}
 
     def tenants(self) -> list[str]:
         """Who has any."""
@@ -37,6 +38,14 @@ class CounterMemory:
             each
             for each in self.counters(tenant)
             if each.period_start <= now < each.period_end and each.budget.covers(dimensions)
+        ]
+
+    def elsewhere(self, tenant: str, dimensions: Mapping[str, str], currency: str) -> list[str]:
+        """Names of the hard budgets that cover these dimensions in another currency than the book's."""
+        return [
+            budget.name
+            for budget, stated in self._uncounted.get(tenant, ())
+            if stated != currency and budget.covers(dimensions)
         ]
 
     def missing(self, tenant: str, dimensions: Mapping[str, str]) -> list[str]:
@@ -60,4 +69,7 @@ class CounterMemory:
         for row in await self._pool.fetch(SQL["standing"]):
             counter = counter_of(row, budget_of(row))
             found[row["tenant"]][counter.place] = counter
-        self._of, self.as_of = dict(found), as_of
+        uncounted: defaultdict[str, list[tuple[HardBudget, str]]] = defaultdict(list)
+        for row in await self._pool.fetch(SQL["uncounted"]):
+            uncounted[row["tenant"]].append((budget_of(row), row["currency"]))
+        self._of, self._uncounted, self.as_of = dict(found), dict(uncounted), as_of

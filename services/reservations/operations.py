@@ -103,6 +103,7 @@ RefusalReason = Literal[
     "budget_exceeded",
     "key_share",
     "too_many_open",
+    "currency",
     "dimensions_missing",
     "not_found",
     "expired",

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import msgspec
+from msgspec import Struct
 
 from services.reservations.operations import Commit, Draw, Extend, Operation, Redeem, Release, Reserve
 from services.reservations.rows import budget_of, counter_of, reservation_of
@@ -24,8 +26,7 @@ from services.reservations.values import (
     TenantState,
 )
 from spendmeter.book.budget_periods import BudgetPeriod
-from spendmeter.book.timelines import read_timelines
-from spendmeter.contracts.terms import Timeline
+from spendmeter.contracts.terms import Timeline, timeline_of
 from spendmeter.platform.sql import load_sql
 
 SQL = load_sql(Path(__file__).with_name("sql") / "turn.sql")
@@ -44,6 +45,8 @@ class BudgetsInForce:
     timeline: Timeline
     currency: str
     budgets: Mapping[UUID, HardBudget]
+    elsewhere: tuple[tuple[HardBudget, str], ...]
+    """In another currency than the book's, not in force yet, or no more; with it."""
     kinds: Mapping[UUID, BudgetPeriod]
     """Of their periods."""
     revisions: Mapping[UUID, int]
@@ -51,37 +54,117 @@ class BudgetsInForce:
     """Their ends."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class TenantRead:
+    """What one question told of a tenant: `now` is when Postgres was asked, `row` what `state` says."""
+
+    now: datetime
+    force: BudgetsInForce
+    row: Mapping[str, Any]
+
+    def counters(self) -> dict[HoldPlace, BudgetCounter]:
+        """The tenant's counters. Raises CountersOutdated."""
+        force, known = self.force, self.counter_rows()
+        for place, end in force.periods.items():
+            row = known.get(place)
+            if row is None or row["period_end"] != end or row["revision"] != force.revisions[place[0]]:
+                raise CountersOutdated
+        if any(budget not in force.budgets for budget, _ in known):
+            raise CountersOutdated
+        return {place: counter_of(row, force.budgets[place[0]]) for place, row in known.items()}
+
+    def counter_rows(self) -> dict[HoldPlace, Any]:
+        """As they are stored, outdated or not."""
+        return {(row["budget_id"], row["period_start"]): row for row in self.row["counters"]}
+
+    def state(self, tenant: str) -> TenantState:
+        """What deciding takes. Raises CountersOutdated."""
+        held = msgspec.convert(self.row["held"], list[_HeldByKey])
+        return TenantState(
+            tenant=tenant,
+            currency=self.force.currency,
+            counters=self.counters(),
+            elsewhere=self.force.elsewhere,
+            reservations={row["id"]: reservation_of(row) for row in self.row["reservations"]},
+            answers={
+                (row["endpoint"], row["idempotency_key"]): StoredAnswer(
+                    payload=row["payload"], decision=row["decision"].encode()
+                )
+                for row in self.row["answers"]
+            },
+            open_by_key={each.key_id: each.open for each in held if each.open},
+            held_by_key={
+                (each.key_id, (each.budget_id, each.period_start)): each.held
+                for each in held
+                if each.budget_id and each.period_start
+            },
+            booked=frozenset(self.row["booked"]),
+            reserved={row["identity"]: row["id"] for row in self.row["reserved"]},
+        )
+
+
+class _HeldByKey(Struct, frozen=True):
+    """Of a key, how many are open; or of one place, what is held in it."""
+
+    key_id: str
+    budget_id: UUID | None
+    period_start: datetime | None
+    open: int
+    held: Decimal
+
+
 async def prepare(connection: Any) -> None:
-    """jsonb as what it holds; once a connection."""
+    """jsonb as what it holds; once a connection. In binary: else no row that has one could be in another."""
     await connection.set_type_codec(
         "jsonb",
         schema="pg_catalog",
-        encoder=lambda value: msgspec.json.encode(value).decode(),
-        decoder=msgspec.json.decode,
+        format="binary",
+        encoder=lambda value: b"\x01" + msgspec.json.encode(value),
+        decoder=lambda value: msgspec.json.decode(value[1:]),
     )
 
 
-async def lock(connection: Any, tenant: str) -> datetime:
-    """Wait until the tenant is ours, until COMMIT; the time by which is decided. Raises LockNotAvailable."""
+async def lock(connection: Any, tenant: str) -> None:
+    """Wait until the tenant is ours, until COMMIT. Raises LockNotAvailable."""
     await connection.execute(SQL["begin"], tenant)
-    now: datetime = await connection.fetchval(SQL["now"])
-    return now
 
 
-async def budgets_in_force(connection: Any, tenant: str, now: datetime) -> BudgetsInForce:
-    """As of now. A budget in another currency than the book's is not in force yet, or no more."""
-    timeline = (await read_timelines(connection, [tenant]))[tenant]
+async def read(
+    connection: Any,
+    tenant: str,
+    operations: Sequence[Operation] = (),
+    *,
+    events: Sequence[bytes] = (),
+    due_max: int = DUE_MAX,
+) -> TenantRead:
+    """All that these operations, or entries of these events, are decided by: one question, for whoever waits
+    holds the lock."""
+    row = await connection.fetchrow(
+        SQL["state"],
+        tenant,
+        _named(operations),
+        due_max,
+        events,
+        list({str(each.worker) for each in operations if isinstance(each, Redeem)}),
+        [each.endpoint for each in operations],
+        [each.idempotency_key for each in operations],
+        [each.identity for each in operations if isinstance(each, Reserve | Commit) and each.identity],
+        list({each.key_id for each in operations}),
+    )
+    return TenantRead(now=row["now"], force=_in_force(row), row=row)
+
+
+def _in_force(row: Any) -> BudgetsInForce:
+    """As of then."""
+    now, timeline = row["now"], timeline_of(map(_since_ever, row["terms"]))
     currency = timeline.at(now).currency
-    rows = [row for row in await connection.fetch(SQL["budgets"], tenant) if row["currency"] == currency]
-    kinds = {
-        row["id"]: BudgetPeriod(row["period"], row["starts_on"], row["ends_on"], row["last_hours"])
-        for row in rows
-    }
+    rows = [each for each in row["budgets"] if each["currency"] == currency]
+    kinds = {each["id"]: _period_of(each) for each in rows}
     periods = {
-        (row["id"], start): end
-        for row in rows
+        (budget, start): end
+        for budget, kind in kinds.items()
         for at in (now, now + TTL_MAX + GRACE)
-        for bounds in (kinds[row["id"]].bounds(at, timeline),)
+        for bounds in (kind.bounds(at, timeline),)
         if bounds  # stated days are over, or to come
         for start, end in (bounds,)
         if timeline.at(start).currency == currency
@@ -89,76 +172,29 @@ async def budgets_in_force(connection: Any, tenant: str, now: datetime) -> Budge
     return BudgetsInForce(
         timeline=timeline,
         currency=currency,
-        budgets={row["id"]: budget_of(row) for row in rows},
+        budgets={each["id"]: budget_of(each) for each in rows},
+        elsewhere=tuple(
+            (budget_of(each), each["currency"])
+            for each in row["budgets"]
+            if each["currency"] != currency and _period_of(each).bounds(now, timeline)
+        ),
         kinds=kinds,
-        revisions={row["id"]: row["revision"] for row in rows},
+        revisions={each["id"]: each["revision"] for each in rows},
         periods=periods,
     )
 
 
-async def counters_of(connection: Any, tenant: str, force: BudgetsInForce) -> dict[HoldPlace, BudgetCounter]:
-    """The tenant's counters. Raises CountersOutdated."""
-    rows = await connection.fetch(SQL["counters"], tenant)
-    known = {(row["budget_id"], row["period_start"]): row for row in rows}
-    for place, end in force.periods.items():
-        row = known.get(place)
-        if row is None or row["period_end"] != end or row["revision"] != force.revisions[place[0]]:
-            raise CountersOutdated(tenant)
-    if any(budget not in force.budgets for budget, _ in known):
-        raise CountersOutdated(tenant)
-    return {place: counter_of(row, force.budgets[place[0]]) for place, row in known.items()}
+def _since_ever(terms: Any) -> dict[str, Any]:
+    """Terms, as `timelines.sql` says them: asyncpg reads -infinity as an instant without a zone."""
+    since = terms["effective_from"]
+    return dict(terms) | {"effective_from": None if since == datetime.min else since}  # noqa: DTZ901
 
 
-async def state_for(
-    connection: Any, tenant: str, operations: Sequence[Operation], now: datetime
-) -> TenantState:
-    """All that deciding these operations takes. Raises CountersOutdated."""
-    force = await budgets_in_force(connection, tenant, now)
-    counters = await counters_of(connection, tenant, force)
+def _period_of(row: Any) -> BudgetPeriod:
+    return BudgetPeriod(row["period"], row["starts_on"], row["ends_on"], row["last_hours"])
+
+
+def _named(operations: Sequence[Operation]) -> list[UUID]:
+    """Reservations that they are about; a Draw's is its worker's tranche."""
     named = [each.reservation for each in operations if isinstance(each, Commit | Release | Extend)]
-    named += _tranches(operations, counters)
-    reservations = await connection.fetch(SQL["reservations"], tenant, named, now, DUE_MAX)
-    state = TenantState(
-        tenant=tenant,
-        currency=force.currency,
-        counters=counters,
-        reservations={row["id"]: reservation_of(row) for row in reservations},
-    )
-    if not operations:
-        return state
-    endpoints, keys = [each.endpoint for each in operations], [each.idempotency_key for each in operations]
-    for row in await connection.fetch(SQL["answers"], tenant, endpoints, keys):
-        answer = StoredAnswer(payload=row["payload"], decision=row["decision"].encode())
-        state.answers[row["endpoint"], row["idempotency_key"]] = answer
-    await _read_shares(connection, state, operations)
-    await _read_identities(connection, state, operations)
-    return state
-
-
-async def _read_identities(connection: Any, state: TenantState, operations: Sequence[Operation]) -> None:
-    """Which of the events that operations are about are booked already, or another reservation's."""
-    stated = [each.identity for each in operations if isinstance(each, Reserve | Commit) and each.identity]
-    stated += [each.identity for each in state.reservations.values() if each.stated and each.is_open]
-    if not stated:
-        return
-    rows = await connection.fetch(SQL["booked"], state.tenant, stated)
-    state.booked = frozenset(row["identity"] for row in rows)
-    rows = await connection.fetch(SQL["reserved"], state.tenant, stated)
-    state.reserved = {row["identity"]: row["id"] for row in rows}
-
-
-def _tranches(operations: Sequence[Operation], counters: Mapping[HoldPlace, BudgetCounter]) -> list[UUID]:
-    """Reservations of workers' tranches that are drawn, or spent from."""
-    drawn = [tranche_id(each.worker, each.place) for each in operations if isinstance(each, Draw)]
-    workers = {each.worker for each in operations if isinstance(each, Redeem)}
-    return drawn + [tranche_id(worker, place) for worker in workers for place in counters]
-
-
-async def _read_shares(connection: Any, state: TenantState, operations: Sequence[Operation]) -> None:
-    """What the keys hold that ask, or whose reservations have run out."""
-    keys = {each.key_id for each in operations} | {each.key_id for each in state.reservations.values()}
-    for row in await connection.fetch(SQL["held_by_key"], state.tenant, list(keys)):
-        if row["open"] is not None:
-            state.open_by_key[row["key_id"]] = row["open"]
-        else:
-            state.held_by_key[row["key_id"], (row["budget_id"], row["period_start"])] = row["held"]
+    return named + [tranche_id(each.worker, each.place) for each in operations if isinstance(each, Draw)]

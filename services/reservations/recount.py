@@ -18,7 +18,7 @@ import asyncpg
 
 from services.reservations.matching import held_in, matched
 from services.reservations.read import SQL as TURN
-from services.reservations.read import BudgetsInForce, budgets_in_force, lock
+from services.reservations.read import BudgetsInForce, lock, read
 from services.reservations.rows import counter_rows, reservation_of, reservation_rows
 from services.reservations.values import BudgetCounter, HoldPlace, Reservation
 from spendmeter.book.reading import hold_minutes, spent_in
@@ -39,12 +39,9 @@ async def recount(pool: asyncpg.Pool[asyncpg.Record], tenant: str) -> None:
     """Do it. Raises CONNECTION_ERRORS."""
     async with pool.acquire(timeout=ACQUIRE_S) as connection, connection.transaction():
         await connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_MAX}'")
-        now = await lock(connection, tenant)
-        force = await budgets_in_force(connection, tenant, now)
-        before = {
-            (row["budget_id"], row["period_start"]): row
-            for row in await connection.fetch(TURN["counters"], tenant)
-        }
+        await lock(connection, tenant)
+        known = await read(connection, tenant, due_max=0)
+        now, force, before = known.now, known.force, known.counter_rows()
         open_now = [reservation_of(row) for row in await connection.fetch(TURN["open"], tenant)]
         async with (
             pool.acquire(timeout=ACQUIRE_S) as reader,

@@ -1,6 +1,6 @@
 """Whether something may be spent, and its hold: in every budget that it falls under, or in none. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -28,6 +28,8 @@ def reserve(work: HoldWork, asked: Reserve, now: datetime) -> HoldDecision:
             f"hard budgets of this tenant filter by {', '.join(missing)}: state it, '' where there is none"
         )
         return HoldDecision(reason="dimensions_missing", detail=detail)
+    if not isinstance(asked, Debit | Redeem) and (refusal := _elsewhere(work, dimensions)):
+        return refusal
     if not isinstance(asked, Debit | Redeem) and (refusal := event_refusal(work, asked.identity, asked.id)):
         return refusal
     ttl = min(asked.ttl, TTL_MAX)
@@ -108,8 +110,22 @@ def _spent(work: HoldWork, asked: Debit, made: Reservation, now: datetime) -> Re
     return replace(made, actual=asked.bound, committed_at=now, event=event)
 
 
+def _elsewhere(work: HoldWork, dimensions: Mapping[str, str]) -> HoldDecision | None:
+    """Why nothing is let through past a budget that can hold nothing: it would overspend in silence."""
+    for budget, currency in work.state.elsewhere:
+        if budget.covers(dimensions):
+            detail = (
+                f"hard budget {budget.name!r} is in {currency}, and this book in {work.state.currency}: "
+                "nothing can be held in it. Make it anew in that, or no hard one"
+            )
+            return HoldDecision(reason="currency", detail=detail)
+    return None
+
+
 def _missing(work: HoldWork, dimensions: dict[str, str]) -> list[str]:
-    wanted = {name for counter in work.state.counters.values() for name in counter.budget.filter}
+    budgets = [counter.budget for counter in work.state.counters.values()]
+    budgets += [budget for budget, _ in work.state.elsewhere]
+    wanted = {name for budget in budgets for name in budget.filter}
     return sorted(wanted - dimensions.keys())
 
 

@@ -13,12 +13,11 @@ from datetime import timedelta
 from typing import Any
 
 from services.reservations.read import SQL as TURN
-from services.reservations.read import CountersOutdated, budgets_in_force, counters_of, lock
+from services.reservations.read import CountersOutdated, lock, read
 from services.reservations.recount import SQL, recount
-from services.reservations.rows import counter_rows, past_rows, reservation_of, reservation_rows
+from services.reservations.rows import past_rows
 from services.reservations.settle import PassedEntry, Settled, settle
-from services.reservations.turns import AWAY, Pool, take_turn
-from services.reservations.values import TenantState
+from services.reservations.turns import AWAY, Pool, take_turn, write
 from spendmeter.book.series import dimensions_of
 from spendmeter.platform.heartbeat import Heartbeat
 from spendmeter.platform.retry import keep_doing
@@ -69,25 +68,22 @@ class Settler:
             self._forget_at = now + FORGET_S
 
     async def _see_to_counters(self, tenant: str) -> None:
-        async with self._pool.acquire() as connection:
-            now = await connection.fetchval(TURN["now"])
-            try:
-                await counters_of(connection, tenant, await budgets_in_force(connection, tenant, now))
-                return
-            except CountersOutdated:
-                pass  # the connection goes back first: making them anew takes two
-        await recount(self._pool, tenant)
+        known = await read(self._pool, tenant)
+        try:
+            known.counters()
+        except CountersOutdated:
+            await recount(self._pool, tenant)
 
     async def settle_once(self) -> bool:
-        """One page of each stretch that is behind; whether there was any."""
+        """One page of each stretch that is behind; whether more waits. What is booked meanwhile is for the
+        next look: who came back at once would hold the lock as often as all turns do."""
         stretches = await self._pool.fetch(SQL["behind"])
-        for stretch in stretches:
-            await self._settle(stretch)
+        more = [await self._settle(stretch) for stretch in stretches]
         behind = sum(stretch["until"] - stretch["since"] for stretch in stretches)
         self._meters.set("spendmeter.reservations.behind", behind)
-        return bool(stretches)
+        return any(more)
 
-    async def _settle(self, stretch: Any) -> None:
+    async def _settle(self, stretch: Any) -> bool:
         bounds = [stretch[name] for name in ("partition", "begun_at", "ended_at", "since", "until")]
         rows = await self._pool.fetch(SQL["entries"], *bounds, PAGE)
         end = rows[-1]["origin_offset"] + 1 if len(rows) == PAGE else stretch["until"]
@@ -100,25 +96,21 @@ class Settler:
         for tenant in stretch["tenants"]:
             if tenant in of:
                 await self._settle_tenant(tenant, of[tenant], move)
+        return bool(end < stretch["until"])
 
     async def _settle_tenant(self, tenant: str, rows: Sequence[Any], move: tuple[int, int, int, int]) -> None:
+        entries = await _read(self._pool, tenant, rows)
         try:
             async with self._pool.acquire() as connection, connection.transaction():
-                now = await lock(connection, tenant)
+                await lock(connection, tenant)
                 if await connection.fetchval(SQL["move_marks"], [tenant], *move) != 1:
                     return  # overtaken: the other one has counted it
-                force = await budgets_in_force(connection, tenant, now)
-                counters = await counters_of(connection, tenant, force)
-                entries = await _read(connection, tenant, rows)
-                known = await connection.fetch(
-                    TURN["of_identities"], tenant, [each.identity for each in entries]
-                )
-                reservations = {row["id"]: reservation_of(row) for row in known}
-                state = TenantState(
-                    tenant=tenant, currency=force.currency, counters=counters, reservations=reservations
-                )
-                settled = settle(state, entries)
-                await _write(connection, tenant, settled)
+                events = [each.identity for each in entries]
+                known = await read(connection, tenant, events=events, due_max=0)
+                settled = settle(known.state(tenant), entries)
+                await write(connection, tenant, settled.reservations, settled.counters)
+                if settled.past:
+                    await connection.execute(SQL["write_past"], tenant, past_rows(settled.past))
         except CountersOutdated:
             await recount(self._pool, tenant)
             return
@@ -148,12 +140,3 @@ async def _read(connection: Any, tenant: str, rows: Sequence[Any]) -> list[Passe
         )
         for row in rows
     ]
-
-
-async def _write(connection: Any, tenant: str, settled: Settled) -> None:
-    if settled.reservations:
-        await connection.execute(TURN["write_reservations"], tenant, reservation_rows(settled.reservations))
-    if settled.counters:
-        await connection.execute(TURN["write_counters"], tenant, counter_rows(settled.counters))
-    if settled.past:
-        await connection.execute(SQL["write_past"], tenant, past_rows(settled.past))

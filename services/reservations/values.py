@@ -133,6 +133,8 @@ class TenantState:
     currency: str
     """The book's."""
     counters: dict[HoldPlace, BudgetCounter] = field(default_factory=dict)
+    elsewhere: tuple[tuple[HardBudget, str], ...] = ()
+    """Budgets in another currency than the book's, and in which: nothing can be held in them."""
     reservations: dict[UUID, Reservation] = field(default_factory=dict)
     """Those that operations name, and those whose time is up."""
     answers: dict[AnswerKey, StoredAnswer] = field(default_factory=dict)

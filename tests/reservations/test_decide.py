@@ -89,6 +89,15 @@ def test_a_commit_that_names_no_event_finds_its_reservations_own_in_the_book() -
     assert (left(acme), acme.reservations[UUID(int=1)].state) == (D(10), "settled")
 
 
+def test_nothing_is_let_through_past_a_hard_budget_in_another_currency() -> None:
+    """Nothing can be held in it, so it would be overspent in silence; what it does not cover goes on."""
+    acme = replace(state(budget("10")), elsewhere=((budget("5", 2, team="a"), "EUR"),))
+    decided = turn(acme, reserve(1, "1", team="a"), reserve(2, "1", team="b"), reserve(3, "1")).decisions
+    assert reasons(decided) == ["currency", "", "dimensions_missing"]
+    assert "'b2' is in EUR" in decided[0].detail
+    assert left(acme) == D(9)
+
+
 def test_a_call_that_is_booked_already_is_not_held() -> None:
     acme = state(budget("10"), booked="1")
     acme.booked = frozenset({b"i" * 16})

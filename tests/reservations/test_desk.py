@@ -122,6 +122,22 @@ async def test_a_correction_lowers_what_is_booked(world: World) -> None:
     assert await world.counter(budget) == (D(0), D(0), D(0))
 
 
+async def test_a_hard_budget_in_another_currency_than_the_terms_say_is_refused_and_not_ignored(
+    world: World,
+) -> None:
+    """acme counts in euros since ever; the budget is in dollars."""
+    await world.owner.execute(
+        "INSERT INTO tenant_terms (tenant, effective_from, effective_to, currency, zone, first_weekday, "
+        "fiscal_start_month, entry, version) VALUES ('acme', '-infinity', 'infinity', 'EUR', 'Europe/Berlin', 1, "
+        "1, 'terms', 1)"
+    )
+    await world.budget("10", team="a")
+    refused = await world.ask(reserve(1, "4", team="a"))
+    assert (refused.reason, refused.reservation) == ("currency", None)
+    assert "is in USD, and this book in EUR" in refused.detail
+    assert (await world.ask(reserve(2, "4", team="b"))).done
+
+
 async def test_without_hard_budgets_everything_is_let_through(world: World) -> None:
     decision = await world.ask(reserve(1, "4"))
     assert decision.done and decision.budgets == ()

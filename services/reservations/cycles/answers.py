@@ -20,6 +20,7 @@ STATUSES: Mapping[RefusalReason, tuple[int, str]] = {
     "key_share": (409, "BUDGET_EXCEEDED"),
     "overage": (409, "BUDGET_EXCEEDED"),
     "too_many_open": (429, "LIMIT_EXCEEDED"),
+    "currency": (400, "UNIT_MISMATCH"),
     "dimensions_missing": (400, "INVALID_REQUEST"),
     "nothing_to_book": (400, "INVALID_REQUEST"),
     "already_booked": (409, "RESERVATION_FINALIZED"),

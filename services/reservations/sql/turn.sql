@@ -2,67 +2,41 @@
 -- The tenant is ours until COMMIT.
 SELECT pg_advisory_xact_lock(hashtextextended($1, 1919251314))
 
--- name: now
--- Asked after the wait for the lock: no other clock decides what has run out.
-SELECT clock_timestamp()
-
--- name: budgets
--- Hard budgets in force, as they are now.
-SELECT n.id, n.name, n.filter, n.amount, n.currency, n.period, n.starts_on, n.ends_on, n.last_hours, n.revision, b.unreserved, b.when_away, b.key_share
-FROM budgets b, budget_now(b) AS n
-WHERE b.tenant = $1 AND b.hard AND b.deleted_at IS NULL AND n.deleted_at IS NULL ORDER BY n.id
-
 -- name: hard_tenants
 -- Who has any.
 SELECT DISTINCT tenant FROM budgets WHERE hard AND deleted_at IS NULL ORDER BY tenant
 
--- name: counters
--- All of the tenant's.
-SELECT budget_id, period_start, period_end, revision, currency, booked, held, debt, peak_minute, peak_running, peak
-FROM budget_counters WHERE tenant = $1
-
--- part: reservation
-id, key_id, identity, stated, dimensions, budget_ids, period_starts, bound, held, actual, state, created_at, expires_at,
-extensions, committed_at, provisional, details, event
-
--- name: reservations
--- Those that are named, and at most $4 of those whose time is up.
-SELECT {reservation} FROM reservations WHERE tenant = $1 AND id = ANY ($2)
-UNION
-SELECT {reservation} FROM (
-    SELECT * FROM reservations WHERE tenant = $1 AND state = 'held' AND expires_at <= $3 ORDER BY expires_at LIMIT $4
-) AS due
-
--- name: open
--- All that are open.
-SELECT {reservation} FROM reservations WHERE tenant = $1 AND state IN ('held', 'committed')
-
--- name: of_identities
--- Whose events these are.
-SELECT {reservation} FROM reservations WHERE tenant = $1 AND identity = ANY ($2)
-
--- name: reserved
--- Whose open reservations are of these events.
-SELECT identity, id FROM reservations
-WHERE tenant = $1 AND identity = ANY ($2) AND state IN ('held', 'committed')
-
--- name: answers
--- What was answered to these keys.
-SELECT endpoint, idempotency_key, payload, decision FROM reservation_answers
-WHERE tenant = $1 AND (endpoint, idempotency_key) IN (SELECT * FROM unnest($2::text[], $3::text[]))
-
--- name: held_by_key
--- How many reservations of each key are open, not committed; and what they hold, place by place.
-SELECT key_id, NULL::uuid AS budget_id, NULL::timestamptz AS period_start, count(*) AS open, NULL::numeric AS held
-FROM reservations WHERE tenant = $1 AND state = 'held' AND key_id = ANY ($2) GROUP BY key_id
-UNION ALL
-SELECT key_id, place.budget_id, place.period_start, NULL, sum(held)
-FROM reservations, unnest(budget_ids, period_starts) AS place (budget_id, period_start)
-WHERE tenant = $1 AND state = 'held' AND key_id = ANY ($2) GROUP BY key_id, place.budget_id, place.period_start
-
--- name: booked
--- Of these identities, those that are in the book before the tenant's marks: what lies after them will be settled.
-WITH accounts AS (
+-- name: state
+-- All that a turn of the tenant's is decided by, in one snapshot, taken once the lock is ours: what hard budgets and
+-- counters there are; reservations that are named ($2), at most $3 of those whose time is up, those of the events $4, and
+-- tranches of the workers $5; answers to the keys ($6, $7); of the identities $8 and those that named ones have stated,
+-- which are in the book before the tenant's marks (what lies after them will be settled) or another open reservation's;
+-- and what the keys $9, and those of these reservations, hold that is not committed.
+WITH named AS MATERIALIZED (
+    SELECT unnest($2::uuid[]) AS id
+    UNION (
+        SELECT id FROM reservations WHERE tenant = $1 AND state = 'held' AND expires_at <= statement_timestamp()
+        ORDER BY expires_at LIMIT $3
+    )
+    UNION SELECT id FROM reservations WHERE tenant = $1 AND identity = ANY ($4)
+    UNION SELECT id FROM reservations WHERE tenant = $1 AND state = 'committed' AND cardinality($5::text[]) > 0
+        AND details ->> 'tranche' = ANY ($5)
+),
+found AS MATERIALIZED (SELECT r FROM reservations r JOIN named USING (id) WHERE r.tenant = $1),
+stated AS MATERIALIZED (
+    SELECT unnest($8::bytea[]) AS identity
+    UNION SELECT (r).identity FROM found WHERE (r).stated AND (r).state IN ('held', 'committed')
+),
+keys AS MATERIALIZED (SELECT unnest($9::text[]) AS key_id UNION SELECT (r).key_id FROM found),
+by_key AS (
+    SELECT key_id, NULL::uuid AS budget_id, NULL::timestamptz AS period_start, count(*) AS open, '0' AS held
+    FROM reservations JOIN keys USING (key_id) WHERE tenant = $1 AND state = 'held' GROUP BY key_id
+    UNION ALL
+    SELECT key_id, place.budget_id, place.period_start, 0, sum(held)::text
+    FROM reservations JOIN keys USING (key_id), unnest(budget_ids, period_starts) AS place (budget_id, period_start)
+    WHERE tenant = $1 AND state = 'held' GROUP BY key_id, place.budget_id, place.period_start
+),
+accounts AS (
     SELECT partition, row_number() OVER in_order - 1 AS account,
         coalesce(lag(ended_at) OVER in_order, '-infinity') AS begun_at, ended_at
     FROM (
@@ -71,14 +45,37 @@ WITH accounts AS (
     ) AS all_accounts
     WINDOW in_order AS (PARTITION BY partition ORDER BY ended_at)
 )
-SELECT i.identity FROM identities i
-    JOIN entries e ON e.occurred_at = i.occurred_at AND e.identity = i.identity AND e.seq = 0
-    JOIN accounts a ON a.partition = e.origin_partition AND e.recorded_at >= a.begun_at AND e.recorded_at < a.ended_at
-    JOIN reservation_marks m ON m.tenant = $1 AND m.partition = a.partition AND m.account = a.account
-WHERE i.identity = ANY ($2) AND e.origin_offset < m.next_offset
+SELECT statement_timestamp() AS now,
+    ARRAY(SELECT t FROM tenant_terms t WHERE t.tenant = $1 ORDER BY t.effective_from) AS terms,
+    ARRAY(
+        SELECT n FROM budgets b, budget_now(b) AS n
+        WHERE b.tenant = $1 AND b.hard AND b.deleted_at IS NULL AND n.deleted_at IS NULL ORDER BY n.id
+    ) AS budgets,
+    ARRAY(SELECT c FROM budget_counters c WHERE c.tenant = $1) AS counters,
+    ARRAY(SELECT r FROM found) AS reservations,
+    ARRAY(
+        SELECT a FROM unnest($6::text[], $7::text[]) AS k (endpoint, idempotency_key)
+            JOIN reservation_answers a ON a.tenant = $1 AND (a.endpoint, a.idempotency_key) = (k.endpoint, k.idempotency_key)
+    ) AS answers,
+    ARRAY(
+        SELECT i.identity FROM stated s JOIN identities i ON i.identity = s.identity
+            JOIN entries e ON e.occurred_at = i.occurred_at AND e.identity = i.identity AND e.seq = 0
+            JOIN accounts a ON a.partition = e.origin_partition
+                AND e.recorded_at >= a.begun_at AND e.recorded_at < a.ended_at
+            JOIN reservation_marks m ON m.tenant = $1 AND m.partition = a.partition AND m.account = a.account
+        WHERE e.origin_offset < m.next_offset
+    ) AS booked,
+    ARRAY(
+        SELECT r FROM reservations r
+        WHERE r.tenant = $1 AND r.identity IN (SELECT identity FROM stated) AND r.state IN ('held', 'committed')
+    ) AS reserved,
+    (SELECT coalesce(jsonb_agg(b), '[]') FROM by_key b) AS held
 
--- name: write_reservations
--- New ones, and what of others may be another.
+-- name: open
+-- All that are open.
+SELECT {reservation} FROM reservations WHERE tenant = $1 AND state IN ('held', 'committed')
+
+-- part: put_reservations
 INSERT INTO reservations AS r (tenant, {reservation})
 SELECT $1, {reservation} FROM json_populate_recordset(NULL::reservations, $2::json)
 ON CONFLICT (tenant, id) DO UPDATE SET
@@ -87,17 +84,26 @@ ON CONFLICT (tenant, id) DO UPDATE SET
     expires_at = excluded.expires_at, extensions = excluded.extensions, committed_at = excluded.committed_at,
     event = excluded.event
 
--- name: write_counters
--- Under the lock: as they were read, and decided.
-UPDATE budget_counters c SET booked = n.booked, held = n.held, debt = n.debt, peak_minute = n.peak_minute,
-    peak_running = n.peak_running, peak = n.peak
-FROM json_populate_recordset(NULL::budget_counters, $2::json) n
-WHERE c.tenant = $1 AND c.budget_id = n.budget_id AND c.period_start = n.period_start
+-- name: write_reservations
+-- New ones, and what of others may be another.
+{put_reservations}
 
--- name: write_answers
--- With the decisions, or not at all.
+-- name: write
+-- What was decided under the lock: reservations, counters ($3) as they were read and changed, and answers. At once, or
+-- not at all.
+WITH put AS ({put_reservations}),
+counted AS (
+    UPDATE budget_counters c SET booked = n.booked, held = n.held, debt = n.debt, peak_minute = n.peak_minute,
+        peak_running = n.peak_running, peak = n.peak
+    FROM json_populate_recordset(NULL::budget_counters, $3::json) n
+    WHERE c.tenant = $1 AND c.budget_id = n.budget_id AND c.period_start = n.period_start
+)
 INSERT INTO reservation_answers (tenant, endpoint, idempotency_key, payload, decision, reservation_id)
-SELECT $1, * FROM unnest($2::text[], $3::text[], $4::bytea[], $5::text[], $6::uuid[])
+SELECT $1, * FROM unnest($4::text[], $5::text[], $6::bytea[], $7::text[], $8::uuid[])
+
+-- part: reservation
+id, key_id, identity, stated, dimensions, budget_ids, period_starts, bound, held, actual, state, created_at, expires_at,
+extensions, committed_at, provisional, details, event
 
 -- name: forget_answers
 -- Nobody asks again after 30 days.
@@ -130,6 +136,13 @@ SELECT {reservation}, sent_at FROM reservations WHERE tenant = $1 AND id = $2
 SELECT {reservation}, sent_at FROM reservations
 WHERE tenant = $1 AND ($2 = '' OR state = $2) AND ($3::timestamptz IS NULL OR (created_at, id) < ($3, $4))
 ORDER BY created_at DESC, id DESC LIMIT $5
+
+-- name: uncounted
+-- Hard budgets of which there is no counter: made a moment ago, not begun, or in another currency than the book.
+SELECT b.tenant, n.id, n.name, n.filter, n.amount, n.currency, b.unreserved, b.when_away, b.key_share
+FROM budgets b, budget_now(b) AS n
+WHERE b.hard AND b.deleted_at IS NULL AND n.deleted_at IS NULL AND NOT EXISTS (
+    SELECT FROM budget_counters c WHERE c.tenant = b.tenant AND c.budget_id = b.id)
 
 -- name: standing
 -- Every counter of every tenant, with its budget: what check answers from.
