@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.alerts.bursts.anomalies import EVERYBODYS
@@ -16,10 +17,14 @@ from services.alerts.bursts.expectations import Learned
 from services.alerts.bursts.learning import Explained, History, learned_from
 from services.alerts.bursts.minutes import Recent, spent_in
 from services.alerts.bursts.seasons import Season
+from services.alerts.cause.explanation import Explanation
+from services.alerts.cause.leaves import Leaf, summed
+from services.alerts.cause.search import find_causes
 from services.alerts.incidents.incident import Incident, resolved
 from services.alerts.incidents.words import Wording
 from services.alerts.rates import over
-from services.alerts.scopes import MINUTE, NAMING_ORDER
+from services.alerts.scopes import MINUTE, NAMING_ORDER, minutes_of
+from spendmeter.book.split import split_change
 from spendmeter.contracts.alert_rules import AlertRule
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -42,6 +47,8 @@ class Episodes:
         self.told: list[tuple[int, str, str]] = []
         self.titles: list[str] = []
         self.incidents: list[Incident] = []
+        self.explains = False
+        """Whether what opens is explained, by the hour before it."""
         self.booked_until: datetime | None = None
         """Up to when the book is whole; None = up to now."""
         self._every = look_every
@@ -88,6 +95,9 @@ class Episodes:
             complete_through=self.now if self.booked_until is None else min(self.now, self.booked_until),
             wording=Wording(zone=ZoneInfo("UTC")),
         )  # fmt: skip
+        if self.explains and (proposed := look.proposals(self.incidents)):
+            found = {each.scope_digest: self._explanation(each) for each in proposed}
+            look = replace(look, explanations=found)
         for incident in look.proposals(self.incidents):
             self._apply(incident)
         hot = look.hot(self.incidents)
@@ -155,6 +165,32 @@ class Episodes:
             )
         )
         self._learned_in = minute
+
+    def _explanation(self, incident: Incident) -> dict[str, Any]:
+        """As the book explains it, without a split."""
+        began = incident.began_at
+        first = max(began - 60 * MINUTE, self.start)
+        lasted = minutes_of(self.now - began) / minutes_of(began - first)
+        inside = [each.scope for each in self.incidents if each.scope.items() > incident.scope.items()]
+        sums: dict[tuple[str, ...], list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
+        for at, rows in self._minutes.items():
+            for names, (amount, _) in rows.items():
+                values = dict(zip(NAMING_ORDER, names, strict=True)).items()
+                if (
+                    at >= first
+                    and incident.scope.items() <= values
+                    and not any(scope.items() <= values for scope in inside)
+                ):
+                    sums[names][at < began] += amount * (lasted if at < began else 1)
+        dimensions = [name for name in NAMING_ORDER if name not in incident.scope]
+        places = [NAMING_ORDER.index(name) for name in dimensions]
+        leaves = [Leaf(tuple(names[place] for place in places), *both) for names, both in sums.items()]
+        return Explanation(
+            whole=summed(leaves),
+            causes=find_causes(leaves, dimensions),
+            contributors=(),
+            split=split_change({}, {}),
+        ).details()
 
     def _fold(self, minute: datetime) -> str:
         return json.dumps(

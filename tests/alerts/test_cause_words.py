@@ -68,7 +68,7 @@ def test_causes_are_a_sentence_and_small_ones_are_left_out() -> None:
         cause("0.2", "0.01", agent="c"),
     )
     assert sentence_of_causes(told.details(), "USD", named) == (
-        "Of its excess as it opened 65 % is key crawler (k1) with model s1 (14.00 USD, expected 2.00) and "
+        "Of its excess as it opened 65 % is key crawler (k1) on model s1 (14.00 USD, expected 2.00) and "
         "33 % is agent b (8.00 USD, expected 2.00)."
     )
 

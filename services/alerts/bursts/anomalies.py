@@ -60,6 +60,13 @@ class Anomaly:
     """What people will know when they are told of it."""
     sure: bool = True
     """Among so many scopes chance hardly makes as much, or it is too much money to ask."""
+    combination: Mapping[str, str] = field(default_factory=dict)
+    """What explains it, and whose the money is, where that is narrower than the scope (`naming.py`)."""
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """Whose money it is, by dimension; {} = all of the tenant's."""
+        return self.combination or ({} if self.scope == TENANT else dict([self.scope]))
 
 
 @dataclass(frozen=True, kw_only=True)

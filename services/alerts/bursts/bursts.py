@@ -19,6 +19,7 @@ from services.alerts.bursts.anomalies import (
 )
 from services.alerts.bursts.expectations import MATERIAL_AMOUNT, Learned
 from services.alerts.bursts.minutes import Recent, by_series
+from services.alerts.bursts.naming import Combination, combinations_of, narrowed
 from services.alerts.bursts.told import told_in
 from services.alerts.counting.counters import CounterSum
 from services.alerts.counting.figures import figures_of
@@ -30,6 +31,7 @@ from services.alerts.incidents.incident import (
     Incident,
     IncidentFigures,
     opened,
+    scope_digest,
     top_contributor,
 )
 from services.alerts.incidents.words import Wording
@@ -67,8 +69,8 @@ class AnomalyLook:
     wording: Wording
     rules: Sequence[AlertRule] = EVERYBODYS
     """Those of bursts that are on; what is open goes on without them."""
-    explanations: Mapping[UUID, Mapping[str, Any]] = field(default_factory=dict)
-    """Of incidents that it proposes, by id: what the book says explains them."""
+    explanations: Mapping[bytes, Mapping[str, Any]] = field(default_factory=dict)
+    """Of what it proposes, by the digest of its scope: what the book says explains it."""
 
     def proposals(self, current: Sequence[Incident]) -> list[Incident]:
         """What to tell, given the anomalies that are open or were: new ones, repeats, and what has grown."""
@@ -78,30 +80,50 @@ class AnomalyLook:
         told = [_known(each, self.now) for each in known]
         found = detect(self.recent.spent, self.learned, self.now, told, self.rules)
         proposed = []
-        for anomaly in found.new:
-            figures = self._first_figures(anomaly)
-            incident = anomaly_incident(self.tenant, anomaly, self.currency, figures, self.now)
-            over = [each for each in ours if each.scope == incident.scope and self._may_repeat(each, known)]
-            last = max(over, key=lambda each: each.hot_at, default=None)
-            if not (anomaly.sure and self._is_dear(ours, anomaly.told.amount)):
-                incident = by_chance(incident)
-            if self.learned.young_days is not None:
-                known_days = {"history_days": self.learned.young_days}
-                incident = replace(incident, details=dict(incident.details) | known_days)
-            proposed.append(incident if last is None else repeated(last, incident, self.now))
+        over = [each for each in ours if self._may_repeat(each, known)]
+        names = [_named(each) for each in known]
+        proposed += [self._begun(anomaly, ours, over, names) for anomaly in found.new]
         for place, incident in enumerate(known):
             growth = found.grown.get(place)
             if growth is None and self._goes_on(incident):
                 growth = Growth(scope=None, told=told_in(incident.details))
             if growth is not None and incident.state != "resolved" and self._may_grow(incident):
                 rate = self.recent.rate_per_hour(incident.scope, self.now)
-                proposed.append(grown(self._judged(incident, growth), growth, rate, self.now))
-        return [self.wording.with_words(self._explained(incident)) for incident in proposed]
+                after = grown(self._judged(incident, growth), growth, rate, self.now)
+                explanation = self.explanations.get(incident.scope_digest)
+                is_cause = "of" in incident.details.get("explanation", ())
+                proposed.append(after if explanation is None or is_cause else explained(after, explanation))
+        return [self.wording.with_words(incident) for incident in proposed]
 
-    def _explained(self, incident: Incident) -> Incident:
-        if (explanation := self.explanations.get(incident.id)) is None:
-            return incident
-        return replace(incident, details={**incident.details, "explanation": explanation})
+    def _begun(
+        self, found: Anomaly, ours: Sequence[Incident], over: Sequence[Incident], known: Sequence[Combination]
+    ) -> Incident:
+        """A new incident, or the last one of its scope that was over once more; of the combination that
+        explains it, unless what was over has the name of the value alone."""
+        explanation = self.explanations.get(scope_digest(found.values))
+        anomaly = found
+        if not any(each.scope == found.values for each in over):
+            anomaly = narrowed(
+                found, self._combinations(found, over), self.recent.spent, self.learned, known, self.now
+            )
+        figures = self._first_figures(anomaly)
+        incident = anomaly_incident(self.tenant, anomaly, self.currency, figures, self.now)
+        if not (anomaly.sure and self._is_dear(ours, anomaly.told.amount)):
+            incident = by_chance(incident)
+        if self.learned.young_days is not None:
+            known_days = {"history_days": self.learned.young_days}
+            incident = replace(incident, details=dict(incident.details) | known_days)
+        if explanation is not None:
+            incident = explained(incident, explanation, found.values)
+        same = [each for each in over if each.scope == incident.scope]
+        last = max(same, key=lambda each: each.hot_at, default=None)
+        return incident if last is None else repeated(last, incident, self.now)
+
+    def _combinations(self, found: Anomaly, over: Sequence[Incident]) -> list[Combination]:
+        """What may name it: combinations that it may be once more, then what explains it."""
+        past = [_named(each) for each in sorted(over, key=lambda each: each.hot_at, reverse=True)]
+        explanation = self.explanations.get(scope_digest(found.values), {})
+        return past + combinations_of(explanation, found.values, found.began_at, self.now)
 
     def _is_dear(self, ours: Sequence[Incident], excess: Decimal) -> bool:
         """Whether it is among the day's pages, which the dearest are."""
@@ -155,7 +177,7 @@ class AnomalyLook:
 
     def _first_figures(self, anomaly: Anomaly) -> IncidentFigures:
         usual = quantised(anomaly.expected_per_minute * 60)
-        scope = {} if anomaly.scope == TENANT else dict([anomaly.scope])
+        scope = anomaly.values
         rows = self.recent.of(scope, anomaly.began_at, self.now)
         amounts = by_series(rows)
         amount = total(amounts.values())
@@ -234,7 +256,7 @@ def anomaly_incident(
         rule_id=anomaly.rule.id,
         rule_revision=anomaly.rule.revision or 1,  # as it was before anybody could change it
         rule_name=anomaly.rule.name,
-        scope={} if anomaly.scope == TENANT else dict([anomaly.scope]),
+        scope=anomaly.values,
         details={"told": anomaly.told.details()},
         episode=(anomaly.began_at - EPOCH) // MINUTE,
         began_at=anomaly.began_at,
@@ -292,10 +314,28 @@ def grown(incident: Incident, growth: Growth, rate_per_hour: Decimal, now: datet
     )
 
 
+def explained(
+    incident: Incident, explanation: Mapping[str, Any], of: Mapping[str, str] | None = None
+) -> Incident:
+    """The incident with what explains it; `of`: whose excess that is, where it is not the incident's."""
+    about = dict(explanation)
+    if of is not None and of != incident.scope:
+        about["of"] = dict(of)
+    return replace(incident, details={**incident.details, "explanation": about})
+
+
 def is_expected(incident: Incident, now: datetime) -> bool:
     """Whether it is over, and people have said that its scope may spend so."""
     until = incident.expected_until
     return incident.state == "resolved" and until is not None and now < until
+
+
+def _named(incident: Incident) -> Combination:
+    return Combination(scope=incident.scope, expected_per_minute=_per_minute(incident))
+
+
+def _per_minute(incident: Incident) -> Decimal:
+    return quantised(divided(incident.expected_per_hour, Decimal(60)))
 
 
 def _known(incident: Incident, now: datetime) -> Known:
@@ -307,7 +347,7 @@ def _known(incident: Incident, now: datetime) -> Known:
     return Known(
         scope=incident.scope,
         began_at=incident.began_at,
-        expected_per_minute=quantised(divided(incident.expected_per_hour, Decimal(60))),
+        expected_per_minute=_per_minute(incident),
         told=told,
         expected=expected,
     )

@@ -28,7 +28,11 @@ async def explained(
     """Reads a bounded number of series, and searches them in another process. Raises CONNECTION_ERRORS of the
     reading; a search that takes too long only narrows less."""
     reading = await read_series(pool, turn, question)
-    series = weighed(reading.series, reading.weights)
+    series = [
+        each
+        for each in weighed(reading.series, reading.weights)
+        if not any(scope.items() <= each.use.dimensions.items() for scope in question.without)
+    ]
     dimensions = [name for name in dimensions_of(series) if name not in question.scope]
     leaves = leaves_of(series, dimensions)
     causes = await finder.find(CauseRequest(leaves=leaves, dimensions=dimensions, depth_max=depth_max))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -43,6 +43,8 @@ class CauseQuestion:
     now: datetime
     bill_keys: Collection[str] = field(default_factory=tuple)
     """Keys by which bills come: what they say is not looked at."""
+    without: Sequence[Mapping[str, str]] = ()
+    """Scopes whose money something else explains."""
 
 
 class CauseReading(NamedTuple):

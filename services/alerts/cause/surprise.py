@@ -75,9 +75,20 @@ class SurpriseTable:
         return [leaf for leaf in self.left if all(codes[leaf][place] == code for place, code in tests)]
 
     def score(self, key: ScopeKey) -> float:
-        """What the scope explains, less what its parts by any one other dimension explain beyond it."""
+        """What the scope explains, less what its parts by any one other dimension explain beyond it.
+
+        Of everything less what parts by any dimensions do: of two pairs that rose each dimension rises alike.
+        """
         actual, expected, _ = self._sums[key[0]][key[1]]
-        whole, leaves = self._gain(actual, expected), self.leaves(key)
+        whole = self._gain(actual, expected)
+        if not key[0]:
+            parts = [
+                sum(self._gain(*part[:2]) for part in sums.values())
+                for places, sums in self._sums.items()
+                if places
+            ]
+            return whole - max(0.0, max(parts, default=0.0) - whole)
+        leaves = self.leaves(key)
         parts = [self._parts_gain(leaves, place) for place in self._places if place not in key[0]]
         return whole - max(0.0, max(parts, default=0.0) - whole)
 

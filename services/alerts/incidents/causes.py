@@ -5,12 +5,17 @@ from decimal import Decimal
 from typing import Any
 
 from services.alerts.incidents.phrases import percent, places
+from services.alerts.scopes import NAMING_ORDER
+from spendmeter.contracts.money import total
 
 ValueName = Callable[[str, str], str]
 """How a value of a dimension is called: a key by its name."""
 
 NAMED_SHARE_MIN = Decimal("0.05")
 """Of the excess: a further cause with less is in the details, and not in the sentence."""
+NAMES_SHARE_MIN = Decimal("0.8")
+"""Of the excess: causes that hold so much together name an incident."""
+NAMES_MAX = 2
 TOLD_SHARE_MIN = Decimal("0.01")
 """Of the change: what is less is 'the rest'."""
 
@@ -25,6 +30,31 @@ _MORE = {
 """What raises the cost, and what lowers it."""
 
 
+def name_of_scope(scope: Mapping[str, str], name_of: ValueName) -> str:
+    """As people say it, the most telling value first: 'team search on model gpt-5'; '' = it is everything."""
+    rank = {name: place for place, name in enumerate(NAMING_ORDER)}
+    names = sorted(scope, key=lambda name: (rank.get(name, len(rank)), name))
+    called = {name: f"{_DIMENSIONS.get(name, name)} {name_of(name, scope[name])}" for name in names}
+    who = [called[name] for name in names if name not in _ON]
+    what = [called[name] for name in names if name in _ON]
+    return " on ".join(filter(None, (", ".join(who), " of ".join(what))))
+
+
+def names_of_causes(details: Mapping[str, Any], name_of: ValueName) -> str:
+    """What names an incident beside its scope: one or two causes, of an explanation's details.
+    '' = its scope is the cause, no one or two hold nearly all of it, or combinations were not looked at."""
+    if "of" in details or not details.get("narrowed"):
+        return ""
+    causes = details["causes"]
+    for number in range(1, min(NAMES_MAX, len(causes)) + 1):
+        named = causes[:number]
+        if not all(cause["scope"] for cause in named):
+            return ""
+        if total(Decimal(cause["share"]) for cause in named) >= NAMES_SHARE_MIN:
+            return _listed([name_of_scope(cause["scope"], name_of) for cause in named])
+    return ""
+
+
 def sentence_of_causes(details: Mapping[str, Any], currency: str, name_of: ValueName) -> str:
     """Where the excess is, of an explanation's details; '' = nothing narrows it."""
     told = [
@@ -35,7 +65,10 @@ def sentence_of_causes(details: Mapping[str, Any], currency: str, name_of: Value
     if not told:
         return ""
     narrowed = "" if details["narrowed"] else " Combinations were not looked at."
-    return f"Of its excess as it opened {_listed(told)}.{narrowed}"
+    whose = "its excess"
+    if "of" in details:
+        whose = f"the excess of {name_of_scope(details['of'], name_of) or 'all spend'}"
+    return f"Of {whose} as it opened {_listed(told)}.{narrowed}"
 
 
 def sentence_of_split(details: Mapping[str, Any], currency: str) -> str:
@@ -54,14 +87,14 @@ def sentence_of_split(details: Mapping[str, Any], currency: str) -> str:
 
 
 def _cause(cause: Mapping[str, Any], currency: str, name_of: ValueName) -> str:
-    scope = " with ".join(
-        f"{_DIMENSIONS.get(name, name)} {name_of(name, value)}" for name, value in cause["scope"].items()
-    )
+    scope = name_of_scope(cause["scope"], name_of)
     amount, expected = (places(Decimal(cause[name])) for name in ("amount", "expected"))
     return f"{percent(Decimal(cause['share']))} is {scope} ({amount} {currency}, expected {expected})"
 
 
 _DIMENSIONS = {"key_id": "key", "sku": "model"}
+_ON = frozenset({"sku", "provider"})
+"""On what somebody spends, rather than who does."""
 
 
 def _listed(parts: list[str]) -> str:

@@ -136,7 +136,7 @@ def top_contributor(by_series: Mapping[Series, Decimal], amount: Decimal) -> Top
 def opened(now: datetime, figures: IncidentFigures, **columns: Any) -> Incident:
     """An incident that opens at `now`; its id is the digest of tenant, rule and revision, scope, and of the
     period's start, the episode and the threshold, as far as its kind has them."""
-    digest = _digest(sorted(columns["scope"].items()))
+    digest = scope_digest(columns["scope"])
     start, threshold = columns.get("period_start"), columns.get("threshold_percent")
     key = [columns["tenant"], columns["rule_id"], columns["rule_revision"], digest.hex()]
     key += [start and start.isoformat(), columns.get("episode"), threshold and plain(threshold)]
@@ -155,6 +155,11 @@ def with_figures(incident: Incident, figures: IncidentFigures, now: datetime) ->
 def resolved(incident: Incident, resolution: str, now: datetime) -> Incident:
     """The incident's end."""
     return replace(incident, state="resolved", resolved_at=now, updated_at=now, resolution=resolution)
+
+
+def scope_digest(scope: Mapping[str, str]) -> bytes:
+    """The same for the same values, in whatever order."""
+    return _digest(sorted(scope.items()))
 
 
 _AMOUNTS = "amount expected rate_per_hour peak_per_hour expected_per_hour of_which_provisional".split()

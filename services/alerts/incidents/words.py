@@ -8,7 +8,12 @@ from functools import partial
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from services.alerts.incidents.causes import sentence_of_causes, sentence_of_split
+from services.alerts.incidents.causes import (
+    name_of_scope,
+    names_of_causes,
+    sentence_of_causes,
+    sentence_of_split,
+)
 from services.alerts.incidents.incident import CORRECTED, Incident, is_corrected
 from services.alerts.incidents.joining import parts_in_title
 from services.alerts.incidents.phrases import (
@@ -102,7 +107,7 @@ def title(incident: Incident) -> str:
     if is_corrected(incident):
         verb = "seemed to spend up to"
     now = f", {about(incident.rate_per_hour)} now" if ended else ""
-    news = f"{_scope(incident)} {verb} {peak}{now}, usually {usual}"
+    news = f"{_causes(incident)}{_scope(incident)} {verb} {peak}{now}, usually {usual}"
     return f"{_how_it_ended(incident)}{news}{times(incident)}{growth(incident)}"
 
 
@@ -306,11 +311,13 @@ def _what(incident: Incident) -> str:
 
 
 def _scope(incident: Incident) -> str:
-    named = [
-        f"{name.removesuffix('_id')} {value_of(incident, name, value)}"
-        for name, value in incident.scope.items()
-    ]
-    return ", ".join(named) or f"tenant {incident.tenant}"
+    return name_of_scope(incident.scope, partial(value_of, incident)) or f"tenant {incident.tenant}"
+
+
+def _causes(incident: Incident) -> str:
+    """What explains it, before whose figures they are, where the scope does not say it."""
+    named = names_of_causes(incident.details.get("explanation", {}), partial(value_of, incident))
+    return f"{named}: " if named else ""
 
 
 def _named(incident: Incident, dimension: str, value: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
-from services.alerts.bursts.bursts import AnomalyLook
+from services.alerts.bursts.bursts import AnomalyLook, explained
 from services.alerts.bursts.minute_reader import MinuteReader
 from services.alerts.bursts.season_reader import SeasonReader
 from services.alerts.counting.counter_reader import CounterReader
@@ -17,7 +19,7 @@ from services.alerts.incidents.words import Wording, corrected
 from services.alerts.rules import TenantRules
 from services.alerts.scopes import MINUTE
 from services.alerts.turns import Pass
-from services.alerts.watches.explanations import explanations
+from services.alerts.watches.explanations import explanations, may_be_named_better
 from services.alerts.watches.look import Rhythm, Shared
 from spendmeter.book.sizes import BucketSpan
 from spendmeter.contracts.money import EXACT
@@ -71,17 +73,17 @@ class BurstWatch:
         )
         self._shared.meters.add("spendmeter.alerts.evaluations", kind="anomaly")
         if proposed := look.proposals(current):
-            turn = partial(self._shared.turns.turn, self._tenant, self.of)
-            causes = await explanations(self._shared, turn, self._rules, proposed, now)
-            look = replace(look, explanations=causes)
+            look = replace(look, explanations=await self._explanations(proposed, now, current))
             look = replace(look, wording=await named(self._store, look.wording, look.proposals(current)))
             await self._store.open(self._tenant, now, look.proposals)
         hot = look.hot(current)
         for incident in current:
             if incident.kind == "anomaly" and incident.state != "resolved":
-                await self._follow(look, incident, hot=incident.id in hot)
+                await self._follow(look, incident, current, hot=incident.id in hot)
 
-    async def _follow(self, look: AnomalyLook, incident: Incident, *, hot: bool) -> None:
+    async def _follow(
+        self, look: AnomalyLook, incident: Incident, current: Sequence[Incident], *, hot: bool
+    ) -> None:
         if hot and look.now - incident.hot_at >= HOT_AGE_MAX:
             await self._store.touch(incident, look.now)
         ending = look.ending(incident, hot)
@@ -96,7 +98,17 @@ class BurstWatch:
         renewed = with_figures(incident, figures, look.now)
         if look.is_corrected(figures) and not await self._store.rerating(self._tenant):
             ending = corrected(renewed, EXACT.subtract(figures.amount, figures.corrected))
+        if not ending and may_be_named_better(incident, look.now):
+            for explanation in (await self._explanations([incident], look.now, current)).values():
+                renewed = explained(renewed, explanation)
         await renew(self._store, look.wording, incident, renewed, ending)
+
+    async def _explanations(
+        self, incidents: Sequence[Incident], now: datetime, current: Sequence[Incident]
+    ) -> Mapping[bytes, Mapping[str, Any]]:
+        turn = partial(self._shared.turns.turn, self._tenant, self.of)
+        known = [each for each in current if each.kind == "anomaly" and each.state != "resolved"]
+        return await explanations(self._shared, turn, self._rules, incidents, now, known)
 
     def _remember_nothing(self) -> None:
         turn = partial(self._shared.turns.turn, self._tenant, self.of)
