@@ -120,7 +120,7 @@ async def _put_again(system: System, topic: str) -> int:
                 for record in records:
                     if record.offset < ends[partition]:
                         await producer.send(
-                            topic, record.value, record.key, partition.partition, headers=record.headers
+                            topic, record.value, record.key, partition.partition, headers=list(record.headers)
                         )
                         again += 1
                     if record.offset >= ends[partition] - 1:
