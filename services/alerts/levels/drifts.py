@@ -8,25 +8,22 @@ it works on. Costs are at today's prices, so that a price is no drift.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
-from zoneinfo import ZoneInfo
 
-from services.alerts.incidents.incident import EPOCH, Incident, IncidentFigures, opened, with_figures
-from services.alerts.incidents.words import Wording
+from services.alerts.incidents.incident import Incident, IncidentFigures, with_figures
 from services.alerts.levels.changes import FALSE_ALARMS_A_DAY, ToldLevel, watches
-from services.alerts.levels.days import DAY, REST, LevelDay, LevelDays, all_of, named, scope_of
+from services.alerts.levels.days import DAY, REST, LevelDay, LevelDays, all_of, scope_of
 from services.alerts.levels.folding import ToldCause
 from services.alerts.levels.lasting import WEEK, WEEKS, WEEKS_MIN, Lasting, held_against, most_lasting
-from services.alerts.levels.shifts import FOLDED_MAX, PAGES_A_DAY, why_over
+from services.alerts.levels.looks import FOLDED_MAX, PAGES_A_DAY, LevelLook
 from services.alerts.rates import per_hour
-from services.alerts.scopes import MINUTE, DetectorScope
+from services.alerts.scopes import DetectorScope
 from spendmeter.contracts.alert_rules import AlertRule
 from spendmeter.contracts.incidents import TopContributor
 from spendmeter.contracts.money import EXACT, ZERO, divided, plain
-from spendmeter.contracts.periods import day_start
 
 DIMENSIONS = ("workflow", "feature", "agent", "sku")
 VOLUME_MOST = Decimal("1.5")
@@ -104,28 +101,17 @@ def drift_of(scope: DetectorScope, days: LevelDays, rule: AlertRule, scopes: int
 
 
 @dataclass(frozen=True, kw_only=True)
-class DriftLook:
-    """One tenant's complete days, at one moment."""
+class DriftLook(LevelLook):
+    """What of it is the same work for more money."""
 
-    tenant: str
-    now: datetime
-    zone: ZoneInfo
-    currency: str
-    rule: AlertRule
-    days: LevelDays
+    kind = "drift"
     causes: Sequence[ToldCause[LevelDrift]]
-    splits: Mapping[DetectorScope, Mapping[str, str]] = field(default_factory=dict)
-    wording: Wording
 
     def proposals(self, current: Sequence[Incident]) -> list[Incident]:
         """Incidents to open, given those that are open."""
         ours = {scope_of(one.scope) for one in current if one.kind == "drift" and one.state != "resolved"}
         fresh = [cause for cause in self.causes if cause.told.scope not in ours][:PAGES_A_DAY]
         return [self.wording.with_words(self._incident(cause)) for cause in fresh]
-
-    def ending(self, incident: Incident) -> str:
-        """Why an incident is over; '' = it is not."""
-        return why_over(incident, self.rule, self.now, is_back=self._is_back(incident))
 
     def renewed(self, incident: Incident) -> Incident:
         """The incident with what its scope has come to by the last complete day."""
@@ -150,26 +136,12 @@ class DriftLook:
 
     def _incident(self, cause: ToldCause[LevelDrift]) -> Incident:
         drift = cause.told
-        began = day_start(drift.since, self.zone)
-        return opened(
-            self.now,
-            _figures(self.days.since(drift.scope, drift.since), drift.cost_before),
-            tenant=self.tenant,
-            kind="drift",
-            rule_id=self.rule.id,
-            rule_revision=self.rule.revision,
-            rule_name=self.rule.name,
-            scope=named(drift.scope),
-            episode=(began - EPOCH) // MINUTE,
-            severity=self.rule.severity,
-            began_at=began,
-            currency=self.currency,
-            details=self._details(cause),
-        )
+        figures = _figures(self.days.since(drift.scope, drift.since), drift.cost_before)
+        return self._opened(drift.scope, drift.since, figures, self._details(cause))
 
     def _details(self, cause: ToldCause[LevelDrift]) -> dict[str, Any]:
         drift = cause.told
-        details: dict[str, Any] = _level(drift) | {
+        return _level(drift) | {
             "since": drift.since.isoformat(),
             "through": self.days.last.isoformat(),
             "days": drift.days,
@@ -183,9 +155,6 @@ class DriftLook:
                 for each in cause.folded[:FOLDED_MAX]
             ],
         }
-        if split := self.splits.get(drift.scope):
-            details["explanation"] = {"causes": [], "narrowed": True, "split": dict(split)}
-        return details
 
 
 def _level(drift: LevelDrift) -> dict[str, str]:

@@ -3,51 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from services.alerts.incidents.incident import EPOCH, Incident, IncidentFigures, opened, with_figures
-from services.alerts.incidents.words import Wording
+from services.alerts.incidents.incident import Incident, IncidentFigures, with_figures
 from services.alerts.levels.changes import LevelChange, ToldLevel, whole_excess
-from services.alerts.levels.days import DAY, LevelDays, all_of, named, scope_of
+from services.alerts.levels.days import DAY, LevelDays, all_of, scope_of
 from services.alerts.levels.folding import ToldCause, causes_of
 from services.alerts.levels.lasting import WEEK, Lasting, held_against
+from services.alerts.levels.looks import FOLDED_MAX, PAGES_A_DAY, LevelLook
 from services.alerts.rates import per_hour
-from services.alerts.scopes import MINUTE, DetectorScope
-from spendmeter.contracts.alert_rules import AlertRule
+from services.alerts.scopes import DetectorScope
 from spendmeter.contracts.incidents import TopContributor
 from spendmeter.contracts.money import EXACT, ZERO, divided, plain, total
-from spendmeter.contracts.periods import day_start
 
-NEW_LEVEL_AFTER = timedelta(days=14)
-"""What goes on for so long is how it is now: people were told, and nobody has changed it."""
-PAGES_A_DAY = 3
-"""Of a tenant, by this rule: the dearest. What is left is there tomorrow, too."""
-FOLDED_MAX = 50
 BACK_DAYS = 2
 GROWS = 2
 """So many times the excess that was told is told again."""
-BACK = "it is back at its usual level"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShiftLook:
-    """One tenant's complete days, at one moment."""
+class ShiftLook(LevelLook):
+    """What of it lastingly costs more."""
 
-    tenant: str
-    now: datetime
-    zone: ZoneInfo
-    currency: str
-    rule: AlertRule
-    days: LevelDays
+    kind = "shift"
     causes: Sequence[ToldCause[LevelChange]]
     """What rose and is news, the largest first."""
-    splits: Mapping[DetectorScope, Mapping[str, str]] = field(default_factory=dict)
-    """Why it costs more a day, of scopes that are told."""
-    wording: Wording
 
     def proposals(self, current: Sequence[Incident]) -> list[Incident]:
         """Incidents to open, and those that have grown, given those that are open."""
@@ -61,10 +44,6 @@ class ShiftLook:
         grown = [self._grown(*each) for each in known]
         proposed = [self._incident(cause) for cause in fresh] + [one for one in grown if one is not None]
         return [self.wording.with_words(one) for one in proposed]
-
-    def ending(self, incident: Incident) -> str:
-        """Why an incident is over; '' = it is not."""
-        return why_over(incident, self.rule, self.now, is_back=self._is_back(incident))
 
     def renewed(self, incident: Incident) -> Incident:
         """The incident with what its scope has come to by the last complete day."""
@@ -91,22 +70,7 @@ class ShiftLook:
 
     def _incident(self, cause: ToldCause[LevelChange]) -> Incident:
         change = cause.told
-        began = day_start(change.since, self.zone)
-        return opened(
-            self.now,
-            self._figures(change),
-            tenant=self.tenant,
-            kind="shift",
-            rule_id=self.rule.id,
-            rule_revision=self.rule.revision,
-            rule_name=self.rule.name,
-            scope=named(change.scope),
-            episode=(began - EPOCH) // MINUTE,
-            severity=self.rule.severity,
-            began_at=began,
-            currency=self.currency,
-            details=self._details(cause),
-        )
+        return self._opened(change.scope, change.since, self._figures(change), self._details(cause))
 
     def _grown(self, incident: Incident, cause: ToldCause[LevelChange]) -> Incident | None:
         """The open incident with what it has grown by; None = not enough to be told."""
@@ -148,8 +112,6 @@ class ShiftLook:
         }
         if change.ratio is not None:
             details["ratio"] = plain(change.ratio)
-        if split := self.splits.get(change.scope):
-            details["explanation"] = {"causes": [], "narrowed": True, "split": dict(split)}
         return details
 
     def _prices(self, change: LevelChange) -> Decimal:
@@ -188,19 +150,6 @@ def causes_among(
     whole = whole_excess(days, largest.lasting.days) if largest is not None else ZERO
     open_now = [(level.scope, level.excess) for level in levels.values() if level.is_open and level.leads]
     return causes_of(rose, whole, open_now)
-
-
-def why_over(incident: Incident, rule: AlertRule, now: datetime, *, is_back: bool) -> str:
-    """Why an incident about a level is over; '' = it is not."""
-    if (incident.rule_id, incident.rule_revision) != (rule.id, rule.revision):
-        return "the rule was changed"
-    if incident.state == "acknowledged":
-        return "somebody has seen it: it is the new level"
-    if is_back:
-        return BACK
-    if now - incident.opened_at >= NEW_LEVEL_AFTER:
-        return f"it is the new level, for {NEW_LEVEL_AFTER.days} days now"
-    return ""
 
 
 def _folded(change: LevelChange) -> dict[str, Any]:

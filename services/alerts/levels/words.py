@@ -9,7 +9,7 @@ from services.alerts.incidents.incident import Incident
 from services.alerts.incidents.phrases import money, percent, places, rounded, value_of
 from services.alerts.incidents.words import Wording, suggested_action
 from services.alerts.levels.days import REST
-from services.alerts.levels.shifts import BACK
+from services.alerts.levels.looks import BACK
 from spendmeter.contracts.money import EXACT, divided, plain, presented
 
 FOLDED_TOLD = 3

@@ -18,8 +18,9 @@ from services.alerts.levels.drifts import DriftLook, drifts_of
 from services.alerts.levels.folding import causes_of
 from services.alerts.levels.lasting import WEEK, WEEKS
 from services.alerts.levels.level_reader import LevelReader
+from services.alerts.levels.looks import PAGES_A_DAY
 from services.alerts.levels.prices import PricedUse, unit_prices
-from services.alerts.levels.shifts import PAGES_A_DAY, ShiftLook, causes_among, told_levels
+from services.alerts.levels.shifts import ShiftLook, causes_among, told_levels
 from services.alerts.levels.splits import split_of
 from services.alerts.levels.words import DriftWording, LevelWording, ShiftWording
 from services.alerts.rules import TenantRules
