@@ -1,7 +1,7 @@
 """An incident: its deterministic id, its figures, and what is told of it; its words are in words.py. Pure."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -112,6 +112,11 @@ class Incident:
     """It is over, and until then people expect its scope to spend so."""
     details: Mapping[str, Any] = field(default_factory=dict)
     """What its kind knows beyond the figures, as JSON: amounts are plain decimal strings."""
+
+
+def open_of(kind: IncidentKind, incidents: Iterable[Incident]) -> list[Incident]:
+    """Those of a kind that are not over."""
+    return [each for each in incidents if each.kind == kind and each.state != "resolved"]
 
 
 def is_corrected(incident: Incident) -> bool:

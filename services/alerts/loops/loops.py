@@ -154,6 +154,8 @@ class LoopLook:
     usual: Mapping[str, UsualRuns]
     """By workflow."""
     with_outcome: Collection[str]
+    folded_through: datetime | None
+    """Up to when runs are complete; None = nobody can say."""
     wording: Wording
 
     def proposals(self, current: Sequence[Incident]) -> list[Incident]:
@@ -171,11 +173,13 @@ class LoopLook:
         first = {_place(incident): incident for incident in reversed(dearest)}
         return [self.wording.with_words(one) for one in dearest if first[_place(one)] is one][: max(0, room)]
 
-    def ending(self, incident: Incident, complete_through: datetime) -> str:
+    def ending(self, incident: Incident) -> str:
         """Why an incident is over; '' = it is not. What is not booked yet may still call."""
+        if self.folded_through is None:
+            return ""
         run = self.runs.get(_place(incident))
         last_at = run.last_at if run is not None else incident.hot_at
-        return "the run has stopped calling" if complete_through - last_at >= WINDOW else ""
+        return "the run has stopped calling" if self.folded_through - last_at >= WINDOW else ""
 
     def renewed(self, incident: Incident) -> Incident:
         """The incident with the figures of now; of a run that is gone, with those it had and a rate of 0."""

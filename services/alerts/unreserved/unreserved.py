@@ -12,7 +12,14 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from services.alerts.incidents.incident import EPOCH, Incident, IncidentFigures, opened, with_figures
+from services.alerts.incidents.incident import (
+    EPOCH,
+    Incident,
+    IncidentFigures,
+    open_of,
+    opened,
+    with_figures,
+)
 from services.alerts.incidents.words import Wording
 from services.alerts.scopes import MINUTE
 from spendmeter.contracts.alert_rules import AlertRule
@@ -67,7 +74,7 @@ class UnreservedLook:
 
     def proposals(self, current: Sequence[Incident]) -> list[Incident]:
         """Incidents to open, and those that have doubled, given those that are open."""
-        ours = {one.scope["key_id"]: one for one in current if is_open(one)}
+        ours = {one.scope["key_id"]: one for one in open_of("unreserved", current)}
         found = []
         for key, parts in self._by_key.items():
             rule, amount = self._rule(key), total(part.amount for part in parts)
@@ -140,11 +147,6 @@ class UnreservedLook:
             details=_said(parts) | {"since": counted.isoformat()},
         )
         return replace(incident, details=dict(incident.details) | {"told": plain(incident.amount)})
-
-
-def is_open(incident: Incident) -> bool:
-    """Whether it is one of these, and not over."""
-    return incident.kind == "unreserved" and incident.state != "resolved"
 
 
 def _said(parts: Sequence[PastPart]) -> dict[str, Any]:

@@ -4,57 +4,46 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from typing import ClassVar
 
 from services.alerts.budgets.breaches import BudgetLook, counters_needed, hours_needed
 from services.alerts.budgets.budgets import trouble
 from services.alerts.budgets.late import is_late
-from services.alerts.counting.counter_reader import CounterReader
 from services.alerts.counting.counters import counter_key
 from services.alerts.counting.figures import figures_of
-from services.alerts.incidents.following import named, renew
-from services.alerts.incidents.incident import Incident, is_due, with_figures
+from services.alerts.incidents.following import renew, tell
+from services.alerts.incidents.incident import Incident, is_due, open_of, with_figures
 from services.alerts.incidents.words import Wording, corrected, rolled_out
 from services.alerts.rules import TenantRules
 from services.alerts.turns import Pass
-from services.alerts.watches.look import Rhythm, Shared
+from services.alerts.watches.counted import CountedLook
+from services.alerts.watches.look import Rhythm
 from spendmeter.book.sizes import BucketSpan
 from spendmeter.contracts.money import ZERO
 from spendmeter.platform.telemetry import log
 
 
-class BudgetWatch:
+class BudgetWatch(CountedLook):
     """A `Look` at the thresholds that spend has passed."""
 
-    of: Pass = "budgets"
+    of: ClassVar[Pass] = "budgets"
     rhythm = Rhythm(rest_s_max=4.0)
-    rolls = False
+    leaders = True
+    rolls: ClassVar[bool] = False
     """Whether it looks at those of the last hours, or at all others."""
 
-    def __init__(self, *, tenant: str, rules: TenantRules, shared: Shared) -> None:
-        self._tenant = tenant
-        self._rules = rules
-        self._shared = shared
-        self._store = shared.store
-        self._counters = self._new_counters()
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self._name_troubles()
 
     def apply_rules(self, rules: TenantRules) -> None:
         """From the next look on, by these rules."""
-        other_calendar = rules.calendar != self._rules.calendar
-        self._rules = rules
-        if other_calendar:
-            self._counters = self._new_counters()  # its days began at other midnights, or in another currency
+        super().apply_rules(rules)
         self._name_troubles()
-
-    def changed(self, span: BucketSpan) -> None:
-        """What was spent in this time has changed."""
-        self._counters.changed(span)
 
     async def look(self, now: datetime) -> None:
         """Open what was crossed, renew what is open, end what is over."""
-        rules, reader = self._rules, self._counters
-        terms = rules.calendar.at(now)
+        rules, reader = self.rules, self.counters
         watched = [
             budget
             for budget in rules.budgets
@@ -63,17 +52,17 @@ class BudgetWatch:
         ]
         needed = counters_needed(watched, now, rules.calendar)
         await reader.look(now, needed, hours_needed(watched, now, rules.calendar))
-        current = await self._store.current(self._tenant, now)
-        complete = await self._shared.complete.read() if self.rolls else None
+        current = await self.shared.store.current(self.tenant, now)
+        complete = await self.shared.complete.read() if self.rolls else None
         look = BudgetLook(
             now=now,
             calendar=rules.calendar,
             budgets=watched,
             counters=reader.counters,
-            wording=Wording(zone=terms.zone, portal_url=self._shared.portal_url),
+            wording=self.words(Wording, now),
             complete_through=complete.booked if complete else None,
         )
-        self._shared.meters.add("spendmeter.alerts.evaluations", len(watched), kind="budget")
+        self.evaluated("budget", len(watched))
         if (crossed := look.breached(current)) or look.outgrown(current):
             counted = [counter_key(each.budget.filter, each.budget.currency) for each in crossed]
             counted += [counter_key(each.scope, each.currency) for each, _ in look.outgrown(current)]
@@ -82,31 +71,29 @@ class BudgetWatch:
             sums += [spent for _, spent in look.outgrown(current)]
             leaders = [leader for spent in sums for leader in spent.leaders]
             look = replace(look, series=await reader.series(leaders))
-            look = replace(look, wording=await named(self._store, look.wording, look.proposals(current)))
-            # Again under the tenant's lock: what another worker opened meanwhile counts as open.
-            await self._store.open(self._tenant, now, look.proposals)
-        for incident in current:
-            if incident.kind == "budget" and incident.state != "resolved" and self._follows(incident):
+            await tell(self.shared.store, self.tenant, look, current)
+        for incident in open_of("budget", current):
+            if self._follows(incident):
                 await self._follow(look, incident)
 
     def _follows(self, incident: Incident) -> bool:
         """What came late, and templates, have looks of their own; what has no budget any more is not of the
         last hours."""
         key = (incident.rule_id, incident.rule_revision)
-        rolls = any(each.rolls and (each.id, each.revision) == key for each in self._rules.budgets)
+        rolls = any(each.rolls and (each.id, each.revision) == key for each in self.rules.budgets)
         return rolls == self.rolls and not is_late(incident) and "each" not in incident.details
 
     async def _follow(self, look: BudgetLook, incident: Incident) -> None:
         """Bring one open incident up to date, or end it."""
         ending, budget = look.ending(incident), look.budget_of(incident)
         fell = not ending and look.has_fallen(incident)
-        if fell and await self._store.rerating(self._tenant):
+        if fell and await self.shared.store.rerating(self.tenant):
             return  # what is half corrected says nothing, and its figures stay what they were
         if not (ending or fell or is_due(incident, look.now)):
             return
         assert incident.period_start is not None
         assert incident.period_end is not None
-        reader, bounds = self._counters, BucketSpan(incident.period_start, incident.period_end)
+        reader, bounds = self.counters, BucketSpan(incident.period_start, incident.period_end)
         if budget is not None:
             bounds = BucketSpan(*look.bounds_of(incident, budget))
         counter = counter_key(incident.scope, incident.currency)
@@ -133,28 +120,24 @@ class BudgetWatch:
             ending = rolled_out(renewed) if fell else ending
         elif fell:
             ending = corrected(renewed, incident.amount)
-        await renew(self._store, look.wording, incident, renewed, ending)
-
-    def _new_counters(self) -> CounterReader:
-        turn = partial(self._shared.turns.turn, self._tenant, self.of)
-        return CounterReader(self._shared.pool, self._tenant, self._rules.calendar, turn)
+        await renew(self.shared.store, look.wording, incident, renewed, ending)
 
     def _name_troubles(self) -> None:
-        now, rules = datetime.now(UTC), self._rules
+        now, rules = datetime.now(UTC), self.rules
         for budget in rules.budgets:
             reason = trouble(budget, budget.currency_of(rules.calendar, now))
             if reason and budget.rolls == self.rolls:
-                log().error("a budget is not watched", tenant=self._tenant, rule=budget.id, reason=reason)
+                log().error("a budget is not watched", tenant=self.tenant, rule=budget.id, reason=reason)
 
 
 class RollingBudgetWatch(BudgetWatch):
     """The same of budgets of the last hours. Their counters keep hours of a month apart, from which nobody
     else's should have to be added up."""
 
-    of: Pass = "last hours"
+    of = "last hours"
     rolls = True
 
     async def look(self, now: datetime) -> None:
         """Most tenants have none."""
-        if any(budget.rolls for budget in self._rules.budgets):
+        if any(budget.rolls for budget in self.rules.budgets):
             await super().look(now)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import partial
 from itertools import groupby
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -25,17 +24,15 @@ from services.alerts.burns.burns import (
     to_open,
 )
 from services.alerts.burns.words import BurnWording
-from services.alerts.counting.counter_reader import CounterReader
 from services.alerts.counting.counters import CounterKey, counter_key
 from services.alerts.forecasts.profile import Profile, hour_weights, weekday_weights
 from services.alerts.incidents.following import renew
-from services.alerts.incidents.incident import Incident, is_due
+from services.alerts.incidents.incident import Incident, is_due, open_of
 from services.alerts.rules import TenantRules
 from services.alerts.scopes import NAMING_ORDER, TENANT, DetectorScope
-from services.alerts.turns import Pass
-from services.alerts.watches.look import Rhythm, Shared
-from spendmeter.book.reading import hold_minutes, spent_in
-from spendmeter.book.sizes import BucketSpan
+from services.alerts.watches.counted import CountedLook
+from services.alerts.watches.look import Rhythm
+from spendmeter.book.reading import one_instant, spent_in
 from spendmeter.contracts.alert_rules import AlertRule
 from spendmeter.contracts.money import EXACT
 from spendmeter.platform.sql import load_sql
@@ -56,53 +53,43 @@ WatchedBudget = tuple[Budget, tuple[datetime, datetime], AlertRule]
 """With its open period, and the rule that it obeys."""
 
 
-class BurnWatch:
+@dataclass(eq=False, kw_only=True)
+class BurnWatch(CountedLook):
     """A `Look` at how fast budgets go. When its scopes usually spend it reads again each day."""
 
-    of: Pass = "burns"
+    of = "burns"
     rhythm = Rhythm(every_s=20.0, rest_s_max=60.0, woken=False, awaited=False)
-
-    def __init__(self, *, tenant: str, rules: TenantRules, shared: Shared) -> None:
-        self._tenant = tenant
-        self._rules = rules
-        self._shared = shared
-        self._profiles: dict[DetectorScope, Profile] = {}
-        self._profiled_on: date | None = None
-        self._counters = self._new_counters()
+    _profiles: dict[DetectorScope, Profile] = field(default_factory=dict)
+    _profiled_on: date | None = None
 
     def apply_rules(self, rules: TenantRules) -> None:
         """From the next look on, by these rules."""
-        if rules.calendar != self._rules.calendar:
-            self._counters = self._new_counters()
+        if rules.calendar != self.rules.calendar:
             self._profiled_on = None
-        self._rules = rules
-
-    def changed(self, span: BucketSpan) -> None:
-        """What was spent in this time has changed."""
-        self._counters.changed(span)
+        super().apply_rules(rules)
 
     async def look(self, now: datetime) -> None:
         """Open what burns, renew what is open, end what burns no more."""
-        store, rules = self._shared.store, self._rules.of("burn")
-        current = await store.current(self._tenant, now)
-        ours = [one for one in current if one.kind == "burn" and one.state != "resolved"]
+        store, rules = self.shared.store, self.rules.of("burn")
+        current = await store.current(self.tenant, now)
+        ours = open_of("burn", current)
         watched = self._watched(rules, now)
         if not watched and not ours:
             return
-        await self._counters.look(now, _counted(watched))
+        await self.counters.look(now, _counted(watched))
         paces = [(rule, await self._pace(budget, bounds, now)) for budget, bounds, rule in watched]
         burns: dict[str, Burning | None] = {}
         for rule, pace in paces:
             burns[pace.budget.id] = await self._burning(pace, rule, Decimal(1))
             await asyncio.sleep(0)  # each takes a millisecond, and there may be hundreds
-        self._shared.meters.add("spendmeter.alerts.evaluations", len(paces), kind="burn")
-        wording = BurnWording(zone=self._rules.calendar.at(now).zone, portal_url=self._shared.portal_url)
+        self.evaluated("burn", len(paces))
+        wording = self.words(BurnWording, now)
         seen = [(rule, pace, burn) for rule, pace in paces if (burn := burns[pace.budget.id]) is not None]
         if seen:
-            ended = [BurnEnd(**row) for row in await self._shared.pool.fetch(SQL["ended"], self._tenant, now)]
+            ended = [BurnEnd(**row) for row in await self.shared.pool.fetch(SQL["ended"], self.tenant, now)]
             # Again under the tenant's lock: what another worker opened meanwhile counts as open.
             await store.open(
-                self._tenant,
+                self.tenant,
                 now,
                 lambda known: [wording.with_words(one) for one in to_open(seen, known, ended)],
             )
@@ -111,10 +98,10 @@ class BurnWatch:
             await self._follow(incident, by_budget, burns, wording, now)
 
     def _watched(self, rules: Sequence[AlertRule], now: datetime) -> list[WatchedBudget]:
-        calendar = self._rules.calendar
+        calendar = self.rules.calendar
         return [
             (budget, bounds, rule)
-            for budget in self._rules.budgets
+            for budget in self.rules.budgets
             if not (budget.rolls or budget.each)
             and not trouble(budget, budget.currency_of(calendar, now))
             and (bounds := budget.bounds(now, calendar)) is not None
@@ -128,14 +115,14 @@ class BurnWatch:
             budget=budget,
             bounds=bounds,
             now=now,
-            zone=self._rules.calendar.at(now).zone,
-            spent=self._counters.counters.of(counted, *bounds),
+            zone=self.rules.calendar.at(now).zone,
+            spent=self.counters.counters.of(counted, *bounds),
             profile=await self._profile(budget, now),
         )
 
     async def _burning(self, pace: BudgetPace, rule: AlertRule, factor: Decimal) -> Burning | None:
         """As the worst pair says; what cannot burn by what is counted in whole hours is not read."""
-        counters = self._counters.counters
+        counters = self.counters.counters
         counted = counter_key(pace.budget.filter, pace.budget.currency)
         for pair in pace.pairs():
             needed = EXACT.multiply(rule.number(pair.setting), factor)
@@ -150,17 +137,11 @@ class BurnWatch:
 
     async def _spent(self, pace: BudgetPace, window: timedelta) -> Decimal:
         """To the minute, as it happens: no bill says at which hour something was spent."""
-        shared, budget = self._shared, pace.budget
+        budget, bills = pace.budget, await self.bill_keys()
         end = pace.now.replace(second=0, microsecond=0) + MINUTE
-        bills = await shared.bill_keys.keys_of(self._tenant) if shared.bill_keys is not None else ()
-        async with (
-            shared.turns.turn(self._tenant, self.of),
-            shared.pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            await hold_minutes(connection)
-            read = await spent_in(connection, self._tenant, [end - window, end], self._rules.calendar)
-            asked = (budget.currency, dict(budget.filter), list(bills))
+        async with self.turn(), one_instant(self.shared.pool) as connection:
+            read = await spent_in(connection, self.tenant, [end - window, end], self.rules.calendar)
+            asked = (budget.currency, dict(budget.filter), bills)
             spent: Decimal = await connection.fetchval(SQL["window"], *read, *asked)
         return spent
 
@@ -182,34 +163,29 @@ class BurnWatch:
                 why = "it goes no faster than its period lasts"
             after = renewed(incident, pace, burn)
         if why or is_due(incident, now):
-            await renew(self._shared.store, wording, incident, after, why)
+            await renew(self.shared.store, wording, incident, after, why)
 
     async def _is_calm(self, rule: AlertRule, pace: BudgetPace) -> bool:
-        booked = (await self._shared.complete.read()).booked_by(pace.now)
+        booked = (await self.shared.complete.read()).booked_by(pace.now)
         if booked is None or pace.now - booked > BOOKED_AGE_MAX:
             return False
         return await self._burning(pace, rule, CALM) is None
 
     async def _profile(self, budget: Budget, now: datetime) -> Profile:
         """When the budget's scope usually spends; of several values the most telling one's."""
-        zone = self._rules.calendar.at(now).zone
+        zone = self.rules.calendar.at(now).zone
         today = now.astimezone(zone).date()
         if today != self._profiled_on:
             self._profiles, self._profiled_on = {}, today
         named = [(name, budget.filter[name]) for name in NAMING_ORDER if name in budget.filter]
         scope = named[0] if named else TENANT
         if scope not in self._profiles:
-            midnight = self._rules.calendar.bounds("day", now)[0]
-            asked = (self._tenant, *scope, budget.currency, midnight - HISTORY, midnight)
-            async with self._shared.turns.turn(self._tenant, self.of):
-                rows = await self._shared.pool.fetch(SQL["hours"], *asked)
+            midnight = self.rules.calendar.bounds("day", now)[0]
+            asked = (*scope, budget.currency, midnight - HISTORY, midnight)
+            rows = await self.rows(SQL["hours"], *asked)
             hours = [(row["bucket"], row["effective"]) for row in rows]
             self._profiles[scope] = _profile_of(hours, zone, today)
         return self._profiles[scope]
-
-    def _new_counters(self) -> CounterReader:
-        turn = partial(self._shared.turns.turn, self._tenant, self.of)
-        return CounterReader(self._shared.pool, self._tenant, self._rules.calendar, turn, leaders=False)
 
 
 def _counted(watched: Sequence[WatchedBudget]) -> dict[CounterKey, datetime]:

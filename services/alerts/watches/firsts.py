@@ -14,17 +14,12 @@ import asyncpg
 
 from services.alerts.firsts.firsts import FirstLook, Past, ValueSpend
 from services.alerts.firsts.words import FirstWording
-from services.alerts.incidents.following import named, renew
-from services.alerts.incidents.incident import is_due
-from services.alerts.rules import TenantRules
-from services.alerts.turns import Pass
-from services.alerts.watches.look import Rhythm, Shared
+from services.alerts.incidents.incident import open_of
+from services.alerts.watches.look import Look, Rhythm
 from spendmeter.book.reading import one_instant, spent_in
 from spendmeter.book.series import dimensions_of
-from spendmeter.book.sizes import BucketSpan
 from spendmeter.contracts.series import Series
 from spendmeter.contracts.terms import Timeline
-from spendmeter.platform.service_keys import ACCRUALS, key_id
 from spendmeter.platform.sql import load_sql
 
 SQL = load_sql(Path(__file__).parents[1] / "firsts" / "firsts.sql")
@@ -35,37 +30,26 @@ ASKED_MAX = 50
 KNOWN_MAX = 10_000
 LATELY = timedelta(days=3)
 """Most of what spends has spent in these days before as well: only of the rest a month is read."""
-RHYTHM = Rhythm(every_s=20.0, rest_s_max=60.0, woken=False)
-"""What is new is news for a day: half a minute more does not matter, and the day is read each time."""
 
 
-@dataclass(eq=False)
-class FirstWatch:
+@dataclass(eq=False, kw_only=True)
+class FirstWatch(Look):
     """A `Look` at values that are new."""
 
-    tenant: str
-    rules: TenantRules
-    shared: Shared
-    of: Pass = "firsts"
-    rhythm: Rhythm = RHYTHM
+    of = "firsts"
+    rhythm = Rhythm(every_s=20.0, rest_s_max=60.0, woken=False)
+    """What is new is news for a day: half a minute more does not matter, and the day is read each time."""
     _past: OrderedDict[tuple[str, str], Past] = field(default_factory=OrderedDict)
     _known_since: datetime | None = None
     _before: datetime | None = None
     _spending: set[tuple[str, str]] = field(default_factory=set)
-
-    def apply_rules(self, rules: TenantRules) -> None:
-        """From the next look on, by these rules."""
-        self.rules = rules
-
-    def changed(self, span: BucketSpan) -> None:
-        """It reads since yesterday's midnight anyway."""
 
     async def look(self, now: datetime) -> None:
         """Open what is new, renew what is open, end what is known."""
         calendar, shared = self.rules.calendar, self.shared
         terms, rules = calendar.at(now), self.rules.of("first")
         current = await shared.store.current(self.tenant, now)
-        ours = [one for one in current if one.kind == "first" and one.state != "resolved"]
+        ours = open_of("first", current)
         if not rules and not ours:
             return
         spent = await self._recent(now, calendar)
@@ -80,27 +64,20 @@ class FirstWatch:
             spent=spent,
             past=self._past,
             series={},
-            wording=FirstWording(zone=terms.zone, portal_url=shared.portal_url),
+            wording=self.words(FirstWording, now),
         )
-        shared.meters.add("spendmeter.alerts.evaluations", len(spent), kind="first")
+        self.evaluated("first", len(spent))
         if proposed := look.proposals(current):
             places = {next(iter(one.scope.items())) for one in proposed}
             leaders = [each.leader for each in spent if (each.dimension, each.value) in places]
             look = replace(look, series=await self._series(leaders))
-            look = replace(look, wording=await named(shared.store, look.wording, look.proposals(current)))
-            await shared.store.open(self.tenant, now, look.proposals)
-        for incident in ours:
-            ending = look.ending(incident)
-            if ending or is_due(incident, now):
-                await renew(shared.store, look.wording, incident, look.renewed(incident), ending)
+        await self.act(look, current, ours)
 
     async def _recent(self, now: datetime, calendar: Timeline) -> list[ValueSpend]:
         """What each value has spent since yesterday's midnight."""
         today, since = calendar.bounds("day", now)[0], _yesterday(now, calendar)
         until = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
-        unlike = [key_id(ACCRUALS)]
-        if self.shared.bill_keys is not None:
-            unlike += await self.shared.bill_keys.keys_of(self.tenant)
+        unlike = await self.keys_not_live()
         async with self._reading() as connection:
             read = await spent_in(connection, self.tenant, [since, today, until], calendar)
             currency = calendar.at(now).currency
@@ -124,8 +101,7 @@ class FirstWatch:
         asked = [place for place in asked if place not in self._past][:ASKED_MAX]
         if not asked:
             return
-        async with self.shared.turns.turn(self.tenant, self.of):
-            rows = await self.shared.pool.fetch(SQL["met"], self.tenant, *_columns_of(asked))
+        rows = await self.rows(SQL["met"], *_columns_of(asked))
         met = {(row["dimension"], row["value"]): row["first_seen"] for row in rows}
         old = [place for place, first_seen in met.items() if first_seen < before]
         last = await self._last_spent(old, before - LATELY, before, calendar)
@@ -151,7 +127,7 @@ class FirstWatch:
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[Any]:
         """A connection in its turn."""
-        async with self.shared.turns.turn(self.tenant, self.of), one_instant(self.shared.pool) as connection:
+        async with self.turn(), one_instant(self.shared.pool) as connection:
             yield connection
 
     async def _series(self, leaders: Sequence[bytes]) -> Mapping[bytes, Series]:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from services.alerts.budgets.budgets import Budget, trouble
-from services.alerts.counting.counter_reader import CounterReader
 from services.alerts.counting.counters import CounterKey, counter_key
 from services.alerts.forecasts.forecast import DAY, exhausted_at, forecast
 from services.alerts.forecasts.paces import HISTORY_DAYS_MAX
@@ -30,11 +28,9 @@ from services.alerts.forecasts.thresholds import (
 )
 from services.alerts.forecasts.words import ForecastWording
 from services.alerts.incidents.following import renew
-from services.alerts.incidents.incident import Incident
-from services.alerts.rules import TenantRules
-from services.alerts.turns import Pass
-from services.alerts.watches.look import Rhythm, Shared
-from spendmeter.book.sizes import BucketSpan
+from services.alerts.incidents.incident import Incident, open_of
+from services.alerts.watches.counted import CountedLook
+from services.alerts.watches.look import Rhythm
 from spendmeter.contracts.money import plain
 from spendmeter.platform.sql import load_sql
 
@@ -43,38 +39,23 @@ ForecastOf = tuple[str, int, datetime]
 """A budget's id and revision, and the start of its period."""
 
 
-class ForecastWatch:
+@dataclass(eq=False, kw_only=True)
+class ForecastWatch(CountedLook):
     """A `Look` at what budgets' periods will have come to. A budget that is new is forecast within a minute.
 
     It remembers how often in a row a threshold was expected. A worker that takes over asks twice anew.
     """
 
-    of: Pass = "forecasts"
+    of = "forecasts"
     rhythm = Rhythm(every_s=60.0, rest_s_max=60.0, woken=False, awaited=False)
-
-    def __init__(self, *, tenant: str, rules: TenantRules, shared: Shared) -> None:
-        self._tenant = tenant
-        self._rules = rules
-        self._shared = shared
-        self._last: dict[ForecastOf, Evaluated] = {}
-        self._counters = self._new_counters()
-
-    def apply_rules(self, rules: TenantRules) -> None:
-        """From the next look on, by these rules."""
-        if rules.calendar != self._rules.calendar:
-            self._counters = self._new_counters()
-        self._rules = rules
-
-    def changed(self, span: BucketSpan) -> None:
-        """What was spent in this time has changed."""
-        self._counters.changed(span)
+    _last: dict[ForecastOf, Evaluated] = field(default_factory=dict)
 
     async def look(self, now: datetime) -> None:
         """Forecast what is due, keep it, open and renew incidents, and end what is over."""
-        calendar = self._rules.calendar
+        calendar = self.rules.calendar
         watched = {
             (budget.id, budget.revision, bounds[0]): (budget, bounds)
-            for budget in self._rules.budgets
+            for budget in self.rules.budgets
             if not (budget.rolls or budget.each)
             and not trouble(budget, budget.currency_of(calendar, now))
             and (bounds := budget.bounds(now, calendar))
@@ -82,28 +63,27 @@ class ForecastWatch:
         }
         self._last = {of: each for of, each in self._last.items() if of in watched}
         due = [of for of in watched if of not in self._last or now - self._last[of].at >= EVERY]
-        current = await self._shared.store.current(self._tenant, now)
+        current = await self.shared.store.current(self.tenant, now)
         evaluated: list[Evaluated] = []
         if due:
             await self._read(watched.values(), now)
             evaluated = await self._evaluate([watched[of] for of in due], current, now)
         self._last |= zip(due, evaluated, strict=True)
-        wording = ForecastWording(zone=calendar.at(now).zone, portal_url=self._shared.portal_url)
+        wording = self.words(ForecastWording, now)
         if evaluated:
             await self._tell(evaluated, wording, now)
         by_rule = {(each.budget.id, each.budget.revision): each for each in evaluated}
-        for incident in current:
-            if incident.kind == "forecast" and incident.state != "resolved":
-                await self._follow(incident, by_rule, wording, now)
+        for incident in open_of("forecast", current):
+            await self._follow(incident, by_rule, wording, now)
 
     async def _read(self, watched: Iterable[tuple[Budget, tuple[datetime, datetime]]], now: datetime) -> None:
         """Bring the counters of all budgets up to now: reading one alone would forget the others'."""
-        oldest, _ = self._rules.calendar.bounds("day", now - HISTORY_DAYS_MAX * DAY)
+        oldest, _ = self.rules.calendar.bounds("day", now - HISTORY_DAYS_MAX * DAY)
         since: dict[CounterKey, datetime] = {}
         for budget, (start, _) in watched:  # a year began before its history does
             counted = counter_key(budget.filter, budget.currency)
             since[counted] = min(since.get(counted, oldest), start)
-        await self._counters.look(now, since)
+        await self.counters.look(now, since)
 
     async def _evaluate(
         self,
@@ -115,17 +95,17 @@ class ForecastWatch:
         for budget, bounds in asked:
             found.append(self._evaluated(budget, bounds, current, now))
             await asyncio.sleep(0)  # each takes milliseconds, and there may be hundreds
-        self._shared.meters.add("spendmeter.alerts.evaluations", len(found), kind="forecast")
+        self.evaluated("forecast", len(found))
         return found
 
     def _evaluated(
         self, budget: Budget, bounds: tuple[datetime, datetime], current: Sequence[Incident], now: datetime
     ) -> Evaluated:
         start, end = bounds
-        zone = self._rules.calendar.at(now).zone
+        zone = self.rules.calendar.at(now).zone
         counted = counter_key(budget.filter, budget.currency)
-        spent = self._counters.counters.of(counted, start, end)
-        days = days_before(self._counters.counters, counted, zone, now.astimezone(zone).date())
+        spent = self.counters.counters.of(counted, start, end)
+        days = days_before(self.counters.counters, counted, zone, now.astimezone(zone).date())
         since = days[0].day if days else now.date()
         begun = datetime.combine(since, datetime.min.time(), zone)
         seen = forecast(
@@ -148,14 +128,14 @@ class ForecastWatch:
         ).after(before.streaks if before else {})
 
     async def _tell(self, evaluated: Sequence[Evaluated], wording: ForecastWording, now: datetime) -> None:
-        zone = self._rules.calendar.at(now).zone
+        zone = self.rules.calendar.at(now).zone
         rows = [_row(each, now.astimezone(zone).date().isoformat()) for each in evaluated]
-        async with self._shared.turns.turn(self._tenant, self.of), self._shared.pool.acquire() as connection:
+        async with self.turn(), self.shared.pool.acquire() as connection:
             await connection.executemany(SQL["keep"], [(row,) for row in rows])
             await connection.executemany(SQL["show"], [(row,) for row in rows])
-            told = [Told(**row) for row in await connection.fetch(SQL["told"], self._tenant, now)]
+            told = [Told(**row) for row in await connection.fetch(SQL["told"], self.tenant, now)]
         if proposed := [wording.with_words(each) for each in to_open(evaluated, told)]:
-            await self._shared.store.open(self._tenant, now, lambda _: proposed)
+            await self.shared.store.open(self.tenant, now, lambda _: proposed)
 
     async def _follow(
         self,
@@ -165,15 +145,11 @@ class ForecastWatch:
         now: datetime,
     ) -> None:
         each = by_rule.get((incident.details["budget"], incident.rule_revision))
-        why = ending(incident, self._rules.budgets, each, now)
+        why = ending(incident, self.rules.budgets, each, now)
         if why or each is not None:
             goes_on = each is not None and each.bounds[0] == incident.period_start
             after = renewed(incident, each) if each is not None and goes_on else incident
-            await renew(self._shared.store, wording, incident, replace(after, updated_at=now), why)
-
-    def _new_counters(self) -> CounterReader:
-        turn = partial(self._shared.turns.turn, self._tenant, self.of)
-        return CounterReader(self._shared.pool, self._tenant, self._rules.calendar, turn, leaders=False)
+            await renew(self.shared.store, wording, incident, replace(after, updated_at=now), why)
 
 
 def _row(each: Evaluated, day: str) -> dict[str, Any]:

@@ -7,10 +7,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import partial
 from typing import Any, TypeVar
 
-from services.alerts.incidents.following import named, renew
+from services.alerts.incidents.following import renew, tell
 from services.alerts.incidents.incident import Incident
 from services.alerts.levels.changes import changes_of
 from services.alerts.levels.days import DAY, LevelDays, all_of
@@ -23,11 +22,8 @@ from services.alerts.levels.prices import PricedUse, unit_prices
 from services.alerts.levels.shifts import ShiftLook, causes_among, told_levels
 from services.alerts.levels.splits import split_of
 from services.alerts.levels.words import DriftWording, LevelWording, ShiftWording
-from services.alerts.rules import TenantRules
 from services.alerts.scopes import DetectorScope
-from services.alerts.turns import Pass
-from services.alerts.watches.look import Rhythm, Shared
-from spendmeter.book.sizes import BucketSpan
+from services.alerts.watches.look import Look, Rhythm
 from spendmeter.contracts.alert_rules import RULE_KINDS, AlertRule
 from spendmeter.contracts.money import EXACT, ZERO
 
@@ -53,29 +49,19 @@ class SeenDays:
     now: datetime
 
 
-class LevelWatch:
+@dataclass(eq=False, kw_only=True)
+class LevelWatch(Look):
     """A `Look` at levels. It keeps nothing but which day it has judged: all is read anew once a day."""
 
-    of: Pass = "levels"
+    of = "levels"
     rhythm = Rhythm(every_s=300.0, rest_s_max=600.0, woken=False, awaited=False)
-
-    def __init__(self, *, tenant: str, rules: TenantRules, shared: Shared) -> None:
-        self._tenant = tenant
-        self._rules = rules
-        self._shared = shared
-        self._judged: object = None
-
-    def apply_rules(self, rules: TenantRules) -> None:
-        """From the next look on, by these rules; where they are others, of the same day again."""
-        self._rules = rules
-
-    def changed(self, span: BucketSpan) -> None:
-        """It reads complete days, once."""
+    _judged: object = None
+    """The last day, by which rules, and what people had accepted: of others it is judged again."""
 
     async def look(self, now: datetime) -> None:
         """Judge the last day once it is complete: open what rose, renew what goes on, end what is over."""
-        rules = [rule for kind in WORDINGS for rule in self._rules.of(kind)]
-        current = await self._shared.store.current(self._tenant, now)
+        rules = [rule for kind in WORDINGS for rule in self.rules.of(kind)]
+        current = await self.shared.store.current(self.tenant, now)
         ours = [one for one in current if one.kind in WORDINGS and one.state != "resolved"]
         if not rules and not ours:
             return
@@ -84,7 +70,7 @@ class LevelWatch:
         judged = (reader.last, tuple((rule.id, rule.revision) for rule in rules), acknowledged)
         if judged == self._judged or not await self._is_complete(reader, now):
             return
-        async with self._shared.judging:
+        async with self.shared.judging:
             await self._judge(reader, rules, current, ours, now)
         self._judged = judged
 
@@ -105,11 +91,11 @@ class LevelWatch:
         seen = SeenDays(days, prices, await reader.told(), now)
         told: set[DetectorScope] = set()
         looks: list[ShiftLook | DriftLook] = []
-        for rule in self._rules.of("shift"):
+        for rule in self.rules.of("shift"):
             look = await self._shift_look(rule, reader, seen)
             told |= {each.scope for cause in look.causes for each in (cause.told, *cause.folded)}
             looks.append(look)
-        looks += [await self._drift_look(rule, reader, seen, told) for rule in self._rules.of("drift")]
+        looks += [await self._drift_look(rule, reader, seen, told) for rule in self.rules.of("drift")]
         for each in looks:
             await self._act(each, current, [one for one in ours if one.rule_id == each.rule.id])
         await self._end_the_rest([one for one in ours if one.rule_id not in {rule.id for rule in rules}], now)
@@ -117,10 +103,8 @@ class LevelWatch:
     async def _act(
         self, look: ShiftLook | DriftLook, current: Sequence[Incident], ours: Sequence[Incident]
     ) -> None:
-        store = self._shared.store
-        if proposed := look.proposals(current):
-            look = replace(look, wording=await named(store, look.wording, proposed))
-            await store.open(self._tenant, look.now, look.proposals)
+        store = self.shared.store
+        await tell(store, self.tenant, look, current)
         for incident in ours:
             ending = look.ending(incident)
             if ending or incident.details["through"] != look.days.last.isoformat():
@@ -128,22 +112,20 @@ class LevelWatch:
 
     async def _end_the_rest(self, ours: Sequence[Incident], now: datetime) -> None:
         """Those of rules that were switched off."""
-        zone, url = self._rules.calendar.at(now).zone, self._shared.portal_url
         for incident in ours:
-            words = WORDINGS[incident.kind](zone=zone, portal_url=url)
+            words = self.words(WORDINGS[incident.kind], now)
             ended = replace(incident, updated_at=now)
-            await renew(self._shared.store, words, incident, ended, "the rule was switched off")
+            await renew(self.shared.store, words, incident, ended, "the rule was switched off")
 
     def _reader(self, now: datetime) -> LevelReader:
-        calendar = self._rules.calendar
+        calendar = self.rules.calendar
         zone = calendar.at(now).zone
         last: date = now.astimezone(zone).date() - DAY
-        turn = partial(self._shared.turns.turn, self._tenant, self.of)
-        return LevelReader(self._shared.pool, self._tenant, calendar, last, turn)
+        return LevelReader(self.shared.pool, self.tenant, calendar, last, self.turn)
 
     async def _is_complete(self, reader: LevelReader, now: datetime) -> bool:
         midnight = reader.midnight(reader.last + DAY)
-        booked = (await self._shared.complete.read()).booked_by(now)
+        booked = (await self.shared.complete.read()).booked_by(now)
         if booked is None or booked < midnight + SETTLING:
             return False
         return await reader.is_settled(patient=now < midnight + PATIENCE)
@@ -173,10 +155,10 @@ class LevelWatch:
 
     def _about(self, rule: AlertRule, reader: LevelReader, seen: SeenDays) -> dict[str, Any]:
         """What both looks are made with."""
-        zone = self._rules.calendar.at(seen.now).zone
-        self._shared.meters.add("spendmeter.alerts.evaluations", len(seen.days.by_scope), kind=rule.of)
-        words = WORDINGS[RULE_KINDS[rule.of].kind](zone=zone, portal_url=self._shared.portal_url)
-        about = {"tenant": self._tenant, "now": seen.now, "zone": zone, "currency": reader.currency}
+        zone = self.rules.calendar.at(seen.now).zone
+        self.evaluated(rule.of, len(seen.days.by_scope))
+        words = self.words(WORDINGS[RULE_KINDS[rule.of].kind], seen.now)
+        about = {"tenant": self.tenant, "now": seen.now, "zone": zone, "currency": reader.currency}
         return about | {"rule": rule, "days": seen.days, "wording": words}
 
     async def _split(

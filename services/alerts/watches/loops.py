@@ -10,8 +10,7 @@ from pathlib import Path
 
 import asyncpg
 
-from services.alerts.incidents.following import renew
-from services.alerts.incidents.incident import Incident, is_due
+from services.alerts.incidents.incident import open_of
 from services.alerts.loops.loops import (
     RUNS_MAX,
     WINDOW,
@@ -21,10 +20,7 @@ from services.alerts.loops.loops import (
     UsualRuns,
 )
 from services.alerts.loops.words import LoopWording
-from services.alerts.rules import TenantRules
-from services.alerts.turns import Pass
-from services.alerts.watches.look import Rhythm, Shared
-from spendmeter.book.sizes import BucketSpan
+from services.alerts.watches.look import Look, Rhythm
 from spendmeter.platform.sql import load_sql
 
 SQL = load_sql(Path(__file__).parents[1] / "loops" / "loops.sql")
@@ -34,66 +30,43 @@ ENDED_AGE = timedelta(minutes=30)
 ENDED_MAX = 20_000
 USUAL_S = 600.0
 """What is usual of a workflow is read again after so long."""
-RHYTHM = Rhythm(rest_s_max=15.0)
 
 
-@dataclass(eq=False)
-class LoopWatch:
+@dataclass(eq=False, kw_only=True)
+class LoopWatch(Look):
     """A `Look` at runs."""
 
-    tenant: str
-    rules: TenantRules
-    shared: Shared
-    of: Pass = "loops"
-    rhythm: Rhythm = RHYTHM
+    of = "loops"
+    rhythm = Rhythm(rest_s_max=15.0)
     _runs: dict[tuple[str, str], RunningRun] = field(default_factory=dict)
     _usual: dict[str, UsualRuns] = field(default_factory=dict)
     _usual_at_s: dict[str, float] = field(default_factory=dict)
 
-    def apply_rules(self, rules: TenantRules) -> None:
-        """From the next look on, by these rules."""
-        self.rules = rules
-
-    def changed(self, span: BucketSpan) -> None:
-        """It reads what called lately anyway."""
-
     async def look(self, now: datetime) -> None:
         """Open what is a loop, renew what goes on, end what has stopped calling."""
-        shared, rules = self.shared, self.rules.of("loop")
-        terms = self.rules.calendar.at(now)
-        current = await shared.store.current(self.tenant, now)
-        ours = [one for one in current if one.kind == "loop" and one.state != "resolved"]
+        rules, currency = self.rules.of("loop"), self.rules.calendar.at(now).currency
+        current = await self.shared.store.current(self.tenant, now)
+        ours = open_of("loop", current)
         if not rules and not ours:
             return
         calls = min((int(rule.number("calls_min")) for rule in rules), default=1)
         amount = min((rule.number("amount_min") for rule in rules), default=0)
-        async with shared.turns.turn(self.tenant, self.of):
-            rows = await shared.pool.fetch(
-                SQL["running"], self.tenant, now - 2 * WINDOW, terms.currency, calls, amount, RUNS_MAX
-            )
+        rows = await self.rows(SQL["running"], now - 2 * WINDOW, currency, calls, amount, RUNS_MAX)
         self._take(rows, now)
         await self._learn_usual(now)
         look = LoopLook(
             tenant=self.tenant,
             now=now,
-            currency=terms.currency,
+            currency=currency,
             rules=rules,
             runs=self._runs,
             usual=self._usual,
             with_outcome=await self._with_outcome(),
-            wording=LoopWording(zone=terms.zone, portal_url=shared.portal_url),
+            folded_through=(await self.shared.complete.read()).folded,
+            wording=self.words(LoopWording, now),
         )
-        shared.meters.add("spendmeter.alerts.evaluations", len(self._runs), kind="loop")
-        if look.proposals(current):
-            await shared.store.open(self.tenant, now, look.proposals)
-        for incident in ours:
-            await self._follow(look, incident)
-
-    async def _follow(self, look: LoopLook, incident: Incident) -> None:
-        through = (await self.shared.complete.read()).folded
-        ending = look.ending(incident, through) if through is not None else ""
-        if ending or is_due(incident, look.now):
-            await renew(self.shared.store, look.wording, incident, look.renewed(incident), ending)
+        self.evaluated("loop", len(self._runs))
+        await self.act(look, current, ours)
 
     def _take(self, rows: Sequence[asyncpg.Record], now: datetime) -> None:
         """Remember the runs as they are, and forget those that do not call any more."""
@@ -120,10 +93,7 @@ class LoopWatch:
         stale = sorted(each for each in asked if at_s - self._usual_at_s.get(each, -USUAL_S) >= USUAL_S)
         if not stale:
             return
-        async with self.shared.turns.turn(self.tenant, self.of):
-            rows = await self.shared.pool.fetch(
-                SQL["usual"], self.tenant, stale, now - USUAL_AGE, now - ENDED_AGE, ENDED_MAX
-            )
+        rows = await self.rows(SQL["usual"], stale, now - USUAL_AGE, now - ENDED_AGE, ENDED_MAX)
         kept = {each: usual for each, usual in self._usual.items() if each in asked}
         self._usual = kept | {
             row["workflow"]: UsualRuns(

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
 from uuid import UUID
 
-from services.alerts.incidents.following import named, renew
-from services.alerts.incidents.incident import Incident, is_due
+from services.alerts.incidents.following import follow, renew, tell
+from services.alerts.incidents.incident import Incident, open_of
 from services.alerts.rates import HOUR
 from services.alerts.rules import TenantRules
 from services.alerts.silence.arrivals import PAUSE_MAX
@@ -18,15 +17,10 @@ from services.alerts.silence.lag import LagLook
 from services.alerts.silence.listening import SQL, Listening
 from services.alerts.silence.sources import HeardSource, SourceLook, still_silent
 from services.alerts.silence.words import SilenceWording
-from services.alerts.turns import Pass
-from services.alerts.watches.look import Rhythm, Shared
-from spendmeter.book.sizes import BucketSpan
+from services.alerts.watches.look import Look, Rhythm
 from spendmeter.contracts.alert_rules import AlertRule
 from spendmeter.contracts.terms import Timeline
-from spendmeter.platform.service_keys import ACCRUALS, key_id
 
-RHYTHM = Rhythm(every_s=10.0, rest_s_max=60.0, woken=False, awaited=False)
-"""Silence is a matter of minutes, and its first look reads five weeks."""
 CATALOG_EVERY = HOUR
 PROPOSED_MAX = 1_000
 NO_MORE = "it is not listened for any more"
@@ -36,15 +30,13 @@ LookKey = tuple[str, str]
 """A rule's id and a subject of it."""
 
 
-@dataclass(eq=False)
-class SilenceWatch:
+@dataclass(eq=False, kw_only=True)
+class SilenceWatch(Look):
     """A `Look` at what should be heard of."""
 
-    tenant: str
-    rules: TenantRules
-    shared: Shared
-    of: Pass = "silence"
-    rhythm: Rhythm = RHYTHM
+    of = "silence"
+    rhythm = Rhythm(every_s=10.0, rest_s_max=60.0, woken=False, awaited=False)
+    """Silence is a matter of minutes, and its first look reads five weeks."""
     _listening: dict[tuple[tuple[str, str], ...], Listening] = field(default_factory=dict)
     _listens_since: datetime | None = None
     _looked_at: datetime | None = None
@@ -57,16 +49,13 @@ class SilenceWatch:
         """From the next look on, by these rules."""
         if rules.calendar != self.rules.calendar:
             self._listening.clear()
-        self.rules = rules
-
-    def changed(self, span: BucketSpan) -> None:
-        """It reads what came lately anyway."""
+        super().apply_rules(rules)
 
     async def look(self, now: datetime) -> None:
         """Open what is silent, renew what stays so, end what is heard again."""
         shared, rules = self.shared, self.rules.of("silence")
         current = await shared.store.current(self.tenant, now)
-        ours = [each for each in current if _is_ours(each)]
+        ours = [each for each in open_of("silence", current) if "subject" in each.details]
         if not rules and not ours:
             return
         booked = (await shared.complete.read()).booked
@@ -81,13 +70,13 @@ class SilenceWatch:
             await self._propose(look, current)
         for incident in ours:
             await self._follow(looks, incident, now)
-        shared.meters.add("spendmeter.alerts.evaluations", len(looks), kind="silence")
+        self.evaluated("silence", len(looks))
 
     async def _looks(
         self, rule: AlertRule, now: datetime, through: datetime | None, ours: Sequence[Incident]
     ) -> dict[LookKey, AnyLook]:
         calendar = self.rules.calendar
-        wording = self._wording(now)
+        wording = self.words(SilenceWording, now)
         subjects, looks = rule.chosen("subjects"), dict[LookKey, AnyLook]()
         heard = await self._heard(rule.filter, now, through, calendar)
         if "source" in subjects and through is not None:
@@ -111,13 +100,9 @@ class SilenceWatch:
         """Brought up to now."""
         named_by = tuple(sorted(within.items()))
         if named_by not in self._listening:
-            turn = partial(self.shared.turns.turn, self.tenant, self.of)
-            self._listening[named_by] = Listening(self.shared.pool, self.tenant, within, turn)
-        unlike = [key_id(ACCRUALS)]
-        if self.shared.bill_keys is not None:
-            unlike += await self.shared.bill_keys.keys_of(self.tenant)
+            self._listening[named_by] = Listening(self.shared.pool, self.tenant, within, self.turn)
         heard = self._listening[named_by]
-        await heard.hear(now, through, calendar, unlike)
+        await heard.hear(now, through, calendar, await self.keys_not_live())
         return heard
 
     async def _sources(
@@ -170,9 +155,7 @@ class SilenceWatch:
         proposed = look.proposals(current)
         if all(each.number == 0 and each.id in self._proposed for each in proposed):
             return
-        store = self.shared.store
-        look = replace(look, wording=await named(store, look.wording, proposed))
-        await store.open(self.tenant, look.now, look.proposals)
+        await tell(self.shared.store, self.tenant, look, current)
         if len(self._proposed) > PROPOSED_MAX:
             self._proposed.clear()
         self._proposed.update(each.id for each in proposed)
@@ -182,21 +165,12 @@ class SilenceWatch:
         look = looks.get((incident.rule_id, subject))
         if look is None:
             if not self._listens_for(incident.rule_id, subject):
-                wording = self._wording(now)
-                await renew(self.shared.store, wording, incident, replace(incident, updated_at=now), NO_MORE)
+                words, after = self.words(SilenceWording, now), replace(incident, updated_at=now)
+                await renew(self.shared.store, words, incident, after, NO_MORE)
             return
-        ending = look.ending(incident)
-        if ending or is_due(incident, now):
-            await renew(self.shared.store, look.wording, incident, look.renewed(incident), ending)
-
-    def _wording(self, now: datetime) -> SilenceWording:
-        return SilenceWording(zone=self.rules.calendar.at(now).zone, portal_url=self.shared.portal_url)
+        await follow(self.shared.store, look, incident)
 
     def _listens_for(self, rule_id: str, subject: str) -> bool:
         return any(
             rule.id == rule_id and subject in rule.chosen("subjects") for rule in self.rules.of("silence")
         )
-
-
-def _is_ours(incident: Incident) -> bool:
-    return incident.kind == "silence" and incident.state != "resolved" and "subject" in incident.details

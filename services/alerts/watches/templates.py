@@ -4,7 +4,7 @@ dimension."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,9 @@ from services.alerts.incidents.following import named, renew
 from services.alerts.incidents.incident import Incident, is_due, with_figures
 from services.alerts.incidents.words import Wording, corrected
 from services.alerts.rules import TenantRules
-from services.alerts.turns import Pass
-from services.alerts.watches.look import Rhythm, Shared
+from services.alerts.watches.look import Look, Rhythm
 from spendmeter.book.budget_periods import PeriodBounds
-from spendmeter.book.reading import hold_minutes, spent_in
-from spendmeter.book.sizes import BucketSpan
+from spendmeter.book.reading import one_instant, spent_in
 from spendmeter.contracts.terms import Timeline
 from spendmeter.platform.sql import load_sql
 from spendmeter.platform.telemetry import log
@@ -44,52 +42,46 @@ SWEEP_EVERY = timedelta(minutes=5)
 """Between sweeps over all runs of the period those are read that have called in the last ten minutes."""
 
 
-class TemplateWatch:
+@dataclass(eq=False, kw_only=True)
+class TemplateWatch(Look):
     """A `Look` at what each value of a template's dimension has come to. It remembers sums for the rate
     alone."""
 
-    of: Pass = "each value"
+    of = "each value"
     rhythm = Rhythm(rest_s_max=30.0, awaited=False)
-
-    def __init__(self, *, tenant: str, rules: TenantRules, shared: Shared) -> None:
-        self._tenant = tenant
-        self._rules = rules
-        self._shared = shared
-        self._before: dict[tuple[str, int], ValueLook] = {}
-        self._swept: dict[tuple[str, int], datetime] = {}
-        self._idle = False
-        """There is no template, and no incident of one: most tenants have none, and are asked nothing."""
+    _before: dict[tuple[str, int], ValueLook] = field(default_factory=dict)
+    _swept: dict[tuple[str, int], datetime] = field(default_factory=dict)
+    _idle: bool = False
+    """There is no template, and no incident of one: most tenants have none, and are asked nothing."""
 
     def apply_rules(self, rules: TenantRules) -> None:
         """From the next look on, by these rules."""
-        self._rules, self._idle = rules, False
-
-    def changed(self, span: BucketSpan) -> None:
-        """Nothing is remembered that could change."""
+        super().apply_rules(rules)
+        self._idle = False
 
     async def look(self, now: datetime) -> None:
         """Open what was crossed, renew what is open, end what is over."""
-        calendar = self._rules.calendar
-        templates = [each for each in self._rules.budgets if each.each]
+        calendar = self.rules.calendar
+        templates = [each for each in self.rules.budgets if each.each]
         if self._idle:
             return
         keys = {(each.id, each.revision) for each in templates}
         self._before = {key: each for key, each in self._before.items() if key in keys}
         self._swept = {key: each for key, each in self._swept.items() if key in keys}
         current = [
-            each for each in await self._shared.store.current(self._tenant, now) if "each" in each.details
+            each for each in await self.shared.store.current(self.tenant, now) if "each" in each.details
         ]
         for template in templates:
             if not trouble(template, template.currency_of(calendar, now)):
                 await self._look_at(template, current, now)
         for incident in current:
             if incident.state != "resolved" and (incident.rule_id, incident.rule_revision) not in keys:
-                wording, gone = self._wording(now), replace(incident, updated_at=now)
-                await renew(self._shared.store, wording, incident, gone, "the budget was changed or deleted")
+                words, gone = self.words(Wording, now), replace(incident, updated_at=now)
+                await renew(self.shared.store, words, incident, gone, "the budget was changed or deleted")
         self._idle = not templates and all(each.state == "resolved" for each in current)
 
     async def _look_at(self, template: Budget, current: Sequence[Incident], now: datetime) -> None:
-        calendar = calendar_of(template, self._rules.calendar)
+        calendar = calendar_of(template, self.rules.calendar)
         bounds = periods(template, now, calendar)
         if not bounds:
             return
@@ -105,12 +97,12 @@ class TemplateWatch:
             calendar=calendar,
             budgets=budgets_of(template, values.values(), calendar),
             counters=counters_of(template, by_start, bounds[-1][0], self._before.get(key)),
-            wording=self._wording(now),
+            wording=self.words(Wording, now),
         )
-        self._shared.meters.add("spendmeter.alerts.evaluations", len(look.budgets), kind="budget")
+        self.evaluated("budget", len(look.budgets))
         if look.breached(own) or look.outgrown(own):
             proposed = look.proposals(own)
-            look = replace(look, wording=await named(self._shared.store, look.wording, proposed))
+            look = replace(look, wording=await named(self.shared.store, look.wording, proposed))
 
             def propose(known: Sequence[Incident]) -> list[Incident]:
                 proposed = look.proposals(known)
@@ -119,14 +111,14 @@ class TemplateWatch:
                     for each in bounded(template, bounds[-1], proposed, known, now)
                 ]
 
-            await self._shared.store.open(self._tenant, now, propose)
+            await self.shared.store.open(self.tenant, now, propose)
         whole = max(map(len, by_start.values()), default=0) < VALUES_MAX
         for incident in still:
             await self._follow(look, incident, whole=whole)
         self._remember(template, by_start, now)
 
     async def _follow(self, look: BudgetLook, incident: Incident, *, whole: bool) -> None:
-        store, budget = self._shared.store, look.budget_of(incident)
+        store, budget = self.shared.store, look.budget_of(incident)
         if budget is None:  # what tells of many values, or of a period that runs no more
             assert incident.period_end is not None
             if look.now >= incident.period_end:
@@ -135,9 +127,7 @@ class TemplateWatch:
             return
         ending = look.ending(incident)
         fell = not ending and whole and look.has_fallen(incident)
-        if (fell and await store.rerating(self._tenant)) or not (
-            ending or fell or is_due(incident, look.now)
-        ):
+        if (fell and await store.rerating(self.tenant)) or not (ending or fell or is_due(incident, look.now)):
             return
         bounds = look.bounds_of(incident, budget)
         spent = look.counters.of(counter_key(incident.scope, incident.currency), *bounds)
@@ -157,8 +147,8 @@ class TemplateWatch:
         now: datetime,
     ) -> dict[datetime | None, list[ValueSum]]:
         floor, currency = floor_of(template), template.currency
-        pool, tenant = self._shared.pool, self._tenant
-        async with self._shared.turns.turn(tenant, self.of):
+        pool, tenant = self.shared.pool, self.tenant
+        async with self.turn():
             if template.each == "run":
                 began = now - timedelta(days=RUN_DAYS[template.period])
                 swept = self._swept.get((template.id, template.revision))
@@ -184,12 +174,8 @@ class TemplateWatch:
     async def _series_values(
         self, template: Budget, bounds: PeriodBounds, floor: Any, held: Sequence[str], calendar: Timeline
     ) -> list[Any]:
-        async with (
-            self._shared.pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            await hold_minutes(connection)
-            read = await spent_in(connection, self._tenant, bounds, calendar)
+        async with one_instant(self.shared.pool) as connection:
+            read = await spent_in(connection, self.tenant, bounds, calendar)
             found: list[Any] = await connection.fetch(
                 SQL["series_values"], *read, template.currency, dict(template.filter), template.each, floor,
                 held, VALUES_MAX,
@@ -208,9 +194,6 @@ class TemplateWatch:
         self._before[key] = ValueLook(at=now, sums=sums, floor=floor_of(template))
         if len(sums) >= VALUES_MAX:
             log().warning("a template has more values than are read", rule=template.id, limit=VALUES_MAX)
-
-    def _wording(self, now: datetime) -> Wording:
-        return Wording(zone=self._rules.calendar.at(now).zone, portal_url=self._shared.portal_url)
 
 
 def _values(rows: Iterable[Any]) -> list[ValueSum]:
