@@ -15,7 +15,6 @@ from services.alerts.counting.counters import NOTHING, CounterKey, CounterSum, c
 from services.alerts.incidents.incident import Incident, IncidentFigures
 from services.alerts.rates import per_hour
 from spendmeter.book.budget_periods import PeriodBounds
-from spendmeter.contracts.incidents import TopContributor
 from spendmeter.contracts.money import EXACT, ZERO, divided, total
 from spendmeter.contracts.terms import Terms, Timeline
 
@@ -150,7 +149,6 @@ def beyond(template: Budget, bounds: PeriodBounds, left: Sequence[Incident], now
         rate_per_hour=total(each.rate_per_hour for each in left),
         expected_per_hour=per_hour(template.amount, bounds[1] - bounds[0]),
         of_which_provisional=total(each.of_which_provisional for each in left),
-        top_contributor=TopContributor(),
     )
     lowest = min(template.thresholds_percent)
     incident = budget_incident(template, bounds, lowest, figures, now)

@@ -19,11 +19,16 @@ from zoneinfo import ZoneInfo
 from services.alerts.budgets.budgets import Budget
 from services.alerts.counting.counters import CounterSum
 from services.alerts.forecasts.profile import Profile, spread
-from services.alerts.incidents.incident import EPOCH, Incident, IncidentFigures, opened, with_figures
+from services.alerts.incidents.incident import (
+    Incident,
+    IncidentFigures,
+    episode_of,
+    opened,
+    with_figures,
+)
 from services.alerts.rates import per_hour
-from services.alerts.scopes import MINUTE
 from spendmeter.contracts.alert_rules import AlertRule
-from spendmeter.contracts.incidents import IncidentSeverity, TopContributor
+from spendmeter.contracts.incidents import IncidentSeverity
 from spendmeter.contracts.money import EXACT, ZERO, divided, plain
 
 RULE = "burn:"
@@ -191,7 +196,7 @@ def _incident(rule: AlertRule, pace: BudgetPace, burn: Burning) -> Incident:
         scope=dict(budget.filter),
         period_start=pace.bounds[0],
         period_end=pace.bounds[1],
-        episode=(pace.now - EPOCH) // MINUTE,
+        episode=episode_of(pace.now),
         threshold_percent=EXACT.multiply(rule.number(burn.pair.setting), Decimal(100)),
         severity=burn.pair.severity if rule.severity == "critical" else rule.severity,
         began_at=pace.now - burn.pair.long,
@@ -207,7 +212,6 @@ def _figures(pace: BudgetPace, rate: Decimal) -> IncidentFigures:
         rate_per_hour=rate,
         expected_per_hour=per_hour(max(pace.left, ZERO), pace.bounds[1] - pace.now),
         of_which_provisional=pace.spent.provisional,
-        top_contributor=TopContributor(),
     )
 
 

@@ -6,13 +6,17 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from services.alerts.incidents.incident import EPOCH, Incident, IncidentFigures, opened, with_figures
+from services.alerts.incidents.incident import (
+    Incident,
+    IncidentFigures,
+    episode_of,
+    opened,
+    with_figures,
+)
 from services.alerts.incidents.phrases import lasting, since
 from services.alerts.incidents.words import Wording
 from services.alerts.notify.routing import CHANNEL_FAILING
-from services.alerts.scopes import MINUTE
-from spendmeter.contracts.incidents import TopContributor
-from spendmeter.contracts.money import ZERO, plain
+from spendmeter.contracts.money import plain
 
 RULE_NAME = "A channel does not deliver"
 MESSAGES = "messages"
@@ -149,7 +153,7 @@ def _incident(tenant: str, channel: ChannelHealth, now: datetime) -> Incident:
         rule_revision=1,
         rule_name=RULE_NAME,
         scope={},
-        episode=(began - EPOCH) // MINUTE,
+        episode=episode_of(began),
         began_at=began,
         currency=MESSAGES,
         details={
@@ -164,11 +168,6 @@ def _incident(tenant: str, channel: ChannelHealth, now: datetime) -> Incident:
 def _figures_of(channel: ChannelHealth) -> IncidentFigures:
     return IncidentFigures(
         amount=Decimal(channel.undelivered),
-        expected=ZERO,
-        rate_per_hour=ZERO,
-        expected_per_hour=ZERO,
-        of_which_provisional=ZERO,
-        top_contributor=TopContributor(),
     )
 
 

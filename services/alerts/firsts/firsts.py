@@ -8,7 +8,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from services.alerts.firsts.words import FirstWording
-from services.alerts.incidents.incident import EPOCH, Incident, IncidentFigures, opened, with_figures
+from services.alerts.incidents.incident import (
+    Incident,
+    IncidentFigures,
+    by_rule,
+    opened,
+    with_figures,
+)
 from services.alerts.rates import per_hour
 from services.alerts.scopes import MINUTE
 from spendmeter.contracts.alert_rules import AlertRule
@@ -149,6 +155,7 @@ class FirstLook:
         lacking = subject == "unpriced"
         past = self.past.get((value.dimension, value.value))
         began = past.first_seen if past is not None and why == "first" else self.now
+        severity = "warning" if lacking and rule.severity == "info" else rule.severity
         scope = {value.dimension: value.value}
         if lacking and value.provider:
             scope["provider"] = value.provider
@@ -157,13 +164,8 @@ class FirstLook:
             self._figures(value, began, unpriced=lacking),
             tenant=self.tenant,
             kind="first",
-            rule_id=rule.id,
-            rule_revision=rule.revision,
-            rule_name=rule.name,
+            **by_rule(rule, began, severity=severity),
             scope=scope,
-            episode=(began - EPOCH) // MINUTE,
-            severity="warning" if lacking and rule.severity == "info" else rule.severity,
-            began_at=began,
             currency=self.currency,
             details={"subject": subject, "why": why, "provider": value.provider, **_counts(value)},
         )
@@ -177,9 +179,7 @@ class FirstLook:
             top = TopContributor(dimensions=series.named(), amount=plain(value.leader_amount), share=share)
         return IncidentFigures(
             amount=amount,
-            expected=ZERO,
             rate_per_hour=per_hour(amount, max(self.now - began, MINUTE)),
-            expected_per_hour=ZERO,
             of_which_provisional=value.provisional,
             top_contributor=top,
         )

@@ -15,7 +15,6 @@ from services.alerts.forecasts.forecast import DAY, DaySpend, Forecast
 from services.alerts.incidents.incident import Incident, IncidentFigures, opened, with_figures
 from services.alerts.incidents.joining import SPENDING
 from services.alerts.rates import per_hour
-from spendmeter.contracts.incidents import TopContributor
 from spendmeter.contracts.money import EXACT, ZERO, divided, plain, total
 
 TIMES = 2
@@ -194,7 +193,6 @@ def _figures(each: Evaluated) -> IncidentFigures:
         rate_per_hour=per_hour(coming, end - each.at),
         expected_per_hour=per_hour(each.budget.amount, end - start),
         of_which_provisional=each.provisional,
-        top_contributor=TopContributor(),
     )
 
 

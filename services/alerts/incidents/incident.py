@@ -9,6 +9,8 @@ from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
+from services.alerts.scopes import MINUTE
+from spendmeter.contracts.alert_rules import AlertRule
 from spendmeter.contracts.incidents import (
     Figure,
     IncidentEvent,
@@ -42,11 +44,11 @@ class IncidentFigures:
     """What an incident says in numbers; amounts in the tenant's currency."""
 
     amount: Decimal
-    expected: Decimal
-    rate_per_hour: Decimal
-    expected_per_hour: Decimal
-    of_which_provisional: Decimal
-    top_contributor: TopContributor
+    expected: Decimal = ZERO
+    rate_per_hour: Decimal = ZERO
+    expected_per_hour: Decimal = ZERO
+    of_which_provisional: Decimal = ZERO
+    top_contributor: TopContributor = field(default_factory=TopContributor)
     corrected: Decimal = ZERO
     """What corrections have changed of the amount."""
 
@@ -149,6 +151,25 @@ def opened(now: datetime, figures: IncidentFigures, **columns: Any) -> Incident:
         id=UUID(bytes=_digest(key)), scope_digest=digest, opened_at=now, updated_at=now, hot_at=now,
         peak_per_hour=figures.rate_per_hour, **columns, **_columns(figures),
     )  # fmt: skip
+
+
+def by_rule(rule: AlertRule, began: datetime, **other: Any) -> dict[str, Any]:
+    """Columns of what opens by a rule that people set; its episode is the minute in which it began.
+    `other`: what is otherwise."""
+    columns = {
+        "rule_id": rule.id,
+        "rule_revision": rule.revision,
+        "rule_name": rule.name,
+        "severity": rule.severity,
+        "began_at": began,
+        "episode": episode_of(began),
+    }
+    return columns | other
+
+
+def episode_of(began: datetime) -> int:
+    """The minute, counted from EPOCH."""
+    return (began - EPOCH) // MINUTE
 
 
 def with_figures(incident: Incident, figures: IncidentFigures, now: datetime) -> Incident:

@@ -22,7 +22,6 @@ from services.alerts.levels.looks import FOLDED_MAX, PAGES_A_DAY, LevelLook
 from services.alerts.rates import per_hour
 from services.alerts.scopes import DetectorScope
 from spendmeter.contracts.alert_rules import AlertRule
-from spendmeter.contracts.incidents import TopContributor
 from spendmeter.contracts.money import EXACT, ZERO, divided, plain
 
 DIMENSIONS = ("workflow", "feature", "agent", "sku")
@@ -172,7 +171,6 @@ def _figures(days: Sequence[LevelDay], cost_before: Decimal) -> IncidentFigures:
         rate_per_hour=per_hour(divided(spent, number), DAY),
         expected_per_hour=per_hour(divided(expected, number), DAY),
         of_which_provisional=all_of(days, "provisional"),
-        top_contributor=TopContributor(),
     )
 
 

@@ -9,10 +9,10 @@ from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
-from services.alerts.incidents.incident import EPOCH, Incident, IncidentFigures, opened
+from services.alerts.incidents.incident import Incident, IncidentFigures, by_rule, opened
 from services.alerts.incidents.words import Wording
 from services.alerts.levels.days import LevelDays, named
-from services.alerts.scopes import MINUTE, DetectorScope
+from services.alerts.scopes import DetectorScope
 from spendmeter.contracts.alert_rules import AlertRule
 from spendmeter.contracts.incidents import IncidentKind
 from spendmeter.contracts.periods import day_start
@@ -68,13 +68,8 @@ class LevelLook(ABC):
             figures,
             tenant=self.tenant,
             kind=self.kind,
-            rule_id=self.rule.id,
-            rule_revision=self.rule.revision,
-            rule_name=self.rule.name,
+            **by_rule(self.rule, began),
             scope=named(scope),
-            episode=(began - EPOCH) // MINUTE,
-            severity=self.rule.severity,
-            began_at=began,
             currency=self.currency,
             details=details,
         )

@@ -16,7 +16,6 @@ from services.alerts.levels.lasting import WEEK, Lasting, held_against
 from services.alerts.levels.looks import FOLDED_MAX, PAGES_A_DAY, LevelLook
 from services.alerts.rates import per_hour
 from services.alerts.scopes import DetectorScope
-from spendmeter.contracts.incidents import TopContributor
 from spendmeter.contracts.money import EXACT, ZERO, divided, plain, total
 
 BACK_DAYS = 2
@@ -60,7 +59,6 @@ class ShiftLook(LevelLook):
             rate_per_hour=per_hour(days[-1].worth if days else ZERO, DAY),
             expected_per_hour=per_hour(usual, DAY),
             of_which_provisional=all_of(days, "provisional"),
-            top_contributor=TopContributor(),
         )
         details = dict(incident.details) | {
             "per_day": plain(per_day), "through": self.days.last.isoformat(), "days": len(days),
@@ -93,7 +91,6 @@ class ShiftLook(LevelLook):
             rate_per_hour=per_hour(change.lasting.per_day, DAY),
             expected_per_hour=per_hour(change.usual, DAY),
             of_which_provisional=all_of(days, "provisional"),
-            top_contributor=TopContributor(),
         )
 
     def _details(self, cause: ToldCause[LevelChange]) -> dict[str, Any]:

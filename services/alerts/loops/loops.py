@@ -9,12 +9,17 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.alerts.incidents.incident import EPOCH, Incident, IncidentFigures, opened, with_figures
+from services.alerts.incidents.incident import (
+    Incident,
+    IncidentFigures,
+    by_rule,
+    opened,
+    with_figures,
+)
 from services.alerts.incidents.words import Wording
 from services.alerts.rates import per_hour
 from services.alerts.scopes import MINUTE
 from spendmeter.contracts.alert_rules import AlertRule
-from spendmeter.contracts.incidents import TopContributor
 from spendmeter.contracts.money import EXACT, ZERO, divided, plain
 
 WINDOW = timedelta(minutes=5)
@@ -211,13 +216,8 @@ class LoopLook:
             self._figures(run),
             tenant=self.tenant,
             kind="loop",
-            rule_id=rule.id,
-            rule_revision=rule.revision,
-            rule_name=rule.name,
+            **by_rule(rule, run.first_at),
             scope={"run": run.run} | ({"workflow": run.workflow} if run.workflow else {}),
-            episode=(run.first_at - EPOCH) // MINUTE,
-            severity=rule.severity,
-            began_at=run.first_at,
             currency=self.currency,
             details=details,
         )
@@ -226,11 +226,8 @@ class LoopLook:
         _, amount, seen = run.since(self.now)
         return IncidentFigures(
             amount=run.now.effective,
-            expected=ZERO,
             rate_per_hour=per_hour(amount, seen) if self.now - run.last_at < MINUTE else ZERO,
-            expected_per_hour=ZERO,
             of_which_provisional=run.provisional,
-            top_contributor=TopContributor(),
         )
 
 

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from services.alerts.incidents.incident import EPOCH, Incident, IncidentFigures, opened, with_figures
-from services.alerts.scopes import MINUTE
+from services.alerts.incidents.incident import (
+    Incident,
+    IncidentFigures,
+    by_rule,
+    opened,
+    with_figures,
+)
 from services.alerts.silence.words import DAYS, SilenceWording
 from spendmeter.contracts.alert_rules import AlertRule
-from spendmeter.contracts.incidents import TopContributor
-from spendmeter.contracts.money import ZERO
 
 DAY = timedelta(days=1)
 
@@ -62,13 +65,8 @@ class CatalogLook:
             self._figures(renewed_at),
             tenant=self.tenant,
             kind="silence",
-            rule_id=self.rule.id,
-            rule_revision=self.rule.revision,
-            rule_name=self.rule.name,
+            **by_rule(self.rule, renewed_at, severity=self.rule.severity if facts.scheduled else "info"),
             scope={},
-            episode=(renewed_at - EPOCH) // MINUTE,
-            severity=self.rule.severity if facts.scheduled else "info",
-            began_at=renewed_at,
             currency=DAYS,
             details={"subject": "catalog", "scheduled": facts.scheduled, "says": self._reason},
         )
@@ -100,10 +98,6 @@ class CatalogLook:
         return IncidentFigures(
             amount=Decimal((self.now - renewed_at) // DAY),
             expected=Decimal(self._limit // DAY),
-            rate_per_hour=ZERO,
-            expected_per_hour=ZERO,
-            of_which_provisional=ZERO,
-            top_contributor=TopContributor(),
         )
 
 

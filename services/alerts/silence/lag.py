@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from services.alerts.incidents.incident import EPOCH, Incident, IncidentFigures, opened, with_figures
+from services.alerts.incidents.incident import (
+    Incident,
+    IncidentFigures,
+    by_rule,
+    opened,
+    with_figures,
+)
 from services.alerts.scopes import MINUTE
 from services.alerts.silence.sources import in_minutes
 from services.alerts.silence.words import MINUTES, SilenceWording
 from spendmeter.contracts.alert_rules import AlertRule
-from spendmeter.contracts.incidents import TopContributor
-from spendmeter.contracts.money import ZERO
 
 SENT_WITHIN = timedelta(hours=1)
 """Of which tenant events wait nobody knows before they are booked: told is who sent within so long before."""
@@ -53,13 +57,8 @@ class LagLook:
             self._figures,
             tenant=self.tenant,
             kind="silence",
-            rule_id=self.rule.id,
-            rule_revision=self.rule.revision,
-            rule_name=self.rule.name,
+            **by_rule(self.rule, self._since),
             scope={},
-            episode=(self._since - EPOCH) // MINUTE,
-            severity=self.rule.severity,
-            began_at=self._since,
             currency=MINUTES,
             details={"subject": "lag"},
         )
@@ -89,10 +88,6 @@ class LagLook:
         return IncidentFigures(
             amount=in_minutes(self.behind),
             expected=in_minutes(self._limit),
-            rate_per_hour=ZERO,
-            expected_per_hour=ZERO,
-            of_which_provisional=ZERO,
-            top_contributor=TopContributor(),
         )
 
 

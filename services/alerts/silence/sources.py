@@ -9,14 +9,19 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from services.alerts.incidents.incident import EPOCH, Incident, IncidentFigures, opened, with_figures
+from services.alerts.incidents.incident import (
+    Incident,
+    IncidentFigures,
+    by_rule,
+    opened,
+    with_figures,
+)
 from services.alerts.rates import MICROSECOND
 from services.alerts.scopes import MINUTE
 from services.alerts.silence.habit import WEEK, Habit, near_of
 from services.alerts.silence.words import MINUTES, SilenceWording
 from spendmeter.contracts.alert_rules import AlertRule
-from spendmeter.contracts.incidents import TopContributor
-from spendmeter.contracts.money import EXACT, ZERO, plain
+from spendmeter.contracts.money import EXACT, plain
 
 TOGETHER = timedelta(minutes=10)
 """Sources that fell silent within so long of each other have one reason, and are one message."""
@@ -194,13 +199,8 @@ class SourceLook:
             _figures(self.through - since, in_minutes(max(pauses))),
             tenant=self.tenant,
             kind="silence",
-            rule_id=self.rule.id,
-            rule_revision=self.rule.revision,
-            rule_name=self.rule.name,
+            **by_rule(self.rule, since),
             scope={"key_id": group[0].key_id} if len(group) == 1 else {},
-            episode=(since - EPOCH) // MINUTE,
-            severity=self.rule.severity,
-            began_at=since,
             currency=MINUTES,
             details={
                 "subject": "source",
@@ -298,8 +298,4 @@ def _figures(lasting: timedelta, usual_pause: Decimal) -> IncidentFigures:
     return IncidentFigures(
         amount=in_minutes(lasting),
         expected=usual_pause,
-        rate_per_hour=ZERO,
-        expected_per_hour=ZERO,
-        of_which_provisional=ZERO,
-        top_contributor=TopContributor(),
     )

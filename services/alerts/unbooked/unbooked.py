@@ -6,12 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from services.alerts.incidents.incident import EPOCH, Incident, IncidentFigures, opened, with_figures
-from services.alerts.scopes import MINUTE
+from services.alerts.incidents.incident import (
+    Incident,
+    IncidentFigures,
+    by_rule,
+    opened,
+    with_figures,
+)
 from services.alerts.unbooked.words import MINUTES, PER_HOUR, UnbookedWording
 from spendmeter.contracts.alert_rules import AlertRule, default_rule
 from spendmeter.contracts.incidents import EVENTS, TopContributor
-from spendmeter.contracts.money import ZERO, divided, plain
+from spendmeter.contracts.money import divided, plain
 
 EVERYBODYS = default_rule("unbooked")
 CALM = 2
@@ -102,7 +107,6 @@ def figures_of(count: KeyCount, rule: AlertRule) -> IncidentFigures:
         expected=Decimal(count.limit(rule)),
         rate_per_hour=unbooked * PER_HOUR,
         expected_per_hour=Decimal(count.limit(rule) * PER_HOUR),
-        of_which_provisional=ZERO,
         top_contributor=TopContributor(
             dimensions={"outcome": count.outcome, "fault": count.fault},
             amount=plain(leading),
@@ -118,12 +122,8 @@ def unbooked_incident(tenant: str, count: KeyCount, rule: AlertRule, now: dateti
         figures_of(count, rule),
         tenant=tenant,
         kind="unbooked",
-        rule_id=rule.id,
-        rule_revision=rule.revision or 1,  # as it was before anybody could change it
-        rule_name=rule.name,
-        severity=rule.severity,
+        # The revision is as it was before anybody could change the rule.
+        **by_rule(rule, count.first_at, rule_revision=rule.revision or 1),
         scope={"key_id": count.key_id},
-        episode=(count.first_at - EPOCH) // MINUTE,
-        began_at=count.first_at,
         currency=EVENTS,
     )

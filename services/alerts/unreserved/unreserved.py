@@ -13,18 +13,17 @@ from typing import Any
 from uuid import UUID
 
 from services.alerts.incidents.incident import (
-    EPOCH,
     Incident,
     IncidentFigures,
+    by_rule,
+    episode_of,
     open_of,
     opened,
     with_figures,
 )
 from services.alerts.incidents.words import Wording
-from services.alerts.scopes import MINUTE
 from spendmeter.contracts.alert_rules import AlertRule
-from spendmeter.contracts.incidents import TopContributor
-from spendmeter.contracts.money import ZERO, plain, total
+from spendmeter.contracts.money import plain, total
 
 QUIET = timedelta(hours=1)
 """Without any of it for so long it is over, by up to when the book is complete."""
@@ -135,14 +134,9 @@ class UnreservedLook:
             _figures(parts),
             tenant=self.tenant,
             kind="unreserved",
-            rule_id=rule.id,
-            rule_revision=rule.revision,
-            rule_name=rule.name,
-            severity=rule.severity,
-            scope={"key_id": key},
             # Hours are one episode's alone; of when it happened an earlier one may have some as well.
-            episode=(counted - EPOCH) // MINUTE,
-            began_at=began,
+            **by_rule(rule, began, episode=episode_of(counted)),
+            scope={"key_id": key},
             currency=self.currency,
             details=_said(parts) | {"since": counted.isoformat()},
         )
@@ -172,9 +166,4 @@ def _said(parts: Sequence[PastPart]) -> dict[str, Any]:
 def _figures(parts: Sequence[PastPart]) -> IncidentFigures:
     return IncidentFigures(
         amount=total(part.amount for part in parts),
-        expected=ZERO,
-        rate_per_hour=ZERO,
-        expected_per_hour=ZERO,
-        of_which_provisional=ZERO,
-        top_contributor=TopContributor(),
     )
