@@ -38,6 +38,13 @@ def test_what_was_replaced_before_is_not_lost_when_it_is_replaced_again() -> Non
     )
 
 
+def test_what_nobody_heard_of_opens_though_it_grew_since() -> None:
+    said = collapsed([an_event(ONE), an_event(ONE, "grew", 1, amount="9")], BERLIN)
+    assert (said.transition, said.number, said.amount) == ("opened", 1, "9")
+    assert said.summary == "It spends. Not told here before: 2026-11-23 11:00 it opened (Europe/Berlin)."
+    assert collapsed([an_event(ONE), an_event(ONE, "acknowledged", 1)], BERLIN).transition == "acknowledged"
+
+
 def test_news_hide_behind_no_update() -> None:
     said = collapsed([an_event(ONE, "grew", 1), an_event(ONE, "updated", 1, amount="9")], BERLIN)
     assert (said.transition, said.amount) == ("grew", "9")

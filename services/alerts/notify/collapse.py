@@ -13,6 +13,7 @@ DIGEST_NAMED_MAX = 20
 """Incidents that a digest names; of the rest it says how many they are."""
 REPLACED_MAX = 20
 _SEVERITIES = ("info", "warning", "critical")
+_GOES_ON = ("grew", "repeated")
 _VERBS = {
     "opened": "it opened",
     "updated": "its figures changed",
@@ -26,7 +27,8 @@ _VERBS = {
 def collapsed(events: Sequence[IncidentEvent], zone: ZoneInfo) -> IncidentEvent:
     """The newest of an incident's messages; it also says what the others, never delivered, would have.
 
-    `events` in their order, one at least. What is no mere update decides which transition it is.
+    `events` in their order, one at least. What is no mere update decides which transition it is: the newest,
+    but an incident that goes on opens where nobody heard of it.
     """
     newest, before = events[-1], events[:-1]
     told = [each.transition for each in events if each.transition != "updated"]
@@ -38,7 +40,7 @@ def collapsed(events: Sequence[IncidentEvent], zone: ZoneInfo) -> IncidentEvent:
     steps = ", ".join(f"{_at(step['at'], zone)} {_VERBS[step['transition']]}" for step in replaced)
     return msgspec.structs.replace(
         newest,
-        transition=told[-1],
+        transition="opened" if "opened" in told and told[-1] in _GOES_ON else told[-1],
         summary=f"{newest.summary} Not told here before: {steps} ({zone.key}).",
         details={**newest.details, "replaces": replaced},
     )
