@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services.alerts.firsts.firsts import ValueSpend, together
 from services.alerts.watch import TenantWatch
 from tests.alerts.conftest import Book
 
@@ -159,3 +160,20 @@ async def test_a_rule_that_is_switched_off_or_dearer_says_nothing(
         )
         await (await watch()).look("firsts")
     assert await book.incidents() == []
+
+
+def spent(amount: str, leader: bytes, of_leader: str, sku: str = "gpt-4o") -> ValueSpend:
+    return ValueSpend(
+        dimension="sku", value=sku, provider="openai", effective=Decimal(amount), provisional=Decimal(0),
+        events=2, unpriced_events=1, leader=leader, leader_amount=Decimal(of_leader),
+    )  # fmt: skip
+
+
+def test_two_days_and_the_minutes_since_add_up_to_the_cent_and_the_dearest_are_kept() -> None:
+    base = [spent("10.01", b"a", "6"), spent("3", b"c", "3", "o3")]
+    [same, small] = together(base, [spent("2.02", b"a", "2.02")], values_max=5)
+    assert (same.effective, same.leader, same.leader_amount) == (Decimal("12.03"), b"a", Decimal("8.02"))
+    assert (same.events, same.unpriced_events, small.value) == (4, 2, "o3")
+    [other] = together(base, [spent("9", b"b", "9")], values_max=1)
+    assert (other.effective, other.leader, other.leader_amount) == (Decimal("19.01"), b"b", Decimal(9))
+    assert [each.value for each in together(base, [spent("9", b"c", "9", "o3")], 2)] == ["o3", "gpt-4o"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
@@ -14,10 +16,12 @@ from services.alerts.bursts.learning import Learner
 from services.alerts.complete import CompletenessReader
 from services.alerts.incidents.store import Store
 from services.alerts.rules import Rules
+from services.alerts.silence.listening import Listening
 from services.alerts.turns import Turns
 from services.alerts.watches.look import Shared
 from services.alerts.watches.silence import SilenceWatch
 from spendmeter.contracts.series import Series, series_id
+from spendmeter.contracts.terms import Terms, Timeline
 from spendmeter.platform.telemetry import Meters
 from tests.alerts.conftest import Book, transitions
 from tests.series import add_series
@@ -202,3 +206,30 @@ async def test_a_source_that_reports_what_was_is_not_listened_for(
     await listen_until(watch, STOPPED - 20 * MINUTE, STOPPED + 60 * MINUTE)
     assert await book.incidents("silence") == []
     await book.owner.execute("DELETE FROM entries")
+
+
+async def test_a_new_key_is_known_and_old_ones_have_their_newest_hours_once_the_hour_is_over(
+    book: Book, pool: asyncpg.Pool[asyncpg.Record]
+) -> None:
+    """All hours are read at 12:10 and, for k2 was heard at 13:10, at 14:10; at 13:10 and 15:10 the newest."""
+    noon = STOPPED.replace(minute=10) - timedelta(hours=4)
+    await sends(book, "k1", noon, days=8)
+    turns, calendar = Turns(), Timeline([(None, Terms(zone=ZoneInfo("UTC")))])
+    heard = Listening(pool, "acme", {}, partial(turns.turn, "acme", "silence"))
+    known, last = [], []
+    for hour, (begins, ends) in enumerate(((None, None), (10, 30), (60, 90), (120, 150))):
+        if begins is not None:
+            for key in ("k1", "k2"):
+                await sends(book, key, noon + ends * MINUTE, since=noon + begins * MINUTE, days=8)
+        for after in (0, 25):
+            at = noon + hour * timedelta(hours=1) + after * MINUTE
+            await heard.hear(at, at, calendar, [])
+            sources = heard.sources(at)
+            known.append("".join(sorted(sources)))
+        last.append({key: source.habit.hours[-1] for key, source in sources.items()})
+        for source in sources.values():
+            assert list(source.habit.hours) == sorted(set(source.habit.hours))
+    assert known == ["k1"] * 4 + ["k1k2"] * 4
+    full = noon.replace(minute=0)
+    assert [each["k1"] - full for each in last] == [number * timedelta(hours=1) for number in (0, 0, 1, 2)]
+    assert last[-1]["k2"] == last[-1]["k1"]

@@ -53,6 +53,32 @@ class ValueSpend:
     leader_amount: Decimal
 
 
+def together(base: Sequence[ValueSpend], later: Sequence[ValueSpend], values_max: int) -> list[ValueSpend]:
+    """What each value spent in two stretches of time, the largest first. Where another series leads in the
+    one than in the other, the larger is said with what it spent in that one: so much at least."""
+    sums = {(each.dimension, each.value): each for each in base}
+    for each in later:
+        place = each.dimension, each.value
+        sums[place] = _added(sums[place], each) if place in sums else each
+    largest = sorted(sums.values(), key=lambda each: (-each.effective, -each.unpriced_events, each.value))
+    return largest[:values_max]
+
+
+def _added(one: ValueSpend, other: ValueSpend) -> ValueSpend:
+    first, second = sorted((one, other), key=lambda each: -each.leader_amount)
+    same = first.leader == second.leader
+    return replace(
+        one,
+        provider=min(filter(None, (one.provider, other.provider)), default=""),
+        effective=EXACT.add(one.effective, other.effective),
+        provisional=EXACT.add(one.provisional, other.provisional),
+        events=one.events + other.events,
+        unpriced_events=one.unpriced_events + other.unpriced_events,
+        leader=first.leader,
+        leader_amount=EXACT.add(first.leader_amount, second.leader_amount) if same else first.leader_amount,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Past:
     """What the book knows of a value."""

@@ -1,4 +1,5 @@
-"""Reads when one tenant's sources were heard: hours once an hour, the newest minutes each time."""
+"""Reads when one tenant's sources were heard: five weeks once a day, the newest hours once an hour, the
+newest minutes each time."""
 
 from __future__ import annotations
 
@@ -30,11 +31,13 @@ SOURCES_MAX = 500
 DAY = timedelta(days=1)
 HEARD_AT_FIRST = 2 * HOUR
 """At its first look a worker reads the minutes of so long; of what was heard before, the hour is known."""
+ALL_AGAIN = DAY
+"""Whose key is heard for the first time is known after the hour, for then all hours are read as well."""
 TRY_AGAIN = timedelta(minutes=5)
 """Where the hours took too long to read."""
 OVERLAP = timedelta(minutes=3)
 """What comes a little late is read by the next look, what comes later when its source seems silent: dated
-COMES_LATE ago at most. What is later still the next reading of hours has."""
+COMES_LATE ago at most. What is later still the next reading of all hours has."""
 MINUTES_KEPT = timedelta(minutes=10)
 ASKED_MAX = 20
 COMES_LATE = 3 * HOUR
@@ -60,6 +63,11 @@ class Listening:
     turn: Callable[[], AbstractAsyncContextManager[None]]
     arrivals: Arrivals = field(default_factory=Arrivals)
     _known: dict[str, _Known] = field(default_factory=dict)
+    _strangers: set[str] = field(default_factory=set)
+    """Heard since all hours were read, and not known by them."""
+    _passed_over: set[str] = field(default_factory=set)
+    """Nor by the next reading: they bill, or are not among the dearest."""
+    _all_read_at: datetime | None = None
     _hour: datetime | None = None
     _tried_at: datetime | None = None
     _heard_at: datetime | None = None
@@ -78,7 +86,12 @@ class Listening:
         hour = now.replace(minute=0, second=0, microsecond=0)
         if hour != self._hour and (self._tried_at is None or now - self._tried_at >= TRY_AGAIN):
             self._tried_at = now
-            await self._read_hours(now, calendar, unlike)
+            if self._hour is None or self._strangers or self._is_a_day_old(now):
+                await self._read_hours(now, calendar, unlike)
+            else:
+                for key in unlike:
+                    self._known.pop(key, None)
+                await self._read_newest_hours(self._hour - COMES_LATE, now, calendar)
             self._hour = hour
         since = self._heard_at - OVERLAP if self._heard_at else now - HEARD_AT_FIRST
         self.arrivals.take(await self._newest(since, now), through or now)
@@ -126,14 +139,13 @@ class Listening:
             leader=known.leader,
         )
 
+    def _is_a_day_old(self, now: datetime) -> bool:
+        return self._all_read_at is None or not timedelta() <= now - self._all_read_at < ALL_AGAIN
+
     async def _read_hours(self, now: datetime, calendar: Timeline, unlike: Sequence[str]) -> None:
+        """All of HISTORY: who the sources are, what they spend, and their hours."""
         since = calendar.bounds("day", now - HISTORY)[0]
-        edges = [since]
-        while edges[-1] < now:
-            edges.append(bucket_at("hour", edges[-1], calendar).end)
-            if len(edges) % 100 == 0:
-                await asyncio.sleep(0)
-        terms = calendar.at(now)
+        edges, terms = await _hours_of(since, now, calendar), calendar.at(now)
         async with self._reading() as connection:
             read = await spent_in(connection, self.tenant, edges, calendar)
             rows = await connection.fetch(
@@ -141,23 +153,39 @@ class Listening:
             )
         known: dict[str, _Known] = {}
         for row in rows:
-            habit = Habit(
-                zone=terms.zone,
-                since=row["first_seen"],
-                hours=[since + number * HOUR for number in row["hours"]],
-            )
+            hours = [since + number * HOUR for number in row["hours"]]
             lasts = max(DAY, now - max(since, row["first_seen"]))
             a_day = EXACT.multiply(per_hour(row["amount"], lasts), Decimal(DAY // HOUR))
+            habit = await _worked_out(Habit(zone=terms.zone, since=row["first_seen"], hours=hours))
             known[row["key_id"]] = _Known(habit=habit, amount_a_day=a_day, leader=row["leader"])
-            _ = habit.rests  # worked out here, one at a time
-            await asyncio.sleep(0)
-        self._known = known
+        self._known, self._all_read_at = known, now
+        self._passed_over = (self._passed_over | self._strangers) - known.keys()
+        self._strangers.clear()
+
+    async def _read_newest_hours(self, start: datetime, now: datetime, calendar: Timeline) -> None:
+        """Hours from `start` on, of the sources that are known."""
+        oldest, start = calendar.bounds("day", now - HISTORY)[0], bucket_at("hour", start, calendar).start
+        edges, keys = await _hours_of(start, now, calendar), list(self._known)
+        async with self._reading() as connection:
+            read = await spent_in(connection, self.tenant, edges, calendar)
+            rows = await connection.fetch(SQL["newest_hours"], *read, oldest, dict(self.within), keys)
+        heard = {row["key_id"]: [oldest + number * HOUR for number in row["hours"]] for row in rows}
+        for key, known in list(self._known.items()):
+            before = [hour for hour in known.habit.hours if oldest <= hour < start]
+            after = [hour for hour in heard.get(key, ()) if not before or hour > before[-1]]
+            if hours := before + after:
+                habit = await _worked_out(replace(known.habit, hours=hours))
+                self._known[key] = replace(known, habit=habit)
+            else:  # it was last heard five weeks ago
+                del self._known[key]
 
     async def _newest(self, since: datetime, until: datetime) -> dict[str, datetime]:
         minutes = (each.replace(second=0, microsecond=0) for each in (since, until))
         async with self.turn():
             rows = await self.pool.fetch(SQL["heard"], self.tenant, *minutes, dict(self.within))
-        return {row["key_id"]: row["minute"] for row in rows if row["key_id"] in self._known}
+        heard = {row["key_id"]: row["minute"] for row in rows}
+        self._strangers |= heard.keys() - self._known.keys() - self._passed_over
+        return {key: minute for key, minute in heard.items() if key in self._known}
 
     async def _read_minutes(
         self, sources: dict[str, HeardSource], through: datetime, rule: AlertRule
@@ -220,3 +248,20 @@ class Listening:
         ):
             await hold_minutes(connection)
             yield connection
+
+
+async def _hours_of(since: datetime, now: datetime, calendar: Timeline) -> list[datetime]:
+    """The edges of the local hours from `since`, which is one, until the one that holds `now` is over."""
+    edges = [since]
+    while edges[-1] < now:
+        edges.append(bucket_at("hour", edges[-1], calendar).end)
+        if len(edges) % 100 == 0:
+            await asyncio.sleep(0)
+    return edges
+
+
+async def _worked_out(habit: Habit) -> Habit:
+    """What takes its time is done one source at a time: others have the processor in between."""
+    _ = habit.rests
+    await asyncio.sleep(0)
+    return habit

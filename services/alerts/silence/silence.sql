@@ -21,6 +21,18 @@ WITH active AS MATERIALIZED (
 )
 SELECT key_id, hours, amount, leader, first_seen FROM dearest JOIN heard USING (key_id) JOIN met USING (key_id)
 
+-- name: newest_hours
+-- In which hours keys $7 of tenant $1 sent, as numbers of hours since $5: of the pieces $2 to $4 of its time, of series
+-- with the values $6.
+WITH active AS MATERIALIZED (
+    SELECT series_id, array_agg(DISTINCT floor(extract(epoch FROM bucket - $5::timestamptz) / 3600)::int) AS hours
+    FROM spent($1, $2, $3, $4) WHERE events > 0 GROUP BY series_id
+)
+SELECT key_id, array_agg(DISTINCT hour ORDER BY hour) AS hours
+FROM active JOIN series s USING (series_id) CROSS JOIN unnest(hours) AS hour
+WHERE s.tenant = $1 AND key_id = ANY ($7::text[]) AND ($6::jsonb = '{}' OR dimensions(s) @> $6)
+GROUP BY key_id
+
 -- name: heard
 -- The newest minute of [$2, $3] in which each key of tenant $1 sent, of series with the values $4.
 WITH newest AS MATERIALIZED (

@@ -12,12 +12,15 @@ from typing import Any
 
 import asyncpg
 
-from services.alerts.firsts.firsts import FirstLook, Past, ValueSpend
+from services.alerts.firsts.firsts import FirstLook, Past, ValueSpend, together
 from services.alerts.firsts.words import FirstWording
 from services.alerts.incidents.incident import open_of
+from services.alerts.rules import TenantRules
+from services.alerts.scopes import MINUTE
 from services.alerts.watches.look import Look, Rhythm
 from spendmeter.book.reading import one_instant, spent_in
 from spendmeter.book.series import dimensions_of
+from spendmeter.book.sizes import BucketSpan, five_minutes_of
 from spendmeter.contracts.series import Series
 from spendmeter.contracts.terms import Timeline
 from spendmeter.platform.sql import load_sql
@@ -30,6 +33,20 @@ ASKED_MAX = 50
 KNOWN_MAX = 10_000
 LATELY = timedelta(days=3)
 """Most of what spends has spent in these days before as well: only of the rest a month is read."""
+SETTLES = timedelta(minutes=5)
+"""What is dated so long before both days were read, or later, each look reads again: most comes sooner."""
+READ_AGAIN = timedelta(minutes=10)
+"""So often both days are read, for what came later still and what was corrected."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Base:
+    """What each value had spent from `since` to `until`, as it was read at `read_at`."""
+
+    since: datetime
+    until: datetime
+    read_at: datetime
+    spent: Sequence[ValueSpend]
 
 
 @dataclass(eq=False, kw_only=True)
@@ -38,11 +55,21 @@ class FirstWatch(Look):
 
     of = "firsts"
     rhythm = Rhythm(every_s=20.0, rest_s_max=60.0, woken=False)
-    """What is new is news for a day: half a minute more does not matter, and the day is read each time."""
+    """What is new is news for a day: half a minute more does not matter."""
+    _base: _Base | None = None
     _past: OrderedDict[tuple[str, str], Past] = field(default_factory=OrderedDict)
     _known_since: datetime | None = None
     _before: datetime | None = None
     _spending: set[tuple[str, str]] = field(default_factory=set)
+
+    def apply_rules(self, rules: TenantRules) -> None:
+        """From the next look on, by these rules."""
+        if rules.calendar != self.rules.calendar:
+            self._base = None
+        super().apply_rules(rules)
+
+    def changed(self, span: BucketSpan) -> None:
+        """The newest minutes it reads anyway, and what is older with the next reading of both days."""
 
     async def look(self, now: datetime) -> None:
         """Open what is new, renew what is open, end what is known."""
@@ -68,18 +95,31 @@ class FirstWatch(Look):
         )
         self.evaluated("first", len(spent))
         if proposed := look.proposals(current):
+            if self._base is not None and self._base.read_at != now:
+                self._base = None  # what is told is read as it is now
+                look = replace(look, spent=await self._recent(now, calendar))
             places = {next(iter(one.scope.items())) for one in proposed}
-            leaders = [each.leader for each in spent if (each.dimension, each.value) in places]
+            leaders = [each.leader for each in look.spent if (each.dimension, each.value) in places]
             look = replace(look, series=await self._series(leaders))
         await self.act(look, current, ours)
 
     async def _recent(self, now: datetime, calendar: Timeline) -> list[ValueSpend]:
-        """What each value has spent since yesterday's midnight."""
-        today, since = calendar.bounds("day", now)[0], _yesterday(now, calendar)
-        until = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
+        """What each value has spent since yesterday's midnight: the newest minutes as they are now."""
+        since, base = _yesterday(now, calendar), self._base
+        if base is None or base.since != since or not timedelta() <= now - base.read_at < READ_AGAIN:
+            today, until = calendar.bounds("day", now)[0], max(since, five_minutes_of(now - SETTLES))
+            spent = await self._spent(sorted({since, min(today, until), until}), now, calendar)
+            base = self._base = _Base(since=since, until=until, read_at=now, spent=spent)
+        end = now.replace(second=0, microsecond=0) + MINUTE
+        return together(base.spent, await self._spent([base.until, end], now, calendar), VALUES_MAX)
+
+    async def _spent(self, edges: Sequence[datetime], now: datetime, calendar: Timeline) -> list[ValueSpend]:
+        """What each value spent between the first of these edges and the last."""
+        if edges[0] == edges[-1]:
+            return []
         unlike = await self.keys_not_live()
         async with self._reading() as connection:
-            read = await spent_in(connection, self.tenant, [since, today, until], calendar)
+            read = await spent_in(connection, self.tenant, edges, calendar)
             currency = calendar.at(now).currency
             rows = await connection.fetch(SQL["recent"], *read, currency, unlike, VALUES_MAX)
         return [ValueSpend(**_columns(row)) for row in rows]
