@@ -58,12 +58,12 @@ class Episodes:
         self._learned: Learned
         self._learned_in: datetime | None = None
 
-    def spend(self, amount: str | Decimal, **dimensions: str) -> None:
+    def spend(self, amount: str | Decimal, calls: int = 1, **dimensions: str) -> None:
         """In this moment."""
         names = tuple(dimensions.get(name, "") for name in NAMING_ORDER)
         minute = self._minutes[self.now.replace(second=0)]
         known, events = minute.get(names, (Decimal(0), 0))
-        minute[names] = (known + Decimal(amount), events + 1)
+        minute[names] = (known + Decimal(amount), events + calls)
 
     def pass_time(self, minutes: float, each_minute: Mapping[str, Mapping[str, str]] | None = None) -> None:
         """Look every few seconds; `each_minute`: amounts by the name of an agent, each with its dimensions'
