@@ -15,6 +15,7 @@ from cli._correcting import YesOption, at_a_terminal, confirm
 from cli._filters import FilterOption, filters
 from cli._instants import minute
 from cli._options import JsonOption, printed_as_json
+from cli._rounded import rounded, rounded_percent
 from cli._running import usage_error
 from cli._terminal import say
 
@@ -256,19 +257,21 @@ def _print(budget: Any, names: Mapping[str, str] = MappingProxyType({})) -> None
     if budget["spent"] is None:
         say(f"  of each {budget['each']} by itself, {bounds}")
     else:
-        provisional = f", of which provisional {budget['of_which_provisional']}"
-        say(f"  spent {budget['spent']} {currency} ({budget['percent']} %){provisional}, {bounds}")
+        provisional = f", of which provisional {rounded(budget['of_which_provisional'])}"
+        share = f" ({rounded_percent(budget['percent'])})" if budget["percent"] is not None else ""
+        say(f"  spent {rounded(budget['spent'])} {currency}{share}{provisional}, {bounds}")
     if allocated := budget["allocated"]:
         overlap = "; some of it counts in two of them" if allocated["overlap"] else ""
         number = f"{allocated['budgets']} budgets" if allocated["budgets"] != 1 else "1 budget"
-        say(f"  {allocated['amount']} {currency} of it are promised to {number} below it{overlap}")
+        say(f"  {rounded(allocated['amount'])} {currency} of it are promised to {number} below it{overlap}")
     if budget["parents"]:
         say(f"  lies within {', '.join(names.get(each, each) for each in budget['parents'])}")
     told = ", ".join(f"{each} %" for each in budget["thresholds_percent"])
     if expected := ", ".join(f"{each} %" for each in budget["forecast_thresholds_percent"]):
         told += f", and when {expected} is expected"
     if hard := budget.get("hard"):
-        say(f"  refuses what is not left: {hard['held']} {currency} are held, {hard['debt']} are debt")
+        held, debt = rounded(hard["held"]), rounded(hard["debt"])
+        say(f"  refuses what is not left: {held} {currency} are held, {debt} are debt")
     _print_forecast(budget["forecast"], currency, budget["spent"])
     say(f"  tells at {told}; {budget['id']}")
     if later := budget["next"]:
@@ -285,11 +288,11 @@ def _print_forecast(forecast: Any, currency: str, spent: str | None) -> None:
         say(f"  more than was expected by its end at {minute(forecast['as_of'])}")
         return
     if forecast["p50"] is None:
-        rate = forecast["run_rate"] or "unknown"
+        rate = rounded(forecast["run_rate"]) if forecast["run_rate"] else "unknown"
         say(f"  as it goes {rate} {currency} by its end, but it is {forecast['why_not']}")
         return
-    span = f"{forecast['p10']} to {forecast['p90']}"
+    span = f"{rounded(forecast['p10'])} to {rounded(forecast['p90'])}"
     early = f", but it is {forecast['why_not']}" if forecast["why_not"] else ""
-    say(f"  expected by its end {forecast['p50']} {currency} ({span}){early}")
+    say(f"  expected by its end {rounded(forecast['p50'])} {currency} ({span}){early}")
     if forecast["exhausted_at"]:
         say(f"  used up about {minute(forecast['exhausted_at'])}")

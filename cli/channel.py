@@ -1,4 +1,4 @@
-"""spendmeter channel add, list, test, remove, rotate-secret and deliveries."""
+"""spendmeter channel add, list, test, enable, disable, remove, rotate-secret and deliveries."""
 
 from __future__ import annotations
 
@@ -123,6 +123,28 @@ def test(id: ChannelArgument, tenant: OfTenantOption = "", as_json: JsonOption =
         say("delivered" + (f": {answer['error']}" if answer["error"] else ""))
 
 
+@app.command("enable")
+def enable(id: ChannelArgument, tenant: OfTenantOption = "", as_json: JsonOption = False) -> None:
+    """Tell a channel again that was switched off, by somebody or because its receiver answered 410 Gone.
+
+    \b
+    Examples:
+      spendmeter channel enable 7a9c2f2e-6f0e-4c1e-9f5e-2d1a6f0c9b11
+    """
+    _switch(id, True, tenant, as_json)
+
+
+@app.command("disable")
+def disable(id: ChannelArgument, tenant: OfTenantOption = "", as_json: JsonOption = False) -> None:
+    """Tell a channel nothing until it is enabled; its settings stay.
+
+    \b
+    Examples:
+      spendmeter channel disable 7a9c2f2e-6f0e-4c1e-9f5e-2d1a6f0c9b11
+    """
+    _switch(id, False, tenant, as_json)
+
+
 @app.command("rotate-secret")
 def rotate_secret(id: ChannelArgument, tenant: OfTenantOption = "", as_json: JsonOption = False) -> None:
     """Give a webhook a new signing secret and print it, once. The next message is signed with it.
@@ -179,6 +201,12 @@ def deliveries(
         say("There are older ones: --limit.")
 
 
+def _switch(id: str, on: bool, tenant: str, as_json: bool) -> None:
+    answer = ask("PATCH", f"channels/{quote(id, safe='')}", tenant, body={"enabled": on}, flags=_FLAGS)
+    if not printed_as_json(answer, as_json):
+        _print(answer)
+
+
 def _settings(items: list[str] | tuple[()]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for item in items:
@@ -227,6 +255,8 @@ def _print(channel: Any) -> None:
     told += [f"quiet {each['from']}-{each['until']}" for each in channel["quiet"]]
     told += [f"a digest every {channel['digest_minutes']} min"] if channel["digest_minutes"] else []
     say(f"  told: {', '.join(told)}; {channel['id']}")
+    if channel["disabled_at"]:
+        say(f"  on again: spendmeter channel enable {channel['id']}")
 
 
 def _state(channel: Any) -> str:

@@ -12,6 +12,7 @@ from cli._asking import CHANGES, OfTenantOption, ask, read
 from cli._filters import FilterOption, filters
 from cli._instants import minute
 from cli._options import JsonOption, printed_as_json
+from cli._rounded import rounded
 from cli._running import fail, usage_error
 from cli._terminal import say
 from spendmeter.platform.spoken import duration
@@ -169,14 +170,14 @@ def quality(
 
 
 def _print_trial(result: Any) -> None:
-    currency = result["currency"]
+    currency, caught = result["currency"], rounded(result["caught"])
     say(
         f"{result['incidents']} incidents in {minute(result['since'])} to {minute(result['until'])}: "
-        f"{result['per_day']} a day, {result['messages']} messages, {result['caught']} {currency} caught"
+        f"{result['per_day']} a day, {result['messages']} messages, {caught} {currency} caught"
     )
     for each in result["fired"]:
         scope = ", ".join(f"{name}={value}" for name, value in each["scope"].items()) or "everything"
-        say(f"  {minute(each['at'])}  {each['amount']} {currency}  {scope}")
+        say(f"  {minute(each['at'])}  {rounded(each['amount'])} {currency}  {scope}")
     if len(result["fired"]) < result["incidents"]:
         say(f"  and {result['incidents'] - len(result['fired'])} more")
     for note in result["notes"]:
@@ -236,7 +237,7 @@ def _print_quality(quality: Any) -> None:
     for record in quality["records"]:
         after = record["acknowledged_after_s"]
         seen = f"{record['acknowledged']} acknowledged" + (f" after {duration(after)}" if after else "")
-        money = "".join(f", {amount} {currency}" for currency, amount in record["money"].items())
+        money = "".join(f", {rounded(amount)} {currency}" for currency, amount in record["money"].items())
         right = "too few to judge" if record["precision"] is None else f"{record['precision']} were worth it"
         say(
             f"  {record['days']} days: {record['incidents']} told ({record['per_day']} a day), {seen}, "

@@ -8,6 +8,7 @@ from cli._asking import OfTenantOption, read
 from cli._filters import FilterOption, filters
 from cli._instants import minute
 from cli._options import JsonOption, printed_as_json
+from cli._rounded import rounded
 from cli._table import named, print_table
 from cli._terminal import say
 
@@ -80,7 +81,7 @@ def _row(row: Any, groups: list[str]) -> list[str]:
         of = [f"({row['others']:,} others)", *[""] * len(groups)][: len(groups)]
     else:
         of = [named(row[name]) for name in groups]
-    amounts = row["list"], row["effective"], row["of_which_provisional"]
+    amounts = [rounded(row[name]) for name in ("list", "effective", "of_which_provisional")]
     return [*of, f"{row['events']:,}", *amounts, f"{row['unpriced_events']:,}", row["currency"]]
 
 

@@ -12,6 +12,7 @@ from cli._counts import OUTCOMES, in_flight_text, read_counts
 from cli._http import NoAnswer
 from cli._options import JsonOption
 from cli._projections import behind_text, read_behind
+from cli._rounded import rounded
 from cli._running import home, running_state
 from cli._terminal import say, say_as_json
 from deploy.local.services import PROBE_SECONDS_MAX, SILENT, why_not_ready
@@ -130,9 +131,9 @@ def _figures(counts: dict[str, Any]) -> Iterator[str]:
 
 def _remarked(money: dict[str, Any]) -> str:
     """What was priced without regard to how it was served, in one currency."""
-    kinds = ", ".join(f"{kind} {each['effective']}" for kind, each in money["by_kind"].items())
+    kinds = ", ".join(f"{kind} {rounded(each['effective'])}" for kind, each in money["by_kind"].items())
     return (
-        f"at prices that do not say how it was served: {money['effective']} {money['currency']} "
+        f"at prices that do not say how it was served: {rounded(money['effective'])} {money['currency']} "
         f"of {money['events']:,} events ({kinds}); see spendmeter catalog inbox"
     )
 

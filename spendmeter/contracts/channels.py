@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from spendmeter.contracts.apprise_urls import check_apprise_url
 from spendmeter.contracts.incidents import IncidentSeverity
+from spendmeter.contracts.placed import placed
 
 URL_CHARACTERS_MAX = 2000
 LABELS_MAX = 20
@@ -137,9 +138,12 @@ class SlackSettings(
     url: str = SLACK_URL
 
     def __post_init__(self) -> None:
-        _check_url("url", self.url)
         if bool(self.webhook_url) == bool(self.token):
-            raise ValueError("either webhook_url is set, or token and channel")
+            raise ValueError(
+                "either webhook_url is set, or token and channel; an incoming webhook's address is its "
+                "webhook_url"
+            )
+        _check_url("url", self.url)
         if self.webhook_url:
             _check_url("webhook_url", self.webhook_url)
             if self.channel:
@@ -191,7 +195,7 @@ def decode_settings(text: str | bytes) -> ChannelSettings:
     try:
         return _DECODER.decode(text)
     except msgspec.DecodeError as error:  # of a field, a value or the JSON itself
-        raise ChannelSettingsError(str(error)) from None
+        raise ChannelSettingsError(placed(error)) from None
 
 
 def encode_settings(settings: ChannelSettings) -> str:

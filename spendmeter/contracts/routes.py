@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from spendmeter.contracts.incidents import IncidentKind, IncidentSeverity
+from spendmeter.contracts.placed import placed
 
 QUIET_MAX = 7
 DIGEST_MINUTES_MAX = 1440
@@ -112,4 +113,4 @@ def _converted(value: object, into: Any) -> Any:
     try:
         return msgspec.convert(value, into)
     except msgspec.ValidationError as error:
-        raise RouteError(str(error)) from None
+        raise RouteError(placed(error)) from None

@@ -6,11 +6,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from services.alerts.incidents.incident import Incident, IncidentFigures, opened, with_figures
 from services.alerts.loops.loops import RunningRun, RunReading, UsualRuns, loop_of
+from services.alerts.loops.words import LoopWording
 from spendmeter.contracts.alert_rules import default_rule
+from spendmeter.contracts.incidents import TopContributor
 from tests.alerts.conftest import Book
 
 RULE = default_rule("loop")
@@ -87,6 +91,40 @@ def test_of_a_new_workflow_only_a_dear_run_is_told() -> None:
 def test_one_reading_of_an_old_run_says_nothing_of_its_pace() -> None:
     old, _ = run((3600, 5000, "90"))
     assert loop_of(old, USUAL, RULE, NOON + timedelta(hours=1), has_outcome=False) is None
+
+
+def told_of(peak: str, rate: str) -> Incident:
+    """A loop that went at `peak` an hour when it was found, and goes at `rate` now."""
+    figures = IncidentFigures(
+        amount=Decimal(60), expected=Decimal(0), rate_per_hour=Decimal(peak), expected_per_hour=Decimal(0),
+        of_which_provisional=Decimal(0), top_contributor=TopContributor(),
+    )  # fmt: skip
+    found = opened(
+        NOON, figures, tenant="acme", kind="loop", rule_id="loop", rule_revision=1, rule_name="loops",
+        scope={"run": "run-81"}, episode=1, began_at=NOON, currency="USD",
+        details={"calls": "900", "calls_a_minute": "240", "growth": "1", "lacks_outcome": False},
+    )  # fmt: skip
+    now = with_figures(found, replace(figures, rate_per_hour=Decimal(rate)), NOON)
+    return LoopWording(zone=ZoneInfo("UTC")).with_words(now)
+
+
+@pytest.mark.parametrize(
+    ("rate", "title", "pace"),
+    [
+        ("12755", "goes round and round at 12,755 USD/h", "makes 240 calls a minute, 12,755.00 USD an hour"),
+        (
+            "40",
+            "goes round and round at up to 12,755 USD/h, 40 now",
+            "up to 12,755.00 USD an hour, 40.00 USD now",
+        ),
+        ("0", "went round and round at up to 12,755 USD/h, and makes no calls now", "has made none within"),
+    ],
+)
+def test_a_loops_title_and_text_say_one_pace(rate: str, title: str, pace: str) -> None:
+    told = told_of("12755", rate)
+    assert told.title == f"run run-81 {title}"
+    assert pace in told.summary
+    assert " 0.00 USD" not in told.summary
 
 
 async def called(book: Book, name: str, calls: int, money: str, seconds: float, *, ago_s: float = 0) -> None:

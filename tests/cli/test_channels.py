@@ -89,3 +89,18 @@ def test_a_channel_is_removed_with_its_name_said(api: Api) -> None:
     result = run("remove", ID, "--yes")
     assert (result.exit_code, result.output) == (0, "removed: on-call (webhook)\n")
     assert [asked[0] for asked in api.asked] == ["GET", "DELETE"]
+
+
+@pytest.mark.parametrize(("command", "on"), [("enable", True), ("disable", False)])
+def test_a_channel_is_switched_off_and_on_again(api: Api, command: str, on: bool) -> None:
+    off = {"disabled_at": None if on else "2026-11-23T10:00:00Z", "disabled_reason": "by key kx"}
+    api.answers = [(200, EXAMPLES["channel"] | off)]
+    output = run(command, ID).output
+    assert api.asked == [("PATCH", f"channels/{ID}", None, {"enabled": on})]
+    assert ("off since 2026-11-23 10:00Z: by key kx" in output) is not on
+
+
+def test_a_channel_that_is_off_says_how_to_switch_it_on(api: Api) -> None:
+    gone = {"disabled_at": "2026-11-23T10:00:00Z", "disabled_reason": "HTTP 410"}
+    api.answers = [(200, {"channels": [EXAMPLES["channel"] | gone]})]
+    assert f"  on again: spendmeter channel enable {ID}" in run("list").output.splitlines()

@@ -31,8 +31,8 @@ def test_what_was_spent_is_a_table_with_its_bounds_and_what_has_no_amount(api: A
         "complete through 2026-11-23T18:31:07.120Z"
     )
     assert columns == "team events list effective of which provisional unpriced events currency"
-    assert payments == "payments 3 0.075 0.06 0 0 USD"
-    assert others == "(19,997 others) 41,200 12.5 10 0 0 USD"
+    assert payments == "payments 3 0.0750 0.0600 0.00 0 USD"
+    assert others == "(19,997 others) 41,200 12.50 10.00 0.00 0 USD"
     assert api.asked == [
         (
             "GET",
@@ -52,8 +52,8 @@ def test_spend_over_time_is_a_row_a_bucket_and_one_of_all(api: Api) -> None:
         "spend", "--since", "2026-11-23", "--until", "2026-11-24", "--bucket", "day", "--group", "team"
     )
     rows = [" ".join(line.split()) for line in result.output.splitlines()]
-    assert rows[2] == "2026-11-23 00:00+01:00 payments 3 0.075 0.06 0 0 USD"
-    assert rows[4] == "in all payments 3 0.075 0.06 0 0 USD"
+    assert rows[2] == "2026-11-23 00:00+01:00 payments 3 0.0750 0.0600 0.00 0 USD"
+    assert rows[4] == "in all payments 3 0.0750 0.0600 0.00 0 USD"
     assert api.asked[0][2][:3] == [("from", "2026-11-23"), ("to", "2026-11-24"), ("bucket", "day")]
     assert ("limit", "5000") in api.asked[0][2]
 
@@ -108,10 +108,10 @@ def test_a_budget_is_set_with_what_it_is_of(api: Api) -> None:
     assert result.exit_code == 0, result.output
     assert result.output.splitlines() == [
         "Search, monthly: 5000 USD a month, team=search",
-        "  spent 1200.5 USD (24.01 %), of which provisional 0, 2026-11-01 00:00+01:00 to 2026-12-01 00:00+01:00",
-        "  3500 USD of it are promised to 2 budgets below it",
+        "  spent 1,200.50 USD (24 %), of which provisional 0.00, 2026-11-01 00:00+01:00 to 2026-12-01 00:00+01:00",
+        "  3,500.00 USD of it are promised to 2 budgets below it",
         "  lies within 3c1b7a52-94f1-4f1e-8a39-9a1b1c1d1e1f",
-        "  expected by its end 1570.75 USD (1455.2 to 1702.4)",
+        "  expected by its end 1,570.75 USD (1,455.20 to 1,702.40)",
         "  tells at 80 %, 100 %, and when 100 % is expected; 0b9c2f2e-6f0e-4c1e-9f5e-2d1a6f0c9b11",
     ]
     body = {"name": "Search, monthly", "amount": "5000", "period": "month", "filter": {"team": "search"}}
@@ -186,7 +186,7 @@ def test_a_hard_budget_is_set_and_says_what_is_held(api: Api) -> None:
     }
     api.answers = [(201, EXAMPLES["budget"] | {"hard": hard})]
     output = run("budget", "add", "x", "5", "--hard").output
-    assert "  refuses what is not left: 7 USD are held, 0 are debt" in output.splitlines()
+    assert "  refuses what is not left: 7.00 USD are held, 0.00 are debt" in output.splitlines()
     assert [body["hard"] for *_, body in api.asked] == [{}]
 
 
@@ -201,7 +201,7 @@ def test_a_budgets_forecast_is_told_of_as_it_is_set_or_not_at_all(api: Api) -> N
     answer = EXAMPLES["budget"] | {"forecast": EXAMPLES["budget"]["forecast"] | early}
     api.answers = [(201, answer), (201, answer)]
     output = run("budget", "add", "x", "5", "--forecast-threshold", "80").output
-    assert "as it goes 1592.25 USD by its end, but it is too early: 5 of 14 days of history" in output
+    assert "as it goes 1,592.25 USD by its end, but it is too early: 5 of 14 days of history" in output
     assert run("budget", "add", "x", "5", "--forecast-threshold", "0").exit_code == 0
     bodies = [body["forecast_thresholds_percent"] for *_, body in api.asked]
     assert bodies == [["80"], []]
@@ -209,7 +209,7 @@ def test_a_budgets_forecast_is_told_of_as_it_is_set_or_not_at_all(api: Api) -> N
 
 def test_budgets_are_listed_and_an_amount_that_is_none_is_refused_by_the_argument(api: Api) -> None:
     api.answers = [(200, EXAMPLES["budgets"])]
-    assert "24.01 %" in run("budget", "list").output
+    assert "(24 %)" in run("budget", "list").output
     assert json.loads(run("budget", "list", "--json").output) == EXAMPLES["budgets"]
     problem = {
         "title": "Invalid request",

@@ -90,9 +90,9 @@ def test_quality_is_said_of_one_rule_and_of_all_the_worst_first(api: Api) -> Non
     assert lines == [
         "Spend far over expectation (minute-burst)",
         "  30 days: 12 told (0.4 a day), 5 acknowledged after 4 min, 4 expected, 3 false alarms, 6 repeats, "
-        "1840.5 USD; 0.36 were worth it",
+        "1,840.50 USD; 0.36 were worth it",
         "  90 days: 31 told (0.34 a day), 14 acknowledged after 5 min, 9 expected, 7 false alarms, 11 repeats, "
-        "5120 USD; 0.43 were worth it",
+        "5,120.00 USD; 0.43 were worth it",
         "  proposed: amount_min of 25 (now 1) spares 13 of 16; 12 that were worth it cost more",
     ]
     good = quality | {"id": "loop", "name": "Loop", "enabled": False, "proposal": None}
@@ -120,8 +120,8 @@ def test_a_rule_is_tried_and_what_would_have_fired_is_listed(
     ]
     assert api.asked[1][3] == {"settings": {"amount_min": "25"}, "days": 7}
     assert result.output.splitlines() == [
-        "3 incidents in 2026-11-16 10:04Z to 2026-11-23 10:04Z: 0.43 a day, 4 messages, 412.5 USD caught",
-        "  2026-11-19 02:11Z  300 USD  agent=deep-research",
+        "3 incidents in 2026-11-16 10:04Z to 2026-11-23 10:04Z: 0.43 a day, 4 messages, 412.50 USD caught",
+        "  2026-11-19 02:11Z  300.00 USD  agent=deep-research",
         "  and 2 more",
         "  each minute is judged once, at its end",
     ]

@@ -18,7 +18,11 @@ class LoopWording(Wording):
         peak = f"{about(incident.peak_per_hour)} {incident.currency}/h"
         if incident.state == "resolved":
             return f"Over: {_run(incident)} went round and round at up to {peak}"
-        return f"{_run(incident)} goes round and round at {peak}"
+        if not incident.rate_per_hour:
+            return f"{_run(incident)} went round and round at up to {peak}, and makes no calls now"
+        if about(incident.rate_per_hour) == about(incident.peak_per_hour):
+            return f"{_run(incident)} goes round and round at {peak}"
+        return f"{_run(incident)} goes round and round at up to {peak}, {about(incident.rate_per_hour)} now"
 
     def summary(self, incident: Incident) -> str:
         """How many calls, against what, what speaks for a loop."""
@@ -29,11 +33,8 @@ class LoopWording(Wording):
             lasted = lasting((incident.resolved_at or incident.updated_at) - incident.began_at)
             ended = f"Over: {incident.resolution}. {incident.tenant}: "
             return f"{ended}{_run(incident)} spent {spent}, in {lasted}."
-        pace = presented(Decimal(details["calls_a_minute"]), 0)
-        rate = money(incident, incident.rate_per_hour)
         sentences = [
-            f"{incident.tenant}: {_run(incident)} has spent {spent}; it makes {pace} calls a minute, "
-            f"{rate} an hour at this pace.",
+            f"{incident.tenant}: {_run(incident)} has spent {spent}; {_pace(incident)}.",
             *_signs(incident),
         ]
         return " ".join(sentences)
@@ -73,6 +74,17 @@ class LoopWording(Wording):
 def _run(incident: Incident) -> str:
     workflow = incident.scope.get("workflow", "")
     return f"run {incident.scope['run']}" + (f" of workflow {workflow}" if workflow else "")
+
+
+def _pace(incident: Incident) -> str:
+    """How fast it goes; its calls a minute are those of when it was found."""
+    calls = f"{presented(Decimal(incident.details['calls_a_minute']), 0)} calls a minute"
+    peak, now = (money(incident, each) for each in (incident.peak_per_hour, incident.rate_per_hour))
+    if not incident.rate_per_hour:
+        return f"it made {calls}, {peak} an hour, and has made none within the last minute"
+    if peak == now:
+        return f"it makes {calls}, {now} an hour at this pace"
+    return f"it made {calls} when it was found, up to {peak} an hour, {now} now"
 
 
 def _signs(incident: Incident) -> list[str]:

@@ -1,5 +1,7 @@
 """The one way out over HTTP, for every channel that has a URL: public addresses alone, and nothing kept."""
 
+import os
+import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ import aiohttp
 from yarl import URL
 
 from services.alerts.notify import DeliveryOutcome
-from spendmeter.platform.public_addresses import checked_url
+from spendmeter.platform.public_addresses import ForbiddenAddressError, checked_url
 from spendmeter.platform.public_resolver import connector
 from spendmeter.platform.webhooks import UNLESS
 
@@ -27,6 +29,7 @@ RETRY_AFTER_MAX = timedelta(hours=1)
 """Later than that no receiver is believed: it would hear of nothing."""
 RETRY_AFTER_LIMITED = timedelta(seconds=30)
 """Where a receiver says 429 and not when."""
+TROUBLE_CHARACTERS_MAX = 200
 GONE, TOO_MANY = 410, 429
 
 
@@ -108,7 +111,30 @@ class HttpDoor:
         except TimeoutError:
             return HttpAnswer(trouble=f"no answer within {ATTEMPT_S_MAX} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            return HttpAnswer(trouble=_without(secret, f"{type(error).__name__}: {error}")[:200])
+            return HttpAnswer(trouble=_without(secret, why_unreached(error))[:TROUBLE_CHARACTERS_MAX])
+
+
+def why_unreached(error: Exception) -> str:
+    """Why nothing came back, for whoever set the channel up: aiohttp's own words begin with what it is made
+    of, and the reason is behind them."""
+    match error:
+        case aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLCertVerificationError() as why):
+            return f"the certificate of {error.host} is not accepted: {why.verify_message}"
+        case aiohttp.ClientConnectorCertificateError():
+            return f"the certificate of {error.host} is not accepted"
+        case aiohttp.ClientConnectorSSLError():
+            return f"{error.host}:{error.port} speaks no TLS that we do"
+        case aiohttp.ClientConnectorError(os_error=ForbiddenAddressError() as why):
+            return why.strerror or "not a public address"
+        case aiohttp.ClientConnectorDNSError():
+            return f"{error.host} is not a name that leads anywhere"
+        case aiohttp.ClientConnectorError(os_error=OSError(errno=int() as number)) if number > 0:
+            return f"no connection to {error.host}:{error.port}: {os.strerror(number)}"
+        case aiohttp.ServerDisconnectedError():
+            return "it hung up without an answer"
+        case ForbiddenAddressError():
+            return error.strerror or "not a public address"
+    return f"{type(error).__name__}: {error}"
 
 
 async def _beginning(response: aiohttp.ClientResponse) -> bytes:
