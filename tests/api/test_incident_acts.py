@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -46,6 +47,23 @@ async def test_who_snoozes_an_incident_has_acknowledged_it_and_both_are_shown_at
     awake = (await acme.post(f"{PATH}/unsnooze", json={})).json()
     assert (awake["state"], awake["snoozed_until"]) == ("acknowledged", None)
     assert await acts(acme) == ["unsnooze", "snooze", "acknowledge"]
+
+
+async def test_two_who_acknowledge_at_once_are_one(acme: httpx.AsyncClient, book: Book) -> None:
+    await incident(book, "acme", INCIDENT)
+    asked = [acme.post(f"{PATH}/acknowledge", json={"note": str(n)}) for n in range(8)]
+    answers = await asyncio.gather(*asked)
+    assert {answer.status_code for answer in answers} == {200}
+    assert await acts(acme) == ["acknowledge"]
+
+
+async def test_what_is_over_is_not_snoozed_for_its_return_would_be_news(
+    acme: httpx.AsyncClient, book: Book
+) -> None:
+    await incident(book, "acme", INCIDENT, state="resolved")
+    refused = await acme.post(f"{PATH}/snooze", json={"until": ahead(hours=4)})
+    assert (refused.status_code, refused.json()["title"]) == (409, "Over already")
+    assert await acts(acme) == []
 
 
 @pytest.mark.parametrize("until", [timedelta(minutes=-1), timedelta(days=31)])

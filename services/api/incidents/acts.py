@@ -11,7 +11,7 @@ from services.api.access.auth import Caller, Reader, Writer
 from services.api.database.transactions import database_of
 from services.api.http.models import RequestBody, Text
 from services.api.http.openapi import answers
-from services.api.http.problems import invalid, not_found
+from services.api.http.problems import HttpRefusal, invalid, not_found
 from services.api.http.representation import Negotiated
 from services.api.incidents.models import Acknowledgement, IncidentAnswer
 from services.api.incidents.routes import MISSING, SQL, read_one
@@ -70,6 +70,7 @@ async def acknowledge_incident(
 ) -> IncidentAnswer:
     """Say that somebody has it in hand. A second one changes nothing, unless it repeated since."""
     async with database_of(request).writing(caller.tenant) as connection:
+        await connection.execute(SQL["hold"], str(id))
         await connection.execute(SQL["acknowledge"], id, f"key {caller.key_id}", body.note)
         return await read_one(connection, id)
 
@@ -78,11 +79,15 @@ async def acknowledge_incident(
 async def snooze_incident(request: Request, caller: Writer, id: UUID, body: Snooze) -> IncidentAnswer:
     """Have no channel told of it until then, but for its end, and for money beyond twice of what it is now.
 
-    Who snoozes an incident has seen it: it is acknowledged by that.
+    Who snoozes an incident has seen it: it is acknowledged by that. 409 where it is over: nothing is told of
+    it any more, and should it repeat, that is news.
     """
     if not timedelta() < body.until - datetime.now(UTC) <= SNOOZE_MAX:
         raise invalid("until", f"lies ahead, within {SNOOZE_MAX.days} days")
     async with database_of(request).writing(caller.tenant) as connection:
+        await connection.execute(SQL["hold"], str(id))
+        if (await read_one(connection, id)).state == "resolved":
+            raise HttpRefusal(409, "Over already", f"incident {id} is over: nothing is told of it any more")
         await connection.execute(SQL["acknowledge"], id, f"key {caller.key_id}", body.note)
         await connection.execute(SQL["act"], id, "snooze", body.until, f"key {caller.key_id}", body.note)
         return await read_one(connection, id)

@@ -40,6 +40,10 @@ ORDER BY opened_at DESC, id DESC LIMIT $6
 -- Whether the tenant has it.
 SELECT EXISTS (SELECT FROM incidents WHERE id = $1)
 
+-- name: hold
+-- Whoever acts on an incident at the same time takes turns: the second sees what the first has done.
+SELECT pg_advisory_xact_lock(hashtextextended($1, 1768842604))
+
 -- name: acknowledge
 -- The first one stays, until the incident repeats.
 INSERT INTO incident_acts (tenant, incident_id, act, by, note)
