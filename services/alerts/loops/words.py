@@ -20,7 +20,7 @@ class LoopWording(Wording):
             return f"Over: {_run(incident)} went round and round at up to {peak}"
         if not incident.rate_per_hour:
             return f"{_run(incident)} went round and round at up to {peak}, and makes no calls now"
-        if about(incident.rate_per_hour) == about(incident.peak_per_hour):
+        if _goes_on(incident):
             return f"{_run(incident)} goes round and round at {peak}"
         return f"{_run(incident)} goes round and round at up to {peak}, {about(incident.rate_per_hour)} now"
 
@@ -76,13 +76,18 @@ def _run(incident: Incident) -> str:
     return f"run {incident.scope['run']}" + (f" of workflow {workflow}" if workflow else "")
 
 
+def _goes_on(incident: Incident) -> bool:
+    """Whether it goes half as fast as it did, at least: so much differs from look to look."""
+    return 2 * incident.rate_per_hour >= incident.peak_per_hour
+
+
 def _pace(incident: Incident) -> str:
     """How fast it goes; its calls a minute are those of when it was found."""
     calls = f"{presented(Decimal(incident.details['calls_a_minute']), 0)} calls a minute"
     peak, now = (money(incident, each) for each in (incident.peak_per_hour, incident.rate_per_hour))
     if not incident.rate_per_hour:
         return f"it made {calls}, {peak} an hour, and has made none within the last minute"
-    if peak == now:
+    if _goes_on(incident):
         return f"it makes {calls}, {now} an hour at this pace"
     return f"it made {calls} when it was found, up to {peak} an hour, {now} now"
 
