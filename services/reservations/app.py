@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 from starlette.applications import Starlette
@@ -114,7 +114,7 @@ async def reserve(door: ReservationDoor, request: Request) -> Response:
     if asked.amount is None and door.prices.book is None:
         raise Undecided("no catalog has been read yet")
     bound = requests.bound_of(asked, door.prices.book, caller.tenant, door.currency(caller.tenant), now)
-    operation = requests.reserve_of(asked, bound, caller.tenant, caller.key_id, key, uuid4())
+    operation = requests.reserve_of(asked, bound, caller.tenant, caller.key_id, key, now)
     decision = await door.desk.ask(caller.tenant, operation)
     return answers.answer(decision, request.url.path, status=201, because=bound.because)
 

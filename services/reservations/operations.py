@@ -3,12 +3,13 @@
 Whoever speaks another protocol translates into these and back: nothing here knows of HTTP.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import msgspec
 from msgspec import Struct
@@ -30,10 +31,22 @@ class Asked:
     payload: bytes
 
 
+_IDS = UUID("5f0f2c5e-93a4-4c55-9f0b-0d6f6b7c7b1e")
+_SAME_FOR = timedelta(days=29)
+"""Less than an idempotency key is remembered: one that is used again after that never meets its old id."""
+
+
+def reservation_id(tenant: str, endpoint: str, idempotency_key: str, payload: bytes, now: datetime) -> UUID:
+    """Of the reservation that this request makes. Who asks again, not knowing whether it was decided, means
+    the same one, whoever decides: Postgres, or a tranche while it is away."""
+    turn = int(now.timestamp() // _SAME_FOR.total_seconds())
+    return uuid5(_IDS, json.dumps([tenant, endpoint, idempotency_key, payload.hex(), turn]))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reserve(Asked):
     """Hold `bound` in every hard budget that `dimensions` fall under, all of them or none. `id`: of the
-    reservation, chosen by whoever asks. `identity`: of the event that will book the call, if known."""
+    reservation, by `reservation_id`. `identity`: of the event that will book the call, if known."""
 
     id: UUID
     dimensions: Mapping[str, str]

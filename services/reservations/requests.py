@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Struct
 
-from services.reservations.operations import Commit, Extend, Release, Reserve
+from services.reservations.operations import Commit, Extend, Release, Reserve, reservation_id
 from services.reservations.own_event import check_bookable, own_event
 from services.reservations.values import LIFE_MAX, TTL_MAX, Reservation
 from spendmeter.contracts.dimensions import is_name
@@ -151,16 +151,17 @@ def dimensions_of(asked: CallAsked) -> dict[str, str]:
 
 
 def reserve_of(
-    asked: ReserveAsked, bound: Bound, tenant: str, key_id: str, idempotency_key: str, id: UUID
+    asked: ReserveAsked, bound: Bound, tenant: str, key_id: str, idempotency_key: str, now: datetime
 ) -> Reserve:
     """The operation."""
     context = {name: value for name, value in msgspec.to_builtins(asked.context).items() if value is not None}
+    payload = digest(asked, key_id)
     return Reserve(
         key_id=key_id,
         endpoint="reserve",
         idempotency_key=idempotency_key,
-        payload=digest(asked, key_id),
-        id=id,
+        payload=payload,
+        id=reservation_id(tenant, "reserve", idempotency_key, payload, now),
         dimensions=dimensions_of(asked),
         bound=bound.amount,
         ttl=timedelta(seconds=asked.ttl_s),

@@ -109,7 +109,7 @@ async def create(call: _Call) -> Response:
     if asked.dry_run:
         said = answers.decided(_would_be(call, asked), call.caller, asked.subject, dry_run=True)
         return JSONResponse(said)
-    decision = await call.ask(reserve_by(asked, call.caller, uuid4()))
+    decision = await call.ask(reserve_by(asked, call.caller, call.now))
     grace = timedelta(milliseconds=asked.grace_period_ms)
     return JSONResponse(answers.created(decision, call.caller, asked.subject, grace, call.now))
 
@@ -141,7 +141,7 @@ async def extend(call: _Call) -> Response:
 async def event(call: _Call) -> Response:
     """It was spent."""
     asked = await call.body(CyclesEvent)
-    decision = await call.ask(debit_by(asked, call.caller, uuid4()))
+    decision = await call.ask(debit_by(asked, call.caller, call.now))
     return JSONResponse(answers.applied(decision, call.caller), 201)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -31,7 +31,15 @@ from services.reservations.cycles.wire import (
     CyclesSubject,
     OveragePolicy,
 )
-from services.reservations.operations import Commit, Debit, Extend, Overage, Release, Reserve
+from services.reservations.operations import (
+    Commit,
+    Debit,
+    Extend,
+    Overage,
+    Release,
+    Reserve,
+    reservation_id,
+)
 from services.reservations.requests import CallAsked, RequestFault, dimensions_of
 from services.reservations.values import Reservation
 from spendmeter.contracts.event_identity import canonical, identity
@@ -86,12 +94,13 @@ def dimensions_for(subject: CyclesSubject, action: CyclesAction, caller: CyclesC
         raise CyclesFault(400, "INVALID_REQUEST", str(fault)) from None
 
 
-def reserve_by(asked: CyclesCreate, caller: CyclesCaller, id: UUID) -> Reserve:
+def reserve_by(asked: CyclesCreate, caller: CyclesCaller, now: datetime) -> Reserve:
     """Raises CyclesFault. What is committed within the grace period counts as in time, so it is held so
     long."""
+    said = _asked("reserve", asked, caller)
     return Reserve(
-        **_asked("reserve", asked, caller),
-        id=id,
+        **said,
+        id=_id_of(said, caller, now),
         dimensions=dimensions_for(asked.subject, asked.action, caller),
         bound=dollars(asked.estimate, caller),
         ttl=timedelta(milliseconds=asked.ttl_ms + asked.grace_period_ms),
@@ -121,11 +130,12 @@ def extend_by(asked: CyclesExtend, caller: CyclesCaller, id: UUID) -> Extend:
     return Extend(**_asked("extend", asked, caller, id), reservation=id, by=by)
 
 
-def debit_by(asked: CyclesEvent, caller: CyclesCaller, id: UUID) -> Debit:
+def debit_by(asked: CyclesEvent, caller: CyclesCaller, now: datetime) -> Debit:
     """Raises CyclesFault."""
+    said = _asked("event", asked, caller)
     return Debit(
-        **_asked("event", asked, caller),
-        id=id,
+        **said,
+        id=_id_of(said, caller, now),
         dimensions=dimensions_for(asked.subject, asked.action, caller),
         bound=dollars(asked.actual, caller),
         identity=_event_of(asked.metadata, caller),
@@ -156,6 +166,10 @@ def _asked(
         "idempotency_key": key,
         "payload": payload,
     }
+
+
+def _id_of(said: Mapping[str, Any], caller: CyclesCaller, now: datetime) -> UUID:
+    return reservation_id(caller.tenant, said["endpoint"], said["idempotency_key"], said["payload"], now)
 
 
 def _texts(said: object) -> Iterator[str]:
