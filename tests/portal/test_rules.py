@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from playwright.async_api import BrowserContext, expect
 
 from services.api.http.openapi import EXAMPLES
@@ -55,8 +56,36 @@ async def test_who_may_only_read_sees_rules_and_changes_none(
     page = await context.new_page()
     await log_in(page, address, await book.key("acme", "read"))
     await page.goto(f"{address}/#/rule?id=first-seen")
-    await expect(page.get_by_label("Settings")).to_contain_text("To change it, log in")
+    settings = page.get_by_label("Settings")
+    await expect(settings).to_contain_text("To change it, log in")
+    await expect(settings).to_contain_text("amount_min: ")
+    await expect(settings).to_contain_text("on · ")
     await expect(page.get_by_role("form", name="Change the rule")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("one", "many"), [("rule", "Rules"), ("channel", "Channels")])
+async def test_an_address_that_names_none_shows_all(
+    context: BrowserContext, address: str, book: Book, one: str, many: str
+) -> None:
+    page = await context.new_page()
+    await log_in(page, address, await book.key("acme", "read"))
+    await page.goto(f"{address}/#/{one}")
+    await expect(page.get_by_role("heading", name=many)).to_be_visible()
+    await expect(page.locator("#trouble")).to_be_hidden()
+
+
+async def test_on_a_phone_no_word_of_a_rules_quality_is_broken(
+    context: BrowserContext, address: str, book: Book
+) -> None:
+    page = await context.new_page()
+    await page.set_viewport_size({"width": 390, "height": 800})
+    await log_in(page, address, await book.key("acme", "read"))
+    await page.goto(f"{address}/#/rule?id=first-seen")
+    days = page.get_by_role("columnheader", name="Days")
+    box = await days.bounding_box()
+    assert box is not None
+    assert box["height"] < 60  # two lines at most, of "False alarms"
+    assert await page.evaluate("document.documentElement.scrollWidth <= 390")
 
 
 async def test_an_incident_is_snoozed_woken_and_said_to_have_been_expected(

@@ -48,6 +48,7 @@ const pages = {
   rerate: reratePage,
 };
 const RANGED = ["", "events"]; // the pages of a range
+const LISTS = { channel: "channels", rule: "rules" }; // what is shown where an address names none of them
 
 const main = document.getElementById("main");
 const progressLine = document.getElementById("live");
@@ -59,7 +60,9 @@ let timer = 0;
 
 function readAddress() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
-  return { path: Object.hasOwn(pages, path) ? path : "", query: new URLSearchParams(query) };
+  const parameters = new URLSearchParams(query);
+  const wanted = LISTS[path] && !parameters.get("id") ? LISTS[path] : path;
+  return { path: Object.hasOwn(pages, wanted) ? wanted : "", query: parameters };
 }
 
 async function showPage() {

@@ -8,8 +8,8 @@ import { logInToChange, overviewLink, table, trail } from "./pieces.js";
 import { SLOW_BEATS, cardRefresher, everyNth } from "./refresh.js";
 import { ruleForm, written } from "./rule-form.js";
 
-const QUALITY = [["Days"], ["Told"], ["A day"], ["Acknowledged"], ["Expected"], ["False alarms"]];
-const MORE_QUALITY = [["Repeats", "wide"], ["Worth it"], ["Money", "wide"]];
+const QUALITY = [["Days"], ["Told"], ["A day", "wide"], ["Acknowledged"], ["Expected", "wide"]];
+const MORE_QUALITY = [["False alarms"], ["Repeats", "wide"], ["Worth it"], ["Money", "wide"]];
 
 export function rulePage(query) {
   const id = query.get("id") ?? "";
@@ -18,7 +18,8 @@ export function rulePage(query) {
   const records = el("tbody");
   const proposal = el("p", { "data-part": "proposal" });
   const columns = [...QUALITY, ...MORE_QUALITY];
-  const quality = card("How good it is", "quality", table(columns, records), proposal);
+  const ofRecords = table(columns, records, { className: "whole-words" });
+  const quality = card("How good it is", "quality", ofRecords, proposal);
   const form = el("div");
   const settings = card("Settings", "settings", form);
   const found = el("div");
@@ -40,7 +41,8 @@ export function rulePage(query) {
     setText(part(heading, "means"), rule.means);
     records.replaceChildren(...good.records.map(recordRow));
     setText(proposal, good.proposal ? proposalWords(good.proposal) : "");
-    if (revision !== rule.revision) form.replaceChildren(formOf(rule)); // what somebody types is left alone
+    // What somebody types is left alone.
+    if (revision !== rule.revision) form.replaceChildren(...formOf(rule));
     revision = rule.revision;
     found.replaceChildren(...trialOf(tried.dry_runs[0]));
     acts.replaceChildren(...past.acts.map(actItem));
@@ -50,8 +52,8 @@ export function rulePage(query) {
   const refresh = cardRefresher([quality, settings, trials, history], { ask, show });
   const formOf = (rule) =>
     mayChange()
-      ? ruleForm(rule, { changed: refresh, tried: refresh })
-      : el("p", { className: "fine" }, logInToChange("To change it"));
+      ? [ruleForm(rule, { changed: refresh, tried: refresh })]
+      : [settingsAsTheyAre(rule), el("p", { className: "fine" }, logInToChange("To change it"))];
 
   const place = trail(overviewLink(), el("a", { href: "#/rules" }, "Rules"), id);
   const element = el("div", place, heading, quality, settings, trials, history);
@@ -62,18 +64,27 @@ export function rulePage(query) {
   };
 }
 
+// For who may read alone: on or off, and what its form would hold.
+function settingsAsTheyAre({ enabled, severity, filter, settings }) {
+  const scope = Object.entries(filter).map(([name, value]) => `${name} ${value}`);
+  return el(
+    "ul",
+    { className: "rows" },
+    el("li", [enabled ? "on" : "off", severity, ...(scope.length ? scope : ["everything"])].join(" · ")),
+    Object.entries(settings).map(([name, { value, means }]) =>
+      el("li", `${name}: ${written(value)}`, el("small", { className: "line" }, means)),
+    ),
+  );
+}
+
 function recordRow(record) {
   const amounts = Object.entries(record.money).map(([currency, amount]) => money(amount, currency));
   return el(
     "tr",
-    [
-      record.days,
-      record.incidents,
-      record.per_day,
-      acknowledged(record),
-      record.expected,
-      record.false_alarm,
-    ].map((each) => el("td", String(each))),
+    [record.days, record.incidents, record.per_day, acknowledged(record), record.expected].map(
+      (each, place) => el("td", { className: QUALITY[place][1] }, String(each)),
+    ),
+    el("td", String(record.false_alarm)),
     el("td", { className: "wide" }, String(record.repeats)),
     el("td", record.precision === null ? "too few to say" : percent(Number(record.precision), 0)),
     el("td", { className: "wide" }, amounts.join(", ")),
