@@ -20,6 +20,7 @@ Pass = Literal[
     "each value",
     "late budgets",
     "anomalies",
+    "hours",
     "unbooked",
     "unreserved",
     "channels",

@@ -20,6 +20,7 @@ from services.alerts.watches.bursts import BurstWatch
 from services.alerts.watches.channels import ChannelWatch
 from services.alerts.watches.firsts import FirstWatch
 from services.alerts.watches.forecasts import ForecastWatch
+from services.alerts.watches.hours import HourWatch
 from services.alerts.watches.late_budgets import LateBudgetWatch
 from services.alerts.watches.levels import LevelWatch
 from services.alerts.watches.look import Look, Shared
@@ -38,6 +39,7 @@ SUBJECTS: Sequence[Callable[..., Look]] = (
     TemplateWatch,
     LateBudgetWatch,
     BurstWatch,
+    HourWatch,
     LoopWatch,
     FirstWatch,
     UnbookedWatch,

@@ -85,6 +85,7 @@ async def test_a_dry_run_is_asked_for_with_other_settings_and_shows_what_came_of
         ("lasting-shift", {"days": 29}, 422, "is at most 28"),
         ("unreserved", {}, 409, "changes with them"),
         ("silence", {}, 409, "nothing is kept"),
+        ("unusual-hour", {}, 409, "four weeks of hours"),
         ("burn", {}, 409, "no dry run does yet"),
         ("minute-burst", {"days": 8}, 422, "is at most 7"),
         ("loop", {"days": 31}, 422, "days"),

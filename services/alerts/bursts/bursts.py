@@ -30,6 +30,8 @@ from services.alerts.incidents.incident import (
     UPDATE_AGE_MIN,
     Incident,
     IncidentFigures,
+    is_burst,
+    open_bursts,
     opened,
     scope_digest,
     top_contributor,
@@ -74,7 +76,7 @@ class AnomalyLook:
 
     def proposals(self, current: Sequence[Incident]) -> list[Incident]:
         """What to tell, given the anomalies that are open or were: new ones, repeats, and what has grown."""
-        ours = [incident for incident in current if incident.kind == "anomaly"]
+        ours = [incident for incident in current if is_burst(incident)]
         known = [each for each in ours if self._is_known(each)]
         known += [each for each in self._expected(ours) if each not in known]
         told = [_known(each, self.now) for each in known]
@@ -192,7 +194,7 @@ class AnomalyLook:
 
     def hot(self, current: Sequence[Incident]) -> set[UUID]:
         """Of the open anomalies those that go on: what belongs to a smaller one keeps no other going."""
-        known = [each for each in current if each.kind == "anomaly" and each.state != "resolved"]
+        known = open_bursts(current)
         owner = owners(self.recent.spent, [each.scope for each in known])
         amounts: defaultdict[int | None, Decimal] = defaultdict(Decimal)
         for row in self.recent.spent:

@@ -35,6 +35,8 @@ COOL_DOWN = timedelta(minutes=5)
 goes for those that ended while their money went on."""
 REPEAT_AGE_MAX = timedelta(days=1)
 """An anomaly of the same scope within so long after one's end is that one again."""
+HOURLY = "hour"
+"""In the details of an anomaly that whole hours show (`hours/`); any other is a burst of minutes."""
 CLOSING = timedelta(minutes=5)
 """A budget's period is watched for so long after its end: its last events are booked after they are over."""
 
@@ -124,6 +126,21 @@ def open_of(kind: IncidentKind, incidents: Iterable[Incident]) -> list[Incident]
 def is_corrected(incident: Incident) -> bool:
     """Whether corrections have ended it."""
     return incident.state == "resolved" and incident.resolution.startswith(CORRECTED)
+
+
+def is_burst(incident: Incident) -> bool:
+    """Whether it is an anomaly of minutes."""
+    return incident.kind == "anomaly" and HOURLY not in incident.details
+
+
+def is_hourly(incident: Incident) -> bool:
+    """Whether it is an anomaly of hours."""
+    return incident.kind == "anomaly" and HOURLY in incident.details
+
+
+def open_bursts(incidents: Iterable[Incident]) -> list[Incident]:
+    """Anomalies of minutes that are not over."""
+    return [each for each in open_of("anomaly", incidents) if is_burst(each)]
 
 
 def is_due(incident: Incident, now: datetime) -> bool:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from services.alerts.incidents.incident import Incident
+from services.alerts.incidents.incident import Incident, is_hourly
 from spendmeter.contracts.incidents import IncidentKind
 from spendmeter.contracts.money import EXACT
 
@@ -17,6 +17,8 @@ MOSTLY = Decimal("0.8")
 """A label of the top contributor counts from this share of the money on; so much of it is all of it."""
 EARLY = timedelta(minutes=2)
 """A burst is dated to the minute in which it began, which may be older than the window."""
+EARLY_HOURLY = timedelta(hours=1)
+"""Of what is dated to an hour."""
 BY_DAY: frozenset[IncidentKind] = frozenset({"shift", "drift"})
 """Kinds that are dated to a day."""
 
@@ -59,10 +61,16 @@ def window_of(incident: Incident, windows: Sequence[PlannedWindow], now: datetim
         window
         for window in windows
         if window.starts_at <= now < window.ends_at
-        and incident.began_at >= window.starts_at - (timedelta(days=1) if incident.kind in BY_DAY else EARLY)
+        and incident.began_at >= window.starts_at - _early(incident)
         and lies_in(incident, window.filter)
     ]
     return min(lying, key=lambda window: (-len(window.filter), window.id), default=None)
+
+
+def _early(incident: Incident) -> timedelta:
+    if incident.kind in BY_DAY:
+        return timedelta(days=1)
+    return EARLY_HOURLY if is_hourly(incident) else EARLY
 
 
 def parent_of(incident: Incident, current: Sequence[Incident]) -> Incident | None:

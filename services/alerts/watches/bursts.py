@@ -13,7 +13,7 @@ from services.alerts.bursts.season_reader import SeasonReader
 from services.alerts.counting.counter_reader import CounterReader
 from services.alerts.counting.counters import counter_key
 from services.alerts.incidents.following import renew, tell
-from services.alerts.incidents.incident import Incident, is_due, open_of, with_figures
+from services.alerts.incidents.incident import Incident, is_due, open_bursts, with_figures
 from services.alerts.incidents.words import Wording, corrected
 from services.alerts.rules import TenantRules
 from services.alerts.scopes import MINUTE
@@ -72,7 +72,7 @@ class BurstWatch(Look):
             look = replace(look, explanations=await self._explanations(proposed, now, current))
             await tell(self.shared.store, self.tenant, look, current)
         hot = look.hot(current)
-        for incident in open_of("anomaly", current):
+        for incident in open_bursts(current):
             await self._follow(look, incident, current, hot=incident.id in hot)
 
     async def _follow(
@@ -100,7 +100,7 @@ class BurstWatch(Look):
     async def _explanations(
         self, incidents: Sequence[Incident], now: datetime, current: Sequence[Incident]
     ) -> Mapping[bytes, Mapping[str, Any]]:
-        known = open_of("anomaly", current)
+        known = open_bursts(current)
         return await explanations(self.shared, self.turn, self.rules, incidents, now, known)
 
     def _remember_nothing(self) -> None:

@@ -26,6 +26,7 @@ DAYS_DEFAULT = 7
 DAYS_MAX = {"burst": 7, "loop": 30, "first": 30, "shift": 28, "drift": 28}
 """Of the kinds that can be tried; minutes are many."""
 WHY_NOT = {
+    "hour": "each hour is judged by the four weeks of hours before it, which no dry run reads yet",
     "silence": "it listens for what does not come, and of that nothing is kept",
     "burn": "every budget's windows of minutes would have to be added up again, which no dry run does yet",
     "unreserved": "it is about what agents did not reserve, and who does changes with them",

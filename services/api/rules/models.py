@@ -14,7 +14,7 @@ RuleReason = Annotated[Text, Field(min_length=1, max_length=500)]
 RuleName = Annotated[Text, Field(min_length=1, max_length=200)]
 SettingValue = str | list[str]
 RuleKindName = Literal[
-    "burst", "shift", "loop", "first", "drift", "silence", "burn", "unbooked", "unreserved"
+    "burst", "hour", "shift", "loop", "first", "drift", "silence", "burn", "unbooked", "unreserved"
 ]
 assert set(RuleKindName.__args__) == set(RULE_KINDS)  # type: ignore[attr-defined]
 

@@ -1,0 +1,219 @@
+"""A tenant's hours over weeks, without a database: the watch itself, on hours that are worked out by a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from services.alerts.bursts.seasons import HOUR, local_hour
+from services.alerts.hours.hour_reader import ExplainedSpan, RunningHour
+from services.alerts.hours.scoring import HourMoney
+from services.alerts.incidents.incident import Incident, resolved
+from services.alerts.incidents.withheld import PlannedWindow, withheld
+from services.alerts.rules import EVERYBODYS, TenantRules
+from services.alerts.scopes import TENANT, DetectorScope
+from services.alerts.turns import Turns
+from services.alerts.watches import hours
+from services.alerts.watches.hours import HourWatch
+from spendmeter.contracts.alert_rules import AlertRule
+from spendmeter.contracts.terms import Terms, Timeline
+from spendmeter.platform.telemetry import Meters
+
+MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
+STEP = timedelta(minutes=5)
+"""The time between two looks."""
+Spending = Callable[[datetime], float]
+"""What an hour that begins then comes to, spent evenly."""
+
+
+@dataclass
+class Tenant:
+    """Scopes, each with what its hours come to; `watch` over a stretch of time, `told` is what people hear."""
+
+    agents: Mapping[str, Spending]
+    zone: str = "UTC"
+    since: datetime = MONDAY - timedelta(days=35)
+    teams: Mapping[str, str] = field(default_factory=dict)
+    rules: Sequence[AlertRule] = tuple(EVERYBODYS.values())
+    windows: Sequence[PlannedWindow] = ()
+    step: timedelta = STEP
+    incidents: list[Incident] = field(default_factory=list)
+    told: list[tuple[datetime, str, str]] = field(default_factory=list)
+    unheard: list[Incident] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._known: dict[datetime, dict[DetectorScope, HourMoney]] = {}
+        self.now = MONDAY
+        calendar = Timeline([(None, Terms(zone=ZoneInfo(self.zone)))])
+        shared = _Shared(store=self, complete=self, meters=Meters())
+        rules = TenantRules(calendar=calendar, budgets=(), rules=tuple(self.rules))
+        self.new_worker = lambda: HourWatch(tenant="acme", rules=rules, shared=cast(Any, shared))
+        self.worker = self.new_worker()
+
+    async def watch(self, hours: float) -> None:
+        end = self.now + hours * HOUR
+        while self.now < end:
+            self.now += self.step
+            await self.worker.look(self.now)
+
+    # What the watch reads of hours.
+
+    def money(self, hour: datetime) -> Mapping[DetectorScope, HourMoney]:
+        if hour not in self._known:
+            found: dict[DetectorScope, HourMoney] = {}
+            for agent, spending in self.agents.items():
+                amount = HourMoney(Decimal(str(round(spending(hour), 4))), 100)
+                if amount.amount > 0:
+                    scopes = [TENANT, ("agent", agent)]
+                    scopes += [("team", self.teams[agent])] if agent in self.teams else []
+                    for scope in scopes:
+                        found[scope] = found.get(scope, HourMoney()).plus(amount)
+            self._known[hour] = found
+        return self._known[hour]
+
+    # What it asks the store.
+
+    async def current(self, tenant: str, now: datetime) -> list[Incident]:
+        return [
+            one for one in self.incidents if one.resolved_at is None or now - one.resolved_at <= 24 * HOUR
+        ]
+
+    async def rerating(self, tenant: str) -> bool:
+        return False
+
+    async def key_names(self, tenant: str, ids: Sequence[str]) -> dict[str, str]:
+        return {}
+
+    async def open(
+        self, tenant: str, now: datetime, propose: Callable[[Sequence[Incident]], Iterable[Incident]]
+    ) -> None:
+        current = await self.current(tenant, now)
+        for incident in propose(current):
+            before = next((one for one in self.incidents if one.id == incident.id), None)
+            if before is None or before.state == "resolved":
+                incident = withheld(incident, current, self.windows, now)
+            again = "opened" if before is None else "repeated" if before.state == "resolved" else "grew"
+            assert before is None or incident.number == before.number + 1
+            self._put(incident, again)
+
+    async def update(self, before: Incident, after: Incident) -> None:
+        self._put(after, "")
+
+    async def resolve(self, before: Incident, after: Incident) -> None:
+        self._put(replace(resolved(after, after.resolution, self.now), number=before.number + 1), "resolved")
+
+    def _put(self, incident: Incident, transition: str) -> None:
+        self.incidents = [one for one in self.incidents if one.id != incident.id] + [incident]
+        if transition and not incident.told:
+            self.unheard.append(incident)
+        elif transition:
+            self.told.append((self.now, transition, ", ".join(incident.scope.values()) or "acme"))
+
+    # How far the book is.
+
+    async def read(self) -> Tenant:
+        return self
+
+    def booked_by(self, now: datetime) -> datetime:
+        return now
+
+
+@dataclass
+class _Shared:
+    store: Tenant
+    complete: Tenant
+    meters: Meters
+    portal_url: str = ""
+    pool: None = None
+    turns: Turns = field(default_factory=Turns)
+    bill_keys: None = None
+
+
+class FunctionReader:
+    """As `HourReader`, of a `Tenant`."""
+
+    def __init__(self, tenant: Tenant, zone: tzinfo) -> None:
+        self.tenant, self.zone, self.currency = tenant, zone, "USD"
+        self.running: RunningHour | None = None
+
+    async def read_on(self, through: datetime, bill_keys: object) -> RunningHour | None:
+        hour = local_hour(through, self.zone)
+        part, lately = (through - hour) / HOUR, self.tenant.step / HOUR
+        whole = self.tenant.money(hour)
+
+        def share(of: float) -> dict[DetectorScope, HourMoney]:
+            part = Decimal(str(round(of, 6)))
+            return {
+                scope: HourMoney(money.amount * part, round(money.events * of))
+                for scope, money in whole.items()
+            }
+
+        self.running = RunningHour(hour, through, share(part), share(lately), self.tenant.step)
+        return self.running
+
+    async def is_settled(self, hour: datetime) -> bool:
+        return self.tenant.now - hour >= HOUR + timedelta(minutes=10)
+
+    async def hours(
+        self, scopes: Sequence[DetectorScope], first: datetime, end: datetime
+    ) -> dict[DetectorScope, dict[datetime, HourMoney]]:
+        first = max(first, self.tenant.since)
+        each = [first + number * HOUR for number in range((end - first) // HOUR)]
+        return {
+            scope: {at: self.tenant.money(at)[scope] for at in each if scope in self.tenant.money(at)}
+            for scope in scopes
+        }
+
+    async def histories(
+        self, scopes: Sequence[DetectorScope], hour: datetime
+    ) -> dict[DetectorScope, dict[datetime, Decimal]]:
+        found = await self.hours(scopes, hour - timedelta(days=29), hour)
+        return {scope: {at: money.amount for at, money in hours.items()} for scope, hours in found.items()}
+
+    async def explained(self, since: datetime) -> list[ExplainedSpan]:
+        return [
+            ExplainedSpan(
+                one.scope,
+                {(each["scope"][0], each["scope"][1]) for each in one.details.get("folded", ())},
+                one.began_at,
+                one.hot_at,
+            )
+            for one in self.tenant.incidents
+        ] + [ExplainedSpan(each.filter, (), each.starts_at, each.ends_at) for each in self.tenant.windows]
+
+    async def known_since(self) -> datetime:
+        return self.tenant.since
+
+    async def loops_over(self, hour: datetime) -> list[Incident]:
+        return []
+
+    async def planned_over(self, hour: datetime) -> list[Mapping[str, str]]:
+        return [
+            each.filter
+            for each in self.tenant.windows
+            if each.starts_at < hour + HOUR and hour < each.ends_at <= self.tenant.now
+        ]
+
+
+@pytest.fixture
+def hourly(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Tenant]:
+    """Makes a tenant whose hours the watch looks at; nothing is explained."""
+
+    async def nothing(*asked: object) -> dict[bytes, Any]:
+        return {}
+
+    def make(agents: Mapping[str, Spending], **settings: Any) -> Tenant:
+        tenant = Tenant(agents, **settings)
+        monkeypatch.setattr(
+            hours, "HourReader", lambda pool, name, currency, zone, turn: FunctionReader(tenant, zone)
+        )
+        monkeypatch.setattr(hours, "explanations", nothing)
+        return tenant
+
+    return make
