@@ -103,10 +103,17 @@ class Tenant:
             self._put(incident, again)
 
     async def update(self, before: Incident, after: Incident) -> None:
-        self._put(after, "")
+        if self._is_as_it_was(before):
+            self._put(after, "")
 
     async def resolve(self, before: Incident, after: Incident) -> None:
-        self._put(replace(resolved(after, after.resolution, self.now), number=before.number + 1), "resolved")
+        if self._is_as_it_was(before):
+            over = replace(resolved(after, after.resolution, self.now), number=before.number + 1)
+            self._put(over, "resolved")
+
+    def _is_as_it_was(self, before: Incident) -> bool:
+        [now] = [one for one in self.incidents if one.id == before.id]
+        return (now.state, now.updated_at) == (before.state, before.updated_at)
 
     def _put(self, incident: Incident, transition: str) -> None:
         self.incidents = [one for one in self.incidents if one.id != incident.id] + [incident]

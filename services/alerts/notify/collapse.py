@@ -42,7 +42,7 @@ def collapsed(events: Sequence[IncidentEvent], zone: ZoneInfo) -> IncidentEvent:
         newest,
         transition="opened" if "opened" in told and told[-1] in _GOES_ON else told[-1],
         summary=f"{newest.summary} Not told here before: {steps} ({zone.key}).",
-        details={**newest.details, "replaces": replaced},
+        details={**newest.details, "replaces": replaced, "newest": told[-1]},
     )
 
 
@@ -84,7 +84,7 @@ def _line(event: IncidentEvent) -> dict[str, str]:
 
 def _step(event: IncidentEvent) -> dict[str, Any]:
     return {
-        "transition": event.transition,
+        "transition": event.details.get("newest", event.transition),
         "number": event.number,
         "at": event.at.isoformat(),
         "title": event.title,
