@@ -1,0 +1,148 @@
+"""Every route of the API, asked by another tenant with this one's ids: nothing of it is shown, nothing changed."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from tests.api.book import Book
+from tests.api.test_assets import LAPTOP, days_ago
+from tests.api.test_channels import WEBHOOK
+from tests.api.test_governing import INCIDENT, incident
+from tests.api.test_incident_acts import ahead, window
+from tests.api.test_isolation import fill
+from tests.api.test_label_maps import TEAM
+
+MARK = "theirs-alone"
+"""In a name of everything that is made."""
+BY = {"reason": MARK}
+UUIDS = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+ELSEWHERE = {
+    "/v1/corrections/{id}", "/v1/rerates/{id}", "/v1/rerates/{id}/apply", "/v1/rerates/{id}/cancel",
+    "/v1/imports/{id}", "/v1/catalog/proposals/{id}", "/v1/catalog/proposals/{id}/reject",
+    "/v1/catalog/proposals/{id}/approve", "/v1/catalog/pulls/{id}/withdraw",
+}  # fmt: skip
+"""What needs a corrector, a bill or an operator to be there: their own tests ask as another tenant."""
+
+
+async def made(client: httpx.AsyncClient, path: str, **body: Any) -> str:
+    answer = await client.post(path, json=body)
+    assert answer.status_code in (200, 201, 202), answer.text
+    return str(answer.json().get("id", ""))
+
+
+@pytest.fixture
+async def ids(client: httpx.AsyncClient, book: Book) -> dict[str, dict[str, str]]:
+    """By resource the ids in a path to what globex has: of each kind one."""
+    await fill(book)
+    await incident(book, "globex", INCIDENT)
+    client.headers["Authorization"] = f"Bearer {await book.key('globex', 'read', 'admin', 'reserve')}"
+    budget = await made(
+        client, "/v1/budgets", name=MARK, filter={"agent": MARK}, amount="10", hard={"key_share": "0.25"}
+    )
+    rule = await made(
+        client, "/v1/rules", of="loop", name=MARK, filter={}, settings={"amount_min": "2"}, **BY
+    )
+    await made(client, "/v1/dimensions", name="customer", **BY)
+    for path, body in (
+        ("/v1/label-maps", {"labels": [TEAM | {"values": {"org-1": MARK}}]}),
+        ("/v1/meters", {"meters": [{"event_type": MARK, "ignored": "a heartbeat"}]}),
+    ):
+        answer = await client.put(path, json={**body, **BY})
+        assert answer.status_code == 200, answer.text
+    return {
+        "budgets": {"id": budget},
+        "budget-requests": {
+            "id": await made(client, f"/v1/budgets/{budget}/requests", amount="20", reason=MARK)
+        },
+        "rules": {"id": rule, "run": await made(client, f"/v1/rules/{rule}/dry-run")},
+        "planned-windows": {"id": await made(client, "/v1/planned-windows", **window(name=MARK))},
+        "channels": {"id": await made(client, "/v1/channels", name=MARK, kind="webhook", settings=WEBHOOK)},
+        "assets": {
+            "id": await made(
+                client, "/v1/assets", **LAPTOP | {"id": MARK, "name": MARK, "starts_on": days_ago(3)}
+            )
+        },
+        "incidents": {"id": str(UUID(str(INCIDENT)))},
+        "dimensions": {"name": "customer"},
+    }
+
+
+def paths_of(api: FastAPI, ids: dict[str, dict[str, str]]) -> list[tuple[str, str]]:
+    """(method, path) of every route, with the ids of what globex has."""
+    found = []
+    for path, operations in api.openapi()["paths"].items():
+        if path.endswith("/session") or path in ELSEWHERE:
+            continue
+        named = ids.get(path.split("/")[2], {})
+        assert "{" not in path or named, f"{path}: make one in ids, or say in ELSEWHERE who asks"
+        found += [(method, path.format(**named)) for method in operations]
+    return found
+
+
+QUERIES = {
+    "/v1/runs": {"run": "r"},
+    "/v1/catalog/changes": {"from": "2026-11-01"},
+    "/v1/catalog/model": {"provider": "openai", "sku": "gpt-4o"},
+}
+
+BODIES: tuple[Any, ...] = (
+    None, {}, BY, {"name": "ours"}, {"note": "x"}, {"amount": "1", **BY}, {"enabled": False, **BY},
+    {"until": "2099-01-01T00:00:00Z", "note": "x"}, {"until": ahead(hours=3), "note": "x"},
+    {"says": "expected"}, [{"day": days_ago(1), "active": 5}],
+    {"id": "w-1", "day": days_ago(1), "hours": "7.5"}, {"retired_on": "2026-11-01"},
+)  # fmt: skip
+"""For each route that writes, one at least that would be obeyed if it were one's own."""
+
+
+async def seen(client: httpx.AsyncClient, paths: list[tuple[str, str]]) -> dict[str, str]:
+    """What each route that reads answers."""
+    answers = {}
+    for method, path in paths:
+        if method == "get":
+            answer = await client.get(path, params=QUERIES.get(path, {}))
+            assert answer.status_code < 500, (path, answer.text)
+            answers[path] = answer.text if answer.status_code == 200 else ""
+    return answers
+
+
+async def test_nobody_sees_or_changes_anything_of_another_tenant_by_any_route(
+    api: FastAPI, client: httpx.AsyncClient, book: Book, ids: dict[str, dict[str, str]]
+) -> None:
+    paths = paths_of(api, ids)
+    theirs = client.headers["Authorization"]
+    before = await seen(client, paths)
+    secret = {each for text in before.values() for each in UUIDS.findall(text)}
+    assert sum(MARK in text for text in before.values()) > 12
+    assert secret >= {each for named in ids.values() for each in named.values() if UUIDS.fullmatch(each)}
+
+    client.headers["Authorization"] = f"Bearer {await book.key('acme', 'read', 'admin', 'reserve')}"
+    own = await seen(client, paths)
+    for path, text in own.items():
+        shown = {each for each in secret if each in text and each not in path}
+        assert not shown, (path, shown)
+        assert MARK not in text.replace(path, ""), path
+        assert "globex" not in text, path
+    for method, path in paths:
+        if method != "get":
+            statuses = {
+                (await client.request(method, path, json=body, params=BY)).status_code for body in BODIES
+            }
+            assert max(statuses) < 500, (method, path)
+            if any(each in path for of in ids.values() for each in of.values()):
+                assert 404 in statuses, (method, path, statuses)
+                assert min(statuses) >= 400, (method, path, statuses)
+
+    client.headers["Authorization"] = theirs
+    after = await seen(client, paths)
+    assert {path for path in before if _still(before[path]) != _still(after[path])} == set()
+
+
+def _still(text: str) -> str:
+    """Without what moves by itself: the time."""
+    return re.sub(r'"\d{4}-\d\d-\d\dT[^"]*"', '""', text)
