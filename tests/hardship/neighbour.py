@@ -73,15 +73,15 @@ def measure(system: System, *, series: int = SERIES, rounds: int = ROUNDS) -> di
 def _breach(system: System, tenant: str, arrived: dict[str, float]) -> float:
     """Seconds from the 204 of the event that breaks a new budget to the webhook that says so."""
     workflow = f"breach-{uuid4().hex[:8]}"
-    budget = str(_run(_add_budget, system, tenant, workflow))
+    _run(_add_budget, system, tenant, workflow)
     time.sleep(KNOWN_AFTER_S)
     answer = system.send(usage_event(uuid4().hex, labels={"workflow": workflow}), tenant=tenant)
     assert answer.status_code == 204, answer.text
     accepted = time.monotonic()
-    while budget not in arrived:
+    while not (told := [at for text, at in list(arrived.items()) if workflow in text]):
         assert time.monotonic() - accepted < ALERT_S_MAX, f"no webhook within {ALERT_S_MAX} s"
         time.sleep(0.01)
-    return arrived[budget] - accepted
+    return min(told) - accepted
 
 
 class _Noise(threading.Thread):
@@ -154,15 +154,13 @@ def _noise(system: System, series: int) -> Iterator[_Noise]:
 
 @contextmanager
 def _listening() -> Iterator[tuple[str, dict[str, float]]]:
-    """A webhook's address, and by rule when its incident was told."""
+    """A webhook's address, and when each message came: a budget may be told with the burst that broke it."""
     arrived: dict[str, float] = {}
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             at = time.monotonic()
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            if body["type"] == "incident.opened":
-                arrived.setdefault(body["data"]["rule"], at)
+            arrived.setdefault(self.rfile.read(int(self.headers["content-length"])).decode(), at)
             self.send_response(204)
             self.end_headers()
 
@@ -201,10 +199,10 @@ async def _add_channel(owner: asyncpg.Connection, tenant: str, url: str) -> None
     )
 
 
-async def _add_budget(owner: asyncpg.Connection, tenant: str, workflow: str) -> Any:
-    return await owner.fetchval(
+async def _add_budget(owner: asyncpg.Connection, tenant: str, workflow: str) -> None:
+    await owner.execute(
         "INSERT INTO budgets (tenant, name, filter, amount, currency, period) "
-        "VALUES ($1, $2, $3::jsonb, 0.003, 'USD', 'month') RETURNING id",
+        "VALUES ($1, $2, $3::jsonb, 0.003, 'USD', 'month')",
         tenant, f"Neighbour {workflow}", json.dumps({"workflow": workflow}),
     )  # fmt: skip
 
