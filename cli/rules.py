@@ -109,7 +109,9 @@ def try_(
     id: RuleArgument,
     settings: SettingsArgument = None,
     only: FilterOption = None,
-    days: Annotated[int, typer.Option(min=1, max=30, help="7 at most for bursts, 28 for days.")] = 7,
+    days: Annotated[
+        int, typer.Option(min=1, max=30, help="7 at most for bursts, 28 for hours, shifts and drift.")
+    ] = 7,
     tenant: OfTenantOption = "",
     as_json: JsonOption = False,
 ) -> None:

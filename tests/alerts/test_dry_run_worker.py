@@ -14,6 +14,7 @@ from services.alerts.scopes import MINUTE
 from services.alerts.turns import Turns
 from spendmeter.contracts.terms import Timeline
 from tests.alerts.conftest import Book
+from tests.alerts.test_hour_watch import came_to
 from tests.alerts.test_level_watch import spent
 from tests.alerts.test_loops import called
 
@@ -103,3 +104,39 @@ async def test_a_rule_of_days_is_tried_on_each_of_them(book: Book, worker: DryRu
     [fired] = done["result"]["fired"]
     assert (fired["scope"], fired["amount"], fired["messages"]) == ({"agent": "a1"}, "750", 1)
     assert (done["result"]["per_day"], await book.incidents()) == ("0.1", [])
+
+
+async def test_a_rule_of_hours_is_tried_on_each_of_them(book: Book, worker: DryRunWorker) -> None:
+    """Five weeks of 12 an hour, two days ago four hours of 60: 4 x 48 over what is usual, told at 48 and at 144."""
+    await book.owner.execute("DELETE FROM scope_hours_missing")
+    this = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    for number in range(1, 36 * 24):
+        await came_to(book, this - timedelta(hours=number), "60" if 48 <= number < 52 else "12")
+    await ask(book, "hour", days=7)
+    await worker.once()
+    done = await outcome(book)
+    assert (done["state"], done["progress"], done["error"]) == ("done", 1, "")
+    [fired] = done["result"]["fired"]
+    assert (fired["scope"], fired["amount"], fired["messages"]) == ({"agent": "a"}, "192", 2)
+    assert datetime.fromisoformat(fired["at"]) == this - timedelta(hours=50)
+    assert (done["result"]["caught"], await book.incidents()) == ("192", [])
+
+
+async def test_a_rule_of_hours_tries_no_hour_before_they_are_known_and_not_the_last_while_it_is_added_up(
+    book: Book, worker: DryRunWorker
+) -> None:
+    """Known for 30 hours; the last one, of 60, waits."""
+    await book.owner.execute("DELETE FROM scope_hours_missing")
+    this = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    for number in range(1, 31):
+        await came_to(book, this - timedelta(hours=number), "60" if number == 1 else "12")
+    await book.owner.execute("INSERT INTO scope_hours_due VALUES ('acme', $1)", this - timedelta(hours=1))
+    await ask(book, "hour", days=7)
+    await worker.once()
+    result = (await outcome(book))["result"]
+    assert (result["incidents"], "hours are known since" in result["notes"][-1]) == (0, True)
+    await book.owner.execute("DELETE FROM scope_hours_due")
+    await ask(book, "hour", days=7)
+    await worker.once()
+    tried = await book.owner.fetchval("SELECT max((result ->> 'incidents')::int) FROM rule_dry_runs")
+    assert tried == 1

@@ -85,7 +85,8 @@ async def test_a_dry_run_is_asked_for_with_other_settings_and_shows_what_came_of
         ("lasting-shift", {"days": 29}, 422, "is at most 28"),
         ("unreserved", {}, 409, "changes with them"),
         ("silence", {}, 409, "nothing is kept"),
-        ("unusual-hour", {}, 409, "four weeks of hours"),
+        ("unusual-hour", {"days": 29}, 422, "is at most 28"),
+        ("unbooked-rate", {}, 409, "what senders did"),
         ("burn", {}, 409, "no dry run does yet"),
         ("minute-burst", {"days": 8}, 422, "is at most 7"),
         ("loop", {"days": 31}, 422, "days"),
@@ -99,6 +100,15 @@ async def test_what_cannot_be_tried_is_refused_with_the_reason(
 ) -> None:
     refused = await acme.post(f"/v1/rules/{rule}/dry-run", json=body)
     assert (refused.status_code, says in refused.text) == (status, True), refused.text
+
+
+async def test_four_weeks_of_hours_can_be_tried(acme: httpx.AsyncClient, book: Book) -> None:
+    body = {"days": 28, "settings": {"amount_min": "10"}, "filter": {"agent": "batch"}}
+    asked = await acme.post("/v1/rules/unusual-hour/dry-run", json=body)
+    assert asked.status_code == 202, asked.text
+    row = await book.connection.fetchrow("SELECT rule_id, of, days FROM rule_dry_runs")
+    assert row is not None
+    assert tuple(row) == ("unusual-hour", "hour", 28)
 
 
 async def test_two_dry_runs_of_a_tenant_at_once_are_enough(acme: httpx.AsyncClient, book: Book) -> None:

@@ -6,12 +6,11 @@ minute later at most. What people did meanwhile, plans and feedback, is left out
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict, defaultdict
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.alerts.budgets.budgets import matches
@@ -20,12 +19,13 @@ from services.alerts.bursts.expectations import HISTORY_MINUTES, Learned
 from services.alerts.bursts.learning import Explained, History, learned_from
 from services.alerts.bursts.minutes import Recent, spent_in
 from services.alerts.dry_runs.fired import WouldHaveFired
-from services.alerts.incidents.incident import REPEAT_AGE_MAX, Incident, resolved
+from services.alerts.dry_runs.replayed import Replayed
+from services.alerts.incidents.incident import Incident
 from services.alerts.incidents.words import Wording
 from services.alerts.rates import over
 from services.alerts.scopes import MINUTE, Spent
 from spendmeter.contracts.alert_rules import AlertRule
-from spendmeter.contracts.money import EXACT, ZERO, divided, quantised, total
+from spendmeter.contracts.money import EXACT, divided, quantised, total
 
 KEPT_MINUTES = HISTORY_MINUTES + 2
 END = timedelta(milliseconds=1)
@@ -40,15 +40,11 @@ class BurstReplay:
     ) -> None:
         self.learn_every = learn_every
         """Minutes: a large tenant learns more seldom, or its replay would never end."""
-        self._rule, self._currency, self._counted_from = rule, currency, counted_from
+        self._rule, self._currency = rule, currency
         self._minutes: OrderedDict[datetime, str] = OrderedDict()
         self._learned: Learned | None = None
         self._learned_at: datetime | None = None
-        self._incidents: dict[UUID, Incident] = {}
-        self._messages: Counter[UUID] = Counter()
-        self._excess: defaultdict[UUID, Decimal] = defaultdict(Decimal)
-        """Of bursts of an incident that are over."""
-        self._fired: list[WouldHaveFired] = []
+        self._replayed = Replayed(counted_from)
 
     def minute(self, at: datetime, folded: str) -> None:
         """What was spent in the minute `at`; without spend there is nothing to tell."""
@@ -63,16 +59,15 @@ class BurstReplay:
             complete_through=now, wording=Wording(zone=ZoneInfo("UTC")),
         )  # fmt: skip
         self._follow(look, spent)
-        for incident in look.proposals(list(self._incidents.values())):
-            self._tell(incident)
+        for incident in look.proposals(self._replayed.known):
+            self._replayed.tell(incident)
         self._minutes[at] = folded
         while len(self._minutes) > KEPT_MINUTES:
             self._minutes.popitem(last=False)
 
     def fired(self) -> list[WouldHaveFired]:
         """What it would have told."""
-        known = [self._as_fired(each) for each in self._incidents.values() if self._counts(each)]
-        return [*self._fired, *known]
+        return self._replayed.fired()
 
     def _tested(self, before: datetime, learned: Learned) -> Sequence[Spent]:
         folded = self._minutes.get(before)
@@ -81,7 +76,7 @@ class BurstReplay:
     def _learn(self, at: datetime) -> Learned:
         stale = self._learned_at is None or at - self._learned_at >= self.learn_every * MINUTE
         if self._learned is None or stale:
-            explained = [each for incident in self._incidents.values() for each in _explained(incident)]
+            explained = [each for incident in self._replayed.known for each in _explained(incident)]
             history = History(
                 minutes=list(self._minutes.items()), explained=explained, first_seen=None, now=at
             )
@@ -91,12 +86,10 @@ class BurstReplay:
 
     def _follow(self, look: AnomalyLook, spent: Sequence[Spent]) -> None:
         """What goes on has this minute's money; what is over is counted, and forgotten after a day."""
-        hot = look.hot(list(self._incidents.values()))
-        for incident in list(self._incidents.values()):
+        self._replayed.forget(look.now)
+        hot = look.hot(self._replayed.known)
+        for incident in self._replayed.known:
             if incident.resolved_at is not None:
-                if look.now - incident.resolved_at > REPEAT_AGE_MAX:
-                    self._fired += [self._as_fired(incident)] if self._counts(incident) else []
-                    del self._incidents[incident.id]
                 continue
             if incident.id in hot:
                 amount = total(row.amount for row in spent if matches(row.series, incident.scope))
@@ -106,24 +99,7 @@ class BurstReplay:
                     amount=EXACT.add(incident.amount, amount),
                     expected=over(incident.expected_per_hour, look.now - incident.began_at),
                 )
-            if ending := look.ending(incident, incident.id in hot):
-                self._excess[incident.id] += _excess_of(incident)
-                incident = replace(resolved(incident, ending, look.now), number=incident.number + 1)
-            self._incidents[incident.id] = incident
-
-    def _tell(self, incident: Incident) -> None:
-        self._messages[incident.id] += 1
-        self._incidents[incident.id] = incident
-
-    def _as_fired(self, incident: Incident) -> WouldHaveFired:
-        excess = self._excess[incident.id]
-        if incident.resolved_at is None:
-            excess = EXACT.add(excess, _excess_of(incident))
-        messages = self._messages[incident.id]
-        return WouldHaveFired(scope=incident.scope, at=incident.opened_at, amount=excess, messages=messages)
-
-    def _counts(self, incident: Incident) -> bool:
-        return incident.opened_at >= self._counted_from
+            self._replayed.renew(incident, look.ending(incident, incident.id in hot), look.now)
 
 
 def _explained(incident: Incident) -> list[Explained]:
@@ -135,7 +111,3 @@ def _explained(incident: Incident) -> list[Explained]:
         Explained(scope=incident.scope, first=began - MINUTE, last=ended + MINUTE, usual=usual)
         for began, ended in bursts
     ]
-
-
-def _excess_of(incident: Incident) -> Decimal:
-    return max(ZERO, EXACT.subtract(incident.amount, incident.expected))

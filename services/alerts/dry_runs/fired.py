@@ -21,6 +21,8 @@ class WouldHaveFired:
     at: datetime
     amount: Decimal
     messages: int = 1
+    by_chance: bool = False
+    """It may be: then it is told in the day's digest alone."""
 
 
 def dry_run_result(
@@ -29,6 +31,7 @@ def dry_run_result(
     """As it is kept and shown: amounts are plain decimal strings; of the incidents the first 50, in time."""
     ordered = sorted(fired, key=lambda each: (each.at, sorted(each.scope.items())))
     messages = sum(each.messages for each in ordered)
+    digest = sum(each.by_chance for each in ordered)
     days = max(
         Decimal(1), divided(Decimal((until - since) // timedelta(seconds=1)), Decimal(DAY.total_seconds()))
     )
@@ -49,5 +52,5 @@ def dry_run_result(
             }
             for each in ordered[:FIRED_SHOWN_MAX]
         ],
-        "notes": list(notes),
+        "notes": [*notes, *([f"{digest} of these may be chance, and page nobody"] if digest else [])],
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,18 +18,24 @@ import asyncpg
 
 from services.alerts.bursts.bill_keys import BillKeys
 from services.alerts.bursts.minutes import COMBINATIONS_MAX, VALUES_MAX
+from services.alerts.bursts.seasons import DAY, HOUR, local_hour
 from services.alerts.dry_runs.fired import WouldHaveFired, dry_run_result
 from services.alerts.dry_runs.firsts import NewValue, firsts_among
+from services.alerts.dry_runs.hours import HourReplay
 from services.alerts.dry_runs.levels import LevelReplay
 from services.alerts.dry_runs.loops import EndedRun, loops_among
 from services.alerts.dry_runs.replaying import ReplayError, Replaying, ReplayRequest
+from services.alerts.hours.hour_reader import HISTORY, HourReader
+from services.alerts.hours.scoring import HourMoney
 from services.alerts.levels.lasting import DAYS_MAX
 from services.alerts.levels.level_reader import LevelReader
 from services.alerts.loops.loops import UsualRuns
+from services.alerts.scopes import TENANT, DetectorScope
 from services.alerts.turns import Turns
 from services.alerts.watches.levels import SETTLING, WORDINGS, news
 from spendmeter.book.reading import hold_minutes, spent_in
 from spendmeter.contracts.alert_rules import AlertRule
+from spendmeter.contracts.money import EXACT
 from spendmeter.contracts.terms import Timeline
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.retry import keep_doing
@@ -56,6 +63,9 @@ USUAL_BEFORE = timedelta(days=7)
 USUAL_ROWS_MAX = 20_000
 VALUES_TRIED_MAX = 2_000
 LEVELS_TRIED_MAX = 500
+HOURS_TRIED_MAX = 200
+HOURS_READ_MAX = 5
+"""Scopes at a time: to read some thousand hours takes some milliseconds of the processor."""
 _NOTES = {
     "burst": (
         "each minute is judged once, at its end",
@@ -64,6 +74,11 @@ _NOTES = {
     "loop": (
         "each run is judged by its whole, as if it had called evenly",
         "what is usual is of these days and the week before",
+    ),
+    "hour": (
+        f"each hour is judged once, at its end, of the {HOURS_TRIED_MAX} scopes with the most money",
+        "what bursts, loops and levels told of the same money is told here as well",
+        "plans, snoozes and feedback are left out",
     ),
     "shift": (
         "days are judged as they are known today, of the 500 scopes with the most money now",
@@ -86,6 +101,10 @@ class _DryRun:
     since: datetime
     until: datetime
     calendar: Timeline
+
+    @property
+    def days(self) -> int:
+        return (self.until - self.since).days
 
     @property
     def currency(self) -> str:
@@ -134,6 +153,8 @@ class DryRunWorker:
             return await self._firsts(job), notes
         if job.rule.of in WORDINGS:
             return await self._levels(job), notes
+        if job.rule.of == "hour":
+            return await self._hours(job, notes), notes
         return await self._bursts(job, notes), notes
 
     async def _bursts(self, job: _DryRun, notes: list[str]) -> list[WouldHaveFired]:
@@ -211,7 +232,7 @@ class DryRunWorker:
 
     async def _levels(self, job: _DryRun) -> list[WouldHaveFired]:
         """Day by day, as after each midnight; some scopes at a time, so that others have the processor."""
-        zone, tried = job.calendar.at(job.until).zone, (job.until - job.since).days
+        zone, tried = job.calendar.at(job.until).zone, job.days
         last = job.until.astimezone(zone).date() - timedelta(days=1)
         turn = partial(self.turns.turn, job.tenant, "dry_runs")
         weeks = math.ceil(tried / 7)
@@ -229,6 +250,53 @@ class DryRunWorker:
             replay.look(view, found, reader.midnight(view.last + timedelta(days=1)) + SETTLING)
             await self._advance(job, Decimal("0.2") + Decimal("0.8") * (number + 1) / tried)
         return replay.fired()
+
+    async def _hours(self, job: _DryRun, notes: list[str]) -> list[WouldHaveFired]:
+        """Hour by hour, those of four weeks before it first; some scopes at a time, as above."""
+        zone, turn = job.calendar.at(job.until).zone, partial(self.turns.turn, job.tenant, "dry_runs")
+        reader = HourReader(self.pool, job.tenant, job.currency, zone, turn)
+        known_since = await reader.known_since()
+        if known_since is None:
+            return []
+        if known_since > job.since:
+            notes.append(f"hours are known since {known_since:%Y-%m-%d} alone")
+        since, end = (local_hour(at, zone) for at in (job.since, job.until))
+        if not await reader.is_settled(end - HOUR):
+            end -= HOUR
+        spent = await self._spent(job, reader, since, end)
+        replay = HourReplay(
+            job.rule, zone, job.currency, spent, known_since=known_since, counted_from=job.since
+        )
+        hours = (end - since + HISTORY) // HOUR
+        for number in range(hours):
+            for _ in replay.hour(since - HISTORY + number * HOUR):
+                await asyncio.sleep(0)
+            if number % 24 == 0:
+                await self._advance(job, Decimal("0.5") + Decimal("0.5") * number / hours)
+        return replay.fired()
+
+    async def _spent(
+        self, job: _DryRun, reader: HourReader, since: datetime, end: datetime
+    ) -> dict[DetectorScope, dict[datetime, HourMoney]]:
+        """What the dearest scopes with an hour that the rule looks at came to in each hour."""
+        least, dearest = job.rule.number("amount_min"), defaultdict[DetectorScope, Decimal](Decimal)
+        for day in range(job.days):
+            first = since + day * DAY
+            found = await reader.dearest(first, min(first + DAY, end), least, HOURS_TRIED_MAX)
+            for scope, amount in found.items():
+                dearest[scope] = EXACT.add(dearest[scope], amount)
+            await self._advance(job, Decimal(0))
+        largest = sorted(dearest, key=lambda scope: (-dearest[scope], scope))
+        scopes = list(dict.fromkeys([TENANT, *largest]))[:HOURS_TRIED_MAX]
+        spent: dict[DetectorScope, dict[datetime, HourMoney]] = {}
+        for start in range(0, len(scopes), HOURS_READ_MAX):
+            some = scopes[start : start + HOURS_READ_MAX]
+            for first, until in ((since - HISTORY, since), (since, end)):
+                for scope, hours in (await reader.hours(some, first, until)).items():
+                    of_scope = spent.setdefault(scope, {})  # less what is provisional: a third of the memory
+                    of_scope.update({at: HourMoney(of.amount, of.events) for at, of in hours.items()})
+            await self._advance(job, Decimal("0.5") * start / len(scopes))
+        return spent
 
     async def _advance(self, job: _DryRun, progress: Decimal) -> None:
         await self.pool.execute(SQL["advance"], job.tenant, job.id, progress, CLAIM, job.attempt)

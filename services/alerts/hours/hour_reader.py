@@ -125,6 +125,14 @@ class HourReader:
         found = await self.hours(scopes, hour - HISTORY, hour)
         return {scope: {at: money.amount for at, money in found.get(scope, {}).items()} for scope in scopes}
 
+    async def dearest(
+        self, first: datetime, end: datetime, least: Decimal, most: int
+    ) -> dict[DetectorScope, Decimal]:
+        """Of the scopes that came to `least` in one hour from `first` to `end` those with the most money."""
+        async with self.turn():
+            rows = await self.pool.fetch(SQL["dearest"], self.tenant, self.currency, first, end, least, most)
+        return {_scope(row): row["effective"] for row in rows}
+
     async def explained(self, since: datetime) -> list[ExplainedSpan]:
         """What has been explained since then."""
         async with self.turn():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +17,7 @@ from services.alerts.bursts.bursts import by_chance, explained, grown, is_expect
 from services.alerts.bursts.gates import YOUNG_FACTOR
 from services.alerts.bursts.seasons import ALWAYS_SHARE, HOUR, YOUNG_DAYS
 from services.alerts.bursts.told import ToldPaces, told_in
-from services.alerts.hours.scoring import HourMoney, HourUsual, UnusualHour
+from services.alerts.hours.scoring import HourMoney, HourUsual, UnusualHour, usual_in
 from services.alerts.incidents.incident import (
     HOURLY,
     Incident,
@@ -33,7 +33,7 @@ from services.alerts.levels.folding import ToldCause, causes_of
 from services.alerts.rates import over, per_hour
 from services.alerts.scopes import MINUTE, TENANT, DetectorScope
 from spendmeter.contracts.alert_rules import AlertRule
-from spendmeter.contracts.money import EXACT, ZERO, divided, plain
+from spendmeter.contracts.money import EXACT, ZERO, divided, plain, total
 
 OPEN_MAX = 20
 """Incidents of a tenant at once, the dearest."""
@@ -203,6 +203,33 @@ class HourLook:
         severity = after.details.get("by_chance", after.severity)
         details = {name: value for name, value in after.details.items() if name != "by_chance"}
         return replace(after, severity=severity, details=details)
+
+
+def hour_look(
+    unusual: Mapping[DetectorScope, float],
+    amounts: Mapping[DetectorScope, HourMoney],
+    known: Mapping[DetectorScope, Mapping[datetime, Decimal]],
+    *,
+    hour: datetime,
+    since: datetime,
+    zone: tzinfo,
+    **about: Any,
+) -> HourLook:
+    """What is seen of an hour in which these scopes have such scores. `known`: what they and the tenant came
+    to in the four weeks before; `since`: from when on that is known; `about`: the other fields."""
+    usual = {scope: usual_in(known[scope], hour, zone, since) for scope in (TENANT, *unusual)}
+    return HourLook(
+        hour=hour,
+        amounts=amounts,
+        unusual=[
+            UnusualHour(scope=scope, money=amounts[scope], usual=usual[scope], score=score)
+            for scope, score in unusual.items()
+        ],
+        whole=usual[TENANT],
+        month=total(known[TENANT].values()),
+        history_days=min((hour - since).days, YOUNG_DAYS),
+        **about,
+    )
 
 
 def _is_apart(scope: DetectorScope, other: Mapping[str, str]) -> bool:

@@ -44,6 +44,14 @@ FROM unnest($5::text[], $6::text[]) AS asked (dimension, value)
     ) AS summed
 WHERE effective IS NOT NULL ORDER BY asked.dimension, asked.value, hour
 
+-- name: dearest
+-- Of the scopes of tenant $1 that came to $5 in one hour from $3 to $4, in currency $2, the $6 with the most money.
+SELECT dimension, value, sum(effective) AS effective FROM (
+    SELECT dimension, value, sum(effective) AS effective FROM scope_hours
+    WHERE tenant = $1 AND currency = $2 AND bucket >= $3 AND bucket < $4 GROUP BY dimension, value, bucket
+) AS hours
+GROUP BY dimension, value HAVING max(effective) >= $5 ORDER BY sum(effective) DESC, dimension, value LIMIT $6
+
 -- name: explained
 -- What incidents of tenant $1 explain since $2 teaches nothing: of whom, what was told with it, from when to when, this
 -- time and before; and what was planned.

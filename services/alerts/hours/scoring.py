@@ -40,6 +40,11 @@ class HourMoney(NamedTuple):
             EXACT.add(self.provisional, more.provisional),
         )
 
+    @property
+    def unit(self) -> float:
+        """What an event costs, for scores."""
+        return float(self.amount) / self.events if self.events else 0.0
+
 
 class HourUsual(NamedTuple):
     """What an hour usually brings."""

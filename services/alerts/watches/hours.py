@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from services.alerts.bursts.seasons import HOUR, YOUNG_DAYS
+from services.alerts.bursts.seasons import HOUR
 from services.alerts.detect.scope import ALARM, observe, rebuilt, score_open
 from services.alerts.detect.state import ScopeState
 from services.alerts.hours.going_on import HourGoingOn
 from services.alerts.hours.hour_reader import HISTORY, HourReader, RunningHour
-from services.alerts.hours.hours import HourLook
-from services.alerts.hours.scoring import HourMoney, UnusualHour, page_score, usual_in
+from services.alerts.hours.hours import hour_look
+from services.alerts.hours.scoring import HourMoney, page_score
 from services.alerts.hours.words import HourWording
 from services.alerts.incidents.following import renew, tell
 from services.alerts.incidents.incident import Incident, is_hourly, open_of
@@ -27,7 +27,6 @@ from services.alerts.levels.days import scope_of
 from services.alerts.scopes import TENANT, DetectorScope
 from services.alerts.watches.explanations import explanations
 from services.alerts.watches.look import Look, Rhythm
-from spendmeter.contracts.money import total
 
 STATES_MAX = 1_000
 """Scopes of a tenant, those with most money in the hour."""
@@ -99,7 +98,7 @@ class HourWatch(Look):
                     at,
                     float(money.amount),
                     zone=reader.zone,
-                    unit=_unit(money),
+                    unit=money.unit,
                     explained=any(span.holds(scope, at) for span in spans),
                 )
                 if at == hour - HOUR:
@@ -125,7 +124,7 @@ class HourWatch(Look):
         scores = {
             scope: score_open(
                 self._states[scope], running.hour, float(running.amounts[scope].amount), share=share,
-                zone=reader.zone, unit=_unit(running.amounts[scope]),
+                zone=reader.zone, unit=running.amounts[scope].unit,
             ).score
             for scope in at_stake[:STATES_MAX]
         }  # fmt: skip
@@ -158,26 +157,21 @@ class HourWatch(Look):
         current: Sequence[Incident],
     ) -> None:
         """Open what of these scores is news, and tell again what has grown."""
-        unusual = [scope for scope, score in scores.items() if score >= ALARM]
+        unusual = {scope: score for scope, score in scores.items() if score >= ALARM}
         if not unusual and not any(is_hourly(one) for one in open_of("anomaly", current)):
             return
-        known = await self._known_histories(reader, [TENANT, *unusual])
-        usual = {scope: usual_in(known[scope], hour, reader.zone, since) for scope in (TENANT, *unusual)}
-        look = HourLook(
+        look = hour_look(
+            unusual,
+            amounts,
+            await self._known_histories(reader, [TENANT, *unusual]),
+            hour=hour,
+            since=since,
+            zone=reader.zone,
             tenant=self.tenant,
             now=now,
             currency=reader.currency,
-            hour=hour,
             until=until,
             rules=self.rules.of("hour"),
-            amounts=amounts,
-            unusual=[
-                UnusualHour(scope=scope, money=amounts[scope], usual=usual[scope], score=scores[scope])
-                for scope in unusual
-            ],
-            whole=usual[TENANT],
-            month=total(known[TENANT].values()),
-            history_days=min((hour - since).days, YOUNG_DAYS),
             page_score=page_score(self._states.values()),
             over=await reader.loops_over(hour),
             planned_over=await reader.planned_over(hour),
@@ -222,8 +216,3 @@ class HourWatch(Look):
             self._complete_to = None
             self._reader = HourReader(self.shared.pool, self.tenant, terms.currency, terms.zone, self.turn)
         return self._reader
-
-
-def _unit(money: HourMoney) -> float:
-    """What an event costs."""
-    return float(money.amount) / money.events if money.events else 0.0

@@ -23,10 +23,9 @@ from spendmeter.platform.sql import load_sql
 UNDER_WAY_MAX = 2
 SHOWN_MAX = 20
 DAYS_DEFAULT = 7
-DAYS_MAX = {"burst": 7, "loop": 30, "first": 30, "shift": 28, "drift": 28}
+DAYS_MAX = {"burst": 7, "loop": 30, "first": 30, "hour": 28, "shift": 28, "drift": 28}
 """Of the kinds that can be tried; minutes are many."""
 WHY_NOT = {
-    "hour": "each hour is judged by the four weeks of hours before it, which no dry run reads yet",
     "silence": "it listens for what does not come, and of that nothing is kept",
     "burn": "every budget's windows of minutes would have to be added up again, which no dry run does yet",
     "unreserved": "it is about what agents did not reserve, and who does changes with them",
@@ -39,8 +38,8 @@ router = APIRouter(tags=["rules"], route_class=Negotiated)
 
 
 class NewDryRun(RequestBody):
-    """Settings to try, beside those in force (null = the default); over how many days of the past. A burst is
-    tried over seven at most."""
+    """Settings to try, beside those in force (null = the default); over how many days of the past: seven
+    at most for a burst, 28 for hours, shifts and drift."""
 
     settings: dict[str, SettingValue | None] = Field(default={}, examples=[{"amount_min": "25"}])
     filter: RuleFilter | None = None
