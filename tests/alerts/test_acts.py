@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from services.alerts.bursts.bursts import repeated
 from services.alerts.incidents.acts import obey
 from services.alerts.incidents.following import renew
 from services.alerts.incidents.incident import Incident
+from services.alerts.incidents.snoozing import FLAPS
 from services.alerts.incidents.store import Store
 from services.alerts.incidents.words import Wording
 from services.alerts.notify.queue import TOPIC
@@ -117,6 +119,27 @@ async def test_of_what_flaps_while_it_is_snoozed_nobody_hears(book: Book, store:
     assert await waiting(book) == [
         ("opened", ""), ("resolved", ""), ("repeated", "snooze"), ("resolved", "snooze"),
     ]  # fmt: skip
+
+
+async def test_what_begins_again_long_after_its_end_is_told_however_long_the_first_time_was_snoozed(
+    book: Book, store: Store
+) -> None:
+    """The snooze is for four hours, of what was over within one; three quarters of an hour later it is news."""
+    await book.channel("https://a.example")
+    one = await open_one(book, store)
+    await book.owner.execute("UPDATE deliveries SET state = 'delivered', finished_at = now()")
+    await say(book, one, "snooze", now() + timedelta(hours=4))
+    await obey(store, now())
+    before, ended_at = await the_one(store), now()
+    await renew(store, WORDS, before, replace(before, updated_at=ended_at), "nothing unusual for 5 minutes")
+    await obey(store, now())  # what was said before the end is not said of what comes after it
+    over = await the_one(store)
+    assert over.snoozed_until == ended_at + FLAPS
+    later = now() + FLAPS + timedelta(minutes=5)
+    await store.open("acme", later, lambda _: [repeated(over, replace(one, updated_at=later), later)])
+    assert (await waiting(book))[2:] == [("repeated", "")]
+    await obey(store, later)
+    assert (await waiting(book))[2:] == [("repeated", "")]
 
 
 async def test_what_is_planned_is_kept_and_told_once_it_goes_on_after_its_window(

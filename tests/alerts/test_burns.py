@@ -160,10 +160,21 @@ def test_people_read_when_the_budget_runs_out() -> None:
     assert over.title == "Over: budget Research burned too fast"
 
 
+def test_a_budget_that_is_used_up_as_was_foretold_is_not_over_and_says_so() -> None:
+    """Nobody is to read "Over" when the last of the money is gone."""
+    [incident] = told()
+    used_up = BurnWording(zone=UTC_ZONE).with_words(renewed(incident, pace(spent=1001), None))
+    assert used_up.title == "budget Research is used up: 1,001 of 1,000 USD spent"
+    assert used_up.summary == (
+        "acme: budget 'Research' (team=search) has spent 1,001.00 USD of 1,000.00 USD (100 %): it burned 15 "
+        "times too fast, and is used up."
+    )
+
+
 def test_it_ends_with_its_period_its_budget_and_its_rule() -> None:
     [incident] = told()
     assert ending(incident, {("b1", 1): pace()}, NOON) == ""
-    assert ending(incident, {("b1", 1): pace(spent=1001)}, NOON) == "the budget is used up"
+    assert ending(incident, {("b1", 1): pace(spent=1001)}, NOON) == ""
     assert ending(incident, {("b1", 2): pace()}, NOON) == "the budget or the rule was changed or deleted"
     assert ending(incident, {}, JULY) == "its period is over"
     calmer = renewed(incident, pace(spent=310), None)

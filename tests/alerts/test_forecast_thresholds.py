@@ -91,7 +91,7 @@ def test_what_is_no_news_opens_nothing(each: Evaluated) -> None:
     assert opened_by(each, each) == []
 
 
-def test_an_incident_ends_when_two_evaluations_expect_less_or_it_has_come_or_the_period_has_ended() -> None:
+def test_an_incident_ends_when_two_evaluations_expect_less_or_the_period_has_ended() -> None:
     high = after(evaluated(1200), evaluated(1200))
     (incident,) = to_open([high], [])
     low = evaluated(700)
@@ -100,12 +100,18 @@ def test_an_incident_ends_when_two_evaluations_expect_less_or_it_has_come_or_the
     assert (
         ending(incident, [BUDGET], low.after(low.after(high.streaks).streaks), NOW) == "less is expected now"
     )
-    assert (
-        ending(incident, [BUDGET], evaluated(1200, spent=1001), NOW)
-        == "what was expected has come: it is spent"
-    )
     assert ending(incident, [BUDGET], None, JULY) == "its period is over"
     assert ending(incident, [replace(BUDGET, revision=2)], None, NOW) == "the budget was changed or deleted"
+
+
+def test_what_has_come_as_was_expected_is_not_over_and_says_so() -> None:
+    """Nobody is to read "Over" when the money is spent."""
+    (incident,) = opened_by(evaluated(1200), evaluated(1200))
+    spent = evaluated(1200, spent=1001)
+    spent = spent.after(spent.after({}).streaks)
+    assert ending(incident, [BUDGET], spent, NOW) == ""
+    told = ForecastWording(zone=ZoneInfo("UTC")).with_words(renewed(incident, spent))
+    assert told.title == "budget Research has reached 100 %, as was expected: 1,001 of 1,000 USD spent"
 
 
 def test_people_read_what_is_expected_and_how_sure_that_is() -> None:

@@ -14,13 +14,15 @@ import pytest
 from services.alerts.forecasts.thresholds import excesses_in
 from services.alerts.incidents import shares
 from services.alerts.incidents.acts import obey
-from services.alerts.incidents.incident import Incident, IncidentFigures, opened, resolved
+from services.alerts.incidents.incident import CORRECTED, Incident, IncidentFigures, opened, resolved
 from services.alerts.incidents.joining import (
     BEFORE_MAX,
     Pair,
     ends_whole,
     pairs,
+    tellings,
     tells_of,
+    told_first,
     whole_of,
     with_part,
 )
@@ -151,6 +153,112 @@ def test_what_a_burst_explains_is_taken_off_a_forecast_whatever_it_is_told_with(
     assert excess == 35
 
 
+def of_budget(kind: Any, percent: int = 80, now: datetime = NOW, **changed: Any) -> Incident:
+    """Of one budget, b1, in its period."""
+    rule = "b1" if kind == "budget" else f"{kind}:b1"
+    severity = "critical" if kind == "burn" or percent >= 100 else "warning"
+    columns = {"rule": rule, "percent": Decimal(percent), "severity": severity} | changed
+    return incident(kind, {"team": "a"}, now, **columns)
+
+
+def test_what_is_foretold_and_passed_of_one_budget_in_one_period_is_told_with_what_was_told_first() -> None:
+    forecast = of_budget("forecast", 100, NOW - timedelta(days=3))
+    forecast = replace(forecast, period_start=of_budget("budget").period_start)
+    warned, burn = of_budget("budget", 80, NOW - timedelta(hours=5)), of_budget("burn", 1440)
+    current = [burn, warned, forecast]
+    assert told_first(of_budget("budget", 100), current, NOW) == forecast
+    assert told_first(of_budget("budget", 100), [burn, warned], NOW) == warned
+    assert told_first(burn, [warned], NOW) == warned
+    over = replace(warned, state="resolved")
+    assert told_first(of_budget("budget", 100), [burn, over], NOW) == burn
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"scope": {"team": "b"}, "scope_digest": b"b"}, {"rule_id": "b2"}, {"rule_revision": 2}, {"told": False},
+        {"period_start": NOW - timedelta(days=1)}, {"details": {"late": True}}, {"details": {"values_beyond": 3}},
+        {"snoozed_until": NOW + timedelta(hours=1)}, {"state": "acknowledged"},
+    ],
+)  # fmt: skip
+def test_what_is_of_another_budget_or_period_or_was_put_aside_tells_of_no_other(
+    changed: dict[str, Any],
+) -> None:
+    warned = replace(of_budget("budget"), **changed)
+    assert told_first(of_budget("budget", 100), [warned], NOW) is None
+
+
+def test_the_last_hours_of_a_budget_are_one_period_wherever_they_begin() -> None:
+    rolling = {"details": {"last_hours": 24}}
+    warned = replace(of_budget("budget", **rolling), period_start=NOW - timedelta(days=2))
+    assert told_first(of_budget("budget", 100, **rolling), [warned], NOW) == warned
+
+
+def test_a_burst_is_told_with_a_budget_that_is_told_with_its_own_forecast() -> None:
+    """The forecast is no cause."""
+    forecast = of_budget("forecast", 100)
+    budget = of_budget("budget", 100, parent=forecast.id)
+    burst = incident("anomaly", {"team": "a"})
+    known = [forecast, budget]
+    assert [pair.other for pair in pairs(burst, known)] == [forecast, budget]
+    assert whole_of(burst, pairs(burst, known), known, NOW) == forecast
+
+
+def test_whoever_was_told_first_tells_and_at_its_end_is_silent_but_of_what_was_corrected() -> None:
+    warned, burn = of_budget("budget"), of_budget("burn", 1440)
+    passed = of_budget("budget", 100, parent=warned.id)
+    news = tellings(passed, "opened", [warned, burn], [], NOW)
+    assert [(each.before, each.event and each.event.transition) for each in news] == [
+        (warned, "grew"), (burn, "grew"),
+    ]  # fmt: skip
+    assert [each.raises for each in news] == [True, False]
+    over = resolved(passed, "its period is over", NOW)
+    assert [each.event for each in tellings(over, "resolved", [warned, burn], [], NOW)] == [None, None]
+    fell = resolved(passed, f"{CORRECTED}spend fell", NOW)
+    [of_warned, of_burn] = tellings(fell, "resolved", [warned, replace(burn, state="resolved")], [], NOW)
+    assert of_warned.event is not None and of_warned.event.transition == "grew"
+    assert of_burn.event is None
+
+
+def test_what_is_less_grave_than_the_message_that_is_open_stands_in_its_next_one() -> None:
+    burst = incident("anomaly", {"team": "a"}, severity="critical")
+    warned = of_budget("budget", parent=burst.id)
+    [noted] = tellings(warned, "opened", [burst], [], NOW)
+    assert noted.event is None
+    assert (noted.after.number, noted.after.severity) == (0, "critical")
+    assert noted.after.title.endswith("; with it budget {'team': 'a'}")
+
+
+def test_of_one_cause_each_doubling_is_told_once_by_whose_money_it_is() -> None:
+    """The burst's; without one the budget's that is overspent. Others may be all that a channel hears: by themselves."""
+    burst = incident("anomaly", {"team": "a"}, severity="critical")
+    passed = of_budget("budget", 100, parent=burst.id)
+    [first] = tellings(passed, "opened", [burst], [], NOW)
+    assert first.event is not None
+    [doubled] = tellings(replace(passed, number=1), "grew", [first.after], [], NOW)
+    assert doubled.event is None
+    warned = with_part(of_budget("budget"), passed, NOW)
+    [alone] = tellings(passed, "grew", [warned], [], NOW)
+    assert alone.event is not None
+    [beside] = tellings(passed, "grew", [warned], ["shift"], NOW)
+    assert beside.event is None
+    slow = of_budget("burn", 200, parent=passed.id, severity="warning")
+    [fast] = tellings(replace(slow, severity="critical"), "grew", [with_part(passed, slow, NOW)], [], NOW)
+    assert fast.event is not None  # that it is graver is news
+
+
+def test_a_message_that_tells_of_a_part_does_not_tell_its_own_growth_again() -> None:
+    burst = incident("anomaly", {"team": "a"}, details={"grew": {"from": "2", "to": "6"}})
+    burst = replace(burst, title="agent a spends; 6 USD more than usual, told were 2")
+    assert with_part(burst, of_budget("budget"), NOW).title == "agent a spends; with it budget {'team': 'a'}"
+
+
+def test_news_are_not_told_by_what_is_over_or_put_aside() -> None:
+    warned = replace(of_budget("budget"), state="acknowledged")
+    passed = of_budget("budget", 100, parent=warned.id)
+    assert tellings(passed, "grew", [warned], [], NOW) == []
+
+
 async def told(book: Book) -> dict[str, list[tuple[str, str, int, str]]]:
     """By channel: the incident's kind, transition, number and severity, in their order."""
     rows = await book.owner.fetch(
@@ -252,6 +360,68 @@ async def test_where_the_budget_came_first_the_burst_is_told_with_it_and_its_end
     assert over.state == "resolved"  # began 2:57 min before, over 9 min after
     assert "In all it cost 40.00 USD within 11 min" in over.summary
     assert over.title == "anomaly {'key_id': 'k1'}; with it budget {} (that stays so)"
+
+
+async def test_of_one_budget_without_a_burst_each_channel_reads_one_thread_and_its_end_once(
+    book: Book, store: Store
+) -> None:
+    """80 % (a warning), then a fast burn, then 100 %, which doubles: who takes what is critical alone hears of the
+    burn by itself, and of the rest by that; a pager, which was told of 80 %, of what is critical by itself."""
+    now = datetime.now(UTC)
+    await channels(book, everything=ALL, critical={"severity": "critical"})
+    pager = {"kind": "pagerduty", "routing_key": "r" * 32}
+    await book.owner.execute(
+        "UPDATE channels SET name = 'pager' WHERE id = $1", await book.channel("", settings=pager)
+    )
+    warned, burn, passed = (
+        of_budget("budget", 80, now),
+        of_budget("burn", 1440, now),
+        of_budget("budget", 100, now),
+    )
+    await open_each(store, now, [warned, burn, passed, passed])
+    open_now = await known_by_id(store, now, passed)
+    assert open_now.parent == warned.id
+    await open_each(store, now, [replace(open_now, number=1, details={"doublings": 1})])
+    period_over = now + timedelta(hours=25)
+    for one in (burn, warned, passed):
+        ended = await known_by_id(store, now, one)
+        await store.resolve(ended, resolved(ended, "its period is over", period_over))
+    found = await told(book)
+    assert found["everything"] == [
+        ("budget", "opened", 0, "warning"), ("budget", "grew", 1, "critical"), ("budget", "grew", 2, "critical"),
+        ("budget", "grew", 3, "critical"), ("budget", "resolved", 4, "critical"),
+    ]  # fmt: skip
+    assert found["critical"] == [
+        ("burn", "opened", 0, "critical"), ("burn", "grew", 1, "critical"), ("burn", "grew", 2, "critical"),
+        ("burn", "resolved", 3, "critical"),
+    ]  # fmt: skip
+    assert [each[:2] for each in found["pager"]] == [
+        ("budget", "opened"), ("burn", "opened"), ("burn", "grew"), ("burn", "grew"), ("burn", "resolved"),
+        ("budget", "resolved"),
+    ]  # fmt: skip
+
+
+async def test_of_one_budget_a_worker_that_dies_leaves_all_of_a_message_or_nothing(
+    book: Book, store: Store
+) -> None:
+    now = datetime.now(UTC)
+    await channels(book, everything=ALL)
+    warned, passed = of_budget("budget", 80, now), of_budget("budget", 100, now)
+    await open_each(store, now, [warned])
+
+    def dies(_: Sequence[Incident]) -> Any:
+        yield passed
+        raise SystemExit
+
+    with pytest.raises(SystemExit):
+        await store.open("acme", now, dies)
+    assert (await known_by_id(store, now, warned)).number == 0
+    await asyncio.gather(*(open_each(store, now, [passed]) for _ in range(3)))
+    assert [each[1:3] for each in (await told(book))["everything"]] == [("opened", 0), ("grew", 1)]
+
+
+async def known_by_id(store: Store, now: datetime, incident: Incident) -> Incident:
+    return next(each for each in await store.current("acme", now) if each.id == incident.id)
 
 
 async def test_a_burst_that_is_less_than_half_of_the_budgets_money_is_told_apart(
@@ -394,7 +564,7 @@ async def test_a_key_that_bursts_through_a_budget_is_one_message_whoever_looks_f
     """Usual are 1.00 a minute for twelve minutes; then 40.00 at once, of a budget of 50.00 for the month."""
     now = datetime.now(UTC).replace(second=30, microsecond=0)
     await channels(book, everything=ALL, budgets=BUDGETS)
-    await book.budget("50", percent=(80,))
+    await book.budget("50", percent=(100,))
     for minute in range(1, 13):
         await book.spend("0.5", now - timedelta(minutes=minute), key_id="k1")
         await book.spend("0.5", now - timedelta(minutes=minute), key_id="k2")
@@ -410,5 +580,5 @@ async def test_a_key_that_bursts_through_a_budget_is_one_message_whoever_looks_f
     assert [each[:3] for each in found["budgets"]][:1] == [("budget", "opened", 0)]
     body = await book.owner.fetchval("SELECT body FROM deliveries WHERE transition = 'grew'")
     title = decode_incident(body).title
-    assert "budget A budget passed 80 %: 52 of 50 USD spent" in title
+    assert "budget A budget passed 100 %: 52 of 50 USD spent" in title
     assert "key k1 spends" in title

@@ -10,8 +10,17 @@ from uuid import UUID
 
 import pytest
 
-from services.alerts.incidents.incident import Incident, IncidentFigures, opened
-from services.alerts.incidents.snoozing import at_stake, has_outgrown, held_until, snoozed, told_again
+from services.alerts.bursts.bursts import repeated
+from services.alerts.incidents.incident import Incident, IncidentFigures, opened, resolved
+from services.alerts.incidents.snoozing import (
+    FLAPS,
+    at_stake,
+    ended,
+    has_outgrown,
+    held_until,
+    snoozed,
+    told_again,
+)
 from services.alerts.incidents.withheld import PlannedWindow, withheld
 from spendmeter.contracts.incidents import TopContributor, Transition
 
@@ -83,6 +92,34 @@ def test_a_snooze_holds_all_but_an_end_and_money_that_nobody_knows_of(
     held = held_until(asleep, transition, NOON, outgrown=outgrown, unheard=unheard)
     assert held == (LATER if waits else None)
     assert held_until(incident(), transition, NOON, outgrown=False, unheard=False) is None
+
+
+def test_a_snooze_is_soon_over_with_what_it_was_for_and_holds_what_flaps_until_then() -> None:
+    over = ended(resolved(snoozed(incident(), LATER, NOON), "quiet", NOON), unheard=False)
+    assert over.snoozed_until == NOON + FLAPS
+    short = snoozed(incident(), NOON + FLAPS / 2, NOON)
+    assert ended(resolved(short, "quiet", NOON), unheard=False).snoozed_until == NOON + FLAPS / 2
+    assert ended(resolved(incident(), "quiet", NOON), unheard=False).snoozed_until is None
+
+
+def test_what_begins_again_counts_with_what_people_knew_of_its_earlier_times() -> None:
+    """Known were 100, and 150 with its end: of 170 - 20 over the usual. Twice that are 300: 150 more are no news."""
+    over = resolved(replace(snoozed(incident(), LATER, NOON), amount=Decimal(170)), "quiet", NOON)
+    over = ended(over, unheard=False)
+    assert over.snoozed_amount == 150
+    columns = {"snoozed_until": over.snoozed_until, "snoozed_amount": over.snoozed_amount}
+    again = replace(repeated(over, incident(), NOON), **columns)
+    assert at_stake(replace(again, amount=Decimal(170))) == 300
+    assert told_again(replace(again, amount=Decimal(170)), NOON).number == again.number
+    told = told_again(replace(again, amount=Decimal(171)), NOON)
+    assert (told.number, told.details["grew"]) == (again.number + 1, {"from": "150", "to": "301"})
+    third = repeated(resolved(replace(again, amount=Decimal(171)), "quiet", NOON), incident("20"), NOON)
+    assert at_stake(third) == 301
+
+
+def test_of_an_end_that_nobody_heard_of_nobody_knows_the_money() -> None:
+    asleep = replace(snoozed(incident(), LATER, NOON), amount=Decimal(170))
+    assert ended(resolved(asleep, "quiet", NOON), unheard=True).snoozed_amount == 100
 
 
 def test_what_is_planned_is_kept_and_not_told_by_its_scope_or_by_where_its_money_is() -> None:

@@ -173,14 +173,13 @@ def renewed(incident: Incident, pace: BudgetPace, burn: Burning | None) -> Incid
 
 
 def ending(incident: Incident, paces: Mapping[tuple[str, int], BudgetPace], now: datetime) -> str:
-    """Why an incident is over, whatever burns; '' = it is not. `paces` by budget and revision."""
+    """Why an incident is over, whatever burns; '' = it is not. `paces` by budget and revision. That it
+    is used up, as was foretold, is no end."""
     assert incident.period_end is not None
     pace = paces.get((incident.details["budget"], incident.details["revision"]))
     if now >= incident.period_end:
         return "its period is over"
-    if pace is None:
-        return "the budget or the rule was changed or deleted"
-    return "the budget is used up" if pace.left <= 0 else ""
+    return "the budget or the rule was changed or deleted" if pace is None else ""
 
 
 def _incident(rule: AlertRule, pace: BudgetPace, burn: Burning) -> Incident:

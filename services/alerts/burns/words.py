@@ -18,6 +18,9 @@ class BurnWording(Wording):
         """How fast, and when nothing is left."""
         if incident.state == "resolved":
             return f"Over: budget {incident.rule_name} burned too fast"
+        if incident.amount >= incident.expected:
+            spent, limit = rounded(incident.amount), rounded(incident.expected)
+            return f"budget {incident.rule_name} is used up: {spent} of {limit} {incident.currency} spent"
         left = f"{rounded(Decimal(incident.details['left']))} {incident.currency} left"
         pace = f"burns {_times(incident)} times too fast"
         return f"budget {incident.rule_name} {pace}: {left}, used up by {self._runs_out(incident)}"
@@ -32,6 +35,8 @@ class BurnWording(Wording):
             lasted = lasting((incident.resolved_at or incident.updated_at) - incident.opened_at)
             ended = f"Over: {incident.resolution}. {what} has spent {spent}"
             return f"{ended}; the incident was open for {lasted}."
+        if incident.amount >= incident.expected:
+            return f"{what} has spent {spent}: it burned {_times(incident)} times too fast, and is used up."
         assert incident.period_end is not None
         hours = incident.details["hours"]
         within = "hour" if hours == 1 else f"{hours} hours"

@@ -26,6 +26,7 @@ from services.alerts.counting.figures import figures_of
 from services.alerts.incidents.incident import (
     COOL_DOWN,
     EPOCH,
+    LASTED,
     REPEAT_AGE_MAX,
     UPDATE_AGE_MIN,
     Incident,
@@ -36,6 +37,7 @@ from services.alerts.incidents.incident import (
     scope_digest,
     top_contributor,
 )
+from services.alerts.incidents.snoozing import at_stake
 from services.alerts.incidents.words import Wording
 from services.alerts.rates import over
 from services.alerts.scopes import MINUTE, TENANT, minutes_of
@@ -210,7 +212,7 @@ class AnomalyLook:
     def ending(self, incident: Incident, hot: bool) -> str:
         """Why an incident is over; '' = it is not."""
         if self.now - incident.began_at >= LASTING:
-            return "it has lasted a day and is the new level"
+            return LASTED
         quiet = min(QUIET * 2 ** min(incident.repeats, 10), QUIET_MAX)
         through = self.complete_through
         is_over = not hot and through is not None and through - incident.hot_at >= quiet
@@ -284,6 +286,7 @@ def repeated(before: Incident, again: Incident, now: datetime) -> Incident:
         "earlier": {
             "since": earlier.get("since", burst[0]),
             "amount": plain(EXACT.add(Decimal(earlier.get("amount", "0")), before.amount)),
+            "excess": plain(at_stake(before)),
             "bursts": [*(earlier.get("bursts") or []), burst][-BURSTS_KEPT_MAX:],
         },
     }

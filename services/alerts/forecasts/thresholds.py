@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from services.alerts.budgets.budgets import Budget, reaches
@@ -102,8 +102,9 @@ def to_open(evaluated: Iterable[Evaluated], told: Sequence[Told]) -> list[Incide
 
 
 def renewed(incident: Incident, each: Evaluated) -> Incident:
-    """The incident with what is expected now."""
-    return replace(with_figures(incident, _figures(each), each.at), details=_details(each))
+    """The incident with what is expected now, and the parts that it tells of."""
+    parts = {name: incident.details[name] for name in ("parts",) if name in incident.details}
+    return replace(with_figures(incident, _figures(each), each.at), details=_details(each) | parts)
 
 
 def ending(incident: Incident, budgets: Iterable[Budget], each: Evaluated | None, now: datetime) -> str:
@@ -118,11 +119,10 @@ def ending(incident: Incident, budgets: Iterable[Budget], each: Evaluated | None
         return "its period is over"
     if each is None or each.bounds[0] != incident.period_start:
         return ""
-    if reaches(each.seen.spent, budget, incident.threshold_percent):
-        return "what was expected has come: it is spent"
-    if each.streaks.get(incident.threshold_percent, 0) <= -TIMES:
-        return "less is expected now"
-    return ""
+    # That it has come is no end of it, nor that an incident that was opened since explains it.
+    coming = max(each.seen.spent, each.seen.p50 or ZERO)
+    less = each.streaks.get(incident.threshold_percent, 0) <= -TIMES
+    return "less is expected now" if less and not reaches(coming, budget, incident.threshold_percent) else ""
 
 
 def days_before(counters: Counters, counted: CounterKey, zone: ZoneInfo, today: date) -> list[DaySpend]:
@@ -196,13 +196,13 @@ def _figures(each: Evaluated) -> IncidentFigures:
     )
 
 
-def _details(each: Evaluated) -> dict[str, str]:
+def _details(each: Evaluated) -> dict[str, Any]:
     amounts = {
         "p10": each.seen.p10,
         "p50": each.seen.p50,
         "p90": each.seen.p90,
         "run_rate": each.seen.run_rate,
     }
-    found = {name: plain(amount) for name, amount in amounts.items() if amount is not None}
+    found: dict[str, Any] = {name: plain(one) for name, one in amounts.items() if one is not None}
     found |= {"budget": each.budget.id, "excess": plain(each.excess)}
     return found | ({"exhausted_at": each.exhausted_at.isoformat()} if each.exhausted_at else {})

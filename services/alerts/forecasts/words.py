@@ -7,7 +7,9 @@ from decimal import Decimal
 from services.alerts.incidents.incident import Incident
 from services.alerts.incidents.phrases import figures_of, lasting, money, percent, rounded
 from services.alerts.incidents.words import Wording
-from spendmeter.contracts.money import divided, plain
+from spendmeter.contracts.money import EXACT, ZERO, divided, plain
+
+HUNDRED = Decimal(100)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +22,9 @@ class ForecastWording(Wording):
         threshold, limit = plain(incident.threshold_percent), rounded(incident.expected)
         if incident.state == "resolved":
             return f"Over: budget {incident.rule_name} was expected to reach {threshold} %"
+        if _has_come(incident):
+            spent = f"{rounded(incident.amount)} of {limit} {incident.currency} spent"
+            return f"budget {incident.rule_name} has reached {threshold} %, as was expected: {spent}"
         middle = rounded(_amount(incident, "p50"))
         return (
             f"budget {incident.rule_name} is expected to reach {threshold} %: about {middle} of {limit} "
@@ -68,6 +73,12 @@ class ForecastWording(Wording):
         assert incident.period_end is not None
         last = incident.period_end.astimezone(self.zone) - timedelta(microseconds=1)
         return f"{last:%Y-%m-%d}"
+
+
+def _has_come(incident: Incident) -> bool:
+    """Whether what was expected is spent."""
+    threshold = incident.threshold_percent or ZERO
+    return EXACT.multiply(incident.amount, HUNDRED) >= EXACT.multiply(incident.expected, threshold)
 
 
 def _amount(incident: Incident, name: str) -> Decimal:

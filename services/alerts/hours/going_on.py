@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from services.alerts.bursts.seasons import HOUR, Samples
 from services.alerts.hours.scoring import HourMoney
-from services.alerts.incidents.incident import HOURLY, Incident, IncidentFigures, with_figures
+from services.alerts.incidents.incident import HOURLY, LASTED, Incident, IncidentFigures, with_figures
 from services.alerts.rates import over
 from spendmeter.contracts.incidents import TopContributor
 from spendmeter.contracts.money import EXACT, ZERO
@@ -75,7 +75,7 @@ class HourGoingOn:
     def ending(self, incident: Incident) -> str:
         """Why the incident, as it was renewed, is over; '' = it is not."""
         if self.now - incident.began_at >= LASTING:
-            return "it has lasted a day and is the new level"
+            return LASTED
         quiet = min(2 ** min(incident.repeats, 10), QUIET_HOURS_MAX)
         hours = "a whole hour" if quiet == 1 else f"{quiet} whole hours"
         return f"nothing unusual for {hours}" if self.hour - incident.hot_at >= quiet * HOUR else ""

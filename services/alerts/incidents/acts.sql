@@ -8,12 +8,14 @@ WHERE i.state = 'open' AND EXISTS (
 RETURNING i.*
 
 -- name: snoozes
--- Incidents of which the last that was said of snoozing, since $1, is not what they are.
+-- Incidents of which the last that was said of snoozing, since $1, is not what they are; what was said before they were
+-- over, or began again, was of what is over.
 SELECT i.*, said.until FROM (
-    SELECT DISTINCT ON (tenant, incident_id) tenant, incident_id, until FROM incident_acts
+    SELECT DISTINCT ON (tenant, incident_id) tenant, incident_id, until, at FROM incident_acts
     WHERE at > $1 AND act IN ('snooze', 'unsnooze') ORDER BY tenant, incident_id, number DESC
 ) AS said JOIN incidents i ON i.tenant = said.tenant AND i.id = said.incident_id
 WHERE i.snoozed_until IS DISTINCT FROM said.until
+    AND said.at >= coalesce(i.resolved_at, (i.details ->> 'repeated_at')::timestamptz, '-infinity')
 FOR UPDATE OF i
 
 -- name: hold_back

@@ -35,6 +35,8 @@ COOL_DOWN = timedelta(minutes=5)
 goes for those that ended while their money went on."""
 REPEAT_AGE_MAX = timedelta(days=1)
 """An anomaly of the same scope within so long after one's end is that one again."""
+LASTED = "it has lasted a day and is the new level"
+"""The resolution of an anomaly that nobody has stopped."""
 HOURLY = "hour"
 """In the details of an anomaly that whole hours show (`hours/`); any other is a burst of minutes."""
 CLOSING = timedelta(minutes=5)

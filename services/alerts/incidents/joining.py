@@ -1,4 +1,5 @@
-"""One cause is one message: a budget and what spends it, told together where a channel hears of both. Pure.
+"""One cause is one message: a budget, what is foretold of it and what spends it, told together where a
+channel hears of them. Pure.
 
 What was told first is the whole, the later one a part of it (`docs/decisions/one-cause-one-message.md`).
 """
@@ -8,8 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from services.alerts.incidents.incident import Incident, event_of
+from services.alerts.incidents.incident import Incident, event_of, is_corrected
 from services.alerts.incidents.phrases import lasting, money
+from services.alerts.incidents.repeats import growth
 from services.alerts.incidents.snoozing import BUDGETED, is_snoozed
 from services.alerts.incidents.withheld import lies_in
 from spendmeter.contracts.incidents import IncidentEvent, IncidentKind, IncidentSeverity, Transition
@@ -27,8 +29,12 @@ BEFORE_MAX = timedelta(minutes=5)
 COMPARED_MAX = 8
 """Incidents that one is held against, the newest."""
 PARTS_MAX = 8
+WHOLE_PERCENT = 100
+"""Of a budget: what was passed beyond that is told at each doubling."""
 WITH_IT = " With it: "
 _NO_SERIES = frozenset({"run", "user"})
+_NO_BUDGETS_OWN = frozenset({"late", "values_beyond"})
+"""In the details of what came late or stands for many."""
 _SEVERITIES: tuple[IncidentSeverity, ...] = ("info", "warning", "critical")
 
 
@@ -59,10 +65,26 @@ class Pair:
         return of_budget > 0 and part >= EXACT.multiply(SHARE_MIN, of_budget)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Telling:
+    """An incident by whose next message those who have heard of it are told of another one."""
+
+    before: Incident
+    after: Incident
+    event: IncidentEvent | None = None
+    """The message; None = who has heard of it knows already."""
+
+    @property
+    def raises(self) -> bool:
+        """Whether it becomes critical by that."""
+        return self.after.severity == "critical" != self.before.severity
+
+
 def pairs(incident: Incident, current: Sequence[Incident]) -> list[Pair]:
     """What an incident that is about to be told may be told with, the newest first."""
     if not incident.told or _stands_apart(incident):
         return []
+    kinds = {each.id: each.kind for each in current}
     found = []
     for other in sorted(current, key=lambda each: each.opened_at, reverse=True):
         if other.id == incident.id or not other.told or other.state == "resolved" or _stands_apart(other):
@@ -70,7 +92,7 @@ def pairs(incident: Incident, current: Sequence[Incident]) -> list[Pair]:
         budget, spending = (incident, other) if incident.kind in BUDGETED else (other, incident)
         if budget.kind not in BUDGETED or spending.kind not in SPENDING or not _may_be_one(budget, spending):
             continue
-        if other is budget and other.parent is not None:
+        if other is budget and other.parent is not None and kinds.get(other.parent) not in BUDGETED:
             continue  # it has its cause, and this is another one
         found.append(Pair(other=other, budget=budget, spending=spending))
     return found[:COMPARED_MAX]
@@ -89,6 +111,18 @@ def whole_of(
     return None
 
 
+def told_first(incident: Incident, current: Sequence[Incident], now: datetime) -> Incident | None:
+    """What was told first of the same budget in its period, and may tell of this one; None = nothing."""
+    same = [each for each in current if each.state != "resolved" and are_of_one_budget(each, incident)]
+    same.sort(key=lambda each: each.opened_at)
+    return next((each for each in same if tells_of(each, incident, now)), None)
+
+
+def are_of_one_budget(one: Incident, other: Incident) -> bool:
+    """Whether two incidents say something of the same budget, unchanged, in the same period."""
+    return one.id != other.id and _budget(one) is not None and _budget(one) == _budget(other)
+
+
 def are_pair(whole: Incident, part: Incident) -> bool:
     """Whether one says what the other does to a limit; other parts were withheld."""
     return (whole.kind in BUDGETED or part.kind in BUDGETED) and whole.told and part.told
@@ -102,12 +136,60 @@ def tells_of(whole: Incident, part: Incident, now: datetime) -> bool:
     return whole.state == "open" or part.severity != "critical"
 
 
+def tellings(
+    part: Incident,
+    transition: Transition,
+    thread: Sequence[Incident],
+    open_kinds: Sequence[IncidentKind],
+    at: datetime,
+) -> list[Telling]:
+    """Who may tell of a part, whoever was told first before the others: a channel hears it by the first of
+    these that it has heard of. `thread`: what it is told with, and what else was told of that budget;
+    `open_kinds`: of what is open in it, but for the part."""
+    over = transition == "resolved"
+    found = []
+    for whole in thread:
+        if transition in NEWS or (over and is_corrected(part) and tells_of(whole, part, at)):
+            if tells_of(whole, part, at):
+                found.append(_news(whole, part, transition, open_kinds, at))
+        elif over and ends_whole(whole, part, open_kinds):
+            after = replace(whole, number=whole.number + 1, updated_at=max(at, whole.updated_at))
+            found.append(Telling(before=whole, after=after, event=end_by_part(after, part)))
+        else:
+            found.append(Telling(before=whole, after=whole))
+    return found
+
+
+def _news(
+    whole: Incident, part: Incident, transition: Transition, open_kinds: Sequence[IncidentKind], at: datetime
+) -> Telling:
+    """By a message of the whole; what is less grave, or the same money once more, is in
+    its next one."""
+    after = with_part(whole, part, at)
+    said = {each["incident"]: each["severity"] for each in whole.details.get("parts", ())}
+    same_money = (
+        transition == "grew"
+        and said.get(str(part.id)) == part.severity
+        and (_doubles(whole) or (part.kind == "budget" and bool(SPENDING & set(open_kinds))))
+    )
+    if same_money or _SEVERITIES.index(part.severity) < _SEVERITIES.index(whole.severity):
+        return Telling(before=whole, after=replace(after, number=whole.number))
+    return Telling(before=whole, after=after, event=event_of(after, "grew", at))
+
+
+def _doubles(incident: Incident) -> bool:
+    """Whether each doubling of its money is told of itself: of two that double one is enough."""
+    passed = incident.threshold_percent or 0
+    return incident.kind in SPENDING or (incident.kind == "budget" and passed >= WHOLE_PERCENT)
+
+
 def with_part(whole: Incident, part: Incident, now: datetime) -> Incident:
     """The whole's next message: what it said, and the part with it, as severe as the severest."""
     said = {"incident": str(part.id), "kind": part.kind, "severity": part.severity, "title": part.title}
     kept = [each for each in whole.details.get("parts", ()) if each["incident"] != said["incident"]]
     severity = max((whole.severity, part.severity), key=_SEVERITIES.index)
     bare, account = whole.title.removesuffix(parts_in_title(whole.details)), whole.summary.split(WITH_IT)[0]
+    bare = bare.replace(growth(whole), "")  # that was told
     details = {**whole.details, "parts": [said, *kept][:PARTS_MAX]}
     return replace(
         whole, number=whole.number + 1, severity=severity, details=details,
@@ -157,6 +239,16 @@ def _may_be_one(budget: Incident, spending: Incident) -> bool:
 
 def _stands_apart(incident: Incident) -> bool:
     """What came late or stands for many, and what is counted by what is no series."""
-    if {"late", "values_beyond"} & set(incident.details):
+    if _NO_BUDGETS_OWN & set(incident.details):
         return True
     return incident.kind in BUDGETED and bool(_NO_SERIES & set(incident.scope))
+
+
+def _budget(incident: Incident) -> tuple[object, ...] | None:
+    """Which budget in which period it is about, last hours being one; None = it is about none by itself."""
+    if incident.kind not in BUDGETED or _NO_BUDGETS_OWN & set(incident.details):
+        return None
+    budget = incident.rule_id.rpartition(":")[2]
+    revision = incident.details.get("revision", incident.rule_revision)  # a burn's own is of its rule
+    period = None if incident.details.get("last_hours") else incident.period_start
+    return budget, revision, incident.scope_digest, period

@@ -14,7 +14,7 @@ from uuid import UUID
 import asyncpg
 
 from services.alerts.incidents.incident import Incident
-from services.alerts.incidents.joining import Pair, pairs, whole_of
+from services.alerts.incidents.joining import Pair, pairs, told_first, whole_of
 from services.alerts.scopes import MINUTE
 from spendmeter.book.reading import minutes_of
 from spendmeter.contracts.money import ZERO
@@ -29,18 +29,27 @@ READ_S_MAX = 2.0
 async def told_with(
     connection: Any, incident: Incident, current: Sequence[Incident], now: datetime
 ) -> Incident:
-    """The incident, a part of what has the same cause; as it is where nothing has, or nobody could say."""
+    """The incident, a part of what has the same cause, or else of what was told of its budget; as it is where
+    there is nothing such, or nobody could say."""
+    if not incident.told:
+        return incident
+    same = await _of_one_cause_in_time(connection, incident, current, now)
+    whole = whole_of(incident, same, current, now) or told_first(incident, current, now)
+    return incident if whole is None else replace(incident, parent=whole.id)
+
+
+async def _of_one_cause_in_time(
+    connection: Any, incident: Incident, current: Sequence[Incident], now: datetime
+) -> list[Pair]:
     found = pairs(incident, current)
     if not found:
-        return incident
+        return []
     try:
         async with asyncio.timeout(READ_S_MAX), connection.transaction():
-            same = await _of_one_cause(connection, found, now)
+            return await _of_one_cause(connection, found, now)
     except (TimeoutError, asyncpg.QueryCanceledError):
         log().warning("told apart: what it has in common is not known in time", incident=str(incident.id))
-        return incident
-    whole = whole_of(incident, same, current, now)
-    return incident if whole is None else replace(incident, parent=whole.id)
+        return []
 
 
 async def _of_one_cause(connection: Any, found: Sequence[Pair], now: datetime) -> list[Pair]:

@@ -1,7 +1,7 @@
 """What a snoozed incident keeps to itself, and what it tells all the same. Pure."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from services.alerts.incidents.incident import Incident
@@ -12,16 +12,20 @@ OUTGROWN = Decimal(2)
 """Times of what people knew: money beyond that is told whatever was snoozed."""
 BUDGETED = frozenset({"budget", "forecast", "burn"})
 """Kinds whose expectation is a limit, and not what is usual."""
+FLAPS = timedelta(minutes=40)
+"""What was snoozed, is over and begins again within so long flaps: that is what the snooze was for."""
 NO_MONEY = frozenset({"unbooked", "silence"})
 _CALMING: frozenset[Transition] = frozenset({"acknowledged", "resolved"})
 
 
 def at_stake(incident: Incident) -> Decimal:
-    """The money that it is about: a budget's is all that was spent, others' what is over the usual."""
+    """The money that it is about, all its times together: a budget's is all that was spent, others' what is
+    over the usual."""
     if incident.kind in NO_MONEY:
         return ZERO
     usual = ZERO if incident.kind in BUDGETED else incident.expected
-    return max(ZERO, EXACT.subtract(incident.amount, usual))
+    before = Decimal(incident.details.get("earlier", {}).get("excess", "0"))
+    return EXACT.add(before, max(ZERO, EXACT.subtract(incident.amount, usual)))
 
 
 def is_snoozed(incident: Incident, now: datetime) -> bool:
@@ -51,6 +55,16 @@ def snoozed(incident: Incident, until: datetime | None, now: datetime) -> Incide
     """The incident as somebody has snoozed it, or, with None, woken it."""
     known = at_stake(incident) if until is not None else None
     return replace(incident, snoozed_until=until, snoozed_amount=known, updated_at=now)
+
+
+def ended(incident: Incident, *, unheard: bool) -> Incident:
+    """What is over, with a snooze that is soon over as well: it was for that, and not for what comes later.
+    Who hears of the end knows all its money; `unheard`: nobody does."""
+    if incident.snoozed_until is None or incident.resolved_at is None:
+        return incident
+    known = incident.snoozed_amount if unheard else at_stake(incident)
+    until = min(incident.snoozed_until, incident.resolved_at + FLAPS)
+    return replace(incident, snoozed_until=until, snoozed_amount=known)
 
 
 def held_until(

@@ -13,9 +13,9 @@ import asyncpg
 import msgspec
 
 from services.alerts.incidents.incident import CLOSING, COOL_DOWN, REPEAT_AGE_MAX, Incident, event_of
-from services.alerts.incidents.joining import NEWS, are_pair, end_by_part, ends_whole, tells_of, with_part
+from services.alerts.incidents.joining import Telling, are_of_one_budget, are_pair, tellings
 from services.alerts.incidents.shares import told_with
-from services.alerts.incidents.snoozing import at_stake, has_outgrown, held_until, is_snoozed
+from services.alerts.incidents.snoozing import BUDGETED, at_stake, ended, has_outgrown, held_until, is_snoozed
 from services.alerts.incidents.withheld import PlannedWindow, withheld
 from services.alerts.notify.queue import Whole, queue_message, queue_update
 from spendmeter.contracts.incidents import Transition
@@ -113,7 +113,8 @@ class Store:
         async with self.pool.acquire() as connection, connection.transaction():
             await connection.execute(SQL["hold_tenant"], before.tenant)  # one of two ends is the last
             after = replace(after, number=before.number + 1)
-            if await self.replace_row(connection, before, after):
+            unheard = await self._is_unheard(connection, after, after.updated_at)
+            if await self.replace_row(connection, before, ended(after, unheard=unheard)):
                 await self.notify(connection, after, "resolved", after.updated_at)
 
     async def replace_row(self, connection: Any, before: Incident, after: Incident) -> bool:
@@ -131,13 +132,19 @@ class Store:
         outgrown: bool = False,
     ) -> None:
         """Queue its message, in the transaction that wrote it; a snooze that is not outgrown holds it."""
-        unheard = is_snoozed(incident, at) and await connection.fetchval(
-            SQL["unheard"], incident.tenant, incident.id
-        )
-        held = held_until(incident, transition, at, outgrown=outgrown, unheard=bool(unheard))
+        unheard = await self._is_unheard(connection, incident, at)
+        held = held_until(incident, transition, at, outgrown=outgrown, unheard=unheard)
         event = event_of(incident, transition, at)
-        whole = await self._whole(connection, incident, transition, at)
-        await queue_message(connection, event, at, told=incident.told, snoozed_until=held, whole=whole)
+        found = await self._tellings(connection, incident, transition, at)
+        wholes = [Whole(incident=each.before.id, event=each.event, raises=each.raises) for each in found]
+        used = await queue_message(
+            connection, event, at, told=incident.told, snoozed_until=held, wholes=wholes
+        )
+        for each in found:
+            if each.before.id not in used or each.after is each.before:
+                continue
+            if not await self.replace_row(connection, each.before, each.after):
+                raise RuntimeError(f"incident {each.before.id} changed while its row was held")
         self._meters.add("spendmeter.alerts.incidents", transition=transition, kind=incident.kind)
         log().info(
             "incident",
@@ -147,29 +154,32 @@ class Store:
             rule=incident.rule_id,
         )
 
-    async def _whole(
+    async def _is_unheard(self, connection: Any, incident: Incident, at: datetime) -> bool:
+        """Whether a snooze holds back that it is open."""
+        if not is_snoozed(incident, at):
+            return False
+        return bool(await connection.fetchval(SQL["unheard"], incident.tenant, incident.id))
+
+    async def _tellings(
         self, connection: Any, part: Incident, transition: Transition, at: datetime
-    ) -> Whole | None:
-        """With what it is told, whose next message says so; None = it is told by itself."""
+    ) -> list[Telling]:
+        """By what it is told to whoever has heard of that."""
         if part.parent is None or not part.told:
-            return None
+            return []
         (whole,) = incidents_of(await connection.fetch(SQL["whole"], part.tenant, part.parent)) or (None,)
         if whole is None or not are_pair(whole, part):
-            return None
-        if transition in NEWS:
-            if not tells_of(whole, part, at):
-                return None
-            after = with_part(whole, part, at)
-            message = event_of(after, "grew", at)
-        else:
-            rows = await connection.fetch(SQL["parts_open"], part.tenant, whole.id, part.id)
-            if transition != "resolved" or not ends_whole(whole, part, [row["kind"] for row in rows]):
-                return Whole(incident=whole.id, event=None)
-            after = replace(whole, number=whole.number + 1, updated_at=max(at, whole.updated_at))
-            message = end_by_part(after, part)
-        if not await self.replace_row(connection, whole, after):
-            raise RuntimeError(f"incident {whole.id} changed while its row was held")
-        return Whole(incident=whole.id, event=message)
+            return []
+        of = whole if whole.kind in BUDGETED else part
+        same = incidents_of(
+            await connection.fetch(SQL["of_budgets"], of.tenant, of.scope_digest, of.period_start)
+        )
+        thread = [whole, *(one for one in same if are_of_one_budget(one, of) and one.id != part.id)]
+        ids = [one.id for one in thread]
+        if transition != "acknowledged":  # there is nothing to say by others
+            held = {one.id: one for one in incidents_of(await connection.fetch(SQL["hold"], of.tenant, ids))}
+            thread = [held[one] for one in ids]
+        rows = await connection.fetch(SQL["parts_open"], part.tenant, ids, part.id)
+        return tellings(part, transition, thread, [row["kind"] for row in rows], at)
 
 
 _FIELDS = tuple(field.name for field in fields(Incident))

@@ -69,9 +69,21 @@ SELECT EXISTS (
 )
 
 -- name: whole
--- The incident that others are told with; nobody changes it meanwhile.
-SELECT * FROM incidents WHERE tenant = $1 AND id = $2 FOR UPDATE
+-- The incident that others are told with.
+SELECT * FROM incidents WHERE tenant = $1 AND id = $2
+
+-- name: of_budgets
+-- What was told of budgets of a scope ($2) since $3, the beginning of a period, and what is open of before.
+SELECT * FROM incidents
+WHERE tenant = $1 AND scope_digest = $2 AND kind IN ('budget', 'forecast', 'burn') AND told
+    AND (opened_at >= $3 OR state <> 'resolved')
+ORDER BY opened_at, id
+
+-- name: hold
+-- The same, in one order for all; nobody changes them meanwhile.
+SELECT * FROM incidents WHERE tenant = $1 AND id = ANY ($2::uuid[]) ORDER BY id FOR UPDATE
 
 -- name: parts_open
--- Which kinds of what is told with $2 are open, but for $3.
-SELECT DISTINCT kind FROM incidents WHERE tenant = $1 AND parent = $2 AND told AND state <> 'resolved' AND id <> $3
+-- Which kinds of what is told with any of $2 are open, but for $3.
+SELECT DISTINCT kind FROM incidents
+WHERE tenant = $1 AND parent = ANY ($2::uuid[]) AND told AND state <> 'resolved' AND id <> $3

@@ -14,7 +14,7 @@ from services.alerts.incidents.causes import (
     sentence_of_causes,
     sentence_of_split,
 )
-from services.alerts.incidents.incident import CORRECTED, Incident, is_corrected
+from services.alerts.incidents.incident import CORRECTED, LASTED, Incident, is_corrected
 from services.alerts.incidents.joining import parts_in_title
 from services.alerts.incidents.phrases import (
     about,
@@ -103,7 +103,7 @@ def title(incident: Incident) -> str:
     peak = f"{about(incident.peak_per_hour)} {incident.currency}/h"
     over = incident.state == "resolved"
     ended = not over and incident.rate_per_hour <= incident.expected_per_hour
-    verb = "spent up to" if over or ended else "spends"
+    verb = "spent up to" if (over and not _goes_on_as_usual(incident)) or ended else "spends"
     if is_corrected(incident):
         verb = "seemed to spend up to"
     now = f", {about(incident.rate_per_hour)} now" if ended else ""
@@ -268,7 +268,14 @@ _ACTIONS = {
 def _how_it_ended(incident: Incident) -> str:
     if incident.state != "resolved":
         return ""
+    if _goes_on_as_usual(incident):
+        return "From now on taken for usual: "
     return "Corrected: " if is_corrected(incident) else "Over: "
+
+
+def _goes_on_as_usual(incident: Incident) -> bool:
+    """Whether it is over for it has lasted so long, and its money is spent on."""
+    return incident.resolution == LASTED and incident.rate_per_hour > incident.expected_per_hour
 
 
 def _goes_on(incident: Incident, zone: ZoneInfo) -> str:
@@ -300,7 +307,8 @@ def _ended(incident: Incident, zone: ZoneInfo) -> str:
             f"{_what(incident)} spent up to {_rates(incident)}, {_span(incident, zone)}: "
             f"{amount} in all, {expected} expected"
         )
-    return f"Over: {incident.resolution}. {came}; the incident was open for {lasted}."
+    begins = "It goes on" if _goes_on_as_usual(incident) else "Over"
+    return f"{begins}: {incident.resolution}. {came}; the incident was open for {lasted}."
 
 
 def _what(incident: Incident) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -37,6 +37,9 @@ class Whole:
     incident: UUID
     event: IncidentEvent | None
     """Its message that says so; None = there is nothing to say."""
+    raises: bool = False
+    """Whether that makes it critical. A pager wakes nobody for what is open there: it is told of the
+    incident by itself."""
 
 
 async def queue_message(
@@ -46,24 +49,48 @@ async def queue_message(
     *,
     told: bool,
     snoozed_until: datetime | None = None,
-    whole: Whole | None = None,
-) -> None:
+    wholes: Sequence[Whole] = (),
+) -> set[UUID]:
     """One delivery for each channel that it goes to, and one for the topic; not `told`: for that alone.
-    `snoozed_until`: channels are not told before. `whole`: what it is told with, where that was heard."""
-    ways = [Passage(channel=TOPIC, at=now)]
+    `snoozed_until`: channels are not told before. `wholes`: what it may be told with: a channel is told by
+    the first of them that it has heard of. Returns those that tell of it."""
+    ways, telling = [Passage(channel=TOPIC, at=now)], set()
     if told:
-        incident, around = UUID(event.incident_id), whole and whole.incident
-        rows = await connection.fetch(SQL["routes"], event.tenant, incident, CHANNELS_MAX, around)
+        ids = [whole.incident for whole in wholes]
+        rows = await connection.fetch(
+            SQL["routes"], event.tenant, UUID(event.incident_id), CHANNELS_MAX, ids, event.transition
+        )
         zone = zone_of(rows[0]["zone"] if rows else "UTC")
         routes = [_route(row) for row in rows]
-        alone = [each for each in routes if not each.within]
+        heard_by = {
+            route.channel: _heard_by(route, row["wholes_heard"], wholes)
+            for route, row in zip(routes, rows, strict=True)
+        }
         found = _ways(routes, event, snoozed_until, now, zone)
-        ways += [way for way in found if any(way.channel == each.channel for each in alone)]
-        if whole is not None and whole.event is not None:
-            takers = {way.channel for way in found} - {way.channel for way in ways}
-            heard = [replace(each, heard=True, over=False) for each in routes if each.channel in takers]
-            await _put(connection, whole.event, _ways(heard, whole.event, snoozed_until, now, zone), now)
+        ways += [way for way in found if heard_by[way.channel] is None]
+        takers = {way.channel for way in found}
+        for whole in wholes:
+            heard = [
+                replace(each, heard=True, over=False)
+                for each in routes
+                if each.channel in takers and heard_by[each.channel] is whole
+            ]
+            if heard:
+                telling.add(whole.incident)
+            if heard and whole.event is not None:
+                await _put(connection, whole.event, _ways(heard, whole.event, snoozed_until, now, zone), now)
     await _put(connection, event, ways, now)
+    return telling
+
+
+def _heard_by(route: Route, heard: Sequence[UUID], wholes: Sequence[Whole]) -> Whole | None:
+    """By what a channel is told of the incident; None = by itself, as it was before or as its format asks."""
+    if route.heard or route.single:  # such a format has words for budgets alone
+        return None
+    known = [whole for whole in wholes if whole.incident in heard]
+    if route.kind == "pagerduty":  # of what was critical for others alone it has heard by the newest
+        known = [whole for whole in reversed(known) if not whole.raises]
+    return next(iter(known), None)
 
 
 def _ways(
@@ -86,7 +113,7 @@ async def _put(connection: Any, event: IncidentEvent, ways: list[Passage], now: 
 async def queue_update(connection: Any, event: IncidentEvent) -> None:
     """New figures, for the topic and for channels that were told of the incident and renew what they show."""
     incident = UUID(event.incident_id)
-    rows = await connection.fetch(SQL["routes"], event.tenant, incident, CHANNELS_MAX, None)
+    rows = await connection.fetch(SQL["routes"], event.tenant, incident, CHANNELS_MAX, [], event.transition)
     shown = [row for row in rows if row["told"] and not (row["failing"] or row["ended"])]
     shown = [row["id"] for row in shown if _renews(row["settings"])]
     await connection.execute(
@@ -107,14 +134,13 @@ def _route(row: asyncpg.Record) -> Route:
     """What cannot be read lets everything through at once: an incident must not fail on how it is told."""
     settings = row["settings"]
     single = settings["kind"] == "webhook" and settings.get("format", "spendmeter") != "spendmeter"
-    within = row["whole_heard"] and not (row["heard"] or single)  # such a format has words for budgets alone
     route = Route(
         channel=row["id"], kind=row["kind"], heard=row["heard"], over=row["ended"],
-        within=within, part_heard=row["part_heard"],
+        part_heard=row["part_heard"], single=single,
     )  # fmt: skip
     try:
         return replace(
-            route, match=match_of(row["match"]), quiet=quiet_of(row["quiet"]), single=single,
+            route, match=match_of(row["match"]), quiet=quiet_of(row["quiet"]),
             digest_minutes=row["digest_minutes"], failing=row["failing"],
         )  # fmt: skip
     except RouteError as error:

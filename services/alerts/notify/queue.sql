@@ -1,8 +1,8 @@
 -- name: routes
 -- Where a tenant's incidents may be told, in their order; heard = it was sent something of this incident, told = and shows
--- it by itself, ended = that it is over, last of all. whole_heard = it was sent something of the incident that this one is
--- told with ($4), part_heard = of one that is told with this one, by itself. The zone is the tenant's now: quiet hours are
--- people's.
+-- it by itself, ended = that it is over, last of all. wholes_heard = of what this one may be told with ($4) those of which
+-- it was sent something, and where there is news ($5), not the end; part_heard = of one that is told with this one, by
+-- itself. The zone is the tenant's now: quiet hours are people's.
 SELECT c.id, c.kind, c.settings, c.match, c.quiet, c.digest_minutes, c.failing_since IS NOT NULL AS failing,
     EXISTS (
         SELECT FROM deliveries d WHERE d.tenant = c.tenant AND d.incident_id = $2 AND d.channel_id = c.id
@@ -11,9 +11,12 @@ SELECT c.id, c.kind, c.settings, c.match, c.quiet, c.digest_minutes, c.failing_s
         SELECT FROM channel_memory m WHERE m.tenant = c.tenant AND m.incident_id = $2 AND m.channel_id = c.id
             AND m.told_at IS NOT NULL
     ) AS told,
-    EXISTS (
-        SELECT FROM deliveries d WHERE d.tenant = c.tenant AND d.incident_id = $4 AND d.channel_id = c.id
-    ) AS whole_heard,
+    ARRAY(
+        SELECT d.incident_id FROM deliveries d
+        WHERE d.tenant = c.tenant AND d.incident_id = ANY ($4::uuid[]) AND d.channel_id = c.id AND d.transition <> 'updated'
+        GROUP BY d.incident_id
+        HAVING $5::text IN ('acknowledged', 'resolved') OR (array_agg(d.transition ORDER BY d.number DESC))[1] <> 'resolved'
+    ) AS wholes_heard,
     EXISTS (
         SELECT FROM incidents w JOIN incidents i ON i.tenant = w.tenant AND i.parent = w.id
             JOIN deliveries d ON d.tenant = i.tenant AND d.incident_id = i.id AND d.channel_id = c.id

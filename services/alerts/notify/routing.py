@@ -47,8 +47,6 @@ class Route:
     """Whether it was sent a message of this incident before."""
     over: bool = False
     """Whether the last of them said that it was over."""
-    within: bool = False
-    """Whether it has heard of what this incident is told with, and not of the incident itself."""
     part_heard: bool = False
     """Whether it has heard of one that is told with this one, by itself."""
 

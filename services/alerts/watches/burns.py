@@ -166,6 +166,8 @@ class BurnWatch(CountedLook):
             await renew(self.shared.store, wording, incident, after, why)
 
     async def _is_calm(self, rule: AlertRule, pace: BudgetPace) -> bool:
+        if not pace.judged:
+            return False  # of what is used up, or nearly over, no pace says anything
         booked = (await self.shared.complete.read()).booked_by(pace.now)
         if booked is None or pace.now - booked > BOOKED_AGE_MAX:
             return False

@@ -1,6 +1,6 @@
 -- name: list
 -- Newest first, after ($3, $4). What people have done counts from the moment they did it, before alerts sees it; an
--- acknowledgement, until the incident repeats.
+-- acknowledgement, until the incident repeats; a snooze of what is over by now, as far as alerts lets it count.
 SELECT id, shown AS state, kind, severity, rule_id AS rule, rule_name, title, scope, key_names, period_start, period_end,
     threshold_percent, currency, amount, expected, rate_per_hour, peak_per_hour, expected_per_hour,
     of_which_provisional, top_contributor, figures, summary, suggested_action, link, began_at, opened_at, updated_at,
@@ -10,8 +10,10 @@ SELECT id, shown AS state, kind, severity, rule_id AS rule, rule_name, title, sc
     CASE WHEN says IN ('expected', 'false_alarm')
         THEN jsonb_build_object('says', says, 'note', says_note, 'by', says_by, 'at', says_at) END AS feedback
 FROM (
-    SELECT i.*, a.by AS acknowledged_by, a.at AS acknowledged_at, a.note, s.until, w.name AS window_name,
+    SELECT i.*, a.by AS acknowledged_by, a.at AS acknowledged_at, a.note, w.name AS window_name,
         f.act AS says, f.note AS says_note, f.by AS says_by, f.at AS says_at,
+        CASE WHEN s.at >= coalesce(i.resolved_at, (i.details ->> 'repeated_at')::timestamptz, '-infinity')
+            THEN s.until ELSE i.snoozed_until END AS until,
         CASE WHEN i.state = 'open' AND a.at IS NOT NULL THEN 'acknowledged' ELSE i.state END AS shown
     FROM incidents i
         LEFT JOIN planned_windows w ON w.tenant = i.tenant AND w.id = i.planned
@@ -22,7 +24,7 @@ FROM (
             ORDER BY number LIMIT 1
         ) AS a ON true
         LEFT JOIN LATERAL (
-            SELECT until FROM incident_acts
+            SELECT until, at FROM incident_acts
             WHERE tenant = i.tenant AND incident_id = i.id AND act IN ('snooze', 'unsnooze')
             ORDER BY number DESC LIMIT 1
         ) AS s ON true
