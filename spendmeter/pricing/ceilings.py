@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
+from itertools import islice
 from typing import NamedTuple
 
-from spendmeter.contracts.catalog import Price
+from spendmeter.contracts.catalog import Adjustment, Price
 from spendmeter.pricing.conditions import Bounds
 from spendmeter.pricing.dearest import CallsWithin, Dearest, of_each_currency, product
 from spendmeter.pricing.decision import Decision, decide_by
@@ -29,7 +31,9 @@ class Ceilings:
     def __init__(self, *lists: PriceLists) -> None:
         self._lists = lists
         self._by_seller: dict[str, list[tuple[str, Price]]] = {}
-        self._priced: dict[tuple[str, str], list[_Priced]] = {}
+        self._priced: dict[tuple[str, str], Sequence[Sequence[_Priced]]] = {}
+        self._fees: dict[str, frozenset[str]] = {}
+        self._adjusted: dict[str, Sequence[tuple[Adjustment, Bounds]]] = {}
 
     def dearest(
         self,
@@ -45,16 +49,23 @@ class Ceilings:
         found: list[Dearest] = []
         for seller in sorted(set(sellers)):
             factors = self._factors(seller, scope, unit, calls)
-            found += (
-                Dearest(each.decision, *factors)
-                for each in self._prices(seller, unit)
-                if (not skus or each.sku in skus) and scope.includes(each.price) and calls.meets(each.bounds)
-            )
+            for prices in self._prices(seller, unit):
+                counting = (
+                    Dearest(each.decision, *factors)
+                    for each in prices
+                    if not skus or each.sku in skus
+                    if scope.includes(each.price) and calls.meets(each.bounds)
+                )
+                found += islice(counting, 1)
         return of_each_currency(found)
 
-    def fees(self, seller: str) -> set[str]:
+    def fees(self, seller: str) -> frozenset[str]:
         """The units of what a seller charges once an event."""
-        return {price.unit for _, price in self._of(seller) if price.per_event}
+        if seller not in self._fees:
+            if not (prices := self._of(seller)):
+                return frozenset()
+            self._fees[seller] = frozenset(price.unit for _, price in prices if price.per_event)
+        return self._fees[seller]
 
     def _of(self, seller: str) -> list[tuple[str, Price]]:
         if not self._by_seller:
@@ -63,8 +74,9 @@ class Ceilings:
                     self._by_seller.setdefault(owner, []).extend((sku, price) for price in prices)
         return self._by_seller.get(seller, [])
 
-    def _prices(self, seller: str, unit: str) -> list[_Priced]:
-        """Of the unit, and of those whose price it takes where it has none."""
+    def _prices(self, seller: str, unit: str) -> Sequence[Sequence[_Priced]]:
+        """Of the unit, and of those whose price it takes where it has none: those of each currency, the
+        dearest first, so that who seeks it is done with the first that may count."""
         key = seller, unit
         if key not in self._priced:
             calendars, lineage = self._lists[0].calendars, set(self._lists[0].lineage(unit))
@@ -74,17 +86,28 @@ class Ceilings:
                 if price.unit in lineage
             ]
             if not lineage or not priced:
-                return priced
-            self._priced[key] = priced
+                return ()
+            grouped: defaultdict[str, list[_Priced]] = defaultdict(list)
+            for each in sorted(priced, key=lambda each: each.decision.per_unit, reverse=True):
+                grouped[each.decision.currency].append(each)
+            self._priced[key] = list(grouped.values())
         return self._priced[key]
+
+    def _adjustments(self, seller: str) -> Sequence[tuple[Adjustment, Bounds]]:
+        if seller not in self._adjusted:
+            calendars, found = self._lists[0].calendars, self._lists[0].adjustments_of(seller)
+            if not found:
+                return ()
+            self._adjusted[seller] = [(each, Bounds(each.when, calendars)) for each in found]
+        return self._adjusted[seller]
 
     def _factors(
         self, seller: str, scope: Scope, unit: str, calls: CallsWithin
     ) -> tuple[Decimal, tuple[str, ...]]:
         greatest: dict[tuple[str, str], Decimal] = {}
-        for each in self._lists[0].adjustments_of(seller):
-            about = scope.includes(each) and (not each.units or unit in each.units)
-            if about and calls.meets(Bounds(each.when, self._lists[0].calendars)):
+        for each, bounds in self._adjustments(seller):
+            about = (not each.units or unit in each.units) and scope.includes(each)
+            if about and calls.meets(bounds):
                 name = each.kind, each.name
                 greatest[name] = max(greatest.get(name, Decimal(1)), Decimal(each.factor))
         return product(greatest)

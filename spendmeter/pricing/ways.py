@@ -32,7 +32,7 @@ def plans(
     unknown model one, for how it is served does not tell what it is."""
     found: dict[int, Plan] = {}
     data = UsageData(provider=provider, sku=sku, usage={}, context=_context(way))
-    for instant in _instants(book, tenant, provider, sku, calls):
+    for instant in _instants(book, tenant, data, calls):
         first = book.plan(tenant, data, instant)
         found.setdefault(id(first), first)
         for context in _contexts(book, first, way) if first.sku else ():
@@ -47,7 +47,7 @@ def _context(way: AnyWay) -> Context:
     )
 
 
-def _instants(book: PriceBook, tenant: str, provider: str, sku: str, calls: CallsWithin) -> list[datetime]:
+def _instants(book: PriceBook, tenant: str, data: UsageData, calls: CallsWithin) -> list[datetime]:
     """The first, and each from which on other terms hold or the name means something else."""
     agreed = [terms.effective_from for terms in book.agreement(tenant).stated]
     starts = [calls.since, *(each for each in agreed if each and calls.since < each <= calls.until)]
@@ -56,7 +56,7 @@ def _instants(book: PriceBook, tenant: str, provider: str, sku: str, calls: Call
         instant = start
         while instant <= calls.until and instant not in named:
             named.add(instant)
-            instant = book.meaning(tenant, provider, sku, instant).until
+            instant = book.planned(tenant, book.scope(tenant, instant), data, instant).until
     return sorted(named)
 
 
