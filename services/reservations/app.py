@@ -113,7 +113,7 @@ async def reserve(door: ReservationDoor, request: Request) -> Response:
     now = datetime.now(UTC)
     if asked.amount is None and door.prices.book is None:
         raise Undecided("no catalog has been read yet")
-    bound = requests.bound_of(asked, door.prices.book, caller.tenant, door.currency(caller.tenant), now)
+    bound = requests.bound_of(asked, door.prices.bounder, caller.tenant, door.currency(caller.tenant), now)
     operation = requests.reserve_of(asked, bound, caller.tenant, caller.key_id, key, now)
     decision = await door.desk.ask(caller.tenant, operation)
     return answers.answer(decision, request.url.path, status=201, because=bound.because)
@@ -178,7 +178,7 @@ async def check(door: ReservationDoor, request: Request) -> Response:
     dimensions = requests.dimensions_of(asked) | {"key_id": caller.key_id}
     stated = asked.amount is not None or bool(asked.sku)
     currency = door.currency(caller.tenant)
-    bound = requests.bound_of(asked, door.prices.book, caller.tenant, currency, now) if stated else None
+    bound = requests.bound_of(asked, door.prices.bounder, caller.tenant, currency, now) if stated else None
     counters = door.memory.covering(caller.tenant, dimensions, now)
     missing = door.memory.missing(caller.tenant, dimensions) if stated else []
     elsewhere = door.memory.elsewhere(caller.tenant, dimensions, currency)

@@ -9,6 +9,7 @@ from services.reservations.turns import AWAY, Pool
 from spendmeter.platform.catalog_store import read_publication
 from spendmeter.platform.retry import keep_doing
 from spendmeter.platform.telemetry import log
+from spendmeter.pricing.bound import Bounder
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.price_book import PriceBook
 
@@ -20,6 +21,8 @@ class PriceBookFollower:
 
     def __init__(self, pool: Pool) -> None:
         self.book: PriceBook | None = None
+        self.bounder: Bounder | None = None
+        """By that book."""
         self._pool = pool
 
     async def keep_following(self) -> None:
@@ -33,7 +36,8 @@ class PriceBookFollower:
             return
         entries, read = await read_publication(self._pool)
         try:
-            self.book = await asyncio.to_thread(PriceBook, entries, read)
+            bounder = await asyncio.to_thread(lambda: Bounder(PriceBook(entries, read)))
+            self.book, self.bounder = bounder.book, bounder
             log().info("price book switched", version=read, entries=len(entries))
         except CatalogError as error:
             log().error("the price book in use stays", reason=str(error))

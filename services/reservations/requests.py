@@ -22,7 +22,7 @@ from spendmeter.contracts.events import LABELS, EventError
 from spendmeter.contracts.gate import as_booked, check_rules, check_visible
 from spendmeter.contracts.money import normal_quantity, parse_decimal
 from spendmeter.contracts.series import DIMENSIONS
-from spendmeter.pricing.bound import Bound, BoundRefused, bound
+from spendmeter.pricing.bound import Bound, Bounder, BoundRefused
 from spendmeter.pricing.engine import rate
 from spendmeter.pricing.output_limits import shipped_output_limits
 from spendmeter.pricing.price_book import PriceBook
@@ -101,19 +101,18 @@ class ExtendAsked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     idempotency_key: Word | None = None
 
 
-def bound_of(asked: CallAsked, book: PriceBook | None, tenant: str, currency: str, now: datetime) -> Bound:
+def bound_of(asked: CallAsked, bounder: Bounder | None, tenant: str, currency: str, now: datetime) -> Bound:
     """The most that it can cost. Raises RequestFault."""
     if asked.amount is not None:
         if asked.quantities or asked.max_output_tokens is not None:
             raise RequestFault("amount", "is for what no catalog prices: state quantities, or an amount")
         amount = money(asked.amount)
         return Bound(amount=amount, currency=currency, provisional=False, because=("as stated",))
-    if book is None:
+    if bounder is None:
         raise RequestFault("sku", "cannot be priced: no catalog has been read yet; state an amount")
     if not (asked.provider and asked.sku):
         raise RequestFault("sku", "is needed with provider, or an amount")
-    found = bound(
-        book,
+    found = bounder.bound(
         tenant,
         provider=asked.provider,
         sku=asked.sku,

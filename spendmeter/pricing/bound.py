@@ -11,23 +11,33 @@ tools) has to be stated to be counted; fees of every call are always in it. What
 its own cost, and what a bill says, is bounded by nothing.
 """
 
+from __future__ import annotations
+
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from copy import copy
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, Context, Decimal, Inexact
 from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
 from msgspec import Struct
 
 from spendmeter.contracts.catalog import TenantTerms
 from spendmeter.contracts.money import EXACT, plain, total
+from spendmeter.pricing.conditions import Bounds
 from spendmeter.pricing.dearest import CallsWithin, Dearest, dearest, gap, of_each_currency
 from spendmeter.pricing.decision import Decision
 from spendmeter.pricing.engine import Quantity
+from spendmeter.pricing.memory import TenantMemory
 from spendmeter.pricing.plan import Plan
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.ways import AnyWay, plans
 
+REMEMBERED_FOR = timedelta(minutes=1)
+"""So near a change of price the dearer one counts already."""
+REMEMBERED_MAX = 2_000
 _WRITES = ("cache_write_5m_tokens", "cache_write_1h_tokens", "cache_write_12h_tokens")
 _TEXT = ("input_tokens", "cache_read_tokens", "embedding_tokens")
 _CACHED = {"input_audio_tokens": "cache_read_audio_tokens", "input_image_tokens": "cache_read_image_tokens"}
@@ -90,12 +100,71 @@ def bound(
     """`quantities`: the most of each unit that the call can use, without its output. `most_output`: what
     models put out at most where the caller states no maximum, by provider and sku. `since`, `until`: when the
     call may be made, both included."""
-    length = sum(int(n) + (n != int(n)) for unit, n in quantities.items() if unit in book.context_units)
-    work = _Bounding(book, tenant, provider, sku, way, CallsWithin(since, until, length))
+    calls = CallsWithin(since, until, _length(book, quantities))
+    work = _Bounding(book, tenant, provider, sku, way, calls)
+    return _worked_out(work, quantities, max_output_tokens, most_output or {})
+
+
+class Bounder:
+    """`Bounder(book)`: the same bounds, of many calls. What a name's units cost at most is worked out for the
+    next REMEMBERED_FOR as well, and remembered; README.md says of how many names."""
+
+    def __init__(self, book: PriceBook) -> None:
+        self.book = book
+        self._lengths = _lengths(book)
+        self._known: TenantMemory[tuple[str, str, AnyWay, int], _Bounding] = TenantMemory(REMEMBERED_MAX)
+
+    def bound(
+        self,
+        tenant: str,
+        *,
+        provider: str,
+        sku: str,
+        quantities: Mapping[str, Quantity],
+        max_output_tokens: int | None,
+        way: AnyWay,
+        since: datetime,
+        until: datetime,
+        most_output: Mapping[tuple[str, str], int],
+    ) -> Bound | BoundRefused:
+        """As `bound` says, of calls until REMEMBERED_FOR after `until`."""
+        calls = CallsWithin(since, until, _length(self.book, quantities))
+        work = self._work(tenant, provider, sku, way, calls).again()
+        return _worked_out(work, quantities, max_output_tokens, most_output)
+
+    def _work(self, tenant: str, provider: str, sku: str, way: AnyWay, calls: CallsWithin) -> _Bounding:
+        # Between two of the lengths at which some price begins or ends, all calls meet the same prices.
+        key = (provider, sku, way, bisect_right(self._lengths, calls.length))
+        known = self._known.of_tenants.get(tenant, {}).get(key)
+        if known is not None and known.is_for(calls):
+            return known
+        longer = calls._replace(until=calls.until + REMEMBERED_FOR)
+        made = _Bounding(self.book, tenant, provider, sku, way, longer)
+        self._known.remember(tenant, key, made)
+        return made
+
+
+def _length(book: PriceBook, quantities: Mapping[str, Quantity]) -> int:
+    return sum(int(n) + (n != int(n)) for unit, n in quantities.items() if unit in book.context_units)
+
+
+def _lengths(book: PriceBook) -> Sequence[int]:
+    """Of a context: all from which on some price or factor holds, or none does any more."""
+    prices = chain(book.lists.entries(), *book.unconfirmed.prices.values())
+    bounds = [Bounds(when, book.lists.calendars) for when in {each.when for each in prices}]
+    return sorted({length for each in bounds for length in (each.low, each.high + 1)})
+
+
+def _worked_out(
+    work: _Bounding,
+    quantities: Mapping[str, Quantity],
+    max_output_tokens: int | None,
+    most_output: Mapping[tuple[str, str], int],
+) -> Bound | BoundRefused:
     try:
         work.check(quantities)
-        output = work.outputs(quantities, max_output_tokens, most_output or {})
-        counted = [*_inputs(quantities, book), *output, *work.fees(quantities)]
+        output = work.outputs(quantities, max_output_tokens, most_output)
+        counted = [*_inputs(quantities, work.book), *output, *work.fees(quantities)]
         amounts = [work.amount(each) for each in counted]
         return Bound(
             amount=total(amounts),
@@ -124,7 +193,7 @@ def _inputs(quantities: Mapping[str, Quantity], book: PriceBook) -> Iterator[_Co
 
 
 class _Bounding:
-    """One call's bound as it is worked out."""
+    """One call's bound as it is worked out; `again` for another call of the same names and length."""
 
     def __init__(
         self, book: PriceBook, tenant: str, provider: str, sku: str, way: AnyWay, calls: CallsWithin
@@ -138,6 +207,18 @@ class _Bounding:
         self.currency = self.terms.currency
         self.because: list[str] = []
         self._prices: dict[str, list[Dearest]] = {}
+        self._gaps: dict[tuple[str, ...], datetime | None] = {}
+
+    def is_for(self, calls: CallsWithin) -> bool:
+        """Whether it bounds calls of this span too."""
+        terms, _ = self.book.agreement(self.tenant).at(calls.since)
+        return self.calls.since <= calls.since and calls.until <= self.calls.until and terms is self.terms
+
+    def again(self) -> _Bounding:
+        """For another call: what was found of prices is kept, what was said of the last call is not."""
+        other = copy(self)
+        other.provisional, other.because = bool(self.unknown), []
+        return other
 
     def check(self, quantities: Mapping[str, Quantity]) -> None:
         """Raises _Unbounded where nothing can be bounded."""
@@ -185,7 +266,7 @@ class _Bounding:
     def amount(self, counted: _Counted) -> Decimal:
         """What it costs at most, in book currency. Raises _Unbounded where nothing prices it."""
         unit, quantity, kinds = counted
-        lacks = None if self.unknown else gap(self.plans, kinds, self.calls)
+        lacks = None if self.unknown else self.gap(kinds)
         priced = [(kind, price) for kind in kinds for price in self.prices(kind)]
         found = [(self._cost(price, quantity, kinds), kind, price) for kind, price in priced]
         if lacks or not found:
@@ -200,6 +281,12 @@ class _Bounding:
             said += f" x {plain(price.factor)} ({', '.join(price.factors)})"
         self.because.append(said)
         return cost
+
+    def gap(self, kinds: tuple[str, ...]) -> datetime | None:
+        """From when on nothing prices any of the kinds; None = something always does."""
+        if kinds not in self._gaps:
+            self._gaps[kinds] = gap(self.plans, kinds, self.calls)
+        return self._gaps[kinds]
 
     def prices(self, unit: str) -> Sequence[Dearest]:
         """The dearest that one of the unit costs, in each currency."""
