@@ -19,6 +19,7 @@ from starlette.routing import Mount, Route
 from services.reservations import answers, requests
 from services.reservations.callers import ADMIN, READ, RESERVE, Callers, NotAdmitted, ReservingCaller
 from services.reservations.desk import Desk, Undecided
+from services.reservations.finder import Finder
 from services.reservations.memory import CounterMemory
 from services.reservations.operations import HoldDecision
 from services.reservations.price_book import PriceBookFollower
@@ -51,6 +52,7 @@ class ReservationDoor:
 
     pool: Pool
     desk: Desk
+    finder: Finder
     callers: Callers
     memory: CounterMemory
     prices: PriceBookFollower
@@ -77,13 +79,12 @@ class ReservationDoor:
 
     async def find(self, tenant: str, id: UUID) -> Reservation | None:
         """One, as it is now. Raises AWAY."""
-        row = await self.pool.fetchrow(SQL["find"], tenant, id)
-        return None if row is None else reservation_of(row)
+        return await self.finder.find(tenant, id)
 
     async def finish(self, decision: HoldDecision) -> HoldDecision:
         """A commit is told once the broker holds our own event of it. Raises NotSent."""
         if decision.done and decision.reservation and decision.reservation.state == "committed":
-            await self.sender.sent()
+            await self.sender.sent(replayed=decision.replayed)
         return decision
 
 

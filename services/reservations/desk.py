@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
+from services.reservations.decide import DecidedTurn
 from services.reservations.operations import HoldDecision, Operation
 from services.reservations.turns import AWAY, Pool, take_turn
-from services.reservations.values import BudgetCounter
 from spendmeter.platform.telemetry import Meters, log
 
 TURN_MAX = 500
@@ -45,14 +45,14 @@ class _Waiting:
 
 
 class Desk:
-    """`await ask(tenant, operation)`, from any number of requests. `noted` is told of every counter that a
-    turn has changed."""
+    """`await ask(tenant, operation)`, from any number of requests. `noted` is told every turn
+    that was committed, before whoever asked."""
 
     def __init__(
         self,
         pool: Callable[[], Pool | None],
         meters: Meters,
-        noted: Callable[[str, tuple[BudgetCounter, ...]], None] = lambda _tenant, _counters: None,
+        noted: Callable[[str, DecidedTurn], None] = lambda _tenant, _turn: None,
     ) -> None:
         self._pool = pool
         self._meters = meters
@@ -125,7 +125,7 @@ class Desk:
             self._meters.add("spendmeter.database.retries", service="reservations")
             _fail(taken, error)
             return
-        self._noted(tenant, turn.counters)
+        self._noted(tenant, turn)
         for each, decision in zip(taken, turn.decisions, strict=True):
             if not each.decided.done():
                 each.decided.set_result(decision)

@@ -9,7 +9,9 @@ from services.reservations.app import ReservationDoor, create_app
 from services.reservations.callers import Callers
 from services.reservations.cycles.maps import LevelMaps
 from services.reservations.cycles.routes import cycles_routes
+from services.reservations.decide import DecidedTurn
 from services.reservations.desk import Desk
+from services.reservations.finder import Finder
 from services.reservations.memory import CounterMemory
 from services.reservations.price_book import PriceBookFollower
 from services.reservations.read import prepare
@@ -49,12 +51,18 @@ async def connected(settings: Settings) -> AsyncIterator[HttpService]:
         lambda: kafka.producer(settings, service=SERVICE),
         meters,
     )
-    desk = Desk(lambda: pool, meters, memory.note)
+
+    def noted(tenant: str, turn: DecidedTurn) -> None:
+        memory.note(tenant, turn.counters)
+        sender.take(tenant, turn.reservations)
+
+    desk = Desk(lambda: pool, meters, noted)
     tranches = Tranches(desk, memory, home() / "reservations" / str(settings.port))
     desk.when_away = tranches.decide
     door = ReservationDoor(
         pool=pool,
         desk=desk,
+        finder=Finder(pool),
         callers=callers,
         memory=memory,
         prices=prices,

@@ -14,7 +14,7 @@ from typing import Any
 
 from services.reservations.read import SQL as TURN
 from services.reservations.read import CountersOutdated, lock, read
-from services.reservations.recount import SQL, recount
+from services.reservations.recount import IDLE_MAX, SQL, recount
 from services.reservations.rows import past_rows
 from services.reservations.settle import PassedEntry, Settled, settle
 from services.reservations.turns import AWAY, Pool, take_turn, write
@@ -50,22 +50,31 @@ class Settler:
 
     async def look(self) -> None:
         """Make counters that are missing, count what is new, and free what has run out."""
-        now = asyncio.get_running_loop().time()
-        if now >= self._counters_at:
-            for row in await self._pool.fetch(TURN["hard_tenants"]):
-                await self._see_to_counters(row["tenant"])
-            self._counters_at = now + COUNTERS_S
-        while await self.settle_once():
+        while await self._look_once():
             self.worked.beat()
-        await self._pool.execute(SQL["add_up_past"], COMMITS_WITHIN)
-        for row in await self._pool.fetch(TURN["tenants_with_due"], DUE_TENANTS_MAX):
-            turn = await take_turn(self._pool, row["tenant"], ())
-            self._meters.add("spendmeter.reservations.expired", turn.expired)
-        if now >= self._forget_at:
-            await self._pool.execute(TURN["forget_answers"])
-            await self._pool.execute(TURN["forget_reservations"])
-            await self._pool.execute(SQL["forget_past"])
-            self._forget_at = now + FORGET_S
+
+    async def _look_once(self) -> bool:
+        """Whether more waits. Of all processes one at a time does it: what two of them read, the second would
+        find counted once it has the tenant's lock, for which everybody else waits meanwhile."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            if not await connection.fetchval(SQL["alone"], IDLE_MAX):
+                return False
+            now = asyncio.get_running_loop().time()
+            if now >= self._counters_at:
+                for row in await self._pool.fetch(TURN["hard_tenants"]):
+                    await self._see_to_counters(row["tenant"])
+                self._counters_at = now + COUNTERS_S
+            more = await self.settle_once()
+            await self._pool.execute(SQL["add_up_past"], COMMITS_WITHIN)
+            for row in await self._pool.fetch(TURN["tenants_with_due"], DUE_TENANTS_MAX):
+                turn = await take_turn(self._pool, row["tenant"], ())
+                self._meters.add("spendmeter.reservations.expired", turn.expired)
+            if now >= self._forget_at:
+                await self._pool.execute(TURN["forget_answers"])
+                await self._pool.execute(TURN["forget_reservations"])
+                await self._pool.execute(SQL["forget_past"])
+                self._forget_at = now + FORGET_S
+            return more
 
     async def _see_to_counters(self, tenant: str) -> None:
         known = await read(self._pool, tenant)

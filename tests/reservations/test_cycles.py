@@ -37,6 +37,7 @@ from services.reservations.callers import Callers
 from services.reservations.cycles.maps import LevelMaps
 from services.reservations.cycles.routes import cycles_routes
 from services.reservations.desk import Desk
+from services.reservations.finder import Finder
 from services.reservations.memory import CounterMemory
 from services.reservations.price_book import PriceBookFollower
 from services.reservations.sender import EventSender
@@ -107,7 +108,8 @@ async def agent(world: World, owner: asyncpg.Connection, tmp_path: Path) -> Asyn
     await maps.refresh()
     door = ReservationDoor(
         pool=world.pool,
-        desk=Desk(lambda: world.pool, Meters(), memory.note),
+        desk=Desk(lambda: world.pool, Meters(), lambda tenant, turn: memory.note(tenant, turn.counters)),
+        finder=Finder(world.pool),
         callers=callers,
         memory=memory,
         prices=prices,

@@ -15,6 +15,7 @@ import pytest
 from services.reservations.app import ReservationDoor, create_app
 from services.reservations.callers import Callers
 from services.reservations.desk import Desk
+from services.reservations.finder import Finder
 from services.reservations.memory import CounterMemory
 from services.reservations.price_book import PriceBookFollower
 from services.reservations.sender import EventSender, NotSent
@@ -33,7 +34,7 @@ class Sender:
 
     away = False
 
-    async def sent(self) -> None:
+    async def sent(self, *, replayed: bool) -> None:
         if self.away:
             raise NotSent
 
@@ -64,7 +65,8 @@ async def client(world: World, owner: asyncpg.Connection) -> AsyncIterator[Clien
     await prices.look()
     door = ReservationDoor(
         pool=world.pool,
-        desk=Desk(lambda: world.pool, Meters(), memory.note),
+        desk=Desk(lambda: world.pool, Meters(), lambda tenant, turn: memory.note(tenant, turn.counters)),
+        finder=Finder(world.pool),
         callers=callers,
         memory=memory,
         prices=prices,

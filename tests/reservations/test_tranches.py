@@ -31,7 +31,7 @@ class Worker:
 
     def __post_init__(self) -> None:
         self.memory = CounterMemory(self.world.pool)
-        self.desk = Desk(self._pool, Meters(), self.memory.note)
+        self.desk = Desk(self._pool, Meters(), lambda tenant, turn: self.memory.note(tenant, turn.counters))
         self.tranches = Tranches(self.desk, self.memory, self.folder)
         self.desk.when_away = self.tranches.decide
 

@@ -9,6 +9,10 @@ FROM (
 ) AS all_accounts
 WINDOW in_order AS (PARTITION BY partition ORDER BY ended_at)
 
+-- name: alone
+-- Whether no other process counts now; until COMMIT, or until this transaction was idle for $1.
+SELECT pg_try_advisory_xact_lock(1919251315, 0) FROM set_config('idle_in_transaction_session_timeout', $1, true)
+
 -- name: behind
 -- What of the book is not counted yet: of each mark, whose it is. A tenant without any mark has no counters.
 SELECT a.partition, a.account, a.begun_at, a.ended_at, coalesce(m.next_offset, 0) AS since, a.book_offset AS until,

@@ -11,30 +11,41 @@ SELECT DISTINCT tenant FROM budgets WHERE hard AND deleted_at IS NULL ORDER BY t
 -- counters there are; reservations that are named ($2), at most $3 of those whose time is up, those of the events $4, and
 -- tranches of the workers $5; answers to the keys ($6, $7); of the identities $8 and those that named ones have stated,
 -- which are in the book before the tenant's marks (what lies after them will be settled) or another open reservation's;
--- and what the keys $9, and those of these reservations, hold that is not committed.
+-- and what the keys $9, and those of these reservations, hold that is not committed. OFFSET 0: row by row through the one
+-- index that has it; a plan that was made while the tables were small would read all that a tenant ever reserved.
 WITH named AS MATERIALIZED (
     SELECT unnest($2::uuid[]) AS id
     UNION (
         SELECT id FROM reservations WHERE tenant = $1 AND state = 'held' AND expires_at <= statement_timestamp()
         ORDER BY expires_at LIMIT $3
     )
-    UNION SELECT id FROM reservations WHERE tenant = $1 AND identity = ANY ($4)
+    UNION SELECT (r).id FROM unnest($4::bytea[]) AS s (identity)
+        CROSS JOIN LATERAL (SELECT r FROM reservations r WHERE r.identity = s.identity OFFSET 0) AS of_it
+    WHERE (r).tenant = $1
     UNION SELECT id FROM reservations WHERE tenant = $1 AND state = 'committed' AND cardinality($5::text[]) > 0
         AND details ->> 'tranche' = ANY ($5)
 ),
-found AS MATERIALIZED (SELECT r FROM reservations r JOIN named USING (id) WHERE r.tenant = $1),
+found AS MATERIALIZED (
+    SELECT r FROM named CROSS JOIN LATERAL (
+        SELECT r FROM reservations r WHERE r.tenant = $1 AND r.id = named.id OFFSET 0) AS of_it
+),
 stated AS MATERIALIZED (
     SELECT unnest($8::bytea[]) AS identity
     UNION SELECT (r).identity FROM found WHERE (r).stated AND (r).state IN ('held', 'committed')
 ),
 keys AS MATERIALIZED (SELECT unnest($9::text[]) AS key_id UNION SELECT (r).key_id FROM found),
+open AS MATERIALIZED (
+    SELECT of_it.* FROM keys CROSS JOIN LATERAL (
+        SELECT key_id, held, budget_ids, period_starts FROM reservations r
+        WHERE r.tenant = $1 AND r.key_id = keys.key_id AND r.state = 'held' OFFSET 0) AS of_it
+),
 by_key AS (
     SELECT key_id, NULL::uuid AS budget_id, NULL::timestamptz AS period_start, count(*) AS open, '0' AS held
-    FROM reservations JOIN keys USING (key_id) WHERE tenant = $1 AND state = 'held' GROUP BY key_id
+    FROM open GROUP BY key_id
     UNION ALL
     SELECT key_id, place.budget_id, place.period_start, 0, sum(held)::text
-    FROM reservations JOIN keys USING (key_id), unnest(budget_ids, period_starts) AS place (budget_id, period_start)
-    WHERE tenant = $1 AND state = 'held' GROUP BY key_id, place.budget_id, place.period_start
+    FROM open, unnest(budget_ids, period_starts) AS place (budget_id, period_start)
+    GROUP BY key_id, place.budget_id, place.period_start
 ),
 accounts AS (
     SELECT partition, row_number() OVER in_order - 1 AS account,
@@ -54,20 +65,23 @@ SELECT statement_timestamp() AS now,
     ARRAY(SELECT c FROM budget_counters c WHERE c.tenant = $1) AS counters,
     ARRAY(SELECT r FROM found) AS reservations,
     ARRAY(
-        SELECT a FROM unnest($6::text[], $7::text[]) AS k (endpoint, idempotency_key)
-            JOIN reservation_answers a ON a.tenant = $1 AND (a.endpoint, a.idempotency_key) = (k.endpoint, k.idempotency_key)
+        SELECT a FROM unnest($6::text[], $7::text[]) AS k (endpoint, idempotency_key) CROSS JOIN LATERAL (
+            SELECT a FROM reservation_answers a WHERE a.tenant = $1 AND a.endpoint = k.endpoint
+                AND a.idempotency_key = k.idempotency_key OFFSET 0) AS of_it
     ) AS answers,
     ARRAY(
-        SELECT i.identity FROM stated s JOIN identities i ON i.identity = s.identity
-            JOIN entries e ON e.occurred_at = i.occurred_at AND e.identity = i.identity AND e.seq = 0
+        SELECT e.identity FROM stated s CROSS JOIN LATERAL (
+                SELECT e.* FROM identities i JOIN entries e ON e.occurred_at = i.occurred_at AND e.identity = i.identity
+                WHERE i.identity = s.identity AND e.identity = s.identity AND e.seq = 0 OFFSET 0) AS e
             JOIN accounts a ON a.partition = e.origin_partition
                 AND e.recorded_at >= a.begun_at AND e.recorded_at < a.ended_at
             JOIN reservation_marks m ON m.tenant = $1 AND m.partition = a.partition AND m.account = a.account
         WHERE e.origin_offset < m.next_offset
     ) AS booked,
     ARRAY(
-        SELECT r FROM reservations r
-        WHERE r.tenant = $1 AND r.identity IN (SELECT identity FROM stated) AND r.state IN ('held', 'committed')
+        SELECT r FROM stated s
+            CROSS JOIN LATERAL (SELECT r FROM reservations r WHERE r.identity = s.identity OFFSET 0) AS of_it
+        WHERE (r).tenant = $1 AND (r).state IN ('held', 'committed')
     ) AS reserved,
     (SELECT coalesce(jsonb_agg(b), '[]') FROM by_key b) AS held
 
@@ -119,17 +133,19 @@ DELETE FROM reservations WHERE created_at < now() - CASE WHEN state = 'committed
 SELECT DISTINCT tenant FROM reservations WHERE state = 'held' AND expires_at <= now() LIMIT $1
 
 -- name: unsent
--- Our own events that the log may not hold yet, eldest first.
-SELECT tenant, id, identity, event FROM reservations WHERE event <> '' AND sent_at IS NULL ORDER BY committed_at LIMIT $1
+-- Our own events that the log may not hold yet, of commits that are $1 old, eldest first.
+SELECT tenant, id, identity, event FROM reservations
+WHERE event <> '' AND sent_at IS NULL AND committed_at <= now() - $1::interval ORDER BY committed_at LIMIT $2
 
 -- name: sent
 -- The broker has acknowledged them.
-UPDATE reservations SET sent_at = now()
-WHERE (tenant, id) IN (SELECT * FROM unnest($1::text[], $2::uuid[])) AND sent_at IS NULL
+UPDATE reservations r SET sent_at = now() FROM unnest($1::text[], $2::uuid[]) AS t (tenant, id)
+WHERE r.tenant = t.tenant AND r.id = t.id AND sent_at IS NULL
 
 -- name: find
--- One, for its key's tenant.
-SELECT {reservation}, sent_at FROM reservations WHERE tenant = $1 AND id = $2
+-- These.
+SELECT r.* FROM unnest($1::text[], $2::uuid[]) AS t (tenant, id)
+    CROSS JOIN LATERAL (SELECT * FROM reservations r WHERE r.tenant = t.tenant AND r.id = t.id OFFSET 0) AS r
 
 -- name: list
 -- Newest first, after one of them; $2 '' = of any state.
