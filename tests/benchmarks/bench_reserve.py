@@ -24,8 +24,11 @@ decision_p50_ms, decision_p99_ms: of all reserves, from first sent to answered, 
 503, the wait before it is asked again. decision_calm_p99_ms: of the `decision_calm`, of which no instant lies between
 a kill and the moment from which that process is ready again. check_p50_ms, check_p99_ms: of GET
 /v1/budgets/check meanwhile, --check-rate a second over one connection, asked by a process of its own;
-check_calm_p99_ms of the same without those seconds. client_cpu: of one core, what the 200 agents' own process
-takes: near 1 the times are its own. The last line is one JSON object.
+check_calm_p99_ms of the same without those seconds. check_alone_p50_ms, check_alone_p99_ms: the same questions
+before any agent begins, for --alone-s seconds: what a check takes where the machine has time for it. client_cpu:
+of one core, what the 200 agents' own process takes: near 1 the times are its own. cpu_ms_per_call: milliseconds of
+processor time by process, over all calls (a process that was killed counts from its last start on); of Postgres
+what its sessions of the second process of reservations take is in it. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -386,13 +389,16 @@ async def run_all(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             for target in targets:
                 await ready(run, target)
             await asyncio.sleep(6)  # both have read the new key
+            checking = await asker(options.check_rate, key, targets)
+            await asyncio.sleep(options.alone_s)
+            alone = await told(checking)
             worst = [Decimal(0)]
             sampling = asyncio.create_task(sample(watcher, amount, worst))
             killing = asyncio.create_task(
                 kill_in_turn(run, system, second, options.kills, options.kill_every)
             )
             checking = await asker(options.check_rate, key, targets)
-            began, cpu = time.monotonic(), time.process_time()
+            began, cpu, used = time.monotonic(), time.process_time(), cpu_seconds(system, second)
 
             async def agent(of: int) -> None:
                 for number in range(options.calls):
@@ -402,8 +408,11 @@ async def run_all(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             await asyncio.gather(*(agent(of) for of in range(options.agents)))
             took = time.monotonic() - began
             client_cpu = (time.process_time() - cpu) / took
-            checking.terminate()
-            checks = json.loads((await checking.communicate())[0])
+            used = {
+                name: max(0.0, seconds - used.get(name, 0.0))
+                for name, seconds in cpu_seconds(system, second).items()
+            }
+            checks = await told(checking)
             print(json.dumps({"seconds": round(took, 1)} | run.counts), flush=True)
             await killing
             await quiet(owner, TTL_S + 30)
@@ -425,9 +434,15 @@ async def run_all(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "decisions": len(run.asked),
         "per_s": round(len(run.asked) / took, 1),
         "client_cpu": round(client_cpu, 2),
+        "cpu_ms_per_call": {
+            name: round(seconds * 1e3 / len(run.asked), 2)
+            for name, seconds in sorted(used.items(), key=lambda each: -each[1])
+            if seconds
+        },
         "met_a_kill": run.met_a_kill,
         **latencies("decision", run.took, run.down),
         **latencies("check", checks, run.down),
+        **latencies("check_alone", alone, []),
     } | run.counts  # fmt: skip
 
 
@@ -439,6 +454,21 @@ async def asker(rate: float, key: str, targets: list[str]) -> asyncio.subprocess
     )
 
 
+async def told(checking: asyncio.subprocess.Process) -> list[tuple[float, float]]:
+    """What it has measured; it ends."""
+    checking.terminate()
+    said: list[tuple[float, float]] = json.loads((await checking.communicate())[0])
+    return said
+
+
+def cpu_seconds(system: System, second: Second) -> dict[str, float]:
+    """Processor time so far by process."""
+    used = system.cpu_seconds()
+    with suppress(psutil.Error):
+        used["second reservations"] = sum(psutil.Process(second.process.pid).cpu_times()[:2])
+    return used
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--agents", type=int, default=200)
@@ -447,6 +477,7 @@ def main() -> None:
     parser.add_argument("--kill-every", type=float, default=5.0)
     parser.add_argument("--amount", default="130")
     parser.add_argument("--check-rate", type=float, default=20.0)
+    parser.add_argument("--alone-s", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     print(__doc__)
