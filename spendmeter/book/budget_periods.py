@@ -6,11 +6,10 @@ never more than N, so that nothing is said of 24 hours that took 25. Where a ten
 changes, all of them are cut: money of one period is in one currency.
 """
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal, NamedTuple
 
 from spendmeter.book.sizes import bucket_at
-from spendmeter.contracts.periods import day_start
 from spendmeter.contracts.terms import Timeline
 
 BudgetPeriodKind = Literal["day", "week", "month", "quarter", "year", "custom", "rolling"]
@@ -54,7 +53,7 @@ class BudgetPeriod(NamedTuple):
             return calendar.bounds(self.kind, at)
         assert self.starts_on is not None
         assert self.ends_on is not None
-        start, end = (_midnight(day, calendar) for day in (self.starts_on, self.ends_on))
+        start, end = calendar.midnight(self.starts_on), calendar.midnight(self.ends_on)
         if not start <= at < end:
             return start, end
         stretch = calendar.stretch(at)
@@ -102,8 +101,3 @@ def rolling_refusal(*, hard: bool, forecast: bool) -> tuple[str, str] | None:
             "are not for the period rolling: it has no end that could be forecast"
         )
     return None
-
-
-def _midnight(day: date, calendar: Timeline) -> datetime:
-    noon = datetime.combine(day, time(12), UTC)
-    return day_start(day, calendar.at(noon).zone)

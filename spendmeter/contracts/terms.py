@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from spendmeter.contracts.catalog import TenantTerms
-from spendmeter.contracts.periods import Period, add_months, period_bounds, period_of_day
+from spendmeter.contracts.periods import Period, add_months, day_start, period_bounds, period_of_day
 
 SINCE_EVER = datetime.min.replace(tzinfo=UTC)
 FOR_EVER = datetime.max.replace(tzinfo=UTC)
@@ -86,6 +86,31 @@ class Timeline:
                 return stretch.start, stretch.terms.currency
         return None
 
+    def currency_since(self, at: datetime) -> datetime:
+        """From when on the tenant counts in the currency that holds at an instant: before it there is no
+        money that could be held against money of now."""
+        place = bisect_right(self._starts, at) - 1
+        now = self.stretches[place].terms.currency
+        while place and self.stretches[place - 1].terms.currency == now:
+            place -= 1
+        return self.stretches[place].start
+
+    def day(self, at: datetime) -> date:
+        """The tenant's day that holds an instant. After a move to the west its day may have begun while the
+        new clock still showed the day before."""
+        stretch = self.stretch(at)
+        day = at.astimezone(stretch.terms.zone).date()
+        return day if stretch.start == SINCE_EVER else max(day, self._day_of_change(stretch))
+
+    def midnight(self, day: date) -> datetime:
+        """With which instant the tenant's day begins, in UTC."""
+        for stretch in reversed(self.stretches[1:]):
+            first = self._day_of_change(stretch)
+            if day >= first:
+                later = day_start(day, stretch.terms.zone)
+                return stretch.start if day == first else max(stretch.start, later)
+        return day_start(day, self.stretches[0].terms.zone)
+
     def bounds(self, period: Period, at: datetime) -> tuple[datetime, datetime]:
         """[start, end) in UTC of the tenant's period that holds `at`, cut where terms begin and end.
 
@@ -108,11 +133,7 @@ class Timeline:
         start, end, first = self._month
         if not start <= at < end:
             start, end = self.bounds("month", at)
-            stretch = self.stretch(at)
-            day = start.astimezone(stretch.terms.zone).date()
-            if stretch.start == start > SINCE_EVER:
-                day = max(day, self._day_of_change(stretch))
-            first = add_months(day, 0)
+            first = add_months(self.day(start), 0)
             self._month = (start, end, first)
         return first
 

@@ -26,6 +26,7 @@ from services.alerts.forecasts.thresholds import (
 from services.alerts.forecasts.words import ForecastWording
 from services.alerts.incidents.incident import Incident
 from services.alerts.watch import TenantWatch
+from spendmeter.contracts.terms import Timeline
 from tests.alerts.conftest import Book
 
 JUNE, JULY = datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)
@@ -147,7 +148,7 @@ def test_an_open_bursts_excess_is_taken_from_its_days_where_it_lies_in_the_budge
     assert excesses_in({"team": "other"}, "USD", JUNE, [burst]) == []
     assert excesses_in({}, "USD", JUNE, [replace(burst, state="resolved")]) == []
     days = [DaySpend(day=date(2026, 6, day), amount=Decimal(50)) for day in (13, 14, 15)]
-    assert [each.excess for each in without_excess(days, found, ZoneInfo("UTC"))] == [0, 30, 30]
+    assert [each.excess for each in without_excess(days, found, Timeline())] == [0, 30, 30]
 
 
 async def spend_daily(book: Book, days: int, until: datetime) -> None:

@@ -110,6 +110,5 @@ def is_late(incident: Incident) -> bool:
 def _over(budget: Budget, at: datetime, calendar: Timeline) -> PeriodBounds | None:
     """Stated days that were over by `at`."""
     assert budget.ends_on is not None
-    last = datetime.combine(budget.ends_on, datetime.min.time(), calendar.at(at).zone)
-    bounds = budget.bounds(last - timedelta(hours=1), calendar)
+    bounds = budget.bounds(calendar.midnight(budget.ends_on) - _INSTANT, calendar)
     return bounds if bounds and bounds[1] <= at else None

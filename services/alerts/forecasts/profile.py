@@ -111,8 +111,10 @@ def instant_after(
 def _hours_weight(profile: Profile, zone: ZoneInfo, start: datetime, end: datetime) -> float:
     weight, at = 0.0, start.astimezone(UTC)
     while at < end:
-        next_hour = min(at.replace(minute=0, second=0, microsecond=0) + HOUR, end)
-        weight += profile.hours[at.astimezone(zone).hour] * ((next_hour - at) / HOUR)
+        local = at.astimezone(zone)
+        gone = timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
+        next_hour = min(at + HOUR - gone, end)
+        weight += profile.hours[local.hour] * ((next_hour - at) / HOUR)
         at = next_hour
     return weight
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 from services.alerts.budgets.budgets import Budget, reaches
 from services.alerts.counting.counters import CounterKey, Counters
@@ -16,6 +15,7 @@ from services.alerts.incidents.incident import Incident, IncidentFigures, opened
 from services.alerts.incidents.joining import SPENDING
 from services.alerts.rates import per_hour
 from spendmeter.contracts.money import EXACT, ZERO, divided, plain, total
+from spendmeter.contracts.terms import Timeline
 
 TIMES = 2
 """So many evaluations, one after the other, must say the same before somebody is told, or it is over."""
@@ -125,11 +125,11 @@ def ending(incident: Incident, budgets: Iterable[Budget], each: Evaluated | None
     return "less is expected now" if less and not reaches(coming, budget, incident.threshold_percent) else ""
 
 
-def days_before(counters: Counters, counted: CounterKey, zone: ZoneInfo, today: date) -> list[DaySpend]:
-    """The counter's complete local days, one after the other, oldest first."""
+def days_before(counters: Counters, counted: CounterKey, calendar: Timeline, today: date) -> list[DaySpend]:
+    """The counter's complete days, as the tenant counted them then, one after the other, oldest first."""
     sums: dict[date, Decimal] = {}
     for part in counters.parts:
-        day = part.start.astimezone(zone).date()
+        day = calendar.day(part.start)
         if day < today and counted in part.sums:
             sums[day] = EXACT.add(sums.get(day, ZERO), part.sums[counted].effective)
     if not sums:
@@ -140,12 +140,12 @@ def days_before(counters: Counters, counted: CounterKey, zone: ZoneInfo, today: 
 
 
 def without_excess(
-    days: Sequence[DaySpend], excesses: Iterable[tuple[datetime, datetime, Decimal]], zone: ZoneInfo
+    days: Sequence[DaySpend], excesses: Iterable[tuple[datetime, datetime, Decimal]], calendar: Timeline
 ) -> list[DaySpend]:
     """The same days, with what is explained of each: an excess counts evenly over the days of its span."""
     explained: dict[date, Decimal] = {}
     for start, end, amount in excesses:
-        first, last = start.astimezone(zone).date(), end.astimezone(zone).date()
+        first, last = calendar.day(start), calendar.day(end)
         number = (last - first).days + 1
         for place in range(number):
             day = first + place * DAY

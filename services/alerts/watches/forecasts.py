@@ -102,14 +102,14 @@ class ForecastWatch(CountedLook):
         self, budget: Budget, bounds: tuple[datetime, datetime], current: Sequence[Incident], now: datetime
     ) -> Evaluated:
         start, end = bounds
-        zone = self.rules.calendar.at(now).zone
+        calendar = self.rules.calendar
+        zone = calendar.at(now).zone
         counted = counter_key(budget.filter, budget.currency)
         spent = self.counters.counters.of(counted, start, end)
-        days = days_before(self.counters.counters, counted, zone, now.astimezone(zone).date())
-        since = days[0].day if days else now.date()
-        begun = datetime.combine(since, datetime.min.time(), zone)
+        days = days_before(self.counters.counters, counted, calendar, calendar.day(now))
+        begun = calendar.midnight(days[0].day if days else calendar.day(now))
         seen = forecast(
-            without_excess(days, excesses_in(budget.filter, budget.currency, begun, current), zone),
+            without_excess(days, excesses_in(budget.filter, budget.currency, begun, current), calendar),
             start=start,
             end=end,
             now=now,
