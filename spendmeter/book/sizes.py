@@ -44,6 +44,18 @@ def five_minutes_of(at: datetime) -> datetime:
     return at - (at - _EPOCH) % _FIVE_MINUTES
 
 
+def hours_between(start: datetime, end: datetime, timeline: Timeline) -> list[datetime]:
+    """The starts of the hours that begin in [start, end): a move, or a clock that jumps by half an hour, puts
+    them on another minute of the hour."""
+    found: list[datetime] = []
+    at = start
+    while at < end:
+        day = BucketSpan(*timeline.bounds("day", at))
+        found += hours_of(*day, timeline.stretch(day.start).terms.zone)[:-1]
+        at = day.end
+    return [hour for hour in found if start <= hour < end]
+
+
 @lru_cache(maxsize=4096)
 def hours_of(start: datetime, end: datetime, zone: ZoneInfo) -> list[datetime]:
     """The starts of the hours of a local day and the end of the last: full by the clock on the wall, so

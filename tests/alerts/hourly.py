@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.alerts.bursts.seasons import HOUR, local_hour
-from services.alerts.hours.hour_reader import ExplainedSpan, RunningHour
+from services.alerts.bursts.seasons import HOUR
+from services.alerts.hours.hour_reader import ExplainedSpan, HourReader, RunningHour
 from services.alerts.hours.scoring import HourMoney
 from services.alerts.incidents.incident import Incident, resolved
 from services.alerts.incidents.withheld import PlannedWindow, withheld
@@ -21,13 +21,22 @@ from services.alerts.scopes import TENANT, DetectorScope
 from services.alerts.turns import Turns
 from services.alerts.watches import hours
 from services.alerts.watches.hours import HourWatch
+from spendmeter.book.sizes import bucket_at
 from spendmeter.contracts.alert_rules import AlertRule
-from spendmeter.contracts.terms import Terms, Timeline
+from spendmeter.contracts.terms import Stretch, Terms, Timeline
 from spendmeter.platform.telemetry import Meters
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 STEP = timedelta(minutes=5)
 """The time between two looks."""
+
+
+def local_hour(at: datetime, zone: tzinfo) -> datetime:
+    """When the hour of a clock began that is never put forward or back by half an hour."""
+    local = at.astimezone(zone)
+    return at - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
+
+
 Spending = Callable[[datetime], float]
 """What an hour that begins then comes to, spent evenly."""
 
@@ -38,6 +47,8 @@ class Tenant:
 
     agents: Mapping[str, Spending]
     zone: str = "UTC"
+    calendar: Timeline | None = None
+    """Of one who moves; of others it is the zone's."""
     since: datetime = MONDAY - timedelta(days=35)
     teams: Mapping[str, str] = field(default_factory=dict)
     rules: Sequence[AlertRule] = tuple(EVERYBODYS.values())
@@ -50,7 +61,7 @@ class Tenant:
     def __post_init__(self) -> None:
         self._known: dict[datetime, dict[DetectorScope, HourMoney]] = {}
         self.now = MONDAY
-        calendar = Timeline([(None, Terms(zone=ZoneInfo(self.zone)))])
+        calendar = self.calendar or Timeline([(None, Terms(zone=ZoneInfo(self.zone)))])
         shared = _Shared(store=self, complete=self, meters=Meters())
         rules = TenantRules(calendar=calendar, budgets=(), rules=tuple(self.rules))
         self.new_worker = lambda: HourWatch(tenant="acme", rules=rules, shared=cast(Any, shared))
@@ -142,17 +153,17 @@ class _Shared:
     bill_keys: None = None
 
 
-class FunctionReader:
-    """As `HourReader`, of a `Tenant`."""
+class FunctionReader(HourReader):
+    """As `HourReader`, of a `Tenant` without a database."""
 
-    def __init__(self, tenant: Tenant, zone: tzinfo) -> None:
-        self.tenant, self.zone, self.currency = tenant, zone, "USD"
-        self.running: RunningHour | None = None
+    def __init__(self, asked: Tenant, calendar: Timeline, stretch: Stretch) -> None:
+        super().__init__(cast(Any, None), "acme", calendar, stretch, cast(Any, None))
+        self.asked = asked
 
     async def read_on(self, through: datetime, bill_keys: object) -> RunningHour | None:
-        hour = local_hour(through, self.zone)
-        part, lately = (through - hour) / HOUR, self.tenant.step / HOUR
-        whole = self.tenant.money(hour)
+        hour, end = bucket_at("hour", through, self.calendar)
+        part, lately = (through - hour) / (end - hour), self.asked.step / (end - hour)
+        whole = self.asked.money(hour)
 
         def share(of: float) -> dict[DetectorScope, HourMoney]:
             part = Decimal(str(round(of, 6)))
@@ -161,27 +172,20 @@ class FunctionReader:
                 for scope, money in whole.items()
             }
 
-        self.running = RunningHour(hour, through, share(part), share(lately), self.tenant.step)
+        self.running = RunningHour(hour, through, share(part), share(lately), self.asked.step)
         return self.running
 
     async def is_settled(self, hour: datetime) -> bool:
-        return self.tenant.now - hour >= HOUR + timedelta(minutes=10)
+        return self.asked.now - hour >= HOUR + timedelta(minutes=10)
 
     async def hours(
         self, scopes: Sequence[DetectorScope], first: datetime, end: datetime
     ) -> dict[DetectorScope, dict[datetime, HourMoney]]:
-        first = max(first, self.tenant.since)
-        each = [first + number * HOUR for number in range((end - first) // HOUR)]
+        each = self.starts(max(first, await self.known_since()), end)
         return {
-            scope: {at: self.tenant.money(at)[scope] for at in each if scope in self.tenant.money(at)}
+            scope: {at: self.asked.money(at)[scope] for at in each if scope in self.asked.money(at)}
             for scope in scopes
         }
-
-    async def histories(
-        self, scopes: Sequence[DetectorScope], hour: datetime
-    ) -> dict[DetectorScope, dict[datetime, Decimal]]:
-        found = await self.hours(scopes, hour - timedelta(days=29), hour)
-        return {scope: {at: money.amount for at, money in hours.items()} for scope, hours in found.items()}
 
     async def explained(self, since: datetime) -> list[ExplainedSpan]:
         return [
@@ -191,11 +195,11 @@ class FunctionReader:
                 one.began_at,
                 one.hot_at,
             )
-            for one in self.tenant.incidents
-        ] + [ExplainedSpan(each.filter, (), each.starts_at, each.ends_at) for each in self.tenant.windows]
+            for one in self.asked.incidents
+        ] + [ExplainedSpan(each.filter, (), each.starts_at, each.ends_at) for each in self.asked.windows]
 
     async def known_since(self) -> datetime:
-        return self.tenant.since
+        return max(self.asked.since, self.calendar.currency_since(self.stretch.start))
 
     async def loops_over(self, hour: datetime) -> list[Incident]:
         return []
@@ -203,8 +207,8 @@ class FunctionReader:
     async def planned_over(self, hour: datetime) -> list[Mapping[str, str]]:
         return [
             each.filter
-            for each in self.tenant.windows
-            if each.starts_at < hour + HOUR and hour < each.ends_at <= self.tenant.now
+            for each in self.asked.windows
+            if each.starts_at < hour + HOUR and hour < each.ends_at <= self.asked.now
         ]
 
 
@@ -218,7 +222,9 @@ def hourly(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Tenant]:
     def make(agents: Mapping[str, Spending], **settings: Any) -> Tenant:
         tenant = Tenant(agents, **settings)
         monkeypatch.setattr(
-            hours, "HourReader", lambda pool, name, currency, zone, turn: FunctionReader(tenant, zone)
+            hours,
+            "HourReader",
+            lambda pool, name, calendar, *asked: FunctionReader(tenant, calendar, asked[0]),
         )
         monkeypatch.setattr(hours, "explanations", nothing)
         return tenant

@@ -9,9 +9,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.alerts.bursts.chance import page_score, scores_of
-from services.alerts.bursts.seasons import Season, local_hour
+from services.alerts.bursts.seasons import Season
 from services.alerts.notify.routing import Route, passages
 from tests.alerts.episodes import Episodes
+from tests.alerts.hourly import local_hour
 from tests.alerts.test_routing import A, B, event
 
 NOISY = 300

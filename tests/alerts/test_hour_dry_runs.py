@@ -49,7 +49,7 @@ def replay(
             spent[scope][hour] = money
     replay = HourReplay(rule, ZoneInfo(zone), "USD", spent, known_since=known_since, counted_from=MONDAY)
     for hour in hours:
-        for _ in replay.hour(hour):
+        for _ in replay.hour(hour, hour + HOUR):
             pass
     return replay.fired()
 

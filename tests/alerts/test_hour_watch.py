@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from services.alerts.watches.look import Look
 from tests.alerts.conftest import Book, transitions
 
@@ -26,10 +28,14 @@ async def hour_look(watch: Any) -> Look:
     return next(look for look in (await watch())._looks if look.of == "hours")
 
 
-async def test_hours_are_told_once_by_two_workers_and_ended_by_a_third(book: Book, watch: Any) -> None:
+@pytest.mark.parametrize(("zone", "begins"), [("UTC", 0), ("Asia/Kathmandu", 15)])
+async def test_hours_are_told_once_by_two_workers_and_ended_by_a_third(
+    book: Book, watch: Any, zone: str, begins: int
+) -> None:
     """Four weeks of 12 an hour; then 40 within 25 minutes, and 12 again."""
     await book.owner.execute("DELETE FROM scope_hours_missing")
-    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - 5 * HOUR
+    await book.tenant(zone=zone)
+    hour = datetime.now(UTC).replace(minute=begins, second=0, microsecond=0) - 5 * HOUR
     for number in range(1, 28 * 24):
         await came_to(book, hour - number * HOUR, "12")
     for minute in range(5):

@@ -17,7 +17,7 @@ from deploy.demo.workload import Workload
 from services.alerts.budgets.breaches import BudgetLook
 from services.alerts.budgets.budgets import Budget
 from services.alerts.burns.burns import BudgetPace, burning
-from services.alerts.bursts.seasons import HOUR, Samples, ScopeSeason, Season, local_hour
+from services.alerts.bursts.seasons import HOUR, Samples, ScopeSeason, Season
 from services.alerts.counting.counters import CounterKey, CounterSum, counter_key
 from services.alerts.firsts.firsts import FirstLook, Past, ValueSpend
 from services.alerts.firsts.words import FirstWording
@@ -28,6 +28,7 @@ from spendmeter.contracts.alert_rules import default_rule
 from spendmeter.contracts.terms import Terms, Timeline
 from tests.alerts.demo_weeks import DRAWN_FROM, Amounts, a_minute, an_hour
 from tests.alerts.episodes import Episodes
+from tests.alerts.hourly import local_hour
 from tests.alerts.test_levels import look_at
 
 START = datetime(2026, 11, 24, tzinfo=UTC)

@@ -14,8 +14,10 @@ from services.alerts.bursts.anomalies import detect
 from services.alerts.bursts.learning import Learner
 from services.alerts.bursts.minute_reader import MinuteReader
 from services.alerts.bursts.season_reader import SeasonReader
-from services.alerts.bursts.seasons import ScopeSeason, Season, local_hour
+from services.alerts.bursts.seasons import ScopeSeason, Season
+from spendmeter.contracts.terms import Terms, Timeline
 from tests.alerts.conftest import Book
+from tests.alerts.hourly import local_hour
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 KOLKATA = ZoneInfo("Asia/Kolkata")
@@ -26,6 +28,10 @@ NOW = datetime(2026, 11, 20, 3, 40, tzinfo=UTC)
 @asynccontextmanager
 async def at_once() -> AsyncIterator[None]:
     yield
+
+
+def counts(currency: str) -> Timeline:
+    return Timeline([(None, Terms(currency=currency, zone=KOLKATA))])
 
 
 async def came_to(
@@ -52,7 +58,7 @@ async def test_any_reader_says_the_same_of_an_hour_from_what_is_added_up(
         await came_to(book, hour - night * DAY, "9", "agent", "")  # the values beyond the largest
     await came_to(book, hour - DAY, "500", "agent", "once")
     told = [
-        await SeasonReader(pool, "acme", "USD", KOLKATA, at_once).read(NOW + number * MINUTE)
+        await SeasonReader(pool, "acme", counts("USD"), at_once).read(NOW + number * MINUTE)
         for number in (0, 9)
     ]
     zero = Decimal(0)
@@ -65,7 +71,7 @@ async def test_any_reader_says_the_same_of_an_hour_from_what_is_added_up(
         ],
         month=Decimal(560),
     )  # fmt: skip
-    euros = await SeasonReader(pool, "acme", "EUR", KOLKATA, at_once).read(NOW)
+    euros = await SeasonReader(pool, "acme", counts("EUR"), at_once).read(NOW)
     assert (euros.history_days, euros.scopes) == (8, [])
 
 
@@ -76,10 +82,10 @@ async def test_hours_that_are_not_added_up_yet_are_no_zeros(book: Book, pool: as
     await book.owner.execute("INSERT INTO scope_hours_missing VALUES ('acme', $1)", hour - 2 * DAY)
     for day in (1, 2):
         await came_to(book, hour - day * DAY, "70")
-    season = await SeasonReader(pool, "acme", "USD", UTC, at_once).read(NOW)
+    season = await SeasonReader(pool, "acme", Timeline(), at_once).read(NOW)
     assert (season.history_days, [each.this for each in season.scopes]) == (2, [70])
     await book.owner.execute("UPDATE scope_hours_missing SET until = 'infinity'")
-    nothing = await SeasonReader(pool, "acme", "USD", UTC, at_once).read(NOW)
+    nothing = await SeasonReader(pool, "acme", Timeline(), at_once).read(NOW)
     assert (nothing.history_days, nothing.scopes) == (0, [])
 
 
@@ -99,7 +105,7 @@ async def test_what_a_batch_spends_each_night_is_found_unusual_only_without_its_
             await came_to(book, hour + near * HOUR - day * DAY, "90")
     found = {}
     async with Learner() as learner:
-        for name, seasons in (("with", SeasonReader(pool, "acme", "USD", UTC, at_once)), ("without", None)):
+        for name, seasons in (("with", SeasonReader(pool, "acme", Timeline(), at_once)), ("without", None)):
             reader = MinuteReader(pool, "acme", "USD", at_once, learner, seasons=seasons)
             await reader.look(now)
             found[name] = [each.scope for each in detect(reader.recent.spent, reader.learned, now, []).new]

@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.alerts.bursts.seasons import HOUR, Samples, ScopeSeason, Season, local_hour
+from services.alerts.bursts.seasons import HOUR, Samples, ScopeSeason, Season
 from services.alerts.scopes import TENANT, DetectorScope
 from tests.alerts.episodes import Episodes
+from tests.alerts.hourly import local_hour
 
 BERLIN = ZoneInfo("Europe/Berlin")
 WEEKS_AGO = timedelta(days=35)

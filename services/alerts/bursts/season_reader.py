@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import asyncpg
 
 from services.alerts.bursts.expectations import SCOPES_MAX
-from services.alerts.bursts.seasons import HOUR, YOUNG_DAYS, Samples, ScopeSeason, Season, local_hour
+from services.alerts.bursts.seasons import HOUR, YOUNG_DAYS, Samples, ScopeSeason, Season
 from services.alerts.counting.counter_reader import Turn
+from spendmeter.book.sizes import bucket_at, hours_between
+from spendmeter.contracts.terms import Timeline
 from spendmeter.platform.sql import load_sql
 
 SQL = load_sql(Path(__file__).with_name("seasons.sql"))
 READ_AGAIN = timedelta(minutes=20)
 """The hour before this one is added up while this one runs, and what was missing may be there by then."""
+MONTH = timedelta(days=28)
 SLICE = 100
 
 
@@ -27,8 +30,7 @@ class SeasonReader:
 
     pool: asyncpg.Pool[asyncpg.Record]
     tenant: str
-    currency: str
-    zone: tzinfo
+    calendar: Timeline
     turn: Turn
 
     def __post_init__(self) -> None:
@@ -37,20 +39,23 @@ class SeasonReader:
 
     async def read(self, now: datetime) -> Season:
         """Of the local hour that holds `now`."""
-        hour = local_hour(now, self.zone)
+        hour = self._hour(now)
         if self._season is None or self._season.hour != hour or now - self._read_at >= READ_AGAIN:
             self._season, self._read_at = await self._read(hour), now
         return self._season
 
     async def _read(self, hour: datetime) -> Season:
-        three = [Samples(hour + number * HOUR, self.zone) for number in (-1, 0, 1)]
-        hours = sorted({each for samples in three for each in samples.hours if each < hour})
+        terms = self.calendar.at(hour)
+        three = [Samples(hour + number * HOUR, terms.zone) for number in (-1, 0, 1)]
+        hours = sorted({self._hour(each) for samples in three for each in samples.hours if each < hour})
         async with self.turn():
             since = await self.pool.fetchval(SQL["known_since"], self.tenant)
+        if since is not None:
+            since = max(since, self.calendar.currency_since(hour))
         if since is None or since > hour:
             return Season(hour=hour, history_days=0, scopes=[])
         async with self.turn():
-            rows = await self.pool.fetch(SQL["hours"], self.tenant, self.currency, hours, SCOPES_MAX)
+            rows = await self.pool.fetch(SQL["hours"], self.tenant, terms.currency, hours, SCOPES_MAX)
         found = []
         for number, row in enumerate(rows):
             amounts: dict[datetime, Decimal] = dict(zip(row["hours"], row["amounts"], strict=True))
@@ -60,6 +65,11 @@ class SeasonReader:
             if number % SLICE == SLICE - 1:
                 await asyncio.sleep(0)  # others have the processor in between
         async with self.turn():
-            month = await self.pool.fetchval(SQL["month"], self.tenant, self.currency, hour)
+            lately = hours_between(hour - MONTH, hour, self.calendar)
+            month = await self.pool.fetchval(SQL["month"], self.tenant, terms.currency, lately)
         days = min((hour - since).days, YOUNG_DAYS)
         return Season(hour=hour, history_days=days, scopes=found, month=month)
+
+    def _hour(self, at: datetime) -> datetime:
+        """When the hour began that holds an instant, as hours are added up."""
+        return bucket_at("hour", at, self.calendar).start

@@ -23,7 +23,8 @@ from spendmeter.contracts.money import ZERO
 from spendmeter.contracts.series import Series
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-EDGE = timedelta(minutes=15)
+QUARTER = timedelta(minutes=15)
+EDGE = QUARTER
 """What usually comes in an hour may come so long before or after it."""
 ROOM = Decimal("1.5")
 """A job takes half as much again now and then."""
@@ -78,16 +79,17 @@ class Samples:
         )
 
 
+def in_hour(amounts: Mapping[datetime, Decimal], at: datetime) -> Decimal:
+    """What the hour came to that holds `at`, of hours by their beginnings: these lie on another quarter where
+    the tenant has moved since, or its clock has jumped by half an hour."""
+    begins = (at - number * QUARTER for number in range(HOUR // QUARTER))
+    return next((amounts[each] for each in begins if each in amounts), ZERO)
+
+
 def _known(hours: Sequence[datetime], amounts: Mapping[datetime, Decimal], since: datetime) -> list[Decimal]:
-    known = [amounts.get(hour, ZERO) for hour in hours if hour >= since]
+    known = [in_hour(amounts, hour) for hour in hours if hour >= since]
     first = next((place for place, amount in enumerate(known) if amount > 0), len(known))
     return known[first:]
-
-
-def local_hour(at: datetime, zone: tzinfo) -> datetime:
-    """When the hour of the tenant's clock began that holds `at`."""
-    local = at.astimezone(zone)
-    return at - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
 
 
 def in_season(

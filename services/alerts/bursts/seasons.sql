@@ -17,6 +17,6 @@ SELECT dimension, value, array_agg(bucket) AS hours, array_agg(amount) AS amount
 GROUP BY dimension, value ORDER BY sum(amount) DESC, dimension, value LIMIT $4
 
 -- name: month
--- What tenant $1 spent in currency $2 in the four weeks before $3, hopping from hour to hour along the key.
-SELECT coalesce(sum(effective), 0) FROM generate_series($3::timestamptz - interval '28 days', $3, '1 hour') AS hour
+-- What tenant $1 spent in currency $2 in the hours $3, hopping from hour to hour along the key.
+SELECT coalesce(sum(effective), 0) FROM unnest($3::timestamptz[]) AS hour
     JOIN scope_hours ON tenant = $1 AND bucket = hour AND dimension = 'tenant' AND value = '' AND currency = $2

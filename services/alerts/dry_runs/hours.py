@@ -11,7 +11,6 @@ from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from services.alerts.bursts.seasons import HOUR
 from services.alerts.detect.scope import ALARM, observe, score_open
 from services.alerts.detect.state import ScopeState
 from services.alerts.dry_runs.fired import WouldHaveFired
@@ -31,7 +30,7 @@ SLICE = 20
 
 
 class HourReplay:
-    """`hour` for each, in their order, each to its end; then `fired`.
+    """`hour` for each, with its end, in their order and without a gap, each to its end; then `fired`.
 
     `spent`: what the scopes came to in each hour with spend, the tenant's among them; `known_since`: from
     when on that is known. Hours before `counted_from` teach, and are not judged.
@@ -51,12 +50,14 @@ class HourReplay:
         self._known_since, self._counted_from = known_since, counted_from
         self._states = {scope: ScopeState() for scope in spent}
         self._replayed = Replayed(counted_from)
+        self._hours: list[datetime] = []
 
-    def hour(self, hour: datetime) -> Iterator[None]:
+    def hour(self, hour: datetime, end: datetime) -> Iterator[None]:
         """Judge the hour and learn from it; others may have the processor at each step."""
+        self._hours.append(hour)
         amounts = {scope: hours[hour] for scope, hours in self._spent.items() if hour in hours}
         if hour >= self._counted_from:
-            yield from self._judge(hour, amounts)
+            yield from self._judge(hour, end, amounts)
         spans = [_explained(each) for each in self._replayed.known if each.hot_at > hour]
         for number, (scope, money) in enumerate(amounts.items()):
             told = any(span.holds(scope, hour) for span in spans)
@@ -76,8 +77,10 @@ class HourReplay:
         """What it would have told, each with what it came to over what was usual."""
         return self._replayed.fired()
 
-    def _judge(self, hour: datetime, amounts: Mapping[DetectorScope, HourMoney]) -> Iterator[None]:
-        now, least = hour + HOUR, self._rule.number("amount_min")
+    def _judge(
+        self, hour: datetime, now: datetime, amounts: Mapping[DetectorScope, HourMoney]
+    ) -> Iterator[None]:
+        least = self._rule.number("amount_min")
         self._replayed.forget(now)
         unusual: dict[DetectorScope, float] = {}
         at_stake = [scope for scope, money in amounts.items() if money.amount >= least]
@@ -91,7 +94,7 @@ class HourReplay:
             self._replayed.renew(self._going_on(incident, now).renewed(incident), "", now)
             yield
         if unusual or self._open():
-            self._tell(hour, amounts, unusual)
+            self._tell(hour, now, amounts, unusual)
         for incident in self._open():
             self._replayed.renew(incident, self._going_on(incident, now).ending(incident), now)
 
@@ -102,10 +105,10 @@ class HourReplay:
     def _tell(
         self,
         hour: datetime,
+        now: datetime,
         amounts: Mapping[DetectorScope, HourMoney],
         unusual: Mapping[DetectorScope, float],
     ) -> None:
-        now = hour + HOUR
         look = hour_look(
             unusual,
             amounts,
@@ -132,11 +135,11 @@ class HourReplay:
         scope = scope_of(incident.scope)
         return HourGoingOn(
             history=self._history(scope, now),
+            hours=[*(hour for hour in self._hours if hour >= incident.began_at), now],
             since=self._known_since,
-            hour=now,
             until=now,
             money=HourMoney(),
-            rate_per_hour=self._spent[scope].get(now - HOUR, HourMoney()).amount,
+            rate_per_hour=self._spent[scope].get(self._hours[-1], HourMoney()).amount,
             zone=self._zone,
             now=now,
         )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import asyncpg
 
 from services.alerts.bursts.bill_keys import BillKeys
 from services.alerts.bursts.minutes import COMBINATIONS_MAX, VALUES_MAX
-from services.alerts.bursts.seasons import DAY, HOUR, local_hour
+from services.alerts.bursts.seasons import DAY, HOUR
 from services.alerts.dry_runs.fired import WouldHaveFired, dry_run_result
 from services.alerts.dry_runs.firsts import NewValue, firsts_among
 from services.alerts.dry_runs.hours import HourReplay
@@ -34,6 +35,7 @@ from services.alerts.scopes import TENANT, DetectorScope
 from services.alerts.turns import Turns
 from services.alerts.watches.levels import SETTLING, WORDINGS, news
 from spendmeter.book.reading import hold_minutes, spent_in
+from spendmeter.book.sizes import bucket_at
 from spendmeter.contracts.alert_rules import AlertRule
 from spendmeter.contracts.money import EXACT
 from spendmeter.contracts.terms import Timeline
@@ -253,26 +255,26 @@ class DryRunWorker:
 
     async def _hours(self, job: _DryRun, notes: list[str]) -> list[WouldHaveFired]:
         """Hour by hour, those of four weeks before it first; some scopes at a time, as above."""
-        zone, turn = job.calendar.at(job.until).zone, partial(self.turns.turn, job.tenant, "dry_runs")
-        reader = HourReader(self.pool, job.tenant, job.currency, zone, turn)
+        stretch, turn = job.calendar.stretch(job.until), partial(self.turns.turn, job.tenant, "dry_runs")
+        reader = HourReader(self.pool, job.tenant, job.calendar, stretch, turn)
         known_since = await reader.known_since()
         if known_since is None:
             return []
         if known_since > job.since:
             notes.append(f"hours are known since {known_since:%Y-%m-%d} alone")
-        since, end = (local_hour(at, zone) for at in (job.since, job.until))
+        since, end = (bucket_at("hour", at, job.calendar).start for at in (job.since, job.until))
         if not await reader.is_settled(end - HOUR):
-            end -= HOUR
+            end = reader.starts(end - HOUR, end)[-1]
         spent = await self._spent(job, reader, since, end)
         replay = HourReplay(
-            job.rule, zone, job.currency, spent, known_since=known_since, counted_from=job.since
+            job.rule, stretch.terms.zone, job.currency, spent, known_since=known_since, counted_from=job.since
         )
-        hours = (end - since + HISTORY) // HOUR
-        for number in range(hours):
-            for _ in replay.hour(since - HISTORY + number * HOUR):
+        hours = reader.starts(since - HISTORY, end)
+        for number, (hour, until) in enumerate(pairwise([*hours, end])):
+            for _ in replay.hour(hour, until):
                 await asyncio.sleep(0)
             if number % 24 == 0:
-                await self._advance(job, Decimal("0.5") + Decimal("0.5") * number / hours)
+                await self._advance(job, Decimal("0.5") + Decimal("0.5") * number / len(hours))
         return replay.fired()
 
     async def _spent(

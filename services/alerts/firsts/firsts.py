@@ -12,6 +12,7 @@ from services.alerts.incidents.incident import (
     Incident,
     IncidentFigures,
     by_rule,
+    in_other_money,
     opened,
     with_figures,
 )
@@ -118,6 +119,8 @@ class FirstLook:
 
     def ending(self, incident: Incident) -> str:
         """Why an incident is over; '' = it is not."""
+        if other := in_other_money(incident, self.currency):
+            return other
         if incident.details["subject"] != "unpriced":
             return "it is known for a day" if self.now - incident.opened_at >= KNOWN_AFTER else ""
         value = self._of(incident)
@@ -127,8 +130,8 @@ class FirstLook:
     def renewed(self, incident: Incident) -> Incident:
         """The incident with the figures of now."""
         value = self._of(incident)
-        if value is None:
-            return incident
+        if value is None or in_other_money(incident, self.currency):
+            return replace(incident, updated_at=self.now)
         lacking = incident.details["subject"] == "unpriced"
         figures = self._figures(value, incident.began_at, unpriced=lacking)
         details = {**incident.details, **_counts(value)}

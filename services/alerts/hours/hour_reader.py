@@ -13,7 +13,7 @@ from typing import NamedTuple
 import asyncpg
 
 from services.alerts.bursts.season_reader import SQL as SEASONS_SQL
-from services.alerts.bursts.seasons import HOUR, local_hour
+from services.alerts.bursts.seasons import HOUR
 from services.alerts.counting.counter_reader import Turn
 from services.alerts.detect.seasons import DAYS_KEPT
 from services.alerts.hours.scoring import HourMoney
@@ -22,7 +22,9 @@ from services.alerts.incidents.store import incidents_of
 from services.alerts.levels.days import REST
 from services.alerts.rates import per_hour
 from services.alerts.scopes import TENANT, DetectorScope
+from spendmeter.book.sizes import bucket_at, hours_between
 from spendmeter.contracts.money import ZERO
+from spendmeter.contracts.terms import Stretch, Timeline
 from spendmeter.platform.sql import load_sql
 
 SQL = load_sql(Path(__file__).with_name("hours.sql"))
@@ -67,18 +69,27 @@ class RunningHour:
 
 @dataclass(eq=False)
 class HourReader:
-    """Of one currency and zone. Every method raises CONNECTION_ERRORS."""
+    """While the tenant's terms of `stretch` hold. Every method raises CONNECTION_ERRORS."""
 
     pool: asyncpg.Pool[asyncpg.Record]
     tenant: str
-    currency: str
-    zone: tzinfo
+    calendar: Timeline
+    stretch: Stretch
     turn: Turn
     running: RunningHour | None = None
 
+    @property
+    def currency(self) -> str:
+        return self.stretch.terms.currency
+
+    @property
+    def zone(self) -> tzinfo:
+        return self.stretch.terms.zone
+
     async def read_on(self, through: datetime, bill_keys: Collection[str]) -> RunningHour | None:
         """The hour that runs, with the minutes that are complete by now; None = none to speak of are new."""
-        hour, until = local_hour(through, self.zone), through.replace(second=0, microsecond=0)
+        hour = bucket_at("hour", through, self.calendar).start
+        until = through.replace(second=0, microsecond=0)
         if self.running is None or self.running.hour < hour:
             self.running = RunningHour(hour, hour)
         running = self.running
@@ -106,17 +117,22 @@ class HourReader:
     ) -> dict[DetectorScope, dict[datetime, HourMoney]]:
         """What they came to in each hour with spend from `first` to `end`, oldest first."""
         found: defaultdict[DetectorScope, dict[datetime, HourMoney]] = defaultdict(dict)
+        asked = self.starts(first, end)
         for start in range(0, len(scopes), SCOPES_AT_ONCE):
             some = scopes[start : start + SCOPES_AT_ONCE]
             dimensions = [dimension for dimension, _ in some]
             values = ["" if value == REST else value for _, value in some]
             async with self.turn():
                 rows = await self.pool.fetch(
-                    SQL["hours"], self.tenant, self.currency, first, end, dimensions, values
+                    SQL["hours"], self.tenant, self.currency, asked, dimensions, values
                 )
             for row in rows:
                 found[_scope(row)][row["hour"]] = _money(row)
         return found
+
+    def starts(self, first: datetime, end: datetime) -> list[datetime]:
+        """When the hours from `first` to `end` began, as they are added up."""
+        return hours_between(first, end, self.calendar)
 
     async def histories(
         self, scopes: Sequence[DetectorScope], hour: datetime
@@ -145,9 +161,9 @@ class HourReader:
         ]
 
     async def known_since(self) -> datetime | None:
-        """From when on all hours of the tenant are added up; None = none is."""
+        """From when on all hours of the tenant are added up, in the currency of now; None = none is."""
         since: datetime | None = await self.pool.fetchval(SEASONS_SQL["known_since"], self.tenant)
-        return since
+        return None if since is None else max(since, self.calendar.currency_since(self.stretch.start))
 
     async def loops_over(self, hour: datetime) -> list[Incident]:
         """Loops that have ended since then."""

@@ -75,7 +75,7 @@ class HourLook:
 
     def proposals(self, current: Sequence[Incident]) -> list[Incident]:
         """Incidents to open or to tell again, given those that are open or were."""
-        ours = [one for one in current if is_hourly(one)]
+        ours = [one for one in current if is_hourly(one) and one.currency == self.currency]
         going_on = {scope_of(one.scope): one for one in ours if one.state != "resolved"}
         known = [*self._own(going_on), *self._told([*current, *self.over])]
         rose = [

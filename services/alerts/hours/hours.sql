@@ -32,11 +32,10 @@ SELECT dimension, coalesce(CASE WHEN place <= $5 THEN value END, '') AS value, s
 FROM named GROUP BY 1, 2
 
 -- name: hours
--- What the scopes ($5, $6) of tenant $1 came to in each hour from $3 to $4, in currency $2: from hour to hour along the key,
+-- What the scopes ($4, $5) of tenant $1 came to in each of the hours $3, in currency $2: from hour to hour along the key,
 -- however many scopes there are beside them.
 SELECT asked.dimension, asked.value, hour, effective, events, provisional
-FROM unnest($5::text[], $6::text[]) AS asked (dimension, value)
-    CROSS JOIN generate_series($3::timestamptz, $4::timestamptz - interval '1 hour', '1 hour') AS hour
+FROM unnest($4::text[], $5::text[]) AS asked (dimension, value) CROSS JOIN unnest($3::timestamptz[]) AS hour
     CROSS JOIN LATERAL (
         SELECT sum(h.effective) AS effective, sum(h.events)::bigint AS events, sum(h.of_which_provisional) AS provisional
         FROM scope_hours h WHERE h.tenant = $1 AND h.bucket = hour AND h.dimension = asked.dimension

@@ -12,7 +12,7 @@ from decimal import Decimal
 from statistics import median_low
 from typing import NamedTuple
 
-from services.alerts.bursts.seasons import HOUR, Samples
+from services.alerts.bursts.seasons import HOUR, Samples, in_hour
 from services.alerts.detect.scope import TAIL_COUNT_MIN
 from services.alerts.detect.state import TAIL_BINS, ScopeState
 from services.alerts.scopes import DetectorScope
@@ -63,7 +63,7 @@ class HourUsual(NamedTuple):
 def usual_in(history: Mapping[datetime, Decimal], hour: datetime, zone: tzinfo, since: datetime) -> HourUsual:
     """Of a scope that came to `history`, of a tenant that is known since then."""
     before = [hour - number * HOUR for number in range(1, LEVEL_HOURS + 1)]
-    known = [history.get(each, ZERO) for each in before if each >= since]
+    known = [in_hour(history, each) for each in before if each >= since]
     return HourUsual(Samples(hour, zone).usual(history, since), median_low(known) if known else ZERO)
 
 

@@ -202,6 +202,13 @@ def resolved(incident: Incident, resolution: str, now: datetime) -> Incident:
     return replace(incident, state="resolved", resolved_at=now, updated_at=now, resolution=resolution)
 
 
+def in_other_money(incident: Incident, currency: str) -> str:
+    """Why one is over whose tenant counts in `currency` now: what it was held against is other money, and its
+    figures stay as they were; '' = it is the same."""
+    same = incident.currency == currency
+    return "" if same else f"the tenant counts in {currency} now, no more in {incident.currency}"
+
+
 def scope_digest(scope: Mapping[str, str]) -> bytes:
     """The same for the same values, in whatever order."""
     return _digest(sorted(scope.items()))

@@ -108,12 +108,15 @@ class DriftLook(LevelLook):
 
     def proposals(self, current: Sequence[Incident]) -> list[Incident]:
         """Incidents to open, given those that are open."""
-        ours = {scope_of(one.scope) for one in current if one.kind == "drift" and one.state != "resolved"}
+        ours = {
+            scope_of(one.scope)
+            for one in current
+            if one.kind == "drift" and one.state != "resolved" and one.currency == self.currency
+        }
         fresh = [cause for cause in self.causes if cause.told.scope not in ours][:PAGES_A_DAY]
         return [self.wording.with_words(self._incident(cause)) for cause in fresh]
 
-    def renewed(self, incident: Incident) -> Incident:
-        """The incident with what its scope has come to by the last complete day."""
+    def _as_of_today(self, incident: Incident) -> Incident:
         days = self._since(incident)
         details = dict(incident.details) | {
             "through": self.days.last.isoformat(), "days": len(days), "back": self._is_back(incident),

@@ -122,9 +122,9 @@ class LevelReader:
         return [LevelUse((row["provider"], row["sku"]), row["now"], _used(row)) for row in rows]
 
     async def told(self) -> list[Mapping[str, Any]]:
-        """Incidents about levels, the newest first."""
-        since = self.midnight(self.last) - TOLD_AGE_MAX
-        return [dict(row) for row in await self.pool.fetch(SQL["told"], self.tenant, since, TOLD_MAX)]
+        """Incidents about levels of this currency, the newest first."""
+        asked = (self.tenant, self.midnight(self.last) - TOLD_AGE_MAX, TOLD_MAX, self.currency)
+        return [dict(row) for row in await self.pool.fetch(SQL["told"], *asked)]
 
     def _weeks(self) -> Iterator[list[date]]:
         days = [self.first + number * DAY for number in range(self.number + 1)]

@@ -48,6 +48,6 @@ FROM scope_hours WHERE tenant = $1 AND currency = $2 AND dimension = $3 AND valu
 GROUP BY provider, sku, now
 
 -- name: told
--- The tenant's newest $3 incidents about levels that were opened since $2.
+-- The tenant's newest $3 incidents about levels that were opened since $2: of its money of now, in currency $4.
 SELECT kind, state, scope, details, opened_at FROM incidents
-WHERE tenant = $1 AND kind IN ('shift', 'drift') AND opened_at >= $2 ORDER BY opened_at DESC, id LIMIT $3
+WHERE tenant = $1 AND kind IN ('shift', 'drift') AND opened_at >= $2 AND currency = $4 ORDER BY opened_at DESC, id LIMIT $3

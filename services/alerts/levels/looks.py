@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
-from services.alerts.incidents.incident import Incident, IncidentFigures, by_rule, opened
+from services.alerts.incidents.incident import Incident, IncidentFigures, by_rule, in_other_money, opened
 from services.alerts.incidents.words import Wording
 from services.alerts.levels.days import LevelDays, named
 from services.alerts.scopes import DetectorScope
@@ -44,6 +44,8 @@ class LevelLook(ABC):
         """Why an incident is over; '' = it is not."""
         if (incident.rule_id, incident.rule_revision) != (self.rule.id, self.rule.revision):
             return "the rule was changed"
+        if other := in_other_money(incident, self.currency):
+            return other
         if incident.state == "acknowledged":
             return "somebody has seen it: it is the new level"
         if self._is_back(incident):
@@ -51,6 +53,16 @@ class LevelLook(ABC):
         if self.now - incident.opened_at >= NEW_LEVEL_AFTER:
             return f"it is the new level, for {NEW_LEVEL_AFTER.days} days now"
         return ""
+
+    def renewed(self, incident: Incident) -> Incident:
+        """The incident with what its scope has come to by the last complete day."""
+        if in_other_money(incident, self.currency):
+            return replace(incident, updated_at=self.now)
+        return self._as_of_today(incident)
+
+    @abstractmethod
+    def _as_of_today(self, incident: Incident) -> Incident:
+        """One of the tenant's money of now."""
 
     @abstractmethod
     def _is_back(self, incident: Incident) -> bool:

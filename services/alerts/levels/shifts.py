@@ -37,6 +37,7 @@ class ShiftLook(LevelLook):
             scope_of(one.scope): one
             for one in current
             if one.kind == "shift" and one.state != "resolved" and one.rule_id == self.rule.id
+            if one.currency == self.currency
         }
         fresh = [cause for cause in self.causes if cause.told.scope not in ours][:PAGES_A_DAY]
         known = [(ours[each.told.scope], each) for each in self.causes if each.told.scope in ours]
@@ -44,8 +45,7 @@ class ShiftLook(LevelLook):
         proposed = [self._incident(cause) for cause in fresh] + [one for one in grown if one is not None]
         return [self.wording.with_words(one) for one in proposed]
 
-    def renewed(self, incident: Incident) -> Incident:
-        """The incident with what its scope has come to by the last complete day."""
+    def _as_of_today(self, incident: Incident) -> Incident:
         scope, began = scope_of(incident.scope), date.fromisoformat(incident.details["since"])
         days = self.days.since(scope, began)
         usual = Decimal(incident.details["usual_per_day"])

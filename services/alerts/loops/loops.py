@@ -13,6 +13,7 @@ from services.alerts.incidents.incident import (
     Incident,
     IncidentFigures,
     by_rule,
+    in_other_money,
     opened,
     with_figures,
 )
@@ -187,9 +188,10 @@ class LoopLook:
         return "the run has stopped calling" if self.folded_through - last_at >= WINDOW else ""
 
     def renewed(self, incident: Incident) -> Incident:
-        """The incident with the figures of now; of a run that is gone, with those it had and a rate of 0."""
+        """The incident with the figures of now; of a run that is gone, or goes on in other money, with those
+        it had and a rate of 0."""
         run = self.runs.get(_place(incident))
-        if run is None:
+        if run is None or in_other_money(incident, self.currency):
             return replace(incident, updated_at=self.now, rate_per_hour=ZERO)
         details = {**incident.details, "calls": str(run.now.calls)}
         return with_figures(replace(incident, details=details), self._figures(run), self.now)

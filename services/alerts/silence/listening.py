@@ -146,15 +146,16 @@ class Listening:
         """All of HISTORY: who the sources are, what they spend, and their hours."""
         since = calendar.bounds("day", now - HISTORY)[0]
         edges, terms = await _hours_of(since, now, calendar), calendar.at(now)
+        grid, counts_since = edges[-2], max(since, calendar.currency_since(now))
         async with self._reading() as connection:
             read = await spent_in(connection, self.tenant, edges, calendar)
             rows = await connection.fetch(
-                SQL["hours"], *read, since, dict(self.within), terms.currency, unlike, SOURCES_MAX
+                SQL["hours"], *read, grid, dict(self.within), terms.currency, unlike, SOURCES_MAX
             )
         known: dict[str, _Known] = {}
         for row in rows:
-            hours = [since + number * HOUR for number in row["hours"]]
-            lasts = max(DAY, now - max(since, row["first_seen"]))
+            hours = [grid + number * HOUR for number in row["hours"]]
+            lasts = max(DAY, now - max(counts_since, row["first_seen"]))
             a_day = EXACT.multiply(per_hour(row["amount"], lasts), Decimal(DAY // HOUR))
             habit = await _worked_out(Habit(zone=terms.zone, since=row["first_seen"], hours=hours))
             known[row["key_id"]] = _Known(habit=habit, amount_a_day=a_day, leader=row["leader"])
@@ -166,10 +167,11 @@ class Listening:
         """Hours from `start` on, of the sources that are known."""
         oldest, start = calendar.bounds("day", now - HISTORY)[0], bucket_at("hour", start, calendar).start
         edges, keys = await _hours_of(start, now, calendar), list(self._known)
+        grid = edges[-2]
         async with self._reading() as connection:
             read = await spent_in(connection, self.tenant, edges, calendar)
-            rows = await connection.fetch(SQL["newest_hours"], *read, oldest, dict(self.within), keys)
-        heard = {row["key_id"]: [oldest + number * HOUR for number in row["hours"]] for row in rows}
+            rows = await connection.fetch(SQL["newest_hours"], *read, grid, dict(self.within), keys)
+        heard = {row["key_id"]: [grid + number * HOUR for number in row["hours"]] for row in rows}
         for key, known in list(self._known.items()):
             before = [hour for hour in known.habit.hours if oldest <= hour < start]
             after = [hour for hour in heard.get(key, ()) if not before or hour > before[-1]]

@@ -1,5 +1,5 @@
 -- name: hours
--- In which hours each key of tenant $1 sent, as numbers of hours since $5: of the pieces $2 to $4 of its time, of series
+-- In which hours each key of tenant $1 sent, as numbers of hours from $5, the one that runs: of the pieces $2 to $4 of its time, of series
 -- with the values $6. With what it spent in currency $7, its largest series, and when it was first booked. Keys of $8 bill
 -- or accrue. The $9 dearest.
 -- Each series is one row before it is joined: the planner does not know how many there are.
@@ -22,7 +22,7 @@ WITH active AS MATERIALIZED (
 SELECT key_id, hours, amount, leader, first_seen FROM dearest JOIN heard USING (key_id) JOIN met USING (key_id)
 
 -- name: newest_hours
--- In which hours keys $7 of tenant $1 sent, as numbers of hours since $5: of the pieces $2 to $4 of its time, of series
+-- In which hours keys $7 of tenant $1 sent, as numbers of hours from $5, the one that runs: of the pieces $2 to $4 of its time, of series
 -- with the values $6.
 WITH active AS MATERIALIZED (
     SELECT series_id, array_agg(DISTINCT floor(extract(epoch FROM bucket - $5::timestamptz) / 3600)::int) AS hours

@@ -17,6 +17,7 @@ from services.alerts.incidents.incident import (
     IncidentFigures,
     by_rule,
     episode_of,
+    in_other_money,
     open_of,
     opened,
     with_figures,
@@ -73,7 +74,11 @@ class UnreservedLook:
 
     def proposals(self, current: Sequence[Incident]) -> list[Incident]:
         """Incidents to open, and those that have doubled, given those that are open."""
-        ours = {one.scope["key_id"]: one for one in open_of("unreserved", current)}
+        ours = {
+            one.scope["key_id"]: one
+            for one in open_of("unreserved", current)
+            if one.currency == self.currency
+        }
         found = []
         for key, parts in self._by_key.items():
             rule, amount = self._rule(key), total(part.amount for part in parts)
@@ -94,6 +99,8 @@ class UnreservedLook:
         key = incident.scope["key_id"]
         if self._rule(key) is None:
             return "the rule was switched off"
+        if other := in_other_money(incident, self.currency):
+            return other
         last = max((part.counted_at for part in self._by_key.get(key, ())), default=incident.hot_at)
         if self.booked_by is None or self.booked_by - last < QUIET:
             return ""
@@ -102,7 +109,7 @@ class UnreservedLook:
     def renewed(self, incident: Incident) -> Incident:
         """The incident with what it has come to."""
         parts = self._by_key.get(incident.scope["key_id"])
-        if not parts:
+        if not parts or in_other_money(incident, self.currency):
             return replace(incident, updated_at=self.now)
         details = dict(incident.details) | _said(parts)
         last = max(part.counted_at for part in parts)

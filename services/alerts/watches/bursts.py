@@ -109,7 +109,7 @@ class BurstWatch(Look):
 
     def _new_minutes(self) -> MinuteReader:
         shared, terms = self.shared, self.rules.calendar.at(datetime.now(UTC))
-        seasons = SeasonReader(shared.pool, self.tenant, terms.currency, terms.zone, self.turn)
+        seasons = SeasonReader(shared.pool, self.tenant, self.rules.calendar, self.turn)
         return MinuteReader(
             shared.pool, self.tenant, terms.currency, self.turn, shared.learner, shared.bill_keys, seasons
         )

@@ -22,7 +22,7 @@ from services.alerts.hours.hours import hour_look
 from services.alerts.hours.scoring import HourMoney, page_score
 from services.alerts.hours.words import HourWording
 from services.alerts.incidents.following import renew, tell
-from services.alerts.incidents.incident import Incident, is_hourly, open_of
+from services.alerts.incidents.incident import Incident, in_other_money, is_hourly, open_of
 from services.alerts.levels.days import scope_of
 from services.alerts.scopes import TENANT, DetectorScope
 from services.alerts.watches.explanations import explanations
@@ -86,7 +86,7 @@ class HourWatch(Look):
         if before is None or hour - before > MISSED_MAX:
             self._states.clear()
         scopes, first = list(self._states), before or hour
-        found = await reader.hours(scopes, first, hour)
+        found, last = await reader.hours(scopes, first, hour), reader.starts(hour - HOUR, hour)[-1]
         spans = await reader.explained(first)
         self._complete_to = hour  # from here to the end of the loop nothing can fail
         self._histories.clear()
@@ -101,10 +101,10 @@ class HourWatch(Look):
                     unit=money.unit,
                     explained=any(span.holds(scope, at) for span in spans),
                 )
-                if at == hour - HOUR:
+                if at == last:
                     scores[scope] = surprise.score
-        amounts = {scope: hours.get(hour - HOUR, HourMoney()) for scope, hours in found.items()}
-        await self._tell(reader, hour - HOUR, hour, amounts, scores, since, now, current)
+        amounts = {scope: hours.get(last, HourMoney()) for scope, hours in found.items()}
+        await self._tell(reader, last, hour, amounts, scores, since, now, current)
 
     async def _judge_running(
         self,
@@ -185,11 +185,13 @@ class HourWatch(Look):
     async def _follow(
         self, reader: HourReader, running: RunningHour, since: datetime, incident: Incident, now: datetime
     ) -> None:
-        scope = scope_of(incident.scope)
+        scope, wording = scope_of(incident.scope), self.words(HourWording, now)
+        if why := in_other_money(incident, reader.currency):
+            return await renew(self.shared.store, wording, incident, replace(incident, updated_at=now), why)
         going_on = HourGoingOn(
             history=(await self._known_histories(reader, [scope]))[scope],
+            hours=[*reader.starts(incident.began_at, running.hour), running.hour],
             since=since,
-            hour=running.hour,
             until=running.until,
             money=running.amounts.get(scope, HourMoney()),
             rate_per_hour=running.rate_per_hour(scope),
@@ -197,8 +199,7 @@ class HourWatch(Look):
             now=now,
         )
         renewed = going_on.renewed(incident)
-        wording = self.words(HourWording, now)
-        await renew(self.shared.store, wording, incident, renewed, going_on.ending(renewed))
+        return await renew(self.shared.store, wording, incident, renewed, going_on.ending(renewed))
 
     async def _known_histories(
         self, reader: HourReader, scopes: Sequence[DetectorScope]
@@ -211,8 +212,9 @@ class HourWatch(Look):
         return self._histories
 
     def _reader_at(self, now: datetime) -> HourReader:
-        terms = self.rules.calendar.at(now)
-        if self._reader is None or (self._reader.currency, self._reader.zone) != (terms.currency, terms.zone):
+        calendar = self.rules.calendar
+        stretch = calendar.stretch(now)
+        if self._reader is None or (self._reader.calendar, self._reader.stretch) != (calendar, stretch):
             self._complete_to = None
-            self._reader = HourReader(self.shared.pool, self.tenant, terms.currency, terms.zone, self.turn)
+            self._reader = HourReader(self.shared.pool, self.tenant, calendar, stretch, self.turn)
         return self._reader
