@@ -106,12 +106,12 @@ class OneChannel:
         same = sorted((one for one in same if one.id != part.id), key=lambda one: one.opened_at)
         thread = [whole, *same]
         ids = {one.id for one in thread}
-        kinds = [
-            one.kind
+        others = [
+            one
             for one in self.incidents.values()
             if one.parent in ids and one.told and one.state != "resolved" and one.id != part.id
         ]
-        return tellings(part, transition, thread, kinds, at)
+        return tellings(part, transition, thread, others, at)
 
     def _send(self, event: IncidentEvent, at: datetime) -> None:
         self.messages.append((at, event))

@@ -220,31 +220,53 @@ def test_whoever_was_told_first_tells_and_at_its_end_is_silent_but_of_what_was_c
     assert of_burn.event is None
 
 
-def test_what_is_less_grave_than_the_message_that_is_open_stands_in_its_next_one() -> None:
+def test_what_is_less_grave_than_a_burst_that_is_open_stands_in_its_next_message() -> None:
     burst = incident("anomaly", {"team": "a"}, severity="critical")
     warned = of_budget("budget", parent=burst.id)
     [noted] = tellings(warned, "opened", [burst], [], NOW)
     assert noted.event is None
     assert (noted.after.number, noted.after.severity) == (0, "critical")
     assert noted.after.title.endswith("; with it budget {'team': 'a'}")
+    [told_by_burn] = tellings(warned, "opened", [of_budget("burn", 1440)], [], NOW)
+    assert told_by_burn.event is not None  # a burn's next message may be days away
 
 
 def test_of_one_cause_each_doubling_is_told_once_by_whose_money_it_is() -> None:
-    """The burst's; without one the budget's that is overspent. Others may be all that a channel hears: by themselves."""
+    """A budget of 50 has come to 130: of the 80 since it was passed the burst's 40 are half, and 39.99 are not."""
     burst = incident("anomaly", {"team": "a"}, severity="critical")
-    passed = of_budget("budget", 100, parent=burst.id)
+    passed = replace(of_budget("budget", 100, parent=burst.id), expected=Decimal(50))
     [first] = tellings(passed, "opened", [burst], [], NOW)
     assert first.event is not None
-    [doubled] = tellings(replace(passed, number=1), "grew", [first.after], [], NOW)
-    assert doubled.event is None
+
+    def is_told(whole: Incident, *beside: Incident, amount: int = 130, **changed: Any) -> bool:
+        grown = replace(passed, number=1, amount=Decimal(amount), **changed)
+        [one] = tellings(grown, "grew", [whole], beside, NOW)
+        return one.event is not None
+
     warned = with_part(of_budget("budget"), passed, NOW)
-    [alone] = tellings(passed, "grew", [warned], [], NOW)
-    assert alone.event is not None
-    [beside] = tellings(passed, "grew", [warned], ["shift"], NOW)
-    assert beside.event is None
+    assert not is_told(first.after)
+    assert is_told(replace(first.after, amount=Decimal("39.99")))
+    assert is_told(warned)
+    assert not is_told(warned, burst)
+    assert is_told(replace(first.after, kind="loop"))  # of a loop no doubling is told
+
+
+def test_a_days_budget_that_doubles_by_a_level_that_is_known_is_no_news_and_a_months_is() -> None:
+    warned, passed = of_budget("budget"), replace(of_budget("budget", 100), expected=Decimal(50))
+    shift = incident("shift", {"team": "a"}, details={"per_day": "40"})
+    grown = replace(passed, number=1, amount=Decimal(130))
+    [of_a_day] = tellings(grown, "grew", [with_part(warned, passed, NOW)], [shift], NOW)
+    assert of_a_day.event is None
+    month = replace(grown, period_end=NOW + timedelta(days=20))
+    [of_a_month] = tellings(month, "grew", [with_part(warned, passed, NOW)], [shift], NOW)
+    assert of_a_month.event is not None
+
+
+def test_that_a_part_became_graver_is_news() -> None:
+    passed = of_budget("budget", 100)
     slow = of_budget("burn", 200, parent=passed.id, severity="warning")
     [fast] = tellings(replace(slow, severity="critical"), "grew", [with_part(passed, slow, NOW)], [], NOW)
-    assert fast.event is not None  # that it is graver is news
+    assert fast.event is not None
 
 
 def test_a_message_that_tells_of_a_part_does_not_tell_its_own_growth_again() -> None:

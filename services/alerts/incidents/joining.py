@@ -15,7 +15,7 @@ from services.alerts.incidents.repeats import growth
 from services.alerts.incidents.snoozing import BUDGETED, is_snoozed
 from services.alerts.incidents.withheld import lies_in
 from spendmeter.contracts.incidents import IncidentEvent, IncidentKind, IncidentSeverity, Transition
-from spendmeter.contracts.money import EXACT
+from spendmeter.contracts.money import EXACT, ZERO, divided
 
 SPENDING: frozenset[IncidentKind] = frozenset({"anomaly", "loop", "shift"})
 """Kinds that say who spends; budgets, forecasts and burns say what it does to a limit."""
@@ -29,8 +29,8 @@ BEFORE_MAX = timedelta(minutes=5)
 COMPARED_MAX = 8
 """Incidents that one is held against, the newest."""
 PARTS_MAX = 8
-WHOLE_PERCENT = 100
-"""Of a budget: what was passed beyond that is told at each doubling."""
+A_DAY = timedelta(hours=25)
+"""The longest."""
 WITH_IT = " With it: "
 _NO_SERIES = frozenset({"run", "user"})
 _NO_BUDGETS_OWN = frozenset({"late", "values_beyond"})
@@ -140,19 +140,19 @@ def tellings(
     part: Incident,
     transition: Transition,
     thread: Sequence[Incident],
-    open_kinds: Sequence[IncidentKind],
+    open_parts: Sequence[Incident],
     at: datetime,
 ) -> list[Telling]:
     """Who may tell of a part, whoever was told first before the others: a channel hears it by the first of
     these that it has heard of. `thread`: what it is told with, and what else was told of that budget;
-    `open_kinds`: of what is open in it, but for the part."""
+    `open_parts`: what is told with any of these and open, but for the part."""
     over = transition == "resolved"
     found = []
     for whole in thread:
         if transition in NEWS or (over and is_corrected(part) and tells_of(whole, part, at)):
             if tells_of(whole, part, at):
-                found.append(_news(whole, part, transition, open_kinds, at))
-        elif over and ends_whole(whole, part, open_kinds):
+                found.append(_news(whole, part, transition, open_parts, at))
+        elif over and ends_whole(whole, part, [each.kind for each in open_parts]):
             after = replace(whole, number=whole.number + 1, updated_at=max(at, whole.updated_at))
             found.append(Telling(before=whole, after=after, event=end_by_part(after, part)))
         else:
@@ -161,26 +161,30 @@ def tellings(
 
 
 def _news(
-    whole: Incident, part: Incident, transition: Transition, open_kinds: Sequence[IncidentKind], at: datetime
+    whole: Incident, part: Incident, transition: Transition, open_parts: Sequence[Incident], at: datetime
 ) -> Telling:
-    """By a message of the whole; what is less grave, or the same money once more, is in
-    its next one."""
+    """By a message of the whole; what is less grave than a burst, or its money again, is in its next one."""
     after = with_part(whole, part, at)
     said = {each["incident"]: each["severity"] for each in whole.details.get("parts", ())}
-    same_money = (
-        transition == "grew"
-        and said.get(str(part.id)) == part.severity
-        and (_doubles(whole) or (part.kind == "budget" and bool(SPENDING & set(open_kinds))))
-    )
-    if same_money or _SEVERITIES.index(part.severity) < _SEVERITIES.index(whole.severity):
+    known = transition == "grew" and said.get(str(part.id)) == part.severity
+    less = _SEVERITIES.index(part.severity) < _SEVERITIES.index(whole.severity)
+    if (known and any(_doubled(each, part) for each in (whole, *open_parts))) or (
+        less and whole.kind in SPENDING
+    ):
         return Telling(before=whole, after=replace(after, number=whole.number))
     return Telling(before=whole, after=after, event=event_of(after, "grew", at))
 
 
-def _doubles(incident: Incident) -> bool:
-    """Whether each doubling of its money is told of itself: of two that double one is enough."""
-    passed = incident.threshold_percent or 0
-    return incident.kind in SPENDING or (incident.kind == "budget" and passed >= WHOLE_PERCENT)
+def _doubled(spending: Incident, budget: Incident) -> bool:
+    """Whether what a budget came to since it was passed is mostly money whose growth is told already: of a
+    burst each doubling is; a lasting shift says what each day costs."""
+    if budget.kind != "budget" or budget.period_start is None or budget.period_end is None:
+        return False
+    told = spending.amount if spending.kind == "anomaly" else ZERO
+    if spending.kind == "shift" and budget.period_end - budget.period_start <= A_DAY:
+        told = Decimal(spending.details.get("per_day", 0))
+    passed = divided(EXACT.multiply(budget.expected, budget.threshold_percent or ZERO), Decimal(100))
+    return told > 0 and told >= EXACT.multiply(SHARE_MIN, EXACT.subtract(budget.amount, passed))
 
 
 def with_part(whole: Incident, part: Incident, now: datetime) -> Incident:

@@ -179,7 +179,7 @@ class Store:
             held = {one.id: one for one in incidents_of(await connection.fetch(SQL["hold"], of.tenant, ids))}
             thread = [held[one] for one in ids]
         rows = await connection.fetch(SQL["parts_open"], part.tenant, ids, part.id)
-        return tellings(part, transition, thread, [row["kind"] for row in rows], at)
+        return tellings(part, transition, thread, incidents_of(rows), at)
 
 
 _FIELDS = tuple(field.name for field in fields(Incident))

@@ -84,6 +84,6 @@ ORDER BY opened_at, id
 SELECT * FROM incidents WHERE tenant = $1 AND id = ANY ($2::uuid[]) ORDER BY id FOR UPDATE
 
 -- name: parts_open
--- Which kinds of what is told with any of $2 are open, but for $3.
-SELECT DISTINCT kind FROM incidents
+-- What is told with any of $2 and open, but for $3.
+SELECT * FROM incidents
 WHERE tenant = $1 AND parent = ANY ($2::uuid[]) AND told AND state <> 'resolved' AND id <> $3
