@@ -140,3 +140,10 @@ async def test_a_rule_of_hours_tries_no_hour_before_they_are_known_and_not_the_l
     await worker.once()
     tried = await book.owner.fetchval("SELECT max((result ->> 'incidents')::int) FROM rule_dry_runs")
     assert tried == 1
+
+
+async def test_where_no_hours_are_known_a_dry_run_of_hours_says_so(book: Book, worker: DryRunWorker) -> None:
+    await ask(book, "hour", days=7)
+    await worker.once()
+    result = (await outcome(book))["result"]
+    assert (result["incidents"], result["notes"][-1]) == (0, "no hours are added up yet: nothing was tried")

@@ -259,6 +259,7 @@ class DryRunWorker:
         reader = HourReader(self.pool, job.tenant, job.calendar, stretch, turn)
         known_since = await reader.known_since()
         if known_since is None:
+            notes.append("no hours are added up yet: nothing was tried")
             return []
         if known_since > job.since:
             notes.append(f"hours are known since {known_since:%Y-%m-%d} alone")
