@@ -165,6 +165,8 @@ def test_a_budget_that_is_used_up_as_was_foretold_is_not_over_and_says_so() -> N
     [incident] = told()
     used_up = BurnWording(zone=UTC_ZONE).with_words(renewed(incident, pace(spent=1001), None))
     assert used_up.title == "budget Research is used up: 1,001 of 1,000 USD spent"
+    over = BurnWording(zone=UTC_ZONE).with_words(resolved(used_up, "its period is over", JULY))
+    assert over.title == "Over: budget Research was used up: 1,001 of 1,000 USD spent"
     assert used_up.summary == (
         "acme: budget 'Research' (team=search) has spent 1,001.00 USD of 1,000.00 USD (100 %): it burned 15 "
         "times too fast, and is used up."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -35,15 +35,19 @@ from spendmeter.contracts.alert_rules import default_rule
 from spendmeter.contracts.terms import Terms, Timeline
 from spendmeter.platform.telemetry import Meters
 from tests.alerts.episodes import Episodes
-from tests.alerts.hourly import FunctionReader, Tenant, _Shared
+from tests.alerts.hourly import Tenant, _Shared, hourly
 from tests.alerts.one_channel import OneChannel
 from tests.alerts.test_levels import look_at
+
+__all__ = ["hourly"]
 
 DAY = timedelta(days=1)
 BEGAN = datetime(2026, 11, 17, 10, tzinfo=UTC)
 """A Tuesday, 16.4 days into its month."""
 MONTH = datetime(2026, 11, 1, tzinfo=UTC)
 ENDED = BEGAN + 2 * DAY
+SINCE = MONTH - 30 * DAY
+"""Of which hours are known."""
 TIMES = 50
 CALENDAR = Timeline([(None, Terms())])
 ZONE = ZoneInfo("UTC")
@@ -148,13 +152,14 @@ class Story:
     """All that watches one tenant's money, minute by minute."""
 
     now: datetime
+    budgets: Sequence[Budget] = BUDGETS
+    hours: Tenant = field(default_factory=lambda: Tenant({}, since=SINCE))
     channel: OneChannel = field(init=False)
     _evaluated: dict[str, thresholds.Evaluated] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.channel = OneChannel(self._is_one_cause)
         self.bursts = Bursts(self.channel, self.now)
-        self.hours = Tenant({}, since=MONTH - 30 * DAY)
         self.hours.now, self.hours.money = self.now, self._hour  # type: ignore[method-assign]
         shared = cast(Any, _Shared(store=cast(Any, self.channel), complete=self.hours, meters=Meters()))
         rules = TenantRules(calendar=CALENDAR, budgets=(), rules=tuple(EVERYBODYS.values()))
@@ -175,6 +180,15 @@ class Story:
             if (self.now.hour, self.now.minute) == (0, 30):
                 await self._look_at_levels()
 
+    async def count(self, until: datetime) -> None:
+        """What is known of budgets alone, every ten minutes."""
+        while self.now < until:
+            self.now += 10 * MINUTE
+            await self._look_at_budgets()
+            await self._look_at_burns()
+            if self.now.hour % 6 == self.now.minute == 0:
+                await self._look_at_forecasts()
+
     def _is_one_cause(self, pair: Pair, now: datetime) -> bool:
         return pair.is_one_cause(*(spent(scope, pair.since(now), now) for scope in pair.scopes()))
 
@@ -188,13 +202,13 @@ class Story:
     async def _look_at_budgets(self) -> None:
         current = await self.channel.current("acme", self.now)
         look = BudgetLook(
-            now=self.now, calendar=CALENDAR, budgets=BUDGETS, counters=Sums(self.now), wording=Wording(zone=ZONE)
+            now=self.now, calendar=CALENDAR, budgets=self.budgets, counters=Sums(self.now), wording=Wording(zone=ZONE)
         )  # fmt: skip
         await tell(cast(Any, self.channel), "acme", look, current)
         for one in open_of("budget", current):
             ending = look.ending(one)
             if ending or is_due(one, self.now):
-                known = next(each for each in BUDGETS if each.id == one.rule_id)
+                known = next(each for each in self.budgets if each.id == one.rule_id)
                 bounds = look.bounds_of(one, known)
                 figures = look.figures(known, bounds, look.counters.of(_counted(known), *bounds))
                 after = with_figures(one, figures, self.now)
@@ -206,7 +220,7 @@ class Story:
             BurnWording(zone=ZONE),
             default_rule("burn"),
         )
-        paces = {each.id: self._pace(each) for each in BUDGETS}
+        paces = {each.id: self._pace(each) for each in self.budgets}
         burns = {name: self._burning(pace, Decimal(1)) for name, pace in paces.items()}
         seen = [(rule, paces[name], burn) for name, burn in burns.items() if burn is not None]
         ended = [
@@ -243,7 +257,7 @@ class Story:
 
     async def _look_at_forecasts(self) -> None:
         current, words = await self.channel.current("acme", self.now), ForecastWording(zone=ZONE)
-        for each in BUDGETS:
+        for each in self.budgets:
             self._evaluated[each.id] = self._forecast(each, current)
         told = [
             thresholds.Told(
@@ -256,8 +270,10 @@ class Story:
         await self.channel.open("acme", self.now, lambda _: proposed)
         for one in open_of("forecast", current):
             each = self._evaluated[one.details["budget"]]
-            why = thresholds.ending(one, BUDGETS, each, self.now)
-            await renew(cast(Any, self.channel), words, one, thresholds.renewed(one, each), why)
+            why = thresholds.ending(one, self.budgets, each, self.now)
+            goes_on = each.bounds[0] == one.period_start
+            after = thresholds.renewed(one, each) if goes_on else replace(one, updated_at=self.now)
+            await renew(cast(Any, self.channel), words, one, after, why)
 
     def _forecast(self, each: Budget, current: list[Incident]) -> thresholds.Evaluated:
         bounds, today = each.bounds(self.now, CALENDAR), self.now.replace(hour=0, minute=0)
@@ -269,7 +285,7 @@ class Story:
         ]
         explained = thresholds.excesses_in(each.filter, "USD", begun, current)
         seen = forecast(
-            thresholds.without_excess(days, explained, ZONE), start=bounds[0], end=bounds[1], now=self.now, zone=ZONE,
+            thresholds.without_excess(days, explained, CALENDAR), start=bounds[0], end=bounds[1], now=self.now, zone=ZONE,
             spent=spent(each.filter, bounds[0], self.now),
         )  # fmt: skip
         before = self._evaluated.get(each.id)
@@ -303,16 +319,8 @@ def _counted(each: Budget) -> CounterKey:
 
 
 @pytest.fixture
-def story(monkeypatch: pytest.MonkeyPatch) -> Story:
-    async def nothing(*asked: object) -> dict[bytes, Any]:
-        return {}
-
-    made = Story(BEGAN - 2 * HOUR)
-    monkeypatch.setattr(
-        hours, "HourReader", lambda pool, name, currency, zone, turn: FunctionReader(made.hours, zone)
-    )
-    monkeypatch.setattr(hours, "explanations", nothing)
-    return made
+def story(hourly: Callable[..., Tenant]) -> Story:
+    return Story(BEGAN - 2 * HOUR, hours=hourly({}, since=SINCE))
 
 
 STORY = """
@@ -350,8 +358,31 @@ grave than the message that is open there (80 % on the first day, a slow burn) w
 async def test_two_days_at_fifty_times_the_usual_are_a_short_story(story: Story) -> None:
     """They end on Thursday at ten; two days that are as usual are the end."""
     await story.go_on(datetime(2026, 11, 21, 1, tzinfo=UTC))
+    read(story, STORY)
+
+
+SLOW_STORY = """
+Thu 12:00 opened   budget Chat is expected to reach 100 %: about 2,160 of 1,500 USD by 2026-11-30
+Thu 16:10 grew     with it budget Chat burns 2.0 times too fast: 659.5 USD left
+Tue 16:00 grew     with it budget Chat passed 80 %: 1,200 of 1,500 USD spent and 1 more
+Fri 00:10 grew     with it budget Chat burns 6.0 times too fast: 131.5 USD left
+Sat 20:00 grew     with it budget Chat passed 100 %: 1,500 of 1,500 USD spent and 2 more
+Tue 00:00 resolved Over: budget Chat reached 100 %, as was expected
+"""
+
+
+async def test_a_budget_that_is_too_small_is_one_thread_from_its_forecast_to_its_periods_end() -> None:
+    """72.00 a day, of 1,500.00 for a month of 30 days. What is left is 36 a day, half of that, after 11.67 days, and 12
+    after 19; 80 % are spent after 16.67 days, all of it after 20.83."""
+    story = Story(MONTH + 11 * DAY, budgets=[budget("Chat", "1500", "month", (100,), agent="chat")])
+    await story.count(MONTH + 31 * DAY)
+    read(story, SLOW_STORY)
+
+
+def read(story: Story, written: str) -> None:
+    """By the line, each with a part of a title."""
     said = [(f"{at:%a %H:%M} {event.transition:8}", event.title) for at, event in story.channel.messages]
-    told = STORY.strip().splitlines()
-    assert [when for when, _ in said] == [line[:18] for line in told]
+    told = written.strip().splitlines()
+    assert [when for when, _ in said] == [line[:18] for line in told], said
     for (when, title), line in zip(said, told, strict=True):
         assert line[19:] in title, when

@@ -16,11 +16,13 @@ class BurnWording(Wording):
 
     def title(self, incident: Incident) -> str:
         """How fast, and when nothing is left."""
-        if incident.state == "resolved":
-            return f"Over: budget {incident.rule_name} burned too fast"
+        over = incident.state == "resolved"
         if incident.amount >= incident.expected:
-            spent, limit = rounded(incident.amount), rounded(incident.expected)
-            return f"budget {incident.rule_name} is used up: {spent} of {limit} {incident.currency} spent"
+            verb, begins = ("was", "Over: ") if over else ("is", "")
+            spent = f"{rounded(incident.amount)} of {rounded(incident.expected)} {incident.currency} spent"
+            return f"{begins}budget {incident.rule_name} {verb} used up: {spent}"
+        if over:
+            return f"Over: budget {incident.rule_name} burned too fast"
         left = f"{rounded(Decimal(incident.details['left']))} {incident.currency} left"
         pace = f"burns {_times(incident)} times too fast"
         return f"budget {incident.rule_name} {pace}: {left}, used up by {self._runs_out(incident)}"

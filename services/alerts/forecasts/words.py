@@ -21,6 +21,8 @@ class ForecastWording(Wording):
         assert incident.threshold_percent is not None
         threshold, limit = plain(incident.threshold_percent), rounded(incident.expected)
         if incident.state == "resolved":
+            if _has_come(incident):
+                return f"Over: budget {incident.rule_name} reached {threshold} %, as was expected"
             return f"Over: budget {incident.rule_name} was expected to reach {threshold} %"
         if _has_come(incident):
             spent = f"{rounded(incident.amount)} of {limit} {incident.currency} spent"
