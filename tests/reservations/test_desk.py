@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from uuid import UUID, uuid4
 
-from services.reservations.desk import Desk, Undecided
+import pytest
+
+from services.reservations.decide import DecidedTurn
+from services.reservations.desk import TOLD_AT_ONCE, Desk, Undecided
+from services.reservations.operations import HoldDecision, Operation
+from services.reservations.turns import Pool
 from spendmeter.contracts.event_identity import identity
 from spendmeter.platform.telemetry import Meters
 from tests.corrector.written_book import event
@@ -184,3 +191,20 @@ async def test_what_no_commit_names_in_time_is_added_up_as_unreserved_by_key_and
     await world.owner.execute("UPDATE unreserved_waiting SET counted_at = counted_at - interval '61 seconds'")
     await world.settle()
     assert await world.owner.fetchval("SELECT sum(amount) FROM unreserved") == D("0.0105")
+
+
+async def test_of_many_that_are_decided_together_few_are_told_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def decided(_pool: Pool, _tenant: str, asked: Sequence[Operation]) -> DecidedTurn:
+        decisions = tuple(HoldDecision() for _ in asked)
+        return DecidedTurn(decisions=decisions, reservations=(), counters=(), answers={}, expired=0)
+
+    monkeypatch.setattr("services.reservations.desk.take_turn", decided)
+    desk = Desk(lambda: "a pool", Meters())
+    waiting = [asyncio.create_task(desk.ask("acme", reserve(number, "1"))) for number in range(1, 101)]
+    told = [0]
+    while told[-1] < len(waiting):
+        await asyncio.sleep(0)
+        told.append(sum(each.done() for each in waiting))
+    assert max(after - before for before, after in pairwise(told)) <= TOLD_AT_ONCE
