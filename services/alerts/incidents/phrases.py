@@ -33,12 +33,12 @@ def little_known(incident: Incident) -> str:
 def about(amount: Decimal) -> str:
     """A rate for a title: what matters of it."""
     digits = 0 if amount >= 10 else 1 if amount >= 1 else 4
-    return _short(presented(amount, digits))
+    return _short(visible(amount, digits))
 
 
 def rounded(amount: Decimal) -> str:
     """An amount for a title: cents where they can matter."""
-    return _short(presented(amount, 0 if amount >= 10_000 else 2 if amount >= 1 else 4))
+    return _short(visible(amount, 0 if amount >= 10_000 else 2 if amount >= 1 else 4))
 
 
 def _short(digits: str) -> str:
@@ -47,7 +47,14 @@ def _short(digits: str) -> str:
 
 def places(amount: Decimal) -> str:
     """An amount with two places, with four where it is small."""
-    return presented(amount, 2 if abs(amount) >= 1 or not amount else 4)
+    return visible(amount, 2 if abs(amount) >= 1 or not amount else 4)
+
+
+def visible(amount: Decimal, places: int) -> str:
+    """An amount with so many places; with two digits of what would read 0 and is not, as in the portal."""
+    if amount and not Decimal(presented(abs(amount), places).replace(",", "")):
+        places = 1 - amount.adjusted()
+    return presented(amount, places)
 
 
 def money(incident: Incident, amount: Decimal) -> str:

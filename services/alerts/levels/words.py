@@ -6,7 +6,7 @@ from typing import Any
 
 from services.alerts.incidents.causes import sentence_of_split
 from services.alerts.incidents.incident import Incident
-from services.alerts.incidents.phrases import money, percent, places, rounded, value_of
+from services.alerts.incidents.phrases import money, percent, places, rounded, value_of, visible
 from services.alerts.incidents.words import Wording, suggested_action
 from services.alerts.levels.days import REST
 from services.alerts.levels.looks import BACK
@@ -178,7 +178,7 @@ def _moved(name: str, before: Decimal, now: Decimal, currency: str) -> str:
 
 def _small(amount: Decimal) -> str:
     """What a call costs is often less than a cent."""
-    return presented(amount, 2 if amount >= 1 else 4 if amount >= Decimal("0.01") else 6)
+    return visible(amount, 2 if amount >= 1 else 4 if amount >= Decimal("0.01") else 6)
 
 
 def _times(incident: Incident) -> str:

@@ -128,8 +128,7 @@ class ForecastWatch(CountedLook):
         ).after(before.streaks if before else {})
 
     async def _tell(self, evaluated: Sequence[Evaluated], wording: ForecastWording, now: datetime) -> None:
-        zone = self.rules.calendar.at(now).zone
-        rows = [_row(each, now.astimezone(zone).date().isoformat()) for each in evaluated]
+        rows = [_row(each, self.rules.calendar.day(now).isoformat()) for each in evaluated]
         async with self.turn(), self.shared.pool.acquire() as connection:
             await connection.executemany(SQL["keep"], [(row,) for row in rows])
             await connection.executemany(SQL["show"], [(row,) for row in rows])
