@@ -47,6 +47,7 @@ class Episodes:
         self.told: list[tuple[int, str, str]] = []
         self.titles: list[str] = []
         self.incidents: list[Incident] = []
+        self.currency = "USD"
         self.explains = False
         """Whether what opens is explained, by the hour before it."""
         self.booked_until: datetime | None = None
@@ -77,6 +78,12 @@ class Episodes:
             self.now += self._every
             self.look()
 
+    def count_in(self, currency: str) -> None:
+        """From now on the tenant counts in this, and of other money nothing is seen."""
+        self.currency = currency
+        self._minutes.clear()
+        self._recent, self._learned_in = Recent(), None
+
     def forget(self) -> None:
         """What was spent hours ago, when nothing is open that counts it."""
         for minute in sorted(self._minutes)[: -2 * FOLDED_MAX]:
@@ -90,7 +97,7 @@ class Episodes:
         tested = [at for at in (minute - MINUTE, minute) if at >= self._learned.until and at in self._minutes]
         self._recent.look([row for at in tested for row in spent_in(at, self._fold(at))], self.now)
         look = AnomalyLook(
-            tenant="acme", now=self.now, currency="USD", recent=self._recent, learned=self._learned,
+            tenant="acme", now=self.now, currency=self.currency, recent=self._recent, learned=self._learned,
             rules=self.rules,
             complete_through=self.now if self.booked_until is None else min(self.now, self.booked_until),
             wording=Wording(zone=ZoneInfo("UTC")),
@@ -144,7 +151,7 @@ class Episodes:
         history = sorted(at for at in self._minutes if at < minute)[-FOLDED_MAX:]
         self._folded = {at: self._folded.get(at) or self._fold(at) for at in history}
         explained = []
-        for incident in self.incidents:
+        for incident in (each for each in self.incidents if each.currency == self.currency):
             bursts = [(incident.began_at, incident.hot_at)]
             for began, ended in incident.details.get("earlier", {}).get("bursts", ()):
                 bursts.append((datetime.fromisoformat(began), datetime.fromisoformat(ended)))

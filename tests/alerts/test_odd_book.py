@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -11,6 +12,8 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import pytest
 
+from services.alerts.bursts.learning import Learner
+from services.alerts.bursts.minute_reader import MinuteReader
 from services.alerts.bursts.season_reader import SeasonReader
 from services.alerts.counting.counter_reader import CounterReader
 from services.alerts.counting.counters import counter_key
@@ -140,6 +143,27 @@ async def test_a_level_that_was_told_in_other_money_raises_nothing(
         calendar = Timeline([(None, Terms(currency=currency))])
         reader = LevelReader(pool, "acme", calendar, told.opened_at.date() - DAY, at_once)
         assert len(await reader.told()) == number
+
+
+async def test_what_was_usual_in_a_burst_of_dollars_is_not_taken_for_what_is_usual_in_yen(
+    book: Book, pool: asyncpg.Pool, store: Store
+) -> None:
+    """0.50 dollars a minute were usual when the burst was told; since then it is 75 yen in each of ten minutes."""
+    now = datetime.now(UTC).replace(second=10, microsecond=0)
+    for minute in range(1, 11):
+        await book.spend("75", now - minute * MINUTE, currency="JPY", agent="a")
+    burst = replace(
+        opened_once(), kind="anomaly", scope={"agent": "a"}, began_at=now - 10 * MINUTE, hot_at=now,
+        opened_at=now, expected_per_hour=Decimal(30),
+    )  # fmt: skip
+    await store.open("acme", now, lambda _: [burst])
+    usual = {}
+    async with Learner() as learner:
+        for currency in ("USD", "JPY"):
+            reader = MinuteReader(pool, "acme", currency, at_once, learner)
+            await reader.look(now)
+            usual[currency] = {scope: each.per_minute for scope, each in reader.learned.scopes.items()}
+    assert (usual["USD"], usual["JPY"]["agent", "a"]) == ({}, 75)
 
 
 @pytest.mark.parametrize("calendar", [MOVES, LORD_HOWE], ids=["moves", "half an hour"])

@@ -18,6 +18,7 @@ from services.alerts.loops.words import LoopWording
 from services.alerts.scopes import TENANT
 from spendmeter.contracts.alert_rules import default_rule
 from tests.alerts import test_drifts, test_levels, test_loops, test_unreserved
+from tests.alerts.episodes import Episodes
 from tests.alerts.test_levels import AGENT, amounts
 
 NOW = datetime(2026, 11, 30, 23, tzinfo=UTC)
@@ -81,3 +82,22 @@ def test_a_run_that_goes_on_in_euros_is_open_until_it_stops_with_the_dollars_tha
     renewed = look.renewed(replace(incident, amount=Decimal(7)))
     assert [renewed.amount, renewed.rate_per_hour, renewed.currency] == [7, 0, "USD"]
     assert (look.ending(incident), look.proposals([incident])) == ("", [])
+
+
+def test_a_burst_that_goes_on_in_yen_is_over_in_dollars_and_has_no_yen() -> None:
+    """0.50 a minute are usual, and five minutes of 12 are told; then the tenant counts in yen, 150 for a dollar. All of
+    them are far over what was usual in dollars: they keep nothing going, and a burst of yen is one of its own."""
+    book, steady, burst = Episodes(), {"amount": "0.5"}, {"amount": "12"}
+    book.pass_time(60, {"a": steady})
+    book.pass_time(5, {"a": burst})
+    [dollars] = book.incidents
+    assert (dollars.state, dollars.currency, 40 < dollars.amount <= 60) == ("open", "USD", True)
+    book.count_in("JPY")
+    book.pass_time(10, {"a": {"amount": "75"}})
+    [over] = book.incidents
+    assert (over.state, over.resolution) == ("resolved", "the tenant counts in JPY now, no more in USD")
+    assert [over.amount, over.expected] == [dollars.amount, dollars.expected]
+    book.pass_time(60, {"a": {"amount": "75"}})
+    book.pass_time(3, {"a": {"amount": "1800"}})
+    [_, yen] = book.incidents
+    assert (yen.currency, yen.repeats, "earlier" in yen.details) == ("JPY", 0, False)

@@ -31,6 +31,7 @@ from services.alerts.incidents.incident import (
     UPDATE_AGE_MIN,
     Incident,
     IncidentFigures,
+    in_other_money,
     is_burst,
     open_bursts,
     opened,
@@ -78,7 +79,7 @@ class AnomalyLook:
 
     def proposals(self, current: Sequence[Incident]) -> list[Incident]:
         """What to tell, given the anomalies that are open or were: new ones, repeats, and what has grown."""
-        ours = [incident for incident in current if is_burst(incident)]
+        ours = [each for each in current if is_burst(each) and each.currency == self.currency]
         known = [each for each in ours if self._is_known(each)]
         known += [each for each in self._expected(ours) if each not in known]
         told = [_known(each, self.now) for each in known]
@@ -196,7 +197,7 @@ class AnomalyLook:
 
     def hot(self, current: Sequence[Incident]) -> set[UUID]:
         """Of the open anomalies those that go on: what belongs to a smaller one keeps no other going."""
-        known = open_bursts(current)
+        known = [each for each in open_bursts(current) if each.currency == self.currency]
         owner = owners(self.recent.spent, [each.scope for each in known])
         amounts: defaultdict[int | None, Decimal] = defaultdict(Decimal)
         for row in self.recent.spent:
@@ -211,6 +212,8 @@ class AnomalyLook:
 
     def ending(self, incident: Incident, hot: bool) -> str:
         """Why an incident is over; '' = it is not."""
+        if other := in_other_money(incident, self.currency):
+            return other
         if self.now - incident.began_at >= LASTING:
             return LASTED
         quiet = min(QUIET * 2 ** min(incident.repeats, 10), QUIET_MAX)
@@ -245,6 +248,8 @@ class AnomalyLook:
         rate = self.recent.rate_per_hour(incident.scope, self.now)
         if not self._is_up_to_date():  # less is no news
             rate = max(rate, incident.rate_per_hour)
+        if in_other_money(incident, self.currency):
+            rate = ZERO
         return figures_of(spent, series, expected=expected, usual=usual, rate=rate)
 
 

@@ -90,7 +90,7 @@ FROM whole GROUP BY bucket
 -- name: explained
 -- What anomalies explain teaches nothing: their scopes, the minutes in which they were hot, this time and before, with one
 -- on either side, for a burst seldom begins with a minute; and what was usual in them. Nor does what was planned: in its
--- window usual is what was spent in the hour before, in currency $3.
+-- window usual is what was spent in the hour before. All of it in currency $3.
 SELECT scope, date_trunc('minute', b.began) - interval '1 minute' AS first, b.ended + interval '1 minute' AS last,
     expected_per_hour / 60 AS usual
 FROM incidents i CROSS JOIN LATERAL (
@@ -98,7 +98,7 @@ FROM incidents i CROSS JOIN LATERAL (
     UNION ALL
     SELECT (e ->> 0)::timestamptz, (e ->> 1)::timestamptz FROM jsonb_path_query(i.details, '$.earlier.bursts[*]') e
 ) AS b
-WHERE tenant = $1 AND kind = 'anomaly' AND hot_at >= $2 AND b.ended >= $2
+WHERE tenant = $1 AND kind = 'anomaly' AND currency = $3 AND hot_at >= $2 AND b.ended >= $2
 UNION ALL
 SELECT filter, date_trunc('minute', starts_at), least(ends_at, cancelled_at), coalesce((
     SELECT sum(effective) FROM rollups_minute r JOIN series s USING (tenant, series_id)
