@@ -25,10 +25,11 @@ decision_p50_ms, decision_p99_ms: of all reserves, from first sent to answered, 
 a kill and the moment from which that process is ready again. check_p50_ms, check_p99_ms: of GET
 /v1/budgets/check meanwhile, --check-rate a second over one connection, asked by a process of its own;
 check_calm_p99_ms of the same without those seconds. check_alone_p50_ms, check_alone_p99_ms: the same questions
-before any agent begins, for --alone-s seconds: what a check takes where the machine has time for it. client_cpu:
-of one core, what the 200 agents' own process takes: near 1 the times are its own. cpu_ms_per_call: milliseconds of
-processor time by process, over all calls (a process that was killed counts from its last start on); of Postgres
-what its sessions of the second process of reservations take is in it. The last line is one JSON object.
+before any agent begins, for --alone-s seconds; health_alone_p50_ms, health_alone_p99_ms: of GET /health at the
+same time, which does nothing: so much of it is the machine's. client_cpu: of one core, what the agents' own
+process takes: near 1 the times are its own. cpu_ms_per_call: milliseconds of processor time by process, over
+all calls (a process that was killed counts from its last start on); what Postgres does for any of them is its
+own. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ from deploy.local.home import CLONE
 from spendmeter.platform.keys import create_key
 from spendmeter.verify.usage import identity
 from tests.benchmarks.bench_flow import settled
+from tests.benchmarks.check_asker import QUESTION
 from tests.flow.system import System
 from tests.ports import free_port
 
@@ -314,14 +316,18 @@ def latencies(
 ) -> dict[str, Any]:
     """p50 and p99 of all in milliseconds, p99 of those that no restart met, and how many those are."""
     whole = sorted((end - start) * 1e3 for start, end in took)
+    said: dict[str, Any] = {
+        f"{prefix}_p50_ms": round(whole[len(whole) // 2], 1),
+        f"{prefix}_p99_ms": round(whole[len(whole) * 99 // 100], 1),
+    }
+    if not down:
+        return said
     calm = sorted(
         (end - start) * 1e3
         for start, end in took
         if not any(start < until and since < end for since, until in down)
     )
-    return {
-        f"{prefix}_p50_ms": round(whole[len(whole) // 2], 1),
-        f"{prefix}_p99_ms": round(whole[len(whole) * 99 // 100], 1),
+    return said | {
         f"{prefix}_calm_p99_ms": round(calm[len(calm) * 99 // 100], 1) if calm else None,
         f"{prefix}_calm": len(calm),
     }
@@ -390,8 +396,9 @@ async def run_all(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
                 await ready(run, target)
             await asyncio.sleep(6)  # both have read the new key
             checking = await asker(options.check_rate, key, targets)
+            nothing = await asker(options.check_rate, key, targets, "/health")
             await asyncio.sleep(options.alone_s)
-            alone = await told(checking)
+            alone, health = await told(checking), await told(nothing)
             worst = [Decimal(0)]
             sampling = asyncio.create_task(sample(watcher, amount, worst))
             killing = asyncio.create_task(
@@ -443,14 +450,17 @@ async def run_all(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         **latencies("decision", run.took, run.down),
         **latencies("check", checks, run.down),
         **latencies("check_alone", alone, []),
+        **latencies("health_alone", health, []),
     } | run.counts  # fmt: skip
 
 
-async def asker(rate: float, key: str, targets: list[str]) -> asyncio.subprocess.Process:
-    """What asks `check` meanwhile."""
+async def asker(
+    rate: float, key: str, targets: list[str], path: str = QUESTION
+) -> asyncio.subprocess.Process:
+    """What asks `check` meanwhile, or something else."""
     command = [sys.executable, "-m", "tests.benchmarks.check_asker", str(rate), *targets]
     return await asyncio.create_subprocess_exec(
-        *command, cwd=CLONE, env=os.environ | {"KEY": key}, stdout=subprocess.PIPE
+        *command, cwd=CLONE, env=os.environ | {"KEY": key, "PATH_ASKED": path}, stdout=subprocess.PIPE
     )
 
 

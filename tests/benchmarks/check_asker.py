@@ -1,6 +1,6 @@
 """Asks GET /v1/budgets/check at a modest rate, from a process of its own, until SIGTERM.
 
-    KEY=sm_... python -m tests.benchmarks.check_asker RATE URL [URL ...]
+    KEY=sm_... [PATH_ASKED=/health] python -m tests.benchmarks.check_asker RATE URL [URL ...]
 
 Each question goes to the next of the processes; where that one is away, at once to another, and the time
 counts from the first. Prints one JSON list at the end: [sent, answered] in monotonic seconds, of each.
@@ -23,6 +23,7 @@ QUESTION = (
     "/v1/budgets/check?provider=openai&sku=gpt-4o&input_tokens=8000&max_output_tokens=1000"
     "&project=p&team=t&agent=swarm"
 )
+ASKED = os.environ.get("PATH_ASKED", QUESTION)
 
 
 async def ask(http: aiohttp.ClientSession, targets: list[str], first: int) -> tuple[float, float]:
@@ -30,7 +31,7 @@ async def ask(http: aiohttp.ClientSession, targets: list[str], first: int) -> tu
     sent = time.monotonic()
     for at in range(first, first + 1_000):
         with suppress(aiohttp.ClientError, TimeoutError):
-            async with http.get(targets[at % len(targets)] + QUESTION) as answer:
+            async with http.get(targets[at % len(targets)] + ASKED) as answer:
                 await answer.read()
                 if answer.status == 200:
                     return sent, time.monotonic()
