@@ -14,18 +14,25 @@ from math import isnan, log2, sqrt
 from services.alerts.detect.seasons import SLOT_S, slot_of
 from services.alerts.detect.state import AMOUNT, RESIDUAL, SMOOTH, TAIL_BINS, ScopeState
 
-ALARM = 0.33
+ALARM = 0.15
 """At this score busy scopes of the public trace have 0.10 episodes a day (`make bench-detection`)."""
 SCORE_MAX = 10.0
 RIPE_SLOTS = 24
 """Closed slots that must be known before anything is scored."""
-RANGE_SHARE, LONG_SHARE, ROOT_FACTOR = 0.25, 0.5, 2.0
-"""Floors of the scale: shares of the high hour and of four weeks' range, a factor of the root term."""
-SEASON_WEIGHT = 0.7
+RANGE_SHARE, LONG_SHARE, LEVEL_SHARE, ROOT_FACTOR = 0.25, 0.5, 0.5, 2.0
+"""Floors of the scale: shares of the high hour, of four weeks' range and of the high level, a factor of the
+root term."""
+ROOT_LEAST = 0.05
+"""Of the scale, added below a root: next to nothing is no less than that."""
+SEASON_WEIGHT, SEASON_KNEE = 0.7, 0.2
+"""What a distance of roots counts; beyond the knee its square does, as money, so that the level that follows
+a burst is no worse than it."""
+RHYTHM_SHARE = 0.25
+"""A scope with something in fewer hours of a week has no rhythm that a silent hour could tell of."""
 SMOOTH_BUCKETS, LEVEL_BUCKETS = 2, 4
 """Half-lives of the smoothed amount and of the level: an hour, or so many buckets (of an hour at most)."""
 REFRACTORY_S, REFRACTORY_BUCKETS = 43_200, 24
-LASTING_WEIGHT, LASTING_FLOOR = 0.5, 6.0
+LASTING_WEIGHT, LASTING_FLOOR = 0.1, 6.0
 LASTING_KEEP, LASTING_SHARE, LASTING_ALLOWED = 0.99, 1.1, 0.03
 """Of the sum of lasting excess: what an hour keeps of it, what of a season is usual, what is taken off."""
 TAIL_COUNT_MIN = 200
@@ -63,7 +70,8 @@ def observe(
 ) -> Surprise:
     """Score a closed bucket that began at `at`, then learn from it.
 
-    `unit`: what one event costs, for the root term. `both`: what falls below its range is unusual, too.
+    `unit`: what one event costs, for the root term. `both`: the series is no spend; what leaves the range of
+    its week is unusual, upwards and downwards.
     `explained`: an incident has this amount, so it teaches nothing. `gaps`: a bucket that never came is
     unknown, not silence.
     """
@@ -143,22 +151,29 @@ def _verdict(state: ScopeState, amount: float, *, share: float, unit: float, bot
 
 
 def _burst(state: ScopeState, amount: float, share: float, unit: float, both: bool) -> float:
-    """How far the bucket lies over the high hours of the scope and over its season, in units of its range."""
-    root, season = sqrt(share), expected(state)
-    high, low, _, _ = state.bounds[AMOUNT]
-    scale = root * _scale(state.bounds[AMOUNT], unit)
-    score = (amount - max(high, season) * root) / scale
-    if both:
-        score = max(score, (low - amount) / scale)
+    """How far the level of an hour is over those of a week, or the bucket over its season, in its range.
+
+    Of an open bucket the level is the least that it can become.
+    """
+    scale = _scale(state.bounds[AMOUNT], unit)
+    high, low, _, _ = state.bounds[SMOOTH]
+    smooth, usual = _smoothed(state, amount)
+    score = (smooth - max(high, usual)) / max(scale, high - low, LEVEL_SHARE * abs(high))
     high, low, _, _ = state.bounds[RESIDUAL]
-    if high >= low:
-        over = amount - (season + max(high, 0.0)) * root
-        score = max(score, SEASON_WEIGHT * over / max(scale, (high - low) * root))
-    if share == 1.0:
-        high, low, _, _ = state.bounds[SMOOTH]
-        smooth, usual = _smoothed(state, amount)
-        score = max(score, (smooth - max(high, usual)) / max(scale, high - low))
+    if high >= low and state.active >= RHYTHM_SHARE:
+        apart = (_residual(state, amount / sqrt(share)) - max(high, 0.0)) / sqrt(scale)
+        score = max(score, SEASON_WEIGHT * apart * max(1.0, apart / SEASON_KNEE))
+    if both:
+        high, low, _, _ = state.bounds[AMOUNT]
+        score = max(score, (amount - max(high, expected(state))) / scale, (low - amount) / scale)
     return score
+
+
+def _residual(state: ScopeState, amount: float) -> float:
+    """How far the roots of amount and expectation lie apart: a sum of events is as noisy as its root."""
+    low = min(state.bounds[AMOUNT][1], 0.0)
+    least = ROOT_LEAST * _scale(state.bounds[AMOUNT], 0.0)
+    return sqrt(max(amount - low, 0.0) + least) - sqrt(max(expected(state) - low, 0.0) + least)
 
 
 def _smoothed(state: ScopeState, amount: float) -> tuple[float, float]:
@@ -198,17 +213,18 @@ def _add_lasting(state: ScopeState) -> None:
 
 def _learn(state: ScopeState, amount: float, score: float) -> None:
     """An outlier moves the level by a range at most, and the second highest hour not at all."""
-    residual = amount - expected(state)
+    measured = [amount, _smoothed(state, amount)[0]]
     state.total += amount
     state.rows += 1
     clipped = amount
     if state.known >= RIPE_SLOTS:
+        if not isnan(state.season):
+            measured.append(_residual(state, amount))
         high, low, _, _ = state.bounds[AMOUNT]
         scale = _scale(state.bounds[AMOUNT], 0.0)
         clipped = min(max(amount, low - scale), high + scale)
     state.smooth, state.smooth_expected = _smoothed(state, amount)
     state.level += _weight(LEVEL_BUCKETS, state.bucket_s) * (clipped - state.level)
-    measured = (amount, state.smooth) if isnan(state.season) else (amount, state.smooth, residual)
     for measure, value in enumerate(measured):
         state.highs[measure] = max(state.highs[measure], value)
         state.lows[measure] = min(state.lows[measure], value)

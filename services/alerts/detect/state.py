@@ -10,7 +10,8 @@ from math import inf, isnan, nan
 from services.alerts.detect.seasons import DAYS, DAYS_KEPT, SLOT_S, WEEKS, expectation, slots_a_day
 
 AMOUNT, SMOOTH, RESIDUAL = range(3)
-"""What extremes are kept of: a bucket's amount, the smoothed amount, the amount less its expectation."""
+"""What extremes are kept of: a bucket's amount, the smoothed amount, how far the roots of the amount and of
+its expectation lie apart."""
 MEASURES = 3
 EXTREMES = 4
 """Highest, second highest, second lowest, lowest: one outlier must not blind."""
@@ -32,8 +33,8 @@ class ScopeState:
     """
 
     __slots__ = (
-        "bounds", "bucket_s", "excess_sum", "extremes", "highs", "known", "last_slot", "lasting", "level",
-        "lows", "past", "past_day", "rows", "season", "slot", "slot_s", "slots", "smooth",
+        "active", "bounds", "bucket_s", "excess_sum", "extremes", "highs", "known", "last_slot", "lasting",
+        "level", "lows", "past", "past_day", "rows", "season", "slot", "slot_s", "slots", "smooth",
         "smooth_expected", "tail", "told", "told_until", "total",
     )  # fmt: skip
 
@@ -57,6 +58,8 @@ class ScopeState:
         self.told_until = -inf
         self.last_slot = -inf
         self.bounds: list[HighLow] = []
+        self.active = 1.0
+        """Share of the slots of the 7 days before this one that had something, of those that are known."""
         self.past_day = -1
         self.past: list[tuple[Sequence[float], Sequence[float]]] = []
         self._open_slot()
@@ -121,6 +124,7 @@ class ScopeState:
         if self.known:
             if self.past_day != (today := self.slot // self.a_day):
                 self.past_day, self.past = today, [self._past(today, measure) for measure in range(MEASURES)]
+                self.active = self._active(today)
             self.bounds = [self._bounds(measure) for measure in range(MEASURES)]
 
     def _season(self) -> float:
@@ -153,6 +157,10 @@ class ScopeState:
             if age == DAYS:
                 week = merged
         return week, merged
+
+    def _active(self, today: int) -> float:
+        known = self.back(today * self.a_day, 1, DAYS * self.a_day)
+        return sum(each != 0 for each in known) / len(known) if known else 1.0
 
     def packed(self) -> bytes:
         """What `unpacked` makes the same state of."""
