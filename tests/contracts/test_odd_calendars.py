@@ -83,7 +83,9 @@ def test_a_period_begins_and_ends_where_the_zones_clock_says_so(zone: ZoneInfo, 
             )
 
 
-@pytest.mark.parametrize(("old", "new", "timeline"), moves(), ids=str)
+@pytest.mark.parametrize(
+    ("old", "new", "timeline"), moves(), ids=lambda value: value if isinstance(value, str) else "moves"
+)
 def test_each_instant_is_of_the_day_that_began_last_wherever_the_tenant_moves(
     old: str, new: str, timeline: Timeline
 ) -> None:
