@@ -188,15 +188,9 @@ class FunctionReader(HourReader):
         }
 
     async def explained(self, since: datetime) -> list[ExplainedSpan]:
-        return [
-            ExplainedSpan(
-                one.scope,
-                {(each["scope"][0], each["scope"][1]) for each in one.details.get("folded", ())},
-                one.began_at,
-                one.hot_at,
-            )
-            for one in self.asked.incidents
-        ] + [ExplainedSpan(each.filter, (), each.starts_at, each.ends_at) for each in self.asked.windows]
+        return [ExplainedSpan.of(one) for one in self.asked.incidents] + [
+            ExplainedSpan(each.filter, (), each.starts_at, each.ends_at) for each in self.asked.windows
+        ]
 
     async def known_since(self) -> datetime:
         return max(self.asked.since, self.calendar.currency_since(self.stretch.start))

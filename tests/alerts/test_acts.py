@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from services.alerts.bursts.bursts import repeated
+from services.alerts.bursts.transitions import repeated
 from services.alerts.incidents.acts import obey
 from services.alerts.incidents.following import renew
 from services.alerts.incidents.incident import Incident
@@ -50,6 +50,16 @@ async def open_one(book: Book, store: Store, **columns: Any) -> Incident:
     return await the_one(store)
 
 
+async def told_and_snoozed(book: Book, store: Store) -> Incident:
+    """One that its channel has heard of, before somebody snoozes it for four hours."""
+    await book.channel("https://a.example")
+    one = await open_one(book, store)
+    await book.owner.execute("UPDATE deliveries SET state = 'delivered', finished_at = now()")
+    await say(book, one, "snooze", now() + timedelta(hours=4))
+    await obey(store, now())
+    return one
+
+
 async def the_one(store: Store) -> Incident:
     [known] = await store.current("acme", now())
     return known
@@ -86,11 +96,7 @@ async def test_a_snooze_holds_what_is_on_its_way_and_what_comes_and_an_unsnooze_
 async def test_money_beyond_twice_what_people_knew_and_the_end_are_told_although_it_is_snoozed(
     book: Book, store: Store
 ) -> None:
-    await book.channel("https://a.example")
-    one = await open_one(book, store)
-    await book.owner.execute("UPDATE deliveries SET state = 'delivered', finished_at = now()")
-    await say(book, one, "snooze", now() + timedelta(hours=4))
-    await obey(store, now())
+    await told_and_snoozed(book, store)
     before = await the_one(store)
     await renew(store, WORDS, before, replace(before, amount=Decimal(200), updated_at=now()), "")
     before = await the_one(store)
@@ -103,11 +109,7 @@ async def test_money_beyond_twice_what_people_knew_and_the_end_are_told_although
 
 
 async def test_of_what_flaps_while_it_is_snoozed_nobody_hears(book: Book, store: Store) -> None:
-    await book.channel("https://a.example")
-    one = await open_one(book, store)
-    await book.owner.execute("UPDATE deliveries SET state = 'delivered', finished_at = now()")
-    await say(book, one, "snooze", now() + timedelta(hours=4))
-    await obey(store, now())
+    one = await told_and_snoozed(book, store)
     before = await the_one(store)
     await renew(store, WORDS, before, replace(before, updated_at=now()), "nothing unusual for 5 minutes")
     over = await the_one(store)
@@ -125,11 +127,7 @@ async def test_what_begins_again_long_after_its_end_is_told_however_long_the_fir
     book: Book, store: Store
 ) -> None:
     """The snooze is for four hours, of what was over within one; three quarters of an hour later it is news."""
-    await book.channel("https://a.example")
-    one = await open_one(book, store)
-    await book.owner.execute("UPDATE deliveries SET state = 'delivered', finished_at = now()")
-    await say(book, one, "snooze", now() + timedelta(hours=4))
-    await obey(store, now())
+    one = await told_and_snoozed(book, store)
     before, ended_at = await the_one(store), now()
     await renew(store, WORDS, before, replace(before, updated_at=ended_at), "nothing unusual for 5 minutes")
     await obey(store, now())  # what was said before the end is not said of what comes after it

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from services.alerts.bursts.bursts import repeated
+from services.alerts.bursts.transitions import repeated
 from services.alerts.incidents.incident import Incident, IncidentFigures, opened, resolved
 from services.alerts.incidents.snoozing import (
     FLAPS,

@@ -21,16 +21,25 @@ from services.alerts.bursts.expectations import MATERIAL_AMOUNT, Learned
 from services.alerts.bursts.minutes import Recent, by_series
 from services.alerts.bursts.naming import Combination, combinations_of, narrowed
 from services.alerts.bursts.told import told_in
+from services.alerts.bursts.transitions import (
+    beyond_chance,
+    by_chance,
+    explained,
+    grown,
+    is_expected,
+    is_page_of_the_day,
+    once_more,
+)
 from services.alerts.counting.counters import CounterSum
 from services.alerts.counting.figures import figures_of
 from services.alerts.incidents.incident import (
     COOL_DOWN,
-    EPOCH,
     LASTED,
     REPEAT_AGE_MAX,
     UPDATE_AGE_MIN,
     Incident,
     IncidentFigures,
+    by_rule,
     in_other_money,
     is_burst,
     open_bursts,
@@ -38,12 +47,11 @@ from services.alerts.incidents.incident import (
     scope_digest,
     top_contributor,
 )
-from services.alerts.incidents.snoozing import at_stake
 from services.alerts.incidents.words import Wording
 from services.alerts.rates import over
 from services.alerts.scopes import MINUTE, TENANT, minutes_of
 from spendmeter.contracts.alert_rules import AlertRule
-from spendmeter.contracts.money import EXACT, ZERO, divided, plain, quantised, total
+from spendmeter.contracts.money import EXACT, ZERO, divided, quantised, total
 from spendmeter.contracts.series import Series
 
 QUIET = timedelta(minutes=5)
@@ -54,10 +62,6 @@ GREW_APART = timedelta(minutes=1)
 """That an anomaly has grown is told at most so often."""
 GOES_ON = timedelta(minutes=5)
 """At the pace that was told money doubles by itself: that is told after so long at the earliest."""
-BURSTS_KEPT_MAX = 30
-PAGES_A_DAY = 10
-"""Of a tenant; beyond them only what is dearer than one of the day's ten dearest is another."""
-DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,16 +117,14 @@ class AnomalyLook:
             )
         figures = self._first_figures(anomaly)
         incident = anomaly_incident(self.tenant, anomaly, self.currency, figures, self.now)
-        if not (anomaly.sure and self._is_dear(ours, anomaly.told.amount)):
+        if not (anomaly.sure and self._may_page(ours, anomaly.told.amount)):
             incident = by_chance(incident)
         if self.learned.young_days is not None:
             known_days = {"history_days": self.learned.young_days}
             incident = replace(incident, details=dict(incident.details) | known_days)
         if explanation is not None:
             incident = explained(incident, explanation, found.values)
-        same = [each for each in over if each.scope == incident.scope]
-        last = max(same, key=lambda each: each.hot_at, default=None)
-        return incident if last is None else repeated(last, incident, self.now)
+        return once_more(incident, over, self.now)
 
     def _combinations(self, found: Anomaly, over: Sequence[Incident]) -> list[Combination]:
         """What may name it: combinations that it may be once more, then what explains it."""
@@ -130,24 +132,20 @@ class AnomalyLook:
         explanation = self.explanations.get(scope_digest(found.values), {})
         return past + combinations_of(explanation, found.values, found.began_at, self.now)
 
-    def _is_dear(self, ours: Sequence[Incident], excess: Decimal) -> bool:
-        """Whether it is among the day's pages, which the dearest are."""
-        pages = [each for each in ours if "by_chance" not in each.details and self.now - each.opened_at < DAY]
-        dearest = sorted((told_in(each.details).amount for each in pages), reverse=True)[:PAGES_A_DAY]
+    def _may_page(self, ours: Sequence[Incident], excess: Decimal) -> bool:
         always = self.learned.always is not None and excess >= self.learned.always
-        return always or len(dearest) < PAGES_A_DAY or excess > dearest[-1]
+        return always or is_page_of_the_day(ours, excess, self.now)
 
     def _judged(self, incident: Incident, growth: Growth) -> Incident:
         """What looked like chance, and has come to more than chance makes, is a page by now."""
-        if (severity := incident.details.get("by_chance")) is None:
+        if "by_chance" not in incident.details:
             return incident
         scope = next(iter(incident.scope.items()), TENANT)
         excess = EXACT.subtract(incident.amount, incident.expected)
         large = self.learned.always is not None and excess >= self.learned.always
         if not large and not self.learned.is_sure(scope, growth.told.own):
             return incident
-        details = {name: value for name, value in incident.details.items() if name != "by_chance"}
-        return replace(incident, severity=severity, details=details)
+        return beyond_chance(incident)
 
     def _is_known(self, incident: Incident) -> bool:
         """Whether its money is its own: it is open, or ended while it was spending on."""
@@ -262,82 +260,13 @@ def anomaly_incident(
         figures,
         tenant=tenant,
         kind="anomaly",
-        rule_id=anomaly.rule.id,
-        rule_revision=anomaly.rule.revision or 1,  # as it was before anybody could change it
-        rule_name=anomaly.rule.name,
+        # revision 1: as it was before anybody could change it
+        **by_rule(anomaly.rule, anomaly.began_at, rule_revision=anomaly.rule.revision or 1),
         scope=anomaly.values,
         details={"told": anomaly.told.details()},
-        episode=(anomaly.began_at - EPOCH) // MINUTE,
-        began_at=anomaly.began_at,
         currency=currency,
-        severity=anomaly.rule.severity,
         hot_per_hour=quantised(anomaly.hot_per_minute * 60),
     )
-
-
-def by_chance(incident: Incident) -> Incident:
-    """One that may be chance: it is told with the day's others; how grave it would be stays known."""
-    details = dict(incident.details) | {"by_chance": incident.severity}
-    return replace(incident, severity="info", details=details)
-
-
-def repeated(before: Incident, again: Incident, now: datetime) -> Incident:
-    """An anomaly that was over, and is again: its figures are those of the new burst, and the earlier ones
-    are kept beside it with what they cost in all."""
-    earlier = dict(before.details.get("earlier", {}))
-    burst = [before.began_at.isoformat(), before.hot_at.isoformat()]
-    details = dict(again.details) | {
-        "repeated_at": now.isoformat(),
-        "earlier": {
-            "since": earlier.get("since", burst[0]),
-            "amount": plain(EXACT.add(Decimal(earlier.get("amount", "0")), before.amount)),
-            "excess": plain(at_stake(before)),
-            "bursts": [*(earlier.get("bursts") or []), burst][-BURSTS_KEPT_MAX:],
-        },
-    }
-    return replace(
-        again, id=before.id, rule_revision=before.rule_revision, episode=before.episode,
-        opened_at=before.opened_at, number=before.number + 1, repeats=before.repeats + 1, details=details,
-        peak_per_hour=max(before.peak_per_hour, again.peak_per_hour),
-    )  # fmt: skip
-
-
-def grown(incident: Incident, growth: Growth, rate_per_hour: Decimal, now: datetime) -> Incident:
-    """An anomaly that is told again, for it has come to more than twice of what people know."""
-    before = told_in(incident.details)
-    amount = max(ZERO, EXACT.subtract(incident.amount, incident.expected), growth.told.amount)
-    told = replace(growth.told, amount=amount, at=now).with_highest(before)
-    news = {"from": plain(before.amount), "to": plain(told.amount)}
-    if growth.scope is not None:
-        dimension, value = growth.scope
-        per_hour = {"from": before.of(growth.scope), "to": told.of(growth.scope)}
-        news = {name: plain(quantised(pace * 60)) for name, pace in per_hour.items()}
-        news |= {"dimension": dimension, "value": value}
-    details = dict(incident.details) | {"told": told.details(), "grew": news}
-    return replace(
-        incident,
-        number=incident.number + 1,
-        details=details,
-        updated_at=now,
-        rate_per_hour=rate_per_hour,
-        peak_per_hour=max(incident.peak_per_hour, rate_per_hour),
-    )
-
-
-def explained(
-    incident: Incident, explanation: Mapping[str, Any], of: Mapping[str, str] | None = None
-) -> Incident:
-    """The incident with what explains it; `of`: whose excess that is, where it is not the incident's."""
-    about = dict(explanation)
-    if of is not None and of != incident.scope:
-        about["of"] = dict(of)
-    return replace(incident, details={**incident.details, "explanation": about})
-
-
-def is_expected(incident: Incident, now: datetime) -> bool:
-    """Whether it is over, and people have said that its scope may spend so."""
-    until = incident.expected_until
-    return incident.state == "resolved" and until is not None and now < until
 
 
 def _named(incident: Incident) -> Combination:

@@ -20,7 +20,7 @@ from services.alerts.hours.hour_reader import HISTORY, ExplainedSpan
 from services.alerts.hours.hours import hour_look
 from services.alerts.hours.scoring import HourMoney, page_score
 from services.alerts.hours.words import HourWording
-from services.alerts.incidents.incident import Incident
+from services.alerts.incidents.incident import Incident, open_of
 from services.alerts.levels.days import scope_of
 from services.alerts.scopes import TENANT, DetectorScope
 from spendmeter.contracts.alert_rules import AlertRule
@@ -58,7 +58,7 @@ class HourReplay:
         amounts = {scope: hours[hour] for scope, hours in self._spent.items() if hour in hours}
         if hour >= self._counted_from:
             yield from self._judge(hour, end, amounts)
-        spans = [_explained(each) for each in self._replayed.known if each.hot_at > hour]
+        spans = [ExplainedSpan.of(each) for each in self._replayed.known if each.hot_at > hour]
         for number, (scope, money) in enumerate(amounts.items()):
             told = any(span.holds(scope, hour) for span in spans)
             observe(
@@ -128,7 +128,7 @@ class HourReplay:
             self._replayed.tell(incident)
 
     def _open(self) -> list[Incident]:
-        return [each for each in self._replayed.known if each.state != "resolved"]
+        return open_of("anomaly", self._replayed.known)
 
     def _going_on(self, incident: Incident, now: datetime) -> HourGoingOn:
         """The incident's scope as the hour that begins `now` finds it."""
@@ -147,8 +147,3 @@ class HourReplay:
     def _history(self, scope: DetectorScope, end: datetime) -> dict[datetime, Decimal]:
         """Its four weeks before `end`."""
         return {at: money.amount for at, money in self._spent[scope].items() if end - HISTORY <= at < end}
-
-
-def _explained(incident: Incident) -> ExplainedSpan:
-    folded = {(each["scope"][0], each["scope"][1]) for each in incident.details.get("folded", ())}
-    return ExplainedSpan(incident.scope, folded, incident.began_at, incident.hot_at)

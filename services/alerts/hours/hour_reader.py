@@ -44,6 +44,12 @@ class ExplainedSpan(NamedTuple):
     began: datetime
     ended: datetime
 
+    @classmethod
+    def of(cls, incident: Incident) -> ExplainedSpan:
+        """What an anomaly explains, this time."""
+        folded = {(each["scope"][0], each["scope"][1]) for each in incident.details.get("folded", ())}
+        return cls(incident.scope, folded, incident.began_at, incident.hot_at)
+
     def holds(self, scope: DetectorScope, hour: datetime) -> bool:
         """Whether the scope's hour is explained by it."""
         if self.ended <= hour or self.began >= hour + HOUR:

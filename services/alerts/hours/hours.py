@@ -8,15 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 
 from services.alerts.bursts.anomalies import Growth
-from services.alerts.bursts.bursts import by_chance, explained, grown, is_expected, repeated
 from services.alerts.bursts.gates import YOUNG_FACTOR
 from services.alerts.bursts.seasons import ALWAYS_SHARE, HOUR, YOUNG_DAYS
 from services.alerts.bursts.told import ToldPaces, told_in
+from services.alerts.bursts.transitions import (
+    beyond_chance,
+    by_chance,
+    explained,
+    grown,
+    is_expected,
+    is_page_of_the_day,
+    once_more,
+)
 from services.alerts.hours.scoring import HourMoney, HourUsual, UnusualHour, usual_in
 from services.alerts.incidents.incident import (
     HOURLY,
@@ -37,9 +45,6 @@ from spendmeter.contracts.money import EXACT, ZERO, divided, plain, total
 
 OPEN_MAX = 20
 """Incidents of a tenant at once, the dearest."""
-PAGES_A_DAY = 10
-"""Of a tenant; beyond them only what is dearer than one of them is another."""
-DAY = timedelta(days=1)
 FOLDED_MAX = 50
 GROWS = 2
 """So many times the money that was told is told again."""
@@ -159,13 +164,11 @@ class HourLook:
             details=self._details(cause, EXACT.subtract(figures.amount, figures.expected)),
         )  # fmt: skip
         incident = replace(incident, hot_at=self.until)
-        if not (self._is_sure(each) and self._is_dear(ours, each.excess)):
+        if not (self._is_sure(each) and is_page_of_the_day(ours, each.excess, self.now)):
             incident = by_chance(incident)
         if (explanation := self.explanations.get(scope_digest(incident.scope))) is not None:
             incident = explained(incident, explanation)
-        same = [one for one in ours if one.scope == incident.scope and one.state == "resolved"]
-        last = max(same, key=lambda one: one.hot_at, default=None)
-        return incident if last is None else repeated(last, incident, self.now)
+        return once_more(incident, [one for one in ours if one.state == "resolved"], self.now)
 
     def _details(self, cause: ToldCause[UnusualHour], told: Decimal) -> dict[str, Any]:
         each = cause.told
@@ -184,11 +187,6 @@ class HourLook:
         """Whether chance hardly makes as much among so many scopes, or it is too much money to ask."""
         return each.score >= self.page_score or each.excess >= EXACT.multiply(ALWAYS_SHARE, self.month)
 
-    def _is_dear(self, ours: Sequence[Incident], excess: Decimal) -> bool:
-        pages = [one for one in ours if "by_chance" not in one.details and self.now - one.opened_at < DAY]
-        dearest = sorted((told_in(one.details).amount for one in pages), reverse=True)[:PAGES_A_DAY]
-        return len(dearest) < PAGES_A_DAY or excess > dearest[-1]
-
     def _has_grown(self, incident: Incident) -> bool:
         """Whether its money has come to more than twice of what was told, and goes on."""
         told = told_in(incident.details)
@@ -199,10 +197,7 @@ class HourLook:
     def _grown(self, incident: Incident) -> Incident:
         """What may have been chance and has come to twice as much is a page."""
         growth = Growth(scope=None, told=ToldPaces(at=self.now))
-        after = grown(incident, growth, incident.rate_per_hour, self.now)
-        severity = after.details.get("by_chance", after.severity)
-        details = {name: value for name, value in after.details.items() if name != "by_chance"}
-        return replace(after, severity=severity, details=details)
+        return beyond_chance(grown(incident, growth, incident.rate_per_hour, self.now))
 
 
 def hour_look(

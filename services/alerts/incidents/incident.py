@@ -145,6 +145,11 @@ def open_bursts(incidents: Iterable[Incident]) -> list[Incident]:
     return [each for each in open_of("anomaly", incidents) if is_burst(each)]
 
 
+def open_hourly(incidents: Iterable[Incident]) -> list[Incident]:
+    """Anomalies of hours that are not over."""
+    return [each for each in open_of("anomaly", incidents) if is_hourly(each)]
+
+
 def is_due(incident: Incident, now: datetime) -> bool:
     """Whether its figures are to be renewed."""
     age = now - max(incident.opened_at, incident.began_at)

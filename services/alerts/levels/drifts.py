@@ -13,7 +13,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
-from services.alerts.incidents.incident import Incident, IncidentFigures, with_figures
+from services.alerts.incidents.incident import Incident, IncidentFigures, open_of, with_figures
 from services.alerts.levels.changes import FALSE_ALARMS_A_DAY, ToldLevel, watches
 from services.alerts.levels.days import DAY, REST, LevelDay, LevelDays, all_of, scope_of
 from services.alerts.levels.folding import ToldCause
@@ -108,11 +108,8 @@ class DriftLook(LevelLook):
 
     def proposals(self, current: Sequence[Incident]) -> list[Incident]:
         """Incidents to open, given those that are open."""
-        ours = {
-            scope_of(one.scope)
-            for one in current
-            if one.kind == "drift" and one.state != "resolved" and one.currency == self.currency
-        }
+        known = open_of("drift", current)
+        ours = {scope_of(one.scope) for one in known if one.currency == self.currency}
         fresh = [cause for cause in self.causes if cause.told.scope not in ours][:PAGES_A_DAY]
         return [self.wording.with_words(self._incident(cause)) for cause in fresh]
 

@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from services.alerts.incidents.incident import Incident, IncidentFigures, with_figures
+from services.alerts.incidents.incident import Incident, IncidentFigures, open_of, with_figures
 from services.alerts.levels.changes import LevelChange, ToldLevel, whole_excess
 from services.alerts.levels.days import DAY, LevelDays, all_of, scope_of
 from services.alerts.levels.folding import ToldCause, causes_of
@@ -35,9 +35,8 @@ class ShiftLook(LevelLook):
         """Incidents to open, and those that have grown, given those that are open."""
         ours = {
             scope_of(one.scope): one
-            for one in current
-            if one.kind == "shift" and one.state != "resolved" and one.rule_id == self.rule.id
-            if one.currency == self.currency
+            for one in open_of("shift", current)
+            if one.rule_id == self.rule.id and one.currency == self.currency
         }
         fresh = [cause for cause in self.causes if cause.told.scope not in ours][:PAGES_A_DAY]
         known = [(ours[each.told.scope], each) for each in self.causes if each.told.scope in ours]

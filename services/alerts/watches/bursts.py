@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from services.alerts.bursts.bursts import AnomalyLook, explained
+from services.alerts.bursts.bursts import AnomalyLook
 from services.alerts.bursts.minute_reader import MinuteReader
 from services.alerts.bursts.season_reader import SeasonReader
+from services.alerts.bursts.transitions import explained
 from services.alerts.counting.counter_reader import CounterReader
 from services.alerts.counting.counters import counter_key
 from services.alerts.incidents.following import renew, tell

@@ -22,7 +22,7 @@ from services.alerts.hours.hours import hour_look
 from services.alerts.hours.scoring import HourMoney, page_score
 from services.alerts.hours.words import HourWording
 from services.alerts.incidents.following import renew, tell
-from services.alerts.incidents.incident import Incident, in_other_money, is_hourly, open_of
+from services.alerts.incidents.incident import Incident, in_other_money, open_hourly, open_of
 from services.alerts.levels.days import scope_of
 from services.alerts.scopes import TENANT, DetectorScope
 from services.alerts.watches.explanations import explanations
@@ -54,7 +54,7 @@ class HourWatch(Look):
         """Open what is unusual for its hour, renew what goes on, end what is quiet by complete hours."""
         store = self.shared.store
         current = await store.current(self.tenant, now)
-        ours = [one for one in open_of("anomaly", current) if is_hourly(one)]
+        ours = open_hourly(current)
         through = (await self.shared.complete.read()).booked_by(now)
         if through is None or not (ours or self.rules.of("hour")) or await store.rerating(self.tenant):
             return
@@ -158,7 +158,7 @@ class HourWatch(Look):
     ) -> None:
         """Open what of these scores is news, and tell again what has grown."""
         unusual = {scope: score for scope, score in scores.items() if score >= ALARM}
-        if not unusual and not any(is_hourly(one) for one in open_of("anomaly", current)):
+        if not unusual and not open_hourly(current):
             return
         look = hour_look(
             unusual,
