@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -159,7 +160,8 @@ async def test_the_partitions_of_a_ledger_frozen_inside_a_transaction_move_again
     freezing: System, owner: asyncpg.Connection
 ) -> None:
     pid = freezing.process("ledger").pid
-    before = await recent_book(owner)
+    since = await owner.fetchval("SELECT date_trunc('minute', now() - interval '2 days')")
+    before = await recent_book(owner, since)
     measured = await asyncio.to_thread(takeover.measure, freezing)
     print(measured)
     assert measured["takeover_s"] < TOLD_WITHIN_S
@@ -169,19 +171,19 @@ async def test_the_partitions_of_a_ledger_frozen_inside_a_transaction_move_again
         await asyncio.sleep(0.5)
     assert freezing.process("ledger").pid == pid  # whichever was frozen woke up, added nothing and lives on
     entries, rolled_up, booked, rejected = (
-        now - then for now, then in zip(await recent_book(owner), before, strict=True)
+        now - then for now, then in zip(await recent_book(owner, since), before, strict=True)
     )
     assert entries > 0
     assert (rolled_up, booked, rejected) == (entries, entries, 0)
 
 
-async def recent_book(owner: asyncpg.Connection) -> tuple[int, ...]:
-    """Entries of the last two days by their signs, events in their rollups; all that was ever booked, and
-    rejected. Of one instant."""
+async def recent_book(owner: asyncpg.Connection, since: datetime) -> tuple[int, ...]:
+    """Entries from `since` on by their signs, events in their rollups; all that was ever booked, and rejected. Of
+    one instant. Between two readings `since` stays: what assets accrued lies at every minute of the past, too."""
     row = await owner.fetchrow(
-        """SELECT (SELECT coalesce(sum(1 - 2 * (seq % 2)), 0) FROM entries WHERE occurred_at >= since),
-            (SELECT coalesce(sum(events), 0) FROM rollups_minute WHERE bucket >= since),
-            (SELECT sum(booked) FROM positions), (SELECT count(*) FROM unbooked WHERE outcome = 'rejected')
-        FROM date_trunc('minute', now() - interval '2 days') AS since"""
+        """SELECT (SELECT coalesce(sum(1 - 2 * (seq % 2)), 0) FROM entries WHERE occurred_at >= $1),
+            (SELECT coalesce(sum(events), 0) FROM rollups_minute WHERE bucket >= $1),
+            (SELECT sum(booked) FROM positions), (SELECT count(*) FROM unbooked WHERE outcome = 'rejected')""",
+        since,
     )
     return tuple(int(value) for value in row)
