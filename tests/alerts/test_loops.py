@@ -197,3 +197,35 @@ async def test_a_loop_goes_on_while_the_ledger_stands_still(book: Book, usual: N
     await book.owner.execute("UPDATE runs SET last_at = now() - interval '7 minutes' WHERE run = 'run-81'")
     await made.look("loops")
     assert [each["state"] for each in await book.incidents()] == ["open"]
+
+
+@pytest.mark.parametrize(("of_others", "team"), [("0.24", "support"), ("0.25", None)])
+async def test_a_loop_knows_in_which_team_it_lies_whatever_else_its_workflow_spent(
+    book: Book, usual: None, watch: Any, of_others: str, team: str | None
+) -> None:
+    """Of 1.20 four fifths at least: were all that the workflow spent elsewhere the run's, 0.24 would be a fifth."""
+    made = await watch()
+    now = datetime.now(UTC)
+    await called(book, "run-81", 40, "1.20", 40)
+    await book.spend("1.20", now, workflow="refund", agent="triage", team="support")
+    await book.spend(of_others, now, workflow="refund", agent="triage", team="sales")
+    await book.spend("50", now, workflow="another", agent="chat", team="sales")
+    await book.spend("50", now - timedelta(minutes=10), workflow="refund", agent="before", team="sales")
+    await made.look("loops")
+    [incident] = await book.incidents()
+    lying = incident["details"]["lies_in"]
+    assert (lying["agent"], lying["provider"], lying.get("team")) == ("triage", "openai", team)
+
+
+async def test_a_loop_within_a_budget_of_its_team_is_told_with_it(
+    book: Book, usual: None, watch: Any
+) -> None:
+    await book.budget("1", team="support")
+    made = await watch()
+    await called(book, "run-81", 40, "1.20", 40)
+    await book.spend("1.20", workflow="refund", agent="triage", team="support")
+    await made.look("budgets")
+    await made.look("loops")
+    [budget] = await book.incidents("budget")
+    [loop] = await book.incidents("loop")
+    assert (loop["told"], loop["parent"]) == (True, budget["id"])

@@ -155,6 +155,38 @@ def test_a_loop_within_a_burst_that_was_told_is_a_part_of_it() -> None:
     assert withheld(other, [burst], [], NOON).told
 
 
+def test_a_loop_of_whose_agent_a_burst_was_told_is_a_part_of_it_by_where_its_money_lies() -> None:
+    burst = incident(scope={"agent": "batch", "team": "data"})
+    nothing = {"dimensions": {}, "amount": "0", "share": "0"}
+    loop = replace(incident(kind="loop", scope={"run": "r1"}, rate=500), top_contributor=nothing)
+    assert withheld(loop, [burst], [], NOON).told
+    lying = {"lies_in": {"agent": "batch", "team": "data", "sku": "gpt-4o"}}
+    assert withheld(replace(loop, details=lying), [burst], [], NOON).parent == burst.id
+    elsewhere = {"lies_in": {"agent": "batch", "team": "search"}}
+    assert withheld(replace(loop, details=elsewhere), [burst], [], NOON).told
+
+
+def test_a_loop_that_is_faster_than_a_burst_was_is_a_part_of_it_where_the_money_is_the_same() -> None:
+    """The burst was told with 100 over the usual, at 600 an hour; the loop goes on at 6,000, and spent 80 or more."""
+    burst = incident(scope={"workflow": "refund"})
+    now = NOON + timedelta(minutes=1)
+    loop = incident("80", kind="loop", scope={"workflow": "refund", "run": "r1"}, rate=6000)
+    assert withheld(loop, [burst], [], now).parent == burst.id
+    assert withheld(replace(loop, amount=Decimal(79)), [burst], [], now).told, (
+        "twenty-one are somebody else's"
+    )
+    # In the 40 seconds of a burst an old run of 4,000 in all spent 66.67 at most.
+    old = replace(loop, amount=Decimal(4000), began_at=NOON - timedelta(hours=1))
+    assert withheld(old, [burst], [], NOON + timedelta(seconds=40)).told
+
+
+def test_a_burst_that_is_faster_than_a_loop_was_is_a_part_of_it_where_the_money_is_the_same() -> None:
+    loop = incident("80", kind="loop", scope={"workflow": "refund", "run": "r1"}, rate=300)
+    burst = incident(scope={"workflow": "refund"}, began_at=NOON - timedelta(minutes=16))
+    assert withheld(burst, [loop], [], NOON).parent == loop.id  # of 300 an hour sixteen minutes are 80
+    assert withheld(burst, [replace(loop, amount=Decimal(79))], [], NOON).told
+
+
 def test_a_burst_that_is_nearly_all_one_loop_is_a_part_of_that_loop() -> None:
     """480 of 600 an hour are four fifths."""
     loop = incident(kind="loop", scope={"workflow": "refund", "run": "r1"}, rate=480)

@@ -13,7 +13,8 @@ from tests.flow.system import System, eventually
 
 FOUND_WITHIN_S = 10
 KINDS = {"anomaly", "budget"}
-"""It is a loop, too, which is seen once its calls are folded."""
+LOOP_WITHIN_S = 60
+"""It is a loop, too, which is seen once its calls are folded and it has gone on for twenty seconds."""
 
 
 async def test_the_runaway_of_the_demo_raises_one_incident_of_each_kind_within_ten_seconds(
@@ -58,6 +59,13 @@ async def test_the_runaway_of_the_demo_raises_one_incident_of_each_kind_within_t
         return any(kinds_told(alert["data"]) >= KINDS for alert in told)
 
     eventually("both, as one cause, at the demo's sink", received, FOUND_WITHIN_S)
+
+    def loop() -> dict[str, Any] | None:
+        return next((each for each in demo.get("/v1/incidents")["incidents"] if each["kind"] == "loop"), None)
+
+    found = eventually("its loop", loop, LOOP_WITHIN_S, every_s=0.5)
+    [burst] = [each for each in incidents if each["kind"] == "anomaly"]
+    assert (found["told"], found["parent"]) == (False, burst["id"])
 
 
 def kinds_told(message: dict[str, Any]) -> set[str]:

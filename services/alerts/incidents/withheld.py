@@ -7,6 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from services.alerts.incidents.incident import Incident, is_hourly
+from services.alerts.rates import over
 from spendmeter.contracts.incidents import IncidentKind
 from spendmeter.contracts.money import EXACT
 
@@ -15,6 +16,8 @@ PLANNABLE: frozenset[IncidentKind] = frozenset({"anomaly", "shift", "loop", "fir
 PARTS: frozenset[IncidentKind] = frozenset({"anomaly", "loop", "drift"})
 MOSTLY = Decimal("0.8")
 """A label of the top contributor counts from this share of the money on; so much of it is all of it."""
+LIES_IN = "lies_in"
+"""In the details of a loop: values of dimensions that have MOSTLY of its money at least."""
 EARLY = timedelta(minutes=2)
 """A burst is dated to the minute in which it began, which may be older than the window."""
 EARLY_HOURLY = timedelta(hours=1)
@@ -37,6 +40,7 @@ def lies_in(incident: Incident, scope: Mapping[str, str]) -> bool:
     """Whether the incident's money is the scope's, by what is known of it."""
     top = incident.top_contributor
     mostly = top["dimensions"] if Decimal(top["share"]) >= MOSTLY else {}
+    mostly = {**mostly, **incident.details.get(LIES_IN, {})}
     return all((incident.scope.get(name) or mostly.get(name)) == value for name, value in scope.items())
 
 
@@ -47,7 +51,7 @@ def withheld(
     window = window_of(incident, windows, now)
     if window is not None:
         return replace(incident, told=False, planned=window.id)
-    parent = parent_of(incident, current)
+    parent = parent_of(incident, current, now)
     if parent is not None:
         return replace(incident, told=False, parent=parent.id)
     return replace(incident, planned=None, parent=None)
@@ -73,27 +77,40 @@ def _early(incident: Incident) -> timedelta:
     return EARLY_HOURLY if is_hourly(incident) else EARLY
 
 
-def parent_of(incident: Incident, current: Sequence[Incident]) -> Incident | None:
+def parent_of(incident: Incident, current: Sequence[Incident], now: datetime) -> Incident | None:
     """The incident that people were told of and that has this one's money; None = there is none.
 
-    A loop within a burst that is as large, or a burst that is nearly all one loop. Bursts among each other
-    are told apart by what was told of them (`bursts/told.py`).
+    A loop within a burst that is as fast, or nearly all of it; a burst that is nearly all one loop. Bursts
+    among each other are told apart by what was told of them (`bursts/told.py`).
     """
     if incident.kind not in PARTS:
         return None
     open_ones = [
         each for each in current if each.told and each.state != "resolved" and each.id != incident.id
     ]
-    around = [each for each in open_ones if _has_all_of(each, incident)]
+    around = [each for each in open_ones if _has_all_of(each, incident, now)]
     return max(around, key=lambda each: (each.peak_per_hour, each.id), default=None)
 
 
-def _has_all_of(parent: Incident, incident: Incident) -> bool:
+def _has_all_of(parent: Incident, incident: Incident, now: datetime) -> bool:
     if parent.currency != incident.currency:
         return False
     if parent.kind == "anomaly" and incident.kind != "anomaly":
-        return incident.peak_per_hour <= parent.peak_per_hour and lies_in(incident, parent.scope)
+        smaller = incident.peak_per_hour <= parent.peak_per_hour
+        return lies_in(incident, parent.scope) and (smaller or _is_nearly_all(incident, parent, now))
     if parent.kind == "loop" and incident.kind == "anomaly":
-        nearly = EXACT.multiply(MOSTLY, incident.peak_per_hour)
-        return parent.peak_per_hour >= nearly and lies_in(parent, incident.scope)
+        nearly = parent.peak_per_hour >= EXACT.multiply(MOSTLY, incident.peak_per_hour)
+        return lies_in(parent, incident.scope) and (nearly or _is_nearly_all(parent, incident, now))
     return False
+
+
+def _is_nearly_all(loop: Incident, burst: Incident, now: datetime) -> bool:
+    """Whether what is known of a burst's money is the loop's. Their paces do not say so: each is of other
+    seconds, and of when its incident was renewed."""
+    if loop.kind != "loop":
+        return False
+    known = EXACT.subtract(burst.amount, burst.expected)
+    lately = min(
+        loop.amount, over(loop.peak_per_hour, now - burst.began_at)
+    )  # it may be older than the burst
+    return known > 0 and lately >= EXACT.multiply(MOSTLY, known)

@@ -17,6 +17,7 @@ from services.alerts.incidents.incident import (
     opened,
     with_figures,
 )
+from services.alerts.incidents.withheld import LIES_IN
 from services.alerts.incidents.words import Wording
 from services.alerts.rates import per_hour
 from services.alerts.scopes import MINUTE
@@ -163,11 +164,13 @@ class LoopLook:
     folded_through: datetime | None
     """Up to when runs are complete; None = nobody can say."""
     wording: Wording
+    lying: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
+    """By workflow and run of those about to be told: the values of dimensions that have their money."""
 
     def proposals(self, current: Sequence[Incident]) -> list[Incident]:
         """Incidents to open, given those that are known."""
         ours = [incident for incident in current if incident.kind == "loop"]
-        told = {_place(incident) for incident in ours}
+        told = {place_of(incident) for incident in ours}
         room = OPEN_MAX - sum(incident.state != "resolved" for incident in ours)
         found = [
             self._incident(rule, run, loop)
@@ -176,21 +179,22 @@ class LoopLook:
             if place not in told and (loop := self._loop(rule, run)) is not None
         ]
         dearest = sorted(found, key=lambda incident: (-incident.rate_per_hour, incident.id))
-        first = {_place(incident): incident for incident in reversed(dearest)}
-        return [self.wording.with_words(one) for one in dearest if first[_place(one)] is one][: max(0, room)]
+        first = {place_of(incident): incident for incident in reversed(dearest)}
+        once = [incident for incident in dearest if first[place_of(incident)] is incident]
+        return [self.wording.with_words(incident) for incident in once[: max(0, room)]]
 
     def ending(self, incident: Incident) -> str:
         """Why an incident is over; '' = it is not. What is not booked yet may still call."""
         if self.folded_through is None:
             return ""
-        run = self.runs.get(_place(incident))
+        run = self.runs.get(place_of(incident))
         last_at = run.last_at if run is not None else incident.hot_at
         return "the run has stopped calling" if self.folded_through - last_at >= WINDOW else ""
 
     def renewed(self, incident: Incident) -> Incident:
         """The incident with the figures of now; of a run that is gone, or goes on in other money, with those
         it had and a rate of 0."""
-        run = self.runs.get(_place(incident))
+        run = self.runs.get(place_of(incident))
         if run is None or in_other_money(incident, self.currency):
             return replace(incident, updated_at=self.now, rate_per_hour=ZERO)
         details = {**incident.details, "calls": str(run.now.calls)}
@@ -209,6 +213,7 @@ class LoopLook:
             "calls_a_minute": plain(loop.calls_a_minute),
             "growth": plain(loop.growth),
             "lacks_outcome": loop.lacks_outcome,
+            LIES_IN: dict(self.lying.get((run.workflow, run.run), {})),
         }
         for name in ("times_as_fast", "times_as_long"):
             if (times := getattr(loop, name)) is not None:
@@ -233,5 +238,6 @@ class LoopLook:
         )
 
 
-def _place(incident: Incident) -> tuple[str, str]:
+def place_of(incident: Incident) -> tuple[str, str]:
+    """A loop's workflow and run."""
     return incident.scope.get("workflow", ""), incident.scope["run"]

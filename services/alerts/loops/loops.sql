@@ -34,3 +34,16 @@ FROM whole GROUP BY workflow
 SELECT run FROM run_outcomes WHERE tenant = $1 AND run = ANY ($2::text[]) AND count > 0
 UNION
 SELECT run FROM outcomes WHERE tenant = $1 AND run = ANY ($2::text[]) AND kind = 'outcome'
+
+-- name: lies_in
+-- In which values of dimensions a run of workflow $6 ('' = none) lies: of all that this cost, in currency $5, in the pieces
+-- $2 to $4 of tenant $1's time, no more than $7 lies outside of such a value, and $8 at least within.
+WITH sums AS MATERIALIZED (
+    SELECT series_id, sum(effective) AS effective FROM spent($1, $2, $3, $4) WHERE currency = $5 GROUP BY series_id
+), of_workflow AS MATERIALIZED (
+    SELECT dimensions(s) AS said, effective FROM sums JOIN series s ON s.tenant = $1 AND s.series_id = sums.series_id
+    WHERE s.workflow = $6
+)
+SELECT name, value FROM of_workflow, jsonb_each_text(said) AS e (name, value) WHERE value <> ''
+GROUP BY name, value
+HAVING sum(effective) >= (SELECT sum(effective) FROM of_workflow) - $7::numeric AND sum(effective) >= $8::numeric

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import asyncpg
 
 from services.alerts.incidents.incident import open_of
+from services.alerts.incidents.withheld import MOSTLY
 from services.alerts.loops.loops import (
     RUNS_MAX,
     WINDOW,
@@ -18,9 +19,13 @@ from services.alerts.loops.loops import (
     RunningRun,
     RunReading,
     UsualRuns,
+    place_of,
 )
 from services.alerts.loops.words import LoopWording
+from services.alerts.scopes import MINUTE
 from services.alerts.watches.look import Look, Rhythm
+from spendmeter.book.reading import minutes_of
+from spendmeter.contracts.money import EXACT
 from spendmeter.platform.sql import load_sql
 
 SQL = load_sql(Path(__file__).parents[1] / "loops" / "loops.sql")
@@ -66,7 +71,18 @@ class LoopWatch(Look):
             wording=self.words(LoopWording, now),
         )
         self.evaluated("loop", len(self._runs))
-        await self.act(look, current, ours)
+        new = [place_of(incident) for incident in look.proposals(current)]
+        lying = {place: await self._lies_in(self._runs[place], currency, now) for place in new}
+        await self.act(replace(look, lying=lying), current, ours)
+
+    async def _lies_in(self, run: RunningRun, currency: str, now: datetime) -> dict[str, str]:
+        """In which values of dimensions MOSTLY of the run's money lies, whatever else its workflow spent."""
+        _, amount, seen = run.since(now)
+        minutes = minutes_of(self.tenant, (now - seen).replace(second=0, microsecond=0), now + MINUTE)
+        within = EXACT.multiply(MOSTLY, amount)
+        outside = EXACT.subtract(amount, within)
+        rows = await self.rows(SQL["lies_in"], *minutes[1:], currency, run.workflow, outside, within)
+        return {row["name"]: row["value"] for row in rows}
 
     def _take(self, rows: Sequence[asyncpg.Record], now: datetime) -> None:
         """Remember the runs as they are, and forget those that do not call any more."""
