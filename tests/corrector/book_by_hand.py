@@ -15,8 +15,8 @@ import asyncpg
 import msgspec
 from msgspec.structs import replace
 
-from services.corrector.projections.entry import BookEntry
 from services.corrector.projections.registered import Fold
+from spendmeter.book.entry import BookEntry
 from spendmeter.contracts.events import (
     Amount,
     Context,

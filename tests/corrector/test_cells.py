@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.corrector.projections.cells import NO_LINE, Cell, CellFold
-from services.corrector.projections.entry import BookEntry, read_entry
+from spendmeter.book.cells import NO_LINE, Cell, CellFold
+from spendmeter.book.entry import BookEntry, read_entry
 from spendmeter.contracts.events import Amount, Context, encode_event
 from spendmeter.contracts.rated import Line, Multiplier
 from tests.corrector.book_by_hand import folded

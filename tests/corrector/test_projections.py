@@ -16,10 +16,10 @@ import asyncpg
 import msgspec
 import pytest
 
-from services.corrector.projections.entry import BookEntry
 from services.corrector.projections.projector import MarkMoved, Projector
 from services.corrector.projections.registered import PROJECTIONS, Projection
 from services.corrector.projections.runs import RunFold, RunSum
+from spendmeter.book.entry import BookEntry
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.roles import role_url
 from spendmeter.platform.telemetry import Meters

@@ -8,8 +8,8 @@ from typing import Any
 
 from msgspec.structs import astuple
 
-from services.corrector.projections.entry import BookEntry, read_entry
 from services.corrector.projections.runs import OutcomeFold, RunFold
+from spendmeter.book.entry import BookEntry, read_entry
 from spendmeter.contracts.events import Amount, Labels, Outcome, Performance, encode_event
 from tests.corrector.book_by_hand import folded
 from tests.ledger_records import NOON, usage_event

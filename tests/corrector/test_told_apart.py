@@ -10,9 +10,9 @@ import asyncpg
 import msgspec
 import pytest
 
-from services.corrector.projections.entry import BookEntry, read_entry
 from services.corrector.projections.projector import SQL
 from services.corrector.projections.runs import RunFold
+from spendmeter.book.entry import BookEntry, read_entry
 from spendmeter.contracts.gate import TOLD_APART_BYTES_MAX
 from spendmeter.platform.roles import role_url
 from tests.databases import SECRET

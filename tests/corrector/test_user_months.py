@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from msgspec.structs import astuple
 
-from services.corrector.projections.entry import BookEntry, read_entry
 from services.corrector.projections.user_months import UserMonthFold
+from spendmeter.book.entry import BookEntry, read_entry
 from spendmeter.contracts.events import Labels, encode_event
 from tests.ledger_records import usage_event
 

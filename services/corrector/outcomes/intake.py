@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from services.corrector.projections.entry import hex_bytes
+from spendmeter.book.entry import hex_bytes
 from spendmeter.contracts.events import LABELS, EventError
 from spendmeter.contracts.outcomes import (
     OutcomeEvent,

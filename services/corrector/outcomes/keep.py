@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from services.corrector.outcomes.intake import OutcomeBatch, OutcomeFault, OutcomeRow, conflict, encode_rows
-from services.corrector.projections.entry import hex_bytes
+from spendmeter.book.entry import hex_bytes
 from spendmeter.platform.sql import load_sql
 
 SQL = load_sql(Path(__file__).with_name("sql") / "outcomes.sql")

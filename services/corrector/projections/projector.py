@@ -17,10 +17,10 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from services.corrector.projections.entry import BookEntry, read_entry
 from services.corrector.projections.pace import Pace
 from services.corrector.projections.registered import PROJECTIONS, Fold, Projection
 from services.corrector.projections.stretches import BookStretch, ProjectionMark, next_stretches
+from spendmeter.book.entry import BookEntry, read_entry
 from spendmeter.platform.heartbeat import Heartbeat
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.retry import keep_doing

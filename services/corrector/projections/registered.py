@@ -6,10 +6,10 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from services.corrector.projections.cells import CellFold
-from services.corrector.projections.entry import BookEntry
 from services.corrector.projections.runs import OutcomeFold, RunFold
 from services.corrector.projections.user_months import UserMonthFold
+from spendmeter.book.cells import CellFold
+from spendmeter.book.entry import BookEntry
 
 
 class Fold(Protocol):

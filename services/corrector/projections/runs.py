@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from services.corrector.projections.entry import SUMS, BookEntry, hex_bytes
+from spendmeter.book.entry import SUMS, BookEntry, hex_bytes
 from spendmeter.contracts.money import ZERO
 
 _add, _multiply = SUMS.add, SUMS.multiply

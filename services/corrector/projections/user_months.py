@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from services.corrector.projections.entry import SUMS, BookEntry
+from spendmeter.book.entry import SUMS, BookEntry
 from spendmeter.contracts.money import ZERO
 from spendmeter.contracts.series import FOLDED
 

@@ -1,4 +1,4 @@
-"""The projection `cells`: what was used and what it cost, by all that prices are told apart by. Pure.
+"""Cells: what was used and what it cost, by all that prices are told apart by. Pure.
 
 A line of an event counts in the cell of its unit. The cell without a unit counts the event itself, once, with
 what its lines leave of its amounts: mostly nothing. So all cells together are the book, to the last digit.
@@ -13,7 +13,7 @@ from hashlib import blake2b
 import msgspec
 from msgspec import Struct
 
-from services.corrector.projections.entry import SUMS, BookEntry, hex_bytes
+from spendmeter.book.entry import SUMS, BookEntry, hex_bytes
 from spendmeter.contracts.money import ZERO, normal_quantity
 from spendmeter.contracts.rated import Line
 
