@@ -25,7 +25,6 @@ from services.alerts.turns import Turns
 from services.alerts.watch import TenantWatch
 from services.alerts.watches.look import Shared
 from spendmeter.book.sizes import BucketSpan
-from spendmeter.contracts.terms import Timeline
 from spendmeter.contracts.topics import SPEND_TOTALS, partition_of
 from spendmeter.platform.heartbeat import Heartbeat
 from spendmeter.platform.kafka import running
@@ -124,7 +123,7 @@ class Alerts:
                 self._ask_broker(),
                 Deliveries(pool, senders, topic, self._meters, settings.portal_url).run(),
                 Resend(pool, senders, self._meters).run(),
-                DryRunWorker(pool, self._turns, bill_keys, self._calendars).run(),
+                DryRunWorker(pool, self._turns, bill_keys, self._our_rules).run(),
             ):
                 self._tasks.create_task(work)
 
@@ -151,8 +150,8 @@ class Alerts:
             beat=self._rules_read,
         )
 
-    def _calendars(self) -> dict[str, Timeline]:
-        return {tenant: rules.calendar for tenant, rules in self._rules.items() if self._is_ours(tenant)}
+    def _our_rules(self) -> dict[str, TenantRules]:
+        return {tenant: rules for tenant, rules in self._rules.items() if self._is_ours(tenant)}
 
     async def _follow_totals(self) -> None:
         """Wait for the topic, then run Faust for as long as the process lives."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import asyncpg
@@ -10,18 +11,21 @@ import pytest
 
 from services.alerts.bursts.bill_keys import BillKeys
 from services.alerts.dry_runs.running import DryRunWorker
+from services.alerts.rules import read_rules
 from services.alerts.scopes import MINUTE
 from services.alerts.turns import Turns
-from spendmeter.contracts.terms import Timeline
+from spendmeter.book.sizes import five_minutes_of
 from tests.alerts.conftest import Book
+from tests.alerts.test_burn_watch import a_period
 from tests.alerts.test_hour_watch import came_to
 from tests.alerts.test_level_watch import spent
 from tests.alerts.test_loops import called
 
 
 @pytest.fixture
-def worker(pool: asyncpg.Pool) -> DryRunWorker:
-    return DryRunWorker(pool, Turns(), BillKeys(pool), lambda: {"acme": Timeline()})
+async def worker(book: Book, pool: asyncpg.Pool) -> DryRunWorker:
+    rules = await read_rules(pool)
+    return DryRunWorker(pool, Turns(), BillKeys(pool), lambda: rules)
 
 
 async def ask(book: Book, of: str, *, days: int = 1, **settings: Any) -> None:
@@ -140,6 +144,29 @@ async def test_a_rule_of_hours_tries_no_hour_before_they_are_known_and_not_the_l
     await worker.once()
     tried = await book.owner.fetchval("SELECT max((result ->> 'incidents')::int) FROM rule_dry_runs")
     assert tried == 1
+
+
+async def test_a_rule_of_burns_is_tried_on_each_budget_by_five_minutes(
+    book: Book, pool: asyncpg.Pool
+) -> None:
+    """43 in each of ten steps: the first is 43 of the 1,000, gone within a day, where 14.4 hours' share is 18 in a
+    quarter's last month. In an hour 430 were spent, less what could be borne."""
+    await book.budget("1000", period=a_period(), team="search")
+    await book.budget("100000", period="year")
+    began = five_minutes_of(datetime.now(UTC)) - timedelta(hours=5)
+    for step in range(10):
+        await book.spend("43", began + step * timedelta(minutes=5), team="search")
+        await book.spend("9", began + step * timedelta(minutes=5), team="ads")
+    await ask(book, "burn", days=1)
+    rules = await read_rules(pool)
+    await DryRunWorker(pool, Turns(), BillKeys(pool), lambda: rules).once()
+    done = await outcome(book)
+    assert (done["state"], done["progress"], done["error"]) == ("done", 1, "")
+    [fired] = done["result"]["fired"]
+    assert (fired["scope"], fired["messages"]) == ({"budget": "A budget", "team": "search"}, 1)
+    assert datetime.fromisoformat(fired["at"]) == began + timedelta(minutes=5, milliseconds=-1)
+    assert 380 < Decimal(fired["amount"]) < 430
+    assert (done["result"]["caught"], await book.incidents()) == (fired["amount"], [])
 
 
 async def test_where_no_hours_are_known_a_dry_run_of_hours_says_so(book: Book, worker: DryRunWorker) -> None:

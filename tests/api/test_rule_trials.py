@@ -87,7 +87,7 @@ async def test_a_dry_run_is_asked_for_with_other_settings_and_shows_what_came_of
         ("silence", {}, 409, "nothing is kept"),
         ("unusual-hour", {"days": 29}, 422, "is at most 28"),
         ("unbooked-rate", {}, 409, "what senders did"),
-        ("burn", {}, 409, "no dry run does yet"),
+        ("burn", {"days": 29}, 422, "is at most 28"),
         ("minute-burst", {"days": 8}, 422, "is at most 7"),
         ("loop", {"days": 31}, 422, "days"),
         ("loop", {"settings": {"calls_min": "1"}}, 422, "is at least 5"),

@@ -8,7 +8,7 @@ one that it goes on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from services.alerts.budgets.budgets import Budget
+from services.alerts.budgets.budgets import Budget, trouble
 from services.alerts.counting.counters import CounterSum
 from services.alerts.forecasts.profile import Profile, spread
 from services.alerts.incidents.incident import (
@@ -30,6 +30,7 @@ from services.alerts.rates import per_hour
 from spendmeter.contracts.alert_rules import AlertRule
 from spendmeter.contracts.incidents import IncidentSeverity
 from spendmeter.contracts.money import EXACT, ZERO, divided, plain
+from spendmeter.contracts.terms import Timeline
 
 RULE = "burn:"
 """Before a budget's id: the rule of its burn's incidents, beside those of what was spent."""
@@ -39,6 +40,9 @@ TOLD_LATELY = timedelta(hours=1)
 """A threshold of the budget that was told so lately says it already."""
 REST = timedelta(hours=6)
 """What was over is told again after so long at the earliest, unless it is worse."""
+CALM = Decimal("0.5")
+"""It is over once no pair of windows burns half as fast as it would have to, to be told."""
+CALMED = "it goes no faster than its period lasts"
 
 
 class BurnPair(NamedTuple):
@@ -99,18 +103,32 @@ class BudgetPace:
     def bearable(self, window: timedelta) -> Decimal:
         """What the rest of the budget can bear in a window that ends now."""
         within = spread(self.profile, self.zone, self.now - window, self.now)
-        share = max(within / self.ahead if self.ahead > 0 else 0.0, window / (self.bounds[1] - self.now))
-        return EXACT.multiply(self.left, Decimal(f"{share:.9f}"))
+        return max(self.by_the_clock(window), self._part(within / self.ahead if self.ahead > 0 else 0.0))
+
+    def by_the_clock(self, window: timedelta) -> Decimal:
+        """The same, were it spent evenly: no more than it can bear, and soon worked out."""
+        return self._part(window / (self.bounds[1] - self.now))
 
     def pairs(self) -> list[BurnPair]:
         """Those whose long window lies in the period."""
         return [pair for pair in PAIRS if self.now - self.bounds[0] >= pair.long] if self.judged else []
 
+    def asked(self, rule: AlertRule, factor: Decimal = Decimal(1)) -> Iterator[tuple[BurnPair, Decimal]]:
+        """The pairs, the worst first, and how many times as fast as it can bear each has to burn; `factor`
+        of what the rule says."""
+        for pair in self.pairs():
+            yield pair, EXACT.multiply(rule.number(pair.setting), factor)
+
+    def _part(self, share: float) -> Decimal:
+        return EXACT.multiply(self.left, Decimal(f"{share:.9f}"))
+
 
 def may_burn(pace: BudgetPace, pair: BurnPair, at_most: Mapping[timedelta, Decimal], needed: Decimal) -> bool:
     """Whether the windows have to be read: `at_most` is what was spent in each, or more."""
     return all(
-        at_most[window] >= EXACT.multiply(needed, pace.bearable(window)) for window in (pair.long, pair.short)
+        at_most[window] >= EXACT.multiply(needed, borne(window))
+        for borne in (pace.by_the_clock, pace.bearable)
+        for window in (pair.long, pair.short)
     )
 
 
@@ -130,6 +148,14 @@ def burning(
     return Burning(pair=pair, times=times, rate_per_hour=rate, runs_out=runs_out)
 
 
+def worst_burn(
+    pace: BudgetPace, rule: AlertRule, spent: Mapping[timedelta, Decimal], factor: Decimal = Decimal(1)
+) -> Burning | None:
+    """As the worst pair says, where all windows are known."""
+    found = (burning(pace, pair, spent, needed) for pair, needed in pace.asked(rule, factor))
+    return next(filter(None, found), None)
+
+
 class BurnEnd(NamedTuple):
     """A budget's period of whose burn people were told, and when that was over; None = it is not."""
 
@@ -143,6 +169,25 @@ def rule_of(rules: Sequence[AlertRule], budget: Budget) -> AlertRule | None:
     """Of the rules whose filter the budget's has the most particular one."""
     ours = [rule for rule in rules if rule.filter.items() <= budget.filter.items()]
     return max(ours, key=lambda rule: len(rule.filter), default=None)
+
+
+WatchedBudget = tuple[Budget, tuple[datetime, datetime], AlertRule]
+"""With its open period, and the rule that it obeys."""
+
+
+def watched(
+    budgets: Iterable[Budget], rules: Sequence[AlertRule], calendar: Timeline, now: datetime
+) -> list[WatchedBudget]:
+    """Budgets that have a period now which can burn."""
+    return [
+        (budget, bounds, rule)
+        for budget in budgets
+        if not (budget.rolls or budget.each)
+        and not trouble(budget, budget.currency_of(calendar, now))
+        and (bounds := budget.bounds(now, calendar)) is not None
+        and budget.has(bounds)
+        and (rule := rule_of(rules, budget)) is not None
+    ]
 
 
 def to_open(

@@ -57,3 +57,18 @@ FROM met JOIN named USING (dimension, value) JOIN sums USING (series_id)
 WHERE bucket < met.first_seen + interval '2 days'
 GROUP BY dimension, value, met.provider, met.first_seen
 ORDER BY sum(effective) DESC, dimension, value LIMIT $8
+
+-- name: budget_parts
+-- What each of $7's filters came to in each part of tenant $1's time, read in the pieces $2 to $4, in currency $6: $5 holds
+-- the edges of the parts. `live`: by no bill (keys of $8 send them), and without what corrections added. Summed by series
+-- first, so that a filter looks at a series once.
+WITH sums AS MATERIALIZED (
+    SELECT series_id, ($5::timestamptz[])[width_bucket(bucket, $5::timestamptz[])] AS at, sum(effective) AS whole,
+        sum(effective) - greatest(sum(corrected), 0) AS live
+    FROM spent($1, $2, $3, $4) WHERE currency = $6 GROUP BY series_id, at
+)
+SELECT place::int, at, sum(whole) AS whole,
+    coalesce(sum(live) FILTER (WHERE s.key_id <> ALL ($8::text[])), 0) AS live
+FROM series_within($1, ARRAY(SELECT DISTINCT series_id FROM sums), $7::jsonb[]) AS w
+    JOIN sums USING (series_id) JOIN series s USING (series_id)
+WHERE s.tenant = $1 GROUP BY place, at

@@ -7,50 +7,40 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from itertools import groupby
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
-from services.alerts.budgets.budgets import Budget, trouble
+from services.alerts.budgets.budgets import Budget
 from services.alerts.burns.burns import (
+    CALM,
+    CALMED,
     BudgetPace,
     BurnEnd,
     Burning,
+    WatchedBudget,
     burning,
     ending,
     may_burn,
     renewed,
-    rule_of,
     to_open,
+    watched,
 )
+from services.alerts.burns.usual import HISTORY, usual_profile, usual_scope
 from services.alerts.burns.words import BurnWording
 from services.alerts.counting.counters import CounterKey, counter_key
-from services.alerts.forecasts.profile import Profile, hour_weights, weekday_weights
+from services.alerts.forecasts.profile import Profile
 from services.alerts.incidents.following import renew
 from services.alerts.incidents.incident import Incident, is_due, open_of
 from services.alerts.rules import TenantRules
-from services.alerts.scopes import NAMING_ORDER, TENANT, DetectorScope
+from services.alerts.scopes import MINUTE, DetectorScope
 from services.alerts.watches.counted import CountedLook
 from services.alerts.watches.look import Rhythm
 from spendmeter.book.reading import one_instant, spent_in
 from spendmeter.contracts.alert_rules import AlertRule
-from spendmeter.contracts.money import EXACT
 from spendmeter.platform.sql import load_sql
 
 SQL = load_sql(Path(__file__).parents[1] / "burns" / "burns.sql")
-MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
-HISTORY = 28 * DAY
-HISTORY_DAYS_MIN = 14
-"""With less an even spread is taken."""
 BOOKED_AGE_MAX = 2 * MINUTE
 """Where the book is further behind nothing is over: what is not booked yet may burn."""
-CALM = Decimal("0.5")
-"""It is over once no pair of windows burns half as fast as it would have to, to be told."""
-EVEN = Profile()
-
-
-WatchedBudget = tuple[Budget, tuple[datetime, datetime], AlertRule]
-"""With its open period, and the rule that it obeys."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -73,11 +63,11 @@ class BurnWatch(CountedLook):
         store, rules = self.shared.store, self.rules.of("burn")
         current = await store.current(self.tenant, now)
         ours = open_of("burn", current)
-        watched = self._watched(rules, now)
-        if not watched and not ours:
+        found = watched(self.rules.budgets, rules, self.rules.calendar, now)
+        if not found and not ours:
             return
-        await self.counters.look(now, _counted(watched))
-        paces = [(rule, await self._pace(budget, bounds, now)) for budget, bounds, rule in watched]
+        await self.counters.look(now, _counted(found))
+        paces = [(rule, await self._pace(budget, bounds, now)) for budget, bounds, rule in found]
         burns: dict[str, Burning | None] = {}
         for rule, pace in paces:
             burns[pace.budget.id] = await self._burning(pace, rule, Decimal(1))
@@ -97,18 +87,6 @@ class BurnWatch(CountedLook):
         for incident in ours:
             await self._follow(incident, by_budget, burns, wording, now)
 
-    def _watched(self, rules: Sequence[AlertRule], now: datetime) -> list[WatchedBudget]:
-        calendar = self.rules.calendar
-        return [
-            (budget, bounds, rule)
-            for budget in self.rules.budgets
-            if not (budget.rolls or budget.each)
-            and not trouble(budget, budget.currency_of(calendar, now))
-            and (bounds := budget.bounds(now, calendar)) is not None
-            and budget.has(bounds)
-            and (rule := rule_of(rules, budget)) is not None
-        ]
-
     async def _pace(self, budget: Budget, bounds: tuple[datetime, datetime], now: datetime) -> BudgetPace:
         counted = counter_key(budget.filter, budget.currency)
         return BudgetPace(
@@ -124,8 +102,7 @@ class BurnWatch(CountedLook):
         """As the worst pair says; what cannot burn by what is counted in whole hours is not read."""
         counters = self.counters.counters
         counted = counter_key(pace.budget.filter, pace.budget.currency)
-        for pair in pace.pairs():
-            needed = EXACT.multiply(rule.number(pair.setting), factor)
+        for pair, needed in pace.asked(rule, factor):
             windows = (pair.long, pair.short)
             at_most = {window: counters.since_at_most(counted, pace.now - window) for window in windows}
             if not may_burn(pace, pair, at_most, needed):
@@ -160,7 +137,7 @@ class BurnWatch(CountedLook):
             rule, pace = known
             burn = burns[pace.budget.id]
             if not why and burn is None and await self._is_calm(rule, pace):
-                why = "it goes no faster than its period lasts"
+                why = CALMED
             after = renewed(incident, pace, burn)
         if why or is_due(incident, now):
             await renew(self.shared.store, wording, incident, after, why)
@@ -174,38 +151,25 @@ class BurnWatch(CountedLook):
         return await self._burning(pace, rule, CALM) is None
 
     async def _profile(self, budget: Budget, now: datetime) -> Profile:
-        """When the budget's scope usually spends; of several values the most telling one's."""
+        """When the budget's scope usually spends."""
         zone = self.rules.calendar.at(now).zone
         today = now.astimezone(zone).date()
         if today != self._profiled_on:
             self._profiles, self._profiled_on = {}, today
-        named = [(name, budget.filter[name]) for name in NAMING_ORDER if name in budget.filter]
-        scope = named[0] if named else TENANT
+        scope = usual_scope(budget)
         if scope not in self._profiles:
             midnight = self.rules.calendar.bounds("day", now)[0]
             asked = (*scope, budget.currency, midnight - HISTORY, midnight)
             rows = await self.rows(SQL["hours"], *asked)
             hours = [(row["bucket"], row["effective"]) for row in rows]
-            self._profiles[scope] = _profile_of(hours, zone, today)
+            self._profiles[scope] = usual_profile(hours, zone, today)
         return self._profiles[scope]
 
 
-def _counted(watched: Sequence[WatchedBudget]) -> dict[CounterKey, datetime]:
+def _counted(found: Sequence[WatchedBudget]) -> dict[CounterKey, datetime]:
     """The counters of these budgets, each from the beginning of its earliest period on."""
     since: dict[CounterKey, datetime] = {}
-    for budget, (start, _), _ in watched:
+    for budget, (start, _), _ in found:
         counted = counter_key(budget.filter, budget.currency)
         since[counted] = min(since.get(counted, start), start)
     return since
-
-
-def _profile_of(hours: Sequence[tuple[datetime, Decimal]], zone: ZoneInfo, today: date) -> Profile:
-    by_day = {
-        day: float(sum(amount for _, amount in of_day))
-        for day, of_day in groupby(hours, key=lambda hour: hour[0].astimezone(zone).date())
-    }
-    first = min(by_day, default=today)
-    days = [by_day.get(first + number * DAY, 0.0) for number in range((today - first).days)]
-    if len(days) < HISTORY_DAYS_MIN:
-        return EVEN
-    return Profile(weekdays=weekday_weights(days, first.weekday()), hours=hour_weights(hours, zone))

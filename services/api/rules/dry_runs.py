@@ -23,11 +23,10 @@ from spendmeter.platform.sql import load_sql
 UNDER_WAY_MAX = 2
 SHOWN_MAX = 20
 DAYS_DEFAULT = 7
-DAYS_MAX = {"burst": 7, "loop": 30, "first": 30, "hour": 28, "shift": 28, "drift": 28}
+DAYS_MAX = {"burst": 7, "loop": 30, "first": 30, "hour": 28, "shift": 28, "drift": 28, "burn": 28}
 """Of the kinds that can be tried; minutes are many."""
 WHY_NOT = {
     "silence": "it listens for what does not come, and of that nothing is kept",
-    "burn": "every budget's windows of minutes would have to be added up again, which no dry run does yet",
     "unreserved": "it is about what agents did not reserve, and who does changes with them",
     "unbooked": "it is about what senders did, and that changes with them",
 }
@@ -39,7 +38,7 @@ router = APIRouter(tags=["rules"], route_class=Negotiated)
 
 class NewDryRun(RequestBody):
     """Settings to try, beside those in force (null = the default); over how many days of the past: seven
-    at most for a burst, 28 for hours, shifts and drift."""
+    at most for a burst, 28 for hours, shifts, drift and burns."""
 
     settings: dict[str, SettingValue | None] = Field(default={}, examples=[{"amount_min": "25"}])
     filter: RuleFilter | None = None

@@ -1,0 +1,70 @@
+"""A dry run that is being carried out: of which rule, over which time, and by whose leave it reads."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from services.alerts.bursts.bill_keys import BillKeys
+from services.alerts.rules import TenantRules
+from services.alerts.turns import Turns
+from spendmeter.contracts.alert_rules import AlertRule
+from spendmeter.contracts.terms import Timeline
+from spendmeter.platform.service_keys import ACCRUALS, key_id
+from spendmeter.platform.sql import load_sql
+
+SQL = load_sql(Path(__file__).with_name("dry_runs.sql"))
+CLAIM = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One row of `rule_dry_runs`; every method raises CONNECTION_ERRORS."""
+
+    tenant: str
+    id: Any
+    attempt: int
+    rule: AlertRule
+    since: datetime
+    until: datetime
+    rules: TenantRules
+    """By which the tenant is watched."""
+    pool: asyncpg.Pool[asyncpg.Record]
+    turns: Turns
+    bill_keys: BillKeys
+    notes: list[str] = field(default_factory=list)
+    """How it differs from watching."""
+
+    @property
+    def days(self) -> int:
+        return (self.until - self.since).days
+
+    @property
+    def calendar(self) -> Timeline:
+        return self.rules.calendar
+
+    @property
+    def currency(self) -> str:
+        return self.calendar.at(self.until).currency
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Around a statement that may be dear."""
+        return self.turns.turn(self.tenant, "dry_runs")
+
+    async def bills(self) -> list[str]:
+        """The keys by which the tenant's bills come."""
+        return sorted(await self.bill_keys.keys_of(self.tenant))
+
+    async def keys_not_live(self) -> list[str]:
+        """These, and the key of accruals."""
+        return [key_id(ACCRUALS), *await self.bills()]
+
+    async def advance(self, progress: Decimal) -> None:
+        """How far it is; it stays ours for as long again."""
+        await self.pool.execute(SQL["advance"], self.tenant, self.id, progress, CLAIM, self.attempt)
