@@ -10,6 +10,8 @@ from services.api.access import session
 from services.api.access.keys import ApiKeys
 from services.api.accounting import routes as accounting
 from services.api.accounting.progress import BookProgress
+from services.api.allocations import plans as allocation_plans
+from services.api.allocations import routes as allocations
 from services.api.assets import entries as asset_entries
 from services.api.assets import routes as registered_assets
 from services.api.assets.door import AccrualDoor
@@ -76,6 +78,8 @@ PARTS = (
     budgets,
     forecast_routes,
     budget_requests,
+    allocations,
+    allocation_plans,
     registered_assets,
     asset_entries,
     incidents,

@@ -55,6 +55,11 @@ async def ids(client: httpx.AsyncClient, book: Book) -> dict[str, dict[str, str]
     ):
         answer = await client.put(path, json={**body, **BY})
         assert answer.status_code == 200, answer.text
+    plan = {"first_day": "2026-11-01", "pools": [{"name": MARK, "filter": {}, "rule": "even"}], **BY}
+    for dimension in ("customer", "team"):
+        answer = await client.put(f"/v1/allocation-plans/{dimension}", json=plan)
+        assert answer.status_code == 200, answer.text
+    await book.spend("globex", "2026-11-23T10:00Z", "1", team=MARK)
     return {
         "budgets": {"id": budget},
         "budget-requests": {
@@ -70,6 +75,8 @@ async def ids(client: httpx.AsyncClient, book: Book) -> dict[str, dict[str, str]
         },
         "incidents": {"id": str(UUID(str(INCIDENT)))},
         "dimensions": {"name": "customer"},
+        "allocation-plans": {"dimension": "customer"},
+        "statements": {"cost_centre": MARK},
     }
 
 
@@ -96,6 +103,7 @@ BODIES: tuple[Any, ...] = (
     {"until": "2099-01-01T00:00:00Z", "note": "x"}, {"until": ahead(hours=3), "note": "x"},
     {"says": "expected"}, [{"day": days_ago(1), "active": 5}],
     {"id": "w-1", "day": days_ago(1), "hours": "7.5"}, {"retired_on": "2026-11-01"},
+    {"first_day": "2026-11-01", "pools": [], **BY}, {"pools": []},
 )  # fmt: skip
 """For each route that writes, one at least that would be obeyed if it were one's own."""
 

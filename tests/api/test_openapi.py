@@ -31,7 +31,7 @@ def test_every_route_has_an_example_that_its_own_model_accepts(route: APIRoute) 
 
 async def test_the_description_lists_every_route(client: httpx.AsyncClient) -> None:
     paths = (await client.get("/openapi.json")).json()["paths"]
-    assert {route.path for route in ROUTES} <= set(paths)
+    assert {route.path.replace(":path}", "}") for route in ROUTES} <= set(paths)
     assert len(ROUTES) >= 15
 
 

@@ -1,0 +1,65 @@
+-- part: sums
+-- Of every group; `corrected`: what of `effective` corrections have added or taken.
+sum(events)::bigint AS events, sum(unpriced_events)::bigint AS unpriced_events, sum(list) AS list,
+    sum(contracted) AS contracted, sum(effective) AS effective, sum(of_which_provisional) AS of_which_provisional,
+    sum(corrected) AS corrected
+
+-- part: placed
+-- Which of the filters $7 let each series of `sums` through, by their places from 1.
+placed AS MATERIALIZED (
+    SELECT series_id, array_agg(place ORDER BY place) AS within
+    FROM series_within($1, ARRAY(SELECT DISTINCT series_id FROM sums), $7::jsonb[]) GROUP BY series_id
+)
+
+-- name: acts
+-- Every act on the plans of a dimension, the newest first; $1 null = of all.
+SELECT number, dimension, first_day, pools, reason, by, at FROM allocation_plans
+WHERE $1::text IS NULL OR dimension = $1 ORDER BY number DESC LIMIT $2
+
+-- name: hold
+-- Until the transaction's end nobody else sets a plan of this tenant.
+SELECT pg_advisory_xact_lock(hashtextextended($1, 1634495599))
+
+-- name: act
+-- A version of a plan; those before stay in their rows.
+INSERT INTO allocation_plans (tenant, dimension, first_day, pools, reason, by) VALUES ($1, $2, $3, $4, $5, $6)
+
+-- name: join_by_hash
+-- For the rest of the transaction: rollups meet their series by hash, as in spend.
+SELECT set_config('enable_nestloop', 'off', true)
+
+-- name: booked
+-- What was spent in the pieces $2 to $4 of tenant $1's time, by stretch ($5 their starts), by the value of dimension
+-- $6, by what a statement tells apart, and by the filters that let it through. Summed by series first, as in spend.
+WITH sums AS MATERIALIZED (
+    SELECT width_bucket(bucket, $5::timestamptz[]) AS stretch, series_id, currency, {sums}
+    FROM spent($1, $2, $3, $4) GROUP BY stretch, series_id, currency
+), {placed}
+SELECT stretch, currency, dimension(s, $6) AS value, cost_class, provider, sku, coalesce(within, '{}') AS within, {sums}
+FROM sums JOIN series s ON s.tenant = $1 AND s.series_id = sums.series_id
+    LEFT JOIN placed ON placed.series_id = sums.series_id
+GROUP BY stretch, currency, value, cost_class, provider, sku, within LIMIT $8
+
+-- name: quantities
+-- How much of each of the units $8 was used, by the same; units with a column of their own, and others.
+WITH sums AS MATERIALIZED (
+    SELECT width_bucket(bucket, $5::timestamptz[]) AS stretch, series_id, {unit_sums}
+    FROM spent($1, $2, $3, $4) GROUP BY stretch, series_id
+), rest AS (
+    SELECT width_bucket(bucket, $5::timestamptz[]) AS stretch, series_id, u.key AS unit,
+        sum(u.value::numeric) AS quantity
+    FROM spent($1, $2, $3, $4), jsonb_each(usage) AS u WHERE usage IS NOT NULL AND u.key = ANY ($8::text[])
+    GROUP BY stretch, series_id, unit
+), used AS (
+    SELECT stretch, series_id, unit, (to_jsonb(sums) ->> unit)::numeric AS quantity
+    FROM sums, unnest($8::text[]) AS unit
+    UNION ALL SELECT * FROM rest
+), {placed}
+SELECT stretch, unit, dimension(s, $6) AS value, coalesce(within, '{}') AS within, sum(quantity) AS quantity
+FROM used JOIN series s ON s.tenant = $1 AND s.series_id = used.series_id
+    LEFT JOIN placed ON placed.series_id = used.series_id
+WHERE quantity IS NOT NULL GROUP BY stretch, unit, value, within
+
+-- name: seen
+-- Whether any event ever had this value $2 of a dimension $1.
+SELECT EXISTS (SELECT FROM series s WHERE dimension(s, $1) = $2)
