@@ -20,6 +20,7 @@ from services.api.budgets import requests as budget_requests
 from services.api.budgets import routes as budgets
 from services.api.catalog import routes as catalog
 from services.api.catalog.price_books import PriceBooks
+from services.api.changes import routes as changes
 from services.api.channels import deliveries as channel_deliveries
 from services.api.channels import routes as channels
 from services.api.corrections import rerates
@@ -59,6 +60,7 @@ from spendmeter.pricing.catalog.formats import FILE_BYTES_MAX
 
 PARTS = (
     spend,
+    changes,
     events,
     unbooked,
     resubmit,

@@ -1,40 +1,49 @@
-"""Why one scope cost more, or less, than before: volume, mix, tokens per call, cache, price. Pure.
+"""Why one scope cost more, or less, than before: days, volume, mix, tokens per call, cache, price. Pure.
 
 One thing after the other is set from what it was to what it is, and each step's total is told apart from the
-one before it. The order is that of who decides: how many calls there are, on which skus, how large each is,
-how much of its input is cached, and last what a unit costs:
+one before it. The order is that of who decides: how long the time is, how many calls there are in it, on
+which skus, how large each is, how much of its input is cached, and last what a unit costs:
 
     before            sum of amounts before
-    volume            ... times calls now / calls before
+    days              ... times how long now is over how long before was
+    volume            sum of amounts before, times calls now / calls before
     mix               each sku's calls now, at its cost per call before
     tokens per call   each group's quantity now, at its cost per unit before; all input is one group
     cache             each unit's quantity now, at its price before
     price             sum of amounts now
 
 So what two things did together counts for the later one, and each step can be said in a sentence and done
-again with a calculator; Shapley values, which share it out, cannot. Steps are exact fractions, rounded once,
-to 12 places: the parts sum to the change to the last digit.
+again with a calculator; Shapley values, which share it out, cannot. Each step of each sku is rounded once, to
+12 places, and the next begins with what that gave: the parts sum to the change to the last digit, and those
+of skus to those of all.
 
 What has no before has none to be compared with: a sku that is new costs per call what it costs now, so all of
 it is mix; a unit that was not used before has the price that it has now; where nothing was, all is volume.
-Skus of which some calls have no price, or a provisional one, or whose amounts by unit are not known, are told
-apart: nothing of them can be split.
+Skus of which some calls have no price, or a provisional one, are told apart: nothing of them can be split.
+Where calls are known and amounts by unit are not, what calls do not explain is told apart too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
-from fractions import Fraction
 from itertools import pairwise
+from typing import TypeVar
 
-from spendmeter.contracts.money import EXACT, ZERO, divided, total
+from spendmeter.contracts.money import EXACT, ZERO, prorated, total
 
 INPUT_UNITS = frozenset(
     {"input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens"}
 )
 """One group: how it is divided into these is what cache means."""
+
+_Sku = TypeVar("_Sku")
+SpanLengths = tuple[Decimal, Decimal]
+"""How long now is, and how long before was, in one measure."""
+CallGrowth = tuple[Decimal, Decimal]
+"""Calls now, and before."""
+SAME = (Decimal(1), Decimal(1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +56,9 @@ class SkuUse:
     amounts: Mapping[str, Decimal] = field(default_factory=dict)
     """By unit. A price per unit is an amount over its quantity; money without a quantity goes by calls."""
     unsettled: bool = False
-    """Some of its calls have no price, or a provisional one, or its amounts by unit are not known."""
+    """Some of its calls have no price, or a provisional one."""
+    sized: bool = True
+    """Its amounts by unit are known."""
 
     @property
     def amount(self) -> Decimal:
@@ -56,99 +67,117 @@ class SkuUse:
 
 @dataclass(frozen=True, kw_only=True)
 class ChangeSplit:
-    """Parts of a change in cost; the six sum exactly to it."""
+    """Parts of a change in cost, which sum exactly to it, and what is within some of them."""
 
-    volume: Decimal
-    mix: Decimal
-    tokens_per_call: Decimal
-    cache: Decimal
-    price: Decimal
-    unsplit: Decimal
-    """Of skus that are unsettled in either time: no part of the others."""
-    of_mix_new: Decimal
+    days: Decimal = ZERO
+    volume: Decimal = ZERO
+    mix: Decimal = ZERO
+    tokens_per_call: Decimal = ZERO
+    cache: Decimal = ZERO
+    price: Decimal = ZERO
+    unsplit: Decimal = ZERO
+    """Of skus that are unsettled in either time, and of what is not sized: no part of the others."""
+    of_mix_new: Decimal = ZERO
     """Within `mix`: what skus cost that were not there before."""
-    of_mix_gone: Decimal
+    of_mix_gone: Decimal = ZERO
     """Within `mix`, not above 0: what those would have cost that are there no more."""
 
     @property
     def change(self) -> Decimal:
-        parts = (self.volume, self.mix, self.tokens_per_call, self.cache, self.price, self.unsplit)
-        return total(parts)
+        return total(getattr(self, name) for name in PARTS)
 
 
+_FIELDS = tuple(each.name for each in fields(ChangeSplit))
+PARTS = tuple(name for name in _FIELDS if not name.startswith("of_"))
 _NONE = SkuUse(calls=ZERO)
 
 
-def split_change(before: Mapping[str, SkuUse], now: Mapping[str, SkuUse]) -> ChangeSplit:
+def split_change(before: Mapping[_Sku, SkuUse], now: Mapping[_Sku, SkuUse]) -> ChangeSplit:
     """How what `now` costs comes from what it cost `before`, by sku. Both are of as much time: the
     caller brings one to the other's."""
-    pairs = {sku: (before.get(sku, _NONE), now.get(sku, _NONE)) for sku in sorted({*before, *now})}
-    settled = [pair for pair in pairs.values() if not (pair[0].unsettled or pair[1].unsettled)]
-    unsettled = [pair for pair in pairs.values() if pair[0].unsettled or pair[1].unsettled]
-    growth = _growth(settled)
-    volume, mix, tokens, cache, price = (
-        EXACT.subtract(then, earlier) for earlier, then in pairwise(_steps(settled, growth))
-    )
-    gone = [-growth * Fraction(was.amount) for was, now in settled if _calls(was) and not _calls(now)]
-    return ChangeSplit(
-        volume=volume, mix=mix, tokens_per_call=tokens, cache=cache, price=price,
-        unsplit=_difference(unsettled),
-        of_mix_new=total(now.amount for was, now in settled if _is_new(was)),
-        of_mix_gone=_rounded(gone),
-    )  # fmt: skip
+    return added(split_skus(before, now).values())
 
 
-_Pair = tuple[SkuUse, SkuUse]
+def split_skus(
+    before: Mapping[_Sku, SkuUse],
+    now: Mapping[_Sku, SkuUse],
+    lengths: SpanLengths = SAME,
+    growth: CallGrowth | None = None,
+) -> dict[_Sku, ChangeSplit]:
+    """The same of each sku, as a part of all: were calls to go from one to another, volume is none of either.
+    `growth` where it is not that of the settled ones."""
+    pairs = {sku: (before.get(sku, _NONE), now.get(sku, _NONE)) for sku in {**before, **now}}
+    if growth is None:
+        settled = [pair for pair in pairs.values() if not _is_unsettled(pair)]
+        growth = total(_calls(now) for _, now in settled), total(_calls(was) for was, _ in settled)
+    return {
+        sku: ChangeSplit(unsplit=_difference(*pair))
+        if _is_unsettled(pair)
+        else _split(*pair, growth=growth, lengths=lengths)
+        for sku, pair in pairs.items()
+    }
 
 
-def _steps(pairs: list[_Pair], growth: Fraction) -> list[Decimal]:
-    """The totals of the docstring, in its order."""
-    return [
-        total(was.amount for was, _ in pairs),
-        _rounded([growth * Fraction(was.amount) for was, _ in pairs] if _any(pairs) else _now(pairs)),
-        _rounded(_at_calls(was, now) for was, now in pairs),
-        _rounded(_at_quantities(was, now, grouped=True) for was, now in pairs),
-        _rounded(_at_quantities(was, now, grouped=False) for was, now in pairs),
-        total(now.amount for _, now in pairs),
-    ]
+def added(splits: Iterable[ChangeSplit]) -> ChangeSplit:
+    """The parts of several changes together."""
+    each = list(splits)
+    return ChangeSplit(**{name: total(getattr(split, name) for split in each) for name in _FIELDS})
 
 
-def _any(pairs: list[_Pair]) -> bool:
-    return any(not _is_new(was) for was, _ in pairs)
+def shared_out(amount: Decimal, worth: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """What was paid, by unit, as what was used of each is worth at usual prices: these say how units differ.
+    None of `worth` is 0 or less; the largest takes what rounding leaves."""
+    whole = total(worth.values())
+    amounts = {unit: prorated(amount, value, whole) for unit, value in worth.items()}
+    if worth:
+        most = max(worth, key=worth.__getitem__)
+        rest = total(value for unit, value in amounts.items() if unit != most)
+        amounts[most] = EXACT.subtract(amount, rest)
+    return amounts
 
 
-def _now(pairs: list[_Pair]) -> list[Fraction]:
-    return [Fraction(now.amount) for _, now in pairs]
+def _is_unsettled(pair: tuple[SkuUse, SkuUse]) -> bool:
+    return pair[0].unsettled or pair[1].unsettled
 
 
-def _growth(pairs: list[_Pair]) -> Fraction:
-    """Of calls, all skus together."""
-    before, now = sum(_calls(was) for was, _ in pairs), sum(_calls(now) for _, now in pairs)
-    return Fraction(now, before) if before else Fraction(0)
+def _split(was: SkuUse, now: SkuUse, *, growth: CallGrowth, lengths: SpanLengths) -> ChangeSplit:
+    steps = _steps(was, now, growth, lengths)
+    differences = [EXACT.subtract(then, earlier) for earlier, then in pairwise(steps)]
+    of_mix = {
+        "of_mix_new": now.amount if _is_new(was) and not was.amount else ZERO,
+        "of_mix_gone": ZERO if _is_new(was) or _calls(now) else EXACT.minus(steps[2]),
+    }
+    return ChangeSplit(**dict(zip(PARTS, differences, strict=True)), **of_mix)
 
 
-def _at_calls(was: SkuUse, now: SkuUse) -> Fraction:
-    """As many calls as now, each at its cost before."""
+def _steps(was: SkuUse, now: SkuUse, growth: CallGrowth, lengths: SpanLengths) -> Sequence[Decimal]:
+    """One sku's share of the totals of the docstring, in its order; between the last two what is not
+    sized."""
+    before, then = was.amount, now.amount
+    longer = prorated(before, *lengths)
+    grown = prorated(before, *growth) if growth[1] else then
     if _is_new(was) or not _calls(now):
-        return Fraction(now.amount)
-    return Fraction(was.amount) * _calls(now) / _calls(was)
+        return [before, longer, grown, then, then, then, then, then]
+    at_calls = prorated(before, _calls(now), _calls(was))
+    if not was.sized:
+        return [before, longer, grown, at_calls, at_calls, at_calls, at_calls, then]
+    at_groups, at_units = (_at_quantities(was, now, grouped=grouped) for grouped in (True, False))
+    return [before, longer, grown, at_calls, at_groups, at_units, then, then]
 
 
-def _at_quantities(was: SkuUse, now: SkuUse, *, grouped: bool) -> Fraction:
+def _at_quantities(was: SkuUse, now: SkuUse, *, grouped: bool) -> Decimal:
     """The quantities of now at the prices before: of a group together, or of each unit."""
-    if _is_new(was) or not _calls(now):
-        return Fraction(now.amount)
-    cost = Fraction(0)
+    costs = []
     for units in _groups({*was.amounts, *now.amounts, *was.quantities, *now.quantities}, grouped=grouped):
-        amount, amount_now = _sum(was.amounts, units), _sum(now.amounts, units)
+        amount = _sum(was.amounts, units)
         quantity, quantity_now = _sum(was.quantities, units), _sum(now.quantities, units)
         if quantity > 0:
-            cost += amount * quantity_now / quantity
+            costs.append(prorated(amount, quantity_now, quantity))
         elif quantity_now > 0:
-            cost += amount_now
+            costs.append(_sum(now.amounts, units))
         else:
-            cost += amount * _calls(now) / _calls(was)
-    return cost
+            costs.append(prorated(amount, _calls(now), _calls(was)))
+    return total(costs)
 
 
 def _groups(units: set[str], *, grouped: bool) -> Iterable[set[str]]:
@@ -159,22 +188,17 @@ def _groups(units: set[str], *, grouped: bool) -> Iterable[set[str]]:
 
 def _is_new(use: SkuUse) -> bool:
     """There is nothing of it to compare with."""
-    return _calls(use) == 0
+    return not _calls(use)
 
 
-def _calls(use: SkuUse) -> Fraction:
+def _calls(use: SkuUse) -> Decimal:
     """More was taken back than there was: none."""
-    return max(Fraction(use.calls), Fraction(0))
+    return max(use.calls, ZERO)
 
 
-def _sum(amounts: Mapping[str, Decimal], units: set[str]) -> Fraction:
-    return sum((Fraction(amounts.get(unit, ZERO)) for unit in units), Fraction(0))
+def _sum(amounts: Mapping[str, Decimal], units: Iterable[str]) -> Decimal:
+    return total(amounts[unit] for unit in units if unit in amounts)
 
 
-def _difference(pairs: list[_Pair]) -> Decimal:
-    return EXACT.subtract(total(now.amount for _, now in pairs), total(was.amount for was, _ in pairs))
-
-
-def _rounded(amounts: Iterable[Fraction]) -> Decimal:
-    whole = sum(amounts, Fraction(0))
-    return divided(Decimal(whole.numerator), Decimal(whole.denominator))
+def _difference(was: SkuUse, now: SkuUse) -> Decimal:
+    return EXACT.subtract(now.amount, was.amount)

@@ -83,6 +83,11 @@ def divided(dividend: Decimal, divisor: Decimal) -> Decimal:
     return quantised(_WIDE.divide(dividend, divisor))
 
 
+def prorated(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:
+    """amount x part / whole, quantised once; all of it, to its last digit, where the part is the whole."""
+    return amount if part == whole else quantised(_WIDE.divide(_WIDE.multiply(amount, part), whole))
+
+
 def total(amounts: Iterable[Decimal]) -> Decimal:
     """The exact sum."""
     return reduce(EXACT.add, amounts, ZERO)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from services.alerts.cause.leaves import Leaf, telling
 from services.alerts.scopes import NAMING_ORDER
-from spendmeter.book.split import SkuUse
+from spendmeter.book.split import SkuUse, shared_out
 from spendmeter.contracts.money import EXACT, ZERO, divided, total
 
 SpanName = Literal["now", "before", "days"]
@@ -139,14 +139,9 @@ def sku_use(span: SpanUse, prices: Mapping[str, Decimal] | None) -> SkuUse:
         for unit, quantity in span.quantities.items()
         if prices and prices.get(unit) and quantity > 0
     }
-    whole = total(worth.values())
-    amounts = {unit: divided(EXACT.multiply(value, span.amount), whole) for unit, value in worth.items()}
-    rest = max(worth, key=worth.__getitem__, default=OTHER)
-    amounts[rest] = EXACT.subtract(
-        span.amount, total(value for unit, value in amounts.items() if unit != rest)
-    )
     return SkuUse(
-        calls=Decimal(span.events), quantities=span.quantities, amounts=amounts,
+        calls=Decimal(span.events), quantities=span.quantities,
+        amounts=shared_out(span.amount, worth) if worth else {OTHER: span.amount},
         unsettled=bool(span.provisional or span.unpriced_events or not worth),
     )  # fmt: skip
 

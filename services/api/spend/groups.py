@@ -32,24 +32,25 @@ PlacedSums = Sequence[tuple[int, PieceSums]]
 
 
 async def read_groups(
-    connection: TenantConnection, question: SpendQuestion, closed: ClosedSums
+    connection: TenantConnection, question: SpendQuestion, closed: ClosedSums, most: int = READ_MAX
 ) -> PlacedSums | None:
-    """All that was spent; None = in too many groups. `connection` sees one instant."""
+    """All that was spent; None = in too many groups, of which `most` may have to be read. `connection` sees
+    one instant."""
     tenant, grouping = question.spent.tenant, question.grouping
     whole = cut(question.spent.pieces(), question.spans)
     if len(whole) > PIECES_MAX or closed.is_wide(tenant, grouping, len(question.edges), question.now):
         return None
     parts = in_minutes(whole, MINUTES_MAX)
-    placed = await _placed(connection, question, closed, parts)
+    placed = await _placed(connection, question, closed, parts, most)
     if placed is None and parts != whole:  # groups count once for each minute that is apart
-        placed = await _placed(connection, question, closed, whole)
+        placed = await _placed(connection, question, closed, whole, most)
     if placed is None:
         closed.remember_wide(tenant, grouping, len(question.edges), question.now)
     return placed
 
 
 async def _placed(
-    connection: TenantConnection, question: SpendQuestion, closed: ClosedSums, parts: Parts
+    connection: TenantConnection, question: SpendQuestion, closed: ClosedSums, parts: Parts, most: int
 ) -> PlacedSums | None:
     tenant, grouping = question.spent.tenant, question.grouping
     seen = await generations(connection, tenant, [piece for _, piece in parts])
@@ -61,7 +62,7 @@ async def _placed(
             missing.append(piece)
         else:
             found[piece] = kept
-    read = await _read(connection, question, missing)
+    read = await _read(connection, question, missing, most)
     if read is None:
         return None
     for piece, groups in zip(missing, read, strict=True):
@@ -71,7 +72,7 @@ async def _placed(
 
 
 async def _read(
-    connection: TenantConnection, question: SpendQuestion, pieces: Sequence[Piece]
+    connection: TenantConnection, question: SpendQuestion, pieces: Sequence[Piece], most: int
 ) -> list[PieceSums] | None:
     """Of each of these pieces; None = too many groups."""
     read: list[dict[GroupKey, GroupSum]] = [{} for _ in pieces]
@@ -82,8 +83,8 @@ async def _read(
         *question.parameters(question.spent.only(pieces)),
         [piece.start for piece in pieces],
     ]
-    rows = await connection.fetch(SQL["groups"], *parameters, READ_MAX + 1)
-    if len(rows) > READ_MAX:
+    rows = await connection.fetch(SQL["groups"], *parameters, most + 1)
+    if len(rows) > most:
         return None
     for row in rows:
         key = row["currency"], tuple(row["key"])
@@ -95,10 +96,15 @@ async def _read(
     return list(read)
 
 
+def in_all(placed: PlacedSums) -> dict[GroupKey, GroupSum]:
+    """What each group came to, all pieces together."""
+    return _added_up((key, each) for _, piece in placed for key, each in piece.items())
+
+
 def totals_of(placed: PlacedSums, question: SpendQuestion, own_currency: str) -> list[GroupTotal]:
     """As `sums.read_totals` has them."""
     rows = []
-    groups = _added_up((key, each) for _, piece in placed for key, each in piece.items())
+    groups = in_all(placed)
     for currency in {currency for currency, _ in groups}:
         named, others = _ranked(groups, currency, question)
         rows += [_total(question, key, groups[key], place=place) for place, key in enumerate(named, 1)]
