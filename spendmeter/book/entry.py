@@ -30,6 +30,7 @@ class StatedUsage(Struct, frozen=True, gc=False):
     provider: str = ""
     sku: str = ""
     cost_class: str = "model"
+    cadence: Any = "live"
     context: Context = Context()
     labels: Labels = Labels()
     performance: Performance = Performance()

@@ -32,6 +32,8 @@ from spendmeter.pricing.rank import Rank, rank
 from spendmeter.pricing.remarks import Unmentioned
 from spendmeter.pricing.scope import ANYBODYS, Scope
 
+CONTEXT_MAX = 10**12
+"""Tokens: no context is longer."""
 _NOT_BY_REGION = ByRegion()
 _E = TypeVar("_E", bound=PriceEntry)
 
@@ -155,9 +157,10 @@ class Plan:
         says = [its.conditions for its, _ in ranked] + [each.rank.conditions for each in self.adjustments]
         self.by_length = any(each.context for each in says)
         """Whether the context length matters."""
-        self._by_hour = any(each.hours for each in says)
+        self.by_hour = any(each.hours for each in says)
+        """Whether the hour of the week does."""
         conditions = [price.when for _, price in ranked] + [each.entry.when for each in self.adjustments]
-        instants, self._lengths = _changes([] if self._by_hour else conditions)
+        instants, self._lengths = _changes(conditions)
         self._instants = sorted(instants | self._unmentioned.instants)
         self._decisions: dict[tuple[int, int], Decisions] = {}
         self._options: dict[str, PriceOptions] = {}
@@ -202,13 +205,18 @@ class Plan:
     def decisions(self, time: datetime, context: int) -> Decisions:
         """What decides each unit at that instant for a request of so many context tokens: shared between the
         changes of price around them, and made anew where the hour matters."""
-        if self._by_hour:
+        if self.by_hour:
             return Decisions(self, time, context)
         stretch = bisect_right(self._instants, time), bisect_right(self._lengths, context)
         found = self._decisions.get(stretch)
         if found is None:
             found = self._decisions[stretch] = Decisions(self, time, context)
         return found
+
+    def lengths(self, low: int, high: int | None) -> list[int]:
+        """A context length for each stretch of [low, high] in which the same prices hold; None = no end."""
+        end = CONTEXT_MAX if high is None else min(high, CONTEXT_MAX)
+        return [low, *(each for each in self._lengths if low < each <= end)]
 
     def decide(self, unit: str, time: datetime, context: int) -> Decision | None:
         """What prices `unit` at that instant for a request of so many context tokens; None = nothing does."""

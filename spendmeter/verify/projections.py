@@ -1,10 +1,11 @@
-"""I5 of the projections: every cell, run, outcome and person's month is the sum of its entries.
+"""I5 of the projections: every cell, run, outcome, month and hour is the sum of its entries.
 
 Postgres adds up what lines and events say, beside the walk; nothing is asked of who folded them.
 """
 
 import asyncio
 import time
+import tomllib
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
@@ -23,6 +24,10 @@ _RUN = (
 ).split()
 _OUTCOME = "events count value".split()
 _USER = "events effective of_which_provisional".split()
+_CALLS = ["calls"]
+_REGISTRY = tomllib.loads((Path(__file__).parents[1] / "contracts" / "units.toml").read_text("utf-8"))
+_CONTEXT_UNITS = [unit for unit, said in _REGISTRY.items() if said.get("context")]
+_CONTEXT_MARKS = [32_000, 100_000, 128_000, 200_000, 256_000, 272_000, 512_000, 1_000_000]
 
 
 async def wait_until_folded(connection: Any, seconds_max: float, report: Report) -> None:
@@ -63,6 +68,11 @@ async def check_projections(connection: Any, report: Report) -> None:
     async for row in connection.cursor(SQL["user_faults"], "user_months", prefetch=ROWS_AT_ONCE):
         named = f"{row['tenant']} {row['person']} in {row['month']:%Y-%m}, {row['currency']}"
         _find(row, _USER, f"month of {named}", report)
+    asked = "quality_hours", _CONTEXT_UNITS, _CONTEXT_MARKS
+    async for row in connection.cursor(SQL["quality_faults"], *asked, prefetch=ROWS_AT_ONCE):
+        how = f"{row['call_status']!r}, over {row['over_context']} tokens, bucket {row['latency']}"
+        named = f"{row['tenant']} {row['hour']:%Y-%m-%dT%HZ} series {row['series_id'].hex()}: {how}"
+        _find(row, _CALLS, f"calls of {named}", report)
 
 
 def _of_run(row: Any, *more: str) -> str:

@@ -30,7 +30,7 @@ FROM (
 -- name: counts
 -- How many rows are compared.
 SELECT (SELECT count(*) FROM cells), (SELECT count(*) FROM runs), (SELECT count(*) FROM run_outcomes),
-    (SELECT count(*) FROM user_months)
+    (SELECT count(*) FROM user_months), (SELECT count(*) FROM quality_hours)
 
 -- name: cell_faults
 -- Cells that are not the sum of the lines of their entries, and sums that have no cell; both sides of each. What lines
@@ -187,4 +187,35 @@ WITH {folded}, of_users AS (
 )
 SELECT tenant, month, person, currency, has.figures AS said, should.figures AS should
 FROM should FULL JOIN has USING (tenant, month, person, currency)
+WHERE has.figures IS DISTINCT FROM should.figures
+
+-- name: quality_faults
+-- The same of how calls went. $2 the units that count toward a context, $3 its marks in order. A latency's bucket is its
+-- six leading binary digits, and how many follow.
+WITH {folded}, of_calls AS (
+    SELECT tenant, date_trunc('hour', occurred_at, 'UTC') AS hour, series_id, sign,
+        coalesce(event #>> '{data,performance,status}', '') AS call_status,
+        (SELECT coalesce(sum((event #> '{data,usage}' ->> unit)::numeric), 0) FROM unnest($2::text[]) AS unit) AS context,
+        (event #>> '{data,performance,latency_ms}')::bigint AS ms
+    FROM (
+        SELECT tenant, occurred_at, series_id, sign,
+            CASE WHEN pg_input_is_valid(event, 'jsonb') THEN event::jsonb END AS event
+        FROM folded OFFSET 0
+    ) AS read
+    WHERE event #>> '{data,provider}' <> ''
+        AND coalesce(event #>> '{data,cost_class}', 'model') NOT IN ('labour', 'hardware', 'licence')
+        AND coalesce(event #>> '{data,cadence}', 'live') NOT IN ('accrual', 'bill')
+), should AS (
+    SELECT tenant, hour, series_id, call_status,
+        coalesce((SELECT max(mark) FROM unnest($3::int[]) AS mark WHERE mark < context), 0) AS over_context,
+        CASE WHEN ms IS NULL THEN -1 ELSE 32 * further + (ms >> further) END AS latency, ARRAY[sum(sign)] AS figures
+    FROM of_calls,
+        LATERAL (SELECT greatest(0, length(ltrim(ms::bit(64)::text, '0')) - 6) AS further) AS digits
+    GROUP BY 1, 2, 3, 4, 5, 6
+), has AS (
+    SELECT tenant, hour, series_id, call_status, over_context, latency::bigint AS latency, ARRAY[calls] AS figures
+    FROM quality_hours
+)
+SELECT tenant, hour, series_id, call_status, over_context, latency, has.figures AS said, should.figures AS should
+FROM should FULL JOIN has USING (tenant, hour, series_id, call_status, over_context, latency)
 WHERE has.figures IS DISTINCT FROM should.figures

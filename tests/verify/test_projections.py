@@ -67,6 +67,9 @@ async def test_projections_that_are_right_are_clean(book: WrittenBook) -> None:
             "outcome 'done' of run 'run-1' of acme: its times are not those of its entries",
         ),
         ("UPDATE user_months SET effective = effective + 1", "month of acme hmac:00 in "),
+        ("UPDATE quality_hours SET calls = calls + 1", "calls of acme 2026-"),
+        ("UPDATE quality_hours SET latency = latency + 1", "no entry is in it"),
+        ("DELETE FROM quality_hours", "events are in no such row"),
     ],
 )
 async def test_a_row_that_is_not_the_sum_of_its_entries_is_named(
@@ -87,7 +90,7 @@ async def test_what_is_not_folded_in_time_is_said_and_the_rest_is_checked(book: 
     assert report.exit_code == INCOMPLETE
     assert report.unchecked["I5"] == {
         f"projection {name}: offsets that it has not folded yet": 50
-        for name in ("cells", "runs", "run_outcomes", "user_months")
+        for name in ("cells", "runs", "run_outcomes", "user_months", "quality_hours")
     }
     await book.owner.execute("UPDATE cells SET events = events + 1")
     assert (await book.check()).exit_code == FOUND

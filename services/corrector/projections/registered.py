@@ -6,6 +6,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from services.corrector.projections.quality_hours import QualityFold
 from services.corrector.projections.runs import OutcomeFold, RunFold
 from services.corrector.projections.user_months import UserMonthFold
 from spendmeter.book.cells import CellFold
@@ -39,4 +40,5 @@ PROJECTIONS = (
     Projection(name="runs", fold=RunFold),
     Projection(name="run_outcomes", fold=OutcomeFold),
     Projection(name="user_months", fold=UserMonthFold),
+    Projection(name="quality_hours", fold=QualityFold),
 )

@@ -134,3 +134,11 @@ ON CONFLICT (tenant, month, "user", currency) DO UPDATE SET
     events = u.events + excluded.events,
     effective = u.effective + excluded.effective,
     of_which_provisional = u.of_which_provisional + excluded.of_which_provisional
+
+-- name: add_to_quality_hours
+-- Calls are added.
+INSERT INTO quality_hours AS q (tenant, hour, series_id, call_status, over_context, latency, calls)
+SELECT tenant, hour, series_id, call_status, over_context, latency, calls
+FROM json_populate_recordset(NULL::quality_hours, $1::json)
+ORDER BY tenant, hour, series_id, call_status, over_context, latency
+ON CONFLICT (tenant, hour, series_id, call_status, over_context, latency) DO UPDATE SET calls = q.calls + excluded.calls
