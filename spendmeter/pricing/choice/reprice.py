@@ -1,0 +1,297 @@
+"""Own traffic on another model, from sums: at least and at most what its calls would have cost there. Pure.
+
+Each unit is priced as the engine would price it at one instant: by contract, tier, region and batch as they
+were served, cached tokens at the candidate's price of a cache, or as its input where it has none. A sum does
+not say in which of its calls the tokens were, so a price that holds for long contexts alone, or at some
+hours, makes an interval: of the stretches in which these calls can have been. What the candidate has no
+price for is named, and then there is no amount.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+from spendmeter.contracts.events import Context, UsageData
+from spendmeter.contracts.money import EXACT, ZERO, divided, plain, quantised
+from spendmeter.contracts.rated import Remark
+from spendmeter.pricing.choice.growth import GROWING, SAME, TokenGrowth, growth_between
+from spendmeter.pricing.choice.traffic import (
+    CandidateModel,
+    ContextRange,
+    Portion,
+    RepricedTraffic,
+    UnitCost,
+    Use,
+)
+from spendmeter.pricing.decision import Decision
+from spendmeter.pricing.plan import Plan
+from spendmeter.pricing.price_book import PriceBook
+
+WEEK_HALF_HOURS = 2 * 24 * 7
+CACHE_UNITS = frozenset(
+    "cache_read_tokens cache_write_5m_tokens cache_write_1h_tokens cache_read_audio_tokens "
+    "cache_read_image_tokens".split()
+)
+_SEEN_DIFFERENTLY = ("image", "audio", "video")
+"""Media whose tokens each vendor counts in its own way."""
+_REMARKED: Mapping[Remark, str] = {
+    "batch": "no price of it is for a batch: priced as any call",
+    "tier": "no price of it is for the tier {tier!r}: priced as any call",
+    "region": "no price of it is for the region {region!r}: priced as any call",
+}
+_Stretch = tuple[datetime, int, int | None]
+"""An instant, and the contexts from and to (None = no end) in which a plan decides alike."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pricing:
+    """Whose prices, of when, in which currency; `growth`: what the tenant says itself, by the sku of a
+    candidate."""
+
+    book: PriceBook
+    tenant: str
+    currency: str
+    at: datetime
+    growth: Mapping[str, TokenGrowth] = field(default_factory=dict)
+
+    def plan(self, use: Use, candidate: CandidateModel) -> Plan:
+        """Of a candidate, served as the use was."""
+        context = Context(service_tier=use.tier, region=use.region, batch=use.batch)
+        data = UsageData(provider=candidate.provider, sku=candidate.sku, usage={}, context=context)
+        return self.book.plan(self.tenant, data, self.at)
+
+
+def reprice(uses: Iterable[Use], candidate: CandidateModel | None, pricing: Pricing) -> RepricedTraffic:
+    """What they cost on the candidate; None = each on its own model, as it is. Raises decimal.Inexact where
+    an amount has more digits than money."""
+    found = _Found()
+    for use in uses:
+        found.calls += use.calls
+        own = CandidateModel(provider=use.provider, sku=use.sku)
+        _add_use(found, use, own, candidate or own, pricing)
+    return found.repriced()
+
+
+@dataclass
+class _Sum:
+    """Of one unit, so far."""
+
+    quantities: list[Decimal] = field(default_factory=lambda: [ZERO, ZERO])
+    amounts: list[Decimal] = field(default_factory=lambda: [ZERO] * 4)
+    """List at least and at most; as contracted at least and at most."""
+    prices: dict[tuple[str, str], None] = field(default_factory=dict)
+
+
+@dataclass
+class _Found:
+    """What was found so far; lists keep the order in which things were met."""
+
+    calls: int = 0
+    sums: dict[str, _Sum] = field(default_factory=dict)
+    missing: dict[str, None] = field(default_factory=dict)
+    notes: dict[str, None] = field(default_factory=dict)
+
+    def repriced(self) -> RepricedTraffic:
+        units = tuple(
+            UnitCost(
+                unit=unit,
+                quantity_low=each.quantities[0],
+                quantity_high=each.quantities[1],
+                prices=tuple(each.prices),
+                list_low=each.amounts[0],
+                list_high=each.amounts[1],
+                low=each.amounts[2],
+                high=each.amounts[3],
+            )
+            for unit, each in sorted(self.sums.items())
+        )
+        sums: list[Decimal | None] = [None] * 4
+        if not self.missing:
+            sums = [_total(each.amounts[place] for each in self.sums.values()) for place in range(4)]
+        return RepricedTraffic(
+            calls=self.calls, units=units, missing=tuple(self.missing), notes=tuple(self.notes),
+            list_low=sums[0], list_high=sums[1], low=sums[2], high=sums[3],
+        )  # fmt: skip
+
+
+def _total(amounts: Iterable[Decimal]) -> Decimal:
+    found = ZERO
+    for amount in amounts:
+        found = EXACT.add(found, amount)
+    return found
+
+
+def _add_use(
+    found: _Found, use: Use, own: CandidateModel, candidate: CandidateModel, pricing: Pricing
+) -> None:
+    plan, own_plan = pricing.plan(use, candidate), pricing.plan(use, own)
+    if plan.sku is None:
+        found.missing[f"nobody here knows a price of {candidate.name}"] = None
+        return
+    same = (plan.sku, plan.provider, plan.reseller) == (own_plan.sku, own_plan.provider, own_plan.reseller)
+    growth = SAME if same else growth_between(own_plan.sku or own.sku, plan.sku, pricing.growth)
+    if growth.basis != "same":
+        times = f"{plain(growth.low)} to {plain(growth.high)} times the tokens of text"
+        found.notes[f"{own.name} to {candidate.name}: {times} ({growth.source})"] = None
+    pricer = _Pricer(found, use, plan, own_plan, growth, same, pricing)
+    fees = {unit for unit, _ in own_plan.per_event}
+    for portion in use.portions:
+        if not same and portion.unit in fees and not plan.options(portion.unit).listed:
+            found.notes[f"{portion.unit} are charged by {own.name} for each call, and not here"] = None
+        elif portion.quantity > 0:  # less than nothing: the other half is not folded yet
+            pricer.add(portion)
+    pricer.add_fees()
+
+
+@dataclass
+class _Pricer:
+    """Prices the portions of one use on one plan."""
+
+    found: _Found
+    use: Use
+    plan: Plan
+    own: Plan
+    growth: TokenGrowth
+    same: bool
+    pricing: Pricing
+
+    def add(self, portion: Portion, fewest: Decimal | None = None) -> None:
+        """Count a portion; `fewest`: how little of it there may be, where that is not sure."""
+        unit, quantity = portion.unit, portion.quantity
+        low = high = quantity
+        if fewest is not None:
+            low = fewest
+        if unit in GROWING and not self.same:
+            low, high = EXACT.multiply(low, self.growth.low), EXACT.multiply(high, self.growth.high)
+        if not self.same and any(each in unit for each in _SEEN_DIFFERENTLY):
+            self.found.notes[f"{unit}: each vendor counts these in its own way; counted as they were"] = None
+        amounts: list[tuple[Decimal, Decimal, Decimal, Decimal]] = []
+        prices: dict[tuple[str, str], None] = {}
+        for decision in self._decisions(portion):
+            if reason := self._refuses(decision, portion):
+                self.found.missing[reason] = None
+                return
+            assert decision is not None
+            priced = self._amounts(decision, low, high)
+            if priced is None:
+                return
+            amounts.append(priced)
+            agreed = decision.contracted or decision
+            per = f" for {agreed.per}" if agreed.per != 1 else ""
+            prices[f"{agreed.text} {agreed.currency}{per}", agreed.entry] = None
+            self._note(decision, unit)
+        if len(prices) > 1:
+            by = "hour" if self.plan.by_hour else "length of context"
+            self.found.notes[f"{unit}: the price is by {by}, of which sums say less than it asks"] = None
+        found = self.found.sums.setdefault(unit, _Sum())
+        for place, amount in enumerate((low, high)):
+            found.quantities[place] = EXACT.add(found.quantities[place], amount)
+        columns = list(zip(*amounts, strict=True))
+        for place, edge in enumerate((min, max, min, max)):
+            found.amounts[place] = EXACT.add(found.amounts[place], edge(columns[place]))
+        found.prices |= prices
+
+    def add_fees(self) -> None:
+        """What the candidate charges for each call, where the calls do not say how many it was."""
+        stated = {portion.unit: portion.events for portion in self.use.portions if portion.quantity}
+        for unit, instead in self.plan.per_event:
+            if unit in stated or not self.use.calls:
+                continue
+            says = sum(stated.get(each, 0) for each in instead)
+            fewest = Decimal(max(0, self.use.calls - says))
+            self.add(Portion(unit=unit, quantity=Decimal(self.use.calls), events=self.use.calls), fewest)
+
+    def _decisions(self, portion: Portion) -> Iterator[Decision | None]:
+        """What decides the unit in each stretch in which these calls can have been."""
+        met = set()
+        for instant, start, end in self._stretches(portion):
+            first = int(EXACT.multiply(Decimal(start), self.growth.low).to_integral_value(ROUND_FLOOR))
+            last = None
+            if end is not None:
+                last = int(EXACT.multiply(Decimal(end), self.growth.high).to_integral_value(ROUND_CEILING))
+            for length in self.plan.lengths(first, last):
+                decision = self.plan.decisions(instant, length)[portion.unit]
+                if id(decision) not in met:
+                    met.add(id(decision))
+                    yield decision
+
+    def _stretches(self, portion: Portion) -> Sequence[_Stretch]:
+        """Of the instants and contexts that the use leaves open those in which its own model has the price by
+        which the portion was booked; all of them, where that is not in force now."""
+        open_ = [
+            (instant, start, end)
+            for instant in self._instants()
+            for context in self.use.contexts
+            for start, end in _cut(self.own, context)
+        ]
+        if not portion.entry:
+            return open_
+        priced = [
+            stretch
+            for stretch in open_
+            if (decision := self.own.decisions(stretch[0], stretch[1])[portion.unit])
+            and decision.entry == portion.entry
+        ]
+        return priced or open_
+
+    def _instants(self) -> list[datetime]:
+        at = self.pricing.at
+        if not (self.plan.by_hour or self.own.by_hour):
+            return [at]
+        half_hour = timedelta(minutes=30)
+        first = at.replace(minute=0, second=0, microsecond=0)
+        return [first - step * half_hour for step in range(WEEK_HALF_HOURS)]
+
+    def _refuses(self, decision: Decision | None, portion: Portion) -> str:
+        """Why a sum cannot be priced so; '' = it can."""
+        unit = portion.unit
+        if decision is None:
+            return f"it has no price for {unit}"
+        if decision.status == "provisional":
+            return f"{unit}: {decision.reason}"
+        agreed = decision.contracted or decision
+        limited = any(each.minimum or each.maximum is not None for each in (decision, agreed))
+        if limited and decision.entry != portion.entry:
+            return f"{unit}: a call is billed for so many at least or at most, which sums cannot tell"
+        return ""
+
+    def _amounts(
+        self, decision: Decision, low: Decimal, high: Decimal
+    ) -> tuple[Decimal, Decimal, Decimal, Decimal] | None:
+        agreed = decision.contracted or decision
+        found = []
+        for price in (decision, agreed):
+            for quantity in (low, high):
+                amount = EXACT.multiply(quantity, price.price)
+                if price.per != 1:
+                    amount = divided(amount, Decimal(price.per))
+                if price.currency != self.pricing.currency and amount:
+                    rate = self.pricing.book.fx(price.currency, self.pricing.currency, self.pricing.at)
+                    if rate is None:
+                        lacks = f"no exchange rate from {price.currency} to {self.pricing.currency}"
+                        self.found.missing[lacks] = None
+                        return None
+                    amount = quantised(EXACT.multiply(amount, Decimal(rate.rate)))
+                found.append(amount)
+        return found[0], found[1], found[2], found[3]
+
+    def _note(self, decision: Decision, unit: str) -> None:
+        if decision.parent and unit in CACHE_UNITS:
+            self.found.notes[
+                f"{unit}: it has no price of a cache for these: counted as {decision.parent}"
+            ] = None
+        elif decision.parent:
+            self.found.notes[f"{unit}: at the price of {decision.parent}"] = None
+        for remark in decision.remarks:
+            text = _REMARKED[remark].format(tier=self.use.tier, region=self.use.region)
+            self.found.notes[text] = None
+
+
+def _cut(plan: Plan, context: ContextRange) -> Iterator[ContextRange]:
+    """The range where the prices of a plan change."""
+    starts = plan.lengths(*context)
+    for place, start in enumerate(starts):
+        yield start, starts[place + 1] - 1 if place + 1 < len(starts) else context[1]
