@@ -110,7 +110,10 @@ def try_(
     settings: SettingsArgument = None,
     only: FilterOption = None,
     days: Annotated[
-        int, typer.Option(min=1, max=30, help="7 at most for bursts, 30 for loops and firsts, else 28.")
+        int,
+        typer.Option(
+            min=1, max=30, help="7 at most for bursts and silence, 30 for loops and firsts, else 28."
+        ),
     ] = 7,
     tenant: OfTenantOption = "",
     as_json: JsonOption = False,

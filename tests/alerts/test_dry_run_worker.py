@@ -20,6 +20,7 @@ from tests.alerts.test_burn_watch import a_period
 from tests.alerts.test_hour_watch import came_to
 from tests.alerts.test_level_watch import spent
 from tests.alerts.test_loops import called
+from tests.alerts.test_silence import sends
 
 
 @pytest.fixture
@@ -167,6 +168,29 @@ async def test_a_rule_of_burns_is_tried_on_each_budget_by_five_minutes(
     assert datetime.fromisoformat(fired["at"]) == began + timedelta(minutes=5, milliseconds=-1)
     assert 380 < Decimal(fired["amount"]) < 430
     assert (done["result"]["caught"], await book.incidents()) == (fired["amount"], [])
+
+
+async def test_a_rule_of_silence_is_tried_on_when_sources_were_heard(
+    book: Book, worker: DryRunWorker
+) -> None:
+    """Each five minutes, 28.80 a day; five hours ago it stops for three. By the minute it pauses for six at most, so it
+    is told by the look after thirty, 26 minutes after the last five: 155 minutes before it is back."""
+    five = timedelta(minutes=5)
+    now = five_minutes_of(datetime.now(UTC))
+    stopped, back = now - timedelta(hours=5), now - timedelta(hours=2)
+    await sends(book, "k2", now)
+    await sends(book, "k1", now, since=back)
+    await sends(book, "k1", stopped)
+    await ask(book, "silence", days=1)
+    await worker.once()
+    done = await outcome(book)
+    assert (done["state"], done["progress"], done["error"]) == ("done", 1, "")
+    [fired] = done["result"]["fired"]
+    assert (fired["scope"], fired["messages"]) == ({"key_id": "k1"}, 1)
+    assert datetime.fromisoformat(fired["at"]) == stopped + 6 * five - timedelta(milliseconds=1)
+    assert abs(Decimal(fired["amount"]) - Decimal("28.8") * 155 / 1440) < Decimal("0.05")
+    assert "how old the price lists were is not tried" in done["result"]["notes"]
+    assert await book.incidents() == []
 
 
 async def test_where_no_hours_are_known_a_dry_run_of_hours_says_so(book: Book, worker: DryRunWorker) -> None:

@@ -84,7 +84,8 @@ async def test_a_dry_run_is_asked_for_with_other_settings_and_shows_what_came_of
     [
         ("lasting-shift", {"days": 29}, 422, "is at most 28"),
         ("unreserved", {}, 409, "changes with them"),
-        ("silence", {}, 409, "nothing is kept"),
+        ("silence", {"days": 8}, 422, "is at most 7"),
+        ("silence", {"settings": {"subjects": ["lag", "catalog"]}}, 409, "subjects has no source"),
         ("unusual-hour", {"days": 29}, 422, "is at most 28"),
         ("unbooked-rate", {}, 409, "what senders did"),
         ("burn", {"days": 29}, 422, "is at most 28"),

@@ -72,3 +72,13 @@ SELECT place::int, at, sum(whole) AS whole,
 FROM series_within($1, ARRAY(SELECT DISTINCT series_id FROM sums), $7::jsonb[]) AS w
     JOIN sums USING (series_id) JOIN series s USING (series_id)
 WHERE s.tenant = $1 GROUP BY place, at
+
+-- name: heard_minutes
+-- Which of keys $4 of tenant $1 sent in each minute of [$2, $3), of series with the values $5.
+WITH active AS MATERIALIZED (
+    SELECT DISTINCT bucket, series_id FROM rollups_minute
+    WHERE tenant = $1 AND bucket >= $2 AND bucket < $3 AND events > 0
+)
+SELECT bucket AS minute, array_agg(DISTINCT key_id) AS keys
+FROM active JOIN series s USING (series_id)
+WHERE s.tenant = $1 AND key_id = ANY ($4::text[]) AND ($5::jsonb = '{}' OR dimensions(s) @> $5) GROUP BY bucket

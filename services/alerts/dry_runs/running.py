@@ -26,6 +26,8 @@ from services.alerts.dry_runs.hours import HourReplay
 from services.alerts.dry_runs.levels import LevelReplay
 from services.alerts.dry_runs.loops import EndedRun, loops_among
 from services.alerts.dry_runs.replaying import ReplayError, Replaying, ReplayRequest
+from services.alerts.dry_runs.silence_trial import NOTES as SILENCE_NOTES
+from services.alerts.dry_runs.silence_trial import try_silence
 from services.alerts.dry_runs.trial import CLAIM, SQL, Trial
 from services.alerts.hours.hour_reader import HISTORY, HourReader
 from services.alerts.hours.scoring import HourMoney
@@ -94,6 +96,7 @@ _NOTES = {
         "what the rule of shifts would have told first is told here as well",
     ),
     "burn": BURN_NOTES,
+    "silence": SILENCE_NOTES,
     "first": ("what woke after a long while, and what has no price, is not tried",),
 }
 
@@ -136,7 +139,7 @@ class DryRunWorker:
         of = "level" if job.rule.of in WORDINGS else job.rule.of
         tries: dict[str, Callable[[Trial], Awaitable[list[WouldHaveFired]]]] = {
             "burst": self._bursts, "loop": self._loops, "first": self._firsts, "level": self._levels,
-            "hour": self._hours, "burn": try_burns,
+            "hour": self._hours, "burn": try_burns, "silence": try_silence,
         }  # fmt: skip
         return await tries[of](job)
 

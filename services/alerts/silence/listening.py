@@ -94,8 +94,12 @@ class Listening:
                 await self._read_newest_hours(self._hour - COMES_LATE, now, calendar)
             self._hour = hour
         since = self._heard_at - OVERLAP if self._heard_at else now - HEARD_AT_FIRST
-        self.arrivals.take(await self._newest(since, now), through or now)
+        await self.hear_minutes(since, now, through or now)
         self._heard_at = now
+
+    async def hear_minutes(self, since: datetime, now: datetime, through: datetime) -> None:
+        """What came since this worker looked last: the newest of it, as it looks every few seconds."""
+        self.arrivals.take(await self._newest(since, now), through)
 
     def sources(self, through: datetime) -> dict[str, HeardSource]:
         """Each by its key, as it was heard up to now."""
@@ -253,12 +257,14 @@ class Listening:
 
 
 async def _hours_of(since: datetime, now: datetime, calendar: Timeline) -> list[datetime]:
-    """The edges of the local hours from `since`, which is one, until the one that holds `now` is over."""
+    """The edges of the local hours from `since`, which is one; the last is the end of the minute that holds
+    `now`, for of then nothing later had been heard."""
     edges = [since]
     while edges[-1] < now:
         edges.append(bucket_at("hour", edges[-1], calendar).end)
         if len(edges) % 100 == 0:
             await asyncio.sleep(0)
+    edges[-1] = min(edges[-1], now.replace(second=0, microsecond=0) + MINUTE)
     return edges
 
 

@@ -144,7 +144,7 @@ class SourceLook:
         members = self._followed(incident)
         silent = [each for each in members if not each["back_at"]]
         if not silent:
-            back = any(each["back_at"] != _GONE for each in members)
+            back = any(each["back_at"] != GONE for each in members)
             return "it sends again" if back else "its key is no longer valid"
         if self.now - incident.opened_at >= FORGOTTEN_AFTER:
             some = "" if len(silent) == len(members) else f"{len(silent)} of {len(members)}: "
@@ -163,7 +163,7 @@ class SourceLook:
         members = [*members, *joining][:MEMBERS_MAX]
         details = {**incident.details, "sources": members, "all": self._all_silent(members)}
         ages = [self.now - _at(each) for each in members if not each["back_at"]]
-        back = [_at(each, "back_at") - _at(each) for each in members if each["back_at"] not in ("", _GONE)]
+        back = [_at(each, "back_at") - _at(each) for each in members if each["back_at"] not in ("", GONE)]
         lasting = max(ages or back, default=timedelta())
         pause = Decimal(incident.details["usual_pause_minutes"])
         return with_figures(replace(incident, details=details), _figures(lasting, pause), self.now)
@@ -238,7 +238,7 @@ class SourceLook:
 
     def _back_at(self, member: Mapping[str, Any]) -> str:
         if member["key_id"] in self.gone:
-            return _GONE
+            return GONE
         source = self.sources.get(member["key_id"])
         back = source is not None and source.heard_until - _at(member) >= _least(self.rule)
         return self.through.isoformat() if back else ""
@@ -251,7 +251,8 @@ class SourceLook:
         return len(silent) > 1 and all(each.heard_until <= since + TOGETHER for each in others)
 
 
-_GONE = "gone"
+GONE = "gone"
+"""In the place of when a member was heard again: its key opens nothing any more."""
 _TOLD = ("team", "workflow", "agent", "environment")
 """What is said of what a source carries."""
 

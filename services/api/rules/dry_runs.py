@@ -23,10 +23,21 @@ from spendmeter.platform.sql import load_sql
 UNDER_WAY_MAX = 2
 SHOWN_MAX = 20
 DAYS_DEFAULT = 7
-DAYS_MAX = {"burst": 7, "loop": 30, "first": 30, "hour": 28, "shift": 28, "drift": 28, "burn": 28}
-"""Of the kinds that can be tried; minutes are many."""
+DAYS_MAX = {
+    "burst": 7,
+    "loop": 30,
+    "first": 30,
+    "hour": 28,
+    "shift": 28,
+    "drift": 28,
+    "burn": 28,
+    "silence": 7,
+}
+"""Of the kinds that can be tried; minutes are many, and kept for a month: silence reads four weeks before."""
+NO_SOURCE = (
+    "subjects has no source, and how far the book lagged is not kept, nor is the age of price lists tried"
+)
 WHY_NOT = {
-    "silence": "it listens for what does not come, and of that nothing is kept",
     "unreserved": "it is about what agents did not reserve, and who does changes with them",
     "unbooked": "it is about what senders did, and that changes with them",
 }
@@ -38,7 +49,7 @@ router = APIRouter(tags=["rules"], route_class=Negotiated)
 
 class NewDryRun(RequestBody):
     """Settings to try, beside those in force (null = the default); over how many days of the past: seven
-    at most for a burst, 28 for hours, shifts, drift and burns."""
+    at most for a burst and silence, 28 for hours, shifts, drift and burns."""
 
     settings: dict[str, SettingValue | None] = Field(default={}, examples=[{"amount_min": "25"}])
     filter: RuleFilter | None = None
@@ -126,7 +137,10 @@ async def try_rule(request: Request, caller: Writer, id: str, body: NewDryRun) -
         settings = {name: value for name, value in rule.changed.items() if name not in body.settings}
         settings |= {name: value for name, value in body.settings.items() if value is not None}
         scope = rule.filter if body.filter is None else body.filter
-        await refuse_troubles(connection, replace(rule, changed=settings, filter=scope))
+        tried = replace(rule, changed=settings, filter=scope)
+        await refuse_troubles(connection, tried)
+        if rule.of == "silence" and "source" not in tried.chosen("subjects"):
+            raise HttpRefusal(409, "Cannot be tried", f"a rule of kind silence: {NO_SOURCE}")
         if await connection.fetchval(SQL["under_way"]) >= UNDER_WAY_MAX:
             raise HttpRefusal(409, "Too many", f"{UNDER_WAY_MAX} dry runs are under way: wait for one")
         asked = await connection.fetchval(
