@@ -18,7 +18,7 @@ from services.alerts.burns.burns import rule_of
 from services.alerts.burns.usual import DAY, HISTORY, usual_profile, usual_scope
 from services.alerts.dry_runs.burns import STEP, BurnReplay
 from services.alerts.dry_runs.fired import WouldHaveFired
-from services.alerts.dry_runs.trial import SQL, Trial
+from services.alerts.dry_runs.trial import SQL, RuleTrial
 from services.alerts.forecasts.profile import Profile
 from services.alerts.scopes import DetectorScope
 from spendmeter.book.reading import one_instant, spent_in
@@ -51,7 +51,7 @@ class _Spent(NamedTuple):
 _NOTHING = _Spent(ZERO, ZERO)
 
 
-async def try_burns(trial: Trial) -> list[WouldHaveFired]:
+async def try_burns(trial: RuleTrial) -> list[WouldHaveFired]:
     """What the rule would have told of the budgets that obey it."""
     budgets = _budgets(trial)
     start = five_minutes_of(trial.since - WARM_UP)
@@ -77,7 +77,7 @@ async def try_burns(trial: Trial) -> list[WouldHaveFired]:
     return [fired for replay in replays for fired in replay.fired()]
 
 
-def _budgets(trial: Trial) -> list[Budget]:
+def _budgets(trial: RuleTrial) -> list[Budget]:
     """Those that would obey the rule, beside the others that are on."""
     rules = [trial.rule, *(rule for rule in trial.rules.of("burn") if rule.id != trial.rule.id)]
     ours = [
@@ -92,7 +92,7 @@ def _budgets(trial: Trial) -> list[Budget]:
     return sorted(ours, key=lambda each: (-each.amount, each.id))[:BUDGETS_TRIED_MAX]
 
 
-async def _before(trial: Trial, budgets: Sequence[Budget], start: datetime) -> list[Decimal]:
+async def _before(trial: RuleTrial, budgets: Sequence[Budget], start: datetime) -> list[Decimal]:
     """What each budget's period had come to when the first step begins."""
     periods = [budget.bounds(start, trial.calendar) for budget in budgets]
     since = [bounds[0] if bounds else start for bounds in periods]
@@ -110,7 +110,7 @@ async def _before(trial: Trial, budgets: Sequence[Budget], start: datetime) -> l
 
 
 async def _steps(
-    trial: Trial, budgets: Sequence[Budget], start: datetime
+    trial: RuleTrial, budgets: Sequence[Budget], start: datetime
 ) -> AsyncIterator[tuple[datetime, Mapping[int, _Spent]]]:
     """The end of each step, with what was spent in it by the place of each budget; between slices as long a
     rest."""
@@ -130,7 +130,7 @@ async def _steps(
 
 
 async def _read(
-    trial: Trial, budgets: Sequence[Budget], edges: Sequence[datetime]
+    trial: RuleTrial, budgets: Sequence[Budget], edges: Sequence[datetime]
 ) -> dict[datetime, dict[int, _Spent]]:
     """By the beginning of each part between two edges, and by the place of each budget."""
     bills = await trial.bills()
@@ -145,7 +145,7 @@ async def _read(
 
 
 async def _profiles(
-    trial: Trial, budgets: Sequence[Budget], start: datetime
+    trial: RuleTrial, budgets: Sequence[Budget], start: datetime
 ) -> dict[DetectorScope, Mapping[date, Profile]]:
     """When each budget's scope usually spent, as of each of the days."""
     midnights = [trial.calendar.bounds("day", start)[0]]

@@ -28,7 +28,7 @@ from services.alerts.dry_runs.loops import EndedRun, loops_among
 from services.alerts.dry_runs.replaying import ReplayError, Replaying, ReplayRequest
 from services.alerts.dry_runs.silence_trial import NOTES as SILENCE_NOTES
 from services.alerts.dry_runs.silence_trial import try_silence
-from services.alerts.dry_runs.trial import CLAIM, SQL, Trial
+from services.alerts.dry_runs.trial import CLAIM, SQL, RuleTrial
 from services.alerts.hours.hour_reader import HISTORY, HourReader
 from services.alerts.hours.scoring import HourMoney
 from services.alerts.levels.lasting import DAYS_MAX
@@ -135,15 +135,15 @@ class DryRunWorker:
         result = dry_run_result(fired, job.since, job.until, job.currency, job.notes)
         await self.pool.execute(SQL["finish"], *key, result, job.attempt)
 
-    async def _tried(self, job: Trial) -> list[WouldHaveFired]:
+    async def _tried(self, job: RuleTrial) -> list[WouldHaveFired]:
         of = "level" if job.rule.of in WORDINGS else job.rule.of
-        tries: dict[str, Callable[[Trial], Awaitable[list[WouldHaveFired]]]] = {
+        tries: dict[str, Callable[[RuleTrial], Awaitable[list[WouldHaveFired]]]] = {
             "burst": self._bursts, "loop": self._loops, "first": self._firsts, "level": self._levels,
             "hour": self._hours, "burn": try_burns, "silence": try_silence,
         }  # fmt: skip
         return await tries[of](job)
 
-    async def _bursts(self, job: Trial) -> list[WouldHaveFired]:
+    async def _bursts(self, job: RuleTrial) -> list[WouldHaveFired]:
         start = job.since - WARM_UP
         request = ReplayRequest(
             rule_id=job.rule.id, filter=job.rule.filter, settings=job.rule.changed, currency=job.currency,
@@ -164,7 +164,7 @@ class DryRunWorker:
             job.notes.append(f"what is usual was learned again every {answer.learned_every} minutes")
         return answer.fired
 
-    async def _minutes(self, job: Trial, start: datetime) -> AsyncIterator[tuple[datetime, str]]:
+    async def _minutes(self, job: RuleTrial, start: datetime) -> AsyncIterator[tuple[datetime, str]]:
         """Those with spend, in their order, read a slice at a time; between slices as long a rest."""
         bill_keys = await job.bills()
         at_once, at = 4, start
@@ -184,7 +184,7 @@ class DryRunWorker:
             await job.advance(Decimal(0))
             await asyncio.sleep(took_s)
 
-    async def _loops(self, job: Trial) -> list[WouldHaveFired]:
+    async def _loops(self, job: RuleTrial) -> list[WouldHaveFired]:
         calls, amount = int(job.rule.number("calls_min")), job.rule.number("amount_min")
         async with job.turn():
             rows = await self.pool.fetch(
@@ -198,7 +198,7 @@ class DryRunWorker:
             )
         return loops_among(job.rule, runs, {row["workflow"]: _usual(row) for row in known})
 
-    async def _firsts(self, job: Trial) -> list[WouldHaveFired]:
+    async def _firsts(self, job: RuleTrial) -> list[WouldHaveFired]:
         unlike = await job.keys_not_live()
         days = [job.calendar.bounds("day", job.since)[0]]
         while days[-1] < job.until:
@@ -216,7 +216,7 @@ class DryRunWorker:
             known_since = await connection.fetchval(KNOWN_SINCE, job.tenant)
         return firsts_among(job.rule, [_new(row) for row in rows], known_since)
 
-    async def _levels(self, job: Trial) -> list[WouldHaveFired]:
+    async def _levels(self, job: RuleTrial) -> list[WouldHaveFired]:
         """Day by day, as after each midnight; some scopes at a time, so that others have the processor."""
         zone, tried = job.calendar.at(job.until).zone, job.days
         last = job.until.astimezone(zone).date() - timedelta(days=1)
@@ -237,7 +237,7 @@ class DryRunWorker:
             await job.advance(Decimal("0.2") + Decimal("0.8") * (number + 1) / tried)
         return replay.fired()
 
-    async def _hours(self, job: Trial) -> list[WouldHaveFired]:
+    async def _hours(self, job: RuleTrial) -> list[WouldHaveFired]:
         """Hour by hour, those of four weeks before it first; some scopes at a time, as above."""
         stretch, turn = job.calendar.stretch(job.until), job.turn
         reader = HourReader(self.pool, job.tenant, job.calendar, stretch, turn)
@@ -263,7 +263,7 @@ class DryRunWorker:
         return replay.fired()
 
     async def _spent(
-        self, job: Trial, reader: HourReader, since: datetime, end: datetime
+        self, job: RuleTrial, reader: HourReader, since: datetime, end: datetime
     ) -> dict[DetectorScope, dict[datetime, HourMoney]]:
         """What the dearest scopes with an hour that the rule looks at came to in each hour."""
         least, dearest = job.rule.number("amount_min"), defaultdict[DetectorScope, Decimal](Decimal)
@@ -285,13 +285,13 @@ class DryRunWorker:
             await job.advance(Decimal("0.5") * start / len(scopes))
         return spent
 
-    def _job(self, row: asyncpg.Record, rules: TenantRules) -> Trial:
+    def _job(self, row: asyncpg.Record, rules: TenantRules) -> RuleTrial:
         until = row["asked_at"].replace(second=0, microsecond=0)
         rule = AlertRule(
             id=row["rule_id"], of=row["of"], name="", filter=row["filter"], severity="info", enabled=True,
             revision=0, changed=row["settings"],
         )  # fmt: skip
-        return Trial(
+        return RuleTrial(
             tenant=row["tenant"], id=row["id"], attempt=row["attempts"], rule=rule, rules=rules,
             since=until - timedelta(days=row["days"]), until=until, pool=self.pool, turns=self.turns,
             bill_keys=self.bill_keys, notes=list(_NOTES[rule.of]),

@@ -11,7 +11,7 @@ from decimal import Decimal
 from services.alerts.dry_runs.fired import WouldHaveFired
 from services.alerts.dry_runs.silence import SilenceReplay
 from services.alerts.dry_runs.trial import SQL as DRY_RUNS
-from services.alerts.dry_runs.trial import Trial
+from services.alerts.dry_runs.trial import RuleTrial
 from services.alerts.scopes import MINUTE
 from services.alerts.silence.arrivals import LISTENS, PAUSE_MAX
 from services.alerts.silence.listening import SQL, Listening
@@ -37,7 +37,7 @@ LEFT_OUT = {
 }
 
 
-async def try_silence(trial: Trial) -> list[WouldHaveFired]:
+async def try_silence(trial: RuleTrial) -> list[WouldHaveFired]:
     """What the rule would have told of sources; those that it watches a while before teach when they come."""
     trial.notes.extend(LEFT_OUT[each] for each in trial.rule.chosen("subjects") if each in LEFT_OUT)
     replay, listening = SilenceReplay(trial.since), _Listening(trial)
@@ -73,7 +73,7 @@ class PastListening(Listening):
 class _Listening:
     """To one tenant's sources, at moments that were."""
 
-    def __init__(self, trial: Trial) -> None:
+    def __init__(self, trial: RuleTrial) -> None:
         self._trial = trial
         self._heard = PastListening(trial.pool, trial.tenant, trial.rule.filter, trial.turn)
         self._gone: dict[str, bool] = {}

@@ -24,7 +24,7 @@ CLAIM = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trial:
+class RuleTrial:
     """One row of `rule_dry_runs`; every method raises CONNECTION_ERRORS."""
 
     tenant: str
