@@ -33,6 +33,8 @@ from services.api.events import routes as events
 from services.api.events.ingest_door import IngestDoor
 from services.api.events.past_books import PastBooks
 from services.api.events.waiting import Waiters
+from services.api.exports import routes as exports
+from services.api.exports.running import RunningExports
 from services.api.http import problems
 from services.api.http.edge import Edge
 from services.api.http.openapi import DESCRIPTION, describe_problems
@@ -70,6 +72,7 @@ PARTS = (
     rerates,
     accounting,
     imports,
+    exports,
     dimensions,
     label_maps,
     rules,
@@ -134,6 +137,7 @@ def create_app(
     app.state.waiting = Waiters(database)
     app.state.corrector = CorrectorAccess(settings, database)
     app.state.imports = RunningImports()
+    app.state.exports = RunningExports(settings.database_url.get_secret_value())
     app.state.price_books = PriceBooks(database)
     app.state.past_books = PastBooks()
     problems.install(app)

@@ -48,6 +48,28 @@ async def run_module(module: str, *arguments: str, stdin: bytes, bounds: Process
     return output
 
 
+async def module_output(
+    module: str, *arguments: str, stdin: bytes, bounds: ProcessBounds
+) -> AsyncGenerator[bytes, None]:
+    """What it writes, piece by piece: it waits while its reader does. Of the time what it computes in is
+    bounded. Raises BoundError."""
+    process = await _start(module, arguments, bounds, asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        await _feed(process, stdin)
+        while piece := await process.stdout.read(LINES_BYTES):
+            yield piece
+        code = await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if code:
+        raise BoundError(
+            f"writing it ended with code {code}: it broke, or took more time or memory than it may"
+        )
+
+
 async def module_lines(
     module: str, *arguments: str, bounds: ProcessBounds, stdin: IO[bytes] | None = None
 ) -> AsyncGenerator[list[bytes], None]:

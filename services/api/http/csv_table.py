@@ -10,8 +10,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import msgspec
 from pydantic import BaseModel
 
-_UNSAFE = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""How a text begins that a spreadsheet would run as a formula; the last four are the first in full width."""
+from services.api.http.unrun import unrun
 
 
 def csv_of(rows: Sequence[Mapping[str, Any]], model: type[BaseModel]) -> str:
@@ -57,5 +56,4 @@ def _cell(value: Any, number: bool) -> str:
         return str(value)
     if isinstance(value, list) and all(isinstance(each, str) for each in value):
         value = " ".join(value)
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return f"'{text}" if text.startswith(_UNSAFE) else text
+    return unrun(value if isinstance(value, str) else msgspec.json.encode(value).decode())

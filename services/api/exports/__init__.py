@@ -1,0 +1,1 @@
+"""`GET /v1/exports/focus`: what was spent as a file in FOCUS."""

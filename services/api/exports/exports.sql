@@ -1,0 +1,78 @@
+-- name: act_for
+-- For one transaction, which lasts as long as its reader takes. Who reads nothing for a minute loses the export, for
+-- nothing that died meanwhile can be tidied up while a snapshot stands.
+SELECT set_config('app.tenant', $1, true), set_config('statement_timeout', '10min', true),
+    set_config('idle_in_transaction_session_timeout', '60s', true), set_config('plan_cache_mode', 'force_custom_plan', true),
+    set_config('work_mem', '32MB', true), set_config('random_page_cost', '1.1', true),
+    set_config('cursor_tuple_fraction', '1', true)
+
+-- name: snapshot
+-- This transaction's, for another.
+SELECT pg_export_snapshot()
+
+-- name: spent
+-- What the book says of the pieces $2 to $4 of tenant $1's time, which are the days of the export.
+SELECT currency, sum(list) AS list, sum(contracted) AS contracted, sum(effective) AS effective
+FROM spent($1, $2, $3, $4) GROUP BY currency
+
+-- name: booked
+-- The same from entries, where rollups are too coarse for days in UTC.
+SELECT currency, sum(list) AS list, sum(contracted) AS contracted, sum(effective) AS effective
+FROM entries WHERE tenant = $1 AND occurred_at >= $2 AND occurred_at < $3 GROUP BY currency
+
+-- name: folded
+-- The same from cells; how many digits the longest figure has before its point and after it; and on which days there are
+-- rows of bills.
+SELECT currency, sum(list) AS list, sum(contracted) AS contracted, sum(effective) AS effective, count(*) AS rows,
+    max(greatest(abs(list), abs(contracted), abs(effective), abs(list_priced), abs(contracted_priced), quantity)) AS largest,
+    max(greatest(min_scale(list), min_scale(contracted), min_scale(effective), min_scale(list_priced),
+        min_scale(contracted_priced), min_scale(effective_priced), min_scale(quantity))) AS places,
+    array_agg(DISTINCT day) FILTER (WHERE unit = 'charge') AS billed_days
+FROM cells WHERE tenant = $1 AND day >= $2 AND day < $3 GROUP BY currency
+
+-- name: corrected_days
+-- On which days of [$2, $3) something lies that was corrected after its month had ended. Corrections have an index of
+-- their own: that of the corrector's entries.
+SELECT DISTINCT (occurred_at AT TIME ZONE 'UTC')::date AS day FROM entries
+WHERE origin_partition = -1 AND tenant = $1 AND occurred_at >= $2 AND occurred_at < $3
+    AND recorded_at >= (date_trunc('month', occurred_at AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC'
+
+-- name: corrections
+-- Those of [$2, $3), recorded since $4: a reversal with what it reverses, a replacement with the event last stated.
+SELECT e.seq, e.occurred_at, e.tenant, e.series_id, e.status, e.currency, e.list::text, e.contracted::text,
+    e.effective::text,
+    coalesce(e.event, (
+        SELECT s.event FROM entries s
+        WHERE s.occurred_at = e.occurred_at AND s.identity = e.identity AND s.seq < e.seq AND s.event IS NOT NULL
+        ORDER BY s.seq DESC LIMIT 1
+    )) AS event,
+    coalesce(e.lines, (
+        SELECT s.lines FROM entries s
+        WHERE s.occurred_at = e.occurred_at AND s.identity = e.identity AND s.seq = e.seq - 1
+    )) AS lines
+FROM entries e
+WHERE e.origin_partition = -1 AND e.tenant = $1 AND e.occurred_at >= $2 AND e.occurred_at < $3 AND e.recorded_at >= $4
+
+-- name: cells
+-- The rows of tenant $1 on the days [$2, $3), in the order of their key. Figures as texts: most are written as they are.
+SELECT day, cell_id, series_id, events,
+    (quantity = 0 AND list = 0 AND contracted = 0 AND effective = 0 AND list_priced = 0) AS comes_to_nothing,
+    quantity::text, list::text, contracted::text, effective::text, list_priced::text, contracted_priced::text,
+    effective_priced::text, tier, region, batch, currency, unit, status, entry, factors, contracted_entry, reason, priced_in,
+    contracted_in
+FROM cells WHERE tenant = $1 AND day >= $2 AND day < $3 ORDER BY tenant, day, cell_id
+
+-- name: billed_series
+-- Series that have rows of bills on the day $2.
+SELECT DISTINCT series_id FROM cells WHERE tenant = $1 AND day = $2 AND unit = 'charge'
+
+-- name: charges
+-- The entries of the series $4 in [$2, $3), each event's in the order in which they were written.
+SELECT occurred_at, identity, seq, series_id, recorded_at, status, currency, list::text, contracted::text, effective::text,
+    event
+FROM entries WHERE tenant = $1 AND occurred_at >= $2 AND occurred_at < $3 AND series_id = ANY ($4::bytea[])
+ORDER BY occurred_at, identity, seq
+
+-- name: series
+-- What the series $2 say.
+SELECT series_id, dimensions(s)::text AS dimensions FROM series s WHERE tenant = $1 AND series_id = ANY ($2::bytea[])

@@ -1,0 +1,66 @@
+"""The figures of a row: quantities, costs, and the unit prices that make the one of the other. Pure.
+
+Figures are plain decimal texts, as Postgres writes them: what nobody has to reckon with stays as it came.
+"""
+
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import NamedTuple
+
+from spendmeter.contracts.money import plain
+
+PRICE_PLACES = 18
+"""Of a unit price: times any quantity that a row may have, it is the cost to 9 digits, as the validators ask,
+and far beyond."""
+_WIDE = Context(prec=100, rounding=ROUND_HALF_EVEN)
+_PLACES = Decimal(1).scaleb(-PRICE_PLACES)
+
+
+class Costs(NamedTuple):
+    """In the book's currency, and as priced: list, contracted, effective."""
+
+    list: str
+    contracted: str
+    effective: str
+    list_priced: str
+    contracted_priced: str
+    effective_priced: str
+
+
+class RowPrices(NamedTuple):
+    """For how many a price is, and the prices of one; '' = none. `whole`: no quantity makes these costs,
+    so the price is that of the charge itself."""
+
+    whole: bool
+    quantity: str
+    list: str
+    contracted: str
+    list_priced: str
+    contracted_priced: str
+
+
+def priced(quantity: str, per: int, costs: Costs) -> RowPrices:
+    """Costs divided by the quantity. A unit price is never negative: where signs differ, or nothing was used,
+    what is priced is the charge itself, once."""
+    count = Decimal(quantity)
+    if per != 1:
+        count = _WIDE.divide(count, Decimal(per))  # a power of ten: exact
+    sums = tuple(map(Decimal, (costs.list, costs.contracted, costs.list_priced, costs.contracted_priced)))
+    whole = not count or any(cost and (cost < 0) != (count < 0) for cost in sums)
+    if whole:
+        count = Decimal(-1 if min(sums) < 0 and max(sums) <= 0 else 1)
+    listed, contracted, list_priced, contracted_priced = sums
+    price = _price(listed, count)
+    agreed = price if contracted == listed else _price(contracted, count)
+    as_priced = price if list_priced == listed else _price(list_priced, count)
+    agreed_as_priced = as_priced if contracted_priced == list_priced else _price(contracted_priced, count)
+    return RowPrices(whole, plain(count), price, agreed, as_priced, agreed_as_priced)
+
+
+def negated(figure: str) -> str:
+    """The figure with the other sign."""
+    return plain(-Decimal(figure)) if figure else figure
+
+
+def _price(cost: Decimal, count: Decimal) -> str:
+    price = _WIDE.divide(cost, count)
+    return "" if price < 0 else plain(price.quantize(_PLACES, context=_WIDE))

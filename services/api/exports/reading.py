@@ -1,0 +1,206 @@
+"""Reads a tenant's days for an export, in one snapshot of the book, from its first day to its last."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from services.api.exports.changed_since import CellChange, apart, folded
+from services.api.exports.charge_rows import ChargeEntry, billed, charge_row
+from services.api.exports.figures import Costs
+from services.api.exports.layout import FocusRow, Layout
+from services.api.exports.usage_rows import (
+    BillingAccount,
+    CellUsage,
+    MeterPrice,
+    SeriesPiece,
+    UsageRows,
+    midnight,
+    series_piece,
+)
+from spendmeter.book.entry import SUMS, read_entry
+from spendmeter.contracts.money import plain
+from spendmeter.contracts.periods import add_months
+from spendmeter.platform.sql import load_sql
+from spendmeter.pricing.charged import CHARGE_UNIT
+
+SQL = load_sql(Path(__file__).with_name("exports.sql"))
+ROWS_AT_ONCE = 4_000
+STATEMENT_S = 600.0
+"""As `act_for` has it: until then the first rows must come."""
+SERIES_KEPT_MAX = 20_000
+_DAY = timedelta(days=1)
+_FIRST_PRICE = 12
+_BESIDE = ("", "", False, "", "", "reported", "", "", "", "beside the rows of bills", "", "")
+"""How what is left is priced, as `MeterPrice` has it."""
+
+
+@dataclass(kw_only=True)
+class _Day:
+    """A day of which not every cell is a row as it stands."""
+
+    day: date
+    changed: dict[bytes, CellChange] = field(default_factory=dict)
+    """What corrections recorded after its month had ended did to it, by cell."""
+    bills: set[bytes] = field(default_factory=set)
+    """Series that have rows of bills."""
+    left: dict[tuple[bytes, str], list[Decimal]] = field(default_factory=dict)
+    """What their cells come to, without those rows, by series and currency."""
+
+    @property
+    def start(self) -> datetime:
+        return midnight(self.day)
+
+    @property
+    def end(self) -> datetime:
+        return midnight(self.day + _DAY)
+
+    @property
+    def month_end(self) -> datetime:
+        return midnight(add_months(self.day.replace(day=1), 1))
+
+    def takes(self, cell: Any) -> bool:
+        """Whether the cell is what rows of bills come to: it is added to what is left."""
+        if cell["series_id"] not in self.bills or cell["unit"] not in ("", CHARGE_UNIT):
+            return False
+        self.add(cell, 1)
+        return True
+
+    def add(self, row: Any, sign: int) -> None:
+        """CellChange of a cell or an entry."""
+        sums = self.left.setdefault((row["series_id"], row["currency"]), [Decimal()] * 3)
+        for number, name in enumerate(("list", "contracted", "effective")):
+            sums[number] = SUMS.add(sums[number], sign * Decimal(row[name]))
+
+
+@dataclass(kw_only=True)
+class DayRows:
+    """`rows` of [start, end) on `connection`, in a transaction that sees one instant. Held at once: some
+    thousand rows, and what was corrected of one day after its month had ended."""
+
+    connection: Any
+    layout: Layout
+    account: BillingAccount
+    start: date
+    end: date
+    billed_days: frozenset[date]
+    series: dict[bytes, SeriesPiece] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._usage = UsageRows(self.layout, self.account)
+
+    async def rows(self) -> AsyncIterator[list[FocusRow]]:
+        """Some at a time, day by day: of each the bills' first, then what was used."""
+        found = await self._fetch("corrected_days", midnight(self.start), midnight(self.end))
+        corrected = {row["day"] for row in found}
+        at = self.start
+        for day in sorted(self.billed_days | corrected):
+            async for rows in self._plain(at, day):
+                yield rows
+            async for rows in self._special(_Day(day=day), day in corrected):
+                yield rows
+            at = day + _DAY
+        async for rows in self._plain(at, self.end):
+            yield rows
+
+    async def _fetch(self, name: str, *arguments: Any) -> list[Any]:
+        tenant = self.account.tenant
+        rows: list[Any] = await self.connection.fetch(SQL[name], tenant, *arguments, timeout=STATEMENT_S)
+        return rows
+
+    async def _some(self, name: str, *arguments: Any) -> AsyncIterator[list[Any]]:
+        cursor = await self.connection.cursor(SQL[name], self.account.tenant, *arguments)
+        while rows := await cursor.fetch(ROWS_AT_ONCE, timeout=STATEMENT_S):
+            yield rows
+
+    async def _plain(self, start: date, end: date) -> AsyncIterator[list[FocusRow]]:
+        """Days whose cells are rows as they stand."""
+        if start < end:
+            async for cells in self._some("cells", start, end):
+                yield await self._used(cells, None)
+
+    async def _special(self, day: _Day, is_corrected: bool) -> AsyncIterator[list[FocusRow]]:
+        if is_corrected:
+            async for entries in self._some("corrections", day.start, day.end, day.month_end):
+                folded(day.changed, [read_entry(*entry) for entry in entries])
+        if day.day in self.billed_days:
+            day.bills = {row["series_id"] for row in await self._fetch("billed_series", day.day)}
+            async for rows in self._charges(day):
+                yield rows
+        async for cells in self._some("cells", day.day, day.day + _DAY):
+            yield await self._used(cells, day)
+        yield self._left(day)
+
+    async def _used(self, cells: Sequence[Any], special: _Day | None) -> list[FocusRow]:
+        await self._know(cell["series_id"] for cell in cells)
+        rows = []
+        for cell in cells:
+            since = None
+            if special is not None:
+                since = special.changed.get(cell["cell_id"])
+                if special.takes(cell):
+                    continue
+            day, cell_id, series_id, events, comes_to_nothing, quantity, *costs = cell[:_FIRST_PRICE]
+            if comes_to_nothing and since is None:
+                continue
+            price = MeterPrice._make(cell[_FIRST_PRICE:])
+            used = CellUsage(day, cell_id.hex(), events, quantity, Costs._make(costs), price)
+            parts = [used] if since is None else apart(used, since)
+            rows += [self._usage.row(each, self.series[series_id]) for each in parts]
+        return rows
+
+    async def _charges(self, day: _Day) -> AsyncIterator[list[FocusRow]]:
+        """Rows of bills; what they come to is taken from what is left of their series."""
+        await self._know(day.bills)
+        waiting: list[ChargeEntry] = []
+        async for entries in self._some("charges", day.start, day.end, sorted(day.bills)):
+            waiting += [ChargeEntry._make(entry) for entry in entries]
+            whole = _whole_events(waiting)
+            yield self._billed(waiting[:whole], day)
+            del waiting[:whole]
+        yield self._billed(waiting, day)
+
+    def _billed(self, entries: Sequence[ChargeEntry], day: _Day) -> list[FocusRow]:
+        rows = []
+        for _, of_event in groupby(entries, key=lambda entry: (entry.occurred_at, entry.identity)):
+            for each in billed(list(of_event), day.month_end):
+                day.add(each.entry._asdict(), -1)
+                series = self.series[each.entry.series_id]
+                rows.append(charge_row(self.layout, self.account, each, series))
+        return rows
+
+    def _left(self, day: _Day) -> list[FocusRow]:
+        """What a series of bills has beside its rows: nothing, but where usage comes by the same key."""
+        rows = []
+        for (series_id, currency), amounts in day.left.items():
+            if any(amounts):
+                costs = Costs._make([*map(plain, amounts)] * 2)
+                price = MeterPrice._make((*_BESIDE[:3], currency, *_BESIDE[4:10], currency, currency))
+                used = CellUsage(day.day, f"{series_id.hex()}/{currency}", 1, "1", costs, price)
+                rows.append(self._usage.row(used, self.series[series_id]))
+        return rows
+
+    async def _know(self, ids: Iterable[bytes]) -> None:
+        wanted = set(ids)
+        if unknown := wanted - self.series.keys():
+            if len(self.series) + len(unknown) > SERIES_KEPT_MAX:
+                self.series.clear()
+                unknown = wanted
+            for row in await self._fetch("series", list(unknown)):
+                dimensions = msgspec.json.decode(row["dimensions"])
+                self.series[row["series_id"]] = series_piece(self.layout, dimensions)
+
+
+def _whole_events(entries: Sequence[ChargeEntry]) -> int:
+    """How many of them are of events that end among them: the last one's may go on."""
+    count = len(entries)
+    while count and entries[count - 1].identity == entries[-1].identity:
+        count -= 1
+    return count

@@ -1,0 +1,234 @@
+"""What was used, as rows of FOCUS: one a day, series, unit, way of serving and price. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from services.api.exports.figures import Costs, RowPrices, priced
+from services.api.exports.layout import FocusRow, Layout, RowPiece
+from services.api.exports.vocabulary import (
+    SERVICES,
+    consumed_unit,
+    meter_words,
+    model_details,
+    pricing_unit,
+)
+from spendmeter.contracts.periods import add_months
+from spendmeter.contracts.rated import PriceStatus
+
+WHOLE = "Charges"
+"""The unit of what is priced as a whole."""
+METERS_KEPT_MAX = 20_000
+_UNKNOWN_TAGS = ("cost_class", "provider", "sku", "key_id")
+_SAID_FIRST: Mapping[str, str] = {"unpriced": "Price unknown: ", "provisional": "Upper bound: "}
+_PRICING: Mapping[str, str] = {"priced": "Standard", "free": "Standard", "reported": "Standard"}
+_FREQUENCY = {"hardware": "Recurring", "licence": "Recurring"}
+
+ChargeClass = Literal["", "Correction"]
+
+
+class BillingAccount(NamedTuple):
+    """Whose book it is."""
+
+    tenant: str
+    name: str
+
+
+class MeterPrice(NamedTuple):
+    """By what cells are told apart beside their day and series, as in the table `cells`."""
+
+    tier: str
+    region: str
+    batch: bool
+    currency: str
+    unit: str
+    status: PriceStatus
+    entry: str
+    factors: str
+    contracted_entry: str
+    reason: str
+    priced_in: str
+    contracted_in: str
+
+
+class CellUsage(NamedTuple):
+    """What is to be exported of one cell."""
+
+    day: date
+    cell_id: str
+    """In hex."""
+    events: int
+    quantity: str
+    costs: Costs
+    price: MeterPrice
+    correction: ChargeClass = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeriesPiece:
+    """A series: what rows say of it, and what its meters are made of."""
+
+    cost_class: str
+    provider: str
+    sku: str
+    piece: RowPiece
+
+
+def series_piece(layout: Layout, dimensions: Mapping[str, str]) -> SeriesPiece:
+    """Ids are said with their kind: nothing that somebody else made up stands first in such a cell."""
+    team, agent = dimensions.get("team", ""), dimensions.get("agent", "")
+    tags = {name: said for name, said in dimensions.items() if said and name not in _UNKNOWN_TAGS}
+    said = {
+        "SubAccountId": f"team:{team}" if team else "",
+        "SubAccountName": team,
+        "SubAccountType": "Team" if team else "",
+        "Tags": as_json(tags),
+        "x_PrincipalId": f"team:{team}" if team else "",
+        "x_CredentialId": dimensions.get("key_id", ""),
+        "x_ConsumerId": f"agent:{agent}" if agent else "",
+    }
+    cost_class, provider, sku = (dimensions.get(name, "") for name in ("cost_class", "provider", "sku"))
+    return SeriesPiece(cost_class, provider, sku, layout.piece("series", said))
+
+
+def time_piece(layout: Layout, start: datetime, end: datetime) -> RowPiece:
+    """The billing period is the calendar month, in UTC, in which it was used."""
+    month = start.date().replace(day=1)
+    said = {
+        "BillingPeriodStart": instant(midnight(month)),
+        "BillingPeriodEnd": instant(midnight(add_months(month, 1))),
+        "ChargePeriodStart": instant(start),
+        "ChargePeriodEnd": instant(end),
+    }
+    return layout.piece("time", said)
+
+
+class UsageRows:
+    """Makes rows; what they have alike it makes once."""
+
+    def __init__(self, layout: Layout, account: BillingAccount) -> None:
+        self._layout, self._account = layout, account
+        self._meters: dict[tuple[object, ...], RowPiece] = {}
+        self._day = (date.min, layout.piece("time", {}))
+
+    def row(self, used: CellUsage, series: SeriesPiece) -> FocusRow:
+        """Of one cell."""
+        unit = used.price.unit
+        quantity = used.quantity if unit else str(used.events)
+        consumed = consumed_unit(unit)
+        per, _ = pricing_unit(consumed)
+        costs = used.costs
+        if used.price.priced_in != used.price.contracted_in:  # two currencies: both in the book's
+            costs = costs._replace(
+                list_priced=costs.list, contracted_priced=costs.contracted, effective_priced=costs.effective
+            )
+        prices = priced(quantity, per, costs)
+        row_id = f"{used.day}/{used.cell_id}" + ("/correction" if used.correction else "")
+        return FocusRow(
+            self._time(used.day),
+            series.piece,
+            self._meter(used, series, prices.whole),
+            figures_of(quantity, prices, costs, costs.effective, used.events, row_id),
+        )
+
+    def _time(self, day: date) -> RowPiece:
+        if self._day[0] != day:
+            start = midnight(day)
+            self._day = day, time_piece(self._layout, start, start + timedelta(days=1))
+        return self._day[1]
+
+    def _meter(self, used: CellUsage, series: SeriesPiece, whole: bool) -> RowPiece:
+        key = (series.cost_class, series.provider, series.sku, used.price, used.correction, whole)
+        if (found := self._meters.get(key)) is None:
+            if len(self._meters) >= METERS_KEPT_MAX:
+                self._meters.clear()
+            found = self._meters[key] = self._layout.piece("meter", self._said(used, series, whole))
+        return found
+
+    def _said(self, used: CellUsage, series: SeriesPiece, whole: bool) -> dict[str, str]:
+        price, status = used.price, used.price.status
+        service = SERVICES.get(series.cost_class, SERVICES["other"])
+        meter, consumed = meter_words(price.unit) or "Events", consumed_unit(price.unit)
+        sku = f"{series.provider}/{series.sku}/{price.unit or 'event'}"
+        by = "/".join(filter(None, (price.entry, price.factors.replace(" ", "*"), price.contracted_entry)))
+        priced_in = price.priced_in if price.priced_in == price.contracted_in else price.currency
+        return {
+            **self.account(),
+            **provider_columns(series.provider),
+            "BillingCurrency": price.currency,
+            "ChargeCategory": "Usage",
+            "ChargeClass": used.correction,
+            "ChargeDescription": f"{_SAID_FIRST.get(status, '')}{meter} of {series.sku}",
+            "ChargeFrequency": _FREQUENCY.get(series.cost_class, "Usage-Based"),
+            "ConsumedUnit": consumed,
+            "InvoiceIssuerName": series.provider,
+            "PricingCategory": _PRICING.get(status, "Other"),
+            "PricingCurrency": priced_in or price.currency,
+            "PricingUnit": WHOLE if whole else pricing_unit(consumed)[1],
+            "RegionId": price.region,
+            "RegionName": price.region,
+            "ServiceCategory": service.category,
+            "ServiceSubcategory": service.subcategory,
+            "ServiceName": f"{service.name} ({series.provider})",
+            "SkuId": f"sku:{sku}",
+            "SkuMeter": meter,
+            "SkuPriceId": f"{'price' if price.entry else status}:{sku}" + (f"/{by}" if by else ""),
+            "SkuPriceDetails": as_json(model_details(series.sku, price.unit))
+            if series.cost_class == "model"
+            else "",
+            "x_CostClass": series.cost_class,
+            "x_Sku": f"{series.provider}/{series.sku}",
+            "x_Unit": price.unit,
+            "x_PricingStatus": status,
+            "x_StatusReason": price.reason,
+            "x_PriceEntry": price.entry,
+            "x_ServiceTier": price.tier,
+            "x_Batch": "true" if price.batch else "false",
+        }
+
+    def account(self) -> dict[str, str]:
+        """Who the bill is for."""
+        tenant, name = self._account
+        return {"BillingAccountId": tenant, "BillingAccountName": name or tenant}
+
+
+def provider_columns(provider: str) -> dict[str, str]:
+    """Who provides the service, by the names of every version."""
+    names = ("ProviderName", "PublisherName", "ServiceProviderName", "HostProviderName")
+    return dict.fromkeys(names, provider)
+
+
+def figures_of(
+    quantity: str, prices: RowPrices, costs: Costs, billed: str, events: int, row_id: str
+) -> Sequence[str]:
+    """In the order of the columns of their scope (`FIGURES`)."""
+    return (
+        quantity, prices.quantity, prices.list, prices.contracted, costs.list, costs.contracted,
+        costs.effective, billed, prices.list_priced, prices.contracted_priced, costs.effective_priced,
+        str(events), row_id,
+    )  # fmt: skip
+
+
+FIGURES = (
+    "ConsumedQuantity PricingQuantity ListUnitPrice ContractedUnitPrice ListCost ContractedCost "
+    "EffectiveCost BilledCost PricingCurrencyListUnitPrice PricingCurrencyContractedUnitPrice "
+    "PricingCurrencyEffectiveCost x_Events x_RowId"
+).split()
+
+
+def as_json(said: Mapping[str, str]) -> str:
+    """An object in the order of its names; '' where it says nothing."""
+    return msgspec.json.encode(said, order="sorted").decode() if said else ""
+
+
+def midnight(day: date) -> datetime:
+    """Where a day begins, in UTC."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def instant(at: datetime) -> str:
+    """As FOCUS writes it: in UTC, to the second or finer."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
