@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from services.alerts.bursts.transitions import repeated
 from services.alerts.incidents.acts import obey
 from services.alerts.incidents.following import renew
@@ -181,6 +183,26 @@ async def test_a_part_of_what_was_told_is_told_when_it_outlasts_it(book: Book, s
     await obey(store, now())
     await obey(store, now())
     assert len(await waiting(book)) == 2
+
+
+@pytest.mark.parametrize(("whole", "messages"), [("burst", 1), ("loop", 2)])
+async def test_a_part_that_is_faster_than_the_whole_was_told_is_news_where_that_has_not_all_of_its_money(
+    book: Book, store: Store, whole: str, messages: int
+) -> None:
+    """Each knows how fast it went in its own seconds. All that a loop spends is in its burst, which tells of that."""
+    await book.channel("https://a.example")
+    burst = incident(began_at=now(), scope={"workflow": "refund"})
+    loop = incident(began_at=now(), kind="loop", scope={"workflow": "refund", "run": "r1"}, rate=500)
+    first, part = (burst, loop) if whole == "burst" else (loop, burst)
+    await store.open("acme", now(), lambda _: [first])
+    await store.open("acme", now(), lambda _: [part])
+    await obey(store, now())
+    assert len(await waiting(book)) == 1
+    change = "UPDATE incidents SET peak_per_hour = $2, updated_at = $3 WHERE id = $1"
+    await book.owner.execute(change, part.id, Decimal(1300), now())
+    await book.owner.execute(change, first.id, first.peak_per_hour, now() + timedelta(minutes=1))
+    await obey(store, now())
+    assert len(await waiting(book)) == messages
 
 
 async def test_what_was_expected_may_be_spent_for_thirty_days_after_its_end_and_not_while_it_is_open(

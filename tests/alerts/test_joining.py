@@ -14,7 +14,14 @@ import pytest
 from services.alerts.forecasts.thresholds import excesses_in
 from services.alerts.incidents import shares
 from services.alerts.incidents.acts import obey
-from services.alerts.incidents.incident import CORRECTED, Incident, IncidentFigures, opened, resolved
+from services.alerts.incidents.incident import (
+    CORRECTED,
+    Incident,
+    IncidentFigures,
+    is_due,
+    opened,
+    resolved,
+)
 from services.alerts.incidents.joining import (
     BEFORE_MAX,
     Pair,
@@ -135,6 +142,16 @@ def test_the_whole_names_its_parts_and_is_as_severe_as_the_severest() -> None:
     again = with_part(told, incident("burn", {}), NOW)
     assert again.title == "anomaly {'key_id': 'k1'}; with it burn {} and 1 more"
     assert again.severity == "critical"
+
+
+def test_what_told_of_a_part_says_its_own_figures_anew_at_the_next_look() -> None:
+    """Its message had those of before: they are due at once, and then every fifteen seconds."""
+    burst = incident("anomaly", {"agent": "a"})
+    assert not is_due(burst, NOW + timedelta(seconds=14))
+    told = with_part(burst, incident("budget", {}), NOW + timedelta(seconds=14))
+    assert is_due(told, NOW + timedelta(seconds=15))
+    renewed = replace(told, updated_at=NOW + timedelta(seconds=15))
+    assert not is_due(renewed, NOW + timedelta(seconds=29))
 
 
 def test_the_whole_of_a_budget_ends_with_the_last_that_spent() -> None:

@@ -42,15 +42,15 @@ UPDATE incidents i SET expected_until = said.until FROM (
 WHERE i.tenant = said.tenant AND i.id = said.incident_id AND i.expected_until IS DISTINCT FROM said.until
 
 -- name: releasable
--- What was withheld, and goes on although its window has been over for $2, or its parent for $3; or is twice as fast as
--- that, whose figures are of since it opened.
+-- What was withheld, and goes on although its window has been over for $2, or its parent for $3. A burst that is twice as
+-- fast as the loop that it was a part of has other money, too; a burst itself tells how fast all within its scope is.
 -- What was new in a window is known by now, and is told no more.
 SELECT i.* FROM incidents i
     LEFT JOIN incidents p ON p.tenant = i.tenant AND p.id = i.parent
     LEFT JOIN planned_windows w ON w.tenant = i.tenant AND w.id = i.planned
 WHERE i.state <> 'resolved' AND NOT i.told AND (
     p.resolved_at < $1::timestamptz - $3::interval
-    OR (i.peak_per_hour > 2 * p.peak_per_hour AND p.updated_at > i.opened_at)
+    OR (i.kind = 'anomaly' AND i.peak_per_hour > 2 * p.peak_per_hour AND p.updated_at > i.opened_at)
     OR (
         least(w.ends_at, w.cancelled_at) < $1::timestamptz - $2::interval AND i.kind <> 'first'
         AND (i.kind <> 'anomaly' OR i.hot_at > least(w.ends_at, w.cancelled_at) + interval '1 minute')

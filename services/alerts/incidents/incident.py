@@ -39,6 +39,8 @@ LASTED = "it has lasted a day and is the new level"
 """The resolution of an anomaly that nobody has stopped."""
 HOURLY = "hour"
 """In the details of an anomaly that whole hours show (`hours/`); any other is a burst of minutes."""
+PART_AT = "part_at"
+"""In the details of one that told of a part: when it last did."""
 CLOSING = timedelta(minutes=5)
 """A budget's period is watched for so long after its end: its last events are booked after they are over."""
 
@@ -151,7 +153,9 @@ def open_hourly(incidents: Iterable[Incident]) -> list[Incident]:
 
 
 def is_due(incident: Incident, now: datetime) -> bool:
-    """Whether its figures are to be renewed."""
+    """Whether its figures are to be renewed: at once where it was changed for what another one says alone."""
+    if incident.details.get(PART_AT) == incident.updated_at.isoformat():
+        return True
     age = now - max(incident.opened_at, incident.began_at)
     return now - incident.updated_at >= min(max(UPDATE_AGE_MIN, age / UPDATE_SHARE), UPDATE_AGE_MAX)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from services.alerts.incidents.incident import Incident, event_of, is_corrected
+from services.alerts.incidents.incident import PART_AT, Incident, event_of, is_corrected
 from services.alerts.incidents.phrases import lasting, money
 from services.alerts.incidents.repeats import growth
 from services.alerts.incidents.snoozing import BUDGETED, is_snoozed
@@ -194,10 +194,10 @@ def with_part(whole: Incident, part: Incident, now: datetime) -> Incident:
     severity = max((whole.severity, part.severity), key=_SEVERITIES.index)
     bare, account = whole.title.removesuffix(parts_in_title(whole.details)), whole.summary.split(WITH_IT)[0]
     bare = bare.replace(growth(whole), "")  # that was told
-    details = {**whole.details, "parts": [said, *kept][:PARTS_MAX]}
+    at = max(now, whole.updated_at)
+    details = {**whole.details, "parts": [said, *kept][:PARTS_MAX], PART_AT: at.isoformat()}
     return replace(
-        whole, number=whole.number + 1, severity=severity, details=details,
-        updated_at=max(now, whole.updated_at),
+        whole, number=whole.number + 1, severity=severity, details=details, updated_at=at,
         title=bare + parts_in_title(details), summary=f"{account}{WITH_IT}{part.summary}",
     )  # fmt: skip
 
