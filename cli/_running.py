@@ -1,6 +1,7 @@
 """What several commands need to know of the running system."""
 
 import asyncio
+import getpass
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
@@ -53,10 +54,12 @@ def work_on_database(work: Callable[[Any], Awaitable[Worked]]) -> Worked:
     when it cannot be done."""
 
     async def connected(url: str) -> Worked:
+        from spendmeter.platform.audited import act_as
         from spendmeter.platform.postgres import connect
 
         connection = await connect(url, service="cli")
         try:
+            await act_as(connection, _who())
             return await work(connection)
         finally:
             await connection.close()
@@ -70,6 +73,14 @@ def work_on_database(work: Callable[[Any], Awaitable[Worked]]) -> Worked:
         fail(str(error))
     except (OSError, TimeoutError, asyncpg.PostgresError) as error:
         fail(f"the database cannot be used: {error}")
+
+
+def _who() -> str:
+    """Who types the command, for the audit log."""
+    try:
+        return f"command of {getpass.getuser()}"
+    except (KeyError, OSError):  # a container's user may have no name
+        return f"command of user {os.getuid()}"
 
 
 def home() -> Home:

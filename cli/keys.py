@@ -122,7 +122,14 @@ def rotate(
     from spendmeter.platform import keys
 
     grace = timedelta(hours=grace_hours)
-    made = work_on_database(lambda connection: keys.rotate_key(connection, key_id, grace=grace))
+
+    async def work(connection: Any) -> str | None:
+        try:
+            return await keys.rotate_key(connection, key_id, grace=grace)
+        except keys.StillRotating as still:
+            raise ValueError(f"{still}. Wait until then, or end both with --grace-hours 0") from None
+
+    made = work_on_database(work)
     if made is None:
         fail(f"no live key {key_id!r}. See: spendmeter keys list")
     say(made)

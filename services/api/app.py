@@ -15,6 +15,7 @@ from services.api.allocations import routes as allocations
 from services.api.assets import entries as asset_entries
 from services.api.assets import routes as registered_assets
 from services.api.assets.door import AccrualDoor
+from services.api.audit import routes as audit
 from services.api.budgets import forecast_routes
 from services.api.budgets import requests as budget_requests
 from services.api.budgets import routes as budgets
@@ -44,6 +45,7 @@ from services.api.imports.running import RunningImports
 from services.api.incidents import acts as incident_acts
 from services.api.incidents import planned
 from services.api.incidents import routes as incidents
+from services.api.keys import routes as keys
 from services.api.label_maps import routes as label_maps
 from services.api.meters import routes as meters
 from services.api.portal import assets
@@ -93,6 +95,8 @@ PARTS = (
     channels,
     channel_deliveries,
     catalog,
+    keys,
+    audit,
     session,
 )
 

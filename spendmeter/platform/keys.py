@@ -62,6 +62,16 @@ class StoredKey:
         return same and (self.expires_at is None or now < self.expires_at)
 
 
+class StillRotating(ValueError):
+    """A key's former secret is in its grace still: with a third one it would end before it was said to."""
+
+    def __init__(self, key_id: str, until: datetime) -> None:
+        super().__init__(
+            f"key {key_id} is being rotated: its former secret opens until {until:%Y-%m-%d %H:%M}Z, and "
+            "would no longer"
+        )
+
+
 async def create_tenant(connection: Any, tenant: str, *, name: str = "") -> None:
     """Create the tenant if it is not there, and its pseudonym keys of this month and the next two. In what it
     counts, terms in the catalog say; until they do, the defaults."""
@@ -128,16 +138,12 @@ async def create_key(
 
 async def rotate_key(connection: Any, key_id: str, *, grace: timedelta) -> str | None:
     """Give a live key a second secret and return its text; the one that it had opens for `grace` still. The
-    id stays, and with it all that names it. None when there is no such live key. Raises ValueError where the
-    former one is in its grace still: with a third it would end before it was said to; without `grace` both
-    do."""
+    id stays, and with it all that names it. None when there is no such live key. Raises StillRotating, unless
+    without `grace` both shall end."""
     secret, digest = _new_secret()
     if await connection.fetchval(SQL["rotate_key"], key_id, digest, grace) is None:
         if (until := await connection.fetchval(SQL["rotating"], key_id)) is not None:
-            raise ValueError(
-                f"key {key_id} is being rotated: its former secret opens until {until:%Y-%m-%d %H:%M}Z, and "
-                "would no longer. Wait until then, or end both with --grace-hours 0"
-            )
+            raise StillRotating(key_id, until)
         return None
     return f"sm_live_{key_id}_{secret}"
 

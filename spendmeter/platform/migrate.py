@@ -6,6 +6,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 from pogo_core.util.migrate import apply
 
+from spendmeter.platform.audited import apply_audit
 from spendmeter.platform.roles import apply_roles
 from spendmeter.platform.sql import load_sql
 
@@ -17,7 +18,8 @@ _STATEMENT_S_MAX = 4 * 3600
 
 
 async def migrate(owner_url: str, role_secret: str) -> None:
-    """Create the database when it is missing, apply what it lacks, and set roles, grants and policies."""
+    """Create the database when it is missing, apply what it lacks, and set roles, grants, policies and
+    what is audited."""
     await _create_database(owner_url)
     connection = await asyncpg.connect(owner_url, command_timeout=_STATEMENT_S_MAX)
     try:
@@ -25,6 +27,7 @@ async def migrate(owner_url: str, role_secret: str) -> None:
         await apply(connection, MIGRATIONS, schema_name="public")
         async with connection.transaction():
             await apply_roles(connection, role_secret)
+            await apply_audit(connection)
             await connection.execute(SQL["make_minutes"])
     finally:
         await connection.close()

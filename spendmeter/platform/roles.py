@@ -22,6 +22,7 @@ class TableAccess:
     """One row of tables.md: who may do what, and whether rows belong to tenants."""
 
     table: str
+    owner: str
     tenant_rows: str
     """'yes', 'yes+shared' or 'no'."""
     privileges: dict[str, str]
@@ -40,6 +41,7 @@ def read_tables() -> list[TableAccess]:
     return [
         TableAccess(
             table=cells["table"],
+            owner=cells["owner"],
             tenant_rows=cells["tenant rows"],
             privileges={role: cells[role].replace("-", "") for role in SERVICE_ROLES},
         )

@@ -57,7 +57,7 @@ async def missing(connection: Any) -> int:
 async def test_what_ingest_refused_is_in_no_bill_until_it_is_told_again(
     book: Book, database: Database
 ) -> None:
-    async with database.writing("acme") as connection:
+    async with database.writing("acme", by="test") as connection:
         await told(connection, HASH)
         assert await missing(connection) == 1
         await connection.execute(SQL["refused"], [ROW])
@@ -73,7 +73,7 @@ async def test_what_was_retracted_is_not_taken_for_refused(
     book: Book, database: Database, acknowledged: bool
 ) -> None:
     """Of a row that nobody acknowledged the broker may hold the event: its id is not used again."""
-    async with database.writing("acme") as connection:
+    async with database.writing("acme", by="test") as connection:
         await told(connection, HASH)
         await connection.execute(SQL["told"], [ROW] if acknowledged else [])
         await connection.execute(SQL["retracted"], [ROW], "i2")

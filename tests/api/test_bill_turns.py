@@ -20,7 +20,7 @@ class BusyDatabase:
         self.ended = 0
 
     @asynccontextmanager
-    async def reading(self, tenant: str) -> AsyncIterator[str]:
+    async def reading(self, tenant: str, by: str = "") -> AsyncIterator[str]:
         if self.refusals:
             raise self.refusals.pop(0)
         yield f"a connection of {tenant}"
@@ -33,7 +33,7 @@ def patient(database: Any, waited: list[float]) -> PatientDatabase:
     async def sleep(seconds: float) -> None:
         waited.append(seconds)
 
-    return PatientDatabase(database, "acme", sleep)
+    return PatientDatabase(database, "acme", "test", sleep)
 
 
 async def test_it_waits_as_long_as_it_is_told_and_a_little_at_a_time() -> None:

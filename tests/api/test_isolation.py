@@ -107,7 +107,7 @@ async def test_a_tenant_does_not_outlive_its_transaction_on_a_pooled_connection(
     async with pool.acquire() as connection:
         assert await connection.fetchval("SELECT count(*) FROM rollups_minute") == 0
     with pytest.raises(asyncio.CancelledError):
-        async with database.writing("acme"):
+        async with database.writing("acme", by="test"):
             raise asyncio.CancelledError
     async with pool.acquire() as connection:
         assert await connection.fetchval("SELECT count(*) FROM rollups_minute") == 0
@@ -119,7 +119,7 @@ async def test_a_tenant_does_not_outlive_its_transaction_on_a_pooled_connection(
 
 async def test_nobody_writes_into_another_tenant(book: Book, database: Database) -> None:
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        async with database.writing("acme") as connection:
+        async with database.writing("acme", by="test") as connection:
             await connection.execute(
                 "INSERT INTO budgets (tenant, name, amount, currency, period) VALUES ('globex', 'b', 1, 'USD', 'day')"
             )
@@ -128,7 +128,7 @@ async def test_nobody_writes_into_another_tenant(book: Book, database: Database)
         "INSERT INTO budgets (tenant, id, name, amount, currency, period) VALUES ('globex', $1, 'b', 1, 'USD', 'day')",
         theirs,
     )
-    async with database.writing("acme") as connection:
+    async with database.writing("acme", by="test") as connection:
         tag = await connection.execute(
             "UPDATE budgets SET deleted_at = $2 WHERE id = $1", theirs, datetime.now(UTC)
         )

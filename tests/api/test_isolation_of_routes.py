@@ -36,6 +36,12 @@ async def made(client: httpx.AsyncClient, path: str, **body: Any) -> str:
     return str(answer.json().get("id", ""))
 
 
+async def a_key(client: httpx.AsyncClient) -> str:
+    answer = await client.post("/v1/keys", json={"name": MARK, "scopes": ["read"]})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["key_id"])
+
+
 @pytest.fixture
 async def ids(client: httpx.AsyncClient, book: Book) -> dict[str, dict[str, str]]:
     """By resource the ids in a path to what globex has: of each kind one."""
@@ -77,6 +83,7 @@ async def ids(client: httpx.AsyncClient, book: Book) -> dict[str, dict[str, str]
         "dimensions": {"name": "customer"},
         "allocation-plans": {"dimension": "customer"},
         "statements": {"cost_centre": MARK},
+        "keys": {"key_id": await a_key(client)},
     }
 
 

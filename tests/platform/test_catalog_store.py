@@ -139,7 +139,9 @@ async def test_api_records_what_it_may_and_has_no_other_way(
 ) -> None:
     async def as_tenant(tenant: str, *entries: object) -> int | None:
         async with api.transaction():
-            await api.execute("SELECT set_config('app.tenant', $1, true)", tenant)
+            await api.execute(
+                "SELECT set_config('app.tenant', $1, true), set_config('app.actor', 'key k1', true)", tenant
+            )
             return await record(api, entries, by="key k1", note="")
 
     own = identified(msgspec.structs.replace(OURS, tenant="acme", layer="organisation"))

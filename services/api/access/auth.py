@@ -5,7 +5,7 @@ Routes declare what they need as a dependency (Reader, Correcting, Importing, Wr
 decided by a path.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -35,6 +35,12 @@ class Caller:
     tenant: str
     operator: bool
     scopes: tuple[str, ...]
+    expires_at: datetime | None = None
+
+    @property
+    def by(self) -> str:
+        """Who it is, as what it changes says."""
+        return f"key {self.key_id}"
 
 
 def same_origin(request: Request) -> bool:
@@ -102,6 +108,7 @@ def _as_caller(credential: ApiCredential) -> Caller:
         tenant=credential.tenant,
         operator=credential.tenant == OPERATOR,
         scopes=credential.scopes,
+        expires_at=credential.expires_at,
     )
 
 
@@ -114,7 +121,7 @@ def _for_tenant(caller: Caller, chosen: str | None) -> Caller:
         raise forbidden(f"operator key {caller.key_id} needs the scope admin")
     if chosen is not None and not TENANT_PATTERN.fullmatch(chosen):
         raise HttpRefusal(400, "Bad request", "X-Spendmeter-Tenant: lower-case letters, digits and hyphens")
-    return Caller(key_id=caller.key_id, tenant=chosen or OPERATOR, operator=True, scopes=caller.scopes)
+    return replace(caller, tenant=chosen or OPERATOR)
 
 
 async def _with_tenant(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
@@ -128,6 +135,12 @@ async def _with_tenant(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
 async def _admin(caller: Annotated[Caller, Depends(_with_tenant)]) -> Caller:
     if "admin" not in caller.scopes:
         raise forbidden(f"key {caller.key_id} lacks the scope admin, so it cannot change anything")
+    return caller
+
+
+async def _any_admin(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
+    if "admin" not in caller.scopes:
+        raise forbidden(f"key {caller.key_id} lacks the scope admin")
     return caller
 
 
@@ -153,6 +166,8 @@ Anyone = Annotated[Caller, Depends(_caller)]
 """Any key that may read; an operator's may act for no tenant."""
 Reader = Annotated[Caller, Depends(_with_tenant)]
 """A key that may read one tenant's."""
+Admin = Annotated[Caller, Depends(_any_admin)]
+"""A key that may change all of one tenant's; an operator's may act for no tenant."""
 Correcting = Annotated[Caller, Depends(_correcting)]
 """A key that may correct what is booked of one tenant."""
 Importing = Annotated[Caller, Depends(_importing)]

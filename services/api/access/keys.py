@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from services.api.database.transactions import Database
+from services.api.database.transactions import ITSELF, Database
 from spendmeter.platform.key_uses import KeyUses
 from spendmeter.platform.keys import OPERATOR, StoredKey, parse_key
 from spendmeter.platform.sql import load_sql
@@ -96,7 +96,7 @@ class ApiKeys:
         """A token that stands for the key until SESSION_LASTS is over; the key's oldest goes when it has too
         many. Takes a turn of the key's tenant: raises TooMuch and AllBusy."""
         token = secrets.token_urlsafe(TOKEN_BYTES)
-        async with self._database.writing(OPERATOR, share=credential.tenant) as connection:
+        async with self._database.writing(OPERATOR, credential.tenant, by=ITSELF) as connection:
             await connection.execute(
                 SQL["open_session"],
                 _digest(token),
@@ -112,7 +112,7 @@ class ApiKeys:
         """Over, also in the hands of whoever copied it. An unknown token is nothing to close."""
         snapshot = await self._fresh()
         if _TOKEN.fullmatch(token) and _digest(token) in snapshot.sessions:
-            async with self._database.writing(OPERATOR) as connection:
+            async with self._database.writing(OPERATOR, by=ITSELF) as connection:
                 await connection.execute(SQL["close_session"], _digest(token))
             if self._reading is not None:  # it may have begun before the session was closed
                 await asyncio.wait({self._reading})

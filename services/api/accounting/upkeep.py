@@ -6,7 +6,7 @@ from services.api.accounting.completeness import SQL as ACCOUNTING_SQL
 from services.api.accounting.progress import BookProgress
 from services.api.accounting.same_book import SameBook
 from services.api.database.tenant import all_tenants
-from services.api.database.transactions import Database
+from services.api.database.transactions import ITSELF, Database
 from spendmeter.platform.heartbeat import Heartbeat
 from spendmeter.platform.keys import OPERATOR, create_pseudonym_keys
 from spendmeter.platform.postgres import CONNECTION_ERRORS
@@ -58,5 +58,5 @@ class Upkeep:
     async def make_pseudonym_keys(self) -> None:
         """Once; what is there already stays."""
         for tenant in await all_tenants(self._database):
-            async with self._database.writing(tenant, unasked=True) as connection:
+            async with self._database.writing(tenant, by=ITSELF, unasked=True) as connection:
                 await create_pseudonym_keys(connection, [tenant], datetime.now(UTC).date())

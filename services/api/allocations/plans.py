@@ -63,7 +63,7 @@ async def get_plan(request: Request, caller: Reader, dimension: str) -> Allocati
 async def set_version(request: Request, caller: Writer, dimension: str, body: NewVersion) -> AllocationPlan:
     """Set a plan from a day on. The version before ends there; those of later days stay. A day that is over
     may be named: its cost is then shared out anew, and statements say by which revision."""
-    async with database_of(request).writing(caller.tenant) as connection:
+    async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         await connection.execute(SQL["hold"], caller.tenant)
         pools = await _checked(connection, dimension, body.pools)
         versions = (await read_versions(connection, dimension)).get(dimension, [])
@@ -71,7 +71,7 @@ async def set_version(request: Request, caller: Writer, dimension: str, body: Ne
         if len(versions) >= VERSIONS_MAX:
             raise too_many(f"versions of the plan of {dimension}", VERSIONS_MAX)
         said: Any = msgspec.to_builtins(pools)
-        by = f"key {caller.key_id}"
+        by = caller.by
         await connection.execute(SQL["act"], caller.tenant, dimension, body.first_day, said, body.reason, by)
         return _plan(dimension, (await read_versions(connection, dimension))[dimension])
 

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from services.api.assets.door import AccrualDoor, EventsRefused, IngestAway
 from services.api.assets.store import SQL, with_revisions
 from services.api.corrections.publish import CorrectionLog
-from services.api.database.transactions import Database, TenantConnection
+from services.api.database.transactions import ITSELF, Database, TenantConnection
 from services.api.http.problems import HttpRefusal
 from spendmeter.contracts.corrections import EventCorrection
 from spendmeter.platform.postgres import CONNECTION_ERRORS
@@ -118,7 +118,7 @@ class Accruing:
         return worked
 
     async def _turn_of(self, tenant: str, ids: Sequence[str]) -> int:
-        async with self._database.writing(tenant, unasked=True) as connection:
+        async with self._database.writing(tenant, by=ITSELF, unasked=True) as connection:
             works = await _claim(connection, tenant, ids)
         try:
             await self._send(works)
@@ -133,7 +133,7 @@ class Accruing:
         except EventsRefused as refusal:
             log().error("ingest refuses what an asset accrues", asset=work.asset.id, reason=str(refusal))
             self._meters.add("spendmeter.api.accruals", max(len(work.events), 1), outcome="refused")
-            async with self._database.writing(work.asset.tenant, unasked=True) as connection:
+            async with self._database.writing(work.asset.tenant, by=ITSELF, unasked=True) as connection:
                 await connection.execute(SQL["refused"], work.asset.id, str(refusal), REFUSED_AGAIN)
 
     async def _send(self, works: Sequence[AccrualWork]) -> None:
@@ -143,7 +143,7 @@ class Accruing:
             self._meters.add("spendmeter.api.accruals", len(events), outcome="sent")
         await asyncio.gather(*(self._corrections.publish(amend) for work in works for amend in work.amends))
         if works:
-            async with self._database.writing(works[0].asset.tenant, unasked=True) as connection:
+            async with self._database.writing(works[0].asset.tenant, by=ITSELF, unasked=True) as connection:
                 for work in works:
                     await _settle(connection, work)
 

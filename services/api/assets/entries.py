@@ -49,7 +49,7 @@ async def list_activity(request: Request, caller: Reader, id: AssetPath) -> Acti
 async def put_activity(request: Request, caller: Writer, id: AssetPath, body: Activity) -> ActivityAnswer:
     """Say how many seats of a licence were used on these days; the last word of a day holds. It changes no
     amount: seats are charged to whom they are assigned, used or not."""
-    async with database_of(request).writing(caller.tenant) as connection:
+    async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         _, asset = await read_asset(connection, caller.tenant, id)
         _check_kind(asset, "licence")
         author = await author_of(connection, caller)
@@ -69,7 +69,7 @@ async def enter_timesheet(
     """Write hours of work down for a day, at the day's rate. The same entry again changes nothing (200); with
     other hours or labels it amends what was booked."""
     now = datetime.now(UTC)
-    async with database_of(request).writing(caller.tenant) as connection:
+    async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         _, asset = await read_asset(connection, caller.tenant, id, hold=True)
         _check_kind(asset, "labour")
         _check_entry(asset, body, now)

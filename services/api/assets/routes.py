@@ -67,7 +67,7 @@ async def register_asset(
     """Register hardware, seats, work or a commitment: it accrues by the hour from its first day on, and is
     booked like usage. The same again changes nothing, and is answered 200."""
     now = datetime.now(UTC)
-    async with database_of(request).writing(caller.tenant) as connection:
+    async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         tenant = await read_tenant(connection, caller.tenant)
         known = await connection.fetchrow(SQL["asset"], body.id)
         asset = new_asset(
@@ -127,7 +127,7 @@ async def change_asset(request: Request, caller: Writer, id: AssetPath, body: As
     """Reassign it, change what it costs, or retire it: from the next hour on, or from when it says. What was
     booked of hours before is amended; nothing that was said is lost."""
     now, database = datetime.now(UTC), database_of(request)
-    async with database.writing(caller.tenant) as connection:
+    async with database.writing(caller.tenant, by=caller.by) as connection:
         row, asset = await read_asset(connection, caller.tenant, id, hold=True)
         revision = new_revision(
             asset,

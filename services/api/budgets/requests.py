@@ -87,7 +87,7 @@ async def ask_for_more(
 ) -> BudgetRequest:
     """Ask for more of a budget, with a key that may reserve. One is open at a time for each key: asked again,
     the answer is the one that is open."""
-    async with database_of(request).writing(caller.tenant) as connection:
+    async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         budget = await _budget(connection, id)
         values = caller.tenant, id, Decimal(body.amount), budget["currency"], body.reason, caller.key_id
         row = await connection.fetchrow(SQL["ask"], *values)
@@ -111,7 +111,7 @@ async def list_requests(
 )
 async def approve_request(request: Request, caller: Writer, id: UUID, body: BudgetApproval) -> BudgetRequest:
     """Give it: the budget is raised at once, and what is reserved of it counts on."""
-    async with database_of(request).writing(caller.tenant) as connection:
+    async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         asked = await _open(connection, id)
         more = asked["amount"] if body.amount is None else Decimal(body.amount)
         revision = await _raise(connection, caller, asked, more, body.lasts)
@@ -126,7 +126,7 @@ async def approve_request(request: Request, caller: Writer, id: UUID, body: Budg
 )
 async def refuse_request(request: Request, caller: Writer, id: UUID, body: BudgetRefusal) -> BudgetRequest:
     """Say no, and why."""
-    async with database_of(request).writing(caller.tenant) as connection:
+    async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         await _open(connection, id)
         row = await connection.fetchrow(
             SQL["decide"], id, "refused", None, None, None, caller.key_id, body.reason

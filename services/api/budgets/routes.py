@@ -68,7 +68,7 @@ async def create_budget(
     request: Request, response: Response, caller: Writer, body: NewBudget
 ) -> BudgetAnswer:
     """Set a budget. Alerts watches it within two seconds."""
-    async with database_of(request).writing(caller.tenant) as connection:
+    async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         await connection.execute(SQL["hold"], caller.tenant)
         period = BudgetPeriod(body.period, body.starts_on, body.ends_on, body.last_hours)
         forecast = body.forecast_thresholds_percent
@@ -101,7 +101,7 @@ async def create_budget(
 @router.patch("/v1/budgets/{id}", responses=answers("budget", missing="no such budget"))
 async def change_budget(request: Request, caller: Writer, id: UUID, body: BudgetChange) -> BudgetAnswer:
     """Change a budget; its thresholds are armed again, unless only its name changed."""
-    async with database_of(request).writing(caller.tenant) as connection:
+    async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         stated = await connection.fetchrow(SQL["stated"], id)
         if stated is None:
             raise not_found(f"there is no budget {id}")
@@ -127,7 +127,7 @@ async def change_budget(request: Request, caller: Writer, id: UUID, body: Budget
 async def remove_budget(request: Request, caller: Writer, id: UUID) -> RemovedBudget:
     """Take a budget out of force, once: asked again, the answer is the same. Its incidents stay; alerts
     resolves those that are open within two seconds."""
-    async with database_of(request).writing(caller.tenant) as connection:
+    async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         await connection.execute(SQL["remove"], id)
         removed = await connection.fetchrow(SQL["removed"], id)
     if removed is None:

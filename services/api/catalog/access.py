@@ -29,7 +29,7 @@ class CatalogAccess:
     @property
     def key(self) -> str:
         """Who it is, as the catalog's history says."""
-        return f"key {self.caller.key_id}"
+        return self.caller.by
 
     def reading(self) -> AbstractAsyncContextManager[TenantConnection]:
         """See Database.reading."""
@@ -37,7 +37,7 @@ class CatalogAccess:
 
     def writing(self) -> AbstractAsyncContextManager[TenantConnection]:
         """See Database.writing."""
-        return self.database.writing(self.as_tenant)
+        return self.database.writing(self.as_tenant, by=self.caller.by)
 
 
 async def _access(request: Request, caller: Anyone) -> CatalogAccess:

@@ -17,7 +17,7 @@ import msgspec
 from aiokafka import TopicPartition
 
 from services.api.catalog.sql import SQL
-from services.api.database.transactions import Database
+from services.api.database.transactions import ITSELF, Database
 from spendmeter.contracts.catalog import (
     PUBLICATION_KEY,
     PUBLISHED_HEADER,
@@ -158,7 +158,7 @@ class CatalogPublisher:
         return await self._complete_topic(on_topic, CompleteTopic(topic_id, end, 0))
 
     async def _bring_back(self, on_topic: OnTopic) -> None:
-        async with self._database.writing(EVERYBODY) as connection:
+        async with self._database.writing(EVERYBODY, by=ITSELF) as connection:
             await connection.execute(SQL["time_limit"], BRING_BACK_TIMEOUT)
             partly = await bring_back(connection, on_topic)
         if partly:

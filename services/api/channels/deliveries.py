@@ -47,7 +47,7 @@ async def list_deliveries(
 @router.post("/v1/channels/{id}/test", responses=answers("channel_test", missing=MISSING))
 async def test_channel(request: Request, caller: Writer, id: UUID) -> ChannelTest:
     """Send a test message, and wait up to 15 s for what comes of it."""
-    async with database_of(request).writing(caller.tenant) as connection:
+    async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         await read_one(connection, id)
         await connection.execute(SQL["ask_for_test"], caller.tenant, id)
         test = await connection.fetchval(SQL["last_test"], caller.tenant, id)

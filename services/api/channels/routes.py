@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from fastapi import APIRouter, Request
 
-from services.api.access.auth import Caller, Reader, Writer
+from services.api.access.auth import Reader, Writer
 from services.api.channels.checking import check_routes, check_secrets_stay, checked_settings, new_secret
 from services.api.channels.models import Channel, ChannelChange, Channels, CreatedChannel, NewChannel
 from services.api.database.transactions import TenantConnection, database_of
@@ -52,14 +52,14 @@ async def create_channel(request: Request, caller: Writer, body: NewChannel) -> 
         stated.setdefault("secret", new_secret())
     field = "url" if body.url is not None else "settings"
     settings = await checked_settings(body.kind, stated, allow_private=_private(request), field=field)
-    async with database_of(request).writing(caller.tenant) as connection:
+    async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         await connection.execute(SQL["hold"], caller.tenant)
         await check_routes(connection, body.match, body.quiet)
         if await connection.fetchval(SQL["count"]) >= CHANNELS_MAX:
             raise too_many("channels", CHANNELS_MAX)
         created = await connection.fetchval(
             SQL["create"], caller.tenant, body.name, settings, body.match, body.quiet, body.digest_minutes,
-            body.position, _who(caller),
+            body.position, caller.by,
         )  # fmt: skip
         row = await read_one(connection, created)
     return CreatedChannel(**row, secret=settings.get("secret") if body.kind == "webhook" else None)
@@ -76,7 +76,7 @@ async def change_channel(request: Request, caller: Writer, id: UUID, body: Chann
         merged = {**before, **body.settings}
         settings = await checked_settings(before["kind"], merged, allow_private=_private(request))
         check_secrets_stay(before, settings, body.settings)
-    async with database_of(request).writing(caller.tenant) as connection:
+    async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         held = await connection.fetchval(SQL["hold_one"], id)
         if held is None:
             raise not_found(f"there is no channel {id}")
@@ -85,7 +85,7 @@ async def change_channel(request: Request, caller: Writer, id: UUID, body: Chann
         await check_routes(connection, body.match, body.quiet)
         await connection.execute(
             SQL["change"], id, body.name, settings, body.match, body.quiet, body.digest_minutes, body.enabled,
-            body.position, _who(caller),
+            body.position, caller.by,
         )  # fmt: skip
         return Channel(**await read_one(connection, id))
 
@@ -94,7 +94,7 @@ async def change_channel(request: Request, caller: Writer, id: UUID, body: Chann
 async def rotate_secret(request: Request, caller: Writer, id: UUID) -> CreatedChannel:
     """Sign a webhook's messages with another secret, from the next one on; it is in this answer and nowhere
     else."""
-    async with database_of(request).writing(caller.tenant) as connection:
+    async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         before = await connection.fetchval(SQL["hold_one"], id)
         if before is None:
             raise not_found(f"there is no channel {id}")
@@ -102,7 +102,7 @@ async def rotate_secret(request: Request, caller: Writer, id: UUID) -> CreatedCh
             raise invalid("kind", f"is {before['kind']}: what signs in there is its owner's to make anew")
         settings = before | {"secret": new_secret()}
         nothing = None, None, None, None, None
-        await connection.execute(SQL["change"], id, None, settings, *nothing, _who(caller))
+        await connection.execute(SQL["change"], id, None, settings, *nothing, caller.by)
         row = await read_one(connection, id)
     return CreatedChannel(**row, secret=settings["secret"])
 
@@ -110,8 +110,8 @@ async def rotate_secret(request: Request, caller: Writer, id: UUID) -> CreatedCh
 @router.delete("/v1/channels/{id}", status_code=204, responses=answers("", missing=MISSING))
 async def delete_channel(request: Request, caller: Writer, id: UUID) -> None:
     """Stop telling it anything."""
-    async with database_of(request).writing(caller.tenant) as connection:
-        if await connection.fetchval(SQL["delete"], id, _who(caller)) is None:
+    async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
+        if await connection.fetchval(SQL["delete"], id, caller.by) is None:
             raise not_found(f"there is no channel {id}")
 
 
@@ -133,7 +133,3 @@ def _shown(row: Any) -> dict[str, Any]:
 def _private(request: Request) -> bool:
     settings: Settings = request.app.state.settings
     return settings.webhook_allow_private
-
-
-def _who(caller: Caller) -> str:
-    return f"key {caller.key_id}"

@@ -21,6 +21,9 @@ POOL_CONNECTIONS_MAX = CONNECTIONS_MAX + OWN_CONNECTIONS
 ACQUIRE_TIMEOUT_S = 10
 STATEMENT_TIMEOUT = "15s"
 SQL = load_sql(Path(__file__).with_name("transactions.sql"))
+NOBODY = ""
+ITSELF = "api"
+"""Who makes a change that nobody asked for just now."""
 
 TenantConnection = Any
 
@@ -61,21 +64,22 @@ class Database:
         ):
             if spend:
                 await hold_minutes(connection)
-            await connection.execute(SQL["act_for"], tenant, STATEMENT_TIMEOUT)
+            await connection.execute(SQL["act_for"], tenant, STATEMENT_TIMEOUT, NOBODY)
             yield connection
 
     @asynccontextmanager
     async def writing(
-        self, tenant: str, share: str = "", *, unasked: bool = False
+        self, tenant: str, share: str = "", *, by: str, unasked: bool = False
     ) -> AsyncIterator[TenantConnection]:
-        """The same for changes, which see what others have committed meanwhile. `unasked`: nobody of the
-        tenant asks for it just now, so it takes none of its share."""
+        """The same for changes, which see what others have committed meanwhile. `by`: who makes them, as the
+        audit log will say. `unasked`: nobody of the tenant asks for it just now, so it takes none of its
+        share."""
         async with (
             nullcontext() if unasked else self._turn(tenant or share),
             self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection,
             connection.transaction(),
         ):
-            await connection.execute(SQL["act_for"], tenant, STATEMENT_TIMEOUT)
+            await connection.execute(SQL["act_for"], tenant, STATEMENT_TIMEOUT, by)
             yield connection
 
     def _turn(self, tenant: str) -> AbstractAsyncContextManager[None]:

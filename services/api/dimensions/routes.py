@@ -65,7 +65,7 @@ async def declare_dimension(request: Request, caller: Writer, body: NewDimension
     series. What was sent before stays as it was."""
     if trouble := trouble_with_name(body.name):
         raise invalid("name", trouble)
-    async with database_of(request).writing(caller.tenant) as connection:
+    async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         own = await _held(connection, caller.tenant)
         if own.get(body.name, False):
             return await _read(connection)
@@ -74,7 +74,7 @@ async def declare_dimension(request: Request, caller: Writer, body: NewDimension
                 f"a tenant sends at most {ACTIVE_MAX} dimensions of its own, of {DECLARED_MAX} names ever"
             )
             raise HttpRefusal(409, "Too many", detail)
-        await _act(connection, caller.tenant, body.name, "declared", body.reason, caller.key_id)
+        await _act(connection, caller.tenant, body.name, "declared", body.reason, caller.by)
         return await _read(connection)
 
 
@@ -84,12 +84,12 @@ async def declare_dimension(request: Request, caller: Writer, body: NewDimension
 )
 async def retire_dimension(request: Request, caller: Writer, name: str, body: Retirement) -> DimensionList:
     """Keep labels of that name no longer. What is booked keeps them, and can be asked for."""
-    async with database_of(request).writing(caller.tenant) as connection:
+    async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         own = await _held(connection, caller.tenant)
         if name not in own:
             raise not_found(f"the tenant has no dimension {name[:64]!r} of its own")
         if own[name]:
-            await _act(connection, caller.tenant, name, "retired", body.reason, caller.key_id)
+            await _act(connection, caller.tenant, name, "retired", body.reason, caller.by)
         return await _read(connection)
 
 
@@ -99,10 +99,8 @@ async def _held(connection: TenantConnection, tenant: str) -> dict[str, bool]:
     return {row["name"]: row["active"] for row in await connection.fetch(SQL["list"])}
 
 
-async def _act(
-    connection: TenantConnection, tenant: str, name: str, act: str, reason: str, key_id: str
-) -> None:
-    await connection.execute(SQL["act"], tenant, name, act, reason, f"key {key_id}")
+async def _act(connection: TenantConnection, tenant: str, name: str, act: str, reason: str, by: str) -> None:
+    await connection.execute(SQL["act"], tenant, name, act, reason, by)
 
 
 async def _read(connection: TenantConnection) -> DimensionList:

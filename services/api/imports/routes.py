@@ -103,7 +103,7 @@ async def import_focus(
     running.start(
         ImportJob(
             wanted=wanted,
-            database=PatientDatabase(database, caller.tenant),
+            database=PatientDatabase(database, caller.tenant, caller.by),
             door=request.app.state.ingest_door,
             log=corrector_of(request).log,
         )
@@ -174,7 +174,7 @@ async def _stored(request: Request) -> IO[bytes]:
 
 async def _begun(request: Request, caller: Caller, wanted: Wanted, settings: ImportSettings) -> ImportAnswer:
     """Raises HttpRefusal (409) where one of the tenant's is under way."""
-    async with database_of(request).writing(caller.tenant) as connection:
+    async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         await connection.execute(SQL["hold"], caller.tenant)
         begun = await connection.fetchval(
             SQL["begin"],

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from services.api.database.shares import AllBusy, TooMuch
 from services.api.database.transactions import Database, TenantConnection
@@ -17,10 +18,15 @@ class PatientDatabase:
     """One tenant's transactions. Each raises TooMuch or AllBusy after PATIENCE_S, and CONNECTION_ERRORS."""
 
     def __init__(
-        self, database: Database, tenant: str, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self,
+        database: Database,
+        tenant: str,
+        by: str,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._database = database
         self._tenant = tenant
+        self._by = by
         self._sleep = sleep
 
     @asynccontextmanager
@@ -33,7 +39,7 @@ class PatientDatabase:
     async def writing(self) -> AsyncIterator[TenantConnection]:
         """As `Database.writing`."""
         async with AsyncExitStack() as stack:
-            yield await self._entered(stack, self._database.writing)
+            yield await self._entered(stack, partial(self._database.writing, by=self._by))
 
     async def _entered(
         self,

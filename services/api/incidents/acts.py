@@ -69,9 +69,9 @@ async def acknowledge_incident(
     request: Request, caller: Writer, id: UUID, body: Acknowledgement
 ) -> IncidentAnswer:
     """Say that somebody has it in hand. A second one changes nothing, unless it repeated since."""
-    async with database_of(request).writing(caller.tenant) as connection:
+    async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         await connection.execute(SQL["hold"], str(id))
-        await connection.execute(SQL["acknowledge"], id, f"key {caller.key_id}", body.note)
+        await connection.execute(SQL["acknowledge"], id, caller.by, body.note)
         return await read_one(connection, id)
 
 
@@ -84,12 +84,12 @@ async def snooze_incident(request: Request, caller: Writer, id: UUID, body: Snoo
     """
     if not timedelta() < body.until - datetime.now(UTC) <= SNOOZE_MAX:
         raise invalid("until", f"lies ahead, within {SNOOZE_MAX.days} days")
-    async with database_of(request).writing(caller.tenant) as connection:
+    async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         await connection.execute(SQL["hold"], str(id))
         if (await read_one(connection, id)).state == "resolved":
             raise HttpRefusal(409, "Over already", f"incident {id} is over: nothing is told of it any more")
-        await connection.execute(SQL["acknowledge"], id, f"key {caller.key_id}", body.note)
-        await connection.execute(SQL["act"], id, "snooze", body.until, f"key {caller.key_id}", body.note)
+        await connection.execute(SQL["acknowledge"], id, caller.by, body.note)
+        await connection.execute(SQL["act"], id, "snooze", body.until, caller.by, body.note)
         return await read_one(connection, id)
 
 
@@ -112,6 +112,6 @@ async def judge_incident(request: Request, caller: Writer, id: UUID, body: Feedb
 
 
 async def _act(request: Request, caller: Caller, id: UUID, act: str, note: str) -> IncidentAnswer:
-    async with database_of(request).writing(caller.tenant) as connection:
-        await connection.execute(SQL["act"], id, act, None, f"key {caller.key_id}", note)
+    async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
+        await connection.execute(SQL["act"], id, act, None, caller.by, note)
         return await read_one(connection, id)

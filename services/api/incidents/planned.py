@@ -91,13 +91,13 @@ async def add_window(request: Request, caller: Writer, body: NewPlannedWindow) -
     """Plan spend: bursts, shifts, loops, firsts and drift of that scope are kept meanwhile, and not told."""
     if body.ends_at <= datetime.now(UTC):
         raise invalid("ends_at", "is over: what was told was told")
-    async with database_of(request).writing(caller.tenant) as connection:
+    async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         await connection.execute(SQL["hold"], caller.tenant)
         if await connection.fetchval(SQL["count"]) >= WINDOWS_MAX:
             raise too_many("planned windows", WINDOWS_MAX)
         added = await connection.fetchval(
             SQL["add"], caller.tenant, body.name, body.filter, body.starts_at, body.ends_at, body.reason,
-            f"key {caller.key_id}",
+            caller.by,
         )  # fmt: skip
         return await _read_one(connection, added)
 
@@ -107,8 +107,8 @@ async def cancel_window(
     request: Request, caller: Writer, id: UUID, reason: Annotated[PlanReason, Query()]
 ) -> PlannedWindowAnswer:
     """End a window now, or call it off. What goes on six minutes later is told."""
-    async with database_of(request).writing(caller.tenant) as connection:
-        await connection.execute(SQL["cancel"], id, f"key {caller.key_id}", reason)
+    async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
+        await connection.execute(SQL["cancel"], id, caller.by, reason)
         window = await _read_one(connection, id)
         if window.cancelled_at is None:
             raise HttpRefusal(409, "Over already", "the window has ended by itself")

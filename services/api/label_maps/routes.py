@@ -86,12 +86,12 @@ async def set_label_maps(request: Request, caller: Anyone, body: NewLabelMaps) -
     maps = msgspec.convert(body.model_dump(include={"labels", "signals"}), TenantMaps)
     if troubles := list(troubles_with_maps(maps, operators=tenant == OPERATORS)):
         raise invalid_fields([{"field": field, "reason": reason} for field, reason in troubles])
-    async with database_of(request).writing(tenant) as connection:
+    async with database_of(request).writing(tenant, by=caller.by) as connection:
         await connection.execute(SQL["hold"], tenant)
         now = await _read(connection, tenant)
         refuse_if_changed(body.revision, now.revision)
         kept = msgspec.to_builtins(maps)
-        await connection.execute(SQL["act"], tenant, kept, body.reason, f"key {caller.key_id}")
+        await connection.execute(SQL["act"], tenant, kept, body.reason, caller.by)
         return await _read(connection, tenant)
 
 

@@ -92,12 +92,12 @@ async def set_meters(request: Request, caller: Writer, body: NewMeters) -> Meter
     meters = msgspec.convert(said, tuple[UsageMeter, ...])
     if troubles := list(troubles_with_meters(meters)):
         raise invalid_fields([{"field": field, "reason": reason} for field, reason in troubles])
-    async with database_of(request).writing(caller.tenant) as connection:
+    async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         await connection.execute(SQL["hold"], caller.tenant)
         now = await _read(connection, caller.tenant)
         refuse_if_changed(body.revision, now.revision)
         kept: Any = msgspec.to_builtins(meters)
-        await connection.execute(SQL["act"], caller.tenant, kept, body.reason, f"key {caller.key_id}")
+        await connection.execute(SQL["act"], caller.tenant, kept, body.reason, caller.by)
         return await _read(connection, caller.tenant)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from services.api.database.tenant import all_tenants
-from services.api.database.transactions import Database, TenantConnection
+from services.api.database.transactions import ITSELF, Database, TenantConnection
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.retry import keep_doing
 from spendmeter.platform.sql import load_sql
@@ -30,7 +30,7 @@ async def keep_forgetting(database: Database) -> None:
 async def forget_old(database: Database, today: date) -> None:
     """Once: pseudonyms and keys of months before those that each tenant keeps."""
     for tenant in await all_tenants(database):
-        async with database.writing(tenant, unasked=True) as connection:
+        async with database.writing(tenant, by=ITSELF, unasked=True) as connection:
             kept = (await retention_of(connection))["pseudonyms_months"]
             since = first_month(today, kept)
             await connection.execute(SQL["forget_pseudonyms"], since)

@@ -98,10 +98,8 @@ async def read_privacy(request: Request, caller: Reader) -> Privacy:
 async def set_retention(request: Request, caller: Writer, body: NewRetention) -> Privacy:
     """Keep pseudonyms for so many months, the current one included; older ones are deleted within 6 hours.
     No total changes."""
-    async with database_of(request).writing(caller.tenant) as connection:
-        await connection.execute(
-            SQL["retain"], caller.tenant, body.pseudonyms_months, f"key {caller.key_id}", body.reason
-        )
+    async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
+        await connection.execute(SQL["retain"], caller.tenant, body.pseudonyms_months, caller.by, body.reason)
         return await _read(connection, caller.tenant)
 
 
@@ -110,13 +108,13 @@ async def erase_person(request: Request, caller: Writer, body: NewErasure) -> Er
     """Forget a person: what was booked under their pseudonyms stays, in every total, and is nobody's. Ingest
     forgets within 10 s; what they send afterwards has new pseudonyms. Once more, it finds nothing."""
     users = {as_booked("user", name).encode() for name in (body.user, body.user.lower())}
-    async with database_of(request).writing(caller.tenant) as connection:
+    async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         keys = await connection.fetch(SQL["month_keys"])
         named = [
             (row["month"], hmac.digest(row["secret"], user, hashlib.sha256)) for row in keys for user in users
         ]
         erased = len(await connection.fetch(SQL["erase"], *zip(*named, strict=True))) if named else 0
-        by = f"key {caller.key_id}"
+        by = caller.by
         noted = await connection.fetchrow(SQL["note_erasure"], caller.tenant, erased, by, body.reason)
     return Erasure(pseudonyms=erased, by=by, reason=body.reason, **dict(noted))
 

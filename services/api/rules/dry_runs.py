@@ -127,7 +127,7 @@ async def get_dry_run(request: Request, caller: Reader, id: str, run: UUID) -> D
 )
 async def try_rule(request: Request, caller: Writer, id: str, body: NewDryRun) -> DryRun:
     """Try a rule on what was spent, with other settings if need be. Nobody is told of what it finds."""
-    async with database_of(request).writing(caller.tenant) as connection:
+    async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         await connection.execute(SQL["hold"], caller.tenant)
         rule = await rule_in_force(connection, id)
         if rule.of not in DAYS_MAX:
@@ -145,7 +145,7 @@ async def try_rule(request: Request, caller: Writer, id: str, body: NewDryRun) -
             raise HttpRefusal(409, "Too many", f"{UNDER_WAY_MAX} dry runs are under way: wait for one")
         asked = await connection.fetchval(
             SQL["ask"], caller.tenant, id, rule.of, dict(scope), canonical(settings, rule.of), body.days,
-            f"key {caller.key_id}",
+            caller.by,
         )  # fmt: skip
         return await _read_one(connection, id, asked)
 

@@ -83,18 +83,18 @@ async def add_rule(request: Request, caller: Writer, body: NewRule) -> RuleAnswe
         id=str(uuid4()), of=body.of, name=body.name, filter=body.filter,
         severity=body.severity or kind.severity, enabled=body.enabled, revision=0, changed=body.settings,
     )  # fmt: skip
-    async with database_of(request).writing(caller.tenant) as connection:
+    async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         await connection.execute(SQL["hold"], caller.tenant)
         own = _in_force(await _acts(connection)).keys() - DEFAULT_RULES.keys()
         if len(own) >= RULES_MAX:
             raise too_many("rules", RULES_MAX)
-        return await _act(connection, caller.tenant, rule, body.reason, caller.key_id)
+        return await _act(connection, caller.tenant, rule, body.reason, caller.by)
 
 
 @router.patch("/v1/rules/{id}", responses=answers("rule", missing="no such rule"))
 async def change_rule(request: Request, caller: Writer, id: str, body: RuleChange) -> RuleAnswer:
     """Change a rule. What is open by it stays open, with the words it has; what comes is judged anew."""
-    async with database_of(request).writing(caller.tenant) as connection:
+    async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         await connection.execute(SQL["hold"], caller.tenant)
         rule = _one(await _acts(connection), id)
         refuse_if_changed(body.revision, rule.revision)
@@ -102,7 +102,7 @@ async def change_rule(request: Request, caller: Writer, id: str, body: RuleChang
         settings |= {name: value for name, value in body.settings.items() if value is not None}
         said = body.model_dump(include={"name", "filter", "severity", "enabled"}, exclude_none=True)
         rule = replace(rule, changed=settings, **said)
-        return await _act(connection, caller.tenant, rule, body.reason, caller.key_id)
+        return await _act(connection, caller.tenant, rule, body.reason, caller.by)
 
 
 @router.delete("/v1/rules/{id}", responses=answers("rule_history", missing="no such rule"))
@@ -110,10 +110,10 @@ async def remove_rule(
     request: Request, caller: Writer, id: str, reason: Annotated[RuleReason, Query()]
 ) -> RuleHistory:
     """Remove a rule of the tenant's own; make one that everybody has what it was."""
-    async with database_of(request).writing(caller.tenant) as connection:
+    async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         await connection.execute(SQL["hold"], caller.tenant)
         rule = _one(await _acts(connection), id)
-        await _act(connection, caller.tenant, rule, reason, caller.key_id, removed=True)
+        await _act(connection, caller.tenant, rule, reason, caller.by, removed=True)
     return await get_history(request, caller, id)
 
 
@@ -166,7 +166,7 @@ async def _act(
     tenant: str,
     rule: AlertRule,
     reason: str,
-    key_id: str,
+    by: str,
     *,
     removed: bool = False,
 ) -> RuleAnswer:
@@ -174,7 +174,7 @@ async def _act(
         await refuse_troubles(connection, rule)
     await connection.execute(
         SQL["act"], tenant, rule.id, rule.of, rule.name, dict(rule.filter), canonical(rule.changed, rule.of),
-        rule.severity, rule.enabled, removed, reason, f"key {key_id}",
+        rule.severity, rule.enabled, removed, reason, by,
     )  # fmt: skip
     acts = await _acts(connection)
     return _answer(_in_force(acts).get(rule.id, rule), acts)

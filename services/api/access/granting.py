@@ -1,0 +1,58 @@
+"""What a caller may give to others: never more than it has itself. Pure."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from services.api.access.auth import Caller
+from services.api.http.problems import HttpRefusal, forbidden
+from spendmeter.platform.keys import SCOPES
+
+_CONTAINS = {
+    "admin": {"admin", "correct", "read"},
+    "correct": {"correct", "read"},
+    "import": {"import", "read"},
+}
+"""What is in a scope beside itself, as routes take it (auth.py)."""
+
+
+def grantable(caller: Caller) -> frozenset[str]:
+    """The scopes that the caller's keys may have: its own and what these contain; an operator's, all."""
+    if caller.operator:
+        return frozenset(SCOPES)
+    return frozenset(each for scope in caller.scopes for each in _CONTAINS.get(scope, {scope}))
+
+
+def refuse_scopes(caller: Caller, scopes: Iterable[str]) -> None:
+    """Raises HttpRefusal (403) where a key of these scopes could do what the caller cannot."""
+    if lacking := sorted(set(scopes) - grantable(caller)):
+        raise forbidden(
+            f"key {caller.key_id} lacks {', '.join(lacking)}, so it gives that to nobody: an operator does, "
+            "or a key that has it beside admin"
+        )
+
+
+def refuse_lasting(caller: Caller, expires_at: datetime | None) -> None:
+    """Raises HttpRefusal (403) for a key that would outlive the one that makes it."""
+    if caller.expires_at is not None and (expires_at is None or expires_at > caller.expires_at):
+        raise forbidden(
+            f"key {caller.key_id} ends {caller.expires_at:%Y-%m-%d %H:%M}Z: what it makes ends before"
+        )
+
+
+def refuse_trust(caller: Caller, *, asked: bool) -> None:
+    """Raises HttpRefusal (403) where not an operator gives what only operators decide."""
+    if asked and not caller.operator:
+        raise forbidden(
+            "only an operator lets a key report its own costs or says how much it may send: these are "
+            "not the tenant's to decide"
+        )
+
+
+def last_admin(key_id: str) -> HttpRefusal:
+    """409: nobody could undo it."""
+    return HttpRefusal(
+        409,
+        "The last one",
+        f"key {key_id} is the tenant's last with the scope admin: make another first, or rotate it without "
+        "grace",
+    )
