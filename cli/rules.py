@@ -112,7 +112,7 @@ def try_(
     days: Annotated[
         int,
         typer.Option(
-            min=1, max=30, help="7 at most for bursts and silence, 30 for loops and firsts, else 28."
+            min=1, max=30, help="At most 7 for bursts and silence; 28 for hours, shifts, drift and burns."
         ),
     ] = 7,
     tenant: OfTenantOption = "",

@@ -21,6 +21,7 @@ from tests.alerts.test_hour_watch import came_to
 from tests.alerts.test_level_watch import spent
 from tests.alerts.test_loops import called
 from tests.alerts.test_silence import sends
+from tests.alerts.test_unreserved import spend as past_spend
 
 
 @pytest.fixture
@@ -191,6 +192,34 @@ async def test_a_rule_of_silence_is_tried_on_when_sources_were_heard(
     assert abs(Decimal(fired["amount"]) - Decimal("28.8") * 155 / 1440) < Decimal("0.05")
     assert "how old the price lists were is not tried" in done["result"]["notes"]
     assert await book.incidents() == []
+
+
+async def test_a_rule_of_what_is_spent_past_reservations_is_tried_by_the_hour(
+    book: Book, worker: DryRunWorker
+) -> None:
+    """0.90 and two minutes later 0.60 are told at 1.50, in the next hour 3.00, twice that; two hours later it is over,
+    for an hour had none, and 2.00 are another. What nobody has to be told of is a key's 0.99."""
+    await book.owner.execute("TRUNCATE unreserved")
+    start = datetime.now(UTC).replace(minute=10, second=0, microsecond=0) - timedelta(hours=10)
+    later = start + timedelta(hours=3)
+    await past_spend(book, "0.9", start)
+    await past_spend(book, "0.6", start + 2 * MINUTE)
+    await past_spend(book, "1.5", start + timedelta(hours=1))
+    await past_spend(book, "2", later)
+    await past_spend(book, "0.99", later, key="k2")
+    await past_spend(book, "50", start - timedelta(days=3))
+    await ask(book, "unreserved", days=1)
+    await worker.once()
+    done = await outcome(book)
+    assert (done["state"], done["progress"], done["error"]) == ("done", 1, "")
+    assert done["result"]["fired"] == [
+        {"scope": {"key_id": "k1"}, "at": at.isoformat(), "amount": amount, "messages": messages}
+        for at, amount, messages in ((start + 2 * MINUTE, "3", 2), (later, "2", 1))
+    ]
+    assert (done["result"]["caught"], await book.incidents()) == ("5", [])
+    await ask(book, "unreserved", days=1, amount_min="4")
+    await worker.once()
+    assert await book.owner.fetchval("SELECT min((result ->> 'incidents')::int) FROM rule_dry_runs") == 0
 
 
 async def test_where_no_hours_are_known_a_dry_run_of_hours_says_so(book: Book, worker: DryRunWorker) -> None:

@@ -83,7 +83,7 @@ async def test_a_dry_run_is_asked_for_with_other_settings_and_shows_what_came_of
     ("rule", "body", "status", "says"),
     [
         ("lasting-shift", {"days": 29}, 422, "is at most 28"),
-        ("unreserved", {}, 409, "changes with them"),
+        ("unreserved", {"settings": {"subjects": []}}, 422, "is a list"),
         ("silence", {"days": 8}, 422, "is at most 7"),
         ("silence", {"settings": {"subjects": ["lag", "catalog"]}}, 409, "subjects has no source"),
         ("unusual-hour", {"days": 29}, 422, "is at most 28"),

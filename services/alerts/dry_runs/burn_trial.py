@@ -53,6 +53,7 @@ _NOTHING = _Spent(ZERO, ZERO)
 
 async def try_burns(trial: RuleTrial) -> list[WouldHaveFired]:
     """What the rule would have told of the budgets that obey it."""
+    trial.notes.extend(NOTES)
     budgets = _budgets(trial)
     start = five_minutes_of(trial.since - WARM_UP)
     before = await _before(trial, budgets, start)
@@ -79,7 +80,7 @@ async def try_burns(trial: RuleTrial) -> list[WouldHaveFired]:
 
 def _budgets(trial: RuleTrial) -> list[Budget]:
     """Those that would obey the rule, beside the others that are on."""
-    rules = [trial.rule, *(rule for rule in trial.rules.of("burn") if rule.id != trial.rule.id)]
+    rules = trial.rules_beside()
     ours = [
         budget
         for budget in trial.rules.budgets

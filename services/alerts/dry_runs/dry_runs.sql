@@ -82,3 +82,12 @@ WITH active AS MATERIALIZED (
 SELECT bucket AS minute, array_agg(DISTINCT key_id) AS keys
 FROM active JOIN series s USING (series_id)
 WHERE s.tenant = $1 AND key_id = ANY ($4::text[]) AND ($5::jsonb = '{}' OR dimensions(s) @> $5) GROUP BY bucket
+
+-- name: past_hours
+-- Hours of [$2, $3) in which keys of tenant $1 spent past reservations in currency $4, in their order: when the first of it
+-- happened, and the last was counted. Not keys of $5 (bills, accruals); the newest $6.
+SELECT * FROM (
+    SELECT hour, key_id, min(first_at) AS first_at, max(counted_at) AS counted_at FROM unreserved
+    WHERE tenant = $1 AND hour >= $2 AND hour < $3 AND currency = $4 AND key_id <> ALL ($5::text[])
+    GROUP BY hour, key_id ORDER BY hour DESC, key_id LIMIT $6
+) AS newest ORDER BY hour, key_id

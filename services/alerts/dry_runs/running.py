@@ -18,7 +18,6 @@ import asyncpg
 from services.alerts.bursts.bill_keys import BillKeys
 from services.alerts.bursts.minutes import COMBINATIONS_MAX, VALUES_MAX
 from services.alerts.bursts.seasons import DAY, HOUR
-from services.alerts.dry_runs.burn_trial import NOTES as BURN_NOTES
 from services.alerts.dry_runs.burn_trial import try_burns
 from services.alerts.dry_runs.fired import WouldHaveFired, dry_run_result
 from services.alerts.dry_runs.firsts import NewValue, firsts_among
@@ -26,9 +25,9 @@ from services.alerts.dry_runs.hours import HourReplay
 from services.alerts.dry_runs.levels import LevelReplay
 from services.alerts.dry_runs.loops import EndedRun, loops_among
 from services.alerts.dry_runs.replaying import ReplayError, Replaying, ReplayRequest
-from services.alerts.dry_runs.silence_trial import NOTES as SILENCE_NOTES
 from services.alerts.dry_runs.silence_trial import try_silence
 from services.alerts.dry_runs.trial import CLAIM, SQL, RuleTrial
+from services.alerts.dry_runs.unreserved_trial import try_unreserved
 from services.alerts.hours.hour_reader import HISTORY, HourReader
 from services.alerts.hours.scoring import HourMoney
 from services.alerts.levels.lasting import DAYS_MAX
@@ -95,8 +94,6 @@ _NOTES = {
         "days are judged as they are known today, of the 500 scopes with the most money now",
         "what the rule of shifts would have told first is told here as well",
     ),
-    "burn": BURN_NOTES,
-    "silence": SILENCE_NOTES,
     "first": ("what woke after a long while, and what has no price, is not tried",),
 }
 
@@ -140,6 +137,7 @@ class DryRunWorker:
         tries: dict[str, Callable[[RuleTrial], Awaitable[list[WouldHaveFired]]]] = {
             "burst": self._bursts, "loop": self._loops, "first": self._firsts, "level": self._levels,
             "hour": self._hours, "burn": try_burns, "silence": try_silence,
+            "unreserved": try_unreserved,
         }  # fmt: skip
         return await tries[of](job)
 
@@ -294,7 +292,7 @@ class DryRunWorker:
         return RuleTrial(
             tenant=row["tenant"], id=row["id"], attempt=row["attempts"], rule=rule, rules=rules,
             since=until - timedelta(days=row["days"]), until=until, pool=self.pool, turns=self.turns,
-            bill_keys=self.bill_keys, notes=list(_NOTES[rule.of]),
+            bill_keys=self.bill_keys, notes=list(_NOTES.get(rule.of, ())),
         )  # fmt: skip
 
 

@@ -39,6 +39,7 @@ LEFT_OUT = {
 
 async def try_silence(trial: RuleTrial) -> list[WouldHaveFired]:
     """What the rule would have told of sources; those that it watches a while before teach when they come."""
+    trial.notes.extend(NOTES)
     trial.notes.extend(LEFT_OUT[each] for each in trial.rule.chosen("subjects") if each in LEFT_OUT)
     replay, listening = SilenceReplay(trial.since), _Listening(trial)
     start = five_minutes_of(trial.since) - LISTENS

@@ -53,6 +53,10 @@ class RuleTrial:
     def currency(self) -> str:
         return self.calendar.at(self.until).currency
 
+    def rules_beside(self) -> list[AlertRule]:
+        """The rule that is tried, in the place of what it is now, then the others of its kind that are on."""
+        return [self.rule, *(rule for rule in self.rules.of(self.rule.of) if rule.id != self.rule.id)]
+
     def turn(self) -> AbstractAsyncContextManager[None]:
         """Around a statement that may be dear."""
         return self.turns.turn(self.tenant, "dry_runs")

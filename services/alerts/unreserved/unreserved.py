@@ -4,12 +4,12 @@ Such a budget refuses only what is asked of it. What nobody asked for is booked 
 was asked for as somebody else's, or too late: it may overspend the budget, and people are to know.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.alerts.incidents.incident import (
@@ -26,6 +26,8 @@ from services.alerts.incidents.words import Wording
 from spendmeter.contracts.alert_rules import AlertRule
 from spendmeter.contracts.money import plain, total
 
+COUNTED_FOR = timedelta(days=1)
+"""What is news is added up over so long."""
 QUIET = timedelta(hours=1)
 """Without any of it for so long it is over, by up to when the book is complete."""
 GROWS = 2
@@ -56,6 +58,35 @@ class PastPart:
     """When the last of it was counted."""
     differs: Mapping[str, Sequence[str]]
     """Of subject unlike, by dimension what the newest reserved and what was booked."""
+
+
+class PastTold(NamedTuple):
+    """What people were told of one key."""
+
+    key_id: str
+    since: datetime
+    """The first hour of which something was told."""
+    resolved_at: datetime | None
+    """None = it is open."""
+
+
+def counted_since(told: Iterable[PastTold], oldest: datetime) -> dict[str, datetime]:
+    """From which hour on what a key spent is added up, for the keys of which people were told: since what is
+    open began, else since the last of it was over, from `oldest` on at most. Of an end's hour nothing belongs
+    to what is over: that was quiet for an hour."""
+    since: dict[str, datetime] = {}
+    is_open: set[str] = set()
+    for each in told:
+        begins = each.since if each.resolved_at is None else hour_of(each.resolved_at)
+        since[each.key_id] = max(since.get(each.key_id, begins), begins)
+        if each.resolved_at is None:
+            is_open.add(each.key_id)
+    return {key: begins if key in is_open else max(begins, oldest) for key, begins in since.items()}
+
+
+def hour_of(at: datetime) -> datetime:
+    """The hour of UTC that holds it."""
+    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
+from services.alerts.counting.counter_reader import FOREVER
 from services.alerts.incidents.incident import open_of
-from services.alerts.unreserved.unreserved import PastPart, UnreservedLook
+from services.alerts.unreserved.unreserved import (
+    COUNTED_FOR,
+    PastPart,
+    PastTold,
+    UnreservedLook,
+    counted_since,
+    hour_of,
+)
 from services.alerts.unreserved.words import UnreservedWording
 from services.alerts.watches.look import Look, Rhythm
 from spendmeter.platform.sql import load_sql
-
-COUNTED_FOR = timedelta(days=1)
-"""What is news is added up over so long."""
 
 SQL = load_sql(Path(__file__).parents[1] / "unreserved" / "unreserved.sql")
 
@@ -43,5 +48,9 @@ class UnreservedWatch(Look):
         self.evaluated("unreserved")
 
     async def _parts(self, now: datetime, currency: str) -> list[PastPart]:
-        rows = await self.rows(SQL["unreserved"], now - COUNTED_FOR, currency, await self.keys_not_live())
+        told = await self.shared.pool.fetch(SQL["told"], self.tenant, now - COUNTED_FOR)
+        oldest = hour_of(now - COUNTED_FOR)
+        since = counted_since((PastTold(**row) for row in told), oldest)
+        asked = (FOREVER, oldest, list(since), list(since.values()))
+        rows = await self.rows(SQL["unreserved"], currency, await self.keys_not_live(), *asked)
         return [PastPart(**row) for row in rows]

@@ -32,13 +32,13 @@ DAYS_MAX = {
     "drift": 28,
     "burn": 28,
     "silence": 7,
+    "unreserved": 30,
 }
 """Of the kinds that can be tried; minutes are many, and kept for a month: silence reads four weeks before."""
 NO_SOURCE = (
     "subjects has no source, and how far the book lagged is not kept, nor is the age of price lists tried"
 )
 WHY_NOT = {
-    "unreserved": "it is about what agents did not reserve, and who does changes with them",
     "unbooked": "it is about what senders did, and that changes with them",
 }
 MISSING = "no such dry run"
