@@ -125,6 +125,7 @@ def try_plan(
     ]
     print_table(["", "before", "after", "change", "currency"], table, figures=("before", "after", "change"))
     _print_pools(answer["pools"])
+    _print_unseen(answer)
 
 
 def _path(dimension: str) -> str:
@@ -170,6 +171,11 @@ def _print_pools(pools: Any) -> None:
         say(f"pool {each['pool']}: took {taken}, {each['rule']}{driver}{left}{unpriced}")
 
 
+def _print_unseen(answer: Any) -> None:
+    if answer["unseen"]:
+        say(f"no event ever named {', '.join(answer['unseen'])}: a typing error, or somebody new")
+
+
 def _print_plan(answer: Any) -> None:
     if not answer["versions"]:
         say(f"no plan for {answer['dimension']}: what names nobody stays unattributed")
@@ -182,6 +188,7 @@ def _print_plan(answer: Any) -> None:
             say(f"  {_told(pool)}")
         if not version["pools"]:
             say("  nothing is shared out")
+    _print_unseen(answer)
 
 
 def _told(pool: Any) -> str:

@@ -12,6 +12,7 @@ from services.api.accounting import routes as accounting
 from services.api.accounting.progress import BookProgress
 from services.api.allocations import plans as allocation_plans
 from services.api.allocations import routes as allocations
+from services.api.allocations.remembered import BookedDays
 from services.api.assets import entries as asset_entries
 from services.api.assets import routes as registered_assets
 from services.api.assets.door import AccrualDoor
@@ -132,6 +133,7 @@ def create_app(
     )
     app.state.settings = settings
     app.state.closed = ClosedSums()
+    app.state.booked_days = BookedDays()
     app.state.shared_answers = SharedAnswers()
     app.state.database = database
     app.state.ingest_door = IngestDoor(settings.ingest_url)

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from services.api.access.keys import ApiKeys
 from services.api.accounting.progress import BookProgress
+from services.api.allocations.remembered import BookedDays
 from services.api.app import create_app
 from services.api.catalog.price_books import PriceBooks
 from services.api.database.transactions import Database, prepare
@@ -71,6 +72,7 @@ async def client(api: FastAPI, database: Database, book: Book) -> AsyncIterator[
     api.state.keys = ApiKeys(database, again_s=0)
     api.state.progress = BookProgress()
     api.state.closed = ClosedSums()
+    api.state.booked_days = BookedDays()
     api.state.shared_answers = SharedAnswers()
     api.state.price_books = PriceBooks(database)
     api.state.past_books = PastBooks()

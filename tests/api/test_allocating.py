@@ -235,6 +235,23 @@ def test_whatever_the_plan_everything_goes_out_once(
     assert all(share.target.kind != "pool" and share.target.name != "~other" for share in found.shares)
 
 
+@given(pools=plans(), rows=st.lists(ROWS, max_size=12))
+@settings(max_examples=100, deadline=None)
+def test_lines_of_a_cost_centre_are_its_shares_to_the_last_digit(
+    pools: list[CostPool], rows: list[BookedSum]
+) -> None:
+    def of_a(found: Any) -> dict[Any, list[Decimal]]:
+        sums: dict[Any, list[Decimal]] = {}
+        for share in found.shares:
+            if share.target == Target("cost_centre", "a"):
+                key = share.pool, share.source, share.line.currency
+                before = sums.get(key, [Decimal(0)] * len(SUMS))
+                sums[key] = [total(pair) for pair in zip(before, share.amounts, strict=True)]
+        return sums
+
+    assert of_a(allocate(pools, rows, [], lines_of="a")) == of_a(allocate(pools, rows, []))
+
+
 @given(pools=plans(), rows=st.lists(ROWS, max_size=8))
 @settings(max_examples=100, deadline=None)
 def test_the_order_of_rows_changes_nothing(pools: list[CostPool], rows: list[BookedSum]) -> None:

@@ -231,7 +231,7 @@ async def test_a_plan_is_tried_on_a_month_and_nothing_is_set(acme: httpx.AsyncCl
 
 async def test_versions_are_acts_and_keep_who_when_and_why(acme: httpx.AsyncClient) -> None:
     empty = (await acme.get("/v1/allocation-plans/team")).json()
-    assert empty == {"dimension": "team", "revision": 0, "versions": []}
+    assert empty == {"dimension": "team", "revision": 0, "versions": [], "unseen": []}
     first = await set_plan(acme, DATABASE, revision=0)
     assert "read it first" in (await set_plan(acme, DATABASE, revision=0, status=409))["detail"]
     later = await set_plan(acme, day="2026-12-01", revision=first["revision"])
@@ -282,6 +282,32 @@ async def test_who_was_billed_nothing_this_month_has_a_statement_of_nothing(
     await fill(book)
     empty = await statement(acme, "search", "2026-10")
     assert (empty["lines"], empty["totals"][0]["total"], empty["is_over"]) == ([], "0", True)
+
+
+async def test_a_name_may_hold_a_slash(acme: httpx.AsyncClient, book: Book) -> None:
+    await book.spend("acme", "2026-11-10T10:00Z", "3", team="org/search")
+    assert (await statement(acme, "org%2Fsearch"))["totals"][0]["total"] == "3"
+
+
+async def test_a_cost_centre_that_no_event_ever_named_is_said(acme: httpx.AsyncClient, book: Book) -> None:
+    await fill(book)
+    terms = {
+        "name": "p",
+        "filter": {"provider": "pinecone"},
+        "rule": "weighted",
+        "weights": {"serach": 1, "ads": 1},
+    }
+    assert (await set_plan(acme, terms))["unseen"] == ["serach"]
+    tried = await acme.post("/v1/allocation-plans/team/dry-run", json={"pools": [terms], "month": "2026-11"})
+    assert tried.json()["unseen"] == ["serach"]
+
+
+async def test_quarters_are_those_of_the_fiscal_year(acme: httpx.AsyncClient, book: Book) -> None:
+    await book.connection.execute(
+        "INSERT INTO tenant_terms VALUES ('acme', '-infinity', 'infinity', 'USD', 'UTC', 1, 2, 'test', 0)"
+    )  # quarters begin in February, May, August and November
+    answer = await ask(acme, range="last_quarter")
+    assert [int(answer[day][5:7]) % 3 for day in ("first_day", "until")] == [2, 2]
 
 
 async def test_another_tenant_sees_none_of_it_and_a_reader_sets_nothing(

@@ -91,6 +91,11 @@ def test_a_file_is_tried_on_a_month(api: Api, file: str) -> None:
     assert api.asked[0][3]["month"] == "2026-10"
 
 
+def test_a_name_that_no_event_ever_had_is_said(api: Api, file: str) -> None:
+    api.answers = [(200, EXAMPLES["allocation_trial"] | {"unseen": ["serach"]})]
+    assert "no event ever named serach: a typing error, or somebody new" in run("try", file)
+
+
 def test_a_refusal_names_the_field(api: Api, file: str) -> None:
     errors = [{"field": "first_day", "reason": "must be a day"}]
     api.answers = [(422, {"title": "Invalid request", "detail": "x", "errors": errors})]

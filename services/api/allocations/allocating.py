@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,10 @@ class CostLine(NamedTuple):
     cost_class: str
     provider: str
     sku: str
+
+
+_Held = dict[tuple[str, CostLine], list[int]]
+"""Units that a pool has to hand on, by the pool whose cost they were and by line."""
 
 
 class BookedSum(NamedTuple):
@@ -73,7 +78,8 @@ class Ratio:
 
 
 class Share(NamedTuple):
-    """What one target has of one line of a pool. `source`: the pool whose cost it was, where that fed it."""
+    """What one target has of a pool. `source`: the pool whose cost it was, where that fed it; `line`: of
+    which sku, with nothing but its currency where all are one."""
 
     target: Target
     pool: str
@@ -101,44 +107,54 @@ def filter_of(scope: Mapping[str, str]) -> Filter:
 
 
 def allocate(
-    pools: Sequence[CostPool], booked: Iterable[BookedSum], quantities: Iterable[DriverQuantity]
+    pools: Sequence[CostPool],
+    booked: Iterable[BookedSum],
+    quantities: Iterable[DriverQuantity],
+    lines_of: str | None = None,
 ) -> Allocated:
-    """Direct rows and shares together are `booked`, to the last digit, in each currency and each of SUMS."""
+    """Direct rows and shares together are `booked`, to the last digit, in each currency and each of SUMS.
+    Shares of the cost centre `lines_of` are line by line; of others all lines of a pool are one."""
     found = Allocated()
     rows, used = list(booked), list(quantities)
-    places = places_of(amount for row in rows for amount in row.amounts)
-    held = [defaultdict[tuple[str, CostLine], list[int]](lambda: [*_NOTHING]) for _ in pools]
+    scopes = {filter_of(pool.filter): place for place, pool in reversed([*enumerate(pools)])}
     for row in rows:
-        place = next((n for n, each in enumerate(pools) if filter_of(each.filter) in row.within), None)
+        place = min((scopes[scope] for scope in row.within if scope in scopes), default=None)
         if place is None:
             found.direct.append(row)
         else:
             found.pooled.append((pools[place].name, row))
-            _add(held[place][pools[place].name, row.line], [in_units(each, places) for each in row.amounts])
-    by_name = {pool.name: place for place, pool in enumerate(pools)}
+    places = places_of(amount for _, row in found.pooled for amount in row.amounts)
+    handed: dict[tuple[Target, str, str, CostLine], list[int]] = defaultdict(lambda: [*_NOTHING])
+    held: dict[str, _Held] = {pool.name: defaultdict(lambda: [*_NOTHING]) for pool in pools}
+    for name, row in found.pooled:
+        _add(held[name][name, row.line], [in_units(each, places) for each in row.amounts])
     for place in in_feeding_order(pools):
         pool = pools[place]
-        for (source, line), units in sorted(held[place].items()):
+        for (source, line), units in sorted(held[pool.name].items()):
             ratio = found.ratios.get((pool.name, line.currency))
             if ratio is None:
                 ratio = found.ratios[pool.name, line.currency] = _ratio(pool, line.currency, rows, used)
+            whole = CostLine(line.currency, "", "", "")
             for target, parts in _parts(units, ratio):
                 if target.kind == "pool":
-                    _add(held[by_name[target.name]][source, line], parts)
-                    continue
-                amounts = [of_units(each, places) for each in parts]
-                weight = ratio.weights[target]
-                found.shares.append(Share(target, pool.name, source, line, weight, ratio.whole, amounts))
+                    _add(held[target.name][source, line], parts)
+                else:
+                    told = line if target.name == lines_of and target.kind == "cost_centre" else whole
+                    _add(handed[target, pool.name, source, told], parts)
+    for (target, name, source, line), units in handed.items():
+        ratio = found.ratios[name, line.currency]
+        amounts = [of_units(each, places) for each in units]
+        found.shares.append(Share(target, name, source, line, ratio.weights[target], ratio.whole, amounts))
     return found
 
 
-def _add(sums: list[int], units: Iterable[int]) -> None:
-    for n, each in enumerate(units):
-        sums[n] += each
+def _add(sums: list[int], units: Sequence[int]) -> None:
+    sums[:] = map(operator.add, sums, units)
 
 
 def _parts(units: Sequence[int], ratio: Ratio) -> Iterable[tuple[Target, Sequence[int]]]:
-    shared = {each: shared_out(each, list(ratio.weights.values())) for each in set(units)}
+    weights = list(ratio.weights.values())
+    shared = {each: shared_out(each, weights) for each in set(units)}
     return zip(ratio.weights, zip(*(shared[each] for each in units), strict=True), strict=True)
 
 

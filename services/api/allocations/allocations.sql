@@ -30,15 +30,25 @@ SELECT set_config('enable_nestloop', 'off', true)
 
 -- name: booked
 -- What was spent in the pieces $2 to $4 of tenant $1's time, by stretch ($5 their starts), by the value of dimension
--- $6, by what a statement tells apart, and by the filters that let it through. Summed by series first, as in spend.
+-- $6, and by the filters that let it through. Of the value $8 and of pools, which are the filters $9, by what a
+-- statement tells apart as well; else thousands of skus would be rows that nobody shows. Summed by series first, as
+-- in spend.
 WITH sums AS MATERIALIZED (
     SELECT width_bucket(bucket, $5::timestamptz[]) AS stretch, series_id, currency, {sums}
     FROM spent($1, $2, $3, $4) GROUP BY stretch, series_id, currency
-), {placed}
-SELECT stretch, currency, dimension(s, $6) AS value, cost_class, provider, sku, coalesce(within, '{}') AS within, {sums}
-FROM sums JOIN series s ON s.tenant = $1 AND s.series_id = sums.series_id
-    LEFT JOIN placed ON placed.series_id = sums.series_id
-GROUP BY stretch, currency, value, cost_class, provider, sku, within LIMIT $8
+), {placed}, named AS MATERIALIZED (
+    SELECT s.series_id, dimension(s, $6) AS value, coalesce(within, '{}') AS within, told.*
+    FROM series s LEFT JOIN placed USING (series_id), LATERAL (
+        SELECT coalesce(dimension(s, $6) = $8::text OR within && $9::bigint[], false) AS is_told
+    ) AS asked, LATERAL (
+        SELECT CASE WHEN is_told THEN s.cost_class ELSE '' END AS cost_class,
+            CASE WHEN is_told THEN s.provider ELSE '' END AS provider, CASE WHEN is_told THEN s.sku ELSE '' END AS sku
+    ) AS told
+    WHERE s.tenant = $1 AND s.series_id = ANY (ARRAY(SELECT DISTINCT series_id FROM sums))
+)
+SELECT stretch, currency, value, cost_class, provider, sku, within, {sums}
+FROM sums JOIN named USING (series_id)
+GROUP BY stretch, currency, value, cost_class, provider, sku, within LIMIT $10
 
 -- name: quantities
 -- How much of each of the units $8 was used, by the same; units with a column of their own, and others.
@@ -61,5 +71,5 @@ FROM used JOIN series s ON s.tenant = $1 AND s.series_id = used.series_id
 WHERE quantity IS NOT NULL GROUP BY stretch, unit, value, within
 
 -- name: seen
--- Whether any event ever had this value $2 of a dimension $1.
-SELECT EXISTS (SELECT FROM series s WHERE dimension(s, $1) = $2)
+-- Which of the values $2 of a dimension $1 any event ever had.
+SELECT DISTINCT dimension(s, $1) AS value FROM series s WHERE dimension(s, $1) = ANY ($2::text[])

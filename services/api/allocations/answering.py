@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 from decimal import Decimal
 
 from services.api.allocations.allocating import SUMS, Target
 from services.api.allocations.models import (
+    AllocationTrialRow,
     CentreRow,
     CurrencyTotal,
     PooledCost,
     RowKind,
     SharedAmount,
     StretchAnswer,
-    TrialRow,
 )
-from services.api.allocations.plan import CostPool, Driver
+from services.api.allocations.plan import Driver
 from services.api.allocations.reading import HandedOn
 from spendmeter.contracts.money import EXACT, ZERO, divided, total
 from spendmeter.contracts.series import FOLDED
@@ -112,45 +113,45 @@ def stretch_answers(handed: Iterable[HandedOn]) -> list[StretchAnswer]:
 
 def pooled_costs(handed: Iterable[HandedOn]) -> list[PooledCost]:
     """What each pool took in each stretch, in the order of the plan; a pool that had nothing has none."""
-    return [
-        _pooled(each, pool, currency)
-        for each in handed
-        for pool in each.stretch.pools
-        for currency in sorted({of for name, of in each.allocated.ratios if name == pool.name})
-    ]
+    return [found for each in handed for found in _pooled(each)]
 
 
-def _pooled(each: HandedOn, pool: CostPool, currency: str) -> PooledCost:
-    assert each.stretch.version is not None
-    ratio = each.allocated.ratios[pool.name, currency]
-    taken = [
-        row for name, row in each.allocated.pooled if name == pool.name and row.line.currency == currency
-    ]
-    residual = total(
-        share.amounts[_EFFECTIVE]
-        for share in each.allocated.shares
-        if (share.pool, share.line.currency, share.target.kind) == (pool.name, currency, "residual")
-    )
-    return PooledCost(
-        first_day=each.stretch.first,
-        until=each.stretch.beyond,
-        revision=each.stretch.version.revision,
-        pool=pool.name,
-        rule=pool.rule,
-        driver=driver_text(pool.driver),
-        currency=currency,
-        taken=total(row.amounts[_EFFECTIVE] for row in taken),
-        residual=residual,
-        because=ratio.because,
-        below_zero=list(ratio.below_zero),
-        unpriced_events=sum(row.unpriced_events for row in taken),
-    )
+def _pooled(each: HandedOn) -> Iterator[PooledCost]:
+    taken: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
+    residual: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
+    unpriced: dict[tuple[str, str], int] = defaultdict(int)
+    for name, row in each.allocated.pooled:
+        key = name, row.line.currency
+        taken[key] = EXACT.add(taken[key], row.amounts[_EFFECTIVE])
+        unpriced[key] += row.unpriced_events
+    for share in each.allocated.shares:
+        if share.target.kind == "residual":
+            key = share.pool, share.line.currency
+            residual[key] = EXACT.add(residual[key], share.amounts[_EFFECTIVE])
+    for pool in each.stretch.pools:
+        assert each.stretch.version is not None
+        for name, currency in sorted(key for key in each.allocated.ratios if key[0] == pool.name):
+            ratio = each.allocated.ratios[name, currency]
+            yield PooledCost(
+                first_day=each.stretch.first,
+                until=each.stretch.beyond,
+                revision=each.stretch.version.revision,
+                pool=name,
+                rule=pool.rule,
+                driver=driver_text(pool.driver),
+                currency=currency,
+                taken=taken[name, currency],
+                residual=residual[name, currency],
+                because=ratio.because,
+                below_zero=list(ratio.below_zero),
+                unpriced_events=unpriced[name, currency],
+            )
 
 
 def shared_amounts(handed: Iterable[HandedOn], only: str | None) -> list[SharedAmount]:
     """Of every cost centre and of the residual, or of one alone: what it has of each pool, all skus of that
     in one amount."""
-    found: dict[tuple[object, ...], SharedAmount] = {}
+    found: dict[tuple[date, Target, str, str, str], SharedAmount] = {}
     for each in handed:
         by_name = {pool.name: pool for pool in each.stretch.pools}
         for share in each.allocated.shares:
@@ -172,7 +173,7 @@ def shared_amounts(handed: Iterable[HandedOn], only: str | None) -> list[SharedA
                     amount=ZERO,
                 )
             found[key].amount = EXACT.add(found[key].amount, share.amounts[_EFFECTIVE])
-    return [found[key] for key in sorted(found, key=str)]
+    return [found[key] for key in sorted(found)]
 
 
 def driver_text(driver: Driver | None) -> str:
@@ -183,7 +184,7 @@ def driver_text(driver: Driver | None) -> str:
     return f"{driver.measure} of {scope}" if scope else driver.measure
 
 
-def trial_rows(before: Iterable[CentreRow], after: Iterable[CentreRow]) -> list[TrialRow]:
+def trial_rows(before: Iterable[CentreRow], after: Iterable[CentreRow]) -> list[AllocationTrialRow]:
     """What everybody bears now and would, those of whom most changes first."""
     now = {(row.kind, row.cost_centre, row.currency): row.total for row in before}
     then = {(row.kind, row.cost_centre, row.currency): row.total for row in after}
@@ -192,7 +193,9 @@ def trial_rows(before: Iterable[CentreRow], after: Iterable[CentreRow]) -> list[
         was, would = now.get((kind, name, currency), ZERO), then.get((kind, name, currency), ZERO)
         change = EXACT.subtract(would, was)
         found.append(
-            TrialRow(kind=kind, cost_centre=name, currency=currency, before=was, after=would, change=change)
+            AllocationTrialRow(
+                kind=kind, cost_centre=name, currency=currency, before=was, after=would, change=change
+            )
         )
     return sorted(
         found,

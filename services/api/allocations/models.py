@@ -75,11 +75,12 @@ class PlanVersion(BaseModel):
 
 class AllocationPlan(BaseModel):
     """How cost is handed on to the values of a dimension: every version, the newest act first. Revision 0:
-    none was ever set."""
+    none was ever set. `unseen`: cost centres that the newest names and no event ever did."""
 
     dimension: str
     revision: int
     versions: list[PlanVersion]
+    unseen: list[str]
 
 
 class AllocationPlans(BaseModel):
@@ -241,7 +242,7 @@ class Statement(Complete):
     lines: list[StatementLine]
 
 
-class TrialRow(BaseModel):
+class AllocationTrialRow(BaseModel):
     """What a cost centre bears now, and would."""
 
     kind: RowKind
@@ -252,19 +253,20 @@ class TrialRow(BaseModel):
     change: DecimalString
 
 
-class Trial(BaseModel):
-    """What a plan would have made of a month, held against what is in force. Nothing is set. `because`: what
-    pools would leave, and why."""
+class AllocationTrial(BaseModel):
+    """What a plan would have made of a month, held against what is in force. Nothing is set. `unseen`: cost
+    centres that it names and no event ever did."""
 
     TABLES: ClassVar = ("rows",)
 
     dimension: str
     month: str
-    rows: list[TrialRow]
+    rows: list[AllocationTrialRow]
     pools: list[PooledCost]
+    unseen: list[str]
 
 
-class NewTrial(RequestBody):
+class NewAllocationTrial(RequestBody):
     """A plan to try on a month."""
 
     pools: list[PoolTerms] = Field(max_length=POOLS_MAX)

@@ -16,14 +16,15 @@ from services.api.allocations.days import last_month, month_of
 from services.api.allocations.models import (
     AllocationPlan,
     AllocationPlans,
-    NewTrial,
+    AllocationTrial,
+    NewAllocationTrial,
     NewVersion,
     PlanVersion,
     PoolTerms,
-    Trial,
 )
 from services.api.allocations.plan import CostPool, troubles_with
-from services.api.allocations.reading import SQL, VERSIONS_MAX, hand_on, read_versions
+from services.api.allocations.reading import SQL, VERSIONS_MAX, hand_on, read_stretches, read_versions, unseen
+from services.api.allocations.remembered import BookedDays
 from services.api.allocations.versions import PlanAct, standing
 from services.api.database.tenant import read_tenant
 from services.api.database.transactions import TenantConnection, database_of
@@ -44,7 +45,8 @@ async def list_plans(request: Request, caller: Reader) -> AllocationPlans:
     """Every plan that was ever set, by the dimension to whose values it hands cost on."""
     async with database_of(request).reading(caller.tenant) as connection:
         found = await read_versions(connection, None)
-    return AllocationPlans(plans=[_plan(dimension, found[dimension]) for dimension in sorted(found)])
+        plans = [await _plan(connection, dimension, found[dimension]) for dimension in sorted(found)]
+    return AllocationPlans(plans=plans)
 
 
 @router.get(
@@ -54,7 +56,8 @@ async def get_plan(request: Request, caller: Reader, dimension: str) -> Allocati
     """One plan with all of its versions: who set which, from which day on, and why."""
     async with database_of(request).reading(caller.tenant) as connection:
         await checked_dimension(connection, dimension)
-        return _plan(dimension, (await read_versions(connection, dimension)).get(dimension, []))
+        versions = (await read_versions(connection, dimension)).get(dimension, [])
+        return await _plan(connection, dimension, versions)
 
 
 @router.put(
@@ -73,16 +76,19 @@ async def set_version(request: Request, caller: Writer, dimension: str, body: Ne
         said: Any = msgspec.to_builtins(pools)
         by = caller.by
         await connection.execute(SQL["act"], caller.tenant, dimension, body.first_day, said, body.reason, by)
-        return _plan(dimension, (await read_versions(connection, dimension))[dimension])
+        return await _plan(connection, dimension, (await read_versions(connection, dimension))[dimension])
 
 
 @router.post(
     "/v1/allocation-plans/{dimension}/dry-run",
     responses=answers("allocation_trial", missing="no such dimension"),
 )
-async def try_plan(request: Request, caller: Reader, dimension: str, body: NewTrial) -> Trial:
+async def try_plan(
+    request: Request, caller: Reader, dimension: str, body: NewAllocationTrial
+) -> AllocationTrial:
     """What a plan would have made of a month, held against what is in force there. Nothing is set."""
     now = datetime.now(UTC)
+    kept: BookedDays = request.app.state.booked_days
     async with database_of(request).reading(caller.tenant, spend=True) as connection:
         pools = await _checked(connection, dimension, body.pools)
         tenant = await read_tenant(connection, caller.tenant)
@@ -90,10 +96,14 @@ async def try_plan(request: Request, caller: Reader, dimension: str, body: NewTr
         days = month_of(month, tenant, now)
         versions = (await read_versions(connection, dimension)).get(dimension, [])
         tried = PlanAct(0, date.min, pools, "", "", now)
-        before = await hand_on(connection, tenant, dimension, days, versions)
-        after = await hand_on(connection, tenant, dimension, days, [tried])
+        now_read = await read_stretches(connection, tenant, dimension, days, versions, kept)
+        unknown = await unseen(connection, dimension, _named(pools))
+        then_read = await read_stretches(connection, tenant, dimension, days, [tried], kept)
+    before, after = await hand_on(now_read), await hand_on(then_read)
     rows = trial_rows(rows_of(before, tenant.currency), rows_of(after, tenant.currency))
-    return Trial(dimension=dimension, month=month, rows=rows, pools=pooled_costs(after))
+    return AllocationTrial(
+        dimension=dimension, month=month, rows=rows, pools=pooled_costs(after), unseen=unknown
+    )
 
 
 async def checked_dimension(connection: TenantConnection, dimension: str) -> Sequence[str]:
@@ -129,12 +139,18 @@ def _as_booked(scope: dict[str, str]) -> dict[str, str]:
     return {name: as_booked(name, value) for name, value in scope.items()}
 
 
-def _plan(dimension: str, versions: Sequence[PlanAct]) -> AllocationPlan:
+def _named(pools: Sequence[CostPool]) -> list[str]:
+    return [name for pool in pools for name in (*pool.weights, *pool.among)]
+
+
+async def _plan(connection: TenantConnection, dimension: str, versions: Sequence[PlanAct]) -> AllocationPlan:
     held = standing(versions)
     until = {version.revision: later.first_day for version, later in pairwise(held)}
     holding = {version.revision for version in held}
+    named = _named(versions[0].pools) if versions else []
     return AllocationPlan(
         dimension=dimension,
+        unseen=await unseen(connection, dimension, named),
         revision=versions[0].revision if versions else 0,
         versions=[
             PlanVersion(

@@ -1,11 +1,12 @@
-"""A question's stretches with what was booked in them, read as one instant, and handed on."""
+"""What was booked in the stretches of a question, read as one instant; and what becomes of it."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,17 @@ from services.api.allocations.allocating import (
     BookedSum,
     CostLine,
     DriverQuantity,
+    Filter,
     allocate,
     filter_of,
 )
 from services.api.allocations.plan import COSTS, CostPool
+from services.api.allocations.remembered import BookedDays
 from services.api.allocations.versions import PlanAct, PlanStretch, stretches_of
 from services.api.database.tenant import Tenant
 from services.api.database.transactions import TenantConnection
 from services.api.http.problems import invalid
-from spendmeter.book.reading import spent_in
+from spendmeter.book.reading import Coverage, generations, spent_in
 from spendmeter.book.units import UNIT_PARTS
 from spendmeter.platform.sql import load_sql
 
@@ -37,6 +40,19 @@ ACTS_MAX = 20_000
 STRETCHES_MAX = 100
 
 SQL = load_sql(Path(__file__).with_name("allocations.sql"), UNIT_PARTS)
+
+
+_Row = tuple[int, BookedSum | DriverQuantity]
+"""With the place of its stretch, from 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BookedStretch:
+    """A stretch of a question and what was booked in it."""
+
+    stretch: PlanStretch
+    booked: list[BookedSum] = field(default_factory=list)
+    quantities: list[DriverQuantity] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,51 +73,103 @@ async def read_versions(connection: TenantConnection, dimension: str | None) -> 
     return found
 
 
-async def hand_on(
+async def unseen(connection: TenantConnection, dimension: str, values: Iterable[str]) -> list[str]:
+    """Those of `values` that no event ever had: a name with a typing error in it is handed money all the
+    same."""
+    asked = sorted(set(values))
+    seen = {row["value"] for row in await connection.fetch(SQL["seen"], dimension, asked)} if asked else set()
+    return [value for value in asked if value not in seen]
+
+
+async def read_stretches(
     connection: TenantConnection,
     tenant: Tenant,
     dimension: str,
     days: tuple[date, date],
     versions: Sequence[PlanAct],
-) -> list[HandedOn]:
-    """What was booked on days [first, beyond), stretch by stretch. Raises HttpRefusal (422) over a bound."""
+    kept: BookedDays,
+    lines_of: str | None = None,
+) -> list[BookedStretch]:
+    """What was booked on days [first, beyond), by stretch: of pools and of the cost centre `lines_of` line by
+    line. Raises HttpRefusal (422) over a bound."""
     stretches = stretches_of(*days, versions)
     if len(stretches) > STRETCHES_MAX:
         raise invalid("to", f"{len(stretches)} versions and months lie in it, at most {STRETCHES_MAX} may")
-    booked, quantities = await _read(connection, tenant, dimension, stretches)
-    return [
-        HandedOn(stretch=stretch, allocated=allocate(stretch.pools, booked[place], quantities[place]))
-        for place, stretch in enumerate(stretches, 1)
-    ]
+    edges = [tenant.timeline.midnight(each.first) for each in stretches]
+    edges.append(tenant.timeline.midnight(stretches[-1].beyond))
+    pools = [filter_of(pool.filter) for stretch in stretches for pool in stretch.pools]
+    drivers = [pool.driver for stretch in stretches for pool in stretch.pools if pool.driver is not None]
+    scopes = list(dict.fromkeys([*pools, *(filter_of(driver.filter) for driver in drivers)]))
+    units = sorted({each.measure for each in drivers} - {*COSTS, "events"})
+    told = [place for place, scope in enumerate(scopes, 1) if scope in pools]
+    question = _Question(
+        tenant=tenant.tenant, dimension=dimension, starts=tuple(edges[:-1]), scopes=tuple(scopes),
+        lines_of=lines_of, told=tuple(told), units=tuple(units),
+    )  # fmt: skip
+    spent = await spent_in(connection, tenant.tenant, edges, tenant.timeline)
+    found = [BookedStretch(stretch=stretch) for stretch in stretches]
+    for place, each in await _read(connection, question, spent, kept):
+        if isinstance(each, BookedSum):
+            found[place - 1].booked.append(each)
+        else:
+            found[place - 1].quantities.append(each)
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Question:
+    """What is asked of any pieces of time; `told`: the places of pools' filters in `scopes`, from 1."""
+
+    tenant: str
+    dimension: str
+    starts: tuple[datetime, ...]
+    scopes: tuple[Filter, ...]
+    lines_of: str | None
+    told: tuple[int, ...]
+    units: tuple[str, ...]
 
 
 async def _read(
-    connection: TenantConnection, tenant: Tenant, dimension: str, stretches: Sequence[PlanStretch]
-) -> tuple[dict[int, list[BookedSum]], dict[int, list[DriverQuantity]]]:
-    """By the place of a stretch, from 1."""
-    edges = [
-        tenant.timeline.midnight(day) for day in (*(each.first for each in stretches), stretches[-1].beyond)
-    ]
-    pools = [pool for stretch in stretches for pool in stretch.pools]
-    drivers = [pool.driver for pool in pools if pool.driver is not None]
-    filters = [*(pool.filter for pool in pools), *(driver.filter for driver in drivers)]
-    scopes = list(dict.fromkeys(map(filter_of, filters)))
-    units = sorted({each.measure for each in drivers} - {*COSTS, "events"})
-    spent = await spent_in(connection, tenant.tenant, edges, tenant.timeline)
-    asked: list[Any] = [*spent, edges[:-1], dimension, [dict(scope) for scope in scopes]]
+    connection: TenantConnection, question: _Question, spent: Coverage, kept: BookedDays
+) -> Sequence[_Row]:
+    """Whole days as they are remembered, where nothing of them has changed since; the rest anew."""
     await connection.execute(SQL["join_by_hash"])
-    booked: dict[int, list[BookedSum]] = defaultdict(list)
-    rows = await connection.fetch(SQL["booked"], *asked, ROWS_MAX + 1)
-    if len(rows) > ROWS_MAX:
-        raise invalid("to", f"more than {ROWS_MAX:,} sums of models and {dimension}s lie in it: ask for less")
-    for row in rows:
+    days = [piece for piece in spent.pieces() if piece.size == "day"]
+    rest = [piece for piece in spent.pieces() if piece.size != "day"]
+    numbers = await generations(connection, question.tenant, days)
+    key = question, tuple((piece, numbers.of(piece)) for piece in days)
+    rows = kept.get(key) if days else ()
+    if rows is None:
+        rows = await _rows_of(connection, question, spent.only(days))
+        kept.keep(key, rows)
+    found = [*rows, *(await _rows_of(connection, question, spent.only(rest)) if rest else ())]
+    if len(found) > ROWS_MAX:
+        raise invalid("to", f"more than {ROWS_MAX:,} sums lie in it: ask for less")
+    return found
+
+
+async def _rows_of(connection: TenantConnection, question: _Question, spent: Coverage) -> list[_Row]:
+    scopes = question.scopes
+    asked: list[Any] = [*spent, question.starts, question.dimension, [dict(scope) for scope in scopes]]
+    found: list[_Row] = []
+    for row in await connection.fetch(SQL["booked"], *asked, question.lines_of, question.told, ROWS_MAX + 1):
         line = CostLine(row["currency"], row["cost_class"], row["provider"], row["sku"])
         within = frozenset(scopes[place - 1] for place in row["within"])
         amounts = tuple(row[name] for name in SUMS)
         each = BookedSum(row["value"], line, within, row["events"], row["unpriced_events"], amounts)
-        booked[row["stretch"]].append(each)
-    quantities: dict[int, list[DriverQuantity]] = defaultdict(list)
-    for row in await connection.fetch(SQL["quantities"], *asked, units) if units else ():
+        found.append((row["stretch"], each))
+    for row in await connection.fetch(SQL["quantities"], *asked, question.units) if question.units else ():
         within = frozenset(scopes[place - 1] for place in row["within"])
-        quantities[row["stretch"]].append(DriverQuantity(row["value"], within, row["unit"], row["quantity"]))
-    return booked, quantities
+        used = DriverQuantity(row["value"], within, row["unit"], row["quantity"])
+        found.append((row["stretch"], used))
+    return found
+
+
+async def hand_on(read: Sequence[BookedStretch], lines_of: str | None = None) -> list[HandedOn]:
+    """What becomes of it. Beside other requests: a year of many pools takes a second."""
+
+    def each_of(stretch: BookedStretch) -> HandedOn:
+        allocated = allocate(stretch.stretch.pools, stretch.booked, stretch.quantities, lines_of)
+        return HandedOn(stretch=stretch.stretch, allocated=allocated)
+
+    return await asyncio.to_thread(lambda: [*map(each_of, read)])

@@ -21,7 +21,8 @@ from services.api.allocations.answering import (
 from services.api.allocations.days import FromDay, Month, RangeOfDays, ToDay, days_of, month_of
 from services.api.allocations.models import Allocations, Statement
 from services.api.allocations.plans import checked_dimension
-from services.api.allocations.reading import SQL, HandedOn, hand_on, read_versions
+from services.api.allocations.reading import HandedOn, hand_on, read_stretches, read_versions, unseen
+from services.api.allocations.remembered import BookedDays
 from services.api.allocations.statement import lines_of, totals_of_lines
 from services.api.database.tenant import read_tenant
 from services.api.database.transactions import TenantConnection, database_of
@@ -63,6 +64,7 @@ async def get_allocations(
     Without a plan everybody bears what is booked under their name; what names nobody is `unattributed`."""
     _refuse_unknown(request, "from to range dimension cost_centre shares".split())
     now = datetime.now(UTC)
+    kept: BookedDays = request.app.state.booked_days
 
     async def answer() -> bytes:
         async with database_of(request).reading(caller.tenant, spend=True) as connection:
@@ -71,7 +73,8 @@ async def get_allocations(
             days = days_of(start, end, range, tenant, now)
             complete = await completeness(request, connection)
             versions = (await read_versions(connection, dimension)).get(dimension, [])
-            handed = await hand_on(connection, tenant, dimension, days, versions)
+            read = await read_stretches(connection, tenant, dimension, days, versions, kept)
+        handed = await hand_on(read)
         only = None if cost_centre is None else as_booked(dimension, cost_centre)
         shared = shared_amounts(handed, only) if shares else []
         if len(shared) > SHARES_MAX:
@@ -109,14 +112,16 @@ async def get_statement(
     part of each pool. All statements of a month, with what is residual and unattributed, are the ledger's."""
     _refuse_unknown(request, ["month", "dimension"])
     now = datetime.now(UTC)
+    kept: BookedDays = request.app.state.booked_days
     async with database_of(request).reading(caller.tenant, spend=True) as connection:
         await checked_dimension(connection, dimension)
         tenant = await read_tenant(connection, caller.tenant)
         days = month_of(month, tenant, now)
         complete = await completeness(request, connection)
         versions = (await read_versions(connection, dimension)).get(dimension, [])
-        handed = await hand_on(connection, tenant, dimension, days, versions)
         centre = as_booked(dimension, cost_centre)
+        read = await read_stretches(connection, tenant, dimension, days, versions, kept, centre)
+        handed = await hand_on(read, centre)
         if not await _is_known(connection, dimension, centre, handed):
             raise not_found(f"nothing was ever booked or shared out to {dimension} {centre[:64]!r}")
     lines = lines_of(handed, centre, days)
@@ -142,7 +147,7 @@ async def _is_known(
         Target("cost_centre", centre) == share.target for each in handed for share in each.allocated.shares
     ):
         return True
-    return bool(centre) and await connection.fetchval(SQL["seen"], dimension, centre)
+    return bool(centre) and not await unseen(connection, dimension, [centre])
 
 
 def _refuse_unknown(request: Request, known: Collection[str]) -> None:

@@ -16,17 +16,16 @@ def shared_out(units: int, weights: Sequence[int]) -> list[int]:
 
     The parts sum to `units`, whatever its sign, and a weight of 0 has 0. Weights are not negative, and one at
     least is more than 0."""
+    if units < 0:
+        return [-part for part in shared_out(-units, weights)]
     whole = sum(weights)
-    sign, left = (-1, -units) if units < 0 else (1, units)
-    parts, remainders = [], []
-    for place, weight in enumerate(weights):
-        part, remainder = divmod(abs(units) * weight, whole)
-        parts.append(part)
-        remainders.append((-remainder, place))
-        left -= part
-    for _, place in sorted(remainders)[:left]:
-        parts[place] += 1
-    return [sign * part for part in parts]
+    products = [units * weight for weight in weights]
+    parts = [product // whole for product in products]
+    if left := units - sum(parts):
+        remainders = [product % whole for product in products]
+        for place in sorted(range(len(parts)), key=remainders.__getitem__, reverse=True)[:left]:
+            parts[place] += 1
+    return parts
 
 
 def places_of(amounts: Iterable[Decimal]) -> int:
