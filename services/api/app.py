@@ -23,6 +23,7 @@ from services.api.budgets import routes as budgets
 from services.api.catalog import routes as catalog
 from services.api.catalog.price_books import PriceBooks
 from services.api.changes import routes as changes
+from services.api.changes.prices import PastPrices
 from services.api.channels import deliveries as channel_deliveries
 from services.api.channels import routes as channels
 from services.api.corrections import rerates
@@ -146,6 +147,7 @@ def create_app(
     app.state.exports = RunningExports(settings.database_url.get_secret_value())
     app.state.price_books = PriceBooks(database)
     app.state.past_books = PastBooks()
+    app.state.past_prices = PastPrices()
     problems.install(app)
     app.router.routes.extend(probe_routes(not_ready))
     for module in (*PARTS, assets):

@@ -14,6 +14,7 @@ from services.api.accounting.progress import BookProgress
 from services.api.allocations.remembered import BookedDays
 from services.api.app import create_app
 from services.api.catalog.price_books import PriceBooks
+from services.api.changes.prices import PastPrices
 from services.api.database.transactions import Database, prepare
 from services.api.events.past_books import PastBooks
 from services.api.http.shared_answers import SharedAnswers
@@ -76,6 +77,7 @@ async def client(api: FastAPI, database: Database, book: Book) -> AsyncIterator[
     api.state.shared_answers = SharedAnswers()
     api.state.price_books = PriceBooks(database)
     api.state.past_books = PastBooks()
+    api.state.past_prices = PastPrices()
     transport = httpx.ASGITransport(app=api, raise_app_exceptions=False)
     fresh = {"Cache-Control": "no-cache"}
     async with httpx.AsyncClient(transport=transport, base_url="http://spend.test", headers=fresh) as client:

@@ -45,7 +45,7 @@ def calls(events: int, prices: Mapping[str, str] = PRICES, **usage: int) -> Grou
 
 
 def at(prices: Mapping[str, str], *skus: str) -> UnitWorth:
-    of_unit = {unit: (Decimal(price), Decimal(1)) for unit, price in prices.items()}
+    of_unit = {unit: Decimal(price) for unit, price in prices.items()}
     return {("USD", "vendor", sku): of_unit for sku in skus}
 
 

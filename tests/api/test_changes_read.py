@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
@@ -14,7 +15,7 @@ import asyncpg
 import httpx
 import pytest
 
-from services.api.changes import reading
+from services.api.changes import prices, routes
 from services.api.changes.models import SpendChanges
 from services.api.changes.uses import PARTS
 from services.ledger.roller import Roller
@@ -236,15 +237,65 @@ async def test_a_table_is_csv_with_a_column_for_each_part(acme: httpx.AsyncClien
     assert again.status_code == 304
 
 
-async def test_many_combinations_are_told_by_larger_uses_and_too_many_are_refused(
+async def test_many_combinations_are_told_by_larger_uses_and_contributors_then_have_no_parts(
     acme: httpx.AsyncClient, book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for n in range(6):
-        await book.spend("acme", MONDAY, "1", cost_class="model", team=f"t{n}", sku="m")
-    monkeypatch.setattr(reading, "GROUPS_MAX", 3)
-    answer = await ask(acme, **WEEKS)
-    assert (answer["uses"], answer["currencies"][0]["amount"]) == (["cost_class"], "6")
+        await book.spend("acme", MONDAY, f"{n + 1}", cost_class="model", team=f"t{n}", sku="m")
+    monkeypatch.setattr(routes, "SPLIT_MAX", 3)
+    answer = await ask(acme, group_by="team", **WEEKS)
+    assert (answer["uses"], answer["currencies"][0]["amount"]) == (["cost_class"], "21")
+    assert [(row["team"], row["change"], row["parts"]) for row in answer["contributors"]][:2] == [
+        ("t5", "6", {}),
+        ("t4", "5", {}),
+    ]
+    short = await ask(acme, group_by="sku", parts="false", **WEEKS)
+    assert [(row["sku"], row["change"], row["parts"]) for row in short["contributors"]] == [("m", "21", {})]
+    by_sku = await ask(acme, group_by="sku", **WEEKS)
+    assert said(by_sku["contributors"][0]) == {"new": "21"}
+    monkeypatch.setattr(routes, "GROUPS_MAX", 5)
     assert "add a filter" in await refused(acme, group_by="team", **WEEKS)
+    monkeypatch.setattr(routes, "SPLIT_MAX", 0)
+    assert "add a filter" in await refused(acme, **WEEKS)
+
+
+async def test_prices_of_past_days_are_kept_until_something_was_corrected_there(
+    acme: httpx.AsyncClient, book: Book
+) -> None:
+    one = {"cost_class": "model", "provider": "p", "sku": "m"}
+    await book.spend(
+        "acme",
+        MONDAY_BEFORE,
+        "57",
+        events=100,
+        usage={"input_tokens": 10_000, "cache_read_tokens": 90_000},
+        **one,
+    )
+    await book.spend("acme", MONDAY, "300", events=100, usage={"input_tokens": 100_000}, **one)
+    await cell(book, date(2026, 11, 9), "input_tokens", 10_000, "30", **one)
+    await cell(book, date(2026, 11, 9), "cache_read_tokens", 90_000, "27", **one)
+    assert said((await ask(acme, **WEEKS))["currencies"][0]) == {"cache": "243"}
+    await book.connection.execute("UPDATE cells SET effective = 0 WHERE unit = 'cache_read_tokens'")
+    assert said((await ask(acme, **WEEKS))["currencies"][0]) == {"cache": "243"}, (
+        "nothing says that it has changed"
+    )
+    await book.connection.execute("INSERT INTO rolled VALUES ('acme', '2026-11-09', -1, 1)")
+    # All of it was for what is not cached: 57 / 10,000 each, for 100,000 of input as a group at 57.
+    assert said((await ask(acme, **WEEKS))["currencies"][0]) == {"cache": "513", "price": "-270"}
+
+
+def test_whole_stretches_of_days_are_the_same_for_every_period() -> None:
+    first = date(2026, 9, 1)
+    for length in (1, 7, 30, 90):
+        for shift in range(9):
+            start = first + timedelta(days=shift)
+            found = list(prices.stretches(start, start + timedelta(days=length)))
+            assert (found[0].first, found[-1].beyond) == (start, start + timedelta(days=length))
+            assert all(one.beyond == other.first for one, other in itertools.pairwise(found))
+            assert {(each.beyond - each.first).days for each in found} <= {1, 8}
+            assert all(
+                each.first.toordinal() % 8 == 0 for each in found if (each.beyond - each.first).days == 8
+            )
 
 
 async def test_a_day_that_is_not_over_is_held_against_yesterday_up_to_now(

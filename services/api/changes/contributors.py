@@ -74,10 +74,9 @@ def row_of(
     if whole is not None:
         row["others"] = 0 if named else change.groups
         row["share"] = plain(divided(change.change, whole.change)) if whole.change else None
-    if with_parts:
-        parts = {name: plain(amount) for name, amount in change.parts.items()}
-        row["parts"] = {name: parts[name] for name in PARTS}
-        row["within"] = {name: parts[name] for name in parts if name not in PARTS}
+    parts = {name: plain(amount) for name, amount in change.parts.items()} if with_parts else {}
+    row["parts"] = {name: amount for name, amount in parts.items() if name in PARTS}
+    row["within"] = {name: amount for name, amount in parts.items() if name not in PARTS}
     return row
 
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
-from pathlib import Path
+from collections.abc import Sequence
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from services.api.changes.uses import UnitWorth
 from services.api.database.tenant import Tenant
 from services.api.database.transactions import TenantConnection
 from services.api.http.compared import FromTo
@@ -20,12 +16,11 @@ from services.api.spend.groups import in_all, read_groups
 from services.api.spend.question import Filters, SpendCursor, SpendQuestion
 from spendmeter.book.cover import MinutesDropped
 from spendmeter.book.reading import Coverage, spent_in
-from spendmeter.platform.sql import load_sql
 
+SPLIT_MAX = 2_000
+"""Combinations of a period that are split: each takes a twentieth of a millisecond."""
 GROUPS_MAX = 10_000
-"""Read of a period: of more combinations larger uses are told apart."""
-
-SQL = load_sql(Path(__file__).with_name("changes.sql"))
+"""Read of a period at all."""
 
 
 async def cover_period(connection: TenantConnection, tenant: Tenant, span: FromTo) -> Coverage:
@@ -63,35 +58,14 @@ async def read_used(
     zone: ZoneInfo,
     now: datetime,
     closed: ClosedSums,
+    most: int,
 ) -> dict[GroupKey, GroupSum] | None:
-    """Every group of the period; None = more than GROUPS_MAX."""
+    """Every group of the period; None = more than `most`."""
     question = SpendQuestion(
         cursor=SpendCursor(question="", start=span[0], end=span[1]), spent=coverage, zone=zone,
         group_by=dimensions, filters=filters, measure="effective", top=1, edges=span,
         with_series=False, with_usage=True, now=now,
     )  # fmt: skip
-    placed = await read_groups(connection, question, closed, GROUPS_MAX)
-    return None if placed is None else in_all(placed)
-
-
-async def read_unit_prices(
-    connection: TenantConnection, tenant: str, before: FromTo, now: FromTo
-) -> tuple[UnitWorth, UnitWorth]:
-    """What units came to before, and now: on the days (UTC) that the periods touch."""
-    rows = await connection.fetch(SQL["unit_prices"], tenant, *_days(before), *_days(now))
-    return _prices(rows, "before"), _prices(rows, "now")
-
-
-def _prices(rows: Sequence[Mapping[str, object]], side: str) -> UnitWorth:
-    prices: defaultdict[tuple[str, str, str], dict[str, tuple[Decimal, Decimal]]] = defaultdict(dict)
-    for row in rows:
-        amount, quantity = row[f"effective_{side}"], row[f"quantity_{side}"]
-        if isinstance(amount, Decimal) and isinstance(quantity, Decimal) and quantity > 0:
-            sku = str(row["currency"]), str(row["provider"]), str(row["sku"])
-            prices[sku][str(row["unit"])] = amount, quantity
-    return prices
-
-
-def _days(span: FromTo) -> tuple[date, date]:
-    first, last = span[0].astimezone(UTC).date(), (span[1] - timedelta(microseconds=1)).astimezone(UTC).date()
-    return first, last + timedelta(days=1)
+    placed = await read_groups(connection, question, closed, 2 * most)  # most pieces of a period are large
+    groups = None if placed is None else in_all(placed)
+    return None if groups is None or len(groups) > most else groups

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -15,8 +15,9 @@ from services.api.access.auth import Reader
 from services.api.accounting.completeness import completeness
 from services.api.changes.contributors import GroupChange, changes_of, row_of, top_of
 from services.api.changes.models import SpendChanges
-from services.api.changes.reading import cover_past, cover_period, read_unit_prices, read_used
-from services.api.changes.uses import SERVED, USE, compared
+from services.api.changes.prices import PastPrices, read_unit_worth
+from services.api.changes.reading import GROUPS_MAX, SPLIT_MAX, cover_past, cover_period, read_used
+from services.api.changes.uses import SERVED, USE, Compared, compared, unsplit
 from services.api.database.tenant import Tenant, read_tenant
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.dimensions.names import known_dimensions
@@ -37,7 +38,7 @@ from services.api.http.spans import (
     span_of,
     whole_minutes,
 )
-from services.api.spend.closed import ClosedSums
+from services.api.spend.closed import ClosedSums, GroupKey, GroupSum
 from services.api.spend.question import Filters
 
 TOP_MAX = 1_000
@@ -117,6 +118,9 @@ class _ChangeQuestion:
     now: datetime
 
 
+_Sides = tuple[Mapping[GroupKey, GroupSum], Mapping[GroupKey, GroupSum]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class _FoundChanges:
     question: _ChangeQuestion
@@ -124,6 +128,7 @@ class _FoundChanges:
     uses: Sequence[str]
     whole: Sequence[GroupChange]
     contributors: Sequence[GroupChange]
+    with_parts: bool
     complete: Complete
 
 
@@ -163,33 +168,59 @@ async def _read(request: Request, connection: TenantConnection, question: _Chang
     coverage = await cover_period(connection, tenant, question.period)
     before, past = await cover_past(connection, tenant, question.before)
     closed: ClosedSums = request.app.state.closed
-    own = [name for name in question.group_by if name not in SERVED]
-    for use in (USE, USE[:1]):
-        dimensions = list(dict.fromkeys((*use, *SERVED, *own)))
+
+    async def used_by(dimensions: Sequence[str], most: int) -> _Sides | None:
         sides = [
             await read_used(
                 connection, covered, span, dimensions=dimensions, filters=question.filters,
-                zone=question.calendar.zone, now=now, closed=closed,
+                zone=question.calendar.zone, now=now, closed=closed, most=most,
             )
             for span, covered in ((before, past), (question.period, coverage))
         ]  # fmt: skip
-        was, then = sides
-        if was is not None and then is not None:
-            break
-    else:
-        raise invalid("group_by", "too many combinations of these and models spent then: add a filter")
-    prices = await read_unit_prices(connection, tenant.tenant, before, question.period)
-    await asyncio.sleep(0)  # some milliseconds of work to come: others first
-    lengths = lengths_of(question.period, before, question.calendar.zone)
-    groups = compared(dimensions, (was, then), prices, lengths)
+        return None if sides[0] is None or sides[1] is None else (sides[0], sides[1])
+
+    own = [name for name in question.group_by if name not in SERVED]
+    dimensions: Sequence[str] = list(dict.fromkeys((*USE, *SERVED, *own)))
+    used = await used_by(dimensions, SPLIT_MAX)
+    if used is None:
+        dimensions = (*USE[:1], *SERVED)
+        used = await used_by(dimensions, SPLIT_MAX)
+    if used is None:
+        raise invalid("filter", "too many models spent then to compare them all: add a filter")
+    groups, by = await _split(request, connection, question, before, dimensions, used), dimensions
+    contributors = groups
+    if not {*question.group_by} <= {*dimensions}:
+        grouped, by = await used_by(question.group_by, GROUPS_MAX), question.group_by
+        if grouped is None:
+            raise invalid("group_by", "too many values of these spent then: add a filter")
+        contributors = unsplit(grouped)
     return _FoundChanges(
         question=question,
         before=before,
         uses=[name for name in dimensions if name not in SERVED],
         whole=changes_of(dimensions, groups, ()),
-        contributors=changes_of(dimensions, groups, question.group_by) if question.group_by else (),
+        contributors=changes_of(by, contributors, question.group_by) if question.group_by else (),
+        with_parts=contributors is groups,
         complete=complete,
     )
+
+
+async def _split(
+    request: Request,
+    connection: TenantConnection,
+    question: _ChangeQuestion,
+    before: FromTo,
+    dimensions: Sequence[str],
+    used: _Sides,
+) -> Mapping[GroupKey, Compared]:
+    past: PastPrices = request.app.state.past_prices
+    spans = before, question.period
+    worth = [
+        await read_unit_worth(connection, question.tenant.tenant, span, past, question.now) for span in spans
+    ]
+    await asyncio.sleep(0)  # some milliseconds of work to come: others first
+    lengths = lengths_of(question.period, before, question.calendar.zone)
+    return compared(dimensions, used, (worth[0], worth[1]), lengths)
 
 
 def _written(found: _FoundChanges, *, with_parts: bool, top: int) -> bytes:
@@ -197,6 +228,7 @@ def _written(found: _FoundChanges, *, with_parts: bool, top: int) -> bytes:
     question, zone = found.question, found.question.calendar.zone
     own = question.tenant.currency
     whole = sorted(found.whole, key=lambda each: (each.currency != own, each.currency))
+    with_parts = with_parts and found.with_parts
     rows: list[dict[str, Any]] = []
     for each in whole:
         named, others = top_of([of for of in found.contributors if of.currency == each.currency], top)

@@ -27,8 +27,8 @@ UNSETTLED_PERCENT_MAX = 1
 that."""
 _OTHER = ""
 
-UnitWorth = Mapping[tuple[str, str, str], Mapping[str, tuple[Decimal, Decimal]]]
-"""By (currency, provider, sku) and unit: an amount, and the quantity that it was for."""
+UnitWorth = Mapping[tuple[str, str, str], Mapping[str, Decimal]]
+"""By (currency, provider, sku) and unit: what so many of it are worth, the same number for all units."""
 
 
 class ChangeParts(NamedTuple):
@@ -90,9 +90,9 @@ def compared(
         currency, values = key
         named = currency, values[provider], values[sku]
         by_unit = values[kind] in COUNTED
-        was, then = (
-            _used(sides[n].get(key), prices[n].get(named) or prices[1 - n].get(named) or {}, by_unit=by_unit)
-            for n in (0, 1)
+        was = _used(before.get(key), prices[0].get(named) or prices[1].get(named) or {}, by_unit=by_unit)
+        then = _used(
+            now.get(key), prices[1].get(named) or prices[0].get(named) or {}, by_unit=by_unit, after=was
         )
         for unit in {**was, **then}:
             use = (currency, unit, *(values[place] for place in places))
@@ -105,6 +105,17 @@ def compared(
             parts[leaf.key].append(of)
     return {
         key: Compared(before=before.get(key), now=now.get(key), parts=summed(parts[key]))
+        for key in {**before, **now}
+    }
+
+
+def unsplit(
+    sides: tuple[Mapping[GroupKey, GroupSum], Mapping[GroupKey, GroupSum]],
+) -> dict[GroupKey, Compared]:
+    """The same where there are too many to be split: what they came to, and no parts."""
+    before, now = sides
+    return {
+        key: Compared(before=before.get(key), now=now.get(key), parts=ChangeParts())
         for key in {**before, **now}
     }
 
@@ -159,13 +170,22 @@ def _agreed(before: GroupSum | None, now: GroupSum | None) -> Decimal:
 
 
 def _used(
-    of: GroupSum | None, prices: Mapping[str, tuple[Decimal, Decimal]], *, by_unit: bool
+    of: GroupSum | None,
+    prices: Mapping[str, Decimal],
+    *,
+    by_unit: bool,
+    after: Mapping[str, SkuUse] | None = None,
 ) -> dict[str, SkuUse]:
-    """What one side used, by the unit that is counted (_OTHER = calls are)."""
+    """What one side used, by the unit that is counted (_OTHER = calls are); `after` what the other one
+    did."""
     if of is None or not (of.sums["events"] or of.sums["effective"]):
         return {}  # also what was all taken back
     quantities = {unit: quantity for unit, quantity in of.usage.items() if quantity > 0}
-    amounts = _amounts(of.sums["effective"], quantities, prices)
+    amounts: dict[str, Decimal] | None
+    if not by_unit and after and quantities.keys() <= after[_OTHER].quantities.keys():
+        amounts = {_OTHER: of.sums["effective"]}  # by unit nobody asks: each has a price of before
+    else:
+        amounts = _amounts(of.sums["effective"], quantities, prices)
     unsettled = _is_unsettled(of) or not quantities
     if by_unit and amounts is not None and quantities:
         return {
@@ -183,7 +203,7 @@ def _used(
 
 
 def _amounts(
-    amount: Decimal, quantities: Mapping[str, Decimal], prices: Mapping[str, tuple[Decimal, Decimal]]
+    amount: Decimal, quantities: Mapping[str, Decimal], prices: Mapping[str, Decimal]
 ) -> dict[str, Decimal] | None:
     """By unit; None = it is not known how much of it is for which."""
     if not amount:
@@ -191,9 +211,9 @@ def _amounts(
     if len(quantities) == 1:
         return dict.fromkeys(quantities, amount)
     worth = {
-        unit: each
+        unit: EXACT.multiply(prices[unit], quantity)
         for unit, quantity in quantities.items()
-        if unit in prices and (each := prorated(prices[unit][0], quantity, prices[unit][1])) > 0
+        if unit in prices
     }
     return shared_out(amount, worth) if worth else None
 
