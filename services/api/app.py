@@ -58,6 +58,7 @@ from services.api.runs import outcomes
 from services.api.runs import routes as runs
 from services.api.spend import routes as spend
 from services.api.spend.closed import ClosedSums
+from services.api.workflows import acts as workflow_acts
 from spendmeter.platform.openapi import problem_responses
 from spendmeter.platform.serve import probe_routes
 from spendmeter.platform.settings import Settings
@@ -72,6 +73,7 @@ PARTS = (
     resubmit,
     runs,
     outcomes,
+    workflow_acts,
     corrections,
     rerates,
     accounting,

@@ -16,6 +16,7 @@ from services.corrector.price_books import VersionBooks, VersionUnits
 from services.corrector.projections.projector import Projector
 from services.corrector.rerates import Rerates
 from services.corrector.sweep import READ_IN_ORDER
+from services.corrector.workflows.keeper import MomentsKeeper
 from services.corrector.write import prepare
 from spendmeter.book.changed import ChangedDays
 from spendmeter.contracts.topics import (
@@ -35,7 +36,7 @@ from spendmeter.platform.settings import Settings
 from spendmeter.platform.telemetry import Meters
 
 SERVICE = "corrector"
-CONNECTIONS_MAX = 5
+CONNECTIONS_MAX = 6
 
 
 class Corrector:
@@ -48,6 +49,7 @@ class Corrector:
         """None until there are connections; with it comes what stands below."""
         self._projector: Projector
         self._outcomes: OutcomeLine
+        self._moments: MomentsKeeper
 
     def not_ready(self) -> str:
         """Why nothing is corrected; '' = all is well, or another one does it."""
@@ -56,7 +58,7 @@ class Corrector:
         line, outcomes = self._line, self._outcomes
         troubles = (
             *(line.stopped, line.catalog.why, line.worked.trouble(), self._projector.worked.trouble()),
-            *(outcomes.stopped, outcomes.worked.trouble()),
+            *(outcomes.stopped, outcomes.worked.trouble(), self._moments.worked.trouble()),
         )
         return "; ".join(filter(None, troubles))
 
@@ -74,6 +76,7 @@ class Corrector:
                 tasks.create_task(line.run())
                 tasks.create_task(self._outcomes.run())
                 tasks.create_task(self._projector.run())
+                tasks.create_task(self._moments.run())
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[CorrectionLine]:
@@ -93,6 +96,7 @@ class Corrector:
         try:
             async with running(admin, logs, sender, consumer, outcomes):
                 self._projector = Projector(pool=pool, meters=self._meters)
+                self._moments = MomentsKeeper(pool=pool, meters=self._meters)
                 self._outcomes = OutcomeLine(
                     log=TopicPartition(settings.topic_prefix + USAGE_OUTCOMES.name, 0),
                     consumer=outcomes,

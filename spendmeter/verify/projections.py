@@ -1,4 +1,4 @@
-"""I5 of the projections: every cell, run, outcome, month and hour is the sum of its entries.
+"""I5 of the projections: every cell, run and its days, outcome, month and hour is the sum of its entries.
 
 Postgres adds up what lines and events say, beside the walk; nothing is asked of who folded them.
 """
@@ -23,6 +23,9 @@ _RUN = (
     "latency_ms_max"
 ).split()
 _OUTCOME = "events count value".split()
+_RUN_DAY = (
+    "events unpriced_events calls failed_calls ai human adjacent of_which_provisional labour_hours"
+).split()
 _USER = "events effective of_which_provisional".split()
 _CALLS = ["calls"]
 _REGISTRY = tomllib.loads((Path(__file__).parents[1] / "contracts" / "units.toml").read_text("utf-8"))
@@ -73,6 +76,8 @@ async def check_projections(connection: Any, report: Report) -> None:
         how = f"{row['call_status']!r}, over {row['over_context']} tokens, bucket {row['latency']}"
         named = f"{row['tenant']} {row['hour']:%Y-%m-%dT%HZ} series {row['series_id'].hex()}: {how}"
         _find(row, _CALLS, f"calls of {named}", report)
+    async for row in connection.cursor(SQL["run_day_faults"], "run_days", prefetch=ROWS_AT_ONCE):
+        _find(row, _RUN_DAY, f"day {row['day']} of {_of_run(row, 'team')}", report)
 
 
 def _of_run(row: Any, *more: str) -> str:

@@ -30,7 +30,7 @@ FROM (
 -- name: counts
 -- How many rows are compared.
 SELECT (SELECT count(*) FROM cells), (SELECT count(*) FROM runs), (SELECT count(*) FROM run_outcomes),
-    (SELECT count(*) FROM user_months), (SELECT count(*) FROM quality_hours)
+    (SELECT count(*) FROM user_months), (SELECT count(*) FROM quality_hours), (SELECT count(*) FROM run_days)
 
 -- name: cell_faults
 -- Cells that are not the sum of the lines of their entries, and sums that have no cell; both sides of each. What lines
@@ -219,3 +219,40 @@ WITH {folded}, of_calls AS (
 SELECT tenant, hour, series_id, call_status, over_context, latency, has.figures AS said, should.figures AS should
 FROM should FULL JOIN has USING (tenant, hour, series_id, call_status, over_context, latency)
 WHERE has.figures IS DISTINCT FROM should.figures
+
+-- name: run_day_faults
+-- The same of what runs, and workflows without one, cost in a day.
+WITH {folded}, of_days AS (
+    SELECT *, event #> '{data,labels}' AS labels, coalesce(event #>> '{data,cost_class}', 'model') AS cost_class,
+        coalesce(event #>> '{data,performance,status}', '') AS call_status
+    FROM (
+        SELECT tenant, day, occurred_at, status, currency, sign, effective,
+            CASE WHEN pg_input_is_valid(event, 'jsonb') THEN event::jsonb END AS event
+        FROM folded
+        WHERE strpos(event, '"run"') > 0 OR strpos(event, '"workflow"') > 0 OR strpos(event, '\u') > 0 OFFSET 0
+    ) AS read
+    WHERE event #>> '{data,labels,run}' <> '' OR event #>> '{data,labels,workflow}' <> ''
+), should AS (
+    SELECT tenant, day, coalesce(labels ->> 'run', '') AS run, coalesce(labels ->> 'workflow', '') AS workflow,
+        coalesce(labels ->> 'workflow_version', '') AS workflow_version, coalesce(labels ->> 'team', '') AS team, currency,
+        ARRAY[sum(sign), coalesce(sum(sign) FILTER (WHERE status = 'unpriced'), 0),
+            coalesce(sum(sign) FILTER (WHERE cost_class NOT IN ('labour', 'hardware', 'licence')), 0),
+            coalesce(sum(sign) FILTER (WHERE cost_class NOT IN ('labour', 'hardware', 'licence')
+                AND call_status NOT IN ('', 'ok')), 0),
+            coalesce(sum(effective) FILTER (WHERE cost_class = 'model'), 0),
+            coalesce(sum(effective) FILTER (WHERE cost_class = 'labour'), 0),
+            coalesce(sum(effective) FILTER (WHERE cost_class NOT IN ('model', 'labour')), 0),
+            coalesce(sum(effective) FILTER (WHERE status = 'provisional'), 0),
+            coalesce(sum(sign * (event #>> '{data,usage,labour_hours}')::numeric) FILTER (WHERE cost_class = 'labour'), 0)
+        ] AS figures,
+        min(occurred_at) AS first_at, max(occurred_at) AS last_at
+    FROM of_days GROUP BY 1, 2, 3, 4, 5, 6, 7
+), has AS (
+    SELECT tenant, day, run, workflow, workflow_version, team, currency,
+        ARRAY[events, unpriced_events, calls, failed_calls, ai, human, adjacent, of_which_provisional, labour_hours]
+            AS figures, first_at, last_at
+    FROM run_days
+)
+SELECT tenant, day, run, workflow, workflow_version, team, currency, has.figures AS said, should.figures AS should
+FROM should FULL JOIN has USING (tenant, day, run, workflow, workflow_version, team, currency)
+WHERE (has.figures, has.first_at, has.last_at) IS DISTINCT FROM (should.figures, should.first_at, should.last_at)

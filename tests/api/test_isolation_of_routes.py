@@ -21,6 +21,7 @@ from tests.api.test_label_maps import TEAM
 MARK = "theirs-alone"
 """In a name of everything that is made."""
 BY = {"reason": MARK}
+FLOW = {"workflow": MARK, "version": "v1", "kind": "augmented"}
 UUIDS = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 ELSEWHERE = {
     "/v1/corrections/{id}", "/v1/rerates/{id}", "/v1/rerates/{id}/apply", "/v1/rerates/{id}/cancel",
@@ -58,6 +59,8 @@ async def ids(client: httpx.AsyncClient, book: Book) -> dict[str, dict[str, str]
     for path, body in (
         ("/v1/label-maps", {"labels": [TEAM | {"values": {"org-1": MARK}}]}),
         ("/v1/meters", {"meters": [{"event_type": MARK, "ignored": "a heartbeat"}]}),
+        ("/v1/workflows/settings", {"workflow": MARK, "survival_days": 3}),
+        ("/v1/workflows/versions", FLOW),
     ):
         answer = await client.put(path, json={**body, **BY})
         assert answer.status_code == 200, answer.text
@@ -101,6 +104,7 @@ def paths_of(api: FastAPI, ids: dict[str, dict[str, str]]) -> list[tuple[str, st
 
 QUERIES = {
     "/v1/runs": {"run": "r"},
+    "/v1/workflows/acts": {"workflow": MARK},
     "/v1/catalog/changes": {"from": "2026-11-01"},
     "/v1/catalog/model": {"provider": "openai", "sku": "gpt-4o"},
 }
@@ -111,6 +115,7 @@ BODIES: tuple[Any, ...] = (
     {"says": "expected"}, [{"day": days_ago(1), "active": 5}],
     {"id": "w-1", "day": days_ago(1), "hours": "7.5"}, {"retired_on": "2026-11-01"},
     {"first_day": "2026-11-01", "pools": [], **BY}, {"pools": []},
+    {"workflow": MARK, "survival_days": 9, **BY}, FLOW | {"kind": "reimagined", **BY},
 )  # fmt: skip
 """For each route that writes, one at least that would be obeyed if it were one's own."""
 

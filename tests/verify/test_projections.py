@@ -70,6 +70,10 @@ async def test_projections_that_are_right_are_clean(book: WrittenBook) -> None:
         ("UPDATE quality_hours SET calls = calls + 1", "calls of acme 2026-"),
         ("UPDATE quality_hours SET latency = latency + 1", "no entry is in it"),
         ("DELETE FROM quality_hours", "events are in no such row"),
+        (
+            "UPDATE run_days SET calls = calls + 1 WHERE run = 'run-1'",
+            "of run 'run-1' of acme team-0 USD: calls is",
+        ),
     ],
 )
 async def test_a_row_that_is_not_the_sum_of_its_entries_is_named(
@@ -90,7 +94,7 @@ async def test_what_is_not_folded_in_time_is_said_and_the_rest_is_checked(book: 
     assert report.exit_code == INCOMPLETE
     assert report.unchecked["I5"] == {
         f"projection {name}: offsets that it has not folded yet": 50
-        for name in ("cells", "runs", "run_outcomes", "user_months", "quality_hours")
+        for name in ("cells", "runs", "run_outcomes", "user_months", "quality_hours", "run_days")
     }
     await book.owner.execute("UPDATE cells SET events = events + 1")
     assert (await book.check()).exit_code == FOUND

@@ -61,6 +61,7 @@ async def _insert(connection: Any, batch: OutcomeBatch) -> tuple[list[OutcomeFau
     if not batch.first:
         return [], 0
     kept = await connection.fetch(SQL["insert"], encode_rows(list(batch.first.values())).decode())
+    await connection.execute(SQL["mark_runs"], [row["identity"] for row in kept])
     new = {hex_bytes(row["identity"]) for row in kept}
     again = [(batch.offsets[key], row) for key, row in batch.first.items() if key not in new]
     hashes = {key: row.hash for key, row in batch.first.items() if key in new}

@@ -7,6 +7,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from services.corrector.projections.quality_hours import QualityFold
+from services.corrector.projections.run_days import RunDayFold
 from services.corrector.projections.runs import OutcomeFold, RunFold
 from services.corrector.projections.user_months import UserMonthFold
 from spendmeter.book.cells import CellFold
@@ -41,4 +42,5 @@ PROJECTIONS = (
     Projection(name="run_outcomes", fold=OutcomeFold),
     Projection(name="user_months", fold=UserMonthFold),
     Projection(name="quality_hours", fold=QualityFold),
+    Projection(name="run_days", fold=RunDayFold),
 )

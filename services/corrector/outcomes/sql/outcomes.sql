@@ -24,6 +24,16 @@ SELECT identity, tenant, source, event_id, key_id, kind, target, name, count, va
 FROM json_populate_recordset(NULL::outcomes, $1::json) ORDER BY identity
 ON CONFLICT (identity) DO NOTHING RETURNING identity
 
+-- name: mark_runs
+-- The runs that the new ones $1 are about are due: their moments change. What comes before what it is about marks
+-- nothing; that one does, when it comes.
+INSERT INTO run_days_due (tenant, day, run)
+WITH new AS MATERIALIZED (SELECT tenant, kind, target, run, occurred_at FROM outcomes WHERE identity = ANY ($1::bytea[]))
+SELECT tenant, (occurred_at AT TIME ZONE 'UTC')::date, run FROM new WHERE kind = 'outcome'
+UNION SELECT o.tenant, (o.occurred_at AT TIME ZONE 'UTC')::date, o.run
+FROM new JOIN outcomes o ON o.identity = new.target AND o.kind = 'outcome'
+UNION SELECT r.tenant, (r.at AT TIME ZONE 'UTC')::date, r.run FROM new JOIN run_outcomes r ON r.identity = new.target
+
 -- name: known
 -- What those say that were there before: a second statement, for whoever holds the position is alone.
 SELECT identity, hash FROM outcomes WHERE identity = ANY ($1::bytea[])

@@ -142,3 +142,28 @@ SELECT tenant, hour, series_id, call_status, over_context, latency, calls
 FROM json_populate_recordset(NULL::quality_hours, $1::json)
 ORDER BY tenant, hour, series_id, call_status, over_context, latency
 ON CONFLICT (tenant, hour, series_id, call_status, over_context, latency) DO UPDATE SET calls = q.calls + excluded.calls
+
+-- name: add_to_run_days
+-- Amounts are added, times only grow apart; and each run is due, on each day of which something is added.
+WITH added AS MATERIALIZED (
+    SELECT * FROM json_populate_recordset(NULL::run_days, $1::json)
+), due AS (
+    INSERT INTO run_days_due (tenant, day, run) SELECT DISTINCT tenant, day, run FROM added
+)
+INSERT INTO run_days AS r (tenant, day, run, workflow, workflow_version, team, currency, events, unpriced_events, calls,
+    failed_calls, ai, human, adjacent, of_which_provisional, labour_hours, first_at, last_at)
+SELECT tenant, day, run, workflow, workflow_version, team, currency, events, unpriced_events, calls, failed_calls, ai,
+    human, adjacent, of_which_provisional, labour_hours, first_at, last_at
+FROM added ORDER BY tenant, day, run, workflow, workflow_version, team, currency
+ON CONFLICT (tenant, day, run, workflow, workflow_version, team, currency) DO UPDATE SET
+    events = r.events + excluded.events,
+    unpriced_events = r.unpriced_events + excluded.unpriced_events,
+    calls = r.calls + excluded.calls,
+    failed_calls = r.failed_calls + excluded.failed_calls,
+    ai = r.ai + excluded.ai,
+    human = r.human + excluded.human,
+    adjacent = r.adjacent + excluded.adjacent,
+    of_which_provisional = r.of_which_provisional + excluded.of_which_provisional,
+    labour_hours = r.labour_hours + excluded.labour_hours,
+    first_at = least(r.first_at, excluded.first_at),
+    last_at = greatest(r.last_at, excluded.last_at)
