@@ -112,7 +112,9 @@ def try_(
     days: Annotated[
         int,
         typer.Option(
-            min=1, max=30, help="At most 7 for bursts and silence; 28 for hours, shifts, drift and burns."
+            min=1,
+            max=30,
+            help="At most 7 for bursts and silence; 30 for loops, firsts and unreserved; else 28.",
         ),
     ] = 7,
     tenant: OfTenantOption = "",

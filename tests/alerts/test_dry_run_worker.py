@@ -21,6 +21,7 @@ from tests.alerts.test_hour_watch import came_to
 from tests.alerts.test_level_watch import spent
 from tests.alerts.test_loops import called
 from tests.alerts.test_silence import sends
+from tests.alerts.test_unbooked import refuse
 from tests.alerts.test_unreserved import spend as past_spend
 
 
@@ -222,6 +223,32 @@ async def test_a_rule_of_what_is_spent_past_reservations_is_tried_by_the_hour(
         await ask(book, "unreserved", days=1, amount_min=amount_min)
         await worker.once()
         assert (await outcome(book))["result"]["incidents"] == found
+
+
+async def test_a_rule_of_what_is_not_booked_is_tried_by_the_minute_and_counts_events(
+    book: Book, worker: DryRunWorker
+) -> None:
+    """25 of k1 in one minute and 30 two minutes later: 55 within five. 19 of k2 are too few, and 20 of k3 are less than
+    5 % of 401."""
+    await book.owner.execute("TRUNCATE unbooked, corrections")
+    minute = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=3)
+    for key, number, minutes in (("k1", 25, 0), ("k1", 30, 2), ("k2", 19, 0), ("k3", 20, 1)):
+        await refuse(book, number, key)
+        await book.owner.execute(
+            "UPDATE unbooked SET recorded_at = $1 WHERE recorded_at > now() - interval '1 hour'",
+            minute + minutes * MINUTE + timedelta(seconds=20),
+        )
+    await book.spend("1", minute + MINUTE, key_id="k3")
+    await book.owner.execute("UPDATE rollups_minute SET events = 381")
+    await ask(book, "unbooked", days=1)
+    await worker.once()
+    done = await outcome(book)
+    assert (done["state"], done["progress"], done["error"]) == ("done", 1, "")
+    result = done["result"]
+    assert (result["caught"], result["currency"], result["per_day"]) == ("55", "events", "1")
+    at = (minute + MINUTE).isoformat()
+    assert result["fired"] == [{"scope": {"key_id": "k1"}, "at": at, "amount": "55", "messages": 1}]
+    assert await book.incidents() == []
 
 
 async def test_where_no_hours_are_known_a_dry_run_of_hours_says_so(book: Book, worker: DryRunWorker) -> None:

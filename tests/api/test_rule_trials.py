@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 from services.api.http.openapi import EXAMPLES
+from services.api.rules.dry_runs import DAYS_MAX
+from spendmeter.contracts.alert_rules import RULE_KINDS
 from tests.api.book import Book
 from tests.api.test_governing import incident
 
@@ -87,7 +89,7 @@ async def test_a_dry_run_is_asked_for_with_other_settings_and_shows_what_came_of
         ("silence", {"days": 8}, 422, "is at most 7"),
         ("silence", {"settings": {"subjects": ["lag", "catalog"]}}, 409, "subjects has no source"),
         ("unusual-hour", {"days": 29}, 422, "is at most 28"),
-        ("unbooked-rate", {}, 409, "what senders did"),
+        ("unbooked-rate", {"days": 29}, 422, "is at most 28"),
         ("burn", {"days": 29}, 422, "is at most 28"),
         ("minute-burst", {"days": 8}, 422, "is at most 7"),
         ("loop", {"days": 31}, 422, "days"),
@@ -101,6 +103,10 @@ async def test_what_cannot_be_tried_is_refused_with_the_reason(
 ) -> None:
     refused = await acme.post(f"/v1/rules/{rule}/dry-run", json=body)
     assert (refused.status_code, says in refused.text) == (status, True), refused.text
+
+
+def test_a_rule_of_each_kind_can_be_tried_for_some_days() -> None:
+    assert DAYS_MAX.keys() == RULE_KINDS.keys()
 
 
 async def test_four_weeks_of_hours_can_be_tried(acme: httpx.AsyncClient, book: Book) -> None:

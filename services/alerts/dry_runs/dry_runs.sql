@@ -91,3 +91,17 @@ SELECT * FROM (
     WHERE tenant = $1 AND hour >= $2 AND hour < $3 AND currency = $4 AND key_id <> ALL ($5::text[])
     GROUP BY hour, key_id ORDER BY hour DESC, key_id LIMIT $6
 ) AS newest ORDER BY hour, key_id
+
+-- name: unbooked_ends
+-- The ends of minutes in [$2, $3] with which, in the $5 minutes before, at least $4 events of one key of tenant $1 were
+-- rejected or in conflict: which of these are told a look at each says.
+WITH minutes AS MATERIALIZED (
+    SELECT key_id, date_trunc('minute', recorded_at, 'UTC') AS minute, count(*) AS events FROM unbooked
+    WHERE tenant = $1 AND outcome <> 'duplicate' AND recorded_at < $3
+        AND recorded_at >= $2::timestamptz - make_interval(mins => $5)
+    GROUP BY key_id, minute
+), ends AS (
+    SELECT minute + make_interval(mins => number) AS "end" FROM minutes CROSS JOIN generate_series(1, $5) AS number
+    GROUP BY key_id, "end" HAVING sum(events) >= $4
+)
+SELECT DISTINCT "end" FROM ends WHERE "end" > $2 AND "end" <= $3 ORDER BY "end"

@@ -27,6 +27,7 @@ from services.alerts.dry_runs.loops import EndedRun, loops_among
 from services.alerts.dry_runs.replaying import ReplayError, Replaying, ReplayRequest
 from services.alerts.dry_runs.silence_trial import try_silence
 from services.alerts.dry_runs.trial import CLAIM, SQL, RuleTrial
+from services.alerts.dry_runs.unbooked_trial import try_unbooked
 from services.alerts.dry_runs.unreserved_trial import try_unreserved
 from services.alerts.hours.hour_reader import HISTORY, HourReader
 from services.alerts.hours.scoring import HourMoney
@@ -129,7 +130,7 @@ class DryRunWorker:
             reason = _ENDED[type(error)]
             await self.pool.execute(SQL["give_up"], *key, reason, job.attempt)
             return
-        result = dry_run_result(fired, job.since, job.until, job.currency, job.notes)
+        result = dry_run_result(fired, job.since, job.until, job.unit, job.notes)
         await self.pool.execute(SQL["finish"], *key, result, job.attempt)
 
     async def _tried(self, job: RuleTrial) -> list[WouldHaveFired]:
@@ -138,6 +139,7 @@ class DryRunWorker:
             "burst": self._bursts, "loop": self._loops, "first": self._firsts, "level": self._levels,
             "hour": self._hours, "burn": try_burns, "silence": try_silence,
             "unreserved": try_unreserved,
+            "unbooked": try_unbooked,
         }  # fmt: skip
         return await tries[of](job)
 

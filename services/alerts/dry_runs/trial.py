@@ -15,6 +15,7 @@ from services.alerts.bursts.bill_keys import BillKeys
 from services.alerts.rules import TenantRules
 from services.alerts.turns import Turns
 from spendmeter.contracts.alert_rules import AlertRule
+from spendmeter.contracts.incidents import EVENTS
 from spendmeter.contracts.terms import Timeline
 from spendmeter.platform.service_keys import ACCRUALS, key_id
 from spendmeter.platform.sql import load_sql
@@ -52,6 +53,11 @@ class RuleTrial:
     @property
     def currency(self) -> str:
         return self.calendar.at(self.until).currency
+
+    @property
+    def unit(self) -> str:
+        """Of what the rule is about: money, but of what is not booked events."""
+        return EVENTS if self.rule.of == "unbooked" else self.currency
 
     def rules_beside(self) -> list[AlertRule]:
         """The rule that is tried, in the place of what it is now, then the others of its kind that are on."""

@@ -47,6 +47,11 @@ class KeyCount:
         return max(int(rule.number("events_min")), math.ceil(share))
 
 
+def least_counted(rules: Sequence[AlertRule]) -> int:
+    """Of so many events of a key on its count may open an incident, or keep one open."""
+    return min(int(rule.number("events_min")) for rule in (EVERYBODYS, *rules)) // CALM
+
+
 @dataclass(frozen=True, kw_only=True)
 class UnbookedLook:
     """One tenant's keys with much that is not booked, at one moment."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
+from services.alerts.counting.counter_reader import FOREVER
 from services.alerts.incidents.incident import open_of
-from services.alerts.unbooked.unbooked import CALM, EVERYBODYS, KeyCount, UnbookedLook
+from services.alerts.unbooked.unbooked import KeyCount, UnbookedLook, least_counted
 from services.alerts.unbooked.words import WINDOW, UnbookedWording
 from services.alerts.watches.look import Look, Rhythm
 from spendmeter.platform.sql import load_sql
@@ -38,7 +39,6 @@ class UnbookedWatch(Look):
         self.evaluated("unbooked")
 
     async def _counts(self, now: datetime) -> list[KeyCount]:
-        rules = (EVERYBODYS, *self.rules.of("unbooked"))
-        least = min(int(rule.number("events_min")) for rule in rules) // CALM
-        rows = await self.rows(SQL["unbooked"], now - WINDOW, least, COUNTED_MAX, KEYS_MAX)
+        least = least_counted(self.rules.of("unbooked"))
+        rows = await self.rows(SQL["unbooked"], now - WINDOW, least, COUNTED_MAX, KEYS_MAX, FOREVER)
         return [KeyCount(**row) for row in rows]

@@ -33,14 +33,12 @@ DAYS_MAX = {
     "burn": 28,
     "silence": 7,
     "unreserved": 30,
+    "unbooked": 28,
 }
-"""Of the kinds that can be tried; minutes are many, and kept for a month: silence reads four weeks before."""
+"""By kind; minutes are many, and kept for a month: silence reads four weeks before."""
 NO_SOURCE = (
     "subjects has no source, and how far the book lagged is not kept, nor is the age of price lists tried"
 )
-WHY_NOT = {
-    "unbooked": "it is about what senders did, and that changes with them",
-}
 MISSING = "no such dry run"
 
 SQL = load_sql(Path(__file__).with_name("dry_runs.sql"))
@@ -49,7 +47,7 @@ router = APIRouter(tags=["rules"], route_class=Negotiated)
 
 class NewDryRun(RequestBody):
     """Settings to try, beside those in force (null = the default); over how many days of the past: seven
-    at most for a burst and silence, 28 for hours, shifts, drift and burns."""
+    at most for a burst and silence, 30 for loops, firsts and what is unreserved, 28 for the others."""
 
     settings: dict[str, SettingValue | None] = Field(default={}, examples=[{"amount_min": "25"}])
     filter: RuleFilter | None = None
@@ -57,7 +55,8 @@ class NewDryRun(RequestBody):
 
 
 class FiredAnswer(BaseModel):
-    """An incident that would have been told: what it is about, when, the money in it, how many messages."""
+    """An incident that would have been told: what it is about, when, the money in it (of kind `unbooked` the
+    events), how many messages."""
 
     scope: dict[str, str]
     at: datetime
@@ -67,7 +66,8 @@ class FiredAnswer(BaseModel):
 
 class DryRunResult(BaseModel):
     """What the rule would have told. `caught`: the money in its incidents, over what was usual where the rule
-    knows that. `fired`: the first 50. `notes`: how the replay differs from watching."""
+    knows that; of kind `unbooked` amounts are events, and `currency` is "events". `fired`: the first 50.
+    `notes`: how the replay differs from watching."""
 
     since: datetime
     until: datetime
@@ -130,8 +130,6 @@ async def try_rule(request: Request, caller: Writer, id: str, body: NewDryRun) -
     async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         await connection.execute(SQL["hold"], caller.tenant)
         rule = await rule_in_force(connection, id)
-        if rule.of not in DAYS_MAX:
-            raise HttpRefusal(409, "Cannot be tried", f"a rule of kind {rule.of}: {WHY_NOT[rule.of]}")
         if body.days > DAYS_MAX[rule.of]:
             raise invalid("days", f"is at most {DAYS_MAX[rule.of]} for a rule of kind {rule.of}")
         settings = {name: value for name, value in rule.changed.items() if name not in body.settings}
