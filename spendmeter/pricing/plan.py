@@ -15,6 +15,8 @@ from decimal import Decimal
 from itertools import chain
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
+from msgspec import structs
+
 from spendmeter.contracts.catalog import (
     ANY,
     Adjustment,
@@ -313,8 +315,8 @@ def _factors(holding: list[Adjustment], price: Price) -> list[Adjustment]:
 
 
 def _changes(conditions: list[Conditions]) -> tuple[set[datetime], list[int]]:
-    """The instants, and in order the context lengths, from which on other conditions hold."""
-    limits = [Bounds(when, {}) for when in conditions if when is not ANY]
+    """The instants, and in order the context lengths, from which on others hold, whatever the hour."""
+    limits = [Bounds(structs.replace(when, windows=()), {}) for when in conditions if when is not ANY]
     instants = {instant for limit in limits for instant in (limit.start, limit.end)}
     lengths = {length for limit in limits for length in (limit.low, limit.high + 1)}
     return instants, sorted(lengths)
