@@ -22,7 +22,8 @@ def create(
     scope: Annotated[
         list[str] | None,
         typer.Option(
-            help="ingest, read, correct, admin, import or reserve. Repeatable. Default: ingest and read."
+            help="ingest, read, respond, govern, correct, admin, import, reserve. Repeatable. "
+            "Default: ingest and read."
         ),
     ] = None,
     name: Annotated[str, typer.Option(help="What it is for, as the list shows it.")] = "",

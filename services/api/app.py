@@ -50,6 +50,7 @@ from services.api.incidents import routes as incidents
 from services.api.keys import routes as keys
 from services.api.label_maps import routes as label_maps
 from services.api.meters import routes as meters
+from services.api.people import routes as people
 from services.api.portal import assets
 from services.api.privacy import routes as privacy
 from services.api.rules import dry_runs, quality
@@ -100,6 +101,7 @@ PARTS = (
     channel_deliveries,
     catalog,
     keys,
+    people,
     audit,
     session,
 )

@@ -10,14 +10,12 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from spendmeter.contracts.permissions import SCOPES
 from spendmeter.platform.sql import load_sql
 
 SQL = load_sql(Path(__file__).with_name("keys.sql"))
 OPERATOR = ""
 """The tenant of a key that may act for every tenant."""
-SCOPES = ("ingest", "read", "correct", "admin", "import", "reserve")
-"""What a key may do. Who may change prices may correct too (admin); who sends usage may not. A key sends
-usage (ingest) or bills (import), not both."""
 SECRET_BYTES = 32
 TENANT_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 REGION_PATTERN = re.compile(r"[a-z0-9-]{0,32}")

@@ -43,6 +43,13 @@ async def a_key(client: httpx.AsyncClient) -> str:
     return str(answer.json()["key_id"])
 
 
+async def a_person(client: httpx.AsyncClient) -> str:
+    said = {"issuer": f"https://{MARK}.example", "subject": MARK, "name": MARK, "role": "viewer", **BY}
+    answer = await client.put("/v1/people", json=said)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["person_id"])
+
+
 @pytest.fixture
 async def ids(client: httpx.AsyncClient, book: Book) -> dict[str, dict[str, str]]:
     """By resource the ids in a path to what globex has: of each kind one."""
@@ -87,6 +94,7 @@ async def ids(client: httpx.AsyncClient, book: Book) -> dict[str, dict[str, str]
         "allocation-plans": {"dimension": "customer"},
         "statements": {"cost_centre": MARK},
         "keys": {"key_id": await a_key(client)},
+        "people": {"person_id": await a_person(client)},
     }
 
 

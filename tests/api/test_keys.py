@@ -13,7 +13,7 @@ from services.api.access.keys import ApiKeys
 from services.api.database.transactions import Database
 from services.api.keys import routes
 from services.api.keys.models import KeyScope
-from spendmeter.platform.keys import SCOPES
+from spendmeter.contracts.permissions import SCOPES
 from tests.api.book import Book
 from tests.api.test_auth import bearer
 
@@ -40,7 +40,7 @@ def forget(api: FastAPI, database: Database) -> Any:
 
 
 def test_the_scopes_of_the_api_are_those_of_the_library() -> None:
-    assert get_args(KeyScope) == SCOPES
+    assert get_args(KeyScope) == tuple(SCOPES)
 
 
 async def test_a_key_is_shown_once_and_works(acme: httpx.AsyncClient, book: Book) -> None:

@@ -1,8 +1,8 @@
 """Who asks: a key in `Authorization: Bearer`, or the session in the portal's cookie; what it may do, and for
 which tenant.
 
-Routes declare what they need as a dependency (Reader, Correcting, Importing, Writer, Anyone); nothing is
-decided by a path.
+Routes declare what they need as a dependency (Reader, Responding, Governing, Correcting, Importing, Writer,
+...); nothing is decided by a path. What a scope contains stands in spendmeter/contracts/permissions.toml.
 """
 
 from dataclasses import dataclass, replace
@@ -16,6 +16,7 @@ from fastapi.security.http import HTTPAuthorizationCredentials
 
 from services.api.access.keys import ApiCredential, ApiKeys
 from services.api.http.problems import HttpRefusal, forbidden
+from spendmeter.contracts.permissions import contained
 from spendmeter.platform.keys import OPERATOR, TENANT_PATTERN
 
 COOKIE = "spendmeter_session"
@@ -36,6 +37,10 @@ class Caller:
     operator: bool
     scopes: tuple[str, ...]
     expires_at: datetime | None = None
+
+    def may(self, *scopes: str) -> bool:
+        """Whether it has one of these, or one that contains it (permissions.toml)."""
+        return not contained(self.scopes).isdisjoint(scopes)
 
     @property
     def by(self) -> str:
@@ -90,16 +95,18 @@ async def _caller(credential: Presented, chosen: Chosen = None) -> Caller:
 
 async def _asking(credential: Presented, chosen: Chosen = None) -> Caller:
     """An agent's key reads nothing, but it may ask for more of a budget."""
-    if not {"reserve", "admin"} & set(credential.scopes):
-        raise forbidden(f"key {credential.key_id} lacks the scope reserve, so it asks for nothing")
-    return await _with_tenant(_for_tenant(_as_caller(credential), chosen))
+    caller = _as_caller(credential)
+    if not caller.may("reserve", "govern"):
+        raise forbidden(f"{caller.by} lacks the scope reserve, so it asks for nothing")
+    return await _with_tenant(_for_tenant(caller, chosen))
 
 
 def caller_of(credential: ApiCredential) -> Caller:
     """Whose key this is. Raises HttpRefusal (403) for one that may not read."""
-    if not {"read", "correct", "admin", "import"} & set(credential.scopes):
-        raise forbidden(f"key {credential.key_id} has none of the scopes read, correct, admin and import")
-    return _as_caller(credential)
+    caller = _as_caller(credential)
+    if not caller.may("read"):
+        raise forbidden(f"{caller.by} lacks the scope read, and has none that contains it")
+    return caller
 
 
 def _as_caller(credential: ApiCredential) -> Caller:
@@ -115,9 +122,9 @@ def _as_caller(credential: ApiCredential) -> Caller:
 def _for_tenant(caller: Caller, chosen: str | None) -> Caller:
     if not caller.operator:
         if chosen is not None and chosen != caller.tenant:
-            raise forbidden(f"key {caller.key_id} belongs to another tenant")
+            raise forbidden(f"{caller.by} belongs to another tenant")
         return caller
-    if "admin" not in caller.scopes:
+    if not caller.may("admin"):
         raise forbidden(f"operator key {caller.key_id} needs the scope admin")
     if chosen is not None and not TENANT_PATTERN.fullmatch(chosen):
         raise HttpRefusal(400, "Bad request", "X-Spendmeter-Tenant: lower-case letters, digits and hyphens")
@@ -133,26 +140,38 @@ async def _with_tenant(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
 
 
 async def _admin(caller: Annotated[Caller, Depends(_with_tenant)]) -> Caller:
-    if "admin" not in caller.scopes:
-        raise forbidden(f"key {caller.key_id} lacks the scope admin, so it cannot change anything")
+    if not caller.may("admin"):
+        raise forbidden(f"{caller.by} lacks the scope admin, so it cannot change this")
+    return caller
+
+
+async def _governing(caller: Annotated[Caller, Depends(_with_tenant)]) -> Caller:
+    if not caller.may("govern"):
+        raise forbidden(f"{caller.by} lacks the scope govern, so it sets nothing")
+    return caller
+
+
+async def _responding(caller: Annotated[Caller, Depends(_with_tenant)]) -> Caller:
+    if not caller.may("respond"):
+        raise forbidden(f"{caller.by} lacks the scope respond, so it does nothing about incidents")
     return caller
 
 
 async def _any_admin(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
-    if "admin" not in caller.scopes:
-        raise forbidden(f"key {caller.key_id} lacks the scope admin")
+    if not caller.may("admin"):
+        raise forbidden(f"{caller.by} lacks the scope admin")
     return caller
 
 
 async def _correcting(caller: Annotated[Caller, Depends(_with_tenant)]) -> Caller:
-    if not {"correct", "admin"} & set(caller.scopes):
-        raise forbidden(f"key {caller.key_id} lacks the scope correct, so it changes nothing that is booked")
+    if not caller.may("correct"):
+        raise forbidden(f"{caller.by} lacks the scope correct, so it changes nothing that is booked")
     return caller
 
 
 async def _importing(caller: Annotated[Caller, Depends(_with_tenant)]) -> Caller:
-    if "import" not in caller.scopes:
-        raise forbidden(f"key {caller.key_id} lacks the scope import, so it sends no bills")
+    if not caller.may("import"):
+        raise forbidden(f"{caller.by} lacks the scope import, so it sends no bills")
     return caller
 
 
@@ -174,5 +193,9 @@ Importing = Annotated[Caller, Depends(_importing)]
 """A key that may import bills of one tenant."""
 Asking = Annotated[Caller, Depends(_asking)]
 """A key that may ask for more of one tenant's budgets."""
+Responding = Annotated[Caller, Depends(_responding)]
+"""A key that may act on one tenant's incidents."""
+Governing = Annotated[Caller, Depends(_governing)]
+"""A key that may set by what one tenant's spend is governed."""
 Writer = Annotated[Caller, Depends(_admin)]
 """A key that may change one tenant's."""

@@ -5,28 +5,21 @@ from datetime import datetime
 
 from services.api.access.auth import Caller
 from services.api.http.problems import HttpRefusal, forbidden
-from spendmeter.platform.keys import SCOPES
-
-_CONTAINS = {
-    "admin": {"admin", "correct", "read"},
-    "correct": {"correct", "read"},
-    "import": {"import", "read"},
-}
-"""What is in a scope beside itself, as routes take it (auth.py)."""
+from spendmeter.contracts.permissions import SCOPES, contained
 
 
 def grantable(caller: Caller) -> frozenset[str]:
     """The scopes that the caller's keys may have: its own and what these contain; an operator's, all."""
     if caller.operator:
         return frozenset(SCOPES)
-    return frozenset(each for scope in caller.scopes for each in _CONTAINS.get(scope, {scope}))
+    return contained(caller.scopes)
 
 
 def refuse_scopes(caller: Caller, scopes: Iterable[str]) -> None:
     """Raises HttpRefusal (403) where a key of these scopes could do what the caller cannot."""
     if lacking := sorted(set(scopes) - grantable(caller)):
         raise forbidden(
-            f"key {caller.key_id} lacks {', '.join(lacking)}, so it gives that to nobody: an operator does, "
+            f"{caller.by} lacks {', '.join(lacking)}, so it gives that to nobody: an operator does, "
             "or a key that has it beside admin"
         )
 
@@ -34,9 +27,7 @@ def refuse_scopes(caller: Caller, scopes: Iterable[str]) -> None:
 def refuse_lasting(caller: Caller, expires_at: datetime | None) -> None:
     """Raises HttpRefusal (403) for a key that would outlive the one that makes it."""
     if caller.expires_at is not None and (expires_at is None or expires_at > caller.expires_at):
-        raise forbidden(
-            f"key {caller.key_id} ends {caller.expires_at:%Y-%m-%d %H:%M}Z: what it makes ends before"
-        )
+        raise forbidden(f"{caller.by} ends {caller.expires_at:%Y-%m-%d %H:%M}Z: what it makes ends before")
 
 
 def refuse_trust(caller: Caller, *, asked: bool) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from fastapi import APIRouter, Request
 
-from services.api.access.auth import Reader, Writer
+from services.api.access.auth import Governing, Reader
 from services.api.allocations.answering import pooled_costs, rows_of, trial_rows
 from services.api.allocations.days import last_month, month_of
 from services.api.allocations.models import (
@@ -63,7 +63,9 @@ async def get_plan(request: Request, caller: Reader, dimension: str) -> Allocati
 @router.put(
     "/v1/allocation-plans/{dimension}", responses=answers("allocation_plan", missing="no such dimension")
 )
-async def set_version(request: Request, caller: Writer, dimension: str, body: NewVersion) -> AllocationPlan:
+async def set_version(
+    request: Request, caller: Governing, dimension: str, body: NewVersion
+) -> AllocationPlan:
     """Set a plan from a day on. The version before ends there; those of later days stay. A day that is over
     may be named: its cost is then shared out anew, and statements say by which revision."""
     async with database_of(request).writing(caller.tenant, by=caller.by) as connection:

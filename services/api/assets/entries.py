@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from services.api.access.auth import Reader, Writer
+from services.api.access.auth import Governing, Reader
 from services.api.assets.models import (
     ActivityAnswer,
     ActivityBody,
@@ -46,7 +46,7 @@ async def list_activity(request: Request, caller: Reader, id: AssetPath) -> Acti
 
 
 @router.post(f"{PATH}/{{id}}/activity", responses=answers("seat_activity", missing=_UNKNOWN))
-async def put_activity(request: Request, caller: Writer, id: AssetPath, body: Activity) -> ActivityAnswer:
+async def put_activity(request: Request, caller: Governing, id: AssetPath, body: Activity) -> ActivityAnswer:
     """Say how many seats of a licence were used on these days; the last word of a day holds. It changes no
     amount: seats are charged to whom they are assigned, used or not."""
     async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
@@ -64,7 +64,7 @@ async def put_activity(request: Request, caller: Writer, id: AssetPath, body: Ac
     responses=answers("timesheet", status=201, missing=_UNKNOWN, also=_AS_BEFORE),
 )
 async def enter_timesheet(
-    request: Request, response: Response, caller: Writer, id: AssetPath, body: TimesheetBody
+    request: Request, response: Response, caller: Governing, id: AssetPath, body: TimesheetBody
 ) -> TimesheetAnswer:
     """Write hours of work down for a day, at the day's rate. The same entry again changes nothing (200); with
     other hours or labels it amends what was booked."""

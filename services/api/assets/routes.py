@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from services.api.access.auth import Reader, Writer
+from services.api.access.auth import Governing, Reader
 from services.api.assets.figures import answer_of, events_of, report_of
 from services.api.assets.models import (
     ID_PATTERN,
@@ -60,7 +60,7 @@ _NOT_NEW = {200: "nothing was registered: it was a dry run, or is registered so 
 async def register_asset(
     request: Request,
     response: Response,
-    caller: Writer,
+    caller: Governing,
     body: NewAsset,
     dry_run: Annotated[bool, Query(description="check it, and register nothing")] = False,
 ) -> AssetAnswer:
@@ -123,7 +123,7 @@ async def get_asset(request: Request, caller: Reader, id: AssetPath) -> AssetRep
 
 
 @router.patch(f"{PATH}/{{id}}", responses=answers("asset_report", missing=_UNKNOWN))
-async def change_asset(request: Request, caller: Writer, id: AssetPath, body: AssetPatch) -> AssetReport:
+async def change_asset(request: Request, caller: Governing, id: AssetPath, body: AssetPatch) -> AssetReport:
     """Reassign it, change what it costs, or retire it: from the next hour on, or from when it says. What was
     booked of hours before is amended; nothing that was said is lost."""
     now, database = datetime.now(UTC), database_of(request)

@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from services.api.access.auth import Asking, Caller, Reader, Writer
+from services.api.access.auth import Asking, Caller, Governing, Reader
 from services.api.budgets.models import PositiveAmount
 from services.api.budgets.raised import BudgetAmounts, Lasts, raised
 from services.api.database.tenant import read_tenant
@@ -109,7 +109,9 @@ async def list_requests(
 @router.post(
     "/v1/budget-requests/{id}/approve", responses=answers("budget_request", missing="no such request")
 )
-async def approve_request(request: Request, caller: Writer, id: UUID, body: BudgetApproval) -> BudgetRequest:
+async def approve_request(
+    request: Request, caller: Governing, id: UUID, body: BudgetApproval
+) -> BudgetRequest:
     """Give it: the budget is raised at once, and what is reserved of it counts on."""
     async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         asked = await _open(connection, id)
@@ -124,7 +126,7 @@ async def approve_request(request: Request, caller: Writer, id: UUID, body: Budg
 @router.post(
     "/v1/budget-requests/{id}/refuse", responses=answers("budget_request", missing="no such request")
 )
-async def refuse_request(request: Request, caller: Writer, id: UUID, body: BudgetRefusal) -> BudgetRequest:
+async def refuse_request(request: Request, caller: Governing, id: UUID, body: BudgetRefusal) -> BudgetRequest:
     """Say no, and why."""
     async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         await _open(connection, id)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from services.api.access.auth import Reader, Writer
+from services.api.access.auth import Governing, Reader
 from services.api.accounting.completeness import completeness
 from services.api.budgets.forecasts import ForecastAnswer, forecast_of
 from services.api.budgets.models import (
@@ -65,7 +65,7 @@ async def get_budget(request: Request, caller: Reader, id: UUID) -> BudgetAnswer
 
 @router.post("/v1/budgets", status_code=201, responses=answers("budget", status=201))
 async def create_budget(
-    request: Request, response: Response, caller: Writer, body: NewBudget
+    request: Request, response: Response, caller: Governing, body: NewBudget
 ) -> BudgetAnswer:
     """Set a budget. Alerts watches it within two seconds."""
     async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
@@ -99,7 +99,7 @@ async def create_budget(
 
 
 @router.patch("/v1/budgets/{id}", responses=answers("budget", missing="no such budget"))
-async def change_budget(request: Request, caller: Writer, id: UUID, body: BudgetChange) -> BudgetAnswer:
+async def change_budget(request: Request, caller: Governing, id: UUID, body: BudgetChange) -> BudgetAnswer:
     """Change a budget; its thresholds are armed again, unless only its name changed."""
     async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         stated = await connection.fetchrow(SQL["stated"], id)
@@ -124,7 +124,7 @@ async def change_budget(request: Request, caller: Writer, id: UUID, body: Budget
 
 
 @router.delete("/v1/budgets/{id}", responses=answers("removed_budget", missing="no such budget"))
-async def remove_budget(request: Request, caller: Writer, id: UUID) -> RemovedBudget:
+async def remove_budget(request: Request, caller: Governing, id: UUID) -> RemovedBudget:
     """Take a budget out of force, once: asked again, the answer is the same. Its incidents stay; alerts
     resolves those that are open within two seconds."""
     async with database_of(request).writing(caller.tenant, by=caller.by) as connection:

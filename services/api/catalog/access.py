@@ -45,13 +45,20 @@ async def _access(request: Request, caller: Anyone) -> CatalogAccess:
 
 
 async def _access_to_change(access: Annotated[CatalogAccess, Depends(_access)]) -> CatalogAccess:
-    caller = access.caller
-    if "admin" not in caller.scopes:
-        raise forbidden(f"key {caller.key_id} lacks the scope admin, so it changes no price")
+    if not access.caller.may("admin"):
+        raise forbidden(f"{access.caller.by} lacks the scope admin, so it changes no price")
+    return access
+
+
+async def _access_to_propose(access: Annotated[CatalogAccess, Depends(_access)]) -> CatalogAccess:
+    if not access.caller.may("govern"):
+        raise forbidden(f"{access.caller.by} lacks the scope govern, so it proposes no price")
     return access
 
 
 AnyAccess = Annotated[CatalogAccess, Depends(_access)]
 """Any key that may read."""
+ProposingAccess = Annotated[CatalogAccess, Depends(_access_to_propose)]
+"""A key that may propose prices of its tenant; somebody with admin approves them."""
 AdminAccess = Annotated[CatalogAccess, Depends(_access_to_change)]
 """A key that may change its tenant's prices; an operator's that names no tenant, everybody's."""

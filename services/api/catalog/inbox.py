@@ -9,7 +9,7 @@ import msgspec
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
-from services.api.catalog.access import AdminAccess, AnyAccess, CatalogAccess
+from services.api.catalog.access import AnyAccess, CatalogAccess, ProposingAccess
 from services.api.catalog.inbox_items import (
     InboxItem,
     UnknownUnit,
@@ -94,7 +94,7 @@ async def get_inbox(access: AnyAccess, limit: Annotated[int, Query(ge=1, le=200)
     status_code=201,
     responses=answers("proposal", status=201, also=NOT_NEW, missing="no such item"),
 )
-async def accept(response: Response, access: AdminAccess, body: DraftRequest) -> Proposal:
+async def accept(response: Response, access: ProposingAccess, body: DraftRequest) -> Proposal:
     """Make an item's ready proposal a proposal, if it is not one already; it is approved like any other."""
     name = (body.provider.lower(), body.sku.lower())
     found, snapshot = await _unpriced(access)
@@ -114,7 +114,7 @@ async def accept(response: Response, access: AdminAccess, body: DraftRequest) ->
 @router.post(
     "/v1/catalog/inbox/rates", status_code=201, responses=answers("proposal", status=201, also=NOT_NEW)
 )
-async def state_rate(response: Response, access: AdminAccess, body: RateRequest) -> Proposal:
+async def state_rate(response: Response, access: ProposingAccess, body: RateRequest) -> Proposal:
     """Propose an exchange rate that usage waits for; it is approved like any other. Rates are everybody's."""
     since = body.effective_from or await _needed_since(access, body)
     rate = {"base": body.base, "quote": body.quote, "rate": body.rate, "effective_from": since}

@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
 
-from services.api.catalog.access import AdminAccess, CatalogAccess
+from services.api.catalog.access import CatalogAccess, ProposingAccess
 from services.api.catalog.impact import impact_of
 from services.api.catalog.proposals import NOT_NEW, PROPOSALS_PATH, Proposal
 from services.api.catalog.review import review_of
@@ -60,7 +60,7 @@ class ProposedFile:
 async def propose(
     request: Request,
     response: Response,
-    access: AdminAccess,
+    access: ProposingAccess,
     name: Annotated[Text, Query(min_length=1, max_length=200, description="the file's name, as prices.toml")],
     note: Annotated[Text, Query(max_length=1000, description="why")] = "",
     withdraw: Annotated[list[str] | None, Query(description="ids of entries that no longer hold")] = None,

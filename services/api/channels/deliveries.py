@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 
-from services.api.access.auth import Reader, Writer
+from services.api.access.auth import Governing, Reader
 from services.api.channels.models import ChannelDeliveries, ChannelDelivery, ChannelTest, DeliveryState
 from services.api.channels.routes import MISSING, SQL, read_one
 from services.api.database.transactions import database_of
@@ -45,7 +45,7 @@ async def list_deliveries(
 
 
 @router.post("/v1/channels/{id}/test", responses=answers("channel_test", missing=MISSING))
-async def test_channel(request: Request, caller: Writer, id: UUID) -> ChannelTest:
+async def test_channel(request: Request, caller: Governing, id: UUID) -> ChannelTest:
     """Send a test message, and wait up to 15 s for what comes of it."""
     async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         await read_one(connection, id)

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from fastapi import APIRouter, Request
 
-from services.api.access.auth import Reader, Writer
+from services.api.access.auth import Governing, Reader
 from services.api.channels.checking import check_routes, check_secrets_stay, checked_settings, new_secret
 from services.api.channels.models import Channel, ChannelChange, Channels, CreatedChannel, NewChannel
 from services.api.database.transactions import TenantConnection, database_of
@@ -41,7 +41,7 @@ async def get_channel(request: Request, caller: Reader, id: UUID) -> Channel:
 
 
 @router.post("/v1/channels", status_code=201, responses=answers("created_channel", status=201))
-async def create_channel(request: Request, caller: Writer, body: NewChannel) -> CreatedChannel:
+async def create_channel(request: Request, caller: Governing, body: NewChannel) -> CreatedChannel:
     """Add a channel; a webhook's signing secret is in this answer and nowhere else."""
     stated = dict(body.settings)
     if body.url is not None:
@@ -66,7 +66,7 @@ async def create_channel(request: Request, caller: Writer, body: NewChannel) -> 
 
 
 @router.patch("/v1/channels/{id}", responses=answers("channel", missing=MISSING))
-async def change_channel(request: Request, caller: Writer, id: UUID, body: ChannelChange) -> Channel:
+async def change_channel(request: Request, caller: Governing, id: UUID, body: ChannelChange) -> Channel:
     """Change a channel; settings that are not named stay, secrets among them."""
     settings: dict[str, Any] | None = None
     async with database_of(request).reading(caller.tenant) as connection:
@@ -91,7 +91,7 @@ async def change_channel(request: Request, caller: Writer, id: UUID, body: Chann
 
 
 @router.post("/v1/channels/{id}/rotate-secret", responses=answers("created_channel", missing=MISSING))
-async def rotate_secret(request: Request, caller: Writer, id: UUID) -> CreatedChannel:
+async def rotate_secret(request: Request, caller: Governing, id: UUID) -> CreatedChannel:
     """Sign a webhook's messages with another secret, from the next one on; it is in this answer and nowhere
     else."""
     async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
@@ -108,7 +108,7 @@ async def rotate_secret(request: Request, caller: Writer, id: UUID) -> CreatedCh
 
 
 @router.delete("/v1/channels/{id}", status_code=204, responses=answers("", missing=MISSING))
-async def delete_channel(request: Request, caller: Writer, id: UUID) -> None:
+async def delete_channel(request: Request, caller: Governing, id: UUID) -> None:
     """Stop telling it anything."""
     async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         if await connection.fetchval(SQL["delete"], id, caller.by) is None:

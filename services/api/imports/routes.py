@@ -72,7 +72,7 @@ async def import_focus(
     restated is amended, by a key that has the scope correct too. `Location` says how far it is."""
     settings = ImportSettings(labels=mapped, not_metered=not_metered, dry_run=dry_run)
     key = _key_of(request)
-    may_correct = not {"correct", "admin"}.isdisjoint(caller.scopes)
+    may_correct = caller.may("correct")
     if complete and not may_correct:
         raise forbidden(f"key {caller.key_id} lacks the scope correct, so none of its imports is complete")
     running: RunningImports = request.app.state.imports

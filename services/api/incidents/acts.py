@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import AwareDatetime, BaseModel, Field
 
-from services.api.access.auth import Caller, Reader, Writer
+from services.api.access.auth import Caller, Reader, Responding
 from services.api.database.transactions import database_of
 from services.api.http.models import RequestBody, Text
 from services.api.http.openapi import answers
@@ -66,7 +66,7 @@ async def list_acts(request: Request, caller: Reader, id: UUID) -> IncidentActs:
 
 @router.post("/v1/incidents/{id}/acknowledge", responses=answers("incident", missing=MISSING))
 async def acknowledge_incident(
-    request: Request, caller: Writer, id: UUID, body: Acknowledgement
+    request: Request, caller: Responding, id: UUID, body: Acknowledgement
 ) -> IncidentAnswer:
     """Say that somebody has it in hand. A second one changes nothing, unless it repeated since."""
     async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
@@ -76,7 +76,7 @@ async def acknowledge_incident(
 
 
 @router.post("/v1/incidents/{id}/snooze", responses=answers("incident", missing=MISSING))
-async def snooze_incident(request: Request, caller: Writer, id: UUID, body: Snooze) -> IncidentAnswer:
+async def snooze_incident(request: Request, caller: Responding, id: UUID, body: Snooze) -> IncidentAnswer:
     """Have no channel told of it until then, but for its end, and for money beyond twice of what it is now.
 
     Who snoozes an incident has seen it: it is acknowledged by that. 409 where it is over: nothing is told of
@@ -95,14 +95,16 @@ async def snooze_incident(request: Request, caller: Writer, id: UUID, body: Snoo
 
 @router.post("/v1/incidents/{id}/unsnooze", responses=answers("incident", missing=MISSING))
 async def unsnooze_incident(
-    request: Request, caller: Writer, id: UUID, body: Acknowledgement
+    request: Request, caller: Responding, id: UUID, body: Acknowledgement
 ) -> IncidentAnswer:
     """Have channels told of it again: what waited goes out now."""
     return await _act(request, caller, id, "unsnooze", body.note)
 
 
 @router.post("/v1/incidents/{id}/feedback", responses=answers("incident", missing=MISSING))
-async def judge_incident(request: Request, caller: Writer, id: UUID, body: FeedbackGiven) -> IncidentAnswer:
+async def judge_incident(
+    request: Request, caller: Responding, id: UUID, body: FeedbackGiven
+) -> IncidentAnswer:
     """Say that it was expected, or a false alarm; the last word counts.
 
     Once a burst that was expected is over, its scope may spend so for 30 days; no gate in money changes. A

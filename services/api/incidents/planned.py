@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, model_validator
 
-from services.api.access.auth import Reader, Writer
+from services.api.access.auth import Governing, Reader
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.http.models import RequestBody, Text
 from services.api.http.openapi import answers
@@ -87,7 +87,7 @@ async def list_windows(request: Request, caller: Reader) -> PlannedWindows:
 
 
 @router.post("/v1/planned-windows", status_code=201, responses=answers("planned_window", status=201))
-async def add_window(request: Request, caller: Writer, body: NewPlannedWindow) -> PlannedWindowAnswer:
+async def add_window(request: Request, caller: Governing, body: NewPlannedWindow) -> PlannedWindowAnswer:
     """Plan spend: bursts, shifts, loops, firsts and drift of that scope are kept meanwhile, and not told."""
     if body.ends_at <= datetime.now(UTC):
         raise invalid("ends_at", "is over: what was told was told")
@@ -104,7 +104,7 @@ async def add_window(request: Request, caller: Writer, body: NewPlannedWindow) -
 
 @router.delete("/v1/planned-windows/{id}", responses=answers("planned_window", missing=MISSING))
 async def cancel_window(
-    request: Request, caller: Writer, id: UUID, reason: Annotated[PlanReason, Query()]
+    request: Request, caller: Governing, id: UUID, reason: Annotated[PlanReason, Query()]
 ) -> PlannedWindowAnswer:
     """End a window now, or call it off. What goes on six minutes later is told."""
     async with database_of(request).writing(caller.tenant, by=caller.by) as connection:

@@ -6,9 +6,9 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, Field
 
 from services.api.http.models import RequestBody, Text
-from spendmeter.platform.keys import SCOPES
+from spendmeter.contracts.permissions import SCOPES
 
-KeyScope = Literal["ingest", "read", "correct", "admin", "import", "reserve"]
+KeyScope = Literal["ingest", "read", "respond", "govern", "correct", "admin", "import", "reserve"]
 KeyState = Literal["live", "expired", "revoked"]
 GRACE_HOURS_MAX = 24 * 90
 

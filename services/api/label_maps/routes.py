@@ -80,8 +80,8 @@ async def read_label_maps(request: Request, caller: Anyone) -> LabelMaps:
 async def set_label_maps(request: Request, caller: Anyone, body: NewLabelMaps) -> LabelMaps:
     """Set all of it anew; counts for what is sent from then on, within 5 s. An operator who names no tenant
     sets which attribute means which tenant, for what operators' keys send."""
-    if "admin" not in caller.scopes:
-        raise forbidden(f"key {caller.key_id} lacks the scope admin, so it cannot change anything")
+    if not caller.may("admin"):
+        raise forbidden(f"{caller.by} lacks the scope admin, so it cannot change this")
     tenant = _whose(caller)
     maps = msgspec.convert(body.model_dump(include={"labels", "signals"}), TenantMaps)
     if troubles := list(troubles_with_maps(maps, operators=tenant == OPERATORS)):

@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from services.api.access.auth import Reader, Writer
+from services.api.access.auth import Governing, Reader
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.http.models import DecimalString, RequestBody
 from services.api.http.openapi import answers
@@ -125,7 +125,7 @@ async def get_dry_run(request: Request, caller: Reader, id: str, run: UUID) -> D
     status_code=202,
     responses=answers("dry_run", status=202, missing="no such rule"),
 )
-async def try_rule(request: Request, caller: Writer, id: str, body: NewDryRun) -> DryRun:
+async def try_rule(request: Request, caller: Governing, id: str, body: NewDryRun) -> DryRun:
     """Try a rule on what was spent, with other settings if need be. Nobody is told of what it finds."""
     async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         await connection.execute(SQL["hold"], caller.tenant)

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from fastapi import APIRouter, Query, Request
 
-from services.api.access.auth import Reader, Writer
+from services.api.access.auth import Governing, Reader
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.http.openapi import answers
 from services.api.http.problems import invalid_fields, not_found, too_many
@@ -76,7 +76,7 @@ async def get_history(request: Request, caller: Reader, id: str) -> RuleHistory:
 
 
 @router.post("/v1/rules", status_code=201, responses=answers("rule", status=201))
-async def add_rule(request: Request, caller: Writer, body: NewRule) -> RuleAnswer:
+async def add_rule(request: Request, caller: Governing, body: NewRule) -> RuleAnswer:
     """Add a rule of a kind, for a part of the spend."""
     kind = RULE_KINDS[body.of]
     rule = AlertRule(
@@ -92,7 +92,7 @@ async def add_rule(request: Request, caller: Writer, body: NewRule) -> RuleAnswe
 
 
 @router.patch("/v1/rules/{id}", responses=answers("rule", missing="no such rule"))
-async def change_rule(request: Request, caller: Writer, id: str, body: RuleChange) -> RuleAnswer:
+async def change_rule(request: Request, caller: Governing, id: str, body: RuleChange) -> RuleAnswer:
     """Change a rule. What is open by it stays open, with the words it has; what comes is judged anew."""
     async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         await connection.execute(SQL["hold"], caller.tenant)
@@ -107,7 +107,7 @@ async def change_rule(request: Request, caller: Writer, id: str, body: RuleChang
 
 @router.delete("/v1/rules/{id}", responses=answers("rule_history", missing="no such rule"))
 async def remove_rule(
-    request: Request, caller: Writer, id: str, reason: Annotated[RuleReason, Query()]
+    request: Request, caller: Governing, id: str, reason: Annotated[RuleReason, Query()]
 ) -> RuleHistory:
     """Remove a rule of the tenant's own; make one that everybody has what it was."""
     async with database_of(request).writing(caller.tenant, by=caller.by) as connection:

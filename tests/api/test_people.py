@@ -1,0 +1,168 @@
+"""People by role, and what the scopes between reading and changing everything let do."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, get_args
+
+import asyncpg
+import httpx
+import pytest
+
+from services.api.people.models import RoleName
+from spendmeter.contracts.permissions import ROLES
+from tests.api.book import Book
+from tests.api.test_auth import bearer
+
+ADA = {
+    "issuer": "https://login.example",
+    "subject": "00u1",
+    "name": "Ada",
+    "role": "finops",
+    "reason": "leads",
+}
+NOBODY = "00000000-0000-0000-0000-000000000000"
+
+
+async def granted(client: httpx.AsyncClient, **said: Any) -> dict[str, Any]:
+    answer = await client.put("/v1/people", json=ADA | said)
+    assert answer.status_code == 200, answer.text
+    person: dict[str, Any] = answer.json()
+    return person
+
+
+async def people(client: httpx.AsyncClient) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = (await client.get("/v1/people")).json()["people"]
+    return found
+
+
+async def test_roles_are_those_of_the_contract_and_of_the_database(book: Book) -> None:
+    assert get_args(RoleName) == tuple(ROLES)
+    for role in ROLES:
+        await book.connection.execute(
+            "INSERT INTO people_acts (tenant, person_id, issuer, subject, name, role, reason, by) "
+            "VALUES ('acme', 'p0123456789abcdef', 'https://i', 's', 'n', $1, 'r', 'b')",
+            role,
+        )
+
+
+async def test_a_role_is_given_changed_and_taken_and_each_act_stays(
+    acme: httpx.AsyncClient, book: Book
+) -> None:
+    ada = await granted(acme)
+    assert (ada["role"], ada["scopes"]) == ("finops", ["correct", "govern", "read", "respond"])
+    again = await granted(acme, reason="said once more")
+    assert again == ada, "the same again is no act"
+    changed = await granted(acme, role="viewer", team="search")
+    assert (changed["person_id"], changed["team"], changed["scopes"]) == (
+        ada["person_id"],
+        "search",
+        ["read"],
+    )
+    assert await people(acme) == [changed]
+    taken = await acme.delete(f"/v1/people/{ada['person_id']}", params={"reason": "left"})
+    assert (taken.json()["role"], taken.json()["scopes"], taken.json()["reason"]) == ("", [], "left")
+    assert await people(acme) == []
+    assert (await acme.get(f"/v1/people/{ada['person_id']}")).json() == taken.json()
+    acts = await book.connection.fetch("SELECT role FROM people_acts ORDER BY number")
+    assert [row["role"] for row in acts] == ["finops", "viewer", ""]
+    log = (await acme.get("/v1/audit", params={"object": "people_acts"})).json()["changes"]
+    assert len(log) == 3
+    with pytest.raises(asyncpg.PostgresError):
+        await book.connection.execute(
+            "INSERT INTO people_acts (tenant, person_id, issuer, subject, name, role, team, reason, by) "
+            "VALUES ('acme', 'p0123456789abcdef', 'https://i', 's', 'n', 'admin', 'search', 'r', 'b')"
+        )
+
+
+async def test_a_person_is_the_issuers_subject_and_no_name(acme: httpx.AsyncClient) -> None:
+    first = await granted(acme)
+    others = [
+        await granted(acme, subject="00u2"),
+        await granted(acme, issuer="https://other.example"),
+        await granted(acme, issuer="https://login.example/", subject="00u1"),
+    ]
+    assert len({each["person_id"] for each in (first, *others)}) == 4
+
+
+async def test_a_tenants_people_are_its_own(acme: httpx.AsyncClient, book: Book) -> None:
+    ada = await granted(acme)
+    theirs = bearer(await book.key("globex", "admin"))
+    assert (await acme.get("/v1/people", headers=theirs)).json()["people"] == []
+    for method in ("GET", "DELETE"):
+        answer = await acme.request(
+            method,
+            f"/v1/people/{ada['person_id']}",
+            headers=theirs,
+            params={"reason": "x"} if method == "DELETE" else None,
+        )
+        assert answer.status_code == 404
+    same = (await acme.put("/v1/people", json=ADA, headers=theirs)).json()
+    assert same["person_id"] != ada["person_id"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"role": "owner"},
+        {"role": "admin", "team": "search"},
+        {"issuer": "login.example"},
+        {"issuer": "javascript:alert(1)"},
+        {"subject": ""},
+        {"reason": ""},
+        {"email": "ada@example.org"},
+    ],
+)
+async def test_what_no_role_can_be_is_refused(acme: httpx.AsyncClient, said: dict[str, str]) -> None:
+    assert (await acme.put("/v1/people", json=ADA | said)).status_code == 422
+
+
+async def test_a_key_that_ends_gives_no_role_and_no_other_scope_does(
+    client: httpx.AsyncClient, book: Book
+) -> None:
+    ends = bearer(await book.key("acme", "admin", expires_at=datetime.now(UTC) + timedelta(days=1)))
+    assert (await client.put("/v1/people", json=ADA, headers=ends)).status_code == 403
+    for scope in ("read", "respond", "govern", "correct", "import"):
+        headers = bearer(await book.key("acme", scope))
+        assert (await client.get("/v1/people", headers=headers)).status_code == 403
+        assert (await client.put("/v1/people", json=ADA, headers=headers)).status_code == 403
+        assert (await client.get("/v1/roles", headers=headers)).status_code == 200
+
+
+GOVERNED: tuple[tuple[str, str, Any], ...] = (
+    ("POST", "/v1/budgets", {"name": "b", "amount": "1"}), ("DELETE", f"/v1/budgets/{NOBODY}", None),
+    ("POST", f"/v1/budget-requests/{NOBODY}/refuse", {"reason": "no"}), ("DELETE", "/v1/rules/none?reason=x", None),
+    ("POST", f"/v1/channels/{NOBODY}/test", None), ("DELETE", f"/v1/planned-windows/{NOBODY}?reason=x", None),
+    ("POST", "/v1/catalog/inbox", {"provider": "p", "sku": "s"}),
+)  # fmt: skip
+RESPONDED = (("POST", f"/v1/incidents/{NOBODY}/acknowledge", {}),)
+ADMINS: tuple[tuple[str, str, Any], ...] = (
+    ("POST", "/v1/dimensions", {"name": "customer", "reason": "x"}), ("PUT", "/v1/meters", {"meters": [], "reason": "x"}),
+    ("PUT", "/v1/label-maps", {"labels": [], "reason": "x"}), ("GET", "/v1/audit", None), ("GET", "/v1/keys", None),
+    ("POST", "/v1/catalog/proposals/1/approve", {}),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("scope", "may"),
+    [
+        ("read", ()),
+        ("respond", RESPONDED),
+        ("govern", RESPONDED + GOVERNED),
+        ("correct", ()),
+        ("import", ()),
+        ("admin", RESPONDED + GOVERNED + ADMINS),
+    ],
+)
+async def test_each_scope_may_what_it_says_and_nothing_beyond(
+    client: httpx.AsyncClient, book: Book, scope: str, may: tuple[Any, ...]
+) -> None:
+    headers = bearer(await book.key("acme", scope))
+    for asked in (*RESPONDED, *GOVERNED, *ADMINS):
+        method, path, body = asked
+        answer = await client.request(method, path, json=body, headers=headers)
+        assert (answer.status_code != 403) == (asked in may), (method, path, answer.text)
+        if asked in may:
+            assert answer.status_code < 500, (method, path, answer.text)
+        else:
+            assert "lacks the scope" in answer.json()["detail"]
