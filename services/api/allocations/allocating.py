@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, NamedTuple
@@ -30,6 +30,8 @@ class CostLine(NamedTuple):
     sku: str
 
 
+_Columns = list[list[int]]
+"""Of each of SUMS the units that the targets of a ratio have, in their order."""
 _Held = dict[tuple[str, CostLine], list[int]]
 """Units that a pool has to hand on, by the pool whose cost they were and by line."""
 
@@ -116,46 +118,78 @@ def allocate(
     Shares of the cost centre `lines_of` are line by line; of others all lines of a pool are one."""
     found = Allocated()
     rows, used = list(booked), list(quantities)
-    scopes = {filter_of(pool.filter): place for place, pool in reversed([*enumerate(pools)])}
+    _sort_out(pools, rows, found)
+    places = places_of(amount for _, row in found.pooled for amount in row.amounts)
+    held: dict[str, _Held] = {pool.name: defaultdict(lambda: [*_NOTHING]) for pool in pools}
+    for name, row in found.pooled:
+        _add(held[name][name, row.line], [in_units(each, places) for each in row.amounts])
+    for pool in (pools[place] for place in in_feeding_order(pools)):
+        for currency in sorted({line.currency for _, line in held[pool.name]}):
+            found.ratios[pool.name, currency] = _ratio(pool, currency, rows, used)
+        found.shares.extend(_handed_on(pool.name, held, found.ratios, places, lines_of))
+    return found
+
+
+def _sort_out(pools: Sequence[CostPool], rows: Iterable[BookedSum], found: Allocated) -> None:
+    """Of the pools whose filter lets a row through the first has it."""
+    first = {filter_of(pool.filter): place for place, pool in reversed([*enumerate(pools)])}
     for row in rows:
-        place = min((scopes[scope] for scope in row.within if scope in scopes), default=None)
+        place = min((first[scope] for scope in row.within if scope in first), default=None)
         if place is None:
             found.direct.append(row)
         else:
             found.pooled.append((pools[place].name, row))
-    places = places_of(amount for _, row in found.pooled for amount in row.amounts)
-    handed: dict[tuple[Target, str, str, CostLine], list[int]] = defaultdict(lambda: [*_NOTHING])
-    held: dict[str, _Held] = {pool.name: defaultdict(lambda: [*_NOTHING]) for pool in pools}
-    for name, row in found.pooled:
-        _add(held[name][name, row.line], [in_units(each, places) for each in row.amounts])
-    for place in in_feeding_order(pools):
-        pool = pools[place]
-        for (source, line), units in sorted(held[pool.name].items()):
-            ratio = found.ratios.get((pool.name, line.currency))
-            if ratio is None:
-                ratio = found.ratios[pool.name, line.currency] = _ratio(pool, line.currency, rows, used)
-            whole = CostLine(line.currency, "", "", "")
-            for target, parts in _parts(units, ratio):
-                if target.kind == "pool":
-                    _add(held[target.name][source, line], parts)
-                else:
-                    told = line if target.name == lines_of and target.kind == "cost_centre" else whole
-                    _add(handed[target, pool.name, source, told], parts)
-    for (target, name, source, line), units in handed.items():
-        ratio = found.ratios[name, line.currency]
-        amounts = [of_units(each, places) for each in units]
-        found.shares.append(Share(target, name, source, line, ratio.weights[target], ratio.whole, amounts))
-    return found
+
+
+def _handed_on(
+    pool: str,
+    held: Mapping[str, _Held],
+    ratios: Mapping[tuple[str, str], Ratio],
+    places: int,
+    lines_of: str | None,
+) -> Iterator[Share]:
+    """The shares of all that a pool has; what it feeds other pools is added to what these have."""
+    handed: dict[tuple[str, str], _Columns] = {}
+    for (source, line), units in sorted(held[pool].items()):
+        ratio = ratios[pool, line.currency]
+        columns = _shared(units, ratio)
+        before = handed.get((source, line.currency))
+        handed[source, line.currency] = columns if before is None else _together(before, columns)
+        for number, (target, weight) in enumerate(ratio.weights.items()):
+            parts = [column[number] for column in columns]
+            if target.kind == "pool":
+                _add(held[target.name][source, line], parts)
+            elif target == ("cost_centre", lines_of):
+                told = [of_units(each, places) for each in parts]
+                yield Share(target, pool, source, line, weight, ratio.whole, told)
+    for (source, currency), columns in handed.items():
+        ratio, whole = ratios[pool, currency], CostLine(currency, "", "", "")
+        for (target, weight), amounts in zip(ratio.weights.items(), _amounts(columns, places), strict=True):
+            if target.kind != "pool" and target != ("cost_centre", lines_of):
+                yield Share(target, pool, source, whole, weight, ratio.whole, amounts)
 
 
 def _add(sums: list[int], units: Sequence[int]) -> None:
     sums[:] = map(operator.add, sums, units)
 
 
-def _parts(units: Sequence[int], ratio: Ratio) -> Iterable[tuple[Target, Sequence[int]]]:
+def _shared(units: Sequence[int], ratio: Ratio) -> _Columns:
     weights = list(ratio.weights.values())
     shared = {each: shared_out(each, weights) for each in set(units)}
-    return zip(ratio.weights, zip(*(shared[each] for each in units), strict=True), strict=True)
+    return [shared[each] for each in units]
+
+
+def _together(columns: _Columns, others: _Columns) -> _Columns:
+    return [[*map(operator.add, *both)] for both in zip(columns, others, strict=True)]
+
+
+def _amounts(columns: _Columns, places: int) -> Iterable[Sequence[Decimal]]:
+    """By target. Mostly list and effective are one amount, and the rest is nothing."""
+    amounts: list[Sequence[Decimal]] = []
+    for number, column in enumerate(columns):
+        same = next((n for n in range(number) if columns[n] == column), None)
+        amounts.append([of_units(each, places) for each in column] if same is None else amounts[same])
+    return zip(*amounts, strict=True)
 
 
 def _ratio(pool: CostPool, currency: str, rows: Sequence[BookedSum], used: Sequence[DriverQuantity]) -> Ratio:

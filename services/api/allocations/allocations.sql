@@ -11,6 +11,13 @@ placed AS MATERIALIZED (
     FROM series_within($1, ARRAY(SELECT DISTINCT series_id FROM sums), $7::jsonb[]) GROUP BY series_id
 )
 
+-- part: used
+-- Of `used`, by stretch, unit, value of dimension $6 and the filters that let it through.
+SELECT stretch, unit, dimension(s, $6) AS value, coalesce(within, '{}') AS within, sum(quantity) AS quantity
+FROM used JOIN series s ON s.tenant = $1 AND s.series_id = used.series_id
+    LEFT JOIN placed ON placed.series_id = used.series_id
+WHERE quantity IS NOT NULL GROUP BY stretch, unit, value, within
+
 -- name: acts
 -- Every act on the plans of a dimension, the newest first; $1 null = of all.
 SELECT number, dimension, first_day, pools, reason, by, at FROM allocation_plans
@@ -51,24 +58,24 @@ FROM sums JOIN named USING (series_id)
 GROUP BY stretch, currency, value, cost_class, provider, sku, within LIMIT $10
 
 -- name: quantities
--- How much of each of the units $8 was used, by the same; units with a column of their own, and others.
+-- How much of each of the units $8, which have a column of their own, was used, by the same.
 WITH sums AS MATERIALIZED (
     SELECT width_bucket(bucket, $5::timestamptz[]) AS stretch, series_id, {unit_sums}
     FROM spent($1, $2, $3, $4) GROUP BY stretch, series_id
-), rest AS (
+), used AS (
+    SELECT stretch, series_id, unit, (to_jsonb(sums) ->> unit)::numeric AS quantity FROM sums, unnest($8::text[]) AS unit
+), {placed}
+{used}
+
+-- name: quantities_rest
+-- The same of units that have none.
+WITH sums AS MATERIALIZED (
     SELECT width_bucket(bucket, $5::timestamptz[]) AS stretch, series_id, u.key AS unit,
         sum(u.value::numeric) AS quantity
     FROM spent($1, $2, $3, $4), jsonb_each(usage) AS u WHERE usage IS NOT NULL AND u.key = ANY ($8::text[])
     GROUP BY stretch, series_id, unit
-), used AS (
-    SELECT stretch, series_id, unit, (to_jsonb(sums) ->> unit)::numeric AS quantity
-    FROM sums, unnest($8::text[]) AS unit
-    UNION ALL SELECT * FROM rest
-), {placed}
-SELECT stretch, unit, dimension(s, $6) AS value, coalesce(within, '{}') AS within, sum(quantity) AS quantity
-FROM used JOIN series s ON s.tenant = $1 AND s.series_id = used.series_id
-    LEFT JOIN placed ON placed.series_id = used.series_id
-WHERE quantity IS NOT NULL GROUP BY stretch, unit, value, within
+), used AS (SELECT * FROM sums), {placed}
+{used}
 
 -- name: seen
 -- Which of the values $2 of a dimension $1 any event ever had.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 
-from services.api.allocations.allocating import SUMS, Target
+from services.api.allocations.allocating import SUMS, Share, Target
 from services.api.allocations.models import (
     AllocationTrialRow,
     CentreRow,
@@ -30,34 +30,43 @@ _NOBODY: dict[str, RowKind] = {"": "unattributed", FOLDED: "folded"}
 def rows_of(handed: Iterable[HandedOn], own_currency: str) -> list[CentreRow]:
     """Everybody who bears some of it, and what nobody bears: the tenant's own currency first, the largest
     first. In each currency the rows add up to what was booked."""
-    rows: dict[tuple[RowKind, str, str], CentreRow] = {}
-
-    def row(kind: RowKind, name: str, currency: str) -> CentreRow:
-        centre = name if kind == "cost_centre" else None
-        new = CentreRow(kind=kind, cost_centre=centre, currency=currency)
-        return rows.setdefault((kind, name, currency), new)
-
+    sums: dict[tuple[RowKind, str, str], list[Decimal]] = defaultdict(lambda: [ZERO] * len(SUMS))
+    shared: dict[tuple[RowKind, str, str], Decimal] = defaultdict(lambda: ZERO)
+    unpriced: dict[tuple[RowKind, str, str], int] = defaultdict(int)
     for each in handed:
         for booked in each.allocated.direct:
-            kind = _NOBODY.get(booked.value, "cost_centre")
-            found = row(kind, booked.value, booked.line.currency)
-            found.direct = EXACT.add(found.direct, booked.amounts[_EFFECTIVE])
-            found.unpriced_events += booked.unpriced_events
-            _add(found, booked.amounts)
+            key = _NOBODY.get(booked.value, "cost_centre"), booked.value, booked.line.currency
+            _add(sums[key], booked.amounts)
+            unpriced[key] += booked.unpriced_events
         for share in each.allocated.shares:
-            kind = "residual" if share.target.kind == "residual" else "cost_centre"
-            found = row(kind, share.target.name, share.line.currency)
-            found.shared = EXACT.add(found.shared, share.amounts[_EFFECTIVE])
-            _add(found, share.amounts)
-    return sorted(rows.values(), key=lambda each: _order(each, own_currency))
+            kind: RowKind = "residual" if share.target.kind == "residual" else "cost_centre"
+            key = kind, share.target.name, share.line.currency
+            _add(sums[key], share.amounts)
+            shared[key] = EXACT.add(shared[key], share.amounts[_EFFECTIVE])
+    rows = []
+    for key, amounts in sums.items():
+        named = dict(zip(SUMS, amounts, strict=True))
+        rows.append(
+            CentreRow(
+                kind=key[0],
+                cost_centre=key[1] if key[0] == "cost_centre" else None,
+                currency=key[2],
+                direct=EXACT.subtract(named["effective"], shared[key]),
+                shared=shared[key],
+                total=named["effective"],
+                list=named["list"],
+                contracted=named["contracted"],
+                of_which_provisional=named["of_which_provisional"],
+                unpriced_events=unpriced[key],
+            )
+        )
+    return sorted(rows, key=lambda each: _order(each, own_currency))
 
 
-def _add(row: CentreRow, amounts: Sequence[Decimal]) -> None:
-    named = dict(zip(SUMS, amounts, strict=True))
-    row.total = EXACT.add(row.total, named["effective"])
-    row.list = EXACT.add(row.list, named["list"])
-    row.contracted = EXACT.add(row.contracted, named["contracted"])
-    row.of_which_provisional = EXACT.add(row.of_which_provisional, named["of_which_provisional"])
+def _add(sums: list[Decimal], amounts: Sequence[Decimal]) -> None:
+    for place, amount in enumerate(amounts):
+        if amount:
+            sums[place] = EXACT.add(sums[place], amount)
 
 
 def _order(row: CentreRow, own_currency: str) -> tuple[object, ...]:
@@ -148,32 +157,41 @@ def _pooled(each: HandedOn) -> Iterator[PooledCost]:
             )
 
 
-def shared_amounts(handed: Iterable[HandedOn], only: str | None) -> list[SharedAmount]:
+def shared_amounts(handed: Sequence[HandedOn], only: str | None) -> list[SharedAmount]:
     """Of every cost centre and of the residual, or of one alone: what it has of each pool, all skus of that
     in one amount."""
-    found: dict[tuple[date, Target, str, str, str], SharedAmount] = {}
+    amounts: dict[tuple[date, Target, str, str, str], tuple[HandedOn, Share, Decimal]] = {}
     for each in handed:
-        by_name = {pool.name: pool for pool in each.stretch.pools}
         for share in each.allocated.shares:
-            if only is not None and share.target != Target("cost_centre", only):
-                continue
-            key = each.stretch.first, share.target, share.pool, share.source, share.line.currency
-            if key not in found:
-                found[key] = SharedAmount(
-                    first_day=each.stretch.first,
-                    until=each.stretch.beyond,
-                    cost_centre=share.target.name if share.target.kind == "cost_centre" else None,
-                    pool=share.pool,
-                    source=share.source,
-                    rule=by_name[share.pool].rule,
-                    driver=driver_text(by_name[share.pool].driver),
-                    weight=Decimal(share.weight),
-                    of=Decimal(share.whole),
-                    currency=share.line.currency,
-                    amount=ZERO,
-                )
-            found[key].amount = EXACT.add(found[key].amount, share.amounts[_EFFECTIVE])
-    return [found[key] for key in sorted(found)]
+            if only is None or share.target == Target("cost_centre", only):
+                key = each.stretch.first, share.target, share.pool, share.source, share.line.currency
+                before = amounts[key][2] if key in amounts else ZERO
+                amounts[key] = each, share, EXACT.add(before, share.amounts[_EFFECTIVE])
+    told = {
+        (each.stretch.first, pool.name): (pool.rule, driver_text(pool.driver))
+        for each in handed
+        for pool in each.stretch.pools
+    }
+    found = []
+    for key in sorted(amounts):
+        each, share, amount = amounts[key]
+        rule, driver = told[each.stretch.first, share.pool]
+        found.append(
+            SharedAmount(
+                first_day=each.stretch.first,
+                until=each.stretch.beyond,
+                cost_centre=share.target.name if share.target.kind == "cost_centre" else None,
+                pool=share.pool,
+                source=share.source,
+                rule=rule,
+                driver=driver,
+                weight=Decimal(share.weight),
+                of=Decimal(share.whole),
+                currency=share.line.currency,
+                amount=amount,
+            )
+        )
+    return found
 
 
 def driver_text(driver: Driver | None) -> str:

@@ -29,7 +29,7 @@ from services.api.database.tenant import Tenant
 from services.api.database.transactions import TenantConnection
 from services.api.http.problems import invalid
 from spendmeter.book.reading import Coverage, generations, spent_in
-from spendmeter.book.units import UNIT_PARTS
+from spendmeter.book.units import UNIT_COLUMNS, UNIT_PARTS
 from spendmeter.platform.sql import load_sql
 
 ROWS_MAX = 100_000
@@ -158,10 +158,13 @@ async def _rows_of(connection: TenantConnection, question: _Question, spent: Cov
         amounts = tuple(row[name] for name in SUMS)
         each = BookedSum(row["value"], line, within, row["events"], row["unpriced_events"], amounts)
         found.append((row["stretch"], each))
-    for row in await connection.fetch(SQL["quantities"], *asked, question.units) if question.units else ():
-        within = frozenset(scopes[place - 1] for place in row["within"])
-        used = DriverQuantity(row["value"], within, row["unit"], row["quantity"])
-        found.append((row["stretch"], used))
+    columns = [unit for unit in question.units if unit in UNIT_COLUMNS]
+    others = [unit for unit in question.units if unit not in UNIT_COLUMNS]
+    for name, units in (("quantities", columns), ("quantities_rest", others)):
+        for row in await connection.fetch(SQL[name], *asked, units) if units else ():
+            within = frozenset(scopes[place - 1] for place in row["within"])
+            used = DriverQuantity(row["value"], within, row["unit"], row["quantity"])
+            found.append((row["stretch"], used))
     return found
 
 
