@@ -49,7 +49,7 @@ async def test_totals_add_over_shards_days_of_recording_and_series(
     assert answer["totals"][1] == {
         "team": "payments", "currency": "USD", "others": 0, "events": 5, "unpriced_events": 1, "list": "1.34",
         "contracted": "1.24", "effective": "1.14", "amount": "1.14", "of_which_provisional": "0.8",
-        "usage": {"input_tokens": "1015", "hours": "0.75"},
+        "usage": {"input_tokens": "1015", "hours": "0.75"}, "compared": {}, "ratios": {},
     }  # fmt: skip
     assert (answer["currency"], answer["tz"], answer["series"]) == ("USD", "UTC", [])
     assert (answer["of_which_provisional"], answer["unpriced_events"]) == ("0.8", 1)

@@ -16,7 +16,7 @@ from services.api.accounting.completeness import completeness
 from services.api.changes.contributors import GroupChange, changes_of, row_of, top_of
 from services.api.changes.models import SpendChanges
 from services.api.changes.prices import PastPrices, read_unit_worth
-from services.api.changes.reading import GROUPS_MAX, SPLIT_MAX, cover_past, cover_period, read_used
+from services.api.changes.reading import GROUPS_MAX, SPLIT_MAX, read_used
 from services.api.changes.uses import SERVED, USE, Compared, compared, unsplit
 from services.api.database.tenant import Tenant, read_tenant
 from services.api.database.transactions import TenantConnection, database_of
@@ -39,6 +39,7 @@ from services.api.http.spans import (
     whole_minutes,
 )
 from services.api.spend.closed import ClosedSums, GroupKey, GroupSum
+from services.api.spend.past import cover_past, cover_period
 from services.api.spend.question import Filters
 
 TOP_MAX = 1_000
@@ -166,7 +167,8 @@ async def _read(request: Request, connection: TenantConnection, question: _Chang
     tenant, now = question.tenant, question.now
     complete = await completeness(request, connection)
     coverage = await cover_period(connection, tenant, question.period)
-    before, past = await cover_past(connection, tenant, question.before)
+    edges, past = await cover_past(connection, tenant, question.before)
+    before = edges[0], edges[-1]
     closed: ClosedSums = request.app.state.closed
 
     async def used_by(dimensions: Sequence[str], most: int) -> _Sides | None:

@@ -36,7 +36,7 @@ async def read_groups(
 ) -> PlacedSums | None:
     """All that was spent; None = in too many groups, of which `most` may have to be read. `connection` sees
     one instant."""
-    tenant, grouping = question.spent.tenant, question.grouping
+    tenant, grouping = question.spent.tenant, (*question.grouping, most)
     whole = cut(question.spent.pieces(), question.spans)
     if len(whole) > PIECES_MAX or closed.is_wide(tenant, grouping, len(question.edges), question.now):
         return None
@@ -98,7 +98,7 @@ async def _read(
 
 def in_all(placed: PlacedSums) -> dict[GroupKey, GroupSum]:
     """What each group came to, all pieces together."""
-    return _added_up((key, each) for _, piece in placed for key, each in piece.items())
+    return added_up((key, each) for _, piece in placed for key, each in piece.items())
 
 
 def totals_of(placed: PlacedSums, question: SpendQuestion, own_currency: str) -> list[GroupTotal]:
@@ -109,7 +109,7 @@ def totals_of(placed: PlacedSums, question: SpendQuestion, own_currency: str) ->
         named, others = _ranked(groups, currency, question)
         rows += [_total(question, key, groups[key], place=place) for place, key in enumerate(named, 1)]
         if others:
-            rest = _added_up(((currency, ()), groups[key]) for key in others)
+            rest = added_up(((currency, ()), groups[key]) for key in others)
             rows.append(_total(question, (currency, ()), rest[currency, ()], others=len(others)))
     return in_order(rows, question, own_currency)
 
@@ -142,14 +142,12 @@ def cells_of(
 ) -> BucketSums:
     """As `sums.read_cells` has them."""
     cells: BucketSums = defaultdict(nothing)
-    places = {}
+    totals = list(totals)
     for each in totals:
         cells[each.currency, each.place, 0] = each.spent
-        if each.place is not None:
-            values = tuple(each.group.get(name) or "" for name in question.group_by)
-            places[each.currency, values] = each.place
     if page:
-        summed = _added_up(
+        places = places_of(totals, question)
+        summed = added_up(
             ((key[0], places.get(key), number), each)
             for number, piece in placed
             if page.first <= number <= page.last
@@ -159,7 +157,29 @@ def cells_of(
     return cells
 
 
-def _added_up(groups: Iterable[tuple[K, GroupSum]]) -> dict[K, GroupSum]:
+def places_of(totals: Iterable[GroupTotal], question: SpendQuestion) -> dict[GroupKey, int]:
+    """The place of each group that the page names; any other is among the others."""
+    return {
+        (each.currency, tuple(each.group.get(name) or "" for name in question.group_by)): each.place
+        for each in totals
+        if each.place is not None
+    }
+
+
+def sums_at(
+    placed: PlacedSums, totals: Iterable[GroupTotal], question: SpendQuestion
+) -> dict[tuple[str, int | None, int], GroupSum]:
+    """What stands at the places of `totals`, in all (0) and by bucket."""
+    places = places_of(totals, question)
+    return added_up(
+        ((key[0], places.get(key), at), each)
+        for number, piece in placed
+        for key, each in piece.items()
+        for at in (0, number)
+    )
+
+
+def added_up(groups: Iterable[tuple[K, GroupSum]]) -> dict[K, GroupSum]:
     """What stands under the same key is added up; what was read stays as it was."""
     met: defaultdict[K, list[GroupSum]] = defaultdict(list)
     for key, each in groups:

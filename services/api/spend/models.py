@@ -9,6 +9,8 @@ from services.api.http.models import Complete, DecimalString
 from services.api.spend.question import Measure
 from spendmeter.contracts.money import ZERO
 
+ComparedName = Literal["before", "change", "percent"]
+RatioName = Literal["per_event", "per_1k_tokens", "token_share", "cache_hit_rate", "discount"]
 Cut = Literal["start", "end", "open"]
 
 
@@ -30,6 +32,17 @@ class SpendRow(BaseModel):
     amount: DecimalString = ZERO
     of_which_provisional: DecimalString = ZERO
     usage: dict[str, DecimalString] = Field(default_factory=dict)
+    compared: dict[ComparedName, DecimalString | None] = Field(
+        default_factory=dict,
+        description="with `compare`: what `amount` was before, the change, and that in percent (null where "
+        "nothing was before); all null where the span that is compared with has no such bucket",
+    )
+    ratios: dict[RatioName, DecimalString | None] = Field(
+        default_factory=dict,
+        description="with `ratios=true`, of effective cost: per event with a price, of models per 1,000 of "
+        "their tokens, the share of models, cache-read input of all input, and what is below the list price; "
+        "null where there is nothing to divide by, or over 1 % of the events have no price",
+    )
 
 
 class SeriesRow(SpendRow):
@@ -41,6 +54,13 @@ class SeriesRow(SpendRow):
     bucket_start: datetime
     bucket_end: datetime
     cut: list[Cut] = Field(default_factory=list)
+
+
+class PastSpan(BaseModel):
+    """The span that the rows are compared with."""
+
+    from_: datetime = Field(alias="from")
+    to: datetime
 
 
 class Spend(Complete):
@@ -55,6 +75,7 @@ class Spend(Complete):
     from_: datetime = Field(alias="from")
     to: datetime
     measure: Measure
+    compared_with: PastSpan | None = None
     of_which_provisional: DecimalString
     unpriced_events: int
     totals: list[SpendRow]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -67,6 +67,12 @@ class SpendQuestion:
     def spans(self) -> list[datetime]:
         """The edges, cut to the range."""
         return [self.cursor.start, *self.edges[1:-1], self.cursor.end]
+
+    @property
+    def until(self) -> datetime:
+        """As far as the span has gone: the minute that is open now is in it."""
+        gone = self.now.replace(second=0, microsecond=0) + timedelta(minutes=1)
+        return min(self.cursor.end, gone) if gone > self.cursor.start else self.cursor.end
 
     @property
     def grouping(self) -> tuple[tuple[str, ...], tuple[tuple[str, tuple[str, ...]], ...]]:

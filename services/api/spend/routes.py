@@ -1,9 +1,11 @@
 """`GET /v1/spend`: what was spent, by any dimensions and calendar buckets, from the rollups alone."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import replace as replace_question
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
@@ -14,6 +16,7 @@ from services.api.accounting.completeness import completeness
 from services.api.database.tenant import Tenant, read_tenant
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.dimensions.names import known_dimensions
+from services.api.http.compared import Compare, shift_of
 from services.api.http.cursors import digest_of
 from services.api.http.filters import FILTER_PARAMETERS, check_dimensions, dimensions_of, filters_of
 from services.api.http.models import Complete
@@ -23,11 +26,12 @@ from services.api.http.problems import invalid
 from services.api.http.representation import JSON, Negotiated
 from services.api.http.shared_answers import shared_answers_of, wants_fresh
 from services.api.http.spans import SpanParameters, in_whole_minutes, span_of, whole_minutes
-from services.api.spend.buckets import Bucket, bucket_edges, too_fine
-from services.api.spend.closed import ClosedSums
-from services.api.spend.groups import cells_of, read_groups, totals_of
+from services.api.spend.buckets import Bucket, bucket_edges
+from services.api.spend.closed import READ_MAX, ClosedSums, GroupSum
+from services.api.spend.groups import PlacedSums, cells_of, read_groups, sums_at, totals_of
 from services.api.spend.models import Cut, Spend
 from services.api.spend.pages import GroupTotal, Page, page_of
+from services.api.spend.past import BESIDE_MAX, BucketAmounts, PastSpend, cover_period, read_past, with_gone
 from services.api.spend.question import (
     SERIES_ROWS_MAX,
     Measure,
@@ -35,15 +39,16 @@ from services.api.spend.question import (
     SpendQuestion,
     read_spend_cursor,
 )
+from services.api.spend.ratios import MODEL, ratios_of
 from services.api.spend.sums import BucketSums, read_cells, read_totals
-from spendmeter.book.cover import MinutesDropped
-from spendmeter.book.reading import Coverage, spent_in
 from spendmeter.contracts.money import plain, total
 
 TOP_MAX = 1_000
-PARAMETERS = "from to range bucket tz group_by measure top usage limit cursor".split()
+PARAMETERS = "from to range bucket tz group_by measure top usage compare ratios limit cursor".split()
 _SAME_QUESTION = ("cursor", "limit", "usage", PRETTY)
 """What may differ between the pages of one question."""
+
+_TOO_MANY = invalid("group_by", "too many groups for something to stand beside each: add a filter")
 
 router = APIRouter(tags=["spend"], route_class=Negotiated)
 
@@ -70,6 +75,11 @@ async def get_spend(
         int, Query(ge=1, le=TOP_MAX, description="groups of each currency that are named, the largest first")
     ] = 100,
     usage: Annotated[bool, Query(description="false leaves quantities out, which is faster")] = True,
+    compare: Annotated[
+        Compare | None,
+        Query(description="what each row was before: as many days before, or the same days last month"),
+    ] = None,
+    ratios: Annotated[bool, Query(description="what each row's cost is measured by: events, tokens")] = False,
     limit: Annotated[int, Query(ge=1, le=SERIES_ROWS_MAX, description="rows of series a page")] = 1_000,
     cursor: Annotated[str, Query(description="`next_cursor` or `next_groups` of the page before")] = "",
 ) -> Response:
@@ -103,7 +113,7 @@ async def get_spend(
             edges = bucket_edges(first, beyond, bucket, calendar) if bucket else [first, beyond]
             question = SpendQuestion(
                 cursor=replace(place, start=first, end=beyond),
-                spent=await _spent_in(connection, tenant, [first, *edges[1:-1], beyond]),
+                spent=await cover_period(connection, tenant, [first, *edges[1:-1], beyond]),
                 zone=calendar.zone,
                 group_by=dimensions,
                 filters=filters,
@@ -114,7 +124,9 @@ async def get_spend(
                 with_usage=usage,
                 now=now,
             )
-            found = await _read(request, connection, question, tenant.currency, limit)
+            found = await _read(
+                request, connection, _Asked(question, tenant, compare, ratios), rows_max=limit
+            )
         return _written(found)
 
     key = caller.tenant, now.replace(second=0, microsecond=0), *sorted(parameters)
@@ -122,12 +134,11 @@ async def get_spend(
     return Response(content, media_type=JSON)
 
 
-async def _spent_in(connection: TenantConnection, tenant: Tenant, edges: list[datetime]) -> Coverage:
-    """Raises HttpRefusal (422) where hours are too coarse, and minutes are no longer kept."""
-    try:
-        return await spent_in(connection, tenant.tenant, edges, tenant.timeline)
-    except MinutesDropped as dropped:
-        raise invalid("bucket", too_fine(dropped, tenant.timeline)) from dropped
+class _Asked(NamedTuple):
+    question: SpendQuestion
+    tenant: Tenant
+    compare: Compare | None
+    ratios: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,18 +152,26 @@ class _Found:
     following: tuple[int, int] | None
     cells: BucketSums
     complete: Complete
+    past: PastSpend | None
+    amounts: BucketAmounts
+    models: Mapping[tuple[str, int | None, int], GroupSum] | None
+    """Of calls to models, what stands in `cells` of all; None = it is not asked for."""
 
 
-async def _read(
-    request: Request, connection: TenantConnection, question: SpendQuestion, currency: str, rows_max: int
-) -> _Found:
+async def _read(request: Request, connection: TenantConnection, asked: _Asked, *, rows_max: int) -> _Found:
+    question, currency = asked.question, asked.tenant.currency
     cursor = question.cursor
     complete = await completeness(request, connection)
     closed: ClosedSums = request.app.state.closed
-    placed = await read_groups(connection, question, closed)
+    beside = asked.compare is not None or asked.ratios
+    placed = await read_groups(connection, question, closed, BESIDE_MAX if beside else READ_MAX)
+    past, models = await _read_beside(connection, asked, closed)
+    if beside and placed is None:
+        raise _TOO_MANY
     if placed is None:
         totals = await read_totals(connection, question, currency)
     else:
+        placed = with_gone(placed, past) if past else placed
         totals = totals_of(placed, question, currency)
         await asyncio.sleep(0)  # some milliseconds of work, and as much to come: others first
     page, following = None, None
@@ -170,7 +189,29 @@ async def _read(
         following=following,
         cells=cells,
         complete=complete,
+        past=past,
+        amounts=past.amounts(totals, question) if past else {},
+        models=None if models is None else sums_at(models, totals, question),
     )
+
+
+async def _read_beside(
+    connection: TenantConnection, asked: _Asked, closed: ClosedSums
+) -> tuple[PastSpend | None, PlacedSums | None]:
+    """What was spent before, and on models, where it is asked for. Raises HttpRefusal (422)."""
+    question, past, models = asked.question, None, None
+    if asked.compare:
+        shift = shift_of(asked.compare, question.cursor.start, question.until, question.zone)
+        past = await read_past(connection, asked.tenant, question, shift, closed)
+    if asked.ratios:
+        classes = question.filters.get("cost_class", (MODEL,))
+        only = replace_question(
+            question, filters={**question.filters, "cost_class": [each for each in classes if each == MODEL]}
+        )
+        models = await read_groups(connection, only, closed, BESIDE_MAX)
+    if (asked.compare and past is None) or (asked.ratios and models is None):
+        raise _TOO_MANY
+    return past, models
 
 
 def _written(found: _Found) -> bytes:
@@ -179,7 +220,7 @@ def _written(found: _Found) -> bytes:
     rows = found.page.cells(found.totals) if found.page else []
     spans = {n: _span(question, n) for n in {n for n, _ in rows}}
     answer = {
-        **_heading(question, found.totals, found.currency),
+        **_heading(found),
         "totals": [_row(found, each, 0) for each in found.totals],
         "series": [_row(found, each, n) | spans[n] for n, each in rows],
         "next_cursor": question.cursor.at(bucket=following[0], row=following[1]) if following else None,
@@ -188,8 +229,9 @@ def _written(found: _Found) -> bytes:
     return msgspec.json.encode(answer)
 
 
-def _heading(question: SpendQuestion, totals: list[GroupTotal], currency: str) -> dict[str, Any]:
+def _heading(found: _Found) -> dict[str, Any]:
     """What stands beside the rows."""
+    question, totals, currency = found.question, found.totals, found.currency
     cursor = question.cursor
     own = [each for each in totals if each.currency == currency]
     has_more = any(each.others > cursor.skip for each in totals)
@@ -199,14 +241,23 @@ def _heading(question: SpendQuestion, totals: list[GroupTotal], currency: str) -
         "from": cursor.start.astimezone(question.zone),
         "to": cursor.end.astimezone(question.zone),
         "measure": question.measure,
+        "compared_with": _told(found.past, question),
         "of_which_provisional": plain(total(each.spent.sums["of_which_provisional"] for each in own)),
         "unpriced_events": sum(each.spent.sums["unpriced_events"] for each in totals),
         "next_groups": cursor.at(skip=cursor.skip + question.top, bucket=1, row=0) if has_more else None,
     }
 
 
+def _told(past: PastSpend | None, question: SpendQuestion) -> dict[str, datetime] | None:
+    if past is None:
+        return None
+    return dict(zip(("from", "to"), (at.astimezone(question.zone) for at in past.span), strict=True))
+
+
 def _row(found: _Found, each: GroupTotal, n: int) -> dict[str, Any]:
-    texts = found.cells[each.currency, each.place, n].texts()
+    at = each.currency, each.place, n
+    cell, past, models = found.cells[at], found.past, found.models
+    texts = cell.texts()
     return {
         **each.group,
         "currency": each.currency,
@@ -214,6 +265,8 @@ def _row(found: _Found, each: GroupTotal, n: int) -> dict[str, Any]:
         **texts.sums,
         "amount": texts.sums[found.question.measure],
         "usage": texts.usage if found.question.with_usage else {},
+        "compared": past.row(cell.sums[found.question.measure], found.amounts, at) if past else {},
+        "ratios": {} if models is None else ratios_of(cell, models.get(at)),
     }
 
 
