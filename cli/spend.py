@@ -8,16 +8,17 @@ from cli._asking import OfTenantOption, read
 from cli._filters import FilterOption, filters
 from cli._instants import minute
 from cli._options import JsonOption, printed_as_json
-from cli._rounded import rounded
+from cli._rounded import rounded, rounded_percent
 from cli._table import named, print_table
 from cli._terminal import say
 
 SERIES_ROWS = 5_000
 """As many as the api gives at once."""
 _FIGURES = ("events", "list", "effective", "of which provisional", "unpriced events")
+_BESIDE = ("before", "change", "in %")
 _FLAGS = {
     "range": "--range", "from": "--since", "to": "--until", "bucket": "--bucket", "group_by": "--group",
-    "filter": "--filter", "top": "--top", "tz": "--tz",
+    "filter": "--filter", "top": "--top", "tz": "--tz", "compare": "--compare",
 }  # fmt: skip
 
 
@@ -37,6 +38,9 @@ def command(
     only: FilterOption = None,
     top: Annotated[int, typer.Option(min=1, max=1_000, help="Groups that are named, the largest.")] = 100,
     tz: Annotated[str, typer.Option(help="Whose days and hours. Default: the tenant's zone.")] = "",
+    compare: Annotated[
+        str, typer.Option(help="What each row was: previous (as many days before) or month (the last).")
+    ] = "",
     tenant: OfTenantOption = "",
     as_json: JsonOption = False,
 ) -> None:
@@ -48,13 +52,13 @@ def command(
     Examples:
       spendmeter spend
       spendmeter spend --range last_7_days --group team,sku
-      spendmeter spend --since 2026-11-01 --until 2026-11-08 --bucket day
+      spendmeter spend --since 2026-11-01 --until 2026-11-08 --bucket day --compare previous
       spendmeter spend --range today --filter team=search --filter team=ads
       spendmeter spend --group sku --filter team=search --tenant acme --json
     """
     groups = [name.strip() for each in group or () for name in each.split(",") if name.strip()]
     asked = {"range": span, "from": since, "to": until, "bucket": bucket, "group_by": ",".join(groups)}
-    asked |= {"top": str(top), "tz": tz, "limit": str(SERIES_ROWS) if bucket else ""}
+    asked |= {"top": str(top), "tz": tz, "compare": compare, "limit": str(SERIES_ROWS) if bucket else ""}
     asked |= {} if as_json else {"usage": "false"}
     query = [(name, value) for name, value in asked.items() if value]
     query += [(f"filter.{name}", value) for name, value in filters(only or ())]
@@ -65,13 +69,16 @@ def command(
 
 def _print(answer: Any, groups: list[str]) -> None:
     say(f"{minute(answer['from'])} to {minute(answer['to'])} ({answer['tz']}), {_complete(answer)}")
-    columns = [*groups, *_FIGURES, "currency"]
+    beside = _BESIDE if answer["compared_with"] else ()
+    if beside:
+        say("before: " + " to ".join(minute(answer["compared_with"][name]) for name in ("from", "to")))
+    columns = [*groups, *_FIGURES, *beside, "currency"]
     rows = [_row(row, groups) for row in answer["totals"]]
     if series := answer["series"]:
         columns = ["from", *columns]
         over_time = [[minute(row["bucket_start"]), *_row(row, groups)] for row in series]
         rows = [*over_time, *(["in all", *row] for row in rows)]
-    print_table(columns, rows, figures=_FIGURES)
+    print_table(columns, rows, figures=[*_FIGURES, *beside])
     if answer["next_cursor"]:
         say("There are later ones: a larger --bucket, or a shorter span.")
 
@@ -82,7 +89,14 @@ def _row(row: Any, groups: list[str]) -> list[str]:
     else:
         of = [named(row[name]) for name in groups]
     amounts = [rounded(row[name]) for name in ("list", "effective", "of_which_provisional")]
-    return [*of, f"{row['events']:,}", *amounts, f"{row['unpriced_events']:,}", row["currency"]]
+    beside = _beside(row["compared"]) if row["compared"] else []
+    return [*of, f"{row['events']:,}", *amounts, f"{row['unpriced_events']:,}", *beside, row["currency"]]
+
+
+def _beside(compared: Any) -> list[str]:
+    """What it was before; '' = nothing is known of that."""
+    amounts = ["" if compared[name] is None else rounded(compared[name]) for name in ("before", "change")]
+    return [*amounts, "" if compared["percent"] is None else rounded_percent(compared["percent"])]
 
 
 def _complete(answer: Any) -> str:

@@ -34,8 +34,11 @@ from typing import TypeVar
 from spendmeter.contracts.money import EXACT, ZERO, prorated, total
 
 INPUT_UNITS = frozenset(
-    {"input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens"}
-)
+    {
+        "input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens",
+        "cache_write_12h_tokens",
+    }
+)  # fmt: skip
 """One group: how it is divided into these is what cache means."""
 
 _Sku = TypeVar("_Sku")

@@ -21,8 +21,23 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(build([arguments[0]]), arguments)
 
 
+def alone(spend: dict[str, Any]) -> dict[str, Any]:
+    """With nothing beside its rows."""
+    rows = {name: [row | {"compared": {}} for row in spend[name]] for name in ("totals", "series")}
+    return spend | rows | {"compared_with": None}
+
+
+def test_what_was_spent_before_stands_beside_each_row(api: Api) -> None:
+    api.answers = [(200, EXAMPLES["spend"] | {"series": [], "totals": EXAMPLES["spend"]["totals"][:1]})]
+    result = run("spend", "--group", "team", "--compare", "previous")
+    _, span, _, row = (" ".join(line.split()) for line in result.output.splitlines())
+    assert span == "before: 2026-11-22 00:00+01:00 to 2026-11-23 00:00+01:00"
+    assert row == "payments 3 0.0750 0.0600 0.00 0 0.0500 0.0100 20 % USD"
+    assert ("compare", "previous") in api.asked[0][2]
+
+
 def test_what_was_spent_is_a_table_with_its_bounds_and_what_has_no_amount(api: Api) -> None:
-    api.answers = [(200, EXAMPLES["spend"] | {"series": []})]
+    api.answers = [(200, alone(EXAMPLES["spend"]) | {"series": []})]
     result = run("spend", "--range", "today", "--group", "team", "--filter", "sku=a", "--filter", "sku=")
     assert result.exit_code == 0, result.output
     heading, columns, payments, others = (" ".join(line.split()) for line in result.output.splitlines())
@@ -47,7 +62,7 @@ def test_what_was_spent_is_a_table_with_its_bounds_and_what_has_no_amount(api: A
 
 
 def test_spend_over_time_is_a_row_a_bucket_and_one_of_all(api: Api) -> None:
-    api.answers = [(200, EXAMPLES["spend"])]
+    api.answers = [(200, alone(EXAMPLES["spend"]))]
     result = run(
         "spend", "--since", "2026-11-23", "--until", "2026-11-24", "--bucket", "day", "--group", "team"
     )
