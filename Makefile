@@ -37,7 +37,7 @@ clean: down
 	  rm -rf "$$home/data" "$$home/logs" "$$home/run" && echo 'data, logs and demo keys removed; downloads are kept'; \
 	else echo "no data in $$home"; fi
 
-install: .venv/runtime.stamp .spendmeter/kafka.stamp
+install: .venv/runtime.stamp .spendmeter/kafka.stamp .spendmeter/portal.stamp
 
 install-test: install .venv/test.stamp
 
@@ -73,6 +73,10 @@ install-test: install .venv/test.stamp
 .spendmeter/kafka.stamp: .venv/runtime.stamp deploy/local/kafka.lock
 	@$(PY) -m deploy.local.kafka_jars
 	@mkdir -p .spendmeter && touch $@
+
+.spendmeter/portal.stamp: .venv/runtime.stamp deploy/local/portal.lock $(PORTAL)/libraries.py
+	@$(PY) -m deploy.local.portal_jars
+	@touch $@
 
 test: install-test lint
 	@$(PY) -m pytest -n $(WORKERS) $(ARGS)

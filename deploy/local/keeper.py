@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from deploy.local.home import Home
-from deploy.local.kafka_jars import JarRefused
+from deploy.local.jars import JarRefused
 from deploy.local.processes import GRACE_S, Identity, Program, stop
 from deploy.local.state import Board, ProcessEntry, ProcessState
 

@@ -20,9 +20,10 @@ from aiokafka.errors import KafkaError
 from deploy.local import class_archive
 from deploy.local import home as homes
 from deploy.local.home import Home
+from deploy.local.jars import Jar, JarRefused, locked, missing
 from deploy.local.java import find_java, major
 from deploy.local.kafka import Kafka, server_properties
-from deploy.local.kafka_jars import FOLDER, LOCK, Jar, JarRefused, locked, missing, verified
+from deploy.local.kafka_jars import FOLDER, LOCK, verified
 from deploy.local.postgres import Postgres
 from deploy.local.processes import finish, launch
 from spendmeter.platform.kafka_access import KafkaAccess
@@ -134,7 +135,7 @@ def test_an_unlisted_jar_and_a_changed_jar_are_refused_by_name(tmp_path: Path) -
 
 
 def test_the_installed_jars_are_exactly_the_locked_ones() -> None:
-    assert len(list(verified().glob("*.jar"))) == len(locked(LOCK.read_text()))
+    assert len(list(verified().glob("*.jar"))) == len(locked(LOCK))
 
 
 def test_a_second_install_of_the_jars_does_not_touch_the_network() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -11,6 +12,7 @@ from fastapi import FastAPI
 
 from services.api.http import problems
 from services.api.portal import assets
+from services.api.portal.libraries import WEBJARS
 
 
 @pytest.fixture
@@ -39,7 +41,24 @@ async def test_a_library_is_sent_compressed_and_is_the_same_file(files: httpx.As
         assert zipped_headers[same] == headers[same]
 
 
-@pytest.mark.parametrize("path", ["/", "/docs", "/portal/main.js", "/portal/icon.svg", "/library/plotly.js"])
+async def test_what_draws_is_kept_by_a_browser_and_never_asked_for_again(files: httpx.AsyncClient) -> None:
+    for name in WEBJARS:
+        answer = await files.get(f"/library/{name}")
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+
+
+async def test_a_library_that_is_not_installed_is_missed_in_words(
+    files: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(assets, "_charts", assets.Files(directory=tmp_path))
+    answer = await files.get("/library/uplot-1.6.30.js")
+    said = "the library uplot-1.6.30.js is not installed: run 'make install'"
+    assert (answer.status_code, answer.json()["detail"]) == (404, said)
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/docs", "/portal/main.js", "/portal/icon.svg", "/library/swagger-ui.js"]
+)
 async def test_a_browser_that_has_a_file_is_sent_none(files: httpx.AsyncClient, path: str) -> None:
     first = await files.get(path)
     assert (first.headers["cache-control"], first.headers["vary"]) == ("no-cache", "Accept-Encoding")
@@ -57,7 +76,7 @@ async def test_a_browser_that_has_a_file_is_sent_none(files: httpx.AsyncClient, 
         ("/portal/%2e%2e", "the portal has no file '..'"),
         ("/portal/a%00b", r"the portal has no file 'a\x00b'"),
         ("/portal/" + "x" * 5000, f"the portal has no file '{'x' * 64}'"),
-        ("/library/plotly.min.js", "the portal uses no library 'plotly.min.js'"),
+        ("/library/uplot.js", "the portal uses no library 'uplot.js'"),
         ("/library/datasets", "the portal uses no library 'datasets'"),
     ],
 )

@@ -24,6 +24,7 @@ async def test_a_budget_is_removed_by_who_may_change_and_by_nobody_else(
             assert made.status_code == 201
         page = await context.new_page()
         await log_in(page, address, await book.key("acme", "read"))
+        await page.goto(f"{address}/#/budgets")
         card = page.get_by_label("Budgets", exact=True)
         await expect(card.locator("li")).to_have_count(2)
         await expect(card.get_by_text("Remove", exact=True)).to_have_count(0)
@@ -31,6 +32,7 @@ async def test_a_budget_is_removed_by_who_may_change_and_by_nobody_else(
 
         page = await context.new_page()
         await log_in(page, address, admin)
+        await page.goto(f"{address}/#/budgets")
         card = page.get_by_label("Budgets", exact=True)
         row = card.locator("li", has_text="Search")
         await row.locator("summary").click()
@@ -57,6 +59,7 @@ async def test_what_was_forecast_below_the_spend_of_now_is_no_forecast(
     await book.spend("acme", datetime.now(UTC).isoformat(), "95")
     page = await context.new_page()
     await log_in(page, address, admin)
+    await page.goto(f"{address}/#/budgets")
     card = page.get_by_label("Budgets", exact=True)
     await expect(card.locator("li", has_text="Early")).to_contain_text("too early to forecast")
     await expect(card.locator("li", has_text="Early")).not_to_contain_text("at this rate")

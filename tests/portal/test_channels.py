@@ -18,7 +18,7 @@ async def test_a_channel_is_added_tried_and_removed(
 ) -> None:
     page = await context.new_page()
     await log_in(page, address, await book.key("acme", "read", "admin"))
-    await page.get_by_role("link", name="Channels").click()
+    await page.get_by_role("link", name="Settings").click()
     card = page.get_by_label("Channels", exact=True)
     await expect(card).to_contain_text("nobody is told")
     form = page.get_by_role("form", name="Add a channel")

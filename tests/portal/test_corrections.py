@@ -52,6 +52,7 @@ async def test_an_event_is_voided_with_a_reason_and_the_receipt_shows_the_trail(
     await expect(receipt).to_contain_text("Reversal of entry 0")
     await expect(receipt).to_contain_text(NASTY)
     await expect(receipt.get_by_role("button", name="Void this event")).to_have_count(0)
+    await page.get_by_role("link", name="Data quality").click()
     await page.get_by_role("link", name="Corrections").click()
     row = page.locator("tbody tr", has_text="applied retract: a test")  # not those of the page before
     await expect(row).to_have_count(1)

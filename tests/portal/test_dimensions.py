@@ -24,6 +24,7 @@ async def test_spend_is_taken_apart_by_a_dimension_of_the_tenants_own(
     await book.spend("acme", now.isoformat(), "4", team="b", cost_centre="4712")
     page = await context.new_page()
     await log_in(page, address, await book.key("acme", "read"))
+    await page.goto(f"{address}/#/explore")
     chooser = page.locator("#by")
     await expect(chooser.locator("option").last).to_have_text("cost centre")
     await chooser.select_option("cost_centre")
@@ -39,6 +40,7 @@ async def test_a_dimension_is_declared_chosen_retired_and_declared_again(
 ) -> None:
     page = await context.new_page()
     await log_in(page, address, await book.key("acme", "read", "admin"))
+    await page.goto(f"{address}/#/dimensions")
     card = page.get_by_label("Own dimensions")
     await expect(card).to_contain_text("None yet.")
     await card.get_by_text("Declare a dimension").click()
@@ -54,6 +56,7 @@ async def test_a_dimension_is_declared_chosen_retired_and_declared_again(
     await expect(card.get_by_label("Name")).to_have_value("")
     await row.get_by_role("link", name="cost_centre").click()
     await expect(page.locator("#by")).to_have_value("cost_centre")
+    await page.goto(f"{address}/#/dimensions")
 
     for verb, reason, state in (
         ("Retire", "finance is gone", "retired"),
@@ -64,6 +67,7 @@ async def test_a_dimension_is_declared_chosen_retired_and_declared_again(
         await row.get_by_role("button", name=verb).click()
         await expect(row.locator(".badge")).to_have_text(state)
         await expect(row).to_contain_text(reason)
+    await page.goto(f"{address}/#/explore")
     await expect(page.locator("#by option").last).to_have_text("cost centre")
 
 
@@ -72,6 +76,7 @@ async def test_who_may_only_read_sees_them_and_changes_nothing(
 ) -> None:
     page = await context.new_page()
     await log_in(page, address, await book.key("acme", "read"))
+    await page.goto(f"{address}/#/dimensions")
     card = page.get_by_label("Own dimensions")
     await expect(card).to_contain_text("To declare, log in with a key that has the scope admin.")
     await expect(card.get_by_role("button")).to_have_count(0)

@@ -21,6 +21,7 @@ async def test_the_figure_leads_to_its_rows_and_each_says_what_to_do(
     context: BrowserContext, address: str, book: Book
 ) -> None:
     page = await operator(context, address, book)
+    await page.get_by_role("link", name="Data quality").click()
     card = page.get_by_label("Accounting")
     await expect(card).to_contain_text("accepted")
     await expect(card).not_to_contain_text("how it was served")

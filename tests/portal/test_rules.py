@@ -18,6 +18,7 @@ async def test_a_rule_is_looked_at_changed_and_tried(
 ) -> None:
     page = await context.new_page()
     await log_in(page, address, await book.key("acme", "read", "admin"))
+    await page.get_by_role("link", name="Settings").click()
     await page.get_by_role("link", name="Rules").click()
     row = page.get_by_label("Rules", exact=True).locator("li", has_text="Spend far over expectation")
     await expect(row).to_contain_text("on")

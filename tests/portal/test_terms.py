@@ -21,7 +21,7 @@ async def test_today_is_in_the_tenants_currency_and_zone(
     page = await context.new_page()
     await log_in(page, address, await book.key("newco", "read"))
     await expect(page.locator(".tile.today")).to_contain_text("€3.00")
-    await expect(page.locator(".tile.today")).to_contain_text("EUR · Europe/Berlin")
+    await expect(page.locator(".tile.today")).to_contain_text("EUR, Europe/Berlin")
 
 
 async def test_a_change_of_currency_asks_for_each_budget_before_it_is_approved(

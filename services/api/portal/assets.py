@@ -1,4 +1,5 @@
-"""The portal's files and the libraries they use: from this folder and from installed packages, never copied.
+"""The portal's files and the libraries they use: from this folder, from an installed package, and what draws
+charts as it was unpacked of its jars (`libraries.py`).
 
 Starlette's StaticFiles answers them and the application compresses; why the libraries are compressed once
 instead: docs/decisions/static-files.md.
@@ -17,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from services.api.http.problems import not_found
+from services.api.portal.libraries import FOLDER, WEBJARS
 
 PORTAL = Path(__file__).with_name("static")
 CSP = (
@@ -28,12 +30,11 @@ HEADERS = {
     "Vary": "Accept-Encoding",
     "Content-Security-Policy": CSP,
 }
-LIBRARIES = {
-    "plotly.js": "plotly.min.js",
-    "swagger-ui.js": "swagger-ui-bundle.js",
-    "swagger-ui.css": "swagger-ui.css",
-}
-"""Name in the portal: file of its package. Nothing else of a package is served."""
+DOCS = {"swagger-ui.js": "swagger-ui-bundle.js", "swagger-ui.css": "swagger-ui.css"}
+"""Name in the portal: file of the package fastapi_offline. Nothing else of a package is served."""
+LIBRARIES = (*DOCS, *WEBJARS)
+KEPT = "public, max-age=31536000, immutable"
+"""Of a library whose version is a part of its name: a browser need not ask for it again."""
 
 router = APIRouter(include_in_schema=False)
 
@@ -55,10 +56,11 @@ class Files(StaticFiles):
 
 
 _portal = Files(directory=PORTAL)
-_libraries = Files(
-    packages=[("plotly", "package_data"), ("fastapi_offline", "static")],
+_docs = Files(
+    packages=[("fastapi_offline", "static")],
     follow_symlink=True,  # an installer may link into its cache; which files are asked for is said above
 )
+_charts = Files(directory=FOLDER, check_dir=False)
 
 
 @router.get("/")
@@ -84,15 +86,28 @@ async def get_file(request: Request, name: str) -> Response:
 
 @router.get("/library/{name}")
 async def get_library(request: Request, name: str) -> Response:
-    """A library from its installed package."""
+    """A library, compressed once."""
     if name not in LIBRARIES:
         raise not_found(f"the portal uses no library {name[:64]!r}")
-    answer = await _libraries.get_response(LIBRARIES[name], request.scope)
+    answer = await (_docs_file(request, name) if name in DOCS else _chart_file(request, name))
     if not isinstance(answer, FileResponse) or "gzip" not in request.headers.get("accept-encoding", ""):
         return answer
     zipped = await run_in_threadpool(_compressed, str(answer.path), answer.headers["etag"])
     headers = {**answer.headers, "content-encoding": "gzip", "content-length": str(len(zipped))}
     return Response(zipped, headers=headers)
+
+
+async def _docs_file(request: Request, name: str) -> Response:
+    return await _docs.get_response(DOCS[name], request.scope)
+
+
+async def _chart_file(request: Request, name: str) -> Response:
+    try:
+        answer = await _charts.get_response(name, request.scope)
+    except HTTPException as error:
+        raise not_found(f"the library {name} is not installed: run 'make install'") from error
+    answer.headers["Cache-Control"] = KEPT
+    return answer
 
 
 @lru_cache(maxsize=len(LIBRARIES))

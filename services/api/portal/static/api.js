@@ -29,12 +29,16 @@ export function updateSession(answer) {
 export const mayChange = () => session.scopes.includes("admin");
 export const mayCorrect = () => mayChange() || session.scopes.includes("correct");
 
+// Of a question: in which form, and whom an operator acts for.
+export function headersOf(accept, tenant = session.tenant) {
+  return { Accept: accept, ...(session.operator && tenant ? { "X-Spendmeter-Tenant": tenant } : {}) };
+}
+
 // A body that is text is a file, sent as it is. `tenant`: whom an operator acts for.
 export async function call(method, path, body, tenant = session.tenant) {
-  const headers = { Accept: "application/json" };
+  const headers = headersOf("application/json", path.startsWith("/v1/session") ? "" : tenant);
   const file = typeof body === "string";
   if (body !== undefined) headers["Content-Type"] = file ? "application/octet-stream" : "application/json";
-  if (session.operator && tenant && !path.startsWith("/v1/session")) headers["X-Spendmeter-Tenant"] = tenant;
   const response = await fetch(path, {
     method,
     headers,

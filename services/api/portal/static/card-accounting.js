@@ -9,7 +9,8 @@ import { cardRefresher } from "./refresh.js";
 
 const UNBOOKED = ["duplicate", "conflict", "rejected"];
 
-export function accountingCard() {
+// `told(answer)`: what else an answer is for.
+export function accountingCard(told = () => {}) {
   const line = el("p", { className: "account" });
   const remarks = el("p", { className: "under-remarks", hidden: true });
   const accounting = el("section", { "aria-label": "Accounting" }, line, remarks);
@@ -17,6 +18,7 @@ export function accountingCard() {
     line.replaceChildren(...equation(answer.total), ...verdict(answer));
     remarks.replaceChildren(...answer.remarks.flatMap(underRemarks));
     remarks.hidden = !answer.remarks.length;
+    told(answer);
   };
   const ask = () => get("/v1/accounting");
   return { card: accounting, refresh: cardRefresher([accounting], { ask, show }) };

@@ -1,37 +1,36 @@
-// Budgets: what is spent of each, how much of its period is over, and the tightest one.
+// Budgets: what is spent of each, how much of its period is over; those nearest their end first.
 
 import { call, get, mayChange } from "./api.js";
-import { card, tile } from "./cards.js";
+import { card } from "./cards.js";
 import { el, part, setText, updateChildren } from "./dom.js";
-import { completeness, dayOf, iso, money, parseDecimal, percent, ratio, widthOf } from "./format.js";
-import { link, scopeFilters } from "./links.js";
+import { dayOf, money, parseDecimal, percent, ratio, widthOf } from "./format.js";
+import { link } from "./links.js";
 import { pressOnce } from "./pieces.js";
 import { cardRefresher } from "./refresh.js";
 
+const FEW = 4;
 const AHEAD = 1.2; // spent this much faster than the period goes by, a budget is shown in another colour
 
-export function budgetCards() {
-  const tightest = tile("Tightest budget", "tight");
+// `few`: those nearest their end alone, as the overview has them; removal is for the page of budgets.
+export function budgetCards({ few = false } = {}) {
   const rows = el("ul", { className: "rows" });
   const outcome = el("p", { className: "fine", role: "status" });
   const budgets = card("Budgets", "budgets", rows, outcome);
 
-  function show({ budgets: list, tz, complete_through: through }) {
+  function show({ budgets: list, tz }) {
+    const sorted = list.toSorted((a, b) => Number(b.percent ?? -1) - Number(a.percent ?? -1));
     updateChildren(
       rows,
-      list,
+      few ? sorted.slice(0, FEW) : sorted,
       ({ id }) => id,
-      (budget) => makeBudget(budget, remove),
-      (item, budget) => showBudget(item, budget, tz),
+      (budget) => makeBudget(budget, few ? null : remove),
+      (item, budget) => showBudget(item, budget, tz, few),
     );
-    const currencies = [...new Set(list.map(({ currency }) => currency))].join(", ");
-    const words = list.length ? `${currencies} · ${tz} · ${completeness(through, tz)}` : NONE;
-    setText(part(budgets, "fine"), words);
-    showTightest(tightest, list, tz);
+    setText(part(budgets, "fine"), describeList(list, few));
   }
 
   const ask = () => get("/v1/budgets");
-  const refresh = cardRefresher([budgets, tightest], { ask, show });
+  const refresh = cardRefresher([budgets], { ask, show });
 
   async function remove(id) {
     const removed = await call("DELETE", `/v1/budgets/${id}`);
@@ -41,10 +40,15 @@ export function budgetCards() {
     await refresh();
   }
 
-  return { tile: tightest, card: budgets, refresh };
+  return { card: budgets, refresh };
 }
 
-const NONE = "None yet: POST /v1/budgets sets one.";
+function describeList(list, few) {
+  if (!list.length) return few ? "None is set." : "None yet.";
+  const currencies = [...new Set(list.map(({ currency }) => currency))].join(", ");
+  const rest = list.length > FEW ? `the ${FEW} nearest their end of ${list.length}` : "";
+  return few ? rest : currencies;
+}
 
 const makeBudget = ({ id }, remove) =>
   el(
@@ -62,7 +66,7 @@ const makeBudget = ({ id }, remove) =>
       ),
       el("small", { "data-part": "words" }),
     ),
-    mayChange() && removal(() => remove(id)),
+    remove && mayChange() && removal(() => remove(id)),
   );
 
 // Folded away: whoever takes a budget out of force opens it first, and presses then.
@@ -74,12 +78,12 @@ function removal(remove) {
   return el("details", el("summary", "Remove"), words, button);
 }
 
-function showBudget(item, budget, tz) {
+function showBudget(item, budget, tz, few) {
   const [start, end] = [new Date(budget.period_start), new Date(budget.period_end)];
   const gone = goneOf(budget, start, end);
   const share = shareOf(budget);
   const over = overOf(budget, gone, end, tz);
-  item.firstChild.href = spendLink(budget);
+  item.firstChild.href = link("budget", { id: budget.id });
   item.firstChild.dataset.state = stateOf(budget, share, gone);
   setText(part(item, "name"), budget.name);
   setText(
@@ -94,23 +98,14 @@ function showBudget(item, budget, tz) {
       ? [`${money(budget.amount, budget.currency)} ${forWhat(budget)}`]
       : [spentOf(budget), describeRest(budget)];
   words.push(over);
+  if (few) return setText(part(item, "words"), words.slice(0, 2).join(" · "));
   if (budget.allocated) words.push(describeAllocated(budget.allocated, budget.currency));
   if (budget.forecast) words.push(describeForecast(budget.forecast, budget));
-  setText(part(item, "words"), words.join(" · "));
-}
-
-function showTightest(tightest, list, tz) {
-  const known = list.filter(({ spent }) => spent !== null);
-  const [budget] = known.sort((a, b) => Number(b.percent) - Number(a.percent));
-  setText(part(tightest, "figure"), budget ? percent(shareOf(budget), 0) : "—");
-  setText(part(tightest, "note"), budget ? budget.name : "no budgets");
-  setText(part(tightest, "fine"), budget ? `${spentOf(budget)} ${budget.currency} · ${tz}` : "");
-  tightest.href = budget ? spendLink(budget) : "#/";
-  tightest.dataset.state = budget ? stateOf(budget, shareOf(budget), 1) : "";
+  return setText(part(item, "words"), words.join(" · "));
 }
 
 // Of a budget of each value nothing is said here: null.
-const shareOf = ({ spent, amount }) =>
+export const shareOf = ({ spent, amount }) =>
   spent === null ? null : ratio(parseDecimal(spent), parseDecimal(amount));
 
 // Stated days may be over, or to come; what rolls is always whole.
@@ -123,7 +118,7 @@ function overOf({ period, last_hours: hours }, gone, end, tz) {
   return `${percent(gone, 0)} of ${whole} over, until ${dayOf(end - 1, tz)}`;
 }
 
-function forWhat({ period, starts_on: start, ends_on: end, last_hours: hours, each }) {
+export function forWhat({ period, starts_on: start, ends_on: end, last_hours: hours, each }) {
   const time = { custom: `from ${start} until before ${end}`, rolling: `in any ${hours} hours` };
   return (time[period] ?? `a ${period}`) + (each ? ` for each ${each}` : "");
 }
@@ -133,16 +128,17 @@ function describeAllocated({ amount, budgets, overlap }, currency) {
   return `${money(amount, currency)} promised to ${below} below it${overlap ? ", which overlap" : ""}`;
 }
 
-const spentOf = ({ spent, amount, currency }) => `${money(spent, currency)} of ${money(amount, currency)}`;
+export const spentOf = ({ spent, amount, currency }) =>
+  `${money(spent, currency)} of ${money(amount, currency)}`;
 
-function describeRest({ remaining, currency }) {
+export function describeRest({ remaining, currency }) {
   const left = parseDecimal(remaining);
   return left < 0n ? `${money(-left, currency)} over` : `${money(left, currency)} left`;
 }
 
 // Too early to say: only what it would come to at this rate. A forecast is up to an hour old, and what is
 // below the spend of now is none any more.
-function describeForecast({ p10, p50, p90, run_rate: rate, armed }, { spent, currency }) {
+export function describeForecast({ p10, p50, p90, run_rate: rate, armed }, { spent, currency }) {
   const passed = (amount) => parseDecimal(spent) > parseDecimal(amount);
   if (armed && passed(p50)) return `${money(p50, currency)} was expected by its end`;
   if (armed) return `${money(p50, currency)} expected (${money(p10, currency)} to ${money(p90, currency)})`;
@@ -150,14 +146,6 @@ function describeForecast({ p10, p50, p90, run_rate: rate, armed }, { spent, cur
     ? "too early to forecast"
     : `${money(rate, currency)} at this rate, too early to forecast`;
 }
-
-const spendLink = ({ period_start: start, period_end: end, filter }) =>
-  link("", {
-    from: iso(start),
-    to: iso(end),
-    by: "team",
-    filters: scopeFilters(filter),
-  });
 
 function stateOf(budget, share, gone) {
   if (share === null) return "";

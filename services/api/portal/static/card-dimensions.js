@@ -11,8 +11,7 @@ const PATH = "/v1/dimensions";
 const WORDS =
   "Labels of these names are kept from then on, within seconds; what was sent before stays as it was.";
 
-// `known(own)`: called with what there is, whenever it is another.
-export function dimensionsCard(known) {
+export function dimensionsCard() {
   const rows = el("ul", { className: "rows" });
   const refusal = el("p", { className: "bad", role: "alert" });
   const form = mayChange()
@@ -25,7 +24,6 @@ export function dimensionsCard(known) {
   function show({ own }) {
     if (JSON.stringify(own) === shown) return;
     shown = JSON.stringify(own);
-    known(own);
     rows.replaceChildren(...own.map((each) => dimensionRow(each, change)));
     setText(part(dimensions, "fine"), own.length ? WORDS : `None yet. ${WORDS}`);
   }
@@ -69,7 +67,7 @@ function declarationForm(change) {
 function dimensionRow({ name, active, reason, by, at }, change) {
   return el(
     "li",
-    el("a", { href: link("", { by: name }) }, el("b", name)),
+    el("a", { href: link("explore", { by: name }) }, el("b", name)),
     " ",
     badge(active ? "kept" : "retired", active ? "" : "warn"),
     el("small", { className: "line" }, `${zonedMoment(at)} by ${by}: ${reason}`),

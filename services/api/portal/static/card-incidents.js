@@ -10,12 +10,12 @@ import { logInToChange } from "./pieces.js";
 import { cardRefresher } from "./refresh.js";
 
 const ASKED = 20;
-const SHOWN = 6;
 const FIGURES = 4;
 const NONE = "None. Nothing is over its budget or beyond what it usually spends.";
 
 const ask = () => get("/v1/incidents", { limit: ASKED });
 
+// Those that are not over.
 export function incidentCards() {
   const alarm = tile("Incidents", "alarm");
   const rows = el("ul", { className: "rows" });
@@ -23,18 +23,17 @@ export function incidentCards() {
 
   function show({ incidents: list }) {
     const live = list.filter(({ state }) => state !== "resolved");
-    const shown = [...live, ...list.filter(({ state }) => state === "resolved")].slice(0, SHOWN);
     const again = async () => show(await ask());
     updateChildren(
       rows,
-      shown,
+      live,
       ({ id }) => id,
       makeIncident,
       (item, incident) => showIncident(item, incident, again),
     );
     const needsKey = live.some(({ state }) => state === "open") && !mayChange();
     const key = needsKey ? `${logInToChange("To acknowledge")} ` : "";
-    setText(part(incidents, "fine"), shown.length ? key + session.tz : NONE);
+    setText(part(incidents, "fine"), live.length ? key : NONE);
     showCount(alarm, live);
   }
 
@@ -65,7 +64,7 @@ function showIncident(item, incident, again) {
   item.firstChild.dataset.state = incident.state;
   setText(part(item, "state"), incident.state);
   setText(part(item, "name"), incident.title || incident.rule_name);
-  part(item, "name").href = subjectLink(incident);
+  part(item, "name").href = link("incident", { id: incident.id });
   setText(part(item, "summary"), incident.summary);
   setText(part(item, "action"), incident.suggested_action);
   part(item, "figures").replaceChildren(...figuresOf(incident));
@@ -73,15 +72,15 @@ function showIncident(item, incident, again) {
   showActs(part(item, "act"), incident, again);
 }
 
-const figuresOf = ({ figures }) =>
+export const figuresOf = ({ figures }, most = FIGURES) =>
   figures
-    .slice(0, FIGURES)
+    .slice(0, most)
     .flatMap(({ label, amount, unit, text }) => [
       el("dt", label),
       el("dd", { title: `${amount} ${unit}` }, text),
     ]);
 
-function describe(incident) {
+export function describe(incident) {
   const opened = `opened ${momentOf(incident.opened_at, session.tz)} (${ago(incident.opened_at)})`;
   return [...scopeOf(incident), incident.rule_name, incident.kind, opened, ...actsInWords(incident)].join(
     " · ",
@@ -95,11 +94,11 @@ const scopeOf = ({ scope, key_names: names }) =>
   });
 
 // What an incident is about: its spend, or what was not booked.
-const subjectLink = (incident) =>
+export const subjectLink = (incident) =>
   incident.kind === "unbooked" ? unbookedLink({ key: incident.scope.key_id }) : spendLink(incident);
 
 const spendLink = ({ began_at: began, resolved_at: resolved, scope }) =>
-  link("", {
+  link("explore", {
     from: iso(wholeMinute(new Date(began))),
     to: iso(wholeMinute(new Date(resolved ?? Date.now())) + 60_000),
     by: "sku",
@@ -115,5 +114,5 @@ function showCount(alarm, live) {
   setText(part(alarm, "note"), open ? "open, nobody has acknowledged" : rest);
   setText(part(alarm, "fine"), live[0] ? live[0].title : "");
   alarm.dataset.state = open ? "over" : "";
-  alarm.href = live[0] ? subjectLink(live[0]) : "#/";
+  alarm.href = link("incidents");
 }

@@ -1,7 +1,7 @@
 // How fast money is spent now, and by whom.
 
 import { get } from "./api.js";
-import { basis, card, tile } from "./cards.js";
+import { card, tile } from "./cards.js";
 import { el, part, setText, updateChildren } from "./dom.js";
 import { count, iso, money, parseDecimal, perHour, ratio, sum, wholeMinute, widthOf } from "./format.js";
 import { link, valueLabel } from "./links.js";
@@ -19,7 +19,7 @@ export function rateCards() {
     const rows = spend.totals.filter(({ currency }) => currency === spend.currency);
     showRate(rate, spend, rows, seconds);
     showSpenders(spenders, rows, seconds);
-    setText(part(who, "fine"), describeSpenders(spend, rows, seconds));
+    setText(part(who, "fine"), describeSpenders(rows, seconds));
   }
 
   return { tile: rate, card: who, refresh: cardRefresher([rate, who], { ask, show }) };
@@ -39,10 +39,10 @@ const ratePerHour = ({ effective, currency }, seconds) =>
 function showRate(rate, spend, rows, seconds) {
   const all = sum(rows.map((row) => row.effective));
   const events = rows.reduce((total, row) => total + row.events, 0);
-  rate.href = link("", { range: "1h", by: "team" });
+  rate.href = link("explore", { range: "1h", by: "team" });
   setText(part(rate, "figure"), money(perHour(all, seconds), spend.currency));
   setText(part(rate, "note"), `${count(events)} events in ${MINUTES} minutes`);
-  setText(part(rate, "fine"), basis(spend));
+  setText(part(rate, "fine"), `at the pace of the last ${MINUTES} minutes`);
 }
 
 function showSpenders(spenders, rows, seconds) {
@@ -51,7 +51,7 @@ function showSpenders(spenders, rows, seconds) {
   updateChildren(spenders, named, keyOf, makeSpender, (item, row) => {
     const { team, workflow, agent } = row;
     const filters = { team: [team], workflow: [workflow], agent: [agent] };
-    item.firstChild.href = link("", { range: "1h", by: "sku", filters });
+    item.firstChild.href = link("explore", { range: "1h", by: "sku", filters });
     setText(part(item, "name"), [team, workflow, agent].filter(Boolean).join(" · ") || valueLabel(""));
     setText(part(item, "amount"), ratePerHour(row, seconds));
     const share = ratio(parseDecimal(row.effective), parseDecimal(rows[0].effective));
@@ -71,9 +71,9 @@ const makeSpender = () =>
     ),
   );
 
-function describeSpenders(spend, rows, seconds) {
-  if (!rows.length) return `Nobody, in the last ${MINUTES} minutes. ${basis(spend)}`;
+function describeSpenders(rows, seconds) {
+  if (!rows.length) return `Nobody, in the last ${MINUTES} minutes.`;
   const rest = rows.find(({ others }) => others);
   const beside = rest ? `and ${count(rest.others)} others at ${ratePerHour(rest, seconds)} · ` : "";
-  return `${beside}rates of the last ${MINUTES} minutes · ${basis(spend)}`;
+  return `${beside}rates of the last ${MINUTES} minutes`;
 }

@@ -1,11 +1,14 @@
-// What was spent today, against yesterday by this time.
+// What was spent today, against the same weekday a week before by this time.
 
 import { get, session } from "./api.js";
-import { basis, tile } from "./cards.js";
+import { tile } from "./cards.js";
+import { changeOf, otherCurrencies, ownTotal } from "./change.js";
 import { part, setText } from "./dom.js";
-import { count, daysBefore, iso, money, parseDecimal, percent, ratio, wholeMinute } from "./format.js";
+import { count, daysBefore, iso, money, wholeMinute } from "./format.js";
 import { link } from "./links.js";
 import { cardRefresher } from "./refresh.js";
+
+const WEEK = 7;
 
 export function todayCard() {
   const today = tile("Today", "today");
@@ -14,41 +17,29 @@ export function todayCard() {
 
 async function ask() {
   const now = Date.now();
-  const yesterday = {
-    from: iso(daysBefore(now, 1, session.tz, true)),
-    to: iso(wholeMinute(daysBefore(now, 1, session.tz)) + 60_000),
+  const earlier = {
+    from: iso(daysBefore(now, WEEK, session.tz, true)),
+    to: iso(wholeMinute(daysBefore(now, WEEK, session.tz)) + 60_000),
   };
   const [spend, before] = await Promise.all([
     get("/v1/spend", { usage: false }),
-    get("/v1/spend", { usage: false, ...yesterday }),
+    get("/v1/spend", { usage: false, ...earlier }),
   ]);
   return { spend, before };
 }
 
 function show(today, { spend, before }) {
   Object.assign(session, { tz: spend.tz, currency: spend.currency }); // the tenant's terms may have changed
-  const [now, then] = [ownAmount(spend), ownAmount(before)];
-  const change = ratio(now - then, then);
-  today.href = link("", { range: "today", by: "team" });
-  setText(part(today, "figure"), [money(now, spend.currency), ...otherAmounts(spend)].join(" + "));
-  part(today, "note").className = then === 0n ? "" : change > 0 ? "up" : "down";
-  setText(part(today, "note"), describeChange(change, then, spend.currency));
-  setText(part(today, "fine"), [basis(spend), ...doubts(spend)].join(" · "));
+  const weekday = new Intl.DateTimeFormat("en", { weekday: "long", timeZone: spend.tz }).format(new Date());
+  const than = { more: `on last ${weekday} by this time` };
+  const changed = changeOf(ownTotal(spend), ownTotal(before), spend.currency, than);
+  today.href = link("explore", { range: "today", by: "team" });
+  setText(
+    part(today, "figure"),
+    [money(ownTotal(spend), spend.currency), ...otherCurrencies(spend)].join(" + "),
+  );
+  part(today, "note").dataset.state = changed.state;
+  setText(part(today, "note"), changed.text);
+  const events = spend.totals.reduce((total, row) => total + row.events, 0);
+  setText(part(today, "fine"), `${count(events)} events · ${spend.currency}, ${spend.tz}`);
 }
-
-// In the tenant's currency; spend in others is named, never added.
-const ownAmount = ({ totals, currency }) =>
-  parseDecimal(totals.find((row) => row.currency === currency)?.effective ?? "0");
-const otherAmounts = ({ totals, currency }) =>
-  totals.filter((row) => row.currency !== currency).map((row) => money(row.effective, row.currency));
-
-function describeChange(change, before, currency) {
-  if (before === 0n) return "nothing yesterday by this time";
-  const moved = `${change >= 0 ? "▲" : "▼"} ${percent(Math.abs(change))}`;
-  return `${moved} on yesterday by this time (${money(before, currency)})`;
-}
-
-const doubts = ({ of_which_provisional: provisional, unpriced_events: unpriced, currency }) => [
-  ...(provisional === "0" ? [] : [`${money(provisional, currency)} of it provisional`]),
-  ...(unpriced ? [`${count(unpriced)} events without a price`] : []),
-];

@@ -1,8 +1,6 @@
 // What the overview's cards are made of: frames, and the figures that several of them show.
 
-import { session } from "./api.js";
 import { el } from "./dom.js";
-import { completeness } from "./format.js";
 
 export const card = (title, name, ...children) =>
   el(
@@ -22,7 +20,3 @@ export const tile = (title, name) =>
     el("span", { "data-part": "note" }),
     el("span", { className: "fine", "data-part": "fine" }),
   );
-
-// In what an answer counts, and up to when.
-export const basis = (spend) =>
-  `${spend.currency} · ${session.tz} · ${completeness(spend.complete_through, session.tz)}`;

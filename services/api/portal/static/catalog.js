@@ -4,7 +4,7 @@ import { el, setText } from "./dom.js";
 import { count } from "./format.js";
 import { link } from "./links.js";
 import { pagedTable } from "./paging.js";
-import { badge, overviewLink, trail } from "./pieces.js";
+import { badge } from "./pieces.js";
 import { byUnit, lastingConditions, scopeWords } from "./price-words.js";
 import { describePrice, modelLink, tenantOf, whoseChoice, whoseOf } from "./prices.js";
 
@@ -36,7 +36,6 @@ export function catalogPage(query) {
   const element = el(
     "section",
     { className: "card list catalog" },
-    trail(overviewLink(), "Catalog"),
     el(
       "div",
       { className: "controls" },

@@ -5,8 +5,8 @@ import { el } from "./dom.js";
 import { count } from "./format.js";
 import { link } from "./links.js";
 import { lookup } from "./lookup.js";
-import { overviewLink, trail } from "./pieces.js";
-import { catalogLink, changesTable, tenantOf, whoseChoice, whoseOf } from "./prices.js";
+
+import { changesTable, tenantOf, whoseChoice, whoseOf } from "./prices.js";
 import { RARE_BEATS } from "./refresh.js";
 
 const SHOWN = 500;
@@ -39,7 +39,6 @@ export function changesPage(query) {
   const element = el(
     "section",
     { className: "card receipt catalog" },
-    trail(overviewLink(), catalogLink(query), "What changed"),
     el("div", { className: "controls" }, el("h1", "Price changes"), whoseChoice("changes", query)),
     el(
       "form",

@@ -7,7 +7,7 @@ import { el, part, setText, updateChildren } from "./dom.js";
 import { ago, momentOf } from "./format.js";
 import { link } from "./links.js";
 import { listPage } from "./paging.js";
-import { badge, logInToChange, overviewLink, pressOnce, trail } from "./pieces.js";
+import { badge, logInToChange, pressOnce, trail } from "./pieces.js";
 import { SLOW_BEATS, cardRefresher, everyNth } from "./refresh.js";
 
 const NONE = "None: incidents are shown here and in the API, and nobody is told.";
@@ -41,7 +41,6 @@ export function channelsPage() {
 
   const element = el(
     "div",
-    trail(overviewLink(), "Channels"),
     channels,
     el(
       "section",
@@ -137,7 +136,7 @@ export function channelPage(query) {
   const list = listPage({
     heading: el(
       "div",
-      trail(overviewLink(), el("a", { href: "#/channels" }, "Channels"), "Deliveries"),
+      trail(el("a", { href: "#/channels" }, "Channels"), "Deliveries"),
       el("h1", "Deliveries"),
     ),
     words: null,

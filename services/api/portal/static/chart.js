@@ -1,106 +1,157 @@
-// Charts: spend over time as stacked bars, prices over time as steps. Colours belong to names, so that ranks
-// may change without a flicker.
+// A chart's place: what draws is loaded, drawn again where its data, its width or the scheme changed, and
+// what stands under a pointer is told. What is drawn: chart-bars.js, chart-lines.js.
 
-const COLOURS = ["#4c6ef5", "#20c997", "#fab005", "#e64980", "#15aabf", "#845ef7", "#94d82d", "#fd7e14"];
-const OTHER_COLOUR = "#adb5bd";
-const NARROW_PX = 500;
-export const LARGEST = COLOURS.length;
-export const OTHERS = "others";
+import { uPlotLibrary } from "./chart-library.js";
+import { el } from "./dom.js";
+import { dayOf, symbol, timeOf } from "./format.js";
+import { resolved } from "./palette.js";
 
-const colours = new Map();
+const HEIGHT = 260;
+const NARROW_PX = 520;
+const NARROW_HEIGHT = 200;
+const DAY_S = 86_400;
+const WHOLE_DAYS_S = 4 * DAY_S; // beyond, no hours are marked
+const DAYS = [1, 2, 3, 4, 7, 14, 28, 56, 91, 182, 365].map((days) => days * DAY_S);
+const LETTER_PX = 7;
+const scheme = matchMedia("(prefers-color-scheme: dark)");
 
-// The colours of the names shown now; a name keeps its own as long as it is among them.
-export function assignColours(names) {
-  for (const name of colours.keys()) if (!names.includes(name)) colours.delete(name);
-  for (const name of names) {
-    if (colours.has(name)) continue;
-    const used = new Set(colours.values());
-    colours.set(name, COLOURS.find((each) => !used.has(each)) ?? OTHER_COLOUR);
+// `show(key, make)`: `make(theme)` gives {options, data, tip(index, at), pick(index, value)}, `at` in ms,
+// and is asked again only where `key` is another, or the place is.
+export function chartPlace(label) {
+  const plotted = el("div", { className: "plot" });
+  const tip = el("div", { className: "tip", hidden: true });
+  const failure = el("p", { className: "empty", hidden: true });
+  const element = el("div", { className: "chart", role: "img", "aria-label": label }, plotted, tip, failure);
+  let plot = null;
+  let drawn = "";
+  let latest = null;
+
+  async function show(key, make) {
+    latest = { key, make };
+    try {
+      draw(await uPlotLibrary());
+      failure.hidden = true;
+    } catch (error) {
+      if (!(error instanceof TypeError) || window.uPlot) throw error;
+      failure.replaceChildren(`${error.message}; the table says the same.`);
+      failure.hidden = false;
+    }
   }
-  return (name) => colours.get(name) ?? OTHER_COLOUR;
+
+  function draw(UPlot) {
+    const width = element.clientWidth;
+    const now = `${latest.key}|${width}|${scheme.matches}`;
+    if (!width || now === drawn) return;
+    drawn = now;
+    const { left, top } = plot?.cursor ?? {};
+    plot?.destroy();
+    const { options, data, tip: tell, pick } = latest.make(theme());
+    const height = width < NARROW_PX ? NARROW_HEIGHT : HEIGHT;
+    const hooks = { ...options.hooks, setCursor: [(it) => showTip(it, tell)] };
+    const cursor = { points: { show: false }, drag: { x: false, y: false }, y: false };
+    plot = new UPlot({ legend: { show: false }, cursor, ...options, hooks, width, height }, data, plotted);
+    if (pick) plot.over.addEventListener("click", () => pickAt(plot, pick));
+    plot.over.classList.toggle("picks", Boolean(pick));
+    plot.over.addEventListener("mouseleave", () => (tip.hidden = true));
+    if (left >= 0) plot.setCursor({ left, top });
+  }
+
+  function showTip(it, tell) {
+    const { idx, left } = it.cursor;
+    const lines =
+      idx === null || idx === undefined || left < 0 ? null : tell(idx, it.posToVal(left, "x") * 1000);
+    tip.hidden = !lines;
+    if (!lines) return;
+    tip.replaceChildren(...lines);
+    const at = left + it.over.offsetLeft;
+    const room = element.clientWidth - tip.offsetWidth - 4;
+    tip.style.left = `${Math.max(0, Math.min(at + 14, room))}px`;
+    tip.style.top = "6px";
+  }
+
+  const redraw = () => latest && window.uPlot && draw(window.uPlot);
+  new ResizeObserver(redraw).observe(element);
+  scheme.addEventListener("change", redraw);
+  return { element, show };
 }
 
-// layers: [{name, label, points: [{x: "2026-11-23 10:00:00", y, text, start, end}]}], bottom first.
-export function drawBars(element, layers, { widthMs, range, unit, onClick }) {
-  if (!window.Plotly) return;
-  const colourOf = assignColours(layers.map(({ name }) => name).filter((name) => name !== OTHERS));
-  const traces = layers.map(({ name, label, points }) => ({
-    type: "bar",
-    name: label,
-    x: points.map(({ x }) => x),
-    y: points.map(({ y }) => y),
-    customdata: points.map(({ text, start, end }) => [text, start, end, name]),
-    width: widthMs * 0.86,
-    offset: widthMs * 0.07,
-    marker: { color: colourOf(name) },
-    hovertemplate: "%{customdata[0]}<extra>%{fullData.name}</extra>",
-  }));
-  plot(element, traces, { range, unit, barmode: "stack" });
-  if (!element.onPick) element.on("plotly_click", ({ points }) => pick(element, points[0].customdata));
-  element.onPick = onClick;
+function pickAt({ cursor, posToVal }, pick) {
+  if (cursor.idx !== null && cursor.idx !== undefined) pick(cursor.idx, posToVal(cursor.top, "y"));
 }
 
-const pick = (element, [, start, end, name]) => element.onPick(name, start, end);
-
-// lines: [{name, past, spans: [{from, to, y, text: [line of words]}]}]: what is no longer believed is dotted.
-export function drawSteps(element, lines, { range, unit }) {
-  if (!window.Plotly) return;
-  const colourOf = assignColours([...new Set(lines.map(({ name }) => name))]);
-  const traces = lines.map(({ name, past, spans }) => ({
-    type: "scatter",
-    mode: "lines+markers",
-    connectgaps: false,
-    name: escaped(name),
-    opacity: past ? 0.6 : 1,
-    line: { color: colourOf(name), width: past ? 2 : 3, dash: past ? "dot" : "solid" },
-    marker: { size: spans.flatMap(() => [past ? 6 : 9, 1, 0]) }, // where a price begins; what a pointer finds
-    x: spans.flatMap(({ from, to }) => [from, to, to]),
-    y: spans.flatMap(({ y }) => [y, y, null]),
-    customdata: spans.flatMap(({ text }) => Array(3).fill([text.filter(Boolean).map(escaped).join("<br>")])),
-    hovertemplate: "%{customdata[0]}<extra></extra>",
-  }));
-  plot(element, traces, { range, unit });
-}
-
-function plot(element, traces, { range, unit, ...layout }) {
-  const style = getComputedStyle(document.documentElement);
-  const [font, soft, line] = ["--font", "--soft", "--line"].map((name) =>
-    style.getPropertyValue(name).trim(),
+// Colours and the font as the styles say them.
+function theme() {
+  const [soft, line, ink, card, accent] = ["--soft", "--line", "--ink", "--card", "--accent"].map((name) =>
+    resolved(`var(${name})`),
   );
-  const xaxis = {
-    type: "date",
-    range,
-    fixedrange: true,
-    showgrid: false,
-    linecolor: line,
-    tickcolor: line,
-    ticks: "outside",
-    nticks: element.clientWidth < NARROW_PX ? 4 : 8,
-  };
-  const yaxis = {
-    fixedrange: true,
-    rangemode: "tozero",
-    gridcolor: line,
-    zeroline: false,
-    tickprefix: unit,
-    nticks: 5,
-    automargin: true,
-  };
-  const frame = {
-    showlegend: false,
-    autosize: true,
-    height: 260,
-    margin: { l: 52, r: 8, t: 8, b: 44 },
-    paper_bgcolor: "transparent",
-    plot_bgcolor: "transparent",
-    font: { family: font, size: 12, color: soft },
-    hovermode: "closest",
-    hoverlabel: { align: "left", font: { family: font } },
-    dragmode: false,
-  };
-  const options = { displayModeBar: false, responsive: true };
-  window.Plotly.react(element, traces, { ...frame, xaxis, yaxis, ...layout }, options);
+  return { soft, line, ink, card, accent, font: `12px ${resolved("var(--font)")}` };
 }
 
-// Plotly reads a little markup in names; what senders wrote is shown as they wrote it.
-export const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+// What charts over time share: the axes, in the zone and the currency of what is shown.
+export function timeOptions({ soft, line, font }, { tz, currency, span }) {
+  const axis = { stroke: soft, font, ticks: { stroke: line, size: 4 } };
+  return {
+    tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), tz),
+    padding: [10, 22, 0, 0],
+    scales: {
+      x: { time: true, range: () => span.map((at) => at / 1000) },
+      y: { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.05 : 1] },
+    },
+    axes: [
+      {
+        ...axis,
+        grid: { show: false },
+        size: 32,
+        space: 70,
+        ...(span[1] - span[0] > WHOLE_DAYS_S * 1000 ? { incrs: DAYS } : {}),
+        values: (_, at, axisIndex, space, step) => times(at, step, tz),
+      },
+      {
+        ...axis,
+        ticks: { show: false },
+        grid: { stroke: line, width: 1 },
+        size: (_, values) => 14 + LETTER_PX * Math.max(3, ...(values ?? []).map(({ length }) => length)),
+        values: (_, amounts) => amounts.map((amount) => axisMoney(amount, currency)),
+      },
+    ],
+  };
+}
+
+// Days where days are marked; hours otherwise, and the day where it changes.
+function times(at, step, tz) {
+  let before = "";
+  return at.map((seconds) => {
+    const day = dayOf(seconds * 1000, tz);
+    const changed = day !== before;
+    before = day;
+    const hour = timeOf(seconds * 1000, tz).slice(0, 5);
+    return step >= DAY_S ? day : changed && hour === "00:00" ? day : hour;
+  });
+}
+
+const compact = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
+const axisMoney = (amount, currency) => `${symbol(currency)}${compact.format(amount)}`;
+
+// Vertical lines where something happened: [{at, kind}], `at` in ms.
+export function drawMarks(it, marks, colourOf) {
+  const { ctx, bbox } = it;
+  ctx.save();
+  for (const { at, kind } of marks) {
+    const x = Math.round(it.valToPos(at / 1000, "x", true));
+    if (x < bbox.left || x > bbox.left + bbox.width) continue;
+    const size = 5 * devicePixelRatio;
+    ctx.strokeStyle = ctx.fillStyle = colourOf(kind);
+    ctx.lineWidth = devicePixelRatio;
+    ctx.setLineDash([3 * devicePixelRatio, 3 * devicePixelRatio]);
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    ctx.beginPath();
+    ctx.moveTo(x - size, bbox.top - size);
+    ctx.lineTo(x + size, bbox.top - size);
+    ctx.lineTo(x, bbox.top + size);
+    ctx.fill();
+  }
+  ctx.restore();
+}

@@ -6,7 +6,7 @@ import { momentOf } from "./format.js";
 import { link } from "./links.js";
 import { lookup } from "./lookup.js";
 import { listPage } from "./paging.js";
-import { badge, overviewLink, trail } from "./pieces.js";
+import { badge } from "./pieces.js";
 import { SLOW_BEATS } from "./refresh.js";
 import { JOB_STATES } from "./rerate.js";
 
@@ -28,7 +28,6 @@ export function correctionsPage() {
   const list = listPage({
     heading: el(
       "div",
-      trail(overviewLink(), "Corrections"),
       el("h1", "Corrections and re-rates"),
       el(
         "p",

@@ -3,34 +3,25 @@
 import { session } from "./api.js";
 import { el } from "./dom.js";
 import { momentOf } from "./format.js";
-import {
-  filterParameters,
-  filtersOf,
-  link,
-  rangeName,
-  rangeOf,
-  spanOf,
-  spanParameters,
-  valueLabel,
-} from "./links.js";
+import { filterParameters, filtersOf, link, valueLabel } from "./links.js";
 import { listPage } from "./paging.js";
-import { filterChips, overviewLink, statusBadge, trail } from "./pieces.js";
+import { filterChips, statusBadge, trail } from "./pieces.js";
+import { rangeName, rangeOf, spanOf, spanParameters } from "./ranges.js";
 
 const COLUMNS = [["Time"], ["Event"], ["Of"], ["Status", "wide"], ["Amount", "figure"]];
 
 export function eventsPage(query) {
   const filters = filtersOf(query);
   const range = rangeOf(query);
-  const overview = el("a", { href: link("", { ...range, filters }) }, rangeName(query, describeRange));
+  const spend = el(
+    "a",
+    { href: link("explore", { ...range, filters }) },
+    `Spend, ${rangeName(query, session.tz)}`,
+  );
   const chips = filterChips(filters, (kept) => link("events", { ...range, filters: kept }));
 
-  function describeRange() {
-    const [from, to] = spanOf(query, session.tz).map((at) => momentOf(at, session.tz));
-    return `${from} – ${to}`;
-  }
-
   return listPage({
-    heading: el("div", trail(overviewLink(), overview, "Events"), el("h1", "Events")),
+    heading: el("div", trail(spend, "Events"), el("h1", "Events")),
     words: el("p", { className: "chips" }, chips),
     columns: COLUMNS,
     question: () => ({

@@ -1,70 +1,46 @@
-// Any figure taken apart: over time and by any dimension, down to the events it is made of.
+// Any figure taken apart: by two dimensions and over time, down to the events it is made of.
 
 import { get, session } from "./api.js";
-import { LARGEST } from "./chart.js";
+import { changeOf, otherCurrencies, ownRows, ownTotal } from "./change.js";
 import { el, setText } from "./dom.js";
-import { drawSpend } from "./explorer-chart.js";
+import { explorerChoices } from "./explorer-choices.js";
 import { ROWS_MORE, ROWS_SHOWN, spendTable } from "./explorer-rows.js";
-import { completeness, momentOf, momentToMinute, money, sum } from "./format.js";
-import {
-  DIMENSIONS,
-  RANGES,
-  dimensionLabel,
-  filterParameters,
-  filtersOf,
-  link,
-  rangeName,
-  rangeOf,
-  spanOf,
-  spanParameters,
-} from "./links.js";
-import { filterChips, removableChip } from "./pieces.js";
+import { money, momentToMinute } from "./format.js";
+import { filterParameters, filtersOf, link } from "./links.js";
+import { LARGEST } from "./palette.js";
+import { rangeName, rangeOf, spanBefore, spanOf, spanParameters } from "./ranges.js";
 import { cardRefresher } from "./refresh.js";
+import { spendChart } from "./spend-chart.js";
+import { tableTools } from "./tools.js";
 
-const PAGE_ROWS = 5000;
-const PAGES_MAX = 4; // of one chart: several currencies, each in every minute
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
-const FINE_MS = 3 * HOUR_MS;
+const PAIRS = 300; // of rows and split
+const COMPARED = 1000; // rows of the period before, so that few are unknown
 
-export function explorerCard(query) {
+export function explorerPage(first) {
+  let query = first;
   let showAll = false;
-  let began = 0; // where the first spend of the range lies in its last hours, those alone are drawn, finely
-  const ranges = el("div", { className: "choices", role: "group", "aria-label": "Range" });
-  const by = el(
-    "select",
-    { id: "by", on: { change: () => (location.hash = here({ by: by.value })) } },
-    DIMENSIONS.map((name) => el("option", { value: name }, dimensionLabel(name))),
-  );
-  const chips = el("p", { className: "chips" });
   const total = el("a", { className: "total", title: "Show the events" });
-  const chart = el("div", { className: "chart", role: "img", hidden: true });
+  const change = el("span", { className: "change" });
+  const choices = explorerChoices(() => query);
+  const chart = spendChart();
   const rows = spendTable();
-  const empty = el(
-    "p",
-    { className: "empty", hidden: true },
-    "Nothing was spent here: no event of this range passes the filter.",
-  );
+  const empty = el("p", { className: "empty", hidden: true });
   const more = el("button", { className: "quiet", hidden: true, on: { click: toggleAll } });
+  const tools = tableTools(() => ({ path: "/v1/spend", parameters: questions().rows }), { name: "spend" });
   const fine = el("p", { className: "fine" });
   const card = el(
     "section",
     { className: "card explorer", "aria-label": "Breakdown" },
-    el("div", { className: "controls" }, el("h2", "Spend"), total, ranges, el("label", "by ", by)),
-    chips,
+    el("div", { className: "lead" }, el("h1", "Spend"), total, change),
+    choices.element,
     empty,
-    chart,
-    rows.table,
+    chart.element,
+    rows.element,
     more,
+    tools,
     fine,
   );
-  const refresh = cardRefresher([card], { ask, show, clear, question: () => query.toString() });
-
-  const dimension = () => query.get("by") || "team";
-
-  // The same card with something else in its address.
-  const here = ({ range = rangeOf(query), by: name = dimension(), filters = filtersOf(query) }) =>
-    link("", { ...range, by: name, filters });
+  const answered = cardRefresher([card], { ask, show, clear, question: () => query.toString() });
 
   function toggleAll() {
     showAll = !showAll;
@@ -74,128 +50,83 @@ export function explorerCard(query) {
   function accept(changed) {
     query = changed;
     showAll = false;
-    began = 0;
-    showQuestion();
+    choices.show();
     return true;
   }
 
-  // What is asked for. What an answer is about is said by `show`, from that answer.
-  function showQuestion() {
-    const chosen = query.get("from") ? "" : (query.get("range") ?? "today");
-    ranges.replaceChildren(
-      ...Object.entries(RANGES).map(([range, label]) => {
-        const current = chosen === range ? "true" : undefined;
-        return el("a", { href: here({ range: { range } }), "aria-current": current }, label);
-      }),
-    );
-    by.value = dimension();
-    const filters = filterChips(filtersOf(query), (kept) => here({ filters: kept }));
-    chips.replaceChildren(...rangeChips(), ...filters);
-  }
-
-  function rangeChips() {
-    if (!query.get("from")) return [];
-    const [from, to] = ["from", "to"].map((name) => momentOf(query.get(name), session.tz));
-    return [removableChip(here({ range: { range: "today" } }), `${from} – ${to}`)];
+  // What is asked of `/v1/spend`: the rows, and their sums of the period before.
+  function questions() {
+    const { by, split } = choices.chosen();
+    const span = spanOf(query, session.tz);
+    const filters = filterParameters(filtersOf(query));
+    const top = split ? PAIRS : showAll ? ROWS_MORE : ROWS_SHOWN;
+    const group_by = split ? `${by},${split}` : by;
+    const before = spanBefore(query, session.tz, span);
+    return {
+      rows: { ...spanParameters(span), ...filters, group_by, top },
+      before: before && { ...spanParameters(before), ...filters, group_by: by, top: COMPARED, usage: false },
+    };
   }
 
   // The answer with all that it was asked for: nothing below looks at the address again.
   async function ask() {
-    const [asked, name, filters, all] = [query, dimension(), filtersOf(query), showAll];
-    const whole = spanOf(asked, session.tz);
-    const span = [Math.max(whole[0], began), whole[1]];
-    const [bucket, widthMs] = bucketOf(span);
-    const parameters = {
-      ...spanParameters(span),
-      usage: false,
-      group_by: name,
-      ...filterParameters(filters),
-    };
-    const charted = { ...parameters, bucket, top: ROWS_SHOWN, limit: PAGE_ROWS };
-    const spend = await get("/v1/spend", charted);
-    const first = Date.parse(spend.series.find(isSpent)?.bucket_start);
-    if (asked === query && bucket !== "minute" && first > whole[0] && first >= whole[1] - FINE_MS) {
-      began = first;
-      return ask();
-    }
-    const series = await readSeries(spend, charted);
-    const cut = span[0] > whole[0];
-    const groups = all && spend.next_groups ? { ...parameters, top: ROWS_MORE } : null;
-    const found = { series, asked, name, filters, span, widthMs, cut };
-    return { ...found, spend: groups ? await get("/v1/spend", groups) : spend };
+    const { by, split } = choices.chosen();
+    const filters = filtersOf(query);
+    const { rows: ofRows, before: ofBefore } = questions();
+    const span = spanOf(query, session.tz);
+    const context = { asked: query, by, split, filters, span, all: showAll };
+    const [spend, before, charted] = await Promise.all([
+      get("/v1/spend", ofRows),
+      ofBefore && get("/v1/spend", ofBefore),
+      chart.ask({ query, span, name: split || by, filters, top: LARGEST }),
+    ]);
+    return { ...context, spend, before, charted };
   }
 
   function show(found) {
-    const { spend, series, asked, name, filters } = found;
-    const ownCurrency = ({ currency }) => currency === spend.currency;
-    const own = spend.totals.filter(ownCurrency);
-    const largest = own.filter(({ others }) => !others).slice(0, LARGEST);
-    chart.hidden = !own.length;
+    const { spend, before, charted, filters, asked: of } = found;
+    const own = ownRows(spend);
+    const whole = ownTotal(spend);
+    chart.show(charted);
     empty.hidden = own.length > 0;
-    if (own.length) {
-      chart.setAttribute("aria-label", describeChart(name));
-      const names = largest.map((row) => row[name]);
-      drawSpend(chart, found, series.filter(ownCurrency).filter(isSpent), names);
-    }
+    setText(
+      empty,
+      `Nothing was spent here: no event of ${rangeName(of, spend.tz).toLowerCase()} passes the filter.`,
+    );
     rows.show(found, own);
+    tools.hidden = !own.length;
     more.hidden = !rows.toggleLabel(own);
     setText(more, rows.toggleLabel(own));
-    setText(total, money(sum(own.map((row) => row.effective)), spend.currency));
-    total.href = link("events", { ...rangeOf(asked), filters });
+    setText(total, [money(whole, spend.currency), ...otherCurrencies(spend)].join(" + "));
+    total.href = link("events", { ...rangeOf(of), filters });
+    const changed =
+      before && own.length ? changeOf(whole, ownTotal(before), spend.currency) : { text: "", state: "" };
+    setText(change, changed.text);
+    change.dataset.state = changed.state;
     setText(fine, describeAnswer(found));
   }
 
   // An earlier question's figures do not stand under this one.
   function clear() {
-    for (const each of [rows.table, chart, empty, more]) each.hidden = true;
-    for (const each of [total, fine]) setText(each, "");
+    for (const each of [rows.element, empty, more, tools]) each.hidden = true;
+    chart.clear();
+    for (const each of [total, change, fine]) setText(each, "");
     total.removeAttribute("href");
   }
 
-  // The tenant's own dimensions join the choice as soon as they are known.
-  function offer(own) {
-    const offered = [...by.options].map(({ value }) => value);
-    const names = own.map(({ name }) => name).filter((name) => !offered.includes(name));
-    by.append(...names.map((name) => el("option", { value: name }, dimensionLabel(name))));
-    by.value = dimension();
+  async function refresh() {
+    choices.refresh();
+    const { answer, error } = await answered();
+    if (error) throw error;
+    return answer?.spend ?? null;
   }
 
-  showQuestion();
-  return { card, refresh, accept, offer };
+  choices.show();
+  return { element: card, refresh, accept };
 }
 
-const isSpent = (row) => row.effective !== "0";
-
-function bucketOf([from, to]) {
-  const span = to - from;
-  if (span <= FINE_MS) return ["minute", 60_000];
-  if (span <= 73 * HOUR_MS) return ["hour", HOUR_MS];
-  return span <= 120 * DAY_MS ? ["day", DAY_MS] : ["month", 30 * DAY_MS];
-}
-
-// The series of an answer's first page and of those that follow.
-async function readSeries(spend, parameters) {
-  const series = [...spend.series];
-  for (let pages = 1, page = spend; page.next_cursor && pages < PAGES_MAX; pages += 1) {
-    page = await get("/v1/spend", { ...parameters, cursor: page.next_cursor });
-    series.push(...page.series);
-  }
-  return series;
-}
-
-const describeChart = (name) =>
-  `Spend over time by ${dimensionLabel(name)}; the table below says the same in figures`;
-
-function describeAnswer({ spend, asked, span, cut }) {
-  const { currency, tz, complete_through: through, of_which_provisional: provisional } = spend;
-  const since = cut ? `, nothing before ${momentToMinute(span[0], tz)}` : "";
-  const others = new Set(spend.totals.map((row) => row.currency).filter((each) => each !== currency));
-  return [
-    `${rangeName(asked, () => "chosen range")}${since}, effective cost`,
-    currency,
-    tz,
-    completeness(through, tz),
-    ...(provisional === "0" ? [] : [`${money(provisional, currency)} provisional`]),
-    ...(others.size ? [`also spent in ${[...others].join(", ")}: see /v1/spend`] : []),
-  ].join(" · ");
+function describeAnswer({ asked, spend, span, charted }) {
+  const late = charted.layers.length && charted.span[0] > span[0];
+  const since = late ? `, nothing before ${momentToMinute(charted.span[0], spend.tz)}` : "";
+  return `${rangeName(asked, spend.tz)}${since} · effective cost in ${spend.currency}, ${spend.tz}`;
 }

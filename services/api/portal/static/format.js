@@ -35,13 +35,31 @@ function numberFormat(options) {
 // Two places; more for what would otherwise read 0.00.
 export function money(amount, currency) {
   const value = typeof amount === "bigint" ? amount : parseDecimal(amount);
-  const size = value < 0n ? -value : value;
+  const size = abs(value);
   const small = size !== 0n && size < ONE / 100n;
   const digits = small
     ? { minimumSignificantDigits: 1, maximumSignificantDigits: 2 }
     : { minimumFractionDigits: 2, maximumFractionDigits: 2 };
   return moneyFormat(currency, digits).format(formatDecimal(value));
 }
+
+// Of a column, aligned at the decimal point: as many places for all as the largest needs.
+export function moneyColumn(amounts, currency) {
+  const largest = amounts.map(parseDecimal).reduce((most, each) => (abs(each) > most ? abs(each) : most), 0n);
+  const places =
+    largest === 0n || largest >= ONE
+      ? 2
+      : Math.min(12, Math.ceil(-Math.log10(ratio(largest, ONE) || 1e-6)) + 2);
+  const format = moneyFormat(currency, { minimumFractionDigits: places, maximumFractionDigits: places });
+  const least = ONE / 10n ** BigInt(places);
+  return (amount) => {
+    const value = typeof amount === "bigint" ? amount : parseDecimal(amount);
+    const hidden = value !== 0n && abs(value) < least;
+    return hidden ? `<${format.format(formatDecimal(least))}` : format.format(formatDecimal(value));
+  };
+}
+
+const abs = (value) => (value < 0n ? -value : value);
 
 const moneyFormat = (currency, digits = {}) =>
   numberFormat({ style: "currency", currency, currencyDisplay: "narrowSymbol", ...digits });
@@ -111,6 +129,16 @@ export function daysBefore(at, days, tz, midnight = false) {
   if (midnight) wall -= ((wall % 86_400_000) + 86_400_000) % 86_400_000;
   const guess = wall - offset(wall, tz);
   return wall - offset(guess, tz);
+}
+
+// The instant a calendar month before, at the same time on the wall; of a day that month lacks, its last one.
+export function monthBefore(at, tz) {
+  const wall = new Date(at + offset(at, tz));
+  const [year, month, day] = [wall.getUTCFullYear(), wall.getUTCMonth() - 1, wall.getUTCDate()];
+  const last = new Date(Date.UTC(year, month + 1, 0)).getUTCDate();
+  const moved = Date.UTC(year, month, Math.min(day, last)) + (wall.getTime() % 86_400_000);
+  const guess = moved - offset(moved, tz);
+  return moved - offset(guess, tz);
 }
 
 export const wholeMinute = (at) => Math.floor(at / 60_000) * 60_000;

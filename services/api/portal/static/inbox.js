@@ -6,8 +6,8 @@ import { ago, count } from "./format.js";
 import { describeAge, describeStakes, itemKey, openItems } from "./inbox-item.js";
 import { remarkRows } from "./inbox-remarks.js";
 import { link } from "./links.js";
-import { overviewLink, trail, zonedMoment } from "./pieces.js";
-import { catalogLink, modelLink, tenantOf, whoseChoice, whoseOf } from "./prices.js";
+import { zonedMoment } from "./pieces.js";
+import { modelLink, tenantOf, whoseChoice, whoseOf } from "./prices.js";
 import { SLOW_BEATS, everyNth } from "./refresh.js";
 import { rerateButton } from "./rerate-offer.js";
 
@@ -26,7 +26,6 @@ export function inboxPage(query) {
   const element = el(
     "section",
     { className: "card receipt catalog inbox" },
-    trail(overviewLink(), catalogLink(query), "Inbox"),
     el("div", { className: "controls" }, el("h1", "Used, and without a price"), whoseChoice("inbox", query)),
     note,
     open.list,

@@ -1,26 +1,12 @@
 // Which page is shown, and the beat at which it asks again.
 
-import { call, describeTrouble, get, isTrouble, session, updateSession } from "./api.js";
-import { catalogPage } from "./catalog.js";
-import { changesPage } from "./changes.js";
-import { channelPage, channelsPage } from "./channels.js";
-import { correctionsPage } from "./corrections.js";
-import { el, setText } from "./dom.js";
-import { eventsPage } from "./events.js";
-import { completeness, inFlight } from "./format.js";
-import { inboxPage } from "./inbox.js";
-import { link, rangeProblem } from "./links.js";
-import { logInPage } from "./login.js";
-import { modelPage } from "./model.js";
-import { overviewPage } from "./overview.js";
-import { proposalPage } from "./proposal.js";
-import { receiptPage } from "./receipt.js";
-import { reratePage } from "./rerate.js";
-import { resubmitPage } from "./resubmit.js";
-import { rulePage } from "./rule.js";
-import { rulesPage } from "./rules.js";
+import { call, describeTrouble, get, isTrouble, updateSession } from "./api.js";
+import { el } from "./dom.js";
+import { showFrame, showPlace, showProgress, showTrouble } from "./frame.js";
+import { link } from "./links.js";
+import { rangeProblem } from "./ranges.js";
 import { turns } from "./refresh.js";
-import { unbookedPage } from "./unbooked.js";
+import { listenForKeys } from "./shortcuts.js";
 
 const BEAT_MS = 1500;
 const LOAD_SHARE = 4; // asking may take up a fifth of the time: a slow database is not asked more often
@@ -28,56 +14,83 @@ const RETRY_MS = 3000;
 
 // What a page is: `element`, shown as it is made; `refresh()`, asked at each beat, which resolves to an
 // answer that says how far it is complete, or to null; `timeless`: no such line stands above it;
-// `accept(query)`: true where it goes on in place under other parameters.
+// `accept(query)`: true where it goes on in place under other parameters. A page is read when it is first
+// shown.
 const pages = {
-  "": overviewPage,
-  events: eventsPage,
-  event: receiptPage,
-  unbooked: unbookedPage,
-  resubmit: resubmitPage,
-  catalog: catalogPage,
-  model: modelPage,
-  changes: changesPage,
-  inbox: inboxPage,
-  proposal: proposalPage,
-  corrections: correctionsPage,
-  channels: channelsPage,
-  channel: channelPage,
-  rules: rulesPage,
-  rule: rulePage,
-  rerate: reratePage,
+  "": async () => (await import("./overview.js")).overviewPage,
+  explore: async () => (await import("./explorer.js")).explorerPage,
+  events: async () => (await import("./events.js")).eventsPage,
+  event: async () => (await import("./receipt.js")).receiptPage,
+  run: async () => (await import("./run.js")).runPage,
+  budgets: async () => (await import("./budgets.js")).budgetsPage,
+  budget: async () => (await import("./budget.js")).budgetPage,
+  incidents: async () => (await import("./incidents.js")).incidentsPage,
+  incident: async () => (await import("./incident.js")).incidentPage,
+  quality: async () => (await import("./quality.js")).qualityPage,
+  unbooked: async () => (await import("./unbooked.js")).unbookedPage,
+  resubmit: async () => (await import("./resubmit.js")).resubmitPage,
+  catalog: async () => (await import("./catalog.js")).catalogPage,
+  model: async () => (await import("./model.js")).modelPage,
+  changes: async () => (await import("./changes.js")).changesPage,
+  inbox: async () => (await import("./inbox.js")).inboxPage,
+  proposal: async () => (await import("./proposal.js")).proposalPage,
+  corrections: async () => (await import("./corrections.js")).correctionsPage,
+  rerate: async () => (await import("./rerate.js")).reratePage,
+  channels: async () => (await import("./channels.js")).channelsPage,
+  channel: async () => (await import("./channels.js")).channelPage,
+  rules: async () => (await import("./rules.js")).rulesPage,
+  rule: async () => (await import("./rule.js")).rulePage,
+  dimensions: async () => (await import("./dimensions.js")).dimensionsPage,
+  terms: async () => (await import("./terms.js")).termsPage,
+  privacy: async () => (await import("./privacy.js")).privacyPage,
 };
-const RANGED = ["", "events"]; // the pages of a range
-const LISTS = { channel: "channels", rule: "rules" }; // what is shown where an address names none of them
+const RANGED = ["", "explore", "events"]; // the pages of a range
+// What is shown where an address names none of them.
+const LISTS = { channel: "channels", rule: "rules", budget: "budgets", incident: "incidents" };
 
 const main = document.getElementById("main");
-const progressLine = document.getElementById("live");
-const troubleLine = document.getElementById("trouble");
-const logOutButton = document.getElementById("log-out");
 const begin = turns();
 let page = null;
+let shown = null; // the address of the page
 let timer = 0;
 
 function readAddress() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
   const parameters = new URLSearchParams(query);
   const wanted = LISTS[path] && !parameters.get("id") ? LISTS[path] : path;
+  if (wanted === "" && isBreakdown(parameters)) return { path: "explore", query: parameters };
   return { path: Object.hasOwn(pages, wanted) ? wanted : "", query: parameters };
 }
+
+// Addresses that were sent to people before the breakdown had a page of its own.
+const isBreakdown = (query) => [...query.keys()].some((name) => name === "by" || name.startsWith("filter."));
 
 async function showPage() {
   const overtaken = begin();
   clearTimeout(timer);
   const { path, query } = readAddress();
-  const make = RANGED.includes(path) && rangeProblem(query) ? rangeProblemPage : pages[path];
-  if (page?.make !== make || !page.accept?.(query)) {
-    page = Object.assign(make(query), { make });
-    main.replaceChildren(page.element);
-    progressLine.hidden = Boolean(page.timeless); // a receipt, or a price, is not of the stream
-    main.focus({ preventScroll: true });
-    scrollTo(0, 0);
+  const ranged = RANGED.includes(path);
+  try {
+    const make = ranged && rangeProblem(query) ? rangeProblemPage : await pages[path]();
+    if (overtaken()) return;
+    shown = { path, query };
+    showPlace(path, query, ranged);
+    if (page?.make !== make || !page.accept?.(query)) openPage(make, query);
+  } catch (error) {
+    if (!(error instanceof TypeError) || overtaken()) throw error;
+    showTrouble(`The page cannot be loaded: ${error.message}. Reload it to try again.`);
+    return;
   }
   await beat(overtaken);
+}
+
+function openPage(make, query) {
+  page = Object.assign(make(query), { make });
+  main.replaceChildren(page.element);
+  main.dataset.page = shown.path;
+  showProgress(null); // a receipt, or a price, is not of the stream
+  main.focus({ preventScroll: true });
+  scrollTo(0, 0);
 }
 
 function rangeProblemPage(query) {
@@ -114,41 +127,15 @@ function beatOnceVisible(overtaken) {
   });
 }
 
-function showTrouble(text) {
-  troubleLine.hidden = !text;
-  setText(troubleLine, text);
-  document.body.classList.toggle("stale", Boolean(text));
-}
-
-function showProgress(answer) {
-  const { complete_through: through } = answer;
-  progressLine.classList.toggle("behind", !through || answer.in_flight !== 0);
-  const flying = answer.in_flight === 0 ? "" : ` · in flight ${inFlight(answer)}`;
-  const text = through ? `${completeness(through, session.tz)} ${session.tz}` : "catching up";
-  setText(progressLine, text + flying);
-}
-
-function showLogIn() {
+async function showLogIn() {
   begin();
   clearTimeout(timer);
-  page = null;
-  showFrame(false);
+  page = shown = null;
+  showFrame(false, {});
   showTrouble("");
+  const { logInPage } = await import("./login.js");
   main.replaceChildren(logInPage(start));
   main.querySelector("input").focus();
-}
-
-function showFrame(loggedIn) {
-  for (const each of [logOutButton, progressLine, document.getElementById("places")]) each.hidden = !loggedIn;
-  document.getElementById("tenant").replaceChildren((loggedIn && tenantChoice()) || "");
-}
-
-function tenantChoice() {
-  if (!session.operator) return session.tenants[0]?.name;
-  const names = session.tenants.map(({ tenant, name }) =>
-    el("option", { value: tenant, selected: tenant === session.tenant }, name),
-  );
-  return el("select", { "aria-label": "Tenant", on: { change: chooseTenant } }, names);
 }
 
 function chooseTenant({ target }) {
@@ -158,21 +145,27 @@ function chooseTenant({ target }) {
   else location.hash = "#/"; // another tenant's filters mean nothing here
 }
 
+async function logOut() {
+  await call("DELETE", "/v1/session");
+  showLogIn();
+}
+
 function start(answer) {
   updateSession(answer);
-  showFrame(true);
+  showFrame(true, { logOut, chooseTenant });
   showPage();
 }
 
-logOutButton.addEventListener("click", async () => {
-  await call("DELETE", "/v1/session");
-  showLogIn();
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address says which page is shown
+  main.focus();
 });
-addEventListener("hashchange", () => logOutButton.hidden || showPage());
+addEventListener("hashchange", () => document.body.classList.contains("framed") && showPage());
+listenForKeys(() => shown?.query);
 
 try {
   start(await get("/v1/session"));
 } catch (error) {
-  showLogIn();
+  await showLogIn();
   if (error.status !== 401) showTrouble(`${error.message}. Reload the page to try again.`);
 }

@@ -1,8 +1,9 @@
 // A model's list prices over time, of the unit that is chosen.
 
-import { assignColours, drawSteps } from "./chart.js";
+import { stepChart } from "./chart-lines.js";
 import { el } from "./dom.js";
-import { dayOf, symbol } from "./format.js";
+import { dayOf } from "./format.js";
+import { assignColours } from "./palette.js";
 import { lastingConditions, scopeWords } from "./price-words.js";
 import { currencyOf, describePrice, perOf } from "./prices.js";
 
@@ -10,13 +11,13 @@ const YEAR_MS = 365 * 86_400_000;
 const MARGIN = 0.06; // of the range, on either side
 
 export function priceHistory() {
-  const chart = el("div", { className: "chart", role: "img", "aria-label": "Prices over time" });
+  const chart = stepChart("Prices over time; the tables below say the same");
   const unit = el("select", { on: { change: draw } });
   const legend = el("p", { className: "chips" });
   const element = el(
     "div",
     el("div", { className: "controls" }, el("h2", "List prices over time"), el("label", "of ", unit)),
-    chart,
+    chart.element,
     legend,
     el("p", { className: "fine" }, "Solid: believed now. Dotted: withdrawn."),
   );
@@ -44,7 +45,8 @@ export function priceHistory() {
         return el("span", dot, past ? `${name} (withdrawn)` : name);
       }),
     );
-    drawSteps(chart, lines, { range: range.map(stamp), unit: symbol(currencyOf(shown[0].entry)) });
+    const coloured = lines.map((line) => ({ ...line, colour: colourOf(line.name) }));
+    chart.show({ lines: coloured, tz: "UTC", currency: currencyOf(shown[0].entry), span: range });
   }
 
   return { show, draw };
@@ -82,8 +84,8 @@ function spanOf({ entry, says, withdrawn_version: withdrawn }, range, size) {
   const { effective_from: from, effective_to: to } = entry.when ?? {};
   const when = `${from ? `from ${dayAndYear(from)}` : "since ever"}${to ? ` until ${dayAndYear(to)}` : ""}`;
   return {
-    from: stamp(from ? Date.parse(from) : range[0]),
-    to: stamp(to ? Date.parse(to) : range[1]),
+    from: from ? Date.parse(from) : range[0],
+    to: to ? Date.parse(to) : range[1],
     y: (Number(entry.price) / perOf(entry)) * size,
     text: [
       `${describePrice(entry)}, ${when}`,
@@ -93,5 +95,4 @@ function spanOf({ entry, says, withdrawn_version: withdrawn }, range, size) {
   };
 }
 
-const stamp = (at) => new Date(at).toISOString().slice(0, 19).replace("T", " ");
 const dayAndYear = (at) => `${dayOf(at, "UTC")} ${at.slice(0, 4)}`;

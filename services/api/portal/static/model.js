@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { el } from "./dom.js";
 import { lookup } from "./lookup.js";
 import { priceHistory } from "./model-chart.js";
-import { badge, overviewLink, table, trail, zonedMoment } from "./pieces.js";
+import { badge, table, trail, zonedMoment } from "./pieces.js";
 import { byUnit, scopeWords } from "./price-words.js";
 import { catalogLink, describePrice, modelLink, tenantOf, whoseChoice } from "./prices.js";
 import { RARE_BEATS } from "./refresh.js";
@@ -30,7 +30,7 @@ export function modelPage(query) {
   const element = el(
     "section",
     { className: "card receipt catalog" },
-    trail(overviewLink(), catalogLink(query), "Model"),
+    trail(catalogLink(query), "Model"),
     el("div", { className: "controls" }, el("h1", `${provider}/${sku}`), whoseChoice("model", query)),
     content.element,
   );

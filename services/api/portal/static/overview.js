@@ -1,50 +1,58 @@
-// The first page: today against yesterday, who spends now, budgets, incidents, dimensions, and the explorer.
+// The first page: are we all right? The month against its plan, today, now; what moved; what is wrong; what
+// ends soon.
 
-import { accountingCard } from "./card-accounting.js";
 import { budgetCards } from "./card-budgets.js";
-import { dimensionsCard } from "./card-dimensions.js";
 import { incidentCards } from "./card-incidents.js";
+import { monthCard } from "./card-month.js";
+import { moversCard } from "./card-movers.js";
 import { rateCards } from "./card-rates.js";
+import { spendCard } from "./card-spend.js";
 import { todayCard } from "./card-today.js";
 import { unbookedCard } from "./card-unbooked.js";
 import { el } from "./dom.js";
-import { explorerCard } from "./explorer.js";
 import { SLOW_BEATS, everyNth } from "./refresh.js";
 
-export function overviewPage(query) {
+export function overviewPage(asked) {
+  let query = asked;
+  const month = monthCard();
   const today = todayCard();
   const rates = rateCards();
-  const budgets = budgetCards();
+  const budgets = budgetCards({ few: true });
   const incidents = incidentCards();
-  const accounting = accountingCard();
+  const spend = spendCard(() => query);
+  const movers = moversCard(() => query);
   const unbooked = unbookedCard();
-  const explorer = explorerCard(query);
-  const dimensions = dimensionsCard(explorer.offer);
   const element = el(
     "div",
     { className: "overview" },
-    el("div", { className: "tiles" }, today.tile, rates.tile, budgets.tile, incidents.tile),
+    el("h1", { className: "unseen" }, "Overview"),
+    el("div", { className: "tiles" }, month.tile, today.tile, rates.tile, incidents.tile),
+    unbooked.card,
     el(
       "div",
       { className: "columns" },
-      explorer.card,
-      el("div", { className: "side" }, incidents.card, rates.card, budgets.card, dimensions.card),
+      spend.card,
+      el("div", { className: "side" }, movers.card, budgets.card),
     ),
-    unbooked.card,
-    accounting.card,
+    el("div", { className: "halves" }, incidents.card, rates.card),
   );
-  today.tile.addEventListener("click", () => explorer.card.scrollIntoView({ behavior: "smooth" }));
-  const due = everyNth(SLOW_BEATS);
+  let due = everyNth(SLOW_BEATS);
+
+  function accept(changed) {
+    query = changed;
+    due = everyNth(SLOW_BEATS);
+    return true;
+  }
 
   // Each card shows its own answer or its own trouble; only when none was answered is it the page's.
   async function refresh() {
-    const slow = due() ? [budgets, incidents, accounting, unbooked, dimensions] : [];
-    const results = await Promise.all([today, rates, explorer, ...slow].map((each) => each.refresh()));
+    const slow = due() ? [month, budgets, incidents, unbooked, movers] : [];
+    const results = await Promise.all([today, rates, spend, ...slow].map((each) => each.refresh()));
     const errors = results.filter(({ error }) => error);
     if (errors.length === results.length) throw errors[0].error;
-    const [ofToday, ofRates, ofExplorer] = results.map(({ answer }) => answer?.spend);
-    return ofExplorer ?? ofToday ?? ofRates;
+    const [ofToday, ofRates, ofSpend] = results.map(({ answer }) => answer?.spend);
+    return ofSpend ?? ofToday ?? ofRates;
   }
 
-  return { element, refresh, accept: explorer.accept };
+  return { element, refresh, accept };
 }

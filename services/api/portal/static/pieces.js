@@ -12,7 +12,6 @@ export const trail = (...places) =>
     { className: "trail" },
     places.flatMap((each, index) => (index ? [" › ", each] : [each])),
   );
-export const overviewLink = () => el("a", { href: "#/" }, "Overview");
 
 export const badge = (text, state) => el("span", { className: "badge", "data-state": state }, text);
 
@@ -26,6 +25,10 @@ export function table(columns, body, properties = {}) {
   );
   return el("table", properties, el("thead", el("tr", heads)), body);
 }
+
+// What may be wider than the page: it scrolls, by keys too.
+export const scrolls = (label, ...children) =>
+  el("div", { className: "scrolls", tabIndex: 0, role: "region", "aria-label": label }, ...children);
 
 // A chip that is a choice, and goes when it is clicked.
 export const removableChip = (href, text) =>

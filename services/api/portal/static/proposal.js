@@ -5,7 +5,7 @@ import { decisionForm } from "./decision.js";
 import { el } from "./dom.js";
 import { link } from "./links.js";
 import { lookup } from "./lookup.js";
-import { badge, overviewLink, trail, zonedMoment } from "./pieces.js";
+import { badge, trail, zonedMoment } from "./pieces.js";
 import { tenantOf, whoseOf } from "./prices.js";
 import { describeReview } from "./proposal-review.js";
 import { SLOW_BEATS } from "./refresh.js";
@@ -32,7 +32,7 @@ export function proposalPage(query) {
   const element = el(
     "section",
     { className: "card receipt catalog" },
-    trail(overviewLink(), inbox, "Proposal"),
+    trail(inbox, "Proposal"),
     el("h1", `Proposal ${id}`),
     content.element,
   );

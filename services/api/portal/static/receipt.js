@@ -6,7 +6,7 @@ import { entryHeading, voidForm } from "./entry-trail.js";
 import { count, money } from "./format.js";
 import { dimensionLabel, link } from "./links.js";
 import { lookup } from "./lookup.js";
-import { badge, overviewLink, statusBadge, table, trail, zonedMoment } from "./pieces.js";
+import { badge, statusBadge, table, trail, zonedMoment } from "./pieces.js";
 import { RARE_BEATS } from "./refresh.js";
 
 export function receiptPage(query) {
@@ -24,7 +24,7 @@ export function receiptPage(query) {
   const element = el(
     "section",
     { className: "card receipt" },
-    trail(overviewLink(), el("a", { href: "#/events" }, "Events"), "Receipt"),
+    trail(el("a", { href: "#/events" }, "Events"), "Receipt"),
     el("h1", id),
     el("p", { className: "soft" }, `sent by ${source}`),
     content.element,
@@ -117,7 +117,7 @@ const step = (name, when, ...facts) =>
   );
 
 function dimensionChip([name, value]) {
-  const href = link("", { range: "today", by: name, filters: { [name]: [value] } });
+  const href = link("explore", { range: "today", by: name, filters: { [name]: [value] } });
   return el("a", { href }, `${dimensionLabel(name)}: ${value}`);
 }
 

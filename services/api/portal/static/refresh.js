@@ -44,7 +44,10 @@ export function cardRefresher(cards, { ask, show, clear = () => {}, question = (
   }
 
   function setBusy(busy) {
-    for (const card of cards) card.setAttribute("aria-busy", String(busy));
+    for (const card of cards) {
+      card.setAttribute("aria-busy", String(busy));
+      card.classList.toggle("waiting", busy && shown === null);
+    }
   }
 
   return async function refresh() {

@@ -5,7 +5,7 @@ import { el } from "./dom.js";
 import { count } from "./format.js";
 import { link, valueLabel } from "./links.js";
 import { lookup } from "./lookup.js";
-import { badge, overviewLink, pressOnce, table, trail, zonedMoment } from "./pieces.js";
+import { badge, pressOnce, table, trail, zonedMoment } from "./pieces.js";
 
 const COLUMNS = [
   ["Team"],
@@ -37,7 +37,7 @@ export function reratePage(query) {
   const element = el(
     "section",
     { className: "card receipt rerate" },
-    trail(overviewLink(), places, "Re-rate"),
+    trail(places, "Re-rate"),
     el("h1", "Re-rate"),
     content.element,
   );

@@ -4,7 +4,7 @@ import { call, get, session } from "./api.js";
 import { el } from "./dom.js";
 import { link } from "./links.js";
 import { lookup } from "./lookup.js";
-import { overviewLink, pressOnce, trail } from "./pieces.js";
+import { pressOnce, trail } from "./pieces.js";
 import { RARE_BEATS } from "./refresh.js";
 
 const NOT_KEPT =
@@ -30,7 +30,7 @@ export function resubmitPage(query) {
   const element = el(
     "section",
     { className: "card receipt" },
-    trail(overviewLink(), places, "Send it again"),
+    trail(places, "Send it again"),
     el("h1", "Send ", receipt, " again"),
     el("p", { className: "soft" }, `sent by ${source}`),
     known.element,

@@ -4,7 +4,7 @@ import { get, mayChange, session } from "./api.js";
 import { card } from "./cards.js";
 import { el, part, setText } from "./dom.js";
 import { count, momentOf, money, percent } from "./format.js";
-import { logInToChange, overviewLink, table, trail } from "./pieces.js";
+import { logInToChange, table, trail } from "./pieces.js";
 import { SLOW_BEATS, cardRefresher, everyNth } from "./refresh.js";
 import { ruleForm, written } from "./rule-form.js";
 
@@ -55,7 +55,7 @@ export function rulePage(query) {
       ? [ruleForm(rule, { changed: refresh, tried: refresh })]
       : [settingsAsTheyAre(rule), el("p", { className: "fine" }, logInToChange("To change it"))];
 
-  const place = trail(overviewLink(), el("a", { href: "#/rules" }, "Rules"), id);
+  const place = trail(el("a", { href: "#/rules" }, "Rules"), id);
   const element = el("div", place, heading, quality, settings, trials, history);
   return {
     element,

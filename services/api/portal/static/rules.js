@@ -4,7 +4,7 @@ import { get, session } from "./api.js";
 import { card } from "./cards.js";
 import { el, part, setText, updateChildren } from "./dom.js";
 import { link } from "./links.js";
-import { overviewLink, trail } from "./pieces.js";
+
 import { SLOW_BEATS, cardRefresher, everyNth } from "./refresh.js";
 import { written } from "./rule-form.js";
 
@@ -25,7 +25,7 @@ export function rulesPage() {
   }
 
   const refresh = cardRefresher([rules], { ask: () => get("/v1/rules"), show });
-  const element = el("div", trail(overviewLink(), "Rules"), rules);
+  const element = el("div", rules);
   return {
     element,
     refresh: async () => (due() ? (await refresh()).answer && null : null),

@@ -6,7 +6,7 @@ import { count, momentOf } from "./format.js";
 import { link, unbookedLink, valueLabel } from "./links.js";
 import { lookup } from "./lookup.js";
 import { listPage } from "./paging.js";
-import { overviewLink, removableChip, statusBadge, table, trail } from "./pieces.js";
+import { removableChip, statusBadge, table } from "./pieces.js";
 import { RARE_BEATS } from "./refresh.js";
 
 const COLUMNS = [["Seen"], ["Event"], ["Why, and what to do"], ["Key", "wide"], ["Bytes", "figure wide"]];
@@ -38,7 +38,7 @@ export function unbookedPage(query) {
     waiting: "Counting…",
   });
   const list = listPage({
-    heading: el("div", trail(overviewLink(), "Not booked"), el("h1", "Not booked")),
+    heading: el("div", el("h1", "Not booked")),
     words: el("div", filterForm(asked), faults.element),
     columns: COLUMNS,
     question: () => ({ path: "/v1/unbooked", parameters }),

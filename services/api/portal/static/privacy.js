@@ -1,0 +1,51 @@
+// What is stored of a tenant, where and for how long; whom it forgot.
+
+import { get } from "./api.js";
+import { el } from "./dom.js";
+import { count } from "./format.js";
+import { lookup } from "./lookup.js";
+import { scrolls, table, zonedMoment } from "./pieces.js";
+import { RARE_BEATS } from "./refresh.js";
+
+const KEPT = [["What"], ["For how long"], ["About people"], ["Where", "wide"]];
+
+export function privacyPage() {
+  const content = lookup({ ask: () => get("/v1/privacy"), draw, beats: RARE_BEATS });
+  const element = el("section", { className: "card whole-words" }, el("h1", "Privacy"), content.element);
+  return { element, refresh: content.refresh, timeless: true };
+}
+
+const draw = ({ region, never, kept, retention, people, erasures }) => [
+  el(
+    "p",
+    { className: "soft" },
+    `Region: ${region || "not stated"}. Pseudonyms are kept for ${retention.pseudonyms_months} months.`,
+  ),
+  el("h2", "Never stored"),
+  el(
+    "ul",
+    never.map((each) => el("li", each)),
+  ),
+  el("h2", "Stored"),
+  scrolls("Stored", table(KEPT, el("tbody", kept.map(keptRow)))),
+  el("h2", "People who have a pseudonym"),
+  el(
+    "p",
+    people.map(({ month, people: number }) => `${month.slice(0, 7)}: ${count(number)}`).join(" · ") ||
+      "nobody",
+  ),
+  el("h2", "Erasures"),
+  erasures.length ? el("ul", erasures.map(erasureItem)) : el("p", "none so far"),
+];
+
+const keptRow = ({ what, how_long: long, personal, topics, tables }) =>
+  el(
+    "tr",
+    el("td", what),
+    el("td", long),
+    el("td", personal || "—"),
+    el("td", { className: "wide" }, [...topics, ...tables].join(", ")),
+  );
+
+const erasureItem = ({ number, pseudonyms, by, reason, at }) =>
+  el("li", `${number}: ${count(pseudonyms)} pseudonyms, ${zonedMoment(at)} by ${by}: ${reason}`);

@@ -1,0 +1,78 @@
+// The one range of a page, and what it is held against: both in the address, of the whole page.
+
+import { daysBefore, iso, momentToMinute, monthBefore, wholeMinute } from "./format.js";
+
+export const RANGES = {
+  "1h": "Last hour",
+  today: "Today",
+  "24h": "24 hours",
+  "7d": "7 days",
+  "30d": "30 days",
+  month: "This month",
+};
+export const USUAL_RANGE = "7d";
+export const COMPARISONS = {
+  previous: "the period before",
+  month: "the same days last month",
+  none: "nothing",
+};
+const DAYS = { today: 1, "24h": 1, "7d": 7, "30d": 30 };
+const HOUR_MS = 3_600_000;
+export const DAY_MS = 24 * HOUR_MS;
+
+const nameOf = (query) =>
+  Object.hasOwn(RANGES, query.get("range") ?? "") ? query.get("range") : USUAL_RANGE;
+export const comparisonOf = (query) =>
+  Object.hasOwn(COMPARISONS, query.get("compare") ?? "") ? query.get("compare") : "previous";
+
+// [from, to) in ms of an address's range, as of now.
+export function spanOf(query, tz, now = Date.now()) {
+  if (query.get("from") && query.get("to"))
+    return [Date.parse(query.get("from")), Date.parse(query.get("to"))];
+  const end = wholeMinute(now) + 60_000;
+  const name = nameOf(query);
+  if (name === "1h") return [end - HOUR_MS, end];
+  if (name === "24h") return [end - DAY_MS, end];
+  if (name === "month") return [firstOfMonth(now, tz), end];
+  return [daysBefore(now, DAYS[name] - 1, tz, true), end];
+}
+
+function firstOfMonth(now, tz) {
+  const day = Number(new Intl.DateTimeFormat("en", { timeZone: tz, day: "numeric" }).format(now));
+  return daysBefore(now, day - 1, tz, true);
+}
+
+// What a range is held against, as the same times on the wall; null = nothing.
+export function spanBefore(query, tz, [from, to]) {
+  const comparison = comparisonOf(query);
+  if (comparison === "none") return null;
+  const name = query.get("from") ? "" : nameOf(query);
+  if (comparison === "month" || name === "month") return [from, to].map((at) => monthBefore(at, tz));
+  if (name === "1h") return [from - HOUR_MS, from];
+  const days = DAYS[name] ?? Math.round((to - from) / DAY_MS);
+  const whole = DAYS[name] || (days > 0 && Math.abs(to - from - days * DAY_MS) <= 2 * HOUR_MS);
+  return whole ? [from, to].map((at) => daysBefore(at, days, tz)) : [2 * from - to, from];
+}
+
+// What is wrong with the range of an address that somebody wrote; "" = nothing.
+export function rangeProblem(query) {
+  if (!query.get("from") && !query.get("to")) return "";
+  const wrong = ["from", "to"].find((name) => Number.isNaN(Date.parse(query.get(name) ?? "")));
+  if (wrong) return `${wrong} must be an instant, as 2026-11-25T10:00:00Z`;
+  return Date.parse(query.get("from")) < Date.parse(query.get("to")) ? "" : "from must be before to";
+}
+
+export const rangeName = (query, tz) =>
+  query.get("from") ? spanInWords(spanOf(query, tz), tz) : RANGES[nameOf(query)];
+
+export const spanInWords = ([from, to], tz) => `${momentToMinute(from, tz)} – ${momentToMinute(to, tz)}`;
+
+// What every address of a page with a range hands on.
+export function rangeOf(query) {
+  const compare = query.get("compare") ?? undefined;
+  return query.get("from")
+    ? { from: query.get("from"), to: query.get("to"), compare }
+    : { range: query.get("range") ?? undefined, compare };
+}
+
+export const spanParameters = ([from, to]) => ({ from: iso(from), to: iso(to) });

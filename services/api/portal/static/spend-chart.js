@@ -1,0 +1,96 @@
+// Spend over time by one dimension, against the period before, with what happened marked; and the same in
+// figures.
+
+import { session } from "./api.js";
+import { barChart, tipLines } from "./chart-bars.js";
+import { chartTable } from "./chart-table.js";
+import { el } from "./dom.js";
+import { iso, momentToMinute } from "./format.js";
+import { dimensionLabel, filterParameters, link } from "./links.js";
+import { readMarks } from "./marks.js";
+import { spanBefore } from "./ranges.js";
+import { RARE_BEATS, everyNth } from "./refresh.js";
+import { bucketTip, layersOf, readBefore, readSeries } from "./series.js";
+import { tableTools } from "./tools.js";
+
+// `ask({query, span, name, filters})` resolves to what `show` draws; `clear()` takes it away.
+export function spendChart() {
+  const chart = barChart("Spend over time");
+  const legend = el("ul", { className: "legend" });
+  const marked = el("p", { className: "marks", hidden: true });
+  let asked = {};
+  const tools = tableTools(() => ({ path: "/v1/spend", parameters: asked }), { name: "spend-over-time" });
+  const figures = chartTable(tools);
+  const element = el("div", { className: "spend-chart" }, chart.element, legend, marked, figures.element);
+  const slow = slowly();
+
+  async function ask({ query, span, name, filters, top }) {
+    const parameters = { ...filterParameters(filters), group_by: name, top };
+    const read = await readSeries(span, parameters);
+    const { buckets, layers } = layersOf(read, name);
+    const whole = spanBefore(query, session.tz, span);
+    const cut = whole && [whole[0] + (read.span[0] - span[0]), whole[1]];
+    const question = JSON.stringify([read.asked.bucket, whole?.[0], read.span[0], filters]);
+    const beside = await slow(question, async () => ({
+      before: await readBefore(cut, filterParameters(filters), buckets, read.asked.bucket),
+      marks: await readMarks(read.span, filters),
+    }));
+    return { ...read, buckets, layers, name, filters, ...beside };
+  }
+
+  function show({ spend, span, buckets, layers, before, marks, name, filters, asked: question }) {
+    const { tz, currency } = spend;
+    const all = { layers, buckets, before, tz, currency };
+    asked = question;
+    element.hidden = !layers.length;
+    if (!layers.length) return;
+    const told = before ? ", against the period before as a dashed line" : "";
+    chart.element.setAttribute(
+      "aria-label",
+      `Spend over time by ${dimensionLabel(name)}${told}; the figures are below`,
+    );
+    const describe = (index) => tipLines(...bucketTip(all, index, all));
+    const drawn = { ...all, before: before?.map(Number), marks, span, describe };
+    chart.show({
+      ...drawn,
+      pick: (value, index) => openEvents(buckets[index], span, { name, value, filters }),
+    });
+    legend.replaceChildren(...layers.map(legendItem), ...(before ? [BEFORE.cloneNode(true)] : []));
+    showMarks(marked, marks, tz);
+    figures.show(all);
+  }
+
+  const clear = () => (element.hidden = true);
+  return { element, ask, show, clear };
+}
+
+// What changes slowly is asked for anew now and then, and where the question is another.
+function slowly() {
+  let due = everyNth(RARE_BEATS);
+  let shown = "";
+  let kept = null;
+  return async (question, ask) => {
+    if (question !== shown) due = everyNth(RARE_BEATS);
+    shown = question;
+    if (due() || !kept) kept = await ask();
+    return kept;
+  };
+}
+
+const legendItem = ({ label, colour }) =>
+  el("li", el("i", { className: "dot", style: { background: colour } }), label);
+const BEFORE = el("li", el("i", { className: "dash" }), "the period before");
+
+function openEvents({ start, end }, [from, to], { name, value, filters }) {
+  const within = { from: iso(Math.max(start, from)), to: iso(Math.min(end, to)) };
+  const narrowed = value === null ? filters : { ...filters, [name]: [value] };
+  location.hash = link("events", { ...within, filters: narrowed });
+}
+
+function showMarks(place, marks, tz) {
+  place.hidden = !marks.length;
+  const items = marks.map(({ at, kind, text, href }) =>
+    el("a", { href, className: `of-${kind}` }, el("b", "▾ "), `${momentToMinute(at, tz)} ${text}`),
+  );
+  place.replaceChildren(...items.flatMap((item) => [item, " "]));
+}

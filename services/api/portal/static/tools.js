@@ -1,0 +1,77 @@
+// What every table offers: its question as a command, and its rows as a file. And what copies anything.
+
+import { Refused, headersOf, withParameters } from "./api.js";
+import { el, setText } from "./dom.js";
+
+const SAID_MS = 1500;
+
+// `textOf()`: what is copied, as of the click.
+export function copyButton(label, textOf) {
+  const button = el("button", { className: "quiet", type: "button", on: { click: copy } }, label);
+
+  async function copy() {
+    const done = await copied(textOf());
+    setText(button, done ? "Copied" : "Cannot be copied here");
+    setTimeout(() => setText(button, label), SAID_MS);
+  }
+  return button;
+}
+
+// The clipboard is there for secure pages alone; elsewhere what is selected can be copied.
+async function copied(text) {
+  if (navigator.clipboard) {
+    return navigator.clipboard.writeText(text).then(
+      () => true,
+      () => false,
+    );
+  }
+  const field = el("textarea", { value: text, className: "unseen", "aria-hidden": "true" });
+  document.body.append(field);
+  field.select();
+  const done = document.execCommand("copy");
+  field.remove();
+  return done;
+}
+
+// `question()`: {path, parameters} of what a table shows, as it is asked now. `csv`: whether the API has it
+// so.
+export function tableTools(question, { csv = true, name = "spendmeter" } = {}) {
+  const address = () => withParameters(question().path, question().parameters);
+  const curl = copyButton("Copy as curl", () => curlOf(address()));
+  const file = el("button", { className: "quiet", type: "button", on: { click: save } }, "CSV");
+  const trouble = el("span", { className: "bad", role: "alert" });
+
+  async function save() {
+    file.disabled = true;
+    trouble.replaceChildren();
+    try {
+      download(await readCsv(address()), `${name}.csv`);
+    } catch (error) {
+      trouble.replaceChildren(`${error.message}.`);
+    }
+    file.disabled = false;
+  }
+  return el("p", { className: "tools" }, csv && file, curl, trouble);
+}
+
+async function readCsv(address) {
+  const response = await fetch(address, { headers: headersOf("text/csv"), credentials: "same-origin" });
+  if (!response.ok) throw new Refused(response.status, await response.json().catch(() => ({})));
+  return response.blob();
+}
+
+function download(blob, name) {
+  const href = URL.createObjectURL(blob);
+  el("a", { href, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(href), SAID_MS);
+}
+
+// The key stays out of it: whoever runs it has one of their own.
+function curlOf(address) {
+  const headers = Object.entries({
+    Authorization: "Bearer $SPENDMETER_KEY",
+    ...headersOf("application/json"),
+  });
+  const options = headers.map(([header, value]) => `-H "${header}: ${value.replace(/["\\`]/g, "\\$&")}"`);
+  return `curl ${options.join(" ")} '${location.origin}${address.replace(/'/g, "%27")}'`;
+}
