@@ -9,7 +9,7 @@ WORKERS ?= 2
 PORTAL := services/api/portal
 CLIENT := clients/python/src
 
-.PHONY: help up down clean install install-test test lint format kill hardship outage fuzz bench-flow bench-ingest bench-ledger bench-rating bench-projections bench-views bench-client bench-forecast bench-alerts bench-detection bench-scopes bench-reserve collector alertmanager parity lock
+.PHONY: help up down clean install install-test test lint format kill hardship outage fuzz bench-flow bench-ingest bench-ledger bench-rating bench-projections bench-views bench-client bench-forecast bench-alerts bench-detection bench-scopes bench-reserve focus-check collector alertmanager parity lock
 
 help:
 	@echo 'make up       install, start everything, stream demo usage (Ctrl-C stops; data stays)'
@@ -20,6 +20,7 @@ help:
 	@echo 'make outage   a hundred thousand records of the client through a server that is killed ten times'
 	@echo 'make fuzz     whatever may come, at every entrance of ingest, for five minutes (SECONDS=300)'
 	@echo 'make bench-flow, bench-ingest, bench-ledger, bench-rating, bench-projections, bench-views, bench-client, bench-forecast, bench-alerts, bench-reserve   measure'
+	@echo 'make focus-check   exports in FOCUS, held against two validators and the book; how fast they are'
 	@echo 'make bench-detection, bench-scopes   what the detectors find beside others, and what 100,000 scopes cost'
 	@echo 'make collector  build an OpenTelemetry Collector for deploy/otel/collector.yaml, with Go'
 	@echo 'make alertmanager  build the Alertmanager that a test tells of incidents, with Go'
@@ -64,6 +65,15 @@ install-test: install .venv/test.stamp
 	@$(PY) -m uv pip install -q --python .venv/bench/bin/python --require-hashes -r requirements-bench.lock \
 	  && touch $@ || echo 'they cannot be installed here: their figures will be null'
 
+# The official validator of FOCUS runs on Python 3.12 alone.
+PYTHON_312 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.12*/bin/python /usr/bin/python3.12 /usr/local/bin/python3.12) 3.12)
+
+.venv/focus.stamp: .venv/bin/uv requirements-focus.lock
+	@echo 'installing the official validator of FOCUS'
+	@$(PY) -m uv venv -q --allow-existing --python "$(PYTHON_312)" .venv/focus \
+	  && $(PY) -m uv pip install -q --python .venv/focus/bin/python --require-hashes -r requirements-focus.lock \
+	  && touch $@ || { rm -rf .venv/focus; echo 'there is no Python 3.12 with it here: name one in PYTHON_312; the rest is checked'; }
+
 # what they depend on is left out: only their files are read
 .venv/bench-data.stamp: .venv/bin/uv requirements-bench-data.lock
 	@echo 'installing the series that forecasts are tried on'
@@ -97,6 +107,9 @@ fuzz: install-test
 
 bench-flow bench-ingest bench-ledger bench-rating bench-projections bench-views bench-client bench-forecast bench-alerts bench-detection bench-scopes bench-reserve: install-test
 	@PYTHONPATH=$(CLIENT) $(PY) -m tests.benchmarks.$(subst -,_,$@) $(ARGS)
+
+focus-check: install-test .venv/focus.stamp
+	@$(PY) -m tests.benchmarks.focus_check $(ARGS)
 
 bench-rating bench-forecast bench-detection: .venv/bench.stamp
 
@@ -137,5 +150,7 @@ lock: .venv/bin/uv
 	@for name in requirements-uv requirements requirements-test requirements-bench; do \
 	  $(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes -q \
 	    --custom-compile-command 'make lock' $$name.in -o $$name.lock || exit 1; done
+	@$(PY) -m uv pip compile --universal --python-version 3.12 --generate-hashes -q \
+	  --custom-compile-command 'make lock' requirements-focus.in -o requirements-focus.lock
 	@$(PY) -m uv pip compile --no-deps --universal --python-version 3.11 --generate-hashes -q \
 	  --custom-compile-command 'make lock' requirements-bench-data.in -o requirements-bench-data.lock

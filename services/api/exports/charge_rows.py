@@ -101,13 +101,14 @@ def charge_row(layout: Layout, account: BillingAccount, row: Billed, series: Ser
     has_price = category in _PRICED
     if not has_price:
         prices = prices._replace(quantity="", list="", contracted="", list_priced="", contracted_priced="")
-    is_consumed = category == "Usage" and bool(quantity)
+    is_consumed = category == "Usage"
+    consumed = quantity or ("-1" if reverses else "1")  # FOCUS takes no usage without: the charge, once
     row_id = f"{entry.occurred_at.date()}/{entry.identity.hex()}" + (f"/{entry.seq}" if correction else "")
     until = charge.until if charge.until is not UNSET else entry.occurred_at
     unit = WHOLE if prices.whole else charge.unit or WHOLE
     said = {
         **_meter(account, row, series),
-        "ConsumedUnit": charge.unit or WHOLE if is_consumed else "",
+        "ConsumedUnit": (charge.unit or WHOLE if quantity else WHOLE) if is_consumed else "",
         "PricingUnit": unit if has_price else "",
         "PricingCategory": "Standard" if has_price else "",
         "SkuId": _sku(charge, series) if has_price else "",
@@ -115,7 +116,7 @@ def charge_row(layout: Layout, account: BillingAccount, row: Billed, series: Ser
         "SkuPriceId": charge.details.get("SkuPriceId", "") or _sku(charge, series) if has_price else "",
     }
     figures = figures_of(
-        quantity if is_consumed else "", prices, costs, _billed_amount(entry, charge, reverses), 1, row_id
+        consumed if is_consumed else "", prices, costs, _billed_amount(entry, charge, reverses), 1, row_id
     )
     time = time_piece(layout, entry.occurred_at, until)
     return FocusRow(time, _sub_account(layout, charge, series), layout.piece("meter", said), figures)

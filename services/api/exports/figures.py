@@ -12,6 +12,7 @@ PRICE_PLACES = 18
 """Of a unit price: times any quantity that a row may have, it is the cost to 9 digits, as the validators ask,
 and far beyond."""
 _WIDE = Context(prec=100, rounding=ROUND_HALF_EVEN)
+_ONE = Decimal(1)
 _PLACES = Decimal(1).scaleb(-PRICE_PLACES)
 
 
@@ -44,16 +45,19 @@ def priced(quantity: str, per: int, costs: Costs) -> RowPrices:
     count = Decimal(quantity)
     if per != 1:
         count = _WIDE.divide(count, Decimal(per))  # a power of ten: exact
-    sums = tuple(map(Decimal, (costs.list, costs.contracted, costs.list_priced, costs.contracted_priced)))
+    texts = (costs.list, costs.contracted, costs.list_priced, costs.contracted_priced)
+    if len(set(texts)) == 1:  # nearly every row: one price
+        cost = Decimal(texts[0])
+        whole = not count or ((cost < 0) != (count < 0) and bool(cost))
+        if whole:
+            count = _ONE if cost >= 0 else -_ONE
+        price = _price(cost, count)
+        return RowPrices(whole, plain(count), price, price, price, price)
+    sums = tuple(map(Decimal, texts))
     whole = not count or any(cost and (cost < 0) != (count < 0) for cost in sums)
     if whole:
-        count = Decimal(-1 if min(sums) < 0 and max(sums) <= 0 else 1)
-    listed, contracted, list_priced, contracted_priced = sums
-    price = _price(listed, count)
-    agreed = price if contracted == listed else _price(contracted, count)
-    as_priced = price if list_priced == listed else _price(list_priced, count)
-    agreed_as_priced = as_priced if contracted_priced == list_priced else _price(contracted_priced, count)
-    return RowPrices(whole, plain(count), price, agreed, as_priced, agreed_as_priced)
+        count = -_ONE if min(sums) < 0 and max(sums) <= 0 else _ONE
+    return RowPrices(whole, plain(count), *(_price(cost, count) for cost in sums))
 
 
 def negated(figure: str) -> str:

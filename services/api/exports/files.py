@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import IO, Any, Literal, Protocol
 
-from services.api.exports.layout import FocusRow, Layout, RowPiece, csv_figure
+from services.api.exports.layout import FocusRow, Layout, RowPiece, csv_figures
 from services.api.exports.vocabulary import SCOPES, FocusColumn
 
 ExportForm = Literal["csv", "parquet"]
@@ -38,7 +38,7 @@ class CsvFile(ExportFile):
     def write(self, rows: Sequence[FocusRow]) -> None:
         """Texts were written out with their piece; figures need no quotes."""
         lines = [
-            f"{time.csv},{series.csv},{meter.csv},{','.join(map(csv_figure, figures[:-1]))},{figures[-1]}\r\n"
+            f"{time.csv},{series.csv},{meter.csv},{csv_figures(figures[:-1])},{figures[-1]}\r\n"
             for time, series, meter, figures in rows
         ]
         self._out.write("".join(lines).encode())

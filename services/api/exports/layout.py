@@ -1,6 +1,6 @@
 """Rows put together of pieces: what many rows have alike is made, and written out, once. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -49,12 +49,12 @@ def csv_cell(text: str, column: FocusColumn) -> str:
     """As RFC 4180 has it. A decimal has a point, for who reads a number without one takes its column for
     integers. A text that a spreadsheet would run begins with an apostrophe, as in every CSV of ours."""
     if column.kind == "decimal":
-        return csv_figure(text)
+        return csv_figures([text])
     if column.kind == "text":
         text = unrun(text)
     return '"' + text.replace('"', '""') + '"' if _QUOTED.intersection(text) else text
 
 
-def csv_figure(text: str) -> str:
-    """With a point: "12" is written 12.0."""
-    return text if "." in text or not text else f"{text}.0"
+def csv_figures(texts: Iterable[str]) -> str:
+    """Cells one after the other, each with a point: "12" is written 12.0."""
+    return ",".join([text if "." in text or not text else f"{text}.0" for text in texts])

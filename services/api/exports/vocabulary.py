@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -17,6 +17,8 @@ ColumnScope = Literal["time", "series", "meter", "figures"]
 SCOPES: tuple[ColumnScope, ...] = get_args(ColumnScope)
 TOKENS_PRICED = 1_000_000
 """Prices of tokens are for so many."""
+UNITS_KEPT_MAX = 4096
+"""Whose words are remembered: senders make some up."""
 _TOKENS = "Tokens"
 _DATA = tomllib.loads(Path(__file__).with_name("columns.toml").read_text("utf-8"))
 
@@ -60,12 +62,13 @@ def columns_in(focus: FocusVersion, scope: ColumnScope) -> Sequence[FocusColumn]
     ]
 
 
-@cache
+@lru_cache(UNITS_KEPT_MAX)
 def meter_words(unit: str) -> str:
     """A unit as people read it: "Cache Read Tokens"; '' = whole events."""
     return " ".join(word.upper() if word in ("io", "gb", "gpu") else word.title() for word in unit.split("_"))
 
 
+@lru_cache(UNITS_KEPT_MAX)
 def consumed_unit(unit: str) -> str:
     """What a unit counts: "Tokens". '' = whole events."""
     if not unit:

@@ -1,0 +1,83 @@
+"""An export as a terminal fetches it: piece by piece into a file that is there only when it is whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import httpx
+
+from cli._asking import CHANGES, READS
+from cli._http import problem_text
+from cli._running import environment_values, fail
+from cli._terminal import say
+
+FORMS = {".csv": "csv", ".parquet": "parquet"}
+PIECE_TIMEOUT_S = 120.0
+"""How long the api may take to begin, or be silent between two pieces."""
+PLAIN_LINE_S = 5.0
+_MIB = 1024 * 1024
+
+
+def written(file: Path, query: Mapping[str, str], tenant: str) -> dict[str, Any]:
+    """What came: bytes, and totals by currency. Ends the command where there is no file, or none to its end:
+    what was there before stays."""
+    url, key = environment_values("SPENDMETER_API_URL", CHANGES if tenant else READS)
+    headers = {"Authorization": f"Bearer {key}"} | ({"X-Spendmeter-Tenant": tenant} if tenant else {})
+    address = f"{url.rstrip('/')}/v1/exports/focus"
+    try:
+        with httpx.stream(
+            "GET", address, params=dict(query), headers=headers, timeout=PIECE_TIMEOUT_S
+        ) as answer:
+            if not answer.is_success:
+                answer.read()
+                fail(problem_text(answer))
+            size = _kept(answer, file)
+    except httpx.HTTPError as error:
+        fail(f"{address} broke off: {error or type(error).__name__}: {file} is as it was")
+    except OSError as error:
+        fail(f"{error.filename or file} cannot be written: {error.strerror}")
+    totals = json.loads(answer.headers["X-Export-Totals"])
+    return {"file": str(file), "bytes": size, "totals": totals}
+
+
+def _kept(answer: httpx.Response, file: Path) -> int:
+    """Beside the file, then in its place."""
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.", suffix=".part")
+    try:
+        with os.fdopen(descriptor, "wb") as part:
+            size = _copied(answer, part, file.name)
+            part.flush()
+            os.fsync(part.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(name).chmod(0o666 & ~umask)  # as any file that a command writes
+        Path(name).replace(file)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return size
+
+
+def _copied(answer: httpx.Response, part: IO[bytes], name: str) -> int:
+    """With what came so far shown: on a terminal as it goes, elsewhere every few seconds."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn
+
+    console, printed, size = Console(stderr=True), time.monotonic(), 0
+    columns = (SpinnerColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
+        task = shown.add_task(name, total=None)
+        for piece in answer.iter_bytes():
+            part.write(piece)
+            size += len(piece)
+            shown.update(task, description=f"{size / _MIB:,.1f} MiB")
+            if not console.is_terminal and time.monotonic() - printed > PLAIN_LINE_S:
+                say(f"{name}: {size / _MIB:,.1f} MiB so far", err=True)
+                printed = time.monotonic()
+    return size
