@@ -26,6 +26,7 @@ from services.api.changes import routes as changes
 from services.api.changes.prices import PastPrices
 from services.api.channels import deliveries as channel_deliveries
 from services.api.channels import routes as channels
+from services.api.choice import routes as choice
 from services.api.corrections import rerates
 from services.api.corrections import routes as corrections
 from services.api.corrections.asking import CorrectorAccess
@@ -100,6 +101,7 @@ PARTS = (
     channels,
     channel_deliveries,
     catalog,
+    choice,
     keys,
     people,
     audit,

@@ -114,6 +114,12 @@ QUERIES = {
     "/v1/runs": {"run": "r"},
     "/v1/workflows/acts": {"workflow": MARK},
     "/v1/catalog/changes": {"from": "2026-11-01"},
+    "/v1/models/estimate": {
+        "candidates": "openai/gpt-4o",
+        "calls_per_day": "1",
+        "input_tokens": "1",
+        "output_tokens": "1",
+    },
     "/v1/catalog/model": {"provider": "openai", "sku": "gpt-4o"},
 }
 

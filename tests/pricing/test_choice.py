@@ -23,7 +23,6 @@ from spendmeter.pricing.price_book import PriceBook
 from tests.pricing.entries import NOON, RECORDED, price, terms, used
 
 LONG = Conditions(context_min=200_000)
-OTHER = CandidateModel(provider="openai", sku="other")
 BOOK = PriceBook(
     [
         # 3 and 15 a million, 0.3 for what is cached, twice as much beyond 200,000 tokens
@@ -66,11 +65,8 @@ def use(usage: dict[str, int], *, calls: int = 10, **said: Any) -> Use:
 def repriced(
     *uses: Use, on: str = "other", growth: TokenGrowth | None = None, tenant: str = "acme"
 ) -> RepricedTraffic:
-    stated = (
-        {on: growth}
-        if growth
-        else {on: TokenGrowth(low=Decimal(1), high=Decimal(1), basis="tenant", source="")}
-    )
+    same = TokenGrowth(low=Decimal(1), high=Decimal(1), basis="tenant", source="")
+    stated = {f"openai/{on}": growth or same}
     pricing = Pricing(book=BOOK, tenant=tenant, currency="USD", at=NOON, growth=stated)
     return reprice(uses, CandidateModel(provider="openai", sku=on), pricing)
 
@@ -226,3 +222,22 @@ def test_a_least_of_each_call_cannot_be_told_from_sums() -> None:
 @pytest.mark.parametrize("quantity", [0, -5])
 def test_what_was_taken_back_costs_nothing(quantity: int) -> None:
     assert repriced(use({"output_tokens": quantity}), on="in-only").low == 0
+
+
+def test_prices_by_the_hour_are_an_interval_over_a_week_unless_the_booked_price_says_which(
+    book: PriceBook,
+) -> None:
+    """deepseek-chat of the shipped catalog, by its hours: of a portion that was booked off-peak, that price; of one that
+    another model was used for, from the cheapest hour to the dearest."""
+    at = NOON.replace(year=2025, month=8, day=20)
+    pricing = Pricing(book=book, tenant="acme", currency="USD", at=at)
+    event = used("deepseek", "deepseek-chat", {"output_tokens": 1_000_000}, at=at.replace(hour=18))
+    [line] = rate(event, book).lines
+    portion = Portion(unit="output_tokens", quantity=Decimal(1_000_000), events=1, entry=line.entry)
+    own = Use(provider="deepseek", sku="deepseek-chat", calls=1, portions=(portion,))
+    found = reprice([own], None, pricing)
+    assert found.low == found.high == Decimal(line.amount or "") == Decimal("0.55")
+    unknown = Use(provider="deepseek", sku="deepseek-chat", calls=1, portions=(Portion(
+        unit="output_tokens", quantity=Decimal(1_000_000), events=1),))  # fmt: skip
+    found = reprice([unknown], None, pricing)
+    assert (found.low, found.high) == (Decimal("0.55"), Decimal("1.1"))

@@ -49,9 +49,9 @@ def test_what_nobody_measured_is_assumed_widely_and_says_so() -> None:
 
 
 def test_what_the_tenant_says_goes_before_all_but_the_same_model() -> None:
-    stated = {"gpt-5": TokenGrowth(low=Decimal("1.1"), high=Decimal("1.2"), basis="tenant", source="counted")}
-    assert growth_between("claude-3-opus", "gpt-5", stated) == stated["gpt-5"]
-    assert growth_between("gpt-4o", "gpt-5", stated) == stated["gpt-5"]
+    stated = TokenGrowth(low=Decimal("1.1"), high=Decimal("1.2"), basis="tenant", source="counted")
+    assert growth_between("claude-3-opus", "gpt-5", stated) == stated
+    assert growth_between("gpt-4o", "gpt-5", stated) == stated
     assert growth_between("gpt-5", "gpt-5", stated).basis == "same"
 
 

@@ -4,7 +4,6 @@ It is about text alone. That a model says the same in fewer words, or thinks lon
 was tried; docs/model-choice.md says so.
 """
 
-from collections.abc import Mapping
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -73,13 +72,12 @@ def tokenizer_of(sku: str) -> str:
     return ""
 
 
-def growth_between(own: str, other: str, stated: Mapping[str, TokenGrowth] | None = None) -> TokenGrowth:
-    """From the tokens of `own` to those of `other`, by their skus; `stated`: what the tenant says itself, by
-    the sku of `other`."""
+def growth_between(own: str, other: str, stated: TokenGrowth | None = None) -> TokenGrowth:
+    """From the tokens of `own` to those of `other`, by their skus; `stated`: what the tenant says itself."""
     if own.lower() == other.lower():
         return SAME
-    if stated and (said := stated.get(other)):
-        return said
+    if stated is not None:
+        return stated
     start, to = tokenizer_of(own), tokenizer_of(other)
     if start and start == to:
         return SAME

@@ -48,8 +48,8 @@ _Stretch = tuple[datetime, int, int | None]
 
 @dataclass(frozen=True, kw_only=True)
 class Pricing:
-    """Whose prices, of when, in which currency; `growth`: what the tenant says itself, by the sku of a
-    candidate."""
+    """Whose prices, of when, in which currency; `growth`: what the tenant says itself, by the name of
+    a candidate."""
 
     book: PriceBook
     tenant: str
@@ -132,7 +132,8 @@ def _add_use(
         found.missing[f"nobody here knows a price of {candidate.name}"] = None
         return
     same = (plan.sku, plan.provider, plan.reseller) == (own_plan.sku, own_plan.provider, own_plan.reseller)
-    growth = SAME if same else growth_between(own_plan.sku or own.sku, plan.sku, pricing.growth)
+    said = pricing.growth.get(candidate.name)
+    growth = SAME if same else growth_between(own_plan.sku or own.sku, plan.sku, said)
     if growth.basis != "same":
         times = f"{plain(growth.low)} to {plain(growth.high)} times the tokens of text"
         found.notes[f"{own.name} to {candidate.name}: {times} ({growth.source})"] = None
