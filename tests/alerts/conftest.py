@@ -163,7 +163,7 @@ async def book(database: str) -> AsyncIterator[Book]:
     await prepare(owner)
     await empty(
         owner,
-        "rollups_minute, rollups, touched, rolled, scope_hours, scope_hours_due, cells, series, tenants, tenant_terms, budgets, alert_rules, channels, incidents, incident_acts, planned_windows, rule_dry_runs, deliveries, runs, run_outcomes, user_months, rule_changes, log_ends, rerate_jobs, forecasts, latest_forecasts",
+        "rollups_minute, rollups, touched, rolled, scope_hours, scope_hours_due, cells, series, tenants, tenant_terms, budgets, alert_rules, channels, incidents, incident_acts, planned_windows, rule_dry_runs, deliveries, runs, run_outcomes, user_months, rule_changes, log_ends, rerate_jobs, forecasts, latest_forecasts, unbooked, unreserved",
     )
     book = Book(owner)
     await book.tenant()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from services.alerts.budgets.budgets import Budget
 from services.alerts.dry_runs.burns import END, STEP, BurnReplay, LastWindows
 from services.alerts.dry_runs.fired import WouldHaveFired
+from services.alerts.forecasts.profile import Profile
 from spendmeter.contracts.alert_rules import AlertRule, default_rule
 from spendmeter.contracts.terms import Timeline
 
@@ -36,11 +37,22 @@ def burst(start: datetime = NOON, lasts: timedelta = HOUR, amount: str = "6") ->
 
 
 def fired(
-    spends: Spends, *, days: int = 4, budget: Budget = BUDGET, rule: AlertRule = RULE, before: str = "129.6"
+    spends: Spends,
+    *,
+    days: int = 4,
+    budget: Budget = BUDGET,
+    rule: AlertRule = RULE,
+    before: str = "129.6",
+    profile: Profile | None = None,
 ) -> list[WouldHaveFired]:
-    replay = BurnReplay(budget, rule, Timeline(), before=Decimal(before), profiles={}, counted_from=FIRST)
+    """`profile`: when it usually spent, as of each day."""
+    profiles: dict[date, Profile] = {}
+    replay = BurnReplay(
+        budget, rule, Timeline(), before=Decimal(before), profiles=profiles, counted_from=FIRST
+    )
     for number in range(days * 288):
         at = START + number * STEP
+        profiles |= {at.date(): profile} if profile else {}
         amount = Decimal(spends(at))
         replay.step(at + STEP, amount, amount)
     return replay.fired()
@@ -103,6 +115,18 @@ def test_a_warning_that_becomes_critical_is_told_again_and_what_is_calm_and_burn
 
     first, second = fired(twice)
     assert (first.at, second.at > NOON + 20 * HOUR) == (NOON + timedelta(minutes=20) - END, True)
+
+
+def test_what_is_usual_at_its_hour_as_of_that_day_burns_not() -> None:
+    """28.80 between nine and ten on each day are 864 in 30: as planned. By the clock 1.20 an hour can be borne, and 28.80
+    are 24 times that."""
+    at_nine = Profile(hours=[24.0 if hour == 9 else 0.0 for hour in range(24)])
+
+    def daily(at: datetime) -> str:
+        return "2.4" if at.hour == 9 else "0"
+
+    assert fired(daily, before="259.2", profile=at_nine) == []
+    assert [each.at.hour for each in fired(daily, before="259.2")] == [9, 9, 9]
 
 
 def test_what_is_used_up_is_open_until_its_period_ends_and_the_next_day_is_another() -> None:

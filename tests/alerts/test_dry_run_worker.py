@@ -200,7 +200,6 @@ async def test_a_rule_of_what_is_spent_past_reservations_is_tried_by_the_hour(
 ) -> None:
     """0.90 and two minutes later 0.60 are told at 1.50, in the next hour 3.00, twice that; two hours later it is over,
     for an hour had none, and 2.00 are another. What nobody has to be told of is a key's 0.99."""
-    await book.owner.execute("TRUNCATE unreserved")
     start = datetime.now(UTC).replace(minute=10, second=0, microsecond=0) - timedelta(hours=10)
     later = start + timedelta(hours=3)
     await past_spend(book, "0.9", start)
@@ -230,7 +229,7 @@ async def test_a_rule_of_what_is_not_booked_is_tried_by_the_minute_and_counts_ev
 ) -> None:
     """25 of k1 in one minute and 30 two minutes later: 55 within five. 19 of k2 are too few, and 20 of k3 are less than
     5 % of 401."""
-    await book.owner.execute("TRUNCATE unbooked, corrections")
+    await book.owner.execute("TRUNCATE corrections")
     minute = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=3)
     for key, number, minutes in (("k1", 25, 0), ("k1", 30, 2), ("k2", 19, 0), ("k3", 20, 1)):
         await refuse(book, number, key)

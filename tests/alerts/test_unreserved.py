@@ -113,7 +113,6 @@ def test_it_says_who_how_much_why_and_what_to_do() -> None:
 
 @pytest.fixture
 async def watch(pool: asyncpg.Pool, store: Store, book: Book) -> AsyncIterator[UnreservedWatch]:
-    await book.owner.execute("TRUNCATE unreserved")
     async with Learner() as learner:
         shared = Shared(
             pool=pool, complete=CompletenessReader(pool), store=store, turns=Turns(), learner=learner, meters=Meters(),
