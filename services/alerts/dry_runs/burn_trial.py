@@ -114,7 +114,7 @@ async def _steps(
     trial: RuleTrial, budgets: Sequence[Budget], start: datetime
 ) -> AsyncIterator[tuple[datetime, Mapping[int, _Spent]]]:
     """The end of each step, with what was spent in it by the place of each budget; between slices as long a
-    rest."""
+    rest as one took, with what was done with it."""
     at, at_once = start, STEPS_AT_FIRST
     while budgets and at + STEP <= trial.until:
         number = min(at_once, (trial.until - at) // STEP)
@@ -127,7 +127,7 @@ async def _steps(
         at = edges[-1]
         at_once = min(STEPS_AT_ONCE_MAX, at_once * 2) if took_s < SLICE_S else max(1, at_once // 2)
         await trial.advance(Decimal((at - start) // STEP) / ((trial.until - start) // STEP))
-        await asyncio.sleep(took_s)
+        await asyncio.sleep(time.monotonic() - began_s)
 
 
 async def _read(
@@ -167,4 +167,5 @@ async def _profiles(
             by_day[today] = usual_profile(known, zone, today)
             await asyncio.sleep(0)
         found[scope] = by_day
+        await trial.advance(Decimal(0))
     return found

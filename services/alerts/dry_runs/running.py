@@ -60,7 +60,6 @@ MINUTE = timedelta(minutes=1)
 MINUTES_AT_ONCE_MAX = 60
 SLICE_S = 0.3
 """A statement covers as many minutes as are folded in about so long."""
-ADVANCED_S = 2.0
 RUNS_MAX = 5_000
 USUAL_BEFORE = timedelta(days=7)
 USUAL_ROWS_MAX = 20_000
@@ -149,13 +148,10 @@ class DryRunWorker:
             rule_id=job.rule.id, filter=job.rule.filter, settings=job.rule.changed, currency=job.currency,
             counted_from=job.since, minutes=(job.until - start) // MINUTE,
         )  # fmt: skip
-        advanced_s = time.monotonic()
         async with Replaying(request) as replaying:
             async for at, folded in self._minutes(job, start):
                 await replaying.feed(at, folded)
-                if time.monotonic() - advanced_s >= ADVANCED_S:
-                    advanced_s = time.monotonic()
-                    await job.advance(Decimal((at - start) // MINUTE) / request.minutes)
+                await job.advance(Decimal((at - start) // MINUTE) / request.minutes)
             finishing = asyncio.create_task(replaying.fired())
             while not (await asyncio.wait([finishing], timeout=CLAIM.total_seconds() / 3))[0]:
                 await job.advance(Decimal(0))

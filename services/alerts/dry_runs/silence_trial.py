@@ -24,7 +24,6 @@ LOOK_EVERY = PAUSE_MAX
 """The most that a worker may pause without having been away."""
 END = timedelta(milliseconds=1)
 """Before the next minute begins a look is at the whole of this one."""
-ADVANCED_S = 2.0
 NOTES = (
     "sources are looked at every five minutes",
     "by when usage was, and not by when it came: what came late fills its gap",
@@ -44,13 +43,10 @@ async def try_silence(trial: RuleTrial) -> list[WouldHaveFired]:
     replay, listening = SilenceReplay(trial.since), _Listening(trial)
     start = five_minutes_of(trial.since) - LISTENS
     looks = (trial.until - start) // LOOK_EVERY
-    advanced_s = time.monotonic()
     for number in range(1, looks + 1):
         began_s = time.monotonic()
         replay.look(await listening.look(start + number * LOOK_EVERY - END, replay.silent_keys))
-        if time.monotonic() - advanced_s >= ADVANCED_S:
-            advanced_s = time.monotonic()
-            await trial.advance(Decimal(number) / looks)
+        await trial.advance(Decimal(number) / looks)
         await asyncio.sleep(time.monotonic() - began_s)
     return replay.fired()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -22,9 +23,10 @@ from spendmeter.platform.sql import load_sql
 
 SQL = load_sql(Path(__file__).with_name("dry_runs.sql"))
 CLAIM = timedelta(seconds=60)
+ADVANCED_S = 2.0
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(eq=False, kw_only=True)
 class RuleTrial:
     """One row of `rule_dry_runs`; every method raises CONNECTION_ERRORS."""
 
@@ -41,6 +43,7 @@ class RuleTrial:
     bill_keys: BillKeys
     notes: list[str] = field(default_factory=list)
     """How it differs from watching."""
+    _advanced_s: float = float("-inf")
 
     @property
     def days(self) -> int:
@@ -76,5 +79,8 @@ class RuleTrial:
         return [key_id(ACCRUALS), *await self.bills()]
 
     async def advance(self, progress: Decimal) -> None:
-        """How far it is; it stays ours for as long again."""
+        """How far it is; it stays ours for as long again. Written every ADVANCED_S at most: call it often."""
+        if time.monotonic() - self._advanced_s < ADVANCED_S:
+            return
+        self._advanced_s = time.monotonic()
         await self.pool.execute(SQL["advance"], self.tenant, self.id, progress, CLAIM, self.attempt)

@@ -40,6 +40,7 @@ async def try_unbooked(trial: RuleTrial) -> list[WouldHaveFired]:
         while now <= trial.until and looks < LOOKS_MAX and (now <= end or replay.is_open):
             began_s = time.monotonic()
             replay.look(await _look(trial, rules, now))
+            await trial.advance(_progress(trial, now))
             now, looks = now + MINUTE, looks + 1
             await asyncio.sleep(time.monotonic() - began_s)
     if looks == LOOKS_MAX:
@@ -60,9 +61,7 @@ async def _ends(trial: RuleTrial, rules: Sequence[AlertRule]) -> AsyncIterator[d
         for row in rows:
             yield row["end"]
         start = until
-        await trial.advance(
-            1 - Decimal((trial.until - start) // MINUTE) / (trial.days * (DAY // MINUTE) + 60)
-        )
+        await trial.advance(_progress(trial, start))
 
 
 async def _look(trial: RuleTrial, rules: Sequence[AlertRule], now: datetime) -> UnbookedLook:
@@ -74,3 +73,7 @@ async def _look(trial: RuleTrial, rules: Sequence[AlertRule], now: datetime) -> 
         tenant="", now=now, counts=[KeyCount(**row) for row in rows], rules=rules,
         wording=UnbookedWording(zone=trial.calendar.at(now).zone),
     )  # fmt: skip
+
+
+def _progress(trial: RuleTrial, at: datetime) -> Decimal:
+    return Decimal(max(0, (at - trial.since) // MINUTE)) / ((trial.until - trial.since) // MINUTE)
