@@ -167,7 +167,8 @@ def _print_pools(pools: Any) -> None:
         left = f"; {rounded(each['residual'])} left: {each['because']}" if each["because"] else ""
         unpriced = f"; {each['unpriced_events']:,} events have no amount" if each["unpriced_events"] else ""
         driver = f" by {each['driver']}" if each["driver"] else ""
-        taken = f"{rounded(each['taken'])} {each['currency']}"
+        fed = f" and was fed {rounded(each['fed'])}" if each["fed"] != "0" else ""
+        taken = f"{rounded(each['taken'])} {each['currency']}{fed}"
         say(f"pool {each['pool']}: took {taken}, {each['rule']}{driver}{left}{unpriced}")
 
 
@@ -204,8 +205,8 @@ def _told(pool: Any) -> str:
         parts = ", ".join(f"{name} {weight}" for name, weight in weights)
         whole = f" of {pool['of'] or 100}" if pool["rule"] == "fixed" else ""
         how = f"{parts}{whole}" if parts else ""
-    among = f" among {', '.join(pool['among'])}" if pool["among"] else ""
-    return f"{pool['name']} ({scope}): {pool['rule']} {how}{among}".rstrip()
+    among = f"among {', '.join(pool['among'])}" if pool["among"] else ""
+    return " ".join(filter(None, [f"{pool['name']} ({scope}): {pool['rule']}", how, among]))
 
 
 def _named(row: Any) -> str:

@@ -124,6 +124,7 @@ def test_a_pool_that_feeds_another_names_whose_cost_it_was() -> None:
     rows = [booked("", "100", {"sku": "node"}, sku="node"), booked("", "10", {"sku": "gpu"}, sku="gpu")]
     found = allocate(pools, rows, [])
     assert shares(found) == {"search": "70", "ads": "40"}
+    assert found.fed == {("gpu", "USD"): Decimal(70)}
     ways = {(s.target.name, s.pool, s.source): s.amounts[2] for s in found.shares}
     assert ways == {
         ("search", "cluster", "cluster"): 30, ("search", "gpu", "cluster"): 35, ("search", "gpu", "gpu"): 5,

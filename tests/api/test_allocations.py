@@ -284,6 +284,27 @@ async def test_who_was_billed_nothing_this_month_has_a_statement_of_nothing(
     assert (empty["lines"], empty["totals"][0]["total"], empty["is_over"]) == ([], "0", True)
 
 
+async def test_a_pool_says_what_others_fed_it(acme: httpx.AsyncClient, book: Book) -> None:
+    await fill(book)
+    gpu = {"name": "gpu", "filter": {"provider": "aws"}, "rule": "fixed", "weights": {"ads": 75}}
+    database = {
+        "name": "database",
+        "filter": {"provider": "pinecone"},
+        "rule": "weighted",
+        "pools": {"gpu": 1},
+    }
+    await set_plan(acme, gpu, database)
+    answer = await ask(acme, **NOVEMBER)
+    said = [(each["pool"], each["taken"], each["fed"], each["residual"]) for each in answer["pools"]]
+    # 2 of its own and the database's 12: a quarter of 14 stays
+    assert said == [("gpu", "2", "12", "3.5"), ("database", "12", "0", "0")]
+    ways = [(s["cost_centre"], s["pool"], s["source"], s["amount"]) for s in answer["shares"]]
+    assert ways == [
+        ("ads", "gpu", "database", "9"), ("ads", "gpu", "gpu", "1.5"),
+        (None, "gpu", "database", "3"), (None, "gpu", "gpu", "0.5"),
+    ]  # fmt: skip
+
+
 async def test_a_name_may_hold_a_slash(acme: httpx.AsyncClient, book: Book) -> None:
     await book.spend("acme", "2026-11-10T10:00Z", "3", team="org/search")
     assert (await statement(acme, "org%2Fsearch"))["totals"][0]["total"] == "3"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from datetime import UTC, date, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
+import msgspec
 import pytest
 
 from services.api.allocations.plan import CostPool, in_feeding_order, troubles_with
 from services.api.allocations.versions import PlanAct, standing, stretches_of, version_on
+from spendmeter.contracts.events import CostClass
 from spendmeter.contracts.series import DIMENSIONS
 from tests.api.allocating import DATABASE, pool
 
@@ -114,3 +119,13 @@ def test_a_question_is_cut_where_months_and_versions_begin() -> None:
     assert [(f"{s.first:%m-%d}", f"{s.beyond:%m-%d}", s.version and s.version.revision) for s in found] == [
         ("10-30", "11-01", None), ("11-01", "11-16", None), ("11-16", "12-01", 1), ("12-01", "12-02", 2),
     ]  # fmt: skip
+
+
+def test_the_plan_of_the_users_page_can_be_set() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "allocation.md").read_text("utf-8")
+    (shown,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    pools = msgspec.convert(tomllib.loads(shown)["pools"], list[CostPool])
+    assert len(pools) == 4
+    assert said(*pools) == []
+    classes = {each.filter["cost_class"] for each in pools if "cost_class" in each.filter}
+    assert classes <= set(get_args(CostClass))

@@ -56,6 +56,17 @@ def test_who_bears_what_is_a_table_with_what_nobody_bears(api: Api) -> None:
     )  # fmt: skip
 
 
+def test_a_pool_that_others_fed_says_so(api: Api) -> None:
+    pooled = EXAMPLES["allocations"]["pools"][0] | {
+        "fed": "16.5",
+        "residual": "3.52",
+        "because": "the rule leaves it",
+    }
+    api.answers = [(200, EXAMPLES["allocations"] | {"pools": [pooled]})]
+    assert "took 120.00 USD and was fed 16.50, proportional" in run("show")
+    assert "; 3.52 left: the rule leaves it" in run("show")
+
+
 def test_a_percentage_that_would_not_be_true_is_not_printed(api: Api) -> None:
     whole = EXAMPLES["allocations"]["totals"][0] | {"attributed_percent": None, "borne_percent": None}
     api.answers = [(200, EXAMPLES["allocations"] | {"totals": [whole]})]

@@ -101,6 +101,8 @@ class Allocated:
     ratios: dict[tuple[str, str], Ratio] = field(default_factory=dict)
     pooled: list[tuple[str, BookedSum]] = field(default_factory=list)
     """What each pool took, by its name."""
+    fed: dict[tuple[str, str], Decimal] = field(default_factory=dict)
+    """Effective cost that other pools handed to one, by pool and currency."""
 
 
 def filter_of(scope: Mapping[str, str]) -> Filter:
@@ -126,7 +128,7 @@ def allocate(
     for pool in (pools[place] for place in in_feeding_order(pools)):
         for currency in sorted({line.currency for _, line in held[pool.name]}):
             found.ratios[pool.name, currency] = _ratio(pool, currency, rows, used)
-        found.shares.extend(_handed_on(pool.name, held, found.ratios, places, lines_of))
+        found.shares.extend(_handed_on(pool.name, held, found, places, lines_of))
     return found
 
 
@@ -144,14 +146,14 @@ def _sort_out(pools: Sequence[CostPool], rows: Iterable[BookedSum], found: Alloc
 def _handed_on(
     pool: str,
     held: Mapping[str, _Held],
-    ratios: Mapping[tuple[str, str], Ratio],
+    found: Allocated,
     places: int,
     lines_of: str | None,
 ) -> Iterator[Share]:
     """The shares of all that a pool has; what it feeds other pools is added to what these have."""
     handed: dict[tuple[str, str], _Columns] = {}
     for (source, line), units in sorted(held[pool].items()):
-        ratio = ratios[pool, line.currency]
+        ratio = found.ratios[pool, line.currency]
         columns = _shared(units, ratio)
         before = handed.get((source, line.currency))
         handed[source, line.currency] = columns if before is None else _together(before, columns)
@@ -159,11 +161,14 @@ def _handed_on(
             parts = [column[number] for column in columns]
             if target.kind == "pool":
                 _add(held[target.name][source, line], parts)
+                fed = of_units(parts[SUMS.index("effective")], places)
+                key = target.name, line.currency
+                found.fed[key] = EXACT.add(found.fed.get(key, ZERO), fed)
             elif target == ("cost_centre", lines_of):
                 told = [of_units(each, places) for each in parts]
                 yield Share(target, pool, source, line, weight, ratio.whole, told)
     for (source, currency), columns in handed.items():
-        ratio, whole = ratios[pool, currency], CostLine(currency, "", "", "")
+        ratio, whole = found.ratios[pool, currency], CostLine(currency, "", "", "")
         for (target, weight), amounts in zip(ratio.weights.items(), _amounts(columns, places), strict=True):
             if target.kind != "pool" and target != ("cost_centre", lines_of):
                 yield Share(target, pool, source, whole, weight, ratio.whole, amounts)

@@ -150,6 +150,7 @@ def _pooled(each: HandedOn) -> Iterator[PooledCost]:
                 driver=driver_text(pool.driver),
                 currency=currency,
                 taken=taken[name, currency],
+                fed=each.allocated.fed.get((name, currency), ZERO),
                 residual=residual[name, currency],
                 because=ratio.because,
                 below_zero=list(ratio.below_zero),

@@ -131,8 +131,8 @@ class SharedAmount(BaseModel):
 
 
 class PooledCost(BaseModel):
-    """What a pool took in a stretch. `because`: why some of what it handed on is residual; `below_zero`: cost
-    centres of which the driver measured less than nothing."""
+    """What a pool took in a stretch, and what others fed it. `because`: why some of what it handed on is
+    residual; `below_zero`: cost centres of which the driver measured less than nothing."""
 
     first_day: date
     until: date
@@ -142,6 +142,7 @@ class PooledCost(BaseModel):
     driver: str
     currency: str
     taken: DecimalString
+    fed: DecimalString
     residual: DecimalString
     because: str
     below_zero: list[str]
