@@ -61,6 +61,7 @@ from services.api.runs import routes as runs
 from services.api.spend import routes as spend
 from services.api.spend.closed import ClosedSums
 from services.api.workflows import acts as workflow_acts
+from services.api.workflows import routes as workflows
 from spendmeter.platform.openapi import problem_responses
 from spendmeter.platform.serve import probe_routes
 from spendmeter.platform.settings import Settings
@@ -75,6 +76,7 @@ PARTS = (
     resubmit,
     runs,
     outcomes,
+    workflows,
     workflow_acts,
     corrections,
     rerates,

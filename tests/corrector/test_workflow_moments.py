@@ -136,7 +136,7 @@ def test_a_run_of_two_currencies_is_one_run_and_its_amounts_are_never_added() ->
     found: Any = {
         key[2]: (each.runs, each.events, each.unpriced_events, each.ai) for key, each in day.costs.items()
     }
-    assert found == {"USD": (1, 3, 1, 1), "EUR": (0, 0, 0, 3)}
+    assert found == {"USD": (1, 3, 0, 1), "EUR": (0, 0, 1, 3)}
 
 
 def test_a_run_of_two_teams_is_of_the_one_that_has_most_events_and_nobody_only_where_there_is_no_other() -> (

@@ -91,8 +91,8 @@ class WorkflowVersion:
     version: str
 
 
-_AMOUNTS = ("ai", "human", "adjacent", "of_which_provisional")
-_COUNTS = ("events", "unpriced_events", "calls", "failed_calls", "labour_hours")
+_AMOUNTS = ("ai", "human", "adjacent", "of_which_provisional", "unpriced_events")
+_COUNTS = ("events", "calls", "failed_calls", "labour_hours")
 
 
 class DayMoments:

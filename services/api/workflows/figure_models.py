@@ -1,0 +1,156 @@
+"""What is answered about workflows: their versions side by side, each figure with how sure it is."""
+
+from datetime import date
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from services.api.http.models import Complete, DecimalString
+from services.api.workflows.models import VersionAnswer, VersionKind, WorkflowAnswer
+
+FigureName = Literal[
+    "cost_per_run",
+    "cost_per_outcome",
+    "cost_per_accepted",
+    "ai_per_accepted",
+    "human_per_accepted",
+    "adjacent_per_accepted",
+    "attempts_per_success",
+    "human_minutes_per_accepted",
+    "cycle_hours",
+    "success_share",
+    "value_per_accepted",
+    "roi_multiple",
+]
+
+
+class ListedVersion(BaseModel):
+    """A version that did something, or of which something is said."""
+
+    version: str
+    kind: VersionKind | None
+    runs: int
+    first_day: date | None
+    last_day: date | None
+
+
+class ListedWorkflow(WorkflowAnswer):
+    """A workflow with its versions."""
+
+    versions: list[ListedVersion]
+
+
+class WorkflowList(BaseModel):
+    """Workflows that did something in the last 90 days, or of which something is said."""
+
+    workflows: list[ListedWorkflow]
+
+
+class VersionFigure(BaseModel):
+    """One figure of a version. value null = it cannot be said, and `missing` says why: insufficient data,
+    two currencies, no value. low, high: its 95 % interval, from days drawn again; null = there is no such
+    bound, as of what was entered. lower_bound: amounts lack in it, so it is at least so much."""
+
+    name: FigureName
+    value: DecimalString | None
+    low: DecimalString | None
+    high: DecimalString | None
+    without_top: DecimalString | None = Field(description="the same without the dearest 1 % of runs")
+    lower_bound: bool
+    missing: list[str]
+
+
+class VersionCost(BaseModel):
+    """What a version cost in one currency. without_run: the part that names the workflow and no run."""
+
+    currency: str
+    ai: DecimalString
+    human: DecimalString
+    adjacent: DecimalString
+    total: DecimalString
+    without_run: DecimalString
+    of_which_provisional: DecimalString
+    unpriced_events: int
+
+
+class VersionFigures(BaseModel):
+    """A version. entered: its figures are as somebody entered them, and nothing is counted. Counts are of
+    runs that are old enough; `young_runs` are left out of both sides. reversed_later, accepted_later: said
+    after the survival window, so that it changes nothing here."""
+
+    version: str
+    kind: VersionKind | None
+    entered: bool
+    days: int
+    runs: int
+    young_runs: int
+    calls: int
+    failed_calls: int
+    outcomes: DecimalString
+    accepted: DecimalString
+    refused: DecimalString
+    reversed: DecimalString
+    open: DecimalString
+    reversed_later: DecimalString
+    accepted_later: DecimalString
+    top_runs: int = Field(description="how many runs the dearest 1 % are")
+    costs: list[VersionCost]
+    figures: list[VersionFigure]
+
+
+class TeamDifference(BaseModel):
+    """The difference with every team weighing the same on both sides: by its share of all accepted outcomes.
+    covered: of these, the share of teams that both versions have enough of."""
+
+    value: DecimalString | None
+    low: DecimalString | None
+    high: DecimalString | None
+    covered: DecimalString
+    missing: list[str]
+
+
+class FigureDifference(BaseModel):
+    """version - against, of one figure; percent of against's."""
+
+    name: FigureName
+    value: DecimalString | None
+    low: DecimalString | None
+    high: DecimalString | None
+    percent: DecimalString | None
+    missing: list[str]
+
+
+class VersionDifference(BaseModel):
+    """One version against another one. claim: what may be said of it. monthly_saving: at the volume that the
+    version has, in a month of 30.4375 days; payback_months: its change cost over that."""
+
+    version: str
+    against: str
+    claim: str
+    figures: list[FigureDifference]
+    by_team: TeamDifference
+    currency: str | None
+    monthly_saving: DecimalString | None
+    monthly_saving_low: DecimalString | None
+    monthly_saving_high: DecimalString | None
+    payback_months: DecimalString | None
+    payback_months_low: DecimalString | None
+    payback_months_high: DecimalString | None
+    missing: list[str]
+
+
+class WorkflowComparison(Complete):
+    """Versions of a workflow side by side, of days of UTC. Runs of `mature_until` and later are younger
+    than the survival window and in none of it. pending: sums of some of these days are being made again."""
+
+    settings: WorkflowAnswer
+    declared: list[VersionAnswer]
+    first_day: date
+    until: date
+    mature_until: date
+    outcome: str | None = Field(description="the name of the outcomes that count; null: say which")
+    outcome_names: list[str]
+    team: str | None
+    pending: bool
+    versions: list[VersionFigures]
+    differences: list[VersionDifference]

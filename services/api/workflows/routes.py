@@ -1,0 +1,181 @@
+"""Workflows, and versions of one side by side."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+
+from services.api.access.auth import Reader
+from services.api.accounting.completeness import completeness
+from services.api.database.transactions import TenantConnection, database_of
+from services.api.http.models import Text
+from services.api.http.openapi import answers
+from services.api.http.pretty import PRETTY
+from services.api.http.problems import invalid, not_found
+from services.api.http.representation import Negotiated
+from services.api.workflows.acts import in_force, versions_of, workflow_of
+from services.api.workflows.comparison import AskedVersions, compared
+from services.api.workflows.figure_models import (
+    ListedVersion,
+    ListedWorkflow,
+    WorkflowComparison,
+    WorkflowList,
+)
+from services.api.workflows.models import VersionName, WorkflowName
+from services.api.workflows.sums import sums_of, top_sums
+from spendmeter.contracts.events import LABEL_CHARACTERS_MAX
+from spendmeter.contracts.gate import as_booked
+from spendmeter.platform.sql import load_sql
+
+DAYS_MAX = 400
+DAYS = 90
+LISTED_MAX = 1_000
+VERSIONS_MAX = 6
+TEAMS_MAX = 20
+TOP_RUNS_MAX = 10_000
+
+SQL = load_sql(Path(__file__).with_name("figures.sql"))
+router = APIRouter(tags=["workflows"], route_class=Negotiated)
+
+
+@router.get("/v1/workflows", responses=answers("workflows"))
+async def list_workflows(request: Request, caller: Reader) -> WorkflowList:
+    """Workflows that did something in the last 90 days, or of which something is said, and their versions."""
+    today = datetime.now(UTC).date()
+    async with database_of(request).reading(caller.tenant) as connection:
+        rows = await connection.fetch(
+            SQL["list"], today - timedelta(days=DAYS), today + timedelta(days=1), LISTED_MAX
+        )
+        acts = await in_force(connection)
+    names = dict.fromkeys([*(row["workflow"] for row in rows), *(row["workflow"] for row in acts)])
+    return WorkflowList(workflows=[_listed(name, rows, acts) for name in names])
+
+
+@router.get("/v1/workflows/comparison", responses=answers("workflow_comparison", missing="no such workflow"))
+async def compare_versions(
+    request: Request,
+    caller: Reader,
+    workflow: Annotated[WorkflowName, Query()],
+    start: Annotated[
+        date | None, Query(alias="from", description="a day of UTC; default: 90 days ago")
+    ] = None,
+    end: Annotated[
+        date | None, Query(alias="to", description="exclusive, a day of UTC; default: tomorrow")
+    ] = None,
+    version: Annotated[
+        list[VersionName] | None,
+        Query(max_length=VERSIONS_MAX, description="default: those with most runs, and the baseline"),
+    ] = None,
+    against: Annotated[
+        VersionName | None, Query(description="what the others are held against; default: the baseline")
+    ] = None,
+    team: Annotated[
+        Text | None, Query(max_length=LABEL_CHARACTERS_MAX, description="of one team alone")
+    ] = None,
+) -> WorkflowComparison:
+    """Versions of a workflow side by side: what a run, an outcome and an accepted outcome cost, with failed
+    and reversed work above the line, attempts per success, people's minutes, cycle time, success, value,
+    return and payback; each with its interval, or what is missing to say it."""
+    known = ("workflow", "from", "to", "version", "against", "team")
+    for name in request.query_params.keys() - {*known, PRETTY}:
+        raise invalid(name[:64], f"is not a parameter here; these are: {', '.join(known)}")
+    today = datetime.now(UTC).date()
+    end = end or today + timedelta(days=1)
+    start = start or end - timedelta(days=DAYS)
+    if not start < end <= start + timedelta(days=DAYS_MAX):
+        raise invalid("from", f"is before `to`, and at most {DAYS_MAX} days")
+    workflow = as_booked("workflow", workflow)
+    async with database_of(request).reading(caller.tenant) as connection:
+        complete = await completeness(request, connection)
+        asked = await _asked(connection, workflow, start, end, version, against, team, today)
+        read = await _read(connection, asked)
+    return compared(asked, complete=vars(complete), **read)
+
+
+async def _asked(
+    connection: TenantConnection,
+    workflow: str,
+    start: date,
+    end: date,
+    chosen: Sequence[str] | None,
+    against: str | None,
+    team: str | None,
+    today: date,
+) -> AskedVersions:
+    """What is asked for, with what the tenant says of it. Raises HttpRefusal (404, 422)."""
+    acts = await in_force(connection, workflow)
+    settings, declared = workflow_of(workflow, acts), versions_of(acts)
+    found = await connection.fetch(SQL["versions"], workflow, start, end, VERSIONS_MAX)
+    names = [as_booked("workflow_version", one) for one in chosen or ()]
+    if not names:
+        baselines = [one for one, said in declared.items() if said.kind == "baseline"]
+        names = list(dict.fromkeys([*baselines[:1], *(row["version"] for row in found)]))[:VERSIONS_MAX]
+    if against is not None:
+        names = list(dict.fromkeys([as_booked("workflow_version", against), *names]))
+    if not acts and not found:
+        raise not_found("nothing was done in such a workflow in these days, and nothing is said of it")
+    outcomes = [row["name"] for row in await connection.fetch(SQL["names"], workflow, start, end)]
+    mature = min(end, today - timedelta(days=settings.survival_days))
+    return AskedVersions(
+        workflow=workflow, settings=settings, declared=declared, start=start, end=end,
+        mature=max(start, mature), versions=names, against=against, team=team, outcome_names=outcomes,
+    )  # fmt: skip
+
+
+async def _read(connection: TenantConnection, asked: AskedVersions) -> dict[str, Any]:
+    """The sums of all versions, the young runs of each, the dearest runs, and what is being made again."""
+    place = (asked.workflow, asked.start, asked.mature, asked.versions, asked.team, TEAMS_MAX)
+    window, silence = asked.settings.survival_days, asked.settings.silence_accepts
+    costs = await connection.fetch(SQL["costs"], *place)
+    outcomes = []
+    if asked.outcome is not None:
+        outcomes = await connection.fetch(SQL["outcomes"], *place, asked.outcome, window, silence)
+    sums = sums_of(costs, outcomes)
+    young = sums_of(
+        await connection.fetch(
+            SQL["costs"], asked.workflow, asked.mature, asked.end, asked.versions, asked.team, TEAMS_MAX
+        ),
+        (),
+    )
+    top = {}
+    for name, each in sums.items():
+        if each.currency and (runs := int(each.all()["runs"])):
+            dear = await connection.fetch(
+                SQL["dearest"],
+                *place[:3],
+                name,
+                asked.team,
+                min(TOP_RUNS_MAX, -(-runs // 100)),
+                each.currency,
+            )
+            top[name] = top_sums(dear, asked.outcome, window, silence_accepts=silence)
+    due = await connection.fetchrow(SQL["due"], asked.start, asked.end)
+    return {
+        "sums": sums,
+        "young": {name: int(each.all()["runs"]) for name, each in young.items()},
+        "top": top,
+        "pending": bool(due["days"] or due["runs"]),
+    }
+
+
+def _listed(
+    name: str, rows: Sequence[Mapping[str, Any]], acts: Sequence[Mapping[str, Any]]
+) -> ListedWorkflow:
+    those = [row for row in acts if row["workflow"] == name]
+    declared = versions_of(those)
+    seen = {row["version"]: row for row in rows if row["workflow"] == name}
+    return ListedWorkflow(
+        **workflow_of(name, those).model_dump(),
+        versions=[
+            ListedVersion(
+                version=version,
+                kind=declared[version].kind if version in declared else None,
+                runs=seen[version]["runs"] if version in seen else 0,
+                first_day=seen[version]["first_day"] if version in seen else None,
+                last_day=seen[version]["last_day"] if version in seen else None,
+            )
+            for version in dict.fromkeys([*seen, *declared])
+        ],
+    )
