@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import httpx
 from fastapi import FastAPI
 
-from services.api.allocations.remembered import QUESTIONS_MAX, ROWS_MAX, BookedDays
+from services.api.allocations.remembered import ROWS_MAX, WEEKS_MAX, BookedDays
 from services.ledger.roller import Roller
 from spendmeter.contracts.terms import Terms, Timeline
 from tests.api.book import Book
@@ -70,7 +70,7 @@ async def _told(client: httpx.AsyncClient) -> list[Any]:
 
 def test_what_was_asked_for_longest_ago_is_forgotten_first() -> None:
     kept = BookedDays()
-    for number in range(QUESTIONS_MAX):
+    for number in range(WEEKS_MAX):
         kept.keep(number, [number])
     assert kept.get(0) == [0]
     kept.keep("one more", [])

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from services.api.allocations.plan import CostPool, in_feeding_order, troubles_with
-from services.api.allocations.versions import PlanAct, standing, stretches_of, version_on
+from services.api.allocations.versions import PlanAct, standing, stretches_of, version_on, weeks_of
 from spendmeter.contracts.events import CostClass
 from spendmeter.contracts.series import DIMENSIONS
 from tests.api.allocating import DATABASE, pool
@@ -129,3 +129,11 @@ def test_the_plan_of_the_users_page_can_be_set() -> None:
     assert said(*pools) == []
     classes = {each.filter["cost_class"] for each in pools if "cost_class" in each.filter}
     assert classes <= set(get_args(CostClass))
+
+
+def test_weeks_begin_anew_with_each_stretch() -> None:
+    # 13 days of October and 9 of November: seven and six, seven and two
+    stretches = stretches_of(date(2026, 10, 19), date(2026, 11, 10), [])
+    assert [(f"{day:%m-%d}", place) for day, place in weeks_of(stretches)] == [
+        ("10-19", 0), ("10-26", 0), ("11-01", 1), ("11-08", 1),
+    ]  # fmt: skip

@@ -12,11 +12,11 @@ placed AS MATERIALIZED (
 )
 
 -- part: used
--- Of `used`, by stretch, unit, value of dimension $6 and the filters that let it through.
-SELECT stretch, unit, dimension(s, $6) AS value, coalesce(within, '{}') AS within, sum(quantity) AS quantity
+-- Of `used`, by week, unit, value of dimension $6 and the filters that let it through.
+SELECT week, unit, dimension(s, $6) AS value, coalesce(within, '{}') AS within, sum(quantity) AS quantity
 FROM used JOIN series s ON s.tenant = $1 AND s.series_id = used.series_id
     LEFT JOIN placed ON placed.series_id = used.series_id
-WHERE quantity IS NOT NULL GROUP BY stretch, unit, value, within
+WHERE quantity IS NOT NULL GROUP BY week, unit, value, within
 
 -- name: acts
 -- Every act on the plans of a dimension, the newest first; $1 null = of all.
@@ -36,13 +36,13 @@ INSERT INTO allocation_plans (tenant, dimension, first_day, pools, reason, by) V
 SELECT set_config('enable_nestloop', 'off', true)
 
 -- name: booked
--- What was spent in the pieces $2 to $4 of tenant $1's time, by stretch ($5 their starts), by the value of dimension
+-- What was spent in the pieces $2 to $4 of tenant $1's time, by week ($5 their starts), by the value of dimension
 -- $6, and by the filters that let it through. Of the value $8 and of pools, which are the filters $9, by what a
 -- statement tells apart as well; else thousands of skus would be rows that nobody shows. Summed by series first, as
 -- in spend.
 WITH sums AS MATERIALIZED (
-    SELECT width_bucket(bucket, $5::timestamptz[]) AS stretch, series_id, currency, {sums}
-    FROM spent($1, $2, $3, $4) GROUP BY stretch, series_id, currency
+    SELECT width_bucket(bucket, $5::timestamptz[]) AS week, series_id, currency, {sums}
+    FROM spent($1, $2, $3, $4) GROUP BY week, series_id, currency
 ), {placed}, named AS MATERIALIZED (
     SELECT s.series_id, dimension(s, $6) AS value, coalesce(within, '{}') AS within, told.*
     FROM series s LEFT JOIN placed USING (series_id), LATERAL (
@@ -53,27 +53,27 @@ WITH sums AS MATERIALIZED (
     ) AS told
     WHERE s.tenant = $1 AND s.series_id = ANY (ARRAY(SELECT DISTINCT series_id FROM sums))
 )
-SELECT stretch, currency, value, cost_class, provider, sku, within, {sums}
+SELECT week, currency, value, cost_class, provider, sku, within, {sums}
 FROM sums JOIN named USING (series_id)
-GROUP BY stretch, currency, value, cost_class, provider, sku, within LIMIT $10
+GROUP BY week, currency, value, cost_class, provider, sku, within LIMIT $10
 
 -- name: quantities
 -- How much of each of the units $8, which have a column of their own, was used, by the same.
 WITH sums AS MATERIALIZED (
-    SELECT width_bucket(bucket, $5::timestamptz[]) AS stretch, series_id, {unit_sums}
-    FROM spent($1, $2, $3, $4) GROUP BY stretch, series_id
+    SELECT width_bucket(bucket, $5::timestamptz[]) AS week, series_id, {unit_sums}
+    FROM spent($1, $2, $3, $4) GROUP BY week, series_id
 ), used AS (
-    SELECT stretch, series_id, unit, (to_jsonb(sums) ->> unit)::numeric AS quantity FROM sums, unnest($8::text[]) AS unit
+    SELECT week, series_id, unit, (to_jsonb(sums) ->> unit)::numeric AS quantity FROM sums, unnest($8::text[]) AS unit
 ), {placed}
 {used}
 
 -- name: quantities_rest
 -- The same of units that have none.
 WITH sums AS MATERIALIZED (
-    SELECT width_bucket(bucket, $5::timestamptz[]) AS stretch, series_id, u.key AS unit,
+    SELECT width_bucket(bucket, $5::timestamptz[]) AS week, series_id, u.key AS unit,
         sum(u.value::numeric) AS quantity
     FROM spent($1, $2, $3, $4), jsonb_each(usage) AS u WHERE usage IS NOT NULL AND u.key = ANY ($8::text[])
-    GROUP BY stretch, series_id, unit
+    GROUP BY week, series_id, unit
 ), used AS (SELECT * FROM sums), {placed}
 {used}
 

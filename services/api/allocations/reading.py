@@ -24,10 +24,11 @@ from services.api.allocations.allocating import (
 )
 from services.api.allocations.plan import COSTS, CostPool
 from services.api.allocations.remembered import BookedDays
-from services.api.allocations.versions import PlanAct, PlanStretch, stretches_of
+from services.api.allocations.versions import PlanAct, PlanStretch, stretches_of, weeks_of
 from services.api.database.tenant import Tenant
 from services.api.database.transactions import TenantConnection
 from services.api.http.problems import invalid
+from spendmeter.book.cover import Piece, cut
 from spendmeter.book.reading import Coverage, generations, spent_in
 from spendmeter.book.units import UNIT_COLUMNS, UNIT_PARTS
 from spendmeter.platform.sql import load_sql
@@ -42,8 +43,7 @@ STRETCHES_MAX = 100
 SQL = load_sql(Path(__file__).with_name("allocations.sql"), UNIT_PARTS)
 
 
-_Row = tuple[int, BookedSum | DriverQuantity]
-"""With the place of its stretch, from 1."""
+_Row = BookedSum | DriverQuantity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +95,8 @@ async def read_stretches(
     stretches = stretches_of(*days, versions)
     if len(stretches) > STRETCHES_MAX:
         raise invalid("to", f"{len(stretches)} versions and months lie in it, at most {STRETCHES_MAX} may")
-    edges = [tenant.timeline.midnight(each.first) for each in stretches]
+    weeks = weeks_of(stretches)
+    edges = [tenant.timeline.midnight(day) for day, _ in weeks]
     edges.append(tenant.timeline.midnight(stretches[-1].beyond))
     pools = [filter_of(pool.filter) for stretch in stretches for pool in stretch.pools]
     drivers = [pool.driver for stretch in stretches for pool in stretch.pools if pool.driver is not None]
@@ -103,16 +104,15 @@ async def read_stretches(
     units = sorted({each.measure for each in drivers} - {*COSTS, "events"})
     told = [place for place, scope in enumerate(scopes, 1) if scope in pools]
     question = _Question(
-        tenant=tenant.tenant, dimension=dimension, starts=tuple(edges[:-1]), scopes=tuple(scopes),
-        lines_of=lines_of, told=tuple(told), units=tuple(units),
+        tenant=tenant.tenant, dimension=dimension, scopes=tuple(scopes), lines_of=lines_of, told=tuple(told),
+        units=tuple(units),
     )  # fmt: skip
     spent = await spent_in(connection, tenant.tenant, edges, tenant.timeline)
     found = [BookedStretch(stretch=stretch) for stretch in stretches]
-    for place, each in await _read(connection, question, spent, kept):
-        if isinstance(each, BookedSum):
-            found[place - 1].booked.append(each)
-        else:
-            found[place - 1].quantities.append(each)
+    for week, rows in await _read(connection, question, spent, edges, kept):
+        stretch = found[weeks[week - 1][1]]
+        stretch.booked.extend(each for each in rows if isinstance(each, BookedSum))
+        stretch.quantities.extend(each for each in rows if isinstance(each, DriverQuantity))
     return found
 
 
@@ -122,7 +122,6 @@ class _Question:
 
     tenant: str
     dimension: str
-    starts: tuple[datetime, ...]
     scopes: tuple[Filter, ...]
     lines_of: str | None
     told: tuple[int, ...]
@@ -130,41 +129,59 @@ class _Question:
 
 
 async def _read(
-    connection: TenantConnection, question: _Question, spent: Coverage, kept: BookedDays
-) -> Sequence[_Row]:
-    """Whole days as they are remembered, where nothing of them has changed since; the rest anew."""
+    connection: TenantConnection,
+    question: _Question,
+    spent: Coverage,
+    edges: Sequence[datetime],
+    kept: BookedDays,
+) -> list[tuple[int, Sequence[_Row]]]:
+    """Rows with the place of their week, from 1: whole days of a week as they are remembered, where nothing
+    of them has changed since; the rest anew."""
     await connection.execute(SQL["join_by_hash"])
-    days = [piece for piece in spent.pieces() if piece.size == "day"]
     rest = [piece for piece in spent.pieces() if piece.size != "day"]
-    numbers = await generations(connection, question.tenant, days)
-    key = question, tuple((piece, numbers.of(piece)) for piece in days)
-    rows = kept.get(key) if days else ()
-    if rows is None:
-        rows = await _rows_of(connection, question, spent.only(days))
-        kept.keep(key, rows)
-    found = [*rows, *(await _rows_of(connection, question, spent.only(rest)) if rest else ())]
-    if len(found) > ROWS_MAX:
+    whole = [piece for piece in spent.pieces() if piece.size == "day"]
+    numbers = await generations(connection, question.tenant, whole)
+    days: dict[int, list[Piece]] = defaultdict(list)
+    for week, piece in cut(whole, edges):
+        days[week].append(piece)
+    keys = {
+        week: (question, tuple((piece, numbers.of(piece)) for piece in pieces))
+        for week, pieces in days.items()
+    }
+    found = {week: kept.get(key) for week, key in keys.items()}
+    missing = [piece for week in days if found[week] is None for piece in days[week]]
+    if missing:
+        read = await _rows_of(connection, question, spent.only(missing), edges)
+        for week in (week for week in days if found[week] is None):
+            found[week] = read.get(week, [])
+            kept.keep(keys[week], read.get(week, []))
+    anew = await _rows_of(connection, question, spent.only(rest), edges) if rest else {}
+    together = [*((week, rows or ()) for week, rows in found.items()), *anew.items()]
+    if sum(len(rows) for _, rows in together) > ROWS_MAX:
         raise invalid("to", f"more than {ROWS_MAX:,} sums lie in it: ask for less")
-    return found
+    return together
 
 
-async def _rows_of(connection: TenantConnection, question: _Question, spent: Coverage) -> list[_Row]:
+async def _rows_of(
+    connection: TenantConnection, question: _Question, spent: Coverage, edges: Sequence[datetime]
+) -> dict[int, list[_Row]]:
+    """By the place of their week."""
     scopes = question.scopes
-    asked: list[Any] = [*spent, question.starts, question.dimension, [dict(scope) for scope in scopes]]
-    found: list[_Row] = []
+    asked: list[Any] = [*spent, edges[:-1], question.dimension, [dict(scope) for scope in scopes]]
+    found: dict[int, list[_Row]] = defaultdict(list)
     for row in await connection.fetch(SQL["booked"], *asked, question.lines_of, question.told, ROWS_MAX + 1):
         line = CostLine(row["currency"], row["cost_class"], row["provider"], row["sku"])
         within = frozenset(scopes[place - 1] for place in row["within"])
         amounts = tuple(row[name] for name in SUMS)
         each = BookedSum(row["value"], line, within, row["events"], row["unpriced_events"], amounts)
-        found.append((row["stretch"], each))
+        found[row["week"]].append(each)
     columns = [unit for unit in question.units if unit in UNIT_COLUMNS]
     others = [unit for unit in question.units if unit not in UNIT_COLUMNS]
     for name, units in (("quantities", columns), ("quantities_rest", others)):
         for row in await connection.fetch(SQL[name], *asked, units) if units else ():
             within = frozenset(scopes[place - 1] for place in row["within"])
             used = DriverQuantity(row["value"], within, row["unit"], row["quantity"])
-            found.append((row["stretch"], used))
+            found[row["week"]].append(used)
     return found
 
 

@@ -1,10 +1,10 @@
-"""What was booked on whole days, kept until these days' rollups change. Pure."""
+"""What was booked on whole days, week by week, kept until these days' rollups change. Pure."""
 
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-QUESTIONS_MAX = 100
+WEEKS_MAX = 2_000
 ROWS_MAX = 200_000
 """Of all of them together; beyond either, what was asked for longest ago is forgotten."""
 
@@ -35,5 +35,5 @@ class BookedDays:
             return
         self._found[key] = rows
         self._rows += len(rows)
-        while len(self._found) > QUESTIONS_MAX or self._rows > ROWS_MAX:
+        while len(self._found) > WEEKS_MAX or self._rows > ROWS_MAX:
             self._rows -= len(self._found.popitem(last=False)[1])

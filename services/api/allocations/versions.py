@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
 from services.api.allocations.plan import CostPool
 from spendmeter.contracts.periods import add_months
+
+_WEEK_DAYS = 7
 
 
 class PlanAct(NamedTuple):
@@ -60,3 +62,13 @@ def stretches_of(first: date, beyond: date, versions: Iterable[PlanAct]) -> list
         month = add_months(month, 1)
     days = [*sorted(cuts), beyond]
     return [PlanStretch(start, end, version_on(start, held)) for start, end in pairwise(days)]
+
+
+def weeks_of(stretches: Sequence[PlanStretch]) -> list[tuple[date, int]]:
+    """The first days of seven days each, and the place of their stretch, from 0: so much of it is read again
+    when something in it has changed."""
+    return [
+        (stretch.first + timedelta(days=days), place)
+        for place, stretch in enumerate(stretches)
+        for days in range(0, (stretch.beyond - stretch.first).days, _WEEK_DAYS)
+    ]
