@@ -60,6 +60,7 @@ from services.api.runs import outcomes
 from services.api.runs import routes as runs
 from services.api.spend import routes as spend
 from services.api.spend.closed import ClosedSums
+from services.api.views import routes as views
 from services.api.workflows import acts as workflow_acts
 from services.api.workflows import routes as workflows
 from spendmeter.platform.openapi import problem_responses
@@ -71,6 +72,7 @@ from spendmeter.pricing.catalog.formats import FILE_BYTES_MAX
 PARTS = (
     spend,
     changes,
+    views,
     events,
     unbooked,
     resubmit,

@@ -89,6 +89,7 @@ async def ids(client: httpx.AsyncClient, book: Book) -> dict[str, dict[str, str]
                 client, "/v1/assets", **LAPTOP | {"id": MARK, "name": MARK, "starts_on": days_ago(3)}
             )
         },
+        "views": {"id": await made(client, "/v1/views", name=MARK, question="group_by=team")},
         "incidents": {"id": str(UUID(str(INCIDENT)))},
         "dimensions": {"name": "customer"},
         "allocation-plans": {"dimension": "customer"},
@@ -125,7 +126,7 @@ QUERIES = {
 }
 
 BODIES: tuple[Any, ...] = (
-    None, {}, BY, {"name": "ours"}, {"note": "x"}, {"amount": "1", **BY}, {"enabled": False, **BY},
+    None, {}, BY, {"name": "ours"}, {"name": "ours", "question": "top=3"}, {"note": "x"}, {"amount": "1", **BY}, {"enabled": False, **BY},
     {"until": "2099-01-01T00:00:00Z", "note": "x"}, {"until": ahead(hours=3), "note": "x"},
     {"says": "expected"}, [{"day": days_ago(1), "active": 5}],
     {"id": "w-1", "day": days_ago(1), "hours": "7.5"}, {"retired_on": "2026-11-01"},
