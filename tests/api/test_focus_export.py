@@ -15,8 +15,16 @@ import pyarrow.parquet as parquet
 import pytest
 from fastapi import FastAPI
 from msgspec.structs import replace
+from starlette.requests import ClientDisconnect
 
+from services.api.exports import writer
+from services.api.exports.routes import ExportResponse
 from services.api.exports.running import RunningExports
+from services.api.exports.writer import ExportQuestion
+from services.api.imports.reader import HowToRead, read
+from services.api.imports.rows import BadRow, BilledRow
+from spendmeter.book.cover import MinutesDropped
+from spendmeter.book.sizes import BucketSpan
 from spendmeter.contracts.catalog import FxRate
 from spendmeter.contracts.entry_ids import identified
 from spendmeter.contracts.events import Context, Labels, UsageEvent
@@ -296,6 +304,60 @@ async def test_days_that_are_not_folded_yet_are_refused_for_now(
     assert "not folded yet" in answer.text
     await exported.fold()
     assert (await export_of(acme)).status_code == 200  # and the room of the refused one is free again
+
+
+async def test_an_answer_that_nobody_takes_leaves_room_for_the_next(
+    acme: httpx.AsyncClient, exported: ExportedBook, api: FastAPI
+) -> None:
+    await exported.world.book(tokens("e1"))
+    await exported.fold()
+    exports = api.state.exports
+    asked = ExportQuestion(database_url="", tenant="acme", version="1.4", form="csv", start=START, end=END)
+
+    async def gone(_: Any) -> None:
+        raise OSError("the client went away")
+
+    begun = await exports.begin(asked)
+    assert (await export_of(acme)).status_code == 503  # one of a tenant at a time
+    with pytest.raises(ClientDisconnect):
+        await ExportResponse(begun)({"type": "http", "asgi": {"spec_version": "2.4"}}, gone, gone)  # type: ignore[arg-type]
+    begun = await exports.begin(asked)
+    async for _ in begun.file():
+        break
+    await begun.aclose()
+    assert (await export_of(acme)).status_code == 200
+
+
+async def test_where_rollups_are_too_coarse_entries_are_asked(
+    exported: ExportedBook, monkeypatch: pytest.MonkeyPatch, database_url: str
+) -> None:
+    await exported.world.book(tokens("e1"))
+    await exported.fold()
+
+    async def dropped(*_: Any) -> Any:
+        raise MinutesDropped(AT, AT, BucketSpan(AT, AT))
+
+    monkeypatch.setattr(writer, "spent_in", dropped)
+    url, out = role_url(database_url, "api", SECRET), io.BytesIO()
+    asked = ExportQuestion(database_url=url, tenant="acme", version="1.4", form="csv", start=START, end=END)
+    await writer.export(asked, out)
+    begins, _, file = out.getvalue().partition(b"\n")
+    assert b'"effective":"8"' in begins and file.count(b"\n") == 4
+    assert "postgres" not in repr(asked)
+
+
+async def test_what_goes_out_can_come_in_as_a_bill_again(
+    acme: httpx.AsyncClient, exported: ExportedBook
+) -> None:
+    await exported.world.book(tokens("e1"), use("e2", "gpt-4o", {"gpu_hours": 3}, at=AT, team='a,"b"'))
+    await exported.fold()
+    for version in ("1.2", "1.4"):
+        file = io.BytesIO((await export_of(acme, version=version)).content)
+        rows = [*read(file, HowToRead(labels=("team=SubAccountName",)))]
+        assert not [row for row in rows if isinstance(row, BadRow)]
+        billed = [row for row in rows if isinstance(row, BilledRow)]
+        assert (len(billed), sum(Decimal(row.effective) for row in billed)) == (4, 8)
+        assert len({row.event_id for row in billed}) == 4
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,7 @@ async def checked(stack: Stack, folder: Path) -> dict[str, str]:
             )  # fmt: skip
             begun = await exports.begin(asked)
             file.write_bytes(b"".join([piece async for piece in begun.file()]))
+            await begun.aclose()
             if form == "csv":
                 rows = list(csv.DictReader(io.StringIO(file.read_bytes().decode(), newline="")))
                 print(f"FOCUS {version}: {len(rows):,} rows")
@@ -177,6 +178,7 @@ async def _timed(exports: RunningExports, form: Any) -> dict[str, Any]:
         if time.perf_counter() - looked_s > LOOK_S:
             looked_s = time.perf_counter()
             peak_mib, cpu_s = map(max, (peak_mib, cpu_s), _held())
+    await begun.aclose()
     seconds = time.perf_counter() - began_s
     rows = begun.begins.rows_max
     print(

@@ -1,7 +1,7 @@
 """Rows of bills, which go out with what they came in with. Pure."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from services.api.exports.usage_rows import (
     SeriesPiece,
     as_json,
     figures_of,
+    midnight,
     provider_columns,
     time_piece,
 )
@@ -25,6 +26,7 @@ from spendmeter.contracts.charges import Charge
 from spendmeter.contracts.money import EXACT, divided, plain
 
 _AS_BILLED = ("InvoiceId", "ResourceId", "RegionId")
+_DAY = timedelta(days=1)
 _PRICED = ("Usage", "Purchase")
 _FREQUENCIES = ("One-Time", "Recurring", "Usage-Based")
 _AMOUNTS = ("effective", "contracted", "list")
@@ -104,7 +106,7 @@ def charge_row(layout: Layout, account: BillingAccount, row: Billed, series: Ser
     is_consumed = category == "Usage"
     consumed = quantity or ("-1" if reverses else "1")  # FOCUS takes no usage without: the charge, once
     row_id = f"{entry.occurred_at.date()}/{entry.identity.hex()}" + (f"/{entry.seq}" if correction else "")
-    until = charge.until if charge.until is not UNSET else entry.occurred_at
+    until = charge.until if charge.until is not UNSET else midnight(entry.occurred_at.date() + _DAY)
     unit = WHOLE if prices.whole else charge.unit or WHOLE
     said = {
         **_meter(account, row, series),

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Query, Request
 from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from services.api.access.auth import Reader
 from services.api.exports.files import ExportForm
@@ -68,7 +69,22 @@ async def get_focus(
     )
     exports: RunningExports = request.app.state.exports
     begun = await exports.begin(question)
-    return StreamingResponse(begun.file(), media_type=MEDIA[format], headers=_headers(question, begun))
+    return ExportResponse(begun, media_type=MEDIA[format], headers=_headers(question, begun))
+
+
+class ExportResponse(StreamingResponse):
+    """The file as it is written. However the answer ends, also before its first piece, the process ends."""
+
+    def __init__(self, begun: BegunExport, **said: Any) -> None:
+        super().__init__(begun.file(), **said)
+        self._begun = begun
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self._begun.aclose()
 
 
 def days_of(start: date | None, end: date | None, today: date) -> tuple[date, date]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from dataclasses import dataclass, field
 
 import msgspec
@@ -91,22 +90,19 @@ class BegunExport:
                 self.begins = begins
 
     async def file(self) -> AsyncGenerator[bytes, None]:
-        """The file. Raises BoundError where it breaks off: the answer then has no end, so nobody takes what
-        came of it for a whole file."""
+        """The file, once. Raises BoundError where it breaks off: the answer then has no end, so nobody takes
+        what came of it for a whole file. The caller closes the export, however far it came."""
         try:
             if self._rest:
                 yield self._rest
-            async with aclosing(self.output) as output:
-                async for piece in output:
-                    yield piece
+            async for piece in self.output:
+                yield piece
         except BoundError as error:
             log().warning("an export broke off", tenant=self.tenant, why=str(error))
             raise
-        finally:
-            await self.aclose()
 
     async def aclose(self) -> None:
-        """The process is gone, and another may begin."""
+        """The process is gone, and another may begin. Again it does nothing."""
         try:
             await asyncio.shield(self.output.aclose())
         finally:
