@@ -10,11 +10,13 @@ import asyncpg
 import pytest
 
 from services.alerts.bursts.bill_keys import BillKeys
-from services.alerts.dry_runs.running import DryRunWorker
+from services.alerts.dry_runs.running import TRIES, DryRunWorker
+from services.alerts.dry_runs.trial import trial_of
 from services.alerts.rules import read_rules
 from services.alerts.scopes import MINUTE
 from services.alerts.turns import Turns
 from spendmeter.book.sizes import five_minutes_of
+from spendmeter.contracts.alert_rules import RULE_KINDS
 from tests.alerts.conftest import Book
 from tests.alerts.test_burn_watch import a_period
 from tests.alerts.test_hour_watch import came_to
@@ -88,6 +90,26 @@ async def test_a_run_that_looped_is_found_in_the_book(book: Book, worker: DryRun
     assert [(each["scope"], each["amount"]) for each in result["fired"]] == [
         ({"run": "r1", "workflow": "refund"}, "50")
     ]
+
+
+async def test_a_rule_of_each_kind_is_tried_as_severe_as_it_is_set(book: Book, pool: asyncpg.Pool) -> None:
+    """A burn is critical unless its rule says less; and so it is told again when it becomes worse."""
+    assert TRIES.keys() == RULE_KINDS.keys()
+    row = {
+        "tenant": "acme", "id": 1, "attempts": 1, "rule_id": "burn", "of": "burn", "filter": {}, "settings": {},
+        "days": 2, "asked_at": datetime(2026, 6, 3, 10, 30, 20, tzinfo=UTC),
+    }  # fmt: skip
+    trial = trial_of(row, (await read_rules(pool))["acme"], pool, Turns(), BillKeys(pool))
+    assert (trial.since, trial.until) == (
+        datetime(2026, 6, 1, 10, 30, tzinfo=UTC), datetime(2026, 6, 3, 10, 30, tzinfo=UTC),
+    )  # fmt: skip
+    assert trial.rule.severity == "critical"
+    await book.owner.execute(
+        "INSERT INTO alert_rules (tenant, rule_id, of, name, severity, enabled, reason, by) "
+        "VALUES ('acme', 'burn', 'burn', 'Burns', 'info', false, 'because', 'ann')"
+    )
+    trial = trial_of(row, (await read_rules(pool))["acme"], pool, Turns(), BillKeys(pool))
+    assert trial.rule.severity == "info"
 
 
 async def test_what_three_workers_could_not_finish_is_given_up(book: Book, worker: DryRunWorker) -> None:

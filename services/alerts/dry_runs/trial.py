@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ import asyncpg
 from services.alerts.bursts.bill_keys import BillKeys
 from services.alerts.rules import TenantRules
 from services.alerts.turns import Turns
-from spendmeter.contracts.alert_rules import AlertRule
+from spendmeter.contracts.alert_rules import RULE_KINDS, AlertRule
 from spendmeter.contracts.incidents import EVENTS
 from spendmeter.contracts.terms import Timeline
 from spendmeter.platform.service_keys import ACCRUALS, key_id
@@ -84,3 +85,25 @@ class RuleTrial:
             return
         self._advanced_s = time.monotonic()
         await self.pool.execute(SQL["advance"], self.tenant, self.id, progress, CLAIM, self.attempt)
+
+
+def trial_of(
+    row: Mapping[str, Any],
+    rules: TenantRules,
+    pool: asyncpg.Pool[asyncpg.Record],
+    turns: Turns,
+    bill_keys: BillKeys,
+) -> RuleTrial:
+    """Of a row that was claimed. The rule is as severe as it is now: what is grave is told otherwise."""
+    until, of = row["asked_at"].replace(second=0, microsecond=0), row["of"]
+    severity = next(
+        (rule.severity for rule in rules.rules if rule.id == row["rule_id"]), RULE_KINDS[of].severity
+    )
+    rule = AlertRule(
+        id=row["rule_id"], of=of, name="", filter=row["filter"], severity=severity, enabled=True, revision=0,
+        changed=row["settings"],
+    )  # fmt: skip
+    return RuleTrial(
+        tenant=row["tenant"], id=row["id"], attempt=row["attempts"], rule=rule, rules=rules,
+        since=until - timedelta(days=row["days"]), until=until, pool=pool, turns=turns, bill_keys=bill_keys,
+    )  # fmt: skip
