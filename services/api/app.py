@@ -60,6 +60,7 @@ from services.api.runs import outcomes
 from services.api.runs import routes as runs
 from services.api.spend import routes as spend
 from services.api.spend.closed import ClosedSums
+from services.api.unit_economics import routes as unit_economics
 from services.api.views import routes as views
 from services.api.workflows import acts as workflow_acts
 from services.api.workflows import routes as workflows
@@ -80,6 +81,7 @@ PARTS = (
     outcomes,
     workflows,
     workflow_acts,
+    unit_economics,
     corrections,
     rerates,
     accounting,

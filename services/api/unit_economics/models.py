@@ -1,0 +1,59 @@
+"""What is answered about the unit economics of models."""
+
+from datetime import date
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.api.http.models import Complete, DecimalString
+
+
+class UnitEconomicsRow(BaseModel):
+    """One group (beside these: one text a dimension of `group_by`), in one currency.
+
+    null = it cannot be said. Amounts are effective. lower_bound: events without a price are in
+    it, so cost is at least so much."""
+
+    model_config = ConfigDict(extra="allow")
+
+    currency: str
+    requests: DecimalString
+    cost: DecimalString
+    of_which_provisional: DecimalString
+    unpriced_events: int
+    lower_bound: bool
+    cost_per_request: DecimalString | None
+    tokens: DecimalString
+    cost_per_1k_tokens: DecimalString | None
+    uncached_tokens: DecimalString
+    cache_read_tokens: DecimalString
+    cache_written_tokens: DecimalString
+    cache_hit_rate: DecimalString | None = Field(
+        description="read / (uncached + read + written) input tokens"
+    )
+    input_cost: DecimalString | None = Field(description="of uncached, read and written input tokens")
+    input_cost_without_cache: DecimalString | None = Field(
+        description="were all of these uncached, at the price of uncached ones of the same model that day"
+    )
+    cache_return: DecimalString | None = Field(
+        description="the difference: what the cache saved, negative where it cost more than it saved"
+    )
+    cache_return_percent: DecimalString | None
+    not_compared_tokens: DecimalString = Field(
+        description="cached tokens whose price, or that of uncached ones, is not known: in neither cost"
+    )
+    attempts: int = Field(description="calls that say how they ended")
+    succeeded: int
+    attempts_per_success: DecimalString | None
+
+
+class UnitEconomics(Complete):
+    """Rows are the dearest groups first; `groups` is how many there are."""
+
+    TABLES: ClassVar = ("rows",)
+
+    first_day: date
+    until: date
+    group_by: list[str]
+    groups: int
+    rows: list[UnitEconomicsRow]

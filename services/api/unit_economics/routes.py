@@ -1,0 +1,71 @@
+"""`GET /v1/unit-economics`: what a request and a thousand tokens cost, what caching brings, of any slice."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+
+from services.api.access.auth import Reader
+from services.api.accounting.completeness import completeness
+from services.api.database.transactions import database_of
+from services.api.dimensions.names import known_dimensions
+from services.api.http.filters import FILTER_PARAMETERS, check_dimensions, dimensions_of, filters_of
+from services.api.http.openapi import answers
+from services.api.http.problems import invalid
+from services.api.http.representation import Negotiated
+from services.api.unit_economics.economics import READ, TOKENS, WRITTEN, row_of
+from services.api.unit_economics.models import UnitEconomics
+from spendmeter.platform.sql import load_sql
+
+DAYS, DAYS_MAX = 30, 100
+DIMENSIONS_MAX = 3
+PARAMETERS = ("from", "to", "group_by", "top")
+
+SQL = load_sql(Path(__file__).with_name("economics.sql"))
+router = APIRouter(tags=["unit economics"], route_class=Negotiated)
+
+
+@router.get(
+    "/v1/unit-economics",
+    responses=answers("unit_economics"),
+    openapi_extra={"parameters": FILTER_PARAMETERS},
+)
+async def get_unit_economics(
+    request: Request,
+    caller: Reader,
+    start: Annotated[
+        date | None, Query(alias="from", description="a day of UTC; default: 30 days before `to`")
+    ] = None,
+    end: Annotated[
+        date | None, Query(alias="to", description="exclusive, a day of UTC; default: tomorrow")
+    ] = None,
+    group_by: Annotated[
+        str, Query(description="at most three dimensions, separated by commas", examples=["sku,team"])
+    ] = "",
+    top: Annotated[int, Query(ge=1, le=500, description="groups, the dearest first")] = 100,
+) -> UnitEconomics:
+    """What models cost a request and a thousand tokens, how much of the input came from a cache and what
+    that saved against all of it uncached, and how many attempts a success took; of class `model`."""
+    filters = filters_of(request.query_params.multi_items(), PARAMETERS)
+    dimensions = dimensions_of(group_by)
+    if len(dimensions) > DIMENSIONS_MAX:
+        raise invalid("group_by", f"names at most {DIMENSIONS_MAX} dimensions")
+    end = end or datetime.now(UTC).date() + timedelta(days=1)
+    start = start or end - timedelta(days=DAYS)
+    if not start < end <= start + timedelta(days=DAYS_MAX):
+        raise invalid("from", f"is before `to`, and at most {DAYS_MAX} days")
+    async with database_of(request).reading(caller.tenant, spend=True) as connection:
+        check_dimensions(dimensions, filters, await known_dimensions(connection, [*dimensions, *filters]))
+        complete = await completeness(request, connection)
+        asked = (start, end, filters, dimensions, caller.tenant)
+        rows = await connection.fetch(SQL["units"], *asked, TOKENS, READ, WRITTEN, top)
+        calls = {tuple(row["key"]): row for row in await connection.fetch(SQL["calls"], *asked)}
+    return UnitEconomics(
+        first_day=start,
+        until=end,
+        group_by=dimensions,
+        groups=rows[0]["groups"] if rows else 0,
+        rows=[row_of(row, dimensions, calls.get(tuple(row["key"]))) for row in rows],
+        **vars(complete),
+    )

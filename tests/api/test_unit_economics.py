@@ -1,0 +1,135 @@
+"""What a request, a thousand tokens and caching come to, worked out by hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+from services.api.unit_economics.economics import TOKENS, WRITTEN, row_of
+from services.corrector.projections.projector import Projector
+from spendmeter.contracts.events import Labels, Performance, UsageData, UsageEvent
+from spendmeter.contracts.rated import Line
+from spendmeter.platform.telemetry import Meters
+from tests.api.book import Book
+from tests.api.test_workflows import Flows, flows
+
+__all__ = ["flows"]
+
+DAY = date(2026, 11, 23)
+AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
+FRESH, READ, WRITE = ("input_tokens", "3"), ("cache_read_tokens", "0.3"), ("cache_write_5m_tokens", "3.75")
+
+
+def summed(**said: Any) -> dict[str, Any]:
+    names = (
+        "of_which_provisional tokens uncached_tokens cache_read_tokens cache_written_tokens cached_cost "
+        "cached_cost_without uncached_cost not_compared_tokens"
+    ).split()
+    return {
+        "key": [], "currency": "USD", "requests": Decimal(4), "unpriced_events": 0, "cost": Decimal(10),
+        **dict.fromkeys(names, Decimal(0)), **said,
+    }  # fmt: skip
+
+
+def test_units_that_are_tokens_are_known_by_their_registry() -> None:
+    assert {"input_tokens", "output_tokens", "reasoning_tokens", "embedding_tokens"} <= set(TOKENS)
+    assert "training_tokens" not in TOKENS
+    assert {"cache_write_5m_tokens", "cache_write_1h_tokens"} <= set(WRITTEN)
+
+
+def test_caching_is_held_against_all_of_the_input_uncached() -> None:
+    """1 M uncached at 3, 8 M read at 0.3, 1 M written at 3.75: 9.15 instead of 30, which is 69.5 % less."""
+    million = Decimal(1_000_000)
+    row = row_of(
+        summed(
+            uncached_tokens=million, cache_read_tokens=8 * million, cache_written_tokens=million,
+            uncached_cost=Decimal(3), cached_cost=Decimal("6.15"), cached_cost_without=Decimal(27),
+            tokens=10 * million,
+        ), (), None,
+    )  # fmt: skip
+    assert (row.input_cost, row.input_cost_without_cache, row.cache_return) == (
+        Decimal("9.15"),
+        Decimal(30),
+        Decimal("20.85"),
+    )
+    assert (row.cache_return_percent, row.cache_hit_rate) == (Decimal("69.5"), Decimal("0.8"))
+    assert (row.cost_per_request, row.cost_per_1k_tokens) == (Decimal("2.5"), Decimal("0.001"))
+
+
+def test_a_cache_that_is_written_and_never_read_costs_more_than_it_saves() -> None:
+    row = row_of(
+        summed(cache_written_tokens=Decimal(1000), cached_cost=Decimal(5), cached_cost_without=Decimal(4)),
+        (),
+        None,
+    )
+    assert row.cache_return == -1
+
+
+def test_what_cannot_be_said_is_null_and_never_nothing() -> None:
+    row = row_of(
+        summed(requests=Decimal(0), cache_read_tokens=Decimal(9), not_compared_tokens=Decimal(9)), (), None
+    )
+    assert (row.cost_per_request, row.cost_per_1k_tokens, row.cache_return, row.attempts_per_success) == (
+        None,
+    ) * 4
+    assert row.not_compared_tokens == 9
+
+
+async def event(book: Book, id: str, amounts: dict[tuple[str, str], int], **said: Any) -> None:
+    """An event of the units at their price a million, with its lines."""
+    usage = {unit: quantity for (unit, _), quantity in amounts.items()}
+    lines = [
+        Line(unit=unit, amount=str(Decimal(price) * quantity / 1_000_000), price=price, entry=f"{unit}-1")
+        for (unit, price), quantity in amounts.items()
+    ]
+    cost = sum((Decimal(line.amount or 0) for line in lines), Decimal(0))
+    given = {"provider": "anthropic", "sku": "claude", "usage": usage, "labels": Labels(team="web"), **said}
+    made = UsageEvent(
+        specversion="1.0", type="spendmeter.usage.v1", source="bot", subject="s", id=id, tenant="acme", keyid="k1",
+        time=AT, receivedat=AT, data=UsageData(**given),
+    )  # fmt: skip
+    await book.entry(made, str(cost), lines)
+
+
+async def ask(client: httpx.AsyncClient, status: int = 200, **asked: Any) -> dict[str, Any]:
+    given = {"from": "2026-11-23", "to": "2026-11-24", **asked}
+    answer = await client.get("/v1/unit-economics", params=given)
+    assert answer.status_code == status, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+async def test_it_is_read_of_the_book_by_any_filter(
+    acme: httpx.AsyncClient, book: Book, flows: Flows
+) -> None:
+    """3 requests: 3 + 0.3 + 3.75 of input, and one that failed: 7.05 over 4 M tokens and 3 requests."""
+    ok, failed = Performance(status="ok"), Performance(status="error")
+    await event(book, "e1", {FRESH: 500_000, WRITE: 1_000_000}, performance=ok)
+    await event(book, "e2", {FRESH: 500_000, READ: 1_000_000}, performance=ok)
+    await event(book, "e3", {FRESH: 0}, performance=failed)
+    await event(book, "e4", {FRESH: 9}, labels=Labels(team="core"), sku="other")
+    end = book._offset + 1
+    await book.partition(0, log_end=end, read_at=datetime.now(UTC), booked=end)
+    await Projector(pool=flows.pool, meters=Meters()).catch_up()
+    asked: dict[str, Any] = {"filter.team": "web", "group_by": "sku"}
+    body = await ask(acme, **asked)
+    [row] = body["rows"]
+    assert (row["sku"], row["requests"], row["cost"], row["tokens"]) == ("claude", "3", "7.05", "3000000")
+    assert (row["cost_per_request"], row["cost_per_1k_tokens"]) == ("2.35", "0.00235")
+    # All uncached: 3 M at 3 = 9.
+    assert (row["input_cost"], row["input_cost_without_cache"], row["cache_return"]) == ("7.05", "9", "1.95")
+    assert row["cache_hit_rate"] == "0.333333333333"
+    assert (row["attempts"], row["succeeded"], row["attempts_per_success"]) == (3, 2, "1.5")
+    assert (await ask(acme, group_by="team"))["groups"] == 2
+
+
+@pytest.mark.parametrize(
+    "asked", [{"days": "3"}, {"group_by": "nothing"}, {"group_by": "team,sku,agent,project"}]
+)
+async def test_what_cannot_be_asked_is_refused(acme: httpx.AsyncClient, asked: dict[str, Any]) -> None:
+    await ask(acme, 422, **asked)
+    await ask(acme, 422, **{"from": "2026-01-01"})
