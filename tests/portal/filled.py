@@ -36,6 +36,7 @@ EXPLAINED = {
 PAGES = {
     "overview": "",
     "explore": "explore?by=team&split=sku",
+    "changed": "changed?by=team",
     "events": "events",
     "event": f"event?source={SOURCE}&id={ID.replace('#', '%23').replace('&', '%26')}",
     "run": "run",
@@ -52,9 +53,11 @@ PAGES = {
     "channels": "channels",
     "rules": "rules",
     "rule": "rule?id=first-seen",
+    "keys": "keys",
     "dimensions": "dimensions",
     "terms": "terms",
     "privacy": "privacy",
+    "audit": "audit",
 }
 """Its places in the portal; that of its budget has an id that only the answer of `fill` knows."""
 

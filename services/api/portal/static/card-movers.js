@@ -21,8 +21,10 @@ export function moversCard(query) {
     { "aria-label": "What moved, by", on: { change: () => refresh() } },
     CHOICES.map((name) => el("option", { value: name }, dimensionLabel(name))),
   );
-  const rows = el("ol", { className: "rows movers" });
-  const movers = card("What moved", "movers", el("label", { className: "by" }, "by ", chosen), rows);
+  const rows = el("ol", { className: "rows moved" });
+  const why = el("a", "Why: calls, models, prices …");
+  const head = el("label", { className: "by" }, "by ", chosen);
+  const movers = card("What moved", "movers", head, rows, el("p", { className: "fine" }, why));
 
   async function ask() {
     const [asked, name] = [query(), chosen.value];
@@ -38,6 +40,7 @@ export function moversCard(query) {
 
   function show({ asked, name, spend, earlier }) {
     if (!spend) return say(UNCOMPARED);
+    why.href = link("changed", { ...rangeOf(asked), by: name });
     const pairs = sideBySide(ownRows(spend), ownRows(earlier), (row) => row[name]);
     const known = pairs.filter(({ now, before }) => now !== null && before !== null && now !== before);
     const moved = known.map((pair) => ({ ...pair, by: pair.now - pair.before }));

@@ -80,7 +80,7 @@ function pickAt({ cursor, posToVal }, pick) {
 }
 
 // Colours and the font as the styles say them.
-function theme() {
+export function theme() {
   const [soft, line, ink, card, accent] = ["--soft", "--line", "--ink", "--card", "--accent"].map((name) =>
     resolved(`var(${name})`),
   );
@@ -111,7 +111,7 @@ export function timeOptions({ soft, line, font }, { tz, currency, span }) {
         ticks: { show: false },
         grid: { stroke: line, width: 1 },
         size: (_, values) => 14 + LETTER_PX * Math.max(3, ...(values ?? []).map(({ length }) => length)),
-        values: (_, amounts) => amounts.map((amount) => axisMoney(amount, currency)),
+        values: (_, amounts) => amounts.map((amount) => compactMoney(amount, currency)),
       },
     ],
   };
@@ -130,7 +130,7 @@ function times(at, step, tz) {
 }
 
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
-const axisMoney = (amount, currency) => `${symbol(currency)}${compact.format(amount)}`;
+export const compactMoney = (amount, currency) => `${symbol(currency)}${compact.format(amount)}`;
 
 // Vertical lines where something happened: [{at, kind}], `at` in ms.
 export function drawMarks(it, marks, colourOf) {

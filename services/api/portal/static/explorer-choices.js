@@ -7,7 +7,8 @@ import { filterChips } from "./pieces.js";
 import { rangeOf } from "./ranges.js";
 import { RARE_BEATS, everyNth } from "./refresh.js";
 
-export function explorerChoices(query) {
+// `path`: of the page that they are of; that of the spend alone is split.
+export function explorerChoices(query, path = "explore") {
   const by = choice("by", (value) => ({ by: value }));
   const split = choice("split", (value) => ({ split: value || undefined }));
   const field = el("select", { "aria-label": "Only where" });
@@ -23,7 +24,13 @@ export function explorerChoices(query) {
   const element = el(
     "div",
     { className: "choosing" },
-    el("div", { className: "controls" }, el("label", "by ", by), el("label", "split by ", split), add),
+    el(
+      "div",
+      { className: "controls" },
+      el("label", "by ", by),
+      path === "explore" && el("label", "split by ", split),
+      add,
+    ),
     chips,
   );
   let offered = DIMENSIONS;
@@ -45,7 +52,7 @@ export function explorerChoices(query) {
   const here = (changed) => {
     const { by: wanted, split: other } = chosen();
     const filters = filtersOf(query());
-    return link("explore", { ...rangeOf(query()), by: wanted, split: other, filters, ...changed });
+    return link(path, { ...rangeOf(query()), by: wanted, split: other, filters, ...changed });
   };
 
   function addFilter(event) {

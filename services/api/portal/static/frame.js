@@ -75,10 +75,14 @@ function unfold({ currentTarget }) {
   currentTarget.setAttribute("aria-expanded", String(unfolded));
 }
 
-const placeLink = ({ path, label, icon: shape }, current, kept) =>
+const placeLink = ({ path, label, icon: shape, later }, current, kept) =>
   el(
     "a",
-    { className: "place", href: link(path, kept), "aria-current": current ? "page" : undefined },
+    {
+      className: later ? "place later" : "place",
+      href: link(path, kept),
+      "aria-current": current ? "page" : undefined,
+    },
     icon(shape),
     el("span", label),
   );

@@ -19,6 +19,7 @@ const RETRY_MS = 3000;
 const pages = {
   "": async () => (await import("./overview.js")).overviewPage,
   explore: async () => (await import("./explorer.js")).explorerPage,
+  changed: async () => (await import("./changed.js")).changedPage,
   events: async () => (await import("./events.js")).eventsPage,
   event: async () => (await import("./receipt.js")).receiptPage,
   run: async () => (await import("./run.js")).runPage,
@@ -40,11 +41,13 @@ const pages = {
   channel: async () => (await import("./channels.js")).channelPage,
   rules: async () => (await import("./rules.js")).rulesPage,
   rule: async () => (await import("./rule.js")).rulePage,
+  keys: async () => (await import("./keys.js")).keysPage,
+  audit: async () => (await import("./audit.js")).auditPage,
   dimensions: async () => (await import("./dimensions.js")).dimensionsPage,
   terms: async () => (await import("./terms.js")).termsPage,
   privacy: async () => (await import("./privacy.js")).privacyPage,
 };
-const RANGED = ["", "explore", "events"]; // the pages of a range
+const RANGED = ["", "explore", "changed", "events"]; // the pages of a range
 // What is shown where an address names none of them.
 const LISTS = { channel: "channels", rule: "rules", budget: "budgets", incident: "incidents" };
 

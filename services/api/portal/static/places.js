@@ -1,5 +1,6 @@
 // The places of the rail, in the order in which people look; only what there is. The first place of `tabs`
-// is its own; `below`: pages that are reached from it and have no name in the rail.
+// is its own; `later`: folded away on a
+// phone; `below`: pages that are reached from it and have no name in the rail.
 
 const LINE = "M4 19h16M6 15l4-5 4 3 5-7";
 
@@ -12,6 +13,12 @@ export const PLACES = [
     tabs: { explore: "Spend", events: "Events", run: "One answer" },
     below: ["event"],
   },
+  {
+    path: "changed",
+    later: true,
+    label: "What changed",
+    icon: "M4 20v-6h4v6M10 14V8h4v6M16 8V4h4v4M8 14h2M14 8h2",
+  },
   { path: "budgets", label: "Budgets", icon: "M12 3v9l6 6M21 12a9 9 0 1 1-9-9", below: ["budget"] },
   {
     path: "incidents",
@@ -21,6 +28,7 @@ export const PLACES = [
   },
   {
     path: "catalog",
+    later: true,
     label: "Prices",
     icon: "M12 3v18M16.500 7.500C15 4 8 4.500 7.500 8.300c0 4.700 9 2.400 9 7.200C16 20 8.500 20 7 16",
     tabs: { catalog: "Catalog", changes: "Changes", inbox: "Inbox" },
@@ -28,6 +36,7 @@ export const PLACES = [
   },
   {
     path: "quality",
+    later: true,
     label: "Data quality",
     icon: "M12 3l7 3v6c0 4.500-3 7.500-7 9-4-1.500-7-4.500-7-9V6zM9 12l2.200 2.200L15.500 10",
     tabs: { quality: "Accounting", unbooked: "Not booked", corrections: "Corrections" },
@@ -35,14 +44,17 @@ export const PLACES = [
   },
   {
     path: "channels",
+    later: true,
     label: "Settings",
     icon: "M4 7h9M17 7h3M4 17h3M11 17h9M15 4.500v5M9 14.500v5",
     tabs: {
       channels: "Channels",
       rules: "Rules",
+      keys: "Keys",
       dimensions: "Dimensions",
       terms: "Terms",
       privacy: "Privacy",
+      audit: "Audit",
     },
     below: ["channel", "rule"],
   },
