@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -121,10 +122,17 @@ class DayRows:
             yield rows
 
     async def _plain(self, start: date, end: date) -> AsyncIterator[list[FocusRow]]:
-        """Days whose cells are rows as they stand."""
-        if start < end:
-            async for cells in self._some("cells", start, end):
-                yield await self._used(cells, None)
+        """Days whose cells are rows as they stand. Postgres makes the next ones while these are written."""
+        if start >= end:
+            return
+        cursor = await self.connection.cursor(SQL["cells"], self.account.tenant, start, end)
+        cells = await cursor.fetch(ROWS_AT_ONCE, timeout=STATEMENT_S)
+        while cells:
+            await self._know(cell["series_id"] for cell in cells)
+            coming = asyncio.ensure_future(cursor.fetch(ROWS_AT_ONCE, timeout=STATEMENT_S))
+            await asyncio.sleep(0)  # it is asked for
+            yield self._used(cells, None)
+            cells = await coming
 
     async def _special(self, day: _Day, is_corrected: bool) -> AsyncIterator[list[FocusRow]]:
         if is_corrected:
@@ -135,11 +143,12 @@ class DayRows:
             async for rows in self._charges(day):
                 yield rows
         async for cells in self._some("cells", day.day, day.day + _DAY):
-            yield await self._used(cells, day)
+            await self._know(cell["series_id"] for cell in cells)
+            yield self._used(cells, day)
         yield self._left(day)
 
-    async def _used(self, cells: Sequence[Any], special: _Day | None) -> list[FocusRow]:
-        await self._know(cell["series_id"] for cell in cells)
+    def _used(self, cells: Sequence[Any], special: _Day | None) -> list[FocusRow]:
+        """Of cells whose series are known."""
         rows = []
         for cell in cells:
             since = None
