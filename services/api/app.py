@@ -26,6 +26,7 @@ from services.api.changes import routes as changes
 from services.api.changes.prices import PastPrices
 from services.api.channels import deliveries as channel_deliveries
 from services.api.channels import routes as channels
+from services.api.choice import decisions as model_decisions
 from services.api.choice import routes as choice
 from services.api.corrections import rerates
 from services.api.corrections import routes as corrections
@@ -108,6 +109,7 @@ PARTS = (
     channel_deliveries,
     catalog,
     choice,
+    model_decisions,
     keys,
     people,
     audit,

@@ -21,6 +21,10 @@ from tests.api.test_label_maps import TEAM
 MARK = "theirs-alone"
 """In a name of everything that is made."""
 BY = {"reason": MARK}
+DECISION = BY | {
+    "title": MARK, "owner": MARK, "filter": {"team": MARK}, "from_model": "openai/gpt-4o",
+    "to_model": "openai/gpt-4o-mini", "effective_day": days_ago(2),
+}  # fmt: skip
 FLOW = {"workflow": MARK, "version": "v1", "kind": "augmented"}
 UUIDS = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 ELSEWHERE = {
@@ -94,6 +98,7 @@ async def ids(client: httpx.AsyncClient, book: Book) -> dict[str, dict[str, str]
         "dimensions": {"name": "customer"},
         "allocation-plans": {"dimension": "customer"},
         "statements": {"cost_centre": MARK},
+        "models": {"id": await made(client, "/v1/models/decisions", **DECISION)},
         "keys": {"key_id": await a_key(client)},
         "people": {"person_id": await a_person(client)},
     }

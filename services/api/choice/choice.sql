@@ -24,6 +24,19 @@ GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
 HAVING sum(c.events) <> 0 OR sum(c.quantity) <> 0 OR sum(c.effective) <> 0
 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8 LIMIT $4
 
+-- name: daily
+-- The same day by day.
+WITH {wanted}
+SELECT c.day, c.currency, w.provider, w.sku, c.tier, c.region, c.batch, c.unit, c.entry, sum(c.events)::bigint AS events,
+    sum(c.quantity) AS quantity, sum(c.list) AS list, sum(c.effective) AS effective,
+    coalesce(sum(c.events) FILTER (WHERE c.unit = '' AND c.status = 'unpriced'), 0)::bigint AS unpriced,
+    coalesce(sum(c.effective) FILTER (WHERE c.status = 'provisional'), 0) AS provisional
+FROM cells c JOIN wanted w USING (series_id)
+WHERE c.day >= $2 AND c.day < $3
+GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+HAVING sum(c.events) <> 0 OR sum(c.quantity) <> 0 OR sum(c.effective) <> 0
+ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9 LIMIT $4
+
 -- name: calls
 -- How the calls of these series went, in the same days: by model, end, mark of context and bucket of latency.
 WITH {wanted}

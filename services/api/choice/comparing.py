@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -15,8 +15,8 @@ from spendmeter.pricing.choice.reprice import Pricing, reprice
 from spendmeter.pricing.choice.traffic import CandidateModel, RepricedTraffic, UnitCost, Use
 
 AS_IS = ""
-USES_RANKED = 10
-"""Of models and ways of serving: thousands of candidates are ranked by those with the most calls."""
+USES_RANKED = 5
+"""Of models and ways of serving: hundreds of candidates are ranked by those with the most calls."""
 ModelKey = tuple[str | None, str | None, str]
 """Whose model, which and who resells it: what names that mean one model have in common."""
 
@@ -57,9 +57,16 @@ def traffic_answer(currency: str, traffic: TrafficOfCurrency, calls: CallSums) -
     )
 
 
-def all_comparable(uses: Sequence[Use], pricing: Pricing, top: int) -> tuple[list[CandidateModel], int, int]:
-    """Of all models in force that have a price for everything that was used the `top` that may cost least for
-    most of the calls; how many more there are, and how many are not comparable."""
+def sellers_of(used: Iterable[ModelKey]) -> set[str]:
+    """Who sells these models."""
+    return {seller for provider, _, reseller in used for seller in (provider, reseller) if seller}
+
+
+def all_comparable(
+    uses: Sequence[Use], sellers: Container[str], pricing: Pricing, top: int
+) -> tuple[list[CandidateModel], int, int]:
+    """Of all models in force of these sellers that have a price for everything that was used the `top` that
+    may cost least for most of the calls; how many more there are, and how many are not comparable."""
     most = sorted(uses, key=lambda use: -use.calls)[:USES_RANKED]
     lists, scope = pricing.book.lists, pricing.book.scope(pricing.tenant, pricing.at)
     retired = {sku for sku, model in lists.models.items() if model.retired}
@@ -67,7 +74,9 @@ def all_comparable(uses: Sequence[Use], pricing: Pricing, top: int) -> tuple[lis
     found: list[tuple[Decimal, str, CandidateModel]] = []
     lacking = 0
     for provider, sku in sorted(lists.prices):
-        if (provider, sku) in retired or not lists.has_price((provider, sku), scope):
+        if provider not in sellers or (provider, sku) in retired:
+            continue
+        if not lists.has_price((provider, sku), scope):
             continue
         priced = {price.unit for price in lists.prices[provider, sku]}
         if any(priced.isdisjoint(lists.lineage(unit)) for unit in units):

@@ -16,6 +16,7 @@ from services.api.choice.comparing import (
     Worth,
     all_comparable,
     compared,
+    sellers_of,
     traffic_answer,
     used_here,
 )
@@ -51,8 +52,8 @@ _Candidates = Annotated[
     str,
     Query(
         max_length=4000,
-        description="models as provider/sku, separated by commas; empty: of all that have a price for "
-        "everything that was used the `top` that may cost least",
+        description="models as provider/sku, separated by commas; empty: of those of the sellers "
+        "that you use that have a price for everything that was used the `top` that may cost least",
         examples=["anthropic/claude-sonnet-5,openai/gpt-5"],
     ),
 ]
@@ -167,11 +168,10 @@ def _compared(
     for currency, slice_ in found.items():
         pricing = Pricing(book=book, tenant=caller.tenant, currency=currency, at=now, growth=stated)
         traffic.append(traffic_answer(currency, slice_, own))
-        candidates = named
+        candidates, used = named, used_here(rows.everywhere, pricing)
         if not candidates:
-            candidates, more, fewer = all_comparable(slice_.uses, pricing, top)
+            candidates, more, fewer = all_comparable(slice_.uses, sellers_of(used), pricing, top)
             beyond, lacking = beyond + more, lacking + fewer
-        used = used_here(rows.everywhere, pricing)
         models += compared(currency, slice_.uses, candidates, pricing, own, used, worth)
     return ComparedModels(
         first_day=rows.days[0],
