@@ -91,6 +91,8 @@ def service(
     }
     if name == "api" and (origins := os.environ.get("SPENDMETER_CORS_ORIGINS")):
         environment["SPENDMETER_CORS_ORIGINS"] = origins
+    if name == "api" and (issuers := os.environ.get("SPENDMETER_ISSUERS")):
+        environment["SPENDMETER_ISSUERS"] = issuers
     if database_url is not None:
         environment["DATABASE_URL"] = database_url
     if name == "alerts":

@@ -6,7 +6,8 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
-from services.api.access import session
+from services.api.access import session, sign_in
+from services.api.access.issuers import Issuers
 from services.api.access.keys import ApiKeys
 from services.api.accounting import routes as accounting
 from services.api.accounting.progress import BookProgress
@@ -69,6 +70,7 @@ from spendmeter.platform.openapi import problem_responses
 from spendmeter.platform.serve import probe_routes
 from spendmeter.platform.settings import Settings
 from spendmeter.platform.telemetry import Meters
+from spendmeter.platform.trusted_issuers import read_issuers
 from spendmeter.pricing.catalog.formats import FILE_BYTES_MAX
 
 PARTS = (
@@ -114,6 +116,7 @@ PARTS = (
     people,
     audit,
     session,
+    sign_in,
 )
 
 COMPRESSED_FROM_BYTES = 1024
@@ -154,6 +157,9 @@ def create_app(
     app.state.ingest_door = IngestDoor(settings.ingest_url)
     app.state.accrual_door = AccrualDoor(settings.ingest_url, settings.accrual_key.get_secret_value())
     app.state.keys = ApiKeys(database)
+    app.state.issuers = Issuers(
+        read_issuers(settings.issuers.get_secret_value()), allow_private=settings.issuers_allow_private
+    )
     app.state.progress = progress
     app.state.waiting = Waiters(database)
     app.state.corrector = CorrectorAccess(settings, database)

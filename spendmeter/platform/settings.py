@@ -42,6 +42,11 @@ class Settings(BaseSettings):
     cors_origins: str = ""
     """Origins whose pages may ask api from a browser with a key of their own, with commas between, such as
     https://finance.example.org; none by default. Cookies are never taken from another origin."""
+    issuers: SecretStr = SecretStr("")
+    """Whose tokens say who a person is, and of which tenant: a JSON list of {"tenant", "issuer", "audience",
+    "client_secret"} (`spendmeter/platform/trusted_issuers.py`); '' = people log in with keys alone."""
+    issuers_allow_private: bool = False
+    """Lets issuers be http:// and private addresses, such as one of an organisation's own network."""
     log_level: str = "INFO"
     trace_ratio: float = Field(0.01, ge=0, le=1)
     """Share of traces sampled where the caller did not decide. Nothing is exported without

@@ -1,5 +1,5 @@
-"""Who asks: a key in `Authorization: Bearer`, or the session in the portal's cookie; what it may do, and for
-which tenant.
+"""Who asks: a key or a person's token in `Authorization: Bearer`, or the session in the portal's cookie; what
+it may do, and for which tenant.
 
 Routes declare what they need as a dependency (Reader, Responding, Governing, Correcting, Importing, Writer,
 ...); nothing is decided by a path. What a scope contains stands in spendmeter/contracts/permissions.toml.
@@ -7,21 +7,27 @@ Routes declare what they need as a dependency (Reader, Responding, Governing, Co
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Annotated
+from hashlib import sha256
+from typing import Annotated, TypeAlias
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Header, Request
 from fastapi.security import APIKeyCookie, HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
 
-from services.api.access.keys import ApiCredential, ApiKeys
+from services.api.access.issuers import IssuerAway, Issuers
+from services.api.access.keys import ApiCredential, ApiKeys, PersonCredential
+from services.api.access.tokens import BadToken
 from services.api.http.problems import HttpRefusal, forbidden
 from spendmeter.contracts.permissions import contained
 from spendmeter.platform.keys import OPERATOR, TENANT_PATTERN
+from spendmeter.platform.telemetry import log
+from spendmeter.platform.trusted_issuers import TrustedIssuer
 
 COOKIE = "spendmeter_session"
 UNKNOWN_KEY = "the key is unknown, expired or revoked"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+Credential: TypeAlias = ApiCredential | PersonCredential
 
 
 _bearer = HTTPBearer(auto_error=False, description="`Authorization: Bearer sm_...`")
@@ -30,13 +36,17 @@ _cookie = APIKeyCookie(name=COOKIE, auto_error=False, description="set by POST /
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """An authenticated key; `tenant` '' = an operator who has chosen none."""
+    """An authenticated key, or person; `tenant` '' = an operator who has chosen none."""
 
     key_id: str
+    """The person's id where it is one."""
     tenant: str
     operator: bool
     scopes: tuple[str, ...]
     expires_at: datetime | None = None
+    person: bool = False
+    team: str = ""
+    """Of a viewer of one team alone; '' = of all of the tenant."""
 
     def may(self, *scopes: str) -> bool:
         """Whether it has one of these, or one that contains it (permissions.toml)."""
@@ -45,7 +55,7 @@ class Caller:
     @property
     def by(self) -> str:
         """Who it is, as what it changes says."""
-        return f"key {self.key_id}"
+        return f"{'person' if self.person else 'key'} {self.key_id}"
 
 
 def same_origin(request: Request) -> bool:
@@ -63,7 +73,7 @@ async def _credential(
     request: Request,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     cookie: Annotated[str | None, Depends(_cookie)],
-) -> ApiCredential:
+) -> Credential:
     if (
         bearer is None
         and cookie is not None
@@ -71,7 +81,10 @@ async def _credential(
         and not same_origin(request)
     ):
         raise forbidden("a change by cookie must come from this server's own page")
+    credential: Credential | None
     keys, now = keys_of(request), datetime.now(UTC)
+    if bearer is not None and bearer.credentials.count(".") == 2:  # no key holds a dot
+        return await _by_token(request, bearer.credentials, now)
     if bearer is not None:
         credential, detail = await keys.by_key(bearer.credentials, now), UNKNOWN_KEY
     elif cookie is not None:
@@ -79,18 +92,71 @@ async def _credential(
     else:
         credential, detail = None, "send Authorization: Bearer sm_..."
     if credential is None:
-        raise HttpRefusal(401, "Unauthorized", detail, headers={"WWW-Authenticate": "Bearer"})
+        raise _unauthorized(detail)
     return credential
 
 
-Presented = Annotated[ApiCredential, Depends(_credential)]
+async def _by_token(request: Request, token: str, now: datetime) -> PersonCredential:
+    """A person, by a token of the tenant's issuer."""
+    try:
+        trusted, subject = await issuers_of(request).person_of(token, now.timestamp())
+    except BadToken as bad:
+        raise not_a_token(bad) from None
+    except IssuerAway as away:
+        raise issuer_away(away) from None
+    return await person_of_subject(request, trusted, subject)
+
+
+async def person_of_subject(request: Request, trusted: TrustedIssuer, subject: str) -> PersonCredential:
+    """Whom a proven token is about. Raises HttpRefusal (403) for whoever has no role: how they get one."""
+    person_id = person_id_of(trusted.tenant, trusted.issuer, subject)
+    person = await keys_of(request).by_person(trusted.tenant, person_id)
+    if person is None:
+        raise forbidden(
+            f"person {person_id} has no role of tenant {trusted.tenant}: an admin of it gives one, to the "
+            f"issuer {trusted.issuer} and the subject that the token names (spendmeter people grant)"
+        )
+    return person
+
+
+def person_id_of(tenant: str, issuer: str, subject: str) -> str:
+    """What stands for a person of a tenant."""
+    return "p" + sha256("\0".join((tenant, issuer, subject)).encode()).hexdigest()[:16]
+
+
+def not_a_token(bad: BadToken) -> HttpRefusal:
+    """401: the token proves nothing."""
+    return _unauthorized(f"the token {bad}")
+
+
+def issuer_away(why: Exception) -> HttpRefusal:
+    """503: nobody can say whose a token is; why, the log says."""
+    log().warning("an issuer of people's tokens cannot be asked", reason=str(why)[:300])
+    return HttpRefusal(
+        503, "Not available", "the issuer of people's tokens cannot be asked", retry_after_s=30
+    )
+
+
+def _unauthorized(detail: str) -> HttpRefusal:
+    return HttpRefusal(401, "Unauthorized", detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+Presented = Annotated[Credential, Depends(_credential)]
 Chosen = Annotated[
     str | None, Header(alias="X-Spendmeter-Tenant", description="for operator keys: the tenant to act for")
 ]
 
 
-async def _caller(credential: Presented, chosen: Chosen = None) -> Caller:
+async def _known(credential: Presented, chosen: Chosen = None) -> Caller:
     return _for_tenant(caller_of(credential), chosen)
+
+
+async def _caller(caller: Annotated[Caller, Depends(_known)]) -> Caller:
+    """Shares, "others" and causes tell of other teams by difference: so a route is closed to who sees one
+    team until it is made for them."""
+    if caller.team:
+        raise forbidden(f"{caller.by} sees one team alone, and this is not shown by team")
+    return caller
 
 
 async def _asking(credential: Presented, chosen: Chosen = None) -> Caller:
@@ -101,15 +167,24 @@ async def _asking(credential: Presented, chosen: Chosen = None) -> Caller:
     return await _with_tenant(_for_tenant(caller, chosen))
 
 
-def caller_of(credential: ApiCredential) -> Caller:
-    """Whose key this is. Raises HttpRefusal (403) for one that may not read."""
+def caller_of(credential: Credential) -> Caller:
+    """Who this is. Raises HttpRefusal (403) for one that may not read."""
     caller = _as_caller(credential)
     if not caller.may("read"):
         raise forbidden(f"{caller.by} lacks the scope read, and has none that contains it")
     return caller
 
 
-def _as_caller(credential: ApiCredential) -> Caller:
+def _as_caller(credential: Credential) -> Caller:
+    if isinstance(credential, PersonCredential):
+        return Caller(
+            key_id=credential.person_id,
+            tenant=credential.tenant,
+            operator=False,
+            scopes=credential.scopes,
+            person=True,
+            team=credential.team,
+        )
     return Caller(
         key_id=credential.key_id,
         tenant=credential.tenant,
@@ -175,12 +250,20 @@ async def _importing(caller: Annotated[Caller, Depends(_with_tenant)]) -> Caller
     return caller
 
 
+def issuers_of(request: Request) -> Issuers:
+    """The process's."""
+    issuers: Issuers = request.app.state.issuers
+    return issuers
+
+
 def keys_of(request: Request) -> ApiKeys:
     """The process's keys."""
     keys: ApiKeys = request.app.state.keys
     return keys
 
 
+KnownCaller = Annotated[Caller, Depends(_known)]
+"""Anybody who may read, were it one team: for what says nothing of anybody else."""
 Anyone = Annotated[Caller, Depends(_caller)]
 """Any key that may read; an operator's may act for no tenant."""
 Reader = Annotated[Caller, Depends(_with_tenant)]

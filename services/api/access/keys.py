@@ -1,4 +1,5 @@
-"""Which keys and sessions are live: a snapshot of all, so that nobody's guess reaches Postgres."""
+"""Which keys and sessions are live, and who has which role: a snapshot of all, so that nobody's guess reaches
+Postgres."""
 
 import asyncio
 import hashlib
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from services.api.database.transactions import ITSELF, Database
+from spendmeter.contracts.permissions import ROLES
 from spendmeter.platform.key_uses import KeyUses
 from spendmeter.platform.keys import OPERATOR, StoredKey, parse_key
 from spendmeter.platform.sql import load_sql
@@ -38,20 +40,47 @@ class ApiCredential(StoredKey):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PersonCredential:
+    """A person with a role of a tenant, and what it lets do; `team` '' = of all of the tenant."""
+
+    person_id: str
+    tenant: str
+    scopes: tuple[str, ...]
+    team: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _OpenSession:
+    """Of a key, or of a person (tenant and id)."""
+
+    key_id: str | None
+    person: tuple[str, str]
+    ends_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Snapshot:
     read_at_s: float
     keys: Mapping[str, Any] = field(repr=False)
     """The rows as they were read, by key id: of a hundred thousand keys few are asked for."""
-    sessions: dict[bytes, tuple[str, datetime]] = field(repr=False)
-    """By the token's hash: key id, and when it ends. Our own log-ins and log-outs are put in at once."""
+    people: Mapping[tuple[str, str], tuple[str, str]] = field(repr=False)
+    """Role and team of each person, by tenant and id."""
+    sessions: dict[bytes, _OpenSession] = field(repr=False)
+    """By the token's hash. Our own log-ins and log-outs are put in at once."""
 
     def credential(self, key_id: str) -> ApiCredential | None:
         row = self.keys.get(key_id)
         return None if row is None else ApiCredential(**{**row, "scopes": tuple(row["scopes"])})
 
+    def person(self, tenant: str, person_id: str) -> PersonCredential | None:
+        role, team = self.people.get((tenant, person_id), ("", ""))
+        if role not in ROLES:
+            return None
+        return PersonCredential(person_id=person_id, tenant=tenant, scopes=ROLES[role].scopes, team=team)
+
 
 class ApiKeys:
-    """Answers whose a key or a session is."""
+    """Answers whose a key or a session is, and what a person may do."""
 
     def __init__(
         self, database: Database, clock: Callable[[], float] = time.monotonic, again_s: float = AGAIN_S
@@ -78,19 +107,25 @@ class ApiKeys:
             self.uses.note(stored.key_id, now)
         return stored
 
-    async def by_session(self, token: str, now: datetime) -> ApiCredential | None:
-        """None for a session that is unknown or over, or whose key is. Raises CONNECTION_ERRORS."""
+    async def by_person(self, tenant: str, person_id: str) -> PersonCredential | None:
+        """None for whoever has no role of the tenant. Raises CONNECTION_ERRORS."""
+        return (await self._fresh()).person(tenant, person_id)
+
+    async def by_session(self, token: str, now: datetime) -> ApiCredential | PersonCredential | None:
+        """None for a session that is unknown or over, or whose key or role is. Raises CONNECTION_ERRORS."""
         if not _TOKEN.fullmatch(token):
             return None
         digest = _digest(token)
         snapshot = await self._fresh()
         if digest not in snapshot.sessions:
             snapshot = await self._newer(snapshot)
-        key_id, ends_at = snapshot.sessions.get(digest, ("", now))
-        stored = snapshot.credential(key_id)
-        if stored is None or now >= ends_at or (stored.expires_at and now >= stored.expires_at):
+        session = snapshot.sessions.get(digest)
+        if session is None or now >= session.ends_at:
             return None
-        return stored
+        if session.key_id is None:
+            return snapshot.person(*session.person)
+        stored = snapshot.credential(session.key_id)
+        return None if stored is None or (stored.expires_at and now >= stored.expires_at) else stored
 
     async def open_session(self, credential: ApiCredential, now: datetime) -> str:
         """A token that stands for the key until SESSION_LASTS is over; the key's oldest goes when it has too
@@ -104,9 +139,29 @@ class ApiKeys:
                 SESSION_LASTS,
                 SESSIONS_OF_A_KEY_MAX,
             )
-        if self._snapshot is not None:  # one that is being read now may not know it: then it is read again
-            self._snapshot.sessions[_digest(token)] = (credential.key_id, now + SESSION_LASTS)
+        self._opened(token, credential.key_id, ("", ""), now)
         return token
+
+    async def open_person_session(self, person: PersonCredential, now: datetime) -> str:
+        """The same for a person."""
+        token = secrets.token_urlsafe(TOKEN_BYTES)
+        async with self._database.writing(OPERATOR, person.tenant, by=ITSELF) as connection:
+            await connection.execute(
+                SQL["open_person_session"],
+                _digest(token),
+                person.tenant,
+                person.person_id,
+                SESSION_LASTS,
+                SESSIONS_OF_A_KEY_MAX,
+            )
+        self._opened(token, None, (person.tenant, person.person_id), now)
+        return token
+
+    def _opened(self, token: str, key_id: str | None, person: tuple[str, str], now: datetime) -> None:
+        if self._snapshot is not None:  # one that is being read now may not know it: then it is read again
+            self._snapshot.sessions[_digest(token)] = _OpenSession(
+                key_id=key_id, person=person, ends_at=now + SESSION_LASTS
+            )
 
     async def close_session(self, token: str) -> None:
         """Over, also in the hands of whoever copied it. An unknown token is nothing to close."""
@@ -139,11 +194,20 @@ class ApiKeys:
         read_at_s = self._clock()  # before the question: the answer is at least as young
         async with self._database.reading(OPERATOR) as connection:
             keys = await connection.fetch(SQL["live_keys"])
+            people = await connection.fetch(SQL["live_people"])
             sessions = await connection.fetch(SQL["live_sessions"])
         self._snapshot = _Snapshot(
             read_at_s=read_at_s,
             keys={row["key_id"]: row for row in keys},
-            sessions={row["token_sha256"]: (row["key_id"], row["expires_at"]) for row in sessions},
+            people={(row["tenant"], row["person_id"]): (row["role"], row["team"]) for row in people},
+            sessions={
+                row["token_sha256"]: _OpenSession(
+                    key_id=row["key_id"],
+                    person=(row["of_tenant"], row["person_id"]),
+                    ends_at=row["expires_at"],
+                )
+                for row in sessions
+            },
         )
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from services.api.access.auth import COOKIE, UNKNOWN_KEY, Anyone, Caller, caller_of, keys_of, same_origin
+from services.api.access.auth import COOKIE, UNKNOWN_KEY, Caller, KnownCaller, caller_of, keys_of, same_origin
 from services.api.access.keys import SESSION_LASTS
 from services.api.database.tenant import SQL, read_tenant
 from services.api.database.transactions import TenantConnection, database_of
@@ -70,8 +70,8 @@ async def log_in(request: Request, response: Response, body: LogIn) -> Session:
 
 
 @router.get("/v1/session", responses=answers("session"))
-async def get_session(request: Request, caller: Anyone) -> Session:
-    """Whose key this is."""
+async def get_session(request: Request, caller: KnownCaller) -> Session:
+    """Whose key or session this is."""
     return await _session(request, caller)
 
 

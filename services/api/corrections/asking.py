@@ -50,8 +50,8 @@ def corrector_of(request: Request) -> CorrectorAccess:
 
 
 async def author_of(connection: TenantConnection, caller: Caller) -> str:
-    """Who asks, as receipts will say for ever: the key, and what people call it."""
+    """Who asks, as receipts will say for ever: the key or the person, and what people call it."""
     if caller.operator:
         return f"operator key {caller.key_id}"
     name = await connection.fetchval(SQL["key_name"], caller.key_id)
-    return f"key {caller.key_id}" + (f" ({name})" if name else "")
+    return caller.by + (f" ({name})" if name else "")

@@ -26,5 +26,5 @@ SELECT recorded_at, accounting_period, catalog_version, seq, status, currency, l
 FROM entries WHERE occurred_at = $1 AND identity = $2 ORDER BY seq
 
 -- name: key_name
--- What people call the key; none = it is an operator's.
-SELECT name FROM api_keys WHERE key_id = $1
+-- What people call the key or the person; none = it is an operator's.
+SELECT name FROM api_keys WHERE key_id = $1 UNION ALL SELECT name FROM people WHERE person_id = $1

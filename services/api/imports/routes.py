@@ -74,7 +74,7 @@ async def import_focus(
     key = _key_of(request)
     may_correct = caller.may("correct")
     if complete and not may_correct:
-        raise forbidden(f"key {caller.key_id} lacks the scope correct, so none of its imports is complete")
+        raise forbidden(f"{caller.by} lacks the scope correct, so none of its imports is complete")
     running: RunningImports = request.app.state.imports
     running.check_room()
     database = database_of(request)

@@ -1,14 +1,13 @@
 """People by role: who may do what of a tenant, given and taken in acts that stay."""
 
 from collections.abc import Mapping
-from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi import Path as InPath
 
-from services.api.access.auth import Reader, Writer
+from services.api.access.auth import Reader, Writer, person_id_of
 from services.api.access.granting import refuse_lasting, refuse_scopes
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.http.cursors import decode_cursor, page
@@ -110,11 +109,6 @@ async def take_role(
                 reason, caller.by,
             )  # fmt: skip
         return await _stated(connection, person_id)
-
-
-def person_id_of(tenant: str, issuer: str, subject: str) -> str:
-    """What stands for a person of a tenant."""
-    return "p" + sha256("\0".join((tenant, issuer, subject)).encode()).hexdigest()[:16]
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,144 @@
+"""A person's token, checked against the keys of the issuer that it must come from. Pure: the time comes in.
+
+What a token says of itself chooses among what operators pinned, and never more: not the algorithm beyond a
+list, no key by address or value, no tenant, no role.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, JWKRegistry, RSAKey
+from joserfc.jws import JWSRegistry
+from joserfc.util import urlsafe_b64decode
+
+from spendmeter.platform.trusted_issuers import TrustedIssuer
+
+ALGORITHMS = ("RS256", "PS256", "ES256", "ES384")
+"""Signatures whose keys anybody may know: none that is made with a secret, and not "none"."""
+TOKEN_CHARACTERS_MAX = 8_192
+LEEWAY_S = 30
+LIFETIME_S_MAX = 24 * 3600
+"""A token that lasts longer is a key without the care that keys get."""
+RSA_BITS_MIN = 2_048
+KEYS_MAX = 50
+
+PublicKey: TypeAlias = RSAKey | ECKey
+
+
+class BadToken(Exception):
+    """The token is none of ours, or not any more; the message says which rule, and nothing that it holds."""
+
+
+class TokenHead(msgspec.Struct, frozen=True):
+    """Its header, as far as it chooses a key."""
+
+    alg: str
+    kid: str = ""
+
+
+class TokenClaims(msgspec.Struct, frozen=True):
+    """What it claims, as far as we look at it."""
+
+    iss: str
+    sub: str
+    aud: str | list[str]
+    exp: float
+    iat: float
+    nbf: float = 0
+    azp: str | None = None
+    nonce: str = ""
+
+    @property
+    def audiences(self) -> list[str]:
+        return [self.aud] if isinstance(self.aud, str) else self.aud
+
+
+class _Registry(JWSRegistry):
+    max_header_length = 4_096
+
+
+def unverified(token: str) -> tuple[TokenHead, TokenClaims]:
+    """What a token says before anything is proven: to look up whose keys must prove it. Raises BadToken."""
+    parts = token.split(".")
+    if len(token) > TOKEN_CHARACTERS_MAX or len(parts) != 3:
+        raise BadToken("is no signed token")
+    try:
+        head, claims = (urlsafe_b64decode(part.encode("ascii")) for part in parts[:2])
+        return msgspec.json.decode(head, type=TokenHead), msgspec.json.decode(claims, type=TokenClaims)
+    except (ValueError, msgspec.MsgspecError):
+        raise BadToken("is no signed token with iss, sub, aud, exp and iat") from None
+
+
+def trusted_of(claims: TokenClaims, trusted: Iterable[TrustedIssuer]) -> TrustedIssuer:
+    """Which of the pinned it must come from. Raises BadToken."""
+    for each in trusted:
+        if each.issuer == claims.iss and each.audience in claims.audiences:
+            return each
+    raise BadToken("comes from no issuer for an audience that this installation trusts")
+
+
+def verified(
+    token: str, keys: Mapping[str, PublicKey], trusted: TrustedIssuer, now_s: float, nonce: str | None = None
+) -> str:
+    """The subject, of a token that one of `keys` (by kid) signed for `trusted`, and that is neither over nor
+    of the future. `nonce`: of a log-in, what we gave it. Raises BadToken."""
+    head, claims = unverified(token)
+    if head.alg not in ALGORITHMS:
+        raise BadToken(f"is signed in another way than {', '.join(ALGORITHMS)}")
+    key = keys.get(head.kid) or (next(iter(keys.values())) if not head.kid and len(keys) == 1 else None)
+    if key is None:
+        raise BadToken("names a key that its issuer does not publish")
+    try:
+        jwt.decode(token, key, registry=_Registry(algorithms=ALGORITHMS, strict_check_header=False))
+    except (JoseError, ValueError, TypeError):
+        raise BadToken("is not signed by its issuer") from None
+    _check(claims, trusted, now_s, nonce)
+    return claims.sub
+
+
+def _check(claims: TokenClaims, trusted: TrustedIssuer, now_s: float, nonce: str | None) -> None:
+    if claims.iss != trusted.issuer or trusted.audience not in claims.audiences:
+        raise BadToken("is for somebody else")
+    if (len(claims.audiences) > 1 or claims.azp is not None) and claims.azp != trusted.audience:
+        raise BadToken("was given to somebody else")
+    if claims.exp <= now_s - LEEWAY_S:
+        raise BadToken("is over")
+    if max(claims.iat, claims.nbf) > now_s + LEEWAY_S:
+        raise BadToken("is of the future")
+    if claims.exp - claims.iat > LIFETIME_S_MAX:
+        raise BadToken(f"lasts longer than {LIFETIME_S_MAX // 3600} hours")
+    if nonce is not None and claims.nonce != nonce:
+        raise BadToken("answers another log-in")
+    if not 1 <= len(claims.sub) <= 255:
+        raise BadToken("names nobody")
+
+
+def keys_of_set(published: Any) -> dict[str, PublicKey]:
+    """By kid the keys of a published set that can prove a signature; others are left out: secrets, short
+    ones, those for encryption, shapes that nobody knows. Raises ValueError for what is no set."""
+    stated = published.get("keys") if isinstance(published, dict) else None
+    if not isinstance(stated, list):
+        raise ValueError("is no set of keys")  # noqa: TRY004 (somebody else's text, not our caller's mistake)
+    keys: dict[str, PublicKey] = {}
+    for each in stated[:KEYS_MAX]:
+        key = _key(each)
+        if key is not None:
+            keys[each.get("kid", "")] = key
+    return keys
+
+
+def _key(stated: Any) -> PublicKey | None:
+    if not isinstance(stated, dict) or stated.get("use", "sig") != "sig":
+        return None
+    if not isinstance(stated.get("kid", ""), str):
+        return None
+    try:
+        key = JWKRegistry.import_key(stated)
+    except (JoseError, ValueError, TypeError, KeyError):
+        return None
+    if isinstance(key, RSAKey):
+        return key if key.raw_value.key_size >= RSA_BITS_MIN else None
+    return key if isinstance(key, ECKey) else None

@@ -1,0 +1,173 @@
+"""A token proves a person only by its issuer's signature, for us, now: whatever else is tried is refused."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from typing import Any
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import ECKey, OctKey, RSAKey
+
+from services.api.access.tokens import ALGORITHMS, BadToken, keys_of_set, trusted_of, unverified, verified
+from spendmeter.platform.trusted_issuers import TrustedIssuer, read_issuers
+
+NOW = 1_795_000_000
+OURS = TrustedIssuer(tenant="acme", issuer="https://login.example", audience="spendmeter-acme")
+CLAIMS = {"iss": OURS.issuer, "aud": OURS.audience, "sub": "00u1", "iat": NOW - 60, "exp": NOW + 600}
+RSA = RSAKey.generate_key(2048, {"kid": "r1", "use": "sig"})
+EC = ECKey.generate_key("P-256", {"kid": "e1", "use": "sig"})
+STRANGER = RSAKey.generate_key(2048, {"kid": "r1", "use": "sig"})
+PUBLISHED = {"keys": [key.as_dict(private=False) for key in (RSA, EC)]}
+KEYS = keys_of_set(PUBLISHED)
+
+
+def token(key: Any = RSA, alg: str = "RS256", *, header: dict[str, Any] | None = None, **claims: Any) -> str:
+    stated = {name: value for name, value in (CLAIMS | claims).items() if value is not None}
+    return jwt.encode({"alg": alg, "kid": key.kid, **(header or {})}, stated, key, algorithms=[alg])
+
+
+def raw(header: dict[str, Any], claims: dict[str, Any], signature: bytes = b"") -> str:
+    def part(value: bytes) -> str:
+        return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+    return f"{part(json.dumps(header).encode())}.{part(json.dumps(claims).encode())}.{part(signature)}"
+
+
+@pytest.mark.parametrize(
+    ("key", "alg"),
+    [(RSA, "RS256"), (RSA, "PS256"), (EC, "ES256")],
+    ids=lambda each: str(each)[:5],
+)
+def test_a_good_token_is_of_whom_it_says(key: Any, alg: str) -> None:
+    good = token(key, alg)
+    assert verified(good, KEYS, OURS, NOW) == "00u1"
+    assert trusted_of(unverified(good)[1], [OURS]) == OURS
+
+
+def test_one_without_a_kid_needs_the_only_key() -> None:
+    lone = {"r1": KEYS["r1"]}
+    unnamed = jwt.encode({"alg": "RS256"}, CLAIMS, RSA, algorithms=["RS256"])
+    assert verified(unnamed, lone, OURS, NOW) == "00u1"
+    with pytest.raises(BadToken):
+        verified(unnamed, KEYS, OURS, NOW)
+
+
+def test_no_signature_is_none() -> None:
+    for alg in ("none", "None", "NONE", ""):
+        with pytest.raises(BadToken):
+            verified(raw({"alg": alg, "kid": "r1"}, CLAIMS), KEYS, OURS, NOW)
+
+
+def test_a_public_key_is_no_secret_to_sign_with() -> None:
+    for alg, digest in (("HS256", hashlib.sha256), ("HS512", hashlib.sha512)):
+        for secret in (RSA.as_pem(private=False), RSA.as_der(private=False), json.dumps(PUBLISHED).encode()):
+            unsigned = raw({"alg": alg, "kid": "r1"}, CLAIMS).rsplit(".", 1)[0]
+            mac = hmac.new(secret, unsigned.encode(), digest).digest()
+            forged = unsigned + "." + base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
+            with pytest.raises(BadToken):
+                verified(forged, KEYS, OURS, NOW)
+    assert not any(alg.startswith("HS") for alg in ALGORITHMS)
+
+
+@pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
+def test_a_secret_that_an_issuer_publishes_proves_nothing() -> None:
+    secret = OctKey.generate_key(256, {"kid": "s1"})
+    short = RSAKey.generate_key(1024, {"kid": "weak"}).as_dict(private=False)
+    other_use = RSA.as_dict(private=False) | {"kid": "enc1", "use": "enc"}
+    assert (
+        keys_of_set({"keys": [secret.as_dict(private=True), short, other_use, {"kty": "?"}, 7, None]}) == {}
+    )
+    for wrong in ([], {"keys": {}}, None, "keys"):
+        with pytest.raises(ValueError, match="set of keys"):
+            keys_of_set(wrong)
+
+
+@pytest.mark.parametrize(
+    ("claims", "why"),
+    [
+        ({"iss": "https://login.example.evil"}, "somebody else"),
+        ({"iss": "https://login.example/"}, "somebody else"),
+        ({"aud": "spendmeter-globex"}, "somebody else"),
+        ({"aud": ["spendmeter-acme", "another"]}, "given to somebody else"),
+        ({"aud": ["spendmeter-acme", "another"], "azp": "another"}, "given to somebody else"),
+        ({"azp": "another"}, "given to somebody else"),
+        ({"exp": NOW - 31}, "over"),
+        ({"iat": NOW + 31}, "future"),
+        ({"nbf": NOW + 31}, "future"),
+        ({"exp": NOW + 25 * 3600}, "longer"),
+        ({"sub": ""}, "nobody"),
+        ({"sub": "x" * 256}, "nobody"),
+        ({"exp": None}, "no signed token"),
+        ({"iat": None}, "no signed token"),
+        ({"aud": None}, "no signed token"),
+        ({"sub": 7}, "no signed token"),
+        ({"exp": "tomorrow"}, "no signed token"),
+    ],
+)
+def test_a_signed_token_that_is_not_for_us_and_now_is_refused(claims: dict[str, Any], why: str) -> None:
+    with pytest.raises(BadToken, match=why):
+        verified(token(**claims), KEYS, OURS, NOW)
+
+
+def test_another_key_under_a_known_name_and_an_unknown_name_are_refused() -> None:
+    with pytest.raises(BadToken, match="not signed by its issuer"):
+        verified(token(STRANGER), KEYS, OURS, NOW)
+    with pytest.raises(BadToken, match="does not publish"):
+        verified(token(header={"kid": "r2"}), KEYS, OURS, NOW)
+    with pytest.raises(BadToken, match="not signed"):
+        verified(token(header={"kid": "e1"}), KEYS, OURS, NOW)
+
+
+@pytest.mark.parametrize(
+    "header", [{"jwk": STRANGER.as_dict(private=False)}, {"jku": "https://evil.example/jwks"}]
+)
+def test_a_key_that_the_token_brings_along_is_not_used(header: dict[str, Any]) -> None:
+    with pytest.raises(BadToken):
+        verified(token(STRANGER, header=header), KEYS, OURS, NOW)
+
+
+def test_an_answer_to_another_log_in_is_refused() -> None:
+    assert verified(token(nonce="n1"), KEYS, OURS, NOW, nonce="n1") == "00u1"
+    for said in ({"nonce": "n2"}, {}):
+        with pytest.raises(BadToken, match="another log-in"):
+            verified(token(**said), KEYS, OURS, NOW, nonce="n1")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a.b", "a.b.c.d", "..", "é.b.c", "x" * 10_000, "sm_live_k1_x", "e30.e30.e30"]
+)
+def test_what_is_no_token_is_refused(text: str) -> None:
+    with pytest.raises(BadToken):
+        verified(text, KEYS, OURS, NOW)
+
+
+def test_a_changed_letter_anywhere_is_refused() -> None:
+    good = token()
+    for place in range(0, len(good), 7):
+        changed = good[:place] + ("A" if good[place] != "A" else "B") + good[place + 1 :]
+        with pytest.raises(BadToken):
+            verified(changed, KEYS, OURS, NOW)
+
+
+def test_tenants_are_pinned_to_an_issuer_and_an_audience() -> None:
+    stated = [
+        {"tenant": "acme", "issuer": "https://login.example", "audience": "a"},
+        {"tenant": "globex", "issuer": "https://login.example", "audience": "g"},
+    ]
+    both = read_issuers(json.dumps(stated))
+    assert trusted_of(unverified(token(aud="g"))[1], both).tenant == "globex"
+    assert trusted_of(unverified(token(aud="a", tenant="globex"))[1], both).tenant == "acme"
+    with pytest.raises(BadToken):
+        trusted_of(unverified(token(aud="x"))[1], both)
+    for wrong in (
+        [*stated, {"tenant": "initech", "issuer": "https://login.example", "audience": "a"}],
+        [{"tenant": "A B", "issuer": "https://login.example", "audience": "a"}],
+        [{"tenant": "acme", "issuer": "login.example", "audience": "a"}],
+        [{"tenant": "acme", "issuer": "https://login.example"}],
+    ):
+        with pytest.raises(ValueError, match=r"."):
+            read_issuers(json.dumps(wrong))
