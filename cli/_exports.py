@@ -43,7 +43,8 @@ def written(file: Path, query: Mapping[str, str], tenant: str) -> dict[str, Any]
     except OSError as error:
         fail(f"{error.filename or file} cannot be written: {error.strerror}")
     totals = json.loads(answer.headers["X-Export-Totals"])
-    return {"file": str(file), "bytes": size, "totals": totals}
+    through = answer.headers.get("X-Complete-Through") or None
+    return {"file": str(file), "bytes": size, "totals": totals, "complete_through": through}
 
 
 def _kept(answer: httpx.Response, file: Path) -> int:

@@ -51,3 +51,6 @@ def focus(
     columns = ("currency", "list", "contracted", "effective")
     rows = [[total[name] for name in columns] for total in done["totals"]]
     print_table(columns, rows, columns[1:])
+    through = done["complete_through"]
+    known = f"all that was accepted before {through} is in it"
+    say(known if through else "nobody can say whether some of it is not booked yet: spendmeter status")

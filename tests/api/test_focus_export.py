@@ -387,6 +387,7 @@ async def test_an_answer_says_what_its_rows_come_to(acme: httpx.AsyncClient, exp
     assert json.loads(answer.headers["X-Export-Totals"]) == [
         {"currency": "USD", "list": "8", "contracted": "8", "effective": "8"}
     ]
+    assert answer.headers["X-Complete-Through"] == ""  # nobody has proven anything of this book
     assert answer.headers["Content-Encoding"] == "identity"  # nobody's answer waits for it to be compressed
     assert answer.headers["Content-Disposition"] == (
         'attachment; filename="focus-1.4-acme-2026-10-01-2026-11-01.csv"'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from cli import _exports
 from cli.app import build
 
 TOTALS = [{"currency": "USD", "list": "8", "contracted": "8", "effective": "7.5"}]
-Answering = Callable[[httpx.Request], httpx.Response]
+SAID = {"X-Export-Totals": json.dumps(TOTALS), "X-Complete-Through": "2026-11-02T10:00:00+00:00"}
 
 
 class _Broken(httpx.SyncByteStream):
@@ -35,7 +35,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[httpx.Request]:
 def answered(monkeypatch: pytest.MonkeyPatch, asked: list[httpx.Request], status: int, **said: Any) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         asked.append(request)
-        return httpx.Response(status, headers={"X-Export-Totals": json.dumps(TOTALS)}, **said)
+        return httpx.Response(status, headers=SAID, **said)
 
     client = httpx.Client(transport=httpx.MockTransport(answer))
     monkeypatch.setattr(_exports.httpx, "stream", client.stream)
@@ -57,6 +57,7 @@ def test_the_file_takes_the_place_of_an_older_one_and_its_totals_are_said(
     assert dict(asked[0].url.params) == {"version": "1.2", "format": "parquet", "from": "2026-10-01"}
     assert asked[0].headers["Authorization"] == "Bearer sm_reader"
     assert "10 bytes of FOCUS 1.2" in result.output and "7.5" in result.output
+    assert "all that was accepted before 2026-11-02T10:00:00+00:00 is in it" in result.output
     assert [*tmp_path.iterdir()] == [file]
 
 

@@ -11,10 +11,13 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from services.api.access.auth import Reader
+from services.api.accounting.completeness import completeness
+from services.api.database.transactions import database_of
 from services.api.exports.files import ExportForm
 from services.api.exports.running import BegunExport, RunningExports
 from services.api.exports.vocabulary import FocusVersion
 from services.api.exports.writer import ExportQuestion
+from services.api.http.models import Complete
 from services.api.http.openapi import answers
 from services.api.http.problems import invalid
 from services.api.http.spans import RANGE_DAYS_MAX
@@ -60,16 +63,20 @@ async def get_focus(
 
     An export is a snapshot: to bring yours up to date, replace the billing periods that it has. 503 while an
     export of the tenant's is being written, or while the days are not folded yet. A file that breaks off has
-    no proper end of the answer: take it for none."""
+    no proper end of the answer: take it for none. `X-Complete-Through` says up to when all that was accepted
+    is in it; where that lies before `to`, or is empty, more may be on its way to these days."""
     if unknown := sorted(request.query_params.keys() - PARAMETERS):
         raise invalid(unknown[0], f"is no parameter: there are {', '.join(sorted(PARAMETERS))}")
     first, beyond = days_of(start, end, datetime.now(UTC).date())
     question = ExportQuestion(
         database_url="", tenant=caller.tenant, version=version, form=format, start=first, end=beyond
     )
+    async with database_of(request).reading(caller.tenant) as connection:
+        complete = await completeness(request, connection)  # of a moment before: the file has that at least
     exports: RunningExports = request.app.state.exports
     begun = await exports.begin(question)
-    return ExportResponse(begun, media_type=MEDIA[format], headers=_headers(question, begun))
+    headers = _headers(question, begun, complete)
+    return ExportResponse(begun, media_type=MEDIA[format], headers=headers)
 
 
 class ExportResponse(StreamingResponse):
@@ -100,12 +107,13 @@ def days_of(start: date | None, end: date | None, today: date) -> tuple[date, da
     return first, beyond
 
 
-def _headers(question: ExportQuestion, begun: BegunExport) -> dict[str, str]:
+def _headers(question: ExportQuestion, begun: BegunExport, complete: Complete) -> dict[str, str]:
     """`Content-Encoding` keeps the process of everybody's questions from compressing it."""
     name = f"focus-{question.version}-{question.tenant}-{question.start}-{question.end}.{question.form}"
     return {
         "Content-Disposition": f'attachment; filename="{name}"',
         "Content-Encoding": "identity",
         "X-Export-Totals": msgspec.json.encode(begun.begins.totals).decode(),
+        "X-Complete-Through": complete.complete_through.isoformat() if complete.complete_through else "",
         "X-Export-Rows-Max": str(begun.begins.rows_max),
     }
