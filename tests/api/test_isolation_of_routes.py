@@ -121,6 +121,7 @@ QUERIES = {
     "/v1/workflows/acts": {"workflow": MARK},
     "/v1/workflows/comparison": {"workflow": MARK},
     "/v1/catalog/changes": {"from": "2026-11-01"},
+    "/v1/spend/changes": {"from": "2026-11-20", "to": "2026-11-27", "group_by": "team"},
     "/v1/models/estimate": {
         "candidates": "openai/gpt-4o",
         "calls_per_day": "1",

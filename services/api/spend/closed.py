@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 from spendmeter.book.cover import Piece
 from spendmeter.contracts.money import plain
 
-GROUPS_MAX = 32_000
-"""Kept in all: some 110 MB, with their texts."""
-TENANT_GROUPS_MAX = 8_000
-"""Kept of one tenant: a dashboard of some questions with up to READ_MAX groups each."""
-READ_MAX = 4_000
+GROUPS_MAX = 40_000
+"""Kept in all: some 140 MB, with their texts."""
+TENANT_GROUPS_MAX = 20_000
+"""Kept of one tenant: 60 models by day over 90 days, with what they were before and what of it is tokens."""
+READ_MAX = 6_000
 """Read at once: of more groups Postgres says the largest (`sums.py`)."""
 WIDE_MAX = 1_000
 WIDE_FOR = timedelta(minutes=10)

@@ -32,10 +32,11 @@ PlacedSums = Sequence[tuple[int, PieceSums]]
 
 
 async def read_groups(
-    connection: TenantConnection, question: SpendQuestion, closed: ClosedSums, most: int = READ_MAX
+    connection: TenantConnection, question: SpendQuestion, closed: ClosedSums, most: int | None = None
 ) -> PlacedSums | None:
     """All that was spent; None = in too many groups, of which `most` may have to be read. `connection` sees
     one instant."""
+    most = READ_MAX if most is None else most
     tenant, grouping = question.spent.tenant, (*question.grouping, most)
     whole = cut(question.spent.pieces(), question.spans)
     if len(whole) > PIECES_MAX or closed.is_wide(tenant, grouping, len(question.edges), question.now):

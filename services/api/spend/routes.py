@@ -27,7 +27,7 @@ from services.api.http.representation import JSON, Negotiated
 from services.api.http.shared_answers import shared_answers_of, wants_fresh
 from services.api.http.spans import SpanParameters, in_whole_minutes, span_of, whole_minutes
 from services.api.spend.buckets import Bucket, bucket_edges
-from services.api.spend.closed import READ_MAX, ClosedSums, GroupSum
+from services.api.spend.closed import ClosedSums, GroupSum
 from services.api.spend.groups import PlacedSums, cells_of, read_groups, sums_at, totals_of
 from services.api.spend.models import Cut, Spend
 from services.api.spend.pages import GroupTotal, Page, page_of
@@ -164,7 +164,7 @@ async def _read(request: Request, connection: TenantConnection, asked: _Asked, *
     complete = await completeness(request, connection)
     closed: ClosedSums = request.app.state.closed
     beside = asked.compare is not None or asked.ratios
-    placed = await read_groups(connection, question, closed, BESIDE_MAX if beside else READ_MAX)
+    placed = await read_groups(connection, question, closed, BESIDE_MAX if beside else None)
     past, models = await _read_beside(connection, asked, closed)
     if beside and placed is None:
         raise _TOO_MANY
