@@ -197,4 +197,17 @@ async def test_more_groups_than_something_can_stand_beside_are_refused(
         await book.spend("acme", "2026-11-23T10:00Z", "1", team=team)
     monkeypatch.setattr(routes, "BESIDE_MAX", 2)
     answer = await acme.get("/v1/spend", params={"group_by": "team", "compare": "previous", **DAY})
-    assert (answer.status_code, "add a filter" in answer.json()["detail"]) == (422, True)
+    assert (answer.status_code, "too many groups" in answer.json()["detail"]) == (422, True)
+
+
+async def test_where_minutes_are_gone_the_past_ends_with_an_hour_and_says_so(
+    acme: httpx.AsyncClient, book: Book
+) -> None:
+    await book.connection.execute("INSERT INTO minutes_kept (since) VALUES ('2026-11-01T00:00Z')")
+    span = {"from": "2026-11-20T00:00Z", "to": "2026-11-20T02:30Z", "compare": "month"}
+    whole = await ask(acme, **span)
+    assert whole["compared_with"] == {"from": "2026-10-20T00:00:00Z", "to": "2026-10-20T02:00:00Z"}
+    by_hour = await ask(acme, bucket="hour", **span)
+    assert [row["compared"]["before"] for row in by_hour["series"]] == ["0", "0", None]
+    changed = await acme.get("/v1/spend/changes", params=span)
+    assert (changed.json()["before"]["length"], changed.json()["period"]["length"]) == (120, 150)

@@ -100,6 +100,7 @@ async def read_past(
     if len(edges) < 2:
         raise invalid("compare", "last month has no such days: ask for compare=previous")
     edges, covered = await cover_past(connection, tenant, edges)
+    places = [place if place is not None and place < len(edges) else None for place in places]
     cursor = replaced(question.cursor, start=edges[0], end=edges[-1])
     past = replace(question, cursor=cursor, spent=covered, edges=edges)
     placed = await read_groups(connection, past, closed, BESIDE_MAX)
@@ -118,10 +119,9 @@ async def cover_past(
             return edges, await spent_in(connection, tenant.tenant, edges, tenant.timeline)
         except MinutesDropped as dropped:
             hour = dropped.hour
-            moved = [hour.start if hour.start < at < hour.end else at for at in edges]
-            if len(set(moved)) < len(edges):
+            edges = sorted({hour.start if hour.start < at < hour.end else at for at in edges})
+            if len(edges) < 2:
                 raise invalid("compare", too_fine(dropped, tenant.timeline)) from dropped
-            edges = moved
     return edges, await cover_period(connection, tenant, edges)
 
 

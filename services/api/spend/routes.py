@@ -48,7 +48,10 @@ PARAMETERS = "from to range bucket tz group_by measure top usage compare ratios 
 _SAME_QUESTION = ("cursor", "limit", "usage", PRETTY)
 """What may differ between the pages of one question."""
 
-_TOO_MANY = invalid("group_by", "too many groups for something to stand beside each: add a filter")
+_TOO_MANY = invalid(
+    "group_by",
+    "too many groups or buckets for something to stand beside each: filter, or ask for larger buckets",
+)
 
 router = APIRouter(tags=["spend"], route_class=Negotiated)
 
