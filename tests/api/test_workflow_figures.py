@@ -53,7 +53,10 @@ def version(
     worth: StatedAmount | None = None,
     outcome: str | None = "done",
 ) -> MeasuredVersion:
-    [sums] = sums_of(costs, outcomes).values()
+    costs, outcomes = list(costs), list(outcomes)
+    by_team = [{**row, "cost": row["ai"], "accepted": ZERO} for row in costs]
+    by_team += [{**row, "cost": ZERO} for row in outcomes]
+    [sums] = sums_of(costs, outcomes, by_team).values()
     return MeasuredVersion(sums=sums, outcome=outcome, outcome_names=["done", "sent"], worth=worth)
 
 

@@ -4,6 +4,7 @@ A day is a block: its runs share their traffic, prices and troubles, and a run i
 is fixed, so the same days always give the same interval. Draws are floats; what is printed is Decimal.
 """
 
+from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -39,8 +40,7 @@ def draws_of(days: Mapping[str, Sequence[float]], stream: int = 0) -> dict[str, 
     count = len(next(iter(days.values()), ()))
     if count < 2:
         return {name: [] for name in days}
-    picks = _picks(count, stream)
-    return {name: [sum(pick(parts)) for pick in picks] for name, parts in days.items()}
+    return {name: _drawn(tuple(parts), stream) for name, parts in days.items()}
 
 
 def ratio(above: Draws, below: Draws) -> Draws:
@@ -61,7 +61,13 @@ def interval_of(draw: Draws, days: int) -> Interval | None:
     return Interval(low=_end(_quantile(ordered, tail)), high=_end(_quantile(ordered, 1 - tail)))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=2_000)
+def _drawn(parts: tuple[float, ...], stream: int) -> Draws:
+    """Days that are over seldom change, so most sums were drawn before; 8 kB each are kept."""
+    return array("d", [sum(pick(parts)) for pick in _picks(len(parts), stream)])
+
+
+@lru_cache(maxsize=8)
 def _picks(count: int, stream: int) -> list[Callable[[Sequence[float]], Iterable[float]]]:
     chance = Random(f"{SEED}/{count}/{stream}")  # noqa: S311 # no secret is drawn
     return [itemgetter(*chance.choices(range(count), k=count)) for _ in range(DRAWS)]

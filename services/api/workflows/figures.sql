@@ -15,42 +15,51 @@ SELECT name, sum(outcomes) AS outcomes FROM workflow_outcome_days
 WHERE workflow = $1 AND day >= $2 AND day < $3 GROUP BY name HAVING sum(outcomes) > 0
 ORDER BY sum(outcomes) DESC, name LIMIT 20
 
--- part: teams
--- The teams of the workflow $1 in [$2, $3) that did most; those beyond $6 are added up as one.
-teams AS MATERIALIZED (
-    SELECT team FROM workflow_days WHERE workflow = $1 AND day >= $2 AND day < $3
-    GROUP BY team ORDER BY sum(runs) DESC, team LIMIT $6
-)
-
 -- name: costs
--- What the versions $4 of the workflow $1 came to in [$2, $3) (of the team $5; null = of all), by day and team.
-WITH {teams}
-SELECT workflow_version AS version, day, t.team, currency, sum(runs) AS runs, sum(events) AS events,
-    sum(unpriced_events) AS unpriced_events, sum(calls) AS calls, sum(failed_calls) AS failed_calls, sum(ai) AS ai,
-    sum(human) AS human, sum(adjacent) AS adjacent, sum(without_run) AS without_run,
+-- What the versions $4 of the workflow $1 came to in [$2, $3) (of the team $5; null = of all), by day.
+SELECT workflow_version AS version, day, currency, sum(runs)::bigint AS runs, sum(events)::bigint AS events,
+    sum(unpriced_events)::bigint AS unpriced_events, sum(calls)::bigint AS calls, sum(failed_calls)::bigint AS failed_calls,
+    sum(ai) AS ai, sum(human) AS human, sum(adjacent) AS adjacent, sum(without_run) AS without_run,
     sum(of_which_provisional) AS of_which_provisional, sum(labour_hours) * 60 AS human_minutes,
-    sum(cycle_runs) AS cycle_runs, sum(cycle_s) AS cycle_s
-FROM workflow_days d LEFT JOIN teams t USING (team)
-WHERE workflow = $1 AND day >= $2 AND day < $3 AND workflow_version = ANY ($4::text[]) AND ($5::text IS NULL OR d.team = $5)
-GROUP BY workflow_version, day, t.team, currency
+    sum(cycle_runs)::bigint AS cycle_runs, sum(cycle_s) AS cycle_s
+FROM workflow_days
+WHERE workflow = $1 AND day >= $2 AND day < $3 AND workflow_version = ANY ($4::text[]) AND ($5::text IS NULL OR team = $5)
+GROUP BY workflow_version, day, currency
 
 -- name: outcomes
--- What became of their outcomes named $7, by day and team, as they stood $8 days after their day; with $9 what nobody
--- refused or reversed by then counts as accepted. What was said after that is counted by itself.
-WITH {teams}
-SELECT workflow_version AS version, day, t.team, currency,
-    coalesce(sum(outcomes) FILTER (WHERE lag <= $8), 0) AS outcomes,
-    coalesce(sum(CASE WHEN $9 THEN outcomes - refused - reversed ELSE accepted END) FILTER (WHERE lag <= $8), 0) AS accepted,
-    coalesce(sum(refused) FILTER (WHERE lag <= $8), 0) AS refused,
-    coalesce(sum(reversed) FILTER (WHERE lag <= $8), 0) AS reversed,
-    coalesce(sum(reversed) FILTER (WHERE lag > $8), 0) AS reversed_later,
-    coalesce(sum(accepted) FILTER (WHERE lag > $8), 0) AS accepted_later,
-    coalesce(sum(CASE WHEN $9 THEN value - value_gone ELSE value_accepted END) FILTER (WHERE lag <= $8), 0) AS value,
-    coalesce(sum(CASE WHEN $9 THEN runs_alive ELSE runs_accepted END) FILTER (WHERE lag <= $8), 0) AS successes
-FROM workflow_outcome_days d LEFT JOIN teams t USING (team)
-WHERE workflow = $1 AND day >= $2 AND day < $3 AND workflow_version = ANY ($4::text[]) AND ($5::text IS NULL OR d.team = $5)
-    AND name = $7
-GROUP BY workflow_version, day, t.team, currency
+-- What became of their outcomes named $6, by day, as they stood $7 days after their day; with $8 what nobody refused or
+-- reversed by then counts as accepted. What was said after that is counted by itself.
+SELECT workflow_version AS version, day, currency,
+    coalesce(sum(outcomes) FILTER (WHERE lag <= $7), 0) AS outcomes,
+    coalesce(sum(CASE WHEN $8 THEN outcomes - refused - reversed ELSE accepted END) FILTER (WHERE lag <= $7), 0) AS accepted,
+    coalesce(sum(refused) FILTER (WHERE lag <= $7), 0) AS refused,
+    coalesce(sum(reversed) FILTER (WHERE lag <= $7), 0) AS reversed,
+    coalesce(sum(reversed) FILTER (WHERE lag > $7), 0) AS reversed_later,
+    coalesce(sum(accepted) FILTER (WHERE lag > $7), 0) AS accepted_later,
+    coalesce(sum(CASE WHEN $8 THEN value - value_gone ELSE value_accepted END) FILTER (WHERE lag <= $7), 0) AS value,
+    coalesce(sum(CASE WHEN $8 THEN runs_alive ELSE runs_accepted END) FILTER (WHERE lag <= $7), 0) AS successes
+FROM workflow_outcome_days
+WHERE workflow = $1 AND day >= $2 AND day < $3 AND workflow_version = ANY ($4::text[]) AND ($5::text IS NULL OR team = $5)
+    AND name = $6
+GROUP BY workflow_version, day, currency
+
+-- name: by_team
+-- Of the same, cost and accepted outcomes by team: the $9 that have most runs, those beyond added up as null.
+WITH teams AS MATERIALIZED (
+    SELECT team FROM workflow_days WHERE workflow = $1 AND day >= $2 AND day < $3 AND workflow_version = ANY ($4::text[])
+    GROUP BY team ORDER BY sum(runs) DESC, team LIMIT $9
+)
+SELECT version, day, t.team, sum(cost) AS cost, sum(accepted) AS accepted
+FROM (
+    SELECT workflow_version AS version, day, team, ai + human + adjacent AS cost, 0 AS accepted FROM workflow_days
+    WHERE workflow = $1 AND day >= $2 AND day < $3 AND workflow_version = ANY ($4::text[]) AND ($5::text IS NULL OR team = $5)
+    UNION ALL
+    SELECT workflow_version, day, team, 0, CASE WHEN $8 THEN outcomes - refused - reversed ELSE accepted END
+    FROM workflow_outcome_days
+    WHERE workflow = $1 AND day >= $2 AND day < $3 AND workflow_version = ANY ($4::text[]) AND ($5::text IS NULL OR team = $5)
+        AND name = $6 AND lag <= $7
+) AS both_sides LEFT JOIN teams t USING (team)
+GROUP BY version, day, t.team
 
 -- name: dearest
 -- The $6 dearest runs of the version $4 in [$2, $3), in the currency $7.

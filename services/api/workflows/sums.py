@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from spendmeter.contracts.money import ZERO, total
+from spendmeter.contracts.money import EXACT, ZERO, divided, total
 
 COSTS = ("ai", "human", "adjacent")
 _COUNTED = (
@@ -15,8 +15,8 @@ _COUNTED = (
     "cycle_runs cycle_s"
 ).split()
 _ACHIEVED = "outcomes accepted refused reversed reversed_later accepted_later successes".split()
-OTHER_TEAMS = None
-"""Those beyond the largest, added up."""
+_add = EXACT.add
+_HOUR_S = Decimal(3600)
 
 
 class NamedSums(defaultdict[str, Decimal]):
@@ -27,7 +27,8 @@ class NamedSums(defaultdict[str, Decimal]):
 
     def add(self, name: str, amount: Decimal | int) -> None:
         """Exactly."""
-        self[name] = total((self[name], Decimal(amount)))
+        if amount:
+            self[name] = _add(self[name], amount)
 
 
 @dataclass
@@ -38,6 +39,7 @@ class VersionSums:
     teams: defaultdict[str | None, defaultdict[date, NamedSums]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(NamedSums))
     )
+    """By team `cost` and `accepted`; None = those beyond the largest, added up."""
     costs: defaultdict[str, NamedSums] = field(default_factory=lambda: defaultdict(NamedSums))
     """By currency."""
     values: defaultdict[str, NamedSums] = field(default_factory=lambda: defaultdict(NamedSums))
@@ -64,30 +66,36 @@ class VersionSums:
 
 
 def sums_of(
-    costs: Iterable[Mapping[str, Any]], outcomes: Iterable[Mapping[str, Any]]
+    costs: Iterable[Mapping[str, Any]],
+    outcomes: Iterable[Mapping[str, Any]],
+    by_team: Iterable[Mapping[str, Any]] = (),
 ) -> dict[str, VersionSums]:
-    """By version, from the rows of the statements `costs` and `outcomes`."""
+    """By version, from the rows of the statements of these names."""
     found: defaultdict[str, VersionSums] = defaultdict(VersionSums)
     for row in costs:
         version = found[row["version"]]
         cost = total(row[name] for name in COSTS)
         for name in (*COSTS, "without_run", "of_which_provisional", "unpriced_events"):
             version.costs[row["currency"]].add(name, row[name])
-        for sums in (version.days[row["day"]], version.teams[row["team"]][row["day"]]):
-            for name in (*COSTS, *_COUNTED):
-                sums.add(name, row[name])
-            sums.add("cost", cost)
-            sums.add("cycle_hours", row["cycle_s"] / 3600)
+        sums = version.days[row["day"]]
+        for name in (*COSTS, *_COUNTED):
+            sums.add(name, row[name])
+        sums.add("cost", cost)
+        sums.add("cycle_hours", divided(row["cycle_s"], _HOUR_S))
     for row in outcomes:
         version = found[row["version"]]
-        for sums in (version.days[row["day"]], version.teams[row["team"]][row["day"]]):
-            for name in _ACHIEVED:
-                sums.add(name, row[name])
-            sums.add("kept", row["outcomes"] - row["reversed"])
+        sums = version.days[row["day"]]
+        for name in _ACHIEVED:
+            sums.add(name, row[name])
+        sums.add("kept", row["outcomes"] - row["reversed"])
         if row["currency"]:
             for name, amount in (("value", row["value"]), ("valued", row["accepted"])):
                 version.values[row["currency"]].add(name, amount)
                 version.days[row["day"]].add(name, amount)
+    for row in by_team:
+        team = found[row["version"]].teams[row["team"]][row["day"]]
+        team.add("cost", row["cost"])
+        team.add("accepted", row["accepted"])
     return dict(found)
 
 
