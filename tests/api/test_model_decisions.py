@@ -136,6 +136,7 @@ async def test_a_calls_saving_is_one_decisions(used: UsedModels, acme: httpx.Asy
     await decide(acme, 422, filter={"team": "legal"}, to_model="openai/m")
     await decide(acme, 422, from_model="m")
     await decide(acme, 422, growth="2..1")
+    await decide(acme, 422, growth="x:1..2")
     await decide(acme, 422, filter={"nothing": "x"})
     await decide(acme, 422, **effective(400))
 

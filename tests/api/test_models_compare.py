@@ -106,6 +106,19 @@ async def test_the_same_model_is_what_was_booked_and_a_retraction_leaves_both(
     rows = by_name(await compare(acme, candidates="openai/m", **{"filter.team": "support"}))
     assert rows["openai/m"]["low"] == rows["openai/m"]["high"] == rows[""]["low"] == "0.08"
     assert rows["openai/m"]["saving_low"] == "0"
+    await used.call(latency_ms=9000, status="error")
+    await used.fold()
+    rows = by_name(await compare(acme, candidates="openai/m", **{"filter.team": "support"}))
+    assert (rows["openai/m"]["low"], rows[""]["quality"]["calls"]) == ("0.082", 41)
+    await used.retract_last()
+    await used.book.connection.execute(
+        "INSERT INTO corrector (topic, next_entry) VALUES ('corrections', 1000)"
+    )
+    await used.fold()
+    found = await compare(acme, candidates="openai/m", **{"filter.team": "support"})
+    rows = by_name(found)
+    assert rows["openai/m"]["low"] == found["traffic"][0]["booked"] == "0.08"
+    assert (rows[""]["quality"]["calls"], rows[""]["quality"]["success"]) == (40, "0.95")
 
 
 async def test_long_contexts_cost_what_the_candidate_takes_for_them(
@@ -168,6 +181,7 @@ async def test_what_is_not_folded_is_said(used: UsedModels, acme: httpx.AsyncCli
         ({"growth": "openai/n:2..1"}, "growth"),
         ({"growth": "openai/n:1"}, "growth"),
         ({"growth": "1..2"}, "growth"),
+        ({"growth": ":1..2"}, "growth"),
         ({"price_per_error": "-1"}, "price_per_error"),
         ({"price_per_second": "1e3"}, "price_per_second"),
         ({"from": "2026-01-01", "to": "2026-06-01"}, "to"),
@@ -210,7 +224,15 @@ async def test_an_estimate_says_what_a_day_and_a_month_cost(
 
 
 @pytest.mark.parametrize(
-    "asked", [{"cache_share": "1.1"}, {"attempts": "0.5"}, {"candidates": ","}, {"calls_per_day": "x"}]
+    "asked",
+    [
+        {"cache_share": "1.1"},
+        {"attempts": "0.5"},
+        {"input_tokens": "1000000001"},
+        {"calls_per_day": "0.0000001"},
+        {"candidates": ","},
+        {"calls_per_day": "x"},
+    ],
 )
 async def test_an_estimate_of_what_cannot_be_is_refused(
     acme: httpx.AsyncClient, asked: dict[str, str]

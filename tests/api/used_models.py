@@ -13,7 +13,7 @@ from spendmeter.contracts.catalog import CatalogEntry
 from spendmeter.contracts.events import Labels, Performance, UsageData, UsageEvent
 from spendmeter.platform.catalog_store import record
 from spendmeter.platform.telemetry import Meters
-from spendmeter.pricing.engine import rate
+from spendmeter.pricing.engine import Rating, rate
 from spendmeter.pricing.price_book import PriceBook
 from tests.api.book import Book
 from tests.pricing.entries import price
@@ -38,6 +38,7 @@ class UsedModels:
         self.book, self.pool = book, pool
         self.prices = PriceBook(PRICES)
         self._events = 0
+        self._last: tuple[UsageEvent, Rating]
 
     async def publish(self, *more: CatalogEntry) -> None:
         await record(self.book.connection, [*PRICES, *more], by="test", note="a test")
@@ -67,6 +68,11 @@ class UsedModels:
             )  # fmt: skip
             rating = rate(event, self.prices)
             await self.book.entry(event, str(rating.effective), list(rating.lines), status=rating.status)
+            self._last = event, rating
+
+    async def retract_last(self) -> None:
+        event, rating = self._last
+        await self.book.entry(event, f"-{rating.effective}", [], status=rating.status, seq=1)
 
     async def fold(self) -> None:
         end = self.book._offset + 1

@@ -12,6 +12,7 @@ from spendmeter.pricing.choice.traffic import CandidateModel
 
 CANDIDATES_MAX = 20
 FACTOR_MAX = Decimal(10)
+_FINEST = Decimal("0.000001")
 
 
 def candidates_of(text: str, field: str = "candidates") -> list[CandidateModel]:
@@ -36,14 +37,14 @@ def growth_of(text: str) -> dict[str, TokenGrowth]:
     for said in filter(None, (each.strip() for each in text.split(","))):
         name, colon, factors = said.rpartition(":")
         low, dots, high = factors.partition("..")
-        [model] = candidates_of(name, "growth") if colon else [None]
-        if model is None or not dots:
+        named = candidates_of(name, "growth")
+        if not (colon and dots and len(named) == 1):
             raise invalid("growth", "must be as openai/gpt-5:1.05..1.2, separated by commas")
         least, most = (decimal_of("growth", each) for each in (low, high))
         if not 0 < least <= most <= FACTOR_MAX:
             raise invalid("growth", f"must go up from more than 0 to at most {FACTOR_MAX}")
         growth = TokenGrowth(low=least, high=most, basis="tenant", source="as asked")
-        found[model.name] = growth
+        found[named[0].name] = growth
     return found
 
 
@@ -53,6 +54,14 @@ def decimal_of(field: str, text: str) -> Decimal:
         return parse_decimal(text.strip())
     except ValueError as error:
         raise invalid(field, str(error)) from None
+
+
+def figure_of(field: str, text: str, most: int) -> Decimal:
+    """A figure of traffic that is to come: products of several of these stay exact."""
+    figure = decimal_of(field, text)
+    if figure > most or figure != figure.quantize(_FINEST):
+        raise invalid(field, f"must be at most {most:,}, with at most 6 digits after the point")
+    return figure
 
 
 def utc_days(start: datetime, end: datetime) -> tuple[date, date]:

@@ -126,7 +126,9 @@ def _move(old: str, new: str, growth: str) -> Move:
     if any(len(named) != 1 for named in models):
         raise invalid("to_model", "must be one model as provider/sku, and so must from_model")
     [[left], [right]] = models
-    said = growth_of(f"{right.name}:{growth}")[right.name] if growth else None
+    said = growth_of(f"{right.name}:{growth}").get(right.name) if growth else None
+    if growth and said is None:
+        raise invalid("growth", "must be as 1.05..1.2")
     return Move(old=left, new=right, growth=said)
 
 

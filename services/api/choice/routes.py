@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from services.api.access.auth import Caller, Reader
 from services.api.accounting.completeness import completeness
-from services.api.choice.asked import candidates_of, decimal_of, growth_of, usage_of, utc_days
+from services.api.choice.asked import candidates_of, decimal_of, figure_of, growth_of, usage_of, utc_days
 from services.api.choice.comparing import (
     Worth,
     all_comparable,
@@ -41,6 +41,7 @@ DAYS = 30
 DAYS_MAX = 100
 ROWS_MAX = 20_000
 TOP_MAX = 50
+FIGURE_MAX, ATTEMPTS_MAX = 10**9, 100
 PARAMETERS = "from to range tz candidates top growth price_per_error price_per_second".split()
 NO_FILTER: Mapping[str, list[str]] = {}
 
@@ -219,17 +220,15 @@ async def estimate_models(
     """What traffic that does not exist yet would cost a day and in 30 days, at today's prices, as contracted.
     The tokens are taken as stated for each model: count them with its own tokenizer."""
     shape = StatedTraffic(
-        calls_per_day=decimal_of("calls_per_day", calls_per_day),
-        input_tokens=decimal_of("input_tokens", input_tokens),
-        output_tokens=decimal_of("output_tokens", output_tokens),
-        cache_share=decimal_of("cache_share", cache_share),
-        attempts=decimal_of("attempts", attempts),
+        calls_per_day=figure_of("calls_per_day", calls_per_day, FIGURE_MAX),
+        input_tokens=figure_of("input_tokens", input_tokens, FIGURE_MAX),
+        output_tokens=figure_of("output_tokens", output_tokens, FIGURE_MAX),
+        cache_share=figure_of("cache_share", cache_share, 1),
+        attempts=figure_of("attempts", attempts, ATTEMPTS_MAX),
         tier=service_tier,
         region=region,
         batch=batch,
     )
-    if shape.cache_share > 1:
-        raise invalid("cache_share", "must be at most 1")
     if shape.attempts < 1:
         raise invalid("attempts", "must be at least 1")
     named = candidates_of(candidates)
