@@ -125,6 +125,15 @@ async def test_it_is_read_of_the_book_by_any_filter(
     assert row["cache_hit_rate"] == "0.333333333333"
     assert (row["attempts"], row["succeeded"], row["attempts_per_success"]) == (3, 2, "1.5")
     assert (await ask(acme, group_by="team"))["groups"] == 2
+    table = await acme.get(
+        "/v1/unit-economics",
+        params={"from": "2026-11-23", "group_by": "team"},
+        headers={"Accept": "text/csv"},
+    )
+    assert (
+        table.text.splitlines()[0].startswith("team,currency,requests,cost")
+        or "cost_per_request" in table.text
+    )
 
 
 @pytest.mark.parametrize(

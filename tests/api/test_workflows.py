@@ -216,3 +216,5 @@ async def test_what_cannot_be_asked_is_refused_by_its_name(acme: httpx.AsyncClie
     refused = await compare(acme, 422, **{"from": "2026-11-02", "to": "2026-11-01"})
     assert [each["field"] for each in refused["errors"]] == ["from"]
     await compare(acme, 422, days=3)
+    for strange in ({"from": "9999-12-31"}, {"to": "0001-01-01"}, {"from": "2024-01-01"}):
+        await compare(acme, 422, **strange)

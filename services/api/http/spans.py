@@ -232,3 +232,18 @@ def checked_range(
     if end - start > timedelta(days=days_max):
         raise invalid("to", f"may be at most {days_max} days after from")
     return start.astimezone(UTC), end.astimezone(UTC)
+
+
+def day_range(
+    start: date | None, end: date | None, today: date, *, days: int, days_max: int
+) -> tuple[date, date]:
+    """Days [from, to) of UTC; without a `to` until the end of today, without a `from` so many `days`. Raises
+    HttpRefusal (422)."""
+    for field, day in (("from", start), ("to", end)):
+        if day is not None and not YEARS[0] <= day.year < YEARS[1]:
+            raise invalid(field, f"is a day of the years {YEARS[0]} to {YEARS[1] - 1}")
+    end = end or today + timedelta(days=1)
+    start = start or end - timedelta(days=days)
+    if not 0 < (end - start).days <= days_max:
+        raise invalid("from", f"is before `to`, and at most {days_max} days")
+    return start, end

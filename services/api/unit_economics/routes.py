@@ -1,6 +1,6 @@
 """`GET /v1/unit-economics`: what a request and a thousand tokens cost, what caching brings, of any slice."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +14,7 @@ from services.api.http.filters import FILTER_PARAMETERS, check_dimensions, dimen
 from services.api.http.openapi import answers
 from services.api.http.problems import invalid
 from services.api.http.representation import Negotiated
+from services.api.http.spans import day_range
 from services.api.unit_economics.economics import READ, TOKENS, WRITTEN, row_of
 from services.api.unit_economics.models import UnitEconomics
 from spendmeter.platform.sql import load_sql
@@ -51,10 +52,7 @@ async def get_unit_economics(
     dimensions = dimensions_of(group_by)
     if len(dimensions) > DIMENSIONS_MAX:
         raise invalid("group_by", f"names at most {DIMENSIONS_MAX} dimensions")
-    end = end or datetime.now(UTC).date() + timedelta(days=1)
-    start = start or end - timedelta(days=DAYS)
-    if not start < end <= start + timedelta(days=DAYS_MAX):
-        raise invalid("from", f"is before `to`, and at most {DAYS_MAX} days")
+    start, end = day_range(start, end, datetime.now(UTC).date(), days=DAYS, days_max=DAYS_MAX)
     async with database_of(request).reading(caller.tenant, spend=True) as connection:
         check_dimensions(dimensions, filters, await known_dimensions(connection, [*dimensions, *filters]))
         complete = await completeness(request, connection)

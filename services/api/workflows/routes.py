@@ -16,6 +16,7 @@ from services.api.http.openapi import answers
 from services.api.http.pretty import PRETTY
 from services.api.http.problems import invalid, not_found
 from services.api.http.representation import Negotiated
+from services.api.http.spans import day_range
 from services.api.workflows.acts import in_force, versions_of, workflow_of
 from services.api.workflows.comparison import AskedVersions, compared
 from services.api.workflows.figure_models import (
@@ -83,10 +84,7 @@ async def compare_versions(
     for name in request.query_params.keys() - {*known, PRETTY}:
         raise invalid(name[:64], f"is not a parameter here; these are: {', '.join(known)}")
     today = datetime.now(UTC).date()
-    end = end or today + timedelta(days=1)
-    start = start or end - timedelta(days=DAYS)
-    if not start < end <= start + timedelta(days=DAYS_MAX):
-        raise invalid("from", f"is before `to`, and at most {DAYS_MAX} days")
+    start, end = day_range(start, end, today, days=DAYS, days_max=DAYS_MAX)
     workflow = as_booked("workflow", workflow)
     async with database_of(request).reading(caller.tenant) as connection:
         complete = await completeness(request, connection)
