@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from services.corrector.projections.quality_hours import QualityFold
 from spendmeter.book.entry import BookEntry, read_entry
 from spendmeter.contracts.events import Performance, encode_event
@@ -74,3 +76,16 @@ def test_what_people_and_machines_cost_by_the_hour_and_what_bills_say_are_no_cal
 def test_an_event_that_cannot_be_read_is_no_call() -> None:
     unreadable = read_entry(0, AT, "acme", b"s" * 16, "priced", "USD", "1", "1", "1", "{", "[]")
     assert rows(unreadable) == []
+
+
+def test_what_stood_in_place_of_the_cadence_before_it_was_a_word_keeps_nothing_from_going_on() -> None:
+    said = {
+        "usage": {},
+        "provider": "openai",
+        "sku": "m",
+        "cadence": ["bill"],
+        "performance": {"status": "ok"},
+    }
+    event = msgspec.json.encode({"data": said}).decode()
+    odd = read_entry(0, AT, "acme", b"s" * 16, "priced", "USD", "1", "1", "1", event, "[]")
+    assert rows(odd) == [(HOUR, "ok", 0, -1, 1)]

@@ -14,7 +14,8 @@ from spendmeter.book.entry import BookEntry, hex_bytes
 from spendmeter.contracts.units import UNITS
 
 NO_CALLS = frozenset({"labour", "hardware", "licence"})
-NOT_AS_MADE = frozenset({"accrual", "bill"})
+NOT_AS_MADE = ("accrual", "bill")
+"""A tuple: events from before this was a word may have a list there, which no set can be asked for."""
 _CONTEXT = tuple(name for name, unit in UNITS.items() if unit.context)
 _Key = tuple[str, datetime, bytes, str, int, int]
 
