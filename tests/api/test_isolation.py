@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from datetime import UTC, datetime
 from uuid import uuid4
 
 import asyncpg
 import httpx
 import pytest
+from fastapi import FastAPI
 
+from services.api.access.auth import COOKIE
+from services.api.access.keys import PersonCredential
 from services.api.database import shares
 from services.api.database.transactions import Database, prepare
 from spendmeter.platform.postgres import create_pool
@@ -20,6 +24,8 @@ from tests.api.test_events import LINES, event
 from tests.databases import SECRET
 
 REQUESTS = 1_000
+ELSEWHERE = ("/v1/session/", "/v1/exports/", "/v1/catalog/pulls")
+"""What has no rows of tenants, what a process of its own answers, and what only operators ask."""
 TABLES = (
     "tenants", "api_keys", "pseudonym_keys", "series", "entries", "unbooked", "accounting", "rollups_minute",
     "remarks_daily", "budgets", "channels", "incidents", "incident_acts", "deliveries",
@@ -79,6 +85,71 @@ async def test_a_thousand_requests_of_two_tenants_some_cancelled_see_their_own_r
 
     await asyncio.gather(*(gated(number) for number in range(REQUESTS)))
     assert (answered + cancelled, cancelled > 50, answered > 500) == (REQUESTS, True, True)
+
+
+async def a_viewer_of_one_team(api: FastAPI, book: Book, tenant: str, team: str) -> str:
+    """A session of theirs, as a cookie."""
+    person_id = "p0123456789abcdef"
+    await book.connection.execute(
+        "INSERT INTO people_acts (tenant, person_id, issuer, subject, name, role, team, reason, by) "
+        "VALUES ($1, $2, 'https://login.example', 's', 'n', 'viewer', $3, 'r', 'b')",
+        tenant, person_id, team,
+    )  # fmt: skip
+    person = PersonCredential(person_id=person_id, tenant=tenant, scopes=("read",), team=team)
+    return f"{COOKIE}={await api.state.keys.open_person_session(person, datetime.now(UTC))}"
+
+
+async def test_every_list_asked_by_two_tenants_and_one_teams_viewer_at_once_shows_each_its_own_alone(
+    client: httpx.AsyncClient, api: FastAPI, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shares, "TIME_S_PER_S", 1_000)
+    await fill(book)
+    who = {}
+    for tenant in ("acme", "globex"):
+        who[tenant] = {"Authorization": f"Bearer {await book.key(tenant, 'read', 'admin')}"}
+        for path, body in (
+            ("/v1/budgets", {"name": f"{tenant}-budget", "amount": "1"}),
+            ("/v1/keys", {"name": f"{tenant}-key", "scopes": ["read"]}),
+        ):
+            assert (await client.post(path, json=body, headers=who[tenant])).status_code == 201
+    who["viewer"] = {"Cookie": await a_viewer_of_one_team(api, book, "acme", "acme-team")}
+    paths = [
+        path
+        for path, operations in api.openapi()["paths"].items()
+        if "get" in operations and "{" not in path and not path.startswith(ELSEWHERE)
+    ]
+    assert len(paths) > 40
+    chance, gate, statuses, cancelled = random.Random(11), asyncio.Semaphore(12), Counter[str](), 0
+
+    async def one(path: str, name: str) -> None:
+        nonlocal cancelled
+        asking = asyncio.create_task(client.get(path, headers=who[name]))
+        if chance.random() < 0.25:
+            await asyncio.sleep(chance.random() * 0.05)
+            asking.cancel()
+        try:
+            answer = await asking
+        except asyncio.CancelledError:
+            cancelled += 1
+            return
+        statuses[f"{name} {answer.status_code}"] += 1
+        if name == "viewer":
+            assert (answer.status_code == 200) == (path == "/v1/session"), path
+        else:
+            assert answer.status_code in (200, 422, 429), (path, answer.text)
+        hidden = {"acme": ["globex"], "globex": ["acme"], "viewer": ["globex", "acme-budget", "acme-key"]}[
+            name
+        ]
+        assert not [each for each in hidden if each in answer.text], (path, name)
+
+    async def gated(number: int) -> None:
+        async with gate:
+            await one(paths[number % len(paths)], chance.choice(list(who)))
+
+    await asyncio.gather(*(gated(number) for number in range(REQUESTS)))
+    assert sum(statuses.values()) + cancelled == REQUESTS
+    assert (cancelled > 50, statuses["acme 200"] > 150, statuses["globex 200"] > 150) == (True, True, True)
+    assert statuses["viewer 403"] > 150
 
 
 async def test_without_a_tenant_the_api_role_sees_nothing(book: Book, database_url: str) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 
-from services.api.access.auth import Caller, Reader, Writer
+from services.api.access.auth import Caller, Governing, Reader
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.http.openapi import answers
 from services.api.http.problems import not_found, too_many
@@ -39,7 +39,7 @@ About = Literal["workflow", "version"]
 
 
 @router.put("/v1/workflows/settings", responses=answers("workflow_settings"))
-async def set_workflow(request: Request, caller: Writer, body: NewWorkflowSettings) -> WorkflowAnswer:
+async def set_workflow(request: Request, caller: Governing, body: NewWorkflowSettings) -> WorkflowAnswer:
     """Say which outcome of a workflow counts, for how long it must last and what it is worth. Holds at once,
     for days that are over as well."""
     workflow = as_booked("workflow", body.workflow)
@@ -50,7 +50,7 @@ async def set_workflow(request: Request, caller: Writer, body: NewWorkflowSettin
 
 
 @router.put("/v1/workflows/versions", responses=answers("workflow_version"))
-async def set_version(request: Request, caller: Writer, body: NewVersionSettings) -> VersionAnswer:
+async def set_version(request: Request, caller: Governing, body: NewVersionSettings) -> VersionAnswer:
     """Say what a version of a workflow is: how it was done before AI, with minutes and rates; AI added to
     that; or the work thought anew."""
     workflow = as_booked("workflow", body.workflow)
@@ -66,7 +66,7 @@ async def set_version(request: Request, caller: Writer, body: NewVersionSettings
 @router.delete("/v1/workflows/versions", responses=answers("workflow_acts", missing="nothing is said of it"))
 async def remove_version(
     request: Request,
-    caller: Writer,
+    caller: Governing,
     workflow: Annotated[WorkflowName, Query()],
     version: Annotated[VersionName, Query()],
     reason: Annotated[ActReason, Query()],
