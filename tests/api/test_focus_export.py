@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -19,8 +19,9 @@ from starlette.requests import ClientDisconnect
 
 from services.api.exports import writer
 from services.api.exports.routes import ExportResponse
-from services.api.exports.running import RunningExports
+from services.api.exports.running import BegunExport, RunningExports
 from services.api.exports.writer import ExportQuestion
+from services.api.http.problems import HttpRefusal
 from services.api.imports.reader import HowToRead, read
 from services.api.imports.rows import BadRow, BilledRow
 from spendmeter.book.cover import MinutesDropped
@@ -28,6 +29,7 @@ from spendmeter.book.sizes import BucketSpan
 from spendmeter.contracts.catalog import FxRate
 from spendmeter.contracts.entry_ids import identified
 from spendmeter.contracts.events import Context, Labels, UsageEvent
+from spendmeter.platform.bounded_process import BoundError
 from spendmeter.platform.roles import role_url
 from tests.api.book import Book
 from tests.api.exported import ExportedBook, export_of, exported_book, rows_of, spent, sums_of
@@ -326,6 +328,29 @@ async def test_an_answer_that_nobody_takes_leaves_room_for_the_next(
         break
     await begun.aclose()
     assert (await export_of(acme)).status_code == 200
+
+
+async def test_a_file_that_breaks_off_ends_in_an_error_and_one_that_never_began_may_be_had_later() -> None:
+    async def output(*pieces: bytes) -> AsyncGenerator[bytes, None]:
+        for piece in pieces:
+            yield piece
+        raise BoundError("it ended with code -9")
+
+    exports = RunningExports("")
+    begun = BegunExport(
+        output=output(b'{"type":"begins","totals":[],"rows_max":2}\na,b', b"\r\n1"),
+        running=exports,
+        tenant="acme",
+    )
+    await begun.read_beginning()
+    came = b""
+    with pytest.raises(BoundError):
+        async for piece in begun.file():
+            came += piece
+    assert came == b"a,b\r\n1"
+    with pytest.raises(HttpRefusal) as refused:
+        await BegunExport(output=output(), running=exports, tenant="acme").read_beginning()
+    assert refused.value.status == 503
 
 
 async def test_where_rollups_are_too_coarse_entries_are_asked(
