@@ -130,10 +130,7 @@ async def test_it_is_read_of_the_book_by_any_filter(
         params={"from": "2026-11-23", "group_by": "team"},
         headers={"Accept": "text/csv"},
     )
-    assert (
-        table.text.splitlines()[0].startswith("team,currency,requests,cost")
-        or "cost_per_request" in table.text
-    )
+    assert "cost_per_request" in table.text.splitlines()[0]
 
 
 @pytest.mark.parametrize(

@@ -62,12 +62,27 @@ FROM (
 GROUP BY version, day, t.team
 
 -- name: dearest
--- The $6 dearest runs of the version $4 in [$2, $3), in the currency $7.
-SELECT day, run, team, cost, calls, ai, human, adjacent, labour_hours * 60 AS human_minutes, outcomes
-FROM workflow_dear_runs
-WHERE workflow = $1 AND day >= $2 AND day < $3 AND workflow_version = $4 AND ($5::text IS NULL OR team = $5)
-    AND currency = $7
-ORDER BY cost DESC LIMIT $6
+-- What the $9 dearest runs of the version $4 in [$2, $3) (of the team $5) in the currency $10 came to together, as above.
+WITH top AS MATERIALIZED (
+    SELECT cost, calls, ai, human, adjacent, labour_hours, outcomes FROM workflow_dear_runs
+    WHERE workflow = $1 AND day >= $2 AND day < $3 AND workflow_version = $4 AND ($5::text IS NULL OR team = $5)
+        AND currency = $10
+    ORDER BY cost DESC LIMIT $9
+), achieved AS (
+    SELECT sum(s.outcomes - s.reversed) AS kept,
+        sum(CASE WHEN $8 THEN s.outcomes - s.refused - s.reversed ELSE s.accepted END) AS accepted,
+        sum(CASE WHEN $8 THEN s.runs_alive ELSE s.runs_accepted END)::bigint AS successes
+    FROM top, jsonb_to_recordset(top.outcomes) AS s (name text, lag int, outcomes numeric, accepted numeric, refused numeric,
+        reversed numeric, runs_accepted bigint, runs_alive bigint)
+    WHERE s.name = $6 AND s.lag <= $7
+)
+SELECT t.*, coalesce(kept, 0) AS kept, coalesce(a.accepted, 0) AS accepted, coalesce(successes, 0) AS successes
+FROM (
+    SELECT count(*) AS runs, coalesce(sum(cost), 0) AS cost, coalesce(sum(calls), 0)::bigint AS calls,
+        coalesce(sum(ai), 0) AS ai, coalesce(sum(human), 0) AS human, coalesce(sum(adjacent), 0) AS adjacent,
+        coalesce(sum(labour_hours), 0) * 60 AS human_minutes
+    FROM top
+) AS t, achieved a
 
 -- name: due
 -- Days of [$1, $2) whose moments are to be made again, and whether runs have changed of which it is not known yet.

@@ -142,15 +142,9 @@ async def _read(connection: TenantConnection, asked: AskedVersions) -> dict[str,
     top = {}
     for name, each in sums.items():
         if each.currency and (runs := int(each.all()["runs"])):
-            dear = await connection.fetch(
-                SQL["dearest"],
-                *place[:3],
-                name,
-                asked.team,
-                min(TOP_RUNS_MAX, -(-runs // 100)),
-                each.currency,
-            )
-            top[name] = top_sums(dear, asked.outcome, window, silence_accepts=silence)
+            most = min(TOP_RUNS_MAX, -(-runs // 100))
+            said = (asked.team, asked.outcome, window, silence, most, each.currency)
+            top[name] = top_sums(await connection.fetchrow(SQL["dearest"], *place[:3], name, *said))
     due = await connection.fetchrow(SQL["due"], asked.start, asked.end)
     return {
         "sums": sums,

@@ -99,22 +99,9 @@ def sums_of(
     return dict(found)
 
 
-def top_sums(
-    rows: Iterable[Mapping[str, Any]], outcome: str | None, survival_days: int, *, silence_accepts: bool
-) -> NamedSums:
-    """What the dearest runs, rows of the statement `dearest`, came to together."""
+def top_sums(row: Mapping[str, Any]) -> NamedSums:
+    """What the dearest runs came to together: the row of the statement `dearest`."""
     found = NamedSums()
-    for row in rows:
-        for name in (*COSTS, "cost", "calls", "human_minutes"):
-            found.add(name, row[name])
-        found.add("runs", 1)
-        for step in row["outcomes"]:
-            if step["name"] == outcome and step["lag"] <= survival_days:
-                said = {
-                    name: Decimal(value) for name, value in step.items() if name not in ("name", "currency")
-                }
-                alive = said["outcomes"] - said["refused"] - said["reversed"]
-                found.add("kept", said["outcomes"] - said["reversed"])
-                found.add("accepted", alive if silence_accepts else said["accepted"])
-                found.add("successes", said["runs_alive" if silence_accepts else "runs_accepted"])
+    for name, amount in row.items():
+        found.add(name, amount)
     return found
