@@ -5,7 +5,6 @@ import { el } from "./dom.js";
 import { momentOf } from "./format.js";
 import { listPage } from "./paging.js";
 import { logInToChange } from "./pieces.js";
-import { tableTools } from "./tools.js";
 
 const COLUMNS = [["When"], ["What"], ["Was and became"], ["By", "wide"]];
 const LETTERS = 120;
@@ -20,8 +19,8 @@ export function auditPage() {
     question: () => ({ path: PATH, parameters: {} }),
     rowsOf: ({ changes }) => changes.map(changeRow),
     none: "Nothing was changed so far.",
+    csv: false,
   });
-  list.element.append(tableTools(() => ({ path: PATH }), { csv: false }));
   return { element: list.element, refresh: list.refresh, timeless: true };
 }
 

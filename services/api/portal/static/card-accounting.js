@@ -2,7 +2,7 @@
 
 import { get, session } from "./api.js";
 import { el } from "./dom.js";
-import { completeness, count, eventsOf, inFlight, money } from "./format.js";
+import { count, eventsOf, inFlight, money } from "./format.js";
 import { link } from "./links.js";
 import { badge } from "./pieces.js";
 import { cardRefresher } from "./refresh.js";
@@ -60,12 +60,8 @@ function underRemarks({ currency, events, effective, by_kind: kinds }) {
 
 const inboxOf = (remarks) => link("inbox", { remarks, whose: session.operator ? "tenant" : undefined });
 
-function verdict({ balanced, complete_through: through }) {
+function verdict({ balanced }) {
   const mark = balanced ? badge("balanced", "") : badge("does not balance", "open");
   mark.classList.toggle("good", balanced);
-  const upTo = completeness(through, session.tz) + (through ? ` ${session.tz}` : "");
-  return [
-    mark,
-    el("span", { className: "fine" }, ` events of this tenant · in flight: of all tenants · ${upTo}`),
-  ];
+  return [mark, el("span", { className: "fine" }, ` events of this tenant · in flight: of all tenants`)];
 }

@@ -7,6 +7,7 @@ import { pagedTable } from "./paging.js";
 import { badge } from "./pieces.js";
 import { byUnit, lastingConditions, scopeWords } from "./price-words.js";
 import { describePrice, modelLink, tenantOf, whoseChoice, whoseOf } from "./prices.js";
+import { tableTools } from "./tools.js";
 
 const TYPING_MS = 250;
 const ALIASES = 3;
@@ -22,13 +23,14 @@ export function catalogPage(query) {
   });
   const whose = el("span", whoseChoice("catalog", query));
   const note = el("p", { className: "fine" });
+  const question = () => ({
+    path: "/v1/catalog/models",
+    parameters: { q: query.get("q") ?? "" },
+    tenant: tenantOf(query),
+  });
   const list = pagedTable({
     columns: [["Model"], ["Prices now"]],
-    question: () => ({
-      path: "/v1/catalog/models",
-      parameters: { q: query.get("q") ?? "" },
-      tenant: tenantOf(query),
-    }),
+    question,
     rowsOf: ({ models }) => models.map((model) => modelRow(model, query)),
     label: "More",
     show: (_, rows) => setText(note, describeList(rows)),
@@ -36,17 +38,11 @@ export function catalogPage(query) {
   const element = el(
     "section",
     { className: "card list catalog" },
-    el(
-      "div",
-      { className: "controls" },
-      el("h1", "Price catalog"),
-      whose,
-      el("a", { href: link("changes", whoseOf(query)) }, "What changed"),
-      el("a", { href: link("inbox", whoseOf(query)) }, "Without a price"),
-    ),
+    el("div", { className: "controls" }, el("h1", "Price catalog"), whose),
     search,
     ...list.nodes,
     note,
+    tableTools(question, { csv: false }),
   );
   let typing = 0;
 

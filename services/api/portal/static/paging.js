@@ -2,9 +2,9 @@
 
 import { get, session } from "./api.js";
 import { el, setText } from "./dom.js";
-import { completeness } from "./format.js";
 import { table } from "./pieces.js";
 import { RARE_BEATS, everyNth, turns } from "./refresh.js";
+import { tableTools } from "./tools.js";
 
 const PAGE_ROWS = 50;
 
@@ -55,17 +55,24 @@ export function pagedTable({ columns, question, rowsOf, label, show }) {
   return { nodes: [table(columns, body), more], refresh, restart };
 }
 
-// A page that is a list, newest first. `none`: what it says when it is empty.
-export function listPage({ heading, words, columns, question, rowsOf, none }) {
+// A page that is a list, newest first. `none`: what it says when it is empty; `csv`: whether the API has it
+// so.
+export function listPage({ heading, words, columns, question, rowsOf, none, csv = true }) {
   const note = el("p", { className: "fine" });
 
-  function show({ complete_through: through }, rows) {
-    const told = [rows ? `newest first, times in ${session.tz}` : none];
-    if (through !== undefined) told.push(completeness(through, session.tz)); // what people did has none
-    setText(note, told.join(" · "));
+  function show(_, rows) {
+    setText(note, rows ? `newest first, times in ${session.tz}` : none);
   }
 
   const list = pagedTable({ columns, question, rowsOf, label: "Older", show });
-  const element = el("section", { className: "card list" }, heading, words, ...list.nodes, note);
+  const element = el(
+    "section",
+    { className: "card list" },
+    heading,
+    words,
+    ...list.nodes,
+    note,
+    tableTools(question, { csv }),
+  );
   return { element, refresh: list.refresh };
 }
