@@ -37,6 +37,7 @@ PAGES = {
     "overview": "",
     "explore": "explore?by=team&split=sku",
     "changed": "changed?by=team",
+    "models": "models",
     "events": "events",
     "event": f"event?source={SOURCE}&id={ID.replace('#', '%23').replace('&', '%26')}",
     "run": "run",

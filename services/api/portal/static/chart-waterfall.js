@@ -1,47 +1,14 @@
 // From one figure to another, step by step: what each part adds or takes away.
 
-import { compactMoney, theme } from "./chart.js";
-import { echartsLibrary } from "./chart-library.js";
-import { el } from "./dom.js";
+import { compactMoney } from "./chart.js";
+import { echartsPlace } from "./chart-echarts.js";
 import { money } from "./format.js";
 import { resolved } from "./palette.js";
 
-const HEIGHT = 300;
-const NARROW_PX = 520;
-const scheme = matchMedia("(prefers-color-scheme: dark)");
-
-// `show({steps, currency})`: each step {label, from, to, amount, kind}, `from` and `to` as floats, `amount`
-// a decimal as text, `kind` "whole", "more" or "less".
+// `show({steps, currency})`: each step {label, from, to, amount, kind}, `from` and `to` as floats, `amount` a
+// decimal as text, `kind` "whole", "more" or "less".
 export function waterfall(label) {
-  const drawn = el("div", { className: "plot", style: { height: `${HEIGHT}px` } });
-  const failure = el("p", { className: "empty", hidden: true });
-  const element = el("div", { className: "chart", role: "img", "aria-label": label }, drawn, failure);
-  let chart = null;
-  let latest = null;
-
-  async function show(shown) {
-    latest = shown;
-    try {
-      const library = await echartsLibrary();
-      chart ??= library.init(drawn);
-      redraw();
-      failure.hidden = true;
-    } catch (error) {
-      if (!(error instanceof TypeError) || window.echarts) throw error;
-      failure.replaceChildren(`${error.message}; the table says the same.`);
-      failure.hidden = false;
-    }
-  }
-
-  function redraw() {
-    if (!chart || !latest || !element.clientWidth) return;
-    chart.resize();
-    chart.setOption(optionsOf(latest, theme(), element.clientWidth < NARROW_PX), { notMerge: true });
-  }
-
-  new ResizeObserver(redraw).observe(element);
-  scheme.addEventListener("change", redraw);
-  return { element, show };
+  return echartsPlace(label, optionsOf);
 }
 
 function optionsOf({ steps, currency }, { soft, line, ink, accent, font }, narrow) {

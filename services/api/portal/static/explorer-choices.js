@@ -27,7 +27,7 @@ export function explorerChoices(query, path = "explore") {
     el(
       "div",
       { className: "controls" },
-      el("label", "by ", by),
+      path !== "models" && el("label", "by ", by),
       path === "explore" && el("label", "split by ", split),
       add,
     ),

@@ -39,7 +39,7 @@ function tenantChoice(chooseTenant) {
 }
 
 // The page at an address: where it lies, and the range that goes with it to the next.
-export function showPlace(path, query, ranged) {
+export function showPlace(path, query, { ranged, compared }) {
   const place = placeOf(path);
   const kept = rangeOf(query);
   const more = el(
@@ -63,7 +63,10 @@ export function showPlace(path, query, ranged) {
   tabs.replaceChildren(
     ...Object.entries(place.tabs ?? {}).map(([to, label]) => tabLink(to, label, path, kept)),
   );
-  controls.replaceChildren(...(ranged ? [rangeChoice(path, query), comparisonChoice(path, query)] : []));
+  controls.replaceChildren(
+    ...(ranged ? [rangeChoice(path, query)] : []),
+    ...(compared ? [comparisonChoice(path, query)] : []),
+  );
   const part = place.tabs?.[path];
   document.title = `${part && part !== place.label ? `${place.label}: ${part}` : place.label} · Spendmeter`;
 }

@@ -27,6 +27,7 @@ const pages = {
   budget: async () => (await import("./budget.js")).budgetPage,
   incidents: async () => (await import("./incidents.js")).incidentsPage,
   incident: async () => (await import("./incident.js")).incidentPage,
+  models: async () => (await import("./models.js")).modelsPage,
   quality: async () => (await import("./quality.js")).qualityPage,
   unbooked: async () => (await import("./unbooked.js")).unbookedPage,
   resubmit: async () => (await import("./resubmit.js")).resubmitPage,
@@ -47,7 +48,8 @@ const pages = {
   terms: async () => (await import("./terms.js")).termsPage,
   privacy: async () => (await import("./privacy.js")).privacyPage,
 };
-const RANGED = ["", "explore", "changed", "events"]; // the pages of a range
+const COMPARED = ["", "explore", "changed"];
+const RANGED = ["", "explore", "changed", "models", "events"]; // the pages of a range
 // What is shown where an address names none of them.
 const LISTS = { channel: "channels", rule: "rules", budget: "budgets", incident: "incidents" };
 
@@ -77,7 +79,7 @@ async function showPage() {
     const make = ranged && rangeProblem(query) ? rangeProblemPage : await pages[path]();
     if (overtaken()) return;
     shown = { path, query };
-    showPlace(path, query, ranged);
+    showPlace(path, query, { ranged, compared: COMPARED.includes(path) });
     if (page?.make !== make || !page.accept?.(query)) openPage(make, query);
   } catch (error) {
     if (!(error instanceof TypeError) || overtaken()) throw error;
