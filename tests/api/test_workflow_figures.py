@@ -103,6 +103,11 @@ def test_a_cost_that_lacks_amounts_is_a_lower_bound() -> None:
     measured = version(costs, [outcome(day) for day in range(10)])
     assert measured.figure("cost_per_accepted").lower_bound
     assert not measured.figure("success_share").lower_bound
+    one = ComparedVersion(version="v2", currency="USD", measured=measured)
+    other = ComparedVersion(version="v1", currency="USD", measured=ten_days("3"))
+    found = difference_of(one, other, range_days=10, change_cost=None, by_hash=False).figures[0]
+    assert found.value is not None
+    assert found.missing == ["v2: 1 events have no price, so it costs more"]
 
 
 def test_which_outcome_counts_is_asked_where_there_are_several() -> None:

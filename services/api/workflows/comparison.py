@@ -78,7 +78,10 @@ def compared(
         outcome_names=asked.outcome_names,
         team=asked.team,
         pending=pending,
-        versions=[_figures(asked, side, young.get(version, 0)) for version, side in sides.items()],
+        versions=[
+            _figures(asked, side, young.get(version, 0), sums.get(version) or VersionSums())
+            for version, side in sides.items()
+        ],
         differences=_differences(asked, sides),
     )
 
@@ -99,9 +102,8 @@ def _side(
     return ComparedVersion(version=version, currency=measured.sums.currency, measured=measured)
 
 
-def _figures(asked: AskedVersions, side: ComparedVersion, young: int) -> VersionFigures:
-    measured = side.measured
-    counted = measured.all if measured else NamedSums()
+def _figures(asked: AskedVersions, side: ComparedVersion, young: int, sums: VersionSums) -> VersionFigures:
+    measured, counted = side.measured, sums.all()
     known = counted["accepted"] + counted["refused"] + counted["reversed"]
     return VersionFigures(
         version=side.version,
@@ -116,9 +118,7 @@ def _figures(asked: AskedVersions, side: ComparedVersion, young: int) -> Version
         },
         open=counted["outcomes"] - known,
         top_runs=int(measured.top["runs"]) if measured and measured.top else 0,
-        costs=[_cost(currency, of) for currency, of in sorted(measured.sums.costs.items())]
-        if measured
-        else [],
+        costs=[_cost(currency, of) for currency, of in sorted(sums.costs.items())],
         figures=measured.figures() if measured else entered_figures(side.entered or {}),
     )
 

@@ -53,6 +53,13 @@ class ComparedVersion:
             return [f"{self.version}: {why}" for why in self.measured.missing(name)]
         return [] if name in (self.entered or {}) else [f"{self.version}: was not entered"]
 
+    def unpriced(self, name: FigureName) -> list[str]:
+        """That a cost is at least so much, where amounts lack in it."""
+        count = (
+            self.measured.all["unpriced_events"] if self.measured and name == "cost_per_accepted" else ZERO
+        )
+        return [f"{self.version}: {count:,f} events have no price, so it costs more"] if count else []
+
 
 def difference_of(
     one: ComparedVersion,
@@ -89,7 +96,7 @@ def _figure(one: ComparedVersion, other: ComparedVersion, name: FigureName) -> F
         low=interval.low if interval else None,
         high=interval.high if interval else None,
         percent=divided(100 * difference, base) if base else None,
-        missing=[],
+        missing=[*one.unpriced(name), *other.unpriced(name)],
     )
 
 

@@ -74,8 +74,8 @@ class VersionCost(BaseModel):
 
 
 class VersionFigures(BaseModel):
-    """A version. entered: its figures are as somebody entered them, and nothing is counted. Counts are of
-    runs that are old enough; `young_runs` are left out of both sides. reversed_later, accepted_later: said
+    """A version. entered: its figures are as somebody entered them. Counts and costs are of runs that
+    name it and are old enough; `young_runs` are left out of both sides. reversed_later, accepted_later: said
     after the survival window, so that it changes nothing here."""
 
     version: str
@@ -110,7 +110,7 @@ class TeamDifference(BaseModel):
 
 
 class FigureDifference(BaseModel):
-    """version - against, of one figure; percent of against's."""
+    """version - against, of one figure; percent of against's. `missing` beside a value: what is not in it."""
 
     name: FigureName
     value: DecimalString | None
