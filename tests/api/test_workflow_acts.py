@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -109,3 +112,18 @@ async def test_another_tenant_sees_nothing_of_it_and_who_only_reads_says_nothing
     acme.headers["Authorization"] = f"Bearer {await book.key('acme', 'read')}"
     assert len(await acts(acme)) == 1
     await put(acme, "settings", 403, survival_days=9)
+
+
+async def test_the_commands_of_the_documentation_are_obeyed(acme: httpx.AsyncClient) -> None:
+    page = Path("docs/workflows.md").read_text("utf-8")
+    bodies = re.findall(r"^put (\S+) '(.*?)'$", page, re.MULTILINE | re.DOTALL)
+    assert len(bodies) == 4
+    for path, body in bodies:
+        answer = await acme.put(f"/v1/{path}", json=json.loads(body))
+        assert answer.status_code == 200, answer.text
+    questions = re.findall(r"^ask (\S+)((?: -d \S+)*)", page, re.MULTILINE)
+    assert len(questions) == 7
+    for path, said in questions:
+        asked = [tuple(one.split("=", 1)) for one in said.split(" -d ")[1:]]
+        answer = await acme.get(f"/v1/{path}", params=asked)
+        assert answer.status_code == 200, (path, asked, answer.text)
