@@ -56,6 +56,7 @@ from services.api.meters import routes as meters
 from services.api.people import routes as people
 from services.api.portal import assets
 from services.api.privacy import routes as privacy
+from services.api.readouts import routes as readouts
 from services.api.rules import dry_runs, quality
 from services.api.rules import routes as rules
 from services.api.runs import outcomes
@@ -97,6 +98,7 @@ PARTS = (
     dry_runs,
     privacy,
     meters,
+    readouts,
     budgets,
     forecast_routes,
     budget_requests,

@@ -25,6 +25,7 @@ DECISION = BY | {
     "title": MARK, "owner": MARK, "filter": {"team": MARK}, "from_model": "openai/gpt-4o",
     "to_model": "openai/gpt-4o-mini", "effective_day": days_ago(2),
 }  # fmt: skip
+READOUT = {"slug": "ours", "aggregation": "COUNT", "eventType": "spendmeter.usage.v1"}
 FLOW = {"workflow": MARK, "version": "v1", "kind": "augmented"}
 UUIDS = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 ELSEWHERE = {
@@ -94,6 +95,7 @@ async def ids(client: httpx.AsyncClient, book: Book) -> dict[str, dict[str, str]
             )
         },
         "views": {"id": await made(client, "/v1/views", name=MARK, question="group_by=team")},
+        "meters": {"meter": await made(client, "/api/v1/meters", **READOUT, description=MARK)},
         "incidents": {"id": str(UUID(str(INCIDENT)))},
         "dimensions": {"name": "customer"},
         "allocation-plans": {"dimension": "customer"},
@@ -110,7 +112,7 @@ def paths_of(api: FastAPI, ids: dict[str, dict[str, str]]) -> list[tuple[str, st
     for path, operations in api.openapi()["paths"].items():
         if path.endswith("/session") or path in ELSEWHERE:
             continue
-        named = ids.get(path.split("/")[2], {})
+        named = ids.get(path.removeprefix("/api").split("/")[2], {})
         assert "{" not in path or named, f"{path}: make one in ids, or say in ELSEWHERE who asks"
         found += [(method, path.format(**named)) for method in operations]
     return found
@@ -132,7 +134,7 @@ QUERIES = {
 }
 
 BODIES: tuple[Any, ...] = (
-    None, {}, BY, {"name": "ours"}, {"name": "ours", "question": "top=3"}, {"note": "x"}, {"amount": "1", **BY}, {"enabled": False, **BY},
+    None, {}, BY, READOUT, {"name": "ours"}, {"name": "ours", "question": "top=3"}, {"note": "x"}, {"amount": "1", **BY}, {"enabled": False, **BY},
     {"until": "2099-01-01T00:00:00Z", "note": "x"}, {"until": ahead(hours=3), "note": "x"},
     {"says": "expected"}, [{"day": days_ago(1), "active": 5}],
     {"id": "w-1", "day": days_ago(1), "hours": "7.5"}, {"retired_on": "2026-11-01"},

@@ -53,7 +53,7 @@ class Negotiated(APIRoute):
             if form is None:
                 raise HttpRefusal(406, "Not acceptable", f"Accept: this route answers {' or '.join(forms)}")
             answer = await handle(request)
-            if form == CSV:
+            if form == CSV and not answer.headers["Content-Type"].startswith(CSV):
                 answer = _as_csv(request, answer, tables)
             elif is_pretty(request):
                 answer = indented(answer)
