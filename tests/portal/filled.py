@@ -38,6 +38,7 @@ PAGES = {
     "explore": "explore?by=team&split=sku",
     "changed": "changed?by=team",
     "models": "models",
+    "outcomes": "outcomes",
     "events": "events",
     "event": f"event?source={SOURCE}&id={ID.replace('#', '%23').replace('&', '%26')}",
     "run": "run",

@@ -27,6 +27,7 @@ const pages = {
   budget: async () => (await import("./budget.js")).budgetPage,
   incidents: async () => (await import("./incidents.js")).incidentsPage,
   incident: async () => (await import("./incident.js")).incidentPage,
+  outcomes: async () => (await import("./outcomes.js")).outcomesPage,
   models: async () => (await import("./models.js")).modelsPage,
   quality: async () => (await import("./quality.js")).qualityPage,
   unbooked: async () => (await import("./unbooked.js")).unbookedPage,

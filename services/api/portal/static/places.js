@@ -26,6 +26,7 @@ export const PLACES = [
     icon: "M12 4 2.5 20h19zM12 10v4M12 17v.5",
     below: ["incident"],
   },
+  { path: "outcomes", later: true, label: "Outcomes", icon: "M5 12.500l4.500 4.500L19 7.500" },
   { path: "models", later: true, label: "Models", icon: "M5 19V9M12 19V4M19 19v-7M3 19h18" },
   {
     path: "catalog",
