@@ -50,7 +50,7 @@ def _printed_as_json(problem: Mapping[str, Any]) -> bool:
 
 
 def work_on_database(work: Callable[[Any], Awaitable[Worked]]) -> Worked:
-    """Do the work on a connection to the database: DATABASE_URL, or the running system's. Ends the command
+    """Do the work in one transaction of the database: DATABASE_URL, or the running system's. Ends the command
     when it cannot be done."""
 
     async def connected(url: str) -> Worked:
@@ -59,8 +59,9 @@ def work_on_database(work: Callable[[Any], Awaitable[Worked]]) -> Worked:
 
         connection = await connect(url, service="cli")
         try:
-            await act_as(connection, _who())
-            return await work(connection)
+            async with connection.transaction():
+                await act_as(connection, _who())
+                return await work(connection)
         finally:
             await connection.close()
 

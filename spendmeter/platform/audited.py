@@ -45,7 +45,7 @@ def audited_tables() -> list[str]:
 
 
 async def act_as(connection: asyncpg.Connection, actor: str) -> None:
-    """Who makes the changes of this connection from here on."""
+    """Who makes the changes of this transaction from here on."""
     await connection.execute(SQL["act_as"], actor)
 
 

@@ -22,5 +22,5 @@ CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON {table}
 DROP TRIGGER IF EXISTS audit ON {table}
 
 -- name: act_as
--- For all that the connection does from here on.
-SELECT set_config('app.actor', $1, false)
+-- For the rest of the transaction: a connection may be another's after it.
+SELECT set_config('app.actor', $1, true)

@@ -80,13 +80,14 @@ async def test_what_audited_toml_names_is_there(owner: asyncpg.Connection) -> No
 async def test_a_change_says_what_it_was_and_became_and_amounts_keep_every_digit(
     owner: asyncpg.Connection,
 ) -> None:
-    await act_as(owner, "command of alice")
-    await owner.execute(
-        "INSERT INTO budgets (tenant, name, amount, currency, period) VALUES ('acme', 'b', 0.1000000000000000001, 'USD', 'day')"
-    )
-    await owner.execute("UPDATE budgets SET amount = 2.50, name = 'c'")
-    await owner.execute("UPDATE budgets SET name = 'c'")  # it was that already
-    await owner.execute("DELETE FROM budgets")
+    async with owner.transaction():
+        await act_as(owner, "command of alice")
+        await owner.execute(
+            "INSERT INTO budgets (tenant, name, amount, currency, period) VALUES ('acme', 'b', 0.1000000000000000001, 'USD', 'day')"
+        )
+        await owner.execute("UPDATE budgets SET amount = 2.50, name = 'c'")
+        await owner.execute("UPDATE budgets SET name = 'c'")  # it was that already
+        await owner.execute("DELETE FROM budgets")
     made, changed, removed = await log(owner)
     assert {row["tenant"] for row in (made, changed, removed)} == {"acme"}
     assert {row["by"] for row in (made, changed, removed)} == {"command of alice"}
