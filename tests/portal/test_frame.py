@@ -7,7 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 from playwright.async_api import BrowserContext, expect
 
+from spendmeter.contracts.catalog import Conditions, Price
+from spendmeter.contracts.entry_ids import identified
 from tests.api.book import Book
+from tests.api.test_events import PRICES, WRITTEN, publish
+from tests.api.test_governing import INCIDENT, incident
 from tests.portal.page import log_in
 
 FIRST_LOAD_MAX = 150_000
@@ -118,3 +122,23 @@ async def test_a_first_page_weighs_little_and_reads_nothing_that_it_does_not_nee
     )
     assert first["bytes"] < FIRST_LOAD_MAX
     assert not [name for name in first["names"] if "echarts" in name]
+
+
+async def test_a_price_that_begins_and_an_incident_are_marked_on_the_axis(
+    context: BrowserContext, address: str, book: Book
+) -> None:
+    now = datetime.now(UTC)
+    begins = Conditions(effective_from=now - timedelta(days=2))
+    await publish(book, *PRICES, identified(Price(unit="input_tokens", price="2", when=begins, **WRITTEN)))
+    await incident(book, "acme", INCIDENT, opened_at=now - timedelta(days=1))
+    for ago in range(5):
+        at = (now - timedelta(days=ago)).isoformat()
+        await book.spend("acme", at, "8", team="a", provider="openai", sku="gpt-4o")
+    page = await context.new_page()
+    await log_in(page, address, await book.key("acme", "read"))
+    marks = page.locator(".spent .marks a")
+    await expect(marks).to_have_count(2)
+    await expect(marks.first).to_contain_text("openai/gpt-4o has another price")
+    await expect(marks.last).to_contain_text("Spend far over expectation")
+    await marks.first.click()
+    await expect(page.get_by_role("heading", name="openai/gpt-4o")).to_be_visible()

@@ -1,15 +1,15 @@
 // What happened in a time, to be marked on its axis: incidents that began, and prices that changed of what
 // was used.
 
-import { get } from "./api.js";
-import { iso } from "./format.js";
+import { get, session } from "./api.js";
 import { filterParameters, link } from "./links.js";
 import { DAY_MS, spanParameters } from "./ranges.js";
 
 const INCIDENTS = 50;
 const SHOWN = 6;
-const MODELS = 100;
-const SHORT_MS = 2 * 3_600_000; // within so little, the catalog is not looked at
+const MODELS = 5;
+const KEPT_MS = 10 * 60_000;
+const SHORT_MS = 2 * 3_600_000; // within so little, prices are not looked at
 
 // [{at, kind, text, href}] in ms, the oldest first.
 export async function readMarks(span, filters) {
@@ -36,33 +36,43 @@ async function incidentsWithin([from, to], filters) {
     .filter(({ at }) => at >= from && at < to);
 }
 
-// A model is marked once a day, however many of its prices changed.
+// Of the models that cost most, a mark for each day on which a price of theirs begins.
 async function pricesWithin([from, to], filters) {
-  const [spend, report] = await Promise.all([
-    get("/v1/spend", {
-      ...spanParameters([from, to]),
-      ...filterParameters(filters),
-      usage: false,
-      group_by: "provider,sku",
-      top: MODELS,
-    }),
-    get("/v1/catalog/changes", { from: iso(from) }),
-  ]);
-  const used = new Set(spend.totals.map(({ provider, sku }) => `${provider}/${sku}`));
+  const spend = await get("/v1/spend", {
+    ...spanParameters([from, to]),
+    ...filterParameters(filters),
+    usage: false,
+    group_by: "provider,sku",
+    top: MODELS,
+  });
+  const named = spend.totals.filter(({ others, sku }) => !others && sku);
   const marks = new Map();
-  for (const { provider, sku, after, change } of report.changes) {
-    const model = `${provider}/${sku}`;
-    const at = Date.parse(after?.when?.effective_from ?? "");
-    if (!used.has(model) || !(at >= from && at < to)) continue;
-    const key = `${model} ${Math.floor(at / DAY_MS)}`;
-    const words = change === "new" ? "has a price" : "price changes";
-    if (!marks.has(key))
-      marks.set(key, {
+  for (const { provider, sku, begins } of await Promise.all(named.map(readBegins))) {
+    for (const at of begins.filter((each) => each >= from && each < to)) {
+      const text = `${provider}/${sku} has another price`;
+      marks.set(`${text} ${Math.floor(at / DAY_MS)}`, {
         at,
         kind: "price",
-        text: `${model} ${words}`,
+        text,
         href: link("model", { provider, sku }),
       });
+    }
   }
   return [...marks.values()];
+}
+
+const known = new Map();
+
+// When prices of a model begin that were not there from the first: read again after some minutes.
+async function readBegins({ provider, sku }) {
+  const key = `${session.tenant} ${provider}/${sku}`;
+  const kept = known.get(key);
+  if (kept && Date.now() - kept.read < KEPT_MS) return kept;
+  const { prices } = await get("/v1/catalog/model", { provider, sku }).catch((error) => {
+    if (error.status === 404) return { prices: [] }; // used, and in no catalog: the inbox says so
+    throw error;
+  });
+  const dates = prices.map(({ entry }) => entry.when?.effective_from).filter(Boolean);
+  known.set(key, { provider, sku, begins: dates.map((at) => Date.parse(at)), read: Date.now() });
+  return known.get(key);
 }
