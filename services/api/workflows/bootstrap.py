@@ -5,11 +5,11 @@ is fixed, so the same days always give the same interval. Draws are floats; what
 """
 
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
-from math import sqrt
+from math import inf, sqrt
 from operator import itemgetter
 from random import Random
 from statistics import NormalDist
@@ -34,18 +34,16 @@ class Interval:
     high: Decimal | None
 
 
-def draws_of(days: Mapping[str, Sequence[float]], stream: int = 0) -> dict[str, Draws]:
-    """By name of a sum what it comes to in each draw; `days` has its parts, a day each, all alike. Another
-    `stream` draws other days: for what is compared and independent."""
-    count = len(next(iter(days.values()), ()))
-    if count < 2:
-        return {name: [] for name in days}
-    return {name: _drawn(tuple(parts), stream) for name, parts in days.items()}
+@lru_cache(maxsize=2_000)
+def drawn_ratio(above: tuple[float, ...], below: tuple[float, ...], stream: int = 0) -> Draws:
+    """The ratio of two sums in each draw, from their parts, a day each; infinite where nothing is below.
 
-
-def ratio(above: Draws, below: Draws) -> Draws:
-    """Their ratio in each draw; infinite where nothing is below."""
-    return [one / other if other else float("inf") for one, other in zip(above, below, strict=True)]
+    Another `stream` draws other days: for what is compared and independent. Days that are over seldom change,
+    so most were drawn before; 8 kB each are kept."""
+    if len(above) < 2:
+        return ()
+    pairs = zip(_drawn(above, stream), _drawn(below, stream), strict=True)
+    return array("d", [one / other if other else inf for one, other in pairs])
 
 
 def interval_of(draw: Draws, days: int) -> Interval | None:
@@ -63,7 +61,6 @@ def interval_of(draw: Draws, days: int) -> Interval | None:
 
 @lru_cache(maxsize=2_000)
 def _drawn(parts: tuple[float, ...], stream: int) -> Draws:
-    """Days that are over seldom change, so most sums were drawn before; 8 kB each are kept."""
     return array("d", [sum(pick(parts)) for pick in _picks(len(parts), stream)])
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from services.api.workflows.bootstrap import ACCEPTED_MIN, Draws, Interval, draws_of, interval_of, ratio
+from services.api.workflows.bootstrap import ACCEPTED_MIN, Draws, Interval, drawn_ratio, interval_of
 from services.api.workflows.figure_models import (
     FigureDifference,
     FigureName,
@@ -176,8 +176,8 @@ def _ratio(version: MeasuredVersion, team: str | None) -> Decimal:
 
 
 def _drawn(version: MeasuredVersion, team: str | None, stream: int) -> Draws:
-    drawn = draws_of(version.sums.parts(("cost", "accepted"), team), stream)
-    return ratio(drawn["cost"], drawn["accepted"])
+    parts = version.sums.parts(("cost", "accepted"), team)
+    return drawn_ratio(parts["cost"], parts["accepted"], stream)
 
 
 def _saving(

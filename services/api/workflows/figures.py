@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import get_args
 
-from services.api.workflows.bootstrap import ACCEPTED_MIN, DAYS_MIN, Draws, draws_of, interval_of, ratio
+from services.api.workflows.bootstrap import ACCEPTED_MIN, DAYS_MIN, Draws, drawn_ratio, interval_of
 from services.api.workflows.figure_models import FigureName, VersionFigure
 from services.api.workflows.models import Baseline, StatedAmount
 from services.api.workflows.sums import NamedSums, VersionSums
@@ -78,8 +78,8 @@ class MeasuredVersion:
     def draws(self, name: FigureName, stream: int = 0) -> Draws:
         """Its value in each draw of days."""
         above, below, _ = RATIOS[name]
-        drawn = draws_of(self.sums.parts((above, below)), stream)
-        return ratio(drawn[above], drawn[below])
+        parts = self.sums.parts((above, below))
+        return drawn_ratio(parts[above], parts[below], stream)
 
     def value(self, name: FigureName) -> Decimal | None:
         """The ratio of sums; None where it cannot be said."""
