@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -15,6 +16,8 @@ from tests.api.book import Book
 from tests.portal.filled import fill
 from tests.portal.page import log_in
 
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 GRAVE = {"serious", "critical"}
 SIZES = {"desk": (1280, 900), "phone": (390, 844)}
 PICTURES = os.environ.get("SPENDMETER_PICTURES")
@@ -26,25 +29,31 @@ async def test_axe_finds_nothing_serious_on_any_page(browser: Browser, address: 
     admin = await book.key("acme", "read", "admin")
     async with httpx.AsyncClient(base_url=address, headers={"Authorization": f"Bearer {admin}"}) as client:
         pages = await fill(book, client)
+    context = await browser.new_context(reduced_motion="reduce", bypass_csp=True)
+    page = await context.new_page()
+    await log_in(page, address, admin)
     found = []
-    for scheme in ("light", "dark"):
-        for size, (width, height) in SIZES.items():
-            context = await browser.new_context(
-                viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce", bypass_csp=True
-            )  # fmt: skip
-            page = await context.new_page()
-            await log_in(page, address, admin)
-            for name, place in pages.items():
-                await page.goto(f"{address}/#/{place}")
-                await _settled(page, place)
-                found += [f"{name}, {scheme}, {size}: {each}" for each in await _judged(page)]
-                if (wide := await page.evaluate("document.documentElement.scrollWidth")) > width:
-                    found.append(f"{name}, {size}: {wide} pixels wide")
-                if PICTURES:
-                    shown = Path(PICTURES) / f"{name}-{scheme}-{size}.png"
-                    await page.screenshot(path=shown, full_page=True)
-            await context.close()
+    for name, place in pages.items():
+        await page.goto(f"{address}/#/{place}")
+        await _settled(page, place)
+        for scheme, size in itertools.product(SCHEMES, SIZES):
+            found += [f"{name}, {scheme}, {size}: {each}" for each in await _seen(page, name, scheme, size)]
+    await context.close()
     assert not found, "\n".join(found)
+
+
+async def _seen(page: Page, name: str, scheme: Scheme, size: str) -> list[str]:
+    """What is wrong with it as somebody sees it in this scheme, on a screen of this size."""
+    width, height = SIZES[size]
+    await page.emulate_media(color_scheme=scheme)
+    await page.set_viewport_size({"width": width, "height": height})
+    await page.wait_for_timeout(150)
+    found = await _judged(page)
+    if (wide := await page.evaluate("document.documentElement.scrollWidth")) > width:
+        found.append(f"{wide} pixels wide")
+    if PICTURES:
+        await page.screenshot(path=Path(PICTURES) / f"{name}-{scheme}-{size}.png", full_page=True)
+    return found
 
 
 async def _settled(page: Page, place: str) -> None:
