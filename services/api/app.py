@@ -52,6 +52,7 @@ from services.api.incidents import planned
 from services.api.incidents import routes as incidents
 from services.api.keys import routes as keys
 from services.api.label_maps import routes as label_maps
+from services.api.mcp import routes as mcp
 from services.api.meters import routes as meters
 from services.api.people import routes as people
 from services.api.portal import assets
@@ -99,6 +100,7 @@ PARTS = (
     privacy,
     meters,
     readouts,
+    mcp,
     budgets,
     forecast_routes,
     budget_requests,
