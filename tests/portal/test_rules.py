@@ -51,6 +51,24 @@ async def test_a_rule_is_looked_at_changed_and_tried(
     await expect(row).to_contain_text("critical · amount_min 25")
 
 
+async def test_a_rule_that_counts_events_is_tried_and_says_them_and_no_money(
+    context: BrowserContext, address: str, book: Book
+) -> None:
+    page = await context.new_page()
+    await log_in(page, address, await book.key("acme", "read", "govern"))
+    await page.goto(f"{address}/#/rule?id=unbooked-rate")
+    form = page.get_by_role("form", name="Change the rule")
+    await form.get_by_role("button", name="Try it").click()
+    trial = page.get_by_label("Dry run")
+    await expect(trial).to_contain_text("Under way: 0%")
+    result = {**EXAMPLES["dry_run"]["result"], "currency": "events"}
+    await book.connection.execute(
+        "UPDATE rule_dry_runs SET state = 'done', progress = 1, result = $1, finished_at = now()",
+        json.dumps(result),
+    )
+    await expect(trial).to_contain_text("412.5 events in them.")
+
+
 async def test_who_may_only_read_sees_rules_and_changes_none(
     context: BrowserContext, address: str, book: Book
 ) -> None:

@@ -27,6 +27,8 @@ export function updateSession(answer) {
 }
 
 export const mayChange = () => session.scopes.includes("admin");
+export const mayGovern = () => mayChange() || session.scopes.includes("govern");
+export const mayRespond = () => mayChange() || session.scopes.includes("respond");
 export const mayCorrect = () => mayChange() || session.scopes.includes("correct");
 
 // Of a question: in which form, and whom an operator acts for.

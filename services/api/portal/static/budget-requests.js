@@ -1,6 +1,6 @@
 // Requests for more of a budget: who asks for how much and why; given or refused by who may.
 
-import { call, get, mayChange, session } from "./api.js";
+import { call, get, mayGovern, session } from "./api.js";
 import { card } from "./cards.js";
 import { el, part, setText, updateChildren } from "./dom.js";
 import { ago, momentToMinute, money } from "./format.js";
@@ -48,7 +48,7 @@ function makeRequest(request, name, refresh) {
     " more of ",
     el("a", { href: link("budget", { id }) }, name ?? "a budget that is gone"),
     el("small", { className: "line" }, `${reason} · ${by}, ${ago(at)}`),
-    state === "open" ? mayChange() && decision(request, refresh) : decided(request),
+    state === "open" ? mayGovern() && decision(request, refresh) : decided(request),
   );
 }
 

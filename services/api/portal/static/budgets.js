@@ -1,6 +1,6 @@
 // Budgets: will they last? All of them, requests for more, and the form that sets one.
 
-import { mayChange } from "./api.js";
+import { mayGovern } from "./api.js";
 import { budgetForm } from "./budget-form.js";
 import { budgetRequests } from "./budget-requests.js";
 import { budgetCards } from "./card-budgets.js";
@@ -18,7 +18,7 @@ export function budgetsPage() {
     "section",
     { className: "card" },
     el("h2", "Set a budget"),
-    mayChange()
+    mayGovern()
       ? budgetForm(() => budgets.refresh())
       : el("p", { className: "fine" }, logInToChange("To set one")),
   );

@@ -1,6 +1,6 @@
 // Budgets: what is spent of each, how much of its period is over; those nearest their end first.
 
-import { call, get, mayChange } from "./api.js";
+import { call, get, mayGovern } from "./api.js";
 import { card } from "./cards.js";
 import { el, part, setText, updateChildren } from "./dom.js";
 import { dayOf, money, parseDecimal, percent, ratio, widthOf } from "./format.js";
@@ -66,7 +66,7 @@ const makeBudget = ({ id }, remove) =>
       ),
       el("small", { "data-part": "words" }),
     ),
-    remove && mayChange() && removal(() => remove(id)),
+    remove && mayGovern() && removal(() => remove(id)),
   );
 
 // Folded away: whoever takes a budget out of force opens it first, and presses then.

@@ -1,6 +1,6 @@
 // Incidents: what is wrong, in figures and words, and whether somebody has taken it on.
 
-import { get, mayChange, session } from "./api.js";
+import { get, mayRespond, session } from "./api.js";
 import { card, tile } from "./cards.js";
 import { el, part, setText, updateChildren } from "./dom.js";
 import { ago, count, iso, momentOf, wholeMinute } from "./format.js";
@@ -31,7 +31,7 @@ export function incidentCards() {
       makeIncident,
       (item, incident) => showIncident(item, incident, again),
     );
-    const needsKey = live.some(({ state }) => state === "open") && !mayChange();
+    const needsKey = live.some(({ state }) => state === "open") && !mayRespond();
     const key = needsKey ? `${logInToChange("To acknowledge")} ` : "";
     setText(part(incidents, "fine"), live.length ? key : NONE);
     showCount(alarm, live);

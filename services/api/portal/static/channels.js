@@ -1,6 +1,6 @@
 // Channels: where incidents are told, how each fares, a test of it; and the form that adds one.
 
-import { call, get, mayChange, session } from "./api.js";
+import { call, get, mayGovern, session } from "./api.js";
 import { card } from "./cards.js";
 import { channelForm } from "./channel-form.js";
 import { el, part, setText, updateChildren } from "./dom.js";
@@ -46,7 +46,7 @@ export function channelsPage() {
       "section",
       { className: "card" },
       el("h2", "Add a channel"),
-      mayChange() ? channelForm(added) : el("p", { className: "fine" }, logInToChange("To add one")),
+      mayGovern() ? channelForm(added) : el("p", { className: "fine" }, logInToChange("To add one")),
     ),
   );
   return { element, refresh: async () => (due() ? (await refresh()).answer && null : null), timeless: true };
@@ -63,9 +63,9 @@ const makeChannel = (channel, { tell, refresh }) =>
       el("a", { className: "name", href: link("channel", { id: channel.id }) }, channel.name),
       ` ${channel.kind} `,
       el("small", { className: "line", "data-part": "words" }),
-      mayChange() && testButton(channel, tell, refresh),
+      mayGovern() && testButton(channel, tell, refresh),
     ),
-    mayChange() && removal(channel, tell, refresh),
+    mayGovern() && removal(channel, tell, refresh),
   );
 
 function testButton({ id, name }, tell, refresh) {

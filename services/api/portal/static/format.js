@@ -61,8 +61,16 @@ export function moneyColumn(amounts, currency) {
 
 const abs = (value) => (value < 0n ? -value : value);
 
+// What is not counted in money has its unit behind it: events, minutes, days.
 const moneyFormat = (currency, digits = {}) =>
-  numberFormat({ style: "currency", currency, currencyDisplay: "narrowSymbol", ...digits });
+  /^[A-Z]{3}$/.test(currency)
+    ? numberFormat({ style: "currency", currency, currencyDisplay: "narrowSymbol", ...digits })
+    : unitFormat(currency);
+
+const unitFormat = (unit) => {
+  const counted = numberFormat({ maximumFractionDigits: 2 });
+  return { format: (count) => `${counted.format(count)} ${unit}`, formatToParts: () => [] };
+};
 
 export const symbol = (currency) =>
   moneyFormat(currency)

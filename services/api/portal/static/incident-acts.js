@@ -1,6 +1,6 @@
 // What a person may do about an incident, as buttons; and what somebody did, in words.
 
-import { call, mayChange, session } from "./api.js";
+import { call, mayRespond, session } from "./api.js";
 import { el } from "./dom.js";
 import { iso, momentToMinute } from "./format.js";
 import { pressOnce } from "./pieces.js";
@@ -23,7 +23,7 @@ function actsOf({ state, snoozed_until: snoozed, feedback }) {
 
 // Made anew only where other acts make sense than before: a button that is pressed stays.
 export function showActs(place, incident, refresh) {
-  const acts = mayChange() ? actsOf(incident) : [];
+  const acts = mayRespond() ? actsOf(incident) : [];
   const named = acts.map(([words]) => words).join();
   if (place.dataset.acts === named) return;
   place.dataset.acts = named;

@@ -1,6 +1,6 @@
 // One rule: how good it is, the form that changes it, what a dry run found, and who changed it.
 
-import { get, mayChange, session } from "./api.js";
+import { get, mayGovern, session } from "./api.js";
 import { card } from "./cards.js";
 import { el, part, setText } from "./dom.js";
 import { count, momentOf, money, percent } from "./format.js";
@@ -51,7 +51,7 @@ export function rulePage(query) {
 
   const refresh = cardRefresher([quality, settings, trials, history], { ask, show });
   const formOf = (rule) =>
-    mayChange()
+    mayGovern()
       ? [ruleForm(rule, { changed: refresh, tried: refresh })]
       : [settingsAsTheyAre(rule), el("p", { className: "fine" }, logInToChange("To change it"))];
 
