@@ -262,7 +262,7 @@ async def test_who_reads_on_is_left_in_peace_and_a_search_survives(
     await expect(rows).to_have_count(10)
     await page.get_by_role("link", name="acme's").click()
     await expect(rows).to_have_count(10)
-    assert "q=model-00" in page.url
+    await expect(page).to_have_url(re.compile("q=model-00"))
 
 
 async def test_what_became_doubtful_since_it_was_proposed_is_confirmed_too(

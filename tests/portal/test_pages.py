@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -98,8 +99,9 @@ async def test_an_incident_says_where_its_money_is_and_why(
     page = await context.new_page()
     await log_in(page, address, admin)
     await page.get_by_role("link", name="Incidents").first.click()
+    await expect(page.get_by_role("heading", level=1, name="Incidents")).to_be_visible()
     await page.get_by_role("link", name="support spends 9 times").first.click()
-    assert str(INCIDENT) in page.url
+    await expect(page).to_have_url(re.compile(str(INCIDENT)))
     one = page.locator(".one-incident")
     await expect(one.get_by_role("region", name="Where the excess is")).to_contain_text("93%")
     await expect(one.get_by_role("region", name="Who holds it")).to_contain_text("agent helper")
