@@ -82,7 +82,9 @@ async def test_a_table_is_taken_away_as_a_file_or_as_a_command(
     assert await taken(page, "http") == page.url
     await page.locator(".chart-figures summary").click()
     figures = page.get_by_role("region", name="Figures of the chart")
-    await expect(figures.locator("tbody tr", has_text="$8.00")).to_have_count(1)  # a minute may have begun since
+    await expect(figures.locator("tbody tr", has_text="$8.00")).to_have_count(
+        1
+    )  # a minute may have begun since
 
 
 async def test_a_person_without_a_mouse_gets_everywhere(

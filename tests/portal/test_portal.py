@@ -51,6 +51,7 @@ async def test_a_figure_is_clicked_down_to_the_receipt_of_an_event_sent_a_second
     await page.get_by_role("link", name="Data quality").click()
     await expect(page.locator(".account")).to_contain_text(re.compile("accepted 1( or more)? = booked 1"))
     await page.get_by_role("link", name="Overview").click()
+    await expect(today).to_contain_text("$0.01")  # before that it leads nowhere
     await today.click()
     row = page.locator(".explorer tbody tr").filter(has_text="payments")
     await row.get_by_role("link", name="payments").click()
