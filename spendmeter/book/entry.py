@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Context as DecimalContext
 from decimal import Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,7 +18,10 @@ from spendmeter.contracts.events import Context, Labels, Outcome, Performance
 from spendmeter.contracts.gate import check_told_apart
 from spendmeter.contracts.money import normal_quantity, parse_decimal
 from spendmeter.contracts.rated import Line, decode_lines
+from spendmeter.platform.sql import load_sql
 
+ENTRY_PARTS = load_sql(Path(__file__).with_name("entry.sql"))
+"""Of statements that read entries: for `load_sql`, whoever reads them."""
 SUMS = DecimalContext(prec=200, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow])
 """Exact sums of whatever an entry may hold: more digits than `money.EXACT`, for prices alone, takes."""
 _NUL = "\\u0000"

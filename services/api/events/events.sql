@@ -7,18 +7,11 @@ SELECT find_occurred_at($1)
 SELECT i AS identity FROM unnest($1::bytea[]) AS i
 WHERE find_occurred_at(i) IS NOT NULL OR EXISTS (SELECT FROM unbooked u WHERE u.identity = i)
 
--- part: event
--- What an entry is about: its own event, or the last that was stated before it.
-coalesce(e.event, (
-    SELECT s.event FROM entries s
-    WHERE s.occurred_at = e.occurred_at AND s.identity = e.identity AND s.seq < e.seq AND s.event IS NOT NULL
-    ORDER BY s.seq DESC LIMIT 1))
-
 -- name: entries
 -- The booked event and its corrections, with why there are any. A reversal has no lines: it is minus the entry before
 -- it.
 SELECT e.occurred_at, e.recorded_at, e.origin_partition AS partition, e.origin_offset AS offset, e.catalog_version,
-    e.accounting_period, e.seq, e.status, e.currency, e.list, e.contracted, e.effective, {event} AS event,
+    e.accounting_period, e.seq, e.status, e.currency, e.list, e.contracted, e.effective, {stated_event} AS event,
     e.event IS NOT NULL AS states_event, coalesce(e.lines, '[]') AS lines, dimensions(s) AS series, e.correction_id,
     CASE WHEN c.kind IS NULL AND j.rerate_id IS NOT NULL THEN 'rerate' ELSE c.kind END AS cause_kind, coalesce(c.reason, j.reason) AS cause_reason,
     coalesce(c.author, j.author || CASE WHEN j.applied_by <> j.author THEN ', applied by ' || j.applied_by ELSE '' END)
@@ -59,7 +52,7 @@ SELECT p.occurred_at AS time, p.recorded_at, p.identity, p.seq, p.catalog_versio
     p.currency, p.list, p.contracted, p.effective, p.about::json ->> 'source' AS source,
     p.about::json ->> 'id' AS id, dimensions(s) AS dimensions
 FROM (
-    SELECT e.*, {event} AS about FROM entries e
+    SELECT e.*, {stated_event} AS about FROM entries e
     WHERE e.occurred_at >= $1 AND e.occurred_at < $2 AND ($3::bytea[] IS NULL OR e.series_id = ANY ($3))
         AND (e.occurred_at, e.identity, e.seq) < ($4, $5, $6)
         AND ($8 OR (e.seq % 2 = 0 AND NOT EXISTS (

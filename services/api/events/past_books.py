@@ -12,6 +12,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from services.api.database.transactions import TenantConnection
 from services.api.events.receipt import possible_sellers, possible_skus
+from spendmeter.book.entry import ENTRY_PARTS
 from spendmeter.contracts.catalog import (
     Adjustment,
     Alias,
@@ -36,7 +37,7 @@ KEPT_MAX = 8
 """Of each kind: the names of a seller's models are some MB."""
 GENERAL = (Provider, UnitEntry, CalendarEntry, Spelling, NameRule, TenantTerms, Adjustment)
 
-SQL = load_sql(Path(__file__).with_name("events.sql"))
+SQL = load_sql(Path(__file__).with_name("events.sql"), ENTRY_PARTS)
 
 _BookKey = tuple[str, int, tuple[str, ...], frozenset[str]]
 """Tenant, version, sellers, skus."""

@@ -34,6 +34,7 @@ from services.api.events.sums import comes_to, sums_of
 from services.api.events.unbooked import SQL as UNBOOKED_SQL
 from services.api.http.models import Complete
 from services.api.http.problems import HttpRefusal
+from spendmeter.book.entry import ENTRY_PARTS
 from spendmeter.contracts.catalog import decode_catalog
 from spendmeter.contracts.event_identity import identity
 from spendmeter.contracts.event_reading import decode_event
@@ -48,7 +49,7 @@ from spendmeter.pricing.price_book import PriceBook
 COPIES_MAX = 50
 SUCCESSORS_MAX = 20
 
-SQL = load_sql(Path(__file__).with_name("events.sql"))
+SQL = load_sql(Path(__file__).with_name("events.sql"), ENTRY_PARTS)
 
 
 async def read_receipt(

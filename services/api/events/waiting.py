@@ -7,6 +7,7 @@ from pathlib import Path
 
 from services.api.database.transactions import Database
 from services.api.http.problems import HttpRefusal, invalid
+from spendmeter.book.entry import ENTRY_PARTS
 from spendmeter.platform.sql import load_sql
 
 WAIT_S_MAX = 30.0
@@ -16,7 +17,7 @@ TENANT_WAITERS_MAX = 50
 WAITERS_MAX = 500
 """Each is a task and a socket; a look for all of one tenant's is one statement."""
 
-SQL = load_sql(Path(__file__).with_name("events.sql"))
+SQL = load_sql(Path(__file__).with_name("events.sql"), ENTRY_PARTS)
 
 _DURATION = re.compile(r"(\d{1,5})(ms|s)", re.ASCII)
 

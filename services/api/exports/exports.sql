@@ -41,15 +41,8 @@ WHERE origin_partition = -1 AND tenant = $1 AND occurred_at >= $2 AND occurred_a
 -- Those of [$2, $3), recorded since $4: a reversal with what it reverses, a replacement with the event last stated.
 SELECT e.seq, e.occurred_at, e.tenant, e.series_id, e.status, e.currency, e.list::text, e.contracted::text,
     e.effective::text,
-    coalesce(e.event, (
-        SELECT s.event FROM entries s
-        WHERE s.occurred_at = e.occurred_at AND s.identity = e.identity AND s.seq < e.seq AND s.event IS NOT NULL
-        ORDER BY s.seq DESC LIMIT 1
-    )) AS event,
-    coalesce(e.lines, (
-        SELECT s.lines FROM entries s
-        WHERE s.occurred_at = e.occurred_at AND s.identity = e.identity AND s.seq = e.seq - 1
-    )) AS lines
+    {stated_event} AS event,
+    {reversed_lines} AS lines
 FROM entries e
 WHERE e.origin_partition = -1 AND e.tenant = $1 AND e.occurred_at >= $2 AND e.occurred_at < $3 AND e.recorded_at >= $4
 

@@ -26,13 +26,13 @@ from services.api.exports.usage_rows import (
     midnight,
     series_piece,
 )
-from spendmeter.book.entry import SUMS, read_entry
+from spendmeter.book.entry import ENTRY_PARTS, SUMS, read_entry
 from spendmeter.contracts.money import plain
 from spendmeter.contracts.periods import add_months
 from spendmeter.platform.sql import load_sql
 from spendmeter.pricing.charged import CHARGE_UNIT
 
-SQL = load_sql(Path(__file__).with_name("exports.sql"))
+SQL = load_sql(Path(__file__).with_name("exports.sql"), ENTRY_PARTS)
 ROWS_AT_ONCE = 4_000
 STATEMENT_S = 600.0
 """As `act_for` has it: until then the first rows must come."""

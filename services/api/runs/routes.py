@@ -16,6 +16,7 @@ from services.api.http.problems import HttpRefusal
 from services.api.http.representation import Negotiated
 from services.api.runs.models import RunReceipt
 from services.api.runs.receipt import receipt_of
+from spendmeter.book.entry import ENTRY_PARTS
 from spendmeter.contracts.events import LABEL_CHARACTERS_MAX
 from spendmeter.platform.sql import load_sql
 
@@ -24,7 +25,7 @@ EVENTS_MAX = 50
 LISTED = timedelta(minutes=10)
 """Of a run's end: events have no index by run, and whatever its tenant did meanwhile is looked through."""
 
-SQL = load_sql(Path(__file__).with_name("runs.sql"))
+SQL = load_sql(Path(__file__).with_name("runs.sql"), ENTRY_PARTS)
 router = APIRouter(tags=["runs"], route_class=Negotiated)
 
 

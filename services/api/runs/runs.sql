@@ -91,10 +91,7 @@ SELECT p.occurred_at AS time, p.recorded_at, p.identity, p.seq, p.catalog_versio
     p.currency, p.list, p.contracted, p.effective, p.about::json ->> 'source' AS source,
     p.about::json ->> 'id' AS id, dimensions(s) AS dimensions
 FROM (
-    SELECT e.*, coalesce(e.event, (
-        SELECT s.event FROM entries s
-        WHERE s.occurred_at = e.occurred_at AND s.identity = e.identity AND s.seq < e.seq AND s.event IS NOT NULL
-        ORDER BY s.seq DESC LIMIT 1)) AS about
+    SELECT e.*, {stated_event} AS about
     FROM entries e
     WHERE e.occurred_at >= $2 AND e.occurred_at <= $3 AND e.series_id IN (SELECT series_id FROM of_run)
         AND e.seq % 2 = 0 AND NOT EXISTS (

@@ -20,14 +20,14 @@ import msgspec
 from services.corrector.projections.pace import Pace
 from services.corrector.projections.registered import PROJECTIONS, Fold, Projection
 from services.corrector.projections.stretches import BookStretch, ProjectionMark, next_stretches
-from spendmeter.book.entry import BookEntry, read_entry
+from spendmeter.book.entry import ENTRY_PARTS, BookEntry, read_entry
 from spendmeter.platform.heartbeat import Heartbeat
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.retry import keep_doing
 from spendmeter.platform.sql import load_sql
 from spendmeter.platform.telemetry import Meters
 
-SQL = load_sql(Path(__file__).with_name("sql") / "projections.sql")
+SQL = load_sql(Path(__file__).with_name("sql") / "projections.sql", ENTRY_PARTS)
 INTERVAL_S = 1.0
 ENTRIES_MAX = 20_000
 """Of all partitions in one transaction, but for a page."""

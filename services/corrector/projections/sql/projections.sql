@@ -40,15 +40,8 @@ FROM unnest($1::int[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::b
     FROM (
         SELECT e.origin_offset, e.seq, e.occurred_at, e.identity, e.tenant, e.series_id, e.status, e.currency,
             e.list::text, e.contracted::text, e.effective::text,
-            coalesce(e.event, (
-                SELECT s.event FROM entries s
-                WHERE s.occurred_at = e.occurred_at AND s.identity = e.identity AND s.seq < e.seq AND s.event IS NOT NULL
-                ORDER BY s.seq DESC LIMIT 1
-            )) AS event,
-            coalesce(e.lines, (
-                SELECT s.lines FROM entries s
-                WHERE s.occurred_at = e.occurred_at AND s.identity = e.identity AND s.seq = e.seq - 1
-            )) AS lines
+            {stated_event} AS event,
+            {reversed_lines} AS lines
         FROM entries e
         WHERE e.origin_partition = partition AND e.origin_offset >= since AND e.origin_offset < until
             AND e.recorded_at >= begun_at AND e.recorded_at < ended_at
