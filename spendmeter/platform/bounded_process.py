@@ -32,17 +32,13 @@ class ProcessBounds:
 async def run_module(module: str, *arguments: str, stdin: bytes, bounds: ProcessBounds) -> bytes:
     """What `python -m module arguments` writes for these bytes. It gets nothing of our environment but where
     Python is. Raises BoundError."""
-    process = await _start(module, arguments, bounds, asyncio.subprocess.PIPE)
-    try:
-        async with asyncio.timeout(bounds.seconds_max):
-            output, _ = await asyncio.gather(_output(process, bounds), _feed(process, stdin))
-            code = await process.wait()
-    except TimeoutError:
-        raise BoundError(f"it took longer than {bounds.seconds_max:g} s to read") from None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+    async with _started(module, arguments, bounds, asyncio.subprocess.PIPE) as process:
+        try:
+            async with asyncio.timeout(bounds.seconds_max):
+                output, _ = await asyncio.gather(_output(process, bounds), _feed(process, stdin))
+                code = await process.wait()
+        except TimeoutError:
+            raise BoundError(f"it took longer than {bounds.seconds_max:g} s to read") from None
     if code:
         raise BoundError(f"reading it ended with code {code}: it takes more time or memory than a file may")
     return output
@@ -53,17 +49,12 @@ async def module_output(
 ) -> AsyncGenerator[bytes, None]:
     """What it writes, piece by piece: it waits while its reader does. Of the time what it computes in is
     bounded. Raises BoundError."""
-    process = await _start(module, arguments, bounds, asyncio.subprocess.PIPE)
-    assert process.stdout is not None
-    try:
+    async with _started(module, arguments, bounds, asyncio.subprocess.PIPE) as process:
+        assert process.stdout is not None
         await _feed(process, stdin)
         while piece := await process.stdout.read(LINES_BYTES):
             yield piece
         code = await process.wait()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
     if code:
         raise BoundError(
             f"writing it ended with code {code}: it broke, or took more time or memory than it may"
@@ -76,10 +67,9 @@ async def module_lines(
     """What it writes, as many whole lines at a time as there are: it waits while its reader does. `stdin`: a
     file, which it reads from where that stands. Of the output a line alone is bounded, and of the time what
     it computes in. Raises BoundError."""
-    process = await _start(module, arguments, bounds, stdin or asyncio.subprocess.DEVNULL)
-    assert process.stdout is not None
     rest = b""
-    try:
+    async with _started(module, arguments, bounds, stdin or asyncio.subprocess.DEVNULL) as process:
+        assert process.stdout is not None
         while chunk := await process.stdout.read(LINES_BYTES):
             *lines, rest = (rest + chunk).split(b"\n")
             if len(rest) > bounds.output_bytes_max:
@@ -87,23 +77,27 @@ async def module_lines(
             if lines:
                 yield lines
         code = await process.wait()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
     if code:
         raise BoundError(f"reading it ended with code {code}: it takes more time or memory than a file may")
 
 
-async def _start(
+@contextlib.asynccontextmanager
+async def _started(
     module: str, arguments: tuple[str, ...], bounds: ProcessBounds, stdin: IO[bytes] | int
-) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
+) -> AsyncGenerator[asyncio.subprocess.Process, None]:
+    """The process, which is over afterwards, however that comes."""
+    process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", CHILD, _limits(bounds), module, *arguments,
         stdin=stdin, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
         env={"PYTHONPATH": ":".join(path for path in sys.path if path), "PYTHONDONTWRITEBYTECODE": "1"},
         start_new_session=True,
     )  # fmt: skip
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 def _limits(bounds: ProcessBounds) -> str:
