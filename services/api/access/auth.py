@@ -5,10 +5,11 @@ Routes declare what they need as a dependency (Reader, Responding, Governing, Co
 ...); nothing is decided by a path. What a scope contains stands in spendmeter/contracts/permissions.toml.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Header, Request
@@ -214,40 +215,15 @@ async def _with_tenant(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
     return caller
 
 
-async def _admin(caller: Annotated[Caller, Depends(_with_tenant)]) -> Caller:
-    if not caller.may("admin"):
-        raise forbidden(f"{caller.by} lacks the scope admin, so it cannot change this")
-    return caller
+def _having(scope: str, so: str, known: Callable[..., Awaitable[Caller]] = _with_tenant) -> Any:
+    """The dependency of routes that ask for a scope; `so`: what a caller without it may not do."""
 
+    async def having(caller: Annotated[Caller, Depends(known)]) -> Caller:
+        if not caller.may(scope):
+            raise forbidden(f"{caller.by} lacks the scope {scope}{so}")
+        return caller
 
-async def _governing(caller: Annotated[Caller, Depends(_with_tenant)]) -> Caller:
-    if not caller.may("govern"):
-        raise forbidden(f"{caller.by} lacks the scope govern, so it sets nothing")
-    return caller
-
-
-async def _responding(caller: Annotated[Caller, Depends(_with_tenant)]) -> Caller:
-    if not caller.may("respond"):
-        raise forbidden(f"{caller.by} lacks the scope respond, so it does nothing about incidents")
-    return caller
-
-
-async def _any_admin(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
-    if not caller.may("admin"):
-        raise forbidden(f"{caller.by} lacks the scope admin")
-    return caller
-
-
-async def _correcting(caller: Annotated[Caller, Depends(_with_tenant)]) -> Caller:
-    if not caller.may("correct"):
-        raise forbidden(f"{caller.by} lacks the scope correct, so it changes nothing that is booked")
-    return caller
-
-
-async def _importing(caller: Annotated[Caller, Depends(_with_tenant)]) -> Caller:
-    if not caller.may("import"):
-        raise forbidden(f"{caller.by} lacks the scope import, so it sends no bills")
-    return caller
+    return Depends(having)
 
 
 def issuers_of(request: Request) -> Issuers:
@@ -268,17 +244,17 @@ Anyone = Annotated[Caller, Depends(_caller)]
 """Any key that may read; an operator's may act for no tenant."""
 Reader = Annotated[Caller, Depends(_with_tenant)]
 """A key that may read one tenant's."""
-Admin = Annotated[Caller, Depends(_any_admin)]
+Admin = Annotated[Caller, _having("admin", "", _caller)]
 """A key that may change all of one tenant's; an operator's may act for no tenant."""
-Correcting = Annotated[Caller, Depends(_correcting)]
+Correcting = Annotated[Caller, _having("correct", ", so it changes nothing that is booked")]
 """A key that may correct what is booked of one tenant."""
-Importing = Annotated[Caller, Depends(_importing)]
+Importing = Annotated[Caller, _having("import", ", so it sends no bills")]
 """A key that may import bills of one tenant."""
 Asking = Annotated[Caller, Depends(_asking)]
 """A key that may ask for more of one tenant's budgets."""
-Responding = Annotated[Caller, Depends(_responding)]
+Responding = Annotated[Caller, _having("respond", ", so it does nothing about incidents")]
 """A key that may act on one tenant's incidents."""
-Governing = Annotated[Caller, Depends(_governing)]
+Governing = Annotated[Caller, _having("govern", ", so it sets nothing")]
 """A key that may set by what one tenant's spend is governed."""
-Writer = Annotated[Caller, Depends(_admin)]
+Writer = Annotated[Caller, _having("admin", ", so it cannot change this")]
 """A key that may change one tenant's."""
