@@ -190,6 +190,14 @@ def test_what_is_foretold_and_passed_of_one_budget_in_one_period_is_told_with_wh
     assert told_first(of_budget("budget", 100), [burn, over], NOW) == burn
 
 
+def test_of_what_one_look_opened_the_whole_was_told_first_in_whatever_order_they_are_read() -> None:
+    warned = of_budget("budget", 80)
+    burn = of_budget("burn", 1440, parent=warned.id)
+    assert warned.opened_at == burn.opened_at
+    for current in ([burn, warned], [warned, burn]):
+        assert told_first(of_budget("budget", 100), current, NOW) == warned
+
+
 @pytest.mark.parametrize(
     "changed",
     [

@@ -114,8 +114,13 @@ def whole_of(
 def told_first(incident: Incident, current: Sequence[Incident], now: datetime) -> Incident | None:
     """What was told first of the same budget in its period, and may tell of this one; None = nothing."""
     same = [each for each in current if each.state != "resolved" and are_of_one_budget(each, incident)]
-    same.sort(key=lambda each: each.opened_at)
+    same.sort(key=_first_told)
     return next((each for each in same if tells_of(each, incident, now)), None)
+
+
+def _first_told(incident: Incident) -> tuple[datetime, bool]:
+    """Of two that one look opened, what has the other as its part was told first."""
+    return incident.opened_at, incident.parent is not None
 
 
 def are_of_one_budget(one: Incident, other: Incident) -> bool:
