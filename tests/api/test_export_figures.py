@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +25,8 @@ from spendmeter.contracts.units import UNITS
 
 amounts = st.decimals(-(10**9), 10**9, places=12)
 quantities = st.one_of(st.just(Decimal(0)), st.decimals(-(10**12), 10**12, places=6))
+HALF_A_LAST_PLACE = Decimal("5e-19")
+"""Of a unit price, which has 18 places."""
 PRICE = MeterPrice("", "", False, "USD", "input_tokens", "priced", "p", "", "", "", "USD", "USD")
 
 
@@ -42,8 +44,9 @@ def test_a_unit_price_times_its_quantity_is_the_cost(
     for price, cost in ((found.list, listed), (found.contracted, contracted)):
         if price:
             assert Decimal(price) >= 0
-            product = Decimal(price) * Decimal(found.quantity)
-            assert abs(product - cost) <= Decimal("1e-12") * max(abs(cost), Decimal(1)) * 10
+            count = Decimal(found.quantity)
+            with localcontext(prec=60):
+                assert abs(Decimal(price) * count - cost) <= abs(count) * HALF_A_LAST_PLACE
         else:
             assert (listed < 0) != (contracted < 0)
     assert found.whole or Decimal(found.quantity) * per == quantity

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from spendmeter.contracts.money import plain
 
 PRICE_PLACES = 18
-"""Of a unit price: times any quantity that a row may have, it is the cost to 9 digits, as the validators ask,
-and far beyond."""
+"""Of a unit price, as Parquet holds them: times the quantity it is the cost to within half a last place for
+each unit, which is far beyond the 9 digits that the validators ask of a cost that is worth an invoice."""
 _WIDE = Context(prec=100, rounding=ROUND_HALF_EVEN)
 _ONE = Decimal(1)
 _PLACES = Decimal(1).scaleb(-PRICE_PLACES)
