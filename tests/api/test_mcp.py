@@ -15,7 +15,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from services.api.mcp.shown import ANSWER_MAX, shown
-from services.api.mcp.tools import TOOLS, BadQuestion, question_of
+from services.api.mcp.tools import TOOLS, BadQuestion, question_of, schema_of
 from spendmeter.platform.serve import Server
 from spendmeter.platform.settings import Settings
 from tests.api.book import Book
@@ -109,6 +109,27 @@ async def test_clients_of_last_year_shake_hands_and_need_no_session(
     assert "mcp-session-id" not in answer.headers
     listed = await client.post("/mcp", json={"jsonrpc": "2.0", "id": 2, "method": "tools/list"})
     assert {each["name"] for each in listed.json()["result"]["tools"]} == TOOLS.keys()
+
+
+async def test_the_examples_of_the_documentation_are_answered(address: str, book: Book) -> None:
+    key = await book.key("acme", "read")
+    for tool, arguments in (
+        ("spend", {"range": "last_7_days", "bucket": "day", "group_by": "team"}),
+        ("what_changed", {"range": "yesterday", "group_by": "agent"}),
+        ("incidents", {"state": ["open"]}),
+        ("budgets", {}),
+        ("spend", {"filter.team": ["a", "b"], "top": 3, "usage": False}),
+    ):
+        refused, text = await asked(address, key, tool, **arguments)
+        assert not refused, (tool, text)
+
+
+def test_words_and_lists_of_a_route_are_those_of_the_tool(api: FastAPI) -> None:
+    def of(name: str) -> Any:
+        return schema_of(TOOLS[name], api.openapi()["paths"][TOOLS[name].path]["get"])["properties"]
+
+    assert of("spend")["bucket"]["enum"] == ["minute", "hour", "day", "week", "month"]
+    assert of("incidents")["state"]["type"] == of("spend")["filter.team"]["type"] == "array"
 
 
 def test_what_senders_wrote_is_one_bounded_escaped_line_without_an_address() -> None:

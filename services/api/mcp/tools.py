@@ -57,8 +57,13 @@ def schema_of(tool: QuestionTool, operation: Mapping[str, Any]) -> dict[str, Any
 
 
 def _many_or_one(parameter: Mapping[str, Any]) -> dict[str, Any]:
-    if parameter["schema"].get("type") == "array":
+    """One value, or several where the route takes several; of few values the words are said."""
+    shapes = parameter["schema"].get("anyOf", [parameter["schema"]])
+    if any(each.get("type") == "array" for each in shapes):
         return {"type": "array", "items": {"type": "string", "maxLength": TEXT_MAX}, "maxItems": VALUES_MAX}
+    words = [word for each in shapes for word in each.get("enum", ())]
+    if words:
+        return {"type": "string", "enum": words}
     return {"type": ["string", "integer", "boolean"], "maxLength": TEXT_MAX}
 
 
