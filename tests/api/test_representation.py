@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from services.api.accounting.progress import BookProgress
 from services.api.app import create_app
@@ -177,3 +178,24 @@ async def test_another_origins_page_may_ask_only_where_the_setting_names_it(
     assert "access-control-allow-credentials" not in answer.headers
     assert "access-control-allow-origin" not in other.headers
     assert json.loads(answer.text)["currency"] == "USD"
+
+
+async def test_no_route_passes_over_a_parameter_that_it_does_not_know(
+    api: FastAPI, acme: httpx.AsyncClient
+) -> None:
+    needed = {"/v1/session/log-in": {"tenant": "acme"}, "/v1/models/compare": {"candidates": "openai/gpt-4o"}}
+    passed_over = []
+    for path, operations in api.openapi()["paths"].items():
+        for method in operations:
+            body = None if method == "get" else {}
+            asked = needed.get(path, {}) | {"nonsense": "1"}
+            answer = await acme.request(method, path.format_map(_Ids()), params=asked, json=body)
+            if (answer.status_code, "nonsense: is not a parameter" in answer.text) != (422, True):
+                passed_over.append((method, path, answer.status_code))
+    # The issuer puts into this address what it likes: a few parameters are taken from it, and no more.
+    assert passed_over == [("get", "/v1/session/callback", 400)]
+
+
+class _Ids(dict[str, str]):
+    def __missing__(self, name: str) -> str:
+        return "1"

@@ -75,7 +75,7 @@ async def get_session(request: Request, caller: KnownCaller) -> Session:
     return await _session(request, caller)
 
 
-@router.delete("/v1/session", status_code=204)
+@router.delete("/v1/session", status_code=204, responses=answers(""))
 async def log_out(request: Request, response: Response) -> None:
     """End the session, and forget the cookie."""
     _refuse_other_origins(request)

@@ -25,6 +25,7 @@ from services.api.access.tokens import BadToken
 from services.api.http.models import Text
 from services.api.http.openapi import answers
 from services.api.http.problems import HttpRefusal, forbidden, not_found
+from services.api.http.representation import refuse_unknown
 from spendmeter.platform.public_addresses import checked_url
 from spendmeter.platform.public_resolver import connector
 from spendmeter.platform.settings import Settings
@@ -67,6 +68,7 @@ async def begin(
     issuer: Annotated[Text | None, Query(max_length=500, description="where a tenant has several")] = None,
 ) -> RedirectResponse:
     """Send the browser to the tenant's issuer. It comes back to `/v1/session/callback`."""
+    refuse_unknown(request, ("tenant", "issuer"))
     trusted = _trusted(request, tenant, issuer)
     try:
         endpoints = await issuers_of(request).endpoints_of(trusted)

@@ -27,7 +27,6 @@ from services.api.allocations.statement import lines_of, totals_of_lines
 from services.api.database.tenant import read_tenant
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.http.openapi import answers
-from services.api.http.pretty import PRETTY
 from services.api.http.problems import invalid, not_found
 from services.api.http.representation import JSON, Negotiated
 from services.api.http.shared_answers import shared_answers_of, wants_fresh
@@ -62,7 +61,6 @@ async def get_allocations(
     part add up to the same money, and to other shares. Rows and residual are the ledger's total, once.
 
     Without a plan everybody bears what is booked under their name; what names nobody is `unattributed`."""
-    _refuse_unknown(request, "from to range dimension cost_centre shares".split())
     now = datetime.now(UTC)
     kept: BookedDays = request.app.state.booked_days
 
@@ -110,7 +108,6 @@ async def get_statement(
 ) -> Statement:
     """What one cost centre bears of a month: what it spent itself, by cost class, provider and sku, and its
     part of each pool. All statements of a month, with what is residual and unattributed, are the ledger's."""
-    _refuse_unknown(request, ["month", "dimension"])
     now = datetime.now(UTC)
     kept: BookedDays = request.app.state.booked_days
     async with database_of(request).reading(caller.tenant, spend=True) as connection:
@@ -148,9 +145,3 @@ async def _is_known(
     ):
         return True
     return bool(centre) and not await unseen(connection, dimension, [centre])
-
-
-def _refuse_unknown(request: Request, known: Collection[str]) -> None:
-    for name in request.query_params:
-        if name not in known and name != PRETTY:
-            raise invalid(name[:64], f"is not a parameter here; these are: {', '.join(known)}")

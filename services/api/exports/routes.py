@@ -20,10 +20,11 @@ from services.api.exports.writer import ExportQuestion
 from services.api.http.models import Complete
 from services.api.http.openapi import answers
 from services.api.http.problems import invalid
+from services.api.http.representation import refuse_unknown
 from services.api.http.spans import RANGE_DAYS_MAX
 
 PATH = "/v1/exports/focus"
-PARAMETERS = frozenset({"version", "format", "from", "to"})
+PARAMETERS = ("version", "format", "from", "to")
 MEDIA = {"csv": "text/csv; charset=utf-8; header=present", "parquet": "application/vnd.apache.parquet"}
 _SAID: Any = {
     "description": "the file; `X-Export-Totals` says what its rows come to",
@@ -65,8 +66,7 @@ async def get_focus(
     export of the tenant's is being written, or while the days are not folded yet. A file that breaks off has
     no proper end of the answer: take it for none. `X-Complete-Through` says up to when all that was accepted
     is in it; where that lies before `to`, or is empty, more may be on its way to these days."""
-    if unknown := sorted(request.query_params.keys() - PARAMETERS):
-        raise invalid(unknown[0], f"is no parameter: there are {', '.join(sorted(PARAMETERS))}")
+    refuse_unknown(request, PARAMETERS)
     first, beyond = days_of(start, end, datetime.now(UTC).date())
     question = ExportQuestion(
         database_url="", tenant=caller.tenant, version=version, form=format, start=first, end=beyond

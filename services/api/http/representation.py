@@ -1,22 +1,23 @@
-"""How an answer is sent: as JSON, or a table as CSV; indented for people; with a tag, so that what a caller
-has already is not sent again."""
+"""How a question is taken and its answer sent: no parameter is passed over; as JSON, or a table as CSV;
+indented for people; with a tag, so that what a caller has already is not sent again."""
 
 import re
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, get_args
 from urllib.parse import urlencode
 
 import msgspec
 from fastapi import Request
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.responses import Response
 
 from services.api.http.csv_table import csv_of
 from services.api.http.models import Complete
-from services.api.http.pretty import indented, is_pretty
-from services.api.http.problems import HttpRefusal
+from services.api.http.pretty import PRETTY, indented, is_pretty
+from services.api.http.problems import HttpRefusal, invalid
 
 JSON, CSV = "application/json", "text/csv"
 _COMPLETENESS = re.compile(rb'"(?:complete_through|in_flight|in_flight_age_s)":\s*(?:"[^"]*"|null|[0-9.e-]+)')
@@ -26,6 +27,7 @@ _COMPLETE_THROUGH = re.compile(rb'"complete_through":\s*"([^"]*)"')
 
 class Negotiated(APIRoute):
     """A route that answers in a form that the caller accepts; 406, before anything is done, if it has none.
+    A parameter that it does not declare is refused: left out, it would answer another question.
 
     A model that is a table names in TABLES the fields of its rows: the first that has any counts.
     Without a summary, the first sentence of the docstring is it.
@@ -45,10 +47,13 @@ class Negotiated(APIRoute):
         tables = tables_of(self.response_model)
         complete = any(issubclass(each, Complete) for each in _models(self.response_model))
         forms = (JSON, CSV) if tables else (JSON,)
-        if self.status_code == 204:
-            return handle
+        known = None if "parameters" in (self.openapi_extra or {}) else list(_parameters(self.dependant))
 
         async def negotiated(request: Request) -> Response:
+            if known is not None:  # else some are named by a pattern: the route looks at them itself
+                refuse_unknown(request, known)
+            if self.status_code == 204:
+                return await handle(request)
             form = form_of(",".join(request.headers.getlist("accept")), forms)
             if form is None:
                 raise HttpRefusal(406, "Not acceptable", f"Accept: this route answers {' or '.join(forms)}")
@@ -60,6 +65,20 @@ class Negotiated(APIRoute):
             return _tagged(request, answer, moving=complete)
 
         return negotiated
+
+
+def refuse_unknown(request: Request, known: Sequence[str]) -> None:
+    """Raises HttpRefusal (422) for a parameter that is none of these."""
+    for name in request.query_params:
+        if name not in known and name != PRETTY:
+            there = f"these are: {', '.join(known)}" if known else "there are none"
+            raise invalid(name[:64], f"is not a parameter here; {there}")
+
+
+def _parameters(dependant: Dependant) -> Iterable[str]:
+    yield from (each.alias for each in dependant.query_params)
+    for each in dependant.dependencies:
+        yield from _parameters(each)
 
 
 def _first_sentence(text: str) -> str:

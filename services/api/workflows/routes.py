@@ -13,8 +13,7 @@ from services.api.accounting.completeness import completeness
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.http.models import Text
 from services.api.http.openapi import answers
-from services.api.http.pretty import PRETTY
-from services.api.http.problems import invalid, not_found
+from services.api.http.problems import not_found
 from services.api.http.representation import Negotiated
 from services.api.http.spans import day_range
 from services.api.workflows.acts import in_force, versions_of, workflow_of
@@ -80,9 +79,6 @@ async def compare_versions(
     """Versions of a workflow side by side: what a run, an outcome and an accepted outcome cost, with failed
     and reversed work above the line, attempts per success, people's minutes, cycle time, success, value,
     return and payback; each with its interval, or what is missing to say it."""
-    known = ("workflow", "from", "to", "version", "against", "team")
-    for name in request.query_params.keys() - {*known, PRETTY}:
-        raise invalid(name[:64], f"is not a parameter here; these are: {', '.join(known)}")
     today = datetime.now(UTC).date()
     start, end = day_range(start, end, today, days=DAYS, days_max=DAYS_MAX)
     workflow = as_booked("workflow", workflow)
