@@ -135,9 +135,36 @@ def test_words_and_lists_of_a_route_are_those_of_the_tool(api: FastAPI) -> None:
 def test_what_senders_wrote_is_one_bounded_escaped_line_without_an_address() -> None:
     text = shown({"totals": [{"team": POISON, "href": "/v1/x"}], POISON: 1})
     assert text.isascii()
-    assert not [each for each in ("\n", "<", "`", "://") if each in text]
+    assert not [each for each in ("\n", "<", "`", "//") if each in text]
     assert len(json.loads(text)["totals"][0]["team"]) == 203
     assert "href" not in text
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "\u202e",
+        "\u2066",
+        "\u200b",
+        "\u200d",
+        "\ufeff",
+        "\u00ad",
+        "\u2028",
+        "\x1b",
+        "\U000e0041",
+        "\ufe01",
+        "\U000e0101",
+        "\u3164",
+    ],
+)
+def test_what_nobody_sees_is_not_told_to_a_model_either(hidden: str) -> None:
+    told = json.loads(shown({"team": f"a{hidden}b", f"c{hidden}d": "![x](///evil.example/?q=1)"}))
+    assert told == {"team": "a b", "c d": "![x](/ / /evil.example/?q=1)"}
+
+
+def test_no_figure_is_lost_where_two_names_look_alike() -> None:
+    told = json.loads(shown({"usage": {"u\u200b": "1", "u\u200c": "2", "x" * 201: "3", "x" * 202: "4"}}))
+    assert sorted(told["usage"].values()) == ["1", "2", "3", "4"]
 
 
 def test_a_long_answer_says_what_it_left_off() -> None:
