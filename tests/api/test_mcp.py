@@ -19,6 +19,7 @@ from services.api.mcp.tools import TOOLS, BadQuestion, question_of, schema_of
 from spendmeter.platform.serve import Server
 from spendmeter.platform.settings import Settings
 from tests.api.book import Book
+from tests.api.test_auth import bearer
 from tests.ports import free_port
 
 DAY = {"from": "2026-11-23", "to": "2026-11-24"}
@@ -165,6 +166,39 @@ def test_what_nobody_sees_is_not_told_to_a_model_either(hidden: str) -> None:
 def test_no_figure_is_lost_where_two_names_look_alike() -> None:
     told = json.loads(shown({"usage": {"u\u200b": "1", "u\u200c": "2", "x" * 201: "3", "x" * 202: "4"}}))
     assert sorted(told["usage"].values()) == ["1", "2", "3", "4"]
+
+
+async def test_what_is_no_question_is_refused_and_no_fault_of_ours(
+    client: httpx.AsyncClient, book: Book
+) -> None:
+    key = bearer(await book.key("acme", "read"))
+    client.headers["Accept"] = "application/json, text/event-stream"
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    assert (await client.post("/mcp", json=body, headers=key)).status_code == 200
+    for headers, sent, status in (
+        (key, body | {"params": {"x": "y" * 70_000}}, 413),
+        (key, [body, body], 400),
+        (key | {"MCP-Protocol-Version": "2026-07-28"}, [body, body], 400),
+        (key | {"Origin": "http://[evil"}, body, 403),
+        (key | {"Origin": "null"}, body, 403),
+        (key | {"Content-Type": "text/plain"}, body, 400),
+    ):
+        answer = await client.post("/mcp", json=sent, headers=headers)
+        assert answer.status_code == status, (headers, answer.text)
+    for method in ("GET", "DELETE", "PUT"):
+        assert (await client.request(method, "/mcp", headers=key)).status_code == 405
+    nobodys = {"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen", "params": {}}
+    assert "Method not found" in (await client.post("/mcp", json=nobodys, headers=key)).text
+
+
+async def test_a_session_is_no_way_in_also_beside_another_kind_of_credential(
+    client: httpx.AsyncClient, book: Book
+) -> None:
+    logged_in = await client.post("/v1/session", json={"key": await book.key("acme", "read")})
+    assert logged_in.status_code == 200
+    headers = {"Authorization": "Basic eDp5", "Sec-Fetch-Site": "same-origin"}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    assert (await client.post("/mcp", json=body, headers=headers)).status_code == 401
 
 
 def test_a_long_answer_says_what_it_left_off() -> None:

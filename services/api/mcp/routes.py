@@ -4,7 +4,6 @@ the route, and there is no second implementation of any answer."""
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 from fastapi import APIRouter, FastAPI, Request
@@ -20,9 +19,9 @@ from mcp_types import (
     ToolAnnotations,
 )
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from services.api.access.auth import Reader
+from services.api.access.auth import Reader, same_origin
 from services.api.http.problems import HttpRefusal, forbidden
 from services.api.mcp.shown import TooLong, shown
 from services.api.mcp.tools import SAID, TOOLS, BadQuestion, question_of, schema_of
@@ -39,32 +38,33 @@ router = APIRouter()
 async def ask_by_mcp(request: Request, caller: Reader) -> Response:
     """Answer one message of the protocol. A session of the portal is no way in: a page that somebody visits
     could use it."""
-    if "authorization" not in request.headers:
+    if not request.headers.get("authorization", "").lower().startswith("bearer "):
         raise HttpRefusal(401, "Unauthorized", "send Authorization: Bearer sm_...")
-    if not _from_here(request):
+    if "origin" in request.headers and not same_origin(request):
         raise forbidden("a browser's page of another origin asks nothing here")
-    return _Answered(_server(request.app, caller.by, caller.tenant))
-
-
-def _from_here(request: Request) -> bool:
-    origin = request.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    content = await request.body()  # read by the protocol, one that is too large would be our fault
+    return _Answered(_server(request.app, caller.by, caller.tenant), content)
 
 
 class _Answered(Response):
-    """Whatever the protocol answers."""
+    """Whatever the protocol answers to this body."""
 
-    def __init__(self, server: Server[Any]) -> None:
+    def __init__(self, server: Server[Any], content: bytes) -> None:
         super().__init__()
-        self._server = server
+        self._server, self._content = server, content
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI. Nothing outlives the request: no session, no task, no stream."""
+        unread: list[Message] = [{"type": "http.request", "body": self._content, "more_body": False}]
+
+        async def receive_again() -> Message:
+            return unread.pop() if unread else await receive()
+
         manager = StreamableHTTPSessionManager(
             self._server, stateless=True, json_response=True, security_settings=_HOST_IS_CHECKED_BEFORE
         )
         async with manager.run():
-            await manager.handle_request(scope, receive, send)
+            await manager.handle_request(scope, receive_again, send)
 
 
 def _schemas(app: FastAPI) -> Mapping[str, dict[str, Any]]:
