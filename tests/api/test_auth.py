@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -16,13 +16,14 @@ from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from services.api.access.auth import COOKIE
+from services.api.access.cookies import COOKIE
 from services.api.access.keys import SESSIONS_OF_A_KEY_MAX, SNAPSHOT_S, ApiKeys
 from services.api.app import PARTS
 from services.api.database import shares
 from services.api.database.shares import TENANT_CONNECTIONS_MAX
 from services.api.database.transactions import Database
 from spendmeter.platform.keys import revoke_key
+from spendmeter.platform.settings import Settings
 from tests.api.book import Book
 
 BUDGET = {"name": "b", "amount": "1"}
@@ -292,9 +293,37 @@ async def test_a_key_made_a_moment_ago_works_at_once(
         assert (await client.get("/v1/session", headers=bearer(await book.key("acme")))).status_code == 200
 
 
-async def test_over_https_the_cookie_is_secure(client: httpx.AsyncClient, book: Book) -> None:
-    client.base_url = httpx.URL("https://spend.test")
-    assert "; secure" in (await log_in(client, await book.key("acme"))).headers["set-cookie"].lower()
+@pytest.fixture
+def settings_of(api: FastAPI) -> Iterator[Callable[[Settings], None]]:
+    """Sets what the process is set to, for the test."""
+    before = api.state.settings
+    yield lambda settings: setattr(api.state, "settings", settings)
+    api.state.settings = before
+
+
+@pytest.mark.parametrize("portal_url", ["", "https://spend.test"], ids=["https", "behind a proxy"])
+async def test_over_https_the_cookie_is_secure_and_none_that_a_neighbour_could_plant(
+    client: httpx.AsyncClient,
+    api: FastAPI,
+    book: Book,
+    settings_of: Callable[[Settings], None],
+    portal_url: str,
+) -> None:
+    settings_of(Settings(portal_url=portal_url))
+    if not portal_url:  # a proxy that ends TLS may not say that it did
+        client.base_url = httpx.URL("https://spend.test")
+    kept = (await log_in(client, await book.key("acme"))).headers["set-cookie"]
+    named, _, rest = kept.partition("=")
+    token = rest.partition(";")[0]
+    assert named == f"__Host-{COOKIE}"
+    assert all(each in kept.lower() for each in ("; secure", "; path=/", "; httponly", "; samesite=strict"))
+    assert "domain" not in kept.lower()
+    client.cookies.clear()
+    for cookie, status in ((f"{COOKIE}={token}", 401), (f"{named}={token}", 200)):
+        assert (await client.get("/v1/spend", headers={"Cookie": cookie})).status_code == status
+    gone = await client.delete("/v1/session", headers={"Cookie": f"{named}={token}"})
+    assert (gone.status_code, gone.headers["set-cookie"].startswith(f'{named}="";')) == (204, True)
+    assert (await client.get("/v1/spend", headers={"Cookie": f"{named}={token}"})).status_code == 401
 
 
 async def test_a_change_by_cookie_must_come_from_our_own_page(client: httpx.AsyncClient, book: Book) -> None:

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from services.api.access.auth import COOKIE
+from services.api.access.cookies import COOKIE
 from services.api.access.keys import PersonCredential
 from services.api.database import shares
 from services.api.database.transactions import Database, prepare

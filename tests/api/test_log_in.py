@@ -13,10 +13,10 @@ import pytest
 from fastapi import FastAPI
 from joserfc.jwk import RSAKey
 
-from services.api.access.auth import COOKIE, person_id_of
+from services.api.access.auth import person_id_of
+from services.api.access.cookies import COOKIE, PENDING
 from services.api.access.issuers import AGAIN_S, KEYS_S, STALE_S_MAX, Issuers
 from services.api.access.keys import SESSIONS_OF_A_KEY_MAX, ApiKeys
-from services.api.access.sign_in import PENDING
 from services.api.database.transactions import Database
 from spendmeter.platform.settings import Settings
 from spendmeter.platform.trusted_issuers import TrustedIssuer

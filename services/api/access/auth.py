@@ -16,6 +16,7 @@ from fastapi import Depends, Header, Request
 from fastapi.security import APIKeyCookie, HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
 
+from services.api.access.cookies import COOKIE, cookie_of
 from services.api.access.issuers import IssuerAway, Issuers
 from services.api.access.keys import ApiCredential, ApiKeys, PersonCredential
 from services.api.access.tokens import BadToken
@@ -25,7 +26,6 @@ from spendmeter.platform.keys import OPERATOR, TENANT_PATTERN
 from spendmeter.platform.telemetry import log
 from spendmeter.platform.trusted_issuers import TrustedIssuer
 
-COOKIE = "spendmeter_session"
 UNKNOWN_KEY = "the key is unknown, expired or revoked"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 Credential: TypeAlias = ApiCredential | PersonCredential
@@ -73,8 +73,9 @@ def same_origin(request: Request) -> bool:
 async def _credential(
     request: Request,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-    cookie: Annotated[str | None, Depends(_cookie)],
+    _described: Annotated[str | None, Depends(_cookie)],
 ) -> Credential:
+    cookie = cookie_of(request, COOKIE)
     if (
         bearer is None
         and cookie is not None

@@ -11,7 +11,8 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from services.api.access.auth import COOKIE, UNKNOWN_KEY, Caller, KnownCaller, caller_of, keys_of, same_origin
+from services.api.access.auth import UNKNOWN_KEY, Caller, KnownCaller, caller_of, keys_of, same_origin
+from services.api.access.cookies import COOKIE, cookie_of, set_cookie
 from services.api.access.keys import SESSION_LASTS
 from services.api.database.tenant import SQL, read_tenant
 from services.api.database.transactions import TenantConnection, database_of
@@ -58,14 +59,8 @@ async def log_in(request: Request, response: Response, body: LogIn) -> Session:
     if credential is None:
         raise HttpRefusal(401, "Unauthorized", UNKNOWN_KEY)
     session = await _session(request, caller_of(credential))
-    response.set_cookie(
-        COOKIE,
-        await keys.open_session(credential, now),
-        max_age=int(SESSION_LASTS.total_seconds()),
-        httponly=True,
-        samesite="strict",
-        secure=request.url.scheme == "https",
-    )
+    opened, seconds = await keys.open_session(credential, now), int(SESSION_LASTS.total_seconds())
+    set_cookie(request, response, COOKIE, opened, seconds=seconds, samesite="strict")
     return session
 
 
@@ -79,8 +74,8 @@ async def get_session(request: Request, caller: KnownCaller) -> Session:
 async def log_out(request: Request, response: Response) -> None:
     """End the session, and forget the cookie."""
     _refuse_other_origins(request)
-    await keys_of(request).close_session(request.cookies.get(COOKIE, ""))
-    response.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=request.url.scheme == "https")
+    await keys_of(request).close_session(cookie_of(request, COOKIE) or "")
+    set_cookie(request, response, COOKIE, "", seconds=0, samesite="strict")
 
 
 def _refuse_other_origins(request: Request) -> None:

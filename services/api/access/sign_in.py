@@ -18,7 +18,8 @@ import msgspec
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse
 
-from services.api.access.auth import COOKIE, issuer_away, issuers_of, keys_of, not_a_token, person_of_subject
+from services.api.access.auth import issuer_away, issuers_of, keys_of, not_a_token, person_of_subject
+from services.api.access.cookies import COOKIE, PENDING, cookie_of, set_cookie
 from services.api.access.issuers import BYTES_MAX, SECONDS_MAX, UNLESS, IssuerAway
 from services.api.access.keys import SESSION_LASTS
 from services.api.access.tokens import BadToken
@@ -31,7 +32,6 @@ from spendmeter.platform.public_resolver import connector
 from spendmeter.platform.settings import Settings
 from spendmeter.platform.trusted_issuers import TrustedIssuer
 
-PENDING = "spendmeter_log_in"
 PENDING_S = 600
 EXCHANGES_MAX = 10
 """At once: whoever makes up answers makes us ask their issuer no more often."""
@@ -93,14 +93,9 @@ async def begin(
         "code_challenge_method": "S256",
     }
     answer = RedirectResponse(str(to.update_query(asked)), status_code=303)
-    answer.set_cookie(
-        _pending_name(request),
-        urlsafe_b64encode(msgspec.json.encode(pending)).decode(),
-        max_age=PENDING_S,
-        httponly=True,
-        samesite="lax",  # it must come along when the issuer sends the browser back
-        secure=_is_secure(request),
-    )
+    kept = urlsafe_b64encode(msgspec.json.encode(pending)).decode()
+    # Lax: it must come along when the issuer sends the browser back.
+    set_cookie(request, answer, PENDING, kept, seconds=PENDING_S, samesite="lax")
     return answer
 
 
@@ -138,15 +133,9 @@ async def come_back(
         raise issuer_away(away) from None
     person = await person_of_subject(request, trusted, subject)
     answer = RedirectResponse("/", status_code=303)
-    answer.set_cookie(
-        COOKIE,
-        await keys_of(request).open_person_session(person, now),
-        max_age=int(SESSION_LASTS.total_seconds()),
-        httponly=True,
-        samesite="strict",
-        secure=_is_secure(request),
-    )
-    answer.delete_cookie(_pending_name(request), httponly=True, samesite="lax", secure=_is_secure(request))
+    opened, seconds = await keys_of(request).open_person_session(person, now), SESSION_LASTS.total_seconds()
+    set_cookie(request, answer, COOKIE, opened, seconds=int(seconds), samesite="strict")
+    set_cookie(request, answer, PENDING, "", seconds=0, samesite="lax")
     return answer
 
 
@@ -197,7 +186,7 @@ def _trusted(request: Request, tenant: str, issuer: str | None) -> TrustedIssuer
 
 def _pending(request: Request) -> PendingLogIn | None:
     try:
-        text = request.cookies.get(_pending_name(request), "")
+        text = cookie_of(request, PENDING) or ""
         return msgspec.json.decode(urlsafe_b64decode(text), type=PendingLogIn)
     except (ValueError, msgspec.MsgspecError):
         return None
@@ -211,15 +200,6 @@ def _back(request: Request) -> str:
     settings: Settings = request.app.state.settings
     base = settings.portal_url or str(request.base_url)
     return f"{base.rstrip('/')}/v1/session/callback"
-
-
-def _pending_name(request: Request) -> str:
-    """Under https a name that no neighbouring host can set."""
-    return f"__Host-{PENDING}" if _is_secure(request) else PENDING
-
-
-def _is_secure(request: Request) -> bool:
-    return request.url.scheme == "https"
 
 
 def _private(request: Request) -> bool:
