@@ -96,7 +96,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("content-length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content)
+        pieces = 3 if self.server.odd.get("drips") else 1
+        size = -(-len(content) // pieces)
+        for start in range(0, len(content), size):
+            self.wfile.write(content[start : start + size])
+            time.sleep(0.05 * (pieces > 1))
 
     def log_message(self, *_: object) -> None:
         pass

@@ -232,6 +232,15 @@ async def test_a_person_logs_in_and_out(
     assert (await browser.get("/v1/spend", headers=copied)).status_code == 401
 
 
+async def test_what_the_issuer_answers_piece_by_piece_is_read_whole(
+    browser: httpx.AsyncClient, api: FastAPI, book: Book, issuer: Issuer
+) -> None:
+    await role(book, api, issuer, "viewer")
+    issuer.odd["drips"] = True
+    answer = await browser.get(issuer.logs_in(await begun(browser)))
+    assert (answer.status_code, COOKIE in browser.cookies) == (303, True), answer.text
+
+
 async def test_a_session_ends_with_the_role_and_follows_it(
     browser: httpx.AsyncClient, api: FastAPI, book: Book, issuer: Issuer
 ) -> None:

@@ -165,7 +165,9 @@ async def _exchange(request: Request, trusted: TrustedIssuer, code: str, verifie
                 url, data=form, headers={"accept": "application/json"}, allow_redirects=False
             ) as answer,
         ):
-            body = await answer.content.read(BYTES_MAX)
+            body = b""
+            while len(body) < BYTES_MAX and (piece := await answer.content.read(BYTES_MAX)):
+                body += piece  # it gives what has come so far, which is not all
             if answer.status >= 500:
                 raise IssuerAway(f"{trusted.issuer} answers {answer.status} to an exchange")
             if answer.status != 200:
