@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from threading import Thread
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import pytest
@@ -25,6 +25,7 @@ from tests.api.issuer import Issuer
 from tests.api.test_auth import bearer
 
 BEGIN = "/v1/session/log-in?tenant=acme"
+BACK = "/v1/session/callback/acme"
 
 
 @pytest.fixture
@@ -278,7 +279,7 @@ async def test_a_code_without_its_verifier_is_worth_nothing(
     stolen = parse_qs(urlsplit(issuer.logs_in(await begun(browser), "victim")).query)["code"][0]
     browser.cookies.clear()
     state = parse_qs(urlsplit(await begun(browser)).query)["state"][0]
-    answer = await browser.get("/v1/session/callback", params={"code": stolen, "state": state})
+    answer = await browser.get(BACK, params={"code": stolen, "state": state})
     assert (answer.status_code, COOKIE in browser.cookies) == (401, False)
 
 
@@ -301,6 +302,28 @@ async def test_an_answer_that_is_not_to_this_log_in_is_refused(
     assert (answer.status_code, COOKIE in browser.cookies) == (401, False)
 
 
+async def test_an_issuer_that_sends_people_on_to_anothers_is_not_given_their_code(
+    browser: httpx.AsyncClient, api: FastAPI, book: Book, issuer: Issuer
+) -> None:
+    """RFC 9700, 4.4: somebody begins at an evil tenant's issuer, which sends them to acme's, as acme's client
+    and with the state and the challenge that it was given. Acme's sends them back where it always does."""
+    await role(book, api, issuer, "admin")
+    with Issuer() as evil:
+        Thread(target=evil.serve_forever, daemon=True).start()
+        evils = TrustedIssuer(tenant="globex", issuer=evil.url, audience="evil")
+        api.state.issuers = Issuers((api.state.issuers.trusted[0], evils), allow_private=True)
+        asked = (await browser.get("/v1/session/log-in?tenant=globex")).headers["location"]
+        own = (await browser.get(BEGIN)).headers["location"]
+        back_to = parse_qs(urlsplit(own).query)["redirect_uri"][0]
+        assert back_to != parse_qs(urlsplit(asked).query)["redirect_uri"][0]
+        browser.cookies.clear()
+        asked = (await browser.get("/v1/session/log-in?tenant=globex")).headers["location"]
+        query = parse_qs(urlsplit(asked).query) | {"client_id": ["spendmeter"], "redirect_uri": [back_to]}
+        answer = await browser.get(issuer.logs_in(f"{issuer.url}/authorize?{urlencode(query, doseq=True)}"))
+        assert (answer.status_code, "/token" in evil.asked, COOKIE in browser.cookies) == (400, False, False)
+        evil.shutdown()
+
+
 async def test_other_ways_back_are_refused(browser: httpx.AsyncClient, issuer: Issuer) -> None:
     state = parse_qs(urlsplit(await begun(browser)).query)["state"][0]
     for asked, status in (
@@ -311,7 +334,7 @@ async def test_other_ways_back_are_refused(browser: httpx.AsyncClient, issuer: I
         ({"state": state + "x", "code": "x"}, 400),
         ({"code": "x"}, 400),
     ):
-        answer = await browser.get("/v1/session/callback", params=asked)
+        answer = await browser.get(BACK, params=asked)
         assert (answer.status_code, COOKIE in browser.cookies) == (status, False), asked
     for path in ("/v1/session/log-in?tenant=initech", BEGIN + "&issuer=https://evil.example"):
         assert (await browser.get(path)).status_code == 404

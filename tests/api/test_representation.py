@@ -193,7 +193,7 @@ async def test_no_route_passes_over_a_parameter_that_it_does_not_know(
             if (answer.status_code, "nonsense: is not a parameter" in answer.text) != (422, True):
                 passed_over.append((method, path, answer.status_code))
     # The issuer puts into this address what it likes: a few parameters are taken from it, and no more.
-    assert passed_over == [("get", "/v1/session/callback", 400)]
+    assert passed_over == [("get", "/v1/session/callback/{tenant}", 400)]
 
 
 class _Ids(dict[str, str]):

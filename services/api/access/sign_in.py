@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import aiohttp
 import msgspec
 from fastapi import APIRouter, Query, Request
+from fastapi import Path as InPath
 from fastapi.responses import RedirectResponse
 
 from services.api.access.auth import issuer_away, issuers_of, keys_of, not_a_token, person_of_subject
@@ -67,7 +68,7 @@ async def begin(
     tenant: Annotated[Text, Query(max_length=63)],
     issuer: Annotated[Text | None, Query(max_length=500, description="where a tenant has several")] = None,
 ) -> RedirectResponse:
-    """Send the browser to the tenant's issuer. It comes back to `/v1/session/callback`."""
+    """Send the browser to the tenant's issuer. It comes back to `/v1/session/callback/` and the tenant."""
     refuse_unknown(request, ("tenant", "issuer"))
     trusted = _trusted(request, tenant, issuer)
     try:
@@ -85,7 +86,7 @@ async def begin(
     asked = {
         "response_type": "code",
         "client_id": trusted.audience,
-        "redirect_uri": _back(request),
+        "redirect_uri": _back(request, trusted.tenant),
         "scope": "openid",
         "state": pending.state,
         "nonce": pending.nonce,
@@ -100,7 +101,7 @@ async def begin(
 
 
 @router.get(
-    "/v1/session/callback",
+    "/v1/session/callback/{tenant}",
     status_code=303,
     response_class=RedirectResponse,
     summary="Come back from the issuer",
@@ -108,15 +109,18 @@ async def begin(
 )
 async def come_back(
     request: Request,
+    tenant: Annotated[Text, InPath(max_length=63)],
     state: Annotated[Text, Query(max_length=200)] = "",
     code: Annotated[Text, Query(max_length=4_096)] = "",
     error: Annotated[Text, Query(max_length=200)] = "",
     iss: Annotated[Text | None, Query(max_length=500)] = None,
 ) -> RedirectResponse:
     """End a log-in: whoever comes back with the answer to what this browser began has a session of their
-    role."""
+    role. Each tenant has an address of its own: an issuer that sends people on to another tenant's, to be
+    given the code that they come back with, sees them come back elsewhere."""
     pending = _pending(request)
-    if pending is None or not hmac.compare_digest(pending.state.encode(), state.encode()):
+    begun_here = pending is not None and hmac.compare_digest(pending.state.encode(), state.encode())
+    if pending is None or not begun_here or pending.tenant != tenant:
         raise HttpRefusal(400, "Not under way", "no such log-in was begun in this browser: begin again")
     if iss is not None and iss != pending.issuer:
         raise HttpRefusal(400, "Another issuer", "the answer comes from another issuer: begin again")
@@ -145,7 +149,7 @@ async def _exchange(request: Request, trusted: TrustedIssuer, code: str, verifie
     form = {
         "grant_type": "authorization_code",
         "code": code,
-        "redirect_uri": _back(request),
+        "redirect_uri": _back(request, trusted.tenant),
         "client_id": trusted.audience,
         "code_verifier": verifier,
     }
@@ -198,10 +202,10 @@ def _challenge(verifier: str) -> str:
     return urlsafe_b64encode(sha256(verifier.encode()).digest()).decode().rstrip("=")
 
 
-def _back(request: Request) -> str:
+def _back(request: Request, tenant: str) -> str:
     settings: Settings = request.app.state.settings
     base = settings.portal_url or str(request.base_url)
-    return f"{base.rstrip('/')}/v1/session/callback"
+    return f"{base.rstrip('/')}/v1/session/callback/{tenant}"
 
 
 def _private(request: Request) -> bool:
