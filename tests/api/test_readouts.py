@@ -144,6 +144,15 @@ async def test_groups_are_filtered_by_the_ways_of_each_client(asking: httpx.Asyn
     assert equal["data"][0]["value"] == 2
 
 
+@pytest.mark.parametrize("name", ["team", "currency"])
+async def test_one_of_no_values_is_nothing_and_not_everything(
+    asking: httpx.AsyncClient, book: Book, name: str
+) -> None:
+    await book.spend("acme", "2026-11-23T10:00Z", "1", team="a")
+    none = json.dumps({name: {"$in": []}})
+    assert (await query(asking, "cost", advancedMeterGroupByFilters=none))["data"] == []
+
+
 async def test_a_subject_is_what_somebody_said_it_is(asking: httpx.AsyncClient, book: Book) -> None:
     await book.spend("acme", "2026-11-23T10:00Z", "1", team="a", sku="m", usage={"output_tokens": 5})
     assert "nobody has said which label" in await refused(asking, "cost", subject="a")

@@ -37,11 +37,11 @@ class AskedGroups(NamedTuple):
 
 
 class Sliced(NamedTuple):
-    """The same in dimensions; `currencies`: of amounts in these alone, empty = in all."""
+    """The same in dimensions; `currencies`: of amounts in these alone, None = in all."""
 
     dimensions: Sequence[str]
     filters: Filters
-    currencies: Sequence[str]
+    currencies: Sequence[str] | None
 
 
 def asked_groups(parameters: Iterable[tuple[str, str]]) -> AskedGroups:
@@ -98,7 +98,7 @@ def sliced(asked: AskedGroups, readout: Readout) -> Sliced:
         booked = [as_booked(dimension, value) for value in values]
         held = filters.get(dimension)  # two names of one dimension: both must hold
         filters[dimension] = booked if held is None else [each for each in booked if each in held]
-    currencies = filters.pop(CURRENCY, []) if readout.is_cost else []
+    currencies = filters.pop(CURRENCY, None) if readout.is_cost else None
     if readout.is_cost:
         dimensions = [each for each in dimensions if each != CURRENCY]
     return Sliced(list(dict.fromkeys(dimensions)), filters, currencies)

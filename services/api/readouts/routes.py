@@ -157,7 +157,8 @@ async def _read(
     question = await question_of(connection, tenant, span, asked.bucket, calendar, slices, now)
     complete = await completeness(request, connection)
     read = await read_cells_of(connection, question, request.app.state.closed, tenant.currency)
-    cells = [each for each in read if not slices.currencies or each.total.currency in slices.currencies]
+    only = slices.currencies
+    cells = [each for each in read if only is None or each.total.currency in only]
     rows = rows_of(readout, cells, asked.groups.group_by)
     unpriced = sum(each.spent.sums["unpriced_events"] for each in cells)
     answer = {
