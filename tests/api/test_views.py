@@ -53,6 +53,12 @@ def test_what_the_route_would_not_be_asked_is_not_saved(question: str) -> None:
     assert refused.value.status == 422
 
 
+def test_a_question_is_as_long_as_an_address_may_be_in_its_letters_as_they_are_written_there() -> None:
+    assert len(checked_question("/v1/spend", "filter.team=" + "é" * 664)) == 3_996  # 12 and 6 each
+    with pytest.raises(HttpRefusal, match="at most 4,000"):
+        checked_question("/v1/spend", "filter.team=" + "é" * 665)
+
+
 def test_each_route_has_parameters_of_its_own() -> None:
     asked = "before_from=2026-01-01&before_to=2026-01-02"
     assert checked_question("/v1/spend/changes", asked) == asked

@@ -12,6 +12,8 @@ from services.api.spend.routes import PARAMETERS as SPEND
 ViewPath = Literal["/v1/spend", "/v1/spend/changes"]
 _PARAMETERS: Mapping[ViewPath, Sequence[str]] = {"/v1/spend": SPEND, "/v1/spend/changes": CHANGES}
 FIELDS_MAX = 200
+QUESTION_MAX = 4_000
+"""Characters as an address has them: of one letter in a value there may be twelve."""
 
 
 def checked_question(path: ViewPath, question: str) -> str:
@@ -24,4 +26,7 @@ def checked_question(path: ViewPath, question: str) -> str:
         example = "range=today&group_by=team"
         raise invalid("question", f"must be what stands after the ? of an address: {example}") from None
     filters_of(asked, [name for name in _PARAMETERS[path] if name != "cursor"])
-    return urlencode(asked)
+    question = urlencode(asked)
+    if len(question) > QUESTION_MAX:
+        raise invalid("question", f"has {len(question):,} characters in an address: at most {QUESTION_MAX:,}")
+    return question
