@@ -9,6 +9,8 @@ import json
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
@@ -128,6 +130,45 @@ def test_another_key_under_a_known_name_and_an_unknown_name_are_refused() -> Non
 def test_a_key_that_the_token_brings_along_is_not_used(header: dict[str, Any]) -> None:
     with pytest.raises(BadToken):
         verified(token(STRANGER, header=header), KEYS, OURS, NOW)
+
+
+@pytest.mark.parametrize("typ", ["JWT", "jwt", "at+jwt", "application/at+jwt"])
+def test_tokens_of_people_have_these_types(typ: str) -> None:
+    assert verified(token(header={"typ": typ}), KEYS, OURS, NOW) == "00u1"
+
+
+@pytest.mark.parametrize("typ", ["logout+jwt", "secevent+jwt", "dpop+jwt", "JWE", ""])
+def test_what_else_an_issuer_signs_for_us_logs_nobody_in(typ: str) -> None:
+    with pytest.raises(BadToken, match="another type"):
+        verified(token(header={"typ": typ}), KEYS, OURS, NOW)
+    over = {"http://schemas.openid.net/event/backchannel-logout": {}}
+    with pytest.raises(BadToken, match="stands for nobody"):
+        verified(token(events=over), KEYS, OURS, NOW)
+
+
+def test_what_must_be_understood_and_is_not_is_refused() -> None:
+    for said in (
+        {"crit": ["exp"], "exp": 1},
+        {"crit": ["alg"]},
+        {"crit": []},
+        {"crit": ["b64"], "b64": False},
+    ):
+        head = {"alg": "RS256", "kid": "r1", **said}
+        unsigned = raw(head, CLAIMS).rsplit(".", 1)[0].encode()
+        proof = RSA.get_op_key("sign").sign(unsigned, padding.PKCS1v15(), hashes.SHA256())
+        signed = unsigned.decode() + "." + base64.urlsafe_b64encode(proof).rstrip(b"=").decode()
+        with pytest.raises(BadToken, match="understood"):
+            verified(signed, KEYS, OURS, NOW)
+
+
+def test_a_token_in_a_token_is_refused() -> None:
+    inner = token()
+    part = base64.urlsafe_b64encode(json.dumps(inner).encode()).rstrip(b"=").decode()
+    head = raw({"alg": "RS256", "kid": "r1", "cty": "JWT"}, {}).split(".", 1)[0]
+    proof = RSA.get_op_key("sign").sign(f"{head}.{part}".encode(), padding.PKCS1v15(), hashes.SHA256())
+    nested = f"{head}.{part}." + base64.urlsafe_b64encode(proof).rstrip(b"=").decode()
+    with pytest.raises(BadToken, match="no signed token"):
+        verified(nested, KEYS, OURS, NOW)
 
 
 def test_an_answer_to_another_log_in_is_refused() -> None:

@@ -18,6 +18,9 @@ from spendmeter.platform.trusted_issuers import TrustedIssuer
 
 ALGORITHMS = ("RS256", "PS256", "ES256", "ES384")
 """Signatures whose keys anybody may know: none that is made with a secret, and not "none"."""
+TYPES = ("jwt", "at+jwt")
+"""Of a person's tokens. What else an issuer signs for the same audience logs nobody in: a notice that a
+session is over (logout+jwt) names its subject, too."""
 TOKEN_CHARACTERS_MAX = 8_192
 LEEWAY_S = 30
 LIFETIME_S_MAX = 24 * 3600
@@ -33,10 +36,12 @@ class BadToken(Exception):
 
 
 class TokenHead(msgspec.Struct, frozen=True):
-    """Its header, as far as it chooses a key."""
+    """Its header, as far as it chooses a key or says what the token is."""
 
     alg: str
     kid: str = ""
+    typ: str = "JWT"
+    crit: Any = None
 
 
 class TokenClaims(msgspec.Struct, frozen=True):
@@ -50,6 +55,7 @@ class TokenClaims(msgspec.Struct, frozen=True):
     nbf: float = 0
     azp: str | None = None
     nonce: str = ""
+    events: Any = None
 
     @property
     def audiences(self) -> list[str]:
@@ -88,6 +94,10 @@ def verified(
     head, claims = unverified(token)
     if head.alg not in ALGORITHMS:
         raise BadToken(f"is signed in another way than {', '.join(ALGORITHMS)}")
+    if head.typ.lower().removeprefix("application/") not in TYPES:
+        raise BadToken(f"is of another type than {', '.join(TYPES)}")
+    if head.crit is not None:
+        raise BadToken("says in its header what must be understood, and is not")
     key = keys.get(head.kid) or (next(iter(keys.values())) if not head.kid and len(keys) == 1 else None)
     if key is None:
         raise BadToken("names a key that its issuer does not publish")
@@ -112,6 +122,8 @@ def _check(claims: TokenClaims, trusted: TrustedIssuer, now_s: float, nonce: str
         raise BadToken(f"lasts longer than {LIFETIME_S_MAX // 3600} hours")
     if nonce is not None and claims.nonce != nonce:
         raise BadToken("answers another log-in")
+    if claims.events is not None:  # a notice of the issuer's that does not say its type
+        raise BadToken("tells of something, and stands for nobody")
     if not 1 <= len(claims.sub) <= 255:
         raise BadToken("names nobody")
 
