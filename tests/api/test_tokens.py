@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -14,6 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
+from services.api.access import issuers as issuers_module
+from services.api.access.issuers import AGAIN_S, KEYS_S, Endpoints, IssuerAway, Issuers
 from services.api.access.tokens import ALGORITHMS, BadToken, keys_of_set, trusted_of, unverified, verified
 from spendmeter.platform.trusted_issuers import TrustedIssuer, read_issuers
 
@@ -212,3 +215,46 @@ def test_tenants_are_pinned_to_an_issuer_and_an_audience() -> None:
     ):
         with pytest.raises(ValueError, match=r"."):
             read_issuers(json.dumps(wrong))
+
+
+async def test_nobody_waits_for_an_issuer_that_takes_its_time_while_its_older_keys_do() -> None:
+    now, answers = [1_000.0], asyncio.Event()
+    answers.set()
+    issuers = Issuers([OURS], clock=lambda: now[0])
+    asked = 0
+
+    async def read(issuer: str) -> Any:
+        nonlocal asked
+        asked += 1
+        await answers.wait()
+        return Endpoints(issuer=issuer, jwks_uri=""), KEYS
+
+    issuers._read = read  # type: ignore[method-assign]
+    assert await asyncio.gather(*(issuers.person_of(token(), NOW) for _ in range(3))) == [(OURS, "00u1")] * 3
+    assert asked == 1, "who has nothing yet waits for the one who asks"
+    answers.clear()
+    now[0] += AGAIN_S + 1
+    stranger = asyncio.create_task(issuers.person_of(token(header={"kid": "made up"}), NOW))
+    await asyncio.sleep(0)
+    assert await asyncio.wait_for(issuers.person_of(token(), NOW), 1) == (OURS, "00u1")
+    now[0] += KEYS_S
+    assert await asyncio.wait_for(issuers.person_of(token(), NOW), 1) == (OURS, "00u1")
+    assert (asked, stranger.done()) == (2, False)
+    answers.set()
+    with pytest.raises(BadToken, match="does not publish"):
+        await stranger
+
+
+async def test_an_issuer_that_never_answers_is_waited_for_so_long_and_no_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(issuers_module, "READ_S_MAX", 0.05)
+    issuers = Issuers([OURS])
+
+    async def read(issuer: str) -> Any:
+        await asyncio.Event().wait()
+
+    issuers._read = read  # type: ignore[method-assign]
+    for _ in range(2):
+        with pytest.raises(IssuerAway):
+            await asyncio.wait_for(issuers.person_of(token(), NOW), 5)

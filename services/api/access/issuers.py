@@ -19,6 +19,9 @@ STALE_S_MAX = 24 * 3600.0
 """Keys of an issuer that cannot be reached serve for so long."""
 BYTES_MAX = 256 * 1024
 SECONDS_MAX = 5.0
+"""Of one request of ours to it."""
+READ_S_MAX = 10.0
+"""Of all of them that its keys take."""
 UNLESS = "SPENDMETER_ISSUERS_ALLOW_PRIVATE lets it"
 
 
@@ -86,22 +89,30 @@ class Issuers:
 
     async def _fresh(self, issuer: str, age_s_max: float) -> _Known:
         """Its keys, not older than that, if it can be reached; it is asked at most once in AGAIN_S, also when
-        it does not answer."""
+        it does not answer. While it is asked, whoever can do with older ones does not wait for it."""
         known = self._known[issuer]
+        age_s = self._clock() - known.read_at_s
+        if age_s <= age_s_max or (known.reading.locked() and age_s_max >= KEYS_S and age_s <= STALE_S_MAX):
+            return known
         async with known.reading:
             now_s = self._clock()
             if now_s - known.read_at_s > age_s_max and now_s - known.tried_at_s > AGAIN_S:
                 known.tried_at_s = now_s
-                try:
-                    known.endpoints, known.keys = await self._read(issuer)
-                    known.read_at_s = now_s
-                except (FetchError, ValueError, msgspec.MsgspecError) as error:
-                    if now_s - known.read_at_s > STALE_S_MAX:
-                        known.keys = {}
-                        raise IssuerAway(f"the keys of {issuer} cannot be had: {error}") from None
-        if now_s - known.read_at_s > STALE_S_MAX:
+                await self._renew(issuer, known)
+        if self._clock() - known.read_at_s > STALE_S_MAX:
             raise IssuerAway(f"the keys of {issuer} could not be had a moment ago")
         return known
+
+    async def _renew(self, issuer: str, known: _Known) -> None:
+        try:
+            async with asyncio.timeout(READ_S_MAX):
+                endpoints, keys = await self._read(issuer)
+        except (FetchError, ValueError, TimeoutError, msgspec.MsgspecError) as error:
+            if known.tried_at_s - known.read_at_s > STALE_S_MAX:
+                known.keys = {}
+                raise IssuerAway(f"the keys of {issuer} cannot be had: {error}") from None
+        else:
+            known.endpoints, known.keys, known.read_at_s = endpoints, keys, known.tried_at_s
 
     async def _read(self, issuer: str) -> tuple[Endpoints, dict[str, PublicKey]]:
         said = await self._fetcher.fetch(f"{issuer.rstrip('/')}/.well-known/openid-configuration")

@@ -9,6 +9,7 @@ import asyncio
 import hmac
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections import defaultdict
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Annotated, Any
@@ -35,10 +36,11 @@ from spendmeter.platform.trusted_issuers import TrustedIssuer
 
 PENDING_S = 600
 EXCHANGES_MAX = 10
-"""At once: whoever makes up answers makes us ask their issuer no more often."""
+"""At once of each issuer: whoever makes up answers makes us ask their issuer no more often, and one that
+takes its time delays its own people alone."""
 
 router = APIRouter(tags=["session"])
-_exchanging = asyncio.Semaphore(EXCHANGES_MAX)
+_exchanging: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(EXCHANGES_MAX))
 _TO: dict[int | str, dict[str, Any]] = {303: {"description": "to the issuer, or back to the portal"}}
 
 
@@ -158,7 +160,7 @@ async def _exchange(request: Request, trusted: TrustedIssuer, code: str, verifie
     try:
         url = checked_url(endpoints.token_endpoint, allow_private=_private(request), unless=UNLESS)
         async with (
-            _exchanging,
+            _exchanging[trusted.issuer],
             aiohttp.ClientSession(
                 connector=connector(allow_private=_private(request), unless=UNLESS, connections_max=1),
                 timeout=aiohttp.ClientTimeout(total=SECONDS_MAX),
