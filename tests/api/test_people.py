@@ -8,7 +8,11 @@ from typing import Any, get_args
 import asyncpg
 import httpx
 import pytest
+from fastapi import FastAPI
 
+from services.api.access.auth import person_id_of
+from services.api.access.cookies import COOKIE
+from services.api.access.keys import ApiKeys, PersonCredential
 from services.api.people.models import RoleName
 from spendmeter.contracts.permissions import ROLES
 from tests.api.book import Book
@@ -127,6 +131,47 @@ async def test_a_key_that_ends_gives_no_role_and_no_other_scope_does(
         assert (await client.get("/v1/people", headers=headers)).status_code == 403
         assert (await client.put("/v1/people", json=ADA, headers=headers)).status_code == 403
         assert (await client.get("/v1/roles", headers=headers)).status_code == 200
+
+
+async def a_session_of(api: FastAPI, person: dict[str, Any]) -> dict[str, str]:
+    """As headers of the portal's page. The process knows the role at once."""
+    api.state.keys = ApiKeys(api.state.database, again_s=0)
+    credential = PersonCredential(person_id=person["person_id"], tenant="acme", scopes=("admin",), team="")
+    opened = await api.state.keys.open_person_session(credential, datetime.now(UTC))
+    return {"Cookie": f"{COOKIE}={opened}", "Sec-Fetch-Site": "same-origin"}
+
+
+async def test_the_last_who_may_change_everything_stays_unless_an_operator_says_otherwise(
+    client: httpx.AsyncClient, api: FastAPI, book: Book
+) -> None:
+    operator = bearer(await book.key("", "admin")) | {"X-Spendmeter-Tenant": "acme"}
+    ada = (await client.put("/v1/people", json=ADA | {"role": "admin"}, headers=operator)).json()
+    path, why = f"/v1/people/{ada['person_id']}", {"reason": "left"}
+    own = await a_session_of(api, ada)
+    for refused in (
+        await client.delete(path, params=why, headers=own),
+        await client.put("/v1/people", json=ADA, headers=own),
+    ):
+        assert (refused.status_code, refused.json()["title"]) == (409, "The last one"), refused.text
+    renamed = await client.put("/v1/people", json=ADA | {"role": "admin", "name": "A."}, headers=own)
+    assert (renamed.status_code, renamed.json()["name"]) == (200, "A.")
+
+    grace = ADA | {"subject": "00u2", "role": "admin"}
+    assert (await client.put("/v1/people", json=grace, headers=own)).status_code == 200
+    assert (await client.put("/v1/people", json=ADA, headers=own)).json()["role"] == "finops"
+    other = person_id_of("acme", ADA["issuer"], "00u2")
+    gone = await client.delete(f"/v1/people/{other}", params=why, headers=operator)
+    assert gone.json()["role"] == "", "an operator can make another"
+
+
+async def test_a_key_beside_them_makes_the_last_person_dispensable(
+    acme: httpx.AsyncClient, api: FastAPI
+) -> None:
+    ada = await granted(acme, role="admin")
+    own = await a_session_of(api, ada)
+    del acme.headers["Authorization"]
+    gone = await acme.delete(f"/v1/people/{ada['person_id']}", params={"reason": "left"}, headers=own)
+    assert (gone.status_code, gone.json()["role"]) == (200, "")
 
 
 GOVERNED: tuple[tuple[str, str, Any], ...] = (

@@ -39,11 +39,6 @@ def refuse_trust(caller: Caller, *, asked: bool) -> None:
         )
 
 
-def last_admin(key_id: str) -> HttpRefusal:
+def last_admin(whose: str, instead: str) -> HttpRefusal:
     """409: nobody could undo it."""
-    return HttpRefusal(
-        409,
-        "The last one",
-        f"key {key_id} is the tenant's last with the scope admin: make another first, or rotate it without "
-        "grace",
-    )
+    return HttpRefusal(409, "The last one", f"{whose} is the tenant's last with the scope admin: {instead}")

@@ -110,7 +110,7 @@ async def revoke(request: Request, caller: Writer, key_id: OwnKeyId) -> KeyAnswe
         await connection.execute(SQL["hold"], caller.tenant)
         row = await _stated(connection, key_id)
         if row["state"] == "live" and "admin" in row["scopes"] and not await _dispensable(connection, caller):
-            raise last_admin(key_id)
+            raise last_admin(f"key {key_id}", "make another first, or rotate it without grace")
         await revoke_key(connection, key_id)
         return KeyAnswer(**await _stated(connection, key_id))
 

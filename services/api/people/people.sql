@@ -16,3 +16,10 @@ SELECT pg_advisory_xact_lock(hashtextextended($1, 1885695076))
 -- name: count
 -- How many have a role.
 SELECT count(*) FROM people WHERE role <> ''
+
+-- name: other_admins
+-- How many beside the person $1 may change everything, people and keys.
+SELECT (SELECT count(*) FROM people WHERE role = 'admin' AND person_id <> $1) + (
+    SELECT count(*) FROM api_keys
+    WHERE 'admin' = ANY (scopes) AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+)

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi import Path as InPath
 
-from services.api.access.auth import Reader, Writer, person_id_of
-from services.api.access.granting import refuse_lasting, refuse_scopes
+from services.api.access.auth import Caller, Reader, Writer, person_id_of
+from services.api.access.granting import last_admin, refuse_lasting, refuse_scopes
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.http.cursors import decode_cursor, page
 from services.api.http.openapi import answers
@@ -77,7 +77,8 @@ async def get_person(request: Request, caller: Writer, person_id: PersonId) -> P
 @router.put("/v1/people", responses=answers("person"))
 async def grant_role(request: Request, caller: Writer, body: GrantedRole) -> PersonAnswer:
     """Give a person a role, instead of the one that they have. Nobody gives what they lack, and a key that
-    ends gives none, for a role is for good."""
+    ends gives none, for a role is for good. The last who may change everything only an operator takes that
+    from."""
     refuse_scopes(caller, contained(ROLES[body.role].scopes))
     refuse_lasting(caller, None)
     person_id = person_id_of(caller.tenant, body.issuer, body.subject)
@@ -86,6 +87,8 @@ async def grant_role(request: Request, caller: Writer, body: GrantedRole) -> Per
         row = await connection.fetchrow(SQL["list"], "", "", person_id, 1)
         if (row is None or not row["role"]) and await connection.fetchval(SQL["count"]) >= PEOPLE_MAX:
             raise too_many("people with a role", PEOPLE_MAX)
+        if row is not None and body.role != "admin":
+            await _refuse_last_admin(connection, caller, person_id, row["role"])
         given = body.model_dump(include={"name", "role", "team"})
         if row is None or given.items() - dict(row).items():
             await connection.execute(
@@ -99,16 +102,27 @@ async def grant_role(request: Request, caller: Writer, body: GrantedRole) -> Per
 async def take_role(
     request: Request, caller: Writer, person_id: PersonId, reason: Annotated[PeopleReason, Query()]
 ) -> PersonAnswer:
-    """Take a person's role away."""
+    """Take a person's role away, but for the last who may change everything: an operator does that."""
     async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         await connection.execute(SQL["hold"], caller.tenant)
         person = await _stated(connection, person_id)
+        await _refuse_last_admin(connection, caller, person_id, person.role)
         if person.role:
             await connection.execute(
                 SQL["act"], caller.tenant, person_id, person.issuer, person.subject, person.name, "", "",
                 reason, caller.by,
             )  # fmt: skip
         return await _stated(connection, person_id)
+
+
+async def _refuse_last_admin(connection: TenantConnection, caller: Caller, person_id: str, role: str) -> None:
+    """Raises HttpRefusal (409) where nobody of the tenant could undo it."""
+    if (
+        role == "admin"
+        and not caller.operator
+        and not await connection.fetchval(SQL["other_admins"], person_id)
+    ):
+        raise last_admin(f"person {person_id}", "make another first")
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
