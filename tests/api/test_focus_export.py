@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -17,7 +18,7 @@ from fastapi import FastAPI
 from msgspec.structs import replace
 from starlette.requests import ClientDisconnect
 
-from services.api.exports import writer
+from services.api.exports import running, writer
 from services.api.exports.routes import ExportResponse
 from services.api.exports.running import BegunExport, RunningExports
 from services.api.exports.writer import ExportQuestion
@@ -351,6 +352,29 @@ async def test_a_file_that_breaks_off_ends_in_an_error_and_one_that_never_began_
     with pytest.raises(HttpRefusal) as refused:
         await BegunExport(output=output(), running=exports, tenant="acme").read_beginning()
     assert refused.value.status == 503
+
+
+async def test_who_takes_a_file_too_slowly_loses_it_and_others_have_the_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(running, "LASTS_S_MAX", 0.05)
+    ended = []
+
+    async def output() -> AsyncGenerator[bytes, None]:
+        try:
+            yield b'{"type":"begins","totals":[],"rows_max":2}\n'
+            while True:
+                yield b"1\r\n"
+        finally:
+            ended.append("the process")
+
+    begun = BegunExport(output=output(), running=RunningExports(""), tenant="acme")
+    await begun.read_beginning()
+    with pytest.raises(BoundError, match="too slowly"):
+        async for _ in begun.file():
+            await asyncio.sleep(0.02)
+    await begun.aclose()
+    assert ended == ["the process"]
 
 
 async def test_where_rollups_are_too_coarse_entries_are_asked(

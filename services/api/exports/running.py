@@ -24,6 +24,8 @@ AT_ONCE_MAX = 2
 """Of all tenants, and one of each: every export holds a process, two connections and a snapshot."""
 BOUNDS = ProcessBounds(seconds_max=3600, memory_bytes_max=6 * 1024**3, output_bytes_max=64 * 1024)
 """Of the processor; of addresses (Arrow reserves many more than it uses); and of the first line."""
+LASTS_S_MAX = 3600.0
+"""From its first byte to its last: who takes one slowly keeps everybody's second turn, and a snapshot."""
 
 
 class RunningExports:
@@ -95,7 +97,7 @@ class BegunExport:
         try:
             if self._rest:
                 yield self._rest
-            async for piece in self.output:
+            async for piece in _in_time(self.output):
                 yield piece
         except BoundError as error:
             log().warning("an export broke off", tenant=self.tenant, why=str(error))
@@ -107,6 +109,15 @@ class BegunExport:
             await asyncio.shield(self.output.aclose())
         finally:
             self.running.ended(self.tenant)
+
+
+async def _in_time(pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    clock = asyncio.get_running_loop().time
+    ends_s = clock() + LASTS_S_MAX
+    async for piece in pieces:
+        if clock() > ends_s:
+            raise BoundError(f"it was taken too slowly: not all of it in {LASTS_S_MAX:g} s")
+        yield piece
 
 
 def _not_now(detail: str) -> HttpRefusal:
