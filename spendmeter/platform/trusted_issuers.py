@@ -12,7 +12,8 @@ class TrustedIssuer(BaseModel):
     """An operator's word: tokens of this issuer for this audience are of people of this tenant. A claim says
     neither tenant nor role."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    """What is wrong is said without what was there: under a name with a typing error it may be the secret."""
 
     tenant: str
     issuer: str = Field(min_length=9, max_length=500, pattern=r"^https?://[^\s?#]+$")

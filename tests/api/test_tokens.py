@@ -217,6 +217,14 @@ def test_tenants_are_pinned_to_an_issuer_and_an_audience() -> None:
             read_issuers(json.dumps(wrong))
 
 
+@pytest.mark.parametrize("name", ["client-secret", "clientSecret", "tenant", "issuer"])
+def test_what_is_wrong_about_an_issuer_is_said_without_its_secret(name: str) -> None:
+    stated = {"tenant": "acme", "issuer": "https://login.example", "audience": "a"} | {name: "s3cr3t Value"}
+    with pytest.raises(ValueError, match=name) as wrong:
+        read_issuers(json.dumps([stated]))
+    assert "s3cr3t" not in str(wrong.value)
+
+
 async def test_nobody_waits_for_an_issuer_that_takes_its_time_while_its_older_keys_do() -> None:
     now, answers = [1_000.0], asyncio.Event()
     answers.set()
