@@ -136,13 +136,16 @@ async def create_key(
 
 async def rotate_key(connection: Any, key_id: str, *, grace: timedelta) -> str | None:
     """Give a live key a second secret and return its text; the one that it had opens for `grace` still. The
-    id stays, and with it all that names it. None when there is no such live key. Raises StillRotating, unless
-    without `grace` both shall end."""
+    id stays, and with it all that names it. Without `grace` the key's sessions end, too: whoever had the
+    secret may have opened one. None when there is no such live key. Raises StillRotating, unless without
+    `grace` both shall end."""
     secret, digest = _new_secret()
     if await connection.fetchval(SQL["rotate_key"], key_id, digest, grace) is None:
         if (until := await connection.fetchval(SQL["rotating"], key_id)) is not None:
             raise StillRotating(key_id, until)
         return None
+    if not grace:
+        await connection.execute(SQL["end_sessions"], secrets.token_bytes(SECRET_BYTES), key_id)
     return f"sm_live_{key_id}_{secret}"
 
 

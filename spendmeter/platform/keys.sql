@@ -28,6 +28,10 @@ UPDATE api_keys SET
 WHERE key_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
     AND (former_until IS NULL OR former_until <= now() OR $3::interval = interval '0') RETURNING key_id
 
+-- name: end_sessions
+-- Whoever holds one of the key $2: in their place is one that nobody knows ($1), and that is over, too.
+SELECT open_session($1, $2, interval '0', 1)
+
 -- name: rotating
 -- Until when the former secret of a live key opens.
 SELECT former_until FROM api_keys

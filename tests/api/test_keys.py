@@ -9,6 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from services.api.access.cookies import COOKIE
 from services.api.access.keys import ApiKeys
 from services.api.database.transactions import Database
 from services.api.keys import routes
@@ -150,6 +151,22 @@ async def test_a_rotated_key_keeps_its_id_and_both_secrets_open_until_the_grace_
         for key in (new["key"], turned["key"], ended["key"])
     ]
     assert answers == [401, 401, 200]
+
+
+async def test_a_key_that_leaked_is_rotated_and_no_session_of_a_thief_outlives_it(
+    acme: httpx.AsyncClient, forget: Any
+) -> None:
+    new = await made(acme)
+    thief = (await acme.post("/v1/session", json={"key": new["key"]})).cookies[COOKIE]
+    cookie = {"Cookie": f"{COOKIE}={thief}"}
+    acme.cookies.clear()
+    admin = acme.headers.pop("Authorization")
+    for hours, status in ((1, 200), (0, 401)):  # with a grace, what it opened goes on
+        path = f"/v1/keys/{new['key_id']}/rotate"
+        turned = await acme.post(path, json={"grace_hours": hours}, headers={"Authorization": admin})
+        assert turned.status_code == 200
+        forget()
+        assert (await acme.get("/v1/spend", headers=cookie)).status_code == status
 
 
 async def test_a_revoked_key_opens_nothing_and_stays_in_the_list(
