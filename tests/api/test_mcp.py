@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+from structlog.testing import capture_logs
 
 from services.api.mcp.shown import ANSWER_MAX, shown
 from services.api.mcp.tools import TOOLS, BadQuestion, question_of, schema_of
@@ -86,6 +87,22 @@ async def test_a_refusal_of_the_route_is_one_of_the_tool(address: str, book: Boo
         refused, text = await asked(address, key, tool, **arguments)
         assert refused, tool
         assert said in text, (tool, text)
+
+
+async def test_every_question_is_a_line_of_the_log_also_one_that_was_refused(
+    address: str, book: Book
+) -> None:
+    key = await book.key("acme", "read")
+    with capture_logs() as lines:
+        await asked(address, key, "spend", group_by="team", **DAY)
+        await asked(address, key, "spend", colour="secret")
+        await asked(address, key, "spend", group_by="colour")
+    said = [each for each in lines if each["event"] == "asked by MCP"]
+    assert [each["status"] for each in said] == [200, 422, 422]
+    assert {(each["tool"], each["by"], each["tenant"]) for each in said} == {
+        ("spend", "key " + key.split("_")[2], "acme")
+    }
+    assert "secret" not in str(said)
 
 
 async def test_who_has_no_key_or_comes_from_another_page_is_refused(

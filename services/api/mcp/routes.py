@@ -30,6 +30,8 @@ from spendmeter.platform.telemetry import log
 _PASSED_ON = ("authorization", "host", "x-spendmeter-tenant")
 _ANNOTATIONS = ToolAnnotations(read_only_hint=True, destructive_hint=False, open_world_hint=False)
 _HOST_IS_CHECKED_BEFORE = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+GONE = 499
+"""In the log: who asked did not wait for the answer."""
 
 router = APIRouter()
 
@@ -92,16 +94,19 @@ def _server(app: FastAPI, by: str, tenant: str) -> Server[Any]:
         tool = TOOLS.get(params.name)
         if tool is None:
             return _told("there is no such tool", error=True)
+        status = GONE
         try:
             path, parameters = question_of(tool, schemas[tool.name], params.arguments or {})
-        except BadQuestion as bad:
-            return _told(str(bad), error=True)
-        answer = await _asked(context.request, path, parameters)
-        log().info("asked by MCP", tool=tool.name, by=by, tenant=tenant, status=answer.status_code)
-        try:
+            answer = await _asked(context.request, path, parameters)
+            status = answer.status_code
             return _told(shown(answer.json()), error=answer.is_error)
+        except BadQuestion as bad:
+            status = 422
+            return _told(str(bad), error=True)
         except TooLong:
             return _told("the answer is too long: ask for a shorter range or fewer groups", error=True)
+        finally:
+            log().info("asked by MCP", tool=tool.name, by=by, tenant=tenant, status=status)
 
     return Server("spendmeter", on_list_tools=list_tools, on_call_tool=call_tool)
 
