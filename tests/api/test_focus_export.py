@@ -354,6 +354,41 @@ async def test_a_file_that_breaks_off_ends_in_an_error_and_one_that_never_began_
     assert refused.value.status == 503
 
 
+async def test_who_was_turned_away_has_the_next_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def output(*_: Any, **__: Any) -> AsyncGenerator[bytes, None]:
+        yield b'{"type":"begins","totals":[],"rows_max":0}\n'
+
+    monkeypatch.setattr(running, "module_output", output)
+    exports = RunningExports("")
+
+    async def begin(tenant: str) -> BegunExport | None:
+        asked = ExportQuestion(
+            database_url="", tenant=tenant, version="1.4", form="csv", start=START, end=END
+        )
+        try:
+            return await exports.begin(asked)
+        except HttpRefusal as refused:
+            assert refused.status == 503
+            return None
+
+    a, b = await begin("a"), await begin("b")
+    assert a and b
+    assert await begin("c") is None
+    await a.aclose()
+    assert await begin("a") is None, "c was turned away before"
+    c = await begin("c")
+    assert c
+    assert await begin("b") is None, "its own is under way"
+    await c.aclose()
+    assert await begin("a")
+    await b.aclose()
+    assert await begin("c"), "nobody is turned away any more"
+    monkeypatch.setattr(running, "PATIENCE_S", 0)
+    assert await begin("d") is None
+    exports.ended("c")
+    assert await begin("e"), "who does not come back is not waited for"
+
+
 async def test_who_takes_a_file_too_slowly_loses_it_and_others_have_the_turn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

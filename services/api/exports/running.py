@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 import msgspec
 
@@ -24,6 +25,9 @@ AT_ONCE_MAX = 2
 """Of all tenants, and one of each: every export holds a process, two connections and a snapshot."""
 BOUNDS = ProcessBounds(seconds_max=3600, memory_bytes_max=6 * 1024**3, output_bytes_max=64 * 1024)
 """Of the processor; of addresses (Arrow reserves many more than it uses); and of the first line."""
+PATIENCE_S = 10.0
+"""Who was turned away and asks again within so long comes before who has just had one: else two who export
+all the time leave nobody else a turn."""
 LASTS_S_MAX = 3600.0
 """From its first byte to its last: who takes one slowly keeps everybody's second turn, and a snapshot."""
 
@@ -35,15 +39,13 @@ class RunningExports:
         self._database_url = database_url
         self.folded_wait_s = FOLDED_WAIT_S
         self._tenants: set[str] = set()
+        self._turned_away: dict[str, float] = {}
+        """When each last asked in vain; who did so first stands first."""
 
     async def begin(self, question: ExportQuestion) -> BegunExport:
         """Raises HttpRefusal: 503 for want of room, or of what is not folded; 422 where none can be had."""
         tenant = question.tenant
-        if tenant in self._tenants or len(self._tenants) >= AT_ONCE_MAX:
-            raise _not_now(
-                f"one export of a tenant and {AT_ONCE_MAX} of all are written at a time: ask later"
-            )
-        self._tenants.add(tenant)
+        self._take_turn(tenant)
         question = msgspec.structs.replace(
             question, database_url=self._database_url, folded_wait_s=self.folded_wait_s
         )
@@ -55,6 +57,21 @@ class RunningExports:
             await begun.aclose()
             raise
         return begun
+
+    def _take_turn(self, tenant: str) -> None:
+        """Raises HttpRefusal (503)."""
+        now_s = asyncio.get_running_loop().time()
+        waiting = {each: at_s for each, at_s in self._turned_away.items() if now_s - at_s < PATIENCE_S}
+        self._turned_away = waiting
+        ahead = len(list(takewhile(lambda each: each != tenant, waiting)))
+        if tenant in self._tenants or len(self._tenants) + ahead >= AT_ONCE_MAX:
+            if tenant not in self._tenants:
+                waiting[tenant] = now_s  # where it stood already it stands still
+            raise _not_now(
+                f"one export of a tenant and {AT_ONCE_MAX} of all are written at a time: ask later"
+            )
+        waiting.pop(tenant, None)
+        self._tenants.add(tenant)
 
     def ended(self, tenant: str) -> None:
         """Another may begin."""
