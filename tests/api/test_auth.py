@@ -301,7 +301,7 @@ def settings_of(api: FastAPI) -> Iterator[Callable[[Settings], None]]:
     api.state.settings = before
 
 
-@pytest.mark.parametrize("portal_url", ["", "https://spend.test"], ids=["https", "behind a proxy"])
+@pytest.mark.parametrize("portal_url", ["", "https://spend.test", "https://Spend.test:443/"])
 async def test_over_https_the_cookie_is_secure_and_none_that_a_neighbour_could_plant(
     client: httpx.AsyncClient,
     api: FastAPI,

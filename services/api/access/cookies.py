@@ -47,5 +47,6 @@ def _is_https(request: Request) -> bool:
     how the portal of this host is opened."""
     settings: Settings = request.app.state.settings
     portal = urlsplit(settings.portal_url)
-    named_so = portal.scheme == "https" and portal.netloc == request.headers.get("host")
+    here = portal.netloc.lower().removesuffix(":443")
+    named_so = portal.scheme == "https" and here == request.headers.get("host", "").lower()
     return named_so or request.url.scheme == "https"
