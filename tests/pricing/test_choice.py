@@ -50,6 +50,8 @@ BOOK = PriceBook(
         price("fee", "input_tokens", "1"),
         price("fee", "output_tokens", "1"),
         price("fee", "requests", "5000", per_event=True),
+        price("keeps", "input_tokens", "1"),
+        price("keeps", "cache_write_12h_tokens", "2"),
         price("heard", "audio_seconds", "100", minimum="10"),
         terms("acme", contracts=("c1",)),
         identified(Provider(provider="openai", source="test", recorded_at=RECORDED)),
@@ -181,6 +183,13 @@ def test_more_tokens_by_its_tokenizer_may_push_calls_over_the_cliff() -> None:
     found = repriced(use({"input_tokens": 1_000_000}, contexts=((0, 100_000),)), on="steep", growth=growth)
     assert (found.low, found.high) == (1, Decimal("2.7"))
     assert "1 to 1.35 times the tokens of text (our own count)" in found.notes[0]
+
+
+def test_what_is_written_to_a_cache_is_text_too_however_long_it_is_kept() -> None:
+    """1 M for 12 hours, up to 2 M by the other tokenizer: at 2 a million."""
+    growth = TokenGrowth(low=Decimal(1), high=Decimal(2), basis="tenant", source="our own count")
+    found = repriced(use({"cache_write_12h_tokens": 1_000_000}), on="keeps", growth=growth)
+    assert (found.low, found.high) == (2, 4)
 
 
 def test_a_contract_is_what_counts_and_the_list_stands_beside() -> None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from spendmeter.pricing.choice.growth import TokenGrowth, _read, growth_between, tokenizer_of
+from spendmeter.pricing.choice.growth import GROWING, TokenGrowth, _read, growth_between, tokenizer_of
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,11 @@ def test_every_interval_is_one_and_names_its_source() -> None:
         assert 0 < pair.low <= pair.high
         assert pair.source
         assert {pair.start, pair.to} <= _read().tokenizers.keys()
+
+
+def test_every_unit_of_text_grows_with_its_tokenizer_and_no_other() -> None:
+    written = {"cache_write_5m_tokens", "cache_write_1h_tokens", "cache_write_12h_tokens"}
+    assert written | {"cache_read_tokens", "citation_tokens", "cache_storage_token_hours"} <= GROWING
+    assert GROWING.isdisjoint(
+        {"input_audio_tokens", "cache_read_image_tokens", "output_video_tokens", "requests"}
+    )

@@ -14,10 +14,14 @@ import msgspec
 from msgspec import Struct, field
 
 from spendmeter.contracts.money import divided
+from spendmeter.contracts.units import UNITS
 
+SEEN_DIFFERENTLY = ("image", "audio", "video")
+"""Media whose tokens each vendor counts in its own way."""
 GROWING = frozenset(
-    "input_tokens output_tokens reasoning_tokens cache_read_tokens cache_write_5m_tokens "
-    "cache_write_1h_tokens embedding_tokens".split()
+    unit
+    for unit in UNITS
+    if unit.endswith(("_tokens", "_token_hours")) and not any(each in unit for each in SEEN_DIFFERENTLY)
 )
 """Units that count text."""
 

@@ -17,7 +17,8 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from spendmeter.contracts.events import Context, UsageData
 from spendmeter.contracts.money import EXACT, ZERO, divided, plain, quantised
 from spendmeter.contracts.rated import Remark
-from spendmeter.pricing.choice.growth import GROWING, SAME, TokenGrowth, growth_between
+from spendmeter.contracts.units import UNITS
+from spendmeter.pricing.choice.growth import GROWING, SAME, SEEN_DIFFERENTLY, TokenGrowth, growth_between
 from spendmeter.pricing.choice.traffic import (
     CandidateModel,
     ContextRange,
@@ -31,12 +32,7 @@ from spendmeter.pricing.plan import Plan
 from spendmeter.pricing.price_book import PriceBook
 
 WEEK_HALF_HOURS = 2 * 24 * 7
-CACHE_UNITS = frozenset(
-    "cache_read_tokens cache_write_5m_tokens cache_write_1h_tokens cache_read_audio_tokens "
-    "cache_read_image_tokens".split()
-)
-_SEEN_DIFFERENTLY = ("image", "audio", "video")
-"""Media whose tokens each vendor counts in its own way."""
+CACHE_UNITS = frozenset(unit for unit in UNITS if unit.startswith("cache_") and unit.endswith("_tokens"))
 _REMARKED: Mapping[Remark, str] = {
     "batch": "no price of it is for a batch: priced as any call",
     "tier": "no price of it is for the tier {tier!r}: priced as any call",
@@ -167,7 +163,7 @@ class _Pricer:
             low = fewest
         if unit in GROWING and not self.same:
             low, high = EXACT.multiply(low, self.growth.low), EXACT.multiply(high, self.growth.high)
-        if not self.same and any(each in unit for each in _SEEN_DIFFERENTLY):
+        if not self.same and any(each in unit for each in SEEN_DIFFERENTLY):
             self.found.notes[f"{unit}: each vendor counts these in its own way; counted as they were"] = None
         amounts: list[tuple[Decimal, Decimal, Decimal, Decimal]] = []
         prices: dict[tuple[str, str], None] = {}
