@@ -52,6 +52,19 @@ BOOK = PriceBook(
         price("fee", "requests", "5000", per_event=True),
         price("keeps", "input_tokens", "1"),
         price("keeps", "cache_write_12h_tokens", "2"),
+        price("by-request", "requests", "5000", per_event=True),
+        price("by-request", "low_context_requests", "6000"),
+        price("listened", "audio_seconds", "100"),
+        price("bargained", "audio_seconds", "100", minimum="10"),
+        price(
+            "bargained",
+            "audio_seconds",
+            "100",
+            minimum="5",
+            kind="contracted",
+            layer="contract",
+            contract="c1",
+        ),
         price("heard", "audio_seconds", "100", minimum="10"),
         terms("acme", contracts=("c1",)),
         identified(Provider(provider="openai", source="test", recorded_at=RECORDED)),
@@ -226,6 +239,53 @@ def test_a_fee_of_ones_own_model_is_left_behind_and_that_is_said() -> None:
 def test_a_least_of_each_call_cannot_be_told_from_sums() -> None:
     [said] = repriced(use({"audio_seconds": 50}), on="heard").missing
     assert said == "audio_seconds: a call is billed for so many at least or at most, which sums cannot tell"
+
+
+def booked(unit: str, quantity: int, *, calls: int, sku: str) -> Use:
+    """As it is booked at the price that the model has now."""
+    entry = rate(used("openai", sku, {unit: quantity}), BOOK).lines[0].entry
+    portion = Portion(unit=unit, quantity=Decimal(quantity), events=calls, entry=entry)
+    return Use(provider="openai", sku=sku, calls=calls, portions=(portion,))
+
+
+def test_what_was_billed_as_a_least_is_no_quantity_of_another_model() -> None:
+    """Ten calls of a second each were billed, and so kept, as 100 seconds: as it is 100 at 100 a million. Elsewhere they
+    would be 10, which the sum does not say."""
+    own = booked("audio_seconds", 100, calls=10, sku="heard")
+    pricing = Pricing(book=BOOK, tenant="acme", currency="USD", at=NOON)
+    assert reprice([own], None, pricing).low == Decimal("0.01")
+    found = repriced(own, on="listened")
+    assert (found.low, found.high) == (None, None)
+    assert found.missing == (
+        "audio_seconds: openai/heard bills so many at least or at most of a call, so sums do not tell how much it was",
+    )
+
+
+def test_a_contract_with_another_least_than_the_list_is_no_sum_of_what_the_list_billed() -> None:
+    """A call of a second: 10 by list, 5 as agreed. Kept is what the list bills."""
+    found = reprice(
+        [booked("audio_seconds", 100, calls=10, sku="bargained")],
+        None,
+        Pricing(book=BOOK, tenant="acme", currency="USD", at=NOON),
+    )
+    assert found.low is None
+    assert found.missing == (
+        "audio_seconds: a call is billed for so many at least or at most, which sums cannot tell",
+    )
+
+
+def test_calls_that_say_themselves_what_a_fee_is_for_are_counted_whatever_prices_they_were_booked_at() -> (
+    None
+):
+    """Of ten calls four say that their context was low, at 3 by one price and 1 by the next: four times that, and six
+    or ten requests at 5,000 a million: 4 at 6,000 + 6 or 10 at 5,000."""
+    portions = [
+        Portion(unit="low_context_requests", quantity=Decimal(count), events=count, entry=entry)
+        for count, entry in ((3, "then"), (1, "now"))
+    ]
+    own = Use(provider="openai", sku="m", calls=10, portions=tuple(portions))
+    found = repriced(own, on="by-request")
+    assert (found.low, found.high) == (Decimal("0.054"), Decimal("0.074"))
 
 
 @pytest.mark.parametrize("quantity", [0, -5])

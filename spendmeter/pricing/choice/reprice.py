@@ -9,6 +9,7 @@ price for is named, and then there is no amount.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -38,6 +39,7 @@ _REMARKED: Mapping[Remark, str] = {
     "tier": "no price of it is for the tier {tier!r}: priced as any call",
     "region": "no price of it is for the region {region!r}: priced as any call",
 }
+_NO_LIMITS = (ZERO, None)
 _Stretch = tuple[datetime, int, int | None]
 """An instant, and the contexts from and to (None = no end) in which a plan decides alike."""
 
@@ -193,11 +195,14 @@ class _Pricer:
 
     def add_fees(self) -> None:
         """What the candidate charges for each call, where the calls do not say how many it was."""
-        stated = {portion.unit: portion.events for portion in self.use.portions if portion.quantity}
+        stated = Counter[str]()
+        for portion in self.use.portions:
+            if portion.quantity:
+                stated[portion.unit] += portion.events
         for unit, instead in self.plan.per_event:
             if unit in stated or not self.use.calls:
                 continue
-            says = sum(stated.get(each, 0) for each in instead)
+            says = sum(stated[each] for each in instead)
             fewest = Decimal(max(0, self.use.calls - says))
             self.add(Portion(unit=unit, quantity=Decimal(self.use.calls), events=self.use.calls), fewest)
 
@@ -249,11 +254,22 @@ class _Pricer:
             return f"it has no price for {unit}"
         if decision.status == "provisional":
             return f"{unit}: {decision.reason}"
-        agreed = decision.contracted or decision
-        limited = any(each.minimum or each.maximum is not None for each in (decision, agreed))
-        if limited and decision.entry != portion.entry:
+        is_booked = decision.entry == portion.entry  # a sum of what it billed
+        limits, agreed = _limits(decision), _limits(decision.contracted or decision)
+        if agreed != limits or (limits != _NO_LIMITS and not is_booked):
             return f"{unit}: a call is billed for so many at least or at most, which sums cannot tell"
+        if not is_booked and self._was_limited(portion):
+            return (
+                f"{unit}: {self.use.provider}/{self.use.sku} bills so many at least or at most of a call, so "
+                "sums do not tell how much it was"
+            )
         return ""
+
+    def _was_limited(self, portion: Portion) -> bool:
+        options = self.own.options(portion.unit).listed if portion.entry else ()
+        return any(
+            option.entry.id == portion.entry and _limits(option.decision) != _NO_LIMITS for option in options
+        )
 
     def _amounts(
         self, decision: Decision, low: Decimal, high: Decimal
@@ -285,6 +301,10 @@ class _Pricer:
         for remark in decision.remarks:
             text = _REMARKED[remark].format(tier=self.use.tier, region=self.use.region)
             self.found.notes[text] = None
+
+
+def _limits(price: Decision) -> tuple[Decimal, Decimal | None]:
+    return price.minimum, price.maximum
 
 
 def _cut(plan: Plan, context: ContextRange) -> Iterator[ContextRange]:
