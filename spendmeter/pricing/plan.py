@@ -25,6 +25,7 @@ from spendmeter.contracts.catalog import (
     Price,
     PriceEntry,
 )
+from spendmeter.contracts.terms import FOR_EVER, SINCE_EVER
 from spendmeter.contracts.units import DEARER_UNITS
 from spendmeter.pricing.conditions import Bounds, Served
 from spendmeter.pricing.decision import Decision, combine, decide_by, spares
@@ -214,6 +215,15 @@ class Plan:
         if found is None:
             found = self._decisions[stretch] = Decisions(self, time, context)
         return found
+
+    def in_force(self, time: datetime) -> tuple[datetime, datetime]:
+        """[since, until): the instants around `time` at which the same prices are in force, each at its
+        hours."""
+        place = bisect_right(self._instants, time)
+        return (
+            self._instants[place - 1] if place else SINCE_EVER,
+            self._instants[place] if place < len(self._instants) else FOR_EVER,
+        )
 
     def lengths(self, low: int, high: int | None) -> list[int]:
         """A context length for each stretch of [low, high] in which the same prices hold; None = no end."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spendmeter.contracts.catalog import Conditions, Provider
+from spendmeter.contracts.catalog import CalendarEntry, CatalogEntry, Conditions, HoursWindow, Provider
 from spendmeter.contracts.entry_ids import identified
 from spendmeter.contracts.events import UsageEvent
 from spendmeter.contracts.money import total
@@ -310,3 +311,25 @@ def test_prices_by_the_hour_are_an_interval_over_a_week_unless_the_booked_price_
         unit="output_tokens", quantity=Decimal(1_000_000), events=1),))  # fmt: skip
     found = reprice([unknown], None, pricing)
     assert (found.low, found.high) == (Decimal("0.55"), Decimal("1.1"))
+
+
+@pytest.mark.parametrize("since", [timedelta(days=2), timedelta(minutes=30)])
+def test_of_prices_by_the_hour_those_in_force_count_and_not_those_of_last_week(since: timedelta) -> None:
+    """A million output tokens were 1 until lately, and are 2, or 4 from 6 to 9 o'clock: what they cost now is 2 to 4."""
+    began = NOON - since
+    peak = (HoursWindow(start="06:00", end="09:00"),)
+    entries: list[CatalogEntry] = [
+        price("hourly", "output_tokens", "1", when=Conditions(effective_to=began)),
+        price("hourly", "output_tokens", "2", when=Conditions(effective_from=began)),
+        price(
+            "hourly",
+            "output_tokens",
+            "4",
+            when=Conditions(effective_from=began, calendar="utc", windows=peak),
+        ),
+        identified(CalendarEntry(name="utc", time_zone="UTC", source="test", recorded_at=RECORDED)),
+        identified(Provider(provider="openai", source="test", recorded_at=RECORDED)),
+    ]
+    pricing = Pricing(book=PriceBook(entries), tenant="acme", currency="USD", at=NOON)
+    found = reprice([use({"output_tokens": 1_000_000}, sku="hourly")], None, pricing)
+    assert (found.low, found.high) == (2, 4)

@@ -32,6 +32,7 @@ from spendmeter.pricing.decision import Decision
 from spendmeter.pricing.plan import Plan
 from spendmeter.pricing.price_book import PriceBook
 
+_WEEK = timedelta(days=7)
 WEEK_HALF_HOURS = 2 * 24 * 7
 CACHE_UNITS = frozenset(unit for unit in UNITS if unit.startswith("cache_") and unit.endswith("_tokens"))
 _REMARKED: Mapping[Remark, str] = {
@@ -240,12 +241,16 @@ class _Pricer:
         return priced or open_
 
     def _instants(self) -> list[datetime]:
+        """Of each half hour of the week one at which the prices are in force that are so now."""
         at = self.pricing.at
         if not (self.plan.by_hour or self.own.by_hour):
             return [at]
-        half_hour = timedelta(minutes=30)
-        first = at.replace(minute=0, second=0, microsecond=0)
-        return [first - step * half_hour for step in range(WEEK_HALF_HOURS)]
+        spans = self.plan.in_force(at), self.own.in_force(at)
+        since, until = max(each[0] for each in spans), min(each[1] for each in spans)
+        first, half_hour = at.replace(minute=0, second=0, microsecond=0), timedelta(minutes=30)
+        back = [first - step * half_hour for step in range(WEEK_HALF_HOURS)]
+        week = [instant if instant >= since else instant + _WEEK for instant in back]
+        return [at, *(instant for instant in week if since <= instant < until)]
 
     def _refuses(self, decision: Decision | None, portion: Portion) -> str:
         """Why a sum cannot be priced so; '' = it can."""
