@@ -51,6 +51,9 @@ BOOK = PriceBook(
         price("fee", "input_tokens", "1"),
         price("fee", "output_tokens", "1"),
         price("fee", "requests", "5000", per_event=True),
+        price("caching", "input_tokens", "3"),
+        price("caching", "cache_read_tokens", "0.3"),
+        price("caching", "cache_write_5m_tokens", "3.75"),
         price("keeps", "input_tokens", "1"),
         price("keeps", "cache_write_12h_tokens", "2"),
         price("by-request", "requests", "5000", per_event=True),
@@ -197,6 +200,23 @@ def test_more_tokens_by_its_tokenizer_may_push_calls_over_the_cliff() -> None:
     found = repriced(use({"input_tokens": 1_000_000}, contexts=((0, 100_000),)), on="steep", growth=growth)
     assert (found.low, found.high) == (1, Decimal("2.7"))
     assert "1 to 1.35 times the tokens of text (our own count)" in found.notes[0]
+
+
+def test_a_candidate_that_charges_for_writing_to_its_cache_may_charge_for_all_of_the_input() -> None:
+    """Read from a cache are 2 M at 0.3; of 1 M more nobody says how much was written to it, at 3.75 instead of 3. Who
+    writes says so, and who does not read has no cache."""
+    reads = {"input_tokens": 1_000_000, "cache_read_tokens": 2_000_000}
+    found = repriced(use(reads), on="caching")
+    assert (found.low, found.high) == (Decimal("3.6"), Decimal("4.35"))
+    [said] = [note for note in found.notes if "writes" in note]
+    assert (
+        said
+        == "input_tokens: openai/m does not say what it writes to its cache: up to all of it, at the price of that"
+    )
+    found = repriced(use(reads | {"cache_write_5m_tokens": 1_000_000}), on="caching")
+    assert found.low == found.high == Decimal("7.35")
+    assert repriced(use({"input_tokens": 1_000_000}), on="caching").high == 3
+    assert repriced(use(reads, sku="caching"), on="caching").high == Decimal("3.6")
 
 
 def test_what_is_written_to_a_cache_is_text_too_however_long_it_is_kept() -> None:

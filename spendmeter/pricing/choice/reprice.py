@@ -40,6 +40,7 @@ _REMARKED: Mapping[Remark, str] = {
     "tier": "no price of it is for the tier {tier!r}: priced as any call",
     "region": "no price of it is for the region {region!r}: priced as any call",
 }
+_WRITTEN = frozenset(unit for unit in CACHE_UNITS if unit.startswith("cache_write_"))
 _NO_LIMITS = (ZERO, None)
 _Stretch = tuple[datetime, int, int | None]
 """An instant, and the contexts from and to (None = no end) in which a plan decides alike."""
@@ -170,7 +171,7 @@ class _Pricer:
             self.found.notes[f"{unit}: each vendor counts these in its own way; counted as they were"] = None
         amounts: list[tuple[Decimal, Decimal, Decimal, Decimal]] = []
         prices: dict[tuple[str, str], None] = {}
-        for decision in self._decisions(portion):
+        for decision in self._decisions(portion, unit):
             if reason := self._refuses(decision, portion):
                 self.found.missing[reason] = None
                 return
@@ -186,6 +187,14 @@ class _Pricer:
         if len(prices) > 1:
             by = "hour" if self.plan.by_hour else "length of context"
             self.found.notes[f"{unit}: the price is by {by}, of which sums say less than it asks"] = None
+        for decision in self._written(portion):
+            if written := self._amounts(decision, low, high):
+                amounts.append(written)
+                own = f"{self.use.provider}/{self.use.sku}"
+                said = (
+                    f"{own} does not say what it writes to its cache: up to all of it, at the price of that"
+                )
+                self.found.notes[f"{unit}: {said}"] = None
         found = self.found.sums.setdefault(unit, _Sum())
         for place, amount in enumerate((low, high)):
             found.quantities[place] = EXACT.add(found.quantities[place], amount)
@@ -207,7 +216,17 @@ class _Pricer:
             fewest = Decimal(max(0, self.use.calls - says))
             self.add(Portion(unit=unit, quantity=Decimal(self.use.calls), events=self.use.calls), fewest)
 
-    def _decisions(self, portion: Portion) -> Iterator[Decision | None]:
+    def _written(self, portion: Portion) -> Iterator[Decision]:
+        """What decides input that may be written to a cache: a model that counts what it reads alone has it
+        under input, and the candidate may ask more for it."""
+        used = {each.unit for each in self.use.portions if each.quantity > 0}
+        if self.same or portion.unit != "input_tokens" or "cache_read_tokens" not in used or used & _WRITTEN:
+            return
+        for decision in self._decisions(portion, "cache_write_5m_tokens"):
+            if decision is not None and not decision.parent and _limits(decision) == _NO_LIMITS:
+                yield decision
+
+    def _decisions(self, portion: Portion, unit: str) -> Iterator[Decision | None]:
         """What decides the unit in each stretch in which these calls can have been."""
         met = set()
         for instant, start, end in self._stretches(portion):
@@ -216,7 +235,7 @@ class _Pricer:
             if end is not None:
                 last = int(EXACT.multiply(Decimal(end), self.growth.high).to_integral_value(ROUND_CEILING))
             for length in self.plan.lengths(first, last):
-                decision = self.plan.decisions(instant, length)[portion.unit]
+                decision = self.plan.decisions(instant, length)[unit]
                 if id(decision) not in met:
                     met.add(id(decision))
                     yield decision
