@@ -157,6 +157,8 @@ async def _forecast(
     filters = await _filters(connection, scope, [move.old, move.new], pricing)
     await connection.execute(SLICES["join_by_hash"])
     rows = await connection.fetch(SLICES["traffic"], filters, *days, ROWS_MAX)
+    if len(rows) >= ROWS_MAX:
+        raise invalid("filter", "lets through more prices and ways of serving than one forecast holds")
     calls = call_sums(await connection.fetch(SLICES["calls"], filters, *days))
     return await asyncio.to_thread(forecast_of, move, rows, calls, pricing, days)
 

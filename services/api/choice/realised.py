@@ -85,7 +85,7 @@ def realised_of(
         pricing = Pricing(book=book, tenant=tenant, currency=currency, at=at, growth=growth)
         sums.add(move, list(of_day), calls, pricing)
     complete = max(0, (days[1] - days[0]).days)
-    says = sums.says(complete)
+    says = sums.says(complete, move, forecast)
     known = not says
     saving = sums.savings(forecast, complete)
     return RealisedSaving(
@@ -138,7 +138,7 @@ class _Realised:
         low, high = EXACT.subtract(self.low, self.booked), EXACT.subtract(self.high, self.booked)
         before = forecast.calls_on_new
         if before > 0 and self.calls > 0:
-            span = (forecast.last_day - forecast.first_day).days + 1
+            span = _days_of(forecast)
             there = min(Decimal(self.calls), divided(Decimal(before * days), Decimal(span)))
             share = divided(self.calls - there, Decimal(self.calls))
             said = f"{before} calls of the new model were in this slice in the {span} days before"
@@ -146,13 +146,22 @@ class _Realised:
             low, high = min(low, quantised(low * share)), max(high, quantised(high * share))
         return low, high
 
-    def says(self, days: int) -> str:
+    def says(self, days: int, move: Move, forecast: SavingForecast) -> str:
         """Why there is no figure; '' = there is one."""
+        if forecast.calls <= 0:
+            said = (
+                f"no call of {move.old.name} is booked in this slice in the {_days_of(forecast)} days before"
+            )
+            return f"{said}: nothing was moved"
         if days < DAYS_MIN or self.calls < CALLS_MIN:
             return f"too early: {days} of {DAYS_MIN} complete days, {self.calls} of {CALLS_MIN} calls"
         if self.unpriced:
             return f"{self.unpriced} of the calls have no price yet: what they cost is unknown"
         return "; ".join(self.missing)
+
+
+def _days_of(forecast: SavingForecast) -> int:
+    return (forecast.last_day - forecast.first_day).days + 1
 
 
 def overlap(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
