@@ -66,3 +66,9 @@ def test_who_never_called_the_old_model_moved_nothing_and_saved_nothing() -> Non
     assert (
         found.says == "no call of openai/m is booked in this slice in the 30 days before: nothing was moved"
     )
+
+
+def test_what_is_booked_at_a_bound_may_have_cost_less_so_that_more_was_saved() -> None:
+    """0.2 are booked, of which 0.05 are at most so much: saved were 0.2 to 0.25."""
+    found = realised(used("m", 50, DAY - timedelta(days=3)), used("n", 200, DAY, provisional=Decimal("0.05")))
+    assert (found.saving_low, found.saving_high) == (Decimal("0.2"), Decimal("0.25"))

@@ -109,7 +109,7 @@ class _Realised:
 
     def __init__(self) -> None:
         self.calls = self.left = self.unpriced = 0
-        self.booked = self.low = self.high = ZERO
+        self.booked = self.provisional = self.low = self.high = ZERO
         self.missing: dict[str, None] = {}
         self.notes: dict[str, None] = {}
 
@@ -127,6 +127,7 @@ class _Realised:
             self.booked = EXACT.add(self.booked, new.booked)
             self.missing |= dict.fromkeys(would.missing)
             self.notes |= dict.fromkeys(would.notes)
+            self.provisional = EXACT.add(self.provisional, new.provisional)
             if new.provisional:
                 self.notes["some of what is booked is provisional: a bound, until a price is known"] = None
             if would.low is not None and would.high is not None:
@@ -136,6 +137,7 @@ class _Realised:
         """At least and at most. Where the new model was used before, as many calls a day may have been there
         without the decision: then both readings lie within."""
         low, high = EXACT.subtract(self.low, self.booked), EXACT.subtract(self.high, self.booked)
+        high = EXACT.add(high, max(ZERO, self.provisional))  # a bound: it may have been nothing
         before = forecast.calls_on_new
         if before > 0 and self.calls > 0:
             span = _days_of(forecast)
