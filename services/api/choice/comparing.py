@@ -148,7 +148,7 @@ def _standing(name: str, repriced: RepricedTraffic, quality: CallQuality | None)
     )
 
 
-def _each(amount: Decimal | None, calls: int) -> Decimal | None:
+def _each(amount: Decimal | None, calls: int | Decimal) -> Decimal | None:
     return None if amount is None or calls <= 0 else divided(amount, Decimal(calls))
 
 

@@ -55,12 +55,11 @@ def _estimated(
 ) -> EstimatedModel:
     attempts = EXACT.multiply(shape.calls_per_day, shape.attempts)
     length = int(shape.input_tokens)
-    events = int(attempts.to_integral_value())
     use = Use(
         provider=model.provider, sku=model.sku, tier=shape.tier, region=shape.region, batch=shape.batch,
-        calls=events, contexts=((length, length),),
+        calls=attempts, contexts=((length, length),),
         portions=tuple(
-            Portion(unit=unit, quantity=EXACT.multiply(quantity, attempts), events=events)
+            Portion(unit=unit, quantity=EXACT.multiply(quantity, attempts), events=0)
             for unit, quantity in shape.usage().items()
             if quantity
         ),

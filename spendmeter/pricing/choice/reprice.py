@@ -89,7 +89,7 @@ class _Sum:
 class _Found:
     """What was found so far; lists keep the order in which things were met."""
 
-    calls: int = 0
+    calls: int | Decimal = 0
     sums: dict[str, _Sum] = field(default_factory=dict)
     missing: dict[str, None] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
@@ -210,11 +210,11 @@ class _Pricer:
             if portion.quantity:
                 stated[portion.unit] += portion.events
         for unit, instead in self.plan.per_event:
-            if unit in stated or not self.use.calls:
+            if unit in stated or self.use.calls <= 0:
                 continue
             says = sum(stated[each] for each in instead)
             fewest = Decimal(max(0, self.use.calls - says))
-            self.add(Portion(unit=unit, quantity=Decimal(self.use.calls), events=self.use.calls), fewest)
+            self.add(Portion(unit=unit, quantity=Decimal(self.use.calls), events=0), fewest)
 
     def _written(self, portion: Portion) -> Iterator[Decision]:
         """What decides input that may be written to a cache: a model that counts what it reads alone has it

@@ -20,14 +20,15 @@ class Portion(Struct, frozen=True, kw_only=True):
 
 
 class Use(Struct, frozen=True, kw_only=True):
-    """Calls of one model, served alike. `contexts`: how long they were, as far as that is known."""
+    """Calls of one model, served alike; of those to come, a mean. `contexts`: how long they were, as far as
+    that is known."""
 
     provider: str
     sku: str
     tier: str = "standard"
     region: str = ""
     batch: bool = False
-    calls: int
+    calls: int | Decimal
     portions: tuple[Portion, ...]
     contexts: tuple[ContextRange, ...] = ANY_CONTEXT
 
@@ -63,7 +64,7 @@ class RepricedTraffic(Struct, frozen=True, kw_only=True):
     """What calls cost on a candidate, in one currency: as contracted where there is a contract. `missing`:
     why it is not comparable; then there is no amount, for one without these would be too low."""
 
-    calls: int
+    calls: int | Decimal
     units: tuple[UnitCost, ...]
     missing: tuple[str, ...]
     notes: tuple[str, ...]
