@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from services.api.workflows.bootstrap import interval_of
+from services.api.workflows.bootstrap import Interval, interval_of
 from services.api.workflows.differences import BY_HASH, OBSERVED, ComparedVersion, difference_of
 from services.api.workflows.figures import MeasuredVersion, entered_values
 from services.api.workflows.models import Baseline, StatedAmount
@@ -34,6 +34,7 @@ def cost(day: int, ai: str | Decimal, **said: Any) -> dict[str, Any]:
         "runs": 10,
         "ai": Decimal(ai),
         **dict.fromkeys(names, ZERO),
+        "cycle_runs": Decimal(10),
     }
     return {**given, **said}
 
@@ -105,7 +106,9 @@ def test_a_cost_that_lacks_amounts_is_a_lower_bound() -> None:
     assert not measured.figure("success_share").lower_bound
     one = ComparedVersion(version="v2", currency="USD", measured=measured)
     other = ComparedVersion(version="v1", currency="USD", measured=ten_days("3"))
-    found = difference_of(one, other, range_days=10, change_cost=None, by_hash=False).figures[0]
+    found = difference_of(
+        one, other, until=FIRST + timedelta(days=10), change_cost=None, by_hash=False
+    ).figures[0]
     assert found.value is not None
     assert found.missing == ["v2: 1 events have no price, so it costs more"]
 
@@ -151,7 +154,7 @@ def test_before_ai_is_as_entered_and_what_was_done_wrong_weighs_on_the_rest() ->
     other = ComparedVersion(version="by hand", currency="USD", entered=values)
     one = ComparedVersion(version="v2", currency="USD", measured=ten_days())
     price = StatedAmount(amount=Decimal(10_000), currency="USD")
-    found = difference_of(one, other, range_days=10, change_cost=price, by_hash=True)
+    found = difference_of(one, other, until=FIRST + timedelta(days=10), change_cost=price, by_hash=True)
     assert "as entered" in found.claim
     # 16 saved of each of 80 in 10 days: 80 x 3.04375 x 16 = 3,896 a month
     assert found.figures[0].value == -16
@@ -169,7 +172,9 @@ def test_easy_cases_make_no_version_better_where_teams_are_held_against_themselv
         outcomes += [outcome(day, core, version=name, team="core") for day in range(10)]
         return ComparedVersion(version=name, currency="USD", measured=version(costs, outcomes))
 
-    found = difference_of(of("v2", 12, 4), of("v1", 4, 12), range_days=10, change_cost=None, by_hash=False)
+    found = difference_of(
+        of("v2", 12, 4), of("v1", 4, 12), until=FIRST + timedelta(days=10), change_cost=None, by_hash=False
+    )
     assert found.figures[0].value == -1
     assert found.claim == OBSERVED
     assert found.by_team.value == 0
@@ -184,7 +189,7 @@ def simulated(seed: int, *, name: str, accept: float, price: float, days: int) -
         weather = chance.lognormvariate(0, 0.2)
         runs = max(5, int(chance.gauss(40, 12)))
         spent = sum(price * weather * chance.lognormvariate(0, 0.8) for _ in range(runs))
-        costs.append(cost(number, Decimal(f"{spent:.6f}"), version=name, runs=runs))
+        costs.append(cost(number, Decimal(f"{spent:.6f}"), version=name, runs=runs, cycle_runs=runs))
         accepted = sum(chance.random() < accept for _ in range(runs))
         outcomes.append(outcome(number, accepted, version=name, outcomes=runs))
     return ComparedVersion(version=name, currency="USD", measured=version(costs, outcomes))
@@ -199,7 +204,9 @@ def test_a_known_effect_lies_in_its_interval_as_often_as_is_said(days: int, leas
     for seed in range(seeds):
         before = simulated(seed, name="v1", accept=0.70, price=0.50, days=days)
         after = simulated(seed, name="v2", accept=0.85, price=0.30, days=days)
-        found = difference_of(after, before, range_days=days, change_cost=None, by_hash=True)
+        found = difference_of(
+            after, before, until=FIRST + timedelta(days=days), change_cost=None, by_hash=True
+        )
         effect = found.figures[0]
         assert found.claim == BY_HASH
         assert effect.low is not None
@@ -207,6 +214,78 @@ def test_a_known_effect_lies_in_its_interval_as_often_as_is_said(days: int, leas
         inside += float(effect.low) <= truth <= float(effect.high)
     print(f"{days} days: the true effect lies inside in {inside} of {seeds} ({100 * inside / seeds:.1f} %)")
     assert inside / seeds >= least
+
+
+def test_a_draw_that_has_nothing_below_on_both_sides_is_no_reason_for_an_interval() -> None:
+    """All that was accepted was on one day of five: a third of the draws leaves it out, of each side; so no bound of the
+    difference is known, in either direction."""
+
+    def of(name: str, ai: str) -> ComparedVersion:
+        outcomes = [outcome(0, 40, outcomes=50, version=name)]
+        costs = [cost(day, ai, version=name) for day in range(5)]
+        return ComparedVersion(version=name, currency="USD", measured=version(costs, outcomes))
+
+    found = difference_of(
+        of("v2", "2"), of("v1", "4"), until=FIRST + timedelta(days=5), change_cost=None, by_hash=True
+    )
+    assert found.figures[0].value == Decimal("-0.25")  # 10 / 40 less 20 / 40
+    assert (found.figures[0].low, found.figures[0].high) == (None, None)
+    assert (found.by_team.low, found.by_team.high) == (None, None)
+    assert (found.monthly_saving_low, found.monthly_saving_high) == (None, None)
+    assert interval_of([float("nan")] * 400 + [1.0] * 600, 30) == Interval(low=None, high=None)
+
+
+def test_of_a_cost_below_nothing_there_is_no_multiple() -> None:
+    """Credits of 2 USD a day were more than what was paid: 80 x 3 over -20 is no return of -12."""
+    measured = version(
+        [cost(day, "-2") for day in range(10)],
+        [outcome(day, currency="USD", value=Decimal(24)) for day in range(10)],
+    )
+    found = measured.figure("roi_multiple")
+    assert (found.value, found.low, found.missing) == (None, None, ["there is no cost"])
+    assert measured.value("value_per_accepted") == 3
+
+
+def test_a_month_of_a_version_is_as_many_days_as_it_was_there_for() -> None:
+    """v2 came ten days before the end of 80: 8 accepted a day, and 0.05 less for each: 8 x 30.4375 x 0.05 = 12.175 a month,
+    and not an eighth of it. v1 was left for it then: 8 a day as well."""
+    v1 = [cost(day, "2.4", version="v1") for day in range(70)]
+    sides = [
+        ComparedVersion(version=name, currency="USD", measured=version(costs, outcomes))
+        for name, costs, outcomes in (
+            ("v2", [cost(day, "2") for day in range(70, 80)], [outcome(day) for day in range(70, 80)]),
+            ("v1", v1, [outcome(day, version="v1") for day in range(70)]),
+        )
+    ]
+    change = StatedAmount(amount=Decimal("24.35"), currency="USD")
+    until = FIRST + timedelta(days=80)
+    found = difference_of(*sides, until=until, change_cost=change, by_hash=True)
+    assert (found.monthly_saving, found.payback_months) == (Decimal("12.175"), 2)
+    back = difference_of(*reversed(sides), until=until, change_cost=None, by_hash=True)
+    assert back.monthly_saving == Decimal("-12.175")
+
+
+def test_a_version_that_rests_at_weekends_is_still_there() -> None:
+    """8 accepted on each of ten days in two weeks are 80 in 14, up to the Sunday of the second."""
+    days = [day for day in range(14) if day % 7 < 5]
+    other = ComparedVersion(version="v1", currency="USD", measured=ten_days("2.4"))
+    rests = version([cost(day, "2") for day in days], [outcome(day) for day in days])
+    one = ComparedVersion(version="v2", currency="USD", measured=rests)
+    found = difference_of(one, other, until=FIRST + timedelta(days=14), change_cost=None, by_hash=True)
+    assert found.monthly_saving == Decimal("173.928571428571") * Decimal("0.05")  # 80 x 30.4375 / 14
+
+
+def test_successes_of_runs_that_nobody_knows_are_no_share_of_those_that_are_known() -> None:
+    """100 runs, of which 20 have an outcome; 80 accepted ones: 60 at least name no run."""
+    measured = version(
+        [cost(day, "2", cycle_runs=2) for day in range(10)], [outcome(day) for day in range(10)]
+    )
+    found = measured.figure("success_share")
+    assert (found.value, found.low) == (None, None)
+    assert found.missing == [
+        "at least 60 accepted outcomes name no run that is known: of runs no share can be told"
+    ]
+    assert measured.value("cost_per_accepted") == Decimal("0.25")
 
 
 def test_the_same_days_always_give_the_same_interval_and_one_day_gives_none() -> None:

@@ -36,14 +36,15 @@ class Interval:
 
 @lru_cache(maxsize=2_000)
 def drawn_ratio(above: tuple[float, ...], below: tuple[float, ...], stream: int = 0) -> Draws:
-    """The ratio of two sums in each draw, from their parts, a day each; infinite where nothing is below.
+    """The ratio of two sums in each draw, from their parts, a day each; infinite where nothing is below, or
+    less.
 
     Another `stream` draws other days: for what is compared and independent. Days that are over seldom change,
     so most were drawn before; 8 kB each are kept."""
     if len(above) < 2:
         return ()
     pairs = zip(_drawn(above, stream), _drawn(below, stream), strict=True)
-    return array("d", [one / other if other else inf for one, other in pairs])
+    return array("d", [one / other if other > 0 else inf for one, other in pairs])
 
 
 def interval_of(draw: Draws, days: int) -> Interval | None:
@@ -54,9 +55,11 @@ def interval_of(draw: Draws, days: int) -> Interval | None:
     """
     if days < 2 or not draw:
         return None
-    tail = _tail(days)
-    ordered = sorted(draw)
-    return Interval(low=_end(_quantile(ordered, tail)), high=_end(_quantile(ordered, 1 - tail)))
+    tail, whole = _tail(days), sum(draw)
+    lows = highs = sorted(draw)
+    if whole != whole:  # of some draws nothing is known, which may be anywhere
+        lows, highs = (sorted(end if each != each else each for each in draw) for end in (-inf, inf))
+    return Interval(low=_end(_quantile(lows, tail)), high=_end(_quantile(highs, 1 - tail)))
 
 
 @lru_cache(maxsize=2_000)

@@ -140,7 +140,7 @@ def _differences(asked: AskedVersions, sides: Mapping[str, ComparedVersion]) -> 
         difference_of(
             side,
             other,
-            range_days=max(1, (asked.mature - asked.start).days),
+            until=asked.mature,
             change_cost=asked.declared[version].change_cost if version in asked.declared else None,
             by_hash=asked.settings.assigned_by_hash,
         )

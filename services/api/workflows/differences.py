@@ -6,6 +6,7 @@ version because they were easy. By team like is compared with like; it is the ef
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 from services.api.workflows.bootstrap import ACCEPTED_MIN, Draws, Interval, drawn_ratio, interval_of
@@ -28,7 +29,6 @@ COMPARED: tuple[FigureName, ...] = (
 OBSERVED = "observed, not caused: who or what chose the version may explain it"
 BY_HASH = "cases went to a version by a hash, so that the difference is the version's, within its interval"
 ENTERED = "observed, not caused: the other side is as entered and was never measured"
-_MONTH_DAYS = Decimal("30.4375")
 _NO_TEAMS = TeamDifference(
     value=None, low=None, high=None, covered=ZERO, missing=["what was entered names no team"]
 )
@@ -65,14 +65,14 @@ def difference_of(
     one: ComparedVersion,
     other: ComparedVersion,
     *,
-    range_days: int,
+    until: date,
     change_cost: StatedAmount | None,
     by_hash: bool,
 ) -> VersionDifference:
-    """`one`, which is measured, against `other`. range_days: of the question, for what a month comes to."""
+    """`one`, which is measured, against `other`, of days before `until`."""
     figures = [_figure(one, other, name) for name in COMPARED]
     measured = other.measured is not None
-    saving = _saving(one, other, figures[0], range_days, change_cost)
+    saving = _saving(one, other, figures[0], until, change_cost)
     return VersionDifference(
         version=one.version,
         against=other.version,
@@ -184,14 +184,14 @@ def _saving(
     one: ComparedVersion,
     other: ComparedVersion,
     cost: FigureDifference,
-    range_days: int,
+    until: date,
     change_cost: StatedAmount | None,
 ) -> dict[str, object]:
     """What is saved a month at the volume that the version has, and in how many its change is paid back."""
     missing = list(cost.missing)
     saved: list[Decimal | None] = [None, None, None]
     if cost.value is not None and one.measured is not None:
-        monthly = divided(EXACT.multiply(one.measured.all["accepted"], _MONTH_DAYS), Decimal(range_days))
+        monthly = one.measured.monthly("accepted", until)
         saved = [None if each is None else -each * monthly for each in (cost.value, cost.high, cost.low)]
     paid: list[Decimal | None] = [None, None, None]
     if change_cost is None:

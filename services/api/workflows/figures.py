@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import get_args
 
@@ -34,6 +35,8 @@ _WORDS = {
 }
 _MONEY = frozenset({"cost", "ai", "human", "adjacent"})
 _OF_OUTCOMES = frozenset({"kept", "accepted", "successes", "cycle_runs"})
+_MONTH_DAYS = Decimal("30.4375")
+_DAY, _WEEK = timedelta(days=1), timedelta(days=7)
 TOP_LACKS = frozenset({"cycle_hours", "value_per_accepted", "roi_multiple"})
 """What the dearest runs are not kept with."""
 
@@ -55,6 +58,16 @@ class MeasuredVersion:
         self.worthless = self._value_all()
         """Why nobody can say what it is worth; '' = all is stated."""
 
+    def monthly(self, name: str, until: date) -> Decimal:
+        """What a sum comes to in a month, of the days before `until` on which the version was there: from its
+        first one on, and for good, unless it did nothing for a week."""
+        met = [day for day, sums in self.sums.days.items() if sums["runs"] or sums["outcomes"]]
+        if not met:
+            return ZERO
+        beyond = max(met) + _DAY
+        days = ((until if until - beyond < _WEEK else beyond) - min(met)).days
+        return divided(EXACT.multiply(self.all[name], _MONTH_DAYS), Decimal(days))
+
     def missing(self, name: FigureName) -> list[str]:
         """Why the figure cannot be said."""
         above, below, enough = RATIOS[name]
@@ -71,8 +84,11 @@ class MeasuredVersion:
             said.append(f"insufficient data: {count:,f} {_WORDS[enough]}, {ACCEPTED_MIN} are needed")
         if self.days < DAYS_MIN:
             said.append(f"insufficient data: {self.days} days, {DAYS_MIN} are needed")
-        if not said and not self.all[below]:
-            said.append(f"there are no {below}")
+        if not said and self.all[below] <= 0:
+            said.append("there is no cost" if below == "cost" else f"there are no {below}")
+        if name == "success_share" and (unknown := self.all["successes"] - self.all["cycle_runs"]) > 0:
+            named = f"at least {unknown:,f} accepted outcomes name no run that is known"
+            said.append(f"{named}: of runs no share can be told")
         return said
 
     def draws(self, name: FigureName, stream: int = 0) -> Draws:
