@@ -26,7 +26,7 @@ FRESH, READ, WRITE = ("input_tokens", "3"), ("cache_read_tokens", "0.3"), ("cach
 
 def summed(**said: Any) -> dict[str, Any]:
     names = (
-        "of_which_provisional tokens uncached_tokens cache_read_tokens cache_written_tokens cached_cost "
+        "billed of_which_provisional tokens uncached_tokens cache_read_tokens cache_written_tokens cached_cost "
         "cached_cost_without uncached_cost not_compared_tokens"
     ).split()
     return {
@@ -77,6 +77,21 @@ def test_what_cannot_be_said_is_null_and_never_nothing() -> None:
         None,
     ) * 4
     assert row.not_compared_tokens == 9
+
+
+def test_a_row_of_a_bill_is_no_request_and_what_it_says_no_cost_of_one() -> None:
+    """Of 10 a bill says 6: 4 for 4 requests and 2,000 tokens."""
+    row = row_of(summed(billed=Decimal(6), tokens=Decimal(2000)), (), None)
+    assert (row.cost, row.billed, row.cost_per_request, row.cost_per_1k_tokens) == (10, 6, 1, 2)
+
+
+@pytest.mark.parametrize(("unpriced", "each"), [(2, Decimal("0.05")), (3, None), (200, None)])
+def test_where_much_has_no_price_nobody_knows_what_a_request_costs(
+    unpriced: int, each: Decimal | None
+) -> None:
+    """10 USD for 200 requests, of which two may have none."""
+    row = row_of(summed(requests=Decimal(200), unpriced_events=unpriced), (), None)
+    assert (row.cost_per_request, row.lower_bound) == (each, True)
 
 
 async def event(book: Book, id: str, amounts: dict[tuple[str, str], int], **said: Any) -> None:

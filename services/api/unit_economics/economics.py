@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from services.api.spend.ratios import UNPRICED_PERCENT_MAX
 from services.api.unit_economics.models import UnitEconomicsRow
 from spendmeter.contracts.money import divided, quantised, total
 from spendmeter.contracts.units import UNITS
@@ -22,14 +23,24 @@ def row_of(
     read, written, uncached = (
         row[name] for name in ("cache_read_tokens", "cache_written_tokens", "uncached_tokens")
     )
-    named = ("requests", "cost", "of_which_provisional", "unpriced_events", "tokens", "uncached_tokens")
+    known = row["unpriced_events"] * 100 <= row["requests"] * UNPRICED_PERCENT_MAX
+    metered = row["cost"] - row["billed"] if known else None
+    named = (
+        "requests",
+        "cost",
+        "billed",
+        "of_which_provisional",
+        "unpriced_events",
+        "tokens",
+        "uncached_tokens",
+    )
     return UnitEconomicsRow(
         **dict(zip(dimensions, row["key"], strict=True)),
         currency=row["currency"],
         **{name: row[name] for name in named},
         lower_bound=bool(row["unpriced_events"]),
-        cost_per_request=_each(row["cost"], row["requests"]),
-        cost_per_1k_tokens=_each(1000 * row["cost"], row["tokens"]),
+        cost_per_request=_each(metered, row["requests"]),
+        cost_per_1k_tokens=_each(metered and 1000 * metered, row["tokens"]),
         cache_read_tokens=read,
         cache_written_tokens=written,
         cache_hit_rate=_each(read, uncached + read + written),
@@ -54,5 +65,5 @@ def _return(row: Mapping[str, Any]) -> dict[str, Decimal | None]:
     )
 
 
-def _each(above: Decimal, below: Decimal) -> Decimal | None:
-    return divided(above, below) if below > 0 else None
+def _each(above: Decimal | None, below: Decimal) -> Decimal | None:
+    return divided(above, below) if above is not None and below > 0 else None

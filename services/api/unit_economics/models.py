@@ -12,13 +12,17 @@ class UnitEconomicsRow(BaseModel):
     """One group (beside these: one text a dimension of `group_by`), in one currency.
 
     null = it cannot be said. Amounts are effective. lower_bound: events without a price are in
-    it, so cost is at least so much."""
+    it, so cost is at least so much; where they are more than one in a hundred, no request has a
+    cost."""
 
     model_config = ConfigDict(extra="allow")
 
     currency: str
     requests: DecimalString
     cost: DecimalString
+    billed: DecimalString = Field(
+        description="within cost, what bills say: their rows are no requests, and in no cost of one"
+    )
     of_which_provisional: DecimalString
     unpriced_events: int
     lower_bound: bool
