@@ -8,7 +8,8 @@ from typing import Any
 
 from services.api.choice.decision_models import RealisedSaving
 from services.api.choice.realised import Move, forecast_of, realised_of
-from services.api.choice.traffic import Row
+from services.api.choice.traffic import Row, traffic_of
+from spendmeter.pricing.charged import CHARGE_UNIT
 from spendmeter.pricing.choice.growth import TokenGrowth
 from spendmeter.pricing.choice.reprice import Pricing
 from spendmeter.pricing.choice.traffic import CandidateModel
@@ -27,7 +28,7 @@ MOVE = Move(
 def used(sku: str, calls: int, day: date, **said: Any) -> list[Row]:
     """So many calls of 1,000 tokens: the events, and their input at 2 or 1 a million."""
     place = {"day": day, "currency": "USD", "provider": "openai", "sku": sku, "tier": "standard", "region": "",
-             "batch": False, "entry": "", "unpriced": 0, "provisional": Decimal(0)}  # fmt: skip
+             "batch": False, "entry": "", "unpriced": 0, "provisional": Decimal(0), "beside_bills": Decimal(0)}  # fmt: skip
     paid = Decimal(calls) * (2 if sku == "m" else 1) / 1000
     return [
         {**place, "unit": "", "events": calls, "quantity": Decimal(0), "effective": Decimal(0)},
@@ -72,3 +73,16 @@ def test_what_is_booked_at_a_bound_may_have_cost_less_so_that_more_was_saved() -
     """0.2 are booked, of which 0.05 are at most so much: saved were 0.2 to 0.25."""
     found = realised(used("m", 50, DAY - timedelta(days=3)), used("n", 200, DAY, provisional=Decimal("0.05")))
     assert (found.saving_low, found.saving_high) == (Decimal("0.2"), Decimal("0.25"))
+
+
+def test_what_was_paid_beforehand_is_in_what_bills_say_and_not_less_in_what_was_booked() -> None:
+    """A row of a bill: 80 as agreed, of which nothing is effective, for it was paid before. Its line says 80, and the
+    cell without a unit -80."""
+    bill = [
+        {**row, "unit": unit, "events": 1, "quantity": Decimal(1), "effective": Decimal(effective),
+         "beside_bills": Decimal(beside)}
+        for row, unit, effective, beside in zip(
+            used("m", 1, DAY), ("", CHARGE_UNIT), (-80, 80), (-80, 0), strict=True)
+    ]  # fmt: skip
+    traffic = traffic_of([*bill, *used("m", 50, DAY)], {})["USD"]
+    assert (traffic.calls, traffic.booked, traffic.billed) == (50, Decimal("0.1"), 0)

@@ -12,12 +12,14 @@ SELECT set_config('enable_nestloop', 'off', true)
 
 -- name: traffic
 -- What the series that $1 lets through used in the UTC days [$2, $3): by model, way of serving, unit and price entry, at
--- most $4 rows. Where unit = '' each event counts once, with what its lines leave of its amounts.
+-- most $4 rows. Where unit = '' each event counts once, with what its lines leave of its amounts: of rows of bills that is
+-- what is effective apart from what was agreed (`beside_bills`).
 WITH {wanted}
 SELECT c.currency, w.provider, w.sku, c.tier, c.region, c.batch, c.unit, c.entry, sum(c.events)::bigint AS events,
     sum(c.quantity) AS quantity, sum(c.list) AS list, sum(c.effective) AS effective,
     coalesce(sum(c.events) FILTER (WHERE c.unit = '' AND c.status = 'unpriced'), 0)::bigint AS unpriced,
-    coalesce(sum(c.effective) FILTER (WHERE c.status = 'provisional'), 0) AS provisional
+    coalesce(sum(c.effective) FILTER (WHERE c.status = 'provisional'), 0) AS provisional,
+    coalesce(sum(c.effective) FILTER (WHERE c.unit = '' AND c.status = 'reported'), 0) AS beside_bills
 FROM cells c JOIN wanted w USING (series_id)
 WHERE c.day >= $2 AND c.day < $3
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
@@ -30,7 +32,8 @@ WITH {wanted}
 SELECT c.day, c.currency, w.provider, w.sku, c.tier, c.region, c.batch, c.unit, c.entry, sum(c.events)::bigint AS events,
     sum(c.quantity) AS quantity, sum(c.list) AS list, sum(c.effective) AS effective,
     coalesce(sum(c.events) FILTER (WHERE c.unit = '' AND c.status = 'unpriced'), 0)::bigint AS unpriced,
-    coalesce(sum(c.effective) FILTER (WHERE c.status = 'provisional'), 0) AS provisional
+    coalesce(sum(c.effective) FILTER (WHERE c.status = 'provisional'), 0) AS provisional,
+    coalesce(sum(c.effective) FILTER (WHERE c.unit = '' AND c.status = 'reported'), 0) AS beside_bills
 FROM cells c JOIN wanted w USING (series_id)
 WHERE c.day >= $2 AND c.day < $3
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9

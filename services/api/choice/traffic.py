@@ -117,7 +117,8 @@ def traffic_of(rows: Iterable[Row], calls: Mapping[_Model, CallSums]) -> dict[st
             one.calls -= row["events"]
             traffic.calls -= row["events"]
             continue
-        traffic.booked = EXACT.add(traffic.booked, row["effective"])
+        traffic.billed = EXACT.add(traffic.billed, row["beside_bills"])
+        traffic.booked = EXACT.add(traffic.booked, EXACT.subtract(row["effective"], row["beside_bills"]))
         traffic.provisional = EXACT.add(traffic.provisional, row["provisional"])
         if not row["unit"]:
             one.calls += row["events"]
