@@ -114,6 +114,9 @@ def test_ratios_are_of_what_has_a_price_and_of_nothing_are_unknown() -> None:
         "per_event": None, "per_1k_tokens": None, "token_share": None, "cache_hit_rate": "0", "discount": "0",
     }  # fmt: skip
     assert ratios_of(used(1, "-2"), None)["token_share"] is None
+    # 15 of models and a credit of 5 for others are 10: models are not 150 % of it. Nor is a credit of theirs a share.
+    assert ratios_of(used(101, "10"), used(100, "15", input_tokens=1))["token_share"] is None
+    assert ratios_of(used(101, "10"), used(1, "-5", input_tokens=1))["token_share"] is None
 
 
 async def test_each_row_says_what_it_was_and_who_is_gone_has_one_too(

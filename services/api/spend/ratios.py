@@ -31,7 +31,7 @@ def ratios_of(of: GroupSum, model: GroupSum | None) -> dict[str, str | None]:
     known = {
         "per_event": _ratio(effective, Decimal(priced)) if _is_known(of) else None,
         "per_1k_tokens": _ratio(EXACT.multiply(paid, _THOUSAND), tokens) if _is_known(model) else None,
-        "token_share": _ratio(paid, effective) if _is_known(of) and _is_known(model) else None,
+        "token_share": _share(paid, effective) if _is_known(of) and _is_known(model) else None,
         "cache_hit_rate": _ratio(_sum(model, _is_read), _sum(model, _is_input)),
         "discount": _ratio(EXACT.subtract(listed, effective), listed),
     }
@@ -40,6 +40,11 @@ def ratios_of(of: GroupSum, model: GroupSum | None) -> dict[str, str | None]:
 
 def _ratio(part: Decimal, whole: Decimal) -> Decimal | None:
     return divided(part, whole) if whole > 0 else None
+
+
+def _share(part: Decimal, whole: Decimal) -> Decimal | None:
+    """None where credits make of a part more than the whole, or less than nothing."""
+    return _ratio(part, whole) if 0 <= part <= whole else None
 
 
 def _is_known(of: GroupSum | None) -> bool:
