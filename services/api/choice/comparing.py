@@ -70,7 +70,7 @@ def all_comparable(
     most = sorted(uses, key=lambda use: -use.calls)[:USES_RANKED]
     lists, scope = pricing.book.lists, pricing.book.scope(pricing.tenant, pricing.at)
     retired = {sku for sku, model in lists.models.items() if model.retired}
-    units = {portion.unit for use in uses for portion in use.portions if portion.quantity > 0}
+    units = {unit for use in uses for unit in _asked_for(use, pricing)}
     found: list[tuple[Decimal, str, CandidateModel]] = []
     lacking = 0
     for provider, sku in sorted(lists.prices):
@@ -90,6 +90,13 @@ def all_comparable(
             found.append((repriced.low, model.name, model))
     found.sort(key=lambda each: each[:2])
     return [model for *_, model in found[:top]], max(0, len(found) - top), lacking
+
+
+def _asked_for(use: Use, pricing: Pricing) -> set[str]:
+    """What a candidate must have a price for: not what the own model charges for each call."""
+    plan = pricing.plan(use, CandidateModel(provider=use.provider, sku=use.sku))
+    used = {portion.unit for portion in use.portions if portion.quantity > 0}
+    return used - {unit for unit, _ in plan.per_event}
 
 
 def compared(
