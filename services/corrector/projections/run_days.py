@@ -9,12 +9,11 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from services.corrector.projections.quality_hours import NO_CALLS, NOT_AS_MADE
 from spendmeter.book.entry import SUMS, BookEntry
 from spendmeter.contracts.money import ZERO
 
 _add, _multiply = SUMS.add, SUMS.multiply
-NOT_CALLED = frozenset({"labour", "hardware", "licence"})
-"""Cost classes of what accrues or is written down: no call."""
 
 
 class RunDay(Struct, gc=False):
@@ -83,7 +82,7 @@ def _count(row: RunDay, entry: BookEntry) -> None:
         row.labour_hours = _add(row.labour_hours, _multiply(sign, Decimal(hours)))
     else:
         row.adjacent = _add(row.adjacent, entry.effective)
-    if stated.cost_class not in NOT_CALLED:
+    if stated.cost_class not in NO_CALLS and stated.cadence not in NOT_AS_MADE:
         row.calls += sign
         if stated.performance.status not in ("", "ok"):
             row.failed_calls += sign
