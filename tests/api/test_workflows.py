@@ -150,6 +150,27 @@ async def test_below_n_it_says_so(acme: httpx.AsyncClient, flows: Flows) -> None
     ]
 
 
+async def test_the_dearest_runs_of_a_team_are_not_known_where_others_are_dearer_each_day(
+    acme: httpx.AsyncClient, flows: Flows
+) -> None:
+    """A day has 25 runs of core at 1 and ten of web at 0.10: of 35 the 20 dearest are kept, and none is of web. Of all 175 runs
+    two are the dearest: 130 less 2, over 175 less 2."""
+    for ago in range(20, 25):
+        for number in range(25):
+            await flows.run(f"c{ago}.{number}", ago, "1", team="core")
+        for number in range(10):
+            await flows.run(f"w{ago}.{number}", ago, "0.10", team="web")
+    await flows.follow()
+    of_web = await compare(acme, team="web")
+    assert (of(of_web)["top_runs"], figure(of_web, "cost_per_accepted")["without_top"]) == (0, None)
+    assert figure(of_web, "cost_per_accepted")["value"] == "0.1"
+    of_all = await compare(acme)
+    assert (of(of_all)["top_runs"], figure(of_all, "cost_per_accepted")["without_top"]) == (
+        2,
+        "0.739884393064",
+    )
+
+
 async def test_people_and_what_names_no_run_are_part_of_it_each_by_its_name(
     acme: httpx.AsyncClient, flows: Flows
 ) -> None:

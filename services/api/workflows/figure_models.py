@@ -55,7 +55,9 @@ class VersionFigure(BaseModel):
     value: DecimalString | None
     low: DecimalString | None
     high: DecimalString | None
-    without_top: DecimalString | None = Field(description="the same without the dearest 1 % of runs")
+    without_top: DecimalString | None = Field(
+        description="the same without the dearest 1 % of runs; null: it is not known which these are"
+    )
     lower_bound: bool
     missing: list[str]
 

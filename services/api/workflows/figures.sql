@@ -62,7 +62,8 @@ FROM (
 GROUP BY version, day, t.team
 
 -- name: dearest
--- What the $9 dearest runs of the version $4 in [$2, $3) (of the team $5) in the currency $10 came to together, as above.
+-- What the $9 dearest runs of the version $4 in [$2, $3) (of the team $5) in the currency $10 came to together, as above; and
+-- whether it is these: of each day its dearest runs alone are kept, so one that is not may be dearer than the last of them.
 WITH top AS MATERIALIZED (
     SELECT cost, calls, ai, human, adjacent, labour_hours, outcomes FROM workflow_dear_runs
     WHERE workflow = $1 AND day >= $2 AND day < $3 AND workflow_version = $4 AND ($5::text IS NULL OR team = $5)
@@ -75,8 +76,14 @@ WITH top AS MATERIALIZED (
     FROM top, jsonb_to_recordset(top.outcomes) AS s (name text, lag int, outcomes numeric, accepted numeric, refused numeric,
         reversed numeric, runs_accepted bigint, runs_alive bigint)
     WHERE s.name = $6 AND s.lag <= $7
+), beyond AS (
+    SELECT min(d.cost) AS most FROM workflow_dear_runs d
+    WHERE workflow = $1 AND day >= $2 AND day < $3 AND workflow_version = $4 AND currency = $10
+    GROUP BY day HAVING count(*) < (
+        SELECT sum(runs) FROM workflow_days w WHERE w.workflow = $1 AND w.workflow_version = $4 AND w.day = d.day)
 )
-SELECT t.*, coalesce(kept, 0) AS kept, coalesce(a.accepted, 0) AS accepted, coalesce(successes, 0) AS successes
+SELECT t.runs = $9 AND NOT EXISTS (SELECT FROM beyond WHERE most > (SELECT min(cost) FROM top)) AS are_these,
+    t.*, coalesce(kept, 0) AS kept, coalesce(a.accepted, 0) AS accepted, coalesce(successes, 0) AS successes
 FROM (
     SELECT count(*) AS runs, coalesce(sum(cost), 0) AS cost, coalesce(sum(calls), 0)::bigint AS calls,
         coalesce(sum(ai), 0) AS ai, coalesce(sum(human), 0) AS human, coalesce(sum(adjacent), 0) AS adjacent,

@@ -140,7 +140,9 @@ async def _read(connection: TenantConnection, asked: AskedVersions) -> dict[str,
         if each.currency and (runs := int(each.all()["runs"])):
             most = min(TOP_RUNS_MAX, -(-runs // 100))
             said = (asked.team, asked.outcome, window, silence, most, each.currency)
-            top[name] = top_sums(await connection.fetchrow(SQL["dearest"], *place[:3], name, *said))
+            dearest = dict(await connection.fetchrow(SQL["dearest"], *place[:3], name, *said))
+            if dearest.pop("are_these"):
+                top[name] = top_sums(dearest)
     due = await connection.fetchrow(SQL["due"], asked.start, asked.end)
     return {
         "sums": sums,
