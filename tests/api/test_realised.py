@@ -75,6 +75,19 @@ def test_what_is_booked_at_a_bound_may_have_cost_less_so_that_more_was_saved() -
     assert (found.saving_low, found.saving_high) == (Decimal("0.2"), Decimal("0.25"))
 
 
+def test_what_senders_reported_is_no_proof_that_the_old_model_would_have_had_no_discount() -> None:
+    """200 calls are 0.2 by the catalog, 0.1 as reported, and 0.4 on the old model by the catalog: 0.2 to 0.3 were saved."""
+    events, tokens = used("n", 200, DAY)
+    reported = {**events, "unit": "reported_cost", "quantity": Decimal(200), "effective": Decimal("0.1")}
+    found = realised(
+        used("m", 50, DAY - timedelta(days=3)), [events, {**tokens, "effective": Decimal(0)}, reported]
+    )
+    assert (found.booked, found.saving_low, found.saving_high) == (
+        Decimal("0.1"), Decimal("0.2"), Decimal("0.3"),
+    )  # fmt: skip
+    assert any("as its sender reported it" in note for note in found.notes)
+
+
 def test_what_was_paid_beforehand_is_in_what_bills_say_and_not_less_in_what_was_booked() -> None:
     """A row of a bill: 80 as agreed, of which nothing is effective, for it was paid before. Its line says 80, and the
     cell without a unit -80."""

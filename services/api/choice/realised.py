@@ -12,7 +12,7 @@ from typing import Any
 
 from services.api.choice.comparing import ModelKey, key_of
 from services.api.choice.decision_models import ModelDecision, OwnerCredit, RealisedSaving, SavingForecast
-from services.api.choice.traffic import CallSums, Row, traffic_of
+from services.api.choice.traffic import CallSums, Row, TrafficOfCurrency, traffic_of
 from spendmeter.contracts.money import EXACT, ZERO, divided, quantised
 from spendmeter.pricing.choice.growth import TokenGrowth, inverse
 from spendmeter.pricing.choice.reprice import Pricing, reprice
@@ -109,7 +109,9 @@ class _Realised:
 
     def __init__(self) -> None:
         self.calls = self.left = self.unpriced = 0
-        self.booked = self.provisional = self.low = self.high = ZERO
+        self.booked = self.low = self.high = ZERO
+        self.least = self.most = ZERO
+        """Of what is booked, by any reading."""
         self.missing: dict[str, None] = {}
         self.notes: dict[str, None] = {}
 
@@ -127,17 +129,30 @@ class _Realised:
             self.booked = EXACT.add(self.booked, new.booked)
             self.missing |= dict.fromkeys(would.missing)
             self.notes |= dict.fromkeys(would.notes)
-            self.provisional = EXACT.add(self.provisional, new.provisional)
-            if new.provisional:
-                self.notes["some of what is booked is provisional: a bound, until a price is known"] = None
+            self._add_paid(new, pricing)
             if would.low is not None and would.high is not None:
                 self.low, self.high = EXACT.add(self.low, would.low), EXACT.add(self.high, would.high)
+
+    def _add_paid(self, new: TrafficOfCurrency, pricing: Pricing) -> None:
+        """What a bound stands for may have been nothing; and what a sender reported has its discounts, but
+        what the old model would have cost is by the catalog."""
+        least = EXACT.subtract(new.booked, max(ZERO, new.provisional))
+        most = new.booked
+        if new.provisional:
+            self.notes["some of what is booked is provisional: a bound, until a price is known"] = None
+        if new.reported:
+            listed = reprice(new.uses, None, pricing)
+            self.missing |= dict.fromkeys(listed.missing)
+            if listed.low is not None and listed.high is not None:
+                least, most = min(least, listed.low), max(most, listed.high)
+            said = "some of what is booked is as its sender reported it"
+            self.notes[f"{said}: the old model is held against that, and against the catalog"] = None
+        self.least, self.most = EXACT.add(self.least, least), EXACT.add(self.most, most)
 
     def savings(self, forecast: SavingForecast, days: int) -> tuple[Decimal, Decimal]:
         """At least and at most. Where the new model was used before, as many calls a day may have been there
         without the decision: then both readings lie within."""
-        low, high = EXACT.subtract(self.low, self.booked), EXACT.subtract(self.high, self.booked)
-        high = EXACT.add(high, max(ZERO, self.provisional))  # a bound: it may have been nothing
+        low, high = EXACT.subtract(self.low, self.most), EXACT.subtract(self.high, self.least)
         before = forecast.calls_on_new
         if before > 0 and self.calls > 0:
             span = _days_of(forecast)

@@ -14,7 +14,8 @@ from spendmeter.pricing.choice.traffic import ANY_CONTEXT, ContextRange, Portion
 
 MEASURED_MIN = 30
 """Calls that say how they went: of fewer no share is told, for one more would change it by a lot."""
-NO_USE = frozenset({"", CHARGE_UNIT, "reported_cost", "events"})
+REPORTED_UNIT = "reported_cost"
+NO_USE = frozenset({"", CHARGE_UNIT, REPORTED_UNIT, "events"})
 """Units of lines that are about an event, and no quantity that another model could be asked for."""
 Row = Mapping[str, Any]
 _Model = tuple[str, str]
@@ -89,6 +90,7 @@ class TrafficOfCurrency:
     calls: int = 0
     booked: Decimal = ZERO
     provisional: Decimal = ZERO
+    reported: Decimal = ZERO
     billed: Decimal = ZERO
     unpriced: int = 0
 
@@ -124,6 +126,8 @@ def traffic_of(rows: Iterable[Row], calls: Mapping[_Model, CallSums]) -> dict[st
             one.calls += row["events"]
             traffic.calls += row["events"]
             traffic.unpriced += row["unpriced"]
+        elif row["unit"] == REPORTED_UNIT:
+            traffic.reported = EXACT.add(traffic.reported, row["effective"])
         elif row["unit"] not in NO_USE:
             one.portions.append(
                 Portion(unit=row["unit"], quantity=row["quantity"], events=row["events"], entry=row["entry"])
