@@ -117,9 +117,8 @@ def charge_row(layout: Layout, account: BillingAccount, row: Billed, series: Ser
         "SkuMeter": charge.unit or "Charge" if has_price else "",
         "SkuPriceId": charge.details.get("SkuPriceId", "") or _sku(charge, series) if has_price else "",
     }
-    figures = figures_of(
-        consumed if is_consumed else "", prices, costs, _billed_amount(entry, charge, reverses), 1, row_id
-    )
+    events, billed_amount = -1 if reverses else 1, _billed_amount(entry, charge, reverses)
+    figures = figures_of(consumed if is_consumed else "", prices, costs, billed_amount, events, row_id)
     time = time_piece(layout, entry.occurred_at, until)
     return FocusRow(time, _sub_account(layout, charge, series), layout.piece("meter", said), figures)
 
