@@ -224,7 +224,9 @@ WHERE has.figures IS DISTINCT FROM should.figures
 -- The same of what runs, and workflows without one, cost in a day.
 WITH {folded}, of_days AS (
     SELECT *, event #> '{data,labels}' AS labels, coalesce(event #>> '{data,cost_class}', 'model') AS cost_class,
-        coalesce(event #>> '{data,performance,status}', '') AS call_status
+        coalesce(event #>> '{data,performance,status}', '') AS call_status,
+        coalesce(event #>> '{data,cost_class}', 'model') NOT IN ('labour', 'hardware', 'licence')
+            AND coalesce(event #>> '{data,cadence}', 'live') NOT IN ('accrual', 'bill') AS is_call
     FROM (
         SELECT tenant, day, occurred_at, status, currency, sign, effective,
             CASE WHEN pg_input_is_valid(event, 'jsonb') THEN event::jsonb END AS event
@@ -236,9 +238,8 @@ WITH {folded}, of_days AS (
     SELECT tenant, day, coalesce(labels ->> 'run', '') AS run, coalesce(labels ->> 'workflow', '') AS workflow,
         coalesce(labels ->> 'workflow_version', '') AS workflow_version, coalesce(labels ->> 'team', '') AS team, currency,
         ARRAY[sum(sign), coalesce(sum(sign) FILTER (WHERE status = 'unpriced'), 0),
-            coalesce(sum(sign) FILTER (WHERE cost_class NOT IN ('labour', 'hardware', 'licence')), 0),
-            coalesce(sum(sign) FILTER (WHERE cost_class NOT IN ('labour', 'hardware', 'licence')
-                AND call_status NOT IN ('', 'ok')), 0),
+            coalesce(sum(sign) FILTER (WHERE is_call), 0),
+            coalesce(sum(sign) FILTER (WHERE is_call AND call_status NOT IN ('', 'ok')), 0),
             coalesce(sum(effective) FILTER (WHERE cost_class = 'model'), 0),
             coalesce(sum(effective) FILTER (WHERE cost_class = 'labour'), 0),
             coalesce(sum(effective) FILTER (WHERE cost_class NOT IN ('model', 'labour')), 0),

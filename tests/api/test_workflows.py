@@ -122,6 +122,18 @@ async def test_a_run_without_an_outcome_costs_and_young_runs_are_on_neither_side
     assert figure(body, "cost_per_accepted")["without_top"] in ("0.113888888889", "0.117142857143")
 
 
+async def test_while_days_are_made_again_from_the_book_the_answer_says_so(
+    acme: httpx.AsyncClient, flows: Flows
+) -> None:
+    await flows.run("r1", 20, "0.10")
+    await flows.follow()
+    assert not (await compare(acme))["pending"]
+    for more, pending in ((20_000, False), (20_001, True)):  # beyond what one batch waits for
+        end = flows.book._offset + 1 + more
+        await flows.book.partition(0, log_end=end, read_at=datetime.now(UTC), booked=end)
+        assert (await compare(acme))["pending"] is pending
+
+
 async def test_a_reversal_ten_days_later_changes_what_an_accepted_outcome_costs_and_leaves_a_trail(
     acme: httpx.AsyncClient, flows: Flows
 ) -> None:

@@ -156,6 +156,7 @@ def made_up(chance: random.Random, id: str, time: datetime | None = None) -> Ent
         time=time or NOON + timedelta(hours=chance.randrange(-30, 30), seconds=chance.randrange(60)),
         usage=usage,
         cost_class=chance.choice(["model", "tool"]),
+        cadence=chance.choice(["live", "live", "bill"]),
         context=Context(service_tier=chance.choice(["standard", "flex"]), region=chance.choice(["", "eu"])),
         labels=Labels(
             run=chance.choice(["", "run1", "run2"]),
@@ -164,7 +165,10 @@ def made_up(chance: random.Random, id: str, time: datetime | None = None) -> Ent
             agent=chance.choice(["", "triage"]),
         ),
         performance=chance.choice(
-            [Performance(), Performance(latency_ms=chance.randrange(900), status="ok")]
+            [
+                Performance(),
+                Performance(latency_ms=chance.randrange(900), status=chance.choice(["ok", "error"])),
+            ]
         ),
         outcome=chance.choice(
             [None, Outcome(name="done"), Outcome(name="done", value=Amount(amount="1.5", currency="EUR"))]

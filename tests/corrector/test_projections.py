@@ -15,12 +15,14 @@ from typing import Any
 import asyncpg
 import msgspec
 import pytest
+from pogo_core.migration import read_sql_migration
 
 from services.corrector.projections.projector import MarkMoved, Projector
 from services.corrector.projections.registered import PROJECTIONS, Projection
 from services.corrector.projections.runs import RunFold, RunSum
 from spendmeter.book.entry import BookEntry
 from spendmeter.platform.kafka_access import KafkaAccess
+from spendmeter.platform.migrate import MIGRATIONS
 from spendmeter.platform.roles import role_url
 from spendmeter.platform.telemetry import Meters
 from spendmeter.verify.projections import check_projections
@@ -265,6 +267,22 @@ async def test_a_topic_that_was_created_anew_is_another_account_from_its_beginni
         "TRUNCATE cells, runs, run_outcomes, user_months, quality_hours, run_days, projection_marks"
     )
     projector.entries_max = 20
+    await projector.catch_up()
+    await assert_equal_to_the_book(owner, book)
+
+
+async def test_days_that_were_folded_when_bills_counted_as_calls_are_named_and_made_again_by_a_migration(
+    owner: asyncpg.Connection, book: BookByHand, projector: Projector
+) -> None:
+    await book_at_random(book, random.Random(19), 60)
+    await projector.catch_up()
+    await owner.execute("UPDATE run_days SET calls = events")
+    async with owner.transaction():
+        await check_projections(owner, found := Report())
+    assert {finding.what.partition(" ")[0] for finding in found.named["I5"]} == {"calls"}
+    _, _, forth, *_ = read_sql_migration(MIGRATIONS / "0076_bills_are_no_calls.sql")
+    async with owner.transaction():
+        await forth(owner)
     await projector.catch_up()
     await assert_equal_to_the_book(owner, book)
 

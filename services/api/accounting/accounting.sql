@@ -3,6 +3,14 @@
 SELECT partition, next_origin, booked, duplicate, conflict, rejected, holes, stray, log_end, read_at, stopped
 FROM accounting_by_partition()
 
+-- name: unfolded
+-- Offsets of the book that are not in the projections $1 yet, of all tenants; of several, those of each.
+SELECT coalesce(sum(greatest(0, p.next_origin - coalesce(m.next_offset, 0))), 0)::bigint
+FROM accounting_by_partition() p CROSS JOIN unnest($1::text[]) AS asked (projection) LEFT JOIN LATERAL (
+    SELECT next_offset FROM projection_marks m
+    WHERE m.projection = asked.projection AND m.partition = p.partition ORDER BY m.account DESC LIMIT 1
+) AS m ON true
+
 -- name: database
 -- Which database this is: of which cluster, on which of its timelines, made when.
 SELECT s.system_identifier, d.oid, CASE WHEN NOT pg_is_in_recovery()

@@ -18,6 +18,12 @@ async def completeness(request: Request, connection: TenantConnection) -> Comple
     return progress_of(request).observe(await connection.fetch(SQL["by_partition"]), datetime.now(UTC))
 
 
+async def unfolded(connection: TenantConnection, *projections: str) -> int:
+    """Offsets of the book, of all tenants, that sums of the projections lack."""
+    found: int = await connection.fetchval(SQL["unfolded"], projections)
+    return found
+
+
 def progress_of(request: Request) -> BookProgress:
     """The process's."""
     progress: BookProgress = request.app.state.progress

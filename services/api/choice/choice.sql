@@ -47,11 +47,3 @@ SELECT w.provider, w.sku, q.call_status, q.over_context, q.latency, sum(q.calls)
 FROM quality_hours q JOIN wanted w USING (series_id)
 WHERE q.hour >= $2::date::timestamp AT TIME ZONE 'UTC' AND q.hour < $3::date::timestamp AT TIME ZONE 'UTC'
 GROUP BY 1, 2, 3, 4, 5 HAVING sum(q.calls) <> 0
-
--- name: unfolded
--- Offsets of the book that are in neither yet, of all tenants.
-SELECT coalesce(sum(greatest(0, p.next_origin - coalesce(m.next_offset, 0))), 0)::bigint
-FROM accounting_by_partition() p CROSS JOIN unnest('{cells,quality_hours}'::text[]) AS asked (projection) LEFT JOIN LATERAL (
-    SELECT next_offset FROM projection_marks m
-    WHERE m.projection = asked.projection AND m.partition = p.partition ORDER BY m.account DESC LIMIT 1
-) AS m ON true

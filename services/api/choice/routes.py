@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from services.api.access.auth import Caller, Reader
-from services.api.accounting.completeness import completeness
+from services.api.accounting.completeness import completeness, unfolded
 from services.api.choice.asked import candidates_of, decimal_of, figure_of, growth_of, usage_of, utc_days
 from services.api.choice.comparing import (
     Worth,
@@ -149,7 +149,7 @@ async def read_slice(
         traffic=traffic,
         own=own,
         everywhere=everywhere,
-        unfolded=await connection.fetchval(SQL["unfolded"]),
+        unfolded=await unfolded(connection, "cells", "quality_hours"),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from services.api.access.auth import Reader
-from services.api.accounting.completeness import completeness
+from services.api.accounting.completeness import completeness, unfolded
 from services.api.database.transactions import database_of
 from services.api.events.models import ListedEvent
 from services.api.http.models import Text
@@ -57,7 +57,7 @@ async def get_run(
             sums,
             outcomes,
             dangling=await connection.fetchval(SQL["dangling"], run),
-            unfolded=await connection.fetchval(SQL["unfolded"]),
+            unfolded=await unfolded(connection, "runs"),
             in_flight=complete.in_flight,
         )
         rows = []

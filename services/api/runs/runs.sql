@@ -72,14 +72,6 @@ WHERE v.run = $1 AND v.target IS NOT NULL
     AND NOT EXISTS (SELECT FROM outcomes o WHERE o.identity = v.target AND o.kind = 'outcome')
     AND find_occurred_at(v.target) IS NULL
 
--- name: unfolded
--- Offsets of the book that are not in the sums of runs yet, of all tenants.
-SELECT coalesce(sum(greatest(0, p.next_origin - coalesce(m.next_offset, 0))), 0)::bigint
-FROM accounting_by_partition() p LEFT JOIN LATERAL (
-    SELECT next_offset FROM projection_marks m
-    WHERE m.projection = 'runs' AND m.partition = p.partition ORDER BY m.account DESC LIMIT 1
-) AS m ON true
-
 -- name: events
 -- The newest events in force of the run $1 in [$2, $3], at most $4. A series has what a run is told apart by, but not
 -- the run: that the event says.
