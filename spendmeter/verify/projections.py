@@ -28,7 +28,9 @@ _RUN_DAY = (
 ).split()
 _USER = "events effective of_which_provisional".split()
 _CALLS = ["calls"]
-_REGISTRY = tomllib.loads((Path(__file__).parents[1] / "contracts" / "units.toml").read_text("utf-8"))
+_CONTRACTS = Path(__file__).parents[1] / "contracts"
+_CODING_AGENTS = list(tomllib.loads((_CONTRACTS / "coding_agents.toml").read_text("utf-8")))
+_REGISTRY = tomllib.loads((_CONTRACTS / "units.toml").read_text("utf-8"))
 _CONTEXT_UNITS = [unit for unit, said in _REGISTRY.items() if said.get("context")]
 _CONTEXT_MARKS = [32_000, 100_000, 128_000, 200_000, 256_000, 272_000, 512_000, 1_000_000]
 
@@ -71,6 +73,10 @@ async def check_projections(connection: Any, report: Report) -> None:
     async for row in connection.cursor(SQL["user_faults"], "user_months", prefetch=ROWS_AT_ONCE):
         named = f"{row['tenant']} {row['person']} in {row['month']:%Y-%m}, {row['currency']}"
         _find(row, _USER, f"month of {named}", report)
+    of_agents = "agent_people", _CODING_AGENTS
+    async for row in connection.cursor(SQL["people_faults"], *of_agents, prefetch=ROWS_AT_ONCE):
+        who = f"user {row['person']} of {row['team'] or 'no team'} with {row['agent']}"
+        _find(row, ["events"], f"month of {row['tenant']}: {who} in {row['month']:%Y-%m}", report)
     asked = "quality_hours", _CONTEXT_UNITS, _CONTEXT_MARKS
     async for row in connection.cursor(SQL["quality_faults"], *asked, prefetch=ROWS_AT_ONCE):
         how = f"{row['call_status']!r}, over {row['over_context']} tokens, bucket {row['latency']}"

@@ -30,7 +30,8 @@ FROM (
 -- name: counts
 -- How many rows are compared.
 SELECT (SELECT count(*) FROM cells), (SELECT count(*) FROM runs), (SELECT count(*) FROM run_outcomes),
-    (SELECT count(*) FROM user_months), (SELECT count(*) FROM quality_hours), (SELECT count(*) FROM run_days)
+    (SELECT count(*) FROM user_months), (SELECT count(*) FROM quality_hours), (SELECT count(*) FROM run_days),
+    (SELECT count(*) FROM agent_people)
 
 -- name: cell_faults
 -- Cells that are not the sum of the lines of their entries, and sums that have no cell; both sides of each. What lines
@@ -187,6 +188,26 @@ WITH {folded}, of_users AS (
 )
 SELECT tenant, month, person, currency, has.figures AS said, should.figures AS should
 FROM should FULL JOIN has USING (tenant, month, person, currency)
+WHERE has.figures IS DISTINCT FROM should.figures
+
+-- name: people_faults
+-- The same of who used which of the coding agents $2, by team and month.
+WITH {folded}, of_agents AS (
+    SELECT tenant, date_trunc('month', occurred_at, 'UTC')::timestamptz AS month, sign, event #> '{data,labels}' AS labels
+    FROM (
+        SELECT tenant, occurred_at, sign, CASE WHEN pg_input_is_valid(event, 'jsonb') THEN event::jsonb END AS event
+        FROM folded WHERE strpos(event, '"user"') > 0 OR strpos(event, '\u') > 0 OFFSET 0
+    ) AS read
+), should AS (
+    SELECT tenant, (month AT TIME ZONE 'UTC')::date AS month, labels ->> 'agent' AS agent,
+        coalesce(labels ->> 'team', '') AS team, labels ->> 'user' AS person, ARRAY[sum(sign)] AS figures
+    FROM of_agents WHERE labels ->> 'agent' = ANY ($2::text[]) AND labels ->> 'user' NOT IN ('', '~other')
+    GROUP BY 1, 2, 3, 4, 5
+), has AS (
+    SELECT tenant, month, agent, team, "user" AS person, ARRAY[events] AS figures FROM agent_people
+)
+SELECT tenant, month, agent, team, person, has.figures AS said, should.figures AS should
+FROM should FULL JOIN has USING (tenant, month, agent, team, person)
 WHERE has.figures IS DISTINCT FROM should.figures
 
 -- name: quality_faults

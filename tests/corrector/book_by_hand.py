@@ -162,7 +162,7 @@ def made_up(chance: random.Random, id: str, time: datetime | None = None) -> Ent
             run=chance.choice(["", "run1", "run2"]),
             user=["", "user:1", "user:2", "~other"][len(id) % 4],
             workflow=chance.choice(["", "refund"]),
-            agent=chance.choice(["", "triage"]),
+            agent=chance.choice(["", "triage", "codex"]),
         ),
         performance=chance.choice(
             [

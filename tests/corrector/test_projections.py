@@ -264,7 +264,7 @@ async def test_a_topic_that_was_created_anew_is_another_account_from_its_beginni
     await projector.catch_up()
     await assert_equal_to_the_book(owner, book)
     await owner.execute(
-        "TRUNCATE cells, runs, run_outcomes, user_months, quality_hours, run_days, projection_marks"
+        "TRUNCATE cells, runs, run_outcomes, user_months, quality_hours, run_days, agent_people, projection_marks"
     )
     projector.entries_max = 20
     await projector.catch_up()

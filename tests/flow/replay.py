@@ -19,7 +19,7 @@ REST_S_MAX = 120
 TABLES = (
     "entries identities series unbooked later_messages supersessions accounting accounting_keys rollups_minute rollups rolled touched "
     "remarks_daily late_rated corrections corrected_identities rerate_jobs rerate_passes rerate_differences rerate_left "
-    "late_marks closed_accounts projection_marks cells runs run_outcomes user_months quality_hours run_days"
+    "late_marks closed_accounts projection_marks cells runs run_outcomes user_months quality_hours run_days agent_people"
 ).split()
 COUNTED = {
     "positions": "partition, next_origin, booked, duplicate, conflict, rejected, holes",

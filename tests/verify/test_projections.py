@@ -22,10 +22,14 @@ async def fold(book: WrittenBook, *, batches: int = 100) -> None:
 
 
 async def name_runs(book: WrittenBook) -> None:
-    """Let every fifth event have named its run, and achieved something."""
+    """Let every fifth event have named its run, and achieved something, and the next one a coding agent."""
     await book.owner.execute(
         "UPDATE entries SET event = jsonb_set(jsonb_set(event::jsonb, '{data,labels,run}', '\"run-1\"'), "
         "'{data,outcome}', '{\"name\": \"done\"}')::text WHERE origin_offset % 5 = 0"
+    )
+    await book.owner.execute(
+        "UPDATE entries SET event = jsonb_set(event::jsonb, '{data,labels,agent}', '\"claude-code\"')::text "
+        "WHERE origin_offset % 5 = 1"
     )
 
 
@@ -74,6 +78,7 @@ async def test_projections_that_are_right_are_clean(book: WrittenBook) -> None:
             "UPDATE run_days SET calls = calls + 1 WHERE run = 'run-1'",
             "of run 'run-1' of acme team-0 USD: calls is",
         ),
+        ("UPDATE agent_people SET events = events + 1", "month of acme: user hmac:00 of team-"),
     ],
 )
 async def test_a_row_that_is_not_the_sum_of_its_entries_is_named(
@@ -94,7 +99,7 @@ async def test_what_is_not_folded_in_time_is_said_and_the_rest_is_checked(book: 
     assert report.exit_code == INCOMPLETE
     assert report.unchecked["I5"] == {
         f"projection {name}: offsets that it has not folded yet": 50
-        for name in ("cells", "runs", "run_outcomes", "user_months", "quality_hours", "run_days")
+        for name in ("cells", "runs", "run_outcomes", "user_months", "quality_hours", "run_days", "agent_people")
     }
     await book.owner.execute("UPDATE cells SET events = events + 1")
     assert (await book.check()).exit_code == FOUND

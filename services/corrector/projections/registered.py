@@ -6,6 +6,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from services.corrector.projections.agent_people import AgentPeopleFold
 from services.corrector.projections.quality_hours import QualityFold
 from services.corrector.projections.run_days import RunDayFold
 from services.corrector.projections.runs import OutcomeFold, RunFold
@@ -43,4 +44,5 @@ PROJECTIONS = (
     Projection(name="user_months", fold=UserMonthFold),
     Projection(name="quality_hours", fold=QualityFold),
     Projection(name="run_days", fold=RunDayFold),
+    Projection(name="agent_people", fold=AgentPeopleFold),
 )

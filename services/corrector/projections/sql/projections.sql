@@ -160,3 +160,10 @@ ON CONFLICT (tenant, day, run, workflow, workflow_version, team, currency) DO UP
     labour_hours = r.labour_hours + excluded.labour_hours,
     first_at = least(r.first_at, excluded.first_at),
     last_at = greatest(r.last_at, excluded.last_at)
+
+-- name: add_to_agent_people
+-- Events are added.
+INSERT INTO agent_people AS p (tenant, month, agent, team, "user", events)
+SELECT tenant, month, agent, team, "user", events
+FROM json_populate_recordset(NULL::agent_people, $1::json) ORDER BY tenant, month, agent, team, "user"
+ON CONFLICT (tenant, month, agent, team, "user") DO UPDATE SET events = p.events + excluded.events
