@@ -29,6 +29,7 @@ from services.api.channels import deliveries as channel_deliveries
 from services.api.channels import routes as channels
 from services.api.choice import decisions as model_decisions
 from services.api.choice import routes as choice
+from services.api.coding_agents import routes as coding_agents
 from services.api.corrections import rerates
 from services.api.corrections import routes as corrections
 from services.api.corrections.asking import CorrectorAccess
@@ -87,6 +88,7 @@ PARTS = (
     workflows,
     workflow_acts,
     unit_economics,
+    coding_agents,
     corrections,
     rerates,
     accounting,

@@ -1,4 +1,4 @@
-"""Which agents are tools of developers, and whose seats a licence is, as coding_agents.toml states it. Pure."""
+"""Which agents are tools of developers, and whose seats a licence is: coding_agents.toml. Pure."""
 
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -20,6 +20,8 @@ CODING_AGENTS: Mapping[str, CodingAgent] = {
     name: CodingAgent(title=stated["title"], seats=tuple(stated["seats"])) for name, stated in _STATED.items()
 }
 """By the label `agent`."""
+SEATS = tuple((pattern, name) for name, tool in CODING_AGENTS.items() for pattern in tool.seats)
+"""Whose seats a licence is, by (pattern, tool)."""
 IDLE_ENDING = ":idle"
 """Of the sku of seats that nobody has."""
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from spendmeter.contracts.coding_agents import CODING_AGENTS, tool_of_seat
+from spendmeter.contracts.coding_agents import CODING_AGENTS, SEATS, tool_of_seat
 from spendmeter.contracts.label_maps import AGENT_TOOLS
-
-SEATS = [(pattern, name) for name, tool in CODING_AGENTS.items() for pattern in tool.seats]
 
 
 def test_every_tool_whose_telemetry_is_read_is_known() -> None:

@@ -15,7 +15,11 @@ LAST_SECOND = datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC)
 
 
 def entry(
-    user: str = "user:a1", agent: str = "codex", at: datetime = LAST_SECOND, team: str = "search", seq: int = 0
+    user: str = "user:a1",
+    agent: str = "codex",
+    at: datetime = LAST_SECOND,
+    team: str = "search",
+    seq: int = 0,
 ) -> BookEntry:
     labels = Labels(user=user, team=team, agent=agent)
     event = encode_event(usage_event(time=at, labels=labels)).decode()
@@ -26,7 +30,9 @@ def test_a_person_is_counted_by_tool_team_and_month_of_utc() -> None:
     """An hour east of UTC December has begun while November has not ended."""
     fold = AgentPeopleFold()
     east = LAST_SECOND.astimezone(timezone(timedelta(hours=1)))
-    fold.add([entry(), entry(at=east), entry(at=LAST_SECOND + timedelta(seconds=1)), entry(agent="claude-code")])
+    fold.add(
+        [entry(), entry(at=east), entry(at=LAST_SECOND + timedelta(seconds=1)), entry(agent="claude-code")]
+    )
     assert [astuple(row) for row in fold.rows()] == [
         ("acme", "2026-11-01", "codex", "search", "user:a1", 2),
         ("acme", "2026-12-01", "codex", "search", "user:a1", 1),

@@ -99,7 +99,15 @@ async def test_what_is_not_folded_in_time_is_said_and_the_rest_is_checked(book: 
     assert report.exit_code == INCOMPLETE
     assert report.unchecked["I5"] == {
         f"projection {name}: offsets that it has not folded yet": 50
-        for name in ("cells", "runs", "run_outcomes", "user_months", "quality_hours", "run_days", "agent_people")
+        for name in (
+            "cells",
+            "runs",
+            "run_outcomes",
+            "user_months",
+            "quality_hours",
+            "run_days",
+            "agent_people",
+        )
     }
     await book.owner.execute("UPDATE cells SET events = events + 1")
     assert (await book.check()).exit_code == FOUND

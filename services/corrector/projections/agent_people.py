@@ -1,8 +1,8 @@
 """The projection `agent_people`: who used which coding agent in a month of UTC, by team. Pure.
 
-It is there to be counted: a split by team is shown where enough people stand behind it, and no series knows who
-they are. A person is the pseudonym of the month, as in `user_months`; it has no amount. What serves customers
-(any agent that is none of CODING_AGENTS) is not here.
+It is there to be counted: a split by team is shown where enough people stand behind it, and no series knows
+who they are. A person is the pseudonym of the month, as in `user_months`; it has no amount. What serves
+customers (any agent that is none of CODING_AGENTS) is not here.
 """
 
 from collections.abc import Iterable

@@ -1,0 +1,114 @@
+"""`GET /v1/coding-agents`: what tools of developers cost, by tool and team, and what was merged with them."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+
+from services.api.access.auth import Reader
+from services.api.accounting.completeness import completeness
+from services.api.coding_agents.figures import not_in_it, rows_of, unnamed_reason
+from services.api.coding_agents.models import AgentRow, CodingAgentCosts
+from services.api.coding_agents.reading import AskedAgents, read_licences, read_names, read_sums
+from services.api.coding_agents.sums import PEOPLE_MIN, TeamShown, by_team, by_tool, by_tool_and_team
+from services.api.database.tenant import read_tenant
+from services.api.database.transactions import database_of
+from services.api.http.models import Text
+from services.api.http.openapi import answers
+from services.api.http.problems import invalid
+from services.api.http.representation import Negotiated
+from services.api.http.spans import day_range
+from spendmeter.contracts.coding_agents import CODING_AGENTS, SEATS
+from spendmeter.contracts.events import LABEL_CHARACTERS_MAX
+
+DAYS, DAYS_MAX = 30, 100
+NAMES_MAX = 20
+MERGED = "pull_request_merged"
+Named = Annotated[Text, Query(min_length=1, max_length=LABEL_CHARACTERS_MAX)]
+
+router = APIRouter(tags=["coding agents"], route_class=Negotiated)
+
+
+@router.get("/v1/coding-agents", responses=answers("coding_agents"))
+async def get_coding_agents(
+    request: Request,
+    caller: Reader,
+    start: Annotated[
+        date | None, Query(alias="from", description="a day of UTC; default: 30 days before `to`")
+    ] = None,
+    end: Annotated[
+        date | None, Query(alias="to", description="exclusive, a day of UTC; default: tomorrow")
+    ] = None,
+    tool: Annotated[
+        list[Named] | None,
+        Query(max_length=NAMES_MAX, description="values of the label `agent`; default: those that are known"),
+    ] = None,
+    merged: Annotated[
+        list[Named] | None,
+        Query(
+            max_length=NAMES_MAX, description=f"names of outcomes that are a merged change; default: {MERGED}"
+        ),
+    ] = None,
+    seats: Annotated[
+        list[Named] | None,
+        Query(
+            max_length=NAMES_MAX,
+            description="which licences are whose seats, before those that are known: tool=provider/sku, * = "
+            "anything",
+            examples=[["cursor=anysphere/teams-*"]],
+        ),
+    ] = None,
+) -> CodingAgentCosts:
+    """What coding agents cost by tool and team, over how many merged changes, and seats that nobody used.
+    Cost is all that was booked in these days, over changes that were merged in them. A team of which fewer
+    than five people are known has no row of its own, but for who has the scope admin; nobody is named."""
+    today = datetime.now(UTC).date()
+    start, end = day_range(start, end, today, days=DAYS, days_max=DAYS_MAX)
+    last = min(end - timedelta(days=1), today)
+    asked = AskedAgents(
+        tenant=caller.tenant,
+        start=start,
+        end=end,
+        tools=tool or list(CODING_AGENTS),
+        merged=merged or [MERGED],
+        seats=_seats(seats or ()),
+    )
+    async with database_of(request).reading(caller.tenant) as connection:
+        tenant = await read_tenant(connection, caller.tenant)
+        complete = await completeness(request, connection)
+        licences = await read_licences(connection, asked)
+        read = await read_sums(connection, asked, licences, last)
+        names = await read_names(connection, asked)
+    all_teams = caller.may("admin")
+    rows = by_tool_and_team(read.sums, all_teams=all_teams)
+    unnamed = unnamed_reason(asked.merged, names)
+
+    def table(shown: Sequence[TeamShown]) -> list[AgentRow]:
+        return [row for each in shown for row in rows_of(each, tenant.currency, unnamed)]
+
+    return CodingAgentCosts(
+        first_day=start,
+        until=end,
+        merged_names=list(asked.merged),
+        outcome_names=names,
+        people_min=PEOPLE_MIN,
+        all_teams=all_teams,
+        not_in_it=not_in_it(read.merged_by_none, read.unfolded),
+        tools=table(by_tool(read.sums)),
+        teams=table(by_team(rows)),
+        rows=table(rows),
+        seats=[idle for each in licences if (idle := each.idle(start, last))],
+        **vars(complete),
+    )
+
+
+def _seats(stated: Sequence[str]) -> list[tuple[str, str]]:
+    """(pattern, tool), the stated ones first. Raises HttpRefusal (422)."""
+    found = []
+    for each in stated:
+        tool, equals, pattern = each.partition("=")
+        if not (tool and equals and "/" in pattern):
+            raise invalid("seats", "is tool=provider/sku, such as cursor=anysphere/teams-*")
+        found.append((pattern, tool))
+    return [*found, *SEATS]
