@@ -1,6 +1,7 @@
 """The service's HTTP application: its state, its routes and what stands around them."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -53,6 +54,9 @@ from services.api.incidents import planned
 from services.api.incidents import routes as incidents
 from services.api.keys import routes as keys
 from services.api.label_maps import routes as label_maps
+from services.api.live import routes as live
+from services.api.live.following import LiveTotals
+from services.api.live.reading import read_live
 from services.api.mcp import routes as mcp
 from services.api.meters import routes as meters
 from services.api.people import routes as people
@@ -78,6 +82,7 @@ from spendmeter.pricing.catalog.formats import FILE_BYTES_MAX
 
 PARTS = (
     spend,
+    live,
     changes,
     views,
     events,
@@ -174,6 +179,9 @@ def create_app(
     app.state.price_books = PriceBooks(database)
     app.state.past_books = PastBooks()
     app.state.past_prices = PastPrices()
+    app.state.live = LiveTotals(
+        lambda tenant: read_live(database, app.state.progress, app.state.closed, tenant, datetime.now(UTC))
+    )
     problems.install(app)
     app.router.routes.extend(probe_routes(not_ready))
     for module in (*PARTS, assets):

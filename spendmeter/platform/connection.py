@@ -19,6 +19,9 @@ from spendmeter.platform.telemetry import Meters
 
 GIVE_UP, CALL = "spendmeter.give_up", "call"
 """The ASGI extension that stops hearing a client out: `scope["extensions"][GIVE_UP][CALL]()`."""
+ENDLESS = "spendmeter.endless"
+"""What an application writes into `scope["extensions"]` of an answer without an end of its own: a process
+that stops closes it, instead of waiting."""
 RULES: dict[str, dict[str, Any]] = tomllib.loads(
     Path(__file__).with_name("connection_rules.toml").read_text("utf-8")
 )
@@ -108,7 +111,7 @@ class Connection(HttpToolsProtocol):
         super().resume_writing()
 
     def shutdown(self) -> None:
-        if self._deaf:
+        if self._deaf or self._is_endless():
             self.transport.close()
         else:
             super().shutdown()
@@ -170,6 +173,11 @@ class Connection(HttpToolsProtocol):
         """An answer is under way and its reader takes it. Everybody else is being waited for."""
         answering = self.cycle is not None and not self.cycle.response_complete
         return answering and self._due is None and self._stuck_since is None
+
+    def _is_endless(self) -> bool:
+        """An answer is under way that nobody may wait for."""
+        answering = self.cycle is not None and not self.cycle.response_complete
+        return answering and ENDLESS in self.cycle.scope.get("extensions", {})
 
     def look(self, now: float) -> None:
         """End what has lasted too long by `now` (of the loop's clock)."""

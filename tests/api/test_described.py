@@ -46,4 +46,5 @@ async def address(database: Database, database_url: str, kafka_access: KafkaAcce
 
 async def test_every_route_answers_as_it_is_described(address: str, book: Book, tmp_path: Path) -> None:
     key = await book.key("acme", "read", "admin")
-    await held_against_its_description(address, key, tmp_path)
+    endless = ("/v1/spend/live",)
+    await held_against_its_description(address, key, tmp_path, refused=endless)

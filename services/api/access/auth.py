@@ -169,6 +169,13 @@ async def _asking(credential: Presented, chosen: Chosen = None) -> Caller:
     return await _with_tenant(_for_tenant(caller, chosen))
 
 
+async def asks_still(request: Request) -> Caller:
+    """Who asks, found out anew, of an answer that lasts. Raises as at its beginning."""
+    credential = await _credential(request, await _bearer(request), None)
+    caller = _for_tenant(caller_of(credential), request.headers.get("X-Spendmeter-Tenant"))
+    return await _with_tenant(await _caller(caller))
+
+
 def caller_of(credential: Credential) -> Caller:
     """Who this is. Raises HttpRefusal (403) for one that may not read."""
     caller = _as_caller(credential)

@@ -7,6 +7,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from spendmeter.platform.connection import ENDLESS
 from spendmeter.platform.telemetry import Meters
 
 HEADERS = {
@@ -54,5 +55,6 @@ class Edge:
         try:
             await self._app(scope, receive_bounded, send_with_headers)
         finally:
-            route = getattr(scope.get("route"), "path", "none")
-            self._meters.record("spendmeter.api.request.duration", time.perf_counter() - began_s, route=route)
+            if ENDLESS not in scope.get("extensions", {}):  # how long somebody listens is no time of ours
+                took_s, route = time.perf_counter() - began_s, getattr(scope.get("route"), "path", "none")
+                self._meters.record("spendmeter.api.request.duration", took_s, route=route)

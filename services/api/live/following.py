@@ -1,0 +1,128 @@
+"""Who listens to a tenant's totals, and one reader for all of them.
+
+A tenant that somebody listens to is read once a second, however many listen; nobody waits for a slow
+listener, and nothing is kept for one: who takes longer is told the newest, and what was between is left out.
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from services.api.http.problems import HttpRefusal
+from services.api.live.models import LiveSpend
+from spendmeter.platform.postgres import CONNECTION_ERRORS
+from spendmeter.platform.telemetry import log
+
+READ_INTERVAL_S = 1.0
+SAID_AGAIN_S = 5.0
+"""What does not change is said again, for up to when it is complete moves on."""
+TENANT_LISTENERS_MAX = 100
+LISTENERS_MAX = 500
+_AWAY: tuple[type[Exception], ...] = (HttpRefusal, *CONNECTION_ERRORS)
+
+ReadTotals = Callable[[str], Awaitable[LiveSpend]]
+
+
+@dataclass(eq=False)
+class LiveListener:
+    """One stream. `woken` is set when there is something to say, or when it is `ended`, for this reason."""
+
+    tenant: str
+    session: str
+    """Of a browser; '' = a key's, which may have many."""
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: str = ""
+
+    def end(self, reason: str) -> None:
+        """It says why, and no more."""
+        self.ended = self.ended or reason
+        self.woken.set()
+
+
+@dataclass(eq=False)
+class _FollowedTenant:
+    listeners: set[LiveListener] = field(default_factory=set)
+    newest: LiveSpend | None = None
+    reading: asyncio.Task[None] | None = None
+
+
+class LiveTotals:
+    """One process's."""
+
+    def __init__(self, read: ReadTotals, clock: Callable[[], float] = time.monotonic) -> None:
+        self._read = read
+        self._clock = clock
+        self._followed: defaultdict[str, _FollowedTenant] = defaultdict(_FollowedTenant)
+
+    def listen(self, tenant: str, session: str = "") -> LiveListener:
+        """Begin; a browser's session has one stream, so an older one of it ends. Raises HttpRefusal (429,
+        503)."""
+        everybody = [each for followed in self._followed.values() for each in followed.listeners]
+        for older in (each for each in everybody if session and each.session == session):
+            older.end("replaced")
+            self.leave(older)
+            everybody.remove(older)
+        if sum(each.tenant == tenant for each in everybody) >= TENANT_LISTENERS_MAX:
+            detail = f"at most {TENANT_LISTENERS_MAX} streams of a tenant may be open"
+            raise HttpRefusal(429, "Too many streams", detail, retry_after_s=5)
+        if len(everybody) >= LISTENERS_MAX:
+            detail = f"{LISTENERS_MAX} streams of all tenants are open already"
+            raise HttpRefusal(503, "Too many streams", detail, retry_after_s=5)
+        listener, followed = LiveListener(tenant, session), self._followed[tenant]
+        followed.listeners.add(listener)
+        if followed.newest is not None:
+            listener.woken.set()
+        if followed.reading is None:
+            followed.reading = asyncio.create_task(self._follow(tenant, followed))
+        return listener
+
+    def leave(self, listener: LiveListener) -> None:
+        """It is over; without any listener nobody reads. Again is nothing."""
+        followed = self._followed.get(listener.tenant)
+        if followed is None or listener not in followed.listeners:
+            return
+        followed.listeners.discard(listener)
+        if not followed.listeners:
+            del self._followed[listener.tenant]
+            if followed.reading is not None:
+                followed.reading.cancel()
+
+    def newest(self, listener: LiveListener) -> LiveSpend | None:
+        """What is to be said now; None = nothing was read yet. Raises what was a bug in reading."""
+        followed = self._followed.get(listener.tenant)
+        if followed is None:
+            return None
+        if followed.reading is not None and followed.reading.done():
+            followed.reading.result()
+        return followed.newest
+
+    async def _follow(self, tenant: str, followed: _FollowedTenant) -> None:
+        said_s = float("-inf")
+        try:
+            while True:
+                began_s = self._clock()
+                found = await self._look(tenant)
+                if found is not None and (
+                    began_s - said_s >= SAID_AGAIN_S or _spent(found) != _spent(followed.newest)
+                ):
+                    followed.newest, said_s = found, began_s
+                    for listener in followed.listeners:
+                        listener.woken.set()
+                await asyncio.sleep(max(0.0, began_s + READ_INTERVAL_S - self._clock()))
+        finally:
+            for listener in followed.listeners:
+                listener.woken.set()
+
+    async def _look(self, tenant: str) -> LiveSpend | None:
+        """None = it cannot be read now; who listens sees how old is what was said last."""
+        try:
+            return await self._read(tenant)
+        except _AWAY as away:
+            log().warning("live totals cannot be read", tenant=tenant, reason=type(away).__name__)
+            return None
+
+
+def _spent(found: LiveSpend | None) -> object:
+    return None if found is None else [each.totals for each in found.spans.values()]
