@@ -74,7 +74,8 @@ async def test_events_and_what_was_not_booked_are_tables(acme: httpx.AsyncClient
 async def test_what_cannot_be_met_is_a_406_that_names_the_forms(acme: httpx.AsyncClient, book: Book) -> None:
     answer = await acme.get("/v1/spend", headers={"Accept": "application/xml"})
     assert (answer.status_code, answer.headers["content-type"]) == (406, "application/problem+json")
-    assert answer.json()["detail"] == "Accept: this route answers application/json or text/csv"
+    forms = "application/json or text/csv or application/vnd.apache.parquet"
+    assert answer.json()["detail"] == f"Accept: this route answers {forms}"
     answer = await acme.post("/v1/channels", headers={"Accept": "image/png"}, json={})
     assert answer.status_code == 406
     await book.entry(event("x"), "0.01", LINES)

@@ -1,6 +1,7 @@
-"""How a question is taken and its answer sent: no parameter is passed over; as JSON, or a table as CSV;
-indented for people; with a tag, so that what a caller has already is not sent again."""
+"""How a question is taken and its answer sent: no parameter is passed over; as JSON, or a table as CSV or
+Parquet; indented for people; with a tag, so that what a caller has already is not sent again."""
 
+import asyncio
 import re
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from hashlib import blake2b
@@ -16,10 +17,11 @@ from starlette.responses import Response
 
 from services.api.http.csv_table import csv_of
 from services.api.http.models import Complete
+from services.api.http.parquet_table import parquet_of
 from services.api.http.pretty import PRETTY, indented, is_pretty
 from services.api.http.problems import HttpRefusal, invalid
 
-JSON, CSV = "application/json", "text/csv"
+JSON, CSV, PARQUET = "application/json", "text/csv", "application/vnd.apache.parquet"
 _COMPLETENESS = re.compile(rb'"(?:complete_through|in_flight|in_flight_age_s)":\s*(?:"[^"]*"|null|[0-9.e-]+)')
 """The fields of `models.Complete`. In a text of somebody's the quotes would be escaped."""
 _COMPLETE_THROUGH = re.compile(rb'"complete_through":\s*"([^"]*)"')
@@ -29,7 +31,8 @@ class Negotiated(APIRoute):
     """A route that answers in a form that the caller accepts; 406, before anything is done, if it has none.
     A parameter that it does not declare is refused: left out, it would answer another question.
 
-    A model that is a table names in TABLES the fields of its rows: the first that has any counts.
+    A model that is a table names in TABLES the fields of its rows: the first that has any counts. One that
+    programs reckon with says PARQUET.
     Without a summary, the first sentence of the docstring is it.
     """
 
@@ -39,6 +42,8 @@ class Negotiated(APIRoute):
         if tables_of(self.response_model):
             content = self.responses[200]["content"]
             shown = {**content, CSV: {"schema": {"type": "string", "description": "RFC 4180"}}}
+            if _is_parquet(self.response_model):
+                shown[PARQUET] = {"schema": {"type": "string", "format": "binary"}}
             self.responses = {**self.responses, 200: {**self.responses[200], "content": shown}}
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -46,7 +51,7 @@ class Negotiated(APIRoute):
         handle = super().get_route_handler()
         tables = tables_of(self.response_model)
         complete = any(issubclass(each, Complete) for each in _models(self.response_model))
-        forms = (JSON, CSV) if tables else (JSON,)
+        forms = (JSON, *((CSV,) if tables else ()), *((PARQUET,) if _is_parquet(self.response_model) else ()))
         known = None if "parameters" in (self.openapi_extra or {}) else list(_parameters(self.dependant))
 
         async def negotiated(request: Request) -> Response:
@@ -60,6 +65,8 @@ class Negotiated(APIRoute):
             answer = await handle(request)
             if form == CSV and not answer.headers["Content-Type"].startswith(CSV):
                 answer = _as_csv(request, answer, tables)
+            elif form == PARQUET:
+                answer = await asyncio.to_thread(_as_parquet, request, answer, tables)
             elif is_pretty(request):
                 answer = indented(answer)
             return _tagged(request, answer, moving=complete)
@@ -127,7 +134,25 @@ def _models(model: Any) -> tuple[Any, ...]:
     return tuple(each for each in get_args(model) or (model,) if isinstance(each, type))
 
 
+def _is_parquet(model: Any) -> bool:
+    return any(getattr(each, "PARQUET", False) for each in _models(model))
+
+
 def _as_csv(request: Request, answer: Response, tables: Mapping[str, type[BaseModel]]) -> Response:
+    rows, model, headers = _table(request, answer, tables)
+    text = csv_of(rows, model)
+    return Response(text, headers=headers, media_type=f"{CSV}; charset=utf-8; header=present")
+
+
+def _as_parquet(request: Request, answer: Response, tables: Mapping[str, type[BaseModel]]) -> Response:
+    rows, model, headers = _table(request, answer, tables)
+    return Response(parquet_of(rows, model), headers=headers, media_type=PARQUET)
+
+
+def _table(
+    request: Request, answer: Response, tables: Mapping[str, type[BaseModel]]
+) -> tuple[list[dict[str, Any]], type[BaseModel], dict[str, str]]:
+    """The rows of the table that the answer is, their model, and what is said beside them in headers."""
     content = msgspec.json.decode(bytes(answer.body))
     there = [name for name in tables if name in content]
     if not there:
@@ -138,8 +163,7 @@ def _as_csv(request: Request, answer: Response, tables: Mapping[str, type[BaseMo
     if cursor:
         others = [each for each in request.query_params.multi_items() if each[0] != "cursor"]
         headers["Link"] = f'<{request.url.path}?{urlencode([*others, ("cursor", cursor)])}>; rel="next"'
-    text = csv_of(content[name], tables[name])
-    return Response(text, headers=headers, media_type=f"{CSV}; charset=utf-8; header=present")
+    return content[name], tables[name], headers
 
 
 def _tagged(request: Request, answer: Response, *, moving: bool) -> Response:

@@ -68,6 +68,7 @@ class Spend(Complete):
     to another; what stands beside the rows is in `currency`, the tenant's. The rows of `totals` add up to all
     that was spent in the range, whichever page they are of."""
 
+    PARQUET: ClassVar = True
     TABLES: ClassVar = ("series", "totals")
 
     currency: str
