@@ -39,14 +39,11 @@ import asyncpg
 import httpx
 import psutil
 
-from services.ledger.roller import Roller
-from spendmeter.platform.sql import load_sql
-from spendmeter.platform.telemetry import Meters
 from spendmeter.verify.usage import identity
+from tests.benchmarks.history import SQL, book_new, roll_up
 from tests.benchmarks.load import SOURCE
 from tests.flow.system import System
 
-SQL = load_sql(Path(__file__).with_name("history.sql"))
 TENANT = "acme"
 RATE, READERS, RECEIPTS, PARTITIONS = 2_000, 20, 500, 4
 COLD_S = 10
@@ -102,14 +99,8 @@ async def history(system: System, owner: asyncpg.Connection, options: argparse.N
         await fill(owner, first, first, -1 - number, events, saturated=True)
     receipts = await add_receipts(owner, now - timedelta(days=options.days), options.days)
     await owner.execute("VACUUM ANALYZE")
-    began = time.monotonic()
-    async with asyncpg.create_pool(system.owner_url, min_size=1, max_size=2) as pool:
-        roller = Roller(pool=pool, meters=Meters())
-        while await owner.fetchval(SQL["left"]):
-            if not await roller.roll_up():
-                await asyncio.sleep(0.2)  # the ledger is at it
-    await owner.execute("VACUUM ANALYZE rollups")
-    print(f"{series} series saturated; all rolled up in {time.monotonic() - began:.0f} s", flush=True)
+    seconds = await roll_up(system.owner_url, owner)
+    print(f"{series} series saturated; all rolled up in {seconds:.0f} s", flush=True)
     return receipts
 
 
@@ -120,9 +111,7 @@ async def fill(
     async with owner.transaction():
         await owner.execute(SQL["new"])
         await owner.execute(SQL["events"], start, end, day, events, saturated)
-        await owner.execute(SQL["identities"])
-        for name in ("entries", "minutes", "touch"):
-            await owner.execute(SQL[name], TENANT)
+        await book_new(owner, TENANT)
 
 
 async def add_receipts(owner: asyncpg.Connection, start: datetime, days: int) -> list[str]:

@@ -21,7 +21,8 @@ SELECT row_number() OVER (ORDER BY series_id) - 1, count(*) OVER (), e.* FROM (
 -- name: new
 -- Where events stand before they are in the book.
 CREATE TEMPORARY TABLE new (identity bytea, partition int, event text, lines text, list numeric, contracted numeric,
-    effective numeric, currency text, catalog_version int, at timestamptz, series_id bytea) ON COMMIT DROP
+    effective numeric, currency text, catalog_version int, at timestamptz, series_id bytea, place bigint,
+    input_tokens numeric, output_tokens numeric, cache_read_tokens numeric) ON COMMIT DROP
 
 -- name: events
 -- $4 events between $1 and $2, of the day number $3: of series that are active on it; saturated ($5): of the booked ones,
@@ -32,7 +33,8 @@ SELECT decode(md5($3::int || ' ' || i), 'hex'), i % 4, s.event, s.lines, s.list,
     CASE WHEN $5::boolean THEN $1::timestamptz + i / (4 * s.many) * interval '1 minute'
         ELSE $1 + i * (($2::timestamptz - $1) / $4::int) END,
     CASE WHEN $5 THEN s.series_id
-        ELSE decode(md5('history' || (i % 200 * 60 + (i / 200 % 3 * 20 + $3 + i % 200) % 60)), 'hex') END
+        ELSE decode(md5('history' || (i % 200 * 60 + (i / 200 % 3 * 20 + $3 + i % 200) % 60)), 'hex') END,
+    0, 1000, 100, 5000
 FROM generate_series(0, $4 - 1) AS i
     JOIN said s ON s.n = CASE WHEN $5 THEN i / 4 % s.many ELSE i * 7919::bigint % s.many END
 
@@ -44,15 +46,15 @@ INSERT INTO identities SELECT identity, at, identity, partition, 0 FROM new
 -- As they were booked.
 INSERT INTO entries (occurred_at, recorded_at, origin_offset, origin_partition, catalog_version, accounting_period, identity,
     series_id, tenant, status, currency, list, contracted, effective, event, lines)
-SELECT at, at, 0, partition, catalog_version, date_trunc('month', at)::date, identity, series_id, $1, 'priced', currency,
+SELECT at, at, place, partition, catalog_version, date_trunc('month', at)::date, identity, series_id, $1, 'priced', currency,
     list, contracted, effective, event, lines FROM new ORDER BY at
 
 -- name: minutes
--- What they add to the rollups; quantities are the same for all.
+-- What they add to the rollups.
 INSERT INTO rollups_minute AS r (bucket, recorded_on, shard, tenant, series_id, currency, events, unpriced_events, list,
     contracted, effective, of_which_provisional, input_tokens, output_tokens, cache_read_tokens)
 SELECT date_trunc('minute', at), (at AT TIME ZONE 'UTC')::date, partition, $1, series_id, currency, count(*), 0, sum(list),
-    sum(contracted), sum(effective), 0, 1000 * count(*), 100 * count(*), 5000 * count(*)
+    sum(contracted), sum(effective), 0, sum(input_tokens), sum(output_tokens), sum(cache_read_tokens)
 FROM new GROUP BY 1, 2, 3, 5, 6 ORDER BY 1, 5
 ON CONFLICT (tenant, bucket, series_id, shard, recorded_on, currency) DO NOTHING
 
@@ -83,3 +85,82 @@ FROM unnest($1::bytea[], $2::timestamptz[], $3::text[]) AS n (identity, at, even
 -- How large the book is.
 SELECT (SELECT count(*) FROM entries) AS entries, (SELECT count(*) FROM rollups_minute) AS minutes,
     (SELECT count(*) FROM rollups) AS larger, pg_database_size(current_database()) >> 20 AS database_mib
+
+-- name: close_accounts
+-- What was booked before this moment is an account of its own, so that a history can be put there with places of
+-- its own, for projections to fold. It is empty until `account_is`.
+INSERT INTO closed_accounts (partition, next_origin) SELECT partition, 0 FROM generate_series(0, 3) AS partition
+RETURNING ended_at
+
+-- name: account_is
+-- So far ($1) each of these accounts goes.
+UPDATE closed_accounts SET next_origin = $1
+
+-- name: shapes
+-- What calls of each model were really priced and booked as: the events of tenant $1 that came from $2. @id, @time and
+-- @labels stand for what is another's in each event that says the same.
+CREATE TEMPORARY TABLE shapes AS
+SELECT dense_rank() OVER (ORDER BY provider, sku) - 1 AS model,
+    row_number() OVER (PARTITION BY provider, sku ORDER BY identity) - 1 AS shape, provider, sku, catalog_version,
+    currency, list, contracted, effective, lines,
+    (data -> 'usage' ->> 'input_tokens')::numeric AS input_tokens, (data -> 'usage' ->> 'output_tokens')::numeric AS output_tokens,
+    (data -> 'usage' ->> 'cache_read_tokens')::numeric AS cache_read_tokens,
+    regexp_replace(regexp_replace(regexp_replace(event, '"labels":{[^}]*}', '"labels":@labels'),
+        '"id":"[^"]*"', '"id":"@id"'), '"time":"[^"]*"', '"time":"@time"') AS event
+FROM (
+    SELECT e.*, event::jsonb -> 'data' AS data, event::jsonb -> 'data' ->> 'provider' AS provider,
+        event::jsonb -> 'data' ->> 'sku' AS sku
+    FROM entries e WHERE tenant = $1 AND status = 'priced' AND event::jsonb ->> 'source' = $2
+) AS booked
+
+-- name: parties
+-- $1 teams, and what their events say of themselves: three versions of a workflow, one after the other.
+CREATE TEMPORARY TABLE parties AS
+SELECT team, version, format('{"team":"team-%s","project":"project-%s","feature":"feature-%s","workflow":"workflow-%s",'
+    '"workflow_version":"v%s","run":"@run","agent":"agent-%s","environment":"prod"}', lpad(team::text, 3, '0'), team % 7, team % 5,
+    team % 12, version, team % 25) AS labels
+FROM generate_series(0, $1::int - 1) AS team, generate_series(1, 3) AS version
+
+-- name: party_series
+-- Each of them with each of the models, of tenant $1.
+INSERT INTO series (tenant, series_id, cost_class, provider, sku, team, project, feature, workflow, workflow_version,
+    agent, environment, key_id)
+SELECT $1, decode(md5('party' || team || ' ' || version || ' ' || model), 'hex'), 'model', provider, sku, l ->> 'team', l ->> 'project',
+    l ->> 'feature', l ->> 'workflow', l ->> 'workflow_version', l ->> 'agent', l ->> 'environment', ''
+FROM parties CROSS JOIN LATERAL (SELECT labels::jsonb AS l) AS said CROSS JOIN (SELECT DISTINCT model, provider, sku FROM shapes) AS models ON CONFLICT DO NOTHING
+
+-- name: party_events
+-- $4 events between $1 and $2, of the day number $3 of $5: runs of ten calls of a team, with the two models that it uses
+-- on this day, at places from $6 of each of four partitions.
+INSERT INTO new
+SELECT decode(md5('party event' || $3::int || ' ' || i), 'hex'), i / 10 % 4,
+    replace(replace(replace(s.event, '@labels', replace(p.labels, '@run', 'run-' || $3 || '-' || i / 10)), '@id',
+        'history-' || $3 || '-' || i), '@time', to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')),
+    s.lines, s.list, s.contracted, s.effective, s.currency, s.catalog_version, at,
+    decode(md5('party' || p.team || ' ' || p.version || ' ' || s.model), 'hex'), $6::bigint + i / 40 * 10 + i % 10, s.input_tokens,
+    s.output_tokens, s.cache_read_tokens
+FROM (SELECT count(DISTINCT model)::int AS models, max(shape)::int + 1 AS most FROM shapes) AS many
+    CROSS JOIN (SELECT count(DISTINCT team)::int AS teams FROM parties) AS t
+    CROSS JOIN generate_series(0, $4::int - 1) AS i
+    CROSS JOIN LATERAL (SELECT $1::timestamptz + i * (($2::timestamptz - $1) / $4) AS at, i / 10 % teams AS team) AS whose
+    JOIN parties p ON p.team = whose.team AND p.version = 3 - least(2, ($3 - 1) * 3 / $5::int)
+    JOIN shapes s ON s.model = (i % 5 / 4 * 20 + $3 + whose.team) % models AND s.shape = i * 7919::bigint % most
+
+-- name: folded
+-- How much of the history's accounts projections have not folded yet, and how many days of workflows are to be made.
+SELECT (SELECT coalesce(sum(c.next_origin - m.next_offset), 0) FROM projection_marks m JOIN closed_accounts c USING (partition)
+        WHERE m.account = 0)::bigint AS places,
+    (SELECT count(*) FROM run_days_due) + (SELECT count(*) FROM workflow_days_due) AS days
+
+-- name: outcomes
+-- What became of the runs of tenant $1: most are accepted, some refused, some nobody judges.
+INSERT INTO outcomes (identity, tenant, source, event_id, key_id, kind, target, name, count, value, currency, accepted, run,
+    workflow, workflow_version, labels, hash, occurred_at)
+SELECT decode(md5('outcome ' || run), 'hex'), tenant, 'history', run, 'k', 'outcome', NULL, 'solved', 1, 2, 'USD',
+    CASE hashtext(run) % 5 WHEN 0 THEN NULL WHEN 1 THEN false ELSE true END, run, workflow, workflow_version, '{}', '',
+    last_at + interval '1 s'
+FROM run_days WHERE tenant = $1 AND run LIKE 'run-%' ON CONFLICT DO NOTHING
+
+-- name: outcomes_due
+-- Days whose moments they change.
+INSERT INTO run_days_due SELECT DISTINCT tenant, day, '' FROM run_days WHERE tenant = $1
